@@ -1,0 +1,165 @@
+package service
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Files that mark a data directory. The marker's first line names the layout,
+// the second the purpose; the lock file is held as long as the directory is used.
+const (
+	markerFile   = ".citycard"
+	markerLayout = "citycard data directory, layout 1"
+	lockFile     = ".lock"
+)
+
+// DataDir is a directory that this process alone uses.
+type DataDir struct {
+	Path string // absolute
+	Used bool   // it held data of this purpose before
+	lock *flock.Flock
+}
+
+// OpenDataDir takes the directory for a purpose ("serve", "demo", "agent"),
+// creating and marking it where it is missing or empty. It refuses with a
+// Failure: a file, a directory that cannot be read or written, one that holds
+// files of somebody else or data of another purpose, and one that a running
+// process uses. The lock goes with the process, also when that is killed.
+func OpenDataDir(path, purpose string) (*DataDir, error) {
+	if path == "" {
+		return nil, usage("no data directory given / 未指定数据目录", "name one with --data DIR", nil)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
+	}
+	used, err := examine(absolute, purpose)
+	if err != nil {
+		return nil, err
+	}
+	dir := &DataDir{Path: absolute, Used: used}
+	if err := dir.take(purpose); err != nil {
+		return nil, err
+	}
+	return dir, nil
+}
+
+// NewDataDir is OpenDataDir for what must begin empty: it also refuses a
+// directory that holds data of this purpose already.
+func NewDataDir(path, purpose string) (*DataDir, error) {
+	dir, err := OpenDataDir(path, purpose)
+	if err != nil {
+		return nil, err
+	}
+	if dir.Used {
+		err := Fail(fmt.Sprintf("data directory %s is already used by an earlier %s / 数据目录已被使用", dir.Path, purpose),
+			"remove it or name another with --data", nil)
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+// Join gives a path inside the directory.
+func (d *DataDir) Join(elements ...string) string {
+	return filepath.Join(append([]string{d.Path}, elements...)...)
+}
+
+// Close gives the directory up; its contents stay.
+func (d *DataDir) Close() error {
+	if err := d.lock.Close(); err != nil {
+		return fmt.Errorf("unlocking data directory %s: %w", d.Path, err)
+	}
+	return nil
+}
+
+// examine creates the directory where it is missing and tells whether it holds
+// data of the purpose.
+func examine(path, purpose string) (used bool, err error) {
+	if err := os.MkdirAll(path, directoryMode()); err != nil {
+		return false, Fail(fmt.Sprintf("cannot create data directory %s / 无法创建数据目录", path),
+			"name another with --data, or give this user the right to write there", err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return false, Fail(fmt.Sprintf("cannot read data directory %s / 无法读取数据目录", path),
+			"give this user the right to read and write it, or name another with --data", err)
+	}
+	marker, err := os.ReadFile(filepath.Join(path, markerFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		for _, entry := range entries {
+			if name := entry.Name(); name != lockFile && name != "lost+found" {
+				return false, Fail(fmt.Sprintf("data directory %s holds files that are not ours, %s for one / 数据目录中有其他文件", path, name),
+					"name an empty or a new directory with --data", nil)
+			}
+		}
+		return false, nil
+	case err != nil:
+		return false, Fail(fmt.Sprintf("cannot read data directory %s / 无法读取数据目录", path),
+			"give this user the right to read and write it, or name another with --data", err)
+	}
+	return true, checkMarker(path, purpose, marker)
+}
+
+func checkMarker(path, purpose string, marker []byte) error {
+	layout, rest, _ := strings.Cut(string(marker), "\n")
+	if layout != markerLayout {
+		return Fail(fmt.Sprintf("data directory %s has an unknown layout %q / 数据目录版本不符", path, layout),
+			"use the program version that wrote it, or name another with --data", nil)
+	}
+	found := strings.TrimSpace(strings.TrimPrefix(rest, "purpose "))
+	if found != purpose {
+		return Fail(fmt.Sprintf("data directory %s belongs to %q, not %q / 数据目录已作他用", path, found, purpose),
+			"name another with --data", nil)
+	}
+	return nil
+}
+
+// directoryMode lets nobody else in. Root's directory can be passed through, not
+// listed: the database inside runs as an unprivileged user, in a directory of
+// its own.
+func directoryMode() fs.FileMode {
+	if os.Geteuid() == 0 {
+		return 0o711
+	}
+	return 0o700
+}
+
+// take locks the directory, and marks it where it is new. The marker comes after
+// the lock, so that of two who start at once only one writes.
+func (d *DataDir) take(purpose string) error {
+	d.lock = flock.New(d.Join(lockFile), flock.SetPermissions(0o600))
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return Fail(fmt.Sprintf("cannot lock data directory %s / 无法锁定数据目录", d.Path),
+			"give this user the right to write it, or name another with --data", err)
+	}
+	if !locked {
+		return Fail(fmt.Sprintf("data directory %s is in use by a running process / 数据目录正被使用", d.Path),
+			"stop that process or name another with --data", nil)
+	}
+	if d.Used {
+		return nil
+	}
+	if err := d.mark(purpose); err != nil {
+		return errors.Join(Fail(fmt.Sprintf("cannot write to data directory %s / 无法写入数据目录", d.Path),
+			"give this user the right to write it, or name another with --data", err), d.Close())
+	}
+	return nil
+}
+
+func (d *DataDir) mark(purpose string) error {
+	if err := os.Chmod(d.Path, directoryMode()); err != nil {
+		return err
+	}
+	var marker bytes.Buffer
+	fmt.Fprintf(&marker, "%s\npurpose %s\n", markerLayout, purpose)
+	return os.WriteFile(d.Join(markerFile), marker.Bytes(), 0o600)
+}

@@ -1,0 +1,165 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// readyTimeout bounds one answer of /readyz; a check still running then counts
+// as failed.
+const readyTimeout = 2 * time.Second
+
+// Ops is the side door of a program: /metrics for Prometheus, /healthz (the
+// process answers), /readyz (every check passes), and what else is added with
+// Handle. It asks nobody who they are: bind it to loopback or a network of the
+// operators' own.
+type Ops struct {
+	log      *slog.Logger
+	registry *prometheus.Registry
+	mux      *http.ServeMux
+	server   *http.Server
+	listener net.Listener
+	done     chan struct{}
+
+	mu     sync.Mutex
+	checks []check
+}
+
+type check struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// NewOps makes the pages; nothing listens before Start. The registry has the Go
+// runtime's and the process's own metrics in it.
+func NewOps(log *slog.Logger) *Ops {
+	o := &Ops{log: log, registry: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	o.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry}))
+	o.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	o.mux.HandleFunc("GET /readyz", o.ready)
+	return o
+}
+
+// Registry is where the program's parts register their metrics.
+func (o *Ops) Registry() *prometheus.Registry { return o.registry }
+
+// Handle adds a page; the pattern is one of http.ServeMux. Call it before Start.
+func (o *Ops) Handle(pattern string, handler http.Handler) { o.mux.Handle(pattern, handler) }
+
+// Check adds a condition of readiness: nil means ready. It is asked at every
+// /readyz, at most two seconds long, together with the others.
+func (o *Ops) Check(name string, run func(ctx context.Context) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.checks = append(o.checks, check{name, run})
+}
+
+// Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close.
+func (o *Ops) Start(ctx context.Context, addr string) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return Fail(fmt.Sprintf("cannot listen on %s / 无法监听", addr), "choose another address or free that one", err)
+	}
+	o.listener = listener
+	o.server = &http.Server{Handler: o.mux, ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelWarn)}
+	o.done = make(chan struct{})
+	go func() {
+		defer close(o.done)
+		if err := o.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			o.log.Error("the metrics and health pages have stopped", "err", err)
+		}
+	}()
+	return nil
+}
+
+// Addr is the address that Start took, "" before.
+func (o *Ops) Addr() string {
+	if o.listener == nil {
+		return ""
+	}
+	return o.listener.Addr().String()
+}
+
+// Close lets running requests end, until ctx does, and stops listening.
+func (o *Ops) Close(ctx context.Context) error {
+	if o.server == nil {
+		return nil
+	}
+	err := o.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, o.server.Close())
+	}
+	<-o.done
+	return err
+}
+
+// readiness is the body of /readyz; a check maps to "ok" or its error.
+type readiness struct {
+	Ready  bool              `json:"ready"`
+	Checks map[string]string `json:"checks"`
+}
+
+func (o *Ops) ready(w http.ResponseWriter, r *http.Request) {
+	answer := o.readiness(r.Context())
+	code := http.StatusOK
+	if !answer.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	writeJSON(w, code, answer)
+}
+
+func (o *Ops) readiness(ctx context.Context) readiness {
+	o.mu.Lock()
+	checks := append([]check(nil), o.checks...)
+	o.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+
+	answers := make([]chan error, len(checks))
+	for i, c := range checks {
+		answers[i] = make(chan error, 1)
+		go func() { answers[i] <- c.run(ctx) }()
+	}
+	result := readiness{Ready: true, Checks: map[string]string{}}
+	for i, c := range checks {
+		err := await(ctx, answers[i])
+		result.Checks[c.name] = "ok"
+		if err != nil {
+			result.Ready = false
+			result.Checks[c.name] = err.Error()
+		}
+	}
+	return result
+}
+
+func await(ctx context.Context, answer <-chan error) error {
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("no answer: %w", ctx.Err())
+	}
+}
+
+func writeJSON[T any](w http.ResponseWriter, code int, body T) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone; nobody else to tell
+}

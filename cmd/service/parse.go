@@ -1,0 +1,168 @@
+package service
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3"
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+// configFlag is the flag that names the configuration file.
+const configFlag = "config"
+
+// parse selects the command and fills its flags. The command it returns is the
+// one that was being parsed when it stopped: the one whose help was asked for.
+func (p *program) parse() (*ffcli.Command, error) {
+	known := map[string]bool{}
+	p.walk(p.root, func(c *ffcli.Command) {
+		c.FlagSet.VisitAll(func(f *flag.Flag) { known[f.Name] = true })
+	})
+	path := p.path()
+	current := path[len(path)-1]
+	p.walk(p.root, func(c *ffcli.Command) {
+		c.FlagSet.Init(c.Name, flag.ContinueOnError)
+		c.FlagSet.SetOutput(io.Discard)
+		c.UsageFunc = func(c *ffcli.Command) string { current = c; return "" }
+		c.Options = append(c.Options, ff.WithEnvVarPrefix(p.name),
+			ff.WithConfigFileFlag(configFlag), ff.WithConfigFileParser(configParser(c.FlagSet, known)))
+	})
+
+	err := p.root.Parse(p.args)
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return current, err
+	}
+	hint := fmt.Sprintf("see %q", commandLine(p.name, path)+" --help")
+	if none, ok := errors.AsType[ffcli.NoExecError](err); ok {
+		return current, noCommand(none.Command, hint)
+	}
+	return current, refusal(err, current.FlagSet, hint)
+}
+
+// walk visits the tree, giving each command a flag set where it has none.
+func (p *program) walk(c *ffcli.Command, visit func(*ffcli.Command)) {
+	if c.FlagSet == nil {
+		c.FlagSet = flag.NewFlagSet(c.Name, flag.ContinueOnError)
+	}
+	visit(c)
+	for _, sub := range c.Subcommands {
+		p.walk(sub, visit)
+	}
+}
+
+// path is the chain of commands that the arguments name, the root first. It
+// serves error messages only: it skips flags without knowing which take a value.
+func (p *program) path() []*ffcli.Command {
+	path := []*ffcli.Command{p.root}
+	for _, arg := range p.args {
+		if sub := subcommand(path[len(path)-1], arg); sub != nil {
+			path = append(path, sub)
+		}
+	}
+	return path
+}
+
+func subcommand(c *ffcli.Command, name string) *ffcli.Command {
+	for _, sub := range c.Subcommands {
+		if strings.EqualFold(sub.Name, name) {
+			return sub
+		}
+	}
+	return nil
+}
+
+func commandLine(name string, path []*ffcli.Command) string {
+	words := []string{name}
+	for _, c := range path[1:] {
+		words = append(words, c.Name)
+	}
+	return strings.Join(words, " ")
+}
+
+func noCommand(c *ffcli.Command, hint string) error {
+	var names []string
+	for _, sub := range c.Subcommands {
+		names = append(names, sub.Name)
+	}
+	choice := "commands: " + strings.Join(names, ", ")
+	if args := c.FlagSet.Args(); len(args) > 0 {
+		return usage(fmt.Sprintf("unknown command %q / 未知命令", args[0]), choice+"; "+hint, nil)
+	}
+	return usage("no command given / 缺少命令", choice+"; "+hint, nil)
+}
+
+// keyError is a line of the configuration file that was refused.
+type keyError struct {
+	file, key string
+	err       error // nil: no command knows the key
+}
+
+func (e *keyError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("unknown key %q in configuration file %s / 配置文件中有未知的键", e.key, e.file)
+	}
+	return fmt.Sprintf("key %q in configuration file %s / 配置文件中的值无效: %v", e.key, e.file, e.err)
+}
+
+func (e *keyError) Unwrap() error { return e.err }
+
+// configParser reads plain "flag value" lines. Keys of the program's other
+// commands are passed over, so that one file can serve them all.
+func configParser(flags *flag.FlagSet, known map[string]bool) ff.ConfigFileParser {
+	return func(r io.Reader, set func(name, value string) error) error {
+		file := flags.Lookup(configFlag).Value.String()
+		return ff.PlainParser(r, func(name, value string) error {
+			name = strings.TrimLeft(name, "-")
+			switch {
+			case !known[name] || name == configFlag:
+				return &keyError{file: file, key: name}
+			case flags.Lookup(name) == nil:
+				return nil
+			}
+			if err := set(name, value); err != nil {
+				return &keyError{file: file, key: name, err: innermost(err)}
+			}
+			return nil
+		})
+	}
+}
+
+// refusal words an error of the flag packages for the person at the keyboard.
+func refusal(err error, flags *flag.FlagSet, hint string) error {
+	if key, ok := errors.AsType[*keyError](err); ok {
+		return usage(key.Error(), "correct or remove that line; "+hint, nil)
+	}
+	if file, ok := errors.AsType[*os.PathError](err); ok {
+		if f := flags.Lookup(configFlag); f != nil && f.Value.String() == file.Path {
+			return usage(fmt.Sprintf("cannot read configuration file %s / 无法读取配置文件", file.Path),
+				"correct --config", file.Err)
+		}
+	}
+	text := innermost(err).Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return usage(fmt.Sprintf("unknown flag --%s / 未知选项", name), hint, nil)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return usage(fmt.Sprintf("flag --%s needs a value / 选项缺少值", name), hint, nil)
+	}
+	return usage("wrong setting / 设置有误", hint, errors.New(dashes.Replace(err.Error())))
+}
+
+// dashes writes flags the way the help does.
+var dashes = strings.NewReplacer("error parsing commandline arguments: ", "",
+	"error parsing environment variables: ", "", " for flag -", " for flag --")
+
+// innermost follows the chain of wrapped errors to its end.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

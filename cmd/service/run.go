@@ -1,0 +1,95 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+// Run parses the program's arguments against the tree of commands, runs the
+// chosen one under a context that SIGINT and SIGTERM cancel, prints an error as
+// one line, and returns the exit code for os.Exit. Name is the program's name:
+// in capitals it is the prefix of its environment variables.
+//
+// Each command's flag set is made to report instead of exit; a flag named
+// config, where one is registered (Common does), names the configuration file.
+func Run(name string, root *ffcli.Command) int {
+	p := program{name: name, root: root, args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr}
+	return p.run()
+}
+
+type program struct {
+	name           string
+	root           *ffcli.Command
+	args           []string
+	stdout, stderr io.Writer
+}
+
+func (p *program) run() int {
+	asked, err := p.parse()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(p.stdout, help(p.name, asked))
+		return ExitOK
+	case err != nil:
+		return p.report(err)
+	}
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case s := <-signals:
+			// From here on the signals have their default effect again, so that
+			// the second one kills.
+			signal.Stop(signals)
+			fmt.Fprintf(p.stderr, "%s: stopping (%v); once more to stop at once / 正在停止\n", p.name, s)
+			cancel(&interrupted{s})
+		case <-ctx.Done():
+		}
+	}()
+	return p.report(p.outcome(ctx, p.root.Run(ctx)))
+}
+
+// outcome turns the cancellation that a signal caused into the exit code a shell
+// expects of a program that was interrupted.
+func (p *program) outcome(ctx context.Context, err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return usage("no command given / 缺少命令", fmt.Sprintf("see %q", p.name+" --help"), nil)
+	}
+	stop, ok := errors.AsType[*interrupted](context.Cause(ctx))
+	if !ok || !(errors.Is(err, context.Canceled) || errors.Is(err, stop)) {
+		return err
+	}
+	if stop.signal == syscall.SIGTERM {
+		return Exit(ExitSIGTERM, stop)
+	}
+	return Exit(ExitSIGINT, stop)
+}
+
+func (p *program) report(err error) int {
+	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
+		return exit.code
+	}
+	if err != nil {
+		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, oneLine(err.Error()))
+	}
+	return exitCode(err)
+}
+
+// interrupted is the cause of a context that a signal cancelled.
+type interrupted struct{ signal os.Signal }
+
+func (i *interrupted) Error() string {
+	return fmt.Sprintf("interrupted (%v) before the end / 被中断", i.signal)
+}

@@ -1,0 +1,85 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Stack stops the parts of a program in the reverse of the order in which they
+// were started, each within a time limit. A part that does not end in time is
+// named and left behind, so that one stuck part cannot hold up the others.
+type Stack struct {
+	log   *slog.Logger
+	limit time.Duration
+
+	mu    sync.Mutex
+	parts []part
+}
+
+type part struct {
+	name string
+	stop func(ctx context.Context) error
+}
+
+// NewStack makes an empty stack; limit is the time that each part may take.
+func NewStack(log *slog.Logger, limit time.Duration) *Stack {
+	return &Stack{log: log, limit: limit}
+}
+
+// Push adds a part that has been started. Its context ends at the time limit.
+func (s *Stack) Push(name string, stop func(ctx context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts = append(s.parts, part{name, stop})
+}
+
+// Close stops all parts, the last one pushed first, and joins their errors. It
+// may be called again: what was stopped is not stopped twice.
+func (s *Stack) Close() error {
+	var errs []error
+	for {
+		next, ok := s.pop()
+		if !ok {
+			return errors.Join(errs...)
+		}
+		if err := s.stop(next); err != nil {
+			errs = append(errs, fmt.Errorf("stopping %s: %w", next.name, err))
+		}
+	}
+}
+
+func (s *Stack) pop() (part, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.parts) == 0 {
+		return part{}, false
+	}
+	last := s.parts[len(s.parts)-1]
+	s.parts = s.parts[:len(s.parts)-1]
+	return last, true
+}
+
+func (s *Stack) stop(p part) error {
+	// Not the command's context: that one is already cancelled when things stop.
+	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
+	defer cancel()
+	s.log.Debug("stopping", "part", p.name)
+	done := make(chan error, 1)
+	go func() { done <- p.stop(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		// Both may be ready at once; a part that did end is believed.
+		select {
+		case err := <-done:
+			return err
+		default:
+			return fmt.Errorf("not stopped within %v, left behind", s.limit)
+		}
+	}
+}
