@@ -77,8 +77,10 @@ func (o *Ops) Start(ctx context.Context, addr string) error {
 		return Fail(fmt.Sprintf("cannot listen on %s / 无法监听", addr), "choose another address or free that one", err)
 	}
 	o.listener = listener
-	o.server = &http.Server{Handler: o.mux, ReadHeaderTimeout: 5 * time.Second,
-		ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelWarn)}
+	o.server = &http.Server{
+		Handler: o.mux, ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
+	}
 	o.done = make(chan struct{})
 	go func() {
 		defer close(o.done)

@@ -1,0 +1,64 @@
+# citycard: one card, one ledger. "make help" lists what there is.
+
+SHELL := /bin/sh
+export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go/bin:/usr/lib/go-1.26/bin
+# The Go that is installed is used as it is; none is downloaded.
+export GOTOOLCHAIN := local
+
+GO       ?= go
+LINT     := $(GO) tool -modfile=lint.mod
+# In continuous integration the race detector watches the tests.
+RACE     ?= $(if $(CI),-race)
+FUZZTIME ?= 20s
+ARGS     ?=
+
+.PHONY: help demo test build setup lint vet bench fuzz generate clean bin/citycard bin/cardterm bin/cardsim
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
+	bin/citycard demo $(ARGS)
+
+test: setup build vet ## all tests; with CI set also under the race detector
+	$(GO) test $(RACE) -timeout 14m ./...
+
+build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
+
+# cardterm alone reaches the PC/SC library through cgo.
+bin/citycard bin/cardsim:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$(@F)
+
+bin/cardterm: setup
+	CGO_ENABLED=1 $(GO) build -trimpath -o $@ ./cmd/cardterm
+
+setup: ## install what is missing on Debian or Ubuntu; elsewhere say what to install
+	@deploy/setup.sh
+
+vet: setup
+	$(GO) vet ./...
+
+lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
+	@unformatted=$$($(LINT) gofumpt -l .) || exit; \
+	if [ -n "$$unformatted" ]; then echo "gofumpt: these files are not formatted:"; echo "$$unformatted"; exit 1; fi
+	$(LINT) staticcheck ./...
+	@deploy/govulncheck.sh $(LINT) govulncheck
+
+bench: setup ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: setup ## each fuzz target for FUZZTIME
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit; \
+		done; \
+	done
+
+generate: ## the protobuf code; needs protoc and protoc-gen-go
+	@for program in protoc protoc-gen-go; do command -v $$program >/dev/null || \
+		{ echo "$$program is missing: apt-get install protobuf-compiler; go install google.golang.org/protobuf/cmd/protoc-gen-go@latest"; exit 1; }; done
+	$(GO) generate ./...
+
+clean: ## remove bin/; data directories stay
+	rm -rf bin
