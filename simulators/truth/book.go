@@ -1,0 +1,98 @@
+package truth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Facts is what the city knows of a record because it made it.
+type Facts struct {
+	Broken  bool // the bytes are no message
+	Invalid bool // a message with a field of impossible length
+	Forged  bool // the TAC does not fit what it should cover
+
+	UnknownCard     bool
+	UnknownTerminal bool
+	ImplausibleDate bool
+	Expired         bool
+	Blocked         bool
+
+	Refused string // a request that the rules refuse, and why
+}
+
+// judge gives verdict and reason of a record that nothing is known about yet,
+// in the order in which reasons take precedence.
+func (f Facts) judge() (verdict, reason string) {
+	switch {
+	case f.Broken:
+		return Rejected, "undecodable"
+	case f.Invalid:
+		return Rejected, "invalid_field"
+	case f.Forged:
+		return Rejected, "bad_tac"
+	case f.Refused != "":
+		return Rejected, f.Refused
+	case f.UnknownCard:
+		return Suspended, "unknown_card"
+	case f.UnknownTerminal:
+		return Suspended, "unknown_terminal"
+	case f.ImplausibleDate:
+		return Suspended, "implausible_date"
+	case f.Expired:
+		return Suspended, "card_expired"
+	case f.Blocked:
+		return Suspended, "card_blocked"
+	}
+	return Cleared, ""
+}
+
+// Entry is a record as it is sent.
+type Entry struct {
+	Topic   string
+	Value   []byte // the Kafka value
+	Key     Key    // ignored where the record cannot be read
+	Purpose string
+	Fen     int64
+	Payee   string // who is paid when it clears
+	Also    *Also
+	Fault   string
+	Facts   Facts
+}
+
+// Book judges records in the order in which they are sent. Records of one
+// subject must all go through one book; it is not safe for concurrent use.
+type Book struct {
+	first map[Key][sha256.Size]byte // what counted for an identity
+}
+
+// NewBook is a book that has seen nothing.
+func NewBook() *Book { return &Book{first: map[Key][sha256.Size]byte{}} }
+
+// Enter judges the next record. A rejected one leaves its identity free.
+func (b *Book) Enter(e Entry) Record {
+	sum := sha256.Sum256(e.Value)
+	r := Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault, Also: e.Also}
+	r.Verdict, r.Reason = e.Facts.judge()
+	if e.Facts.Broken || e.Facts.Invalid {
+		r.Also = nil
+		return r
+	}
+	r.Day, r.Subject, r.ID = e.Key.Day, e.Key.Subject, e.Key.ID
+	if r.Verdict == Rejected {
+		r.Also = nil
+		return r
+	}
+	if old, seen := b.first[e.Key]; seen {
+		r.Verdict, r.Reason = Duplicate, ""
+		if old != sum {
+			r.Verdict = Disputed
+		}
+		return r
+	}
+	b.first[e.Key] = sum
+	r.Payee = e.Payee
+	if r.Verdict == Suspended {
+		r.Payee = "suspense:" + r.Reason
+	}
+	return r
+}

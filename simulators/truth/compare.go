@@ -1,0 +1,211 @@
+package truth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Row is a posting as the ledger's export has it: a transfer, or a kept record of
+// 0 fen.
+type Row struct {
+	Key    Key
+	Fen    int64
+	Credit string // code of the credited account; empty for a record of 0 fen
+}
+
+// Memo is a record that the ledger kept without posting it.
+type Memo struct {
+	Verdict string // Rejected or Disputed
+	Reason  string // of a rejection
+	Subject string // hexadecimal; told apart only for the lines of a pension batch
+	SHA256  string // of the bytes as they arrived, hexadecimal
+}
+
+// Observed is what the ledger has. Rows whose ids are of a kind that the city
+// does not send (openings, settlements) are passed over; an authorised load must
+// belong to a load that the truth knows.
+type Observed struct {
+	Rows  []Row
+	Memos []Memo
+}
+
+// Result counts what does not agree. Found names the first few.
+type Result struct {
+	Lost       int // should have posted or been kept, did not
+	Doubled    int // posted or kept more than once
+	Wrong      int // other verdict, reason, amount or payee
+	Unexpected int // the truth knows of no such record
+	Found      []string
+}
+
+// foundLimit bounds how many differences a result names.
+const foundLimit = 20
+
+// Agrees reports whether nothing differs.
+func (r Result) Agrees() bool { return r.Lost+r.Doubled+r.Wrong+r.Unexpected == 0 }
+
+func (r *Result) add(count *int, format string, args ...any) {
+	*count++
+	if len(r.Found) < foundLimit {
+		r.Found = append(r.Found, fmt.Sprintf(format, args...))
+	}
+}
+
+type expectation struct {
+	record  *Record
+	purpose string
+	fen     int64
+	seen    int
+}
+
+type memoKey struct{ verdict, sha256, subject string }
+
+type keptness struct {
+	record     *Record
+	want, seen int
+	reasons    []string // seen, where they differ
+}
+
+type comparison struct {
+	rows   map[Key]*expectation
+	memos  map[memoKey]*keptness
+	loads  map[Key]bool // authorised by a load that was sent
+	orders []Key        // keys of rows in the order of the truth, so that findings come in that order
+	kept   []memoKey
+	result Result
+}
+
+// Compare holds what the ledger has against what was sent.
+func Compare(records []Record, observed Observed) Result {
+	c := &comparison{rows: make(map[Key]*expectation, len(records)), memos: map[memoKey]*keptness{}, loads: map[Key]bool{}}
+	for i := range records {
+		c.expect(&records[i])
+	}
+	for _, m := range observed.Memos {
+		c.memo(m)
+	}
+	for _, row := range observed.Rows {
+		c.row(row)
+	}
+	c.missing()
+	return c.result
+}
+
+func (c *comparison) expect(r *Record) {
+	if r.Purpose == Load && len(r.ID) > 2 {
+		c.loads[Key{r.Day, r.Subject, idLoadAuthorised + r.ID[2:]}] = true
+	}
+	switch r.Verdict {
+	case Cleared, Suspended:
+		c.expectRow(r.Key(), r, r.Purpose, r.Fen)
+		if r.Also != nil {
+			c.expectRow(Key{r.Day, r.Subject, r.Also.ID}, r, r.Also.Purpose, r.Also.Fen)
+		}
+	case Rejected, Disputed:
+		k := keyOfMemo(r.Verdict, r.SHA256, r.Subject, r.Topic == pensionBatches)
+		if c.memos[k] == nil {
+			c.memos[k] = &keptness{record: r}
+			c.kept = append(c.kept, k)
+		}
+		c.memos[k].want++
+	}
+}
+
+func (c *comparison) expectRow(k Key, r *Record, purpose string, fen int64) {
+	c.rows[k] = &expectation{record: r, purpose: purpose, fen: fen}
+	c.orders = append(c.orders, k)
+}
+
+// pensionBatches is the one topic whose messages hold many records.
+const pensionBatches = "pension.batches"
+
+func keyOfMemo(verdict, sha256, subject string, line bool) memoKey {
+	if !line {
+		subject = ""
+	}
+	return memoKey{verdict, strings.ToLower(sha256), strings.ToLower(subject)}
+}
+
+func (c *comparison) row(row Row) {
+	k := Key{row.Key.Day, strings.ToLower(row.Key.Subject), strings.ToLower(row.Key.ID)}
+	if len(k.ID) < 2 {
+		c.result.add(&c.result.Unexpected, "unexpected row %s of %d fen", k, row.Fen)
+		return
+	}
+	switch k.ID[:2] {
+	case idSpend, idLoadWritten, idMedical, idPension, idPensionReturn:
+	case idLoadAuthorised:
+		if !c.loads[k] {
+			c.result.add(&c.result.Unexpected, "authorised load %s of %d fen belongs to no load", k, row.Fen)
+		}
+		return
+	default:
+		return
+	}
+	e := c.rows[k]
+	if e == nil {
+		c.result.add(&c.result.Unexpected, "unexpected row %s of %d fen", k, row.Fen)
+		return
+	}
+	e.seen++
+	switch {
+	case e.seen > 1:
+		c.result.add(&c.result.Doubled, "doubled: %s %s posted %d times", e.purpose, k, e.seen)
+	case row.Fen != e.fen:
+		c.result.add(&c.result.Wrong, "wrong: %s %s posted %d fen, want %d", e.purpose, k, row.Fen, e.fen)
+	case row.Fen > 0 && row.Credit != e.record.Payee:
+		c.result.add(&c.result.Wrong, "wrong: %s %s credited to %q, want %q (%s %s)", e.purpose, k, row.Credit, e.record.Payee, e.record.Verdict, e.record.Reason)
+	}
+}
+
+func (c *comparison) memo(m Memo) {
+	k := keyOfMemo(m.Verdict, m.SHA256, m.Subject, true)
+	kept := c.memos[k]
+	if kept == nil {
+		k.subject = ""
+		kept = c.memos[k]
+	}
+	if kept == nil {
+		c.result.add(&c.result.Unexpected, "unexpected: %s %s of record sha256 %s", m.Verdict, m.Reason, m.SHA256)
+		return
+	}
+	kept.seen++
+	if m.Verdict == Rejected && m.Reason != kept.record.Reason {
+		c.result.add(&c.result.Wrong, "wrong: %s record sha256 %s rejected as %s, want %s", kept.record.Purpose, m.SHA256, m.Reason, kept.record.Reason)
+	}
+	if kept.seen > kept.want {
+		c.result.add(&c.result.Doubled, "doubled: %s of record sha256 %s kept %d times, want %d", m.Verdict, m.SHA256, kept.seen, kept.want)
+	}
+}
+
+func (c *comparison) missing() {
+	for _, k := range c.orders {
+		if e := c.rows[k]; e.seen == 0 {
+			e.seen = -1 // named once
+			c.result.add(&c.result.Lost, "lost: %s %s of %d fen (%s %s)", e.purpose, k, e.fen, e.record.Verdict, e.record.Reason)
+		}
+	}
+	for _, k := range c.kept {
+		if m := c.memos[k]; m.seen < m.want {
+			c.result.add(&c.result.Lost, "lost: %s %s record sha256 %s kept %d times, want %d", m.record.Verdict, m.record.Reason, k.sha256, m.seen, m.want)
+		}
+	}
+}
+
+// PurseMismatch is a card whose purse and shadow balance differ.
+type PurseMismatch struct {
+	Card         string
+	Purse, Books int64 // both without the opening balance
+}
+
+// ComparePurses holds what the cards say against the shadow balances of the
+// ledger (credits less debits of the float, by card number).
+func ComparePurses(purses []Purse, shadow map[string]int64) []PurseMismatch {
+	var found []PurseMismatch
+	for _, p := range purses {
+		if books := shadow[p.Card]; books != p.Shadow() {
+			found = append(found, PurseMismatch{Card: p.Card, Purse: p.Shadow(), Books: books})
+		}
+	}
+	return found
+}

@@ -1,0 +1,204 @@
+package truth
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// card and gate are a subject and a terminal of these tests.
+func card() []byte { return []byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1} }
+func gate() []byte { return []byte{0x49, 0x10, 0, 0, 0, 1} }
+
+// someDay enters one record of every fate.
+func someDay(t *testing.T) []Record {
+	t.Helper()
+	b := NewBook()
+	tap := func(sequence uint32, value string, facts Facts) Entry {
+		return Entry{
+			Topic: "taps", Value: []byte(value), Key: SpendKey(20261124, card(), 9, gate(), sequence),
+			Purpose: MetroExit, Fen: 285, Payee: "operator:zzmetro", Facts: facts,
+		}
+	}
+	pension, err := PensionKey("202611", []byte("person token 16b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fund, account := MedicalKeys(20261124, []byte("person token 16b"), "H1-1")
+	entry := tap(9, "entry", Facts{})
+	entry.Purpose, entry.Fen = MetroEntry, 0
+	line := Entry{Topic: "pension.batches", Value: []byte("batch"), Key: pension, Purpose: Pension, Fen: 300, Payee: "pension:payout"}
+	refused := line
+	refused.Key.Subject, refused.Facts.Refused = "ff", "not_entitled"
+	other := refused
+	other.Key.Subject, other.Facts.Refused = "fe", "amount_differs"
+	return []Record{
+		b.Enter(tap(1, "one", Facts{})),
+		b.Enter(tap(1, "one", Facts{})),
+		b.Enter(tap(1, "one, other station", Facts{})),
+		b.Enter(tap(1, "one, forged", Facts{Forged: true, Blocked: true})),
+		b.Enter(tap(2, "two", Facts{UnknownTerminal: true, Expired: true})),
+		b.Enter(tap(3, "noise", Facts{Broken: true})),
+		b.Enter(entry),
+		b.Enter(Entry{Topic: "loads", Value: []byte("load"), Key: LoadKey(20261124, card(), 2, 5), Purpose: Load, Fen: 5000, Payee: "float:own"}),
+		b.Enter(Entry{Topic: "medical.requests", Value: []byte("claim"), Key: fund, Purpose: MedicalFund, Fen: 700, Payee: "hospital:h-101", Also: &Also{MedicalAccount, 300, account.ID}}),
+		b.Enter(line), b.Enter(refused), b.Enter(other),
+	}
+}
+
+// books is what a ledger that works has of the records.
+func books(records []Record) Observed {
+	var o Observed
+	for _, r := range records {
+		switch {
+		case r.Posts():
+			row := Row{Key: r.Key(), Fen: r.Fen, Credit: r.Payee}
+			if r.Fen == 0 {
+				row.Credit = ""
+			}
+			o.Rows = append(o.Rows, row)
+			if r.Also != nil {
+				o.Rows = append(o.Rows, Row{Key: Key{r.Day, r.Subject, r.Also.ID}, Fen: r.Also.Fen, Credit: r.Payee})
+			}
+			if r.Purpose == Load {
+				o.Rows = append(o.Rows, Row{Key: Key{r.Day, r.Subject, "03" + r.ID[2:]}, Fen: r.Fen, Credit: "unwritten:own"})
+			}
+		case r.Verdict == Rejected || r.Verdict == Disputed:
+			o.Memos = append(o.Memos, Memo{Verdict: r.Verdict, Reason: r.Reason, Subject: r.Subject, SHA256: r.SHA256})
+		}
+	}
+	o.Rows = append(o.Rows, Row{Key: Key{20261124, "72657365727665", "30"}, Fen: 1, Credit: "reserve"})
+	return o
+}
+
+func TestVerdicts(t *testing.T) {
+	var got []string
+	for _, r := range someDay(t) {
+		got = append(got, strings.TrimSpace(r.Verdict+" "+r.Reason))
+	}
+	want := []string{
+		"cleared", "duplicate", "disputed", "rejected bad_tac", "suspended unknown_terminal", "rejected undecodable", "cleared", "cleared", "cleared",
+		"cleared", "rejected not_entitled", "rejected amount_differs",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("verdicts\n%q, want\n%q", got, want)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	fund, account := MedicalKeys(20261124, []byte{0xAB}, "S1")
+	pension, err := PensionKey("202611", []byte{0xAB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	returned, err := ReturnKey("202611", []byte{0xAB})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		got  Key
+		want string
+	}{
+		{SpendKey(20261124, card(), 9, gate(), 0x0102), "20261124/03105070200000000001/010949100000000100000102"},
+		{LoadKey(20261124, card(), 2, 0x0A0B), "20261124/03105070200000000001/02020a0b"},
+		{fund, "20261124/ab/10015331"},
+		{account, "20261124/ab/10025331"},
+		{pension, "20261101/ab/20323032363131"},
+		{returned, "20261101/ab/21323032363131"},
+	} {
+		if c.got.String() != c.want {
+			t.Errorf("key %s, want %s", c.got, c.want)
+		}
+	}
+	if _, err := PensionKey("2026-1", nil); err == nil {
+		t.Error("2026-1 is no month")
+	}
+}
+
+func TestCompareFindsWhatIsWrong(t *testing.T) {
+	type counts struct{ lost, doubled, wrong, unexpected int }
+	for name, c := range map[string]struct {
+		change func(*Observed)
+		want   counts
+		found  string
+	}{
+		"nothing":           {func(*Observed) {}, counts{}, ""},
+		"row removed":       {func(o *Observed) { o.Rows = o.Rows[1:] }, counts{lost: 1}, "lost: metro_exit 20261124/"},
+		"row doubled":       {func(o *Observed) { o.Rows = append(o.Rows, o.Rows[0]) }, counts{doubled: 1}, "posted 2 times"},
+		"amount changed":    {func(o *Observed) { o.Rows[0].Fen++ }, counts{wrong: 1}, "posted 286 fen, want 285"},
+		"payee changed":     {func(o *Observed) { o.Rows[1].Credit = "operator:zzmetro" }, counts{wrong: 1}, `want "suspense:unknown_terminal"`},
+		"key changed":       {func(o *Observed) { o.Rows[0].Key.ID += "00" }, counts{lost: 1, unexpected: 1}, "unexpected row"},
+		"account part gone": {func(o *Observed) { o.Rows = slices.Delete(o.Rows, 6, 7) }, counts{lost: 1}, "lost: medical_account"},
+		"entry gone":        {func(o *Observed) { o.Rows = slices.Delete(o.Rows, 2, 3) }, counts{lost: 1}, "lost: metro_entry"},
+		"stray order":       {func(o *Observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
+		"reject missing":    {func(o *Observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
+		"reject doubled":    {func(o *Observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
+		"reason changed":    {func(o *Observed) { o.Memos[1].Reason = "undecodable" }, counts{wrong: 1}, "rejected as undecodable, want bad_tac"},
+		"line mixed up":     {func(o *Observed) { o.Memos[4].Subject = "ff" }, counts{lost: 1, doubled: 1, wrong: 1}, "amount_differs"},
+		"reject from nowhere": {func(o *Observed) {
+			o.Memos = append(o.Memos, Memo{Verdict: Rejected, Reason: "bad_tac", SHA256: "00"})
+		}, counts{unexpected: 1}, "unexpected: rejected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			records := someDay(t)
+			o := books(records)
+			c.change(&o)
+			r := Compare(records, o)
+			if got := (counts{r.Lost, r.Doubled, r.Wrong, r.Unexpected}); got != c.want {
+				t.Errorf("%+v, want %+v; found %q", got, c.want, r.Found)
+			}
+			if r.Agrees() != (c.want == counts{}) {
+				t.Errorf("agrees: %v", r.Agrees())
+			}
+			if !strings.Contains(strings.Join(r.Found, "\n"), c.found) {
+				t.Errorf("found %q, want something with %q", r.Found, c.found)
+			}
+		})
+	}
+}
+
+func TestFindingsAreBounded(t *testing.T) {
+	var records []Record
+	b := NewBook()
+	for i := range 50 {
+		records = append(records, b.Enter(Entry{Topic: "taps", Value: fmt.Append(nil, i), Key: SpendKey(20261124, card(), 9, gate(), uint32(i)), Purpose: Bus, Fen: 1}))
+	}
+	if r := Compare(records, Observed{}); r.Lost != 50 || len(r.Found) != foundLimit {
+		t.Errorf("lost %d, named %d; want 50 and %d", r.Lost, len(r.Found), foundLimit)
+	}
+}
+
+func TestPurses(t *testing.T) {
+	purses := []Purse{{"a", 500, 0}, {"b", 700, 1000}, {"c", 1, 0}}
+	got := ComparePurses(purses, map[string]int64{"a": 500, "b": -300})
+	if want := []PurseMismatch{{"c", 1, 0}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	records, purses := someDay(t), []Purse{{"03105070200000000001", 500, 0}}
+	summary := Summarise(20261124, 7, records, purses)
+	if summary.Sent != 12 || summary.Cleared != 5 || summary.Duplicates != 1 || summary.Disputed != 1 ||
+		summary.Suspended["unknown_terminal"] != 1 || summary.Rejected["bad_tac"] != 1 || summary.Payees["hospital:h-101"] != 1000 || summary.Payees["operator:zzmetro"] != 285 {
+		t.Errorf("summary %+v", summary)
+	}
+	if err := Write(dir, records, purses, summary); err != nil {
+		t.Fatal(err)
+	}
+	gotRecords, err := ReadRecords(dir)
+	if err != nil || !reflect.DeepEqual(gotRecords, records) {
+		t.Errorf("records came back as %+v, %v", gotRecords, err)
+	}
+	gotPurses, err := ReadPurses(dir)
+	if err != nil || !reflect.DeepEqual(gotPurses, purses) {
+		t.Errorf("purses came back as %+v, %v", gotPurses, err)
+	}
+	gotSummary, err := ReadSummary(dir)
+	if err != nil || !reflect.DeepEqual(gotSummary, summary) {
+		t.Errorf("summary came back as %+v, %v", gotSummary, err)
+	}
+}

@@ -1,0 +1,23 @@
+// Package truth knows what must come out. The simulated city tells it of every
+// record that it sends, and what it did to it; truth works out the verdict, the
+// amount, the key and the payee with its own code, never with clearing's, and
+// writes them down. Afterwards Compare holds what the ledger has against it.
+//
+// What truth knows, it knows as the maker of the records: that a TAC was broken,
+// that a terminal stands in no registry, that two records are the same tap. It
+// therefore needs no keys. What it calculates itself:
+//
+//   - the identity of a record: only what is signed (identity.go);
+//   - the verdict: rejected before suspended before the question whether the
+//     identity was seen before; the first of two variants counts, an equal second
+//     one is a duplicate, a different one is disputed (book.go);
+//   - fares: shortest way over the metro, Zhengzhou's public bands, discounts of
+//     the example rules, half-up to a whole fen (fare.go);
+//   - medical settlements by the example rules, half-up to a whole fen once on the
+//     fund's share (medical.go).
+//
+// A record of 0 fen (metro entry) has an identity and a verdict like any other.
+//
+// Files, one JSON object a line, in the order in which they were sent within a
+// card: records.jsonl, purses.jsonl; and summary.json.
+package truth

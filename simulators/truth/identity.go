@@ -1,0 +1,66 @@
+package truth
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// Key is the identity of a posting. Subject and ID are lower-case hexadecimal.
+type Key struct {
+	Day     int // YYYYMMDD
+	Subject string
+	ID      string
+}
+
+// String is the key as it is named in findings.
+func (k Key) String() string { return fmt.Sprintf("%d/%s/%s", k.Day, k.Subject, k.ID) }
+
+// What a posting is, the first byte of its id.
+const (
+	idSpend          = "01"
+	idLoadWritten    = "02"
+	idLoadAuthorised = "03"
+	idMedical        = "10"
+	idPension        = "20"
+	idPensionReturn  = "21"
+)
+
+// SpendKey is the identity of a purse debit: signed date, card, type, SAM
+// terminal number and SAM sequence. card has 10 bytes, terminal 6.
+func SpendKey(day int, card []byte, kind byte, terminal []byte, sequence uint32) Key {
+	id := append([]byte{0x01, kind}, terminal...)
+	return Key{Day: day, Subject: hex.EncodeToString(card), ID: hex.EncodeToString(binary.BigEndian.AppendUint32(id, sequence))}
+}
+
+// LoadKey is the identity of a load that was written to the card.
+func LoadKey(day int, card []byte, kind byte, onlineSequence uint16) Key {
+	return Key{Day: day, Subject: hex.EncodeToString(card), ID: fmt.Sprintf("%s%02x%04x", idLoadWritten, kind, onlineSequence)}
+}
+
+// MedicalKeys are the identities of the two transfers of one settlement: what the
+// fund pays and what the personal account pays. person has 16 bytes.
+func MedicalKeys(day int, person []byte, settlement string) (fund, account Key) {
+	subject, number := hex.EncodeToString(person), hex.EncodeToString([]byte(settlement))
+	return Key{day, subject, idMedical + "01" + number}, Key{day, subject, idMedical + "02" + number}
+}
+
+// PensionKey is the identity of a month's payout; its day is the first of the
+// month paid for. month is YYYYMM.
+func PensionKey(month string, person []byte) (Key, error) {
+	return monthKey(idPension, month, person)
+}
+
+// ReturnKey is the identity of a payout that the bank sent back.
+func ReturnKey(month string, person []byte) (Key, error) {
+	return monthKey(idPensionReturn, month, person)
+}
+
+func monthKey(kind, month string, person []byte) (Key, error) {
+	n, err := strconv.ParseUint(month, 10, 32)
+	if err != nil || len(month) != 6 {
+		return Key{}, fmt.Errorf("month %q: want YYYYMM", month)
+	}
+	return Key{int(n)*100 + 1, hex.EncodeToString(person), kind + hex.EncodeToString([]byte(month))}, nil
+}

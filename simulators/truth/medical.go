@@ -1,0 +1,86 @@
+package truth
+
+import "fmt"
+
+// Patient is what the medical rules need to know of a person, and what the year
+// has used of it so far. It is not safe for concurrent use.
+type Patient struct {
+	Insurance string // employee, resident, none
+	Status    string // working, retired, resident
+	Account   int64  // personal account, fen
+
+	settled map[string]int   // settlements this year, by kind
+	fund    map[string]int64 // what the fund paid this year, by kind
+}
+
+// Claim is what a desk asks for, in fen.
+type Claim struct {
+	Kind      string // outpatient, inpatient
+	Class     string // of the hospital
+	Total     int64
+	OwnPay    int64
+	OverLimit int64
+	FirstPay  int64
+	InScope   int64
+}
+
+// Split is who pays: fund + account + cash = total.
+type Split struct{ Fund, Account, Cash int64 }
+
+// Settle splits a claim and remembers it. A claim that the rules refuse gives the
+// reason and changes nothing.
+func (r *Rules) Settle(p *Patient, c Claim) (split Split, refused string, err error) {
+	if p.Insurance == "none" {
+		return Split{}, "not_insured", nil
+	}
+	if c.Total != c.OwnPay+c.OverLimit+c.FirstPay+c.InScope {
+		return Split{}, "amounts_disagree", nil
+	}
+	s, err := r.scheme(p, c)
+	if err != nil {
+		return Split{}, "", err
+	}
+	fund := s.fund(c.InScope, p.settled[c.Kind] > 0)
+	if s.Ceiling > 0 {
+		fund = min(fund, max(0, s.Ceiling-p.fund[c.Kind]))
+	}
+	split = Split{Fund: fund, Account: min(c.Total-fund, p.Account)}
+	split.Cash = c.Total - split.Fund - split.Account
+	if p.settled == nil {
+		p.settled, p.fund = map[string]int{}, map[string]int64{}
+	}
+	p.settled[c.Kind]++
+	p.fund[c.Kind] += split.Fund
+	p.Account -= split.Account
+	return split, "", nil
+}
+
+func (r *Rules) scheme(p *Patient, c Claim) (Scheme, error) {
+	for _, s := range r.Medical {
+		if s.Insurance == p.Insurance && s.Status == p.Status && s.Kind == c.Kind && s.Class == c.Class {
+			return s, nil
+		}
+	}
+	return Scheme{}, fmt.Errorf("no medical rule for %s %s, %s in class %s", p.Insurance, p.Status, c.Kind, c.Class)
+}
+
+// fund is the fund's share of the in-scope costs above the deductible, rounded
+// half-up once on the sum of the bands.
+func (s Scheme) fund(inScope int64, again bool) int64 {
+	deductible := s.Deductible
+	if again && s.Readmission > 0 {
+		deductible = (deductible*s.Readmission + 50) / 100
+	}
+	from, low, hundredths := min(inScope, deductible), int64(0), int64(0)
+	for _, b := range s.Bands {
+		high := inScope
+		if b.UpTo > 0 {
+			high = min(inScope, b.UpTo)
+		}
+		if part := high - max(low, from); part > 0 {
+			hundredths += part * b.Percent
+		}
+		low = b.UpTo
+	}
+	return (hundredths + 50) / 100
+}

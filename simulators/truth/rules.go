@@ -1,0 +1,83 @@
+package truth
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+)
+
+// Rules are the figures that truth calculates with.
+type Rules struct {
+	About     string     `json:"about"`
+	Metro     MetroRule  `json:"metro"`
+	Bus       []BusRule  `json:"bus"`
+	Discounts []Discount `json:"discounts"`
+	Medical   []Scheme   `json:"medical"`
+}
+
+// MetroRule prices a distance: first_fen up to first_metres, then step_fen for
+// each step begun. The bands follow each other; the last has no end. A bound
+// belongs to the cheaper side. A trip longer than the limit costs the highest
+// single fare, undiscounted; one of exactly the limit is still in time.
+type MetroRule struct {
+	FirstMetres  int         `json:"first_metres"`
+	FirstFen     int64       `json:"first_fen"`
+	Bands        []MetroBand `json:"bands"`
+	StepFen      int64       `json:"step_fen"`
+	LimitMinutes int         `json:"limit_minutes"`
+}
+
+// MetroBand is a range of distance with its own step.
+type MetroBand struct {
+	ToMetres   int `json:"to_metres"` // 0: no end
+	StepMetres int `json:"step_metres"`
+}
+
+// BusRule is the full price on a range of line numbers, both ends included.
+type BusRule struct {
+	From uint32 `json:"from"`
+	To   uint32 `json:"to"`
+	Fen  int64  `json:"fen"`
+}
+
+// Discount is what a card type pays, in thousandths of the full price, half-up
+// to a whole fen.
+type Discount struct {
+	CardType uint32 `json:"card_type"` // file 0017, offset 10
+	Metro    int64  `json:"metro_thousandths"`
+	Bus      int64  `json:"bus_thousandths"`
+}
+
+// Scheme is what an insurance pays of one kind of claim in one class of hospital.
+type Scheme struct {
+	Insurance   string        `json:"insurance"`
+	Status      string        `json:"status"`
+	Kind        string        `json:"kind"`
+	Class       string        `json:"class"`
+	Deductible  int64         `json:"deductible_fen"`
+	Readmission int64         `json:"readmission_percent,omitempty"` // of the deductible, from the second time in the year; 0: all of it
+	Bands       []MedicalBand `json:"bands"`
+	Ceiling     int64         `json:"ceiling_fen,omitempty"` // of the fund in the year; 0: none
+}
+
+// MedicalBand is the fund's share of in-scope costs up to a bound, counted from
+// the claim's first fen.
+type MedicalBand struct {
+	UpTo    int64 `json:"up_to_fen,omitempty"` // 0: no end
+	Percent int64 `json:"percent"`
+}
+
+//go:embed example.json
+var example []byte
+
+// Example are the rules that are built in.
+func Example() (*Rules, error) {
+	dec := json.NewDecoder(bytes.NewReader(example))
+	dec.DisallowUnknownFields()
+	r := new(Rules)
+	if err := dec.Decode(r); err != nil {
+		return nil, fmt.Errorf("truth: rules: %w", err)
+	}
+	return r, nil
+}
