@@ -1,0 +1,170 @@
+package fare
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+const (
+	maxPriceFen     = 100_000   // the purse itself holds at most this
+	maxLimitMinutes = 24 * 60   // beyond a day the time limit means nothing
+	maxCardType     = 255       // one byte on the card
+	maxKM           = 10_000    // longer than any metro
+	maxLine         = 1_000_000 // bounds the file, not the field's format
+)
+
+func checkVersions(versions []version) error {
+	if len(versions) == 0 {
+		return errors.New("versions: empty, want at least one")
+	}
+	var faults []error
+	names := make(map[string]bool)
+	for i, v := range versions {
+		where := fmt.Sprintf("versions[%d]", i)
+		if !isVersionName(v.Version) {
+			faults = append(faults, fmt.Errorf("%s.version: %q, want 1 to 40 letters, digits, dots or hyphens", where, v.Version))
+		} else if names[v.Version] {
+			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, v.Version))
+		}
+		names[v.Version] = true
+		if i > 0 && (versions[i-1].EffectiveTo == "" || versions[i-1].EffectiveTo >= v.EffectiveFrom) {
+			faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after versions[%d].effective_to %q", where, v.EffectiveFrom, i-1, versions[i-1].EffectiveTo))
+		}
+		faults = append(faults, v.checkPeriod(where)...)
+		if v.Rounding != halfUp && v.Rounding != down && v.Rounding != up {
+			faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up, down or up", where, v.Rounding))
+		}
+		faults = append(faults, v.Metro.check(where+".metro")...)
+		faults = append(faults, v.Bus.check(where+".bus")...)
+		faults = append(faults, checkCards(where+".cards", v.Cards)...)
+	}
+	return errors.Join(faults...)
+}
+
+// isVersionName keeps plus signs out, which join the parts of a table's version.
+func isVersionName(s string) bool {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-') {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 40
+}
+
+func (v version) checkPeriod(where string) []error {
+	var faults []error
+	if _, err := time.Parse("20060102", v.EffectiveFrom); err != nil {
+		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, v.EffectiveFrom))
+	}
+	if v.EffectiveTo == "" {
+		return faults
+	}
+	if _, err := time.Parse("20060102", v.EffectiveTo); err != nil {
+		faults = append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, v.EffectiveTo))
+	} else if v.EffectiveTo < v.EffectiveFrom {
+		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, v.EffectiveTo, v.EffectiveFrom))
+	}
+	return faults
+}
+
+func (m metro) check(where string) []error {
+	var faults []error
+	if m.BaseFen < 0 || m.BaseFen > maxPriceFen {
+		faults = append(faults, fmt.Errorf("%s.base_fen: %d, want 0 to %d", where, m.BaseFen, maxPriceFen))
+	}
+	if !isKM(m.BaseKM) {
+		faults = append(faults, fmt.Errorf("%s.base_km: %s, want 0.001 to %d with at most 3 decimals", where, m.BaseKM, maxKM))
+	}
+	if m.LimitMinutes == 0 || m.LimitMinutes > maxLimitMinutes {
+		faults = append(faults, fmt.Errorf("%s.limit_minutes: %d, want 1 to %d", where, m.LimitMinutes, maxLimitMinutes))
+	}
+	if m.Source == "" {
+		faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", where))
+	}
+	if len(m.Steps) == 0 {
+		faults = append(faults, fmt.Errorf("%s.steps: empty, want at least one", where))
+	}
+	below := m.BaseKM
+	for i, s := range m.Steps {
+		row := fmt.Sprintf("%s.steps[%d]", where, i)
+		last := i == len(m.Steps)-1
+		switch {
+		case last && s.ToKM.Valid:
+			faults = append(faults, fmt.Errorf("%s.to_km: %s, want none in the last step", row, s.ToKM.Decimal))
+		case !last && (!s.ToKM.Valid || !isKM(s.ToKM.Decimal) || s.ToKM.Decimal.LessThanOrEqual(below)):
+			faults = append(faults, fmt.Errorf("%s.to_km: want more than %s", row, below))
+		}
+		if !isKM(s.PerKM) {
+			faults = append(faults, fmt.Errorf("%s.per_km: %s, want 0.001 to %d with at most 3 decimals", row, s.PerKM, maxKM))
+		}
+		if s.Fen < 0 || s.Fen > maxPriceFen {
+			faults = append(faults, fmt.Errorf("%s.fen: %d, want 0 to %d", row, s.Fen, maxPriceFen))
+		}
+		below = s.ToKM.Decimal
+	}
+	return faults
+}
+
+func (b bus) check(where string) []error {
+	var faults []error
+	if b.Source == "" {
+		faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", where))
+	}
+	var below uint32
+	for i, r := range b.Lines {
+		row := fmt.Sprintf("%s.lines[%d]", where, i)
+		if r.First <= below {
+			faults = append(faults, fmt.Errorf("%s.first: %d, want more than %d", row, r.First, below))
+		}
+		if r.Last < r.First || r.Last > maxLine {
+			faults = append(faults, fmt.Errorf("%s.last: %d, want %d to %d", row, r.Last, r.First, maxLine))
+		}
+		if r.Fen < 0 || r.Fen > maxPriceFen {
+			faults = append(faults, fmt.Errorf("%s.fen: %d, want 0 to %d", row, r.Fen, maxPriceFen))
+		}
+		below = max(below, r.Last)
+	}
+	return faults
+}
+
+func checkCards(where string, cards []card) []error {
+	var faults []error
+	if len(cards) == 0 {
+		faults = append(faults, fmt.Errorf("%s: empty, want at least one card type", where))
+	}
+	seen := make(map[uint32]bool)
+	for i, c := range cards {
+		row := fmt.Sprintf("%s[%d]", where, i)
+		if c.CardType > maxCardType {
+			faults = append(faults, fmt.Errorf("%s.card_type: %d, want 0 to %d", row, c.CardType, maxCardType))
+		}
+		if seen[c.CardType] {
+			faults = append(faults, fmt.Errorf("%s.card_type: %d again, want each type once", row, c.CardType))
+		}
+		seen[c.CardType] = true
+		if !isShare(c.Metro) {
+			faults = append(faults, fmt.Errorf("%s.metro: want a share from 0 to 1", row))
+		}
+		if !isShare(c.Bus) {
+			faults = append(faults, fmt.Errorf("%s.bus: want a share from 0 to 1", row))
+		}
+		if c.Source == "" {
+			faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", row))
+		}
+	}
+	return faults
+}
+
+// isShare bounds the digits too, so that a hostile exponent costs no memory.
+func isShare(d decimal.NullDecimal) bool {
+	return d.Valid && d.Decimal.Exponent() >= -9 && d.Decimal.Exponent() <= 0 &&
+		!d.Decimal.IsNegative() && d.Decimal.LessThanOrEqual(decimal.NewFromInt(1))
+}
+
+// isKM says whether d is a usable length: whole metres, more than none.
+func isKM(d decimal.Decimal) bool {
+	return d.Exponent() >= -3 && d.Exponent() <= 4 && d.IsPositive() && d.LessThanOrEqual(decimal.NewFromInt(maxKM))
+}

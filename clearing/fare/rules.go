@@ -1,0 +1,167 @@
+package fare
+
+import (
+	"bytes"
+	_ "embed" // the example rules
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/shopspring/decimal"
+)
+
+//go:embed example.json
+var example string
+
+// ExampleJSON is the example rule file: Zhengzhou's published metro rule, and
+// operator-set values (marked) where no source was found.
+func ExampleJSON() []byte { return []byte(example) }
+
+// Rules are all versions of the fare rules, ordered by date.
+type Rules struct {
+	versions []version
+}
+
+// version is one dated set of rules. Dates are YYYYMMDD and inclusive; an empty
+// effective_to is open.
+type version struct {
+	Version       string   `json:"version"`
+	EffectiveFrom string   `json:"effective_from"`
+	EffectiveTo   string   `json:"effective_to"`
+	Rounding      rounding `json:"rounding"`
+	Metro         metro    `json:"metro"`
+	Bus           bus      `json:"bus"`
+	Cards         []card   `json:"cards"`
+}
+
+// metro is a distance fare: base_fen up to base_km, then fen for each begun
+// per_km of every step. A bound belongs to the step below it. The last step has
+// no to_km. Staying longer than limit_minutes costs the network's highest
+// undiscounted fare.
+type metro struct {
+	BaseFen      int64           `json:"base_fen"`
+	BaseKM       decimal.Decimal `json:"base_km"`
+	Steps        []step          `json:"steps"`
+	LimitMinutes uint32          `json:"limit_minutes"`
+	Example      bool            `json:"example"`
+	Source       string          `json:"source"`
+}
+
+type step struct {
+	ToKM  decimal.NullDecimal `json:"to_km"`
+	PerKM decimal.Decimal     `json:"per_km"`
+	Fen   int64               `json:"fen"`
+}
+
+// bus is a flat fare per line, given for ranges of line numbers.
+type bus struct {
+	Lines   []lineRange `json:"lines"`
+	Example bool        `json:"example"`
+	Source  string      `json:"source"`
+}
+
+type lineRange struct {
+	First uint32 `json:"first"`
+	Last  uint32 `json:"last"`
+	Fen   int64  `json:"fen"`
+}
+
+// card is what one card type (file 0017, offset 10) pays, as a share of the full price.
+type card struct {
+	CardType uint32              `json:"card_type"`
+	Name     string              `json:"name"`
+	Metro    decimal.NullDecimal `json:"metro"`
+	Bus      decimal.NullDecimal `json:"bus"`
+	Example  bool                `json:"example"`
+	Source   string              `json:"source"`
+}
+
+// rounding says how a discounted price becomes a whole fen.
+type rounding string
+
+const (
+	halfUp rounding = "half_up"
+	down   rounding = "down"
+	up     rounding = "up"
+)
+
+// price is the one place where a fare is rounded: the full price times the
+// card's share, to a whole fen by the file's rule. Full prices are whole fen and
+// shares lie between 0 and 1, so the result never exceeds the full price.
+func (r rounding) price(fullFen int64, share decimal.Decimal) int64 {
+	exact := decimal.NewFromInt(fullFen).Mul(share)
+	switch r {
+	case down:
+		return exact.Floor().IntPart()
+	case up:
+		return exact.Ceil().IntPart()
+	default:
+		return exact.Round(0).IntPart()
+	}
+}
+
+// fullFen is the undiscounted fare over a distance.
+func (m metro) fullFen(metres int64) int64 {
+	const perKM = 1000
+	distance := decimal.New(metres, 0)
+	fen := m.BaseFen
+	from := m.BaseKM.Mul(decimal.NewFromInt(perKM))
+	for _, s := range m.Steps {
+		if distance.LessThanOrEqual(from) {
+			break
+		}
+		to := distance
+		if s.ToKM.Valid {
+			to = decimal.Min(distance, s.ToKM.Decimal.Mul(decimal.NewFromInt(perKM)))
+		}
+		whole, rest := to.Sub(from).QuoRem(s.PerKM.Mul(decimal.NewFromInt(perKM)), 0)
+		begun := whole.IntPart()
+		if rest.IsPositive() {
+			begun++
+		}
+		fen += begun * s.Fen
+		from = to
+	}
+	return fen
+}
+
+// line finds the full price of a bus line.
+func (b bus) line(number uint32) (int64, bool) {
+	for _, r := range b.Lines {
+		if r.First <= number && number <= r.Last {
+			return r.Fen, true
+		}
+	}
+	return 0, false
+}
+
+// LoadRules reads and validates a rule file. The error names every fault by
+// version, row and field.
+func LoadRules(data []byte) (*Rules, error) {
+	var file struct {
+		Note     string    `json:"note"`
+		Versions []version `json:"versions"`
+	}
+	if err := decodeStrictly(data, &file); err != nil {
+		return nil, fmt.Errorf("fare rules: %w", err)
+	}
+	if err := checkVersions(file.Versions); err != nil {
+		return nil, fmt.Errorf("fare rules: %w", err)
+	}
+	return &Rules{versions: file.Versions}, nil
+}
+
+// decodeStrictly refuses unknown fields and anything after the document: a
+// misspelt field must not fall back to a silent default.
+func decodeStrictly(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the end of the document")
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package fare
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"citycard/clearing/message"
+)
+
+// Tables are the finished tables of all rule versions over one network.
+type Tables struct {
+	entries []entry
+}
+
+type entry struct {
+	from, to int // YYYYMMDD, inclusive; to is 99991231 when open
+	table    *Table
+}
+
+// Build makes one table for every rule version. It fails when a bus line of the
+// network has no fare in a version.
+func Build(rules *Rules, network *Network) (*Tables, error) {
+	if err := network.Validate(); err != nil {
+		return nil, err
+	}
+	tables := &Tables{}
+	for _, v := range rules.versions {
+		fares, err := v.table(network)
+		if err != nil {
+			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+		}
+		table, err := NewTable(fares)
+		if err != nil {
+			return nil, err
+		}
+		e := entry{to: 99991231, table: table}
+		if e.from, err = dayNumber(v.EffectiveFrom); err != nil {
+			return nil, err
+		}
+		if v.EffectiveTo != "" {
+			if e.to, err = dayNumber(v.EffectiveTo); err != nil {
+				return nil, err
+			}
+		}
+		tables.entries = append(tables.entries, e)
+	}
+	return tables, nil
+}
+
+// At is the table in force on the calendar day of t, in t's own location.
+func (ts *Tables) At(t time.Time) (*Table, bool) {
+	year, month, dayOfMonth := t.Date()
+	day := year*10000 + int(month)*100 + dayOfMonth
+	for _, e := range ts.entries {
+		if e.from <= day && day <= e.to {
+			return e.table, true
+		}
+	}
+	return nil, false
+}
+
+// Version is the table of that name.
+func (ts *Tables) Version(name string) (*Table, bool) {
+	for _, e := range ts.entries {
+		if e.table.Version() == name {
+			return e.table, true
+		}
+	}
+	return nil, false
+}
+
+// All lists the tables by date, oldest first.
+func (ts *Tables) All() []*Table {
+	all := make([]*Table, len(ts.entries))
+	for i, e := range ts.entries {
+		all[i] = e.table
+	}
+	return all
+}
+
+func dayNumber(date string) (int, error) {
+	t, err := time.Parse("20060102", date)
+	if err != nil {
+		return 0, fmt.Errorf("date %q: want YYYYMMDD", date)
+	}
+	return t.Year()*10000 + int(t.Month())*100 + t.Day(), nil
+}
+
+func (v version) table(network *Network) (*message.FareTable, error) {
+	full := v.Metro.fullPrices(network)
+	var highest int64
+	if len(full) > 0 {
+		highest = slices.Max(full)
+	}
+	if highest > maxPriceFen {
+		return nil, fmt.Errorf("highest metro fare %d fen, want at most %d", highest, maxPriceFen)
+	}
+	table := &message.FareTable{
+		EffectiveFrom:     v.EffectiveFrom,
+		MetroStations:     uint32(len(network.Stations)),
+		MetroLimitMinutes: v.Metro.LimitMinutes,
+	}
+	for _, c := range v.Cards {
+		fares := &message.CardFares{CardType: c.CardType, MetroHighestFen: uint32(highest), MetroFen: make([]uint32, len(full))}
+		for i, fen := range full {
+			fares.MetroFen[i] = uint32(v.Rounding.price(fen, c.Metro.Decimal))
+		}
+		for _, line := range network.BusLines {
+			fen, ok := v.Bus.line(line)
+			if !ok {
+				return nil, fmt.Errorf("bus.lines: no fare for line %d", line)
+			}
+			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(fen, c.Bus.Decimal))})
+		}
+		table.Fares = append(table.Fares, fares)
+	}
+	table.Version = v.Version + "+" + network.Version + "+" + contentHash(table)
+	return table, nil
+}
+
+// fullPrices is the undiscounted price of every pair, row by row.
+func (m metro) fullPrices(network *Network) []int64 {
+	hops := network.hops()
+	prices := make([]int64, 0, len(hops)*len(hops))
+	for start := range hops {
+		for _, metres := range hops.from(start) {
+			prices = append(prices, m.fullFen(metres))
+		}
+	}
+	return prices
+}
+
+// contentHash is the first 8 hexadecimal digits of a SHA-256 over every field
+// that prices a tap: big-endian 32-bit numbers in the order of the message, each
+// list after its length. It does not use the protobuf encoding, whose bytes may
+// change between library versions.
+func contentHash(table *message.FareTable) string {
+	content := []byte(table.EffectiveFrom)
+	number := func(v uint32) { content = binary.BigEndian.AppendUint32(content, v) }
+	number(table.MetroStations)
+	number(table.MetroLimitMinutes)
+	number(uint32(len(table.Fares)))
+	for _, fares := range table.Fares {
+		number(fares.CardType)
+		number(fares.MetroHighestFen)
+		number(uint32(len(fares.MetroFen)))
+		for _, fen := range fares.MetroFen {
+			number(fen)
+		}
+		number(uint32(len(fares.Bus)))
+		for _, line := range fares.Bus {
+			number(line.Line)
+			number(line.Fen)
+		}
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:4])
+}
+
+// Table answers what a ride costs. It is safe for concurrent use and must not
+// be changed through the message it was made from.
+type Table struct {
+	message  *message.FareTable
+	stations uint32
+	cards    map[uint32]prices
+}
+
+type prices struct {
+	metro   []uint32 // stations * stations
+	highest int64
+	bus     map[uint32]int64
+}
+
+// NewTable checks a table that was stored or received, its hash included, and
+// makes it ready for use. It keeps the message.
+func NewTable(fares *message.FareTable) (*Table, error) {
+	var faults []error
+	if _, err := time.Parse("20060102", fares.GetEffectiveFrom()); err != nil {
+		faults = append(faults, fmt.Errorf("effective_from: %q, want a date YYYYMMDD", fares.GetEffectiveFrom()))
+	}
+	stations := fares.GetMetroStations()
+	if stations > MaxStations {
+		return nil, fmt.Errorf("fare table %q: metro_stations: %d, want at most %d", fares.GetVersion(), stations, MaxStations)
+	}
+	if len(fares.GetFares()) == 0 {
+		faults = append(faults, errors.New("fares: empty, want at least one card type"))
+	}
+	table := &Table{message: fares, stations: stations, cards: make(map[uint32]prices)}
+	for i, row := range fares.GetFares() {
+		if _, again := table.cards[row.GetCardType()]; again {
+			faults = append(faults, fmt.Errorf("fares[%d].card_type: %d again, want each type once", i, row.GetCardType()))
+		}
+		if want := int(stations) * int(stations); len(row.GetMetroFen()) != want {
+			faults = append(faults, fmt.Errorf("fares[%d].metro_fen: %d prices, want %d", i, len(row.GetMetroFen()), want))
+		}
+		p := prices{metro: row.GetMetroFen(), highest: int64(row.GetMetroHighestFen()), bus: make(map[uint32]int64)}
+		for j, line := range row.GetBus() {
+			if _, again := p.bus[line.GetLine()]; again {
+				faults = append(faults, fmt.Errorf("fares[%d].bus[%d].line: %d again, want each line once", i, j, line.GetLine()))
+			}
+			p.bus[line.GetLine()] = int64(line.GetFen())
+		}
+		table.cards[row.GetCardType()] = p
+	}
+	if hash := contentHash(fares); len(faults) == 0 && !strings.HasSuffix(fares.GetVersion(), "+"+hash) {
+		faults = append(faults, fmt.Errorf("version: want it to end in +%s, the hash of the prices", hash))
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("fare table %q: %w", fares.GetVersion(), errors.Join(faults...))
+	}
+	return table, nil
+}

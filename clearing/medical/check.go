@@ -1,0 +1,135 @@
+package medical
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// groups are the people a table must cover, each at every class and kind, so
+// that a claim of an insured person always finds its row.
+func groups() []Person {
+	return []Person{{Employee, Working}, {Employee, Retired}, {Resident, ResidentStatus}}
+}
+
+func kinds() []Kind { return []Kind{Outpatient, Inpatient} }
+
+func classes() []Class { return []Class{Community, Class1, Class2, Class3} }
+
+func (f ruleFile) check() error {
+	var faults []error
+	names := make(map[string]bool)
+	for i, v := range f.Versions {
+		where := fmt.Sprintf("versions[%d]", i)
+		if v.Version == "" {
+			faults = append(faults, fmt.Errorf("%s.version: empty, want a name", where))
+		} else if names[v.Version] {
+			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, v.Version))
+		}
+		names[v.Version] = true
+		faults = append(faults, v.checkPeriod(where)...)
+		if i > 0 && !(f.Versions[i-1].EffectiveTo != "" && f.Versions[i-1].EffectiveTo < v.EffectiveFrom) {
+			faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after versions[%d].effective_to %q", where, v.EffectiveFrom, i-1, f.Versions[i-1].EffectiveTo))
+		}
+		if v.Rounding != "half_up" {
+			faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up", where, v.Rounding))
+		}
+		faults = append(faults, v.checkSchemes(where)...)
+	}
+	return errors.Join(faults...)
+}
+
+func (f versionFile) checkPeriod(where string) []error {
+	var faults []error
+	if _, err := time.Parse("20060102", f.EffectiveFrom); err != nil {
+		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, f.EffectiveFrom))
+	}
+	if f.EffectiveTo == "" {
+		return faults
+	}
+	if _, err := time.Parse("20060102", f.EffectiveTo); err != nil {
+		faults = append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, f.EffectiveTo))
+	} else if f.EffectiveTo < f.EffectiveFrom {
+		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, f.EffectiveTo, f.EffectiveFrom))
+	}
+	return faults
+}
+
+func (f versionFile) checkSchemes(where string) []error {
+	want := make(map[schemeKey]bool)
+	for _, person := range groups() {
+		for _, kind := range kinds() {
+			for _, class := range classes() {
+				want[schemeKey{person.Insurance, person.Status, kind, class}] = true
+			}
+		}
+	}
+	var faults []error
+	seen := make(map[schemeKey]bool)
+	for i, s := range f.Schemes {
+		row := fmt.Sprintf("%s.schemes[%d]", where, i)
+		key := s.key()
+		switch {
+		case !want[key]:
+			faults = append(faults, fmt.Errorf("%s: no such group: insurance %q, status %q, kind %q, class %q", row, s.Insurance, s.Status, s.Kind, s.Class))
+		case seen[key]:
+			faults = append(faults, fmt.Errorf("%s: %s/%s/%s/%s again, want each group once", row, s.Insurance, s.Status, s.Kind, s.Class))
+		}
+		seen[key] = true
+		faults = append(faults, s.check(row)...)
+	}
+	for _, person := range groups() {
+		for _, kind := range kinds() {
+			for _, class := range classes() {
+				if !seen[schemeKey{person.Insurance, person.Status, kind, class}] {
+					faults = append(faults, fmt.Errorf("%s.schemes: no row for %s/%s/%s/%s", where, person.Insurance, person.Status, kind, class))
+				}
+			}
+		}
+	}
+	return faults
+}
+
+func (s schemeFile) check(row string) []error {
+	var faults []error
+	add := func(format string, values ...any) {
+		faults = append(faults, fmt.Errorf(row+format, values...))
+	}
+	if s.DeductibleFen < 0 || s.DeductibleFen > maxFen {
+		add(".deductible_fen: %d, want 0 to %d", s.DeductibleFen, int64(maxFen))
+	}
+	if s.ReadmissionRatio.Valid && !isShare(s.ReadmissionRatio.Decimal) {
+		add(".readmission_ratio: %s, want 0 to 1", s.ReadmissionRatio.Decimal)
+	}
+	if s.CeilingFen != nil && (*s.CeilingFen < 0 || *s.CeilingFen > maxFen) {
+		add(".ceiling_fen: %d, want 0 to %d", *s.CeilingFen, int64(maxFen))
+	}
+	if s.Source == "" {
+		add(".source: empty, want where the figures come from")
+	}
+	if len(s.Bands) == 0 {
+		add(".bands: empty, want at least one")
+	}
+	var below int64
+	for i, b := range s.Bands {
+		last := i == len(s.Bands)-1
+		switch {
+		case last && b.UpToFen != 0:
+			add(".bands[%d].up_to_fen: %d, want none in the last band", i, b.UpToFen)
+		case !last && (b.UpToFen <= below || b.UpToFen > maxFen):
+			add(".bands[%d].up_to_fen: %d, want more than %d", i, b.UpToFen, below)
+		}
+		if !b.Ratio.Valid || !isShare(b.Ratio.Decimal) {
+			add(".bands[%d].ratio: want a number from 0 to 1", i)
+		}
+		below = b.UpToFen
+	}
+	return faults
+}
+
+// isShare bounds the digits too, so that a hostile exponent costs no memory.
+func isShare(d decimal.Decimal) bool {
+	return d.Exponent() >= -9 && d.Exponent() <= 0 && !d.IsNegative() && d.LessThanOrEqual(decimal.NewFromInt(1))
+}

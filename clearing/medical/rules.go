@@ -1,0 +1,185 @@
+package medical
+
+import (
+	"bytes"
+	_ "embed" // the example table
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+//go:embed example.json
+var example string
+
+// ExampleJSON is the example rule file: a starting point for an operator, and
+// what demonstrations run on. Its figures are nobody's official rule.
+func ExampleJSON() []byte { return []byte(example) }
+
+// Insurance is the scheme a person belongs to.
+type Insurance string
+
+// The schemes. None means registered but not insured.
+const (
+	Employee Insurance = "employee"
+	Resident Insurance = "resident"
+	None     Insurance = "none"
+)
+
+// Status is a person's standing inside the scheme.
+type Status string
+
+// Standings: employees are working or retired, residents have one.
+const (
+	Working        Status = "working"
+	Retired        Status = "retired"
+	ResidentStatus Status = "resident"
+)
+
+// Class is the grade of a hospital; a lower grade usually has a lower
+// deductible and a higher ratio.
+type Class string
+
+// The grades.
+const (
+	Community Class = "community"
+	Class1    Class = "1"
+	Class2    Class = "2"
+	Class3    Class = "3"
+)
+
+// Kind is the kind of treatment.
+type Kind string
+
+// The kinds of treatment.
+const (
+	Outpatient Kind = "outpatient"
+	Inpatient  Kind = "inpatient"
+)
+
+// Rules are all versions of the table, ordered by date.
+type Rules struct {
+	versions []version
+}
+
+type version struct {
+	name     string
+	from, to string // YYYYMMDD, both inclusive; to is empty when open
+	schemes  map[schemeKey]scheme
+}
+
+type schemeKey struct {
+	insurance Insurance
+	status    Status
+	kind      Kind
+	class     Class
+}
+
+type scheme struct {
+	deductibleFen int64
+	readmission   decimal.NullDecimal // share of the deductible from the second settlement of the year on
+	bands         []band
+	ceilingFen    int64
+	hasCeiling    bool
+}
+
+// band covers in-scope cost above the band before it, up to and including upToFen.
+type band struct {
+	upToFen int64 // 0 in the last band: no end
+	ratio   decimal.Decimal
+}
+
+type ruleFile struct {
+	Note     string        `json:"note"`
+	Versions []versionFile `json:"versions"`
+}
+
+type versionFile struct {
+	Version       string       `json:"version"`
+	EffectiveFrom string       `json:"effective_from"`
+	EffectiveTo   string       `json:"effective_to"`
+	Rounding      string       `json:"rounding"`
+	Schemes       []schemeFile `json:"schemes"`
+}
+
+type schemeFile struct {
+	Insurance        Insurance           `json:"insurance"`
+	Status           Status              `json:"status"`
+	Kind             Kind                `json:"kind"`
+	Class            Class               `json:"class"`
+	DeductibleFen    int64               `json:"deductible_fen"`
+	ReadmissionRatio decimal.NullDecimal `json:"readmission_ratio"`
+	Bands            []bandFile          `json:"bands"`
+	CeilingFen       *int64              `json:"ceiling_fen"`
+	Example          bool                `json:"example"`
+	Source           string              `json:"source"`
+}
+
+type bandFile struct {
+	UpToFen int64               `json:"up_to_fen"`
+	Ratio   decimal.NullDecimal `json:"ratio"`
+}
+
+// LoadRules reads and validates a rule file. The error names every fault by
+// version, row and field, so that an operator can mend the file in one go.
+func LoadRules(data []byte) (*Rules, error) {
+	var file ruleFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return nil, fmt.Errorf("medical rules: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("medical rules: text after the closing brace")
+	}
+	if len(file.Versions) == 0 {
+		return nil, errors.New("medical rules: versions: empty, want at least one")
+	}
+	if err := file.check(); err != nil {
+		return nil, fmt.Errorf("medical rules: %w", err)
+	}
+	rules := &Rules{}
+	for _, v := range file.Versions {
+		rules.versions = append(rules.versions, v.build())
+	}
+	return rules, nil
+}
+
+func (f versionFile) build() version {
+	v := version{name: f.Version, from: f.EffectiveFrom, to: f.EffectiveTo, schemes: make(map[schemeKey]scheme)}
+	for _, row := range f.Schemes {
+		s := scheme{deductibleFen: row.DeductibleFen, readmission: row.ReadmissionRatio}
+		for _, b := range row.Bands {
+			s.bands = append(s.bands, band{upToFen: b.UpToFen, ratio: b.Ratio.Decimal})
+		}
+		if row.CeilingFen != nil {
+			s.ceilingFen, s.hasCeiling = *row.CeilingFen, true
+		}
+		v.schemes[row.key()] = s
+	}
+	return v
+}
+
+func (s schemeFile) key() schemeKey {
+	return schemeKey{s.Insurance, s.Status, s.Kind, s.Class}
+}
+
+// at finds the version in force on the calendar day of t, in t's location.
+func (r *Rules) at(t time.Time) (version, bool) {
+	day := t.Format("20060102")
+	for _, v := range r.versions {
+		if v.from <= day && (v.to == "" || day <= v.to) {
+			return v, true
+		}
+	}
+	return version{}, false
+}
+
+// Version names the rule version in force on the calendar day of t.
+func (r *Rules) Version(t time.Time) (string, bool) {
+	v, ok := r.at(t)
+	return v.name, ok
+}

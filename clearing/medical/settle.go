@@ -1,0 +1,129 @@
+package medical
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
+
+// Split is who pays a claim, in fen. Total = fund + account + cash; the
+// deductible, the share and what lies over the ceiling are parts of what the
+// patient bears, kept for the statement.
+type Split struct {
+	TotalFen       int64
+	DeductibleFen  int64 // act_pay_dedc
+	ShareFen       int64 // the patient's share inside the bands
+	OverCeilingFen int64 // what the fund would have paid without its ceiling
+	FundFen        int64 // fund_pay_sumamt
+	AccountFen     int64 // acct_pay
+	CashFen        int64 // psn_cash_pay
+	RuleVersion    string
+}
+
+// PatientFen is psn_part_amt: what the fund does not pay.
+func (s Split) PatientFen() int64 { return s.TotalFen - s.FundFen }
+
+// Check proves the identities of a settlement against the claim it came from.
+// It fails on a split that was altered or wrongly computed, naming the identity.
+func (s Split) Check(claim Claim) error {
+	for name, fen := range map[string]int64{
+		"total": s.TotalFen, "deductible": s.DeductibleFen, "share": s.ShareFen, "over ceiling": s.OverCeilingFen,
+		"fund": s.FundFen, "account": s.AccountFen, "cash": s.CashFen,
+	} {
+		if fen < 0 {
+			return fmt.Errorf("medical split: %s is %d fen, want 0 or more", name, fen)
+		}
+	}
+	if s.TotalFen != claim.TotalFen {
+		return fmt.Errorf("medical split: total %d fen, the claim has %d", s.TotalFen, claim.TotalFen)
+	}
+	if sum := s.FundFen + s.AccountFen + s.CashFen; sum != s.TotalFen {
+		return fmt.Errorf("medical split: fund + account + cash = %d fen, want the total %d", sum, s.TotalFen)
+	}
+	borne := claim.OwnPayFen + claim.OverLimitFen + claim.FirstPayFen + s.DeductibleFen + s.ShareFen + s.OverCeilingFen
+	if borne != s.PatientFen() {
+		return fmt.Errorf("medical split: what the patient bears adds up to %d fen, want %d", borne, s.PatientFen())
+	}
+	return nil
+}
+
+// Settle splits a claim of person at a hospital of class on the calendar day of
+// day. year is the person's tally before this claim, accountFen what the
+// personal account holds (a negative balance pays nothing).
+//
+// A faulty claim gives a *Refusal, a gap in the rules a *NoRuleError; both are
+// final for these inputs. A tally of a later year than the claim is an error of
+// the caller.
+func Settle(rules *Rules, person Person, class Class, year YearSoFar, claim Claim, day time.Time, accountFen int64) (Split, error) {
+	if refusal := claim.refuse(person); refusal != nil {
+		return Split{}, refusal
+	}
+	missing := &NoRuleError{day.Format("20060102"), person, claim.Kind, class}
+	v, ok := rules.at(day)
+	if !ok {
+		return Split{}, missing
+	}
+	row, ok := v.schemes[schemeKey{person.Insurance, person.Status, claim.Kind, class}]
+	if !ok {
+		return Split{}, missing
+	}
+	year, err := year.forDay(day)
+	if err != nil {
+		return Split{}, err
+	}
+	split := row.split(claim, year.used(claim.Kind), accountFen)
+	split.RuleVersion = v.name
+	if err := split.Check(claim); err != nil {
+		return Split{}, err
+	}
+	return split, nil
+}
+
+func (s scheme) split(claim Claim, used Used, accountFen int64) Split {
+	deductible := min(claim.InScopeFen, s.deductible(used))
+	due := s.bandsPay(deductible, claim.InScopeFen)
+	fund := due
+	if s.hasCeiling {
+		fund = min(due, max(0, s.ceilingFen-used.FundFen))
+	}
+	patient := claim.TotalFen - fund
+	account := min(patient, max(0, accountFen))
+	return Split{
+		TotalFen:       claim.TotalFen,
+		DeductibleFen:  deductible,
+		ShareFen:       claim.InScopeFen - deductible - due,
+		OverCeilingFen: due - fund,
+		FundFen:        fund,
+		AccountFen:     account,
+		CashFen:        patient - account,
+	}
+}
+
+// deductible is that of the next settlement of the year, half-up to a whole fen.
+func (s scheme) deductible(used Used) int64 {
+	if used.Settlements == 0 || !s.readmission.Valid {
+		return s.deductibleFen
+	}
+	return s.readmission.Decimal.Mul(decimal.NewFromInt(s.deductibleFen)).Round(0).IntPart()
+}
+
+// bandsPay is what the bands pay of the cost in (from, to]. The ratios' products
+// are summed exactly and rounded half-up to a whole fen here, once; what rounding
+// takes or gives falls to the patient's share. Half-up cannot exceed to - from,
+// because the sum does not and that is a whole number.
+func (s scheme) bandsPay(from, to int64) int64 {
+	var sum decimal.Decimal
+	var below int64
+	for _, b := range s.bands {
+		top := to
+		if b.upToFen != 0 {
+			top = min(to, b.upToFen)
+		}
+		if width := top - max(from, below); width > 0 {
+			sum = sum.Add(b.ratio.Mul(decimal.NewFromInt(width)))
+		}
+		below = b.upToFen
+	}
+	return sum.Round(0).IntPart()
+}
