@@ -94,6 +94,8 @@ as_root() {
 	fi
 }
 
+can_be_root() { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
+
 apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"; }
 
 # Debian's package makes and starts a database cluster when it is first installed. Ours is
@@ -131,7 +133,7 @@ is_debian() { command -v apt-get >/dev/null && command -v dpkg >/dev/null; }
 explain() {
 	say "missing on this machine:$missing_text"
 	if is_debian; then
-		say "install with: apt-get install$missing"
+		say "install with, as root: apt-get install$missing"
 	else
 		say "the names are Debian's; the virtual reader is at https://frankmorgner.github.io/vsmartcard/"
 	fi
@@ -140,7 +142,7 @@ explain() {
 # --- pcscd -----------------------------------------------------------------------------------
 
 pcscd_runs() {
-	pid=$(cat /run/pcscd/pcscd.pid 2>/dev/null) && [ -n "$pid" ] && [ -e "/proc/$pid" ]
+	pid=$(tr -dc 0-9 </run/pcscd/pcscd.pid) 2>/dev/null && [ -n "$pid" ] && [ -e "/proc/$pid" ]
 }
 
 # With systemd the daemon starts when it is first spoken to; without, nobody starts it.
@@ -160,7 +162,7 @@ start_pcscd() {
 # --- all of it -------------------------------------------------------------------------------
 
 if [ -n "$missing" ]; then
-	if [ "${1-}" = check ] || ! is_debian; then
+	if [ "${1-}" = check ] || ! is_debian || ! can_be_root; then
 		explain
 		check_go || :
 		exit 1
