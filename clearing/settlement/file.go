@@ -1,0 +1,159 @@
+package settlement
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// File is one participant's settlement file.
+type File struct {
+	Day      Day // the clearing day
+	Position Position
+}
+
+const (
+	titleLine   = "# 结算文件 settlement file, layout 1"
+	columnsLine = "# 列 columns: 交易日 day, 用途 purpose, 笔数 count, 金额(分) amount in fen"
+	columns     = "day,purpose,count,fen"
+	hashLead    = "# sha256 "
+)
+
+// Encode gives the file's bytes. The same file always gives the same bytes.
+func (f File) Encode() []byte {
+	p := f.Position
+	var b strings.Builder
+	fmt.Fprintln(&b, titleLine)
+	fmt.Fprintf(&b, "# 清算日 clearing day: %s\n", f.Day)
+	fmt.Fprintln(&b, participantLine(p.Participant))
+	fmt.Fprintf(&b, "# 合计 totals: %d 笔 transactions, %d 分 fen\n", p.Count, p.Fen)
+	fmt.Fprintln(&b, columnsLine)
+	fmt.Fprintln(&b, columns)
+	for _, line := range p.Lines {
+		fmt.Fprintf(&b, "%s,%s,%d,%d\n", line.Day, line.Purpose, line.Count, line.Fen)
+	}
+	fmt.Fprintf(&b, "total,,%d,%d\n", p.Count, p.Fen)
+	return seal(b.String())
+}
+
+// participantLine separates the names with tabs: names hold spaces, never tabs.
+func participantLine(p Participant) string {
+	return fmt.Sprintf("# 参与方 participant: %s\t%s\t%s", p.Code, p.Name, p.NameEn)
+}
+
+// seal appends the line with the hash of all bytes above it.
+func seal(body string) []byte {
+	sum := sha256.Sum256([]byte(body))
+	return []byte(body + hashLead + hex.EncodeToString(sum[:]) + "\n")
+}
+
+// ErrHash says that a file's bytes are not those that were hashed when it was
+// written: it was altered or cut off.
+var ErrHash = errors.New("the hash at the end does not match the bytes above it")
+
+// unseal checks the hash and gives the lines above it.
+func unseal(data []byte) ([]string, error) {
+	text, ok := strings.CutSuffix(string(data), "\n")
+	if !ok {
+		return nil, fmt.Errorf("%w: the last line has no end", ErrHash)
+	}
+	end := strings.LastIndexByte(text, '\n') + 1
+	stated, ok := strings.CutPrefix(text[end:], hashLead)
+	if !ok {
+		return nil, fmt.Errorf("%w: line %d: want %q and 64 hexadecimal digits", ErrHash, strings.Count(text, "\n")+1, hashLead)
+	}
+	body := text[:end]
+	if sum := sha256.Sum256([]byte(body)); hex.EncodeToString(sum[:]) != stated {
+		return nil, ErrHash
+	}
+	return strings.Split(strings.TrimSuffix(body, "\n"), "\n"), nil
+}
+
+// Parse reads a settlement file back and checks its hash, its header, the order
+// of its lines and its totals. The hash guards against damage, not against a
+// forger: whoever can write the file can hash it; compare with the index too.
+func Parse(data []byte) (File, error) {
+	lines, err := unseal(data)
+	if err != nil {
+		return File{}, fmt.Errorf("settlement file: %w", err)
+	}
+	file, err := parseLines(lines)
+	if err != nil {
+		return File{}, fmt.Errorf("settlement file: %w", err)
+	}
+	// One file has one spelling: a number like 007, or a wrong total in the
+	// header, parses above and differs here.
+	if string(file.Encode()) != string(data) {
+		return File{}, errors.New("settlement file: not written as this layout writes it; totals or spelling differ")
+	}
+	return file, nil
+}
+
+// headerLines come before the first data line, one total line after the last.
+const headerLines = 6
+
+func parseLines(lines []string) (File, error) {
+	if len(lines) < headerLines+1 || lines[0] != titleLine {
+		return File{}, fmt.Errorf("line 1: want %q and at least %d lines", titleLine, headerLines+1)
+	}
+	if lines[5] != columns {
+		return File{}, fmt.Errorf("line 6: want %q", columns)
+	}
+	day, err := ParseDay(strings.TrimPrefix(lines[1], "# 清算日 clearing day: "))
+	if err != nil {
+		return File{}, fmt.Errorf("line 2: %w", err)
+	}
+	participant, err := parseParticipant(strings.TrimPrefix(lines[2], "# 参与方 participant: "))
+	if err != nil {
+		return File{}, fmt.Errorf("line 3: %w", err)
+	}
+	var parsed []Line
+	for i, text := range lines[headerLines : len(lines)-1] {
+		line, err := parseLine(text)
+		if err != nil {
+			return File{}, fmt.Errorf("line %d: %w", headerLines+i+1, err)
+		}
+		if i > 0 && compareLines(parsed[i-1], line) >= 0 {
+			return File{}, fmt.Errorf("line %d: want day and purpose after those of the line before", headerLines+i+1)
+		}
+		parsed = append(parsed, line)
+	}
+	position, err := newPosition(participant, parsed)
+	if err != nil {
+		return File{}, err
+	}
+	return File{Day: day, Position: position}, nil
+}
+
+func parseParticipant(text string) (Participant, error) {
+	fields := strings.Split(text, "\t")
+	if len(fields) != 3 {
+		return Participant{}, fmt.Errorf("participant: %d fields, want code, name and English name between tabs", len(fields))
+	}
+	p := Participant{fields[0], fields[1], fields[2]}
+	return p, p.check()
+}
+
+func parseLine(text string) (Line, error) {
+	fields := strings.Split(text, ",")
+	if len(fields) != 4 {
+		return Line{}, fmt.Errorf("%d fields, want %s", len(fields), columns)
+	}
+	day, err := ParseDay(fields[0])
+	if err != nil {
+		return Line{}, err
+	}
+	count, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return Line{}, fmt.Errorf("count: %w", err)
+	}
+	fen, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil {
+		return Line{}, fmt.Errorf("fen: %w", err)
+	}
+	line := Line{Day: day, Purpose: fields[1], Count: count, Fen: fen}
+	return line, Row{Day: day, Purpose: line.Purpose, Count: count, Fen: fen}.check()
+}

@@ -1,0 +1,196 @@
+package settlement
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Day is a calendar day as the number YYYYMMDD.
+type Day int32
+
+// ParseDay reads YYYYMMDD.
+func ParseDay(s string) (Day, error) {
+	t, err := time.Parse("20060102", s)
+	if err != nil || t.Year() < 1900 {
+		return 0, fmt.Errorf("day %q: want YYYYMMDD, from 19000101", s)
+	}
+	return Day(t.Year()*10000 + int(t.Month())*100 + t.Day()), nil
+}
+
+// String is YYYYMMDD.
+func (d Day) String() string { return fmt.Sprintf("%08d", int32(d)) }
+
+// Row is what a participant's account shows for one purpose and one transaction
+// day inside the clearing day. Several rows of one participant, day and purpose
+// are added up.
+type Row struct {
+	Participant string // kind:id, such as operator:metro
+	Day         Day    // the transactions' own day; late ones are settled with a later clearing day
+	Purpose     string
+	Count       int64 // transactions, those of zero fen included
+	Fen         int64 // positive: to be paid to the participant; negative: to be collected from it
+}
+
+// Participant is who a file is for. Names are for people; either may be empty.
+type Participant struct {
+	Code   string // kind:id
+	Name   string
+	NameEn string
+}
+
+// Line is one line of a file.
+type Line struct {
+	Day     Day
+	Purpose string
+	Count   int64
+	Fen     int64
+}
+
+// Position is the net position of one participant on a clearing day.
+type Position struct {
+	Participant Participant
+	Lines       []Line // by day, then purpose
+	Count       int64  // of all lines
+	Fen         int64  // net: the sum of all lines
+}
+
+// Net adds rows up to one position per participant, ordered by code. Everybody
+// in participants gets one, with or without rows: an empty file says "nothing",
+// a missing one says nothing at all. It fails on a row whose participant is not
+// listed, naming the row.
+func Net(rows []Row, participants []Participant) ([]Position, error) {
+	known := make(map[string]Participant, len(participants))
+	files := make(map[string]bool, len(participants))
+	for i, p := range participants {
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("settlement: participants[%d]: %w", i, err)
+		}
+		// Some file systems do not tell A from a; two participants must not share a file there.
+		file := strings.ToLower(p.fileName())
+		if files[file] {
+			return nil, fmt.Errorf("settlement: participants[%d]: %s again, want each once, capitals aside", i, p.Code)
+		}
+		files[file] = true
+		known[p.Code] = p
+	}
+	type key struct {
+		participant string
+		day         Day
+		purpose     string
+	}
+	sums := make(map[key]Line)
+	for i, row := range rows {
+		if err := row.check(); err != nil {
+			return nil, fmt.Errorf("settlement: rows[%d]: %w", i, err)
+		}
+		if _, ok := known[row.Participant]; !ok {
+			return nil, fmt.Errorf("settlement: rows[%d]: participant %q is not listed", i, row.Participant)
+		}
+		k := key{row.Participant, row.Day, row.Purpose}
+		line := sums[k]
+		var ok bool
+		if line, ok = line.plus(Line{row.Day, row.Purpose, row.Count, row.Fen}); !ok {
+			return nil, fmt.Errorf("settlement: rows[%d]: the sum of %s, %s, %s does not fit", i, row.Participant, row.Day, row.Purpose)
+		}
+		sums[k] = line
+	}
+	lines := make(map[string][]Line, len(known))
+	for k, line := range sums {
+		lines[k.participant] = append(lines[k.participant], line)
+	}
+	positions := make([]Position, 0, len(known))
+	for code, participant := range known {
+		position, err := newPosition(participant, lines[code])
+		if err != nil {
+			return nil, fmt.Errorf("settlement: %w", err)
+		}
+		positions = append(positions, position)
+	}
+	slices.SortFunc(positions, func(a, b Position) int { return strings.Compare(a.Participant.Code, b.Participant.Code) })
+	return positions, nil
+}
+
+// newPosition orders and totals lines that are distinct by day and purpose.
+func newPosition(participant Participant, lines []Line) (Position, error) {
+	slices.SortFunc(lines, compareLines)
+	var total Line
+	for _, line := range lines {
+		var ok bool
+		if total, ok = total.plus(line); !ok {
+			return Position{}, fmt.Errorf("%s: the total does not fit", participant.Code)
+		}
+	}
+	return Position{Participant: participant, Lines: lines, Count: total.Count, Fen: total.Fen}, nil
+}
+
+func compareLines(a, b Line) int {
+	if a.Day != b.Day {
+		return int(a.Day) - int(b.Day)
+	}
+	return strings.Compare(a.Purpose, b.Purpose)
+}
+
+// plus adds amounts and counts; day and purpose are those of the addend. It
+// reports false when a sum leaves the range of whole fen.
+func (l Line) plus(other Line) (Line, bool) {
+	count, fen := l.Count+other.Count, l.Fen+other.Fen
+	overflow := count < l.Count || other.Fen > 0 && fen < l.Fen || other.Fen < 0 && fen > l.Fen
+	return Line{other.Day, other.Purpose, count, fen}, !overflow
+}
+
+func (r Row) check() error {
+	if _, err := ParseDay(r.Day.String()); err != nil {
+		return err
+	}
+	if !isName(r.Purpose) {
+		return fmt.Errorf("purpose %q: want 1 to 64 of a-z, A-Z, 0-9, dot, hyphen and underscore", r.Purpose)
+	}
+	if r.Count < 0 {
+		return fmt.Errorf("count %d: want 0 or more", r.Count)
+	}
+	if r.Fen == math.MinInt64 {
+		return errors.New("fen: out of range")
+	}
+	return nil
+}
+
+func (p Participant) check() error {
+	kind, id, ok := strings.Cut(p.Code, ":")
+	if !ok || !isName(kind) || strings.Contains(kind, "-") || !isName(id) {
+		return fmt.Errorf("code %q: want kind:id, each 1 to 64 of a-z, A-Z, 0-9, dot, underscore and, in the id, hyphen", p.Code)
+	}
+	for _, name := range []string{p.Name, p.NameEn} {
+		if len(name) > 200 || !isOneLine(name) {
+			return fmt.Errorf("%s: name %q: want one line of UTF-8 of at most 200 bytes", p.Code, name)
+		}
+	}
+	return nil
+}
+
+func isOneLine(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// fileName of a participant: kind-id.csv. A kind holds no hyphen, so the first
+// one tells kind and id apart and distinct codes give distinct names.
+func (p Participant) fileName() string { return strings.Replace(p.Code, ":", "-", 1) + ".csv" }
+
+// isName keeps to characters that are safe in a file name and in CSV on every
+// system; a leading dot would hide a file.
+func isName(s string) bool {
+	if len(s) == 0 || len(s) > 64 || s[0] == '.' {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
