@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"unicode/utf8"
+)
+
+// AccountID is an account's number in the journal: the first 63 bits of the SHA-256 of its code. So it can be worked out
+// without a look-up, opening accounts needs no sequence, and the link between code and journal can be checked by anyone.
+// Two codes with one number (about 1 in 10^5 at ten million accounts) are refused when the second is opened.
+type AccountID int64
+
+// StreamID is a stream's number in the journal, made from its name as an AccountID is made from a code.
+type StreamID int64
+
+// IDOfCode returns the account number that belongs to a code.
+func IDOfCode(code string) AccountID { return AccountID(number(code)) }
+
+// IDOfStream returns the stream number that belongs to a name.
+func IDOfStream(name string) StreamID { return StreamID(number(name)) }
+
+func number(name string) int64 {
+	sum := sha256.Sum256([]byte(name))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
+}
+
+// Kind is what an account is in the books.
+type Kind string
+
+// The kinds of account.
+const (
+	Asset     Kind = "asset"
+	Liability Kind = "liability"
+	Income    Kind = "income"
+	Expense   Kind = "expense"
+)
+
+// DebitNormal reports whether the account usually has more debits than credits.
+func (k Kind) DebitNormal() bool { return k == Asset || k == Expense }
+
+// Flags limit what may be posted to an account.
+type Flags int32
+
+// The account flags.
+const (
+	// DebitsMustNotExceedCredits refuses a debit beyond what the account holds (a person's or a fund's money).
+	DebitsMustNotExceedCredits Flags = 1 << iota
+	// CreditsMustNotExceedDebits refuses a credit beyond what the account was debited with (money at a bank).
+	CreditsMustNotExceedDebits
+	// Closed refuses every transfer, for good.
+	Closed
+	// Frozen refuses every transfer until the flag is taken away.
+	Frozen
+
+	allFlags = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | Closed | Frozen
+)
+
+// MaxShards bounds the number of rows an account's balance may be spread over.
+const MaxShards = 256
+
+// Account is one account of the chart.
+type Account struct {
+	// ID is set by the ledger from Code and ignored on the way in.
+	ID AccountID
+	// Code is the account's unique name, such as "operator:metro"; 1 to 128 bytes of UTF-8.
+	Code string
+	Kind Kind
+	// Owner is whom the account belongs to, for the caller's reports; at most 128 bytes.
+	Owner string
+	Flags Flags
+	// Shards is the number of rows its balance is spread over, so that several streams can add to one account at
+	// once; 0 means 1. It cannot be changed later. An account limited both ways has one shard.
+	Shards int
+}
+
+func (a Account) validate() error {
+	switch {
+	case !text(a.Code, 1, 128):
+		return fmt.Errorf("account %q: its code must be 1 to 128 bytes of UTF-8 without zero bytes", a.Code)
+	case !text(a.Owner, 0, 128):
+		return fmt.Errorf("account %q: its owner must be at most 128 bytes of UTF-8 without zero bytes", a.Code)
+	case a.Kind != Asset && a.Kind != Liability && a.Kind != Income && a.Kind != Expense:
+		return fmt.Errorf("account %q: kind %q is none of asset, liability, income, expense", a.Code, a.Kind)
+	case a.Flags&^allFlags != 0:
+		return fmt.Errorf("account %q: unknown flags %#x", a.Code, int32(a.Flags&^allFlags))
+	case a.Shards < 0 || a.Shards > MaxShards:
+		return fmt.Errorf("account %q: %d shards, expected 0 to %d", a.Code, a.Shards, MaxShards)
+	case a.Shards > 1 && a.Flags&DebitsMustNotExceedCredits != 0 && a.Flags&CreditsMustNotExceedDebits != 0:
+		return fmt.Errorf("account %q: limited both ways, so it must have one shard, not %d", a.Code, a.Shards)
+	}
+	return nil
+}
+
+func text(s string, least, most int) bool {
+	if len(s) < least || len(s) > most || !utf8.ValidString(s) {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] == 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,180 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DayState is where a booking day is in its life.
+type DayState string
+
+// The states of a day, in order. While a day is closing, its input streams have moved on and only the streams that were
+// named to stay (settlement) still book in it; when it is closed, none does.
+const (
+	DayOpen    DayState = "open"
+	DayClosing DayState = "closing"
+	DayClosed  DayState = "closed"
+	DaySealed  DayState = "sealed"
+)
+
+// DayStatus is one booking day.
+type DayStatus struct {
+	Day   Day
+	State DayState
+	Next  Day // the day its streams moved to; zero while it is open
+}
+
+// OpenDay opens the first booking day; each later one is opened by the close of the one before. It does nothing when
+// the day is known already.
+func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
+	if !day.Valid() {
+		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
+	}
+	return l.changeDays(ctx, fmt.Sprintf("open day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
+		return err
+	})
+}
+
+// Days lists all booking days, oldest first.
+func (l *Ledger) Days(ctx context.Context) ([]DayStatus, error) {
+	var days []DayStatus
+	err := l.run(ctx, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, "SELECT day, state, coalesce(next_day, 0) FROM days ORDER BY day")
+		if err != nil {
+			return err
+		}
+		days, err = pgx.CollectRows(rows, pgx.RowToStructByPos[DayStatus])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list days: %w", err)
+	}
+	return days, nil
+}
+
+// CurrentDay returns the latest open day; ErrDay when there is none.
+func (l *Ledger) CurrentDay(ctx context.Context) (Day, error) {
+	var day Day
+	err := l.run(ctx, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&day)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%w: none is open", ErrDay)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("current day: %w", err)
+	}
+	return day, nil
+}
+
+// CloseDay begins to close an open day: next is opened, and every stream of the day moves there, except those named in stay. A
+// batch in flight either commits before its stream moves, and is in the day, or fails with ErrDayMoved. Closing
+// again with the same next changes nothing; with another next the error is ErrDay.
+func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) error {
+	if !next.Valid() || next <= day {
+		return &BatchError{What: fmt.Sprintf("day %v cannot be followed by %v", day, next)}
+	}
+	if stay == nil {
+		stay = []string{}
+	}
+	return l.changeDays(ctx, fmt.Sprintf("close day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+		status, err := lockDay(ctx, tx, day)
+		if err != nil {
+			return err
+		}
+		if status.State != DayOpen {
+			if status.Next == next {
+				return nil
+			}
+			return fmt.Errorf("%w: it is %s and was followed by %v", ErrDay, status.State, status.Next)
+		}
+		if _, err = tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", next); err != nil {
+			return err
+		}
+		following, err := lockDay(ctx, tx, next)
+		if err != nil {
+			return err
+		}
+		if following.State != DayOpen {
+			return fmt.Errorf("%w: the day after, %v, is %s", ErrDay, next, following.State)
+		}
+		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing', next_day = $2 WHERE day = $1", day, next); err != nil {
+			return err
+		}
+		return moveStreams(ctx, tx, day, next, stay)
+	})
+}
+
+// EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it again changes nothing.
+func (l *Ledger) EndDay(ctx context.Context, day Day) error {
+	return l.changeDays(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+		status, err := lockDay(ctx, tx, day)
+		switch {
+		case err != nil:
+			return err
+		case status.State == DayClosed || status.State == DaySealed:
+			return nil
+		case status.State != DayClosing:
+			return fmt.Errorf("%w: it is %s, expected closing", ErrDay, status.State)
+		}
+		if err = moveStreams(ctx, tx, day, status.Next, []string{}); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day)
+		return err
+	})
+}
+
+// moveStreams moves the day's streams and notes where each stood. The update waits for a batch in flight on each stream, and
+// reads the row as that batch left it, which is what READ COMMITTED is for.
+func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) error {
+	rows, err := tx.Query(ctx, "UPDATE streams SET day = $2 WHERE day = $1 AND NOT (stream = ANY($3)) RETURNING stream, sequence, head",
+		day, next, stay)
+	if err != nil {
+		return err
+	}
+	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[streamHead])
+	if err != nil {
+		return err
+	}
+	batch := &pgx.Batch{}
+	for _, h := range heads {
+		batch.Queue("INSERT INTO day_heads (day, stream, sequence, head) VALUES ($1, $2, $3, $4)", day, h.Stream, h.Sequence, h.Head)
+	}
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+type streamHead struct {
+	Stream   string
+	Sequence int64
+	Head     []byte
+}
+
+func lockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
+	status := DayStatus{Day: day}
+	err := tx.QueryRow(ctx, "SELECT state, coalesce(next_day, 0) FROM days WHERE day = $1 FOR UPDATE", day).Scan(&status.State, &status.Next)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%w: it was never opened", ErrDay)
+	}
+	return status, err
+}
+
+// changeDays runs a change of days. Each is made so that doing it twice is doing it once; so an unknown outcome is tried again.
+func (l *Ledger) changeDays(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
+	err := l.run(ctx, func(ctx context.Context) error {
+		err := l.inTx(ctx, control, func(tx pgx.Tx) error { return change(ctx, tx) })
+		var open *openCommit
+		if errors.As(err, &open) {
+			return &again{cause: "unknown commit", err: open.err}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a caller does next decides the error. ErrFenced, ErrPosition: give the stream up, claim it again if it should be
+// ours. ErrDayMoved: take the new day from the StreamError and post again. ErrDaySealed: book in another day. ErrUnavailable: nothing was
+// committed; try later. ErrOutcomeUnknown: claim the stream again and see how far it got.
+var (
+	ErrFenced         = errors.New("the stream has a newer owner")
+	ErrPosition       = errors.New("the stream stands at another position")
+	ErrNoStream       = errors.New("the stream was never claimed")
+	ErrDayMoved       = errors.New("the stream has moved to another day")
+	ErrDaySealed      = errors.New("the day is sealed")
+	ErrUnavailable    = errors.New("the database cannot be used at present; nothing was committed")
+	ErrOutcomeUnknown = errors.New("the connection was lost during the commit and the outcome cannot be read yet")
+	ErrAccount        = errors.New("the account is open with other properties")
+	ErrNoAccount      = errors.New("no such account")
+	ErrDay            = errors.New("the day's state does not allow it")
+)
+
+// BatchError says that a batch, or what names a stream or day, is malformed. It is the caller's mistake; posting it again cannot succeed.
+type BatchError struct {
+	Stream string
+	What   string
+}
+
+func (e *BatchError) Error() string { return fmt.Sprintf("stream %q: %s", e.Stream, e.What) }
+
+// StreamError says that the stream is not where the batch expects it. It unwraps to ErrFenced, ErrPosition, ErrDayMoved, ErrDaySealed
+// or ErrNoStream.
+type StreamError struct {
+	Err     error
+	Current Claim // the stream as it stands now
+	Epoch   int64 // what the batch expected
+	From    int64
+	Day     Day
+}
+
+func (e *StreamError) Error() string {
+	return fmt.Sprintf("stream %q: %v (batch: epoch %d, from %d, day %d; stream: epoch %d, next %d, day %d)", e.Current.Stream, e.Err,
+		e.Epoch, e.From, e.Day, e.Current.Epoch, e.Current.Next, e.Current.Day)
+}
+
+func (e *StreamError) Unwrap() error { return e.Err }
+
+// Reason is why a transfer or memo was refused, in order of precedence.
+type Reason uint8
+
+// The reasons.
+const (
+	BadKey            Reason = iota + 1 // day, subject or id out of bounds
+	BadEvidence                         // longer than MaxEvidence
+	BadAmount                           // not 1 to MaxAmount
+	BadMemo                             // kind or reason out of bounds
+	OpenChain                           // the batch ends within a chain
+	ContentDiffers                      // the key is taken by other content (Conflict)
+	SameAccount                         // debit and credit are one account
+	UnknownAccount                      // no such account
+	AccountClosed                       //
+	AccountFrozen                       //
+	ExceedsCredits                      // the debit account holds less
+	ExceedsDebits                       // the credit account can take less
+	NothingAvailable                    // an UpTo transfer found nothing to move
+	RepeatedInChain                     // two transfers of one chain have the same key
+	ChainRefused                        // another transfer of the chain was refused
+	ChainPartlyPosted                   // another transfer of the chain was posted before, without this one
+)
+
+var reasonTexts = [...]string{
+	BadKey:            "its day must be a calendar day, its subject and id 1 to 64 bytes",
+	BadEvidence:       "its evidence is too long",
+	BadAmount:         "its amount must be between 1 and 1000000000000000 fen",
+	BadMemo:           "its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",
+	OpenChain:         "the batch ends before its chain does",
+	ContentDiffers:    "its key is taken by other content",
+	SameAccount:       "debit and credit are the same account",
+	UnknownAccount:    "there is no such account",
+	AccountClosed:     "an account is closed",
+	AccountFrozen:     "an account is frozen",
+	ExceedsCredits:    "the debit account does not hold enough",
+	ExceedsDebits:     "the credit account cannot take as much",
+	NothingAvailable:  "there is nothing to move",
+	RepeatedInChain:   "its chain has another transfer with the same key",
+	ChainRefused:      "another transfer of its chain was refused",
+	ChainPartlyPosted: "only a part of its chain was posted before",
+}
+
+// String says it in words.
+func (r Reason) String() string {
+	if int(r) < len(reasonTexts) && reasonTexts[r] != "" {
+		return reasonTexts[r]
+	}
+	return fmt.Sprintf("reason %d", uint8(r))
+}
+
+// TransferError names the transfer or memo that was not posted, and why.
+type TransferError struct {
+	Index  int  // in the batch's Transfers, or in its Memos
+	Memo   bool // which of the two
+	Reason Reason
+	Detail string // the account, where there is one
+}
+
+func (e *TransferError) Error() string {
+	what := "transfer"
+	if e.Memo {
+		what = "memo"
+	}
+	if e.Detail == "" {
+		return fmt.Sprintf("%s %d: %v", what, e.Index, e.Reason)
+	}
+	return fmt.Sprintf("%s %d: %v (%s)", what, e.Index, e.Reason, e.Detail)
+}

@@ -1,0 +1,259 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+)
+
+// judge decides a batch in memory, in batch order, and collects the rows to insert.
+type judge struct {
+	post   *post
+	batch  *Batch
+	chart  *Chart
+	limits *limits
+	out    *Outcome
+	rows   []Row
+	pooled *[]Row
+	// here finds the rows of this batch by key, so that a repeat within it is seen.
+	here map[key]int32
+	// chain is the number of rows before the chain being decided.
+	chain int
+	// disputes are the conflicting versions, to be appended as memos at the end.
+	disputes []Memo
+}
+
+func newJudge(p *post, limits *limits) *judge {
+	n := len(p.batch.Transfers) + len(p.batch.Memos)
+	pooled, _ := p.ledger.buffers.rows.Get().(*[]Row)
+	if pooled == nil {
+		pooled = new([]Row)
+	}
+	return &judge{
+		post: p, batch: p.batch, chart: p.ledger.chart, limits: limits, rows: (*pooled)[:0], pooled: pooled,
+		out:  &Outcome{Transfers: make([]Decision, len(p.batch.Transfers)), Memos: make([]Decision, len(p.batch.Memos))},
+		here: make(map[key]int32, n),
+	}
+}
+
+// release gives the rows' memory back; it must not be used afterwards.
+func (j *judge) release() {
+	clear(j.rows)
+	*j.pooled = j.rows[:0]
+	j.post.ledger.buffers.rows.Put(j.pooled)
+}
+
+// decide answers every transfer and memo; sequence is the batch's number.
+func (j *judge) decide(sequence int64) {
+	transfers := j.batch.Transfers
+	for first := 0; first < len(transfers); {
+		last := first
+		for last < len(transfers)-1 && transfers[last].Linked {
+			last++
+		}
+		j.decideChain(first, last)
+		first = last + 1
+	}
+	for i := range j.batch.Memos {
+		j.out.Memos[i] = j.decideMemo(i)
+	}
+	stream := IDOfStream(j.batch.Stream)
+	for i := range j.rows {
+		r := &j.rows[i]
+		r.BookingDay, r.Stream, r.Sequence, r.Position = j.batch.Day, stream, sequence, int32(i)
+	}
+	for i := range j.disputes {
+		m := &j.disputes[i]
+		position := int32(len(j.rows))
+		id := binary.BigEndian.AppendUint64(nil, uint64(sequence))
+		m.Day, m.Subject = j.batch.Day, Subject(j.batch.Stream)
+		m.ID = ID(binary.BigEndian.AppendUint32(id, uint32(position)))
+		j.rows = append(j.rows, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence,
+			BookingDay: j.batch.Day, Stream: stream, Sequence: sequence, Position: position})
+	}
+}
+
+// decideChain answers the transfers first to last, which succeed or fail together.
+func (j *judge) decideChain(first, last int) {
+	j.limits.mark()
+	rows := len(j.rows)
+	j.chain = rows
+	var inserted, duplicates, failed int
+	for i := first; i <= last; i++ {
+		d := j.decideTransfer(i)
+		if last == len(j.batch.Transfers)-1 && j.batch.Transfers[last].Linked && d.Result == Inserted {
+			j.unwind(len(j.rows) - 1)
+			d = refuse(i, OpenChain, "")
+		}
+		j.out.Transfers[i] = d
+		switch d.Result {
+		case Inserted:
+			inserted++
+		case Duplicate:
+			duplicates++
+		default:
+			failed++
+		}
+	}
+	if inserted == 0 || failed == 0 && duplicates == 0 {
+		return
+	}
+	reason := ChainPartlyPosted
+	if failed > 0 {
+		reason = ChainRefused
+	}
+	j.unwind(rows)
+	for i := first; i <= last; i++ {
+		if j.out.Transfers[i].Result == Inserted {
+			j.out.Transfers[i] = refuse(i, reason, "")
+		}
+	}
+}
+
+// unwind takes the rows from number n on back, and what they did to the limits.
+func (j *judge) unwind(n int) {
+	for i := n; i < len(j.rows); i++ {
+		r := &j.rows[i]
+		delete(j.here, key{r.Day, r.Subject, r.ID})
+	}
+	clear(j.rows[n:])
+	j.rows = j.rows[:n]
+	j.limits.undo()
+}
+
+func refuse(index int, reason Reason, detail string) Decision {
+	return Decision{Result: Refused, Err: &TransferError{Index: index, Reason: reason, Detail: detail}}
+}
+
+func (j *judge) decideTransfer(i int) Decision {
+	t := &j.batch.Transfers[i]
+	k := t.key()
+	switch {
+	case !k.valid():
+		return refuse(i, BadKey, fmt.Sprintf("day %d, subject of %d bytes, id of %d bytes", t.Day, len(t.Subject), len(t.ID)))
+	case len(t.Evidence) > MaxEvidence:
+		return refuse(i, BadEvidence, fmt.Sprintf("%d bytes, at most %d", len(t.Evidence), MaxEvidence))
+	case t.Amount <= 0 || t.Amount > MaxAmount:
+		return refuse(i, BadAmount, fmt.Sprintf("%d fen", int64(t.Amount)))
+	}
+	if n, ok := j.here[k]; ok && int(n) >= j.chain {
+		return refuse(i, RepeatedInChain, "")
+	}
+	if row := j.standing(k); row != nil {
+		if sameTransfer(row, t) {
+			return Decision{Result: Duplicate, Amount: row.Amount}
+		}
+		evidence := t.Evidence
+		if len(evidence) == 0 {
+			evidence = appendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
+		}
+		j.dispute(k, evidence)
+		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Reason: ContentDiffers}}
+	}
+	if reason, detail := j.checkAccounts(t); reason != 0 {
+		return refuse(i, reason, detail)
+	}
+	amount, reason := j.limits.allowed(t)
+	if reason != 0 {
+		return refuse(i, reason, j.limitDetail(t, reason))
+	}
+	j.limits.apply(t.Debit, t.Credit, amount)
+	j.insert(k, Row{Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
+		Linked: t.Linked, UpTo: t.UpTo, Evidence: t.Evidence})
+	return Decision{Result: Inserted, Amount: amount}
+}
+
+func (j *judge) checkAccounts(t *Transfer) (Reason, string) {
+	debit, known := j.chart.ByID(t.Debit)
+	if !known {
+		return UnknownAccount, fmt.Sprintf("debit account %d", t.Debit)
+	}
+	credit, known := j.chart.ByID(t.Credit)
+	switch {
+	case !known:
+		return UnknownAccount, fmt.Sprintf("credit account %d", t.Credit)
+	case t.Debit == t.Credit:
+		return SameAccount, debit.Code
+	case debit.Flags&Closed != 0:
+		return AccountClosed, debit.Code
+	case credit.Flags&Closed != 0:
+		return AccountClosed, credit.Code
+	case debit.Flags&Frozen != 0:
+		return AccountFrozen, debit.Code
+	case credit.Flags&Frozen != 0:
+		return AccountFrozen, credit.Code
+	}
+	return 0, ""
+}
+
+func (j *judge) limitDetail(t *Transfer, reason Reason) string {
+	id := t.Debit
+	if reason == ExceedsDebits {
+		id = t.Credit
+	}
+	account, _ := j.chart.ByID(id)
+	return account.Code
+}
+
+func (j *judge) decideMemo(i int) Decision {
+	m := &j.batch.Memos[i]
+	k := m.key()
+	refusal := func(reason Reason) Decision {
+		return Decision{Result: Refused, Err: &TransferError{Index: i, Memo: true, Reason: reason}}
+	}
+	switch {
+	case !k.valid():
+		return refusal(BadKey)
+	case len(m.Evidence) > MaxEvidence:
+		return refusal(BadEvidence)
+	case !text(m.Kind, 1, MaxKind) || m.Kind == DisputeKind || !text(m.Reason, 0, MaxReason):
+		return refusal(BadMemo)
+	}
+	if row := j.standing(k); row != nil {
+		if sameMemo(row, m) {
+			return Decision{Result: Duplicate, Amount: row.Amount}
+		}
+		j.dispute(k, m.Evidence)
+		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Memo: true, Reason: ContentDiffers}}
+	}
+	j.insert(k, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence})
+	return Decision{Result: Inserted}
+}
+
+// standing returns the row that stands under the key, in this batch or before, or nil.
+func (j *judge) standing(k key) *Row {
+	if i, ok := j.here[k]; ok {
+		return &j.rows[i]
+	}
+	return j.post.known[k]
+}
+
+func (j *judge) insert(k key, row Row) {
+	j.here[k] = int32(len(j.rows))
+	j.rows = append(j.rows, row)
+}
+
+func (j *judge) dispute(k key, evidence []byte) {
+	j.disputes = append(j.disputes, Memo{Kind: DisputeKind, Evidence: evidence,
+		Reason: fmt.Sprintf("%v %s %s", k.day, hex.EncodeToString([]byte(k.subject)), hex.EncodeToString([]byte(k.id)))})
+}
+
+// number hashes the rows and fills the link's root and counts.
+func (j *judge) number(link *Link) error {
+	var tree Tree
+	for i := range j.rows {
+		r := &j.rows[i]
+		r.Hash = r.ContentHash()
+		if r.IsMemo() {
+			link.Memos++
+		} else {
+			link.Transfers++
+		}
+		if err := tree.Add(r.Hash); err != nil {
+			return err
+		}
+	}
+	var err error
+	link.Root, err = tree.Root()
+	return err
+}

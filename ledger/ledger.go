@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"citycard/ledger/schema"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Ledger posts to and reads from one database. It is safe for concurrent use.
+type Ledger struct {
+	pool    *pgxpool.Pool
+	dialect schema.Dialect
+	chart   *Chart
+	log     *slog.Logger
+	// retries bounds how often one transaction is attempted again; backoff is the first pause between two attempts, doubled each
+	// time up to maxBackoff.
+	retries    int
+	backoff    time.Duration
+	maxBackoff time.Duration
+	onRetry    func(cause string)
+	buffers    buffers
+}
+
+// Option changes a Ledger's settings.
+type Option func(*Ledger)
+
+// WithLog sends notices of retries and resolved commits to log; the default drops them.
+func WithLog(log *slog.Logger) Option { return func(l *Ledger) { l.log = log } }
+
+// WithRetries bounds the attempts after the first of one transaction (default 40, about eight seconds).
+func WithRetries(n int) Option { return func(l *Ledger) { l.retries = n } }
+
+// WithBackoff sets the first and the longest pause between two attempts (default 2 ms and 250 ms).
+func WithBackoff(first, longest time.Duration) Option {
+	return func(l *Ledger) { l.backoff, l.maxBackoff = first, longest }
+}
+
+// WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "duplicate", "chart",
+// "look-up" or "unknown commit". It is called by many goroutines at once.
+func WithRetryHook(fn func(cause string)) Option { return func(l *Ledger) { l.onRetry = fn } }
+
+// New returns a Ledger on a pool made by [Connect] (or one with the dialect's HotParameters).
+func New(pool *pgxpool.Pool, dialect schema.Dialect, options ...Option) *Ledger {
+	l := &Ledger{
+		pool: pool, dialect: dialect, chart: newChart(), log: slog.New(slog.DiscardHandler),
+		retries: 40, backoff: 2 * time.Millisecond, maxBackoff: 250 * time.Millisecond,
+		onRetry: func(string) {},
+	}
+	for _, option := range options {
+		option(l)
+	}
+	return l
+}
+
+// Connect opens a pool of up to conns connections, set up for posting, to the database at url. It does not migrate; see
+// schema.Apply.
+func Connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, schema.Dialect, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, 0, fmt.Errorf("database URL: %w", err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, 0, fmt.Errorf("connect to the database: %w", err)
+	}
+	dialect, err := schema.Detect(ctx, conn)
+	if closeErr := conn.Close(ctx); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	config.MaxConns = int32(max(conns, 2))
+	for name, value := range dialect.HotParameters() {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the connection pool: %w", err)
+	}
+	return pool, dialect, nil
+}
+
+// Pool returns the pool the ledger works on, for callers that keep their own tables beside it.
+func (l *Ledger) Pool() *pgxpool.Pool { return l.pool }
+
+// Dialect returns the database's dialect.
+func (l *Ledger) Dialect() schema.Dialect { return l.dialect }

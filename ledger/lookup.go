@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// findMissing lists the keys that must be looked up before the batch can be decided: suspected repeats, and all transfers whose
+// answer would not simply be "inserted", because one that was posted before is a duplicate whatever its account is like now.
+func (p *post) findMissing() {
+	p.missing = p.missing[:0]
+	b := p.batch
+	want := func(k key) {
+		if _, looked := p.known[k]; !looked && k.valid() {
+			p.missing = append(p.missing, k)
+		}
+	}
+	for i := range b.Transfers {
+		t := &b.Transfers[i]
+		if p.lookAll || b.Recent.holds(t.key()) || p.delicate(t) {
+			want(t.key())
+		}
+	}
+	for i := range b.Memos {
+		if k := b.Memos[i].key(); p.lookAll || b.Recent.holds(k) {
+			want(k)
+		}
+	}
+}
+
+// delicate reports whether the transfer's answer depends on more than its own content.
+func (p *post) delicate(t *Transfer) bool {
+	if t.UpTo {
+		return true
+	}
+	debit, ok := p.ledger.chart.ByID(t.Debit)
+	if !ok || debit.Flags&(DebitsMustNotExceedCredits|Closed|Frozen) != 0 {
+		return true
+	}
+	credit, ok := p.ledger.chart.ByID(t.Credit)
+	return !ok || credit.Flags&(CreditsMustNotExceedDebits|Closed|Frozen) != 0
+}
+
+// lookUp reads the rows that stand under the missing keys. It runs outside the transaction: a read of many rows inside
+// a SERIALIZABLE one locks index pages against the other streams' inserts.
+func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
+	if len(p.missing) == 0 {
+		return nil
+	}
+	days := make([]int32, len(p.missing))
+	subjects := make([][]byte, len(p.missing))
+	ids := make([][]byte, len(p.missing))
+	for i, k := range p.missing {
+		days[i], subjects[i], ids[i] = int32(k.day), []byte(k.subject), []byte(k.id)
+	}
+	rows, err := conn.Query(ctx, `SELECT j.effective_day, j.subject, j.id, coalesce(j.debit, 0), coalesce(j.credit, 0), j.amount, j.purpose,
+		coalesce(j.kind, ''), coalesce(j.reason, ''), j.evidence
+		FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (day, subject, id)
+		JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids)
+	if err != nil {
+		return fmt.Errorf("look up keys: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row := &Row{}
+		var subject, id []byte
+		if err = rows.Scan(&row.Day, &subject, &id, &row.Debit, &row.Credit, &row.Amount, &row.Purpose, &row.Kind, &row.Reason,
+			&row.Evidence); err != nil {
+			return fmt.Errorf("look up keys: %w", err)
+		}
+		row.Subject, row.ID = Subject(subject), ID(id)
+		p.known[key{row.Day, row.Subject, row.ID}] = row
+	}
+	if err = rows.Err(); err != nil {
+		return fmt.Errorf("look up keys: %w", err)
+	}
+	for _, k := range p.missing {
+		if _, found := p.known[k]; !found {
+			p.known[k] = nil
+		}
+	}
+	p.missing = p.missing[:0]
+	p.lookAll = false
+	return nil
+}
+
+// sameTransfer reports whether the row that stands under the transfer's key is that transfer.
+func sameTransfer(row *Row, t *Transfer) bool {
+	amounts := row.Amount == t.Amount || t.UpTo && row.Amount > 0 && row.Amount <= t.Amount
+	if row.IsMemo() || !amounts {
+		return false
+	}
+	if len(row.Evidence) > 0 || len(t.Evidence) > 0 {
+		return bytes.Equal(row.Evidence, t.Evidence)
+	}
+	return row.Debit == t.Debit && row.Credit == t.Credit && row.Purpose == t.Purpose
+}
+
+// sameMemo reports whether the row that stands under the memo's key is that memo.
+func sameMemo(row *Row, m *Memo) bool {
+	if !row.IsMemo() {
+		return false
+	}
+	if len(row.Evidence) > 0 || len(m.Evidence) > 0 {
+		return bytes.Equal(row.Evidence, m.Evidence)
+	}
+	return row.Kind == m.Kind && row.Reason == m.Reason
+}

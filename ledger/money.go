@@ -1,0 +1,24 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Fen is an amount of money in whole fen (分, a hundredth of a yuan).
+type Fen int64
+
+// MaxAmount is the largest amount of one transfer: ten trillion yuan. It leaves room for nine thousand such transfers
+// before a balance could overflow, which the database would refuse.
+const MaxAmount Fen = 1_000_000_000_000_000
+
+// String formats the amount in yuan with two decimals, for people.
+func (f Fen) String() string {
+	sign := ""
+	magnitude := uint64(f)
+	if f < 0 {
+		sign = "-"
+		magnitude = -magnitude
+	}
+	return sign + strconv.FormatUint(magnitude/100, 10) + "." + fmt.Sprintf("%02d", magnitude%100)
+}

@@ -1,0 +1,214 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// buffers are kept between batches, so that posting does not make garbage by the megabyte.
+type buffers struct {
+	copies sync.Pool // *[]byte, the rows as COPY wants them
+	rows   sync.Pool // *[]Row
+}
+
+// settleTimeout bounds the search for an unknown outcome; longer than the server keeps a session whose client is gone.
+const settleTimeout = time.Minute
+
+// Post commits a batch: the stream's step, the rows that are new, the balances they change, and the batch's link in the
+// stream's chain, all or nothing.
+//
+// A transfer that cannot be posted is refused in its decision and does not stop the rest; Post itself fails only for what
+// concerns the batch: a *BatchError, a *StreamError (ErrFenced, ErrPosition, ErrDayMoved, ErrDaySealed, ErrNoStream), an error of Prepare or
+// Finish, ErrUnavailable, or the context's error; in all of these nothing was committed. With ErrOutcomeUnknown it is not known.
+func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
+	if err := b.validate(); err != nil {
+		return nil, err
+	}
+	p := &post{ledger: l, batch: b, known: make(map[key]*Row), lookAll: b.Recent.looksFirst()}
+	if err := l.run(ctx, p.attempt); err != nil {
+		return nil, fmt.Errorf("post to stream %q: %w", b.Stream, err)
+	}
+	for i := range p.out.Transfers {
+		if p.out.Transfers[i].Result != Refused {
+			b.Recent.add(b.Transfers[i].key())
+		}
+	}
+	for i := range p.out.Memos {
+		if p.out.Memos[i].Result != Refused {
+			b.Recent.add(b.Memos[i].key())
+		}
+	}
+	return p.out, nil
+}
+
+// post is one call of Post over all its attempts.
+type post struct {
+	ledger *Ledger
+	batch  *Batch
+	// known holds what was looked up: the row that stands under a key, or nil when there was none. Rows never change or
+	// go, so a row once seen needs no second look, and looking before the transaction is as good as inside it; that
+	// a key is free is only proved by the primary key, when the row goes in.
+	known   map[key]*Row
+	lookAll bool // look all keys up before the next attempt
+	missing []key
+	out     *Outcome
+	// link is what the attempt was about to commit: by it an attempt with an unknown outcome is recognised.
+	link Link
+}
+
+// takenKey means that a row went in under a key that is in the journal already.
+type takenKey struct{ err error }
+
+func (e *takenKey) Error() string { return e.err.Error() }
+
+func (p *post) attempt(ctx context.Context) error {
+	err := p.try(ctx)
+	var open *openCommit
+	if errors.As(err, &open) {
+		return p.settle(ctx, open)
+	}
+	var taken *takenKey
+	if errors.As(err, &taken) {
+		// A repeat nobody suspected: look at all keys, then leave out what is there already.
+		p.lookAll = true
+		for k, row := range p.known {
+			if row == nil {
+				delete(p.known, k)
+			}
+		}
+		p.batch.Recent.surprised()
+		return &again{cause: "duplicate", err: err, now: true}
+	}
+	return err
+}
+
+func (p *post) try(ctx context.Context) error {
+	conn, err := p.ledger.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if p.batch.Prepare == nil {
+		p.findMissing()
+	}
+	if err = p.lookUp(ctx, conn); err != nil {
+		return err
+	}
+	return inTxOn(ctx, conn, posting, func(tx pgx.Tx) error { return p.within(ctx, conn, tx) })
+}
+
+// within is the body of the transaction.
+func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
+	b, l := p.batch, p.ledger
+	sequence, previous, chart, err := advance(ctx, tx, b)
+	if err != nil {
+		return err
+	}
+	if chart > l.chart.known() {
+		return p.refreshChart(ctx, tx)
+	}
+	if b.Prepare != nil {
+		if err = b.Prepare(ctx, tx); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+		if err = b.validateSize(); err != nil {
+			return err
+		}
+		if p.findMissing(); len(p.missing) > 0 {
+			return &again{cause: "look-up", err: errors.New("keys to be looked up first"), now: true}
+		}
+	}
+	limits, err := lockLimits(ctx, tx, l.chart, b.Transfers)
+	if err != nil {
+		return err
+	}
+	j := newJudge(p, limits)
+	defer j.release()
+	j.decide(sequence)
+	p.link = Link{Stream: IDOfStream(b.Stream), Sequence: sequence, From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard)}
+	if err = j.number(&p.link); err != nil {
+		return err
+	}
+	if err = copyRows(ctx, conn.Conn().PgConn(), &l.buffers, j.rows); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "23505" {
+			return &takenKey{err}
+		}
+		return err
+	}
+	j.out.Sequence, j.out.Rows = sequence, len(j.rows)
+	if b.Finish != nil {
+		if p.link.Note, err = b.Finish(ctx, tx, j.out); err != nil {
+			return fmt.Errorf("finish: %w", err)
+		}
+	}
+	p.link.Head = p.link.HeadAfter(previous)
+	j.out.Head = p.link.Head
+	p.out = j.out
+	return writeBooks(ctx, tx, l.chart, b, &p.link, j.rows)
+}
+
+// refreshChart reads the accounts that changed and has the attempt made again.
+func (p *post) refreshChart(ctx context.Context, tx pgx.Tx) error {
+	var version int64
+	if err := tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1").Scan(&version); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, selectAccounts+"WHERE version > $1", p.ledger.chart.known())
+	if err != nil {
+		return err
+	}
+	accounts, err := collectAccounts(rows)
+	if err != nil {
+		return err
+	}
+	p.ledger.chart.merge(version, accounts)
+	return &again{cause: "chart", err: errors.New("the chart of accounts changed"), now: true}
+}
+
+// settle finds out what became of an attempt whose COMMIT was not answered. The lock on the stream's row is granted only when the
+// lost transaction has ended one way or the other; then the link is there or it is not.
+func (p *post) settle(ctx context.Context, open *openCommit) error {
+	l := p.ledger
+	l.onRetry("unknown commit")
+	landed := false
+	// The caller's context may be what cut the commit short; the question must be answered all the same.
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	err := l.run(patient, func(ctx context.Context) error {
+		landed = false
+		err := l.inTx(ctx, control, func(tx pgx.Tx) error {
+			var sequence int64
+			err := tx.QueryRow(ctx, "SELECT sequence FROM streams WHERE stream = $1 FOR UPDATE", p.batch.Stream).Scan(&sequence)
+			if err != nil || sequence < p.link.Sequence {
+				return err
+			}
+			var head []byte
+			err = tx.QueryRow(ctx, "SELECT head FROM batches WHERE stream = $1 AND sequence = $2", p.link.Stream, p.link.Sequence).Scan(&head)
+			landed = string(head) == string(p.link.Head[:])
+			return err
+		})
+		// This transaction wrote nothing, so its own commit matters not.
+		var lost *openCommit
+		if errors.As(err, &lost) {
+			return &again{cause: "connection", err: lost.err}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w; then: %w", ErrOutcomeUnknown, open.err, err)
+	case landed:
+		l.log.InfoContext(ctx, "lost commit had landed", "stream", p.batch.Stream, "sequence", p.link.Sequence)
+		return nil
+	}
+	l.log.InfoContext(ctx, "lost commit had not landed", "stream", p.batch.Stream, "sequence", p.link.Sequence)
+	return &again{cause: "not landed", err: open.err}
+}

@@ -1,0 +1,78 @@
+package schema
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Dialect is the database spoken to.
+type Dialect int
+
+// The dialects.
+const (
+	PostgreSQL Dialect = iota + 1
+	CockroachDB
+)
+
+// String names the dialect.
+func (d Dialect) String() string {
+	switch d {
+	case PostgreSQL:
+		return "PostgreSQL"
+	case CockroachDB:
+		return "CockroachDB"
+	}
+	return fmt.Sprintf("dialect %d", int(d))
+}
+
+// Detect asks the server what it is. It refuses a PostgreSQL older than 15.
+func Detect(ctx context.Context, conn *pgx.Conn) (Dialect, error) {
+	var version string
+	if err := conn.QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+		return 0, fmt.Errorf("ask the database for its version: %w", err)
+	}
+	if strings.HasPrefix(version, "CockroachDB") {
+		return CockroachDB, nil
+	}
+	var major int
+	if _, err := fmt.Sscanf(version, "PostgreSQL %d", &major); err != nil {
+		return 0, fmt.Errorf("the database calls itself %q, expected CockroachDB or PostgreSQL", version)
+	}
+	if major < 15 {
+		return 0, fmt.Errorf("the database is PostgreSQL %d, expected 15 or later", major)
+	}
+	return PostgreSQL, nil
+}
+
+// HotParameters are the session settings of connections that post.
+//
+// On PostgreSQL sequential scans are off: inside a SERIALIZABLE transaction one over even a tiny table locks the whole relation against
+// every other writer, and the planner prefers it for tiny tables. A session that sits in a transaction is ended, so that the
+// lock of a client that vanished does not outlive it by much; CockroachDB ends such transactions by itself.
+func (d Dialect) HotParameters() map[string]string {
+	if d != PostgreSQL {
+		return nil
+	}
+	return map[string]string{
+		"enable_seqscan":                      "off",
+		"enable_bitmapscan":                   "off",
+		"idle_in_transaction_session_timeout": "30s",
+	}
+}
+
+// storage is how PostgreSQL should lay out the tables whose rows are updated all the time: with room in each page, so that an
+// update stays in its page and touches no index, and vacuumed by count, not by share. CockroachDB has no such pages.
+func (d Dialect) storage() []string {
+	if d != PostgreSQL {
+		return nil
+	}
+	var statements []string
+	for _, table := range []string{"streams", "balances", "turnovers"} {
+		statements = append(statements, "ALTER TABLE "+table+
+			" SET (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)")
+	}
+	return statements
+}

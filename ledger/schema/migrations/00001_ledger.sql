@@ -1,0 +1,103 @@
+-- +goose Up
+
+-- The chart's version moves with every change of an account, so that a process can tell that its copy is old.
+CREATE TABLE chart (
+    one     INT4 PRIMARY KEY CHECK (one = 1),
+    version INT8 NOT NULL
+);
+INSERT INTO chart (one, version) VALUES (1, 0);
+
+CREATE TABLE accounts (
+    account INT8 PRIMARY KEY,
+    code    TEXT NOT NULL UNIQUE,
+    kind    TEXT NOT NULL,
+    owner   TEXT NOT NULL,
+    flags   INT4 NOT NULL,
+    shards  INT4 NOT NULL CHECK (shards > 0),
+    version INT8 NOT NULL
+);
+CREATE INDEX accounts_version ON accounts (version);
+
+CREATE TABLE balances (
+    account INT8 NOT NULL,
+    shard   INT4 NOT NULL,
+    debits  INT8 NOT NULL CHECK (debits >= 0),
+    credits INT8 NOT NULL CHECK (credits >= 0),
+    PRIMARY KEY (account, shard)
+);
+
+-- What was booked on an account in one booking day.
+CREATE TABLE turnovers (
+    account INT8 NOT NULL,
+    shard   INT4 NOT NULL,
+    day     INT4 NOT NULL,
+    debits  INT8 NOT NULL CHECK (debits >= 0),
+    credits INT8 NOT NULL CHECK (credits >= 0),
+    PRIMARY KEY (account, shard, day)
+);
+
+CREATE TABLE streams (
+    stream   TEXT PRIMARY KEY,
+    number   INT8 NOT NULL,
+    epoch    INT8 NOT NULL,
+    owner    TEXT NOT NULL,
+    next     INT8 NOT NULL CHECK (next >= 0),
+    sequence INT8 NOT NULL,
+    day      INT4 NOT NULL,
+    head     BYTEA NOT NULL
+);
+
+-- One link of a stream's chain for each batch. stream is streams.number.
+CREATE TABLE batches (
+    stream   INT8 NOT NULL,
+    sequence INT8 NOT NULL,
+    from_position INT8 NOT NULL,
+    next_position INT8 NOT NULL,
+    day      INT4 NOT NULL,
+    shard    INT4 NOT NULL,
+    transfers INT4 NOT NULL,
+    memos    INT4 NOT NULL,
+    root     BYTEA NOT NULL,
+    note     BYTEA NOT NULL,
+    head     BYTEA NOT NULL,
+    PRIMARY KEY (stream, sequence)
+);
+
+-- Every transfer, and every memo (a row with a kind and no money). The key is the only index: see the package comment.
+CREATE TABLE journal (
+    effective_day INT4 NOT NULL,
+    subject  BYTEA NOT NULL,
+    id       BYTEA NOT NULL,
+    debit    INT8,
+    credit   INT8,
+    amount   INT8 NOT NULL CHECK (amount >= 0),
+    purpose  INT4 NOT NULL,
+    flags    INT2 NOT NULL,
+    kind     TEXT,
+    reason   TEXT,
+    evidence BYTEA,
+    booking_day INT4 NOT NULL,
+    stream   INT8 NOT NULL,
+    sequence INT8 NOT NULL,
+    position INT4 NOT NULL,
+    hash     BYTEA NOT NULL,
+    PRIMARY KEY (effective_day, subject, id)
+);
+
+CREATE TABLE days (
+    day      INT4 PRIMARY KEY,
+    state    TEXT NOT NULL CHECK (state IN ('open', 'closing', 'closed', 'sealed')),
+    next_day INT4,
+    root     BYTEA,
+    signature BYTEA,
+    signer   BYTEA
+);
+
+-- Where each stream stood when it left a day: what the day's seal is made of.
+CREATE TABLE day_heads (
+    day      INT4 NOT NULL,
+    stream   TEXT NOT NULL,
+    sequence INT8 NOT NULL,
+    head     BYTEA NOT NULL,
+    PRIMARY KEY (day, stream)
+);

@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Claim is a stream as its owner found it.
+type Claim struct {
+	Stream   string
+	Epoch    int64 // the claim's number; batches of an older one are refused with ErrFenced
+	Next     int64 // the position the next batch must start from
+	Sequence int64 // batches so far
+	Day      Day   // the booking day of the next batch
+}
+
+// Claim makes owner the stream's only owner: its epoch rises, and batches under an older epoch are refused from now on. A
+// stream that does not exist is created at position 0 in the given day, which must be open or closing; day 0 stands for the
+// latest open day (ErrDay when there is none). For an existing stream day is not looked at. After a lost connection a caller may claim again.
+func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Claim, error) {
+	if !text(stream, 1, MaxKey) || !text(owner, 0, 128) {
+		return Claim{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
+	}
+	var claim Claim
+	err := l.run(ctx, func(ctx context.Context) error {
+		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
+			claim, err = claimIn(ctx, tx, stream, owner, day)
+			return err
+		})
+		// To claim once more than needed does no harm, so an unknown outcome is a failure like any other.
+		var open *openCommit
+		if errors.As(err, &open) {
+			return &again{cause: "unknown commit", err: open.err}
+		}
+		return err
+	})
+	if err != nil {
+		return Claim{}, fmt.Errorf("claim stream %q: %w", stream, err)
+	}
+	return claim, nil
+}
+
+func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Claim, error) {
+	claim := Claim{Stream: stream}
+	scan := func() error {
+		return tx.QueryRow(ctx, "UPDATE streams SET epoch = epoch + 1, owner = $2 WHERE stream = $1 RETURNING epoch, next, sequence, day",
+			stream, owner).Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+	}
+	err := scan()
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return claim, err
+	}
+	// The day's row is locked, so that the day cannot close around the new stream.
+	query, args := "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1 FOR UPDATE", []any{}
+	if day != 0 {
+		query, args = "SELECT day FROM days WHERE day = $1 AND state IN ('open', 'closing') FOR UPDATE", []any{day}
+	}
+	err = tx.QueryRow(ctx, query, args...).Scan(&day)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return claim, fmt.Errorf("%w: no such day is open for a new stream", ErrDay)
+	}
+	if err != nil {
+		return claim, err
+	}
+	if _, err = tx.Exec(ctx, `INSERT INTO streams (stream, number, epoch, owner, next, sequence, day, head)
+		VALUES ($1, $2, 0, $3, 0, 0, $4, $5) ON CONFLICT (stream) DO NOTHING`, stream, IDOfStream(stream), owner, day, make([]byte, 32)); err != nil {
+		return claim, err
+	}
+	return claim, scan()
+}
+
+// Stream returns the stream as it stands, without claiming it; ErrNoStream when it was never claimed.
+func (l *Ledger) Stream(ctx context.Context, stream string) (Claim, error) {
+	claim := Claim{Stream: stream}
+	err := l.run(ctx, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
+			Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNoStream
+	}
+	if err != nil {
+		return claim, fmt.Errorf("read stream %q: %w", stream, err)
+	}
+	return claim, nil
+}
+
+// advance is the compare-and-swap: the first statement of every batch. It returns the batch's sequence, the chain's head before it,
+// and the chart's version.
+func advance(ctx context.Context, tx pgx.Tx, b *Batch) (sequence int64, head Hash, chart int64, err error) {
+	var previous []byte
+	both := &pgx.Batch{}
+	both.Queue(`UPDATE streams SET next = $4, sequence = sequence + 1 WHERE stream = $1 AND epoch = $2 AND next = $3 AND day = $5
+		RETURNING sequence, head`, b.Stream, b.Epoch, b.From, b.Next, b.Day).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&sequence, &previous)
+	})
+	both.Queue("SELECT version FROM chart WHERE one = 1").QueryRow(func(row pgx.Row) error { return row.Scan(&chart) })
+	err = tx.SendBatch(ctx, both).Close()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, head, 0, whyNot(ctx, tx, b)
+	}
+	if err != nil {
+		return 0, head, 0, err
+	}
+	if copy(head[:], previous) != len(head) || len(previous) != len(head) {
+		return 0, head, 0, fmt.Errorf("stream %q: its chain's head has %d bytes, expected %d", b.Stream, len(previous), len(head))
+	}
+	return sequence, head, chart, nil
+}
+
+// whyNot explains a compare-and-swap that met no row.
+func whyNot(ctx context.Context, tx pgx.Tx, b *Batch) error {
+	e := &StreamError{Current: Claim{Stream: b.Stream}, Epoch: b.Epoch, From: b.From, Day: b.Day}
+	err := tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", b.Stream).
+		Scan(&e.Current.Epoch, &e.Current.Next, &e.Current.Sequence, &e.Current.Day)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		e.Err = ErrNoStream
+		return e
+	case err != nil:
+		return err
+	case e.Current.Epoch != b.Epoch:
+		e.Err = ErrFenced
+		return e
+	case e.Current.Next != b.From:
+		e.Err = ErrPosition
+		return e
+	}
+	e.Err = ErrDayMoved
+	var state DayState
+	err = tx.QueryRow(ctx, "SELECT state FROM days WHERE day = $1", b.Day).Scan(&state)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if state == DaySealed {
+		e.Err = ErrDaySealed
+	}
+	return e
+}

@@ -1,0 +1,174 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/cockroach-go/v2/crdb"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its batches (a claim, the close of a
+// day, settling an unknown commit) runs READ COMMITTED behind explicit row locks: under SERIALIZABLE, PostgreSQL takes the snapshot before it
+// waits for the lock and then refuses the row because it has changed, for ever on a busy stream.
+var (
+	posting  = pgx.TxOptions{IsoLevel: pgx.Serializable}
+	control  = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
+	readOnly = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+)
+
+// again is an error after which the whole attempt is made again; nothing of it was committed. Its SQLSTATE is what crdb.ExecuteCtx
+// looks for.
+type again struct {
+	cause string
+	err   error
+	now   bool // without a pause: the next attempt knows more
+}
+
+func (e *again) Error() string    { return e.err.Error() }
+func (e *again) Unwrap() error    { return e.err }
+func (e *again) SQLState() string { return "40001" }
+
+// openCommit means that COMMIT was sent and its answer is not known.
+type openCommit struct{ err error }
+
+func (e *openCommit) Error() string { return fmt.Sprintf("%v: %v", ErrOutcomeUnknown, e.err) }
+func (e *openCommit) Unwrap() error { return e.err }
+func (e *openCommit) Is(target error) bool {
+	return target == ErrOutcomeUnknown
+}
+
+// run makes attempts until one succeeds, fails for good or the retries are used up (ErrUnavailable). It is the only place that
+// repeats a transaction. Here crdb.ExecuteCtx goes around the whole attempt, begin to commit; crdb.ExecuteTx would not do: it
+// drops the error of COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
+func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) error) error {
+	var last *again
+	tries := 0
+	err := crdb.ExecuteCtx(crdb.WithMaxRetries(ctx, l.retries), func(ctx context.Context, _ ...any) error {
+		if last != nil {
+			l.onRetry(last.cause)
+			l.log.DebugContext(ctx, "transaction tried again", "cause", last.cause, "attempt", tries, "error", last.err)
+			if err := l.pause(ctx, last, tries); err != nil {
+				return err
+			}
+		}
+		tries++
+		err := attempt(ctx)
+		last = nil
+		if retry := asAgain(ctx, err); retry != nil {
+			last = retry
+			return retry
+		}
+		return err
+	})
+	if last != nil && err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w (after %d attempts): %w", ErrUnavailable, tries, last.err)
+	}
+	return err
+}
+
+func (l *Ledger) pause(ctx context.Context, last *again, tries int) error {
+	if last.now {
+		return ctx.Err()
+	}
+	length := min(l.backoff<<min(tries-1, 16), l.maxBackoff)
+	// Half of the pause is drawn, so that two who collided do not collide again.
+	timer := time.NewTimer(length/2 + rand.N(length/2+1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// asAgain returns err as one to be retried, or nil when it is final. An open commit is final here.
+func asAgain(ctx context.Context, err error) *again {
+	var retry *again
+	var open *openCommit
+	var pg *pgconn.PgError
+	switch {
+	case err == nil, ctx.Err() != nil, errors.As(err, &open):
+		return nil
+	case errors.As(err, &retry):
+		return retry
+	case errors.As(err, &pg):
+		switch {
+		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "CR000":
+			return &again{cause: pg.Code, err: err}
+		case connectionLost(pg.Code), strings.HasPrefix(pg.Code, "53"):
+			return &again{cause: "connection", err: err}
+		}
+		return nil
+	case isConnectionError(err):
+		return &again{cause: "connection", err: err}
+	}
+	return nil
+}
+
+// connectionLost reports whether the server ended the connection: connection exceptions, operator intervention (shutdown, crash, start-up),
+// idle-in-transaction time-out.
+func connectionLost(code string) bool {
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || code == "25P03"
+}
+
+func isConnectionError(err error) bool {
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return pgconn.SafeToRetry(err) || errors.As(err, &network) || errors.As(err, &connect) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// inTx runs fn in a transaction on a connection of its own.
+func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+	conn, err := l.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return inTxOn(ctx, conn, options, fn)
+}
+
+// inTxOn runs fn in a transaction on conn. It returns nil only when COMMIT was answered with success, and an *openCommit when it is
+// not known what became of it.
+func inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+	tx, err := conn.BeginTx(ctx, options)
+	if err != nil {
+		return err
+	}
+	if err = fn(tx); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		// Its error adds nothing: a connection that cannot roll back is closed, and the server rolls back.
+		_ = tx.Rollback(undo)
+		return err
+	}
+	err = tx.Commit(ctx)
+	if err == nil || !commitOpen(err) {
+		return err
+	}
+	return &openCommit{err}
+}
+
+// commitOpen reports whether an error of COMMIT leaves open whether it happened. Only a plain ERROR from the server, a COMMIT answered with
+// ROLLBACK, and one that was never sent are certain.
+func commitOpen(err error) bool {
+	var pg *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback), pgconn.SafeToRetry(err):
+		return false
+	case errors.As(err, &pg):
+		return pg.Severity != "ERROR" || pg.Code == "40003" || connectionLost(pg.Code) || strings.HasPrefix(pg.Code, "XX") ||
+			strings.HasPrefix(pg.Code, "58")
+	}
+	return true
+}
