@@ -1,0 +1,195 @@
+package fare
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"citycard/clearing/message"
+)
+
+func cityTable(t testing.TB) *Table {
+	t.Helper()
+	tables, err := Build(exampleRules(t), cityNetwork(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tables.All()[0]
+}
+
+func TestBuild(t *testing.T) {
+	table := cityTable(t)
+	for _, c := range []struct {
+		card, entry, exit uint32
+		fen               int64
+	}{
+		{1, 1, 2, 190}, // 5 km: 200 * 0.95
+		{2, 1, 2, 100}, // 200 * 0.50
+		{1, 1, 3, 285}, // 9 km: 300 * 0.95
+		{1, 1, 4, 285}, // 10 km by way of 5, not 13.001 km
+		{2, 1, 4, 150}, // 300 * 0.50
+		{1, 4, 6, 380}, // 20 km: 400 * 0.95
+		{1, 6, 1, 475}, // 30 km: 500 * 0.95
+		{3, 6, 1, 475}, // as ordinary
+		{1, 3, 3, 190}, // out where one came in
+	} {
+		if got, ok := table.Metro(c.card, c.entry, c.exit); !ok || got != c.fen {
+			t.Errorf("card type %d from %d to %d: %d %t, want %d", c.card, c.entry, c.exit, got, ok, c.fen)
+		}
+	}
+	for _, c := range []struct {
+		card, line uint32
+		fen        int64
+	}{
+		{1, 7, 80},    // 100 * 0.80
+		{1, 501, 160}, // 200 * 0.80
+		{2, 501, 100}, // 200 * 0.50
+	} {
+		if got, ok := table.Bus(c.card, c.line); !ok || got != c.fen {
+			t.Errorf("card type %d on line %d: %d %t, want %d", c.card, c.line, got, ok, c.fen)
+		}
+	}
+	// The dearest pair is 30 km, 500 fen, and the time limit takes no discount.
+	if got, ok := table.Highest(2); !ok || got != 500 {
+		t.Errorf("highest: %d %t, want 500", got, ok)
+	}
+	for _, pair := range [][2]uint32{{0, 1}, {1, 0}, {7, 1}, {1, 7}, {1 << 31, 1 << 31}} {
+		if _, ok := table.Metro(1, pair[0], pair[1]); ok {
+			t.Errorf("stations %v have a price", pair)
+		}
+	}
+	if _, ok := table.Metro(9, 1, 1); ok {
+		t.Error("card type 9 has a price")
+	}
+}
+
+// The version is part of stored records: it must not change by accident.
+func TestTableVersion(t *testing.T) {
+	const want = "zz-2013+test-1+64ec03e3"
+	if got := cityTable(t).Version(); got != want {
+		t.Errorf("version %s, want %s", got, want)
+	}
+	dearer := exampleRules(t)
+	dearer.versions[0].Metro.BaseFen = 201
+	tables, err := Build(dearer, cityNetwork(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tables.All()[0].Version() == want {
+		t.Error("other prices, same version")
+	}
+}
+
+func TestBuildNeedsAFareForEveryBusLine(t *testing.T) {
+	network := cityNetwork(t)
+	network.BusLines = append(network.BusLines, 1000)
+	if _, err := Build(exampleRules(t), network); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTableOfTheDay(t *testing.T) {
+	rules := exampleRules(t)
+	later := rules.versions[0]
+	rules.versions[0].EffectiveTo = "20201231"
+	later.Version, later.EffectiveFrom = "zz-2021", "20210101"
+	rules.versions = append(rules.versions, later)
+	tables, err := Build(rules, cityNetwork(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shanghai := time.FixedZone("CST", 8*3600)
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2013, 12, 22, 23, 59, 59, 0, shanghai), ""},
+		{time.Date(2013, 12, 23, 0, 0, 0, 0, shanghai), "zz-2013"},
+		{time.Date(2020, 12, 31, 23, 59, 59, 0, shanghai), "zz-2013"},
+		{time.Date(2021, 1, 1, 0, 0, 0, 0, shanghai), "zz-2021"},
+		{time.Date(2099, 1, 1, 0, 0, 0, 0, shanghai), "zz-2021"},
+	} {
+		table, ok := tables.At(c.at)
+		if !ok {
+			if c.want != "" {
+				t.Errorf("%s: no table, want %s", c.at, c.want)
+			}
+			continue
+		}
+		if !strings.HasPrefix(table.Version(), c.want+"+") || c.want == "" {
+			t.Errorf("%s: %s, want %q", c.at, table.Version(), c.want)
+		}
+		if again, ok := tables.Version(table.Version()); !ok || again != table {
+			t.Errorf("%s is not found by its name", table.Version())
+		}
+	}
+	if _, ok := tables.Version("zz-1999+x+00000000"); ok {
+		t.Error("an unknown version is found")
+	}
+}
+
+// A table survives the wire; one whose prices were altered on it is refused.
+func TestStoredTable(t *testing.T) {
+	data, err := proto.Marshal(cityTable(t).Message())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() *message.FareTable {
+		fares := new(message.FareTable)
+		if err := proto.Unmarshal(data, fares); err != nil {
+			t.Fatal(err)
+		}
+		return fares
+	}
+	if _, err := NewTable(read()); err != nil {
+		t.Errorf("as stored: %v", err)
+	}
+	for name, c := range map[string]struct {
+		alter func(*message.FareTable)
+		want  string
+	}{
+		"metro price":    {func(f *message.FareTable) { f.Fares[0].MetroFen[3]++ }, "version: want it to end in +"},
+		"bus price":      {func(f *message.FareTable) { f.Fares[2].Bus[1].Fen = 0 }, "version"},
+		"limit":          {func(f *message.FareTable) { f.MetroLimitMinutes = 9000 }, "version"},
+		"date":           {func(f *message.FareTable) { f.EffectiveFrom = "20131224" }, "version"},
+		"bad date":       {func(f *message.FareTable) { f.EffectiveFrom = "yesterday" }, "effective_from"},
+		"too few prices": {func(f *message.FareTable) { f.Fares[1].MetroFen = f.Fares[1].MetroFen[1:] }, "fares[1].metro_fen: 35 prices, want 36"},
+		"type twice":     {func(f *message.FareTable) { f.Fares[1].CardType = 1 }, "fares[1].card_type: 1 again"},
+		"line twice":     {func(f *message.FareTable) { f.Fares[0].Bus[1].Line = 7 }, "fares[0].bus[1].line: 7 again"},
+		"huge":           {func(f *message.FareTable) { f.MetroStations = 1 << 31 }, "metro_stations"},
+		"empty":          {func(f *message.FareTable) { f.Fares = nil }, "fares: empty"},
+	} {
+		fares := read()
+		c.alter(fares)
+		if _, err := NewTable(fares); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestTableProperties(t *testing.T) {
+	rules := exampleRules(t)
+	rapid.Check(t, func(t *rapid.T) {
+		network := randomNetwork(t)
+		tables, err := Build(rules, network)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, n := tables.All()[0], uint32(len(network.Stations))
+		for _, card := range []uint32{1, 2, 3} {
+			highest, _ := table.Highest(card)
+			for entry := uint32(1); entry <= n; entry++ {
+				for exit := uint32(1); exit <= n; exit++ {
+					there, _ := table.Metro(card, entry, exit)
+					back, _ := table.Metro(card, exit, entry)
+					if there != back || there <= 0 || there > highest {
+						t.Fatalf("card %d, %d to %d: %d, back %d, highest %d", card, entry, exit, there, back, highest)
+					}
+				}
+			}
+		}
+	})
+}
