@@ -141,7 +141,7 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 	}
 	result := readiness{Ready: true, Checks: map[string]string{}}
 	for i, c := range checks {
-		err := await(ctx, answers[i])
+		err := await(ctx, answers[i], "no answer in time")
 		result.Checks[c.name] = "ok"
 		if err != nil {
 			result.Ready = false
@@ -149,15 +149,6 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 		}
 	}
 	return result
-}
-
-func await(ctx context.Context, answer <-chan error) error {
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("no answer: %w", ctx.Err())
-	}
 }
 
 func writeJSON[T any](w http.ResponseWriter, code int, body T) {

@@ -97,38 +97,59 @@ func noCommand(c *ffcli.Command, hint string) error {
 
 // keyError is a line of the configuration file that was refused.
 type keyError struct {
-	file, key string
-	err       error // nil: no command knows the key
+	file string
+	line int
+	key  string
+	err  error // nil: no command knows the key
 }
 
 func (e *keyError) Error() string {
 	if e.err == nil {
-		return fmt.Sprintf("unknown key %q in configuration file %s / 配置文件中有未知的键", e.key, e.file)
+		return fmt.Sprintf("unknown key %q in configuration file %s, line %d / 配置文件中有未知的键", e.key, e.file, e.line)
 	}
-	return fmt.Sprintf("key %q in configuration file %s / 配置文件中的值无效: %v", e.key, e.file, e.err)
+	return fmt.Sprintf("key %q in configuration file %s, line %d / 配置文件中的值无效: %v", e.key, e.file, e.line, e.err)
 }
 
 func (e *keyError) Unwrap() error { return e.err }
 
-// configParser reads plain "flag value" lines. Keys of the program's other
-// commands are passed over, so that one file can serve them all.
+// configParser reads "flag value" lines; a flag alone means true, '#' begins a
+// comment at the start of a line or after white space. Keys of the program's
+// other commands are passed over, so that one file can serve them all.
 func configParser(flags *flag.FlagSet, known map[string]bool) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
 		file := flags.Lookup(configFlag).Value.String()
-		return ff.PlainParser(r, func(name, value string) error {
-			name = strings.TrimLeft(name, "-")
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			name, value := keyAndValue(line)
 			switch {
+			case name == "":
+				continue
 			case !known[name] || name == configFlag:
-				return &keyError{file: file, key: name}
+				return &keyError{file: file, line: i + 1, key: name}
 			case flags.Lookup(name) == nil:
-				return nil
+				continue
 			}
 			if err := set(name, value); err != nil {
-				return &keyError{file: file, key: name, err: innermost(err)}
+				return &keyError{file: file, line: i + 1, key: name, err: innermost(err)}
 			}
-			return nil
-		})
+		}
+		return nil
 	}
+}
+
+// keyAndValue splits a line of the configuration file; no name: nothing there.
+func keyAndValue(line string) (name, value string) {
+	if comment := strings.Index(" "+strings.ReplaceAll(line, "\t", " "), " #"); comment >= 0 {
+		line = line[:comment]
+	}
+	line = strings.TrimSpace(line)
+	if gap := strings.IndexAny(line, " \t"); gap >= 0 {
+		return strings.TrimLeft(line[:gap], "-"), strings.TrimSpace(line[gap:])
+	}
+	return strings.TrimLeft(line, "-"), "true"
 }
 
 // refusal words an error of the flag packages for the person at the keyboard.

@@ -26,7 +26,7 @@ type Progress struct {
 // NewProgress shows progress on out, with bars where out is a terminal.
 func NewProgress(out *os.File) *Progress {
 	if term.IsTerminal(int(out.Fd())) {
-		return &Progress{out: out, bars: mpb.New(mpb.WithOutput(out), mpb.WithWidth(48), mpb.WithAutoRefresh())}
+		return &Progress{out: out, bars: mpb.New(mpb.WithOutput(out), mpb.WithAutoRefresh())}
 	}
 	return newPlainProgress(out)
 }
@@ -74,7 +74,7 @@ func (p *Progress) Close() {
 }
 
 func (p *Progress) line(format string, args ...any) {
-	fmt.Fprintf(p, format+"\n", args...) //nolint:errcheck // progress is a courtesy: a closed output stops nothing
+	fmt.Fprintf(p, format+"\n", args...) // a courtesy: a closed output stops nothing
 }
 
 // Phase is one phase of a Progress. Its methods may be called from any goroutine.

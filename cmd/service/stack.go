@@ -70,16 +70,21 @@ func (s *Stack) stop(p part) error {
 	s.log.Debug("stopping", "part", p.name)
 	done := make(chan error, 1)
 	go func() { done <- p.stop(ctx) }()
+	return await(ctx, done, fmt.Sprintf("not stopped within %v, left behind", s.limit))
+}
+
+// await gives the result that comes before ctx ends, else an error with the text
+// late. What is there when both are is the result.
+func await(ctx context.Context, result <-chan error, late string) error {
 	select {
-	case err := <-done:
+	case err := <-result:
 		return err
 	case <-ctx.Done():
-		// Both may be ready at once; a part that did end is believed.
-		select {
-		case err := <-done:
-			return err
-		default:
-			return fmt.Errorf("not stopped within %v, left behind", s.limit)
-		}
+	}
+	select {
+	case err := <-result:
+		return err
+	default:
+		return errors.New(late)
 	}
 }

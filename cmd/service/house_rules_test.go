@@ -1,0 +1,243 @@
+package service
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The house rules that docs/architecture.md and CONTRIBUTING.md state, as data.
+const (
+	module   = "citycard"
+	linesMax = 500
+)
+
+var (
+	// rooms: who may import whom. A name ending in "/..." means the whole room.
+	rooms = map[string][]string{
+		"cardos":     {"cardos/..."},
+		"ledger":     {"ledger/..."},
+		"clearing":   {"clearing/...", "ledger/...", "cardos/..."},
+		"terminals":  {"terminals/...", "cardos/...", "clearing/message"},
+		"simulators": {"simulators/...", "cardos/...", "terminals/...", "clearing/message"},
+		"cmd":        {"cmd/...", "cardos/...", "ledger/...", "clearing/...", "terminals/...", "simulators/..."},
+	}
+	// keepers: libraries that only some packages may import, in code that is not a test.
+	keepers = map[string][]string{
+		"C":                               {"terminals/reader", "cmd/cardterm"},
+		"github.com/ebfe/scard":           {"terminals/reader", "cmd/cardterm"},
+		"github.com/jackc/pgx/...":        {"ledger/...", "clearing/...", "cmd/..."},
+		"github.com/cockroachdb/...":      {"ledger/...", "clearing/...", "cmd/..."},
+		"github.com/twmb/franz-go/...":    {"clearing/intake", "clearing/broker", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
+		module + "/clearing/intake":       {"cmd/..."},
+		module + "/ledger/ledgertest":     {"ledger/..."},
+		"github.com/peterbourgon/ff/...":  {"cmd/..."},
+		"github.com/vbauerster/mpb/...":   {"cmd/service"},
+		"github.com/shopspring/decimal":   {"clearing/...", "simulators/...", "cmd/..."},
+		"github.com/pressly/goose/...":    {"ledger/schema"},
+		"google.golang.org/protobuf/...":  {"clearing/...", "terminals/...", "simulators/...", "cmd/..."},
+		"github.com/transparency-dev/...": {"ledger/..."},
+	}
+	// withoutCgo are programs that must not reach cgo by any way.
+	withoutCgo = []string{"cmd/citycard", "cmd/cardsim"}
+	// halls are folder names that say nothing about what is inside.
+	halls = []string{"internal", "pkg", "util", "utils", "common", "helper", "helpers", "misc", "shared", "lib"}
+	// clocks read the time of day.
+	clocks = []string{"Now", "Since", "Until"}
+)
+
+// source is one Go file.
+type source struct {
+	path, dir       string
+	test, generated bool
+	lines           int
+	imports         []string
+	doc             bool // has a package comment
+	syntax          *ast.File
+}
+
+// offences lists what breaks the house rules in a tree, sorted. Each names the
+// file or package.
+func offences(tree fs.FS) ([]string, error) {
+	sources, err := readTree(tree)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, s := range sources {
+		found = append(found, s.placeOffences()...)
+		found = append(found, s.importOffences()...)
+		found = append(found, s.clockOffences()...)
+	}
+	found = append(found, packageOffences(sources)...)
+	found = append(found, cgoOffences(sources)...)
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+func readTree(tree fs.FS) ([]*source, error) {
+	var sources []*source
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != "." && (entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".")):
+			return fs.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".go":
+			return nil
+		}
+		text, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return err
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		s := &source{
+			path: name, dir: path.Dir(name), test: strings.HasSuffix(name, "_test.go"),
+			generated: ast.IsGenerated(syntax), lines: bytes.Count(text, []byte("\n")), syntax: syntax,
+			doc: strings.TrimSpace(syntax.Doc.Text()) != "",
+		}
+		for _, spec := range syntax.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return fmt.Errorf("%s: import %s: %w", name, spec.Path.Value, err)
+			}
+			s.imports = append(s.imports, imported)
+		}
+		sources = append(sources, s)
+		return nil
+	})
+	return sources, err
+}
+
+func (s *source) placeOffences() (found []string) {
+	segments := strings.Split(s.dir, "/")
+	if _, ok := rooms[segments[0]]; !ok {
+		found = append(found, fmt.Sprintf("%s: Go code outside the rooms", s.path))
+	}
+	for _, segment := range segments {
+		if slices.Contains(halls, segment) {
+			found = append(found, fmt.Sprintf("%s: a folder named %q says nothing of what is inside", s.dir, segment))
+		}
+	}
+	if s.lines > linesMax && !s.generated {
+		found = append(found, fmt.Sprintf("%s: %d lines, at most %d", s.path, s.lines, linesMax))
+	}
+	return found
+}
+
+func (s *source) importOffences() (found []string) {
+	room, _, _ := strings.Cut(s.dir, "/")
+	for _, imported := range s.imports {
+		if own, ok := strings.CutPrefix(imported, module+"/"); ok && !matchAny(rooms[room], own) {
+			found = append(found, fmt.Sprintf("%s: room %s must not import %s", s.path, room, imported))
+		}
+		if s.test {
+			continue
+		}
+		for library, who := range keepers {
+			if match(library, imported) && !matchAny(who, s.dir) {
+				found = append(found, fmt.Sprintf("%s: only %v may import %s", s.path, who, imported))
+			}
+		}
+	}
+	return found
+}
+
+// clockOffences finds the reading of a clock outside cmd and tests: a time comes
+// in as a value.
+func (s *source) clockOffences() (found []string) {
+	if s.test || matchAny([]string{"cmd/..."}, s.dir) {
+		return nil
+	}
+	name := s.importName("time")
+	ast.Inspect(s.syntax, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := selector.X.(*ast.Ident); ok && x.Name == name && slices.Contains(clocks, selector.Sel.Name) {
+			found = append(found, fmt.Sprintf("%s: reads the clock with time.%s", s.path, selector.Sel.Name))
+		}
+		return true
+	})
+	return found
+}
+
+// importName is the name that the file has for a package, "" if it does not
+// import it.
+func (s *source) importName(imported string) string {
+	for i, spec := range s.syntax.Imports {
+		if s.imports[i] != imported {
+			continue
+		}
+		if spec.Name != nil {
+			return spec.Name.Name
+		}
+		return path.Base(imported)
+	}
+	return ""
+}
+
+// packageOffences finds packages that do not say what they are.
+func packageOffences(sources []*source) (found []string) {
+	said := map[string]bool{}
+	for _, s := range sources {
+		if !s.test {
+			said[s.dir] = said[s.dir] || s.doc
+		}
+	}
+	for dir, ok := range said {
+		if !ok {
+			found = append(found, fmt.Sprintf("%s: no package comment", dir))
+		}
+	}
+	return found
+}
+
+// cgoOffences follows the imports of the programs that must build without cgo.
+func cgoOffences(sources []*source) (found []string) {
+	imports := map[string][]string{}
+	for _, s := range sources {
+		if !s.test {
+			imports[s.dir] = append(imports[s.dir], s.imports...)
+		}
+	}
+	for _, program := range withoutCgo {
+		seen := map[string]bool{program: true}
+		for queue := []string{program}; len(queue) > 0; queue = queue[1:] {
+			for _, imported := range imports[queue[0]] {
+				if imported == "C" || match("github.com/ebfe/scard", imported) {
+					found = append(found, fmt.Sprintf("%s: reaches cgo through %s", program, queue[0]))
+				}
+				if own, ok := strings.CutPrefix(imported, module+"/"); ok && !seen[own] {
+					seen[own] = true
+					queue = append(queue, own)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// match tells whether a pattern names an import path or folder: itself, or with
+// "/..." it and all below.
+func match(pattern, name string) bool {
+	if room, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == room || strings.HasPrefix(name, room+"/")
+	}
+	return name == pattern
+}
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return match(p, name) })
+}

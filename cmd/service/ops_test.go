@@ -1,0 +1,96 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func get(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+func TestOps(t *testing.T) {
+	away := false
+	ops := NewOps(quiet())
+	taps := prometheus.NewCounter(prometheus.CounterOpts{Name: "citycard_taps_total", Help: "Taps."})
+	ops.Registry().MustRegister(taps)
+	taps.Add(3)
+	ops.Check("consumer", func(context.Context) error { return nil })
+	ops.Check("database", func(context.Context) error {
+		if away {
+			return errors.New("connection refused")
+		}
+		return nil
+	})
+	ops.Handle("GET /day", http.RedirectHandler("/healthz", http.StatusSeeOther))
+	if err := ops.Start(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + ops.Addr()
+
+	if code, body := get(t, url+"/metrics"); code != http.StatusOK || !strings.Contains(body, "\ncitycard_taps_total 3\n") || !strings.Contains(body, "\ngo_goroutines ") {
+		t.Errorf("/metrics: %d %s", code, body)
+	}
+	for _, page := range []string{"/healthz", "/day"} {
+		if code, body := get(t, url+page); code != http.StatusOK || body != "{\"status\":\"ok\"}\n" {
+			t.Errorf("%s: %d %s", page, code, body)
+		}
+	}
+	if code, body := get(t, url+"/readyz"); code != http.StatusOK || body != "{\"ready\":true,\"checks\":{\"consumer\":\"ok\",\"database\":\"ok\"}}\n" {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	away = true
+	if code, body := get(t, url+"/readyz"); code != http.StatusServiceUnavailable || body != "{\"ready\":false,\"checks\":{\"consumer\":\"ok\",\"database\":\"connection refused\"}}\n" {
+		t.Errorf("/readyz without a database: %d %s", code, body)
+	}
+
+	taken := NewOps(quiet())
+	if err := taken.Start(t.Context(), ops.Addr()); err == nil || !strings.HasPrefix(err.Error(), "cannot listen on "+ops.Addr()) {
+		t.Errorf("a taken address: %v", err)
+	}
+	if err := ops.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := taken.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReadinessOfStuckCheck: a check that never answers fails the page in time
+// and does not hide the others.
+func TestReadinessOfStuckCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ops := NewOps(quiet())
+		release := make(chan struct{})
+		defer close(release)
+		ops.Check("stuck", func(context.Context) error { <-release; return nil })
+		ops.Check("fine", func(context.Context) error { return nil })
+		got := ops.readiness(t.Context())
+		want := map[string]string{"stuck": "no answer in time", "fine": "ok"}
+		if got.Ready || !maps.Equal(got.Checks, want) {
+			t.Errorf("%+v, want %v", got, want)
+		}
+	})
+}
