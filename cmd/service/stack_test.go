@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,11 +12,14 @@ import (
 
 func TestStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // parts that were left behind still run
 		var order []string
 		s := NewStack(quiet(), time.Second)
 		push := func(name string, stop func(ctx context.Context) error) {
 			s.Push(name, func(ctx context.Context) error {
+				mu.Lock()
 				order = append(order, name)
+				mu.Unlock()
 				return stop(ctx)
 			})
 		}
@@ -29,6 +33,7 @@ func TestStack(t *testing.T) {
 		began := time.Now()
 		err := s.Close()
 		close(release)
+		synctest.Wait()
 		if want := []string{"late", "stuck", "broker", "database"}; !slices.Equal(order, want) {
 			t.Errorf("stopped in order %v, want %v", order, want)
 		}
@@ -41,6 +46,5 @@ func TestStack(t *testing.T) {
 		if err := s.Close(); err != nil || len(order) != 4 {
 			t.Errorf("closing again: %v, %v", err, order)
 		}
-		synctest.Wait()
 	})
 }
