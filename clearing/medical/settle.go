@@ -27,12 +27,19 @@ func (s Split) PatientFen() int64 { return s.TotalFen - s.FundFen }
 // Check proves the identities of a settlement against the claim it came from.
 // It fails on a split that was altered or wrongly computed, naming the identity.
 func (s Split) Check(claim Claim) error {
-	for name, fen := range map[string]int64{
-		"total": s.TotalFen, "deductible": s.DeductibleFen, "share": s.ShareFen, "over ceiling": s.OverCeilingFen,
-		"fund": s.FundFen, "account": s.AccountFen, "cash": s.CashFen,
+	for _, part := range []struct {
+		name string
+		fen  int64
+	}{
+		{"deductible", s.DeductibleFen},
+		{"share", s.ShareFen},
+		{"over ceiling", s.OverCeilingFen},
+		{"fund", s.FundFen},
+		{"account", s.AccountFen},
+		{"cash", s.CashFen},
 	} {
-		if fen < 0 {
-			return fmt.Errorf("medical split: %s is %d fen, want 0 or more", name, fen)
+		if part.fen < 0 {
+			return fmt.Errorf("medical split: %s is %d fen, want 0 or more", part.name, part.fen)
 		}
 	}
 	if s.TotalFen != claim.TotalFen {
@@ -40,6 +47,9 @@ func (s Split) Check(claim Claim) error {
 	}
 	if sum := s.FundFen + s.AccountFen + s.CashFen; sum != s.TotalFen {
 		return fmt.Errorf("medical split: fund + account + cash = %d fen, want the total %d", sum, s.TotalFen)
+	}
+	if s.FundFen > claim.InScopeFen {
+		return fmt.Errorf("medical split: fund %d fen, more than the %d in scope", s.FundFen, claim.InScopeFen)
 	}
 	borne := claim.OwnPayFen + claim.OverLimitFen + claim.FirstPayFen + s.DeductibleFen + s.ShareFen + s.OverCeilingFen
 	if borne != s.PatientFen() {
