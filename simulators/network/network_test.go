@@ -1,6 +1,7 @@
 package network
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -46,5 +47,26 @@ func TestReadRefuses(t *testing.T) {
 				t.Error("read without an error")
 			}
 		})
+	}
+}
+
+func TestFareNetwork(t *testing.T) {
+	n, err := Zhengzhou()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := n.FareNetwork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got fareNetwork
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Stations) != 45 || got.Stations[17].Chinese != "紫荆山" || len(got.Lines) != 2 || len(got.BusLines) != 20 {
+		t.Errorf("%d stations (number 18 is %s), %d lines, %d bus lines", len(got.Stations), got.Stations[17].Chinese, len(got.Lines), len(got.BusLines))
+	}
+	if first := got.Lines[1].Stops[0]; first.Station != 31 || first.Metres != 0 {
+		t.Errorf("line 2 begins with %+v", first)
 	}
 }

@@ -50,6 +50,7 @@ func (f Facts) judge() (verdict, reason string) {
 type Entry struct {
 	Topic   string
 	Value   []byte // the Kafka value
+	Line    []byte // the same message with this line alone, where the value holds many
 	Key     Key    // ignored where the record cannot be read
 	Purpose string
 	Fen     int64
@@ -72,6 +73,11 @@ func NewBook() *Book { return &Book{first: map[Key][sha256.Size]byte{}} }
 func (b *Book) Enter(e Entry) Record {
 	sum := sha256.Sum256(e.Value)
 	r := Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault, Also: e.Also}
+	same := sum
+	if e.Line != nil {
+		same = sha256.Sum256(e.Line)
+		r.Line = hex.EncodeToString(same[:])
+	}
 	r.Verdict, r.Reason = e.Facts.judge()
 	if e.Facts.Broken || e.Facts.Invalid {
 		r.Also = nil
@@ -84,12 +90,12 @@ func (b *Book) Enter(e Entry) Record {
 	}
 	if old, seen := b.first[e.Key]; seen {
 		r.Verdict, r.Reason = Duplicate, ""
-		if old != sum {
+		if old != same {
 			r.Verdict = Disputed
 		}
 		return r
 	}
-	b.first[e.Key] = sum
+	b.first[e.Key] = same
 	r.Payee = e.Payee
 	if r.Verdict == Suspended {
 		r.Payee = "suspense:" + r.Reason

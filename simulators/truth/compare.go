@@ -17,8 +17,8 @@ type Row struct {
 type Memo struct {
 	Verdict string // Rejected or Disputed
 	Reason  string // of a rejection
-	Subject string // hexadecimal; told apart only for the lines of a pension batch
-	SHA256  string // of the bytes as they arrived, hexadecimal
+	Subject string // hexadecimal; with the hash of a whole pension batch it tells the lines apart
+	SHA256  string // of the bytes as they arrived, or of the one line of a batch, hexadecimal
 }
 
 // Observed is what the ledger has. Rows whose ids are of a kind that the city
@@ -102,10 +102,13 @@ func (c *comparison) expect(r *Record) {
 			c.expectRow(Key{r.Day, r.Subject, r.Also.ID}, r, r.Also.Purpose, r.Also.Fen)
 		}
 	case Rejected, Disputed:
-		k := keyOfMemo(r.Verdict, r.SHA256, r.Subject, r.Topic == pensionBatches)
+		k := keyOfMemo(r.Verdict, r.SHA256, r.Subject, r.Line != "")
 		if c.memos[k] == nil {
 			c.memos[k] = &keptness{record: r}
 			c.kept = append(c.kept, k)
+			if r.Line != "" {
+				c.memos[keyOfMemo(r.Verdict, r.Line, "", false)] = c.memos[k]
+			}
 		}
 		c.memos[k].want++
 	}
@@ -115,9 +118,6 @@ func (c *comparison) expectRow(k Key, r *Record, purpose string, fen int64) {
 	c.rows[k] = &expectation{record: r, purpose: purpose, fen: fen}
 	c.orders = append(c.orders, k)
 }
-
-// pensionBatches is the one topic whose messages hold many records.
-const pensionBatches = "pension.batches"
 
 func keyOfMemo(verdict, sha256, subject string, line bool) memoKey {
 	if !line {

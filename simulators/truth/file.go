@@ -52,7 +52,7 @@ func Summarise(day int, seed uint64, records []Record, purses []Purse) Summary {
 		if r.Fault != "" {
 			s.Faults[r.Fault]++
 		}
-		if r.Day != 0 && r.Day < day && r.Topic != pensionBatches && r.Purpose != PensionReturn {
+		if r.Day != 0 && r.Day < day && r.Purpose != Pension && r.Purpose != PensionReturn {
 			s.Late++
 		}
 	}

@@ -30,13 +30,14 @@ type Record struct {
 	Reason  string `json:"reason,omitempty"`
 	Purpose string `json:"purpose"`
 	Fen     int64  `json:"fen"`
-	Day     int    `json:"day,omitempty"`     // of the key; absent where nothing can be read from the record
-	Subject string `json:"subject,omitempty"` // hexadecimal
-	ID      string `json:"id,omitempty"`      // hexadecimal
-	Payee   string `json:"payee,omitempty"`   // code of the account that is credited
-	Also    *Also  `json:"also,omitempty"`    // the second transfer of a medical settlement
-	SHA256  string `json:"sha256"`            // of the Kafka value
-	Fault   string `json:"fault,omitempty"`   // what the simulator did to it
+	Day     int    `json:"day,omitempty"`         // of the key; absent where nothing can be read from the record
+	Subject string `json:"subject,omitempty"`     // hexadecimal
+	ID      string `json:"id,omitempty"`          // hexadecimal
+	Payee   string `json:"payee,omitempty"`       // code of the account that is credited
+	Also    *Also  `json:"also,omitempty"`        // the second transfer of a medical settlement
+	SHA256  string `json:"sha256"`                // of the Kafka value
+	Line    string `json:"line_sha256,omitempty"` // of the same message with this line alone, where a value holds many
+	Fault   string `json:"fault,omitempty"`       // what the simulator did to it
 }
 
 // Also is a second transfer that the same record causes on the same day for the

@@ -1,0 +1,102 @@
+package city
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// ImageFile is where a data directory keeps its cards.
+const ImageFile = "cards.img"
+
+// Layout of the file: magic, then for each image its length and the image, then
+// the CRC-32 (IEEE) of everything before it. Lengths and CRC are big-endian.
+// Transit cards come first, in their order, then social-security cards.
+const (
+	imageMagic = "CITYIMG1"
+	imageLimit = 64 << 10 // of one image, bytes
+)
+
+// errNoImages says that nothing has been issued in the directory.
+var errNoImages = errors.New("no cards have been issued here")
+
+func writeImages(dir string, images [][]byte) error {
+	var b bytes.Buffer
+	b.WriteString(imageMagic)
+	for i, image := range images {
+		if len(image) == 0 || len(image) > imageLimit {
+			return fmt.Errorf("card image %d has %d bytes, want 1 to %d", i, len(image), imageLimit)
+		}
+		b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(image))))
+		b.Write(image)
+	}
+	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(b.Bytes())))
+	return replace(filepath.Join(dir, ImageFile), b.Bytes())
+}
+
+// readImages reads what writeImages wrote; errors.Is(err, errNoImages) when there
+// is nothing.
+func readImages(dir string) ([][]byte, error) {
+	path := filepath.Join(dir, ImageFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, errNoImages)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(data) < len(imageMagic)+4 || string(data[:len(imageMagic)]) != imageMagic {
+		return nil, fmt.Errorf("%s: not a file of card images", path)
+	}
+	body, sum := data[:len(data)-4], binary.BigEndian.Uint32(data[len(data)-4:])
+	if crc32.ChecksumIEEE(body) != sum {
+		return nil, fmt.Errorf("%s: damaged, the checksum does not fit", path)
+	}
+	var images [][]byte
+	r := bytes.NewReader(body[len(imageMagic):])
+	for r.Len() > 0 {
+		var length uint32
+		if err := binary.Read(r, binary.BigEndian, &length); err != nil || length == 0 || length > imageLimit || int64(length) > int64(r.Len()) {
+			return nil, fmt.Errorf("%s: image %d has no plausible length", path, len(images))
+		}
+		image := make([]byte, length)
+		if _, err := io.ReadFull(r, image); err != nil {
+			return nil, fmt.Errorf("%s: image %d: %w", path, len(images), err)
+		}
+		images = append(images, image)
+	}
+	return images, nil
+}
+
+// replace puts data in place of the file at path: beside it, synced, renamed, and
+// the directory synced.
+func replace(path string, data []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Chmod(0o644)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

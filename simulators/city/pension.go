@@ -1,0 +1,167 @@
+package city
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/truth"
+)
+
+// linesPerBatch is how the pension office cuts its list.
+const linesPerBatch = 400
+
+// payday is the month's list and what becomes of it.
+type payday struct {
+	batches []*message.PensionBatch
+	entries [][]truth.Entry
+	results []*message.PensionResult
+	returns [][]truth.Entry
+}
+
+// newPayday makes the list for the month of the day: every registered pensioner,
+// and what the office got wrong.
+func newPayday(p *Population, store *keys.Store, shares Shares, day time.Time) (*payday, error) {
+	r := dice(p.Seed, "pension", day.Year()*12+int(day.Month()))
+	month := day.Format("200601")
+	out := &payday{}
+	for _, q := range p.Persons {
+		amount, refused, fault := q.line(r, shares, month)
+		if amount == 0 {
+			continue
+		}
+		if n := len(out.batches); n == 0 || len(out.batches[n-1].Lines) == linesPerBatch {
+			out.begin(month, day)
+		}
+		token := store.PersonToken(q.IDNumber)
+		if err := out.add(month, token[:], amount, refused, fault); err != nil {
+			return nil, err
+		}
+		if refused == "" && (chance(r, shares.Pension) || len(out.batches) == 1 && len(out.batches[0].Lines) == 1) {
+			if err := out.sendBack(month, token[:], amount); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, out.seal()
+}
+
+// line is what the list says of a person, why it must be refused, and what the
+// office did wrong. 0 is no line.
+func (q Person) line(r *rand.Rand, shares Shares, month string) (amount int64, refused, fault string) {
+	wrongAmount, notEntitled := chance(r, shares.Pension), chance(r, shares.Pension)
+	switch {
+	case !q.Registered:
+		return 0, "", ""
+	case q.Pension == 0 && notEntitled:
+		return 50_000, "not_entitled", "not_entitled"
+	case q.Pension == 0:
+		return 0, "", ""
+	case q.Certified < month:
+		return q.Pension, "certification_lapsed", "certification_lapsed"
+	case wrongAmount:
+		return q.Pension + 1_000, "amount_differs", "amount_differs"
+	}
+	return q.Pension, "", ""
+}
+
+func (p *payday) begin(month string, day time.Time) {
+	name := fmt.Sprintf("P%s-%02d", month, len(p.batches)+1)
+	p.batches = append(p.batches, &message.PensionBatch{Batch: name, Month: month, Payday: day.Format("20060102")})
+	p.entries = append(p.entries, nil)
+	p.results = append(p.results, &message.PensionResult{Batch: name, Month: month})
+	p.returns = append(p.returns, nil)
+}
+
+func (p *payday) add(month string, token []byte, amount int64, refused, fault string) error {
+	key, err := truth.PensionKey(month, token)
+	if err != nil {
+		return err
+	}
+	line := &message.PensionLine{Person: token, AmountFen: amount}
+	last := len(p.batches) - 1
+	alone := &message.PensionBatch{Batch: p.batches[last].Batch, Month: month, Payday: p.batches[last].Payday, Lines: []*message.PensionLine{line}}
+	value, err := encode(alone)
+	if err != nil {
+		return err
+	}
+	p.batches[last].Lines = append(p.batches[last].Lines, line)
+	p.entries[last] = append(p.entries[last], truth.Entry{
+		Topic: message.TopicPensionBatches, Line: value, Key: key, Purpose: truth.Pension, Fen: amount, Payee: "pension:payout",
+		Fault: fault, Facts: truth.Facts{Refused: refused},
+	})
+	return nil
+}
+
+// sendBack lets the bank fail to pay the line.
+func (p *payday) sendBack(month string, token []byte, amount int64) error {
+	key, err := truth.ReturnKey(month, token)
+	if err != nil {
+		return err
+	}
+	last := len(p.batches) - 1
+	causes := []string{"account_changed", "abnormal", "name_mismatch", "not_activated"}
+	back := &message.PensionReturn{Person: token, AmountFen: amount, Cause: causes[len(p.results[last].Returns)%len(causes)]}
+	value, err := encode(&message.PensionResult{Batch: p.results[last].Batch, Month: month, Returns: []*message.PensionReturn{back}})
+	if err != nil {
+		return err
+	}
+	p.results[last].Returns = append(p.results[last].Returns, back)
+	p.returns[last] = append(p.returns[last], truth.Entry{
+		Topic: message.TopicPensionResults, Line: value, Key: key, Purpose: truth.PensionReturn, Fen: amount, Payee: "pension:returned", Fault: "returned",
+	})
+	return nil
+}
+
+// seal gives every line the bytes of its message.
+func (p *payday) seal() error {
+	for i := range p.batches {
+		value, err := encode(p.batches[i])
+		if err != nil {
+			return err
+		}
+		for j := range p.entries[i] {
+			p.entries[i][j].Value = value
+		}
+		if value, err = encode(p.results[i]); err != nil {
+			return err
+		}
+		for j := range p.returns[i] {
+			p.returns[i][j].Value = value
+		}
+	}
+	return nil
+}
+
+// pay sends the list; the last part of it twice, as an office does that is not
+// sure whether it was sent.
+func (p *payday) pay(s *sender) error {
+	for i, b := range p.batches {
+		if err := s.putLines(b.GetBatch(), p.entries[i]); err != nil {
+			return err
+		}
+	}
+	if last := len(p.batches) - 1; last >= 0 {
+		again := make([]truth.Entry, len(p.entries[last]))
+		for i, e := range p.entries[last] {
+			e.Fault = "repeated_batch"
+			again[i] = e
+		}
+		if err := s.putLines(p.batches[last].GetBatch(), again); err != nil {
+			return err
+		}
+	}
+	return s.deliver()
+}
+
+// answer sends what the bank says, at the end of the day.
+func (p *payday) answer(s *sender) error {
+	for i, b := range p.results {
+		if err := s.putLines(b.GetBatch(), p.returns[i]); err != nil {
+			return err
+		}
+	}
+	return s.deliver()
+}

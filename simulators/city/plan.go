@@ -1,0 +1,149 @@
+package city
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+
+	"citycard/simulators/network"
+)
+
+// Seconds of the day.
+const (
+	firstTrain = 5*3600 + 45*60
+	lastTrain  = 23 * 3600
+	evening    = 21 * 3600 // yesterday's late rides begin here
+)
+
+const (
+	metresPerSecond = 10  // of a metro trip, stops included
+	platformSeconds = 120 // to the train and from it
+	overstay        = 190 * 60
+)
+
+// ride is one planned journey.
+type ride struct {
+	start    int // second of the day
+	took     int // metro: seconds between entry and exit
+	metro    bool
+	line     int // bus line, or the metro line of the entry gate
+	exitLine int
+	entry    int // metro stations
+	exit     int
+}
+
+// timetable is the network as a planner needs it.
+type timetable struct {
+	lines []network.MetroLine
+	bus   []network.BusLine
+}
+
+// rides plans a card's day: journeys in slots of equal length, so that none
+// begins before the one before has ended. A card that overstays makes one long
+// metro trip and few others.
+func (t timetable) rides(r *rand.Rand, count int, overstays bool) []ride {
+	from := firstTrain
+	var list []ride
+	if overstays {
+		long := t.metro(r, from+r.IntN(3600), 3600)
+		long.took = overstay + r.IntN(3600)
+		list = append(list, long)
+		from = long.start + long.took + 600
+		count /= 3
+	}
+	slot := (lastTrain - from) / max(count, 1)
+	for i := range count {
+		start := from + i*slot + r.IntN(slot/4)
+		list = append(list, t.ride(r, start, slot*2/3))
+	}
+	return list
+}
+
+// late plans rides of yesterday evening, short ones.
+func (t timetable) late(r *rand.Rand, count int) []ride {
+	var list []ride
+	for i := range count {
+		list = append(list, t.ride(r, evening+i*1500+r.IntN(300), 1000))
+	}
+	return list
+}
+
+func (t timetable) ride(r *rand.Rand, start, longest int) ride {
+	if r.IntN(2) == 0 {
+		line := t.bus[r.IntN(len(t.bus))]
+		return ride{start: start, line: line.Number}
+	}
+	return t.metro(r, start, longest)
+}
+
+// metro plans a trip that ends in time, over the interchange where the two lines
+// have one.
+func (t timetable) metro(r *rand.Rand, start, longest int) ride {
+	line := t.lines[r.IntN(len(t.lines))]
+	from := r.IntN(len(line.Stations))
+	out := ride{start: start, metro: true, line: line.Number, exitLine: line.Number, entry: line.Stations[from].Number}
+	direction := 1
+	if from > r.IntN(len(line.Stations)) {
+		direction = -1
+	}
+	metres, stops := 0, between(r, 1, 14)
+	out.exit = out.entry
+	for at := from; stops > 0; stops-- {
+		next := at + direction
+		if next < 0 || next >= len(line.Stations) {
+			break
+		}
+		metres += line.Stations[max(at, next)].Metres
+		if platformSeconds+metres/metresPerSecond > longest {
+			break
+		}
+		at = next
+		out.took = platformSeconds + metres/metresPerSecond
+		out.exit = line.Stations[at].Number
+		if change, place, ok := t.interchange(line.Number, out.exit); ok && r.IntN(2) == 0 {
+			line, at, out.exitLine = change, place, change.Number
+			direction = 1 - 2*r.IntN(2)
+		}
+	}
+	out.took = max(out.took, platformSeconds)
+	return out
+}
+
+// interchange finds another line through the station and the station's place there.
+func (t timetable) interchange(line, station int) (network.MetroLine, int, bool) {
+	for _, l := range t.lines {
+		if l.Number == line {
+			continue
+		}
+		for i, s := range l.Stations {
+			if s.Number == station {
+				return l, i, true
+			}
+		}
+	}
+	return network.MetroLine{}, 0, false
+}
+
+// step is one thing that happens in a lot: a card at a terminal.
+type step struct {
+	at   int64 // seconds from midnight of the day; negative: yesterday
+	card int   // place in the lot
+	ride *ride
+	out  bool // metro exit
+}
+
+// inOrder sorts steps by time; at one second by card, and entries before exits.
+func inOrder(steps []step) {
+	slices.SortFunc(steps, func(a, b step) int {
+		if c := cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.card, b.card)); c != 0 {
+			return c
+		}
+		switch {
+		case a.out == b.out:
+			return 0
+		case b.out:
+			return -1
+		}
+		return 1
+	})
+}

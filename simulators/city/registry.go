@@ -1,0 +1,138 @@
+package city
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"citycard/cardos/keys"
+	"citycard/simulators/network"
+)
+
+// WriteRegistry writes what clearing must know of the city into dir: operators,
+// terminals, cards, channels, hospitals, persons (as tokens) and the network that
+// fares are built from. Files are replaced whole.
+func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	terminals, err := terminalRows(n)
+	if err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		name   string
+		header []string
+		rows   [][]string
+	}{
+		{"operators.csv", []string{"id", "name", "name_en", "mode", "effective_from", "effective_to"}, operatorRows(n)},
+		{"terminals.csv", []string{"terminal", "operator", "mode", "line", "station", "effective_from", "effective_to"}, terminals},
+		{"cards.csv", []string{"card", "issuer", "type", "status", "effective_from", "expires"}, p.cardRows()},
+		{"channels.csv", []string{"id", "name", "name_en", "effective_from", "effective_to"}, channelRows(n)},
+		{"hospitals.csv", []string{"id", "name", "name_en", "class", "effective_from", "effective_to"}, hospitalRows(n)},
+		{"persons.csv", []string{"token", "insurance", "status", "personal_account_fen", "pension_fen", "certified_until", "effective_from"}, p.personRows(store)},
+	} {
+		if err := writeCSV(filepath.Join(dir, t.name), t.header, t.rows); err != nil {
+			return err
+		}
+	}
+	data, err := n.FareNetwork()
+	if err != nil {
+		return err
+	}
+	return replace(filepath.Join(dir, "network.json"), data)
+}
+
+func operatorRows(n *network.Network) (rows [][]string) {
+	for _, o := range n.Operators {
+		rows = append(rows, []string{o.ID, o.Chinese, o.English, o.Mode, validFrom, ""})
+	}
+	return rows
+}
+
+func channelRows(n *network.Network) (rows [][]string) {
+	for _, c := range n.Channels {
+		rows = append(rows, []string{c.ID, c.Chinese, c.English, validFrom, ""})
+	}
+	return rows
+}
+
+func hospitalRows(n *network.Network) (rows [][]string) {
+	for _, h := range n.Hospitals {
+		rows = append(rows, []string{h.ID, h.Chinese, h.English, h.Class, validFrom, ""})
+	}
+	return rows
+}
+
+func terminalRows(n *network.Network) (rows [][]string, err error) {
+	row := func(kind, place, lot int, operator, mode string, line, station int) error {
+		number, err := terminalNumber(kind, place, lot)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{hex.EncodeToString(number[:]), operator, mode, strconv.Itoa(line), strconv.Itoa(station), validFrom, ""})
+		return nil
+	}
+	for _, l := range n.Metro {
+		for _, s := range l.Stations {
+			for lot := range lots {
+				if err := row(kindMetro, s.Number, gateLot(l.Number, lot), l.Operator, "metro", l.Number, s.Number); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, l := range n.Bus {
+		for lot := range lots {
+			if err := row(kindBus, l.Number, lot, l.Operator, "bus", l.Number, 0); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, nil
+}
+
+func (p *Population) cardRows() (rows [][]string) {
+	issuer := Issuer()
+	for _, c := range p.Transit {
+		if c.Fate == Unregistered {
+			continue
+		}
+		status := "active"
+		if c.Fate == Blocked {
+			status = "blocked"
+		}
+		rows = append(rows, []string{c.Number, hex.EncodeToString(issuer[:]), fmt.Sprintf("%02d", c.Type), status, c.Start, c.Expiry})
+	}
+	return rows
+}
+
+func (p *Population) personRows(store *keys.Store) (rows [][]string) {
+	for _, q := range p.Persons {
+		if !q.Registered {
+			continue
+		}
+		token := store.PersonToken(q.IDNumber)
+		rows = append(rows, []string{
+			hex.EncodeToString(token[:]), q.Insurance, q.Status,
+			strconv.FormatInt(q.Account, 10), strconv.FormatInt(q.Pension, 10), q.Certified, validFrom,
+		})
+	}
+	return rows
+}
+
+func writeCSV(path string, header []string, rows [][]string) error {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := w.Write(header); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := w.WriteAll(rows); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return replace(path, b.Bytes())
+}

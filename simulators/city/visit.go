@@ -1,0 +1,68 @@
+package city
+
+import (
+	"math/rand/v2"
+
+	"citycard/simulators/network"
+)
+
+// visit is one planned settlement at a hospital's desk.
+type visit struct {
+	at       int64 // seconds from midnight
+	person   int   // place among the persons
+	hospital network.Hospital
+	kind     string // outpatient, inpatient
+	costs    costs
+	fault    string // unknown_hospital, amounts_disagree
+}
+
+// costs are what the desk asks for, in fen.
+type costs struct{ total, ownPay, overLimit, firstPay, inScope int64 }
+
+// unlisted is a hospital that stands in no registry.
+func unlisted() network.Hospital { return network.Hospital{ID: "h-999", Class: "1"} }
+
+// visits plans a card holder's day at hospital: three of four come, some twice.
+func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares) []visit {
+	r := dice(seed, "visit", person)
+	count := 0
+	if chance(r, 0.75) {
+		count = 1
+		if chance(r, 0.05) {
+			count = 2
+		}
+	}
+	var list []visit
+	for i := range count {
+		v := visit{
+			at: int64(8*3600 + i*4*3600 + r.IntN(4*3600)), person: person,
+			hospital: hospitals[r.IntN(len(hospitals))], kind: "outpatient",
+		}
+		if chance(r, 0.08) {
+			v.kind = "inpatient"
+		}
+		v.costs = newCosts(r, v.kind)
+		switch wrongHospital, wrongSum := chance(r, shares.Claim), chance(r, shares.Claim); {
+		case wrongHospital:
+			v.hospital, v.fault = unlisted(), "unknown_hospital"
+		case wrongSum:
+			v.costs.total += 100
+			v.fault = "amounts_disagree"
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func newCosts(r *rand.Rand, kind string) costs {
+	var c costs
+	if kind == "inpatient" {
+		c.inScope = fen(r, 250_000, 4_000_000, 1)
+		c.ownPay, c.overLimit, c.firstPay = fen(r, 0, 200_000, 1), fen(r, 0, 50_000, 1), fen(r, 0, 100_000, 1)
+	} else {
+		c.inScope = fen(r, 6_000, 120_000, 1)
+		c.ownPay, c.firstPay = fen(r, 0, 20_000, 1), fen(r, 0, 8_000, 1)
+	}
+	c.total = c.ownPay + c.overLimit + c.firstPay + c.inScope
+	return c
+}
