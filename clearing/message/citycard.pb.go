@@ -1475,6 +1475,83 @@ func (x *BusFare) GetFen() uint32 {
 	return 0
 }
 
+// Reject is a record that clearing refused, with its original bytes.
+type Reject struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"` // reason code
+	Stream        string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"` // topic/partition
+	Offset        int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Day           string                 `protobuf:"bytes,4,opt,name=day,proto3" json:"day,omitempty"` // clearing day, YYYYMMDD
+	Original      []byte                 `protobuf:"bytes,5,opt,name=original,proto3" json:"original,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reject) Reset() {
+	*x = Reject{}
+	mi := &file_citycard_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reject) ProtoMessage() {}
+
+func (x *Reject) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reject.ProtoReflect.Descriptor instead.
+func (*Reject) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Reject) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Reject) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *Reject) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Reject) GetDay() string {
+	if x != nil {
+		return x.Day
+	}
+	return ""
+}
+
+func (x *Reject) GetOriginal() []byte {
+	if x != nil {
+		return x.Original
+	}
+	return nil
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -1611,7 +1688,13 @@ const file_citycard_proto_rawDesc = "" +
 	"\x03bus\x18\x04 \x03(\v2\x14.citycard.v1.BusFareR\x03bus\"/\n" +
 	"\aBusFare\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x10\n" +
-	"\x03fen\x18\x02 \x01(\rR\x03fen*o\n" +
+	"\x03fen\x18\x02 \x01(\rR\x03fen\"~\n" +
+	"\x06Reject\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x03R\x06offset\x12\x10\n" +
+	"\x03day\x18\x04 \x01(\tR\x03day\x12\x1a\n" +
+	"\boriginal\x18\x05 \x01(\fR\boriginal*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -1642,7 +1725,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_citycard_proto_goTypes = []any{
 	(Medium)(0),           // 0: citycard.v1.Medium
 	(Mode)(0),             // 1: citycard.v1.Mode
@@ -1661,6 +1744,7 @@ var file_citycard_proto_goTypes = []any{
 	(*FareTable)(nil),     // 14: citycard.v1.FareTable
 	(*CardFares)(nil),     // 15: citycard.v1.CardFares
 	(*BusFare)(nil),       // 16: citycard.v1.BusFare
+	(*Reject)(nil),        // 17: citycard.v1.Reject
 }
 var file_citycard_proto_depIdxs = []int32{
 	0,  // 0: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
@@ -1690,7 +1774,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

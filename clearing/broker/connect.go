@@ -1,0 +1,86 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/message"
+)
+
+// UnreachableError says that no broker of the list answered.
+type UnreachableError struct {
+	Seeds string
+	Err   error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("kafka at %s does not answer: %v", e.Seeds, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Connect makes a client for "HOST:PORT[,HOST:PORT…]" and asks the cluster once,
+// within the time given, so that a wrong address shows at start and not later.
+func Connect(ctx context.Context, seeds string, within time.Duration, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	list := strings.Split(seeds, ",")
+	for _, seed := range list {
+		if _, _, err := net.SplitHostPort(seed); err != nil {
+			return nil, fmt.Errorf("kafka address %q: want HOST:PORT", seed)
+		}
+	}
+	opts = append([]kgo.Opt{kgo.SeedBrokers(list...), kgo.WithLogger(clientLog{log})}, opts...)
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	ping, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := client.Ping(ping); err != nil {
+		client.Close()
+		return nil, &UnreachableError{Seeds: seeds, Err: err}
+	}
+	return client, nil
+}
+
+// EnsureTopics creates the topics that are missing. Existing ones are left as
+// they are; their ids and partition counts are checked by the intake.
+func EnsureTopics(ctx context.Context, client *kgo.Client, partitions int32) error {
+	admin := kadm.NewClient(client)
+	forever, appendTime, compact := "-1", "LogAppendTime", "compact"
+	keep := map[string]*string{"retention.ms": &forever, "retention.bytes": &forever, "message.timestamp.type": &appendTime}
+	create := func(parts int32, configs map[string]*string, topics ...string) error {
+		responses, err := admin.CreateTopics(ctx, parts, -1, configs, topics...)
+		if err != nil {
+			return fmt.Errorf("kafka: create topics: %w", err)
+		}
+		for _, r := range responses {
+			if r.Err != nil && !errors.Is(r.Err, kerr.TopicAlreadyExists) {
+				return fmt.Errorf("kafka: create topic %s: %w", r.Topic, r.Err)
+			}
+		}
+		return nil
+	}
+	if err := create(partitions, keep, message.InputTopics()...); err != nil {
+		return err
+	}
+	if err := create(partitions, keep, message.TopicMedicalResults, message.TopicRejects); err != nil {
+		return err
+	}
+	return create(1, map[string]*string{"cleanup.policy": &compact}, message.TopicFares)
+}
+
+// Passing reports whether an error of a fetch passes by itself: the broker is
+// away or moving, and the position is still good.
+func Passing(err error) bool {
+	var network net.Error
+	return kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.As(err, &network)
+}

@@ -1,0 +1,75 @@
+package chart
+
+import (
+	"citycard/clearing/identity"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// hotShards is how many rows the balance of an account is spread over that most
+// taps touch, so that partitions do not wait for each other.
+const hotShards = 16
+
+// Insurances are the insurance funds.
+func Insurances() []string { return []string{"employee", "resident"} }
+
+// Accounts are the accounts that the registry calls for, beside those that exist
+// once.
+func Accounts(r *registry.Registry) []ledger.Account {
+	guarded := ledger.DebitsMustNotExceedCredits
+	accounts := []ledger.Account{
+		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
+		{Code: Unwritten, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
+		{Code: Float, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
+		{Code: BankMedical, Kind: ledger.Asset, Owner: "insurance"},
+		{Code: BankPension, Kind: ledger.Asset, Owner: "pension"},
+		{Code: PensionFund, Kind: ledger.Liability, Owner: "pension", Flags: guarded},
+		{Code: PensionPayout, Kind: ledger.Liability, Owner: "pension"},
+		{Code: PensionReturned, Kind: ledger.Liability, Owner: "pension"},
+	}
+	for _, entry := range verdict.List() {
+		if entry.Verdict == verdict.Suspended {
+			accounts = append(accounts, ledger.Account{Code: Suspense(entry.Reason), Kind: ledger.Liability, Owner: "issuer"})
+		}
+	}
+	for _, insurance := range Insurances() {
+		accounts = append(accounts, ledger.Account{Code: Fund(insurance), Kind: ledger.Liability, Owner: insurance, Flags: guarded})
+	}
+	for _, o := range r.Operators() {
+		accounts = append(accounts, ledger.Account{Code: Operator(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards})
+	}
+	for _, c := range r.Channels() {
+		accounts = append(accounts, ledger.Account{Code: Channel(c.ID), Kind: ledger.Asset, Owner: c.ID})
+	}
+	for _, h := range r.Hospitals() {
+		accounts = append(accounts, ledger.Account{Code: Hospital(h.ID), Kind: ledger.Liability, Owner: h.ID})
+	}
+	r.Persons(func(token registry.Token, _ registry.Person) {
+		accounts = append(accounts, ledger.Account{Code: Personal(token), Kind: ledger.Liability, Owner: token.String(), Flags: guarded})
+	})
+	return accounts
+}
+
+// Openings are the balances that the registry brings along from the system
+// before: personal medical accounts and purses. They are posted once, whoever
+// asks how often.
+func Openings(r *registry.Registry) []ledger.Transfer {
+	var transfers []ledger.Transfer
+	r.Persons(func(token registry.Token, p registry.Person) {
+		if p.PersonalAccount > 0 {
+			transfers = append(transfers, ledger.Transfer{
+				Day: p.From, Subject: ledger.Subject(token[:]), ID: identity.Opening("personal"),
+				Debit: ledger.IDOfCode(BankMedical), Credit: ledger.IDOfCode(Personal(token)),
+				Amount: p.PersonalAccount, Purpose: PurposeOpening,
+			})
+		}
+	})
+	r.Purses(func(card registry.CardID, p registry.Purse) {
+		transfers = append(transfers, ledger.Transfer{
+			Day: p.Day, Subject: ledger.Subject(card[:]), ID: identity.Opening("purse"),
+			Debit: ledger.IDOfCode(Reserve), Credit: ledger.IDOfCode(Float), Amount: p.Fen, Purpose: PurposeOpening,
+		})
+	})
+	return transfers
+}

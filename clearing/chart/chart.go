@@ -1,0 +1,81 @@
+package chart
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Codes of the accounts that exist once.
+const (
+	Reserve         = "reserve"
+	Unwritten       = "unwritten:own"
+	Float           = "float:own"
+	BankMedical     = "bank:medical"
+	BankPension     = "bank:pension"
+	PensionFund     = "pension:fund"
+	PensionPayout   = "pension:payout"
+	PensionReturned = "pension:returned"
+)
+
+// Purpose codes of transfers. They are stored: never renumbered.
+const (
+	PurposeMetroExit ledger.Purpose = iota + 1
+	PurposeBus
+	PurposeLoad
+	PurposeLoadAuthorised
+	PurposeMedicalFund
+	PurposeMedicalAccount
+	PurposePension
+	PurposePensionReturn
+	PurposeOpening
+	PurposeSettlement
+	PurposeOtherFare
+	PurposeReceipt
+)
+
+// MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
+// no transfer.
+const MetroEntry = "metro_entry"
+
+// PurposeName is a purpose's name in reports.
+func PurposeName(p ledger.Purpose) string {
+	switch p {
+	case PurposeMetroExit:
+		return "metro_exit"
+	case PurposeBus:
+		return "bus"
+	case PurposeLoad:
+		return "load"
+	case PurposeLoadAuthorised:
+		return "load_authorised"
+	case PurposeMedicalFund:
+		return "medical_fund"
+	case PurposeMedicalAccount:
+		return "medical_account"
+	case PurposePension:
+		return "pension"
+	case PurposePensionReturn:
+		return "pension_return"
+	case PurposeOpening:
+		return "opening"
+	case PurposeSettlement:
+		return "settlement"
+	case PurposeReceipt:
+		return "receipt"
+	case PurposeOtherFare:
+		return "other_fare"
+	}
+	return fmt.Sprintf("purpose_%d", p)
+}
+
+// Operator, Channel, Hospital, Fund and Suspense are codes of accounts that
+// exist once per owner or reason.
+func Operator(id string) string             { return "operator:" + id }
+func Channel(id string) string              { return "channel:" + id }
+func Hospital(id string) string             { return "hospital:" + id }
+func Fund(insurance string) string          { return "fund:" + insurance }
+func Suspense(reason verdict.Reason) string { return "suspense:" + string(reason) }
+func Personal(token [16]byte) string        { return "personal:" + hex.EncodeToString(token[:]) }

@@ -1,0 +1,21 @@
+// Package chart is the city's chart of accounts: which accounts exist, what
+// they are called and which limits they carry.
+//
+//	reserve             asset      money received for purses, at the bank
+//	channel:ID          asset      what a top-up channel took and still owes
+//	unwritten:own       liability  loads paid for but not yet written to a card
+//	float:own           liability  purse balances owed to card holders
+//	operator:ID         liability  fares owed to a transit operator
+//	suspense:REASON     liability  card money that moved, payee open
+//	bank:medical        asset      money of the insurance funds
+//	fund:INSURANCE      liability  an insurance fund; debits must not exceed credits
+//	personal:TOKEN      liability  a personal medical account; likewise
+//	hospital:ID         liability  settlements owed to a hospital
+//	bank:pension        asset      money of the pension fund
+//	pension:fund        liability  the expenditure account; likewise
+//	pension:payout      liability  payouts sent to the bank
+//	pension:returned    liability  payouts that the bank sent back
+//
+// The reserve and the float are two accounts, never one: what was received and
+// what is owed are proved against each other every day.
+package chart

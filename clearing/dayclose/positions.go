@@ -1,0 +1,106 @@
+package dayclose
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/registry"
+	"citycard/clearing/settlement"
+	"citycard/ledger"
+)
+
+// participants are all who get a settlement file.
+func participants(r *registry.Registry) []settlement.Participant {
+	var list []settlement.Participant
+	for _, o := range r.Operators() {
+		list = append(list, settlement.Participant{Code: chart.Operator(o.ID), Name: o.Name, NameEn: o.NameEN})
+	}
+	for _, h := range r.Hospitals() {
+		list = append(list, settlement.Participant{Code: chart.Hospital(h.ID), Name: h.Name, NameEn: h.NameEN})
+	}
+	for _, c := range r.Channels() {
+		list = append(list, settlement.Participant{Code: chart.Channel(c.ID), Name: c.Name, NameEn: c.NameEN})
+	}
+	for _, insurance := range chart.Insurances() {
+		list = append(list, settlement.Participant{Code: chart.Fund(insurance)})
+	}
+	return append(list,
+		settlement.Participant{Code: chart.PensionFund, Name: "养老保险基金支出户", NameEn: "Pension fund expenditure account"},
+		settlement.Participant{Code: chart.PensionPayout, Name: "养老金代发", NameEn: "Pension payouts at the bank"})
+}
+
+// Positions computes the net position of every participant from the rows that
+// were booked on a day: credits count for it, debits against.
+func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Registry, day ledger.Day) ([]settlement.Position, error) {
+	people := participants(r)
+	byAccount := make(map[ledger.AccountID]string, len(people))
+	for _, p := range people {
+		byAccount[ledger.IDOfCode(p.Code)] = p.Code
+	}
+	type key struct {
+		account ledger.AccountID
+		day     ledger.Day
+		purpose ledger.Purpose
+	}
+	sums := map[key]*settlement.Row{}
+	add := func(account ledger.AccountID, row *ledger.Row, fen ledger.Fen) {
+		code, ok := byAccount[account]
+		if !ok {
+			return
+		}
+		k := key{account, row.Day, row.Purpose}
+		sum := sums[k]
+		if sum == nil {
+			sum = &settlement.Row{Participant: code, Day: settlement.Day(row.Day), Purpose: chart.PurposeName(row.Purpose)}
+			sums[k] = sum
+		}
+		sum.Count++
+		sum.Fen += int64(fen)
+	}
+	err := l.Scan(ctx, day, day, func(row ledger.Row) error {
+		if row.Purpose == chart.PurposeSettlement || row.Purpose == chart.PurposeOpening || row.Purpose == chart.PurposeReceipt {
+			return nil
+		}
+		add(row.Credit, &row, row.Amount)
+		add(row.Debit, &row, -row.Amount)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("positions of day %s: %w", day, err)
+	}
+	rows := make([]settlement.Row, 0, len(sums))
+	for _, sum := range sums {
+		rows = append(rows, *sum)
+	}
+	return settlement.Net(rows, people)
+}
+
+// payment is the transfer that pays a participant's position of the day, or
+// collects it. Funds and channels are not paid out of an account of ours: a
+// channel's debt stands until the bank reports its money.
+func payment(day ledger.Day, p settlement.Position) (ledger.Transfer, bool) {
+	code := p.Participant.Code
+	var bank string
+	switch {
+	case p.Fen == 0:
+		return ledger.Transfer{}, false
+	case strings.HasPrefix(code, "operator:"):
+		bank = chart.Reserve
+	case strings.HasPrefix(code, "hospital:"):
+		bank = chart.BankMedical
+	case code == chart.PensionPayout:
+		bank = chart.BankPension
+	default:
+		return ledger.Transfer{}, false
+	}
+	t := ledger.Transfer{
+		Day: day, Subject: ledger.Subject(code), ID: settlementID, Debit: ledger.IDOfCode(code), Credit: ledger.IDOfCode(bank),
+		Amount: ledger.Fen(p.Fen), Purpose: chart.PurposeSettlement,
+	}
+	if p.Fen < 0 {
+		t.Debit, t.Credit, t.Amount = t.Credit, t.Debit, -t.Amount
+	}
+	return t, true
+}

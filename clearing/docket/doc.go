@@ -1,0 +1,9 @@
+// Package docket holds a batch of records and what was ruled about each. The
+// rule packages (transit, load, medical, pension) fill it; the ledger's answer
+// settles it; its tally is stored with the batch.
+//
+// A ruling names at most one run of transfers or one memo. Money that moves is a
+// transfer; a verified record of zero fen is a memo of kind "record"; a reject
+// is a memo of kind "reject" that keeps the original bytes. So whatever came in
+// is in the books once, under a key, hashed and chained.
+package docket

@@ -1,0 +1,220 @@
+package docket
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"sort"
+
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Kinds of memos.
+const (
+	KindRecord = "record" // verified, zero fen
+	KindReject = "reject"
+)
+
+// Source is where a batch came from: the stream (topic/partition) and the
+// clearing day it is booked in.
+type Source struct {
+	Stream string
+	Day    ledger.Day
+}
+
+// Record is one message of the batch. Value is kept, not copied.
+type Record struct {
+	Offset int64
+	Key    []byte
+	Value  []byte
+}
+
+// Ruling is what was decided about one item: a record, or one line of it.
+type Ruling struct {
+	Verdict verdict.Verdict
+	Reason  verdict.Reason
+	Purpose string // what the money was for, as in reports
+	Fen     ledger.Fen
+	Flagged bool // the fare charged is not the table's
+
+	first, count int // transfers
+	memo         int // index of the memo, or -1
+}
+
+// Docket is one batch under judgement.
+type Docket struct {
+	Source    Source
+	Rulings   []Ruling
+	Transfers []ledger.Transfer
+	Memos     []ledger.Memo
+
+	settled []Ruling
+}
+
+// New makes an empty docket with room for n records.
+func New(source Source, n int) *Docket {
+	return &Docket{Source: source, Rulings: make([]Ruling, 0, n), Transfers: make([]ledger.Transfer, 0, n)}
+}
+
+// Reset empties the docket, so that a batch can be judged again.
+func (d *Docket) Reset() {
+	d.Rulings, d.Transfers, d.Memos = d.Rulings[:0], d.Transfers[:0], d.Memos[:0]
+}
+
+// Pay rules that the transfers are posted, all or none; they are linked here.
+// Reason None means cleared, any other suspended.
+func (d *Docket) Pay(reason verdict.Reason, purpose string, transfers ...ledger.Transfer) *Ruling {
+	r := Ruling{Verdict: verdict.Cleared, Reason: reason, Purpose: purpose, first: len(d.Transfers), count: len(transfers), memo: -1}
+	if reason != verdict.None {
+		r.Verdict = verdict.Suspended
+	}
+	for i, t := range transfers {
+		t.Linked = i < len(transfers)-1
+		r.Fen += t.Amount
+		d.Transfers = append(d.Transfers, t)
+	}
+	return d.add(r)
+}
+
+// Keep rules that a verified record of zero fen is stored.
+func (d *Docket) Keep(reason verdict.Reason, purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
+	r := Ruling{Verdict: verdict.Cleared, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
+	text := purpose
+	if reason != verdict.None {
+		r.Verdict = verdict.Suspended
+		text = string(reason)
+	}
+	d.Memos = append(d.Memos, ledger.Memo{Day: day, Subject: subject, ID: id, Kind: KindRecord, Reason: text, Evidence: evidence})
+	return d.add(r)
+}
+
+// Reject rules that no money moves; the bytes are kept under the record's place
+// in its stream, in several memos where they exceed what one may carry. line
+// tells several rejects of one record apart.
+func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, line int, original []byte) *Ruling {
+	id := binary.BigEndian.AppendUint64(nil, uint64(offset))
+	id = binary.BigEndian.AppendUint32(id, uint32(line))
+	r := Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
+	for part := byte(0); ; part++ {
+		piece := original[:min(len(original), ledger.MaxEvidence)]
+		d.Memos = append(d.Memos, ledger.Memo{
+			Day: d.Source.Day, Subject: ledger.Subject(d.Source.Stream), ID: ledger.ID(append(id[:12:12], part)),
+			Kind: KindReject, Reason: string(reason), Evidence: piece,
+		})
+		if original = original[len(piece):]; len(original) == 0 {
+			return d.add(r)
+		}
+	}
+}
+
+// Dispute rules that the request contradicts an earlier one under the same
+// number; it is kept like a reject and moves nothing.
+func (d *Docket) Dispute(purpose string, offset int64, original []byte) *Ruling {
+	r := d.Reject(verdict.Reason(verdict.Disputed.String()), purpose, offset, 0, original)
+	r.Verdict, r.Reason = verdict.Disputed, verdict.None
+	return r
+}
+
+// Note rules about an item that was already in the books and posts nothing.
+func (d *Docket) Note(v verdict.Verdict, purpose string, fen ledger.Fen) *Ruling {
+	return d.add(Ruling{Verdict: v, Purpose: purpose, Fen: fen, memo: -1})
+}
+
+func (d *Docket) add(r Ruling) *Ruling {
+	d.Rulings = append(d.Rulings, r)
+	return &d.Rulings[len(d.Rulings)-1]
+}
+
+// Settle gives the rulings as the ledger's answer makes them: a repeat is a
+// duplicate, other content under the same identity is disputed, a refused chain
+// is rejected with reason refused. The rulings themselves stay as they were, so
+// that a transaction which runs again settles afresh.
+func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) []Ruling {
+	d.settled = append(d.settled[:0], d.Rulings...)
+	for i := range d.settled {
+		r := &d.settled[i]
+		switch {
+		case r.count > 0:
+			r.apply(out.Transfers[r.first:r.first+r.count], refused)
+		case r.memo >= 0:
+			r.apply(out.Memos[r.memo:r.memo+1], refused)
+		}
+	}
+	return d.settled
+}
+
+func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
+	for _, decision := range decisions {
+		switch decision.Result {
+		case ledger.Duplicate:
+			r.Verdict, r.Reason = verdict.Duplicate, verdict.None
+		case ledger.Conflict:
+			r.Verdict, r.Reason = verdict.Disputed, verdict.None
+			return
+		case ledger.Refused:
+			r.Verdict, r.Reason = verdict.Rejected, refused
+			return
+		}
+	}
+}
+
+// Line is one row of a tally.
+type Line struct {
+	Verdict string         `json:"verdict"`
+	Reason  verdict.Reason `json:"reason,omitempty"`
+	Purpose string         `json:"purpose"`
+	Count   int64          `json:"count"`
+	Fen     ledger.Fen     `json:"fen"`
+}
+
+// Note is what clearing stores with a batch: the versions that judged it and
+// how the rulings add up.
+type Note struct {
+	Versions map[string]string `json:"versions"`
+	Tally    []Line            `json:"tally"`
+	Flagged  int64             `json:"flagged,omitempty"` // fares unlike the table's
+}
+
+// Tally adds the settled rulings up, in a fixed order.
+func (d *Docket) Tally() (lines []Line, flagged int64) {
+	type key struct {
+		verdict verdict.Verdict
+		reason  verdict.Reason
+		purpose string
+	}
+	sums := map[key]*Line{}
+	for _, r := range d.settled {
+		k := key{r.Verdict, r.Reason, r.Purpose}
+		line := sums[k]
+		if line == nil {
+			line = &Line{Verdict: r.Verdict.String(), Reason: r.Reason, Purpose: r.Purpose}
+			sums[k] = line
+		}
+		line.Count++
+		line.Fen += r.Fen
+		if r.Flagged {
+			flagged++
+		}
+	}
+	lines = make([]Line, 0, len(sums))
+	for _, line := range sums {
+		lines = append(lines, *line)
+	}
+	sort.Slice(lines, func(i, j int) bool {
+		a, b := lines[i], lines[j]
+		if a.Verdict != b.Verdict {
+			return a.Verdict < b.Verdict
+		}
+		if a.Reason != b.Reason {
+			return a.Reason < b.Reason
+		}
+		return a.Purpose < b.Purpose
+	})
+	return lines, flagged
+}
+
+// EncodeNote encodes the docket's note; the same rulings give the same bytes.
+func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
+	lines, flagged := d.Tally()
+	return json.Marshal(Note{Versions: versions, Tally: lines, Flagged: flagged})
+}

@@ -1,0 +1,16 @@
+// Package identity makes the keys under which clearing posts. A key is built
+// only from what the card signed (or, for requests, from what the caller may
+// repeat after any failure), so that a record that comes late, twice, through
+// another terminal or with altered unsigned fields still posts once.
+//
+//	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
+//	load written     day signed     subject card    02 type online sequence(2)
+//	load authorised  day of order   subject card    03 type online sequence(2)
+//	medical          day of claim   subject person  10 part settlement number
+//	pension          first of month subject person  20 YYYYMM
+//	pension return   first of month subject person  21 YYYYMM
+//	settlement       clearing day   subject account 30 purpose
+//
+// A pension's effective day is the first of the month it pays for, so that a
+// second batch for the same month, on whatever payday, meets the first.
+package identity

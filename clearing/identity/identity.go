@@ -1,0 +1,71 @@
+package identity
+
+import (
+	"encoding/binary"
+
+	"citycard/ledger"
+)
+
+// The first byte of an id says what kind of posting it names.
+const (
+	kindSpend          = 0x01
+	kindLoadWritten    = 0x02
+	kindLoadAuthorised = 0x03
+	kindMedical        = 0x10
+	kindPension        = 0x20
+	kindPensionReturn  = 0x21
+	kindOpening        = 0x2F
+	kindSettlement     = 0x30
+)
+
+// MedicalPart is the part of a settlement that one transfer pays.
+type MedicalPart byte
+
+const (
+	MedicalFund    MedicalPart = 0x01
+	MedicalAccount MedicalPart = 0x02
+)
+
+// Spend is the id of a purse debit. terminal has 6 bytes.
+func Spend(kind byte, terminal []byte, sequence uint32) ledger.ID {
+	b := make([]byte, 0, 12)
+	b = append(b, kindSpend, kind)
+	b = append(b, terminal...)
+	return ledger.ID(binary.BigEndian.AppendUint32(b, sequence))
+}
+
+// LoadWritten is the id of a load that the card confirmed.
+func LoadWritten(kind byte, onlineSequence uint16) ledger.ID {
+	return ledger.ID([]byte{kindLoadWritten, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
+}
+
+// LoadAuthorised is the id of a paid load before it is written.
+func LoadAuthorised(kind byte, onlineSequence uint16) ledger.ID {
+	return ledger.ID([]byte{kindLoadAuthorised, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
+}
+
+// Medical is the id of one part of a settlement.
+func Medical(part MedicalPart, settlement string) ledger.ID {
+	return ledger.ID(append([]byte{kindMedical, byte(part)}, settlement...))
+}
+
+// Pension is the id of a month's payout; month is YYYYMM.
+func Pension(month string) ledger.ID {
+	return ledger.ID(append([]byte{kindPension}, month...))
+}
+
+// PensionReturn is the id of a payout that the bank sent back.
+func PensionReturn(month string) ledger.ID {
+	return ledger.ID(append([]byte{kindPensionReturn}, month...))
+}
+
+// Opening is the id of a subject's opening balance.
+func Opening(what string) ledger.ID {
+	return ledger.ID(append([]byte{kindOpening}, what...))
+}
+
+// Settlement is the id of a day's settlement of one participant; part tells
+// several settlements of one day apart.
+func Settlement(part string) ledger.ID {
+	return ledger.ID(append([]byte{kindSettlement}, part...))
+}

@@ -1,0 +1,36 @@
+// Package intake takes records from Kafka and commits what clearing rules about
+// them. It alone knows both Kafka and the commit, and nothing imports it but the
+// programs.
+//
+// # One stream, one owner, one commit
+//
+// Every partition of an input topic is a stream of the ledger, named
+// "topic/partition". Its position (the next offset) is a row of the ledger's
+// database, moved by the same transaction that holds what the records became.
+// Offsets in Kafka are never used. So:
+//
+//   - killed before the commit: the position has not moved, the same records
+//     come again;
+//   - killed after it: the position has moved, they do not;
+//   - connection cut during it: the ledger finds out which of the two, by
+//     locking the stream's row.
+//
+// Claiming a stream raises its epoch. A process that was thought dead and wakes
+// up finds its epoch old, commits nothing and stops.
+//
+// # What one commit holds
+//
+// Transfers, memos (verified records of zero fen, rejects with their original
+// bytes, disputes), the turn of the stream's hash chain with a note of versions
+// and counts, answers for the pump, and for medical claims the person's tally of
+// the year. Nothing is written to two places by hope: results and rejects reach
+// Kafka through the pump, which reads what was committed.
+//
+// # What stops it
+//
+// No record does: bytes that cannot be read become a reject. A missing offset, a
+// topic that was made anew or has another number of partitions, and a newer
+// owner stop it with an error, since going on could lose or double money. A
+// database or broker that is away does not: it waits, and readiness fails
+// meanwhile.
+package intake

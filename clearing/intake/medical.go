@@ -1,0 +1,280 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/medical"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// claims judges medical claims inside the transaction: what a fund pays depends
+// on what the person has used this year, and the personal account on what it
+// holds. Claims are keyed by person, so one partition sees all of a person's.
+type claims struct {
+	people   *registry.Registry
+	rules    *medical.Rules
+	holdings func(ctx context.Context, tx pgx.Tx, accounts []ledger.AccountID) (map[ledger.AccountID]ledger.Fen, error)
+
+	batch map[int]*claim                // of the attempt under way, by ruling
+	base  map[yearKey]medical.YearSoFar // as read from the database
+	years map[yearKey]medical.YearSoFar // as the claims judged so far leave them
+}
+
+// errAlone says that a fund refused a claim on which a later one of the batch
+// was built; judged one by one they come out right.
+var errAlone = errors.New("the batch must be judged record by record")
+
+// claim is one claim of a batch on its way to an answer.
+type claim struct {
+	record  docket.Record
+	request *message.MedicalClaim
+	token   registry.Token
+	day     ledger.Day
+	at      time.Time
+	split   medical.Split
+	repeats int    // the ruling of this batch that it repeats, or -1
+	known   []byte // the stored answer of a repeat of an earlier batch
+}
+
+type yearKey struct {
+	token registry.Token
+	year  int
+}
+
+type settlementKey struct{ hospital, settlement string }
+
+const medicalPurpose = "medical"
+
+// MedicalRequests rules on claims and answers each desk. It serves one stream
+// at a time; make one for each partition.
+func MedicalRequests(people *registry.Registry, rules *medical.Rules, version string, l *ledger.Ledger) Rules {
+	c := &claims{people: people, rules: rules, holdings: l.Holdings}
+	return Rules{
+		Within:  c.within,
+		Answer:  c.answer,
+		Refused: verdict.FundShort,
+		Versions: func() map[string]string {
+			return map[string]string{"registry": people.Version(), "medical": version}
+		},
+	}
+}
+
+// within judges the batch in the transaction; it may run again.
+func (c *claims) within(ctx context.Context, tx pgx.Tx, records []docket.Record, d *docket.Docket) error {
+	c.batch = map[int]*claim{}
+	read := make([]*claim, len(records))
+	for i, record := range records {
+		read[i] = c.decode(record)
+	}
+	answered, err := c.readAnswered(ctx, tx, read)
+	if err != nil {
+		return err
+	}
+	if c.base, err = readYears(ctx, tx, read); err != nil {
+		return err
+	}
+	c.years = maps.Clone(c.base)
+	holdings, err := c.readHoldings(ctx, tx, read)
+	if err != nil {
+		return err
+	}
+	for i, record := range records {
+		cl := read[i]
+		if cl == nil {
+			d.Reject(verdict.Undecodable, medicalPurpose, record.Offset, 0, record.Value)
+			continue
+		}
+		if err := c.judge(cl, answered, holdings, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decode returns nil for bytes that are not a claim.
+func (c *claims) decode(record docket.Record) *claim {
+	cl := &claim{record: record, request: &message.MedicalClaim{}, repeats: -1}
+	if err := proto.Unmarshal(record.Value, cl.request); err != nil {
+		return nil
+	}
+	return cl
+}
+
+// shape checks what the key is made of.
+func (cl *claim) shape() verdict.Reason {
+	r := cl.request
+	at, err := message.ParseTime(r.GetTime(), time.UTC)
+	if err != nil || !message.Fixed(cl.token[:], r.GetPerson()) || r.GetHospital() == "" || len(r.GetHospital()) > 32 ||
+		r.GetSettlement() == "" || len(r.GetSettlement()) > 30 || len(r.GetVisit()) > 30 {
+		return verdict.InvalidField
+	}
+	cl.at, cl.day = at, ledger.DayOf(at)
+	return verdict.None
+}
+
+// judge rules on one claim, after those before it in the batch.
+func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings map[ledger.AccountID]ledger.Fen, d *docket.Docket) error {
+	r := cl.request
+	refuse := func(reason verdict.Reason) {
+		d.Reject(reason, medicalPurpose, cl.record.Offset, 0, cl.record.Value).Fen = ledger.Fen(max(r.GetTotalFen(), 0))
+		c.batch[len(d.Rulings)-1] = cl
+	}
+	if reason := cl.shape(); reason != verdict.None {
+		refuse(reason)
+		return nil
+	}
+	key := settlementKey{r.GetHospital(), r.GetSettlement()}
+	if before, ok := answered[key]; ok {
+		if bytes.Equal(before.claim, cl.record.Value) {
+			d.Note(verdict.Duplicate, medicalPurpose, ledger.Fen(r.GetTotalFen()))
+			cl.known, cl.repeats = before.result, before.ruling
+			c.batch[len(d.Rulings)-1] = cl
+			return nil
+		}
+		d.Dispute(medicalPurpose, cl.record.Offset, cl.record.Value)
+		c.batch[len(d.Rulings)-1] = cl
+		return nil
+	}
+	person, known := c.people.Person(cl.token)
+	hospital, listed := c.people.Hospital(r.GetHospital(), cl.day)
+	if !known {
+		refuse(verdict.UnknownPerson)
+		return nil
+	}
+	if !listed {
+		refuse(verdict.UnknownHospital)
+		return nil
+	}
+	account := ledger.IDOfCode(chart.Personal(cl.token))
+	year := yearKey{cl.token, cl.at.Year()}
+	request := medical.Claim{
+		Kind: medical.Kind(r.GetKind()), TotalFen: r.GetTotalFen(), OwnPayFen: r.GetOwnPayFen(),
+		OverLimitFen: r.GetOverLimitFen(), FirstPayFen: r.GetFirstPayFen(), InScopeFen: r.GetInScopeFen(),
+	}
+	split, err := medical.Settle(c.rules, medical.Person{Insurance: medical.Insurance(person.Insurance), Status: medical.Status(person.Status)},
+		medical.Class(hospital.Class), c.years[year], request, cl.at, int64(holdings[account]))
+	if reason, ours := refusal(err); ours {
+		refuse(reason)
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("medical claim %s of %s: %w", r.GetSettlement(), r.GetHospital(), err)
+	}
+	after, err := c.years[year].After(request.Kind, cl.at, split)
+	if err != nil {
+		return fmt.Errorf("medical claim %s of %s: %w", r.GetSettlement(), r.GetHospital(), err)
+	}
+	c.years[year] = after
+	holdings[account] -= ledger.Fen(split.AccountFen)
+	cl.split = split
+	d.Pay(verdict.None, medicalPurpose, cl.transfers(chart.Fund(person.Insurance), account)...).Fen = ledger.Fen(split.TotalFen)
+	c.batch[len(d.Rulings)-1] = cl
+	answered[key] = stored{claim: cl.record.Value, ruling: len(d.Rulings) - 1}
+	return nil
+}
+
+// refusal tells a claim's own fault from a failure.
+func refusal(err error) (verdict.Reason, bool) {
+	var refused *medical.Refusal
+	var noRule *medical.NoRuleError
+	switch {
+	case errors.As(err, &refused):
+		return verdict.Reason(refused.Code), true
+	case errors.As(err, &noRule):
+		return verdict.NoRule, true
+	}
+	return verdict.None, false
+}
+
+// transfers are the parts that the ledger moves; cash goes from hand to hand.
+func (cl *claim) transfers(fund string, account ledger.AccountID) []ledger.Transfer {
+	hospital := ledger.IDOfCode(chart.Hospital(cl.request.GetHospital()))
+	var list []ledger.Transfer
+	add := func(part identity.MedicalPart, debit ledger.AccountID, fen int64, purpose ledger.Purpose) {
+		if fen > 0 {
+			list = append(list, ledger.Transfer{
+				Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetSettlement()),
+				Debit: debit, Credit: hospital, Amount: ledger.Fen(fen), Purpose: purpose, Evidence: cl.record.Value,
+			})
+		}
+	}
+	add(identity.MedicalFund, ledger.IDOfCode(fund), cl.split.FundFen, chart.PurposeMedicalFund)
+	add(identity.MedicalAccount, account, cl.split.AccountFen, chart.PurposeMedicalAccount)
+	return list
+}
+
+// answer stores the year tallies and the answers, and sends each answer.
+func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error) {
+	var outgoing []Outgoing
+	var hospitals, settlements []string
+	var requests, results [][]byte
+	years := maps.Clone(c.base)
+	refused := map[registry.Token]bool{}
+	for _, i := range slices.Sorted(maps.Keys(c.batch)) {
+		cl, r := c.batch[i], rulings[i]
+		if refused[cl.token] {
+			return nil, errAlone
+		}
+		if r.Reason == verdict.FundShort {
+			refused[cl.token] = true
+		}
+		if r.Verdict == verdict.Cleared {
+			key := yearKey{cl.token, cl.at.Year()}
+			after, err := years[key].After(medical.Kind(cl.request.GetKind()), cl.at, cl.split)
+			if err != nil {
+				return nil, fmt.Errorf("medical claim %s: %w", cl.request.GetSettlement(), err)
+			}
+			years[key] = after
+		}
+		value := cl.known
+		if first := cl.repeats; first >= 0 {
+			cl, r = c.batch[first], rulings[first]
+		}
+		if value == nil {
+			var err error
+			if value, err = proto.Marshal(cl.result(r)); err != nil {
+				return nil, fmt.Errorf("encode answer to claim %s: %w", cl.request.GetSettlement(), err)
+			}
+		}
+		if rulings[i].Verdict == verdict.Cleared {
+			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
+			requests, results = append(requests, cl.record.Value), append(results, value)
+		}
+		outgoing = append(outgoing, Outgoing{Topic: message.TopicMedicalResults, Key: cl.request.GetPerson(), Value: value})
+	}
+	if err := storeAnswered(ctx, tx, hospitals, settlements, requests, results); err != nil {
+		return nil, err
+	}
+	return outgoing, storeYears(ctx, tx, years)
+}
+
+// result is what the desk is told.
+func (cl *claim) result(r docket.Ruling) *message.MedicalResult {
+	result := &message.MedicalResult{
+		Settlement: cl.request.GetSettlement(), Hospital: cl.request.GetHospital(), Person: cl.request.GetPerson(),
+	}
+	if r.Verdict != verdict.Cleared {
+		result.Refusal = string(r.Reason)
+		if r.Verdict == verdict.Disputed {
+			result.Refusal = r.Verdict.String()
+		}
+		return result
+	}
+	result.DeductibleFen, result.FundFen = cl.split.DeductibleFen, cl.split.FundFen
+	result.AccountFen, result.CashFen, result.RuleVersion = cl.split.AccountFen, cl.split.CashFen, cl.split.RuleVersion
+	return result
+}

@@ -1,0 +1,143 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/medical"
+	"citycard/clearing/registry"
+	"citycard/ledger"
+)
+
+// stored is an accepted claim: of an earlier batch with its answer, or of this
+// one with its place.
+type stored struct {
+	claim  []byte
+	result []byte
+	ruling int
+}
+
+// readAnswered finds the claims of the batch that were accepted before.
+func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (map[settlementKey]stored, error) {
+	var hospitals, settlements []string
+	for _, cl := range read {
+		if cl != nil {
+			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
+		}
+	}
+	answered := map[settlementKey]stored{}
+	rows, err := tx.Query(ctx, `
+		SELECT m.hospital, m.settlement, m.claim, m.result
+		FROM unnest($1::TEXT[], $2::TEXT[]) AS u (hospital, settlement)
+		JOIN medical_settlements AS m ON m.hospital = u.hospital AND m.settlement = u.settlement`, hospitals, settlements)
+	if err != nil {
+		return nil, fmt.Errorf("read answered claims: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key settlementKey
+		s := stored{ruling: -1}
+		if err := rows.Scan(&key.hospital, &key.settlement, &s.claim, &s.result); err != nil {
+			return nil, fmt.Errorf("read answered claims: %w", err)
+		}
+		answered[key] = s
+	}
+	return answered, rows.Err()
+}
+
+// storeAnswered keeps the accepted claims of the batch with their answers.
+func storeAnswered(ctx context.Context, tx pgx.Tx, hospitals, settlements []string, requests, results [][]byte) error {
+	if len(hospitals) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO medical_settlements (hospital, settlement, claim, result)
+		SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::BYTEA[], $4::BYTEA[])`, hospitals, settlements, requests, results)
+	if err != nil {
+		return fmt.Errorf("store answered claims: %w", err)
+	}
+	return nil
+}
+
+// readYears reads and locks what the batch's persons have used.
+func readYears(ctx context.Context, tx pgx.Tx, read []*claim) (map[yearKey]medical.YearSoFar, error) {
+	var persons [][]byte
+	for _, cl := range read {
+		if cl != nil {
+			persons = append(persons, cl.request.GetPerson())
+		}
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT person, year, kind, settlements, deductible_fen, fund_fen FROM medical_years
+		WHERE person = ANY($1::BYTEA[]) ORDER BY person, year, kind FOR UPDATE`, persons)
+	if err != nil {
+		return nil, fmt.Errorf("read medical years: %w", err)
+	}
+	defer rows.Close()
+	years := map[yearKey]medical.YearSoFar{}
+	for rows.Next() {
+		var person []byte
+		var kind string
+		var key yearKey
+		var used medical.Used
+		if err := rows.Scan(&person, &key.year, &kind, &used.Settlements, &used.DeductibleFen, &used.FundFen); err != nil {
+			return nil, fmt.Errorf("read medical years: %w", err)
+		}
+		copy(key.token[:], person)
+		so := years[key]
+		so.Year = key.year
+		if medical.Kind(kind) == medical.Inpatient {
+			so.Inpatient = used
+		} else {
+			so.Outpatient = used
+		}
+		years[key] = so
+	}
+	return years, rows.Err()
+}
+
+// storeYears writes the tallies that the batch changed.
+func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]medical.YearSoFar) error {
+	if len(years) == 0 {
+		return nil
+	}
+	var persons [][]byte
+	var numbers, settlements, deductibles, funds []int64
+	var kinds []string
+	add := func(key yearKey, kind medical.Kind, used medical.Used) {
+		persons, numbers, kinds = append(persons, key.token[:]), append(numbers, int64(key.year)), append(kinds, string(kind))
+		settlements = append(settlements, int64(used.Settlements))
+		deductibles, funds = append(deductibles, used.DeductibleFen), append(funds, used.FundFen)
+	}
+	for key, so := range years {
+		add(key, medical.Inpatient, so.Inpatient)
+		add(key, medical.Outpatient, so.Outpatient)
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO medical_years (person, year, kind, settlements, deductible_fen, fund_fen)
+		SELECT * FROM unnest($1::BYTEA[], $2::INT8[], $3::TEXT[], $4::INT8[], $5::INT8[], $6::INT8[])
+		ON CONFLICT (person, year, kind) DO UPDATE SET settlements = excluded.settlements,
+			deductible_fen = excluded.deductible_fen, fund_fen = excluded.fund_fen`,
+		persons, numbers, kinds, settlements, deductibles, funds)
+	if err != nil {
+		return fmt.Errorf("store medical years: %w", err)
+	}
+	return nil
+}
+
+// readHoldings reads and locks what the personal accounts hold.
+func (c *claims) readHoldings(ctx context.Context, tx pgx.Tx, read []*claim) (map[ledger.AccountID]ledger.Fen, error) {
+	var accounts []ledger.AccountID
+	for _, cl := range read {
+		var token registry.Token
+		if cl != nil && copy(token[:], cl.request.GetPerson()) == len(token) {
+			if _, known := c.people.Person(token); known {
+				accounts = append(accounts, ledger.IDOfCode(chart.Personal(token)))
+			}
+		}
+	}
+	return c.holdings(ctx, tx, accounts)
+}

@@ -1,0 +1,313 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/docket"
+	"citycard/ledger"
+)
+
+// partition is one stream on its way through: a queue that poll fills and one
+// goroutine that empties it, batch by batch.
+type partition struct {
+	in     *Intake
+	client *kgo.Client
+	rules  Rules
+	topic  string
+	number int32
+	stream string
+	shard  int
+	claim  ledger.Claim
+	recent *ledger.Recent
+
+	position atomic.Int64 // claim.Next, for others to read
+
+	arrived chan struct{} // has one token while the queue is not empty
+
+	mu     sync.Mutex
+	queue  []*kgo.Record
+	bytes  int
+	paused bool
+	fault  error // why it makes no progress, nil while it does
+}
+
+func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim) *partition {
+	p := &partition{
+		in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
+		shard: shard, claim: claim, recent: ledger.NewRecent(recentKeys), arrived: make(chan struct{}, 1),
+	}
+	p.position.Store(claim.Next)
+	return p
+}
+
+// recentKeys is how many keys an owner remembers. A repeat further back is still
+// found, by the table's key, at the price of one slow batch.
+const recentKeys = 1 << 18
+
+// offer queues fetched records; above the byte budget fetching pauses until the
+// queue has been emptied.
+func (p *partition) offer(records []*kgo.Record) {
+	p.mu.Lock()
+	p.queue = append(p.queue, records...)
+	for _, r := range records {
+		p.bytes += len(r.Key) + len(r.Value)
+	}
+	if p.bytes > p.in.settings.QueueBytes && !p.paused {
+		p.paused = true
+		p.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.number}})
+	}
+	p.mu.Unlock()
+	select {
+	case p.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// take removes up to the batch's limit of records from the queue.
+func (p *partition) take() (records []*kgo.Record, full bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.queue), p.in.settings.BatchRecords)
+	records = p.queue[:n:n]
+	p.queue = p.queue[n:]
+	for _, r := range records {
+		p.bytes -= len(r.Key) + len(r.Value)
+	}
+	if p.paused && p.bytes < p.in.settings.QueueBytes/2 {
+		p.paused = false
+		p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.number}})
+	}
+	return records, n == p.in.settings.BatchRecords
+}
+
+func (p *partition) queued() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
+}
+
+func (p *partition) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.arrived:
+		}
+		if p.queued() < p.in.settings.BatchRecords {
+			timer.Reset(p.in.settings.BatchWait)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-timer.C:
+			}
+		}
+		for {
+			records, full := p.take()
+			if len(records) == 0 {
+				break
+			}
+			if err := p.commit(ctx, records); err != nil {
+				return err
+			}
+			if !full {
+				break
+			}
+		}
+		if p.queued() > 0 {
+			select {
+			case p.arrived <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// commit takes one batch through, and tries again for as long as the database is
+// away. It returns only errors after which the stream must not be consumed.
+func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
+	records := make([]docket.Record, len(fetched))
+	for i, r := range fetched {
+		records[i] = docket.Record{Offset: r.Offset, Key: r.Key, Value: r.Value}
+	}
+	if first := records[0].Offset; first < p.claim.Next {
+		return fmt.Errorf("intake: %s delivered offset %d again, position is %d", p.stream, first, p.claim.Next)
+	}
+	next := records[len(records)-1].Offset + 1
+	wait := 50 * time.Millisecond
+	for {
+		err := p.post(ctx, records, next)
+		switch {
+		case err == nil:
+			p.note(nil)
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ledger.ErrDayMoved):
+			if err := p.followDay(err); err != nil {
+				return err
+			}
+			continue
+		case errors.Is(err, errAlone) && len(fetched) > 1:
+			return p.commitEach(ctx, fetched)
+		case errors.Is(err, ledger.ErrOutcomeUnknown):
+			done, err := p.findOut(ctx, next)
+			if err != nil || done {
+				return err
+			}
+			continue
+		case !waits(err):
+			return fmt.Errorf("intake: %s: %w", p.stream, err)
+		}
+		p.note(err)
+		p.in.metrics.abandoned.WithLabelValues(p.topic).Inc()
+		p.in.log.Warn("batch not committed, trying again", "stream", p.stream, "records", len(records), "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// commitEach commits the records one by one.
+func (p *partition) commitEach(ctx context.Context, fetched []*kgo.Record) error {
+	for i := range fetched {
+		if err := p.commit(ctx, fetched[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findOut settles a commit whose outcome nobody could tell: the stream is
+// claimed again, and stands either before the batch or behind it.
+func (p *partition) findOut(ctx context.Context, next int64) (committed bool, err error) {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		claim, err := p.in.ledger.Claim(ctx, p.stream, p.in.settings.Owner, p.claim.Day)
+		if err == nil {
+			committed = claim.Next == next
+			if !committed && claim.Next != p.claim.Next {
+				return false, fmt.Errorf("intake: %s stands at %d, want %d or %d: it has another owner", p.stream, claim.Next, p.claim.Next, next)
+			}
+			p.claim = claim
+			p.advance(claim.Next)
+			return committed, nil
+		}
+		p.note(err)
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// followDay takes the stream's new clearing day: the day was closed while the
+// batch was under way, so all of it is booked in the next.
+func (p *partition) followDay(err error) error {
+	var moved *ledger.StreamError
+	if !errors.As(err, &moved) {
+		return fmt.Errorf("intake: %s: %w", p.stream, err)
+	}
+	p.claim.Day = moved.Current.Day
+	p.in.log.Info("clearing day moved", "stream", p.stream, "day", p.claim.Day)
+	return nil
+}
+
+// waits tells errors that pass by themselves from those that do not.
+func waits(err error) bool {
+	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errDatabase) || errors.Is(err, errBroker)
+}
+
+// post judges the records and commits them.
+func (p *partition) post(ctx context.Context, records []docket.Record, next int64) error {
+	started := p.in.metrics.clock()
+	d := docket.New(docket.Source{Stream: p.stream, Day: p.claim.Day}, len(records))
+	batch := &ledger.Batch{
+		Stream: p.stream, Epoch: p.claim.Epoch, From: p.claim.Next, Next: next, Day: p.claim.Day,
+		Shard: p.shard, Recent: p.recent,
+	}
+	if p.rules.Follows != "" {
+		if err := p.in.awaitTopic(ctx, p.client, p.rules.Follows); err != nil {
+			return err
+		}
+	}
+	if p.rules.Within != nil {
+		batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
+			d.Reset()
+			if err := p.rules.Within(ctx, tx, records, d); err != nil {
+				return err
+			}
+			batch.Transfers, batch.Memos = d.Transfers, d.Memos
+			return nil
+		}
+	} else {
+		if err := p.rules.Rule(ctx, records, d); err != nil {
+			return err
+		}
+		batch.Transfers, batch.Memos = d.Transfers, d.Memos
+	}
+	judged := p.in.metrics.clock()
+	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+		return p.finish(ctx, tx, d, out)
+	}
+	if _, err := p.in.ledger.Post(ctx, batch); err != nil {
+		return err
+	}
+	p.advance(next)
+	p.in.metrics.batch(p.topic, p.stream, next, d, judged.Sub(started), p.in.metrics.clock().Sub(judged))
+	return nil
+}
+
+// advance notes a committed position.
+func (p *partition) advance(next int64) {
+	p.claim.Next = next
+	p.position.Store(next)
+	p.in.progress.signal()
+}
+
+// finish settles the rulings and stores what goes out with them.
+func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
+	rulings := d.Settle(out, p.rules.Refused)
+	outgoing, err := rejectMessages(d)
+	if err != nil {
+		return nil, err
+	}
+	if p.rules.Answer != nil {
+		answers, err := p.rules.Answer(ctx, tx, rulings)
+		if err != nil {
+			return nil, err
+		}
+		outgoing = append(outgoing, answers...)
+	}
+	if err := store(ctx, tx, p.stream, out.Sequence, outgoing); err != nil {
+		return nil, err
+	}
+	return d.EncodeNote(p.rules.Versions())
+}
+
+func (p *partition) note(err error) {
+	p.mu.Lock()
+	p.fault = err
+	p.mu.Unlock()
+}
+
+func (p *partition) health() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != nil {
+		return fmt.Errorf("%s makes no progress: %w", p.stream, p.fault)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/pension"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Amounts finds what stands in the books under keys: one amount a key, 0 where
+// there is none.
+type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
+
+// PensionBatches rules on paydays: each line that is owed goes from the pension
+// fund to the bank, under the month it pays for.
+func PensionBatches(people *registry.Registry) Rules {
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+			for _, record := range records {
+				if err := ruleBatch(people, record, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Refused:  verdict.FundShort,
+		Versions: registryVersion(people),
+	}
+}
+
+func registryVersion(r *registry.Registry) func() map[string]string {
+	return func() map[string]string { return map[string]string{"registry": r.Version()} }
+}
+
+func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket) error {
+	purpose := chart.PurposeName(chart.PurposePension)
+	var batch message.PensionBatch
+	if err := proto.Unmarshal(record.Value, &batch); err != nil {
+		d.Reject(verdict.Undecodable, purpose, record.Offset, 0, record.Value)
+		return nil
+	}
+	month, day, ok := monthDay(batch.GetMonth())
+	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || batch.GetBatch() == "" {
+		d.Reject(verdict.InvalidField, purpose, record.Offset, 0, record.Value)
+		return nil
+	}
+	for i, line := range batch.GetLines() {
+		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionBatch{
+			Batch: batch.GetBatch(), Month: batch.GetMonth(), Payday: batch.GetPayday(), Lines: []*message.PensionLine{line},
+		})
+		if err != nil {
+			return fmt.Errorf("pension: encode line %d of batch %s: %w", i, batch.GetBatch(), err)
+		}
+		var token registry.Token
+		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
+			d.Reject(verdict.InvalidField, purpose, record.Offset, i+1, evidence)
+			continue
+		}
+		if reason := entitled(people, token, month, line.GetAmountFen()); reason != verdict.None {
+			d.Reject(reason, purpose, record.Offset, i+1, evidence).Fen = ledger.Fen(line.GetAmountFen())
+			continue
+		}
+		d.Pay(verdict.None, purpose, ledger.Transfer{
+			Day: day, Subject: ledger.Subject(token[:]), ID: identity.Pension(batch.GetMonth()),
+			Debit: ledger.IDOfCode(chart.PensionFund), Credit: ledger.IDOfCode(chart.PensionPayout),
+			Amount: ledger.Fen(line.GetAmountFen()), Purpose: chart.PurposePension, Evidence: evidence,
+		})
+	}
+	return nil
+}
+
+// entitled asks the registry and the pension rules about one line.
+func entitled(people *registry.Registry, token registry.Token, month pension.Month, fen int64) verdict.Reason {
+	person, ok := people.Person(token)
+	if !ok {
+		return verdict.UnknownPerson
+	}
+	e := pension.Entitlement{State: pension.Eligible, ApprovedFen: int64(person.Pension)}
+	if person.CertifiedUntil != "" {
+		until, err := pension.ParseMonth(person.CertifiedUntil)
+		if err != nil {
+			return verdict.CertificationLapsed
+		}
+		e.CertifiedUntil = until
+	}
+	if refusal := e.Check(month, fen); refusal != nil {
+		return verdict.Reason(refusal.Code)
+	}
+	return verdict.None
+}
+
+// PensionResults rules on the bank's answers: money that came back waits to be
+// paid again. A batch is always judged before the bank's answer to it.
+func PensionResults(people *registry.Registry, paid Amounts) Rules {
+	return Rules{
+		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+			for _, record := range records {
+				if err := ruleReturns(ctx, paid, record, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Versions: registryVersion(people),
+		Follows:  message.TopicPensionBatches,
+	}
+}
+
+func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *docket.Docket) error {
+	purpose := chart.PurposeName(chart.PurposePensionReturn)
+	var result message.PensionResult
+	if err := proto.Unmarshal(record.Value, &result); err != nil {
+		d.Reject(verdict.Undecodable, purpose, record.Offset, 0, record.Value)
+		return nil
+	}
+	_, day, ok := monthDay(result.GetMonth())
+	if !ok || result.GetBatch() == "" {
+		d.Reject(verdict.InvalidField, purpose, record.Offset, 0, record.Value)
+		return nil
+	}
+	keys := make([]ledger.Key, len(result.GetReturns()))
+	for i, r := range result.GetReturns() {
+		keys[i] = ledger.Key{Day: day, Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth())}
+	}
+	amounts, err := paid(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, r := range result.GetReturns() {
+		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionResult{
+			Batch: result.GetBatch(), Month: result.GetMonth(), Returns: []*message.PensionReturn{r},
+		})
+		if err != nil {
+			return fmt.Errorf("pension: encode return %d of batch %s: %w", i, result.GetBatch(), err)
+		}
+		if len(r.GetPerson()) != len(registry.Token{}) {
+			d.Reject(verdict.InvalidField, purpose, record.Offset, i+1, evidence)
+			continue
+		}
+		if refusal := pension.CheckReturn(int64(amounts[i]), r.GetAmountFen()); refusal != nil {
+			d.Reject(verdict.Reason(refusal.Code), purpose, record.Offset, i+1, evidence).Fen = ledger.Fen(r.GetAmountFen())
+			continue
+		}
+		d.Pay(verdict.None, purpose, ledger.Transfer{
+			Day: day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth()),
+			Debit: ledger.IDOfCode(chart.PensionPayout), Credit: ledger.IDOfCode(chart.PensionReturned),
+			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: evidence,
+		})
+	}
+	return nil
+}
+
+// monthDay reads YYYYMM; day is its first.
+func monthDay(text string) (month pension.Month, day ledger.Day, ok bool) {
+	month, err := pension.ParseMonth(text)
+	if err != nil {
+		return 0, 0, false
+	}
+	first, err := time.Parse("200601", text)
+	if err != nil {
+		return 0, 0, false
+	}
+	return month, ledger.DayOf(first), true
+}

@@ -1,0 +1,136 @@
+package intake
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/docket"
+	"citycard/clearing/message"
+)
+
+// Headers of a message that the pump sends. A reader that has seen a (stream,
+// sequence, position) drops it when it comes again.
+const (
+	HeaderStream   = "citycard-stream"   // text
+	HeaderSequence = "citycard-sequence" // 8 bytes, big endian
+	HeaderPosition = "citycard-position" // 8 bytes, big endian
+)
+
+const (
+	pumpRows = 500
+	pumpIdle = time.Second // looks again without being told, after a failure
+)
+
+// pump sends what was committed, each stream in the order of its chain, and
+// remembers how far it got after the acknowledgement: at least once.
+func (in *Intake) pump(ctx context.Context) error {
+	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log,
+		kgo.ClientID("citycard-pump"), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err != nil {
+		return fmt.Errorf("pump: %w", err)
+	}
+	defer client.Close()
+	for {
+		moved := in.progress.next()
+		wait := time.Duration(0)
+		for _, p := range in.partitions {
+			sent, err := in.pumpStream(ctx, client, p.stream)
+			if err != nil && ctx.Err() == nil {
+				in.metrics.pumpFailures.Inc()
+				in.log.Warn("pump failed, trying again", "stream", p.stream, "error", err)
+				wait = pumpIdle
+			}
+			if sent == pumpRows {
+				wait = time.Nanosecond
+			}
+		}
+		if wait == 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-moved:
+				continue
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// pumpStream sends the next rows of one stream and returns how many.
+func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream string) (int, error) {
+	pool := in.ledger.Pool()
+	sequence, position := int64(0), int64(-1)
+	err := pool.QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&sequence, &position)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("read pump position: %w", err)
+	}
+	rows, err := pool.Query(ctx, `
+		SELECT sequence, position, topic, key, value FROM outbound
+		WHERE stream = $1 AND (sequence, position) > ($2, $3)
+		ORDER BY sequence, position LIMIT $4`, stream, sequence, position, pumpRows)
+	if err != nil {
+		return 0, fmt.Errorf("read outgoing messages: %w", err)
+	}
+	var records []*kgo.Record
+	for rows.Next() {
+		r := &kgo.Record{}
+		if err := rows.Scan(&sequence, &position, &r.Topic, &r.Key, &r.Value); err != nil {
+			rows.Close()
+			return 0, fmt.Errorf("read outgoing message: %w", err)
+		}
+		r.Headers = []kgo.RecordHeader{
+			{Key: HeaderStream, Value: []byte(stream)},
+			{Key: HeaderSequence, Value: binary.BigEndian.AppendUint64(nil, uint64(sequence))},
+			{Key: HeaderPosition, Value: binary.BigEndian.AppendUint64(nil, uint64(position))},
+		}
+		records = append(records, r)
+	}
+	if err := rows.Err(); err != nil {
+		return 0, fmt.Errorf("read outgoing messages: %w", err)
+	}
+	if len(records) == 0 {
+		return 0, nil
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return 0, fmt.Errorf("send: %w", err)
+	}
+	_, err = pool.Exec(ctx, `
+		INSERT INTO pumps (stream, sequence, position) VALUES ($1, $2, $3)
+		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, position = excluded.position`, stream, sequence, position)
+	if err != nil {
+		return 0, fmt.Errorf("keep pump position: %w", err)
+	}
+	return len(records), nil
+}
+
+// rejectMessages makes the messages for the rejects of a docket.
+func rejectMessages(d *docket.Docket) ([]Outgoing, error) {
+	var outgoing []Outgoing
+	for i := range d.Memos {
+		m := &d.Memos[i]
+		if m.Kind != docket.KindReject {
+			continue
+		}
+		offset := int64(binary.BigEndian.Uint64([]byte(m.ID[:8])))
+		value, err := proto.Marshal(&message.Reject{
+			Reason: m.Reason, Stream: d.Source.Stream, Offset: offset, Day: d.Source.Day.String(), Original: m.Evidence,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("encode reject of offset %d: %w", offset, err)
+		}
+		outgoing = append(outgoing, Outgoing{Topic: message.TopicRejects, Key: []byte(d.Source.Stream), Value: value})
+	}
+	return outgoing, nil
+}

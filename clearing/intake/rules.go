@@ -1,0 +1,40 @@
+package intake
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/docket"
+	"citycard/clearing/verdict"
+)
+
+// Rules is what is done with the records of one topic. Rule fills the docket
+// from the records alone, before the transaction; Within does it inside, where
+// the answer depends on rows that other batches change. Exactly one is set.
+type Rules struct {
+	Rule   func(ctx context.Context, records []docket.Record, d *docket.Docket) error
+	Within func(ctx context.Context, tx pgx.Tx, records []docket.Record, d *docket.Docket) error
+
+	// Answer, where set, runs inside the transaction after the ledger has
+	// decided; it stores what belongs to the rulings and returns messages for
+	// the pump.
+	Answer func(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error)
+
+	// Refused is the reason of a chain that the ledger refused.
+	Refused verdict.Reason
+
+	// Follows names a topic whose records, as far as they were there when a
+	// batch of this one is judged, are judged first.
+	Follows string
+
+	// Versions names the data that rules.
+	Versions func() map[string]string
+}
+
+// Outgoing is a message that becomes true with the commit.
+type Outgoing struct {
+	Topic string
+	Key   []byte
+	Value []byte
+}

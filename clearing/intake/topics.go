@@ -1,0 +1,128 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/message"
+)
+
+// What waits for its turn: errors of clearing's own reads that pass by
+// themselves.
+var (
+	errDatabase = errors.New("database")
+	errBroker   = errors.New("broker")
+)
+
+// TopicError says that a topic is not the one that the ledger's positions belong
+// to: consuming it would skip records or take others for them.
+type TopicError struct {
+	Topic string
+	What  string
+}
+
+func (e *TopicError) Error() string {
+	return fmt.Sprintf("topic %s %s; the ledger's positions do not fit it: restore the topic, or begin with a new ledger", e.Topic, e.What)
+}
+
+// checkTopics compares id and partition count of every input topic with those
+// first seen, and returns the partition counts.
+func (in *Intake) checkTopics(ctx context.Context, client *kgo.Client) (map[string]int32, error) {
+	details, err := kadm.NewClient(client).ListTopics(ctx, message.InputTopics()...)
+	if err != nil {
+		return nil, fmt.Errorf("intake: list topics: %w", err)
+	}
+	counts := map[string]int32{}
+	for _, topic := range message.InputTopics() {
+		detail := details[topic]
+		if detail.Err != nil {
+			return nil, fmt.Errorf("intake: topic %s: %w", topic, detail.Err)
+		}
+		id, count := detail.ID, int32(len(detail.Partitions))
+		knownID, knownCount, err := in.knownTopic(ctx, topic, id[:], count)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case !bytes.Equal(knownID, id[:]):
+			return nil, &TopicError{topic, fmt.Sprintf("has id %x, was %x", id[:], knownID)}
+		case knownCount != count:
+			return nil, &TopicError{topic, fmt.Sprintf("has %d partitions, had %d", count, knownCount)}
+		}
+		counts[topic] = count
+	}
+	return counts, nil
+}
+
+// knownTopic records a topic at first sight and reads what is recorded.
+func (in *Intake) knownTopic(ctx context.Context, topic string, id []byte, partitions int32) ([]byte, int32, error) {
+	_, err := in.ledger.Pool().Exec(ctx,
+		`INSERT INTO topics (topic, id, partitions) VALUES ($1, $2, $3) ON CONFLICT (topic) DO NOTHING`, topic, id, partitions)
+	if err != nil {
+		return nil, 0, fmt.Errorf("intake: record topic %s: %w", topic, err)
+	}
+	var knownID []byte
+	var known int32
+	err = in.ledger.Pool().QueryRow(ctx, `SELECT id, partitions FROM topics WHERE topic = $1`, topic).Scan(&knownID, &known)
+	if err != nil {
+		return nil, 0, fmt.Errorf("intake: read topic %s: %w", topic, err)
+	}
+	return knownID, known, nil
+}
+
+// awaitTopic returns once the streams of topic have passed the offsets at which
+// it ends now.
+func (in *Intake) awaitTopic(ctx context.Context, client *kgo.Client, topic string) error {
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: end of topic %s: %w", errBroker, topic, err)
+	}
+	for {
+		moved := in.progress.next()
+		behind := false
+		for _, p := range in.partitions {
+			if end, ok := ends.Lookup(topic, p.number); ok && p.topic == topic && p.position.Load() < end.Offset {
+				behind = true
+			}
+		}
+		if !behind {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
+	}
+}
+
+// store writes the messages that go out with a batch.
+func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoing []Outgoing) error {
+	if len(outgoing) == 0 {
+		return nil
+	}
+	positions := make([]int64, len(outgoing))
+	topics := make([]string, len(outgoing))
+	keys, values := make([][]byte, len(outgoing)), make([][]byte, len(outgoing))
+	for i, o := range outgoing {
+		positions[i], topics[i], keys[i], values[i] = int64(i), o.Topic, o.Key, o.Value
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO outbound (stream, sequence, position, topic, key, value)
+		SELECT $1, $2, u.position, u.topic, u.key, u.value
+		FROM unnest($3::INT8[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[]) AS u (position, topic, key, value)`,
+		stream, sequence, positions, topics, keys, values)
+	if err != nil {
+		return fmt.Errorf("store outgoing messages: %w", err)
+	}
+	return nil
+}

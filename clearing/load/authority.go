@@ -1,0 +1,142 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// TypeLoad is the transaction type of an EP load (PBOC 3.0 part 2).
+const TypeLoad = 0x02
+
+// Refusal is a load that is not authorised.
+type Refusal struct {
+	Reason verdict.Reason
+	Detail string
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("load refused: %s: %s", r.Reason, r.Detail) }
+
+// Authority authorises loads: it checks MAC1, takes the channel's money and
+// gives MAC2, in that order.
+type Authority struct {
+	Registry *registry.Registry
+	Keys     *keys.Store
+	Poster   *ledger.Gatherer
+	Rules    Rules
+}
+
+// Authorise returns MAC2, a *Refusal, or another error where the outcome is not
+// known; after that the caller asks again with the same request.
+func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest) (keys.MAC, error) {
+	order, err := a.check(request)
+	if err != nil {
+		return keys.MAC{}, err
+	}
+	// MAC2 is worked out first, so that MAC1 is proved before money moves, and
+	// given out last, so that it exists only once the posting is durable.
+	mac2, err := a.Keys.AuthoriseLoad(order)
+	if errors.Is(err, keys.ErrMAC) {
+		return keys.MAC{}, &Refusal{verdict.BadMAC1, "MAC1 does not verify under the card's load key"}
+	}
+	if err != nil {
+		return keys.MAC{}, fmt.Errorf("load authority: key service: %w", err)
+	}
+	transfer, err := a.posting(request, order)
+	if err != nil {
+		return keys.MAC{}, err
+	}
+	decisions, err := a.Poster.Post(ctx, []ledger.Transfer{transfer})
+	if err != nil {
+		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
+	}
+	switch decision := decisions[0]; decision.Result {
+	case ledger.Inserted, ledger.Duplicate:
+		return mac2, nil
+	case ledger.Conflict:
+		return keys.MAC{}, &Refusal{verdict.LoadConflict, fmt.Sprintf("online sequence %d of the card belongs to another order", request.GetOnlineSequence())}
+	default:
+		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", decision.Err)
+	}
+}
+
+// check validates the request and asks the registry and the rules.
+func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
+	invalid := func(format string, args ...any) (keys.LoadOrder, error) {
+		return keys.LoadOrder{}, &Refusal{verdict.InvalidField, fmt.Sprintf(format, args...)}
+	}
+	var o keys.LoadOrder
+	switch {
+	case !message.Fixed(o.Card.ASN[:], r.GetCard()):
+		return invalid("card has %d bytes, want 10", len(r.GetCard()))
+	case !message.Fixed(o.Card.Issuer[:], r.GetIssuer()):
+		return invalid("issuer has %d bytes, want 8", len(r.GetIssuer()))
+	case !message.Fixed(o.Terminal[:], r.GetTerminal()):
+		return invalid("terminal has %d bytes, want 6", len(r.GetTerminal()))
+	case !message.Fixed(o.Random[:], r.GetRandom()):
+		return invalid("random has %d bytes, want 4", len(r.GetRandom()))
+	case !message.Fixed(o.MAC1[:], r.GetMac1()):
+		return invalid("mac1 has %d bytes, want 4", len(r.GetMac1()))
+	case !message.Fixed(o.Time[:], r.GetTime()):
+		return invalid("time has %d bytes, want 7", len(r.GetTime()))
+	case r.GetOrder() == "" || len(r.GetOrder()) > 64:
+		return invalid("order number has %d characters, want 1 to 64", len(r.GetOrder()))
+	case r.GetOnlineSequence() > 0xFFFF:
+		return invalid("online sequence is %d, want at most 65535", r.GetOnlineSequence())
+	}
+	day, ok := identity.SignedDay(o.Time)
+	if _, err := message.ParseTime(r.GetTime(), time.UTC); !ok || err != nil {
+		return invalid("time %x is not a date and time", r.GetTime())
+	}
+	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
+	o.OnlineSequence = uint16(r.GetOnlineSequence())
+
+	amount := int64(o.Amount)
+	if amount <= 0 || amount%a.Rules.MultipleOfFen != 0 {
+		return invalid("amount is %d fen, want a multiple of %d", amount, a.Rules.MultipleOfFen)
+	}
+	if int64(o.OldBalance)+amount > a.Rules.MaximumFen {
+		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, a.Rules.MaximumFen)}
+	}
+	if _, ok := a.Registry.Channel(r.GetChannel(), day); !ok {
+		return keys.LoadOrder{}, &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q", r.GetChannel())}
+	}
+	card, known := a.Registry.Card(registry.CardID(o.Card.ASN))
+	switch {
+	case !known || card.Issuer != o.Card.Issuer:
+		return keys.LoadOrder{}, &Refusal{verdict.UnknownCard, "card " + registry.CardID(o.Card.ASN).String()}
+	case day > card.Expires:
+		return keys.LoadOrder{}, &Refusal{verdict.CardExpired, fmt.Sprintf("expired after %d", card.Expires)}
+	case card.Blocked:
+		return keys.LoadOrder{}, &Refusal{verdict.CardBlocked, "card is blocked"}
+	}
+	return o, nil
+}
+
+// posting is the transfer of an authorised load. Its evidence is what makes two
+// requests the same order: not the card's random number or MAC1, which change
+// each time the counter asks.
+func (a *Authority) posting(r *message.LoadRequest, o keys.LoadOrder) (ledger.Transfer, error) {
+	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
+		Order: r.GetOrder(), Channel: r.GetChannel(), Card: r.GetCard(), AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
+	})
+	if err != nil {
+		return ledger.Transfer{}, fmt.Errorf("load authority: encode evidence: %w", err)
+	}
+	day, _ := identity.SignedDay(o.Time)
+	return ledger.Transfer{
+		Day: day, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(TypeLoad, o.OnlineSequence),
+		Debit: ledger.IDOfCode(chart.Channel(r.GetChannel())), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
+	}, nil
+}

@@ -1,0 +1,20 @@
+// Package load creates purse money and accounts for it.
+//
+// A load is not a tap: the card believes MAC2, and MAC2 is money. So the order
+// of things is fixed.
+//
+//	paid        the channel has the customer's money and asks for MAC2
+//	authorised  channel:ID → unwritten:own is posted and durable;
+//	            only then is MAC2 given out
+//	written     the card's load TAC arrives: unwritten:own → float:own
+//
+// An authorised load is known by card, order day and the card's online
+// sequence. The card uses a sequence for one load only, so whatever goes wrong
+// between the counter and us, asking again with the same order gives MAC2 again
+// and takes the channel's money once; another order for the same sequence is
+// refused. The order's time is fixed when the order is made and goes unchanged
+// into every repetition, since MAC2 and the load TAC cover it.
+//
+// A load whose TAC verifies but for which no paid order exists is money that a
+// card holds and nobody paid: it is booked to the float, against suspense.
+package load

@@ -1,0 +1,110 @@
+package load
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Paid finds the amounts of authorised loads: one entry a key, 0 where there is
+// none. Authorised loads are never changed, so the answer may be read before the
+// transaction that relies on it.
+type Paid func(ctx context.Context, orders []ledger.Key) ([]ledger.Fen, error)
+
+// Judge rules on the records of written loads.
+type Judge struct {
+	TACs *keys.TACVerifier
+	Paid Paid
+}
+
+// written is one decoded record.
+type written struct {
+	record docket.Record
+	signed keys.LoadRecord
+	day    ledger.Day
+	order  ledger.Key
+}
+
+// Rule decides every record and adds it to the docket, in order.
+func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+	loads := make([]written, 0, len(records))
+	signed := make([]keys.LoadRecord, 0, len(records))
+	orders := make([]ledger.Key, 0, len(records))
+	faults := make([]verdict.Reason, len(records))
+	for i, record := range records {
+		l, reason := decode(record)
+		if faults[i] = reason; reason == verdict.None {
+			loads = append(loads, l)
+			signed = append(signed, l.signed)
+			orders = append(orders, l.order)
+		}
+	}
+	verified := make([]bool, len(signed))
+	j.TACs.VerifyLoads(signed, verified)
+	paid, err := j.Paid(ctx, orders)
+	if err != nil {
+		return fmt.Errorf("load: read paid orders: %w", err)
+	}
+	next := 0
+	for i, record := range records {
+		if faults[i] != verdict.None {
+			d.Reject(faults[i], "load", record.Offset, 0, record.Value)
+			continue
+		}
+		if !verified[next] {
+			d.Reject(verdict.BadTAC, "load", record.Offset, 0, record.Value)
+		} else {
+			j.post(&loads[next], paid[next], d)
+		}
+		next++
+	}
+	return nil
+}
+
+func decode(record docket.Record) (written, verdict.Reason) {
+	l := written{record: record}
+	var m message.Load
+	if err := proto.Unmarshal(record.Value, &m); err != nil {
+		return written{}, verdict.Undecodable
+	}
+	s := &l.signed
+	if !message.Fixed(s.Card.ASN[:], m.GetCard()) || !message.Fixed(s.Card.Issuer[:], m.GetIssuer()) ||
+		!message.Fixed(s.Terminal[:], m.GetTerminal()) || !message.Fixed(s.Time[:], m.GetTime()) || !message.Fixed(s.TAC[:], m.GetTac()) ||
+		m.GetType() == 0 || m.GetType() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
+		return written{}, verdict.InvalidField
+	}
+	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
+	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
+	l.day, _ = identity.SignedDay(s.Time)
+	l.order = ledger.Key{Day: l.day, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.LoadAuthorised(s.Type, s.OnlineSequence)}
+	return l, verdict.None
+}
+
+// post books a load that the card has confirmed: against the paid order, or
+// against suspense where nobody is known to have paid.
+func (j *Judge) post(l *written, paid ledger.Fen, d *docket.Docket) {
+	reason := verdict.None
+	switch {
+	case paid == 0:
+		reason = verdict.LoadNotPaid
+	case paid != ledger.Fen(l.signed.Amount):
+		reason = verdict.LoadAmount
+	}
+	from := chart.Unwritten
+	if reason != verdict.None {
+		from = chart.Suspense(reason)
+	}
+	d.Pay(reason, chart.PurposeName(chart.PurposeLoad), ledger.Transfer{
+		Day: l.day, Subject: l.order.Subject, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence),
+		Debit: ledger.IDOfCode(from), Credit: ledger.IDOfCode(chart.Float), Amount: ledger.Fen(l.signed.Amount), Purpose: chart.PurposeLoad, Evidence: l.record.Value,
+	})
+}

@@ -1,0 +1,50 @@
+-- What clearing keeps beside the ledger, written in the ledger's transactions.
+
+-- +goose Up
+
+-- Input topics as first seen: another id or partition count means other data.
+CREATE TABLE topics (
+    topic      TEXT NOT NULL PRIMARY KEY,
+    id         BYTEA NOT NULL,
+    partitions INT8 NOT NULL CHECK (partitions > 0)
+);
+
+-- What a person has used up of deductible and fund, per calendar year and kind
+-- of treatment.
+CREATE TABLE medical_years (
+    person         BYTEA NOT NULL,
+    year           INT8 NOT NULL,
+    kind           TEXT NOT NULL,
+    settlements    INT8 NOT NULL,
+    deductible_fen INT8 NOT NULL,
+    fund_fen       INT8 NOT NULL,
+    PRIMARY KEY (person, year, kind)
+);
+
+-- Every answered claim, under the hospital's settlement number: a repeat gets
+-- the same answer and moves no money.
+CREATE TABLE medical_settlements (
+    hospital   TEXT NOT NULL,
+    settlement TEXT NOT NULL,
+    claim      BYTEA NOT NULL,
+    result     BYTEA NOT NULL,
+    PRIMARY KEY (hospital, settlement)
+);
+
+-- Messages that became true with a commit and still have to reach Kafka.
+CREATE TABLE outbound (
+    stream   TEXT NOT NULL,
+    sequence INT8 NOT NULL,
+    position INT8 NOT NULL,
+    topic    TEXT NOT NULL,
+    key      BYTEA NOT NULL,
+    value    BYTEA NOT NULL,
+    PRIMARY KEY (stream, sequence, position)
+);
+
+-- How far the pump has been acknowledged in each stream.
+CREATE TABLE pumps (
+    stream   TEXT NOT NULL PRIMARY KEY,
+    sequence INT8 NOT NULL,
+    position INT8 NOT NULL
+);

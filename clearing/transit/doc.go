@@ -1,0 +1,13 @@
+// Package transit judges taps: is it signed, whose is it, who is paid.
+//
+// The order of the questions is the order of trust. First what the card signed
+// (TAC under the card's own key); only then what the registry knows of the card
+// and of the terminal whose number is part of what was signed. The payee follows
+// from the signed terminal number alone: nothing that a terminal merely claims
+// (station, counter, balance, mode) can redirect money.
+//
+// By the time a tap arrives the money has left the card. So a tap whose TAC
+// verifies always debits the float; where a check fails, the credit waits in
+// suspense under its reason. Only bytes that cannot be read and a TAC that does
+// not verify are rejected.
+package transit

@@ -1,0 +1,15 @@
+// Package verdict is the one list of what clearing can say about a record and
+// why. A verdict says what happened to the money; a reason says why it was not
+// simply cleared.
+//
+//	cleared    paid to whom it belongs (zero fen counts too)
+//	suspended  the card's money moved, the payee is open: it waits in the
+//	           suspense account of its reason
+//	duplicate  the same signed identity with the same content: counted, dropped
+//	disputed   the same signed identity with other content: kept beside the
+//	           first version, pays nothing
+//	rejected   no money moved: not decodable, not signed by the card, or a
+//	           request that the rules refuse; kept with its original bytes
+//
+// Where several reasons hold, the first in the order of the list is given.
+package verdict

@@ -1,0 +1,121 @@
+package verdict
+
+import "fmt"
+
+// Verdict is what became of a record.
+type Verdict uint8
+
+const (
+	Cleared Verdict = iota + 1
+	Suspended
+	Duplicate
+	Disputed
+	Rejected
+)
+
+// String is the verdict's name in reports and metrics.
+func (v Verdict) String() string {
+	switch v {
+	case Cleared:
+		return "cleared"
+	case Suspended:
+		return "suspended"
+	case Duplicate:
+		return "duplicate"
+	case Disputed:
+		return "disputed"
+	case Rejected:
+		return "rejected"
+	}
+	return fmt.Sprintf("verdict(%d)", uint8(v))
+}
+
+// Reason is a code of the list below. Codes are stored and published: they are
+// never renamed and never reused.
+type Reason string
+
+const (
+	// None is the reason of a cleared record.
+	None Reason = ""
+
+	Undecodable  Reason = "undecodable"
+	InvalidField Reason = "invalid_field"
+	BadTAC       Reason = "bad_tac"
+
+	UnknownCard     Reason = "unknown_card"
+	UnknownTerminal Reason = "unknown_terminal"
+	ImplausibleDate Reason = "implausible_date"
+	CardExpired     Reason = "card_expired"
+	CardBlocked     Reason = "card_blocked"
+
+	UnknownChannel Reason = "unknown_channel"
+	LoadNotPaid    Reason = "load_not_paid"
+	LoadAmount     Reason = "load_amount"
+	LoadConflict   Reason = "load_conflict"
+	BadMAC1        Reason = "bad_mac1"
+	AboveLimit     Reason = "above_limit"
+
+	UnknownPerson   Reason = "unknown_person"
+	UnknownHospital Reason = "unknown_hospital"
+	AmountsDisagree Reason = "amounts_disagree"
+	NotInsured      Reason = "not_insured"
+	NoRule          Reason = "no_rule"
+	FundShort       Reason = "fund_short"
+
+	NotEntitled         Reason = "not_entitled"
+	CertificationLapsed Reason = "certification_lapsed"
+	AmountDiffers       Reason = "amount_differs"
+	NotPaid             Reason = "not_paid"
+)
+
+// Entry describes one reason code.
+type Entry struct {
+	Reason  Reason
+	Verdict Verdict // what a record with this reason becomes
+	English string
+	Chinese string
+}
+
+// List returns every reason in order of precedence.
+func List() []Entry {
+	return []Entry{
+		{Undecodable, Rejected, "the bytes are not a message of this topic", "报文无法解析"},
+		{InvalidField, Rejected, "a field has a wrong length or value", "字段长度或取值错误"},
+		{BadTAC, Rejected, "the TAC does not verify under the card's key", "交易验证码校验失败"},
+
+		{UnknownCard, Suspended, "the card is not registered", "卡未登记"},
+		{UnknownTerminal, Suspended, "the terminal is not registered on that day", "终端当日未登记"},
+		{ImplausibleDate, Suspended, "the signed date is in the future or too old", "交易日期不合理"},
+		{CardExpired, Suspended, "the card had expired", "卡已过期"},
+		{CardBlocked, Suspended, "the card was blocked", "卡已停用"},
+
+		{UnknownChannel, Rejected, "the top-up channel is not registered", "充值渠道未登记"},
+		{BadMAC1, Rejected, "MAC1 of the load does not verify", "圈存MAC1校验失败"},
+		{AboveLimit, Rejected, "the balance would exceed the card's maximum", "超过卡内余额上限"},
+		{LoadConflict, Rejected, "another order holds this load sequence of the card", "该圈存序号已被其他订单占用"},
+		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
+		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},
+
+		{UnknownPerson, Rejected, "the person is not registered", "人员未登记"},
+		{UnknownHospital, Rejected, "the hospital is not registered on that day", "医院当日未登记"},
+		{NotInsured, Rejected, "the person has no insurance that covers this", "未参保或无相应待遇"},
+		{AmountsDisagree, Rejected, "the parts of the claim do not add up", "费用分项与总额不符"},
+		{NoRule, Rejected, "no rule in force covers this claim", "无适用的结算规则"},
+		{FundShort, Rejected, "the insurance fund does not hold enough", "基金余额不足"},
+
+		{NotEntitled, Rejected, "the person draws no pension", "无待遇领取资格"},
+		{CertificationLapsed, Rejected, "the certification of life has lapsed", "资格认证已过期"},
+		{AmountDiffers, Rejected, "the amount is not the approved one", "金额与核定不符"},
+		{NotPaid, Rejected, "there is no such payout to return", "无对应发放记录"},
+	}
+}
+
+// Explain returns the entry of a reason; ok is false for a code not in the list.
+func Explain(r Reason) (entry Entry, ok bool) {
+	for _, e := range List() {
+		if e.Reason == r {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}

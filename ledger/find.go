@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Key identifies a row of the journal, for callers that look rows up.
+type Key struct {
+	Day     Day
+	Subject Subject
+	ID      ID
+}
+
+// Amounts reads what the transfers under keys moved, one amount a key, 0 where there is no transfer. A row of the journal never
+// changes, so an amount that was found stays true; one that was not found may be posted later.
+func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
+	amounts := make([]Fen, len(keys))
+	if len(keys) == 0 {
+		return amounts, nil
+	}
+	days := make([]int32, len(keys))
+	subjects, ids := make([][]byte, len(keys)), make([][]byte, len(keys))
+	for i, k := range keys {
+		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
+	}
+	err := l.run(ctx, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `SELECT k.n, j.amount
+			FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) WITH ORDINALITY AS k (day, subject, id, n)
+			JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids)
+		if err != nil {
+			return err
+		}
+		var n int64
+		var amount Fen
+		_, err = pgx.ForEachRow(rows, []any{&n, &amount}, func() error {
+			amounts[n-1] = amount
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up amounts: %w", err)
+	}
+	return amounts, nil
+}
+
+// Holdings reads and locks, in a caller's transaction (Batch.Prepare), what accounts hold: credits - debits over all shards. An
+// account on which nothing was ever booked holds 0.
+func (l *Ledger) Holdings(ctx context.Context, tx pgx.Tx, accounts []AccountID) (map[AccountID]Fen, error) {
+	holdings := make(map[AccountID]Fen, len(accounts))
+	if len(accounts) == 0 {
+		return holdings, nil
+	}
+	rows, err := tx.Query(ctx, `SELECT account, credits - debits FROM balances WHERE account = ANY($1::INT8[])
+		ORDER BY account, shard FOR UPDATE`, accounts)
+	if err != nil {
+		return nil, fmt.Errorf("read holdings: %w", err)
+	}
+	var account AccountID
+	var held Fen
+	_, err = pgx.ForEachRow(rows, []any{&account, &held}, func() error {
+		holdings[account] += held
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read holdings: %w", err)
+	}
+	return holdings, nil
+}
