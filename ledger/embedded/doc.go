@@ -1,0 +1,12 @@
+// Package embedded provides the database to use: the one that was named, or a private one that is started and stopped with the
+// program.
+//
+// Open takes, in this order: a URL; a cockroach binary (COCKROACH_BINARY or on the PATH), run as a single node on the loopback interface; the
+// newest PostgreSQL of this machine, run as a private server in a directory of its own. The private servers are durable: every
+// commit is synced before it is answered.
+//
+// A private PostgreSQL listens on 127.0.0.1 only, on a free port, and asks for a random password that is kept in a file only its
+// owner can read. It refuses to run as root; started by root it runs as the user postgres, else nobody, who must be able to reach the
+// directory. When the program is killed the server lives on; the next Open of the same directory, which a file lock allows once the
+// program is gone, stops it in good order and starts it anew.
+package embedded

@@ -1,0 +1,189 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"citycard/ledger"
+	"citycard/ledger/embedded"
+	"citycard/ledger/schema"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// server is the one server of this test process.
+type server struct {
+	mu       sync.Mutex
+	dir      string
+	database *embedded.Database
+	dialect  schema.Dialect
+	clones   int
+}
+
+// process is shared by all tests of the process, which have no other place to meet.
+var process server
+
+const template = "citycard_template"
+
+// Main runs the package's tests with the server held, stops it, and exits.
+func Main(m *testing.M) {
+	code := m.Run()
+	if err := process.shutDown(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the test database:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// New returns the URL of a fresh database with the ledger's tables. It is dropped when the test ends.
+func New(t testing.TB) string {
+	t.Helper()
+	ctx := context.Background()
+	at, err := process.clone(ctx)
+	if err != nil {
+		t.Fatalf("test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := process.drop(ctx, at); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+	})
+	return at.String()
+}
+
+// Open returns a Ledger on a fresh database.
+func Open(t testing.TB, conns int, options ...ledger.Option) *ledger.Ledger {
+	t.Helper()
+	return Connect(t, New(t), conns, options...)
+}
+
+// Connect returns a Ledger on the database at url.
+func Connect(t testing.TB, url string, conns int, options ...ledger.Option) *ledger.Ledger {
+	t.Helper()
+	pool, dialect, err := ledger.Connect(context.Background(), url, conns)
+	if err != nil {
+		t.Fatalf("test database: %v", err)
+	}
+	t.Cleanup(pool.Close)
+	return ledger.New(pool, dialect, options...)
+}
+
+// clone makes a database of its own and returns its URL.
+func (s *server) clone(ctx context.Context) (*url.URL, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.database == nil {
+		if err := s.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	at, err := url.Parse(s.database.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	s.clones++
+	// The process's number keeps test processes that share a server apart.
+	name := fmt.Sprintf("citycard_test_%d_%d", os.Getpid(), s.clones)
+	create := "CREATE DATABASE " + name
+	if s.dialect == schema.PostgreSQL {
+		create += " TEMPLATE " + s.template()
+	}
+	if err = s.exec(ctx, create); err != nil {
+		return nil, err
+	}
+	at.Path = "/" + name
+	if s.dialect == schema.CockroachDB {
+		if _, err = schema.Apply(ctx, at.String()); err != nil {
+			return nil, err
+		}
+	}
+	return at, nil
+}
+
+func (s *server) template() string { return template + "_" + strconv.Itoa(os.Getpid()) }
+
+func (s *server) start(ctx context.Context) (err error) {
+	options := embedded.Options{URL: os.Getenv("CITYCARD_TEST_DATABASE_URL"),
+		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB"}}
+	if options.URL == "" {
+		if s.dir, err = os.MkdirTemp("", "citycard-test-database-"); err != nil {
+			return err
+		}
+		// A server run for root runs as another user, who must be able to pass.
+		if err = os.Chmod(s.dir, 0o711); err != nil {
+			return err
+		}
+		options.Dir = s.dir
+	}
+	if s.database, err = embedded.Open(ctx, options); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, s.database.URL)
+	if err != nil {
+		return err
+	}
+	s.dialect, err = schema.Detect(ctx, conn)
+	if err = errors.Join(err, conn.Close(ctx)); err != nil || s.dialect != schema.PostgreSQL {
+		return err
+	}
+	if err = s.exec(ctx, "CREATE DATABASE "+s.template()); err != nil {
+		return err
+	}
+	at, err := url.Parse(s.database.URL)
+	if err != nil {
+		return err
+	}
+	at.Path = "/" + s.template()
+	_, err = schema.Apply(ctx, at.String())
+	return err
+}
+
+func (s *server) exec(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, s.database.URL)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+func (s *server) drop(ctx context.Context, at *url.URL) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	statement := "DROP DATABASE " + at.Path[1:]
+	if s.dialect == schema.PostgreSQL {
+		// A test of cut connections may leave sessions behind.
+		statement += " WITH (FORCE)"
+	} else {
+		statement += " CASCADE"
+	}
+	return s.exec(ctx, statement)
+}
+
+// shutDown stops the server when one was started.
+func (s *server) shutDown() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.database == nil {
+		return nil
+	}
+	var err error
+	if s.dialect == schema.PostgreSQL {
+		err = s.exec(context.Background(), "DROP DATABASE IF EXISTS "+s.template())
+	}
+	err = errors.Join(err, s.database.Close())
+	s.database = nil
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
