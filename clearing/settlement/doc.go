@@ -13,6 +13,7 @@
 //	total,,3,570
 //	# sha256 <64 hexadecimal digits of the bytes above this line>
 //
+// In the participant's line, tabs stand between code, name and English name.
 // Amounts are signed from the participant's side: positive is to be paid to it,
 // negative to be collected from it. The layout is this project's own; the field
 // tables of the national and inter-city clearing files were not found.

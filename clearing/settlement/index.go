@@ -132,8 +132,8 @@ func parseEntry(text string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("fen: %w", err)
 	}
-	if sum, err := hex.DecodeString(fields[4]); err != nil || len(sum) != sha256.Size {
-		return Entry{}, fmt.Errorf("sha256 %q: want 64 hexadecimal digits", fields[4])
+	if sum, err := hex.DecodeString(fields[4]); err != nil || len(sum) != sha256.Size || hex.EncodeToString(sum) != fields[4] {
+		return Entry{}, fmt.Errorf("sha256 %q: want 64 hexadecimal digits in small letters", fields[4])
 	}
 	return Entry{Participant: p.Code, File: fields[1], Count: count, Fen: fen, SHA256: fields[4]}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // WrittenError says that a clearing day was written before with other content.
@@ -23,36 +24,26 @@ func (e *WrittenError) Error() string {
 // (its parent must exist), and the index last. When it returns without error,
 // all of it is on disk. A crash leaves complete files without an index, and
 // perhaps a temporary file; writing again mends both. Other content than what
-// an index already lists is a *WrittenError.
+// an index already lists is a *WrittenError. One writer at a time.
 func Write(dir string, day Day, positions []Position) (Index, error) {
 	if _, err := ParseDay(day.String()); err != nil {
 		return Index{}, fmt.Errorf("settlement: clearing day: %w", err)
 	}
-	files := make([][]byte, len(positions))
-	entries := make([]Entry, len(positions))
-	for i, position := range positions {
-		files[i] = File{day, position}.Encode()
-		// What we write we must be able to read: positions come from a caller.
-		if _, err := Parse(files[i]); err != nil {
-			return Index{}, fmt.Errorf("settlement: position of %s: %w", position.Participant.Code, err)
-		}
-		entries[i] = newEntry(position, files[i])
-	}
-	index, err := newIndex(day, entries)
+	index, files, err := encode(day, positions)
 	if err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	data := index.Encode()
-	if _, err := ParseIndex(data); err != nil {
-		return Index{}, fmt.Errorf("settlement: positions: %w", err)
-	}
 	if err := refuseOther(filepath.Join(dir, IndexName), data); err != nil {
 		return Index{}, err
 	}
 	if err := makeDir(dir); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
-	for i, entry := range entries {
+	if err := removeLeftovers(dir); err != nil {
+		return Index{}, fmt.Errorf("settlement: %w", err)
+	}
+	for i, entry := range index.Entries {
 		if err := replace(dir, entry.File, files[i]); err != nil {
 			return Index{}, fmt.Errorf("settlement: %w", err)
 		}
@@ -69,6 +60,28 @@ func Write(dir string, day Day, positions []Position) (Index, error) {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	return index, nil
+}
+
+// encode makes all bytes before any is written. What it gives can be read back:
+// positions come from a caller, and a name with a line break in it would not.
+func encode(day Day, positions []Position) (Index, [][]byte, error) {
+	files := make([][]byte, len(positions))
+	entries := make([]Entry, len(positions))
+	for i, position := range positions {
+		files[i] = File{day, position}.Encode()
+		if _, err := Parse(files[i]); err != nil {
+			return Index{}, nil, fmt.Errorf("position of %s: %w", position.Participant.Code, err)
+		}
+		entries[i] = newEntry(position, files[i])
+	}
+	index, err := newIndex(day, entries)
+	if err != nil {
+		return Index{}, nil, err
+	}
+	if _, err := ParseIndex(index.Encode()); err != nil {
+		return Index{}, nil, fmt.Errorf("positions: %w", err)
+	}
+	return index, files, nil
 }
 
 func refuseOther(path string, data []byte) error {
@@ -92,10 +105,29 @@ func makeDir(dir string) error {
 	return syncDir(filepath.Dir(dir))
 }
 
+// tempSuffix ends the name of a file that is not finished; a dot starts it.
+const tempSuffix = ".tmp"
+
+// removeLeftovers removes what a crash left of an earlier Write.
+func removeLeftovers(dir string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if name := file.Name(); strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix) {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // replace writes name beside its place, syncs it and renames it: a reader sees
 // the old file or the new one, whole. The name becomes durable with syncDir.
 func replace(dir, name string, data []byte) error {
-	temp, err := os.CreateTemp(dir, "."+name+".*.tmp")
+	temp, err := os.CreateTemp(dir, "."+name+".*"+tempSuffix)
 	if err != nil {
 		return err
 	}
