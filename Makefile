@@ -27,10 +27,10 @@ build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
 
 # cardterm alone reaches the PC/SC library through cgo.
 bin/citycard bin/cardsim:
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$(@F)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $@ ./cmd/$(@F)
 
 bin/cardterm: setup
-	CGO_ENABLED=1 $(GO) build -trimpath -o $@ ./cmd/cardterm
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=false -o $@ ./cmd/cardterm
 
 setup: ## install what is missing on Debian or Ubuntu; elsewhere say what to install
 	@deploy/setup.sh

@@ -66,6 +66,17 @@ func (p *program) path() []*ffcli.Command {
 	return path
 }
 
+// selected is the chain of commands that was parsed.
+func (p *program) selected() []*ffcli.Command {
+	path := []*ffcli.Command{p.root}
+	for c := p.root; c != nil; {
+		if c = subcommand(c, c.FlagSet.Arg(0)); c != nil {
+			path = append(path, c)
+		}
+	}
+	return path
+}
+
 func subcommand(c *ffcli.Command, name string) *ffcli.Command {
 	for _, sub := range c.Subcommands {
 		if strings.EqualFold(sub.Name, name) {
@@ -89,6 +100,9 @@ func noCommand(c *ffcli.Command, hint string) error {
 		names = append(names, sub.Name)
 	}
 	choice := "commands: " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		return usage("arguments missing / 缺少参数", hint, nil)
+	}
 	if args := c.FlagSet.Args(); len(args) > 0 {
 		return usage(fmt.Sprintf("unknown command %q / 未知命令", args[0]), choice+"; "+hint, nil)
 	}

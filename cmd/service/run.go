@@ -65,7 +65,8 @@ func (p *program) run() int {
 // expects of a program that was interrupted.
 func (p *program) outcome(ctx context.Context, err error) error {
 	if errors.Is(err, flag.ErrHelp) {
-		return usage("no command given / 缺少命令", fmt.Sprintf("see %q", p.name+" --help"), nil)
+		path := p.selected()
+		return noCommand(path[len(path)-1], fmt.Sprintf("see %q", commandLine(p.name, path)+" --help"))
 	}
 	stop, ok := errors.AsType[*interrupted](context.Cause(ctx))
 	if !ok || !(errors.Is(err, context.Canceled) || errors.Is(err, stop)) {
