@@ -152,6 +152,26 @@ func LoadRules(data []byte) (*Rules, error) {
 	return &Rules{versions: file.Versions}, nil
 }
 
+// Examples names the parts that the file marks as examples: figures that nobody
+// answers for. A city that charges real fares wants none.
+func (r *Rules) Examples() []string {
+	var all []string
+	for _, v := range r.versions {
+		if v.Metro.Example {
+			all = append(all, v.Version+": metro")
+		}
+		if v.Bus.Example {
+			all = append(all, v.Version+": bus")
+		}
+		for _, c := range v.Cards {
+			if c.Example {
+				all = append(all, fmt.Sprintf("%s: card type %d", v.Version, c.CardType))
+			}
+		}
+	}
+	return all
+}
+
 // decodeStrictly refuses unknown fields and anything after the document: a
 // misspelt field must not fall back to a silent default.
 func decodeStrictly(data []byte, into any) error {

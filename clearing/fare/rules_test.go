@@ -1,6 +1,7 @@
 package fare
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,6 +119,15 @@ func TestFareProperties(t *testing.T) {
 			t.Fatalf("the discount turned %d < %d around", low, high)
 		}
 	})
+}
+
+// The metro rule and the ordinary card's discounts were published; the rest of
+// the example must not pass for it.
+func TestExampleIsMarked(t *testing.T) {
+	want := []string{"zz-2013: bus", "zz-2013: card type 2", "zz-2013: card type 3"}
+	if got := exampleRules(t).Examples(); !slices.Equal(got, want) {
+		t.Errorf("marked as examples: %v, want %v", got, want)
+	}
 }
 
 // Every fault is named by row and field, all in one error.

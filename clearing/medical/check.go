@@ -3,6 +3,7 @@ package medical
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -23,8 +24,8 @@ func (f ruleFile) check() error {
 	names := make(map[string]bool)
 	for i, v := range f.Versions {
 		where := fmt.Sprintf("versions[%d]", i)
-		if v.Version == "" {
-			faults = append(faults, fmt.Errorf("%s.version: empty, want a name", where))
+		if v.Version == "" || strings.Contains(v.Version, "+") {
+			faults = append(faults, fmt.Errorf("%s.version: %q, want a name without a plus sign", where, v.Version))
 		} else if names[v.Version] {
 			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, v.Version))
 		}

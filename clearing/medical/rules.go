@@ -2,7 +2,9 @@ package medical
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed" // the example table
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,9 +68,10 @@ type Rules struct {
 }
 
 type version struct {
-	name     string
+	name     string // as in the file, a plus sign, and a hash of the content
 	from, to string // YYYYMMDD, both inclusive; to is empty when open
 	schemes  map[schemeKey]scheme
+	examples []string
 }
 
 type schemeKey struct {
@@ -143,14 +146,32 @@ func LoadRules(data []byte) (*Rules, error) {
 	}
 	rules := &Rules{}
 	for _, v := range file.Versions {
-		rules.versions = append(rules.versions, v.build())
+		built, err := v.build()
+		if err != nil {
+			return nil, fmt.Errorf("medical rules: %w", err)
+		}
+		rules.versions = append(rules.versions, built)
 	}
 	return rules, nil
 }
 
-func (f versionFile) build() version {
-	v := version{name: f.Version, from: f.EffectiveFrom, to: f.EffectiveTo, schemes: make(map[schemeKey]scheme)}
+// build makes a checked version ready for use. Its name ends in the first 8
+// hexadecimal digits of a SHA-256 over the version, so that a record never names
+// two tables with one word.
+func (f versionFile) build() (version, error) {
+	content, err := json.Marshal(f)
+	if err != nil {
+		return version{}, err
+	}
+	sum := sha256.Sum256(content)
+	v := version{
+		name: f.Version + "+" + hex.EncodeToString(sum[:4]),
+		from: f.EffectiveFrom, to: f.EffectiveTo, schemes: make(map[schemeKey]scheme),
+	}
 	for _, row := range f.Schemes {
+		if row.Example {
+			v.examples = append(v.examples, fmt.Sprintf("%s: %s/%s/%s/%s", f.Version, row.Insurance, row.Status, row.Kind, row.Class))
+		}
 		s := scheme{deductibleFen: row.DeductibleFen, readmission: row.ReadmissionRatio}
 		for _, b := range row.Bands {
 			s.bands = append(s.bands, band{upToFen: b.UpToFen, ratio: b.Ratio.Decimal})
@@ -160,7 +181,7 @@ func (f versionFile) build() version {
 		}
 		v.schemes[row.key()] = s
 	}
-	return v
+	return v, nil
 }
 
 func (s schemeFile) key() schemeKey {
@@ -178,7 +199,18 @@ func (r *Rules) at(t time.Time) (version, bool) {
 	return version{}, false
 }
 
-// Version names the rule version in force on the calendar day of t.
+// Examples names the rows that the file marks as examples: figures that nobody
+// answers for. A city that settles real claims wants none.
+func (r *Rules) Examples() []string {
+	var all []string
+	for _, v := range r.versions {
+		all = append(all, v.examples...)
+	}
+	return all
+}
+
+// Version names the rule version in force on the calendar day of t: the file's
+// name for it, a plus sign, and a hash of its content.
 func (r *Rules) Version(t time.Time) (string, bool) {
 	v, ok := r.at(t)
 	return v.name, ok

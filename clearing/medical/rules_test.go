@@ -25,7 +25,7 @@ func TestRuleFileFaults(t *testing.T) {
 		{"date", `"20190101"`, `"20190230"`, `versions[0].effective_from: "20190230"`},
 		{"ends first", `"effective_to": ""`, `"effective_to": "20181231"`, "versions[0].effective_to: 20181231 is before"},
 		{"rounding", `"half_up"`, `"down"`, `versions[0].rounding: "down", want half_up`},
-		{"version", `"version": "example-2019"`, `"version": ""`, "versions[0].version: empty"},
+		{"version", `"version": "example-2019"`, `"version": ""`, `versions[0].version: "", want a name`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := string(ExampleJSON())
@@ -66,7 +66,8 @@ func TestVersionOfTheDay(t *testing.T) {
 	for day, want := range map[string]string{
 		"20181231": "", "20190101": "example-2019", "20251231": "example-2019", "20260101": "example-2026", "20991231": "example-2026",
 	} {
-		if got, ok := rules.Version(on(day)); got != want || ok != (want != "") {
+		got, ok := rules.Version(on(day))
+		if name, _, _ := strings.Cut(got, "+"); name != want || ok != (want != "") {
 			t.Errorf("%s: %q %t, want %q", day, got, ok, want)
 		}
 	}
@@ -77,8 +78,19 @@ func TestVersionOfTheDay(t *testing.T) {
 
 // Nothing in the example may pass for an official figure.
 func TestExampleIsMarked(t *testing.T) {
-	text := string(ExampleJSON())
-	if strings.Contains(text, `"example": false`) || strings.Count(text, `"example": true`) != 24 {
-		t.Error("every row of the example is to be marked as one")
+	// 3 groups of people, 2 kinds, 4 classes.
+	if got := exampleRules(t).Examples(); len(got) != 24 || got[0] != "example-2019: employee/working/inpatient/community" {
+		t.Errorf("%d rows are marked, want 24: %v", len(got), got)
+	}
+}
+
+// Any change of a figure changes the version that settlements record.
+func TestVersionNamesTheContent(t *testing.T) {
+	rules, err := LoadRules([]byte(strings.Replace(string(ExampleJSON()), "0.95", "0.94", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := rules.Version(on("20260131")); got == exampleVersion || !strings.HasPrefix(got, "example-2019+") {
+		t.Errorf("other figures are called %s", got)
 	}
 }

@@ -17,6 +17,9 @@ func exampleRules(t testing.TB) *Rules {
 	return rules
 }
 
+// exampleVersion is part of stored records: it changes with the file, and only then.
+const exampleVersion = "example-2019+ca7cd189"
+
 func on(date string) time.Time {
 	t, err := time.Parse("20060102", date)
 	if err != nil {
@@ -47,75 +50,161 @@ func TestSettle(t *testing.T) {
 		want    Split
 	}{
 		// 10,000 - 900 deductible = 9,100; 85 % = 7,735; share 1,365; patient 2,265, account has 1,000.
-		{"class 3, working", worker, Class3, YearSoFar{}, wholly(Inpatient, 1000000), 100000,
-			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, AccountFen: 100000, CashFen: 126500}},
+		{
+			"class 3, working", worker, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 1000000), 100000,
+			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, AccountFen: 100000, CashFen: 126500},
+		},
 		// Again in the year: deductible 450; 9,550 * 85 % = 8,117.50; share 1,432.50.
-		{"class 3, working, again", worker, Class3, again, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 45000, ShareFen: 143250, FundFen: 811750, CashFen: 188250}},
+		{
+			"class 3, working, again", worker, Class3, again, wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 45000, ShareFen: 143250, FundFen: 811750, CashFen: 188250},
+		},
 		// Outpatient visits do not make it an admission again.
-		{"class 3, after a visit", worker, Class3, YearSoFar{Year: 2026, Outpatient: Used{Settlements: 9}}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, CashFen: 226500}},
+		{
+			"class 3, after a visit", worker, Class3,
+			YearSoFar{Year: 2026, Outpatient: Used{Settlements: 9}},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, CashFen: 226500},
+		},
 		// Last year's admission does not count: full deductible.
-		{"class 3, new year", worker, Class3, YearSoFar{Year: 2025, Inpatient: Used{Settlements: 3, FundFen: 1}}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, CashFen: 226500}},
+		{
+			"class 3, new year", worker, Class3,
+			YearSoFar{Year: 2025, Inpatient: Used{Settlements: 3, FundFen: 1}},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 90000, ShareFen: 136500, FundFen: 773500, CashFen: 226500},
+		},
 		// 10,000 - 600 = 9,400; 95 % = 8,930; the account pays all of the patient's 1,070.
-		{"class 2, retired, rich account", retiree, Class2, YearSoFar{}, wholly(Inpatient, 1000000), 99999999,
-			Split{TotalFen: 1000000, DeductibleFen: 60000, ShareFen: 47000, FundFen: 893000, AccountFen: 107000}},
+		{
+			"class 2, retired, rich account", retiree, Class2,
+			YearSoFar{},
+			wholly(Inpatient, 1000000), 99999999,
+			Split{TotalFen: 1000000, DeductibleFen: 60000, ShareFen: 47000, FundFen: 893000, AccountFen: 107000},
+		},
 		// 1,000 total: 100 own pay, 50 over limit, 50 first pay, 800 in scope; 800 - 300 = 500; 95 % = 475.
-		{"class 1, all four parts", worker, Class1, YearSoFar{}, Claim{Inpatient, 100000, 10000, 5000, 5000, 80000}, 0,
-			Split{TotalFen: 100000, DeductibleFen: 30000, ShareFen: 2500, FundFen: 47500, CashFen: 52500}},
+		{
+			"class 1, all four parts", worker, Class1,
+			YearSoFar{},
+			Claim{Inpatient, 100000, 10000, 5000, 5000, 80000},
+			0,
+			Split{TotalFen: 100000, DeductibleFen: 30000, ShareFen: 2500, FundFen: 47500, CashFen: 52500},
+		},
 		// Nothing in scope: nothing from the fund, no deductible borne.
-		{"all own pay", worker, Class1, YearSoFar{}, Claim{Kind: Inpatient, TotalFen: 5000, OwnPayFen: 5000}, 2000,
-			Split{TotalFen: 5000, AccountFen: 2000, CashFen: 3000}},
+		{
+			"all own pay", worker, Class1,
+			YearSoFar{},
+			Claim{Kind: Inpatient, TotalFen: 5000, OwnPayFen: 5000},
+			2000,
+			Split{TotalFen: 5000, AccountFen: 2000, CashFen: 3000},
+		},
 		// Below the deductible: what is in scope is all deductible.
-		{"below the deductible", worker, Class3, YearSoFar{}, wholly(Inpatient, 89999), 0,
-			Split{TotalFen: 89999, DeductibleFen: 89999, CashFen: 89999}},
-		{"at the deductible", worker, Class3, YearSoFar{}, wholly(Inpatient, 90000), 0,
-			Split{TotalFen: 90000, DeductibleFen: 90000, CashFen: 90000}},
+		{
+			"below the deductible", worker, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 89999), 0,
+			Split{TotalFen: 89999, DeductibleFen: 89999, CashFen: 89999},
+		},
+		{
+			"at the deductible", worker, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 90000), 0,
+			Split{TotalFen: 90000, DeductibleFen: 90000, CashFen: 90000},
+		},
 		// One fen above: 0.85 fen, half-up 1.
-		{"a fen above the deductible", worker, Class3, YearSoFar{}, wholly(Inpatient, 90001), 0,
-			Split{TotalFen: 90001, DeductibleFen: 90000, FundFen: 1, CashFen: 90000}},
+		{
+			"a fen above the deductible", worker, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 90001), 0,
+			Split{TotalFen: 90001, DeductibleFen: 90000, FundFen: 1, CashFen: 90000},
+		},
 
 		// Resident, class 3: 2,000 deductible; 2,000..8,000 55 % = 3,300; 8,000..10,000 65 % = 1,300; fund 4,600.
-		{"resident, two bands", resident, Class3, YearSoFar{}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, FundFen: 460000, CashFen: 540000}},
+		{
+			"resident, two bands", resident, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, FundFen: 460000, CashFen: 540000},
+		},
 		// Exactly to the bound: 6,000 * 55 % = 3,300.
-		{"resident, to the bound", resident, Class3, YearSoFar{}, wholly(Inpatient, 800000), 0,
-			Split{TotalFen: 800000, DeductibleFen: 200000, ShareFen: 270000, FundFen: 330000, CashFen: 470000}},
+		{
+			"resident, to the bound", resident, Class3,
+			YearSoFar{},
+			wholly(Inpatient, 800000), 0,
+			Split{TotalFen: 800000, DeductibleFen: 200000, ShareFen: 270000, FundFen: 330000, CashFen: 470000},
+		},
 		// No halving is stated for residents: again costs the same.
-		{"resident, again", resident, Class3, again, wholly(Inpatient, 800000), 0,
-			Split{TotalFen: 800000, DeductibleFen: 200000, ShareFen: 270000, FundFen: 330000, CashFen: 470000}},
+		{
+			"resident, again", resident, Class3, again, wholly(Inpatient, 800000), 0,
+			Split{TotalFen: 800000, DeductibleFen: 200000, ShareFen: 270000, FundFen: 330000, CashFen: 470000},
+		},
 		// Rounded once: community 150 deductible; 850.00 * 80 % = 680.00; 0.03 * 90 % = 0.027: 680.027 -> 680.03.
-		{"resident, rounded once", resident, Community, YearSoFar{}, wholly(Inpatient, 100003), 0,
-			Split{TotalFen: 100003, DeductibleFen: 15000, ShareFen: 17000, FundFen: 68003, CashFen: 32000}},
+		{
+			"resident, rounded once", resident, Community,
+			YearSoFar{},
+			wholly(Inpatient, 100003), 0,
+			Split{TotalFen: 100003, DeductibleFen: 15000, ShareFen: 17000, FundFen: 68003, CashFen: 32000},
+		},
 		// Ceiling 150,000 with 149,000 used: of 4,600 due only 1,000 come, 3,600 are over.
-		{"resident, ceiling reached", resident, Class3, YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 14900000}}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 360000, FundFen: 100000, CashFen: 900000}},
-		{"resident, ceiling used up", resident, Class3, YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 15000000}}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 460000, CashFen: 1000000}},
+		{
+			"resident, ceiling reached", resident, Class3,
+			YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 14900000}},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 360000, FundFen: 100000, CashFen: 900000},
+		},
+		{
+			"resident, ceiling used up", resident, Class3,
+			YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 15000000}},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 460000, CashFen: 1000000},
+		},
 		// A ceiling lowered during the year: nothing comes, nothing is taken back.
-		{"resident, past the ceiling", resident, Class3, YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 15000001}}, wholly(Inpatient, 1000000), 0,
-			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 460000, CashFen: 1000000}},
+		{
+			"resident, past the ceiling", resident, Class3,
+			YearSoFar{Year: 2026, Inpatient: Used{Settlements: 4, FundFen: 15000001}},
+			wholly(Inpatient, 1000000), 0,
+			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 460000, CashFen: 1000000},
+		},
 
 		// A visit: 100 - 40 = 60; 60 % = 36; patient 64, the account pays it.
-		{"visit, class 2", worker, Class2, YearSoFar{}, wholly(Outpatient, 10000), 6400,
-			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, AccountFen: 6400}},
+		{
+			"visit, class 2", worker, Class2,
+			YearSoFar{},
+			wholly(Outpatient, 10000), 6400,
+			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, AccountFen: 6400},
+		},
 		// The next visit has its own 40 yuan.
-		{"visit, again", worker, Class2, YearSoFar{Year: 2026, Outpatient: Used{Settlements: 1, DeductibleFen: 4000, FundFen: 3600}}, wholly(Outpatient, 10000), 0,
-			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, CashFen: 6400}},
+		{
+			"visit, again", worker, Class2,
+			YearSoFar{Year: 2026, Outpatient: Used{Settlements: 1, DeductibleFen: 4000, FundFen: 3600}},
+			wholly(Outpatient, 10000), 0,
+			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, CashFen: 6400},
+		},
 		// Retired +10 points: 60 * 70 % = 42. Ceiling 2,300 with 2,299.99 used: 1 fen comes.
-		{"visit, retired, last fen", retiree, Class2, YearSoFar{Year: 2026, Outpatient: Used{Settlements: 70, FundFen: 229999}}, wholly(Outpatient, 10000), 0,
-			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 1800, OverCeilingFen: 4199, FundFen: 1, CashFen: 9999}},
+		{
+			"visit, retired, last fen", retiree, Class2,
+			YearSoFar{Year: 2026, Outpatient: Used{Settlements: 70, FundFen: 229999}},
+			wholly(Outpatient, 10000), 0,
+			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 1800, OverCeilingFen: 4199, FundFen: 1, CashFen: 9999},
+		},
 		// A negative account pays nothing and costs nothing.
-		{"overdrawn account", worker, Class2, YearSoFar{}, wholly(Outpatient, 10000), -1,
-			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, CashFen: 6400}},
+		{
+			"overdrawn account", worker, Class2,
+			YearSoFar{},
+			wholly(Outpatient, 10000), -1,
+			Split{TotalFen: 10000, DeductibleFen: 4000, ShareFen: 2400, FundFen: 3600, CashFen: 6400},
+		},
 		// The largest amount the interface carries, 99,999,999,999,999.99 yuan:
 		// (9999999999999999 - 30000) * 0.97 = 9699999999970899.03.
-		{"largest", retiree, Class1, YearSoFar{}, wholly(Inpatient, maxFen), 0,
-			Split{TotalFen: maxFen, DeductibleFen: 30000, ShareFen: 299999999999100, FundFen: 9699999999970899, CashFen: 300000000029100}},
+		{
+			"largest", retiree, Class1,
+			YearSoFar{},
+			wholly(Inpatient, maxFen), 0,
+			Split{TotalFen: maxFen, DeductibleFen: 30000, ShareFen: 299999999999100, FundFen: 9699999999970899, CashFen: 300000000029100},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.want.RuleVersion = "example-2019"
+			c.want.RuleVersion = exampleVersion
 			got, err := Settle(exampleRules(t), c.person, c.class, c.year, c.claim, on("20260131"), c.account)
 			if err != nil {
 				t.Fatal(err)

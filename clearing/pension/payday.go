@@ -124,6 +124,17 @@ func (v paydayVersion) check(where string) []error {
 	return faults
 }
 
+// Examples names the versions that the file marks as examples, which bind nobody.
+func (p *Paydays) Examples() []string {
+	var all []string
+	for _, v := range p.versions {
+		if v.Example {
+			all = append(all, v.Version)
+		}
+	}
+	return all
+}
+
 func isWeekend(t time.Time) bool {
 	return t.Weekday() == time.Saturday || t.Weekday() == time.Sunday
 }

@@ -42,6 +42,33 @@ func TestPayday(t *testing.T) {
 	}
 }
 
+func TestVersionOfTheMonth(t *testing.T) {
+	rules, err := LoadPaydays(ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rules.Examples(); len(got) != 1 || got[0] != "example-2023" {
+		t.Errorf("marked as examples: %v", got)
+	}
+	text := string(ExampleJSON())
+	start, end := strings.Index(text, `"versions": [`)+len(`"versions": [`), strings.LastIndex(text, "]")
+	first := strings.Replace(text[start:end], `"effective_to": ""`, `"effective_to": "202512"`, 1)
+	second := strings.NewReplacer("example-2023", "real-2026", `"202301"`, `"202601"`, `"day": 10`, `"day": 15`, `"example": true`, `"example": false`).Replace(text[start:end])
+	if rules, err = LoadPaydays([]byte(text[:start] + first + "," + second + text[end:])); err != nil {
+		t.Fatal(err)
+	}
+	// 10 December 2025 is a Wednesday, 15 January 2026 a Thursday.
+	for month, want := range map[Month]string{202512: "20251210", 202601: "20260115"} {
+		if got, err := rules.For(month); err != nil || got.Day != want {
+			t.Errorf("%s: %+v %v, want %s", month, got, err, want)
+		}
+	}
+	overlap := strings.Replace(second, `"202601"`, `"202512"`, 1)
+	if _, err := LoadPaydays([]byte(text[:start] + first + "," + overlap + text[end:])); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 202512") {
+		t.Errorf("overlap: %v", err)
+	}
+}
+
 func TestNoPayday(t *testing.T) {
 	rules, err := LoadPaydays(ExampleJSON())
 	if err != nil {
