@@ -5,16 +5,24 @@ import "fmt"
 // Patient is what the medical rules need to know of a person, and what the year
 // has used of it so far. It is not safe for concurrent use.
 type Patient struct {
-	Insurance string // employee, resident, none
-	Status    string // working, retired, resident
-	Account   int64  // personal account, fen
+	Insurance string           `json:"insurance"` // employee, resident, none
+	Status    string           `json:"status"`    // working, retired, resident
+	Account   int64            `json:"account_fen"`
+	Year      int              `json:"year"` // that the following belongs to
+	Settled   map[string]int   `json:"settled,omitempty"`
+	Fund      map[string]int64 `json:"fund_fen,omitempty"` // what the fund paid, by kind
+}
 
-	settled map[string]int   // settlements this year, by kind
-	fund    map[string]int64 // what the fund paid this year, by kind
+// begin starts a year with nothing used.
+func (p *Patient) begin(year int) {
+	if p.Year != year || p.Settled == nil {
+		p.Year, p.Settled, p.Fund = year, map[string]int{}, map[string]int64{}
+	}
 }
 
 // Claim is what a desk asks for, in fen.
 type Claim struct {
+	Year      int    // calendar year of its date
 	Kind      string // outpatient, inpatient
 	Class     string // of the hospital
 	Total     int64
@@ -40,17 +48,15 @@ func (r *Rules) Settle(p *Patient, c Claim) (split Split, refused string, err er
 	if err != nil {
 		return Split{}, "", err
 	}
-	fund := s.fund(c.InScope, p.settled[c.Kind] > 0)
+	p.begin(c.Year)
+	fund := s.fund(c.InScope, p.Settled[c.Kind] > 0)
 	if s.Ceiling > 0 {
-		fund = min(fund, max(0, s.Ceiling-p.fund[c.Kind]))
+		fund = min(fund, max(0, s.Ceiling-p.Fund[c.Kind]))
 	}
 	split = Split{Fund: fund, Account: min(c.Total-fund, p.Account)}
 	split.Cash = c.Total - split.Fund - split.Account
-	if p.settled == nil {
-		p.settled, p.fund = map[string]int{}, map[string]int64{}
-	}
-	p.settled[c.Kind]++
-	p.fund[c.Kind] += split.Fund
+	p.Settled[c.Kind]++
+	p.Fund[c.Kind] += split.Fund
 	p.Account -= split.Account
 	return split, "", nil
 }

@@ -35,6 +35,10 @@ func TestSettle(t *testing.T) {
 			{Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
 			{Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
 		}, []Split{{25_000, 0, 25_000}, {5_000, 0, 45_000}}, ""},
+		{"a new year", Patient{Insurance: "resident", Status: "resident"}, []Claim{
+			{Year: 2026, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
+			{Year: 2027, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
+		}, []Split{{25_000, 0, 25_000}, {25_000, 0, 25_000}}, ""},
 		{"not insured", Patient{Insurance: "none", Status: "resident"}, []Claim{visit}, []Split{{}}, "not_insured"},
 		{"sum wrong", Patient{Insurance: "employee", Status: "working"}, []Claim{{Kind: "outpatient", Class: "1", Total: 10, InScope: 9}}, []Split{{}}, "amounts_disagree"},
 	} {
