@@ -56,6 +56,7 @@ func TestCheck(t *testing.T) {
 		{"exit past midnight", exitTap(func(t *message.Tap) {
 			t.EntryTime, t.Debit.Time = bcdTime("2026-01-31 23:50:00"), bcdTime("2026-02-01 00:20:00")
 		}), Match, 285},
+		{"exit in the second of the entry", exitTap(func(t *message.Tap) { t.EntryTime = t.Debit.Time }), Match, 285},
 		{"exit before entry", exitTap(func(t *message.Tap) { t.EntryTime = bcdTime("2026-01-31 08:40:01") }), BadTimes, 0},
 		{"exit without entry time", exitTap(func(t *message.Tap) { t.EntryTime = nil }), BadTimes, 0},
 		{"exit with a broken time", exitTap(func(t *message.Tap) { t.Debit.Time = []byte{0x20, 0x26, 0x13, 1, 1, 1, 1} }), BadTimes, 0},

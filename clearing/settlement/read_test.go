@@ -54,6 +54,7 @@ func TestRehashedFilesAreStillChecked(t *testing.T) {
 		{"a count below zero", "metro_entry,3,0", "metro_entry,-3,0"},
 		{"another spelling", "metro_exit,1,190", "metro_exit,01,190"},
 		{"a line twice", "20261123,metro_exit,1,190\n", "20261123,metro_exit,1,190\n20261123,metro_exit,1,190\n"},
+		{"an empty line of nothing twice", "20261124,metro_entry", "20261124,bus,0,0\n20261124,bus,0,0\n20261124,metro_entry"},
 		{"a line left out", "20261124,metro_entry,3,0\n", ""},
 		{"no such day", "day: 20261124", "day: 20261131"},
 		{"no day", "day: 20261124", "day: "},
