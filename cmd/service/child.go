@@ -92,7 +92,10 @@ func StartChild(ctx context.Context, spec ChildSpec) (*Child, error) {
 	started := make(chan error)
 	go c.live(ctx, cmd, started, output.flush, complaints.flush)
 	if err := <-started; err != nil {
-		cancel(nil)
+		defer cancel(nil)
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, fmt.Errorf("starting %s: %w", spec.Name, cause)
+		}
 		return nil, Fail(fmt.Sprintf("cannot start %s / 无法启动", path), "run \"make build\"", err)
 	}
 	return c, nil

@@ -40,11 +40,12 @@ func OpenDataDir(path, purpose string) (*DataDir, error) {
 	if err != nil {
 		return nil, Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
 	}
-	used, err := examine(absolute, purpose)
-	if err != nil {
+	// Looked at before the lock, so that nothing is written into a directory of
+	// somebody else.
+	if _, err := examine(absolute, purpose); err != nil {
 		return nil, err
 	}
-	dir := &DataDir{Path: absolute, Used: used}
+	dir := &DataDir{Path: absolute}
 	if err := dir.take(purpose); err != nil {
 		return nil, err
 	}
@@ -132,8 +133,8 @@ func directoryMode() fs.FileMode {
 	return 0o700
 }
 
-// take locks the directory, and marks it where it is new. The marker comes after
-// the lock, so that of two who start at once only one writes.
+// take locks the directory, looks at it again, since another process may have
+// used it meanwhile, and marks it where it is new.
 func (d *DataDir) take(purpose string) error {
 	d.lock = flock.New(d.Join(lockFile), flock.SetPermissions(0o600))
 	locked, err := d.lock.TryLock()
@@ -144,6 +145,9 @@ func (d *DataDir) take(purpose string) error {
 	if !locked {
 		return Fail(fmt.Sprintf("data directory %s is in use by a running process / 数据目录正被使用", d.Path),
 			"stop that process or name another with --data", nil)
+	}
+	if d.Used, err = examine(d.Path, purpose); err != nil {
+		return errors.Join(err, d.Close())
 	}
 	if d.Used {
 		return nil

@@ -1,0 +1,86 @@
+package service
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestDataDirLock: one directory, one user; afterwards it is free again.
+func TestDataDirLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	first, err := OpenDataDir(path, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenDataDir(path, "serve"); err == nil || !strings.Contains(err.Error(), "in use by a running process / 数据目录正被使用; stop that process or name another with --data") {
+		t.Errorf("second user: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := OpenDataDir(path, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !second.Used || second.Join("a", "b") != filepath.Join(path, "a", "b") {
+		t.Errorf("%+v", second)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNewDataDirRace: of many who want the same new directory, one gets it, also
+// when that one has left before the others look.
+func TestNewDataDirRace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	got := 0
+	for range 16 {
+		wait.Go(func() {
+			dir, err := NewDataDir(path, "demo")
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			got++
+			mu.Unlock()
+			if err := dir.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if got != 1 {
+		t.Errorf("%d of 16 got the directory, want 1", got)
+	}
+}
+
+// TestDataDirModes: nobody else can look in; below root's directory the
+// database's user can pass.
+func TestDataDirModes(t *testing.T) {
+	path := t.TempDir()
+	dir, err := OpenDataDir(path, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	want := map[string]fs.FileMode{".": 0o700, markerFile: 0o600, lockFile: 0o600}
+	if os.Geteuid() == 0 {
+		want["."] = 0o711
+	}
+	for name, mode := range want {
+		info, err := os.Stat(dir.Join(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != mode {
+			t.Errorf("%s: mode %v, want %v", name, info.Mode().Perm(), mode)
+		}
+	}
+}
