@@ -37,18 +37,37 @@ var ( // the people of the tables below
 	resident = Person{Resident, ResidentStatus}
 )
 
-// The figures are those of the example file; each row says its arithmetic.
-func TestSettle(t *testing.T) {
+// settleCase is one claim on 31 January 2026. The figures are those of the
+// example file; each row says its arithmetic.
+type settleCase struct {
+	name    string
+	person  Person
+	class   Class
+	year    YearSoFar
+	claim   Claim
+	account int64
+	want    Split
+}
+
+func checkSettle(t *testing.T, cases []settleCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.RuleVersion = exampleVersion
+			got, err := Settle(exampleRules(t), c.person, c.class, c.year, c.claim, on("20260131"), c.account)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != c.want {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEmployeesInHospital(t *testing.T) {
 	again := YearSoFar{Year: 2026, Inpatient: Used{Settlements: 1}}
-	for _, c := range []struct {
-		name    string
-		person  Person
-		class   Class
-		year    YearSoFar
-		claim   Claim
-		account int64
-		want    Split
-	}{
+	checkSettle(t, []settleCase{
 		// 10,000 - 900 deductible = 9,100; 85 % = 7,735; share 1,365; patient 2,265, account has 1,000.
 		{
 			"class 3, working", worker, Class3,
@@ -82,6 +101,11 @@ func TestSettle(t *testing.T) {
 			wholly(Inpatient, 1000000), 99999999,
 			Split{TotalFen: 1000000, DeductibleFen: 60000, ShareFen: 47000, FundFen: 893000, AccountFen: 107000},
 		},
+	})
+}
+
+func TestDeductible(t *testing.T) {
+	checkSettle(t, []settleCase{
 		// 1,000 total: 100 own pay, 50 over limit, 50 first pay, 800 in scope; 800 - 300 = 500; 95 % = 475.
 		{
 			"class 1, all four parts", worker, Class1,
@@ -118,7 +142,12 @@ func TestSettle(t *testing.T) {
 			wholly(Inpatient, 90001), 0,
 			Split{TotalFen: 90001, DeductibleFen: 90000, FundFen: 1, CashFen: 90000},
 		},
+	})
+}
 
+func TestResidentsInHospital(t *testing.T) {
+	again := YearSoFar{Year: 2026, Inpatient: Used{Settlements: 1}}
+	checkSettle(t, []settleCase{
 		// Resident, class 3: 2,000 deductible; 2,000..8,000 55 % = 3,300; 8,000..10,000 65 % = 1,300; fund 4,600.
 		{
 			"resident, two bands", resident, Class3,
@@ -165,7 +194,11 @@ func TestSettle(t *testing.T) {
 			wholly(Inpatient, 1000000), 0,
 			Split{TotalFen: 1000000, DeductibleFen: 200000, ShareFen: 340000, OverCeilingFen: 460000, CashFen: 1000000},
 		},
+	})
+}
 
+func TestVisits(t *testing.T) {
+	checkSettle(t, []settleCase{
 		// A visit: 100 - 40 = 60; 60 % = 36; patient 64, the account pays it.
 		{
 			"visit, class 2", worker, Class2,
@@ -202,18 +235,7 @@ func TestSettle(t *testing.T) {
 			wholly(Inpatient, maxFen), 0,
 			Split{TotalFen: maxFen, DeductibleFen: 30000, ShareFen: 299999999999100, FundFen: 9699999999970899, CashFen: 300000000029100},
 		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.want.RuleVersion = exampleVersion
-			got, err := Settle(exampleRules(t), c.person, c.class, c.year, c.claim, on("20260131"), c.account)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != c.want {
-				t.Errorf("got  %+v\nwant %+v", got, c.want)
-			}
-		})
-	}
+	})
 }
 
 func TestRefusals(t *testing.T) {
