@@ -15,8 +15,9 @@ import (
 
 // The house rules that docs/architecture.md and CONTRIBUTING.md state, as data.
 const (
-	module   = "citycard"
-	linesMax = 500
+	module        = "citycard"
+	linesMax      = 500 // of a file
+	functionLines = 70  // of a function; tests are exempt, their tables are data
 )
 
 var (
@@ -61,6 +62,7 @@ type source struct {
 	imports         []string
 	doc             bool // has a package comment
 	syntax          *ast.File
+	files           *token.FileSet
 }
 
 // offences lists what breaks the house rules in a tree, sorted. Each names the
@@ -75,6 +77,7 @@ func offences(tree fs.FS) ([]string, error) {
 		found = append(found, s.placeOffences()...)
 		found = append(found, s.importOffences()...)
 		found = append(found, s.clockOffences()...)
+		found = append(found, s.functionOffences()...)
 	}
 	found = append(found, packageOffences(sources)...)
 	found = append(found, cgoOffences(sources)...)
@@ -97,13 +100,14 @@ func readTree(tree fs.FS) ([]*source, error) {
 		if err != nil {
 			return err
 		}
-		syntax, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+		files := token.NewFileSet()
+		syntax, err := parser.ParseFile(files, name, text, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
 		s := &source{
 			path: name, dir: path.Dir(name), test: strings.HasSuffix(name, "_test.go"),
-			generated: ast.IsGenerated(syntax), lines: bytes.Count(text, []byte("\n")), syntax: syntax,
+			generated: ast.IsGenerated(syntax), lines: bytes.Count(text, []byte("\n")), syntax: syntax, files: files,
 			doc: strings.TrimSpace(syntax.Doc.Text()) != "",
 		}
 		for _, spec := range syntax.Imports {
@@ -170,6 +174,23 @@ func (s *source) clockOffences() (found []string) {
 		}
 		return true
 	})
+	return found
+}
+
+func (s *source) functionOffences() (found []string) {
+	if s.test || s.generated {
+		return nil
+	}
+	for _, declaration := range s.syntax.Decls {
+		function, ok := declaration.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		lines := s.files.Position(function.End()).Line - s.files.Position(function.Pos()).Line + 1
+		if lines > functionLines {
+			found = append(found, fmt.Sprintf("%s: function %s has %d lines, at most %d", s.path, function.Name.Name, lines, functionLines))
+		}
+	}
 	return found
 }
 
