@@ -1,0 +1,68 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// disk is the list of everything the outbox does to the disk that changes it,
+// so that a test can stop after any step.
+type disk struct {
+	write   func(f *os.File, b []byte, off int64) error
+	sync    func(f *os.File) error
+	rename  func(from, to string) error
+	remove  func(path string) error
+	syncDir func(dir string) error
+}
+
+func osDisk() disk {
+	return disk{
+		write: func(f *os.File, b []byte, off int64) error {
+			_, err := f.WriteAt(b, off)
+			return err
+		},
+		sync:   (*os.File).Sync,
+		rename: os.Rename,
+		remove: os.Remove,
+		syncDir: func(dir string) error {
+			f, err := os.Open(dir)
+			if err != nil {
+				return err
+			}
+			return firstError(f.Sync(), f.Close())
+		},
+	}
+}
+
+// prepare writes and syncs content under a temporary name. Nothing that counts
+// has changed when it fails.
+func (d disk) prepare(temporary string, content []byte) (*os.File, error) {
+	f, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := firstError(d.write(f, content, 0), d.sync(f)); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", temporary, err), f.Close())
+	}
+	return f, nil
+}
+
+// commit gives a prepared file its name, durably. When it fails, either name
+// may be there.
+func (d disk) commit(temporary, path string) error {
+	if err := d.rename(temporary, path); err != nil {
+		return err
+	}
+	return d.syncDir(filepath.Dir(path))
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+// Package outbox is the terminal's memory: what a card has been charged for is
+// written here first and leaves for Kafka afterwards, however long the network
+// is away.
+//
+// # Promises
+//
+//  1. When Append returns nil, its records survive a crash of the program and
+//     of the machine, all of them or (when it did not return) none of them.
+//  2. Forward sends every record in the order of Append and remembers how far
+//     the broker has acknowledged, only after the acknowledgement. A crash in
+//     between sends some records twice and never loses one; the clearing side
+//     counts a repeat once.
+//  3. Only what no Append had returned for may vanish, and it vanishes as a
+//     whole frame. Damage anywhere else is ErrDamaged: the outbox refuses to
+//     open, because money would be missing silently. The single case that
+//     cannot be told apart is damage to the very last frame after a crash;
+//     Open and Close write an empty mark frame to make that case short.
+//  4. Ready fails while the disk has no room for the next records. A terminal
+//     asks it before it debits a card, so that a full disk stops the gate and
+//     not the record.
+//
+// # Files
+//
+// A directory holds `lock`, `position` and segments named after the sequence
+// number of their first record, 20 digits, ".log". A segment has a fixed size
+// and is filled with zeros when it is made, so that a later write needs no room
+// on the disk and changes no file size.
+//
+//	segment  magic "CITYBOX1" 8 | first sequence 8 | salt 8 | CRC-32C of the 24 bytes 4 | zero 4
+//	frame    magic "FRM1" 4 | payload length 4 | records 4 | first sequence 8 | CRC-32C 4 | payload
+//	record   topic length 1 | key length 2 | value length 4 | topic | key | value
+//
+// Numbers are big-endian. A frame's CRC covers the segment's salt, the frame's
+// header without magic and CRC, and the payload: bytes of a record that look
+// like a frame do not pass for one.
+//
+// # Order of the steps on the disk
+//
+//	append     write frame; sync segment; only then Append returns
+//	rollover   (frames of the old segment are synced) write new.tmp; sync new.tmp;
+//	           rename to its name; sync directory
+//	position   (broker has acknowledged) write position.tmp; sync; rename; sync directory;
+//	           then remove segments below it
+//
+// A write or sync that fails leaves the state of the file unknown: the outbox
+// takes no more records until it is opened again, which reads what is there.
+package outbox

@@ -1,0 +1,222 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/gofrs/flock"
+)
+
+// reserve is the room that Ready keeps for the records of the taps under way,
+// in bytes.
+const reserve = 64 << 10
+
+// maxGroup is how many bytes may wait for one sync; more appends wait their turn.
+const maxGroup = 1 << 20
+
+// group is what one write and one sync make durable together.
+type group struct {
+	payload []byte
+	count   int
+	done    chan struct{} // closed when err is final
+	err     error
+}
+
+// Log is an open outbox. It is safe for concurrent use; appends that meet share
+// one sync.
+type Log struct {
+	dir  string
+	disk disk
+	lock *flock.Flock
+	torn int64
+	// newSize is the size of segments to come, in bytes.
+	newSize int64
+
+	mu       sync.Mutex
+	wake     *sync.Cond    // pending, closing or room changed
+	changed  chan struct{} // closed and replaced when next, position or err changes
+	pending  *group
+	closing  bool
+	err      error // sticky
+	next     uint64
+	position uint64
+	segments []segment
+	sending  bool
+
+	// The writer's own: touched by one goroutine at a time under writing.
+	writing sync.Mutex
+	file    *os.File
+	salt    [8]byte
+	end     int64
+	size    int64
+
+	stopped chan struct{}
+}
+
+// Open opens the outbox in dir, making it when it is not there. An unfinished
+// last write is cleared away (Torn says how many bytes). Errors: ErrInUse,
+// *DamagedError, or what the file system says.
+func Open(dir string) (*Log, error) { return open(dir, osDisk(), segmentSize) }
+
+func open(dir string, d disk, size int64) (*Log, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"))
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("outbox: lock %s: %w", dir, err)
+	}
+	if !held {
+		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
+	}
+	l := &Log{dir: dir, disk: d, lock: lock, newSize: size, changed: make(chan struct{}), stopped: make(chan struct{})}
+	l.wake = sync.NewCond(&l.mu)
+	if err := l.recover(); err != nil {
+		if l.file != nil {
+			err = errors.Join(err, l.file.Close())
+		}
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	go l.run()
+	return l, nil
+}
+
+// recover brings the log to the state that the promises describe.
+func (l *Log) recover() error {
+	segments, err := listSegments(l.dir)
+	if err != nil {
+		return err
+	}
+	position, saved, err := loadPosition(l.dir)
+	if err != nil {
+		return err
+	}
+	if len(segments) == 0 {
+		if saved && position != 0 {
+			return &DamagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, but there is no segment", position)}
+		}
+		return l.startSegment(0)
+	}
+	var s scanned
+	for i, seg := range segments {
+		next := s.next
+		if s, err = scanSegment(seg.path, i == len(segments)-1); err != nil {
+			return err
+		}
+		if s.first != seg.first {
+			return &DamagedError{File: seg.path, Offset: 0, Reason: fmt.Sprintf("header says record %d", s.first)}
+		}
+		if i > 0 && s.first != next {
+			return &DamagedError{File: seg.path, Offset: -1, Reason: fmt.Sprintf("starts at record %d, the segment before ends at %d", s.first, next)}
+		}
+	}
+	if !saved {
+		position = 0
+	}
+	if position < segments[0].first || position > s.next {
+		return &DamagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, records %d to %d are here", position, segments[0].first, s.next)}
+	}
+	l.segments, l.position, l.next = segments, position, s.next
+	return l.resume(segments[len(segments)-1].path, s)
+}
+
+// resume opens the last segment for writing, clears an unfinished write and
+// sets a mark, so that damage to what is there now will be told from a tear.
+func (l *Log) resume(path string, s scanned) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	l.file, l.salt, l.end, l.size, l.torn = file, s.salt, s.end, s.size, s.torn
+	if s.torn > 0 {
+		if err := firstError(l.disk.write(file, make([]byte, s.torn), s.end), l.disk.sync(file)); err != nil {
+			return fmt.Errorf("outbox: clear an unfinished write: %w", err)
+		}
+	}
+	return l.mark()
+}
+
+// mark writes an empty frame, when it fits.
+func (l *Log) mark() error {
+	if l.end+frameHeader > l.size {
+		return nil
+	}
+	b := encodeFrame(l.salt, frame{first: l.next})
+	if err := firstError(l.disk.write(l.file, b, l.end), l.disk.sync(l.file)); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	l.end += int64(len(b))
+	return nil
+}
+
+// startSegment makes the segment for the records from first on current. It is
+// ErrBroken when the new segment may or may not be there; any other error left
+// everything as it was.
+func (l *Log) startSegment(first uint64) error {
+	file, salt, err := prepareSegment(l.disk, l.dir, first, l.newSize)
+	if err != nil {
+		return err
+	}
+	s := segment{first: first, path: segmentPath(l.dir, first)}
+	if err := l.disk.commit(filepath.Join(l.dir, temporaryName), s.path); err != nil {
+		return errors.Join(fmt.Errorf("%w: start a segment: %w", ErrBroken, err), file.Close())
+	}
+	old := l.file
+	l.file, l.salt, l.end, l.size = file, salt, segmentHeader, l.newSize
+	l.mu.Lock()
+	if n := len(l.segments); n > 0 && l.segments[n-1].first == first {
+		l.segments = l.segments[:n-1] // it held marks only, and the new file took its name
+	}
+	l.segments = append(l.segments, s)
+	l.mu.Unlock()
+	if old != nil {
+		if err := old.Close(); err != nil {
+			return fmt.Errorf("%w: close a segment: %w", ErrBroken, err)
+		}
+	}
+	return nil
+}
+
+// Status is where the outbox stands.
+type Status struct {
+	Next     uint64 // records appended, ever
+	Position uint64 // records acknowledged by the broker, ever
+	Segments int
+	Torn     int64 // bytes of an unfinished write that Open cleared
+}
+
+// Waiting is the number of records that the broker has not acknowledged.
+func (s Status) Waiting() uint64 { return s.Next - s.Position }
+
+// Status returns where the outbox stands now.
+func (l *Log) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Status{Next: l.next, Position: l.position, Segments: len(l.segments), Torn: l.torn}
+}
+
+// Close waits for the appends under way, sets a mark and lets the directory go.
+// Forward must have returned.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closing {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	l.closing = true
+	broken := l.err != nil
+	l.wake.Broadcast()
+	l.mu.Unlock()
+	<-l.stopped
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	var err error
+	if !broken {
+		err = l.mark()
+	}
+	return errors.Join(err, l.file.Close(), l.lock.Unlock())
+}

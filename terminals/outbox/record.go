@@ -1,0 +1,76 @@
+package outbox
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Limits of one record, in bytes.
+const (
+	MaxTopic = 249     // Kafka's own limit of a topic name
+	MaxKey   = 1 << 10 // far above a card number or a token
+	MaxValue = 512 << 10
+)
+
+const recordHeader = 1 + 2 + 4
+
+// Record is one message on its way to Kafka.
+type Record struct {
+	Topic string
+	Key   []byte
+	Value []byte
+}
+
+func (r Record) size() int { return recordHeader + len(r.Topic) + len(r.Key) + len(r.Value) }
+
+func (r Record) validate() error {
+	switch {
+	case r.Topic == "" || len(r.Topic) > MaxTopic:
+		return fmt.Errorf("outbox: topic of %d bytes, want 1 to %d", len(r.Topic), MaxTopic)
+	case len(r.Key) > MaxKey:
+		return fmt.Errorf("outbox: key of %d bytes, at most %d", len(r.Key), MaxKey)
+	case len(r.Value) > MaxValue:
+		return fmt.Errorf("outbox: value of %d bytes, at most %d", len(r.Value), MaxValue)
+	}
+	return nil
+}
+
+func appendRecord(dst []byte, r Record) []byte {
+	dst = append(dst, byte(len(r.Topic)))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(r.Key)))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(r.Value)))
+	dst = append(dst, r.Topic...)
+	dst = append(dst, r.Key...)
+	return append(dst, r.Value...)
+}
+
+// parseRecords reads exactly count records that fill the payload. The records
+// alias the payload.
+func parseRecords(payload []byte, count int) ([]Record, error) {
+	if count > len(payload)/recordHeader {
+		return nil, fmt.Errorf("%d records do not fit %d bytes", count, len(payload))
+	}
+	records := make([]Record, 0, count)
+	for range count {
+		if len(payload) < recordHeader {
+			return nil, fmt.Errorf("record %d of %d is cut short", len(records), count)
+		}
+		topic := int(payload[0])
+		key := int(binary.BigEndian.Uint16(payload[1:]))
+		value := int(binary.BigEndian.Uint32(payload[3:]))
+		payload = payload[recordHeader:]
+		if len(payload) < topic+key+value {
+			return nil, fmt.Errorf("record %d of %d: %d bytes, %d are left", len(records), count, topic+key+value, len(payload))
+		}
+		records = append(records, Record{
+			Topic: string(payload[:topic]),
+			Key:   payload[topic : topic+key : topic+key],
+			Value: payload[topic+key : topic+key+value : topic+key+value],
+		})
+		payload = payload[topic+key+value:]
+	}
+	if len(payload) != 0 {
+		return nil, fmt.Errorf("%d bytes behind the last record", len(payload))
+	}
+	return records, nil
+}
