@@ -194,3 +194,16 @@ func TestWriteRefuses(t *testing.T) {
 		t.Errorf("no parent folder: %v", err)
 	}
 }
+
+func TestWriteFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, text := range []string{"first\n", "second\n"} {
+		if err := WriteFile(dir, "seal.json", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		same(t, read(t, dir), map[string]string{"seal.json": text})
+	}
+	if err := WriteFile(filepath.Join(dir, "nowhere"), "seal.json", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("into no folder: %v", err)
+	}
+}
