@@ -1,0 +1,82 @@
+package bcd
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrDigit is wrapped by every error about something that is not a digit.
+var ErrDigit = errors.New("not a decimal digit")
+
+// Append packs a string of digits to b. An odd number of digits is an error:
+// how to pad is the format's business.
+func Append(b []byte, digits string) ([]byte, error) {
+	if len(digits)%2 != 0 {
+		return nil, fmt.Errorf("%d digits, want an even number: %w", len(digits), ErrDigit)
+	}
+	for i := 0; i < len(digits); i += 2 {
+		hi, lo := digits[i]-'0', digits[i+1]-'0'
+		if hi > 9 || lo > 9 {
+			return nil, fmt.Errorf("at digit %d: %w", i+1, ErrDigit)
+		}
+		b = append(b, hi<<4|lo)
+	}
+	return b, nil
+}
+
+// Digits unpacks b. A half byte above 9 is an error.
+func Digits(b []byte) (string, error) {
+	s := make([]byte, 0, 2*len(b))
+	for i, v := range b {
+		hi, lo := v>>4, v&0xF
+		if hi > 9 || lo > 9 {
+			return "", fmt.Errorf("byte %d is %02X: %w", i, v, ErrDigit)
+		}
+		s = append(s, '0'+hi, '0'+lo)
+	}
+	return string(s), nil
+}
+
+// Valid reports whether all half bytes are digits.
+func Valid(b []byte) bool {
+	for _, v := range b {
+		if v>>4 > 9 || v&0xF > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// Time packs a time as YYYYMMDDhhmmss, in the time's own zone. Years beyond
+// 9999 wrap.
+func Time(t time.Time) [7]byte {
+	d := Date(t)
+	return [7]byte{d[0], d[1], d[2], d[3], pack(t.Hour()), pack(t.Minute()), pack(t.Second())}
+}
+
+// Date packs a date as YYYYMMDD.
+func Date(t time.Time) [4]byte {
+	return [4]byte{pack(t.Year() / 100 % 100), pack(t.Year() % 100), pack(int(t.Month())), pack(t.Day())}
+}
+
+// ParseTime unpacks YYYYMMDDhhmmss into a time of zone loc. Digits that are no
+// time of the calendar are an error.
+func ParseTime(b [7]byte, loc *time.Location) (time.Time, error) {
+	s, err := Digits(b[:])
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time %X: %w", b, err)
+	}
+	t, err := time.ParseInLocation("20060102150405", s, loc)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time %s is not in the calendar: %w", s, err)
+	}
+	return t, nil
+}
+
+// ParseDate unpacks YYYYMMDD into midnight of that day in zone loc.
+func ParseDate(b [4]byte, loc *time.Location) (time.Time, error) {
+	return ParseTime([7]byte{b[0], b[1], b[2], b[3]}, loc)
+}
+
+func pack(v int) byte { return byte(v/10<<4 | v%10) }

@@ -1,0 +1,22 @@
+package chip
+
+import "citycard/cardos/apdu"
+
+// prove is GET TRANSACTION PROVE (80 5A 00 type 02 sequence2): TAC and MAC2 of
+// the last transaction once more, when type and sequence (the counter as it
+// stands, one more than the transaction's) are its own; else 9406. It outlives
+// the power, which is what it is for.
+func (c *Chip) prove(cmd apdu.Command) ([]byte, apdu.Status) {
+	d := c.session.current
+	if d.ep == nil && d.ed == nil || cmd.P1 != 0 {
+		return nil, apdu.WrongParameters
+	}
+	if len(cmd.Data) != 2 {
+		return nil, apdu.WrongLength
+	}
+	p := &d.proof
+	if p.kind == 0 || p.kind != cmd.P2 || p.sequence != uint16(cmd.Data[0])<<8|uint16(cmd.Data[1]) {
+		return nil, apdu.MACUnavailable
+	}
+	return append(append(make([]byte, 0, 8), p.tac[:]...), p.mac2[:]...), apdu.OK
+}

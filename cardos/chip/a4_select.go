@@ -1,0 +1,138 @@
+package chip
+
+import (
+	"citycard/cardos/apdu"
+	"citycard/cardos/tlv"
+	"citycard/cardos/tunion"
+)
+
+// leastPartial is the shortest part of a name that selects an application: a
+// registered provider's identifier.
+const leastPartial = 5
+
+// selectFile is SELECT (00 A4): P1 00 by identifier, 02 a file of the
+// application, 04 by name or the beginning of one. The answer is the FCI of an
+// application, nothing for a file. A temporarily blocked application answers its
+// FCI with 6283, a permanently blocked one 9303.
+func (c *Chip) selectFile(cmd apdu.Command) ([]byte, apdu.Status) {
+	switch cmd.P1 {
+	case 0x04:
+		if cmd.P2 != 0 {
+			return nil, apdu.FileNotFound // no second application of one name
+		}
+		return c.selectName(cmd.Data)
+	case 0x00, 0x02:
+		if len(cmd.Data) == 0 && cmd.P1 == 0 {
+			return c.enter(c.root, "")
+		}
+		if len(cmd.Data) != 2 {
+			return nil, apdu.WrongLength
+		}
+		return c.selectID(uint16(cmd.Data[0])<<8|uint16(cmd.Data[1]), cmd.P1 == 0)
+	default:
+		return nil, apdu.WrongParameters
+	}
+}
+
+func (c *Chip) selectName(aid []byte) ([]byte, apdu.Status) {
+	if len(aid) < leastPartial || len(aid) > 16 {
+		return nil, apdu.FileNotFound
+	}
+	if n := c.root.named(string(aid)); n != "" {
+		return c.enter(c.root, n)
+	}
+	for _, d := range c.directories {
+		if n := d.named(string(aid)); n != "" {
+			return c.enter(d, n)
+		}
+	}
+	return nil, apdu.FileNotFound
+}
+
+func (c *Chip) selectID(id uint16, directories bool) ([]byte, apdu.Status) {
+	if f := c.session.current.byID(id); f != nil {
+		c.session.file = f
+		return nil, apdu.OK
+	}
+	if !directories {
+		return nil, apdu.FileNotFound
+	}
+	if id == c.root.id {
+		return c.enter(c.root, "")
+	}
+	for _, d := range c.directories {
+		if d.id == id && id != 0 {
+			return c.enter(d, "")
+		}
+	}
+	return nil, apdu.FileNotFound
+}
+
+// enter makes d the current application under the name it was called by.
+func (c *Chip) enter(d *directory, name string) ([]byte, apdu.Status) {
+	if d.block == permanently {
+		return nil, apdu.PermanentlyBlocked
+	}
+	if name == "" && len(d.names) > 0 {
+		name = d.names[0]
+	}
+	fci, err := c.fci(d, name)
+	if err != nil {
+		return nil, apdu.NoDiagnosis
+	}
+	c.session.leave()
+	c.session.current = d
+	if d.block == temporarily {
+		return fci, apdu.FileInvalidated
+	}
+	return fci, apdu.OK
+}
+
+// fci builds the answer to SELECT.
+func (c *Chip) fci(d *directory, name string) ([]byte, error) {
+	switch {
+	case d == c.root && name == string(tunion.PPSE):
+		return tunion.DirectoryFCI([]tunion.Entry{{AID: tunion.AIDPurse, Label: tunion.LabelPurse, Priority: 1}})
+	case d.ep != nil:
+		return c.purseFCI(d, name)
+	case c.profile == SocialSecurity && d != c.root:
+		return socialFCI(name)
+	default:
+		return namedFCI(name, []byte{0x88, 0x01, 0x01})
+	}
+}
+
+// purseFCI carries file 0015; the older city-union application has no version.
+func (c *Chip) purseFCI(d *directory, name string) ([]byte, error) {
+	app, err := tunion.ParseApplication(d.bySFI(tunion.ApplicationSFI).binary())
+	if err != nil {
+		return nil, err
+	}
+	f := tunion.FCI{Name: []byte(name), Application: app}
+	if name == string(tunion.AIDPurse) {
+		f.Version = []byte{2}
+	}
+	return f.Encode()
+}
+
+// socialFCI is 30 bytes long, as readers of contact cards expect (611E), and names
+// the algorithm: 86 01 is DES. One public reader looks for 9F0C86 as plain
+// bytes, so the value of tag 9F0C holds them.
+func socialFCI(name string) ([]byte, error) {
+	inner, err := tlv.Append(nil, 0x9F0C, []byte{0x9F, 0x0C, 0x86, 0x01, 0, 0})
+	if err != nil {
+		return nil, err
+	}
+	return namedFCI(name, inner)
+}
+
+func namedFCI(name string, proprietary []byte) ([]byte, error) {
+	body, err := tlv.Append(nil, 0x84, []byte(name))
+	if err != nil {
+		return nil, err
+	}
+	if body, err = tlv.Append(body, 0xA5, proprietary); err != nil {
+		return nil, err
+	}
+	return tlv.Append(nil, 0x6F, body)
+}

@@ -1,0 +1,24 @@
+package chip
+
+import "citycard/cardos/apdu"
+
+// getResponse is GET RESPONSE (00 C0): gives what waits, at most Le bytes at a
+// time. Nothing waiting is 6985, a Le beyond what waits 6Cxx.
+func (c *Chip) getResponse(cmd apdu.Command) ([]byte, apdu.Status) {
+	waiting := c.session.waiting
+	if len(waiting) == 0 {
+		return nil, apdu.ConditionsNotSatisfied
+	}
+	n := cmd.Le
+	if n <= 0 {
+		n = len(waiting)
+	}
+	if n > len(waiting) {
+		return nil, apdu.ExactLength(len(waiting))
+	}
+	c.session.waiting = waiting[n:]
+	if rest := len(waiting) - n; rest > 0 {
+		return waiting[:n], apdu.MoreData(rest)
+	}
+	return waiting[:n], apdu.OK
+}

@@ -1,0 +1,189 @@
+package chip
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+
+	"citycard/cardos/apdu"
+)
+
+// Errors of Transmit: no answer came.
+var (
+	// ErrNoPower says that the chip is not powered: call PowerOn first.
+	ErrNoPower = errors.New("chip has no power")
+	// ErrPowerLost says that the power went during the command.
+	ErrPowerLost = errors.New("chip lost power during the command")
+)
+
+// Profile is a kind of card.
+type Profile byte
+
+// Profiles.
+const (
+	Transit        Profile = 1
+	SocialSecurity Profile = 2
+	SAM            Profile = 3
+)
+
+// String names the profile.
+func (p Profile) String() string {
+	switch p {
+	case Transit:
+		return "transit"
+	case SocialSecurity:
+		return "ssc"
+	case SAM:
+		return "psam"
+	default:
+		return "unknown"
+	}
+}
+
+// Moment is a point in the life of a command.
+type Moment int
+
+// Moments at which the power can go.
+const (
+	never Moment = iota
+	// BeforeCommit: the command was received, nothing lasting has changed.
+	BeforeCommit
+	// AfterCommit: the change is lasting, the answer was not sent.
+	AfterCommit
+)
+
+// Chip is one card. It is safe for concurrent use, one command at a time.
+type Chip struct {
+	mu sync.Mutex
+
+	profile      Profile
+	atr          []byte
+	contact      bool // T=0
+	personalised bool
+	blocked      bool
+	random       *rand.PCG
+	root         *directory
+	directories  []*directory // what can be selected beside the root
+
+	powered bool
+	session session
+	tear    Moment
+}
+
+// PowerOn powers the chip, or resets it when it has power, and returns its ATR.
+func (c *Chip) PowerOn() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.session = session{}
+	c.powered = true
+	c.session.current = c.root
+	return append([]byte(nil), c.atr...)
+}
+
+// Reset is PowerOn under the name a reader uses while the card has power.
+func (c *Chip) Reset() []byte { return c.PowerOn() }
+
+// PowerOff takes the power away: the session and whatever was not committed are
+// gone.
+func (c *Chip) PowerOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose()
+}
+
+func (c *Chip) lose() {
+	c.powered = false
+	c.session = session{}
+}
+
+// ATR is the answer to reset, without resetting.
+func (c *Chip) ATR() []byte { return append([]byte(nil), c.atr...) }
+
+// Profile tells the kind of card.
+func (c *Chip) Profile() Profile { return c.profile }
+
+// LosePower makes the next command that changes the card's lasting state lose
+// power at the moment given; Transmit then returns ErrPowerLost.
+func (c *Chip) LosePower(at Moment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tear = at
+}
+
+// Transmit answers one command APDU; it implements apdu.Card. It fails with
+// ErrNoPower or ErrPowerLost, or when ctx is done before the command begins.
+// A malformed command is answered 6700.
+func (c *Chip) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.powered {
+		return nil, ErrNoPower
+	}
+	cmd, err := apdu.ParseCommand(command)
+	if err != nil {
+		return answer(nil, apdu.WrongLength), nil
+	}
+	data, status := c.dispatch(cmd)
+	if !c.powered { // torn inside commit
+		return nil, ErrPowerLost
+	}
+	if c.contact && cmd.INS != insGetResponse {
+		data, status = c.hold(cmd, data, status)
+	}
+	return answer(data, status), nil
+}
+
+func answer(data []byte, status apdu.Status) []byte {
+	out := make([]byte, 0, len(data)+2)
+	out = append(out, data...)
+	return append(out, byte(status>>8), byte(status))
+}
+
+// hold is what T=0 makes of an answer: data that follows a command with data
+// waits for GET RESPONSE, a wrong Le is corrected.
+func (c *Chip) hold(cmd apdu.Command, data []byte, status apdu.Status) ([]byte, apdu.Status) {
+	if len(data) == 0 || status != apdu.OK {
+		return data, status
+	}
+	if cmd.Le != apdu.NoLe && len(cmd.Data) == 0 {
+		if cmd.Le == len(data) || cmd.Le == 0 && len(data) == 256 {
+			return data, status
+		}
+		return nil, apdu.ExactLength(len(data))
+	}
+	c.session.waiting = append([]byte(nil), data...)
+	return nil, apdu.MoreData(len(data))
+}
+
+// commit makes staged changes lasting: the one place where a command changes what
+// survives the power. It reports false when the power went, in which case the
+// change is whole or absent.
+func (c *Chip) commit(change func()) bool {
+	at := c.tear
+	c.tear = never
+	if at == BeforeCommit {
+		c.lose()
+		return false
+	}
+	change()
+	if at == AfterCommit {
+		c.lose()
+		return false
+	}
+	return true
+}
+
+// fill writes random bytes of the chip's generator.
+func (c *Chip) fill(b []byte) {
+	for len(b) > 0 {
+		v := c.random.Uint64()
+		for i := 0; i < 8 && len(b) > 0; i++ {
+			b[0] = byte(v >> (8 * i))
+			b = b[1:]
+		}
+	}
+}

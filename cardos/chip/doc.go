@@ -1,0 +1,26 @@
+// Package chip is the card's side of the wire: a card operating system in
+// memory, with a file system, PINs, keys, the electronic purse and the
+// social-security application. It answers raw command APDUs; what carries them
+// (a virtual reader, a test, a simulated gate) does not concern it.
+//
+// Invariants:
+//
+//   - A command changes the card's lasting state in one step ([Chip.commit]) or
+//     not at all. Everything is checked and staged before; power lost at any moment
+//     leaves the state before the command or after it. What a composite purchase
+//     caches becomes lasting with its DEBIT, together with balance, counter,
+//     log and proof.
+//   - Sessions die with the power: selection, challenge, authentication, PIN,
+//     an initialized transaction.
+//   - Any command but the one that continues it ends an initialized transaction.
+//   - The same seed and the same commands give the same answers.
+//   - No command, however malformed, panics or touches another card.
+//
+// A transit card speaks T=1 and answers at once; a social-security card and a SAM
+// speak T=0 and let the terminal fetch answers (61xx, 6Cxx).
+//
+// What sources leave open and the chip decides: GET TRANSACTION PROVE gives TAC,
+// then MAC2 (sources disagree; the one recorded exchange has this order), and
+// zeros for the MAC2 of a load; a record of file 001A is found by its own
+// identifier, whatever P1 says; the older city-union name opens the same purse.
+package chip

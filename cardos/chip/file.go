@@ -1,0 +1,110 @@
+package chip
+
+// structure of an elementary file.
+type structure byte
+
+const (
+	transparent structure = iota
+	linear                // records of up to size bytes
+	cyclic                // records of size bytes, newest first
+	tagged                // records addressed by tag or number, each of its own size
+)
+
+// condition guards reading or updating a file.
+type condition byte
+
+const (
+	free      condition = iota
+	closed              // never by this command
+	sealed              // with secure messaging
+	privately           // after authentication with the access key
+	witnessed           // after external authentication of the issuer, or sealed
+)
+
+// file is an elementary file. Records that were never written are nil and cost
+// nothing; they read as zeros, but in a tagged file as absent.
+type file struct {
+	id           uint16
+	sfi          byte
+	structure    structure
+	size         int // of the file, or of a record
+	read, update condition
+	composite    bool   // UPDATE CAPP may write it
+	tags         []byte // tagged: the tag of each record
+	records      [][]byte
+	newest       int // cyclic: index of record 1
+}
+
+func newFile(id uint16, s structure, records, size int) *file {
+	return &file{id: id, sfi: byte(id & 0x1F), structure: s, size: size, records: make([][]byte, records)}
+}
+
+// guarded sets the conditions.
+func (f *file) guarded(read, update condition) *file {
+	f.read, f.update = read, update
+	return f
+}
+
+// record returns record number 1.. as it reads, and false where the file has no
+// such record. The bytes are the file's own: callers copy.
+func (f *file) record(number int) ([]byte, bool) {
+	if number < 1 || number > len(f.records) {
+		return nil, false
+	}
+	b := f.records[f.slot(number)]
+	if b == nil && f.structure != tagged {
+		b = make([]byte, f.size)
+	}
+	return b, b != nil
+}
+
+// slot is the index of record number 1...
+func (f *file) slot(number int) int {
+	if f.structure == cyclic {
+		return (f.newest + number - 1) % len(f.records)
+	}
+	return number - 1
+}
+
+// find returns the number of the record with a tag, or 0.
+func (f *file) find(tag byte) int {
+	for i, t := range f.tags {
+		if t == tag {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// fits reports whether data can be record slot's new content.
+func (f *file) fits(data []byte) bool {
+	if f.structure == linear || f.structure == tagged {
+		return len(data) > 0 && len(data) <= f.size
+	}
+	return len(data) == f.size
+}
+
+// apply makes a staged update lasting; it cannot fail.
+func (f *file) apply(u update) {
+	slot := u.slot
+	if slot < 0 {
+		slot = (f.newest + len(f.records) - 1) % len(f.records)
+		f.newest = slot
+	}
+	switch {
+	case f.structure == tagged:
+		f.records[slot] = append([]byte(nil), u.data...)
+	case f.records[slot] == nil:
+		f.records[slot] = make([]byte, f.size)
+		copy(f.records[slot], u.data)
+	default:
+		n := copy(f.records[slot], u.data)
+		clear(f.records[slot][n:])
+	}
+}
+
+// binary returns the content of a transparent file.
+func (f *file) binary() []byte {
+	b, _ := f.record(1)
+	return b
+}

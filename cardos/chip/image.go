@@ -1,0 +1,247 @@
+package chip
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+
+	"citycard/cardos/keys"
+)
+
+// ErrImage is wrapped by every error of Load.
+var ErrImage = errors.New("not a card image")
+
+// An image is: "CITYCHIP", version1, profile1, flags1, length-prefixed ATR and
+// generator state, the SAM's own state, the records of the root and of each
+// application with its keys, PIN, purses, proof and block; CRC-32C4 over all
+// before. Integers are big-endian, lengths uvarint; zeros at the end of a record
+// are left out, records never written cost one byte.
+const (
+	imageMagic   = "CITYCHIP"
+	imageVersion = 1
+
+	flagPersonalised = 1
+	flagBlocked      = 2
+)
+
+// Image returns the card's lasting state. It holds the card's keys in the clear,
+// as the chip's memory does: where it is written is for the caller to guard. Its
+// session is not in it.
+func (c *Chip) Image() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state, err := c.random.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("card image: %w", err)
+	}
+	var flags byte
+	if c.personalised {
+		flags |= flagPersonalised
+	}
+	if c.blocked {
+		flags |= flagBlocked
+	}
+	w := imageWriter{b: append(make([]byte, 0, 2048), imageMagic...)}
+	w.b = append(w.b, imageVersion, byte(c.profile), flags)
+	w.bytes(c.atr)
+	w.bytes(state)
+	w.directory(c.root)
+	for _, d := range c.directories {
+		w.directory(d)
+	}
+	sum := crc32.Checksum(w.b, crc32.MakeTable(crc32.Castagnoli))
+	return binary.BigEndian.AppendUint32(w.b, sum), nil
+}
+
+// Load makes a chip from an image; it has no power. Errors wrap ErrImage.
+func Load(image []byte) (*Chip, error) {
+	n := len(image) - 4
+	if n < len(imageMagic)+3 || string(image[:len(imageMagic)]) != imageMagic {
+		return nil, fmt.Errorf("card image of %d bytes: no header: %w", len(image), ErrImage)
+	}
+	if binary.BigEndian.Uint32(image[n:]) != crc32.Checksum(image[:n], crc32.MakeTable(crc32.Castagnoli)) {
+		return nil, fmt.Errorf("card image of %d bytes: checksum is wrong: %w", len(image), ErrImage)
+	}
+	r := imageReader{b: image[len(imageMagic):n]}
+	if v := r.byte(); v != imageVersion {
+		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, ErrImage)
+	}
+	profile, flags := Profile(r.byte()), r.byte()
+	var c *Chip
+	switch profile {
+	case Transit:
+		c = NewTransit(0)
+	case SocialSecurity:
+		c = NewSocialSecurity(0)
+	case SAM:
+		c = NewPSAM([6]byte{}, keys.SAMKeys{})
+	default:
+		return nil, fmt.Errorf("card image of profile %d: %w", profile, ErrImage)
+	}
+	c.personalised, c.blocked = flags&flagPersonalised != 0, flags&flagBlocked != 0
+	c.atr = bytes.Clone(r.bytes(33))
+	if err := c.random.UnmarshalBinary(r.bytes(64)); err != nil {
+		return nil, fmt.Errorf("card image: generator: %w", errors.Join(err, ErrImage))
+	}
+	r.directory(c.root)
+	for _, d := range c.directories {
+		r.directory(d)
+	}
+	if r.failed || len(r.b) > 0 {
+		return nil, fmt.Errorf("card image: content does not fit a %s card: %w", profile, ErrImage)
+	}
+	return c, nil
+}
+
+type imageWriter struct{ b []byte }
+
+func (w *imageWriter) uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
+
+func (w *imageWriter) bytes(p []byte) {
+	w.uint(uint64(len(p)))
+	w.b = append(w.b, p...)
+}
+
+func (w *imageWriter) directory(d *directory) {
+	w.b = append(w.b, byte(d.block), d.pin.tries, d.pin.limit)
+	w.bytes(d.pin.value)
+	w.uint(uint64(len(d.keys)))
+	for _, k := range d.keys {
+		w.b = append(w.b, byte(k.role), k.version, k.tries)
+		w.b = append(w.b, k.value[:]...)
+	}
+	for _, p := range []*wallet{d.ed, d.ep} {
+		if p != nil {
+			w.uint(uint64(p.funds))
+			w.uint(uint64(p.limit))
+			w.uint(uint64(p.online))
+			w.uint(uint64(p.offline))
+		}
+	}
+	w.b = append(w.b, d.proof.kind)
+	if d.proof.kind != 0 {
+		w.uint(uint64(d.proof.sequence))
+		w.b = append(append(w.b, d.proof.tac[:]...), d.proof.mac2[:]...)
+	}
+	if d.sam != nil {
+		w.b = append(w.b, d.sam.masters.Version)
+		w.b = append(append(w.b, d.sam.masters.Purchase[:]...), d.sam.masters.SocialSecurity[:]...)
+		w.uint(uint64(d.sam.sequence))
+	}
+	for _, f := range d.files {
+		w.file(f)
+	}
+}
+
+// file writes the newest record's place and each record: 0 for one never
+// written, else its length without zeros at the end, plus one. Tagged records keep
+// their length.
+func (w *imageWriter) file(f *file) {
+	w.uint(uint64(f.newest))
+	for _, r := range f.records {
+		if r == nil {
+			w.uint(0)
+			continue
+		}
+		if f.structure != tagged {
+			r = bytes.TrimRight(r, "\x00")
+		}
+		w.uint(uint64(len(r)) + 1)
+		w.b = append(w.b, r...)
+	}
+}
+
+// imageReader reads what imageWriter wrote; the first thing that does not fit
+// makes all that follows zero.
+type imageReader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *imageReader) take(n int) []byte {
+	if r.failed || n < 0 || n > len(r.b) {
+		r.failed = true
+		return make([]byte, max(0, min(n, 64)))
+	}
+	p := r.b[:n]
+	r.b = r.b[n:]
+	return p
+}
+
+func (r *imageReader) byte() byte { return r.take(1)[0] }
+
+// uint reads a number of at most limit.
+func (r *imageReader) uint(limit uint64) uint64 {
+	v, n := binary.Uvarint(r.b)
+	if r.failed || n <= 0 || v > limit {
+		r.failed = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *imageReader) bytes(limit int) []byte { return r.take(int(r.uint(uint64(limit)))) }
+
+func (r *imageReader) directory(d *directory) {
+	d.block = block(r.byte())
+	d.pin = pin{tries: r.byte(), limit: r.byte()}
+	d.pin.value = bytes.Clone(r.bytes(mostPIN))
+	d.keys = nil
+	for range r.uint(32) {
+		k := key{role: keys.Role(r.byte()), version: r.byte(), tries: r.byte()}
+		k.value = keys.Key(r.take(16))
+		d.keys = append(d.keys, k)
+	}
+	if d.block > permanently || d.pin.limit > 15 || d.pin.tries > d.pin.limit || len(d.pin.value) == 1 {
+		r.failed = true
+	}
+	for _, p := range []*wallet{d.ed, d.ep} {
+		if p != nil {
+			*p = wallet{
+				funds: uint32(r.uint(maxFunds)), limit: uint32(r.uint(1<<24 - 1)),
+				online: uint16(r.uint(maxSequence)), offline: uint16(r.uint(maxSequence)),
+			}
+		}
+	}
+	d.proof = proof{kind: r.byte()}
+	if d.proof.kind != 0 {
+		d.proof.sequence = uint16(r.uint(maxSequence))
+		d.proof.tac, d.proof.mac2 = keys.MAC(r.take(4)), keys.MAC(r.take(4))
+	}
+	if d.sam != nil {
+		d.sam.masters = keys.SAMKeys{
+			Version: r.byte(), Purchase: keys.Key(r.take(16)), SocialSecurity: keys.Key(r.take(16)),
+		}
+		d.sam.sequence = uint32(r.uint(math.MaxUint32))
+	}
+	for _, f := range d.files {
+		r.file(f)
+	}
+}
+
+func (r *imageReader) file(f *file) {
+	f.newest = int(r.uint(uint64(len(f.records) - 1)))
+	for i := range f.records {
+		n := int(r.uint(uint64(f.size) + 1))
+		if n == 0 {
+			f.records[i] = nil
+			continue
+		}
+		content := r.take(n - 1)
+		switch {
+		case r.failed:
+			return
+		case f.structure != tagged:
+			f.records[i] = make([]byte, f.size)
+			copy(f.records[i], content)
+		case wellTagged(f.tags[i], content):
+			f.records[i] = bytes.Clone(content)
+		default:
+			r.failed = true
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package chip
+
+import (
+	"encoding/binary"
+
+	"citycard/cardos/keys"
+	"citycard/cardos/psam"
+	"citycard/cardos/tunion"
+)
+
+// sam is a module's lasting state beside its files.
+type sam struct {
+	masters  keys.SAMKeys
+	sequence uint32 // of the next transaction
+
+	// The issuer's key of the last card: nearly all cards have the same issuer.
+	issuer    keys.Factor
+	issuerKey keys.Key
+}
+
+// cardKey derives a card's purchase key. Factors come the lowest level first.
+func (s *sam) cardKey(factors []byte) keys.Key {
+	card := keys.Factor(factors)
+	switch len(factors) {
+	case 8:
+		return keys.Diversify(s.masters.Purchase, card)
+	case 16:
+		issuer := keys.Factor(factors[8:])
+		if s.issuerKey.IsZero() || s.issuer != issuer {
+			s.issuer, s.issuerKey = issuer, keys.Diversify(s.masters.Purchase, issuer)
+		}
+		return keys.Diversify(s.issuerKey, card)
+	default:
+		return keys.Diversify(s.masters.Purchase, keys.Factor(factors[16:]), keys.Factor(factors[8:]), card)
+	}
+}
+
+// NewPSAM returns a module with a terminal number and its masters, ready for use.
+// Its first transaction has sequence 1.
+func NewPSAM(terminal [6]byte, masters keys.SAMKeys) *Chip {
+	c := &Chip{profile: SAM, contact: true, personalised: true, random: newRandom(binary.BigEndian.Uint64(append([]byte{0, 0}, terminal[:]...)))}
+	c.atr = append([]byte{0x3B, 0x69, 0x00, 0x00, 'S', 'A', 'M'}, terminal[:]...)
+	number := newFile(0x0016, transparent, 1, 6).guarded(free, closed)
+	number.records[0] = append([]byte(nil), terminal[:]...)
+	info := newFile(0x0015, transparent, 1, len(psam.Info{})).guarded(free, closed)
+	info.records[0] = make([]byte, len(psam.Info{}))
+	info.records[0][0] = masters.Version
+	s := &sam{masters: masters, sequence: 1}
+	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE)}, files: []*file{number, info}}
+	c.directories = []*directory{
+		{id: psam.ApplicationTransit, files: []*file{number, info}, sam: s},
+		{names: []string{psam.AIDSocialSecurity}, files: []*file{number, info}, sam: s},
+	}
+	return c
+}

@@ -1,0 +1,82 @@
+package chip
+
+import (
+	"citycard/cardos/keys"
+)
+
+// session is what dies with the power.
+type session struct {
+	current *directory
+	file    *file // selected elementary file, or nil
+
+	challenge [16]byte
+	fresh     int // length of the challenge that may still be used
+
+	issuing       bool   // authenticated with the transport key
+	stored        []byte // beginning of a data grouping
+	block         byte   // number of the next STORE DATA block
+	authenticated uint16 // bit per key identifier 0..15
+	verified      bool   // the holder's PIN
+
+	waiting []byte // T=0: answer to be fetched
+	deal    deal
+	access  access
+	sale    sale
+}
+
+// leave forgets what belongs to the application that is left.
+func (s *session) leave() {
+	s.file = nil
+	s.issuing, s.stored, s.block = false, nil, 0
+	s.authenticated, s.verified = 0, false
+	s.fresh = 0
+	s.deal.end()
+	s.access, s.sale = access{}, sale{}
+}
+
+// dealing is how far a purse transaction has come.
+type dealing byte
+
+const (
+	idle dealing = iota
+	loading
+	paying
+	caching // composite purchase
+	limiting
+)
+
+// deal is an initialized transaction.
+type deal struct {
+	state    dealing
+	wallet   *wallet
+	kind     byte
+	amount   uint32
+	terminal [6]byte
+	random   [4]byte
+	session  keys.Session // load and overdraft: known at once
+	updates  []update
+	arena    []byte // bytes of updates
+}
+
+// end forgets the transaction and keeps its buffers.
+func (d *deal) end() { *d = deal{updates: d.updates[:0], arena: d.arena[:0]} }
+
+// update is a cached or staged write to one record: slot -1 appends.
+type update struct {
+	file *file
+	slot int
+	data []byte
+}
+
+// access is a SAM's prepared key for opening social-security cards.
+type access struct {
+	ready bool
+	key   keys.Key
+}
+
+// sale is a SAM's purchase that waits for the card's MAC2.
+type sale struct {
+	pending bool
+	amount  uint32
+	session keys.Session
+}

@@ -1,0 +1,24 @@
+// Package keys holds the cryptography of purse and social-security cards: how
+// a card's keys come from a master, how a session key comes from a card's key,
+// what each MAC and TAC covers, and a store that keeps masters in an encrypted
+// file.
+//
+// Algorithms, as the PBOC 2.0/3.0 electronic purse (part 1 and 2) uses them
+// with algorithm identifier 00:
+//
+//   - card key from master, per level: 3DES(master, F) || 3DES(master, ^F), with
+//     the eight bytes F of the issuer first and of the card second;
+//   - session key, load: 3DES(load key, random4 || online sequence2 || 8000);
+//   - session key, purchase: 3DES(purchase key, random4 || offline sequence2 ||
+//     low two bytes of the terminal's sequence);
+//   - MAC1, MAC2: single-DES CBC-MAC under the eight-byte session key, IV 0, always
+//     padded with 80 00.., the left four bytes;
+//   - TAC: the same under left half XOR right half of the TAC key;
+//   - secure messaging: retail MAC and 3DES-ECB under the whole 16-byte key.
+//
+// All numbers are big-endian, all amounts whole fen.
+//
+// Masters in a [Store] never leave it, but for two that must be used elsewhere
+// and say so: the TAC master ([Store.TACMaster]) and what a SAM is made with
+// ([Store.SAMKeys]). A [Key] never prints itself.
+package keys

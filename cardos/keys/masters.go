@@ -1,0 +1,123 @@
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+)
+
+// Role is the use of a key. The order of 1..13 is the order of the key entries in
+// a T-Union personalisation file (data grouping B0A0); the last four are ours.
+type Role uint8
+
+// Roles of masters.
+const (
+	RoleCardMaster Role = iota + 1
+	RoleCardMaintenance
+	RoleApplicationMaster
+	RoleApplicationMaintenance // line protection, external authentication
+	RolePurchase
+	RoleLoad
+	RoleTAC
+	RoleApplicationBlock
+	RolePIN // unblock and reload
+	RoleRecordEC
+	RoleRecordEP
+	RoleOverdraft // the place of the spare entry
+	RoleApplicationUnblock
+	RoleSocialSecurityAccess   // read and write the holder's data
+	RoleSocialSecurityIdentity // write the person's identification
+	RoleSocialSecurityPIN      // unblock and reload
+	RolePersonToken
+	roleEnd
+)
+
+// CardRoles are the roles of the keys on a transit card, 1..CardRoles.
+const CardRoles = int(RoleApplicationUnblock)
+
+// CardKeys are the diversified keys of one transit card: what personalisation
+// writes.
+type CardKeys struct {
+	Version byte
+	Index   byte
+	keys    [CardRoles]Key
+}
+
+// Key returns the key of a role, and a zero key for a role that no card has.
+func (c CardKeys) Key(r Role) Key {
+	if r < 1 || int(r) > CardRoles {
+		return Key{}
+	}
+	return c.keys[r-1]
+}
+
+// Purchase is the key that purchases and composite purchases run under.
+func (c CardKeys) Purchase() Key { return c.Key(RolePurchase) }
+
+// Load is the key that loads run under.
+func (c CardKeys) Load() Key { return c.Key(RoleLoad) }
+
+// TAC is the key of transaction certificates.
+func (c CardKeys) TAC() Key { return c.Key(RoleTAC) }
+
+// Maintenance is the key of secure messaging and external authentication.
+func (c CardKeys) Maintenance() Key { return c.Key(RoleApplicationMaintenance) }
+
+// SocialSecurityKeys are the diversified keys of one social-security card.
+type SocialSecurityKeys struct {
+	Version  byte
+	Access   Key // key 04: the holder's data
+	Identity Key // key 0D: the person's identification
+	PIN      Key // unblock and reload of the PIN
+}
+
+// SAMKeys are the masters that a SAM is made with. They let a terminal make
+// MAC1 and check MAC2, and open social-security cards; they hold no TAC and no
+// load key.
+type SAMKeys struct {
+	Version        byte
+	Purchase       Key
+	SocialSecurity Key
+}
+
+// CardKeys derives the keys of a card.
+func (s *Store) CardKeys(id CardID) CardKeys {
+	f := id.Factors()
+	c := CardKeys{Version: s.version, Index: 1}
+	for r := Role(1); int(r) <= CardRoles; r++ {
+		c.keys[r-1] = Diversify(s.masters[r], f[:]...)
+	}
+	return c
+}
+
+// SocialSecurityKeys derives the keys of a social-security card from the
+// city's and the card's factor.
+func (s *Store) SocialSecurityKeys(city, card Factor) SocialSecurityKeys {
+	return SocialSecurityKeys{
+		Version:  s.version,
+		Access:   Diversify(s.masters[RoleSocialSecurityAccess], city, card),
+		Identity: Diversify(s.masters[RoleSocialSecurityIdentity], city, card),
+		PIN:      Diversify(s.masters[RoleSocialSecurityPIN], city, card),
+	}
+}
+
+// SAMKeys returns the masters for a SAM.
+func (s *Store) SAMKeys() SAMKeys {
+	return SAMKeys{
+		Version:        s.version,
+		Purchase:       s.masters[RolePurchase],
+		SocialSecurity: s.masters[RoleSocialSecurityAccess],
+	}
+}
+
+// TACMaster returns the TAC master, the one master that the clearing process
+// may hold.
+func (s *Store) TACMaster() Key { return s.masters[RoleTAC] }
+
+// PersonToken turns an identity number into the keyed token that stands for a
+// person wherever the number must not appear: HMAC-SHA256, the left 16 bytes.
+func (s *Store) PersonToken(idNumber string) [16]byte {
+	k := s.masters[RolePersonToken]
+	h := hmac.New(sha256.New, k[:])
+	h.Write([]byte("citycard person token 1\x00" + idNumber))
+	return [16]byte(h.Sum(nil)[:16])
+}

@@ -1,0 +1,207 @@
+package keys
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"filippo.io/age"
+)
+
+// Errors of Open.
+var (
+	// ErrPassphrase says that the file is a key file, but not under this
+	// passphrase.
+	ErrPassphrase = errors.New("wrong passphrase")
+	// ErrStoreFormat says that the file is not a key file of this version.
+	ErrStoreFormat = errors.New("not a key file")
+)
+
+// Store is a set of masters kept in software: for development and tests, and
+// where no hardware module is at hand. It is not changed after it was made,
+// and safe for concurrent use.
+type Store struct {
+	version    byte
+	test       bool
+	workFactor int
+	masters    [roleEnd]Key
+}
+
+// defaultWorkFactor is the scrypt cost, 2^18, that age recommends: about a
+// second.
+const defaultWorkFactor = 18
+
+// Generate makes new random masters.
+func Generate(rand io.Reader) (*Store, error) {
+	s := &Store{version: 1, workFactor: defaultWorkFactor}
+	for r := Role(1); r < roleEnd; r++ {
+		if _, err := io.ReadFull(rand, s.masters[r][:]); err != nil {
+			return nil, fmt.Errorf("generate master %d: %w", r, err)
+		}
+	}
+	return s, nil
+}
+
+// GenerateTest makes masters that anyone can make again from the seed. They are
+// marked as test keys, in the file too.
+func GenerateTest(seed uint64) *Store {
+	s := &Store{version: 1, test: true, workFactor: defaultWorkFactor}
+	for r := Role(1); r < roleEnd; r++ {
+		b := append([]byte("citycard test master"), byte(r))
+		h := sha256.Sum256(binary.BigEndian.AppendUint64(b, seed))
+		copy(s.masters[r][:], h[:16])
+	}
+	return s
+}
+
+// Test reports whether these are test keys.
+func (s *Store) Test() bool { return s.test }
+
+// Version is the version of the keys, as cards answer it.
+func (s *Store) Version() byte { return s.version }
+
+// WithWorkFactor returns the store with another scrypt cost, 2^logN with logN
+// 1..22, for its next Save; tests want a low one.
+func (s *Store) WithWorkFactor(logN int) *Store {
+	c := *s
+	c.workFactor = min(max(logN, 1), 22)
+	return &c
+}
+
+// storeFile is the plain text inside the encrypted file.
+type storeFile struct {
+	Format  string         `json:"format"`
+	Version byte           `json:"version"`
+	Test    bool           `json:"test"`
+	Masters map[int]string `json:"masters"`
+}
+
+const storeFormat = "citycard masters 1"
+
+// Save writes the masters to a file of mode 0600, encrypted with the passphrase
+// (age, scrypt). The file is whole or absent after a crash: written beside,
+// synced, renamed, and the folder synced.
+func (s *Store) Save(path, passphrase string) error {
+	sealed, err := s.seal(passphrase)
+	if err != nil {
+		return fmt.Errorf("save keys to %s: %w", path, err)
+	}
+	if err := replaceFile(path, sealed); err != nil {
+		return fmt.Errorf("save keys to %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) seal(passphrase string) ([]byte, error) {
+	f := storeFile{Format: storeFormat, Version: s.version, Test: s.test, Masters: map[int]string{}}
+	for r := Role(1); r < roleEnd; r++ {
+		f.Masters[int(r)] = hex.EncodeToString(s.masters[r][:])
+	}
+	plain, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	to, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	to.SetWorkFactor(s.workFactor)
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, to)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// Open reads a file that Save wrote. Errors: ErrPassphrase, ErrStoreFormat, and
+// those of the file system.
+func Open(path, passphrase string) (*Store, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open keys: %w", err)
+	}
+	defer f.Close()
+	s, err := unseal(f, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("open keys %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func unseal(r io.Reader, passphrase string) (*Store, error) {
+	identity, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := age.Decrypt(r, identity)
+	if err != nil {
+		var none *age.NoIdentityMatchError
+		if errors.As(err, &none) {
+			return nil, ErrPassphrase
+		}
+		return nil, fmt.Errorf("%w: %v", ErrStoreFormat, err)
+	}
+	var file storeFile
+	if err := json.NewDecoder(io.LimitReader(plain, 1<<16)).Decode(&file); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrStoreFormat, err)
+	}
+	if file.Format != storeFormat || len(file.Masters) != int(roleEnd)-1 {
+		return nil, fmt.Errorf("%w: format %q with %d masters", ErrStoreFormat, file.Format, len(file.Masters))
+	}
+	s := &Store{version: file.Version, test: file.Test, workFactor: defaultWorkFactor}
+	for r := Role(1); r < roleEnd; r++ {
+		b, err := hex.DecodeString(file.Masters[int(r)])
+		if err != nil || len(b) != len(Key{}) {
+			return nil, fmt.Errorf("%w: master %d", ErrStoreFormat, r)
+		}
+		s.masters[r] = Key(b)
+	}
+	return s, nil
+}
+
+// replaceFile puts data in place of the file at path in one step.
+func replaceFile(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	if err = os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,23 @@
+// Package personalisation holds what an issuer tells a blank card, for both
+// sides of the wire: keys and PIN by STORE DATA in data groupings, the way the EMV
+// Card Personalization Specification frames them.
+//
+// A blank card comes from its maker with a transport key. The issuer
+//
+//  1. selects the application,
+//  2. authenticates: GET CHALLENGE 8, EXTERNAL AUTHENTICATE key 00 under the
+//     transport key,
+//  3. writes the files with UPDATE BINARY and UPDATE RECORD,
+//  4. stores the keys (and the PIN) with STORE DATA,
+//  5. ends it: on a transit card by writing 01 to byte 9 of file 0015, on a
+//     social-security card by setting the last-block bit of STORE DATA.
+//
+// From then on the card refuses steps 2 (key 00) and 4, and guards its files.
+//
+// Known from a real personalisation file of a union card: grouping B0A0 holds
+// fifteen entries of 19 bytes in the order of [keys.Role], 3DES. Ours, because
+// nothing was found: the three bytes before each key (key type as FMCOS numbers
+// it, version, algorithm), that the key itself is enciphered with the transport
+// key (3DES-ECB), and the grouping B0C0 of the social-security card. 8010 and
+// 9010 are the PIN groupings of the EMV specification.
+package personalisation

@@ -1,0 +1,96 @@
+package personalisation
+
+import (
+	"fmt"
+
+	"citycard/cardos/keys"
+)
+
+const (
+	entrySize      = 19
+	transitEntries = 15
+	socialEntries  = 3
+)
+
+// TransportKey is the key that blank cards of this project come with: the bytes
+// 40..4F, which card makers publish for samples. It protects nothing but against
+// mistakes; it dies with personalisation.
+func TransportKey() keys.Key {
+	var k keys.Key
+	for i := range k {
+		k[i] = byte(0x40 + i)
+	}
+	return k
+}
+
+// Entry is one key as it is stored: type1 version1 algorithm1, and the key
+// enciphered with the transport key.
+type Entry struct {
+	Type      byte
+	Version   byte
+	Algorithm byte // 0 = 3DES
+	Key       keys.Key
+}
+
+func (e Entry) append(b []byte, transport keys.Key) []byte {
+	b = append(b, e.Type, e.Version, e.Algorithm)
+	return append(b, transport.Encrypt(e.Key[:])...)
+}
+
+// KeyType is the type of a transit card's key as FMCOS numbers it.
+func KeyType(r keys.Role) byte {
+	switch r {
+	case keys.RolePurchase:
+		return 0x3E
+	case keys.RoleLoad:
+		return 0x3F
+	case keys.RoleTAC:
+		return 0x34
+	case keys.RolePIN:
+		return 0x37
+	case keys.RoleOverdraft:
+		return 0x3C
+	case keys.RoleCardMaster, keys.RoleApplicationMaster:
+		return 0x39
+	default:
+		return 0x36 // line protection
+	}
+}
+
+// TransitGroup is the grouping with the keys of a transit card. The last two
+// entries are reserved and zero.
+func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
+	b := make([]byte, 0, transitEntries*entrySize)
+	for r := keys.Role(1); int(r) <= keys.CardRoles; r++ {
+		b = Entry{Type: KeyType(r), Version: card.Version, Key: card.Key(r)}.append(b, transport)
+	}
+	return Group{ID: GroupTransitKeys, Data: append(b, make([]byte, transitEntries*entrySize-len(b))...)}
+}
+
+// SocialGroup is the grouping with the keys of a social-security card: access,
+// identity, PIN.
+func SocialGroup(card keys.SocialSecurityKeys, transport keys.Key) Group {
+	b := make([]byte, 0, socialEntries*entrySize)
+	for i, k := range []keys.Key{card.Access, card.Identity, card.PIN} {
+		b = Entry{Type: [...]byte{0x39, 0x39, 0x37}[i], Version: card.Version, Key: k}.append(b, transport)
+	}
+	return Group{ID: GroupSocialKeys, Data: b}
+}
+
+// Entries reads the keys of a grouping: fifteen of a transit card, three of a
+// social-security card.
+func Entries(g Group, transport keys.Key) ([]Entry, error) {
+	want := transitEntries
+	if g.ID == GroupSocialKeys {
+		want = socialEntries
+	}
+	if len(g.Data) != want*entrySize {
+		return nil, fmt.Errorf("grouping %04X of %d bytes, want %d: %w", g.ID, len(g.Data), want*entrySize, ErrFormat)
+	}
+	all := make([]Entry, want)
+	for i := range all {
+		b := g.Data[i*entrySize:]
+		all[i] = Entry{b[0], b[1], b[2], keys.Key(transport.Decrypt(b[3:entrySize]))}
+	}
+	return all, nil
+}

@@ -1,0 +1,130 @@
+package ssc
+
+import (
+	"fmt"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+)
+
+// Keys and PIN of SSSE, as commands name them.
+const (
+	KeyAccess   byte = 0x04 // the holder's data
+	KeyIdentity byte = 0x0D // the person's identification
+	PINHolder   byte = 0x00
+)
+
+// Select selects SSSE. Contact cards answer 611E and are asked again by
+// apdu.Exchange.
+func Select() apdu.Command { return apdu.Select([]byte(AID)) }
+
+// SelectFile selects a file of SSSE under the current application.
+func SelectFile(id uint16) apdu.Command {
+	return apdu.Command{INS: 0xA4, P1: 0x02, Data: []byte{byte(id >> 8), byte(id)}, Le: 0}
+}
+
+// Addressing is how a reader names a record.
+type Addressing int
+
+// The three styles of readers in the field.
+const (
+	ByTagAndFile Addressing = iota // tag, and short file identifier
+	ByTag                          // tag in the selected file
+	ByNumber                       // record number in the selected file
+)
+
+// Read reads a field. For ByTag and ByNumber its file must be selected.
+func Read(f Field, how Addressing) apdu.Command {
+	c := apdu.Command{INS: 0xB2, P1: byte(f.Tag), Le: f.Size + 2}
+	switch how {
+	case ByTagAndFile:
+		c.P2 = f.SFI << 3
+	case ByNumber:
+		c.P1, c.P2 = f.number(), 4
+	}
+	return c
+}
+
+// number is the place of the field in its file, from 1.
+func (f Field) number() byte {
+	var n byte
+	for _, g := range Fields() {
+		if g.SFI == f.SFI {
+			n++
+		}
+		if g.Tag == f.Tag {
+			break
+		}
+	}
+	return n
+}
+
+// Write writes a record; it needs an authentication with KeyAccess before.
+func Write(r Record) (apdu.Command, error) {
+	f, ok := FieldOf(r.Tag)
+	if !ok {
+		return apdu.Command{}, fmt.Errorf("record %02X is not of SSSE: %w", byte(r.Tag), ErrLayout)
+	}
+	if err := sized(r, f.SFI); err != nil {
+		return apdu.Command{}, err
+	}
+	data, err := r.Encode()
+	if err != nil {
+		return apdu.Command{}, err
+	}
+	return apdu.Command{INS: 0xDC, P1: byte(r.Tag), P2: f.SFI << 3, Data: data, Le: apdu.NoLe}, nil
+}
+
+// ExternalAuthenticate presents the cryptogram over the card's challenge and the
+// random number it was made with.
+func ExternalAuthenticate(key byte, cryptogram, random [8]byte) apdu.Command {
+	return apdu.ExternalAuthenticate(key, append(cryptogram[:], random[:]...))
+}
+
+// Cryptogram answers a card's challenge: 3DES with the card's key diversified once
+// more by random. That the random number is used in this way is our reading of
+// the personalisation dialogues; no text of it was found.
+func Cryptogram(key keys.Key, random, challenge [8]byte) [8]byte {
+	return [8]byte(keys.Diversify(key, keys.Factor(random)).Encrypt(challenge[:]))
+}
+
+// CityFactor is the factor of the issuing city: the six digits of its region in
+// ASCII, and "sx".
+func CityFactor(region [3]byte) keys.Factor {
+	var f keys.Factor
+	copy(f[:], fmt.Sprintf("%X", region[:]))
+	f[6], f[7] = 's', 'x'
+	return f
+}
+
+// CardFactor is the factor of a card: the last eight bytes of its ATR. A shorter
+// ATR is an error.
+func CardFactor(atr []byte) (keys.Factor, error) {
+	if len(atr) < 8 {
+		return keys.Factor{}, fmt.Errorf("ATR of %d bytes: %w", len(atr), ErrLayout)
+	}
+	return keys.Factor(atr[len(atr)-8:]), nil
+}
+
+// PIN packs 4 to 12 digits for VERIFY, an odd last one filled with F.
+func PIN(digits string) ([]byte, error) {
+	if len(digits) < 4 || len(digits) > 12 {
+		return nil, fmt.Errorf("PIN must have 4 to 12 digits: %w", ErrLayout)
+	}
+	b := make([]byte, (len(digits)+1)/2)
+	for i := range b {
+		b[i] = 0xFF
+	}
+	for i := range len(digits) {
+		d := digits[i] - '0'
+		if d > 9 {
+			return nil, fmt.Errorf("PIN must be digits: %w", ErrLayout)
+		}
+		if i%2 == 0 {
+			b[i/2] = d<<4 | 0xF
+		} else {
+			b[i/2] = b[i/2]&0xF0 | d
+		}
+	}
+	return b, nil
+}
