@@ -4,30 +4,48 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // findMissing lists the keys that must be looked up before the batch can be decided: suspected repeats, and all transfers whose
-// answer would not simply be "inserted", because one that was posted before is a duplicate whatever its account is like now.
+// answer would not simply be "inserted", because one that was posted before is a duplicate whatever its account is like now. A chain
+// is looked up whole or not at all: known half, it would look as if only that half had been posted.
 func (p *post) findMissing() {
 	p.missing = p.missing[:0]
 	b := p.batch
-	want := func(k key) {
-		if _, looked := p.known[k]; !looked && k.valid() {
-			p.missing = append(p.missing, k)
+	for first := 0; first < len(b.Transfers); {
+		last := first
+		for last < len(b.Transfers)-1 && b.Transfers[last].Linked {
+			last++
 		}
-	}
-	for i := range b.Transfers {
-		t := &b.Transfers[i]
-		if p.lookAll || b.Recent.holds(t.key()) || p.delicate(t) {
-			want(t.key())
+		chain := b.Transfers[first : last+1]
+		if p.lookAll || slices.ContainsFunc(chain, p.suspect) {
+			for i := range chain {
+				p.want(chain[i].key())
+			}
 		}
+		first = last + 1
 	}
 	for i := range b.Memos {
 		if k := b.Memos[i].key(); p.lookAll || b.Recent.holds(k) {
-			want(k)
+			p.want(k)
 		}
+	}
+}
+
+func (p *post) suspect(t Transfer) bool {
+	k := t.key()
+	if _, looked := p.known[k]; looked {
+		return true
+	}
+	return p.batch.Recent.holds(k) || p.delicate(&t)
+}
+
+func (p *post) want(k key) {
+	if _, looked := p.known[k]; !looked && k.valid() {
+		p.missing = append(p.missing, k)
 	}
 }
 

@@ -1,0 +1,125 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"citycard/ledger"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// What a stream left a day with must be the last batch it booked in the day, and nothing may be booked in the day by a stream that has
+// left it, or in a day that was closed without it.
+const (
+	wrongHeads = `SELECT h.day, h.stream, h.sequence FROM day_heads h JOIN streams s ON s.stream = h.stream
+		LEFT JOIN batches b ON b.stream = s.number AND b.sequence = h.sequence
+		WHERE h.sequence > 0 AND (b.head IS NULL OR b.head <> h.head)`
+
+	lateBatches = `SELECT b.day, coalesce(s.stream, ''), b.sequence FROM batches b LEFT JOIN streams s ON s.number = b.stream
+		LEFT JOIN day_heads h ON h.day = b.day AND h.stream = s.stream
+		LEFT JOIN days d ON d.day = b.day
+		WHERE b.sequence > h.sequence OR h.sequence IS NULL AND (d.state IS NULL OR d.state IN ('closed', 'sealed'))`
+)
+
+// checkDays checks where the streams left each day, and the seals.
+func (b *books) checkDays(ctx context.Context) error {
+	for query, detail := range map[string]string{
+		wrongHeads:  "batch %d, with which the stream left the day, is not there or has another head",
+		lateBatches: "batch %d is booked in the day, which had ended for the stream or never began",
+	} {
+		err := b.each(ctx, query, func(rows pgx.Rows) error {
+			var day ledger.Day
+			var name string
+			var sequence int64
+			if err := rows.Scan(&day, &name, &sequence); err != nil {
+				return err
+			}
+			b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), detail, sequence)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	roots, err := b.dayRoots(ctx)
+	if err != nil {
+		return err
+	}
+	return b.each(ctx, "SELECT day, state, root, signature, signer FROM days ORDER BY day", func(rows pgx.Rows) error {
+		var seal ledger.Seal
+		var state ledger.DayState
+		var root, signer []byte
+		if err := rows.Scan(&seal.Day, &state, &root, &seal.Signature, &signer); err != nil {
+			return err
+		}
+		b.summary.Days++
+		if state == ledger.DaySealed {
+			copy(seal.Root[:], root)
+			seal.Signer = signer
+			return b.checkSeal(&seal, roots[seal.Day])
+		}
+		return nil
+	})
+}
+
+// dayRoots computes each day's root over the streams' heads.
+func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, error) {
+	type leaf struct {
+		stream string
+		hash   ledger.Hash
+	}
+	leaves := make(map[ledger.Day][]leaf)
+	err := b.each(ctx, "SELECT day, stream, sequence, head FROM day_heads", func(rows pgx.Rows) error {
+		var day ledger.Day
+		var name string
+		var sequence int64
+		var head []byte
+		if err := rows.Scan(&day, &name, &sequence, &head); err != nil {
+			return err
+		}
+		var hash ledger.Hash
+		copy(hash[:], head)
+		leaves[day] = append(leaves[day], leaf{name, ledger.HeadLeaf(day, name, sequence, hash)})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	roots := make(map[ledger.Day]*ledger.Tree, len(leaves))
+	for day, all := range leaves {
+		// Sorted here, because the databases disagree about the order of text.
+		slices.SortFunc(all, func(x, y leaf) int { return strings.Compare(x.stream, y.stream) })
+		roots[day] = &ledger.Tree{}
+		for _, l := range all {
+			if err = roots[day].Add(l.hash); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return roots, nil
+}
+
+func (b *books) checkSeal(seal *ledger.Seal, tree *ledger.Tree) error {
+	b.summary.SealedDays++
+	where := fmt.Sprintf("day %v", seal.Day)
+	if tree == nil {
+		tree = &ledger.Tree{}
+	}
+	root, err := tree.Root()
+	if err != nil {
+		return err
+	}
+	if root != seal.Root {
+		b.fault(SealRoot, where, "its root is %x, its streams' heads make %x", seal.Root, root)
+	}
+	switch {
+	case !seal.Valid():
+		b.fault(SealSignature, where, "the signature does not match the root")
+	case b.signer != nil && !b.signer.Equal(seal.Signer):
+		b.fault(SealSignature, where, "it was signed by %x, expected %x", []byte(seal.Signer), []byte(b.signer))
+	}
+	return nil
+}

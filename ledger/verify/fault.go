@@ -1,0 +1,62 @@
+package verify
+
+import (
+	"fmt"
+
+	"citycard/ledger"
+)
+
+// Kind is what is wrong.
+type Kind string
+
+// The kinds of fault.
+const (
+	RowHash        Kind = "row hash mismatch"
+	RowMissing     Kind = "row missing"
+	RowExtra       Kind = "row not in its batch"
+	RowDay         Kind = "row booked in another day than its batch"
+	UnknownAccount Kind = "unknown account"
+	BatchRoot      Kind = "batch root mismatch"
+	BatchCount     Kind = "batch count mismatch"
+	ChainHead      Kind = "chain link mismatch"
+	SequenceGap    Kind = "batch missing"
+	PositionGap    Kind = "stream position gap"
+	StreamHead     Kind = "stream does not end with its last batch"
+	AccountNumber  Kind = "account number mismatch"
+	BalanceSum     Kind = "balance differs from transfers"
+	TurnoverSum    Kind = "turnover differs from transfers"
+	Unbalanced     Kind = "debits differ from credits"
+	LimitBroken    Kind = "account limit broken"
+	DayHead        Kind = "day does not end with its last batch"
+	SealRoot       Kind = "seal root mismatch"
+	SealSignature  Kind = "seal signature invalid"
+)
+
+// Fault is one thing that is wrong.
+type Fault struct {
+	Kind   Kind
+	Where  string // which row, batch, stream, account or day
+	Detail string // what was found and what was expected
+}
+
+// String writes the fault on one line.
+func (f Fault) String() string { return fmt.Sprintf("%s: %s: %s", f.Kind, f.Where, f.Detail) }
+
+// Summary counts what was checked.
+type Summary struct {
+	Transfers, Memos int64
+	Batches          int64
+	Streams          int
+	Accounts         int
+	Days             int
+	SealedDays       int
+	Faults           int
+}
+
+func rowName(r *ledger.Row) string {
+	what := "transfer"
+	if r.IsMemo() {
+		what = "memo"
+	}
+	return fmt.Sprintf("%s (day %v, subject %x, id %x)", what, r.Day, string(r.Subject), string(r.ID))
+}

@@ -1,0 +1,221 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"citycard/ledger"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Links and rows come in one stream, each batch's link before its rows.
+const journalQuery = `
+	SELECT stream, sequence, -1 AS place, from_position, next_position, day, shard, transfers, memos, root, note, head,
+		NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::INT8, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT2, NULL::TEXT, NULL::TEXT, NULL::BYTEA, NULL::INT4, NULL::BYTEA
+	FROM batches
+	UNION ALL
+	SELECT stream, sequence, position, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT4, NULL::INT4, NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA,
+		effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day, hash
+	FROM journal
+	ORDER BY stream, sequence, place`
+
+// replay follows the chains as their links and rows come in.
+type replay struct {
+	books *books
+	// link is the batch being read; open tells whether there is one.
+	link             ledger.Link
+	open             bool
+	tree             ledger.Tree
+	next             int32 // the position expected next
+	transfers, memos int32
+	torn             bool // rows are missing or extra, so the root cannot match
+}
+
+// checkJournal recomputes row hashes, roots and links.
+func (b *books) checkJournal(ctx context.Context) error {
+	r := &replay{books: b}
+	err := b.each(ctx, journalQuery, func(rows pgx.Rows) error {
+		link, row, err := scanJournal(rows)
+		switch {
+		case err != nil:
+			return err
+		case link != nil:
+			return r.begin(link)
+		}
+		return r.add(row)
+	})
+	if err != nil {
+		return err
+	}
+	if err = r.end(); err != nil {
+		return err
+	}
+	for _, s := range b.streams {
+		if s.sequence != s.last.Sequence || s.head != s.last.Head || s.sequence > 0 && s.next != s.last.Next {
+			b.fault(StreamHead, "stream "+s.name, "it stands at batch %d, position %d, head %x; its last batch is %d, position %d, head %x",
+				s.sequence, s.next, s.head, s.last.Sequence, s.last.Next, s.last.Head)
+		}
+	}
+	return nil
+}
+
+func scanJournal(rows pgx.Rows) (*ledger.Link, *ledger.Row, error) {
+	var link ledger.Link
+	var row ledger.Row
+	var from, next, debit, credit, amount *int64
+	var day, shard, transfers, memos, effective, purpose, booking *int32
+	var flags *int16
+	var kind, reason *string
+	var root, head, subject, id, hash []byte
+	err := rows.Scan(&row.Stream, &row.Sequence, &row.Position, &from, &next, &day, &shard, &transfers, &memos, &root, &link.Note, &head,
+		&effective, &subject, &id, &debit, &credit, &amount, &purpose, &flags, &kind, &reason, &row.Evidence, &booking, &hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	if effective == nil {
+		link.Stream, link.Sequence, link.From, link.Next = row.Stream, row.Sequence, *from, *next
+		link.Day, link.Shard, link.Transfers, link.Memos = ledger.Day(*day), *shard, *transfers, *memos
+		copy(link.Root[:], root)
+		copy(link.Head[:], head)
+		return &link, nil, nil
+	}
+	row.Day, row.Subject, row.ID = ledger.Day(*effective), ledger.Subject(subject), ledger.ID(id)
+	row.Debit, row.Credit, row.Amount = ledger.AccountID(zero(debit)), ledger.AccountID(zero(credit)), ledger.Fen(*amount)
+	row.Purpose, row.Linked, row.UpTo = ledger.Purpose(*purpose), *flags&1 != 0, *flags&2 != 0
+	row.Kind, row.Reason, row.BookingDay = zero(kind), zero(reason), ledger.Day(*booking)
+	copy(row.Hash[:], hash)
+	return nil, &row, nil
+}
+
+func zero[T any](p *T) T {
+	if p == nil {
+		var none T
+		return none
+	}
+	return *p
+}
+
+func (b *books) streamName(id ledger.StreamID) string {
+	if s := b.streams[id]; s != nil {
+		return s.name
+	}
+	return fmt.Sprintf("number %d", id)
+}
+
+func (b *books) batchName(id ledger.StreamID, sequence int64) string {
+	return fmt.Sprintf("stream %s, batch %d", b.streamName(id), sequence)
+}
+
+// begin takes up the next batch and checks its link with the one before.
+func (r *replay) begin(link *ledger.Link) error {
+	if err := r.end(); err != nil {
+		return err
+	}
+	b := r.books
+	b.summary.Batches++
+	*r = replay{books: b, link: *link, open: true}
+	where := b.batchName(link.Stream, link.Sequence)
+	s := b.streams[link.Stream]
+	if s == nil {
+		b.fault(StreamHead, where, "there is no such stream")
+		s = &stream{}
+		b.streams[link.Stream] = s
+	}
+	previous := s.last
+	s.last = *link
+	if link.Sequence != previous.Sequence+1 {
+		b.fault(SequenceGap, where, "the batch before it is %d, expected %d", previous.Sequence, link.Sequence-1)
+		return nil
+	}
+	if link.From != previous.Next {
+		b.fault(PositionGap, where, "it starts from %d, the batch before it ended at %d", link.From, previous.Next)
+	}
+	if want := link.HeadAfter(previous.Head); want != link.Head {
+		b.fault(ChainHead, where, "its head is %x, its content and the head before make %x", link.Head, want)
+	}
+	return nil
+}
+
+// add checks one row and adds it to its batch's tree. A tree of the stored hashes keeps a changed row from being reported
+// twice.
+func (r *replay) add(row *ledger.Row) error {
+	b := r.books
+	if row.IsMemo() {
+		b.summary.Memos++
+	} else {
+		b.summary.Transfers++
+	}
+	if want := row.ContentHash(); want != row.Hash {
+		b.fault(RowHash, rowName(row), "its hash is %x, its content makes %x", row.Hash, want)
+	}
+	if !row.IsMemo() {
+		for _, id := range []ledger.AccountID{row.Debit, row.Credit} {
+			if _, known := b.accounts[id]; !known {
+				b.fault(UnknownAccount, rowName(row), "there is no account %d", id)
+			}
+		}
+	}
+	if !r.open || row.Stream != r.link.Stream || row.Sequence != r.link.Sequence {
+		b.fault(RowExtra, rowName(row), "%s does not exist", b.batchName(row.Stream, row.Sequence))
+		return nil
+	}
+	if row.BookingDay != r.link.Day {
+		b.fault(RowDay, rowName(row), "it is booked in %v, its batch in %v", row.BookingDay, r.link.Day)
+	}
+	if row.Position < r.next {
+		b.fault(RowExtra, rowName(row), "%s has two rows at position %d", b.batchName(row.Stream, row.Sequence), row.Position)
+		r.torn = true
+		return nil
+	}
+	r.missing(row.Position)
+	r.next = row.Position + 1
+	if row.IsMemo() {
+		r.memos++
+	} else {
+		r.transfers++
+	}
+	return r.tree.Add(row.Hash)
+}
+
+// missingShown bounds the missing rows named one by one, so that a lost batch is not a flood.
+const missingShown = 20
+
+func (r *replay) missing(until int32) {
+	where := r.books.batchName(r.link.Stream, r.link.Sequence)
+	for at := r.next; at < until; at++ {
+		r.torn = true
+		if at-r.next == missingShown {
+			r.books.fault(RowMissing, fmt.Sprintf("%s, positions %d to %d", where, at, until-1), "there are no rows")
+			return
+		}
+		r.books.fault(RowMissing, fmt.Sprintf("%s, position %d", where, at), "there is no row")
+	}
+}
+
+// end checks the batch that was read.
+func (r *replay) end() error {
+	if !r.open {
+		return nil
+	}
+	b := r.books
+	where := b.batchName(r.link.Stream, r.link.Sequence)
+	total := r.link.Transfers + r.link.Memos
+	r.missing(total)
+	if r.next > total || !r.torn && (r.transfers != r.link.Transfers || r.memos != r.link.Memos) {
+		b.fault(BatchCount, where, "it has %d transfers and %d memos, its link says %d and %d", r.transfers, r.memos, r.link.Transfers, r.link.Memos)
+		return nil
+	}
+	if r.torn {
+		return nil
+	}
+	root, err := r.tree.Root()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(root[:], r.link.Root[:]) {
+		b.fault(BatchRoot, where, "its root is %x, its rows make %x", r.link.Root, root)
+	}
+	return nil
+}

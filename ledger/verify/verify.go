@@ -1,0 +1,119 @@
+package verify
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"citycard/ledger"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// books is one run of the checks.
+type books struct {
+	tx       pgx.Tx
+	signer   ed25519.PublicKey
+	report   func(Fault)
+	summary  Summary
+	streams  map[ledger.StreamID]*stream
+	accounts map[ledger.AccountID]string
+}
+
+// stream is a row of the streams table, and the last link seen of its chain.
+type stream struct {
+	name     string
+	next     int64
+	sequence int64
+	head     ledger.Hash
+	last     ledger.Link
+}
+
+// Books checks all books of the ledger and calls report for each fault, as it is found. With a signer, the seals of days must be
+// its; without, any valid signature will do. The error says that the books could not be read to the end, not that they are wrong.
+func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
+	b := &books{signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]string)}
+	b.report = func(f Fault) {
+		b.summary.Faults++
+		report(f)
+	}
+	tx, err := l.Pool().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return b.summary, fmt.Errorf("verify: %w", err)
+	}
+	b.tx = tx
+	for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkDays} {
+		if err = check(ctx); err != nil {
+			return b.summary, fmt.Errorf("verify: %w", errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))))
+		}
+	}
+	if err = tx.Rollback(ctx); err != nil {
+		return b.summary, fmt.Errorf("verify: %w", err)
+	}
+	return b.summary, nil
+}
+
+func (b *books) fault(kind Kind, where, format string, args ...any) {
+	b.report(Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)})
+}
+
+// each runs a query and calls fn for each of its rows.
+func (b *books) each(ctx context.Context, query string, fn func(pgx.Rows) error, args ...any) error {
+	rows, err := b.tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err = fn(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (b *books) readStreams(ctx context.Context) error {
+	return b.each(ctx, "SELECT stream, number, next, sequence, head FROM streams", func(rows pgx.Rows) error {
+		s := &stream{}
+		var number ledger.StreamID
+		var head []byte
+		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &head); err != nil {
+			return err
+		}
+		if number != ledger.IDOfStream(s.name) {
+			b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
+		}
+		copy(s.head[:], head)
+		b.streams[number] = s
+		b.summary.Streams++
+		return nil
+	})
+}
+
+// checkAccounts compares codes with numbers, and limits with what the accounts hold.
+func (b *books) checkAccounts(ctx context.Context) error {
+	return b.each(ctx, `SELECT a.account, a.code, a.flags, coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits), 0)::INT8
+		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags`, func(rows pgx.Rows) error {
+		var id ledger.AccountID
+		var code string
+		var flags ledger.Flags
+		var debits, credits int64
+		if err := rows.Scan(&id, &code, &flags, &debits, &credits); err != nil {
+			return err
+		}
+		b.accounts[id] = code
+		b.summary.Accounts++
+		where := "account " + code
+		if want := ledger.IDOfCode(code); id != want {
+			b.fault(AccountNumber, where, "its number is %d, expected %d", id, want)
+		}
+		if flags&ledger.DebitsMustNotExceedCredits != 0 && debits > credits {
+			b.fault(LimitBroken, where, "debits %d exceed credits %d", debits, credits)
+		}
+		if flags&ledger.CreditsMustNotExceedDebits != 0 && credits > debits {
+			b.fault(LimitBroken, where, "credits %d exceed debits %d", credits, debits)
+		}
+		return nil
+	})
+}
