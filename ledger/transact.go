@@ -91,13 +91,13 @@ func (l *Ledger) pause(ctx context.Context, last *again, tries int) error {
 	}
 }
 
-// asAgain returns err as one to be retried, or nil when it is final. An open commit is final here.
+// asAgain returns err as one to be retried, or nil when it is final. So is an unknown outcome: what is inside it may look like a lost
+// connection, but to try again could do the work twice.
 func asAgain(ctx context.Context, err error) *again {
 	var retry *again
-	var open *openCommit
 	var pg *pgconn.PgError
 	switch {
-	case err == nil, ctx.Err() != nil, errors.As(err, &open):
+	case err == nil, ctx.Err() != nil, errors.Is(err, ErrOutcomeUnknown):
 		return nil
 	case errors.As(err, &retry):
 		return retry
@@ -159,12 +159,13 @@ func inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn f
 	return &openCommit{err}
 }
 
-// commitOpen reports whether an error of COMMIT leaves open whether it happened. Only a plain ERROR from the server, a COMMIT answered with
-// ROLLBACK, and one that was never sent are certain.
+// commitOpen reports whether an error of COMMIT leaves open whether it happened. Only a plain ERROR from the server and a COMMIT answered with
+// ROLLBACK are certain. pgconn.SafeToRetry is no help here: a connection that breaks while COMMIT is under way comes back from pgx
+// v5.12 as "conn closed", which it calls safe to retry.
 func commitOpen(err error) bool {
 	var pg *pgconn.PgError
 	switch {
-	case errors.Is(err, pgx.ErrTxCommitRollback), pgconn.SafeToRetry(err):
+	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return false
 	case errors.As(err, &pg):
 		return pg.Severity != "ERROR" || pg.Code == "40003" || connectionLost(pg.Code) || strings.HasPrefix(pg.Code, "XX") ||

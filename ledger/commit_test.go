@@ -1,0 +1,119 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestCommitCut breaks the connection exactly between COMMIT sent and COMMIT answered, with the commit landed and not landed. In each case
+// the caller must get the one true answer, and money must have moved once.
+func TestCommitCut(t *testing.T) {
+	for name, c := range map[string]struct {
+		cut   cut
+		cause string
+	}{
+		"not landed": {unsent, "not landed"}, "landed": {answered, ""}, "landed while it is being settled": {late, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			direct := ledgertest.New(t)
+			p, through := newProxy(t, direct)
+			var mu sync.Mutex
+			var causes []string
+			b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetryHook(func(cause string) {
+				mu.Lock()
+				defer mu.Unlock()
+				causes = append(causes, cause)
+			})))
+			b.post([]ledger.Transfer{transfer(1, "reserve", "fund", 100)})
+			causes = nil
+			p.arm(c.cut)
+			if c.cut == late {
+				go releaseWhenWaiting(t, p, direct)
+			}
+			batch := b.batch([]ledger.Transfer{transfer(2, "fund", "operator:bus", 60), transfer(3, "fund", "operator:bus", 60), transfer(1, "reserve", "fund", 100)})
+			out := b.postBatch(batch)
+			if p.count() != 1 {
+				t.Fatalf("the proxy cut %d commits, expected 1", p.count())
+			}
+			want := []string{"inserted 60", "refused: the debit account does not hold enough", "duplicate 100"}
+			if got := describe(out.Transfers); !slices.Equal(got, want) && c.cut != unsent || out.Sequence != 2 {
+				t.Errorf("answer %q, sequence %d; expected %q, sequence 2", got, out.Sequence, want)
+			}
+			wantCauses := []string{"unknown commit"}
+			if c.cause != "" {
+				wantCauses = append(wantCauses, c.cause)
+			}
+			if mu.Lock(); !slices.Equal(causes[len(causes)-len(wantCauses):], wantCauses) {
+				t.Errorf("causes of retries %q, expected %q at the end", causes, wantCauses)
+			}
+			mu.Unlock()
+			if got := b.balance("operator:bus"); got != 60 {
+				t.Errorf("operator:bus holds %d, expected 60", got)
+			}
+			// The next batch proves that stream and chain went on from the right place.
+			b.post([]ledger.Transfer{transfer(4, "fund", "operator:bus", 40)})
+			b.verify()
+		})
+	}
+}
+
+// releaseWhenWaiting lets the late COMMIT through once somebody waits for its lock.
+func releaseWhenWaiting(t *testing.T, p *proxy, url string) {
+	defer close(p.release)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for waiting := 0; waiting == 0; {
+		if err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(&waiting); err != nil {
+			t.Errorf("nobody locked the stream to settle the lost commit: %v", err)
+			return
+		}
+	}
+}
+
+// TestUnreachableDatabase loses the database before anything is sent.
+func TestUnreachableDatabase(t *testing.T) {
+	direct := ledgertest.New(t)
+	p, through := newProxy(t, direct)
+	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+	_ = p.listener.Close()
+	p.closeAll()
+	batch := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
+	if _, err := b.Post(context.Background(), batch); !errors.Is(err, ledger.ErrUnavailable) {
+		t.Errorf("with the database out of reach: %v, expected ErrUnavailable", err)
+	}
+}
+
+// TestOutcomeUnknown loses the database for good during COMMIT.
+func TestOutcomeUnknown(t *testing.T) {
+	direct := ledgertest.New(t)
+	p, through := newProxy(t, direct)
+	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+	p.arm(answered)
+	_ = p.listener.Close()
+	batch := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
+	batch.Finish = func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return nil, nil }
+	if _, err := b.Post(context.Background(), batch); !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("with the database lost during the commit: %v, expected ErrOutcomeUnknown", err)
+	}
+	// It had landed; a new claim shows it.
+	there := ledgertest.Connect(t, direct, 2)
+	claim, err := there.Claim(context.Background(), "taps/0", "another", 0)
+	if err != nil || claim.Next != batch.Next {
+		t.Errorf("the new claim is %+v, %v; expected next %d", claim, err, batch.Next)
+	}
+}

@@ -1,0 +1,178 @@
+package ledger_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// cut is what the proxy does to the next COMMIT.
+type cut int
+
+const (
+	pass     cut = iota
+	unsent       // the connection breaks before the server hears of it
+	answered     // the server commits, the connection breaks before the client hears of it
+	late         // the client's connection breaks; the server hears of the COMMIT only when release is closed
+)
+
+// proxy stands between client and database, frame by frame, and cuts the connection around a COMMIT.
+type proxy struct {
+	t        *testing.T
+	listener net.Listener
+	upstream string
+
+	mu      sync.Mutex
+	next    cut
+	cuts    int
+	release chan struct{}
+	conns   []net.Conn
+	done    sync.WaitGroup
+}
+
+// newProxy returns a proxy for the database at rawURL, and the URL that leads through it.
+func newProxy(t *testing.T, rawURL string) (*proxy, string) {
+	t.Helper()
+	at, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, listener: listener, upstream: at.Host, release: make(chan struct{})}
+	p.done.Go(p.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.closeAll()
+		p.done.Wait()
+	})
+	at.Host = listener.Addr().String()
+	return p, at.String()
+}
+
+func (p *proxy) arm(c cut) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = c
+}
+
+// take returns the cut that is armed, once.
+func (p *proxy) take() cut {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.next
+	p.next = pass
+	if c != pass {
+		p.cuts++
+	}
+	return c
+}
+
+func (p *proxy) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp4", p.upstream)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, client, server)
+		p.mu.Unlock()
+		swallow := make(chan struct{})
+		p.done.Go(func() { p.forward(client, server, swallow) })
+		p.done.Go(func() { p.back(client, server, swallow) })
+	}
+}
+
+func (p *proxy) closeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range p.conns {
+		_ = conn.Close()
+	}
+}
+
+// readFrame reads one message of the client: a type byte (not in the first message), a length that counts itself, a body.
+func readFrame(from io.Reader, first bool) ([]byte, error) {
+	header := make([]byte, 5)
+	if first {
+		header = header[:4]
+	}
+	if _, err := io.ReadFull(from, header); err != nil {
+		return nil, err
+	}
+	length := binary.BigEndian.Uint32(header[len(header)-4:])
+	frame := make([]byte, len(header)+int(length)-4)
+	copy(frame, header)
+	_, err := io.ReadFull(from, frame[len(header):])
+	return frame, err
+}
+
+func (p *proxy) forward(client, server net.Conn, swallow chan struct{}) {
+	defer func() { _ = server.Close() }()
+	for first := true; ; first = false {
+		frame, err := readFrame(client, first)
+		if err != nil {
+			return
+		}
+		if bytes.Equal(frame, []byte("Q\x00\x00\x00\x0bcommit\x00")) {
+			switch p.take() {
+			case unsent:
+				_ = server.Close()
+				_ = client.Close()
+				return
+			case answered:
+				close(swallow)
+			case late:
+				close(swallow)
+				_ = client.Close()
+				<-p.release
+			}
+		}
+		if _, err = server.Write(frame); err != nil {
+			return
+		}
+		select {
+		case <-swallow:
+			// The server's answer to the COMMIT ends this direction.
+			_, _ = io.Copy(io.Discard, client)
+			return
+		default:
+		}
+	}
+}
+
+func (p *proxy) back(client, server net.Conn, swallow chan struct{}) {
+	defer func() { _ = client.Close() }()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		select {
+		case <-swallow:
+			return
+		default:
+		}
+		if _, err = client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
