@@ -1,0 +1,206 @@
+package verify_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"strings"
+	"testing"
+
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+	"citycard/ledger/verify"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+const (
+	yesterday ledger.Day = 20260104
+	today     ledger.Day = 20260105
+)
+
+// write fills a ledger: three batches yesterday, which is sealed, and two today.
+func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
+	t.Helper()
+	ctx := context.Background()
+	l := ledgertest.Open(t, 4)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(l.OpenDay(ctx, yesterday))
+	must(l.OpenAccounts(ctx, []ledger.Account{
+		{Code: "float", Kind: ledger.Liability, Shards: 2}, {Code: "bus", Kind: ledger.Liability, Shards: 2},
+		{Code: "fund", Kind: ledger.Liability, Flags: ledger.DebitsMustNotExceedCredits},
+	}))
+	claim, err := l.Claim(ctx, "taps", "test", 0)
+	must(err)
+	post := func(n int, day ledger.Day) {
+		t.Helper()
+		batch := &ledger.Batch{Stream: "taps", Epoch: claim.Epoch, From: int64(n) * 10, Next: int64(n)*10 + 10, Day: day, Shard: n,
+			Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return []byte("rules 1"), nil }}
+		for i := range 4 {
+			batch.Transfers = append(batch.Transfers, ledger.Transfer{Day: yesterday, Subject: "card", ID: ledger.ID(fmt.Sprintf("%d-%d", n, i)),
+				Debit: ledger.IDOfCode("float"), Credit: ledger.IDOfCode("bus"), Amount: ledger.Fen(100 + i), Purpose: 1, Evidence: []byte("tap")})
+		}
+		batch.Memos = []ledger.Memo{{Day: yesterday, Subject: "card", ID: ledger.ID(fmt.Sprintf("m%d", n)), Kind: "record", Reason: "free", Evidence: []byte("ride")}}
+		_, err := l.Post(ctx, batch)
+		must(err)
+	}
+	for n := range 3 {
+		post(n, yesterday)
+	}
+	public, private, err := ed25519.GenerateKey(nil)
+	must(err)
+	must(l.CloseDay(ctx, yesterday, today))
+	must(l.EndDay(ctx, yesterday))
+	_, err = l.SealDay(ctx, yesterday, private)
+	must(err)
+	post(3, today)
+	post(4, today)
+	return l, public
+}
+
+func check(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey) (faults []string, summary verify.Summary) {
+	t.Helper()
+	summary, err := verify.Books(context.Background(), l, signer, func(f verify.Fault) { faults = append(faults, f.String()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if summary.Faults != len(faults) {
+		t.Errorf("%d faults counted, %d reported", summary.Faults, len(faults))
+	}
+	return faults, summary
+}
+
+func TestTrueBooksHaveNoFault(t *testing.T) {
+	l, signer := write(t)
+	faults, summary := check(t, l, signer)
+	want := verify.Summary{Transfers: 20, Memos: 5, Batches: 5, Streams: 1, Accounts: 3, Days: 2, SealedDays: 1}
+	if len(faults) > 0 || summary != want {
+		t.Errorf("faults %q, summary %+v, expected %+v", faults, summary, want)
+	}
+	other, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults, _ = check(t, l, other); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealSignature)) {
+		t.Errorf("with another signer: %q, expected one signature fault", faults)
+	}
+}
+
+// TestTampering changes one thing by hand and expects the faults that name it, and no others. 312d32 is the id "1-2" in hex.
+func TestTampering(t *testing.T) {
+	const row = "(day 20260104, subject 63617264, id 312d32)"
+	const where = " WHERE id = '1-2'"
+	cases := []struct {
+		name, statement string
+		want            []string
+	}{
+		{"amount", "UPDATE journal SET amount = 1" + where,
+			[]string{"row hash mismatch: transfer " + row, "balance differs from transfers: account float", "balance differs from transfers: account bus",
+				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104"}},
+		{"account", fmt.Sprintf("UPDATE journal SET credit = %d", ledger.IDOfCode("fund")) + where,
+			[]string{"row hash mismatch: transfer " + row, "balance differs from transfers: account fund", "balance differs from transfers: account bus",
+				"turnover differs from transfers: account fund, day 20260104", "turnover differs from transfers: account bus, day 20260104"}},
+		{"evidence", "UPDATE journal SET evidence = 'tip'" + where, []string{"row hash mismatch: transfer " + row}},
+		{"key", "UPDATE journal SET id = '1-9'" + where, []string{"row hash mismatch: transfer (day 20260104, subject 63617264, id 312d39)"}},
+		{"purpose", "UPDATE journal SET purpose = 2" + where, []string{"row hash mismatch: transfer " + row}},
+		{"row hash", "UPDATE journal SET hash = '\\x00'" + where, []string{"row hash mismatch: transfer " + row, "batch root mismatch: stream taps, batch 2"}},
+		{"memo reason", "UPDATE journal SET reason = 'paid' WHERE id = 'm1'", []string{"row hash mismatch: memo (day 20260104, subject 63617264, id 6d31)"}},
+		{"booking day", "UPDATE journal SET booking_day = 20260105" + where,
+			[]string{"row hash mismatch: transfer " + row, "row booked in another day than its batch: transfer " + row,
+				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104",
+				"turnover differs from transfers: account float, day 20260105", "turnover differs from transfers: account bus, day 20260105"}},
+		{"row deleted", "DELETE FROM journal" + where,
+			[]string{"row missing: stream taps, batch 2, position 2", "balance differs from transfers: account float", "balance differs from transfers: account bus",
+				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104"}},
+		{"last row deleted", "DELETE FROM journal WHERE id = 'm1'", []string{"row missing: stream taps, batch 2, position 4"}},
+		{"balance", "UPDATE balances SET credits = credits + 1 WHERE account = " + fmt.Sprint(int64(ledger.IDOfCode("bus"))) + " AND shard = 1",
+			[]string{"balance differs from transfers: account bus", "debits differ from credits: all accounts"}},
+		{"limit", "UPDATE balances SET debits = debits + 5 WHERE account = " + fmt.Sprint(int64(ledger.IDOfCode("fund"))),
+			[]string{"account limit broken: account fund", "balance differs from transfers: account fund", "debits differ from credits: all accounts"}},
+		{"turnover", "UPDATE turnovers SET debits = debits + 1 WHERE day = 20260105 AND shard = 1 AND account = " + fmt.Sprint(int64(ledger.IDOfCode("bus"))),
+			[]string{"turnover differs from transfers: account bus, day 20260105"}},
+		{"batch root", "UPDATE batches SET root = '\\x1234' WHERE sequence = 2",
+			[]string{"chain link mismatch: stream taps, batch 2", "batch root mismatch: stream taps, batch 2"}},
+		{"note", "UPDATE batches SET note = 'rules 2' WHERE sequence = 2", []string{"chain link mismatch: stream taps, batch 2"}},
+		{"chain", "UPDATE batches SET head = '\\x1234' WHERE sequence = 2",
+			[]string{"chain link mismatch: stream taps, batch 2", "chain link mismatch: stream taps, batch 3"}},
+		{"last head", "UPDATE batches SET head = '\\x1234' WHERE sequence = 5",
+			[]string{"chain link mismatch: stream taps, batch 5", "stream does not end with its last batch: stream taps"}},
+		{"counts", "UPDATE batches SET transfers = 3, memos = 2 WHERE sequence = 2",
+			[]string{"chain link mismatch: stream taps, batch 2", "batch count mismatch: stream taps, batch 2"}},
+		{"positions", "UPDATE batches SET from_position = 11 WHERE sequence = 2",
+			[]string{"stream position gap: stream taps, batch 2", "chain link mismatch: stream taps, batch 2"}},
+		{"batch day", "UPDATE batches SET day = 20260104 WHERE sequence = 5",
+			[]string{"chain link mismatch: stream taps, batch 5", "day does not end with its last batch: day 20260104, stream taps",
+				"row booked in another day", "row booked in another day", "row booked in another day", "row booked in another day", "row booked in another day"}},
+		{"stream rolled back", "UPDATE streams SET sequence = 4 WHERE stream = 'taps'", []string{"stream does not end with its last batch: stream taps"}},
+		{"account renamed", "UPDATE accounts SET code = 'buses' WHERE code = 'bus'", []string{"account number mismatch: account buses"}},
+		{"day head", "UPDATE day_heads SET sequence = 2",
+			[]string{"day does not end with its last batch: day 20260104, stream taps", "day does not end with its last batch: day 20260104, stream taps",
+				"seal root mismatch: day 20260104"}},
+		{"seal", "UPDATE days SET root = '\\x1234' WHERE state = 'sealed'",
+			[]string{"seal root mismatch: day 20260104", "seal signature invalid: day 20260104"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l, signer := write(t)
+			tag, err := l.Pool().Exec(context.Background(), c.statement)
+			if err != nil || tag.RowsAffected() == 0 {
+				t.Fatalf("tampering changed %d rows: %v", tag.RowsAffected(), err)
+			}
+			faults, _ := check(t, l, signer)
+			left := faults
+			for _, want := range c.want {
+				at := -1
+				for i, f := range left {
+					if strings.HasPrefix(f, want) {
+						at = i
+						break
+					}
+				}
+				if at < 0 {
+					t.Errorf("no fault %q", want)
+					continue
+				}
+				left = append(left[:at:at], left[at+1:]...)
+			}
+			for _, f := range left {
+				t.Errorf("unexpected fault %q", f)
+			}
+		})
+	}
+}
+
+// TestBatchDeleted takes a whole batch out, rows and link.
+func TestBatchDeleted(t *testing.T) {
+	l, signer := write(t)
+	for _, statement := range []string{"DELETE FROM journal WHERE sequence = 2", "DELETE FROM batches WHERE sequence = 2"} {
+		if _, err := l.Pool().Exec(context.Background(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	faults, _ := check(t, l, signer)
+	if len(faults) == 0 || !strings.HasPrefix(faults[0], "batch missing: stream taps, batch 3: the batch before it is 1") {
+		t.Errorf("faults %q, expected first that batch 2 is missing", faults)
+	}
+	if _, err := l.Pool().Exec(context.Background(), "DELETE FROM batches WHERE sequence = 3"); err != nil {
+		t.Fatal(err)
+	}
+	faults, _ = check(t, l, signer)
+	extra := 0
+	for _, f := range faults {
+		if strings.HasPrefix(f, string(verify.RowExtra)) {
+			extra++
+		}
+	}
+	if extra != 5 {
+		t.Errorf("%d rows without a batch are named, expected 5: %q", extra, faults)
+	}
+}
