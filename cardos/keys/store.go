@@ -157,7 +157,7 @@ func unseal(r io.Reader, passphrase string) (*Store, error) {
 	}
 	var file storeFile
 	if err := json.NewDecoder(io.LimitReader(plain, 1<<16)).Decode(&file); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrStoreFormat, err)
+		return nil, fmt.Errorf("%w: not JSON inside", ErrStoreFormat) // the cause may quote keys
 	}
 	if file.Format != storeFormat || len(file.Masters) != int(roleEnd)-1 {
 		return nil, fmt.Errorf("%w: format %q with %d masters", ErrStoreFormat, file.Format, len(file.Masters))

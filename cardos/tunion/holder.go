@@ -58,10 +58,18 @@ func NewHolder(name, id string, idType byte) (Holder, error) {
 // Text returns name and identity number without filling; bytes that are not
 // GBK are an error.
 func (h Holder) Text() (name, id string, err error) {
-	const fill = " \x00\xFF"
-	utf, err := simplifiedchinese.GBK.NewDecoder().Bytes(bytes.TrimRight(h.Name[:], fill))
+	utf, err := simplifiedchinese.GBK.NewDecoder().Bytes(trimFilling(h.Name[:]))
 	if err != nil {
 		return "", "", fmt.Errorf("holder's name: %w", err)
 	}
-	return string(utf), string(bytes.TrimRight(h.ID[:], fill)), nil
+	return string(utf), string(trimFilling(h.ID[:])), nil
+}
+
+// trimFilling cuts spaces, 00 and FF at the end: bytes, not characters, none of
+// which ends a GBK character.
+func trimFilling(b []byte) []byte {
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == 0 || b[len(b)-1] == 0xFF) {
+		b = b[:len(b)-1]
+	}
+	return b
 }

@@ -1,0 +1,145 @@
+package ssc
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// The reader library's published sample line, in GBK, and a line a real version 3 card gave
+// without a SAM (masked at its source).
+func TestBasicSamples(t *testing.T) {
+	samples := map[string]Basic{
+		"639900|111111198101011110|X00000019|639900D15600000500BF7C7A48FB4966|张三|00814E43238697159900BF7C7A|1.00|20101001|20201001|410100813475|00010600201509000001|": {
+			"639900", "111111198101011110", "X00000019", "639900D15600000500BF7C7A48FB4966", "张三", "00814E43238697159900BF7C7A",
+			"1.00", "20101001", "20201001", "410100813475", "00010600201509000001",
+		},
+		"411600|||411600D156000005||008C544CB38684|3.00|20211203|20311202|||": {
+			Region: "411600", Identification: "411600D156000005", History: "008C544CB38684", Version: "3.00", Issued: "20211203", Expiry: "20311202",
+		},
+	}
+	for text, want := range samples {
+		line, err := simplifiedchinese.GBK.NewEncoder().String(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseBasic([]byte(line))
+		if err != nil || got != want {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+		if again, err := got.Encode(); err != nil || string(again) != line {
+			t.Errorf("%s encodes to %q, %v", text, again, err)
+		}
+	}
+	for _, bad := range []string{"", "1|2|3", strings.Repeat("|", 12)} {
+		if _, err := ParseBasic([]byte(bad)); !errors.Is(err, ErrLayout) {
+			t.Errorf("%q: %v, want ErrLayout", bad, err)
+		}
+	}
+	if _, err := (Basic{Name: "a|b"}).Encode(); err == nil {
+		t.Error("a separator inside a field was encoded")
+	}
+}
+
+// The published card identification: region, issuer's code, and the chip's serial as in the
+// ATR of the same sample.
+func TestIdentificationSample(t *testing.T) {
+	id := NewIdentification([3]byte{0x63, 0x99, 0x00}, [8]byte{0x00, 0xBF, 0x7C, 0x7A, 0x48, 0xFB, 0x49, 0x66})
+	if id.String() != "639900D15600000500BF7C7A48FB4966" || id.Region() != "639900" {
+		t.Errorf("identification %s of region %s", id, id.Region())
+	}
+}
+
+// Commands as readers send them.
+func TestRealCommands(t *testing.T) {
+	field := func(tag Tag) Field {
+		f, ok := FieldOf(tag)
+		if !ok {
+			t.Fatalf("no field %02X", tag)
+		}
+		return f
+	}
+	if raw, err := Read(field(TagCardNumber), ByNumber).Encode(); err != nil || string(raw) != "\x00\xB2\x07\x04\x0B" {
+		t.Errorf("card number by number: %X, %v", raw, err)
+	}
+	if raw, err := Read(field(TagNameExtension), ByTagAndFile).Encode(); err != nil || string(raw) != "\x00\xB2\x4E\x30\x16" {
+		t.Errorf("name extension by tag and file: %X, %v", raw, err)
+	}
+	if raw, err := Read(field(TagIdentification), ByTag).Encode(); err != nil || string(raw) != "\x00\xB2\x01\x00\x12" {
+		t.Errorf("identification by tag: %X, %v", raw, err)
+	}
+	cmd, err := Write(Record{TagIssued, []byte{0x20, 0x26, 0x01, 0x02}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := cmd.Encode(); err != nil || string(raw) != "\x00\xDC\x05\x28\x06\x05\x04\x20\x26\x01\x02" {
+		t.Errorf("date of issue: %X, %v", raw, err)
+	}
+	if raw, err := Select().Encode(); err != nil || string(raw[:20]) != "\x00\xA4\x04\x00\x0F\x73\x78\x31\x2E\x73\x68\x2E\xC9\xE7\xBB\xE1\xB1\xA3\xD5\xCF" {
+		t.Errorf("select: %X, %v", raw, err)
+	}
+	if _, err := Write(Record{TagIssued, []byte{1}}); !errors.Is(err, ErrLayout) {
+		t.Errorf("a date of one byte: %v", err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"", "张三", strings.Repeat("张", 15), strings.Repeat("张", 16), "a" + strings.Repeat("张", 20), strings.Repeat("张", 25)} {
+		records, err := Holder{Name: name}.Records()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var back Holder
+		for _, r := range records {
+			if err := back.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if back.Name != name {
+			t.Errorf("%s came back as %s", name, back.Name)
+		}
+	}
+	for _, bad := range []string{strings.Repeat("张", 26), "😀"} {
+		if _, err := (Holder{Name: bad}).Records(); !errors.Is(err, ErrLayout) {
+			t.Errorf("%s: %v, want ErrLayout", bad, err)
+		}
+	}
+	if s := (Holder{Name: "张三", SecurityNumber: "1"}).String(); strings.Contains(s, "张") {
+		t.Errorf("holder prints as %s", s)
+	}
+}
+
+func TestPIN(t *testing.T) {
+	for digits, want := range map[string]string{"1234": "\x12\x34", "123456": "\x12\x34\x56", "12345": "\x12\x34\x5F"} {
+		if got, err := PIN(digits); err != nil || string(got) != want {
+			t.Errorf("%s: %X, %v", digits, got, err)
+		}
+	}
+	for _, bad := range []string{"", "123", "1234567890123", "12a4"} {
+		if _, err := PIN(bad); err == nil {
+			t.Errorf("%q is taken for a PIN", bad)
+		}
+	}
+}
+
+// FuzzRecord: no record and no line panics; what parses encodes to the same bytes.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte{0x09, 0x02, 0xD5, 0xC5})
+	f.Add([]byte("411600|||4116||00|3.00|20211203|20311202|||"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := ParseRecord(b); err == nil {
+			again, err := r.Encode()
+			if err != nil || !strings.HasPrefix(string(b), string(again)) {
+				t.Fatalf("%X became %X, %v", b, again, err)
+			}
+			var issuer Issuer
+			var holder Holder
+			_ = issuer.Add(r)
+			_ = holder.Add(r)
+		}
+		_, _ = ParseBasic(b)
+	})
+}
