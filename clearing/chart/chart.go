@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -79,3 +80,9 @@ func Hospital(id string) string             { return "hospital:" + id }
 func Fund(insurance string) string          { return "fund:" + insurance }
 func Suspense(reason verdict.Reason) string { return "suspense:" + string(reason) }
 func Personal(token [16]byte) string        { return "personal:" + hex.EncodeToString(token[:]) }
+
+// KindOf is the part of an account code before the colon: operator, suspense, …
+func KindOf(code string) string {
+	kind, _, _ := strings.Cut(code, ":")
+	return kind
+}

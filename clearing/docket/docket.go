@@ -3,7 +3,6 @@ package docket
 import (
 	"encoding/binary"
 	"encoding/json"
-	"sort"
 
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -143,6 +142,24 @@ func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) []Ruling {
 	return d.settled
 }
 
+// Refusal is a chain that the ledger refused, with the evidence of its first
+// transfer.
+type Refusal struct {
+	Reason   verdict.Reason
+	Evidence []byte
+}
+
+// Refused lists the chains that the ledger refused.
+func (d *Docket) Refused(settled []Ruling) []Refusal {
+	var list []Refusal
+	for _, r := range settled {
+		if r.Verdict == verdict.Rejected && r.count > 0 {
+			list = append(list, Refusal{r.Reason, d.Transfers[r.first].Evidence})
+		}
+	}
+	return list
+}
+
 func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
 	for _, decision := range decisions {
 		switch decision.Result {
@@ -158,15 +175,6 @@ func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
 	}
 }
 
-// Line is one row of a tally.
-type Line struct {
-	Verdict string         `json:"verdict"`
-	Reason  verdict.Reason `json:"reason,omitempty"`
-	Purpose string         `json:"purpose"`
-	Count   int64          `json:"count"`
-	Fen     ledger.Fen     `json:"fen"`
-}
-
 // Note is what clearing stores with a batch: the versions that judged it and
 // how the rulings add up.
 type Note struct {
@@ -177,40 +185,15 @@ type Note struct {
 
 // Tally adds the settled rulings up, in a fixed order.
 func (d *Docket) Tally() (lines []Line, flagged int64) {
-	type key struct {
-		verdict verdict.Verdict
-		reason  verdict.Reason
-		purpose string
-	}
-	sums := map[key]*Line{}
-	for _, r := range d.settled {
-		k := key{r.Verdict, r.Reason, r.Purpose}
-		line := sums[k]
-		if line == nil {
-			line = &Line{Verdict: r.Verdict.String(), Reason: r.Reason, Purpose: r.Purpose}
-			sums[k] = line
-		}
-		line.Count++
-		line.Fen += r.Fen
+	var sums Sums
+	for i := range d.settled {
+		r := &d.settled[i]
+		sums.add(lineKey{r.Verdict.String(), r.Reason, r.Purpose}, 1, r.Fen)
 		if r.Flagged {
 			flagged++
 		}
 	}
-	lines = make([]Line, 0, len(sums))
-	for _, line := range sums {
-		lines = append(lines, *line)
-	}
-	sort.Slice(lines, func(i, j int) bool {
-		a, b := lines[i], lines[j]
-		if a.Verdict != b.Verdict {
-			return a.Verdict < b.Verdict
-		}
-		if a.Reason != b.Reason {
-			return a.Reason < b.Reason
-		}
-		return a.Purpose < b.Purpose
-	})
-	return lines, flagged
+	return sums.Lines(), flagged
 }
 
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
@@ -218,3 +201,7 @@ func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
 	lines, flagged := d.Tally()
 	return json.Marshal(Note{Versions: versions, Tally: lines, Flagged: flagged})
 }
+
+// Continues reports whether a reject's id is that of a further piece of the
+// reject before it.
+func Continues(id ledger.ID) bool { return len(id) == 13 && id[12] > 0 }

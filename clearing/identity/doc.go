@@ -9,7 +9,8 @@
 //	medical          day of claim   subject person  10 part settlement number
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM
-//	settlement       clearing day   subject account 30 purpose
+//	settlement       clearing day   subject account 30 part
+//	receipt          none           subject account 31 the bank's reference
 //
 // A pension's effective day is the first of the month it pays for, so that a
 // second batch for the same month, on whatever payday, meets the first.

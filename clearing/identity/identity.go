@@ -16,6 +16,7 @@ const (
 	kindPensionReturn  = 0x21
 	kindOpening        = 0x2F
 	kindSettlement     = 0x30
+	kindReceipt        = 0x31
 )
 
 // MedicalPart is the part of a settlement that one transfer pays.
@@ -68,4 +69,9 @@ func Opening(what string) ledger.ID {
 // several settlements of one day apart.
 func Settlement(part string) ledger.ID {
 	return ledger.ID(append([]byte{kindSettlement}, part...))
+}
+
+// Receipt is the id of money that the bank reports under a reference.
+func Receipt(reference string) ledger.ID {
+	return ledger.ID(append([]byte{kindReceipt}, reference...))
 }

@@ -66,18 +66,24 @@ func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings
 // Run claims all streams and consumes until ctx ends, then finishes the batches
 // under way and returns nil. Any other return is an error after which nothing is
 // consumed any more.
-func (in *Intake) Run(ctx context.Context, today ledger.Day) error {
+func (in *Intake) Run(ctx context.Context) error {
 	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log,
 		kgo.ClientID("citycard-intake"),
 		kgo.FetchMaxBytes(8<<20), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxWait(200*time.Millisecond),
 		kgo.MaxConcurrentFetches(1),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("intake: %w", err)
 	}
 	defer client.Close()
-	if err := in.claim(ctx, client, today); err != nil {
+	if err := in.claim(ctx, client); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	in.running.Store(true)
@@ -111,7 +117,7 @@ func (in *Intake) Ready(context.Context) error {
 
 // claim takes every partition of every input topic, checked against what the
 // ledger's database says of the topics.
-func (in *Intake) claim(ctx context.Context, client *kgo.Client, today ledger.Day) error {
+func (in *Intake) claim(ctx context.Context, client *kgo.Client) error {
 	counts, err := in.checkTopics(ctx, client)
 	if err != nil {
 		return err
@@ -121,7 +127,7 @@ func (in *Intake) claim(ctx context.Context, client *kgo.Client, today ledger.Da
 	for _, topic := range message.InputTopics() {
 		offsets[topic] = map[int32]kgo.Offset{}
 		for number := range counts[topic] {
-			claim, err := in.ledger.Claim(ctx, StreamName(topic, number), in.settings.Owner, today)
+			claim, err := in.ledger.Claim(ctx, StreamName(topic, number), in.settings.Owner, 0)
 			if err != nil {
 				return fmt.Errorf("intake: claim %s: %w", StreamName(topic, number), err)
 			}

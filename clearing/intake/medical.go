@@ -62,14 +62,14 @@ const medicalPurpose = "medical"
 
 // MedicalRequests rules on claims and answers each desk. It serves one stream
 // at a time; make one for each partition.
-func MedicalRequests(people *registry.Registry, rules *medical.Rules, version string, l *ledger.Ledger) Rules {
+func MedicalRequests(people *registry.Registry, rules *medical.Rules, l *ledger.Ledger) Rules {
 	c := &claims{people: people, rules: rules, holdings: l.Holdings}
 	return Rules{
 		Within:  c.within,
 		Answer:  c.answer,
 		Refused: verdict.FundShort,
 		Versions: func() map[string]string {
-			return map[string]string{"registry": people.Version(), "medical": version}
+			return map[string]string{"registry": people.Version(), "medical": rules.Names()}
 		},
 	}
 }

@@ -115,22 +115,36 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 	return len(records), nil
 }
 
-// rejectMessages makes the messages for the rejects of a docket.
-func rejectMessages(d *docket.Docket) ([]Outgoing, error) {
+// rejectMessages makes the messages for the rejects of a docket, those that the
+// ledger refused included: the message is where their bytes are kept.
+func rejectMessages(d *docket.Docket, rulings []docket.Ruling) ([]Outgoing, error) {
 	var outgoing []Outgoing
+	add := func(reject *message.Reject) error {
+		value, err := proto.Marshal(reject)
+		if err != nil {
+			return fmt.Errorf("encode reject of offset %d: %w", reject.GetOffset(), err)
+		}
+		outgoing = append(outgoing, Outgoing{Topic: message.TopicRejects, Key: []byte(d.Source.Stream), Value: value})
+		return nil
+	}
+	for _, r := range d.Refused(rulings) {
+		err := add(&message.Reject{Reason: string(r.Reason), Stream: d.Source.Stream, Offset: -1, Day: d.Source.Day.String(), Original: r.Evidence})
+		if err != nil {
+			return nil, err
+		}
+	}
 	for i := range d.Memos {
 		m := &d.Memos[i]
 		if m.Kind != docket.KindReject {
 			continue
 		}
 		offset := int64(binary.BigEndian.Uint64([]byte(m.ID[:8])))
-		value, err := proto.Marshal(&message.Reject{
+		err := add(&message.Reject{
 			Reason: m.Reason, Stream: d.Source.Stream, Offset: offset, Day: d.Source.Day.String(), Original: m.Evidence,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("encode reject of offset %d: %w", offset, err)
+			return nil, err
 		}
-		outgoing = append(outgoing, Outgoing{Topic: message.TopicRejects, Key: []byte(d.Source.Stream), Value: value})
 	}
 	return outgoing, nil
 }

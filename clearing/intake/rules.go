@@ -6,6 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/docket"
+	"citycard/clearing/load"
+	"citycard/clearing/registry"
+	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
 )
 
@@ -37,4 +40,20 @@ type Outgoing struct {
 	Topic string
 	Key   []byte
 	Value []byte
+}
+
+// Taps judges the tap topic.
+func Taps(judge *transit.Judge) Rules {
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+			judge.Rule(records, d)
+			return nil
+		},
+		Versions: judge.Versions,
+	}
+}
+
+// Loads judges the topic of written loads.
+func Loads(judge *load.Judge, cards *registry.Registry) Rules {
+	return Rules{Rule: judge.Rule, Versions: registryVersion(cards)}
 }

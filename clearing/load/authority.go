@@ -92,6 +92,8 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 		return invalid("time has %d bytes, want 7", len(r.GetTime()))
 	case r.GetOrder() == "" || len(r.GetOrder()) > 64:
 		return invalid("order number has %d characters, want 1 to 64", len(r.GetOrder()))
+	case r.GetKeyVersion() > 0xFF || r.GetAlgorithm() > 0xFF:
+		return invalid("key version %d or algorithm %d: want one byte each", r.GetKeyVersion(), r.GetAlgorithm())
 	case r.GetOnlineSequence() > 0xFFFF:
 		return invalid("online sequence is %d, want at most 65535", r.GetOnlineSequence())
 	}
@@ -101,6 +103,7 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	}
 	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
 	o.OnlineSequence = uint16(r.GetOnlineSequence())
+	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
 	amount := int64(o.Amount)
 	if amount <= 0 || amount%a.Rules.MultipleOfFen != 0 {

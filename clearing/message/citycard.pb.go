@@ -1478,10 +1478,10 @@ func (x *BusFare) GetFen() uint32 {
 // Reject is a record that clearing refused, with its original bytes.
 type Reject struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"` // reason code
-	Stream        string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"` // topic/partition
-	Offset        int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Day           string                 `protobuf:"bytes,4,opt,name=day,proto3" json:"day,omitempty"` // clearing day, YYYYMMDD
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`  // reason code
+	Stream        string                 `protobuf:"bytes,2,opt,name=stream,proto3" json:"stream,omitempty"`  // topic/partition
+	Offset        int64                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"` // -1 where an account, not the record, was the reason
+	Day           string                 `protobuf:"bytes,4,opt,name=day,proto3" json:"day,omitempty"`        // clearing day, YYYYMMDD
 	Original      []byte                 `protobuf:"bytes,5,opt,name=original,proto3" json:"original,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -2,7 +2,6 @@ package transit
 
 import (
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,7 +21,6 @@ type Judge struct {
 	Registry *registry.Registry
 	TACs     *keys.TACVerifier
 	Fares    *fare.Tables
-	Zone     *time.Location
 	Dates    Plausible
 }
 

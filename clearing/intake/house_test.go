@@ -1,0 +1,195 @@
+package intake_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/broker"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/identity"
+	"citycard/clearing/intake"
+	"citycard/clearing/load"
+	"citycard/clearing/medical"
+	"citycard/clearing/message"
+	"citycard/clearing/schema"
+	"citycard/clearing/transit"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+const (
+	today      ledger.Day = 20260105
+	partitions            = 3
+)
+
+func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC) }
+
+// house is a broker and a ledger with a town in it, and intakes that come and go.
+type house struct {
+	*testing.T
+	town   *clearingtest.Town
+	ledger *ledger.Ledger
+	client *kgo.Client
+	kafka  string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{T: t, town: clearingtest.New(t, nil)}
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	h.ledger = ledgertest.Connect(t, url, 24)
+	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := embedded.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h.kafka = embedded.Addr
+	if h.client, err = broker.Connect(t.Context(), h.kafka, 10*time.Second, slog.New(slog.DiscardHandler),
+		kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.client.Close)
+	h.must(broker.EnsureTopics(t.Context(), h.client, partitions))
+	h.must(h.ledger.OpenDay(t.Context(), today))
+	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry)))
+	h.post("openings", chart.Openings(h.town.Registry)...)
+	h.post("receipts",
+		receipt(chart.BankMedical, chart.Fund("employee"), 1_000_000),
+		receipt(chart.BankPension, chart.PensionFund, 1_000_000))
+	return h
+}
+
+func receipt(bank, account string, fen ledger.Fen) ledger.Transfer {
+	return ledger.Transfer{
+		Day: today, Subject: ledger.Subject(account), ID: identity.Receipt("1"),
+		Debit: ledger.IDOfCode(bank), Credit: ledger.IDOfCode(account), Amount: fen, Purpose: chart.PurposeReceipt,
+	}
+}
+
+func (h *house) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+// post books transfers in a stream of its own.
+func (h *house) post(stream string, transfers ...ledger.Transfer) {
+	h.Helper()
+	claim, err := h.ledger.Claim(h.Context(), stream, "test", 0)
+	h.must(err)
+	_, err = h.ledger.Post(h.Context(), &ledger.Batch{
+		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+	})
+	h.must(err)
+}
+
+// intake makes an intake; small batches, so that a test has several.
+func (h *house) intake(owner string) *intake.Intake {
+	h.Helper()
+	verifier := keys.NewTACVerifier(h.town.Keys.TACMaster())
+	taps := &transit.Judge{Registry: h.town.Registry, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	loads := &load.Judge{TACs: verifier, Paid: h.ledger.Amounts}
+	rules, err := medical.LoadRules(medical.ExampleJSON())
+	h.must(err)
+	in, err := intake.New(h.ledger, h.kafka, map[string]func() intake.Rules{
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry) },
+		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry) },
+		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
+	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, Owner: owner},
+		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
+	h.must(err)
+	return in
+}
+
+// start runs an intake; the returned function stops it and gives Run's error.
+func (h *house) start(owner string) (stop func() error) {
+	h.Helper()
+	ctx, cancel := context.WithCancel(h.Context())
+	in := h.intake(owner)
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+// clear runs an intake until everything sent so far is in the books.
+func (h *house) clear() {
+	h.Helper()
+	stop := h.start("test")
+	h.must(intake.Await(h.Context(), h.client, h.ledger, nil))
+	h.must(stop())
+}
+
+// sent is one message for a partition.
+type sent struct {
+	topic     string
+	partition int32
+	value     []byte
+}
+
+func (h *house) send(messages ...sent) {
+	h.Helper()
+	records := make([]*kgo.Record, len(messages))
+	for i, m := range messages {
+		records[i] = &kgo.Record{Topic: m.topic, Partition: m.partition, Key: []byte(strconv.Itoa(i)), Value: m.value}
+	}
+	h.must(h.client.ProduceSync(h.Context(), records...).FirstErr())
+}
+
+// balance is credits less debits.
+func (h *house) balance(code string) ledger.Fen {
+	h.Helper()
+	sums, err := h.ledger.Balance(h.Context(), code)
+	h.must(err)
+	return sums.Credits - sums.Debits
+}
+
+func (h *house) wantBalances(want map[string]ledger.Fen) {
+	h.Helper()
+	for code, fen := range want {
+		if got := h.balance(code); got != fen {
+			h.Errorf("%s holds %d fen, want %d", code, got, fen)
+		}
+	}
+}
+
+// read fetches n records of a topic.
+func (h *house) read(topic string, n int) []*kgo.Record {
+	h.Helper()
+	reader, err := broker.Connect(h.Context(), h.kafka, 10*time.Second, slog.New(slog.DiscardHandler),
+		kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	h.must(err)
+	defer reader.Close()
+	var records []*kgo.Record
+	for len(records) < n {
+		fetches := reader.PollFetches(h.Context())
+		for _, e := range fetches.Errors() {
+			h.Fatal(e.Err)
+		}
+		records = append(records, fetches.Records()...)
+	}
+	return records
+}

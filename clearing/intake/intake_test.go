@@ -1,0 +1,215 @@
+package intake_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/intake"
+	"citycard/clearing/message"
+	"citycard/ledger"
+	"citycard/ledger/verify"
+)
+
+// ride is a signed bus tap.
+func (h *house) ride(sequence uint32) *message.Tap {
+	return h.town.Tap(clearingtest.Tap{
+		Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: sequence, Fen: 80, At: noon(5),
+	})
+}
+
+func tap(m *message.Tap) sent { return sent{message.TopicTaps, 0, clearingtest.Encode(m)} }
+
+// TestRepeatsPayOnce sends a tap, the same bytes again, and the same signed
+// identity with an unsigned field altered, in one batch and across batches and
+// partitions: one payment, one dispute that keeps the other bytes.
+func TestRepeatsPayOnce(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("apart=%v", apart), func(t *testing.T) {
+			h := newHouse(t)
+			altered := h.ride(1)
+			altered.CardCounter += 5
+			messages := []sent{tap(h.ride(1)), tap(h.ride(1)), tap(altered), tap(altered)}
+			for i, m := range messages {
+				if apart {
+					m.partition = int32(i) % partitions
+					h.send(m)
+					h.clear()
+				}
+			}
+			if !apart {
+				h.send(messages...)
+				h.clear()
+			}
+			h.wantBalances(map[string]ledger.Fen{"operator:bus": 80, "float:own": -80})
+			disputes := 0
+			h.must(h.ledger.ScanMemos(t.Context(), today, today, func(row ledger.Row) error {
+				if row.Kind != ledger.DisputeKind || string(row.Evidence) != string(clearingtest.Encode(altered)) {
+					t.Errorf("memo of kind %s with evidence %x", row.Kind, row.Evidence)
+				}
+				disputes++
+				return nil
+			}))
+			if disputes != 2 {
+				t.Errorf("%d disputes, want both altered versions", disputes)
+			}
+		})
+	}
+}
+
+// TestRejects sends bytes that are no message and a tap with a wrong TAC: nothing
+// moves, the consumer goes on, the original bytes are kept and published with
+// their place.
+func TestRejects(t *testing.T) {
+	h := newHouse(t)
+	bad := h.ride(2)
+	bad.Debit.Tac[0] ^= 0x80
+	h.send(sent{message.TopicTaps, 0, []byte("\xff\xfe rubbish")}, tap(bad), tap(h.ride(3)), sent{message.TopicTaps, 0, nil})
+	stop := h.start("test")
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	published := h.read(message.TopicRejects, 3)
+	h.must(stop())
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
+
+	want := map[int64]struct {
+		reason   string
+		original string
+	}{0: {"undecodable", "\xff\xfe rubbish"}, 1: {"bad_tac", string(clearingtest.Encode(bad))}, 3: {"undecodable", ""}}
+	for _, record := range published {
+		var reject message.Reject
+		h.must(proto.Unmarshal(record.Value, &reject))
+		w, ok := want[reject.GetOffset()]
+		if !ok || reject.GetReason() != w.reason || string(reject.GetOriginal()) != w.original || reject.GetStream() != "taps/0" {
+			t.Errorf("reject %v, want %+v", &reject, w)
+		}
+		delete(want, reject.GetOffset())
+		if record.Headers[0].Key != intake.HeaderStream || string(record.Headers[0].Value) != "taps/0" ||
+			binary.BigEndian.Uint64(record.Headers[1].Value) == 0 {
+			t.Errorf("headers %v, want stream taps/0 and a sequence", record.Headers)
+		}
+	}
+	kept := 0
+	h.must(h.ledger.ScanMemos(t.Context(), today, today, func(row ledger.Row) error {
+		if row.Kind == docket.KindReject {
+			kept++
+		}
+		return nil
+	}))
+	if kept != 3 {
+		t.Errorf("%d rejects kept, want 3", kept)
+	}
+}
+
+// TestStoppedAnywhere stops the intake again and again while a stream of taps
+// comes in over all partitions; at the end each is booked once and the books
+// verify.
+func TestStoppedAnywhere(t *testing.T) {
+	h := newHouse(t)
+	const taps = 3000
+	var messages []sent
+	for i := range taps {
+		m := tap(h.ride(uint32(i)))
+		m.partition = int32(i) % partitions
+		messages = append(messages, m)
+		if i%20 == 0 {
+			messages = append(messages, m)
+		}
+	}
+	h.send(messages...)
+	// Each round stops once the books have grown, so the stop falls somewhere
+	// else each time.
+	for round := range ledger.Fen(8) {
+		stop := h.start("test")
+		for h.balance("operator:bus") < round*10_000 {
+			if err := t.Context().Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.must(stop())
+	}
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": taps * 80, "float:own": -taps * 80})
+	_, err := verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) })
+	h.must(err)
+}
+
+// TestNewerOwner lets a second intake claim the streams: the first commits no
+// more and stops with an error, the second books everything once.
+func TestNewerOwner(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	first := make(chan error, 1)
+	in := h.intake("first")
+	go func() { first <- in.Run(ctx) }()
+	h.send(tap(h.ride(1)))
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+
+	stop := h.start("second")
+	for {
+		claim, err := h.ledger.Stream(t.Context(), "taps/0")
+		h.must(err)
+		if claim.Epoch == 2 {
+			break
+		}
+	}
+	h.send(tap(h.ride(2)))
+	if err := <-first; !errors.Is(err, ledger.ErrFenced) {
+		t.Errorf("the first intake ended with %v, want that it has a newer owner", err)
+	}
+	if in.Ready(t.Context()) == nil {
+		t.Error("an intake that has stopped says it is ready")
+	}
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.must(stop())
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 160})
+}
+
+// TestTopicMadeAnew deletes and recreates an input topic: its positions mean
+// nothing any more, so the intake refuses to start.
+func TestTopicMadeAnew(t *testing.T) {
+	h := newHouse(t)
+	h.send(tap(h.ride(1)))
+	h.clear()
+	admin := kadm.NewClient(h.client)
+	_, err := admin.DeleteTopic(t.Context(), message.TopicTaps)
+	h.must(err)
+	h.must(broker.EnsureTopics(t.Context(), h.client, partitions))
+	var wrong *intake.TopicError
+	if err := h.intake("test").Run(t.Context()); !errors.As(err, &wrong) || wrong.Topic != message.TopicTaps {
+		t.Errorf("the intake ended with %v, want a TopicError of taps", err)
+	}
+}
+
+// TestDayCloses closes the day while taps come in: every batch is wholly in one
+// day, and all are booked.
+func TestDayCloses(t *testing.T) {
+	h := newHouse(t)
+	var messages []sent
+	for i := range 1000 {
+		m := tap(h.ride(uint32(i)))
+		m.partition = int32(i) % partitions
+		messages = append(messages, m)
+	}
+	h.send(messages...)
+	stop := h.start("test")
+	for h.balance("operator:bus") == 0 {
+		if err := t.Context().Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.must(h.ledger.CloseDay(t.Context(), today, today.Next()))
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.must(stop())
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80_000})
+	_, err := verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) })
+	h.must(err)
+}

@@ -1,0 +1,156 @@
+package transit_test
+
+import (
+	"testing"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/message"
+	"citycard/clearing/transit"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+const clearingDay ledger.Day = 20260105
+
+func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC) }
+
+// TestRule gives the judge one tap of each kind and looks at what the docket
+// would post: whose money, to whom, and why.
+func TestRule(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	judge := &transit.Judge{
+		Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
+	with := func(change func(o *clearingtest.Tap)) []byte {
+		o := good
+		change(&o)
+		return clearingtest.Encode(town.Tap(o))
+	}
+	spoiled := func(change func(m *message.Tap)) []byte {
+		m := town.Tap(good)
+		change(m)
+		return clearingtest.Encode(m)
+	}
+	tests := []struct {
+		name    string
+		value   []byte
+		verdict verdict.Verdict
+		reason  verdict.Reason
+		payee   string // of a transfer
+		purpose string
+		flagged bool
+	}{
+		{"bus ride", with(func(*clearingtest.Tap) {}), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"ride at another price than the table's", with(func(o *clearingtest.Tap) { o.Fen = 81 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
+		{"metro entry", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), verdict.Cleared, verdict.None, "", "metro_entry", true},
+		{"metro exit", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
+		{"yesterday's tap", with(func(o *clearingtest.Tap) { o.At = noon(4) }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+
+		{"counter altered", spoiled(func(m *message.Tap) { m.CardCounter++ }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"mode altered", spoiled(func(m *message.Tap) { m.Mode = message.Mode_MODE_METRO }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
+
+		{"amount altered", spoiled(func(m *message.Tap) { m.Debit.AmountFen = 8000 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"terminal altered", spoiled(func(m *message.Tap) { m.Debit.Terminal = clearingtest.Hex(clearingtest.MetroGate) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"sequence altered", spoiled(func(m *message.Tap) { m.Debit.TerminalSequence++ }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"time altered", spoiled(func(m *message.Tap) { m.Debit.Time = message.AppendTime(nil, noon(6)) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"card altered", spoiled(func(m *message.Tap) { m.Debit.Card = clearingtest.Hex(clearingtest.OtherCard) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"issuer altered", spoiled(func(m *message.Tap) { m.Debit.Issuer = clearingtest.Hex("01011000ffffffff") }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC altered", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+
+		{"not a message", []byte{0xFF, 0xFF}, verdict.Rejected, verdict.Undecodable, "", "tap", false},
+		{"empty", nil, verdict.Rejected, verdict.Undecodable, "", "tap", false},
+		{"short card number", spoiled(func(m *message.Tap) { m.Debit.Card = m.Debit.Card[:9] }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
+		{"type beyond a byte", spoiled(func(m *message.Tap) { m.Debit.Type = 256 }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
+
+		{"unknown card", with(func(o *clearingtest.Tap) { o.Card = clearingtest.Stranger }), verdict.Suspended, verdict.UnknownCard, "suspense:unknown_card", "bus", false},
+		{"unknown terminal", with(func(o *clearingtest.Tap) { o.Terminal = clearingtest.Unlisted }), verdict.Suspended, verdict.UnknownTerminal, "suspense:unknown_terminal", "bus", false},
+		{"unknown card at an unknown terminal", with(func(o *clearingtest.Tap) { o.Card, o.Terminal = clearingtest.Stranger, clearingtest.Unlisted }), verdict.Suspended, verdict.UnknownCard, "suspense:unknown_card", "bus", false},
+		{"two days ahead", with(func(o *clearingtest.Tap) { o.At = noon(7) }), verdict.Suspended, verdict.ImplausibleDate, "suspense:implausible_date", "bus", false},
+		{"61 days old", with(func(o *clearingtest.Tap) { o.At = noon(5 - 61) }), verdict.Suspended, verdict.ImplausibleDate, "suspense:implausible_date", "bus", false},
+		{"60 days old", with(func(o *clearingtest.Tap) { o.At = noon(5 - 60) }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"expired card", with(func(o *clearingtest.Tap) { o.Card = clearingtest.ExpiredCard }), verdict.Suspended, verdict.CardExpired, "suspense:card_expired", "bus", false},
+		{"blocked card", with(func(o *clearingtest.Tap) { o.Card = clearingtest.BlockedCard }), verdict.Suspended, verdict.CardBlocked, "suspense:card_blocked", "bus", false},
+	}
+	records := make([]docket.Record, len(tests))
+	for i, test := range tests {
+		records[i] = docket.Record{Offset: int64(i), Value: test.value}
+	}
+	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
+	judge.Rule(records, d)
+	if len(d.Rulings) != len(tests) {
+		t.Fatalf("%d rulings for %d records", len(d.Rulings), len(tests))
+	}
+	payees := accountCodes(town)
+	next := 0
+	for i, test := range tests {
+		r := d.Rulings[i]
+		if r.Verdict != test.verdict || r.Reason != test.reason || r.Purpose != test.purpose || r.Flagged != test.flagged {
+			t.Errorf("%s: %s %q %q flagged %v, want %s %q %q flagged %v", test.name, r.Verdict, r.Reason, r.Purpose, r.Flagged,
+				test.verdict, test.reason, test.purpose, test.flagged)
+		}
+		if test.payee == "" {
+			continue
+		}
+		transfer := d.Transfers[next]
+		next++
+		if got := payees[transfer.Credit]; got != test.payee || payees[transfer.Debit] != chart.Float {
+			t.Errorf("%s: %s pays %s, want %s pays %s", test.name, payees[transfer.Debit], got, chart.Float, test.payee)
+		}
+		if string(transfer.Evidence) != string(test.value) {
+			t.Errorf("%s: the evidence is not the record", test.name)
+		}
+	}
+	if next != len(d.Transfers) {
+		t.Errorf("%d transfers, want %d", len(d.Transfers), next)
+	}
+}
+
+// TestRuleImpossibleDate signs a date that is in no calendar: the money moved, so
+// it is kept in suspense under a day of its own.
+func TestRuleImpossibleDate(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	judge := &transit.Judge{Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	for _, date := range []string{"00000000000000", "20261301120000", "ffffffffffffff"} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 80, At: noon(5)})
+		m.Debit.Time = clearingtest.Hex(date)
+		town.Sign(m.Debit)
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		if r := d.Rulings[0]; r.Verdict != verdict.Suspended || r.Reason != verdict.ImplausibleDate {
+			t.Errorf("date %s: %s %s, want suspended implausible_date", date, r.Verdict, r.Reason)
+		}
+		if len(d.Transfers) != 1 || !d.Transfers[0].Day.Valid() {
+			t.Errorf("date %s: transfers %+v, want one on a valid day", date, d.Transfers)
+		}
+	}
+}
+
+// FuzzRule feeds the judge any bytes: every record gets one ruling, nothing
+// panics.
+func FuzzRule(f *testing.F) {
+	town := clearingtest.New(f, nil)
+	judge := &transit.Judge{Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	f.Add(clearingtest.Encode(town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, value []byte) {
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		judge.Rule([]docket.Record{{Value: value}}, d)
+		if len(d.Rulings) != 1 || len(d.Transfers)+len(d.Memos) != 1 {
+			t.Fatalf("%d rulings, %d transfers, %d memos for one record", len(d.Rulings), len(d.Transfers), len(d.Memos))
+		}
+	})
+}
+
+func accountCodes(town *clearingtest.Town) map[ledger.AccountID]string {
+	codes := map[ledger.AccountID]string{}
+	for _, account := range chart.Accounts(town.Registry) {
+		codes[ledger.IDOfCode(account.Code)] = account.Code
+	}
+	return codes
+}
