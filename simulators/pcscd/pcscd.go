@@ -1,0 +1,194 @@
+package pcscd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Socket is where Debian's pcscd listens.
+const Socket = "/run/pcscd/pcscd.comm"
+
+// Install is what to type on Debian when the parts are missing.
+const Install = "apt-get install pcscd vsmartcard-vpcd libpcsclite-dev"
+
+// startLimit is how long a pcscd may take until it answers.
+const startLimit = 10 * time.Second
+
+// ErrNotInstalled: there is no pcscd on this machine.
+var ErrNotInstalled = errors.New("pcscd is not installed; on Debian: " + Install)
+
+// Daemon is a pcscd that answers.
+type Daemon struct {
+	lock   *flock.Flock
+	cmd    *exec.Cmd // nil when it is not ours
+	output tail
+	exited chan struct{}
+	err    error // of the exit; read after exited
+}
+
+// Ensure returns a pcscd that answers, starting one when none does. ctx bounds
+// the waiting and starting only; call Close at the end. Errors: ErrNotInstalled,
+// or what the daemon said.
+//
+// There are two virtual readers on a machine, so one program has them at a time:
+// a second one waits in Ensure until the first calls Close or ends.
+func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
+	lock := flock.New(filepath.Join(os.TempDir(), "citycard-pcscd.lock"), flock.SetFlag(os.O_CREATE|os.O_RDONLY), flock.SetPermissions(0o644))
+	held, err := lock.TryLock()
+	if err == nil && !held {
+		log.Info("another citycard program has the virtual readers; waiting for it", "lock", lock.Path())
+		held, err = lock.TryLockContext(ctx, 100*time.Millisecond)
+	}
+	if err != nil || !held {
+		return nil, fmt.Errorf("the virtual readers are held by another citycard program (%s); stop it or wait: %w", lock.Path(), err)
+	}
+	d, err := ensure(ctx, log)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	d.lock = lock
+	return d, nil
+}
+
+func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
+	if err := Ping(ctx, Socket); err == nil {
+		log.Info("a pcscd is running already; using it")
+		return &Daemon{}, nil
+	}
+	path, err := find()
+	if err != nil {
+		return nil, err
+	}
+	// A killed pcscd leaves its files behind. That none answered was just seen.
+	for _, stale := range []string{Socket, "/run/pcscd/pcscd.pid"} {
+		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
+		}
+	}
+	d := &Daemon{exited: make(chan struct{})}
+	d.cmd = exec.Command(path, "--foreground")
+	d.cmd.Stdout, d.cmd.Stderr = &d.output, &d.output
+	d.cmd.SysProcAttr = childAttributes()
+	if err := d.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	go func() {
+		d.err = d.cmd.Wait()
+		close(d.exited)
+	}()
+	if err := d.await(ctx); err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+	log.Info("started pcscd", "pid", d.cmd.Process.Pid)
+	return d, nil
+}
+
+// await asks until the daemon answers, ends, or the time is up.
+func (d *Daemon) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := Ping(ctx, Socket)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-d.exited:
+			return fmt.Errorf("pcscd ended at once (%v): %s; start it by hand as root: pcscd --foreground", d.err, d.output.line())
+		case <-ctx.Done():
+			return fmt.Errorf("pcscd does not answer at %s: %w: %s", Socket, err, d.output.line())
+		case <-tick.C:
+		}
+	}
+}
+
+// Ours reports whether Ensure started the daemon.
+func (d *Daemon) Ours() bool { return d.cmd != nil }
+
+// Close stops the daemon if it is ours and lets the readers go. It may be
+// called again.
+func (d *Daemon) Close() error {
+	err := d.stop()
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Unlock())
+	}
+	return err
+}
+
+func (d *Daemon) stop() error {
+	if d.cmd == nil {
+		return nil
+	}
+	select {
+	case <-d.exited:
+		return nil
+	default:
+	}
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop pcscd: %w", err)
+	}
+	limit := time.NewTimer(5 * time.Second)
+	defer limit.Stop()
+	select {
+	case <-d.exited:
+		return nil
+	case <-limit.C:
+	}
+	err := d.cmd.Process.Kill()
+	<-d.exited
+	return errors.Join(errors.New("pcscd did not stop within 5 s and was killed"), err)
+}
+
+func find() (string, error) {
+	if path, err := exec.LookPath("pcscd"); err == nil {
+		return path, nil
+	}
+	for _, path := range []string{"/usr/sbin/pcscd", "/usr/local/sbin/pcscd"} { // often not on a user's PATH
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", ErrNotInstalled
+}
+
+// tail keeps the last of what the daemon printed.
+type tail struct {
+	mu  sync.Mutex
+	buf []byte
+}
+
+const tailLen = 2048
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, b...)
+	if len(t.buf) > tailLen {
+		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailLen:]...)
+	}
+	return len(b), nil
+}
+
+// line returns the last line printed.
+func (t *tail) line() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := bytes.TrimSpace(t.buf)
+	if len(text) == 0 {
+		return "it printed nothing"
+	}
+	return string(text[bytes.LastIndexByte(text, '\n')+1:])
+}

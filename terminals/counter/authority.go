@@ -1,0 +1,83 @@
+package counter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/message"
+)
+
+// AuthorisePath is where the load authority answers, below its base URL.
+const AuthorisePath = "/v1/loads/authorise"
+
+const (
+	protobufType = "application/x-protobuf"
+	maxAnswer    = 64 << 10
+)
+
+// HTTPAuthority asks the load authority over HTTP: POST with a LoadRequest, 200
+// with a LoadAnswer, both protobuf. It satisfies LoadAuthority.
+type HTTPAuthority struct {
+	url    string
+	client *http.Client
+}
+
+// NewHTTPAuthority returns a client for the authority at base, such as
+// http://127.0.0.1:8080. With a nil client one with a time limit of ten seconds
+// is used.
+func NewHTTPAuthority(base string, client *http.Client) (*HTTPAuthority, error) {
+	u, err := url.Parse(base)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("load authority %q is no address, want http://HOST:PORT", base)
+	}
+	if client == nil {
+		client = &http.Client{Timeout: 10 * time.Second}
+	}
+	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + AuthorisePath, client: client}, nil
+}
+
+// AuthoriseLoad asks once; asking again is for the caller, with the same order.
+func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error) {
+	body, err := proto.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("load authority: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("load authority: %w", err)
+	}
+	r.Header.Set("Content-Type", protobufType)
+	response, err := a.client.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("the load authority does not answer: %w", err)
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("the load authority's answer broke off: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the load authority at %s answers %s: %s", a.url, response.Status, firstLine(content))
+	}
+	if t, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); t != protobufType {
+		return nil, fmt.Errorf("the load authority at %s answers in %q, want %s", a.url, t, protobufType)
+	}
+	answer := new(message.LoadAnswer)
+	if err := proto.Unmarshal(content, answer); err != nil {
+		return nil, fmt.Errorf("the load authority's answer is malformed: %w", err)
+	}
+	return answer, nil
+}
+
+func firstLine(content []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(content), []byte("\n"))
+	return string(line[:min(len(line), 200)])
+}

@@ -1,0 +1,187 @@
+package counter
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/personalisation"
+	"citycard/cardos/ssc"
+	"citycard/cardos/tunion"
+)
+
+// Issued is a card that was made.
+type Issued struct {
+	Kind           Kind   `json:"kind"`
+	Number         string `json:"number,omitempty"`         // transit: 20 digits
+	Issuer         string `json:"issuer,omitempty"`         // transit: 16 hexadecimal digits
+	CardNumber     string `json:"card_number,omitempty"`    // social security
+	Identification string `json:"identification,omitempty"` // social security: 32 hexadecimal digits
+	ATR            string `json:"atr"`
+}
+
+// Personalise makes a blank card into what the order says; keys come from the
+// store, and for a social-security card from the card's ATR too. It checks the
+// order before it touches the card, and reads back at the end what the card says
+// it is. After any other error the card is scrap.
+func Personalise(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o Order) (Issued, error) {
+	if err := o.Validate(); err != nil {
+		return Issued{}, err
+	}
+	var issued Issued
+	var err error
+	if o.Kind == Transit {
+		issued, err = personaliseTransit(ctx, card, store, *o.Transit)
+	} else {
+		issued, err = personaliseSocial(ctx, card, atr, store, *o.SocialSecurity)
+	}
+	if err != nil {
+		return Issued{}, err
+	}
+	issued.Kind, issued.ATR = o.Kind, hex.EncodeToString(atr)
+	return issued, nil
+}
+
+// step is one command of a personalisation, and what to call it in an error.
+type step struct {
+	act     string
+	command apdu.Command
+}
+
+func run(ctx context.Context, card apdu.Card, steps []step) error {
+	for _, s := range steps {
+		if _, err := apdu.Exchange(ctx, card, s.command); err != nil {
+			return fmt.Errorf("personalise: %s: %w", s.act, err)
+		}
+	}
+	return nil
+}
+
+// unlock proves to a blank card that we are its issuer.
+func unlock(ctx context.Context, card apdu.Card, application []byte) error {
+	if _, err := apdu.Exchange(ctx, card, apdu.Select(application)); err != nil {
+		return fmt.Errorf("personalise: select the application: %w", err)
+	}
+	challenge, err := apdu.Exchange(ctx, card, apdu.GetChallenge(8))
+	if err != nil {
+		return fmt.Errorf("personalise: ask for a challenge: %w", err)
+	}
+	if len(challenge) != 8 {
+		return fmt.Errorf("personalise: challenge of %d bytes, want 8: %w", len(challenge), apdu.ErrMalformed)
+	}
+	if _, err := apdu.Exchange(ctx, card, apdu.ExternalAuthenticate(0, personalisation.TransportKey().Encrypt(challenge))); err != nil {
+		return fmt.Errorf("personalise: the card does not take the transport key; it was personalised before, or is not a blank of this maker: %w", err)
+	}
+	return nil
+}
+
+// storeSteps are the STORE DATA commands for keys and PIN.
+func storeSteps(groups ...personalisation.Group) ([]step, error) {
+	blocks, err := personalisation.StoreData(groups, true)
+	if err != nil {
+		return nil, fmt.Errorf("personalise: %w", err)
+	}
+	steps := make([]step, len(blocks))
+	for i, b := range blocks {
+		steps[i] = step{"store keys", b}
+	}
+	return steps, nil
+}
+
+func personaliseTransit(ctx context.Context, card apdu.Card, store *keys.Store, o TransitOrder) (Issued, error) {
+	c, err := o.content()
+	if err != nil {
+		return Issued{}, err
+	}
+	if err := unlock(ctx, card, tunion.AIDPurse.Bytes()); err != nil {
+		return Issued{}, err
+	}
+	region, holder, application := c.region.Encode(), c.holder.Encode(), c.application.Encode()
+	id := keys.CardID{Issuer: c.application.Issuer, ASN: c.application.ASN}
+	steps, err := storeSteps(personalisation.TransitGroup(store.CardKeys(id), personalisation.TransportKey()),
+		personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
+	if err != nil {
+		return Issued{}, err
+	}
+	steps = append([]step{
+		{"write file 0017", apdu.UpdateBinary(tunion.RegionSFI, 0, region[:])},
+		{"write file 0016", apdu.UpdateBinary(tunion.HolderSFI, 0, holder[:])},
+	}, steps...)
+	// Last: the status byte in it ends the personalisation.
+	steps = append(steps, step{"write file 0015", apdu.UpdateBinary(tunion.ApplicationSFI, 0, application[:])})
+	if err := run(ctx, card, steps); err != nil {
+		return Issued{}, err
+	}
+	answer, err := apdu.Exchange(ctx, card, apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize))
+	if err != nil {
+		return Issued{}, fmt.Errorf("personalise: read back file 0015: %w", err)
+	}
+	if string(answer) != string(application[:]) {
+		return Issued{}, fmt.Errorf("personalise: the card says %x in file 0015, %x was written", answer, application)
+	}
+	number, err := tunion.Number(id.ASN)
+	if err != nil {
+		return Issued{}, fmt.Errorf("personalise: %w", err)
+	}
+	return Issued{Number: number, Issuer: hex.EncodeToString(id.Issuer[:])}, nil
+}
+
+func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o SocialSecurityOrder) (Issued, error) {
+	c, err := o.content()
+	if err != nil {
+		return Issued{}, err
+	}
+	factor, err := ssc.CardFactor(atr)
+	if err != nil {
+		return Issued{}, fmt.Errorf("personalise: %w", err)
+	}
+	c.issuer.Identification = ssc.NewIdentification(c.region, [8]byte(factor))
+	if err := unlock(ctx, card, []byte(ssc.AID)); err != nil {
+		return Issued{}, err
+	}
+	steps, err := socialSteps(c.issuer, c.holder)
+	if err != nil {
+		return Issued{}, err
+	}
+	stored, err := storeSteps(personalisation.SocialGroup(store.SocialSecurityKeys(ssc.CityFactor(c.region), factor), personalisation.TransportKey()),
+		personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
+	if err != nil {
+		return Issued{}, err
+	}
+	if err := run(ctx, card, append(steps, stored...)); err != nil {
+		return Issued{}, err
+	}
+	field, _ := ssc.FieldOf(ssc.TagIdentification)
+	answer, err := apdu.Exchange(ctx, card, ssc.Read(field, ssc.ByTagAndFile))
+	if err != nil {
+		return Issued{}, fmt.Errorf("personalise: read back the identification: %w", err)
+	}
+	r, err := ssc.ParseRecord(answer)
+	if err != nil || string(r.Value) != string(c.issuer.Identification[:]) {
+		return Issued{}, fmt.Errorf("personalise: the card says %x as its identification, %s was written", answer, c.issuer.Identification)
+	}
+	return Issued{CardNumber: c.issuer.CardNumber, Identification: c.issuer.Identification.String()}, nil
+}
+
+// socialSteps write the records of both files.
+func socialSteps(issuer ssc.Issuer, holder ssc.Holder) ([]step, error) {
+	first, err := issuer.Records()
+	if err != nil {
+		return nil, fmt.Errorf("personalise: %w", err)
+	}
+	second, err := holder.Records()
+	if err != nil {
+		return nil, fmt.Errorf("personalise: %w", err)
+	}
+	var steps []step
+	for _, r := range append(first, second...) {
+		command, err := ssc.Write(r)
+		if err != nil {
+			return nil, fmt.Errorf("personalise: record %02X: %w", byte(r.Tag), err)
+		}
+		steps = append(steps, step{fmt.Sprintf("write record %02X", byte(r.Tag)), command})
+	}
+	return steps, nil
+}

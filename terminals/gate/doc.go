@@ -1,0 +1,18 @@
+// Package gate is a metro gate: it lets a card in for nothing and out for the
+// fare of the trip. The dialogue with the card is package capp's.
+//
+// The card carries its entry from gate to gate, in the newest record of file
+// 001E; an exit record therefore carries its entry, and its fare can be checked
+// from the record alone. A trip longer than the fare table's limit costs the
+// highest fare.
+//
+// A gate opens when Enter or Exit returns a tap. On an error it stays shut, the
+// passenger is told why, and nothing on the card has changed, but for two cases:
+//   - *capp.UnknownError: whether the card has paid is not known; keep it, and
+//     call Resolve when the card is held to the gate again;
+//   - a tap together with a *sam.Error: the card has paid, let the passenger
+//     through, record the tap, and close the gate.
+//
+// Line and station stand in the card's records as big-endian numbers: how
+// Zhengzhou codes them was not found.
+package gate

@@ -1,0 +1,120 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ebfe/scard"
+)
+
+// maxCommand is an extended APDU at its longest, in bytes.
+const maxCommand = 4 + 3 + 65535 + 2
+
+// Protocol is what card and reader speak.
+type Protocol string
+
+// The two protocols of ISO/IEC 7816-3.
+const (
+	T0 Protocol = "T=0"
+	T1 Protocol = "T=1"
+)
+
+// Card is an open card; it satisfies apdu.Card.
+type Card struct {
+	atr      []byte
+	protocol Protocol
+
+	mu     sync.Mutex
+	handle *scard.Card // nil once closed or given up
+}
+
+func newCard(handle *scard.Card, atr []byte) *Card {
+	protocol := T1
+	if handle.ActiveProtocol() == scard.ProtocolT0 {
+		protocol = T0
+	}
+	return &Card{handle: handle, atr: append([]byte(nil), atr...), protocol: protocol}
+}
+
+// ATR is the card's answer to reset.
+func (c *Card) ATR() []byte { return append([]byte(nil), c.atr...) }
+
+// Protocol is what card and reader agreed on.
+func (c *Card) Protocol() Protocol { return c.protocol }
+
+type transmitted struct {
+	answer []byte
+	err    error
+}
+
+// Transmit sends one raw command and returns the raw answer with its status
+// word. Errors: ErrCardGone, ErrCardReset, ErrNoService, or ctx's error with
+// ErrCardGone when the card did not answer in time; the card is given up then.
+func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	if len(command) < 4 || len(command) > maxCommand {
+		return nil, fmt.Errorf("command of %d bytes, want 4 to %d", len(command), maxCommand)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // nothing was sent
+	}
+	c.mu.Lock()
+	handle := c.handle
+	c.mu.Unlock()
+	if handle == nil {
+		return nil, fmt.Errorf("%w: it was closed", ErrCardGone)
+	}
+	if ctx.Done() == nil {
+		return transmit(handle, command)
+	}
+	done := make(chan transmitted, 1)
+	go func() {
+		answer, err := transmit(handle, command)
+		done <- transmitted{answer, err}
+	}()
+	select {
+	case t := <-done:
+		return t.answer, t.err
+	case <-ctx.Done():
+	}
+	select {
+	case t := <-done: // both at once: the answer counts
+		return t.answer, t.err
+	default:
+	}
+	c.mu.Lock()
+	c.handle = nil // the driver still waits for the card; the handle is its
+	c.mu.Unlock()
+	return nil, fmt.Errorf("%w: no answer in time: %w", ErrCardGone, ctx.Err())
+}
+
+func transmit(handle *scard.Card, command []byte) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			answer, err = nil, fmt.Errorf("%w: the PC/SC library gave up: %v", ErrCardGone, p)
+		}
+	}()
+	answer, err = handle.Transmit(command)
+	if err != nil {
+		return nil, sorted("talk to the card", err)
+	}
+	return answer, nil
+}
+
+// Close lets the card go and resets it, so that nothing of ours stays selected.
+// A card that was taken out is not an error.
+func (c *Card) Close() error {
+	c.mu.Lock()
+	handle := c.handle
+	c.handle = nil
+	c.mu.Unlock()
+	if handle == nil {
+		return nil
+	}
+	err := sorted("let the card go", handle.Disconnect(scard.ResetCard))
+	if errors.Is(err, ErrCardGone) || errors.Is(err, ErrNoCard) || errors.Is(err, ErrCardReset) || errors.Is(err, ErrNoReader) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ebfe/scard"
+)
+
+// look is how long one question to the daemon may block; then the context is
+// looked at. A change ends the question at once.
+const look = 200 * time.Millisecond
+
+// List returns the names of the readers. Errors: ErrNoService, ErrNoReader.
+func List() ([]string, error) {
+	ctx, err := scard.EstablishContext()
+	if err != nil {
+		return nil, sorted("list readers", err)
+	}
+	defer ctx.Release() //nolint:errcheck // nothing to be done about it
+	return list(ctx)
+}
+
+func list(ctx *scard.Context) ([]string, error) {
+	names, err := ctx.ListReaders()
+	if err != nil {
+		return nil, sorted("list readers", err)
+	}
+	if len(names) == 0 {
+		return nil, ErrNoReader
+	}
+	return names, nil
+}
+
+// Reader is one open reader. One goroutine at a time uses it.
+type Reader struct {
+	name string
+
+	mu      sync.Mutex
+	context *scard.Context // nil once closed
+	state   scard.StateFlag
+	seen    scard.StateFlag // the insertion counter of the card last given out
+}
+
+// Open opens the reader whose name contains name; the empty name means the
+// first one. Errors: ErrNoService, ErrNoReader.
+func Open(name string) (*Reader, error) {
+	ctx, err := scard.EstablishContext()
+	if err != nil {
+		return nil, sorted("reach PC/SC", err)
+	}
+	names, err := list(ctx)
+	if err != nil {
+		return nil, errors.Join(err, ctx.Release())
+	}
+	i := slices.IndexFunc(names, func(n string) bool { return strings.Contains(n, name) })
+	if i < 0 {
+		return nil, errors.Join(fmt.Errorf("%w; none is called %q, there are: %s", ErrNoReader, name, strings.Join(names, ", ")), ctx.Release())
+	}
+	return &Reader{name: names[i], context: ctx, state: scard.StateUnaware}, nil
+}
+
+// Name is the reader's full name.
+func (r *Reader) Name() string { return r.name }
+
+// Close lets the reader go.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.context == nil {
+		return nil
+	}
+	ctx := r.context
+	r.context = nil
+	return sorted("release PC/SC", ctx.Release())
+}
+
+// WaitCard waits until a card is in the reader and opens it. When ctx ends
+// first the error is ErrNoCard together with ctx's. A card already there counts.
+func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
+	for {
+		if err := r.wait(ctx, scard.StatePresent); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("%w (reader %s: %w)", ErrNoCard, r.name, ctx.Err())
+			}
+			return nil, err
+		}
+		card, err := r.connect()
+		if err == nil {
+			return card, nil
+		}
+		// Gone again between the look and the grip: wait for the next one.
+		if !errors.Is(err, ErrNoCard) && !errors.Is(err, ErrCardGone) {
+			return nil, err
+		}
+		r.state = scard.StateUnaware
+	}
+}
+
+// WaitEmpty waits until the card that was there is taken out; another one may
+// be in already.
+func (r *Reader) WaitEmpty(ctx context.Context) error {
+	return r.wait(ctx, scard.StateEmpty)
+}
+
+// wait returns when the reader's state has the wanted flag, or when for empty
+// the insertion counter in the upper 16 bits says that a card came and went in
+// between.
+func (r *Reader) wait(ctx context.Context, wanted scard.StateFlag) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		states := []scard.ReaderState{{Reader: r.name, CurrentState: r.state}}
+		err := r.context.GetStatusChange(states, look)
+		if errors.Is(err, scard.ErrTimeout) {
+			continue
+		}
+		if err != nil {
+			return sorted("watch reader "+r.name, err)
+		}
+		// What is fed back is what was seen, else the next call returns at once.
+		r.state = states[0].EventState &^ scard.StateChanged
+		if states[0].EventState&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
+			return fmt.Errorf("%w; %s was unplugged", ErrNoReader, r.name)
+		}
+		if r.state&wanted != 0 {
+			return nil
+		}
+		if wanted == scard.StateEmpty && r.seen != 0 && r.state&^0xFFFF != r.seen {
+			return nil
+		}
+		if wanted == scard.StatePresent && r.state&scard.StateMute != 0 {
+			return fmt.Errorf("%w (reader %s)", ErrUnresponsive, r.name)
+		}
+	}
+}
+
+func (r *Reader) connect() (*Card, error) {
+	handle, err := r.context.Connect(r.name, scard.ShareExclusive, scard.ProtocolAny)
+	if err != nil {
+		return nil, sorted("open the card in "+r.name, err)
+	}
+	status, err := handle.Status()
+	if err != nil {
+		return nil, errors.Join(sorted("ask the card's state", err), handle.Disconnect(scard.ResetCard))
+	}
+	r.seen = r.state &^ 0xFFFF
+	return newCard(handle, status.Atr), nil
+}

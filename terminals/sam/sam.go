@@ -1,0 +1,141 @@
+// Package sam talks to a terminal's secure access module (PSAM): for the transit
+// purse it numbers a sale and makes the MAC1 that lets a card pay, and checks the
+// MAC2 that proves it did; for the social-security card it answers the card's
+// challenge.
+//
+// A module holds one sale at a time: what Start began, Confirm ends. Every Start
+// uses up a terminal sequence number, also when the sale comes to nothing; gaps
+// in it are normal and mean no lost money.
+//
+// A Module is safe for concurrent use command by command, but a sale is two
+// commands: a terminal serves one card at a time.
+package sam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/psam"
+	"citycard/cardos/ssc"
+)
+
+// ErrForged: the card's MAC2 is wrong. It is no card of ours, or the answer was
+// altered on its way; the gate stays shut.
+var ErrForged = errors.New("the card's proof of payment does not verify")
+
+// Error says that the module failed, not the card: take the terminal out of
+// service and call its keeper.
+type Error struct {
+	Act string
+	Err error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("SAM: %s: %v", e.Act, e.Err) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Module is a PSAM with its transit application selected.
+type Module struct {
+	card     apdu.Card
+	terminal [6]byte
+}
+
+// Open selects the transit application and reads the terminal number. Every
+// error is an *Error.
+func Open(ctx context.Context, card apdu.Card) (*Module, error) {
+	if _, err := apdu.Exchange(ctx, card, psam.SelectTransit()); err != nil {
+		return nil, &Error{"select the transit application", err}
+	}
+	answer, err := apdu.Exchange(ctx, card, psam.ReadTerminal())
+	if err != nil {
+		return nil, &Error{"read the terminal number", err}
+	}
+	terminal, err := psam.ParseTerminal(answer)
+	if err != nil {
+		return nil, &Error{"read the terminal number", err}
+	}
+	return &Module{card: card, terminal: terminal}, nil
+}
+
+// Terminal is the module's terminal number, the payee's identity under the TAC.
+func (m *Module) Terminal() [6]byte { return m.terminal }
+
+// Start numbers a sale and returns MAC1. Every error is an *Error.
+func (m *Module) Start(ctx context.Context, p psam.Purchase) (psam.Start, error) {
+	answer, err := apdu.Exchange(ctx, m.card, psam.Initialize(p))
+	if err != nil {
+		return psam.Start{}, &Error{"start a sale", err}
+	}
+	start, err := psam.ParseStart(answer)
+	if err != nil {
+		return psam.Start{}, &Error{"start a sale", err}
+	}
+	return start, nil
+}
+
+// Confirm hands the card's MAC2 in. Errors: ErrForged, *Error.
+func (m *Module) Confirm(ctx context.Context, mac2 keys.MAC) error {
+	_, err := apdu.Exchange(ctx, m.card, psam.Credit(mac2))
+	if apdu.IsMACRefused(err) {
+		return fmt.Errorf("%w: %w", ErrForged, err)
+	}
+	if err != nil {
+		return &Error{"check the card's proof of payment", err}
+	}
+	return nil
+}
+
+// Access is a PSAM with its social-security application selected.
+type Access struct {
+	card apdu.Card
+}
+
+// OpenAccess selects the social-security application. Every error is an *Error.
+func OpenAccess(ctx context.Context, card apdu.Card) (*Access, error) {
+	if _, err := apdu.Exchange(ctx, card, apdu.Select([]byte(psam.AIDSocialSecurity))); err != nil {
+		return nil, &Error{"select the social-security application", err}
+	}
+	return &Access{card: card}, nil
+}
+
+// Answer answers a social-security card's challenge under its access key, made
+// from the card's and the city's factor and a random number. Every error is an
+// *Error.
+func (a *Access) Answer(ctx context.Context, card, city keys.Factor, random, challenge [8]byte) ([8]byte, error) {
+	if _, err := apdu.Exchange(ctx, a.card, psam.PrepareAccess(card, city, random)); err != nil {
+		return [8]byte{}, &Error{"derive the access key", err}
+	}
+	answer, err := apdu.Exchange(ctx, a.card, psam.Encrypt(challenge))
+	if err == nil && len(answer) != 8 {
+		err = fmt.Errorf("cryptogram of %d bytes, want 8: %w", len(answer), apdu.ErrMalformed)
+	}
+	if err != nil {
+		return [8]byte{}, &Error{"answer the card's challenge", err}
+	}
+	return [8]byte(answer), nil
+}
+
+// Present lets a social-security card know that it may give the holder's data:
+// challenge, cryptogram, external authentication. A refusal of the card is a
+// *apdu.StatusError.
+func (a *Access) Present(ctx context.Context, card apdu.Card, cardFactor, city keys.Factor, random [8]byte) error {
+	answer, err := apdu.Exchange(ctx, card, apdu.GetChallenge(8))
+	if err != nil {
+		return fmt.Errorf("ask the card for a challenge: %w", err)
+	}
+	if len(answer) != 8 {
+		return fmt.Errorf("challenge of %d bytes, want 8: %w", len(answer), apdu.ErrMalformed)
+	}
+	cryptogram, err := a.Answer(ctx, cardFactor, city, random, [8]byte(answer))
+	if err != nil {
+		return err
+	}
+	if _, err := apdu.Exchange(ctx, card, ssc.ExternalAuthenticate(ssc.KeyAccess, cryptogram, random)); err != nil {
+		return fmt.Errorf("authenticate to the card: %w", err)
+	}
+	return nil
+}

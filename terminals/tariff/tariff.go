@@ -1,0 +1,137 @@
+// Package tariff holds the fare table of a terminal: what the clearing centre
+// published, checked once and laid out for look-up. A terminal does no
+// arithmetic on fares; every price is final.
+package tariff
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"citycard/clearing/message"
+)
+
+// maxStations bounds a table; it is the clearing centre's own bound.
+const maxStations = 512
+
+// ErrNoFare: the table has no price for this card type, station or line. The
+// card must not be charged.
+var ErrNoFare = errors.New("the fare table has no price for this")
+
+// Table is a published fare table. It is not changed after New and is safe for
+// concurrent use.
+type Table struct {
+	version  string
+	stations uint32
+	limit    time.Duration
+	cards    map[uint32]fares
+}
+
+type fares struct {
+	metro   []uint32
+	highest uint32
+	bus     map[uint32]uint32
+}
+
+// New checks a published table: an error names what is wrong with it.
+func New(m *message.FareTable) (*Table, error) {
+	t := &Table{
+		version: m.GetVersion(), stations: m.GetMetroStations(),
+		limit: time.Duration(m.GetMetroLimitMinutes()) * time.Minute, cards: make(map[uint32]fares),
+	}
+	switch {
+	case t.version == "":
+		return nil, errors.New("fare table has no version")
+	case t.stations > maxStations:
+		return nil, fmt.Errorf("fare table %s: %d stations, at most %d", t.version, t.stations, maxStations)
+	case len(m.GetFares()) == 0:
+		return nil, fmt.Errorf("fare table %s has no card type", t.version)
+	}
+	for _, c := range m.GetFares() {
+		if _, twice := t.cards[c.GetCardType()]; twice {
+			return nil, fmt.Errorf("fare table %s: card type %d stands twice", t.version, c.GetCardType())
+		}
+		if n := len(c.GetMetroFen()); n != int(t.stations*t.stations) {
+			return nil, fmt.Errorf("fare table %s, card type %d: %d metro prices, want %d × %d", t.version, c.GetCardType(), n, t.stations, t.stations)
+		}
+		f := fares{metro: c.GetMetroFen(), highest: c.GetMetroHighestFen(), bus: make(map[uint32]uint32, len(c.GetBus()))}
+		for _, b := range c.GetBus() {
+			if _, twice := f.bus[b.GetLine()]; twice {
+				return nil, fmt.Errorf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
+			}
+			f.bus[b.GetLine()] = b.GetFen()
+		}
+		t.cards[c.GetCardType()] = f
+	}
+	return t, nil
+}
+
+// Version names the table, for the record of a tap.
+func (t *Table) Version() string { return t.version }
+
+// Limit is how long a metro trip may take before the highest fare is due.
+func (t *Table) Limit() time.Duration { return t.limit }
+
+// Station checks that a station is in the table.
+func (t *Table) Station(station uint32) error {
+	if station < 1 || station > t.stations {
+		return fmt.Errorf("%w: station %d of %d (fares %s)", ErrNoFare, station, t.stations, t.version)
+	}
+	return nil
+}
+
+// Entry checks that a card type may enter at a station; entering costs nothing.
+func (t *Table) Entry(cardType, station uint32) error {
+	if _, ok := t.cards[cardType]; !ok {
+		return fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+	}
+	return t.Station(station)
+}
+
+// Highest is the highest fare of a card type, in fen: what a card must hold to
+// enter at all in most cities, and the price past the time limit.
+func (t *Table) Highest(cardType uint32) (uint32, error) {
+	f, ok := t.cards[cardType]
+	if !ok {
+		return 0, fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+	}
+	return f.highest, nil
+}
+
+// Metro is the price in fen of a trip that took so long.
+func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32, error) {
+	if err := t.Entry(cardType, entry); err != nil {
+		return 0, err
+	}
+	if err := t.Entry(cardType, exit); err != nil {
+		return 0, err
+	}
+	f := t.cards[cardType]
+	if took > t.limit {
+		return f.highest, nil
+	}
+	return f.metro[(entry-1)*t.stations+exit-1], nil
+}
+
+// Bus is the price in fen of a ride on a line.
+func (t *Table) Bus(cardType, line uint32) (uint32, error) {
+	f, ok := t.cards[cardType]
+	if !ok {
+		return 0, fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+	}
+	fen, ok := f.bus[line]
+	if !ok {
+		return 0, fmt.Errorf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
+	}
+	return fen, nil
+}
+
+// BusLine checks that at least one card type has a price on the line.
+func (t *Table) BusLine(line uint32) error {
+	for _, f := range t.cards {
+		if _, ok := f.bus[line]; ok {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
+}

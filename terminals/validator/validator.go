@@ -1,0 +1,135 @@
+// Package validator is a bus validator: one tap, one ride, paid at once at the
+// price of the line. The dialogue with the card is package capp's.
+//
+// Green means that the card has paid and its proof was verified: Ride returned a
+// tap. What the other outcomes mean:
+//
+//	Ride returns                light   the card    do
+//	tap                         green   has paid    record the tap
+//	tap and *sam.Error          green   has paid    record the tap, go out of service
+//	*Unknown                    red     is unknown  "tap again"; Resolve with the same card
+//	capp.ErrInsufficient, …     red     has not     say why
+//	any other error             red     has not     "tap again"
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/capp"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+)
+
+// Place is where a validator rides.
+type Place struct {
+	City        uint16  // clearing centre of the operator, 4910 Zhengzhou
+	Institution [8]byte // the operator's, for the card's records
+	Operator    uint16  // the operator's number in the card's records
+	Line        uint16
+	Vehicle     string // at most 8 ASCII characters
+	Medium      message.Medium
+}
+
+// Validator is one validator. It serves one card at a time.
+type Validator struct {
+	module  *sam.Module
+	fares   *tariff.Table
+	place   Place
+	vehicle [8]byte
+}
+
+// New makes a validator. It fails when no card type has a fare on the line, and
+// on a vehicle name that does not fit the card.
+func New(module *sam.Module, fares *tariff.Table, place Place) (*Validator, error) {
+	v := &Validator{module: module, fares: fares, place: place}
+	if len(place.Vehicle) > len(v.vehicle) {
+		return nil, fmt.Errorf("validator: vehicle %q has more than %d characters", place.Vehicle, len(v.vehicle))
+	}
+	copy(v.vehicle[:], place.Vehicle)
+	if err := fares.BusLine(uint32(place.Line)); err != nil {
+		return nil, fmt.Errorf("validator: %w", err)
+	}
+	return v, nil
+}
+
+// Terminal is the number of the validator's SAM.
+func (v *Validator) Terminal() [6]byte { return v.module.Terminal() }
+
+// Ride takes one fare. at is the wall-clock time in the city's zone.
+func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error) {
+	p, err := capp.Present(ctx, card)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Accept(v.place.City, at); err != nil {
+		return nil, err
+	}
+	cardType := uint32(p.Region.CardType)
+	fare, err := v.fares.Bus(cardType, uint32(v.place.Line))
+	if err != nil {
+		return nil, err
+	}
+	sale := capp.Sale{Amount: fare, Time: bcd.Time(at), Journey: tunion.Journey{
+		Type: tunion.JourneySingle, Industry: tunion.IndustryBus, Place: tunion.Place(v.place.Line, 0, v.place.Operator),
+		City: v.place.City, Institution: v.place.Institution,
+	}}
+	sale.Trip = v.trip(fare, sale.Time).Encode()
+	r, err := capp.Pay(ctx, card, v.module, p.ID(), sale)
+	if unknown, ok := errors.AsType[*capp.UnknownError](err); ok {
+		return nil, &Unknown{Unknown: unknown, cardType: cardType}
+	}
+	if r == nil {
+		return nil, err
+	}
+	return v.tap(r, cardType), err
+}
+
+// Resolve settles an unknown outcome with the same card: the tap when the card
+// has paid, nil when it has not and should be taken again. Errors: see
+// capp.Resolve.
+func (v *Validator) Resolve(ctx context.Context, card apdu.Card, open *Unknown) (*message.Tap, error) {
+	r, err := capp.Resolve(ctx, card, open.Unknown)
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return v.tap(r, open.cardType), nil
+}
+
+// Unknown is a *capp.UnknownError with what the validator knows of the card.
+type Unknown struct {
+	Unknown  *capp.UnknownError
+	cardType uint32
+}
+
+func (u *Unknown) Error() string { return u.Unknown.Error() }
+
+// Unwrap returns the *capp.UnknownError.
+func (u *Unknown) Unwrap() error { return u.Unknown }
+
+// trip is the bus record of file 001A. A ride is paid at boarding, so there is
+// no place to alight.
+func (v *Validator) trip(fare uint32, at [7]byte) tunion.BusTrip {
+	return tunion.BusTrip{
+		TripHeader: tunion.NewTripHeader(tunion.TripBusID, tunion.TripEntered),
+		On: tunion.BusStop{
+			City: v.place.City, Institution: v.place.Institution, Operator: v.place.Operator, Line: v.place.Line,
+			Vehicle: v.vehicle, Terminal: tunion.LongTerminal(v.module.Terminal()), Time: at,
+		},
+		MarkedAmount: fare, Amount: fare,
+	}
+}
+
+func (v *Validator) tap(r *capp.Receipt, cardType uint32) *message.Tap {
+	return &message.Tap{
+		Medium: v.place.Medium, Debit: r.Debit(), CardCounter: uint32(r.Counter), BalanceFen: r.Balance,
+		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: uint32(v.place.Line),
+		CardType: cardType, FareVersion: v.fares.Version(), Vehicle: v.place.Vehicle,
+	}
+}
