@@ -1,0 +1,58 @@
+package chart_test
+
+import (
+	"testing"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// TestAccounts opens what every posting needs: each suspended reason has an
+// account, each fund and person's account refuses to be overdrawn, no two codes
+// share a number.
+func TestAccounts(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	accounts := map[string]ledger.Account{}
+	numbers := map[ledger.AccountID]string{}
+	for _, a := range chart.Accounts(town.Registry) {
+		if _, twice := accounts[a.Code]; twice {
+			t.Errorf("%s occurs twice", a.Code)
+		}
+		accounts[a.Code] = a
+		if other, taken := numbers[ledger.IDOfCode(a.Code)]; taken {
+			t.Errorf("%s and %s have one number", a.Code, other)
+		}
+		numbers[ledger.IDOfCode(a.Code)] = a.Code
+	}
+	for _, entry := range verdict.List() {
+		_, open := accounts[chart.Suspense(entry.Reason)]
+		if open != (entry.Verdict == verdict.Suspended) {
+			t.Errorf("suspense account of %s (%s): open %v", entry.Reason, entry.Verdict, open)
+		}
+	}
+	for _, code := range []string{"fund:employee", "fund:resident", chart.PensionFund, "personal:" + clearingtest.Worker} {
+		if accounts[code].Flags&ledger.DebitsMustNotExceedCredits == 0 {
+			t.Errorf("%s may be overdrawn", code)
+		}
+	}
+	for _, code := range []string{"operator:bus", "operator:metro", "hospital:h1", "channel:counter", chart.Float, chart.Unwritten, chart.Reserve} {
+		if _, open := accounts[code]; !open {
+			t.Errorf("%s is not opened", code)
+		}
+	}
+}
+
+// TestPurposeNames gives every purpose a name of its own: reports and settlement
+// files tell them apart by it.
+func TestPurposeNames(t *testing.T) {
+	names := map[string]bool{}
+	for p := chart.PurposeMetroExit; p <= chart.PurposeReceipt; p++ {
+		name := chart.PurposeName(p)
+		if names[name] || name == "" {
+			t.Errorf("purpose %d is called %q, which is taken or empty", p, name)
+		}
+		names[name] = true
+	}
+}

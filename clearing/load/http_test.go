@@ -1,0 +1,162 @@
+package load_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/load"
+	"citycard/clearing/message"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+func at(hour int) time.Time { return time.Date(2026, 1, 5, hour, 0, 0, 0, time.UTC) }
+
+// counter asks a load authority over HTTP.
+type counter struct {
+	*testing.T
+	town   *clearingtest.Town
+	ledger *ledger.Ledger
+	url    string
+}
+
+func newCounter(t *testing.T) *counter {
+	t.Helper()
+	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8)}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(c.ledger.OpenDay(t.Context(), 20260105))
+	must(c.ledger.OpenAccounts(t.Context(), chart.Accounts(c.town.Registry)))
+	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
+	must(err)
+	t.Cleanup(gatherer.Close)
+	rules, err := load.ParseRules(load.ExampleJSON())
+	must(err)
+	authority := &load.Authority{Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Rules: rules}
+	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+// ask sends a request and gives the answer.
+func (c *counter) ask(r *message.LoadRequest) *message.LoadAnswer {
+	c.Helper()
+	response, err := http.Post(c.url+load.Path, load.ContentType, bytes.NewReader(clearingtest.Encode(r)))
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		c.Fatalf("status %s, %v: %s", response.Status, err, body)
+	}
+	answer := &message.LoadAnswer{}
+	if err := proto.Unmarshal(body, answer); err != nil {
+		c.Fatal(err)
+	}
+	return answer
+}
+
+func (c *counter) owed() ledger.Fen {
+	c.Helper()
+	sums, err := c.ledger.Balance(c.Context(), chart.Channel("counter"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return sums.Debits - sums.Credits
+}
+
+// TestAuthoriseOnce asks for the same order again, from the card powered anew
+// (other random number, other MAC1): MAC2 both times, the money once.
+func TestAuthoriseOnce(t *testing.T) {
+	c := newCounter(t)
+	request := c.town.LoadRequest(clearingtest.Card, "o1", 3, 1000, 5000, at(9))
+	for range 3 {
+		if answer := c.ask(request); len(answer.GetMac2()) != 4 || answer.GetRefusal() != "" {
+			t.Fatalf("answer %v, want MAC2", answer)
+		}
+		request = c.town.LoadRequest(clearingtest.Card, "o1", 3, 1000, 5000, at(9))
+	}
+	if owed := c.owed(); owed != 5000 {
+		t.Errorf("the channel owes %d fen, want 5000", owed)
+	}
+}
+
+// TestRefusals asks for what must not be authorised: a reason, no MAC2, no money.
+func TestRefusals(t *testing.T) {
+	c := newCounter(t)
+	c.ask(c.town.LoadRequest(clearingtest.Card, "first", 0, 0, 5000, at(9)))
+	tests := []struct {
+		name   string
+		want   verdict.Reason
+		change func(r *message.LoadRequest)
+		card   string
+	}{
+		{"another order for the same sequence", verdict.LoadConflict, func(r *message.LoadRequest) { r.OnlineSequence = 0 }, clearingtest.Card},
+		{"MAC1 of another amount", verdict.BadMAC1, func(r *message.LoadRequest) { r.AmountFen = 6000 }, clearingtest.Card},
+		{"MAC1 of another balance", verdict.BadMAC1, func(r *message.LoadRequest) { r.OldBalanceFen = 1 }, clearingtest.Card},
+		{"not a multiple of ten yuan", verdict.InvalidField, func(r *message.LoadRequest) { r.AmountFen = 5001 }, clearingtest.Card},
+		{"nothing", verdict.InvalidField, func(r *message.LoadRequest) { r.AmountFen = 0 }, clearingtest.Card},
+		{"above the maximum", verdict.AboveLimit, func(r *message.LoadRequest) { r.OldBalanceFen = 99_000 }, clearingtest.Card},
+		{"unknown channel", verdict.UnknownChannel, func(r *message.LoadRequest) { r.Channel = "nobody" }, clearingtest.Card},
+		{"no order number", verdict.InvalidField, func(r *message.LoadRequest) { r.Order = "" }, clearingtest.Card},
+		{"a time that is none", verdict.InvalidField, func(r *message.LoadRequest) { r.Time = clearingtest.Hex("20261301000000") }, clearingtest.Card},
+		{"short card number", verdict.InvalidField, func(r *message.LoadRequest) { r.Card = r.Card[:9] }, clearingtest.Card},
+		{"unknown card", verdict.UnknownCard, func(*message.LoadRequest) {}, clearingtest.Stranger},
+		{"blocked card", verdict.CardBlocked, func(*message.LoadRequest) {}, clearingtest.BlockedCard},
+		{"expired card", verdict.CardExpired, func(*message.LoadRequest) {}, clearingtest.ExpiredCard},
+	}
+	for _, test := range tests {
+		request := c.town.LoadRequest(test.card, "o2", 1, 0, 5000, at(10))
+		if test.name == "another order for the same sequence" {
+			request = c.town.LoadRequest(test.card, "o2", 0, 0, 5000, at(10))
+		}
+		test.change(request)
+		if answer := c.ask(request); answer.GetRefusal() != string(test.want) || len(answer.GetMac2()) != 0 {
+			t.Errorf("%s: answer %v, want refusal %s", test.name, answer, test.want)
+		}
+	}
+	if owed := c.owed(); owed != 5000 {
+		t.Errorf("the channel owes %d fen, want the 5000 of the first order", owed)
+	}
+}
+
+// TestBadRequests sends what is no LoadRequest.
+func TestBadRequests(t *testing.T) {
+	c := newCounter(t)
+	get, err := http.Get(c.url + load.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get.Body.Close()
+	if get.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET gives %s, want 405", get.Status)
+	}
+	for name, body := range map[string][]byte{"rubbish": {0xFF, 0xFF}, "too long": make([]byte, 10_000)} {
+		response, err := http.Post(c.url+load.Path, load.ContentType, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s gives %s, want 400", name, response.Status)
+		}
+	}
+}

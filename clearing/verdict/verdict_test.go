@@ -1,0 +1,31 @@
+package verdict_test
+
+import (
+	"testing"
+
+	"citycard/clearing/verdict"
+)
+
+// TestList holds the list to its promises: codes once, both languages, and a
+// verdict that a reason can have.
+func TestList(t *testing.T) {
+	seen := map[verdict.Reason]bool{}
+	for _, e := range verdict.List() {
+		if seen[e.Reason] || e.Reason == verdict.None {
+			t.Errorf("reason %q occurs twice or is empty", e.Reason)
+		}
+		seen[e.Reason] = true
+		if e.English == "" || e.Chinese == "" {
+			t.Errorf("%s lacks a text", e.Reason)
+		}
+		if e.Verdict != verdict.Suspended && e.Verdict != verdict.Rejected {
+			t.Errorf("%s makes a record %s", e.Reason, e.Verdict)
+		}
+		if got, ok := verdict.Explain(e.Reason); !ok || got != e {
+			t.Errorf("Explain(%s) = %v, %v", e.Reason, got, ok)
+		}
+	}
+	if _, ok := verdict.Explain("no_such"); ok {
+		t.Error("an unknown code is explained")
+	}
+}
