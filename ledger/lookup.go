@@ -21,7 +21,7 @@ func (p *post) findMissing() {
 			last++
 		}
 		chain := b.Transfers[first : last+1]
-		if p.lookAll || slices.ContainsFunc(chain, p.suspect) {
+		if p.lookAll || chain[len(chain)-1].Linked || slices.ContainsFunc(chain, p.suspect) || repeats(chain) {
 			for i := range chain {
 				p.want(chain[i].key())
 			}
@@ -43,6 +43,21 @@ func (p *post) suspect(t Transfer) bool {
 	return p.batch.Recent.holds(k) || p.delicate(&t)
 }
 
+// repeats reports whether a chain may hold a key twice. Long chains are not worth the comparison.
+func repeats(chain []Transfer) bool {
+	if len(chain) > 16 {
+		return true
+	}
+	for i := range chain {
+		for j := range i {
+			if chain[i].key() == chain[j].key() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (p *post) want(k key) {
 	if _, looked := p.known[k]; !looked && k.valid() {
 		p.missing = append(p.missing, k)
@@ -51,7 +66,7 @@ func (p *post) want(k key) {
 
 // delicate reports whether the transfer's answer depends on more than its own content.
 func (p *post) delicate(t *Transfer) bool {
-	if t.UpTo {
+	if t.UpTo || t.Debit == t.Credit || t.Amount <= 0 || t.Amount > MaxAmount || len(t.Evidence) > MaxEvidence || !t.key().valid() {
 		return true
 	}
 	debit, ok := p.ledger.chart.ByID(t.Debit)

@@ -16,7 +16,7 @@ const today ledger.Day = 20260105
 // books is a ledger with a small chart, one open day and one claimed stream.
 type books struct {
 	*ledger.Ledger
-	t     testing.TB
+	t     ledgertest.TB
 	claim ledger.Claim
 }
 
@@ -32,12 +32,12 @@ func chart() []ledger.Account {
 	}
 }
 
-func newBooks(t testing.TB, options ...ledger.Option) *books {
+func newBooks(t ledgertest.TB, options ...ledger.Option) *books {
 	t.Helper()
 	return openBooks(t, ledgertest.Open(t, 8, options...))
 }
 
-func openBooks(t testing.TB, l *ledger.Ledger) *books {
+func openBooks(t ledgertest.TB, l *ledger.Ledger) *books {
 	t.Helper()
 	ctx := context.Background()
 	b := &books{Ledger: l, t: t}
@@ -52,7 +52,7 @@ func openBooks(t testing.TB, l *ledger.Ledger) *books {
 func (b *books) must(err error) {
 	b.t.Helper()
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Fatalf("%v", err)
 	}
 }
 

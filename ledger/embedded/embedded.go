@@ -22,6 +22,8 @@ type Options struct {
 	URL string
 	// Dir is where a private server keeps its data. It is created when missing and used by one program at a time.
 	Dir string
+	// PostgreSQL chooses the machine's PostgreSQL even where there is a cockroach binary.
+	PostgreSQL bool
 	// Log, when set, hears what is started and stopped.
 	Log *slog.Logger
 	// Settings replace or add to the private PostgreSQL's settings, such as {"shared_buffers": "64MB"}.
@@ -88,7 +90,7 @@ func Open(ctx context.Context, options Options) (*Database, error) {
 
 // start runs the private server. A directory that holds one kind of database is never given to the other.
 func start(ctx context.Context, dir string, options Options) (*Database, error) {
-	if !exists(filepath.Join(dir, "data")) {
+	if !options.PostgreSQL && !exists(filepath.Join(dir, "data")) {
 		if binary := cockroachBinary(); binary != "" {
 			return startCockroach(ctx, binary, dir, options.Log)
 		}

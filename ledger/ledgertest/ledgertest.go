@@ -18,6 +18,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// TB is what the package needs of a test; *testing.T, *testing.B and *rapid.T have it.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // server is the one server of this test process.
 type server struct {
 	mu       sync.Mutex
@@ -43,7 +51,7 @@ func Main(m *testing.M) {
 }
 
 // New returns the URL of a fresh database with the ledger's tables. It is dropped when the test ends.
-func New(t testing.TB) string {
+func New(t TB) string {
 	t.Helper()
 	ctx := context.Background()
 	at, err := process.clone(ctx)
@@ -59,13 +67,13 @@ func New(t testing.TB) string {
 }
 
 // Open returns a Ledger on a fresh database.
-func Open(t testing.TB, conns int, options ...ledger.Option) *ledger.Ledger {
+func Open(t TB, conns int, options ...ledger.Option) *ledger.Ledger {
 	t.Helper()
 	return Connect(t, New(t), conns, options...)
 }
 
 // Connect returns a Ledger on the database at url.
-func Connect(t testing.TB, url string, conns int, options ...ledger.Option) *ledger.Ledger {
+func Connect(t TB, url string, conns int, options ...ledger.Option) *ledger.Ledger {
 	t.Helper()
 	pool, dialect, err := ledger.Connect(context.Background(), url, conns)
 	if err != nil {

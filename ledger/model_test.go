@@ -1,0 +1,287 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+
+	"pgregory.net/rapid"
+)
+
+// model is the ledger as simply as it can be said: a map of rows and a map of balances, one transfer after the other. It answers with
+// the words of describe, the reason left out.
+type model struct {
+	rows     map[string]modelRow
+	balances map[string]ledger.Fen // credits - debits
+	frozen   map[string]bool
+	disputes int
+}
+
+type modelRow struct {
+	content string
+	amount  ledger.Fen // what moved
+}
+
+var modelCodes = []string{"reserve", "float", "operator:bus", "fund", "personal:a", "vault"}
+
+func (m *model) clone() *model {
+	return &model{maps.Clone(m.rows), maps.Clone(m.balances), maps.Clone(m.frozen), m.disputes}
+}
+
+// step is one drawn transfer, in words.
+type step struct {
+	key           int
+	debit, credit string
+	amount        ledger.Fen
+	evidence      string
+	linked, upTo  bool
+}
+
+func (s step) transfer() ledger.Transfer {
+	t := transfer(s.key, s.debit, s.credit, s.amount)
+	t.Linked, t.UpTo, t.Evidence = s.linked, s.upTo, []byte(s.evidence)
+	return t
+}
+
+func (s step) content() string {
+	if s.evidence != "" {
+		return "evidence " + s.evidence
+	}
+	return s.debit + ">" + s.credit
+}
+
+func (m *model) one(s step) string {
+	key := fmt.Sprint(s.key)
+	if row, taken := m.rows[key]; taken {
+		same := row.content == s.content() && (row.amount == s.amount || s.upTo && row.amount > 0 && row.amount <= s.amount)
+		if same {
+			return fmt.Sprintf("duplicate %d", row.amount)
+		}
+		m.disputes++
+		return "conflict"
+	}
+	if s.debit == s.credit || m.frozen[s.debit] || m.frozen[s.credit] {
+		return "refused"
+	}
+	amount := s.amount
+	if s.upTo {
+		amount = min(amount, m.balances[s.debit])
+		if s.credit == "vault" {
+			amount = min(amount, -m.balances["vault"])
+		}
+	}
+	after := m.balances[s.debit] - amount
+	overdrawn := (s.debit == "fund" || s.debit == "personal:a") && after < 0
+	overfull := s.credit == "vault" && m.balances["vault"]+amount > 0
+	if amount <= 0 || overdrawn || overfull {
+		return "refused"
+	}
+	m.balances[s.debit] -= amount
+	m.balances[s.credit] += amount
+	m.rows[key] = modelRow{content: s.content(), amount: amount}
+	return fmt.Sprintf("inserted %d", amount)
+}
+
+// post answers a batch: chain by chain, each on a copy that is kept only when the whole chain went through.
+func (m *model) post(steps []step) []string {
+	var answers []string
+	for len(steps) > 0 {
+		n := 1
+		for n < len(steps) && steps[n-1].linked {
+			n++
+		}
+		chain := steps[:n]
+		steps = steps[n:]
+		answers = append(answers, m.chain(chain)...)
+	}
+	return answers
+}
+
+func (m *model) chain(chain []step) []string {
+	trial := m.clone()
+	answers := make([]string, len(chain))
+	open := chain[len(chain)-1].linked // the batch ends inside the chain: none of it can go in
+	mine := make(map[int]bool)
+	inserted := 0
+	for i, s := range chain {
+		if mine[s.key] {
+			answers[i] = "refused"
+			continue
+		}
+		before := trial.clone()
+		answers[i] = trial.one(s)
+		if !strings.HasPrefix(answers[i], "inserted") {
+			continue
+		}
+		if open {
+			trial = before
+			answers[i] = "refused"
+			continue
+		}
+		mine[s.key] = true
+		inserted++
+	}
+	if inserted == len(chain) {
+		*m = *trial
+		return answers
+	}
+	for i := range answers {
+		if strings.HasPrefix(answers[i], "inserted") {
+			answers[i] = "refused"
+		}
+	}
+	// Disputes are kept whatever becomes of the chain.
+	m.disputes = trial.disputes
+	return answers
+}
+
+func drawSteps(t *rapid.T) []step {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		s := step{
+			key:    rapid.IntRange(1, 25).Draw(t, "key"),
+			debit:  rapid.SampledFrom(modelCodes).Draw(t, "debit"),
+			credit: rapid.SampledFrom(modelCodes).Draw(t, "credit"),
+			amount: ledger.Fen(rapid.IntRange(1, 60).Draw(t, "amount")),
+			linked: rapid.IntRange(0, 3).Draw(t, "linked") == 0,
+			upTo:   rapid.IntRange(0, 4).Draw(t, "upTo") == 0,
+		}
+		if rapid.Bool().Draw(t, "with evidence") {
+			s.evidence = rapid.SampledFrom([]string{"x", "y"}).Draw(t, "evidence")
+		}
+		return s
+	}), 1, 8).Draw(t, "batch")
+}
+
+// TestModel drives random batches, repeats, stale owners, frozen accounts and closing days against the model and the database. Shards, streams
+// and the memory of recent keys vary and must not matter.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		l := ledgertest.Open(rt, 4)
+		r := &modelRun{t: rt, l: l, model: &model{rows: map[string]modelRow{}, balances: map[string]ledger.Fen{}, frozen: map[string]bool{}},
+			day: today, claims: map[string]ledger.Claim{}, recent: map[string]*ledger.Recent{}}
+		ctx := context.Background()
+		r.must(l.OpenDay(ctx, today))
+		r.must(l.OpenAccounts(ctx, chart()))
+		rt.Repeat(map[string]func(*rapid.T){
+			"post": r.post, "again": r.again, "fence": r.fence, "freeze": r.freeze, "close": r.closeDay, "": r.compare,
+		})
+		b := &books{Ledger: l, t: rt}
+		b.verify()
+	})
+}
+
+type modelRun struct {
+	t      *rapid.T
+	l      *ledger.Ledger
+	model  *model
+	day    ledger.Day
+	claims map[string]ledger.Claim
+	recent map[string]*ledger.Recent
+	last   *ledger.Batch
+}
+
+func (r *modelRun) must(err error) {
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *modelRun) claim(t *rapid.T) ledger.Claim {
+	name := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "stream")
+	if _, claimed := r.claims[name]; !claimed {
+		claim, err := r.l.Claim(context.Background(), name, "model", 0)
+		r.must(err)
+		r.claims[name] = claim
+		if name == "a" {
+			r.recent[name] = ledger.NewRecent(1024)
+		}
+	}
+	return r.claims[name]
+}
+
+func (r *modelRun) post(t *rapid.T) {
+	claim := r.claim(t)
+	steps := drawSteps(t)
+	batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + int64(len(steps)), Day: r.day,
+		Shard: rapid.IntRange(0, 9).Draw(t, "shard"), Recent: r.recent[claim.Stream]}
+	for _, s := range steps {
+		batch.Transfers = append(batch.Transfers, s.transfer())
+	}
+	out, err := r.l.Post(context.Background(), batch)
+	r.must(err)
+	want := r.model.post(steps)
+	got := describe(out.Transfers)
+	for i := range got {
+		got[i], _, _ = strings.Cut(got[i], ":")
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("answers\n  %q, the model says\n  %q\nto %+v", describe(out.Transfers), want, steps)
+	}
+	claim.Next = batch.Next
+	r.claims[claim.Stream] = claim
+	r.last = batch
+}
+
+// again posts the last batch a second time at its old position: the stream refuses it.
+func (r *modelRun) again(t *rapid.T) {
+	if r.last == nil {
+		return
+	}
+	if _, err := r.l.Post(context.Background(), r.last); !errors.Is(err, ledger.ErrPosition) && !errors.Is(err, ledger.ErrFenced) {
+		t.Fatalf("posted twice: %v, expected ErrPosition or ErrFenced", err)
+	}
+}
+
+func (r *modelRun) fence(t *rapid.T) {
+	old := r.claim(t)
+	claim, err := r.l.Claim(context.Background(), old.Stream, "newer", 0)
+	r.must(err)
+	if claim.Next != old.Next {
+		t.Fatalf("claimed at %d, expected %d", claim.Next, old.Next)
+	}
+	stale := &ledger.Batch{Stream: old.Stream, Epoch: old.Epoch, From: old.Next, Next: old.Next + 1, Day: r.day,
+		Transfers: []ledger.Transfer{transfer(99, "reserve", "float", 1)}}
+	if _, err = r.l.Post(context.Background(), stale); !errors.Is(err, ledger.ErrFenced) {
+		t.Fatalf("a stale owner: %v, expected ErrFenced", err)
+	}
+	r.claims[old.Stream] = claim
+}
+
+func (r *modelRun) freeze(t *rapid.T) {
+	code := rapid.SampledFrom(modelCodes).Draw(t, "account")
+	frozen := !r.model.frozen[code]
+	r.must(r.l.MarkAccount(context.Background(), code, frozen, false))
+	r.model.frozen[code] = frozen
+}
+
+func (r *modelRun) closeDay(t *rapid.T) {
+	next := r.day.Next()
+	r.must(r.l.CloseDay(context.Background(), r.day, next))
+	r.must(r.l.EndDay(context.Background(), r.day))
+	r.day = next
+}
+
+// compare reads everything back and compares it with the model.
+func (r *modelRun) compare(t *rapid.T) {
+	ctx := context.Background()
+	for _, code := range modelCodes {
+		sums, err := r.l.Balance(ctx, code)
+		r.must(err)
+		if sums.CreditBalance() != r.model.balances[code] {
+			t.Fatalf("%s holds %d, the model says %d", code, sums.CreditBalance(), r.model.balances[code])
+		}
+	}
+	rows, disputes := 0, 0
+	r.must(r.l.Scan(ctx, today, r.day, func(ledger.Row) error { rows++; return nil }))
+	r.must(r.l.ScanMemos(ctx, today, r.day, func(row ledger.Row) error { disputes++; return nil }))
+	if rows != len(r.model.rows) || disputes != r.model.disputes {
+		t.Fatalf("%d transfers and %d disputes, the model says %d and %d", rows, disputes, len(r.model.rows), r.model.disputes)
+	}
+}
