@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ebfe/scard"
@@ -39,12 +38,13 @@ func list(ctx *scard.Context) ([]string, error) {
 
 // Reader is one open reader. One goroutine at a time uses it.
 type Reader struct {
-	name string
-
-	mu      sync.Mutex
+	name    string
 	context *scard.Context // nil once closed
 	state   scard.StateFlag
-	seen    scard.StateFlag // the insertion counter of the card last given out
+	// insertion is pcscd's count of insertions and removals, in the upper half of
+	// the state, when the last card was given out; it tells a card from the next.
+	insertion scard.StateFlag
+	given     bool
 }
 
 // Open opens the reader whose name contains name; the empty name means the
@@ -70,8 +70,6 @@ func (r *Reader) Name() string { return r.name }
 
 // Close lets the reader go.
 func (r *Reader) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.context == nil {
 		return nil
 	}
@@ -80,16 +78,31 @@ func (r *Reader) Close() error {
 	return sorted("release PC/SC", ctx.Release())
 }
 
-// WaitCard waits until a card is in the reader and opens it. When ctx ends
-// first the error is ErrNoCard together with ctx's. A card already there counts.
+// counter is the part of a state that counts insertions and removals.
+const counter scard.StateFlag = 0xFFFF0000
+
+// WaitCard waits until a card is in the reader and opens it. A card that is
+// there already counts, but for the one that was given out last: that one has to
+// be taken out and put in again. When ctx ends first the error is ErrNoCard
+// together with ctx's.
 func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 	for {
-		if err := r.wait(ctx, scard.StatePresent); err != nil {
+		err := r.wait(ctx, func(state scard.StateFlag) (bool, error) {
+			if r.given && state&counter == r.insertion {
+				return false, nil
+			}
+			if state&scard.StateMute != 0 {
+				return false, fmt.Errorf("%w (reader %s)", ErrUnresponsive, r.name)
+			}
+			return state&scard.StatePresent != 0, nil
+		})
+		if err != nil {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("%w (reader %s: %w)", ErrNoCard, r.name, ctx.Err())
 			}
 			return nil, err
 		}
+		r.insertion, r.given = r.state&counter, true
 		card, err := r.connect()
 		if err == nil {
 			return card, nil
@@ -98,23 +111,27 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 		if !errors.Is(err, ErrNoCard) && !errors.Is(err, ErrCardGone) {
 			return nil, err
 		}
-		r.state = scard.StateUnaware
 	}
 }
 
-// WaitEmpty waits until the card that was there is taken out; another one may
-// be in already.
+// WaitEmpty waits until the card that was given out last is taken out; another
+// one may be in already.
 func (r *Reader) WaitEmpty(ctx context.Context) error {
-	return r.wait(ctx, scard.StateEmpty)
+	return r.wait(ctx, func(state scard.StateFlag) (bool, error) {
+		return state&scard.StateEmpty != 0 || r.given && state&counter != r.insertion, nil
+	})
 }
 
-// wait returns when the reader's state has the wanted flag, or when for empty
-// the insertion counter in the upper 16 bits says that a card came and went in
-// between.
-func (r *Reader) wait(ctx context.Context, wanted scard.StateFlag) error {
+// wait looks at the reader's state until enough is satisfied with it. The first
+// look returns at once.
+func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, error)) error {
+	r.state = scard.StateUnaware
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if r.context == nil {
+			return fmt.Errorf("%w: reader %s was closed", ErrNoReader, r.name)
 		}
 		states := []scard.ReaderState{{Reader: r.name, CurrentState: r.state}}
 		err := r.context.GetStatusChange(states, look)
@@ -126,17 +143,11 @@ func (r *Reader) wait(ctx context.Context, wanted scard.StateFlag) error {
 		}
 		// What is fed back is what was seen, else the next call returns at once.
 		r.state = states[0].EventState &^ scard.StateChanged
-		if states[0].EventState&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
+		if r.state&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
 			return fmt.Errorf("%w; %s was unplugged", ErrNoReader, r.name)
 		}
-		if r.state&wanted != 0 {
-			return nil
-		}
-		if wanted == scard.StateEmpty && r.seen != 0 && r.state&^0xFFFF != r.seen {
-			return nil
-		}
-		if wanted == scard.StatePresent && r.state&scard.StateMute != 0 {
-			return fmt.Errorf("%w (reader %s)", ErrUnresponsive, r.name)
+		if ok, err := enough(r.state); ok || err != nil {
+			return err
 		}
 	}
 }
@@ -150,6 +161,5 @@ func (r *Reader) connect() (*Card, error) {
 	if err != nil {
 		return nil, errors.Join(sorted("ask the card's state", err), handle.Disconnect(scard.ResetCard))
 	}
-	r.seen = r.state &^ 0xFFFF
 	return newCard(handle, status.Atr), nil
 }

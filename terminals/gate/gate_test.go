@@ -1,0 +1,270 @@
+package gate_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"testing"
+	"time"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
+	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/capp"
+	"citycard/terminals/counter"
+	"citycard/terminals/gate"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+)
+
+// The tests let real chips in memory pass real gates, and then compare what the
+// gate says with what stands in the chip's own files.
+
+var (
+	store      = keys.GenerateTest(7)
+	zone       = time.FixedZone("Asia/Shanghai", 8*3600)
+	morning    = time.Date(2026, 11, 24, 8, 1, 2, 0, zone)
+	issuerID   = [8]byte{0x99, 0x99, 0x49, 0x10, 0xFF, 0xFF, 0xFF, 0xFF}
+	terminal   = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x01}
+	terminal2  = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x02}
+	channelPOS = [6]byte{0x49, 0x10, 0x30, 0, 0, 0x01}
+)
+
+// authority answers from the key store, as the load service does after booking.
+type authority struct{}
+
+func (a authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*message.LoadAnswer, error) {
+	mac2, err := store.AuthoriseLoad(keys.LoadOrder{
+		Card: keys.CardID{Issuer: [8]byte(r.GetIssuer()), ASN: [10]byte(r.GetCard())}, OldBalance: r.GetOldBalanceFen(),
+		Amount: r.GetAmountFen(), Type: purse.TypeEPLoad, Terminal: [6]byte(r.GetTerminal()), Time: [7]byte(r.GetTime()),
+		OnlineSequence: uint16(r.GetOnlineSequence()), Random: [4]byte(r.GetRandom()),
+		KeyVersion: byte(r.GetKeyVersion()), Algorithm: byte(r.GetAlgorithm()), MAC1: keys.MAC(r.GetMac1()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &message.LoadAnswer{Mac2: mac2[:]}, nil
+}
+
+func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *chip.Chip {
+	t.Helper()
+	card := chip.NewTransit(1)
+	atr := card.PowerOn()
+	o := counter.TransitOrder{
+		Number: "03105070200000000012", Issuer: hex.EncodeToString(issuerID[:]), Start: "20260101", Expiry: "20401231",
+		CardType: 1, Province: "4900", City: "4910", Interoperable: true, PIN: "123456",
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.Transit, Transit: &o})
+	must(t, err)
+	if fen > 0 {
+		_, err = counter.TopUp(t.Context(), card, authority{}, counter.Load{Order: "1", Channel: "counter", Amount: fen, Terminal: channelPOS, At: morning})
+		must(t, err)
+	}
+	return card
+}
+
+func fares(t testing.TB) *tariff.Table {
+	t.Helper()
+	table, err := tariff.New(&message.FareTable{
+		Version: "test-1", MetroStations: 3, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
+	})
+	must(t, err)
+	return table
+}
+
+func newGate(t testing.TB, number [6]byte, station uint16) *gate.Gate {
+	t.Helper()
+	psam := chip.NewPSAM(number, store.SAMKeys())
+	psam.PowerOn()
+	module, err := sam.Open(t.Context(), psam)
+	must(t, err)
+	g, err := gate.New(module, fares(t), gate.Place{City: 0x4910, Institution: issuerID, Operator: 1, Line: 1, Station: station, Medium: message.Medium_MEDIUM_CONTACTLESS})
+	must(t, err)
+	return g
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// agrees checks a tap against the TAC and against the chip's own files: the
+// newest records of 0018 and 001E tell of the same terminal, amount and time.
+func agrees(t *testing.T, card *chip.Chip, tap *message.Tap, journeyType byte) {
+	t.Helper()
+	d := tap.GetDebit()
+	record := keys.PurchaseRecord{
+		Card: keys.CardID{Issuer: [8]byte(d.GetIssuer()), ASN: [10]byte(d.GetCard())}, Amount: d.GetAmountFen(), Type: byte(d.GetType()),
+		Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(), Time: [7]byte(d.GetTime()), TAC: keys.MAC(d.GetTac()),
+	}
+	ok := make([]bool, 1)
+	keys.NewTACVerifier(store.TACMaster()).VerifyPurchases([]keys.PurchaseRecord{record}, ok)
+	if !ok[0] {
+		t.Error("the tap's TAC does not verify")
+	}
+	read := card.Describe().Transit
+	if read.BalanceFen != tap.GetBalanceFen() || uint32(read.OfflineSequence) != tap.GetCardCounter()+1 {
+		t.Errorf("card: balance %d, counter %d; tap: %d, %d", read.BalanceFen, read.OfflineSequence, tap.GetBalanceFen(), tap.GetCardCounter())
+	}
+	if len(read.Log) == 0 || len(read.Journeys) == 0 {
+		t.Fatalf("card has %d log records and %d journeys", len(read.Log), len(read.Journeys))
+	}
+	log, journey := read.Log[0], read.Journeys[0]
+	when, number := hex.EncodeToString(d.GetTime()), hex.EncodeToString(d.GetTerminal())
+	if log.Type != purse.TypeCAPP || log.AmountFen != d.GetAmountFen() || log.Terminal != number || log.Time != when || uint32(log.Sequence) != tap.GetCardCounter() {
+		t.Errorf("log %+v does not tell of %v", log, tap)
+	}
+	if journey.Type != journeyType || journey.AmountFen != d.GetAmountFen() || journey.BalanceFen != tap.GetBalanceFen() || journey.Terminal != "0000"+number || journey.Time != when ||
+		uint32(journey.Line) != tap.GetLine() || uint32(journey.Station) != tap.GetStation() || journey.City != "4910" {
+		t.Errorf("journey %+v does not tell of %v", journey, tap)
+	}
+}
+
+func trip(t *testing.T, card apdu.Card) tunion.RailTrip {
+	t.Helper()
+	answer, err := apdu.Exchange(t.Context(), card, apdu.ReadRecord(tunion.TripSFI, tunion.TripRail, tunion.TripSize))
+	must(t, err)
+	r, err := tunion.ParseRailTrip(answer)
+	must(t, err)
+	return r
+}
+
+func TestTripIsOnTheCard(t *testing.T) {
+	card := newCard(t, 5000)
+	in, out := newGate(t, terminal, 1), newGate(t, terminal2, 3)
+	tap, err := in.Enter(t.Context(), card, morning)
+	must(t, err)
+	if tap.GetDebit().GetAmountFen() != 0 || tap.GetMovement() != message.Movement_MOVEMENT_ENTRY || tap.GetBalanceFen() != 5000 {
+		t.Errorf("entry %v", tap)
+	}
+	agrees(t, card, tap, tunion.JourneyEntry)
+	if r := trip(t, card); r.Status != tunion.TripEntered || r.EntryTerminal != tunion.LongTerminal(terminal) || r.EntryTime != bcd.Time(morning) {
+		t.Errorf("rail record after the entry %+v", r)
+	}
+
+	later := morning.Add(25 * time.Minute)
+	tap, err = out.Exit(t.Context(), card, later)
+	must(t, err)
+	entered := bcd.Time(morning)
+	if tap.GetDebit().GetAmountFen() != 400 || tap.GetEntryStation() != 1 || string(tap.GetEntryTime()) != string(entered[:]) || tap.GetBalanceFen() != 4600 || tap.GetFareVersion() != "test-1" {
+		t.Errorf("exit %v", tap)
+	}
+	agrees(t, card, tap, tunion.JourneyExit)
+	r := trip(t, card)
+	if r.Status != tunion.TripLeft || r.EntryTerminal != tunion.LongTerminal(terminal) || r.ExitTerminal != tunion.LongTerminal(terminal2) || r.EntryTime != entered || r.ExitTime != bcd.Time(later) {
+		t.Errorf("rail record after the exit %+v", r)
+	}
+}
+
+func TestOvertimeCostsTheHighestFare(t *testing.T) {
+	for _, test := range []struct {
+		took time.Duration
+		want uint32
+	}{{240 * time.Minute, 200}, {240*time.Minute + time.Second, 900}} {
+		card := newCard(t, 5000)
+		_, err := newGate(t, terminal, 2).Enter(t.Context(), card, morning)
+		must(t, err)
+		tap, err := newGate(t, terminal2, 2).Exit(t.Context(), card, morning.Add(test.took))
+		must(t, err)
+		if got := tap.GetDebit().GetAmountFen(); got != test.want {
+			t.Errorf("after %v: %d fen, want %d", test.took, got, test.want)
+		}
+	}
+}
+
+func TestGateStaysShut(t *testing.T) {
+	enter := func(t *testing.T, card *chip.Chip) {
+		_, err := newGate(t, terminal, 1).Enter(t.Context(), card, morning)
+		must(t, err)
+	}
+	tests := []struct {
+		name  string
+		card  func(t *testing.T) *chip.Chip
+		enter bool // try to enter, else to leave
+		at    time.Time
+		want  error
+	}{
+		{"leave without entry", func(t *testing.T) *chip.Chip { return newCard(t, 5000) }, false, morning, gate.ErrNotInside},
+		{"enter twice", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, true, morning.Add(time.Minute), gate.ErrInside},
+		{"clock behind the entry", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, false, morning.Add(-time.Minute), gate.ErrClock},
+		{"too little money", func(t *testing.T) *chip.Chip { c := newCard(t, 399); enter(t, c); return c }, false, morning.Add(time.Minute), capp.ErrInsufficient},
+		{"expired", func(t *testing.T) *chip.Chip {
+			return newCard(t, 0, func(o *counter.TransitOrder) { o.Expiry = "20261123" })
+		}, true, morning, capp.ErrExpired},
+		{"not yet valid", func(t *testing.T) *chip.Chip {
+			return newCard(t, 0, func(o *counter.TransitOrder) { o.Start = "20261125" })
+		}, true, morning, capp.ErrExpired},
+		{"blank", func(t *testing.T) *chip.Chip { c := chip.NewTransit(3); c.PowerOn(); return c }, true, morning, capp.ErrNotEnabled},
+		{"another city's, for that city alone", func(t *testing.T) *chip.Chip {
+			return newCard(t, 0, func(o *counter.TransitOrder) { o.City, o.Interoperable = "1000", false })
+		}, true, morning, capp.ErrElsewhere},
+		{"a social-security card", func(t *testing.T) *chip.Chip { c := chip.NewSocialSecurity(3); c.PowerOn(); return c }, true, morning, capp.ErrNotTransit},
+		{"no fare for its type", func(t *testing.T) *chip.Chip {
+			return newCard(t, 5000, func(o *counter.TransitOrder) { o.CardType = 5 })
+		}, true, morning, tariff.ErrNoFare},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			card := test.card(t)
+			before, err := card.Image()
+			must(t, err)
+			g, pass := newGate(t, terminal2, 3), (*gate.Gate).Exit
+			if test.enter {
+				pass = (*gate.Gate).Enter
+			}
+			tap, err := pass(g, t.Context(), card, test.at)
+			if tap != nil || !errors.Is(err, test.want) {
+				t.Errorf("tap %v, error %v; want %v", tap, err, test.want)
+			}
+			after, err := card.Image()
+			must(t, err)
+			if string(before) != string(after) {
+				t.Error("the card changed")
+			}
+		})
+	}
+}
+
+// A card of the union enters as often as the limit has passed: an exit that was
+// never made does not lock it out for ever.
+func TestEntryAgainAfterTheLimit(t *testing.T) {
+	card := newCard(t, 5000)
+	g := newGate(t, terminal, 1)
+	_, err := g.Enter(t.Context(), card, morning)
+	must(t, err)
+	_, err = g.Enter(t.Context(), card, morning.Add(241*time.Minute))
+	must(t, err)
+}
+
+func otherNumber(o *counter.TransitOrder) { o.Number = "03105070200000000013" }
+
+// One entry and one exit in memory.
+func BenchmarkTrip(b *testing.B) {
+	card := newCard(b, 1_000_000_000)
+	in, out := newGate(b, terminal, 1), newGate(b, terminal2, 1)
+	at := morning
+	b.ReportAllocs()
+	for b.Loop() {
+		if at.Sub(morning) > 60_000*time.Minute {
+			b.StopTimer()
+			card, at = newCard(b, 1_000_000_000), morning
+			b.StartTimer()
+		}
+		_, err := in.Enter(b.Context(), card, at)
+		must(b, err)
+		at = at.Add(time.Minute)
+		_, err = out.Exit(b.Context(), card, at)
+		must(b, err)
+		at = at.Add(time.Minute)
+	}
+}
