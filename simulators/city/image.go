@@ -9,14 +9,20 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"citycard/cardos/chip"
 )
 
-// ImageFile is where a data directory keeps its cards.
-const ImageFile = "cards.img"
+// Files of chips in a data directory.
+const (
+	ImageFile = "cards.img" // the cards
+	samFile   = "sams.img"  // the terminals' SAMs, after the first day
+)
 
 // Layout of the file: magic, then for each image its length and the image, then
 // the CRC-32 (IEEE) of everything before it. Lengths and CRC are big-endian.
-// Transit cards come first, in their order, then social-security cards.
+// In cards.img transit cards come first, in their order, then social-security
+// cards. An image holds the chip's keys, as its memory does: the file is for its owner.
 const (
 	imageMagic = "CITYIMG1"
 	imageLimit = 64 << 10 // of one image, bytes
@@ -25,24 +31,23 @@ const (
 // errNoImages says that nothing has been issued in the directory.
 var errNoImages = errors.New("no cards have been issued here")
 
-func writeImages(dir string, images [][]byte) error {
+func writeImages(path string, images [][]byte) error {
 	var b bytes.Buffer
 	b.WriteString(imageMagic)
 	for i, image := range images {
 		if len(image) == 0 || len(image) > imageLimit {
-			return fmt.Errorf("card image %d has %d bytes, want 1 to %d", i, len(image), imageLimit)
+			return fmt.Errorf("image %d has %d bytes, want 1 to %d", i, len(image), imageLimit)
 		}
 		b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(image))))
 		b.Write(image)
 	}
 	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(b.Bytes())))
-	return replace(filepath.Join(dir, ImageFile), b.Bytes())
+	return replace(path, b.Bytes(), 0o600)
 }
 
 // readImages reads what writeImages wrote; errors.Is(err, errNoImages) when there
 // is nothing.
-func readImages(dir string) ([][]byte, error) {
-	path := filepath.Join(dir, ImageFile)
+func readImages(path string) ([][]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path, errNoImages)
@@ -75,14 +80,14 @@ func readImages(dir string) ([][]byte, error) {
 
 // replace puts data in place of the file at path: beside it, synced, renamed, and
 // the directory synced.
-func replace(path string, data []byte) (err error) {
+func replace(path string, data []byte, mode os.FileMode) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
 	if err == nil {
-		err = file.Chmod(0o644)
+		err = file.Chmod(mode)
 	}
 	if err == nil {
 		err = file.Sync()
@@ -99,4 +104,27 @@ func replace(path string, data []byte) (err error) {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// SaveChip writes one chip's image to a file of its own, replacing it whole.
+func SaveChip(path string, c *chip.Chip) error {
+	image, err := c.Image()
+	if err != nil {
+		return err
+	}
+	return replace(path, image, 0o600)
+}
+
+// OpenChip reads what SaveChip wrote; errors.Is(err, os.ErrNotExist) when there
+// is no such file.
+func OpenChip(path string) (*chip.Chip, error) {
+	image, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := chip.Load(image)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }

@@ -130,6 +130,8 @@ type step struct {
 	card int   // place in the lot
 	ride *ride
 	out  bool // metro exit
+
+	visit *visit // a settlement instead of a ride; card is then a holder
 }
 
 // inOrder sorts steps by time; at one second by card, and entries before exits.

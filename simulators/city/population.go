@@ -25,8 +25,18 @@ type TransitCard struct {
 	Number string // 20 digits
 	Type   byte   // file 0017, offset 10
 	Fate   Fate
-	Start  string // YYYYMMDD
+	Start  string // YYYYMMDD, as the card itself has it
 	Expiry string
+}
+
+// registryExpiry is the last day that the registry grants: of an expired card it
+// is long past, while the card's own file, which terminals go by, was never
+// rewritten.
+func (c TransitCard) registryExpiry() string {
+	if c.Fate == Expired {
+		return expiredOn
+	}
+	return c.Expiry
 }
 
 // Opening is the money put on the card before the ledger's first day, in fen.
@@ -73,7 +83,7 @@ func NewPopulation(seed uint64, cards int, day time.Time) (*Population, error) {
 	numbers := map[string]bool{}
 	for i := range p.Holders + p.Holders*72/100 {
 		person := newPerson(seed, i, i >= p.Holders, day)
-		if i >= healthyCards && i < p.Holders && i%101 == 0 {
+		if i >= healthyCards && i < p.Holders && i%53 == 0 {
 			person.Registered = false
 		}
 		for n := i; numbers[person.IDNumber]; n++ {
@@ -107,7 +117,7 @@ func newTransitCard(seed uint64, i int) (TransitCard, error) {
 		case 101:
 			c.Fate = Unregistered
 		case 201:
-			c.Fate, c.Expiry = Expired, expiredOn
+			c.Fate = Expired
 		case 299:
 			c.Fate = Blocked
 		}

@@ -16,7 +16,7 @@ import (
 
 func someDay() time.Time { return time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) }
 
-func zhengzhou(t *testing.T) *network.Network {
+func zhengzhou(t testing.TB) *network.Network {
 	t.Helper()
 	n, err := network.Zhengzhou()
 	if err != nil {
@@ -139,19 +139,18 @@ func TestRegistryFiles(t *testing.T) {
 }
 
 func TestImages(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := readImages(dir); err == nil {
+	path := filepath.Join(t.TempDir(), ImageFile)
+	if _, err := readImages(path); err == nil {
 		t.Error("images were read where none are")
 	}
 	want := [][]byte{[]byte("one"), []byte("second image")}
-	if err := writeImages(dir, want); err != nil {
+	if err := writeImages(path, want); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readImages(dir)
+	got, err := readImages(path)
 	if err != nil || len(got) != 2 || string(got[1]) != "second image" {
 		t.Fatalf("images %q, %v", got, err)
 	}
-	path := filepath.Join(dir, ImageFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +161,7 @@ func TestImages(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readImages(dir); err == nil {
+		if _, err := readImages(path); err == nil {
 			t.Fatalf("read with byte %d damaged", i)
 		}
 	}

@@ -44,7 +44,7 @@ func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.S
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, "network.json"), data)
+	return replace(filepath.Join(dir, "network.json"), data, 0o644)
 }
 
 func operatorRows(n *network.Network) (rows [][]string) {
@@ -106,7 +106,7 @@ func (p *Population) cardRows() (rows [][]string) {
 		if c.Fate == Blocked {
 			status = "blocked"
 		}
-		rows = append(rows, []string{c.Number, hex.EncodeToString(issuer[:]), fmt.Sprintf("%02d", c.Type), status, c.Start, c.Expiry})
+		rows = append(rows, []string{c.Number, hex.EncodeToString(issuer[:]), fmt.Sprintf("%02d", c.Type), status, c.Start, c.registryExpiry()})
 	}
 	return rows
 }
@@ -134,5 +134,5 @@ func writeCSV(path string, header []string, rows [][]string) error {
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return replace(path, b.Bytes())
+	return replace(path, b.Bytes(), 0o644)
 }

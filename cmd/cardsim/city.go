@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/cmd/service"
+	"citycard/simulators/city"
+	"citycard/simulators/network"
+	"citycard/simulators/truth"
+	"citycard/terminals/counter"
+	"citycard/terminals/outbox"
+)
+
+// fareWait is how long the day waits for a broker and a fare table.
+const fareWait = 30 * time.Second
+
+// dayInTheCity is the command `cardsim city`.
+type dayInTheCity struct {
+	settings
+	kafka  string
+	api    string
+	rides  int
+	shares city.Shares
+}
+
+func cityCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardsim city", flag.ContinueOnError)
+	var c dayInTheCity
+	c.register(flags)
+	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
+	flags.StringVar(&c.api, "api", "http://127.0.0.1:9464", "`URL` of the load authority / 充值授权服务地址")
+	flags.IntVar(&c.rides, "rides", city.DefaultRides, "rides of a card in a day, about, a `NUMBER` / 每卡每日乘次")
+	registerShares(flags, &c.shares)
+	return &ffcli.Command{
+		Name:       "city",
+		ShortUsage: "cardsim city --keys FILE [flags]",
+		ShortHelp:  "play one day of the city into Kafka and write the truth beside it / 模拟城市一日",
+		FlagSet:    flags,
+		Exec:       c.exec,
+	}
+}
+
+func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	store, err := c.store()
+	if err != nil {
+		return err
+	}
+	day, err := c.midnight(time.Now())
+	if err != nil {
+		return err
+	}
+	if err := c.directory(); err != nil {
+		return err
+	}
+	progress := newProgress(os.Stdout, time.Now)
+	state, already, err := c.issued(day)
+	if err != nil {
+		return err
+	}
+	if !already {
+		if err := issueCity(ctx, c.Data, "", state, store, progress); err != nil {
+			return err
+		}
+	}
+	fares, err := c.fares(ctx)
+	if err != nil {
+		return err
+	}
+	played, err := c.play(ctx, day, store, fares, progress)
+	if err != nil {
+		return err
+	}
+	if err := truth.Write(filepath.Join(c.Data, "truth"), played.Records, played.Purses, played.Summary); err != nil {
+		return service.Fail("truth not written", "check the disk", err)
+	}
+	return progress.Err()
+}
+
+func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
+
+func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
+	ctx, cancel := context.WithTimeout(ctx, fareWait)
+	defer cancel()
+	fares, err := city.FetchFares(ctx, c.brokers())
+	if errors.Is(err, city.ErrNoFares) {
+		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
+	}
+	if err != nil {
+		return nil, service.Fail("cannot read the fares from Kafka at "+c.kafka, "start the broker or correct --kafka", err)
+	}
+	return fares, nil
+}
+
+// play plays the day while the outbox is forwarded, and waits until the broker
+// has acknowledged everything.
+func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Store, fares *message.FareTable, p *progress) (played *city.Played, err error) {
+	n, err := network.Zhengzhou()
+	if err != nil {
+		return nil, err
+	}
+	box, err := outbox.Open(filepath.Join(c.Data, "outbox"))
+	if err != nil {
+		return nil, service.Fail("outbox not usable", "is another cardsim running on this directory?", err)
+	}
+	authority, err := c.authority()
+	if err != nil {
+		return nil, errors.Join(err, box.Close())
+	}
+	client, err := kgo.NewClient(outbox.ProducerOptions(c.brokers()...)...)
+	if err != nil {
+		return nil, errors.Join(service.Fail("bad address of the message log", "correct --kafka", err), box.Close())
+	}
+	forwarding, stop := context.WithCancelCause(ctx)
+	gone := make(chan error, 1)
+	go func() {
+		err := box.Forward(forwarding, client)
+		stop(fmt.Errorf("records cannot be sent: %w", err))
+		gone <- err
+	}()
+	defer func() {
+		stop(nil)
+		<-gone
+		client.Close()
+		err = errors.Join(err, box.Close())
+	}()
+	played, err = city.Play(forwarding, city.Options{
+		Dir: c.Data, Network: n, Keys: store, Fares: fares, Authority: authority, Outbox: box,
+		Day: day, Shares: c.shares, Rides: c.rides, Progress: p.report,
+	})
+	if err == nil {
+		err = box.Drain(forwarding)
+	}
+	if err != nil && forwarding.Err() != nil && ctx.Err() == nil {
+		err = service.Fail("Kafka at "+c.kafka+" does not take the records", "look at the broker's log", context.Cause(forwarding))
+	}
+	return played, err
+}
+
+// authority asks the load authority over HTTP, many lots side by side, and again
+// for about two minutes while it does not answer.
+func (c *dayInTheCity) authority() (counter.LoadAuthority, error) {
+	client := &http.Client{
+		Timeout:   10 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
+	}
+	once, err := counter.NewHTTPAuthority(c.api, client)
+	if err != nil {
+		return nil, service.Fail("bad address of the load authority", "correct --api", err)
+	}
+	return city.Persistent{Authority: once, Tries: 60, First: 50 * time.Millisecond, Longest: 2 * time.Second}, nil
+}

@@ -1,0 +1,23 @@
+// Command cardsim stands in for what a development machine lacks: plastic cards
+// and a city full of people.
+//
+//	cardsim card     one virtual card in a vpcd reader
+//	cardsim orders   the first cards' orders, one JSON line each, for cardterm issue
+//	cardsim issue    personalises the cards of a city in memory and writes its registry
+//	cardsim city     plays one day of the city into Kafka and writes the truth beside it
+//
+// Everything follows from --seed. The data directory of issue and city holds
+//
+//	city.json      what was issued: seed, number of cards, day
+//	cards.img      the cards
+//	registry/      operators, terminals, cards, channels, hospitals, persons, network
+//	outbox/        records on their way to Kafka
+//	truth/         what must come out: records.jsonl, purses.jsonl, summary.json
+//
+// The passphrase of the key file comes from the environment variable
+// CITYCARD_KEYS_PASSPHRASE alone, so that it stands in no process list.
+//
+// Progress goes to standard output as JSON lines {"phase","done","total"}. Exit
+// codes and the precedence of flags, environment and configuration file are those
+// of package service.
+package main

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+	"citycard/simulators/city"
+	"citycard/simulators/network"
+)
+
+// issuing is the command `cardsim issue`.
+type issuing struct {
+	settings
+	images string
+}
+
+func issueCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardsim issue", flag.ContinueOnError)
+	var c issuing
+	c.register(flags)
+	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already / 已个人化卡片目录")
+	return &ffcli.Command{
+		Name:       "issue",
+		ShortUsage: "cardsim issue --keys FILE [flags]",
+		ShortHelp:  "personalise the cards of a city in memory and write its registry / 发卡",
+		FlagSet:    flags,
+		Exec:       c.exec,
+	}
+}
+
+func (c *issuing) exec(ctx context.Context, args []string) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	store, err := c.store()
+	if err != nil {
+		return err
+	}
+	day, err := c.midnight(time.Now())
+	if err != nil {
+		return err
+	}
+	if err := c.directory(); err != nil {
+		return err
+	}
+	state, already, err := c.issued(day)
+	if err != nil {
+		return err
+	}
+	if already {
+		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
+	}
+	return issueCity(ctx, c.Data, c.images, state, store, newProgress(os.Stdout, time.Now))
+}
+
+// issueCity issues the cards and writes the registry.
+func issueCity(ctx context.Context, dir, images string, state city.State, store *keys.Store, p *progress) error {
+	n, err := network.Zhengzhou()
+	if err != nil {
+		return err
+	}
+	people, err := state.Population()
+	if err != nil {
+		return service.Fail("no such city", "correct --cards", err)
+	}
+	if err := people.WriteRegistry(filepath.Join(dir, "registry"), n, store); err != nil {
+		return service.Fail("registry not written", "check the disk", err)
+	}
+	err = city.Issue(ctx, city.IssueOptions{Dir: dir, State: state, Population: people, Keys: store, Images: images, Progress: p.report})
+	if err != nil {
+		return err
+	}
+	return p.Err()
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/service"
+)
+
+func main() { os.Exit(service.Run("cardsim", rootCommand())) }
+
+func rootCommand() *ffcli.Command {
+	return &ffcli.Command{
+		Name:        "cardsim",
+		ShortUsage:  "cardsim <command> [flags]",
+		ShortHelp:   "virtual cards and a simulated city / 虚拟卡与模拟城市",
+		FlagSet:     flag.NewFlagSet("cardsim", flag.ContinueOnError),
+		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), issueCommand(), cityCommand()},
+		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
+	}
+}

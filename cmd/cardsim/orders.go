@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/service"
+)
+
+// ordering is the command `cardsim orders`.
+type ordering struct {
+	settings
+	count int
+}
+
+func ordersCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardsim orders", flag.ContinueOnError)
+	var c ordering
+	c.register(flags)
+	flags.IntVar(&c.count, "count", 20, "`NUMBER` of orders / 订单数")
+	return &ffcli.Command{
+		Name:       "orders",
+		ShortUsage: "cardsim orders [flags]",
+		ShortHelp:  "the first cards' orders as JSON lines, for cardterm issue / 发卡订单",
+		FlagSet:    flags,
+		Exec:       c.exec,
+	}
+}
+
+func (c *ordering) exec(_ context.Context, args []string) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	day, err := c.midnight(time.Now())
+	if err != nil {
+		return err
+	}
+	people, err := c.state(day).Population()
+	if err != nil {
+		return service.Fail("no such city", "correct --cards", err)
+	}
+	orders, err := people.Orders(c.count)
+	if err != nil {
+		return service.Fail("no such orders", "correct --count", err)
+	}
+	enc := json.NewEncoder(os.Stdout)
+	for _, order := range orders {
+		if err := enc.Encode(order); err != nil {
+			return err
+		}
+	}
+	return nil
+}

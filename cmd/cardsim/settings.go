@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+	"citycard/simulators/city"
+)
+
+const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
+
+// settings are what issue and city have in common.
+type settings struct {
+	service.Common
+	seed  uint64
+	cards int
+	keys  string
+	day   string
+	zone  string
+}
+
+func (s *settings) register(flags *flag.FlagSet) {
+	s.Data = "cardsim-data"
+	s.Register(flags)
+	flags.Uint64Var(&s.seed, "seed", 1, "`NUMBER` that the whole city follows from / 随机种子")
+	flags.IntVar(&s.cards, "cards", 10_000, "`NUMBER` of cards, four of five for transit / 卡片总数")
+	flags.StringVar(&s.keys, "keys", "", "key `FILE` of the issuer's masters / 主密钥文件")
+	flags.StringVar(&s.day, "day", "", "the simulated day, `YYYYMMDD`; today where empty / 模拟日期")
+	flags.StringVar(&s.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city / 时区")
+}
+
+// midnight is the beginning of the simulated day.
+func (s *settings) midnight(now time.Time) (time.Time, error) {
+	zone, err := time.LoadLocation(s.zone)
+	if err != nil {
+		return time.Time{}, service.Fail("unknown time zone "+s.zone, "give --zone a name like Asia/Shanghai", err)
+	}
+	if s.day == "" {
+		y, m, d := now.In(zone).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, zone), nil
+	}
+	day, err := time.ParseInLocation("20060102", s.day, zone)
+	if err != nil {
+		return time.Time{}, service.Fail(fmt.Sprintf("--day %s is no date", s.day), "give it as YYYYMMDD", nil)
+	}
+	return day, nil
+}
+
+func (s *settings) store() (*keys.Store, error) {
+	if s.keys == "" {
+		return nil, service.Fail("no key file", "give the issuer's key file with --keys", nil)
+	}
+	passphrase := os.Getenv(passphraseVariable)
+	if passphrase == "" {
+		return nil, service.Fail("no passphrase for "+s.keys, "set "+passphraseVariable, nil)
+	}
+	store, err := keys.Open(s.keys, passphrase)
+	if errors.Is(err, keys.ErrPassphrase) {
+		return nil, service.Fail("wrong passphrase for "+s.keys, "correct "+passphraseVariable, nil)
+	}
+	if err != nil {
+		return nil, service.Fail("key file not usable", "correct --keys", err)
+	}
+	return store, nil
+}
+
+// directory makes the data directory where it is missing.
+func (s *settings) directory() error {
+	if err := os.MkdirAll(s.Data, 0o755); err != nil {
+		return service.Fail("data directory not usable", "give a directory that can be written with --data", err)
+	}
+	return nil
+}
+
+// state is the city that the flags describe.
+func (s *settings) state(day time.Time) city.State {
+	return city.State{Seed: s.seed, Cards: s.cards, Day: day.Format("20060102")}
+}
+
+// issued finds out what the directory holds, and refuses one that holds another
+// city.
+func (s *settings) issued(day time.Time) (state city.State, ok bool, err error) {
+	want := s.state(day)
+	state, ok, err = city.ReadState(s.Data)
+	if err != nil {
+		return state, false, service.Fail("data directory not usable", "give another one with --data", err)
+	}
+	if !ok {
+		return want, false, nil
+	}
+	if state.Seed != want.Seed || state.Cards != want.Cards {
+		return state, false, service.Fail(
+			fmt.Sprintf("%s holds a city of %d cards with seed %d", s.Data, state.Cards, state.Seed),
+			fmt.Sprintf("give --seed %d --cards %d, or another --data", state.Seed, state.Cards), nil)
+	}
+	return state, true, nil
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"flag"
+
+	"citycard/simulators/city"
+)
+
+// registerShares gives every fault a flag.
+func registerShares(flags *flag.FlagSet, s *city.Shares) {
+	*s = city.DefaultShares()
+	for _, f := range []struct {
+		name, usage string
+		value       *float64
+	}{
+		{"duplicates", "`SHARE` of records sent twice / 重复", &s.Duplicate},
+		{"out-of-order", "`SHARE` of taps held back / 乱序", &s.OutOfOrder},
+		{"late", "`SHARE` of cards with rides of yesterday / 迟到", &s.Late},
+		{"tampered-amount", "`SHARE` of taps with a copy of another amount / 篡改金额", &s.Amount},
+		{"tampered-tac", "`SHARE` of taps and loads with a copy of another TAC / 篡改交易验证码", &s.TAC},
+		{"tampered-counter", "`SHARE` of taps with a copy of another card counter / 篡改卡计数器", &s.Counter},
+		{"tampered-balance", "`SHARE` of taps with a copy of another balance / 篡改余额", &s.Balance},
+		{"tampered-station", "`SHARE` of taps with a copy of another station / 篡改车站", &s.Station},
+		{"undecodable", "`SHARE` of taps with bytes beside them that are no message / 无法解析", &s.Undecodable},
+		{"invalid-field", "`SHARE` of taps with a copy of impossible length / 字段错误", &s.Invalid},
+		{"unknown-terminal", "`SHARE` of bus rides at an unregistered SAM / 未登记终端", &s.UnknownTerminal},
+		{"wrong-clock", "`SHARE` of bus rides at a clock 400 days slow / 时钟错误", &s.WrongClock},
+		{"bad-claims", "`SHARE` of claims, for each fault / 问题结算", &s.Claim},
+		{"bad-pensions", "`SHARE` of pension lines, for each fault / 问题发放", &s.Pension},
+	} {
+		flags.Float64Var(f.value, f.name, *f.value, f.usage)
+	}
+}

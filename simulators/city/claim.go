@@ -1,0 +1,69 @@
+package city
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"citycard/clearing/message"
+	"citycard/simulators/truth"
+)
+
+// claim settles a visit at the hospital's desk.
+func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) error {
+	number := fmt.Sprintf("S%s%06d%02d", now.Format(dayLayout), h.index, now.Hour())
+	m, err := l.field.settle(ctx, h, v, number, now)
+	if err != nil {
+		return err
+	}
+	value, err := encode(m)
+	if err != nil {
+		return err
+	}
+	e, worth, err := l.judgeClaim(h, v, dayNumber(now), number)
+	if err != nil || !worth {
+		return err
+	}
+	e.Topic, e.Value = message.TopicMedicalRequests, value
+	original := letter{key: hex.EncodeToString(h.token[:]), entry: e}
+	if err := l.sender.send(original); err != nil {
+		return err
+	}
+	return l.repeat(original)
+}
+
+// judgeClaim works out what becomes of a claim. A claim of which neither fund nor
+// personal account pays anything would leave no trace in the books: it is not
+// sent, worth is false.
+func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, worth bool, err error) {
+	fund, account := truth.MedicalKeys(day, h.token[:], number)
+	e = truth.Entry{Key: fund, Purpose: truth.MedicalFund, Fen: v.costs.total, Fault: v.fault}
+	switch {
+	case !h.person.Registered:
+		e.Fault, e.Facts.Refused = "unknown_person", "unknown_person"
+		return e, true, nil
+	case v.fault == "unknown_hospital":
+		e.Facts.Refused = "unknown_hospital"
+		return e, true, nil
+	}
+	split, refused, err := l.rules.Settle(&h.patient, truth.Claim{
+		Year: day / 10_000, Kind: v.kind, Class: v.hospital.Class, Total: v.costs.total, OwnPay: v.costs.ownPay,
+		OverLimit: v.costs.overLimit, FirstPay: v.costs.firstPay, InScope: v.costs.inScope,
+	})
+	if err != nil {
+		return e, false, err
+	}
+	if refused != "" {
+		e.Fault, e.Facts.Refused = refused, refused
+		return e, true, nil
+	}
+	e.Payee, e.Fen = "hospital:"+v.hospital.ID, split.Fund
+	switch {
+	case split.Fund == 0:
+		e.Key, e.Purpose, e.Fen = account, truth.MedicalAccount, split.Account
+	case split.Account > 0:
+		e.Also = &truth.Also{Purpose: truth.MedicalAccount, Fen: split.Account, ID: account.ID}
+	}
+	return e, split.Fund+split.Account > 0, nil
+}

@@ -1,0 +1,185 @@
+package city
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/network"
+	"citycard/simulators/truth"
+	"citycard/terminals/counter"
+	"citycard/terminals/outbox"
+	"citycard/terminals/tariff"
+)
+
+// Options are what a day is played with.
+type Options struct {
+	Dir       string // the data directory that Issue filled
+	Network   *network.Network
+	Keys      *keys.Store
+	Fares     *message.FareTable
+	Authority counter.LoadAuthority // authorises top-ups
+	Outbox    *outbox.Log           // takes the records; somebody else forwards it
+	Day       time.Time             // midnight of the day, in the city's zone
+	Shares    Shares
+	Rides     int // of a card, about; 0: DefaultRides
+	// Progress is told how far a phase is; it is called from several goroutines.
+	Progress func(phase string, done, total int)
+}
+
+// DefaultRides makes about 24 transactions of a transit card in a day.
+const DefaultRides = 15
+
+// Played is a day that is over.
+type Played struct {
+	Records []truth.Record
+	Purses  []truth.Purse
+	Summary truth.Summary
+}
+
+// Play plays one day and returns its truth. The cards' new images replace the old
+// ones in the directory once all records are in the outbox; a day that was
+// interrupted leaves the old images, while records and loads of the interrupted
+// day may already be out, so its directory is not fit for another day. It fails
+// when a terminal charges another price than the truth works out.
+func Play(ctx context.Context, o Options) (*Played, error) {
+	if o.Rides == 0 {
+		o.Rides = DefaultRides
+	}
+	if err := o.Shares.Check(); err != nil {
+		return nil, err
+	}
+	d, err := newDay(o)
+	if err != nil {
+		return nil, err
+	}
+	office := newSender(o.Outbox, d.sent)
+	payday, err := newPayday(d.people, o.Keys, o.Shares, o.Day)
+	if err != nil {
+		return nil, err
+	}
+	if err := payday.pay(office); err != nil {
+		return nil, err
+	}
+	if err := d.play(ctx); err != nil {
+		return nil, err
+	}
+	if err := payday.answer(office); err != nil {
+		return nil, err
+	}
+	return d.settle(ctx, office)
+}
+
+// day is the state that the lots of one day share.
+type day struct {
+	Options
+	state  State
+	people *Population
+	rules  *truth.Rules
+	fares  *truth.Fares
+	tariff *tariff.Table
+	plan   timetable
+	memory memory
+	lots   []*lot
+	done   atomic.Int64
+	total  int
+}
+
+func newDay(o Options) (*day, error) {
+	state, issued, err := ReadState(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if !issued {
+		return nil, fmt.Errorf("%s: %w", o.Dir, errNoImages)
+	}
+	d := &day{Options: o, state: state, plan: timetable{o.Network.Metro, o.Network.Bus}}
+	if d.people, err = state.Population(); err != nil {
+		return nil, err
+	}
+	if d.rules, err = truth.Example(); err != nil {
+		return nil, err
+	}
+	if d.fares, err = truth.NewFares(d.rules, o.Network); err != nil {
+		return nil, err
+	}
+	if err := d.fares.CheckTable(o.Fares); err != nil {
+		return nil, fmt.Errorf("the fares are not those of this city: %w", err)
+	}
+	images, err := readImages(filepath.Join(o.Dir, ImageFile))
+	if err != nil {
+		return nil, err
+	}
+	if want := len(d.people.Transit) + d.people.Holders; len(images) != want {
+		return nil, fmt.Errorf("%s holds %d cards, want %d", o.Dir, len(images), want)
+	}
+	if d.tariff, err = tariff.New(o.Fares); err != nil {
+		return nil, err
+	}
+	if d.memory, err = recall(o.Dir); err != nil {
+		return nil, err
+	}
+	// About what will be sent: rides are buses and metro trips of two taps in
+	// equal parts, and there is a top-up or so a card.
+	d.total = len(d.people.Transit)*(o.Rides*3/2+1) + d.people.Holders*3/4 + len(d.people.Persons)/2
+	for i := range lots {
+		l, err := d.newLot(i, images)
+		if err != nil {
+			return nil, err
+		}
+		d.lots = append(d.lots, l)
+	}
+	return d, nil
+}
+
+// sent counts records for the progress.
+func (d *day) sent(n int) {
+	done := int(d.done.Add(int64(n)))
+	if d.Progress != nil {
+		d.Progress("day", min(done, d.total), d.total)
+	}
+}
+
+// play lets all lots live their day, each on its own.
+func (d *day) play(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range d.lots {
+		group.Go(func() error {
+			if err := l.live(ctx); err != nil {
+				return fmt.Errorf("lot %d: %w", l.number, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// settle reads the purses, saves the cards and gathers the truth.
+func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
+	images := make([][]byte, len(d.people.Transit)+d.people.Holders)
+	out := &Played{Records: office.records}
+	purses := make([]truth.Purse, len(d.people.Transit))
+	for _, l := range d.lots {
+		out.Records = append(out.Records, l.sender.records...)
+		if err := errors.Join(l.readPurses(ctx, purses), l.save(images)); err != nil {
+			return nil, err
+		}
+	}
+	out.Purses = purses
+	if err := d.remember(images); err != nil {
+		return nil, err
+	}
+	number := d.Day.Year()*10000 + int(d.Day.Month())*100 + d.Day.Day()
+	out.Summary = truth.Summarise(number, d.state.Seed, out.Records, out.Purses)
+	if d.Progress != nil {
+		d.Progress("day", d.total, d.total)
+	}
+	return out, nil
+}

@@ -1,0 +1,248 @@
+package city
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/truth"
+	"citycard/terminals/outbox"
+)
+
+// publicFares is the fare table that truth works out itself.
+func publicFares(t testing.TB) *message.FareTable {
+	t.Helper()
+	n := zhengzhou(t)
+	rules, err := truth.Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := truth.NewFares(rules, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	price := func(fen int64, err error) uint32 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint32(fen)
+	}
+	stations := n.Stations()
+	table := &message.FareTable{Version: "test", EffectiveFrom: "20200101", MetroStations: uint32(stations), MetroLimitMinutes: 180}
+	for _, d := range rules.Discounts {
+		c := &message.CardFares{CardType: d.CardType, MetroHighestFen: price(f.Metro(d.CardType, 1, 1, 24*time.Hour))}
+		for i := range stations * stations {
+			c.MetroFen = append(c.MetroFen, price(f.Metro(d.CardType, i/stations+1, i%stations+1, 0)))
+		}
+		for _, l := range n.Bus {
+			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(l.Number), Fen: price(f.Bus(d.CardType, uint32(l.Number)))})
+		}
+		table.Fares = append(table.Fares, c)
+	}
+	return table
+}
+
+// manyFaults are shares at which a small city shows every fault.
+func manyFaults() Shares {
+	return Shares{
+		Duplicate: 0.02, OutOfOrder: 0.03, Late: 0.1, Amount: 0.01, TAC: 0.01, Counter: 0.01, Balance: 0.01, Station: 0.01,
+		Undecodable: 0.005, Invalid: 0.005, UnknownTerminal: 0.02, WrongClock: 0.02, Claim: 0.05, Pension: 0.05,
+	}
+}
+
+// smallCity issues a city of 700 cards in a new directory.
+func smallCity(t *testing.T, store *keys.Store) string {
+	t.Helper()
+	dir := t.TempDir()
+	state := State{Seed: 11, Cards: 700, Day: "20261124"}
+	people, err := state.Population()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Issue(t.Context(), IssueOptions{Dir: dir, State: state, Population: people, Keys: store}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares Shares) *Played {
+	t.Helper()
+	box, err := outbox.Open(filepath.Join(dir, "outbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	played, err := Play(t.Context(), Options{
+		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: pastLoads{store}, Outbox: box,
+		Day: day, Shares: shares, Rides: 5,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return played
+}
+
+func beijing() *time.Location { return time.FixedZone("CST", 8*3600) }
+
+// fingerprint hashes the truth card by card: how the lots mix is left to chance.
+func fingerprint(t *testing.T, p *Played) string {
+	t.Helper()
+	bySubject := map[string][]truth.Record{}
+	for _, r := range p.Records {
+		bySubject[r.Subject] = append(bySubject[r.Subject], r)
+	}
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
+		records := bySubject[subject]
+		if subject == "" { // no card can be read from these
+			slices.SortFunc(records, func(a, b truth.Record) int { return strings.Compare(a.SHA256, b.SHA256) })
+		}
+		if err := enc.Encode(records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Encode(p.Purses); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// goldenCity is the fingerprint of a day of 700 cards. It changes when the city,
+// the chips, the terminals or the messages change; then look at what changed and
+// write the new one down.
+const goldenCity = "1daed0ac80da41a83203537b31e986d6b482e2ef733644508f13559145a5367a"
+
+func TestSameSeedSameBytes(t *testing.T) {
+	store := keys.GenerateTest(1)
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())
+	first := fingerprint(t, playDay(t, smallCity(t, store), store, day, manyFaults()))
+	second := fingerprint(t, playDay(t, smallCity(t, store), store, day, manyFaults()))
+	if first != second {
+		t.Errorf("the same seed gave %s and %s", first, second)
+	}
+	if first != goldenCity {
+		t.Errorf("fingerprint %s, written down is %s", first, goldenCity)
+	}
+}
+
+// Every fault that the package comment lists must befall a small city, with the
+// verdict that belongs to it.
+func TestEveryFaultFires(t *testing.T) {
+	store := keys.GenerateTest(1)
+	dir := smallCity(t, store)
+	p := playDay(t, dir, store, time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), manyFaults())
+	verdicts := map[string]map[string]int{}
+	for _, r := range p.Records {
+		if verdicts[r.Fault] == nil {
+			verdicts[r.Fault] = map[string]int{}
+		}
+		verdicts[r.Fault][strings.TrimSpace(r.Verdict+" "+r.Reason)]++
+	}
+	for fault, verdict := range map[string]string{
+		"duplicate": "duplicate", "out_of_order": "cleared", "late": "cleared",
+		"tampered_amount": "rejected bad_tac", "tampered_tac": "rejected bad_tac",
+		"tampered_counter": "disputed", "tampered_balance": "disputed", "tampered_station": "disputed",
+		"undecodable": "rejected undecodable", "invalid_field": "rejected invalid_field",
+		"unknown_terminal": "suspended unknown_terminal", "wrong_clock": "suspended implausible_date",
+		"unknown_card": "suspended unknown_card", "card_expired": "suspended card_expired", "card_blocked": "suspended card_blocked",
+		"unknown_person": "rejected unknown_person", "unknown_hospital": "rejected unknown_hospital",
+		"not_insured": "rejected not_insured", "amounts_disagree": "rejected amounts_disagree",
+		"not_entitled": "rejected not_entitled", "certification_lapsed": "rejected certification_lapsed",
+		"amount_differs": "rejected amount_differs", "repeated_batch": "duplicate", "returned": "cleared",
+	} {
+		if verdicts[fault][verdict] == 0 {
+			t.Errorf("%s: no record is %s; %v", fault, verdict, verdicts[fault])
+		}
+	}
+	for _, fault := range []string{"tampered_counter", "tampered_balance", "tampered_station"} {
+		if verdicts[fault]["cleared"] == 0 {
+			t.Errorf("%s never came before its original: %v", fault, verdicts[fault])
+		}
+	}
+	if verdicts[""]["cleared"] == 0 || verdicts[""]["disputed"] == 0 {
+		t.Errorf("records without a fault: %v", verdicts[""])
+	}
+	for _, purpose := range []string{truth.MetroEntry, truth.MetroExit, truth.Bus, truth.Load, truth.MedicalFund, truth.MedicalAccount, truth.Pension, truth.PensionReturn} {
+		if p.Summary.ByPurpose[purpose].Count == 0 {
+			t.Errorf("nothing cleared for %s", purpose)
+		}
+	}
+}
+
+// What the purses hold is what was loaded less what was spent, each tap once.
+func TestPursesFollowFromTheRecords(t *testing.T) {
+	store := keys.GenerateTest(1)
+	dir := smallCity(t, store)
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())
+	p := playDay(t, dir, store, day, manyFaults())
+	shadow := map[string]int64{}
+	for _, r := range p.Records {
+		if !r.Posts() {
+			continue
+		}
+		switch r.Purpose {
+		case truth.Load:
+			shadow[r.Subject] += r.Fen
+		case truth.Bus, truth.MetroExit:
+			shadow[r.Subject] -= r.Fen
+		}
+	}
+	if found := truth.ComparePurses(p.Purses, shadow); len(found) > 0 {
+		t.Errorf("%d purses of %d differ, first %+v", len(found), len(p.Purses), found[0])
+	}
+	// The next day begins with what the cards hold now, and no record of it has an
+	// identity of the day before.
+	next := playDay(t, dir, store, day.AddDate(0, 0, 1), manyFaults())
+	keysOf := map[truth.Key]bool{}
+	for _, r := range p.Records {
+		if r.Posts() {
+			keysOf[r.Key()] = true
+		}
+	}
+	for _, r := range next.Records {
+		if r.Posts() && r.Purpose != truth.Pension && r.Purpose != truth.PensionReturn && keysOf[r.Key()] {
+			t.Fatalf("identity %s of the first day is posted on the second", r.Key())
+		}
+		if !r.Posts() {
+			continue
+		}
+		switch r.Purpose {
+		case truth.Load:
+			shadow[r.Subject] += r.Fen
+		case truth.Bus, truth.MetroExit:
+			shadow[r.Subject] -= r.Fen
+		}
+	}
+	if found := truth.ComparePurses(next.Purses, shadow); len(found) > 0 {
+		t.Errorf("after two days %d purses of %d differ, first %+v", len(found), len(next.Purses), found[0])
+	}
+}
+
+func TestPlayRefuses(t *testing.T) {
+	store := keys.GenerateTest(1)
+	options := Options{Dir: t.TempDir(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())}
+	if _, err := Play(t.Context(), options); !errors.Is(err, errNoImages) {
+		t.Errorf("a day without cards: %v", err)
+	}
+	options.Dir = smallCity(t, store)
+	options.Fares.Fares[0].Bus[0].Fen++
+	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "worked out") {
+		t.Errorf("a wrong fare table: %v", err)
+	}
+	options.Shares.Late = 2
+	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "0 to 1") {
+		t.Errorf("a share of 2: %v", err)
+	}
+}

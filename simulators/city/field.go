@@ -1,0 +1,187 @@
+package city
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/counter"
+	"citycard/terminals/desk"
+	"citycard/terminals/gate"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+	"citycard/terminals/validator"
+)
+
+// holderPIN is every simulated holder's PIN.
+const holderPIN = "123456"
+
+// field is a lot's terminals, set up when somebody first comes to one. Each has a
+// SAM of its own.
+type field struct {
+	*lot
+	tariff *tariff.Table
+	sams   map[[6]byte]*chip.Chip
+	gates  map[[2]int]*gate.Gate // by line and station
+	buses  map[int]*validator.Validator
+	strays map[int]*validator.Validator // whose SAM is in no registry
+	access *sam.Access
+}
+
+func newField(l *lot, fares *tariff.Table) *field {
+	return &field{
+		lot: l, tariff: fares, sams: map[[6]byte]*chip.Chip{}, gates: map[[2]int]*gate.Gate{},
+		buses: map[int]*validator.Validator{}, strays: map[int]*validator.Validator{},
+	}
+}
+
+// chipOf is the SAM with a number: as it was after the day before, or new.
+func (f *field) chipOf(kind, place, lot int) (*chip.Chip, error) {
+	number, err := terminalNumber(kind, place, lot)
+	if err != nil {
+		return nil, err
+	}
+	var c *chip.Chip
+	if image, used := f.memory.sams[number]; used {
+		if c, err = chip.Load(image); err != nil {
+			return nil, fmt.Errorf("SAM %x: %w", number, err)
+		}
+	} else {
+		c = chip.NewPSAM(number, f.Keys.SAMKeys())
+	}
+	c.PowerOn()
+	f.sams[number] = c
+	return c, nil
+}
+
+func (f *field) module(ctx context.Context, kind, place, lot int) (*sam.Module, error) {
+	c, err := f.chipOf(kind, place, lot)
+	if err != nil {
+		return nil, err
+	}
+	return sam.Open(ctx, c)
+}
+
+// gate finds the lot's gate of a line in a station.
+func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error) {
+	where := [2]int{line, station}
+	if g := f.gates[where]; g != nil {
+		return g, nil
+	}
+	module, err := f.module(ctx, kindMetro, station, gateLot(line, f.number))
+	if err != nil {
+		return nil, err
+	}
+	g, err := gate.New(module, f.tariff, gate.Place{
+		City: tunion.ZhengzhouCity, Institution: Issuer(), Operator: f.operatorNumber(line), Line: uint16(line), Station: uint16(station),
+		Medium: message.Medium_MEDIUM_CONTACTLESS,
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.gates[where] = g
+	return g, nil
+}
+
+func (f *field) enter(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
+	g, err := f.gate(ctx, line, station)
+	if err != nil {
+		return nil, err
+	}
+	return g.Enter(ctx, card, now)
+}
+
+func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
+	g, err := f.gate(ctx, line, station)
+	if err != nil {
+		return nil, err
+	}
+	return g.Exit(ctx, card, now)
+}
+
+// ride takes a fare on the lot's bus of a line; a stray one's SAM is in no
+// registry.
+func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool, now time.Time) (*message.Tap, error) {
+	fleet, kind := f.buses, kindBus
+	if stray {
+		fleet, kind = f.strays, kindStray
+	}
+	v := fleet[line]
+	if v == nil {
+		module, err := f.module(ctx, kind, line, f.number)
+		if err != nil {
+			return nil, err
+		}
+		v, err = validator.New(module, f.tariff, validator.Place{
+			City: tunion.ZhengzhouCity, Institution: Issuer(), Operator: f.operatorNumber(line), Line: uint16(line),
+			Vehicle: fmt.Sprintf("M%03d%02d", line, f.number), Medium: message.Medium_MEDIUM_CONTACTLESS,
+		})
+		if err != nil {
+			return nil, err
+		}
+		fleet[line] = v
+	}
+	return v.Ride(ctx, card, now)
+}
+
+// topUp puts money on a card at the lot's counter.
+func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount int64, now time.Time) (*message.Load, error) {
+	terminal, err := terminalNumber(kindCounter, 0, f.number)
+	if err != nil {
+		return nil, err
+	}
+	return counter.TopUp(ctx, card, f.Authority, counter.Load{
+		Order: order, Channel: f.Network.Channels[f.dice.IntN(len(f.Network.Channels))].ID, Amount: uint32(amount),
+		Terminal: terminal, At: now, Medium: message.Medium_MEDIUM_CONTACTLESS,
+	})
+}
+
+// settle claims a visit's costs: card, PIN, claim.
+func (f *field) settle(ctx context.Context, h *holder, v *visit, number string, now time.Time) (*message.MedicalClaim, error) {
+	if f.access == nil {
+		c, err := f.chipOf(kindDesk, 0, f.number)
+		if err != nil {
+			return nil, err
+		}
+		if f.access, err = sam.OpenAccess(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	d := desk.Desk{Hospital: v.hospital.ID, Access: f.access, Token: f.Keys.PersonToken}
+	bill := desk.Bill{
+		Settlement: number, Visit: "V" + number[1:], Kind: v.kind, Total: v.costs.total, OwnPay: v.costs.ownPay,
+		OverLimit: v.costs.overLimit, FirstPay: v.costs.firstPay, InScope: v.costs.inScope,
+	}
+	atr := h.chip.PowerOn() // the card is put into the desk's reader
+	return d.Settle(ctx, h.chip, atr, holderPIN, bill, now)
+}
+
+// operator runs a line, metro or bus.
+func (f *field) operator(line int) string {
+	for _, l := range f.Network.Metro {
+		if l.Number == line {
+			return l.Operator
+		}
+	}
+	for _, l := range f.Network.Bus {
+		if l.Number == line {
+			return l.Operator
+		}
+	}
+	return ""
+}
+
+// operatorNumber is the operator's place in the network file, from 1, as it is
+// written on cards.
+func (f *field) operatorNumber(line int) uint16 {
+	id := f.operator(line)
+	for i, o := range f.Network.Operators {
+		if o.ID == id {
+			return uint16(i + 1)
+		}
+	}
+	return 0
+}

@@ -1,0 +1,292 @@
+package city
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/clearing/message"
+	"citycard/simulators/truth"
+)
+
+// Money in a purse, in fen.
+const (
+	lowBalance  = 1_000 // less than this and the card tops up first: no ride costs more
+	topUpStep   = 1_000
+	topUpLeast  = 30_00
+	topUpMost   = 100_00
+	clockIsSlow = 400 * 24 * time.Hour // of the validator with the wrong clock
+)
+
+// wallet is a transit card in somebody's pocket.
+type wallet struct {
+	card    *TransitCard
+	chip    *chip.Chip
+	balance int64
+	entered time.Time // of the metro trip under way
+	entry   int       // its station; 0 when outside
+	loads   int
+}
+
+// holder is a person with a social-security card.
+type holder struct {
+	index   int // among the persons
+	person  *Person
+	token   [16]byte
+	chip    *chip.Chip
+	patient truth.Patient
+}
+
+// lot is one part of the city: its cards, its terminals, its day. One goroutine
+// plays it.
+type lot struct {
+	*day
+	number  int
+	dice    *rand.Rand
+	sender  *sender
+	field   *field
+	wallets []*wallet
+	holders []*holder
+}
+
+// newLot takes every lots-th card and holder.
+func (d *day) newLot(number int, images [][]byte) (*lot, error) {
+	l := &lot{day: d, number: number, dice: dice(d.state.Seed, "lot "+d.Day.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
+	l.field = newField(l, d.tariff)
+	for i := number; i < len(d.people.Transit); i += lots {
+		c, err := powered(images[i])
+		if err != nil {
+			return nil, fmt.Errorf("card %s: %w", d.people.Transit[i].Number, err)
+		}
+		l.wallets = append(l.wallets, &wallet{card: &d.people.Transit[i], chip: c})
+	}
+	for i := number; i < d.people.Holders; i += lots {
+		c, err := powered(images[len(d.people.Transit)+i])
+		if err != nil {
+			return nil, fmt.Errorf("social-security card %d: %w", i, err)
+		}
+		p := &d.people.Persons[i]
+		patient, known := d.memory.patients[i]
+		if !known {
+			patient = truth.Patient{Insurance: p.Insurance, Status: p.Status, Account: p.Account}
+		}
+		l.holders = append(l.holders, &holder{
+			index: i, person: p, token: d.Keys.PersonToken(p.IDNumber), chip: c, patient: patient,
+		})
+	}
+	return l, nil
+}
+
+func powered(image []byte) (*chip.Chip, error) {
+	c, err := chip.Load(image)
+	if err != nil {
+		return nil, err
+	}
+	c.PowerOn()
+	return c, nil
+}
+
+// live plays the day.
+func (l *lot) live(ctx context.Context) error {
+	for _, w := range l.wallets {
+		balance, err := readBalance(ctx, w.chip)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", w.card.Number, err)
+		}
+		w.balance = balance
+	}
+	for _, s := range l.agenda() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := l.do(ctx, s); err != nil {
+			return err
+		}
+	}
+	return l.sender.finish()
+}
+
+// agenda is what the lot's people plan, in order of time.
+func (l *lot) agenda() []step {
+	var steps []step
+	add := func(card int, from int64, rides []ride) {
+		for i := range rides {
+			at := from + int64(rides[i].start)
+			steps = append(steps, step{at: at, card: card, ride: &rides[i]})
+			if rides[i].metro {
+				steps = append(steps, step{at: at + int64(rides[i].took), card: card, ride: &rides[i], out: true})
+			}
+		}
+	}
+	for i, w := range l.wallets {
+		r := dice(l.state.Seed, "rides "+l.Day.Format(dayLayout), w.card.Index)
+		if w.card.Fate != Ordinary {
+			add(i, 0, l.plan.rides(r, 3, false))
+			continue
+		}
+		if chance(r, l.Shares.Late) {
+			add(i, -24*3600, l.plan.late(r, 3))
+		}
+		add(i, 0, l.plan.rides(r, between(r, max(1, l.Rides*2/3), l.Rides*4/3), chance(r, 0.004)))
+	}
+	for i, h := range l.holders {
+		planned := visits(l.state.Seed, h.index, l.Network.Hospitals, l.Shares)
+		for j := range planned {
+			steps = append(steps, step{at: planned[j].at, card: len(l.wallets) + i, visit: &planned[j]})
+		}
+	}
+	inOrder(steps)
+	return steps
+}
+
+func (l *lot) do(ctx context.Context, s step) error {
+	now := l.Day.Add(time.Duration(s.at) * time.Second)
+	if s.visit != nil {
+		h := l.holders[s.card-len(l.wallets)]
+		if err := l.claim(ctx, h, s.visit, now); err != nil {
+			return fmt.Errorf("person %d at desk of %s: %w", h.index, s.visit.hospital.ID, err)
+		}
+		return nil
+	}
+	w := l.wallets[s.card]
+	act := l.enter
+	switch {
+	case !s.ride.metro:
+		act = l.board
+	case s.out:
+		act = l.leave
+	}
+	if err := act(ctx, w, s.ride, now); err != nil {
+		return fmt.Errorf("card %s: %w", w.card.Number, err)
+	}
+	return nil
+}
+
+// facts is what the registry holds against the card.
+func (w *wallet) facts() truth.Facts {
+	return truth.Facts{UnknownCard: w.card.Fate == Unregistered, Expired: w.card.Fate == Expired, Blocked: w.card.Fate == Blocked}
+}
+
+// fault names what is wrong with the card itself.
+func (w *wallet) fault() string {
+	switch w.card.Fate {
+	case Unregistered:
+		return "unknown_card"
+	case Expired:
+		return "card_expired"
+	case Blocked:
+		return "card_blocked"
+	}
+	return ""
+}
+
+// funded tops a card up that runs low. It reports false for a card that cannot be:
+// it stays at home.
+func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error) {
+	if w.balance >= lowBalance {
+		return true, nil
+	}
+	if w.card.Fate != Ordinary {
+		return false, nil
+	}
+	amount := fen(l.dice, topUpLeast, topUpMost, topUpStep)
+	w.loads++
+	order := fmt.Sprintf("%s-%s-%d", l.Day.Format(dayLayout), w.card.Number, w.loads)
+	m, err := l.field.topUp(ctx, w.chip, order, amount, now)
+	if err != nil {
+		return false, fmt.Errorf("top-up of %d fen: %w", amount, err)
+	}
+	if int64(m.GetNewBalanceFen()) != w.balance+amount {
+		return false, fmt.Errorf("top-up of %d fen on %d gave %d", amount, w.balance, m.GetNewBalanceFen())
+	}
+	w.balance += amount
+	return true, l.postLoad(w, m, now)
+}
+
+// readPurses asks every card what it holds.
+func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
+	for _, w := range l.wallets {
+		balance, err := readBalance(ctx, w.chip)
+		if err != nil {
+			return fmt.Errorf("card %s: %w", w.card.Number, err)
+		}
+		if balance != w.balance {
+			return fmt.Errorf("card %s holds %d fen, counted %d", w.card.Number, balance, w.balance)
+		}
+		purses[w.card.Index] = truth.Purse{Card: w.card.Number, Fen: balance, Opening: w.card.Opening()}
+	}
+	return nil
+}
+
+// save writes the cards' images to their places.
+func (l *lot) save(images [][]byte) error {
+	var errs []error
+	put := func(place int, c *chip.Chip) {
+		c.PowerOff()
+		image, err := c.Image()
+		images[place] = image
+		errs = append(errs, err)
+	}
+	for _, w := range l.wallets {
+		put(w.card.Index, w.chip)
+	}
+	for _, h := range l.holders {
+		put(len(l.people.Transit)+h.index, h.chip)
+	}
+	return errors.Join(errs...)
+}
+
+// postLoad sends a load's record, now and then twice or with a forged copy beside
+// it.
+func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
+	value, err := encode(m)
+	if err != nil {
+		return err
+	}
+	original := letter{key: w.card.Number, entry: truth.Entry{
+		Topic: message.TopicLoads, Value: value, Purpose: truth.Load, Fen: int64(m.GetAmountFen()), Payee: "float:own",
+		Key:   truth.LoadKey(dayNumber(now), w.card.ASN[:], byte(m.GetType()), uint16(m.GetOnlineSequence())),
+		Fault: lateFault(now, l.Day),
+	}}
+	if err := l.sender.send(original); err != nil {
+		return err
+	}
+	if chance(l.dice, l.Shares.TAC) {
+		forged := original
+		forged.entry.Fault, forged.entry.Facts.Forged = "tampered_tac", true
+		m.Tac[0] ^= 0x01
+		if forged.entry.Value, err = encode(m); err != nil {
+			return err
+		}
+		if err := l.sender.send(forged); err != nil {
+			return err
+		}
+	}
+	return l.repeat(original)
+}
+
+// repeat sends a letter again for a share of the calls: at once or later.
+func (l *lot) repeat(again letter) error {
+	if !chance(l.dice, l.Shares.Duplicate) {
+		return nil
+	}
+	again.entry.Fault = "duplicate"
+	if l.dice.IntN(2) == 0 {
+		return l.sender.send(again)
+	}
+	l.sender.hold(again, between(l.dice, 20, 2_000))
+	return nil
+}
+
+// lateFault names the fault of a record that is signed before the day.
+func lateFault(at, day time.Time) string {
+	if at.Before(day) {
+		return "late"
+	}
+	return ""
+}
+
+func dayNumber(t time.Time) int { return t.Year()*10_000 + int(t.Month())*100 + t.Day() }

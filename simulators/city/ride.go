@@ -1,0 +1,128 @@
+package city
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"citycard/clearing/message"
+	"citycard/simulators/truth"
+)
+
+// board takes a bus; now and then one whose SAM is in no registry or whose clock
+// is far behind.
+func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) error {
+	if ok, err := l.funded(ctx, w, now); !ok || err != nil {
+		return err
+	}
+	facts, fault, stray := w.facts(), w.fault(), false
+	if fault == "" {
+		fault = lateFault(now, l.Day)
+		switch strayed, slow := chance(l.dice, l.Shares.UnknownTerminal), chance(l.dice, l.Shares.WrongClock); {
+		case strayed:
+			stray, facts.UnknownTerminal, fault = true, true, "unknown_terminal"
+		case slow:
+			now, facts.ImplausibleDate, fault = now.Add(-clockIsSlow), true, "wrong_clock"
+		}
+	}
+	m, err := l.field.ride(ctx, w.chip, r.line, stray, now)
+	if err != nil {
+		return fmt.Errorf("bus line %d: %w", r.line, err)
+	}
+	want, err := l.fares.Bus(uint32(w.card.Type), uint32(r.line))
+	if err != nil {
+		return err
+	}
+	return l.postTap(w, m, want, truth.Entry{Purpose: truth.Bus, Payee: "operator:" + l.field.operator(r.line), Facts: facts, Fault: fault})
+}
+
+// enter passes a metro gate.
+func (l *lot) enter(ctx context.Context, w *wallet, r *ride, now time.Time) error {
+	if ok, err := l.funded(ctx, w, now); !ok || err != nil {
+		return err
+	}
+	m, err := l.field.enter(ctx, w.chip, r.line, r.entry, now)
+	if err != nil {
+		return fmt.Errorf("entry at station %d: %w", r.entry, err)
+	}
+	w.entry, w.entered = r.entry, now
+	return l.postTap(w, m, 0, truth.Entry{Purpose: truth.MetroEntry, Payee: "operator:" + l.field.operator(r.line), Facts: w.facts(), Fault: w.faultAt(now, l.Day)})
+}
+
+// leave passes a metro gate on the way out. Who had no money to enter does not.
+func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) error {
+	if w.entry == 0 {
+		return nil
+	}
+	m, err := l.field.leave(ctx, w.chip, r.exitLine, r.exit, now)
+	if err != nil {
+		return fmt.Errorf("exit at station %d: %w", r.exit, err)
+	}
+	want, err := l.fares.Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered))
+	if err != nil {
+		return err
+	}
+	w.entry = 0
+	return l.postTap(w, m, want, truth.Entry{Purpose: truth.MetroExit, Payee: "operator:" + l.field.operator(r.exitLine), Facts: w.facts(), Fault: w.faultAt(now, l.Day)})
+}
+
+func (w *wallet) faultAt(now, day time.Time) string {
+	if f := w.fault(); f != "" {
+		return f
+	}
+	return lateFault(now, day)
+}
+
+// postTap checks what the terminal charged and sends its record, with whatever
+// goes wrong on the way.
+func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) error {
+	debit := m.GetDebit()
+	if charged := int64(debit.GetAmountFen()); charged != want {
+		return fmt.Errorf("terminal %x charged %d fen for a %s, worked out %d (fares %s)", debit.GetTerminal(), charged, e.Purpose, want, m.GetFareVersion())
+	}
+	if w.balance -= want; int64(m.GetBalanceFen()) != w.balance {
+		return fmt.Errorf("terminal %x left %d fen on the card, worked out %d", debit.GetTerminal(), m.GetBalanceFen(), w.balance)
+	}
+	signed, err := signedDay(debit.GetTime())
+	if err != nil {
+		return err
+	}
+	if e.Value, err = encode(m); err != nil {
+		return err
+	}
+	e.Topic, e.Fen = message.TopicTaps, want
+	e.Key = truth.SpendKey(signed, debit.GetCard(), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
+	original := letter{key: w.card.Number, entry: e}
+	wait := 0
+	if chance(l.dice, l.Shares.OutOfOrder) {
+		wait = between(l.dice, 5, 80)
+		if original.entry.Fault == "" {
+			original.entry.Fault = "out_of_order"
+		}
+	}
+	letters, err := l.Shares.spoiled(l.dice, original, m)
+	if err != nil {
+		return err
+	}
+	for _, next := range letters {
+		if wait > 0 {
+			l.sender.hold(next, wait)
+		} else if err := l.sender.send(next); err != nil {
+			return err
+		}
+	}
+	return l.repeat(original)
+}
+
+// signedDay reads the date of 7 bytes BCD as a number YYYYMMDD.
+func signedDay(b []byte) (int, error) {
+	if len(b) != message.TimeLen {
+		return 0, fmt.Errorf("signed time %x has %d bytes, want %d", b, len(b), message.TimeLen)
+	}
+	var n int
+	if _, err := fmt.Sscanf(hex.EncodeToString(b[:4]), "%d", &n); err != nil {
+		return 0, fmt.Errorf("signed time %x is not BCD", b)
+	}
+	return n, nil
+}
