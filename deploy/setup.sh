@@ -145,13 +145,16 @@ pcscd_runs() {
 	pid=$(tr -dc 0-9 </run/pcscd/pcscd.pid) 2>/dev/null && [ -n "$pid" ] && [ -e "/proc/$pid" ]
 }
 
-# With systemd the daemon starts when it is first spoken to; without, nobody starts it.
+# With systemd the daemon starts when it is first spoken to. Without, our programs start it
+# themselves where they are root; for another user it is started here.
 start_pcscd() {
 	if [ -d /run/systemd/system ]; then
 		systemctl is-active --quiet pcscd.socket || as_root systemctl start pcscd.socket
 		return 0
 	fi
-	pcscd_runs && return 0
+	if pcscd_runs || [ "$(id -u)" -eq 0 ]; then
+		return 0
+	fi
 	say 'starting pcscd'
 	as_root pcscd </dev/null >/dev/null 2>&1 || {
 		say 'pcscd does not start; "pcscd --foreground" as root says why'

@@ -28,7 +28,7 @@ var (
 )
 
 // docOffences: docs/dependencies.md lists just what go.mod requires directly,
-// and the tools of lint.mod; docs/architecture.md names every package.
+// and the tools of lint.mod; docs/architecture.md names just the packages there are.
 func docOffences(tree fs.FS) ([]string, error) {
 	texts := map[string]string{}
 	for _, name := range []string{"go.mod", "lint.mod", "docs/dependencies.md", "docs/architecture.md"} {
@@ -62,6 +62,11 @@ func docOffences(tree fs.FS) ([]string, error) {
 			found = append(found, "docs/architecture.md does not name "+s.dir)
 		}
 	}
+	for _, name := range packages {
+		if !slices.ContainsFunc(sources, func(s *source) bool { return match(name+"/...", s.dir) }) {
+			found = append(found, "docs/architecture.md names "+name+", which is not there")
+		}
+	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
 }
@@ -81,6 +86,7 @@ func TestDocOffences(t *testing.T) {
 		{"indirect ones need not be", "go.mod", "require (\n\texample.org/a/v2 v2.0.0\n\texample.org/b v1.0.0 // indirect\n)\n", ""},
 		{"listed in vain", "docs/dependencies.md", "| `example.org/a/v2` | x |\n| `example.org/c` | x |\n| `example.org/tool` | x |\n", "lists example.org/c"},
 		{"a package without a line", "docs/architecture.md", "`ledger`\n", "does not name ledger/chain"},
+		{"a line without a package", "docs/architecture.md", "`ledger`, `ledger/chain`, `ledger/hold`\n", "names ledger/hold"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
