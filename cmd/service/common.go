@@ -44,10 +44,10 @@ func (c *Common) Register(flags *flag.FlagSet) {
 	if c.LogFormat == "" {
 		c.LogFormat = LogText
 	}
-	flags.StringVar(&c.Data, "data", c.Data, "`DIR` for everything the program keeps / 数据目录")
-	flags.StringVar(&c.Config, configFlag, c.Config, "configuration `FILE` / 配置文件")
-	flags.TextVar(&c.LogLevel, "log-level", c.LogLevel, "lowest `LEVEL` to log: debug, info, warn, error / 日志级别")
-	flags.Var(&c.LogFormat, "log-format", "log `FORMAT`: text or json / 日志格式")
+	flags.StringVar(&c.Data, "data", c.Data, "keep everything in `DIR` / 数据目录")
+	flags.StringVar(&c.Config, configFlag, c.Config, "read settings from `FILE` / 配置文件")
+	flags.TextVar(&c.LogLevel, "log-level", c.LogLevel, "log `LEVEL` and above: debug, info, warn, error / 日志级别")
+	flags.Var(&c.LogFormat, "log-format", "write the log as `FORMAT`: text or json / 日志格式")
 }
 
 // Logger logs to standard error.
