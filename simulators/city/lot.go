@@ -216,7 +216,7 @@ func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 		if balance != w.balance {
 			return fmt.Errorf("card %s holds %d fen, counted %d", w.card.Number, balance, w.balance)
 		}
-		purses[w.card.Index] = truth.Purse{Card: w.card.Number, Fen: balance, Opening: w.card.Opening()}
+		purses[w.card.Index] = truth.Purse{Card: w.card.Number, Fen: balance}
 	}
 	return nil
 }

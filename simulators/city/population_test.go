@@ -121,6 +121,12 @@ func TestRegistryFiles(t *testing.T) {
 	if len(rows("operators.csv")) != 3 || len(rows("channels.csv")) != 3 || len(rows("hospitals.csv")) != 8 {
 		t.Error("operators, channels or hospitals are missing")
 	}
+	for _, r := range rows("purses.csv") {
+		if seen[r[0]] || r[1] != "20000" {
+			t.Errorf("purse %v", r)
+		}
+		seen[r[0]] = true
+	}
 	persons := rows("persons.csv")
 	data, err := os.ReadFile(filepath.Join(dir, "persons.csv"))
 	if err != nil {

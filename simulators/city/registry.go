@@ -14,8 +14,8 @@ import (
 )
 
 // WriteRegistry writes what clearing must know of the city into dir: operators,
-// terminals, cards, channels, hospitals, persons (as tokens) and the network that
-// fares are built from. Files are replaced whole.
+// terminals, cards, channels, hospitals, persons (as tokens), purses that were taken over
+// with money in them, and the network that fares are built from. Files are replaced whole.
 func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("registry: %w", err)
@@ -35,6 +35,7 @@ func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.S
 		{"channels.csv", []string{"id", "name", "name_en", "effective_from", "effective_to"}, channelRows(n)},
 		{"hospitals.csv", []string{"id", "name", "name_en", "class", "effective_from", "effective_to"}, hospitalRows(n)},
 		{"persons.csv", []string{"token", "insurance", "status", "personal_account_fen", "pension_fen", "certified_until", "effective_from"}, p.personRows(store)},
+		{"purses.csv", []string{"card", "fen", "day"}, p.purseRows()},
 	} {
 		if err := writeCSV(filepath.Join(dir, t.name), t.header, t.rows); err != nil {
 			return err
@@ -107,6 +108,15 @@ func (p *Population) cardRows() (rows [][]string) {
 			status = "blocked"
 		}
 		rows = append(rows, []string{c.Number, hex.EncodeToString(issuer[:]), fmt.Sprintf("%02d", c.Type), status, c.Start, c.registryExpiry()})
+	}
+	return rows
+}
+
+func (p *Population) purseRows() (rows [][]string) {
+	for _, c := range p.Transit {
+		if c.Opening() > 0 {
+			rows = append(rows, []string{c.Number, strconv.FormatInt(c.Opening(), 10), validFrom})
+		}
 	}
 	return rows
 }

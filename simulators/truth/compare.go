@@ -195,7 +195,7 @@ func (c *comparison) missing() {
 // PurseMismatch is a card whose purse and shadow balance differ.
 type PurseMismatch struct {
 	Card         string
-	Purse, Books int64 // both without the opening balance
+	Purse, Books int64 // fen
 }
 
 // ComparePurses holds what the cards say against the shadow balances of the
@@ -203,8 +203,8 @@ type PurseMismatch struct {
 func ComparePurses(purses []Purse, shadow map[string]int64) []PurseMismatch {
 	var found []PurseMismatch
 	for _, p := range purses {
-		if books := shadow[p.Card]; books != p.Shadow() {
-			found = append(found, PurseMismatch{Card: p.Card, Purse: p.Shadow(), Books: books})
+		if books := shadow[p.Card]; books != p.Fen {
+			found = append(found, PurseMismatch{Card: p.Card, Purse: p.Fen, Books: books})
 		}
 	}
 	return found

@@ -56,11 +56,6 @@ func (r Record) Posts() bool { return r.Verdict == Cleared || r.Verdict == Suspe
 
 // Purse is what a card holds at the end of the day, read from the card itself.
 type Purse struct {
-	Card    string `json:"card"` // 20 digits
-	Fen     int64  `json:"fen"`
-	Opening int64  `json:"opening_fen"` // put on the card before the ledger's first day
+	Card string `json:"card"` // 20 digits
+	Fen  int64  `json:"fen"`
 }
-
-// Shadow is what the ledger must say about the card: loads less spends that it
-// has seen.
-func (p Purse) Shadow() int64 { return p.Fen - p.Opening }

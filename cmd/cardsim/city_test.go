@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/fare"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/cmd/service"
+	"citycard/simulators/city"
+	"citycard/simulators/truth"
+)
+
+const testPassphrase = "only for this test"
+
+// keyFile makes a key file and sets its passphrase.
+func keyFile(t *testing.T) (string, *keys.Store) {
+	t.Helper()
+	store := keys.GenerateTest(3)
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := store.WithWorkFactor(4).Save(path, testPassphrase); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(passphraseVariable, testPassphrase)
+	return path, store
+}
+
+// loadService answers like the load authority, without books.
+func loadService(t *testing.T, store *keys.Store) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var q message.LoadRequest
+		if err == nil {
+			err = proto.Unmarshal(body, &q)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		mac2, err := store.AuthoriseLoad(keys.LoadOrder{
+			Card:       keys.CardID{Issuer: [8]byte(q.GetIssuer()), ASN: [10]byte(q.GetCard())},
+			OldBalance: q.GetOldBalanceFen(), Amount: q.GetAmountFen(), Type: 2, Terminal: [6]byte(q.GetTerminal()), Time: [7]byte(q.GetTime()),
+			OnlineSequence: uint16(q.GetOnlineSequence()), Random: [4]byte(q.GetRandom()), MAC1: keys.MAC(q.GetMac1()),
+			KeyVersion: byte(q.GetKeyVersion()), Algorithm: byte(q.GetAlgorithm()),
+		})
+		answer := &message.LoadAnswer{Mac2: mac2[:]}
+		if err != nil {
+			answer = &message.LoadAnswer{Refusal: "bad_mac1"}
+		}
+		out, err := proto.Marshal(answer)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(out)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// broker is an embedded Kafka with the input topics and the fares published.
+func broker(t *testing.T, fares *message.FareTable) string {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, message.InputTopics()...), kfake.SeedTopics(1, message.TopicFares))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	addr := cluster.ListenAddrs()[0]
+	if fares == nil {
+		return addr
+	}
+	value, err := proto.Marshal(fares)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
+// officialFares are what clearing builds from the city's network file.
+func officialFares(t *testing.T, dir string, day time.Time) *message.FareTable {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "registry", "network.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := fare.LoadNetwork(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := fare.LoadRules(fare.ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := fare.Build(rules, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, ok := tables.At(day)
+	if !ok {
+		t.Fatalf("no fares on %s", day)
+	}
+	return table.Message()
+}
+
+// run runs a command of the program with its real flags.
+func run(t *testing.T, args ...string) error {
+	t.Helper()
+	command := rootCommand()
+	if err := command.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return command.Run(t.Context())
+}
+
+// TestCityIntoKafka issues a city, plays its day and finds in Kafka exactly the
+// records that the truth tells of, each card's in the truth's order.
+func TestCityIntoKafka(t *testing.T) {
+	keyPath, store := keyFile(t)
+	dir := t.TempDir()
+	common := []string{"--data", dir, "--keys", keyPath, "--seed", "5", "--cards", "300", "--day", "20261124"}
+	if err := run(t, append([]string{"issue"}, common...)...); err != nil {
+		t.Fatal(err)
+	}
+	people, err := registry.Import(filepath.Join(dir, "registry"))
+	if err != nil {
+		t.Fatalf("clearing does not take the registry: %v", err)
+	}
+	if counts := people.Counts(); counts["cards"] == 0 || counts["persons"] == 0 {
+		t.Errorf("registry %v", counts)
+	}
+	addr := broker(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+	play := append([]string{"city", "--kafka", addr, "--api", loadService(t, store), "--rides", "6", "--duplicates", "0.05", "--tampered-counter", "0.02"}, common...)
+	if err := run(t, play...); err != nil {
+		t.Fatal(err)
+	}
+	records, err := truth.ReadRecords(filepath.Join(dir, "truth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{} // by subject and topic, hashes in order
+	messages := 0
+	last := ""
+	for _, r := range records {
+		if r.Line != "" { // many records of one message stand together
+			if r.SHA256 != last {
+				messages++
+			}
+			last = r.SHA256
+			continue
+		}
+		last = ""
+		messages++
+		want[r.Topic+r.Subject] = append(want[r.Topic+r.Subject], r.SHA256)
+	}
+	got := readAll(t, addr, messages)
+	for key, hashes := range want {
+		topic, subject := splitKey(key)
+		if subject == "" || topic == message.TopicMedicalRequests {
+			continue // unreadable records carry their card in the Kafka key alone
+		}
+		if !subsequence(hashes, got[topic][subject]) {
+			t.Errorf("%s of card %s: the broker has another order than the truth", topic, subject)
+		}
+	}
+	purses, err := truth.ReadPurses(filepath.Join(dir, "truth"))
+	if err != nil || len(purses) != 240 {
+		t.Errorf("%d purses, %v; want 240", len(purses), err)
+	}
+}
+
+func splitKey(key string) (topic, subject string) {
+	for _, topic := range message.InputTopics() {
+		if rest, ok := strings.CutPrefix(key, topic); ok {
+			return topic, rest
+		}
+	}
+	return "", ""
+}
+
+// readAll reads so many records of the input topics: topic, key, hashes in order.
+func readAll(t *testing.T, addr string, count int) map[string]map[string][]string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(message.InputTopics()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	got := map[string]map[string][]string{}
+	for seen := 0; seen < count; {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("%d of %d records arrived: %v", seen, count, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			seen++
+			if got[r.Topic] == nil {
+				got[r.Topic] = map[string][]string{}
+			}
+			sum := sha256.Sum256(r.Value)
+			got[r.Topic][string(r.Key)] = append(got[r.Topic][string(r.Key)], hex.EncodeToString(sum[:]))
+		})
+	}
+	return got
+}
+
+// subsequence reports whether the hashes occur in all in this order.
+func subsequence(hashes, all []string) bool {
+	for _, h := range all {
+		if len(hashes) > 0 && hashes[0] == h {
+			hashes = hashes[1:]
+		}
+	}
+	return len(hashes) == 0
+}
+
+func TestRefusals(t *testing.T) {
+	keyPath, store := keyFile(t)
+	empty := broker(t, nil)
+	dir := t.TempDir()
+	common := []string{"--data", dir, "--keys", keyPath, "--cards", "50", "--day", "20261124"}
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"no key file", []string{"issue", "--data", t.TempDir()}, "--keys"},
+		{"no such key file", []string{"issue", "--data", t.TempDir(), "--keys", filepath.Join(dir, "nothing")}, "correct --keys"},
+		{"bad day", []string{"issue", "--data", t.TempDir(), "--keys", keyPath, "--day", "yesterday"}, "YYYYMMDD"},
+		{"bad zone", []string{"issue", "--data", t.TempDir(), "--keys", keyPath, "--zone", "Mars"}, "--zone"},
+		{"too few cards", []string{"issue", "--data", t.TempDir(), "--keys", keyPath, "--cards", "3"}, "--cards"},
+		{"too many orders", []string{"orders", "--count", "999"}, "--count"},
+		{"no such profile", []string{"card", "--profile", "bank", "--describe"}, "--profile"},
+		{"no reader", []string{"card", "--vpcd", "127.0.0.1:1"}, "vsmartcard-vpcd"},
+		{"no fares yet", append([]string{"city", "--kafka", empty}, common...), "citycard serve"},
+		{"bad authority", append([]string{"city", "--kafka", broker(t, &message.FareTable{Version: "x"}), "--api", "nowhere"}, common...), "--api"},
+		{"other city", append([]string{"city", "--kafka", empty, "--seed", "99"}, common...), "--seed 1"},
+		{"issued before", append([]string{"issue"}, common...), "another directory"},
+		{"other fares", append([]string{"city", "--kafka", broker(t, &message.FareTable{Version: "x"}), "--api", loadService(t, store)}, common...), "fares"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := run(t, c.args...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+	t.Setenv(passphraseVariable, "wrong")
+	if err := run(t, append([]string{"issue"}, common...)...); err == nil || !strings.Contains(err.Error(), passphraseVariable) {
+		t.Errorf("wrong passphrase: %v", err)
+	}
+}
+
+func TestCommandsOfACard(t *testing.T) {
+	c := virtualCard{Common: service.Common{LogLevel: slog.LevelError}, vpcd: "127.0.0.1:1"}
+	image := filepath.Join(t.TempDir(), "card.img")
+	in := strings.NewReader("remove\ninsert transit " + image + " 7\ninsert bank x 1\ninsert transit x seven\nsit\nquit\nremove\n")
+	var out bytes.Buffer
+	if err := c.obey(t.Context(), in, &out); err != nil {
+		t.Fatal(err)
+	}
+	answers := strings.Split(strings.TrimSpace(out.String()), "\n")
+	want := []string{"error: no card", "error: no virtual reader", "error: no card of profile", "error: seed", "error: \"sit\"", "ok"}
+	if len(answers) != len(want) {
+		t.Fatalf("answers %q, want %d", answers, len(want))
+	}
+	for i := range want {
+		if !strings.HasPrefix(answers[i], want[i]) {
+			t.Errorf("answer %d is %q, want %q…", i+1, answers[i], want[i])
+		}
+	}
+}
+
+func TestProgressIsThinned(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Unix(1000, 0)
+	p := newProgress(&out, func() time.Time { now = now.Add(time.Millisecond); return now })
+	for i := range 1000 {
+		p.report("day", i+1, 1000)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var last progressLine
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last != (progressLine{"day", 1000, 1000}) {
+		t.Errorf("last line %q, %v", lines[len(lines)-1], err)
+	}
+	if len(lines) > 8 {
+		t.Errorf("%d lines in a second", len(lines))
+	}
+}
+
+// A card that was made elsewhere is taken as it is.
+func TestIssueTakesMadeCards(t *testing.T) {
+	keyPath, store := keyFile(t)
+	state := city.State{Seed: 1, Cards: 50, Day: "20261124"}
+	people, err := state.Population()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := t.TempDir()
+	if err := issueCity(t.Context(), first, "", state, store, newProgress(io.Discard, time.Now)); err != nil {
+		t.Fatal(err)
+	}
+	images := t.TempDir()
+	if err := os.WriteFile(filepath.Join(images, "blank"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"issue", "--data", t.TempDir(), "--keys", keyPath, "--cards", "50", "--day", "20261124", "--images", images}
+	if err := run(t, args...); err == nil || !strings.Contains(err.Error(), "blank") {
+		t.Errorf("an image without bytes: %v", err)
+	}
+	_ = people
+}
