@@ -112,8 +112,8 @@ type TrialRow struct {
 // equal all credits, in each column.
 func (l *Ledger) Trial(ctx context.Context, day Day) ([]TrialRow, error) {
 	var trial []TrialRow
-	err := l.run(ctx, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `SELECT a.account, a.code, a.kind, a.owner, a.flags, a.shards,
+	err := l.Read(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT a.account, a.code, a.kind, a.owner, a.flags, a.shards,
 			coalesce(sum(t.debits) FILTER (WHERE t.day < $1), 0)::INT8, coalesce(sum(t.credits) FILTER (WHERE t.day < $1), 0)::INT8,
 			coalesce(sum(t.debits) FILTER (WHERE t.day = $1), 0)::INT8, coalesce(sum(t.credits) FILTER (WHERE t.day = $1), 0)::INT8
 			FROM turnovers t JOIN accounts a ON a.account = t.account WHERE t.day <= $1

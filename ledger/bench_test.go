@@ -86,6 +86,38 @@ func BenchmarkPost(b *testing.B) {
 	}
 }
 
+// BenchmarkPostRepeats posts batches in which 2 % repeat rows of the batch before, with and without the memory of recent keys.
+func BenchmarkPostRepeats(b *testing.B) {
+	for _, remember := range []bool{true, false} {
+		b.Run(fmt.Sprintf("remember=%t", remember), func(b *testing.B) {
+			l := newBooks(b)
+			inWorkers(b, 2, func(worker int, next func() (int, bool)) error {
+				claim, err := l.Claim(context.Background(), fmt.Sprintf("bench/%d", worker), "bench", 0)
+				if err != nil {
+					return err
+				}
+				var recent *ledger.Recent
+				if remember {
+					recent = ledger.NewRecent(1 << 20)
+				}
+				var before []ledger.Transfer
+				for n, ok := next(); ok; n, ok = next() {
+					transfers := benchTransfers(worker, n)
+					copy(transfers, before[:len(before)/50])
+					before = transfers
+					batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
+						Shard: worker, Transfers: transfers, Recent: recent}
+					if _, err = l.Post(context.Background(), batch); err != nil {
+						return err
+					}
+					claim.Next = batch.Next
+				}
+				return nil
+			})
+		})
+	}
+}
+
 // BenchmarkCopy is the yardstick: the same rows by COPY into a table with the same columns and key, one commit a batch.
 func BenchmarkCopy(b *testing.B) {
 	for _, workers := range []int{1, 2, 4} {

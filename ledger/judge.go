@@ -83,7 +83,7 @@ func (j *judge) decideChain(first, last int) {
 		d := j.decideTransfer(i)
 		if last == len(j.batch.Transfers)-1 && j.batch.Transfers[last].Linked && d.Result == Inserted {
 			j.unwind(len(j.rows) - 1)
-			d = refuse(i, OpenChain, "")
+			d = j.refuseNew(i, OpenChain)
 		}
 		j.out.Transfers[i] = d
 		switch d.Result {
@@ -105,9 +105,19 @@ func (j *judge) decideChain(first, last int) {
 	j.unwind(rows)
 	for i := first; i <= last; i++ {
 		if j.out.Transfers[i].Result == Inserted {
-			j.out.Transfers[i] = refuse(i, reason, "")
+			j.out.Transfers[i] = j.refuseNew(i, reason)
 		}
 	}
+}
+
+// refuseNew refuses a transfer that would have gone in by itself. When its key was not looked up, it may have been posted before
+// after all and deserve another answer; then that is found out first.
+func (j *judge) refuseNew(i int, reason Reason) Decision {
+	k := j.batch.Transfers[i].key()
+	if _, looked := j.post.known[k]; !looked {
+		j.post.doubts[k] = struct{}{}
+	}
+	return refuse(i, reason, "")
 }
 
 // unwind takes the rows from number n on back, and what they did to the limits.

@@ -11,7 +11,7 @@ import (
 
 // findMissing lists the keys that must be looked up before the batch can be decided: suspected repeats, and all transfers whose
 // answer would not simply be "inserted", because one that was posted before is a duplicate whatever its account is like now. A chain
-// is looked up whole or not at all: known half, it would look as if only that half had been posted.
+// is looked up whole: known half, it would look as if only that half had been posted. Where that still comes to pass, the judge raises a doubt.
 func (p *post) findMissing() {
 	p.missing = p.missing[:0]
 	b := p.batch
@@ -21,7 +21,7 @@ func (p *post) findMissing() {
 			last++
 		}
 		chain := b.Transfers[first : last+1]
-		if p.lookAll || chain[len(chain)-1].Linked || slices.ContainsFunc(chain, p.suspect) || repeats(chain) {
+		if p.lookAll || slices.ContainsFunc(chain, p.suspect) {
 			for i := range chain {
 				p.want(chain[i].key())
 			}
@@ -40,22 +40,10 @@ func (p *post) suspect(t Transfer) bool {
 	if _, looked := p.known[k]; looked {
 		return true
 	}
-	return p.batch.Recent.holds(k) || p.delicate(&t)
-}
-
-// repeats reports whether a chain may hold a key twice. Long chains are not worth the comparison.
-func repeats(chain []Transfer) bool {
-	if len(chain) > 16 {
+	if _, doubted := p.doubts[k]; doubted {
 		return true
 	}
-	for i := range chain {
-		for j := range i {
-			if chain[i].key() == chain[j].key() {
-				return true
-			}
-		}
-	}
-	return false
+	return p.batch.Recent.holds(k) || p.delicate(&t)
 }
 
 func (p *post) want(k key) {
@@ -66,7 +54,7 @@ func (p *post) want(k key) {
 
 // delicate reports whether the transfer's answer depends on more than its own content.
 func (p *post) delicate(t *Transfer) bool {
-	if t.UpTo || t.Debit == t.Credit || t.Amount <= 0 || t.Amount > MaxAmount || len(t.Evidence) > MaxEvidence || !t.key().valid() {
+	if t.UpTo || t.Debit == t.Credit {
 		return true
 	}
 	debit, ok := p.ledger.chart.ByID(t.Debit)
@@ -117,6 +105,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	}
 	p.missing = p.missing[:0]
 	p.lookAll = false
+	clear(p.doubts)
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 	if err := b.validate(); err != nil {
 		return nil, err
 	}
-	p := &post{ledger: l, batch: b, known: make(map[key]*Row), lookAll: b.Recent.looksFirst()}
+	p := &post{ledger: l, batch: b, known: make(map[key]*Row), doubts: make(map[key]struct{}), lookAll: b.Recent.looksFirst()}
 	if err := l.run(ctx, p.attempt); err != nil {
 		return nil, fmt.Errorf("post to stream %q: %w", b.Stream, err)
 	}
@@ -57,6 +57,8 @@ type post struct {
 	// a key is free is only proved by the primary key, when the row goes in.
 	known   map[key]*Row
 	lookAll bool // look all keys up before the next attempt
+	// doubts are keys the last attempt wanted to refuse without knowing whether they were posted before.
+	doubts  map[key]struct{}
 	missing []key
 	out     *Outcome
 	// link is what the attempt was about to commit: by it an attempt with an unknown outcome is recognised.
@@ -131,7 +133,9 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	}
 	j := newJudge(p, limits)
 	defer j.release()
-	j.decide(sequence)
+	if j.decide(sequence); len(p.doubts) > 0 {
+		return &again{cause: "look-up", err: errors.New("chains to be looked up first"), now: true}
+	}
 	p.link = Link{Stream: IDOfStream(b.Stream), Sequence: sequence, From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard)}
 	if err = j.number(&p.link); err != nil {
 		return err

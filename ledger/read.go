@@ -10,6 +10,19 @@ import (
 const selectRows = `SELECT effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''),
 	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash FROM journal `
 
+// Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on PostgreSQL with the planner settings
+// for reading much. It is not repeated on failure.
+func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
+	return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+		if statement := l.dialect.ReadStatement(); statement != "" {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return fn(tx)
+	})
+}
+
 // Scan calls fn for each transfer booked in the days from first to last, in the order of their keys, in constant memory. All of it is one
 // moment's view. An error of fn ends the scan and is returned.
 func (l *Ledger) Scan(ctx context.Context, first, last Day, fn func(Row) error) error {
@@ -47,7 +60,7 @@ func (l *Ledger) Statement(ctx context.Context, subject Subject, first, last Day
 
 // stream runs a query over the journal and hands its rows on. It is not repeated on failure, because fn has seen rows already.
 func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, condition string, args ...any) error {
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	err := l.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectRows+condition, args...)
 		if err != nil {
 			return err
@@ -85,7 +98,7 @@ func scanRow(rows pgx.Rows) (Row, error) {
 // Shadow calls fn for each subject with what its transfers left on an account: credits - debits, in the order of subjects. For the
 // float account and a card this is what the card should hold.
 func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject, Fen) error) error {
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	err := l.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT subject, sum(CASE WHEN credit = $1 THEN amount ELSE -amount END)::INT8
 			FROM journal WHERE debit = $1 OR credit = $1 GROUP BY subject ORDER BY subject`, account)
 		if err != nil {

@@ -50,7 +50,8 @@ func Detect(ctx context.Context, conn *pgx.Conn) (Dialect, error) {
 // HotParameters are the session settings of connections that post.
 //
 // On PostgreSQL sequential scans are off: inside a SERIALIZABLE transaction one over even a tiny table locks the whole relation against
-// every other writer, and the planner prefers it for tiny tables. A session that sits in a transaction is ended, so that the
+// every other writer, and the planner prefers it for tiny tables. Keys are looked up one by one through the index: the planner cannot know
+// how few they are, and would rather read the whole journal once. A session that sits in a transaction is ended, so that the
 // lock of a client that vanished does not outlive it by much; CockroachDB ends such transactions by itself.
 func (d Dialect) HotParameters() map[string]string {
 	if d != PostgreSQL {
@@ -59,8 +60,19 @@ func (d Dialect) HotParameters() map[string]string {
 	return map[string]string{
 		"enable_seqscan":                      "off",
 		"enable_bitmapscan":                   "off",
+		"enable_hashjoin":                     "off",
+		"enable_mergejoin":                    "off",
 		"idle_in_transaction_session_timeout": "30s",
 	}
+}
+
+// ReadStatement undoes, for one transaction, the hot parameters that would hurt one that reads a lot. It is empty where there is nothing
+// to undo.
+func (d Dialect) ReadStatement() string {
+	if d != PostgreSQL {
+		return ""
+	}
+	return "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"
 }
 
 // storage is how PostgreSQL should lay out the tables whose rows are updated all the time: with room in each page, so that an

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 
 	"citycard/ledger"
@@ -38,17 +37,16 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 		b.summary.Faults++
 		report(f)
 	}
-	tx, err := l.Pool().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return b.summary, fmt.Errorf("verify: %w", err)
-	}
-	b.tx = tx
-	for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkDays} {
-		if err = check(ctx); err != nil {
-			return b.summary, fmt.Errorf("verify: %w", errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))))
+	err := l.Read(ctx, func(tx pgx.Tx) error {
+		b.tx = tx
+		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkDays} {
+			if err := check(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	if err = tx.Rollback(ctx); err != nil {
+		return nil
+	})
+	if err != nil {
 		return b.summary, fmt.Errorf("verify: %w", err)
 	}
 	return b.summary, nil
