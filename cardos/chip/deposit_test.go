@@ -1,0 +1,137 @@
+package chip
+
+import (
+	"context"
+	"testing"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
+)
+
+// A union card has no deposit and no overdraft; this one has both, under the keys of the
+// published examples.
+func depositCard() (*Chip, keys.Key, keys.Key) {
+	key := keys.Key{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11}
+	tac := keys.Key{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF}
+	c := NewTransit(1)
+	d := c.directories[0]
+	d.ed = &wallet{}
+	d.pin = pin{value: []byte{0x12, 0x34, 0x56}, tries: 3, limit: 3}
+	for _, r := range []keys.Role{keys.RolePurchase, keys.RoleLoad, keys.RoleOverdraft} {
+		d.keys = append(d.keys, stored(r, key))
+	}
+	d.keys = append(d.keys, stored(keys.RoleTAC, tac))
+	c.personalised = true
+	c.PowerOn()
+	return c, key, tac
+}
+
+func stored(r keys.Role, value keys.Key) key {
+	return key{role: r, version: 1, value: value, tries: keyLimit}
+}
+
+func ask(t *testing.T, c *Chip, cmd apdu.Command) []byte {
+	t.Helper()
+	b, err := apdu.Exchange(context.Background(), c, cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var (
+	depositTerminal = [6]byte{0x00, 0x11, 0x22, 0x33, 0x44, 0x55}
+	depositTime     = [7]byte{0x20, 0x12, 0x02, 0x29, 0x13, 0x51, 0x00}
+)
+
+// overdraft sets the limit and checks MAC1 and TAC.
+func overdraft(t *testing.T, c *Chip, key, tacKey keys.Key, limit uint32) {
+	t.Helper()
+	start, err := purse.ParseOverdraftStart(ask(t, c, purse.InitializeOverdraft(purse.ED, 1, depositTerminal)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := keys.LoadSession(key, start.Random, start.OnlineSequence)
+	if want := session.OverdraftMAC1(keys.OverdraftStart{OldBalance: start.OldBalance, OldLimit: start.OldLimit, Terminal: depositTerminal}); start.MAC1 != want {
+		t.Fatalf("MAC1 %X, want %X", start.MAC1, want)
+	}
+	end := keys.OverdraftEnd{NewLimit: limit, Terminal: depositTerminal, Time: depositTime}
+	tac, err := purse.ParseTAC(ask(t, c, purse.UpdateOverdraft(limit, depositTime, session.OverdraftMAC2(end))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tacKey.TACKey().Overdraft(keys.Overdraft{
+		Balance: start.OldBalance + limit - start.OldLimit, OnlineSequence: start.OnlineSequence, OverdraftEnd: end,
+	})
+	if tac != want {
+		t.Fatalf("TAC %X, want %X", tac, want)
+	}
+}
+
+// The four kinds of balance follow limit and spending.
+func TestOverdraft(t *testing.T) {
+	c, key, tacKey := depositCard()
+	ask(t, c, apdu.Select(tunion.AIDPurse.Bytes()))
+	overdraft(t, c, key, tacKey, 800)
+	balances(t, c, 800, 800, 0, 0)
+	begin := purse.InitializePurchase(purse.Start{Wallet: purse.ED, KeyIndex: 1, Amount: 300, Terminal: depositTerminal})
+	if _, err := apdu.Exchange(context.Background(), c, begin); !apdu.SecurityNotSatisfied.Is(err) {
+		t.Fatalf("a deposit was debited without PIN: %v", err)
+	}
+	ask(t, c, apdu.Verify(0, []byte{0x12, 0x34, 0x56}))
+	start, err := purse.ParsePurchaseStart(ask(t, c, begin))
+	if err != nil || start.OverdraftLimit != 800 {
+		t.Fatalf("%+v, %v", start, err)
+	}
+	session := keys.PurchaseSession(key, start.Random, start.OfflineSequence, 1)
+	movement := keys.Movement{Amount: 300, Type: purse.TypeEDPurchase, Terminal: depositTerminal, Time: depositTime}
+	receipt, err := purse.ParseDebit(ask(t, c, purse.Debit(1, depositTime, session.PurchaseMAC1(movement))))
+	if err != nil || receipt.MAC2 != session.PurchaseMAC2(300) {
+		t.Fatalf("%+v, %v", receipt, err)
+	}
+	balances(t, c, 500, 800, 300, 0)
+	overdraft(t, c, key, tacKey, 400)
+	balances(t, c, 100, 400, 300, 0)
+
+	again, err := purse.ParseOverdraftStart(ask(t, c, purse.InitializeOverdraft(purse.ED, 1, depositTerminal)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	session = keys.LoadSession(key, again.Random, again.OnlineSequence)
+	end := keys.OverdraftEnd{NewLimit: 200, Terminal: depositTerminal, Time: depositTime}
+	_, err = apdu.Exchange(context.Background(), c, purse.UpdateOverdraft(200, depositTime, session.OverdraftMAC2(end)))
+	if !apdu.ConditionsNotSatisfied.Is(err) {
+		t.Fatalf("a limit below what is overdrawn was taken: %v", err)
+	}
+}
+
+func balances(t *testing.T, c *Chip, want ...uint32) {
+	t.Helper()
+	for kind, w := range want {
+		got, err := purse.ParseBalance(ask(t, c, purse.GetBalance(purse.BalanceKind(kind), purse.ED)))
+		if err != nil || got != w {
+			t.Errorf("balance of kind %d is %d, %v, want %d", kind, got, err, w)
+		}
+	}
+}
+
+// Counters at their end refuse instead of starting again.
+func TestCountersEnd(t *testing.T) {
+	c, _, _ := depositCard()
+	w := c.directories[0].ep
+	w.funds, w.online, w.offline = 100, maxSequence, maxSequence
+	ask(t, c, apdu.Select(tunion.AIDPurse.Bytes()))
+	start := purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: 1, Terminal: depositTerminal}
+	for _, cmd := range []apdu.Command{purse.InitializeLoad(start), purse.InitializePurchase(start), purse.InitializeCAPP(start)} {
+		if _, err := apdu.Exchange(context.Background(), c, cmd); !apdu.CounterAtMaximum.Is(err) {
+			t.Errorf("command %X: %v, want 9402", cmd.Header(), err)
+		}
+	}
+	w.online = 0
+	start.Amount = maxFunds
+	if _, err := apdu.Exchange(context.Background(), c, purse.InitializeLoad(start)); !apdu.ConditionsNotSatisfied.Is(err) {
+		t.Errorf("a load beyond 31 bits: %v, want 6985", err)
+	}
+}
