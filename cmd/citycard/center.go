@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/chart"
+	"citycard/clearing/fare"
+	"citycard/clearing/intake"
+	"citycard/clearing/load"
+	"citycard/clearing/medical"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/transit"
+	"citycard/clearing/verdict"
+	"citycard/cmd/service"
+)
+
+// center is the clearing centre at work: registry and rules loaded, accounts
+// open, the intake consuming, the load authority answering.
+type center struct {
+	*foundation
+	registry *registry.Registry
+	fares    *fare.Tables
+	intake   *intake.Intake
+	owner    string
+	apiURL   string
+	failed   chan error // the intake's end, when it was not asked for
+}
+
+// tapWindow is how far a signed date may lie from the clearing day before a
+// person has to look at it. An operator's choice, not a rule of any city.
+func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, DaysAhead: 1} }
+
+// open starts the clearing centre on its foundation.
+func (f *foundation) open(ctx context.Context, s *settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
+	c := &center{foundation: f, owner: ownerName(), failed: make(chan error, 1)}
+	store, err := openKeys(s.keyPath(dir))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.load(s.registryPath(dir)); err != nil {
+		return nil, err
+	}
+	if err := f.books.OpenAccounts(ctx, chart.Accounts(c.registry)); err != nil {
+		return nil, fmt.Errorf("open the chart of accounts: %w", err)
+	}
+	if err := f.postOnce(ctx, "openings", c.owner, chart.Openings(c.registry)); err != nil {
+		return nil, err
+	}
+	if err := c.publishFares(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.startAuthority(ctx, s.api, store, ops.Registry(), stack, log); err != nil {
+		return nil, err
+	}
+	return c, c.startIntake(ctx, store, ops, stack, log)
+}
+
+func ownerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+// load reads the registry and builds the fare tables of its network.
+func (c *center) load(dir string) error {
+	var err error
+	if c.registry, err = registry.Import(dir); err != nil {
+		return service.Fail("the registry in "+dir+" cannot be used / 登记表有误", "correct the files named; \"cardsim issue\" makes one to try", err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "network.json"))
+	if err != nil {
+		return service.Fail("the network cannot be read / 无法读取线网文件", "put network.json beside the registry's files", err)
+	}
+	network, err := fare.LoadNetwork(data)
+	if err != nil {
+		return service.Fail("network.json cannot be used / 线网文件有误", "correct it", err)
+	}
+	rules, err := fare.LoadRules(fare.ExampleJSON())
+	if err != nil {
+		return err
+	}
+	if c.fares, err = fare.Build(rules, network); err != nil {
+		return fmt.Errorf("build fare tables: %w", err)
+	}
+	return nil
+}
+
+// publishFares puts the fare tables where terminals read them, oldest first. It
+// may do so at every start: the topic is compacted by version.
+func (c *center) publishFares(ctx context.Context) error {
+	for _, table := range c.fares.All() {
+		value, err := proto.Marshal(table.Message())
+		if err != nil {
+			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
+		}
+		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value}
+		if err := c.admin.ProduceSync(ctx, record).FirstErr(); err != nil {
+			return fmt.Errorf("publish fare table %s: %w", table.Version(), err)
+		}
+	}
+	return nil
+}
+
+// startAuthority serves the load authority.
+func (c *center) startAuthority(ctx context.Context, addr string, store *keys.Store, metrics prometheus.Registerer, stack *service.Stack, log *slog.Logger) error {
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		return err
+	}
+	gatherer, err := c.books.NewGatherer(ctx, "authorised", c.owner, 0, 2*time.Millisecond)
+	if err != nil {
+		return fmt.Errorf("load authority: %w", err)
+	}
+	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
+	authority := &load.Authority{Registry: c.registry, Keys: store, Poster: gatherer, Rules: rules}
+	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
+	}, []string{"reason"})
+	metrics.MustRegister(answers)
+
+	mux := http.NewServeMux()
+	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
+	}
+	c.apiURL = "http://" + listener.Addr().String()
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("load authority stopped", "error", err)
+		}
+	}()
+	stack.Push("load authority", server.Shutdown)
+	return nil
+}
+
+// startIntake begins to consume.
+func (c *center) startIntake(ctx context.Context, store *keys.Store, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	rules, err := c.rules(store)
+	if err != nil {
+		return err
+	}
+	metrics := intake.NewMetrics(ops.Registry(), time.Now)
+	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner}, metrics, log); err != nil {
+		return err
+	}
+	ops.Check("database", c.books.ready)
+	ops.Check("intake", c.intake.Ready)
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := c.intake.Run(running); err != nil {
+			log.Error("the intake stopped", "error", err)
+			c.failed <- err
+		}
+	}()
+	stack.Push("intake", func(ctx context.Context) error {
+		cancel()
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return nil
+}
+
+// rules are what is done with each input topic.
+func (c *center) rules(store *keys.Store) (map[string]func() intake.Rules, error) {
+	verifier := keys.NewTACVerifier(store.TACMaster())
+	taps := &transit.Judge{Registry: c.registry, TACs: verifier, Fares: c.fares, Dates: tapWindow()}
+	loads := &load.Judge{TACs: verifier, Paid: c.books.Amounts}
+	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
+	return map[string]func() intake.Rules{
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry) },
+		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(c.registry, medicalRules, c.books.Ledger) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry) },
+		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(c.registry, c.books.Amounts) },
+	}, nil
+}

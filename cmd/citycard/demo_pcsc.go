@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citycard/cmd/service"
+	"citycard/simulators/pcscd"
+	"citycard/simulators/vcard"
+)
+
+// pcscSlots is the number of virtual readers of an unchanged vpcd package.
+const pcscSlots = 2
+
+// order is one card to be personalised, as cardsim writes it and cardterm reads
+// it; what is in it beyond the kind is theirs.
+type order struct {
+	Kind   string `json:"kind"`
+	line   []byte
+	number int
+}
+
+// issued is cardterm's answer to an order.
+type issued struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error"`
+}
+
+// issuePCSC personalises the first cards through the real PC/SC stack: cardsim
+// puts blank cards into the virtual readers, cardterm writes them through pcscd.
+// The images are left in dir, one file a card.
+func (p *performance) issuePCSC(ctx context.Context, dir string) error {
+	daemon, err := pcscd.Ensure(ctx, p.log)
+	if err != nil {
+		return service.Fail("no PC/SC service / 没有 PC/SC 服务", "install it ("+pcscd.Install+"), or leave the leg out with --no-pcsc", err)
+	}
+	err = p.issueThroughReaders(ctx, dir)
+	return errors.Join(err, daemon.Close())
+}
+
+func (p *performance) issueThroughReaders(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	orders, err := p.orders(ctx)
+	if err != nil {
+		return err
+	}
+	phase := p.progress.Phase("issue through PC/SC", "经 PC/SC 发卡", int64(len(orders)))
+	group, inner := errgroup.WithContext(ctx)
+	for slot := range pcscSlots {
+		group.Go(func() error {
+			desk := &readerDesk{performance: p, slot: slot, dir: dir}
+			return desk.issue(inner, orders, func() { phase.Add(1) })
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	phase.Done()
+	p.report.PCSCCards = len(orders)
+	return nil
+}
+
+// orders asks cardsim for the orders of the city's first cards.
+func (p *performance) orders(ctx context.Context) ([]order, error) {
+	var orders []order
+	child, err := service.StartChild(ctx, service.ChildSpec{
+		Program: "cardsim", Name: "cardsim orders", Log: p.log,
+		Args: []string{
+			"orders", "--seed", p.seedText(), "--cards", strconv.Itoa(p.cards), "--count", strconv.Itoa(p.pcsc),
+			"--day", p.day.String(), "--zone", p.zone.String(),
+		},
+		Line: func(line []byte) error {
+			o := order{number: len(orders), line: append([]byte(nil), line...)}
+			if err := json.Unmarshal(line, &o); err != nil {
+				return fmt.Errorf("order %d: %w", o.number, err)
+			}
+			orders = append(orders, o)
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, service.Fail("cannot start cardsim / 无法启动 cardsim", "build all three programs: make build", err)
+	}
+	if err := child.Wait(); err != nil {
+		return nil, err
+	}
+	if len(orders) != p.pcsc {
+		return nil, fmt.Errorf("cardsim gave %d orders, want %d", len(orders), p.pcsc)
+	}
+	return orders, nil
+}
+
+// readerDesk is one virtual reader with the two programs at its ends.
+type readerDesk struct {
+	*performance
+	slot int
+	dir  string
+}
+
+// issue works through the orders of this reader: every pcscSlots-th one.
+func (d *readerDesk) issue(ctx context.Context, orders []order, counted func()) (err error) {
+	reader, readerSays, err := d.talk(ctx, "cardsim", "card", "--vpcd", vcard.SlotAddress(d.slot), "--commands")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx))) }()
+	counter, counterSays, err := d.talk(ctx, "cardterm", "issue", "--reader", fmt.Sprintf("Virtual PCD 00 %02d", d.slot),
+		"--keys", d.keyPath(d.performance.dir.Path), "--data", d.performance.dir.Join(fmt.Sprintf("counter-%d", d.slot)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, counter.Stop(context.WithoutCancel(ctx))) }()
+
+	for _, o := range orders {
+		if o.number%pcscSlots != d.slot {
+			continue
+		}
+		image := filepath.Join(d.dir, fmt.Sprintf("%d.img", o.number))
+		put := fmt.Sprintf("insert %s %s %d", o.Kind, image, d.seed+uint64(o.number))
+		if _, err := exchange(ctx, reader, readerSays, []byte(put)); err != nil {
+			return err
+		}
+		answer, err := exchange(ctx, counter, counterSays, o.line)
+		if err != nil {
+			return err
+		}
+		var result issued
+		if err := json.Unmarshal([]byte(answer), &result); err != nil || !result.OK {
+			return fmt.Errorf("order %d through reader %d: %s", o.number, d.slot, firstNonEmpty(result.Error, answer))
+		}
+		if _, err := exchange(ctx, reader, readerSays, []byte("remove")); err != nil {
+			return err
+		}
+		counted()
+	}
+	return errors.Join(counter.CloseStdin(), reader.CloseStdin(), counter.Wait(), reader.Wait())
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// talk starts a program that answers each line with a line.
+func (d *readerDesk) talk(ctx context.Context, program string, args ...string) (*service.Child, <-chan string, error) {
+	says := make(chan string, 16)
+	child, err := service.StartChild(ctx, service.ChildSpec{
+		Program: program, Name: fmt.Sprintf("%s, reader %d", program, d.slot), Args: args, Log: d.log,
+		Line: func(line []byte) error {
+			select {
+			case says <- string(line):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+	if err != nil {
+		return nil, nil, service.Fail("cannot start "+program+" / 无法启动 "+program, "build all three programs: make build", err)
+	}
+	return child, says, nil
+}
+
+// answerLimit is how long a reader may take for one card.
+const answerLimit = 30 * time.Second
+
+// exchange sends a line and waits for the answer.
+func exchange(ctx context.Context, child *service.Child, says <-chan string, line []byte) (string, error) {
+	if err := child.Send(line); err != nil {
+		return "", err
+	}
+	limit := time.NewTimer(answerLimit)
+	defer limit.Stop()
+	select {
+	case answer := <-says:
+		if strings.HasPrefix(answer, "error") {
+			return "", errors.New(answer)
+		}
+		return answer, nil
+	case <-child.Done():
+		return "", errors.Join(errors.New("ended before it answered"), child.Wait())
+	case <-limit.C:
+		return "", fmt.Errorf("no answer to %q within %s", line, answerLimit)
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}

@@ -1,0 +1,16 @@
+// Command citycard is the operator's program: it clears, closes days, verifies
+// the books and runs the demonstration of a whole city day. It reads no card
+// itself and needs no cgo: readers belong to cardterm, simulated cards and
+// cities to cardsim, which demo starts as its children.
+//
+// What it keeps is in the data directory:
+//
+//	postgres/     the private database, where no other is given
+//	kafka/        the embedded broker's log, where no other is given
+//	keys.age      the key service's store, encrypted
+//	seal.key      the Ed25519 key that signs sealed days
+//	registry/     who and what is known (package clearing/registry)
+//	settlement/   settlement files, a folder a day
+//	seals/        what is published of sealed days
+//	running.json  how to reach a running "serve", while it runs
+package main

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/broker"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// foundation is what everything else stands on: the books and the message log.
+type foundation struct {
+	books *books
+	kafka string // seed addresses
+	admin *kgo.Client
+}
+
+// lay opens the books and the message log and pushes their ends on the stack.
+func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*foundation, error) {
+	f := &foundation{kafka: s.kafka}
+	var err error
+	if f.books, err = openBooks(ctx, s.database, dir.Join("postgres"), s.partitions*4+8, log); err != nil {
+		return nil, err
+	}
+	stack.Push("database", f.books.Close)
+	log.Info("books open", "database", f.books.description)
+	if f.kafka == "" {
+		embedded, err := broker.Start(dir.Join("kafka"), s.kafkaPort, log)
+		if err != nil {
+			return nil, service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
+		}
+		stack.Push("broker", func(context.Context) error { return embedded.Close() })
+		f.kafka = embedded.Addr
+	}
+	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {
+		return nil, service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+	}
+	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })
+	if err := broker.EnsureTopics(ctx, f.admin, int32(s.partitions)); err != nil {
+		return nil, err
+	}
+	if err := f.begin(ctx, s.firstDay(now)); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// begin opens the first day of new books; books that have days are left alone.
+func (f *foundation) begin(ctx context.Context, first ledger.Day) error {
+	days, err := f.books.Days(ctx)
+	if err != nil {
+		return err
+	}
+	if len(days) > 0 {
+		return nil
+	}
+	return f.books.OpenDay(ctx, first)
+}
+
+// keyFile and registryDir are where the settings say, or in the data directory.
+func (s *settings) keyPath(dir string) string {
+	if s.keyFile != "" {
+		return s.keyFile
+	}
+	return filepath.Join(dir, "keys.age")
+}
+
+func (s *settings) registryPath(dir string) string {
+	if s.registry != "" {
+		return s.registry
+	}
+	return filepath.Join(dir, "registry")
+}
+
+// postOnce posts transfers that have keys of their own in a stream that is not
+// Kafka's: opening balances, receipts. Posting them again changes nothing.
+func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
+	const chunk = 10_000
+	claim, err := f.books.Claim(ctx, stream, owner, 0)
+	if err != nil {
+		return err
+	}
+	for at := claim.Next; len(transfers) > 0; at++ {
+		part := transfers[:min(chunk, len(transfers))]
+		transfers = transfers[len(part):]
+		out, err := f.books.Post(ctx, &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: at, Next: at + 1, Day: claim.Day, Transfers: part})
+		if err != nil {
+			return fmt.Errorf("post %s: %w", stream, err)
+		}
+		for i, decision := range out.Transfers {
+			if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
+				return fmt.Errorf("post %s: transfer %d (subject %x): %s: %w", stream, i, part[i].Subject, decision.Result, decision.Err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+)
+
+func keysCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard keys", flag.ContinueOnError)
+	common := service.Common{Data: "citycard-data"}
+	common.Register(flags)
+	file := flags.String("keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
+	seed := flags.Uint64("seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
+	return &ffcli.Command{
+		Name:       "keys",
+		ShortUsage: "citycard keys [flags]",
+		ShortHelp:  "make a key store for development / 生成开发用密钥库",
+		LongHelp:   "Makes a store with new masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is never replaced.",
+		FlagSet:    flags,
+		Exec: func(_ context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			s := settings{keyFile: *file}
+			if *file == "" {
+				dir, err := service.OpenDataDir(common.Data, dataPurpose)
+				if err != nil {
+					return err
+				}
+				defer dir.Close()
+			}
+			return makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
+		},
+	}
+}
+
+// makeKeys writes a new key store; with a seed its masters are test masters that
+// anybody can make.
+func makeKeys(path string, seed uint64, passphrase string) error {
+	if passphrase == "" {
+		return service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", err)
+	}
+	store := keys.GenerateTest(seed)
+	if seed == 0 {
+		var err error
+		if store, err = keys.Generate(rand.Reader); err != nil {
+			return fmt.Errorf("make masters: %w", err)
+		}
+	}
+	if err := store.Save(path, passphrase); err != nil {
+		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
+	}
+	return nil
+}

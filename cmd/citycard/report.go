@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/registry"
+	"citycard/clearing/settlement"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// report is what a day came to. docs/report.md explains its keys.
+type report struct {
+	Day       string `json:"day"`
+	Sent      int64  `json:"sent"`
+	Cleared   int64  `json:"cleared"`
+	Duplicate int64  `json:"duplicates"`
+	Disputed  int64  `json:"disputed"`
+
+	Suspended map[verdict.Reason]int64 `json:"suspended"`
+	Rejected  map[verdict.Reason]int64 `json:"rejected"`
+	Flagged   int64                    `json:"fare_mismatches"`
+
+	Lost            int64    `json:"lost"`
+	Doubled         int64    `json:"doubled"`
+	Wrong           int64    `json:"wrong"`
+	PurseMismatches int64    `json:"purse_mismatches"`
+	Faults          []string `json:"faults"`
+
+	ByPurpose    map[string]sum        `json:"by_purpose"`
+	NetPositions map[string]ledger.Fen `json:"net_positions"`
+	SuspenseFen  map[string]ledger.Fen `json:"suspense_fen"`
+	Books        bookSums              `json:"books"`
+	Reserve      reserveSums           `json:"reserve"`
+
+	Seal             string             `json:"seal"`
+	PCSCCards        int                `json:"pcsc_cards"`
+	Seconds          map[string]float64 `json:"seconds"`
+	ClearedPerSecond float64            `json:"cleared_per_second"`
+}
+
+type sum struct {
+	Count int64      `json:"count"`
+	Fen   ledger.Fen `json:"fen"`
+}
+
+type bookSums struct {
+	DebitsFen  ledger.Fen `json:"debits_fen"`
+	CreditsFen ledger.Fen `json:"credits_fen"`
+	Balanced   bool       `json:"balanced"`
+}
+
+// reserveSums is the reserve equation: what was received for purses, or is still
+// owed by channels, is what cards hold, what was paid for and not yet written,
+// and what was spent and not yet paid out.
+type reserveSums struct {
+	ReserveFen   ledger.Fen `json:"reserve_fen"`
+	ChannelsFen  ledger.Fen `json:"channels_fen"`
+	FloatFen     ledger.Fen `json:"float_fen"`
+	UnwrittenFen ledger.Fen `json:"unwritten_fen"`
+	SuspenseFen  ledger.Fen `json:"suspense_fen"`
+	OperatorsFen ledger.Fen `json:"operators_fen"`
+	PursesFen    ledger.Fen `json:"purses_fen"` // as the cards themselves say
+	Closed       bool       `json:"closed"`
+}
+
+func newReport(day ledger.Day) *report {
+	return &report{
+		Day: day.String(), Suspended: map[verdict.Reason]int64{}, Rejected: map[verdict.Reason]int64{}, Faults: []string{},
+		ByPurpose: map[string]sum{}, NetPositions: map[string]ledger.Fen{}, SuspenseFen: map[string]ledger.Fen{}, Seconds: map[string]float64{},
+	}
+}
+
+// holds reports whether the books hold: nothing lost, doubled or wrong, every
+// purse as the ledger says, debits equal to credits, the reserve accounted for.
+func (r *report) holds() bool {
+	return r.Lost == 0 && r.Doubled == 0 && r.Wrong == 0 && r.PurseMismatches == 0 && len(r.Faults) == 0 && r.Books.Balanced && r.Reserve.Closed
+}
+
+func (r *report) fault(format string, args ...any) {
+	const limit = 50
+	if len(r.Faults) < limit {
+		r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// readBooks fills in what the ledger says of the day.
+func (r *report) readBooks(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
+	err := l.Notes(ctx, day, func(data []byte) error {
+		var note docket.Note
+		if err := json.Unmarshal(data, &note); err != nil {
+			return fmt.Errorf("batch note: %w", err)
+		}
+		r.count(note)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.readPurposes(ctx, l, day); err != nil {
+		return err
+	}
+	return r.readTrial(ctx, l, day)
+}
+
+func (r *report) count(note docket.Note) {
+	r.Flagged += note.Flagged
+	for _, line := range note.Tally {
+		switch line.Verdict {
+		case verdict.Cleared.String():
+			r.Cleared += line.Count
+		case verdict.Duplicate.String():
+			r.Duplicate += line.Count
+		case verdict.Disputed.String():
+			r.Disputed += line.Count
+		case verdict.Suspended.String():
+			r.Suspended[line.Reason] += line.Count
+		case verdict.Rejected.String():
+			r.Rejected[line.Reason] += line.Count
+		}
+	}
+}
+
+// readPurposes adds up what was booked by purpose; records of zero fen count.
+func (r *report) readPurposes(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
+	add := func(name string, fen ledger.Fen) {
+		s := r.ByPurpose[name]
+		r.ByPurpose[name] = sum{s.Count + 1, s.Fen + fen}
+	}
+	err := l.Scan(ctx, day, day, func(row ledger.Row) error {
+		add(chart.PurposeName(row.Purpose), row.Amount)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return l.ScanMemos(ctx, day, day, func(row ledger.Row) error {
+		if row.Kind == docket.KindRecord {
+			add("zero_fare", 0)
+		}
+		return nil
+	})
+}
+
+// readTrial reads the trial balance.
+func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
+	trial, err := l.Trial(ctx, day)
+	if err != nil {
+		return err
+	}
+	for _, row := range trial {
+		debits, credits := row.Before.Debits+row.Day.Debits, row.Before.Credits+row.Day.Credits
+		r.Books.DebitsFen += debits
+		r.Books.CreditsFen += credits
+		kind, owed := chart.KindOf(row.Account.Code), credits-debits
+		switch {
+		case row.Account.Code == chart.Reserve:
+			r.Reserve.ReserveFen -= owed
+		case row.Account.Code == chart.Float:
+			r.Reserve.FloatFen += owed
+		case row.Account.Code == chart.Unwritten:
+			r.Reserve.UnwrittenFen += owed
+		case kind == "channel":
+			r.Reserve.ChannelsFen -= owed
+		case kind == "operator":
+			r.Reserve.OperatorsFen += owed
+		case kind == "suspense":
+			r.Reserve.SuspenseFen += owed
+			if owed != 0 {
+				r.SuspenseFen[row.Account.Code] = owed
+			}
+		}
+	}
+	r.Books.Balanced = r.Books.DebitsFen == r.Books.CreditsFen
+	s := &r.Reserve
+	s.Closed = s.ReserveFen+s.ChannelsFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen
+	return nil
+}
+
+func (r *report) positions(positions []settlement.Position) {
+	for _, p := range positions {
+		r.NetPositions[p.Participant.Code] = ledger.Fen(p.Fen)
+	}
+}
+
+// readShadows reads what the ledger thinks each card holds.
+func readShadows(ctx context.Context, l *ledger.Ledger) (map[string]int64, error) {
+	shadows := map[string]int64{}
+	err := l.Shadow(ctx, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
+		var card registry.CardID
+		if copy(card[:], subject) != len(card) || len(subject) != len(card) {
+			return fmt.Errorf("subject %x moves the float and is not a card", string(subject))
+		}
+		shadows[card.String()] = int64(fen)
+		return nil
+	})
+	return shadows, err
+}
+
+func (r *report) writeJSON(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// errBooks ends a command whose checks did not hold.
+var errBooks = errors.New("the books do not hold / 账目不符")
+
+func sortedKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// yuan shows fen as yuan with two decimals.
+func yuan(fen ledger.Fen) string {
+	sign := ""
+	if fen < 0 {
+		sign, fen = "-", -fen
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, fen/100, fen%100)
+}
+
+// writeText prints the report for people.
+func (r *report) writeText(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	line := func(cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
+	head := func(title string) {
+		w.Flush()
+		fmt.Fprintf(out, "\n%s\n", title)
+	}
+	count := func(n int64) string { return fmt.Sprint(n) }
+
+	head("Clearing day " + r.Day + " / 清算日")
+	line("sent / 已发送", count(r.Sent))
+	line("cleared / 已清算", count(r.Cleared))
+	line("duplicates / 重复", count(r.Duplicate))
+	line("disputed / 争议", count(r.Disputed))
+	line("suspended / 挂账", count(total(r.Suspended)))
+	line("rejected / 拒绝", count(total(r.Rejected)))
+
+	head("By purpose / 按用途 (yuan 元)")
+	for _, name := range sortedKeys(r.ByPurpose) {
+		line(name, count(r.ByPurpose[name].Count), yuan(r.ByPurpose[name].Fen))
+	}
+	head("Net positions / 轧差 (yuan 元)")
+	for _, code := range sortedKeys(r.NetPositions) {
+		line(code, yuan(r.NetPositions[code]))
+	}
+	head("Suspended and rejected, by reason / 挂账与拒绝原因")
+	for _, reasons := range []map[verdict.Reason]int64{r.Suspended, r.Rejected} {
+		for _, reason := range sortedKeys(reasons) {
+			entry, _ := verdict.Explain(reason)
+			line(string(reason), count(reasons[reason]), entry.English+" / "+entry.Chinese)
+		}
+	}
+	head("Books / 账簿 (yuan 元)")
+	line("debits / 借方", yuan(r.Books.DebitsFen))
+	line("credits / 贷方", yuan(r.Books.CreditsFen))
+	line("reserve / 备付金", yuan(r.Reserve.ReserveFen))
+	line("+ owed by channels / 渠道应收", yuan(r.Reserve.ChannelsFen))
+	line("= float / 电子钱包余额", yuan(r.Reserve.FloatFen))
+	line("+ paid, unwritten / 已付未写卡", yuan(r.Reserve.UnwrittenFen))
+	line("+ suspense / 挂账", yuan(r.Reserve.SuspenseFen))
+	line("+ owed to operators / 应付运营商", yuan(r.Reserve.OperatorsFen))
+	line("all purses, as read / 卡内余额合计", yuan(r.Reserve.PursesFen))
+
+	head("Checks / 核对")
+	line("lost / 丢失", count(r.Lost))
+	line("doubled / 重记", count(r.Doubled))
+	line("wrong / 错记", count(r.Wrong))
+	line("purse mismatches / 余额不符", count(r.PurseMismatches))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, fault := range r.Faults {
+		fmt.Fprintln(out, "  ! "+fault)
+	}
+	return r.writeEnd(out)
+}
+
+func (r *report) writeEnd(out io.Writer) error {
+	pcsc := fmt.Sprintf("%d cards went through PC/SC / 经 PC/SC 发卡 %d 张", r.PCSCCards, r.PCSCCards)
+	if r.PCSCCards == 0 {
+		pcsc = "the PC/SC leg was left out / 未经 PC/SC"
+	}
+	fmt.Fprintf(out, "\n%s; %.0f cleared a second / 每秒清算 %.0f 笔\n", pcsc, r.ClearedPerSecond, r.ClearedPerSecond)
+	var phases []string
+	for _, name := range sortedKeys(r.Seconds) {
+		phases = append(phases, fmt.Sprintf("%s %.1f s", name, r.Seconds[name]))
+	}
+	fmt.Fprintln(out, strings.Join(phases, ", "))
+	result := "THE BOOKS HOLD / 账目相符"
+	if !r.holds() {
+		result = "THE BOOKS DO NOT HOLD / 账目不符"
+	}
+	_, err := fmt.Fprintln(out, result)
+	return err
+}
+
+func total(counts map[verdict.Reason]int64) int64 {
+	n := int64(0)
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}

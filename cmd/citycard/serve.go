@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/service"
+)
+
+const stopLimit = 30 * time.Second
+
+func serveCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
+	s := &settings{kafkaPort: 9092, ops: "127.0.0.1:9464", api: "127.0.0.1:8480", Common: service.Common{Data: "citycard-data"}}
+	s.register(flags)
+	return &ffcli.Command{
+		Name:       "serve",
+		ShortUsage: "citycard serve [flags]",
+		ShortHelp:  "clear what arrives, until stopped / 持续清算",
+		LongHelp: "Claims every partition of the input topics, clears what arrives, answers the load authority and serves\n" +
+			"/metrics, /healthz and /readyz. The key store's passphrase is read from " + passphraseVariable + ".",
+		FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			return serve(ctx, s)
+		},
+	}
+}
+
+func serve(ctx context.Context, s *settings) (err error) {
+	log := s.Logger()
+	dir, err := service.OpenDataDir(s.Data, dataPurpose)
+	if err != nil {
+		return err
+	}
+	stack := service.NewStack(log, stopLimit)
+	stack.Push("data directory", func(context.Context) error { return dir.Close() })
+	defer func() { err = errors.Join(err, stack.Close()) }()
+
+	base, err := lay(ctx, s, dir, time.Now(), stack, log)
+	if err != nil {
+		return err
+	}
+	ops := service.NewOps(log)
+	c, err := base.open(ctx, s, dir.Path, ops, stack, log)
+	if err != nil {
+		return err
+	}
+	if err := c.show(ctx, ops, s.ops, stack); err != nil {
+		return err
+	}
+	if err := writeRunning(dir.Path, running{Database: c.books.url, Kafka: c.kafka}); err != nil {
+		return err
+	}
+	stack.Push("running.json", func(context.Context) error {
+		if err := os.Remove(dir.Join(runningFile)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+	log.Info("serving", "kafka", c.kafka, "api", c.apiURL, "ops", ops.Addr(), "registry", c.registry.Version())
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-c.failed:
+		return service.Fail("clearing stopped / 清算已停止", "see what it says; nothing was lost, start again when it is mended", err)
+	}
+}

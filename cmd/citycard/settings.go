@@ -1,0 +1,114 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// settings are what serve and demo share.
+type settings struct {
+	service.Common
+	database   string
+	kafka      string
+	kafkaPort  int
+	partitions int
+	keyFile    string
+	registry   string
+	ops        string
+	api        string
+	zone       zone
+	day        day
+}
+
+func (s *settings) register(fs *flag.FlagSet) {
+	s.Register(fs)
+	fs.StringVar(&s.database, "db", "", "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
+	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
+	fs.IntVar(&s.kafkaPort, "kafka-port", s.kafkaPort, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
+	fs.IntVar(&s.partitions, "partitions", 4, "partitions of topics that are created / 新建主题的分区数")
+	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	fs.StringVar(&s.registry, "registry", "", "registry `directory`; empty: registry in the data directory / 登记表目录")
+	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
+	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
+	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
+	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
+}
+
+// firstDay is the clearing day that new books begin with.
+func (s *settings) firstDay(now time.Time) ledger.Day {
+	if s.day != 0 {
+		return ledger.Day(s.day)
+	}
+	return ledger.DayOf(now.In(s.zone.location()))
+}
+
+// passphraseVariable holds the key store's passphrase: a flag would show it to
+// everybody on the machine.
+const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
+
+func openKeys(path string) (*keys.Store, error) {
+	passphrase := os.Getenv(passphraseVariable)
+	if passphrase == "" {
+		return nil, service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
+	}
+	store, err := keys.Open(path, passphrase)
+	if err != nil {
+		return nil, service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one for tests`, err)
+	}
+	return store, nil
+}
+
+// zone is a flag that holds a time zone; the zero value is Asia/Shanghai.
+type zone struct{ *time.Location }
+
+const defaultZone = "Asia/Shanghai"
+
+func (z *zone) String() string {
+	if z.Location == nil {
+		return defaultZone
+	}
+	return z.Location.String()
+}
+
+func (z *zone) Set(text string) error {
+	location, err := time.LoadLocation(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a time zone such as %s", text, defaultZone)
+	}
+	z.Location = location
+	return nil
+}
+
+func (z *zone) location() *time.Location {
+	if z.Location == nil {
+		// Without a zone database on the machine the offset is right all the same:
+		// China has had no summer time since 1991.
+		return time.FixedZone(defaultZone, 8*60*60)
+	}
+	return z.Location
+}
+
+// day is a flag that holds a clearing day; the zero value is none.
+type day ledger.Day
+
+func (d *day) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return ledger.Day(*d).String()
+}
+
+func (d *day) Set(text string) error {
+	parsed, err := ledger.ParseDay(text)
+	if err != nil {
+		return err
+	}
+	*d = day(parsed)
+	return nil
+}
