@@ -146,6 +146,9 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 	if err == nil {
 		err = box.Drain(forwarding)
 	}
+	if errors.Is(err, city.ErrUnfinished) {
+		err = service.Fail("a day in "+c.Data+" was interrupted; its cards no longer fit the books", "give an empty directory with --data", nil)
+	}
 	if err != nil && forwarding.Err() != nil && ctx.Err() == nil {
 		err = service.Fail("Kafka at "+c.kafka+" does not take the records", "look at the broker's log", context.Cause(forwarding))
 	}

@@ -25,7 +25,6 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/cmd/service"
-	"citycard/simulators/city"
 	"citycard/simulators/truth"
 )
 
@@ -316,27 +315,4 @@ func TestProgressIsThinned(t *testing.T) {
 	if len(lines) > 8 {
 		t.Errorf("%d lines in a second", len(lines))
 	}
-}
-
-// A card that was made elsewhere is taken as it is.
-func TestIssueTakesMadeCards(t *testing.T) {
-	keyPath, store := keyFile(t)
-	state := city.State{Seed: 1, Cards: 50, Day: "20261124"}
-	people, err := state.Population()
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := t.TempDir()
-	if err := issueCity(t.Context(), first, "", state, store, newProgress(io.Discard, time.Now)); err != nil {
-		t.Fatal(err)
-	}
-	images := t.TempDir()
-	if err := os.WriteFile(filepath.Join(images, "blank"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"issue", "--data", t.TempDir(), "--keys", keyPath, "--cards", "50", "--day", "20261124", "--images", images}
-	if err := run(t, args...); err == nil || !strings.Contains(err.Error(), "blank") {
-		t.Errorf("an image without bytes: %v", err)
-	}
-	_ = people
 }

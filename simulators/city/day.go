@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -45,10 +46,10 @@ type Played struct {
 }
 
 // Play plays one day and returns its truth. The cards' new images replace the old
-// ones in the directory once all records are in the outbox; a day that was
-// interrupted leaves the old images, while records and loads of the interrupted
-// day may already be out, so its directory is not fit for another day. It fails
-// when a terminal charges another price than the truth works out.
+// ones in the directory once all records are in the outbox. A day that was
+// interrupted leaves the old images while its records and loads may be out: the
+// directory is not fit for another day then, and Play answers ErrUnfinished. It
+// fails when a terminal charges another price than the truth works out.
 func Play(ctx context.Context, o Options) (*Played, error) {
 	if o.Rides == 0 {
 		o.Rides = DefaultRides
@@ -58,6 +59,9 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 	}
 	d, err := newDay(o)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.begin(); err != nil {
 		return nil, err
 	}
 	office := newSender(o.Outbox, d.sent)
@@ -126,18 +130,34 @@ func newDay(o Options) (*day, error) {
 	if d.memory, err = recall(o.Dir); err != nil {
 		return nil, err
 	}
-	// About what will be sent: rides are buses and metro trips of two taps in
-	// equal parts, and there is a top-up or so a card.
-	d.total = len(d.people.Transit)*(o.Rides*3/2+1) + d.people.Holders*3/4 + len(d.people.Persons)/2
+	d.total = len(d.people.Transit) // about one top-up a card
 	for i := range lots {
 		l, err := d.newLot(i, images)
 		if err != nil {
 			return nil, err
 		}
+		d.total += len(l.agenda)
 		d.lots = append(d.lots, l)
 	}
 	return d, nil
 }
+
+// ErrUnfinished says that a day in this directory was interrupted: its cards are
+// not what they were when the records were sent.
+var ErrUnfinished = errors.New("a day was begun here and not finished")
+
+// beginFile stands in the directory while a day is played.
+const beginFile = "playing"
+
+func (d *day) begin() error {
+	path := filepath.Join(d.Dir, beginFile)
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("%s: %w", d.Dir, ErrUnfinished)
+	}
+	return replace(path, []byte(d.Day.Format(dayLayout)+"\n"), 0o644)
+}
+
+func (d *day) end() error { return os.Remove(filepath.Join(d.Dir, beginFile)) }
 
 // sent counts records for the progress.
 func (d *day) sent(n int) {
@@ -173,7 +193,7 @@ func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
 		}
 	}
 	out.Purses = purses
-	if err := d.remember(images); err != nil {
+	if err := errors.Join(d.remember(images), d.end()); err != nil {
 		return nil, err
 	}
 	number := d.Day.Year()*10000 + int(d.Day.Month())*100 + d.Day.Day()

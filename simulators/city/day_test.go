@@ -1,6 +1,8 @@
 package city
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/simulators/truth"
+	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
 )
 
@@ -251,5 +255,78 @@ func TestPlayRefuses(t *testing.T) {
 	options.Shares.Late = 2
 	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "0 to 1") {
 		t.Errorf("a share of 2: %v", err)
+	}
+}
+
+func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
+	store := keys.GenerateTest(1)
+	dir := smallCity(t, store)
+	box, err := outbox.Open(filepath.Join(dir, "outbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	options := Options{
+		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: pastLoads{store}, Outbox: box,
+		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Rides: 5, Progress: func(string, int, int) { stop() },
+	}
+	if _, err := Play(ctx, options); !errors.Is(err, context.Canceled) {
+		t.Fatalf("stopped: %v", err)
+	}
+	if _, err := Play(t.Context(), options); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("the same directory again: %v", err)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Cards that were made elsewhere are taken as they are, and no others.
+func TestIssueTakesMadeCards(t *testing.T) {
+	store := keys.GenerateTest(1)
+	state := State{Seed: 11, Cards: 100, Day: "20261124"}
+	people, err := state.Population()
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, err := people.Orders(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := t.TempDir()
+	var made [][]byte
+	for i, blank := range []*chip.Chip{chip.NewTransit(77), chip.NewSocialSecurity(78)} {
+		if _, err := counter.Personalise(t.Context(), blank, blank.PowerOn(), store, orders[i]); err != nil {
+			t.Fatal(err)
+		}
+		blank.PowerOff()
+		if err := SaveChip(filepath.Join(images, orderName(orders[i])), blank); err != nil {
+			t.Fatal(err)
+		}
+		image, err := blank.Image()
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, image)
+	}
+	options := IssueOptions{Dir: t.TempDir(), State: state, Population: people, Keys: store, Images: images}
+	if err := Issue(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	cards, err := readImages(filepath.Join(options.Dir, ImageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cards) != 100 || !bytes.Equal(cards[0], made[0]) || !bytes.Equal(cards[80], made[1]) {
+		t.Errorf("of %d cards the first of each kind are not those that were made before", len(cards))
+	}
+	for name, blank := range map[string]*chip.Chip{"blank": chip.NewTransit(1), "SAM": chip.NewPSAM([6]byte{1}, store.SAMKeys())} {
+		stray := filepath.Join(images, "stray")
+		if err := SaveChip(stray, blank); err != nil {
+			t.Fatal(err)
+		}
+		if err := Issue(t.Context(), options); err == nil || !strings.Contains(err.Error(), stray) {
+			t.Errorf("a %s among the cards: %v", name, err)
+		}
 	}
 }

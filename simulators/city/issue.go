@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -190,8 +191,8 @@ func (p *Population) readMade(dir string) (map[string][]byte, error) {
 	}
 	ours := p.names()
 	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue
+		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
+			continue // a hidden file is an unfinished write
 		}
 		path := filepath.Join(dir, e.Name())
 		image, err := os.ReadFile(path)

@@ -50,6 +50,7 @@ type lot struct {
 	field   *field
 	wallets []*wallet
 	holders []*holder
+	agenda  []step
 }
 
 // newLot takes every lots-th card and holder.
@@ -77,6 +78,7 @@ func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 			index: i, person: p, token: d.Keys.PersonToken(p.IDNumber), chip: c, patient: patient,
 		})
 	}
+	l.agenda = l.plans()
 	return l, nil
 }
 
@@ -98,7 +100,7 @@ func (l *lot) live(ctx context.Context) error {
 		}
 		w.balance = balance
 	}
-	for _, s := range l.agenda() {
+	for _, s := range l.agenda {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -109,8 +111,8 @@ func (l *lot) live(ctx context.Context) error {
 	return l.sender.finish()
 }
 
-// agenda is what the lot's people plan, in order of time.
-func (l *lot) agenda() []step {
+// plans is what the lot's people have in mind, in order of time.
+func (l *lot) plans() []step {
 	var steps []step
 	add := func(card int, from int64, rides []ride) {
 		for i := range rides {

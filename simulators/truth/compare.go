@@ -63,7 +63,6 @@ type memoKey struct{ verdict, sha256, subject string }
 type keptness struct {
 	record     *Record
 	want, seen int
-	reasons    []string // seen, where they differ
 }
 
 type comparison struct {
