@@ -157,7 +157,7 @@ func TestCityIntoKafka(t *testing.T) {
 		t.Errorf("registry %v", counts)
 	}
 	addr := broker(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
-	play := append([]string{"city", "--kafka", addr, "--api", loadService(t, store), "--rides", "6", "--duplicates", "0.05", "--tampered-counter", "0.02"}, common...)
+	play := append([]string{"city", "--kafka", addr, "--api", loadService(t, store), "--rides", "6", "--duplicates", "0.05", "--tampered-counter", "0.02", "--tampered-amount", "0.01", "--tampered-tac", "0.01"}, common...)
 	if err := run(t, play...); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,8 @@ func TestCityIntoKafka(t *testing.T) {
 		messages++
 		want[r.Topic+r.Subject] = append(want[r.Topic+r.Subject], r.SHA256)
 	}
-	got := readAll(t, addr, messages)
+	got, values := readAll(t, addr, messages)
+	checkTACs(t, store, records, values)
 	for key, hashes := range want {
 		topic, subject := splitKey(key)
 		if subject == "" || topic == message.TopicMedicalRequests {
@@ -205,8 +206,9 @@ func splitKey(key string) (topic, subject string) {
 	return "", ""
 }
 
-// readAll reads so many records of the input topics: topic, key, hashes in order.
-func readAll(t *testing.T, addr string, count int) map[string]map[string][]string {
+// readAll reads so many records of the input topics: topic, key, hashes in order;
+// and the values by hash.
+func readAll(t *testing.T, addr string, count int) (got map[string]map[string][]string, values map[string][]byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -215,7 +217,7 @@ func readAll(t *testing.T, addr string, count int) map[string]map[string][]strin
 		t.Fatal(err)
 	}
 	defer client.Close()
-	got := map[string]map[string][]string{}
+	got, values = map[string]map[string][]string{}, map[string][]byte{}
 	for seen := 0; seen < count; {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
@@ -227,10 +229,47 @@ func readAll(t *testing.T, addr string, count int) map[string]map[string][]strin
 				got[r.Topic] = map[string][]string{}
 			}
 			sum := sha256.Sum256(r.Value)
-			got[r.Topic][string(r.Key)] = append(got[r.Topic][string(r.Key)], hex.EncodeToString(sum[:]))
+			hash := hex.EncodeToString(sum[:])
+			got[r.Topic][string(r.Key)] = append(got[r.Topic][string(r.Key)], hash)
+			values[hash] = r.Value
 		})
 	}
-	return got
+	return got, values
+}
+
+// checkTACs holds what the truth says of every tap's TAC against the keys, which
+// the truth does not have.
+func checkTACs(t *testing.T, store *keys.Store, records []truth.Record, values map[string][]byte) {
+	t.Helper()
+	verifier := keys.NewTACVerifier(store.TACMaster())
+	genuine, forged := 0, 0
+	for _, r := range records {
+		if r.Topic != message.TopicTaps || r.Reason == "undecodable" || r.Reason == "invalid_field" {
+			continue
+		}
+		var m message.Tap
+		if err := proto.Unmarshal(values[r.SHA256], &m); err != nil {
+			t.Fatalf("record %s: %v", r.SHA256, err)
+		}
+		d := m.GetDebit()
+		ok := make([]bool, 1)
+		verifier.VerifyPurchases([]keys.PurchaseRecord{{
+			Card:   keys.CardID{Issuer: [8]byte(d.GetIssuer()), ASN: [10]byte(d.GetCard())},
+			Amount: d.GetAmountFen(), Type: byte(d.GetType()), Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(),
+			Time: [7]byte(d.GetTime()), TAC: keys.MAC(d.GetTac()),
+		}}, ok)
+		if ok[0] == (r.Reason == "bad_tac") {
+			t.Errorf("record %s is %s %s, its TAC verifies: %v", r.SHA256, r.Verdict, r.Reason, ok[0])
+		}
+		if ok[0] {
+			genuine++
+		} else {
+			forged++
+		}
+	}
+	if genuine == 0 || forged == 0 {
+		t.Errorf("%d TACs verify, %d do not; want some of both", genuine, forged)
+	}
 }
 
 // subsequence reports whether the hashes occur in all in this order.

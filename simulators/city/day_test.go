@@ -258,6 +258,32 @@ func TestPlayRefuses(t *testing.T) {
 	}
 }
 
+// closed is a load authority that refuses everybody.
+type closed struct{}
+
+func (closed) AuthoriseLoad(context.Context, *message.LoadRequest) (*message.LoadAnswer, error) {
+	return &message.LoadAnswer{Refusal: "above_limit"}, nil
+}
+
+func TestARefusedLoadEndsTheDay(t *testing.T) {
+	store := keys.GenerateTest(1)
+	dir := smallCity(t, store)
+	box, err := outbox.Open(filepath.Join(dir, "outbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Play(t.Context(), Options{
+		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: closed{}, Outbox: box,
+		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Rides: 5,
+	})
+	if refused, ok := errors.AsType[*counter.RefusedError](err); !ok || refused.Reason != "above_limit" {
+		t.Errorf("a day on which nobody may load: %v", err)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 	store := keys.GenerateTest(1)
 	dir := smallCity(t, store)
