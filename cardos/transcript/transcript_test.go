@@ -1,0 +1,162 @@
+package transcript_test
+
+import (
+	"context"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/cardos/personalisation"
+	"citycard/cardos/psam"
+	"citycard/cardos/ssc"
+	"citycard/cardos/transcript"
+)
+
+// replay answers commands with what a real card answered.
+type replay map[string]string
+
+func (r replay) Transmit(_ context.Context, cmd []byte) ([]byte, error) {
+	return hex.DecodeString(r[strings.ToUpper(hex.EncodeToString(cmd))])
+}
+
+// A real Beijing card, read and printed in both languages.
+func TestPrint(t *testing.T) {
+	card := transcript.New(replay{
+		"805C000204": "00000AC39000",
+		"00B201C400": "042D000000000001F4093000890003402024122914174090" + "00",
+		"00B202C400": "6A83",
+	})
+	for _, cmd := range []string{"805C000204", "00B201C400", "00B202C400"} {
+		b, err := hex.DecodeString(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := card.Transmit(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var en, zh strings.Builder
+	if err := card.Print(&en, apdu.English); err != nil {
+		t.Fatal(err)
+	}
+	if err := card.Print(&zh, apdu.Chinese); err != nil {
+		t.Fatal(err)
+	}
+	want := `1. GET BALANCE
+   > 805C0002
+   < 9000 00000AC3
+     balance = 27.55
+     done
+2. READ RECORD
+   > 00B201C4
+   < 9000 042D000000000001F40930008900034020241229141740
+     sequence = 1069
+     overdraft limit = 0.00
+     amount = 5.00
+     transaction type = 09
+     terminal = 300089000340
+     time = 20241229141740
+     done
+3. READ RECORD
+   > 00B202C4
+   < 6A83
+     record not found
+`
+	if en.String() != want {
+		t.Errorf("printed\n%s\nwant\n%s", en.String(), want)
+	}
+	for _, s := range []string{"读余额", "余额 = 27.55", "交易序号 = 1069", "未找到记录"} {
+		if !strings.Contains(zh.String(), s) {
+			t.Errorf("Chinese transcript lacks %q:\n%s", s, zh.String())
+		}
+	}
+}
+
+// A social-security card is made and read; no key, PIN, name or number is in the transcript.
+func TestSecretsStayOut(t *testing.T) {
+	raw := chip.NewSocialSecurity(1)
+	raw.PowerOn()
+	card := transcript.New(raw)
+	ctx := context.Background()
+	send := func(cmd apdu.Command) []byte {
+		t.Helper()
+		b, err := apdu.Exchange(ctx, card, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	holder := ssc.Holder{SecurityNumber: "111111198101011110", Name: "ZHANG SAN", Sex: '1'}
+	records, err := holder.Records()
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(ssc.Select())
+	send(apdu.ExternalAuthenticate(0, personalisation.TransportKey().Encrypt(send(apdu.GetChallenge(8)))))
+	for _, r := range records {
+		cmd, err := ssc.Write(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send(cmd)
+	}
+	group := personalisation.SocialGroup(keys.GenerateTest(1).SocialSecurityKeys(keys.Factor{}, keys.Factor{}), personalisation.TransportKey())
+	blocks, err := personalisation.StoreData([]personalisation.Group{group, {ID: personalisation.GroupPIN, Data: []byte{0x97, 0x53, 0x13}}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		send(b)
+	}
+	send(apdu.Verify(0, []byte{0x97, 0x53, 0x13}))
+	for _, f := range ssc.Fields() {
+		if f.SFI == ssc.SFIHolder {
+			send(ssc.Read(f, ssc.ByTagAndFile))
+		}
+	}
+	send(ssc.SelectFile(ssc.FileHolder))
+	name, _ := ssc.FieldOf(ssc.TagName)
+	send(ssc.Read(name, ssc.ByTag))
+	_, _ = card.Transmit(ctx, []byte{0x97, 0x53, 0x13})
+	_, _ = card.Transmit(ctx, append([]byte{0xA0, 0x20, 0, 0, 9}, "ZHANG SAN"...))
+
+	var out strings.Builder
+	if err := card.Print(&out, apdu.English); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.ToUpper(out.String())
+	for what, b := range map[string][]byte{
+		"PIN": {0x97, 0x53, 0x13}, "name": []byte("ZHANG"), "number": []byte("198101"), "key": group.Data[3:19],
+	} {
+		if strings.Contains(all, strings.ToUpper(hex.EncodeToString(b))) || strings.Contains(all, string(b)) {
+			t.Errorf("the %s is in the transcript:\n%s", what, all)
+		}
+	}
+	if !strings.Contains(all, "VERIFY PIN") || !strings.Contains(all, "BYTES HIDDEN") {
+		t.Errorf("transcript does not show what it hid:\n%s", all)
+	}
+}
+
+// An answer that is fetched is explained by the command it belongs to.
+func TestFetchedAnswer(t *testing.T) {
+	module := chip.NewPSAM([6]byte{1, 2, 3, 4, 5, 6}, keys.GenerateTest(1).SAMKeys())
+	module.PowerOn()
+	card := transcript.New(module)
+	for _, cmd := range []apdu.Command{psam.SelectTransit(), psam.Initialize(psam.Purchase{Amount: 300, KeyVersion: 1, Factors: make([]keys.Factor, 2)})} {
+		if _, err := apdu.Exchange(context.Background(), card, cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out strings.Builder
+	if err := card.Print(&out, apdu.English); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"amount = 3.00", "8 more bytes wait", "GET RESPONSE (INITIALIZE SAM FOR PURCHASE)", "terminal sequence = 1\n", "MAC1 = "} {
+		if !strings.Contains(out.String(), s) {
+			t.Errorf("transcript lacks %q:\n%s", s, out.String())
+		}
+	}
+}
