@@ -74,7 +74,7 @@ func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *Li
 			ON CONFLICT (account, shard) DO UPDATE SET debits = balances.debits + excluded.debits, credits = balances.credits + excluded.credits`,
 			accounts, shards, debits, credits)
 		batch.Queue(`INSERT INTO turnovers (account, shard, day, debits, credits)
-			SELECT a, s, $5, d, c FROM unnest($1::INT8[], $2::INT4[], $3::INT8[], $4::INT8[]) AS u (a, s, d, c)
+			SELECT a, s, $5::INT4, d, c FROM unnest($1::INT8[], $2::INT4[], $3::INT8[], $4::INT8[]) AS u (a, s, d, c)
 			ON CONFLICT (account, shard, day) DO UPDATE SET debits = turnovers.debits + excluded.debits, credits = turnovers.credits + excluded.credits`,
 			accounts, shards, debits, credits, b.Day)
 	}

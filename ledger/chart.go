@@ -168,7 +168,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 		for i := range shards {
 			shards[i] = int32(i)
 		}
-		batch.Queue("INSERT INTO balances (account, shard, debits, credits) SELECT $1, s, 0, 0 FROM unnest($2::INT4[]) AS s", a.ID, shards)
+		batch.Queue("INSERT INTO balances (account, shard, debits, credits) SELECT $1::INT8, s, 0, 0 FROM unnest($2::INT4[]) AS s", a.ID, shards)
 	}
 	if batch.Len() == 0 {
 		return nil

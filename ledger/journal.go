@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// The older way to say BINARY is the one both databases know in all versions.
 const copyJournal = `COPY journal (effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
-	stream, sequence, position, hash) FROM STDIN WITH (FORMAT BINARY)`
+	stream, sequence, position, hash) FROM STDIN BINARY`
 
 const journalColumns = 16
 

@@ -142,6 +142,9 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	if _, err = b.Post(ctx, late); err != nil {
 		t.Errorf("settlement in the closing day: %v", err)
 	}
+	if claim, err := b.Claim(ctx, "late", "test", today); err != nil || claim.Day != today {
+		t.Errorf("a new stream for the closing day: %+v %v", claim, err)
+	}
 	_, key, err := ed25519.GenerateKey(nil)
 	b.must(err)
 	if _, err = b.SealDay(ctx, today, key); !errors.Is(err, ledger.ErrDay) {
@@ -152,9 +155,12 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	if _, err = b.Post(ctx, late); !errors.Is(err, ledger.ErrDayMoved) {
 		t.Errorf("settlement in the closed day: %v, expected ErrDayMoved", err)
 	}
+	if _, err = b.Claim(ctx, "later", "test", today); !errors.Is(err, ledger.ErrDay) {
+		t.Errorf("a new stream for the closed day: %v, expected ErrDay", err)
+	}
 	seal, err := b.SealDay(ctx, today, key)
 	b.must(err)
-	if again, err := b.SealDay(ctx, today, key); err != nil || again.Root != seal.Root || !seal.Valid() || seal.Streams != workers+2 {
+	if again, err := b.SealDay(ctx, today, key); err != nil || again.Root != seal.Root || !seal.Valid() || seal.Streams != workers+3 {
 		t.Errorf("sealed again: %+v %v, first %+v", again, err, seal)
 	}
 	if _, err = b.Post(ctx, late); !errors.Is(err, ledger.ErrDaySealed) {

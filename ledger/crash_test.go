@@ -1,0 +1,92 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/ledger"
+	"citycard/ledger/embedded"
+	"citycard/ledger/ledgertest"
+	"citycard/ledger/schema"
+)
+
+// TestServerKilled kills the database server under a stream of batches and starts it again. Every batch that was answered is there, at most
+// one more, and the books are whole.
+func TestServerKilled(t *testing.T) {
+	ctx := context.Background()
+	parent, err := os.MkdirTemp("", "citycard-crash-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(parent) }()
+	if err = os.Chmod(parent, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	options := embedded.Options{Dir: filepath.Join(parent, "database"), PostgreSQL: true, Settings: map[string]string{"shared_buffers": "64MB"}}
+	database, err := embedded.Open(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = schema.Apply(ctx, database.URL); err != nil {
+		t.Fatal(err)
+	}
+	b := openBooks(t, ledgertest.Connect(t, database.URL, 4, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+	const before = 20
+	for n := 0; err == nil; n++ {
+		if n == before {
+			go killPostmaster(t, options.Dir)
+		}
+		var out *ledger.Outcome
+		batch := b.batch([]ledger.Transfer{transfer(2*n, "float", "operator:bus", 1), transfer(2*n+1, "float", "operator:metro", 1)})
+		if out, err = b.Post(ctx, batch); err == nil {
+			b.claim.Next, b.claim.Sequence = batch.Next, out.Sequence
+		}
+	}
+	if !errors.Is(err, ledger.ErrUnavailable) && !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("with the server killed: %v, expected ErrUnavailable or ErrOutcomeUnknown", err)
+	}
+	lost := err
+	answered := b.claim.Sequence
+	_ = database.Close() // its server is gone, which it says; the directory's lock is what must be given back
+	database, err = embedded.Open(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	again := openBooks(t, ledgertest.Connect(t, database.URL, 4))
+	defer again.Pool().Close()
+	extra := again.claim.Sequence - answered
+	if extra < 0 || extra > 1 || extra == 1 && !errors.Is(lost, ledger.ErrOutcomeUnknown) {
+		t.Errorf("%d batches were answered, then %v; %d are there", answered, lost, again.claim.Sequence)
+	}
+	if bus := again.balance("operator:bus"); bus != ledger.Fen(again.claim.Sequence) {
+		t.Errorf("operator:bus holds %d after %d batches", bus, again.claim.Sequence)
+	}
+	again.verify()
+}
+
+func killPostmaster(t *testing.T, dir string) {
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	pid, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
