@@ -3,6 +3,8 @@ package chip
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
 
@@ -102,6 +104,9 @@ func (c *Chip) ATR() []byte { return append([]byte(nil), c.atr...) }
 
 // Profile tells the kind of card.
 func (c *Chip) Profile() Profile { return c.profile }
+
+// Format hides the chip's memory, keys included, from every fmt verb.
+func (c *Chip) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "["+c.profile.String()+" chip]") }
 
 // LosePower makes the next command that changes the card's lasting state lose
 // power at the moment given; Transmit then returns ErrPowerLost.

@@ -18,8 +18,11 @@ const redacted = "[key]"
 // String hides the key.
 func (Key) String() string { return redacted }
 
-// Format hides the key from every fmt verb.
-func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+// Format hides the key from every fmt verb. fmt does not call it on a key inside an
+// unexported field, so types that hold keys there have a Format of their own.
+func (Key) Format(f fmt.State, _ rune) { hide(f, redacted) }
+
+func hide(f fmt.State, what string) { _, _ = io.WriteString(f, what) }
 
 // LogValue hides the key from log/slog.
 func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }

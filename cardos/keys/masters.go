@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"fmt"
 )
 
 // Role is the use of a key. The order of 1..13 is the order of the key entries in
@@ -41,6 +42,9 @@ type CardKeys struct {
 	Index   byte
 	keys    [CardRoles]Key
 }
+
+// Format hides the keys from every fmt verb.
+func (CardKeys) Format(f fmt.State, _ rune) { hide(f, "[card keys]") }
 
 // Key returns the key of a role, and a zero key for a role that no card has.
 func (c CardKeys) Key(r Role) Key {

@@ -61,6 +61,9 @@ func GenerateTest(seed uint64) *Store {
 	return s
 }
 
+// Format hides the masters from every fmt verb.
+func (*Store) Format(f fmt.State, _ rune) { hide(f, "[key store]") }
+
 // Test reports whether these are test keys.
 func (s *Store) Test() bool { return s.test }
 

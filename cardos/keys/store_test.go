@@ -67,6 +67,21 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// Types that hold keys in unexported fields must hide them too.
+func TestHoldersOfKeysHideThem(t *testing.T) {
+	store := GenerateTest(1)
+	cardKeys := store.CardKeys(CardID{})
+	all := fmt.Sprintf("%v %+v %#v %x %d %v %+v %#v %v %+v", store, store, store, store, store,
+		cardKeys, cardKeys, cardKeys, NewTACVerifier(store.TACMaster()), store.SAMKeys())
+	for _, k := range []Key{store.TACMaster(), cardKeys.Purchase(), store.SAMKeys().Purchase} {
+		for _, secret := range []string{fmt.Sprintf("%x", k[:4]), fmt.Sprint(k[:3]), fmt.Sprintf("%d %d", k[0], k[1])} {
+			if strings.Contains(all, strings.Trim(secret, "[]")) {
+				t.Errorf("a key appears in %s", all)
+			}
+		}
+	}
+}
+
 // Whatever prints a key must not print it.
 func TestKeyStaysHidden(t *testing.T) {
 	key := Key(unhex(t, "11223344556677888877665544332211"))
