@@ -57,6 +57,8 @@ func (c *Chip) mayUpdate(f *file, cmd apdu.Command, isSealed bool) ([]byte, apdu
 		allowed = true
 	case privately:
 		allowed = c.session.authenticated&(1<<ssc.KeyAccess) != 0
+	case identified:
+		allowed = c.session.authenticated&(1<<ssc.KeyIdentity) != 0
 	case witnessed:
 		allowed = c.session.authenticated&(1<<keyApplication) != 0
 	case sealed:

@@ -14,11 +14,12 @@ const (
 type condition byte
 
 const (
-	free      condition = iota
-	closed              // never by this command
-	sealed              // with secure messaging
-	privately           // after authentication with the access key
-	witnessed           // after external authentication of the issuer, or sealed
+	free       condition = iota
+	closed               // never by this command
+	sealed               // with secure messaging
+	privately            // after authentication with the access key
+	identified           // after authentication with the identity key
+	witnessed            // after external authentication of the issuer, or sealed
 )
 
 // file is an elementary file. Records that were never written are nil and cost

@@ -13,16 +13,19 @@ import (
 func NewSocialSecurity(seed uint64) *Chip {
 	c := &Chip{profile: SocialSecurity, contact: true, random: newRandom(seed), atr: socialATR(seed)}
 	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE)}}
-	issuer := newTagged(ssc.FileIssuer, ssc.SFIIssuer)
-	holder := newTagged(ssc.FileHolder, ssc.SFIHolder)
-	c.directories = []*directory{{names: []string{ssc.AID}, files: []*file{issuer, holder}}}
+	identity := newTagged(ssc.FileIdentity, ssc.SFIIdentity)
+	identity.update = identified
+	c.directories = []*directory{{
+		names: []string{ssc.AID},
+		files: []*file{newTagged(ssc.FileIssuer, ssc.SFIIssuer), newTagged(ssc.FileHolder, ssc.SFIHolder), identity},
+	}}
 	return c
 }
 
 // newTagged makes a file of the fields that the layout gives it.
 func newTagged(id uint16, sfi byte) *file {
 	f := &file{id: id, sfi: sfi, structure: tagged, size: 34, read: privately, update: privately}
-	for _, field := range ssc.Fields() {
+	for _, field := range append(ssc.Fields(), ssc.IdentityFields()...) {
 		if field.SFI == sfi {
 			f.tags = append(f.tags, byte(field.Tag))
 		}

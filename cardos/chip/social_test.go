@@ -100,3 +100,49 @@ func TestPIN(t *testing.T) {
 	}
 	refuse(t, card, apdu.Verify(0, right), apdu.Locked)
 }
+
+// The holder's data and the person's identification are written after issue under a key
+// each, as the issuers' tools do it; neither key opens the other's file.
+func TestSocialSecurityWriting(t *testing.T) {
+	keyStore := keys.GenerateTest(1)
+	card, issuer, _ := issueSocial(t, keyStore, "3.00", 5)
+	factor, err := ssc.CardFactor(card.ATR())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cardKeys := keyStore.SocialSecurityKeys(ssc.CityFactor([3]byte(issuer.Identification[:3])), factor)
+	authenticate := func(id byte, key keys.Key) {
+		t.Helper()
+		random := [8]byte{9, 8, 7}
+		challenge := [8]byte(send(t, card, apdu.GetChallenge(8)))
+		send(t, card, ssc.ExternalAuthenticate(id, ssc.Cryptogram(key, random, challenge), random))
+	}
+	issued, err := ssc.Write(ssc.Record{Tag: ssc.TagIssued, Value: []byte{0x20, 0x27, 0x02, 0x03}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := apdu.Command{INS: 0xDC, P1: 1, P2: 4, Data: append([]byte{0xEA, 0x0C}, "410100000001"...), Le: apdu.NoLe}
+
+	card.Reset()
+	send(t, card, ssc.Select())
+	refuse(t, card, issued, apdu.SecurityNotSatisfied)
+	authenticate(ssc.KeyAccess, cardKeys.Access)
+	send(t, card, issued)
+	send(t, card, ssc.SelectFile(ssc.FileIdentity))
+	refuse(t, card, person, apdu.SecurityNotSatisfied)
+	authenticate(ssc.KeyIdentity, cardKeys.Identity)
+	send(t, card, person)
+	id, ok := ssc.FieldOf(ssc.TagPersonID)
+	if !ok {
+		t.Fatal("no field for the person's identification")
+	}
+	for _, how := range []ssc.Addressing{ssc.ByTagAndFile, ssc.ByTag, ssc.ByNumber} {
+		r, err := ssc.ParseRecord(send(t, card, ssc.Read(id, how)))
+		if err != nil || string(r.Value) != "410100000001" {
+			t.Errorf("style %d reads %q, %v", how, r.Value, err)
+		}
+	}
+	card.Reset()
+	send(t, card, ssc.Select())
+	refuse(t, card, ssc.Read(id, ssc.ByTagAndFile), apdu.SecurityNotSatisfied)
+}

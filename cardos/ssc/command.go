@@ -48,7 +48,7 @@ func Read(f Field, how Addressing) apdu.Command {
 // number is the place of the field in its file, from 1.
 func (f Field) number() byte {
 	var n byte
-	for _, g := range Fields() {
+	for _, g := range append(Fields(), IdentityFields()...) {
 		if g.SFI == f.SFI {
 			n++
 		}
@@ -59,7 +59,8 @@ func (f Field) number() byte {
 	return n
 }
 
-// Write writes a record; it needs an authentication with KeyAccess before.
+// Write writes a record; it needs an authentication with KeyAccess before, for a
+// record of EF0D with KeyIdentity.
 func Write(r Record) (apdu.Command, error) {
 	f, ok := FieldOf(r.Tag)
 	if !ok {

@@ -20,10 +20,17 @@ const (
 	SFIHolder byte = 0x06
 )
 
+// FileIdentity is the file that version 3 added for the person's identification.
+const (
+	FileIdentity uint16 = 0xEF0D
+
+	SFIIdentity byte = 0x0D
+)
+
 // Tag names a record.
 type Tag byte
 
-// Tags of EF05 and EF06.
+// Tags of EF05, EF06 and, the last two, EF0D.
 const (
 	TagIdentification Tag = 0x01 // 卡识别码, 16 bytes
 	TagClass          Tag = 0x02 // 卡的类别, 1 character
@@ -39,6 +46,8 @@ const (
 	TagNation         Tag = 0x0B // 民族, 1 byte BCD
 	TagBirthplace     Tag = 0x0C // 出生地, 3 bytes BCD
 	TagBirthday       Tag = 0x0D // 出生日期, YYYYMMDD in 4 bytes BCD
+	TagPersonID       Tag = 0xEA // 人员识别号, 12 bytes
+	TagFirstClaim     Tag = 0xEB // 初次申领地, 3 bytes
 )
 
 // Field says where a record is and how long its value.
@@ -68,9 +77,17 @@ func Fields() []Field {
 	}
 }
 
+// IdentityFields lists the records of EF0D, which cards before version 3 lack.
+func IdentityFields() []Field {
+	return []Field{
+		{TagPersonID, SFIIdentity, 12},
+		{TagFirstClaim, SFIIdentity, 3},
+	}
+}
+
 // FieldOf returns the field of a tag.
 func FieldOf(tag Tag) (Field, bool) {
-	for _, f := range Fields() {
+	for _, f := range append(Fields(), IdentityFields()...) {
 		if f.Tag == tag {
 			return f, true
 		}

@@ -137,7 +137,7 @@ func (t *Transcript) personal(cmd apdu.Command) bool {
 	if sfi == 0 {
 		sfi = byte(t.file & 0x1F)
 	}
-	return sfi == tunion.HolderSFI || sfi == ssc.SFIHolder
+	return sfi == tunion.HolderSFI || sfi == ssc.SFIHolder || sfi == ssc.SFIIdentity
 }
 
 // fileOf is the short file identifier that a file command names, or 0.
