@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,6 +30,9 @@ const startLimit = 10 * time.Second
 // ErrNotInstalled: there is no pcscd on this machine.
 var ErrNotInstalled = errors.New("pcscd is not installed; on Debian: " + Install)
 
+// ErrNoVirtualReader: pcscd answers, but has no vpcd reader.
+var ErrNoVirtualReader = errors.New("pcscd has no virtual reader; on Debian: apt-get install vsmartcard-vpcd, then restart pcscd")
+
 // Daemon is a pcscd that answers.
 type Daemon struct {
 	lock   *flock.Flock
@@ -37,9 +42,10 @@ type Daemon struct {
 	err    error // of the exit; read after exited
 }
 
-// Ensure returns a pcscd that answers, starting one when none does. ctx bounds
+// Ensure returns a pcscd that answers and has virtual readers, starting one when
+// none answers. ctx bounds
 // the waiting and starting only; call Close at the end. Errors: ErrNotInstalled,
-// or what the daemon said.
+// ErrNoVirtualReader, or what the daemon said.
 //
 // There are two virtual readers on a machine, so one program has them at a time:
 // a second one waits in Ensure until the first calls Close or ends.
@@ -58,6 +64,9 @@ func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	d.lock = lock
+	if err := d.awaitReaders(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
 }
 
@@ -92,6 +101,30 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	}
 	log.Info("started pcscd", "pid", d.cmd.Process.Pid)
 	return d, nil
+}
+
+// virtualReader is in the names of vpcd's readers, as its Debian package
+// configures them.
+const virtualReader = "Virtual PCD"
+
+// awaitReaders waits for the virtual readers: pcscd answers some moments before
+// it has opened them.
+func (d *Daemon) awaitReaders(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit/2)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		names, err := Readers(ctx, Socket)
+		if err == nil && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, virtualReader) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w (readers: %q, %w)", ErrNoVirtualReader, names, errors.Join(ctx.Err(), err))
+		case <-tick.C:
+		}
+	}
 }
 
 // await asks until the daemon answers, ends, or the time is up.

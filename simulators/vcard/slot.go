@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -74,7 +75,7 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 	if s.conn != nil {
 		return fmt.Errorf("%s: %w", s.address, ErrOccupied)
 	}
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", s.address)
+	conn, err := s.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("%w at %s: start pcscd (Debian: apt-get install pcscd vsmartcard-vpcd): %w", ErrNoReader, s.address, err)
 	}
@@ -90,6 +91,31 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 		close(done)
 	}()
 	return nil
+}
+
+// A pcscd that has just started answers its clients before its virtual readers
+// listen; connectLimit is how long a slot is tried.
+const (
+	connectLimit = 3 * time.Second
+	connectPause = 20 * time.Millisecond
+)
+
+func (s *Slot) dial(ctx context.Context) (net.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	pause := time.NewTicker(connectPause)
+	defer pause.Stop()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(limited, "tcp", s.address)
+		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
+		}
+		select {
+		case <-limited.Done():
+			return nil, err
+		case <-pause.C:
+		}
+	}
 }
 
 // Remove takes the card out, as a hand would: whatever is under way is cut.

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/cmd/service"
+	"citycard/terminals/outbox"
+	"citycard/terminals/reader"
+)
+
+// Roles of an agent.
+const (
+	roleWatch     = "watch"
+	roleGate      = "gate"
+	roleValidator = "validator"
+)
+
+// agent is `cardterm` itself: one reader, served until it is stopped.
+type agent struct {
+	service.Common
+	readerFlags
+	module moduleFlags
+	place  placeFlags
+	role   string
+	kafka  string
+	fares  string
+	ops    string
+	zone   string
+}
+
+func agentCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardterm", flag.ContinueOnError)
+	a := &agent{Common: service.Common{Data: "cardterm-data"}}
+	a.Register(flags)
+	flags.StringVar(&a.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
+	flags.StringVar(&a.role, "role", roleWatch, "watch (show cards), gate (metro), validator (bus) / 角色")
+	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators / Kafka 地址")
+	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty / 票价文件")
+	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty / 监控地址")
+	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time zone of the city / 时区")
+	a.module.register(flags)
+	a.place.register(flags)
+	return &ffcli.Command{
+		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm issue",
+		ShortHelp: "terminal agent for one reader / 单读卡器终端代理",
+		FlagSet:   flags, Exec: a.exec,
+	}
+}
+
+func (a *agent) exec(ctx context.Context, args []string) (err error) {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(a.zone)
+	if err != nil {
+		return service.Fail("unknown time zone "+a.zone+" / 未知时区", "give --zone as Area/City", err)
+	}
+	switch a.role {
+	case roleWatch, roleGate, roleValidator:
+	default:
+		return service.Fail(fmt.Sprintf("unknown role %q / 未知角色", a.role), "give --role watch, gate or validator", nil)
+	}
+	log := a.Logger()
+	stack := service.NewStack(log, 10*time.Second)
+	defer func() { err = errors.Join(err, stack.Close()) }()
+	rd, err := reader.Open(a.name)
+	if err != nil {
+		return err
+	}
+	stack.Push("reader", func(context.Context) error { return rd.Close() })
+	log.Info("reader open", "reader", rd.Name(), "role", a.role)
+	pages := service.NewOps(log)
+	l := &lane{reader: rd, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
+	l.serve = l.watch
+	if a.role != roleWatch {
+		if err := a.open(ctx, stack, l, pages); err != nil {
+			return err
+		}
+		l.serve = l.charge
+	}
+	if a.ops != "" {
+		if err := pages.Start(ctx, a.ops); err != nil {
+			return err
+		}
+		stack.Push("pages", pages.Close)
+	}
+	return l.run(ctx)
+}
+
+// open makes everything that a lane needs to take fares.
+func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *service.Ops) error {
+	if a.kafka == "" {
+		return service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil)
+	}
+	brokers := strings.Split(a.kafka, ",")
+	dir, err := service.OpenDataDir(a.Data, "agent")
+	if err != nil {
+		return err
+	}
+	stack.Push("data directory", func(context.Context) error { return dir.Close() })
+	table, err := a.tariff(ctx, brokers)
+	if err != nil {
+		return err
+	}
+	module, err := a.module.open(ctx, stack, dir.Join("sam.img"))
+	if err != nil {
+		return err
+	}
+	if l.role, err = a.place.role(a.role, module, table); err != nil {
+		return service.Fail("cannot take fares here / 无法在此收费", "correct --line and --station, or publish fares that know them", err)
+	}
+	out, err := outbox.Open(dir.Join("outbox"))
+	if err != nil {
+		return err
+	}
+	stack.Push("outbox", func(context.Context) error { return out.Close() })
+	l.out = out
+	watchOutbox(pages, out)
+	stack.Push("forwarder", startForwarder(l.log, out, brokers, pages.Registry()))
+	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", module.Terminal()), "fares", table.Version())
+	return nil
+}
+
+// newTapCounter counts what became of cards, by outcome.
+func newTapCounter(registry *prometheus.Registry) *prometheus.CounterVec {
+	taps := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cardterm_taps_total", Help: "Cards held to the reader, by outcome.",
+	}, []string{"outcome"})
+	registry.MustRegister(taps)
+	return taps
+}
+
+// watchOutbox shows the outbox on the pages.
+func watchOutbox(pages *service.Ops, out *outbox.Log) {
+	pages.Registry().MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cardterm_outbox_waiting", Help: "Records that the broker has not acknowledged.",
+	}, func() float64 { return float64(out.Status().Waiting()) }))
+	pages.Check("outbox", func(context.Context) error { return out.Ready() })
+}
+
+// logged gives an error its place in the log.
+func logged(err error) slog.Attr { return slog.String("error", err.Error()) }

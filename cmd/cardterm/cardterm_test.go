@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/cardos/psam"
+	"citycard/cardos/purse"
+	"citycard/clearing/message"
+	"citycard/simulators/pcscd"
+	"citycard/simulators/vcard"
+	"citycard/terminals/contents"
+	"citycard/terminals/counter"
+	"citycard/terminals/reader"
+	"citycard/terminals/sam"
+)
+
+// The tests run the program as an operator does: as a process, with a real pcscd
+// and vpcd. When started by a test the binary of the test is the program.
+
+const asProgram = "CARDTERM_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := os.Executable()
+	must(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", passphraseVariable+"="+passphrase)
+	return cmd
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const passphrase = "only a test"
+
+// keyFile writes the test's key store.
+func keyFile(t *testing.T) (*keys.Store, string) {
+	t.Helper()
+	store := keys.GenerateTest(7)
+	path := filepath.Join(t.TempDir(), "keys")
+	must(t, store.WithWorkFactor(10).Save(path, passphrase))
+	return store, path
+}
+
+func slots(t *testing.T) [2]*vcard.Slot {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(func() { must(t, daemon.Close()) })
+	s := [2]*vcard.Slot{vcard.NewSlot(vcard.FirstSlot), vcard.NewSlot(vcard.SecondSlot)}
+	t.Cleanup(func() {
+		for _, slot := range s {
+			if err := slot.Remove(); err != nil && !errors.Is(err, vcard.ErrEmpty) {
+				t.Error(err)
+			}
+		}
+	})
+	return s
+}
+
+var transitOrder = counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
+	Number: "03105070200000000012", Issuer: "99994910ffffffff", Start: "20200101", Expiry: "20991231",
+	CardType: 1, Province: "4900", City: "4910", Interoperable: true, HolderName: "李四", PIN: "123456",
+}}
+
+var socialOrder = counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
+	Region: "410100", Version: "2.00", Institution: "410100000000", Issued: "20200101", Expiry: "20991231",
+	CardNumber: "A00000019", SecurityNumber: "111111198101011110", Name: "张三", Sex: "1", Nation: "01",
+	Birthplace: "410100", Birthday: "19810101", PIN: "654321",
+}}
+
+// Orders go in, cards come out: one good, one that cannot be made, one good; a
+// card is then read back, masked.
+func TestIssueAndRead(t *testing.T) {
+	_, keyPath := keyFile(t)
+	slot := slots(t)[0]
+	cmd := command(t, "issue", "--keys", keyPath, "--reader", "00 00", "--wait", "10s")
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	must(t, cmd.Start())
+	results := bufio.NewScanner(out)
+	next := func() (r result) {
+		t.Helper()
+		if !results.Scan() {
+			t.Fatalf("no result: %v, %s", cmd.Wait(), stderr.String())
+		}
+		must(t, json.Unmarshal(results.Bytes(), &r))
+		return r
+	}
+	transit, social := chip.NewTransit(3), chip.NewSocialSecurity(4)
+	encoder := json.NewEncoder(in)
+
+	must(t, encoder.Encode(transitOrder))
+	must(t, slot.Insert(t.Context(), transit))
+	if r := next(); !r.OK || r.Issued == nil || r.Issued.Number != transitOrder.Transit.Number {
+		t.Fatalf("transit: %+v", r)
+	}
+	must(t, slot.Remove())
+	_, err = io.WriteString(in, "{\"kind\":\"transit\",\"colour\":\"green\"}\n")
+	must(t, err)
+	if r := next(); r.OK || !strings.Contains(r.Error, "colour") {
+		t.Errorf("an order with an unknown field: %+v", r)
+	}
+	must(t, encoder.Encode(socialOrder))
+	must(t, slot.Insert(t.Context(), social))
+	if r := next(); !r.OK || r.Issued == nil || r.Issued.Identification != social.Describe().SocialSecurity.Identification {
+		t.Fatalf("social security: %+v", r)
+	}
+	must(t, slot.Remove())
+	must(t, in.Close())
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "1 orders failed") {
+		t.Errorf("ended with %v, %q", err, stderr.String())
+	}
+
+	takeOut(t, nil)
+	must(t, slot.Insert(t.Context(), social))
+	var c contents.Contents
+	must(t, json.Unmarshal(output(t, "read", "--json", "--reader", "00 00"), &c))
+	if s := c.SocialSecurity; s == nil || s.Name != "张*" || s.SecurityNumber != "111111***********0" || s.Birthday != "1981****" {
+		t.Errorf("read %+v", c.SocialSecurity)
+	}
+	takeOut(t, slot)
+	must(t, slot.Insert(t.Context(), transit))
+	if text := string(output(t, "read", "--reader", "00 00", "--show-person")); !strings.Contains(text, "03105070200000000012") || !strings.Contains(text, "李四") {
+		t.Errorf("read %s", text)
+	}
+}
+
+// takeOut takes a card out of the first slot and waits until pcscd has seen it:
+// a program that comes new would still find the old card announced.
+func takeOut(t *testing.T, slot *vcard.Slot) {
+	t.Helper()
+	if slot != nil {
+		must(t, slot.Remove())
+	}
+	r, err := reader.Open("00 00")
+	must(t, err)
+	must(t, r.WaitEmpty(t.Context()))
+	must(t, r.Close())
+}
+
+func output(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := command(t, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	b, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v: %s", args, err, stderr.String())
+	}
+	return b
+}
+
+// A gate with its SAM in the second reader: a card held to it becomes a record
+// in Kafka; SIGTERM ends the program in order.
+func TestGateSendsTaps(t *testing.T) {
+	store, _ := keyFile(t)
+	s := slots(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares))
+	must(t, err)
+	defer cluster.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
+	must(t, err)
+	defer client.Close()
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}}}})
+	must(t, err)
+	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
+	must(t, s[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())))
+
+	cmd := command(t, "--role", "gate", "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	must(t, cmd.Start())
+	card := personalised(t, store)
+	must(t, s[0].Insert(t.Context(), card))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	fetches := client.PollRecords(ctx, 1)
+	if ctx.Err() != nil || len(fetches.Records()) != 1 {
+		must(t, cmd.Process.Kill())
+		t.Fatalf("no tap came: %v\n%v: %s", fetches.Err(), cmd.Wait(), stderr.String())
+	}
+	record := fetches.Records()[0]
+	tap := new(message.Tap)
+	must(t, proto.Unmarshal(record.Value, tap))
+	read := card.Describe().Transit
+	if string(record.Key) != read.Number || tap.GetFareVersion() != "test-1" || len(read.Log) != 1 || read.Log[0].Time != hex.EncodeToString(tap.GetDebit().GetTime()) {
+		t.Errorf("key %s, tap %v, card %+v", record.Key, tap, read)
+	}
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v: %s", err, stderr.String())
+	}
+}
+
+func personalised(t *testing.T, store *keys.Store) *chip.Chip {
+	t.Helper()
+	card := chip.NewTransit(9)
+	atr := card.PowerOn()
+	_, err := counter.Personalise(t.Context(), card, atr, store, transitOrder)
+	must(t, err)
+	return card
+}
+
+// Each refusal is one line that says what to do, and an exit code that is not 0.
+func TestRefusals(t *testing.T) {
+	slots(t)
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"read", "--wait", "300ms"}, "put one in"},
+		{[]string{"read", "--reader", "none such"}, "Virtual PCD"},
+		{[]string{"issue"}, "--keys FILE"},
+		{[]string{"issue", "--keys", "/no/such/file"}, "check the path"},
+		{[]string{"--role", "bouncer"}, "watch, gate or validator"},
+		{[]string{"--role", "gate"}, "--kafka HOST:PORT"},
+		{[]string{"--zone", "Mars/Olympus"}, "Area/City"},
+		{[]string{"--role", "gate", "--kafka", "127.0.0.1:1", "--fares", "/no/such/file", "--data", filepath.Join(t.TempDir(), "a")}, "--fares FILE"},
+		{[]string{"--no-such-flag"}, "no-such-flag"},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			cmd := command(t, test.args...)
+			cmd.Env = append(cmd.Env, "CARDTERM_LOG_LEVEL=error")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			err := cmd.Run()
+			lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+			if err == nil || len(lines) != 1 || !strings.Contains(lines[0], test.want) {
+				t.Errorf("%v, %q; want one line with %q", err, stderr.String(), test.want)
+			}
+		})
+	}
+}
+
+// The software SAM never uses a sequence number twice, whatever happens after it
+// has told one.
+func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
+	_, keyPath := keyFile(t)
+	t.Setenv(passphraseVariable, passphrase)
+	image := filepath.Join(t.TempDir(), "sam.img")
+	flags := moduleFlags{keyFlags: keyFlags{path: keyPath}, terminal: "491010000001"}
+	var last uint32
+	for range 3 {
+		soft, err := flags.software(image) // each time as if the program had been killed
+		must(t, err)
+		for range 2 {
+			n := sale(t, soft)
+			if n <= last {
+				t.Fatalf("sequence %d after %d", n, last)
+			}
+			last = n
+		}
+	}
+	flags.terminal = "491010000002"
+	if _, err := flags.software(image); err == nil || !strings.Contains(err.Error(), "another SAM") {
+		t.Errorf("another terminal: %v", err)
+	}
+}
+
+// sale starts one and returns its number.
+func sale(t *testing.T, card *softModule) uint32 {
+	t.Helper()
+	module, err := sam.Open(t.Context(), card)
+	must(t, err)
+	start, err := module.Start(t.Context(), psam.Purchase{
+		Type: purse.TypeCAPP, Time: [7]byte{0x20, 0x26, 0x11, 0x24, 0x08}, KeyVersion: keys.GenerateTest(7).Version(),
+		Factors: psam.UnionFactors(keys.CardID{}),
+	})
+	must(t, err)
+	return start.TerminalSequence
+}

@@ -1,0 +1,10 @@
+// Command cardterm is the terminal agent: it serves one card reader.
+//
+//	cardterm                watch the reader, or take fares as a gate or validator,
+//	                        into the outbox and on to Kafka
+//	cardterm read           show what is on the card in the reader
+//	cardterm issue          personalise cards by orders from standard input
+//
+// It reaches readers through PC/SC and is therefore linked with cgo; nothing
+// else of the project is.
+package main

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/capp"
+	"citycard/terminals/contents"
+	"citycard/terminals/outbox"
+	"citycard/terminals/reader"
+	"citycard/terminals/sam"
+)
+
+// tapLimit is how long one card may take. A passenger has gone by then.
+const tapLimit = 3 * time.Second
+
+// maxOpen is how many unknown outcomes a lane keeps for the cards to come back.
+// The oldest goes first; the gap in its card's counter still tells of it.
+const maxOpen = 32
+
+// role is what a gate and a validator do with a card.
+type role struct {
+	pass func(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error)
+	// resolve settles an error of pass that says "unknown"; capp.ErrOtherCard when
+	// the card is not the one.
+	resolve func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error)
+}
+
+// lane serves the cards of one reader, one after the other.
+type lane struct {
+	reader *reader.Reader
+	log    *slog.Logger
+	zone   *time.Location
+	taps   *prometheus.CounterVec
+	serve  func(ctx context.Context, card *reader.Card) error
+
+	role role
+	out  *outbox.Log
+	open []error // unknown outcomes
+}
+
+// run serves until ctx ends; nil then.
+func (l *lane) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := l.next(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next serves one card. An error means that the lane cannot go on.
+func (l *lane) next(ctx context.Context) error {
+	card, err := l.reader.WaitCard(ctx)
+	switch {
+	case errors.Is(err, reader.ErrUnresponsive), errors.Is(err, reader.ErrBusy):
+		l.log.Warn("card not served", logged(err))
+		return l.reader.WaitEmpty(ctx)
+	case err != nil:
+		return err
+	}
+	// A card under way is finished also when we are told to stop.
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
+	defer cancel()
+	if err := errors.Join(l.serve(limited, card), card.Close()); err != nil {
+		return err
+	}
+	return l.reader.WaitEmpty(ctx)
+}
+
+// watch shows what is on a card.
+func (l *lane) watch(ctx context.Context, card *reader.Card) error {
+	c, err := contents.Read(ctx, card, card.ATR())
+	if err != nil {
+		l.taps.WithLabelValues("unreadable").Inc()
+		l.log.Warn("card not readable", logged(err))
+		return nil
+	}
+	l.taps.WithLabelValues("read").Inc()
+	switch c = c.Masked(); {
+	case c.Transit != nil:
+		l.log.Info("transit card", "number", c.Transit.Number, "balance_fen", c.Transit.BalanceFen, "expiry", c.Transit.Expiry)
+	case c.SocialSecurity != nil:
+		l.log.Info("social-security card", "version", c.SocialSecurity.Version, "identification", c.SocialSecurity.Identification, "guarded", c.SocialSecurity.Guarded)
+	}
+	return nil
+}
+
+// charge takes a fare. The card is not touched while its record would find no
+// room.
+func (l *lane) charge(ctx context.Context, card *reader.Card) error {
+	if err := l.out.Ready(); err != nil {
+		l.taps.WithLabelValues("closed").Inc()
+		l.log.Error("lane closed: no room for records", logged(err))
+		if errors.Is(err, outbox.ErrBroken) {
+			return err
+		}
+		return nil // a full disk heals
+	}
+	tap, settled, err := l.settle(ctx, card)
+	if !settled {
+		tap, err = l.role.pass(ctx, card, time.Now().In(l.zone))
+	}
+	if tap != nil {
+		if failed := l.record(tap); failed != nil {
+			return failed
+		}
+	}
+	return l.tell(tap, err)
+}
+
+// settle looks whether the card is one whose outcome is open, and settles it.
+// It reports false when the card is to be taken as a new one.
+func (l *lane) settle(ctx context.Context, card apdu.Card) (*message.Tap, bool, error) {
+	for i, open := range l.open {
+		tap, err := l.role.resolve(ctx, card, open)
+		if errors.Is(err, capp.ErrOtherCard) {
+			continue
+		}
+		if err != nil && !errors.Is(err, capp.ErrTooLate) {
+			return nil, true, err // still open
+		}
+		l.open = append(l.open[:i], l.open[i+1:]...)
+		if err != nil {
+			l.log.Warn("outcome stays unknown", logged(err))
+		}
+		return tap, tap != nil, nil
+	}
+	return nil, false, nil
+}
+
+// record makes a paid tap durable.
+func (l *lane) record(tap *message.Tap) error {
+	number, err := tunion.Number([10]byte(tap.GetDebit().GetCard()))
+	if err != nil {
+		return fmt.Errorf("card number: %w", err)
+	}
+	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(tap)
+	if err != nil {
+		return fmt.Errorf("encode a tap: %w", err)
+	}
+	return l.out.Append(outbox.Record{Topic: message.TopicTaps, Key: []byte(number), Value: value})
+}
+
+// tell says what became of the card. An error means that the lane cannot go on.
+func (l *lane) tell(tap *message.Tap, err error) error {
+	var broken *sam.Error
+	var unknown *capp.UnknownError
+	switch {
+	case tap != nil:
+		l.taps.WithLabelValues("paid").Inc()
+		l.log.Info("paid", "fen", tap.GetDebit().GetAmountFen(), "balance_fen", tap.GetBalanceFen(), "movement", tap.GetMovement().String())
+	case errors.As(err, &unknown):
+		l.taps.WithLabelValues("unknown").Inc()
+		l.log.Warn("outcome unknown", logged(err))
+		if l.open = append(l.open, err); len(l.open) > maxOpen {
+			l.open = l.open[1:]
+		}
+	case err != nil:
+		l.taps.WithLabelValues("refused").Inc()
+		l.log.Warn("refused", logged(err))
+	}
+	if errors.As(err, &broken) {
+		return err
+	}
+	return nil
+}

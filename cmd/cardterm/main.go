@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"time"
+	_ "time/tzdata" // a terminal may have no zone files
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+	"citycard/terminals/reader"
+)
+
+func main() { os.Exit(service.Run("cardterm", rootCommand())) }
+
+func rootCommand() *ffcli.Command {
+	root := agentCommand()
+	root.Subcommands = []*ffcli.Command{readCommand(), issueCommand()}
+	return root
+}
+
+// readerFlags choose a reader and how long to wait for a card.
+type readerFlags struct {
+	name string
+	wait time.Duration
+}
+
+func (r *readerFlags) register(flags *flag.FlagSet, wait time.Duration) {
+	flags.StringVar(&r.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
+	flags.DurationVar(&r.wait, "wait", wait, "how long to wait for a card, 0 for ever / 等待卡片的时间")
+}
+
+// open opens the reader and waits for a card.
+func (r *readerFlags) open(ctx context.Context) (*reader.Reader, *reader.Card, error) {
+	rd, err := reader.Open(r.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	card, err := r.card(ctx, rd)
+	if err != nil {
+		return nil, nil, errors.Join(err, rd.Close())
+	}
+	return rd, card, nil
+}
+
+func (r *readerFlags) card(ctx context.Context, rd *reader.Reader) (*reader.Card, error) {
+	if r.wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.wait)
+		defer cancel()
+	}
+	return rd.WaitCard(ctx)
+}
+
+// keyFlags name the key file; its passphrase comes from the environment alone.
+type keyFlags struct{ path string }
+
+const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
+
+func (k *keyFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store; its passphrase is in "+passphraseVariable+" / 密钥文件")
+}
+
+func (k *keyFlags) open() (*keys.Store, error) {
+	if k.path == "" {
+		return nil, service.Fail("no key file / 没有密钥文件", "give --keys FILE", nil)
+	}
+	store, err := keys.Open(k.path, os.Getenv(passphraseVariable))
+	if err != nil {
+		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and "+passphraseVariable, err)
+	}
+	return store, nil
+}

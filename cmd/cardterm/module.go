@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/chip"
+	"citycard/cmd/service"
+	"citycard/terminals/reader"
+	"citycard/terminals/sam"
+)
+
+// samWait is how long a SAM in its slot may take to answer.
+const samWait = 10 * time.Second
+
+// moduleFlags choose the SAM: one in a second reader, or for development one in
+// software, made from the key file.
+type moduleFlags struct {
+	keyFlags
+	reader   string
+	terminal string
+}
+
+func (m *moduleFlags) register(flags *flag.FlagSet) {
+	flags.StringVar(&m.reader, "sam", "", "`READER` that holds the SAM / PSAM 所在读卡器")
+	flags.StringVar(&m.terminal, "terminal", "", "terminal number of a software SAM, 12 `DIGITS`; development only, with --keys / 软件 PSAM 终端号")
+	m.keyFlags.register(flags)
+}
+
+func (m *moduleFlags) open(ctx context.Context, stack *service.Stack, image string) (*sam.Module, error) {
+	if m.reader == "" {
+		soft, err := m.software(image)
+		if err != nil {
+			return nil, err
+		}
+		return sam.Open(ctx, soft)
+	}
+	rd, err := reader.Open(m.reader)
+	if err != nil {
+		return nil, fmt.Errorf("SAM: %w", err)
+	}
+	stack.Push("SAM reader", func(context.Context) error { return rd.Close() })
+	wait, cancel := context.WithTimeout(ctx, samWait)
+	defer cancel()
+	card, err := rd.WaitCard(wait)
+	if err != nil {
+		return nil, fmt.Errorf("SAM: %w", err)
+	}
+	stack.Push("SAM", func(context.Context) error { return card.Close() })
+	return sam.Open(ctx, card)
+}
+
+// software opens the module kept in the image file, or makes it.
+func (m *moduleFlags) software(image string) (*softModule, error) {
+	terminal, err := hex.DecodeString(m.terminal)
+	if err != nil || len(terminal) != 6 {
+		return nil, service.Fail("no SAM / 没有 PSAM", "give --sam READER, or for development --keys FILE and --terminal with 12 digits", err)
+	}
+	content, err := os.ReadFile(image)
+	if errors.Is(err, fs.ErrNotExist) {
+		store, err := m.keyFlags.open()
+		if err != nil {
+			return nil, err
+		}
+		soft := &softModule{chip: chip.NewPSAM([6]byte(terminal), store.SAMKeys()), path: image}
+		soft.chip.PowerOn()
+		return soft, soft.save()
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := chip.Load(content)
+	if err != nil {
+		return nil, service.Fail("the software SAM is damaged / 软件 PSAM 损坏", "use another --terminal and --data; its sequence numbers must not be used again", err)
+	}
+	if module := c.Describe().Module; module == nil || module.Terminal != m.terminal {
+		return nil, service.Fail("the data directory holds another SAM / 数据目录属于另一 PSAM", "use another --data, or the --terminal it was made with", nil)
+	}
+	c.PowerOn()
+	return &softModule{chip: c, path: image}, nil
+}
+
+// softModule is a SAM in software whose sequence number survives a crash: it is
+// on the disk before a sale is told, so that no number is used twice.
+type softModule struct {
+	chip *chip.Chip
+	path string
+}
+
+const insInitializeSAM = 0x70
+
+// Transmit implements apdu.Card.
+func (s *softModule) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	answer, err := s.chip.Transmit(ctx, command)
+	if err != nil || len(command) < 2 || command[1] != insInitializeSAM {
+		return answer, err
+	}
+	if err := s.save(); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+var _ apdu.Card = (*softModule)(nil)
+
+// save replaces the image file as a whole.
+func (s *softModule) save() error {
+	image, err := s.chip.Image()
+	if err != nil {
+		return fmt.Errorf("software SAM: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(s.path), "sam-*.tmp")
+	if err != nil {
+		return fmt.Errorf("software SAM: %w", err)
+	}
+	_, err = f.Write(image)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), s.path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("software SAM: %w", err), os.Remove(f.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(s.path))
+	if err != nil {
+		return fmt.Errorf("software SAM: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

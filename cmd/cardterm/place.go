@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"citycard/cardos/apdu"
+	"citycard/clearing/message"
+	"citycard/cmd/service"
+	"citycard/terminals/capp"
+	"citycard/terminals/downlink"
+	"citycard/terminals/gate"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+	"citycard/terminals/validator"
+)
+
+// placeFlags say where the terminal stands.
+type placeFlags struct {
+	line, station, operator uint
+	direction               string
+	vehicle                 string
+	city, institution       string
+}
+
+func (p *placeFlags) register(flags *flag.FlagSet) {
+	flags.UintVar(&p.line, "line", 1, "`NUMBER` of the line / 线路")
+	flags.UintVar(&p.station, "station", 1, "`NUMBER` of the station, gates only / 车站")
+	flags.StringVar(&p.direction, "direction", "in", "in or out, gates only / 进站或出站")
+	flags.StringVar(&p.vehicle, "vehicle", "", "`NAME` of the vehicle, validators only / 车辆")
+	flags.UintVar(&p.operator, "operator", 0, "the operator's `NUMBER` in card records / 运营商编号")
+	flags.StringVar(&p.city, "city", "4910", "clearing centre of the city, 4 `DIGITS` / 城市代码")
+	flags.StringVar(&p.institution, "institution", "0000000000000000", "the operator's institution in card records, 16 hexadecimal `DIGITS` / 机构代码")
+}
+
+// role makes a gate's or a validator's role.
+func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table) (role, error) {
+	city, err := strconv.ParseUint(p.city, 16, 16)
+	if err != nil || len(p.city) != 4 {
+		return role{}, fmt.Errorf("--city %q, want 4 digits", p.city)
+	}
+	institution, err := hex.DecodeString(p.institution)
+	if err != nil || len(institution) != 8 {
+		return role{}, fmt.Errorf("--institution %q, want 16 hexadecimal digits", p.institution)
+	}
+	if max(p.line, p.station, p.operator) > 0xFFFF {
+		return role{}, errors.New("--line, --station and --operator go up to 65535")
+	}
+	if kind == roleValidator {
+		return validatorRole(validator.New(module, table, validator.Place{
+			City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
+			Vehicle: p.vehicle, Medium: message.Medium_MEDIUM_CONTACTLESS,
+		}))
+	}
+	g, err := gate.New(module, table, gate.Place{
+		City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
+		Station: uint16(p.station), Medium: message.Medium_MEDIUM_CONTACTLESS,
+	})
+	if err != nil {
+		return role{}, err
+	}
+	r := role{pass: g.Enter, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
+		unknown, ok := errors.AsType[*gate.Unknown](open)
+		if !ok {
+			return nil, capp.ErrOtherCard
+		}
+		return g.Resolve(ctx, card, unknown)
+	}}
+	switch p.direction {
+	case "in":
+	case "out":
+		r.pass = g.Exit
+	default:
+		return role{}, fmt.Errorf("--direction %q, want in or out", p.direction)
+	}
+	return r, nil
+}
+
+func validatorRole(v *validator.Validator, err error) (role, error) {
+	if err != nil {
+		return role{}, err
+	}
+	return role{pass: v.Ride, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
+		unknown, ok := errors.AsType[*validator.Unknown](open)
+		if !ok {
+			return nil, capp.ErrOtherCard
+		}
+		return v.Resolve(ctx, card, unknown)
+	}}, nil
+}
+
+// tariff reads the fare table from the file given, or from the broker.
+func (a *agent) tariff(ctx context.Context, brokers []string) (*tariff.Table, error) {
+	table, err := a.fareTable(ctx, brokers)
+	if err != nil {
+		return nil, service.Fail("no fares / 没有票价", "give --fares FILE, or start citycard serve, which publishes them, and check --kafka", err)
+	}
+	return tariff.New(table)
+}
+
+func (a *agent) fareTable(ctx context.Context, brokers []string) (*message.FareTable, error) {
+	if a.fares == "" {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return downlink.Fares(ctx, brokers...)
+	}
+	content, err := os.ReadFile(a.fares)
+	if err != nil {
+		return nil, err
+	}
+	table := new(message.FareTable)
+	if err := protojson.Unmarshal(content, table); err != nil {
+		return nil, fmt.Errorf("%s: %w", a.fares, err)
+	}
+	return table, nil
+}

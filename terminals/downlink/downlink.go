@@ -1,0 +1,66 @@
+// Package downlink brings to a terminal what the clearing centre publishes.
+package downlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/message"
+)
+
+// ErrNoFares: the clearing centre has published no fare table.
+var ErrNoFares = errors.New("no fare table has been published")
+
+// Fares returns the newest fare table of the topic fares. It waits for a broker
+// as long as ctx allows. Errors: ErrNoFares, or what the broker says.
+func Fares(ctx context.Context, brokers ...string) (*message.FareTable, error) {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic
+	)
+	if err != nil {
+		return nil, fmt.Errorf("fares: %w", err)
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.TopicFares)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fares: ask for the end of topic %s: %w", message.TopicFares, err)
+	}
+	left := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
+	var newest *kgo.Record
+	for len(left) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, fmt.Errorf("fares: read topic %s: %w", message.TopicFares, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if len(r.Value) > 0 && (newest == nil || !r.Timestamp.Before(newest.Timestamp)) {
+				newest = r
+			}
+			if r.Offset+1 >= left[r.Partition] {
+				delete(left, r.Partition)
+			}
+		})
+	}
+	if newest == nil {
+		return nil, ErrNoFares
+	}
+	table := new(message.FareTable)
+	if err := proto.Unmarshal(newest.Value, table); err != nil {
+		return nil, fmt.Errorf("fares: the newest record of topic %s (offset %d) is no fare table: %w", message.TopicFares, newest.Offset, err)
+	}
+	return table, nil
+}
