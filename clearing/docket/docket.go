@@ -1,9 +1,9 @@
 package docket
 
 import (
-	"encoding/binary"
 	"encoding/json"
 
+	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -48,7 +48,17 @@ type Docket struct {
 	Memos     []ledger.Memo
 
 	settled []Ruling
+	rejects []Rejected
 }
+
+// Rejected says where in its stream a rejected record, or a piece of it, was.
+type Rejected struct {
+	Memo   int
+	Offset int64
+}
+
+// Rejects lists the docket's reject memos.
+func (d *Docket) Rejects() []Rejected { return d.rejects }
 
 // New makes an empty docket with room for n records.
 func New(source Source, n int) *Docket {
@@ -57,7 +67,7 @@ func New(source Source, n int) *Docket {
 
 // Reset empties the docket, so that a batch can be judged again.
 func (d *Docket) Reset() {
-	d.Rulings, d.Transfers, d.Memos = d.Rulings[:0], d.Transfers[:0], d.Memos[:0]
+	d.Rulings, d.Transfers, d.Memos, d.rejects = d.Rulings[:0], d.Transfers[:0], d.Memos[:0], d.rejects[:0]
 }
 
 // Pay rules that the transfers are posted, all or none; they are linked here.
@@ -87,19 +97,19 @@ func (d *Docket) Keep(reason verdict.Reason, purpose string, day ledger.Day, sub
 	return d.add(r)
 }
 
-// Reject rules that no money moves; the bytes are kept under the record's place
-// in its stream, in several memos where they exceed what one may carry. line
-// tells several rejects of one record apart.
-func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, line int, original []byte) *Ruling {
-	id := binary.BigEndian.AppendUint64(nil, uint64(offset))
-	id = binary.BigEndian.AppendUint32(id, uint32(line))
+// Reject rules that no money moves; the bytes are kept under their hash, in
+// several memos where they exceed what one may carry. The same bytes again are a
+// duplicate.
+func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, original []byte) *Ruling {
+	whole := original
 	r := Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
 	for part := byte(0); ; part++ {
 		piece := original[:min(len(original), ledger.MaxEvidence)]
 		d.Memos = append(d.Memos, ledger.Memo{
-			Day: d.Source.Day, Subject: ledger.Subject(d.Source.Stream), ID: ledger.ID(append(id[:12:12], part)),
+			Day: identity.NoDay, Subject: ledger.Subject(d.Source.Stream), ID: identity.Reject(whole, part),
 			Kind: KindReject, Reason: string(reason), Evidence: piece,
 		})
+		d.rejects = append(d.rejects, Rejected{Memo: len(d.Memos) - 1, Offset: offset})
 		if original = original[len(piece):]; len(original) == 0 {
 			return d.add(r)
 		}
@@ -109,7 +119,7 @@ func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, lin
 // Dispute rules that the request contradicts an earlier one under the same
 // number; it is kept like a reject and moves nothing.
 func (d *Docket) Dispute(purpose string, offset int64, original []byte) *Ruling {
-	r := d.Reject(verdict.Reason(verdict.Disputed.String()), purpose, offset, 0, original)
+	r := d.Reject(verdict.Reason(verdict.Disputed.String()), purpose, offset, original)
 	r.Verdict, r.Reason = verdict.Disputed, verdict.None
 	return r
 }
@@ -201,7 +211,3 @@ func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
 	lines, flagged := d.Tally()
 	return json.Marshal(Note{Versions: versions, Tally: lines, Flagged: flagged})
 }
-
-// Continues reports whether a reject's id is that of a further piece of the
-// reject before it.
-func Continues(id ledger.ID) bool { return len(id) == 13 && id[12] > 0 }

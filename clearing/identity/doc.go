@@ -11,6 +11,7 @@
 //	pension return   first of month subject person  21 YYYYMM
 //	settlement       clearing day   subject account 30 part
 //	receipt          none           subject account 31 the bank's reference
+//	reject           none           subject stream  40 hash of the bytes, piece
 //
 // A pension's effective day is the first of the month it pays for, so that a
 // second batch for the same month, on whatever payday, meets the first.

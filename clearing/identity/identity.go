@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 
 	"citycard/ledger"
@@ -17,6 +18,7 @@ const (
 	kindOpening        = 0x2F
 	kindSettlement     = 0x30
 	kindReceipt        = 0x31
+	kindReject         = 0x40
 )
 
 // MedicalPart is the part of a settlement that one transfer pays.
@@ -74,4 +76,17 @@ func Settlement(part string) ledger.ID {
 // Receipt is the id of money that the bank reports under a reference.
 func Receipt(reference string) ledger.ID {
 	return ledger.ID(append([]byte{kindReceipt}, reference...))
+}
+
+// Reject is the id of bytes that were refused: their hash, since nothing in them
+// can be believed. part numbers the pieces of long ones.
+func Reject(original []byte, part byte) ledger.ID {
+	sum := sha256.Sum256(original)
+	return ledger.ID(append(append([]byte{kindReject}, sum[:]...), part))
+}
+
+// IsFurtherPiece reports whether an id is that of a second or later piece of a
+// reject.
+func IsFurtherPiece(id ledger.ID) bool {
+	return len(id) == 1+sha256.Size+1 && id[0] == kindReject && id[len(id)-1] > 0
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type claim struct {
 	day     ledger.Day
 	at      time.Time
 	split   medical.Split
+	refused string // the reason given to the desk
 	repeats int    // the ruling of this batch that it repeats, or -1
 	known   []byte // the stored answer of a repeat of an earlier batch
 }
@@ -96,7 +98,7 @@ func (c *claims) within(ctx context.Context, tx pgx.Tx, records []docket.Record,
 	for i, record := range records {
 		cl := read[i]
 		if cl == nil {
-			d.Reject(verdict.Undecodable, medicalPurpose, record.Offset, 0, record.Value)
+			d.Reject(verdict.Undecodable, medicalPurpose, record.Offset, record.Value)
 			continue
 		}
 		if err := c.judge(cl, answered, holdings, d); err != nil {
@@ -131,7 +133,8 @@ func (cl *claim) shape() verdict.Reason {
 func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings map[ledger.AccountID]ledger.Fen, d *docket.Docket) error {
 	r := cl.request
 	refuse := func(reason verdict.Reason) {
-		d.Reject(reason, medicalPurpose, cl.record.Offset, 0, cl.record.Value).Fen = ledger.Fen(max(r.GetTotalFen(), 0))
+		cl.refused = string(reason)
+		d.Reject(reason, medicalPurpose, cl.record.Offset, cl.record.Value).Fen = ledger.Fen(max(r.GetTotalFen(), 0))
 		c.batch[len(d.Rulings)-1] = cl
 	}
 	if reason := cl.shape(); reason != verdict.None {
@@ -146,6 +149,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 			c.batch[len(d.Rulings)-1] = cl
 			return nil
 		}
+		cl.refused = verdict.Disputed.String()
 		d.Dispute(medicalPurpose, cl.record.Offset, cl.record.Value)
 		c.batch[len(d.Rulings)-1] = cl
 		return nil
@@ -267,11 +271,8 @@ func (cl *claim) result(r docket.Ruling) *message.MedicalResult {
 	result := &message.MedicalResult{
 		Settlement: cl.request.GetSettlement(), Hospital: cl.request.GetHospital(), Person: cl.request.GetPerson(),
 	}
-	if r.Verdict != verdict.Cleared {
-		result.Refusal = string(r.Reason)
-		if r.Verdict == verdict.Disputed {
-			result.Refusal = r.Verdict.String()
-		}
+	if cl.refused != "" || r.Verdict == verdict.Rejected {
+		result.Refusal = cmp.Or(cl.refused, string(r.Reason))
 		return result
 	}
 	result.DeductibleFen, result.FundFen = cl.split.DeductibleFen, cl.split.FundFen

@@ -280,7 +280,7 @@ func (p *partition) advance(next int64) {
 // finish settles the rulings and stores what goes out with them.
 func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
 	rulings := d.Settle(out, p.rules.Refused)
-	outgoing, err := rejectMessages(d, rulings)
+	outgoing, err := rejectMessages(d, rulings, out)
 	if err != nil {
 		return nil, err
 	}

@@ -46,12 +46,12 @@ func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket
 	purpose := chart.PurposeName(chart.PurposePension)
 	var batch message.PensionBatch
 	if err := proto.Unmarshal(record.Value, &batch); err != nil {
-		d.Reject(verdict.Undecodable, purpose, record.Offset, 0, record.Value)
+		d.Reject(verdict.Undecodable, purpose, record.Offset, record.Value)
 		return nil
 	}
 	month, day, ok := monthDay(batch.GetMonth())
 	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || batch.GetBatch() == "" {
-		d.Reject(verdict.InvalidField, purpose, record.Offset, 0, record.Value)
+		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}
 	for i, line := range batch.GetLines() {
@@ -63,11 +63,11 @@ func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket
 		}
 		var token registry.Token
 		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
-			d.Reject(verdict.InvalidField, purpose, record.Offset, i+1, evidence)
+			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
 		if reason := entitled(people, token, month, line.GetAmountFen()); reason != verdict.None {
-			d.Reject(reason, purpose, record.Offset, i+1, evidence).Fen = ledger.Fen(line.GetAmountFen())
+			d.Reject(reason, purpose, record.Offset, evidence).Fen = ledger.Fen(line.GetAmountFen())
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
@@ -120,12 +120,12 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
 	var result message.PensionResult
 	if err := proto.Unmarshal(record.Value, &result); err != nil {
-		d.Reject(verdict.Undecodable, purpose, record.Offset, 0, record.Value)
+		d.Reject(verdict.Undecodable, purpose, record.Offset, record.Value)
 		return nil
 	}
 	_, day, ok := monthDay(result.GetMonth())
 	if !ok || result.GetBatch() == "" {
-		d.Reject(verdict.InvalidField, purpose, record.Offset, 0, record.Value)
+		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}
 	keys := make([]ledger.Key, len(result.GetReturns()))
@@ -144,11 +144,11 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 			return fmt.Errorf("pension: encode return %d of batch %s: %w", i, result.GetBatch(), err)
 		}
 		if len(r.GetPerson()) != len(registry.Token{}) {
-			d.Reject(verdict.InvalidField, purpose, record.Offset, i+1, evidence)
+			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
 		if refusal := pension.CheckReturn(int64(amounts[i]), r.GetAmountFen()); refusal != nil {
-			d.Reject(verdict.Reason(refusal.Code), purpose, record.Offset, i+1, evidence).Fen = ledger.Fen(r.GetAmountFen())
+			d.Reject(verdict.Reason(refusal.Code), purpose, record.Offset, evidence).Fen = ledger.Fen(r.GetAmountFen())
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{

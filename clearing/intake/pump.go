@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/broker"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
+	"citycard/ledger"
 )
 
 // Headers of a message that the pump sends. A reader that has seen a (stream,
@@ -117,7 +118,9 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 
 // rejectMessages makes the messages for the rejects of a docket, those that the
 // ledger refused included: the message is where their bytes are kept.
-func rejectMessages(d *docket.Docket, rulings []docket.Ruling) ([]Outgoing, error) {
+//
+// Bytes that were rejected before are not published again.
+func rejectMessages(d *docket.Docket, rulings []docket.Ruling, out *ledger.Outcome) ([]Outgoing, error) {
 	var outgoing []Outgoing
 	add := func(reject *message.Reject) error {
 		value, err := proto.Marshal(reject)
@@ -133,14 +136,13 @@ func rejectMessages(d *docket.Docket, rulings []docket.Ruling) ([]Outgoing, erro
 			return nil, err
 		}
 	}
-	for i := range d.Memos {
-		m := &d.Memos[i]
-		if m.Kind != docket.KindReject {
+	for _, rejected := range d.Rejects() {
+		if out.Memos[rejected.Memo].Result != ledger.Inserted {
 			continue
 		}
-		offset := int64(binary.BigEndian.Uint64([]byte(m.ID[:8])))
+		m := &d.Memos[rejected.Memo]
 		err := add(&message.Reject{
-			Reason: m.Reason, Stream: d.Source.Stream, Offset: offset, Day: d.Source.Day.String(), Original: m.Evidence,
+			Reason: m.Reason, Stream: d.Source.Stream, Offset: rejected.Offset, Day: d.Source.Day.String(), Original: m.Evidence,
 		})
 		if err != nil {
 			return nil, err

@@ -57,11 +57,11 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 	next := 0
 	for i, record := range records {
 		if faults[i] != verdict.None {
-			d.Reject(faults[i], "load", record.Offset, 0, record.Value)
+			d.Reject(faults[i], "load", record.Offset, record.Value)
 			continue
 		}
 		if !verified[next] {
-			d.Reject(verdict.BadTAC, "load", record.Offset, 0, record.Value)
+			d.Reject(verdict.BadTAC, "load", record.Offset, record.Value)
 		} else {
 			j.post(&loads[next], paid[next], d)
 		}

@@ -65,12 +65,12 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	next := 0
 	for i, record := range records {
 		if faults[i] != verdict.None {
-			d.Reject(faults[i], "tap", record.Offset, 0, record.Value)
+			d.Reject(faults[i], "tap", record.Offset, record.Value)
 			continue
 		}
 		t := &taps[next]
 		if !verified[next] {
-			d.Reject(verdict.BadTAC, "tap", record.Offset, 0, record.Value)
+			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
 		} else {
 			j.post(t, plausible, d)
 		}

@@ -310,7 +310,7 @@ func (p *performance) verify(ctx context.Context) error {
 		return err
 	}
 	phase.Add(1)
-	if err := p.report.readBooks(ctx, l, p.day); err != nil {
+	if err := errors.Join(p.report.readDay(ctx, l, p.day), p.report.readTrial(ctx, l, p.day)); err != nil {
 		return err
 	}
 	phase.Add(1)

@@ -92,8 +92,8 @@ func (r *report) fault(format string, args ...any) {
 	}
 }
 
-// readBooks fills in what the ledger says of the day.
-func (r *report) readBooks(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
+// readDay adds what the ledger booked in a day.
+func (r *report) readDay(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
 	err := l.Notes(ctx, day, func(data []byte) error {
 		var note docket.Note
 		if err := json.Unmarshal(data, &note); err != nil {
@@ -105,10 +105,7 @@ func (r *report) readBooks(ctx context.Context, l *ledger.Ledger, day ledger.Day
 	if err != nil {
 		return err
 	}
-	if err := r.readPurposes(ctx, l, day); err != nil {
-		return err
-	}
-	return r.readTrial(ctx, l, day)
+	return r.readPurposes(ctx, l, day)
 }
 
 func (r *report) count(note docket.Note) {
@@ -150,7 +147,7 @@ func (r *report) readPurposes(ctx context.Context, l *ledger.Ledger, day ledger.
 	})
 }
 
-// readTrial reads the trial balance.
+// readTrial reads the trial balance at the end of a day.
 func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day) error {
 	trial, err := l.Trial(ctx, day)
 	if err != nil {

@@ -92,9 +92,12 @@ func verifyBooks(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey
 		}
 		v.Truth = newReport(days[len(days)-1].Day)
 		for _, d := range days {
-			if err := v.Truth.readBooks(ctx, l, d.Day); err != nil {
+			if err := v.Truth.readDay(ctx, l, d.Day); err != nil {
 				return nil, err
 			}
+		}
+		if err := v.Truth.readTrial(ctx, l, days[len(days)-1].Day); err != nil {
+			return nil, err
 		}
 		if err := errors.Join(v.Truth.compareTruth(ctx, l, truthDir), v.Truth.compareCounts(truthDir)); err != nil {
 			return nil, err

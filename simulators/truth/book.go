@@ -64,41 +64,58 @@ type Entry struct {
 // subject must all go through one book; it is not safe for concurrent use.
 type Book struct {
 	first map[Key][sha256.Size]byte // what counted for an identity
+	kept  map[string]bool           // what was rejected or disputed, by topic and hash
 }
 
 // NewBook is a book that has seen nothing.
-func NewBook() *Book { return &Book{first: map[Key][sha256.Size]byte{}} }
+func NewBook() *Book { return &Book{first: map[Key][sha256.Size]byte{}, kept: map[string]bool{}} }
 
-// Enter judges the next record. A rejected one leaves its identity free.
+// Enter judges the next record. A rejected one leaves its identity free. What was
+// rejected or disputed before, to the byte, is a duplicate.
 func (b *Book) Enter(e Entry) Record {
+	r, content := b.enter(e)
+	if r.Verdict == Rejected || r.Verdict == Disputed {
+		again := e.Topic + " " + content
+		if b.kept[again] {
+			r.Verdict, r.Reason = Duplicate, ""
+		}
+		b.kept[again] = true
+	}
+	return r
+}
+
+// enter judges a record as if nothing had been rejected; content is the hash of
+// what makes it the same record when it comes again.
+func (b *Book) enter(e Entry) (r Record, content string) {
 	sum := sha256.Sum256(e.Value)
-	r := Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault, Also: e.Also}
+	r = Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault, Also: e.Also}
 	same := sum
 	if e.Line != nil {
 		same = sha256.Sum256(e.Line)
 		r.Line = hex.EncodeToString(same[:])
 	}
+	content = hex.EncodeToString(same[:])
 	r.Verdict, r.Reason = e.Facts.judge()
 	if e.Facts.Broken || e.Facts.Invalid {
 		r.Also = nil
-		return r
+		return r, content
 	}
 	r.Day, r.Subject, r.ID = e.Key.Day, e.Key.Subject, e.Key.ID
 	if r.Verdict == Rejected {
 		r.Also = nil
-		return r
+		return r, content
 	}
 	if old, seen := b.first[e.Key]; seen {
 		r.Verdict, r.Reason = Duplicate, ""
 		if old != same {
 			r.Verdict = Disputed
 		}
-		return r
+		return r, content
 	}
 	b.first[e.Key] = same
 	r.Payee = e.Payee
 	if r.Verdict == Suspended {
 		r.Payee = "suspense:" + r.Reason
 	}
-	return r
+	return r, content
 }

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programs are the real binaries, built once for the tests of this package.
+type programs struct {
+	dir string
+	env []string
+}
+
+// build builds the programs named into a directory of the test's.
+func build(t *testing.T, names ...string) programs {
+	t.Helper()
+	p := programs{dir: t.TempDir(), env: append(os.Environ(), passphraseVariable+"=for tests only")}
+	for _, name := range names {
+		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, out)
+		}
+	}
+	return p
+}
+
+func (p programs) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, filepath.Join(p.dir, name), args...)
+	command.Env = p.env
+	return command
+}
+
+// run runs a program to its end and returns what it printed.
+func (p programs) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	command := p.command(t.Context(), name, args...)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// server is a serving citycard that is killed and started again.
+type server struct {
+	*testing.T
+	programs
+	args []string
+	ops  string
+	log  bytes.Buffer
+	cmd  *exec.Cmd
+}
+
+func (s *server) start() {
+	s.Helper()
+	s.cmd = s.command(s.Context(), "citycard", s.args...)
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *server) signal(signal os.Signal) {
+	s.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.Fatalf("%v\n%s", err, s.log.String())
+	}
+	err := s.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.Fatal(err)
+	}
+}
+
+// ready waits until the server says that it is.
+func (s *server) ready() {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/readyz", nil)
+		if err != nil {
+			s.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			s.Fatalf("not ready within a minute\n%s", s.log.String())
+		}
+	}
+}
+
+// freePort finds a port that nobody listens on now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// TestKilledInTheMiddle plays a day while the serving process, its embedded
+// broker and its database included, is killed without warning ten times, each
+// time after some more of the day has been booked. At the end nothing is lost,
+// nothing doubled, every purse agrees, and the day closes and verifies.
+func TestKilledInTheMiddle(t *testing.T) {
+	p := build(t, "citycard", "cardsim")
+	dir, err := os.MkdirTemp("", "citycard-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A private PostgreSQL's user must be able to reach its directory.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
+	keyFile, registryDir := filepath.Join(data, "keys.age"), filepath.Join(field, "registry")
+	city := []string{"--data", field, "--cards", "2000", "--seed", "7", "--keys", keyFile}
+	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
+	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
+
+	kafka, api, ops := freePort(t), freePort(t), freePort(t)
+	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+		"serve", "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
+		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+	}}
+	s.start()
+	s.ready()
+	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
+		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", "test")
+	}
+	played := make(chan error, 1)
+	play := p.command(t.Context(), "cardsim", append([]string{
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--api", fmt.Sprintf("http://127.0.0.1:%d", api),
+	}, city...)...)
+	var said bytes.Buffer
+	play.Stdout, play.Stderr = &said, &said
+	go func() { played <- play.Run() }()
+
+	for round := range 10 {
+		s.booked(ops)
+		s.signal(syscall.SIGKILL)
+		s.start()
+		s.ready()
+		t.Logf("killed and back, round %d", round+1)
+	}
+	if err := <-played; err != nil {
+		t.Fatalf("the city: %v\n%s\n%s", err, said.String(), s.log.String())
+	}
+	p.run(t, "citycard", "day", "close", "--data", data, "--registry", registryDir)
+	var v verification
+	out := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth"), "--json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatal(err)
+	}
+	if !v.Holds || v.Truth.Lost+v.Truth.Doubled+v.Truth.Wrong+v.Truth.PurseMismatches != 0 || v.Truth.Sent < 20_000 {
+		t.Errorf("after ten kills: %s", out)
+	}
+	s.signal(syscall.SIGTERM)
+	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("SIGTERM ended the server with exit code %d, want 0\n%s", code, s.log.String())
+	}
+}
+
+// booked waits until this life of the server has committed a batch of taps, or
+// has nothing left to do.
+func (s *server) booked(ops int) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", ops), nil)
+		if err != nil {
+			s.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			continue
+		}
+		var page bytes.Buffer
+		_, err = page.ReadFrom(response.Body)
+		response.Body.Close()
+		if err == nil && strings.Contains(page.String(), `citycard_batches_total{topic="taps"}`) {
+			return
+		}
+	}
+}
