@@ -1,0 +1,130 @@
+package desk_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/terminals/counter"
+	"citycard/terminals/desk"
+	"citycard/terminals/sam"
+)
+
+var (
+	store   = keys.GenerateTest(7)
+	morning = time.Date(2026, 11, 24, 8, 1, 2, 0, time.FixedZone("Asia/Shanghai", 8*3600))
+	bill    = desk.Bill{Settlement: "S1", Visit: "V1", Kind: "outpatient", Total: 10_000, OwnPay: 1_000, InScope: 9_000}
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newCard(t *testing.T, version string) *chip.Chip {
+	t.Helper()
+	card := chip.NewSocialSecurity(5)
+	atr := card.PowerOn()
+	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
+		Region: "410100", Version: version, Institution: "410100000000", Issued: "20260101", Expiry: "20360101",
+		CardNumber: "A00000019", SecurityNumber: "111111198101011110", Name: "张三", Sex: "1", Nation: "01",
+		Birthplace: "410100", Birthday: "19810101", PIN: "654321",
+	}})
+	must(t, err)
+	return card
+}
+
+func newDesk(t *testing.T) *desk.Desk {
+	t.Helper()
+	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x40, 0, 0, 1}, store.SAMKeys())
+	psam.PowerOn()
+	access, err := sam.OpenAccess(t.Context(), psam)
+	must(t, err)
+	return &desk.Desk{Hospital: "h-101", Access: access, Token: store.PersonToken}
+}
+
+func TestSettle(t *testing.T) {
+	for _, version := range []string{"2.00", "3.00"} {
+		card := newCard(t, version)
+		claim, err := newDesk(t).Settle(t.Context(), card, card.ATR(), "654321", bill, morning)
+		must(t, err)
+		token := store.PersonToken("111111198101011110")
+		if string(claim.GetPerson()) != string(token[:]) || claim.GetCardIdentification() != card.Describe().SocialSecurity.Identification ||
+			claim.GetHospital() != "h-101" || claim.GetSettlement() != "S1" || claim.GetTotalFen() != 10_000 || claim.GetInScopeFen() != 9_000 {
+			t.Errorf("version %s: %v", version, claim)
+		}
+		if text := claim.String(); strings.Contains(text, "1111111981") || strings.Contains(text, "张") {
+			t.Errorf("the claim holds personal data: %s", text)
+		}
+	}
+}
+
+func TestReadGivesWhatIsOnTheCard(t *testing.T) {
+	card := newCard(t, "3.00")
+	p, err := newDesk(t).Read(t.Context(), card, card.ATR())
+	must(t, err)
+	if p.Holder.Name != "张三" || p.Holder.SecurityNumber != "111111198101011110" || p.Issuer.CardNumber != "A00000019" {
+		t.Errorf("holder %s, issuer %+v", p.Holder.Name, p.Issuer)
+	}
+}
+
+func TestDeskRefuses(t *testing.T) {
+	d := newDesk(t)
+	if _, err := (&desk.Desk{Token: store.PersonToken}).Settle(t.Context(), newCard(t, "3.00"), newCard(t, "3.00").ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrNeedsSAM) {
+		t.Errorf("version 3 without a SAM: %v", err)
+	}
+	transit := chip.NewTransit(1)
+	transit.PowerOn()
+	if _, err := d.Settle(t.Context(), transit, transit.ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrNotSocialSecurity) {
+		t.Errorf("transit card: %v", err)
+	}
+	card := newCard(t, "2.00")
+	if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", bill, morning.AddDate(20, 0, 0)); !errors.Is(err, desk.ErrExpired) {
+		t.Errorf("expired: %v", err)
+	}
+	for name, b := range map[string]desk.Bill{
+		"no settlement": {Visit: "V", Kind: "outpatient"}, "long visit": {Settlement: "S", Visit: strings.Repeat("V", 31), Kind: "outpatient"},
+		"unknown kind": {Settlement: "S", Visit: "V", Kind: "spa"}, "negative": {Settlement: "S", Visit: "V", Kind: "inpatient", Total: -1},
+	} {
+		if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", b, morning); err == nil {
+			t.Errorf("%s: the bill was taken", name)
+		}
+	}
+}
+
+// Another issuer's SAM does not open a card of version 3.
+func TestForeignSAM(t *testing.T) {
+	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x40, 0, 0, 2}, keys.GenerateTest(8).SAMKeys())
+	psam.PowerOn()
+	access, err := sam.OpenAccess(t.Context(), psam)
+	must(t, err)
+	card := newCard(t, "3.00")
+	if _, err := (&desk.Desk{Access: access, Token: store.PersonToken}).Read(t.Context(), card, card.ATR()); err == nil {
+		t.Error("a foreign SAM read the holder's data")
+	}
+}
+
+func TestWrongPIN(t *testing.T) {
+	d, card := newDesk(t), newCard(t, "2.00")
+	for _, left := range []int{2, 1, 0} {
+		_, err := d.Settle(t.Context(), card, card.ATR(), "111111", bill, morning)
+		wrong, ok := errors.AsType[*desk.PINError](err)
+		if !ok || wrong.Left != left {
+			t.Fatalf("%v, want %d tries left", err, left)
+		}
+		if strings.Contains(err.Error(), "111111") {
+			t.Errorf("the error quotes the PIN: %v", err)
+		}
+	}
+	if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrPINLocked) {
+		t.Errorf("%v, want ErrPINLocked", err)
+	}
+	if err := d.VerifyPIN(t.Context(), card, "abc"); err == nil {
+		t.Error("a PIN of letters was presented")
+	}
+}

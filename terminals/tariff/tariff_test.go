@@ -1,0 +1,70 @@
+package tariff_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/clearing/message"
+	"citycard/terminals/tariff"
+)
+
+func published() *message.FareTable {
+	return &message.FareTable{
+		Version: "v1", MetroStations: 2, MetroLimitMinutes: 60,
+		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 350, 210}, MetroHighestFen: 900, Bus: []*message.BusFare{{Line: 7, Fen: 190}}}},
+	}
+}
+
+func TestPrices(t *testing.T) {
+	table, err := tariff.New(published())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		entry, exit uint32
+		took        time.Duration
+		want        uint32
+	}{{1, 1, 0, 200}, {1, 2, time.Hour, 300}, {2, 1, 0, 350}, {2, 2, 0, 210}, {1, 2, time.Hour + 1, 900}} {
+		if fen, err := table.Metro(1, test.entry, test.exit, test.took); err != nil || fen != test.want {
+			t.Errorf("%+v: %d fen, %v", test, fen, err)
+		}
+	}
+	if fen, err := table.Bus(1, 7); err != nil || fen != 190 {
+		t.Errorf("bus: %d, %v", fen, err)
+	}
+	for name, price := range map[string]func() (uint32, error){
+		"station 0":    func() (uint32, error) { return table.Metro(1, 0, 1, 0) },
+		"station 3":    func() (uint32, error) { return table.Metro(1, 1, 3, 0) },
+		"card type 2":  func() (uint32, error) { return table.Metro(2, 1, 1, 0) },
+		"type, bus":    func() (uint32, error) { return table.Bus(2, 7) },
+		"bus line 8":   func() (uint32, error) { return table.Bus(1, 8) },
+		"type, at all": func() (uint32, error) { return table.Highest(2) },
+	} {
+		if fen, err := price(); !errors.Is(err, tariff.ErrNoFare) {
+			t.Errorf("%s: %d fen, %v; want ErrNoFare", name, fen, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	tests := []struct {
+		want  string
+		spoil func(*message.FareTable)
+	}{
+		{"no version", func(m *message.FareTable) { m.Version = "" }},
+		{"no card type", func(m *message.FareTable) { m.Fares = nil }},
+		{"at most 512", func(m *message.FareTable) { m.MetroStations = 513 }},
+		{"3 metro prices, want 2 × 2", func(m *message.FareTable) { m.Fares[0].MetroFen = m.Fares[0].MetroFen[:3] }},
+		{"card type 1 stands twice", func(m *message.FareTable) { m.Fares = append(m.Fares, m.Fares[0]) }},
+		{"line 7 stands twice", func(m *message.FareTable) { m.Fares[0].Bus = append(m.Fares[0].Bus, m.Fares[0].Bus[0]) }},
+	}
+	for _, test := range tests {
+		m := published()
+		test.spoil(m)
+		if _, err := tariff.New(m); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+	}
+}
