@@ -1,0 +1,58 @@
+package downlink_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/message"
+	"citycard/terminals/downlink"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNewestTableCounts(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
+	must(t, err)
+	defer cluster.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	must(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()...); !errors.Is(err, downlink.ErrNoFares) {
+		t.Fatalf("empty topic: %v", err)
+	}
+	for _, version := range []string{"v1", "v2"} {
+		value, err := proto.Marshal(&message.FareTable{Version: version})
+		must(t, err)
+		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("fares"), Value: value}).FirstErr())
+	}
+	table, err := downlink.Fares(ctx, cluster.ListenAddrs()...)
+	must(t, err)
+	if table.GetVersion() != "v2" {
+		t.Errorf("version %s, want v2", table.GetVersion())
+	}
+	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()...); err == nil {
+		t.Error("garbage was taken for a fare table")
+	}
+}
+
+func TestBrokerAway(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := downlink.Fares(ctx, "127.0.0.1:1"); err == nil || errors.Is(err, downlink.ErrNoFares) {
+		t.Errorf("%v, want the broker's absence", err)
+	}
+}
