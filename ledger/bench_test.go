@@ -34,8 +34,10 @@ func benchTransfers(worker, number int) []ledger.Transfer {
 		if i%10 == 0 {
 			credit = bus
 		}
-		transfers[i] = ledger.Transfer{Day: today, Subject: ledger.Subject(seed[:10]), ID: ledger.ID(seed[10:22]), Debit: float, Credit: credit,
-			Amount: ledger.Fen(100 + i%400), Purpose: 1, Evidence: evidence[:180]}
+		transfers[i] = ledger.Transfer{
+			Day: today, Subject: ledger.Subject(seed[:10]), ID: ledger.ID(seed[10:22]), Debit: float, Credit: credit,
+			Amount: ledger.Fen(100 + i%400), Purpose: 1, Evidence: evidence[:180],
+		}
 	}
 	return transfers
 }
@@ -72,8 +74,10 @@ func BenchmarkPost(b *testing.B) {
 				}
 				recent := ledger.NewRecent(1 << 20)
 				for n, ok := next(); ok; n, ok = next() {
-					batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
-						Shard: worker, Transfers: benchTransfers(worker, n), Recent: recent}
+					batch := &ledger.Batch{
+						Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
+						Shard: worker, Transfers: benchTransfers(worker, n), Recent: recent,
+					}
 					if _, err = l.Post(context.Background(), batch); err != nil {
 						return err
 					}
@@ -105,8 +109,10 @@ func BenchmarkPostRepeats(b *testing.B) {
 					transfers := benchTransfers(worker, n)
 					copy(transfers, before[:len(before)/50])
 					before = transfers
-					batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
-						Shard: worker, Transfers: transfers, Recent: recent}
+					batch := &ledger.Batch{
+						Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
+						Shard: worker, Transfers: transfers, Recent: recent,
+					}
 					if _, err = l.Post(context.Background(), batch); err != nil {
 						return err
 					}
@@ -128,14 +134,18 @@ func BenchmarkCopy(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				columns := []string{"effective_day", "subject", "id", "debit", "credit", "amount", "purpose", "flags", "evidence", "booking_day", "stream",
-					"sequence", "position", "hash"}
+				columns := []string{
+					"effective_day", "subject", "id", "debit", "credit", "amount", "purpose", "flags", "evidence", "booking_day", "stream",
+					"sequence", "position", "hash",
+				}
 				for n, ok := next(); ok; n, ok = next() {
 					transfers := benchTransfers(worker, n)
 					source := pgx.CopyFromSlice(len(transfers), func(i int) ([]any, error) {
 						t := &transfers[i]
-						return []any{int32(t.Day), []byte(t.Subject), []byte(t.ID), int64(t.Debit), int64(t.Credit), int64(t.Amount), int32(1), int16(0),
-							t.Evidence, int32(today), int64(worker), int64(n), int32(i), t.Evidence[:32]}, nil
+						return []any{
+							int32(t.Day), []byte(t.Subject), []byte(t.ID), int64(t.Debit), int64(t.Credit), int64(t.Amount), int32(1), int16(0),
+							t.Evidence, int32(today), int64(worker), int64(n), int32(i), t.Evidence[:32],
+						}, nil
 					})
 					if _, err = conn.CopyFrom(context.Background(), pgx.Identifier{"journal"}, columns, source); err != nil {
 						return err

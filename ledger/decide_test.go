@@ -29,79 +29,15 @@ func with(t ledger.Transfer, change func(*ledger.Transfer)) ledger.Transfer {
 	return t
 }
 
-// TestDecisions posts, for each case, some transfers first and then the batch in question, and compares every answer.
-func TestDecisions(t *testing.T) {
-	fund := func(id int, amount ledger.Fen) ledger.Transfer { return transfer(id, "fund", "operator:bus", amount) }
-	evidence := func(id int, amount ledger.Fen, text string) ledger.Transfer {
-		return with(transfer(id, "float", "operator:bus", amount), func(x *ledger.Transfer) { x.Evidence = []byte(text) })
-	}
-	cases := []struct {
-		name         string
-		first, batch []ledger.Transfer
-		want         []string
-	}{
-		{"same again", []ledger.Transfer{transfer(1, "float", "operator:bus", 5)},
-			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5), transfer(2, "float", "operator:bus", 6)},
-			[]string{"duplicate 5", "inserted 6"}},
-		{"twice in one batch", nil,
-			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5), transfer(1, "float", "operator:bus", 5), transfer(1, "float", "operator:metro", 5)},
-			[]string{"inserted 5", "duplicate 5", "conflict: its key is taken by other content"}},
-		{"other amount", []ledger.Transfer{transfer(1, "float", "operator:bus", 5)}, []ledger.Transfer{transfer(1, "float", "operator:bus", 6)},
-			[]string{"conflict: its key is taken by other content"}},
-		{"same evidence, other account", []ledger.Transfer{evidence(1, 5, "record")},
-			[]ledger.Transfer{with(evidence(1, 5, "record"), func(x *ledger.Transfer) { x.Credit = ledger.IDOfCode("operator:metro") })},
-			[]string{"duplicate 5"}},
-		{"other evidence", []ledger.Transfer{evidence(1, 5, "record")}, []ledger.Transfer{evidence(1, 5, "Record")},
-			[]string{"conflict: its key is taken by other content"}},
-		{"same evidence, other amount", []ledger.Transfer{evidence(1, 5, "record")}, []ledger.Transfer{evidence(1, 6, "record")},
-			[]string{"conflict: its key is taken by other content"}},
-		{"limit in batch order", []ledger.Transfer{transfer(1, "reserve", "fund", 100)},
-			[]ledger.Transfer{fund(2, 60), fund(3, 60), fund(4, 40), fund(5, 1), transfer(6, "reserve", "fund", 7), fund(7, 7)},
-			[]string{"inserted 60", "refused: the debit account does not hold enough", "inserted 40", "refused: the debit account does not hold enough",
-				"inserted 7", "inserted 7"}},
-		{"limit met, then repeated", []ledger.Transfer{transfer(1, "reserve", "fund", 100), fund(2, 100)}, []ledger.Transfer{fund(2, 100), fund(3, 1)},
-			[]string{"duplicate 100", "refused: the debit account does not hold enough"}},
-		{"credit limit", []ledger.Transfer{transfer(1, "vault", "float", 10)},
-			[]ledger.Transfer{transfer(2, "float", "vault", 8), transfer(3, "float", "vault", 8), transfer(4, "float", "vault", 2)},
-			[]string{"inserted 8", "refused: the credit account cannot take as much", "inserted 2"}},
-		{"chain fails whole", []ledger.Transfer{transfer(1, "reserve", "fund", 100)},
-			append(linked(fund(2, 60), transfer(3, "float", "operator:bus", 1), fund(4, 60)), fund(5, 100)),
-			[]string{"refused: another transfer of its chain was refused", "refused: another transfer of its chain was refused",
-				"refused: the debit account does not hold enough", "inserted 100"}},
-		{"chain succeeds whole", []ledger.Transfer{transfer(1, "reserve", "fund", 100)}, linked(fund(2, 60), fund(3, 40)),
-			[]string{"inserted 60", "inserted 40"}},
-		{"chain repeated", linked(transfer(1, "reserve", "fund", 100), fund(2, 60)), linked(transfer(1, "reserve", "fund", 100), fund(2, 60)),
-			[]string{"duplicate 100", "duplicate 60"}},
-		{"chain partly posted", []ledger.Transfer{transfer(1, "reserve", "fund", 100)}, linked(transfer(1, "reserve", "fund", 100), fund(2, 60)),
-			[]string{"duplicate 100", "refused: only a part of its chain was posted before"}},
-		{"chain in conflict", []ledger.Transfer{transfer(1, "reserve", "fund", 100)}, linked(fund(2, 60), transfer(1, "reserve", "fund", 99)),
-			[]string{"refused: another transfer of its chain was refused", "conflict: its key is taken by other content"}},
-		{"chain with a key twice", nil, linked(transfer(1, "reserve", "fund", 100), transfer(1, "reserve", "fund", 100)),
-			[]string{"refused: another transfer of its chain was refused", "refused: its chain has another transfer with the same key"}},
-		{"chain left open", nil, []ledger.Transfer{transfer(1, "reserve", "float", 1), with(transfer(2, "reserve", "float", 1), func(x *ledger.Transfer) { x.Linked = true })},
-			[]string{"inserted 1", "refused: the batch ends before its chain does"}},
-		{"up to", []ledger.Transfer{transfer(1, "reserve", "fund", 100)},
-			[]ledger.Transfer{upTo(fund(2, 30)), upTo(fund(3, 90)), upTo(fund(4, 1)), upTo(fund(3, 90)), upTo(fund(3, 60))},
-			[]string{"inserted 30", "inserted 70", "refused: there is nothing to move", "duplicate 70", "conflict: its key is taken by other content"}},
-		{"up to, from an account without limit", []ledger.Transfer{transfer(1, "reserve", "float", 50)},
-			[]ledger.Transfer{upTo(transfer(2, "float", "operator:bus", 80)), upTo(transfer(3, "reserve", "float", 1))},
-			[]string{"inserted 50", "refused: there is nothing to move"}},
-		{"up to what the other side takes", []ledger.Transfer{transfer(1, "vault", "float", 10)}, []ledger.Transfer{upTo(transfer(2, "float", "vault", 80))},
-			[]string{"inserted 10"}},
-		{"malformed", nil, []ledger.Transfer{
-			transfer(1, "float", "operator:bus", 0), transfer(2, "float", "operator:bus", -1), transfer(3, "float", "operator:bus", ledger.MaxAmount+1),
-			transfer(4, "float", "float", 1), transfer(5, "float", "nobody", 1), transfer(6, "nobody", "float", 1),
-			with(transfer(7, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day = 20260230 }),
-			with(transfer(8, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Subject = "" }),
-			with(transfer(9, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.ID = ledger.ID(strings.Repeat("x", 65)) }),
-			with(transfer(10, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Evidence = make([]byte, ledger.MaxEvidence+1) }),
-			transfer(11, "float", "operator:bus", ledger.MaxAmount),
-		}, []string{"refused: its amount must be between 1 and 1000000000000000 fen", "refused: its amount must be between 1 and 1000000000000000 fen",
-			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: debit and credit are the same account",
-			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
-			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
-			"refused: its evidence is too long", "inserted 1000000000000000"}},
-	}
+// decision is one case of a table: what is posted first, the batch in question, and every answer to it.
+type decision struct {
+	name         string
+	first, batch []ledger.Transfer
+	want         []string
+}
+
+func decide(t *testing.T, cases []decision) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBooks(t)
@@ -115,6 +51,164 @@ func TestDecisions(t *testing.T) {
 			b.verify()
 		})
 	}
+}
+
+// fund debits the fund, which must not be overdrawn.
+func fund(id int, amount ledger.Fen) ledger.Transfer {
+	return transfer(id, "fund", "operator:bus", amount)
+}
+
+func evidence(id int, amount ledger.Fen, text string) ledger.Transfer {
+	return with(transfer(id, "float", "operator:bus", amount), func(x *ledger.Transfer) { x.Evidence = []byte(text) })
+}
+
+func TestRepeats(t *testing.T) {
+	decide(t, []decision{
+		{
+			"same again",
+			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5)},
+			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5), transfer(2, "float", "operator:bus", 6)},
+			[]string{"duplicate 5", "inserted 6"},
+		},
+		{
+			"twice in one batch", nil,
+			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5), transfer(1, "float", "operator:bus", 5), transfer(1, "float", "operator:metro", 5)},
+			[]string{"inserted 5", "duplicate 5", "conflict: its key is taken by other content"},
+		},
+		{
+			"other amount",
+			[]ledger.Transfer{transfer(1, "float", "operator:bus", 5)},
+			[]ledger.Transfer{transfer(1, "float", "operator:bus", 6)},
+			[]string{"conflict: its key is taken by other content"},
+		},
+		{
+			"same evidence, other account",
+			[]ledger.Transfer{evidence(1, 5, "record")},
+			[]ledger.Transfer{with(evidence(1, 5, "record"), func(x *ledger.Transfer) { x.Credit = ledger.IDOfCode("operator:metro") })},
+			[]string{"duplicate 5"},
+		},
+		{
+			"other evidence",
+			[]ledger.Transfer{evidence(1, 5, "record")},
+			[]ledger.Transfer{evidence(1, 5, "Record")},
+			[]string{"conflict: its key is taken by other content"},
+		},
+		{
+			"same evidence, other amount",
+			[]ledger.Transfer{evidence(1, 5, "record")},
+			[]ledger.Transfer{evidence(1, 6, "record")},
+			[]string{"conflict: its key is taken by other content"},
+		},
+	})
+}
+
+func TestLimits(t *testing.T) {
+	decide(t, []decision{
+		{
+			"limit in batch order",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			[]ledger.Transfer{fund(2, 60), fund(3, 60), fund(4, 40), fund(5, 1), transfer(6, "reserve", "fund", 7), fund(7, 7)},
+			[]string{
+				"inserted 60", "refused: the debit account does not hold enough", "inserted 40", "refused: the debit account does not hold enough",
+				"inserted 7", "inserted 7",
+			},
+		},
+		{
+			"limit met, then repeated",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100), fund(2, 100)},
+			[]ledger.Transfer{fund(2, 100), fund(3, 1)},
+			[]string{"duplicate 100", "refused: the debit account does not hold enough"},
+		},
+		{
+			"credit limit",
+			[]ledger.Transfer{transfer(1, "vault", "float", 10)},
+			[]ledger.Transfer{transfer(2, "float", "vault", 8), transfer(3, "float", "vault", 8), transfer(4, "float", "vault", 2)},
+			[]string{"inserted 8", "refused: the credit account cannot take as much", "inserted 2"},
+		},
+		{
+			"up to",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			[]ledger.Transfer{upTo(fund(2, 30)), upTo(fund(3, 90)), upTo(fund(4, 1)), upTo(fund(3, 90)), upTo(fund(3, 60))},
+			[]string{"inserted 30", "inserted 70", "refused: there is nothing to move", "duplicate 70", "conflict: its key is taken by other content"},
+		},
+		{
+			"up to, from an account without limit",
+			[]ledger.Transfer{transfer(1, "reserve", "float", 50)},
+			[]ledger.Transfer{upTo(transfer(2, "float", "operator:bus", 80)), upTo(transfer(3, "reserve", "float", 1))},
+			[]string{"inserted 50", "refused: there is nothing to move"},
+		},
+		{
+			"up to what the other side takes",
+			[]ledger.Transfer{transfer(1, "vault", "float", 10)},
+			[]ledger.Transfer{upTo(transfer(2, "float", "vault", 80))},
+			[]string{"inserted 10"},
+		},
+	})
+}
+
+func TestChains(t *testing.T) {
+	decide(t, []decision{
+		{
+			"chain fails whole",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			append(linked(fund(2, 60), transfer(3, "float", "operator:bus", 1), fund(4, 60)), fund(5, 100)),
+			[]string{
+				"refused: another transfer of its chain was refused", "refused: another transfer of its chain was refused",
+				"refused: the debit account does not hold enough", "inserted 100",
+			},
+		},
+		{
+			"chain succeeds whole",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			linked(fund(2, 60), fund(3, 40)),
+			[]string{"inserted 60", "inserted 40"},
+		},
+		{
+			"chain repeated", linked(transfer(1, "reserve", "fund", 100), fund(2, 60)), linked(transfer(1, "reserve", "fund", 100), fund(2, 60)),
+			[]string{"duplicate 100", "duplicate 60"},
+		},
+		{
+			"chain partly posted",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			linked(transfer(1, "reserve", "fund", 100), fund(2, 60)),
+			[]string{"duplicate 100", "refused: only a part of its chain was posted before"},
+		},
+		{
+			"chain in conflict",
+			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
+			linked(fund(2, 60), transfer(1, "reserve", "fund", 99)),
+			[]string{"refused: another transfer of its chain was refused", "conflict: its key is taken by other content"},
+		},
+		{
+			"chain with a key twice", nil, linked(transfer(1, "reserve", "fund", 100), transfer(1, "reserve", "fund", 100)),
+			[]string{"refused: another transfer of its chain was refused", "refused: its chain has another transfer with the same key"},
+		},
+		{
+			"chain left open", nil,
+			[]ledger.Transfer{transfer(1, "reserve", "float", 1), with(transfer(2, "reserve", "float", 1), func(x *ledger.Transfer) { x.Linked = true })},
+			[]string{"inserted 1", "refused: the batch ends before its chain does"},
+		},
+	})
+}
+
+func TestMalformed(t *testing.T) {
+	decide(t, []decision{
+		{"malformed", nil, []ledger.Transfer{
+			transfer(1, "float", "operator:bus", 0), transfer(2, "float", "operator:bus", -1), transfer(3, "float", "operator:bus", ledger.MaxAmount+1),
+			transfer(4, "float", "float", 1), transfer(5, "float", "nobody", 1), transfer(6, "nobody", "float", 1),
+			with(transfer(7, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day = 20260230 }),
+			with(transfer(8, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Subject = "" }),
+			with(transfer(9, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.ID = ledger.ID(strings.Repeat("x", 65)) }),
+			with(transfer(10, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Evidence = make([]byte, ledger.MaxEvidence+1) }),
+			transfer(11, "float", "operator:bus", ledger.MaxAmount),
+		}, []string{
+			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: its amount must be between 1 and 1000000000000000 fen",
+			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: debit and credit are the same account",
+			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
+			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
+			"refused: its evidence is too long", "inserted 1000000000000000",
+		}},
+	})
 }
 
 func TestConflictKeepsBothVersions(t *testing.T) {
@@ -146,16 +240,20 @@ func TestMemosShareTheIdentity(t *testing.T) {
 	}
 	out := b.post([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)}, memo(2, "record", "x"), memo(2, "record", "x"), memo(2, "record", "y"),
 		memo(1, "record", "x"), memo(3, "reject", ""), memo(4, "", "x"), memo(5, ledger.DisputeKind, "x"), memo(6, "bad\x00kind", "x"))
-	want := []string{"inserted 0", "duplicate 0", "conflict: its key is taken by other content", "conflict: its key is taken by other content", "inserted 0",
+	want := []string{
+		"inserted 0", "duplicate 0", "conflict: its key is taken by other content", "conflict: its key is taken by other content", "inserted 0",
 		"refused: its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",
 		"refused: its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",
-		"refused: its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved"}
+		"refused: its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",
+	}
 	if got := describe(out.Memos); !slices.Equal(got, want) {
 		t.Errorf("memos\n  %q\nexpected\n  %q", got, want)
 	}
 	out = b.post([]ledger.Transfer{transfer(2, "float", "operator:bus", 1)}, memo(3, "reject", ""), memo(3, "record", ""))
-	if got, want := append(describe(out.Transfers), describe(out.Memos)...), []string{"conflict: its key is taken by other content", "duplicate 0",
-		"conflict: its key is taken by other content"}; !slices.Equal(got, want) {
+	if got, want := append(describe(out.Transfers), describe(out.Memos)...), []string{
+		"conflict: its key is taken by other content", "duplicate 0",
+		"conflict: its key is taken by other content",
+	}; !slices.Equal(got, want) {
 		t.Errorf("later batch\n  %q\nexpected\n  %q", got, want)
 	}
 	b.verify()

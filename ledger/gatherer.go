@@ -175,8 +175,10 @@ func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
 			transfers = append(transfers, t)
 		}
 	}
-	batch := &Batch{Stream: g.stream, Epoch: g.claim.Epoch, From: g.claim.Next, Next: g.claim.Next + int64(len(calls)), Day: g.claim.Day,
-		Shard: g.shard, Transfers: transfers, Recent: g.recent}
+	batch := &Batch{
+		Stream: g.stream, Epoch: g.claim.Epoch, From: g.claim.Next, Next: g.claim.Next + int64(len(calls)), Day: g.claim.Day,
+		Shard: g.shard, Transfers: transfers, Recent: g.recent,
+	}
 	out, err := g.ledger.Post(ctx, batch)
 	var moved *StreamError
 	for errors.As(err, &moved) && (errors.Is(err, ErrDayMoved) || errors.Is(err, ErrDaySealed)) && moved.Current.Day != batch.Day {

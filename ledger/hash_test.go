@@ -11,8 +11,10 @@ import (
 // TestHashes compares with values worked out from the documented layouts by a separate program, so that the books of today
 // can be proved by the code of tomorrow.
 func TestHashes(t *testing.T) {
-	row := ledger.Row{Day: 20260104, BookingDay: 20260105, Debit: 11, Credit: 22, Amount: 333, Purpose: 7, Linked: true, UpTo: true, Stream: 44, Sequence: 5,
-		Position: 6, Subject: "card", ID: "\x01\x02", Evidence: []byte("tap")}
+	row := ledger.Row{
+		Day: 20260104, BookingDay: 20260105, Debit: 11, Credit: 22, Amount: 333, Purpose: 7, Linked: true, UpTo: true, Stream: 44, Sequence: 5,
+		Position: 6, Subject: "card", ID: "\x01\x02", Evidence: []byte("tap"),
+	}
 	rowHash := row.ContentHash()
 	check := func(what string, got ledger.Hash, want string) {
 		t.Helper()

@@ -68,8 +68,10 @@ func (j *judge) decide(sequence int64) {
 		id := binary.BigEndian.AppendUint64(nil, uint64(sequence))
 		m.Day, m.Subject = j.batch.Day, Subject(j.batch.Stream)
 		m.ID = ID(binary.BigEndian.AppendUint32(id, uint32(position)))
-		j.rows = append(j.rows, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence,
-			BookingDay: j.batch.Day, Stream: stream, Sequence: sequence, Position: position})
+		j.rows = append(j.rows, Row{
+			Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence,
+			BookingDay: j.batch.Day, Stream: stream, Sequence: sequence, Position: position,
+		})
 	}
 }
 
@@ -168,8 +170,10 @@ func (j *judge) decideTransfer(i int) Decision {
 		return refuse(i, reason, j.limitDetail(t, reason))
 	}
 	j.limits.apply(t.Debit, t.Credit, amount)
-	j.insert(k, Row{Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
-		Linked: t.Linked, UpTo: t.UpTo, Evidence: t.Evidence})
+	j.insert(k, Row{
+		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
+		Linked: t.Linked, UpTo: t.UpTo, Evidence: t.Evidence,
+	})
 	return Decision{Result: Inserted, Amount: amount}
 }
 
@@ -244,8 +248,10 @@ func (j *judge) insert(k key, row Row) {
 }
 
 func (j *judge) dispute(k key, evidence []byte) {
-	j.disputes = append(j.disputes, Memo{Kind: DisputeKind, Evidence: evidence,
-		Reason: fmt.Sprintf("%v %s %s", k.day, hex.EncodeToString([]byte(k.subject)), hex.EncodeToString([]byte(k.id)))})
+	j.disputes = append(j.disputes, Memo{
+		Kind: DisputeKind, Evidence: evidence,
+		Reason: fmt.Sprintf("%v %s %s", k.day, hex.EncodeToString([]byte(k.subject)), hex.EncodeToString([]byte(k.id))),
+	})
 }
 
 // number hashes the rows and fills the link's root and counts.

@@ -164,8 +164,10 @@ func drawSteps(t *rapid.T) []step {
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := ledgertest.Open(rt, 4)
-		r := &modelRun{t: rt, l: l, model: &model{rows: map[string]modelRow{}, balances: map[string]ledger.Fen{}, frozen: map[string]bool{}},
-			day: today, claims: map[string]ledger.Claim{}, recent: map[string]*ledger.Recent{}}
+		r := &modelRun{
+			t: rt, l: l, model: &model{rows: map[string]modelRow{}, balances: map[string]ledger.Fen{}, frozen: map[string]bool{}},
+			day: today, claims: map[string]ledger.Claim{}, recent: map[string]*ledger.Recent{},
+		}
 		ctx := context.Background()
 		r.must(l.OpenDay(ctx, today))
 		r.must(l.OpenAccounts(ctx, chart()))
@@ -209,8 +211,10 @@ func (r *modelRun) claim(t *rapid.T) ledger.Claim {
 func (r *modelRun) post(t *rapid.T) {
 	claim := r.claim(t)
 	steps := drawSteps(t)
-	batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + int64(len(steps)), Day: r.day,
-		Shard: rapid.IntRange(0, 9).Draw(t, "shard"), Recent: r.recent[claim.Stream]}
+	batch := &ledger.Batch{
+		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + int64(len(steps)), Day: r.day,
+		Shard: rapid.IntRange(0, 9).Draw(t, "shard"), Recent: r.recent[claim.Stream],
+	}
 	for _, s := range steps {
 		batch.Transfers = append(batch.Transfers, s.transfer())
 	}
@@ -246,8 +250,10 @@ func (r *modelRun) fence(t *rapid.T) {
 	if claim.Next != old.Next {
 		t.Fatalf("claimed at %d, expected %d", claim.Next, old.Next)
 	}
-	stale := &ledger.Batch{Stream: old.Stream, Epoch: old.Epoch, From: old.Next, Next: old.Next + 1, Day: r.day,
-		Transfers: []ledger.Transfer{transfer(99, "reserve", "float", 1)}}
+	stale := &ledger.Batch{
+		Stream: old.Stream, Epoch: old.Epoch, From: old.Next, Next: old.Next + 1, Day: r.day,
+		Transfers: []ledger.Transfer{transfer(99, "reserve", "float", 1)},
+	}
 	if _, err = r.l.Post(context.Background(), stale); !errors.Is(err, ledger.ErrFenced) {
 		t.Fatalf("a stale owner: %v, expected ErrFenced", err)
 	}

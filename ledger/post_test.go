@@ -58,8 +58,10 @@ func (b *books) must(err error) {
 
 // batch makes the stream's next batch.
 func (b *books) batch(transfers []ledger.Transfer, memos ...ledger.Memo) *ledger.Batch {
-	return &ledger.Batch{Stream: b.claim.Stream, Epoch: b.claim.Epoch, From: b.claim.Next, Next: b.claim.Next + 10, Day: b.claim.Day,
-		Transfers: transfers, Memos: memos}
+	return &ledger.Batch{
+		Stream: b.claim.Stream, Epoch: b.claim.Epoch, From: b.claim.Next, Next: b.claim.Next + 10, Day: b.claim.Day,
+		Transfers: transfers, Memos: memos,
+	}
 }
 
 // post posts the stream's next batch and moves on.
@@ -84,8 +86,10 @@ func (b *books) balance(code string) ledger.Fen {
 }
 
 func transfer(id int, debit, credit string, amount ledger.Fen) ledger.Transfer {
-	return ledger.Transfer{Day: today, Subject: ledger.Subject(fmt.Sprintf("card%d", id%7)), ID: ledger.ID(binary.BigEndian.AppendUint32(nil, uint32(id))),
-		Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit), Amount: amount, Purpose: 1}
+	return ledger.Transfer{
+		Day: today, Subject: ledger.Subject(fmt.Sprintf("card%d", id%7)), ID: ledger.ID(binary.BigEndian.AppendUint32(nil, uint32(id))),
+		Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit), Amount: amount, Purpose: 1,
+	}
 }
 
 // describe writes decisions as words, for comparison: "inserted 100", "refused exceeds…".

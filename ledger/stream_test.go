@@ -112,8 +112,10 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 		group.Go(func() {
 			claim, err := b.Claim(ctx, fmt.Sprintf("taps/%d", w+1), "test", 0)
 			for n := 0; err == nil && n < batches; n++ {
-				batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: w,
-					Transfers: []ledger.Transfer{transfer(1000*w+2*n, "float", "operator:bus", 1), transfer(1000*w+2*n+1, "float", "operator:metro", 1)}}
+				batch := &ledger.Batch{
+					Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: w,
+					Transfers: []ledger.Transfer{transfer(1000*w+2*n, "float", "operator:bus", 1), transfer(1000*w+2*n+1, "float", "operator:metro", 1)},
+				}
 				_, err = b.Post(ctx, batch)
 				var moved *ledger.StreamError
 				if errors.Is(err, ledger.ErrDayMoved) && errors.As(err, &moved) {

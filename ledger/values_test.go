@@ -19,8 +19,10 @@ func TestFen(t *testing.T) {
 }
 
 func TestDay(t *testing.T) {
-	for text, valid := range map[string]bool{"20260105": true, "20240229": true, "20260229": false, "20261301": false, "2026-1-5": false, "": false, "020260105": false,
-		"18991231": false, "+2026010": false} {
+	for text, valid := range map[string]bool{
+		"20260105": true, "20240229": true, "20260229": false, "20261301": false, "2026-1-5": false, "": false, "020260105": false,
+		"18991231": false, "+2026010": false,
+	} {
 		day, err := ledger.ParseDay(text)
 		if valid != (err == nil) || valid && day.String() != text {
 			t.Errorf("ParseDay(%q) = %v, %v; expected valid %t", text, day, err, valid)
@@ -48,8 +50,14 @@ func TestAccountsOpenOnce(t *testing.T) {
 			t.Errorf("%s: %v, expected ErrAccount", name, err)
 		}
 	}
-	for _, bad := range []ledger.Account{{Code: "", Kind: ledger.Asset}, {Code: "a\x00", Kind: ledger.Asset}, {Code: "a", Kind: "debt"}, {Code: "a", Kind: ledger.Asset, Shards: 1000},
-		{Code: "a", Kind: ledger.Asset, Flags: 64}, {Code: "a", Kind: ledger.Asset, Shards: 2, Flags: ledger.DebitsMustNotExceedCredits | ledger.CreditsMustNotExceedDebits}} {
+	for _, bad := range []ledger.Account{
+		{Code: "", Kind: ledger.Asset},
+		{Code: "a\x00", Kind: ledger.Asset},
+		{Code: "a", Kind: "debt"},
+		{Code: "a", Kind: ledger.Asset, Shards: 1000},
+		{Code: "a", Kind: ledger.Asset, Flags: 64},
+		{Code: "a", Kind: ledger.Asset, Shards: 2, Flags: ledger.DebitsMustNotExceedCredits | ledger.CreditsMustNotExceedDebits},
+	} {
 		if err := b.OpenAccounts(ctx, []ledger.Account{bad}); err == nil {
 			t.Errorf("account %+v was opened", bad)
 		}

@@ -75,8 +75,10 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 	if err = p.start(ctx, settings(options.Settings)); err != nil {
 		return nil, err
 	}
-	at := url.URL{Scheme: "postgres", User: url.UserPassword(databaseName, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)),
-		Path: "/postgres", RawQuery: "sslmode=disable"}
+	at := url.URL{
+		Scheme: "postgres", User: url.UserPassword(databaseName, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)),
+		Path: "/postgres", RawQuery: "sslmode=disable",
+	}
 	stop := func() error { return p.stop(context.WithoutCancel(ctx)) }
 	if err = createDatabase(ctx, at.String()); err != nil {
 		return nil, errors.Join(err, stop())

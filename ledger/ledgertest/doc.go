@@ -2,7 +2,7 @@
 //
 // The server is the one at CITYCARD_TEST_DATABASE_URL, else a private one that lives as long as the test process (a cockroach binary or
 // the machine's PostgreSQL; see package embedded). On PostgreSQL each database is a clone of a migrated template; on CockroachDB it
-// is migrated anew. A package whose tests use it should have
+// is migrated anew. The private server syncs its commits only in runs with benchmarks. A package whose tests use it should have
 //
 //	func TestMain(m *testing.M) { ledgertest.Main(m) }
 //
