@@ -95,9 +95,13 @@ func (l *lane) watch(ctx context.Context, card *reader.Card) error {
 	return nil
 }
 
-// charge takes a fare. The card is not touched while its record would find no
-// room.
+// charge takes a fare now.
 func (l *lane) charge(ctx context.Context, card *reader.Card) error {
+	return l.take(ctx, card, time.Now().In(l.zone))
+}
+
+// take takes a fare. The card is not touched while its record would find no room.
+func (l *lane) take(ctx context.Context, card apdu.Card, at time.Time) error {
 	if err := l.out.Ready(); err != nil {
 		l.taps.WithLabelValues("closed").Inc()
 		l.log.Error("lane closed: no room for records", logged(err))
@@ -108,7 +112,7 @@ func (l *lane) charge(ctx context.Context, card *reader.Card) error {
 	}
 	tap, settled, err := l.settle(ctx, card)
 	if !settled {
-		tap, err = l.role.pass(ctx, card, time.Now().In(l.zone))
+		tap, err = l.role.pass(ctx, card, at)
 	}
 	if tap != nil {
 		if failed := l.record(tap); failed != nil {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"citycard/cardos/chip"
+	"citycard/clearing/message"
+	"citycard/terminals/outbox"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+)
+
+// leavingCard goes away when DEBIT arrives, before or after it has paid.
+type leavingCard struct {
+	*chip.Chip
+	at chip.Moment
+}
+
+func (c leavingCard) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	if command[0] == 0x80 && command[1] == 0x54 {
+		c.LosePower(c.at)
+	}
+	return c.Chip.Transmit(ctx, command)
+}
+
+func newLane(t *testing.T) (*lane, *chip.Chip) {
+	t.Helper()
+	store, _ := keyFile(t)
+	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
+	psam.PowerOn()
+	module, err := sam.Open(t.Context(), psam)
+	must(t, err)
+	table, err := tariff.New(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{0}}}})
+	must(t, err)
+	place := placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
+	r, err := place.role(roleGate, module, table)
+	must(t, err)
+	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))
+	must(t, err)
+	t.Cleanup(func() { must(t, out.Close()) })
+	return &lane{log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()), role: r, out: out}, personalised(t, store)
+}
+
+func counted(t *testing.T, l *lane, outcome string) float64 {
+	t.Helper()
+	var m dto.Metric
+	must(t, l.taps.WithLabelValues(outcome).Write(&m))
+	return m.GetCounter().GetValue()
+}
+
+// A torn tap is recorded once, whether the card had paid or not, and a card that
+// came in between does not disturb it.
+func TestTornTapIsRecordedOnce(t *testing.T) {
+	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	for name, moment := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
+		t.Run(name, func(t *testing.T) {
+			l, card := newLane(t)
+			must(t, l.take(t.Context(), leavingCard{card, moment}, at))
+			if n := l.out.Status().Next; n != 0 || len(l.open) != 1 {
+				t.Fatalf("after the tear: %d records, %d open", n, len(l.open))
+			}
+			stranger := chip.NewSocialSecurity(1)
+			stranger.PowerOn()
+			must(t, l.take(t.Context(), stranger, at))
+			if len(l.open) != 1 {
+				t.Fatal("another card closed the open outcome")
+			}
+			card.PowerOn()
+			must(t, l.take(t.Context(), card, at.Add(time.Minute)))
+			if n := l.out.Status().Next; n != 1 || len(l.open) != 0 {
+				t.Errorf("in the end: %d records, %d open; want 1, 0", n, len(l.open))
+			}
+			if log := card.Describe().Transit.Log; len(log) != 1 {
+				t.Errorf("the card paid %d times, want once", len(log))
+			}
+			if n := counted(t, l, "paid"); n != 1 {
+				t.Errorf("metric says paid %v times", n)
+			}
+		})
+	}
+}
+
+// An outbox that takes no records keeps the lane from touching a card.
+func TestNoRoomNoCharge(t *testing.T) {
+	l, card := newLane(t)
+	closed, err := outbox.Open(filepath.Join(t.TempDir(), "closed"))
+	must(t, err)
+	must(t, closed.Close())
+	l.out = closed
+	must(t, l.take(t.Context(), card, time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)))
+	if log := card.Describe().Transit.Log; len(log) != 0 || counted(t, l, "closed") != 1 {
+		t.Errorf("the card was charged: %+v", log)
+	}
+}
