@@ -55,7 +55,7 @@ func TestGenerate(t *testing.T) {
 	if _, err := Generate(bytes.NewReader(make([]byte, 20))); err == nil {
 		t.Error("a short source of randomness made keys")
 	}
-	if GenerateTest(1).masters != GenerateTest(1).masters || GenerateTest(1).masters == GenerateTest(2).masters {
+	if one, again := GenerateTest(1), GenerateTest(1); one.masters != again.masters || one.masters == GenerateTest(2).masters {
 		t.Error("test masters do not follow from the seed")
 	}
 	seen := map[Key]bool{}
@@ -139,7 +139,8 @@ func TestAuthoriseLoad(t *testing.T) {
 
 func TestPersonToken(t *testing.T) {
 	a, b := GenerateTest(1), GenerateTest(2)
-	if a.PersonToken("1") != a.PersonToken("1") || a.PersonToken("1") == a.PersonToken("2") || a.PersonToken("1") == b.PersonToken("1") {
+	one, again := a.PersonToken("1"), a.PersonToken("1")
+	if one != again || one == a.PersonToken("2") || one == b.PersonToken("1") {
 		t.Error("token does not depend on just number and key")
 	}
 }

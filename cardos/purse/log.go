@@ -5,8 +5,8 @@ import "encoding/binary"
 // Layout of the transaction log: file 0018 (SFI 18), cyclic, record 1 newest.
 const (
 	LogSFI        byte = 0x18
-	LogRecords         = 10
-	LogRecordSize      = 23
+	LogRecords    int  = 10
+	LogRecordSize int  = 23
 )
 
 // LogRecord is one record of the transaction log:

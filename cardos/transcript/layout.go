@@ -64,7 +64,8 @@ func sent(cmd apdu.Command) []part {
 	case 0x70:
 		return []part{
 			partRandom(), partOffline(), partAmount(), partType(), partTime(), partVersion(), partAlg(),
-			{word{"card factor", "卡片分散因子"}, 8, raw}, {word{"issuer factor", "发行方分散因子"}, 8, raw},
+			{word{"card factor", "卡片分散因子"}, 8, raw},
+			{word{"issuer factor", "发行方分散因子"}, 8, raw},
 		}
 	case 0x72:
 		return []part{partMAC(2)}
@@ -115,15 +116,21 @@ func file(sfi byte) []part {
 	switch sfi {
 	case tunion.ApplicationSFI:
 		return []part{
-			{word{"issuer", "发卡机构标识"}, 8, raw}, {word{"application type", "应用类型标识"}, 1, raw},
-			{word{"enabled", "启用标识"}, 1, raw}, {word{"serial number", "应用序列号"}, 10, raw},
-			{word{"valid from", "启用日期"}, 4, raw}, {word{"valid to", "有效日期"}, 4, raw},
+			{word{"issuer", "发卡机构标识"}, 8, raw},
+			{word{"application type", "应用类型标识"}, 1, raw},
+			{word{"enabled", "启用标识"}, 1, raw},
+			{word{"serial number", "应用序列号"}, 10, raw},
+			{word{"valid from", "启用日期"}, 4, raw},
+			{word{"valid to", "有效日期"}, 4, raw},
 			{word{"issuer's own", "发卡机构自定义"}, 2, raw},
 		}
 	case tunion.RegionSFI:
 		return []part{
-			{word{"country", "国际代码"}, 4, raw}, {word{"province", "省级代码"}, 2, raw}, {word{"city", "城市代码"}, 2, raw},
-			{word{"interoperable", "互通卡种"}, 2, raw}, {word{"card type", "卡类型"}, 1, raw},
+			{word{"country", "国际代码"}, 4, raw},
+			{word{"province", "省级代码"}, 2, raw},
+			{word{"city", "城市代码"}, 2, raw},
+			{word{"interoperable", "互通卡种"}, 2, raw},
+			{word{"card type", "卡类型"}, 1, raw},
 		}
 	case purse.LogSFI:
 		return []part{
@@ -131,16 +138,26 @@ func file(sfi byte) []part {
 		}
 	case tunion.JourneySFI:
 		return []part{
-			partType(), {word{"terminal", "终端编号"}, 8, raw}, {word{"industry", "行业代码"}, 1, raw},
-			{word{"line", "线路"}, 2, raw}, {word{"station", "站点"}, 2, raw}, {word{"operator", "运营公司"}, 2, raw},
-			{word{"reserved", "预留"}, 1, raw}, partAmount(), partBalance(), partTime(),
-			{word{"acceptor city", "受理方城市代码"}, 2, raw}, {word{"acceptor", "受理方机构标识"}, 8, raw},
+			partType(),
+			{word{"terminal", "终端编号"}, 8, raw},
+			{word{"industry", "行业代码"}, 1, raw},
+			{word{"line", "线路"}, 2, raw},
+			{word{"station", "站点"}, 2, raw},
+			{word{"operator", "运营公司"}, 2, raw},
+			{word{"reserved", "预留"}, 1, raw},
+			partAmount(), partBalance(), partTime(),
+			{word{"acceptor city", "受理方城市代码"}, 2, raw},
+			{word{"acceptor", "受理方机构标识"}, 8, raw},
 		}
 	case tunion.TripSFI:
 		return []part{
-			{word{"record id", "记录标识"}, 2, raw}, {word{"length", "记录长度"}, 1, raw}, {word{"valid", "有效标识"}, 1, raw},
-			{word{"interoperation", "互通交易标识"}, 1, raw}, {word{"lock", "应用锁定标识"}, 1, raw},
-			{word{"serial", "交易流水号"}, 8, raw}, {word{"status", "交易状态"}, 1, raw},
+			{word{"record id", "记录标识"}, 2, raw},
+			{word{"length", "记录长度"}, 1, raw},
+			{word{"valid", "有效标识"}, 1, raw},
+			{word{"interoperation", "互通交易标识"}, 1, raw},
+			{word{"lock", "应用锁定标识"}, 1, raw},
+			{word{"serial", "交易流水号"}, 8, raw},
+			{word{"status", "交易状态"}, 1, raw},
 		}
 	default:
 		return nil

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { ledgertest.Main(m) }
 
 const (
 	today      ledger.Day = 20260105
-	partitions            = 3
+	partitions int32      = 3
 )
 
 func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC) }

@@ -163,8 +163,10 @@ func (p *performance) issue(ctx context.Context) error {
 	if err := os.MkdirAll(p.field, 0o755); err != nil {
 		return err
 	}
-	args := []string{"issue", "--data", p.field, "--cards", strconv.Itoa(p.cards), "--seed", p.seedText(),
-		"--keys", p.keyPath(p.dir.Path), "--day", p.day.String(), "--zone", p.zone.String()}
+	args := []string{
+		"issue", "--data", p.field, "--cards", strconv.Itoa(p.cards), "--seed", p.seedText(),
+		"--keys", p.keyPath(p.dir.Path), "--day", p.day.String(), "--zone", p.zone.String(),
+	}
 	if !p.noPCSC {
 		images := p.dir.Join("pcsc")
 		if err := p.issuePCSC(ctx, images); err != nil {
