@@ -32,12 +32,29 @@ import (
 // open, the intake consuming, the load authority answering.
 type center struct {
 	*foundation
+	*inputs
+	intake *intake.Intake
+	owner  string
+	apiURL string
+	failed chan error // the intake's end, when it was not asked for
+}
+
+// inputs are what clearing is told from outside: the masters, who and what is
+// registered, and the fares of the network.
+type inputs struct {
+	keys     *keys.Store
 	registry *registry.Registry
 	fares    *fare.Tables
-	intake   *intake.Intake
-	owner    string
-	apiURL   string
-	failed   chan error // the intake's end, when it was not asked for
+}
+
+// readInputs reads them all, so that a mistake shows before anything is started.
+func (s *settings) readInputs(dir string) (*inputs, error) {
+	store, err := openKeys(s.keyPath(dir))
+	if err != nil {
+		return nil, err
+	}
+	in := &inputs{keys: store}
+	return in, in.load(s.registryPath(dir))
 }
 
 // tapWindow is how far a signed date may lie from the clearing day before a
@@ -45,15 +62,8 @@ type center struct {
 func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, DaysAhead: 1} }
 
 // open starts the clearing centre on its foundation.
-func (f *foundation) open(ctx context.Context, s *settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
-	c := &center{foundation: f, owner: ownerName(), failed: make(chan error, 1)}
-	store, err := openKeys(s.keyPath(dir))
-	if err != nil {
-		return nil, err
-	}
-	if err := c.load(s.registryPath(dir)); err != nil {
-		return nil, err
-	}
+func (f *foundation) open(ctx context.Context, s *settings, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
+	c := &center{foundation: f, inputs: in, owner: ownerName(), failed: make(chan error, 1)}
 	if err := f.books.OpenAccounts(ctx, chart.Accounts(c.registry)); err != nil {
 		return nil, fmt.Errorf("open the chart of accounts: %w", err)
 	}
@@ -63,10 +73,10 @@ func (f *foundation) open(ctx context.Context, s *settings, dir string, ops *ser
 	if err := c.publishFares(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.startAuthority(ctx, s.api, store, ops.Registry(), stack, log); err != nil {
+	if err := c.startAuthority(ctx, s.api, ops.Registry(), stack, log); err != nil {
 		return nil, err
 	}
-	return c, c.startIntake(ctx, store, ops, stack, log)
+	return c, c.startIntake(ctx, ops, stack, log)
 }
 
 func ownerName() string {
@@ -78,9 +88,9 @@ func ownerName() string {
 }
 
 // load reads the registry and builds the fare tables of its network.
-func (c *center) load(dir string) error {
+func (in *inputs) load(dir string) error {
 	var err error
-	if c.registry, err = registry.Import(dir); err != nil {
+	if in.registry, err = registry.Import(dir); err != nil {
 		return service.Fail("the registry in "+dir+" cannot be used / 登记表有误", "correct the files named; \"cardsim issue\" makes one to try", err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "network.json"))
@@ -95,7 +105,7 @@ func (c *center) load(dir string) error {
 	if err != nil {
 		return err
 	}
-	if c.fares, err = fare.Build(rules, network); err != nil {
+	if in.fares, err = fare.Build(rules, network); err != nil {
 		return fmt.Errorf("build fare tables: %w", err)
 	}
 	return nil
@@ -118,7 +128,7 @@ func (c *center) publishFares(ctx context.Context) error {
 }
 
 // startAuthority serves the load authority.
-func (c *center) startAuthority(ctx context.Context, addr string, store *keys.Store, metrics prometheus.Registerer, stack *service.Stack, log *slog.Logger) error {
+func (c *center) startAuthority(ctx context.Context, addr string, metrics prometheus.Registerer, stack *service.Stack, log *slog.Logger) error {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		return err
@@ -128,7 +138,7 @@ func (c *center) startAuthority(ctx context.Context, addr string, store *keys.St
 		return fmt.Errorf("load authority: %w", err)
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
-	authority := &load.Authority{Registry: c.registry, Keys: store, Poster: gatherer, Rules: rules}
+	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Rules: rules}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
 	}, []string{"reason"})
@@ -152,8 +162,8 @@ func (c *center) startAuthority(ctx context.Context, addr string, store *keys.St
 }
 
 // startIntake begins to consume.
-func (c *center) startIntake(ctx context.Context, store *keys.Store, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
-	rules, err := c.rules(store)
+func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	rules, err := c.rules()
 	if err != nil {
 		return err
 	}
@@ -185,8 +195,8 @@ func (c *center) startIntake(ctx context.Context, store *keys.Store, ops *servic
 }
 
 // rules are what is done with each input topic.
-func (c *center) rules(store *keys.Store) (map[string]func() intake.Rules, error) {
-	verifier := keys.NewTACVerifier(store.TACMaster())
+func (c *center) rules() (map[string]func() intake.Rules, error) {
+	verifier := keys.NewTACVerifier(c.keys.TACMaster())
 	taps := &transit.Judge{Registry: c.registry, TACs: verifier, Fares: c.fares, Dates: tapWindow()}
 	loads := &load.Judge{TACs: verifier, Paid: c.books.Amounts}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())

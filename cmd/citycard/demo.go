@@ -213,8 +213,12 @@ func (p *performance) cardsim(ctx context.Context, args []string) error {
 // open starts clearing and books the money that the funds begin with.
 func (p *performance) open(ctx context.Context) (err error) {
 	phase := p.progress.Phase("open accounts", "开立账户", 1)
+	in, err := p.readInputs(p.dir.Path)
+	if err != nil {
+		return err
+	}
 	p.ops = service.NewOps(p.log)
-	if p.center, err = p.base.open(ctx, &p.settings, p.dir.Path, p.ops, p.stack, p.log); err != nil {
+	if p.center, err = p.base.open(ctx, &p.settings, in, p.ops, p.stack, p.log); err != nil {
 		return err
 	}
 	receipts := []receipt{{account: chart.PensionFund, bank: chart.BankPension, fen: demoFundFen, reference: "demo"}}

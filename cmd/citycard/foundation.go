@@ -23,32 +23,36 @@ type foundation struct {
 
 // lay opens the books and the message log and pushes their ends on the stack.
 func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*foundation, error) {
-	f := &foundation{kafka: s.kafka}
+	f := &foundation{}
+	// The quick refusal comes first: a database takes seconds to start.
+	if err := f.reachKafka(ctx, s, dir, stack, log); err != nil {
+		return nil, err
+	}
 	var err error
 	if f.books, err = openBooks(ctx, s.database, dir.Join("postgres"), s.partitions*4+8, log); err != nil {
 		return nil, err
 	}
 	stack.Push("database", f.books.Close)
 	log.Info("books open", "database", f.books.description)
-	if f.kafka == "" {
+	return f, f.begin(ctx, s.firstDay(now))
+}
+
+// reachKafka starts the embedded broker, or connects to the one given, and makes
+// sure that the topics are there.
+func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.DataDir, stack *service.Stack, log *slog.Logger) (err error) {
+	if f.kafka = s.kafka; f.kafka == "" {
 		embedded, err := broker.Start(dir.Join("kafka"), s.kafkaPort, log)
 		if err != nil {
-			return nil, service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
+			return service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
 		}
 		stack.Push("broker", func(context.Context) error { return embedded.Close() })
 		f.kafka = embedded.Addr
 	}
 	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {
-		return nil, service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+		return service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
 	}
 	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })
-	if err := broker.EnsureTopics(ctx, f.admin, int32(s.partitions)); err != nil {
-		return nil, err
-	}
-	if err := f.begin(ctx, s.firstDay(now)); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return broker.EnsureTopics(ctx, f.admin, int32(s.partitions))
 }
 
 // begin opens the first day of new books; books that have days are left alone.

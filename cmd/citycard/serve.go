@@ -45,12 +45,16 @@ func serve(ctx context.Context, s *settings) (err error) {
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
 	defer func() { err = errors.Join(err, stack.Close()) }()
 
+	in, err := s.readInputs(dir.Path)
+	if err != nil {
+		return err
+	}
 	base, err := lay(ctx, s, dir, time.Now(), stack, log)
 	if err != nil {
 		return err
 	}
 	ops := service.NewOps(log)
-	c, err := base.open(ctx, s, dir.Path, ops, stack, log)
+	c, err := base.open(ctx, s, in, ops, stack, log)
 	if err != nil {
 		return err
 	}
