@@ -50,7 +50,7 @@ type Daemon struct {
 // There are two virtual readers on a machine, so one program has them at a time:
 // a second one waits in Ensure until the first calls Close or ends.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
-	lock := flock.New(filepath.Join(os.TempDir(), "citycard-pcscd.lock"), flock.SetFlag(os.O_CREATE|os.O_RDONLY), flock.SetPermissions(0o644))
+	lock := readersLock(filepath.Join(os.TempDir(), "citycard-pcscd.lock"))
 	held, err := lock.TryLock()
 	if err == nil && !held {
 		log.Info("another citycard program has the virtual readers; waiting for it", "lock", lock.Path())
@@ -68,6 +68,17 @@ func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// readersLock is the lock of the machine's virtual readers, for all users. A file
+// that is there is opened without O_CREAT: Linux refuses that in /tmp for another
+// user's file (fs.protected_regular), even to root.
+func readersLock(path string) *flock.Flock {
+	flag := os.O_RDONLY
+	if _, err := os.Stat(path); err != nil {
+		flag |= os.O_CREATE
+	}
+	return flock.New(path, flock.SetFlag(flag), flock.SetPermissions(0o644))
 }
 
 func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
