@@ -150,12 +150,15 @@ func (p *performance) prepare() error {
 // start brings up the books and the broker.
 func (p *performance) start(ctx context.Context) (err error) {
 	phase := p.progress.Phase("start database and broker", "启动数据库与消息服务", 1)
-	p.base, err = lay(ctx, &p.settings, p.dir, time.Now(), p.stack, p.log)
-	if err == nil {
-		phase.Add(1)
-		phase.Done()
+	if p.base, err = lay(ctx, &p.settings, p.dir, time.Now(), p.stack, p.log); err != nil {
+		return err
 	}
-	return err
+	if err := p.base.unused(ctx); err != nil {
+		return err
+	}
+	phase.Add(1)
+	phase.Done()
+	return nil
 }
 
 // issue personalises the cards: some through PC/SC, the rest in memory.

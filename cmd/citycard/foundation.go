@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/clearing/broker"
+	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -17,6 +19,7 @@ import (
 // foundation is what everything else stands on: the books and the message log.
 type foundation struct {
 	books *books
+	fresh bool   // the books were empty
 	kafka string // seed addresses
 	admin *kgo.Client
 }
@@ -61,10 +64,29 @@ func (f *foundation) begin(ctx context.Context, first ledger.Day) error {
 	if err != nil {
 		return err
 	}
-	if len(days) > 0 {
+	if f.fresh = len(days) == 0; !f.fresh {
 		return nil
 	}
 	return f.books.OpenDay(ctx, first)
+}
+
+// unused refuses books and topics that hold something already: what a
+// demonstration finds there it could not tell from its own.
+func (f *foundation) unused(ctx context.Context) error {
+	if !f.fresh {
+		return service.Fail("the database holds books already / 数据库中已有账簿", "give --db of an empty database", nil)
+	}
+	ends, err := kadm.NewClient(f.admin).ListEndOffsets(ctx, message.InputTopics()...)
+	if err != nil {
+		return fmt.Errorf("ends of the input topics: %w", err)
+	}
+	var used error
+	ends.Each(func(end kadm.ListedOffset) {
+		if end.Offset > 0 && used == nil {
+			used = service.Fail("topic "+end.Topic+" holds records already / 主题中已有记录", "give --kafka of a cluster without them", nil)
+		}
+	})
+	return used
 }
 
 // keyFile and registryDir are where the settings say, or in the data directory.

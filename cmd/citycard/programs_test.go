@@ -108,6 +108,25 @@ func (s *server) ready() {
 	}
 }
 
+// reachableDir makes a directory that a private PostgreSQL's user can reach, as
+// it cannot t.TempDir's.
+func reachableDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "citycard-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // freePort finds a port that nobody listens on now.
 func freePort(t *testing.T) int {
 	t.Helper()
@@ -125,15 +144,7 @@ func freePort(t *testing.T) int {
 // nothing doubled, every purse agrees, and the day closes and verifies.
 func TestKilledInTheMiddle(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
-	dir, err := os.MkdirTemp("", "citycard-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A private PostgreSQL's user must be able to reach its directory.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	keyFile, registryDir := filepath.Join(data, "keys.age"), filepath.Join(field, "registry")
 	city := []string{"--data", field, "--cards", "2000", "--seed", "7", "--keys", keyFile}

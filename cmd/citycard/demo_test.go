@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"citycard/clearing/settlement"
+)
+
+// TestDemo runs the demonstration as its user does, readers included, and holds
+// its report against itself and against the files it wrote.
+func TestDemo(t *testing.T) {
+	p := build(t, "citycard", "cardterm", "cardsim")
+	dir := reachableDir(t)
+	data, reportFile := filepath.Join(dir, "data"), filepath.Join(dir, "report.json")
+	out := p.run(t, "citycard", "demo", "--data", data, "--cards", "300", "--pcsc-cards", "20", "--json", reportFile, "--day", "20260105")
+	if !strings.Contains(out, "THE BOOKS HOLD / 账目相符") {
+		t.Errorf("the demonstration printed\n%s", out)
+	}
+	text, err := os.ReadFile(reportFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Lost+r.Doubled+r.Wrong+r.PurseMismatches != 0 || len(r.Faults) != 0 || !r.Books.Balanced || !r.Reserve.Closed {
+		t.Errorf("the report says that something does not hold:\n%s", text)
+	}
+	if sum := r.Cleared + r.Duplicate + r.Disputed + total(r.Suspended) + total(r.Rejected); sum != r.Sent || r.Sent < 3000 {
+		t.Errorf("%d sent, %d accounted for, want the same and some thousands", r.Sent, sum)
+	}
+	if r.PCSCCards != 20 {
+		t.Errorf("%d cards went through PC/SC, want 20", r.PCSCCards)
+	}
+	for _, reason := range []string{"unknown_terminal", "unknown_card"} {
+		if !strings.Contains(string(text), reason) {
+			t.Errorf("no record was held for %s: the city spoiled nothing", reason)
+		}
+	}
+	checkFiles(t, filepath.Join(data, "settlement", "20260105"), &r)
+	v := p.run(t, "citycard", "verify", "--data", data)
+	if !strings.Contains(v, "0 faults") {
+		t.Errorf("verify printed %s", v)
+	}
+	checkKeys(t, text)
+}
+
+// checkFiles holds the settlement files against the report's positions.
+func checkFiles(t *testing.T, dir string, r *report) {
+	t.Helper()
+	index, err := settlement.Verify(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(index.Entries) != len(r.NetPositions) {
+		t.Errorf("%d settlement files, %d positions in the report", len(index.Entries), len(r.NetPositions))
+	}
+	for _, entry := range index.Entries {
+		file, err := settlement.Read(filepath.Join(dir, entry.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := file.Position.Participant.Code
+		if file.Position.Fen != int64(r.NetPositions[code]) {
+			t.Errorf("the file of %s says %d fen, the report %d", code, file.Position.Fen, r.NetPositions[code])
+		}
+	}
+}
+
+// checkKeys looks for the keys that docs/report.md promises.
+func checkKeys(t *testing.T, text []byte) {
+	t.Helper()
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(text, &keys); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range keys {
+		if !strings.Contains(string(page), "| `"+key+"` |") {
+			t.Errorf("docs/report.md does not explain %s", key)
+		}
+	}
+}
