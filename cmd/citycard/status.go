@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 
 	"citycard/clearing/docket"
 	"citycard/cmd/service"
@@ -20,13 +21,22 @@ table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .8rem;border-bo
 td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good{color:#006b3c}</style></head><body>
 <h1>citycard</h1>
 <p class="{{if .Fault}}bad{{else}}good{{end}}">{{if .Fault}}not ready / 未就绪: {{.Fault}}{{else}}ready / 就绪{{end}}</p>
-<p>clearing day / 清算日 <b>{{.Day}}</b>, registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
-<table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
+<p>registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
+{{range .Days}}<h2>clearing day / 清算日 {{.Day}}: {{.State}}</h2><table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
 {{range .Lines}}<tr><td>{{.Verdict}}</td><td>{{.Reason}}</td><td>{{.Purpose}}</td><td class="n">{{.Count}}</td><td class="n">{{yuan .Fen}}</td></tr>{{end}}
-</table><p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
+</table>{{end}}<p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
 `
 
-// statusPage shows the open day as the committed batches tell it.
+// statusDays is how many days the status page shows, the latest first.
+const statusDays = 3
+
+// shownDay is a day as its committed batches tell it.
+type shownDay struct {
+	ledger.DayStatus
+	Lines []docket.Line
+}
+
+// statusPage shows the latest days.
 func (c *center) statusPage() (http.Handler, error) {
 	shown, err := template.New("status").Funcs(template.FuncMap{"yuan": yuan}).Parse(statusHTML)
 	if err != nil {
@@ -38,13 +48,12 @@ func (c *center) statusPage() (http.Handler, error) {
 			return
 		}
 		page := struct {
-			Day                       ledger.Day
 			Registry, Kafka, Database string
 			Fault                     error
-			Lines                     []docket.Line
+			Days                      []shownDay
 		}{Registry: c.registry.Version(), Kafka: c.kafka, Database: c.books.description, Fault: c.intake.Ready(r.Context())}
 		var err error
-		if page.Day, page.Lines, err = c.today(r); err != nil {
+		if page.Days, err = c.latestDays(r.Context()); err != nil {
 			page.Fault = err
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -53,21 +62,28 @@ func (c *center) statusPage() (http.Handler, error) {
 	}), nil
 }
 
-func (c *center) today(r *http.Request) (ledger.Day, []docket.Line, error) {
-	day, err := c.books.CurrentDay(r.Context())
+func (c *center) latestDays(ctx context.Context) ([]shownDay, error) {
+	days, err := c.books.Days(ctx)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	var sums docket.Sums
-	err = c.books.Notes(r.Context(), day, func(data []byte) error {
-		var note docket.Note
-		if err := json.Unmarshal(data, &note); err != nil {
-			return err
+	var shown []shownDay
+	for _, day := range slices.Backward(days[max(0, len(days)-statusDays):]) {
+		var sums docket.Sums
+		err := c.books.Notes(ctx, day.Day, func(data []byte) error {
+			var note docket.Note
+			if err := json.Unmarshal(data, &note); err != nil {
+				return fmt.Errorf("batch note: %w", err)
+			}
+			sums.Add(note.Tally)
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		sums.Add(note.Tally)
-		return nil
-	})
-	return day, sums.Lines(), err
+		shown = append(shown, shownDay{day, sums.Lines()})
+	}
+	return shown, nil
 }
 
 // show starts the metrics, health and status pages.
