@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,6 +49,34 @@ func TestDemo(t *testing.T) {
 		t.Errorf("verify printed %s", v)
 	}
 	checkKeys(t, text)
+	checkTaps(t, p, data, &r)
+}
+
+// checkTaps looks verdicts up and counts them against the report.
+func checkTaps(t *testing.T, p programs, data string, r *report) {
+	t.Helper()
+	find := func(args ...string) []ruled {
+		out := p.run(t, "citycard", append([]string{"tap"}, append(args, "--data", data, "--from", "20260104", "--to", "20260105", "--json")...)...)
+		var items []ruled
+		for decoder := json.NewDecoder(strings.NewReader(out)); ; {
+			var item ruled
+			if err := decoder.Decode(&item); err != nil {
+				return items
+			}
+			items = append(items, item)
+		}
+	}
+	suspended := find("find", "--reason", "unknown_terminal")
+	if int64(len(suspended)) != r.Suspended["unknown_terminal"] || len(suspended) == 0 {
+		t.Errorf("%d taps found for unknown_terminal, the report counts %d", len(suspended), r.Suspended["unknown_terminal"])
+	}
+	if rejected := find("find", "--verdict", "rejected"); int64(len(rejected)) != total(r.Rejected) {
+		t.Errorf("%d rejects found, the report counts %d", len(rejected), total(r.Rejected))
+	}
+	card := find("show", "--card", suspended[0].Card)
+	if len(card) < 2 || !slices.ContainsFunc(card, func(item ruled) bool { return item == suspended[0] }) {
+		t.Errorf("the statement of card %s has %d items and not the one that was found", suspended[0].Card, len(card))
+	}
 }
 
 // checkFiles holds the settlement files against the report's positions.

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// ruled is a tap or load as the books have it.
+type ruled struct {
+	Verdict  string         `json:"verdict"`
+	Reason   verdict.Reason `json:"reason,omitempty"`
+	Purpose  string         `json:"purpose,omitempty"`
+	Fen      ledger.Fen     `json:"fen"`
+	Card     string         `json:"card,omitempty"`
+	Time     string         `json:"time,omitempty"` // as signed, YYYYMMDDhhmmss
+	Terminal string         `json:"terminal,omitempty"`
+	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
+	Payee    string         `json:"payee,omitempty"`
+	Booked   string         `json:"booked"` // clearing day
+	Evidence string         `json:"evidence_hex"`
+}
+
+// tapQuery is what taps are looked up by; empty fields match everything.
+type tapQuery struct {
+	card     string
+	terminal string
+	reason   string
+	verdict  string
+	from, to day
+	limit    int
+	asJSON   bool
+	database string
+	service.Common
+}
+
+func tapCommand() *ffcli.Command {
+	return &ffcli.Command{
+		Name: "tap", ShortUsage: "citycard tap <show|find> [flags]", ShortHelp: "look verdicts up / 查询交易结果",
+		FlagSet:     flag.NewFlagSet("citycard tap", flag.ContinueOnError),
+		Subcommands: []*ffcli.Command{tapShowCommand(), tapFindCommand()},
+		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
+	}
+}
+
+func (q *tapQuery) register(flags *flag.FlagSet) {
+	q.Common = service.Common{Data: "citycard-data"}
+	q.Register(flags)
+	flags.StringVar(&q.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	flags.Var(&q.from, "from", "first `day` YYYYMMDD / 起始日")
+	flags.Var(&q.to, "to", "last `day` YYYYMMDD / 结束日")
+	flags.BoolVar(&q.asJSON, "json", false, "one JSON object a line / 输出 JSON")
+}
+
+func tapShowCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard tap show", flag.ContinueOnError)
+	q := &tapQuery{}
+	q.register(flags)
+	flags.StringVar(&q.card, "card", "", "card number, 20 `digits` / 卡号")
+	return &ffcli.Command{
+		Name: "show", ShortUsage: "citycard tap show --card DIGITS --from DAY --to DAY [flags]",
+		ShortHelp: "what became of a card's taps and loads, by signed day / 按卡查询", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error { return q.run(ctx, args, q.show) },
+	}
+}
+
+func tapFindCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard tap find", flag.ContinueOnError)
+	q := &tapQuery{}
+	q.register(flags)
+	flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
+	flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
+	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, suspended, disputed, rejected / 结果")
+	flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
+	return &ffcli.Command{
+		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] --from DAY --to DAY [flags]",
+		ShortHelp: "taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
+		LongHelp:  "Reads through the whole of the days named, in constant memory.", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error { return q.run(ctx, args, q.find) },
+	}
+}
+
+// run opens the books and prints what look finds.
+func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Context, *tapReader) error) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	if err := q.check(); err != nil {
+		return service.Exit(service.ExitUsage, err)
+	}
+	b, done, err := booksOf(ctx, q.database, q.Data, q.Logger())
+	if err != nil {
+		return err
+	}
+	r := &tapReader{books: b, out: newTapWriter(os.Stdout, q.asJSON)}
+	if r.accounts, err = b.Accounts(ctx); err == nil {
+		err = look(ctx, r)
+	}
+	return firstOf(firstOf(err, r.out.close()), done())
+}
+
+func (q *tapQuery) check() error {
+	if q.from == 0 || q.to == 0 || q.from > q.to {
+		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
+	}
+	for name, value := range map[string]struct {
+		text string
+		want int
+	}{"card": {q.card, 20}, "terminal": {q.terminal, 12}} {
+		if _, err := hex.DecodeString(value.text); value.text != "" && (err != nil || len(value.text) != value.want) {
+			return fmt.Errorf("--%s %q: want %d digits", name, value.text, value.want)
+		}
+	}
+	if _, known := verdict.Explain(verdict.Reason(q.reason)); q.reason != "" && !known {
+		return fmt.Errorf("--reason %q is not a reason code", q.reason)
+	}
+	return nil
+}
+
+func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
+	if q.card == "" {
+		return service.Exit(service.ExitUsage, fmt.Errorf("--card is missing: want 20 digits"))
+	}
+	card, err := hex.DecodeString(q.card)
+	if err != nil {
+		return err
+	}
+	var items []ruled
+	err = r.books.Statement(ctx, ledger.Subject(card), ledger.Day(q.from), ledger.Day(q.to), func(row ledger.Row) error {
+		if item, ok := r.read(&row); ok {
+			items = append(items, item)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(items, func(a, b ruled) int { return strings.Compare(a.Time, b.Time) })
+	for _, item := range items {
+		if err := r.out.write(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errEnough ends a search at its limit.
+var errEnough = errors.New("limit reached")
+
+func (q *tapQuery) find(ctx context.Context, r *tapReader) error {
+	found := 0
+	each := func(row ledger.Row) error {
+		item, ok := r.read(&row)
+		if !ok || !q.matches(item) {
+			return nil
+		}
+		if found++; found > q.limit {
+			return errEnough
+		}
+		return r.out.write(item)
+	}
+	err := r.books.Scan(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
+	if err == nil {
+		err = r.books.ScanMemos(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
+	}
+	if found > q.limit {
+		fmt.Fprintf(os.Stderr, "more than %d; narrow the search or raise --limit / 结果过多\n", q.limit)
+		return nil
+	}
+	return err
+}
+
+func (q *tapQuery) matches(item ruled) bool {
+	return (q.terminal == "" || strings.EqualFold(item.Terminal, q.terminal)) &&
+		(q.reason == "" || string(item.Reason) == q.reason) && (q.verdict == "" || item.Verdict == q.verdict)
+}
+
+// tapReader turns rows into verdicts.
+type tapReader struct {
+	books    *books
+	accounts *ledger.Chart
+	out      *tapWriter
+}
+
+// read reads a row of the journal; ok is false where it is neither tap nor load.
+func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
+	item = ruled{Booked: row.BookingDay.String(), Fen: row.Amount, Evidence: hex.EncodeToString(row.Evidence)}
+	switch {
+	case row.Kind == docket.KindRecord:
+		item.Verdict, item.Purpose = verdict.Cleared.String(), row.Reason
+		if entry, known := verdict.Explain(verdict.Reason(row.Reason)); known {
+			item.Verdict, item.Reason, item.Purpose = entry.Verdict.String(), entry.Reason, ""
+		}
+	case row.Kind == docket.KindReject:
+		item.Verdict, item.Reason = verdict.Rejected.String(), verdict.Reason(row.Reason)
+	case row.Kind == ledger.DisputeKind:
+		item.Verdict = verdict.Disputed.String()
+	case row.Purpose == chart.PurposeBus || row.Purpose == chart.PurposeMetroExit || row.Purpose == chart.PurposeOtherFare || row.Purpose == chart.PurposeLoad:
+		item.Purpose, item.Verdict = chart.PurposeName(row.Purpose), verdict.Cleared.String()
+		r.readPayee(row, &item)
+	default:
+		return ruled{}, false
+	}
+	return item, r.readEvidence(row, &item)
+}
+
+func (r *tapReader) readPayee(row *ledger.Row, item *ruled) {
+	for _, id := range []ledger.AccountID{row.Debit, row.Credit} {
+		account, _ := r.accounts.ByID(id)
+		if reason, suspended := strings.CutPrefix(account.Code, chart.Suspense("")); suspended {
+			item.Verdict, item.Reason = verdict.Suspended.String(), verdict.Reason(reason)
+		}
+		item.Payee = account.Code
+	}
+}
+
+// readEvidence reads what the record says. Evidence that is neither tap nor load
+// is shown as it is where it was rejected or disputed.
+func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
+	var tap message.Tap
+	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.CardID{}) {
+		d := tap.GetDebit()
+		item.Card, item.Time = hex.EncodeToString(d.GetCard()), hex.EncodeToString(d.GetTime())
+		item.Terminal, item.Sequence = hex.EncodeToString(d.GetTerminal()), d.GetTerminalSequence()
+		return true
+	}
+	var load message.Load
+	if err := proto.Unmarshal(row.Evidence, &load); err == nil && len(load.GetCard()) == len(registry.CardID{}) {
+		item.Card, item.Time = hex.EncodeToString(load.GetCard()), hex.EncodeToString(load.GetTime())
+		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
+		return true
+	}
+	return row.Kind == docket.KindReject || row.Kind == ledger.DisputeKind
+}
+
+// tapWriter prints verdicts, as a table or as JSON lines.
+type tapWriter struct {
+	table *tabwriter.Writer
+	lines *json.Encoder
+}
+
+func newTapWriter(out io.Writer, asJSON bool) *tapWriter {
+	if asJSON {
+		return &tapWriter{lines: json.NewEncoder(out)}
+	}
+	w := &tapWriter{table: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
+	fmt.Fprintln(w.table, "TIME 时间\tCARD 卡号\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日")
+	return w
+}
+
+func (w *tapWriter) write(item ruled) error {
+	if w.lines != nil {
+		return w.lines.Encode(item)
+	}
+	_, err := fmt.Fprintf(w.table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", item.Time, item.Card, item.Terminal, item.Sequence,
+		yuan(item.Fen), item.Verdict, item.Reason, item.Payee, item.Booked)
+	return err
+}
+
+func (w *tapWriter) close() error {
+	if w.table == nil {
+		return nil
+	}
+	return w.table.Flush()
+}
