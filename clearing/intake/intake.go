@@ -131,6 +131,7 @@ func (in *Intake) claim(ctx context.Context, client *kgo.Client) error {
 			if err != nil {
 				return fmt.Errorf("intake: claim %s: %w", StreamName(topic, number), err)
 			}
+			in.metrics.claims.WithLabelValues(topic).Inc()
 			p := newPartition(in, client, topic, number, shard, claim)
 			in.partitions = append(in.partitions, p)
 			offsets[topic][number] = kgo.NewOffset().At(claim.Next)
@@ -164,7 +165,7 @@ func (in *Intake) poll(ctx context.Context, client *kgo.Client) error {
 		}
 		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
 			if len(t.Records) > 0 {
-				owners[t.Topic][t.Partition].offer(t.Records)
+				owners[t.Topic][t.Partition].offer(t.Records, t.HighWatermark)
 			}
 		})
 	}

@@ -18,7 +18,13 @@ type Metrics struct {
 	batches      *prometheus.CounterVec
 	abandoned    *prometheus.CounterVec
 	phases       *prometheus.HistogramVec
+	sizes        *prometheus.HistogramVec
+	claims       *prometheus.CounterVec
 	positions    *prometheus.GaugeVec
+	lagRecords   *prometheus.GaugeVec
+	lagSeconds   *prometheus.GaugeVec
+	pumped       *prometheus.CounterVec
+	pumpLag      *prometheus.GaugeVec
 	pumpFailures prometheus.Counter
 }
 
@@ -45,6 +51,25 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_batch_phase_seconds", Help: "Time a batch spends being judged and being committed.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"phase"}),
+		sizes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "citycard_batch_records", Help: "Records in a committed batch, by topic.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
+		}, []string{"topic"}),
+		claims: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "citycard_stream_claims_total", Help: "Claims of streams by this process, by topic.",
+		}, []string{"topic"}),
+		lagRecords: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "citycard_stream_lag_records", Help: "Records between a stream's position and its partition's end, as last fetched.",
+		}, []string{"stream"}),
+		lagSeconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "citycard_stream_lag_seconds", Help: "Age of the oldest record that was fetched and is not committed, 0 where there is none.",
+		}, []string{"stream"}),
+		pumped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "citycard_pump_messages_total", Help: "Committed messages sent to Kafka and acknowledged, by topic.",
+		}, []string{"topic"}),
+		pumpLag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "citycard_pump_lag_batches", Help: "Batches between a stream's last one and the last one that the pump has dealt with.",
+		}, []string{"stream"}),
 		positions: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "citycard_stream_position", Help: "Next offset of each stream, as committed.",
 		}, []string{"stream"}),
@@ -52,12 +77,24 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.flagged, m.batches, m.abandoned, m.phases, m.positions, m.pumpFailures)
+	registry.MustRegister(m.records, m.fen, m.flagged, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.positions, m.lagRecords, m.lagSeconds,
+		m.pumped, m.pumpLag, m.pumpFailures)
 	return m
 }
 
-// batch counts a committed batch.
-func (m *Metrics) batch(topic, stream string, next int64, d *docket.Docket, judge, commit time.Duration) {
+// lag states how far a stream is behind: the records up to the partition's end,
+// and the age of the oldest one in the queue.
+func (m *Metrics) lag(stream string, records int64, oldest time.Time) {
+	age := 0.0
+	if !oldest.IsZero() {
+		age = max(0, m.clock().Sub(oldest).Seconds())
+	}
+	m.lagRecords.WithLabelValues(stream).Set(float64(max(0, records)))
+	m.lagSeconds.WithLabelValues(stream).Set(age)
+}
+
+// batch counts a committed batch of so many records.
+func (m *Metrics) batch(topic, stream string, next int64, records int, d *docket.Docket, judge, commit time.Duration) {
 	lines, flagged := d.Tally()
 	for _, line := range lines {
 		m.records.WithLabelValues(line.Verdict, string(line.Reason), line.Purpose).Add(float64(line.Count))
@@ -65,6 +102,7 @@ func (m *Metrics) batch(topic, stream string, next int64, d *docket.Docket, judg
 	}
 	m.flagged.Add(float64(flagged))
 	m.batches.WithLabelValues(topic).Inc()
+	m.sizes.WithLabelValues(topic).Observe(float64(records))
 	m.phases.WithLabelValues("judge").Observe(judge.Seconds())
 	m.phases.WithLabelValues("commit").Observe(commit.Seconds())
 	m.positions.WithLabelValues(stream).Set(float64(next))

@@ -29,6 +29,8 @@ type partition struct {
 	recent *ledger.Recent
 
 	position atomic.Int64 // claim.Next, for others to read
+	end      atomic.Int64 // the partition's end, as last fetched
+	sequence atomic.Int64 // of the last batch
 
 	arrived chan struct{} // has one token while the queue is not empty
 
@@ -54,7 +56,8 @@ const recentKeys = 1 << 18
 
 // offer queues fetched records; above the byte budget fetching pauses until the
 // queue has been emptied.
-func (p *partition) offer(records []*kgo.Record) {
+func (p *partition) offer(records []*kgo.Record, end int64) {
+	p.end.Store(end)
 	p.mu.Lock()
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
@@ -64,11 +67,24 @@ func (p *partition) offer(records []*kgo.Record) {
 		p.paused = true
 		p.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.number}})
 	}
+	oldest := p.queue[0].Timestamp
 	p.mu.Unlock()
+	p.in.metrics.lag(p.stream, end-p.position.Load(), oldest)
 	select {
 	case p.arrived <- struct{}{}:
 	default:
 	}
+}
+
+// oldest is when the first record of the queue was appended, zero where the
+// queue is empty.
+func (p *partition) oldest() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return time.Time{}
+	}
+	return p.queue[0].Timestamp
 }
 
 // take removes up to the batch's limit of records from the queue.
@@ -262,11 +278,14 @@ func (p *partition) post(ctx context.Context, records []docket.Record, next int6
 	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
 		return p.finish(ctx, tx, d, out)
 	}
-	if _, err := p.in.ledger.Post(ctx, batch); err != nil {
+	out, err := p.in.ledger.Post(ctx, batch)
+	if err != nil {
 		return err
 	}
 	p.advance(next)
-	p.in.metrics.batch(p.topic, p.stream, next, d, judged.Sub(started), p.in.metrics.clock().Sub(judged))
+	p.sequence.Store(out.Sequence)
+	p.in.metrics.lag(p.stream, p.end.Load()-next, p.oldest())
+	p.in.metrics.batch(p.topic, p.stream, next, len(records), d, judged.Sub(started), p.in.metrics.clock().Sub(judged))
 	return nil
 }
 

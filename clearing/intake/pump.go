@@ -43,15 +43,18 @@ func (in *Intake) pump(ctx context.Context) error {
 		moved := in.progress.next()
 		wait := time.Duration(0)
 		for _, p := range in.partitions {
-			sent, err := in.pumpStream(ctx, client, p.stream)
+			sent, last, err := in.pumpStream(ctx, client, p.stream)
 			if err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("pump failed, trying again", "stream", p.stream, "error", err)
 				wait = pumpIdle
 			}
+			behind := int64(0)
 			if sent == pumpRows {
 				wait = time.Nanosecond
+				behind = max(0, p.sequence.Load()-last)
 			}
+			in.metrics.pumpLag.WithLabelValues(p.stream).Set(float64(behind))
 		}
 		if wait == 0 {
 			select {
@@ -69,27 +72,28 @@ func (in *Intake) pump(ctx context.Context) error {
 	}
 }
 
-// pumpStream sends the next rows of one stream and returns how many.
-func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream string) (int, error) {
+// pumpStream sends the next rows of one stream and returns how many, and of which
+// batch the last one was.
+func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream string) (sent int, sequence int64, err error) {
 	pool := in.ledger.Pool()
-	sequence, position := int64(0), int64(-1)
-	err := pool.QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&sequence, &position)
+	position := int64(-1)
+	err = pool.QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&sequence, &position)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("read pump position: %w", err)
+		return 0, sequence, fmt.Errorf("read pump position: %w", err)
 	}
 	rows, err := pool.Query(ctx, `
 		SELECT sequence, position, topic, key, value FROM outbound
 		WHERE stream = $1 AND (sequence, position) > ($2, $3)
 		ORDER BY sequence, position LIMIT $4`, stream, sequence, position, pumpRows)
 	if err != nil {
-		return 0, fmt.Errorf("read outgoing messages: %w", err)
+		return 0, sequence, fmt.Errorf("read outgoing messages: %w", err)
 	}
 	var records []*kgo.Record
 	for rows.Next() {
 		r := &kgo.Record{}
 		if err := rows.Scan(&sequence, &position, &r.Topic, &r.Key, &r.Value); err != nil {
 			rows.Close()
-			return 0, fmt.Errorf("read outgoing message: %w", err)
+			return 0, sequence, fmt.Errorf("read outgoing message: %w", err)
 		}
 		r.Headers = []kgo.RecordHeader{
 			{Key: HeaderStream, Value: []byte(stream)},
@@ -99,21 +103,24 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 		records = append(records, r)
 	}
 	if err := rows.Err(); err != nil {
-		return 0, fmt.Errorf("read outgoing messages: %w", err)
+		return 0, sequence, fmt.Errorf("read outgoing messages: %w", err)
 	}
 	if len(records) == 0 {
-		return 0, nil
+		return 0, sequence, nil
 	}
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return 0, fmt.Errorf("send: %w", err)
+		return 0, sequence, fmt.Errorf("send: %w", err)
+	}
+	for _, r := range records {
+		in.metrics.pumped.WithLabelValues(r.Topic).Inc()
 	}
 	_, err = pool.Exec(ctx, `
 		INSERT INTO pumps (stream, sequence, position) VALUES ($1, $2, $3)
 		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, position = excluded.position`, stream, sequence, position)
 	if err != nil {
-		return 0, fmt.Errorf("keep pump position: %w", err)
+		return 0, sequence, fmt.Errorf("keep pump position: %w", err)
 	}
-	return len(records), nil
+	return len(records), sequence, nil
 }
 
 // rejectMessages makes the messages for the rejects of a docket, those that the

@@ -171,6 +171,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner}, metrics, log); err != nil {
 		return err
 	}
+	ops.Registry().MustRegister(c.books.retries)
 	ops.Check("database", c.books.ready)
 	ops.Check("intake", c.intake.Ready)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	clearingschema "citycard/clearing/schema"
 	"citycard/cmd/service"
@@ -28,6 +29,7 @@ type books struct {
 	url         string
 	description string
 	database    *embedded.Database
+	retries     *prometheus.CounterVec
 }
 
 // openBooks opens the database at url, or the private one in dir, and brings its
@@ -55,7 +57,10 @@ func (b *books) connect(ctx context.Context, conns int, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	b.Ledger = ledger.New(pool, dialect, ledger.WithLog(log))
+	b.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "citycard_ledger_retries_total", Help: "Transactions of the ledger that were tried again, by cause.",
+	}, []string{"cause"})
+	b.Ledger = ledger.New(pool, dialect, ledger.WithLog(log), ledger.WithRetryHook(func(cause string) { b.retries.WithLabelValues(cause).Inc() }))
 	return nil
 }
 
