@@ -41,7 +41,7 @@ type Result uint8
 const (
 	// Inserted: the row is new and in the journal.
 	Inserted Result = iota + 1
-	// Duplicate: the same row was there before; nothing changed.
+	// Duplicate: the same row was there before, as what stands under the key or as a dispute; nothing changed.
 	Duplicate
 	// Conflict: another row with this key was there before; this version is kept as a dispute memo.
 	Conflict

@@ -1,9 +1,7 @@
 package ledger_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -200,36 +198,16 @@ func TestMalformed(t *testing.T) {
 			with(transfer(8, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Subject = "" }),
 			with(transfer(9, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.ID = ledger.ID(strings.Repeat("x", 65)) }),
 			with(transfer(10, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Evidence = make([]byte, ledger.MaxEvidence+1) }),
+			with(transfer(10, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.ID = "\xffmine" }),
 			transfer(11, "float", "operator:bus", ledger.MaxAmount),
 		}, []string{
 			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: its amount must be between 1 and 1000000000000000 fen",
 			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: debit and credit are the same account",
-			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
-			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes",
-			"refused: its evidence is too long", "inserted 1000000000000000",
+			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
+			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
+			"refused: its evidence is too long", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF", "inserted 1000000000000000",
 		}},
 	})
-}
-
-func TestConflictKeepsBothVersions(t *testing.T) {
-	b := newBooks(t)
-	first := with(transfer(1, "float", "operator:bus", 5), func(x *ledger.Transfer) { x.Evidence = []byte("first") })
-	second := with(first, func(x *ledger.Transfer) { x.Evidence = []byte("second") })
-	b.post([]ledger.Transfer{first})
-	out := b.post([]ledger.Transfer{second})
-	var rows []ledger.Row
-	collect := func(r ledger.Row) error { rows = append(rows, r); return nil }
-	b.must(b.Scan(context.Background(), today, today, collect))
-	b.must(b.ScanMemos(context.Background(), today, today, collect))
-	if len(rows) != 2 || !bytes.Equal(rows[0].Evidence, []byte("first")) || !bytes.Equal(rows[1].Evidence, []byte("second")) {
-		t.Fatalf("the journal holds %v, expected both versions", rows)
-	}
-	id := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(nil, uint64(out.Sequence)), 0)
-	dispute := rows[1]
-	if dispute.Kind != ledger.DisputeKind || dispute.Subject != "taps/0" || dispute.ID != ledger.ID(id) || dispute.Day != today ||
-		dispute.Reason != "20260105 6361726431 00000001" {
-		t.Errorf("the dispute is %+v", dispute)
-	}
 }
 
 func TestMemosShareTheIdentity(t *testing.T) {
@@ -255,6 +233,10 @@ func TestMemosShareTheIdentity(t *testing.T) {
 		"conflict: its key is taken by other content",
 	}; !slices.Equal(got, want) {
 		t.Errorf("later batch\n  %q\nexpected\n  %q", got, want)
+	}
+	out = b.post(nil, memo(1, "record", "x"), memo(2, "record", "y"), memo(3, "record", "z"))
+	if got, want := describe(out.Memos), []string{"duplicate 1", "duplicate 0", "conflict: its key is taken by other content"}; !slices.Equal(got, want) {
+		t.Errorf("disputes again\n  %q\nexpected\n  %q", got, want)
 	}
 	b.verify()
 }

@@ -51,7 +51,7 @@ type Reason uint8
 
 // The reasons.
 const (
-	BadKey            Reason = iota + 1 // day, subject or id out of bounds
+	BadKey            Reason = iota + 1 // day, subject or id out of bounds, or an id of the ledger's own kind
 	BadEvidence                         // longer than MaxEvidence
 	BadAmount                           // not 1 to MaxAmount
 	BadMemo                             // kind or reason out of bounds
@@ -70,7 +70,7 @@ const (
 )
 
 var reasonTexts = [...]string{
-	BadKey:            "its day must be a calendar day, its subject and id 1 to 64 bytes",
+	BadKey:            "its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
 	BadEvidence:       "its evidence is too long",
 	BadAmount:         "its amount must be between 1 and 1000000000000000 fen",
 	BadMemo:           "its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",

@@ -1,10 +1,6 @@
 package ledger
 
-import (
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
-)
+import "fmt"
 
 // judge decides a batch in memory, in batch order, and collects the rows to insert.
 type judge struct {
@@ -19,8 +15,11 @@ type judge struct {
 	here map[key]int32
 	// chain is the number of rows before the chain being decided.
 	chain int
-	// disputes are the conflicting versions, to be appended as memos at the end.
-	disputes []Memo
+	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their keys.
+	disputes []Row
+	disputed map[key]struct{}
+	// repeats counts the versions that were kept as disputes before.
+	repeats int
 }
 
 func newJudge(p *post, limits *limits) *judge {
@@ -32,7 +31,7 @@ func newJudge(p *post, limits *limits) *judge {
 	return &judge{
 		post: p, batch: p.batch, chart: p.ledger.chart, limits: limits, rows: (*pooled)[:0], pooled: pooled,
 		out:  &Outcome{Transfers: make([]Decision, len(p.batch.Transfers)), Memos: make([]Decision, len(p.batch.Memos))},
-		here: make(map[key]int32, n),
+		here: make(map[key]int32, n), disputed: make(map[key]struct{}),
 	}
 }
 
@@ -57,21 +56,11 @@ func (j *judge) decide(sequence int64) {
 	for i := range j.batch.Memos {
 		j.out.Memos[i] = j.decideMemo(i)
 	}
+	j.rows = append(j.rows, j.disputes...)
 	stream := IDOfStream(j.batch.Stream)
 	for i := range j.rows {
 		r := &j.rows[i]
 		r.BookingDay, r.Stream, r.Sequence, r.Position = j.batch.Day, stream, sequence, int32(i)
-	}
-	for i := range j.disputes {
-		m := &j.disputes[i]
-		position := int32(len(j.rows))
-		id := binary.BigEndian.AppendUint64(nil, uint64(sequence))
-		m.Day, m.Subject = j.batch.Day, Subject(j.batch.Stream)
-		m.ID = ID(binary.BigEndian.AppendUint32(id, uint32(position)))
-		j.rows = append(j.rows, Row{
-			Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence,
-			BookingDay: j.batch.Day, Stream: stream, Sequence: sequence, Position: position,
-		})
 	}
 }
 
@@ -80,6 +69,7 @@ func (j *judge) decideChain(first, last int) {
 	j.limits.mark()
 	rows := len(j.rows)
 	j.chain = rows
+	repeats := j.repeats
 	var inserted, duplicates, failed int
 	for i := first; i <= last; i++ {
 		d := j.decideTransfer(i)
@@ -97,6 +87,7 @@ func (j *judge) decideChain(first, last int) {
 			failed++
 		}
 	}
+	failed += j.repeats - repeats
 	if inserted == 0 || failed == 0 && duplicates == 0 {
 		return
 	}
@@ -141,7 +132,7 @@ func (j *judge) decideTransfer(i int) Decision {
 	t := &j.batch.Transfers[i]
 	k := t.key()
 	switch {
-	case !k.valid():
+	case !k.valid() || ownID(k.id):
 		return refuse(i, BadKey, fmt.Sprintf("day %d, subject of %d bytes, id of %d bytes", t.Day, len(t.Subject), len(t.ID)))
 	case len(t.Evidence) > MaxEvidence:
 		return refuse(i, BadEvidence, fmt.Sprintf("%d bytes, at most %d", len(t.Evidence), MaxEvidence))
@@ -155,11 +146,10 @@ func (j *judge) decideTransfer(i int) Decision {
 		if sameTransfer(row, t) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
-		evidence := t.Evidence
-		if len(evidence) == 0 {
-			evidence = appendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
+		dk, dispute := transferDispute(t)
+		if j.dispute(k, dk, dispute) {
+			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
-		j.dispute(k, evidence)
 		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Reason: ContentDiffers}}
 	}
 	if reason, detail := j.checkAccounts(t); reason != 0 {
@@ -216,7 +206,7 @@ func (j *judge) decideMemo(i int) Decision {
 		return Decision{Result: Refused, Err: &TransferError{Index: i, Memo: true, Reason: reason}}
 	}
 	switch {
-	case !k.valid():
+	case !k.valid() || ownID(k.id):
 		return refusal(BadKey)
 	case len(m.Evidence) > MaxEvidence:
 		return refusal(BadEvidence)
@@ -227,7 +217,10 @@ func (j *judge) decideMemo(i int) Decision {
 		if sameMemo(row, m) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
-		j.dispute(k, m.Evidence)
+		dk, dispute := memoDispute(m)
+		if j.dispute(k, dk, dispute) {
+			return Decision{Result: Duplicate, Amount: row.Amount}
+		}
 		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Memo: true, Reason: ContentDiffers}}
 	}
 	j.insert(k, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence})
@@ -245,13 +238,6 @@ func (j *judge) standing(k key) *Row {
 func (j *judge) insert(k key, row Row) {
 	j.here[k] = int32(len(j.rows))
 	j.rows = append(j.rows, row)
-}
-
-func (j *judge) dispute(k key, evidence []byte) {
-	j.disputes = append(j.disputes, Memo{
-		Kind: DisputeKind, Evidence: evidence,
-		Reason: fmt.Sprintf("%v %s %s", k.day, hex.EncodeToString([]byte(k.subject)), hex.EncodeToString([]byte(k.id))),
-	})
 }
 
 // number hashes the rows and fills the link's root and counts.

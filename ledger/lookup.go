@@ -28,6 +28,11 @@ func (p *post) findMissing() {
 		}
 		first = last + 1
 	}
+	for k := range p.doubts {
+		if ownID(k.id) {
+			p.want(k)
+		}
+	}
 	for i := range b.Memos {
 		if k := b.Memos[i].key(); p.lookAll || b.Recent.holds(k) {
 			p.want(k)

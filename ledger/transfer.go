@@ -3,7 +3,8 @@ package ledger
 // Subject is whose statement a row belongs to: a card, a person, an organisation. Raw bytes, 1 to 64.
 type Subject string
 
-// ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is signed.
+// ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is signed; the first byte 0xFF is the
+// ledger's own.
 type ID string
 
 // Purpose is the caller's number for what a transfer was for.
@@ -50,11 +51,6 @@ type Memo struct {
 	Reason   string
 	Evidence []byte
 }
-
-// DisputeKind is the kind of the memos in which the ledger keeps the second version of a conflict. Such a memo's key is
-// (booking day, stream name, sequence as 8 bytes and position as 4, big endian), its reason the key in dispute in hex, its evidence
-// the second version's (or, when that had none, the canonical bytes of its content).
-const DisputeKind = "dispute"
 
 // key identifies a row of the journal.
 type key struct {

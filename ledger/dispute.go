@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+)
+
+// DisputeKind is the kind of the memos in which the ledger keeps the second version of a conflict.
+//
+// Such a memo stands beside the row in dispute, under its day and subject. Its id is the byte 0xFF and the SHA-256 of the disputed id (after its length as
+// 4 bytes) and of what the versions are compared by, so that the same second version is kept once, however often it comes. Its reason is the disputed
+// id in hex and, for a transfer, the second version's amount; its evidence the second version's (or, when that had none, the canonical bytes
+// of its content).
+const DisputeKind = "dispute"
+
+// reservedID begins the ids that are the ledger's own. A caller's id that begins with it is refused.
+const reservedID = 0xFF
+
+// What a second version is: the first byte of what its id is hashed from.
+const (
+	versionTransfer byte = iota + 1 // amount and evidence
+	versionBare                     // a transfer without evidence: accounts, amount, purpose
+	versionMemo                     // evidence
+	versionBareMemo                 // a memo without evidence: kind, reason
+)
+
+func ownID(id ID) bool { return len(id) > 0 && id[0] == reservedID }
+
+// disputeKey returns the key under which a version of a row is kept as a dispute.
+func disputeKey(k key, version []byte) key {
+	b := appendSized(nil, k.id)
+	sum := sha256.Sum256(append(b, version...))
+	return key{k.day, k.subject, ID(append([]byte{reservedID}, sum[:]...))}
+}
+
+// transferDispute makes the memo that keeps a transfer whose key is taken.
+func transferDispute(t *Transfer) (key, Row) {
+	content := appendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
+	version, evidence := append([]byte{versionBare}, content...), content
+	if len(t.Evidence) > 0 {
+		version = binary.BigEndian.AppendUint64([]byte{versionTransfer}, uint64(t.Amount))
+		version, evidence = append(version, t.Evidence...), t.Evidence
+	}
+	return disputeRow(t.key(), version, evidence, fmt.Sprintf("%s %d", hex.EncodeToString([]byte(t.ID)), int64(t.Amount)))
+}
+
+// memoDispute makes the memo that keeps a memo whose key is taken.
+func memoDispute(m *Memo) (key, Row) {
+	version := appendSized(appendSized([]byte{versionBareMemo}, m.Kind), m.Reason)
+	if len(m.Evidence) > 0 {
+		version = append([]byte{versionMemo}, m.Evidence...)
+	}
+	return disputeRow(m.key(), version, m.Evidence, hex.EncodeToString([]byte(m.ID)))
+}
+
+func disputeRow(k key, version, evidence []byte, reason string) (key, Row) {
+	d := disputeKey(k, version)
+	return d, Row{Day: d.day, Subject: d.subject, ID: d.id, Kind: DisputeKind, Reason: reason, Evidence: evidence}
+}
+
+// dispute keeps a version that differs from the row that stands under its key, and reports whether it was kept before, in this batch or an earlier one.
+// When the standing row is in the journal already, so may the dispute be; then it must have been looked up.
+func (j *judge) dispute(standing, k key, row Row) (repeated bool) {
+	if _, ok := j.disputed[k]; ok {
+		j.repeats++
+		return true
+	}
+	if _, ok := j.here[standing]; !ok {
+		was, looked := j.post.known[k]
+		if was != nil {
+			j.repeats++
+			return true
+		}
+		if !looked {
+			j.post.doubts[k] = struct{}{}
+		}
+	}
+	j.disputed[k] = struct{}{}
+	j.disputes = append(j.disputes, row)
+	return false
+}
