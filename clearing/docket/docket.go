@@ -2,6 +2,7 @@ package docket
 
 import (
 	"encoding/json"
+	"errors"
 
 	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
@@ -138,18 +139,57 @@ func (d *Docket) add(r Ruling) *Ruling {
 // duplicate, other content under the same identity is disputed, a refused chain
 // is rejected with reason refused. The rulings themselves stay as they were, so
 // that a transaction which runs again settles afresh.
-func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) []Ruling {
+//
+// A refusal for another cause than an account that holds too little (an account
+// that is closed, or was not opened) is a *RefusedError: no verdict fits it, the
+// batch has to wait or to be judged again.
+func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) ([]Ruling, error) {
 	d.settled = append(d.settled[:0], d.Rulings...)
 	for i := range d.settled {
 		r := &d.settled[i]
 		switch {
 		case r.count > 0:
-			r.apply(out.Transfers[r.first:r.first+r.count], refused)
+			decisions := out.Transfers[r.first : r.first+r.count]
+			if err := unexplained(decisions, refused); err != nil {
+				return nil, err
+			}
+			r.apply(decisions, refused)
 		case r.memo >= 0:
-			r.apply(out.Memos[r.memo:r.memo+1], refused)
+			decisions := out.Memos[r.memo : r.memo+1]
+			if err := unexplained(decisions, verdict.None); err != nil {
+				return nil, err
+			}
+			r.apply(decisions, refused)
 		}
 	}
-	return d.settled
+	return d.settled, nil
+}
+
+// RefusedError is a transfer or memo that the ledger refused and that clearing
+// has no verdict for.
+type RefusedError struct{ Err error }
+
+func (e *RefusedError) Error() string { return "the ledger refused: " + e.Err.Error() }
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// unexplained finds a refusal that a short account does not explain. A chain is
+// explained by its first own refusal; the others only follow it.
+func unexplained(decisions []ledger.Decision, refused verdict.Reason) error {
+	var odd error
+	for _, decision := range decisions {
+		if decision.Result != ledger.Refused {
+			continue
+		}
+		var because *ledger.TransferError
+		if errors.As(decision.Err, &because) && because.Reason == ledger.ExceedsCredits && refused != verdict.None {
+			return nil
+		}
+		if odd == nil {
+			odd = &RefusedError{decision.Err}
+		}
+	}
+	return odd
 }
 
 // Refusal is a chain that the ledger refused, with the evidence of its first

@@ -106,7 +106,9 @@ func (h *house) post(stream string, transfers ...ledger.Transfer) {
 func (h *house) intake(owner string) *intake.Intake {
 	h.Helper()
 	verifier := keys.NewTACVerifier(h.town.Keys.TACMaster())
-	taps := &transit.Judge{Registry: h.town.Registry, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	accounts, err := h.ledger.Accounts(h.Context())
+	h.must(err)
+	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	loads := &load.Judge{TACs: verifier, Paid: h.ledger.Amounts}
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)

@@ -5,14 +5,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/broker"
+	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/identity"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/ledger"
@@ -213,4 +216,85 @@ func TestDayCloses(t *testing.T) {
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80_000})
 	_, err := verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) })
 	h.must(err)
+}
+
+// TestPayeeFrozen freezes the operator's account: what its riders paid waits in
+// suspense, and flows again when the account is free.
+func TestPayeeFrozen(t *testing.T) {
+	h := newHouse(t)
+	h.send(tap(h.ride(1)))
+	h.clear()
+	h.must(h.ledger.MarkAccount(t.Context(), "operator:bus", true, false))
+	h.send(tap(h.ride(2)))
+	h.clear()
+	h.must(h.ledger.MarkAccount(t.Context(), "operator:bus", false, false))
+	h.send(tap(h.ride(3)))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 160, "suspense:payee_closed": 80, "float:own": -240})
+}
+
+// TestPoison sends what could stop a consumer: text that a database refuses,
+// lists and records longer than the ledger takes, keys that do not fit. Each is
+// rejected and kept, and the good record behind it is booked.
+func TestPoison(t *testing.T) {
+	h := newHouse(t)
+	nul := claim("with\x00nul", clearingtest.Worker)
+	long := claim(strings.Repeat("九", 11), clearingtest.Worker)
+	hospital := claim("s", clearingtest.Worker)
+	hospital.Hospital = "h\x00"
+	list := &message.PensionBatch{Batch: "b", Month: "202601", Payday: "20260105"}
+	for range 60_000 {
+		list.Lines = append(list.Lines, &message.PensionLine{Person: []byte{1}, AmountFen: 1})
+	}
+	name := &message.PensionBatch{Batch: strings.Repeat("b", 70_000), Month: "202601", Payday: "20260105"}
+	padded := append(clearingtest.Encode(h.ride(1)), append([]byte{0xFA, 0x7F, 0x80, 0x80, 0x06}, make([]byte, 98_304)...)...)
+	h.send(
+		request(nul), request(long), request(hospital), request(claim("good", clearingtest.Worker)),
+		sent{message.TopicPensionBatches, 0, clearingtest.Encode(list)}, sent{message.TopicPensionBatches, 0, clearingtest.Encode(name)},
+		sent{message.TopicPensionBatches, 0, clearingtest.Encode(&message.PensionBatch{
+			Batch: "good", Month: "202601", Payday: "20260105",
+			Lines: []*message.PensionLine{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000}},
+		})},
+		sent{message.TopicTaps, 0, padded}, tap(h.ride(2)),
+	)
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80, chart.PensionPayout: 300_000})
+	if h.balance("hospital:h1") == 0 {
+		t.Error("the good claim was not settled")
+	}
+	kept := 0
+	h.must(h.ledger.ScanMemos(t.Context(), today, today, func(row ledger.Row) error {
+		if row.Kind == docket.KindReject && row.Reason != "invalid_field" {
+			t.Errorf("rejected as %s", row.Reason)
+		}
+		if row.Kind == docket.KindReject && !identity.IsFurtherPiece(row.ID) {
+			kept++
+		}
+		return nil
+	}))
+	if kept != 6 {
+		t.Errorf("%d rejects kept, want 6", kept)
+	}
+}
+
+// TestManyLists sends more pension lines in one batch of records than the ledger
+// takes at once: they are committed record by record.
+func TestManyLists(t *testing.T) {
+	h := newHouse(t)
+	for part := range 3 {
+		list := &message.PensionBatch{Batch: fmt.Sprint(part), Month: "202601", Payday: "20260105"}
+		for i := range 20_000 {
+			list.Lines = append(list.Lines, &message.PensionLine{Person: []byte{byte(part), byte(i), byte(i >> 8)}, AmountFen: 1})
+		}
+		h.send(sent{message.TopicPensionBatches, 0, clearingtest.Encode(list)})
+	}
+	h.clear()
+	kept := 0
+	h.must(h.ledger.ScanMemos(t.Context(), today, today, func(ledger.Row) error {
+		kept++
+		return nil
+	}))
+	if kept != 60_000 {
+		t.Errorf("%d rejects kept, want 60000", kept)
+	}
 }

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
@@ -45,6 +48,7 @@ type claim struct {
 	record  docket.Record
 	request *message.MedicalClaim
 	token   registry.Token
+	shaped  verdict.Reason // None where the fields can be used
 	day     ledger.Day
 	at      time.Time
 	split   medical.Split
@@ -114,20 +118,30 @@ func (c *claims) decode(record docket.Record) *claim {
 	if err := proto.Unmarshal(record.Value, cl.request); err != nil {
 		return nil
 	}
+	cl.shaped = cl.shape()
 	return cl
+}
+
+// isName allows what may stand in a key and in a text column: 1 to limit bytes of
+// letters, digits and punctuation, nothing that is invisible.
+func isName(text string, limit int) bool {
+	return text != "" && len(text) <= limit && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
 // shape checks what the key is made of.
 func (cl *claim) shape() verdict.Reason {
 	r := cl.request
 	at, err := message.ParseTime(r.GetTime(), time.UTC)
-	if err != nil || !message.Fixed(cl.token[:], r.GetPerson()) || r.GetHospital() == "" || len(r.GetHospital()) > 32 ||
-		r.GetSettlement() == "" || len(r.GetSettlement()) > 30 || len(r.GetVisit()) > 30 {
+	if err != nil || len(cl.record.Value) > message.RecordLimit || !message.Fixed(cl.token[:], r.GetPerson()) || !isName(r.GetHospital(), 32) ||
+		!isName(r.GetSettlement(), 30) || len(r.GetVisit()) > 30 {
 		return verdict.InvalidField
 	}
 	cl.at, cl.day = at, ledger.DayOf(at)
 	return verdict.None
 }
+
+// usable reports a claim that may be looked up.
+func (cl *claim) usable() bool { return cl != nil && cl.shaped == verdict.None }
 
 // judge rules on one claim, after those before it in the batch.
 func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings map[ledger.AccountID]ledger.Fen, d *docket.Docket) error {
@@ -137,8 +151,8 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 		d.Reject(reason, medicalPurpose, cl.record.Offset, cl.record.Value).Fen = ledger.Fen(max(r.GetTotalFen(), 0))
 		c.batch[len(d.Rulings)-1] = cl
 	}
-	if reason := cl.shape(); reason != verdict.None {
-		refuse(reason)
+	if cl.shaped != verdict.None {
+		refuse(cl.shaped)
 		return nil
 	}
 	key := settlementKey{r.GetHospital(), r.GetSettlement()}

@@ -8,7 +8,6 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/medical"
-	"citycard/clearing/registry"
 	"citycard/ledger"
 )
 
@@ -24,7 +23,7 @@ type stored struct {
 func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (map[settlementKey]stored, error) {
 	var hospitals, settlements []string
 	for _, cl := range read {
-		if cl != nil {
+		if cl.usable() {
 			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
 		}
 	}
@@ -66,7 +65,7 @@ func storeAnswered(ctx context.Context, tx pgx.Tx, hospitals, settlements []stri
 func readYears(ctx context.Context, tx pgx.Tx, read []*claim) (map[yearKey]medical.YearSoFar, error) {
 	var persons [][]byte
 	for _, cl := range read {
-		if cl != nil {
+		if cl.usable() {
 			persons = append(persons, cl.request.GetPerson())
 		}
 	}
@@ -132,10 +131,9 @@ func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]medical.YearSo
 func (c *claims) readHoldings(ctx context.Context, tx pgx.Tx, read []*claim) (map[ledger.AccountID]ledger.Fen, error) {
 	var accounts []ledger.AccountID
 	for _, cl := range read {
-		var token registry.Token
-		if cl != nil && copy(token[:], cl.request.GetPerson()) == len(token) {
-			if _, known := c.people.Person(token); known {
-				accounts = append(accounts, ledger.IDOfCode(chart.Personal(token)))
+		if cl.usable() {
+			if _, known := c.people.Person(cl.token); known {
+				accounts = append(accounts, ledger.IDOfCode(chart.Personal(cl.token)))
 			}
 		}
 	}

@@ -173,7 +173,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 				return err
 			}
 			continue
-		case errors.Is(err, errAlone) && len(fetched) > 1:
+		case len(fetched) > 1 && (errors.Is(err, errAlone) || tooLarge(err)):
 			return p.commitEach(ctx, fetched)
 		case errors.Is(err, ledger.ErrOutcomeUnknown):
 			done, err := p.findOut(ctx, next)
@@ -194,6 +194,12 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 		}
 		wait = min(2*wait, 5*time.Second)
 	}
+}
+
+// tooLarge reports a batch with more rows than the ledger takes at once.
+func tooLarge(err error) bool {
+	var batch *ledger.BatchError
+	return errors.As(err, &batch)
 }
 
 // commitEach commits the records one by one.
@@ -243,7 +249,8 @@ func (p *partition) followDay(err error) error {
 
 // waits tells errors that pass by themselves from those that do not.
 func waits(err error) bool {
-	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errDatabase) || errors.Is(err, errBroker)
+	var refused *docket.RefusedError
+	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errDatabase) || errors.Is(err, errBroker)
 }
 
 // post judges the records and commits them.
@@ -298,7 +305,10 @@ func (p *partition) advance(next int64) {
 
 // finish settles the rulings and stores what goes out with them.
 func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
-	rulings := d.Settle(out, p.rules.Refused)
+	rulings, err := d.Settle(out, p.rules.Refused)
+	if err != nil {
+		return nil, err
+	}
 	outgoing, err := rejectMessages(d, rulings, out)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,12 @@ import (
 	"citycard/ledger"
 )
 
+// Bounds of a list: a longer one is cut by its sender into several batches.
+const (
+	maxLines = 20_000
+	maxName  = 64 // bytes of a batch's name
+)
+
 // Amounts finds what stands in the books under keys: one amount a key, 0 where
 // there is none.
 type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
@@ -50,7 +56,7 @@ func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket
 		return nil
 	}
 	month, day, ok := monthDay(batch.GetMonth())
-	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || batch.GetBatch() == "" {
+	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > maxLines {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}
@@ -124,7 +130,7 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 		return nil
 	}
 	_, day, ok := monthDay(result.GetMonth())
-	if !ok || result.GetBatch() == "" {
+	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > maxLines {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}

@@ -73,6 +73,9 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 func decode(record docket.Record) (written, verdict.Reason) {
 	l := written{record: record}
 	var m message.Load
+	if len(record.Value) > message.RecordLimit {
+		return written{}, verdict.InvalidField
+	}
 	if err := proto.Unmarshal(record.Value, &m); err != nil {
 		return written{}, verdict.Undecodable
 	}

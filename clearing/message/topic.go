@@ -13,6 +13,11 @@ const (
 	TopicFares           = "fares"
 )
 
+// RecordLimit is the most bytes a tap, a load or a claim may have; a real one has
+// some 150. What is longer is refused whole, so that the books keep what a
+// terminal said and not what somebody added to it.
+const RecordLimit = 4 << 10
+
 // InputTopics are the topics that clearing consumes.
 func InputTopics() []string {
 	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}

@@ -19,6 +19,7 @@ import (
 // Judge rules on batches of taps. It is safe for concurrent use.
 type Judge struct {
 	Registry *registry.Registry
+	Accounts *ledger.Chart
 	TACs     *keys.TACVerifier
 	Fares    *fare.Tables
 	Dates    Plausible
@@ -81,6 +82,9 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 // decode reads a record and checks the shape of what the card signed.
 func decode(record docket.Record) (tap, verdict.Reason) {
 	t := tap{record: record, message: &message.Tap{}}
+	if len(record.Value) > message.RecordLimit {
+		return tap{}, verdict.InvalidField
+	}
 	if err := proto.Unmarshal(record.Value, t.message); err != nil {
 		return tap{}, verdict.Undecodable
 	}
@@ -150,8 +154,17 @@ func (j *Judge) question(t *tap, day ledger.Day, dated bool, w window) (registry
 		return terminal, verdict.CardExpired
 	case card.Blocked:
 		return terminal, verdict.CardBlocked
+	case j.closed(chart.Operator(terminal.Operator)):
+		return terminal, verdict.PayeeClosed
 	}
 	return terminal, verdict.None
+}
+
+// closed reports an account that takes nothing. One that is not open yet is not
+// closed: the ledger refuses it, and the batch waits until it is.
+func (j *Judge) closed(code string) bool {
+	account, open := j.Accounts.Account(code)
+	return open && account.Flags&(ledger.Closed|ledger.Frozen) != 0
 }
 
 func (j *Judge) fareAgrees(m *message.Tap) bool {

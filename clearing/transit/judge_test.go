@@ -23,7 +23,7 @@ func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.
 func TestRule(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	judge := &transit.Judge{
-		Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
@@ -115,7 +115,7 @@ func TestRule(t *testing.T) {
 // it is kept in suspense under a day of its own.
 func TestRuleImpossibleDate(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	judge := &transit.Judge{Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for _, date := range []string{"00000000000000", "20261301120000", "ffffffffffffff"} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 80, At: noon(5)})
 		m.Debit.Time = clearingtest.Hex(date)
@@ -135,7 +135,7 @@ func TestRuleImpossibleDate(t *testing.T) {
 // panics.
 func FuzzRule(f *testing.F) {
 	town := clearingtest.New(f, nil)
-	judge := &transit.Judge{Registry: town.Registry, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	f.Add(clearingtest.Encode(town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -47,6 +47,7 @@ const (
 	ImplausibleDate Reason = "implausible_date"
 	CardExpired     Reason = "card_expired"
 	CardBlocked     Reason = "card_blocked"
+	PayeeClosed     Reason = "payee_closed"
 
 	UnknownChannel Reason = "unknown_channel"
 	LoadNotPaid    Reason = "load_not_paid"
@@ -88,6 +89,7 @@ func List() []Entry {
 		{ImplausibleDate, Suspended, "the signed date is in the future or too old", "交易日期不合理"},
 		{CardExpired, Suspended, "the card had expired", "卡已过期"},
 		{CardBlocked, Suspended, "the card was blocked", "卡已停用"},
+		{PayeeClosed, Suspended, "the operator's account is closed or frozen", "运营商账户已关闭或冻结"},
 
 		{UnknownChannel, Rejected, "the top-up channel is not registered", "充值渠道未登记"},
 		{BadMAC1, Rejected, "MAC1 of the load does not verify", "圈存MAC1校验失败"},

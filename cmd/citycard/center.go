@@ -163,7 +163,7 @@ func (c *center) startAuthority(ctx context.Context, addr string, metrics promet
 
 // startIntake begins to consume.
 func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
-	rules, err := c.rules()
+	rules, err := c.rules(ctx)
 	if err != nil {
 		return err
 	}
@@ -196,9 +196,13 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 }
 
 // rules are what is done with each input topic.
-func (c *center) rules() (map[string]func() intake.Rules, error) {
+func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, error) {
 	verifier := keys.NewTACVerifier(c.keys.TACMaster())
-	taps := &transit.Judge{Registry: c.registry, TACs: verifier, Fares: c.fares, Dates: tapWindow()}
+	accounts, err := c.books.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: verifier, Fares: c.fares, Dates: tapWindow()}
 	loads := &load.Judge{TACs: verifier, Paid: c.books.Amounts}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {
