@@ -53,8 +53,10 @@ const (
 	Closed
 	// Frozen refuses every transfer until the flag is taken away.
 	Frozen
+	// MustReturnToZero marks a clearing account, on which nothing should be left at the end of a day; see Ledger.NotAtZero.
+	MustReturnToZero
 
-	allFlags = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | Closed | Frozen
+	allFlags = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | Closed | Frozen | MustReturnToZero
 )
 
 // MaxShards bounds the number of rows an account's balance may be spread over.
@@ -73,6 +75,10 @@ type Account struct {
 	// Shards is the number of rows its balance is spread over, so that several streams can add to one account at
 	// once; 0 means 1. It cannot be changed later. An account limited both ways has one shard.
 	Shards int
+	// Cap, for an account whose debits must not exceed its credits, is what they may exceed them by after all (an agent's credit).
+	Cap Fen
+	// Alarm, at most Cap, is from where on a batch that takes the account there says so in its outcome; 0 is never.
+	Alarm Fen
 }
 
 func (a Account) validate() error {
@@ -89,6 +95,10 @@ func (a Account) validate() error {
 		return fmt.Errorf("account %q: %d shards, expected 0 to %d", a.Code, a.Shards, MaxShards)
 	case a.Shards > 1 && a.Flags&DebitsMustNotExceedCredits != 0 && a.Flags&CreditsMustNotExceedDebits != 0:
 		return fmt.Errorf("account %q: limited both ways, so it must have one shard, not %d", a.Code, a.Shards)
+	}
+	if a.Cap < 0 || a.Cap > MaxAmount || a.Alarm < 0 || a.Alarm > a.Cap || a.Cap > 0 && a.Flags&DebitsMustNotExceedCredits == 0 {
+		return fmt.Errorf("account %q: cap %d, alarm %d fen; expected 0 <= alarm <= cap, and a cap only where debits must not exceed credits",
+			a.Code, int64(a.Cap), int64(a.Alarm))
 	}
 	return nil
 }

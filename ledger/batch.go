@@ -84,6 +84,15 @@ type Outcome struct {
 	Head [32]byte
 	// Rows is the number of rows the batch put into the journal, disputes included.
 	Rows int
+	// Alarms are the accounts that the batch took to their alarm level.
+	Alarms []Alarm
+}
+
+// Alarm says that an account has come to its alarm level.
+type Alarm struct {
+	Account Account
+	// Used is what its debits and holds exceed its credits by.
+	Used Fen
 }
 
 func (b *Batch) validate() error {

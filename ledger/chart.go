@@ -67,12 +67,12 @@ func (c *Chart) merge(version int64, accounts []Account) {
 	c.version = version
 }
 
-const selectAccounts = "SELECT account, code, kind, owner, flags, shards FROM accounts "
+const selectAccounts = "SELECT account, code, kind, owner, flags, shards, cap, alarm FROM accounts "
 
 func collectAccounts(rows pgx.Rows) ([]Account, error) {
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Account, error) {
 		var a Account
-		err := row.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards)
+		err := row.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm)
 		return a, err
 	})
 }
@@ -161,8 +161,8 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 			continue
 		}
 		seen[a.ID] = a
-		batch.Queue("INSERT INTO accounts (account, code, kind, owner, flags, shards, version) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, version)
+		batch.Queue("INSERT INTO accounts (account, code, kind, owner, flags, shards, cap, alarm, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+			a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, a.Cap, a.Alarm, version)
 		// Every shard's row exists from the start, so that locking an account's rows locks all of it.
 		shards := make([]int32, a.Shards)
 		for i := range shards {
@@ -182,12 +182,13 @@ func nextChartVersion(ctx context.Context, tx pgx.Tx) (version int64, err error)
 }
 
 func sameAccount(a, b Account) bool {
-	const limits = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits
-	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
+	const limits = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | MustReturnToZero
+	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits &&
+		a.Cap == b.Cap && a.Alarm == b.Alarm
 }
 
 // MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened.
-// Every batch that commits after MarkAccount returned obeys the new marks, in all processes.
+// Every batch that begins after MarkAccount returned obeys the new marks, in all processes.
 func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bool) error {
 	var marks Flags
 	if frozen {

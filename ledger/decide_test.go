@@ -203,9 +203,9 @@ func TestMalformed(t *testing.T) {
 		}, []string{
 			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: its amount must be between 1 and 1000000000000000 fen",
 			"refused: its amount must be between 1 and 1000000000000000 fen", "refused: debit and credit are the same account",
-			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
-			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
-			"refused: its evidence is too long", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF", "inserted 1000000000000000",
+			"refused: there is no such account", "refused: there is no such account", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first below 0xFD",
+			"refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first below 0xFD", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first below 0xFD",
+			"refused: its evidence is too long", "refused: its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first below 0xFD", "inserted 1000000000000000",
 		}},
 	})
 }

@@ -15,24 +15,20 @@ import (
 // of its content).
 const DisputeKind = "dispute"
 
-// reservedID begins the ids that are the ledger's own. A caller's id that begins with it is refused.
-const reservedID = 0xFF
-
 // What a second version is: the first byte of what its id is hashed from.
 const (
 	versionTransfer byte = iota + 1 // amount and evidence
 	versionBare                     // a transfer without evidence: accounts, amount, purpose
 	versionMemo                     // evidence
 	versionBareMemo                 // a memo without evidence: kind, reason
+	versionHold                     // before one of the first two: when the hold lapses
 )
-
-func ownID(id ID) bool { return len(id) > 0 && id[0] == reservedID }
 
 // disputeKey returns the key under which a version of a row is kept as a dispute.
 func disputeKey(k key, version []byte) key {
 	b := appendSized(nil, k.id)
 	sum := sha256.Sum256(append(b, version...))
-	return key{k.day, k.subject, ID(append([]byte{reservedID}, sum[:]...))}
+	return key{k.day, k.subject, ID(append([]byte{disputeID}, sum[:]...))}
 }
 
 // transferDispute makes the memo that keeps a transfer whose key is taken.
@@ -42,6 +38,9 @@ func transferDispute(t *Transfer) (key, Row) {
 	if len(t.Evidence) > 0 {
 		version = binary.BigEndian.AppendUint64([]byte{versionTransfer}, uint64(t.Amount))
 		version, evidence = append(version, t.Evidence...), t.Evidence
+	}
+	if t.Act == Hold {
+		version = append(binary.BigEndian.AppendUint64([]byte{versionHold}, uint64(t.expires())), version...)
 	}
 	return disputeRow(t.key(), version, evidence, fmt.Sprintf("%s %d", hex.EncodeToString([]byte(t.ID)), int64(t.Amount)))
 }

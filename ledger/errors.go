@@ -55,12 +55,19 @@ const (
 	BadEvidence                         // longer than MaxEvidence
 	BadAmount                           // not 1 to MaxAmount
 	BadMemo                             // kind or reason out of bounds
+	BadAct                              // an unknown act, or one that lacks or has what it should not
 	OpenChain                           // the batch ends within a chain
 	ContentDiffers                      // the key is taken by other content (Conflict)
 	SameAccount                         // debit and credit are one account
 	UnknownAccount                      // no such account
 	AccountClosed                       //
 	AccountFrozen                       //
+	NothingToActOn                      // no such hold, or no such transfer to reverse
+	OtherAccounts                       // not the accounts of what is acted on
+	ExceedsHold                         // more than the hold holds, or not the amount to be reversed
+	ActedOnBefore                       // the hold has ended, or the transfer was reversed, in another way
+	HoldLapsed                          // posted too late
+	HoldNotLapsed                       // expired too early
 	ExceedsCredits                      // the debit account holds less
 	ExceedsDebits                       // the credit account can take less
 	NothingAvailable                    // an UpTo transfer found nothing to move
@@ -70,16 +77,23 @@ const (
 )
 
 var reasonTexts = [...]string{
-	BadKey:            "its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first not 0xFF",
+	BadKey:            "its day must be a calendar day, its subject and id 1 to 64 bytes, the id's first below 0xFD",
 	BadEvidence:       "its evidence is too long",
 	BadAmount:         "its amount must be between 1 and 1000000000000000 fen",
 	BadMemo:           "its kind must be 1 to 32 and its reason at most 1024 bytes of UTF-8, and kind dispute is reserved",
+	BadAct:            "its act does not fit what it is given",
 	OpenChain:         "the batch ends before its chain does",
 	ContentDiffers:    "its key is taken by other content",
 	SameAccount:       "debit and credit are the same account",
 	UnknownAccount:    "there is no such account",
 	AccountClosed:     "an account is closed",
 	AccountFrozen:     "an account is frozen",
+	NothingToActOn:    "there is nothing it could act on",
+	OtherAccounts:     "its accounts are not those of what it acts on",
+	ExceedsHold:       "its amount is not that of what it acts on",
+	ActedOnBefore:     "what it acts on has ended in another way",
+	HoldLapsed:        "the hold has lapsed",
+	HoldNotLapsed:     "the hold has not lapsed",
 	ExceedsCredits:    "the debit account does not hold enough",
 	ExceedsDebits:     "the credit account cannot take as much",
 	NothingAvailable:  "there is nothing to move",

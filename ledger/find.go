@@ -47,14 +47,14 @@ func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
 	return amounts, nil
 }
 
-// Holdings reads and locks, in a caller's transaction (Batch.Prepare), what accounts hold: credits - debits over all shards. An
+// Holdings reads and locks, in a caller's transaction (Batch.Prepare), what accounts hold: credits - debits - what is held of it, over all shards. An
 // account on which nothing was ever booked holds 0.
 func (l *Ledger) Holdings(ctx context.Context, tx pgx.Tx, accounts []AccountID) (map[AccountID]Fen, error) {
 	holdings := make(map[AccountID]Fen, len(accounts))
 	if len(accounts) == 0 {
 		return holdings, nil
 	}
-	rows, err := tx.Query(ctx, `SELECT account, credits - debits FROM balances WHERE account = ANY($1::INT8[])
+	rows, err := tx.Query(ctx, `SELECT account, credits - debits - debits_held FROM balances WHERE account = ANY($1::INT8[])
 		ORDER BY account, shard FOR UPDATE`, accounts)
 	if err != nil {
 		return nil, fmt.Errorf("read holdings: %w", err)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -22,6 +23,8 @@ type Row struct {
 	Amount        Fen
 	Purpose       Purpose
 	Linked, UpTo  bool
+	Act           Act
+	Expires       time.Time // when a hold lapses; zero for never
 
 	Kind     string
 	Reason   string
@@ -32,6 +35,8 @@ type Row struct {
 	Sequence   int64
 	Position   int32
 	Hash       Hash
+
+	hold *Row // the hold that this row ends, while it is being posted
 }
 
 // IsMemo reports whether the row is a memo.
@@ -45,19 +50,47 @@ func (r *Row) flags() byte {
 	if r.UpTo {
 		flags |= 2
 	}
-	return flags
+	return flags | byte(r.Act)<<2
+}
+
+// SetFlags sets what the journal stores as flags (linked 1, up-to 2, the act from 4 on) and as the second at which a hold lapses (0: never).
+func (r *Row) SetFlags(flags int16, expires int64) {
+	r.Linked, r.UpTo, r.Act = flags&1 != 0, flags&2 != 0, Act(flags>>2)
+	r.Expires = time.Time{}
+	if expires != 0 {
+		r.Expires = time.Unix(expires, 0)
+	}
+}
+
+func (r *Row) expires() int64 {
+	if r.Expires.IsZero() {
+		return 0
+	}
+	return r.Expires.Unix()
+}
+
+// Moved returns what the row moved: nothing for a hold or a memo.
+func (r *Row) Moved() Fen {
+	if r.Act == Hold {
+		return 0
+	}
+	return r.Amount
 }
 
 // ContentHash computes what Hash must be: the RFC 6962 leaf hash (SHA-256 over a zero byte and the row's canonical bytes). The
-// canonical bytes are a version byte 1; the days, accounts, amount, purpose, flags (linked 1, up-to 2), stream number, sequence
-// and position as fixed-width big-endian numbers; then subject, id, kind, reason and evidence, each after its length as 4 bytes.
+// canonical bytes are a version byte 1; the days, accounts, amount, purpose, flags (linked 1, up-to 2, act times 4), stream number, sequence
+// and position as fixed-width big-endian numbers; for a row that lapses, which has version byte 2, the second at which it does as 8 bytes; then subject, id, kind, reason and evidence, each after its length as 4 bytes.
 func (r *Row) ContentHash() Hash {
 	var scratch [1024]byte
 	return sha256.Sum256(r.appendCanonical(scratch[:0]))
 }
 
 func (r *Row) appendCanonical(b []byte) []byte {
-	b = append(b, rfc6962.RFC6962LeafHashPrefix, 1)
+	version := byte(1)
+	if !r.Expires.IsZero() {
+		version = 2
+	}
+	b = append(b, rfc6962.RFC6962LeafHashPrefix, version)
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Day))
 	b = binary.BigEndian.AppendUint32(b, uint32(r.BookingDay))
 	b = appendContent(b, r.Debit, r.Credit, r.Amount, r.Purpose)
@@ -65,6 +98,9 @@ func (r *Row) appendCanonical(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Stream))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Sequence))
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Position))
+	if version == 2 {
+		b = binary.BigEndian.AppendUint64(b, uint64(r.expires()))
+	}
 	b = appendSized(b, r.Subject)
 	b = appendSized(b, r.ID)
 	b = appendSized(b, r.Kind)

@@ -11,9 +11,9 @@ import (
 
 // The older way to say BINARY is the one both databases know in all versions.
 const copyJournal = `COPY journal (effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
-	stream, sequence, position, hash) FROM STDIN BINARY`
+	stream, sequence, position, hash, expires) FROM STDIN BINARY`
 
-const journalColumns = 16
+const journalColumns = 17
 
 // copyRows sends the rows by COPY in PostgreSQL's binary format, encoded here because the general encoder, one value at a time,
 // costs more than the hashing.
@@ -64,7 +64,11 @@ func appendCopyRow(b []byte, r *Row) []byte {
 	b = appendInt8(b, int64(r.Stream))
 	b = appendInt8(b, r.Sequence)
 	b = appendInt4(b, r.Position)
-	return appendSized(b, r.Hash[:])
+	b = appendSized(b, r.Hash[:])
+	if r.Expires.IsZero() {
+		return appendNull(b)
+	}
+	return appendInt8(b, r.expires())
 }
 
 func appendInt4(b []byte, n int32) []byte {

@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // judge decides a batch in memory, in batch order, and collects the rows to insert.
 type judge struct {
@@ -131,16 +134,14 @@ func refuse(index int, reason Reason, detail string) Decision {
 func (j *judge) decideTransfer(i int) Decision {
 	t := &j.batch.Transfers[i]
 	k := t.key()
-	switch {
-	case !k.valid() || ownID(k.id):
-		return refuse(i, BadKey, fmt.Sprintf("day %d, subject of %d bytes, id of %d bytes", t.Day, len(t.Subject), len(t.ID)))
-	case len(t.Evidence) > MaxEvidence:
-		return refuse(i, BadEvidence, fmt.Sprintf("%d bytes, at most %d", len(t.Evidence), MaxEvidence))
-	case t.Amount <= 0 || t.Amount > MaxAmount:
-		return refuse(i, BadAmount, fmt.Sprintf("%d fen", int64(t.Amount)))
+	if reason, detail := t.malformed(); reason != 0 {
+		return refuse(i, reason, detail)
 	}
 	if n, ok := j.here[k]; ok && int(n) >= j.chain {
 		return refuse(i, RepeatedInChain, "")
+	}
+	if t.Act.onEarlier() {
+		return j.act(i, k)
 	}
 	if row := j.standing(k); row != nil {
 		if sameTransfer(row, t) {
@@ -152,31 +153,35 @@ func (j *judge) decideTransfer(i int) Decision {
 		}
 		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Reason: ContentDiffers}}
 	}
-	if reason, detail := j.checkAccounts(t); reason != 0 {
+	if reason, detail := j.checkAccounts(t.Debit, t.Credit); reason != 0 {
 		return refuse(i, reason, detail)
 	}
 	amount, reason := j.limits.allowed(t)
 	if reason != 0 {
-		return refuse(i, reason, j.limitDetail(t, reason))
+		return refuse(i, reason, j.limitDetail(t.Debit, t.Credit, reason))
 	}
-	j.limits.apply(t.Debit, t.Credit, amount)
-	j.insert(k, Row{
+	row := Row{
 		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
-		Linked: t.Linked, UpTo: t.UpTo, Evidence: t.Evidence,
-	})
+		Linked: t.Linked, UpTo: t.UpTo, Act: t.Act, Evidence: t.Evidence,
+	}
+	if seconds := t.expires(); seconds != 0 {
+		row.Expires = time.Unix(seconds, 0)
+	}
+	j.limits.apply(effectOf(&row))
+	j.insert(k, row)
 	return Decision{Result: Inserted, Amount: amount}
 }
 
-func (j *judge) checkAccounts(t *Transfer) (Reason, string) {
-	debit, known := j.chart.ByID(t.Debit)
+func (j *judge) checkAccounts(debitID, creditID AccountID) (Reason, string) {
+	debit, known := j.chart.ByID(debitID)
 	if !known {
-		return UnknownAccount, fmt.Sprintf("debit account %d", t.Debit)
+		return UnknownAccount, fmt.Sprintf("debit account %d", debitID)
 	}
-	credit, known := j.chart.ByID(t.Credit)
+	credit, known := j.chart.ByID(creditID)
 	switch {
 	case !known:
-		return UnknownAccount, fmt.Sprintf("credit account %d", t.Credit)
-	case t.Debit == t.Credit:
+		return UnknownAccount, fmt.Sprintf("credit account %d", creditID)
+	case debitID == creditID:
 		return SameAccount, debit.Code
 	case debit.Flags&Closed != 0:
 		return AccountClosed, debit.Code
@@ -190,10 +195,10 @@ func (j *judge) checkAccounts(t *Transfer) (Reason, string) {
 	return 0, ""
 }
 
-func (j *judge) limitDetail(t *Transfer, reason Reason) string {
-	id := t.Debit
+func (j *judge) limitDetail(debit, credit AccountID, reason Reason) string {
+	id := debit
 	if reason == ExceedsDebits {
-		id = t.Credit
+		id = credit
 	}
 	account, _ := j.chart.ByID(id)
 	return account.Code

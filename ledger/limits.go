@@ -4,69 +4,98 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // standing is what a locked account holds, as the batch is decided.
 type standing struct {
-	flags           Flags
-	debits, credits Fen
+	account Account
+	Sums
+	// before is what it held as the batch began.
+	before Sums
 }
 
-// canDebit returns how much may still be debited for a transfer that must find it there.
-func (s *standing) canDebit() Fen { return s.credits - s.debits }
+// canDebit returns how much may still be debited to an account limited on that side.
+func (s *standing) canDebit() Fen { return s.Available() + s.account.Cap }
 
 // canCredit returns how much may still be credited to an account limited on that side.
-func (s *standing) canCredit() Fen { return s.debits - s.credits }
+func (s *standing) canCredit() Fen { return s.Debits - s.Credits - s.CreditsHeld }
+
+// effect is what a row does to its two accounts.
+type effect struct {
+	debit, credit AccountID
+	moved, held   Fen // held is below zero for what ends a hold
+}
+
+func effectOf(r *Row) effect {
+	e := effect{debit: r.Debit, credit: r.Credit, moved: r.Moved()}
+	switch {
+	case r.Act == Hold:
+		e.held = r.Amount
+	case r.hold != nil:
+		e.held = -r.hold.Amount
+	}
+	return e
+}
 
 // limits holds the locked accounts of one batch, and what was applied to them since the last mark, so that a chain can be taken back.
 type limits struct {
 	accounts map[AccountID]*standing
-	applied  []appliedAmount
-}
-
-type appliedAmount struct {
-	debit, credit AccountID
-	amount        Fen
+	applied  []effect
 }
 
 func (l *limits) mark() { l.applied = l.applied[:0] }
 
-func (l *limits) apply(debit, credit AccountID, amount Fen) {
+func (l *limits) apply(e effect) {
 	if len(l.accounts) == 0 {
 		return
 	}
-	l.add(debit, credit, amount)
-	l.applied = append(l.applied, appliedAmount{debit, credit, amount})
+	l.add(e)
+	l.applied = append(l.applied, e)
 }
 
 func (l *limits) undo() {
-	for _, a := range l.applied {
-		l.add(a.debit, a.credit, -a.amount)
+	for _, e := range l.applied {
+		e.moved, e.held = -e.moved, -e.held
+		l.add(e)
 	}
 	l.mark()
 }
 
-func (l *limits) add(debit, credit AccountID, amount Fen) {
-	if s := l.accounts[debit]; s != nil {
-		s.debits += amount
+func (l *limits) add(e effect) {
+	if s := l.accounts[e.debit]; s != nil {
+		s.addDebit(e.moved, e.held)
 	}
-	if s := l.accounts[credit]; s != nil {
-		s.credits += amount
+	if s := l.accounts[e.credit]; s != nil {
+		s.addCredit(e.moved, e.held)
 	}
+}
+
+// alarms lists, in the order of their codes, the accounts that the batch took to their alarm level.
+func (l *limits) alarms() []Alarm {
+	var alarms []Alarm
+	for _, s := range l.accounts {
+		level := s.account.Alarm
+		if level > 0 && -s.before.Available() < level && -s.Available() >= level {
+			alarms = append(alarms, Alarm{s.account, -s.Available()})
+		}
+	}
+	slices.SortFunc(alarms, func(a, b Alarm) int { return strings.Compare(a.Account.Code, b.Account.Code) })
+	return alarms
 }
 
 // allowed returns the amount the transfer may move (less than its own only for UpTo), or why it may not.
 func (l *limits) allowed(t *Transfer) (Fen, Reason) {
 	amount := t.Amount
 	debit, credit := l.accounts[t.Debit], l.accounts[t.Credit]
-	creditLimited := credit != nil && credit.flags&CreditsMustNotExceedDebits != 0
+	creditLimited := credit != nil && credit.account.Flags&CreditsMustNotExceedDebits != 0
 	if t.UpTo {
 		if debit == nil {
 			return 0, NothingAvailable
 		}
-		amount = min(amount, debit.canDebit())
+		amount = min(amount, debit.Available())
 		if creditLimited {
 			amount = min(amount, credit.canCredit())
 		}
@@ -75,7 +104,7 @@ func (l *limits) allowed(t *Transfer) (Fen, Reason) {
 		}
 		return amount, 0
 	}
-	if debit != nil && debit.flags&DebitsMustNotExceedCredits != 0 && amount > debit.canDebit() {
+	if debit != nil && debit.account.Flags&DebitsMustNotExceedCredits != 0 && amount > debit.canDebit() {
 		return 0, ExceedsCredits
 	}
 	if creditLimited && amount > credit.canCredit() {
@@ -86,30 +115,32 @@ func (l *limits) allowed(t *Transfer) (Fen, Reason) {
 
 // lockLimits locks all shards of the accounts whose limits the batch may meet, in the order of (account, shard), and reads
 // what they hold. Debits of an account limited in debits are locked, credits to it are not: they can only help.
-func lockLimits(ctx context.Context, tx pgx.Tx, chart *Chart, transfers []Transfer) (*limits, error) {
+func (p *post) lockLimits(ctx context.Context, tx pgx.Tx) (*limits, error) {
 	l := &limits{}
-	ids := limitedAccounts(chart, transfers)
+	ids := p.limitedAccounts()
 	if len(ids) == 0 {
 		return l, nil
 	}
 	l.accounts = make(map[AccountID]*standing, len(ids))
 	for _, id := range ids {
-		account, _ := chart.ByID(AccountID(id))
-		l.accounts[account.ID] = &standing{flags: account.Flags}
+		account, _ := p.ledger.chart.ByID(AccountID(id))
+		l.accounts[account.ID] = &standing{account: account}
 	}
-	rows, err := tx.Query(ctx, "SELECT account, debits, credits FROM balances WHERE account = ANY($1) ORDER BY account, shard FOR UPDATE", ids)
+	rows, err := tx.Query(ctx, "SELECT account, debits, credits, debits_held, credits_held FROM balances WHERE account = ANY($1) ORDER BY account, shard FOR UPDATE", ids)
 	if err != nil {
 		return nil, fmt.Errorf("lock limited accounts: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id AccountID
-		var debits, credits Fen
-		if err = rows.Scan(&id, &debits, &credits); err != nil {
+		var sums Sums
+		if err = rows.Scan(&id, &sums.Debits, &sums.Credits, &sums.DebitsHeld, &sums.CreditsHeld); err != nil {
 			return nil, fmt.Errorf("lock limited accounts: %w", err)
 		}
-		l.accounts[id].debits += debits
-		l.accounts[id].credits += credits
+		s := l.accounts[id]
+		s.addDebit(sums.Debits, sums.DebitsHeld)
+		s.addCredit(sums.Credits, sums.CreditsHeld)
+		s.before = s.Sums
 	}
 	if err = rows.Err(); err != nil {
 		return nil, fmt.Errorf("lock limited accounts: %w", err)
@@ -117,7 +148,8 @@ func lockLimits(ctx context.Context, tx pgx.Tx, chart *Chart, transfers []Transf
 	return l, nil
 }
 
-func limitedAccounts(chart *Chart, transfers []Transfer) []int64 {
+func (p *post) limitedAccounts() []int64 {
+	chart, transfers := p.ledger.chart, p.batch.Transfers
 	var ids []int64
 	last := Account{}
 	lookup := func(id AccountID) Account {
@@ -128,13 +160,25 @@ func limitedAccounts(chart *Chart, transfers []Transfer) []int64 {
 	}
 	for i := range transfers {
 		t := &transfers[i]
-		if a := lookup(t.Debit); a.Code != "" && (t.UpTo || a.Flags&DebitsMustNotExceedCredits != 0) {
+		debit, credit := p.sides(t)
+		if a := lookup(debit); a.Code != "" && (t.UpTo || a.Flags&DebitsMustNotExceedCredits != 0) {
 			ids = append(ids, int64(a.ID))
 		}
-		if a := lookup(t.Credit); a.Code != "" && a.Flags&CreditsMustNotExceedDebits != 0 {
+		if a := lookup(credit); a.Code != "" && a.Flags&CreditsMustNotExceedDebits != 0 {
 			ids = append(ids, int64(a.ID))
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// sides returns the accounts whose limits a transfer may meet. What ends a hold meets none: the hold has met them.
+func (p *post) sides(t *Transfer) (debit, credit AccountID) {
+	if !t.Act.onEarlier() {
+		return t.Debit, t.Credit
+	}
+	if was := p.known[t.target()]; t.Act == Reverse && was != nil {
+		return was.Credit, was.Debit
+	}
+	return 0, 0
 }

@@ -24,6 +24,7 @@ func (p *post) findMissing() {
 		if p.lookAll || slices.ContainsFunc(chain, p.suspect) {
 			for i := range chain {
 				p.want(chain[i].key())
+				p.want(chain[i].target())
 			}
 		}
 		first = last + 1
@@ -41,6 +42,9 @@ func (p *post) findMissing() {
 }
 
 func (p *post) suspect(t Transfer) bool {
+	if t.Act.onEarlier() {
+		return true
+	}
 	k := t.key()
 	if _, looked := p.known[k]; looked {
 		return true
@@ -83,7 +87,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 		days[i], subjects[i], ids[i] = int32(k.day), []byte(k.subject), []byte(k.id)
 	}
 	rows, err := conn.Query(ctx, `SELECT j.effective_day, j.subject, j.id, coalesce(j.debit, 0), coalesce(j.credit, 0), j.amount, j.purpose,
-		coalesce(j.kind, ''), coalesce(j.reason, ''), j.evidence
+		coalesce(j.kind, ''), coalesce(j.reason, ''), j.evidence, j.flags, coalesce(j.expires, 0)
 		FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (day, subject, id)
 		JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids)
 	if err != nil {
@@ -93,11 +97,14 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	for rows.Next() {
 		row := &Row{}
 		var subject, id []byte
+		var flags int16
+		var expires int64
 		if err = rows.Scan(&row.Day, &subject, &id, &row.Debit, &row.Credit, &row.Amount, &row.Purpose, &row.Kind, &row.Reason,
-			&row.Evidence); err != nil {
+			&row.Evidence, &flags, &expires); err != nil {
 			return fmt.Errorf("look up keys: %w", err)
 		}
 		row.Subject, row.ID = Subject(subject), ID(id)
+		row.SetFlags(flags, expires)
 		p.known[key{row.Day, row.Subject, row.ID}] = row
 	}
 	if err = rows.Err(); err != nil {
@@ -117,7 +124,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 // sameTransfer reports whether the row that stands under the transfer's key is that transfer.
 func sameTransfer(row *Row, t *Transfer) bool {
 	amounts := row.Amount == t.Amount || t.UpTo && row.Amount > 0 && row.Amount <= t.Amount
-	if row.IsMemo() || !amounts {
+	if row.IsMemo() || !amounts || row.Act != t.Act || row.expires() != t.expires() {
 		return false
 	}
 	if len(row.Evidence) > 0 || len(t.Evidence) > 0 {

@@ -127,7 +127,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 			return &again{cause: "look-up", err: errors.New("keys to be looked up first"), now: true}
 		}
 	}
-	limits, err := lockLimits(ctx, tx, l.chart, b.Transfers)
+	limits, err := p.lockLimits(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 		}
 		return err
 	}
-	j.out.Sequence, j.out.Rows = sequence, len(j.rows)
+	j.out.Sequence, j.out.Rows, j.out.Alarms = sequence, len(j.rows), limits.alarms()
 	if b.Finish != nil {
 		if p.link.Note, err = b.Finish(ctx, tx, j.out); err != nil {
 			return fmt.Errorf("finish: %w", err)

@@ -8,7 +8,7 @@ import (
 )
 
 const selectRows = `SELECT effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''),
-	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash FROM journal `
+	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash, coalesce(expires, 0) FROM journal `
 
 // Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on PostgreSQL with the planner settings
 // for reading much. It is not repeated on failure.
@@ -87,10 +87,11 @@ func scanRow(rows pgx.Rows) (Row, error) {
 	var r Row
 	var subject, id, hash []byte
 	var flags int16
+	var expires int64
 	err := rows.Scan(&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &flags, &r.Kind, &r.Reason, &r.Evidence,
-		&r.BookingDay, &r.Stream, &r.Sequence, &r.Position, &hash)
+		&r.BookingDay, &r.Stream, &r.Sequence, &r.Position, &hash, &expires)
 	r.Subject, r.ID = Subject(subject), ID(id)
-	r.Linked, r.UpTo = flags&1 != 0, flags&2 != 0
+	r.SetFlags(flags, expires)
 	copy(r.Hash[:], hash)
 	return r, err
 }
@@ -100,7 +101,7 @@ func scanRow(rows pgx.Rows) (Row, error) {
 func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject, Fen) error) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT subject, sum(CASE WHEN credit = $1 THEN amount ELSE -amount END)::INT8
-			FROM journal WHERE debit = $1 OR credit = $1 GROUP BY subject ORDER BY subject`, account)
+			FROM journal WHERE (debit = $1 OR credit = $1) AND (flags & 28) <> 4 GROUP BY subject ORDER BY subject`, account)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package ledger
 
+import "time"
+
 // Subject is whose statement a row belongs to: a card, a person, an organisation. Raw bytes, 1 to 64.
 type Subject string
 
-// ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is signed; the first byte 0xFF is the
-// ledger's own.
+// ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is signed; the first bytes 0xFD to
+// 0xFF are the ledger's own.
 type ID string
 
 // Purpose is the caller's number for what a transfer was for.
@@ -39,6 +41,13 @@ type Transfer struct {
 	// UpTo makes Amount an upper bound: as much is moved as the debit account holds (credits - debits) and, when the credit
 	// account's credits must not exceed its debits, as that one can take. Nothing available is a refusal.
 	UpTo bool
+
+	// Act is what the transfer does; the zero Act moves the amount.
+	Act Act
+	// Expires is when a Hold lapses, in whole seconds; the zero time is never.
+	Expires time.Time
+	// Now is the time at which PostHold and ExpireHold ask whether the hold has lapsed.
+	Now time.Time
 }
 
 // Memo is a row without money: keyed, hashed and chained like a transfer, under the same identity (a memo and a transfer cannot
@@ -59,8 +68,7 @@ type key struct {
 	id      ID
 }
 
-func (t *Transfer) key() key { return key{t.Day, t.Subject, t.ID} }
-func (m *Memo) key() key     { return key{m.Day, m.Subject, m.ID} }
+func (m *Memo) key() key { return key{m.Day, m.Subject, m.ID} }
 
 func (k key) valid() bool {
 	return k.day.Valid() && len(k.subject) > 0 && len(k.subject) <= MaxKey && len(k.id) > 0 && len(k.id) <= MaxKey

@@ -26,6 +26,9 @@ const (
 	BalanceSum     Kind = "balance differs from transfers"
 	TurnoverSum    Kind = "turnover differs from transfers"
 	Unbalanced     Kind = "debits differ from credits"
+	HoldState      Kind = "hold differs from journal"
+	ActUnfounded   Kind = "nothing it could act on"
+	HeldSum        Kind = "held amount differs from holds"
 	LimitBroken    Kind = "account limit broken"
 	DayHead        Kind = "day does not end with its last batch"
 	SealRoot       Kind = "seal root mismatch"
@@ -58,5 +61,5 @@ func rowName(r *ledger.Row) string {
 	if r.IsMemo() {
 		what = "memo"
 	}
-	return fmt.Sprintf("%s (day %v, subject %x, id %x)", what, r.Day, string(r.Subject), string(r.ID))
+	return keyName(what, r.Day, []byte(r.Subject), []byte(r.ID))
 }

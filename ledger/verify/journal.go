@@ -13,11 +13,11 @@ import (
 // Links and rows come in one stream, each batch's link before its rows.
 const journalQuery = `
 	SELECT stream, sequence, -1 AS place, from_position, next_position, day, shard, transfers, memos, root, note, head,
-		NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::INT8, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT2, NULL::TEXT, NULL::TEXT, NULL::BYTEA, NULL::INT4, NULL::BYTEA
+		NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::INT8, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT2, NULL::TEXT, NULL::TEXT, NULL::BYTEA, NULL::INT4, NULL::BYTEA, NULL::INT8
 	FROM batches
 	UNION ALL
 	SELECT stream, sequence, position, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT4, NULL::INT4, NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA,
-		effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day, hash
+		effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day, hash, expires
 	FROM journal
 	ORDER BY stream, sequence, place`
 
@@ -64,13 +64,13 @@ func (b *books) checkJournal(ctx context.Context) error {
 func scanJournal(rows pgx.Rows) (*ledger.Link, *ledger.Row, error) {
 	var link ledger.Link
 	var row ledger.Row
-	var from, next, debit, credit, amount *int64
+	var from, next, debit, credit, amount, expires *int64
 	var day, shard, transfers, memos, effective, purpose, booking *int32
 	var flags *int16
 	var kind, reason *string
 	var root, head, subject, id, hash []byte
 	err := rows.Scan(&row.Stream, &row.Sequence, &row.Position, &from, &next, &day, &shard, &transfers, &memos, &root, &link.Note, &head,
-		&effective, &subject, &id, &debit, &credit, &amount, &purpose, &flags, &kind, &reason, &row.Evidence, &booking, &hash)
+		&effective, &subject, &id, &debit, &credit, &amount, &purpose, &flags, &kind, &reason, &row.Evidence, &booking, &hash, &expires)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,7 +83,8 @@ func scanJournal(rows pgx.Rows) (*ledger.Link, *ledger.Row, error) {
 	}
 	row.Day, row.Subject, row.ID = ledger.Day(*effective), ledger.Subject(subject), ledger.ID(id)
 	row.Debit, row.Credit, row.Amount = ledger.AccountID(zero(debit)), ledger.AccountID(zero(credit)), ledger.Fen(*amount)
-	row.Purpose, row.Linked, row.UpTo = ledger.Purpose(*purpose), *flags&1 != 0, *flags&2 != 0
+	row.Purpose = ledger.Purpose(*purpose)
+	row.SetFlags(*flags, zero(expires))
 	row.Kind, row.Reason, row.BookingDay = zero(kind), zero(reason), ledger.Day(*booking)
 	copy(row.Hash[:], hash)
 	return nil, &row, nil

@@ -39,7 +39,7 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 	}
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
-		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkDays} {
+		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkDays} {
 			if err := check(ctx); err != nil {
 				return err
 			}
@@ -91,13 +91,14 @@ func (b *books) readStreams(ctx context.Context) error {
 
 // checkAccounts compares codes with numbers, and limits with what the accounts hold.
 func (b *books) checkAccounts(ctx context.Context) error {
-	return b.each(ctx, `SELECT a.account, a.code, a.flags, coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits), 0)::INT8
-		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags`, func(rows pgx.Rows) error {
+	return b.each(ctx, `SELECT a.account, a.code, a.flags, a.cap, coalesce(sum(b.debits + b.debits_held), 0)::INT8,
+		coalesce(sum(b.credits), 0)::INT8, coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits + b.credits_held), 0)::INT8
+		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap`, func(rows pgx.Rows) error {
 		var id ledger.AccountID
 		var code string
 		var flags ledger.Flags
-		var debits, credits int64
-		if err := rows.Scan(&id, &code, &flags, &debits, &credits); err != nil {
+		var limit, debitsDue, credits, debits, creditsDue int64
+		if err := rows.Scan(&id, &code, &flags, &limit, &debitsDue, &credits, &debits, &creditsDue); err != nil {
 			return err
 		}
 		b.accounts[id] = code
@@ -106,11 +107,11 @@ func (b *books) checkAccounts(ctx context.Context) error {
 		if want := ledger.IDOfCode(code); id != want {
 			b.fault(AccountNumber, where, "its number is %d, expected %d", id, want)
 		}
-		if flags&ledger.DebitsMustNotExceedCredits != 0 && debits > credits {
-			b.fault(LimitBroken, where, "debits %d exceed credits %d", debits, credits)
+		if flags&ledger.DebitsMustNotExceedCredits != 0 && debitsDue > credits+limit {
+			b.fault(LimitBroken, where, "debits and holds %d exceed credits %d and cap %d", debitsDue, credits, limit)
 		}
-		if flags&ledger.CreditsMustNotExceedDebits != 0 && credits > debits {
-			b.fault(LimitBroken, where, "credits %d exceed debits %d", credits, debits)
+		if flags&ledger.CreditsMustNotExceedDebits != 0 && creditsDue > debits {
+			b.fault(LimitBroken, where, "credits and holds %d exceed debits %d", creditsDue, debits)
 		}
 		return nil
 	})

@@ -1,0 +1,152 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// HoldState is what became of a hold.
+type HoldState string
+
+// The states of a hold. One that has lapsed stays held, and its money reserved, until an ExpireHold is posted.
+const (
+	HoldHeld    HoldState = "held"
+	HoldPosted  HoldState = "posted"
+	HoldVoided  HoldState = "voided"
+	HoldExpired HoldState = "expired"
+)
+
+// HoldStatus is one hold.
+type HoldStatus struct {
+	Key           Key
+	Debit, Credit AccountID
+	Amount        Fen
+	Expires       time.Time // zero for never
+	State         HoldState
+	Posted        Fen // what was moved of it
+}
+
+// Expiry returns the transfer that ends the hold because it has lapsed.
+func (h *HoldStatus) Expiry(now time.Time) Transfer {
+	return Transfer{Day: h.Key.Day, Subject: h.Key.Subject, ID: h.Key.ID, Act: ExpireHold, Now: now}
+}
+
+const selectHolds = "SELECT day, subject, id, debit, credit, amount, expires, state, posted FROM holds "
+
+// Holds calls fn for each hold that has not ended, those that lapse first first, those that never do before all.
+func (l *Ledger) Holds(ctx context.Context, fn func(HoldStatus) error) error {
+	return l.holds(ctx, fn, "WHERE state = 'held' ORDER BY expires, day, subject, id")
+}
+
+// Lapsed returns up to limit holds that have lapsed by now and are still held, the oldest first.
+func (l *Ledger) Lapsed(ctx context.Context, now time.Time, limit int) ([]HoldStatus, error) {
+	var holds []HoldStatus
+	err := l.holds(ctx, func(h HoldStatus) error { holds = append(holds, h); return nil },
+		"WHERE state = 'held' AND expires > 0 AND expires <= $1 ORDER BY expires, day, subject, id LIMIT $2", now.Unix(), limit)
+	return holds, err
+}
+
+// HoldOf returns the hold under a key, and whether there is one.
+func (l *Ledger) HoldOf(ctx context.Context, k Key) (hold HoldStatus, found bool, err error) {
+	err = l.holds(ctx, func(h HoldStatus) error { hold, found = h, true; return nil },
+		"WHERE day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
+	return hold, found, err
+}
+
+func (l *Ledger) holds(ctx context.Context, fn func(HoldStatus) error, condition string, args ...any) error {
+	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectHolds+condition, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var h HoldStatus
+			var subject, id []byte
+			var expires int64
+			if err = rows.Scan(&h.Key.Day, &subject, &id, &h.Debit, &h.Credit, &h.Amount, &expires, &h.State, &h.Posted); err != nil {
+				return err
+			}
+			h.Key.Subject, h.Key.ID = Subject(subject), ID(id)
+			if expires != 0 {
+				h.Expires = time.Unix(expires, 0)
+			}
+			if err = fn(h); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("read holds: %w", err)
+	}
+	return nil
+}
+
+// holdRows are holds as the database takes them, column by column.
+type holdRows struct {
+	days                    []int32
+	subjects, ids           [][]byte
+	debits, credits         []int64
+	amounts, lapses, posted []int64
+	states                  []string
+}
+
+const putHolds = `INSERT INTO holds (day, subject, id, debit, credit, amount, expires, state, posted)
+	SELECT d, s, i, de, cr, a, e, st, p
+	FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[], $4::INT8[], $5::INT8[], $6::INT8[], $7::INT8[], $8::TEXT[], $9::INT8[]) AS u (d, s, i, de, cr, a, e, st, p)
+	ON CONFLICT (day, subject, id) DO UPDATE SET state = excluded.state, posted = excluded.posted`
+
+// queueHolds notes the holds that the rows make and end, each with what it is after the batch, in the order of their keys.
+func queueHolds(batch *pgx.Batch, rows []Row) {
+	after := make(map[key]*Row)
+	for i := range rows {
+		r := &rows[i]
+		switch {
+		case r.hold != nil:
+			after[key{r.hold.Day, r.hold.Subject, r.hold.ID}] = r
+		case r.Act == Hold:
+			after[key{r.Day, r.Subject, r.ID}] = r
+		}
+	}
+	if len(after) == 0 {
+		return
+	}
+	keys := make([]key, 0, len(after))
+	for k := range after {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.subject, b.subject), cmp.Compare(a.id, b.id))
+	})
+	var h holdRows
+	for _, k := range keys {
+		h.add(k, after[k])
+	}
+	batch.Queue(putHolds, h.days, h.subjects, h.ids, h.debits, h.credits, h.amounts, h.lapses, h.states, h.posted)
+}
+
+// add adds the hold under k as row r, the hold itself or what ended it, leaves it.
+func (h *holdRows) add(k key, r *Row) {
+	hold, state, posted := r, HoldHeld, Fen(0)
+	if r.hold != nil {
+		hold = r.hold
+		switch r.Act {
+		case PostHold:
+			state, posted = HoldPosted, r.Amount
+		case VoidHold:
+			state = HoldVoided
+		default:
+			state = HoldExpired
+		}
+	}
+	h.days, h.subjects, h.ids = append(h.days, int32(k.day)), append(h.subjects, []byte(k.subject)), append(h.ids, []byte(k.id))
+	h.debits, h.credits = append(h.debits, int64(hold.Debit)), append(h.credits, int64(hold.Credit))
+	h.amounts, h.lapses = append(h.amounts, int64(hold.Amount)), append(h.lapses, hold.expires())
+	h.states, h.posted = append(h.states, string(state)), append(h.posted, int64(posted))
+}

@@ -1,0 +1,76 @@
+-- +goose Up
+
+-- How far debits may exceed credits after all, and from where on that is worth an alarm.
+ALTER TABLE accounts ADD COLUMN cap INT8 NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN alarm INT8 NOT NULL DEFAULT 0;
+
+-- What is held and not yet moved. A hold and its end may fall on different shards, so one row may be below zero; the sum is not.
+ALTER TABLE balances ADD COLUMN debits_held INT8 NOT NULL DEFAULT 0;
+ALTER TABLE balances ADD COLUMN credits_held INT8 NOT NULL DEFAULT 0;
+
+-- When a hold lapses: seconds since 1970 UTC.
+ALTER TABLE journal ADD COLUMN expires INT8;
+
+-- When the database took the batch, for views as of a past moment. It is not in the chain.
+ALTER TABLE batches ADD COLUMN at TIMESTAMPTZ NOT NULL DEFAULT now();
+
+-- What became of each hold, as the journal tells it.
+CREATE TABLE holds (
+    day      INT4 NOT NULL,
+    subject  BYTEA NOT NULL,
+    id       BYTEA NOT NULL,
+    debit    INT8 NOT NULL,
+    credit   INT8 NOT NULL,
+    amount   INT8 NOT NULL CHECK (amount > 0),
+    expires  INT8 NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('held', 'posted', 'voided', 'expired')),
+    posted   INT8 NOT NULL CHECK (posted >= 0 AND posted <= amount),
+    PRIMARY KEY (day, subject, id)
+);
+CREATE INDEX holds_open ON holds (expires, day, subject, id) WHERE state = 'held';
+
+-- Root over the heads of the batches a stream booked in the day; set when the day is sealed.
+ALTER TABLE day_heads ADD COLUMN batches BYTEA;
+
+-- Who reopened what and why: append only, chained by hash.
+CREATE TABLE audit (
+    number   INT8 PRIMARY KEY,
+    at       INT8 NOT NULL,
+    act      TEXT NOT NULL,
+    what     TEXT NOT NULL,
+    first    TEXT NOT NULL,
+    second   TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    hash     BYTEA NOT NULL
+);
+
+-- Rows whose effective day lies outside the days just before their booking day.
+CREATE TABLE late (
+    booking_day   INT4 NOT NULL,
+    subject       BYTEA NOT NULL,
+    effective_day INT4 NOT NULL,
+    PRIMARY KEY (booking_day, subject, effective_day)
+);
+
+-- What a subject's transfers left on an account (credits - debits) at the end of a booking day in which it had any.
+CREATE TABLE checkpoints (
+    account INT8 NOT NULL,
+    subject BYTEA NOT NULL,
+    day     INT4 NOT NULL,
+    balance INT8 NOT NULL,
+    PRIMARY KEY (account, subject, day)
+);
+
+-- The effective days on which a subject has rows, as far as checkpoints have come.
+CREATE TABLE activity (
+    subject       BYTEA NOT NULL,
+    effective_day INT4 NOT NULL,
+    PRIMARY KEY (subject, effective_day)
+);
+
+-- How far the checkpoints of a booking day have come: subjects up to reached are done.
+CREATE TABLE checkpointing (
+    day     INT4 PRIMARY KEY,
+    reached BYTEA NOT NULL,
+    done    BOOL NOT NULL
+);
