@@ -12,7 +12,7 @@ RACE     ?= $(if $(CI),-race)
 FUZZTIME ?= 20s
 ARGS     ?=
 
-.PHONY: help demo test build setup lint vet bench fuzz generate clean bin/citycard bin/cardterm bin/cardsim
+.PHONY: help demo test build setup setup-test lint vet bench fuzz generate clean bin/citycard bin/cardterm bin/cardsim
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -20,7 +20,7 @@ help: ## this list
 demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
-test: setup build vet ## all tests; with CI set also under the race detector
+test: setup-test build vet ## all tests; with CI set also under the race detector
 	$(GO) test $(RACE) -timeout 14m ./...
 
 build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
@@ -34,6 +34,9 @@ bin/cardterm: setup
 
 setup: ## install what is missing on Debian or Ubuntu; elsewhere say what to install
 	@deploy/setup.sh
+
+setup-test:
+	@deploy/setup.sh test
 
 vet: setup
 	$(GO) vet ./...

@@ -3,6 +3,7 @@
 #
 #   deploy/setup.sh         install what is missing (Debian, Ubuntu; as root or with sudo)
 #   deploy/setup.sh check   only say what is missing; exit code 1 if anything is
+#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka)
 #
 # Where everything is there, nothing is installed, updated or asked from the network. Elsewhere
 # it prints what to install and ends with exit code 1. Go itself is never installed: it says so.
@@ -31,6 +32,8 @@ has_pkg_config() { command -v pkg-config >/dev/null; }
 has_libpcsclite() { has_pkg_config && pkg-config --exists libpcsclite; }
 has_gcc() { command -v gcc >/dev/null && [ -e "$(gcc -print-file-name=crt1.o)" ]; }
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]; }
+has_java() { command -v java >/dev/null; }
+has_maven() { command -v mvn >/dev/null; }
 has_postgresql() {
 	for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres "$(command -v postgres || :)"; do
 		[ -x "$program" ] && [ -x "$(dirname "$program")/initdb" ] || continue
@@ -51,6 +54,21 @@ pcscd has_pcscd PC/SC daemon, talks to card readers
 vsmartcard-vpcd has_vpcd virtual card reader, for the demonstration and the tests
 postgresql has_postgresql PostgreSQL 15 or newer, server programs, for the private ledger database
 '
+test_needs='default-jre-headless has_java Java, runs the real Kafka that the tests use
+maven has_maven Maven, fetches it
+'
+
+check_only=
+for word in "$@"; do
+	case $word in
+	check) check_only=yes ;;
+	test) needs="$needs$test_needs" ;;
+	*)
+		say "unknown word '$word'; see the top of this file"
+		exit 2
+		;;
+	esac
+done
 
 missing=
 missing_text=
@@ -165,7 +183,7 @@ start_pcscd() {
 # --- all of it -------------------------------------------------------------------------------
 
 if [ -n "$missing" ]; then
-	if [ "${1-}" = check ] || ! is_debian || ! can_be_root; then
+	if [ -n "$check_only" ] || ! is_debian || ! can_be_root; then
 		explain
 		check_go || :
 		exit 1
@@ -173,4 +191,4 @@ if [ -n "$missing" ]; then
 	install_missing
 fi
 check_go
-[ "${1-}" = check ] || start_pcscd
+[ -n "$check_only" ] || start_pcscd

@@ -44,14 +44,9 @@ type house struct {
 	kafka  string
 }
 
+// newHouse has an embedded broker.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{T: t, town: clearingtest.New(t, nil)}
-	url := ledgertest.New(t)
-	if err := schema.Apply(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
-	h.ledger = ledgertest.Connect(t, url, 24)
 	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +56,19 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	h.kafka = embedded.Addr
+	return newHouseOn(t, embedded.Addr)
+}
+
+// newHouseOn uses the broker at an address.
+func newHouseOn(t *testing.T, kafka string) *house {
+	t.Helper()
+	h := &house{T: t, town: clearingtest.New(t, nil), kafka: kafka}
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	h.ledger = ledgertest.Connect(t, url, 24)
+	var err error
 	if h.client, err = broker.Connect(t.Context(), h.kafka, 10*time.Second, slog.New(slog.DiscardHandler),
 		kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ var (
 		"github.com/ebfe/scard":           {"terminals/reader", "cmd/cardterm"},
 		"github.com/jackc/pgx/...":        {"ledger/...", "clearing/...", "cmd/..."},
 		"github.com/cockroachdb/...":      {"ledger/...", "clearing/...", "cmd/..."},
-		"github.com/twmb/franz-go/...":    {"clearing/intake", "clearing/broker", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
+		"github.com/twmb/franz-go/...":    {"clearing/intake", "clearing/broker", "clearing/kafkatest", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
 		module + "/clearing/intake":       {"cmd/..."},
 		"github.com/peterbourgon/ff/...":  {"cmd/..."},
 		"github.com/vbauerster/mpb/...":   {"cmd/service"},

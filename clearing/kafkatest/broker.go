@@ -1,0 +1,134 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Broker is a running Kafka.
+type Broker struct {
+	Addr string
+
+	t      testing.TB
+	dir    string
+	jars   string
+	kafka  *exec.Cmd
+	output *os.File
+}
+
+// readyLimit is how long a broker may take to answer.
+const readyLimit = time.Minute
+
+// Start runs a broker until the test ends. Without Java or Maven the test is
+// skipped, and says what to install.
+func Start(t testing.TB) *Broker {
+	t.Helper()
+	dir, err := jars(t.Context())
+	if errors.Is(err, ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Broker{t: t, dir: t.TempDir(), jars: dir}
+	port, controller := freePort(t), freePort(t)
+	b.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+	properties := fmt.Sprintf(`process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+controller.listener.names=CONTROLLER
+log.dirs=%[3]s
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+`, port, controller, filepath.Join(b.dir, "log"))
+	if err := os.WriteFile(b.properties(), []byte(properties), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Any 16 bytes will do as a cluster's id; these spell nothing.
+	format := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties())
+	if out, err := format.CombinedOutput(); err != nil {
+		t.Fatalf("format the broker's log: %v\n%s", err, out)
+	}
+	if b.output, err = os.Create(filepath.Join(b.dir, "output")); err != nil {
+		t.Fatal(err)
+	}
+	b.Run()
+	t.Cleanup(func() {
+		b.Kill()
+		if err := b.output.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func (b *Broker) properties() string { return filepath.Join(b.dir, "server.properties") }
+
+func (b *Broker) java(class string, args ...string) *exec.Cmd {
+	return exec.Command("java", append([]string{"-Xmx512m", "-cp", filepath.Join(b.jars, "*"), class}, args...)...)
+}
+
+// Run starts the broker and waits until it answers.
+func (b *Broker) Run() {
+	b.t.Helper()
+	b.kafka = b.java("kafka.Kafka", b.properties())
+	b.kafka.Stdout, b.kafka.Stderr = b.output, b.output
+	b.kafka.SysProcAttr = childAttributes()
+	if err := b.kafka.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(b.t.Context(), readyLimit)
+	defer cancel()
+	for {
+		// Ping's own dial back-off keeps this from spinning.
+		if err := client.Ping(ctx); err == nil {
+			return
+		} else if ctx.Err() != nil {
+			out, _ := os.ReadFile(b.output.Name())
+			b.t.Fatalf("the broker does not answer: %v\n%s", err, out)
+		}
+	}
+}
+
+// Kill ends the broker without warning.
+func (b *Broker) Kill() {
+	b.t.Helper()
+	if b.kafka == nil {
+		return
+	}
+	if err := b.kafka.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		b.t.Error(err)
+	}
+	var exit *exec.ExitError
+	if err := b.kafka.Wait(); err != nil && !errors.As(err, &exit) {
+		b.t.Error(err)
+	}
+	b.kafka = nil
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
