@@ -38,37 +38,44 @@ func TestHolds(t *testing.T) {
 	money := transfer(1, "reserve", "fund", 100)
 	decide(t, []decision{
 		{
-			"counted by limits", []ledger.Transfer{money, hold(2, 70)},
+			"counted by limits",
+			[]ledger.Transfer{money, hold(2, 70)},
 			[]ledger.Transfer{fund(3, 31), hold(4, 31), upTo(fund(5, 90)), fund(6, 1)},
 			[]string{tooLittle, tooLittle, "inserted 30", tooLittle},
 		},
 		{
-			"posted in full", []ledger.Transfer{money, hold(2, 70)},
+			"posted in full",
+			[]ledger.Transfer{money, hold(2, 70)},
 			[]ledger.Transfer{on(2, ledger.PostHold, 0), on(2, ledger.PostHold, 0), on(2, ledger.PostHold, 70), fund(3, 31), fund(3, 30)},
 			[]string{"inserted 70", "duplicate 70", "duplicate 70", tooLittle, "inserted 30"},
 		},
 		{
-			"posted in part", []ledger.Transfer{money, hold(2, 70)},
+			"posted in part",
+			[]ledger.Transfer{money, hold(2, 70)},
 			[]ledger.Transfer{on(2, ledger.PostHold, 71), on(2, ledger.PostHold, 40), on(2, ledger.PostHold, 30), on(2, ledger.VoidHold, 0), fund(3, 60)},
 			[]string{"refused: its amount is not that of what it acts on", "inserted 40", ended, ended, "inserted 60"},
 		},
 		{
-			"voided", []ledger.Transfer{money, hold(2, 70), on(2, ledger.VoidHold, 0)},
+			"voided",
+			[]ledger.Transfer{money, hold(2, 70), on(2, ledger.VoidHold, 0)},
 			[]ledger.Transfer{on(2, ledger.VoidHold, 0), on(2, ledger.PostHold, 0), afterwards(on(2, ledger.ExpireHold, 0)), fund(3, 100)},
 			[]string{"duplicate 0", ended, ended, "inserted 100"},
 		},
 		{
-			"lapsed", []ledger.Transfer{money, hold(2, 70), hold(3, 10)},
+			"lapsed",
+			[]ledger.Transfer{money, hold(2, 70), hold(3, 10)},
 			[]ledger.Transfer{on(2, ledger.ExpireHold, 0), afterwards(on(2, ledger.PostHold, 0)), fund(4, 100), afterwards(on(2, ledger.ExpireHold, 0)), fund(4, 90)},
 			[]string{"refused: the hold has not lapsed", "refused: the hold has lapsed", tooLittle, "inserted 0", "inserted 90"},
 		},
 		{
-			"made and ended in one batch", []ledger.Transfer{money},
+			"made and ended in one batch",
+			[]ledger.Transfer{money},
 			append(linked(hold(2, 70), on(2, ledger.PostHold, 60)), append(linked(hold(3, 40), on(3, ledger.VoidHold, 0), fund(4, 41)), fund(5, 40))...),
 			[]string{"inserted 70", "inserted 60", chained, chained, tooLittle, "inserted 40"},
 		},
 		{
-			"malformed", []ledger.Transfer{money, hold(2, 70)},
+			"malformed",
+			[]ledger.Transfer{money, hold(2, 70)},
 			[]ledger.Transfer{
 				on(9, ledger.PostHold, 0), on(1, ledger.VoidHold, 0), on(2, ledger.VoidHold, 1), on(2, ledger.PostHold, -1), upTo(on(2, ledger.PostHold, 0)),
 				with(on(2, ledger.PostHold, 0), func(x *ledger.Transfer) { x.Now = time.Time{} }), on(2, ledger.Reverse, 0), on(2, 99, 0),
@@ -85,7 +92,8 @@ func TestHolds(t *testing.T) {
 			},
 		},
 		{
-			"on the credit side", []ledger.Transfer{transfer(1, "vault", "float", 10)},
+			"on the credit side",
+			[]ledger.Transfer{transfer(1, "vault", "float", 10)},
 			[]ledger.Transfer{
 				with(transfer(2, "float", "vault", 8), func(x *ledger.Transfer) { x.Act = ledger.Hold }), transfer(3, "float", "vault", 3),
 				on(2, ledger.PostHold, 1), transfer(3, "float", "vault", 9),
@@ -100,22 +108,26 @@ func TestReversals(t *testing.T) {
 	posted := with(on(2, ledger.Reverse, 0), func(x *ledger.Transfer) { x.ID = "\xfe" + x.ID })
 	decide(t, []decision{
 		{
-			"once", []ledger.Transfer{money, fund(2, 60)},
+			"once",
+			[]ledger.Transfer{money, fund(2, 60)},
 			[]ledger.Transfer{on(2, ledger.Reverse, 59), on(2, ledger.Reverse, 60), on(2, ledger.Reverse, 0), fund(3, 100), fund(2, 60)},
 			[]string{"refused: its amount is not that of what it acts on", "inserted 60", "duplicate 60", "inserted 100", "duplicate 60"},
 		},
 		{
-			"within limits", []ledger.Transfer{money, fund(2, 60)},
+			"within limits",
+			[]ledger.Transfer{money, fund(2, 60)},
 			[]ledger.Transfer{on(1, ledger.Reverse, 0), on(2, ledger.Reverse, 0), on(1, ledger.Reverse, 0)},
 			[]string{tooLittle, "inserted 60", "inserted 100"},
 		},
 		{
-			"of a posted hold", []ledger.Transfer{money, hold(2, 60), on(2, ledger.PostHold, 50)},
+			"of a posted hold",
+			[]ledger.Transfer{money, hold(2, 60), on(2, ledger.PostHold, 50)},
 			[]ledger.Transfer{posted, posted, fund(3, 100)},
 			[]string{"inserted 50", "duplicate 50", "inserted 100"},
 		},
 		{
-			"of nothing", []ledger.Transfer{money},
+			"of nothing",
+			[]ledger.Transfer{money},
 			[]ledger.Transfer{fund(2, 10), on(2, ledger.Reverse, 0), on(7, ledger.Reverse, 0), with(on(1, ledger.Reverse, 0), func(x *ledger.Transfer) { x.ID = "\xfd" + x.ID })},
 			[]string{
 				"inserted 10", "refused: there is nothing it could act on", "refused: there is nothing it could act on",

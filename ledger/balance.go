@@ -75,12 +75,24 @@ type TrialRow struct {
 // Trial returns the trial balance at the end of a booking day, by code: every account with anything booked up to then. All debits
 // equal all credits, in each column.
 func (l *Ledger) Trial(ctx context.Context, day Day) ([]TrialRow, error) {
+	return l.trial(ctx, day, "")
+}
+
+// NotAtZero returns the accounts that must return to zero (MustReturnToZero) and were not there at the end of a booking day, as rows of its
+// trial balance.
+func (l *Ledger) NotAtZero(ctx context.Context, day Day) ([]TrialRow, error) {
+	const mustReturn = "AND (a.flags & 16) <> 0"
+	rows, err := l.trial(ctx, day, mustReturn)
+	return slices.DeleteFunc(rows, func(r TrialRow) bool { return r.Before.CreditBalance()+r.Day.CreditBalance() == 0 }), err
+}
+
+func (l *Ledger) trial(ctx context.Context, day Day, condition string) ([]TrialRow, error) {
 	var trial []TrialRow
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT a.account, a.code, a.kind, a.owner, a.flags, a.shards, a.cap, a.alarm,
 			coalesce(sum(t.debits) FILTER (WHERE t.day < $1), 0)::INT8, coalesce(sum(t.credits) FILTER (WHERE t.day < $1), 0)::INT8,
 			coalesce(sum(t.debits) FILTER (WHERE t.day = $1), 0)::INT8, coalesce(sum(t.credits) FILTER (WHERE t.day = $1), 0)::INT8
-			FROM turnovers t JOIN accounts a ON a.account = t.account WHERE t.day <= $1
+			FROM turnovers t JOIN accounts a ON a.account = t.account WHERE t.day <= $1 `+condition+`
 			GROUP BY a.account, a.code, a.kind, a.owner, a.flags, a.shards, a.cap, a.alarm ORDER BY a.code`, day)
 		if err != nil {
 			return err

@@ -14,6 +14,18 @@ const promptDays = 3
 // promptWindow returns the effective days on which rows of a booking day are prompt.
 func promptWindow(booking Day) (first, last Day) { return booking.Add(-promptDays), booking }
 
+// promptDaysOf lists the effective days on which rows of the booking days are prompt.
+func promptDaysOf(booking []Day) []int32 {
+	var days []int32
+	for _, b := range booking {
+		for day, last := promptWindow(b); day <= last; day = day.Next() {
+			days = append(days, int32(day))
+		}
+	}
+	slices.Sort(days)
+	return slices.Compact(days)
+}
+
 // queueLate notes subject and effective day of the rows that are late (or early).
 func queueLate(batch *pgx.Batch, booking Day, rows []Row) {
 	type late struct {

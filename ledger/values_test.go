@@ -92,8 +92,8 @@ func TestStatementAndShadow(t *testing.T) {
 	if len(rows) != 2 {
 		t.Errorf("today's statement has %d rows, expected 2", len(rows))
 	}
-	if err := b.Statement(ctx, "card0", 20000101, today, collect); err == nil {
-		t.Error("a statement over 26 years: expected an error")
+	if err := b.Statement(ctx, "card0", 20000230, today, collect); err == nil {
+		t.Error("a statement from the 30th of February: expected an error")
 	}
 	shadows := make(map[ledger.Subject]ledger.Fen)
 	b.must(b.Shadow(ctx, ledger.IDOfCode("float"), func(s ledger.Subject, f ledger.Fen) error { shadows[s] = f; return nil }))

@@ -30,6 +30,8 @@ const (
 	ActUnfounded   Kind = "nothing it could act on"
 	HeldSum        Kind = "held amount differs from holds"
 	LimitBroken    Kind = "account limit broken"
+	Checkpoint     Kind = "checkpoint differs from transfers"
+	Unfindable     Kind = "rows not found by subject"
 	DayHead        Kind = "day does not end with its last batch"
 	SealRoot       Kind = "seal root mismatch"
 	SealSignature  Kind = "seal signature invalid"

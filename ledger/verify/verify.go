@@ -39,7 +39,7 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 	}
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
-		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkDays} {
+		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkDays} {
 			if err := check(ctx); err != nil {
 				return err
 			}

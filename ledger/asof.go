@@ -1,0 +1,109 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// AsOf is a past moment: the end of a booking day, or a time. The zero AsOf is now. A batch counts to the moment at which the database took it up, by
+// the database's clock.
+type AsOf struct {
+	Day Day
+	At  time.Time // when set, Day is not looked at
+}
+
+// view is a moment in terms of booking days: everything booked up to base counts, and is covered by checkpoints; of what was booked in the days after it,
+// what is booked up to last and, when at is set, by batches up to then.
+type view struct {
+	base, last Day
+	at         *time.Time
+	tail       []Day // the booking days after base up to last
+}
+
+func (a AsOf) view(ctx context.Context, tx pgx.Tx) (view, error) {
+	var v view
+	if err := tx.QueryRow(ctx, selectCheckpointed).Scan(&v.base); err != nil {
+		return v, err
+	}
+	v.last = Day(29991231)
+	switch {
+	case !a.At.IsZero():
+		v.at = &a.At
+		var unfinished Day
+		err := tx.QueryRow(ctx, "SELECT coalesce(min(day) FILTER (WHERE at > $1), 0)::INT4, coalesce(max(day) FILTER (WHERE at <= $1), 0)::INT4 FROM batches", a.At).
+			Scan(&unfinished, &v.last)
+		if err != nil {
+			return v, err
+		}
+		if unfinished != 0 {
+			v.base = min(v.base, unfinished.Add(-1))
+		}
+	case a.Day != 0:
+		v.last = a.Day
+	}
+	v.base = min(v.base, v.last)
+	rows, err := tx.Query(ctx, "SELECT day FROM days WHERE day > $1 AND day <= $2 ORDER BY day", v.base, v.last)
+	if err != nil {
+		return v, err
+	}
+	v.tail, err = pgx.CollectRows(rows, pgx.RowTo[Day])
+	return v, err
+}
+
+// taken is the condition on rows j of the journal that a view sees; its arguments are the view's last day and time.
+const taken = `j.booking_day <= $1 AND ($2::TIMESTAMPTZ IS NULL OR EXISTS (
+	SELECT 1 FROM batches b WHERE b.stream = j.stream AND b.sequence = j.sequence AND b.at <= $2))`
+
+// BalanceAsOf returns what an account's debits and credits added up to at a past moment; what was held then is not told. Whole days come from their
+// sums; for a time within a day the rows booked in that day are read.
+func (l *Ledger) BalanceAsOf(ctx context.Context, code string, moment AsOf) (Sums, error) {
+	var sums Sums
+	err := l.Read(ctx, func(tx pgx.Tx) error {
+		var account AccountID
+		err := tx.QueryRow(ctx, "SELECT account FROM accounts WHERE account = $1 AND code = $2", IDOfCode(code), code).Scan(&account)
+		if err != nil {
+			return err
+		}
+		v, err := moment.view(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var mixed []Day
+		if v.at != nil {
+			rows, queryErr := tx.Query(ctx, "SELECT day FROM batches WHERE day <= $1 GROUP BY day HAVING max(at) > $2", v.last, *v.at)
+			if queryErr != nil {
+				return queryErr
+			}
+			if mixed, err = pgx.CollectRows(rows, pgx.RowTo[Day]); err != nil {
+				return err
+			}
+		}
+		if mixed == nil {
+			mixed = []Day{}
+		}
+		err = tx.QueryRow(ctx, `SELECT coalesce(sum(debits), 0)::INT8, coalesce(sum(credits), 0)::INT8 FROM turnovers
+			WHERE account = $1 AND day <= $2 AND NOT (day = ANY($3::INT4[]))`, account, v.last, mixed).Scan(&sums.Debits, &sums.Credits)
+		if err != nil || len(mixed) == 0 {
+			return err
+		}
+		var part Sums
+		err = tx.QueryRow(ctx, `SELECT coalesce(sum(CASE WHEN j.debit = $3 THEN j.amount END), 0)::INT8, coalesce(sum(CASE WHEN j.credit = $3 THEN j.amount END), 0)::INT8
+			FROM journal j WHERE `+taken+` AND (j.debit = $3 OR j.credit = $3) AND (j.flags & 28) <> 4 AND j.booking_day = ANY($4::INT4[])
+			AND (j.effective_day = ANY($5::INT4[]) OR EXISTS (SELECT 1 FROM late l WHERE l.booking_day = j.booking_day AND l.subject = j.subject
+				AND l.effective_day = j.effective_day))`, v.last, v.at, account, mixed, promptDaysOf(mixed)).Scan(&part.Debits, &part.Credits)
+		sums.addDebit(part.Debits, 0)
+		sums.addCredit(part.Credits, 0)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNoAccount
+	}
+	if err != nil {
+		return Sums{}, fmt.Errorf("past balance of %q: %w", code, err)
+	}
+	return sums, nil
+}

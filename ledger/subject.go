@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// effectiveDays lists the effective days on which a subject may have rows that were booked in the view's tail.
+func (v *view) effectiveDays(ctx context.Context, tx pgx.Tx, subject Subject) ([]int32, error) {
+	if len(v.tail) == 0 {
+		return []int32{}, nil
+	}
+	rows, err := tx.Query(ctx, "SELECT effective_day FROM late WHERE booking_day = ANY($1::INT4[]) AND subject = $2", v.tail, []byte(subject))
+	if err != nil {
+		return nil, err
+	}
+	days, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return nil, err
+	}
+	return distinct(append(days, promptDaysOf(v.tail)...)), nil
+}
+
+func distinct(days []int32) []int32 {
+	slices.Sort(days)
+	return slices.Compact(days)
+}
+
+// SubjectBalance returns what a subject's transfers left on an account at a moment: credits - debits. For the float account and a card this is what
+// the card should hold. It reads the last checkpoint and the few rows booked since.
+func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject Subject, moment AsOf) (Fen, error) {
+	var balance Fen
+	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+		v, err := moment.view(ctx, tx)
+		if err != nil {
+			return err
+		}
+		days, err := v.effectiveDays(ctx, tx, subject)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT coalesce((SELECT balance FROM checkpoints WHERE account = $3 AND subject = $4 AND day <= $5 ORDER BY day DESC LIMIT 1), 0)::INT8
+			+ coalesce((SELECT sum(CASE WHEN j.credit = $3 THEN j.amount ELSE -j.amount END) FROM journal j WHERE `+taken+`
+				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND (j.flags & 28) <> 4), 0)::INT8`,
+			v.last, v.at, account, []byte(subject), v.base, days).Scan(&balance)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("balance of a subject: %w", err)
+	}
+	return balance, nil
+}
+
+// Statement calls fn for each row of a subject, transfers and memos, whose effective day is from first to last, in the order of day and id.
+func (l *Ledger) Statement(ctx context.Context, subject Subject, first, last Day, fn func(Row) error) error {
+	return l.StatementAsOf(ctx, subject, first, last, AsOf{}, fn)
+}
+
+// StatementAsOf is Statement as it was at a past moment. It looks only at days on which the subject was active and at those around what has no
+// checkpoints yet.
+func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last Day, moment AsOf, fn func(Row) error) error {
+	if !first.Valid() || !last.Valid() {
+		return fmt.Errorf("statement: %d to %d are not days", first, last)
+	}
+	// The planner's settings stay those for posting, by keys: a day is one look-up, however large the journal.
+	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+		v, err := moment.view(ctx, tx)
+		if err != nil {
+			return err
+		}
+		days, err := v.effectiveDays(ctx, tx, subject)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, "SELECT effective_day FROM activity WHERE subject = $1 AND effective_day BETWEEN $2 AND $3", []byte(subject), first, last)
+		if err != nil {
+			return err
+		}
+		active, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+		if err != nil {
+			return err
+		}
+		days = slices.DeleteFunc(distinct(append(days, active...)), func(day int32) bool { return day < int32(first) || day > int32(last) })
+		return eachRow(ctx, tx, fn, "j WHERE "+taken+" AND j.effective_day = ANY($3::INT4[]) AND j.subject = $4 ORDER BY j.effective_day, j.id",
+			v.last, v.at, days, []byte(subject))
+	})
+	if err != nil {
+		return fmt.Errorf("statement: %w", err)
+	}
+	return nil
+}
+
+// Checkpoints of all subjects and an account, and what was booked since: rows of the prompt windows of all later days, and the late ones before.
+const selectShadow = `WITH tail AS (
+		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND (flags & 28) <> 4
+		UNION ALL SELECT j.subject, j.debit, j.amount FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
+			WHERE l.booking_day > $2 AND l.effective_day < $3 AND j.booking_day = l.booking_day AND (j.debit = $1 OR j.credit = $1) AND (j.flags & 28) <> 4)
+	SELECT coalesce(c.subject, t.subject) AS whose, (coalesce(c.balance, 0) + coalesce(t.fen, 0))::INT8
+	FROM (SELECT DISTINCT ON (subject) subject, balance FROM checkpoints WHERE account = $1 AND day <= $2 ORDER BY subject, day DESC) AS c
+	FULL JOIN (SELECT subject, sum(CASE WHEN debit = $1 THEN -amount ELSE amount END)::INT8 AS fen FROM tail GROUP BY subject) AS t ON t.subject = c.subject
+	ORDER BY whose`
+
+// Shadow calls fn for each subject with what its transfers left on an account, credits - debits, in the order of subjects: the last checkpoint and
+// what was booked since.
+func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject, Fen) error) error {
+	err := l.Read(ctx, func(tx pgx.Tx) error {
+		v, err := AsOf{}.view(ctx, tx)
+		if err != nil {
+			return err
+		}
+		from := Day(29991231)
+		if len(v.tail) > 0 {
+			from, _ = promptWindow(v.tail[0])
+		}
+		rows, err := tx.Query(ctx, selectShadow, account, v.base, from)
+		if err != nil {
+			return err
+		}
+		var subject []byte
+		var balance Fen
+		_, err = pgx.ForEachRow(rows, []any{&subject, &balance}, func() error { return fn(Subject(subject), balance) })
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("shadow balances: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package verify
+
+import (
+	"context"
+
+	"citycard/ledger"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// promptDays is how many days before its booking day a row may lie without being noted as late, as package ledger has it.
+const promptDays = 3
+
+const (
+	differingCheckpoints = `SELECT coalesce(j.account, c.account), coalesce(j.subject, c.subject), coalesce(j.day, c.day), c.balance, j.balance
+		FROM (SELECT account, subject, day, (sum(fen) OVER (PARTITION BY account, subject ORDER BY day))::INT8 AS balance FROM (
+			SELECT account, subject, day, sum(fen)::INT8 AS fen FROM (
+				SELECT credit AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND (flags & 28) <> 4
+				UNION ALL SELECT debit, subject, booking_day, -amount FROM journal WHERE kind IS NULL AND (flags & 28) <> 4) AS sides
+			WHERE day <= $1 GROUP BY account, subject, day) AS daily) AS j
+		FULL JOIN (SELECT account, subject, day, balance FROM checkpoints WHERE day <= $1) AS c
+			ON c.account = j.account AND c.subject = j.subject AND c.day = j.day
+		WHERE c.balance IS NULL OR j.balance IS NULL OR c.balance <> j.balance`
+
+	missingActivity = `SELECT j.subject, j.effective_day FROM (SELECT DISTINCT subject, effective_day FROM journal WHERE booking_day <= $1) AS j
+		LEFT JOIN activity a ON a.subject = j.subject AND a.effective_day = j.effective_day WHERE a.subject IS NULL`
+
+	missingLate = `SELECT DISTINCT j.subject, j.effective_day FROM journal j
+		JOIN unnest($1::INT4[], $2::INT4[]) AS w (day, first) ON w.day = j.booking_day
+		LEFT JOIN late l ON l.booking_day = j.booking_day AND l.subject = j.subject AND l.effective_day = j.effective_day
+		WHERE (j.effective_day < w.first OR j.effective_day > w.day) AND l.subject IS NULL`
+)
+
+// checkCheckpoints compares the checkpoints that are complete with the transfers, and what helps to find a subject's rows with the rows.
+func (b *books) checkCheckpoints(ctx context.Context) error {
+	var done ledger.Day
+	if err := b.tx.QueryRow(ctx, "SELECT coalesce(max(day), 0)::INT4 FROM checkpointing WHERE done").Scan(&done); err != nil {
+		return err
+	}
+	err := b.each(ctx, differingCheckpoints, func(rows pgx.Rows) error {
+		var account ledger.AccountID
+		var subject []byte
+		var day ledger.Day
+		var has, want *int64
+		if err := rows.Scan(&account, &subject, &day, &has, &want); err != nil {
+			return err
+		}
+		where := keyName("account "+b.accountName(account), day, subject, nil)
+		switch {
+		case has == nil:
+			b.fault(Checkpoint, where, "there is none; the transfers make %d", *want)
+		case want == nil:
+			b.fault(Checkpoint, where, "it says %d; there are no such transfers", *has)
+		default:
+			b.fault(Checkpoint, where, "it says %d; the transfers make %d", *has, *want)
+		}
+		return nil
+	}, done)
+	if err != nil {
+		return err
+	}
+	unfindable := func(rows pgx.Rows) error {
+		var subject []byte
+		var day ledger.Day
+		if err := rows.Scan(&subject, &day); err != nil {
+			return err
+		}
+		b.fault(Unfindable, keyName("rows", day, subject, nil), "the subject's statement will not show them")
+		return nil
+	}
+	if err = b.each(ctx, missingActivity, unfindable, done); err != nil {
+		return err
+	}
+	days, firsts := []int32{}, []int32{}
+	err = b.each(ctx, "SELECT day FROM days", func(rows pgx.Rows) error {
+		var day ledger.Day
+		err := rows.Scan(&day)
+		days, firsts = append(days, int32(day)), append(firsts, int32(day.Add(-promptDays)))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return b.each(ctx, missingLate, unfindable, days, firsts)
+}
