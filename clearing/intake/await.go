@@ -17,14 +17,18 @@ import (
 // ends now: whatever a producer had acknowledged before the call is in the books.
 // progress, where not nil, is told how many of how many records are through.
 func Await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(done, total int64)) error {
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.InputTopics()...)
+	return await(ctx, client, l, progress, message.InputTopics()...)
+}
+
+func await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(done, total int64), topics ...string) error {
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("ends of the input topics: %w", err)
+		return fmt.Errorf("ends of the topics: %w", err)
 	}
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		done, total, err := passed(ctx, l, ends)

@@ -15,8 +15,15 @@
 //   - connection cut during it: the ledger finds out which of the two, by
 //     locking the stream's row.
 //
-// Claiming a stream raises its epoch. A process that was thought dead and wakes
-// up finds its epoch old, commits nothing and stops.
+// # Several processes
+//
+// Processes share the partitions through a consumer group; the group says who
+// should have a partition, the database who has it. Whoever is given one claims
+// its stream, which raises the stream's epoch, and begins at the position found
+// there. So however wrong the group may be for a moment (a process that was
+// stopped and wakes up, two that both think a partition theirs), only the latest
+// claim commits. A process that finds a newer epoch drops all it has, leaves and
+// joins the group anew.
 //
 // # What one commit holds
 //
@@ -28,9 +35,9 @@
 //
 // # What stops it
 //
-// No record does: bytes that cannot be read become a reject. A missing offset, a
-// topic that was made anew or has another number of partitions, and a newer
-// owner stop it with an error, since going on could lose or double money. A
-// database or broker that is away does not: it waits, and readiness fails
-// meanwhile.
+// No record does: bytes that cannot be read become a reject. A missing offset and
+// a topic that was made anew or has another number of partitions stop it with an
+// error, since going on could lose or double money. A database or broker that is
+// away does not, nor an account that refuses what must be booked: it waits, and
+// readiness fails meanwhile.
 package intake

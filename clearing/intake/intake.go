@@ -8,10 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
-
-	"citycard/clearing/broker"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )
@@ -23,6 +19,8 @@ type Settings struct {
 	BatchWait    time.Duration // how long a batch waits to fill; 20 ms
 	QueueBytes   int           // per partition; fetching pauses above; 8 MiB
 	Owner        string        // who claims the streams, for the log
+	Group        string        // the consumer group; citycard-clearing
+	Instance     string        // this process's name in the group, kept over restarts; empty: a new member each time
 }
 
 func (s Settings) filled() Settings {
@@ -35,10 +33,14 @@ func (s Settings) filled() Settings {
 	if s.QueueBytes <= 0 {
 		s.QueueBytes = 8 << 20
 	}
+	if s.Group == "" {
+		s.Group = "citycard-clearing"
+	}
 	return s
 }
 
-// Intake consumes every partition of every input topic.
+// Intake consumes the input topics, together with the other processes of its
+// group.
 type Intake struct {
 	ledger   *ledger.Ledger
 	rules    map[string]func() Rules
@@ -47,9 +49,8 @@ type Intake struct {
 	metrics  *Metrics
 	log      *slog.Logger
 
-	partitions []*partition
-	running    atomic.Bool
-	progress   progress
+	current  atomic.Pointer[session]
+	progress progress
 }
 
 // New makes an intake for the brokers at kafka. rules makes, for each partition
@@ -63,51 +64,48 @@ func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings
 	return &Intake{ledger: l, rules: rules, kafka: kafka, settings: settings.filled(), metrics: metrics, log: log}, nil
 }
 
-// Run claims all streams and consumes until ctx ends, then finishes the batches
-// under way and returns nil. Any other return is an error after which nothing is
-// consumed any more.
+// pauses between two sessions: a process that lost its streams does not fight for
+// them at once.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = 10 * time.Second
+)
+
+// Run consumes the partitions that the group gives to this process, until ctx
+// ends; then it finishes the batches under way and returns nil. A process whose
+// stream has a newer owner drops all it has and joins the group anew. Any other
+// error is one after which nothing is consumed any more.
 func (in *Intake) Run(ctx context.Context) error {
-	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log,
-		kgo.ClientID("citycard-intake"),
-		kgo.FetchMaxBytes(8<<20), kgo.FetchMaxPartitionBytes(1<<20), kgo.FetchMaxWait(200*time.Millisecond),
-		kgo.MaxConcurrentFetches(1),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-	)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("intake: %w", err)
-	}
-	defer client.Close()
-	if err := in.claim(ctx, client); err != nil {
-		if ctx.Err() != nil {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		begun := in.metrics.clock()
+		err := in.session(ctx)
+		if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			return nil
 		}
-		return err
+		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrPosition) {
+			return err
+		}
+		in.metrics.lost.Inc()
+		in.log.Warn("a stream has a newer owner; joining the group anew", "error", err)
+		if in.metrics.clock().Sub(begun) > longestPause {
+			pause = firstPause
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
 	}
-	in.running.Store(true)
-	defer in.running.Store(false)
-
-	group, inner := errgroup.WithContext(ctx)
-	for _, p := range in.partitions {
-		group.Go(func() error { return p.run(inner) })
-	}
-	group.Go(func() error { return in.pump(inner) })
-	group.Go(func() error { return in.poll(inner, client) })
-	err = group.Wait()
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		return nil
-	}
-	return err
 }
 
-// Ready says whether every stream is being consumed.
+// Ready says whether this process is in the group and every stream that it has is
+// being consumed.
 func (in *Intake) Ready(context.Context) error {
-	if !in.running.Load() {
+	s := in.current.Load()
+	if s == nil || !s.joined.Load() {
 		return errors.New("the intake is not running")
 	}
-	for _, p := range in.partitions {
+	for _, p := range s.owned() {
 		if err := p.health(); err != nil {
 			return err
 		}
@@ -115,70 +113,5 @@ func (in *Intake) Ready(context.Context) error {
 	return nil
 }
 
-// claim takes every partition of every input topic, checked against what the
-// ledger's database says of the topics.
-func (in *Intake) claim(ctx context.Context, client *kgo.Client) error {
-	counts, err := in.checkTopics(ctx, client)
-	if err != nil {
-		return err
-	}
-	offsets := map[string]map[int32]kgo.Offset{}
-	shard := 0
-	for _, topic := range message.InputTopics() {
-		offsets[topic] = map[int32]kgo.Offset{}
-		for number := range counts[topic] {
-			claim, err := in.ledger.Claim(ctx, StreamName(topic, number), in.settings.Owner, 0)
-			if err != nil {
-				return fmt.Errorf("intake: claim %s: %w", StreamName(topic, number), err)
-			}
-			in.metrics.claims.WithLabelValues(topic).Inc()
-			p := newPartition(in, client, topic, number, shard, claim)
-			in.partitions = append(in.partitions, p)
-			offsets[topic][number] = kgo.NewOffset().At(claim.Next)
-			shard++
-		}
-	}
-	client.AddConsumePartitions(offsets)
-	return nil
-}
-
-// poll hands fetched records to their partitions.
-func (in *Intake) poll(ctx context.Context, client *kgo.Client) error {
-	owners := map[string]map[int32]*partition{}
-	for _, p := range in.partitions {
-		if owners[p.topic] == nil {
-			owners[p.topic] = map[int32]*partition{}
-		}
-		owners[p.topic][p.number] = p
-	}
-	for {
-		fetches := client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for _, e := range fetches.Errors() {
-			if broker.Passing(e.Err) {
-				in.log.Warn("fetch failed, trying again", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
-				continue
-			}
-			return fmt.Errorf("intake: fetch %s/%d: %w", e.Topic, e.Partition, e.Err)
-		}
-		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
-			if len(t.Records) > 0 {
-				owners[t.Topic][t.Partition].offer(t.Records, t.HighWatermark)
-			}
-		})
-	}
-}
-
 // StreamName is the ledger's name of a partition.
 func StreamName(topic string, partition int32) string { return fmt.Sprintf("%s/%d", topic, partition) }
-
-// Streams lists the streams that this intake owns.
-func (in *Intake) Streams() []string {
-	names := make([]string, len(in.partitions))
-	for i, p := range in.partitions {
-		names[i] = p.stream
-	}
-	return names
-}

@@ -1,7 +1,6 @@
 package intake_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -145,36 +144,52 @@ func TestStoppedAnywhere(t *testing.T) {
 	h.must(err)
 }
 
-// TestNewerOwner lets a second intake claim the streams: the first commits no
-// more and stops with an error, the second books everything once.
+// TestNewerOwner claims a stream from under an intake: it commits no more under
+// its old claim, drops what it has, joins the group anew and goes on; every tap is
+// booked once.
 func TestNewerOwner(t *testing.T) {
 	h := newHouse(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	first := make(chan error, 1)
-	in := h.intake("first")
-	go func() { first <- in.Run(ctx) }()
+	stop := h.start("first")
 	h.send(tap(h.ride(1)))
 	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
-
-	stop := h.start("second")
-	for {
-		claim, err := h.ledger.Stream(t.Context(), "taps/0")
-		h.must(err)
-		if claim.Epoch == 2 {
-			break
-		}
-	}
-	h.send(tap(h.ride(2)))
-	if err := <-first; !errors.Is(err, ledger.ErrFenced) {
-		t.Errorf("the first intake ended with %v, want that it has a newer owner", err)
-	}
-	if in.Ready(t.Context()) == nil {
-		t.Error("an intake that has stopped says it is ready")
-	}
+	before, err := h.ledger.Claim(t.Context(), "taps/0", "thief", 0)
+	h.must(err)
+	h.send(tap(h.ride(2)), tap(h.ride(3)))
 	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
 	h.must(stop())
-	h.wantBalances(map[string]ledger.Fen{"operator:bus": 160})
+	after, err := h.ledger.Stream(t.Context(), "taps/0")
+	h.must(err)
+	if after.Epoch <= before.Epoch {
+		t.Errorf("the stream is at epoch %d after the thief's %d: it was committed under an old claim", after.Epoch, before.Epoch)
+	}
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 240})
+}
+
+// TestTwoProcesses lets two intakes share the partitions while taps come in, ends
+// one of them in the middle and starts a third: partitions move, every tap is
+// booked once.
+func TestTwoProcesses(t *testing.T) {
+	h := newHouse(t)
+	var messages []sent
+	const taps = 6000
+	for i := range taps {
+		m := tap(h.ride(uint32(i)))
+		m.partition = int32(i) % partitions
+		messages = append(messages, m)
+	}
+	stopFirst, stopSecond := h.start("first"), h.start("second")
+	h.send(messages[:taps/3]...)
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.send(messages[taps/3 : 2*taps/3]...)
+	h.must(stopFirst())
+	stopThird := h.start("third")
+	h.send(messages[2*taps/3:]...)
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.must(stopSecond())
+	h.must(stopThird())
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": taps * 80, "float:own": -taps * 80})
+	_, err := verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) })
+	h.must(err)
 }
 
 // TestTopicMadeAnew deletes and recreates an input topic: its positions mean

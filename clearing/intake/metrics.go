@@ -20,6 +20,7 @@ type Metrics struct {
 	phases       *prometheus.HistogramVec
 	sizes        *prometheus.HistogramVec
 	claims       *prometheus.CounterVec
+	lost         prometheus.Counter
 	positions    *prometheus.GaugeVec
 	lagRecords   *prometheus.GaugeVec
 	lagSeconds   *prometheus.GaugeVec
@@ -58,6 +59,9 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		claims: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_stream_claims_total", Help: "Claims of streams by this process, by topic.",
 		}, []string{"topic"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "citycard_sessions_lost_total", Help: "Times this process found a newer owner of a stream and joined the group anew.",
+		}),
 		lagRecords: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "citycard_stream_lag_records", Help: "Records between a stream's position and its partition's end, as last fetched.",
 		}, []string{"stream"}),
@@ -77,9 +81,17 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.flagged, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.positions, m.lagRecords, m.lagSeconds,
+	registry.MustRegister(m.records, m.fen, m.flagged, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.positions, m.lagRecords, m.lagSeconds,
 		m.pumped, m.pumpLag, m.pumpFailures)
 	return m
+}
+
+// forget drops the gauges of a stream that another process has now.
+func (m *Metrics) forget(stream string) {
+	m.positions.DeleteLabelValues(stream)
+	m.lagRecords.DeleteLabelValues(stream)
+	m.lagSeconds.DeleteLabelValues(stream)
+	m.pumpLag.DeleteLabelValues(stream)
 }
 
 // lag states how far a stream is behind: the records up to the partition's end,

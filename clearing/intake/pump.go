@@ -32,7 +32,7 @@ const (
 
 // pump sends what was committed, each stream in the order of its chain, and
 // remembers how far it got after the acknowledgement: at least once.
-func (in *Intake) pump(ctx context.Context) error {
+func (in *Intake) pump(ctx context.Context, s *session) error {
 	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log,
 		kgo.ClientID("citycard-pump"), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
@@ -42,7 +42,7 @@ func (in *Intake) pump(ctx context.Context) error {
 	for {
 		moved := in.progress.next()
 		wait := time.Duration(0)
-		for _, p := range in.partitions {
+		for _, p := range s.owned() {
 			sent, last, err := in.pumpStream(ctx, client, p.stream)
 			if err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()

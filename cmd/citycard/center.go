@@ -33,10 +33,11 @@ import (
 type center struct {
 	*foundation
 	*inputs
-	intake *intake.Intake
-	owner  string
-	apiURL string
-	failed chan error // the intake's end, when it was not asked for
+	intake   *intake.Intake
+	owner    string
+	instance string
+	apiURL   string
+	failed   chan error // the intake's end, when it was not asked for
 }
 
 // inputs are what clearing is told from outside: the masters, who and what is
@@ -62,8 +63,8 @@ func (s *settings) readInputs(dir string) (*inputs, error) {
 func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, DaysAhead: 1} }
 
 // open starts the clearing centre on its foundation.
-func (f *foundation) open(ctx context.Context, s *settings, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
-	c := &center{foundation: f, inputs: in, owner: ownerName(), failed: make(chan error, 1)}
+func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
+	c := &center{foundation: f, inputs: in, owner: ownerName(), instance: s.instanceName(dir), failed: make(chan error, 1)}
 	if err := f.books.OpenAccounts(ctx, chart.Accounts(c.registry)); err != nil {
 		return nil, fmt.Errorf("open the chart of accounts: %w", err)
 	}
@@ -133,7 +134,7 @@ func (c *center) startAuthority(ctx context.Context, addr string, metrics promet
 	if err != nil {
 		return err
 	}
-	gatherer, err := c.books.NewGatherer(ctx, "authorised", c.owner, 0, 2*time.Millisecond)
+	gatherer, err := c.books.NewGatherer(ctx, "authorised/"+c.instance, c.owner, 0, 2*time.Millisecond)
 	if err != nil {
 		return fmt.Errorf("load authority: %w", err)
 	}
@@ -168,7 +169,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner}, metrics, log); err != nil {
+	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance}, metrics, log); err != nil {
 		return err
 	}
 	ops.Registry().MustRegister(c.books.retries)

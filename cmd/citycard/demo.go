@@ -221,7 +221,7 @@ func (p *performance) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.ops = service.NewOps(p.log)
-	if p.center, err = p.base.open(ctx, &p.settings, in, p.ops, p.stack, p.log); err != nil {
+	if p.center, err = p.base.open(ctx, &p.settings, p.dir.Path, in, p.ops, p.stack, p.log); err != nil {
 		return err
 	}
 	receipts := []receipt{{account: chart.PensionFund, bank: chart.BankPension, fen: demoFundFen, reference: "demo"}}

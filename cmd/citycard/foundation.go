@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -107,6 +108,17 @@ func (s *settings) registryPath(dir string) string {
 // postOnce posts transfers that have keys of their own in a stream that is not
 // Kafka's: opening balances, receipts. Posting them again changes nothing.
 func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
+	for {
+		err := f.postClaimed(ctx, stream, owner, transfers)
+		// Another process that does the same at the same time takes the stream; each
+		// gets its turn, since what is posted already is not posted again.
+		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (f *foundation) postClaimed(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
 	const chunk = 10_000
 	claim, err := f.books.Claim(ctx, stream, owner, 0)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -170,7 +171,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	go func() { played <- play.Run() }()
 
 	for round := range 10 {
-		s.booked(ops)
+		s.booked()
 		s.signal(syscall.SIGKILL)
 		s.start()
 		s.ready()
@@ -194,25 +195,27 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
+// metrics reads the server's metrics.
+func (s *server) metrics() (string, error) {
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.ops+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	return string(page), err
+}
+
 // booked waits until this life of the server has committed a batch of taps, or
 // has nothing left to do.
-func (s *server) booked(ops int) {
+func (s *server) booked() {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", ops), nil)
-		if err != nil {
-			s.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			continue
-		}
-		var page bytes.Buffer
-		_, err = page.ReadFrom(response.Body)
-		response.Body.Close()
-		if err == nil && strings.Contains(page.String(), `citycard_batches_total{topic="taps"}`) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if page, err := s.metrics(); err == nil && strings.Contains(page, `citycard_batches_total{topic="taps"}`) {
 			return
 		}
 	}

@@ -54,7 +54,7 @@ func serve(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	ops := service.NewOps(log)
-	c, err := base.open(ctx, s, in, ops, stack, log)
+	c, err := base.open(ctx, s, dir.Path, in, ops, stack, log)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"os"
@@ -22,6 +23,7 @@ type settings struct {
 	registry   string
 	ops        string
 	api        string
+	instance   string
 	zone       zone
 	day        day
 }
@@ -36,8 +38,22 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.registry, "registry", "", "registry `directory`; empty: registry in the data directory / 登记表目录")
 	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
 	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
+	fs.StringVar(&s.instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
 	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
 	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
+}
+
+// instanceName is this process's name among those that share the work.
+func (s *settings) instanceName(dir string) string {
+	if s.instance != "" {
+		return s.instance
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return fmt.Sprintf("%.32s-%x", host, sum[:4])
 }
 
 // firstDay is the clearing day that new books begin with.

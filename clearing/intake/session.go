@@ -1,0 +1,242 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/message"
+)
+
+// How long the group waits for a process that says nothing. A killed process's
+// partitions are idle for that long, unless it comes back under its name.
+const (
+	sessionTimeout    = 10 * time.Second
+	rebalanceTimeout  = 20 * time.Second
+	heartbeatInterval = 2 * time.Second
+)
+
+// session is one membership of the consumer group: from joining to leaving it.
+type session struct {
+	in     *Intake
+	client *kgo.Client
+	ready  chan struct{} // closed once client is set, or never will be
+	ctx    context.Context
+	joined atomic.Bool
+	counts map[string]int32 // partitions of each topic
+	failed chan error       // the first error of a partition
+
+	mu         sync.Mutex
+	partitions map[string]*running
+}
+
+// running is a partition with its goroutine.
+type running struct {
+	*partition
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// session joins the group and consumes until ctx ends or something fails.
+func (in *Intake) session(ctx context.Context) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &session{in: in, ready: make(chan struct{}), ctx: inner, failed: make(chan error, 1), partitions: map[string]*running{}}
+	if err := s.join(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("intake: %w", err)
+	}
+	defer s.client.Close()
+	in.current.Store(s)
+	defer in.current.Store(nil)
+
+	group, running := errgroup.WithContext(inner)
+	group.Go(func() error {
+		select {
+		case err := <-s.failed:
+			return err
+		case <-running.Done():
+			return running.Err()
+		}
+	})
+	group.Go(func() error { return in.pump(running, s) })
+	group.Go(func() error { return s.poll(running) })
+	err := group.Wait()
+	cancel()
+	s.dropAll()
+	return err
+}
+
+// join makes the client. The broker is asked for the topics before the group is
+// joined, so that other topics than the ledger knows are refused.
+func (s *session) join(ctx context.Context) error {
+	defer close(s.ready)
+	admin, err := broker.Connect(ctx, s.in.kafka, 10*time.Second, s.in.log)
+	if err != nil {
+		return err
+	}
+	s.counts, err = s.in.checkTopics(ctx, admin)
+	admin.Close()
+	if err != nil {
+		return err
+	}
+	options := []kgo.Opt{
+		kgo.ClientID("citycard-intake"),
+		kgo.ConsumerGroup(s.in.settings.Group), kgo.ConsumeTopics(message.InputTopics()...),
+		kgo.DisableAutoCommit(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(sessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout), kgo.HeartbeatInterval(heartbeatInterval),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.joined.Store(true) }),
+		kgo.AdjustFetchOffsetsFn(s.take),
+		kgo.OnPartitionsRevoked(s.drop), kgo.OnPartitionsLost(s.drop),
+		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(200 * time.Millisecond),
+		kgo.MaxConcurrentFetches(1),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	}
+	if s.in.settings.Instance != "" {
+		options = append(options, kgo.InstanceID(s.in.settings.Instance))
+	}
+	s.client, err = broker.Connect(ctx, s.in.kafka, 10*time.Second, s.in.log, options...)
+	return err
+}
+
+// take claims the partitions that the group gave to this process and says where
+// to begin: at the position in the ledger's database, whatever Kafka thinks.
+func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	// The group may answer before the client's maker has returned it.
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if s.client == nil {
+		return nil, errors.New("the client was not made")
+	}
+	begin := make(map[string]map[int32]kgo.Offset, len(given))
+	_, generation := s.client.GroupMetadata()
+	owner := fmt.Sprintf("%s, generation %d", s.in.settings.Owner, generation)
+	for topic, partitions := range given {
+		begin[topic] = make(map[int32]kgo.Offset, len(partitions))
+		for number := range partitions {
+			claim, err := s.in.ledger.Claim(ctx, StreamName(topic, number), owner, 0)
+			if err != nil {
+				// The group gives the partitions out again; until then readiness fails.
+				s.joined.Store(false)
+				return nil, fmt.Errorf("claim %s: %w", StreamName(topic, number), err)
+			}
+			s.in.metrics.claims.WithLabelValues(topic).Inc()
+			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), claim))
+			begin[topic][number] = kgo.NewOffset().At(claim.Next).WithEpoch(-1)
+		}
+	}
+	return begin, nil
+}
+
+// shard gives every partition of every topic a number of its own, the same in
+// all processes.
+func (s *session) shard(topic string, number int32) int {
+	shard := int(number)
+	for _, t := range message.InputTopics() {
+		if t == topic {
+			break
+		}
+		shard += int(s.counts[t])
+	}
+	return shard
+}
+
+func (s *session) start(p *partition) {
+	ctx, stop := context.WithCancel(s.ctx)
+	r := &running{partition: p, stop: stop, done: make(chan struct{})}
+	s.mu.Lock()
+	old := s.partitions[p.stream]
+	s.partitions[p.stream] = r
+	s.mu.Unlock()
+	old.end()
+	go func() {
+		defer close(r.done)
+		if err := p.run(ctx); ctx.Err() == nil {
+			select {
+			case s.failed <- err:
+			default:
+			}
+		}
+	}()
+}
+
+// end stops the partition's goroutine and waits for it.
+func (r *running) end() {
+	if r != nil {
+		r.stop()
+		<-r.done
+	}
+}
+
+// drop lets go of partitions that the group takes away: what is queued is
+// forgotten, a batch under way ends or is cut off, and whoever comes next finds
+// out from the database which.
+func (s *session) drop(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
+	for topic, numbers := range taken {
+		for _, number := range numbers {
+			name := StreamName(topic, number)
+			s.mu.Lock()
+			r := s.partitions[name]
+			delete(s.partitions, name)
+			s.mu.Unlock()
+			r.end()
+			s.in.metrics.forget(name)
+		}
+	}
+}
+
+func (s *session) dropAll() {
+	for _, r := range s.owned() {
+		r.end()
+	}
+}
+
+// owned lists the partitions that this process has now.
+func (s *session) owned() []*running {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*running, 0, len(s.partitions))
+	for _, r := range s.partitions {
+		list = append(list, r)
+	}
+	return list
+}
+
+// poll hands fetched records to their partitions. Records of a partition that
+// was taken away meanwhile are for its new owner.
+func (s *session) poll(ctx context.Context) error {
+	for {
+		fetches := s.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, e := range fetches.Errors() {
+			var group *kgo.ErrGroupSession
+			if broker.Passing(e.Err) || errors.As(e.Err, &group) {
+				s.in.log.Warn("fetch failed, trying again", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
+				continue
+			}
+			return fmt.Errorf("intake: fetch %s/%d: %w", e.Topic, e.Partition, e.Err)
+		}
+		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+			s.mu.Lock()
+			r := s.partitions[StreamName(t.Topic, t.Partition)]
+			s.mu.Unlock()
+			if r != nil && len(t.Records) > 0 {
+				r.offer(t.Records, t.HighWatermark)
+			}
+		})
+	}
+}
