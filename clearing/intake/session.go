@@ -133,6 +133,7 @@ func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offse
 				return nil, fmt.Errorf("claim %s: %w", StreamName(topic, number), err)
 			}
 			s.in.metrics.claims.WithLabelValues(topic).Inc()
+			s.in.metrics.positions.WithLabelValues(claim.Stream).Set(float64(claim.Next))
 			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), claim))
 			begin[topic][number] = kgo.NewOffset().At(claim.Next).WithEpoch(-1)
 		}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -89,24 +90,37 @@ func (s *server) signal(signal os.Signal) {
 // ready waits until the server says that it is.
 func (s *server) ready() {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/readyz", nil)
-		if err != nil {
-			s.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		if ctx.Err() != nil {
-			s.Fatalf("not ready within a minute\n%s", s.log.String())
+	s.until(time.Minute, "ready", func() bool { return s.get("/readyz") != "" })
+}
+
+// until asks again and again whether something has come about.
+func (s *server) until(limit time.Duration, what string, asked func() bool) {
+	s.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(limit); !asked(); <-tick.C {
+		if time.Now().After(deadline) {
+			s.Fatalf("not %s within %s\n%s", what, limit, s.log.String())
 		}
 	}
+}
+
+// get reads a page of the server, "" unless it answers 200.
+func (s *server) get(page string) string {
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.ops+page, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(text)
 }
 
 // reachableDir makes a directory that a private PostgreSQL's user can reach, as
@@ -168,10 +182,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
-	go func() { played <- play.Run() }()
+	var ended atomic.Bool
+	go func() {
+		played <- play.Run()
+		ended.Store(true)
+	}()
 
 	for round := range 10 {
-		s.booked()
+		s.booked(&ended)
 		s.signal(syscall.SIGKILL)
 		s.start()
 		s.ready()
@@ -195,28 +213,11 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// metrics reads the server's metrics.
-func (s *server) metrics() (string, error) {
-	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.ops+"/metrics", nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	page, err := io.ReadAll(response.Body)
-	return string(page), err
-}
-
 // booked waits until this life of the server has committed a batch of taps, or
-// has nothing left to do.
-func (s *server) booked() {
+// none will come any more.
+func (s *server) booked(ended *atomic.Bool) {
 	s.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if page, err := s.metrics(); err == nil && strings.Contains(page, `citycard_batches_total{topic="taps"}`) {
-			return
-		}
-	}
+	s.until(time.Minute, "booked a tap", func() bool {
+		return ended.Load() || strings.Contains(s.get("/metrics"), `citycard_batches_total{topic="taps"}`)
+	})
 }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/clearing/kafkatest"
+	"citycard/ledger/embedded"
+)
+
+// TestTwoProcesses clears a day with two serving processes that share one real
+// Kafka and one database. Meanwhile each is killed, the broker is killed, and one
+// process is stopped (SIGSTOP) until the other has taken its partitions, and then
+// continued. At the end every transaction is booked once and every purse agrees.
+func TestTwoProcesses(t *testing.T) {
+	kafka := kafkatest.Start(t)
+	p := build(t, "citycard", "cardsim")
+	dir := reachableDir(t)
+	database, err := embedded.Open(t.Context(), embedded.Options{Dir: filepath.Join(dir, "postgres")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
+	keyFile := filepath.Join(data, "keys.age")
+	city := []string{"--data", field, "--cards", "2000", "--seed", "9", "--keys", keyFile}
+	p.run(t, "citycard", "keys", "--data", data, "--seed", "9")
+	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
+
+	servers := make([]*server, 2)
+	apis := make([]int, len(servers))
+	for i := range servers {
+		ops := freePort(t)
+		apis[i] = freePort(t)
+		servers[i] = &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+			"serve", "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
+			"--keys", keyFile, "--registry", filepath.Join(field, "registry"),
+			"--api", fmt.Sprintf("127.0.0.1:%d", apis[i]), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+		}}
+		servers[i].start()
+		servers[i].ready()
+	}
+	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
+		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", "test")
+	}
+	played := make(chan error, 1)
+	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0])}, city...)...)
+	var said bytes.Buffer
+	play.Stdout, play.Stderr = &said, &said
+	go func() { played <- play.Run() }()
+
+	for _, s := range servers {
+		s.signal(syscall.SIGKILL)
+		s.start()
+	}
+	servers[0].ready()
+	kafka.Kill()
+	kafka.Run()
+	servers[0].overtakes(servers[1])
+	if err := <-played; err != nil {
+		t.Fatalf("the city: %v\n%s", err, said.String())
+	}
+	p.run(t, "citycard", "day", "close", "--data", data, "--db", database.URL, "--kafka", kafka.Addr, "--registry", filepath.Join(field, "registry"))
+	var v verification
+	out := p.run(t, "citycard", "verify", "--data", data, "--db", database.URL, "--truth", filepath.Join(field, "truth"), "--json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatal(err)
+	}
+	if !v.Holds || v.Truth.Sent < 20_000 {
+		t.Errorf("two processes, kills and a stop: %s", out)
+	}
+	for _, s := range servers {
+		s.signal(syscall.SIGTERM)
+	}
+}
+
+// overtakes stops the other process until this one has claimed all its
+// partitions, and then lets it go on.
+func (s *server) overtakes(other *server) {
+	s.Helper()
+	other.ready()
+	if err := other.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		s.Fatal(err)
+	}
+	s.until(time.Minute, "in possession of the other's partitions", func() bool {
+		return strings.Count(s.get("/metrics"), "\ncitycard_stream_position{") == 20
+	})
+	if err := other.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		s.Fatal(err)
+	}
+}
