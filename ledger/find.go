@@ -23,20 +23,22 @@ func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
 	}
 	days := make([]int32, len(keys))
 	subjects, ids := make([][]byte, len(keys)), make([][]byte, len(keys))
+	numbers := make([]int32, len(keys))
 	for i, k := range keys {
+		numbers[i] = int32(i)
 		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
 	}
 	err := l.run(ctx, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `SELECT k.n, j.amount
-			FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) WITH ORDINALITY AS k (day, subject, id, n)
-			JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids)
+			FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[], $4::INT4[]) AS k (day, subject, id, n)
+			JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids, numbers)
 		if err != nil {
 			return err
 		}
-		var n int64
+		var n int32
 		var amount Fen
 		_, err = pgx.ForEachRow(rows, []any{&n, &amount}, func() error {
-			amounts[n-1] = amount
+			amounts[n] = amount
 			return nil
 		})
 		return err
