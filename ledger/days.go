@@ -11,7 +11,7 @@ import (
 // DayState is where a booking day is in its life.
 type DayState string
 
-// The states of a day, in order. While a day is closing, its input streams have moved on and only the streams that were
+// The states of a day, in order; a closed day may be reopened, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
 // named to stay (settlement) still book in it; when it is closed, none does.
 const (
 	DayOpen    DayState = "open"
@@ -132,7 +132,7 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 // moveStreams moves the day's streams and notes where each stood. The update waits for a batch in flight on each stream, and
 // reads the row as that batch left it, which is what READ COMMITTED is for.
 func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) error {
-	rows, err := tx.Query(ctx, "UPDATE streams SET day = $2 WHERE day = $1 AND NOT (stream = ANY($3)) RETURNING stream, sequence, head",
+	rows, err := tx.Query(ctx, "UPDATE streams SET day = $2 WHERE day = $1 AND NOT (stream = ANY($3)) RETURNING stream, sequence, head, NULL::BYTEA",
 		day, next, stay)
 	if err != nil {
 		return err
@@ -148,10 +148,12 @@ func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) e
 	return tx.SendBatch(ctx, batch).Close()
 }
 
+// streamHead is where a stream stood when it left a day. Batches is the root over the heads of what it booked in the day.
 type streamHead struct {
 	Stream   string
 	Sequence int64
 	Head     []byte
+	Batches  []byte
 }
 
 func lockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {

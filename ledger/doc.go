@@ -23,6 +23,8 @@
 //  7. Each row stores the hash of its content, each batch the Merkle root of its rows and a link to the batch before it in
 //     its stream, each sealed day one signed root over the heads of all streams.
 //  8. A sealed day takes no more batches.
+//  9. A hold is ended at most once, a transfer reversed at most once: what does it has a key made of theirs. Limits count what is held.
+//  10. What a closed day was reopened for, and by which two people, is never changed or forgotten.
 //
 // # Who may repeat what
 //

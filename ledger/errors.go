@@ -18,6 +18,7 @@ var (
 	ErrOutcomeUnknown = errors.New("the connection was lost during the commit and the outcome cannot be read yet")
 	ErrAccount        = errors.New("the account is open with other properties")
 	ErrNoAccount      = errors.New("no such account")
+	ErrNoRow          = errors.New("no such row in the journal")
 	ErrDay            = errors.New("the day's state does not allow it")
 )
 

@@ -56,10 +56,7 @@ func (r *Row) flags() byte {
 // SetFlags sets what the journal stores as flags (linked 1, up-to 2, the act from 4 on) and as the second at which a hold lapses (0: never).
 func (r *Row) SetFlags(flags int16, expires int64) {
 	r.Linked, r.UpTo, r.Act = flags&1 != 0, flags&2 != 0, Act(flags>>2)
-	r.Expires = time.Time{}
-	if expires != 0 {
-		r.Expires = time.Unix(expires, 0)
-	}
+	r.Expires = unix(expires)
 }
 
 func (r *Row) expires() int64 {

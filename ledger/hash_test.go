@@ -34,13 +34,17 @@ func TestHashes(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("root of three", root, "570a06d8d507434c7f1307b6ce7c0fdb9fe6dd12827b8ddbfcaf6306104a8454")
-	var previous ledger.Hash
+	var previous, batches ledger.Hash
 	for i := range previous {
-		previous[i] = 9
+		previous[i], batches[i] = 9, 7
 	}
 	link := ledger.Link{Stream: 44, Sequence: 5, From: 100, Next: 200, Day: 20260105, Shard: 3, Transfers: 2, Memos: 1, Root: root, Note: []byte("note")}
 	check("chain head", link.HeadAfter(previous), "6fcdcfb5db178cd1c7f881a4547cd3bb7e4d7e34f8612d89bfc443c3f7ceac00")
-	check("day leaf", ledger.HeadLeaf(20260105, "taps", 5, previous), "a2db451249ec7031329ea96fb90827994be3d61e8770355e532e8a41041ee58c")
+	check("day leaf", ledger.HeadLeaf(20260105, "taps", 5, previous, batches), "b395301588315608b17cdc93dd895606b3df9266beb7fc9a504c8ec8155e6a79")
+	entry := ledger.AuditEntry{Number: 3, At: noon, Act: "reopen day", What: "20260104", First: "Li", Second: "Wang", Reason: "late file"}
+	check("audit entry", entry.HashAfter(previous), "f88ae4a7f2ab4cf8265a140b680f44a64b19370d19a7d819b55fab1abeab9caa")
+	row.Act, row.Expires = ledger.Hold, noon
+	check("hash of a hold", row.ContentHash(), "7ef79c25953b32271e6ac052a46d087914b8b960d0807b81641955ad58f4688c")
 	empty, err := (&ledger.Tree{}).Root()
 	if err != nil {
 		t.Fatal(err)

@@ -73,9 +73,7 @@ func (l *Ledger) holds(ctx context.Context, fn func(HoldStatus) error, condition
 				return err
 			}
 			h.Key.Subject, h.Key.ID = Subject(subject), ID(id)
-			if expires != 0 {
-				h.Expires = time.Unix(expires, 0)
-			}
+			h.Expires = unix(expires)
 			if err = fn(h); err != nil {
 				return err
 			}

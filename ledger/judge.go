@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // judge decides a batch in memory, in batch order, and collects the rows to insert.
 type judge struct {
@@ -164,9 +161,7 @@ func (j *judge) decideTransfer(i int) Decision {
 		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
 		Linked: t.Linked, UpTo: t.UpTo, Act: t.Act, Evidence: t.Evidence,
 	}
-	if seconds := t.expires(); seconds != 0 {
-		row.Expires = time.Unix(seconds, 0)
-	}
+	row.Expires = unix(t.expires())
 	j.limits.apply(effectOf(&row))
 	j.insert(k, row)
 	return Decision{Result: Inserted, Amount: amount}

@@ -33,12 +33,16 @@ func (s *Seal) Valid() bool {
 	return len(s.Signer) == ed25519.PublicKeySize && ed25519.Verify(s.Signer, s.Message(), s.Signature)
 }
 
-// HeadLeaf returns the leaf a stream contributes to a day's root: the RFC 6962 leaf hash over day, sequence (big endian), the
-// head of its chain when it left the day, and its name.
-func HeadLeaf(day Day, stream string, sequence int64, head Hash) Hash {
+// auditStream stands in the place of a stream's name for the audit, as no stream can be called.
+const auditStream = ""
+
+// HeadLeaf returns the leaf a stream contributes to a day's root: the RFC 6962 leaf hash over day, sequence (big endian), the head of its chain when it
+// left the day, the Merkle root over the heads of the batches it booked in the day, and its name. The audit, once there is any, contributes one with
+// the number and hash of its last entry, a root of zeros, and no name.
+func HeadLeaf(day Day, stream string, sequence int64, head, batches Hash) Hash {
 	r := binary.BigEndian.AppendUint32([]byte{0}, uint32(day))
 	r = binary.BigEndian.AppendUint64(r, uint64(sequence))
-	r = append(r, head[:]...)
+	r = append(append(r, head[:]...), batches[:]...)
 	return sha256.Sum256(append(r, stream...))
 }
 
@@ -103,8 +107,9 @@ func readSeal(ctx context.Context, tx pgx.Tx, day Day) (Seal, error) {
 	return seal, err
 }
 
+// dayRoot notes what each stream booked in the day, and where the audit stands, and computes the day's root.
 func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (Hash, int, error) {
-	rows, err := tx.Query(ctx, "SELECT stream, sequence, head FROM day_heads WHERE day = $1", day)
+	rows, err := tx.Query(ctx, "SELECT stream, sequence, head, batches FROM day_heads WHERE day = $1 AND stream <> $2", day, auditStream)
 	if err != nil {
 		return Hash{}, 0, err
 	}
@@ -112,18 +117,87 @@ func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (Hash, int, error) {
 	if err != nil {
 		return Hash{}, 0, err
 	}
+	for i := range heads {
+		root, err := batchesRoot(ctx, tx, day, &heads[i])
+		if err != nil {
+			return Hash{}, 0, err
+		}
+		heads[i].Batches = root[:]
+		if _, err = tx.Exec(ctx, "UPDATE day_heads SET batches = $3 WHERE day = $1 AND stream = $2", day, heads[i].Stream, root[:]); err != nil {
+			return Hash{}, 0, err
+		}
+	}
+	last, err := scanAudit(tx.QueryRow(ctx, selectAudit+"ORDER BY number DESC LIMIT 1"))
+	if err == nil {
+		entry := streamHead{auditStream, last.Number, last.Hash[:], make([]byte, len(Hash{}))}
+		heads = append(heads, entry)
+		_, err = tx.Exec(ctx, "INSERT INTO day_heads (day, stream, sequence, head, batches) VALUES ($1, $2, $3, $4, $5)",
+			day, entry.Stream, entry.Sequence, entry.Head, entry.Batches)
+	}
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Hash{}, 0, err
+	}
 	return rootOfHeads(day, heads)
+}
+
+// batchesRoot computes the Merkle root over the heads (each hashed as an RFC 6962 leaf) of the batches a stream booked in a day, in order.
+func batchesRoot(ctx context.Context, tx pgx.Tx, day Day, at *streamHead) (Hash, error) {
+	var tree Tree
+	err := eachHead(ctx, tx, day, at, func(_ int64, head Hash) error { return tree.Add(LeafOfHead(head)) })
+	if err != nil {
+		return Hash{}, err
+	}
+	return tree.Root()
+}
+
+// eachHead calls fn for the batches a stream booked in a day, in order.
+func eachHead(ctx context.Context, tx pgx.Tx, day Day, at *streamHead, fn func(sequence int64, head Hash) error) error {
+	var first int64
+	err := tx.QueryRow(ctx, "SELECT coalesce(max(sequence), 0) FROM day_heads WHERE stream = $1 AND day < $2", at.Stream, day).Scan(&first)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, "SELECT sequence, head FROM batches WHERE stream = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence",
+		IDOfStream(at.Stream), first, at.Sequence)
+	if err != nil {
+		return err
+	}
+	var sequence int64
+	var head []byte
+	_, err = pgx.ForEachRow(rows, []any{&sequence, &head}, func() error {
+		if len(head) != len(Hash{}) {
+			return fmt.Errorf("stream %q: the head of batch %d has %d bytes, expected %d", at.Stream, sequence, len(head), len(Hash{}))
+		}
+		return fn(sequence, Hash(head))
+	})
+	return err
+}
+
+// LeafOfHead returns the leaf a batch contributes to the root over what its stream booked in a day.
+func LeafOfHead(head Hash) Hash { return sha256.Sum256(append([]byte{0}, head[:]...)) }
+
+// leavesOf sorts the streams of a day by name and returns their leaves.
+func leavesOf(day Day, heads []streamHead) ([]Hash, error) {
+	slices.SortFunc(heads, func(a, b streamHead) int { return strings.Compare(a.Stream, b.Stream) })
+	leaves := make([]Hash, len(heads))
+	for i, h := range heads {
+		if len(h.Head) != len(Hash{}) || len(h.Batches) != len(Hash{}) {
+			return nil, fmt.Errorf("stream %q: its head has %d bytes and its root %d, expected %d", h.Stream, len(h.Head), len(h.Batches), len(Hash{}))
+		}
+		leaves[i] = HeadLeaf(day, h.Stream, h.Sequence, Hash(h.Head), Hash(h.Batches))
+	}
+	return leaves, nil
 }
 
 // rootOfHeads computes a day's root: the RFC 6962 Merkle root over the leaves of its streams, by name.
 func rootOfHeads(day Day, heads []streamHead) (Hash, int, error) {
-	slices.SortFunc(heads, func(a, b streamHead) int { return strings.Compare(a.Stream, b.Stream) })
+	leaves, err := leavesOf(day, heads)
+	if err != nil {
+		return Hash{}, 0, err
+	}
 	var tree Tree
-	for _, h := range heads {
-		if len(h.Head) != len(Hash{}) {
-			return Hash{}, 0, fmt.Errorf("stream %q: its head has %d bytes, expected %d", h.Stream, len(h.Head), len(Hash{}))
-		}
-		if err := tree.Add(HeadLeaf(day, h.Stream, h.Sequence, Hash(h.Head))); err != nil {
+	for _, leaf := range leaves {
+		if err = tree.Add(leaf); err != nil {
 			return Hash{}, 0, err
 		}
 	}

@@ -107,10 +107,12 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	b.must(err)
 	const workers, batches = 4, 12
 	closeNow := make(chan struct{}, workers*batches)
-	var group sync.WaitGroup
+	var group, claimed sync.WaitGroup
+	claimed.Add(workers)
 	for w := range workers {
 		group.Go(func() {
 			claim, err := b.Claim(ctx, fmt.Sprintf("taps/%d", w+1), "test", 0)
+			claimed.Done()
 			for n := 0; err == nil && n < batches; n++ {
 				batch := &ledger.Batch{
 					Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: w,
@@ -131,6 +133,7 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 			}
 		})
 	}
+	claimed.Wait()
 	for range workers * 2 {
 		<-closeNow
 	}

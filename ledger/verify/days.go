@@ -72,17 +72,26 @@ func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, erro
 		hash   ledger.Hash
 	}
 	leaves := make(map[ledger.Day][]leaf)
-	err := b.each(ctx, "SELECT day, stream, sequence, head FROM day_heads", func(rows pgx.Rows) error {
+	err := b.each(ctx, "SELECT h.day, h.stream, h.sequence, h.head, h.batches FROM day_heads h", func(rows pgx.Rows) error {
 		var day ledger.Day
 		var name string
 		var sequence int64
-		var head []byte
-		if err := rows.Scan(&day, &name, &sequence, &head); err != nil {
+		var head, batches []byte
+		if err := rows.Scan(&day, &name, &sequence, &head, &batches); err != nil {
 			return err
 		}
-		var hash ledger.Hash
+		var hash, root ledger.Hash
 		copy(hash[:], head)
-		leaves[day] = append(leaves[day], leaf{name, ledger.HeadLeaf(day, name, sequence, hash)})
+		copy(root[:], batches)
+		leaves[day] = append(leaves[day], leaf{name, ledger.HeadLeaf(day, name, sequence, hash, root)})
+		s := b.streams[ledger.IDOfStream(name)]
+		if batches == nil || name == "" || s == nil {
+			return nil
+		}
+		if want, err := s.bookedIn(day).Root(); err != nil || want != root {
+			b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), "its root over the day's batches is %x, they make %x", root, want)
+			return err
+		}
 		return nil
 	})
 	if err != nil {

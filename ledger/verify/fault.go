@@ -33,6 +33,7 @@ const (
 	Checkpoint     Kind = "checkpoint differs from transfers"
 	Unfindable     Kind = "rows not found by subject"
 	DayHead        Kind = "day does not end with its last batch"
+	AuditChain     Kind = "audit chain mismatch"
 	SealRoot       Kind = "seal root mismatch"
 	SealSignature  Kind = "seal signature invalid"
 )

@@ -126,6 +126,9 @@ func (r *replay) begin(link *ledger.Link) error {
 	}
 	previous := s.last
 	s.last = *link
+	if err := s.bookedIn(link.Day).Add(ledger.LeafOfHead(link.Head)); err != nil {
+		return err
+	}
 	if link.Sequence != previous.Sequence+1 {
 		b.fault(SequenceGap, where, "the batch before it is %d, expected %d", previous.Sequence, link.Sequence-1)
 		return nil

@@ -27,6 +27,21 @@ type stream struct {
 	sequence int64
 	head     ledger.Hash
 	last     ledger.Link
+	// booked holds, day by day, the tree over the heads of the batches it booked.
+	booked map[ledger.Day]*ledger.Tree
+}
+
+// bookedIn returns the tree of a day.
+func (s *stream) bookedIn(day ledger.Day) *ledger.Tree {
+	if s.booked == nil {
+		s.booked = make(map[ledger.Day]*ledger.Tree)
+	}
+	tree := s.booked[day]
+	if tree == nil {
+		tree = &ledger.Tree{}
+		s.booked[day] = tree
+	}
+	return tree
 }
 
 // Books checks all books of the ledger and calls report for each fault, as it is found. With a signer, the seals of days must be
@@ -39,7 +54,7 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 	}
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
-		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkDays} {
+		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkAudit, b.checkDays} {
 			if err := check(ctx); err != nil {
 				return err
 			}

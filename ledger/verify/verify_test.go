@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -52,6 +53,9 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 				Debit: ledger.IDOfCode("float"), Credit: ledger.IDOfCode("bus"), Amount: ledger.Fen(100 + i), Purpose: 1, Evidence: []byte("tap"),
 			})
 		}
+		if n == 1 {
+			batch.Transfers = append(batch.Transfers, acts()...)
+		}
 		batch.Memos = []ledger.Memo{{Day: yesterday, Subject: "card", ID: ledger.ID(fmt.Sprintf("m%d", n)), Kind: "record", Reason: "free", Evidence: []byte("ride")}}
 		_, err := l.Post(ctx, batch)
 		must(err)
@@ -63,11 +67,44 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(err)
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
+	must(l.ReopenDay(ctx, yesterday, ledger.Reopening{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}))
+	must(l.EndDay(ctx, yesterday))
 	_, err = l.SealDay(ctx, yesterday, private)
 	must(err)
+	must(l.CheckpointAll(ctx, 0))
 	post(3, today)
 	post(4, today)
+	reverse(t, l)
 	return l, public
+}
+
+// acts are a hold posted in part, one that stays, and a transfer long before the day.
+func acts() []ledger.Transfer {
+	hold := ledger.Transfer{
+		Day: yesterday, Subject: "card", ID: "h1", Debit: ledger.IDOfCode("float"), Credit: ledger.IDOfCode("bus"), Amount: 50,
+		Act: ledger.Hold, Expires: time.Unix(1800000000, 0),
+	}
+	open, old := hold, hold
+	open.ID = "h2"
+	old.ID, old.Day, old.Act, old.Expires = "old", 20251101, ledger.Move, time.Time{}
+	post := ledger.Transfer{Day: yesterday, Subject: "card", ID: "h1", Act: ledger.PostHold, Amount: 20, Now: time.Unix(1767614400, 0)}
+	return []ledger.Transfer{hold, open, old, post}
+}
+
+// reverse reverses the transfer 0-0.
+func reverse(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	claim, err := l.Claim(context.Background(), "desk", "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.Post(context.Background(), &ledger.Batch{
+		Stream: "desk", Epoch: claim.Epoch, From: 0, Next: 1, Day: today,
+		Transfers: []ledger.Transfer{{Day: yesterday, Subject: "card", ID: "0-0", Act: ledger.Reverse}},
+	})
+	if err != nil || out.Transfers[0].Result != ledger.Inserted {
+		t.Fatalf("reversal: %+v, %v", out, err)
+	}
 }
 
 func check(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey) (faults []string, summary verify.Summary) {
@@ -85,7 +122,7 @@ func check(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey) (faults []s
 func TestTrueBooksHaveNoFault(t *testing.T) {
 	l, signer := write(t)
 	faults, summary := check(t, l, signer)
-	want := verify.Summary{Transfers: 20, Memos: 5, Batches: 5, Streams: 1, Accounts: 3, Days: 2, SealedDays: 1}
+	want := verify.Summary{Transfers: 25, Memos: 5, Batches: 6, Streams: 2, Accounts: 3, Days: 2, SealedDays: 1}
 	if len(faults) > 0 || summary != want {
 		t.Errorf("faults %q, summary %+v, expected %+v", faults, summary, want)
 	}
@@ -149,6 +186,8 @@ func TestRowsTampered(t *testing.T) {
 			[]string{
 				"row hash mismatch: transfer " + row, "balance differs from transfers: account float", "balance differs from transfers: account bus",
 				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104",
+				"checkpoint differs from transfers: account float (day 20260104",
+				"checkpoint differs from transfers: account bus (day 20260104",
 			},
 		},
 		{
@@ -156,6 +195,8 @@ func TestRowsTampered(t *testing.T) {
 			[]string{
 				"row hash mismatch: transfer " + row, "balance differs from transfers: account fund", "balance differs from transfers: account bus",
 				"turnover differs from transfers: account fund, day 20260104", "turnover differs from transfers: account bus, day 20260104",
+				"checkpoint differs from transfers: account bus (day 20260104",
+				"checkpoint differs from transfers: account fund (day 20260104",
 			},
 		},
 		{"evidence", "UPDATE journal SET evidence = 'tip'" + where, []string{"row hash mismatch: transfer " + row}},
@@ -169,6 +210,8 @@ func TestRowsTampered(t *testing.T) {
 				"row hash mismatch: transfer " + row, "row booked in another day than its batch: transfer " + row,
 				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104",
 				"turnover differs from transfers: account float, day 20260105", "turnover differs from transfers: account bus, day 20260105",
+				"checkpoint differs from transfers: account float (day 20260104",
+				"checkpoint differs from transfers: account bus (day 20260104",
 			},
 		},
 		{
@@ -176,9 +219,11 @@ func TestRowsTampered(t *testing.T) {
 			[]string{
 				"row missing: stream taps, batch 2, position 2", "balance differs from transfers: account float", "balance differs from transfers: account bus",
 				"turnover differs from transfers: account float, day 20260104", "turnover differs from transfers: account bus, day 20260104",
+				"checkpoint differs from transfers: account float (day 20260104",
+				"checkpoint differs from transfers: account bus (day 20260104",
 			},
 		},
-		{"last row deleted", "DELETE FROM journal WHERE id = 'm1'", []string{"row missing: stream taps, batch 2, position 4"}},
+		{"last row deleted", "DELETE FROM journal WHERE id = 'm1'", []string{"row missing: stream taps, batch 2, position 8"}},
 	})
 }
 
@@ -208,14 +253,17 @@ func TestChainTampered(t *testing.T) {
 		{"note", "UPDATE batches SET note = 'rules 2' WHERE sequence = 2", []string{"chain link mismatch: stream taps, batch 2"}},
 		{
 			"chain", "UPDATE batches SET head = '\\x1234' WHERE sequence = 2",
-			[]string{"chain link mismatch: stream taps, batch 2", "chain link mismatch: stream taps, batch 3"},
+			[]string{
+				"chain link mismatch: stream taps, batch 2", "chain link mismatch: stream taps, batch 3",
+				"day does not end with its last batch: day 20260104, stream taps: its root over the day's batches",
+			},
 		},
 		{
 			"last head", "UPDATE batches SET head = '\\x1234' WHERE sequence = 5",
 			[]string{"chain link mismatch: stream taps, batch 5", "stream does not end with its last batch: stream taps"},
 		},
 		{
-			"counts", "UPDATE batches SET transfers = 3, memos = 2 WHERE sequence = 2",
+			"counts", "UPDATE batches SET transfers = 7, memos = 2 WHERE sequence = 2",
 			[]string{"chain link mismatch: stream taps, batch 2", "batch count mismatch: stream taps, batch 2"},
 		},
 		{
@@ -225,14 +273,15 @@ func TestChainTampered(t *testing.T) {
 		{
 			"batch day", "UPDATE batches SET day = 20260104 WHERE sequence = 5",
 			[]string{
-				"chain link mismatch: stream taps, batch 5", "day does not end with its last batch: day 20260104, stream taps",
+				"chain link mismatch: stream taps, batch 5", "day does not end with its last batch: day 20260104, stream taps: batch 5",
+				"day does not end with its last batch: day 20260104, stream taps: its root over the day's batches",
 				"row booked in another day", "row booked in another day", "row booked in another day", "row booked in another day", "row booked in another day",
 			},
 		},
 		{"stream rolled back", "UPDATE streams SET sequence = 4 WHERE stream = 'taps'", []string{"stream does not end with its last batch: stream taps"}},
 		{"account renamed", "UPDATE accounts SET code = 'buses' WHERE code = 'bus'", []string{"account number mismatch: account buses"}},
 		{
-			"day head", "UPDATE day_heads SET sequence = 2",
+			"day head", "UPDATE day_heads SET sequence = 2 WHERE stream = 'taps'",
 			[]string{
 				"day does not end with its last batch: day 20260104, stream taps", "day does not end with its last batch: day 20260104, stream taps",
 				"seal root mismatch: day 20260104",
@@ -241,6 +290,70 @@ func TestChainTampered(t *testing.T) {
 		{
 			"seal", "UPDATE days SET root = '\\x1234' WHERE state = 'sealed'",
 			[]string{"seal root mismatch: day 20260104", "seal signature invalid: day 20260104"},
+		},
+	})
+}
+
+func TestHoldsTampered(t *testing.T) {
+	const hold, posted = "(day 20260104, subject 63617264, id 6831)", "(day 20260104, subject 63617264, id fe6831)"
+	tamper(t, []tampering{
+		{"state", "UPDATE holds SET state = 'voided', posted = 0 WHERE id = 'h1'", []string{"hold differs from journal: hold " + hold + ": it is voided with 0 posted"}},
+		{"terms", "UPDATE holds SET expires = 0 WHERE id = 'h1'", []string{"hold differs from journal: hold " + hold}},
+		{
+			"open hold deleted", "DELETE FROM holds WHERE id = 'h2'",
+			[]string{
+				"hold differs from journal: hold (day 20260104, subject 63617264, id 6832): it is none", "held amount differs from holds: account float",
+				"held amount differs from holds: account bus",
+			},
+		},
+		{
+			"held sum", "UPDATE balances SET debits_held = 0 WHERE debits_held > 0",
+			[]string{"held amount differs from holds: account float"},
+		},
+		{"when it lapses", "UPDATE journal SET expires = 1 WHERE id = 'h1'", []string{"row hash mismatch: transfer " + hold, "hold differs from journal: hold " + hold}},
+		{
+			"posted beyond the hold", "UPDATE journal SET credit = debit WHERE id = '\\xfe6831'",
+			[]string{
+				"row hash mismatch: transfer " + posted, "nothing it could act on: transfer " + posted, "balance differs from transfers: account float",
+				"balance differs from transfers: account bus", "turnover differs from transfers: account float, day 20260104",
+				"turnover differs from transfers: account bus, day 20260104", "checkpoint differs from transfers: account float (day 20260104",
+				"checkpoint differs from transfers: account bus (day 20260104",
+			},
+		},
+		{
+			"reversal of another day", "UPDATE journal SET effective_day = 20260105 WHERE id = '\\xfd302d30'",
+			[]string{
+				"row hash mismatch: transfer (day 20260105, subject 63617264, id fd302d30)",
+				"nothing it could act on: transfer (day 20260105, subject 63617264, id fd302d30)",
+			},
+		},
+	})
+}
+
+func TestCheckpointsTampered(t *testing.T) {
+	tamper(t, []tampering{
+		{"balance", "UPDATE checkpoints SET balance = balance + 1 WHERE balance > 0", []string{"checkpoint differs from transfers: account bus (day 20260104, subject 63617264"}},
+		{
+			"deleted", "DELETE FROM checkpoints",
+			[]string{"checkpoint differs from transfers: account bus (day 20260104", "checkpoint differs from transfers: account float (day 20260104"},
+		},
+		{"invented", "INSERT INTO checkpoints VALUES (1, 'x', 20260104, 5)", []string{"checkpoint differs from transfers: account number 1 (day 20260104"}},
+		{"active day hidden", "DELETE FROM activity WHERE effective_day = 20251101", []string{"rows not found by subject: rows (day 20251101, subject 63617264"}},
+		{"late day hidden", "DELETE FROM late", []string{"rows not found by subject: rows (day 20251101, subject 63617264"}},
+	})
+}
+
+func TestAuditTampered(t *testing.T) {
+	tamper(t, []tampering{
+		{"name", "UPDATE audit SET second = 'Zhang'", []string{"audit chain mismatch: audit entry 1: its hash"}},
+		{"deleted", "DELETE FROM audit", []string{"audit chain mismatch: day 20260104: it was sealed when entry 1"}},
+		{
+			"what the seal covers", "UPDATE day_heads SET head = batches WHERE stream = ''",
+			[]string{"audit chain mismatch: day 20260104", "seal root mismatch: day 20260104"},
+		},
+		{
+			"root over batches", "UPDATE day_heads SET batches = head WHERE stream = 'taps'",
+			[]string{"day does not end with its last batch: day 20260104, stream taps: its root over", "seal root mismatch: day 20260104"},
 		},
 	})
 }

@@ -1,0 +1,128 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// AuditEntry is an act that took two people. Entries are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the
+// chain's head.
+type AuditEntry struct {
+	Number        int64
+	At            time.Time // to the second, as its caller told
+	Act           string    // "reopen day"
+	What          string    // the day
+	First, Second string    // who asked and who agreed
+	Reason        string
+	Hash          Hash
+}
+
+// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the SHA-256 over the text "ledger audit 1", that hash,
+// number and second since 1970 as 8 bytes each, and act, what, first, second and reason, each after its length as 4 bytes.
+func (e *AuditEntry) HashAfter(previous Hash) Hash {
+	b := append([]byte("ledger audit 1"), previous[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Number))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.Unix()))
+	for _, field := range []string{e.Act, e.What, e.First, e.Second, e.Reason} {
+		b = appendSized(b, field)
+	}
+	return sha256.Sum256(b)
+}
+
+const selectAudit = "SELECT number, at, act, what, first, second, reason, hash FROM audit "
+
+func scanAudit(row pgx.Row) (AuditEntry, error) {
+	var e AuditEntry
+	var at int64
+	var hash []byte
+	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash)
+	e.At = time.Unix(at, 0)
+	copy(e.Hash[:], hash)
+	return e, err
+}
+
+// Audit lists all entries, oldest first.
+func (l *Ledger) Audit(ctx context.Context) ([]AuditEntry, error) {
+	var entries []AuditEntry
+	err := l.run(ctx, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, selectAudit+"ORDER BY number")
+		if err != nil {
+			return err
+		}
+		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the audit: %w", err)
+	}
+	return entries, nil
+}
+
+// appendAudit numbers, chains and stores an entry. Two at once collide on the number, and one is tried again.
+func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
+	last, err := scanAudit(tx.QueryRow(ctx, selectAudit+"ORDER BY number DESC LIMIT 1"))
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	e.Number = last.Number + 1
+	e.Hash = e.HashAfter(last.Hash)
+	tag, err := tx.Exec(ctx, `INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (number) DO NOTHING`, e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, e.Hash[:])
+	if err == nil && tag.RowsAffected() == 0 {
+		return &again{cause: "audit", err: errors.New("another entry was written at the same time")}
+	}
+	return err
+}
+
+// Reopening is who reopens a day and why.
+type Reopening struct {
+	First, Second string // two people, by the names they are known by; 1 to 64 bytes each
+	Reason        string // 1 to 1024 bytes
+	At            time.Time
+}
+
+func (r *Reopening) validate() error {
+	switch {
+	case !text(r.First, 1, MaxKey) || !text(r.Second, 1, MaxKey):
+		return &BatchError{What: fmt.Sprintf("who reopens a day must be named in 1 to %d bytes of UTF-8", MaxKey)}
+	case r.First == r.Second:
+		return &BatchError{What: fmt.Sprintf("a day is reopened by two people, not twice by %q", r.First)}
+	case !text(r.Reason, 1, MaxReason):
+		return &BatchError{What: fmt.Sprintf("the reason for reopening a day must have 1 to %d bytes of UTF-8", MaxReason)}
+	case r.At.IsZero():
+		return &BatchError{What: "reopening a day takes the time"}
+	}
+	return nil
+}
+
+// ReopenDay makes a closed day closing again, so that streams claimed for it anew (Claim with the day) can book in it, until EndDay; streams that left
+// it stay where they are. Who does it and why goes into the audit. A day that is closing already is left as it is, an open or sealed one is ErrDay. That they
+// are two people, and who they are, is for the caller to make sure of.
+func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Reopening) error {
+	if err := by.validate(); err != nil {
+		return err
+	}
+	return l.changeDays(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+		status, err := lockDay(ctx, tx, day)
+		switch {
+		case err != nil:
+			return err
+		case status.State == DayClosing:
+			return nil
+		case status.State != DayClosed:
+			return fmt.Errorf("%w: it is %s, expected closed", ErrDay, status.State)
+		}
+		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing' WHERE day = $1", day); err != nil {
+			return err
+		}
+		return appendAudit(ctx, tx, AuditEntry{
+			At: by.At.Truncate(time.Second), Act: "reopen day", What: day.String(), First: by.First, Second: by.Second, Reason: by.Reason,
+		})
+	})
+}

@@ -1,0 +1,110 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"citycard/ledger"
+)
+
+// TestProofs proves rows of batches of all sizes, in a few kB, and refuses proofs in which anything was changed.
+func TestProofs(t *testing.T) {
+	b := newBooks(t)
+	ctx := context.Background()
+	var keys []ledger.Key
+	number := 0
+	for _, size := range []int{1, 2, 3, 7, 64, 1000} {
+		var batch []ledger.Transfer
+		for range size {
+			number++
+			x := evidence(number, 5, "record")
+			x.Day = today.Add(-(number % 5))
+			batch = append(batch, x)
+		}
+		for _, at := range []int{0, size / 2, size - 1} {
+			keys = append(keys, ledger.Key{Day: batch[at].Day, Subject: batch[at].Subject, ID: batch[at].ID})
+		}
+		for i, d := range b.post(batch).Transfers {
+			if d.Result != ledger.Inserted {
+				t.Fatalf("transfer %d of %d: %+v", i, size, d)
+			}
+		}
+	}
+	elsewhere, err := b.Claim(ctx, "desk", "test", 0)
+	b.must(err)
+	if _, err = b.Prove(ctx, keys[0]); !errors.Is(err, ledger.ErrDay) {
+		t.Errorf("before the seal: %v, expected ErrDay", err)
+	}
+	b.must(b.CloseDay(ctx, today, today.Next()))
+	b.must(b.EndDay(ctx, today))
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	seal, err := b.SealDay(ctx, today, signer)
+	b.must(err)
+	if _, err = b.Prove(ctx, ledger.Key{Day: today, Subject: "nobody", ID: "x"}); !errors.Is(err, ledger.ErrNoRow) {
+		t.Errorf("of no row: %v, expected ErrNoRow", err)
+	}
+	for _, k := range keys {
+		proof, err := b.Prove(ctx, k)
+		if err != nil {
+			t.Fatalf("%v: %v", k, err)
+		}
+		data, err := json.Marshal(proof)
+		b.must(err)
+		if len(data) > 4096 {
+			t.Errorf("the proof has %d bytes, expected at most 4096", len(data))
+		}
+		var read ledger.Proof
+		b.must(json.Unmarshal(data, &read))
+		if err = read.Check(seal.Signer); err != nil || string(read.Row.ID) != string(k.ID) {
+			t.Errorf("proof of %v: %v", k, err)
+		}
+	}
+	tamperProof(t, b, keys[len(keys)-2], elsewhere.Stream)
+}
+
+// tamperProof changes every part of a proof in turn.
+func tamperProof(t *testing.T, b *books, k ledger.Key, otherStream string) {
+	proof, err := b.Prove(context.Background(), k)
+	b.must(err)
+	data, err := json.Marshal(proof)
+	b.must(err)
+	stranger := ed25519.NewKeyFromSeed([]byte("a stranger's seed of 32 bytes...")) // any other key
+	public, ok := stranger.Public().(ed25519.PublicKey)
+	if !ok {
+		t.Fatal("not an Ed25519 key")
+	}
+	for name, change := range map[string]func(*ledger.Proof){
+		"version":      func(p *ledger.Proof) { p.Version = 2 },
+		"amount":       func(p *ledger.Proof) { p.Row.Amount++ },
+		"amount, hash": func(p *ledger.Proof) { p.Row.Amount++; p.Row.Hash = p.Row.ContentHash() },
+		"position":     func(p *ledger.Proof) { p.Row.Position++; p.Row.Hash = p.Row.ContentHash() },
+		"row path":     func(p *ledger.Proof) { p.RowPath[0][0] ^= 1 },
+		"short path":   func(p *ledger.Proof) { p.RowPath = p.RowPath[1:] },
+		"root":         func(p *ledger.Proof) { p.Link.Root[0] ^= 1 },
+		"note":         func(p *ledger.Proof) { p.Link.Note = []byte("other rules") },
+		"previous":     func(p *ledger.Proof) { p.Previous[0] ^= 1 },
+		"link":         func(p *ledger.Proof) { p.LinkIndex = 0 },
+		"links":        func(p *ledger.Proof) { p.Links = p.LinkIndex },
+		"link path":    func(p *ledger.Proof) { p.LinkPath[0][0] ^= 1 },
+		"stream":       func(p *ledger.Proof) { p.Stream = otherStream },
+		"sequence":     func(p *ledger.Proof) { p.Sequence++ },
+		"head":         func(p *ledger.Proof) { p.Head[0] ^= 1 },
+		"stream index": func(p *ledger.Proof) { p.StreamIndex = -1 },
+		"stream path":  func(p *ledger.Proof) { p.StreamPath[0][0] ^= 1 },
+		"day root":     func(p *ledger.Proof) { p.Seal.Root[0] ^= 1 },
+		"signature":    func(p *ledger.Proof) { p.Seal.Signature[0] ^= 1 },
+		"signer": func(p *ledger.Proof) {
+			p.Seal.Signer, p.Seal.Signature = public, ed25519.Sign(stranger, p.Seal.Message())
+		},
+	} {
+		var p ledger.Proof
+		b.must(json.Unmarshal(data, &p))
+		change(&p)
+		if err := p.Check(proof.Seal.Signer); !errors.Is(err, ledger.ErrProof) {
+			t.Errorf("%s changed: %v, expected ErrProof", name, err)
+		}
+	}
+}
