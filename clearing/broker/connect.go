@@ -72,7 +72,7 @@ func EnsureTopics(ctx context.Context, client *kgo.Client, partitions int32) err
 	if err := create(partitions, keep, message.InputTopics()...); err != nil {
 		return err
 	}
-	if err := create(partitions, keep, message.TopicMedicalResults, message.TopicRejects); err != nil {
+	if err := create(partitions, keep, message.TopicMedicalResults, message.TopicRejects, message.TopicCleared); err != nil {
 		return err
 	}
 	return create(1, map[string]*string{"cleanup.policy": &compact}, message.TopicFares)

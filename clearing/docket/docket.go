@@ -192,6 +192,17 @@ func unexplained(decisions []ledger.Decision, refused verdict.Reason) error {
 	return odd
 }
 
+// Evidence is the record that a ruling with a transfer or memo came from.
+func (d *Docket) Evidence(r *Ruling) []byte {
+	switch {
+	case r.count > 0:
+		return d.Transfers[r.first].Evidence
+	case r.memo >= 0:
+		return d.Memos[r.memo].Evidence
+	}
+	return nil
+}
+
 // Refusal is a chain that the ledger refused, with the evidence of its first
 // transfer.
 type Refusal struct {

@@ -99,9 +99,9 @@ func drain(b *testing.B, town *clearingtest.Town, values [][]byte) {
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	must(err)
 	in, err := intake.New(l, embedded.Addr, map[string]func() intake.Rules{
-		message.TopicTaps: func() intake.Rules { return intake.Taps(judge) },
+		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, town.Keys.CardTokens()) },
 		message.TopicLoads: func() intake.Rules {
-			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts}, town.Registry)
+			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts}, town.Registry, town.Keys.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(town.Registry, medicalRules, l) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(town.Registry) },

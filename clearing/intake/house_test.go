@@ -120,8 +120,8 @@ func (h *house) intake(owner string) *intake.Intake {
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)
 	in, err := intake.New(h.ledger, h.kafka, map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry) },
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },

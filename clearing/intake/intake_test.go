@@ -313,3 +313,39 @@ func TestManyLists(t *testing.T) {
 		t.Errorf("%d rejects kept, want 60000", kept)
 	}
 }
+
+// TestCleared publishes what was cleared and nothing else, once in order, with
+// the card as a token; what was published leaves the queue.
+func TestCleared(t *testing.T) {
+	h := newHouse(t)
+	bad := h.ride(9)
+	bad.Debit.Tac[0] ^= 1
+	lost := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 1, Fen: 80, At: noon(5)})
+	h.send(tap(h.ride(1)), tap(h.ride(1)), tap(bad), tap(lost), tap(h.ride(2)))
+	stop := h.start("test")
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	records := h.read(message.TopicCleared, 2)
+	waiting := 1
+	for waiting > 0 {
+		h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM outbound WHERE topic = 'cleared'").Scan(&waiting))
+	}
+	h.must(stop())
+	if len(records) != 2 {
+		t.Fatalf("%d records published, want 2", len(records))
+	}
+	token := h.town.Keys.CardTokens().Token([10]byte(clearingtest.Hex(clearingtest.Card)))
+	for i, record := range records {
+		var cleared message.Cleared
+		h.must(proto.Unmarshal(record.Value, &cleared))
+		if string(cleared.GetCardToken()) != string(token[:]) || string(record.Key) != string(token[:]) || cleared.GetAmountFen() != 80 ||
+			cleared.GetPurpose() != "bus" || cleared.GetDay() != today.String() {
+			t.Errorf("record %d is %v", i, &cleared)
+		}
+		if strings.Contains(string(record.Value), string(clearingtest.Hex(clearingtest.Card))) {
+			t.Errorf("record %d names the card", i)
+		}
+		if position := binary.BigEndian.Uint64(record.Headers[2].Value); i > 0 && position <= binary.BigEndian.Uint64(records[i-1].Headers[2].Value) {
+			t.Errorf("record %d is at position %d, not after the one before", i, position)
+		}
+	}
+}

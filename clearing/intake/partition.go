@@ -320,6 +320,13 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out
 		}
 		outgoing = append(outgoing, answers...)
 	}
+	if p.rules.Describe != nil {
+		cleared, err := clearedMessage(d, rulings, p.rules.Describe)
+		if err != nil {
+			return nil, err
+		}
+		outgoing = append(outgoing, cleared...)
+	}
 	if err := store(ctx, tx, p.stream, out.Sequence, outgoing); err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	pumpRows = 500
+	pumpRows = 50
 	pumpIdle = time.Second // looks again without being told, after a failure
 )
 
@@ -89,18 +89,18 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 		return 0, sequence, fmt.Errorf("read outgoing messages: %w", err)
 	}
 	var records []*kgo.Record
+	found := 0
 	for rows.Next() {
 		r := &kgo.Record{}
 		if err := rows.Scan(&sequence, &position, &r.Topic, &r.Key, &r.Value); err != nil {
 			rows.Close()
 			return 0, sequence, fmt.Errorf("read outgoing message: %w", err)
 		}
-		r.Headers = []kgo.RecordHeader{
-			{Key: HeaderStream, Value: []byte(stream)},
-			{Key: HeaderSequence, Value: binary.BigEndian.AppendUint64(nil, uint64(sequence))},
-			{Key: HeaderPosition, Value: binary.BigEndian.AppendUint64(nil, uint64(position))},
+		found++
+		if records, err = appendRecords(records, r, stream, sequence, position); err != nil {
+			rows.Close()
+			return 0, sequence, err
 		}
-		records = append(records, r)
 	}
 	if err := rows.Err(); err != nil {
 		return 0, sequence, fmt.Errorf("read outgoing messages: %w", err)
@@ -120,7 +120,42 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 	if err != nil {
 		return 0, sequence, fmt.Errorf("keep pump position: %w", err)
 	}
-	return len(records), sequence, nil
+	// What was published of cleared records is in the journal as well: the copy has
+	// served.
+	_, err = pool.Exec(ctx, `DELETE FROM outbound WHERE stream = $1 AND topic = $2 AND (sequence, position) <= ($3, $4)`,
+		stream, message.TopicCleared, sequence, position)
+	if err != nil {
+		return 0, sequence, fmt.Errorf("forget published records: %w", err)
+	}
+	return found, sequence, nil
+}
+
+// appendRecords adds what one row sends: itself, or the cleared records in it,
+// numbered onward from the row's own position.
+func appendRecords(records []*kgo.Record, r *kgo.Record, stream string, sequence, position int64) ([]*kgo.Record, error) {
+	headers := func(position int64) []kgo.RecordHeader {
+		return []kgo.RecordHeader{
+			{Key: HeaderStream, Value: []byte(stream)},
+			{Key: HeaderSequence, Value: binary.BigEndian.AppendUint64(nil, uint64(sequence))},
+			{Key: HeaderPosition, Value: binary.BigEndian.AppendUint64(nil, uint64(position))},
+		}
+	}
+	if r.Topic != message.TopicCleared {
+		r.Headers = headers(position)
+		return append(records, r), nil
+	}
+	var batch message.ClearedBatch
+	if err := proto.Unmarshal(r.Value, &batch); err != nil {
+		return nil, fmt.Errorf("cleared records of %s, batch %d: %w", stream, sequence, err)
+	}
+	for i, cleared := range batch.GetRecords() {
+		value, err := proto.Marshal(cleared)
+		if err != nil {
+			return nil, fmt.Errorf("encode cleared record: %w", err)
+		}
+		records = append(records, &kgo.Record{Topic: r.Topic, Key: cleared.GetCardToken(), Value: value, Headers: headers(position + int64(i))})
+	}
+	return records, nil
 }
 
 // rejectMessages makes the messages for the rejects of a docket, those that the

@@ -5,8 +5,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/docket"
 	"citycard/clearing/load"
+	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
@@ -23,6 +25,10 @@ type Rules struct {
 	// decided; it stores what belongs to the rulings and returns messages for
 	// the pump.
 	Answer func(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error)
+
+	// Describe, where set, says what of a cleared record may leave the house; the
+	// pump publishes it.
+	Describe func(evidence []byte) (*message.Cleared, error)
 
 	// Refused is the reason of a chain that the ledger refused.
 	Refused verdict.Reason
@@ -42,18 +48,19 @@ type Outgoing struct {
 	Value []byte
 }
 
-// Taps judges the tap topic.
-func Taps(judge *transit.Judge) Rules {
+// Taps judges the tap topic. tokens serve one stream: make them for each.
+func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{
 		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
 			judge.Rule(records, d)
 			return nil
 		},
 		Versions: judge.Versions,
+		Describe: describeTap(tokens),
 	}
 }
 
 // Loads judges the topic of written loads.
-func Loads(judge *load.Judge, cards *registry.Registry) Rules {
-	return Rules{Rule: judge.Rule, Versions: registryVersion(cards)}
+func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
+	return Rules{Rule: judge.Rule, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
 }

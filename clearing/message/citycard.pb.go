@@ -1552,6 +1552,169 @@ func (x *Reject) GetOriginal() []byte {
 	return nil
 }
 
+// Cleared is a tap or load that was paid to whom it belongs, for anyone
+// downstream. The card appears as a keyed token.
+type Cleared struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CardToken     []byte                 `protobuf:"bytes,1,opt,name=card_token,json=cardToken,proto3" json:"card_token,omitempty"` // 16 bytes
+	Day           string                 `protobuf:"bytes,2,opt,name=day,proto3" json:"day,omitempty"`                              // clearing day, YYYYMMDD
+	Purpose       string                 `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`                      // metro_entry, metro_exit, bus, load
+	AmountFen     uint32                 `protobuf:"varint,4,opt,name=amount_fen,json=amountFen,proto3" json:"amount_fen,omitempty"`
+	Time          []byte                 `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`         // as signed, 7 bytes BCD
+	Terminal      []byte                 `protobuf:"bytes,6,opt,name=terminal,proto3" json:"terminal,omitempty"` // as signed, 6 bytes
+	Line          uint32                 `protobuf:"varint,7,opt,name=line,proto3" json:"line,omitempty"`        // as claimed
+	Station       uint32                 `protobuf:"varint,8,opt,name=station,proto3" json:"station,omitempty"`
+	EntryStation  uint32                 `protobuf:"varint,9,opt,name=entry_station,json=entryStation,proto3" json:"entry_station,omitempty"`
+	CardType      uint32                 `protobuf:"varint,10,opt,name=card_type,json=cardType,proto3" json:"card_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cleared) Reset() {
+	*x = Cleared{}
+	mi := &file_citycard_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cleared) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cleared) ProtoMessage() {}
+
+func (x *Cleared) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
+func (*Cleared) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Cleared) GetCardToken() []byte {
+	if x != nil {
+		return x.CardToken
+	}
+	return nil
+}
+
+func (x *Cleared) GetDay() string {
+	if x != nil {
+		return x.Day
+	}
+	return ""
+}
+
+func (x *Cleared) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Cleared) GetAmountFen() uint32 {
+	if x != nil {
+		return x.AmountFen
+	}
+	return 0
+}
+
+func (x *Cleared) GetTime() []byte {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Cleared) GetTerminal() []byte {
+	if x != nil {
+		return x.Terminal
+	}
+	return nil
+}
+
+func (x *Cleared) GetLine() uint32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Cleared) GetStation() uint32 {
+	if x != nil {
+		return x.Station
+	}
+	return 0
+}
+
+func (x *Cleared) GetEntryStation() uint32 {
+	if x != nil {
+		return x.EntryStation
+	}
+	return 0
+}
+
+func (x *Cleared) GetCardType() uint32 {
+	if x != nil {
+		return x.CardType
+	}
+	return 0
+}
+
+// ClearedBatch is how the cleared records of one commit wait for the pump.
+type ClearedBatch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Records       []*Cleared             `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearedBatch) Reset() {
+	*x = ClearedBatch{}
+	mi := &file_citycard_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearedBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearedBatch) ProtoMessage() {}
+
+func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
+func (*ClearedBatch) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ClearedBatch) GetRecords() []*Cleared {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -1694,7 +1857,23 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06stream\x18\x02 \x01(\tR\x06stream\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x03R\x06offset\x12\x10\n" +
 	"\x03day\x18\x04 \x01(\tR\x03day\x12\x1a\n" +
-	"\boriginal\x18\x05 \x01(\fR\boriginal*o\n" +
+	"\boriginal\x18\x05 \x01(\fR\boriginal\"\x93\x02\n" +
+	"\aCleared\x12\x1d\n" +
+	"\n" +
+	"card_token\x18\x01 \x01(\fR\tcardToken\x12\x10\n" +
+	"\x03day\x18\x02 \x01(\tR\x03day\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12\x1d\n" +
+	"\n" +
+	"amount_fen\x18\x04 \x01(\rR\tamountFen\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\fR\x04time\x12\x1a\n" +
+	"\bterminal\x18\x06 \x01(\fR\bterminal\x12\x12\n" +
+	"\x04line\x18\a \x01(\rR\x04line\x12\x18\n" +
+	"\astation\x18\b \x01(\rR\astation\x12#\n" +
+	"\rentry_station\x18\t \x01(\rR\fentryStation\x12\x1b\n" +
+	"\tcard_type\x18\n" +
+	" \x01(\rR\bcardType\">\n" +
+	"\fClearedBatch\x12.\n" +
+	"\arecords\x18\x01 \x03(\v2\x14.citycard.v1.ClearedR\arecords*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -1725,7 +1904,7 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_citycard_proto_goTypes = []any{
 	(Medium)(0),           // 0: citycard.v1.Medium
 	(Mode)(0),             // 1: citycard.v1.Mode
@@ -1745,6 +1924,8 @@ var file_citycard_proto_goTypes = []any{
 	(*CardFares)(nil),     // 15: citycard.v1.CardFares
 	(*BusFare)(nil),       // 16: citycard.v1.BusFare
 	(*Reject)(nil),        // 17: citycard.v1.Reject
+	(*Cleared)(nil),       // 18: citycard.v1.Cleared
+	(*ClearedBatch)(nil),  // 19: citycard.v1.ClearedBatch
 }
 var file_citycard_proto_depIdxs = []int32{
 	0,  // 0: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
@@ -1756,11 +1937,12 @@ var file_citycard_proto_depIdxs = []int32{
 	13, // 6: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
 	15, // 7: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
 	16, // 8: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	18, // 9: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -1774,7 +1956,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,6 +10,7 @@ const (
 	TopicPensionBatches  = "pension.batches"
 	TopicPensionResults  = "pension.results"
 	TopicRejects         = "rejects"
+	TopicCleared         = "cleared"
 	TopicFares           = "fares"
 )
 
@@ -25,5 +26,5 @@ func InputTopics() []string {
 
 // OutputTopics are the topics that clearing writes.
 func OutputTopics() []string {
-	return []string{TopicMedicalResults, TopicRejects, TopicFares}
+	return []string{TopicMedicalResults, TopicRejects, TopicCleared, TopicFares}
 }

@@ -210,8 +210,8 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 		return nil, err
 	}
 	return map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry) },
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, c.keys.CardTokens()) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry, c.keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(c.registry, medicalRules, c.books.Ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(c.registry, c.books.Amounts) },

@@ -1,0 +1,34 @@
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"testing"
+)
+
+// TestCardTokens works a token out by hand and looks at what it must depend on:
+// the card and the key, and nothing that was asked before.
+func TestCardTokens(t *testing.T) {
+	s := GenerateTest(1)
+	card, other := [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1}, [10]byte{1}
+	k := s.masters[RolePersonToken]
+	h := hmac.New(sha256.New, k[:])
+	h.Write(append([]byte("citycard card token 1\x00"), card[:]...))
+	want := [16]byte(h.Sum(nil)[:16])
+
+	tokens := s.CardTokens()
+	for range 2 {
+		if got := tokens.Token(card); got != want {
+			t.Errorf("token %x, want %x", got, want)
+		}
+		if tokens.Token(other) == want {
+			t.Error("two cards share a token")
+		}
+	}
+	if GenerateTest(2).CardTokens().Token(card) == want {
+		t.Error("the token does not depend on the key")
+	}
+	if allocations := testing.AllocsPerRun(100, func() { tokens.Token(card) }); allocations > 0 {
+		t.Errorf("%.0f allocations a token, want none", allocations)
+	}
+}
