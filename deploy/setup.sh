@@ -34,6 +34,7 @@ has_gcc() { command -v gcc >/dev/null && [ -e "$(gcc -print-file-name=crt1.o)" ]
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]; }
 has_java() { command -v java >/dev/null; }
 has_maven() { command -v mvn >/dev/null; }
+has_promtool() { command -v promtool >/dev/null; }
 has_postgresql() {
 	for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres "$(command -v postgres || :)"; do
 		[ -x "$program" ] && [ -x "$(dirname "$program")/initdb" ] || continue
@@ -56,6 +57,7 @@ postgresql has_postgresql PostgreSQL 15 or newer, server programs, for the priva
 '
 test_needs='default-jre-headless has_java Java, runs the real Kafka that the tests use
 maven has_maven Maven, fetches it
+promtool has_promtool checks the alert rules; of Debian package prometheus, whose service is not wanted
 '
 
 check_only=
@@ -130,16 +132,32 @@ install_postgresql() {
 	trap - EXIT HUP INT TERM
 }
 
+# Only the tool is taken out of the package: installing it would start a server.
+install_promtool() {
+	unpacked=$(mktemp -d)
+	(
+		cd "$unpacked"
+		apt-get -qq -o Dpkg::Use-Pty=0 download prometheus >&2
+		dpkg-deb -x prometheus_*.deb .
+		as_root install -m 755 usr/bin/promtool /usr/local/bin/promtool
+	)
+	rm -rf "$unpacked"
+}
+
 install_missing() {
 	say "installing:$missing"
 	apt update >&2
 	rest=
 	for package in $missing; do
-		[ "$package" = postgresql ] || rest="$rest $package"
+		case $package in
+		postgresql | promtool) ;;
+		*) rest="$rest $package" ;;
+		esac
 	done
 	# shellcheck disable=SC2086 # a list of package names
 	[ -z "$rest" ] || apt install --no-install-recommends -y $rest >&2
 	case " $missing " in *' postgresql '*) install_postgresql ;; esac
+	case " $missing " in *' promtool '*) install_promtool ;; esac
 	has_postgresql || {
 		say "this system's PostgreSQL is older than $postgresql_oldest; install a newer one from https://www.postgresql.org/download/"
 		return 1
@@ -151,7 +169,7 @@ is_debian() { command -v apt-get >/dev/null && command -v dpkg >/dev/null; }
 explain() {
 	say "missing on this machine:$missing_text"
 	if is_debian; then
-		say "install with, as root: apt-get install$missing"
+		say "install with, as root: apt-get install$(printf '%s' "$missing" | sed 's/promtool/prometheus/')"
 	else
 		say "the names are Debian's; the virtual reader is at https://frankmorgner.github.io/vsmartcard/"
 	fi

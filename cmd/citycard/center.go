@@ -33,6 +33,7 @@ import (
 type center struct {
 	*foundation
 	*inputs
+	zone     *time.Location
 	intake   *intake.Intake
 	owner    string
 	instance string
@@ -64,7 +65,7 @@ func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, Days
 
 // open starts the clearing centre on its foundation.
 func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
-	c := &center{foundation: f, inputs: in, owner: ownerName(), instance: s.instanceName(dir), failed: make(chan error, 1)}
+	c := &center{foundation: f, inputs: in, zone: s.zone.location(), owner: ownerName(), instance: s.instanceName(dir), failed: make(chan error, 1)}
 	if err := f.books.OpenAccounts(ctx, chart.Accounts(c.registry)); err != nil {
 		return nil, fmt.Errorf("open the chart of accounts: %w", err)
 	}
@@ -172,7 +173,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance}, metrics, log); err != nil {
 		return err
 	}
-	ops.Registry().MustRegister(c.books.retries)
+	ops.Registry().MustRegister(c.books.retries, newGauges(c, log))
 	ops.Check("database", c.books.ready)
 	ops.Check("intake", c.intake.Ready)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
