@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -58,6 +59,22 @@ const (
 
 	allFlags = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | Closed | Frozen | MustReturnToZero
 )
+
+var flagNames = [...]string{"debits must not exceed credits", "credits must not exceed debits", "closed", "frozen", "must return to zero"}
+
+// String names the flags, separated by commas.
+func (f Flags) String() string {
+	var names []string
+	for i, name := range flagNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	if rest := f &^ allFlags; rest != 0 {
+		names = append(names, fmt.Sprintf("%#x", int32(rest)))
+	}
+	return strings.Join(names, ", ")
+}
 
 // MaxShards bounds the number of rows an account's balance may be spread over.
 const MaxShards = 256

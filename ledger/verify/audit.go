@@ -10,10 +10,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// auditChain follows the audit's entries as they come.
+type auditChain struct {
+	books  *books
+	last   ledger.AuditEntry
+	hashes map[int64]ledger.Hash
+}
+
+func (c *auditChain) add(e ledger.AuditEntry) {
+	where := fmt.Sprintf("audit entry %d", e.Number)
+	if e.Number != c.last.Number+1 {
+		c.books.fault(AuditChain, where, "the entry before it is %d, expected %d", c.last.Number, e.Number-1)
+	} else if want := e.HashAfter(c.last.Hash); want != e.Hash {
+		c.books.fault(AuditChain, where, "its hash is %x, its content and the hash before make %x", e.Hash, want)
+	}
+	c.hashes[e.Number], c.last = e.Hash, e
+}
+
+// covers compares what a day's seal covers of the audit with the audit.
+func (c *auditChain) covers(day ledger.Day, number int64, head ledger.Hash) {
+	if hash, ok := c.hashes[number]; !ok || hash != head {
+		c.books.fault(AuditChain, fmt.Sprintf("day %v", day), "it was sealed when entry %d had the hash %x; that is not there", number, head)
+	}
+}
+
 // checkAudit follows the audit's chain, and compares it with what the seals of days cover of it.
 func (b *books) checkAudit(ctx context.Context) error {
-	hashes := map[int64]ledger.Hash{}
-	var last ledger.AuditEntry
+	chain := &auditChain{books: b, hashes: make(map[int64]ledger.Hash)}
 	err := b.each(ctx, "SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) error {
 		var e ledger.AuditEntry
 		var at int64
@@ -23,13 +46,7 @@ func (b *books) checkAudit(ctx context.Context) error {
 		}
 		e.At = time.Unix(at, 0)
 		copy(e.Hash[:], hash)
-		where := fmt.Sprintf("audit entry %d", e.Number)
-		if e.Number != last.Number+1 {
-			b.fault(AuditChain, where, "the entry before it is %d, expected %d", last.Number, e.Number-1)
-		} else if want := e.HashAfter(last.Hash); want != e.Hash {
-			b.fault(AuditChain, where, "its hash is %x, its content and the hash before make %x", e.Hash, want)
-		}
-		hashes[e.Number], last = e.Hash, e
+		chain.add(e)
 		return nil
 	})
 	if err != nil {
@@ -42,9 +59,9 @@ func (b *books) checkAudit(ctx context.Context) error {
 		if err := rows.Scan(&day, &number, &head); err != nil {
 			return err
 		}
-		if hash, ok := hashes[number]; !ok || string(hash[:]) != string(head) {
-			b.fault(AuditChain, fmt.Sprintf("day %v", day), "it was sealed when entry %d had the hash %x; that is not there", number, head)
-		}
+		var hash ledger.Hash
+		copy(hash[:], head)
+		chain.covers(day, number, hash)
 		return nil
 	})
 }

@@ -65,14 +65,52 @@ func (b *books) checkDays(ctx context.Context) error {
 	})
 }
 
+// dayHeads are the leaves that the streams contribute to the roots of days.
+type dayHeads map[ledger.Day][]headLeaf
+
+type headLeaf struct {
+	stream string
+	hash   ledger.Hash
+}
+
+// noteHead adds a stream's leaf, and compares what it says of the batches booked in the day with those that were seen.
+func (b *books) noteHead(heads dayHeads, day ledger.Day, name string, sequence int64, head ledger.Hash, batches *ledger.Hash) error {
+	var root ledger.Hash
+	if batches != nil {
+		root = *batches
+	}
+	heads[day] = append(heads[day], headLeaf{name, ledger.HeadLeaf(day, name, sequence, head, root)})
+	s := b.streams[ledger.IDOfStream(name)]
+	if batches == nil || name == "" || s == nil {
+		return nil
+	}
+	want, err := s.bookedIn(day).Root()
+	if err == nil && want != root {
+		b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), "its root over the day's batches is %x, they make %x", root, want)
+	}
+	return err
+}
+
+// roots computes each day's root.
+func (heads dayHeads) roots() (map[ledger.Day]*ledger.Tree, error) {
+	roots := make(map[ledger.Day]*ledger.Tree, len(heads))
+	for day, all := range heads {
+		// Sorted here, because the databases disagree about the order of text.
+		slices.SortFunc(all, func(x, y headLeaf) int { return strings.Compare(x.stream, y.stream) })
+		roots[day] = &ledger.Tree{}
+		for _, leaf := range all {
+			if err := roots[day].Add(leaf.hash); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return roots, nil
+}
+
 // dayRoots computes each day's root over the streams' heads.
 func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, error) {
-	type leaf struct {
-		stream string
-		hash   ledger.Hash
-	}
-	leaves := make(map[ledger.Day][]leaf)
-	err := b.each(ctx, "SELECT h.day, h.stream, h.sequence, h.head, h.batches FROM day_heads h", func(rows pgx.Rows) error {
+	heads := make(dayHeads)
+	err := b.each(ctx, "SELECT day, stream, sequence, head, batches FROM day_heads", func(rows pgx.Rows) error {
 		var day ledger.Day
 		var name string
 		var sequence int64
@@ -82,33 +120,15 @@ func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, erro
 		}
 		var hash, root ledger.Hash
 		copy(hash[:], head)
-		copy(root[:], batches)
-		leaves[day] = append(leaves[day], leaf{name, ledger.HeadLeaf(day, name, sequence, hash, root)})
-		s := b.streams[ledger.IDOfStream(name)]
-		if batches == nil || name == "" || s == nil {
-			return nil
+		if copy(root[:], batches); batches == nil {
+			return b.noteHead(heads, day, name, sequence, hash, nil)
 		}
-		if want, err := s.bookedIn(day).Root(); err != nil || want != root {
-			b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), "its root over the day's batches is %x, they make %x", root, want)
-			return err
-		}
-		return nil
+		return b.noteHead(heads, day, name, sequence, hash, &root)
 	})
 	if err != nil {
 		return nil, err
 	}
-	roots := make(map[ledger.Day]*ledger.Tree, len(leaves))
-	for day, all := range leaves {
-		// Sorted here, because the databases disagree about the order of text.
-		slices.SortFunc(all, func(x, y leaf) int { return strings.Compare(x.stream, y.stream) })
-		roots[day] = &ledger.Tree{}
-		for _, l := range all {
-			if err = roots[day].Add(l.hash); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return roots, nil
+	return heads.roots()
 }
 
 func (b *books) checkSeal(seal *ledger.Seal, tree *ledger.Tree) error {

@@ -49,9 +49,15 @@ func (b *books) checkJournal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = r.end(); err != nil {
+	return r.finish()
+}
+
+// finish ends the last batch and compares the ends of the chains with where the streams stand.
+func (r *replay) finish() error {
+	if err := r.end(); err != nil {
 		return err
 	}
+	b := r.books
 	for _, s := range b.streams {
 		if s.sequence != s.last.Sequence || s.head != s.last.Head || s.sequence > 0 && s.next != s.last.Next {
 			b.fault(StreamHead, "stream "+s.name, "it stands at batch %d, position %d, head %x; its last batch is %d, position %d, head %x",

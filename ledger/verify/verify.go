@@ -112,22 +112,28 @@ func (b *books) checkAccounts(ctx context.Context) error {
 		var id ledger.AccountID
 		var code string
 		var flags ledger.Flags
-		var limit, debitsDue, credits, debits, creditsDue int64
+		var limit, debitsDue, credits, debits, creditsDue ledger.Fen
 		if err := rows.Scan(&id, &code, &flags, &limit, &debitsDue, &credits, &debits, &creditsDue); err != nil {
 			return err
 		}
-		b.accounts[id] = code
-		b.summary.Accounts++
-		where := "account " + code
-		if want := ledger.IDOfCode(code); id != want {
-			b.fault(AccountNumber, where, "its number is %d, expected %d", id, want)
-		}
-		if flags&ledger.DebitsMustNotExceedCredits != 0 && debitsDue > credits+limit {
-			b.fault(LimitBroken, where, "debits and holds %d exceed credits %d and cap %d", debitsDue, credits, limit)
-		}
-		if flags&ledger.CreditsMustNotExceedDebits != 0 && creditsDue > debits {
-			b.fault(LimitBroken, where, "credits and holds %d exceed debits %d", creditsDue, debits)
-		}
+		b.account(id, code, flags, ledger.Sums{Debits: debits, Credits: credits, DebitsHeld: debitsDue - debits, CreditsHeld: creditsDue - credits}, limit)
 		return nil
 	})
+}
+
+// account compares a code with its number, and limits with what the account holds.
+func (b *books) account(id ledger.AccountID, code string, flags ledger.Flags, sums ledger.Sums, limit ledger.Fen) {
+	b.accounts[id] = code
+	b.summary.Accounts++
+	where := "account " + code
+	if want := ledger.IDOfCode(code); id != want {
+		b.fault(AccountNumber, where, "its number is %d, expected %d", id, want)
+	}
+	if flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
+		b.fault(LimitBroken, where, "debits %d and holds %d exceed credits %d and cap %d", int64(sums.Debits), int64(sums.DebitsHeld),
+			int64(sums.Credits), int64(limit))
+	}
+	if flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
+		b.fault(LimitBroken, where, "credits %d and holds %d exceed debits %d", int64(sums.Credits), int64(sums.CreditsHeld), int64(sums.Debits))
+	}
 }

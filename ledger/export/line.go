@@ -1,0 +1,100 @@
+package export
+
+import "citycard/ledger"
+
+// Version is the version of the format.
+const Version = 1
+
+// Line is one line: one of its members is set.
+type Line struct {
+	Export   *Header            `json:"export,omitempty"`
+	Account  *Account           `json:"account,omitempty"`
+	Stream   *Stream            `json:"stream,omitempty"`
+	Batch    *ledger.Link       `json:"batch,omitempty"`
+	Row      *ledger.Row        `json:"row,omitempty"`
+	Balance  *Balance           `json:"balance,omitempty"`
+	Turnover *Turnover          `json:"turnover,omitempty"`
+	Hold     *Hold              `json:"hold,omitempty"`
+	Head     *Head              `json:"head,omitempty"`
+	Day      *Day               `json:"day,omitempty"`
+	Audit    *ledger.AuditEntry `json:"audit,omitempty"`
+	End      *End               `json:"end,omitempty"`
+}
+
+// Header begins an export.
+type Header struct {
+	Version int    `json:"version"`
+	Dialect string `json:"dialect"`
+}
+
+// Account is an account of the chart.
+type Account struct {
+	Account ledger.AccountID `json:"account"`
+	Code    string           `json:"code"`
+	Kind    ledger.Kind      `json:"kind"`
+	Owner   string           `json:"owner"`
+	Flags   ledger.Flags     `json:"flags"`
+	Shards  int              `json:"shards"`
+	Cap     ledger.Fen       `json:"cap,omitempty"`
+	Alarm   ledger.Fen       `json:"alarm,omitempty"`
+}
+
+// Stream is a stream as it stands.
+type Stream struct {
+	Stream   string          `json:"stream"`
+	Number   ledger.StreamID `json:"number"`
+	Next     int64           `json:"next"`
+	Sequence int64           `json:"sequence"`
+	Day      ledger.Day      `json:"day"`
+	Head     ledger.Hash     `json:"head"`
+}
+
+// Balance is an account's sums over all its shards.
+type Balance struct {
+	Account     ledger.AccountID `json:"account"`
+	Debits      ledger.Fen       `json:"debits"`
+	Credits     ledger.Fen       `json:"credits"`
+	DebitsHeld  ledger.Fen       `json:"debits_held,omitempty"`
+	CreditsHeld ledger.Fen       `json:"credits_held,omitempty"`
+}
+
+// Turnover is an account's sums of one booking day.
+type Turnover struct {
+	Account ledger.AccountID `json:"account"`
+	Day     ledger.Day       `json:"day"`
+	Debits  ledger.Fen       `json:"debits"`
+	Credits ledger.Fen       `json:"credits"`
+}
+
+// Hold is a hold; subject and id are in hex.
+type Hold struct {
+	Day     ledger.Day       `json:"day"`
+	Subject string           `json:"subject"`
+	ID      string           `json:"id"`
+	State   ledger.HoldState `json:"state"`
+	Posted  ledger.Fen       `json:"posted"`
+}
+
+// Head is where a stream left a day; its name is empty for the audit.
+type Head struct {
+	Day      ledger.Day   `json:"day"`
+	Stream   string       `json:"stream"`
+	Sequence int64        `json:"sequence"`
+	Head     ledger.Hash  `json:"head"`
+	Batches  *ledger.Hash `json:"batches,omitempty"` // root over the heads of what it booked in the day, once that is sealed
+}
+
+// Day is a booking day.
+type Day struct {
+	Day       ledger.Day      `json:"day"`
+	State     ledger.DayState `json:"state"`
+	Root      *ledger.Hash    `json:"root,omitempty"`
+	Signature []byte          `json:"signature,omitempty"`
+	Signer    []byte          `json:"signer,omitempty"`
+}
+
+// End ends an export.
+type End struct {
+	Lines int64       `json:"lines"`
+	Hash  ledger.Hash `json:"sha256"`
+}
