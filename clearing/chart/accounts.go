@@ -16,7 +16,7 @@ func Insurances() []string { return []string{"employee", "resident"} }
 
 // Accounts are the accounts that the registry calls for, beside those that exist
 // once.
-func Accounts(r *registry.Registry) []ledger.Account {
+func Accounts(r *registry.Edition) []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
 		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
@@ -54,7 +54,7 @@ func Accounts(r *registry.Registry) []ledger.Account {
 // Openings are the balances that the registry brings along from the system
 // before: personal medical accounts and purses. They are posted once, whoever
 // asks how often.
-func Openings(r *registry.Registry) []ledger.Transfer {
+func Openings(r *registry.Edition) []ledger.Transfer {
 	var transfers []ledger.Transfer
 	r.Persons(func(token registry.Token, p registry.Person) {
 		if p.PersonalAccount > 0 {

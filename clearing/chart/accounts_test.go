@@ -16,7 +16,7 @@ func TestAccounts(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	accounts := map[string]ledger.Account{}
 	numbers := map[ledger.AccountID]string{}
-	for _, a := range chart.Accounts(town.Registry) {
+	for _, a := range chart.Accounts(town.Registry.Current()) {
 		if _, twice := accounts[a.Code]; twice {
 			t.Errorf("%s occurs twice", a.Code)
 		}

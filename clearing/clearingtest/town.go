@@ -91,7 +91,7 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Town{Keys: keys.GenerateTest(1), Registry: people, Fares: fares}
+	return &Town{Keys: keys.GenerateTest(1), Registry: registry.New(people), Fares: fares}
 }
 
 // WriteFiles writes registry files into a new directory.

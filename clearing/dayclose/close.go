@@ -26,7 +26,7 @@ var settlementID = identity.Settlement("net")
 // Closer closes days.
 type Closer struct {
 	Ledger   *ledger.Ledger
-	Registry *registry.Registry
+	Registry *registry.Edition
 	Owner    string             // who claims the settlement stream
 	Dir      string             // settlement files, one folder a day
 	Seals    string             // seal files, one a day

@@ -47,7 +47,7 @@ func TestClose(t *testing.T) {
 		}
 	}
 	must(l.OpenDay(t.Context(), today))
-	must(l.OpenAccounts(t.Context(), chart.Accounts(town.Registry)))
+	must(l.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
 	post := func(stream string, transfers ...ledger.Transfer) {
 		t.Helper()
 		claim, err := l.Claim(t.Context(), stream, "test", 0)
@@ -61,7 +61,7 @@ func TestClose(t *testing.T) {
 		}
 	}
 	personal := chart.Personal([16]byte{15: 1})
-	post("openings", chart.Openings(town.Registry)...)
+	post("openings", chart.Openings(town.Registry.Current())...)
 	post("receipts",
 		move(1, today, chart.BankMedical, chart.Fund("employee"), 10_000, chart.PurposeReceipt),
 		move(2, today, chart.BankPension, chart.PensionFund, 10_000, chart.PurposeReceipt))
@@ -78,7 +78,7 @@ func TestClose(t *testing.T) {
 	dir := t.TempDir()
 	seed := sha256.Sum256([]byte("test"))
 	closer := &dayclose.Closer{
-		Ledger: l, Registry: town.Registry, Owner: "test", Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
+		Ledger: l, Registry: town.Registry.Current(), Owner: "test", Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
 		Signer: ed25519.NewKeyFromSeed(seed[:]),
 	}
 	result, err := closer.Close(t.Context(), today, today.Next())

@@ -12,7 +12,7 @@ import (
 )
 
 // participants are all who get a settlement file.
-func participants(r *registry.Registry) []settlement.Participant {
+func participants(r *registry.Edition) []settlement.Participant {
 	var list []settlement.Participant
 	for _, o := range r.Operators() {
 		list = append(list, settlement.Participant{Code: chart.Operator(o.ID), Name: o.Name, NameEn: o.NameEN})
@@ -33,7 +33,7 @@ func participants(r *registry.Registry) []settlement.Participant {
 
 // Positions computes the net position of every participant from the rows that
 // were booked on a day: credits count for it, debits against.
-func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Registry, day ledger.Day) ([]settlement.Position, error) {
+func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day ledger.Day) ([]settlement.Position, error) {
 	people := participants(r)
 	byAccount := make(map[ledger.AccountID]string, len(people))
 	for _, p := range people {

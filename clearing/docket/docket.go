@@ -3,6 +3,7 @@ package docket
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 
 	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
@@ -44,6 +45,7 @@ type Ruling struct {
 // Docket is one batch under judgement.
 type Docket struct {
 	Source    Source
+	Registry  string // version of the registry that judged, where one did
 	Rulings   []Ruling
 	Transfers []ledger.Transfer
 	Memos     []ledger.Memo
@@ -260,5 +262,10 @@ func (d *Docket) Tally() (lines []Line, flagged int64) {
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
 func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
 	lines, flagged := d.Tally()
+	if d.Registry != "" {
+		// It may have changed between the judgement and now.
+		versions = maps.Clone(versions)
+		versions["registry"] = d.Registry
+	}
 	return json.Marshal(Note{Versions: versions, Tally: lines, Flagged: flagged})
 }

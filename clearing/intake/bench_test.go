@@ -91,7 +91,7 @@ func drain(b *testing.B, town *clearingtest.Town, values [][]byte) {
 	must(schema.Apply(b.Context(), url))
 	l := ledgertest.Connect(b, url, 24)
 	must(l.OpenDay(b.Context(), today))
-	must(l.OpenAccounts(b.Context(), chart.Accounts(town.Registry)))
+	must(l.OpenAccounts(b.Context(), chart.Accounts(town.Registry.Current())))
 	accounts, err := l.Accounts(b.Context())
 	must(err)
 	verifier := keys.NewTACVerifier(town.Keys.TACMaster())

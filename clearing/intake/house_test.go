@@ -76,8 +76,8 @@ func newHouseOn(t *testing.T, kafka string) *house {
 	t.Cleanup(h.client.Close)
 	h.must(broker.EnsureTopics(t.Context(), h.client, partitions))
 	h.must(h.ledger.OpenDay(t.Context(), today))
-	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry)))
-	h.post("openings", chart.Openings(h.town.Registry)...)
+	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
+	h.post("openings", chart.Openings(h.town.Registry.Current())...)
 	h.post("receipts",
 		receipt(chart.BankMedical, chart.Fund("employee"), 1_000_000),
 		receipt(chart.BankPension, chart.PensionFund, 1_000_000))

@@ -31,6 +31,7 @@ import (
 // holds. Claims are keyed by person, so one partition sees all of a person's.
 type claims struct {
 	people   *registry.Registry
+	edition  *registry.Edition // of this batch
 	rules    *medical.Rules
 	holdings func(ctx context.Context, tx pgx.Tx, accounts []ledger.AccountID) (map[ledger.AccountID]ledger.Fen, error)
 
@@ -75,14 +76,15 @@ func MedicalRequests(people *registry.Registry, rules *medical.Rules, l *ledger.
 		Answer:  c.answer,
 		Refused: verdict.FundShort,
 		Versions: func() map[string]string {
-			return map[string]string{"registry": people.Version(), "medical": rules.Names()}
+			return map[string]string{"registry": people.Current().Version(), "medical": rules.Names()}
 		},
 	}
 }
 
 // within judges the batch in the transaction; it may run again.
 func (c *claims) within(ctx context.Context, tx pgx.Tx, records []docket.Record, d *docket.Docket) error {
-	c.batch = map[int]*claim{}
+	c.batch, c.edition = map[int]*claim{}, c.people.Current()
+	d.Registry = c.edition.Version()
 	read := make([]*claim, len(records))
 	for i, record := range records {
 		read[i] = c.decode(record)
@@ -168,8 +170,8 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 		c.batch[len(d.Rulings)-1] = cl
 		return nil
 	}
-	person, known := c.people.Person(cl.token)
-	hospital, listed := c.people.Hospital(r.GetHospital(), cl.day)
+	person, known := c.edition.Person(cl.token)
+	hospital, listed := c.edition.Hospital(r.GetHospital(), cl.day)
 	if !known {
 		refuse(verdict.UnknownPerson)
 		return nil

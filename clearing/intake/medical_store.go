@@ -132,7 +132,7 @@ func (c *claims) readHoldings(ctx context.Context, tx pgx.Tx, read []*claim) (ma
 	var accounts []ledger.AccountID
 	for _, cl := range read {
 		if cl.usable() {
-			if _, known := c.people.Person(cl.token); known {
+			if _, known := c.edition.Person(cl.token); known {
 				accounts = append(accounts, ledger.IDOfCode(chart.Personal(cl.token)))
 			}
 		}

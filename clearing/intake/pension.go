@@ -32,8 +32,10 @@ type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 func PensionBatches(people *registry.Registry) Rules {
 	return Rules{
 		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+			edition := people.Current()
+			d.Registry = edition.Version()
 			for _, record := range records {
-				if err := ruleBatch(people, record, d); err != nil {
+				if err := ruleBatch(edition, record, d); err != nil {
 					return err
 				}
 			}
@@ -45,10 +47,10 @@ func PensionBatches(people *registry.Registry) Rules {
 }
 
 func registryVersion(r *registry.Registry) func() map[string]string {
-	return func() map[string]string { return map[string]string{"registry": r.Version()} }
+	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
-func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket) error {
+func ruleBatch(people *registry.Edition, record docket.Record, d *docket.Docket) error {
 	purpose := chart.PurposeName(chart.PurposePension)
 	var batch message.PensionBatch
 	if err := proto.Unmarshal(record.Value, &batch); err != nil {
@@ -86,7 +88,7 @@ func ruleBatch(people *registry.Registry, record docket.Record, d *docket.Docket
 }
 
 // entitled asks the registry and the pension rules about one line.
-func entitled(people *registry.Registry, token registry.Token, month pension.Month, fen int64) verdict.Reason {
+func entitled(people *registry.Edition, token registry.Token, month pension.Month, fen int64) verdict.Reason {
 	person, ok := people.Person(token)
 	if !ok {
 		return verdict.UnknownPerson

@@ -112,10 +112,11 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if int64(o.OldBalance)+amount > a.Rules.MaximumFen {
 		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, a.Rules.MaximumFen)}
 	}
-	if _, ok := a.Registry.Channel(r.GetChannel(), day); !ok {
+	edition := a.Registry.Current()
+	if _, ok := edition.Channel(r.GetChannel(), day); !ok {
 		return keys.LoadOrder{}, &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q", r.GetChannel())}
 	}
-	card, known := a.Registry.Card(registry.CardID(o.Card.ASN))
+	card, known := edition.CardOn(registry.CardID(o.Card.ASN), day)
 	switch {
 	case !known || card.Issuer != o.Card.Issuer:
 		return keys.LoadOrder{}, &Refusal{verdict.UnknownCard, "card " + registry.CardID(o.Card.ASN).String()}

@@ -42,7 +42,7 @@ func newCounter(t *testing.T) *counter {
 		}
 	}
 	must(c.ledger.OpenDay(t.Context(), 20260105))
-	must(c.ledger.OpenAccounts(t.Context(), chart.Accounts(c.town.Registry)))
+	must(c.ledger.OpenAccounts(t.Context(), chart.Accounts(c.town.Registry.Current())))
 	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
 	must(err)
 	t.Cleanup(gatherer.Close)

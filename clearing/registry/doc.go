@@ -1,10 +1,40 @@
-// Package registry holds who and what clearing knows: operators, terminals,
-// cards, top-up channels, hospitals and insured persons. It is read from CSV
-// files in one directory, checked as a whole and never changed afterwards; its
-// version (a hash of the files) is recorded with every batch it judged.
+// Package registry holds who and what clearing knows: operators, lines,
+// vehicles, terminals and their SAMs, issuers, card types, cards, top-up
+// channels, hospitals, insured persons, and purses taken over.
 //
-// Rows are dated: a terminal may belong to one operator until a day and to
-// another from the next. A look-up always names the day it asks about.
+// # Dates and history
+//
+// Every row says from which day it holds. Of the rows of one key the one with
+// the latest first day not after the day asked about is in force, until its last
+// day if it has one. So the next row replaces the one before from its day on,
+// and of two rows with the same first day the later change's stands. Nothing is
+// updated or removed: rows are added by changes, and what is no longer true is
+// ended by a row with a last day.
+//
+// # Changes
+//
+// Files in one directory become a Draft, checked as a whole against what is in
+// force; rows that are in force already are left out of it. A Store keeps drafts
+// as proposed changes in the ledger's database; a second person approves or
+// rejects. The founding change alone, the first of an empty database, is taken
+// without. A change is approved on the version it was checked against, or not at
+// all. Store counts on these:
+//
+//  1. rows of a change that has no version are in force nowhere;
+//  2. a version adds one change to the version before; its hash covers every
+//     row of every change so far, so the same changes give the same version
+//     everywhere, and rows altered behind the store's back are found on loading;
+//  3. whoever imported a change does not approve it.
+//
+// # In memory
+//
+// An Edition is one version, immutable. A Registry is what running code holds:
+// it hands out the current edition, and Follow puts a newer one in its place. Who
+// judges several records together takes one edition for all of them.
+//
+// Cards are packed into pages of 455 in order of number: 10 bytes of number, 8 of
+// dates, status and class, 18.1 bytes a card with the index. A new edition shares
+// all pages that its change leaves alone.
 //
 // Names of persons do not occur: a person is a keyed token.
 package registry

@@ -33,7 +33,7 @@ type Plausible struct {
 
 // Versions names the data that the judge rules by.
 func (j *Judge) Versions() map[string]string {
-	versions := map[string]string{"registry": j.Registry.Version()}
+	versions := map[string]string{"registry": j.Registry.Current().Version()}
 	for i, table := range j.Fares.All() {
 		versions[fmt.Sprintf("fares.%d", i)] = table.Version()
 	}
@@ -64,6 +64,8 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 
 	plausible := j.Dates.window(d.Source.Day)
 	next := 0
+	edition := j.Registry.Current()
+	d.Registry = edition.Version()
 	for i, record := range records {
 		if faults[i] != verdict.None {
 			d.Reject(faults[i], "tap", record.Offset, record.Value)
@@ -73,7 +75,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
 		} else {
-			j.post(t, plausible, d)
+			j.post(edition, t, plausible, d)
 		}
 		next++
 	}
@@ -110,11 +112,11 @@ func (p Plausible) window(day ledger.Day) window {
 }
 
 // post puts a signed tap into the docket.
-func (j *Judge) post(t *tap, w window, d *docket.Docket) {
+func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Docket) {
 	day, dated := identity.SignedDay(t.signed.Time)
 	subject := ledger.Subject(t.signed.Card.ASN[:])
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
-	terminal, reason := j.question(t, day, dated, w)
+	terminal, reason := j.question(edition, t, day, dated, w)
 
 	mode := terminal.Mode
 	if mode == "" {
@@ -140,9 +142,9 @@ func (j *Judge) post(t *tap, w window, d *docket.Docket) {
 }
 
 // question asks the registry, in order of precedence.
-func (j *Judge) question(t *tap, day ledger.Day, dated bool, w window) (registry.Terminal, verdict.Reason) {
-	card, known := j.Registry.Card(registry.CardID(t.signed.Card.ASN))
-	terminal, placed := j.Registry.Terminal(t.signed.Terminal, day)
+func (j *Judge) question(edition *registry.Edition, t *tap, day ledger.Day, dated bool, w window) (registry.Terminal, verdict.Reason) {
+	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), day)
+	terminal, placed := edition.Terminal(t.signed.Terminal, day)
 	switch {
 	case !known || card.Issuer != t.signed.Card.Issuer:
 		return terminal, verdict.UnknownCard

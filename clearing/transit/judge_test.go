@@ -149,7 +149,7 @@ func FuzzRule(f *testing.F) {
 
 func accountCodes(town *clearingtest.Town) map[ledger.AccountID]string {
 	codes := map[ledger.AccountID]string{}
-	for _, account := range chart.Accounts(town.Registry) {
+	for _, account := range chart.Accounts(town.Registry.Current()) {
 		codes[ledger.IDOfCode(account.Code)] = account.Code
 	}
 	return codes

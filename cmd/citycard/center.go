@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/chart"
 	"citycard/clearing/fare"
 	"citycard/clearing/intake"
 	"citycard/clearing/load"
@@ -45,6 +44,7 @@ type center struct {
 // registered, and the fares of the network.
 type inputs struct {
 	keys     *keys.Store
+	founding *registry.Draft // read early, where the registry can only be founded
 	registry *registry.Registry
 	fares    *fare.Tables
 }
@@ -56,6 +56,9 @@ func (s *settings) readInputs(dir string) (*inputs, error) {
 		return nil, err
 	}
 	in := &inputs{keys: store}
+	if err := in.readFounding(s, dir); err != nil {
+		return nil, err
+	}
 	return in, in.load(s.registryPath(dir))
 }
 
@@ -66,10 +69,7 @@ func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, Days
 // open starts the clearing centre on its foundation.
 func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
 	c := &center{foundation: f, inputs: in, zone: s.zone.location(), owner: ownerName(), instance: s.instanceName(dir), failed: make(chan error, 1)}
-	if err := f.books.OpenAccounts(ctx, chart.Accounts(c.registry)); err != nil {
-		return nil, fmt.Errorf("open the chart of accounts: %w", err)
-	}
-	if err := f.postOnce(ctx, "openings", c.owner, chart.Openings(c.registry)); err != nil {
+	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
 	if err := c.publishFares(ctx); err != nil {
@@ -89,12 +89,8 @@ func ownerName() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// load reads the registry and builds the fare tables of its network.
+// load builds the fare tables of the network that lies beside the registry's files.
 func (in *inputs) load(dir string) error {
-	var err error
-	if in.registry, err = registry.Import(dir); err != nil {
-		return service.Fail("the registry in "+dir+" cannot be used / 登记表有误", "correct the files named; \"cardsim issue\" makes one to try", err)
-	}
 	data, err := os.ReadFile(filepath.Join(dir, "network.json"))
 	if err != nil {
 		return service.Fail("the network cannot be read / 无法读取线网文件", "put network.json beside the registry's files", err)

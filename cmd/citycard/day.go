@@ -62,7 +62,6 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	flags.StringVar(&s.registry, "registry", "", "registry `directory`; empty: registry in the data directory / 登记表目录")
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close; empty: the open one / 要关闭的清算日")
 	return &ffcli.Command{
 		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close, settle and seal a day / 日终清算",
@@ -99,7 +98,7 @@ func closeDay(ctx context.Context, s *settings) error {
 	if err := intake.Await(ctx, client, b.Ledger, nil); err != nil {
 		return errors.Join(err, done())
 	}
-	people, err := registry.Import(s.registryPath(s.Data))
+	people, err := registry.NewStore(b.Pool()).Load(ctx, registry.Operators, registry.Channels, registry.Hospitals)
 	if err != nil {
 		return errors.Join(err, done())
 	}
@@ -112,7 +111,7 @@ func closeDay(ctx context.Context, s *settings) error {
 }
 
 // closeBooks closes day, or the open one where day is 0.
-func closeBooks(ctx context.Context, l *ledger.Ledger, people *registry.Registry, dir string, day ledger.Day) (*dayclose.Result, error) {
+func closeBooks(ctx context.Context, l *ledger.Ledger, people *registry.Edition, dir string, day ledger.Day) (*dayclose.Result, error) {
 	if day == 0 {
 		var err error
 		if day, err = l.CurrentDay(ctx); err != nil {

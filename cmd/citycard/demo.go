@@ -283,7 +283,7 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err := p.remit(ctx); err != nil {
 		return err
 	}
-	if p.result, err = closeBooks(ctx, p.base.books.Ledger, p.center.registry, p.dir.Path, p.day); err != nil {
+	if p.result, err = closeBooks(ctx, p.base.books.Ledger, p.center.registry.Current(), p.dir.Path, p.day); err != nil {
 		return err
 	}
 	phase.Add(1)
@@ -294,7 +294,7 @@ func (p *performance) close(ctx context.Context) (err error) {
 // remit books the channels' money as arrived: their banks pay on the day.
 func (p *performance) remit(ctx context.Context) error {
 	var receipts []receipt
-	for _, channel := range p.center.registry.Channels() {
+	for _, channel := range p.center.registry.Current().Channels() {
 		code := chart.Channel(channel.ID)
 		sums, err := p.base.books.Balance(ctx, code)
 		if err != nil {

@@ -198,7 +198,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Fatalf("the city: %v\n%s\n%s", err, said.String(), s.log.String())
 	}
-	p.run(t, "citycard", "day", "close", "--data", data, "--registry", registryDir)
+	p.run(t, "citycard", "day", "close", "--data", data)
 	var v verification
 	out := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth"), "--json")
 	if err := json.Unmarshal([]byte(out), &v); err != nil {

@@ -1,0 +1,346 @@
+package registry
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+	"time"
+
+	"citycard/ledger"
+)
+
+// cardRow is a card's row as it is held, 8 bytes.
+type cardRow struct {
+	from, expires dayNumber
+	class         uint16
+	status        Status
+	flags         uint8
+}
+
+const (
+	registeredFlag = 1 << iota
+	historyFlag    // there are earlier rows
+)
+
+// cardClass is what many cards share.
+type cardClass struct {
+	issuer [8]byte
+	kind   byte
+}
+
+const maxClasses = 1 << 16
+
+// dayNumber counts days from 1990-01-01 to 2169-06-06.
+type dayNumber uint16
+
+func epoch() time.Time { return time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func numberOf(day ledger.Day) (n dayNumber, ok bool) {
+	days := day.Time(time.UTC).Sub(epoch()) / (24 * time.Hour)
+	return dayNumber(days), days >= 0 && days < 1<<16
+}
+
+func (n dayNumber) day() ledger.Day {
+	return ledger.DayOf(epoch().AddDate(0, 0, int(n)))
+}
+
+// pageCards fills a page of 8,192 bytes, a size that Go's allocator has.
+const pageCards = 455
+
+type cardPage struct {
+	ids  [pageCards]CardID
+	rows [pageCards]cardRow
+	n    uint16
+}
+
+// cardTable holds cards in order of number. A table that somebody may be reading
+// is never changed: merge makes another that shares its untouched pages.
+type cardTable struct {
+	pages   []*cardPage
+	first   []CardID // of each page
+	classes []cardClass
+	earlier map[CardID][]cardRow // all but the latest, in order of day
+	cards   int
+	history int // rows in earlier
+}
+
+// before compares as bytes.Compare(a, b) < 0, in two steps of a word.
+func before(a, b *CardID) bool {
+	x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8])
+	if x != y {
+		return x < y
+	}
+	return binary.BigEndian.Uint16(a[8:]) < binary.BigEndian.Uint16(b[8:])
+}
+
+// find returns a card's latest row.
+func (t *cardTable) find(id CardID) (cardRow, bool) {
+	low, high := 0, len(t.first)
+	for low < high { // the first page that begins after id
+		middle := int(uint(low+high) >> 1)
+		if before(&id, &t.first[middle]) {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	if low == 0 {
+		return cardRow{}, false
+	}
+	page := t.pages[low-1]
+	low, high = 0, int(page.n)
+	for low < high { // the first card not before id
+		middle := int(uint(low+high) >> 1)
+		if before(&page.ids[middle], &id) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == int(page.n) || page.ids[low] != id {
+		return cardRow{}, false
+	}
+	return page.rows[low], true
+}
+
+// on returns the row that the day falls to, or the first where the day is before
+// all of them.
+func (t *cardTable) on(id CardID, day dayNumber) (cardRow, bool) {
+	row, ok := t.find(id)
+	if !ok || row.from <= day || row.flags&historyFlag == 0 {
+		return row, ok
+	}
+	rows := t.earlier[id]
+	for i := len(rows) - 1; i > 0; i-- {
+		if rows[i].from <= day {
+			return rows[i], true
+		}
+	}
+	return rows[0], true
+}
+
+// all are all rows of a card, in order of day.
+func (t *cardTable) all(id CardID) []cardRow {
+	row, ok := t.find(id)
+	if !ok {
+		return nil
+	}
+	return append(slices.Clone(t.earlier[id]), row)
+}
+
+func (t *cardTable) unpack(row cardRow) Card {
+	class := t.classes[row.class]
+	return Card{
+		Issuer: class.issuer, Type: class.kind, Status: row.status, Blocked: row.status != Active,
+		Registered: row.flags&registeredFlag != 0, From: row.from.day(), Expires: row.expires.day(),
+	}
+}
+
+// append puts a card behind all others.
+func (t *cardTable) append(id CardID, row cardRow) {
+	last := len(t.pages) - 1
+	if last < 0 || t.pages[last].n == pageCards {
+		t.pages, t.first = append(t.pages, &cardPage{}), append(t.first, id)
+		last++
+	}
+	page := t.pages[last]
+	page.ids[page.n], page.rows[page.n] = id, row
+	page.n++
+	t.cards++
+}
+
+// stray is a row on its way into a table.
+type stray struct {
+	id  CardID
+	row cardRow
+}
+
+// supersede puts a further row of a card into its history and returns the latest.
+// twice reports that one of the same day gave way.
+func (t *cardTable) supersede(id CardID, old, row cardRow) (latest cardRow, twice bool) {
+	if old.from == row.from {
+		row.flags |= old.flags & historyFlag
+		return row, true
+	}
+	if t.earlier == nil {
+		t.earlier = map[CardID][]cardRow{}
+	}
+	rows := t.earlier[id]
+	latest, other := row, old
+	if row.from < old.from {
+		latest, other = old, row
+	}
+	other.flags &^= historyFlag
+	at, twice := slices.BinarySearchFunc(rows, other, func(a, b cardRow) int { return int(a.from) - int(b.from) })
+	rows = slices.Clone(rows) // another edition may hold the old slice
+	if twice {
+		rows[at] = other
+	} else {
+		rows = slices.Insert(rows, at, other)
+		t.history++
+	}
+	t.earlier[id] = rows
+	latest.flags |= historyFlag
+	return latest, twice
+}
+
+// merge makes a table of t and then the strays, which are in order of number.
+// twice hears of each card of which two rows have the same day.
+func (t *cardTable) merge(strays []stray, twice func(CardID)) cardTable {
+	if len(strays) == 0 {
+		return *t
+	}
+	sum := *t
+	sum.earlier = maps.Clone(t.earlier)
+	sum.pages, sum.first = make([]*cardPage, 0, len(t.pages)+1), make([]CardID, 0, len(t.pages)+1)
+	pages := t.pages
+	if len(pages) == 0 {
+		pages = []*cardPage{{}}
+	}
+	var mixed []stray
+	for i, page := range pages {
+		n := len(strays)
+		if i+1 < len(pages) {
+			n, _ = slices.BinarySearchFunc(strays, t.first[i+1], func(s stray, id CardID) int {
+				if before(&s.id, &id) {
+					return -1
+				}
+				return 1
+			})
+		}
+		if n == 0 {
+			sum.pages, sum.first = append(sum.pages, page), append(sum.first, t.first[i])
+			continue
+		}
+		mixed = sum.mix(mixed[:0], page, strays[:n], twice)
+		strays = strays[n:]
+		sum.split(mixed)
+		sum.cards += len(mixed) - int(page.n)
+	}
+	return sum
+}
+
+// mix appends the cards of a page and the strays among them to dst.
+func (t *cardTable) mix(dst []stray, page *cardPage, strays []stray, twice func(CardID)) []stray {
+	at := 0
+	for _, s := range strays {
+		for at < int(page.n) && !before(&s.id, &page.ids[at]) {
+			dst = append(dst, stray{page.ids[at], page.rows[at]})
+			at++
+		}
+		if end := len(dst) - 1; end >= 0 && dst[end].id == s.id {
+			var same bool
+			if dst[end].row, same = t.supersede(s.id, dst[end].row, s.row); same {
+				twice(s.id)
+			}
+			continue
+		}
+		dst = append(dst, s)
+	}
+	for ; at < int(page.n); at++ {
+		dst = append(dst, stray{page.ids[at], page.rows[at]})
+	}
+	return dst
+}
+
+// split appends as few pages as hold the cards, about equally full, so that the
+// next card finds room.
+func (t *cardTable) split(cards []stray) {
+	pages := (len(cards) + pageCards - 1) / pageCards
+	for i := range pages {
+		page := &cardPage{}
+		for _, c := range cards[i*len(cards)/pages : (i+1)*len(cards)/pages] {
+			page.ids[page.n], page.rows[page.n] = c.id, c.row
+			page.n++
+		}
+		t.pages, t.first = append(t.pages, page), append(t.first, page.ids[0])
+	}
+}
+
+// with is t and then the rows of more; neither is changed.
+func (t *cardTable) with(more *cardTable) cardTable {
+	switch {
+	case more.cards == 0:
+		return *t
+	case t.cards == 0:
+		return *more
+	}
+	sum := *t
+	sum.classes = slices.Clone(t.classes)
+	translate := make([]uint16, len(more.classes))
+	for i, class := range more.classes {
+		translate[i], _ = sum.class(class)
+	}
+	strays := make([]stray, 0, more.cards+more.history)
+	for _, page := range more.pages {
+		for i := range page.n {
+			for _, row := range more.rowsOf(page.ids[i], page.rows[i]) {
+				row.class, row.flags = translate[row.class], row.flags&^historyFlag
+				strays = append(strays, stray{page.ids[i], row})
+			}
+		}
+	}
+	return sum.merge(strays, func(CardID) {})
+}
+
+// rowsOf is all given the latest row.
+func (t *cardTable) rowsOf(id CardID, latest cardRow) []cardRow {
+	if latest.flags&historyFlag == 0 {
+		return []cardRow{latest}
+	}
+	return t.all(id)
+}
+
+// class numbers a class; ok is false where there are too many.
+func (t *cardTable) class(c cardClass) (n uint16, ok bool) {
+	at := slices.Index(t.classes, c)
+	if at < 0 {
+		if len(t.classes) == maxClasses {
+			return 0, false
+		}
+		at = len(t.classes)
+		t.classes = append(t.classes, c)
+	}
+	return uint16(at), true
+}
+
+// cardBuilder fills a new table. Cards that come in order of number go straight
+// in; others wait until the end.
+type cardBuilder struct {
+	table  cardTable
+	last   CardID
+	strays []stray
+}
+
+// add takes a row; twice reports that the row before was of the same card and day.
+func (b *cardBuilder) add(id CardID, row cardRow) (twice bool) {
+	switch {
+	case b.table.cards == 0 || before(&b.last, &id):
+		b.table.append(id, row)
+		b.last = id
+	case b.last == id:
+		page := b.table.pages[len(b.table.pages)-1]
+		page.rows[page.n-1], twice = b.table.supersede(id, page.rows[page.n-1], row)
+	default:
+		b.strays = append(b.strays, stray{id, row})
+	}
+	return twice
+}
+
+// finish returns the table. twice hears of cards that came out of order with two
+// rows of one day.
+func (b *cardBuilder) finish(twice func(CardID)) cardTable {
+	if len(b.strays) == 0 {
+		return b.table
+	}
+	slices.SortStableFunc(b.strays, func(x, y stray) int {
+		switch {
+		case before(&x.id, &y.id):
+			return -1
+		case before(&y.id, &x.id):
+			return 1
+		}
+		return 0
+	})
+	return b.table.merge(b.strays, twice)
+}

@@ -1,0 +1,139 @@
+package registry
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"citycard/ledger"
+)
+
+// cells reads the fields of one row and keeps the first error.
+type cells struct {
+	fields []string
+	err    error
+}
+
+func (c *cells) fail(i int, want string) {
+	if c.err == nil {
+		c.err = fmt.Errorf("column %d is %q, want %s", i+1, c.fields[i], want)
+	}
+}
+
+// textLimit is the longest name, in bytes.
+const textLimit = 200
+
+func (c *cells) text(i int) string {
+	s := strings.TrimSpace(c.fields[i])
+	if len(s) > textLimit || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\uFFFD' }) {
+		c.fail(i, fmt.Sprintf("at most %d bytes of UTF-8 text on one line", textLimit))
+	}
+	return s
+}
+
+func (c *cells) id(i int) string {
+	s := c.fields[i]
+	if s == "" || len(s) > 32 || strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	}) {
+		c.fail(i, "1 to 32 letters, digits, - or _")
+	}
+	return s
+}
+
+// oneOf gives the place of the value among those allowed.
+func (c *cells) oneOf(i int, values []string) int {
+	at := slices.Index(values, c.fields[i])
+	if at < 0 {
+		c.fail(i, "one of "+strings.Join(values, ", "))
+		return 0
+	}
+	return at
+}
+
+func (c *cells) mode(i int) string { return modes()[c.oneOf(i, modes())] }
+
+func modes() []string { return []string{"metro", "bus"} }
+
+func (c *cells) hex(i int, dst []byte) {
+	text := c.fields[i]
+	if len(text) == 2*len(dst) {
+		if _, err := hex.Decode(dst, []byte(text)); err == nil {
+			return
+		}
+	}
+	c.fail(i, fmt.Sprintf("%d hexadecimal digits", 2*len(dst)))
+}
+
+func (c *cells) number(i int) uint32 {
+	if c.fields[i] == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(c.fields[i], 10, 16)
+	if err != nil {
+		c.fail(i, "a whole number up to 65535")
+	}
+	return uint32(n)
+}
+
+func (c *cells) fen(i int) ledger.Fen {
+	n, err := strconv.ParseInt(c.fields[i], 10, 64)
+	if err != nil || n < 0 {
+		c.fail(i, "an amount in whole fen")
+	}
+	return ledger.Fen(n)
+}
+
+func (c *cells) day(i int) ledger.Day {
+	d, err := ledger.ParseDay(c.fields[i])
+	if err != nil {
+		c.fail(i, "a date YYYYMMDD")
+	}
+	return d
+}
+
+// cardDay is a day that a packed card can hold.
+func (c *cells) cardDay(i int) dayNumber {
+	d := c.day(i)
+	if c.err != nil {
+		return 0
+	}
+	n, ok := numberOf(d)
+	if !ok {
+		c.fail(i, "a date from 19900101 to 21690606")
+	}
+	return n
+}
+
+func (c *cells) month(i int) int32 {
+	s := c.fields[i]
+	if s == "" {
+		return 0
+	}
+	d, err := ledger.ParseDay(s + "01")
+	if err != nil {
+		c.fail(i, "a month YYYYMM or nothing")
+	}
+	return int32(d) / 100
+}
+
+func (c *cells) span(from, to int) Span {
+	s := Span{From: c.day(from)}
+	if c.fields[to] != "" {
+		s.To = c.day(to)
+		if s.To < s.From {
+			c.fail(to, "a day not before the first")
+		}
+	}
+	return s
+}
+
+// optional is a number as a cell, empty for 0.
+func optional(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}

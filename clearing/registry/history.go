@@ -1,0 +1,272 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+)
+
+// versionLink is a version and the change that it added.
+type versionLink struct {
+	number, change, rows int64
+	digest, head         [32]byte
+}
+
+// versions lists those after a version, in order.
+func (s *Store) versions(ctx context.Context, after int64) ([]versionLink, error) {
+	rows, err := s.pool.Query(ctx, `SELECT v.number, v.change, v.head, c.rows, c.digest FROM registry_versions v
+		JOIN registry_changes c ON c.number = v.change WHERE v.number > $1 ORDER BY v.number`, after)
+	if err != nil {
+		return nil, fmt.Errorf("read the registry's versions: %w", err)
+	}
+	links, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (l versionLink, err error) {
+		var head, digest []byte
+		err = r.Scan(&l.number, &l.change, &head, &l.rows, &digest)
+		copy(l.head[:], head)
+		copy(l.digest[:], digest)
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the registry's versions: %w", err)
+	}
+	return links, nil
+}
+
+// Load reads the edition in force, checking all rows against what was approved. It
+// fails with ErrEmpty where there is none. With kinds it reads only rows of these
+// and checks nothing.
+func (s *Store) Load(ctx context.Context, only ...Kind) (*Edition, error) {
+	return s.LoadVersion(ctx, 0, only...)
+}
+
+// LoadVersion reads what was in force at a version; 0 is the latest.
+func (s *Store) LoadVersion(ctx context.Context, number int64, only ...Kind) (*Edition, error) {
+	links, err := s.versions(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(links) == 0 {
+		return nil, ErrEmpty
+	}
+	if number < 0 || number > int64(len(links)) {
+		return nil, fmt.Errorf("registry version %d: want 1 to %d", number, len(links))
+	}
+	if number > 0 {
+		links = links[:number]
+	}
+	var edition *Edition
+	for _, l := range links {
+		draft, err := s.draft(ctx, l, only)
+		if err != nil {
+			return nil, err
+		}
+		if edition = newEdition(edition, draft); edition.head != l.head {
+			return nil, fmt.Errorf("registry version %d: %w", l.number, ErrAltered)
+		}
+	}
+	return edition, nil
+}
+
+// draft reads the rows of a change. It goes through them in pages by key, so that
+// no statement is open for long.
+func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, error) {
+	all := layouts()
+	if len(only) == 0 {
+		for _, layout := range all {
+			only = append(only, layout.kind)
+		}
+	}
+	b := &builder{base: &content{}, checked: true}
+	digest := sha256.New()
+	var count int64
+	for _, kind := range only {
+		var fields []string
+		err := s.pages(ctx, l.change, kind, func(line string) (err error) {
+			if fields, err = splitRecord(fields[:0], line); err != nil {
+				return err
+			}
+			if want := len(all[kind-1].all()); len(fields) != want {
+				return fmt.Errorf("%d columns, want %d", len(fields), want)
+			}
+			count++
+			hashLine(digest, kind, line)
+			return all[kind-1].parse(b, fields)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("registry change %d, %s: %w", l.change, kind, err)
+		}
+	}
+	if len(only) == len(all) && (count != l.rows || [32]byte(digest.Sum(nil)) != l.digest) {
+		return nil, fmt.Errorf("registry change %d: %w", l.change, ErrAltered)
+	}
+	b.content.cards = b.packer.finish(func(CardID) {})
+	return &Draft{content: b.content, base: l.number - 1, rows: l.rows, digest: l.digest}, nil
+}
+
+func (s *Store) pages(ctx context.Context, change int64, kind Kind, fn func(line string) error) error {
+	const page = 20_000
+	key, from := []byte{}, int64(0)
+	for {
+		n := 0
+		rows, err := s.pool.Query(ctx, `SELECT key, effective_from, record FROM registry_rows
+			WHERE change = $1 AND kind = $2 AND (key, effective_from) > ($3, $4) ORDER BY change, kind, key, effective_from LIMIT $5`,
+			change, int64(kind), key, from, page)
+		if err != nil {
+			return err
+		}
+		var nextKey []byte
+		var line string
+		if _, err = pgx.ForEachRow(rows, []any{&nextKey, &from, &line}, func() error {
+			n++
+			return fn(line)
+		}); err != nil {
+			return err
+		}
+		if n < page {
+			return nil
+		}
+		key = nextKey
+	}
+}
+
+// State is how a change stands.
+type State string
+
+// The states of a change.
+const (
+	Proposed   State = "proposed"
+	Founding   State = "founding"
+	Approved   State = "approved"
+	Rejected   State = "rejected"
+	Stale      State = "stale"      // proposed, and the registry has changed since
+	Unfinished State = "unfinished" // the import did not come to its end
+)
+
+// Change is a line of the registry's history.
+type Change struct {
+	Number   int64  `json:"change"`
+	State    State  `json:"state"`
+	Version  int64  `json:"version,omitempty"` // that it became
+	Hash     string `json:"hash,omitempty"`    // that version's, as recorded with batches
+	Base     int64  `json:"base"`
+	Rows     int64  `json:"rows"`
+	Reason   string `json:"reason,omitempty"`
+	Imported Act    `json:"imported"`
+	Decided  *Act   `json:"decided,omitempty"`
+}
+
+// Changes lists all changes, oldest first.
+func (s *Store) Changes(ctx context.Context) ([]Change, error) {
+	rows, err := s.pool.Query(ctx, `SELECT i.change, i.person, i.at, d.act, d.person, d.at, c.base, c.rows, c.reason, v.number, v.head,
+			(SELECT coalesce(max(number), 0) FROM registry_versions)
+		FROM registry_audit i
+		LEFT JOIN registry_audit d ON d.change = i.change AND d.step = $2
+		LEFT JOIN registry_changes c ON c.number = i.change
+		LEFT JOIN registry_versions v ON v.change = i.change
+		WHERE i.step = $1 ORDER BY i.change`, stepImport, stepDecide)
+	if err != nil {
+		return nil, fmt.Errorf("read the registry's history: %w", err)
+	}
+	changes, err := pgx.CollectRows(rows, scanChange)
+	if err != nil {
+		return nil, fmt.Errorf("read the registry's history: %w", err)
+	}
+	return changes, nil
+}
+
+func scanChange(r pgx.CollectableRow) (c Change, err error) {
+	var at, latest int64
+	var act, person, reason *string
+	var decidedAt, base, count, version *int64
+	var head []byte
+	if err := r.Scan(&c.Number, &c.Imported.Person, &at, &act, &person, &decidedAt, &base, &count, &reason, &version, &head, &latest); err != nil {
+		return c, err
+	}
+	c.Imported.At = time.Unix(at, 0).UTC()
+	if c.State = Unfinished; base == nil || count == nil || reason == nil {
+		return c, nil
+	}
+	c.State, c.Base, c.Rows, c.Reason = Proposed, *base, *count, *reason
+	if c.Base != latest {
+		c.State = Stale
+	}
+	if act != nil && person != nil && decidedAt != nil {
+		c.State = map[string]State{actFound: Founding, actApprove: Approved, actReject: Rejected}[*act]
+		c.Decided = &Act{*person, time.Unix(*decidedAt, 0).UTC()}
+	}
+	if version != nil && len(head) >= 8 {
+		c.Version, c.Hash = *version, hex.EncodeToString(head[:8])
+	}
+	return c, nil
+}
+
+// Entry is a row of the registry with the change that brought it.
+type Entry struct {
+	Change  int64             `json:"change"`
+	Version int64             `json:"version"`
+	From    ledger.Day        `json:"effective_from"`
+	InForce bool              `json:"in_force"` // on the day asked about
+	Row     map[string]string `json:"row"`
+	Columns []string          `json:"-"` // of Row, in order
+}
+
+// Show lists the rows of a key in all versions, by day and change, and marks the
+// one in force on a day. An unknown key has none.
+func (s *Store) Show(ctx context.Context, kind Kind, key string, day ledger.Day) ([]Entry, error) {
+	layout := layouts()[kind-1]
+	raw, err := layout.key(strings.TrimSpace(key))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, `SELECT v.change, v.number, r.effective_from, r.record FROM registry_versions v
+		JOIN registry_rows r ON r.change = v.change WHERE r.kind = $1 AND r.key = $2 ORDER BY r.effective_from, v.number`, int64(kind), raw)
+	if err != nil {
+		return nil, fmt.Errorf("show %s %s: %w", kind, key, err)
+	}
+	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Entry, error) {
+		e := Entry{Row: map[string]string{}, Columns: layout.all()}
+		var line string
+		if err := r.Scan(&e.Change, &e.Version, &e.From, &line); err != nil {
+			return e, err
+		}
+		fields, err := splitRecord(nil, line)
+		if err != nil || len(fields) != len(e.Columns) {
+			return e, errors.Join(err, ErrAltered)
+		}
+		for i, column := range e.Columns {
+			e.Row[column] = fields[i]
+		}
+		return e, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("show %s %s: %w", kind, key, err)
+	}
+	return entries, markInForce(entries, day)
+}
+
+// markInForce marks the last entry, by day and version, that has begun, where it
+// is not over.
+func markInForce(entries []Entry, day ledger.Day) error {
+	for i := len(entries) - 1; i >= 0; i-- {
+		if entries[i].From > day {
+			continue
+		}
+		to := entries[i].Row["effective_to"]
+		if to == "" {
+			entries[i].InForce = true
+			return nil
+		}
+		last, err := ledger.ParseDay(to)
+		entries[i].InForce = err == nil && day <= last
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind is a kind of row. Its numbers stand in the database.
+type Kind int64
+
+// The kinds, in the order in which files are read: what is referred to first.
+const (
+	Operators Kind = iota + 1
+	Issuers
+	CardTypes
+	Lines
+	Vehicles
+	Terminals
+	SAMs
+	Cards
+	Channels
+	Hospitals
+	Persons
+	Purses
+)
+
+// layout says how the rows of a kind look in their file. The first column is the
+// key.
+type layout struct {
+	kind     Kind
+	name     string // the file's, without .csv
+	columns  string
+	later    string // columns that may be missing, all together
+	first    bool   // the founding change must have the file
+	hexKey   int    // digits of a key in hexadecimal; 0: the key is text
+	parse    func(*builder, []string) error
+	each     func(*content, func(row) error) error
+	fromCell int // the column of the first day
+}
+
+func layouts() []layout {
+	return []layout{
+		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, (*content).eachOperator, 4},
+		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "", false, 16, (*builder).issuer, (*content).eachIssuer, 4},
+		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, (*content).eachCardType, 3},
+		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, (*content).eachLine, 6},
+		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, (*content).eachVehicle, 3},
+		{Terminals, "terminals", "terminal,operator,mode,line,station,effective_from,effective_to", "", true, 12, (*builder).terminal, (*content).eachTerminal, 5},
+		{SAMs, "sams", "terminal,sam,effective_from,effective_to", "", false, 12, (*builder).sam, (*content).eachSAM, 2},
+		{Cards, "cards", "card,issuer,type,status,effective_from,expires", "holder", true, 20, (*builder).card, (*content).eachCard, 4},
+		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, (*content).eachChannel, 3},
+		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital, 4},
+		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson, 6},
+		{Purses, "purses", "card,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse, 2},
+	}
+}
+
+func (l *layout) file() string { return l.name + ".csv" }
+
+// all are the columns, with those that may be missing.
+func (l *layout) all() []string {
+	columns := strings.Split(l.columns, ",")
+	if l.later != "" {
+		columns = append(columns, strings.Split(l.later, ",")...)
+	}
+	return columns
+}
+
+// key reads a key as a user types it.
+func (l *layout) key(text string) ([]byte, error) {
+	c := cells{fields: []string{text}}
+	if l.hexKey == 0 {
+		id := c.id(0)
+		return []byte(id), keyError(l, c.err)
+	}
+	key := make([]byte, l.hexKey/2)
+	c.hex(0, key)
+	return key, keyError(l, c.err)
+}
+
+func keyError(l *layout, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("key of %s: %w", l.name, err)
+}
+
+// String is the kind's name, as in file names.
+func (k Kind) String() string {
+	for _, l := range layouts() {
+		if l.kind == k {
+			return l.name
+		}
+	}
+	return fmt.Sprintf("kind %d", int64(k))
+}
+
+// ParseKind reads a kind's name; the error lists them all.
+func ParseKind(name string) (Kind, error) {
+	var names []string
+	for _, l := range layouts() {
+		if l.name == name {
+			return l.kind, nil
+		}
+		names = append(names, l.name)
+	}
+	return 0, fmt.Errorf("%q is no kind of the registry, want one of %s", name, strings.Join(names, ", "))
+}

@@ -1,0 +1,275 @@
+package registry
+
+import "fmt"
+
+// builder collects rows. Rows of files are checked against each other and against
+// base; rows of the database were checked before they got there.
+type builder struct {
+	content
+	base    *content
+	checked bool        // rows were checked before
+	packer  cardBuilder // becomes cards
+}
+
+// put adds a row that was read without an error. Rows of files must not overlap in
+// time, and are left out where they are in force already.
+func put[K comparable, T interface {
+	dated
+	span() Span
+}](b *builder, to, base *timelines[K, T], name string, key K, row T) error {
+	if b.checked {
+		to.add(key, row)
+		return nil
+	}
+	s := row.span()
+	for _, old := range to.rows(key) {
+		if o := old.span(); o.Holds(s.From) || s.Holds(o.From) {
+			return fmt.Errorf("%s: overlaps the row effective from %d", name, o.From)
+		}
+	}
+	if old, ok := base.at(key, s.From); !ok || old != row {
+		to.add(key, row)
+	}
+	return nil
+}
+
+// refers fails where a row names something that is registered nowhere.
+func refers[K comparable, T dated](b *builder, files, base *timelines[K, T], what, name string, key K) error {
+	if b.checked || files.knows(key) || base.knows(key) {
+		return nil
+	}
+	return fmt.Errorf("%s %q is neither in %ss.csv nor registered", what, name, what)
+}
+
+func (b *builder) operator(f []string) error {
+	c := cells{fields: f}
+	o := Operator{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Mode: c.mode(3), Span: c.span(4, 5)}
+	if c.err != nil {
+		return c.err
+	}
+	return put(b, &b.operators, &b.base.operators, f[0], o.ID, o)
+}
+
+func issuerKinds() []string { return []string{"own", "interoperable"} }
+
+func (b *builder) issuer(f []string) error {
+	c := cells{fields: f}
+	var id [8]byte
+	c.hex(0, id[:])
+	i := Issuer{Name: c.text(1), NameEN: c.text(2), Own: c.oneOf(3, issuerKinds()) == 0, Span: c.span(4, 5)}
+	if c.err != nil {
+		return c.err
+	}
+	return put(b, &b.issuers, &b.base.issuers, f[0], id, i)
+}
+
+func (b *builder) cardType(f []string) error {
+	c := cells{fields: f}
+	var code [1]byte
+	c.hex(0, code[:])
+	t := CardType{Name: c.text(1), NameEN: c.text(2), Span: c.span(3, 4)}
+	if c.err != nil {
+		return c.err
+	}
+	return put(b, &b.types, &b.base.types, f[0], code[0], t)
+}
+
+func (b *builder) line(f []string) error {
+	c := cells{fields: f}
+	l := Line{
+		ID: c.id(0), Operator: c.id(1), Mode: c.mode(2), Number: c.number(3), Name: c.text(4), NameEN: c.text(5), Span: c.span(6, 7),
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if err := refers(b, &b.operators, &b.base.operators, "operator", l.Operator, l.Operator); err != nil {
+		return err
+	}
+	return put(b, &b.lines, &b.base.lines, f[0], l.ID, l)
+}
+
+func (b *builder) vehicle(f []string) error {
+	c := cells{fields: f}
+	v := Vehicle{ID: c.id(0), Operator: c.id(1), Span: c.span(3, 4)}
+	if f[2] != "" {
+		v.Line = c.id(2)
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if err := refers(b, &b.operators, &b.base.operators, "operator", v.Operator, v.Operator); err != nil {
+		return err
+	}
+	if v.Line != "" {
+		if err := refers(b, &b.lines, &b.base.lines, "line", v.Line, v.Line); err != nil {
+			return err
+		}
+	}
+	return put(b, &b.vehicles, &b.base.vehicles, f[0], v.ID, v)
+}
+
+func (b *builder) terminal(f []string) error {
+	c := cells{fields: f}
+	var number [6]byte
+	c.hex(0, number[:])
+	t := Terminal{Operator: c.id(1), Mode: c.mode(2), Line: c.number(3), Station: c.number(4), Span: c.span(5, 6)}
+	if c.err != nil {
+		return c.err
+	}
+	if err := refers(b, &b.operators, &b.base.operators, "operator", t.Operator, t.Operator); err != nil {
+		return err
+	}
+	return put(b, &b.terminals, &b.base.terminals, f[0], number, t)
+}
+
+func (b *builder) sam(f []string) error {
+	c := cells{fields: f}
+	var terminal [6]byte
+	c.hex(0, terminal[:])
+	s := SAM{Span: c.span(2, 3)}
+	c.hex(1, s.Number[:])
+	if c.err != nil {
+		return c.err
+	}
+	if err := refers(b, &b.terminals, &b.base.terminals, "terminal", f[0], terminal); err != nil {
+		return err
+	}
+	return put(b, &b.sams, &b.base.sams, f[0], terminal, s)
+}
+
+func holders() []string { return []string{"", "anonymous", "registered"} }
+
+// card reads a card; a file without a column for it has anonymous cards.
+func (b *builder) card(f []string) error {
+	c := cells{fields: f}
+	var id CardID
+	c.hex(0, id[:])
+	var class cardClass
+	c.hex(1, class.issuer[:])
+	var kind [1]byte
+	c.hex(2, kind[:])
+	class.kind = kind[0]
+	r := cardRow{status: Status(c.oneOf(3, statuses())), from: c.cardDay(4), expires: c.cardDay(5)}
+	if len(f) > 6 && c.oneOf(6, holders()) == 2 {
+		r.flags = registeredFlag
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if err := b.checkClass(class); err != nil {
+		return err
+	}
+	var ok bool
+	if r.class, ok = b.packer.table.class(class); !ok {
+		return fmt.Errorf("card %s: more than %d combinations of issuer and type", id, maxClasses)
+	}
+	if !b.checked && b.standsAlready(id, r) {
+		return nil
+	}
+	if b.packer.add(id, r) && !b.checked {
+		return fmt.Errorf("card %s occurs twice", id)
+	}
+	return nil
+}
+
+// checkClass looks up issuer and type where any are registered.
+func (b *builder) checkClass(class cardClass) error {
+	if len(b.issuers.last)+len(b.base.issuers.last) > 0 {
+		if err := refers(b, &b.issuers, &b.base.issuers, "issuer", fmt.Sprintf("%x", class.issuer), class.issuer); err != nil {
+			return err
+		}
+	}
+	if len(b.types.last)+len(b.base.types.last) > 0 {
+		return refers(b, &b.types, &b.base.types, "card_type", fmt.Sprintf("%02x", class.kind), class.kind)
+	}
+	return nil
+}
+
+func (b *builder) standsAlready(id CardID, r cardRow) bool {
+	base := &b.base.cards
+	for _, old := range base.all(id) {
+		if old.from == r.from {
+			r.flags |= old.flags & historyFlag
+			same := base.classes[old.class] == b.packer.table.classes[r.class]
+			old.class = r.class
+			return same && old == r
+		}
+	}
+	return false
+}
+
+func (b *builder) channel(f []string) error {
+	c := cells{fields: f}
+	ch := Channel{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Span: c.span(3, 4)}
+	if c.err != nil {
+		return c.err
+	}
+	return put(b, &b.channels, &b.base.channels, f[0], ch.ID, ch)
+}
+
+func classes() []string { return []string{"community", "1", "2", "3"} }
+
+func (b *builder) hospital(f []string) error {
+	c := cells{fields: f}
+	h := Hospital{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Class: classes()[c.oneOf(3, classes())], Span: c.span(4, 5)}
+	if c.err != nil {
+		return c.err
+	}
+	return put(b, &b.hospitals, &b.base.hospitals, f[0], h.ID, h)
+}
+
+// person reads a person. A personal account comes along once, with the row that
+// registers the person; from then on the books have it.
+func (b *builder) person(f []string) error {
+	c := cells{fields: f}
+	var token Token
+	c.hex(0, token[:])
+	p := person{
+		insurance: uint8(c.oneOf(1, insurances())), status: uint8(c.oneOf(2, personStatuses())),
+		account: c.fen(3), pension: c.fen(4), certified: c.month(5), from: c.day(6),
+	}
+	if c.err != nil || b.checked {
+		b.persons.add(token, p)
+		return c.err
+	}
+	if _, twice := b.persons.at(token, p.from); twice {
+		return fmt.Errorf("person %s occurs twice", token)
+	}
+	old, standing := b.base.persons.at(token, p.from)
+	if standing && old == p {
+		return nil
+	}
+	if p.account != 0 && (b.persons.knows(token) || b.base.persons.knows(token)) {
+		c.fail(3, "0: the person is registered already, the books have the balance")
+		return c.err
+	}
+	b.persons.add(token, p)
+	return nil
+}
+
+// purse is what a card held before; the card need not be registered, since the
+// money is there all the same.
+func (b *builder) purse(f []string) error {
+	c := cells{fields: f}
+	var id CardID
+	c.hex(0, id[:])
+	p := Purse{Fen: c.fen(1), Day: c.day(2)}
+	if c.err == nil && p.Fen == 0 {
+		c.fail(1, "an amount above zero")
+	}
+	if c.err != nil {
+		return c.err
+	}
+	if !b.checked {
+		if b.purses.knows(id) {
+			return fmt.Errorf("card %s occurs twice", id)
+		}
+		if old, taken := b.base.purses.last[id]; taken && old == p {
+			return nil
+		} else if taken {
+			return fmt.Errorf("card %s: its purse was taken over already, with %d fen on %s", id, old.Fen, old.Day)
+		}
+	}
+	b.purses.add(id, p)
+	return nil
+}

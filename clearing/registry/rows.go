@@ -1,0 +1,157 @@
+package registry
+
+import (
+	"encoding/hex"
+
+	"citycard/ledger"
+)
+
+// Span is a range of days, both ends included; a zero To is open.
+type Span struct{ From, To ledger.Day }
+
+// Holds reports whether the day lies in the span.
+func (s Span) Holds(day ledger.Day) bool {
+	return s.From <= day && (s.To == 0 || day <= s.To)
+}
+
+func (s Span) since() ledger.Day { return s.From }
+func (s Span) span() Span        { return s }
+
+// Operator runs vehicles or stations and is paid for rides.
+type Operator struct {
+	ID, Name, NameEN string
+	Mode             string // metro, bus
+	Span
+}
+
+// Issuer issues cards that are taken here.
+type Issuer struct {
+	Name, NameEN string
+	Own          bool // its masters are ours; else interoperable: a card of another city
+	Span
+}
+
+// CardType is what the type byte of a card (file 0017, offset 10) stands for.
+type CardType struct {
+	Name, NameEN string
+	Span
+}
+
+// Line is a route of an operator; Number is what taps and terminals call it.
+type Line struct {
+	ID, Operator, Mode string
+	Number             uint32
+	Name, NameEN       string
+	Span
+}
+
+// Vehicle runs on a line.
+type Vehicle struct {
+	ID, Operator string
+	Line         string // id, empty for none
+	Span
+}
+
+// Terminal is a device at its place in the field.
+type Terminal struct {
+	Operator      string
+	Mode          string // metro, bus
+	Line, Station uint32
+	Span
+}
+
+// SAM is the module in a terminal. A terminal of which none is registered has
+// one with the terminal's own number.
+type SAM struct {
+	Number [6]byte
+	Span
+}
+
+// Channel takes money for top-ups.
+type Channel struct {
+	ID, Name, NameEN string
+	Span
+}
+
+// Hospital settles claims at its desks.
+type Hospital struct {
+	ID, Name, NameEN string
+	Class            string // community, 1, 2, 3
+	Span
+}
+
+// Status is how a card stands.
+type Status uint8
+
+// The statuses of a card.
+const (
+	Active   Status = iota
+	Blocked         // lost, stolen or misused
+	Returned        // given back
+)
+
+func statuses() []string { return []string{"active", "blocked", "returned"} }
+
+// String is the status as in files.
+func (s Status) String() string { return statuses()[s] }
+
+// Card is one issued card.
+type Card struct {
+	Issuer     [8]byte
+	Type       byte // file 0017, offset 10
+	Status     Status
+	Registered bool // to a person; else anonymous
+	Blocked    bool // its status is not active
+	From       ledger.Day
+	Expires    ledger.Day // the last day of use
+}
+
+// CardID is a card's application serial number, 10 bytes BCD.
+type CardID [10]byte
+
+// String is the card number as 20 digits.
+func (c CardID) String() string { return hex.EncodeToString(c[:]) }
+
+// Token stands for a person.
+type Token [16]byte
+
+// String is the token as 32 hexadecimal digits.
+func (t Token) String() string { return hex.EncodeToString(t[:]) }
+
+// Person is what the medical and pension rules need to know of somebody.
+type Person struct {
+	Insurance       string     // employee, resident, none
+	Status          string     // working, retired, resident
+	PersonalAccount ledger.Fen // when first registered; since then the books know
+	Pension         ledger.Fen // approved monthly amount, 0 for none
+	CertifiedUntil  string     // YYYYMM, empty for never
+	From            ledger.Day
+}
+
+// person is a Person as it is held: a third of the size.
+type person struct {
+	account, pension  ledger.Fen
+	from              ledger.Day
+	certified         int32 // YYYYMM, 0 for never
+	insurance, status uint8
+}
+
+func (p person) since() ledger.Day { return p.from }
+
+func insurances() []string     { return []string{"employee", "resident", "none"} }
+func personStatuses() []string { return []string{"working", "retired", "resident"} }
+
+func (p person) unpack() Person {
+	return Person{
+		Insurance: insurances()[p.insurance], Status: personStatuses()[p.status], PersonalAccount: p.account, Pension: p.pension,
+		CertifiedUntil: optional(int64(p.certified)), From: p.from,
+	}
+}
+
+// Purse is what a card of the system before held when it was taken over.
+type Purse struct {
+	Fen ledger.Fen
+	Day ledger.Day
+}
+
+func (p Purse) since() ledger.Day { return p.Day }

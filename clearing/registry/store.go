@@ -1,0 +1,237 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What a store refuses.
+var (
+	ErrEmpty      = errors.New("the database holds no registry yet")
+	ErrFounded    = errors.New("the database holds a registry already")
+	ErrSamePerson = errors.New("whoever imported a change may not approve it")
+	ErrDecided    = errors.New("the change is decided already")
+	ErrStale      = errors.New("the registry has changed since; import the files again")
+	ErrNoChange   = errors.New("no such change is proposed")
+	ErrNothingNew = errors.New("the files hold nothing that is not in force already")
+	ErrAltered    = errors.New("the rows are not those that were approved")
+)
+
+// Store keeps changes and their history in the database.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// NewStore is the store in the pool's database, which has clearing's tables.
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+
+// Act is who did something, and when.
+type Act struct {
+	Person string    `json:"person"`
+	At     time.Time `json:"at"`
+}
+
+const personLimit = 64
+
+func (a *Act) check() error {
+	a.Person = strings.TrimSpace(a.Person)
+	if a.Person == "" || len(a.Person) > personLimit || strings.ContainsFunc(a.Person, func(r rune) bool { return r < ' ' }) {
+		return fmt.Errorf("name %q: want 1 to %d bytes", a.Person, personLimit)
+	}
+	return nil
+}
+
+// Steps and acts of the audit.
+const (
+	stepImport = 1
+	stepDecide = 2
+
+	actImport  = "import"
+	actFound   = "found"
+	actApprove = "approve"
+	actReject  = "reject"
+)
+
+// Propose stores a draft as a change that waits for a second person, and gives
+// its number.
+func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (int64, error) {
+	if err := by.check(); err != nil {
+		return 0, err
+	}
+	if d.rows == 0 {
+		return 0, ErrNothingNew
+	}
+	n, err := s.reserve(ctx, by)
+	if err != nil {
+		return 0, fmt.Errorf("number a change: %w", err)
+	}
+	if err := s.writeRows(ctx, n, d); err != nil {
+		return 0, fmt.Errorf("store change %d: %w", n, err)
+	}
+	err = attempts(ctx, func() error {
+		_, err := s.pool.Exec(ctx, "INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, $3, $4, $5)",
+			n, d.base, d.rows, d.digest[:], reason)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("propose change %d: %w", n, err)
+	}
+	return n, nil
+}
+
+// Found stores a draft as the founding change, in force at once. ErrFounded means
+// that there is a registry, which may be another process's of this moment.
+func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
+	if links, err := s.versions(ctx, 0); err != nil || len(links) > 0 {
+		return errors.Join(err, ErrFounded)
+	}
+	n, err := s.Propose(ctx, d, by, "founding")
+	if err != nil {
+		return err
+	}
+	if err := s.decide(ctx, n, by, actFound); errors.Is(err, ErrStale) {
+		return ErrFounded
+	} else if err != nil {
+		return fmt.Errorf("found the registry: %w", err)
+	}
+	return nil
+}
+
+// Approve puts a change in force, on the word of somebody else than who imported
+// it.
+func (s *Store) Approve(ctx context.Context, change int64, by Act) error {
+	return s.decide(ctx, change, by, actApprove)
+}
+
+// Reject keeps a change from ever being in force.
+func (s *Store) Reject(ctx context.Context, change int64, by Act) error {
+	return s.decide(ctx, change, by, actReject)
+}
+
+// reserve takes the next number. Changes of earlier numbers that are approved have
+// been approved on a version that this one's base contains, or never will be.
+func (s *Store) reserve(ctx context.Context, by Act) (n int64, err error) {
+	err = attempts(ctx, func() error {
+		return s.pool.QueryRow(ctx, `INSERT INTO registry_audit (change, step, act, person, at)
+			SELECT coalesce(max(change), 0) + 1, $1::INT8, $2::TEXT, $3::TEXT, $4::INT8 FROM registry_audit RETURNING change`,
+			stepImport, actImport, by.Person, by.At.Unix()).Scan(&n)
+	})
+	return n, err
+}
+
+const rowsChunk = 10_000
+
+func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
+	columns := []string{"change", "kind", "key", "effective_from", "record"}
+	chunk := make([][]any, 0, min(rowsChunk, d.rows))
+	flush := func() error {
+		err := attempts(ctx, func() error {
+			_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"registry_rows"}, columns, pgx.CopyFromRows(chunk))
+			return err
+		})
+		chunk = chunk[:0]
+		return err
+	}
+	err := d.each(func(r row) error {
+		line, err := joinRecord(r.record)
+		if err != nil {
+			return err
+		}
+		if chunk = append(chunk, []any{change, int64(r.kind), r.key, int64(r.from), line}); len(chunk) == rowsChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil || len(chunk) == 0 {
+		return err
+	}
+	return flush()
+}
+
+// decide writes the second step of a change, and its version where it is taken,
+// in one transaction. Two who decide at once collide on a key.
+func (s *Store) decide(ctx context.Context, change int64, by Act, act string) error {
+	if err := by.check(); err != nil {
+		return err
+	}
+	return attempts(ctx, func() error {
+		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
+			return decideIn(ctx, tx, change, by, act)
+		})
+	})
+}
+
+func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) error {
+	var base int64
+	var digest []byte
+	var importer string
+	var decided bool
+	err := tx.QueryRow(ctx, `SELECT c.base, c.digest, a.person, EXISTS (SELECT 1 FROM registry_audit d WHERE d.change = c.number AND d.step = $3)
+		FROM registry_changes c JOIN registry_audit a ON a.change = c.number AND a.step = $2 WHERE c.number = $1`,
+		change, stepImport, stepDecide).Scan(&base, &digest, &importer, &decided)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("change %d: %w", change, ErrNoChange)
+	case err != nil:
+		return fmt.Errorf("read change %d: %w", change, err)
+	case decided:
+		return fmt.Errorf("change %d: %w", change, ErrDecided)
+	case act == actApprove && strings.EqualFold(importer, by.Person):
+		return fmt.Errorf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
+	}
+	if act != actReject {
+		if err := addVersion(ctx, tx, change, base, [32]byte(digest)); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO registry_audit (change, step, act, person, at) VALUES ($1, $2, $3, $4, $5)",
+		change, stepDecide, act, by.Person, by.At.Unix())
+	return err
+}
+
+// addVersion puts the change in force on its base and nothing else.
+func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]byte) error {
+	var last int64
+	var head []byte
+	err := tx.QueryRow(ctx, "SELECT number, head FROM registry_versions ORDER BY number DESC LIMIT 1").Scan(&last, &head)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("read the registry's version: %w", err)
+	}
+	if last != base {
+		return fmt.Errorf("change %d was checked against version %d, now is %d: %w", change, base, last, ErrStale)
+	}
+	var before [32]byte
+	copy(before[:], head)
+	next := link(before, digest)
+	_, err = tx.Exec(ctx, "INSERT INTO registry_versions (number, change, head) VALUES ($1, $2, $3)", base+1, change, next[:])
+	return err
+}
+
+// attempts repeats what the database asks to repeat: transactions that collided.
+// On a collision of keys the next attempt reads what the other one wrote.
+func attempts(ctx context.Context, attempt func() error) error {
+	const limit = 10
+	pause := 5 * time.Millisecond
+	for n := 1; ; n++ {
+		err := attempt()
+		var pg *pgconn.PgError
+		if n == limit || !errors.As(err, &pg) || pg.Code != "40001" && pg.Code != "40P01" && pg.Code != "23505" {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+			pause *= 2
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
