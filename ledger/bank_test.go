@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestBank has several streams move money between limited accounts while connections are cut around COMMIT, and reads all the while.
+// TestBank has several streams move money between limited accounts, part of it through holds, while connections are cut around COMMIT, and reads all the while.
 // Every read balances and no limit is exceeded; in the end each transfer stands exactly as its caller was told.
 func TestBank(t *testing.T) {
 	direct := ledgertest.New(t)
@@ -41,6 +41,12 @@ func TestBank(t *testing.T) {
 					}
 					batch.Transfers = append(batch.Transfers, transfer(100_000*(worker+1)+10*n+i, from, to, ledger.Fen(1+random.IntN(200))))
 				}
+				// The first of each batch is held, and posted in part, voided or left by the next.
+				batch.Transfers[0].Act = ledger.Hold
+				if end := random.IntN(3); n > 0 && end > 0 {
+					id := 100_000*(worker+1) + 10*(n-1)
+					batch.Transfers = append(batch.Transfers, []ledger.Transfer{on(id, ledger.PostHold, 1), on(id, ledger.VoidHold, 0)}[end-1])
+				}
 				if random.IntN(3) == 0 {
 					p.arm([]cut{unsent, answered}[random.IntN(2)])
 				}
@@ -48,7 +54,7 @@ func TestBank(t *testing.T) {
 				if out, err = b.Post(ctx, batch); err == nil {
 					claim.Next = batch.Next
 					for i, d := range out.Transfers {
-						told.Store(string(batch.Transfers[i].ID), d)
+						told.Store(rowID(&batch.Transfers[i]), d)
 					}
 				}
 			}
@@ -80,6 +86,14 @@ func TestBank(t *testing.T) {
 	b.verify()
 }
 
+// rowID is the id under which a transfer stands in the journal.
+func rowID(t *ledger.Transfer) string {
+	if t.Act >= ledger.PostHold {
+		return "\xfe" + string(t.ID)
+	}
+	return string(t.ID)
+}
+
 // watch reads all balances in one statement, again and again, until done.
 func watch(t *testing.T, url string, done *atomic.Bool) {
 	ctx := context.Background()
@@ -91,8 +105,8 @@ func watch(t *testing.T, url string, done *atomic.Bool) {
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
 	for !done.Load() {
 		var debits, credits, least int64
-		err = conn.QueryRow(ctx, `SELECT sum(d)::INT8, sum(c)::INT8, min(c - d) FILTER (WHERE a = ANY($1))::INT8
-			FROM (SELECT account, sum(debits)::INT8, sum(credits)::INT8 FROM balances GROUP BY account) AS s (a, d, c)`,
+		err = conn.QueryRow(ctx, `SELECT sum(d)::INT8, sum(c)::INT8, min(c - d - h) FILTER (WHERE a = ANY($1))::INT8
+			FROM (SELECT account, sum(debits)::INT8, sum(credits)::INT8, sum(debits_held)::INT8 FROM balances GROUP BY account) AS s (a, d, c, h)`,
 			[]int64{int64(ledger.IDOfCode("fund")), int64(ledger.IDOfCode("personal:a"))}).Scan(&debits, &credits, &least)
 		if err != nil || debits != credits || least < 0 {
 			t.Errorf("a read sees debits %d, credits %d, a limited account at %d: %v", debits, credits, least, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -20,19 +21,25 @@ import (
 type model struct {
 	rows     map[string]modelRow
 	balances map[string]ledger.Fen // credits - debits
+	debits   map[string]ledger.Fen // held
+	credits  map[string]ledger.Fen // held
+	before   map[string]modelRow   // the rows of earlier batches
 	frozen   map[string]bool
 	disputes map[string]bool // key and second version
 }
 
 type modelRow struct {
 	content string
-	amount  ledger.Fen // what moved
+	amount  ledger.Fen // what moved, or is held
+	act     ledger.Act
+	debit   string
+	credit  string
 }
 
 var modelCodes = []string{"reserve", "float", "operator:bus", "fund", "personal:a", "vault"}
 
 func (m *model) clone() *model {
-	return &model{maps.Clone(m.rows), maps.Clone(m.balances), maps.Clone(m.frozen), maps.Clone(m.disputes)}
+	return &model{maps.Clone(m.rows), maps.Clone(m.balances), maps.Clone(m.debits), maps.Clone(m.credits), m.before, maps.Clone(m.frozen), maps.Clone(m.disputes)}
 }
 
 // step is one drawn transfer, in words.
@@ -42,23 +49,50 @@ type step struct {
 	amount        ledger.Fen
 	evidence      string
 	linked, upTo  bool
+	act           ledger.Act
+	late          bool // after holds have lapsed
+}
+
+// name is the key of the step's own row.
+func (s step) name() string {
+	switch {
+	case s.act == ledger.Reverse:
+		return fmt.Sprint("reversal of ", s.key)
+	case s.act >= ledger.PostHold:
+		return fmt.Sprint("end of ", s.key)
+	}
+	return fmt.Sprint(s.key)
 }
 
 func (s step) transfer() ledger.Transfer {
+	if s.act >= ledger.PostHold {
+		t := on(s.key, s.act, s.amount)
+		if s.late {
+			t = afterwards(t)
+		}
+		t.Linked = s.linked
+		return t
+	}
 	t := transfer(s.key, s.debit, s.credit, s.amount)
+	if s.act == ledger.Hold {
+		t.Act, t.Expires = ledger.Hold, noon.Add(time.Hour)
+	}
 	t.Linked, t.UpTo, t.Evidence = s.linked, s.upTo, []byte(s.evidence)
 	return t
 }
 
 func (s step) content() string {
 	if s.evidence != "" {
-		return "evidence " + s.evidence
+		return fmt.Sprint(s.act, " evidence ", s.evidence)
 	}
-	return s.debit + ">" + s.credit
+	return fmt.Sprint(s.act, " ") + s.debit + ">" + s.credit
 }
 
 func (m *model) one(s step) string {
-	key := fmt.Sprint(s.key)
+	key := s.name()
+	if s.act >= ledger.PostHold {
+		return m.act(s)
+	}
 	if row, taken := m.rows[key]; taken {
 		same := row.content == s.content() && (row.amount == s.amount || s.upTo && row.amount > 0 && row.amount <= s.amount)
 		if same {
@@ -76,25 +110,80 @@ func (m *model) one(s step) string {
 	}
 	amount := s.amount
 	if s.upTo {
-		amount = min(amount, m.balances[s.debit])
+		amount = min(amount, m.balances[s.debit]-m.debits[s.debit])
 		if s.credit == "vault" {
-			amount = min(amount, -m.balances["vault"])
+			amount = min(amount, -m.balances["vault"]-m.credits["vault"])
 		}
 	}
-	after := m.balances[s.debit] - amount
-	overdrawn := (s.debit == "fund" || s.debit == "personal:a") && after < 0
-	overfull := s.credit == "vault" && m.balances["vault"]+amount > 0
-	if amount <= 0 || overdrawn || overfull {
+	if amount <= 0 || !m.within(s.debit, s.credit, amount) {
 		return "refused"
 	}
-	m.balances[s.debit] -= amount
-	m.balances[s.credit] += amount
-	m.rows[key] = modelRow{content: s.content(), amount: amount}
+	if s.act == ledger.Hold {
+		m.hold(s.debit, s.credit, amount)
+	} else {
+		m.move(s.debit, s.credit, amount)
+	}
+	m.rows[key] = modelRow{s.content(), amount, s.act, s.debit, s.credit}
+	return fmt.Sprintf("inserted %d", amount)
+}
+
+// within reports whether the limits of both accounts allow the amount.
+func (m *model) within(debit, credit string, amount ledger.Fen) bool {
+	overdrawn := (debit == "fund" || debit == "personal:a") && m.balances[debit]-m.debits[debit] < amount
+	return !overdrawn && (credit != "vault" || -m.balances["vault"]-m.credits["vault"] >= amount)
+}
+
+func (m *model) move(debit, credit string, amount ledger.Fen) {
+	m.balances[debit] -= amount
+	m.balances[credit] += amount
+}
+
+func (m *model) hold(debit, credit string, amount ledger.Fen) {
+	m.debits[debit] += amount
+	m.credits[credit] += amount
+}
+
+// act answers a step that acts on an earlier row.
+func (m *model) act(s step) string {
+	on, found := m.rows[fmt.Sprint(s.key)]
+	if s.act == ledger.Reverse {
+		on, found = m.before[fmt.Sprint(s.key)]
+	}
+	if found && (s.act == ledger.Reverse) != (on.act == ledger.Move) || !found {
+		return "refused"
+	}
+	amount := s.amount
+	if amount == 0 && (s.act == ledger.PostHold || s.act == ledger.Reverse) {
+		amount = on.amount
+	}
+	if amount > on.amount || s.act == ledger.Reverse && amount < on.amount {
+		return "refused"
+	}
+	if was, done := m.rows[s.name()]; done {
+		if was.act == s.act && was.amount == amount {
+			return fmt.Sprintf("duplicate %d", amount)
+		}
+		return "refused"
+	}
+	moves := s.act == ledger.PostHold || s.act == ledger.Reverse
+	switch {
+	case s.act == ledger.PostHold && s.late, s.act == ledger.ExpireHold && !s.late,
+		moves && (m.frozen[on.debit] || m.frozen[on.credit]),
+		s.act == ledger.Reverse && !m.within(on.credit, on.debit, amount):
+		return "refused"
+	case s.act == ledger.Reverse:
+		m.move(on.credit, on.debit, amount)
+	default:
+		m.hold(on.debit, on.credit, -on.amount)
+		m.move(on.debit, on.credit, amount)
+	}
+	m.rows[s.name()] = modelRow{"", amount, s.act, on.debit, on.credit}
 	return fmt.Sprintf("inserted %d", amount)
 }
 
 // post answers a batch: chain by chain, each on a copy that is kept only when the whole chain went through.
 func (m *model) post(steps []step) []string {
+	m.before = maps.Clone(m.rows)
 	var answers []string
 	for len(steps) > 0 {
 		n := 1
@@ -112,10 +201,10 @@ func (m *model) chain(chain []step) []string {
 	trial := m.clone()
 	answers := make([]string, len(chain))
 	open := chain[len(chain)-1].linked // the batch ends inside the chain: none of it can go in
-	mine := make(map[int]bool)
+	mine := make(map[string]bool)
 	inserted := 0
 	for i, s := range chain {
-		if mine[s.key] {
+		if mine[s.name()] {
 			answers[i] = "refused"
 			continue
 		}
@@ -129,7 +218,7 @@ func (m *model) chain(chain []step) []string {
 			answers[i] = "refused"
 			continue
 		}
-		mine[s.key] = true
+		mine[s.name()] = true
 		inserted++
 	}
 	if inserted == len(chain) {
@@ -156,6 +245,16 @@ func drawSteps(t *rapid.T) []step {
 			linked: rapid.IntRange(0, 3).Draw(t, "linked") == 0,
 			upTo:   rapid.IntRange(0, 4).Draw(t, "upTo") == 0,
 		}
+		switch s.act = ledger.Act(max(0, rapid.IntRange(-4, int(ledger.Reverse)).Draw(t, "act"))); s.act {
+		case ledger.Move, ledger.Hold:
+		case ledger.VoidHold, ledger.ExpireHold:
+			s.amount = 0
+		default:
+			if rapid.Bool().Draw(t, "all") {
+				s.amount = 0
+			}
+		}
+		s.late = rapid.IntRange(0, 2).Draw(t, "late") == 0
 		if rapid.Bool().Draw(t, "with evidence") {
 			s.evidence = rapid.SampledFrom([]string{"x", "y"}).Draw(t, "evidence")
 		}
@@ -169,7 +268,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := ledgertest.Open(rt, 4)
 		r := &modelRun{
-			t: rt, l: l, model: &model{rows: map[string]modelRow{}, balances: map[string]ledger.Fen{}, frozen: map[string]bool{}, disputes: map[string]bool{}},
+			t: rt, l: l, model: &model{rows: map[string]modelRow{}, balances: map[string]ledger.Fen{}, debits: map[string]ledger.Fen{}, credits: map[string]ledger.Fen{}, frozen: map[string]bool{}, disputes: map[string]bool{}},
 			day: today, claims: map[string]ledger.Claim{}, recent: map[string]*ledger.Recent{},
 		}
 		ctx := context.Background()
@@ -284,6 +383,9 @@ func (r *modelRun) compare(t *rapid.T) {
 	for _, code := range modelCodes {
 		sums, err := r.l.Balance(ctx, code)
 		r.must(err)
+		if sums.DebitsHeld != r.model.debits[code] || sums.CreditsHeld != r.model.credits[code] {
+			t.Fatalf("%s has %d and %d held, the model says %d and %d", code, sums.DebitsHeld, sums.CreditsHeld, r.model.debits[code], r.model.credits[code])
+		}
 		if sums.CreditBalance() != r.model.balances[code] {
 			t.Fatalf("%s holds %d, the model says %d", code, sums.CreditBalance(), r.model.balances[code])
 		}
