@@ -20,6 +20,7 @@ func rootCommand() *ffcli.Command {
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
 			demoCommand(), serveCommand(), verifyCommand(), dayCommand(), receiveCommand(), keysCommand(), tapCommand(), registryCommand(),
+			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },
 	}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/ledger"
+)
+
+// TestLooks is what an operator reads of the books and takes away: testdata/books, over two days of which the first is sealed.
+func TestLooks(t *testing.T) {
+	// In /tmp, because the private server's user must reach it.
+	dir, err := os.MkdirTemp("", "citycard-looks-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err = os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	b, err := openBooks(t.Context(), "", filepath.Join(dir, "postgres"), 4, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	fillBooks(t, b.Ledger)
+	if err = writeRunning(dir, running{Database: b.url}); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
+// fillBooks books two days: moves, a reversal, a hold, a clearing account with something left on it.
+func fillBooks(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first, second ledger.Day = 20260105, 20260106
+	must(l.OpenDay(ctx, first))
+	must(l.OpenAccounts(ctx, []ledger.Account{
+		{Code: "reserve", Kind: ledger.Asset},
+		{Code: "float:own", Kind: ledger.Liability},
+		{Code: "operator:bus", Kind: ledger.Liability},
+		{Code: "transit", Kind: ledger.Liability, Flags: ledger.MustReturnToZero},
+		{Code: "fund", Kind: ledger.Liability, Owner: "insurance", Flags: ledger.DebitsMustNotExceedCredits},
+	}))
+	claim, err := l.Claim(ctx, "desk", "test", first)
+	must(err)
+	post := func(day ledger.Day, memos []ledger.Memo, transfers ...ledger.Transfer) {
+		t.Helper()
+		out, err := l.Post(ctx, &ledger.Batch{
+			Stream: "desk", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers, Memos: memos,
+		})
+		must(err)
+		claim.Next++
+		for _, d := range out.Transfers {
+			must(d.Err)
+		}
+	}
+	move := func(day ledger.Day, subject ledger.Subject, id ledger.ID, debit, credit string, fen ledger.Fen) ledger.Transfer {
+		return ledger.Transfer{Day: day, Subject: subject, ID: id, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit), Amount: fen}
+	}
+	hold := move(first, "card2", "\x03", "fund", "operator:bus", 70)
+	hold.Act, hold.Expires = ledger.Hold, time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	post(first, nil, move(first, "card1", "\x01", "float:own", "operator:bus", 200), move(first, "bank", "\x05", "reserve", "fund", 100), hold)
+	must(l.CloseDay(ctx, first, second))
+	must(l.EndDay(ctx, first))
+	_, err = l.SealDay(ctx, first, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	must(err)
+	must(l.CheckpointAll(ctx, 0))
+	memos := []ledger.Memo{{Day: second, Subject: "card1", ID: "m", Kind: "record", Reason: "free"}}
+	post(second, memos, move(second, "card1", "\x02", "float:own", "operator:bus", 50), move(second, "card3", "\x04", "float:own", "transit", 50),
+		ledger.Transfer{Day: first, Subject: "card1", ID: "\x01", Act: ledger.Reverse})
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/service"
+	"citycard/ledger"
+	"citycard/ledger/export"
+)
+
+func exportCommand() *ffcli.Command {
+	l, flags := newLook("export")
+	out := flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
+	return &ffcli.Command{
+		Name: "export", ShortUsage: "citycard export [flags]", ShortHelp: "write all books to a file / 导出账簿",
+		LongHelp: "One JSON object a line; package ledger/export describes them. \"citycard verify --export FILE\" replays it without a database.",
+		FlagSet:  flags,
+		Exec: func(ctx context.Context, args []string) error {
+			return l.books(ctx, args, func(books *ledger.Ledger) error {
+				return writeTo(*out, func(w io.Writer) error { return export.Write(ctx, books, w) })
+			})
+		},
+	}
+}
+
+func proveCommand() *ffcli.Command {
+	l, flags := newLook("prove")
+	flags.Var(&l.day, "day", "effective `day` YYYYMMDD of the transfer / 交易日")
+	subject := flags.String("subject", "", "its subject, in `hex` / 主体")
+	id := flags.String("id", "", "its id, in `hex`, as a statement shows it / 编号")
+	out := flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
+	return &ffcli.Command{
+		Name: "prove", ShortUsage: "citycard prove --day DAY --subject HEX --id HEX [flags]", ShortHelp: "write the proof of one transfer of a sealed day / 单笔交易证明",
+		LongHelp: "A few kB that \"citycard verify --proof FILE\" checks without the books.", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			whose, err := hex.DecodeString(*subject)
+			which, idErr := hex.DecodeString(*id)
+			if err = errors.Join(err, idErr); err != nil || l.day == 0 || len(whose) == 0 || len(which) == 0 {
+				return service.Exit(service.ExitUsage, errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte"), err))
+			}
+			return l.books(ctx, args, func(books *ledger.Ledger) error {
+				proof, err := books.Prove(ctx, ledger.Key{Day: ledger.Day(l.day), Subject: ledger.Subject(whose), ID: ledger.ID(which)})
+				if err != nil {
+					return err
+				}
+				return writeTo(*out, func(w io.Writer) error { return json.NewEncoder(w).Encode(proof) })
+			})
+		},
+	}
+}
+
+// writeTo writes to a new file and puts it on disk, or to standard output. A file that could not be finished is taken away.
+func writeTo(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(os.Stdout)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return service.Fail("cannot write "+path+" / 无法写入", "name a file that does not exist, in a directory that does", err)
+	}
+	if err = write(file); err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// readProof reads a proof and checks it by the signer, or by the one it names.
+func readProof(path, signer string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
+	}
+	key, err := parseSigner(signer)
+	if err != nil {
+		return err
+	}
+	var proof ledger.Proof
+	if err = json.Unmarshal(data, &proof); err == nil {
+		err = proof.Check(key)
+	}
+	if err != nil {
+		fmt.Printf("THE PROOF DOES NOT HOLD / 证明不成立: %v\n", err)
+		return service.Exit(service.ExitFindings, nil)
+	}
+	r := &proof.Row
+	fmt.Printf("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v / 入账日\n", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
+	fmt.Printf("THE PROOF HOLDS, by the seal of %x / 证明成立\n", []byte(proof.Seal.Signer))
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/ledger"
+)
+
+// holdLine is a hold that has not ended; subject and id are in hex, the amount in fen.
+type holdLine struct {
+	Day     string     `json:"day"`
+	Subject string     `json:"subject"`
+	ID      string     `json:"id"`
+	Debit   string     `json:"debit"`
+	Credit  string     `json:"credit"`
+	Amount  ledger.Fen `json:"amount"`
+	Expires string     `json:"expires,omitempty"`
+	Lapsed  bool       `json:"lapsed"`
+}
+
+func (h holdLine) text() string {
+	state := ""
+	if h.Lapsed {
+		state = "lapsed 已过期"
+	}
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s", h.Day, h.Subject, h.ID, h.Debit, h.Credit, h.Amount, h.Expires, state)
+}
+
+const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\tAMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
+
+func holdsCommand() *ffcli.Command {
+	l, flags := newLook("holds")
+	lapsed := flags.Bool("lapsed", false, "only those that have lapsed / 仅列已过期")
+	return &ffcli.Command{
+		Name: "holds", ShortUsage: "citycard holds [flags]", ShortHelp: "holds that have not ended / 未了结的预授权", FlagSet: flags,
+		LongHelp: "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.",
+		Exec: func(ctx context.Context, args []string) error {
+			return l.books(ctx, args, func(books *ledger.Ledger) error { return l.holds(ctx, books, *lapsed, time.Now()) })
+		},
+	}
+}
+
+func (l *look) holds(ctx context.Context, books *ledger.Ledger, lapsedOnly bool, now time.Time) error {
+	chart, err := books.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	out := newSheet(os.Stdout, l.asJSON, holdHeader, holdLine.text)
+	err = books.Holds(ctx, func(h ledger.HoldStatus) error {
+		line := holdLine{
+			Day: h.Key.Day.String(), Subject: hex.EncodeToString([]byte(h.Key.Subject)), ID: hex.EncodeToString([]byte(h.Key.ID)),
+			Debit: codeOf(chart, h.Debit), Credit: codeOf(chart, h.Credit), Amount: h.Amount,
+		}
+		if !h.Expires.IsZero() {
+			line.Expires, line.Lapsed = h.Expires.Format(time.RFC3339), !now.Before(h.Expires)
+		}
+		if lapsedOnly && !line.Lapsed {
+			return nil
+		}
+		return out.add(line)
+	})
+	if err != nil {
+		return err
+	}
+	return out.close()
+}
+
+func codeOf(chart *ledger.Chart, id ledger.AccountID) string {
+	if account, ok := chart.ByID(id); ok {
+		return account.Code
+	}
+	return fmt.Sprintf("number %d", id)
+}
