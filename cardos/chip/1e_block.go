@@ -26,7 +26,7 @@ func (c *Chip) unblockApplication(cmd apdu.Command) apdu.Status {
 	if cmd.P1 != 0 || cmd.P2 != 0 {
 		return apdu.WrongParameters
 	}
-	if c.session.current.block == unblocked {
+	if c.session.current.security().block == unblocked {
 		return apdu.ConditionsNotSatisfied
 	}
 	if status := c.sealedEmpty(cmd, keys.RoleApplicationUnblock); status != apdu.OK {
@@ -51,7 +51,7 @@ func (c *Chip) blockCard(cmd apdu.Command) apdu.Status {
 }
 
 func (c *Chip) setBlock(level block) apdu.Status {
-	d := c.session.current
+	d := c.session.current.security()
 	if !c.commit(func() { d.block = level }) {
 		return apdu.NoDiagnosis
 	}

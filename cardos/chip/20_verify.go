@@ -27,7 +27,7 @@ func (c *Chip) verify(cmd apdu.Command) apdu.Status {
 
 // tryPIN compares and counts; the try is spent before the answer is known.
 func (c *Chip) tryPIN(given []byte) apdu.Status {
-	p := &c.session.current.pin
+	p := &c.session.current.security().pin
 	c.session.verified = false
 	switch {
 	case len(p.value) == 0:

@@ -12,7 +12,7 @@ func (c *Chip) unblockPIN(cmd apdu.Command) apdu.Status {
 		return apdu.WrongParameters
 	}
 	role := keys.RolePIN
-	if c.profile == SocialSecurity {
+	if c.session.current.social {
 		role = keys.RoleSocialSecurityPIN
 	}
 	data, status := c.unseal(cmd, role)

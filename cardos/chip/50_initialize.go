@@ -25,7 +25,7 @@ func (c *Chip) initialize(cmd apdu.Command) ([]byte, apdu.Status) {
 	if w == nil || cmd.P1 > 4 {
 		return nil, apdu.WrongParameters
 	}
-	if !c.personalised {
+	if !d.issued {
 		return nil, apdu.ConditionsNotSatisfied
 	}
 	want := 11

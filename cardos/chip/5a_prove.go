@@ -5,7 +5,8 @@ import "citycard/cardos/apdu"
 // prove is GET TRANSACTION PROVE (80 5A 00 type 02 sequence2): TAC and MAC2 of
 // the last transaction once more, when type and sequence (the counter as it
 // stands, one more than the transaction's) are its own; else 9406. It outlives
-// the power, which is what it is for.
+// the power, which is what it is for. Sources disagree on the order of the two:
+// see [Chip.ProveMACFirst].
 func (c *Chip) prove(cmd apdu.Command) ([]byte, apdu.Status) {
 	d := c.session.current
 	if d.ep == nil && d.ed == nil || cmd.P1 != 0 {
@@ -17,6 +18,9 @@ func (c *Chip) prove(cmd apdu.Command) ([]byte, apdu.Status) {
 	p := &d.proof
 	if p.kind == 0 || p.kind != cmd.P2 || p.sequence != uint16(cmd.Data[0])<<8|uint16(cmd.Data[1]) {
 		return nil, apdu.MACUnavailable
+	}
+	if c.macFirst {
+		return append(append(make([]byte, 0, 8), p.mac2[:]...), p.tac[:]...), apdu.OK
 	}
 	return append(append(make([]byte, 0, 8), p.tac[:]...), p.mac2[:]...), apdu.OK
 }

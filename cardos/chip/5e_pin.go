@@ -47,7 +47,7 @@ func (c *Chip) changePIN(cmd apdu.Command) apdu.Status {
 
 // pinKey is the key that reloads and unblocks the PIN.
 func (c *Chip) pinKey() *key {
-	if c.profile == SocialSecurity {
+	if c.session.current.social {
 		return c.session.current.key(keys.RoleSocialSecurityPIN)
 	}
 	return c.session.current.key(keys.RolePIN)
@@ -62,7 +62,7 @@ func (c *Chip) failKey(k *key, status apdu.Status) apdu.Status {
 }
 
 func (c *Chip) setPIN(value []byte) apdu.Status {
-	p := &c.session.current.pin
+	p := &c.session.current.security().pin
 	fresh := append([]byte(nil), value...)
 	if !c.commit(func() {
 		p.value = fresh

@@ -26,7 +26,7 @@ func (c *Chip) externalAuthenticate(cmd apdu.Command) apdu.Status {
 	if cmd.P1 != 0 {
 		return apdu.WrongParameters
 	}
-	if cmd.P2 == keyTransport && !c.personalised {
+	if cmd.P2 == keyTransport && !c.session.current.security().issued {
 		return c.authenticateMaker(cmd.Data)
 	}
 	k := c.authenticationKey(cmd.P2)
@@ -34,7 +34,7 @@ func (c *Chip) externalAuthenticate(cmd apdu.Command) apdu.Status {
 		return apdu.KeyNotFound
 	}
 	want := 8
-	if c.profile == SocialSecurity {
+	if c.session.current.social {
 		want = 16
 	}
 	if len(cmd.Data) != want {
@@ -64,7 +64,7 @@ func (c *Chip) externalAuthenticate(cmd apdu.Command) apdu.Status {
 func (c *Chip) expected(k *key, challenge, data []byte) []byte {
 	var block [8]byte
 	copy(block[:], challenge)
-	if c.profile == SocialSecurity {
+	if c.session.current.social {
 		x := ssc.Cryptogram(k.value, [8]byte(data[8:16]), block)
 		return x[:]
 	}
@@ -93,11 +93,11 @@ func (c *Chip) authenticateMaker(data []byte) apdu.Status {
 func (c *Chip) authenticationKey(id byte) *key {
 	d := c.session.current
 	switch {
-	case c.profile == Transit && id == keyApplication:
+	case d.ep != nil && id == keyApplication:
 		return d.key(keys.RoleApplicationMaster)
-	case c.profile == SocialSecurity && id == ssc.KeyAccess:
+	case d.social && id == ssc.KeyAccess:
 		return d.key(keys.RoleSocialSecurityAccess)
-	case c.profile == SocialSecurity && id == ssc.KeyIdentity:
+	case d.social && id == ssc.KeyIdentity:
 		return d.key(keys.RoleSocialSecurityIdentity)
 	default:
 		return nil

@@ -16,7 +16,7 @@ func (c *Chip) internalAuthenticate(cmd apdu.Command) ([]byte, apdu.Status) {
 		return nil, apdu.WrongLength
 	}
 	var k *key
-	if c.profile == Transit && cmd.P2 == keyCard {
+	if !c.session.current.social && cmd.P2 == keyCard {
 		k = c.session.current.key(keys.RoleCardMaster)
 	}
 	if k == nil {

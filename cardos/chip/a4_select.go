@@ -70,7 +70,7 @@ func (c *Chip) selectID(id uint16, directories bool) ([]byte, apdu.Status) {
 
 // enter makes d the current application under the name it was called by.
 func (c *Chip) enter(d *directory, name string) ([]byte, apdu.Status) {
-	if d.block == permanently {
+	if d.security().block == permanently {
 		return nil, apdu.PermanentlyBlocked
 	}
 	if name == "" && len(d.names) > 0 {
@@ -80,9 +80,13 @@ func (c *Chip) enter(d *directory, name string) ([]byte, apdu.Status) {
 	if err != nil {
 		return nil, apdu.NoDiagnosis
 	}
-	c.session.leave()
+	if c.session.current != d && c.session.current.security() == d.security() {
+		c.session.stay()
+	} else {
+		c.session.leave()
+	}
 	c.session.current = d
-	if d.block == temporarily {
+	if d.security().block == temporarily {
 		return fci, apdu.FileInvalidated
 	}
 	return fci, apdu.OK
@@ -95,7 +99,7 @@ func (c *Chip) fci(d *directory, name string) ([]byte, error) {
 		return tunion.DirectoryFCI([]tunion.Entry{{AID: tunion.AIDPurse, Label: tunion.LabelPurse, Priority: 1}})
 	case d.ep != nil:
 		return c.purseFCI(d, name)
-	case c.profile == SocialSecurity && d != c.root:
+	case d.social:
 		return socialFCI(name)
 	default:
 		return namedFCI(name, []byte{0x88, 0x01, 0x01})

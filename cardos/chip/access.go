@@ -11,13 +11,31 @@ func (c *Chip) mayRead(f *file, tag byte) apdu.Status {
 	if c.session.issuing {
 		return apdu.OK
 	}
-	if f.read == closed {
-		return apdu.SecurityNotSatisfied
+	if f.read == privately && !c.guards(tag) || c.satisfies(f.read) {
+		return apdu.OK
 	}
-	if f.read == privately && c.guards(tag) && c.session.authenticated&(1<<ssc.KeyAccess) == 0 {
-		return apdu.SecurityNotSatisfied
+	return apdu.SecurityNotSatisfied
+}
+
+// satisfies reports whether who is at the card may do what a condition guards.
+func (c *Chip) satisfies(guard condition) bool {
+	key := c.session.authenticated&(1<<ssc.KeyAccess) != 0
+	switch guard {
+	case free:
+		return true
+	case privately, keyed:
+		return key
+	case either:
+		return key || c.session.verified
+	case both:
+		return key && c.session.verified
+	case identified:
+		return c.session.authenticated&(1<<ssc.KeyIdentity) != 0
+	case witnessed:
+		return c.session.authenticated&(1<<keyApplication) != 0
+	default:
+		return false
 	}
-	return apdu.OK
 }
 
 // guards reports whether a card of version 3 hides a record: the card number and
@@ -51,20 +69,10 @@ func (c *Chip) mayUpdate(f *file, cmd apdu.Command, isSealed bool) ([]byte, apdu
 	if c.session.issuing {
 		return cmd.Data, apdu.OK
 	}
-	allowed := false
-	switch f.update {
-	case free:
-		allowed = true
-	case privately:
-		allowed = c.session.authenticated&(1<<ssc.KeyAccess) != 0
-	case identified:
-		allowed = c.session.authenticated&(1<<ssc.KeyIdentity) != 0
-	case witnessed:
-		allowed = c.session.authenticated&(1<<keyApplication) != 0
-	case sealed:
+	if f.update == sealed {
 		return nil, apdu.SecureMessagingMissing
 	}
-	if !allowed {
+	if !c.satisfies(f.update) {
 		return nil, apdu.SecurityNotSatisfied
 	}
 	return cmd.Data, apdu.OK

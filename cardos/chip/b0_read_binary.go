@@ -2,8 +2,12 @@ package chip
 
 import "citycard/cardos/apdu"
 
+// maxShortLe is what an answer carries at most when its length is left open.
+const maxShortLe = 256
+
 // readBinary is READ BINARY: 00 B0 (80+SFI) offset, or 00 B0 offset2 in the
-// selected file. Le beyond the file's end gives what there is.
+// selected file. Le beyond the file's end gives what there is, a Le left open at
+// most 256 bytes.
 func (c *Chip) readBinary(cmd apdu.Command) ([]byte, apdu.Status) {
 	f, offset, status := c.binaryAt(cmd)
 	if status != apdu.OK {
@@ -17,10 +21,11 @@ func (c *Chip) readBinary(cmd apdu.Command) ([]byte, apdu.Status) {
 		return nil, apdu.WrongOffset
 	}
 	b = b[offset:]
-	if cmd.Le > 0 && cmd.Le < len(b) {
-		b = b[:cmd.Le]
+	want := cmd.Le
+	if want <= 0 {
+		want = maxShortLe
 	}
-	return b, apdu.OK
+	return b[:min(want, len(b))], apdu.OK
 }
 
 // binaryAt finds the transparent file and the offset that P1 and P2 name.

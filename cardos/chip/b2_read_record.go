@@ -11,11 +11,7 @@ func (c *Chip) readRecord(cmd apdu.Command) ([]byte, apdu.Status) {
 	if status != apdu.OK {
 		return nil, status
 	}
-	tag := byte(0)
-	if number >= 1 && number <= len(f.tags) {
-		tag = f.tags[number-1]
-	}
-	if status := c.mayRead(f, tag); status != apdu.OK {
+	if status := c.mayRead(f, f.tag(number)); status != apdu.OK {
 		return nil, status
 	}
 	b, ok := f.record(number)

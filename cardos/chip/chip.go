@@ -24,9 +24,11 @@ type Profile byte
 
 // Profiles.
 const (
-	Transit        Profile = 1
-	SocialSecurity Profile = 2
-	SAM            Profile = 3
+	Transit          Profile = 1
+	SocialSecurity   Profile = 2 // of version 2 or 3
+	SAM              Profile = 3
+	SocialSecurityV1 Profile = 4
+	Dual             Profile = 5 // purse and social security on one chip, with two interfaces
 )
 
 // String names the profile.
@@ -38,6 +40,10 @@ func (p Profile) String() string {
 		return "ssc"
 	case SAM:
 		return "psam"
+	case SocialSecurityV1:
+		return "ssc-v1"
+	case Dual:
+		return "dual"
 	default:
 		return "unknown"
 	}
@@ -59,14 +65,15 @@ const (
 type Chip struct {
 	mu sync.Mutex
 
-	profile      Profile
-	atr          []byte
-	contact      bool // T=0
-	personalised bool
-	blocked      bool
-	random       *rand.PCG
-	root         *directory
-	directories  []*directory // what can be selected beside the root
+	profile     Profile
+	atr         []byte // contactless, or of the only interface
+	contactATR  []byte // of a second, contact interface
+	contact     bool   // T=0
+	macFirst    bool   // GET TRANSACTION PROVE gives MAC2 before TAC
+	blocked     bool
+	random      *rand.PCG
+	root        *directory
+	directories []*directory // what can be selected beside the root
 
 	powered bool
 	session session
@@ -80,6 +87,14 @@ func (c *Chip) PowerOn() []byte {
 	c.session = session{}
 	c.powered = true
 	c.session.current = c.root
+	return c.resetAnswer()
+}
+
+// resetAnswer is the ATR of the interface in use.
+func (c *Chip) resetAnswer() []byte {
+	if c.contact && c.contactATR != nil {
+		return append([]byte(nil), c.contactATR...)
+	}
 	return append([]byte(nil), c.atr...)
 }
 
@@ -100,7 +115,11 @@ func (c *Chip) lose() {
 }
 
 // ATR is the answer to reset, without resetting.
-func (c *Chip) ATR() []byte { return append([]byte(nil), c.atr...) }
+func (c *Chip) ATR() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resetAnswer()
+}
 
 // Profile tells the kind of card.
 func (c *Chip) Profile() Profile { return c.profile }

@@ -31,14 +31,15 @@ func (c *Chip) updateBinary(cmd apdu.Command, isSealed bool) apdu.Status {
 	}
 	content := append([]byte(nil), f.binary()...)
 	copy(content[offset:], data)
-	enable := c.profile == Transit && f.sfi == tunion.ApplicationSFI && !c.personalised &&
+	d := c.session.current
+	enable := d.ep != nil && f.sfi == tunion.ApplicationSFI && !d.issued &&
 		content[enabledOffset] == tunion.StatusEnabled
 	if enable && !c.complete() {
 		return apdu.ConditionsNotSatisfied
 	}
 	if !c.commit(func() {
 		f.apply(update{f, 0, content})
-		c.personalised = c.personalised || enable
+		d.issued = d.issued || enable
 	}) {
 		return apdu.NoDiagnosis
 	}

@@ -10,7 +10,8 @@ const maxCached = 8
 
 // updateCAPP is UPDATE CAPP DATA CACHE (80 DC P1 P2 Lc record; P2 SFI<<3): keeps one
 // record until the DEBIT. A journey (file 001E) becomes the newest record; a
-// trip (file 001A) replaces the record of its identifier. Without an initialized
+// trip (file 001A) replaces the record of its identifier, a monthly ticket the record
+// that P1 numbers. Without an initialized
 // composite purchase 6985.
 func (c *Chip) updateCAPP(cmd apdu.Command) apdu.Status {
 	deal := &c.session.deal
@@ -33,7 +34,7 @@ func (c *Chip) updateCAPP(cmd apdu.Command) apdu.Status {
 	}
 	slot := -1
 	if f.structure == linear {
-		if slot = tripSlot(f, cmd.P1, cmd.Data); slot < 0 {
+		if slot = compositeSlot(f, cmd.P1, cmd.Data); slot < 0 {
 			return apdu.RecordNotFound
 		}
 	}
@@ -41,6 +42,19 @@ func (c *Chip) updateCAPP(cmd apdu.Command) apdu.Status {
 	deal.arena = append(deal.arena, cmd.Data...)
 	deal.updates = append(deal.updates, update{f, slot, deal.arena[start:]})
 	return apdu.OK
+}
+
+// compositeSlot is the place of a record in a linear file, or -1: a trip's, or the
+// number that P1 gives.
+func compositeSlot(f *file, p1 byte, data []byte) int {
+	switch {
+	case f.sfi == tunion.TripSFI:
+		return tripSlot(f, p1, data)
+	case p1 >= 1 && int(p1) <= len(f.records):
+		return int(p1) - 1
+	default:
+		return -1
+	}
 }
 
 // tripSlot finds the record of file 001A that data is meant for. Readers name it in

@@ -23,7 +23,7 @@ func (c *Chip) updateRecord(cmd apdu.Command, isSealed bool) apdu.Status {
 	if !f.fits(data) {
 		return apdu.WrongLength
 	}
-	if f.structure == tagged && !wellTagged(f.tags[number-1], data) {
+	if f.structure == tagged && !wellTagged(f.columns[number-1], data) {
 		return apdu.WrongData
 	}
 	if !c.commit(func() { f.apply(update{f, f.slot(number), data}) }) {
@@ -33,8 +33,7 @@ func (c *Chip) updateRecord(cmd apdu.Command, isSealed bool) apdu.Status {
 }
 
 // wellTagged checks tag, length and value of a record against its field.
-func wellTagged(tag byte, data []byte) bool {
+func wellTagged(column ssc.Column, data []byte) bool {
 	r, err := ssc.ParseRecord(data)
-	field, ok := ssc.FieldOf(ssc.Tag(tag))
-	return err == nil && ok && r.Tag == field.Tag && len(r.Value) == field.Size && len(data) == field.Size+2
+	return err == nil && r.Tag == column.Tag && len(r.Value) == column.Size && len(data) == column.Size+2
 }

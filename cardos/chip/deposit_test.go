@@ -23,7 +23,7 @@ func depositCard() (*Chip, keys.Key, keys.Key) {
 		d.keys = append(d.keys, stored(r, key))
 	}
 	d.keys = append(d.keys, stored(keys.RoleTAC, tac))
-	c.personalised = true
+	d.issued = true
 	c.PowerOn()
 	return c, key, tac
 }

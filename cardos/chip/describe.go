@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"citycard/cardos/monthly"
 	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
@@ -15,6 +16,7 @@ import (
 type Description struct {
 	Profile        string             `json:"profile"`
 	ATR            string             `json:"atr"`
+	ContactATR     string             `json:"contact_atr,omitempty"` // of a second interface
 	Personalised   bool               `json:"personalised"`
 	Blocked        bool               `json:"blocked,omitempty"`
 	Transit        *TransitDescribed  `json:"transit,omitempty"`
@@ -40,6 +42,7 @@ type TransitDescribed struct {
 	OfflineSequence uint16             `json:"offline_sequence"`
 	Log             []LogDescribed     `json:"log"`      // newest first
 	Journeys        []JourneyDescribed `json:"journeys"` // newest first
+	Tickets         []TicketDescribed  `json:"monthly_tickets,omitempty"`
 }
 
 // LogDescribed is one record of file 0018.
@@ -83,6 +86,8 @@ type SocialDescribed struct {
 	Birthplace     string `json:"birthplace"`
 	Birthday       string `json:"birthday"`
 	PINTries       byte   `json:"pin_tries"`
+	// Files are the written files beside EF05, EF06 and EF0D.
+	Files []FileDescribed `json:"files,omitempty"`
 }
 
 // ModuleDescription is a SAM.
@@ -98,22 +103,37 @@ func (c *Chip) Describe() Description {
 	defer c.mu.Unlock()
 	out := Description{
 		Profile: c.profile.String(), ATR: hex.EncodeToString(c.atr),
-		Personalised: c.personalised, Blocked: c.blocked,
+		Personalised: c.personalised(), Blocked: c.blocked,
 	}
-	d := c.directories[0]
-	switch c.profile {
-	case Transit:
-		t := describeTransit(d)
-		out.Transit = &t
-	case SocialSecurity:
-		s := describeSocial(d)
-		out.SocialSecurity = &s
-	case SAM:
-		out.Module = &ModuleDescription{
-			Terminal: hex.EncodeToString(d.bySFI(0x16).binary()), Sequence: d.sam.sequence,
+	if c.contactATR != nil {
+		out.ContactATR = hex.EncodeToString(c.contactATR)
+	}
+	for _, d := range c.directories {
+		switch {
+		case d.ep != nil:
+			t := describeTransit(d)
+			out.Transit = &t
+		case d.social && d.parent == nil:
+			s := describeSocial(d)
+			s.Files = describeFiles(c.directories)
+			out.SocialSecurity = &s
+		case d.sam != nil:
+			out.Module = &ModuleDescription{
+				Terminal: hex.EncodeToString(d.bySFI(0x16).binary()), Sequence: d.sam.sequence,
+			}
 		}
 	}
 	return out
+}
+
+// personalised reports whether every application is.
+func (c *Chip) personalised() bool {
+	for _, d := range c.directories {
+		if d.parent == nil && !d.issued {
+			return false
+		}
+	}
+	return true
 }
 
 func describeTransit(d *directory) TransitDescribed {
@@ -151,6 +171,7 @@ func describeTransit(d *directory) TransitDescribed {
 			})
 		}
 	}
+	t.Tickets = describeTickets(d.bySFI(monthly.SFI))
 	return t
 }
 
@@ -158,6 +179,9 @@ func describeSocial(d *directory) SocialDescribed {
 	var issuer ssc.Issuer
 	var holder ssc.Holder
 	for _, f := range d.files {
+		if f.structure != tagged {
+			continue
+		}
 		for _, raw := range f.records {
 			if r, err := ssc.ParseRecord(raw); err == nil {
 				_ = issuer.Add(r)

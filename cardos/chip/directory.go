@@ -63,6 +63,17 @@ type directory struct {
 	proof  proof
 	block  block
 	sam    *sam
+	social bool       // works by the rules of social-security cards
+	issued bool       // personalised
+	parent *directory // whose keys and PIN it uses, or nil
+}
+
+// security is the directory that holds the keys and the PIN.
+func (d *directory) security() *directory {
+	if d.parent != nil {
+		return d.parent
+	}
+	return d
 }
 
 func (d *directory) bySFI(sfi byte) *file {
@@ -95,6 +106,7 @@ func (d *directory) named(aid string) string {
 
 // key returns the key of a role, or nil.
 func (d *directory) key(r keys.Role) *key {
+	d = d.security()
 	for i := range d.keys {
 		if d.keys[i].role == r {
 			return &d.keys[i]

@@ -65,7 +65,7 @@ func continues(state dealing, cmd apdu.Command) bool {
 // blockedFor says what a blocked application answers. Selecting another
 // application, challenges and unblocking stay possible.
 func (c *Chip) blockedFor(cmd apdu.Command) apdu.Status {
-	switch c.session.current.block {
+	switch c.session.current.security().block {
 	case unblocked:
 		return apdu.OK
 	case permanently:

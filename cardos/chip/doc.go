@@ -17,10 +17,22 @@
 //   - No command, however malformed, panics or touches another card.
 //
 // A transit card speaks T=1 and answers at once; a social-security card and a SAM
-// speak T=0 and let the terminal fetch answers (61xx, 6Cxx).
+// speak T=0 and let the terminal fetch answers (61xx, 6Cxx); a dual card does either,
+// by the interface it is reached through.
+//
+// The profiles and what is on them: a transit card has the root and the purse
+// application under its two names, with files 0015, 0016, 0017, 0018, 001A, 001E and
+// the monthly tickets; a social-security card has SSSE and, sharing its keys and its
+// PIN, the directories DF01..DF04 and DF07; a SAM has the transit, highway
+// and social-security applications.
 //
 // What sources leave open and the chip decides: GET TRANSACTION PROVE gives TAC,
-// then MAC2 (sources disagree; the one recorded exchange has this order), and
-// zeros for the MAC2 of a load; a record of file 001A is found by its own
-// identifier, whatever P1 says; the older city-union name opens the same purse.
+// then MAC2 (sources disagree; the one recorded exchange has this order;
+// [Chip.ProveMACFirst] is the other), and zeros for the MAC2 of a load; a record of
+// file 001A is found by its own identifier, whatever P1 says; the older city-union
+// name opens the same purse; moving between SSSE and its directories keeps what was
+// proved, selecting SSSE anew forgets it.
+//
+// Left out because only names were found: unloading (80 50 05, 80 54 03), the
+// algorithm switch of JT/T 978, and SM2, SM3 and SM4 services.
 package chip

@@ -18,7 +18,7 @@ func (c *Chip) appendRecord(cmd apdu.Command, isSealed bool) apdu.Status {
 	if f == nil {
 		return apdu.NoCurrentFile
 	}
-	if f.structure != cyclic && f.structure != linear {
+	if f.structure != cyclic && f.structure != linear && f.structure != variable {
 		return apdu.IncompatibleFile
 	}
 	data, status := c.mayUpdate(f, cmd, isSealed)
@@ -29,7 +29,7 @@ func (c *Chip) appendRecord(cmd apdu.Command, isSealed bool) apdu.Status {
 		return apdu.WrongLength
 	}
 	slot := -1
-	if f.structure == linear {
+	if f.structure != cyclic {
 		if slot = f.unwritten(); slot < 0 {
 			return apdu.NoSpace
 		}

@@ -14,7 +14,7 @@ const maxStored = 2 << 10
 // next block (6A86) and groupings this profile knows (6A88). The last-block
 // bit ends a social-security card's personalisation.
 func (c *Chip) storeData(cmd apdu.Command) apdu.Status {
-	if !c.session.issuing {
+	if !c.session.issuing || c.session.current.parent != nil {
 		return apdu.SecurityNotSatisfied
 	}
 	if cmd.P2 == 0 {
@@ -46,12 +46,13 @@ func (c *Chip) storeData(cmd apdu.Command) apdu.Status {
 	if final && len(rest) > 0 {
 		return apdu.WrongData
 	}
-	ends := final && c.profile == SocialSecurity
+	d := c.session.current
+	ends := final && d.social
 	if (len(changes) > 0 || ends) && !c.commit(func() {
 		for _, change := range changes {
 			change()
 		}
-		c.personalised = c.personalised || ends
+		d.issued = d.issued || ends
 	}) {
 		return apdu.NoDiagnosis
 	}
@@ -66,9 +67,9 @@ func (c *Chip) storeData(cmd apdu.Command) apdu.Status {
 func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	d := c.session.current
 	switch {
-	case g.ID == personalisation.GroupTransitKeys && c.profile == Transit:
+	case g.ID == personalisation.GroupTransitKeys && d.ep != nil:
 		return d.replaceKeys(g, 1)
-	case g.ID == personalisation.GroupSocialKeys && c.profile == SocialSecurity:
+	case g.ID == personalisation.GroupSocialKeys && d.social:
 		return d.replaceKeys(g, keys.RoleSocialSecurityAccess)
 	case g.ID == personalisation.GroupPIN:
 		if !validPIN(g.Data) {

@@ -1,13 +1,16 @@
 package chip
 
+import "citycard/cardos/ssc"
+
 // structure of an elementary file.
 type structure byte
 
 const (
 	transparent structure = iota
-	linear                // records of up to size bytes
+	linear                // linear fixed: records of size bytes
 	cyclic                // records of size bytes, newest first
-	tagged                // records addressed by tag or number, each of its own size
+	tagged                // linear variable: tag1 length1 value, by tag or number
+	variable              // linear variable: records of up to size bytes
 )
 
 // condition guards reading or updating a file.
@@ -17,21 +20,24 @@ const (
 	free       condition = iota
 	closed               // never by this command
 	sealed               // with secure messaging
-	privately            // after authentication with the access key
+	privately            // version 3: after authentication with the access key
+	keyed                // after authentication with the access key
+	either               // after that or the holder's PIN
+	both                 // after that and the holder's PIN
 	identified           // after authentication with the identity key
 	witnessed            // after external authentication of the issuer, or sealed
 )
 
 // file is an elementary file. Records that were never written are nil and cost
-// nothing; they read as zeros, but in a tagged file as absent.
+// nothing; they read as zeros, but in a linear variable file as absent.
 type file struct {
 	id           uint16
 	sfi          byte
 	structure    structure
 	size         int // of the file, or of a record
 	read, update condition
-	composite    bool   // UPDATE CAPP may write it
-	tags         []byte // tagged: the tag of each record
+	composite    bool         // UPDATE CAPP may write it
+	columns      []ssc.Column // tagged: the layout of each record
 	records      [][]byte
 	newest       int // cyclic: index of record 1
 }
@@ -53,7 +59,7 @@ func (f *file) record(number int) ([]byte, bool) {
 		return nil, false
 	}
 	b := f.records[f.slot(number)]
-	if b == nil && f.structure != tagged {
+	if b == nil && !f.structure.ownLength() {
 		b = make([]byte, f.size)
 	}
 	return b, b != nil
@@ -69,17 +75,29 @@ func (f *file) slot(number int) int {
 
 // find returns the number of the record with a tag, or 0.
 func (f *file) find(tag byte) int {
-	for i, t := range f.tags {
-		if t == tag {
+	for i, c := range f.columns {
+		if byte(c.Tag) == tag {
 			return i + 1
 		}
 	}
 	return 0
 }
 
+// tag is the tag of record number 1.., or 0.
+func (f *file) tag(number int) byte {
+	if number < 1 || number > len(f.columns) {
+		return 0
+	}
+	return byte(f.columns[number-1].Tag)
+}
+
+// ownLength reports whether each record has its own length, and none before it is
+// written.
+func (s structure) ownLength() bool { return s == tagged || s == variable }
+
 // fits reports whether data can be record slot's new content.
 func (f *file) fits(data []byte) bool {
-	if f.structure == linear || f.structure == tagged {
+	if f.structure.ownLength() || f.structure == linear {
 		return len(data) > 0 && len(data) <= f.size
 	}
 	return len(data) == f.size
@@ -93,7 +111,7 @@ func (f *file) apply(u update) {
 		f.newest = slot
 	}
 	switch {
-	case f.structure == tagged:
+	case f.structure.ownLength():
 		f.records[slot] = append([]byte(nil), u.data...)
 	case f.records[slot] == nil:
 		f.records[slot] = make([]byte, f.size)

@@ -14,17 +14,19 @@ import (
 // ErrImage is wrapped by every error of Load.
 var ErrImage = errors.New("not a card image")
 
-// An image is: "CITYCHIP", version1, profile1, flags1, length-prefixed ATR and
+// An image is: "CITYCHIP", version1, profile1, flags1, length-prefixed ATRs and
 // generator state, the SAM's own state, the records of the root and of each
 // application with its keys, PIN, purses, proof and block; CRC-32C4 over all
 // before. Integers are big-endian, lengths uvarint; zeros at the end of a record
 // are left out, records never written cost one byte.
 const (
 	imageMagic   = "CITYCHIP"
-	imageVersion = 1
+	imageVersion = 2
 
-	flagPersonalised = 1
-	flagBlocked      = 2
+	flagBlocked  = 1
+	flagContact  = 2
+	flagMACFirst = 4
+	flagsAll     = 7
 )
 
 // Image returns the card's lasting state. It holds the card's keys in the clear,
@@ -37,16 +39,10 @@ func (c *Chip) Image() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("card image: %w", err)
 	}
-	var flags byte
-	if c.personalised {
-		flags |= flagPersonalised
-	}
-	if c.blocked {
-		flags |= flagBlocked
-	}
 	w := imageWriter{b: append(make([]byte, 0, 2048), imageMagic...)}
-	w.b = append(w.b, imageVersion, byte(c.profile), flags)
+	w.b = append(w.b, imageVersion, byte(c.profile), c.flags())
 	w.bytes(c.atr)
+	w.bytes(c.contactATR)
 	w.bytes(state)
 	w.directory(c.root)
 	for _, d := range c.directories {
@@ -54,6 +50,20 @@ func (c *Chip) Image() ([]byte, error) {
 	}
 	sum := crc32.Checksum(w.b, crc32.MakeTable(crc32.Castagnoli))
 	return binary.BigEndian.AppendUint32(w.b, sum), nil
+}
+
+func (c *Chip) flags() byte {
+	var flags byte
+	if c.blocked {
+		flags |= flagBlocked
+	}
+	if c.contact {
+		flags |= flagContact
+	}
+	if c.macFirst {
+		flags |= flagMACFirst
+	}
+	return flags
 }
 
 // Load makes a chip from an image; it has no power. Errors wrap ErrImage.
@@ -70,19 +80,21 @@ func Load(image []byte) (*Chip, error) {
 		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, ErrImage)
 	}
 	profile, flags := Profile(r.byte()), r.byte()
-	var c *Chip
-	switch profile {
-	case Transit:
-		c = NewTransit(0)
-	case SocialSecurity:
-		c = NewSocialSecurity(0)
-	case SAM:
-		c = NewPSAM([6]byte{}, keys.SAMKeys{})
-	default:
+	c := blank(profile)
+	if c == nil {
 		return nil, fmt.Errorf("card image of profile %d: %w", profile, ErrImage)
 	}
-	c.personalised, c.blocked = flags&flagPersonalised != 0, flags&flagBlocked != 0
+	contact := flags&flagContact != 0
+	if flags > flagsAll || contact != c.contact && profile != Dual {
+		return nil, fmt.Errorf("card image of a %s card with flags %02x: %w", profile, flags, ErrImage)
+	}
+	c.blocked, c.contact, c.macFirst = flags&flagBlocked != 0, contact, flags&flagMACFirst != 0
 	c.atr = bytes.Clone(r.bytes(33))
+	if second := bytes.Clone(r.bytes(33)); profile == Dual {
+		c.contactATR = second
+	} else if len(second) > 0 {
+		r.failed = true
+	}
 	if err := c.random.UnmarshalBinary(r.bytes(64)); err != nil {
 		return nil, fmt.Errorf("card image: generator: %w", errors.Join(err, ErrImage))
 	}
@@ -96,6 +108,24 @@ func Load(image []byte) (*Chip, error) {
 	return c, nil
 }
 
+// blank is a card of a profile, or nil.
+func blank(p Profile) *Chip {
+	switch p {
+	case Transit:
+		return NewTransit(0)
+	case SocialSecurity:
+		return NewSocialSecurity(0)
+	case SAM:
+		return NewPSAM([6]byte{}, keys.SAMKeys{})
+	case SocialSecurityV1:
+		return NewSocialSecurityV1(0)
+	case Dual:
+		return NewDual(0)
+	default:
+		return nil
+	}
+}
+
 type imageWriter struct{ b []byte }
 
 func (w *imageWriter) uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
@@ -105,8 +135,15 @@ func (w *imageWriter) bytes(p []byte) {
 	w.b = append(w.b, p...)
 }
 
+// issuedBit marks a personalised directory, beside its block.
+const issuedBit = 0x80
+
 func (w *imageWriter) directory(d *directory) {
-	w.b = append(w.b, byte(d.block), d.pin.tries, d.pin.limit)
+	state := byte(d.block)
+	if d.issued {
+		state |= issuedBit
+	}
+	w.b = append(w.b, state, d.pin.tries, d.pin.limit)
 	w.bytes(d.pin.value)
 	w.uint(uint64(len(d.keys)))
 	for _, k := range d.keys {
@@ -128,7 +165,7 @@ func (w *imageWriter) directory(d *directory) {
 	}
 	if d.sam != nil {
 		w.b = append(w.b, d.sam.masters.Version)
-		w.b = append(append(w.b, d.sam.masters.Purchase[:]...), d.sam.masters.SocialSecurity[:]...)
+		w.b = append(append(append(w.b, d.sam.masters.Purchase[:]...), d.sam.masters.SocialSecurity[:]...), d.sam.masters.TAC[:]...)
 		w.uint(uint64(d.sam.sequence))
 	}
 	for _, f := range d.files {
@@ -137,8 +174,8 @@ func (w *imageWriter) directory(d *directory) {
 }
 
 // file writes the newest record's place and each record: 0 for one never
-// written, else its length without zeros at the end, plus one. Tagged records keep
-// their length.
+// written, else its length without zeros at the end, plus one. Records of their own
+// length keep it.
 func (w *imageWriter) file(f *file) {
 	w.uint(uint64(f.newest))
 	for _, r := range f.records {
@@ -146,7 +183,7 @@ func (w *imageWriter) file(f *file) {
 			w.uint(0)
 			continue
 		}
-		if f.structure != tagged {
+		if !f.structure.ownLength() {
 			r = bytes.TrimRight(r, "\x00")
 		}
 		w.uint(uint64(len(r)) + 1)
@@ -187,7 +224,8 @@ func (r *imageReader) uint(limit uint64) uint64 {
 func (r *imageReader) bytes(limit int) []byte { return r.take(int(r.uint(uint64(limit)))) }
 
 func (r *imageReader) directory(d *directory) {
-	d.block = block(r.byte())
+	state := r.byte()
+	d.block, d.issued = block(state&^issuedBit), state&issuedBit != 0
 	d.pin = pin{tries: r.byte(), limit: r.byte()}
 	d.pin.value = bytes.Clone(r.bytes(mostPIN))
 	d.keys = nil
@@ -214,7 +252,7 @@ func (r *imageReader) directory(d *directory) {
 	}
 	if d.sam != nil {
 		d.sam.masters = keys.SAMKeys{
-			Version: r.byte(), Purchase: keys.Key(r.take(16)), SocialSecurity: keys.Key(r.take(16)),
+			Version: r.byte(), Purchase: keys.Key(r.take(16)), SocialSecurity: keys.Key(r.take(16)), TAC: keys.Key(r.take(16)),
 		}
 		d.sam.sequence = uint32(r.uint(math.MaxUint32))
 	}
@@ -235,10 +273,12 @@ func (r *imageReader) file(f *file) {
 		switch {
 		case r.failed:
 			return
+		case f.structure == variable:
+			f.records[i] = bytes.Clone(content)
 		case f.structure != tagged:
 			f.records[i] = make([]byte, f.size)
 			copy(f.records[i], content)
-		case wellTagged(f.tags[i], content):
+		case wellTagged(f.columns[i], content):
 			f.records[i] = bytes.Clone(content)
 		default:
 			r.failed = true

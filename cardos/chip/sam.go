@@ -38,7 +38,7 @@ func (s *sam) cardKey(factors []byte) keys.Key {
 // NewPSAM returns a module with a terminal number and its masters, ready for use.
 // Its first transaction has sequence 1.
 func NewPSAM(terminal [6]byte, masters keys.SAMKeys) *Chip {
-	c := &Chip{profile: SAM, contact: true, personalised: true, random: newRandom(binary.BigEndian.Uint64(append([]byte{0, 0}, terminal[:]...)))}
+	c := &Chip{profile: SAM, contact: true, random: newRandom(binary.BigEndian.Uint64(append([]byte{0, 0}, terminal[:]...)))}
 	c.atr = append([]byte{0x3B, 0x69, 0x00, 0x00, 'S', 'A', 'M'}, terminal[:]...)
 	number := newFile(0x0016, transparent, 1, 6).guarded(free, closed)
 	number.records[0] = append([]byte(nil), terminal[:]...)
@@ -46,10 +46,11 @@ func NewPSAM(terminal [6]byte, masters keys.SAMKeys) *Chip {
 	info.records[0] = make([]byte, len(psam.Info{}))
 	info.records[0][0] = masters.Version
 	s := &sam{masters: masters, sequence: 1}
-	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE)}, files: []*file{number, info}}
+	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE)}, files: []*file{number, info}, issued: true}
 	c.directories = []*directory{
-		{id: psam.ApplicationTransit, files: []*file{number, info}, sam: s},
-		{names: []string{psam.AIDSocialSecurity}, files: []*file{number, info}, sam: s},
+		{id: psam.ApplicationTransit, files: []*file{number, info}, sam: s, issued: true},
+		{id: psam.ApplicationETC, files: []*file{number, info}, sam: s, issued: true},
+		{names: []string{psam.AIDSocialSecurity}, files: []*file{number, info}, sam: s, issued: true},
 	}
 	return c
 }

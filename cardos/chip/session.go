@@ -24,6 +24,15 @@ type session struct {
 	sale    sale
 }
 
+// stay forgets what belongs to a directory but not to its application: moving
+// between directories that share keys and PIN keeps what was proved to them.
+func (s *session) stay() {
+	s.file = nil
+	s.stored, s.block = nil, 0
+	s.fresh = 0
+	s.deal.end()
+}
+
 // leave forgets what belongs to the application that is left.
 func (s *session) leave() {
 	s.file = nil
@@ -68,9 +77,10 @@ type update struct {
 	data []byte
 }
 
-// access is a SAM's prepared key for opening social-security cards.
+// access is a SAM's prepared key.
 type access struct {
 	ready bool
+	mode  byte // of CIPHER, that it serves
 	key   keys.Key
 }
 

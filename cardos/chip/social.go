@@ -7,37 +7,104 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// NewSocialSecurity returns a blank social-security card (application SSSE) as its
-// maker delivers it. Whether it asks for authentication before it gives the
-// holder's data follows from the version record its issuer writes.
-func NewSocialSecurity(seed uint64) *Chip {
-	c := &Chip{profile: SocialSecurity, contact: true, random: newRandom(seed), atr: socialATR(seed)}
-	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE)}}
-	identity := newTagged(ssc.FileIdentity, ssc.SFIIdentity)
-	identity.update = identified
-	c.directories = []*directory{{
-		names: []string{ssc.AID},
-		files: []*file{newTagged(ssc.FileIssuer, ssc.SFIIssuer), newTagged(ssc.FileHolder, ssc.SFIHolder), identity},
-	}}
-	return c
+// NewSocialSecurity returns a blank social-security card of version 2 or 3 as its
+// maker delivers it: the application SSSE and the directories beside it. Whether it
+// asks for authentication before it gives the holder's data follows from the
+// version record its issuer writes.
+func NewSocialSecurity(seed uint64) *Chip { return newSocial(seed, SocialSecurity, "2.00") }
+
+// NewSocialSecurityV1 returns a blank card of version 1: no extension of the name,
+// and of the directories only what is known of that version.
+func NewSocialSecurityV1(seed uint64) *Chip { return newSocial(seed, SocialSecurityV1, "1.00") }
+
+func newSocial(seed uint64, profile Profile, version string) *Chip {
+	return &Chip{
+		profile: profile, contact: true, random: newRandom(seed), atr: socialATR(seed),
+		root:        &directory{id: idRoot, names: []string{string(tunion.PSE)}, issued: true},
+		directories: newSSSE(version),
+	}
 }
 
-// newTagged makes a file of the fields that the layout gives it.
-func newTagged(id uint16, sfi byte) *file {
-	f := &file{id: id, sfi: sfi, structure: tagged, size: 34, read: privately, update: privately}
-	for _, field := range append(ssc.Fields(), ssc.IdentityFields()...) {
-		if field.SFI == sfi {
-			f.tags = append(f.tags, byte(field.Tag))
+// newSSSE is the blank application SSSE and, after it, its directories.
+func newSSSE(version string) []*directory {
+	issuer := newRecords(ssc.FileIssuer, columnsOf(ssc.FieldsOf(version), ssc.SFIIssuer)).guarded(privately, keyed)
+	holder := newRecords(ssc.FileHolder, columnsOf(ssc.FieldsOf(version), ssc.SFIHolder)).guarded(privately, keyed)
+	ssse := &directory{names: []string{ssc.AID}, files: []*file{issuer, holder}, social: true}
+	if version[0] != '1' {
+		identity := newRecords(ssc.FileIdentity, columnsOf(ssc.IdentityFields(), ssc.SFIIdentity))
+		ssse.files = append(ssse.files, identity.guarded(privately, identified))
+	}
+	for _, t := range ssc.Binaries(version) {
+		ssse.files = append(ssse.files, newTable(t))
+	}
+	all := []*directory{ssse}
+	for _, f := range ssc.Folders(version) {
+		d := &directory{id: f.ID, names: []string{f.AID}, social: true, parent: ssse}
+		for _, t := range f.Tables {
+			d.files = append(d.files, newTable(t))
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// columnsOf are the records of one file of SSSE.
+func columnsOf(fields []ssc.Field, sfi byte) []ssc.Column {
+	var columns []ssc.Column
+	for _, f := range fields {
+		if f.SFI == sfi {
+			columns = append(columns, ssc.Column{Tag: f.Tag, Size: f.Size})
 		}
 	}
-	f.records = make([][]byte, len(f.tags))
+	return columns
+}
+
+// newRecords makes a linear variable file, one record a column.
+func newRecords(id uint16, columns []ssc.Column) *file {
+	f := newFile(id, tagged, len(columns), 0)
+	f.columns = columns
+	for _, c := range columns {
+		f.size = max(f.size, c.Size+2)
+	}
 	return f
 }
 
-// socialATR is 3B 6D 00 00 and thirteen historical bytes: chip maker2, system
-// version3, card maker2 (values seen on real cards), city2 and serial4. Contact,
-// T=0, hence no check byte.
+// newTable makes a file of a directory. It is written with the access key.
+func newTable(t ssc.Table) *file {
+	var f *file
+	switch t.Shape {
+	case ssc.Cyclic:
+		f = newFile(t.ID, cyclic, t.Rows, t.RecordSize())
+	case ssc.Transparent:
+		f = newFile(t.ID, transparent, 1, t.Size)
+	default:
+		f = newRecords(t.ID, t.Columns)
+	}
+	return f.guarded(guardOf(t.Guard), keyed)
+}
+
+func guardOf(g ssc.Guard) condition {
+	switch g {
+	case ssc.Free:
+		return free
+	case ssc.ByKey:
+		return keyed
+	case ssc.ByPINAndKey:
+		return both
+	default:
+		return either
+	}
+}
+
+// socialHistory is thirteen historical bytes: chip maker2, system version3, card
+// maker2 (values seen on real cards), city2 and serial4.
+func socialHistory(seed uint64) []byte {
+	history := []byte{0x00, 0x81, 0x54, 0x31, 0x00, 0x86, 0x97, 0x41, 0x01}
+	return binary.BigEndian.AppendUint32(history, uint32(seed))
+}
+
+// socialATR is 3B 6D 00 00 and the historical bytes. Contact, T=0, hence no check
+// byte.
 func socialATR(seed uint64) []byte {
-	atr := []byte{0x3B, 0x6D, 0, 0, 0x00, 0x81, 0x54, 0x31, 0x00, 0x86, 0x97, 0x41, 0x01}
-	return binary.BigEndian.AppendUint32(atr, uint32(seed))
+	return append([]byte{0x3B, 0x6D, 0, 0}, socialHistory(seed)...)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 
+	"citycard/cardos/monthly"
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
 )
@@ -19,12 +20,27 @@ const (
 // what an issuer does with it.
 func NewTransit(seed uint64) *Chip {
 	c := &Chip{profile: Transit, random: newRandom(seed), atr: transitATR(seed)}
-	c.root = &directory{id: idRoot, names: []string{string(tunion.PSE), string(tunion.PPSE)}}
-	c.root.files = []*file{directoryFile()}
+	c.root = transitRoot()
+	c.directories = []*directory{newPurse()}
+	return c
+}
+
+// transitRoot is a root that lists the purse, for contact readers in a file and for
+// contactless ones in its FCI.
+func transitRoot() *directory {
+	return &directory{
+		id: idRoot, names: []string{string(tunion.PSE), string(tunion.PPSE)},
+		files: []*file{directoryFile()}, issued: true,
+	}
+}
+
+// newPurse is the blank purse application.
+func newPurse() *directory {
 	trips := newFile(0x001A, linear, tunion.TripRecords, tunion.TripSize).guarded(free, sealed)
 	journeys := newFile(0x001E, cyclic, tunion.JourneyRecords, tunion.JourneySize).guarded(free, sealed)
-	trips.composite, journeys.composite = true, true
-	c.directories = []*directory{{
+	tickets := newFile(monthly.File, linear, monthly.Records, monthly.Size).guarded(free, sealed)
+	trips.composite, journeys.composite, tickets.composite = true, true, true
+	return &directory{
 		id:    idPurse,
 		names: []string{string(tunion.AIDPurse), string(tunion.AIDCityUnion)},
 		files: []*file{
@@ -34,10 +50,10 @@ func NewTransit(seed uint64) *Chip {
 			newFile(0x0018, cyclic, purse.LogRecords, purse.LogRecordSize).guarded(free, closed),
 			trips,
 			journeys,
+			tickets,
 		},
 		ep: &wallet{},
-	}}
-	return c
+	}
 }
 
 func newRandom(seed uint64) *rand.PCG { return rand.NewPCG(seed, 0x63697479_63617264) }
@@ -45,12 +61,11 @@ func newRandom(seed uint64) *rand.PCG { return rand.NewPCG(seed, 0x63697479_6361
 // directoryFile lists the purse for contact readers that walk 1PAY.SYS.DDF01:
 // 70 { 61 { 4F name, 50 label } }.
 func directoryFile() *file {
-	f := newFile(0x0001, linear, 1, 32).guarded(free, closed)
+	f := newFile(0x0001, variable, 1, 64).guarded(free, closed)
 	aid := tunion.AIDPurse.Bytes()
 	entry := append([]byte{0x4F, byte(len(aid))}, aid...)
 	entry = append(append(entry, 0x50, byte(len(tunion.LabelPurse))), tunion.LabelPurse...)
 	record := append([]byte{0x70, byte(len(entry) + 2), 0x61, byte(len(entry))}, entry...)
-	f.size = len(record)
 	f.records[0] = record
 	return f
 }

@@ -75,12 +75,14 @@ type SocialSecurityKeys struct {
 }
 
 // SAMKeys are the masters that a SAM is made with. They let a terminal make
-// MAC1 and check MAC2, and open social-security cards; they hold no TAC and no
-// load key.
+// MAC1 and check MAC2, and open social-security cards; they hold no load key.
 type SAMKeys struct {
 	Version        byte
 	Purchase       Key
 	SocialSecurity Key
+	// TAC is zero in a terminal's module. With it a module recomputes certificates
+	// (PREPARE KEY 44 00, CIPHER 05), as settlement houses do.
+	TAC Key
 }
 
 // CardKeys derives the keys of a card.

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto/cipher"
+	"crypto/subtle"
 	"encoding/binary"
 )
 
@@ -71,6 +72,17 @@ func (k TACKey) Overdraft(in Overdraft) MAC {
 	b := binary.BigEndian.AppendUint32(make([]byte, 0, 32), in.Balance)
 	b = binary.BigEndian.AppendUint16(b, in.OnlineSequence)
 	return cbcMAC(k.block, in.OverdraftEnd.append(b))
+}
+
+// Chain is the CBC-MAC over whole blocks that the caller padded, from an IV of its
+// own, as a module's CIPHER command computes it; a part of a block at the end is
+// left out.
+func (k TACKey) Chain(iv [8]byte, padded []byte) MAC {
+	for ; len(padded) >= 8; padded = padded[8:] {
+		subtle.XORBytes(iv[:], iv[:], padded[:8])
+		k.block.Encrypt(iv[:], iv[:])
+	}
+	return MAC(iv[:4])
 }
 
 // LoadTAC computes the TAC of a load with a card's TAC key.

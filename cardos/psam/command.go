@@ -130,6 +130,10 @@ func Encrypt(block [8]byte) apdu.Command {
 	return apdu.Command{CLA: 0x80, INS: 0xFA, Data: block[:], Le: 8}
 }
 
+// PrepareTAC derives a card's TAC key for MAC, in a module that has its master; the
+// factors are those of UnionFactors.
+func PrepareTAC(factors ...keys.Factor) apdu.Command { return Prepare(0x44, 0x00, factors...) }
+
 // MAC computes a MAC with the prepared key over data of whole blocks that the
 // caller padded; iv goes first.
 func MAC(iv [8]byte, padded []byte) apdu.Command {

@@ -98,11 +98,15 @@ func CityFactor(region [3]byte) keys.Factor {
 	return f
 }
 
-// CardFactor is the factor of a card: the last eight bytes of its ATR. A shorter
-// ATR is an error.
+// CardFactor is the factor of a card: the last eight historical bytes of its ATR,
+// which on a contact card end the ATR, and on a contactless one (3B 8n 80 01) stand
+// before the check byte. A shorter ATR is an error.
 func CardFactor(atr []byte) (keys.Factor, error) {
+	if len(atr) > 4 && atr[1]&0xF0 == 0x80 && atr[2] == 0x80 && atr[3] == 0x01 {
+		atr = atr[4 : len(atr)-1]
+	}
 	if len(atr) < 8 {
-		return keys.Factor{}, fmt.Errorf("ATR of %d bytes: %w", len(atr), ErrLayout)
+		return keys.Factor{}, fmt.Errorf("ATR with %d bytes to read the card from: %w", len(atr), ErrLayout)
 	}
 	return keys.Factor(atr[len(atr)-8:]), nil
 }
