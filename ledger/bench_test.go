@@ -2,180 +2,316 @@ package ledger_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/embedded"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/schema"
 
 	"github.com/jackc/pgx/v5"
 )
 
-const benchBatch = 5000
+// The benchmark's shape. FULL=1 in the environment goes on until there are fullRows rows.
+const (
+	benchBatch   = 5000 // rows of one batch, 2 % of them repeats of the batch before
+	benchBatches = 20   // batches of one turn
+	benchTurns   = 3    // turns of each way at each number of workers
+	benchSingles = 4 * time.Second
+	fullRows     = 10_000_000
+)
 
-// benchTransfers makes distinct wide transfers, nine of ten to one operator, as clearing would: random cards, 180 bytes of evidence.
-func benchTransfers(worker, number int) []ledger.Transfer {
-	float := ledger.IDOfCode("float")
-	metro, bus := ledger.IDOfCode("operator:metro"), ledger.IDOfCode("operator:bus")
-	transfers := make([]ledger.Transfer, benchBatch)
-	for i := range transfers {
-		n := uint64(worker)<<48 | uint64(number)<<16 | uint64(i)
-		seed := sha256.Sum256(binary.BigEndian.AppendUint64(nil, n))
-		evidence := make([]byte, 0, 192)
-		for len(evidence) < 180 {
-			evidence = append(evidence, seed[:]...)
+// BenchmarkLedger measures, in turns on one database with durable commits: raw COPY of the rows into a bare table with the same columns and key; Post of the
+// same rows in batches; one transaction a transfer, the obvious way; and 64 callers with one transfer a call. The rows are those of a city: nine of ten
+// credit one operator, whose account is limited as is a person's, which one in fifty debits; a fiftieth repeats. It counts rows that went in. The database is a private
+// PostgreSQL, or the one in CITYCARD_BENCH_DATABASE_URL, whose ledger tables must be empty.
+func BenchmarkLedger(b *testing.B) {
+	m := newBench(b)
+	for range b.N {
+		m.turns(b)
+		m.reportTurns(b)
+		if os.Getenv("FULL") != "" {
+			m.fill(b)
 		}
-		credit := metro
-		if i%10 == 0 {
-			credit = bus
-		}
-		transfers[i] = ledger.Transfer{
-			Day: today, Subject: ledger.Subject(seed[:10]), ID: ledger.ID(seed[10:22]), Debit: float, Credit: credit,
-			Amount: ledger.Fen(100 + i%400), Purpose: 1, Evidence: evidence[:180],
-		}
+		single := m.singles(b)
+		b.ReportMetric(single, "ledger.single_transaction_per_second")
+		b.ReportMetric(m.best(m.post)/single, "ledger.post_over_single")
+		m.callers(b)
+		b.ReportMetric(float64(m.peak.Load())/1024, "ledger.post_rss_mb")
 	}
-	return transfers
 }
 
-// inWorkers runs b.N batches on the given number of workers and reports rows a second.
-func inWorkers(b *testing.B, workers int, work func(worker int, next func() (int, bool)) error) {
+// bench is one run's database and what was measured: rows a second by number of workers, one value a turn.
+type bench struct {
+	ledger  *ledger.Ledger
+	url     string
+	claims  map[int]*ledger.Claim
+	recent  map[int]*ledger.Recent
+	number  int // of the next batch
+	rows    int // posted so far
+	copies  map[int][]float64
+	post    map[int][]float64
+	retries atomic.Int64
+	peak    atomic.Int64 // resident memory while posting, kB
+}
+
+func newBench(b *testing.B) *bench {
 	b.Helper()
-	var number atomic.Int64
-	next := func() (int, bool) { n := int(number.Add(1)) - 1; return n, n < b.N }
-	var group sync.WaitGroup
-	b.ResetTimer()
-	start := b.Elapsed()
-	for worker := range workers {
-		group.Go(func() {
-			if err := work(worker, next); err != nil {
-				b.Error(err)
-			}
-		})
+	m := &bench{
+		url: benchDatabase(b), claims: make(map[int]*ledger.Claim), recent: make(map[int]*ledger.Recent), copies: make(map[int][]float64),
+		post: make(map[int][]float64),
 	}
-	group.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)*benchBatch/(b.Elapsed()-start).Seconds(), "rows/s")
+	ctx := context.Background()
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	m.ledger = ledgertest.Connect(b, m.url, 12, ledger.WithRetryHook(func(string) { m.retries.Add(1) }))
+	must(m.ledger.OpenDay(ctx, today))
+	must(m.ledger.OpenAccounts(ctx, benchChart()))
+	for _, statement := range []string{
+		`CREATE TABLE bare (effective_day INT4, subject BYTEA, id BYTEA, debit INT8, credit INT8, amount INT8, purpose INT4, flags INT2, evidence BYTEA,
+			booking_day INT4, stream INT8, sequence INT8, position INT4, hash BYTEA, PRIMARY KEY (effective_day, subject, id))`,
+		"CREATE TABLE simple_accounts (account INT8 PRIMARY KEY, debits INT8 NOT NULL, credits INT8 NOT NULL)",
+		"CREATE TABLE simple_transfers (subject BYTEA, id BYTEA, debit INT8, credit INT8, amount INT8, evidence BYTEA, PRIMARY KEY (subject, id))",
+	} {
+		_, err := m.ledger.Pool().Exec(ctx, statement)
+		must(err)
+	}
+	for _, a := range benchChart() {
+		_, err := m.ledger.Pool().Exec(ctx, "INSERT INTO simple_accounts VALUES ($1, 0, 0)", ledger.IDOfCode(a.Code))
+		must(err)
+	}
+	conn, err := m.ledger.Pool().Acquire(ctx)
+	must(err)
+	defer conn.Release()
+	var settings string
+	must(conn.QueryRow(ctx, `SELECT version() || '; fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') ||
+		', max_wal_size ' || current_setting('max_wal_size') || ', shared_buffers ' || current_setting('shared_buffers')`).Scan(&settings))
+	b.Logf("%s; %d cores shared with this client", settings, runtime.NumCPU())
+	return m
 }
 
-func BenchmarkPost(b *testing.B) {
-	for _, workers := range []int{1, 2, 4} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
-			var retries atomic.Int64
-			l := newBooks(b, ledger.WithRetryHook(func(string) { retries.Add(1) }))
-			inWorkers(b, workers, func(worker int, next func() (int, bool)) error {
-				claim, err := l.Claim(context.Background(), fmt.Sprintf("bench/%d", worker), "bench", 0)
-				if err != nil {
-					return err
-				}
-				recent := ledger.NewRecent(1 << 20)
-				for n, ok := next(); ok; n, ok = next() {
-					batch := &ledger.Batch{
-						Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
-						Shard: worker, Transfers: benchTransfers(worker, n), Recent: recent,
-					}
-					if _, err = l.Post(context.Background(), batch); err != nil {
-						return err
-					}
-					claim.Next = batch.Next
-				}
-				return nil
-			})
-			b.ReportMetric(float64(retries.Load()), "retries")
-		})
+func benchDatabase(b *testing.B) string {
+	b.Helper()
+	if url := os.Getenv("CITYCARD_BENCH_DATABASE_URL"); url != "" {
+		if _, err := schema.Apply(context.Background(), url); err != nil {
+			b.Fatal(err)
+		}
+		return url
 	}
-}
-
-// BenchmarkPostRepeats posts batches in which 2 % repeat rows of the batch before, with and without the memory of recent keys.
-func BenchmarkPostRepeats(b *testing.B) {
-	for _, remember := range []bool{true, false} {
-		b.Run(fmt.Sprintf("remember=%t", remember), func(b *testing.B) {
-			l := newBooks(b)
-			inWorkers(b, 2, func(worker int, next func() (int, bool)) error {
-				claim, err := l.Claim(context.Background(), fmt.Sprintf("bench/%d", worker), "bench", 0)
-				if err != nil {
-					return err
-				}
-				var recent *ledger.Recent
-				if remember {
-					recent = ledger.NewRecent(1 << 20)
-				}
-				var before []ledger.Transfer
-				for n, ok := next(); ok; n, ok = next() {
-					transfers := benchTransfers(worker, n)
-					copy(transfers, before[:len(before)/50])
-					before = transfers
-					batch := &ledger.Batch{
-						Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day,
-						Shard: worker, Transfers: transfers, Recent: recent,
-					}
-					if _, err = l.Post(context.Background(), batch); err != nil {
-						return err
-					}
-					claim.Next = batch.Next
-				}
-				return nil
-			})
-		})
+	// Not in b.TempDir: the server's user must be able to go there.
+	dir, err := os.MkdirTemp("", "citycard-bench-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
 	}
-}
-
-// BenchmarkCopy is the yardstick: the same rows by COPY into a table with the same columns and key, one commit a batch.
-func BenchmarkCopy(b *testing.B) {
-	for _, workers := range []int{1, 2, 4} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
-			url := ledgertest.New(b)
-			inWorkers(b, workers, func(worker int, next func() (int, bool)) error {
-				conn, err := pgx.Connect(context.Background(), url)
-				if err != nil {
-					return err
-				}
-				columns := []string{
-					"effective_day", "subject", "id", "debit", "credit", "amount", "purpose", "flags", "evidence", "booking_day", "stream",
-					"sequence", "position", "hash",
-				}
-				for n, ok := next(); ok; n, ok = next() {
-					transfers := benchTransfers(worker, n)
-					source := pgx.CopyFromSlice(len(transfers), func(i int) ([]any, error) {
-						t := &transfers[i]
-						return []any{
-							int32(t.Day), []byte(t.Subject), []byte(t.ID), int64(t.Debit), int64(t.Credit), int64(t.Amount), int32(1), int16(0),
-							t.Evidence, int32(today), int64(worker), int64(n), int32(i), t.Evidence[:32],
-						}, nil
-					})
-					if _, err = conn.CopyFrom(context.Background(), pgx.Identifier{"journal"}, columns, source); err != nil {
-						return err
-					}
-				}
-				return conn.Close(context.Background())
-			})
-		})
-	}
-}
-
-// BenchmarkGatherer has 64 callers post one transfer a call.
-func BenchmarkGatherer(b *testing.B) {
-	l := newBooks(b)
-	g, err := l.NewGatherer(context.Background(), "desk", "bench", 0, time.Millisecond)
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer g.Close()
-	var number atomic.Int64
-	b.SetParallelism(32)
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			n := int(number.Add(1))
-			if _, err := g.Post(context.Background(), []ledger.Transfer{transfer(n, "float", "operator:bus", 100)}); err != nil {
-				b.Error(err)
-				return
-			}
+	b.Cleanup(func() { _ = os.RemoveAll(dir) })
+	database, err := embedded.Open(context.Background(), embedded.Options{Dir: filepath.Join(dir, "postgres"), PostgreSQL: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			b.Error(err)
 		}
 	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+	if _, err = schema.Apply(context.Background(), database.URL); err != nil {
+		b.Fatal(err)
+	}
+	return database.URL
+}
+
+// turns lets both ways take turns with the same rows, at each number of workers.
+func (m *bench) turns(b *testing.B) {
+	b.Helper()
+	for _, workers := range []int{1, 2, 4, 8} {
+		for turn := range benchTurns {
+			rows := m.prepare(workers, benchBatches)
+			if turn%2 == 0 {
+				m.copies[workers] = append(m.copies[workers], m.copyTurn(b, rows))
+			}
+			m.post[workers] = append(m.post[workers], m.postTurn(b, rows))
+			if turn%2 == 1 {
+				m.copies[workers] = append(m.copies[workers], m.copyTurn(b, rows))
+			}
+		}
+		b.Logf("%d workers: COPY %.0f, Post %.0f rows a second, %d retries", workers, median(m.copies[workers]), median(m.post[workers]), m.retries.Swap(0))
+	}
+}
+
+// reportTurns reports Post at its best number of workers, and against COPY at COPY's best.
+func (m *bench) reportTurns(b *testing.B) {
+	b.Helper()
+	b.ReportMetric(m.best(m.post), "ledger.post_per_second")
+	b.ReportMetric(m.best(m.post)/m.best(m.copies), "ledger.post_over_copy")
+}
+
+func (m *bench) best(by map[int][]float64) float64 {
+	var best float64
+	for _, rates := range by {
+		best = max(best, median(rates))
+	}
+	return best
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// fill posts and copies on until there are fullRows rows, and compares the last turns with those on empty tables, at two workers.
+func (m *bench) fill(b *testing.B) {
+	b.Helper()
+	const workers = 2
+	var copies, posts []float64
+	for m.rows < fullRows {
+		rows := m.prepare(workers, benchBatches)
+		copies = append(copies, m.copyTurn(b, rows))
+		posts = append(posts, m.postTurn(b, rows))
+		if len(posts)%20 == 0 {
+			b.Logf("%d rows: COPY %.0f, Post %.0f rows a second", m.rows, median(copies[len(copies)-20:]), median(posts[len(posts)-20:]))
+		}
+	}
+	last := max(0, len(posts)-10)
+	b.ReportMetric(median(posts[last:])/median(m.post[workers]), "ledger.at_10m_over_empty")
+	b.ReportMetric(median(copies[last:])/median(m.copies[workers]), "ledger.copy_at_10m_over_empty")
+	b.ReportMetric(median(posts[last:])/median(copies[last:]), "ledger.post_over_copy_at_10m")
+}
+
+// prepared are the batches of each worker; those of a turn are made before its clock starts.
+type prepared [][][]ledger.Transfer
+
+func (m *bench) prepare(workers, batches int) prepared {
+	rows := make(prepared, workers)
+	for i := range batches {
+		worker := i % workers
+		rows[worker] = append(rows[worker], benchTransfers(worker, m.number))
+		m.number++
+	}
+	return rows
+}
+
+// turn has each worker do its batches and returns rows a second.
+func (m *bench) turn(b *testing.B, rows prepared, work func(worker int, batches [][]ledger.Transfer) (int, error)) float64 {
+	b.Helper()
+	var done atomic.Int64
+	var group sync.WaitGroup
+	start := time.Now()
+	for worker, batches := range rows {
+		group.Go(func() {
+			n, err := work(worker, batches)
+			if err != nil {
+				b.Error(err)
+			}
+			done.Add(int64(n))
+		})
+	}
+	group.Wait()
+	return float64(done.Load()) / time.Since(start).Seconds()
+}
+
+func (m *bench) postTurn(b *testing.B, rows prepared) float64 {
+	b.Helper()
+	ctx := context.Background()
+	before := m.rows
+	for worker := range rows {
+		if m.claims[worker] == nil {
+			claim, err := m.ledger.Claim(ctx, fmt.Sprintf("bench/%d", worker), "bench", 0)
+			if err != nil {
+				b.Fatal(err)
+			}
+			m.claims[worker], m.recent[worker] = &claim, ledger.NewRecent(1<<20)
+		}
+	}
+	var posted atomic.Int64
+	stop := m.watchMemory()
+	rate := m.turn(b, rows, func(worker int, batches [][]ledger.Transfer) (int, error) {
+		claim, inserted := m.claims[worker], 0
+		var last []ledger.Transfer
+		for _, transfers := range batches {
+			// The repeats come on top: 2 % of the batch before.
+			batch := &ledger.Batch{
+				Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day, Shard: worker,
+				Transfers: append(transfers, last[:min(len(last), benchBatch/50)]...), Recent: m.recent[worker],
+			}
+			out, err := m.ledger.Post(ctx, batch)
+			if err != nil {
+				return inserted, err
+			}
+			claim.Next, last = batch.Next, transfers
+			inserted += out.Rows
+		}
+		posted.Add(int64(inserted))
+		return inserted, nil
+	})
+	stop()
+	m.rows = before + int(posted.Load())
+	return rate
+}
+
+func (m *bench) copyTurn(b *testing.B, rows prepared) float64 {
+	b.Helper()
+	return m.turn(b, rows, func(worker int, batches [][]ledger.Transfer) (int, error) {
+		ctx := context.Background()
+		conn, err := pgx.Connect(ctx, m.url)
+		if err != nil {
+			return 0, err
+		}
+		copied := 0
+		for n, transfers := range batches {
+			if err = copyBare(ctx, conn, worker, n, transfers); err != nil {
+				return copied, err
+			}
+			copied += len(transfers)
+		}
+		return copied, conn.Close(ctx)
+	})
+}
+
+// watchMemory notes the process's resident memory until it is stopped.
+func (m *bench) watchMemory() func() {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			m.peak.Store(max(m.peak.Load(), residentKB()))
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(stop); <-done }
+}
+
+func residentKB() int64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kb, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kb
 }
