@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync/atomic"
 )
 
@@ -15,6 +16,9 @@ type Recent struct {
 	// to come in runs, as when a terminal sends a day again.
 	wary atomic.Int32
 }
+
+// recentWays is how many fingerprints share a set; the oldest of them is forgotten first.
+const recentWays = 4
 
 // warySpan is how many batches look first after a surprise.
 const warySpan = 8
@@ -33,8 +37,11 @@ func (r *Recent) print(k key) uint64 {
 	return maphash.Comparable(r.seed, k) | 1
 }
 
-func (r *Recent) slot(print uint64) *uint64 {
-	return &r.slots[(print>>1)&uint64(len(r.slots)-1)]
+// set returns the slots a fingerprint may be in, the newest first. With one slot to choose from, of a hundred repeats of a batch of five thousand
+// one was forgotten in every second batch, and each such surprise makes the next batches look first.
+func (r *Recent) set(print uint64) []uint64 {
+	first := (print >> 1) * recentWays & uint64(len(r.slots)-1)
+	return r.slots[first : first+recentWays]
 }
 
 func (r *Recent) holds(k key) bool {
@@ -42,7 +49,7 @@ func (r *Recent) holds(k key) bool {
 		return false
 	}
 	print := r.print(k)
-	return *r.slot(print) == print
+	return slices.Contains(r.set(print), print)
 }
 
 func (r *Recent) add(k key) {
@@ -50,7 +57,12 @@ func (r *Recent) add(k key) {
 		return
 	}
 	print := r.print(k)
-	*r.slot(print) = print
+	set := r.set(print)
+	if slices.Contains(set, print) {
+		return
+	}
+	copy(set[1:], set)
+	set[0] = print
 }
 
 func (r *Recent) surprised() {
