@@ -19,7 +19,8 @@ func FuzzTransmit(f *testing.F) {
 	load(f, transit, keyStore, app, 1000)
 	social, _, _ := issueSocial(f, keyStore, "3.00", 3)
 	var images [][]byte
-	for _, c := range []*chip.Chip{transit, social, chip.NewTransit(1), chip.NewSocialSecurity(1), chip.NewPSAM(testTerminal, keyStore.SAMKeys())} {
+	for _, c := range []*chip.Chip{transit, social, chip.NewTransit(1), chip.NewSocialSecurity(1),
+		chip.NewSocialSecurityV1(1), chip.NewDual(1), contactDual(f), chip.NewPSAM(testTerminal, keyStore.SAMKeys())} {
 		b, err := c.Image()
 		if err != nil {
 			f.Fatal(err)
@@ -33,6 +34,8 @@ func FuzzTransmit(f *testing.F) {
 		"0700A40000021001 05 00B0960006 31 80700000 2C" +
 			"0000000000000000000109202611240830000100000000000000000000000000000000000000000000000008",
 		"0D00A40400 08A00000063201010500050084000008 0D 0082000008 0000000000000000",
+		"1400A404000F7378312E73682EC9E7BBE1B1A3D5CF 0700A4000002DF04 0800200000 03123456 0500B2910028 0500B2010444",
+		"0700A40000021001 0D801A440008 0000000000000000 1580FA050010 00000000000000000000000000000000",
 	} {
 		f.Add(unhex(f, s))
 	}

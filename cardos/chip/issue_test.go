@@ -84,6 +84,11 @@ func issueTransit(t testing.TB, keyStore *keys.Store, n uint64) (*chip.Chip, tun
 	t.Helper()
 	card := chip.NewTransit(n)
 	card.PowerOn()
+	return card, personaliseTransit(t, card, keyStore, n)
+}
+
+func personaliseTransit(t testing.TB, card apdu.Card, keyStore *keys.Store, n uint64) tunion.Application {
+	t.Helper()
 	send(t, card, apdu.Select(tunion.AIDPurse.Bytes()))
 	open(t, card)
 	region := tunion.ZhengzhouRegion(tunion.CardOrdinary).Encode()
@@ -100,7 +105,7 @@ func issueTransit(t testing.TB, keyStore *keys.Store, n uint64) (*chip.Chip, tun
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	a := app.Encode()
 	send(t, card, apdu.UpdateBinary(tunion.ApplicationSFI, 0, a[:]))
-	return card, app
+	return app
 }
 
 func load(t testing.TB, card apdu.Card, keyStore *keys.Store, app tunion.Application, amount uint32) {
@@ -192,7 +197,14 @@ func capp(t testing.TB, card, module apdu.Card, app tunion.Application, amount u
 func issueSocial(t testing.TB, keyStore *keys.Store, version string, seed uint64) (*chip.Chip, ssc.Issuer, ssc.Holder) {
 	t.Helper()
 	card := chip.NewSocialSecurity(seed)
-	atr := card.PowerOn()
+	card.PowerOn()
+	issuer, holder := personaliseSocial(t, card, keyStore, version)
+	return card, issuer, holder
+}
+
+func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, version string) (ssc.Issuer, ssc.Holder) {
+	t.Helper()
+	atr := card.ATR()
 	region := [3]byte{0x41, 0x01, 0x00}
 	factor, err := ssc.CardFactor(atr)
 	if err != nil {
@@ -218,6 +230,9 @@ func issueSocial(t testing.TB, keyStore *keys.Store, version string, seed uint64
 		t.Fatal(err)
 	}
 	for _, r := range append(first, second...) {
+		if r.Tag == ssc.TagNameExtension && version[0] == '1' {
+			continue // not on cards of version 1
+		}
 		cmd, err := ssc.Write(r)
 		if err != nil {
 			t.Fatal(err)
@@ -227,5 +242,5 @@ func issueSocial(t testing.TB, keyStore *keys.Store, version string, seed uint64
 	store(t, card, true,
 		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.CityFactor(region), factor), personalisation.TransportKey()),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
-	return card, issuer, holder
+	return issuer, holder
 }
