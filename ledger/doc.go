@@ -26,6 +26,13 @@
 //  9. A hold is ended at most once, a transfer reversed at most once: what does it has a key made of theirs. Limits count what is held.
 //  10. What a closed day was reopened for, and by which two people, is never changed or forgotten.
 //
+// # Reading what one subject has
+//
+// The journal's only index is its key, so a subject's rows are found by day. [Ledger.Checkpoint], called after days are sealed, writes what each subject has
+// on each account and on which days it was active; then a balance is one checkpoint and the rows since, and a statement looks only at active days. Rows whose
+// effective day lies more than three days before their booking day, or after it, are noted in table late as they are posted, so that none is missed. Without checkpoints the
+// same reads are right, but look at every booking day.
+//
 // # Who may repeat what
 //
 // [Ledger.Post] retries what the database asks to have retried and settles an unknown outcome itself: when the connection is
