@@ -88,20 +88,56 @@ func (t *cardTable) find(id CardID) (cardRow, bool) {
 		return cardRow{}, false
 	}
 	page := t.pages[low-1]
-	low, high = 0, int(page.n)
-	for low < high { // the first card not before id
+	at := page.search(&id)
+	if at == int(page.n) || page.ids[at] != id {
+		return cardRow{}, false
+	}
+	return page.rows[at], true
+}
+
+// search finds the first card of the page that is not before id. Numbers are
+// given out in runs, so it begins where id would stand in an even run, and
+// doubles its steps from there: one or two lines of memory where a binary search
+// touches six, and never worse than twice as many steps.
+func (p *cardPage) search(id *CardID) int {
+	low, high := 0, int(p.n) // the answer is in low … high
+	first, last, wanted := tail(&p.ids[0]), tail(&p.ids[high-1]), tail(id)
+	if first < wanted && wanted < last {
+		at := int(float64(wanted-first) / float64(last-first) * float64(high-1))
+		if before(&p.ids[at], id) {
+			low = at + 1
+			for step := 1; low+step < high; step *= 2 {
+				if !before(&p.ids[low+step], id) {
+					high = low + step
+					break
+				}
+				low += step + 1
+			}
+		} else {
+			high = at
+			for step := 1; high-step > low; step *= 2 {
+				if before(&p.ids[high-step], id) {
+					low = high - step + 1
+					break
+				}
+				high -= step
+			}
+		}
+	}
+	for low < high {
 		middle := int(uint(low+high) >> 1)
-		if before(&page.ids[middle], &id) {
+		if before(&p.ids[middle], id) {
 			low = middle + 1
 		} else {
 			high = middle
 		}
 	}
-	if low == int(page.n) || page.ids[low] != id {
-		return cardRow{}, false
-	}
-	return page.rows[low], true
+	return low
 }
+
+// tail is the part of a number that differs between cards of a page: a guess, it
+// need not be in their order.
+func tail(id *CardID) uint64 { return binary.BigEndian.Uint64(id[2:]) }
 
 // on returns the row that the day falls to, or the first where the day is before
 // all of them.

@@ -80,8 +80,8 @@ func (s *Store) LoadVersion(ctx context.Context, number int64, only ...Kind) (*E
 func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, error) {
 	all := layouts()
 	if len(only) == 0 {
-		for _, layout := range all {
-			only = append(only, layout.kind)
+		for _, l := range all {
+			only = append(only, l.kind)
 		}
 	}
 	b := &builder{base: &content{}, checked: true}
@@ -89,16 +89,18 @@ func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, 
 	var count int64
 	for _, kind := range only {
 		var fields []string
+		layout := all[kind-1]
+		columns := len(layout.all())
 		err := s.pages(ctx, l.change, kind, func(line string) (err error) {
 			if fields, err = splitRecord(fields[:0], line); err != nil {
 				return err
 			}
-			if want := len(all[kind-1].all()); len(fields) != want {
-				return fmt.Errorf("%d columns, want %d", len(fields), want)
+			if len(fields) != columns {
+				return fmt.Errorf("%d columns, want %d", len(fields), columns)
 			}
 			count++
 			hashLine(digest, kind, line)
-			return all[kind-1].parse(b, fields)
+			return layout.parse(b, fields)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("registry change %d, %s: %w", l.change, kind, err)

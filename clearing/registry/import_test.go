@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -36,7 +37,64 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// TestVersion changes with any byte of any file, and with nothing else.
+// moreFiles are the files that a registry may have beside those of a town.
+func moreFiles() map[string]string {
+	return map[string]string{
+		"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to\n" +
+			clearingtest.Issuer + ",本市,Own city,own,20200101,\n0102030405060708,外市,Other city,interoperable,20240101,20251231\n",
+		"card_types.csv": "type,name,name_en,effective_from,effective_to\n01,普通卡,Ordinary,20200101,\n",
+		"lines.csv":      "id,operator,mode,number,name,name_en,effective_from,effective_to\nbus-1,bus,bus,1,\"一路,\"\"快\"\"\",Line 1,20200101,\n",
+		"vehicles.csv":   "id,operator,line,effective_from,effective_to\nbus-7,bus,bus-1,20200101,\n",
+		"sams.csv": "terminal,sam,effective_from,effective_to\n" + clearingtest.BusValidator + "," + clearingtest.BusValidator + ",20200101,\n" +
+			clearingtest.MetroGate + ",310000000777,20260301,\n",
+	}
+}
+
+// TestSAMReplaced moves SAMs between terminals: a terminal number that a card
+// signed stands for the terminal that the SAM was in on that day.
+func TestSAMReplaced(t *testing.T) {
+	files := clearingtest.Files()
+	files["sams.csv"] = "terminal,sam,effective_from,effective_to\n" +
+		clearingtest.MetroGate + ",310000000777,20260301,20260630\n" +
+		clearingtest.MetroGate + ",310000000778,20260701,\n" +
+		clearingtest.BusValidator + ",310000000777,20260801,20260831\n"
+	r, err := registry.Import(clearingtest.WriteFiles(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		sam      string
+		day      ledger.Day
+		operator string
+	}{
+		{clearingtest.MetroGate, 20260228, "metro"},
+		{clearingtest.MetroGate, 20260301, ""},
+		{clearingtest.MetroGate, 20270101, ""},
+		{"310000000777", 20260228, ""},
+		{"310000000777", 20260301, "metro"},
+		{"310000000777", 20260630, "metro"},
+		{"310000000777", 20260701, ""},
+		{"310000000777", 20260815, "bus"},
+		{"310000000777", 20260901, ""},
+		{"310000000778", 20260701, "metro"},
+		{clearingtest.BusValidator, 20260731, "bus"},
+		{clearingtest.BusValidator, 20260815, ""},
+		{clearingtest.Unlisted, 20260731, ""},
+	} {
+		terminal, ok := r.Terminal([6]byte(clearingtest.Hex(test.sam)), test.day)
+		if terminal.Operator != test.operator || ok != (test.operator != "") {
+			t.Errorf("SAM %s on %d is at %q (%v), want %q", test.sam, test.day, terminal.Operator, ok, test.operator)
+		}
+	}
+	gate := [6]byte(clearingtest.Hex(clearingtest.MetroGate))
+	for day, want := range map[ledger.Day]string{20260228: clearingtest.MetroGate, 20260301: "310000000777", 20260701: "310000000778"} {
+		if sam, ok := r.SAMOf(gate, day); !ok || sam != [6]byte(clearingtest.Hex(want)) {
+			t.Errorf("on %d the gate holds %x (%v), want %s", day, sam, ok, want)
+		}
+	}
+}
+
+// TestVersion changes with any row, and with nothing else.
 func TestVersion(t *testing.T) {
 	version := func(files map[string]string) string {
 		r, err := registry.Import(clearingtest.WriteFiles(t, files))
@@ -76,11 +134,22 @@ func TestImportFaults(t *testing.T) {
 		{"id with a colon", "channels.csv", "counter,", "a:b,", []string{"channels.csv:2: column 1"}},
 		{"ends before it begins", "hospitals.csv", "20200101,", "20200101,20191231", []string{"hospitals.csv:2", "not before the first"}},
 		{"span overlaps", "operators.csv", "bus,公交", "metro,公交", []string{"operators.csv:3", "overlaps"}},
+		{"SAM of no terminal", "sams.csv", clearingtest.MetroGate, clearingtest.Unlisted, []string{"sams.csv:3", "neither in terminals.csv"}},
+		{"SAM in two terminals", "sams.csv", "310000000777", clearingtest.BusValidator, []string{"sams.csv: SAM " + clearingtest.BusValidator, "too"}},
+		{"vehicle on no line", "vehicles.csv", "bus-1", "bus-2", []string{"vehicles.csv:2", `line "bus-2"`}},
+		{"line of no operator", "lines.csv", "bus-1,bus", "bus-1,tram", []string{"lines.csv:2", `operator "tram"`}},
+		{"line above 65535", "lines.csv", ",1,", ",65536,", []string{"lines.csv:2: column 4", "up to 65535"}},
+		{"issuer not listed", "issuers.csv", clearingtest.Issuer, "0a0a0a0a0a0a0a0a", []string{"cards.csv:2", "neither in issuers.csv"}},
+		{"kind of issuer", "issuers.csv", ",own", ",ours", []string{"issuers.csv:2: column 4", "own, interoperable"}},
+		{"type not listed", "card_types.csv", "01,普", "02,普", []string{"cards.csv:2", "neither in card_types.csv"}},
+		{"expires too late", "cards.csv", "20401231", "21700101", []string{"cards.csv:2: column 6", "21690606"}},
+		{"name on two lines", "channels.csv", "柜台", "\"柜\n台\"", []string{"channels.csv:2: column 2", "on one line"}},
 		{"empty purse", "purses.csv", "card,fen,day\n", "card,fen,day\n" + clearingtest.Card + ",0,20200101\n", []string{"purses.csv:2", "above zero"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			files := clearingtest.Files()
+			maps.Copy(files, moreFiles())
 			if test.to == "" {
 				delete(files, test.file)
 			} else {
@@ -126,4 +195,28 @@ func FuzzImport(f *testing.F) {
 			t.Fatalf("registry %v, error %v", r, err)
 		}
 	})
+}
+
+// TestChangeFaults checks files against what is in force.
+func TestChangeFaults(t *testing.T) {
+	base, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const persons = "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from\n"
+	for _, test := range []struct{ name, file, text, want string }{
+		{"money twice", "persons.csv", persons + clearingtest.Worker + ",employee,retired,50000,0,,20260101\n", "persons.csv:2: column 4"},
+		{"operator nowhere", "terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to\n310000000005,tram,bus,1,,20260101,\n", `operator "tram"`},
+		{"fine", "terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to\n310000000005,bus,bus,1,,20260101,\n", ""},
+		{"person goes on", "persons.csv", persons + clearingtest.Worker + ",employee,retired,0,100,,20260101\n", ""},
+		{"card twice, out of order", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +
+			clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,active,20200102,20401231\n" +
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,blocked,20200101,20401231\n", "card " + clearingtest.Stranger + " occurs twice"},
+	} {
+		_, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{test.file: test.text}), base)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: read ends with %v, want %q", test.name, err, test.want)
+		}
+	}
 }

@@ -27,31 +27,30 @@ const (
 // layout says how the rows of a kind look in their file. The first column is the
 // key.
 type layout struct {
-	kind     Kind
-	name     string // the file's, without .csv
-	columns  string
-	later    string // columns that may be missing, all together
-	first    bool   // the founding change must have the file
-	hexKey   int    // digits of a key in hexadecimal; 0: the key is text
-	parse    func(*builder, []string) error
-	each     func(*content, func(row) error) error
-	fromCell int // the column of the first day
+	kind    Kind
+	name    string // the file's, without .csv
+	columns string
+	later   string // columns that may be missing, all together
+	first   bool   // the founding change must have the file
+	hexKey  int    // digits of a key in hexadecimal; 0: the key is text
+	parse   func(*builder, []string) error
+	each    func(*content, func(row) error) error
 }
 
 func layouts() []layout {
 	return []layout{
-		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, (*content).eachOperator, 4},
-		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "", false, 16, (*builder).issuer, (*content).eachIssuer, 4},
-		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, (*content).eachCardType, 3},
-		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, (*content).eachLine, 6},
-		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, (*content).eachVehicle, 3},
-		{Terminals, "terminals", "terminal,operator,mode,line,station,effective_from,effective_to", "", true, 12, (*builder).terminal, (*content).eachTerminal, 5},
-		{SAMs, "sams", "terminal,sam,effective_from,effective_to", "", false, 12, (*builder).sam, (*content).eachSAM, 2},
-		{Cards, "cards", "card,issuer,type,status,effective_from,expires", "holder", true, 20, (*builder).card, (*content).eachCard, 4},
-		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, (*content).eachChannel, 3},
-		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital, 4},
-		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson, 6},
-		{Purses, "purses", "card,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse, 2},
+		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, (*content).eachOperator},
+		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "", false, 16, (*builder).issuer, (*content).eachIssuer},
+		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, (*content).eachCardType},
+		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, (*content).eachLine},
+		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, (*content).eachVehicle},
+		{Terminals, "terminals", "terminal,operator,mode,line,station,effective_from,effective_to", "", true, 12, (*builder).terminal, (*content).eachTerminal},
+		{SAMs, "sams", "terminal,sam,effective_from,effective_to", "", false, 12, (*builder).sam, (*content).eachSAM},
+		{Cards, "cards", "card,issuer,type,status,effective_from,expires", "holder", true, 20, (*builder).card, (*content).eachCard},
+		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, (*content).eachChannel},
+		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital},
+		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson},
+		{Purses, "purses", "card,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse},
 	}
 }
 

@@ -31,11 +31,12 @@ func (c *content) each(fn func(row) error) error {
 }
 
 func eachRow[K comparable, T dated](t *timelines[K, T], kind Kind, compare func(a, b K) int, key func(K) []byte, record func(T) []string, fn func(row) error) error {
+	inHex := layouts()[kind-1].hexKey > 0
 	for _, k := range t.keys(compare) {
 		for _, r := range t.rows(k) {
 			b := key(k)
 			text := string(b)
-			if layouts()[kind-1].hexKey > 0 {
+			if inHex {
 				text = hex.EncodeToString(b)
 			}
 			if err := fn(row{kind, b, r.since(), append([]string{text}, record(r)...)}); err != nil {

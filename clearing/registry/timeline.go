@@ -83,14 +83,6 @@ func (t *timelines[K, T]) rows(key K) []T {
 	return append(slices.Clone(t.earlier[key]), last)
 }
 
-func (t *timelines[K, T]) size() int {
-	n := len(t.last)
-	for _, rows := range t.earlier {
-		n += len(rows)
-	}
-	return n
-}
-
 // keys lists the keys in order.
 func (t *timelines[K, T]) keys(compare func(a, b K) int) []K {
 	return slices.SortedFunc(maps.Keys(t.last), compare)

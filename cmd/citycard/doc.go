@@ -9,7 +9,7 @@
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days
-//	registry/     who and what is known (package clearing/registry)
+//	registry/     the network, and the files that found the registry (package clearing/registry)
 //	settlement/   settlement files, a folder a day
 //	seals/        what is published of sealed days
 //	running.json  how to reach a running "serve", while it runs

@@ -1,0 +1,359 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/registry"
+	"citycard/clearing/schema"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+// archive is a store with a registry in a fresh database, and the people at it.
+type archive struct {
+	*testing.T
+	*registry.Store
+	ledger *ledger.Ledger
+}
+
+func newArchive(t *testing.T) *archive {
+	t.Helper()
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	l := ledgertest.Connect(t, url, 8)
+	return &archive{T: t, Store: registry.NewStore(l.Pool()), ledger: l}
+}
+
+func founded(t *testing.T) *archive {
+	t.Helper()
+	a := newArchive(t)
+	a.must(a.Found(t.Context(), a.read(clearingtest.Files(), nil), act("founder")))
+	return a
+}
+
+func (a *archive) must(err error) {
+	a.Helper()
+	if err != nil {
+		a.Fatal(err)
+	}
+}
+
+func act(person string) registry.Act {
+	return registry.Act{Person: person, At: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
+}
+
+func (a *archive) read(files map[string]string, base *registry.Edition) *registry.Draft {
+	a.Helper()
+	draft, err := registry.Read(clearingtest.WriteFiles(a, files), base)
+	a.must(err)
+	return draft
+}
+
+func (a *archive) load() *registry.Edition {
+	a.Helper()
+	e, err := a.Load(a.Context())
+	a.must(err)
+	return e
+}
+
+// propose imports files as ann and gives the change's number.
+func (a *archive) propose(files map[string]string) int64 {
+	a.Helper()
+	change, err := a.Propose(a.Context(), a.read(files, a.load()), act("ann"), "because")
+	a.must(err)
+	return change
+}
+
+// change imports files as ann and approves them as bob.
+func (a *archive) change(files map[string]string) {
+	a.Helper()
+	a.must(a.Approve(a.Context(), a.propose(files), act("bob")))
+}
+
+const cardsHeader = "card,issuer,type,status,effective_from,expires,holder\n"
+
+func block(card, from string) map[string]string {
+	return map[string]string{"cards.csv": cardsHeader + card + "," + clearingtest.Issuer + ",01,blocked," + from + ",20401231,registered\n"}
+}
+
+// TestRoundTrip finds in the database what was in the files, under the same
+// version as without a database, whatever the order of their rows.
+func TestRoundTrip(t *testing.T) {
+	a := newArchive(t)
+	if _, err := a.Load(t.Context()); !errors.Is(err, registry.ErrEmpty) {
+		t.Fatalf("an empty database loads with %v", err)
+	}
+	files := clearingtest.Files()
+	maps.Copy(files, moreFiles())
+	a.must(a.Found(t.Context(), a.read(files, nil), act("founder")))
+	lines := strings.SplitAfter(files["cards.csv"], "\n")
+	lines[1], lines[3] = lines[3], lines[1]
+	files["cards.csv"] = strings.Join(lines, "")
+	want, err := registry.Import(clearingtest.WriteFiles(t, files))
+	a.must(err)
+	got := a.load()
+	if got.Version() != want.Version() || got.Number() != 1 {
+		t.Errorf("version %s (%d), want %s (1)", got.Version(), got.Number(), want.Version())
+	}
+	if !maps.Equal(got.Counts(), want.Counts()) {
+		t.Errorf("loaded %v, want %v", got.Counts(), want.Counts())
+	}
+	day := ledger.Day(20261124)
+	for _, e := range []*registry.Edition{got, want} {
+		if v, ok := e.Vehicle("bus-7", day); !ok || v.Line != "bus-1" || v.Operator != "bus" {
+			t.Errorf("vehicle %+v (%v)", v, ok)
+		}
+		if l, ok := e.Line("bus-1", day); !ok || l.Number != 1 || l.Name != `一路,"快"` {
+			t.Errorf("line %+v (%v)", l, ok)
+		}
+		issuer := [8]byte(clearingtest.Hex("0102030405060708"))
+		if i, ok := e.Issuer(issuer, 20251231); !ok || i.Own {
+			t.Errorf("issuer %+v (%v)", i, ok)
+		}
+		if _, ok := e.Issuer(issuer, day); ok {
+			t.Error("the issuer is off the whitelist and still found")
+		}
+		if c, ok := e.CardType(1, day); !ok || c.NameEN != "Ordinary" {
+			t.Errorf("card type %+v (%v)", c, ok)
+		}
+		if c, ok := e.Card(registry.CardID(clearingtest.Hex(clearingtest.Card))); !ok || c.Blocked || c.Registered || c.Expires != 20401231 {
+			t.Errorf("card %+v (%v)", c, ok)
+		}
+		if p, ok := e.Person(registry.Token(clearingtest.Hex(clearingtest.Retired))); !ok || p.Pension != 300000 || p.CertifiedUntil != "203012" || p.Status != "retired" {
+			t.Errorf("person %+v (%v)", p, ok)
+		}
+	}
+	if err := a.Found(t.Context(), a.read(files, nil), act("founder")); !errors.Is(err, registry.ErrFounded) {
+		t.Errorf("founding again ends with %v", err)
+	}
+}
+
+// TestTwoPeople refuses whoever imported, in any spelling, and everything that
+// follows a decision.
+func TestTwoPeople(t *testing.T) {
+	a := founded(t)
+	first := a.load()
+	blocked := registry.CardID(clearingtest.Hex(clearingtest.OtherCard))
+	change := a.propose(block(clearingtest.OtherCard, "20261101"))
+	if e := a.load(); e.Version() != first.Version() {
+		t.Fatal("a proposed change is in force")
+	}
+	for _, who := range []string{"ann", " ANN "} {
+		if err := a.Approve(t.Context(), change, act(who)); !errors.Is(err, registry.ErrSamePerson) {
+			t.Errorf("approval by %q ends with %v", who, err)
+		}
+	}
+	if err := a.Approve(t.Context(), change, act("")); err == nil {
+		t.Error("nobody approved a change")
+	}
+	if err := a.Approve(t.Context(), 99, act("bob")); !errors.Is(err, registry.ErrNoChange) {
+		t.Errorf("approval of nothing ends with %v", err)
+	}
+	other := a.propose(block(clearingtest.Card, "20261101"))
+	refused := a.propose(block(clearingtest.Card, "20261102"))
+	a.must(a.Reject(t.Context(), refused, act("ann")))
+	a.must(a.Approve(t.Context(), change, act("bob")))
+	for number, want := range map[int64]error{change: registry.ErrDecided, refused: registry.ErrDecided, other: registry.ErrStale} {
+		if err := a.Approve(t.Context(), number, act("bob")); !errors.Is(err, want) {
+			t.Errorf("change %d: approval ends with %v, want %v", number, err, want)
+		}
+	}
+	if c, _ := a.load().Card(blocked); !c.Blocked || !c.Registered {
+		t.Errorf("after the change the card reads %+v", c)
+	}
+	changes, err := a.Changes(t.Context())
+	a.must(err)
+	var states []registry.State
+	for _, c := range changes {
+		states = append(states, c.State)
+	}
+	want := []registry.State{registry.Founding, registry.Approved, registry.Stale, registry.Rejected}
+	if len(states) != len(want) {
+		t.Fatalf("history %v, want %v", states, want)
+	}
+	for i := range want {
+		if states[i] != want[i] {
+			t.Errorf("change %d is %s, want %s", i+1, states[i], want[i])
+		}
+	}
+	if c := changes[1]; c.Imported.Person != "ann" || c.Decided == nil || c.Decided.Person != "bob" || !c.Decided.At.Equal(act("").At) || c.Hash != a.load().Version() || c.Reason != "because" {
+		t.Errorf("history says %+v", c)
+	}
+}
+
+// TestPast asks about past days, and about what was known at a past version.
+func TestPast(t *testing.T) {
+	a := founded(t)
+	card := registry.CardID(clearingtest.Hex(clearingtest.Card))
+	a.change(block(clearingtest.Card, "20261101"))
+	a.change(map[string]string{
+		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\ntram,电车,Tram,metro,20260601,\n",
+		"terminals.csv": "terminal,operator,mode,line,station,effective_from,effective_to\n" + clearingtest.MetroGate + ",tram,metro,3,9,20260701,20261231\n",
+	})
+	gate := [6]byte(clearingtest.Hex(clearingtest.MetroGate))
+	for _, test := range []struct {
+		version  int64
+		day      ledger.Day
+		operator string
+		blocked  bool
+	}{
+		{0, 20260630, "metro", false},
+		{0, 20260701, "tram", false},
+		{0, 20261031, "tram", false},
+		{0, 20261101, "tram", true},
+		{0, 20270101, "", true},
+		{2, 20260701, "metro", false},
+		{2, 20261101, "metro", true},
+		{1, 20261101, "metro", false},
+	} {
+		e, err := a.LoadVersion(t.Context(), test.version)
+		a.must(err)
+		terminal, _ := e.Terminal(gate, test.day)
+		c, ok := e.CardOn(card, test.day)
+		if terminal.Operator != test.operator || c.Blocked != test.blocked || !ok {
+			t.Errorf("version %d, day %d: operator %q, blocked %v; want %q, %v", test.version, test.day, terminal.Operator, c.Blocked, test.operator, test.blocked)
+		}
+	}
+	entries, err := a.Show(t.Context(), registry.Cards, clearingtest.Card, 20261101)
+	a.must(err)
+	if len(entries) != 2 || entries[0].InForce || !entries[1].InForce || entries[1].Change != 2 || entries[1].Row["status"] != "blocked" {
+		t.Errorf("shown %+v", entries)
+	}
+	if _, err := a.Show(t.Context(), registry.Cards, "12", 20261101); err == nil || !strings.Contains(err.Error(), "20 hexadecimal digits") {
+		t.Errorf("a short card number is shown with %v", err)
+	}
+}
+
+// TestAltered changes a stored row behind the store's back.
+func TestAltered(t *testing.T) {
+	a := founded(t)
+	_, err := a.ledger.Pool().Exec(t.Context(), "UPDATE registry_rows SET record = replace(record, 'blocked', 'active') WHERE kind = $1", int64(registry.Cards))
+	a.must(err)
+	if _, err := a.Load(t.Context()); !errors.Is(err, registry.ErrAltered) {
+		t.Errorf("altered rows load with %v", err)
+	}
+}
+
+// TestUpdateWhileLookingUp swaps editions under readers: each sees one version as
+// a whole. Adoption comes before, and a failed one keeps the old edition.
+func TestUpdateWhileLookingUp(t *testing.T) {
+	a := founded(t)
+	live := registry.New(a.load())
+	running, stop := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	one, other := registry.CardID(clearingtest.Hex(clearingtest.Card)), registry.CardID(clearingtest.Hex(clearingtest.OtherCard))
+	for range 4 {
+		readers.Go(func() {
+			for running.Err() == nil {
+				e := live.Current()
+				x, _ := e.Card(one)
+				y, _ := e.Card(other)
+				if x.Blocked != y.Blocked || x.Blocked != (e.Number()%2 == 0) {
+					t.Errorf("version %d: %v and %v", e.Number(), x.Blocked, y.Blocked)
+					return
+				}
+			}
+		})
+	}
+	status := []string{"blocked", "active"}
+	for i := range 6 {
+		day := string(rune('1' + i))
+		text := cardsHeader
+		for _, card := range []string{clearingtest.Card, clearingtest.OtherCard} {
+			text += card + "," + clearingtest.Issuer + ",01," + status[i%2] + ",2026010" + day + ",20401231,\n"
+		}
+		a.change(map[string]string{"cards.csv": text})
+		before := live.Version()
+		refusal := errors.New("not now")
+		err := live.Update(t.Context(), a.Store, func(context.Context, *registry.Edition) error { return refusal })
+		if !errors.Is(err, refusal) || live.Version() != before {
+			t.Errorf("a failed adoption ends with %v at version %s", err, live.Version())
+		}
+		a.must(live.Update(t.Context(), a.Store, func(_ context.Context, rows *registry.Edition) error {
+			if n := rows.Counts()["cards"]; n != 2 || live.Version() != before {
+				t.Errorf("adopting %d cards at version %s", n, live.Version())
+			}
+			return nil
+		}))
+	}
+	stop()
+	readers.Wait()
+	if e := a.load(); e.Version() != live.Version() || live.Current().Number() != 7 {
+		t.Errorf("the process is at %s, the database at %s", live.Version(), e.Version())
+	}
+}
+
+// TestFollow waits for a process to take up a change by itself.
+func TestFollow(t *testing.T) {
+	a := founded(t)
+	live := registry.New(a.load())
+	adopted := make(chan string)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		live.Follow(ctx, a.Store, time.Millisecond, func(_ context.Context, rows *registry.Edition) error {
+			adopted <- rows.Channels()[0].ID
+			return nil
+		}, slog.New(slog.DiscardHandler))
+	}()
+	a.change(map[string]string{"channels.csv": "id,name,name_en,effective_from,effective_to\nkiosk,自助机,Kiosk,20260101,\n"})
+	if id := <-adopted; id != "kiosk" {
+		t.Errorf("adopted channel %q", id)
+	}
+	stop()
+	<-ended
+}
+
+// TestFoundingRace lets several processes found at once: one does.
+func TestFoundingRace(t *testing.T) {
+	a := newArchive(t)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	founders := 0
+	for range 4 {
+		draft := a.read(clearingtest.Files(), nil)
+		all.Go(func() {
+			err := a.Found(t.Context(), draft, act("founder"))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				founders++
+			} else if !errors.Is(err, registry.ErrFounded) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if founders != 1 || a.load().Number() != 1 {
+		t.Errorf("%d founders, version %d", founders, a.load().Number())
+	}
+}
+
+// TestNothingNew finds no change in files that say what is in force.
+func TestNothingNew(t *testing.T) {
+	a := founded(t)
+	_, err := a.Propose(t.Context(), a.read(clearingtest.Files(), a.load()), act("ann"), "")
+	if !errors.Is(err, registry.ErrNothingNew) {
+		t.Errorf("the same files are proposed with %v", err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	a.must(os.Mkdir(empty, 0o755))
+	if _, err := registry.Read(empty, a.load()); err == nil || !strings.Contains(err.Error(), "no file of a registry") {
+		t.Errorf("an empty directory reads with %v", err)
+	}
+}
