@@ -1,9 +1,11 @@
 package counter
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
@@ -165,7 +167,13 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 	return Issued{CardNumber: c.issuer.CardNumber, Identification: c.issuer.Identification.String()}, nil
 }
 
-// socialSteps write the records of both files.
+// has reports whether a version of the card has a record.
+func has(fields []ssc.Field, tag ssc.Tag) bool {
+	return slices.ContainsFunc(fields, func(f ssc.Field) bool { return f.Tag == tag })
+}
+
+// socialSteps write the records of both files, as far as the card's version has
+// them.
 func socialSteps(issuer ssc.Issuer, holder ssc.Holder) ([]step, error) {
 	first, err := issuer.Records()
 	if err != nil {
@@ -177,6 +185,12 @@ func socialSteps(issuer ssc.Issuer, holder ssc.Holder) ([]step, error) {
 	}
 	var steps []step
 	for _, r := range append(first, second...) {
+		if !has(ssc.FieldsOf(issuer.Version), r.Tag) {
+			if len(bytes.Trim(r.Value, "\x00")) > 0 {
+				return nil, fmt.Errorf("personalise: record %02X: cards of version %s do not have it", byte(r.Tag), issuer.Version)
+			}
+			continue
+		}
 		command, err := ssc.Write(r)
 		if err != nil {
 			return nil, fmt.Errorf("personalise: record %02X: %w", byte(r.Tag), err)
