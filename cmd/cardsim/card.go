@@ -1,212 +1,166 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cardos/chip"
 	"citycard/cmd/service"
-	"citycard/simulators/city"
 	"citycard/simulators/vcard"
 )
 
 // virtualCard is the command `cardsim card`.
 type virtualCard struct {
 	service.Common
-	profile  string
-	image    string
+	recipe
+	profiles list
+	images   list
 	seed     uint64
-	vpcd     string
+	slots    list
 	describe bool
 	commands bool
 }
+
+// list is a flag that may be given several times, or once with commas.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(value string) error {
+	*l = append(*l, strings.Split(value, ",")...)
+	return nil
+}
+
+// at is the i-th value, the last one where there are fewer, or what stands in
+// where there is none.
+func (l list) at(i int, otherwise string) string {
+	if len(l) == 0 {
+		return otherwise
+	}
+	return l[min(i, len(l)-1)]
+}
+
+const cardHelp = `Profiles of cards that look lived with: tunion, ssc-v1, ssc-v2, ssc-v3, dual, psam. All have the
+same test keys, so that the psam serves the others, and the PIN 123456. Blank cards as they come
+from the maker: transit, ssc, blank-ssc-v1, blank-dual.
+
+An image that exists is used whatever the profile says; one that does not is made when the card
+is taken out. Several slots: give --vpcd once for each, with --profile and --image in the same
+order.
+
+Without --commands the cards stay in their readers until the program is stopped. With --commands
+each line of standard input is answered by one line on standard output, "ok" or "error: TEXT"; the
+end of input takes the cards out. A number before a command names the slot, 1 where there is none:
+
+  [N] insert PROFILE IMAGE SEED   a card into the reader; - for no image
+  [N] remove                      out again, and saved
+  [N] back                        the card that was there last, in again
+  [N] swap PROFILE IMAGE SEED     remove and insert
+  [N] tear before|after           the next command that changes the card loses power, before or
+                                  after the change, and the card is out; then remove, back
+  [N] describe                    what is on the card, as one line of JSON
+  quit`
 
 func cardCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim card", flag.ContinueOnError)
 	var c virtualCard
 	c.Register(flags)
-	flags.StringVar(&c.profile, "profile", "transit", "`KIND` of a new card: transit, ssc / 新卡类型")
-	flags.StringVar(&c.image, "image", "", "`FILE` that holds the card; made at the end where it is missing / 卡映像文件")
-	flags.Uint64Var(&c.seed, "seed", 1, "`NUMBER` that a new card's chip follows from / 随机种子")
-	flags.StringVar(&c.vpcd, "vpcd", vcard.FirstSlot, "`HOST:PORT` of the virtual reader's slot / 虚拟读卡器地址")
-	flags.BoolVar(&c.describe, "describe", false, "print what is on the card and end / 打印卡内容")
-	flags.BoolVar(&c.commands, "commands", false, "take `insert PROFILE IMAGE SEED`, `remove`, `quit` from standard input / 由标准输入控制")
+	flags.Var(&c.profiles, "profile", "`KIND` of a new card, see above; tunion where not given / 新卡类型")
+	flags.Var(&c.images, "image", "`FILE` that holds the card; made at the end where it is missing / 卡映像文件")
+	flags.Uint64Var(&c.seed, "seed", 1, "`NUMBER` that a new card follows from / 随机种子")
+	flags.StringVar(&c.date, "date", "20261120", "`YYYYMMDD` on which a new card is looked at: its last journey is of that day / 卡片日期")
+	flags.StringVar(&c.side, "interface", "", "`SIDE` of a dual card: contactless, contact / 双界面卡所用界面")
+	flags.BoolVar(&c.macFirst, "prove-mac-first", false, "GET TRANSACTION PROVE gives MAC2 before TAC / 交易认证先返回MAC2")
+	flags.Var(&c.slots, "vpcd", "`HOST:PORT` of the virtual reader's slot, "+vcard.FirstSlot+" where not given / 虚拟读卡器地址")
+	flags.BoolVar(&c.describe, "describe", false, "print what is on the card as JSON and end; needs no reader / 打印卡内容")
+	flags.BoolVar(&c.commands, "commands", false, "take commands from standard input / 由标准输入控制")
 	return &ffcli.Command{
 		Name:       "card",
 		ShortUsage: "cardsim card [flags]",
-		ShortHelp:  "put a virtual card into a vpcd reader / 将虚拟卡插入虚拟读卡器",
-		LongHelp: "Without --commands the card stays in the reader until the program is stopped, and is then\n" +
-			"saved to --image. With --commands each line of standard input is answered by one line on\n" +
-			"standard output, `ok` or `error: TEXT`; the end of input takes the card out.",
-		FlagSet: flags,
-		Exec:    c.exec,
+		ShortHelp:  "put virtual cards into vpcd readers / 将虚拟卡插入虚拟读卡器",
+		LongHelp:   cardHelp,
+		FlagSet:    flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			return c.run(ctx, os.Stdin, os.Stdout)
+		},
 	}
 }
 
-func (c *virtualCard) exec(ctx context.Context, args []string) error {
-	if err := service.NoArguments(args); err != nil {
-		return err
-	}
-	if c.commands {
-		return c.obey(ctx, os.Stdin, os.Stdout)
-	}
-	card, err := takeCard(c.profile, c.image, c.seed)
-	if err != nil {
+func (c *virtualCard) run(ctx context.Context, in io.Reader, out io.Writer) error {
+	if err := c.check(); err != nil {
 		return err
 	}
 	if c.describe {
-		enc := json.NewEncoder(os.Stdout)
+		card, err := c.take(ctx, c.profiles.at(0, defaultProfile), c.images.at(0, ""), c.seed)
+		if err != nil {
+			return err
+		}
+		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(card.Describe())
 	}
-	s := slot{slot: vcard.NewSlot(c.vpcd)}
-	if err := s.insert(ctx, card, c.image); err != nil {
-		return noReader(c.vpcd, err)
+	if len(c.slots) == 0 {
+		c.slots = list{vcard.FirstSlot}
 	}
-	c.Logger().Info("card is in the reader", "vpcd", c.vpcd, "profile", card.Profile().String())
-	select {
-	case <-ctx.Done():
-	case <-s.slot.Done():
+	r := newRack(c.recipe, c.slots)
+	if c.commands {
+		return r.obey(ctx, in, out)
 	}
-	if err := s.remove(); err != nil {
+	return c.stay(ctx, r, c.Logger())
+}
+
+// stay puts a card into every slot until the program is stopped or all are out.
+func (c *virtualCard) stay(ctx context.Context, r *rack, log *slog.Logger) error {
+	for i, s := range r.slots {
+		// A new card for each slot: neighbours differ by their seed.
+		err := s.insert(ctx, r.recipe, c.profiles.at(i, defaultProfile), c.imageOf(i), c.seed+uint64(i))
+		if err != nil {
+			return r.leave(err)
+		}
+		log.Info("card is in the reader", "vpcd", s.address, "profile", s.card.Profile().String())
+	}
+	for _, s := range r.slots {
+		select {
+		case <-ctx.Done():
+		case <-s.slot.Done():
+			log.Warn("the card left the reader", "vpcd", s.address)
+		}
+	}
+	if err := r.leave(nil); err != nil {
 		return service.Fail("the card left the reader", "is pcscd still running?", err)
 	}
 	return nil
 }
 
-// takeCard opens the image, or makes a blank card where there is none.
-func takeCard(profile, image string, seed uint64) (*chip.Chip, error) {
-	if image != "" {
-		card, err := city.OpenChip(image)
-		if err == nil {
-			return card, nil
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return nil, service.Fail("card image not usable", "give another file with --image", err)
-		}
+// imageOf is the image of a slot; no two slots share one.
+func (c *virtualCard) imageOf(i int) string {
+	if i >= len(c.images) {
+		return ""
 	}
-	switch profile {
-	case chip.Transit.String():
-		return chip.NewTransit(seed), nil
-	case chip.SocialSecurity.String():
-		return chip.NewSocialSecurity(seed), nil
-	}
-	return nil, service.Fail(fmt.Sprintf("no card of profile %q", profile), "give --profile transit or ssc", nil)
+	return c.images[i]
 }
 
-func noReader(address string, err error) error {
-	if errors.Is(err, vcard.ErrNoReader) {
-		return service.Fail("no virtual reader at "+address, "start pcscd with vsmartcard-vpcd, or correct --vpcd", err)
+// check refuses settings that no card can be made with.
+func (c *virtualCard) check() error {
+	if _, err := time.Parse("20060102", c.date); err != nil {
+		return service.Fail(fmt.Sprintf("%q is no date / 日期有误", c.date), "give --date YYYYMMDD", nil)
 	}
-	return err
-}
-
-// slot is a reader's slot and the card in it.
-type slot struct {
-	slot  *vcard.Slot
-	card  *chip.Chip
-	image string
-}
-
-func (s *slot) insert(ctx context.Context, card *chip.Chip, image string) error {
-	if err := s.slot.Insert(ctx, card); err != nil {
-		return err
+	if c.side != "" && c.side != "contact" && c.side != "contactless" {
+		return service.Fail(fmt.Sprintf("no interface %q / 没有此界面", c.side), "give --interface contactless or contact", nil)
 	}
-	s.card, s.image = card, image
+	if len(c.images) > max(len(c.slots), 1) || len(c.profiles) > max(len(c.slots), 1) {
+		return service.Fail("more cards than slots / 卡多于卡槽", "give --vpcd once for each card", nil)
+	}
 	return nil
-}
-
-// remove takes the card out and saves it.
-func (s *slot) remove() error {
-	if s.card == nil {
-		return vcard.ErrEmpty
-	}
-	card, image := s.card, s.image
-	s.card = nil
-	err := s.slot.Remove()
-	card.PowerOff()
-	if image == "" {
-		return err
-	}
-	return errors.Join(err, city.SaveChip(image, card))
-}
-
-// obey follows the commands of its input until quit or the end of input.
-func (c *virtualCard) obey(ctx context.Context, in io.Reader, out io.Writer) error {
-	s := &slot{slot: vcard.NewSlot(c.vpcd)}
-	lines := make(chan string)
-	failed := make(chan error, 1)
-	go func() {
-		defer close(lines)
-		scanner := bufio.NewScanner(in)
-		for scanner.Scan() {
-			select {
-			case lines <- scanner.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-		failed <- scanner.Err()
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return s.leave(nil)
-		case line, open := <-lines:
-			if !open {
-				return s.leave(<-failed)
-			}
-			again, err := s.command(ctx, line)
-			answer := "ok"
-			if err != nil {
-				answer = "error: " + strings.ReplaceAll(err.Error(), "\n", "; ")
-			}
-			if _, err := fmt.Fprintln(out, answer); err != nil {
-				return s.leave(err)
-			}
-			if !again {
-				return s.leave(nil)
-			}
-		}
-	}
-}
-
-// leave takes out what is still in the reader.
-func (s *slot) leave(err error) error {
-	if s.card == nil {
-		return err
-	}
-	return errors.Join(err, s.remove())
-}
-
-// command does what one line says; again is false after quit.
-func (s *slot) command(ctx context.Context, line string) (again bool, err error) {
-	words := strings.Fields(line)
-	switch {
-	case len(words) == 4 && words[0] == "insert":
-		seed, err := strconv.ParseUint(words[3], 10, 64)
-		if err != nil {
-			return true, fmt.Errorf("seed %q is no number", words[3])
-		}
-		card, err := takeCard(words[1], words[2], seed)
-		if err != nil {
-			return true, err
-		}
-		return true, s.insert(ctx, card, words[2])
-	case len(words) == 1 && words[0] == "remove":
-		return true, s.remove()
-	case len(words) == 1 && words[0] == "quit":
-		return false, s.leave(nil)
-	}
-	return true, fmt.Errorf("%q: want insert PROFILE IMAGE SEED, remove or quit", line)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,7 +23,6 @@ import (
 	"citycard/clearing/fare"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
-	"citycard/cmd/service"
 	"citycard/simulators/truth"
 )
 
@@ -316,26 +314,6 @@ func TestRefusals(t *testing.T) {
 	t.Setenv(passphraseVariable, "wrong")
 	if err := run(t, append([]string{"issue"}, common...)...); err == nil || !strings.Contains(err.Error(), passphraseVariable) {
 		t.Errorf("wrong passphrase: %v", err)
-	}
-}
-
-func TestCommandsOfACard(t *testing.T) {
-	c := virtualCard{Common: service.Common{LogLevel: slog.LevelError}, vpcd: "127.0.0.1:1"}
-	image := filepath.Join(t.TempDir(), "card.img")
-	in := strings.NewReader("remove\ninsert transit " + image + " 7\ninsert bank x 1\ninsert transit x seven\nsit\nquit\nremove\n")
-	var out bytes.Buffer
-	if err := c.obey(t.Context(), in, &out); err != nil {
-		t.Fatal(err)
-	}
-	answers := strings.Split(strings.TrimSpace(out.String()), "\n")
-	want := []string{"error: no card", "error: no virtual reader", "error: no card of profile", "error: seed", "error: \"sit\"", "ok"}
-	if len(answers) != len(want) {
-		t.Fatalf("answers %q, want %d", answers, len(want))
-	}
-	for i := range want {
-		if !strings.HasPrefix(answers[i], want[i]) {
-			t.Errorf("answer %d is %q, want %q…", i+1, answers[i], want[i])
-		}
 	}
 }
 

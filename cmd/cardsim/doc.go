@@ -1,7 +1,7 @@
 // Command cardsim stands in for what a development machine lacks: plastic cards
 // and a city full of people.
 //
-//	cardsim card     one virtual card in a vpcd reader
+//	cardsim card     virtual cards in vpcd readers, put in, torn and swapped by commands
 //	cardsim orders   the first cards' orders, one JSON line each, for cardterm issue
 //	cardsim issue    personalises the cards of a city in memory and writes its registry
 //	cardsim city     plays one day of the city into Kafka and writes the truth beside it

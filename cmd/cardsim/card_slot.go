@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/cmd/service"
+	"citycard/simulators/city"
+	"citycard/simulators/specimen"
+	"citycard/simulators/vcard"
+)
+
+const defaultProfile = string(specimen.Transit)
+
+// noImage stands for no image on a command line.
+const noImage = "-"
+
+// recipe is how new cards are made.
+type recipe struct {
+	date     string
+	side     string
+	macFirst bool
+}
+
+// take opens the image, or makes a card where there is none.
+func (r recipe) take(ctx context.Context, profile, image string, seed uint64) (*chip.Chip, error) {
+	if image != "" && image != noImage {
+		card, err := city.OpenChip(image)
+		if err == nil {
+			return card, r.turn(card)
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, service.Fail("card image not usable", "give another file with --image", err)
+		}
+	}
+	card, err := r.make(ctx, profile, seed)
+	if err != nil {
+		return nil, err
+	}
+	card.ProveMACFirst(r.macFirst)
+	return card, r.turn(card)
+}
+
+// make makes a new card: a specimen, or a blank one.
+func (r recipe) make(ctx context.Context, profile string, seed uint64) (*chip.Chip, error) {
+	switch profile {
+	case "transit":
+		return chip.NewTransit(seed), nil
+	case "ssc":
+		return chip.NewSocialSecurity(seed), nil
+	case "blank-ssc-v1":
+		return chip.NewSocialSecurityV1(seed), nil
+	case "blank-dual":
+		return chip.NewDual(seed), nil
+	}
+	kind := specimen.Kind(profile)
+	if !specimen.Known(kind) {
+		return nil, service.Fail(fmt.Sprintf("no card of profile %q", profile),
+			"give --profile "+strings.Trim(fmt.Sprint(specimen.Kinds()), "[]")+", or for a blank one transit, ssc, blank-ssc-v1, blank-dual", nil)
+	}
+	date, err := time.Parse("20060102", r.date)
+	if err != nil {
+		return nil, err
+	}
+	return specimen.New(ctx, kind, seed, date)
+}
+
+// turn lays a card with two interfaces on the side that was asked for.
+func (r recipe) turn(card *chip.Chip) error {
+	if r.side == "" {
+		return nil
+	}
+	side := chip.Contactless
+	if r.side == "contact" {
+		side = chip.Contact
+	}
+	if err := card.Use(side); err != nil {
+		return service.Fail("the card has no such interface / 卡无此界面", "leave --interface out, or take --profile dual", err)
+	}
+	return nil
+}
+
+// slot is a reader's slot and the card in it.
+type slot struct {
+	address string
+	slot    *vcard.Slot
+	card    *chip.Chip // nil when the slot is empty
+	last    *chip.Chip // that was here last
+	image   string     // of card, or of last
+}
+
+func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed uint64) error {
+	if s.card != nil {
+		return vcard.ErrOccupied
+	}
+	card, err := r.take(ctx, profile, image, seed)
+	if err != nil {
+		return err
+	}
+	if image == noImage {
+		image = ""
+	}
+	return s.put(ctx, card, image)
+}
+
+func (s *slot) put(ctx context.Context, card *chip.Chip, image string) error {
+	if err := s.slot.Insert(ctx, card); err != nil {
+		if errors.Is(err, vcard.ErrNoReader) {
+			return service.Fail("no virtual reader at "+s.address, "start pcscd with vsmartcard-vpcd, or correct --vpcd", err)
+		}
+		return err
+	}
+	s.card, s.image = card, image
+	return nil
+}
+
+// back puts the card in again that was taken out last.
+func (s *slot) back(ctx context.Context) error {
+	if s.card != nil {
+		return vcard.ErrOccupied
+	}
+	if s.last == nil {
+		return errors.New("no card was taken out of this slot")
+	}
+	return s.put(ctx, s.last, s.image)
+}
+
+// remove takes the card out and saves it. That a torn card had left before is no
+// error.
+func (s *slot) remove() error {
+	if s.card == nil {
+		return vcard.ErrEmpty
+	}
+	card := s.card
+	s.card, s.last = nil, card
+	err := s.slot.Remove()
+	if errors.Is(err, chip.ErrPowerLost) {
+		err = nil
+	}
+	card.PowerOff()
+	if s.image == "" {
+		return err
+	}
+	return errors.Join(err, city.SaveChip(s.image, card))
+}
+
+// tear makes the next change of the card lose its power.
+func (s *slot) tear(when string) error {
+	if s.card == nil {
+		return vcard.ErrEmpty
+	}
+	switch when {
+	case "before":
+		s.card.LosePower(chip.BeforeCommit)
+	case "after":
+		s.card.LosePower(chip.AfterCommit)
+	default:
+		return fmt.Errorf("tear %q: want before or after", when)
+	}
+	return nil
+}
