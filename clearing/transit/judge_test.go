@@ -1,6 +1,7 @@
 package transit_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,6 +128,28 @@ func TestRuleImpossibleDate(t *testing.T) {
 		}
 		if len(d.Transfers) != 1 || !d.Transfers[0].Day.Valid() {
 			t.Errorf("date %s: transfers %+v, want one on a valid day", date, d.Transfers)
+		}
+	}
+}
+
+// TestRuleBlockedFromADay lists a card from a day on: what it paid before is
+// cleared, however late it comes; and the note names the registry that judged,
+// not the one that has come since.
+func TestRuleBlockedFromADay(t *testing.T) {
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["cards.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20260104,20401231\n"
+	})
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.CardBlocked} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		if r := d.Rulings[0]; r.Reason != want {
+			t.Errorf("a tap of day %d: %s %q, want %q", day, r.Verdict, r.Reason, want)
+		}
+		note, err := d.EncodeNote(map[string]string{"registry": "newer"})
+		if err != nil || !strings.Contains(string(note), town.Registry.Version()) || strings.Contains(string(note), "newer") {
+			t.Errorf("note %s (%v) does not name registry %s", note, err, town.Registry.Version())
 		}
 	}
 }
