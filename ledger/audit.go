@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// ActReopenDay is the act of an audit entry that reopens a day.
+const ActReopenDay = "reopen day"
+
 // AuditEntry is an act that took two people. Entries are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the
 // chain's head.
 type AuditEntry struct {
@@ -122,7 +125,7 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Reopening) error {
 			return err
 		}
 		return appendAudit(ctx, tx, AuditEntry{
-			At: by.At.Truncate(time.Second), Act: "reopen day", What: day.String(), First: by.First, Second: by.Second, Reason: by.Reason,
+			At: by.At.Truncate(time.Second), Act: ActReopenDay, What: day.String(), First: by.First, Second: by.Second, Reason: by.Reason,
 		})
 	})
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"citycard/clearing/identity"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
@@ -19,9 +18,6 @@ import (
 // StreamSettlement is the stream in which payments are booked; it stays in the
 // day while the input streams move on.
 const StreamSettlement = "settlement"
-
-// settlementID is the id of a participant's one payment of a day.
-var settlementID = identity.Settlement("net")
 
 // Closer closes days.
 type Closer struct {
@@ -33,69 +29,95 @@ type Closer struct {
 	Signer   ed25519.PrivateKey // not kept in the database
 }
 
-// Result is a closed and sealed day.
+// Result is a closed day.
 type Result struct {
 	Day       ledger.Day
 	Positions []settlement.Position
 	Files     string // the folder
-	Seal      ledger.Seal
 }
 
 // Close closes day, which next follows. Call it once every input has been
-// consumed up to the cut-off (intake.Await).
+// consumed up to the cut-off (intake.Await). A day that was reopened is closed
+// again: its files are written anew beside the first ones, and what the
+// adjustments changed is paid or collected.
 func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, error) {
 	if err := c.Ledger.CloseDay(ctx, day, next, StreamSettlement); err != nil {
 		return nil, err
 	}
-	positions, err := Positions(ctx, c.Ledger, c.Registry, day)
+	round, err := c.round(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	positions, paid, err := Positions(ctx, c.Ledger, c.Registry, day)
 	if err != nil {
 		return nil, err
 	}
 	folder := filepath.Join(c.Dir, day.String())
+	if round > 0 {
+		folder += fmt.Sprintf(".%d", round)
+	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("settlement files: %w", err)
 	}
 	if _, err := settlement.Write(folder, settlement.Day(day), positions); err != nil {
 		return nil, err
 	}
-	if err := c.pay(ctx, day, positions); err != nil {
+	if err := c.pay(ctx, day, round, positions, paid); err != nil {
 		return nil, err
 	}
 	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	seal, err := c.Ledger.SealDay(ctx, day, c.Signer)
-	if err != nil {
-		return nil, err
-	}
-	if err := writeSeal(c.Seals, seal); err != nil {
-		return nil, err
-	}
-	return &Result{Day: day, Positions: positions, Files: folder, Seal: seal}, nil
+	return &Result{Day: day, Positions: positions, Files: folder}, nil
 }
 
-// pay books the payments of the day. The stream is claimed for the day, or was
-// before: a close that is done again finds its payments there.
-func (c *Closer) pay(ctx context.Context, day ledger.Day, positions []settlement.Position) error {
-	var transfers []ledger.Transfer
-	for _, p := range positions {
-		if t, ok := payment(day, p); ok {
-			transfers = append(transfers, t)
+// round counts how often the day was reopened.
+func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
+	entries, err := c.Ledger.Audit(ctx)
+	if err != nil {
+		return 0, err
+	}
+	round := 0
+	for _, entry := range entries {
+		if entry.Act == ledger.ActReopenDay && entry.What == day.String() {
+			round++
 		}
 	}
-	claim, err := c.Ledger.Claim(ctx, StreamSettlement, c.Owner, day)
+	return round, nil
+}
+
+// Seal seals a closed day for good and publishes the seal as a file.
+func (c *Closer) Seal(ctx context.Context, day ledger.Day) (ledger.Seal, error) {
+	seal, err := c.Ledger.SealDay(ctx, day, c.Signer)
 	if err != nil {
-		return fmt.Errorf("claim settlement: %w", err)
+		return ledger.Seal{}, err
 	}
-	if claim.Day != day {
-		// An earlier run went on to the next day, so its payments are booked.
-		return nil
+	return seal, writeSeal(c.Seals, seal)
+}
+
+// pay books what is left to pay. What an earlier, interrupted run has booked
+// counts as paid, so nobody is paid twice.
+func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) error {
+	var transfers []ledger.Transfer
+	for _, p := range positions {
+		if t, ok := payment(day, round, p, paid[p.Participant.Code]); ok {
+			transfers = append(transfers, t)
+		}
 	}
 	if len(transfers) == 0 {
 		return nil
 	}
+	// A stream of the round's own: the one of the first close may have gone on.
+	stream := StreamSettlement
+	if round > 0 {
+		stream = fmt.Sprintf("%s/%s.%d", StreamSettlement, day, round)
+	}
+	claim, err := c.Ledger.Claim(ctx, stream, c.Owner, day)
+	if err != nil {
+		return fmt.Errorf("claim %s: %w", stream, err)
+	}
 	out, err := c.Ledger.Post(ctx, &ledger.Batch{
-		Stream: StreamSettlement, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers,
+		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers,
 	})
 	if err != nil {
 		return fmt.Errorf("book payments of day %s: %w", day, err)

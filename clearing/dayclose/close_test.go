@@ -4,9 +4,11 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
@@ -29,6 +31,76 @@ func move(id byte, day ledger.Day, debit, credit string, fen ledger.Fen, purpose
 	}
 }
 
+// office is a ledger with a town's accounts and a day that is nearly over.
+type office struct {
+	*testing.T
+	town   *clearingtest.Town
+	ledger *ledger.Ledger
+	closer *dayclose.Closer
+	dir    string
+}
+
+func (o *office) must(err error) {
+	o.Helper()
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+// post books transfers in the stream's day, or in the day given for a new one.
+func (o *office) post(stream string, day ledger.Day, transfers ...ledger.Transfer) {
+	o.Helper()
+	claim, err := o.ledger.Claim(o.Context(), stream, "test", day)
+	o.must(err)
+	out, err := o.ledger.Post(o.Context(), &ledger.Batch{
+		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+	})
+	o.must(err)
+	for i, decision := range out.Transfers {
+		if decision.Result != ledger.Inserted {
+			o.Fatalf("transfer %d: %s %v", i, decision.Result, decision.Err)
+		}
+	}
+}
+
+func (o *office) wantBalances(want map[string]ledger.Fen) {
+	o.Helper()
+	for code, fen := range want {
+		sums, err := o.ledger.Balance(o.Context(), code)
+		o.must(err)
+		if got := sums.Credits - sums.Debits; got != fen {
+			o.Errorf("%s holds %d, want %d", code, got, fen)
+		}
+	}
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8), dir: t.TempDir()}
+	o.must(o.ledger.OpenDay(t.Context(), today))
+	o.must(o.ledger.OpenAccounts(t.Context(), chart.Accounts(o.town.Registry.Current())))
+	personal := chart.Personal([16]byte{15: 1})
+	o.post("openings", 0, chart.Openings(o.town.Registry.Current())...)
+	o.post("receipts", 0,
+		move(1, today, chart.BankMedical, chart.Fund("employee"), 10_000, chart.PurposeReceipt),
+		move(2, today, chart.BankPension, chart.PensionFund, 10_000, chart.PurposeReceipt))
+	o.post("taps/0", 0,
+		move(3, today, chart.Float, "operator:bus", 80, chart.PurposeBus),
+		move(4, today, chart.Float, "operator:bus", 80, chart.PurposeBus),
+		move(5, today-1, chart.Float, "operator:bus", 100, chart.PurposeBus),
+		move(6, today, "channel:counter", chart.Unwritten, 5000, chart.PurposeLoadAuthorised),
+		move(7, today, chart.Fund("employee"), "hospital:h1", 700, chart.PurposeMedicalFund),
+		move(8, today, personal, "hospital:h1", 200, chart.PurposeMedicalAccount),
+		move(9, today, chart.PensionFund, chart.PensionPayout, 3000, chart.PurposePension),
+		move(10, today, chart.PensionPayout, chart.PensionReturned, 1000, chart.PurposePensionReturn))
+	seed := sha256.Sum256([]byte("test"))
+	o.closer = &dayclose.Closer{
+		Ledger: o.ledger, Registry: o.town.Registry.Current(), Owner: "test", Dir: filepath.Join(o.dir, "settlement"), Seals: filepath.Join(o.dir, "seals"),
+		Signer: ed25519.NewKeyFromSeed(seed[:]),
+	}
+	return o
+}
+
 // TestClose closes a day with taps of two days, a medical settlement, pensions
 // and a receipt, and closes it again: the positions and payments are those worked
 // out below, once.
@@ -38,56 +110,14 @@ func move(id byte, day ledger.Day, debit, credit string, fen ledger.Fen, purpose
 //	pension        3000 sent - 1000 returned            = 2000, paid from bank:pension
 //	channel        -5000 authorised                     stays owed
 func TestClose(t *testing.T) {
-	town := clearingtest.New(t, nil)
-	l := ledgertest.Open(t, 8)
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(l.OpenDay(t.Context(), today))
-	must(l.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
-	post := func(stream string, transfers ...ledger.Transfer) {
-		t.Helper()
-		claim, err := l.Claim(t.Context(), stream, "test", 0)
-		must(err)
-		out, err := l.Post(t.Context(), &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers})
-		must(err)
-		for i, decision := range out.Transfers {
-			if decision.Result != ledger.Inserted {
-				t.Fatalf("transfer %d: %s %v", i, decision.Result, decision.Err)
-			}
-		}
-	}
-	personal := chart.Personal([16]byte{15: 1})
-	post("openings", chart.Openings(town.Registry.Current())...)
-	post("receipts",
-		move(1, today, chart.BankMedical, chart.Fund("employee"), 10_000, chart.PurposeReceipt),
-		move(2, today, chart.BankPension, chart.PensionFund, 10_000, chart.PurposeReceipt))
-	post("taps/0",
-		move(3, today, chart.Float, "operator:bus", 80, chart.PurposeBus),
-		move(4, today, chart.Float, "operator:bus", 80, chart.PurposeBus),
-		move(5, today-1, chart.Float, "operator:bus", 100, chart.PurposeBus),
-		move(6, today, "channel:counter", chart.Unwritten, 5000, chart.PurposeLoadAuthorised),
-		move(7, today, chart.Fund("employee"), "hospital:h1", 700, chart.PurposeMedicalFund),
-		move(8, today, personal, "hospital:h1", 200, chart.PurposeMedicalAccount),
-		move(9, today, chart.PensionFund, chart.PensionPayout, 3000, chart.PurposePension),
-		move(10, today, chart.PensionPayout, chart.PensionReturned, 1000, chart.PurposePensionReturn))
-
-	dir := t.TempDir()
-	seed := sha256.Sum256([]byte("test"))
-	closer := &dayclose.Closer{
-		Ledger: l, Registry: town.Registry.Current(), Owner: "test", Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
-		Signer: ed25519.NewKeyFromSeed(seed[:]),
-	}
+	o := newOffice(t)
+	l, closer, must := o.ledger, o.closer, o.must
 	result, err := closer.Close(t.Context(), today, today.Next())
 	must(err)
-	again, err := closer.Close(t.Context(), today, today.Next())
+	_, err = closer.Close(t.Context(), today, today.Next())
 	must(err)
-	if again.Seal.Root != result.Seal.Root {
-		t.Error("closing again gave another seal")
-	}
+	seal, err := closer.Seal(t.Context(), today)
+	must(err)
 
 	positions := map[string]settlement.Position{}
 	for _, p := range result.Positions {
@@ -104,22 +134,16 @@ func TestClose(t *testing.T) {
 	if lines := positions["operator:bus"].Lines; len(lines) != 2 || lines[0].Day != 20260104 || lines[0].Fen != 100 || lines[1].Count != 2 {
 		t.Errorf("lines of the bus operator are %+v, want yesterday's 100 apart from today's two", lines)
 	}
-	for code, fen := range map[string]ledger.Fen{
+	o.wantBalances(map[string]ledger.Fen{
 		"operator:bus": 0, "hospital:h1": 0, chart.PensionPayout: 0, chart.PensionReturned: 1000, chart.Reserve: 260,
 		"channel:counter": -5000, chart.BankPension: -10_000 + 2000, chart.BankMedical: -10_000 - 50_000 + 900,
-	} {
-		sums, err := l.Balance(t.Context(), code)
-		must(err)
-		if got := sums.Credits - sums.Debits; got != fen {
-			t.Errorf("%s holds %d after the close, want %d", code, got, fen)
-		}
-	}
+	})
 	if _, err := settlement.Verify(result.Files); err != nil {
 		t.Error(err)
 	}
 	_, err = verify.Books(t.Context(), l, closer.Signer.Public().(ed25519.PublicKey), func(f verify.Fault) { t.Error(f) })
 	must(err)
-	checkSealFile(t, filepath.Join(dir, "seals", "20260105.json"), result.Seal)
+	checkSealFile(t, filepath.Join(o.dir, "seals", "20260105.json"), seal)
 
 	// The sealed day takes no more.
 	if claim, err := l.Claim(t.Context(), "taps/0", "test", 0); err != nil || claim.Day != today.Next() {
@@ -141,5 +165,77 @@ func checkSealFile(t *testing.T, path string, seal ledger.Seal) {
 	copy(read.Root[:], clearingtest.Hex(file.Root))
 	if !read.Valid() || read.Root != seal.Root || file.Day != "20260105" {
 		t.Errorf("the published seal %s does not verify", data)
+	}
+}
+
+// TestReopen closes a day, reopens it by two people, books an adjustment in it and
+// closes it again: the difference alone is paid, the files are written anew beside
+// the first ones, and after the seal nothing reopens it.
+func TestReopen(t *testing.T) {
+	o := newOffice(t)
+	first, err := o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	by := ledger.Reopening{First: "Li", Second: "Li", Reason: "a file came late", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}
+	if err := o.ledger.ReopenDay(t.Context(), today, by); err == nil {
+		t.Error("one person reopened the day alone")
+	}
+	by.Second = "Wang"
+	o.must(o.ledger.ReopenDay(t.Context(), today, by))
+	o.post("adjustments/20260105", today, move(11, today, chart.Float, "operator:bus", 40, chart.PurposeBus))
+	second, err := o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	_, err = o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 300, "hospital:h1": 0})
+	if first.Files == second.Files {
+		t.Error("the second close wrote over the files of the first")
+	}
+	for _, result := range []*dayclose.Result{first, second} {
+		if _, err := settlement.Verify(result.Files); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err = o.closer.Seal(t.Context(), today)
+	o.must(err)
+	if err := o.ledger.ReopenDay(t.Context(), today, by); !errors.Is(err, ledger.ErrDay) {
+		t.Errorf("a sealed day was reopened: %v", err)
+	}
+	_, err = verify.Books(t.Context(), o.ledger, nil, func(f verify.Fault) { t.Error(f) })
+	o.must(err)
+}
+
+// TestCloseInterrupted cuts a close off after each of its steps and closes again:
+// the same files, and everybody paid once.
+func TestCloseInterrupted(t *testing.T) {
+	steps := map[string]func(o *office){
+		"streams moved": func(o *office) {
+			o.must(o.ledger.CloseDay(o.Context(), today, today.Next(), dayclose.StreamSettlement))
+		},
+		"files written": func(o *office) {
+			o.must(o.ledger.CloseDay(o.Context(), today, today.Next(), dayclose.StreamSettlement))
+			positions, _, err := dayclose.Positions(o.Context(), o.ledger, o.town.Registry.Current(), today)
+			o.must(err)
+			o.must(os.MkdirAll(o.closer.Dir, 0o755))
+			_, err = settlement.Write(filepath.Join(o.closer.Dir, today.String()), settlement.Day(today), positions)
+			o.must(err)
+		},
+		"payments booked": func(o *office) {
+			_, err := o.closer.Close(o.Context(), today, today.Next())
+			o.must(err)
+		},
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			step(o)
+			// What comes meanwhile is tomorrow's.
+			o.post("taps/0", 0, move(20, today, chart.Float, "operator:bus", 7, chart.PurposeBus))
+			result, err := o.closer.Close(t.Context(), today, today.Next())
+			o.must(err)
+			if _, err := settlement.Verify(result.Files); err != nil {
+				t.Error(err)
+			}
+			o.wantBalances(map[string]ledger.Fen{"operator:bus": 7, "hospital:h1": 0, chart.Reserve: 260})
+		})
 	}
 }

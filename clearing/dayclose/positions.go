@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/identity"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
@@ -32,8 +33,9 @@ func participants(r *registry.Edition) []settlement.Participant {
 }
 
 // Positions computes the net position of every participant from the rows that
-// were booked on a day: credits count for it, debits against.
-func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day ledger.Day) ([]settlement.Position, error) {
+// were booked on a day: credits count for it, debits against. paid is what the
+// day's payments came to so far, by account code.
+func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day ledger.Day) (positions []settlement.Position, paid map[string]int64, err error) {
 	people := participants(r)
 	byAccount := make(map[ledger.AccountID]string, len(people))
 	for _, p := range people {
@@ -45,6 +47,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 		purpose ledger.Purpose
 	}
 	sums := map[key]*settlement.Row{}
+	paid = map[string]int64{}
 	add := func(account ledger.AccountID, row *ledger.Row, fen ledger.Fen) {
 		code, ok := byAccount[account]
 		if !ok {
@@ -59,32 +62,37 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 		sum.Count++
 		sum.Fen += int64(fen)
 	}
-	err := l.Scan(ctx, day, day, func(row ledger.Row) error {
-		if row.Purpose == chart.PurposeSettlement || row.Purpose == chart.PurposeOpening || row.Purpose == chart.PurposeReceipt {
-			return nil
+	err = l.Scan(ctx, day, day, func(row ledger.Row) error {
+		switch row.Purpose {
+		case chart.PurposeOpening, chart.PurposeReceipt:
+		case chart.PurposeSettlement:
+			paid[byAccount[row.Debit]] += int64(row.Amount)
+			paid[byAccount[row.Credit]] -= int64(row.Amount)
+		default:
+			add(row.Credit, &row, row.Amount)
+			add(row.Debit, &row, -row.Amount)
 		}
-		add(row.Credit, &row, row.Amount)
-		add(row.Debit, &row, -row.Amount)
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("positions of day %s: %w", day, err)
+		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
 	}
 	rows := make([]settlement.Row, 0, len(sums))
 	for _, sum := range sums {
 		rows = append(rows, *sum)
 	}
-	return settlement.Net(rows, people)
+	positions, err = settlement.Net(rows, people)
+	return positions, paid, err
 }
 
-// payment is the transfer that pays a participant's position of the day, or
+// payment is the transfer that pays what is left of a participant's position, or
 // collects it. Funds and channels are not paid out of an account of ours: a
 // channel's debt stands until the bank reports its money.
-func payment(day ledger.Day, p settlement.Position) (ledger.Transfer, bool) {
-	code := p.Participant.Code
+func payment(day ledger.Day, round int, p settlement.Position, paid int64) (ledger.Transfer, bool) {
+	code, left := p.Participant.Code, ledger.Fen(p.Fen-paid)
 	var bank string
 	switch {
-	case p.Fen == 0:
+	case left == 0:
 		return ledger.Transfer{}, false
 	case strings.HasPrefix(code, "operator:"):
 		bank = chart.Reserve
@@ -96,10 +104,10 @@ func payment(day ledger.Day, p settlement.Position) (ledger.Transfer, bool) {
 		return ledger.Transfer{}, false
 	}
 	t := ledger.Transfer{
-		Day: day, Subject: ledger.Subject(code), ID: settlementID, Debit: ledger.IDOfCode(code), Credit: ledger.IDOfCode(bank),
-		Amount: ledger.Fen(p.Fen), Purpose: chart.PurposeSettlement,
+		Day: day, Subject: ledger.Subject(code), ID: identity.Settlement(fmt.Sprintf("net.%d", round)),
+		Debit: ledger.IDOfCode(code), Credit: ledger.IDOfCode(bank), Amount: left, Purpose: chart.PurposeSettlement,
 	}
-	if p.Fen < 0 {
+	if left < 0 {
 		t.Debit, t.Credit, t.Amount = t.Credit, t.Debit, -t.Amount
 	}
 	return t, true

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -21,9 +22,9 @@ import (
 
 func dayCommand() *ffcli.Command {
 	return &ffcli.Command{
-		Name: "day", ShortUsage: "citycard day <status|close> [flags]", ShortHelp: "clearing days / 清算日",
+		Name: "day", ShortUsage: "citycard day <status|close|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
 		FlagSet:     flag.NewFlagSet("citycard day", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand()},
+		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayReopenCommand(), daySealCommand()},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }
@@ -64,9 +65,9 @@ func dayCloseCommand() *ffcli.Command {
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close; empty: the open one / 要关闭的清算日")
 	return &ffcli.Command{
-		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close, settle and seal a day / 日终清算",
+		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close and settle a day / 日终清算",
 		LongHelp: "Waits until the serving process has cleared everything that is in the input topics now, moves the streams\n" +
-			"to the next day, writes the settlement files, books the payments and seals the day. May be repeated.",
+			"to the next day, writes the settlement files and books the payments. May be repeated, also after a kill.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -102,29 +103,124 @@ func closeDay(ctx context.Context, s *settings) error {
 	if err != nil {
 		return errors.Join(err, done())
 	}
-	result, err := closeBooks(ctx, b.Ledger, people, s.Data, ledger.Day(s.day))
+	closer, err := newCloser(b.Ledger, people, s.Data)
+	if err != nil {
+		return errors.Join(err, done())
+	}
+	result, err := closer.closeDay(ctx, ledger.Day(s.day))
 	if err := errors.Join(err, done()); err != nil {
 		return err
 	}
-	fmt.Printf("day %s sealed, root %x; settlement files in %s / 清算日已封账\n", result.Day, result.Seal.Root, result.Files)
+	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
 	return nil
 }
 
-// closeBooks closes day, or the open one where day is 0.
-func closeBooks(ctx context.Context, l *ledger.Ledger, people *registry.Edition, dir string, day ledger.Day) (*dayclose.Result, error) {
-	if day == 0 {
-		var err error
-		if day, err = l.CurrentDay(ctx); err != nil {
-			return nil, err
-		}
-	}
+// closer closes and seals days of a data directory.
+type closer struct{ dayclose.Closer }
+
+func newCloser(l *ledger.Ledger, people *registry.Edition, dir string) (*closer, error) {
 	signer, err := sealKey(dir)
 	if err != nil {
 		return nil, err
 	}
-	closer := &dayclose.Closer{
+	return &closer{dayclose.Closer{
 		Ledger: l, Registry: people, Owner: ownerName(), Signer: signer,
-		Dir: dir + "/settlement", Seals: dir + "/seals",
+		Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
+	}}, nil
+}
+
+// closeDay closes day, or where it is 0 the one that was reopened last, or the
+// open one.
+func (c *closer) closeDay(ctx context.Context, day ledger.Day) (*dayclose.Result, error) {
+	days, err := c.Ledger.Days(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return closer.Close(ctx, day, day.Next())
+	chosen, next := ledger.Day(0), ledger.Day(0)
+	for _, d := range days {
+		if day == d.Day || day == 0 && (d.State == ledger.DayClosing || d.State == ledger.DayOpen && chosen == 0) {
+			chosen, next = d.Day, d.Next
+		}
+	}
+	if chosen == 0 {
+		return nil, service.Fail("no such day to close / 无可关闭的清算日", "citycard day status lists the days", nil)
+	}
+	if next == 0 {
+		next = chosen.Next()
+	}
+	return c.Close(ctx, chosen, next)
+}
+
+// actOnDay is a command that does something to one named day of the books.
+type actOnDay struct {
+	service.Common
+	database string
+	day      day
+}
+
+func (a *actOnDay) register(flags *flag.FlagSet) {
+	a.Common = service.Common{Data: "citycard-data"}
+	a.Register(flags)
+	flags.StringVar(&a.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	flags.Var(&a.day, "day", "the `day` YYYYMMDD / 清算日")
+}
+
+func (a *actOnDay) run(ctx context.Context, args []string, act func(*books) error) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	if a.day == 0 {
+		return service.Exit(service.ExitUsage, errors.New("--day is missing: want YYYYMMDD"))
+	}
+	b, done, err := booksOf(ctx, a.database, a.Data, a.Logger())
+	if err != nil {
+		return err
+	}
+	return errors.Join(act(b), done())
+}
+
+func dayReopenCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard day reopen", flag.ContinueOnError)
+	var a actOnDay
+	a.register(flags)
+	first := flags.String("by", "", "`name` of who asks for it / 申请人")
+	second := flags.String("and", "", "`name` of who agrees, somebody else / 批准人")
+	reason := flags.String("reason", "", "`text` that is kept with it / 原因")
+	return &ffcli.Command{
+		Name: "reopen", ShortUsage: "citycard day reopen --day DAY --by NAME --and NAME --reason TEXT [flags]",
+		ShortHelp: "reopen a closed day, by two people, before it is sealed / 双人重开清算日", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			return a.run(ctx, args, func(b *books) error {
+				by := ledger.Reopening{First: *first, Second: *second, Reason: *reason, At: time.Now()}
+				if err := b.ReopenDay(ctx, ledger.Day(a.day), by); err != nil {
+					return service.Fail("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
+				}
+				fmt.Printf("day %s reopened by %s and %s / 清算日已重开\n", a.day.String(), *first, *second)
+				return nil
+			})
+		},
+	}
+}
+
+func daySealCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard day seal", flag.ContinueOnError)
+	var a actOnDay
+	a.register(flags)
+	return &ffcli.Command{
+		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			return a.run(ctx, args, func(b *books) error {
+				c, err := newCloser(b.Ledger, nil, a.Data)
+				if err != nil {
+					return err
+				}
+				seal, err := c.Seal(ctx, ledger.Day(a.day))
+				if err != nil {
+					return service.Fail("day "+a.day.String()+" is not sealed / 未能封账", "close it first", err)
+				}
+				fmt.Printf("day %s sealed over %d streams, root %x / 已封账\n", a.day.String(), seal.Streams, seal.Root)
+				return nil
+			})
+		},
+	}
 }
