@@ -86,13 +86,17 @@ func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
 	return round, nil
 }
 
-// Seal seals a closed day for good and publishes the seal as a file.
+// Seal seals a closed day for good, publishes the seal as a file and then writes
+// the checkpoints of shadow balances, which an interrupted run goes on with.
 func (c *Closer) Seal(ctx context.Context, day ledger.Day) (ledger.Seal, error) {
 	seal, err := c.Ledger.SealDay(ctx, day, c.Signer)
 	if err != nil {
 		return ledger.Seal{}, err
 	}
-	return seal, writeSeal(c.Seals, seal)
+	if err := writeSeal(c.Seals, seal); err != nil {
+		return ledger.Seal{}, err
+	}
+	return seal, c.Ledger.CheckpointAll(ctx, 0)
 }
 
 // pay books what is left to pay. What an earlier, interrupted run has booked
