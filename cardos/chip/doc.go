@@ -30,8 +30,8 @@
 // then MAC2 (sources disagree; the one recorded exchange has this order;
 // [Chip.ProveMACFirst] is the other), and zeros for the MAC2 of a load; a record of
 // file 001A is found by its own identifier, whatever P1 says; the older city-union
-// name opens the same purse; moving between SSSE and its directories keeps what was
-// proved, selecting SSSE anew forgets it.
+// name opens the same purse; moving from SSSE into its directories and among them
+// keeps what was proved, selecting SSSE forgets it.
 //
 // Left out because only names were found: unloading (80 50 05, 80 54 03), the
 // algorithm switch of JT/T 978, and SM2, SM3 and SM4 services.

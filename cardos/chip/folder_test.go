@@ -142,10 +142,9 @@ func TestFoldersShareSecurity(t *testing.T) {
 	read := apdu.Command{INS: 0xB2, P1: 0xF1, P2: 5 << 3, Le: 3}
 	send(t, card, apdu.Select([]byte("\xD1\x56\x00\x00\x05\x04")))
 	send(t, card, record)
-	send(t, card, ssc.Select())
-	send(t, card, apdu.SelectFile(ssc.FolderSeventh))
+	send(t, card, apdu.Select([]byte("\xD1\x56\x00\x00\x05\x03")))
+	send(t, card, apdu.Select([]byte("\xD1\x56\x00\x00\x05\x04")))
 	send(t, card, read)
-	send(t, card, ssc.Select())
 	send(t, card, ssc.Select())
 	send(t, card, apdu.SelectFile(ssc.FolderSeventh))
 	refuse(t, card, read, apdu.SecurityNotSatisfied)

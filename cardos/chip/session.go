@@ -24,8 +24,8 @@ type session struct {
 	sale    sale
 }
 
-// stay forgets what belongs to a directory but not to its application: moving
-// between directories that share keys and PIN keeps what was proved to them.
+// stay forgets what belongs to a directory but not to its application: moving to
+// a directory that shares keys and PIN keeps what was proved to them.
 func (s *session) stay() {
 	s.file = nil
 	s.stored, s.block = nil, 0

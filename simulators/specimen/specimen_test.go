@@ -115,7 +115,9 @@ func TestSocialSecurityIsFilled(t *testing.T) {
 	}
 }
 
-func hexName(id uint16) string { return string(bytes.ToUpper([]byte(hex.EncodeToString([]byte{byte(id >> 8), byte(id)})))) }
+func hexName(id uint16) string {
+	return string(bytes.ToUpper([]byte(hex.EncodeToString([]byte{byte(id >> 8), byte(id)}))))
+}
 
 // checked is GB 11643's check with the standard's own weights.
 func checked(number string) bool {

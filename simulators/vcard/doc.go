@@ -13,5 +13,7 @@
 // read is followed by TCP_QUICKACK, which the kernel forgets after use.
 //
 // pcscd looks for a card every 400 ms (its STATUS_POLL_RATE) and sees a swap as
-// two looks: one without a card, one with the new one.
+// two looks: one without a card, one with the new one. Where something sends a
+// command between the two, vpcd passes it to the new card unpowered; the card then
+// leaves the reader for 600 ms and comes again, so that pcscd sees it.
 package vcard

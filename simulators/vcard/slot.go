@@ -83,7 +83,7 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 	s.conn, s.cancel, s.done, s.err = conn, cancel, make(chan struct{}), nil
 	done := s.done
 	go func() {
-		err := serve(serving, conn, card)
+		err := s.stay(serving, conn, card)
 		card.PowerOff()
 		s.mu.Lock()
 		s.err = err
@@ -91,6 +91,53 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 		close(done)
 	}()
 	return nil
+}
+
+// unnoticed is longer than pcscd takes between two looks at its readers.
+const unnoticed = 600 * time.Millisecond
+
+// errMistaken: the reader sent a command without powering the card; it takes it for
+// the card that was in the slot before.
+var errMistaken = errors.New("the reader did not power the card")
+
+// stay serves the card until it is taken out. A card that is mistaken for the one
+// before it (they were exchanged between two looks of pcscd, and something sent a
+// command in between) goes out and in again, slowly enough to be seen.
+func (s *Slot) stay(ctx context.Context, conn net.Conn, card Card) error {
+	for {
+		err := serve(ctx, conn, card)
+		if !errors.Is(err, errMistaken) {
+			return err
+		}
+		pause := time.NewTimer(unnoticed)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil
+		case <-pause.C:
+		}
+		if conn, err = s.again(ctx); err != nil || conn == nil {
+			return err
+		}
+	}
+}
+
+// again connects the slot anew; nil when the card was taken out meanwhile.
+func (s *Slot) again(ctx context.Context) (net.Conn, error) {
+	conn, err := s.dial(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, nil //nolint:nilnil // taken out: nothing to serve and nothing wrong
+		}
+		return nil, fmt.Errorf("%w at %s: %w", ErrNoReader, s.address, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() != nil || s.conn == nil {
+		return nil, conn.Close()
+	}
+	s.conn = conn
+	return conn, nil
 }
 
 // A pcscd that has just started answers its clients before its virtual readers
@@ -125,11 +172,12 @@ func (s *Slot) Remove() error {
 	s.mu.Lock()
 	conn, cancel, done := s.conn, s.cancel, s.done
 	s.conn = nil
-	s.mu.Unlock()
 	if conn == nil {
+		s.mu.Unlock()
 		return fmt.Errorf("%s: %w", s.address, ErrEmpty)
 	}
 	cancel()
+	s.mu.Unlock()
 	if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("vcard: %w", err)
 	}
@@ -155,6 +203,7 @@ func serve(ctx context.Context, conn net.Conn, card Card) error {
 	defer conn.Close() //nolint:errcheck // nothing is buffered
 	atr := card.PowerOn()
 	card.PowerOff()
+	powered := false
 	in := make([]byte, 0, 512)
 	out := make([]byte, 0, 512)
 	for {
@@ -164,6 +213,11 @@ func serve(ctx context.Context, conn net.Conn, card Card) error {
 				return nil
 			}
 			return fmt.Errorf("vcard: %w", err)
+		}
+		if len(in) == 1 {
+			powered = powered || in[0] == powerOn || in[0] == reset
+		} else if !powered {
+			return errMistaken
 		}
 		answer, due, err := respond(ctx, card, in, &atr)
 		if err != nil {

@@ -177,6 +177,7 @@ func TestStallingCardCanBeTakenOut(t *testing.T) {
 	slot := vcard.NewSlot(address)
 	must(t, slot.Insert(t.Context(), stalling{chip.NewTransit(1)}))
 	r := accept()
+	r.send(1)
 	r.send(0x00, 0x84, 0x00, 0x00, 0x08)
 	must(t, slot.Remove())
 	if !r.gone() {
@@ -190,7 +191,11 @@ func TestDyingCard(t *testing.T) {
 	slot, card := vcard.NewSlot(address), chip.NewTransit(1)
 	must(t, slot.Insert(t.Context(), card))
 	r := accept()
-	r.send(0x00, 0x84, 0x00, 0x00, 0x08) // never powered on
+	r.send(1)
+	r.send(4)
+	r.receive()
+	card.PowerOff() // by itself
+	r.send(0x00, 0x84, 0x00, 0x00, 0x08)
 	if !r.gone() {
 		t.Error("the card is still in")
 	}
@@ -198,6 +203,38 @@ func TestDyingCard(t *testing.T) {
 	if err := slot.Remove(); !errors.Is(err, chip.ErrNoPower) {
 		t.Errorf("%v, want the chip's reason", err)
 	}
+}
+
+// A card that is sent a command before it was powered is taken for the one before it: it
+// goes out, comes again, and is then a card like any other. It can be taken out meanwhile.
+func TestMistakenCardComesAgain(t *testing.T) {
+	address, accept := listen(t)
+	slot := vcard.NewSlot(address)
+	must(t, slot.Insert(t.Context(), chip.NewTransit(1)))
+	r := accept()
+	r.send(4)
+	r.receive()
+	r.send(0x00, 0x84, 0x00, 0x00, 0x08)
+	if !r.gone() {
+		t.Fatal("the card stayed in")
+	}
+	r = accept()
+	r.send(1)
+	r.send(0x00, 0x84, 0x00, 0x00, 0x08)
+	if answer := r.receive(); len(answer) != 10 {
+		t.Errorf("answered %X", answer)
+	}
+	must(t, slot.Remove())
+	if !r.gone() {
+		t.Error("the card is still in")
+	}
+	must(t, slot.Insert(t.Context(), chip.NewTransit(2)))
+	r = accept()
+	r.send(0x00, 0x84, 0x00, 0x00, 0x08)
+	if !r.gone() {
+		t.Fatal("the card stayed in")
+	}
+	must(t, slot.Remove())
 }
 
 func TestNoReader(t *testing.T) {
