@@ -3,7 +3,7 @@
 #
 #   deploy/setup.sh         install what is missing (Debian, Ubuntu; as root or with sudo)
 #   deploy/setup.sh check   only say what is missing; exit code 1 if anything is
-#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka)
+#   deploy/setup.sh test    and what only the tests need (Java and Maven, for a real Kafka; Python)
 #
 # Where everything is there, nothing is installed, updated or asked from the network. Elsewhere
 # it prints what to install and ends with exit code 1. Go itself is never installed: it says so.
@@ -34,6 +34,7 @@ has_gcc() { command -v gcc >/dev/null && [ -e "$(gcc -print-file-name=crt1.o)" ]
 has_certificates() { [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] || [ -s /etc/ssl/cert.pem ]; }
 has_java() { command -v java >/dev/null; }
 has_maven() { command -v mvn >/dev/null; }
+has_python() { command -v python3 >/dev/null; }
 has_promtool() { command -v promtool >/dev/null; }
 has_postgresql() {
 	for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres "$(command -v postgres || :)"; do
@@ -57,6 +58,7 @@ postgresql has_postgresql PostgreSQL 15 or newer, server programs, for the priva
 '
 test_needs='default-jre-headless has_java Java, runs the real Kafka that the tests use
 maven has_maven Maven, fetches it
+python3 has_python Python, runs the foreign reader that reads the virtual cards
 promtool has_promtool checks the alert rules; of Debian package prometheus, whose service is not wanted
 '
 
