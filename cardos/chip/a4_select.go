@@ -80,7 +80,7 @@ func (c *Chip) enter(d *directory, name string) ([]byte, apdu.Status) {
 	if err != nil {
 		return nil, apdu.NoDiagnosis
 	}
-	if d.parent != nil && c.session.current != d && c.session.current.security() == d.security() {
+	if d.parent != nil && c.session.current.security() == d.security() {
 		c.session.stay()
 	} else {
 		c.session.leave()
