@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/cardos/apdu"
+	"citycard/cardos/monthly"
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
 )
@@ -148,6 +149,16 @@ func file(sfi byte) []part {
 			partAmount(), partBalance(), partTime(),
 			{word{"acceptor city", "受理方城市代码"}, 2, raw},
 			{word{"acceptor", "受理方机构标识"}, 8, raw},
+		}
+	case monthly.SFI:
+		return []part{
+			{word{"version", "版本"}, 1, number},
+			{word{"modes", "适用行业"}, 2, raw},
+			{word{"first day", "起始日期"}, 4, raw},
+			{word{"last day", "截止日期"}, 4, raw},
+			{word{"rides sold", "购买次数"}, 2, number},
+			{word{"rides left", "剩余次数"}, 2, number},
+			{word{"last ride", "末次乘车"}, 7, raw},
 		}
 	case tunion.TripSFI:
 		return []part{

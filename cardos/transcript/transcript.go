@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"citycard/cardos/apdu"
@@ -27,16 +28,25 @@ type Exchange struct {
 // Transcript is an apdu.Card that records what passes through it. It is safe for
 // concurrent use.
 type Transcript struct {
-	card apdu.Card
+	card  apdu.Card
+	watch func(Exchange) // or nil
 
 	mu        sync.Mutex
 	exchanges []Exchange
 	file      uint16       // selected by identifier, 0 for none
+	social    bool         // a social-security application is selected
+	folder    bool         // of it one of the directories beside SSSE
 	waiting   apdu.Command // answered 61xx: what GET RESPONSE will fetch
 }
 
 // New returns a transcript of what is said to card.
 func New(card apdu.Card) *Transcript { return &Transcript{card: card} }
+
+// Watch returns a transcript that also hands each exchange to fn as soon as the card
+// has answered, one at a time.
+func Watch(card apdu.Card, fn func(Exchange)) *Transcript {
+	return &Transcript{card: card, watch: fn}
+}
 
 // Transmit passes the command on and records it with its answer.
 func (t *Transcript) Transmit(ctx context.Context, command []byte) ([]byte, error) {
@@ -51,6 +61,9 @@ func (t *Transcript) Transmit(ctx context.Context, command []byte) ([]byte, erro
 		t.exchanges = append(t.exchanges[:0], t.exchanges[1:]...)
 	}
 	t.exchanges = append(t.exchanges, e)
+	if t.watch != nil {
+		t.watch(e)
+	}
 	return answer, err
 }
 
@@ -106,12 +119,28 @@ func (t *Transcript) follow(cmd, subject apdu.Command, status apdu.Status) {
 		t.waiting = apdu.Command{CLA: subject.CLA, INS: subject.INS, P1: subject.P1, P2: subject.P2}
 	}
 	if cmd.INS == 0xA4 && cmd.CLA == 0 {
-		t.file = 0
-		if cmd.P1 != 4 && len(cmd.Data) == 2 {
-			t.file = uint16(cmd.Data[0])<<8 | uint16(cmd.Data[1])
-		}
+		t.selected(cmd)
 	}
 }
+
+// selected follows a SELECT, whether or not the card takes it: what is hidden for
+// nothing does no harm.
+func (t *Transcript) selected(cmd apdu.Command) {
+	t.file = 0
+	if cmd.P1 == 4 {
+		t.folder = strings.HasPrefix(string(cmd.Data), socialProvider)
+		t.social = t.folder || strings.HasPrefix(ssc.AID, string(cmd.Data)) && len(cmd.Data) > 0
+		return
+	}
+	if len(cmd.Data) != 2 {
+		return
+	}
+	t.file = uint16(cmd.Data[0])<<8 | uint16(cmd.Data[1])
+	t.folder = t.folder || t.file>>8 == 0xDF && t.social
+}
+
+// socialProvider begins the names of the directories beside SSSE.
+const socialProvider = "\xD1\x56\x00\x00\x05"
 
 // secret says which half of an exchange must not be kept.
 func (t *Transcript) secret(cmd apdu.Command) (command, answer bool) {
@@ -136,6 +165,9 @@ func (t *Transcript) personal(cmd apdu.Command) bool {
 	sfi := fileOf(cmd)
 	if sfi == 0 {
 		sfi = byte(t.file & 0x1F)
+	}
+	if t.social {
+		return t.folder || sfi != ssc.SFIIssuer
 	}
 	return sfi == tunion.HolderSFI || sfi == ssc.SFIHolder || sfi == ssc.SFIIdentity
 }

@@ -160,3 +160,43 @@ func TestFetchedAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What is in the directories of a social-security card stays out too; its issuer's file and a
+// transit card's files with the same short identifiers do not.
+func TestDirectoriesStayOut(t *testing.T) {
+	ctx := context.Background()
+	ssse, purse := ssc.AID, "\xA0\x00\x00\x06\x32\x01\x01\x05"
+	medical := "\xD1\x56\x00\x00\x05\x03"
+	for _, c := range []struct {
+		name   string
+		first  []apdu.Command
+		read   apdu.Command
+		hidden bool
+	}{
+		{"issuer", []apdu.Command{apdu.Select([]byte(ssse))}, apdu.Command{INS: 0xB2, P1: 3, P2: 5 << 3, Le: 6}, false},
+		{"medical table by name", []apdu.Command{apdu.Select([]byte(medical))}, apdu.ReadRecord(5, 1, 10), true},
+		{"medical table by identifier", []apdu.Command{apdu.Select([]byte(ssse)), apdu.SelectFile(0xDF04)}, apdu.ReadRecord(8, 1, 28), true},
+		{"fingerprint", []apdu.Command{apdu.Select([]byte(ssse))}, apdu.ReadBinary(7, 0, 8), true},
+		{"photograph, selected", []apdu.Command{apdu.Select([]byte(ssse)), ssc.SelectFile(0xEF08)}, apdu.Command{INS: 0xB0, Le: 0}, true},
+		{"purse after it", []apdu.Command{apdu.Select([]byte(medical)), apdu.Select([]byte(purse))}, apdu.ReadRecord(0x18, 1, 23), false},
+	} {
+		var watched []transcript.Exchange
+		card := transcript.Watch(answering{}, func(e transcript.Exchange) { watched = append(watched, e) })
+		for _, cmd := range append(c.first, c.read) {
+			if _, err := apdu.Exchange(ctx, card, cmd); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := watched[len(watched)-1]
+		if len(watched) != len(c.first)+1 || (last.HiddenAnswer > 0) != c.hidden || (last.Answer == nil) != c.hidden {
+			t.Errorf("%s: %+v", c.name, last)
+		}
+	}
+}
+
+// answering gives two bytes to everything.
+type answering struct{}
+
+func (answering) Transmit(context.Context, []byte) ([]byte, error) {
+	return []byte{0x12, 0x34, 0x90, 0x00}, nil
+}

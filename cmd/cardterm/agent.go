@@ -50,7 +50,7 @@ func agentCommand() *ffcli.Command {
 	a.module.register(flags)
 	a.place.register(flags)
 	return &ffcli.Command{
-		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm issue",
+		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm trace | cardterm issue",
 		ShortHelp: "terminal agent for one reader / 单读卡器终端代理",
 		FlagSet:   flags, Exec: a.exec,
 	}

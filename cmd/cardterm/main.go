@@ -19,7 +19,7 @@ func main() { os.Exit(service.Run("cardterm", rootCommand())) }
 
 func rootCommand() *ffcli.Command {
 	root := agentCommand()
-	root.Subcommands = []*ffcli.Command{readCommand(), issueCommand()}
+	root.Subcommands = []*ffcli.Command{readCommand(), traceCommand(), issueCommand()}
 	return root
 }
 

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/transcript"
+	"citycard/cmd/service"
+	"citycard/terminals/contents"
+	"citycard/terminals/session"
+)
+
+// traceProgram is `cardterm trace`.
+type traceProgram struct {
+	service.Common
+	readerFlags
+	language string
+	commands bool
+	once     bool
+}
+
+func traceCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardterm trace", flag.ContinueOnError)
+	p := &traceProgram{Common: service.Common{Data: "cardterm-data"}}
+	p.Register(flags)
+	p.register(flags, 0)
+	flags.StringVar(&p.language, "language", string(apdu.English), "`LANGUAGE` of the explanations: en, zh / 说明语言")
+	flags.BoolVar(&p.commands, "commands", false, "send the commands of standard input, one in hexadecimal a line, instead of reading the card / 由标准输入逐行发送指令")
+	flags.BoolVar(&p.once, "once", false, "end after one card / 读一张卡后结束")
+	return &ffcli.Command{
+		Name: "trace", ShortUsage: "cardterm trace [flags]",
+		ShortHelp: "show the dialogue with a card, explained, as it goes on / 实时逐条解释与卡片的对话",
+		LongHelp: "Every card put into the reader is read, and each command and answer is printed with its fields\n" +
+			"and its status word in words. Keys, PINs and the holder's data are never shown: in their place\n" +
+			"stands how many bytes were hidden.",
+		FlagSet: flags, Exec: p.exec,
+	}
+}
+
+func (p *traceProgram) exec(ctx context.Context, args []string) (err error) {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	lang := apdu.Language(p.language)
+	if lang != apdu.English && lang != apdu.Chinese {
+		return service.Fail(fmt.Sprintf("no language %q / 不支持的语言", p.language), "give --language en or zh", nil)
+	}
+	for {
+		if err := p.trace(ctx, lang); err != nil || p.once || p.commands || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// trace waits for a card, shows the dialogue with it, and waits until it is taken out.
+func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error) {
+	rd, card, err := p.open(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, rd.Close()) }()
+	out := &page{w: os.Stdout}
+	out.line("%s: ATR %x, %s", rd.Name(), card.ATR(), card.Protocol())
+	if out.err != nil {
+		return errors.Join(out.err, card.Close())
+	}
+	number := 0
+	watched := transcript.Watch(card, func(e transcript.Exchange) {
+		number++
+		if out.err == nil {
+			out.err = e.Print(os.Stdout, number, lang)
+		}
+	})
+	if p.commands {
+		err = send(ctx, watched, os.Stdin)
+	} else {
+		err = examine(ctx, watched, card.ATR())
+	}
+	if err != nil && !p.commands {
+		// A card that misbehaves is what a trace is for.
+		out.line("! %v", err)
+		err = nil
+	}
+	if err := errors.Join(err, out.err, card.Close()); err != nil || p.once || p.commands {
+		return err
+	}
+	if err := rd.WaitEmpty(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// stepLimit bounds reading one card.
+const stepLimit = 30 * time.Second
+
+// examine asks the card what it is and reads all that may be read.
+func examine(ctx context.Context, card apdu.Card, atr []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	id, err := session.Identify(ctx, card)
+	if err != nil {
+		return err
+	}
+	if id.Terminal != nil {
+		return nil
+	}
+	_, err = contents.Read(ctx, card, atr)
+	return err
+}
+
+// send passes on the commands of a reader, in hexadecimal with or without spaces; what follows
+// "#" is a comment. Any answer of the card is a good one.
+func send(ctx context.Context, card apdu.Card, in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		command, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
+		if err != nil {
+			return service.Fail(fmt.Sprintf("line %d is not hexadecimal / 第%d行不是十六进制", n, n), "write a command as 00A40000023F00", nil)
+		}
+		if len(command) == 0 {
+			continue
+		}
+		if _, err := card.Transmit(ctx, command); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return lines.Err()
+}
