@@ -10,6 +10,8 @@ LINT     := $(GO) tool -modfile=lint.mod
 # In continuous integration the race detector watches the tests.
 RACE     ?= $(if $(CI),-race)
 FUZZTIME ?= 20s
+BENCH    ?= .
+BENCHED  ?= ./...
 ARGS     ?=
 
 .PHONY: help demo test build setup setup-test lint vet bench fuzz generate clean bin/citycard bin/cardterm bin/cardsim
@@ -47,8 +49,9 @@ lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
 	$(LINT) staticcheck ./...
 	@deploy/govulncheck.sh $(LINT) govulncheck
 
-bench: setup ## all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# Packages are measured one after the other, so that they do not disturb each other.
+bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages)
+	$(GO) test -p 1 -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCHED) | $(GO) run ./cmd/bench --out bench.json
 
 fuzz: setup ## each fuzz target for FUZZTIME
 	@for package in $$($(GO) list ./...); do \

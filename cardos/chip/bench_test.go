@@ -33,8 +33,8 @@ func BenchmarkCAPPExit(b *testing.B) {
 		took = append(took, time.Since(begin))
 	}
 	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-µs")
-	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1000, "p99-µs")
+	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "cards.capp_exit_memory_p50_us")
+	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1000, "cards.capp_exit_memory_p99_us")
 }
 
 // Taking a card out of an image, and back into one.

@@ -1,0 +1,119 @@
+package reader_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
+	"citycard/cardos/keys"
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
+	"citycard/simulators/pcscd"
+	"citycard/simulators/specimen"
+	"citycard/simulators/vcard"
+	"citycard/terminals/capp"
+	"citycard/terminals/reader"
+	"citycard/terminals/sam"
+)
+
+// exits is how many metro exits are measured at least: enough for a hundredth.
+const exits = 2000
+
+// A metro exit, card and SAM each in a virtual reader behind a real pcscd: select the purse,
+// read files 0015 and 0017 and the last journey, begin, hand over trip and journey, ask the SAM,
+// debit, and let the SAM check.
+func BenchmarkCAPPExit(b *testing.B) {
+	card, module := cards(b)
+	took := make([]time.Duration, 0, exits)
+	trip := tunion.RailTrip{TripHeader: tunion.NewTripHeader(tunion.TripRailID, tunion.TripLeft)}.Encode()
+	b.ResetTimer()
+	for range max(b.N, exits) {
+		begin := time.Now()
+		p, err := capp.Present(b.Context(), card)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := capp.LastJourney(b.Context(), card); err != nil {
+			b.Fatal(err)
+		}
+		_, err = capp.Pay(b.Context(), card, module, p.ID(), capp.Sale{
+			Amount: 1, Time: bcd.Time(morning), Trip: trip,
+			Journey: tunion.Journey{Type: tunion.JourneyExit, Industry: tunion.IndustryMetro, City: tunion.ZhengzhouCity},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "cards.capp_exit_pcsc_p50_ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "cards.capp_exit_pcsc_p99_ms")
+}
+
+// cards puts a card with money and a SAM into the two readers.
+func cards(b *testing.B) (*reader.Card, *sam.Module) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	defer cancel()
+	check := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
+	check(err)
+	b.Cleanup(func() { _ = daemon.Close() })
+	var open [2]*reader.Card
+	for i, kind := range []specimen.Kind{specimen.Transit, specimen.PSAM} {
+		c, err := specimen.New(ctx, kind, 1, morning)
+		check(err)
+		if kind == specimen.Transit {
+			c.PowerOn()
+			check(fund(ctx, c))
+		}
+		slot := vcard.NewSlot(vcard.SlotAddress(i))
+		check(slot.Insert(ctx, c))
+		b.Cleanup(func() { _ = slot.Remove() })
+		rd, err := reader.Open([]string{"00 00", "00 01"}[i])
+		check(err)
+		b.Cleanup(func() { _ = rd.Close() })
+		open[i], err = rd.WaitCard(ctx)
+		check(err)
+		b.Cleanup(func() { _ = open[i].Close() })
+	}
+	module, err := sam.Open(ctx, open[1])
+	check(err)
+	return open[0], module
+}
+
+// fund loads a specimen with enough for all exits.
+func fund(ctx context.Context, card apdu.Card) error {
+	const amount = 60_000
+	p, err := capp.Present(ctx, card)
+	if err != nil {
+		return err
+	}
+	answer, err := apdu.Exchange(ctx, card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: amount, Terminal: terminal}))
+	if err != nil {
+		return err
+	}
+	start, err := purse.ParseLoadStart(answer)
+	if err != nil {
+		return err
+	}
+	at := bcd.Time(morning)
+	mac2, err := specimen.Keys().AuthoriseLoad(keys.LoadOrder{
+		Card: p.ID(), OldBalance: start.OldBalance, Amount: amount, Type: purse.TypeEPLoad, Terminal: terminal, Time: at,
+		OnlineSequence: start.OnlineSequence, Random: start.Random, KeyVersion: start.KeyVersion, MAC1: start.MAC1,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = apdu.Exchange(ctx, card, purse.CreditLoad(at, mac2))
+	return err
+}
