@@ -121,7 +121,15 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 		case status.State != DayClosing:
 			return fmt.Errorf("%w: it is %s, expected closing", ErrDay, status.State)
 		}
-		if err = moveStreams(ctx, tx, day, status.Next, []string{}); err != nil {
+		// Where the day after has ended too, as it may when this one was reopened, its streams go on in the open day.
+		next, err := lockDay(ctx, tx, status.Next)
+		if err == nil && next.State != DayOpen {
+			err = tx.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&next.Day)
+		}
+		if err != nil {
+			return err
+		}
+		if err = moveStreams(ctx, tx, day, next.Day, []string{}); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day)

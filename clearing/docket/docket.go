@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"time"
 
 	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
@@ -26,6 +27,7 @@ type Source struct {
 // Record is one message of the batch. Value is kept, not copied.
 type Record struct {
 	Offset int64
+	At     time.Time // when the broker took it; zero where not known
 	Key    []byte
 	Value  []byte
 }
@@ -175,23 +177,25 @@ func (e *RefusedError) Error() string { return "the ledger refused: " + e.Err.Er
 
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// unexplained finds a refusal that a short account does not explain. A chain is
-// explained by its first own refusal; the others only follow it.
+// unexplained finds a refusal that no verdict fits. What a request asks for may
+// be refused for good (its account is closed, or holds too little); money that
+// has moved on a card may not, and an account that is not open yet will be.
 func unexplained(decisions []ledger.Decision, refused verdict.Reason) error {
-	var odd error
 	for _, decision := range decisions {
-		if decision.Result != ledger.Refused {
-			continue
-		}
-		var because *ledger.TransferError
-		if errors.As(decision.Err, &because) && because.Reason == ledger.ExceedsCredits && refused != verdict.None {
+		if decision.Result == ledger.Conflict {
 			return nil
 		}
-		if odd == nil {
-			odd = &RefusedError{decision.Err}
+	}
+	for _, decision := range decisions {
+		var because *ledger.TransferError
+		switch {
+		case decision.Result != ledger.Refused:
+		case errors.As(decision.Err, &because) && (because.Reason == ledger.ChainRefused || because.Reason == ledger.ChainPartlyPosted):
+		case because == nil || because.Reason == ledger.UnknownAccount || refused == verdict.None:
+			return &RefusedError{decision.Err}
 		}
 	}
-	return odd
+	return nil
 }
 
 // Evidence is the record that a ruling with a transfer or memo came from.
@@ -225,14 +229,24 @@ func (d *Docket) Refused(settled []Ruling) []Refusal {
 
 func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
 	for _, decision := range decisions {
+		if decision.Result == ledger.Conflict {
+			r.Verdict, r.Reason = verdict.Disputed, verdict.None
+			return
+		}
+	}
+	for _, decision := range decisions {
+		var because *ledger.TransferError
 		switch decision.Result {
 		case ledger.Duplicate:
 			r.Verdict, r.Reason = verdict.Duplicate, verdict.None
-		case ledger.Conflict:
-			r.Verdict, r.Reason = verdict.Disputed, verdict.None
-			return
 		case ledger.Refused:
-			r.Verdict, r.Reason = verdict.Rejected, refused
+			r.Verdict = verdict.Rejected
+			if !errors.As(decision.Err, &because) || because.Reason == ledger.ChainRefused {
+				continue
+			}
+			if r.Reason = verdict.AccountClosed; because.Reason == ledger.ExceedsCredits {
+				r.Reason = refused
+			}
 			return
 		}
 	}

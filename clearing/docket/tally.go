@@ -2,6 +2,7 @@ package docket
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"citycard/clearing/verdict"
@@ -43,7 +44,11 @@ func (s *Sums) add(key lineKey, count int64, fen ledger.Fen) {
 		s.lines[key] = line
 	}
 	line.Count += count
-	line.Fen += fen
+	// A sum that does not fit stays at the largest number: it is a count for
+	// people, and amounts of that size are nobody's.
+	if line.Fen += fen; line.Fen < 0 {
+		line.Fen = math.MaxInt64
+	}
 }
 
 // Lines are the sums, by verdict, reason and purpose.

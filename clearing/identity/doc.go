@@ -5,8 +5,8 @@
 //
 //	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
 //	load written     day signed     subject card    02 type online sequence(2)
-//	load authorised  day of order   subject card    03 type online sequence(2)
-//	medical          day of claim   subject person  10 part settlement number
+//	load authorised  none           subject card    03 type online sequence(2)
+//	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM
 //	settlement       clearing day   subject account 30 part

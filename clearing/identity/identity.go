@@ -42,14 +42,19 @@ func LoadWritten(kind byte, onlineSequence uint16) ledger.ID {
 	return ledger.ID([]byte{kindLoadWritten, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
 }
 
-// LoadAuthorised is the id of a paid load before it is written.
+// LoadAuthorised is the id of a paid load before it is written. Its effective day
+// is NoDay: a card uses an online sequence once in its life, and an order that is
+// asked for again after midnight is the same order.
 func LoadAuthorised(kind byte, onlineSequence uint16) ledger.ID {
 	return ledger.ID([]byte{kindLoadAuthorised, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
 }
 
-// Medical is the id of one part of a settlement.
-func Medical(part MedicalPart, settlement string) ledger.ID {
-	return ledger.ID(append([]byte{kindMedical, byte(part)}, settlement...))
+// Medical is the id of one part of a settlement. Settlement numbers are a
+// hospital's own, so the hospital belongs to it; both go in as a hash, since
+// together they may be longer than an id.
+func Medical(part MedicalPart, hospital, settlement string) ledger.ID {
+	sum := sha256.Sum256([]byte(hospital + "\x00" + settlement))
+	return ledger.ID(append([]byte{kindMedical, byte(part)}, sum[:]...))
 }
 
 // Pension is the id of a month's payout; month is YYYYMM.

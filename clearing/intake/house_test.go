@@ -47,6 +47,12 @@ type house struct {
 // newHouse has an embedded broker.
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseWith(t, nil)
+}
+
+// newHouseWith has another registry as well.
+func newHouseWith(t *testing.T, edit func(files map[string]string)) *house {
+	t.Helper()
 	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -56,13 +62,18 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	return newHouseOn(t, embedded.Addr)
+	return furnish(t, embedded.Addr, edit)
 }
 
 // newHouseOn uses the broker at an address.
 func newHouseOn(t *testing.T, kafka string) *house {
 	t.Helper()
-	h := &house{T: t, town: clearingtest.New(t, nil), kafka: kafka}
+	return furnish(t, kafka, nil)
+}
+
+func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *house {
+	t.Helper()
+	h := &house{T: t, town: clearingtest.New(t, edit), kafka: kafka}
 	url := ledgertest.New(t)
 	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)

@@ -1,13 +1,17 @@
 package intake_test
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/broker"
@@ -16,6 +20,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
+	"citycard/clearing/kafkatest"
 	"citycard/clearing/message"
 	"citycard/ledger"
 	"citycard/ledger/verify"
@@ -348,4 +353,39 @@ func TestCleared(t *testing.T) {
 			t.Errorf("record %d is at position %d, not after the one before", i, position)
 		}
 	}
+}
+
+// TestDaySealed closes and seals a day while the intake is idle: the next tap is
+// booked in the day after, and the intake goes on.
+func TestDaySealed(t *testing.T) {
+	h := newHouse(t)
+	stop := h.start("test")
+	h.send(tap(h.ride(1)))
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.must(h.ledger.CloseDay(t.Context(), today, today.Next()))
+	h.must(h.ledger.EndDay(t.Context(), today))
+	_, err := h.ledger.SealDay(t.Context(), today, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	h.must(err)
+	h.send(tap(h.ride(2)))
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.must(stop())
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 160})
+}
+
+// TestTransactions sends taps in a Kafka transaction that is taken back and in one
+// that stands: the first were never sent, and the markers hold nothing up.
+func TestTransactions(t *testing.T) {
+	kafka := kafkatest.Start(t)
+	h := newHouseOn(t, kafka.Addr)
+	producer, err := broker.Connect(t.Context(), kafka.Addr, 10*time.Second, slog.New(slog.DiscardHandler),
+		kgo.TransactionalID("test"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	h.must(err)
+	defer producer.Close()
+	for sequence, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+		h.must(producer.BeginTransaction())
+		h.must(producer.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicTaps, Value: tap(h.ride(uint32(sequence))).value}).FirstErr())
+		h.must(producer.EndTransaction(t.Context(), end))
+	}
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
 }

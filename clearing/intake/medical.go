@@ -87,7 +87,7 @@ func (c *claims) within(ctx context.Context, tx pgx.Tx, records []docket.Record,
 	d.Registry = c.edition.Version()
 	read := make([]*claim, len(records))
 	for i, record := range records {
-		read[i] = c.decode(record)
+		read[i] = c.decode(record, d.Source.Day)
 	}
 	answered, err := c.readAnswered(ctx, tx, read)
 	if err != nil {
@@ -115,12 +115,12 @@ func (c *claims) within(ctx context.Context, tx pgx.Tx, records []docket.Record,
 }
 
 // decode returns nil for bytes that are not a claim.
-func (c *claims) decode(record docket.Record) *claim {
+func (c *claims) decode(record docket.Record, booking ledger.Day) *claim {
 	cl := &claim{record: record, request: &message.MedicalClaim{}, repeats: -1}
 	if err := proto.Unmarshal(record.Value, cl.request); err != nil {
 		return nil
 	}
-	cl.shaped = cl.shape()
+	cl.shaped = cl.shape(claimSpan(booking, record.At))
 	return cl
 }
 
@@ -130,15 +130,36 @@ func isName(text string, limit int) bool {
 	return text != "" && len(text) <= limit && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
+// span is a range of days, both included.
+type span struct{ from, to ledger.Day }
+
+// How far a claim's date may lie from the clearing day and from the day on which
+// the claim arrived: a desk's clock must not reach into another year's tally.
+const (
+	claimDaysBack  = 400
+	claimDaysAhead = 1
+)
+
+func claimSpan(booking ledger.Day, arrived time.Time) span {
+	s := span{booking.Add(-claimDaysBack), booking.Add(claimDaysAhead)}
+	if !arrived.IsZero() {
+		day := ledger.DayOf(arrived)
+		s.from, s.to = min(s.from, day.Add(-claimDaysBack)), max(s.to, day.Add(claimDaysAhead))
+	}
+	return s
+}
+
 // shape checks what the key is made of.
-func (cl *claim) shape() verdict.Reason {
+func (cl *claim) shape(bounds span) verdict.Reason {
 	r := cl.request
 	at, err := message.ParseTime(r.GetTime(), time.UTC)
 	if err != nil || len(cl.record.Value) > message.RecordLimit || !message.Fixed(cl.token[:], r.GetPerson()) || !isName(r.GetHospital(), 32) ||
 		!isName(r.GetSettlement(), 30) || len(r.GetVisit()) > 30 {
 		return verdict.InvalidField
 	}
-	cl.at, cl.day = at, ledger.DayOf(at)
+	if cl.at, cl.day = at, ledger.DayOf(at); !cl.day.Valid() || cl.day > bounds.to || cl.day < bounds.from {
+		return verdict.InvalidField
+	}
 	return verdict.None
 }
 
@@ -150,7 +171,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 	r := cl.request
 	refuse := func(reason verdict.Reason) {
 		cl.refused = string(reason)
-		d.Reject(reason, medicalPurpose, cl.record.Offset, cl.record.Value).Fen = ledger.Fen(max(r.GetTotalFen(), 0))
+		d.Reject(reason, medicalPurpose, cl.record.Offset, cl.record.Value)
 		c.batch[len(d.Rulings)-1] = cl
 	}
 	if cl.shaped != verdict.None {
@@ -160,7 +181,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 	key := settlementKey{r.GetHospital(), r.GetSettlement()}
 	if before, ok := answered[key]; ok {
 		if bytes.Equal(before.claim, cl.record.Value) {
-			d.Note(verdict.Duplicate, medicalPurpose, ledger.Fen(r.GetTotalFen()))
+			d.Note(verdict.Duplicate, medicalPurpose, 0)
 			cl.known, cl.repeats = before.result, before.ruling
 			c.batch[len(d.Rulings)-1] = cl
 			return nil
@@ -170,7 +191,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 		c.batch[len(d.Rulings)-1] = cl
 		return nil
 	}
-	person, known := c.edition.Person(cl.token)
+	person, known := c.edition.PersonOn(cl.token, cl.day)
 	hospital, listed := c.edition.Hospital(r.GetHospital(), cl.day)
 	if !known {
 		refuse(verdict.UnknownPerson)
@@ -227,7 +248,7 @@ func (cl *claim) transfers(fund string, account ledger.AccountID) []ledger.Trans
 	add := func(part identity.MedicalPart, debit ledger.AccountID, fen int64, purpose ledger.Purpose) {
 		if fen > 0 {
 			list = append(list, ledger.Transfer{
-				Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetSettlement()),
+				Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetHospital(), cl.request.GetSettlement()),
 				Debit: debit, Credit: hospital, Amount: ledger.Fen(fen), Purpose: purpose, Evidence: cl.record.Value,
 			})
 		}
@@ -287,8 +308,8 @@ func (cl *claim) result(r docket.Ruling) *message.MedicalResult {
 	result := &message.MedicalResult{
 		Settlement: cl.request.GetSettlement(), Hospital: cl.request.GetHospital(), Person: cl.request.GetPerson(),
 	}
-	if cl.refused != "" || r.Verdict == verdict.Rejected {
-		result.Refusal = cmp.Or(cl.refused, string(r.Reason))
+	if cl.refused != "" || r.Verdict != verdict.Cleared && r.Verdict != verdict.Duplicate {
+		result.Refusal = cmp.Or(cl.refused, string(r.Reason), r.Verdict.String())
 		return result
 	}
 	result.DeductibleFen, result.FundFen = cl.split.DeductibleFen, cl.split.FundFen

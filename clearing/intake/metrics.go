@@ -110,7 +110,7 @@ func (m *Metrics) batch(topic, stream string, next int64, records int, d *docket
 	lines, flagged := d.Tally()
 	for _, line := range lines {
 		m.records.WithLabelValues(line.Verdict, string(line.Reason), line.Purpose).Add(float64(line.Count))
-		m.fen.WithLabelValues(line.Verdict, line.Purpose).Add(float64(line.Fen))
+		m.fen.WithLabelValues(line.Verdict, line.Purpose).Add(float64(max(0, line.Fen)))
 	}
 	m.flagged.Add(float64(flagged))
 	m.batches.WithLabelValues(topic).Inc()

@@ -151,14 +151,17 @@ func (p *partition) run(ctx context.Context) error {
 // commit takes one batch through, and tries again for as long as the database is
 // away. It returns only errors after which the stream must not be consumed.
 func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
-	records := make([]docket.Record, len(fetched))
-	for i, r := range fetched {
-		records[i] = docket.Record{Offset: r.Offset, Key: r.Key, Value: r.Value}
+	records := make([]docket.Record, 0, len(fetched))
+	for _, r := range fetched {
+		// A transaction's marker takes up an offset and says nothing.
+		if !r.Attrs.IsControl() {
+			records = append(records, docket.Record{Offset: r.Offset, At: r.Timestamp, Key: r.Key, Value: r.Value})
+		}
 	}
-	if first := records[0].Offset; first < p.claim.Next {
+	if first := fetched[0].Offset; first < p.claim.Next {
 		return fmt.Errorf("intake: %s delivered offset %d again, position is %d", p.stream, first, p.claim.Next)
 	}
-	next := records[len(records)-1].Offset + 1
+	next := fetched[len(fetched)-1].Offset + 1
 	wait := 50 * time.Millisecond
 	for {
 		err := p.post(ctx, records, next)
@@ -168,7 +171,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, ledger.ErrDayMoved):
+		case errors.Is(err, ledger.ErrDayMoved), errors.Is(err, ledger.ErrDaySealed):
 			if err := p.followDay(err); err != nil {
 				return err
 			}
@@ -224,6 +227,7 @@ func (p *partition) findOut(ctx context.Context, next int64) (committed bool, er
 			}
 			p.claim = claim
 			p.advance(claim.Next)
+			p.note(nil)
 			return committed, nil
 		}
 		p.note(err)
@@ -240,6 +244,9 @@ func (p *partition) findOut(ctx context.Context, next int64) (committed bool, er
 func (p *partition) followDay(err error) error {
 	var moved *ledger.StreamError
 	if !errors.As(err, &moved) {
+		return fmt.Errorf("intake: %s: %w", p.stream, err)
+	}
+	if moved.Current.Day == p.claim.Day {
 		return fmt.Errorf("intake: %s: %w", p.stream, err)
 	}
 	p.claim.Day = moved.Current.Day

@@ -74,8 +74,8 @@ func ruleBatch(people *registry.Edition, record docket.Record, d *docket.Docket)
 			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
-		if reason := entitled(people, token, month, line.GetAmountFen()); reason != verdict.None {
-			d.Reject(reason, purpose, record.Offset, evidence).Fen = ledger.Fen(line.GetAmountFen())
+		if reason := entitled(people, token, month, lastOf(day), line.GetAmountFen()); reason != verdict.None {
+			d.Reject(reason, purpose, record.Offset, evidence)
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
@@ -87,9 +87,18 @@ func ruleBatch(people *registry.Edition, record docket.Record, d *docket.Docket)
 	return nil
 }
 
+// lastOf is the last day of the month that begins on first.
+func lastOf(first ledger.Day) ledger.Day {
+	day := first
+	for next := day.Next(); next/100 == first/100; next = day.Next() {
+		day = next
+	}
+	return day
+}
+
 // entitled asks the registry and the pension rules about one line.
-func entitled(people *registry.Edition, token registry.Token, month pension.Month, fen int64) verdict.Reason {
-	person, ok := people.Person(token)
+func entitled(people *registry.Edition, token registry.Token, month pension.Month, last ledger.Day, fen int64) verdict.Reason {
+	person, ok := people.PersonOn(token, last)
 	if !ok {
 		return verdict.UnknownPerson
 	}
@@ -151,12 +160,12 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 		if err != nil {
 			return fmt.Errorf("pension: encode return %d of batch %s: %w", i, result.GetBatch(), err)
 		}
-		if len(r.GetPerson()) != len(registry.Token{}) {
+		if len(r.GetPerson()) != len(registry.Token{}) || r.GetAmountFen() <= 0 {
 			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
 		if refusal := pension.CheckReturn(int64(amounts[i]), r.GetAmountFen()); refusal != nil {
-			d.Reject(verdict.Reason(refusal.Code), purpose, record.Offset, evidence).Fen = ledger.Fen(r.GetAmountFen())
+			d.Reject(verdict.Reason(refusal.Code), purpose, record.Offset, evidence)
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{

@@ -194,3 +194,76 @@ func TestLoads(t *testing.T) {
 		"float:own": 8000, "unwritten:own": 3000, "suspense:load_amount": -2000, "suspense:load_not_paid": -1000,
 	})
 }
+
+// TestMedicalTwoHospitals lets two hospitals use one settlement number for one
+// person on one day: both are settled and paid.
+func TestMedicalTwoHospitals(t *testing.T) {
+	h := newHouseWith(t, func(files map[string]string) { files["hospitals.csv"] += "h2,二院,Second,3,20200101,\n" })
+	second := claim("s1", clearingtest.Worker)
+	second.Hospital = "h2"
+	h.send(request(claim("s1", clearingtest.Worker)), request(second))
+	h.clear()
+	first, other := h.balance("hospital:h1"), h.balance("hospital:h2")
+	if first == 0 || other == 0 {
+		t.Errorf("hospital h1 is owed %d and h2 %d, want both something", first, other)
+	}
+}
+
+// TestMedicalFrozenAccount freezes a person's account: the claim that would draw
+// on it is refused, those of others behind it are settled.
+func TestMedicalFrozenAccount(t *testing.T) {
+	h := newHouse(t)
+	h.must(h.ledger.MarkAccount(t.Context(), "personal:"+clearingtest.Worker, true, false))
+	mine := claim("s1", clearingtest.Worker)
+	mine.InScopeFen, mine.OwnPayFen = 0, 20_000
+	far := claim("s2", clearingtest.Retired)
+	far.Time = clearingtest.Hex("35000101120000")
+	other := claim("s3", clearingtest.Retired)
+	other.Kind, other.TotalFen, other.InScopeFen = "inpatient", 500_000, 500_000
+	h.send(request(mine), request(far), request(other))
+	h.clear()
+	if h.balance("hospital:h1") == 0 {
+		t.Error("the claim behind the refused ones was not settled")
+	}
+}
+
+// TestHugeAmounts sends amounts that no sum can hold, and a return of less than
+// nothing: all are refused and kept, nothing stops.
+func TestHugeAmounts(t *testing.T) {
+	h := newHouse(t)
+	for i := range 3 {
+		huge := claim(string(rune('a'+i)), "000000000000000000000000000000ff")
+		huge.TotalFen, huge.InScopeFen = 1<<62, 1<<62
+		h.send(request(huge))
+	}
+	h.send(sent{message.TopicPensionResults, 0, clearingtest.Encode(&message.PensionResult{
+		Batch: "b", Month: "202601", Returns: []*message.PensionReturn{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: -5}},
+	})})
+	h.clear()
+	h.must(h.ledger.ScanMemos(t.Context(), today, today, func(row ledger.Row) error {
+		if row.Reason != "unknown_person" && row.Reason != "invalid_field" {
+			t.Errorf("kept as %s", row.Reason)
+		}
+		return nil
+	}))
+}
+
+// TestLoadAcrossMidnight asks for the same order after midnight: it is the same
+// order, and the channel owes it once.
+func TestLoadAcrossMidnight(t *testing.T) {
+	h := newHouse(t)
+	gatherer, err := h.ledger.NewGatherer(t.Context(), "authorised", "test", 0, 0)
+	h.must(err)
+	defer gatherer.Close()
+	rules, err := load.ParseRules(load.ExampleJSON())
+	h.must(err)
+	authority := &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Rules: rules}
+	for _, day := range []int{5, 6} {
+		_, err = authority.Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(day)))
+		h.must(err)
+	}
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": -5000})
+	h.send(sent{message.TopicLoads, 0, clearingtest.Encode(h.town.Load(clearingtest.Card, 0, 5000, 5000, noon(6)))})
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"float:own": 5000, "unwritten:own": 0})
+}

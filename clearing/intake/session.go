@@ -55,7 +55,7 @@ func (in *Intake) session(ctx context.Context) error {
 		}
 		return fmt.Errorf("intake: %w", err)
 	}
-	defer s.client.Close()
+	defer s.client.CloseAllowingRebalance()
 	in.current.Store(s)
 	defer in.current.Store(nil)
 
@@ -100,6 +100,11 @@ func (s *session) join(ctx context.Context) error {
 		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.MaxConcurrentFetches(1),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		// What a transaction took back was never sent; its markers are kept, since
+		// they take up offsets.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
+		// A partition must not be taken away between a poll and the hand-over.
+		kgo.BlockRebalanceOnPoll(),
 	}
 	if s.in.settings.Instance != "" {
 		options = append(options, kgo.InstanceID(s.in.settings.Instance))
@@ -219,6 +224,7 @@ func (s *session) owned() []*running {
 // was taken away meanwhile are for its new owner.
 func (s *session) poll(ctx context.Context) error {
 	for {
+		s.client.AllowRebalance()
 		fetches := s.client.PollFetches(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -138,9 +138,8 @@ func (a *Authority) posting(r *message.LoadRequest, o keys.LoadOrder) (ledger.Tr
 	if err != nil {
 		return ledger.Transfer{}, fmt.Errorf("load authority: encode evidence: %w", err)
 	}
-	day, _ := identity.SignedDay(o.Time)
 	return ledger.Transfer{
-		Day: day, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(TypeLoad, o.OnlineSequence),
+		Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(TypeLoad, o.OnlineSequence),
 		Debit: ledger.IDOfCode(chart.Channel(r.GetChannel())), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 	}, nil
 }

@@ -8,12 +8,11 @@
 //	            only then is MAC2 given out
 //	written     the card's load TAC arrives: unwritten:own → float:own
 //
-// An authorised load is known by card, order day and the card's online
-// sequence. The card uses a sequence for one load only, so whatever goes wrong
+// An authorised load is known by card and the card's online sequence. The card uses a sequence for one load only, so whatever goes wrong
 // between the counter and us, asking again with the same order gives MAC2 again
 // and takes the channel's money once; another order for the same sequence is
-// refused. The order's time is fixed when the order is made and goes unchanged
-// into every repetition, since MAC2 and the load TAC cover it.
+// refused. An order asked for
+// again after midnight is the same order.
 //
 // A load whose TAC verifies but for which no paid order exists is money that a
 // card holds and nobody paid: it is booked to the float, against suspense.

@@ -88,7 +88,7 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
 	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
 	l.day, _ = identity.SignedDay(s.Time)
-	l.order = ledger.Key{Day: l.day, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.LoadAuthorised(s.Type, s.OnlineSequence)}
+	l.order = ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.LoadAuthorised(s.Type, s.OnlineSequence)}
 	return l, verdict.None
 }
 

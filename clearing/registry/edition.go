@@ -173,6 +173,15 @@ func (e *Edition) Person(token Token) (Person, bool) {
 	return p.unpack(), true
 }
 
+// PersonOn finds a person as the row in force on a day says.
+func (e *Edition) PersonOn(token Token, day ledger.Day) (Person, bool) {
+	p, ok := e.persons.on(token, day)
+	if !ok {
+		return Person{}, false
+	}
+	return p.unpack(), true
+}
+
 // Operators lists the operators by id, each once, the latest row.
 func (e *Edition) Operators() []Operator { return latest(&e.operators) }
 

@@ -2,6 +2,7 @@ package transit
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -23,9 +24,11 @@ type Judge struct {
 	TACs     *keys.TACVerifier
 	Fares    *fare.Tables
 	Dates    Plausible
+	Zone     *time.Location // of the cards' dates
 }
 
-// Plausible bounds the signed date against the clearing day.
+// Plausible bounds the signed date against the clearing day and the day on which
+// the record arrived, whichever allows more.
 type Plausible struct {
 	DaysBack  int // older is kept for a person
 	DaysAhead int // a device clock may run a little ahead
@@ -62,7 +65,6 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	verified := make([]bool, len(signed))
 	j.TACs.VerifyPurchases(signed, verified)
 
-	plausible := j.Dates.window(d.Source.Day)
 	next := 0
 	edition := j.Registry.Current()
 	d.Registry = edition.Version()
@@ -75,7 +77,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
 		} else {
-			j.post(edition, t, plausible, d)
+			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), d)
 		}
 		next++
 	}
@@ -107,8 +109,14 @@ func decode(record docket.Record) (tap, verdict.Reason) {
 // window is the range of plausible days of one clearing day.
 type window struct{ from, to ledger.Day }
 
-func (p Plausible) window(day ledger.Day) window {
-	return window{day.Add(-p.DaysBack), day.Add(p.DaysAhead)}
+func (p Plausible) window(day ledger.Day, arrived time.Time, zone *time.Location) window {
+	w := window{day.Add(-p.DaysBack), day.Add(p.DaysAhead)}
+	if !arrived.IsZero() && zone != nil {
+		// A close that is late must not make today's taps implausible.
+		today := ledger.DayOf(arrived.In(zone))
+		w.from, w.to = min(w.from, today.Add(-p.DaysBack)), max(w.to, today.Add(p.DaysAhead))
+	}
+	return w
 }
 
 // post puts a signed tap into the docket.

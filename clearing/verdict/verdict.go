@@ -62,6 +62,7 @@ const (
 	NotInsured      Reason = "not_insured"
 	NoRule          Reason = "no_rule"
 	FundShort       Reason = "fund_short"
+	AccountClosed   Reason = "account_closed"
 
 	NotEntitled         Reason = "not_entitled"
 	CertificationLapsed Reason = "certification_lapsed"
@@ -103,6 +104,7 @@ func List() []Entry {
 		{NotInsured, Rejected, "the person has no insurance that covers this", "未参保或无相应待遇"},
 		{AmountsDisagree, Rejected, "the parts of the claim do not add up", "费用分项与总额不符"},
 		{NoRule, Rejected, "no rule in force covers this claim", "无适用的结算规则"},
+		{AccountClosed, Rejected, "an account of the request is closed or frozen", "相关账户已关闭或冻结"},
 		{FundShort, Rejected, "the insurance fund does not hold enough", "基金余额不足"},
 
 		{NotEntitled, Rejected, "the person draws no pension", "无待遇领取资格"},

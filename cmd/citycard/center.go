@@ -171,6 +171,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	}
 	ops.Registry().MustRegister(c.books.retries, newGauges(c, log))
 	ops.Check("database", c.books.ready)
+	ops.Check("kafka", c.admin.Ping)
 	ops.Check("intake", c.intake.Ready)
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -200,7 +201,7 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 	if err != nil {
 		return nil, err
 	}
-	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: verifier, Fares: c.fares, Dates: tapWindow()}
+	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: verifier, Fares: c.fares, Dates: tapWindow(), Zone: c.zone}
 	loads := &load.Judge{TACs: verifier, Paid: c.books.Amounts}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {

@@ -63,7 +63,8 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close; empty: the open one / 要关闭的清算日")
+	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close; empty: the oldest that is over / 要关闭的清算日")
+	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
 	return &ffcli.Command{
 		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close and settle a day / 日终清算",
 		LongHelp: "Waits until the serving process has cleared everything that is in the input topics now, moves the streams\n" +
@@ -107,7 +108,7 @@ func closeDay(ctx context.Context, s *settings) error {
 	if err != nil {
 		return errors.Join(err, done())
 	}
-	result, err := closer.closeDay(ctx, ledger.Day(s.day))
+	result, err := closer.closeDay(ctx, ledger.Day(s.day), ledger.DayOf(time.Now().In(s.zone.location())))
 	if err := errors.Join(err, done()); err != nil {
 		return err
 	}
@@ -129,26 +130,27 @@ func newCloser(l *ledger.Ledger, people *registry.Edition, dir string) (*closer,
 	}}, nil
 }
 
-// closeDay closes day, or where it is 0 the one that was reopened last, or the
-// open one.
-func (c *closer) closeDay(ctx context.Context, day ledger.Day) (*dayclose.Result, error) {
+// closeDay closes a day: the one named, else the oldest that was begun to be
+// closed or is over. So to repeat the command never closes the day after as well.
+func (c *closer) closeDay(ctx context.Context, day, today ledger.Day) (*dayclose.Result, error) {
 	days, err := c.Ledger.Days(ctx)
 	if err != nil {
 		return nil, err
 	}
-	chosen, next := ledger.Day(0), ledger.Day(0)
 	for _, d := range days {
-		if day == d.Day || day == 0 && (d.State == ledger.DayClosing || d.State == ledger.DayOpen && chosen == 0) {
-			chosen, next = d.Day, d.Next
+		unfinished := d.State == ledger.DayOpen || d.State == ledger.DayClosing
+		switch {
+		case day == d.Day || day == 0 && (d.State == ledger.DayClosing || unfinished && d.Day < today):
+			next := d.Next
+			if next == 0 {
+				next = d.Day.Next()
+			}
+			return c.Close(ctx, d.Day, next)
+		case unfinished && day != 0:
+			return nil, service.Fail("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
 		}
 	}
-	if chosen == 0 {
-		return nil, service.Fail("no such day to close / 无可关闭的清算日", "citycard day status lists the days", nil)
-	}
-	if next == 0 {
-		next = chosen.Next()
-	}
-	return c.Close(ctx, chosen, next)
+	return nil, service.Fail("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
 }
 
 // actOnDay is a command that does something to one named day of the books.

@@ -225,9 +225,9 @@ func (p *performance) open(ctx context.Context) (err error) {
 	if p.center, err = p.base.open(ctx, &p.settings, p.dir.Path, in, p.ops, p.stack, p.log); err != nil {
 		return err
 	}
-	receipts := []receipt{{account: chart.PensionFund, bank: chart.BankPension, fen: demoFundFen, reference: "demo"}}
+	receipts := []receipt{{account: chart.PensionFund, bank: chart.BankPension, fen: demoFundFen, reference: "demo pension"}}
 	for _, insurance := range chart.Insurances() {
-		receipts = append(receipts, receipt{account: chart.Fund(insurance), bank: chart.BankMedical, fen: demoFundFen, reference: "demo"})
+		receipts = append(receipts, receipt{account: chart.Fund(insurance), bank: chart.BankMedical, fen: demoFundFen, reference: "demo " + insurance})
 	}
 	if err := p.base.receive(ctx, p.center.owner, receipts...); err != nil {
 		return err
@@ -288,7 +288,7 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.result, err = c.closeDay(ctx, p.day); err != nil {
+	if p.result, err = c.closeDay(ctx, p.day, p.day); err != nil {
 		return err
 	}
 	if p.seal, err = c.Seal(ctx, p.day); err != nil {
@@ -309,7 +309,7 @@ func (p *performance) remit(ctx context.Context) error {
 			return err
 		}
 		if owed := sums.Debits - sums.Credits; owed > 0 {
-			receipts = append(receipts, receipt{account: code, bank: chart.Reserve, fen: owed, reference: "remitted " + p.day.String()})
+			receipts = append(receipts, receipt{account: code, bank: chart.Reserve, fen: owed, reference: channel.ID + " " + p.day.String()})
 		}
 	}
 	if len(receipts) == 0 {
@@ -322,7 +322,11 @@ func (p *performance) remit(ctx context.Context) error {
 func (p *performance) verify(ctx context.Context) error {
 	phase := p.progress.Phase("verify the books", "复核账簿", 3)
 	l := p.base.books.Ledger
-	summary, err := verify.Books(ctx, l, sealSigner(p.dir.Path), func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) })
+	signer, err := sealSigner(p.dir.Path)
+	if err != nil {
+		return err
+	}
+	summary, err := verify.Books(ctx, l, signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) })
 	if err != nil {
 		return err
 	}

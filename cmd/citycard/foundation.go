@@ -112,7 +112,7 @@ func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfe
 		err := f.postClaimed(ctx, stream, owner, transfers)
 		// Another process that does the same at the same time takes the stream; each
 		// gets its turn, since what is posted already is not posted again.
-		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) || ctx.Err() != nil {
+		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) && !errors.Is(err, ledger.ErrDaySealed) || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func TestTwoProcesses(t *testing.T) {
 	})
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	keyFile := filepath.Join(data, "keys.age")
-	city := []string{"--data", field, "--cards", "2000", "--seed", "9", "--keys", keyFile}
+	city := []string{"--data", field, "--cards", "2000", "--seed", "9", "--keys", keyFile, "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "9")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
@@ -43,7 +43,7 @@ func TestTwoProcesses(t *testing.T) {
 		ops := freePort(t)
 		apis[i] = freePort(t)
 		servers[i] = &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-			"serve", "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
+			"serve", "--day", testDay, "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
 			"--keys", keyFile, "--registry", filepath.Join(field, "registry"),
 			"--api", fmt.Sprintf("127.0.0.1:%d", apis[i]), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 		}}
@@ -51,7 +51,7 @@ func TestTwoProcesses(t *testing.T) {
 		servers[i].ready()
 	}
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", "test")
+		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0])}, city...)...)
@@ -70,7 +70,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Fatalf("the city: %v\n%s", err, said.String())
 	}
-	p.run(t, "citycard", "day", "close", "--data", data, "--db", database.URL, "--kafka", kafka.Addr)
+	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data, "--db", database.URL, "--kafka", kafka.Addr)
 	var v verification
 	out := p.run(t, "citycard", "verify", "--data", data, "--db", database.URL, "--truth", filepath.Join(field, "truth"), "--json")
 	if err := json.Unmarshal([]byte(out), &v); err != nil {

@@ -19,6 +19,9 @@ import (
 	"time"
 )
 
+// testDay is the clearing day of the tests.
+const testDay = "20260105"
+
 // programs are the real binaries, built once for the tests of this package.
 type programs struct {
 	dir string
@@ -162,19 +165,19 @@ func TestKilledInTheMiddle(t *testing.T) {
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	keyFile, registryDir := filepath.Join(data, "keys.age"), filepath.Join(field, "registry")
-	city := []string{"--data", field, "--cards", "2000", "--seed", "7", "--keys", keyFile}
+	city := []string{"--data", field, "--cards", "2000", "--seed", "7", "--keys", keyFile, "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
 	kafka, api, ops := freePort(t), freePort(t), freePort(t)
 	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
+		"serve", "--day", testDay, "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", "test")
+		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
@@ -198,7 +201,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Fatalf("the city: %v\n%s\n%s", err, said.String(), s.log.String())
 	}
-	p.run(t, "citycard", "day", "close", "--data", data)
+	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data)
 	var v verification
 	out := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth"), "--json")
 	if err := json.Unmarshal([]byte(out), &v); err != nil {

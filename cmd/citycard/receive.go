@@ -102,7 +102,7 @@ func (f *foundation) receive(ctx context.Context, owner string, receipts ...rece
 	transfers := make([]ledger.Transfer, len(receipts))
 	for i, r := range receipts {
 		transfers[i] = ledger.Transfer{
-			Day: identity.NoDay, Subject: ledger.Subject(r.account), ID: identity.Receipt(r.reference),
+			Day: identity.NoDay, Subject: ledger.Subject(r.bank), ID: identity.Receipt(r.reference),
 			Debit: ledger.IDOfCode(r.bank), Credit: ledger.IDOfCode(r.account), Amount: r.fen, Purpose: chart.PurposeReceipt,
 		}
 	}

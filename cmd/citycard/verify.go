@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -61,7 +62,9 @@ func verifyCommand() *ffcli.Command {
 				return err
 			}
 			if key == nil {
-				key = sealSigner(common.Data)
+				if key, err = sealSigner(common.Data); err != nil {
+					return err
+				}
 			}
 			b, done, err := booksOf(ctx, *database, common.Data, common.Logger())
 			if err != nil {
@@ -77,16 +80,16 @@ func verifyCommand() *ffcli.Command {
 }
 
 // sealSigner is the public half of the data directory's seal key, nil without.
-func sealSigner(dir string) ed25519.PublicKey {
-	if _, err := os.Stat(filepath.Join(dir, "seal.key")); err != nil {
-		return nil
+func sealSigner(dir string) (ed25519.PublicKey, error) {
+	if _, err := os.Stat(filepath.Join(dir, "seal.key")); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
 	private, err := sealKey(dir)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	public, _ := private.Public().(ed25519.PublicKey)
-	return public
+	return public, nil
 }
 
 // parseSigner reads a public key in hex; none is nil.

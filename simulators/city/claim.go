@@ -37,7 +37,7 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 // personal account pays anything would leave no trace in the books: it is not
 // sent, worth is false.
 func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, worth bool, err error) {
-	fund, account := truth.MedicalKeys(day, h.token[:], number)
+	fund, account := truth.MedicalKeys(day, h.token[:], v.hospital.ID, number)
 	e = truth.Entry{Key: fund, Purpose: truth.MedicalFund, Fen: v.costs.total, Fault: v.fault}
 	switch {
 	case !h.person.Registered:

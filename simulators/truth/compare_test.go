@@ -28,7 +28,7 @@ func someDay(t *testing.T) []Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fund, account := MedicalKeys(20261124, []byte("person token 16b"), "H1-1")
+	fund, account := MedicalKeys(20261124, []byte("person token 16b"), "h1", "H1-1")
 	entry := tap(9, "entry", Facts{})
 	entry.Purpose, entry.Fen = MetroEntry, 0
 	line := Entry{Topic: "pension.batches", Value: []byte("batch"), Line: []byte("line"), Key: pension, Purpose: Pension, Fen: 300, Payee: "pension:payout"}
@@ -67,7 +67,7 @@ func books(records []Record) Observed {
 				o.Rows = append(o.Rows, Row{Key: Key{r.Day, r.Subject, r.Also.ID}, Fen: r.Also.Fen, Credit: r.Payee})
 			}
 			if r.Purpose == Load {
-				o.Rows = append(o.Rows, Row{Key: Key{r.Day, r.Subject, "03" + r.ID[2:]}, Fen: r.Fen, Credit: "unwritten:own"})
+				o.Rows = append(o.Rows, Row{Key: Key{19000101, r.Subject, "03" + r.ID[2:]}, Fen: r.Fen, Credit: "unwritten:own"})
 			}
 		case r.Verdict == Rejected || r.Verdict == Disputed:
 			o.Memos = append(o.Memos, Memo{Verdict: r.Verdict, Reason: r.Reason, Subject: r.Subject, SHA256: r.SHA256})
@@ -92,7 +92,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	fund, account := MedicalKeys(20261124, []byte{0xAB}, "S1")
+	fund, account := MedicalKeys(20261124, []byte{0xAB}, "h1", "S1")
 	pension, err := PensionKey("202611", []byte{0xAB})
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +107,8 @@ func TestKeys(t *testing.T) {
 	}{
 		{SpendKey(20261124, card(), 9, gate(), 0x0102), "20261124/03105070200000000001/010949100000000100000102"},
 		{LoadKey(20261124, card(), 2, 0x0A0B), "20261124/03105070200000000001/02020a0b"},
-		{fund, "20261124/ab/10015331"},
-		{account, "20261124/ab/10025331"},
+		{fund, "20261124/ab/1001b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
+		{account, "20261124/ab/1002b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
 		{pension, "20261101/ab/20323032363131"},
 		{returned, "20261101/ab/21323032363131"},
 	} {

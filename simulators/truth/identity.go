@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -40,9 +41,11 @@ func LoadKey(day int, card []byte, kind byte, onlineSequence uint16) Key {
 }
 
 // MedicalKeys are the identities of the two transfers of one settlement: what the
-// fund pays and what the personal account pays. person has 16 bytes.
-func MedicalKeys(day int, person []byte, settlement string) (fund, account Key) {
-	subject, number := hex.EncodeToString(person), hex.EncodeToString([]byte(settlement))
+// fund pays and what the personal account pays. person has 16 bytes. The number
+// is told apart by the hospital that gave it: both are in the hash.
+func MedicalKeys(day int, person []byte, hospital, settlement string) (fund, account Key) {
+	sum := sha256.Sum256(append(append([]byte(hospital), 0), settlement...))
+	subject, number := hex.EncodeToString(person), hex.EncodeToString(sum[:])
 	return Key{day, subject, idMedical + "01" + number}, Key{day, subject, idMedical + "02" + number}
 }
 
