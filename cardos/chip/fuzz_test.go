@@ -19,8 +19,10 @@ func FuzzTransmit(f *testing.F) {
 	load(f, transit, keyStore, app, 1000)
 	social, _, _ := issueSocial(f, keyStore, "3.00", 3)
 	var images [][]byte
-	for _, c := range []*chip.Chip{transit, social, chip.NewTransit(1), chip.NewSocialSecurity(1),
-		chip.NewSocialSecurityV1(1), chip.NewDual(1), contactDual(f), chip.NewPSAM(testTerminal, keyStore.SAMKeys())} {
+	for _, c := range []*chip.Chip{
+		transit, social, chip.NewTransit(1), chip.NewSocialSecurity(1),
+		chip.NewSocialSecurityV1(1), chip.NewDual(1), contactDual(f), chip.NewPSAM(testTerminal, keyStore.SAMKeys()),
+	} {
 		b, err := c.Image()
 		if err != nil {
 			f.Fatal(err)
