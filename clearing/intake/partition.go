@@ -257,7 +257,7 @@ func (p *partition) followDay(err error) error {
 // waits tells errors that pass by themselves from those that do not.
 func waits(err error) bool {
 	var refused *docket.RefusedError
-	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errDatabase) || errors.Is(err, errBroker)
+	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker)
 }
 
 // post judges the records and commits them.

@@ -13,12 +13,8 @@ import (
 	"citycard/clearing/message"
 )
 
-// What waits for its turn: errors of clearing's own reads that pass by
-// themselves.
-var (
-	errDatabase = errors.New("database")
-	errBroker   = errors.New("broker")
-)
+// errBroker marks errors of the broker that pass by themselves.
+var errBroker = errors.New("broker")
 
 // TopicError says that a topic is not the one that the ledger's positions belong
 // to: consuming it would skip records or take others for them.

@@ -131,9 +131,15 @@ func (c *center) startAuthority(ctx context.Context, addr string, metrics promet
 	if err != nil {
 		return err
 	}
+	// First the address, then the stream: a process that cannot serve must not take
+	// the stream from one that does.
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
+	}
 	gatherer, err := c.books.NewGatherer(ctx, "authorised/"+c.instance, c.owner, 0, 2*time.Millisecond)
 	if err != nil {
-		return fmt.Errorf("load authority: %w", err)
+		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Rules: rules}
@@ -144,10 +150,6 @@ func (c *center) startAuthority(ctx context.Context, addr string, metrics promet
 
 	mux := http.NewServeMux()
 	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
-	}
 	c.apiURL = "http://" + listener.Addr().String()
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
@@ -97,7 +98,7 @@ func closeDay(ctx context.Context, s *settings) error {
 		return errors.Join(service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
 	}
 	defer client.Close()
-	if err := intake.Await(ctx, client, b.Ledger, nil); err != nil {
+	if err := intake.Await(ctx, client, b.Ledger, waiting(log, time.Now)); err != nil {
 		return errors.Join(err, done())
 	}
 	people, err := registry.NewStore(b.Pool()).Load(ctx, registry.Operators, registry.Channels, registry.Hospitals)
@@ -114,6 +115,19 @@ func closeDay(ctx context.Context, s *settings) error {
 	}
 	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
 	return nil
+}
+
+// waiting says every few seconds how far clearing is, so that nobody waits
+// without a word for a process that does not run.
+func waiting(log *slog.Logger, now func() time.Time) func(done, total int64) {
+	const every = 5 * time.Second
+	said := now()
+	return func(done, total int64) {
+		if done < total && now().Sub(said) > every {
+			said = now()
+			log.Warn("waiting for citycard serve to clear what has arrived", "done", done, "of", total)
+		}
+	}
 }
 
 // closer closes and seals days of a data directory.

@@ -133,7 +133,7 @@ func (f *foundation) postClaimed(ctx context.Context, stream, owner string, tran
 		}
 		for i, decision := range out.Transfers {
 			if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
-				return fmt.Errorf("post %s: transfer %d (subject %x): %s: %w", stream, i, part[i].Subject, decision.Result, decision.Err)
+				return fmt.Errorf("post %s: transfer %d: %s: %w", stream, i, decision.Result, decision.Err)
 			}
 		}
 	}
