@@ -21,6 +21,7 @@ import (
 	"citycard/simulators/network"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
+	"citycard/terminals/downlink"
 	"citycard/terminals/outbox"
 )
 
@@ -97,8 +98,8 @@ func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, fareWait)
 	defer cancel()
-	fares, err := city.FetchFares(ctx, c.brokers())
-	if errors.Is(err, city.ErrNoFares) {
+	fares, err := downlink.Fares(ctx, c.brokers()...)
+	if errors.Is(err, downlink.ErrNoFares) {
 		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
 	}
 	if err != nil {
