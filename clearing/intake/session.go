@@ -166,6 +166,9 @@ func (s *session) start(p *partition) {
 	old := s.partitions[p.stream]
 	s.partitions[p.stream] = r
 	s.mu.Unlock()
+	// The pump may have looked before this stream was ours: what its last owner
+	// left to be sent must not wait for the next commit.
+	s.in.progress.signal()
 	old.end()
 	go func() {
 		defer close(r.done)
