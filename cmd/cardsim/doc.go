@@ -5,6 +5,7 @@
 //	cardsim orders   the first cards' orders, one JSON line each, for cardterm issue
 //	cardsim issue    personalises the cards of a city in memory and writes its registry
 //	cardsim city     plays one day of the city into Kafka and writes the truth beside it
+//	cardsim check    holds citycard's books against that truth
 //
 // Everything follows from --seed. The data directory of issue and city holds
 //
@@ -12,7 +13,7 @@
 //	cards.img      the cards
 //	registry/      operators, terminals, cards, channels, hospitals, persons, network
 //	outbox/        records on their way to Kafka
-//	truth/         what must come out: records.jsonl, purses.jsonl, summary.json
+//	truth/         what must come out, of all days played here (package truth)
 //
 // The passphrase of the key file comes from the environment variable
 // CITYCARD_KEYS_PASSPHRASE alone, so that it stands in no process list.

@@ -11,7 +11,6 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
-	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -186,20 +185,6 @@ func (r *report) positions(positions []settlement.Position) {
 	for _, p := range positions {
 		r.NetPositions[p.Participant.Code] = ledger.Fen(p.Fen)
 	}
-}
-
-// readShadows reads what the ledger thinks each card holds.
-func readShadows(ctx context.Context, l *ledger.Ledger) (map[string]int64, error) {
-	shadows := map[string]int64{}
-	err := l.Shadow(ctx, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
-		var card registry.CardID
-		if copy(card[:], subject) != len(card) || len(subject) != len(card) {
-			return fmt.Errorf("subject %x moves the float and is not a card", string(subject))
-		}
-		shadows[card.String()] = int64(fen)
-		return nil
-	})
-	return shadows, err
 }
 
 func (r *report) writeJSON(path string) error {

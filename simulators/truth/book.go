@@ -10,6 +10,7 @@ type Facts struct {
 	Broken  bool // the bytes are no message
 	Invalid bool // a message with a field of impossible length
 	Forged  bool // the TAC does not fit what it should cover
+	Foreign bool // the card is another city's: its master is not ours
 
 	UnknownCard     bool
 	UnknownTerminal bool
@@ -32,6 +33,8 @@ func (f Facts) judge() (verdict, reason string) {
 		return Rejected, "bad_tac"
 	case f.Refused != "":
 		return Rejected, f.Refused
+	case f.Foreign:
+		return Pending, ""
 	case f.UnknownCard:
 		return Suspended, "unknown_card"
 	case f.UnknownTerminal:
@@ -87,35 +90,50 @@ func (b *Book) Enter(e Entry) Record {
 // enter judges a record as if nothing had been rejected; content is the hash of
 // what makes it the same record when it comes again.
 func (b *Book) enter(e Entry) (r Record, content string) {
-	sum := sha256.Sum256(e.Value)
-	r = Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault, Also: e.Also}
-	same := sum
-	if e.Line != nil {
-		same = sha256.Sum256(e.Line)
-		r.Line = hex.EncodeToString(same[:])
-	}
+	r, same := alone(&e)
 	content = hex.EncodeToString(same[:])
-	r.Verdict, r.Reason = e.Facts.judge()
-	if e.Facts.Broken || e.Facts.Invalid {
-		r.Also = nil
-		return r, content
-	}
-	r.Day, r.Subject, r.ID = e.Key.Day, e.Key.Subject, e.Key.ID
 	if r.Verdict == Rejected {
-		r.Also = nil
 		return r, content
 	}
 	if old, seen := b.first[e.Key]; seen {
-		r.Verdict, r.Reason = Duplicate, ""
+		r.Verdict, r.Reason, r.Payee = Duplicate, "", ""
 		if old != same {
 			r.Verdict = Disputed
 		}
 		return r, content
 	}
 	b.first[e.Key] = same
-	r.Payee = e.Payee
-	if r.Verdict == Suspended {
-		r.Payee = "suspense:" + r.Reason
-	}
 	return r, content
+}
+
+// Alone judges a record whose identity occurs once among all that are sent: what
+// Enter says of it, without the memory of a book.
+func Alone(e *Entry) Record {
+	r, _ := alone(e)
+	return r
+}
+
+// alone also gives the hash of what makes it the same record when it comes again.
+func alone(e *Entry) (Record, [sha256.Size]byte) {
+	sum := sha256.Sum256(e.Value)
+	r := Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault}
+	same := sum
+	if e.Line != nil {
+		same = sha256.Sum256(e.Line)
+		r.Line = hex.EncodeToString(same[:])
+	}
+	r.Verdict, r.Reason = e.Facts.judge()
+	if e.Facts.Broken || e.Facts.Invalid {
+		return r, same
+	}
+	r.Day, r.Subject, r.ID = e.Key.Day, e.Key.Subject, e.Key.ID
+	switch r.Verdict {
+	case Cleared:
+		r.Payee, r.Also = e.Payee, e.Also
+	case Suspended:
+		r.Payee, r.Also = "suspense:"+r.Reason, e.Also
+	case Pending:
+		r.Also = e.Also
+	}
+	return r, same
 }

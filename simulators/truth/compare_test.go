@@ -3,7 +3,9 @@ package truth
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -52,9 +54,36 @@ func someDay(t *testing.T) []Record {
 	}
 }
 
+// observed is what a ledger has.
+type observed struct {
+	Rows  []Row
+	Memos []Memo
+}
+
+// compare holds it against the truth, through a comparison.
+func compare(t *testing.T, records []Record, o observed) Result {
+	t.Helper()
+	c := NewComparison(filepath.Join(t.TempDir(), "comparison"))
+	var errs []error
+	for i := range records {
+		errs = append(errs, c.Expect(&records[i]))
+	}
+	for _, m := range o.Memos {
+		errs = append(errs, c.Memo(m))
+	}
+	for _, row := range o.Rows {
+		errs = append(errs, c.Row(row))
+	}
+	result, err := c.Result()
+	if err := errors.Join(append(errs, err, c.Close())...); err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
 // books is what a ledger that works has of the records.
-func books(records []Record) Observed {
-	var o Observed
+func books(records []Record) observed {
+	var o observed
 	for _, r := range records {
 		switch {
 		case r.Posts():
@@ -70,7 +99,7 @@ func books(records []Record) Observed {
 				o.Rows = append(o.Rows, Row{Key: Key{19000101, r.Subject, "03" + r.ID[2:]}, Fen: r.Fen, Credit: "unwritten:own"})
 			}
 		case r.Verdict == Rejected || r.Verdict == Disputed:
-			o.Memos = append(o.Memos, Memo{Verdict: r.Verdict, Reason: r.Reason, Subject: r.Subject, SHA256: r.SHA256})
+			o.Memos = append(o.Memos, Memo{Topic: r.Topic, Verdict: r.Verdict, Reason: r.Reason, Subject: r.Subject, SHA256: r.SHA256})
 		}
 	}
 	o.Rows = append(o.Rows, Row{Key: Key{20261124, "72657365727665", "30"}, Fen: 1, Credit: "reserve"})
@@ -124,36 +153,36 @@ func TestKeys(t *testing.T) {
 func TestCompareFindsWhatIsWrong(t *testing.T) {
 	type counts struct{ lost, doubled, wrong, unexpected int }
 	for name, c := range map[string]struct {
-		change func(*Observed)
+		change func(*observed)
 		want   counts
 		found  string
 	}{
-		"nothing":           {func(*Observed) {}, counts{}, ""},
-		"row removed":       {func(o *Observed) { o.Rows = o.Rows[1:] }, counts{lost: 1}, "lost: metro_exit 20261124/"},
-		"row doubled":       {func(o *Observed) { o.Rows = append(o.Rows, o.Rows[0]) }, counts{doubled: 1}, "posted 2 times"},
-		"amount changed":    {func(o *Observed) { o.Rows[0].Fen++ }, counts{wrong: 1}, "posted 286 fen, want 285"},
-		"payee changed":     {func(o *Observed) { o.Rows[1].Credit = "operator:zzmetro" }, counts{wrong: 1}, `want "suspense:unknown_terminal"`},
-		"key changed":       {func(o *Observed) { o.Rows[0].Key.ID += "00" }, counts{lost: 1, unexpected: 1}, "unexpected row"},
-		"account part gone": {func(o *Observed) { o.Rows = slices.Delete(o.Rows, 6, 7) }, counts{lost: 1}, "lost: medical_account"},
-		"entry gone":        {func(o *Observed) { o.Rows = slices.Delete(o.Rows, 2, 3) }, counts{lost: 1}, "lost: metro_entry"},
-		"stray order":       {func(o *Observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
-		"reject missing":    {func(o *Observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
-		"reject doubled":    {func(o *Observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
-		"reason changed":    {func(o *Observed) { o.Memos[1].Reason = "undecodable" }, counts{wrong: 1}, "rejected as undecodable, want bad_tac"},
-		"line by its own hash": {func(o *Observed) {
+		"nothing":           {func(*observed) {}, counts{}, ""},
+		"row removed":       {func(o *observed) { o.Rows = o.Rows[1:] }, counts{lost: 1}, "lost: metro_exit 20261124/"},
+		"row doubled":       {func(o *observed) { o.Rows = append(o.Rows, o.Rows[0]) }, counts{doubled: 1}, "posted 2 times"},
+		"amount changed":    {func(o *observed) { o.Rows[0].Fen++ }, counts{wrong: 1}, "posted 286 fen, want 285"},
+		"payee changed":     {func(o *observed) { o.Rows[1].Credit = "operator:zzmetro" }, counts{wrong: 1}, `want "suspense:unknown_terminal"`},
+		"key changed":       {func(o *observed) { o.Rows[0].Key.ID += "00" }, counts{lost: 1, unexpected: 1}, "unexpected row"},
+		"account part gone": {func(o *observed) { o.Rows = slices.Delete(o.Rows, 6, 7) }, counts{lost: 1}, "lost: medical_account"},
+		"entry gone":        {func(o *observed) { o.Rows = slices.Delete(o.Rows, 2, 3) }, counts{lost: 1}, "lost: metro_entry"},
+		"stray order":       {func(o *observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
+		"reject missing":    {func(o *observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
+		"reject doubled":    {func(o *observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
+		"reason changed":    {func(o *observed) { o.Memos[1].Reason = "undecodable" }, counts{wrong: 1}, "rejected as undecodable, want bad_tac"},
+		"line by its own hash": {func(o *observed) {
 			sum := sha256.Sum256([]byte("line ff"))
 			o.Memos[3].Subject, o.Memos[3].SHA256 = "", hex.EncodeToString(sum[:])
 		}, counts{}, ""},
-		"line mixed up": {func(o *Observed) { o.Memos[4].Subject = "ff" }, counts{lost: 1, doubled: 1, wrong: 1}, "amount_differs"},
-		"reject from nowhere": {func(o *Observed) {
-			o.Memos = append(o.Memos, Memo{Verdict: Rejected, Reason: "bad_tac", SHA256: "00"})
+		"line mixed up": {func(o *observed) { o.Memos[4].Subject = "ff" }, counts{lost: 1, doubled: 1, wrong: 1}, "amount_differs"},
+		"reject from nowhere": {func(o *observed) {
+			o.Memos = append(o.Memos, Memo{Topic: "taps", Verdict: Rejected, Reason: "bad_tac", SHA256: "00"})
 		}, counts{unexpected: 1}, "unexpected: rejected"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			records := someDay(t)
 			o := books(records)
 			c.change(&o)
-			r := Compare(records, o)
+			r := compare(t, records, o)
 			if got := (counts{r.Lost, r.Doubled, r.Wrong, r.Unexpected}); got != c.want {
 				t.Errorf("%+v, want %+v; found %q", got, c.want, r.Found)
 			}
@@ -173,7 +202,7 @@ func TestFindingsAreBounded(t *testing.T) {
 	for i := range 50 {
 		records = append(records, b.Enter(Entry{Topic: "taps", Value: fmt.Append(nil, i), Key: SpendKey(20261124, card(), 9, gate(), uint32(i)), Purpose: Bus, Fen: 1}))
 	}
-	if r := Compare(records, Observed{}); r.Lost != 50 || len(r.Found) != foundLimit {
+	if r := compare(t, records, observed{}); r.Lost != 50 || len(r.Found) != foundLimit {
 		t.Errorf("lost %d, named %d; want 50 and %d", r.Lost, len(r.Found), foundLimit)
 	}
 }

@@ -18,6 +18,7 @@
 //
 // A record of 0 fen (metro entry) has an identity and a verdict like any other.
 //
-// Files, one JSON object a line, in the order in which they were sent within a
-// card: records.jsonl, purses.jsonl; and summary.json.
+// Files: records-DAY-PART.jsonl, one JSON object a line, in the order in which they
+// were sent within a card; purses.jsonl, what the cards hold after the last day;
+// summary-DAY.json. Days in one directory are one truth.
 package truth

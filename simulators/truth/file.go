@@ -6,120 +6,113 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// Names of the files.
+// Names of the files. Records and summaries have one a day, and one a part where a
+// day is written in several parts; purses are those of the last day.
 const (
-	RecordsFile = "records.jsonl"
-	PursesFile  = "purses.jsonl"
-	SummaryFile = "summary.json"
+	PursesFile     = "purses.jsonl"
+	recordsPattern = "records-*.jsonl"
+	summaryPattern = "summary-*.json"
 )
 
-// Summary is the truth in a few numbers.
-type Summary struct {
-	Day        int              `json:"day"`
-	Seed       uint64           `json:"seed"`
-	Sent       int              `json:"sent"`
-	Cleared    int              `json:"cleared"`
-	Duplicates int              `json:"duplicates"`
-	Disputed   int              `json:"disputed"`
-	Suspended  map[string]int   `json:"suspended"` // reason -> records
-	Rejected   map[string]int   `json:"rejected"`  // reason -> records
-	ByPurpose  map[string]Sum   `json:"by_purpose"`
-	Payees     map[string]int64 `json:"payees"` // account -> fen credited by cleared and suspended records
-	Faults     map[string]int   `json:"faults"` // what the simulator did -> records
-	Late       int              `json:"late"`   // records signed before the day
-	Cards      int              `json:"cards"`
-	PursesFen  int64            `json:"purses_fen"`
-}
+func recordsFile(day, part int) string { return fmt.Sprintf("records-%08d-%03d.jsonl", day, part) }
 
-// Sum is a count and an amount.
-type Sum struct {
-	Count int   `json:"count"`
-	Fen   int64 `json:"fen"`
-}
+func summaryFile(day int) string { return fmt.Sprintf("summary-%08d.json", day) }
 
-// Summarise counts records; by purpose and payee only what posts.
-func Summarise(day int, seed uint64, records []Record, purses []Purse) Summary {
-	s := Summary{
-		Day: day, Seed: seed, Sent: len(records), Cards: len(purses), Suspended: map[string]int{}, Rejected: map[string]int{},
-		ByPurpose: map[string]Sum{}, Payees: map[string]int64{}, Faults: map[string]int{},
-	}
-	for _, r := range records {
-		s.count(r)
-		if r.Fault != "" {
-			s.Faults[r.Fault]++
-		}
-		if r.Day != 0 && r.Day < day && r.Purpose != Pension && r.Purpose != PensionReturn {
-			s.Late++
-		}
-	}
-	for _, p := range purses {
-		s.PursesFen += p.Fen
-	}
-	return s
-}
-
-func (s *Summary) count(r Record) {
-	switch r.Verdict {
-	case Cleared:
-		s.Cleared++
-	case Suspended:
-		s.Suspended[r.Reason]++
-	case Rejected:
-		s.Rejected[r.Reason]++
-		return
-	case Duplicate:
-		s.Duplicates++
-		return
-	case Disputed:
-		s.Disputed++
-		return
-	}
-	s.post(r.Purpose, r.Payee, r.Fen)
-	if r.Also != nil {
-		s.post(r.Also.Purpose, r.Payee, r.Also.Fen)
-	}
-}
-
-func (s *Summary) post(purpose, payee string, fen int64) {
-	sum := s.ByPurpose[purpose]
-	s.ByPurpose[purpose] = Sum{sum.Count + 1, sum.Fen + fen}
-	if fen > 0 {
-		s.Payees[payee] += fen
-	}
-}
-
-// Write writes the three files into dir, which it makes. Each is whole or not
-// there: it is written beside its name, synced and renamed.
+// Write writes a day into dir, which it makes. Each file is whole or not there: it
+// is written beside its name, synced and renamed. The files of other days stay.
 func Write(dir string, records []Record, purses []Purse, summary Summary) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("truth: %w", err)
-	}
-	if err := writeFile(filepath.Join(dir, RecordsFile), func(w io.Writer) error { return encodeLines(w, records) }); err != nil {
+	w, err := NewWriter(dir, summary.Day, 0)
+	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, PursesFile), func(w io.Writer) error { return encodeLines(w, purses) }); err != nil {
+	for i := range records {
+		if err := w.Append(&records[i]); err != nil {
+			return errors.Join(err, w.Abandon())
+		}
+	}
+	if err := w.Close(); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, SummaryFile), func(w io.Writer) error {
+	return Finish(dir, summary, slices.Values(purses))
+}
+
+// Finish writes purses and summary of a day whose records are written.
+func Finish(dir string, summary Summary, purses iter.Seq[Purse]) error {
+	err := writeFile(filepath.Join(dir, PursesFile), func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		for p := range purses {
+			if err := enc.Encode(&p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, summaryFile(summary.Day)), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(summary)
 	})
 }
 
-func encodeLines[T any](w io.Writer, values []T) error {
-	enc := json.NewEncoder(w)
-	for i := range values {
-		if err := enc.Encode(&values[i]); err != nil {
-			return err
-		}
+// Writer writes one part of a day's records. It is not safe for concurrent use;
+// several parts may be written side by side.
+type Writer struct {
+	path string
+	file *os.File
+	out  *bufio.Writer
+	line []byte
+}
+
+// NewWriter begins part of a day in dir, which it makes.
+func NewWriter(dir string, day, part int) (*Writer, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("truth: %w", err)
+	}
+	file, err := os.CreateTemp(dir, ".truth-*")
+	if err != nil {
+		return nil, fmt.Errorf("truth: %w", err)
+	}
+	return &Writer{path: filepath.Join(dir, recordsFile(day, part)), file: file, out: bufio.NewWriterSize(file, 1<<18)}, nil
+}
+
+// Append adds a record.
+func (w *Writer) Append(r *Record) error {
+	w.line = r.AppendJSON(w.line[:0])
+	if _, err := w.out.Write(w.line); err != nil {
+		return fmt.Errorf("truth: %s: %w", w.path, err)
 	}
 	return nil
 }
+
+// Close puts the file in place, whole and on disk. After an error there is none.
+func (w *Writer) Close() error {
+	err := w.out.Flush()
+	if err == nil {
+		err = w.file.Chmod(0o644)
+	}
+	if err == nil {
+		err = w.file.Sync()
+	}
+	if err == nil {
+		err = os.Rename(w.file.Name(), w.path)
+	}
+	if err != nil {
+		return fmt.Errorf("truth: %s: %w", w.path, errors.Join(err, w.Abandon()))
+	}
+	return w.file.Close()
+}
+
+// Abandon removes what was written.
+func (w *Writer) Abandon() error { return errors.Join(w.file.Close(), os.Remove(w.file.Name())) }
 
 func writeFile(path string, write func(io.Writer) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".truth-*")
@@ -150,43 +143,102 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	return file.Close()
 }
 
-// ReadRecords reads records.jsonl of dir.
-func ReadRecords(dir string) ([]Record, error) { return readLines[Record](dir, RecordsFile) }
-
-// ReadPurses reads purses.jsonl of dir.
-func ReadPurses(dir string) ([]Purse, error) { return readLines[Purse](dir, PursesFile) }
-
-// ReadSummary reads summary.json of dir.
-func ReadSummary(dir string) (Summary, error) {
-	data, err := os.ReadFile(filepath.Join(dir, SummaryFile))
+// EachRecord calls fn for every record of all days in dir, in the order of days and
+// parts. The record is valid during the call.
+func EachRecord(dir string, fn func(*Record) error) error {
+	names, err := found(dir, recordsPattern)
 	if err != nil {
-		return Summary{}, fmt.Errorf("truth: %w", err)
+		return err
 	}
-	var s Summary
-	if err := json.Unmarshal(data, &s); err != nil {
-		return Summary{}, fmt.Errorf("truth: %s: %w", SummaryFile, err)
+	for _, name := range names {
+		if err := eachLine(name, fn); err != nil {
+			return err
+		}
 	}
-	return s, nil
+	return nil
 }
 
-func readLines[T any](dir, name string) ([]T, error) {
-	file, err := os.Open(filepath.Join(dir, name))
+// EachPurse calls fn for every purse of the last day in dir.
+func EachPurse(dir string, fn func(*Purse) error) error {
+	return eachLine(filepath.Join(dir, PursesFile), fn)
+}
+
+// ReadRecords reads the records of all days in dir.
+func ReadRecords(dir string) ([]Record, error) {
+	var records []Record
+	err := EachRecord(dir, func(r *Record) error {
+		records = append(records, *r)
+		return nil
+	})
+	return records, err
+}
+
+// ReadPurses reads the purses of the last day in dir.
+func ReadPurses(dir string) ([]Purse, error) {
+	var purses []Purse
+	err := EachPurse(dir, func(p *Purse) error {
+		purses = append(purses, *p)
+		return nil
+	})
+	return purses, err
+}
+
+// ReadSummary reads the summaries of all days in dir as one.
+func ReadSummary(dir string) (Summary, error) {
+	names, err := found(dir, summaryPattern)
+	if err != nil {
+		return Summary{}, err
+	}
+	var all Summary
+	for i, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return Summary{}, fmt.Errorf("truth: %w", err)
+		}
+		var s Summary
+		if err := json.Unmarshal(data, &s); err != nil {
+			return Summary{}, fmt.Errorf("truth: %s: %w", name, err)
+		}
+		if i == 0 {
+			all = NewSummary(s.Day, s.Seed)
+		}
+		all.Add(&s)
+	}
+	return all, nil
+}
+
+// found lists the files of a kind by name; none at all is an error.
+func found(dir, pattern string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("no %s in %s: %w", pattern, dir, os.ErrNotExist)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}
-	defer file.Close()
-	var values []T
+	slices.Sort(names)
+	return names, nil
+}
+
+func eachLine[T any](name string, fn func(*T) error) (err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("truth: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	dec := json.NewDecoder(bufio.NewReaderSize(file, 1<<20))
 	dec.DisallowUnknownFields()
-	for {
+	for line := 1; ; line++ {
 		var v T
 		err := dec.Decode(&v)
 		if err == io.EOF {
-			return values, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("truth: %s, line %d: %w", name, len(values)+1, err)
+			return fmt.Errorf("truth: %s, line %d: %w", name, line, err)
 		}
-		values = append(values, v)
+		if err := fn(&v); err != nil {
+			return err
+		}
 	}
 }

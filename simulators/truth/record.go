@@ -1,5 +1,10 @@
 package truth
 
+import (
+	"encoding/json"
+	"strconv"
+)
+
 // Verdicts.
 const (
 	Cleared   = "cleared"
@@ -7,6 +12,9 @@ const (
 	Duplicate = "duplicate"
 	Disputed  = "disputed"
 	Rejected  = "rejected"
+	// Pending is a foreign card's record: it posts, but who owes it is known when
+	// the other city has answered. No payee is compared.
+	Pending = "pending"
 )
 
 // Purposes.
@@ -52,10 +60,56 @@ type Also struct {
 func (r Record) Key() Key { return Key{r.Day, r.Subject, r.ID} }
 
 // Posts reports whether the record makes rows of its own in the ledger.
-func (r Record) Posts() bool { return r.Verdict == Cleared || r.Verdict == Suspended }
+func (r Record) Posts() bool {
+	return r.Verdict == Cleared || r.Verdict == Suspended || r.Verdict == Pending
+}
 
 // Purse is what a card holds at the end of the day, read from the card itself.
 type Purse struct {
 	Card string `json:"card"` // 20 digits
 	Fen  int64  `json:"fen"`
+}
+
+// AppendJSON appends the record as one line of its file, byte for byte what
+// encoding/json makes of it, in a fraction of the time.
+func (r *Record) AppendJSON(b []byte) []byte {
+	b = appendMember(b, `{"topic":`, r.Topic)
+	b = appendMember(b, `,"verdict":`, r.Verdict)
+	b = appendOptional(b, `,"reason":`, r.Reason)
+	b = appendMember(b, `,"purpose":`, r.Purpose)
+	b = strconv.AppendInt(append(b, `,"fen":`...), r.Fen, 10)
+	if r.Day != 0 {
+		b = strconv.AppendInt(append(b, `,"day":`...), int64(r.Day), 10)
+	}
+	b = appendOptional(b, `,"subject":`, r.Subject)
+	b = appendOptional(b, `,"id":`, r.ID)
+	b = appendOptional(b, `,"payee":`, r.Payee)
+	if r.Also != nil {
+		b = appendMember(b, `,"also":{"purpose":`, r.Also.Purpose)
+		b = strconv.AppendInt(append(b, `,"fen":`...), r.Also.Fen, 10)
+		b = append(appendMember(b, `,"id":`, r.Also.ID), '}')
+	}
+	b = appendMember(b, `,"sha256":`, r.SHA256)
+	b = appendOptional(b, `,"line_sha256":`, r.Line)
+	b = appendOptional(b, `,"fault":`, r.Fault)
+	return append(b, '}', '\n')
+}
+
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, name, value)
+}
+
+// appendMember quotes plain text itself and leaves the rest to encoding/json.
+func appendMember(b []byte, name, value string) []byte {
+	b = append(b, name...)
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c >= 0x7F || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(value) // a string always has a form
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), value...), '"')
 }

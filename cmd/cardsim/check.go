@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/observe"
+	"citycard/cmd/service"
+	"citycard/simulators/truth"
+)
+
+// checking is the command `cardsim check`.
+type checking struct {
+	service.Common
+	truth    string
+	database string
+	books    string
+	export   string
+	scratch  string
+	asJSON   bool
+}
+
+// checked is what cardsim check --json prints.
+type checked struct {
+	Agrees           bool                      `json:"agrees"`
+	Sent             int                       `json:"sent"` // records that the truth knows, of all its days
+	Lost             int                       `json:"lost"`
+	Doubled          int                       `json:"doubled"`
+	Wrong            int                       `json:"wrong"`      // amount, payee or reason
+	Unexpected       int                       `json:"unexpected"` // not in the truth
+	PurseMismatches  int                       `json:"purse_mismatches"`
+	Positions        map[string]truth.Position `json:"positions"` // accounts credited with another sum
+	Verdicts         observe.Counts            `json:"verdicts"`
+	DuplicatesBeyond int                       `json:"duplicates_beyond"` // more than were sent: a sender was cut off
+	Faults           []string                  `json:"faults"`            // the first
+	Seconds          float64                   `json:"seconds"`
+}
+
+func checkCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("cardsim check", flag.ContinueOnError)
+	var c checking
+	c.Data = "cardsim-data"
+	c.Register(flags)
+	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory / 真值目录")
+	flags.StringVar(&c.books, "books", "citycard-data", "data `DIR` of citycard whose books are compared / 账簿数据目录")
+	flags.StringVar(&c.database, "db", "", "`URL` of the books' database, instead of --books / 数据库地址")
+	flags.StringVar(&c.export, "export", "", "`FILE` that citycard export wrote, - for standard input, instead of --books / 导出文件")
+	flags.StringVar(&c.scratch, "scratch", "", "`DIR` for files while it runs; empty: the system's / 临时目录")
+	flags.BoolVar(&c.asJSON, "json", false, "print for machines / 输出 JSON")
+	return &ffcli.Command{
+		Name:       "check",
+		ShortUsage: "cardsim check [flags]",
+		ShortHelp:  "hold every fen and every verdict of the books against the truth / 与真值核对",
+		LongHelp:   "Exit code 3 where anything differs. All days in the truth's directory are one truth.",
+		FlagSet:    flags,
+		Exec:       c.exec,
+	}
+}
+
+func (c *checking) exec(ctx context.Context, args []string) error {
+	if err := service.NoArguments(args); err != nil {
+		return err
+	}
+	dir := c.truth
+	if dir == "" {
+		dir = filepath.Join(c.Data, "truth")
+	}
+	if _, err := truth.ReadSummary(dir); errors.Is(err, fs.ErrNotExist) {
+		return service.Fail("no truth in "+dir, "give the directory of a city that was played with --data or --truth", nil)
+	}
+	started := time.Now()
+	found, err := c.compare(ctx, dir)
+	if err != nil {
+		return err
+	}
+	out := checked{
+		Agrees: found.Agrees(), Sent: found.Sent, Lost: found.Lost, Doubled: found.Doubled, Wrong: found.Wrong, Unexpected: found.Unexpected,
+		PurseMismatches: found.Purses, Positions: found.Positions, Verdicts: found.Counts,
+		DuplicatesBeyond: max(0, found.Counts.Duplicates-found.Want.Duplicates), Faults: found.Faults(), Seconds: time.Since(started).Seconds(),
+	}
+	if err := out.print(c.asJSON); err != nil {
+		return err
+	}
+	if !out.Agrees {
+		return service.Exit(service.ExitFindings, nil)
+	}
+	return nil
+}
+
+func (c *checking) compare(ctx context.Context, dir string) (found *observe.Finding, err error) {
+	if c.export != "" {
+		return observe.File(c.export, dir, c.scratch)
+	}
+	l, done, err := observe.Open(ctx, c.database, c.books, c.Logger())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return observe.Books(ctx, l, dir, c.scratch)
+}
+
+func (c *checked) print(asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(c)
+	}
+	for _, fault := range c.Faults {
+		fmt.Println("! " + fault)
+	}
+	fmt.Printf("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与真值核对\n",
+		c.Sent, c.Lost, c.Doubled, c.Wrong, c.Unexpected, c.PurseMismatches, len(c.Positions), c.Seconds)
+	if c.Agrees {
+		fmt.Println("THE BOOKS AGREE WITH THE TRUTH / 账目与真值一致")
+	} else {
+		fmt.Println("THE BOOKS DIFFER FROM THE TRUTH / 账目与真值不一致")
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+// Package observe looks at the books from outside and holds them against the truth
+// of a simulated city (package truth), in bounded memory: every row, every kept
+// record, every verdict's count, every card's shadow balance. It reads a database or
+// an export; citycard verify and cardsim check share it.
+package observe

@@ -1,0 +1,119 @@
+package truth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLargeComparison compares more than fits into memory's share, with one fault
+// of each kind among it, and leaves no files behind.
+func TestLargeComparison(t *testing.T) {
+	const count = 60_000
+	dir := filepath.Join(t.TempDir(), "comparison")
+	c := NewComparison(dir)
+	var errs []error
+	for i := range count {
+		subject := fmt.Sprintf("%020d", i/3)
+		r := Record{
+			Topic: "taps", Verdict: Cleared, Purpose: Bus, Fen: 160, Day: 20261124, Subject: subject, ID: fmt.Sprintf("0109%020d", i),
+			Payee: "operator:a", SHA256: fmt.Sprintf("%064x", i),
+		}
+		row := Row{Key: r.Key(), Fen: r.Fen, Credit: r.Payee}
+		switch i {
+		case 100:
+			row.Fen++
+		case 50_000:
+			row.Credit = "operator:b"
+		}
+		errs = append(errs, c.Expect(&r))
+		if i != 59_999 {
+			errs = append(errs, c.Row(row))
+		}
+		if i%3 == 0 {
+			errs = append(errs, c.Purse(&Purse{subject, 500}), c.Shadow(subject, int64(500+i/30_000)))
+		}
+	}
+	errs = append(errs, c.Shadow("99999999999999999999", 1), c.Shadow("88888888888888888888", 0))
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) < parts/2 {
+		t.Errorf("%d files, %v; want one for most pieces", len(entries), err)
+	}
+	r, err := c.Result()
+	if err := errors.Join(append(errs, err, c.Close())...); err != nil {
+		t.Fatal(err)
+	}
+	if r.Lost != 1 || r.Wrong != 2 || r.Doubled+r.Unexpected != 0 || r.Purses != 10_001 || r.Sent != count || len(r.Found) != foundLimit {
+		t.Errorf("%+v", r)
+	}
+	want := map[string]Position{"operator:a": {count * 160, (count-2)*160 + 1}, "operator:b": {0, 160}}
+	if fmt.Sprint(r.Positions) != fmt.Sprint(want) {
+		t.Errorf("positions %v, want %v", r.Positions, want)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("files are left: %v", err)
+	}
+}
+
+// TestPendingPostsToAnybody leaves the payee of a foreign card's tap open, and
+// nothing else.
+func TestPendingPostsToAnybody(t *testing.T) {
+	e := Entry{Topic: "taps", Value: []byte("x"), Key: SpendKey(20261124, card(), 9, gate(), 1), Purpose: Bus, Fen: 160, Payee: "operator:a", Facts: Facts{Foreign: true}}
+	r := Alone(&e)
+	if r.Verdict != Pending || r.Payee != "" || !r.Posts() {
+		t.Fatalf("%+v", r)
+	}
+	for _, test := range []struct {
+		rows []Row
+		good bool
+	}{
+		{[]Row{{r.Key(), 160, "anybody"}}, true},
+		{[]Row{{r.Key(), 161, "anybody"}}, false},
+		{nil, false},
+	} {
+		if got := compare(t, []Record{r}, observed{Rows: test.rows}); got.Agrees() != test.good {
+			t.Errorf("rows %v: %+v", test.rows, got)
+		}
+	}
+}
+
+// TestAppendJSON holds the fast encoding against encoding/json.
+func TestAppendJSON(t *testing.T) {
+	records := append(someDay(t), Record{}, Record{Topic: "<&>\"\\\n\x7f郑州", Fault: "\u2028", Fen: -5, Line: "l"})
+	for _, r := range records {
+		want, err := json.Marshal(&r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimSuffix(string(r.AppendJSON(nil)), "\n"); got != string(want) {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestDaysAdd reads two days written one after the other as one truth, and a day
+// written again once.
+func TestDaysAdd(t *testing.T) {
+	dir := t.TempDir()
+	for _, day := range []int{20261124, 20261125, 20261125} {
+		records := someDay(t)
+		purses := []Purse{{"03105070200000000001", int64(day)}}
+		if err := Write(dir, records, purses, Summarise(day, 7, records, purses)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, err := ReadRecords(dir)
+	if err != nil || len(records) != 24 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	s, err := ReadSummary(dir)
+	if err != nil || s.Sent != 24 || s.Cleared != 10 || s.Day != 20261125 || s.PursesFen != 20261125 || s.Cards != 1 || s.Payees["operator:zzmetro"] != 570 {
+		t.Errorf("summary %+v, %v", s, err)
+	}
+	if _, err := ReadRecords(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
