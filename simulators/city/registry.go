@@ -17,6 +17,47 @@ import (
 // terminals, cards, channels, hospitals, persons (as tokens), purses that were taken over
 // with money in them, and the network that fares are built from. Files are replaced whole.
 func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
+	if err := WriteNetwork(dir, n); err != nil {
+		return err
+	}
+	return writeTables(dir, []table{
+		{"cards.csv", CardHeader(), p.cardRows()},
+		{"persons.csv", PersonHeader(), p.personRows(store)},
+		{"purses.csv", PurseHeader(), p.purseRows()},
+	})
+}
+
+// CardHeader is the first row of cards.csv.
+func CardHeader() []string {
+	return []string{"card", "issuer", "type", "status", "effective_from", "expires"}
+}
+
+// PersonHeader is the first row of persons.csv.
+func PersonHeader() []string {
+	return []string{"token", "insurance", "status", "personal_account_fen", "pension_fen", "certified_until", "effective_from"}
+}
+
+// PurseHeader is the first row of purses.csv.
+func PurseHeader() []string { return []string{"card", "fen", "day"} }
+
+type table struct {
+	name   string
+	header []string
+	rows   [][]string
+}
+
+func writeTables(dir string, tables []table) error {
+	for _, t := range tables {
+		if err := writeCSV(filepath.Join(dir, t.name), t.header, t.rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteNetwork writes the part of a registry that follows from the network alone:
+// all but cards, persons and purses. It makes dir where it is missing.
+func WriteNetwork(dir string, n *network.Network) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
@@ -24,22 +65,14 @@ func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.S
 	if err != nil {
 		return err
 	}
-	for _, t := range []struct {
-		name   string
-		header []string
-		rows   [][]string
-	}{
+	err = writeTables(dir, []table{
 		{"operators.csv", []string{"id", "name", "name_en", "mode", "effective_from", "effective_to"}, operatorRows(n)},
 		{"terminals.csv", []string{"terminal", "operator", "mode", "line", "station", "effective_from", "effective_to"}, terminals},
-		{"cards.csv", []string{"card", "issuer", "type", "status", "effective_from", "expires"}, p.cardRows()},
 		{"channels.csv", []string{"id", "name", "name_en", "effective_from", "effective_to"}, channelRows(n)},
 		{"hospitals.csv", []string{"id", "name", "name_en", "class", "effective_from", "effective_to"}, hospitalRows(n)},
-		{"persons.csv", []string{"token", "insurance", "status", "personal_account_fen", "pension_fen", "certified_until", "effective_from"}, p.personRows(store)},
-		{"purses.csv", []string{"card", "fen", "day"}, p.purseRows()},
-	} {
-		if err := writeCSV(filepath.Join(dir, t.name), t.header, t.rows); err != nil {
-			return err
-		}
+	})
+	if err != nil {
+		return err
 	}
 	data, err := n.FareNetwork()
 	if err != nil {

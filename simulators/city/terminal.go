@@ -31,6 +31,20 @@ func terminalNumber(kind, place, lot int) ([6]byte, error) {
 	return [6]byte(b), nil
 }
 
+// Lots is the number of parts that a city is dealt to, each with terminals of its own.
+const Lots = lots
+
+// GateNumber is the SAM of a lot's gate of a metro line in a station.
+func GateNumber(line, station, lot int) ([6]byte, error) {
+	return terminalNumber(kindMetro, station, gateLot(line, lot))
+}
+
+// BusNumber is the SAM of a lot's validator on a bus line.
+func BusNumber(line, lot int) ([6]byte, error) { return terminalNumber(kindBus, line, lot) }
+
+// StrayNumber is a SAM on a bus line that stands in no registry.
+func StrayNumber(line, lot int) ([6]byte, error) { return terminalNumber(kindStray, line, lot) }
+
 // gateLot tells gates of two lines in one station apart: lots of line n follow
 // those of line n-1.
 func gateLot(line, lot int) int { return line*lots + lot }

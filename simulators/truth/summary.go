@@ -118,3 +118,11 @@ func (s *Summary) post(purpose, payee string, fen int64) {
 		s.Payees[payee] += fen
 	}
 }
+
+// PayeesFen is what all payees together were credited.
+func (s *Summary) PayeesFen() (fen int64) {
+	for _, n := range s.Payees {
+		fen += n
+	}
+	return fen
+}

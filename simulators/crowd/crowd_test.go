@@ -1,0 +1,394 @@
+package crowd
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/city"
+	"citycard/simulators/network"
+	"citycard/simulators/truth"
+)
+
+func beijing() *time.Location { return time.FixedZone("Asia/Shanghai", 8*3600) }
+
+func zhengzhou(t testing.TB) *network.Network {
+	t.Helper()
+	n, err := network.Zhengzhou()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// publicFares is the fare table that the truth agrees with.
+func publicFares(t testing.TB) *message.FareTable {
+	t.Helper()
+	rules, err := truth.Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := zhengzhou(t)
+	fares, err := truth.NewFares(rules, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := &message.FareTable{Version: "test", EffectiveFrom: "20200101", MetroStations: uint32(n.Stations()), MetroLimitMinutes: 180}
+	price := func(fen int64, err error) uint32 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint32(fen)
+	}
+	for kind := uint32(1); kind < uint32(cardKinds); kind++ {
+		c := &message.CardFares{CardType: kind, MetroHighestFen: price(fares.Metro(kind, 1, 1, 4*time.Hour))}
+		for i := range n.Stations() * n.Stations() {
+			c.MetroFen = append(c.MetroFen, price(fares.Metro(kind, i/n.Stations()+1, i%n.Stations()+1, 0)))
+		}
+		for _, l := range n.Bus {
+			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(l.Number), Fen: price(fares.Bus(kind, uint32(l.Number)))})
+		}
+		table.Fares = append(table.Fares, c)
+	}
+	return table
+}
+
+// sent gathers what a day sends, by lot.
+type sent struct {
+	mu   sync.Mutex
+	lots [city.Lots][]Letter
+}
+
+func (s *sent) send(_ context.Context, lot int, letters []Letter) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lots[lot] = append(s.lots[lot], slices.Clone(letters)...)
+	return nil
+}
+
+func (s *sent) hash() string {
+	h := sha256.New()
+	for _, lot := range s.lots {
+		for _, l := range lot {
+			fmt.Fprintf(h, "%d %d\n", len(l.Key), len(l.Value))
+			h.Write(l.Key)
+			h.Write(l.Value)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (s *sent) all() []Letter { return slices.Concat(s.lots[:]...) }
+
+// someFaults is a bit of everything, more than usual.
+func someFaults() Shares {
+	s := DefaultShares()
+	s.Foreign, s.Late, s.WrongClock = 0.02, 0.05, 0.01
+	for name := range s.Tampered {
+		s.Tampered[name] = 0.005
+	}
+	s.Undecodable, s.Invalid, s.CounterGap, s.SAMGap = 0.003, 0.003, 0.01, 0.01
+	return s
+}
+
+func options(t testing.TB, dir string, s *sent) Options {
+	return Options{
+		Dir: dir, City: City{Seed: 11, Cards: 3000, Riders: 2000}, Network: zhengzhou(t), Keys: keys.GenerateTest(3), Fares: publicFares(t),
+		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(), Truth: filepath.Join(dir, "truth"), Send: s.send,
+	}
+}
+
+func play(t testing.TB, o Options) *truth.Summary {
+	t.Helper()
+	summary, err := Play(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return summary
+}
+
+// golden is the hash of all letters of the test's day. It changes when, and only
+// when, the bytes of a seed change.
+const golden = "88920634d43a0466b9f0c9f77d1c16ac64322945854734e7fe49bd05f234d6d7"
+
+// TestSameSeedSameBytes plays a day twice, the second time after an interruption.
+func TestSameSeedSameBytes(t *testing.T) {
+	var first, second sent
+	play(t, options(t, t.TempDir(), &first))
+	if got := first.hash(); got != golden {
+		t.Errorf("hash %s, want %s", got, golden)
+	}
+	dir := t.TempDir()
+	o := options(t, dir, &second)
+	broken := errors.New("no broker")
+	o.Sent = func(context.Context) error { return broken }
+	if _, err := Play(t.Context(), o); !errors.Is(err, broken) {
+		t.Fatalf("%v, want %v", err, broken)
+	}
+	second = sent{}
+	play(t, options(t, dir, &second))
+	if second.hash() != first.hash() {
+		t.Error("after an interruption the day is another one")
+	}
+	if _, err := Play(t.Context(), options(t, dir, &second)); !errors.Is(err, ErrPlayed) {
+		t.Errorf("the day again: %v, want %v", err, ErrPlayed)
+	}
+}
+
+// TestLettersAreTrue reads every letter and holds it against its line of the truth
+// with the cards' own keys: what is cleared is signed, and nothing else is.
+func TestLettersAreTrue(t *testing.T) {
+	var s sent
+	dir := t.TempDir()
+	o := options(t, dir, &s)
+	summary := play(t, o)
+	records, err := truth.ReadRecords(o.Truth)
+	letters := s.all()
+	if err != nil || len(records) != len(letters) || summary.Sent != len(letters) {
+		t.Fatalf("%d records, %d letters, %d counted, %v", len(records), len(letters), summary.Sent, err)
+	}
+	for i, r := range records {
+		if sum := sha256.Sum256(letters[i].Value); r.SHA256 != hex.EncodeToString(sum[:]) {
+			t.Fatalf("record %d is not that of its letter", i)
+		}
+		var m message.Tap
+		err := proto.Unmarshal(letters[i].Value, &m)
+		if (err != nil) != (r.Reason == "undecodable") {
+			t.Fatalf("record %d, %s: %v", i, r.Fault, err)
+		}
+		if err != nil {
+			continue
+		}
+		whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(&m)
+		if err != nil || !bytes.Equal(whole, letters[i].Value) {
+			t.Fatalf("record %d: protobuf writes %x, %v; sent %x", i, whole, err, letters[i].Value)
+		}
+		if r.Reason == "invalid_field" {
+			continue
+		}
+		if good := signed(o.Keys, m.GetDebit()); good != (r.Reason != "bad_tac" && r.Verdict != truth.Pending) {
+			t.Fatalf("record %d, %s: TAC good %v", i, r.Fault, good)
+		}
+	}
+	for _, fault := range slices.Concat([]string{
+		"duplicate", "late", "out_of_order", "undecodable", "invalid_field", "unknown_terminal", "wrong_clock", "unknown_card", "card_expired",
+		"card_blocked", "foreign", "counter_gap", "sam_gap",
+	}, tampered()) {
+		if summary.Faults[fault] == 0 {
+			t.Errorf("no %s among %d records", fault, summary.Sent)
+		}
+	}
+}
+
+func tampered() (names []string) {
+	for _, f := range Fields() {
+		names = append(names, "tampered_"+f.Name)
+	}
+	return names
+}
+
+func signed(store *keys.Store, d *message.Debit) bool {
+	id := keys.CardID{Issuer: [8]byte(d.GetIssuer()), ASN: [10]byte(d.GetCard())}
+	return keys.PurchaseTAC(store.CardKeys(id).TAC(), keys.Purchase{
+		Amount: d.GetAmountFen(), Type: byte(d.GetType()), Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(), Time: [7]byte(d.GetTime()),
+	}) == keys.MAC(d.GetTac())
+}
+
+// TestMoneyAndSequences follows every card and SAM through two days: purses hold
+// what the openings and the taps leave, counters and sequences have the gaps that
+// were asked for and no others.
+func TestMoneyAndSequences(t *testing.T) {
+	dir := t.TempDir()
+	var s sent
+	o := options(t, dir, &s)
+	o.Shares = Shares{CounterGap: 0.01, SAMGap: 0.01, Hot: 0.9}
+	o.Hot = "simbus-a"
+	gaps := 0
+	play(t, o)
+	o.Day = o.Day.AddDate(0, 0, 1)
+	play(t, o)
+	summary, err := truth.ReadSummary(o.Truth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if share := float64(summary.Payees["operator:simbus-a"]) / float64(summary.PayeesFen()); share < 0.85 {
+		t.Errorf("the hot operator has %.2f of the money", share)
+	}
+	spent, counters, sequences := map[string]int64{}, map[string][]int{}, map[string][]int{}
+	for _, l := range s.all() {
+		var m message.Tap
+		if err := proto.Unmarshal(l.Value, &m); err != nil {
+			t.Fatal(err)
+		}
+		spent[string(l.Key)] += int64(m.GetDebit().GetAmountFen())
+		counters[string(l.Key)] = append(counters[string(l.Key)], int(m.GetCardCounter()))
+		sam := string(m.GetDebit().GetTerminal())
+		sequences[sam] = append(sequences[sam], int(m.GetDebit().GetTerminalSequence())-1)
+	}
+	for _, list := range []map[string][]int{counters, sequences} {
+		for _, numbers := range list {
+			if !sort.IntsAreSorted(numbers) || len(slices.Compact(slices.Clone(numbers))) != len(numbers) {
+				t.Fatalf("numbers go back or repeat: %v", numbers)
+			}
+			gaps += numbers[len(numbers)-1] + 1 - len(numbers)
+		}
+	}
+	if want := summary.Faults["counter_gap"] + summary.Faults["sam_gap"]; gaps < want || gaps > want*21/20+2 {
+		t.Errorf("%d numbers are missing, %d gaps named", gaps, want)
+	}
+	purses, err := truth.ReadPurses(o.Truth)
+	if err != nil || len(purses) != o.City.Riders {
+		t.Fatalf("%d purses, %v", len(purses), err)
+	}
+	for i, p := range purses {
+		k, err := o.City.card(i)
+		if err != nil || p.Card != k.number() || p.Fen != int64(k.opening)-spent[p.Card] {
+			t.Fatalf("card %s holds %d, %v; began with %d, spent %d", p.Card, p.Fen, err, k.opening, spent[p.Card])
+		}
+	}
+}
+
+// TestOrderAndParts sends the same day in another order and in two parts: the same
+// records, the same truth, and of each tap the same version first.
+func TestOrderAndParts(t *testing.T) {
+	base := t.TempDir()
+	var plain sent
+	o := options(t, base, &plain)
+	play(t, o)
+	want := lines(t, o.Truth)
+
+	var shuffled sent
+	o = options(t, t.TempDir(), &shuffled)
+	o.OrderSeed = 5
+	play(t, o)
+	if shuffled.hash() == plain.hash() {
+		t.Error("the order seed changes nothing")
+	}
+	if got := lines(t, o.Truth); !slices.Equal(got, want) {
+		t.Error("the order seed changes the truth")
+	}
+
+	dir := t.TempDir()
+	var parts, part sent
+	for n := 1; n <= 2; n++ {
+		part = sent{}
+		o = options(t, dir, &part)
+		o.Part, o.Parts = n, 2
+		play(t, o)
+		for lot := range part.lots {
+			if len(part.lots[lot]) == 0 {
+				t.Errorf("part %d sends nothing of lot %d", n, lot)
+			}
+			parts.lots[lot] = append(parts.lots[lot], part.lots[lot]...)
+		}
+		if got := lines(t, o.Truth); !slices.Equal(got, want) {
+			t.Errorf("part %d has another truth", n)
+		}
+	}
+	if parts.hash() != plain.hash() {
+		t.Error("the parts together are not the day")
+	}
+}
+
+// lines are all records of a truth, sorted.
+func lines(t *testing.T, dir string) []string {
+	t.Helper()
+	records, err := truth.ReadRecords(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]string, len(records))
+	for i := range records {
+		out[i] = string(records[i].AppendJSON(nil))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestIssue writes a registry: a row for every card but the unregistered ones, a
+// purse for every rider.
+func TestIssue(t *testing.T) {
+	dir := t.TempDir()
+	c := City{Seed: 11, Cards: 1000, Riders: 400}
+	if err := Issue(dir, c, zhengzhou(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, rows := range map[string]int{"cards.csv": 1000 - 3, "purses.csv": 400, "persons.csv": 0} {
+		data, err := os.ReadFile(filepath.Join(dir, "registry", name))
+		if err != nil || strings.Count(string(data), "\n") != rows+1 {
+			t.Errorf("%s: %d lines, %v; want %d rows", name, strings.Count(string(data), "\n"), err, rows)
+		}
+	}
+	if got, ok, err := Read(dir); got != c || !ok || err != nil {
+		t.Errorf("read %+v, %v, %v", got, ok, err)
+	}
+	if _, ok, err := Read(t.TempDir()); ok || err != nil {
+		t.Errorf("an empty directory: %v, %v", ok, err)
+	}
+}
+
+// TestRefusals: what cannot be played is said before anything is sent.
+func TestRefusals(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"few cards":     func(o *Options) { o.City.Cards = 5 },
+		"more riders":   func(o *Options) { o.City.Riders = 4000 },
+		"share":         func(o *Options) { o.Shares.Late = 1.5 },
+		"unknown field": func(o *Options) { o.Shares.Tampered = maps.Clone(o.Shares.Tampered); o.Shares.Tampered["colour"] = 0.1 },
+		"all fields":    func(o *Options) { o.Shares.Tampered = map[string]float64{"amount": 0.6, "tac": 0.6} },
+		"hot nobody":    func(o *Options) { o.Shares.Hot = 0.9 },
+		"hot stranger":  func(o *Options) { o.Shares.Hot, o.Hot = 0.9, "nobody" },
+		"part 3 of 2":   func(o *Options) { o.Part, o.Parts = 3, 2 },
+		"rides":         func(o *Options) { o.Rides = 100 },
+		"other fares":   func(o *Options) { o.Fares = proto.CloneOf(o.Fares); o.Fares.Fares[0].MetroFen[1]++ },
+		"damaged state": func(o *Options) {
+			if err := os.WriteFile(filepath.Join(o.Dir, stateFile), []byte("CROWDST1 and noise"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s sent
+			o := options(t, t.TempDir(), &s)
+			change(&o)
+			if _, err := Play(t.Context(), o); err == nil || len(s.all()) != 0 {
+				t.Errorf("error %v, %d letters sent", err, len(s.all()))
+			}
+		})
+	}
+}
+
+// BenchmarkDay generates a day of half a million riders without truth files and
+// without a broker.
+func BenchmarkDay(b *testing.B) {
+	for _, files := range []bool{false, true} {
+		b.Run(fmt.Sprintf("truth=%v", files), func(b *testing.B) {
+			records := 0
+			for b.Loop() {
+				o := options(b, b.TempDir(), nil)
+				o.City, o.Shares = City{Seed: 1, Cards: 500_000, Riders: 200_000}, DefaultShares()
+				if !files {
+					o.Truth = ""
+				}
+				o.Send = func(context.Context, int, []Letter) error { return nil }
+				records += play(b, o).Sent
+			}
+			b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}

@@ -1,0 +1,238 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/city"
+	"citycard/simulators/network"
+	"citycard/simulators/truth"
+)
+
+// DefaultRides make about six taps of a rider in a day.
+const DefaultRides = 4
+
+// Letter is one Kafka record of the tap topic.
+type Letter struct{ Key, Value []byte }
+
+// Options are what a day is written with.
+type Options struct {
+	Dir     string // where Issue wrote the city
+	City    City
+	Network *network.Network
+	Keys    *keys.Store
+	Fares   *message.FareTable
+	Day     time.Time // midnight of the day, in the city's zone
+	Shares  Shares
+	Rides   int    // of a rider, about; 0: DefaultRides
+	Hot     string // operator that has Shares.Hot of the rides, or empty
+
+	OrderSeed   uint64 // 0: as it happened
+	Part, Parts int    // send the Part-th of Parts parts, from 1; 0: the whole day
+	Truth       string // directory of the truth; empty: none is written
+
+	// Send takes letters of one lot, in order; lots send side by side. The bytes are
+	// its to keep, the slice is not.
+	Send func(ctx context.Context, lot int, letters []Letter) error
+	// Sent returns when all letters are where they cannot be lost. The cards'
+	// state is saved after it.
+	Sent func(ctx context.Context) error
+	// Progress is told how many letters were sent; from several goroutines.
+	Progress func(done, total int)
+}
+
+// whole reports whether the day is over when this part is sent.
+func (o *Options) whole() bool { return o.Part == o.Parts }
+
+func (o *Options) check() error {
+	if err := errors.Join(o.City.Check(), o.Shares.Check()); err != nil {
+		return err
+	}
+	switch {
+	case o.Rides < 0 || o.Rides > 60:
+		return fmt.Errorf("%d rides a day: want 1 to 60", o.Rides)
+	case o.Parts < 0 || o.Parts > 100 || o.Part < 0 || o.Part > o.Parts || o.Parts > 0 && o.Part == 0:
+		return fmt.Errorf("part %d of %d: want 1 to the number of parts, at most 100", o.Part, o.Parts)
+	case o.Shares.Hot > 0 && o.Hot == "":
+		return errors.New("a share of rides for the hot operator, but no operator")
+	}
+	return nil
+}
+
+// day is what the lots of one day share.
+type day struct {
+	Options
+	grid     *grid
+	after    *memory // of cards and SAMs: each lot changes its own
+	fields   []Field
+	signer   *keys.TACSigner
+	visitors keys.Key // TAC master of another city
+	version  uint32   // of our keys
+	date     int      // YYYYMMDD
+	dates    calendar
+	total    int
+	done     atomic.Int64
+
+	mu      sync.Mutex
+	summary truth.Summary
+}
+
+// Play writes one day and returns its truth in numbers. It fails when the fare
+// table has another price than the truth works out, and with ErrPlayed on a day
+// before which it has been.
+func Play(ctx context.Context, o Options) (*truth.Summary, error) {
+	if o.Rides == 0 {
+		o.Rides = DefaultRides
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	d, err := newDay(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.play(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.settle(ctx); err != nil {
+		return nil, err
+	}
+	return &d.summary, nil
+}
+
+func newDay(o Options) (*day, error) {
+	rules, err := truth.Example()
+	if err != nil {
+		return nil, err
+	}
+	fares, err := truth.NewFares(rules, o.Network)
+	if err != nil {
+		return nil, err
+	}
+	if err := fares.CheckTable(o.Fares); err != nil {
+		return nil, fmt.Errorf("the fares are not those of this city: %w", err)
+	}
+	d := &day{
+		Options: o, fields: Fields(), signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Day),
+		visitors: keys.GenerateTest(o.City.Seed ^ 0x5649534954).TACMaster(), version: uint32(o.Keys.SAMKeys().Version),
+	}
+	d.date = d.dates.today.number
+	if d.grid, err = newGrid(o.Network, rules, fares, o.Hot); err != nil {
+		return nil, err
+	}
+	if d.after, err = recall(o.Dir, o.City, len(d.grid.seats)); err != nil {
+		return nil, err
+	}
+	if d.after.day >= d.date {
+		return nil, fmt.Errorf("%s stands at %d: %w", o.Dir, d.after.day, ErrPlayed)
+	}
+	d.total = o.City.Riders * o.Rides * 3 / 2 / max(1, o.Parts)
+	d.summary = truth.NewSummary(d.date, o.City.Seed)
+	return d, nil
+}
+
+// play writes all lots, as many at once as there are processors.
+func (d *day) play(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for number := range city.Lots {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			l, err := d.newLot(number)
+			if err == nil {
+				l.happen()
+				err = l.write(ctx)
+			}
+			if err != nil {
+				return fmt.Errorf("lot %d: %w", number, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// settle ends the day: once everything is where it should be, the truth gets what
+// the cards hold, and the cards' state is kept.
+func (d *day) settle(ctx context.Context) error {
+	if d.Sent != nil {
+		if err := d.Sent(ctx); err != nil {
+			return err
+		}
+	}
+	if d.Progress != nil {
+		d.Progress(d.total, d.total)
+	}
+	for _, p := range d.after.purses {
+		d.summary.Purse(truth.Purse{Fen: int64(p.balance)})
+	}
+	if d.Truth != "" {
+		if err := truth.Finish(d.Truth, d.summary, d.purses); err != nil {
+			return err
+		}
+	}
+	if !d.whole() {
+		return nil
+	}
+	d.after.day = d.date
+	return d.after.save(d.Dir)
+}
+
+// purses yields what every rider's card holds.
+func (d *day) purses(yield func(truth.Purse) bool) {
+	for i, p := range d.after.purses {
+		k, err := d.City.card(i)
+		if err != nil || !yield(truth.Purse{Card: k.number(), Fen: int64(p.balance)}) {
+			return
+		}
+	}
+}
+
+// dated is a day of the calendar as cards and keys have it.
+type dated struct {
+	number int // YYYYMMDD
+	bcd    [4]byte
+}
+
+// calendar are the days on which a tap can be signed.
+type calendar struct{ today, yesterday, slow dated }
+
+// slowDays is how far the wrong clock is behind.
+const slowDays = 400
+
+func newCalendar(day time.Time) calendar {
+	on := func(days int) dated {
+		t := day.AddDate(0, 0, days)
+		y, m, d := t.Date()
+		return dated{y*10_000 + int(m)*100 + d, [4]byte(message.AppendTime(nil, t))}
+	}
+	return calendar{on(0), on(-1), on(-slowDays)}
+}
+
+// at gives the day of a tap and its time as it is signed, 7 bytes BCD.
+func (c *calendar) at(seconds int32, slow bool) (dated, [7]byte) {
+	on := c.today
+	switch {
+	case slow:
+		on = c.slow
+	case seconds < 0:
+		on = c.yesterday
+		seconds += 24 * 3600
+	}
+	b := [7]byte{on.bcd[0], on.bcd[1], on.bcd[2], on.bcd[3]}
+	for i, v := range [3]int32{seconds / 3600, seconds / 60 % 60, seconds % 60} {
+		b[4+i] = byte(v/10<<4 | v%10)
+	}
+	return on, b
+}

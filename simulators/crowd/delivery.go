@@ -1,0 +1,117 @@
+package crowd
+
+import "slices"
+
+// What a letter is about: a tap as it was, or as somebody made it. From altered on,
+// the field that differs.
+const (
+	original uint8 = iota
+	again
+	undecodable
+	invalid
+	altered
+)
+
+// letterPlan is a letter that will be sent.
+type letterPlan struct {
+	tap  uint32
+	what uint8
+}
+
+// deliveries decides what is sent about each tap and in which order. Letters about
+// one tap keep their order whatever the order seed is: the first version counts.
+func (l *lot) deliveries() []letterPlan {
+	letters := make([]letterPlan, 0, len(l.taps)*21/20)
+	order := make([]uint64, 0, cap(letters)) // time to send, then place in letters
+	places := l.places()
+	weights, total := l.weights()
+	add := func(tap int, at uint64, what uint8) {
+		l.taps[tap].copies++
+		order = append(order, at<<32|uint64(len(letters)))
+		letters = append(letters, letterPlan{uint32(tap), what})
+	}
+	d := &l.dice
+	for i := range l.taps {
+		at := uint64(i)
+		if places != nil {
+			at = uint64(places[i])
+		}
+		if d.chance(l.Shares.OutOfOrder) {
+			l.taps[i].odd |= held
+			at += uint64(d.between(5, 80))
+		}
+		field, first := -1, false
+		if d.chance(total) {
+			field, first = weighted(d, weights, total), d.below(2) == 0
+		}
+		if l.taps[i].card&visitorBit != 0 {
+			field, first = -1, false // nobody here could tell
+		}
+		if first {
+			add(i, at, altered+uint8(field))
+		}
+		add(i, at, original)
+		if field >= 0 && !first {
+			add(i, at, altered+uint8(field))
+		}
+		if d.chance(l.Shares.Invalid) {
+			add(i, at, invalid)
+		}
+		if d.chance(l.Shares.Undecodable) {
+			add(i, at, undecodable)
+		}
+		if d.chance(l.Shares.Duplicate) {
+			if d.below(2) == 0 {
+				at += uint64(d.between(20, 2_000))
+			}
+			add(i, at, again)
+		}
+	}
+	slices.Sort(order)
+	sorted := make([]letterPlan, len(letters))
+	for i, o := range order {
+		sorted[i] = letters[uint32(o)]
+	}
+	return sorted
+}
+
+// places shuffles the taps by the order seed; nil leaves them as they happened.
+func (l *lot) places() []uint32 {
+	if l.OrderSeed == 0 {
+		return nil
+	}
+	places := make([]uint32, len(l.taps))
+	for i := range places {
+		places[i] = uint32(i)
+	}
+	d := mixed(l.OrderSeed, forOrder, uint64(l.number))
+	for i := len(places) - 1; i > 0; i-- {
+		j := d.below(i + 1)
+		places[i], places[j] = places[j], places[i]
+	}
+	return places
+}
+
+// weights are the shares of the fields, in their order.
+func (l *lot) weights() (weights []float64, total float64) {
+	for _, f := range l.fields {
+		weights = append(weights, l.Shares.Tampered[f.Name])
+		total += l.Shares.Tampered[f.Name]
+	}
+	return weights, total
+}
+
+func weighted(d *dice, weights []float64, total float64) int {
+	at := float64(d.next()>>11) * 0x1p-53 * total
+	last := 0
+	for i, w := range weights {
+		if w == 0 {
+			continue
+		}
+		if last = i; at < w {
+			break
+		}
+		at -= w
+	}
+	return last
+}

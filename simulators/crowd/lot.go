@@ -1,0 +1,105 @@
+package crowd
+
+import (
+	"citycard/simulators/city"
+)
+
+const (
+	lowBalance     = 1_000   // fen; who has less stays at home: no ride costs more
+	visitorBalance = 100_000 // fen, what a visitor has left
+)
+
+// lot is one part of the city on one day. One goroutine plays it.
+type lot struct {
+	*day
+	number int
+	cards  []card
+	taps   []tap
+	dice   dice
+}
+
+// newLot takes every city.Lots-th rider.
+func (d *day) newLot(number int) (*lot, error) {
+	l := &lot{day: d, number: number, dice: mixed(d.City.Seed, forLot, uint64(d.date), uint64(number))}
+	for i := number; i < d.City.Riders; i += city.Lots {
+		k, err := d.City.card(i)
+		if err != nil {
+			return nil, err
+		}
+		l.cards = append(l.cards, k)
+	}
+	return l, nil
+}
+
+// index is the place of the lot's i-th card among all.
+func (l *lot) index(i int) int { return l.number + i*city.Lots }
+
+// happen lets the planned taps happen, in order of time: each takes its place in its
+// card's and its SAM's sequence. Who cannot pay stays out. The purses and sequences
+// of the day are moved on.
+func (l *lot) happen() {
+	l.taps = l.plan()
+	inside := make([]bool, len(l.cards))
+	sequences := l.after.sequences[l.number]
+	kept := l.taps[:0]
+	for _, t := range l.taps {
+		if t.card&visitorBit != 0 {
+			kept = append(kept, l.visit(t, sequences))
+			continue
+		}
+		k, p := &l.cards[t.card], &l.after.purses[l.index(int(t.card))]
+		switch {
+		case t.move == leave && !inside[t.card], t.move != leave && p.balance < lowBalance:
+			continue
+		case t.move == board:
+			l.spoil(&t, k)
+			t.fen = l.grid.seats[t.seat].fen[k.kind]
+		case t.move == leave:
+			t.fen = l.grid.trip(k.kind, t.entry, l.grid.seats[t.seat].station, t.took)
+		}
+		inside[t.card] = t.move == enter
+		if l.dice.chance(l.Shares.CounterGap) {
+			t.odd |= counterGap
+			p.counter++
+		}
+		if l.dice.chance(l.Shares.SAMGap) {
+			t.odd |= samGap
+			sequences[t.seat]++
+		}
+		sequences[t.seat]++
+		p.balance -= t.fen
+		t.counter, t.balance, t.sequence = p.counter, p.balance, sequences[t.seat]
+		p.counter++
+		kept = append(kept, t)
+	}
+	l.taps = kept
+}
+
+// spoil lets a bus ride of a good card happen at a bad terminal now and then.
+func (l *lot) spoil(t *tap, k *card) {
+	if k.fate != city.Ordinary || t.at < 0 {
+		return
+	}
+	switch {
+	case l.dice.chance(l.Shares.UnknownTerminal):
+		// A hot seat may be no bus; its rides are not spoilt.
+		for i, place := range l.grid.buses {
+			if place == t.seat {
+				t.odd |= stray
+				t.seat = l.grid.strays[i]
+				return
+			}
+		}
+	case l.dice.chance(l.Shares.WrongClock):
+		t.odd |= slow
+	}
+}
+
+// visit lets another city's card ride.
+func (l *lot) visit(t tap, sequences []uint32) tap {
+	d := mixed(l.City.Seed, forVisitor, uint64(l.date), uint64(l.index(int(t.card&^visitorBit))))
+	sequences[t.seat]++
+	t.fen = l.grid.seats[t.seat].fen[1]
+	t.counter, t.balance, t.sequence = uint16(d.next()), visitorBalance-t.fen, sequences[t.seat]
+	return t
+}

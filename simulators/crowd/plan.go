@@ -1,0 +1,115 @@
+package crowd
+
+import (
+	"cmp"
+	"slices"
+
+	"citycard/simulators/city"
+)
+
+// Moves of a card at a terminal, in the order of one second.
+const (
+	enter uint8 = iota
+	board
+	leave
+)
+
+// What is odd about a tap.
+const (
+	stray uint8 = 1 << iota // at a SAM that is in no registry
+	slow                    // at a clock that is far behind
+	held                    // sent out of order
+	counterGap
+	samGap
+)
+
+// visitorBit marks the number of a visitor's card within a lot.
+const visitorBit = 1 << 31
+
+// tap is one planned tap; what stands below the line is known once the lot's taps
+// have happened in order.
+type tap struct {
+	at    int32  // seconds from midnight; negative: yesterday
+	took  int32  // leave: seconds since the entry
+	card  uint32 // in the lot
+	seat  uint16
+	entry uint16 // leave: station of the entry
+	move  uint8
+	odd   uint8
+
+	copies   uint8 // letters about it
+	counter  uint16
+	fen      uint32
+	balance  uint32 // after it
+	sequence uint32
+}
+
+// Seconds of the day.
+const (
+	firstTrain = 5*3600 + 45*60
+	lastTrain  = 23 * 3600
+	evening    = 21 * 3600 // yesterday's late rides begin here
+)
+
+const (
+	longestRide  = 45 * 60
+	overstay     = 190 * 60
+	overstays    = 0.001 // of metro trips
+	lateRides    = 2
+	fatefulRides = 3 // of a card that is not in order
+)
+
+// plan gives the taps that a lot's cards have in mind, in order of time.
+func (l *lot) plan() []tap {
+	taps := make([]tap, 0, len(l.cards)*l.Rides*8/5)
+	for i := range l.cards {
+		d := mixed(l.City.Seed, forRides, uint64(l.date), uint64(l.index(i)))
+		rides := fatefulRides
+		if l.cards[i].fate == city.Ordinary {
+			if d.chance(l.Shares.Late) {
+				for n := range lateRides {
+					at := int32(evening - 24*3600 + n*1500 + d.below(300))
+					taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board})
+				}
+			}
+			rides = d.between(max(1, l.Rides*2/3), max(1, l.Rides*4/3))
+		}
+		slot := (lastTrain - firstTrain) / rides
+		for n := range rides {
+			taps = l.ride(taps, &d, uint32(i), firstTrain+n*slot+d.below(max(1, slot/4)), slot)
+		}
+		if d.chance(l.Shares.Foreign) {
+			taps = append(taps, tap{at: int32(d.between(firstTrain, lastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
+		}
+	}
+	slices.SortFunc(taps, func(a, b tap) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.card, b.card), cmp.Compare(a.move, b.move))
+	})
+	return taps
+}
+
+func (l *lot) pick(d *dice, seats []uint16) uint16 { return seats[d.below(len(seats))] }
+
+// ride adds a ride that is over before the next slot begins.
+func (l *lot) ride(taps []tap, d *dice, card uint32, start, slot int) []tap {
+	g := l.grid
+	seats, metro := g.buses, d.below(2) == 0
+	if metro {
+		seats = g.gates
+	}
+	if len(g.hot) > 0 && d.chance(l.Shares.Hot) {
+		seats, metro = g.hot, g.seats[g.hot[0]].metro
+	}
+	in := tap{at: int32(start), card: card, seat: l.pick(d, seats), move: board}
+	if !metro {
+		return append(taps, in)
+	}
+	in.move = enter
+	out := tap{card: card, seat: l.pick(d, seats), move: leave, entry: g.seats[in.seat].station}
+	out.took = int32(d.between(120, max(121, min(longestRide, slot*2/3))))
+	if slot*2/3 > overstay+3600 && d.chance(overstays) {
+		out.took = int32(d.between(overstay, overstay+3600))
+	}
+	out.at = in.at + out.took
+	return append(taps, in, out)
+}

@@ -1,0 +1,243 @@
+package crowd
+
+import (
+	"context"
+	"errors"
+
+	"citycard/cardos/keys"
+	"citycard/cardos/purse"
+	"citycard/clearing/message"
+	"citycard/simulators/city"
+	"citycard/simulators/truth"
+)
+
+// together is how many letters are signed and sent at once.
+const together = 256
+
+// arenaBytes is what the bytes of letters are cut from, so that they cost one
+// allocation a few hundred.
+const arenaBytes = 64 << 10
+
+// writer turns a lot's taps into letters and tells the truth of each.
+type writer struct {
+	*lot
+	book    *truth.Book // of taps that occur more than once
+	truth   *truth.Writer
+	summary truth.Summary
+	arena   []byte
+	scratch []byte
+	signed  []keys.PurchaseRecord
+	letters []Letter
+}
+
+// write sends the lot's part of the day. The truth is always that of the whole day.
+func (l *lot) write(ctx context.Context) (err error) {
+	w := &writer{lot: l, book: truth.NewBook(), summary: truth.NewSummary(l.date, l.City.Seed), scratch: make([]byte, 0, 128)}
+	if l.Truth != "" {
+		if w.truth, err = truth.NewWriter(l.Truth, l.date, l.number); err != nil {
+			return err
+		}
+	}
+	plans := l.deliveries()
+	from, to := 0, len(plans)
+	if l.Parts > 0 {
+		from, to = len(plans)*(l.Part-1)/l.Parts, len(plans)*l.Part/l.Parts
+	}
+	for i := 0; i < len(plans) && err == nil; i += together {
+		n := min(i+together, len(plans))
+		if err = w.some(plans[i:n]); err == nil {
+			err = w.send(ctx, w.letters[max(0, min(from-i, n-i)):max(0, min(to-i, n-i))])
+		}
+	}
+	if w.truth != nil {
+		if err != nil {
+			return errors.Join(err, w.truth.Abandon())
+		}
+		err = w.truth.Close()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.day.summary.Add(&w.summary)
+	return err
+}
+
+func (w *writer) send(ctx context.Context, letters []Letter) error {
+	if len(letters) == 0 {
+		return ctx.Err()
+	}
+	done := int(w.done.Add(int64(len(letters))))
+	if w.Progress != nil {
+		w.Progress(min(done, w.total), w.total)
+	}
+	return w.Send(ctx, w.number, letters)
+}
+
+// some signs and writes up to together letters.
+func (w *writer) some(plans []letterPlan) error {
+	w.signed = w.signed[:0]
+	for _, p := range plans {
+		w.signed = append(w.signed, w.sign(&w.taps[p.tap]))
+	}
+	w.signer.SignPurchases(w.signed)
+	w.letters = w.letters[:0]
+	for i, p := range plans {
+		t := &w.taps[p.tap]
+		r := w.message(t, &w.signed[i])
+		if err := w.letter(t, p, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sign is what a tap's TAC covers.
+func (w *writer) sign(t *tap) keys.PurchaseRecord {
+	k, issuer := w.cardOf(t)
+	_, at := w.dates.at(t.at, t.odd&slow != 0)
+	return keys.PurchaseRecord{
+		Card: keys.CardID{Issuer: issuer, ASN: k.asn}, Amount: t.fen, Type: purse.TypeCAPP,
+		Terminal: w.grid.seats[t.seat].terminals[w.number], TerminalSequence: t.sequence, Time: at,
+	}
+}
+
+func (w *writer) cardOf(t *tap) (card, [8]byte) {
+	if t.card&visitorBit == 0 {
+		return w.cards[t.card], city.Issuer()
+	}
+	// The number fits: there are fewer visitors than cards.
+	k, _ := visitor(w.index(int(t.card &^ visitorBit)))
+	return k, visitorIssuer()
+}
+
+// message is a tap as the terminal sends it.
+func (w *writer) message(t *tap, signed *keys.PurchaseRecord) *record {
+	s := &w.grid.seats[t.seat]
+	k, _ := w.cardOf(t)
+	r := &record{
+		PurchaseRecord: *signed, keyVersion: w.version, medium: uint32(message.Medium_MEDIUM_CONTACTLESS),
+		counter: uint32(t.counter), balance: t.balance, line: uint32(s.line), station: uint32(s.station),
+		cardType: uint32(k.kind), fares: w.Fares.GetVersion(), vehicle: s.vehicles[w.number],
+	}
+	if t.card&visitorBit != 0 {
+		f := signed.Card.Factors()
+		r.TAC = keys.PurchaseTAC(keys.Diversify(w.visitors, f[:]...), keys.Purchase{
+			Amount: signed.Amount, Type: signed.Type, Terminal: signed.Terminal, TerminalSequence: signed.TerminalSequence, Time: signed.Time,
+		})
+	}
+	r.tac = r.TAC[:]
+	r.mode, r.movement = uint32(message.Mode_MODE_METRO), uint32(message.Movement_MOVEMENT_ENTRY)
+	switch t.move {
+	case board:
+		r.mode, r.movement = uint32(message.Mode_MODE_BUS), uint32(message.Movement_MOVEMENT_SINGLE)
+	case leave:
+		_, entered := w.dates.at(t.at-t.took, false)
+		r.movement, r.entryStation, r.entryTime = uint32(message.Movement_MOVEMENT_EXIT), uint32(t.entry), entered[:]
+	}
+	return r
+}
+
+// letter writes one letter about a tap and judges it.
+func (w *writer) letter(t *tap, p letterPlan, r *record) error {
+	on, _ := w.dates.at(t.at, t.odd&slow != 0)
+	s := &w.grid.seats[t.seat]
+	e := truth.Entry{
+		Topic: message.TopicTaps, Purpose: purposes()[t.move], Fen: int64(t.fen), Payee: s.payee, Fault: w.fault(t), Facts: w.facts(t),
+		Key: truth.SpendKey(on.number, r.Card.ASN[:], r.Type, r.Terminal[:], r.TerminalSequence),
+	}
+	key := w.cut(20, func(b []byte) []byte { return appendNumber(b, r.Card.ASN) })
+	switch {
+	case p.what == again:
+		e.Fault = "duplicate"
+	case p.what == invalid:
+		r.tac = r.tac[:3]
+		e.Fault, e.Facts = "invalid_field", truth.Facts{Invalid: true}
+	case p.what == undecodable:
+		e.Fault, e.Facts = "undecodable", truth.Facts{Broken: true}
+	case p.what >= altered:
+		f := &w.fields[p.what-altered]
+		f.change(r)
+		e.Fault, e.Fen, e.Facts.Forged = "tampered_"+f.Name, int64(r.Amount), f.Signed
+	}
+	e.Value = w.cut(256, func(b []byte) []byte {
+		if p.what == undecodable {
+			return w.noise(b, p.tap)
+		}
+		return r.append(b, w.scratch)
+	})
+	w.letters = append(w.letters, Letter{key, e.Value})
+	return w.tell(t, e)
+}
+
+// tell judges a letter and writes it down.
+func (w *writer) tell(t *tap, e truth.Entry) error {
+	var judged truth.Record
+	if t.copies == 1 {
+		judged = truth.Alone(&e)
+	} else {
+		judged = w.book.Enter(e)
+	}
+	w.summary.Count(&judged)
+	if w.truth == nil {
+		return nil
+	}
+	return w.truth.Append(&judged)
+}
+
+// cut appends to the arena and cuts off what was appended, at most about size.
+func (w *writer) cut(size int, write func([]byte) []byte) []byte {
+	if cap(w.arena)-len(w.arena) < size {
+		w.arena = make([]byte, 0, arenaBytes)
+	}
+	from := len(w.arena)
+	w.arena = write(w.arena)
+	return w.arena[from:len(w.arena):len(w.arena)]
+}
+
+// noise is bytes that are no protobuf message: the first asks for wire type 7,
+// which does not exist.
+func (w *writer) noise(b []byte, tap uint32) []byte {
+	d := mixed(w.City.Seed, forNoise, uint64(w.date), uint64(w.number), uint64(tap))
+	b = append(b, byte(d.next())&0x78|0x07)
+	for range d.between(15, 120) {
+		b = append(b, byte(d.next()))
+	}
+	return b
+}
+
+// purposes of taps, by move.
+func purposes() [3]string { return [3]string{truth.MetroEntry, truth.Bus, truth.MetroExit} }
+
+// facts is what the registry holds against a tap.
+func (w *writer) facts(t *tap) truth.Facts {
+	f := truth.Facts{UnknownTerminal: t.odd&stray != 0, ImplausibleDate: t.odd&slow != 0, Foreign: t.card&visitorBit != 0}
+	if !f.Foreign {
+		fate := w.cards[t.card].fate
+		f.UnknownCard, f.Expired, f.Blocked = fate == city.Unregistered, fate == city.Expired, fate == city.Blocked
+	}
+	return f
+}
+
+// fault names what is odd about a tap, the worst first.
+func (w *writer) fault(t *tap) string {
+	f := w.facts(t)
+	for _, odd := range []struct {
+		so   bool
+		name string
+	}{
+		{f.Foreign, "foreign"},
+		{f.UnknownCard, "unknown_card"},
+		{f.Expired, "card_expired"},
+		{f.Blocked, "card_blocked"},
+		{f.UnknownTerminal, "unknown_terminal"},
+		{f.ImplausibleDate, "wrong_clock"},
+		{t.odd&counterGap != 0, "counter_gap"},
+		{t.odd&samGap != 0, "sam_gap"},
+		{t.at < 0, "late"},
+		{t.odd&held != 0, "out_of_order"},
+	} {
+		if odd.so {
+			return odd.name
+		}
+	}
+	return ""
+}
