@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
+	"citycard/simulators/crowd"
 	"citycard/simulators/network"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
@@ -34,7 +36,11 @@ type dayInTheCity struct {
 	kafka  string
 	api    string
 	rides  int
+	days   int
 	shares city.Shares
+	crowd  crowding
+	direct playing
+	flags  *flag.FlagSet
 }
 
 func cityCommand() *ffcli.Command {
@@ -43,14 +49,21 @@ func cityCommand() *ffcli.Command {
 	c.register(flags)
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
 	flags.StringVar(&c.api, "api", "http://127.0.0.1:9464", "`URL` of the load authority / 充值授权服务地址")
-	flags.IntVar(&c.rides, "rides", city.DefaultRides, "rides of a card in a day, about, a `NUMBER` / 每卡每日乘次")
+	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
+	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
 	registerShares(flags, &c.shares)
+	c.crowd.register(flags)
+	c.direct.register(flags)
+	c.flags = flags
 	return &ffcli.Command{
 		Name:       "city",
 		ShortUsage: "cardsim city --keys FILE [flags]",
-		ShortHelp:  "play one day of the city into Kafka and write the truth beside it / 模拟城市一日",
-		FlagSet:    flags,
-		Exec:       c.exec,
+		ShortHelp:  "play days of the city into Kafka and write the truth beside them / 模拟城市日",
+		LongHelp: "With --direct, or above " + strconv.Itoa(directFrom) + " cards, taps come straight from compact state, with the TACs that the cards would\n" +
+			"have made: no chips, loads, claims or pensions; purses are those of registry/purses.csv. Such a day may be played\n" +
+			"again after an interruption; its records are the same.",
+		FlagSet: flags,
+		Exec:    c.exec,
 	}
 }
 
@@ -66,31 +79,63 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if c.days < 1 || c.days > 366 {
+		return service.Exit(service.ExitUsage, fmt.Errorf("--days %d: want 1 to 366", c.days))
+	}
+	direct := c.crowd.direct(c.cards)
+	if names := c.direct.onlyDirect(c.flags); !direct && len(names) > 0 {
+		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))
+	}
 	if err := c.directory(); err != nil {
 		return err
 	}
 	progress := newProgress(os.Stdout, time.Now)
-	state, already, err := c.issued(day)
-	if err != nil {
+	if err := c.ensureIssued(ctx, direct, day, store, progress); err != nil {
 		return err
-	}
-	if !already {
-		if err := issueCity(ctx, c.Data, "", state, store, progress); err != nil {
-			return err
-		}
 	}
 	fares, err := c.fares(ctx)
 	if err != nil {
 		return err
 	}
-	played, err := c.play(ctx, day, store, fares, progress)
+	play := c.playChips
+	if direct {
+		play = c.playCrowd
+	}
+	for range c.days {
+		if err := play(ctx, day, store, fares, progress); err != nil {
+			return err
+		}
+		day = day.AddDate(0, 0, 1)
+	}
+	return progress.Err()
+}
+
+// ensureIssued issues the city where that has not been done.
+func (c *dayInTheCity) ensureIssued(ctx context.Context, direct bool, day time.Time, store *keys.Store, p *progress) error {
+	if direct {
+		_, err := c.crowd.issueCrowd(&c.settings, p)
+		return err
+	}
+	if _, other, err := crowd.Read(c.Data); err != nil || other {
+		return service.Fail(c.Data+" holds a city without chips", "give --direct, or another directory with --data", err)
+	}
+	state, already, err := c.issued(day)
+	if err != nil || already {
+		return err
+	}
+	return issueCity(ctx, c.Data, "", state, store, p)
+}
+
+// playChips plays one day with real card dialogues and writes its truth.
+func (c *dayInTheCity) playChips(ctx context.Context, day time.Time, store *keys.Store, fares *message.FareTable, p *progress) error {
+	played, err := c.play(ctx, day, store, fares, p)
 	if err != nil {
 		return err
 	}
 	if err := truth.Write(filepath.Join(c.Data, "truth"), played.Records, played.Purses, played.Summary); err != nil {
 		return service.Fail("truth not written", "check the disk", err)
 	}
-	return progress.Err()
+	return nil
 }
 
 func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }

@@ -29,7 +29,7 @@ import (
 const testPassphrase = "only for this test"
 
 // keyFile makes a key file and sets its passphrase.
-func keyFile(t *testing.T) (string, *keys.Store) {
+func keyFile(t testing.TB) (string, *keys.Store) {
 	t.Helper()
 	store := keys.GenerateTest(3)
 	path := filepath.Join(t.TempDir(), "keys")
@@ -103,7 +103,7 @@ func broker(t *testing.T, fares *message.FareTable) string {
 }
 
 // officialFares are what clearing builds from the city's network file.
-func officialFares(t *testing.T, dir string, day time.Time) *message.FareTable {
+func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "registry", "network.json"))
 	if err != nil {
@@ -129,7 +129,7 @@ func officialFares(t *testing.T, dir string, day time.Time) *message.FareTable {
 }
 
 // run runs a command of the program with its real flags.
-func run(t *testing.T, args ...string) error {
+func run(t testing.TB, args ...string) error {
 	t.Helper()
 	command := rootCommand()
 	if err := command.Parse(args); err != nil {

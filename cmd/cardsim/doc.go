@@ -4,13 +4,15 @@
 //	cardsim card     virtual cards in vpcd readers, put in, torn and swapped by commands
 //	cardsim orders   the first cards' orders, one JSON line each, for cardterm issue
 //	cardsim issue    personalises the cards of a city in memory and writes its registry
-//	cardsim city     plays one day of the city into Kafka and writes the truth beside it
+//	cardsim city     plays days of the city into Kafka and writes the truth beside them
 //	cardsim check    holds citycard's books against that truth
 //
 // Everything follows from --seed. The data directory of issue and city holds
 //
 //	city.json      what was issued: seed, number of cards, day
 //	cards.img      the cards
+//	crowd.json, crowd.state
+//	               instead of both, a city without chips (--direct)
 //	registry/      operators, terminals, cards, channels, hospitals, persons, network
 //	outbox/        records on their way to Kafka
 //	truth/         what must come out, of all days played here (package truth)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -19,17 +21,20 @@ import (
 type issuing struct {
 	settings
 	images string
+	crowd  crowding
 }
 
 func issueCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim issue", flag.ContinueOnError)
 	var c issuing
 	c.register(flags)
+	c.crowd.register(flags)
 	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already / 已个人化卡片目录")
 	return &ffcli.Command{
 		Name:       "issue",
 		ShortUsage: "cardsim issue --keys FILE [flags]",
 		ShortHelp:  "personalise the cards of a city in memory and write its registry / 发卡",
+		LongHelp:   "With --direct, or above " + strconv.Itoa(directFrom) + " cards, only the registry is written: no chips are made, and no --keys are needed.",
 		FlagSet:    flags,
 		Exec:       c.exec,
 	}
@@ -38,6 +43,9 @@ func issueCommand() *ffcli.Command {
 func (c *issuing) exec(ctx context.Context, args []string) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
+	}
+	if c.crowd.direct(c.cards) {
+		return c.issueDirect()
 	}
 	store, err := c.store()
 	if err != nil {
@@ -58,6 +66,21 @@ func (c *issuing) exec(ctx context.Context, args []string) error {
 		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
 	}
 	return issueCity(ctx, c.Data, c.images, state, store, newProgress(os.Stdout, time.Now))
+}
+
+// issueDirect writes the registry of a city of millions.
+func (c *issuing) issueDirect() error {
+	if c.images != "" {
+		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards"))
+	}
+	if err := c.directory(); err != nil {
+		return err
+	}
+	already, err := c.crowd.issueCrowd(&c.settings, newProgress(os.Stdout, time.Now))
+	if already {
+		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
+	}
+	return err
 }
 
 // issueCity issues the cards and writes the registry.

@@ -168,7 +168,7 @@ func (p *performance) issue(ctx context.Context) error {
 		return err
 	}
 	args := []string{
-		"issue", "--data", p.field, "--cards", strconv.Itoa(p.cards), "--seed", p.seedText(),
+		"issue", "--direct=false", "--data", p.field, "--cards", strconv.Itoa(p.cards), "--seed", p.seedText(),
 		"--keys", p.keyPath(p.dir.Path), "--day", p.day.String(), "--zone", p.zone.String(),
 	}
 	if !p.noPCSC {
@@ -243,7 +243,7 @@ func (p *performance) open(ctx context.Context) (err error) {
 // play lets the city live through its day.
 func (p *performance) play(ctx context.Context) error {
 	err := p.cardsim(ctx, []string{
-		"city", "--data", p.field, "--kafka", p.base.kafka, "--api", p.center.apiURL, "--keys", p.keyPath(p.dir.Path),
+		"city", "--direct=false", "--data", p.field, "--kafka", p.base.kafka, "--api", p.center.apiURL, "--keys", p.keyPath(p.dir.Path),
 		"--cards", strconv.Itoa(p.cards), "--seed", p.seedText(), "--day", p.day.String(), "--zone", p.zone.String(),
 	})
 	return errors.Join(err, p.center.failure())

@@ -41,7 +41,7 @@ type Options struct {
 	Truth       string // directory of the truth; empty: none is written
 
 	// Send takes letters of one lot, in order; lots send side by side. The bytes are
-	// its to keep, the slice is not.
+	// its to keep, the slice is not. ctx is that of Play: it outlives the lots.
 	Send func(ctx context.Context, lot int, letters []Letter) error
 	// Sent returns when all letters are where they cannot be lost. The cards'
 	// state is saved after it.
@@ -142,17 +142,17 @@ func newDay(o Options) (*day, error) {
 
 // play writes all lots, as many at once as there are processors.
 func (d *day) play(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for number := range city.Lots {
 		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
+			if err := running.Err(); err != nil {
 				return err
 			}
 			l, err := d.newLot(number)
 			if err == nil {
 				l.happen()
-				err = l.write(ctx)
+				err = l.write(ctx, running)
 			}
 			if err != nil {
 				return fmt.Errorf("lot %d: %w", number, err)

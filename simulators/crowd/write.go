@@ -30,8 +30,9 @@ type writer struct {
 	letters []Letter
 }
 
-// write sends the lot's part of the day. The truth is always that of the whole day.
-func (l *lot) write(ctx context.Context) (err error) {
+// write sends the lot's part of the day, while running lasts. The truth is always
+// that of the whole day.
+func (l *lot) write(ctx, running context.Context) (err error) {
 	w := &writer{lot: l, book: truth.NewBook(), summary: truth.NewSummary(l.date, l.City.Seed), scratch: make([]byte, 0, 128)}
 	if l.Truth != "" {
 		if w.truth, err = truth.NewWriter(l.Truth, l.date, l.number); err != nil {
@@ -45,7 +46,7 @@ func (l *lot) write(ctx context.Context) (err error) {
 	}
 	for i := 0; i < len(plans) && err == nil; i += together {
 		n := min(i+together, len(plans))
-		if err = w.some(plans[i:n]); err == nil {
+		if err = errors.Join(running.Err(), w.some(plans[i:n])); err == nil {
 			err = w.send(ctx, w.letters[max(0, min(from-i, n-i)):max(0, min(to-i, n-i))])
 		}
 	}
@@ -63,7 +64,7 @@ func (l *lot) write(ctx context.Context) (err error) {
 
 func (w *writer) send(ctx context.Context, letters []Letter) error {
 	if len(letters) == 0 {
-		return ctx.Err()
+		return nil
 	}
 	done := int(w.done.Add(int64(len(letters))))
 	if w.Progress != nil {

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	embedded "citycard/clearing/broker"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/simulators/truth"
+)
+
+// TestDirectIntoKafka issues a city without chips, plays a day whole and a day in
+// two parts, shuffled, and finds in Kafka exactly the records that the truth tells
+// of, each card's in the truth's order.
+func TestDirectIntoKafka(t *testing.T) {
+	keyPath, _ := keyFile(t)
+	dir := t.TempDir()
+	size := []string{"--direct", "--data", dir, "--seed", "5", "--cards", "1500", "--riders", "900"}
+	if err := run(t, append([]string{"issue"}, size...)...); err != nil {
+		t.Fatal(err)
+	}
+	people, err := registry.Import(filepath.Join(dir, "registry"))
+	if err != nil {
+		t.Fatalf("clearing does not take the registry: %v", err)
+	}
+	if counts := people.Counts(); counts["cards"] != 1500-5 || counts["purses"] != 900 {
+		t.Errorf("registry %v", counts)
+	}
+	addr := brokerOf(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+	city := append([]string{"city", "--keys", keyPath, "--kafka", addr, "--duplicates", "0.05"}, size...)
+	for _, more := range [][]string{
+		{"--day", "20261124"}, {"--day", "20261125", "--order-seed", "3", "--part", "1/2"}, {"--day", "20261125", "--order-seed", "3", "--part", "2/2"},
+	} {
+		if err := run(t, append(slices.Clone(city), more...)...); err != nil {
+			t.Fatalf("%v: %v", more, err)
+		}
+	}
+	records, err := truth.ReadRecords(filepath.Join(dir, "truth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{}
+	for _, r := range records {
+		want[r.Subject] = append(want[r.Subject], r.SHA256)
+	}
+	got, _ := readAll(t, addr, len(records))
+	for subject, hashes := range want {
+		if subject != "" && !subsequence(honest(records, subject, hashes), got[message.TopicTaps][subject]) {
+			t.Errorf("card %s: the broker has another order than the truth", subject)
+		}
+	}
+	if err := run(t, append(slices.Clone(city), "--day", "20261125")...); err == nil || !strings.Contains(err.Error(), "played") {
+		t.Errorf("the day again: %v", err)
+	}
+}
+
+// honest leaves out copies whose card number was altered: they travel under the key
+// of the card that was robbed.
+func honest(records []truth.Record, subject string, hashes []string) []string {
+	altered := map[string]bool{}
+	for _, r := range records {
+		if r.Fault == "tampered_card" && r.Subject == subject {
+			altered[r.SHA256] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(hashes), func(h string) bool { return altered[h] })
+}
+
+// TestDirectRefusals: flags that need a city without chips, and directories that
+// hold the other kind.
+func TestDirectRefusals(t *testing.T) {
+	keyPath, _ := keyFile(t)
+	direct := t.TempDir()
+	if err := run(t, "issue", "--direct", "--data", direct, "--cards", "200"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"city", "--keys", keyPath, "--order-seed", "3", "--tampered-line", "0.1"}, "--order-seed, --tampered-line: only with --direct"},
+		{[]string{"city", "--keys", keyPath, "--cards", "200", "--data", direct}, "holds a city without chips"},
+		{[]string{"city", "--keys", keyPath, "--direct", "--cards", "300", "--data", direct}, "--cards 200"},
+		{[]string{"city", "--keys", keyPath, "--days", "0"}, "--days 0"},
+		{[]string{"issue", "--direct", "--cards", "200", "--data", direct}, "holds issued cards"},
+		{[]string{"issue", "--direct", "--cards", "20", "--data", t.TempDir()}, "want 100"},
+		{[]string{"issue", "--direct", "--images", "x"}, "--images"},
+	} {
+		if err := run(t, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: %v, want %q", test.args, err, test.want)
+		}
+	}
+}
+
+// TestMode reads the flag that may stand alone, say a truth value, or auto.
+func TestMode(t *testing.T) {
+	for _, test := range []struct {
+		args  []string
+		cards int
+		want  bool
+	}{
+		{nil, directFrom, false}, {nil, directFrom + 1, true}, {[]string{"--direct"}, 10, true},
+		{[]string{"--direct=false"}, directFrom + 1, false}, {[]string{"--direct", "--direct=auto"}, 10, false},
+	} {
+		var c crowding
+		flags := flag.NewFlagSet("test", flag.ContinueOnError)
+		c.register(flags)
+		if err := flags.Parse(test.args); err != nil || c.direct(test.cards) != test.want {
+			t.Errorf("%v, %d cards: direct %v, %v", test.args, test.cards, c.direct(test.cards), err)
+		}
+	}
+}
+
+// brokerOf is an embedded broker that syncs what it writes, as citycard's is.
+func brokerOf(t testing.TB, fares *message.FareTable) string {
+	t.Helper()
+	b, err := embedded.Start(t.TempDir(), 0, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	_, err = admin.CreateTopics(t.Context(), 4, 1, nil, message.InputTopics()...)
+	if err == nil {
+		_, err = admin.CreateTopics(t.Context(), 1, 1, nil, message.TopicFares)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := proto.Marshal(fares)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Addr
+}
+
+// TestCheckRefusals: nothing to compare is an error, never agreement.
+func TestCheckRefusals(t *testing.T) {
+	if err := run(t, "check", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no truth in") {
+		t.Errorf("an empty directory: %v", err)
+	}
+	dir := t.TempDir()
+	records := []truth.Record{{Topic: "taps", Verdict: truth.Cleared, Purpose: truth.Bus, Fen: 160, Day: 20261124, Subject: "0310", ID: "0109", Payee: "operator:a", SHA256: "00"}}
+	if err := truth.Write(filepath.Join(dir, "truth"), records, nil, truth.Summarise(20261124, 1, records, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, "check", "--data", dir, "--books", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no books in") {
+		t.Errorf("no books: %v", err)
+	}
+	cut := filepath.Join(dir, "cut.jsonl")
+	if err := os.WriteFile(cut, []byte(`{"export":{"version":1,"dialect":"postgres"}}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, "check", "--data", dir, "--export", cut); err == nil {
+		t.Error("an export without an end is taken")
+	}
+}
+
+// BenchmarkDirect plays a day of 150,000 riders into an embedded broker with synced
+// writes that shares the processors; the truth is written beside it.
+func BenchmarkDirect(b *testing.B) {
+	keyPath, _ := keyFile(b)
+	for b.Loop() {
+		dir := b.TempDir()
+		size := []string{"--direct", "--data", dir, "--cards", "150000"}
+		if err := run(b, append([]string{"issue"}, size...)...); err != nil {
+			b.Fatal(err)
+		}
+		addr := brokerOf(b, officialFares(b, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+		started := time.Now()
+		if err := run(b, append([]string{"city", "--keys", keyPath, "--kafka", addr, "--day", "20261124"}, size...)...); err != nil {
+			b.Fatal(err)
+		}
+		summary, err := truth.ReadSummary(filepath.Join(dir, "truth"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(summary.Sent)/time.Since(started).Seconds(), "simulators.kafka_per_second")
+		b.ReportMetric(float64(summary.Sent), "records")
+	}
+}
