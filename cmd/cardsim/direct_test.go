@@ -110,8 +110,11 @@ func TestMode(t *testing.T) {
 		cards int
 		want  bool
 	}{
-		{nil, directFrom, false}, {nil, directFrom + 1, true}, {[]string{"--direct"}, 10, true},
-		{[]string{"--direct=false"}, directFrom + 1, false}, {[]string{"--direct", "--direct=auto"}, 10, false},
+		{nil, directFrom, false},
+		{nil, directFrom + 1, true},
+		{[]string{"--direct"}, 10, true},
+		{[]string{"--direct=false"}, directFrom + 1, false},
+		{[]string{"--direct", "--direct=auto"}, 10, false},
 	} {
 		var c crowding
 		flags := flag.NewFlagSet("test", flag.ContinueOnError)

@@ -79,8 +79,11 @@ func keep(t *testing.T, l *ledger.Ledger) {
 	d.Reject("bad_tac", "tap", 5, []byte("forged"))
 	d.Reject("undecodable", "tap", 6, []byte(long()))
 	note, err := json.Marshal(docket.Note{Tally: []docket.Line{
-		{Verdict: "cleared", Count: 2}, {Verdict: "duplicate", Count: 3}, {Verdict: "disputed", Count: 1},
-		{Verdict: "rejected", Reason: "bad_tac", Count: 1}, {Verdict: "rejected", Reason: "undecodable", Count: 1},
+		{Verdict: "cleared", Count: 2},
+		{Verdict: "duplicate", Count: 3},
+		{Verdict: "disputed", Count: 1},
+		{Verdict: "rejected", Reason: "bad_tac", Count: 1},
+		{Verdict: "rejected", Reason: "undecodable", Count: 1},
 	}})
 	if err != nil {
 		t.Fatal(err)
