@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,6 +21,28 @@ var ErrNoFares = errors.New("no fare table has been published")
 // Fares returns the newest fare table of the topic fares. It waits for a broker
 // as long as ctx allows. Errors: ErrNoFares, or what the broker says.
 func Fares(ctx context.Context, brokers ...string) (*message.FareTable, error) {
+	pause := time.NewTicker(retryPause)
+	defer pause.Stop()
+	for {
+		table, err := read(ctx, brokers)
+		var away net.Error
+		if !errors.As(err, &away) && !kgo.IsRetryableBrokerErr(err) {
+			return table, err
+		}
+		// The broker is away: a terminal starts when it can, not when it is lucky.
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-pause.C:
+		}
+	}
+}
+
+// retryPause lies between two attempts to reach a broker that is away.
+const retryPause = 200 * time.Millisecond
+
+// read reads the topic once.
+func read(ctx context.Context, brokers []string) (*message.FareTable, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic

@@ -3,6 +3,7 @@ package downlink_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -54,5 +55,32 @@ func TestBrokerAway(t *testing.T) {
 	defer cancel()
 	if _, err := downlink.Fares(ctx, "127.0.0.1:1"); err == nil || errors.Is(err, downlink.ErrNoFares) {
 		t.Errorf("%v, want the broker's absence", err)
+	}
+}
+
+// TestBrokerComesBack asks while no broker listens and starts one meanwhile: the
+// answer is the broker's.
+func TestBrokerComesBack(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address, port := free.Addr().String(), free.Addr().(*net.TCPAddr).Port
+	must(t, free.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := downlink.Fares(ctx, address)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		t.Fatalf("gave up while the broker was away: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.SeedTopics(1, message.TopicFares))
+	must(t, err)
+	defer cluster.Close()
+	if err := <-answered; !errors.Is(err, downlink.ErrNoFares) {
+		t.Errorf("%v, want what the broker that came back says", err)
 	}
 }
