@@ -23,8 +23,3 @@ const RecordLimit = 4 << 10
 func InputTopics() []string {
 	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
-
-// OutputTopics are the topics that clearing writes.
-func OutputTopics() []string {
-	return []string{TopicMedicalResults, TopicRejects, TopicCleared, TopicFares}
-}

@@ -1,6 +1,5 @@
-// Package pension decides whether a payout line is owed, what a bank's answer
-// means for it, and on which day a month is paid. It is arithmetic over dated
-// data: no clock, no database, no message.
+// Package pension decides whether a payout line is owed and whether a payment may
+// come back. It is arithmetic over dated data: no clock, no database, no message.
 //
 // A line is owed when three things hold, asked in this order: the person is
 // entitled in that month, the certification reaches that month, and the amount
@@ -13,10 +12,5 @@
 // person's are not. The states and the precedence are this project's reading of
 // the published procedures, whose clause texts were not found.
 //
-// Invariants:
-//
-//  1. Of every batch, paid + returned = sent, in lines and in fen.
-//  2. A line returns at most once, and only whole.
-//  3. A payday is a working day; the bank has the list the stated number of
-//     working days before it.
+// A payment comes back whole or not at all.
 package pension

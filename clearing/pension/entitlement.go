@@ -37,11 +37,6 @@ func (m Month) Next() Month {
 	return m + 1
 }
 
-// first is the first day of m at midnight in loc.
-func (m Month) first(loc *time.Location) time.Time {
-	return time.Date(int(m)/100, time.Month(m%100), 1, 0, 0, 0, 0, loc)
-}
-
 // State is where a person's entitlement stands.
 type State string
 
