@@ -30,35 +30,11 @@ func (s *TACSigner) SignPurchases(records []PurchaseRecord) {
 				Purchase{r.Amount, r.Type, r.Terminal, r.TerminalSequence, r.Time}.append(text[:0])
 				v.put(&g, i, r.Card, MAC{}, &text, purchaseText)
 			}
-			var tacs lanes
-			g.sign(v.schedule, &tacs)
+			tacs := g.tacs(v.schedule)
+			tacs.transpose()
 			for i := range n {
 				binary.BigEndian.PutUint32(records[from+i].TAC[:], uint32(tacs[i]>>32))
 			}
 		}
 	})
-}
-
-// sign computes all TACs as rows, in the left half of each. It uses the group up.
-func (g *group) sign(s *schedule, tacs *lanes) {
-	g.left.transpose()
-	g.right.transpose()
-	g.factor.transpose()
-	var inverse lanes
-	for i, w := range g.factor {
-		inverse[i] = ^w
-	}
-	key := &g.factor
-	for _, half := range []*lanes{key, &inverse} {
-		s.crypt(&g.left, half, false)
-		s.crypt(&g.right, half, true)
-		s.crypt(&g.left, half, false)
-	}
-	key.xor(&inverse) // the TAC key: left half XOR right half
-	for b := range g.blocks {
-		g.text[b].transpose()
-		tacs.xor(&g.text[b])
-		s.crypt(key, tacs, false)
-	}
-	tacs.transpose()
 }

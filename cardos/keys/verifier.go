@@ -142,13 +142,12 @@ func (v *TACVerifier) put(g *group, i int, id CardID, tac MAC, text *[32]byte, n
 	g.tac[i] = uint64(binary.BigEndian.Uint32(tac[:])) << 32
 }
 
-// verdicts computes all TACs and compares. It uses the group up; what stands in lanes
-// beyond len(ok) does not matter.
-func (g *group) verdicts(s *schedule, ok []bool) {
+// tacs computes all TACs, as columns, each in the left half of its record. It uses
+// the group up.
+func (g *group) tacs(s *schedule) lanes {
 	g.left.transpose()
 	g.right.transpose()
 	g.factor.transpose()
-	g.tac.transpose()
 	var inverse lanes
 	for i, w := range g.factor {
 		inverse[i] = ^w
@@ -166,6 +165,14 @@ func (g *group) verdicts(s *schedule, ok []bool) {
 		x.xor(&g.text[b])
 		s.crypt(key, &x, false)
 	}
+	return x
+}
+
+// verdicts computes all TACs and compares. What stands in lanes beyond len(ok) does
+// not matter.
+func (g *group) verdicts(s *schedule, ok []bool) {
+	g.tac.transpose()
+	x := g.tacs(s)
 	wrong := uint64(0)
 	for i := range 32 {
 		wrong |= x[i] ^ g.tac[i]
