@@ -183,5 +183,12 @@ func writeSecret(path string, data []byte) error {
 	if _, err := file.Write(data); err != nil {
 		return errors.Join(err, file.Close())
 	}
-	return errors.Join(file.Sync(), file.Close())
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
