@@ -200,6 +200,18 @@ start_pcscd() {
 	}
 }
 
+# The virtual readers' ports lie in the range that outgoing connections are given theirs from. Any
+# connection may sit on one of them, and the reader is then missing: they are taken out of it. That
+# lasts until the next start of the machine.
+reserve_ports() {
+	reserved=/proc/sys/net/ipv4/ip_local_reserved_ports
+	[ -r "$reserved" ] || return 0
+	ports=$(cat "$reserved")
+	case ",$ports," in *,35963-35964,*) return 0 ;; esac
+	can_be_root && echo "${ports:+$ports,}35963-35964" | as_root tee "$reserved" >/dev/null 2>&1 ||
+		say "the ports 35963 and 35964 of the virtual readers cannot be reserved here; a test may have to wait for one"
+}
+
 # --- all of it -------------------------------------------------------------------------------
 
 if [ -n "$missing" ]; then
@@ -211,4 +223,7 @@ if [ -n "$missing" ]; then
 	install_missing
 fi
 check_go
-[ -n "$check_only" ] || start_pcscd
+[ -n "$check_only" ] || {
+	reserve_ports
+	start_pcscd
+}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"citycard/simulators/vcard"
 )
 
 // Socket is where Debian's pcscd listens.
@@ -95,6 +97,9 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
 		}
+	}
+	if err := awaitPorts(ctx, log, vcard.SlotAddress(0), vcard.SlotAddress(1)); err != nil {
+		return nil, err
 	}
 	d := &Daemon{exited: make(chan struct{})}
 	d.cmd = exec.Command(path, "--foreground")

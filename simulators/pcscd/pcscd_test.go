@@ -73,3 +73,30 @@ func TestPingRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestAwaitPorts waits for a port that another program holds, and names it where
+// it is not given up.
+func TestAwaitPorts(t *testing.T) {
+	taken, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := taken.Addr().String()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := awaitPorts(short, quiet(), address); err == nil || !strings.Contains(err.Error(), port) {
+		t.Errorf("a taken port gave %v, want an error that names it", err)
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- awaitPorts(t.Context(), quiet(), address) }()
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Errorf("the port was given up, and still: %v", err)
+	}
+}
