@@ -11,16 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ActReopenDay is the act of an audit entry that reopens a day.
-const ActReopenDay = "reopen day"
+// The acts of audit entries.
+const (
+	ActReopenDay   = "reopen day"
+	ActChangeLimit = "change limit"
+)
 
 // AuditEntry is an act that took two people. Entries are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the
 // chain's head.
 type AuditEntry struct {
 	Number        int64
 	At            time.Time // to the second, as its caller told
-	Act           string    // "reopen day"
-	What          string    // the day
+	Act           string    // one of the acts
+	What          string    // the day, or the LimitChange as JSON
 	First, Second string    // who asked and who agreed
 	Reason        string
 	Hash          Hash
@@ -83,35 +86,40 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
 	return err
 }
 
-// Reopening is who reopens a day and why.
-type Reopening struct {
-	First, Second string // two people, by the names they are known by; 1 to 64 bytes each
+// Approval is by which two people, and why, something is done that takes two.
+type Approval struct {
+	First, Second string // who asks and who agrees, by the names they are known by; 1 to 64 bytes each
 	Reason        string // 1 to 1024 bytes
 	At            time.Time
 }
 
-func (r *Reopening) validate() error {
+func (a *Approval) validate() error {
 	switch {
-	case !text(r.First, 1, MaxKey) || !text(r.Second, 1, MaxKey):
-		return &BatchError{What: fmt.Sprintf("who reopens a day must be named in 1 to %d bytes of UTF-8", MaxKey)}
-	case r.First == r.Second:
-		return &BatchError{What: fmt.Sprintf("a day is reopened by two people, not twice by %q", r.First)}
-	case !text(r.Reason, 1, MaxReason):
-		return &BatchError{What: fmt.Sprintf("the reason for reopening a day must have 1 to %d bytes of UTF-8", MaxReason)}
-	case r.At.IsZero():
-		return &BatchError{What: "reopening a day takes the time"}
+	case !text(a.First, 1, MaxKey) || !text(a.Second, 1, MaxKey):
+		return &BatchError{What: fmt.Sprintf("who asks for it and who agrees must be named in 1 to %d bytes of UTF-8", MaxKey)}
+	case a.First == a.Second:
+		return &BatchError{What: fmt.Sprintf("it takes two people, not twice %q", a.First)}
+	case !text(a.Reason, 1, MaxReason):
+		return &BatchError{What: fmt.Sprintf("its reason must have 1 to %d bytes of UTF-8", MaxReason)}
+	case a.At.IsZero():
+		return &BatchError{What: "its time is missing"}
 	}
 	return nil
+}
+
+// entry returns the audit's entry of an approved act, still without number and hash.
+func (a *Approval) entry(act, what string) AuditEntry {
+	return AuditEntry{At: a.At.Truncate(time.Second), Act: act, What: what, First: a.First, Second: a.Second, Reason: a.Reason}
 }
 
 // ReopenDay makes a closed day closing again, so that streams claimed for it anew (Claim with the day) can book in it, until EndDay; streams that left
 // it stay where they are. Who does it and why goes into the audit. A day that is closing already is left as it is, an open or sealed one is ErrDay. That they
 // are two people, and who they are, is for the caller to make sure of.
-func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Reopening) error {
+func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 	if err := by.validate(); err != nil {
-		return err
+		return fmt.Errorf("reopen day %v: %w", day, err)
 	}
-	return l.changeDays(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.change(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		status, err := lockDay(ctx, tx, day)
 		switch {
 		case err != nil:
@@ -124,8 +132,6 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Reopening) error {
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing' WHERE day = $1", day); err != nil {
 			return err
 		}
-		return appendAudit(ctx, tx, AuditEntry{
-			At: by.At.Truncate(time.Second), Act: ActReopenDay, What: day.String(), First: by.First, Second: by.Second, Reason: by.Reason,
-		})
+		return appendAudit(ctx, tx, by.entry(ActReopenDay, day.String()))
 	})
 }

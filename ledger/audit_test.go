@@ -14,13 +14,13 @@ func TestReopenedDay(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	b.post([]ledger.Transfer{transfer(1, "reserve", "fund", 100)})
-	by := ledger.Reopening{First: "Li", Second: "Wang", Reason: "a depot's file came late", At: noon}
+	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "a depot's file came late", At: noon}
 	if err := b.ReopenDay(ctx, today, by); !errors.Is(err, ledger.ErrDay) {
 		t.Errorf("an open day: %v, expected ErrDay", err)
 	}
 	b.must(b.CloseDay(ctx, today, today.Next()))
 	b.must(b.EndDay(ctx, today))
-	for _, bad := range []ledger.Reopening{
+	for _, bad := range []ledger.Approval{
 		{First: "Li", Second: "Li", Reason: "why", At: noon},
 		{First: "Li", Reason: "why", At: noon},
 		{First: "Li", Second: "Wang", At: noon},

@@ -70,11 +70,13 @@ func (c *Chart) merge(version int64, accounts []Account) {
 const selectAccounts = "SELECT account, code, kind, owner, flags, shards, cap, alarm FROM accounts "
 
 func collectAccounts(rows pgx.Rows) ([]Account, error) {
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Account, error) {
-		var a Account
-		err := row.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm)
-		return a, err
-	})
+	return pgx.CollectRows(rows, scanAccount)
+}
+
+func scanAccount(row pgx.CollectableRow) (Account, error) {
+	var a Account
+	err := row.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm)
+	return a, err
 }
 
 // Accounts brings the chart up to date and returns it. Later calls return the same chart.
@@ -103,7 +105,8 @@ func (l *Ledger) Accounts(ctx context.Context) (*Chart, error) {
 }
 
 // OpenAccounts opens the accounts that are not open yet. One that is open must have the same kind, owner, shards and limits
-// (closed and frozen do not count), else the error is ErrAccount and none is opened.
+// (closed and frozen do not count; a cap and alarm that were changed may be those of now or those it was opened with), else the error is ErrAccount
+// and none is opened.
 func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 	wanted := slices.Clone(accounts)
 	for i := range wanted {
@@ -155,7 +158,11 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 	batch := &pgx.Batch{}
 	for _, a := range wanted {
 		if was, ok := seen[a.ID]; ok {
-			if !sameAccount(was, a) {
+			same, err := openedAs(ctx, tx, was, a)
+			if err != nil {
+				return err
+			}
+			if !same {
 				return fmt.Errorf("account %q: %w: it is %v, not %v", a.Code, ErrAccount, was, a)
 			}
 			continue
@@ -181,10 +188,10 @@ func nextChartVersion(ctx context.Context, tx pgx.Tx) (version int64, err error)
 	return version, err
 }
 
+// sameAccount compares what never changes.
 func sameAccount(a, b Account) bool {
 	const limits = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | MustReturnToZero
-	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits &&
-		a.Cap == b.Cap && a.Alarm == b.Alarm
+	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
 }
 
 // MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened.

@@ -45,7 +45,7 @@ func (l *Ledger) Checkpoint(ctx context.Context, chunk int) (Day, error) {
 		chunk = DefaultChunk
 	}
 	var day Day
-	err := l.changeDays(ctx, "write checkpoints", func(ctx context.Context, tx pgx.Tx) error {
+	err := l.change(ctx, "write checkpoints", func(ctx context.Context, tx pgx.Tx) error {
 		var state DayState
 		err := tx.QueryRow(ctx, `SELECT d.day, d.state FROM days d LEFT JOIN checkpointing c ON c.day = d.day
 			WHERE c.done IS NULL OR NOT c.done ORDER BY d.day LIMIT 1`).Scan(&day, &state)

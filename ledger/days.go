@@ -33,7 +33,7 @@ func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 	if !day.Valid() {
 		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
 	}
-	return l.changeDays(ctx, fmt.Sprintf("open day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.change(ctx, fmt.Sprintf("open day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
 		return err
 	})
@@ -81,7 +81,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 	if stay == nil {
 		stay = []string{}
 	}
-	return l.changeDays(ctx, fmt.Sprintf("close day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.change(ctx, fmt.Sprintf("close day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		status, err := lockDay(ctx, tx, day)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 
 // EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it again changes nothing.
 func (l *Ledger) EndDay(ctx context.Context, day Day) error {
-	return l.changeDays(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.change(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		status, err := lockDay(ctx, tx, day)
 		switch {
 		case err != nil:
@@ -173,8 +173,8 @@ func lockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 	return status, err
 }
 
-// changeDays runs a change of days. Each is made so that doing it twice is doing it once; so an unknown outcome is tried again.
-func (l *Ledger) changeDays(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
+// change runs a change of days, limits or checkpoints. Each is made so that doing it twice is doing it once; so an unknown outcome is tried again.
+func (l *Ledger) change(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, control, func(tx pgx.Tx) error { return change(ctx, tx) })
 		var open *openCommit

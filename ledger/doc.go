@@ -18,13 +18,13 @@
 //     by the stream's owner only, and wholly in one booking day.
 //  4. balances and turnovers are the sums of the transfers in the journal, account by account; all debits equal all credits.
 //  5. An account whose debits must not exceed its credits never holds more debits than credits (or the reverse), at
-//     no committed moment.
+//     no committed moment. Where a cap allows more, the cap is that of the moment; one that was set below what was used stops every further use.
 //  6. A chain of linked transfers is in the journal whole or not at all.
 //  7. Each row stores the hash of its content, each batch the Merkle root of its rows and a link to the batch before it in
 //     its stream, each sealed day one signed root over the heads of all streams.
 //  8. A sealed day takes no more batches.
 //  9. A hold is ended at most once, a transfer reversed at most once: what does it has a key made of theirs. Limits count what is held.
-//  10. What a closed day was reopened for, and by which two people, is never changed or forgotten.
+//  10. What a closed day was reopened for or an account's cap changed to, and by which two people, is never changed or forgotten.
 //
 // # Reading what one subject has
 //

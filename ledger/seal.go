@@ -57,7 +57,7 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 		return Seal{}, fmt.Errorf("seal day %v: the signing key is not Ed25519", day)
 	}
 	var seal Seal
-	err := l.changeDays(ctx, fmt.Sprintf("seal day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	err := l.change(ctx, fmt.Sprintf("seal day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		status, err := lockDay(ctx, tx, day)
 		switch {
 		case err != nil:

@@ -175,7 +175,7 @@ func TestReopen(t *testing.T) {
 	o := newOffice(t)
 	first, err := o.closer.Close(t.Context(), today, today.Next())
 	o.must(err)
-	by := ledger.Reopening{First: "Li", Second: "Li", Reason: "a file came late", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}
+	by := ledger.Approval{First: "Li", Second: "Li", Reason: "a file came late", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}
 	if err := o.ledger.ReopenDay(t.Context(), today, by); err == nil {
 		t.Error("one person reopened the day alone")
 	}

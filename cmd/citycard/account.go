@@ -139,8 +139,10 @@ func accountCommand() *ffcli.Command {
 	l.registerMoment(flags)
 	code := flags.String("code", "", "`code` of the account; empty: all of them / 账户代码")
 	return &ffcli.Command{
-		Name: "account", ShortUsage: "citycard account [--code CODE] [flags]", ShortHelp: "accounts and what is on them / 账户余额",
-		LongHelp: "Amounts are in yuan, with --json in fen. What is held is known of now only.", FlagSet: flags,
+		Name: "account", ShortUsage: "citycard account [--code CODE] [flags] | citycard account limit [flags]",
+		ShortHelp: "accounts and what is on them / 账户余额",
+		LongHelp:  "Amounts are in yuan, with --json in fen. What is held is known of now only.", FlagSet: flags,
+		Subcommands: []*ffcli.Command{accountLimitCommand()},
 		Exec: func(ctx context.Context, args []string) error {
 			asOf, err := l.asOf()
 			if err != nil {

@@ -62,6 +62,7 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 		{Code: "operator:bus", Kind: ledger.Liability},
 		{Code: "transit", Kind: ledger.Liability, Flags: ledger.MustReturnToZero},
 		{Code: "fund", Kind: ledger.Liability, Owner: "insurance", Flags: ledger.DebitsMustNotExceedCredits},
+		{Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits, Cap: 1000},
 	}))
 	claim, err := l.Claim(ctx, "desk", "test", first)
 	must(err)
@@ -89,5 +90,6 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 	must(l.CheckpointAll(ctx, 0))
 	memos := []ledger.Memo{{Day: second, Subject: "card1", ID: "m", Kind: "record", Reason: "free"}}
 	post(second, memos, move(second, "card1", "\x02", "float:own", "operator:bus", 50), move(second, "card3", "\x04", "float:own", "transit", 50),
+		move(second, "card4", "\x06", "agent", "float:own", 800),
 		ledger.Transfer{Day: first, Subject: "card1", ID: "\x01", Act: ledger.Reverse})
 }

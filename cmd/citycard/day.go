@@ -207,7 +207,7 @@ func dayReopenCommand() *ffcli.Command {
 		ShortHelp: "reopen a closed day, by two people, before it is sealed / 双人重开清算日", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			return a.run(ctx, args, func(b *books) error {
-				by := ledger.Reopening{First: *first, Second: *second, Reason: *reason, At: time.Now()}
+				by := ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()}
 				if err := b.ReopenDay(ctx, ledger.Day(a.day), by); err != nil {
 					return service.Fail("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
 				}

@@ -3,6 +3,7 @@
 // An export, version 1, is UTF-8 text, one JSON object a line, each with one member that tells what the line holds:
 //
 //	export    version and dialect; the first line
+//	audit     an entry of the audit; before the accounts, because it tells how their limits were changed
 //	account   an account of the chart
 //	stream    a stream and where it stands
 //	batch     a link of a stream's chain (ledger.Link)
@@ -12,7 +13,6 @@
 //	hold      a hold and what became of it
 //	head      where a stream left a day
 //	day       a booking day, with its seal when it is sealed
-//	audit     an entry of the audit
 //	end       the number of lines before it and the SHA-256 of their bytes; the last line
 //
 // The kinds come in this order, except that each batch is followed by its rows; batches are in the order of stream number and sequence, rows in

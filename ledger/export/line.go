@@ -39,6 +39,11 @@ type Account struct {
 	Alarm   ledger.Fen       `json:"alarm,omitempty"`
 }
 
+// Chart returns the account as the chart has it.
+func (a *Account) Chart() ledger.Account {
+	return ledger.Account{ID: a.Account, Code: a.Code, Kind: a.Kind, Owner: a.Owner, Flags: a.Flags, Shards: a.Shards, Cap: a.Cap, Alarm: a.Alarm}
+}
+
 // Stream is a stream as it stands.
 type Stream struct {
 	Stream   string          `json:"stream"`

@@ -33,7 +33,7 @@ func Write(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
 		if err := x.line(&Line{Export: &Header{Version, l.Dialect().String()}}); err != nil {
 			return err
 		}
-		for _, part := range []func() error{x.accounts, x.streams, x.journal, x.sums, x.holds, x.days, x.audit} {
+		for _, part := range []func() error{x.audit, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
 			if err := part(); err != nil {
 				return err
 			}

@@ -25,6 +25,9 @@ func (c *auditChain) add(e ledger.AuditEntry) {
 		c.books.fault(AuditChain, where, "its hash is %x, its content and the hash before make %x", e.Hash, want)
 	}
 	c.hashes[e.Number], c.last = e.Hash, e
+	if e.Act == ledger.ActChangeLimit {
+		c.books.changeCap(&e)
+	}
 }
 
 // covers compares what a day's seal covers of the audit with the audit.

@@ -39,7 +39,7 @@ type exportedHold struct {
 // the database only. The error wraps export.ErrFormat when what is read is not a whole export.
 func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
 	x := &exported{
-		books:     books{signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]string)},
+		books:     *newBooks(signer),
 		chart:     make(map[ledger.AccountID]*export.Account),
 		balances:  make(map[ledger.AccountID]*ledger.Sums),
 		turnovers: make(map[turnoverKey]*ledger.Sums),

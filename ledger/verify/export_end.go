@@ -25,7 +25,7 @@ func (x *exported) checkBalance(line *export.Balance) error {
 	}
 	delete(x.balances, line.Account)
 	if a := x.chart[line.Account]; a != nil {
-		x.account(a.Account, a.Code, a.Flags, has, a.Cap)
+		x.account(a.Chart(), has)
 		delete(x.chart, line.Account)
 	}
 	return nil
@@ -74,8 +74,9 @@ func (x *exported) finish() error {
 		}
 	}
 	for _, a := range x.chart {
-		x.account(a.Account, a.Code, a.Flags, ledger.Sums{}, a.Cap)
+		x.account(a.Chart(), ledger.Sums{})
 	}
+	x.capsWithoutAccount()
 	for k := range x.turnovers {
 		x.checkTurnover(k, ledger.Sums{})
 	}

@@ -30,6 +30,7 @@ const (
 	ActUnfounded   Kind = "nothing it could act on"
 	HeldSum        Kind = "held amount differs from holds"
 	LimitBroken    Kind = "account limit broken"
+	CapHistory     Kind = "limit differs from its changes"
 	Checkpoint     Kind = "checkpoint differs from transfers"
 	Unfindable     Kind = "rows not found by subject"
 	DayHead        Kind = "day does not end with its last batch"

@@ -18,6 +18,8 @@ type books struct {
 	summary  Summary
 	streams  map[ledger.StreamID]*stream
 	accounts map[ledger.AccountID]string
+	// caps holds, by code, the limits that were changed, as the audit tells it; each until its account was seen.
+	caps map[string]*capHistory
 }
 
 // stream is a row of the streams table, and the last link seen of its chain.
@@ -44,17 +46,25 @@ func (s *stream) bookedIn(day ledger.Day) *ledger.Tree {
 	return tree
 }
 
+func newBooks(signer ed25519.PublicKey) *books {
+	return &books{
+		signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]string), caps: make(map[string]*capHistory),
+	}
+}
+
 // Books checks all books of the ledger and calls report for each fault, as it is found. With a signer, the seals of days must be
 // its; without, any valid signature will do. The error says that the books could not be read to the end, not that they are wrong.
 func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
-	b := &books{signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]string)}
+	b := newBooks(signer)
 	b.report = func(f Fault) {
 		b.summary.Faults++
 		report(f)
 	}
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
-		for _, check := range []func(context.Context) error{b.readStreams, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkAudit, b.checkDays} {
+		for _, check := range []func(context.Context) error{
+			b.readStreams, b.checkAudit, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkDays,
+		} {
 			if err := check(ctx); err != nil {
 				return err
 			}
@@ -106,34 +116,37 @@ func (b *books) readStreams(ctx context.Context) error {
 
 // checkAccounts compares codes with numbers, and limits with what the accounts hold.
 func (b *books) checkAccounts(ctx context.Context) error {
-	return b.each(ctx, `SELECT a.account, a.code, a.flags, a.cap, coalesce(sum(b.debits + b.debits_held), 0)::INT8,
+	err := b.each(ctx, `SELECT a.account, a.code, a.flags, a.cap, a.alarm, coalesce(sum(b.debits + b.debits_held), 0)::INT8,
 		coalesce(sum(b.credits), 0)::INT8, coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits + b.credits_held), 0)::INT8
-		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap`, func(rows pgx.Rows) error {
-		var id ledger.AccountID
-		var code string
-		var flags ledger.Flags
-		var limit, debitsDue, credits, debits, creditsDue ledger.Fen
-		if err := rows.Scan(&id, &code, &flags, &limit, &debitsDue, &credits, &debits, &creditsDue); err != nil {
+		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap, a.alarm`, func(rows pgx.Rows) error {
+		var account ledger.Account
+		var debitsDue, creditsDue ledger.Fen
+		var sums ledger.Sums
+		if err := rows.Scan(&account.ID, &account.Code, &account.Flags, &account.Cap, &account.Alarm, &debitsDue, &sums.Credits, &sums.Debits, &creditsDue); err != nil {
 			return err
 		}
-		b.account(id, code, flags, ledger.Sums{Debits: debits, Credits: credits, DebitsHeld: debitsDue - debits, CreditsHeld: creditsDue - credits}, limit)
+		sums.DebitsHeld, sums.CreditsHeld = debitsDue-sums.Debits, creditsDue-sums.Credits
+		b.account(account, sums)
 		return nil
 	})
+	b.capsWithoutAccount()
+	return err
 }
 
 // account compares a code with its number, and limits with what the account holds.
-func (b *books) account(id ledger.AccountID, code string, flags ledger.Flags, sums ledger.Sums, limit ledger.Fen) {
-	b.accounts[id] = code
+func (b *books) account(a ledger.Account, sums ledger.Sums) {
+	b.accounts[a.ID] = a.Code
 	b.summary.Accounts++
-	where := "account " + code
-	if want := ledger.IDOfCode(code); id != want {
-		b.fault(AccountNumber, where, "its number is %d, expected %d", id, want)
+	where := "account " + a.Code
+	if want := ledger.IDOfCode(a.Code); a.ID != want {
+		b.fault(AccountNumber, where, "its number is %d, expected %d", a.ID, want)
 	}
-	if flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
+	limit := b.allowance(a)
+	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
 		b.fault(LimitBroken, where, "debits %d and holds %d exceed credits %d and cap %d", int64(sums.Debits), int64(sums.DebitsHeld),
 			int64(sums.Credits), int64(limit))
 	}
-	if flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
+	if a.Flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
 		b.fault(LimitBroken, where, "credits %d and holds %d exceed debits %d", int64(sums.Credits), int64(sums.CreditsHeld), int64(sums.Debits))
 	}
 }

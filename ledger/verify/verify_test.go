@@ -71,7 +71,7 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(err)
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
-	must(l.ReopenDay(ctx, yesterday, ledger.Reopening{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}))
+	must(l.ReopenDay(ctx, yesterday, ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}))
 	must(l.EndDay(ctx, yesterday))
 	_, err = l.SealDay(ctx, yesterday, private)
 	must(err)
@@ -153,14 +153,19 @@ const (
 
 func tamper(t *testing.T, cases []tampering) {
 	t.Helper()
+	tamperWith(t, func(t *testing.T) *ledger.Ledger { l, _ := write(t); return l }, cases)
+}
+
+func tamperWith(t *testing.T, write func(*testing.T) *ledger.Ledger, cases []tampering) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, signer := write(t)
+			l := write(t)
 			tag, err := l.Pool().Exec(context.Background(), c.statement)
 			if err != nil || tag.RowsAffected() == 0 {
 				t.Fatalf("tampering changed %d rows: %v", tag.RowsAffected(), err)
 			}
-			faults, _ := check(t, l, signer)
+			faults, _ := check(t, l, nil)
 			left := faults
 			for _, want := range c.want {
 				at := -1
@@ -179,20 +184,20 @@ func tamper(t *testing.T, cases []tampering) {
 			for _, f := range left {
 				t.Errorf("unexpected fault %q", f)
 			}
-			checkExport(t, l, signer, c)
+			checkExport(t, l, c)
 		})
 	}
 }
 
 // checkExport exports tampered books: what an export can show of the fault must be found there too.
-func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tampering) {
+func checkExport(t *testing.T, l *ledger.Ledger, c tampering) {
 	t.Helper()
 	var file bytes.Buffer
 	if err := export.Write(context.Background(), l, &file); err != nil {
 		t.Fatal(err)
 	}
 	var faults []string
-	if _, err := verify.Export(&file, signer, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
+	if _, err := verify.Export(&file, nil, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
 		t.Fatal(err)
 	}
 	seen := func(want string) bool {
@@ -201,7 +206,7 @@ func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tam
 	derived := func(want string) bool { // of what only helps to read fast and is not exported
 		return strings.HasPrefix(want, string(verify.Checkpoint)) || strings.HasPrefix(want, string(verify.Unfindable)) || c.name == "terms"
 	}
-	if derived(c.want[0]) {
+	if c.want == nil || derived(c.want[0]) {
 		if len(faults) > 0 {
 			t.Errorf("what is not exported is at fault in the export: %q", faults)
 		}

@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrLimit means that an account has used more than its new cap would allow.
+var ErrLimit = errors.New("the account has used more than the new cap")
+
+// Limit is what an account's cap and alarm level shall be from now on; see Account.
+type Limit struct {
+	Cap, Alarm Fen
+	// BelowUsed allows a cap below what the account has used already. Nothing that was booked is touched; the account takes no debit and
+	// no hold until it has come down below the cap again.
+	BelowUsed bool
+}
+
+// LimitChange is one change of an account's limit, as the audit keeps it.
+type LimitChange struct {
+	Account  string `json:"account"` // its code
+	OldCap   Fen    `json:"old_cap"`
+	OldAlarm Fen    `json:"old_alarm"`
+	Cap      Fen    `json:"cap"`
+	Alarm    Fen    `json:"alarm"`
+	// Used is what its debits and holds exceeded its credits by at the change. No alarm is given for what lies above a new alarm level
+	// already, so the caller should look here.
+	Used Fen `json:"used"`
+}
+
+// LimitChange reads the change out of an entry whose act is ActChangeLimit.
+func (e *AuditEntry) LimitChange() (LimitChange, error) {
+	var c LimitChange
+	decoder := json.NewDecoder(bytes.NewReader([]byte(e.What)))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&c)
+	if e.Act != ActChangeLimit || err != nil {
+		return c, fmt.Errorf("audit entry %d, %s: no change of a limit: %w", e.Number, e.Act, err)
+	}
+	return c, nil
+}
+
+// ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its credits. Who does it and why goes into the audit, with
+// what the account had used at the time; that they are two people, and who they are, is for the caller to make sure of. The error is ErrNoAccount, ErrLimit (a
+// cap below what is used, without BelowUsed) or a *BatchError. A limit that is so already is left as it is.
+//
+// Each batch is decided wholly under the old limit or wholly under the new one: the change writes all of the account's rows, so that it waits for a batch
+// that has locked them, and one that began before and has not is decided again.
+func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by Approval) (LimitChange, error) {
+	change := LimitChange{Account: code, Cap: limit.Cap, Alarm: limit.Alarm}
+	what := fmt.Sprintf("change the limit of account %q", code)
+	if err := by.validate(); err != nil {
+		return change, fmt.Errorf("%s: %w", what, err)
+	}
+	err := l.change(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+		return changeLimit(ctx, tx, &change, limit.BelowUsed, by)
+	})
+	if err != nil {
+		return change, err
+	}
+	_, err = l.Accounts(ctx)
+	return change, err
+}
+
+func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed bool, by Approval) error {
+	version, err := nextChartVersion(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, selectAccounts+"WHERE account = $1 AND code = $2", IDOfCode(change.Account), change.Account)
+	if err != nil {
+		return err
+	}
+	account, err := pgx.CollectExactlyOneRow(rows, scanAccount)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNoAccount
+	}
+	if err != nil {
+		return err
+	}
+	change.OldCap, change.OldAlarm = account.Cap, account.Alarm
+	account.Cap, account.Alarm = change.Cap, change.Alarm
+	if err = account.validate(); err != nil {
+		return &BatchError{What: err.Error()}
+	}
+	if account.Flags&DebitsMustNotExceedCredits == 0 {
+		return &BatchError{What: fmt.Sprintf("account %q has no limit that a cap could widen", account.Code)}
+	}
+	if change.Used, err = takeAccount(ctx, tx, account.ID); err != nil {
+		return err
+	}
+	if change.Cap == change.OldCap && change.Alarm == change.OldAlarm {
+		return nil
+	}
+	if change.Used > change.Cap && change.Cap < change.OldCap && !belowUsed {
+		return fmt.Errorf("%w: %d of %d fen", ErrLimit, int64(change.Used), int64(change.Cap))
+	}
+	if _, err = tx.Exec(ctx, "UPDATE accounts SET cap = $2, alarm = $3, version = $4 WHERE account = $1", account.ID, account.Cap, account.Alarm, version); err != nil {
+		return err
+	}
+	text, err := json.Marshal(change)
+	if err != nil {
+		return err
+	}
+	return appendAudit(ctx, tx, by.entry(ActChangeLimit, string(text)))
+}
+
+// takeAccount locks all shards of an account, in order as batches do, and returns what is used of its limit. It also writes them, as they
+// are: on PostgreSQL a batch that began before and waits for the lock would else get it, and go on with the chart it has read.
+func takeAccount(ctx context.Context, tx pgx.Tx, account AccountID) (Fen, error) {
+	rows, err := tx.Query(ctx, "SELECT debits + debits_held - credits FROM balances WHERE account = $1 ORDER BY shard FOR UPDATE", account)
+	if err != nil {
+		return 0, err
+	}
+	shards, err := pgx.CollectRows(rows, pgx.RowTo[Fen])
+	if err != nil {
+		return 0, err
+	}
+	var used Fen
+	for _, fen := range shards {
+		used += fen
+	}
+	_, err = tx.Exec(ctx, "UPDATE balances SET debits = debits + 0 WHERE account = $1", account)
+	return used, err
+}
+
+// openedAs reports whether an account that is open is the one wanted: as it is, or as it was before its limit was first changed.
+func openedAs(ctx context.Context, tx pgx.Tx, is, wanted Account) (bool, error) {
+	if !sameAccount(is, wanted) || is.Cap == wanted.Cap && is.Alarm == wanted.Alarm {
+		return sameAccount(is, wanted), nil
+	}
+	rows, err := tx.Query(ctx, selectAudit+"WHERE act = $1 ORDER BY number", ActChangeLimit)
+	if err != nil {
+		return false, err
+	}
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
+	if err != nil {
+		return false, err
+	}
+	for i := range entries {
+		change, err := entries[i].LimitChange()
+		if err != nil {
+			return false, err
+		}
+		if change.Account == is.Code {
+			return change.OldCap == wanted.Cap && change.OldAlarm == wanted.Alarm, nil
+		}
+	}
+	return false, nil
+}

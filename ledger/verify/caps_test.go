@@ -1,0 +1,72 @@
+package verify_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"citycard/ledger"
+)
+
+// withCredit adds an agent to the books whose cap was changed twice, the second time below what it had used.
+func withCredit(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	ctx := context.Background()
+	l, _ := write(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(l.OpenAccounts(ctx, []ledger.Account{{Code: "agent", Kind: ledger.Asset, Flags: ledger.DebitsMustNotExceedCredits, Cap: 10}}))
+	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "credit", At: time.Unix(1767614400, 0)}
+	_, err := l.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 90}, by)
+	must(err)
+	claim, err := l.Claim(ctx, "agents", "test", 0)
+	must(err)
+	_, err = l.Post(ctx, &ledger.Batch{
+		Stream: "agents", Epoch: claim.Epoch, From: 0, Next: 1, Day: today,
+		Transfers: []ledger.Transfer{{Day: today, Subject: "agent", ID: "a", Debit: ledger.IDOfCode("agent"), Credit: ledger.IDOfCode("bus"), Amount: 70}},
+	})
+	must(err)
+	_, err = l.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 20, BelowUsed: true}, by)
+	must(err)
+	return l
+}
+
+func TestCapsTampered(t *testing.T) {
+	agent := fmt.Sprintf(" WHERE account = %d", ledger.IDOfCode("agent"))
+	const what = "UPDATE audit SET what = "
+	tamperWith(t, withCredit, []tampering{
+		{"nothing", "UPDATE accounts SET owner = 'kiosk'" + agent, nil},
+		{"cap", "UPDATE accounts SET cap = 100" + agent, []string{"limit differs from its changes: account agent: cap 100, alarm 0; its last change left cap 20"}},
+		{
+			"beyond what was used", "UPDATE balances SET debits = 71" + agent,
+			[]string{"account limit broken: account agent: debits 71 and holds 0 exceed credits 0 and cap 70", "balance differs", "debits differ"},
+		},
+		{
+			"other cap before", what + `replace(what, '"old_cap":90', '"old_cap":80') WHERE number = 3`,
+			[]string{"audit chain mismatch: audit entry 3", "limit differs from its changes: audit entry 3: it changes account agent from cap 80"},
+		},
+		{
+			"more used than allowed", what + `replace(what, '"used":70', '"used":91') WHERE number = 3`,
+			[]string{"audit chain mismatch: audit entry 3", "account limit broken: audit entry 3: account agent had used 91, 90 was allowed"},
+		},
+		{
+			"no change", what + `'{}' WHERE number = 3`,
+			[]string{
+				"audit chain mismatch: audit entry 3", "limit differs from its changes: account agent: cap 20",
+				"limit differs from its changes: account : its limit was changed, and there is no such account",
+			},
+		},
+		{
+			"not to be read", what + `'?' WHERE number = 3`,
+			[]string{"audit chain mismatch: audit entry 3", "limit differs from its changes: audit entry 3", "limit differs from its changes: account agent: cap 20"},
+		},
+		{"account gone", "DELETE FROM accounts" + agent, []string{
+			"limit differs from its changes: account agent: its limit was changed, and there is no such account", "unknown account",
+		}},
+	})
+}
