@@ -35,6 +35,7 @@ const (
 	PurposeSettlement
 	PurposeOtherFare
 	PurposeReceipt
+	PurposePensionAgain
 )
 
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
@@ -60,6 +61,8 @@ func PurposeName(p ledger.Purpose) string {
 		return "pension"
 	case PurposePensionReturn:
 		return "pension_return"
+	case PurposePensionAgain:
+		return "pension_again"
 	case PurposeOpening:
 		return "opening"
 	case PurposeSettlement:

@@ -8,11 +8,13 @@
 //	load authorised  none           subject card    03 type online sequence(2)
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
-//	pension return   first of month subject person  21 YYYYMM
+//	pension return   first of month subject person  21 YYYYMM, payment from the second on
+//	pension again    first of month subject person  22 YYYYMM payment
 //	settlement       clearing day   subject account 30 part
 //	receipt          none           subject account 31 the bank's reference
 //	reject           none           subject stream  40 hash of the bytes, piece
 //
 // A pension's effective day is the first of the month it pays for, so that a
-// second batch for the same month, on whatever payday, meets the first.
+// second batch for the same month, on whatever payday, meets the first. Only a
+// payout that the bank returned is paid again, as the month's next payment.
 package identity

@@ -15,6 +15,7 @@ const (
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
+	kindPensionAgain   = 0x22
 	kindOpening        = 0x2F
 	kindSettlement     = 0x30
 	kindReceipt        = 0x31
@@ -57,14 +58,26 @@ func Medical(part MedicalPart, hospital, settlement string) ledger.ID {
 	return ledger.ID(append([]byte{kindMedical, byte(part)}, sum[:]...))
 }
 
-// Pension is the id of a month's payout; month is YYYYMM.
-func Pension(month string) ledger.ID {
+// MaxPayment bounds how often one month is paid to one person: a payout that
+// came back so often needs a person, not another batch.
+const MaxPayment = 99
+
+// Pension is the id of a month's payout; month is YYYYMM. payment counts from 1:
+// 1 is the month's own, n pays again what the bank returned of n - 1.
+func Pension(month string, payment uint8) ledger.ID {
+	if payment > 1 {
+		return ledger.ID(append(append([]byte{kindPensionAgain}, month...), payment))
+	}
 	return ledger.ID(append([]byte{kindPension}, month...))
 }
 
 // PensionReturn is the id of a payout that the bank sent back.
-func PensionReturn(month string) ledger.ID {
-	return ledger.ID(append([]byte{kindPensionReturn}, month...))
+func PensionReturn(month string, payment uint8) ledger.ID {
+	id := append([]byte{kindPensionReturn}, month...)
+	if payment > 1 {
+		id = append(id, payment)
+	}
+	return ledger.ID(id)
 }
 
 // Opening is the id of a subject's opening balance.

@@ -105,7 +105,7 @@ func drain(b *testing.B, town *clearingtest.Town, values [][]byte) {
 			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts}, town.Registry, town.Keys.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(town.Registry, medicalRules, l) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(town.Registry) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(town.Registry, l.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(town.Registry, l.Amounts) },
 	}, intake.Settings{Owner: "bench"}, intake.NewMetrics(prometheus.NewRegistry(), time.Now), quiet)
 	must(err)

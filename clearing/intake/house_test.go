@@ -134,7 +134,7 @@ func (h *house) intake(owner string) *intake.Intake {
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, h.ledger.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
 	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, Owner: owner},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))

@@ -28,14 +28,16 @@ const (
 type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 
 // PensionBatches rules on paydays: each line that is owed goes from the pension
-// fund to the bank, under the month it pays for.
-func PensionBatches(people *registry.Registry) Rules {
+// fund to the bank, under the month it pays for. A batch that pays returned money
+// again takes it from what came back; it is refused where the bank's answer has not
+// been cleared yet, and may then be sent again.
+func PensionBatches(people *registry.Registry, booked Amounts) Rules {
 	return Rules{
-		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
 			edition := people.Current()
 			d.Registry = edition.Version()
 			for _, record := range records {
-				if err := ruleBatch(edition, record, d); err != nil {
+				if err := ruleBatch(ctx, edition, booked, record, d); err != nil {
 					return err
 				}
 			}
@@ -50,7 +52,7 @@ func registryVersion(r *registry.Registry) func() map[string]string {
 	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
-func ruleBatch(people *registry.Edition, record docket.Record, d *docket.Docket) error {
+func ruleBatch(ctx context.Context, people *registry.Edition, booked Amounts, record docket.Record, d *docket.Docket) error {
 	purpose := chart.PurposeName(chart.PurposePension)
 	var batch message.PensionBatch
 	if err := proto.Unmarshal(record.Value, &batch); err != nil {
@@ -58,33 +60,78 @@ func ruleBatch(people *registry.Edition, record docket.Record, d *docket.Docket)
 		return nil
 	}
 	month, day, ok := monthDay(batch.GetMonth())
-	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > maxLines {
+	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > maxLines ||
+		batch.GetPayment() > identity.MaxPayment {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}
+	p := payout{number: 1, debit: chart.PensionFund, purpose: chart.PurposePension}
+	if n := uint8(batch.GetPayment()); n > 1 {
+		p = payout{number: n, debit: chart.PensionReturned, purpose: chart.PurposePensionAgain}
+	}
+	returned, err := p.returned(ctx, booked, &batch, day)
+	if err != nil {
+		return err
+	}
 	for i, line := range batch.GetLines() {
 		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionBatch{
-			Batch: batch.GetBatch(), Month: batch.GetMonth(), Payday: batch.GetPayday(), Lines: []*message.PensionLine{line},
+			Batch: batch.GetBatch(), Month: batch.GetMonth(), Payday: batch.GetPayday(), Lines: []*message.PensionLine{line}, Payment: stated(p.number),
 		})
 		if err != nil {
 			return fmt.Errorf("pension: encode line %d of batch %s: %w", i, batch.GetBatch(), err)
 		}
+		purpose := chart.PurposeName(p.purpose)
 		var token registry.Token
 		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
 			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
-		if reason := entitled(people, token, month, lastOf(day), line.GetAmountFen()); reason != verdict.None {
+		reason := entitled(people, token, month, lastOf(day), line.GetAmountFen())
+		if p.number > 1 && reason == verdict.None {
+			if refusal := pension.CheckAgain(int64(returned[i]), line.GetAmountFen()); refusal != nil {
+				reason = verdict.Reason(refusal.Code)
+			}
+		}
+		if reason != verdict.None {
 			d.Reject(reason, purpose, record.Offset, evidence)
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
-			Day: day, Subject: ledger.Subject(token[:]), ID: identity.Pension(batch.GetMonth()),
-			Debit: ledger.IDOfCode(chart.PensionFund), Credit: ledger.IDOfCode(chart.PensionPayout),
-			Amount: ledger.Fen(line.GetAmountFen()), Purpose: chart.PurposePension, Evidence: evidence,
+			Day: day, Subject: ledger.Subject(token[:]), ID: identity.Pension(batch.GetMonth(), p.number),
+			Debit: ledger.IDOfCode(p.debit), Credit: ledger.IDOfCode(chart.PensionPayout),
+			Amount: ledger.Fen(line.GetAmountFen()), Purpose: p.purpose, Evidence: evidence,
 		})
 	}
 	return nil
+}
+
+// payout is which payment of its month a batch makes, and out of what.
+type payout struct {
+	number  uint8 // 1 is the month's own
+	debit   string
+	purpose ledger.Purpose
+}
+
+// returned is what the bank sent back of the payment before, line by line; nothing
+// where it is the first.
+func (p payout) returned(ctx context.Context, booked Amounts, batch *message.PensionBatch, day ledger.Day) ([]ledger.Fen, error) {
+	if p.number == 1 {
+		return nil, nil
+	}
+	keys := make([]ledger.Key, len(batch.GetLines()))
+	for i, line := range batch.GetLines() {
+		keys[i] = ledger.Key{Day: day, Subject: ledger.Subject(line.GetPerson()), ID: identity.PensionReturn(batch.GetMonth(), p.number-1)}
+	}
+	return booked(ctx, keys)
+}
+
+// stated is a payment's number as evidence has it: the first may be stated as 0 or
+// 1 and is the same.
+func stated(number uint8) uint32 {
+	if number == 1 {
+		return 0
+	}
+	return uint32(number)
 }
 
 // lastOf is the last day of the month that begins on first.
@@ -118,11 +165,11 @@ func entitled(people *registry.Edition, token registry.Token, month pension.Mont
 
 // PensionResults rules on the bank's answers: money that came back waits to be
 // paid again. A batch is always judged before the bank's answer to it.
-func PensionResults(people *registry.Registry, paid Amounts) Rules {
+func PensionResults(people *registry.Registry, booked Amounts) Rules {
 	return Rules{
 		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
 			for _, record := range records {
-				if err := ruleReturns(ctx, paid, record, d); err != nil {
+				if err := ruleReturns(ctx, booked, record, d); err != nil {
 					return err
 				}
 			}
@@ -133,7 +180,7 @@ func PensionResults(people *registry.Registry, paid Amounts) Rules {
 	}
 }
 
-func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *docket.Docket) error {
+func ruleReturns(ctx context.Context, booked Amounts, record docket.Record, d *docket.Docket) error {
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
 	var result message.PensionResult
 	if err := proto.Unmarshal(record.Value, &result); err != nil {
@@ -141,21 +188,22 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 		return nil
 	}
 	_, day, ok := monthDay(result.GetMonth())
-	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > maxLines {
+	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > maxLines || result.GetPayment() > identity.MaxPayment {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}
+	number := max(uint8(result.GetPayment()), 1)
 	keys := make([]ledger.Key, len(result.GetReturns()))
 	for i, r := range result.GetReturns() {
-		keys[i] = ledger.Key{Day: day, Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth())}
+		keys[i] = ledger.Key{Day: day, Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth(), number)}
 	}
-	amounts, err := paid(ctx, keys)
+	amounts, err := booked(ctx, keys)
 	if err != nil {
 		return err
 	}
 	for i, r := range result.GetReturns() {
 		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionResult{
-			Batch: result.GetBatch(), Month: result.GetMonth(), Returns: []*message.PensionReturn{r},
+			Batch: result.GetBatch(), Month: result.GetMonth(), Returns: []*message.PensionReturn{r}, Payment: stated(number),
 		})
 		if err != nil {
 			return fmt.Errorf("pension: encode return %d of batch %s: %w", i, result.GetBatch(), err)
@@ -169,7 +217,7 @@ func ruleReturns(ctx context.Context, paid Amounts, record docket.Record, d *doc
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
-			Day: day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth()),
+			Day: day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth(), number),
 			Debit: ledger.IDOfCode(chart.PensionPayout), Credit: ledger.IDOfCode(chart.PensionReturned),
 			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: evidence,
 		})

@@ -11,11 +11,12 @@
 package message
 
 import (
-	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
-	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
+
+	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
 const (
@@ -1036,11 +1037,14 @@ func (x *MedicalResult) GetRuleVersion() string {
 
 // PensionBatch is one payday's list, or one part of it.
 type PensionBatch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Batch         string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
-	Month         string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"`   // YYYYMM, the month paid for
-	Payday        string                 `protobuf:"bytes,3,opt,name=payday,proto3" json:"payday,omitempty"` // YYYYMMDD
-	Lines         []*PensionLine         `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Batch  string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	Month  string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"`   // YYYYMM, the month paid for
+	Payday string                 `protobuf:"bytes,3,opt,name=payday,proto3" json:"payday,omitempty"` // YYYYMMDD
+	Lines  []*PensionLine         `protobuf:"bytes,4,rep,name=lines,proto3" json:"lines,omitempty"`
+	// Which payment of the month it is: 0 or 1 the first; 2 pays again what the
+	// bank returned of the first, 3 what it returned of the second, and so on.
+	Payment       uint32 `protobuf:"varint,5,opt,name=payment,proto3" json:"payment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1103,6 +1107,13 @@ func (x *PensionBatch) GetLines() []*PensionLine {
 	return nil
 }
 
+func (x *PensionBatch) GetPayment() uint32 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
 type PensionLine struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Person        []byte                 `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // 16 bytes
@@ -1161,6 +1172,7 @@ type PensionResult struct {
 	Batch         string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	Month         string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"`
 	Returns       []*PensionReturn       `protobuf:"bytes,3,rep,name=returns,proto3" json:"returns,omitempty"`
+	Payment       uint32                 `protobuf:"varint,4,opt,name=payment,proto3" json:"payment,omitempty"` // of the batch it answers; 0 or 1 the first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1214,6 +1226,13 @@ func (x *PensionResult) GetReturns() []*PensionReturn {
 		return x.Returns
 	}
 	return nil
+}
+
+func (x *PensionResult) GetPayment() uint32 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
 }
 
 type PensionReturn struct {
@@ -1819,20 +1838,22 @@ const file_citycard_proto_rawDesc = "" +
 	"\vaccount_fen\x18\a \x01(\x03R\n" +
 	"accountFen\x12\x19\n" +
 	"\bcash_fen\x18\b \x01(\x03R\acashFen\x12!\n" +
-	"\frule_version\x18\t \x01(\tR\vruleVersion\"\x82\x01\n" +
+	"\frule_version\x18\t \x01(\tR\vruleVersion\"\x9c\x01\n" +
 	"\fPensionBatch\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\tR\x05batch\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x12\x16\n" +
 	"\x06payday\x18\x03 \x01(\tR\x06payday\x12.\n" +
-	"\x05lines\x18\x04 \x03(\v2\x18.citycard.v1.PensionLineR\x05lines\"D\n" +
+	"\x05lines\x18\x04 \x03(\v2\x18.citycard.v1.PensionLineR\x05lines\x12\x18\n" +
+	"\apayment\x18\x05 \x01(\rR\apayment\"D\n" +
 	"\vPensionLine\x12\x16\n" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
-	"amount_fen\x18\x02 \x01(\x03R\tamountFen\"q\n" +
+	"amount_fen\x18\x02 \x01(\x03R\tamountFen\"\x8b\x01\n" +
 	"\rPensionResult\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\tR\x05batch\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x124\n" +
-	"\areturns\x18\x03 \x03(\v2\x1a.citycard.v1.PensionReturnR\areturns\"\\\n" +
+	"\areturns\x18\x03 \x03(\v2\x1a.citycard.v1.PensionReturnR\areturns\x12\x18\n" +
+	"\apayment\x18\x04 \x01(\rR\apayment\"\\\n" +
 	"\rPensionReturn\x12\x16\n" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
@@ -1903,30 +1924,33 @@ func file_citycard_proto_rawDescGZIP() []byte {
 	return file_citycard_proto_rawDescData
 }
 
-var file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
-var file_citycard_proto_goTypes = []any{
-	(Medium)(0),           // 0: citycard.v1.Medium
-	(Mode)(0),             // 1: citycard.v1.Mode
-	(Movement)(0),         // 2: citycard.v1.Movement
-	(*Debit)(nil),         // 3: citycard.v1.Debit
-	(*Tap)(nil),           // 4: citycard.v1.Tap
-	(*Load)(nil),          // 5: citycard.v1.Load
-	(*LoadRequest)(nil),   // 6: citycard.v1.LoadRequest
-	(*LoadAnswer)(nil),    // 7: citycard.v1.LoadAnswer
-	(*MedicalClaim)(nil),  // 8: citycard.v1.MedicalClaim
-	(*MedicalResult)(nil), // 9: citycard.v1.MedicalResult
-	(*PensionBatch)(nil),  // 10: citycard.v1.PensionBatch
-	(*PensionLine)(nil),   // 11: citycard.v1.PensionLine
-	(*PensionResult)(nil), // 12: citycard.v1.PensionResult
-	(*PensionReturn)(nil), // 13: citycard.v1.PensionReturn
-	(*FareTable)(nil),     // 14: citycard.v1.FareTable
-	(*CardFares)(nil),     // 15: citycard.v1.CardFares
-	(*BusFare)(nil),       // 16: citycard.v1.BusFare
-	(*Reject)(nil),        // 17: citycard.v1.Reject
-	(*Cleared)(nil),       // 18: citycard.v1.Cleared
-	(*ClearedBatch)(nil),  // 19: citycard.v1.ClearedBatch
-}
+var (
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 17)
+	file_citycard_proto_goTypes   = []any{
+		Medium(0),             // 0: citycard.v1.Medium
+		Mode(0),               // 1: citycard.v1.Mode
+		Movement(0),           // 2: citycard.v1.Movement
+		(*Debit)(nil),         // 3: citycard.v1.Debit
+		(*Tap)(nil),           // 4: citycard.v1.Tap
+		(*Load)(nil),          // 5: citycard.v1.Load
+		(*LoadRequest)(nil),   // 6: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),    // 7: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),  // 8: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil), // 9: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),  // 10: citycard.v1.PensionBatch
+		(*PensionLine)(nil),   // 11: citycard.v1.PensionLine
+		(*PensionResult)(nil), // 12: citycard.v1.PensionResult
+		(*PensionReturn)(nil), // 13: citycard.v1.PensionReturn
+		(*FareTable)(nil),     // 14: citycard.v1.FareTable
+		(*CardFares)(nil),     // 15: citycard.v1.CardFares
+		(*BusFare)(nil),       // 16: citycard.v1.BusFare
+		(*Reject)(nil),        // 17: citycard.v1.Reject
+		(*Cleared)(nil),       // 18: citycard.v1.Cleared
+		(*ClearedBatch)(nil),  // 19: citycard.v1.ClearedBatch
+	}
+)
+
 var file_citycard_proto_depIdxs = []int32{
 	0,  // 0: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
 	3,  // 1: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit

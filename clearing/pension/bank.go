@@ -14,3 +14,17 @@ func CheckReturn(paidFen, returnedFen int64) *Refusal {
 	}
 	return nil
 }
+
+// CheckAgain says whether a payout may be paid again, against what the bank
+// returned of the payment before: nil, or the reason. returnedFen is 0 where
+// nothing came back. That it happens once is the ledger's to see to: the payment's
+// number is part of its identity.
+func CheckAgain(returnedFen, amountFen int64) *Refusal {
+	switch {
+	case returnedFen <= 0:
+		return &Refusal{CodeNotReturned, "the payment before was not returned"}
+	case amountFen != returnedFen:
+		return &Refusal{CodeAmountDiffers, fmt.Sprintf("line has %d fen, %d were returned", amountFen, returnedFen)}
+	}
+	return nil
+}

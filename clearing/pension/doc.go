@@ -12,5 +12,7 @@
 // person's are not. The states and the precedence are this project's reading of
 // the published procedures, whose clause texts were not found.
 //
-// A payment comes back whole or not at all.
+// A payment comes back whole or not at all. What came back may be paid again, in
+// the same amount, as the month's next payment, if the month is still owed: the
+// same three questions are asked again.
 package pension

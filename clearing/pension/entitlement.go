@@ -56,12 +56,14 @@ type Entitlement struct {
 	LastMonth      Month // when stopped: the last month owed, that of the death; 0 = none
 }
 
-// Codes of a refusal, in order of precedence. NotPaid belongs to bank answers.
+// Codes of a refusal, in order of precedence. NotPaid belongs to bank answers,
+// NotReturned to payments that repeat a returned one.
 const (
 	CodeNotEntitled         = "not_entitled"
 	CodeCertificationLapsed = "certification_lapsed"
 	CodeAmountDiffers       = "amount_differs"
 	CodeNotPaid             = "not_paid"
+	CodeNotReturned         = "not_returned"
 )
 
 // Refusal says why a line is not paid, or a return not accepted. Callers find

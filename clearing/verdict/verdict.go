@@ -68,6 +68,7 @@ const (
 	CertificationLapsed Reason = "certification_lapsed"
 	AmountDiffers       Reason = "amount_differs"
 	NotPaid             Reason = "not_paid"
+	NotReturned         Reason = "not_returned"
 )
 
 // Entry describes one reason code.
@@ -111,6 +112,7 @@ func List() []Entry {
 		{CertificationLapsed, Rejected, "the certification of life has lapsed", "资格认证已过期"},
 		{AmountDiffers, Rejected, "the amount is not the approved one", "金额与核定不符"},
 		{NotPaid, Rejected, "there is no such payout to return", "无对应发放记录"},
+		{NotReturned, Rejected, "the payment before was not returned by the bank", "上一次发放未被银行退回"},
 	}
 }
 

@@ -213,7 +213,7 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, c.keys.CardTokens()) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry, c.keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(c.registry, medicalRules, c.books.Ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry, c.books.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(c.registry, c.books.Amounts) },
 	}, nil
 }
