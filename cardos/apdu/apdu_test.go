@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -182,5 +183,23 @@ func TestMeanings(t *testing.T) {
 	}
 	if Status(0x1234).Describe(English) != "unknown status word 1234" {
 		t.Error("an unknown word is not named by its number")
+	}
+}
+
+// After which answers a command may have been carried out all the same: warnings, changed
+// memory, no diagnosis, and no answer at all.
+func TestUndone(t *testing.T) {
+	for _, undone := range []Status{0x6400, 0x6700, 0x6982, 0x6985, 0x6A88, 0x6D00, 0x9302, 0x9401} {
+		if err := fmt.Errorf("debit: %w", &StatusError{Status: undone}); !IsUndone(err) {
+			t.Errorf("%v is said to leave it open", err)
+		}
+	}
+	for _, open := range []error{
+		&StatusError{Status: 0x6281}, &StatusError{Status: 0x63C2}, &StatusError{Status: 0x6581}, &StatusError{Status: 0x6F00},
+		ErrEndless, ErrMalformed, context.Canceled, nil,
+	} {
+		if IsUndone(open) {
+			t.Errorf("%v is taken for a refusal", open)
+		}
 	}
 }

@@ -79,6 +79,17 @@ func (s Status) IsExactLength() (int, bool) {
 // IsTriesLeft tells 63Cx and the tries left.
 func (s Status) IsTriesLeft() (int, bool) { return int(s & 0xF), s&0xFFF0 == 0x63C0 }
 
+// LeavesOpen reports a refusal after which the card may have done what it was told
+// all the same: warnings (62xx, 63xx), memory that has changed (65xx) and no diagnosis
+// (6Fxx). All other refusals change nothing.
+func (s Status) LeavesOpen() bool {
+	switch s >> 8 {
+	case 0x62, 0x63, 0x65, 0x6F:
+		return true
+	}
+	return false
+}
+
 // String is the four hexadecimal digits.
 func (s Status) String() string { return fmt.Sprintf("%04X", uint16(s)) }
 
@@ -101,6 +112,13 @@ func StatusOf(err error) (Status, bool) {
 		return 0, false
 	}
 	return e.Status, true
+}
+
+// IsUndone reports that the card has answered, and has not done what it was told. Of
+// an error of the transport, or a status word that LeavesOpen, that cannot be said.
+func IsUndone(err error) bool {
+	s, answered := StatusOf(err)
+	return answered && !s.LeavesOpen()
 }
 
 // Is reports whether err is an answer of the card with this status word.

@@ -32,6 +32,8 @@ type written struct {
 	signed keys.LoadRecord
 	day    ledger.Day
 	order  ledger.Key
+
+	otherTAC []byte // the second candidate; mostly none
 }
 
 // Rule decides every record and adds it to the docket, in order.
@@ -50,6 +52,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 	}
 	verified := make([]bool, len(signed))
 	j.TACs.VerifyLoads(signed, verified)
+	j.verifyOther(loads, signed, verified)
 	paid, err := j.Paid(ctx, orders)
 	if err != nil {
 		return fmt.Errorf("load: read paid orders: %w", err)
@@ -70,6 +73,24 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 	return nil
 }
 
+// verifyOther gives records their second chance whose counter could not tell which of two
+// codes is the TAC.
+func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified []bool) {
+	var places []int
+	var again []keys.LoadRecord
+	for i := range loads {
+		if other := loads[i].otherTAC; !verified[i] && len(other) > 0 {
+			signed[i].TAC = keys.MAC(other)
+			places, again = append(places, i), append(again, signed[i])
+		}
+	}
+	verdicts := make([]bool, len(again))
+	j.TACs.VerifyLoads(again, verdicts)
+	for i, place := range places {
+		verified[place] = verdicts[i]
+	}
+}
+
 func decode(record docket.Record) (written, verdict.Reason) {
 	l := written{record: record}
 	var m message.Load
@@ -82,11 +103,12 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s := &l.signed
 	if !message.Fixed(s.Card.ASN[:], m.GetCard()) || !message.Fixed(s.Card.Issuer[:], m.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], m.GetTerminal()) || !message.Fixed(s.Time[:], m.GetTime()) || !message.Fixed(s.TAC[:], m.GetTac()) ||
-		m.GetType() == 0 || m.GetType() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
+		!message.FixedOrAbsent(m.GetOtherTac(), len(s.TAC)) || m.GetType() == 0 || m.GetType() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
 		return written{}, verdict.InvalidField
 	}
 	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
 	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
+	l.otherTAC = m.GetOtherTac()
 	l.day, _ = identity.SignedDay(s.Time)
 	l.order = ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.LoadAuthorised(s.Type, s.OnlineSequence)}
 	return l, verdict.None

@@ -200,6 +200,7 @@ type Debit struct {
 	Tac              []byte                 `protobuf:"bytes,8,opt,name=tac,proto3" json:"tac,omitempty"`                                                     // 4 bytes
 	KeyVersion       uint32                 `protobuf:"varint,9,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`                    // from INITIALIZE FOR PURCHASE
 	Algorithm        uint32                 `protobuf:"varint,10,opt,name=algorithm,proto3" json:"algorithm,omitempty"`                                       // from INITIALIZE FOR PURCHASE, 0 = 3DES
+	OtherTac         []byte                 `protobuf:"bytes,11,opt,name=other_tac,json=otherTac,proto3" json:"other_tac,omitempty"`                          // after a torn tap: what the TAC is if tac is not, where the
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -302,6 +303,13 @@ func (x *Debit) GetAlgorithm() uint32 {
 		return x.Algorithm
 	}
 	return 0
+}
+
+func (x *Debit) GetOtherTac() []byte {
+	if x != nil {
+		return x.OtherTac
+	}
+	return nil
 }
 
 // Tap is a debit with what the terminal says about it. Everything outside
@@ -463,8 +471,9 @@ type Load struct {
 	Tac            []byte                 `protobuf:"bytes,10,opt,name=tac,proto3" json:"tac,omitempty"`
 	KeyVersion     uint32                 `protobuf:"varint,11,opt,name=key_version,json=keyVersion,proto3" json:"key_version,omitempty"`
 	Algorithm      uint32                 `protobuf:"varint,12,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	Order          string                 `protobuf:"bytes,13,opt,name=order,proto3" json:"order,omitempty"`     // the channel's order number
-	Channel        string                 `protobuf:"bytes,14,opt,name=channel,proto3" json:"channel,omitempty"` // who took the money
+	Order          string                 `protobuf:"bytes,13,opt,name=order,proto3" json:"order,omitempty"`                       // the channel's order number
+	Channel        string                 `protobuf:"bytes,14,opt,name=channel,proto3" json:"channel,omitempty"`                   // who took the money
+	OtherTac       []byte                 `protobuf:"bytes,15,opt,name=other_tac,json=otherTac,proto3" json:"other_tac,omitempty"` // as in Debit
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -595,6 +604,13 @@ func (x *Load) GetChannel() string {
 		return x.Channel
 	}
 	return ""
+}
+
+func (x *Load) GetOtherTac() []byte {
+	if x != nil {
+		return x.OtherTac
+	}
+	return nil
 }
 
 // LoadRequest asks the load authority for MAC2. It carries what the card said
@@ -1738,7 +1754,7 @@ var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
 	"\n" +
-	"\x0ecitycard.proto\x12\vcitycard.v1\"\x94\x02\n" +
+	"\x0ecitycard.proto\x12\vcitycard.v1\"\xb1\x02\n" +
 	"\x05Debit\x12\x12\n" +
 	"\x04card\x18\x01 \x01(\fR\x04card\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\fR\x06issuer\x12\x12\n" +
@@ -1752,7 +1768,8 @@ const file_citycard_proto_rawDesc = "" +
 	"\vkey_version\x18\t \x01(\rR\n" +
 	"keyVersion\x12\x1c\n" +
 	"\talgorithm\x18\n" +
-	" \x01(\rR\talgorithm\"\xc6\x03\n" +
+	" \x01(\rR\talgorithm\x12\x1b\n" +
+	"\tother_tac\x18\v \x01(\fR\botherTac\"\xc6\x03\n" +
 	"\x03Tap\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12(\n" +
 	"\x05debit\x18\x02 \x01(\v2\x12.citycard.v1.DebitR\x05debit\x12!\n" +
@@ -1769,7 +1786,7 @@ const file_citycard_proto_rawDesc = "" +
 	" \x01(\fR\tentryTime\x12\x1b\n" +
 	"\tcard_type\x18\v \x01(\rR\bcardType\x12!\n" +
 	"\ffare_version\x18\f \x01(\tR\vfareVersion\x12\x18\n" +
-	"\avehicle\x18\r \x01(\tR\avehicle\"\x94\x03\n" +
+	"\avehicle\x18\r \x01(\tR\avehicle\"\xb1\x03\n" +
 	"\x04Load\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\fR\x04card\x12\x16\n" +
@@ -1787,7 +1804,8 @@ const file_citycard_proto_rawDesc = "" +
 	"keyVersion\x12\x1c\n" +
 	"\talgorithm\x18\f \x01(\rR\talgorithm\x12\x14\n" +
 	"\x05order\x18\r \x01(\tR\x05order\x12\x18\n" +
-	"\achannel\x18\x0e \x01(\tR\achannel\"\xf4\x02\n" +
+	"\achannel\x18\x0e \x01(\tR\achannel\x12\x1b\n" +
+	"\tother_tac\x18\x0f \x01(\fR\botherTac\"\xf4\x02\n" +
 	"\vLoadRequest\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\x12\x18\n" +
 	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +

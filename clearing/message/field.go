@@ -5,3 +5,6 @@ package message
 func Fixed(dst, src []byte) bool {
 	return len(src) == len(dst) && copy(dst, src) == len(dst)
 }
+
+// FixedOrAbsent reports whether a field that may be left out has n bytes or none.
+func FixedOrAbsent(src []byte, n int) bool { return len(src) == 0 || len(src) == n }

@@ -64,6 +64,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	}
 	verified := make([]bool, len(signed))
 	j.TACs.VerifyPurchases(signed, verified)
+	j.verifyOther(taps, signed, verified)
 
 	next := 0
 	edition := j.Registry.Current()
@@ -83,6 +84,27 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	}
 }
 
+// verifyOther gives records their second chance whose terminal could not tell which of
+// two codes is the TAC.
+func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified []bool) {
+	var places []int
+	var again []keys.PurchaseRecord
+	for i := range taps {
+		if verified[i] {
+			continue
+		}
+		if other := taps[i].message.GetDebit().GetOtherTac(); len(other) > 0 {
+			signed[i].TAC = keys.MAC(other)
+			places, again = append(places, i), append(again, signed[i])
+		}
+	}
+	verdicts := make([]bool, len(again))
+	j.TACs.VerifyPurchases(again, verdicts)
+	for i, place := range places {
+		verified[place] = verdicts[i]
+	}
+}
+
 // decode reads a record and checks the shape of what the card signed.
 func decode(record docket.Record) (tap, verdict.Reason) {
 	t := tap{record: record, message: &message.Tap{}}
@@ -99,7 +121,7 @@ func decode(record docket.Record) (tap, verdict.Reason) {
 	s := &t.signed
 	if !message.Fixed(s.Card.ASN[:], debit.GetCard()) || !message.Fixed(s.Card.Issuer[:], debit.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], debit.GetTerminal()) || !message.Fixed(s.Time[:], debit.GetTime()) || !message.Fixed(s.TAC[:], debit.GetTac()) ||
-		debit.GetType() == 0 || debit.GetType() > 0xFF {
+		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetType() == 0 || debit.GetType() > 0xFF {
 		return tap{}, verdict.InvalidField
 	}
 	s.Amount, s.Type, s.TerminalSequence = debit.GetAmountFen(), byte(debit.GetType()), debit.GetTerminalSequence()

@@ -63,6 +63,10 @@ func TestRule(t *testing.T) {
 		{"card altered", spoiled(func(m *message.Tap) { m.Debit.Card = clearingtest.Hex(clearingtest.OtherCard) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"issuer altered", spoiled(func(m *message.Tap) { m.Debit.Issuer = clearingtest.Hex("01011000ffffffff") }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"TAC altered", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the other half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"TAC in the first half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"TAC in neither half", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1; m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"half a TAC in the other half", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2} }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
 
 		{"not a message", []byte{0xFF, 0xFF}, verdict.Rejected, verdict.Undecodable, "", "tap", false},
 		{"empty", nil, verdict.Rejected, verdict.Undecodable, "", "tap", false},

@@ -38,6 +38,7 @@ type Receipt struct {
 	TerminalSequence uint32
 	Time             [7]byte
 	TAC              keys.MAC
+	OtherTAC         *keys.MAC // what the TAC is if TAC is not; nil but where only clearing can tell
 	KeyVersion       byte
 	Algorithm        byte
 	Counter          uint16 // offline sequence before the debit
@@ -46,11 +47,15 @@ type Receipt struct {
 
 // Debit is the receipt as the message log carries it.
 func (r Receipt) Debit() *message.Debit {
-	return &message.Debit{
+	d := &message.Debit{
 		Card: r.Card.ASN[:], Issuer: r.Card.Issuer[:], Type: uint32(purse.TypeCAPP), AmountFen: r.Amount,
 		Terminal: r.Terminal[:], TerminalSequence: r.TerminalSequence, Time: r.Time[:], Tac: r.TAC[:],
 		KeyVersion: uint32(r.KeyVersion), Algorithm: uint32(r.Algorithm),
 	}
+	if r.OtherTAC != nil {
+		d.OtherTac = r.OtherTAC[:]
+	}
+	return d
 }
 
 // UnknownError says that the card was asked to pay and no usable answer came.
@@ -63,7 +68,7 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("the card left while it was paying %d fen (terminal sequence %d); whether it paid is not known, hold the card to the reader again: %v", e.Receipt.Amount, e.Receipt.TerminalSequence, e.Err)
+	return fmt.Sprintf("no proof came of %d fen that the card was told to pay (terminal sequence %d); whether it paid is not known, hold the card to the reader again: %v", e.Receipt.Amount, e.Receipt.TerminalSequence, e.Err)
 }
 
 // Unwrap returns the cause.
@@ -99,7 +104,7 @@ func Pay(ctx context.Context, card apdu.Card, module *sam.Module, id keys.CardID
 	}
 	r.TerminalSequence = sold.TerminalSequence
 	answer, err := apdu.Exchange(ctx, card, purse.Debit(sold.TerminalSequence, sale.Time, sold.MAC1))
-	if _, answered := apdu.StatusOf(err); answered {
+	if apdu.IsUndone(err) {
 		return nil, fmt.Errorf("the card does not pay: %w", err)
 	}
 	if err != nil {
@@ -109,14 +114,12 @@ func Pay(ctx context.Context, card apdu.Card, module *sam.Module, id keys.CardID
 	if err != nil {
 		return nil, &UnknownError{Receipt: *r, Err: err}
 	}
-	r.TAC = paid.TAC
-	if err := module.Confirm(ctx, paid.MAC2); err != nil {
-		if errors.Is(err, sam.ErrForged) {
-			return nil, err
-		}
-		return r, err
+	err = module.Confirm(ctx, paid.MAC2)
+	if errors.Is(err, sam.ErrForged) {
+		return nil, &UnknownError{Receipt: *r, Err: err}
 	}
-	return r, nil
+	r.TAC = paid.TAC
+	return r, err
 }
 
 // initialize begins a composite purchase; it changes nothing on the card.

@@ -7,6 +7,7 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/purse"
+	"citycard/terminals/sam"
 )
 
 var (
@@ -17,11 +18,12 @@ var (
 	ErrTooLate = errors.New("the card has been used since")
 )
 
-// Resolve settles an unknown outcome with the same card, presented again: the
-// receipt with its TAC when the card has paid, nil when it has not. Either way
-// the card changes nothing. Errors: ErrOtherCard, ErrTooLate, ErrBlocked, or the
-// card's and the transport's; the outcome then stays open.
-func Resolve(ctx context.Context, card apdu.Card, open *UnknownError) (*Receipt, error) {
+// Resolve settles an unknown outcome with the same card, presented again to the same
+// terminal: the receipt when the card has paid, with its TAC, or with both codes where the
+// module no longer tells which is the TAC; nil when it has not. Either way the card changes
+// nothing. Errors: ErrOtherCard, ErrTooLate, ErrBlocked, sam.ErrForged where the module
+// refuses both codes, or the card's and the transport's; the outcome then stays open.
+func Resolve(ctx context.Context, card apdu.Card, module *sam.Module, open *UnknownError) (*Receipt, error) {
 	p, err := Present(ctx, card)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,13 @@ func Resolve(ctx context.Context, card apdu.Card, open *UnknownError) (*Receipt,
 	if err != nil {
 		return nil, fmt.Errorf("ask for the proof of payment: %w", err)
 	}
-	r.TAC = proof.TAC
+	settled, sure, err := module.Settle(ctx, r.TerminalSequence, proof)
+	if err != nil {
+		return nil, err
+	}
+	if r.TAC = settled.TAC; !sure {
+		r.OtherTAC = &settled.MAC2
+	}
 	return &r, nil
 }
 

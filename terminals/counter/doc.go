@@ -16,5 +16,6 @@
 //	before the authority    unchanged        not booked         start again
 //	its answer is lost      unchanged        maybe booked       start again with the same order
 //	CREDIT is refused       unchanged        booked, unwritten  refund, or a new try under the same order
-//	no answer to CREDIT     is unknown       booked             *UnknownError: ResolveLoad with the same card
+//	no usable answer        is unknown       booked             *UnknownError: ResolveLoad with the same card
+//	to CREDIT
 package counter

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
@@ -48,9 +50,11 @@ func (e *RefusedError) Error() string {
 
 // UnknownError says that the card was told to take the money and no usable
 // answer came. Load is complete but for its TAC. Keep it and call ResolveLoad
-// when the same card is at hand; give no refund before.
+// when the same card is at hand; give no refund before. MAC2 is the authority's code, worth
+// nothing after the load that it was made for.
 type UnknownError struct {
 	Load *message.Load
+	MAC2 keys.MAC
 	Err  error
 }
 
@@ -114,15 +118,15 @@ func initialize(ctx context.Context, card apdu.Card, amount uint32, terminal [6]
 
 func credit(ctx context.Context, card apdu.Card, m *message.Load, mac2 keys.MAC) (*message.Load, error) {
 	answer, err := apdu.Exchange(ctx, card, purse.CreditLoad([7]byte(m.GetTime()), mac2))
-	if _, answered := apdu.StatusOf(err); answered {
+	if apdu.IsUndone(err) {
 		return nil, fmt.Errorf("the card does not take the money of order %s: %w", m.GetOrder(), err)
 	}
 	if err != nil {
-		return nil, &UnknownError{Load: m, Err: err}
+		return nil, &UnknownError{Load: m, MAC2: mac2, Err: err}
 	}
 	tac, err := purse.ParseTAC(answer)
 	if err != nil {
-		return nil, &UnknownError{Load: m, Err: err}
+		return nil, &UnknownError{Load: m, MAC2: mac2, Err: err}
 	}
 	m.Tac = tac[:]
 	return m, nil
@@ -151,6 +155,10 @@ func loaded(l Load, id keys.CardID, start purse.LoadStart, at [7]byte) *message.
 // TAC when the money is on it, nil when it is not. Either way nothing on the card
 // changes. Errors: capp.ErrOtherCard, capp.ErrTooLate, or the card's and the
 // transport's; the outcome then stays open.
+//
+// The proof has room for two codes, a load has one TAC, and cards differ in the order. The
+// half that is the authority's MAC2 or zeros is not the TAC. Where that leaves both, the
+// record carries both and clearing tells.
 func ResolveLoad(ctx context.Context, card apdu.Card, open *UnknownError) (*message.Load, error) {
 	p, err := capp.Present(ctx, card)
 	if err != nil {
@@ -183,9 +191,32 @@ func ResolveLoad(ctx context.Context, card apdu.Card, open *UnknownError) (*mess
 	if err != nil {
 		return nil, fmt.Errorf("ask for the proof of the load: %w", err)
 	}
-	if proof.TAC == (keys.MAC{}) {
-		return nil, errors.New("ask for the proof of the load: the card gives no TAC")
+	tac, other, err := loadTAC(proof, open.MAC2)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the proof of the load: %w", err)
 	}
-	m.Tac = proof.TAC[:]
+	m = proto.CloneOf(m)
+	if m.Tac = tac[:]; other != nil {
+		m.OtherTac = other[:]
+	}
 	return m, nil
+}
+
+// loadTAC finds the TAC in the proof of a load; other is the second candidate where both
+// halves may be it.
+func loadTAC(proof purse.Receipt, mac2 keys.MAC) (tac keys.MAC, other *keys.MAC, err error) {
+	none := keys.MAC{}
+	switch {
+	case proof.MAC2 == mac2 && proof.TAC != none:
+		return proof.TAC, nil, nil
+	case proof.TAC == mac2 && proof.MAC2 != none:
+		return proof.MAC2, nil, nil
+	case proof == purse.Receipt{}:
+		return none, nil, errors.New("the card gives no TAC")
+	case proof.MAC2 == none:
+		return proof.TAC, nil, nil
+	case proof.TAC == none:
+		return proof.MAC2, nil, nil
+	}
+	return proof.TAC, &proof.MAC2, nil
 }

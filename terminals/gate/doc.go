@@ -9,7 +9,8 @@
 // A gate opens when Enter or Exit returns a tap. On an error it stays shut, the
 // passenger is told why, and nothing on the card has changed, but for two cases:
 //   - *capp.UnknownError: whether the card has paid is not known; keep it, and
-//     call Resolve when the card is held to the gate again;
+//     call Resolve when the card is held to this gate again (a card whose proof is
+//     wrong is one of them: its answer may have been altered on the way);
 //   - a tap together with a *sam.Error: the card has paid, let the passenger
 //     through, record the tap, and close the gate.
 //

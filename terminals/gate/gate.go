@@ -112,7 +112,7 @@ func (g *Gate) Exit(ctx context.Context, card apdu.Card, at time.Time) (*message
 // when it has not: take the card as if it came for the first time. Errors: see
 // capp.Resolve.
 func (g *Gate) Resolve(ctx context.Context, card apdu.Card, open *Unknown) (*message.Tap, error) {
-	r, err := capp.Resolve(ctx, card, open.Unknown)
+	r, err := capp.Resolve(ctx, card, g.module, open.Unknown)
 	if err != nil || r == nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func TestHostileCards(t *testing.T) {
 		}, nil, false},
 		{"refuses the trip", 0xDC, replies(0x69, 0x85), nil, false},
 		{"refuses to pay", 0x54, replies(0x93, 0x02), nil, false},
-		{"wrong MAC2", 0x54, flipped, sam.ErrForged, false},
+		{"wrong MAC2", 0x54, flipped, sam.ErrForged, true},
 		{"short receipt", 0x54, short, nil, true},
 		{"receipt without end", 0x54, replies(0x61, 0x08), nil, true},
 		{"stalls while paying", 0x54, func([]byte) ([]byte, error) { return nil, context.DeadlineExceeded }, context.DeadlineExceeded, true},

@@ -3,7 +3,8 @@
 // MAC2 that proves it did; for the social-security card it answers the card's
 // challenge.
 //
-// A module holds one sale at a time: what Start began, Confirm ends. Every Start
+// A module holds one sale at a time: what Start began, Confirm ends. Settle is for a
+// proof that comes later, out of a card whose answer was lost. Every Start
 // uses up a terminal sequence number, also when the sale comes to nothing; gaps
 // in it are normal and mean no lost money.
 //
@@ -15,10 +16,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
 	"citycard/cardos/psam"
+	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
 )
 
@@ -42,6 +45,10 @@ func (e *Error) Unwrap() error { return e.Err }
 type Module struct {
 	card     apdu.Card
 	terminal [6]byte
+
+	mu      sync.Mutex
+	holding bool   // a sale that Start began and no answer of the module has ended
+	held    uint32 // its number
 }
 
 // Open selects the transit application and reads the terminal number. Every
@@ -66,6 +73,9 @@ func (m *Module) Terminal() [6]byte { return m.terminal }
 
 // Start numbers a sale and returns MAC1. Every error is an *Error.
 func (m *Module) Start(ctx context.Context, p psam.Purchase) (psam.Start, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.holding = false
 	answer, err := apdu.Exchange(ctx, m.card, psam.Initialize(p))
 	if err != nil {
 		return psam.Start{}, &Error{"start a sale", err}
@@ -74,19 +84,49 @@ func (m *Module) Start(ctx context.Context, p psam.Purchase) (psam.Start, error)
 	if err != nil {
 		return psam.Start{}, &Error{"start a sale", err}
 	}
+	m.holding, m.held = true, start.TerminalSequence
 	return start, nil
 }
 
 // Confirm hands the card's MAC2 in. Errors: ErrForged, *Error.
 func (m *Module) Confirm(ctx context.Context, mac2 keys.MAC) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.confirm(ctx, mac2)
+}
+
+// confirm ends the held sale, but for ErrForged: whether a module still takes another
+// code then is its own.
+func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 	_, err := apdu.Exchange(ctx, m.card, psam.Credit(mac2))
 	if apdu.IsMACRefused(err) {
 		return fmt.Errorf("%w: %w", ErrForged, err)
 	}
+	m.holding = false
 	if err != nil {
 		return &Error{"check the card's proof of payment", err}
 	}
 	return nil
+}
+
+// Settle tells which half of a card's GET TRANSACTION PROVE is its TAC: cards give the
+// two codes in either order, and only the module knows MAC2. sequence is the sale's number.
+// A module that has begun another sale since, or ended this one, cannot tell: sure is
+// false then and the proof as it was given. A module that ends a sale with the first
+// wrong code tells by that one alone. Errors: ErrForged, where neither half is MAC2.
+func (m *Module) Settle(ctx context.Context, sequence uint32, proof purse.Receipt) (settled purse.Receipt, sure bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.holding || m.held != sequence {
+		return proof, false, nil
+	}
+	if err := m.confirm(ctx, proof.MAC2); !errors.Is(err, ErrForged) {
+		return proof, err == nil, nil
+	}
+	if err := m.confirm(ctx, proof.TAC); errors.Is(err, ErrForged) {
+		return proof, false, err
+	}
+	return proof.Swapped(), true, nil
 }
 
 // Access is a PSAM with its social-security application selected.

@@ -12,5 +12,6 @@
 // Payments have three outcomes: paid (a receipt), not paid (any other error), and not
 // known (*UnknownError): the card was asked for the money and no usable answer
 // came. Then keep the error and call [Purse.Resolve] when the card is back.
-// Counter and log tell whether it paid, GET TRANSACTION PROVE gives the TAC.
+// Counter and log tell whether it paid, GET TRANSACTION PROVE gives the codes, and the
+// module which of them is the TAC: cards differ in the order.
 package session

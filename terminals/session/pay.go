@@ -40,6 +40,7 @@ type Receipt struct {
 	TerminalSequence uint32
 	Time             [7]byte
 	TAC              keys.MAC
+	OtherTAC         *keys.MAC // what the TAC is if TAC is not; nil but where only clearing can tell
 	Counter          uint16
 	Balance          uint32
 }
@@ -52,15 +53,16 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("the card left while it was paying %d fen; whether it paid is not known, hold it to the reader again: %v", e.Receipt.Amount, e.Err)
+	return fmt.Sprintf("no proof came of %d fen that the card was told to pay; whether it paid is not known, hold it to the reader again: %v", e.Receipt.Amount, e.Err)
 }
 
 // Unwrap returns the cause.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Pay takes an amount by an ordinary purchase. at is the wall-clock time in the city's
-// zone. Errors: ErrInsufficient, ErrBlocked, *UnknownError, sam.ErrForged, a *sam.Error
-// (with a receipt when the card has paid), or the card's and the transport's.
+// zone. Errors: ErrInsufficient, ErrBlocked, *UnknownError (around sam.ErrForged where a
+// proof came and is wrong), a *sam.Error (with a receipt when the card has paid), or the
+// card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, amount uint32, at time.Time) (*Receipt, error) {
 	return p.pay(ctx, module, purse.TypeEPPurchase, amount, bcd.Time(at), nil)
 }
@@ -114,7 +116,7 @@ func (p *Purse) pay(ctx context.Context, module *sam.Module, kind byte, amount u
 	}
 	r.TerminalSequence = sold.TerminalSequence
 	answer, err := apdu.Exchange(ctx, p.card, purse.Debit(sold.TerminalSequence, when, sold.MAC1))
-	if _, answered := apdu.StatusOf(err); answered {
+	if apdu.IsUndone(err) {
 		return nil, fmt.Errorf("the card does not pay: %w", err)
 	}
 	if err != nil {
@@ -124,14 +126,12 @@ func (p *Purse) pay(ctx context.Context, module *sam.Module, kind byte, amount u
 	if err != nil {
 		return nil, &UnknownError{*r, err}
 	}
-	r.TAC = paid.TAC
-	if err := module.Confirm(ctx, paid.MAC2); err != nil {
-		if errors.Is(err, sam.ErrForged) {
-			return nil, err
-		}
-		return r, err
+	err = module.Confirm(ctx, paid.MAC2)
+	if errors.Is(err, sam.ErrForged) {
+		return nil, &UnknownError{*r, err}
 	}
-	return r, nil
+	r.TAC = paid.TAC
+	return r, err
 }
 
 // begin initializes a payment; it changes nothing on the card.
@@ -154,9 +154,11 @@ func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6
 }
 
 // Resolve settles an unknown outcome on the same card, opened again: the receipt with its
-// TAC when it has paid, nil when it has not. Nothing on the card changes. Errors:
-// ErrOtherCard, ErrTooLate, or the card's and the transport's; the outcome then stays open.
-func (p *Purse) Resolve(ctx context.Context, open *UnknownError) (*Receipt, error) {
+// TAC when it has paid (or with both codes that it may be, where the module holds the sale
+// no longer and cannot tell), nil when it has not. Nothing on the card changes. Errors:
+// ErrOtherCard, ErrTooLate, sam.ErrForged where the module refuses both codes, or the
+// card's and the transport's; the outcome then stays open.
+func (p *Purse) Resolve(ctx context.Context, module *sam.Module, open *UnknownError) (*Receipt, error) {
 	r := open.Receipt
 	if p.ID() != r.Card {
 		return nil, ErrOtherCard
@@ -186,9 +188,12 @@ func (p *Purse) Resolve(ctx context.Context, open *UnknownError) (*Receipt, erro
 	if err != nil {
 		return nil, err
 	}
-	if p.MACFirst {
-		proof = proof.Swapped()
+	settled, sure, err := module.Settle(ctx, r.TerminalSequence, proof)
+	if err != nil {
+		return nil, err
 	}
-	r.TAC = proof.TAC
+	if r.TAC = settled.TAC; !sure {
+		r.OtherTAC = &settled.MAC2
+	}
 	return &r, nil
 }

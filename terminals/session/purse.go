@@ -24,11 +24,6 @@ type Purse struct {
 	Application tunion.Application
 	Union       bool // selected by the union's name; else by the older one, which has less to read
 
-	// MACFirst is a setting for cards whose GET TRANSACTION PROVE gives MAC2 before TAC.
-	// Most readers have it the other way; sources disagree, and nothing in the answer
-	// tells.
-	MACFirst bool
-
 	card apdu.Card
 }
 

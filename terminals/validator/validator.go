@@ -95,7 +95,7 @@ func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*me
 // has paid, nil when it has not and should be taken again. Errors: see
 // capp.Resolve.
 func (v *Validator) Resolve(ctx context.Context, card apdu.Card, open *Unknown) (*message.Tap, error) {
-	r, err := capp.Resolve(ctx, card, open.Unknown)
+	r, err := capp.Resolve(ctx, card, v.module, open.Unknown)
 	if err != nil || r == nil {
 		return nil, err
 	}

@@ -1,0 +1,59 @@
+package load_test
+
+import (
+	"context"
+	"testing"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/load"
+	"citycard/clearing/message"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// The card's TAC may stand in either half of a proof where the counter could not tell;
+// two halves are no licence for a TAC that is in neither.
+func TestTACInEitherHalfOfAProof(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	judge := &load.Judge{TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+		paid := make([]ledger.Fen, len(orders))
+		for i := range paid {
+			paid[i] = 5000
+		}
+		return paid, nil
+	}}
+	wrong := []byte{1, 2, 3, 4}
+	tests := []struct {
+		name   string
+		change func(m *message.Load)
+		reason verdict.Reason
+	}{
+		{"one code", func(*message.Load) {}, verdict.None},
+		{"first half", func(m *message.Load) { m.OtherTac = wrong }, verdict.None},
+		{"other half", func(m *message.Load) { m.OtherTac, m.Tac = m.Tac, wrong }, verdict.None},
+		{"neither half", func(m *message.Load) { m.OtherTac, m.Tac = wrong, wrong }, verdict.BadTAC},
+		{"wrong, and no other half", func(m *message.Load) { m.Tac = wrong }, verdict.BadTAC},
+		{"other half cut", func(m *message.Load) { m.OtherTac = wrong[:3] }, verdict.InvalidField},
+	}
+	records := make([]docket.Record, len(tests))
+	for i, test := range tests {
+		m := town.Load(clearingtest.Card, uint16(i), 5000, 5000, at(9))
+		test.change(m)
+		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
+	}
+	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, len(records))
+	if err := judge.Rule(t.Context(), records, d); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range tests {
+		want := verdict.Rejected
+		if test.reason == verdict.None {
+			want = verdict.Cleared
+		}
+		if r := d.Rulings[i]; r.Reason != test.reason || r.Verdict != want {
+			t.Errorf("%s: %s %q, want %s %q", test.name, r.Verdict, r.Reason, want, test.reason)
+		}
+	}
+}

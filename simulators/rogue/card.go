@@ -1,0 +1,40 @@
+package rogue
+
+import (
+	"context"
+	"errors"
+
+	"citycard/cardos/chip"
+)
+
+// ErrGone is the transport's error when the card has left.
+var ErrGone = errors.New("the card has gone")
+
+// Card is a chip behind a trick. It satisfies apdu.Card.
+type Card struct {
+	chip  *chip.Chip
+	trick Trick
+	after int
+	sent  int
+}
+
+// New returns a card that lets after commands go well and then plays its trick on every
+// one that follows. A Trick without a name never comes.
+func New(c *chip.Chip, trick Trick, after int) *Card {
+	return &Card{chip: c, trick: trick, after: after}
+}
+
+// Honest returns a card that plays no trick: it counts commands.
+func Honest(c *chip.Chip) *Card { return New(c, Trick{}, 0) }
+
+// Sent is how many commands came.
+func (c *Card) Sent() int { return c.sent }
+
+// Transmit answers as the chip, or as the trick.
+func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	c.sent++
+	if c.trick.play == nil || c.sent <= c.after {
+		return c.chip.Transmit(ctx, command)
+	}
+	return c.trick.play(ctx, c.chip, command)
+}
