@@ -1,0 +1,226 @@
+package counter_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/rogue"
+	"citycard/terminals/counter"
+)
+
+// Every trick at every command of a personalisation: an error in time, that names what
+// was done and quotes neither person nor PIN; a card that is reported as issued is what was
+// ordered.
+func TestEveryTrickWhileACardIsIssued(t *testing.T) {
+	for name, blank := range map[string]struct {
+		card  *chip.Chip
+		order counter.Order
+	}{
+		"transit":         {chip.NewTransit(1), transitOrder()},
+		"social security": {chip.NewSocialSecurity(2), socialOrder("3.00")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image, err := blank.card.Image()
+			must(t, err)
+			atr := blank.card.PowerOn()
+			honest := rogue.Honest(blank.card)
+			_, err = counter.Personalise(t.Context(), honest, atr, store, blank.order)
+			must(t, err)
+			for a, err := range rogue.Attempts(image, honest.Sent()) {
+				must(t, err)
+				ctx, cancel := a.Context(t.Context())
+				issued, err := counter.Personalise(ctx, a.Card, a.Chip.ATR(), store, blank.order)
+				cancel()
+				if err == nil {
+					// A record may be read back with more behind it.
+					if s := a.Chip.Describe().SocialSecurity; a.Trick.Name != "adds to answers" || s == nil || s.Identification != issued.Identification || s.Name != "张三" {
+						t.Errorf("%s: issued %+v, the chip is %+v", a, issued, s)
+					}
+					continue
+				}
+				if issued != (counter.Issued{}) {
+					t.Errorf("%s: issued %+v, %v", a, issued, err)
+				}
+				text := err.Error()
+				if text == "" || strings.ContainsAny(text, "\n") || strings.Contains(text, "李四") || strings.Contains(text, "张三") || strings.Contains(text, "123456") {
+					t.Errorf("%s: error %q", a, text)
+				}
+			}
+		})
+	}
+}
+
+// proved says whether a load's TAC is right, in either of the places that it may stand in.
+func proved(m *message.Load) bool {
+	var records []keys.LoadRecord
+	for _, tac := range [][]byte{m.GetTac(), m.GetOtherTac()} {
+		if len(tac) == 0 {
+			continue
+		}
+		records = append(records, keys.LoadRecord{
+			Card: keys.CardID{Issuer: [8]byte(m.GetIssuer()), ASN: [10]byte(m.GetCard())}, NewBalance: m.GetNewBalanceFen(),
+			OnlineSequence: uint16(m.GetOnlineSequence()), Amount: m.GetAmountFen(), Type: byte(m.GetType()),
+			Terminal: [6]byte(m.GetTerminal()), Time: [7]byte(m.GetTime()), TAC: keys.MAC(tac),
+		})
+	}
+	ok := make([]bool, len(records))
+	keys.NewTACVerifier(store.TACMaster()).VerifyLoads(records, ok)
+	return slices.Contains(ok, true)
+}
+
+// Every trick at every command of a load. A record with a right TAC means that the chip holds
+// the money; a chip that holds it without a record is an unknown outcome, which the same card
+// settles. Only the back end can see that a TAC is wrong, so a lying card gets a record, and
+// no more.
+func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
+	card := chip.NewTransit(1)
+	issue(t, card, transitOrder())
+	image, err := card.Image()
+	must(t, err)
+	honest := rogue.Honest(card)
+	_, err = topUp(t, honest, &office{}, 700)
+	must(t, err)
+	settled := map[bool]int{}
+	for a, err := range rogue.Attempts(image, honest.Sent()) {
+		must(t, err)
+		ctx, cancel := a.Context(t.Context())
+		m, err := counter.TopUp(ctx, a.Card, &office{}, counter.Load{Order: "L-1", Channel: "counter", Amount: 700, Terminal: terminal, At: morning})
+		cancel()
+		written := a.Chip.Describe().Transit.BalanceFen == 700
+		open, unknown := errors.AsType[*counter.UnknownError](err)
+		switch {
+		case (m == nil) != (err != nil):
+			t.Errorf("%s: load %v, %v", a, m, err)
+		case m != nil && (a.Trick.Mute || proved(m)):
+			t.Errorf("%s: load %v with a right TAC, written %v", a, m, written)
+		case m == nil && written && !unknown:
+			t.Errorf("%s: the money is on it, and the counter says %v", a, err)
+		case err != nil && (err.Error() == "" || strings.Contains(err.Error(), "\n")):
+			t.Errorf("%s: error %q", a, err)
+		}
+		if !unknown {
+			continue
+		}
+		settled[written]++
+		a.Chip.PowerOn()
+		m, err = counter.ResolveLoad(t.Context(), a.Chip, open)
+		must(t, err)
+		if (m != nil) != written {
+			t.Errorf("%s: written %v, settled as %v", a, written, m)
+		} else if written {
+			agrees(t, a.Chip, m)
+		}
+	}
+	if settled[true] == 0 || settled[false] == 0 {
+		t.Errorf("unknown outcomes by whether the money was written: %v", settled)
+	}
+}
+
+// A card that tears and plays tricks while its load is settled is never taken for loaded
+// when it is not, nor the other way round.
+func TestTricksWhileALoadIsSettled(t *testing.T) {
+	for name, at := range map[string]chip.Moment{"written": chip.AfterCommit, "not written": chip.BeforeCommit} {
+		t.Run(name, func(t *testing.T) {
+			card := chip.NewTransit(1)
+			issue(t, card, transitOrder())
+			open := torn(t, card, at)
+			image, err := card.Image()
+			must(t, err)
+			card.PowerOn()
+			honest := rogue.Honest(card)
+			_, err = counter.ResolveLoad(t.Context(), honest, open)
+			must(t, err)
+			for a, err := range rogue.Attempts(image, honest.Sent()) {
+				must(t, err)
+				ctx, cancel := a.Context(t.Context())
+				m, err := counter.ResolveLoad(ctx, a.Card, open)
+				cancel()
+				written := at == chip.AfterCommit
+				if m != nil && !written || m == nil && err == nil && written {
+					t.Errorf("%s: load %v, %v", a, m, err)
+				}
+			}
+			if len(open.Load.GetTac()) > 0 {
+				t.Error("settling wrote into the open load")
+			}
+		})
+	}
+}
+
+// torn loads 700 fen on a card that leaves while they are written.
+func torn(t *testing.T, card *chip.Chip, at chip.Moment) *counter.UnknownError {
+	t.Helper()
+	_, err := topUp(t, leavingCard{card, at}, &office{}, 700)
+	open, ok := errors.AsType[*counter.UnknownError](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	return open
+}
+
+// proving is a card whose GET TRANSACTION PROVE has its own way with the two codes.
+type proving struct {
+	*chip.Chip
+	answer func(tac []byte) []byte
+}
+
+func (p proving) Transmit(ctx context.Context, command []byte) ([]byte, error) {
+	answer, err := p.Chip.Transmit(ctx, command)
+	if err == nil && command[1] == 0x5A && len(answer) == 10 {
+		return append(p.answer(answer[:4]), 0x90, 0x00), nil
+	}
+	return answer, err
+}
+
+var _ apdu.Card = proving{}
+
+// A load has one code of the card's own, its proof has room for two, and cards fill them in
+// either order: with zeros, with the authority's MAC2, or with something that the counter
+// cannot know. Then both go to clearing.
+func TestProofOfALoadInEitherOrder(t *testing.T) {
+	mac2 := func(open *counter.UnknownError) []byte { return open.MAC2[:] }
+	zeros := func(*counter.UnknownError) []byte { return make([]byte, 4) }
+	strange := func(*counter.UnknownError) []byte { return []byte{1, 2, 3, 4} }
+	tests := []struct {
+		name string
+		fill func(*counter.UnknownError) []byte
+		both bool
+	}{{"zeros", zeros, false}, {"the authority's MAC2", mac2, false}, {"something else", strange, true}}
+	for _, test := range tests {
+		for _, first := range []bool{true, false} {
+			card := chip.NewTransit(1)
+			issue(t, card, transitOrder())
+			open := torn(t, card, chip.AfterCommit)
+			card.PowerOn()
+			other := test.fill(open)
+			m, err := counter.ResolveLoad(t.Context(), proving{card, func(tac []byte) []byte {
+				if first {
+					return slices.Concat(tac, other)
+				}
+				return slices.Concat(other, tac)
+			}}, open)
+			must(t, err)
+			if both := len(m.GetOtherTac()) > 0; both != test.both || !proved(m) {
+				t.Errorf("%s, TAC first %v: load %v", test.name, first, m)
+			}
+		}
+	}
+	card := chip.NewTransit(1)
+	issue(t, card, transitOrder())
+	open := torn(t, card, chip.AfterCommit)
+	card.PowerOn()
+	if m, err := counter.ResolveLoad(t.Context(), proving{card, func([]byte) []byte { return make([]byte, 8) }}, open); m != nil || err == nil {
+		t.Errorf("a proof of zeros: %v, %v", m, err)
+	}
+	card.ProveMACFirst(true)
+	m, err := counter.ResolveLoad(t.Context(), card, open)
+	must(t, err)
+	agrees(t, card, m)
+}
