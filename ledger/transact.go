@@ -37,6 +37,9 @@ func (e *again) Error() string    { return e.err.Error() }
 func (e *again) Unwrap() error    { return e.err }
 func (e *again) SQLState() string { return "40001" }
 
+// causeReadOnly marks an attempt that met a server which takes no writes.
+const causeReadOnly = "read only"
+
 // openCommit means that COMMIT was sent and its answer is not known.
 type openCommit struct{ err error }
 
@@ -65,6 +68,10 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 		last = nil
 		if retry := asAgain(ctx, err); retry != nil {
 			last = retry
+			if retry.cause == causeReadOnly {
+				// A standby, or a primary that was made one: the next connections may find its successor.
+				l.pool.Reset()
+			}
 			return retry
 		}
 		return err
@@ -107,6 +114,11 @@ func asAgain(ctx context.Context, err error) *again {
 			return &again{cause: pg.Code, err: err}
 		case connectionLost(pg.Code), strings.HasPrefix(pg.Code, "53"):
 			return &again{cause: "connection", err: err}
+		case pg.Code == "57014":
+			// The caller's own context is alive, so it was the server that lost patience: a statement's time-out, or an administrator.
+			return &again{cause: "cancelled", err: err}
+		case pg.Code == "25006":
+			return &again{cause: causeReadOnly, err: err}
 		}
 		return nil
 	case isConnectionError(err):
