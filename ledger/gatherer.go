@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type Gatherer struct {
 	shard  int
 	linger time.Duration
 	claim  Claim
+	epoch  atomic.Int64 // the claim's, for others to read; 0 while it is not known
 	recent *Recent
 
 	calls chan *call
@@ -59,6 +61,7 @@ func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard in
 		ledger: l, stream: stream, owner: owner, shard: shard, linger: linger, claim: claim, recent: NewRecent(1 << 16),
 		calls: make(chan *call, gatheredCalls), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	g.epoch.Store(claim.Epoch)
 	go g.loop()
 	return g, nil
 }
@@ -67,6 +70,27 @@ func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard in
 func (g *Gatherer) Close() {
 	close(g.stop)
 	<-g.done
+}
+
+// Check asks whether the gatherer could post now: ErrFenced when another owner has claimed the stream, which one that is idle would not
+// notice by itself.
+func (g *Gatherer) Check(ctx context.Context) error {
+	select {
+	case <-g.done:
+		return g.failed
+	default:
+	}
+	held := g.epoch.Load()
+	stream, err := g.ledger.Stream(ctx, g.stream)
+	switch {
+	case err != nil:
+		return err
+	case held == 0:
+		return fmt.Errorf("stream %q: %w", g.stream, ErrOutcomeUnknown)
+	case stream.Epoch != held && g.epoch.Load() == held:
+		return &StreamError{Err: ErrFenced, Current: stream, Epoch: held, From: stream.Next, Day: stream.Day}
+	}
+	return nil
 }
 
 // Post posts a chain: all of its transfers succeed or fail together, whatever their Linked says. It returns one decision for each. After an error
@@ -188,6 +212,7 @@ func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
 	if errors.Is(err, ErrOutcomeUnknown) {
 		// Where the stream stands must be asked again before the next batch.
 		g.claim.Epoch = 0
+		g.epoch.Store(0)
 	}
 	if err != nil {
 		return nil, err
@@ -201,6 +226,7 @@ func (g *Gatherer) reclaim(ctx context.Context) error {
 	claim, err := g.ledger.Claim(ctx, g.stream, g.owner, 0)
 	if err == nil {
 		g.claim = claim
+		g.epoch.Store(claim.Epoch)
 	}
 	return err
 }

@@ -71,12 +71,19 @@ func TestGathererStopsWhenFenced(t *testing.T) {
 	g, err := b.NewGatherer(ctx, "desk", "test", 1, 0)
 	b.must(err)
 	defer g.Close()
+	b.must(g.Check(ctx))
 	_, err = b.Claim(ctx, "desk", "another", 0)
 	b.must(err)
+	if err = g.Check(ctx); !errors.Is(err, ledger.ErrFenced) {
+		t.Errorf("idle, with another owner: %v, expected ErrFenced", err)
+	}
 	for range 2 {
 		if _, err = g.Post(ctx, []ledger.Transfer{transfer(1, "reserve", "fund", 1)}); !errors.Is(err, ledger.ErrFenced) {
 			t.Errorf("with another owner: %v, expected ErrFenced", err)
 		}
+	}
+	if err = g.Check(ctx); !errors.Is(err, ledger.ErrFenced) {
+		t.Errorf("stopped by another owner: %v, expected ErrFenced", err)
 	}
 	var malformed *ledger.BatchError
 	if _, err = g.Post(ctx, nil); !errors.As(err, &malformed) {

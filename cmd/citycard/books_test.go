@@ -14,10 +14,11 @@ import (
 	"citycard/ledger"
 )
 
-// TestLooks is what an operator reads of the books and takes away: testdata/books, over two days of which the first is sealed.
-func TestLooks(t *testing.T) {
+// newBooks opens empty books of their own, in the data directory dir.
+func newBooks(t *testing.T) (b *books, dir string) {
+	t.Helper()
 	// In /tmp, because the private server's user must reach it.
-	dir, err := os.MkdirTemp("", "citycard-looks-")
+	dir, err := os.MkdirTemp("", "citycard-books-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,8 +26,7 @@ func TestLooks(t *testing.T) {
 	if err = os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	b, err := openBooks(t.Context(), "", filepath.Join(dir, "postgres"), 4, slog.New(slog.DiscardHandler))
-	if err != nil {
+	if b, err = openBooks(t.Context(), "", filepath.Join(dir, "postgres"), 4, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -34,8 +34,14 @@ func TestLooks(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return b, dir
+}
+
+// TestLooks is what an operator reads of the books and takes away: testdata/books, over two days of which the first is sealed.
+func TestLooks(t *testing.T) {
+	b, dir := newBooks(t)
 	fillBooks(t, b.Ledger)
-	if err = writeRunning(dir, running{Database: b.url}); err != nil {
+	if err := writeRunning(dir, running{Database: b.url}); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

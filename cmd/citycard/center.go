@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -23,7 +19,6 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
-	"citycard/clearing/verdict"
 	"citycard/cmd/service"
 )
 
@@ -37,7 +32,15 @@ type center struct {
 	owner    string
 	instance string
 	apiURL   string
-	failed   chan error // the intake's end, when it was not asked for
+	failed   chan error // the first end that was not asked for
+}
+
+// fail reports an end that was not asked for; the first is the one that counts.
+func (c *center) fail(err error) {
+	select {
+	case c.failed <- err:
+	default:
+	}
 }
 
 // inputs are what clearing is told from outside: the masters, who and what is
@@ -75,7 +78,7 @@ func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inpu
 	if err := c.publishFares(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.startAuthority(ctx, s.api, ops.Registry(), stack, log); err != nil {
+	if err := c.startAuthority(ctx, s.api, ops, stack, log); err != nil {
 		return nil, err
 	}
 	return c, c.startIntake(ctx, ops, stack, log)
@@ -125,42 +128,6 @@ func (c *center) publishFares(ctx context.Context) error {
 	return nil
 }
 
-// startAuthority serves the load authority.
-func (c *center) startAuthority(ctx context.Context, addr string, metrics prometheus.Registerer, stack *service.Stack, log *slog.Logger) error {
-	rules, err := load.ParseRules(load.ExampleJSON())
-	if err != nil {
-		return err
-	}
-	// First the address, then the stream: a process that cannot serve must not take
-	// the stream from one that does.
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
-	}
-	gatherer, err := c.books.NewGatherer(ctx, "authorised/"+c.instance, c.owner, 0, 2*time.Millisecond)
-	if err != nil {
-		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
-	}
-	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
-	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Rules: rules}
-	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
-	}, []string{"reason"})
-	metrics.MustRegister(answers)
-
-	mux := http.NewServeMux()
-	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
-	c.apiURL = "http://" + listener.Addr().String()
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("load authority stopped", "error", err)
-		}
-	}()
-	stack.Push("load authority", server.Shutdown)
-	return nil
-}
-
 // startIntake begins to consume.
 func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
 	rules, err := c.rules(ctx)
@@ -181,7 +148,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 		defer close(ended)
 		if err := c.intake.Run(running); err != nil {
 			log.Error("the intake stopped", "error", err)
-			c.failed <- err
+			c.fail(err)
 		}
 	}()
 	stack.Push("intake", func(ctx context.Context) error {

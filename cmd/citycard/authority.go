@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/clearing/load"
+	"citycard/clearing/verdict"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// startAuthority serves the load authority.
+func (c *center) startAuthority(ctx context.Context, addr string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		return err
+	}
+	// First the address, then the stream: a process that cannot serve must not take
+	// the stream from one that does.
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
+	}
+	gatherer, err := c.books.NewGatherer(ctx, "authorised/"+c.instance, c.owner, 0, 2*time.Millisecond)
+	if err != nil {
+		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
+	}
+	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
+	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Rules: rules}
+	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
+	}, []string{"reason"})
+	ops.Registry().MustRegister(answers)
+	ops.Check("load authority", gatherer.Check)
+	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stack.Push("load authority's watch", func(context.Context) error { cancel(); return nil })
+	go c.watchPoster(watch, gatherer, watchEvery)
+
+	mux := http.NewServeMux()
+	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
+	c.apiURL = "http://" + listener.Addr().String()
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("load authority stopped", "error", err)
+		}
+	}()
+	stack.Push("load authority", server.Shutdown)
+	return nil
+}
+
+// watchEvery is how often the load authority's stream is looked at: an idle process
+// would not notice that it has lost it.
+const watchEvery = 2 * time.Second
+
+// watchPoster ends the process when another one has taken the load authority's
+// stream. The stream belongs to the instance's name, so both would go on under one
+// name, and the older could only answer that the outcome is not known.
+func (c *center) watchPoster(ctx context.Context, poster *ledger.Gatherer, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := poster.Check(ctx); errors.Is(err, ledger.ErrFenced) {
+			c.fail(fmt.Errorf("another process serves as --instance %q and has taken over the load authority: %w", c.instance, err))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
