@@ -6,12 +6,16 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citycard/cardos/apdu"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
@@ -35,6 +39,9 @@ type agent struct {
 	fares  string
 	ops    string
 	zone   string
+
+	trace    bool
+	language string
 }
 
 func agentCommand() *ffcli.Command {
@@ -47,12 +54,17 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty / 票价文件")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty / 监控地址")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time zone of the city / 时区")
+	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on / 实时逐条解释与卡片的对话")
+	flags.StringVar(&a.language, "language", string(apdu.English), "`LANGUAGE` of --trace: en, zh / 说明语言")
 	a.module.register(flags)
 	a.place.register(flags)
 	return &ffcli.Command{
 		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm trace | cardterm issue",
 		ShortHelp: "terminal agent for one reader / 单读卡器终端代理",
-		FlagSet:   flags, Exec: a.exec,
+		LongHelp: "With --trace each command to a card and its answer is printed on standard output with its fields and\n" +
+			"its status word in words, as cardterm trace does, in every role. Keys, PINs and the holder's data are\n" +
+			"never shown. A card is never kept waiting: what the output does not take in time is left out.",
+		FlagSet: flags, Exec: a.exec,
 	}
 }
 
@@ -69,6 +81,10 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	default:
 		return service.Fail(fmt.Sprintf("unknown role %q / 未知角色", a.role), "give --role watch, gate or validator", nil)
 	}
+	lang, err := languageOf(a.language)
+	if err != nil {
+		return err
+	}
 	log := a.Logger()
 	stack := service.NewStack(log, 10*time.Second)
 	defer func() { err = errors.Join(err, stack.Close()) }()
@@ -80,6 +96,11 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	log.Info("reader open", "reader", rd.Name(), "role", a.role)
 	pages := service.NewOps(log)
 	l := &lane{reader: rd, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
+	if a.trace {
+		signal.Ignore(syscall.SIGPIPE)
+		l.live = startLive(os.Stdout, lang, log)
+		stack.Push("trace", l.live.Close)
+	}
 	l.serve = l.watch
 	if a.role != roleWatch {
 		if err := a.open(ctx, stack, l, pages); err != nil {

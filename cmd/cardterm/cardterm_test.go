@@ -191,28 +191,27 @@ func output(t *testing.T, args ...string) []byte {
 	return b
 }
 
-// A gate with its SAM in the second reader: a card held to it becomes a record
-// in Kafka; SIGTERM ends the program in order.
-func TestGateSendsTaps(t *testing.T) {
-	store, _ := keyFile(t)
-	s := slots(t)
+// tapsOfLane runs the agent with its SAM in the second reader, holds a card to it, and gives
+// the tap that came to Kafka and what was printed. SIGTERM ends the program in order.
+func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string) (*message.Tap, *chip.Chip) {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares))
 	must(t, err)
 	defer cluster.Close()
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
 	must(t, err)
 	defer client.Close()
-	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}}}})
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
-	must(t, s[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())))
 
-	cmd := command(t, "--role", "gate", "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"))
+	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"))...)
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	must(t, cmd.Start())
-	card := personalised(t, store)
-	must(t, s[0].Insert(t.Context(), card))
+	card := personalised(t, keys.GenerateTest(7))
+	must(t, slot.Insert(t.Context(), card))
+	defer takeOut(t, slot)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	fetches := client.PollRecords(ctx, 1)
@@ -223,13 +222,67 @@ func TestGateSendsTaps(t *testing.T) {
 	record := fetches.Records()[0]
 	tap := new(message.Tap)
 	must(t, proto.Unmarshal(record.Value, tap))
-	read := card.Describe().Transit
-	if string(record.Key) != read.Number || tap.GetFareVersion() != "test-1" || len(read.Log) != 1 || read.Log[0].Time != hex.EncodeToString(tap.GetDebit().GetTime()) {
-		t.Errorf("key %s, tap %v, card %+v", record.Key, tap, read)
+	if number := card.Describe().Transit.Number; string(record.Key) != number {
+		t.Errorf("key %s, card %s", record.Key, number)
 	}
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v: %s", err, stderr.String())
+	}
+	return tap, card
+}
+
+// A card held to a gate or a validator becomes a record in Kafka, and with --trace a dialogue in
+// words; never a key, a PIN or the holder.
+func TestLanesSendTaps(t *testing.T) {
+	s := slots(t)
+	takeOut(t, nil)
+	store := keys.GenerateTest(7)
+	must(t, s[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())))
+	for _, lane := range []struct {
+		args []string
+		mode message.Mode
+		want []string // printed; nothing else than nothing where empty
+	}{
+		{[]string{"--role", "gate"}, message.Mode_MODE_METRO, nil},
+		{[]string{"--role", "gate", "--trace", "--language", "zh"}, message.Mode_MODE_METRO, []string{"T=1", "1. 选择", "复合应用消费初始化", "金额", "9000"}},
+		{[]string{"--role", "validator", "--trace"}, message.Mode_MODE_BUS, []string{"T=1", "1. SELECT", "INITIALIZE FOR CAPP PURCHASE", "DEBIT", "TAC = "}},
+	} {
+		t.Run(strings.Join(lane.args, " "), func(t *testing.T) {
+			var stdout bytes.Buffer
+			tap, card := tapsOfLane(t, s[0], &stdout, lane.args...)
+			read := card.Describe().Transit
+			if tap.GetFareVersion() != "test-1" || tap.GetMode() != lane.mode || len(read.Log) != 1 || read.Log[0].Time != hex.EncodeToString(tap.GetDebit().GetTime()) {
+				t.Errorf("tap %v, card %+v", tap, read)
+			}
+			text := stdout.String()
+			if len(lane.want) == 0 && text != "" {
+				t.Errorf("printed without --trace: %s", text)
+			}
+			for _, want := range lane.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the trace lacks %q:\n%s", want, text)
+				}
+			}
+			if len(lane.want) > 0 && strings.Index(text, "ATR") > strings.Index(text, "1. ") {
+				t.Errorf("the trace does not begin with the ATR:\n%s", text)
+			}
+			cardKeys := store.CardKeys(keys.CardID{Issuer: [8]byte(tap.GetDebit().GetIssuer()), ASN: [10]byte(tap.GetDebit().GetCard())})
+			purchase, tac := cardKeys.Purchase(), cardKeys.TAC()
+			for _, secret := range []string{hex.EncodeToString(purchase[:]), hex.EncodeToString(tac[:]), hex.EncodeToString([]byte("李四")), transitOrder.Transit.PIN} {
+				if strings.Contains(strings.ToLower(text), secret) {
+					t.Error("the trace holds a key, the PIN or the holder")
+				}
+			}
+		})
+	}
+	// A trace whose reader has gone is no reason to stop taking fares.
+	r, w, err := os.Pipe()
+	must(t, err)
+	must(t, r.Close())
+	defer func() { must(t, w.Close()) }()
+	if tap, _ := tapsOfLane(t, s[0], w, "--role", "validator", "--trace"); tap.GetMode() != message.Mode_MODE_BUS {
+		t.Errorf("tap %v", tap)
 	}
 }
 

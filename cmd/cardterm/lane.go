@@ -43,6 +43,7 @@ type lane struct {
 	taps   *prometheus.CounterVec
 	serve  func(ctx context.Context, card *reader.Card) error
 
+	live *live // or nil
 	role role
 	out  *outbox.Log
 	open []error // unknown outcomes
@@ -79,7 +80,7 @@ func (l *lane) next(ctx context.Context) error {
 
 // watch shows what is on a card.
 func (l *lane) watch(ctx context.Context, card *reader.Card) error {
-	c, err := contents.Read(ctx, card, card.ATR())
+	c, err := contents.Read(ctx, l.overheard(card), card.ATR())
 	if err != nil {
 		l.taps.WithLabelValues("unreadable").Inc()
 		l.log.Warn("card not readable", logged(err))
@@ -97,7 +98,15 @@ func (l *lane) watch(ctx context.Context, card *reader.Card) error {
 
 // charge takes a fare now.
 func (l *lane) charge(ctx context.Context, card *reader.Card) error {
-	return l.take(ctx, card, time.Now().In(l.zone))
+	return l.take(ctx, l.overheard(card), time.Now().In(l.zone))
+}
+
+// overheard is the card, with what is said to it printed where that is wanted.
+func (l *lane) overheard(card *reader.Card) apdu.Card {
+	if l.live == nil {
+		return card
+	}
+	return l.live.overhear(l.reader.Name(), card)
 }
 
 // take takes a fare. The card is not touched while its record would find no room.

@@ -52,9 +52,9 @@ func (p *traceProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	lang := apdu.Language(p.language)
-	if lang != apdu.English && lang != apdu.Chinese {
-		return service.Fail(fmt.Sprintf("no language %q / 不支持的语言", p.language), "give --language en or zh", nil)
+	lang, err := languageOf(p.language)
+	if err != nil {
+		return err
 	}
 	for {
 		if err := p.trace(ctx, lang); err != nil || p.once || p.commands || ctx.Err() != nil {

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/transcript"
+	"citycard/cmd/service"
+	"citycard/terminals/reader"
+)
+
+// maxUnprinted is how many exchanges may wait for the output; some twenty cards' worth.
+const maxUnprinted = 256
+
+// live prints the dialogues of a lane in words while they go on. It never delays a card:
+// what the output does not take in time is left out, and how much that was is printed. An
+// output that fails ends the trace and not the lane; a program that starts one has to ignore
+// SIGPIPE, which else ends it between a debit and its record.
+type live struct {
+	lang   apdu.Language
+	spoken chan spoken
+	missed atomic.Int64
+	done   chan struct{}
+}
+
+// spoken is one exchange of a card, or its arrival where number is 0.
+type spoken struct {
+	number   int
+	arrival  string
+	exchange transcript.Exchange
+}
+
+// startLive prints to out until it is closed.
+func startLive(out io.Writer, lang apdu.Language, log *slog.Logger) *live {
+	l := &live{lang: lang, spoken: make(chan spoken, maxUnprinted), done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		if err := l.print(out); err != nil {
+			log.Warn("the trace ends: its output fails", logged(err))
+		}
+		for range l.spoken { // what comes after a failure
+		}
+	}()
+	return l
+}
+
+// print prints until the end or the output's first error.
+func (l *live) print(out io.Writer) error {
+	for s := range l.spoken {
+		if err := l.confess(out); err != nil {
+			return err
+		}
+		if err := l.one(out, s); err != nil {
+			return err
+		}
+	}
+	return l.confess(out)
+}
+
+// confess prints how much was left out, if anything.
+func (l *live) confess(out io.Writer) error {
+	n := l.missed.Swap(0)
+	if n == 0 {
+		return nil
+	}
+	text := "… %d exchanges left out\n"
+	if l.lang == apdu.Chinese {
+		text = "… %d条对话未显示\n"
+	}
+	_, err := fmt.Fprintf(out, text, n)
+	return err
+}
+
+func (l *live) one(out io.Writer, s spoken) error {
+	if s.number == 0 {
+		_, err := fmt.Fprintln(out, s.arrival)
+		return err
+	}
+	return s.exchange.Print(out, s.number, l.lang)
+}
+
+// overhear returns the card, and every exchange with it is printed from now on.
+func (l *live) overhear(name string, card *reader.Card) apdu.Card {
+	l.say(spoken{arrival: fmt.Sprintf("%s: ATR %x, %s", name, card.ATR(), card.Protocol())})
+	number := 0
+	return transcript.Watch(card, func(e transcript.Exchange) {
+		number++
+		l.say(spoken{number: number, exchange: e})
+	})
+}
+
+func (l *live) say(s spoken) {
+	select {
+	case l.spoken <- s:
+	default:
+		l.missed.Add(1)
+	}
+}
+
+// Close prints what is left, as far as ctx allows. No card may be overheard any more.
+func (l *live) Close(ctx context.Context) error {
+	close(l.spoken)
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return fmt.Errorf("the output does not take the trace: %w", ctx.Err())
+	}
+	return nil
+}
+
+// languageOf reads the flag --language.
+func languageOf(flag string) (apdu.Language, error) {
+	lang := apdu.Language(flag)
+	if lang != apdu.English && lang != apdu.Chinese {
+		return "", service.Fail(fmt.Sprintf("no language %q / 不支持的语言", flag), "give --language en or zh", nil)
+	}
+	return lang, nil
+}

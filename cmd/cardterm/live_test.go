@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"citycard/cardos/apdu"
+)
+
+// An output that takes nothing keeps no card waiting: the trace leaves out what there is no
+// room for, says how much that was, and goes on.
+func TestTraceNeverWaitsForItsOutput(t *testing.T) {
+	r, w := io.Pipe()
+	l := startLive(w, apdu.English, slog.New(slog.DiscardHandler))
+	for range maxUnprinted + 101 { // nobody reads; one line at most is under way
+		l.say(spoken{arrival: "a card"})
+	}
+	cards, missed := 0, 0
+	done := make(chan error, 1)
+	go func() {
+		lines := bufio.NewScanner(r)
+		for lines.Scan() {
+			if lines.Text() == "a card" {
+				cards++
+			} else if strings.Contains(lines.Text(), "exchanges left out") {
+				missed++
+			}
+		}
+		done <- lines.Err()
+	}()
+	must(t, l.Close(t.Context()))
+	must(t, w.Close())
+	must(t, <-done)
+	if cards < maxUnprinted || cards > maxUnprinted+1 || missed != 1 {
+		t.Errorf("%d lines and %d notes of what was left out", cards, missed)
+	}
+}
+
+// An output that fails ends the trace, once and for all; one that hangs is left behind.
+func TestTraceEndsWithItsOutput(t *testing.T) {
+	r, w := io.Pipe()
+	must(t, r.CloseWithError(errors.New("no paper")))
+	var log strings.Builder
+	l := startLive(w, apdu.Chinese, slog.New(slog.NewTextHandler(&log, nil)))
+	for range 3 * maxUnprinted {
+		l.say(spoken{arrival: "a card"})
+	}
+	must(t, l.Close(t.Context()))
+	if n := strings.Count(log.String(), "no paper"); n != 1 {
+		t.Errorf("the failure is logged %d times: %s", n, log.String())
+	}
+	_, stuck := io.Pipe()
+	l = startLive(stuck, apdu.English, slog.New(slog.DiscardHandler))
+	l.say(spoken{arrival: "a card"})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Close(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a stuck output: %v", err)
+	}
+	must(t, stuck.Close())
+}
