@@ -5,12 +5,12 @@ import (
 	"crypto/ed25519"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"citycard/cmd/observe"
 	"citycard/ledger"
 )
 
@@ -26,7 +26,7 @@ func newBooks(t *testing.T) (b *books, dir string) {
 	if err = os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = openBooks(t.Context(), "", filepath.Join(dir, "postgres"), 4, slog.New(slog.DiscardHandler)); err != nil {
+	if b, err = openBooks(t.Context(), "", observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -41,7 +41,7 @@ func newBooks(t *testing.T) (b *books, dir string) {
 func TestLooks(t *testing.T) {
 	b, dir := newBooks(t)
 	fillBooks(t, b.Ledger)
-	if err := writeRunning(dir, running{Database: b.url}); err != nil {
+	if err := (observe.Running{Database: b.url}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

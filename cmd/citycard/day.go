@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
 	"citycard/clearing/registry"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -82,7 +83,7 @@ func dayCloseCommand() *ffcli.Command {
 
 func closeDay(ctx context.Context, s *settings) error {
 	log := s.Logger()
-	serving, ok := readRunning(s.Data)
+	serving, ok := observe.ReadRunning(s.Data)
 	if s.kafka == "" {
 		if !ok {
 			return service.Fail("nothing serves "+s.Data+" / 清算服务未运行", "start citycard serve, or give --kafka and --db", nil)

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/verify"
@@ -128,7 +129,7 @@ func (p *performance) prepare() error {
 		}
 		p.Data = temp
 	}
-	dir, err := service.NewDataDir(p.Data, dataPurpose)
+	dir, err := service.NewDataDir(p.Data, observe.DataPurpose)
 	if err != nil {
 		return err
 	}

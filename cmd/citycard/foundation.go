@@ -13,6 +13,7 @@ import (
 
 	"citycard/clearing/broker"
 	"citycard/clearing/message"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -33,7 +34,7 @@ func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, 
 		return nil, err
 	}
 	var err error
-	if f.books, err = openBooks(ctx, s.database, dir.Join("postgres"), s.partitions*4+8, log); err != nil {
+	if f.books, err = openBooks(ctx, s.database, observe.PrivateDir(dir.Path), s.partitions*4+8, log); err != nil {
 		return nil, err
 	}
 	stack.Push("database", f.books.Close)

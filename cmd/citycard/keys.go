@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 )
 
@@ -33,7 +34,7 @@ func keysCommand() *ffcli.Command {
 			}
 			s := settings{keyFile: *file}
 			if *file == "" {
-				dir, err := service.OpenDataDir(common.Data, dataPurpose)
+				dir, err := service.OpenDataDir(common.Data, observe.DataPurpose)
 				if err != nil {
 					return err
 				}

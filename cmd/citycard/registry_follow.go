@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/registry"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 )
 
@@ -24,7 +24,7 @@ func (in *inputs) readFounding(s *settings, dir string) error {
 	if s.database != "" {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "postgres")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(observe.PrivateDir(dir)); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return in.readDraft(s.registryPath(dir))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 )
 
@@ -37,7 +38,7 @@ func serveCommand() *ffcli.Command {
 
 func serve(ctx context.Context, s *settings) (err error) {
 	log := s.Logger()
-	dir, err := service.OpenDataDir(s.Data, dataPurpose)
+	dir, err := service.OpenDataDir(s.Data, observe.DataPurpose)
 	if err != nil {
 		return err
 	}
@@ -61,11 +62,11 @@ func serve(ctx context.Context, s *settings) (err error) {
 	if err := c.show(ctx, ops, s.ops, stack); err != nil {
 		return err
 	}
-	if err := writeRunning(dir.Path, running{Database: c.books.url, Kafka: c.kafka}); err != nil {
+	if err := (observe.Running{Database: c.books.url, Kafka: c.kafka}).Write(dir.Path); err != nil {
 		return err
 	}
 	stack.Push("running.json", func(context.Context) error {
-		if err := os.Remove(dir.Join(runningFile)); !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(dir.Join(observe.RunningFile)); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -13,10 +12,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	clearingschema "citycard/clearing/schema"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/embedded"
@@ -80,72 +79,18 @@ func (b *books) ready(ctx context.Context) error {
 	return conn.Conn().Ping(ctx)
 }
 
-// running is what a serving process leaves in its data directory for other
-// commands, for as long as it runs.
-type running struct {
-	Database string `json:"database"`
-	Kafka    string `json:"kafka"`
-}
-
-const runningFile = "running.json"
-
-func writeRunning(dir string, r running) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	// The database's password is in it: for the owner only.
-	if err := os.WriteFile(filepath.Join(dir, runningFile), data, 0o600); err != nil {
-		return fmt.Errorf("leave word in the data directory: %w", err)
-	}
-	return nil
-}
-
-// readRunning finds the serving process of a data directory, if one left word.
-func readRunning(dir string) (running, bool) {
-	var r running
-	data, err := os.ReadFile(filepath.Join(dir, runningFile))
-	if err != nil || json.Unmarshal(data, &r) != nil {
-		return running{}, false
-	}
-	return r, true
-}
-
-// booksOf opens the books for a command that looks in from the side: --db where
-// it is given, else those of the process that serves the data directory, else
-// the private database, which is started for the time being.
+// booksOf opens the books for a command that looks in from the side.
 func booksOf(ctx context.Context, url, data string, log *slog.Logger) (*books, func() error, error) {
-	if url == "" {
-		if r, ok := readRunning(data); ok {
-			if conn, err := pgx.Connect(ctx, r.Database); err == nil {
-				if err := conn.Close(ctx); err != nil {
-					return nil, nil, fmt.Errorf("close the trial connection: %w", err)
-				}
-				url = r.Database
-			}
-		}
-	}
-	release := func() error { return nil }
-	private := filepath.Join(data, "postgres")
-	if url == "" {
-		if _, err := os.Stat(private); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, service.Fail("no books in "+data+" / 数据目录中没有账簿", "give --data of a directory that serve or demo has used, or --db", nil)
-		}
-		dir, err := service.OpenDataDir(data, dataPurpose)
-		if err != nil {
-			return nil, nil, err
-		}
-		release = dir.Close
-	}
-	b, err := openBooks(ctx, url, private, 4, log)
+	place, err := observe.Locate(ctx, url, data)
 	if err != nil {
-		return nil, nil, errors.Join(err, release())
+		return nil, nil, err
 	}
-	return b, func() error { return errors.Join(b.Close(ctx), release()) }, nil
+	b, err := openBooks(ctx, place.URL, place.Private, 4, log)
+	if err != nil {
+		return nil, nil, errors.Join(err, place.Close())
+	}
+	return b, func() error { return errors.Join(b.Close(ctx), place.Close()) }, nil
 }
-
-// dataPurpose marks the data directories of serve and demo.
-const dataPurpose = "citycard"
 
 const sealKeyType = "CITYCARD SEAL KEY"
 
