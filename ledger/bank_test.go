@@ -94,7 +94,8 @@ func rowID(t *ledger.Transfer) string {
 	return string(t.ID)
 }
 
-// watch reads all balances in one statement, again and again, until done.
+// watch reads all balances in one statement, again and again, until done: debits equal credits, what is held is what the open holds hold, and
+// no limited account is overdrawn.
 func watch(t *testing.T, url string, done *atomic.Bool) {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, url)
@@ -104,12 +105,14 @@ func watch(t *testing.T, url string, done *atomic.Bool) {
 	}
 	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
 	for !done.Load() {
-		var debits, credits, least int64
-		err = conn.QueryRow(ctx, `SELECT sum(d)::INT8, sum(c)::INT8, min(c - d - h) FILTER (WHERE a = ANY($1))::INT8
-			FROM (SELECT account, sum(debits)::INT8, sum(credits)::INT8, sum(debits_held)::INT8 FROM balances GROUP BY account) AS s (a, d, c, h)`,
-			[]int64{int64(ledger.IDOfCode("fund")), int64(ledger.IDOfCode("personal:a"))}).Scan(&debits, &credits, &least)
-		if err != nil || debits != credits || least < 0 {
-			t.Errorf("a read sees debits %d, credits %d, a limited account at %d: %v", debits, credits, least, err)
+		var debits, credits, debitsHeld, creditsHeld, open, least int64
+		err = conn.QueryRow(ctx, `SELECT sum(d)::INT8, sum(c)::INT8, sum(dh)::INT8, sum(ch)::INT8,
+			(SELECT coalesce(sum(amount), 0) FROM holds WHERE state = 'held')::INT8, min(c - d - dh) FILTER (WHERE a = ANY($1))::INT8
+			FROM (SELECT account, sum(debits)::INT8, sum(credits)::INT8, sum(debits_held)::INT8, sum(credits_held)::INT8 FROM balances GROUP BY account) AS s (a, d, c, dh, ch)`,
+			[]int64{int64(ledger.IDOfCode("fund")), int64(ledger.IDOfCode("personal:a"))}).Scan(&debits, &credits, &debitsHeld, &creditsHeld, &open, &least)
+		if err != nil || debits != credits || debitsHeld != creditsHeld || debitsHeld != open || least < 0 {
+			t.Errorf("a read sees debits %d, credits %d, held %d and %d with %d in open holds, a limited account at %d: %v", debits, credits, debitsHeld,
+				creditsHeld, open, least, err)
 			return
 		}
 	}

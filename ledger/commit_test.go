@@ -66,6 +66,46 @@ func TestCommitCut(t *testing.T) {
 	}
 }
 
+// TestGatheredCommitCut breaks the connection around the commits that make and end a caller's hold, landed and not landed. The caller gets the one true
+// answer each time, and the hold is made and ended once.
+func TestGatheredCommitCut(t *testing.T) {
+	for name, cut := range map[string]cut{"not landed": unsent, "landed": answered} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			p, through := newProxy(t, ledgertest.New(t))
+			b := openBooks(t, ledgertest.Connect(t, through, 4))
+			b.post([]ledger.Transfer{transfer(1, "reserve", "fund", 100)})
+			g, err := b.NewGatherer(ctx, "desk", "test", 1, 0)
+			b.must(err)
+			defer g.Close()
+			for n, step := range []struct {
+				chain []ledger.Transfer
+				want  []string
+				held  ledger.Fen
+			}{
+				{[]ledger.Transfer{hold(2, 70), fund(3, 10)}, []string{"inserted 70", "inserted 10"}, 70},
+				{[]ledger.Transfer{hold(4, 30), fund(5, 1)}, []string{tooLittle, chained}, 70},
+				{[]ledger.Transfer{on(2, ledger.PostHold, 40), hold(6, 50)}, []string{"inserted 40", "inserted 50"}, 50},
+				{[]ledger.Transfer{on(2, ledger.PostHold, 40), hold(6, 50)}, []string{"duplicate 40", "duplicate 50"}, 50},
+				{[]ledger.Transfer{afterwards(on(6, ledger.ExpireHold, 0))}, []string{"inserted 0"}, 0},
+			} {
+				p.arm(cut)
+				decisions, err := g.Post(ctx, step.chain)
+				if got := describe(decisions); err != nil || !slices.Equal(got, step.want) || p.count() != n+1 {
+					t.Errorf("step %d, %d cuts: %q, %v; expected %q", n, p.count(), got, err, step.want)
+				}
+				if sums, err := b.Balance(ctx, "fund"); err != nil || sums.DebitsHeld != step.held {
+					t.Errorf("step %d: fund is %+v, %v; expected %d held", n, sums, err, step.held)
+				}
+				b.verify()
+			}
+			if left := b.balance("fund"); left != 50 {
+				t.Errorf("fund holds %d, expected 50", left)
+			}
+		})
+	}
+}
+
 // releaseWhenWaiting lets the late COMMIT through once somebody waits for its lock.
 func releaseWhenWaiting(t *testing.T, p *proxy, url string) {
 	defer close(p.release)

@@ -2,11 +2,13 @@ package ledger_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,8 +19,8 @@ import (
 	"citycard/ledger/schema"
 )
 
-// TestServerKilled kills the database server under a stream of batches and starts it again. Every batch that was answered is there, at most
-// one more, and the books are whole.
+// TestServerKilled kills the database server under a stream of batches and callers of a gatherer with holds in flight, and starts it again. Every
+// batch that was answered is there, at most one more, and all that callers were told; when they have posted it once more, the books are whole.
 func TestServerKilled(t *testing.T) {
 	ctx := context.Background()
 	parent, err := os.MkdirTemp("", "citycard-crash-")
@@ -38,13 +40,16 @@ func TestServerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := openBooks(t, ledgertest.Connect(t, database.URL, 4, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+	b.post([]ledger.Transfer{transfer(1, "reserve", "fund", fundAtStart)})
+	heard := &told{amounts: make(map[string]ledger.Fen)}
+	callers := b.callers(heard)
 	const before = 20
 	for n := 0; err == nil; n++ {
 		if n == before {
 			go killPostmaster(t, options.Dir)
 		}
 		var out *ledger.Outcome
-		batch := b.batch([]ledger.Transfer{transfer(2*n, "float", "operator:bus", 1), transfer(2*n+1, "float", "operator:metro", 1)})
+		batch := b.batch([]ledger.Transfer{transfer(500_000+n, "reserve", "personal:a", 1)})
 		if out, err = b.Post(ctx, batch); err == nil {
 			b.claim.Next, b.claim.Sequence = batch.Next, out.Sequence
 		}
@@ -54,6 +59,7 @@ func TestServerKilled(t *testing.T) {
 	}
 	lost := err
 	answered := b.claim.Sequence
+	callers.Wait()
 	_ = database.Close() // its server is gone, which it says; the directory's lock is what must be given back
 	database, err = embedded.Open(ctx, options)
 	if err != nil {
@@ -70,10 +76,44 @@ func TestServerKilled(t *testing.T) {
 	if extra < 0 || extra > 1 || extra == 1 && !errors.Is(lost, ledger.ErrOutcomeUnknown) {
 		t.Errorf("%d batches were answered, then %v; %d are there", answered, lost, again.claim.Sequence)
 	}
-	if bus := again.balance("operator:bus"); bus != ledger.Fen(again.claim.Sequence) {
-		t.Errorf("operator:bus holds %d after %d batches", bus, again.claim.Sequence)
+	if personal := again.balance("personal:a"); personal != ledger.Fen(again.claim.Sequence-1) {
+		t.Errorf("personal:a holds %d after %d batches", personal, again.claim.Sequence)
 	}
-	again.verify()
+	again.nothingLost(heard)
+	again.callers(heard).Wait()
+	again.wholeAfter(heard)
+}
+
+// callers has callers post their chains through a gatherer, each until it is done or fails, and notes what they are told.
+func (b *books) callers(heard *told) *sync.WaitGroup {
+	ctx := context.Background()
+	g, err := b.NewGatherer(ctx, "desk", "test", 1, time.Millisecond)
+	b.must(err)
+	var mu sync.Mutex
+	var group, closed sync.WaitGroup
+	for caller := range killCallers {
+		group.Go(func() {
+			for n := range killSteps {
+				chain := clientChain(caller, n)
+				decisions, err := g.Post(ctx, chain)
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				for i, d := range decisions {
+					if d.Result != ledger.Refused {
+						heard.amounts[hex.EncodeToString([]byte(rowID(&chain[i])))] = d.Amount
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	closed.Go(func() {
+		group.Wait()
+		g.Close()
+	})
+	return &closed
 }
 
 func killPostmaster(t *testing.T, dir string) {
