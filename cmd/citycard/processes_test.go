@@ -84,6 +84,14 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
+// allStreams are the partitions of all input topics.
+const allStreams = 20
+
+// streams is how many partitions the server has now.
+func (s *server) streams() int {
+	return strings.Count(s.get("/metrics"), "\ncitycard_stream_position{")
+}
+
 // overtakes stops the other process until this one has claimed all its
 // partitions, and then lets it go on.
 func (s *server) overtakes(other *server) {
@@ -93,7 +101,7 @@ func (s *server) overtakes(other *server) {
 		s.Fatal(err)
 	}
 	s.until(time.Minute, "in possession of the other's partitions", func() bool {
-		return strings.Count(s.get("/metrics"), "\ncitycard_stream_position{") == 20
+		return s.streams() == allStreams
 	})
 	if err := other.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		s.Fatal(err)

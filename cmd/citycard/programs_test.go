@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -145,15 +146,23 @@ func reachableDir(t *testing.T) string {
 	return dir
 }
 
-// freePort finds a port that nobody listens on now.
+// freePort finds a port that nobody listens on now, above those that Linux gives to
+// outgoing connections, so that it stays free while a server is away.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 61_000 + rand.IntN(4_000)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port from 61000 on")
+	return 0
 }
 
 // TestKilledInTheMiddle plays a day while the serving process, its embedded

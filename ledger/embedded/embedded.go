@@ -37,8 +37,18 @@ type Database struct {
 	// Description says in a few words what it is, for people; without secrets.
 	Description string
 
-	stop func() error
-	lock *flock.Flock
+	stop    func() error
+	restart func(ctx context.Context) error // nil for a database that is not ours to restart
+	lock    *flock.Flock
+}
+
+// Restart ends a private PostgreSQL as a power cut would, without a checkpoint and cutting all connections, and starts it again at the same
+// address.
+func (d *Database) Restart(ctx context.Context) error {
+	if d.restart == nil {
+		return fmt.Errorf("restart %s: not a private PostgreSQL", d.Description)
+	}
+	return d.restart(ctx)
 }
 
 // Close stops a private server, waiting for it to end, and leaves any other database alone.

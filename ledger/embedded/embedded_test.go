@@ -119,6 +119,13 @@ func TestLives(t *testing.T) {
 	if strings.Contains(database.Description, "@") || !strings.Contains(database.URL, "127.0.0.1") {
 		t.Errorf("description %q, URL %q", database.Description, database.URL)
 	}
+	before := database.URL
+	if err = database.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if sum, _ := read(t, before); sum != 1 {
+		t.Errorf("after a restart: values sum to %d, expected 1", sum)
+	}
 	if err = database.Close(); err != nil {
 		t.Fatal(err)
 	}

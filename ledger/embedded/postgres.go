@@ -84,7 +84,7 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 		return nil, errors.Join(err, stop())
 	}
 	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private PostgreSQL in " + dir, stop: stop}, nil
+	return &Database{URL: at.String(), Description: "private PostgreSQL in " + dir, stop: stop, restart: p.restart}, nil
 }
 
 func (p *postgres) data() string { return filepath.Join(p.dir, "data") }
@@ -184,6 +184,15 @@ func (p *postgres) stop(ctx context.Context) error {
 
 func (p *postgres) ctl(ctx context.Context, args ...string) ([]byte, error) {
 	return p.runner.run(ctx, filepath.Join(p.bin, "pg_ctl"), append([]string{"-D", p.data()}, args...)...)
+}
+
+// restart starts the server again with the options that it was started with.
+func (p *postgres) restart(ctx context.Context) error {
+	logFile := filepath.Join(p.data(), "server.log")
+	if output, err := p.ctl(ctx, "restart", "-m", "immediate", "-w", "-t", "120", "-l", logFile); err != nil {
+		return fmt.Errorf("restart PostgreSQL in %s: %w: %s (more in %s)", p.dir, err, lastLine(output), logFile)
+	}
+	return nil
 }
 
 // startAttempts bounds the attempts to start: the port may be taken by another at the last moment, or the children of a server that was

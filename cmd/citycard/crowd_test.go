@@ -1,0 +1,234 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/clearing/kafkatest"
+	"citycard/clearing/settlement"
+	"citycard/ledger"
+	"citycard/ledger/embedded"
+	"citycard/simulators/truth"
+)
+
+// dayRecords is about how many records a day of these tests has. DAY_RECORDS in
+// the environment makes it another.
+const dayRecords = 40_000
+
+// crowdDay is a day of a city without chips, five records in a hundred at fault, on
+// its way into the books of serving processes.
+type crowdDay struct {
+	*testing.T
+	programs
+	data, field string // of citycard, of cardsim
+	city        []string
+	kafka       *kafkatest.Broker // nil: the server's own
+	kafkaAddr   string
+	database    *embedded.Database // nil: the server's own
+	books       *ledger.Ledger     // to see how far they are
+	servers     []*server
+}
+
+// newCrowdDay issues the city.
+func newCrowdDay(t *testing.T, p programs) *crowdDay {
+	t.Helper()
+	records := dayRecords
+	if text := os.Getenv("DAY_RECORDS"); text != "" {
+		var err error
+		if records, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("DAY_RECORDS: %v", err)
+		}
+	}
+	dir := reachableDir(t)
+	d := &crowdDay{T: t, programs: p, data: filepath.Join(dir, "data"), field: filepath.Join(dir, "field")}
+	riders := max(200, records*10/62) // 6.2 records of a rider
+	d.city = []string{
+		"--direct", "--data", d.field, "--cards", strconv.Itoa(2 * riders), "--riders", strconv.Itoa(riders), "--seed", "11", "--keys", d.keyFile(),
+		"--day", testDay, "--duplicates", "0.025",
+	}
+	d.run(t, "citycard", "keys", "--data", d.data, "--seed", "11")
+	d.run(t, "cardsim", append([]string{"issue"}, d.city[:9]...)...)
+	return d
+}
+
+func (d *crowdDay) keyFile() string { return filepath.Join(d.data, "keys.age") }
+
+// share lays a real Kafka and a database that processes share.
+func (d *crowdDay) share() {
+	d.Helper()
+	d.kafka = kafkatest.Start(d)
+	d.kafkaAddr = d.kafka.Addr
+	var err error
+	if d.database, err = embedded.Open(d.Context(), embedded.Options{Dir: filepath.Join(filepath.Dir(d.data), "postgres"), PostgreSQL: true}); err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() {
+		if err := d.database.Close(); err != nil {
+			d.Error(err)
+		}
+	})
+}
+
+// serve starts a process on what is shared, or with a broker and a database of its
+// own where nothing is.
+func (d *crowdDay) serve() *server {
+	d.Helper()
+	number, ops := len(d.servers), freePort(d.T)
+	s := &server{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+		"serve", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
+		"--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+	}}
+	if d.database == nil {
+		port := freePort(d.T)
+		d.kafkaAddr = fmt.Sprintf("127.0.0.1:%d", port)
+		s.args = append(s.args, "--kafka-port", strconv.Itoa(port))
+	} else {
+		s.args = append(s.args, "--data", fmt.Sprintf("%s-%d", d.data, number), "--db", d.database.URL, "--kafka", d.kafkaAddr)
+	}
+	s.start()
+	s.ready()
+	d.servers = append(d.servers, s)
+	if d.books == nil {
+		d.books = d.look()
+	}
+	return s
+}
+
+// url is the database's.
+func (d *crowdDay) url() string {
+	if d.database != nil {
+		return d.database.URL
+	}
+	r, _ := readRunning(d.data)
+	return r.Database
+}
+
+func (d *crowdDay) look() *ledger.Ledger {
+	d.Helper()
+	pool, dialect, err := ledger.Connect(d.Context(), d.url(), 1)
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(pool.Close)
+	return ledger.New(pool, dialect)
+}
+
+// send plays the n-th of so many parts of the day; the returned function waits for
+// its end.
+func (d *crowdDay) send(n, parts int, more ...string) (sent func()) {
+	d.Helper()
+	args := append([]string{"city", "--kafka", d.kafkaAddr, "--part", fmt.Sprintf("%d/%d", n, parts)}, d.city...)
+	play := d.command(d.Context(), "cardsim", append(args, more...)...)
+	ended := make(chan error, 1)
+	go func() {
+		out, err := play.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("part %d of the day: %w\n%s", n, err, out)
+		}
+		ended <- err
+	}()
+	return func() {
+		d.Helper()
+		if err := <-ended; err != nil {
+			d.Fatal(err)
+		}
+	}
+}
+
+// booked is how many records of the tap topic are in the books, -1 while the
+// database does not say.
+func (d *crowdDay) booked() (n int64) {
+	for partition := range 4 {
+		stream, err := d.books.Stream(d.Context(), fmt.Sprintf("taps/%d", partition))
+		if err != nil {
+			return -1
+		}
+		n += stream.Next
+	}
+	return n
+}
+
+// during sends the n-th part of the day, lets something happen once a little of it
+// is in the books, and waits until all of it is sent and everybody serves.
+func (d *crowdDay) during(n, parts int, happen func()) {
+	d.Helper()
+	before := d.booked()
+	sent := d.send(n, parts)
+	d.servers[0].until(5*time.Minute, "booking the next part of the day", func() bool { return d.booked() > before })
+	happen()
+	sent()
+	for _, s := range d.servers {
+		s.ready()
+	}
+}
+
+// closes closes a clearing day and returns what its settlement files say each
+// operator is owed.
+func (d *crowdDay) closes(day string) map[string]int64 {
+	d.Helper()
+	begun := time.Now()
+	out := d.run(d.T, "citycard", "day", "close", "--day", day, "--data", d.data, "--db", d.url(), "--kafka", d.kafkaAddr)
+	d.Logf("waited for and closed %s in %.1f s", day, time.Since(begun).Seconds())
+	said := regexp.MustCompile(`settlement files in (\S+)`).FindStringSubmatch(out)
+	if said == nil {
+		d.Fatalf("close says %q", out)
+	}
+	index, err := settlement.Verify(said[1])
+	if err != nil {
+		d.Fatal(err)
+	}
+	owed := map[string]int64{}
+	for _, e := range index.Entries {
+		if strings.HasPrefix(e.Participant, "operator:") && e.Fen != 0 {
+			owed[e.Participant] = e.Fen
+		}
+	}
+	return owed
+}
+
+// agrees holds the books and the settlement files against the truth.
+func (d *crowdDay) agrees(owed map[string]int64) {
+	d.Helper()
+	var c struct {
+		Agrees bool    `json:"agrees"`
+		Sent   int     `json:"sent"`
+		Second float64 `json:"seconds"`
+	}
+	out := d.run(d.T, "cardsim", "check", "--data", d.field, "--db", d.url(), "--json")
+	if err := json.Unmarshal([]byte(out), &c); err != nil {
+		d.Fatal(err)
+	}
+	want, err := truth.ReadSummary(filepath.Join(d.field, "truth"))
+	if err != nil {
+		d.Fatal(err)
+	}
+	faults := 0
+	for _, n := range want.Faults {
+		faults += n
+	}
+	if !c.Agrees || c.Sent != want.Sent || faults*20 < want.Sent {
+		d.Errorf("%d records, %d at fault: %s", want.Sent, faults, out)
+	}
+	for payee, fen := range want.Payees {
+		if strings.HasPrefix(payee, "operator:") && owed[payee] != fen {
+			d.Errorf("%s is owed %d fen by the settlement files, want %d", payee, owed[payee], fen)
+		}
+	}
+	var v verification
+	out = d.run(d.T, "citycard", "verify", "--data", d.data, "--db", d.url(), "--json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil || !v.Holds {
+		d.Errorf("verify: %v\n%s", err, out)
+	}
+	d.Logf("%d records, %d at fault, checked in %.1f s: %v", want.Sent, faults, c.Second, c.Agrees)
+	for _, s := range d.servers {
+		s.signal(syscall.SIGTERM)
+	}
+}
