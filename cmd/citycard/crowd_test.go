@@ -14,6 +14,7 @@ import (
 
 	"citycard/clearing/kafkatest"
 	"citycard/clearing/settlement"
+	"citycard/cmd/observe"
 	"citycard/ledger"
 	"citycard/ledger/embedded"
 	"citycard/simulators/truth"
@@ -107,8 +108,8 @@ func (d *crowdDay) url() string {
 	if d.database != nil {
 		return d.database.URL
 	}
-	r, _ := readRunning(d.data)
-	return r.Database
+	serving, _ := observe.ReadRunning(d.data)
+	return serving.Database
 }
 
 func (d *crowdDay) look() *ledger.Ledger {
