@@ -22,6 +22,7 @@ func Accounts(r *registry.Edition) []ledger.Account {
 		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
 		{Code: Unwritten, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
 		{Code: Float, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
+		{Code: Centre, Kind: ledger.Asset, Owner: "centre", Shards: hotShards},
 		{Code: BankMedical, Kind: ledger.Asset, Owner: "insurance"},
 		{Code: BankPension, Kind: ledger.Asset, Owner: "pension"},
 		{Code: PensionFund, Kind: ledger.Liability, Owner: "pension", Flags: guarded},
@@ -37,7 +38,8 @@ func Accounts(r *registry.Edition) []ledger.Account {
 		accounts = append(accounts, ledger.Account{Code: Fund(insurance), Kind: ledger.Liability, Owner: insurance, Flags: guarded})
 	}
 	for _, o := range r.Operators() {
-		accounts = append(accounts, ledger.Account{Code: Operator(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards})
+		accounts = append(accounts, ledger.Account{Code: Operator(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards},
+			ledger.Account{Code: Pending(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards})
 	}
 	for _, c := range r.Channels() {
 		accounts = append(accounts, ledger.Account{Code: Channel(c.ID), Kind: ledger.Asset, Owner: c.ID})

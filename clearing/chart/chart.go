@@ -14,6 +14,7 @@ const (
 	Reserve         = "reserve"
 	Unwritten       = "unwritten:own"
 	Float           = "float:own"
+	Centre          = "centre"
 	BankMedical     = "bank:medical"
 	BankPension     = "bank:pension"
 	PensionFund     = "pension:fund"
@@ -75,9 +76,10 @@ func PurposeName(p ledger.Purpose) string {
 	return fmt.Sprintf("purpose_%d", p)
 }
 
-// Operator, Channel, Hospital, Fund and Suspense are codes of accounts that
-// exist once per owner or reason.
+// Operator, Pending, Channel, Hospital, Fund and Suspense are codes of accounts
+// that exist once per owner or reason.
 func Operator(id string) string             { return "operator:" + id }
+func Pending(operator string) string        { return "pending:" + operator }
 func Channel(id string) string              { return "channel:" + id }
 func Hospital(id string) string             { return "hospital:" + id }
 func Fund(insurance string) string          { return "fund:" + insurance }

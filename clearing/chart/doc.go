@@ -5,7 +5,9 @@
 //	channel:ID          asset      what a top-up channel took and still owes
 //	unwritten:own       liability  loads paid for but not yet written to a card
 //	float:own           liability  purse balances owed to card holders
+//	centre              asset      what the national centre owes for cards of other cities
 //	operator:ID         liability  fares owed to a transit operator
+//	pending:ID          liability  fares of other cities' cards, owed to it once the centre confirms
 //	suspense:REASON     liability  card money that moved, payee open
 //	bank:medical        asset      money of the insurance funds
 //	fund:INSURANCE      liability  an insurance fund; debits must not exceed credits
@@ -15,6 +17,10 @@
 //	pension:fund        liability  the expenditure account; likewise
 //	pension:payout      liability  payouts sent to the bank
 //	pension:returned    liability  payouts that the bank sent back
+//
+// A tap of another city's card moves none of our float: it debits centre, and the
+// operator's pending account takes the credit. Days pay operators out of their own
+// accounts only, so nothing is paid that the centre may still refuse.
 //
 // The reserve and the float are two accounts, never one: what was received and
 // what is owed are proved against each other every day.

@@ -78,10 +78,26 @@ func (d *Docket) Reset() {
 // Pay rules that the transfers are posted, all or none; they are linked here.
 // Reason None means cleared, any other suspended.
 func (d *Docket) Pay(reason verdict.Reason, purpose string, transfers ...ledger.Transfer) *Ruling {
-	r := Ruling{Verdict: verdict.Cleared, Reason: reason, Purpose: purpose, first: len(d.Transfers), count: len(transfers), memo: -1}
+	return d.post(ruled(reason), reason, purpose, transfers)
+}
+
+// PayPending rules that the transfers are posted, all or none, and that somebody
+// else has yet to confirm them.
+func (d *Docket) PayPending(purpose string, transfers ...ledger.Transfer) *Ruling {
+	return d.post(verdict.Pending, verdict.None, purpose, transfers)
+}
+
+// ruled is the verdict on a record that is good, or whose payee a reason leaves
+// open.
+func ruled(reason verdict.Reason) verdict.Verdict {
 	if reason != verdict.None {
-		r.Verdict = verdict.Suspended
+		return verdict.Suspended
 	}
+	return verdict.Cleared
+}
+
+func (d *Docket) post(v verdict.Verdict, reason verdict.Reason, purpose string, transfers []ledger.Transfer) *Ruling {
+	r := Ruling{Verdict: v, Reason: reason, Purpose: purpose, first: len(d.Transfers), count: len(transfers), memo: -1}
 	for i, t := range transfers {
 		t.Linked = i < len(transfers)-1
 		r.Fen += t.Amount
@@ -92,13 +108,23 @@ func (d *Docket) Pay(reason verdict.Reason, purpose string, transfers ...ledger.
 
 // Keep rules that a verified record of zero fen is stored.
 func (d *Docket) Keep(reason verdict.Reason, purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
-	r := Ruling{Verdict: verdict.Cleared, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
 	text := purpose
 	if reason != verdict.None {
-		r.Verdict = verdict.Suspended
 		text = string(reason)
 	}
-	d.Memos = append(d.Memos, ledger.Memo{Day: day, Subject: subject, ID: id, Kind: KindRecord, Reason: text, Evidence: evidence})
+	return d.keep(ruled(reason), reason, purpose, ledger.Memo{Day: day, Subject: subject, ID: id, Reason: text, Evidence: evidence})
+}
+
+// KeepPending does the same for a record that somebody else has yet to confirm.
+func (d *Docket) KeepPending(purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
+	memo := ledger.Memo{Day: day, Subject: subject, ID: id, Reason: verdict.Pending.String(), Evidence: evidence}
+	return d.keep(verdict.Pending, verdict.None, purpose, memo)
+}
+
+func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, memo ledger.Memo) *Ruling {
+	memo.Kind = KindRecord
+	r := Ruling{Verdict: v, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
+	d.Memos = append(d.Memos, memo)
 	return d.add(r)
 }
 

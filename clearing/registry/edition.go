@@ -85,6 +85,37 @@ func (e *Edition) Issuer(id [8]byte, day ledger.Day) (Issuer, bool) {
 // those of registered cards are all there are.
 func (e *Edition) ListsIssuers() bool { return len(e.issuers.last) > 0 }
 
+// Acceptance is how cards of an issuer are taken on a day.
+type Acceptance uint8
+
+// Acceptances. Where no issuers are registered, every issuer is our own.
+const (
+	NotAccepted   Acceptance = iota // unlisted, or our own on other days only
+	Own                             // its masters are ours
+	Interoperable                   // another city's, taken here
+	Lapsed                          // another city's, taken here on other days only
+)
+
+// Acceptance says how cards of an issuer are taken on a day.
+func (e *Edition) Acceptance(issuer [8]byte, day ledger.Day) Acceptance {
+	if !e.ListsIssuers() {
+		return Own
+	}
+	listed, inForce := e.Issuer(issuer, day)
+	switch {
+	case inForce && listed.Own:
+		return Own
+	case inForce:
+		return Interoperable
+	}
+	for _, row := range e.issuers.rows(issuer) {
+		if !row.Own {
+			return Lapsed
+		}
+	}
+	return NotAccepted
+}
+
 // CardType finds what a type byte stood for on a day.
 func (e *Edition) CardType(code byte, day ledger.Day) (CardType, bool) {
 	return inForce(&e.types, code, day)

@@ -10,4 +10,12 @@
 // verifies always debits the float; where a check fails, the credit waits in
 // suspense under its reason. Only bytes that cannot be read and a TAC that does
 // not verify are rejected.
+//
+// Cards of other cities' issuers that the registry lists as interoperable are the
+// exception to the order: only their issuer can check their TAC. Their taps owe
+// nothing to our float. They debit what the national centre owes us, and wait,
+// pending, in an account of the operator's that is not paid out; where a check
+// fails, in suspense like any other. A card number that is registered here is
+// never another city's, so nobody can take the TAC's question away by changing
+// the issuer of one of our cards.
 package transit

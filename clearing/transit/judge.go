@@ -48,6 +48,10 @@ type tap struct {
 	record  docket.Record
 	message *message.Tap
 	signed  keys.PurchaseRecord
+	day     ledger.Day // signed; identity.NoDay where it is none
+	dated   bool
+	issuer  registry.Acceptance
+	foreign bool // another city's: its TAC is for its issuer to check
 }
 
 // Rule decides every record and adds it to the docket, in order.
@@ -55,10 +59,16 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	taps := make([]tap, 0, len(records))
 	signed := make([]keys.PurchaseRecord, 0, len(records))
 	faults := make([]verdict.Reason, len(records))
+	edition := j.Registry.Current()
+	d.Registry = edition.Version()
 	for i, record := range records {
 		t, reason := decode(record)
-		if faults[i] = reason; reason == verdict.None {
-			taps = append(taps, t)
+		if faults[i] = reason; reason != verdict.None {
+			continue
+		}
+		t.place(edition)
+		taps = append(taps, t)
+		if !t.foreign {
 			signed = append(signed, t.signed)
 		}
 	}
@@ -66,21 +76,24 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 	j.TACs.VerifyPurchases(signed, verified)
 	j.verifyOther(taps, signed, verified)
 
-	next := 0
-	edition := j.Registry.Current()
-	d.Registry = edition.Version()
+	next, asked := 0, 0
 	for i, record := range records {
 		if faults[i] != verdict.None {
 			d.Reject(faults[i], "tap", record.Offset, record.Value)
 			continue
 		}
 		t := &taps[next]
-		if !verified[next] {
-			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
-		} else {
-			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), d)
-		}
 		next++
+		good := t.foreign
+		if !t.foreign {
+			good = verified[asked]
+			asked++
+		}
+		if good {
+			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), d)
+		} else {
+			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
+		}
 	}
 }
 
@@ -89,13 +102,17 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified []bool) {
 	var places []int
 	var again []keys.PurchaseRecord
+	at := -1 // among those that were asked about
 	for i := range taps {
-		if verified[i] {
+		if taps[i].foreign {
+			continue
+		}
+		if at++; verified[at] {
 			continue
 		}
 		if other := taps[i].message.GetDebit().GetOtherTac(); len(other) > 0 {
-			signed[i].TAC = keys.MAC(other)
-			places, again = append(places, i), append(again, signed[i])
+			signed[at].TAC = keys.MAC(other)
+			places, again = append(places, at), append(again, signed[at])
 		}
 	}
 	verdicts := make([]bool, len(again))
@@ -128,6 +145,17 @@ func decode(record docket.Record) (tap, verdict.Reason) {
 	return t, verdict.None
 }
 
+// place finds out whose card it says it is. A number that is registered here is
+// ours, whatever issuer stands beside it.
+func (t *tap) place(edition *registry.Edition) {
+	t.day, t.dated = identity.SignedDay(t.signed.Time)
+	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
+	if t.issuer == registry.Interoperable || t.issuer == registry.Lapsed {
+		_, ours := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
+		t.foreign = !ours
+	}
+}
+
 // window is the range of plausible days of one clearing day.
 type window struct{ from, to ledger.Day }
 
@@ -143,46 +171,68 @@ func (p Plausible) window(day ledger.Day, arrived time.Time, zone *time.Location
 
 // post puts a signed tap into the docket.
 func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Docket) {
-	day, dated := identity.SignedDay(t.signed.Time)
 	subject := ledger.Subject(t.signed.Card.ASN[:])
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
-	terminal, reason := j.question(edition, t, day, dated, w)
+	terminal, reason := j.question(edition, t, w)
 
 	mode := terminal.Mode
 	if mode == "" {
 		mode = claimedMode(t.message)
 	}
 	purpose, code := purposeOf(mode, t.signed.Amount)
+	pending := t.foreign && reason == verdict.None
 	var ruling *docket.Ruling
-	if t.signed.Amount == 0 {
-		ruling = d.Keep(reason, purpose, day, subject, id, t.record.Value)
-	} else {
-		payee := chart.Operator(terminal.Operator)
-		if reason != verdict.None {
-			payee = chart.Suspense(reason)
-		}
-		ruling = d.Pay(reason, purpose, ledger.Transfer{
-			Day: day, Subject: subject, ID: id, Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(payee),
+	switch {
+	case t.signed.Amount == 0 && pending:
+		ruling = d.KeepPending(purpose, t.day, subject, id, t.record.Value)
+	case t.signed.Amount == 0:
+		ruling = d.Keep(reason, purpose, t.day, subject, id, t.record.Value)
+	default:
+		payer, payee := t.accounts(terminal.Operator, reason)
+		transfer := ledger.Transfer{
+			Day: t.day, Subject: subject, ID: id, Debit: ledger.IDOfCode(payer), Credit: ledger.IDOfCode(payee),
 			Amount: ledger.Fen(t.signed.Amount), Purpose: code, Evidence: t.record.Value,
-		})
+		}
+		if pending {
+			ruling = d.PayPending(purpose, transfer)
+		} else {
+			ruling = d.Pay(reason, purpose, transfer)
+		}
 	}
 	if reason == verdict.None {
 		ruling.Flagged = !j.fareAgrees(t.message)
 	}
 }
 
-// question asks the registry, in order of precedence.
-func (j *Judge) question(edition *registry.Edition, t *tap, day ledger.Day, dated bool, w window) (registry.Terminal, verdict.Reason) {
-	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), day)
-	terminal, placed := edition.Terminal(t.signed.Terminal, day)
+// accounts are who owes the fare and who is owed it.
+func (t *tap) accounts(operator string, reason verdict.Reason) (payer, payee string) {
+	if payer = chart.Float; t.foreign {
+		payer = chart.Centre
+	}
 	switch {
-	case !known || card.Issuer != t.signed.Card.Issuer:
+	case reason != verdict.None:
+		return payer, chart.Suspense(reason)
+	case t.foreign:
+		return payer, chart.Pending(operator)
+	}
+	return payer, chart.Operator(operator)
+}
+
+// question asks the registry, in order of precedence.
+func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.Terminal, verdict.Reason) {
+	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
+	if t.foreign {
+		return terminal, j.questionForeign(t, terminal, placed, w)
+	}
+	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
+	switch {
+	case !known || card.Issuer != t.signed.Card.Issuer || t.dated && t.issuer != registry.Own:
 		return terminal, verdict.UnknownCard
-	case dated && !placed:
+	case t.dated && !placed:
 		return terminal, verdict.UnknownTerminal
-	case !dated || day < w.from || day > w.to:
+	case !t.dated || t.day < w.from || t.day > w.to:
 		return terminal, verdict.ImplausibleDate
-	case day > card.Expires:
+	case t.day > card.Expires:
 		return terminal, verdict.CardExpired
 	case card.Blocked:
 		return terminal, verdict.CardBlocked
@@ -190,6 +240,22 @@ func (j *Judge) question(edition *registry.Edition, t *tap, day ledger.Day, date
 		return terminal, verdict.PayeeClosed
 	}
 	return terminal, verdict.None
+}
+
+// questionForeign asks about another city's card, of which nothing is known here
+// but its issuer.
+func (j *Judge) questionForeign(t *tap, terminal registry.Terminal, placed bool, w window) verdict.Reason {
+	switch {
+	case t.dated && !placed:
+		return verdict.UnknownTerminal
+	case !t.dated || t.day < w.from || t.day > w.to:
+		return verdict.ImplausibleDate
+	case t.issuer != registry.Interoperable:
+		return verdict.IssuerNotAccepted
+	case j.closed(chart.Operator(terminal.Operator)) || j.closed(chart.Pending(terminal.Operator)):
+		return verdict.PayeeClosed
+	}
+	return verdict.None
 }
 
 // closed reports an account that takes nothing. One that is not open yet is not

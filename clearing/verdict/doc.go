@@ -3,6 +3,9 @@
 // simply cleared.
 //
 //	cleared    paid to whom it belongs (zero fen counts too)
+//	pending    a card of another city's issuer that is accepted here: the national
+//	           centre owes the money and is yet to confirm it; the operator is
+//	           paid when it has
 //	suspended  the card's money moved, the payee is open: it waits in the
 //	           suspense account of its reason
 //	duplicate  the same signed identity with the same content: counted, dropped

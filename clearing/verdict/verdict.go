@@ -7,6 +7,7 @@ type Verdict uint8
 
 const (
 	Cleared Verdict = iota + 1
+	Pending
 	Suspended
 	Duplicate
 	Disputed
@@ -18,6 +19,8 @@ func (v Verdict) String() string {
 	switch v {
 	case Cleared:
 		return "cleared"
+	case Pending:
+		return "pending"
 	case Suspended:
 		return "suspended"
 	case Duplicate:
@@ -42,12 +45,13 @@ const (
 	InvalidField Reason = "invalid_field"
 	BadTAC       Reason = "bad_tac"
 
-	UnknownCard     Reason = "unknown_card"
-	UnknownTerminal Reason = "unknown_terminal"
-	ImplausibleDate Reason = "implausible_date"
-	CardExpired     Reason = "card_expired"
-	CardBlocked     Reason = "card_blocked"
-	PayeeClosed     Reason = "payee_closed"
+	UnknownCard       Reason = "unknown_card"
+	UnknownTerminal   Reason = "unknown_terminal"
+	ImplausibleDate   Reason = "implausible_date"
+	IssuerNotAccepted Reason = "issuer_not_accepted"
+	CardExpired       Reason = "card_expired"
+	CardBlocked       Reason = "card_blocked"
+	PayeeClosed       Reason = "payee_closed"
 
 	UnknownChannel Reason = "unknown_channel"
 	LoadNotPaid    Reason = "load_not_paid"
@@ -89,6 +93,7 @@ func List() []Entry {
 		{UnknownCard, Suspended, "the card is not registered", "卡未登记"},
 		{UnknownTerminal, Suspended, "the terminal is not registered on that day", "终端当日未登记"},
 		{ImplausibleDate, Suspended, "the signed date is in the future or too old", "交易日期不合理"},
+		{IssuerNotAccepted, Suspended, "the card's issuer is another city's and was not accepted on that day", "异地发卡机构当日不在互通名单"},
 		{CardExpired, Suspended, "the card had expired", "卡已过期"},
 		{CardBlocked, Suspended, "the card was blocked", "卡已停用"},
 		{PayeeClosed, Suspended, "the operator's account is closed or frozen", "运营商账户已关闭或冻结"},

@@ -245,6 +245,8 @@ func checkTACs(t *testing.T, store *keys.Store, records []truth.Record, values m
 		if r.Topic != message.TopicTaps || r.Reason == "undecodable" || r.Reason == "invalid_field" {
 			continue
 		}
+		// Nobody here has the keys of another city's cards.
+		foreign := r.Verdict == truth.Pending || r.Reason == "issuer_not_accepted"
 		var m message.Tap
 		if err := proto.Unmarshal(values[r.SHA256], &m); err != nil {
 			t.Fatalf("record %s: %v", r.SHA256, err)
@@ -256,7 +258,7 @@ func checkTACs(t *testing.T, store *keys.Store, records []truth.Record, values m
 			Amount: d.GetAmountFen(), Type: byte(d.GetType()), Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(),
 			Time: [7]byte(d.GetTime()), TAC: keys.MAC(d.GetTac()),
 		}}, ok)
-		if ok[0] == (r.Reason == "bad_tac") {
+		if ok[0] == (r.Reason == "bad_tac" || foreign) {
 			t.Errorf("record %s is %s %s, its TAC verifies: %v", r.SHA256, r.Verdict, r.Reason, ok[0])
 		}
 		if ok[0] {

@@ -130,7 +130,6 @@ func (d *playing) register(flags *flag.FlagSet) {
 		value       *float64
 		start       float64
 	}{
-		{"foreign", "direct: `SHARE` of cards that are joined by another city's card / 外地卡", &d.shares.Foreign, 0},
 		{"counter-gaps", "direct: `SHARE` of taps before which one of the card was lost / 卡计数器缺口", &d.shares.CounterGap, 0.001},
 		{"sam-gaps", "direct: `SHARE` of taps before which the SAM lost one / 终端序号缺口", &d.shares.SAMGap, 0.001},
 		{"hot-share", "direct: `SHARE` of rides for --hot-operator / 热点运营商占比", &d.shares.Hot, 0},
@@ -156,7 +155,7 @@ func (d *playing) onlyDirect(flags *flag.FlagSet) (names []string) {
 func (d *playing) all(s city.Shares) crowd.Shares {
 	out := d.shares
 	out.Duplicate, out.OutOfOrder, out.Late, out.Undecodable, out.Invalid = s.Duplicate, s.OutOfOrder, s.Late, s.Undecodable, s.Invalid
-	out.UnknownTerminal, out.WrongClock = s.UnknownTerminal, s.WrongClock
+	out.UnknownTerminal, out.WrongClock, out.Foreign = s.UnknownTerminal, s.WrongClock, s.Foreign
 	out.Tampered = map[string]float64{"amount": s.Amount, "tac": s.TAC, "counter": s.Counter, "balance": s.Balance, "station": s.Station}
 	for name, share := range d.tampered {
 		out.Tampered[name] = *share

@@ -25,6 +25,7 @@ func registerShares(flags *flag.FlagSet, s *city.Shares) {
 		{"invalid-field", "`SHARE` of taps with a copy of impossible length / 字段错误", &s.Invalid},
 		{"unknown-terminal", "`SHARE` of bus rides at an unregistered SAM / 未登记终端", &s.UnknownTerminal},
 		{"wrong-clock", "`SHARE` of bus rides at a clock 400 days slow / 时钟错误", &s.WrongClock},
+		{"foreign", "`SHARE` of cards that are joined by another city's card / 外地卡", &s.Foreign},
 		{"bad-claims", "`SHARE` of claims, for each fault / 问题结算", &s.Claim},
 		{"bad-pensions", "`SHARE` of pension lines, for each fault / 问题发放", &s.Pension},
 	} {

@@ -32,7 +32,7 @@ func TestDemo(t *testing.T) {
 	if r.Lost+r.Doubled+r.Wrong+r.PurseMismatches != 0 || len(r.Faults) != 0 || !r.Books.Balanced || !r.Reserve.Closed {
 		t.Errorf("the report says that something does not hold:\n%s", text)
 	}
-	if sum := r.Cleared + r.Duplicate + r.Disputed + total(r.Suspended) + total(r.Rejected); sum != r.Sent || r.Sent < 3000 {
+	if sum := r.Cleared + r.Duplicate + r.Disputed + r.Pending + total(r.Suspended) + total(r.Rejected); sum != r.Sent || r.Sent < 3000 {
 		t.Errorf("%d sent, %d accounted for, want the same and some thousands", r.Sent, sum)
 	}
 	if r.PCSCCards != 20 {
@@ -72,6 +72,9 @@ func checkTaps(t *testing.T, p programs, data string, r *report) {
 	}
 	if rejected := find("find", "--verdict", "rejected"); int64(len(rejected)) != total(r.Rejected) {
 		t.Errorf("%d rejects found, the report counts %d", len(rejected), total(r.Rejected))
+	}
+	if pending := find("find", "--verdict", "pending"); int64(len(pending)) != r.Pending {
+		t.Errorf("%d pending taps found, the report counts %d", len(pending), r.Pending)
 	}
 	card := find("show", "--card", suspended[0].Card)
 	if len(card) < 2 || !slices.ContainsFunc(card, func(item ruled) bool { return item == suspended[0] }) {

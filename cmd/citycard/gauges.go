@@ -70,6 +70,6 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 
 func isControl(code string) bool {
 	return slices.Contains([]string{
-		"reserve", "float", "unwritten", "channel", "operator", "hospital", "suspense", "bank", "fund", "pension",
+		"reserve", "float", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
 	}, chart.KindOf(code))
 }

@@ -23,6 +23,7 @@ type report struct {
 	Cleared   int64  `json:"cleared"`
 	Duplicate int64  `json:"duplicates"`
 	Disputed  int64  `json:"disputed"`
+	Pending   int64  `json:"pending"`
 
 	Suspended map[verdict.Reason]int64 `json:"suspended"`
 	Rejected  map[verdict.Reason]int64 `json:"rejected"`
@@ -58,15 +59,18 @@ type bookSums struct {
 }
 
 // reserveSums is the reserve equation: what was received for purses, or is still
-// owed by channels, is what cards hold, what was paid for and not yet written,
-// and what was spent and not yet paid out.
+// owed by channels and, for other cities' cards, by the national centre, is what
+// cards hold, what was paid for and not yet written, and what was spent and not
+// yet paid out.
 type reserveSums struct {
 	ReserveFen   ledger.Fen `json:"reserve_fen"`
 	ChannelsFen  ledger.Fen `json:"channels_fen"`
+	CentreFen    ledger.Fen `json:"centre_fen"`
 	FloatFen     ledger.Fen `json:"float_fen"`
 	UnwrittenFen ledger.Fen `json:"unwritten_fen"`
 	SuspenseFen  ledger.Fen `json:"suspense_fen"`
 	OperatorsFen ledger.Fen `json:"operators_fen"`
+	PendingFen   ledger.Fen `json:"pending_fen"`
 	PursesFen    ledger.Fen `json:"purses_fen"` // as the cards themselves say
 	Closed       bool       `json:"closed"`
 }
@@ -117,6 +121,8 @@ func (r *report) count(note docket.Note) {
 			r.Duplicate += line.Count
 		case verdict.Disputed.String():
 			r.Disputed += line.Count
+		case verdict.Pending.String():
+			r.Pending += line.Count
 		case verdict.Suspended.String():
 			r.Suspended[line.Reason] += line.Count
 		case verdict.Rejected.String():
@@ -164,6 +170,10 @@ func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.FloatFen += owed
 		case row.Account.Code == chart.Unwritten:
 			r.Reserve.UnwrittenFen += owed
+		case row.Account.Code == chart.Centre:
+			r.Reserve.CentreFen -= owed
+		case kind == "pending":
+			r.Reserve.PendingFen += owed
 		case kind == "channel":
 			r.Reserve.ChannelsFen -= owed
 		case kind == "operator":
@@ -177,7 +187,7 @@ func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 	}
 	r.Books.Balanced = r.Books.DebitsFen == r.Books.CreditsFen
 	s := &r.Reserve
-	s.Closed = s.ReserveFen+s.ChannelsFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen
+	s.Closed = s.ReserveFen+s.ChannelsFen+s.CentreFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen+s.PendingFen
 	return nil
 }
 

@@ -34,6 +34,7 @@ func (r *report) writeText(out io.Writer) error {
 	line("cleared / 已清算", count(r.Cleared))
 	line("duplicates / 重复", count(r.Duplicate))
 	line("disputed / 争议", count(r.Disputed))
+	line("pending / 待异地确认", count(r.Pending))
 	line("suspended / 挂账", count(total(r.Suspended)))
 	line("rejected / 拒绝", count(total(r.Rejected)))
 
@@ -57,10 +58,12 @@ func (r *report) writeText(out io.Writer) error {
 	line("credits / 贷方", yuan(r.Books.CreditsFen))
 	line("reserve / 备付金", yuan(r.Reserve.ReserveFen))
 	line("+ owed by channels / 渠道应收", yuan(r.Reserve.ChannelsFen))
+	line("+ owed by the national centre / 全国清算中心应收", yuan(r.Reserve.CentreFen))
 	line("= float / 电子钱包余额", yuan(r.Reserve.FloatFen))
 	line("+ paid, unwritten / 已付未写卡", yuan(r.Reserve.UnwrittenFen))
 	line("+ suspense / 挂账", yuan(r.Reserve.SuspenseFen))
 	line("+ owed to operators / 应付运营商", yuan(r.Reserve.OperatorsFen))
+	line("+ pending for operators / 待确认应付运营商", yuan(r.Reserve.PendingFen))
 	line("all purses, as read / 卡内余额合计", yuan(r.Reserve.PursesFen))
 
 	head("Checks / 核对")

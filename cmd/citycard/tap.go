@@ -89,7 +89,7 @@ func tapFindCommand() *ffcli.Command {
 	q.register(flags)
 	flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
 	flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, suspended, disputed, rejected / 结果")
+	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected / 结果")
 	flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
 	return &ffcli.Command{
 		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] --from DAY --to DAY [flags]",
@@ -210,6 +210,9 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 		if entry, known := verdict.Explain(verdict.Reason(row.Reason)); known {
 			item.Verdict, item.Reason, item.Purpose = entry.Verdict.String(), entry.Reason, ""
 		}
+		if row.Reason == verdict.Pending.String() {
+			item.Verdict, item.Purpose = row.Reason, ""
+		}
 	case row.Kind == docket.KindReject:
 		item.Verdict, item.Reason = verdict.Rejected.String(), verdict.Reason(row.Reason)
 	case row.Kind == ledger.DisputeKind:
@@ -228,6 +231,9 @@ func (r *tapReader) readPayee(row *ledger.Row, item *ruled) {
 		account, _ := r.accounts.ByID(id)
 		if reason, suspended := strings.CutPrefix(account.Code, chart.Suspense("")); suspended {
 			item.Verdict, item.Reason = verdict.Suspended.String(), verdict.Reason(reason)
+		}
+		if chart.KindOf(account.Code) == chart.KindOf(chart.Pending("")) {
+			item.Verdict = verdict.Pending.String()
 		}
 		item.Payee = account.Code
 	}

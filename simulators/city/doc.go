@@ -31,6 +31,9 @@
 //	wrong_clock       a ride at a validator whose clock is 400 days slow
 //	unknown_card, card_expired, card_blocked
 //	                  rides of cards that are not, no longer or not any more good
+//	foreign           a ride of another city's card, whose master is not ours
+//	issuer_not_accepted
+//	                  a ride of a city's card that was accepted once
 //	unknown_person, unknown_hospital, not_insured, amounts_disagree
 //	                  claims that must be refused
 //	not_entitled, certification_lapsed, amount_differs, repeated_batch

@@ -27,6 +27,7 @@ type Shares struct {
 	Invalid         float64 // of taps
 	UnknownTerminal float64 // of bus rides
 	WrongClock      float64 // of bus rides
+	Foreign         float64 // of cards: each is joined by another city's card for a ride
 
 	Claim   float64 // of claims, each: unknown hospital, amounts that disagree
 	Pension float64 // of pension lines, each: other amount, not entitled, returned
@@ -38,7 +39,7 @@ func DefaultShares() Shares {
 	return Shares{
 		Duplicate: 0.004, OutOfOrder: 0.01, Late: 0.03,
 		Amount: 0.0005, TAC: 0.0005, Counter: 0.0005, Balance: 0.0005, Station: 0.0005,
-		Undecodable: 0.0003, Invalid: 0.0002, UnknownTerminal: 0.002, WrongClock: 0.0005,
+		Undecodable: 0.0003, Invalid: 0.0002, UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.002,
 		Claim: 0.005, Pension: 0.005,
 	}
 }
@@ -47,7 +48,7 @@ func DefaultShares() Shares {
 func (s Shares) Check() error {
 	for _, v := range []float64{
 		s.Duplicate, s.OutOfOrder, s.Late, s.Amount, s.TAC, s.Counter, s.Balance, s.Station,
-		s.Undecodable, s.Invalid, s.UnknownTerminal, s.WrongClock, s.Claim, s.Pension,
+		s.Undecodable, s.Invalid, s.UnknownTerminal, s.WrongClock, s.Foreign, s.Claim, s.Pension,
 	} {
 		if !(v >= 0 && v <= 1) {
 			return fmt.Errorf("share of a fault is %g, want 0 to 1", v)

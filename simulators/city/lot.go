@@ -133,6 +133,10 @@ func (l *lot) plans() []step {
 			add(i, -24*3600, l.plan.late(r, 3))
 		}
 		add(i, 0, l.plan.rides(r, between(r, max(1, l.Rides*2/3), l.Rides*4/3), chance(r, 0.004)))
+		if chance(r, l.Shares.Foreign) {
+			line := l.plan.bus[r.IntN(len(l.plan.bus))]
+			steps = append(steps, step{at: int64(between(r, firstTrain, lastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
+		}
 	}
 	for i, h := range l.holders {
 		planned := visits(l.state.Seed, h.index, l.Network.Hospitals, l.Shares)
@@ -154,6 +158,12 @@ func (l *lot) do(ctx context.Context, s step) error {
 		return nil
 	}
 	w := l.wallets[s.card]
+	if s.foreign {
+		if err := l.visitor(ctx, w.card.Index, s.ride, now); err != nil {
+			return fmt.Errorf("visitor %d: %w", w.card.Index, err)
+		}
+		return nil
+	}
 	act := l.enter
 	switch {
 	case !s.ride.metro:

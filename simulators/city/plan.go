@@ -131,7 +131,8 @@ type step struct {
 	ride *ride
 	out  bool // metro exit
 
-	visit *visit // a settlement instead of a ride; card is then a holder
+	visit   *visit // a settlement instead of a ride; card is then a holder
+	foreign bool   // another city's card rides; card is then whom it joins
 }
 
 // inOrder sorts steps by time; at one second by card, and entries before exits.

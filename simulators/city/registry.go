@@ -67,6 +67,7 @@ func WriteNetwork(dir string, n *network.Network) error {
 	}
 	err = writeTables(dir, []table{
 		{"operators.csv", []string{"id", "name", "name_en", "mode", "effective_from", "effective_to"}, operatorRows(n)},
+		{"issuers.csv", []string{"issuer", "name", "name_en", "kind", "effective_from", "effective_to"}, issuerRows()},
 		{"terminals.csv", []string{"terminal", "operator", "mode", "line", "station", "effective_from", "effective_to"}, terminals},
 		{"channels.csv", []string{"id", "name", "name_en", "effective_from", "effective_to"}, channelRows(n)},
 		{"hospitals.csv", []string{"id", "name", "name_en", "class", "effective_from", "effective_to"}, hospitalRows(n)},
@@ -79,6 +80,16 @@ func WriteNetwork(dir string, n *network.Network) error {
 		return err
 	}
 	return replace(filepath.Join(dir, "network.json"), data, 0o644)
+}
+
+func issuerRows() (rows [][]string) {
+	row := func(id [8]byte, name, english, kind, to string) {
+		rows = append(rows, []string{hex.EncodeToString(id[:]), name, english, kind, validFrom, to})
+	}
+	row(Issuer(), "本市发卡机构(模拟)", "Own issuer (simulated)", "own", "")
+	row(VisitorIssuer(), "外市发卡机构(模拟)", "Issuer of another city (simulated)", "interoperable", "")
+	row(FormerIssuer(), "原互通发卡机构(模拟)", "Issuer accepted before (simulated)", "interoperable", expiredOn)
+	return rows
 }
 
 func operatorRows(n *network.Network) (rows [][]string) {

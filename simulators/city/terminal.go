@@ -48,7 +48,3 @@ func StrayNumber(line, lot int) ([6]byte, error) { return terminalNumber(kindStr
 // gateLot tells gates of two lines in one station apart: lots of line n follow
 // those of line n-1.
 func gateLot(line, lot int) int { return line*lots + lot }
-
-// Issuer is the issuer id of the city's cards: city 4910 is Zhengzhou's, the
-// institution 9999 is invented, since Zhengzhou's own was not found.
-func Issuer() [8]byte { return [8]byte{0x99, 0x99, 0x49, 0x10, 0xFF, 0xFF, 0xFF, 0xFF} }

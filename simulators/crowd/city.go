@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"citycard/cardos/bcd"
 	"citycard/cardos/tunion"
 	"citycard/simulators/city"
 )
@@ -66,12 +65,8 @@ func (c City) write(dir string) error {
 	return replaceFile(filepath.Join(dir, CityFile), func(w *fileWriter) { w.put(append(data, '\n')) })
 }
 
-// Serial numbers of the cards, 11 digits, invented. Visitors' cards begin with
-// another city's prefix.
-const (
-	firstSerial   = 80_000_000_001
-	visitorPrefix = "031049999" // no city's
-)
+// firstSerial is the first of the cards' serial numbers, 11 digits, invented.
+const firstSerial = 80_000_000_001
 
 const (
 	validFrom = "20200101"
@@ -128,12 +123,6 @@ func appendNumber(b []byte, asn [10]byte) []byte {
 
 // visitor is the i-th card of another city.
 func visitor(i int) (card, error) {
-	asn, err := bcd.Append(make([]byte, 0, 10), fmt.Sprintf("%s%011d", visitorPrefix, i))
-	if err != nil || len(asn) != 10 {
-		return card{}, fmt.Errorf("visitor %d: no card number", i)
-	}
-	return card{asn: [10]byte(asn), kind: tunion.CardOrdinary}, nil
+	asn, err := city.VisitorNumber(i)
+	return card{asn: asn, kind: tunion.CardOrdinary}, err
 }
-
-// visitorIssuer is another city's issuer, invented like our own.
-func visitorIssuer() [8]byte { return [8]byte{0x99, 0x99, 0x99, 0x99, 0xFF, 0xFF, 0xFF, 0xFF} }

@@ -42,6 +42,8 @@
 //	unknown_card, card_expired, card_blocked
 //	                  rides of cards that are not, no longer or not any more good
 //	foreign           a ride of another city's card, whose master is not ours
+//	issuer_not_accepted
+//	                  a ride of a city's card that was accepted once
 //	counter_gap       a record of 0 fen of this card was lost just before
 //	sam_gap           this SAM began a transaction just before that no card finished
 //

@@ -82,22 +82,34 @@ func (l *lot) spoil(t *tap, k *card) {
 	}
 	switch {
 	case l.dice.chance(l.Shares.UnknownTerminal):
-		// A hot seat may be no bus; its rides are not spoilt.
-		for i, place := range l.grid.buses {
-			if place == t.seat {
-				t.odd |= stray
-				t.seat = l.grid.strays[i]
-				return
-			}
-		}
+		l.stray(t)
 	case l.dice.chance(l.Shares.WrongClock):
 		t.odd |= slow
 	}
 }
 
-// visit lets another city's card ride.
+// stray moves a bus ride to a SAM that is in no registry. A hot seat may be no
+// bus; its rides are not spoilt.
+func (l *lot) stray(t *tap) {
+	for i, place := range l.grid.buses {
+		if place == t.seat {
+			t.odd |= stray
+			t.seat = l.grid.strays[i]
+			return
+		}
+	}
+}
+
+// visit lets another city's card ride; one in fifty at a SAM that is in no
+// registry or at a clock that is slow.
 func (l *lot) visit(t tap, sequences []uint32) tap {
 	d := mixed(l.City.Seed, forVisitor, uint64(l.date), uint64(l.index(int(t.card&^visitorBit))))
+	switch d.below(100) {
+	case 0:
+		l.stray(&t)
+	case 1:
+		t.odd |= slow
+	}
 	sequences[t.seat]++
 	t.fen = l.grid.seats[t.seat].fen[1]
 	t.counter, t.balance, t.sequence = uint16(d.next()), visitorBalance-t.fen, sequences[t.seat]

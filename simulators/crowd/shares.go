@@ -30,7 +30,7 @@ type Shares struct {
 func DefaultShares() Shares {
 	s := Shares{
 		Duplicate: 0.02, OutOfOrder: 0.01, Late: 0.01, Tampered: map[string]float64{}, Undecodable: 0.0003, Invalid: 0.0002,
-		UnknownTerminal: 0.002, WrongClock: 0.0005, CounterGap: 0.001, SAMGap: 0.001,
+		UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.005, CounterGap: 0.001, SAMGap: 0.001,
 	}
 	for _, f := range Fields() {
 		s.Tampered[f.Name] = 0.0003

@@ -106,8 +106,10 @@ func (w *writer) cardOf(t *tap) (card, [8]byte) {
 		return w.cards[t.card], city.Issuer()
 	}
 	// The number fits: there are fewer visitors than cards.
-	k, _ := visitor(w.index(int(t.card &^ visitorBit)))
-	return k, visitorIssuer()
+	i := w.index(int(t.card &^ visitorBit))
+	k, _ := visitor(i)
+	issuer, _ := city.VisitorIssuerOf(i)
+	return k, issuer
 }
 
 // message is a tap as the terminal sends it.
@@ -211,7 +213,10 @@ func purposes() [3]string { return [3]string{truth.MetroEntry, truth.Bus, truth.
 // facts is what the registry holds against a tap.
 func (w *writer) facts(t *tap) truth.Facts {
 	f := truth.Facts{UnknownTerminal: t.odd&stray != 0, ImplausibleDate: t.odd&slow != 0, Foreign: t.card&visitorBit != 0}
-	if !f.Foreign {
+	if f.Foreign {
+		_, accepted := city.VisitorIssuerOf(w.index(int(t.card &^ visitorBit)))
+		f.NotAccepted = !accepted
+	} else {
 		fate := w.cards[t.card].fate
 		f.UnknownCard, f.Expired, f.Blocked = fate == city.Unregistered, fate == city.Expired, fate == city.Blocked
 	}
@@ -225,7 +230,8 @@ func (w *writer) fault(t *tap) string {
 		so   bool
 		name string
 	}{
-		{f.Foreign, "foreign"},
+		{f.NotAccepted, "issuer_not_accepted"},
+		{f.Foreign && t.odd == 0, "foreign"},
 		{f.UnknownCard, "unknown_card"},
 		{f.Expired, "card_expired"},
 		{f.Blocked, "card_blocked"},

@@ -3,6 +3,7 @@ package truth
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // Facts is what the city knows of a record because it made it.
@@ -10,11 +11,12 @@ type Facts struct {
 	Broken  bool // the bytes are no message
 	Invalid bool // a message with a field of impossible length
 	Forged  bool // the TAC does not fit what it should cover
-	Foreign bool // the card is another city's: its master is not ours
+	Foreign bool // the card is another city's: its master is not ours, so that nobody here can tell a forgery
 
 	UnknownCard     bool
 	UnknownTerminal bool
 	ImplausibleDate bool
+	NotAccepted     bool // a foreign card's issuer is on the list, but not on that day
 	Expired         bool
 	Blocked         bool
 
@@ -29,18 +31,20 @@ func (f Facts) judge() (verdict, reason string) {
 		return Rejected, "undecodable"
 	case f.Invalid:
 		return Rejected, "invalid_field"
-	case f.Forged:
+	case f.Forged && !f.Foreign:
 		return Rejected, "bad_tac"
 	case f.Refused != "":
 		return Rejected, f.Refused
-	case f.Foreign:
-		return Pending, ""
-	case f.UnknownCard:
+	case f.UnknownCard && !f.Foreign:
 		return Suspended, "unknown_card"
 	case f.UnknownTerminal:
 		return Suspended, "unknown_terminal"
 	case f.ImplausibleDate:
 		return Suspended, "implausible_date"
+	case f.Foreign && f.NotAccepted:
+		return Suspended, "issuer_not_accepted"
+	case f.Foreign:
+		return Pending, ""
 	case f.Expired:
 		return Suspended, "card_expired"
 	case f.Blocked:
@@ -133,7 +137,7 @@ func alone(e *Entry) (Record, [sha256.Size]byte) {
 	case Suspended:
 		r.Payee, r.Also = "suspense:"+r.Reason, e.Also
 	case Pending:
-		r.Also = e.Also
+		r.Payee, r.Also = "pending:"+strings.TrimPrefix(e.Payee, "operator:"), e.Also
 	}
 	return r, same
 }

@@ -153,7 +153,7 @@ func (c *comparison) row(row Row) {
 		c.result.add(&c.result.Doubled, "doubled: %s %s posted %d times", e.purpose, k, e.seen)
 	case row.Fen != e.fen:
 		c.result.add(&c.result.Wrong, "wrong: %s %s posted %d fen, want %d", e.purpose, k, row.Fen, e.fen)
-	case row.Fen > 0 && row.Credit != e.record.Payee && e.record.Verdict != Pending:
+	case row.Fen > 0 && row.Credit != e.record.Payee:
 		c.result.add(&c.result.Wrong, "wrong: %s %s credited to %q, want %q (%s %s)", e.purpose, k, row.Credit, e.record.Payee, e.record.Verdict, e.record.Reason)
 	}
 }

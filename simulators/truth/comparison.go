@@ -156,7 +156,7 @@ func (c *Comparison) compare(i int) error {
 		case kindRow:
 			row := d.row()
 			one.row(row)
-			if row.Fen > 0 && counted(row.Key.ID) && !one.pending(row.Key) {
+			if row.Fen > 0 && counted(row.Key.ID) {
 				c.position(row.Credit, Position{Got: row.Fen})
 			}
 		case kindMemo:
@@ -178,12 +178,6 @@ func (c *Comparison) compare(i int) error {
 // counted reports whether rows of an id's kind are records that were sent.
 func counted(id string) bool {
 	return len(id) > 1 && strings.Contains(idSpend+" "+idLoadWritten+" "+idMedical+" "+idPension+" "+idPensionReturn, id[:2])
-}
-
-// pending reports a row whose payee is not known to the truth.
-func (c *comparison) pending(k Key) bool {
-	e := c.rows[k]
-	return e != nil && e.record.Verdict == Pending
 }
 
 // purses compares the cards of one piece; what the books say of any other is wrong

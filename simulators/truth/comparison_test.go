@@ -58,20 +58,37 @@ func TestLargeComparison(t *testing.T) {
 	}
 }
 
-// TestPendingPostsToAnybody leaves the payee of a foreign card's tap open, and
-// nothing else.
-func TestPendingPostsToAnybody(t *testing.T) {
-	e := Entry{Topic: "taps", Value: []byte("x"), Key: SpendKey(20261124, card(), 9, gate(), 1), Purpose: Bus, Fen: 160, Payee: "operator:a", Facts: Facts{Foreign: true}}
-	r := Alone(&e)
-	if r.Verdict != Pending || r.Payee != "" || !r.Posts() {
-		t.Fatalf("%+v", r)
+// TestForeign gives another city's card its verdict: what cannot be told of it
+// counts for nothing, the rest keeps its order; and a pending record posts to the
+// operator's pending account, nowhere else.
+func TestForeign(t *testing.T) {
+	e := Entry{Topic: "taps", Value: []byte("x"), Key: SpendKey(20261124, card(), 9, gate(), 1), Purpose: Bus, Fen: 160, Payee: "operator:a"}
+	for _, test := range []struct {
+		facts                  Facts
+		verdict, reason, payee string
+	}{
+		{Facts{}, Pending, "", "pending:a"},
+		{Facts{Forged: true, UnknownCard: true, Expired: true, Blocked: true}, Pending, "", "pending:a"},
+		{Facts{NotAccepted: true}, Suspended, "issuer_not_accepted", "suspense:issuer_not_accepted"},
+		{Facts{NotAccepted: true, ImplausibleDate: true}, Suspended, "implausible_date", "suspense:implausible_date"},
+		{Facts{ImplausibleDate: true, UnknownTerminal: true}, Suspended, "unknown_terminal", "suspense:unknown_terminal"},
+		{Facts{Invalid: true, UnknownTerminal: true}, Rejected, "invalid_field", ""},
+	} {
+		e.Facts = test.facts
+		e.Facts.Foreign = true
+		if r := Alone(&e); r.Verdict != test.verdict || r.Reason != test.reason || r.Payee != test.payee {
+			t.Errorf("%+v: %s %s to %q, want %s %s to %q", e.Facts, r.Verdict, r.Reason, r.Payee, test.verdict, test.reason, test.payee)
+		}
 	}
+	e.Facts = Facts{Foreign: true}
+	r := Alone(&e)
 	for _, test := range []struct {
 		rows []Row
 		good bool
 	}{
-		{[]Row{{r.Key(), 160, "anybody"}}, true},
-		{[]Row{{r.Key(), 161, "anybody"}}, false},
+		{[]Row{{r.Key(), 160, "pending:a"}}, true},
+		{[]Row{{r.Key(), 160, "operator:a"}}, false},
+		{[]Row{{r.Key(), 161, "pending:a"}}, false},
 		{nil, false},
 	} {
 		if got := compare(t, []Record{r}, observed{Rows: test.rows}); got.Agrees() != test.good {

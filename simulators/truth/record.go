@@ -12,8 +12,8 @@ const (
 	Duplicate = "duplicate"
 	Disputed  = "disputed"
 	Rejected  = "rejected"
-	// Pending is a foreign card's record: it posts, but who owes it is known when
-	// the other city has answered. No payee is compared.
+	// Pending is a foreign card's record: it is kept for the operator until the
+	// other city has answered.
 	Pending = "pending"
 )
 

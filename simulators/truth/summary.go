@@ -12,7 +12,7 @@ type Summary struct {
 	Suspended  map[string]int   `json:"suspended"` // reason -> records
 	Rejected   map[string]int   `json:"rejected"`  // reason -> records
 	ByPurpose  map[string]Sum   `json:"by_purpose"`
-	Payees     map[string]int64 `json:"payees"` // account -> fen credited by cleared and suspended records
+	Payees     map[string]int64 `json:"payees"` // account -> fen credited by the records that post
 	Faults     map[string]int   `json:"faults"` // what the simulator did -> records
 	Late       int              `json:"late"`   // records signed before the day
 	Cards      int              `json:"cards"`
