@@ -160,6 +160,33 @@ func TestModuleRecomputesTAC(t *testing.T) {
 	refuse(t, newSAM(t, keyStore), psam.PrepareTAC(psam.UnionFactors(record.Card)...), apdu.KeyNotFound)
 }
 
+// The two commands of a published recomputation, byte for byte. Its keys are secret and so
+// its TAC cannot come out; under known masters it is the TAC of what the page says was paid.
+func TestPublishedRecomputation(t *testing.T) {
+	keyStore := keys.GenerateTest(1)
+	masters := keyStore.SAMKeys()
+	masters.TAC = keyStore.TACMaster()
+	module := chip.NewPSAM(testTerminal, masters)
+	module.PowerOn()
+	send(t, module, psam.SelectTransit())
+	number, organisation := keys.Factor(unhex(t, "2016122100001003")), keys.Factor(unhex(t, "0792800000000145"))
+	prepare, err := psam.PrepareTAC(number, organisation).Encode()
+	if want := unhex(t, "80 1A 44 00 10 2016122100001003 0792800000000145"); err != nil || string(prepare) != string(want) {
+		t.Errorf("encoded %X, %v, want %X", prepare, err, want)
+	}
+	send(t, module, psam.PrepareTAC(number, organisation))
+	answer, err := module.Transmit(t.Context(), unhex(t, "80 FA 05 00 20 0000000000000000 00000001 09 360486600002 00000005 20170214154000 8000"))
+	if err != nil || string(answer) != "\x61\x04" {
+		t.Fatalf("answer %X, %v", answer, err)
+	}
+	tac := keys.PurchaseTAC(keys.Diversify(masters.TAC, organisation, number), keys.Purchase{
+		Amount: 1, Type: purse.TypeCAPP, Terminal: [6]byte(unhex(t, "360486600002")), TerminalSequence: 5, Time: [7]byte(unhex(t, "20170214154000")),
+	})
+	if got := send(t, module, apdu.GetResponse(4)); string(got) != string(tac[:]) {
+		t.Errorf("module makes %X, want %X", got, tac)
+	}
+}
+
 // A monthly ticket changes with the debit it belongs to, and with nothing else.
 func TestMonthlyTicket(t *testing.T) {
 	keyStore := keys.GenerateTest(1)

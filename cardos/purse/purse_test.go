@@ -78,6 +78,16 @@ func TestRealAnswers(t *testing.T) {
 	if receipt.Swapped().TAC != receipt.MAC2 {
 		t.Error("swapped receipt is not swapped")
 	}
+	// The answer to 80 5A 00 09 02 0028, the lane's counter after its sequence 0027.
+	proof, err := ParseProof(unhex(t, "0410385D 807979F8"))
+	if err != nil || proof.TAC != [4]byte{0x04, 0x10, 0x38, 0x5D} || proof.MAC2 != [4]byte{0x80, 0x79, 0x79, 0xF8} {
+		t.Errorf("proof %+v, %v", proof, err)
+	}
+	// A metro card's, of 2017.
+	paid, err := ParseDebit(unhex(t, "A5717B4F 9909F538"))
+	if err != nil || paid.TAC != [4]byte{0xA5, 0x71, 0x7B, 0x4F} || paid.MAC2 != [4]byte{0x99, 0x09, 0xF5, 0x38} {
+		t.Errorf("debit %+v, %v", paid, err)
+	}
 }
 
 // Commands as they were seen in real traffic.

@@ -31,6 +31,28 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// What a real card of the older city union says of its root and in its directory.
+func TestRealRoot(t *testing.T) {
+	for _, c := range []struct {
+		raw  string
+		path []Tag
+		want string
+	}{
+		{"6F15840E315055422E5359532E4444463031A503880101", []Tag{0x6F, 0x84}, "1PUB.SYS.DDF01"},
+		{"6F15840E315055422E5359532E4444463031A503880101", []Tag{0x6F, 0xA5, 0x88}, "\x01"},
+		{"7011610F4F09A0000000038698070150023F01", []Tag{0x70, 0x61, 0x4F}, "\xA0\x00\x00\x00\x03\x86\x98\x07\x01"},
+		{"7011610F4F09A0000000038698070150023F01", []Tag{0x70, 0x61, 0x50}, "\x3F\x01"},
+	} {
+		b, err := hex.DecodeString(c.raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok, err := Find(b, c.path...); err != nil || !ok || string(got) != c.want {
+			t.Errorf("%s, %X: %q, %v, %v, want %q", c.raw, c.path, got, ok, err, c.want)
+		}
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	for _, s := range []string{"6F", "6F05", "6F0501", "6F80", "6F83000001", "9F", "9F8181818101", "6F82FF"} {
 		b, _ := hex.DecodeString(s)
