@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,19 @@ func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
 			}
 		}
 		return fn(tx)
+	})
+}
+
+// Write runs fn in a serializable transaction, for tables that a caller keeps beside the ledger's. It is repeated on failure, also when it is not known
+// whether it was committed: what fn writes must be the same when it is written twice.
+func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
+	return l.run(ctx, func(ctx context.Context) error {
+		err := l.inTx(ctx, posting, fn)
+		var open *openCommit
+		if errors.As(err, &open) {
+			return &again{cause: "unknown commit", err: open.err}
+		}
+		return err
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
@@ -61,6 +62,8 @@ type Town struct {
 	Keys     *keys.Store
 	Registry *registry.Registry
 	Fares    *fare.Tables
+
+	dir string
 }
 
 // New makes a town whose registry files are those of Files, changed by edit.
@@ -91,7 +94,20 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Town{Keys: keys.GenerateTest(1), Registry: registry.New(people), Fares: fares}
+	return &Town{Keys: keys.GenerateTest(1), Registry: registry.New(people), Fares: fares, dir: dir}
+}
+
+// Found makes the town's registry files the founding change of a database, which has
+// clearing's tables.
+func (w *Town) Found(t testing.TB, pool *pgxpool.Pool) {
+	t.Helper()
+	draft, err := registry.Read(w.dir, nil)
+	if err == nil {
+		err = registry.NewStore(pool).Found(t.Context(), draft, registry.Act{Person: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // WriteFiles writes registry files into a new directory.

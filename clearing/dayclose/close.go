@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/history"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
@@ -21,12 +24,11 @@ const StreamSettlement = "settlement"
 
 // Closer closes days.
 type Closer struct {
-	Ledger   *ledger.Ledger
-	Registry *registry.Edition
-	Owner    string             // who claims the settlement stream
-	Dir      string             // settlement files, one folder a day
-	Seals    string             // seal files, one a day
-	Signer   ed25519.PrivateKey // not kept in the database
+	Ledger *ledger.Ledger
+	Owner  string             // who claims the settlement stream
+	Dir    string             // settlement files, one folder a day
+	Seals  string             // seal files, one a day
+	Signer ed25519.PrivateKey // not kept in the database
 }
 
 // Result is a closed day.
@@ -34,6 +36,7 @@ type Result struct {
 	Day       ledger.Day
 	Positions []settlement.Position
 	Files     string // the folder
+	History   history.Summary
 }
 
 // Close closes day, which next follows. Call it once every input has been
@@ -48,7 +51,15 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	positions, paid, err := Positions(ctx, c.Ledger, c.Registry, day)
+	edition, err := c.edition(ctx, day, round)
+	if err != nil {
+		return nil, err
+	}
+	summary, err := c.archive().Run(ctx, day, round)
+	if err != nil {
+		return nil, err
+	}
+	positions, paid, err := Positions(ctx, c.Ledger, edition, day)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +79,27 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	return &Result{Day: day, Positions: positions, Files: folder}, nil
+	return &Result{Day: day, Positions: positions, Files: folder, History: summary}, nil
+}
+
+func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }
+
+// edition reads who takes part as the registry had it when this close of the day was
+// begun first. A run that goes on with an interrupted one so states the same, whatever
+// was changed meanwhile.
+func (c *Closer) edition(ctx context.Context, day ledger.Day, round int) (*registry.Edition, error) {
+	var number int64
+	err := c.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO closings (day, reopened, registry) SELECT $1::INT4, $2::INT4, coalesce(max(number), 0)::INT8 FROM registry_versions
+			ON CONFLICT (day, reopened) DO NOTHING`, day, round); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, "SELECT registry FROM closings WHERE day = $1 AND reopened = $2", day, round).Scan(&number)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("note the registry that closes day %s: %w", day, err)
+	}
+	return registry.NewStore(c.Ledger.Pool()).LoadVersion(ctx, number, registry.Operators, registry.Channels, registry.Hospitals)
 }
 
 // round counts how often the day was reopened.
@@ -96,7 +127,24 @@ func (c *Closer) Seal(ctx context.Context, day ledger.Day) (ledger.Seal, error) 
 	if err := writeSeal(c.Seals, seal); err != nil {
 		return ledger.Seal{}, err
 	}
-	return seal, c.Ledger.CheckpointAll(ctx, 0)
+	if err := c.Ledger.CheckpointAll(ctx, 0); err != nil {
+		return ledger.Seal{}, err
+	}
+	return seal, c.forget(ctx)
+}
+
+// forget drops the histories that only days could begin with that are sealed by now.
+func (c *Closer) forget(ctx context.Context) error {
+	days, err := c.Ledger.Days(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if d.State != ledger.DaySealed {
+			return c.archive().Forget(ctx, d.Day)
+		}
+	}
+	return nil
 }
 
 // pay books what is left to pay. What an earlier, interrupted run has booked

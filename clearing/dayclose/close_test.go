@@ -7,12 +7,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/dayclose"
+	"citycard/clearing/registry"
+	"citycard/clearing/schema"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -76,7 +79,10 @@ func (o *office) wantBalances(want map[string]ledger.Fen) {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8), dir: t.TempDir()}
+	url := ledgertest.New(t)
+	o := &office{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Connect(t, url, 8), dir: t.TempDir()}
+	o.must(schema.Apply(t.Context(), url))
+	o.town.Found(t, o.ledger.Pool())
 	o.must(o.ledger.OpenDay(t.Context(), today))
 	o.must(o.ledger.OpenAccounts(t.Context(), chart.Accounts(o.town.Registry.Current())))
 	personal := chart.Personal([16]byte{15: 1})
@@ -95,7 +101,7 @@ func newOffice(t *testing.T) *office {
 		move(10, today, chart.PensionPayout, chart.PensionReturned, 1000, chart.PurposePensionReturn))
 	seed := sha256.Sum256([]byte("test"))
 	o.closer = &dayclose.Closer{
-		Ledger: o.ledger, Registry: o.town.Registry.Current(), Owner: "test", Dir: filepath.Join(o.dir, "settlement"), Seals: filepath.Join(o.dir, "seals"),
+		Ledger: o.ledger, Owner: "test", Dir: filepath.Join(o.dir, "settlement"), Seals: filepath.Join(o.dir, "seals"),
 		Signer: ed25519.NewKeyFromSeed(seed[:]),
 	}
 	return o
@@ -238,4 +244,44 @@ func TestCloseInterrupted(t *testing.T) {
 			o.wantBalances(map[string]ledger.Fen{"operator:bus": 7, "hospital:h1": 0, chart.Reserve: 260})
 		})
 	}
+}
+
+// TestRegistryChanges breaks a close off once its files are written, renames an operator
+// and adds another, and closes again: with the registry of the first attempt, the files
+// stand. The next day is closed with the new one.
+func TestRegistryChanges(t *testing.T) {
+	o := newOffice(t)
+	broken := *o.closer
+	broken.Owner = strings.Repeat("x", 1000)
+	if _, err := broken.Close(t.Context(), today, today.Next()); err == nil {
+		t.Fatal("the close with a bad owner went through")
+	}
+	if _, err := os.Stat(filepath.Join(o.closer.Dir, today.String())); err != nil {
+		t.Fatalf("the broken close wrote no files: %v", err)
+	}
+
+	files := clearingtest.Files()
+	files["operators.csv"] += "tram,有轨电车,Tram,bus,20260101,\n"
+	store := registry.NewStore(o.ledger.Pool())
+	base, err := store.Load(t.Context())
+	o.must(err)
+	draft, err := registry.Read(clearingtest.WriteFiles(t, files), base)
+	o.must(err)
+	at := time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)
+	change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li", At: at}, "a new operator")
+	o.must(err)
+	o.must(store.Approve(t.Context(), change, registry.Act{Person: "Wang", At: at}))
+	o.must(o.ledger.OpenAccounts(t.Context(), chart.Accounts(draft.Edition())))
+
+	result, err := o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	if _, err := settlement.Verify(result.Files); err != nil {
+		t.Error(err)
+	}
+	next, err := o.closer.Close(t.Context(), today.Next(), today.Next().Next())
+	o.must(err)
+	if len(next.Positions) != len(result.Positions)+1 {
+		t.Errorf("%d participants on the next day, %d on the first, want one more", len(next.Positions), len(result.Positions))
+	}
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 0, chart.Reserve: 260})
 }

@@ -41,6 +41,10 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 	for _, p := range people {
 		byAccount[ledger.IDOfCode(p.Code)] = p.Code
 	}
+	turnovers, err := l.Turnovers(ctx, day)
+	if err != nil {
+		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
+	}
 	type key struct {
 		account ledger.AccountID
 		day     ledger.Day
@@ -48,34 +52,29 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 	}
 	sums := map[key]*settlement.Row{}
 	paid = map[string]int64{}
-	add := func(account ledger.AccountID, row *ledger.Row, fen ledger.Fen) {
-		code, ok := byAccount[account]
-		if !ok {
-			return
-		}
-		k := key{account, row.Day, row.Purpose}
-		sum := sums[k]
-		if sum == nil {
-			sum = &settlement.Row{Participant: code, Day: settlement.Day(row.Day), Purpose: chart.PurposeName(row.Purpose)}
-			sums[k] = sum
-		}
-		sum.Count++
-		sum.Fen += int64(fen)
-	}
-	err = l.Scan(ctx, day, day, func(row ledger.Row) error {
-		switch row.Purpose {
+	for _, t := range turnovers {
+		switch t.Purpose {
 		case chart.PurposeOpening, chart.PurposeReceipt:
+			continue
 		case chart.PurposeSettlement:
-			paid[byAccount[row.Debit]] += int64(row.Amount)
-			paid[byAccount[row.Credit]] -= int64(row.Amount)
-		default:
-			add(row.Credit, &row, row.Amount)
-			add(row.Debit, &row, -row.Amount)
+			paid[byAccount[t.Debit]] += int64(t.Sum)
+			paid[byAccount[t.Credit]] -= int64(t.Sum)
+			continue
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
+		for account, fen := range map[ledger.AccountID]ledger.Fen{t.Credit: t.Sum, t.Debit: -t.Sum} {
+			code, ok := byAccount[account]
+			if !ok {
+				continue
+			}
+			k := key{account, t.Day, t.Purpose}
+			sum := sums[k]
+			if sum == nil {
+				sum = &settlement.Row{Participant: code, Day: settlement.Day(t.Day), Purpose: chart.PurposeName(t.Purpose)}
+				sums[k] = sum
+			}
+			sum.Count += t.Count
+			sum.Fen += int64(fen)
+		}
 	}
 	rows := make([]settlement.Row, 0, len(sums))
 	for _, sum := range sums {

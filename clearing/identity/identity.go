@@ -108,3 +108,21 @@ func Reject(original []byte, part byte) ledger.ID {
 func IsFurtherPiece(id ledger.ID) bool {
 	return len(id) == 1+sha256.Size+1 && id[0] == kindReject && id[len(id)-1] > 0
 }
+
+// ParseSpend reads the SAM's number and sequence from the id of a purse debit.
+func ParseSpend(id []byte) (terminal [6]byte, sequence uint32, ok bool) {
+	if len(id) != 12 || id[0] != kindSpend {
+		return terminal, 0, false
+	}
+	copy(terminal[:], id[2:])
+	return terminal, binary.BigEndian.Uint32(id[8:]), true
+}
+
+// ParseLoadWritten reads the card's online sequence from the id of a load that it
+// confirmed.
+func ParseLoadWritten(id []byte) (onlineSequence uint16, ok bool) {
+	if len(id) != 4 || id[0] != kindLoadWritten {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(id[2:]), true
+}

@@ -16,7 +16,6 @@ import (
 	"citycard/clearing/broker"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
-	"citycard/clearing/registry"
 	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
@@ -102,11 +101,7 @@ func closeDay(ctx context.Context, s *settings) error {
 	if err := intake.Await(ctx, client, b.Ledger, waiting(log, time.Now)); err != nil {
 		return errors.Join(err, done())
 	}
-	people, err := registry.NewStore(b.Pool()).Load(ctx, registry.Operators, registry.Channels, registry.Hospitals)
-	if err != nil {
-		return errors.Join(err, done())
-	}
-	closer, err := newCloser(b.Ledger, people, s.Data)
+	closer, err := newCloser(b.Ledger, s.Data)
 	if err != nil {
 		return errors.Join(err, done())
 	}
@@ -134,13 +129,13 @@ func waiting(log *slog.Logger, now func() time.Time) func(done, total int64) {
 // closer closes and seals days of a data directory.
 type closer struct{ dayclose.Closer }
 
-func newCloser(l *ledger.Ledger, people *registry.Edition, dir string) (*closer, error) {
+func newCloser(l *ledger.Ledger, dir string) (*closer, error) {
 	signer, err := sealKey(dir)
 	if err != nil {
 		return nil, err
 	}
 	return &closer{dayclose.Closer{
-		Ledger: l, Registry: people, Owner: ownerName(), Signer: signer,
+		Ledger: l, Owner: ownerName(), Signer: signer,
 		Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
 	}}, nil
 }
@@ -227,7 +222,7 @@ func daySealCommand() *ffcli.Command {
 		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			return a.run(ctx, args, func(b *books) error {
-				c, err := newCloser(b.Ledger, nil, a.Data)
+				c, err := newCloser(b.Ledger, a.Data)
 				if err != nil {
 					return err
 				}

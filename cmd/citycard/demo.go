@@ -285,7 +285,7 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err := p.remit(ctx); err != nil {
 		return err
 	}
-	c, err := newCloser(p.base.books.Ledger, p.center.registry.Current(), p.dir.Path)
+	c, err := newCloser(p.base.books.Ledger, p.dir.Path)
 	if err != nil {
 		return err
 	}

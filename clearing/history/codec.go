@@ -1,0 +1,171 @@
+package history
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A part's histories are packed in the order of their numbers. Layout, all integers
+// as varints of package encoding/binary:
+//
+//	number     1 byte: how many leading bytes are those of the number before; the rest
+//	numbers    first; next - first; how many gaps; each gap: its first number less the
+//	           end of the one before (at the beginning: first), its length
+//
+// A card has, after its number: the numbers of its taps, those of its loads, the shadow
+// balance (signed), the time of the last claim as the number YYYYMMDDhhmmss (0: none),
+// and where there is one the claim's counter, kind (1 load, 2 tap), balance, and the
+// difference last found (signed).
+//
+// A SAM has the numbers of its sequence.
+
+// errCut says that packed histories end in the middle.
+var errCut = errors.New("packed histories are cut short")
+
+// appendNumber appends key, of which the first bytes may be those of before.
+func appendNumber(b, before, key []byte) []byte {
+	shared := 0
+	for shared < len(before) && shared < len(key) && before[shared] == key[shared] {
+		shared++
+	}
+	return append(append(b, byte(shared)), key[shared:]...)
+}
+
+func appendNumbers(b []byte, n *numbers) []byte {
+	b = binary.AppendUvarint(b, uint64(n.first))
+	b = binary.AppendUvarint(b, uint64(n.next-n.first))
+	b = binary.AppendUvarint(b, uint64(len(n.gaps)))
+	from := n.first
+	for _, g := range n.gaps {
+		b = binary.AppendUvarint(b, uint64(g.first-from))
+		b = binary.AppendUvarint(b, uint64(g.last-g.first+1))
+		from = g.last + 1
+	}
+	return b
+}
+
+// reader unpacks; its first error stays.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) unsigned() int64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > 1<<62 {
+		return r.fail()
+	}
+	r.b = r.b[n:]
+	return int64(v)
+}
+
+func (r *reader) signed() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		return r.fail()
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) fail() int64 {
+	if r.err == nil {
+		r.err = errCut
+	}
+	r.b = nil
+	return 0
+}
+
+// number reads into key, which holds the number before.
+func (r *reader) number(key []byte) {
+	if len(r.b) == 0 {
+		r.fail()
+		return
+	}
+	shared := int(r.b[0])
+	if shared > len(key) || len(r.b) < 1+len(key)-shared {
+		r.fail()
+		return
+	}
+	r.b = r.b[1+copy(key[shared:], r.b[1:]):]
+}
+
+// numbers reads into n, whose gaps' room is used again.
+func (r *reader) numbers(n *numbers) {
+	n.first = r.unsigned()
+	n.next = n.first + r.unsigned()
+	count := r.unsigned()
+	n.gaps = n.gaps[:0]
+	if count > gapLimit {
+		r.err = fmt.Errorf("%d gaps in packed histories, at most %d are kept", count, gapLimit)
+		return
+	}
+	from := n.first
+	for range count {
+		first := from + r.unsigned()
+		last := first + r.unsigned() - 1
+		n.gaps = append(n.gaps, run{first, last})
+		from = last + 1
+	}
+}
+
+// card is what is known of one card.
+type card struct {
+	number       [10]byte
+	taps, loads  numbers
+	shadow       int64 // fen
+	claim        claim
+	difference   int64 // claim less shadow, as last found
+	balanceKnown bool  // there was a claim
+}
+
+// claim is what a card is said to have held. Of two the later one counts.
+type claim struct {
+	time    int64 // YYYYMMDDhhmmss
+	kind    claimKind
+	counter int64
+	balance int64 // fen
+}
+
+type claimKind byte
+
+const (
+	claimLoad claimKind = 1 // of one second, a load is taken to be before a tap
+	claimTap  claimKind = 2
+)
+
+func (c *card) append(b, before []byte) []byte {
+	b = appendNumber(b, before, c.number[:])
+	b = appendNumbers(b, &c.taps)
+	b = appendNumbers(b, &c.loads)
+	b = binary.AppendVarint(b, c.shadow)
+	if !c.balanceKnown {
+		return binary.AppendUvarint(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(c.claim.time))
+	b = binary.AppendUvarint(b, uint64(c.claim.counter))
+	b = append(b, byte(c.claim.kind))
+	b = binary.AppendUvarint(b, uint64(c.claim.balance))
+	return binary.AppendVarint(b, c.difference)
+}
+
+// card reads the next card into c, which holds the one before.
+func (r *reader) card(c *card) {
+	r.number(c.number[:])
+	r.numbers(&c.taps)
+	r.numbers(&c.loads)
+	c.shadow = r.signed()
+	c.claim, c.difference = claim{time: r.unsigned()}, 0
+	if c.balanceKnown = c.claim.time != 0; !c.balanceKnown {
+		return
+	}
+	c.claim.counter = r.unsigned()
+	if len(r.b) == 0 {
+		r.fail()
+		return
+	}
+	c.claim.kind, r.b = claimKind(r.b[0]), r.b[1:]
+	c.claim.balance = r.unsigned()
+	c.difference = r.signed()
+}

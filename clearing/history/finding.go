@@ -1,0 +1,77 @@
+package history
+
+import (
+	"encoding/hex"
+	"fmt"
+)
+
+// Kind is a kind of finding. The numbers are stored.
+type Kind int16
+
+// The kinds of finding; see the package comment.
+const (
+	CounterGap Kind = iota + 1
+	CounterTwice
+	CounterImpossible
+	LoadGap
+	SAMGap
+	SAMTwice
+	Balance
+)
+
+// Kinds lists them all.
+func Kinds() []Kind {
+	return []Kind{CounterGap, CounterTwice, CounterImpossible, LoadGap, SAMGap, SAMTwice, Balance}
+}
+
+// String is the kind's name.
+func (k Kind) String() string {
+	switch k {
+	case CounterGap:
+		return "counter_gap"
+	case CounterTwice:
+		return "counter_twice"
+	case CounterImpossible:
+		return "counter_impossible"
+	case LoadGap:
+		return "load_gap"
+	case SAMGap:
+		return "sam_gap"
+	case SAMTwice:
+		return "sam_twice"
+	case Balance:
+		return "balance"
+	}
+	return fmt.Sprintf("finding %d", int16(k))
+}
+
+// MarshalText writes the kind's name.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// ParseKind reads a kind's name.
+func ParseKind(name string) (Kind, error) {
+	for _, k := range Kinds() {
+		if k.String() == name {
+			return k, nil
+		}
+	}
+	return 0, fmt.Errorf("kind of finding %q: want one of %v", name, Kinds())
+}
+
+// Subject is the number of a card (10 bytes) or of a SAM (6 bytes).
+type Subject []byte
+
+// MarshalText writes the number's digits.
+func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String writes the number's digits.
+func (s Subject) String() string { return hex.EncodeToString(s) }
+
+// Finding is one thing that a pass found.
+type Finding struct {
+	Kind    Kind    `json:"kind"`
+	Subject Subject `json:"subject"`
+	First   int64   `json:"first"` // of the numbers
+	Last    int64   `json:"last"`
+	Fen     int64   `json:"fen"` // of a balance: what was claimed less what should be there
+}

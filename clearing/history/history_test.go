@@ -1,0 +1,415 @@
+package history_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/history"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/schema"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+const firstDay ledger.Day = 20260105
+
+// record is a tap or load as the model makes it: numbers, and the day it is booked.
+type record struct {
+	card    string
+	load    bool
+	counter int64 // the card's
+	sam     string
+	sam4    uint32
+	fen     int64 // of a tap what it costs, of a load what it brings
+	balance int64 // claimed, after it
+	second  int   // of its life: order in time
+	day     int   // booked on the day, from 0; -1 never
+}
+
+// life makes the days of some cards: what each did in order, with records lost, late,
+// and claims that are wrong.
+func life(random *rand.Rand, days int) []record {
+	var all []record
+	sams := map[string]uint32{"310000000001": 5, "310000000002": 1 << 20}
+	second := 0
+	for c := range 5 {
+		number := fmt.Sprintf("0310507020000000%04d", c)
+		balance, taps, loads := int64(0), int64(random.IntN(100)), int64(0)
+		for day := range days {
+			for range random.IntN(6) {
+				r := record{card: number, second: second, day: day}
+				second++
+				if balance < 500 || random.IntN(4) == 0 {
+					r.load, r.counter, r.fen = true, loads, 1000
+					loads++
+					balance += r.fen
+				} else {
+					r.sam = []string{"310000000001", "310000000002"}[random.IntN(2)]
+					r.counter, r.sam4, r.fen = taps, sams[r.sam], int64(random.IntN(3)*100)
+					taps++
+					sams[r.sam]++
+					balance -= r.fen
+				}
+				r.balance = balance
+				switch random.IntN(12) {
+				case 0:
+					r.day = -1
+				case 1:
+					r.day = min(days-1, day+1)
+				case 2:
+					r.balance += 300
+				case 3:
+					if !r.load {
+						r.counter += int64(random.IntN(3)) - 1
+					}
+				case 4:
+					if !r.load && random.IntN(4) == 0 {
+						r.counter = 70_000
+					}
+				}
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// office is a ledger in which the records are booked day by day.
+type office struct {
+	*testing.T
+	history.Archive
+}
+
+func newOffice(t *testing.T, part int) *office {
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t, history.Archive{Ledger: ledgertest.Connect(t, url, 8), Part: part}}
+	o.must(o.Ledger.OpenDay(t.Context(), firstDay))
+	o.must(o.Ledger.OpenAccounts(t.Context(), chart.Accounts(clearingtest.New(t, nil).Registry.Current())))
+	return o
+}
+
+func (o *office) must(err error) {
+	o.Helper()
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+// book posts what is booked on a day, in a random order.
+func (o *office) book(stream string, random *rand.Rand, records []record, day int) {
+	o.Helper()
+	claim, err := o.Ledger.Claim(o.Context(), stream, "test", firstDay)
+	o.must(err)
+	batch := &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+	for _, at := range random.Perm(len(records)) {
+		r := &records[at]
+		if r.day != day {
+			continue
+		}
+		at := clearingtest.Hex(fmt.Sprintf("202601051%05d", r.second))
+		t := ledger.Transfer{Day: firstDay, Subject: ledger.Subject(clearingtest.Hex(r.card)), Amount: ledger.Fen(r.fen)}
+		if r.load {
+			t.ID, t.Debit, t.Credit, t.Purpose = identity.LoadWritten(2, uint16(r.counter)), ledger.IDOfCode(chart.Unwritten), ledger.IDOfCode(chart.Float), chart.PurposeLoad
+			t.Evidence = clearingtest.Encode(&message.Load{Time: at, NewBalanceFen: uint32(r.balance)})
+		} else {
+			t.ID, t.Debit, t.Credit, t.Purpose = identity.Spend(9, clearingtest.Hex(r.sam), r.sam4), ledger.IDOfCode(chart.Float), ledger.IDOfCode("operator:bus"), chart.PurposeBus
+			t.Evidence = clearingtest.Encode(&message.Tap{CardCounter: uint32(r.counter), BalanceFen: uint32(r.balance), Debit: &message.Debit{Time: at}})
+		}
+		if r.fen == 0 {
+			batch.Memos = append(batch.Memos, ledger.Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: docket.KindRecord, Reason: chart.MetroEntry, Evidence: t.Evidence})
+			continue
+		}
+		batch.Transfers = append(batch.Transfers, t)
+	}
+	out, err := o.Ledger.Post(o.Context(), batch)
+	o.must(err)
+	for _, d := range slices.Concat(out.Transfers, out.Memos) {
+		if d.Result != ledger.Inserted {
+			o.Fatalf("not booked: %s %v", d.Result, d.Err)
+		}
+	}
+}
+
+func (o *office) findings(day ledger.Day) (list []string) {
+	o.Helper()
+	o.must(o.Findings(o.Context(), day, 0, func(f history.Finding) error {
+		list = append(list, fmt.Sprintf("%s %s %d-%d %d", f.Kind, f.Subject, f.First, f.Last, f.Fen))
+		return nil
+	}))
+	slices.Sort(list)
+	return list
+}
+
+// expected says, from the plain sets of numbers, what a day's pass must find.
+func expected(records []record, day int) []string {
+	var found []string
+	byCard := map[string][]record{}
+	bySAM := map[string][]record{}
+	for _, r := range records {
+		if r.day < 0 || r.day > day {
+			continue
+		}
+		byCard[r.card] = append(byCard[r.card], r)
+		if !r.load {
+			bySAM[r.sam] = append(bySAM[r.sam], r)
+		}
+	}
+	for card, list := range byCard {
+		of := func(load bool) (numbers []booked) {
+			for _, r := range list {
+				if r.load == load && r.counter <= 0xFFFF {
+					numbers = append(numbers, booked{r.counter, r.day})
+				}
+			}
+			return numbers
+		}
+		found = append(found, gaps(of(false), day, "counter_gap "+card, "counter_twice "+card)...)
+		found = append(found, gaps(of(true), day, "load_gap "+card, "")...)
+		for _, r := range list {
+			if r.day == day && r.counter > 0xFFFF {
+				found = append(found, fmt.Sprintf("counter_impossible %s %d-%d 0", card, r.counter, r.counter))
+			}
+		}
+		if now, before := difference(list, day), difference(list, day-1); now != before {
+			found = append(found, fmt.Sprintf("balance %s 0-0 %d", card, now))
+		}
+	}
+	for sam, list := range bySAM {
+		var numbers []booked
+		for _, r := range list {
+			numbers = append(numbers, booked{int64(r.sam4), r.day})
+		}
+		found = append(found, gaps(numbers, day, "sam_gap "+sam, "sam_twice "+sam)...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+type booked struct {
+	number int64
+	day    int
+}
+
+func gaps(numbers []booked, day int, gap, twice string) (found []string) {
+	if len(numbers) == 0 {
+		return nil
+	}
+	begun := slices.MinFunc(numbers, func(a, b booked) int { return cmp.Compare(a.day, b.day) }).day
+	first, highest, highestBefore := int64(1<<40), int64(-1), int64(-1)
+	seen := map[int64]int{}
+	for _, n := range numbers {
+		if n.day == begun {
+			first = min(first, n.number)
+		}
+		highest = max(highest, n.number)
+		if n.day < day {
+			highestBefore = max(highestBefore, n.number)
+		}
+		seen[n.number]++
+	}
+	for _, n := range numbers {
+		if n.day == day && seen[n.number] > 1 && n.number >= first && twice != "" {
+			found = append(found, fmt.Sprintf("%s %d-%d 0", twice, n.number, n.number))
+		}
+	}
+	for v := max(first, highestBefore+1); v < highest; v++ {
+		from := v
+		for seen[v] == 0 {
+			v++
+		}
+		if from < v {
+			found = append(found, fmt.Sprintf("%s %d-%d 0", gap, from, v-1))
+		}
+	}
+	return found
+}
+
+// difference is the last claim of a card less what was booked.
+func difference(list []record, day int) int64 {
+	var last *record
+	shadow := int64(0)
+	for i := range list {
+		r := &list[i]
+		if r.day > day {
+			continue
+		}
+		if r.load {
+			shadow += r.fen
+		} else {
+			shadow -= r.fen
+		}
+		if r.counter <= 0xFFFF && (last == nil || r.second > last.second) {
+			last = r
+		}
+	}
+	if last == nil {
+		return 0
+	}
+	return last.balance - shadow
+}
+
+// TestPass books lives day by day, cut in parts of few rows, and compares what each
+// day's pass finds with the model, and the ledger's shadow balances with what the
+// histories say.
+func TestPass(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			const days = 3
+			random := rand.New(rand.NewPCG(seed, 1))
+			o := newOffice(t, 1+random.IntN(9))
+			records := life(random, days)
+			for day := range days {
+				o.book("taps/0", random, records, day)
+				date := firstDay.Add(day)
+				o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
+				summary, err := o.Archive.Run(t.Context(), date, 0)
+				o.must(err)
+				o.must(o.Ledger.EndDay(t.Context(), date))
+				if got, want := o.findings(date), expected(records, day); !slices.Equal(got, want) {
+					t.Fatalf("day %d: found\n%s\nwant\n%s", day, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+				rows := 0
+				for _, r := range records {
+					if r.day == day {
+						rows++
+					}
+				}
+				if progress, err := o.Progress(t.Context(), date); err != nil || summary.Rows != int64(rows) || progress != int64(rows) {
+					t.Errorf("day %d: %d rows read, progress %d (%v), want %d", day, summary.Rows, progress, err, rows)
+				}
+			}
+		})
+	}
+}
+
+// TestInterrupted makes a part fail before it is stored, in the middle of a pass, and
+// then passes in two processes at once: the findings are those of one undisturbed pass.
+func TestInterrupted(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	records := life(random, 6)
+	for i := range records {
+		records[i].day = min(records[i].day, 0)
+	}
+	o := newOffice(t, 3)
+	o.book("taps/0", random, records, 0)
+	o.must(o.Ledger.CloseDay(t.Context(), firstDay, firstDay.Next()))
+	want := expected(records, 0)
+	const broken = "03105070200000000003"
+	if at := slices.IndexFunc(want, func(f string) bool { return strings.Contains(f, broken) }); at < 0 || len(want) < 5 {
+		t.Fatalf("the life has only the findings %q", want)
+	}
+	exec := func(statement string) {
+		t.Helper()
+		_, err := o.Ledger.Pool().Exec(t.Context(), statement)
+		o.must(err)
+	}
+	exec("ALTER TABLE findings ADD CONSTRAINT broken CHECK (subject <> '\\x" + broken + "')")
+	_, err := o.Archive.Run(t.Context(), firstDay, 0)
+	if refused := new(pgconn.PgError); !errors.As(err, &refused) {
+		t.Fatalf("the broken pass ended with %v", err)
+	}
+	if _, found, err := o.Of(t.Context(), firstDay); found || err != nil {
+		t.Fatalf("the broken pass is complete (%v)", err)
+	}
+	exec("ALTER TABLE findings DROP CONSTRAINT broken")
+
+	ended := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := o.Archive.Run(t.Context(), firstDay, 0)
+			ended <- err
+		}()
+	}
+	o.must(errors.Join(<-ended, <-ended))
+	if got := o.findings(firstDay); !slices.Equal(got, want) {
+		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+
+	// What an earlier program cut otherwise is cut anew.
+	exec("DELETE FROM passes")
+	o.Part = 5
+	_, err = o.Archive.Run(t.Context(), firstDay, 0)
+	o.must(err)
+	if got := o.findings(firstDay); !slices.Equal(got, want) {
+		t.Errorf("cut otherwise: found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestReopened passes two days, reopens the first and books in it what was late: both
+// are passed anew, and what the late records filled is found no more.
+func TestReopened(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	records := life(random, 3)
+	o := newOffice(t, 4)
+	late := 0
+	for i := range records {
+		if records[i].day == 2 {
+			records[i].day = -1
+		}
+		if records[i].day == 0 && i%3 == 0 {
+			records[i].day = 9
+			late++
+		}
+	}
+	for day := range 2 {
+		date := firstDay.Add(day)
+		o.book("taps/0", random, records, day)
+		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
+		_, err := o.Archive.Run(t.Context(), date, 0)
+		o.must(err)
+		o.must(o.Ledger.EndDay(t.Context(), date))
+	}
+	before := o.findings(firstDay)
+	o.must(o.Ledger.ReopenDay(t.Context(), firstDay, ledger.Reopening{First: "Li", Second: "Wang", Reason: "late", At: firstDay.Time(time.UTC)}))
+	if late == 0 {
+		t.Fatal("nothing is late")
+	}
+	o.book("adjustments", random, records, 9)
+	for i := range records {
+		if records[i].day == 9 {
+			records[i].day = 0
+		}
+	}
+	o.must(o.Ledger.CloseDay(t.Context(), firstDay, firstDay.Next()))
+	summary, err := o.Archive.Run(t.Context(), firstDay, 1)
+	o.must(err)
+	if summary.Round != 1 || slices.Equal(before, o.findings(firstDay)) {
+		t.Errorf("round %d after the reopening, findings changed %v", summary.Round, !slices.Equal(before, o.findings(firstDay)))
+	}
+	for day := range 2 {
+		if got, want := o.findings(firstDay.Add(day)), expected(records, day); !slices.Equal(got, want) {
+			t.Errorf("day %d: found\n%s\nwant\n%s", day, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	again, err := o.Archive.Run(t.Context(), firstDay, 1)
+	o.must(err)
+	if again.Round != 1 {
+		t.Errorf("passed once more, in round %d", again.Round)
+	}
+
+	// Histories that nothing begins with any more are forgotten, findings are not.
+	o.must(o.Forget(t.Context(), firstDay.Add(2)))
+	var left int
+	o.must(o.Ledger.Pool().QueryRow(context.Background(), "SELECT count(*) FROM histories WHERE day < $1", firstDay.Next()).Scan(&left))
+	if left != 0 || len(o.findings(firstDay)) == 0 {
+		t.Errorf("%d histories of the first day are left, %d findings", left, len(o.findings(firstDay)))
+	}
+}

@@ -1,0 +1,160 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"citycard/ledger"
+)
+
+// counterLimit is the highest number of a card's counters, which have two bytes.
+const counterLimit = 0xFFFF
+
+// part is one part of a day's pass on its way.
+type part struct {
+	ledger.Part
+	rows     int64
+	cards    int64
+	packed   []byte // histories
+	uses     []byte // packed
+	findings []Finding
+
+	last []byte // number of the last card that was packed
+}
+
+// compute computes a part: what was booked for its cards, on top of their histories.
+func (p *pass) compute(ctx context.Context, of ledger.Part) (*part, error) {
+	result := &part{Part: of}
+	var events []event
+	var uses []use
+	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
+		result.rows++
+		if u, ok := usedBy(e); ok {
+			uses = append(uses, u)
+		}
+		if ev, ok := p.sorter.event(e); ok {
+			events = append(events, ev)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	result.uses = packUses(uses)
+	sortEvents(events)
+	err = p.earlier(ctx, of, func(packed []byte) error {
+		events, err = result.merge(packed, events)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	result.begin(events)
+	return result, nil
+}
+
+// merge takes a packed part of the day before: its cards, and the events of those and
+// of new ones before its last card. It returns the events that are left.
+func (p *part) merge(packed []byte, events []event) ([]event, error) {
+	r := reader{b: packed}
+	var c card
+	for len(r.b) > 0 {
+		if r.card(&c); r.err != nil {
+			return nil, r.err
+		}
+		if !p.Holds(c.number[:]) {
+			continue
+		}
+		n, known := slices.BinarySearchFunc(events, c.number, func(e event, number [10]byte) int { return bytes.Compare(e.number[:], number[:]) })
+		p.begin(events[:n])
+		events = events[n:]
+		if !known {
+			p.keep(&c)
+			continue
+		}
+		n = count(events)
+		p.live(&c, events[:n])
+		events = events[n:]
+	}
+	return events, nil
+}
+
+// count is how many of the first events are of one card.
+func count(events []event) int {
+	n := 1
+	for n < len(events) && events[n].number == events[0].number {
+		n++
+	}
+	return n
+}
+
+// begin takes the events of cards that have no history yet.
+func (p *part) begin(events []event) {
+	for len(events) > 0 {
+		n := count(events)
+		p.live(&card{number: events[0].number}, events[:n])
+		events = events[n:]
+	}
+}
+
+// live takes a card through its events of the day.
+func (p *part) live(c *card, events []event) {
+	tap, load := c.taps.next, c.loads.next
+	for i := range events {
+		e := &events[i]
+		c.shadow += e.moved
+		if e.kind != 0 && e.of > counterLimit {
+			p.find(CounterImpossible, c.number[:], run{e.of, e.of}, 0)
+			continue
+		}
+		switch e.kind {
+		case claimTap:
+			if c.taps.add(e.of) == twice {
+				p.find(CounterTwice, c.number[:], run{e.of, e.of}, 0)
+			}
+		case claimLoad:
+			c.loads.add(e.of)
+		}
+		if now := (claim{e.time, e.kind, e.of, e.claim}); e.claims && (!c.balanceKnown || c.claim.earlier(now)) {
+			c.claim, c.balanceKnown = now, true
+		}
+	}
+	for _, g := range c.taps.opened(tap) {
+		p.find(CounterGap, c.number[:], g, 0)
+	}
+	for _, g := range c.loads.opened(load) {
+		p.find(LoadGap, c.number[:], g, 0)
+	}
+	if difference := c.claim.balance - c.shadow; c.balanceKnown && difference != c.difference {
+		c.difference = difference
+		p.find(Balance, c.number[:], run{}, difference)
+	}
+	p.keep(c)
+}
+
+// earlier reports whether the claim is from before another.
+func (c claim) earlier(other claim) bool {
+	if c.time != other.time {
+		return c.time < other.time
+	}
+	if c.kind != other.kind {
+		return c.kind < other.kind
+	}
+	return c.counter < other.counter
+}
+
+func (p *part) keep(c *card) {
+	p.cards++
+	p.packed = c.append(p.packed, p.last)
+	p.last = append(p.last[:0], c.number[:]...)
+}
+
+func (p *part) find(kind Kind, subject []byte, numbers run, fen int64) {
+	f := Finding{kind, bytes.Clone(subject), numbers.first, numbers.last, fen}
+	// Three taps may claim one number.
+	if n := len(p.findings); n > 0 && p.findings[n-1].Kind == kind && p.findings[n-1].First == f.First && bytes.Equal(p.findings[n-1].Subject, subject) {
+		return
+	}
+	p.findings = append(p.findings, f)
+}

@@ -1,0 +1,49 @@
+-- What the pass over a day's cards and security modules leaves and finds.
+
+-- +goose Up
+
+-- Histories, packed: for each card or SAM what is known of it at the end of a day. A
+-- part is a run of numbers, those after "after" up to "last".
+CREATE TABLE histories (
+    day   INT4 NOT NULL,
+    round INT4 NOT NULL,
+    kind  INT4 NOT NULL, -- 1 cards, 2 SAMs, 3 the numbers that a part's taps used of SAMs, until the round ends
+    last  BYTEA NOT NULL,
+    after BYTEA NOT NULL,
+    rows_read INT8 NOT NULL,
+    items INT8 NOT NULL,
+    packed BYTEA NOT NULL,
+    PRIMARY KEY (day, round, kind, last)
+);
+
+-- Rounds that are complete. A day is passed again when it, or a day before it, was reopened.
+CREATE TABLE passes (
+    day      INT4 NOT NULL,
+    round    INT4 NOT NULL,
+    reopened INT4 NOT NULL, -- how often the day was, by then
+    before_day   INT4 NOT NULL, -- the round whose histories it begins with; 0 for none
+    before_round INT4 NOT NULL,
+    rows_read INT8 NOT NULL,
+    cards    INT8 NOT NULL,
+    sams     INT8 NOT NULL,
+    PRIMARY KEY (day, round)
+);
+
+CREATE TABLE findings (
+    day     INT4 NOT NULL,
+    round   INT4 NOT NULL,
+    kind    INT4 NOT NULL, -- see clearing/history
+    subject BYTEA NOT NULL,
+    first   INT8 NOT NULL,
+    last    INT8 NOT NULL,
+    fen     INT8 NOT NULL,
+    PRIMARY KEY (day, round, kind, subject, first)
+);
+
+-- The registry's version with which a day is closed, however often that is begun.
+CREATE TABLE closings (
+    day      INT4 NOT NULL,
+    reopened INT4 NOT NULL,
+    registry INT8 NOT NULL,
+    PRIMARY KEY (day, reopened)
+);

@@ -1,0 +1,208 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Part is a run of subjects, in the order of their bytes: those after After, up to and including To.
+type Part struct{ After, To []byte }
+
+// Last reports whether no part comes after this one.
+func (p Part) Last() bool { return bytes.Equal(p.To, pastSubjects) }
+
+// Holds reports whether a subject belongs to the part.
+func (p Part) Holds(subject []byte) bool {
+	return bytes.Compare(subject, p.After) > 0 && bytes.Compare(subject, p.To) <= 0
+}
+
+// Entry is a row of the journal as ScanPart hands it on: of the bytes in it, none may be kept.
+type Entry struct {
+	Day           Day
+	Subject, ID   []byte
+	Debit, Credit AccountID
+	Amount        Fen // 0 for a memo, and for a hold, which moves nothing
+	Kind, Reason  []byte
+	Evidence      []byte
+}
+
+// Parts cuts the subjects that have rows booked in a day into parts, in their order, so that no part has much more than size rows (0: DefaultChunk) of
+// any one effective day. Together they hold all subjects there can be. As long as nothing is booked in the day, the parts are the same each time.
+func (l *Ledger) Parts(ctx context.Context, day Day, size int) iter.Seq2[Part, error] {
+	if size <= 0 {
+		size = DefaultChunk
+	}
+	return func(yield func(Part, error) bool) {
+		part := Part{}
+		for !part.Last() {
+			part = Part{After: part.To}
+			err := l.run(ctx, func(ctx context.Context) (err error) {
+				return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+					part.To, err = partEnd(ctx, tx, day, part.After, size)
+					return err
+				})
+			})
+			if err != nil {
+				yield(Part{}, fmt.Errorf("parts of day %s: %w", day, err))
+				return
+			}
+			if !yield(part, nil) {
+				return
+			}
+		}
+	}
+}
+
+// partEnd is the subject at which a part ends: the lowest of those that are size rows on, in each prompt day and among the late ones.
+func partEnd(ctx context.Context, tx pgx.Tx, day Day, after []byte, size int) ([]byte, error) {
+	if after == nil {
+		after = []byte{}
+	}
+	const (
+		end     = "(SELECT subject, count(*) OVER () AS n FROM (%s ORDER BY %s LIMIT $2) AS run ORDER BY subject DESC LIMIT 1)"
+		prompt  = "SELECT subject FROM journal WHERE effective_day = $%d AND subject > $1"
+		delayed = "SELECT subject FROM late WHERE booking_day = $%d AND subject > $1"
+	)
+	args := []any{after, size}
+	var ends []string
+	for _, effective := range promptDaysOf([]Day{day}) {
+		args = append(args, effective)
+		ends = append(ends, fmt.Sprintf(end, fmt.Sprintf(prompt, len(args)), "effective_day, subject, id"))
+	}
+	args = append(args, day)
+	ends = append(ends, fmt.Sprintf(end, fmt.Sprintf(delayed, len(args)), "booking_day, subject, effective_day"))
+	rows, err := tx.Query(ctx, "SELECT subject FROM ("+strings.Join(ends, " UNION ALL ")+") AS ends WHERE n = $2 ORDER BY subject LIMIT 1", args...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil || len(found) == 0 {
+		return pastSubjects, err
+	}
+	return found[0], nil
+}
+
+// Rows booked in the day $1 by subjects after $3 up to $4: in the day's prompt window $2, or noted as late.
+const selectPart = `SELECT effective_day, subject, id, debit, credit, CASE WHEN (flags & 28) = 4 THEN 0 ELSE amount END, kind, reason, evidence FROM journal
+		WHERE effective_day = ANY($2::INT4[]) AND subject > $3 AND subject <= $4 AND booking_day = $1
+	UNION ALL SELECT j.effective_day, j.subject, j.id, j.debit, j.credit, CASE WHEN (j.flags & 28) = 4 THEN 0 ELSE j.amount END, j.kind, j.reason, j.evidence
+		FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
+		WHERE l.booking_day = $1 AND l.subject > $3 AND l.subject <= $4 AND j.booking_day = $1`
+
+// ScanPart calls fn for each row, transfer or memo, that was booked in a day by a subject of the part, in no order. An error of fn ends the scan and
+// is returned. It is not repeated on failure, because fn has seen rows already.
+func (l *Ledger) ScanPart(ctx context.Context, day Day, part Part, fn func(*Entry) error) error {
+	after := part.After
+	if after == nil {
+		after = []byte{}
+	}
+	// The planner's settings stay those for posting: a part is a run of the key.
+	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectPart, day, promptDaysOf([]Day{day}), after, part.To)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		var entry Entry
+		for rows.Next() {
+			if err := entry.decode(rows); err != nil {
+				return err
+			}
+			if err := fn(&entry); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("scan a part of day %s: %w", day, err)
+	}
+	return nil
+}
+
+// decode reads a row of selectPart from what the server sent: the general decoder, value by value, takes longer than the server.
+func (e *Entry) decode(rows pgx.Rows) error {
+	for i, field := range rows.FieldDescriptions() {
+		// Texts are the same in both formats.
+		if field.Format != pgx.BinaryFormatCode && i != 6 && i != 7 {
+			return fmt.Errorf("column %s comes as text, expected binary", field.Name)
+		}
+	}
+	raw := rows.RawValues()
+	day, err := integer(raw[0])
+	debit, err1 := integer(raw[3])
+	credit, err2 := integer(raw[4])
+	amount, err3 := integer(raw[5])
+	for _, err := range []error{err, err1, err2, err3} {
+		if err != nil {
+			return err
+		}
+	}
+	*e = Entry{
+		Day: Day(day), Subject: raw[1], ID: raw[2], Debit: AccountID(debit), Credit: AccountID(credit), Amount: Fen(amount),
+		Kind: raw[6], Reason: raw[7], Evidence: raw[8],
+	}
+	return nil
+}
+
+// integer reads a binary integer; NULL is 0.
+func integer(b []byte) (int64, error) {
+	switch len(b) {
+	case 0:
+		return 0, nil
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(b))), nil
+	case 8:
+		return int64(binary.BigEndian.Uint64(b)), nil
+	}
+	return 0, fmt.Errorf("an integer of %d bytes, expected 4 or 8", len(b))
+}
+
+// Turnover is what was moved in a booking day between two accounts for one purpose and one effective day.
+type Turnover struct {
+	Debit, Credit AccountID
+	Day           Day // effective
+	Purpose       Purpose
+	Count         int64
+	Sum           Fen
+}
+
+// Turnovers adds up what was booked in a day. The database does it, where the rows are; holds, which move nothing, are left out.
+func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
+	var sums []Turnover
+	err := l.Read(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT debit, credit, effective_day, purpose, sum(n)::INT8, sum(fen)::INT8 FROM (
+				SELECT debit, credit, effective_day, purpose, count(*) AS n, sum(amount) AS fen FROM journal
+				WHERE effective_day = ANY($2::INT4[]) AND booking_day = $1 AND kind IS NULL AND (flags & 28) <> 4 GROUP BY debit, credit, effective_day, purpose
+				UNION ALL SELECT j.debit, j.credit, j.effective_day, j.purpose, count(*), sum(j.amount)
+				FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
+				WHERE l.booking_day = $1 AND j.booking_day = $1 AND j.kind IS NULL AND (j.flags & 28) <> 4 GROUP BY j.debit, j.credit, j.effective_day, j.purpose) AS t
+			GROUP BY debit, credit, effective_day, purpose ORDER BY debit, credit, effective_day, purpose`, day, promptDaysOf([]Day{day}))
+		if err != nil {
+			return err
+		}
+		sums, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Turnover])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("add up day %s: %w", day, err)
+	}
+	return sums, nil
+}
+
+// BookedRows is how many rows, transfers and memos, were booked in a day.
+func (l *Ledger) BookedRows(ctx context.Context, day Day) (rows int64, err error) {
+	err = l.run(ctx, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, "SELECT coalesce(sum(transfers + memos), 0)::INT8 FROM batches WHERE day = $1", day).Scan(&rows)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the rows of day %s: %w", day, err)
+	}
+	return rows, nil
+}

@@ -1,0 +1,95 @@
+package ledger_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+// TestParts cuts a day into parts of all sizes: together they hold each row of the day once, late ones included, none of another day, and a part
+// begins where the one before ended.
+func TestParts(t *testing.T) {
+	l := ledgertest.Open(t, 4)
+	const day, next ledger.Day = 20260105, 20260106
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(l.OpenDay(t.Context(), day))
+	must(l.OpenAccounts(t.Context(), []ledger.Account{{Code: "a", Kind: ledger.Liability}, {Code: "b", Kind: ledger.Liability}}))
+	post := func(n int, effective ledger.Day) (want []string) {
+		claim, err := l.Claim(t.Context(), "taps/0", "test", day)
+		must(err)
+		batch := &ledger.Batch{Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+		for i := range n {
+			subject, id := ledger.Subject(fmt.Sprintf("card%03d", i/2)), ledger.ID(fmt.Sprintf("%s.%d", effective, i))
+			transfer := ledger.Transfer{Day: effective, Subject: subject, ID: id, Debit: ledger.IDOfCode("a"), Credit: ledger.IDOfCode("b"), Amount: 5, Evidence: []byte("e")}
+			switch {
+			case i%7 == 3:
+				batch.Memos = append(batch.Memos, ledger.Memo{Day: effective, Subject: subject, ID: id, Kind: "record", Reason: "entry", Evidence: []byte("e")})
+				want = append(want, string(subject)+" "+string(id)+" 0 record")
+				continue
+			case i%7 == 5:
+				transfer.Act, transfer.Amount = ledger.Hold, 3
+				want = append(want, string(subject)+" "+string(id)+" 0 ")
+			default:
+				want = append(want, string(subject)+" "+string(id)+" 5 ")
+			}
+			batch.Transfers = append(batch.Transfers, transfer)
+		}
+		_, err = l.Post(t.Context(), batch)
+		must(err)
+		return want
+	}
+	want := slices.Concat(post(100, day), post(40, day.Add(-1)), post(60, day.Add(-30)))
+	slices.Sort(want)
+	must(l.CloseDay(t.Context(), day, next))
+	post(30, next)
+
+	for _, size := range []int{1, 7, 30, 1000} {
+		var got []string
+		var before []byte
+		parts := 0
+		for part, err := range l.Parts(t.Context(), day, size) {
+			must(err)
+			if parts++; !bytes.Equal(part.After, before) {
+				t.Fatalf("size %d: a part begins after %q, the one before ended with %q", size, part.After, before)
+			}
+			before = part.To
+			must(l.ScanPart(t.Context(), day, part, func(e *ledger.Entry) error {
+				if !part.Holds(e.Subject) || string(e.Evidence) != "e" {
+					t.Errorf("part %q to %q got %s with evidence %q", part.After, part.To, e.Subject, e.Evidence)
+				}
+				got = append(got, fmt.Sprintf("%s %s %d %s", e.Subject, e.ID, e.Amount, e.Kind))
+				return nil
+			}))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("size %d: %d rows, want %d", size, len(got), len(want))
+		}
+		if size == 7 && parts < 10 {
+			t.Errorf("%d parts of 7 rows and more, want at least 10", parts)
+		}
+	}
+	if rows, err := l.BookedRows(t.Context(), day); err != nil || rows != int64(len(want)) {
+		t.Errorf("%d rows booked (%v), want %d", rows, err, len(want))
+	}
+	sums, err := l.Turnovers(t.Context(), day)
+	must(err)
+	got := map[ledger.Day]ledger.Turnover{}
+	for _, s := range sums {
+		got[s.Day] = s
+	}
+	for effective, count := range map[ledger.Day]int64{day: 72, day.Add(-1): 29, day.Add(-30): 43} {
+		if s := got[effective]; s.Count != count || s.Sum != ledger.Fen(5*count) || s.Debit != ledger.IDOfCode("a") || s.Credit != ledger.IDOfCode("b") {
+			t.Errorf("turnover of %s is %+v, want %d transfers", effective, s, count)
+		}
+	}
+}
