@@ -378,7 +378,7 @@ func TestReopened(t *testing.T) {
 		o.must(o.Ledger.EndDay(t.Context(), date))
 	}
 	before := o.findings(firstDay)
-	o.must(o.Ledger.ReopenDay(t.Context(), firstDay, ledger.Reopening{First: "Li", Second: "Wang", Reason: "late", At: firstDay.Time(time.UTC)}))
+	o.must(o.Ledger.ReopenDay(t.Context(), firstDay, ledger.Approval{First: "Li", Second: "Wang", Reason: "late", At: firstDay.Time(time.UTC)}))
 	if late == 0 {
 		t.Fatal("nothing is late")
 	}
