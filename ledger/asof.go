@@ -34,7 +34,8 @@ func (a AsOf) view(ctx context.Context, tx pgx.Tx) (view, error) {
 	case !a.At.IsZero():
 		v.at = &a.At
 		var unfinished Day
-		err := tx.QueryRow(ctx, "SELECT coalesce(min(day) FILTER (WHERE at > $1), 0)::INT4, coalesce(max(day) FILTER (WHERE at <= $1), 0)::INT4 FROM batches", a.At).
+		err := tx.QueryRow(ctx, `SELECT coalesce(min(day) FILTER (WHERE (SELECT max(b.at) FROM batches b WHERE b.day = d.day) > $1), 0)::INT4,
+			coalesce(max(day) FILTER (WHERE (SELECT min(b.at) FROM batches b WHERE b.day = d.day) <= $1), 0)::INT4 FROM days d`, a.At).
 			Scan(&unfinished, &v.last)
 		if err != nil {
 			return v, err
@@ -74,7 +75,7 @@ func (l *Ledger) BalanceAsOf(ctx context.Context, code string, moment AsOf) (Sum
 		}
 		var mixed []Day
 		if v.at != nil {
-			rows, queryErr := tx.Query(ctx, "SELECT day FROM batches WHERE day <= $1 GROUP BY day HAVING max(at) > $2", v.last, *v.at)
+			rows, queryErr := tx.Query(ctx, "SELECT d.day FROM days d WHERE d.day <= $1 AND (SELECT max(b.at) FROM batches b WHERE b.day = d.day) > $2", v.last, *v.at)
 			if queryErr != nil {
 				return queryErr
 			}

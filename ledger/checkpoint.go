@@ -35,6 +35,14 @@ const (
 		LEFT JOIN LATERAL (SELECT c.balance FROM checkpoints c WHERE c.account = s.account AND c.subject = s.subject AND c.day < $1
 			ORDER BY c.day DESC LIMIT 1) AS p ON true
 		ON CONFLICT (account, subject, day) DO NOTHING`
+
+	writeShadows = `INSERT INTO shadows (account, subject, day, balance)
+		SELECT c.account, c.subject, c.day, c.balance FROM (
+			SELECT DISTINCT side.account, side.subject FROM (
+				SELECT credit AS account, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND (flags & 28) <> 4
+				UNION ALL SELECT debit, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND (flags & 28) <> 4) AS side) AS moved
+		JOIN checkpoints c ON c.account = moved.account AND c.subject = moved.subject AND c.day = $1
+		ON CONFLICT (account, subject) DO UPDATE SET day = excluded.day, balance = excluded.balance`
 )
 
 // Checkpoint writes the next chunk of checkpoints: what each subject's transfers left on each account at the end of the earliest sealed day that has
@@ -84,7 +92,7 @@ func checkpointChunk(ctx context.Context, tx pgx.Tx, day Day, chunk int) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range []string{writeActivity, writeCheckpoints} {
+	for _, statement := range []string{writeActivity, writeCheckpoints, writeShadows} {
 		if _, err = tx.Exec(ctx, statement, day, window, reached, until); err != nil {
 			return err
 		}

@@ -29,7 +29,8 @@
 // # Reading what one subject has
 //
 // The journal's only index is its key, so a subject's rows are found by day. [Ledger.Checkpoint], called after days are sealed, writes what each subject has
-// on each account and on which days it was active; then a balance is one checkpoint and the rows since, and a statement looks only at active days. Rows whose
+// on each account and on which days it was active; then a balance is one checkpoint and the rows since, and a statement looks only at active days, however old the subject is; the
+// latest checkpoint of each subject stands in table shadows too, so that reading all of them does not read their past. Rows whose
 // effective day lies more than three days before their booking day, or after it, are noted in table late as they are posted, so that none is missed. Without checkpoints the
 // same reads are right, but look at every booking day.
 //

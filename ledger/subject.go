@@ -92,13 +92,15 @@ func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last
 	return nil
 }
 
-// Checkpoints of all subjects and an account, and what was booked since: rows of the prompt windows of all later days, and the late ones before.
+// The latest checkpoints of all subjects and an account (while a day's are being written, some are the day's already: then the one before), and what
+// was booked since: rows of the prompt windows of all later days, and the late ones before.
 const selectShadow = `WITH tail AS (
 		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND (flags & 28) <> 4
 		UNION ALL SELECT j.subject, j.debit, j.amount FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
 			WHERE l.booking_day > $2 AND l.effective_day < $3 AND j.booking_day = l.booking_day AND (j.debit = $1 OR j.credit = $1) AND (j.flags & 28) <> 4)
 	SELECT coalesce(c.subject, t.subject) AS whose, (coalesce(c.balance, 0) + coalesce(t.fen, 0))::INT8
-	FROM (SELECT DISTINCT ON (subject) subject, balance FROM checkpoints WHERE account = $1 AND day <= $2 ORDER BY subject, day DESC) AS c
+	FROM (SELECT s.subject, CASE WHEN s.day <= $2 THEN s.balance ELSE (SELECT c.balance FROM checkpoints c WHERE c.account = $1 AND c.subject = s.subject
+		AND c.day <= $2 ORDER BY c.day DESC LIMIT 1) END AS balance FROM shadows s WHERE s.account = $1) AS c
 	FULL JOIN (SELECT subject, sum(CASE WHEN debit = $1 THEN -amount ELSE amount END)::INT8 AS fen FROM tail GROUP BY subject) AS t ON t.subject = c.subject
 	ORDER BY whose`
 

@@ -401,12 +401,23 @@ func TestHoldsTampered(t *testing.T) {
 
 func TestCheckpointsTampered(t *testing.T) {
 	tamper(t, []tampering{
-		{"balance", "UPDATE checkpoints SET balance = balance + 1 WHERE balance > 0", []string{"checkpoint differs from transfers: account bus (day 20260104, subject 63617264"}},
+		{"balance", "UPDATE checkpoints SET balance = balance + 1 WHERE balance > 0", []string{
+			"checkpoint differs from transfers: account bus (day 20260104, subject 63617264",
+			"checkpoint differs from transfers: latest of account bus (day 20260104, subject 63617264",
+		}},
 		{
 			"deleted", "DELETE FROM checkpoints",
-			[]string{"checkpoint differs from transfers: account bus (day 20260104", "checkpoint differs from transfers: account float (day 20260104"},
+			[]string{
+				"checkpoint differs from transfers: account bus (day 20260104", "checkpoint differs from transfers: account float (day 20260104",
+				"checkpoint differs from transfers: latest of account bus (day 20260104", "checkpoint differs from transfers: latest of account float (day 20260104",
+			},
 		},
-		{"invented", "INSERT INTO checkpoints VALUES (1, 'x', 20260104, 5)", []string{"checkpoint differs from transfers: account number 1 (day 20260104"}},
+		{"invented", "INSERT INTO checkpoints VALUES (1, 'x', 20260104, 5)", []string{
+			"checkpoint differs from transfers: account number 1 (day 20260104",
+			"checkpoint differs from transfers: latest of account number 1 (day 20260104, subject 78, id ): there is none",
+		}},
+		{"latest", "UPDATE shadows SET balance = balance + 1 WHERE balance > 0", []string{"checkpoint differs from transfers: latest of account bus (day 20260104"}},
+		{"latest deleted", "DELETE FROM shadows WHERE balance > 0", []string{"checkpoint differs from transfers: latest of account bus (day 20260104"}},
 		{"active day hidden", "DELETE FROM activity WHERE effective_day = 20251101", []string{"rows not found by subject: rows (day 20251101, subject 63617264"}},
 		{"late day hidden", "DELETE FROM late", []string{"rows not found by subject: rows (day 20251101, subject 63617264"}},
 	})

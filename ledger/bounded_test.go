@@ -1,0 +1,158 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+	"citycard/ledger/schema"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	oldDays   = 400 // days of history
+	oldRows   = 30  // more than a look at one subject may read, returned or scanned, apart from the rows it is about
+	oldActive = 3   // the old card rides every third day
+)
+
+// TestOldCardIsReadInAHandfulOfRows lets a card and two newer ones ride for 400 days, all sealed and with checkpoints but the last two. What is asked of the old one, or of
+// all, then reads no more the older it is: rows that came back are counted on the way (tracer), rows that the server fetched by its own statistics.
+func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
+	url := ledgertest.New(t)
+	b := openBooks(t, ledgertest.Connect(t, url, 4))
+	ctx := context.Background()
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	ride := func(n int, subject ledger.Subject) ledger.Transfer {
+		return with(transfer(n, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day, x.Subject = b.claim.Day, subject })
+	}
+	rides := 0
+	for n := range oldDays {
+		rows := []ledger.Transfer{ride(3*n, "neighbour"), ride(3*n+1, ledger.Subject(fmt.Sprint("once ", n)))}
+		if n%oldActive == 0 {
+			rides++
+			rows = append(rows, ride(3*n+2, "old"))
+		}
+		b.post(rows)
+		day := b.claim.Day
+		b.must(b.CloseDay(ctx, day, day.Next()))
+		b.must(b.EndDay(ctx, day))
+		if n < oldDays-2 {
+			_, err := b.SealDay(ctx, day, signer)
+			b.must(err)
+			b.must(b.CheckpointAll(ctx, 0))
+		}
+		b.claim.Day = day.Next()
+	}
+	last, float := b.claim.Day, ledger.IDOfCode("float")
+	month := last.Add(-30)
+	inMonth := 0
+	b.must(b.Statement(ctx, "old", month, last, func(ledger.Row) error { inMonth++; return nil }))
+	subjects := oldDays + 2
+	b.Pool().Close()
+	for name, c := range map[string]struct {
+		rows int // that the question is about
+		ask  func(*ledger.Ledger) (string, error)
+		want string
+		past bool // only what was read of the past counts: a journal this small is read whole rather than by its key
+	}{
+		"balance of a card": {1, func(l *ledger.Ledger) (string, error) {
+			fen, err := l.SubjectBalance(ctx, float, "old", ledger.AsOf{})
+			return fmt.Sprint(int64(fen)), err
+		}, fmt.Sprint(-rides), false},
+		"balance of a card half a year ago": {1, func(l *ledger.Ledger) (string, error) {
+			fen, err := l.SubjectBalance(ctx, float, "neighbour", ledger.AsOf{Day: today.Add(199)})
+			return fmt.Sprint(int64(fen)), err
+		}, "-200", false},
+		"statement of a month": {inMonth + inMonth, func(l *ledger.Ledger) (string, error) { // the days, and the rows
+			n := 0
+			err := l.Statement(ctx, "old", month, last, func(ledger.Row) error { n++; return nil })
+			return fmt.Sprint(n), err
+		}, "10", false},
+		"balance of an account": {4 + 1, func(l *ledger.Ledger) (string, error) { // its shards
+			sums, err := l.Balance(ctx, "float")
+			return fmt.Sprint(int64(sums.CreditBalance())), err
+		}, fmt.Sprint(-2*oldDays - rides), false},
+		"all cards": {subjects, func(l *ledger.Ledger) (string, error) {
+			n := 0
+			err := l.Shadow(ctx, float, func(ledger.Subject, ledger.Fen) error { n++; return nil })
+			return fmt.Sprint(n), err
+		}, fmt.Sprint(subjects), true},
+	} {
+		got, returned, fetched := askCounted(t, url, c.past, c.ask)
+		if got != c.want {
+			t.Errorf("%s: %s, expected %s", name, got, c.want)
+		}
+		if returned > c.rows+oldRows || fetched > c.rows+oldRows {
+			t.Errorf("%s: %d rows came back, %d were read for it, expected at most %d", name, returned, fetched, c.rows+oldRows)
+		}
+	}
+}
+
+// rowCounter counts the rows that come back to a client.
+type rowCounter struct{ rows atomic.Int64 }
+
+func (c *rowCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+func (c *rowCounter) TraceQueryEnd(_ context.Context, _ *pgx.Conn, end pgx.TraceQueryEndData) {
+	if end.CommandTag.Select() {
+		c.rows.Add(end.CommandTag.RowsAffected())
+	}
+}
+
+// askCounted asks through connections of its own, and returns the answer, how many rows came back, and how many the server fetched from tables; that is told by
+// PostgreSQL only.
+func askCounted(t *testing.T, url string, past bool, ask func(*ledger.Ledger) (string, error)) (answer string, returned, fetched int) {
+	t.Helper()
+	ctx := context.Background()
+	before := fetchedRows(t, url, past)
+	pool, dialect, err := ledger.Connect(ctx, url, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, counter := pool.Config(), &rowCounter{}
+	pool.Close()
+	config.ConnConfig.Tracer = counter
+	if pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		t.Fatal(err)
+	}
+	answer, err = ask(ledger.New(pool, dialect))
+	pool.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, int(counter.rows.Load()), fetchedRows(t, url, past) - before
+}
+
+// fetchedRows asks when no other session is left: a session's statistics are complete when it has ended.
+func fetchedRows(t *testing.T, url string, past bool) int {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if dialect, err := schema.Detect(ctx, conn); err != nil || dialect != schema.PostgreSQL {
+		return 0
+	}
+	for others := 1; others > 0; {
+		if err = conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND backend_type = 'client backend'`).Scan(&others); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows int
+	if err = conn.QueryRow(ctx, `SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::INT8 FROM pg_stat_user_tables
+		WHERE NOT $1 OR relname IN ('checkpoints', 'activity', 'late')`, past).Scan(&rows); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
