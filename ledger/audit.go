@@ -22,8 +22,8 @@ const (
 type AuditEntry struct {
 	Number        int64
 	At            time.Time // to the second, as its caller told
-	Act           string    // one of the acts
-	What          string    // the day, or the LimitChange as JSON
+	Act           string    // one of the acts, or a caller's (Approve)
+	What          string    // the day, the LimitChange as JSON, or the caller's words
 	First, Second string    // who asked and who agreed
 	Reason        string
 	Hash          Hash
@@ -93,7 +93,8 @@ type Approval struct {
 	At            time.Time
 }
 
-func (a *Approval) validate() error {
+// Validate says what is missing of an approval, as a *BatchError.
+func (a *Approval) Validate() error {
 	switch {
 	case !text(a.First, 1, MaxKey) || !text(a.Second, 1, MaxKey):
 		return &BatchError{What: fmt.Sprintf("who asks for it and who agrees must be named in 1 to %d bytes of UTF-8", MaxKey)}
@@ -107,6 +108,17 @@ func (a *Approval) validate() error {
 	return nil
 }
 
+// Approve writes an act of the caller's own into the audit, inside the transaction that does it (Batch.Finish).
+func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
+	if err := by.Validate(); err != nil {
+		return err
+	}
+	if act == ActReopenDay || act == ActChangeLimit || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
+		return &BatchError{What: fmt.Sprintf("act %q, %d bytes about it: not a caller's act", act, len(what))}
+	}
+	return appendAudit(ctx, tx, by.entry(act, what))
+}
+
 // entry returns the audit's entry of an approved act, still without number and hash.
 func (a *Approval) entry(act, what string) AuditEntry {
 	return AuditEntry{At: a.At.Truncate(time.Second), Act: act, What: what, First: a.First, Second: a.Second, Reason: a.Reason}
@@ -116,7 +128,7 @@ func (a *Approval) entry(act, what string) AuditEntry {
 // it stay where they are. Who does it and why goes into the audit. A day that is closing already is left as it is, an open or sealed one is ErrDay. That they
 // are two people, and who they are, is for the caller to make sure of.
 func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
-	if err := by.validate(); err != nil {
+	if err := by.Validate(); err != nil {
 		return fmt.Errorf("reopen day %v: %w", day, err)
 	}
 	return l.change(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {

@@ -54,7 +54,7 @@ func (e *AuditEntry) LimitChange() (LimitChange, error) {
 func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by Approval) (LimitChange, error) {
 	change := LimitChange{Account: code, Cap: limit.Cap, Alarm: limit.Alarm}
 	what := fmt.Sprintf("change the limit of account %q", code)
-	if err := by.validate(); err != nil {
+	if err := by.Validate(); err != nil {
 		return change, fmt.Errorf("%s: %w", what, err)
 	}
 	err := l.change(ctx, what, func(ctx context.Context, tx pgx.Tx) error {

@@ -48,7 +48,7 @@ func TestAccounts(t *testing.T) {
 // files tell them apart by it.
 func TestPurposeNames(t *testing.T) {
 	names := map[string]bool{}
-	for p := chart.PurposeMetroExit; p <= chart.PurposePensionAgain; p++ {
+	for p := chart.PurposeMetroExit; p <= chart.PurposeRelease; p++ {
 		name := chart.PurposeName(p)
 		if names[name] || name == "" {
 			t.Errorf("purpose %d is called %q, which is taken or empty", p, name)

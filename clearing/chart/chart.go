@@ -37,6 +37,8 @@ const (
 	PurposeOtherFare
 	PurposeReceipt
 	PurposePensionAgain
+	PurposeLoadRefund
+	PurposeRelease
 )
 
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
@@ -64,6 +66,10 @@ func PurposeName(p ledger.Purpose) string {
 		return "pension_return"
 	case PurposePensionAgain:
 		return "pension_again"
+	case PurposeLoadRefund:
+		return "load_refund"
+	case PurposeRelease:
+		return "release"
 	case PurposeOpening:
 		return "opening"
 	case PurposeSettlement:
@@ -85,6 +91,13 @@ func Hospital(id string) string             { return "hospital:" + id }
 func Fund(insurance string) string          { return "fund:" + insurance }
 func Suspense(reason verdict.Reason) string { return "suspense:" + string(reason) }
 func Personal(token [16]byte) string        { return "personal:" + hex.EncodeToString(token[:]) }
+
+// IsSuspense reports an account whose money waits for a decision, and for which
+// reason it came there.
+func IsSuspense(code string) (verdict.Reason, bool) {
+	reason, ok := strings.CutPrefix(code, Suspense(""))
+	return verdict.Reason(reason), ok
+}
 
 // KindOf is the part of an account code before the colon: operator, suspense, …
 func KindOf(code string) string {

@@ -6,6 +6,7 @@
 //	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
 //	load written     day signed     subject card    02 type online sequence(2)
 //	load authorised  none           subject card    03 type online sequence(2)
+//	load refunded    none           subject card    04 type online sequence(2)
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM, payment from the second on
@@ -13,6 +14,7 @@
 //	settlement       clearing day   subject account 30 part
 //	receipt          none           subject account 31 the bank's reference
 //	reject           none           subject stream  40 hash of the bytes, piece
+//	release          as what is released            50 part id of what is released
 //
 // A pension's effective day is the first of the month it pays for, so that a
 // second batch for the same month, on whatever payday, meets the first. Only a

@@ -12,6 +12,7 @@ const (
 	kindSpend          = 0x01
 	kindLoadWritten    = 0x02
 	kindLoadAuthorised = 0x03
+	kindLoadRefunded   = 0x04
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
@@ -20,6 +21,7 @@ const (
 	kindSettlement     = 0x30
 	kindReceipt        = 0x31
 	kindReject         = 0x40
+	kindRelease        = 0x50
 )
 
 // MedicalPart is the part of a settlement that one transfer pays.
@@ -48,6 +50,31 @@ func LoadWritten(kind byte, onlineSequence uint16) ledger.ID {
 // asked for again after midnight is the same order.
 func LoadAuthorised(kind byte, onlineSequence uint16) ledger.ID {
 	return ledger.ID([]byte{kindLoadAuthorised, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
+}
+
+// LoadRefunded is the id of a paid load that was given back because no card has it,
+// under the same day as the load itself.
+func LoadRefunded(kind byte, onlineSequence uint16) ledger.ID {
+	return ledger.ID([]byte{kindLoadRefunded, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
+}
+
+// Load is a load as its ids name it.
+type Load struct {
+	Kind     byte
+	Sequence uint16
+}
+
+// AuthorisedLoad reads the id of a paid load.
+func AuthorisedLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadAuthorised) }
+
+// WrittenLoad reads the id of a load that the card confirmed.
+func WrittenLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadWritten) }
+
+func loadOf(id ledger.ID, kind byte) (Load, bool) {
+	if len(id) != 4 || id[0] != kind {
+		return Load{}, false
+	}
+	return Load{Kind: id[1], Sequence: binary.BigEndian.Uint16([]byte(id[2:]))}, true
 }
 
 // Medical is the id of one part of a settlement. Settlement numbers are a
@@ -94,6 +121,13 @@ func Settlement(part string) ledger.ID {
 // Receipt is the id of money that the bank reports under a reference.
 func Receipt(reference string) ledger.ID {
 	return ledger.ID(append([]byte{kindReceipt}, reference...))
+}
+
+// Release is the id of a part of what an operator's decision does with a suspended
+// transfer, under that transfer's day and subject: so it is decided on once. The id
+// released has at most 62 bytes, as all of clearing's have.
+func Release(part byte, suspended ledger.ID) ledger.ID {
+	return ledger.ID([]byte{kindRelease, part}) + suspended
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

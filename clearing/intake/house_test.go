@@ -42,6 +42,7 @@ type house struct {
 	ledger *ledger.Ledger
 	client *kgo.Client
 	kafka  string
+	paid   load.Paid // the ledger's, unless a test puts itself before it
 }
 
 // newHouse has an embedded broker.
@@ -79,6 +80,7 @@ func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *ho
 		t.Fatal(err)
 	}
 	h.ledger = ledgertest.Connect(t, url, 24)
+	h.paid = h.ledger.Amounts
 	var err error
 	if h.client, err = broker.Connect(t.Context(), h.kafka, 10*time.Second, slog.New(slog.DiscardHandler),
 		kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
@@ -127,7 +129,7 @@ func (h *house) intake(owner string) *intake.Intake {
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
 	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
-	loads := &load.Judge{TACs: verifier, Paid: h.ledger.Amounts}
+	loads := &load.Judge{TACs: verifier, Paid: h.paid}
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)
 	in, err := intake.New(h.ledger, h.kafka, map[string]func() intake.Rules{

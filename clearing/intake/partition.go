@@ -257,7 +257,7 @@ func (p *partition) followDay(err error) error {
 // waits tells errors that pass by themselves from those that do not.
 func waits(err error) bool {
 	var refused *docket.RefusedError
-	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker)
+	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker) || errors.Is(err, errMoved)
 }
 
 // post judges the records and commits them.
@@ -319,6 +319,11 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out
 	outgoing, err := rejectMessages(d, rulings, out)
 	if err != nil {
 		return nil, err
+	}
+	if p.rules.Still != nil {
+		if err := p.rules.Still(ctx, tx, d); err != nil {
+			return nil, err
+		}
 	}
 	if p.rules.Answer != nil {
 		answers, err := p.rules.Answer(ctx, tx, rulings)

@@ -34,6 +34,7 @@ type Authority struct {
 	Registry *registry.Registry
 	Keys     *keys.Store
 	Poster   *ledger.Gatherer
+	Paid     Paid
 	Rules    Rules
 }
 
@@ -62,13 +63,32 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
 	}
 	switch decision := decisions[0]; decision.Result {
-	case ledger.Inserted, ledger.Duplicate:
+	case ledger.Inserted:
+		return mac2, nil
+	case ledger.Duplicate:
+		if err := a.stillPaid(ctx, order); err != nil {
+			return keys.MAC{}, err
+		}
 		return mac2, nil
 	case ledger.Conflict:
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, fmt.Sprintf("online sequence %d of the card belongs to another order", request.GetOnlineSequence())}
 	default:
 		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", decision.Err)
 	}
+}
+
+// stillPaid refuses an order that was refunded. One that is refunded from now on may
+// still be written: that load is booked against suspense when it arrives.
+func (a *Authority) stillPaid(ctx context.Context, o keys.LoadOrder) error {
+	order := Order{ledger.Subject(o.Card.ASN[:]), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
+	refunded, err := a.Paid(ctx, []ledger.Key{order.Refunded()})
+	if err != nil {
+		return fmt.Errorf("load authority: read refunds: %w", err)
+	}
+	if refunded[0] > 0 {
+		return &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
+	}
+	return nil
 }
 
 // check validates the request and asks the registry and the rules.

@@ -7,6 +7,8 @@
 //	authorised  channel:ID → unwritten:own is posted and durable;
 //	            only then is MAC2 given out
 //	written     the card's load TAC arrives: unwritten:own → float:own
+//	refunded    no card has it: unwritten:own → channel:ID, by two people
+//	            (package release)
 //
 // An authorised load is known by card and the card's online sequence. The card uses a sequence for one load only, so whatever goes wrong
 // between the counter and us, asking again with the same order gives MAC2 again
@@ -15,5 +17,7 @@
 // again after midnight is the same order.
 //
 // A load whose TAC verifies but for which no paid order exists is money that a
-// card holds and nobody paid: it is booked to the float, against suspense.
+// card holds and nobody paid: it is booked to the float, against suspense. So is one
+// that is written after its order was refunded, and for a refunded order MAC2 is not
+// given again.
 package load

@@ -48,7 +48,7 @@ func newCounter(t *testing.T) *counter {
 	t.Cleanup(gatherer.Close)
 	rules, err := load.ParseRules(load.ExampleJSON())
 	must(err)
-	authority := &load.Authority{Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Rules: rules}
+	authority := &load.Authority{Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Paid: c.ledger.Amounts, Rules: rules}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
 	t.Cleanup(server.Close)
 	c.url = server.URL

@@ -15,9 +15,10 @@ import (
 	"citycard/ledger"
 )
 
-// Paid finds the amounts of authorised loads: one entry a key, 0 where there is
-// none. Authorised loads are never changed, so the answer may be read before the
-// transaction that relies on it.
+// Paid finds the amounts of authorised and of refunded loads: one entry a key, 0
+// where there is none. What stands is never changed, so the answer may be read before
+// the transaction that relies on it; that none of it was refunded since has to be
+// asked inside (PaidBy tells what of).
 type Paid func(ctx context.Context, orders []ledger.Key) ([]ledger.Fen, error)
 
 // Judge rules on the records of written loads.
@@ -31,23 +32,46 @@ type written struct {
 	record docket.Record
 	signed keys.LoadRecord
 	day    ledger.Day
-	order  ledger.Key
+	order  Order
 
 	otherTAC []byte // the second candidate; mostly none
+}
+
+// Order is what a paid load is known by: a card uses an online sequence once.
+type Order struct {
+	Card ledger.Subject
+	Load identity.Load
+}
+
+// Paid is the key of the order's money as the channel paid it.
+func (o Order) Paid() ledger.Key {
+	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadAuthorised(o.Load.Kind, o.Load.Sequence)}
+}
+
+// Refunded is the key of the same money given back.
+func (o Order) Refunded() ledger.Key {
+	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadRefunded(o.Load.Kind, o.Load.Sequence)}
+}
+
+// PaidBy tells which order a written load was booked against; ok is false for what
+// is no written load, or was booked against suspense.
+func PaidBy(t *ledger.Transfer) (o Order, ok bool) {
+	written, ok := identity.WrittenLoad(t.ID)
+	return Order{t.Subject, written}, ok && t.Debit == ledger.IDOfCode(chart.Unwritten)
 }
 
 // Rule decides every record and adds it to the docket, in order.
 func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Docket) error {
 	loads := make([]written, 0, len(records))
 	signed := make([]keys.LoadRecord, 0, len(records))
-	orders := make([]ledger.Key, 0, len(records))
+	orders := make([]ledger.Key, 0, 2*len(records))
 	faults := make([]verdict.Reason, len(records))
 	for i, record := range records {
 		l, reason := decode(record)
 		if faults[i] = reason; reason == verdict.None {
 			loads = append(loads, l)
 			signed = append(signed, l.signed)
-			orders = append(orders, l.order)
+			orders = append(orders, l.order.Paid(), l.order.Refunded())
 		}
 	}
 	verified := make([]bool, len(signed))
@@ -66,7 +90,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "load", record.Offset, record.Value)
 		} else {
-			j.post(&loads[next], paid[next], d)
+			j.post(&loads[next], paid[2*next], paid[2*next+1] > 0, d)
 		}
 		next++
 	}
@@ -110,16 +134,16 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
 	l.otherTAC = m.GetOtherTac()
 	l.day, _ = identity.SignedDay(s.Time)
-	l.order = ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.LoadAuthorised(s.Type, s.OnlineSequence)}
+	l.order = Order{ledger.Subject(s.Card.ASN[:]), identity.Load{Kind: s.Type, Sequence: s.OnlineSequence}}
 	return l, verdict.None
 }
 
 // post books a load that the card has confirmed: against the paid order, or
-// against suspense where nobody is known to have paid.
-func (j *Judge) post(l *written, paid ledger.Fen, d *docket.Docket) {
+// against suspense where nobody is known to have paid, or was paid back since.
+func (j *Judge) post(l *written, paid ledger.Fen, refunded bool, d *docket.Docket) {
 	reason := verdict.None
 	switch {
-	case paid == 0:
+	case paid == 0 || refunded:
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
@@ -129,7 +153,7 @@ func (j *Judge) post(l *written, paid ledger.Fen, d *docket.Docket) {
 		from = chart.Suspense(reason)
 	}
 	d.Pay(reason, chart.PurposeName(chart.PurposeLoad), ledger.Transfer{
-		Day: l.day, Subject: l.order.Subject, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence),
+		Day: l.day, Subject: l.order.Card, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence),
 		Debit: ledger.IDOfCode(from), Credit: ledger.IDOfCode(chart.Float), Amount: ledger.Fen(l.signed.Amount), Purpose: chart.PurposeLoad, Evidence: l.record.Value,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/identity"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"
@@ -20,7 +21,9 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 	judge := &load.Judge{TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		paid := make([]ledger.Fen, len(orders))
 		for i := range paid {
-			paid[i] = 5000
+			if _, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
+				paid[i] = 5000
+			}
 		}
 		return paid, nil
 	}}

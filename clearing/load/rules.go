@@ -19,6 +19,9 @@ type Rules struct {
 	EffectiveFrom ledger.Day `json:"effective_from"`
 	MaximumFen    int64      `json:"maximum_fen"`     // the most a purse may hold
 	MultipleOfFen int64      `json:"multiple_of_fen"` // a load is a multiple of this
+	// RefundAfterDays is how long a paid load must have been without a card's word
+	// before it may be given back on that ground alone.
+	RefundAfterDays int `json:"refund_after_days"`
 }
 
 // ExampleJSON is the rule file that ships with the program.
@@ -41,6 +44,8 @@ func ParseRules(data []byte) (Rules, error) {
 		return Rules{}, fmt.Errorf("load rules: maximum_fen is %d, want 1 to %d", r.MaximumFen, 1<<31-1)
 	case r.MultipleOfFen <= 0 || r.MultipleOfFen > r.MaximumFen:
 		return Rules{}, fmt.Errorf("load rules: multiple_of_fen is %d, want 1 to %d", r.MultipleOfFen, r.MaximumFen)
+	case r.RefundAfterDays < 1 || r.RefundAfterDays > 3650:
+		return Rules{}, fmt.Errorf("load rules: refund_after_days is %d, want 1 to 3650", r.RefundAfterDays)
 	}
 	return r, nil
 }

@@ -57,6 +57,7 @@ const (
 	LoadNotPaid    Reason = "load_not_paid"
 	LoadAmount     Reason = "load_amount"
 	LoadConflict   Reason = "load_conflict"
+	LoadRefunded   Reason = "load_refunded"
 	BadMAC1        Reason = "bad_mac1"
 	AboveLimit     Reason = "above_limit"
 
@@ -102,6 +103,7 @@ func List() []Entry {
 		{BadMAC1, Rejected, "MAC1 of the load does not verify", "圈存MAC1校验失败"},
 		{AboveLimit, Rejected, "the balance would exceed the card's maximum", "超过卡内余额上限"},
 		{LoadConflict, Rejected, "another order holds this load sequence of the card", "该圈存序号已被其他订单占用"},
+		{LoadRefunded, Rejected, "the order was refunded", "该订单已退款"},
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},
 

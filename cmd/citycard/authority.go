@@ -34,7 +34,7 @@ func (c *center) startAuthority(ctx context.Context, addr string, ops *service.O
 		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
-	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Rules: rules}
+	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Paid: c.books.Amounts, Rules: rules}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
 	}, []string{"reason"})

@@ -1,0 +1,172 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/intake"
+	"citycard/clearing/load"
+	"citycard/clearing/message"
+	"citycard/clearing/release"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// authority authorises loads of the house's town.
+func (h *house) authority() *load.Authority {
+	h.Helper()
+	gatherer, err := h.ledger.NewGatherer(h.Context(), "authorised", "test", 0, 0)
+	h.must(err)
+	h.Cleanup(gatherer.Close)
+	rules, err := load.ParseRules(load.ExampleJSON())
+	h.must(err)
+	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Paid: h.ledger.Amounts, Rules: rules}
+}
+
+func (h *house) desk() *release.Desk {
+	return &release.Desk{Ledger: h.ledger, Owner: "test", RefundAfterDays: 30}
+}
+
+func approval(day int) ledger.Approval {
+	return ledger.Approval{First: "ann", Second: "bob", Reason: "customer's complaint 17", At: noon(day)}
+}
+
+func refundOf(order string, notWritten bool, day int) release.Refund {
+	return release.Refund{Card: [10]byte(clearingtest.Hex(clearingtest.Card)), Order: order, NotWritten: notWritten, By: approval(day)}
+}
+
+func (h *house) written(sequence uint16, fen, balance uint32) sent {
+	return sent{message.TopicLoads, 0, clearingtest.Encode(h.town.Load(clearingtest.Card, sequence, fen, balance, noon(5)))}
+}
+
+// wantRefusal fails unless nothing was booked because of the asker.
+func (h *house) wantRefusal(what string, err error) {
+	h.Helper()
+	if refusal := (*release.Refusal)(nil); !errors.As(err, &refusal) {
+		h.Errorf("%s: %v, want a refusal", what, err)
+	}
+}
+
+// TestRefund gives a paid load back once, by two people, and only when no card has
+// it; the card's word that comes later is suspended, and the channel owes it again.
+func TestRefund(t *testing.T) {
+	h := newHouse(t)
+	authority := h.authority()
+	ask := func(order string, sequence uint16) error {
+		_, err := authority.Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, order, sequence, 0, 5000, noon(5)))
+		return err
+	}
+	h.must(ask("o1", 0))
+	h.must(ask("o2", 1))
+	h.must(ask("o3", 2))
+	h.send(h.written(1, 5000, 5000))
+	h.clear()
+	d := h.desk()
+	refund := func(r release.Refund) error { _, err := d.Refund(t.Context(), r); return err }
+	h.wantRefusal("too early", refund(refundOf("o1", false, 6)))
+	h.wantRefusal("no such order", refund(refundOf("o9", true, 6)))
+	h.wantRefusal("a card has it", refund(refundOf("o2", true, 6)))
+	alone := refundOf("o1", true, 6)
+	alone.By.Second = alone.By.First
+	h.wantRefusal("one person", refund(alone))
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": -15_000, "unwritten:own": 10_000, "float:own": 5000})
+
+	for n := range 2 {
+		done, err := d.Refund(t.Context(), refundOf("o1", true, 6))
+		h.must(err)
+		if done.Repeated != (n == 1) {
+			t.Errorf("refund %d: repeated %v", n, done.Repeated)
+		}
+	}
+	// The rules' 30 days after the 5th.
+	h.wantRefusal("a day too early", refund(refundOf("o3", false, 34)))
+	h.must(refund(refundOf("o3", false, 35)))
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": -5000, "unwritten:own": 0, "float:own": 5000})
+	refused := (*load.Refusal)(nil)
+	if err := ask("o1", 0); !errors.As(err, &refused) || refused.Reason != verdict.LoadRefunded {
+		t.Errorf("a refunded order asked for again: %v, want load_refunded", err)
+	}
+
+	h.send(h.written(0, 5000, 10_000), h.written(0, 5000, 10_000))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"float:own": 10_000, "unwritten:own": 0, "suspense:load_not_paid": -5000})
+	done, err := d.Refund(t.Context(), refundOf("o1", true, 7))
+	h.must(err)
+	if !done.Repeated {
+		t.Error("the refund was booked a second time")
+	}
+	entries, err := h.ledger.Audit(t.Context())
+	h.must(err)
+	if len(entries) != 2 || entries[0].Act != release.ActRefund || entries[0].First != "ann" || entries[0].Second != "bob" {
+		t.Errorf("audit %+v, want the two refunds by ann and bob", entries)
+	}
+}
+
+// TestRefundWhileJudged refunds an order after the batch that writes it was judged
+// and before it is committed: the batch is judged again, and the load is suspended.
+func TestRefundWhileJudged(t *testing.T) {
+	h := newHouse(t)
+	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
+	h.must(err)
+	var once sync.Once
+	h.paid = func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error) {
+		amounts, err := h.ledger.Amounts(ctx, keys)
+		if len(keys) > 0 {
+			once.Do(func() {
+				_, err := h.desk().Refund(ctx, refundOf("o1", true, 6))
+				h.must(err)
+			})
+		}
+		return amounts, err
+	}
+	h.send(h.written(0, 5000, 5000))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": 0, "unwritten:own": 0, "float:own": 5000, "suspense:load_not_paid": -5000})
+}
+
+// TestRefundRace refunds and writes many orders at the same time: whichever comes
+// first, no order's money goes both ways.
+func TestRefundRace(t *testing.T) {
+	h := newHouse(t)
+	authority := h.authority()
+	const orders = 40
+	name := func(n int) string { return string(rune('A' + n)) }
+	var messages []sent
+	for n := range orders {
+		_, err := authority.Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, name(n), uint16(n), 0, 1000, noon(5)))
+		h.must(err)
+		messages = append(messages, h.written(uint16(n), 1000, uint32(1000*(n+1))))
+	}
+	stop := h.start("test")
+	h.send(messages[0])
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	var group sync.WaitGroup
+	group.Go(func() {
+		for _, m := range messages[1:] {
+			h.send(m)
+		}
+	})
+	refunded := 0
+	for n := range orders {
+		_, err := h.desk().Refund(t.Context(), refundOf(name(orders-1-n), true, 6))
+		if err == nil {
+			refunded++
+			continue
+		}
+		h.wantRefusal("order "+name(n), err)
+	}
+	group.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	h.must(intake.Await(ctx, h.client, h.ledger, nil))
+	h.must(stop())
+	t.Logf("%d of %d orders were refunded first", refunded, orders)
+	back := ledger.Fen(1000 * refunded)
+	h.wantBalances(map[string]ledger.Fen{
+		"unwritten:own": 0, "float:own": 1000 * orders, "channel:counter": back - 1000*orders, "suspense:load_not_paid": -back,
+	})
+}

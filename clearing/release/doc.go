@@ -1,0 +1,32 @@
+// Package release is what two people decide about money that waits: a load that was
+// paid for and that no card has, and transfers that were suspended.
+//
+//	refund    a paid load without a card's word: unwritten:own → channel:ID
+//	release   a suspended tap:       suspense:REASON → operator:ID or channel:ID
+//	          a load nobody paid:    channel:ID → suspense:load_not_paid
+//	          a load unlike its order, against the order: see below
+//
+// Each names one row of the journal, and its own row has a key made of that one's: so
+// it is done once, whoever asks how often, and never for more than waits there. The
+// suspended row stays as it is. Who decided, who agreed and why goes into the audit in
+// the same commit; the row's evidence says what was decided.
+//
+// # A refund and a card that was written after all
+//
+// A load is refunded when the rules' days have passed without the card's word, or
+// when the counter has looked at the card and found it not written. It is refused
+// where the word is in the books, read inside its transaction; and the batch that
+// brings the word asks, inside its own, for refunds. Both are serializable, so one of
+// them sees the other. Where the word comes after the refund the load is suspended as
+// load_not_paid: the card has the money, the channel owes it again, and a release
+// books that.
+//
+// # A load unlike its order
+//
+// The card holds what it signed (W), the channel paid another amount (P). The release
+// settles the suspended W out of the order: min(P, W) from unwritten:own; then either
+// the rest of P goes back to the channel, or the channel owes the rest of W.
+//
+// A suspended tap is not released to the float: the card has spent the money, and no
+// booking puts it back into the purse. The holder is repaid by a channel.
+package release

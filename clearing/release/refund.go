@@ -1,0 +1,134 @@
+package release
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/load"
+	"citycard/clearing/message"
+	"citycard/ledger"
+)
+
+// Refund asks for a paid load to be given back to its channel.
+type Refund struct {
+	Card    [10]byte
+	Order   string // the channel's number
+	Channel string // may be empty where only one channel has the number for the card
+	// NotWritten says that the counter has looked at the card and it does not have it;
+	// then the rules' days need not pass.
+	NotWritten bool
+	By         ledger.Approval
+}
+
+// paidLoad is an order as the books have it.
+type paidLoad struct {
+	load.Order
+	channel string
+	fen     ledger.Fen
+	booked  ledger.Day
+	row     ledger.Key
+}
+
+// Refund gives a paid load back to its channel. The error is a *Refusal where the
+// load cannot be refunded.
+func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
+	order, err := d.find(ctx, r)
+	if err != nil {
+		return Done{}, err
+	}
+	today := ledger.DayOf(r.By.At)
+	if due := order.booked.Add(d.RefundAfterDays); !r.NotWritten && today < due {
+		return Done{}, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due)
+	}
+	data, err := evidence{ActRefund, RowName(order.row), order.channel}.encode()
+	if err != nil {
+		return Done{}, err
+	}
+	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %x, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
+	a.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
+	before, err := d.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
+	if err != nil {
+		return Done{}, err
+	}
+	if before[0] == 0 {
+		a.within = func(ctx context.Context, tx pgx.Tx) error { return order.notWritten(ctx, tx, today) }
+	}
+	a.keep = func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence) VALUES ($1, $2, $3)`,
+			[]byte(order.Card), int64(order.Load.Kind), int64(order.Load.Sequence))
+		if err != nil {
+			return fmt.Errorf("keep the refund: %w", err)
+		}
+		return nil
+	}
+	return d.book(ctx, a)
+}
+
+// find looks the order up among what was paid for the card.
+func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
+	accounts, err := d.Ledger.Accounts(ctx)
+	if err != nil {
+		return paidLoad{}, err
+	}
+	var found []paidLoad
+	err = d.Ledger.Statement(ctx, ledger.Subject(r.Card[:]), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+		paid, ok := identity.AuthorisedLoad(row.ID)
+		if !ok || row.IsMemo() {
+			return nil
+		}
+		var request message.LoadRequest
+		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
+			return fmt.Errorf("order of card %x, sequence %d: %w", r.Card, paid.Sequence, err)
+		}
+		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) {
+			account, _ := accounts.ByID(row.Debit)
+			found = append(found, paidLoad{
+				load.Order{Card: row.Subject, Load: paid}, account.Code, row.Amount, row.BookingDay, ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
+			})
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return paidLoad{}, err
+	case len(found) == 0:
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, hex.EncodeToString(r.Card[:]))
+	case len(found) > 1:
+		return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel", len(found), r.Order, hex.EncodeToString(r.Card[:]))
+	}
+	return found[0], nil
+}
+
+// The card signs a load with the time that the authority put into MAC2, which lies
+// within a day or so of the asking; a few days more cost nothing.
+const signedAround = 3
+
+// notWritten refuses an order of which the card has said that it was written, under
+// whichever signed day. It reads inside the refund's transaction.
+func (o *paidLoad) notWritten(ctx context.Context, tx pgx.Tx, today ledger.Day) error {
+	days := []int32{int32(identity.NoDay)}
+	for day := o.booked.Add(-signedAround); day <= max(today, o.booked).Add(signedAround); day = day.Next() {
+		days = append(days, int32(day))
+	}
+	id := identity.LoadWritten(o.Load.Kind, o.Load.Sequence)
+	rows, err := tx.Query(ctx, `
+		SELECT j.effective_day FROM unnest($1::INT4[]) AS d (day)
+		JOIN journal AS j ON j.effective_day = d.day AND j.subject = $2 AND j.id = $3`, days, []byte(o.Card), []byte(id))
+	if err != nil {
+		return fmt.Errorf("look for the card's word: %w", err)
+	}
+	written, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return fmt.Errorf("look for the card's word: %w", err)
+	}
+	if len(written) > 0 {
+		return refuse("the card has it: written on %s", ledger.Day(written[0]))
+	}
+	return nil
+}

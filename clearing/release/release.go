@@ -1,0 +1,180 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/ledger"
+)
+
+// Stream is where releases are booked.
+const Stream = "releases"
+
+// Acts, as the audit has them.
+const (
+	ActRefund  = "refund load"
+	ActRelease = "release suspended"
+)
+
+// Refusal says why nothing was booked. It is the asker's to mend.
+type Refusal struct{ What string }
+
+func (r *Refusal) Error() string { return r.What }
+
+func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+
+// Desk books what was decided.
+type Desk struct {
+	Ledger *ledger.Ledger
+	Owner  string // who claims the stream, for the log
+	// RefundAfterDays are the rules' days without a card's word.
+	RefundAfterDays int
+}
+
+// Done is what stands in the books after an act.
+type Done struct {
+	Repeated bool // it stood there before
+	Parts    []Part
+}
+
+// Part is one of its transfers, in words.
+type Part struct {
+	Debit, Credit string
+	Fen           ledger.Fen
+}
+
+// act is one decision on its way into the books.
+type act struct {
+	name  string
+	what  string // for the audit
+	by    ledger.Approval
+	parts []Part
+	chain []ledger.Transfer
+
+	// within, where set, runs inside the transaction before anything is booked.
+	within func(ctx context.Context, tx pgx.Tx) error
+	// keep, where set, runs inside it once the chain is in.
+	keep func(ctx context.Context, tx pgx.Tx) error
+}
+
+// evidence says what an act does, without the time and the people, so that it is the
+// same whoever repeats it.
+type evidence struct {
+	Act string `json:"act"`
+	Row string `json:"row"`
+	To  string `json:"to"`
+}
+
+func (e evidence) encode() ([]byte, error) {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("release: %w", err)
+	}
+	return data, nil
+}
+
+// book books the act once, and the audit's entry with it.
+func (d *Desk) book(ctx context.Context, a *act) (Done, error) {
+	var missing *ledger.BatchError
+	if err := a.by.Validate(); errors.As(err, &missing) {
+		return Done{}, refuse("%s", missing.What)
+	} else if err != nil {
+		return Done{}, err
+	}
+	for {
+		out, err := d.post(ctx, a)
+		// Another process that decides at the same time takes the stream; each gets its
+		// turn, since what stands is not booked again.
+		if (errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrDayMoved) || errors.Is(err, ledger.ErrDaySealed)) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			return Done{}, err
+		}
+		return d.done(a, out)
+	}
+}
+
+func (d *Desk) post(ctx context.Context, a *act) (*ledger.Outcome, error) {
+	claim, err := d.Ledger.Claim(ctx, Stream, d.Owner, 0)
+	if err != nil {
+		return nil, err
+	}
+	batch := &ledger.Batch{Stream: Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
+		if a.within != nil {
+			if err := a.within(ctx, tx); err != nil {
+				return err
+			}
+		}
+		batch.Transfers = a.chain
+		return nil
+	}
+	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+		if out.Transfers[0].Result != ledger.Inserted {
+			return nil, nil
+		}
+		if a.keep != nil {
+			if err := a.keep(ctx, tx); err != nil {
+				return nil, err
+			}
+		}
+		return nil, ledger.Approve(ctx, tx, a.name, a.what, a.by)
+	}
+	return d.Ledger.Post(ctx, batch)
+}
+
+func (d *Desk) done(a *act, out *ledger.Outcome) (Done, error) {
+	done := Done{Parts: a.parts, Repeated: true}
+	for _, decision := range out.Transfers {
+		switch decision.Result {
+		case ledger.Inserted:
+			done.Repeated = false
+		case ledger.Duplicate:
+		case ledger.Conflict:
+			return Done{}, refuse("something else was decided about it before")
+		default:
+			return Done{}, refuse("the ledger refused: %v", decision.Err)
+		}
+	}
+	return done, nil
+}
+
+// add appends a transfer to the act's chain.
+func (a *act) add(key ledger.Key, debit, credit string, fen ledger.Fen, purpose ledger.Purpose, evidence []byte) {
+	if n := len(a.chain); n > 0 {
+		a.chain[n-1].Linked = true
+	}
+	a.parts = append(a.parts, Part{debit, credit, fen})
+	a.chain = append(a.chain, ledger.Transfer{
+		Day: key.Day, Subject: key.Subject, ID: key.ID, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit),
+		Amount: fen, Purpose: purpose, Evidence: evidence,
+	})
+}
+
+// row finds a row of the journal.
+func (d *Desk) row(ctx context.Context, key ledger.Key) (found ledger.Row, ok bool, err error) {
+	err = d.Ledger.Statement(ctx, key.Subject, key.Day, key.Day, func(row ledger.Row) error {
+		if row.ID == key.ID {
+			found, ok = row, true
+		}
+		return nil
+	})
+	return found, ok, err
+}
+
+// isTo reports an account to which a decision may send money, or from which it may
+// claim it.
+func isTo(code string, kinds ...string) bool {
+	for _, kind := range kinds {
+		if chart.KindOf(code) == kind && len(code) > len(kind)+1 {
+			return true
+		}
+	}
+	return false
+}

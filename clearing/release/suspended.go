@@ -1,0 +1,181 @@
+package release
+
+import (
+	"context"
+	"fmt"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/clearing/load"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Release asks for a suspended transfer to be released.
+type Release struct {
+	Row ledger.Key
+	// To is whose money it is: an operator or a channel for a tap, the channel that
+	// owes it for a load that nobody paid. A load unlike its order goes to the order's
+	// channel.
+	To string
+	By ledger.Approval
+}
+
+// Parts of a release.
+const (
+	partWhole = 1 // of a tap, or of a load that nobody paid
+	partOrder = 2 // what the order covers of a load
+	partRest  = 3 // what is left of order or load
+)
+
+// Suspended is a transfer that waits, or waited.
+type Suspended struct {
+	Row      ledger.Key
+	Reason   verdict.Reason
+	Fen      ledger.Fen
+	Owed     bool // the suspense account is owed the money: a load
+	Released bool
+	Booked   ledger.Day
+}
+
+// suspendedRow reads a row as what waits; ok is false for any other.
+func suspendedRow(accounts *ledger.Chart, row *ledger.Row) (s Suspended, ok bool) {
+	if row.IsMemo() || row.Act != ledger.Move || row.Purpose == chart.PurposeRelease {
+		return s, false
+	}
+	s = Suspended{Row: ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}, Fen: row.Amount, Booked: row.BookingDay}
+	debit, _ := accounts.ByID(row.Debit)
+	credit, _ := accounts.ByID(row.Credit)
+	if s.Reason, ok = chart.IsSuspense(credit.Code); ok {
+		return s, true
+	}
+	s.Reason, s.Owed = chart.IsSuspense(debit.Code)
+	return s, s.Owed
+}
+
+// Release releases a suspended transfer, whole and once. The error is a *Refusal where
+// it cannot be released so.
+func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
+	accounts, err := d.Ledger.Accounts(ctx)
+	if err != nil {
+		return Done{}, err
+	}
+	if _, open := accounts.Account(r.To); !open {
+		return Done{}, refuse("there is no account %q", r.To)
+	}
+	row, ok, err := d.row(ctx, r.Row)
+	if err != nil {
+		return Done{}, err
+	}
+	waiting, suspended := suspendedRow(accounts, &row)
+	if !ok || !suspended {
+		return Done{}, refuse("row %s is no suspended transfer", RowName(r.Row))
+	}
+	data, err := evidence{ActRelease, RowName(r.Row), r.To}.encode()
+	if err != nil {
+		return Done{}, err
+	}
+	a := &act{name: ActRelease, by: r.By, what: fmt.Sprintf("%s, %s: %d fen to %s", RowName(r.Row), waiting.Reason, waiting.Fen, r.To)}
+	suspense := chart.Suspense(waiting.Reason)
+	whole := part(r.Row, partWhole)
+	switch {
+	case waiting.Reason == verdict.LoadAmount:
+		if err := d.againstOrder(ctx, accounts, a, waiting, r.To, data); err != nil {
+			return Done{}, err
+		}
+	case waiting.Owed && !isTo(r.To, "channel"):
+		return Done{}, refuse("a load that nobody paid is owed by a channel, not by %q", r.To)
+	case waiting.Owed:
+		a.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
+	case !isTo(r.To, "operator", "channel"):
+		return Done{}, refuse("a suspended tap is released to an operator or a channel, not to %q", r.To)
+	default:
+		a.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)
+	}
+	return d.book(ctx, a)
+}
+
+func part(row ledger.Key, number byte) ledger.Key {
+	return ledger.Key{Day: row.Day, Subject: row.Subject, ID: identity.Release(number, row.ID)}
+}
+
+// againstOrder settles a load unlike its order out of what the channel paid for it.
+func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act, s Suspended, to string, data []byte) error {
+	written, ok := identity.WrittenLoad(s.Row.ID)
+	order := load.Order{Card: s.Row.Subject, Load: written}
+	paid, found, err := d.row(ctx, order.Paid())
+	switch {
+	case err != nil:
+		return err
+	case !ok || !found || paid.IsMemo():
+		return refuse("the order of row %s is not in the books", RowName(s.Row))
+	}
+	channel, _ := accounts.ByID(paid.Debit)
+	if to != channel.Code {
+		return refuse("its order was paid by %s, not by %q", channel.Code, to)
+	}
+	suspense := chart.Suspense(s.Reason)
+	a.add(part(s.Row, partOrder), chart.Unwritten, suspense, min(paid.Amount, s.Fen), chart.PurposeRelease, data)
+	switch rest := paid.Amount - s.Fen; {
+	case rest > 0:
+		a.add(part(s.Row, partRest), chart.Unwritten, channel.Code, rest, chart.PurposeLoadRefund, data)
+	case rest < 0:
+		a.add(part(s.Row, partRest), channel.Code, suspense, -rest, chart.PurposeRelease, data)
+	}
+	return nil
+}
+
+// List calls fn for each transfer that was suspended in the clearing days from first
+// to last, released or not. It reads those days once, in constant memory.
+func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspended) error) error {
+	accounts, err := d.Ledger.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	const chunk = 1000
+	var waiting []Suspended
+	flush := func() error {
+		if err := d.released(ctx, waiting); err != nil {
+			return err
+		}
+		for _, s := range waiting {
+			if err := fn(s); err != nil {
+				return err
+			}
+		}
+		waiting = waiting[:0]
+		return nil
+	}
+	err = d.Ledger.Scan(ctx, first, last, func(row ledger.Row) error {
+		s, ok := suspendedRow(accounts, &row)
+		if !ok {
+			return nil
+		}
+		if waiting = append(waiting, s); len(waiting) < chunk {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// released notes which of them were released.
+func (d *Desk) released(ctx context.Context, waiting []Suspended) error {
+	keys := make([]ledger.Key, 0, 2*len(waiting))
+	for _, s := range waiting {
+		keys = append(keys, part(s.Row, partWhole), part(s.Row, partOrder))
+	}
+	amounts, err := d.Ledger.Amounts(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range waiting {
+		if amounts[2*i] > 0 || amounts[2*i+1] > 0 {
+			waiting[i].Released = true
+		}
+	}
+	return nil
+}

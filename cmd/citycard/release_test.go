@@ -1,0 +1,51 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/cmd/observe"
+	"citycard/ledger"
+)
+
+// TestDecisions is how two people refund a load and release what was suspended:
+// testdata/decisions, over a tap at an unknown terminal and a load without a card's word.
+func TestDecisions(t *testing.T) {
+	b, dir := newBooks(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const day ledger.Day = 20260105
+	must(b.OpenDay(t.Context(), day))
+	people, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
+	must(err)
+	must(b.OpenAccounts(t.Context(), chart.Accounts(people)))
+	f := &foundation{books: b}
+	card := ledger.Subject(clearingtest.Hex(clearingtest.Card))
+	must(f.postOnce(t.Context(), "test", "test", []ledger.Transfer{
+		{
+			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 7), Debit: ledger.IDOfCode(chart.Float),
+			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: []byte("tap"),
+		},
+		{
+			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(2, 4), Debit: ledger.IDOfCode(chart.Channel("counter")),
+			Credit: ledger.IDOfCode(chart.Unwritten), Amount: 5000, Purpose: chart.PurposeLoadAuthorised,
+			Evidence: clearingtest.Encode(&message.LoadRequest{Order: "o-1", Channel: "counter", Card: []byte(card), AmountFen: 5000, OnlineSequence: 4}),
+		},
+	}))
+	must(observe.Running{Database: b.url}.Write(dir))
+	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
