@@ -1,43 +1,103 @@
 package main
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	"citycard/ledger"
 )
 
 // TestCrowdDay clears a day of a city without chips: undisturbed, through kills and
 // restarts, with a process that is stopped, in another order, and over two clearing
-// days. Each time the books are the truth's. One after the other with DAY_RECORDS,
-// for its figures, else side by side: they wait most of the time.
+// days. Each time the books are the truth's, and every account and card ends with
+// the same balance. One run comes after the other with DAY_RECORDS, for their
+// figures, else they go side by side: they wait most of the time.
 func TestCrowdDay(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
-	for name, test := range map[string]func(*crowdDay){
-		"undisturbed": undisturbed, "through faults": throughFaults, "overtaken": overtaken,
-	} {
-		t.Run(name, func(t *testing.T) {
+	runs := []struct {
+		name string
+		run  func(*crowdDay) map[string]ledger.Fen
+	}{
+		{"undisturbed", undisturbed},
+		{"in another order", inAnotherOrder},
+		{"over two clearing days", overTwoDays},
+		{"through faults", throughFaults},
+		{"overtaken", overtaken},
+	}
+	balances := make([]map[string]ledger.Fen, len(runs))
+	// Once the runs have ended, parallel ones too.
+	t.Cleanup(func() {
+		for i, got := range balances[1:] {
+			compareBalances(t, runs[0].name, runs[i+1].name, balances[0], got)
+		}
+	})
+	for i, r := range runs {
+		t.Run(r.name, func(t *testing.T) {
 			if os.Getenv("DAY_RECORDS") == "" {
 				t.Parallel()
 			}
-			test(newCrowdDay(t, p))
+			balances[i] = r.run(newCrowdDay(t, p))
 		})
 	}
 }
 
+// compareBalances names the first balances that differ; a run that was not asked
+// for has none.
+func compareBalances(t *testing.T, first, second string, want, got map[string]ledger.Fen) {
+	if want == nil || got == nil || maps.Equal(want, got) {
+		return
+	}
+	t.Errorf("%s has %d balances, %s %d", first, len(want), second, len(got))
+	named := 0
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] && named < 20 {
+			named++
+			t.Errorf("%s: %s %d fen, %s %d", name, first, want[name], second, got[name])
+		}
+	}
+}
+
 // undisturbed sends the day whole.
-func undisturbed(d *crowdDay) {
+func undisturbed(d *crowdDay) map[string]ledger.Fen {
 	d.serve()
 	begun := time.Now()
 	d.send(1, 1)()
 	d.Logf("sent in %.1f s", time.Since(begun).Seconds())
-	d.agrees(d.closes(testDay))
+	return d.agrees(d.closes(testDay))
+}
+
+// inAnotherOrder shuffles it.
+func inAnotherOrder(d *crowdDay) map[string]ledger.Fen {
+	d.serve()
+	d.send(1, 1, "--order-seed", "5")()
+	return d.agrees(d.closes(testDay))
+}
+
+// overTwoDays closes the clearing day when two thirds are there, in another order
+// again; the rest is the next day's.
+func overTwoDays(d *crowdDay) map[string]ledger.Fen {
+	d.serve()
+	for n := range 2 {
+		d.send(n+1, 3, "--order-seed", "6")()
+	}
+	owed := d.closes(testDay)
+	d.send(3, 3, "--order-seed", "6")()
+	for operator, fen := range d.closes("20260106") {
+		if owed[operator] += fen; fen == owed[operator] {
+			d.Errorf("%s is owed nothing for one of the days", operator)
+		}
+	}
+	return d.agrees(owed)
 }
 
 // throughFaults has two processes that share a real Kafka and a database, while each
 // of these happens: one process is killed, the other, both, the broker, the database;
 // and a third process comes, takes partitions, and is killed.
-func throughFaults(d *crowdDay) {
+func throughFaults(d *crowdDay) map[string]ledger.Fen {
 	d.share()
 	one, other := d.serve(), d.serve()
 	kill := func(servers ...*server) func() {
@@ -76,12 +136,12 @@ func throughFaults(d *crowdDay) {
 		d.Logf("%s, %d records in the books after %.1f s", h.name, d.booked(), time.Since(begun).Seconds())
 	}
 	d.send(len(happenings)+1, len(happenings)+1)()
-	d.agrees(d.closes(testDay))
+	return d.agrees(d.closes(testDay))
 }
 
 // overtaken stops (SIGSTOP) a process in the middle of its work until
 // the other has taken all its partitions, and then lets it go on with what it held.
-func overtaken(d *crowdDay) {
+func overtaken(d *crowdDay) map[string]ledger.Fen {
 	d.share()
 	one, other := d.serve(), d.serve()
 	d.during(1, 2, func() {
@@ -91,5 +151,5 @@ func overtaken(d *crowdDay) {
 	})
 	d.during(2, 2, func() {})
 	other.until(time.Minute, "given partitions again", func() bool { return other.streams() > 0 })
-	d.agrees(d.closes(testDay))
+	return d.agrees(d.closes(testDay))
 }

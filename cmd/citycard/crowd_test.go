@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/clearing/chart"
 	"citycard/clearing/kafkatest"
 	"citycard/clearing/settlement"
 	"citycard/cmd/observe"
@@ -22,7 +23,7 @@ import (
 
 // dayRecords is about how many records a day of these tests has. DAY_RECORDS in
 // the environment makes it another.
-const dayRecords = 40_000
+const dayRecords = 35_000
 
 // crowdDay is a day of a city without chips, five records in a hundred at fault, on
 // its way into the books of serving processes.
@@ -50,7 +51,7 @@ func newCrowdDay(t *testing.T, p programs) *crowdDay {
 	}
 	dir := reachableDir(t)
 	d := &crowdDay{T: t, programs: p, data: filepath.Join(dir, "data"), field: filepath.Join(dir, "field")}
-	riders := max(200, records*10/62) // 6.2 records of a rider
+	riders := max(200, records*10/54) // 5.4 records of a rider
 	d.city = []string{
 		"--direct", "--data", d.field, "--cards", strconv.Itoa(2 * riders), "--riders", strconv.Itoa(riders), "--seed", "11", "--keys", d.keyFile(),
 		"--day", testDay, "--duplicates", "0.025",
@@ -195,8 +196,9 @@ func (d *crowdDay) closes(day string) map[string]int64 {
 	return owed
 }
 
-// agrees holds the books and the settlement files against the truth.
-func (d *crowdDay) agrees(owed map[string]int64) {
+// agrees holds the books and the settlement files against the truth, ends the
+// servers, and returns the books' last balances.
+func (d *crowdDay) agrees(owed map[string]int64) map[string]ledger.Fen {
 	d.Helper()
 	var c struct {
 		Agrees bool    `json:"agrees"`
@@ -229,7 +231,36 @@ func (d *crowdDay) agrees(owed map[string]int64) {
 		d.Errorf("verify: %v\n%s", err, out)
 	}
 	d.Logf("%d records, %d at fault, checked in %.1f s: %v", want.Sent, faults, c.Second, c.Agrees)
+	balances := d.balances()
 	for _, s := range d.servers {
 		s.signal(syscall.SIGTERM)
 	}
+	return balances
+}
+
+// balances are each account's debits and credits of all days, and what each card
+// should hold.
+func (d *crowdDay) balances() map[string]ledger.Fen {
+	d.Helper()
+	last, err := ledger.ParseDay(testDay)
+	if err != nil {
+		d.Fatal(err)
+	}
+	accounts, err := d.books.Trial(d.Context(), last.Next())
+	if err != nil {
+		d.Fatal(err)
+	}
+	balances := map[string]ledger.Fen{}
+	for _, a := range accounts {
+		balances[a.Account.Code+" debits"] = a.Before.Debits + a.Day.Debits
+		balances[a.Account.Code+" credits"] = a.Before.Credits + a.Day.Credits
+	}
+	err = d.books.Shadow(d.Context(), ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
+		balances[fmt.Sprintf("card %x", string(subject))] = fen
+		return nil
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return balances
 }
