@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"time"
 
@@ -107,35 +108,58 @@ func (s *settings) registryPath(dir string) string {
 }
 
 // postOnce posts transfers that have keys of their own in a stream that is not
-// Kafka's: opening balances, receipts. Posting them again changes nothing.
+// Kafka's, such as receipts. Posting them again changes nothing.
 func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
-	for {
-		err := f.postClaimed(ctx, stream, owner, transfers)
-		// Another process that does the same at the same time takes the stream; each
-		// gets its turn, since what is posted already is not posted again.
-		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) && !errors.Is(err, ledger.ErrDaySealed) || ctx.Err() != nil {
+	return f.inTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
+}
+
+// postList posts a list in a stream that has no other: the stream's position says
+// how many chunks of it are in the books, so whoever goes on with it posts the rest,
+// and a list that is in the books costs a start nothing.
+func (f *foundation) postList(ctx context.Context, stream, owner string, list []ledger.Transfer) error {
+	const chunk = 10_000
+	return f.inTurn(ctx, stream, owner, func(claim *ledger.Claim) error {
+		for done := int(claim.Next) * chunk; done < len(list); done += chunk {
+			if err := f.postClaimed(ctx, claim, list[done:min(done+chunk, len(list))]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inTurn claims a stream and posts in it. Another process that does the same at the
+// same time takes the stream away; each tries again after a while of chance, so that
+// they do not keep doing so.
+func (f *foundation) inTurn(ctx context.Context, stream, owner string, post func(*ledger.Claim) error) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		claim, err := f.books.Claim(ctx, stream, owner, 0)
+		if err != nil {
 			return err
+		}
+		err = post(&claim)
+		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) && !errors.Is(err, ledger.ErrDaySealed) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(rand.N(wait)):
 		}
 	}
 }
 
-func (f *foundation) postClaimed(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
-	const chunk = 10_000
-	claim, err := f.books.Claim(ctx, stream, owner, 0)
+// postClaimed posts transfers as the next batch of a stream.
+func (f *foundation) postClaimed(ctx context.Context, claim *ledger.Claim, transfers []ledger.Transfer) error {
+	next := claim.Next + 1
+	out, err := f.books.Post(ctx, &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: next, Day: claim.Day, Transfers: transfers})
 	if err != nil {
-		return err
+		return fmt.Errorf("post %s: %w", claim.Stream, err)
 	}
-	for at := claim.Next; len(transfers) > 0; at++ {
-		part := transfers[:min(chunk, len(transfers))]
-		transfers = transfers[len(part):]
-		out, err := f.books.Post(ctx, &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: at, Next: at + 1, Day: claim.Day, Transfers: part})
-		if err != nil {
-			return fmt.Errorf("post %s: %w", stream, err)
-		}
-		for i, decision := range out.Transfers {
-			if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
-				return fmt.Errorf("post %s: transfer %d: %s: %w", stream, i, decision.Result, decision.Err)
-			}
+	claim.Next = next
+	for i, decision := range out.Transfers {
+		if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
+			return fmt.Errorf("post %s: transfer %d: %s: %w", claim.Stream, i, decision.Result, decision.Err)
 		}
 	}
 	return nil

@@ -86,7 +86,7 @@ func (c *center) foundRegistry(ctx context.Context, store *registry.Store, dir s
 }
 
 // adopt opens the accounts that rows of the registry call for, and books what they
-// bring along.
+// bring along: in a stream of the edition's, whose list is always the same.
 func (c *center) adopt(ctx context.Context, rows *registry.Edition) error {
 	if err := c.books.OpenAccounts(ctx, chart.Accounts(rows)); err != nil {
 		return fmt.Errorf("open the chart of accounts: %w", err)
@@ -95,5 +95,5 @@ func (c *center) adopt(ctx context.Context, rows *registry.Edition) error {
 	if len(openings) == 0 {
 		return nil
 	}
-	return c.postOnce(ctx, "openings", c.owner, openings)
+	return c.postList(ctx, "openings/"+rows.Version(), c.owner, openings)
 }

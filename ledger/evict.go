@@ -1,0 +1,45 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger/schema"
+)
+
+// patience is how long a claim waits for the session that holds the stream's row before it looks whether that one waits for a client.
+const patience = 2 * time.Second
+
+// evictIdle ends sessions that hold the stream's row against tx's and wait for their client: a process that was stopped in the middle of a
+// batch, whose connection lives. No setting of PostgreSQL 15 ends one that was sending rows. What it had done is rolled back, and
+// its stream has a new owner in any case. CockroachDB lets the newer transaction pass. The function returned calls it off.
+func (l *Ledger) evictIdle(ctx context.Context, tx pgx.Tx) (stop func()) {
+	if l.dialect != schema.PostgreSQL {
+		return func() {}
+	}
+	pid := int64(tx.Conn().PgConn().PID())
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		tick := time.NewTicker(patience)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			tag, err := l.pool.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE pid = ANY (pg_blocking_pids($1::INT8::INT4)) AND wait_event_type = 'Client'`, pid)
+			if err != nil {
+				l.log.WarnContext(ctx, "a session that holds a stream could not be ended", "error", err)
+			} else if tag.RowsAffected() > 0 {
+				l.log.WarnContext(ctx, "a session that held a stream and waited for its client was ended", "sessions", tag.RowsAffected())
+			}
+		}
+	})
+	return func() { cancel(); group.Wait() }
+}
