@@ -23,13 +23,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The benchmark's shape. FULL=1 in the environment goes on until there are fullRows rows.
+// The benchmark's shape.
 const (
 	benchBatch   = 5000 // rows of one batch, 2 % of them repeats of the batch before
 	benchBatches = 20   // batches of one turn
 	benchTurns   = 3    // turns of each way at each number of workers
 	benchSingles = 4 * time.Second
-	fullRows     = 10_000_000
 )
 
 // BenchmarkLedger measures, in turns on one database with durable commits: raw COPY of the rows into a bare table with the same columns and key; Post of the
@@ -41,13 +40,17 @@ func BenchmarkLedger(b *testing.B) {
 	for range b.N {
 		m.turns(b)
 		m.reportTurns(b)
-		if os.Getenv("FULL") != "" {
-			m.fill(b)
-		}
 		single := m.singles(b)
 		b.ReportMetric(single, "ledger.single_transaction_per_second")
 		b.ReportMetric(m.best(m.post)/single, "ledger.post_over_single")
 		m.callers(b)
+	}
+}
+
+// BenchmarkLedgerMemory measures the resident memory of a process that posts with 8 workers, each with a memory of a million keys, on a database of its own.
+func BenchmarkLedgerMemory(b *testing.B) {
+	m := newBench(b)
+	for range b.N {
 		b.ReportMetric(m.memory(b), "ledger.post_rss_mb")
 	}
 }
@@ -172,25 +175,6 @@ func (m *bench) best(by map[int][]float64) float64 {
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]
-}
-
-// fill posts and copies on until there are fullRows rows, and compares the last turns with those on empty tables, at two workers.
-func (m *bench) fill(b *testing.B) {
-	b.Helper()
-	const workers = 2
-	var copies, posts []float64
-	for m.rows < fullRows {
-		rows := m.prepare(workers, benchBatches)
-		copies = append(copies, m.copyTurn(b, rows))
-		posts = append(posts, m.postTurn(b, rows))
-		if len(posts)%20 == 0 {
-			b.Logf("%d rows: COPY %.0f, Post %.0f rows a second", m.rows, median(copies[len(copies)-20:]), median(posts[len(posts)-20:]))
-		}
-	}
-	last := max(0, len(posts)-10)
-	b.ReportMetric(median(posts[last:])/median(m.post[workers]), "ledger.at_10m_over_empty")
-	b.ReportMetric(median(copies[last:])/median(m.copies[workers]), "ledger.copy_at_10m_over_empty")
-	b.ReportMetric(median(posts[last:])/median(copies[last:]), "ledger.post_over_copy_at_10m")
 }
 
 // prepared are the batches of each worker; those of a turn are made before its clock starts.

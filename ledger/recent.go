@@ -7,11 +7,11 @@ import (
 )
 
 // Recent is a stream owner's memory of the keys it posted lately, of fixed size. It is a hint: it may forget (the primary
-// key then catches the repeat at the price of a second attempt) and it may be wrong (the suspect is looked up in vain).
-// It serves one stream, one batch at a time.
+// key then catches the repeat at the price of a second attempt) and it may be wrong (the suspect is looked up in vain; of 31-bit fingerprints, four to
+// a set, about two in a thousand million). It serves one stream, one batch at a time.
 type Recent struct {
 	seed  maphash.Seed
-	slots []uint64
+	slots []uint32
 	// wary counts the batches that still look all their keys up first, after a repeat came as a surprise: repeats tend
 	// to come in runs, as when a terminal sends a day again.
 	wary atomic.Int32
@@ -23,41 +23,37 @@ const recentWays = 4
 // warySpan is how many batches look first after a surprise.
 const warySpan = 8
 
-// NewRecent returns a memory of about the given number of keys (8 bytes each).
+// NewRecent returns a memory of about the given number of keys, at 4 bytes each.
 func NewRecent(keys int) *Recent {
 	size := 1024
 	for size < keys && size < 1<<26 {
 		size *= 2
 	}
-	return &Recent{seed: maphash.MakeSeed(), slots: make([]uint64, size)}
+	return &Recent{seed: maphash.MakeSeed(), slots: make([]uint32, size)}
 }
 
-// print returns a fingerprint that is never zero, the mark of an empty slot.
-func (r *Recent) print(k key) uint64 {
-	return maphash.Comparable(r.seed, k) | 1
-}
-
-// set returns the slots a fingerprint may be in, the newest first. With one slot to choose from, of a hundred repeats of a batch of five thousand
-// one was forgotten in every second batch, and each such surprise makes the next batches look first.
-func (r *Recent) set(print uint64) []uint64 {
-	first := (print >> 1) * recentWays & uint64(len(r.slots)-1)
-	return r.slots[first : first+recentWays]
+// find returns a key's fingerprint, which is never zero, the mark of an empty slot, and the slots it may be in, the newest first. With one slot to choose
+// from, of a hundred repeats of a batch of five thousand one was forgotten in every second batch, and each such surprise makes the next batches
+// look first.
+func (r *Recent) find(k key) (print uint32, set []uint32) {
+	hash := maphash.Comparable(r.seed, k)
+	first := hash >> 32 * recentWays & uint64(len(r.slots)-1)
+	return uint32(hash) | 1, r.slots[first : first+recentWays]
 }
 
 func (r *Recent) holds(k key) bool {
 	if r == nil {
 		return false
 	}
-	print := r.print(k)
-	return slices.Contains(r.set(print), print)
+	print, set := r.find(k)
+	return slices.Contains(set, print)
 }
 
 func (r *Recent) add(k key) {
 	if r == nil {
 		return
 	}
-	print := r.print(k)
-	set := r.set(print)
+	print, set := r.find(k)
 	if slices.Contains(set, print) {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"citycard/ledger/export"
 )
 
-// exported is one run of the checks over an export. It keeps sums by account and day, and the holds; nothing by transfer.
+// exported is one run of the checks over an export. It keeps sums by account and day, and the terms of holds; nothing by transfer.
 type exported struct {
 	books
 	replay    replay
@@ -30,10 +30,19 @@ type turnoverKey struct {
 	day     ledger.Day
 }
 
-// exportedHold is a hold and its end as the rows tell it; either may come first.
+// exportedHold is a hold and its end as the rows tell it; either may come first. Only what is compared is kept.
 type exportedHold struct {
-	hold, end *ledger.Row
+	hold, end holdTerms
 }
+
+type holdTerms struct {
+	there         bool
+	act           ledger.Act
+	debit, credit ledger.AccountID
+	amount        ledger.Fen
+}
+
+func termsOf(r *ledger.Row) holdTerms { return holdTerms{true, r.Act, r.Debit, r.Credit, r.Amount} }
 
 // Export checks an export as Books checks the database, as far as one pass can: that keys are unique and that what was reversed is there follows from
 // the database only. The error wraps export.ErrFormat when what is read is not a whole export.
@@ -107,9 +116,9 @@ func (x *exported) add(r *ledger.Row) {
 	}
 	switch r.Act {
 	case ledger.Hold:
-		x.holdAt(ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID}).hold = r
+		x.holdAt(ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID}).hold = termsOf(r)
 	case ledger.PostHold, ledger.VoidHold, ledger.ExpireHold:
-		x.holdAt(ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID[1:]}).end = r
+		x.holdAt(ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID[1:]}).end = termsOf(r)
 	}
 	moved := r.Moved()
 	sumsAt(x.balances, r.Debit).Debits += moved
@@ -141,13 +150,13 @@ func sumsAt[K comparable](sums map[K]*ledger.Sums, k K) *ledger.Sums {
 // state returns what became of the hold, by the rows.
 func (h *exportedHold) state() (ledger.HoldState, ledger.Fen) {
 	switch {
-	case h.hold == nil:
+	case !h.hold.there:
 		return "none", 0
-	case h.end == nil:
+	case !h.end.there:
 		return ledger.HoldHeld, 0
-	case h.end.Act == ledger.PostHold:
-		return ledger.HoldPosted, h.end.Amount
-	case h.end.Act == ledger.VoidHold:
+	case h.end.act == ledger.PostHold:
+		return ledger.HoldPosted, h.end.amount
+	case h.end.act == ledger.VoidHold:
 		return ledger.HoldVoided, 0
 	}
 	return ledger.HoldExpired, 0
@@ -155,13 +164,13 @@ func (h *exportedHold) state() (ledger.HoldState, ledger.Fen) {
 
 // founded reports whether the hold's end, if any, is of a hold that allows it.
 func (h *exportedHold) founded() bool {
-	if h.end == nil {
+	if !h.end.there {
 		return true
 	}
-	if h.hold == nil || h.end.Debit != h.hold.Debit || h.end.Credit != h.hold.Credit {
+	if !h.hold.there || h.end.debit != h.hold.debit || h.end.credit != h.hold.credit {
 		return false
 	}
-	return h.end.Amount <= h.hold.Amount && (h.end.Act == ledger.PostHold || h.end.Amount == 0)
+	return h.end.amount <= h.hold.amount && (h.end.act == ledger.PostHold || h.end.amount == 0)
 }
 
 func (x *exported) checkHold(line *export.Hold) error {
@@ -183,12 +192,12 @@ func (x *exported) checkHold(line *export.Hold) error {
 		x.fault(HoldState, keyName("hold", k.Day, subject, id), "it is %s with %d posted; the journal says %s with %d posted", line.State,
 			int64(line.Posted), state, int64(posted))
 	}
-	x.checkEnd(h)
+	x.checkEnd(k, h)
 	return nil
 }
 
-func (x *exported) checkEnd(h *exportedHold) {
+func (x *exported) checkEnd(k ledger.Key, h *exportedHold) {
 	if !h.founded() {
-		x.fault(ActUnfounded, rowName(h.end), "there is no such hold, or not with these accounts and as much")
+		x.fault(ActUnfounded, keyName("transfer", k.Day, []byte(k.Subject), append([]byte{0xFE}, k.ID...)), "there is no such hold, or not with these accounts and as much")
 	}
 }

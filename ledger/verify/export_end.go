@@ -42,8 +42,8 @@ func (x *exported) endJournal() error {
 	}
 	for _, h := range x.holds {
 		if state, _ := h.state(); state == ledger.HoldHeld {
-			sumsAt(x.balances, h.hold.Debit).DebitsHeld += h.hold.Amount
-			sumsAt(x.balances, h.hold.Credit).CreditsHeld += h.hold.Amount
+			sumsAt(x.balances, h.hold.debit).DebitsHeld += h.hold.amount
+			sumsAt(x.balances, h.hold.credit).CreditsHeld += h.hold.amount
 		}
 	}
 	return nil
@@ -82,10 +82,10 @@ func (x *exported) finish() error {
 	}
 	for k, h := range x.holds {
 		state, posted := h.state()
-		if h.hold != nil {
+		if h.hold.there {
 			x.fault(HoldState, keyName("hold", k.Day, []byte(k.Subject), []byte(k.ID)), "it is none; the journal says %s with %d posted", state, int64(posted))
 		}
-		x.checkEnd(h)
+		x.checkEnd(k, h)
 	}
 	for _, h := range x.covered {
 		x.audit.covers(h.Day, h.Sequence, h.Head)

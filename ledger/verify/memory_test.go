@@ -1,0 +1,168 @@
+package verify_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/ledger"
+	"citycard/ledger/export"
+	"citycard/ledger/verify"
+)
+
+// exporter writes a true export of as many rows as wanted, without a database: taps with 180 bytes of evidence, in batches of 5,000.
+type exporter struct {
+	out   *bufio.Writer
+	sum   hash.Hash
+	lines int64
+}
+
+const exportBatch = 5000
+
+func (e *exporter) line(line *export.Line) error {
+	data, err := json.Marshal(line)
+	if err == nil {
+		data = append(data, '\n')
+		e.sum.Write(data)
+		e.lines++
+		_, err = e.out.Write(data)
+	}
+	return err
+}
+
+// writeExport writes an export of so many batches; after each it calls posted.
+func writeExport(w io.Writer, batches int, posted func(batch int)) error {
+	e := &exporter{out: bufio.NewWriter(w), sum: sha256.New()}
+	float, bus := ledger.IDOfCode("float"), ledger.IDOfCode("bus")
+	stream := ledger.IDOfStream("taps")
+	var amount ledger.Fen
+	var head ledger.Hash
+	err := errors.Join(e.line(&export.Line{Export: &export.Header{Version: export.Version}}),
+		e.line(&export.Line{Account: &export.Account{Account: float, Code: "float", Kind: ledger.Liability, Shards: 1}}),
+		e.line(&export.Line{Account: &export.Account{Account: bus, Code: "bus", Kind: ledger.Liability, Shards: 1}}))
+	// A stream's line comes before its rows and tells its head; the chain is worked out twice.
+	for n := range batches {
+		link, _ := exportedBatch(n, stream, float, bus, head, nil)
+		head = link.Head
+	}
+	last := int64(batches)
+	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head}}))
+	head = ledger.Hash{}
+	for n := range batches {
+		var rows []ledger.Row
+		var link ledger.Link
+		link, rows = exportedBatch(n, stream, float, bus, head, rows)
+		head = link.Head
+		err = errors.Join(err, e.line(&export.Line{Batch: &link}))
+		for i := range rows {
+			amount += rows[i].Amount
+			if err == nil {
+				err = e.line(&export.Line{Row: &rows[i]})
+			}
+		}
+		posted(n)
+	}
+	err = errors.Join(err,
+		e.line(&export.Line{Balance: &export.Balance{Account: float, Debits: amount}}), e.line(&export.Line{Balance: &export.Balance{Account: bus, Credits: amount}}),
+		e.line(&export.Line{Turnover: &export.Turnover{Account: float, Day: today, Debits: amount}}),
+		e.line(&export.Line{Turnover: &export.Turnover{Account: bus, Day: today, Credits: amount}}),
+		e.line(&export.Line{Day: &export.Day{Day: today, State: ledger.DayOpen}}))
+	return errors.Join(err, e.line(&export.Line{End: &export.End{Lines: e.lines, Hash: ledger.Hash(e.sum.Sum(nil))}}), e.out.Flush())
+}
+
+func exportedBatch(n int, stream ledger.StreamID, debit, credit ledger.AccountID, previous ledger.Hash, rows []ledger.Row) (ledger.Link, []ledger.Row) {
+	link := ledger.Link{Stream: stream, Sequence: int64(n) + 1, From: int64(n), Next: int64(n) + 1, Day: today, Transfers: exportBatch}
+	var tree ledger.Tree
+	for i := range exportBatch {
+		seed := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n*exportBatch+i)))
+		r := ledger.Row{
+			Day: today, Subject: ledger.Subject(seed[:10]), ID: ledger.ID(seed[10:22]), Debit: debit, Credit: credit, Amount: ledger.Fen(100 + i%400), Purpose: 1,
+			Evidence: []byte(strings.Repeat(string(seed[:18]), 10)), BookingDay: today, Stream: stream, Sequence: link.Sequence, Position: int32(i),
+		}
+		r.ID = ledger.ID("\x01" + r.ID)
+		r.Hash = r.ContentHash()
+		if err := tree.Add(r.Hash); err != nil {
+			panic(err)
+		}
+		rows = append(rows, r)
+	}
+	var err error
+	if link.Root, err = tree.Root(); err != nil {
+		panic(err)
+	}
+	link.Head = link.HeadAfter(previous)
+	return link, rows
+}
+
+// verifyWritten verifies an export of so many batches as it is written.
+func verifyWritten(t testing.TB, batches int, posted func(batch int)) {
+	t.Helper()
+	from, to := io.Pipe()
+	go func() { to.CloseWithError(writeExport(to, batches, posted)) }()
+	summary, err := verify.Export(from, nil, func(f verify.Fault) { t.Errorf("fault %v", f) })
+	if err != nil || summary.Transfers != int64(batches)*exportBatch {
+		t.Fatalf("%+v, %v", summary, err)
+	}
+}
+
+// TestExportInConstantMemory compares what is in use after a few batches with what is after many.
+func TestExportInConstantMemory(t *testing.T) {
+	const early, late = 2, 20
+	inUse := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	var before, after int64
+	verifyWritten(t, late+1, func(batch int) {
+		switch batch {
+		case early:
+			before = inUse()
+		case late:
+			after = inUse()
+		}
+	})
+	if grown := after - before; grown > 1<<20 {
+		t.Errorf("after %d rows %d bytes more are in use than after %d", (late+1)*exportBatch, grown, (early+1)*exportBatch)
+	}
+}
+
+// BenchmarkExport verifies exports of 300 thousand and of three million rows: rows a second, writer included, and the most memory that was resident.
+func BenchmarkExport(b *testing.B) {
+	const few, many = 60, 600
+	for range b.N {
+		var small, large float64
+		verifyWritten(b, few, func(int) { small = max(small, residentMB(b)) })
+		start := time.Now()
+		verifyWritten(b, many, func(int) { large = max(large, residentMB(b)) })
+		b.ReportMetric(many*exportBatch/time.Since(start).Seconds(), "verify.export_rows_per_second")
+		b.ReportMetric(large, "verify.export_rss_mb")
+		b.ReportMetric(large/small, "verify.export_rss_3m_over_300k")
+	}
+}
+
+// residentMB returns how much of this process is in memory.
+func residentMB(b *testing.B) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	var kB float64
+	if _, err = fmt.Sscan(rest, &kB); err != nil {
+		b.Fatalf("resident memory: %v", err)
+	}
+	return kB / 1024
+}
