@@ -53,8 +53,10 @@ func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
 	case e.Credit:
 		ev.moved = int64(e.Amount)
 	}
-	// Records of zero fen are memos, and move nothing.
-	if ev.moved == 0 && string(e.Kind) != docket.KindRecord {
+	// Records of zero fen are memos, and move nothing. Of another city's card the taps
+	// here are some among many.
+	kept := string(e.Kind) == docket.KindRecord && string(e.Reason) != verdict.Pending.String()
+	if ev.moved == 0 && !kept {
 		return event{}, false
 	}
 	var claims message.Claims

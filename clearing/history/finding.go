@@ -45,6 +45,27 @@ func (k Kind) String() string {
 	return fmt.Sprintf("finding %d", int16(k))
 }
 
+// Explain says in English and Chinese what a finding of the kind is.
+func (k Kind) Explain() (english, chinese string) {
+	switch k {
+	case CounterGap:
+		return "taps missing by the card's counter", "卡交易序号缺号"
+	case CounterTwice:
+		return "counter numbers claimed by two taps", "卡交易序号重复"
+	case CounterImpossible:
+		return "counter numbers that no card has", "卡交易序号超出范围"
+	case LoadGap:
+		return "loads missing by the card's counter", "圈存序号缺号"
+	case SAMGap:
+		return "taps missing by the SAM's sequence", "SAM交易序号缺号"
+	case SAMTwice:
+		return "SAM numbers used by two cards", "SAM交易序号重复"
+	case Balance:
+		return "cards whose claimed balance changed against the ledger's", "卡内余额与账面余额差异变动"
+	}
+	return "", ""
+}
+
 // MarshalText writes the kind's name.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 

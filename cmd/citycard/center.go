@@ -138,7 +138,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance}, metrics, log); err != nil {
 		return err
 	}
-	ops.Registry().MustRegister(c.books.retries, newGauges(c, log))
+	ops.Registry().MustRegister(c.books.retries, newGauges(c, log), newCloseGauges(c.books, log))
 	ops.Check("database", c.books.ready)
 	ops.Check("kafka", c.admin.Ping)
 	ops.Check("intake", c.intake.Ready)

@@ -67,7 +67,9 @@ func undisturbed(d *crowdDay) map[string]ledger.Fen {
 	begun := time.Now()
 	d.send(1, 1)()
 	d.Logf("sent in %.1f s", time.Since(begun).Seconds())
-	return d.agrees(d.closes(testDay))
+	owed := d.closes(testDay)
+	d.findsGaps()
+	return d.agrees(owed)
 }
 
 // inAnotherOrder shuffles it.

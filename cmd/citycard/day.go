@@ -23,9 +23,9 @@ import (
 
 func dayCommand() *ffcli.Command {
 	return &ffcli.Command{
-		Name: "day", ShortUsage: "citycard day <status|close|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
+		Name: "day", ShortUsage: "citycard day <status|close|findings|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
 		FlagSet:     flag.NewFlagSet("citycard day", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayReopenCommand(), daySealCommand()},
+		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayReopenCommand(), daySealCommand()},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }
@@ -69,7 +69,8 @@ func dayCloseCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close and settle a day / 日终清算",
 		LongHelp: "Waits until the serving process has cleared everything that is in the input topics now, moves the streams\n" +
-			"to the next day, writes the settlement files and books the payments. May be repeated, also after a kill.",
+			"to the next day, passes over its cards and SAMs, writes the settlement files and books the payments. May be\n" +
+			"repeated, also after a kill.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -110,6 +111,11 @@ func closeDay(ctx context.Context, s *settings) error {
 		return err
 	}
 	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
+	found := 0
+	for _, n := range result.History.Found {
+		found += n
+	}
+	fmt.Printf("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %d 项\n", found, result.Day, found)
 	return nil
 }
 

@@ -341,6 +341,7 @@ func (p *performance) verify(ctx context.Context) error {
 		return err
 	}
 	p.report.positions(p.result.Positions)
+	p.report.Findings = p.result.History.Found
 	p.report.Seal = fmt.Sprintf("%x", p.seal.Root)
 	phase.Add(1)
 	phase.Done()

@@ -37,6 +37,7 @@ type report struct {
 
 	ByPurpose    map[string]sum        `json:"by_purpose"`
 	NetPositions map[string]ledger.Fen `json:"net_positions"`
+	Findings     map[string]int        `json:"findings"`
 	SuspenseFen  map[string]ledger.Fen `json:"suspense_fen"`
 	Books        bookSums              `json:"books"`
 	Reserve      reserveSums           `json:"reserve"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"citycard/clearing/history"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -51,6 +52,13 @@ func (r *report) writeText(out io.Writer) error {
 		for _, reason := range sortedKeys(reasons) {
 			entry, _ := verdict.Explain(reason)
 			line(string(reason), count(reasons[reason]), entry.English+" / "+entry.Chinese)
+		}
+	}
+	if r.Findings != nil {
+		head("Found in cards and SAMs at the close / 日终核对发现")
+		for _, kind := range history.Kinds() {
+			english, chinese := kind.Explain()
+			line(kind.String(), count(int64(r.Findings[kind.String()])), english+" / "+chinese)
 		}
 	}
 	head("Books / 账簿 (yuan 元)")

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"citycard/clearing/history"
+	"citycard/clearing/identity"
+	"citycard/simulators/truth"
+)
+
+// found is a line of citycard day findings --json.
+type found struct {
+	Kind, Subject string
+	First, Last   int64
+}
+
+// findsGaps holds what the close found against the truth: every number of a SAM that
+// no record in the books has, and no other; and a gap or more in the counters of cards
+// that lost a record between two others.
+func (d *crowdDay) findsGaps() {
+	d.Helper()
+	used := map[string][]int64{}
+	gapped := map[string]bool{}
+	taps := map[string]int{}
+	err := truth.EachRecord(filepath.Join(d.field, "truth"), func(r *truth.Record) error {
+		id, err := hex.DecodeString(r.ID)
+		if err != nil || !r.Posts() {
+			return err
+		}
+		if terminal, sequence, ok := identity.ParseSpend(id); ok {
+			sam := hex.EncodeToString(terminal[:])
+			used[sam] = append(used[sam], int64(sequence))
+			taps[r.Subject]++
+			gapped[r.Subject] = gapped[r.Subject] || r.Fault == "counter_gap"
+		}
+		return nil
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	var want []found
+	for sam, numbers := range used {
+		slices.Sort(numbers)
+		for i := 1; i < len(numbers); i++ {
+			if before, this := numbers[i-1], numbers[i]; this > before+1 {
+				want = append(want, found{history.SAMGap.String(), sam, before + 1, this - 1})
+			}
+		}
+	}
+	var got []found
+	ofCards := map[string]bool{}
+	out := d.run(d.T, "citycard", "day", "findings", "--day", testDay, "--data", d.data, "--db", d.url(), "--json")
+	for line := range strings.Lines(out) {
+		var f found
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			d.Fatalf("%v: %s", err, line)
+		}
+		switch f.Kind {
+		case history.SAMGap.String():
+			got = append(got, f)
+		case history.CounterGap.String():
+			ofCards[f.Subject] = true
+		case history.LoadGap.String(), history.SAMTwice.String():
+			d.Errorf("found %+v, of which there is none", f)
+		}
+	}
+	order := func(a, b found) int {
+		return strings.Compare(a.Subject, b.Subject)*2 + int(min(1, max(-1, a.First-b.First)))
+	}
+	slices.SortFunc(want, order)
+	slices.SortFunc(got, order)
+	if len(want) == 0 || !slices.Equal(got, want) {
+		d.Errorf("found %d gaps of SAMs, want %d", len(got), len(want))
+	}
+	missed := 0
+	for card, gap := range gapped {
+		// A gap before the first record of a card is none.
+		if gap && taps[card] > 2 && !ofCards[card] {
+			missed++
+		}
+	}
+	if missed*2 > len(ofCards) || len(ofCards) == 0 {
+		d.Errorf("%d cards have gaps in their counters, of %d that lost a record none was found", len(ofCards), missed)
+	}
+}
