@@ -22,7 +22,8 @@ func (c *Chip) initializeSAM(cmd apdu.Command) ([]byte, apdu.Status) {
 	if factors < 8 || factors > 24 || factors%8 != 0 {
 		return nil, apdu.WrongLength
 	}
-	if cmd.Data[18] != s.masters.Version || cmd.Data[19] != 0 {
+	cardKey, held := s.cardKey(cmd.Data[18], cmd.Data[head:])
+	if !held || cmd.Data[19] != 0 {
 		return nil, apdu.KeyIndexUnsupported
 	}
 	if s.sequence == 1<<32-1 {
@@ -30,7 +31,7 @@ func (c *Chip) initializeSAM(cmd apdu.Command) ([]byte, apdu.Status) {
 	}
 	sequence := s.sequence
 	amount := binary.BigEndian.Uint32(cmd.Data[6:])
-	session := keys.PurchaseSession(s.cardKey(cmd.Data[head:]),
+	session := keys.PurchaseSession(cardKey,
 		[4]byte(cmd.Data), binary.BigEndian.Uint16(cmd.Data[4:]), sequence)
 	number := c.session.current.bySFI(0x16).binary()
 	mac1 := session.PurchaseMAC1(keys.Movement{

@@ -22,6 +22,7 @@ var ErrImage = errors.New("not a card image")
 const (
 	imageMagic   = "CITYCHIP"
 	imageVersion = 2
+	imageOlder   = 3 // the same, with older masters in a SAM
 
 	flagBlocked  = 1
 	flagContact  = 2
@@ -40,7 +41,13 @@ func (c *Chip) Image() ([]byte, error) {
 		return nil, fmt.Errorf("card image: %w", err)
 	}
 	w := imageWriter{b: append(make([]byte, 0, 2048), imageMagic...)}
-	w.b = append(w.b, imageVersion, byte(c.profile), c.flags())
+	version := byte(imageVersion)
+	for _, d := range c.directories {
+		if d.sam != nil && len(d.sam.masters.Older) > 0 {
+			version, w.older = imageOlder, true
+		}
+	}
+	w.b = append(w.b, version, byte(c.profile), c.flags())
 	w.bytes(c.atr)
 	w.bytes(c.contactATR)
 	w.bytes(state)
@@ -76,7 +83,9 @@ func Load(image []byte) (*Chip, error) {
 		return nil, fmt.Errorf("card image of %d bytes: checksum is wrong: %w", len(image), ErrImage)
 	}
 	r := imageReader{b: image[len(imageMagic):n]}
-	if v := r.byte(); v != imageVersion {
+	v := r.byte()
+	r.older = v == imageOlder
+	if v != imageVersion && v != imageOlder {
 		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, ErrImage)
 	}
 	profile, flags := Profile(r.byte()), r.byte()
@@ -126,7 +135,10 @@ func blank(p Profile) *Chip {
 	}
 }
 
-type imageWriter struct{ b []byte }
+type imageWriter struct {
+	b     []byte
+	older bool // older masters of SAMs are written
+}
 
 func (w *imageWriter) uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
 
@@ -166,6 +178,12 @@ func (w *imageWriter) directory(d *directory) {
 	if d.sam != nil {
 		w.b = append(w.b, d.sam.masters.Version)
 		w.b = append(append(append(w.b, d.sam.masters.Purchase[:]...), d.sam.masters.SocialSecurity[:]...), d.sam.masters.TAC[:]...)
+		if w.older {
+			w.uint(uint64(len(d.sam.masters.Older)))
+			for _, o := range d.sam.masters.Older {
+				w.b = append(append(w.b, o.Version), o.Purchase[:]...)
+			}
+		}
 		w.uint(uint64(d.sam.sequence))
 	}
 	for _, f := range d.files {
@@ -195,6 +213,7 @@ func (w *imageWriter) file(f *file) {
 // makes all that follows zero.
 type imageReader struct {
 	b      []byte
+	older  bool // older masters of SAMs are there
 	failed bool
 }
 
@@ -253,6 +272,11 @@ func (r *imageReader) directory(d *directory) {
 	if d.sam != nil {
 		d.sam.masters = keys.SAMKeys{
 			Version: r.byte(), Purchase: keys.Key(r.take(16)), SocialSecurity: keys.Key(r.take(16)), TAC: keys.Key(r.take(16)),
+		}
+		if r.older {
+			for range r.uint(255) {
+				d.sam.masters.Older = append(d.sam.masters.Older, keys.PurchaseMaster{Version: r.byte(), Purchase: keys.Key(r.take(16))})
+			}
 		}
 		d.sam.sequence = uint32(r.uint(math.MaxUint32))
 	}

@@ -15,24 +15,48 @@ type sam struct {
 
 	// The issuer's key of the last card: nearly all cards have the same issuer.
 	issuer    keys.Factor
+	version   byte
 	issuerKey keys.Key
 }
 
-// cardKey derives a card's purchase key. Factors come the lowest level first.
-func (s *sam) cardKey(factors []byte) keys.Key {
+// cardKey derives a card's purchase key of a version, and reports false where there is no
+// master for it. Factors come the lowest level first.
+func (s *sam) cardKey(version byte, factors []byte) (keys.Key, bool) {
+	master, ok := s.masters.PurchaseOf(version)
+	if !ok {
+		return keys.Key{}, false
+	}
 	card := keys.Factor(factors)
 	switch len(factors) {
 	case 8:
-		return keys.Diversify(s.masters.Purchase, card)
+		return keys.Diversify(master, card), true
 	case 16:
 		issuer := keys.Factor(factors[8:])
-		if s.issuerKey.IsZero() || s.issuer != issuer {
-			s.issuer, s.issuerKey = issuer, keys.Diversify(s.masters.Purchase, issuer)
+		if s.issuerKey.IsZero() || s.issuer != issuer || s.version != version {
+			s.issuer, s.version, s.issuerKey = issuer, version, keys.Diversify(master, issuer)
 		}
-		return keys.Diversify(s.issuerKey, card)
+		return keys.Diversify(s.issuerKey, card), true
 	default:
-		return keys.Diversify(s.masters.Purchase, keys.Factor(factors[16:]), keys.Factor(factors[8:]), card)
+		return keys.Diversify(master, keys.Factor(factors[16:]), keys.Factor(factors[8:]), card), true
 	}
+}
+
+// Rekey gives a module other masters, as its keeper does after a rotation; its number and
+// its sequence go on. It reports false for what is no module.
+func (c *Chip) Rekey(masters keys.SAMKeys) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := false
+	for _, d := range c.directories {
+		if d.sam != nil {
+			d.sam.masters, d.sam.issuerKey, found = masters, keys.Key{}, true
+			d.bySFI(0x15).records[0][0] = masters.Version
+		}
+	}
+	if found {
+		c.session = session{current: c.root}
+	}
+	return found
 }
 
 // NewPSAM returns a module with a terminal number and its masters, ready for use.

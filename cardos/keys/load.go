@@ -32,11 +32,12 @@ type LoadOrder struct {
 // add the money, or ErrMAC or ErrKeyVersion. It keeps no record: that the order
 // is paid, and that an order is answered once, is for the caller to know.
 func (s *Store) AuthoriseLoad(o LoadOrder) (MAC, error) {
-	if o.KeyVersion != s.version || o.Algorithm != 0 {
+	g := s.generation(o.KeyVersion)
+	if g == nil || o.Algorithm != 0 {
 		return MAC{}, ErrKeyVersion
 	}
 	f := o.Card.Factors()
-	session := LoadSession(Diversify(s.masters[RoleLoad], f[:]...), o.Random, o.OnlineSequence)
+	session := LoadSession(Diversify(g.masters[RoleLoad], f[:]...), o.Random, o.OnlineSequence)
 	if !session.LoadMAC1(LoadStart{o.OldBalance, o.Amount, o.Type, o.Terminal}).Equal(o.MAC1) {
 		return MAC{}, ErrMAC
 	}

@@ -79,18 +79,38 @@ type SocialSecurityKeys struct {
 type SAMKeys struct {
 	Version        byte
 	Purchase       Key
+	Older          []PurchaseMaster // of cards made before, newest first
 	SocialSecurity Key
 	// TAC is zero in a terminal's module. With it a module recomputes certificates
 	// (PREPARE KEY 44 00, CIPHER 05), as settlement houses do.
 	TAC Key
 }
 
-// CardKeys derives the keys of a card.
+// PurchaseMaster is the purchase master of one version.
+type PurchaseMaster struct {
+	Version  byte
+	Purchase Key
+}
+
+// PurchaseOf returns the purchase master of a version, and false where the SAM has none.
+func (k SAMKeys) PurchaseOf(version byte) (Key, bool) {
+	if k.Version == version {
+		return k.Purchase, true
+	}
+	for _, o := range k.Older {
+		if o.Version == version {
+			return o.Purchase, true
+		}
+	}
+	return Key{}, false
+}
+
+// CardKeys derives the keys of a new card, those of the newest version.
 func (s *Store) CardKeys(id CardID) CardKeys {
 	f := id.Factors()
-	c := CardKeys{Version: s.version, Index: 1}
+	c := CardKeys{Version: s.current.version, Index: 1}
 	for r := Role(1); int(r) <= CardRoles; r++ {
-		c.keys[r-1] = Diversify(s.masters[r], f[:]...)
+		c.keys[r-1] = Diversify(s.current.masters[r], f[:]...)
 	}
 	return c
 }
@@ -99,30 +119,34 @@ func (s *Store) CardKeys(id CardID) CardKeys {
 // city's and the card's factor.
 func (s *Store) SocialSecurityKeys(city, card Factor) SocialSecurityKeys {
 	return SocialSecurityKeys{
-		Version:  s.version,
-		Access:   Diversify(s.masters[RoleSocialSecurityAccess], city, card),
-		Identity: Diversify(s.masters[RoleSocialSecurityIdentity], city, card),
-		PIN:      Diversify(s.masters[RoleSocialSecurityPIN], city, card),
+		Version:  s.current.version,
+		Access:   Diversify(s.current.masters[RoleSocialSecurityAccess], city, card),
+		Identity: Diversify(s.current.masters[RoleSocialSecurityIdentity], city, card),
+		PIN:      Diversify(s.current.masters[RoleSocialSecurityPIN], city, card),
 	}
 }
 
 // SAMKeys returns the masters for a SAM.
 func (s *Store) SAMKeys() SAMKeys {
-	return SAMKeys{
-		Version:        s.version,
-		Purchase:       s.masters[RolePurchase],
-		SocialSecurity: s.masters[RoleSocialSecurityAccess],
+	k := SAMKeys{
+		Version:        s.current.version,
+		Purchase:       s.current.masters[RolePurchase],
+		SocialSecurity: s.current.masters[RoleSocialSecurityAccess],
 	}
+	for _, g := range s.older {
+		k.Older = append(k.Older, PurchaseMaster{g.version, g.masters[RolePurchase]})
+	}
+	return k
 }
 
-// TACMaster returns the TAC master, the one master that the clearing process
-// may hold.
-func (s *Store) TACMaster() Key { return s.masters[RoleTAC] }
+// TACMaster returns the newest TAC master. TAC masters are the ones that the clearing
+// process may hold.
+func (s *Store) TACMaster() Key { return s.current.masters[RoleTAC] }
 
 // PersonToken turns an identity number into the keyed token that stands for a
 // person wherever the number must not appear: HMAC-SHA256, the left 16 bytes.
 func (s *Store) PersonToken(idNumber string) [16]byte {
-	k := s.masters[RolePersonToken]
+	k := s.current.masters[RolePersonToken]
 	h := hmac.New(sha256.New, k[:])
 	h.Write([]byte("citycard person token 1\x00" + idNumber))
 	return [16]byte(h.Sum(nil)[:16])

@@ -28,7 +28,7 @@ func (s *TACSigner) SignPurchases(records []PurchaseRecord) {
 				r := &records[from+i]
 				var text [32]byte
 				Purchase{r.Amount, r.Type, r.Terminal, r.TerminalSequence, r.Time}.append(text[:0])
-				v.put(&g, i, r.Card, MAC{}, &text, purchaseText)
+				v.put(&g, i, r.Card, 0, MAC{}, &text, purchaseText)
 			}
 			tacs := g.tacs(v.schedule)
 			tacs.transpose()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,10 +27,10 @@ var (
 // where no hardware module is at hand. It is not changed after it was made,
 // and safe for concurrent use.
 type Store struct {
-	version    byte
+	current    generation   // what new cards are made with
+	older      []generation // newest first
 	test       bool
 	workFactor int
-	masters    [roleEnd]Key
 }
 
 // defaultWorkFactor is the scrypt cost, 2^18, that age recommends: about a
@@ -40,9 +39,9 @@ const defaultWorkFactor = 18
 
 // Generate makes new random masters.
 func Generate(rand io.Reader) (*Store, error) {
-	s := &Store{version: 1, workFactor: defaultWorkFactor}
+	s := &Store{current: generation{version: 1}, workFactor: defaultWorkFactor}
 	for r := Role(1); r < roleEnd; r++ {
-		if _, err := io.ReadFull(rand, s.masters[r][:]); err != nil {
+		if _, err := io.ReadFull(rand, s.current.masters[r][:]); err != nil {
 			return nil, fmt.Errorf("generate master %d: %w", r, err)
 		}
 	}
@@ -52,11 +51,11 @@ func Generate(rand io.Reader) (*Store, error) {
 // GenerateTest makes masters that anyone can make again from the seed. They are
 // marked as test keys, in the file too.
 func GenerateTest(seed uint64) *Store {
-	s := &Store{version: 1, test: true, workFactor: defaultWorkFactor}
+	s := &Store{current: generation{version: 1}, test: true, workFactor: defaultWorkFactor}
 	for r := Role(1); r < roleEnd; r++ {
 		b := append([]byte("citycard test master"), byte(r))
 		h := sha256.Sum256(binary.BigEndian.AppendUint64(b, seed))
-		copy(s.masters[r][:], h[:16])
+		copy(s.current.masters[r][:], h[:16])
 	}
 	return s
 }
@@ -67,8 +66,8 @@ func (*Store) Format(f fmt.State, _ rune) { hide(f, "[key store]") }
 // Test reports whether these are test keys.
 func (s *Store) Test() bool { return s.test }
 
-// Version is the version of the keys, as cards answer it.
-func (s *Store) Version() byte { return s.version }
+// Version is the version of the keys that new cards get, as cards answer it.
+func (s *Store) Version() byte { return s.current.version }
 
 // WithWorkFactor returns the store with another scrypt cost, 2^logN with logN
 // 1..22, for its next Save; tests want a low one.
@@ -80,10 +79,16 @@ func (s *Store) WithWorkFactor(logN int) *Store {
 
 // storeFile is the plain text inside the encrypted file.
 type storeFile struct {
-	Format  string         `json:"format"`
-	Version byte           `json:"version"`
-	Test    bool           `json:"test"`
-	Masters map[int]string `json:"masters"`
+	Format  string           `json:"format"`
+	Version byte             `json:"version"`
+	Test    bool             `json:"test"`
+	Masters mastersFile      `json:"masters"`
+	Older   []generationFile `json:"older,omitempty"` // newest first
+}
+
+type generationFile struct {
+	Version byte        `json:"version"`
+	Masters mastersFile `json:"masters"`
 }
 
 const storeFormat = "citycard masters 1"
@@ -103,9 +108,9 @@ func (s *Store) Save(path, passphrase string) error {
 }
 
 func (s *Store) seal(passphrase string) ([]byte, error) {
-	f := storeFile{Format: storeFormat, Version: s.version, Test: s.test, Masters: map[int]string{}}
-	for r := Role(1); r < roleEnd; r++ {
-		f.Masters[int(r)] = hex.EncodeToString(s.masters[r][:])
+	f := storeFile{Format: storeFormat, Version: s.current.version, Test: s.test, Masters: s.current.file()}
+	for i := range s.older {
+		f.Older = append(f.Older, generationFile{s.older[i].version, s.older[i].file()})
 	}
 	plain, err := json.Marshal(f)
 	if err != nil {
@@ -162,16 +167,22 @@ func unseal(r io.Reader, passphrase string) (*Store, error) {
 	if err := json.NewDecoder(io.LimitReader(plain, 1<<16)).Decode(&file); err != nil {
 		return nil, fmt.Errorf("%w: not JSON inside", ErrStoreFormat) // the cause may quote keys
 	}
-	if file.Format != storeFormat || len(file.Masters) != int(roleEnd)-1 {
-		return nil, fmt.Errorf("%w: format %q with %d masters", ErrStoreFormat, file.Format, len(file.Masters))
+	if file.Format != storeFormat || len(file.Older) > maxOlder {
+		return nil, fmt.Errorf("%w: format %q with %d older generations", ErrStoreFormat, file.Format, len(file.Older))
 	}
-	s := &Store{version: file.Version, test: file.Test, workFactor: defaultWorkFactor}
-	for r := Role(1); r < roleEnd; r++ {
-		b, err := hex.DecodeString(file.Masters[int(r)])
-		if err != nil || len(b) != len(Key{}) {
-			return nil, fmt.Errorf("%w: master %d", ErrStoreFormat, r)
+	s := &Store{test: file.Test, workFactor: defaultWorkFactor}
+	if s.current, err = file.Masters.generation(file.Version); err != nil {
+		return nil, err
+	}
+	for _, f := range file.Older {
+		g, err := f.Masters.generation(f.Version)
+		if err != nil {
+			return nil, err
 		}
-		s.masters[r] = Key(b)
+		if s.generation(g.version) != nil {
+			return nil, fmt.Errorf("%w: version %d twice", ErrStoreFormat, g.version)
+		}
+		s.older = append(s.older, g)
 	}
 	return s, nil
 }

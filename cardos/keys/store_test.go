@@ -26,7 +26,7 @@ func TestStoreFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.masters != store.masters || again.version != store.version || !again.Test() {
+	if again.current.masters != store.current.masters || again.current.version != store.current.version || !again.Test() {
 		t.Error("what was opened differs from what was saved")
 	}
 	if _, err := Open(path, "another"); !errors.Is(err, ErrPassphrase) {
@@ -55,11 +55,11 @@ func TestGenerate(t *testing.T) {
 	if _, err := Generate(bytes.NewReader(make([]byte, 20))); err == nil {
 		t.Error("a short source of randomness made keys")
 	}
-	if one, again := GenerateTest(1), GenerateTest(1); one.masters != again.masters || one.masters == GenerateTest(2).masters {
+	if one, again := GenerateTest(1), GenerateTest(1); one.current.masters != again.current.masters || one.current.masters == GenerateTest(2).current.masters {
 		t.Error("test masters do not follow from the seed")
 	}
 	seen := map[Key]bool{}
-	for _, k := range GenerateTest(1).masters[1:] {
+	for _, k := range GenerateTest(1).current.masters[1:] {
 		if seen[k] {
 			t.Error("two masters are equal")
 		}

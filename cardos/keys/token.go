@@ -21,7 +21,7 @@ const cardTokenLabel = "citycard card token 1\x00"
 // tokens, over a label of its own and the application serial number, the left 16
 // bytes.
 func (s *Store) CardTokens() *CardTokens {
-	k := s.masters[RolePersonToken]
+	k := s.current.masters[RolePersonToken]
 	return &CardTokens{mac: hmac.New(sha256.New, k[:]), input: []byte(cardTokenLabel + "0123456789")}
 }
 

@@ -11,7 +11,7 @@ import (
 func TestCardTokens(t *testing.T) {
 	s := GenerateTest(1)
 	card, other := [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1}, [10]byte{1}
-	k := s.masters[RolePersonToken]
+	k := s.current.masters[RolePersonToken]
 	h := hmac.New(sha256.New, k[:])
 	h.Write(append([]byte("citycard card token 1\x00"), card[:]...))
 	want := [16]byte(h.Sum(nil)[:16])

@@ -16,6 +16,7 @@ type PurchaseRecord struct {
 	TerminalSequence uint32
 	Time             [7]byte
 	TAC              MAC
+	KeyVersion       byte // as the card answered it; looked at where there are several
 }
 
 // LoadRecord is a load with the TAC that a counter handed in.
@@ -28,14 +29,16 @@ type LoadRecord struct {
 	Terminal       [6]byte
 	Time           [7]byte
 	TAC            MAC
+	KeyVersion     byte // as in PurchaseRecord
 }
 
 // maxIssuers bounds the memory of issuer keys: records come from outside and
 // may name any issuer.
 const maxIssuers = 1024
 
-// TACVerifier verifies TACs under keys derived from one TAC master. It is safe
-// for concurrent use.
+// TACVerifier verifies TACs under keys derived from one TAC master, or from the one of the
+// version that a record names. With one master the version, which no card signs, does not
+// matter. It is safe for concurrent use.
 //
 // It works on 64 records at once: each is a lane of one DES circuit, from the card's
 // key to the last block of the CBC-MAC. That costs about a thirtieth of crypto/des
@@ -43,10 +46,17 @@ const maxIssuers = 1024
 // the same time whatever keys and data are.
 type TACVerifier struct {
 	master   Key
+	versions map[byte]Key // nil where there is but one
 	schedule *schedule
 
 	mu      sync.RWMutex
-	issuers map[Factor]halves
+	issuers map[issuerKey]halves
+}
+
+// issuerKey names an issuer's TAC key.
+type issuerKey struct {
+	factor  Factor
+	version byte
 }
 
 // halves is a key as two words.
@@ -54,28 +64,41 @@ type halves struct{ left, right uint64 }
 
 // NewTACVerifier returns a verifier for a TAC master.
 func NewTACVerifier(master Key) *TACVerifier {
-	return &TACVerifier{master: master, schedule: newSchedule(), issuers: map[Factor]halves{}}
+	return &TACVerifier{master: master, schedule: newSchedule(), issuers: map[issuerKey]halves{}}
 }
 
 // Format hides the keys from every fmt verb.
 func (*TACVerifier) Format(f fmt.State, _ rune) { hide(f, "[TAC verifier]") }
 
-// issuer returns an issuer's TAC key.
-func (v *TACVerifier) issuer(f Factor) halves {
+// holds reports whether a record's version has a master.
+func (v *TACVerifier) holds(version byte) bool {
+	_, ok := v.versions[version]
+	return ok || v.versions == nil
+}
+
+// issuer returns an issuer's TAC key; of a version without master, that of a key of zeros.
+func (v *TACVerifier) issuer(f Factor, version byte) halves {
+	master := v.master
+	if v.versions == nil {
+		version = 0
+	} else {
+		master = v.versions[version]
+	}
+	name := issuerKey{f, version}
 	v.mu.RLock()
-	h, ok := v.issuers[f]
+	h, ok := v.issuers[name]
 	v.mu.RUnlock()
 	if ok {
 		return h
 	}
-	k := Diversify(v.master, f)
+	k := Diversify(master, f)
 	h = halves{binary.BigEndian.Uint64(k[:8]), binary.BigEndian.Uint64(k[8:])}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.issuers) >= maxIssuers {
 		clear(v.issuers)
 	}
-	v.issuers[f] = h
+	v.issuers[name] = h
 	return h
 }
 
@@ -90,9 +113,12 @@ func (v *TACVerifier) VerifyPurchases(records []PurchaseRecord, ok []bool) {
 				r := &records[from+i]
 				var text [32]byte
 				Purchase{r.Amount, r.Type, r.Terminal, r.TerminalSequence, r.Time}.append(text[:0])
-				v.put(&g, i, r.Card, r.TAC, &text, purchaseText)
+				v.put(&g, i, r.Card, r.KeyVersion, r.TAC, &text, purchaseText)
 			}
 			g.verdicts(v.schedule, ok[from:from+n])
+			for i := range n {
+				ok[from+i] = ok[from+i] && v.holds(records[from+i].KeyVersion)
+			}
 		}
 	})
 }
@@ -107,9 +133,12 @@ func (v *TACVerifier) VerifyLoads(records []LoadRecord, ok []bool) {
 				r := &records[from+i]
 				var text [32]byte
 				Load{r.NewBalance, r.OnlineSequence, r.Amount, r.Type, r.Terminal, r.Time}.append(text[:0])
-				v.put(&g, i, r.Card, r.TAC, &text, loadText)
+				v.put(&g, i, r.Card, r.KeyVersion, r.TAC, &text, loadText)
 			}
 			g.verdicts(v.schedule, ok[from:from+n])
+			for i := range n {
+				ok[from+i] = ok[from+i] && v.holds(records[from+i].KeyVersion)
+			}
 		}
 	})
 }
@@ -130,9 +159,9 @@ type group struct {
 }
 
 // put makes a record lane i of the group; text holds n bytes and zeros.
-func (v *TACVerifier) put(g *group, i int, id CardID, tac MAC, text *[32]byte, n int) {
+func (v *TACVerifier) put(g *group, i int, id CardID, version byte, tac MAC, text *[32]byte, n int) {
 	text[n] = 0x80
-	issuer := v.issuer(id.issuerFactor())
+	issuer := v.issuer(id.issuerFactor(), version)
 	g.left[i], g.right[i] = issuer.left, issuer.right
 	g.factor[i] = binary.BigEndian.Uint64(id.ASN[2:])
 	g.blocks = n/8 + 1

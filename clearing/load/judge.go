@@ -127,9 +127,10 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s := &l.signed
 	if !message.Fixed(s.Card.ASN[:], m.GetCard()) || !message.Fixed(s.Card.Issuer[:], m.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], m.GetTerminal()) || !message.Fixed(s.Time[:], m.GetTime()) || !message.Fixed(s.TAC[:], m.GetTac()) ||
-		!message.FixedOrAbsent(m.GetOtherTac(), len(s.TAC)) || m.GetType() == 0 || m.GetType() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
+		!message.FixedOrAbsent(m.GetOtherTac(), len(s.TAC)) || m.GetType() == 0 || m.GetType() > 0xFF || m.GetKeyVersion() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
 		return written{}, verdict.InvalidField
 	}
+	s.KeyVersion = byte(m.GetKeyVersion())
 	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
 	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
 	l.otherTAC = m.GetOtherTac()

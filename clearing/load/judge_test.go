@@ -2,9 +2,9 @@ package load_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
-	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
@@ -18,7 +18,11 @@ import (
 // two halves are no licence for a TAC that is in neither.
 func TestTACInEitherHalfOfAProof(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	judge := &load.Judge{TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	rotated, err := town.Keys.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := &load.Judge{TACs: rotated.TACVerifier(), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		paid := make([]ledger.Fen, len(orders))
 		for i := range paid {
 			if _, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
@@ -38,6 +42,8 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 		{"other half", func(m *message.Load) { m.OtherTac, m.Tac = m.Tac, wrong }, verdict.None},
 		{"neither half", func(m *message.Load) { m.OtherTac, m.Tac = wrong, wrong }, verdict.BadTAC},
 		{"wrong, and no other half", func(m *message.Load) { m.Tac = wrong }, verdict.BadTAC},
+		{"of another key version", func(m *message.Load) { m.KeyVersion = 2 }, verdict.BadTAC},
+		{"key version beyond a byte", func(m *message.Load) { m.KeyVersion = 257 }, verdict.InvalidField},
 		{"other half cut", func(m *message.Load) { m.OtherTac = wrong[:3] }, verdict.InvalidField},
 	}
 	records := make([]docket.Record, len(tests))

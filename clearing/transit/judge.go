@@ -138,9 +138,10 @@ func decode(record docket.Record) (tap, verdict.Reason) {
 	s := &t.signed
 	if !message.Fixed(s.Card.ASN[:], debit.GetCard()) || !message.Fixed(s.Card.Issuer[:], debit.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], debit.GetTerminal()) || !message.Fixed(s.Time[:], debit.GetTime()) || !message.Fixed(s.TAC[:], debit.GetTac()) ||
-		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetType() == 0 || debit.GetType() > 0xFF {
+		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetType() == 0 || debit.GetType() > 0xFF || debit.GetKeyVersion() > 0xFF {
 		return tap{}, verdict.InvalidField
 	}
+	s.KeyVersion = byte(debit.GetKeyVersion())
 	s.Amount, s.Type, s.TerminalSequence = debit.GetAmountFen(), byte(debit.GetType()), debit.GetTerminalSequence()
 	return t, verdict.None
 }

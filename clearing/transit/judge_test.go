@@ -23,8 +23,13 @@ func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.
 // would post: whose money, to whom, and why.
 func TestRule(t *testing.T) {
 	town := clearingtest.New(t, nil)
+	// The town's cards are of the generation before: its masters were rotated since.
+	rotated, err := town.Keys.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: rotated.TACVerifier(), Fares: town.Fares,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
@@ -63,6 +68,10 @@ func TestRule(t *testing.T) {
 		{"card altered", spoiled(func(m *message.Tap) { m.Debit.Card = clearingtest.Hex(clearingtest.OtherCard) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"issuer altered", spoiled(func(m *message.Tap) { m.Debit.Issuer = clearingtest.Hex("01011000ffffffff") }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"TAC altered", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"of the next key version", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 2 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"of a key version nobody has", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 3 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"key version beyond a byte", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 257 }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
+
 		{"TAC in the other half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"TAC in the first half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"TAC in neither half", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1; m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Rejected, verdict.BadTAC, "", "tap", false},

@@ -339,10 +339,25 @@ func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 		soft, err := flags.software(image) // each time as if the program had been killed
 		must(t, err)
 		for range 2 {
-			n := sale(t, soft)
+			n := sale(t, soft, 1)
 			if n <= last {
 				t.Fatalf("sequence %d after %d", n, last)
 			}
+			last = n
+		}
+	}
+	// Rotated masters come into the module, and its numbers go on.
+	store, err := keys.Open(keyPath, passphrase)
+	must(t, err)
+	store, err = store.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
+	must(t, err)
+	must(t, store.WithWorkFactor(10).Save(keyPath, passphrase))
+	soft, err := flags.software(image)
+	must(t, err)
+	for _, version := range []byte{2, 1} {
+		if n := sale(t, soft, version); n != last+1 {
+			t.Errorf("sequence %d for version %d, want %d", n, version, last+1)
+		} else {
 			last = n
 		}
 	}
@@ -352,13 +367,13 @@ func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 	}
 }
 
-// sale starts one and returns its number.
-func sale(t *testing.T, card *softModule) uint32 {
+// sale starts one with a card of a key version and returns its number.
+func sale(t *testing.T, card *softModule, version byte) uint32 {
 	t.Helper()
 	module, err := sam.Open(t.Context(), card)
 	must(t, err)
 	start, err := module.Start(t.Context(), psam.Purchase{
-		Type: purse.TypeCAPP, Time: [7]byte{0x20, 0x26, 0x11, 0x24, 0x08}, KeyVersion: keys.GenerateTest(7).Version(),
+		Type: purse.TypeCAPP, Time: [7]byte{0x20, 0x26, 0x11, 0x24, 0x08}, KeyVersion: version,
 		Factors: psam.UnionFactors(keys.CardID{}),
 	})
 	must(t, err)

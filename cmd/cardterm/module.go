@@ -84,8 +84,19 @@ func (m *moduleFlags) software(image string) (*softModule, error) {
 	if module := c.Describe().Module; module == nil || module.Terminal != m.terminal {
 		return nil, service.Fail("the data directory holds another SAM / 数据目录属于另一 PSAM", "use another --data, or the --terminal it was made with", nil)
 	}
+	soft := &softModule{chip: c, path: image}
+	if m.path != "" { // the store may have been rotated since
+		store, err := m.keyFlags.open()
+		if err != nil {
+			return nil, err
+		}
+		c.Rekey(store.SAMKeys())
+		if err := soft.save(); err != nil {
+			return nil, err
+		}
+	}
 	c.PowerOn()
-	return &softModule{chip: c, path: image}, nil
+	return soft, nil
 }
 
 // softModule is a SAM in software whose sequence number survives a crash: it is

@@ -165,7 +165,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 
 // rules are what is done with each input topic.
 func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, error) {
-	verifier := keys.NewTACVerifier(c.keys.TACMaster())
+	verifier := c.keys.TACVerifier()
 	accounts, err := c.books.Accounts(ctx)
 	if err != nil {
 		return nil, err

@@ -21,13 +21,17 @@ func keysCommand() *ffcli.Command {
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
 	file := flags.String("keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
+	rotate := flags.Bool("rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs / 轮换主密钥")
 	seed := flags.Uint64("seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
 	return &ffcli.Command{
 		Name:       "keys",
 		ShortUsage: "citycard keys [flags]",
 		ShortHelp:  "make a key store for development / 生成开发用密钥库",
-		LongHelp:   "Makes a store with new masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is never replaced.",
-		FlagSet:    flags,
+		LongHelp: "Makes a store with new masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is never\n" +
+			"replaced. With --rotate it gets another generation of masters beside those that it holds: new cards are made with\n" +
+			"it, the cards of all generations are served. Then start anew what has opened the store, servers before counters;\n" +
+			"gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.",
+		FlagSet: flags,
 		Exec: func(_ context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
 				return err
@@ -40,9 +44,31 @@ func keysCommand() *ffcli.Command {
 				}
 				defer dir.Close()
 			}
+			if *rotate {
+				return rotateKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
+			}
 			return makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
 		},
 	}
+}
+
+// rotateKeys adds a generation of masters to a key store.
+func rotateKeys(path string, seed uint64, passphrase string) error {
+	if seed != 0 {
+		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
+	}
+	store, err := openKeys(path)
+	if err != nil {
+		return err
+	}
+	if store, err = store.Rotate(rand.Reader); err != nil {
+		return err
+	}
+	if err := store.Save(path, passphrase); err != nil {
+		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory; the store is as it was", err)
+	}
+	fmt.Printf("new cards get keys of version %d / 新卡密钥版本 %d\n", store.Version(), store.Version())
+	return nil
 }
 
 // makeKeys writes a new key store; with a seed its masters are test masters that
