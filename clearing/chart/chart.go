@@ -45,6 +45,10 @@ const (
 // no transfer.
 const MetroEntry = "metro_entry"
 
+// AllCash is the reason under which a medical settlement is kept of which neither
+// fund nor personal account pays anything.
+const AllCash = "medical"
+
 // PurposeName is a purpose's name in reports.
 func PurposeName(p ledger.Purpose) string {
 	switch p {

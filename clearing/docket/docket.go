@@ -39,6 +39,9 @@ type Ruling struct {
 	Purpose string // what the money was for, as in reports
 	Fen     ledger.Fen
 	Flagged bool // the fare charged is not the table's
+	// Refusal is why the ledger refused the chain that was to be paid; it stays where
+	// the same bytes were refused before and the ruling is a duplicate.
+	Refusal verdict.Reason
 
 	first, count int // transfers
 	memo         int // index of the memo, or -1
@@ -167,8 +170,8 @@ func (d *Docket) add(r Ruling) *Ruling {
 
 // Settle gives the rulings as the ledger's answer makes them: a repeat is a
 // duplicate, other content under the same identity is disputed, a refused chain
-// is rejected with reason refused. The rulings themselves stay as they were, so
-// that a transaction which runs again settles afresh.
+// is rejected with reason refused (see Refuse). The rulings themselves stay as they
+// were, so that a transaction which runs again settles afresh.
 //
 // A refusal for another cause than an account that holds too little (an account
 // that is closed, or was not opened) is a *RefusedError: no verdict fits it, the
@@ -235,23 +238,54 @@ func (d *Docket) Evidence(r *Ruling) []byte {
 	return nil
 }
 
-// Refusal is a chain that the ledger refused, with the evidence of its first
-// transfer.
-type Refusal struct {
-	Reason   verdict.Reason
-	Evidence []byte
-}
+// Refused are chains that the ledger refused, by the key of their first transfer,
+// with the reason.
+type Refused map[ledger.Key]verdict.Reason
 
 // Refused lists the chains that the ledger refused.
-func (d *Docket) Refused(settled []Ruling) []Refusal {
-	var list []Refusal
+func (d *Docket) Refused(settled []Ruling) Refused {
+	refused := Refused{}
 	for _, r := range settled {
 		if r.Verdict == verdict.Rejected && r.count > 0 {
-			list = append(list, Refusal{r.Reason, d.Transfers[r.first].Evidence})
+			refused[keyOf(&d.Transfers[r.first])] = r.Reason
 		}
 	}
-	return list
+	return refused
 }
+
+func keyOf(t *ledger.Transfer) ledger.Key {
+	return ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
+}
+
+// Refuse makes rejects of the chains that the ledger refused when it was last asked:
+// their bytes are kept like those of any reject, and nothing of them is posted. The
+// rulings keep their places.
+func (d *Docket) Refuse(refused Refused) {
+	if len(refused) == 0 {
+		return
+	}
+	transfers, rulings := d.Transfers, d.Rulings
+	d.Transfers, d.Rulings = make([]ledger.Transfer, 0, len(transfers)), make([]Ruling, 0, len(rulings))
+	for _, r := range rulings {
+		if r.count == 0 {
+			d.add(r)
+			continue
+		}
+		chain := transfers[r.first : r.first+r.count]
+		reason, is := refused[keyOf(&chain[0])]
+		if !is {
+			r.first = len(d.Transfers)
+			d.Transfers = append(d.Transfers, chain...)
+			d.add(r)
+			continue
+		}
+		rejected := d.Reject(reason, r.Purpose, NoOffset, chain[0].Evidence)
+		rejected.Fen, rejected.Refusal = r.Fen, reason
+	}
+}
+
+// NoOffset is the offset of a reject where an account, not the record, was the reason.
+const NoOffset = -1
 
 func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
 	for _, decision := range decisions {

@@ -24,12 +24,13 @@ const (
 	kindRelease        = 0x50
 )
 
-// MedicalPart is the part of a settlement that one transfer pays.
+// MedicalPart is the part of a settlement that one row stands for.
 type MedicalPart byte
 
 const (
 	MedicalFund    MedicalPart = 0x01
 	MedicalAccount MedicalPart = 0x02
+	MedicalCash    MedicalPart = 0x03 // nothing in the books: all of it was paid in cash
 )
 
 // Spend is the id of a purse debit. terminal has 6 bytes.

@@ -65,7 +65,7 @@ type yearKey struct {
 
 type settlementKey struct{ hospital, settlement string }
 
-const medicalPurpose = "medical"
+const medicalPurpose = chart.AllCash
 
 // MedicalRequests rules on claims and answers each desk. It serves one stream
 // at a time; make one for each partition.
@@ -222,7 +222,13 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 	c.years[year] = after
 	holdings[account] -= ledger.Fen(split.AccountFen)
 	cl.split = split
-	d.Pay(verdict.None, medicalPurpose, cl.transfers(chart.Fund(person.Insurance), account)...).Fen = ledger.Fen(split.TotalFen)
+	if transfers := cl.transfers(chart.Fund(person.Insurance), account); len(transfers) > 0 {
+		d.Pay(verdict.None, medicalPurpose, transfers...).Fen = ledger.Fen(split.TotalFen)
+	} else {
+		// All in cash: nothing moves here, and the settlement can be proved all the same.
+		d.Keep(verdict.None, medicalPurpose, cl.day, ledger.Subject(cl.token[:]),
+			identity.Medical(identity.MedicalCash, r.GetHospital(), r.GetSettlement()), cl.record.Value).Fen = ledger.Fen(split.TotalFen)
+	}
 	c.batch[len(d.Rulings)-1] = cl
 	answered[key] = stored{claim: cl.record.Value, ruling: len(d.Rulings) - 1}
 	return nil
@@ -270,8 +276,8 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 		if refused[cl.token] {
 			return nil, errAlone
 		}
-		if r.Reason == verdict.FundShort {
-			refused[cl.token] = true
+		if r.Refusal != verdict.None {
+			refused[cl.token], cl.refused = true, string(r.Refusal)
 		}
 		if r.Verdict == verdict.Cleared {
 			key := yearKey{cl.token, cl.at.Year()}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -260,8 +261,31 @@ func waits(err error) bool {
 	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker) || errors.Is(err, errMoved)
 }
 
-// post judges the records and commits them.
+// chainsRefused says that the ledger refused chains of the batch, so that it must be
+// judged again with them as rejects.
+type chainsRefused struct{ chains docket.Refused }
+
+func (e *chainsRefused) Error() string {
+	return fmt.Sprintf("the ledger refused %d chains", len(e.chains))
+}
+
+// post judges the records and commits them: once, or again with what the ledger
+// refused as rejects, so that it is in the books as well. Each time more is refused,
+// so it comes to an end.
 func (p *partition) post(ctx context.Context, records []docket.Record, next int64) error {
+	refused := docket.Refused{}
+	for {
+		err := p.attempt(ctx, records, next, refused)
+		var more *chainsRefused
+		if !errors.As(err, &more) {
+			return err
+		}
+		maps.Copy(refused, more.chains)
+	}
+}
+
+// attempt judges the records and commits them, if the ledger refuses nothing new.
+func (p *partition) attempt(ctx context.Context, records []docket.Record, next int64, refused docket.Refused) error {
 	started := p.in.metrics.clock()
 	d := docket.New(docket.Source{Stream: p.stream, Day: p.claim.Day}, len(records))
 	batch := &ledger.Batch{
@@ -279,6 +303,7 @@ func (p *partition) post(ctx context.Context, records []docket.Record, next int6
 			if err := p.rules.Within(ctx, tx, records, d); err != nil {
 				return err
 			}
+			d.Refuse(refused)
 			batch.Transfers, batch.Memos = d.Transfers, d.Memos
 			return nil
 		}
@@ -286,6 +311,7 @@ func (p *partition) post(ctx context.Context, records []docket.Record, next int6
 		if err := p.rules.Rule(ctx, records, d); err != nil {
 			return err
 		}
+		d.Refuse(refused)
 		batch.Transfers, batch.Memos = d.Transfers, d.Memos
 	}
 	judged := p.in.metrics.clock()
@@ -316,7 +342,10 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out
 	if err != nil {
 		return nil, err
 	}
-	outgoing, err := rejectMessages(d, rulings, out)
+	if refused := d.Refused(rulings); len(refused) > 0 {
+		return nil, &chainsRefused{refused}
+	}
+	outgoing, err := rejectMessages(d, out)
 	if err != nil {
 		return nil, err
 	}

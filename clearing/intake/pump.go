@@ -158,11 +158,9 @@ func appendRecords(records []*kgo.Record, r *kgo.Record, stream string, sequence
 	return records, nil
 }
 
-// rejectMessages makes the messages for the rejects of a docket, those that the
-// ledger refused included: the message is where their bytes are kept.
-//
-// Bytes that were rejected before are not published again.
-func rejectMessages(d *docket.Docket, rulings []docket.Ruling, out *ledger.Outcome) ([]Outgoing, error) {
+// rejectMessages makes the messages for the rejects of a docket. Bytes that were
+// rejected before are not published again.
+func rejectMessages(d *docket.Docket, out *ledger.Outcome) ([]Outgoing, error) {
 	var outgoing []Outgoing
 	add := func(reject *message.Reject) error {
 		value, err := proto.Marshal(reject)
@@ -171,12 +169,6 @@ func rejectMessages(d *docket.Docket, rulings []docket.Ruling, out *ledger.Outco
 		}
 		outgoing = append(outgoing, Outgoing{Topic: message.TopicRejects, Key: []byte(d.Source.Stream), Value: value})
 		return nil
-	}
-	for _, r := range d.Refused(rulings) {
-		err := add(&message.Reject{Reason: string(r.Reason), Stream: d.Source.Stream, Offset: -1, Day: d.Source.Day.String(), Original: r.Evidence})
-		if err != nil {
-			return nil, err
-		}
 	}
 	for _, rejected := range d.Rejects() {
 		if out.Memos[rejected.Memo].Result != ledger.Inserted {

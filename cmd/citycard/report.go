@@ -146,7 +146,11 @@ func (r *report) readPurposes(ctx context.Context, l *ledger.Ledger, day ledger.
 		return err
 	}
 	return l.ScanMemos(ctx, day, day, func(row ledger.Row) error {
-		if row.Kind == docket.KindRecord {
+		switch {
+		case row.Kind != docket.KindRecord:
+		case row.Reason == chart.AllCash:
+			add("medical_cash", 0)
+		default:
 			add("zero_fare", 0)
 		}
 		return nil

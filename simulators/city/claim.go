@@ -34,8 +34,8 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 }
 
 // judgeClaim works out what becomes of a claim. A claim of which neither fund nor
-// personal account pays anything would leave no trace in the books: it is not
-// sent, worth is false.
+// personal account pays anything moves no money in the books: it is not sent, worth
+// is false.
 func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, worth bool, err error) {
 	fund, account := truth.MedicalKeys(day, h.token[:], v.hospital.ID, number)
 	e = truth.Entry{Key: fund, Purpose: truth.MedicalFund, Fen: v.costs.total, Fault: v.fault}
