@@ -158,6 +158,9 @@ func (j *judge) carryOut(i int, k key, row Row) Decision {
 			return refuse(i, reason, j.limitDetail(row.Debit, row.Credit, reason))
 		}
 	}
+	if j.overflows(row.Amount) {
+		return refuse(i, BadAmount, "more than fits one batch")
+	}
 	j.limits.apply(effectOf(&row))
 	j.insert(k, row)
 	return Decision{Result: Inserted, Amount: row.Amount}

@@ -22,7 +22,8 @@ var (
 	ErrDay            = errors.New("the day's state does not allow it")
 )
 
-// BatchError says that a batch, or what names a stream or day, is malformed. It is the caller's mistake; posting it again cannot succeed.
+// BatchError says that a batch, or what names a stream or day, is malformed, or that an account's sums would no longer fit (MaxAmount). It is the
+// caller's mistake; posting it again cannot succeed.
 type BatchError struct {
 	Stream string
 	What   string
@@ -54,7 +55,7 @@ type Reason uint8
 const (
 	BadKey            Reason = iota + 1 // day, subject or id out of bounds, or an id of the ledger's own kind
 	BadEvidence                         // longer than MaxEvidence
-	BadAmount                           // not 1 to MaxAmount
+	BadAmount                           // not 1 to MaxAmount, or more than fits a batch together with those before
 	BadMemo                             // kind or reason out of bounds
 	BadAct                              // an unknown act, or one that lacks or has what it should not
 	OpenChain                           // the batch ends within a chain
@@ -115,6 +116,7 @@ func (r Reason) String() string {
 type TransferError struct {
 	Index  int  // in the batch's Transfers, or in its Memos
 	Memo   bool // which of the two
+	Key    Key  // as its caller gave it; not in the text, because a subject may be a person
 	Reason Reason
 	Detail string // the account, where there is one
 }

@@ -1,6 +1,10 @@
 package ledger
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math"
+)
 
 // judge decides a batch in memory, in batch order, and collects the rows to insert.
 type judge struct {
@@ -18,6 +22,8 @@ type judge struct {
 	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their keys.
 	disputes []Row
 	disputed map[key]struct{}
+	// total is what the rows move and hold together; account by account it must fit their sums.
+	total Fen
 	// repeats counts the versions that were kept as disputes before.
 	repeats int
 }
@@ -56,11 +62,29 @@ func (j *judge) decide(sequence int64) {
 	for i := range j.batch.Memos {
 		j.out.Memos[i] = j.decideMemo(i)
 	}
+	j.nameRefused()
 	j.rows = append(j.rows, j.disputes...)
 	stream := IDOfStream(j.batch.Stream)
 	for i := range j.rows {
 		r := &j.rows[i]
 		r.BookingDay, r.Stream, r.Sequence, r.Position = j.batch.Day, stream, sequence, int32(i)
+	}
+}
+
+// nameRefused adds to the errors whose they are.
+func (j *judge) nameRefused() {
+	var e *TransferError
+	for i := range j.out.Transfers {
+		if errors.As(j.out.Transfers[i].Err, &e) {
+			t := &j.batch.Transfers[i]
+			e.Key = Key{t.Day, t.Subject, t.ID}
+		}
+	}
+	for i := range j.out.Memos {
+		if errors.As(j.out.Memos[i].Err, &e) {
+			m := &j.batch.Memos[i]
+			e.Key = Key{m.Day, m.Subject, m.ID}
+		}
 	}
 }
 
@@ -118,6 +142,7 @@ func (j *judge) unwind(n int) {
 	for i := n; i < len(j.rows); i++ {
 		r := &j.rows[i]
 		delete(j.here, key{r.Day, r.Subject, r.ID})
+		j.total -= r.Amount
 	}
 	clear(j.rows[n:])
 	j.rows = j.rows[:n]
@@ -156,6 +181,9 @@ func (j *judge) decideTransfer(i int) Decision {
 	amount, reason := j.limits.allowed(t)
 	if reason != 0 {
 		return refuse(i, reason, j.limitDetail(t.Debit, t.Credit, reason))
+	}
+	if j.overflows(amount) {
+		return refuse(i, BadAmount, "more than fits one batch")
 	}
 	row := Row{
 		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
@@ -235,7 +263,11 @@ func (j *judge) standing(k key) *Row {
 	return j.post.known[k]
 }
 
+// overflows reports whether a further amount would make the batch's sums too large to be counted.
+func (j *judge) overflows(amount Fen) bool { return amount > math.MaxInt64-j.total }
+
 func (j *judge) insert(k key, row Row) {
+	j.total += row.Amount
 	j.here[k] = int32(len(j.rows))
 	j.rows = append(j.rows, row)
 }

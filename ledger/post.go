@@ -18,6 +18,9 @@ type buffers struct {
 	rows   sync.Pool // *[]Row
 }
 
+// outOfRange is the SQLSTATE of a number that does not fit its column.
+const outOfRange = "22003"
+
 // settleTimeout bounds the search for an unknown outcome; longer than the server keeps a session whose client is gone.
 const settleTimeout = time.Minute
 
@@ -33,6 +36,10 @@ func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 	}
 	p := &post{ledger: l, batch: b, known: make(map[key]*Row), doubts: make(map[key]struct{}), lookAll: b.Recent.looksFirst()}
 	if err := l.run(ctx, p.attempt); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == outOfRange {
+			err = &BatchError{Stream: b.Stream, What: "an account's sums would no longer fit"}
+		}
 		return nil, fmt.Errorf("post to stream %q: %w", b.Stream, err)
 	}
 	for i := range p.out.Transfers {

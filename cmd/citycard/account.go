@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -137,7 +139,8 @@ const accountHeader = "ACCOUNT 账户\tKIND 类别\tOWNER 所有者\tFLAGS 标�
 func accountCommand() *ffcli.Command {
 	l, flags := newLook("account")
 	l.registerMoment(flags)
-	code := flags.String("code", "", "`code` of the account; empty: all of them / 账户代码")
+	code := flags.String("code", "", "`code` of the account; suspense: stands for all whose codes begin so; empty: all of them / 账户代码,以冒号结尾表示一类")
+	notZero := flags.Bool("not-zero", false, "only those on which something is left / 仅列余额不为零")
 	return &ffcli.Command{
 		Name: "account", ShortUsage: "citycard account [--code CODE] [flags] | citycard account limit [flags]",
 		ShortHelp: "accounts and what is on them / 账户余额",
@@ -148,25 +151,23 @@ func accountCommand() *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			return l.books(ctx, args, func(books *ledger.Ledger) error { return printAccounts(ctx, books, *code, asOf, l.asJSON) })
+			return l.books(ctx, args, func(books *ledger.Ledger) error { return l.accounts(ctx, books, *code, *notZero, asOf) })
 		},
 	}
 }
 
-func printAccounts(ctx context.Context, books *ledger.Ledger, code string, asOf ledger.AsOf, asJSON bool) error {
+func (l *look) accounts(ctx context.Context, books *ledger.Ledger, code string, notZero bool, asOf ledger.AsOf) error {
 	chart, err := books.Accounts(ctx)
 	if err != nil {
 		return err
 	}
-	accounts := chart.All()
-	if code != "" {
-		account, ok := chart.Account(code)
-		if !ok {
-			return service.Fail("no account "+code+" / 没有该账户", `"citycard account" lists them`, ledger.ErrNoAccount)
-		}
-		accounts = []ledger.Account{account}
+	accounts := slices.DeleteFunc(chart.All(), func(a ledger.Account) bool {
+		return code != "" && a.Code != code && !(strings.HasSuffix(code, ":") && strings.HasPrefix(a.Code, code))
+	})
+	if len(accounts) == 0 && code != "" {
+		return service.Fail("no account "+code+" / 没有该账户", `"citycard account" lists them`, ledger.ErrNoAccount)
 	}
-	out := newSheet(os.Stdout, asJSON, accountHeader, accountLine.text)
+	out := newSheet(os.Stdout, l.asJSON, accountHeader, accountLine.text)
 	for _, a := range accounts {
 		var sums ledger.Sums
 		if asOf == (ledger.AsOf{}) {
@@ -176,6 +177,9 @@ func printAccounts(ctx context.Context, books *ledger.Ledger, code string, asOf 
 		}
 		if err != nil {
 			return err
+		}
+		if notZero && sums.CreditBalance() == 0 {
+			continue
 		}
 		line := accountLine{
 			Code: a.Code, Kind: a.Kind, Owner: a.Owner, Flags: a.Flags.String(), Debits: sums.Debits, Credits: sums.Credits, Held: sums.DebitsHeld,

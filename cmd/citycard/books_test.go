@@ -66,6 +66,7 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 		{Code: "reserve", Kind: ledger.Asset},
 		{Code: "float:own", Kind: ledger.Liability},
 		{Code: "operator:bus", Kind: ledger.Liability},
+		{Code: "operator:metro", Kind: ledger.Liability},
 		{Code: "transit", Kind: ledger.Liability, Flags: ledger.MustReturnToZero},
 		{Code: "fund", Kind: ledger.Liability, Owner: "insurance", Flags: ledger.DebitsMustNotExceedCredits},
 		{Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits, Cap: 1000},
