@@ -10,7 +10,7 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-// TestParts cuts a day into parts of all sizes: together they hold each row of the day once, late ones included, none of another day, and a part
+// TestParts scans days, and cuts one into parts of all sizes: together they hold each row of the day once, late ones included, none of another day, and a part
 // begins where the one before ended.
 func TestParts(t *testing.T) {
 	l := ledgertest.Open(t, 4)
@@ -50,7 +50,23 @@ func TestParts(t *testing.T) {
 	want := slices.Concat(post(100, day), post(40, day.Add(-1)), post(60, day.Add(-30)))
 	slices.Sort(want)
 	must(l.CloseDay(t.Context(), day, next))
-	post(30, next)
+	later := post(30, next)
+	later = append(later, post(10, day.Add(-200))...)
+	for _, c := range []struct {
+		first, last ledger.Day
+		want        int
+	}{{day, day, len(want)}, {next, next, len(later)}, {day, next, len(want) + len(later)}, {19000101, 29991231, len(want) + len(later)}, {day.Add(-200), day.Add(-1), 0}} {
+		seen := map[string]bool{}
+		each := func(r ledger.Row) error {
+			seen[r.Day.String()+string(r.Subject)+string(r.ID)] = true
+			return nil
+		}
+		must(l.Scan(t.Context(), c.first, c.last, each))
+		must(l.ScanMemos(t.Context(), c.first, c.last, each))
+		if len(seen) != c.want {
+			t.Errorf("a scan of %s to %s sees %d rows, want %d", c.first, c.last, len(seen), c.want)
+		}
+	}
 
 	for _, size := range []int{1, 7, 30, 1000} {
 		var got []string

@@ -131,7 +131,7 @@ func (l *Ledger) Prove(ctx context.Context, k Key) (*Proof, error) {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		found := false
 		err := eachRow(ctx, tx, func(r Row) error { p.Row, found = r, true; return nil },
-			"WHERE effective_day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
+			"journal WHERE effective_day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
 		switch {
 		case err != nil:
 			return err

@@ -9,7 +9,12 @@ import (
 )
 
 const selectRows = `SELECT effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''),
-	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash, coalesce(expires, 0) FROM journal `
+	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash, coalesce(expires, 0) FROM `
+
+// What was booked in the days from $1 to $2: by the key in the days from $3 on in which rows of those days are prompt, and the late ones outside.
+const bookedRows = `(SELECT * FROM journal WHERE effective_day BETWEEN $3 AND $2 AND booking_day BETWEEN $1 AND $2
+	UNION ALL SELECT j.* FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject AND j.booking_day = l.booking_day
+		WHERE l.booking_day BETWEEN $1 AND $2 AND NOT l.effective_day BETWEEN $3 AND $2) AS booked `
 
 // Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on PostgreSQL with the planner settings
 // for reading much. It is not repeated on failure.
@@ -40,23 +45,25 @@ func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
 // Scan calls fn for each transfer booked in the days from first to last, in the order of their keys, in constant memory. All of it is one
 // moment's view. An error of fn ends the scan and is returned.
 func (l *Ledger) Scan(ctx context.Context, first, last Day, fn func(Row) error) error {
-	return l.stream(ctx, "scan transfers", fn, "WHERE kind IS NULL AND booking_day BETWEEN $1 AND $2 ORDER BY effective_day, subject, id", first, last)
+	from, _ := promptWindow(first)
+	return l.stream(ctx, "scan transfers", fn, bookedRows+"WHERE kind IS NULL ORDER BY effective_day, subject, id", first, last, from)
 }
 
 // ScanMemos does for memos what Scan does for transfers.
 func (l *Ledger) ScanMemos(ctx context.Context, first, last Day, fn func(Row) error) error {
-	return l.stream(ctx, "scan memos", fn, "WHERE kind IS NOT NULL AND booking_day BETWEEN $1 AND $2 ORDER BY effective_day, subject, id", first, last)
+	from, _ := promptWindow(first)
+	return l.stream(ctx, "scan memos", fn, bookedRows+"WHERE kind IS NOT NULL ORDER BY effective_day, subject, id", first, last, from)
 }
 
 // ScanPosted calls fn for every row, transfers and memos, as they were posted: stream by stream, batch by batch, row by row.
 func (l *Ledger) ScanPosted(ctx context.Context, fn func(Row) error) error {
-	return l.stream(ctx, "scan the journal", fn, "ORDER BY stream, sequence, position")
+	return l.stream(ctx, "scan the journal", fn, "journal ORDER BY stream, sequence, position")
 }
 
-// stream runs a query over the journal and hands its rows on. It is not repeated on failure, because fn has seen rows already.
-func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, condition string, args ...any) error {
+// stream runs a query over the journal, from its source on, and hands the rows on. It is not repeated on failure, because fn has seen rows already.
+func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, from string, args ...any) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
-		return eachRow(ctx, tx, fn, condition, args...)
+		return eachRow(ctx, tx, fn, from, args...)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -64,8 +71,8 @@ func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, co
 	return nil
 }
 
-func eachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, condition string, args ...any) error {
-	rows, err := tx.Query(ctx, selectRows+condition, args...)
+func eachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, from string, args ...any) error {
+	rows, err := tx.Query(ctx, selectRows+from, args...)
 	if err != nil {
 		return err
 	}

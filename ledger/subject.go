@@ -83,7 +83,7 @@ func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last
 			return err
 		}
 		days = slices.DeleteFunc(distinct(append(days, active...)), func(day int32) bool { return day < int32(first) || day > int32(last) })
-		return eachRow(ctx, tx, fn, "j WHERE "+taken+" AND j.effective_day = ANY($3::INT4[]) AND j.subject = $4 ORDER BY j.effective_day, j.id",
+		return eachRow(ctx, tx, fn, "journal j WHERE "+taken+" AND j.effective_day = ANY($3::INT4[]) AND j.subject = $4 ORDER BY j.effective_day, j.id",
 			v.last, v.at, days, []byte(subject))
 	})
 	if err != nil {
