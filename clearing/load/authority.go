@@ -145,6 +145,9 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	case card.Blocked:
 		return keys.LoadOrder{}, &Refusal{verdict.CardBlocked, "card is blocked"}
 	}
+	if why, listed := edition.Listed(registry.CardID(o.Card.ASN), o.Time); listed {
+		return keys.LoadOrder{}, &Refusal{verdict.CardListed, "card is on the hotlist: " + why}
+	}
 	return o, nil
 }
 

@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"citycard/cardos/keys"
@@ -40,5 +41,22 @@ func TestForeignLoad(t *testing.T) {
 	order.Issuer = clearingtest.Hex(otherCity)
 	if answer := c.ask(order); answer.GetRefusal() != string(verdict.UnknownCard) || len(answer.GetMac2()) > 0 {
 		t.Errorf("the order of another city's card was answered %v", answer)
+	}
+}
+
+// TestListedLoad asks for a load of a card that is on the hotlist at that second.
+func TestListedLoad(t *testing.T) {
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n"
+	})
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &load.Authority{Registry: town.Registry, Keys: town.Keys, Rules: rules}
+	_, err = authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
+	var refusal *load.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != verdict.CardListed {
+		t.Errorf("the load ended with %v, want a refusal for %s", err, verdict.CardListed)
 	}
 }

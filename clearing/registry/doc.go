@@ -1,6 +1,6 @@
 // Package registry holds who and what clearing knows: operators, lines,
 // vehicles, terminals and their SAMs, issuers, card types, cards, top-up
-// channels, hospitals, insured persons, and purses taken over.
+// channels, hospitals, insured persons, purses taken over, and the hotlist.
 //
 // # Dates and history
 //
@@ -9,7 +9,8 @@
 // day if it has one. So the next row replaces the one before from its day on,
 // and of two rows with the same first day the later change's stands. Nothing is
 // updated or removed: rows are added by changes, and what is no longer true is
-// ended by a row with a last day.
+// ended by a row with a last day. The hotlist alone goes by the second: a card that
+// was stolen at noon was good in the morning.
 //
 // # Changes
 //
@@ -38,6 +39,10 @@
 // card, 50 to 100 ms to put a change of 10,000 cards on top, and a million cards a
 // second loaded from PostgreSQL (BenchmarkFoundAndLoad). A new edition shares all
 // pages that its change leaves alone.
+//
+// The hotlist is one run of rows of 20 bytes in order of card and moment, with a
+// filter of 2 to 4 bytes a row before it: 22 to 24 bytes a row. A card that is on no
+// list costs one look at the filter in most cases.
 //
 // Names of persons do not occur: a person is a keyed token.
 package registry

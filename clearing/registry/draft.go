@@ -58,8 +58,9 @@ func link(head, digest [32]byte) [32]byte {
 }
 
 // draftOf makes a draft of the rows that a builder has.
-func draftOf(b *builder, base int64, twice func(CardID)) (*Draft, error) {
+func draftOf(b *builder, base int64, twice func(CardID), overlap func(row, before hotRow)) (*Draft, error) {
 	b.content.cards = b.packer.finish(twice)
+	b.content.hotlist.finish(overlap)
 	d := &Draft{content: b.content, base: base}
 	return d, d.seal()
 }

@@ -24,6 +24,7 @@ type content struct {
 	hospitals timelines[string, Hospital]
 	persons   timelines[Token, person]
 	purses    timelines[CardID, Purse]
+	hotlist   hotTable
 }
 
 // with is c and then the rows of more; neither is changed.
@@ -32,7 +33,7 @@ func (c *content) with(more *content) content {
 		operators: c.operators.with(more.operators), issuers: c.issuers.with(more.issuers), types: c.types.with(more.types),
 		lines: c.lines.with(more.lines), vehicles: c.vehicles.with(more.vehicles), terminals: c.terminals.with(more.terminals),
 		sams: c.sams.with(more.sams), cards: c.cards.with(&more.cards), channels: c.channels.with(more.channels),
-		hospitals: c.hospitals.with(more.hospitals), persons: c.persons.with(more.persons), purses: c.purses.with(more.purses),
+		hospitals: c.hospitals.with(more.hospitals), persons: c.persons.with(more.persons), purses: c.purses.with(more.purses), hotlist: c.hotlist.with(&more.hotlist),
 	}
 }
 
@@ -185,6 +186,16 @@ func (e *Edition) CardOn(id CardID, day ledger.Day) (Card, bool) {
 	return e.cards.unpack(row), true
 }
 
+// Listed reports whether a card is on the hotlist at a time as it is signed, of a
+// date that is in the calendar, and why.
+func (e *Edition) Listed(id CardID, bcd [7]byte) (reason string, listed bool) {
+	row, listed := e.hotlist.on(id, bcd)
+	if !listed {
+		return "", false
+	}
+	return e.hotlist.reasons[row.reason], true
+}
+
 // Channel finds a top-up channel on a day.
 func (e *Edition) Channel(id string, day ledger.Day) (Channel, bool) {
 	return inForce(&e.channels, id, day)
@@ -253,7 +264,7 @@ func (e *Edition) Counts() map[string]int {
 	return map[string]int{
 		"operators": len(e.operators.last), "issuers": len(e.issuers.last), "card_types": len(e.types.last), "lines": len(e.lines.last),
 		"vehicles": len(e.vehicles.last), "terminals": len(e.terminals.last), "sams": len(e.sams.last), "cards": e.cards.cards,
-		"channels": len(e.channels.last), "hospitals": len(e.hospitals.last), "persons": len(e.persons.last), "purses": len(e.purses.last),
+		"channels": len(e.channels.last), "hospitals": len(e.hospitals.last), "persons": len(e.persons.last), "purses": len(e.purses.last), "hotlist": e.hotlist.hotCards(),
 	}
 }
 

@@ -110,6 +110,7 @@ func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, 
 		return nil, fmt.Errorf("registry change %d: %w", l.change, ErrAltered)
 	}
 	b.content.cards = b.packer.finish(func(CardID) {})
+	b.content.hotlist.finish(func(hotRow, hotRow) {})
 	return &Draft{content: b.content, base: l.number - 1, rows: l.rows, digest: l.digest}, nil
 }
 
@@ -215,7 +216,7 @@ type Entry struct {
 	Change  int64             `json:"change"`
 	Version int64             `json:"version"`
 	From    ledger.Day        `json:"effective_from"`
-	InForce bool              `json:"in_force"` // on the day asked about
+	InForce bool              `json:"in_force"` // on the day asked about; of a hotlist, at its last second
 	Row     map[string]string `json:"row"`
 	Columns []string          `json:"-"` // of Row, in order
 }
@@ -235,9 +236,13 @@ func (s *Store) Show(ctx context.Context, kind Kind, key string, day ledger.Day)
 	}
 	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Entry, error) {
 		e := Entry{Row: map[string]string{}, Columns: layout.all()}
+		var from int64
 		var line string
-		if err := r.Scan(&e.Change, &e.Version, &e.From, &line); err != nil {
+		if err := r.Scan(&e.Change, &e.Version, &from, &line); err != nil {
 			return e, err
+		}
+		if e.From = ledger.Day(from); kind == Hotlist {
+			e.From = ledger.Day(from / 1_000_000)
 		}
 		fields, err := splitRecord(nil, line)
 		if err != nil || len(fields) != len(e.Columns) {
@@ -266,8 +271,9 @@ func markInForce(entries []Entry, day ledger.Day) error {
 			entries[i].InForce = true
 			return nil
 		}
-		last, err := ledger.ParseDay(to)
-		entries[i].InForce = err == nil && day <= last
+		last, err := ledger.ParseDay(to[:min(len(to), 8)])
+		whole := len(to) == 8 || strings.HasSuffix(to, "235959")
+		entries[i].InForce = err == nil && (day < last || day == last && whole)
 		return err
 	}
 	return nil

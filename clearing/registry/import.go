@@ -54,7 +54,7 @@ func Import(dir string) (*Edition, error) {
 }
 
 // Read reads a change from the CSV files in dir: operators, issuers, card_types,
-// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses. It
+// lines, vehicles, terminals, sams, cards, channels, hospitals, persons, purses, hotlist. It
 // checks every row of every file against the others and against base, and fails
 // with one *ImportError that names all that is wrong.
 //
@@ -80,6 +80,8 @@ func Read(dir string, base *Edition) (*Draft, error) {
 	}
 	draft, err := draftOf(&in.builder, base.number, func(id CardID) {
 		in.fault("cards.csv", 0, fmt.Sprintf("card %s occurs twice with the same first day", id))
+	}, func(row, before hotRow) {
+		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s", row.card, row.from, before.from))
 	})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ const (
 	Hospitals
 	Persons
 	Purses
+	Hotlist
 )
 
 // layout says how the rows of a kind look in their file. The first column is the
@@ -51,6 +52,7 @@ func layouts() []layout {
 		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital},
 		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson},
 		{Purses, "purses", "card,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse},
+		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).hotCard, (*content).eachHotCard},
 	}
 }
 

@@ -8,15 +8,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"citycard/ledger"
 )
 
 // row is a row of any kind, as files and the database have it.
 type row struct {
 	kind   Kind
 	key    []byte
-	from   ledger.Day
+	from   int64    // YYYYMMDD, of the hotlist YYYYMMDDhhmmss
 	record []string // every column
 }
 
@@ -39,7 +37,7 @@ func eachRow[K comparable, T dated](t *timelines[K, T], kind Kind, compare func(
 			if inHex {
 				text = hex.EncodeToString(b)
 			}
-			if err := fn(row{kind, b, r.since(), append([]string{text}, record(r)...)}); err != nil {
+			if err := fn(row{kind, b, int64(r.since()), append([]string{text}, record(r)...)}); err != nil {
 				return err
 			}
 		}
@@ -117,7 +115,7 @@ func (c *content) eachCard(fn func(row) error) error {
 				if card.Registered {
 					holder = holders()[2]
 				}
-				if err := fn(row{Cards, bytes.Clone(id[:]), card.From, []string{
+				if err := fn(row{Cards, bytes.Clone(id[:]), int64(card.From), []string{
 					id.String(), hex.EncodeToString(card.Issuer[:]), hex.EncodeToString([]byte{card.Type}), card.Status.String(),
 					card.From.String(), card.Expires.String(), holder,
 				}}); err != nil {

@@ -144,7 +144,7 @@ func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
 		if err != nil {
 			return err
 		}
-		if chunk = append(chunk, []any{change, int64(r.kind), r.key, int64(r.from), line}); len(chunk) == rowsChunk {
+		if chunk = append(chunk, []any{change, int64(r.kind), r.key, r.from, line}); len(chunk) == rowsChunk {
 			return flush()
 		}
 		return nil

@@ -2,6 +2,7 @@ package transit_test
 
 import (
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
@@ -132,5 +133,52 @@ func checkForeign(t *testing.T, tests []foreignTap, d *docket.Docket, codes map[
 	}
 	if pending != 0 {
 		t.Errorf("%d pending records of zero fen are not kept as such", pending)
+	}
+}
+
+// TestRuleListed taps cards around the second at which they are listed: the tap
+// counts by when it was made, whenever it arrives.
+func TestRuleListed(t *testing.T) {
+	town := clearingtest.New(t, func(files map[string]string) {
+		withIssuers(files)
+		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n"
+		for _, card := range []string{clearingtest.Card, clearingtest.ExpiredCard, clearingtest.BlockedCard, visitor} {
+			files["hotlist.csv"] += card + ",stolen,20260105120000,20260105120500\n"
+		}
+	})
+	tests := []struct {
+		card    string
+		seconds int // after noon
+		verdict verdict.Verdict
+		reason  verdict.Reason
+		payer   string
+	}{
+		{clearingtest.Card, -1, verdict.Cleared, verdict.None, chart.Float},
+		{clearingtest.Card, 0, verdict.Suspended, verdict.CardListed, chart.Float},
+		{clearingtest.Card, 300, verdict.Suspended, verdict.CardListed, chart.Float},
+		{clearingtest.Card, 301, verdict.Cleared, verdict.None, chart.Float},
+		{clearingtest.OtherCard, 0, verdict.Cleared, verdict.None, chart.Float},
+		{clearingtest.ExpiredCard, 0, verdict.Suspended, verdict.CardExpired, chart.Float},
+		{clearingtest.BlockedCard, 0, verdict.Suspended, verdict.CardBlocked, chart.Float},
+		{visitor, -1, verdict.Pending, verdict.None, chart.Centre},
+		{visitor, 0, verdict.Suspended, verdict.CardListed, chart.Centre},
+	}
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	codes := accountCodes(town)
+	for i, test := range tests {
+		m := town.Tap(clearingtest.Tap{Card: test.card, Terminal: clearingtest.BusValidator, Sequence: uint32(i), Fen: 80, At: noon(5).Add(time.Duration(test.seconds) * time.Second)})
+		if test.card == visitor {
+			m.Debit.Issuer = clearingtest.Hex(otherCity)
+		}
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay + 3}, 1)
+		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		r := d.Rulings[0]
+		if r.Verdict != test.verdict || r.Reason != test.reason || codes[d.Transfers[0].Debit] != test.payer {
+			t.Errorf("card %s, %d seconds after noon: %s %q paid by %s, want %s %q paid by %s", test.card, test.seconds,
+				r.Verdict, r.Reason, codes[d.Transfers[0].Debit], test.verdict, test.reason, test.payer)
+		}
 	}
 }

@@ -223,7 +223,7 @@ func (t *tap) accounts(operator string, reason verdict.Reason) (payer, payee str
 func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.Terminal, verdict.Reason) {
 	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
 	if t.foreign {
-		return terminal, j.questionForeign(t, terminal, placed, w)
+		return terminal, j.questionForeign(edition, t, terminal, placed, w)
 	}
 	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
 	switch {
@@ -237,6 +237,8 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.
 		return terminal, verdict.CardExpired
 	case card.Blocked:
 		return terminal, verdict.CardBlocked
+	case listed(edition, t):
+		return terminal, verdict.CardListed
 	case j.closed(chart.Operator(terminal.Operator)):
 		return terminal, verdict.PayeeClosed
 	}
@@ -245,7 +247,7 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.
 
 // questionForeign asks about another city's card, of which nothing is known here
 // but its issuer.
-func (j *Judge) questionForeign(t *tap, terminal registry.Terminal, placed bool, w window) verdict.Reason {
+func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal registry.Terminal, placed bool, w window) verdict.Reason {
 	switch {
 	case t.dated && !placed:
 		return verdict.UnknownTerminal
@@ -253,10 +255,19 @@ func (j *Judge) questionForeign(t *tap, terminal registry.Terminal, placed bool,
 		return verdict.ImplausibleDate
 	case t.issuer != registry.Interoperable:
 		return verdict.IssuerNotAccepted
+	case listed(edition, t):
+		return verdict.CardListed
 	case j.closed(chart.Operator(terminal.Operator)) || j.closed(chart.Pending(terminal.Operator)):
 		return verdict.PayeeClosed
 	}
 	return verdict.None
+}
+
+// listed goes by the second that the card signed, since a card is good until it is
+// listed.
+func listed(edition *registry.Edition, t *tap) bool {
+	_, hot := edition.Listed(registry.CardID(t.signed.Card.ASN), t.signed.Time)
+	return hot
 }
 
 // closed reports an account that takes nothing. One that is not open yet is not

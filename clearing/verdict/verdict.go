@@ -51,6 +51,7 @@ const (
 	IssuerNotAccepted Reason = "issuer_not_accepted"
 	CardExpired       Reason = "card_expired"
 	CardBlocked       Reason = "card_blocked"
+	CardListed        Reason = "card_listed"
 	PayeeClosed       Reason = "payee_closed"
 
 	UnknownChannel Reason = "unknown_channel"
@@ -97,6 +98,7 @@ func List() []Entry {
 		{IssuerNotAccepted, Suspended, "the card's issuer is another city's and was not accepted on that day", "异地发卡机构当日不在互通名单"},
 		{CardExpired, Suspended, "the card had expired", "卡已过期"},
 		{CardBlocked, Suspended, "the card was blocked", "卡已停用"},
+		{CardListed, Suspended, "the card was on the hotlist at the time of the tap", "刷卡时卡在黑名单中"},
 		{PayeeClosed, Suspended, "the operator's account is closed or frozen", "运营商账户已关闭或冻结"},
 
 		{UnknownChannel, Rejected, "the top-up channel is not registered", "充值渠道未登记"},

@@ -113,7 +113,7 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 // ensureIssued issues the city where that has not been done.
 func (c *dayInTheCity) ensureIssued(ctx context.Context, direct bool, day time.Time, store *keys.Store, p *progress) error {
 	if direct {
-		_, err := c.crowd.issueCrowd(&c.settings, p)
+		_, err := c.crowd.issueCrowd(&c.settings, day, p)
 		return err
 	}
 	if _, other, err := crowd.Read(c.Data); err != nil || other {

@@ -67,17 +67,18 @@ func (c *crowding) register(flags *flag.FlagSet) {
 func (c *crowding) direct(cards int) bool { return c.mode.direct || !c.mode.set && cards > directFrom }
 
 // city is the city that the flags describe.
-func (c *crowding) city(s *settings) crowd.City {
+func (c *crowding) city(s *settings, day time.Time) crowd.City {
 	riders := c.riders
 	if riders == 0 {
 		riders = s.cards
 	}
-	return crowd.City{Seed: s.seed, Cards: s.cards, Riders: riders}
+	y, m, d := day.Date()
+	return crowd.City{Seed: s.seed, Cards: s.cards, Riders: riders, Day: y*10_000 + int(m)*100 + d}
 }
 
 // issueCrowd issues a city of millions; already is true where the directory holds it.
-func (c *crowding) issueCrowd(s *settings, p *progress) (already bool, err error) {
-	want := c.city(s)
+func (c *crowding) issueCrowd(s *settings, day time.Time, p *progress) (already bool, err error) {
+	want := c.city(s, day)
 	if err := want.Check(); err != nil {
 		return false, service.Fail("no such city", "correct --cards or --riders", err)
 	}
@@ -85,6 +86,9 @@ func (c *crowding) issueCrowd(s *settings, p *progress) (already bool, err error
 		return false, service.Fail(s.Data+" holds a city with chips", "give another directory with --data, or leave out --direct", err)
 	}
 	have, ok, err := crowd.Read(s.Data)
+	if ok {
+		want.Day = have.Day // a city may be played on other days than its first
+	}
 	switch {
 	case err != nil:
 		return false, service.Fail("data directory not usable", "give another one with --data", err)
@@ -187,13 +191,17 @@ func (c *dayInTheCity) playCrowd(ctx context.Context, day time.Time, store *keys
 	if err != nil {
 		return err
 	}
+	issued, _, err := crowd.Read(c.Data)
+	if err != nil {
+		return service.Fail("data directory not usable", "give another one with --data", err)
+	}
 	mail, err := newPost(c.brokers())
 	if err != nil {
 		return service.Fail("bad address of the message log", "correct --kafka", err)
 	}
 	defer mail.client.Close()
 	_, err = crowd.Play(ctx, crowd.Options{
-		Dir: c.Data, City: c.crowd.city(&c.settings), Network: n, Keys: store, Fares: fares, Day: day, Shares: c.direct.all(c.shares),
+		Dir: c.Data, City: issued, Network: n, Keys: store, Fares: fares, Day: day, Shares: c.direct.all(c.shares),
 		Rides: c.rides, Hot: c.direct.hot, OrderSeed: c.direct.orderSeed, Part: part, Parts: parts, Truth: filepath.Join(c.Data, "truth"),
 		Send: mail.send, Sent: mail.sent, Progress: func(done, total int) { p.report("day", done, total) },
 	})

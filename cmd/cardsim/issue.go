@@ -76,7 +76,11 @@ func (c *issuing) issueDirect() error {
 	if err := c.directory(); err != nil {
 		return err
 	}
-	already, err := c.crowd.issueCrowd(&c.settings, newProgress(os.Stdout, time.Now))
+	day, err := c.midnight(time.Now())
+	if err != nil {
+		return err
+	}
+	already, err := c.crowd.issueCrowd(&c.settings, day, newProgress(os.Stdout, time.Now))
 	if already {
 		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
 	}

@@ -31,6 +31,8 @@
 //	wrong_clock       a ride at a validator whose clock is 400 days slow
 //	unknown_card, card_expired, card_blocked
 //	                  rides of cards that are not, no longer or not any more good
+//	card_listed       rides of a card from the second on at which it was listed; the
+//	                  one a second before is good
 //	foreign           a ride of another city's card, whose master is not ours
 //	issuer_not_accepted
 //	                  a ride of a city's card that was accepted once

@@ -125,6 +125,10 @@ func (l *lot) plans() []step {
 	}
 	for i, w := range l.wallets {
 		r := dice(l.state.Seed, "rides "+l.Day.Format(dayLayout), w.card.Index)
+		if w.card.Fate == Listed {
+			add(i, 0, l.plan.around(r, ListedSecond(w.card.Index)))
+			continue
+		}
 		if w.card.Fate != Ordinary {
 			add(i, 0, l.plan.rides(r, 3, false))
 			continue
@@ -178,13 +182,23 @@ func (l *lot) do(ctx context.Context, s step) error {
 }
 
 // facts is what the registry holds against the card.
-func (w *wallet) facts() truth.Facts {
-	return truth.Facts{UnknownCard: w.card.Fate == Unregistered, Expired: w.card.Fate == Expired, Blocked: w.card.Fate == Blocked}
+func (w *wallet) facts(at time.Time) truth.Facts {
+	return truth.Facts{
+		UnknownCard: w.card.Fate == Unregistered, Expired: w.card.Fate == Expired, Blocked: w.card.Fate == Blocked, Listed: w.listed(at),
+	}
+}
+
+func (w *wallet) listed(at time.Time) bool {
+	return w.card.Fate == Listed && at.Format("20060102150405") >= w.card.Listed
 }
 
 // fault names what is wrong with the card itself.
-func (w *wallet) fault() string {
+func (w *wallet) fault(at time.Time) string {
 	switch w.card.Fate {
+	case Listed:
+		if w.listed(at) {
+			return "card_listed"
+		}
 	case Unregistered:
 		return "unknown_card"
 	case Expired:

@@ -68,6 +68,15 @@ func (t timetable) late(r *rand.Rand, count int) []ride {
 	return list
 }
 
+// around plans bus rides in the morning and evening, the second before a second of
+// the day, and on it.
+func (t timetable) around(r *rand.Rand, second int) (list []ride) {
+	for _, start := range []int{8 * 3600, second - 1, second, 19 * 3600} {
+		list = append(list, ride{start: start, line: t.bus[r.IntN(len(t.bus))].Number})
+	}
+	return list
+}
+
 func (t timetable) ride(r *rand.Rand, start, longest int) ride {
 	if r.IntN(2) == 0 {
 		line := t.bus[r.IntN(len(t.bus))]

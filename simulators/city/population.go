@@ -16,6 +16,7 @@ const (
 	Unregistered
 	Expired
 	Blocked
+	Listed // put on the hotlist on the city's first day
 )
 
 // TransitCard is a transit card and what is known of it.
@@ -27,7 +28,21 @@ type TransitCard struct {
 	Fate   Fate
 	Start  string // YYYYMMDD, as the card itself has it
 	Expiry string
+	Listed string // YYYYMMDDhhmmss from which it is on the hotlist; empty for never
 }
+
+// ListedFrom is the second of a day, YYYYMMDD, from which the i-th card is on the
+// hotlist.
+func ListedFrom(i int, day string) string {
+	second := ListedSecond(i)
+	return fmt.Sprintf("%s%02d%02d%02d", day, second/3600, second/60%60, second%60)
+}
+
+// ListedSecond is the second of the day of ListedFrom: around noon.
+func ListedSecond(i int) int { return 12*3600 + i%3600 }
+
+// HotlistHeader is the first row of hotlist.csv.
+func HotlistHeader() []string { return []string{"card", "reason", "effective_from", "effective_to"} }
 
 // registryExpiry is the last day that the registry grants: of an expired card it
 // is long past, while the card's own file, which terminals go by, was never
@@ -74,7 +89,7 @@ func NewPopulation(seed uint64, cards int, day time.Time) (*Population, error) {
 	}
 	p := &Population{Seed: seed, Holders: cards / 5}
 	for i := range cards - p.Holders {
-		card, err := newTransitCard(seed, i)
+		card, err := newTransitCard(seed, i, day)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +110,7 @@ func NewPopulation(seed uint64, cards int, day time.Time) (*Population, error) {
 	return p, nil
 }
 
-func newTransitCard(seed uint64, i int) (TransitCard, error) {
+func newTransitCard(seed uint64, i int, day time.Time) (TransitCard, error) {
 	asn, err := tunion.ZhengzhouNumber(firstSerial + uint64(i))
 	if err != nil {
 		return TransitCard{}, err
@@ -120,6 +135,8 @@ func newTransitCard(seed uint64, i int) (TransitCard, error) {
 			c.Fate = Expired
 		case 299:
 			c.Fate = Blocked
+		case 57:
+			c.Fate, c.Listed = Listed, ListedFrom(i, day.Format(dayLayout))
 		}
 	}
 	return c, nil

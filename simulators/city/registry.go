@@ -15,7 +15,7 @@ import (
 
 // WriteRegistry writes what clearing must know of the city into dir: operators,
 // terminals, cards, channels, hospitals, persons (as tokens), purses that were taken over
-// with money in them, and the network that fares are built from. Files are replaced whole.
+// with money in them, the hotlist, and the network that fares are built from. Files are replaced whole.
 func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
 	if err := WriteNetwork(dir, n); err != nil {
 		return err
@@ -24,6 +24,7 @@ func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.S
 		{"cards.csv", CardHeader(), p.cardRows()},
 		{"persons.csv", PersonHeader(), p.personRows(store)},
 		{"purses.csv", PurseHeader(), p.purseRows()},
+		{"hotlist.csv", HotlistHeader(), p.hotRows()},
 	})
 }
 
@@ -56,7 +57,7 @@ func writeTables(dir string, tables []table) error {
 }
 
 // WriteNetwork writes the part of a registry that follows from the network alone:
-// all but cards, persons and purses. It makes dir where it is missing.
+// all but cards, persons, purses and hotlist. It makes dir where it is missing.
 func WriteNetwork(dir string, n *network.Network) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("registry: %w", err)
@@ -160,6 +161,15 @@ func (p *Population) purseRows() (rows [][]string) {
 	for _, c := range p.Transit {
 		if c.Opening() > 0 {
 			rows = append(rows, []string{c.Number, strconv.FormatInt(c.Opening(), 10), validFrom})
+		}
+	}
+	return rows
+}
+
+func (p *Population) hotRows() (rows [][]string) {
+	for _, c := range p.Transit {
+		if c.Listed != "" {
+			rows = append(rows, []string{c.Number, "lost", c.Listed, ""})
 		}
 	}
 	return rows

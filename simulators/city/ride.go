@@ -16,7 +16,7 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if ok, err := l.funded(ctx, w, now); !ok || err != nil {
 		return err
 	}
-	facts, fault, stray := w.facts(), w.fault(), false
+	facts, fault, stray := w.facts(now), w.fault(now), false
 	if fault == "" {
 		fault = lateFault(now, l.Day)
 		switch strayed, slow := chance(l.dice, l.Shares.UnknownTerminal), chance(l.dice, l.Shares.WrongClock); {
@@ -47,7 +47,7 @@ func (l *lot) enter(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return fmt.Errorf("entry at station %d: %w", r.entry, err)
 	}
 	w.entry, w.entered = r.entry, now
-	return l.postTap(w, m, 0, truth.Entry{Purpose: truth.MetroEntry, Payee: "operator:" + l.field.operator(r.line), Facts: w.facts(), Fault: w.faultAt(now, l.Day)})
+	return l.postTap(w, m, 0, truth.Entry{Purpose: truth.MetroEntry, Payee: "operator:" + l.field.operator(r.line), Facts: w.facts(now), Fault: w.faultAt(now, l.Day)})
 }
 
 // leave passes a metro gate on the way out. Who had no money to enter does not.
@@ -64,11 +64,11 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return err
 	}
 	w.entry = 0
-	return l.postTap(w, m, want, truth.Entry{Purpose: truth.MetroExit, Payee: "operator:" + l.field.operator(r.exitLine), Facts: w.facts(), Fault: w.faultAt(now, l.Day)})
+	return l.postTap(w, m, want, truth.Entry{Purpose: truth.MetroExit, Payee: "operator:" + l.field.operator(r.exitLine), Facts: w.facts(now), Fault: w.faultAt(now, l.Day)})
 }
 
 func (w *wallet) faultAt(now, day time.Time) string {
-	if f := w.fault(); f != "" {
+	if f := w.fault(now); f != "" {
 		return f
 	}
 	return lateFault(now, day)

@@ -19,6 +19,7 @@ type City struct {
 	Seed   uint64 `json:"seed"`
 	Cards  int    `json:"cards"`  // in the registry
 	Riders int    `json:"riders"` // the first of them ride
+	Day    int    `json:"day"`    // YYYYMMDD on which some of them are put on the hotlist; 0: none ever are
 }
 
 // Bounds of a city.
@@ -82,8 +83,8 @@ type card struct {
 	opening uint32 // fen
 }
 
-// card works a card out. Of three hundred cards one is unregistered, one expired and
-// one blocked.
+// card works a card out. Of three hundred cards one is unregistered, one expired,
+// one blocked and one put on the hotlist.
 func (c City) card(i int) (card, error) {
 	asn, err := tunion.ZhengzhouNumber(uint64(firstSerial + i))
 	if err != nil {
@@ -104,6 +105,10 @@ func (c City) card(i int) (card, error) {
 		out.fate = city.Expired
 	case 299:
 		out.fate = city.Blocked
+	case 57:
+		if c.Day != 0 {
+			out.fate = city.Listed
+		}
 	}
 	if i < c.Riders {
 		out.opening = uint32(d.between(200, 800)) * 100

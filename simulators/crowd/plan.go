@@ -65,6 +65,12 @@ func (l *lot) plan() []tap {
 	for i := range l.cards {
 		d := mixed(l.City.Seed, forRides, uint64(l.date), uint64(l.index(i)))
 		rides := fatefulRides
+		if l.cards[i].fate == city.Listed && l.date == l.City.Day {
+			at := int32(city.ListedSecond(l.index(i)))
+			for _, at := range []int32{at - 1, at} {
+				taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board})
+			}
+		}
 		if l.cards[i].fate == city.Ordinary {
 			if d.chance(l.Shares.Late) {
 				for n := range lateRides {

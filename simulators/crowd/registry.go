@@ -34,6 +34,10 @@ func Issue(dir string, c City, n *network.Network, progress func(done, total int
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
+	err = replaceFile(filepath.Join(registry, "hotlist.csv"), func(w *fileWriter) { w.err = c.writeHotlist(w) })
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
 	return c.write(dir)
 }
 
@@ -70,6 +74,23 @@ func (c City) writeCards(w *fileWriter, progress func(done, total int)) error {
 	}
 	if progress != nil {
 		progress(c.Cards, c.Cards)
+	}
+	return w.err
+}
+
+func (c City) writeHotlist(w *fileWriter) error {
+	w.put(row(city.HotlistHeader()))
+	for i := range c.Cards {
+		k, err := c.card(i)
+		if err != nil {
+			return err
+		}
+		if k.fate != city.Listed {
+			continue
+		}
+		if w.put(row([]string{k.number(), "lost", city.ListedFrom(i, strconv.Itoa(c.Day)), ""})); w.err != nil {
+			return w.err
+		}
 	}
 	return w.err
 }

@@ -219,8 +219,15 @@ func (w *writer) facts(t *tap) truth.Facts {
 	} else {
 		fate := w.cards[t.card].fate
 		f.UnknownCard, f.Expired, f.Blocked = fate == city.Unregistered, fate == city.Expired, fate == city.Blocked
+		f.Listed = fate == city.Listed && w.listed(t)
 	}
 	return f
+}
+
+// listed reports whether a card that is put on the hotlist was on it already.
+func (w *writer) listed(t *tap) bool {
+	on, _ := w.dates.at(t.at, t.odd&slow != 0)
+	return on.number > w.City.Day || on.number == w.City.Day && t.at >= int32(city.ListedSecond(w.index(int(t.card))))
 }
 
 // fault names what is odd about a tap, the worst first.
@@ -235,6 +242,7 @@ func (w *writer) fault(t *tap) string {
 		{f.UnknownCard, "unknown_card"},
 		{f.Expired, "card_expired"},
 		{f.Blocked, "card_blocked"},
+		{f.Listed, "card_listed"},
 		{f.UnknownTerminal, "unknown_terminal"},
 		{f.ImplausibleDate, "wrong_clock"},
 		{t.odd&counterGap != 0, "counter_gap"},

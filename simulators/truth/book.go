@@ -19,6 +19,7 @@ type Facts struct {
 	NotAccepted     bool // a foreign card's issuer is on the list, but not on that day
 	Expired         bool
 	Blocked         bool
+	Listed          bool // on the hotlist when it was tapped
 
 	Refused string // a request that the rules refuse, and why
 }
@@ -43,12 +44,14 @@ func (f Facts) judge() (verdict, reason string) {
 		return Suspended, "implausible_date"
 	case f.Foreign && f.NotAccepted:
 		return Suspended, "issuer_not_accepted"
+	case f.Expired && !f.Foreign:
+		return Suspended, "card_expired"
+	case f.Blocked && !f.Foreign:
+		return Suspended, "card_blocked"
+	case f.Listed:
+		return Suspended, "card_listed"
 	case f.Foreign:
 		return Pending, ""
-	case f.Expired:
-		return Suspended, "card_expired"
-	case f.Blocked:
-		return Suspended, "card_blocked"
 	}
 	return Cleared, ""
 }

@@ -69,6 +69,8 @@ func TestForeign(t *testing.T) {
 	}{
 		{Facts{}, Pending, "", "pending:a"},
 		{Facts{Forged: true, UnknownCard: true, Expired: true, Blocked: true}, Pending, "", "pending:a"},
+		{Facts{Listed: true, Blocked: true}, Suspended, "card_listed", "suspense:card_listed"},
+		{Facts{Listed: true, NotAccepted: true}, Suspended, "issuer_not_accepted", "suspense:issuer_not_accepted"},
 		{Facts{NotAccepted: true}, Suspended, "issuer_not_accepted", "suspense:issuer_not_accepted"},
 		{Facts{NotAccepted: true, ImplausibleDate: true}, Suspended, "implausible_date", "suspense:implausible_date"},
 		{Facts{ImplausibleDate: true, UnknownTerminal: true}, Suspended, "unknown_terminal", "suspense:unknown_terminal"},

@@ -30,9 +30,9 @@ CREATE TABLE registry_changes (
 -- record is the row as in its file: one line of CSV, with every column.
 CREATE TABLE registry_rows (
     change         INT8 NOT NULL,
-    kind           INT8 NOT NULL, -- 1 operators, 2 issuers, 3 card_types, 4 lines, 5 vehicles, 6 terminals, 7 sams, 8 cards, 9 channels, 10 hospitals, 11 persons, 12 purses
+    kind           INT8 NOT NULL, -- 1 operators, 2 issuers, 3 card_types, 4 lines, 5 vehicles, 6 terminals, 7 sams, 8 cards, 9 channels, 10 hospitals, 11 persons, 12 purses, 13 hotlist
     key            BYTEA NOT NULL,
-    effective_from INT8 NOT NULL, -- YYYYMMDD
+    effective_from INT8 NOT NULL, -- YYYYMMDD, of the hotlist YYYYMMDDhhmmss
     record         TEXT NOT NULL,
     PRIMARY KEY (change, kind, key, effective_from)
 );
