@@ -38,10 +38,13 @@ type Ruling struct {
 	Reason  verdict.Reason
 	Purpose string // what the money was for, as in reports
 	Fen     ledger.Fen
-	Flagged bool // the fare charged is not the table's
 	// Refusal is why the ledger refused the chain that was to be paid; it stays where
 	// the same bytes were refused before and the ruling is a duplicate.
 	Refusal verdict.Reason
+
+	Operator  string // of the terminal, where it is registered
+	Flagged   bool   // the fare charged is not the table's
+	Misplaced bool   // the line or vehicle claimed is not the registered one
 
 	first, count int // transfers
 	memo         int // index of the memo, or -1
@@ -317,29 +320,55 @@ func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
 type Note struct {
 	Versions map[string]string `json:"versions"`
 	Tally    []Line            `json:"tally"`
-	Flagged  int64             `json:"flagged,omitempty"` // fares unlike the table's
+	Flags
+}
+
+// Flags count what is odd about records that were booked all the same.
+type Flags struct {
+	Flagged   int64 `json:"flagged,omitempty"`   // fares unlike the table's
+	Misplaced int64 `json:"misplaced,omitempty"` // lines or vehicles unlike the registry's
 }
 
 // Tally adds the settled rulings up, in a fixed order.
-func (d *Docket) Tally() (lines []Line, flagged int64) {
+func (d *Docket) Tally() (lines []Line, flags Flags) {
 	var sums Sums
 	for i := range d.settled {
 		r := &d.settled[i]
 		sums.add(lineKey{r.Verdict.String(), r.Reason, r.Purpose}, 1, r.Fen)
 		if r.Flagged {
-			flagged++
+			flags.Flagged++
+		}
+		if r.Misplaced {
+			flags.Misplaced++
 		}
 	}
-	return sums.Lines(), flagged
+	return sums.Lines(), flags
+}
+
+// OperatorVerdict is what taps at an operator's terminals became.
+type OperatorVerdict struct {
+	Operator string
+	Verdict  verdict.Verdict
+}
+
+// Operators counts the settled rulings on taps at registered terminals.
+func (d *Docket) Operators() map[OperatorVerdict]int64 {
+	counts := map[OperatorVerdict]int64{}
+	for i := range d.settled {
+		if r := &d.settled[i]; r.Operator != "" {
+			counts[OperatorVerdict{r.Operator, r.Verdict}]++
+		}
+	}
+	return counts
 }
 
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
 func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
-	lines, flagged := d.Tally()
+	lines, flags := d.Tally()
 	if d.Registry != "" {
 		// It may have changed between the judgement and now.
 		versions = maps.Clone(versions)
 		versions["registry"] = d.Registry
 	}
-	return json.Marshal(Note{Versions: versions, Tally: lines, Flagged: flagged})
+	return json.Marshal(Note{Versions: versions, Tally: lines, Flags: flags})
 }

@@ -14,7 +14,9 @@ type Metrics struct {
 
 	records      *prometheus.CounterVec
 	fen          *prometheus.CounterVec
+	operators    *prometheus.CounterVec
 	flagged      prometheus.Counter
+	misplaced    prometheus.Counter
 	batches      *prometheus.CounterVec
 	abandoned    *prometheus.CounterVec
 	phases       *prometheus.HistogramVec
@@ -40,8 +42,14 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_rulings_fen_total", Help: "Money of the items ruled on, in fen, by verdict and purpose.",
 		}, []string{"verdict", "purpose"}),
 		flagged: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "citycard_fare_mismatches_total", Help: "Cleared taps whose fare is not the fare table's.",
+			Name: "citycard_fare_mismatches_total", Help: "Cleared and pending taps whose fare is not the fare table's.",
 		}),
+		misplaced: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "citycard_place_mismatches_total", Help: "Cleared and pending taps whose line or vehicle is not the registered one.",
+		}),
+		operators: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "citycard_operator_taps_total", Help: "Taps at registered terminals, by operator and verdict.",
+		}, []string{"operator", "verdict"}),
 		batches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_batches_total", Help: "Batches committed, by topic.",
 		}, []string{"topic"}),
@@ -81,7 +89,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.flagged, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.positions, m.lagRecords, m.lagSeconds,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.positions, m.lagRecords, m.lagSeconds,
 		m.pumped, m.pumpLag, m.pumpFailures)
 	return m
 }
@@ -107,12 +115,16 @@ func (m *Metrics) lag(stream string, records int64, oldest time.Time) {
 
 // batch counts a committed batch of so many records.
 func (m *Metrics) batch(topic, stream string, next int64, records int, d *docket.Docket, judge, commit time.Duration) {
-	lines, flagged := d.Tally()
+	lines, flags := d.Tally()
 	for _, line := range lines {
 		m.records.WithLabelValues(line.Verdict, string(line.Reason), line.Purpose).Add(float64(line.Count))
 		m.fen.WithLabelValues(line.Verdict, line.Purpose).Add(float64(max(0, line.Fen)))
 	}
-	m.flagged.Add(float64(flagged))
+	for of, count := range d.Operators() {
+		m.operators.WithLabelValues(of.Operator, of.Verdict.String()).Add(float64(count))
+	}
+	m.flagged.Add(float64(flags.Flagged))
+	m.misplaced.Add(float64(flags.Misplaced))
 	m.batches.WithLabelValues(topic).Inc()
 	m.sizes.WithLabelValues(topic).Observe(float64(records))
 	m.phases.WithLabelValues("judge").Observe(judge.Seconds())

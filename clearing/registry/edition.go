@@ -130,6 +130,24 @@ func (e *Edition) Vehicle(id string, day ledger.Day) (Vehicle, bool) {
 	return inForce(&e.vehicles, id, day)
 }
 
+// Placed reports whether a line and vehicle that a tap claims are those of its
+// terminal on a day. What is not registered (a terminal without a line, a registry
+// without vehicles, a vehicle without a line) contradicts nothing.
+func (e *Edition) Placed(t Terminal, line uint32, vehicle string, day ledger.Day) bool {
+	if t.Line != 0 && line != t.Line {
+		return false
+	}
+	if t.Mode != "bus" || len(e.vehicles.last) == 0 {
+		return true
+	}
+	v, ok := e.Vehicle(vehicle, day)
+	if !ok || v.Operator != t.Operator {
+		return false
+	}
+	runs, ok := e.Line(v.Line, day)
+	return !ok || runs.Number == 0 || runs.Number == line
+}
+
 // Terminal finds the place, on a day, of the terminal in which the SAM of this
 // number was then. A SAM that was not in a terminal has no place.
 func (e *Edition) Terminal(sam [6]byte, day ledger.Day) (Terminal, bool) {

@@ -4,7 +4,9 @@
 // (TAC under the card's own key); only then what the registry knows of the card
 // and of the terminal whose number is part of what was signed. The payee follows
 // from the signed terminal number alone: nothing that a terminal merely claims
-// (station, counter, balance, mode) can redirect money.
+// (line, vehicle, station, counter, balance, mode) can redirect money. A line or
+// vehicle that is not the registered one flags the tap, like a fare that is not the
+// table's.
 //
 // By the time a tap arrives the money has left the card. So a tap whose TAC
 // verifies always debits the float; where a check fails, the credit waits in

@@ -200,8 +200,10 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Dock
 			ruling = d.Pay(reason, purpose, transfer)
 		}
 	}
+	ruling.Operator = terminal.Operator
 	if reason == verdict.None {
 		ruling.Flagged = !j.fareAgrees(t.message)
+		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 }
 

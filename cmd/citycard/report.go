@@ -28,6 +28,7 @@ type report struct {
 	Suspended map[verdict.Reason]int64 `json:"suspended"`
 	Rejected  map[verdict.Reason]int64 `json:"rejected"`
 	Flagged   int64                    `json:"fare_mismatches"`
+	Misplaced int64                    `json:"place_mismatches"`
 
 	Lost            int64    `json:"lost"`
 	Doubled         int64    `json:"doubled"`
@@ -114,6 +115,7 @@ func (r *report) readDay(ctx context.Context, l *ledger.Ledger, day ledger.Day) 
 
 func (r *report) count(note docket.Note) {
 	r.Flagged += note.Flagged
+	r.Misplaced += note.Misplaced
 	for _, line := range note.Tally {
 		switch line.Verdict {
 		case verdict.Cleared.String():

@@ -1,0 +1,92 @@
+package transit_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/transit"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// TestRulePlace claims lines and vehicles that the terminal is not on: the tap is
+// flagged, and its operator is paid all the same.
+func TestRulePlace(t *testing.T) {
+	fleet := func(files map[string]string) {
+		files["lines.csv"] = "id,operator,mode,number,name,name_en,effective_from,effective_to\n" +
+			"b1,bus,bus,1,一路,Line 1,20200101,\nb2,bus,bus,2,二路,Line 2,20200101,\n"
+		files["vehicles.csv"] = "id,operator,line,effective_from,effective_to\n" +
+			"M1,bus,b1,20200101,\nM2,bus,b2,20200101,\nM3,bus,,20200101,\nM4,metro,,20200101,\nM5,bus,b1,20200101,20251231\n"
+	}
+	roaming := func(files map[string]string) { // the validator has no line of its own
+		fleet(files)
+		files["terminals.csv"] = "terminal,operator,mode,line,station,effective_from,effective_to\n" +
+			clearingtest.MetroGate + ",metro,metro,1,1,20200101,\n" + clearingtest.BusValidator + ",bus,bus,,,20200101,\n"
+	}
+	for _, test := range []struct {
+		name      string
+		registry  func(map[string]string)
+		terminal  string
+		line      uint32
+		vehicle   string
+		misplaced bool
+	}{
+		{"its line", nil, clearingtest.BusValidator, 1, "", false},
+		{"another line", nil, clearingtest.BusValidator, 2, "", true},
+		{"no line", nil, clearingtest.BusValidator, 0, "", true},
+		{"any vehicle where none is registered", nil, clearingtest.BusValidator, 1, "M9", false},
+		{"its vehicle", fleet, clearingtest.BusValidator, 1, "M1", false},
+		{"a vehicle without a line", fleet, clearingtest.BusValidator, 1, "M3", false},
+		{"a vehicle of another line", fleet, clearingtest.BusValidator, 1, "M2", true},
+		{"a vehicle of another operator", fleet, clearingtest.BusValidator, 1, "M4", true},
+		{"a vehicle that is registered no more", fleet, clearingtest.BusValidator, 1, "M5", true},
+		{"a vehicle that never was", fleet, clearingtest.BusValidator, 1, "M9", true},
+		{"no vehicle", fleet, clearingtest.BusValidator, 1, "", true},
+		{"roaming with the vehicle", roaming, clearingtest.BusValidator, 2, "M2", false},
+		{"roaming against the vehicle", roaming, clearingtest.BusValidator, 1, "M2", true},
+		{"a gate, which is on no vehicle", fleet, clearingtest.MetroGate, 1, "", false},
+		{"a gate of another line", fleet, clearingtest.MetroGate, 2, "", true},
+	} {
+		town := clearingtest.New(t, test.registry)
+		judge := &transit.Judge{
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+		}
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: test.terminal, Sequence: 7, Fen: 80, At: noon(5)})
+		m.Line, m.Vehicle = test.line, test.vehicle
+		stray := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 7, Fen: 80, At: noon(5)})
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
+		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, d)
+		operator := map[string]string{clearingtest.BusValidator: "bus", clearingtest.MetroGate: "metro"}[test.terminal]
+		if r := d.Rulings[0]; r.Verdict != verdict.Cleared || r.Misplaced != test.misplaced || accountCodes(town)[d.Transfers[0].Credit] != "operator:"+operator {
+			t.Errorf("%s: %s, misplaced %v, credited to %s; want cleared, %v, %s", test.name, r.Verdict, r.Misplaced,
+				accountCodes(town)[d.Transfers[0].Credit], test.misplaced, operator)
+		}
+		checkPlaceNote(t, d, test.misplaced, operator)
+	}
+}
+
+// checkPlaceNote looks at what a batch says of its tap at an operator's terminal,
+// and of one that is nobody's.
+func checkPlaceNote(t *testing.T, d *docket.Docket, misplaced bool, operator string) {
+	t.Helper()
+	posted := &ledger.Outcome{Transfers: []ledger.Decision{{Result: ledger.Inserted}, {Result: ledger.Inserted}}}
+	if _, err := d.Settle(posted, verdict.None); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := d.EncodeNote(map[string]string{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var note struct{ Misplaced int64 }
+	if err := json.Unmarshal(encoded, &note); err != nil || (note.Misplaced == 1) != misplaced {
+		t.Errorf("note %s (%v), want misplaced %v", encoded, err, misplaced)
+	}
+	counts := d.Operators()
+	if counts[docket.OperatorVerdict{Operator: operator, Verdict: verdict.Cleared}] != 1 || len(counts) != 1 {
+		t.Errorf("taps by operator: %v, want one of %s", counts, operator)
+	}
+}
