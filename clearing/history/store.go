@@ -101,11 +101,16 @@ func (p *pass) storeFindings(ctx context.Context, tx pgx.Tx, findings []Finding)
 	if len(findings) == 0 {
 		return nil
 	}
-	rows := make([][]any, len(findings))
+	n := len(findings)
+	kinds, subjects := make([]int32, n), make([][]byte, n)
+	firsts, lasts, fen := make([]int64, n), make([]int64, n), make([]int64, n)
 	for i, f := range findings {
-		rows[i] = []any{p.day, int32(p.round), int32(f.Kind), []byte(f.Subject), f.First, f.Last, f.Fen}
+		kinds[i], subjects[i], firsts[i], lasts[i], fen[i] = int32(f.Kind), f.Subject, f.First, f.Last, f.Fen
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"findings"}, []string{"day", "round", "kind", "subject", "first", "last", "fen"}, pgx.CopyFromRows(rows))
+	_, err := tx.Exec(ctx, `INSERT INTO findings (day, round, kind, subject, first, last, fen)
+		SELECT $1, $2, u.kind, u.subject, u.first, u.last, u.fen
+		FROM unnest($3::INT4[], $4::BYTEA[], $5::INT8[], $6::INT8[], $7::INT8[]) AS u (kind, subject, first, last, fen)
+		ON CONFLICT (day, round, kind, subject, first) DO NOTHING`, p.day, p.round, kinds, subjects, firsts, lasts, fen)
 	return err
 }
 
