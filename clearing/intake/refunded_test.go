@@ -24,7 +24,7 @@ func (h *house) authority() *load.Authority {
 	h.Cleanup(gatherer.Close)
 	rules, err := load.ParseRules(load.ExampleJSON())
 	h.must(err)
-	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Paid: h.ledger.Amounts, Rules: rules}
+	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Paid: h.ledger.Amounts, Rules: rules, Now: func() time.Time { return noon(5) }}
 }
 
 func (h *house) desk() *release.Desk {

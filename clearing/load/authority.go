@@ -36,6 +36,23 @@ type Authority struct {
 	Poster   *ledger.Gatherer
 	Paid     Paid
 	Rules    Rules
+	Tokens   Tokens           // of the channels, for requests over HTTP
+	Now      func() time.Time // in the zone of the cards' dates
+}
+
+// A signed day may lie this many days from today's date or from the clearing day: a
+// terminal's clock may be a little off, and a day's close may be late.
+const daysAround = 1
+
+// dated refuses a day that no counter can mean: the card signs it, and everything that
+// is done with a load later looks for it around the day on which it was paid.
+func (a *Authority) dated(day ledger.Day) error {
+	today, clearing := ledger.DayOf(a.Now()), a.Poster.Day()
+	from, to := min(today, clearing).Add(-daysAround), max(today, clearing).Add(daysAround)
+	if day < from || day > to {
+		return &Refusal{verdict.ImplausibleDate, fmt.Sprintf("signed for %s, want %s to %s", day, from, to)}
+	}
+	return nil
 }
 
 // Authorise returns MAC2, a *Refusal, or another error where the outcome is not
@@ -120,6 +137,9 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	day, ok := identity.SignedDay(o.Time)
 	if _, err := message.ParseTime(r.GetTime(), time.UTC); !ok || err != nil {
 		return invalid("time %x is not a date and time", r.GetTime())
+	}
+	if err := a.dated(day); err != nil {
+		return keys.LoadOrder{}, err
 	}
 	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
 	o.OnlineSequence = uint16(r.GetOnlineSequence())

@@ -23,7 +23,7 @@ const ContentType = "application/x-protobuf"
 const requestLimit = 4 << 10 // bytes; a request has about 150
 
 // Handler serves the authority. A refusal is an answer with a reason code and
-// status 200; 503 means that the outcome is not known and the same request is to
+// status 200; 401 that the token is not the channel's; 503 means that the outcome is not known and the same request is to
 // be sent again. counted is told every answer's reason.
 func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +40,12 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 		var request message.LoadRequest
 		if err := proto.Unmarshal(body, &request); err != nil {
 			http.Error(w, "body is not a LoadRequest", http.StatusBadRequest)
+			return
+		}
+		if !a.Tokens.allows(r, request.GetChannel()) {
+			log.Warn("load refused: not the channel's token", "channel", request.GetChannel(), "from", r.RemoteAddr)
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "want the channel's token: Authorization: Bearer TOKEN", http.StatusUnauthorized)
 			return
 		}
 		answer, err := a.answer(r.Context(), &request)

@@ -48,20 +48,39 @@ func newCounter(t *testing.T) *counter {
 	t.Cleanup(gatherer.Close)
 	rules, err := load.ParseRules(load.ExampleJSON())
 	must(err)
-	authority := &load.Authority{Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Paid: c.ledger.Amounts, Rules: rules}
+	authority := &load.Authority{
+		Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Paid: c.ledger.Amounts, Rules: rules,
+		Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
+	}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
 }
 
-// ask sends a request and gives the answer.
-func (c *counter) ask(r *message.LoadRequest) *message.LoadAnswer {
+// token is what the channels prove themselves by here.
+const token = "7bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
+
+// post sends a request with what it is authorised by.
+func (c *counter) post(r *message.LoadRequest, authorization string) *http.Response {
 	c.Helper()
-	response, err := http.Post(c.url+load.Path, load.ContentType, bytes.NewReader(clearingtest.Encode(r)))
+	request, err := http.NewRequestWithContext(c.Context(), http.MethodPost, c.url+load.Path, bytes.NewReader(clearingtest.Encode(r)))
 	if err != nil {
 		c.Fatal(err)
 	}
+	request.Header.Set("Content-Type", load.ContentType)
+	request.Header.Set("Authorization", authorization)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return response
+}
+
+// ask sends a request and gives the answer.
+func (c *counter) ask(r *message.LoadRequest) *message.LoadAnswer {
+	c.Helper()
+	response := c.post(r, "Bearer "+token)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
@@ -118,6 +137,9 @@ func TestRefusals(t *testing.T) {
 		{"unknown channel", verdict.UnknownChannel, func(r *message.LoadRequest) { r.Channel = "nobody" }, clearingtest.Card},
 		{"no order number", verdict.InvalidField, func(r *message.LoadRequest) { r.Order = "" }, clearingtest.Card},
 		{"a time that is none", verdict.InvalidField, func(r *message.LoadRequest) { r.Time = clearingtest.Hex("20261301000000") }, clearingtest.Card},
+		{"a day too far back", verdict.ImplausibleDate, func(r *message.LoadRequest) { r.Time = clearingtest.Hex("20260103235959") }, clearingtest.Card},
+		{"a day too far ahead", verdict.ImplausibleDate, func(r *message.LoadRequest) { r.Time = clearingtest.Hex("20260107000000") }, clearingtest.Card},
+		{"another century", verdict.ImplausibleDate, func(r *message.LoadRequest) { r.Time = clearingtest.Hex("29260105100000") }, clearingtest.Card},
 		{"short card number", verdict.InvalidField, func(r *message.LoadRequest) { r.Card = r.Card[:9] }, clearingtest.Card},
 		{"unknown card", verdict.UnknownCard, func(*message.LoadRequest) {}, clearingtest.Stranger},
 		{"blocked card", verdict.CardBlocked, func(*message.LoadRequest) {}, clearingtest.BlockedCard},

@@ -35,6 +35,7 @@ type dayInTheCity struct {
 	settings
 	kafka  string
 	api    string
+	tokens string
 	rides  int
 	days   int
 	shares city.Shares
@@ -49,6 +50,7 @@ func cityCommand() *ffcli.Command {
 	c.register(flags)
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
 	flags.StringVar(&c.api, "api", "http://127.0.0.1:9464", "`URL` of the load authority / 充值授权服务地址")
+	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
 	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
 	registerShares(flags, &c.shares)
@@ -208,7 +210,11 @@ func (c *dayInTheCity) authority() (counter.LoadAuthority, error) {
 		Timeout:   10 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 	}
-	once, err := counter.NewHTTPAuthority(c.api, client)
+	tokens, err := readTokens(c.tokens)
+	if err != nil {
+		return nil, err
+	}
+	once, err := counter.NewHTTPAuthority(c.api, tokens, client)
 	if err != nil {
 		return nil, service.Fail("bad address of the load authority", "correct --api", err)
 	}

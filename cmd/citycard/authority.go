@@ -18,7 +18,12 @@ import (
 )
 
 // startAuthority serves the load authority.
-func (c *center) startAuthority(ctx context.Context, addr string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+func (c *center) startAuthority(ctx context.Context, s *settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	addr := s.api
+	tokens, err := c.channelTokens(s.tokens, dir)
+	if err != nil {
+		return err
+	}
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		return err
@@ -34,7 +39,10 @@ func (c *center) startAuthority(ctx context.Context, addr string, ops *service.O
 		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
-	authority := &load.Authority{Registry: c.registry, Keys: c.keys, Poster: gatherer, Paid: c.books.Amounts, Rules: rules}
+	authority := &load.Authority{
+		Registry: c.registry, Keys: c.keys, Poster: gatherer, Paid: c.books.Amounts, Rules: rules, Tokens: tokens,
+		Now: func() time.Time { return time.Now().In(c.zone) },
+	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
 	}, []string{"reason"})

@@ -78,7 +78,7 @@ func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inpu
 	if err := c.publishFares(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.startAuthority(ctx, s.api, ops, stack, log); err != nil {
+	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
 		return nil, err
 	}
 	return c, c.startIntake(ctx, ops, stack, log)

@@ -244,7 +244,8 @@ func (p *performance) open(ctx context.Context) (err error) {
 // play lets the city live through its day.
 func (p *performance) play(ctx context.Context) error {
 	err := p.cardsim(ctx, []string{
-		"city", "--direct=false", "--data", p.field, "--kafka", p.base.kafka, "--api", p.center.apiURL, "--keys", p.keyPath(p.dir.Path),
+		"city", "--direct=false", "--data", p.field, "--kafka", p.base.kafka, "--api", p.center.apiURL,
+		"--channel-tokens", p.dir.Join(channelTokens), "--keys", p.keyPath(p.dir.Path),
 		"--cards", strconv.Itoa(p.cards), "--seed", p.seedText(), "--day", p.day.String(), "--zone", p.zone.String(),
 	})
 	return errors.Join(err, p.center.failure())

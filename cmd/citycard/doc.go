@@ -9,6 +9,7 @@
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days
+//	channels/     the channels' tokens, and the hashes by which serve knows them
 //	registry/     the network, and the files that found the registry (package clearing/registry)
 //	settlement/   settlement files, a folder a day
 //	seals/        what is published of sealed days

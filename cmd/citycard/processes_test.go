@@ -54,7 +54,7 @@ func TestTwoProcesses(t *testing.T) {
 		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	played := make(chan error, 1)
-	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0])}, city...)...)
+	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--channel-tokens", filepath.Join(dir, "data-0", channelTokens)}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
 	go func() { played <- play.Run() }()

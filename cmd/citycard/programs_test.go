@@ -190,7 +190,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--api", fmt.Sprintf("http://127.0.0.1:%d", api),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said

@@ -23,6 +23,7 @@ type settings struct {
 	registry   string
 	ops        string
 	api        string
+	tokens     string
 	instance   string
 	zone       zone
 	day        day
@@ -38,6 +39,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记表目录")
 	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
 	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
+	fs.StringVar(&s.tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+channelTokens+" in the data directory, made where they are missing / 渠道令牌目录")
 	fs.StringVar(&s.instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
 	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
 	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")

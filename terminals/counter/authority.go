@@ -27,13 +27,14 @@ const (
 // with a LoadAnswer, both protobuf. It satisfies LoadAuthority.
 type HTTPAuthority struct {
 	url    string
+	tokens map[string]string
 	client *http.Client
 }
 
 // NewHTTPAuthority returns a client for the authority at base, such as
-// http://127.0.0.1:8080. With a nil client one with a time limit of ten seconds
-// is used.
-func NewHTTPAuthority(base string, client *http.Client) (*HTTPAuthority, error) {
+// http://127.0.0.1:8080. tokens are what the channels prove themselves by, by the
+// channel's id. With a nil client one with a time limit of ten seconds is used.
+func NewHTTPAuthority(base string, tokens map[string]string, client *http.Client) (*HTTPAuthority, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("load authority %q is no address, want http://HOST:PORT", base)
@@ -41,7 +42,7 @@ func NewHTTPAuthority(base string, client *http.Client) (*HTTPAuthority, error) 
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
-	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + AuthorisePath, client: client}, nil
+	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + AuthorisePath, tokens: tokens, client: client}, nil
 }
 
 // AuthoriseLoad asks once; asking again is for the caller, with the same order.
@@ -55,6 +56,9 @@ func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.Load
 		return nil, fmt.Errorf("load authority: %w", err)
 	}
 	r.Header.Set("Content-Type", protobufType)
+	if token := a.tokens[request.GetChannel()]; token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	response, err := a.client.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("the load authority does not answer: %w", err)

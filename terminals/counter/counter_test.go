@@ -324,6 +324,9 @@ func TestHTTPAuthority(t *testing.T) {
 			_, _ = w.Write([]byte{0xFF, 0xFF})
 			return
 		}
+		if got := r.Header.Get("Authorization"); got != "Bearer secret" {
+			t.Errorf("Authorization is %q, want the channel's token", got)
+		}
 		answer, err := o.AuthoriseLoad(r.Context(), request)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -334,7 +337,7 @@ func TestHTTPAuthority(t *testing.T) {
 		_, _ = w.Write(encoded)
 	}))
 	defer server.Close()
-	authority, err := counter.NewHTTPAuthority(server.URL+"/", nil)
+	authority, err := counter.NewHTTPAuthority(server.URL+"/", map[string]string{"counter": "secret"}, nil)
 	must(t, err)
 	card := chip.NewTransit(1)
 	issue(t, card, transitOrder())
@@ -354,7 +357,7 @@ func TestHTTPAuthority(t *testing.T) {
 		t.Errorf("server away: %v", err)
 	}
 	for _, bad := range []string{"", "localhost:8080", "ftp://host", "http://"} {
-		if _, err := counter.NewHTTPAuthority(bad, nil); err == nil {
+		if _, err := counter.NewHTTPAuthority(bad, nil, nil); err == nil {
 			t.Errorf("address %q was taken", bad)
 		}
 	}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"citycard/cmd/service"
+)
+
+// readTokens reads what channels prove themselves by at the load authority: one file
+// ID.token for each. An empty dir is none.
+func readTokens(dir string) (map[string]string, error) {
+	tokens := map[string]string{}
+	if dir == "" {
+		return tokens, nil
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.token"))
+	if err == nil && len(files) == 0 {
+		_, err = os.Stat(dir)
+	}
+	if err != nil {
+		return nil, service.Fail("cannot read the channels' tokens / 无法读取渠道令牌", "correct --channel-tokens", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, service.Fail("cannot read the channels' tokens / 无法读取渠道令牌", "correct --channel-tokens", err)
+		}
+		tokens[strings.TrimSuffix(filepath.Base(file), ".token")] = strings.TrimSpace(string(data))
+	}
+	return tokens, nil
+}
