@@ -84,9 +84,8 @@ func newBench(b *testing.B) *bench {
 	m.ledger = ledgertest.Connect(b, m.url, 12, ledger.WithRetryHook(func(string) { m.retries.Add(1) }))
 	must(m.ledger.OpenDay(ctx, today))
 	must(m.ledger.OpenAccounts(ctx, benchChart()))
+	must(ledgertest.CreateBare(ctx, m.ledger.Pool()))
 	for _, statement := range []string{
-		`CREATE TABLE bare (effective_day INT4, subject BYTEA, id BYTEA, debit INT8, credit INT8, amount INT8, purpose INT4, flags INT2, evidence BYTEA,
-			booking_day INT4, stream INT8, sequence INT8, position INT4, hash BYTEA, PRIMARY KEY (effective_day, subject, id))`,
 		"CREATE TABLE simple_accounts (account INT8 PRIMARY KEY, debits INT8 NOT NULL, credits INT8 NOT NULL)",
 		"CREATE TABLE simple_transfers (subject BYTEA, id BYTEA, debit INT8, credit INT8, amount INT8, evidence BYTEA, PRIMARY KEY (subject, id))",
 	} {
@@ -256,7 +255,7 @@ func (m *bench) copyTurn(b *testing.B, rows prepared) float64 {
 		}
 		copied := 0
 		for n, transfers := range batches {
-			if err = copyBare(ctx, conn, worker, n, transfers); err != nil {
+			if err = ledgertest.CopyBare(ctx, conn, today, worker, n, transfers); err != nil {
 				return copied, err
 			}
 			copied += len(transfers)

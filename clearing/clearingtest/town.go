@@ -78,11 +78,23 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := fare.LoadRules(fare.ExampleJSON())
+	fares, err := Fares()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fares, err := fare.Build(rules, &fare.Network{
+	return &Town{Keys: keys.GenerateTest(Seed), Registry: registry.New(people), Fares: fares, dir: dir}
+}
+
+// Seed is that of a Town's keys.
+const Seed = 1
+
+// Fares are a Town's: two stations on a line, and a bus line.
+func Fares() (*fare.Tables, error) {
+	rules, err := fare.LoadRules(fare.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
+	return fare.Build(rules, &fare.Network{
 		Version: "town", Source: "invented for tests",
 		Stations: []fare.Station{{Number: 1, Name: "一", NameEn: "One"}, {Number: 2, Name: "二", NameEn: "Two"}},
 		Lines: []fare.Line{{
@@ -91,10 +103,6 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 		}},
 		BusLines: []uint32{1},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Town{Keys: keys.GenerateTest(1), Registry: registry.New(people), Fares: fares, dir: dir}
 }
 
 // Found makes the town's registry files the founding change of a database, which has

@@ -2,7 +2,9 @@ package intake_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -26,7 +28,16 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-func TestMain(m *testing.M) { ledgertest.Main(m) }
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childVariable); text != "" {
+		if err := runChild(text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	ledgertest.Main(m)
+}
 
 const (
 	today      ledger.Day = 20260105
@@ -42,6 +53,7 @@ type house struct {
 	ledger *ledger.Ledger
 	client *kgo.Client
 	kafka  string
+	queue  int       // bytes above which an intake pauses; 0 for the default
 	paid   load.Paid // the ledger's, unless a test puts itself before it
 }
 
@@ -138,7 +150,7 @@ func (h *house) intake(owner string) *intake.Intake {
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, h.ledger.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
-	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, Owner: owner},
+	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
 	h.must(err)
 	return in

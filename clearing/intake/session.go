@@ -181,11 +181,14 @@ func (s *session) start(p *partition) {
 	}()
 }
 
-// end stops the partition's goroutine and waits for it.
+// end stops the partition's goroutine and waits for it. The client remembers what
+// is paused beyond an assignment: were the partition to come back, it would never be
+// fetched again.
 func (r *running) end() {
 	if r != nil {
 		r.stop()
 		<-r.done
+		r.client.ResumeFetchPartitions(map[string][]int32{r.topic: {r.number}})
 	}
 }
 
