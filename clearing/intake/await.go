@@ -20,6 +20,19 @@ func Await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress f
 	return await(ctx, client, l, progress, message.InputTopics()...)
 }
 
+// AwaitBefore does so for what brokers took before a moment. Where that is still to
+// come, it is Await.
+func AwaitBefore(ctx context.Context, client *kgo.Client, l *ledger.Ledger, moment time.Time, progress func(done, total int64)) error {
+	positions, err := kadm.NewClient(client).ListOffsetsAfterMilli(ctx, moment.UnixMilli(), message.InputTopics()...)
+	if err == nil {
+		err = positions.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("positions of the topics at %s: %w", moment.Format(time.RFC3339), err)
+	}
+	return awaitPassed(ctx, l, progress, positions)
+}
+
 func await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(done, total int64), topics ...string) error {
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
 	if err == nil {
@@ -28,6 +41,10 @@ func await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress f
 	if err != nil {
 		return fmt.Errorf("ends of the topics: %w", err)
 	}
+	return awaitPassed(ctx, l, progress, ends)
+}
+
+func awaitPassed(ctx context.Context, l *ledger.Ledger, progress func(done, total int64), ends kadm.ListedOffsets) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

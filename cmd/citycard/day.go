@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/clearing/broker"
 	"citycard/clearing/dayclose"
@@ -64,24 +65,28 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close; empty: the oldest that is over / 要关闭的清算日")
+	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
 	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
+	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
 	return &ffcli.Command{
 		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close and settle a day / 日终清算",
-		LongHelp: "Waits until the serving process has cleared everything that is in the input topics now, moves the streams\n" +
-			"to the next day, passes over its cards and SAMs, writes the settlement files and books the payments. May be\n" +
-			"repeated, also after a kill.",
+		LongHelp: "Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n" +
+			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n" +
+			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			return closeDay(ctx, s)
+			if *grace < 0 {
+				return service.Exit(service.ExitUsage, fmt.Errorf("--grace %s: want 0 or more", *grace))
+			}
+			return closeDay(ctx, s, *grace)
 		},
 	}
 }
 
-func closeDay(ctx context.Context, s *settings) error {
+func closeDay(ctx context.Context, s *settings, grace time.Duration) error {
 	log := s.Logger()
 	serving, ok := observe.ReadRunning(s.Data)
 	if s.kafka == "" {
@@ -99,14 +104,7 @@ func closeDay(ctx context.Context, s *settings) error {
 		return errors.Join(service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
 	}
 	defer client.Close()
-	if err := intake.Await(ctx, client, b.Ledger, waiting(log, time.Now)); err != nil {
-		return errors.Join(err, done())
-	}
-	closer, err := newCloser(b.Ledger, s.Data)
-	if err != nil {
-		return errors.Join(err, done())
-	}
-	result, err := closer.closeDay(ctx, ledger.Day(s.day), ledger.DayOf(time.Now().In(s.zone.location())))
+	result, err := closeOne(ctx, s, grace, b, client, log)
 	if err := errors.Join(err, done()); err != nil {
 		return err
 	}
@@ -117,6 +115,28 @@ func closeDay(ctx context.Context, s *settings) error {
 	}
 	fmt.Printf("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %d 项\n", found, result.Day, found)
 	return nil
+}
+
+// closeOne closes the day named, or the oldest that is over.
+func closeOne(ctx context.Context, s *settings, grace time.Duration, b *books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
+	closer, err := newCloser(b.Ledger, s.Data)
+	if err != nil {
+		return nil, err
+	}
+	end := func(day ledger.Day) time.Time { return day.Next().Time(s.zone.location()).Add(grace) }
+	d, err := closer.due(ctx, ledger.Day(s.day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
+	if err != nil {
+		return nil, err
+	}
+	if s.day == 0 {
+		err = intake.AwaitBefore(ctx, client, b.Ledger, end(d.Day), waiting(log, time.Now))
+	} else {
+		err = intake.Await(ctx, client, b.Ledger, waiting(log, time.Now))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return closer.Close(ctx, d.Day, d.Next)
 }
 
 // waiting says every few seconds how far clearing is, so that nobody waits
@@ -146,27 +166,27 @@ func newCloser(l *ledger.Ledger, dir string) (*closer, error) {
 	}}, nil
 }
 
-// closeDay closes a day: the one named, else the oldest that was begun to be
-// closed or is over. So to repeat the command never closes the day after as well.
-func (c *closer) closeDay(ctx context.Context, day, today ledger.Day) (*dayclose.Result, error) {
+// due is the day to close, and the one after it: the one named, else the oldest that
+// was begun to be closed or is over. So to repeat the command never closes the day
+// after as well.
+func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day) bool) (ledger.DayStatus, error) {
 	days, err := c.Ledger.Days(ctx)
 	if err != nil {
-		return nil, err
+		return ledger.DayStatus{}, err
 	}
 	for _, d := range days {
 		unfinished := d.State == ledger.DayOpen || d.State == ledger.DayClosing
 		switch {
-		case day == d.Day || day == 0 && (d.State == ledger.DayClosing || unfinished && d.Day < today):
-			next := d.Next
-			if next == 0 {
-				next = d.Day.Next()
+		case named == d.Day || named == 0 && (d.State == ledger.DayClosing || unfinished && over(d.Day)):
+			if d.Next == 0 {
+				d.Next = d.Day.Next()
 			}
-			return c.Close(ctx, d.Day, next)
-		case unfinished && day != 0:
-			return nil, service.Fail("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
+			return d, nil
+		case unfinished && named != 0:
+			return d, service.Fail("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
 		}
 	}
-	return nil, service.Fail("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
+	return ledger.DayStatus{}, service.Fail("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
 }
 
 // actOnDay is a command that does something to one named day of the books.

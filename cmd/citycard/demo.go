@@ -290,7 +290,7 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if p.result, err = c.closeDay(ctx, p.day, p.day); err != nil {
+	if p.result, err = c.Close(ctx, p.day, p.day.Next()); err != nil {
 		return err
 	}
 	if p.seal, err = c.Seal(ctx, p.day); err != nil {
