@@ -75,7 +75,7 @@ func EnsureTopics(ctx context.Context, client *kgo.Client, partitions int32) err
 	if err := create(partitions, keep, message.TopicMedicalResults, message.TopicRejects, message.TopicCleared); err != nil {
 		return err
 	}
-	return create(1, map[string]*string{"cleanup.policy": &compact}, message.TopicFares)
+	return create(1, map[string]*string{"cleanup.policy": &compact}, message.TopicFares, message.TopicRegistry, message.TopicHotlist)
 }
 
 // Passing reports whether an error of a fetch passes by itself: the broker is

@@ -33,6 +33,14 @@
 // the year. Nothing is written to two places by hope: results and rejects reach
 // Kafka through the pump, which reads what was committed.
 //
+// # The registry
+//
+// Versions of the registry are published by the process that has the first partition
+// of taps: of every key that changed, all its rows as of the newest version. These
+// topics are compacted, so no old version may ever come behind a newer one; a
+// transactional producer sees to that, whose opening shuts out all before it (see
+// publishRegistry). Readers use the isolation level read_committed.
+//
 // # What stops it
 //
 // No record does: bytes that cannot be read become a reject. A missing offset and

@@ -29,6 +29,7 @@ type Metrics struct {
 	pumped       *prometheus.CounterVec
 	pumpLag      *prometheus.GaugeVec
 	pumpFailures prometheus.Counter
+	published    prometheus.Gauge
 }
 
 // NewMetrics registers the metrics. clock times the phases.
@@ -85,12 +86,15 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		positions: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "citycard_stream_position", Help: "Next offset of each stream, as committed.",
 		}, []string{"stream"}),
+		published: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "citycard_registry_published_version", Help: "Version of the registry that the topics registry and hotlist hold, as last seen by the process that publishes it.",
+		}),
 		pumpFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
 	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.positions, m.lagRecords, m.lagSeconds,
-		m.pumped, m.pumpLag, m.pumpFailures)
+		m.pumped, m.pumpLag, m.pumpFailures, m.published)
 	return m
 }
 

@@ -130,18 +130,19 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 	return found, sequence, nil
 }
 
+func pumpHeaders(stream string, sequence, position int64) []kgo.RecordHeader {
+	return []kgo.RecordHeader{
+		{Key: HeaderStream, Value: []byte(stream)},
+		{Key: HeaderSequence, Value: binary.BigEndian.AppendUint64(nil, uint64(sequence))},
+		{Key: HeaderPosition, Value: binary.BigEndian.AppendUint64(nil, uint64(position))},
+	}
+}
+
 // appendRecords adds what one row sends: itself, or the cleared records in it,
 // numbered onward from the row's own position.
 func appendRecords(records []*kgo.Record, r *kgo.Record, stream string, sequence, position int64) ([]*kgo.Record, error) {
-	headers := func(position int64) []kgo.RecordHeader {
-		return []kgo.RecordHeader{
-			{Key: HeaderStream, Value: []byte(stream)},
-			{Key: HeaderSequence, Value: binary.BigEndian.AppendUint64(nil, uint64(sequence))},
-			{Key: HeaderPosition, Value: binary.BigEndian.AppendUint64(nil, uint64(position))},
-		}
-	}
 	if r.Topic != message.TopicCleared {
-		r.Headers = headers(position)
+		r.Headers = pumpHeaders(stream, sequence, position)
 		return append(records, r), nil
 	}
 	var batch message.ClearedBatch
@@ -153,7 +154,7 @@ func appendRecords(records []*kgo.Record, r *kgo.Record, stream string, sequence
 		if err != nil {
 			return nil, fmt.Errorf("encode cleared record: %w", err)
 		}
-		records = append(records, &kgo.Record{Topic: r.Topic, Key: cleared.GetCardToken(), Value: value, Headers: headers(position + int64(i))})
+		records = append(records, &kgo.Record{Topic: r.Topic, Key: cleared.GetCardToken(), Value: value, Headers: pumpHeaders(stream, sequence, position+int64(i))})
 	}
 	return records, nil
 }

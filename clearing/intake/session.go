@@ -69,6 +69,7 @@ func (in *Intake) session(ctx context.Context) error {
 		}
 	})
 	group.Go(func() error { return in.pump(running, s) })
+	group.Go(func() error { return in.publish(running, s) })
 	group.Go(func() error { return s.poll(running) })
 	err := group.Wait()
 	cancel()
@@ -213,6 +214,13 @@ func (s *session) dropAll() {
 	for _, r := range s.owned() {
 		r.end()
 	}
+}
+
+// owns reports whether this process has a stream now.
+func (s *session) owns(stream string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.partitions[stream] != nil
 }
 
 // owned lists the partitions that this process has now.

@@ -11,12 +11,11 @@
 package message
 
 import (
+	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
+	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
-
-	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
-	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 )
 
 const (
@@ -1750,6 +1749,244 @@ func (x *ClearedBatch) GetRecords() []*Cleared {
 	return nil
 }
 
+// RegistryEntry is all that the registry says of one key at a version: every dated
+// row, those that are over too. Its Kafka key is the kind, a colon and the key.
+type RegistryEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // operators, issuers, card_types, lines, vehicles, terminals, sams, channels, hospitals
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`   // as in the registry: text, or the bytes of a number
+	Rows          []*RegistryRow         `protobuf:"bytes,4,rep,name=rows,proto3" json:"rows,omitempty"` // by first day
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistryEntry) Reset() {
+	*x = RegistryEntry{}
+	mi := &file_citycard_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistryEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistryEntry) ProtoMessage() {}
+
+func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
+func (*RegistryEntry) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RegistryEntry) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RegistryEntry) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *RegistryEntry) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RegistryEntry) GetRows() []*RegistryRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// RegistryRow is a row by column, as in the registry's files.
+type RegistryRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Columns       map[string]string      `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistryRow) Reset() {
+	*x = RegistryRow{}
+	mi := &file_citycard_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistryRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistryRow) ProtoMessage() {}
+
+func (x *RegistryRow) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
+func (*RegistryRow) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RegistryRow) GetColumns() map[string]string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+// HotlistEntry is all that the hotlist says of one card at a version of the
+// registry. Its Kafka key is the card number. Of the rows that have begun the
+// latest counts, until its end.
+type HotlistEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Card          []byte                 `protobuf:"bytes,2,opt,name=card,proto3" json:"card,omitempty"` // 10 bytes BCD
+	Rows          []*HotlistRow          `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"` // by first second
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HotlistEntry) Reset() {
+	*x = HotlistEntry{}
+	mi := &file_citycard_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HotlistEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HotlistEntry) ProtoMessage() {}
+
+func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
+func (*HotlistEntry) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *HotlistEntry) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *HotlistEntry) GetCard() []byte {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+func (x *HotlistEntry) GetRows() []*HotlistRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+type HotlistRow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"` // local time YYYYMMDDhhmmss, included
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`     // likewise, included; empty: open
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HotlistRow) Reset() {
+	*x = HotlistRow{}
+	mi := &file_citycard_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HotlistRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HotlistRow) ProtoMessage() {}
+
+func (x *HotlistRow) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
+func (*HotlistRow) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HotlistRow) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *HotlistRow) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *HotlistRow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -1912,7 +2149,26 @@ const file_citycard_proto_rawDesc = "" +
 	"\tcard_type\x18\n" +
 	" \x01(\rR\bcardType\">\n" +
 	"\fClearedBatch\x12.\n" +
-	"\arecords\x18\x01 \x03(\v2\x14.citycard.v1.ClearedR\arecords*o\n" +
+	"\arecords\x18\x01 \x03(\v2\x14.citycard.v1.ClearedR\arecords\"}\n" +
+	"\rRegistryEntry\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\x12,\n" +
+	"\x04rows\x18\x04 \x03(\v2\x18.citycard.v1.RegistryRowR\x04rows\"\x8a\x01\n" +
+	"\vRegistryRow\x12?\n" +
+	"\acolumns\x18\x01 \x03(\v2%.citycard.v1.RegistryRow.ColumnsEntryR\acolumns\x1a:\n" +
+	"\fColumnsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"i\n" +
+	"\fHotlistEntry\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
+	"\x04card\x18\x02 \x01(\fR\x04card\x12+\n" +
+	"\x04rows\x18\x03 \x03(\v2\x17.citycard.v1.HotlistRowR\x04rows\"H\n" +
+	"\n" +
+	"HotlistRow\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -1942,33 +2198,35 @@ func file_citycard_proto_rawDescGZIP() []byte {
 	return file_citycard_proto_rawDescData
 }
 
-var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 17)
-	file_citycard_proto_goTypes   = []any{
-		Medium(0),             // 0: citycard.v1.Medium
-		Mode(0),               // 1: citycard.v1.Mode
-		Movement(0),           // 2: citycard.v1.Movement
-		(*Debit)(nil),         // 3: citycard.v1.Debit
-		(*Tap)(nil),           // 4: citycard.v1.Tap
-		(*Load)(nil),          // 5: citycard.v1.Load
-		(*LoadRequest)(nil),   // 6: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),    // 7: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),  // 8: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil), // 9: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),  // 10: citycard.v1.PensionBatch
-		(*PensionLine)(nil),   // 11: citycard.v1.PensionLine
-		(*PensionResult)(nil), // 12: citycard.v1.PensionResult
-		(*PensionReturn)(nil), // 13: citycard.v1.PensionReturn
-		(*FareTable)(nil),     // 14: citycard.v1.FareTable
-		(*CardFares)(nil),     // 15: citycard.v1.CardFares
-		(*BusFare)(nil),       // 16: citycard.v1.BusFare
-		(*Reject)(nil),        // 17: citycard.v1.Reject
-		(*Cleared)(nil),       // 18: citycard.v1.Cleared
-		(*ClearedBatch)(nil),  // 19: citycard.v1.ClearedBatch
-	}
-)
-
+var file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_citycard_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_citycard_proto_goTypes = []any{
+	(Medium)(0),           // 0: citycard.v1.Medium
+	(Mode)(0),             // 1: citycard.v1.Mode
+	(Movement)(0),         // 2: citycard.v1.Movement
+	(*Debit)(nil),         // 3: citycard.v1.Debit
+	(*Tap)(nil),           // 4: citycard.v1.Tap
+	(*Load)(nil),          // 5: citycard.v1.Load
+	(*LoadRequest)(nil),   // 6: citycard.v1.LoadRequest
+	(*LoadAnswer)(nil),    // 7: citycard.v1.LoadAnswer
+	(*MedicalClaim)(nil),  // 8: citycard.v1.MedicalClaim
+	(*MedicalResult)(nil), // 9: citycard.v1.MedicalResult
+	(*PensionBatch)(nil),  // 10: citycard.v1.PensionBatch
+	(*PensionLine)(nil),   // 11: citycard.v1.PensionLine
+	(*PensionResult)(nil), // 12: citycard.v1.PensionResult
+	(*PensionReturn)(nil), // 13: citycard.v1.PensionReturn
+	(*FareTable)(nil),     // 14: citycard.v1.FareTable
+	(*CardFares)(nil),     // 15: citycard.v1.CardFares
+	(*BusFare)(nil),       // 16: citycard.v1.BusFare
+	(*Reject)(nil),        // 17: citycard.v1.Reject
+	(*Cleared)(nil),       // 18: citycard.v1.Cleared
+	(*ClearedBatch)(nil),  // 19: citycard.v1.ClearedBatch
+	(*RegistryEntry)(nil), // 20: citycard.v1.RegistryEntry
+	(*RegistryRow)(nil),   // 21: citycard.v1.RegistryRow
+	(*HotlistEntry)(nil),  // 22: citycard.v1.HotlistEntry
+	(*HotlistRow)(nil),    // 23: citycard.v1.HotlistRow
+	nil,                   // 24: citycard.v1.RegistryRow.ColumnsEntry
+}
 var file_citycard_proto_depIdxs = []int32{
 	0,  // 0: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
 	3,  // 1: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
@@ -1980,11 +2238,14 @@ var file_citycard_proto_depIdxs = []int32{
 	15, // 7: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
 	16, // 8: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
 	18, // 9: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	21, // 10: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	24, // 11: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	23, // 12: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -1998,7 +2259,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

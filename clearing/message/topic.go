@@ -12,6 +12,8 @@ const (
 	TopicRejects         = "rejects"
 	TopicCleared         = "cleared"
 	TopicFares           = "fares"
+	TopicRegistry        = "registry"
+	TopicHotlist         = "hotlist"
 )
 
 // RecordLimit is the most bytes a tap, a load or a claim may have; a real one has

@@ -1,0 +1,158 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+)
+
+// RegistryStream is the stream under which the registry is published: its sequence
+// is the version, its position the row's number in it.
+const RegistryStream = "registry"
+
+// RegistryProducer is the transactional id under which the registry is published.
+// Whoever opens it shuts out who had it before.
+const RegistryProducer = "citycard-registry"
+
+const publishEvery = time.Second
+
+// publish keeps the topics registry and hotlist up to date, in the process that has
+// the first partition of taps.
+func (in *Intake) publish(ctx context.Context, s *session) error {
+	ticker := time.NewTicker(publishEvery)
+	defer ticker.Stop()
+	for {
+		if s.owns(StreamName(message.TopicTaps, 0)) {
+			if err := in.publishRegistry(ctx); err != nil && ctx.Err() == nil {
+				in.metrics.pumpFailures.Inc()
+				in.log.Warn("the registry is not published, trying again", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// publishRegistry sends what has changed since the version published last.
+//
+// The topics are compacted, so what counts is what comes last of each key: a process
+// that was stopped and wakes up must not put an old version behind a new one. It
+// cannot. A producer opens its transactional id first, which shuts all earlier ones
+// out, and then reads how far the last one got; so of two that are at it, the one
+// that opened later sends everything again that may be missing, and the other
+// nothing more.
+func (in *Intake) publishRegistry(ctx context.Context) error {
+	store := registry.NewStore(in.ledger.Pool())
+	done, latest, err := in.unpublished(ctx, store)
+	if err != nil {
+		return err
+	}
+	in.metrics.published.Set(float64(done))
+	if done >= latest {
+		return nil
+	}
+	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log, kgo.ClientID("citycard-registry"),
+		kgo.TransactionalID(RegistryProducer), kgo.RequiredAcks(kgo.AllISRAcks()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if _, _, err := client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("open the registry's producer: %w", err)
+	}
+	if done, latest, err = in.unpublished(ctx, store); err != nil {
+		return err
+	}
+	position := int64(0)
+	for _, kind := range registry.Published() {
+		err := store.Changed(ctx, kind, done, latest, func(page []registry.Keyed) error {
+			return in.sendRegistry(ctx, client, page, latest, &position)
+		})
+		if err != nil {
+			return fmt.Errorf("publish %s of version %d: %w", kind, latest, err)
+		}
+	}
+	_, err = in.ledger.Pool().Exec(ctx, `
+		INSERT INTO pumps (stream, sequence, position) VALUES ($1, $2, $3)
+		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, position = excluded.position WHERE pumps.sequence < excluded.sequence`,
+		RegistryStream, latest, position)
+	if err != nil {
+		return fmt.Errorf("keep the registry's published version: %w", err)
+	}
+	in.metrics.published.Set(float64(latest))
+	return nil
+}
+
+// unpublished reads the version published last and the newest one.
+func (in *Intake) unpublished(ctx context.Context, store *registry.Store) (done, latest int64, err error) {
+	err = in.ledger.Pool().QueryRow(ctx, `SELECT sequence FROM pumps WHERE stream = $1`, RegistryStream).Scan(&done)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, 0, fmt.Errorf("read the registry's published version: %w", err)
+	}
+	latest, err = store.Latest(ctx)
+	return done, latest, err
+}
+
+// sendRegistry sends a page of keys in a transaction of its own.
+func (in *Intake) sendRegistry(ctx context.Context, client *kgo.Client, page []registry.Keyed, version int64, position *int64) error {
+	records := make([]*kgo.Record, len(page))
+	for i := range page {
+		r, err := registryRecord(&page[i], version)
+		if err != nil {
+			return err
+		}
+		r.Headers = pumpHeaders(RegistryStream, version, *position)
+		*position++
+		records[i] = r
+	}
+	if err := client.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return errors.Join(fmt.Errorf("send: %w", err), client.EndTransaction(ctx, kgo.TryAbort))
+	}
+	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for _, r := range records {
+		in.metrics.pumped.WithLabelValues(r.Topic).Inc()
+	}
+	return nil
+}
+
+// registryRecord is what is published of a key.
+func registryRecord(k *registry.Keyed, version int64) (*kgo.Record, error) {
+	r := &kgo.Record{Topic: message.TopicRegistry, Key: append([]byte(k.Kind.String()+":"), k.Key...)}
+	var m proto.Message
+	if k.Kind == registry.Hotlist {
+		entry := &message.HotlistEntry{Version: version, Card: k.Key}
+		for _, row := range k.Rows {
+			entry.Rows = append(entry.Rows, &message.HotlistRow{From: row["effective_from"], To: row["effective_to"], Reason: row["reason"]})
+		}
+		r.Topic, r.Key, m = message.TopicHotlist, k.Key, entry
+	} else {
+		entry := &message.RegistryEntry{Version: version, Kind: k.Kind.String(), Key: k.Key}
+		for _, row := range k.Rows {
+			entry.Rows = append(entry.Rows, &message.RegistryRow{Columns: row})
+		}
+		m = entry
+	}
+	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %x: %w", k.Kind, k.Key, err)
+	}
+	r.Value = value
+	return r, nil
+}

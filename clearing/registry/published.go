@@ -1,0 +1,114 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Published are the kinds that are told to whoever reads the message log. Cards and
+// persons are personal and too many, and what purses held is nobody's business.
+func Published() []Kind {
+	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals, Hotlist}
+}
+
+// Keyed is all that a version says of one key: its rows in order of first day, as
+// columns by name.
+type Keyed struct {
+	Kind Kind
+	Key  []byte
+	Rows []map[string]string
+}
+
+// Latest is the number of the newest version, 0 where there is none.
+func (s *Store) Latest(ctx context.Context) (number int64, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT coalesce(max(number), 0) FROM registry_versions").Scan(&number)
+	if err != nil {
+		return 0, fmt.Errorf("read the registry's version: %w", err)
+	}
+	return number, nil
+}
+
+// keysPage is how many keys Changed hands over at once.
+const keysPage = 1000
+
+// Changed calls fn with every key of a kind that the versions behind after changed,
+// up to upto, and what is said of it at upto. The order is fixed: by version, then
+// key; a key that several versions changed comes several times.
+func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn func([]Keyed) error) error {
+	links, err := s.versions(ctx, after)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.number > upto {
+			break
+		}
+		for last := []byte{}; ; {
+			rows, err := s.pool.Query(ctx, `SELECT DISTINCT key FROM registry_rows WHERE change = $1 AND kind = $2 AND key > $3 ORDER BY key LIMIT $4`,
+				l.change, int64(kind), last, keysPage)
+			if err != nil {
+				return fmt.Errorf("read the keys of change %d: %w", l.change, err)
+			}
+			keys, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+			if err != nil {
+				return fmt.Errorf("read the keys of change %d: %w", l.change, err)
+			}
+			if len(keys) == 0 {
+				break
+			}
+			last = keys[len(keys)-1]
+			page, err := s.states(ctx, kind, keys, upto)
+			if err == nil {
+				err = fn(page)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// states reads what a version says of keys, which are in order. Of two rows of one
+// first day the later version's stands.
+func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64) ([]Keyed, error) {
+	columns := layouts()[kind-1]
+	names := columns.all()
+	rows, err := s.pool.Query(ctx, `SELECT r.key, r.effective_from, r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
+		WHERE v.number <= $1 AND r.kind = $2 AND r.key = ANY($3::BYTEA[]) ORDER BY r.key, r.effective_from, v.number`, upto, int64(kind), keys)
+	if err != nil {
+		return nil, fmt.Errorf("read rows of %s: %w", kind, err)
+	}
+	var page []Keyed
+	var key []byte
+	var from, before int64
+	var line string
+	_, err = pgx.ForEachRow(rows, []any{&key, &from, &line}, func() error {
+		fields, err := splitRecord(nil, line)
+		if err != nil || len(fields) != len(names) {
+			return fmt.Errorf("key %x from %d: %w", key, from, ErrAltered)
+		}
+		row := make(map[string]string, len(names))
+		for i, name := range names {
+			row[name] = fields[i]
+		}
+		last := len(page) - 1
+		switch {
+		case last < 0 || !bytes.Equal(page[last].Key, key):
+			page = append(page, Keyed{kind, bytes.Clone(key), []map[string]string{row}})
+		case before == from:
+			page[last].Rows[len(page[last].Rows)-1] = row
+		default:
+			page[last].Rows = append(page[last].Rows, row)
+		}
+		before = from
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read rows of %s: %w", kind, err)
+	}
+	return page, nil
+}
