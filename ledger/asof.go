@@ -34,8 +34,9 @@ func (a AsOf) view(ctx context.Context, tx pgx.Tx) (view, error) {
 	case !a.At.IsZero():
 		v.at = &a.At
 		var unfinished Day
-		err := tx.QueryRow(ctx, `SELECT coalesce(min(day) FILTER (WHERE (SELECT max(b.at) FROM batches b WHERE b.day = d.day) > $1), 0)::INT4,
-			coalesce(max(day) FILTER (WHERE (SELECT min(b.at) FROM batches b WHERE b.day = d.day) <= $1), 0)::INT4 FROM days d`, a.At).
+		err := tx.QueryRow(ctx, `SELECT coalesce(min(CASE WHEN t.last > $1 THEN t.day END), 0)::INT4, coalesce(max(CASE WHEN t.first <= $1 THEN t.day END), 0)::INT4
+			FROM (SELECT d.day, (SELECT min(b.at) FROM batches b WHERE b.day = d.day) AS first, (SELECT max(b.at) FROM batches b WHERE b.day = d.day) AS last
+				FROM days d) AS t`, a.At).
 			Scan(&unfinished, &v.last)
 		if err != nil {
 			return v, err
