@@ -57,6 +57,9 @@ type Docket struct {
 	Rulings   []Ruling
 	Transfers []ledger.Transfer
 	Memos     []ledger.Memo
+	// Absent are rows that were not in the books when the batch was judged, and on whose
+	// absence its rulings rest.
+	Absent []ledger.Key
 
 	settled []Ruling
 	rejects []Rejected
@@ -79,6 +82,7 @@ func New(source Source, n int) *Docket {
 // Reset empties the docket, so that a batch can be judged again.
 func (d *Docket) Reset() {
 	d.Rulings, d.Transfers, d.Memos, d.rejects = d.Rulings[:0], d.Transfers[:0], d.Memos[:0], d.rejects[:0]
+	d.Absent = d.Absent[:0]
 }
 
 // Pay rules that the transfers are posted, all or none; they are linked here.

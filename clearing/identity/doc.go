@@ -5,8 +5,8 @@
 //
 //	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
 //	load written     day signed     subject card    02 type online sequence(2)
-//	load authorised  none           subject card    03 type online sequence(2)
-//	load refunded    none           subject card    04 type online sequence(2)
+//	load authorised  none           subject card    03 type online sequence(2), attempt from the second on
+//	load refunded    none           subject card    04 as what is refunded
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
 //	pension return   first of month subject person  21 YYYYMM, payment from the second on

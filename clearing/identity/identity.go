@@ -46,36 +46,53 @@ func LoadWritten(kind byte, onlineSequence uint16) ledger.ID {
 	return ledger.ID([]byte{kindLoadWritten, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
 }
 
-// LoadAuthorised is the id of a paid load before it is written. Its effective day
-// is NoDay: a card uses an online sequence once in its life, and an order that is
-// asked for again after midnight is the same order.
-func LoadAuthorised(kind byte, onlineSequence uint16) ledger.ID {
-	return ledger.ID([]byte{kindLoadAuthorised, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
-}
-
-// LoadRefunded is the id of a paid load that was given back because no card has it,
-// under the same day as the load itself.
-func LoadRefunded(kind byte, onlineSequence uint16) ledger.ID {
-	return ledger.ID([]byte{kindLoadRefunded, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
-}
-
-// Load is a load as its ids name it.
+// Load is a load as its ids name it. The card counts its online sequence on only when
+// a load is written, so an order that was refunded leaves its sequence to the next:
+// Attempt is the number of orders for the sequence that were refunded before.
 type Load struct {
 	Kind     byte
 	Sequence uint16
+	Attempt  uint8
 }
+
+// MaxAttempt bounds how often one sequence of a card is ordered and refunded.
+const MaxAttempt = 99
+
+func (l Load) id(kind byte) ledger.ID {
+	id := binary.BigEndian.AppendUint16([]byte{kind, l.Kind}, l.Sequence)
+	if l.Attempt > 0 {
+		id = append(id, l.Attempt)
+	}
+	return ledger.ID(id)
+}
+
+// LoadAuthorised is the id of a paid load before it is written. Its effective day
+// is NoDay: a card uses an online sequence once in its life, and an order that is
+// asked for again after midnight is the same order.
+func LoadAuthorised(l Load) ledger.ID { return l.id(kindLoadAuthorised) }
+
+// LoadRefunded is the id of a paid load that was given back because no card has it,
+// under the same day as the load itself.
+func LoadRefunded(l Load) ledger.ID { return l.id(kindLoadRefunded) }
 
 // AuthorisedLoad reads the id of a paid load.
 func AuthorisedLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadAuthorised) }
 
+// RefundedLoad reads the id of a refund.
+func RefundedLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadRefunded) }
+
 // WrittenLoad reads the id of a load that the card confirmed.
 func WrittenLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadWritten) }
 
-func loadOf(id ledger.ID, kind byte) (Load, bool) {
-	if len(id) != 4 || id[0] != kind {
-		return Load{}, false
+func loadOf(id ledger.ID, kind byte) (l Load, ok bool) {
+	if len(id) < 4 || len(id) > 5 || id[0] != kind {
+		return l, false
 	}
-	return Load{Kind: id[1], Sequence: binary.BigEndian.Uint16([]byte(id[2:]))}, true
+	l = Load{Kind: id[1], Sequence: binary.BigEndian.Uint16([]byte(id[2:4]))}
+	if len(id) == 5 {
+		l.Attempt = id[4]
+	}
+	return l, true
 }
 
 // Medical is the id of one part of a settlement. Settlement numbers are a

@@ -24,7 +24,7 @@ func (h *house) authority() *load.Authority {
 	h.Cleanup(gatherer.Close)
 	rules, err := load.ParseRules(load.ExampleJSON())
 	h.must(err)
-	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Paid: h.ledger.Amounts, Rules: rules, Now: func() time.Time { return noon(5) }}
+	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 }
 
 func (h *house) desk() *release.Desk {
@@ -91,9 +91,27 @@ func TestRefund(t *testing.T) {
 		t.Errorf("a refunded order asked for again: %v, want load_refunded", err)
 	}
 
-	h.send(h.written(0, 5000, 10_000), h.written(0, 5000, 10_000))
+	// The card has not counted on: its next order has the same sequence, and may be
+	// refunded in turn.
+	h.must(ask("o4", 2))
+	h.must(ask("o4", 2))
+	h.must(refund(refundOf("o4", true, 6)))
+	if err := ask("o3", 2); !errors.As(err, &refused) || refused.Reason != verdict.LoadRefunded {
+		t.Errorf("a refunded order asked for again: %v, want load_refunded", err)
+	}
+	h.must(ask("o5", 2))
+	if err := ask("o6", 2); !errors.As(err, &refused) || refused.Reason != verdict.LoadConflict {
+		t.Errorf("another order beside one that stands: %v, want load_conflict", err)
+	}
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": -10_000, "unwritten:own": 5000, "float:own": 5000})
+	h.send(h.written(2, 5000, 10_000))
 	h.clear()
-	h.wantBalances(map[string]ledger.Fen{"float:own": 10_000, "unwritten:own": 0, "suspense:load_not_paid": -5000})
+	h.wantBalances(map[string]ledger.Fen{"channel:counter": -10_000, "unwritten:own": 0, "float:own": 10_000, "suspense:load_not_paid": 0})
+	h.wantRefusal("the card has the last", refund(refundOf("o5", true, 6)))
+
+	h.send(h.written(0, 5000, 15_000), h.written(0, 5000, 15_000))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{"float:own": 15_000, "unwritten:own": 0, "suspense:load_not_paid": -5000})
 	done, err := d.Refund(t.Context(), refundOf("o1", true, 7))
 	h.must(err)
 	if !done.Repeated {
@@ -101,8 +119,8 @@ func TestRefund(t *testing.T) {
 	}
 	entries, err := h.ledger.Audit(t.Context())
 	h.must(err)
-	if len(entries) != 2 || entries[0].Act != release.ActRefund || entries[0].First != "ann" || entries[0].Second != "bob" {
-		t.Errorf("audit %+v, want the two refunds by ann and bob", entries)
+	if len(entries) != 3 || entries[0].Act != release.ActRefund || entries[0].First != "ann" || entries[0].Second != "bob" {
+		t.Errorf("audit %+v, want the three refunds by ann and bob", entries)
 	}
 }
 

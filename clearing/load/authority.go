@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ type Authority struct {
 	Registry *registry.Registry
 	Keys     *keys.Store
 	Poster   *ledger.Gatherer
-	Paid     Paid
+	Books    *ledger.Ledger // where refunds are looked up
 	Rules    Rules
 	Tokens   Tokens           // of the channels, for requests over HTTP
 	Now      func() time.Time // in the zone of the cards' dates
@@ -71,7 +72,7 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	if err != nil {
 		return keys.MAC{}, fmt.Errorf("load authority: key service: %w", err)
 	}
-	transfer, err := a.posting(request, order)
+	transfer, err := a.posting(ctx, request, order)
 	if err != nil {
 		return keys.MAC{}, err
 	}
@@ -80,12 +81,7 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
 	}
 	switch decision := decisions[0]; decision.Result {
-	case ledger.Inserted:
-		return mac2, nil
-	case ledger.Duplicate:
-		if err := a.stillPaid(ctx, order); err != nil {
-			return keys.MAC{}, err
-		}
+	case ledger.Inserted, ledger.Duplicate:
 		return mac2, nil
 	case ledger.Conflict:
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, fmt.Sprintf("online sequence %d of the card belongs to another order", request.GetOnlineSequence())}
@@ -94,18 +90,31 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	}
 }
 
-// stillPaid refuses an order that was refunded. One that is refunded from now on may
-// still be written: that load is booked against suspense when it arrives.
-func (a *Authority) stillPaid(ctx context.Context, o keys.LoadOrder) error {
+// attempt finds which order for the card's sequence this one is, after those that were
+// refunded, and refuses one of those. An order that is refunded from now on may still
+// be written: that load is booked against suspense when it arrives.
+func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []byte) (identity.Load, error) {
 	order := Order{ledger.Subject(o.Card.ASN[:]), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
-	refunded, err := a.Paid(ctx, []ledger.Key{order.Refunded()})
+	if _, err := Standing(ctx, a.Books.Amounts, []*Order{&order}); err != nil {
+		return order.Load, err
+	}
+	if order.Load.Attempt == 0 {
+		return order.Load, nil
+	}
+	again := false
+	err := a.Books.Statement(ctx, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+		was, ok := identity.AuthorisedLoad(row.ID)
+		same := ok && was.Kind == order.Load.Kind && was.Sequence == order.Load.Sequence && was.Attempt < order.Load.Attempt
+		again = again || same && !row.IsMemo() && bytes.Equal(row.Evidence, evidence)
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("load authority: read refunds: %w", err)
+		return order.Load, fmt.Errorf("load authority: read refunded orders: %w", err)
 	}
-	if refunded[0] > 0 {
-		return &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
+	if again {
+		return order.Load, &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
 	}
-	return nil
+	return order.Load, nil
 }
 
 // check validates the request and asks the registry and the rules.
@@ -138,9 +147,6 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if _, err := message.ParseTime(r.GetTime(), time.UTC); !ok || err != nil {
 		return invalid("time %x is not a date and time", r.GetTime())
 	}
-	if err := a.dated(day); err != nil {
-		return keys.LoadOrder{}, err
-	}
 	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
 	o.OnlineSequence = uint16(r.GetOnlineSequence())
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
@@ -168,21 +174,25 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if why, listed := edition.Listed(registry.CardID(o.Card.ASN), o.Time); listed {
 		return keys.LoadOrder{}, &Refusal{verdict.CardListed, "card is on the hotlist: " + why}
 	}
-	return o, nil
+	return o, a.dated(day)
 }
 
 // posting is the transfer of an authorised load. Its evidence is what makes two
 // requests the same order: not the card's random number or MAC1, which change
 // each time the counter asks.
-func (a *Authority) posting(r *message.LoadRequest, o keys.LoadOrder) (ledger.Transfer, error) {
+func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) (ledger.Transfer, error) {
 	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
 		Order: r.GetOrder(), Channel: r.GetChannel(), Card: r.GetCard(), AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
 	})
 	if err != nil {
 		return ledger.Transfer{}, fmt.Errorf("load authority: encode evidence: %w", err)
 	}
+	paid, err := a.attempt(ctx, o, evidence)
+	if err != nil {
+		return ledger.Transfer{}, err
+	}
 	return ledger.Transfer{
-		Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(TypeLoad, o.OnlineSequence),
+		Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(paid),
 		Debit: ledger.IDOfCode(chart.Channel(r.GetChannel())), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 	}, nil
 }

@@ -19,5 +19,5 @@
 // A load whose TAC verifies but for which no paid order exists is money that a
 // card holds and nobody paid: it is booked to the float, against suspense. So is one
 // that is written after its order was refunded, and for a refunded order MAC2 is not
-// given again.
+// given again. Its sequence is free for another order: the card has not counted on.
 package load

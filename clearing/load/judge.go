@@ -18,8 +18,40 @@ import (
 // Paid finds the amounts of authorised and of refunded loads: one entry a key, 0
 // where there is none. What stands is never changed, so the answer may be read before
 // the transaction that relies on it; that none of it was refunded since has to be
-// asked inside (PaidBy tells what of).
+// asked inside (docket.Absent).
 type Paid func(ctx context.Context, orders []ledger.Key) ([]ledger.Fen, error)
+
+// Standing sets each order to the first attempt that was not refunded, and gives what
+// was paid for it: 0 where nothing was.
+func Standing(ctx context.Context, paid Paid, orders []*Order) ([]ledger.Fen, error) {
+	amounts := make([]ledger.Fen, len(orders))
+	open := make([]int, len(orders))
+	for i := range open {
+		open[i] = i
+	}
+	for len(open) > 0 {
+		keys := make([]ledger.Key, 0, 2*len(open))
+		for _, i := range open {
+			keys = append(keys, orders[i].Paid(), orders[i].Refunded())
+		}
+		found, err := paid(ctx, keys)
+		if err != nil {
+			return nil, fmt.Errorf("load: read paid orders: %w", err)
+		}
+		var refunded []int
+		for n, i := range open {
+			switch {
+			case found[2*n+1] == 0:
+				amounts[i] = found[2*n]
+			case orders[i].Load.Attempt < identity.MaxAttempt:
+				orders[i].Load.Attempt++
+				refunded = append(refunded, i)
+			}
+		}
+		open = refunded
+	}
+	return amounts, nil
+}
 
 // Judge rules on the records of written loads.
 type Judge struct {
@@ -45,41 +77,36 @@ type Order struct {
 
 // Paid is the key of the order's money as the channel paid it.
 func (o Order) Paid() ledger.Key {
-	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadAuthorised(o.Load.Kind, o.Load.Sequence)}
+	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadAuthorised(o.Load)}
 }
 
 // Refunded is the key of the same money given back.
 func (o Order) Refunded() ledger.Key {
-	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadRefunded(o.Load.Kind, o.Load.Sequence)}
-}
-
-// PaidBy tells which order a written load was booked against; ok is false for what
-// is no written load, or was booked against suspense.
-func PaidBy(t *ledger.Transfer) (o Order, ok bool) {
-	written, ok := identity.WrittenLoad(t.ID)
-	return Order{t.Subject, written}, ok && t.Debit == ledger.IDOfCode(chart.Unwritten)
+	return ledger.Key{Day: identity.NoDay, Subject: o.Card, ID: identity.LoadRefunded(o.Load)}
 }
 
 // Rule decides every record and adds it to the docket, in order.
 func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Docket) error {
 	loads := make([]written, 0, len(records))
 	signed := make([]keys.LoadRecord, 0, len(records))
-	orders := make([]ledger.Key, 0, 2*len(records))
+	orders := make([]*Order, 0, len(records))
 	faults := make([]verdict.Reason, len(records))
 	for i, record := range records {
 		l, reason := decode(record)
 		if faults[i] = reason; reason == verdict.None {
 			loads = append(loads, l)
 			signed = append(signed, l.signed)
-			orders = append(orders, l.order.Paid(), l.order.Refunded())
 		}
 	}
 	verified := make([]bool, len(signed))
 	j.TACs.VerifyLoads(signed, verified)
 	j.verifyOther(loads, signed, verified)
-	paid, err := j.Paid(ctx, orders)
+	for i := range loads {
+		orders = append(orders, &loads[i].order)
+	}
+	paid, err := Standing(ctx, j.Paid, orders)
 	if err != nil {
-		return fmt.Errorf("load: read paid orders: %w", err)
+		return err
 	}
 	next := 0
 	for i, record := range records {
@@ -90,7 +117,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "load", record.Offset, record.Value)
 		} else {
-			j.post(&loads[next], paid[2*next], paid[2*next+1] > 0, d)
+			j.post(&loads[next], paid[next], d)
 		}
 		next++
 	}
@@ -141,13 +168,16 @@ func decode(record docket.Record) (written, verdict.Reason) {
 
 // post books a load that the card has confirmed: against the paid order, or
 // against suspense where nobody is known to have paid, or was paid back since.
-func (j *Judge) post(l *written, paid ledger.Fen, refunded bool, d *docket.Docket) {
+func (j *Judge) post(l *written, paid ledger.Fen, d *docket.Docket) {
 	reason := verdict.None
 	switch {
-	case paid == 0 || refunded:
+	case paid == 0:
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
+	}
+	if paid > 0 {
+		d.Absent = append(d.Absent, l.order.Refunded())
 	}
 	from := chart.Unwritten
 	if reason != verdict.None {

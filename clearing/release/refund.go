@@ -60,8 +60,9 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 		a.within = func(ctx context.Context, tx pgx.Tx) error { return order.notWritten(ctx, tx, today) }
 	}
 	a.keep = func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence) VALUES ($1, $2, $3)`,
-			[]byte(order.Card), int64(order.Load.Kind), int64(order.Load.Sequence))
+		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
+			[]byte(order.Card), int64(order.Load.Kind), int64(order.Load.Sequence), int64(order.Load.Attempt)+1)
 		if err != nil {
 			return fmt.Errorf("keep the refund: %w", err)
 		}

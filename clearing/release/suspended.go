@@ -103,6 +103,9 @@ func part(row ledger.Key, number byte) ledger.Key {
 func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act, s Suspended, to string, data []byte) error {
 	written, ok := identity.WrittenLoad(s.Row.ID)
 	order := load.Order{Card: s.Row.Subject, Load: written}
+	if _, err := load.Standing(ctx, d.Ledger.Amounts, []*load.Order{&order}); err != nil {
+		return err
+	}
 	paid, found, err := d.row(ctx, order.Paid())
 	switch {
 	case err != nil:

@@ -40,7 +40,7 @@ func (c *center) startAuthority(ctx context.Context, s *settings, dir string, op
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
-		Registry: c.registry, Keys: c.keys, Poster: gatherer, Paid: c.books.Amounts, Rules: rules, Tokens: tokens,
+		Registry: c.registry, Keys: c.keys, Poster: gatherer, Books: c.books.Ledger, Rules: rules, Tokens: tokens,
 		Now: func() time.Time { return time.Now().In(c.zone) },
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{

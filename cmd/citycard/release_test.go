@@ -38,7 +38,7 @@ func TestDecisions(t *testing.T) {
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: []byte("tap"),
 		},
 		{
-			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(2, 4), Debit: ledger.IDOfCode(chart.Channel("counter")),
+			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: 4}), Debit: ledger.IDOfCode(chart.Channel("counter")),
 			Credit: ledger.IDOfCode(chart.Unwritten), Amount: 5000, Purpose: chart.PurposeLoadAuthorised,
 			Evidence: clearingtest.Encode(&message.LoadRequest{Order: "o-1", Channel: "counter", Card: []byte(card), AmountFen: 5000, OnlineSequence: 4}),
 		},
