@@ -136,7 +136,11 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	if err != nil {
 		return err
 	}
-	if l.role, err = a.place.role(a.role, module, table); err != nil {
+	list, err := openHotlist(dir.Join("hotlist"), l.log)
+	if err != nil {
+		return err
+	}
+	if l.role, err = a.place.role(a.role, module, table, list); err != nil {
 		return service.Fail("cannot take fares here / 无法在此收费", "correct --line and --station, or publish fares that know them", err)
 	}
 	out, err := outbox.Open(dir.Join("outbox"))
@@ -147,6 +151,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	l.out = out
 	watchOutbox(pages, out)
 	stack.Push("forwarder", startForwarder(l.log, out, brokers, pages.Registry()))
+	stack.Push("hotlist", followHotlist(l.log, list, brokers, pages.Registry()))
 	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", module.Terminal()), "fares", table.Version())
 	return nil
 }

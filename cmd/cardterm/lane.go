@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
 	"citycard/terminals/contents"
+	"citycard/terminals/hotlist"
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
@@ -168,6 +169,7 @@ func (l *lane) record(tap *message.Tap) error {
 func (l *lane) tell(tap *message.Tap, err error) error {
 	var broken *sam.Error
 	var unknown *capp.UnknownError
+	var listed *hotlist.ListedError
 	switch {
 	case tap != nil:
 		l.taps.WithLabelValues("paid").Inc()
@@ -178,6 +180,9 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 		if l.open = append(l.open, err); len(l.open) > maxOpen {
 			l.open = l.open[1:]
 		}
+	case errors.As(err, &listed):
+		l.taps.WithLabelValues("listed").Inc()
+		l.log.Warn("refused", logged(err))
 	case err != nil:
 		l.taps.WithLabelValues("refused").Inc()
 		l.log.Warn("refused", logged(err))

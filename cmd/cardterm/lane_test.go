@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,7 +12,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"citycard/cardos/chip"
+	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/terminals/hotlist"
 	"citycard/terminals/outbox"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
@@ -32,6 +35,11 @@ func (c leavingCard) Transmit(ctx context.Context, command []byte) ([]byte, erro
 
 func newLane(t *testing.T) (*lane, *chip.Chip) {
 	t.Helper()
+	return newLaneWith(t, nil)
+}
+
+func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
+	t.Helper()
 	store, _ := keyFile(t)
 	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
 	psam.PowerOn()
@@ -40,7 +48,7 @@ func newLane(t *testing.T) (*lane, *chip.Chip) {
 	table, err := tariff.New(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{0}}}})
 	must(t, err)
 	place := placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
-	r, err := place.role(roleGate, module, table)
+	r, err := place.role(roleGate, module, table, hot)
 	must(t, err)
 	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))
 	must(t, err)
@@ -84,6 +92,28 @@ func TestTornTapIsRecordedOnce(t *testing.T) {
 				t.Errorf("metric says paid %v times", n)
 			}
 		})
+	}
+}
+
+// A listed card is refused and counted as that, and the agent begins anew with a list
+// whose file is damaged.
+func TestListedCard(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hotlist")
+	must(t, os.WriteFile(path, []byte("damaged"), 0o600))
+	list, err := openHotlist(path, slog.New(slog.DiscardHandler))
+	must(t, err)
+	l, card := newLaneWith(t, list)
+	number, err := tunion.ParseNumber(card.Describe().Transit.Number)
+	must(t, err)
+	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: number[:], Rows: []*message.HotlistRow{{From: "20261124080000", Reason: "lost"}}}))
+	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	must(t, l.take(t.Context(), card, at))
+	if n := l.out.Status().Next; n != 0 || counted(t, l, "listed") != 1 || len(card.Describe().Transit.Log) != 0 {
+		t.Errorf("%d records of a listed card, counted %v times as listed", n, counted(t, l, "listed"))
+	}
+	must(t, l.take(t.Context(), card, at.Add(-time.Second)))
+	if n := l.out.Status().Next; n != 1 {
+		t.Errorf("%d records a second before, want 1", n)
 	}
 }
 

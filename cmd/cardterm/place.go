@@ -18,6 +18,7 @@ import (
 	"citycard/terminals/capp"
 	"citycard/terminals/downlink"
 	"citycard/terminals/gate"
+	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 	"citycard/terminals/validator"
@@ -42,7 +43,7 @@ func (p *placeFlags) register(flags *flag.FlagSet) {
 }
 
 // role makes a gate's or a validator's role.
-func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table) (role, error) {
+func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, hot *hotlist.List) (role, error) {
 	city, err := strconv.ParseUint(p.city, 16, 16)
 	if err != nil || len(p.city) != 4 {
 		return role{}, fmt.Errorf("--city %q, want 4 digits", p.city)
@@ -55,10 +56,15 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table) 
 		return role{}, errors.New("--line, --station and --operator go up to 65535")
 	}
 	if kind == roleValidator {
-		return validatorRole(validator.New(module, table, validator.Place{
+		v, err := validator.New(module, table, validator.Place{
 			City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
 			Vehicle: p.vehicle, Medium: message.Medium_MEDIUM_CONTACTLESS,
-		}))
+		})
+		if err != nil {
+			return role{}, err
+		}
+		v.Refuse(hot)
+		return validatorRole(v), nil
 	}
 	g, err := gate.New(module, table, gate.Place{
 		City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
@@ -67,6 +73,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table) 
 	if err != nil {
 		return role{}, err
 	}
+	g.Refuse(hot)
 	r := role{pass: g.Enter, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
 		unknown, ok := errors.AsType[*gate.Unknown](open)
 		if !ok {
@@ -84,17 +91,14 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table) 
 	return r, nil
 }
 
-func validatorRole(v *validator.Validator, err error) (role, error) {
-	if err != nil {
-		return role{}, err
-	}
+func validatorRole(v *validator.Validator) role {
 	return role{pass: v.Ride, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
 		unknown, ok := errors.AsType[*validator.Unknown](open)
 		if !ok {
 			return nil, capp.ErrOtherCard
 		}
 		return v.Resolve(ctx, card, unknown)
-	}}, nil
+	}}
 }
 
 // tariff reads the fare table from the file given, or from the broker.

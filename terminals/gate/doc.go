@@ -14,6 +14,10 @@
 //   - a tap together with a *sam.Error: the card has paid, let the passenger
 //     through, record the tap, and close the gate.
 //
+// A card on the hotlist, by this gate's clock, is refused with a
+// *hotlist.ListedError before anything is written to it, on the way out too: its
+// holder has to see somebody.
+//
 // Line and station stand in the card's records as big-endian numbers: how
 // Zhengzhou codes them was not found.
 package gate

@@ -11,6 +11,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 )
@@ -41,6 +42,7 @@ type Gate struct {
 	module *sam.Module
 	fares  *tariff.Table
 	place  Place
+	hot    *hotlist.List
 }
 
 // New makes a gate. It fails when the fare table does not know the station.
@@ -50,6 +52,10 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Gate, error) {
 	}
 	return &Gate{module: module, fares: fares, place: place}, nil
 }
+
+// Refuse makes the gate refuse the cards of a hotlist, with a *hotlist.ListedError,
+// in and out.
+func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 
 // Terminal is the number of the gate's SAM.
 func (g *Gate) Terminal() [6]byte { return g.module.Terminal() }
@@ -145,6 +151,9 @@ func (g *Gate) read(ctx context.Context, card apdu.Card, at time.Time) (capp.Pre
 		return p, tunion.Journey{}, err
 	}
 	if err := p.Accept(g.place.City, at); err != nil {
+		return p, tunion.Journey{}, err
+	}
+	if err := g.hot.Check(p.Application.ASN, at); err != nil {
 		return p, tunion.Journey{}, err
 	}
 	last, _, err := capp.LastJourney(ctx, card)

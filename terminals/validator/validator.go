@@ -9,6 +9,7 @@
 //	tap and *sam.Error          green   has paid    record the tap, go out of service
 //	*Unknown                    red     is unknown  "tap again"; Resolve with the same card
 //	capp.ErrInsufficient, …     red     has not     say why
+//	*hotlist.ListedError        red     has not     keep out; nothing was written to it
 //	any other error             red     has not     "tap again"
 package validator
 
@@ -23,6 +24,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 )
@@ -43,6 +45,7 @@ type Validator struct {
 	fares   *tariff.Table
 	place   Place
 	vehicle [8]byte
+	hot     *hotlist.List
 }
 
 // New makes a validator. It fails when no card type has a fare on the line, and
@@ -59,6 +62,10 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Validator, erro
 	return v, nil
 }
 
+// Refuse makes the validator refuse the cards of a hotlist, with a
+// *hotlist.ListedError.
+func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
+
 // Terminal is the number of the validator's SAM.
 func (v *Validator) Terminal() [6]byte { return v.module.Terminal() }
 
@@ -69,6 +76,9 @@ func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*me
 		return nil, err
 	}
 	if err := p.Accept(v.place.City, at); err != nil {
+		return nil, err
+	}
+	if err := v.hot.Check(p.Application.ASN, at); err != nil {
 		return nil, err
 	}
 	cardType := uint32(p.Region.CardType)

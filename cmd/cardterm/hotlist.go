@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/terminals/downlink"
+	"citycard/terminals/hotlist"
+)
+
+// openHotlist opens the list that is kept; a damaged one is begun anew, since the
+// broker has it.
+func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
+	list, err := hotlist.Open(path)
+	if errors.Is(err, hotlist.ErrDamaged) {
+		log.Warn("the hotlist begins anew", logged(err))
+		return list, nil
+	}
+	return list, err
+}
+
+// followHotlist keeps the list up to date in the background and returns what stops
+// it. A lane goes on with the list it has while that does not work.
+func followHotlist(log *slog.Logger, list *hotlist.List, brokers []string, registry *prometheus.Registry) func(context.Context) error {
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cardterm_hotlist_cards", Help: "Cards that the terminal's hotlist knows of.",
+		}, func() float64 { return float64(list.Cards()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cardterm_hotlist_version", Help: "Newest version of the registry that the terminal's hotlist has heard of, 0 for none.",
+		}, func() float64 { return float64(list.Version()) }))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause := firstPause; ; pause = min(2*pause, lastPause) {
+			err := downlink.Hotlist(ctx, list, brokers...)
+			if ctx.Err() != nil {
+				return
+			}
+			log.Error("the hotlist is not followed", "version", list.Version(), "again_in", pause, logged(err))
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+		}
+	}()
+	return func(stop context.Context) error {
+		cancel()
+		select {
+		case <-done:
+			return nil
+		case <-stop.Done():
+			return errors.New("following the hotlist did not stop")
+		}
+	}
+}

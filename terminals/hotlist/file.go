@@ -1,0 +1,112 @@
+package hotlist
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/encoding/protodelim"
+
+	"citycard/clearing/message"
+)
+
+// magic begins a file; then come the entries, each after its length (unsigned
+// varint), and the CRC-32 (IEEE) of everything before it, big-endian.
+const magic = "CITYHOT1"
+
+// ErrDamaged: the file is not what Save wrote. The list is empty then, and usable;
+// the next Save replaces the file.
+var ErrDamaged = errors.New("the kept hotlist is damaged")
+
+// Open reads the list that is kept in a file; it is empty where there is none, and
+// with ErrDamaged.
+func Open(path string) (*List, error) {
+	l := &List{path: path, cards: map[[10]byte]*message.HotlistEntry{}}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hotlist: %w", err)
+	}
+	entries, err := decode(data)
+	if err == nil {
+		err = l.Apply(entries...)
+	}
+	if err != nil {
+		return l, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	}
+	return l, nil
+}
+
+func decode(data []byte) ([]*message.HotlistEntry, error) {
+	end := len(data) - 4
+	if end < len(magic) || string(data[:len(magic)]) != magic || crc32.ChecksumIEEE(data[:end]) != binary.BigEndian.Uint32(data[end:]) {
+		return nil, errors.New("no beginning or a wrong checksum")
+	}
+	in := bufio.NewReader(bytes.NewReader(data[len(magic):end]))
+	var entries []*message.HotlistEntry
+	for {
+		e := &message.HotlistEntry{}
+		err := protodelim.UnmarshalFrom(in, e)
+		if errors.Is(err, io.EOF) {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+}
+
+// Save puts the list in its file: beside it, synced, renamed, and the directory
+// synced. A crash leaves the old file or the new one.
+func (l *List) Save() (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("hotlist: %w", err)
+		}
+	}()
+	file, err := os.CreateTemp(filepath.Dir(l.path), ".hotlist-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(l.write(file), file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), l.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(l.path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func (l *List) write(file io.Writer) error {
+	sum := crc32.NewIEEE()
+	out := bufio.NewWriter(io.MultiWriter(file, sum))
+	if _, err := out.WriteString(magic); err != nil {
+		return err
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, e := range l.cards {
+		if _, err := protodelim.MarshalTo(out, e); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err := file.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
+	return err
+}

@@ -1,0 +1,99 @@
+package hotlist
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"citycard/clearing/message"
+)
+
+// clock is how rows name seconds; texts compare as the seconds do.
+const clock = "20060102150405"
+
+// ListedError refuses a card that is on the hotlist. Nothing on it has changed.
+type ListedError struct {
+	Reason string
+	Since  string // YYYYMMDDhhmmss
+}
+
+func (e *ListedError) Error() string {
+	return fmt.Sprintf("the card is on the hotlist since %s (%s)", e.Since, e.Reason)
+}
+
+// List is a hotlist. It is safe for concurrent use; a nil list is empty.
+type List struct {
+	path string
+
+	mu    sync.RWMutex
+	cards map[[10]byte]*message.HotlistEntry
+	newer int64 // the highest version seen
+}
+
+// Check refuses a card that is listed at a time in the city's zone, with a
+// *ListedError.
+func (l *List) Check(card [10]byte, at time.Time) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	second, found := at.Format(clock), (*message.HotlistRow)(nil)
+	for _, row := range l.cards[card].GetRows() {
+		if row.GetFrom() <= second && (found == nil || found.GetFrom() <= row.GetFrom()) {
+			found = row
+		}
+	}
+	if found == nil || found.GetTo() != "" && found.GetTo() < second {
+		return nil
+	}
+	return &ListedError{Reason: found.GetReason(), Since: found.GetFrom()}
+}
+
+// Apply takes up what was published of cards. An entry of an older version than the
+// one known is passed over; one that cannot be is an error, and none is taken up.
+func (l *List) Apply(entries ...*message.HotlistEntry) error {
+	for _, e := range entries {
+		if err := check(e); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		card := [10]byte(e.GetCard())
+		if known := l.cards[card]; known.GetVersion() <= e.GetVersion() {
+			l.cards[card] = e
+		}
+		l.newer = max(l.newer, e.GetVersion())
+	}
+	return nil
+}
+
+func check(e *message.HotlistEntry) error {
+	if len(e.GetCard()) != 10 {
+		return fmt.Errorf("hotlist: a card number of %d bytes, want 10", len(e.GetCard()))
+	}
+	for _, row := range e.GetRows() {
+		for _, text := range []string{row.GetFrom(), row.GetTo()} {
+			if _, err := time.Parse(clock, text); err != nil && !(text == "" && text == row.GetTo() && row.GetFrom() != "") {
+				return fmt.Errorf("hotlist: card %x: time %q, want YYYYMMDDhhmmss", e.GetCard(), text)
+			}
+		}
+	}
+	return nil
+}
+
+// Version is the newest registry version that the list has heard of, 0 for none.
+func (l *List) Version() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.newer
+}
+
+// Cards is how many cards the list knows of, those included that are free again.
+func (l *List) Cards() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return len(l.cards)
+}
