@@ -45,7 +45,8 @@
 //
 // No record does: bytes that cannot be read become a reject. A missing offset and
 // a topic that was made anew or has another number of partitions stop it with an
-// error, since going on could lose or double money. A database or broker that is
+// error, since going on could lose or double money. Offsets may only be missing that
+// an aborted transaction took up; that is looked up in the log itself. A database or broker that is
 // away does not, nor an account that refuses what must be booked: it waits, and
 // readiness fails meanwhile.
 package intake

@@ -28,6 +28,8 @@ type partition struct {
 	shard  int
 	claim  ledger.Claim
 	recent *ledger.Recent
+	// explained is the offset up to which gaps were looked into.
+	explained int64
 
 	position atomic.Int64 // claim.Next, for others to read
 	end      atomic.Int64 // the partition's end, as last fetched
@@ -159,13 +161,13 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 			records = append(records, docket.Record{Offset: r.Offset, At: r.Timestamp, Key: r.Key, Value: r.Value})
 		}
 	}
-	if first := fetched[0].Offset; first < p.claim.Next {
-		return fmt.Errorf("intake: %s delivered offset %d again, position is %d", p.stream, first, p.claim.Next)
-	}
 	next := fetched[len(fetched)-1].Offset + 1
 	wait := 50 * time.Millisecond
 	for {
-		err := p.post(ctx, records, next)
+		err := p.contiguous(ctx, fetched)
+		if err == nil {
+			err = p.post(ctx, records, next)
+		}
 		switch {
 		case err == nil:
 			p.note(nil)

@@ -1,0 +1,79 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/broker"
+)
+
+// GapError says that offsets were passed over that are not accounted for. Records may
+// have been lost, so nothing behind them is consumed.
+type GapError struct {
+	Stream   string
+	From, To int64 // missing: From up to, not including, To
+	Why      string
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("offsets %d to %d of %s are missing: %s; find out what became of these records before going on",
+		e.From, e.To-1, e.Stream, e.Why)
+}
+
+// contiguous checks that the fetched records follow the position, and each other,
+// without a gap. An input topic is never compacted and markers of transactions are
+// delivered, so the only gap there may be is what an aborted transaction left: data
+// that the log has and that the committed view rightly lacks. That is asked of the log.
+func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error {
+	next := p.claim.Next
+	for _, r := range fetched {
+		if r.Offset < next {
+			return fmt.Errorf("delivered offset %d again, position is %d", r.Offset, next)
+		}
+		if r.Offset > next && r.Offset > p.explained {
+			if err := p.explain(ctx, next, r.Offset); err != nil {
+				return err
+			}
+			p.explained = r.Offset
+		}
+		next = r.Offset + 1
+	}
+	return nil
+}
+
+// gapWait bounds one look into the log.
+const gapWait = 30 * time.Second
+
+// explain reads the log itself, committed or not, from one offset to another: all of it
+// must be there and be part of transactions.
+func (p *partition) explain(ctx context.Context, from, to int64) error {
+	ctx, cancel := context.WithTimeout(ctx, gapWait)
+	defer cancel()
+	client, err := broker.Connect(ctx, p.in.kafka, gapWait, p.in.log,
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.number: kgo.NewOffset().At(from)}}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
+	if err != nil {
+		return fmt.Errorf("%w: look into a gap of %s: %w", errBroker, p.stream, err)
+	}
+	defer client.Close()
+	for next := from; ; {
+		fetches := client.PollFetches(ctx)
+		for _, e := range fetches.Errors() {
+			return fmt.Errorf("%w: look into a gap of %s: %w", errBroker, p.stream, e.Err)
+		}
+		for _, r := range fetches.Records() {
+			switch {
+			case r.Offset > next:
+				return &GapError{p.stream, next, r.Offset, "the log does not have them"}
+			case r.Offset >= to:
+				return nil
+			case !r.Attrs.IsTransactional():
+				return &GapError{p.stream, r.Offset, r.Offset + 1, "it is no part of a transaction, and was not delivered"}
+			}
+			next = r.Offset + 1
+		}
+	}
+}
