@@ -44,6 +44,7 @@ type Edition struct {
 	seats  map[[6]byte][][6]byte // terminals that a SAM is or was in
 	head   [32]byte
 	number int64
+	hot    int64 // the version that last changed the hotlist
 }
 
 // newEdition is what follows base when draft is approved; base nil is nothing.
@@ -51,7 +52,10 @@ func newEdition(base *Edition, draft *Draft) *Edition {
 	if base == nil {
 		base = &Edition{}
 	}
-	e := &Edition{content: base.with(&draft.content), seats: base.seats, number: base.number + 1, head: link(base.head, draft.digest)}
+	e := &Edition{content: base.with(&draft.content), seats: base.seats, number: base.number + 1, head: link(base.head, draft.digest), hot: base.hot}
+	if len(draft.hotlist.rows) > 0 {
+		e.hot = e.number
+	}
 	if len(draft.sams.last) > 0 {
 		e.seats = map[[6]byte][][6]byte{}
 		for terminal := range e.sams.last {
@@ -71,6 +75,9 @@ func (e *Edition) Version() string { return hex.EncodeToString(e.head[:8]) }
 
 // Number counts versions; the founding one is 1.
 func (e *Edition) Number() int64 { return e.number }
+
+// HotlistNumber is the version that last changed the hotlist, 0 where none did.
+func (e *Edition) HotlistNumber() int64 { return e.hot }
 
 // Operator finds an operator on a day.
 func (e *Edition) Operator(id string, day ledger.Day) (Operator, bool) {

@@ -72,6 +72,9 @@ func TestHotlist(t *testing.T) {
 			t.Errorf("after the change, card %s at %s: %s, want %s", test.card, test.at, got, test.next)
 		}
 	}
+	if base.HotlistNumber() != 1 || next.HotlistNumber() != 2 {
+		t.Errorf("the hotlist is of versions %d and %d, want 1 and 2", base.HotlistNumber(), next.HotlistNumber())
+	}
 	if n := next.Counts()["hotlist"]; n != 4 {
 		t.Errorf("%d cards are listed, want 4", n)
 	}

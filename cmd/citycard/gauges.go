@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/clearing/chart"
+	"citycard/ledger"
 )
 
 // gauges reads the books when metrics are asked for: what the control accounts
@@ -19,6 +20,10 @@ type gauges struct {
 	account  *prometheus.Desc
 	day      *prometheus.Desc
 	registry *prometheus.Desc
+	version  *prometheus.Desc
+	hotlist  *prometheus.Desc
+	cards    *prometheus.Desc
+	notZero  *prometheus.Desc
 }
 
 const gaugeLimit = 2 * time.Second
@@ -31,14 +36,19 @@ func newGauges(c *center, log *slog.Logger) *gauges {
 		day:     prometheus.NewDesc("citycard_clearing_day_start_seconds", "Midnight at which the open clearing day began, Unix time.", nil, nil),
 		registry: prometheus.NewDesc("citycard_registry_info", "The registry in use, by version; always 1.",
 			[]string{"version"}, nil),
+		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
+		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
+		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
+		notZero: prometheus.NewDesc("citycard_accounts_not_at_zero", "Accounts with something left at the end of the last closed day that its close should have brought to zero, by kind.",
+			[]string{"kind"}, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	out <- g.account
-	out <- g.day
-	out <- g.registry
+	for _, desc := range []*prometheus.Desc{g.account, g.day, g.registry, g.version, g.hotlist, g.cards, g.notZero} {
+		out <- desc
+	}
 }
 
 // Collect reads them. What cannot be read in time is left out and logged: a gap
@@ -46,7 +56,11 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugeLimit)
 	defer cancel()
-	out <- prometheus.MustNewConstMetric(g.registry, prometheus.GaugeValue, 1, g.center.registry.Version())
+	edition := g.center.registry.Current()
+	out <- prometheus.MustNewConstMetric(g.registry, prometheus.GaugeValue, 1, edition.Version())
+	out <- prometheus.MustNewConstMetric(g.version, prometheus.GaugeValue, float64(edition.Number()))
+	out <- prometheus.MustNewConstMetric(g.hotlist, prometheus.GaugeValue, float64(edition.HotlistNumber()))
+	out <- prometheus.MustNewConstMetric(g.cards, prometheus.GaugeValue, float64(edition.Counts()["hotlist"]))
 	day, err := g.books.CurrentDay(ctx)
 	if err != nil {
 		g.log.Warn("the open day cannot be read for metrics", "error", err)
@@ -58,6 +72,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		g.log.Warn("accounts cannot be read for metrics", "error", err)
 		return
 	}
+	for kind, count := range notAtZero(trial) {
+		out <- prometheus.MustNewConstMetric(g.notZero, prometheus.GaugeValue, float64(count), kind)
+	}
 	for _, row := range trial {
 		// Personal accounts are many, and nobody's business here.
 		if !isControl(row.Account.Code) {
@@ -66,6 +83,23 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		held := row.Before.Credits + row.Day.Credits - row.Before.Debits - row.Day.Debits
 		out <- prometheus.MustNewConstMetric(g.account, prometheus.GaugeValue, float64(held), row.Account.Code)
 	}
+}
+
+// notAtZero counts, by kind, the accounts that a day's close pays out and those that
+// must return to zero, where something was left before the day of a trial balance.
+func notAtZero(trial []ledger.TrialRow) map[string]int {
+	counts := map[string]int{}
+	for _, kind := range []string{chart.Operator(""), chart.Hospital(""), chart.PensionPayout} {
+		counts[chart.KindOf(kind)] = 0
+	}
+	for _, row := range trial {
+		kind := chart.KindOf(row.Account.Code)
+		paidOut := kind == chart.KindOf(chart.Operator("")) || kind == chart.KindOf(chart.Hospital("")) || row.Account.Code == chart.PensionPayout
+		if (paidOut || row.Account.Flags&ledger.MustReturnToZero != 0) && row.Before.CreditBalance() != 0 {
+			counts[kind]++
+		}
+	}
+	return counts
 }
 
 func isControl(code string) bool {
