@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"citycard/clearing/broker"
 )
 
 // GapError says that offsets were passed over that are not accounted for. Records may
@@ -52,7 +50,7 @@ const gapWait = 30 * time.Second
 func (p *partition) explain(ctx context.Context, from, to int64) error {
 	ctx, cancel := context.WithTimeout(ctx, gapWait)
 	defer cancel()
-	client, err := broker.Connect(ctx, p.in.kafka, gapWait, p.in.log,
+	client, err := p.in.connect(ctx,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.number: kgo.NewOffset().At(from)}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
 	if err != nil {

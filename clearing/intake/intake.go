@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/broker"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )
@@ -20,6 +23,7 @@ type Settings struct {
 	QueueBytes   int           // per partition; fetching pauses above; 8 MiB
 	Owner        string        // who claims the streams, for the log
 	Group        string        // the consumer group; citycard-clearing
+	Kafka        []kgo.Opt     // what the cluster asks of a client: TLS, a user
 	Instance     string        // this process's name in the group, kept over restarts; empty: a new member each time
 }
 
@@ -62,6 +66,11 @@ func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings
 		}
 	}
 	return &Intake{ledger: l, rules: rules, kafka: kafka, settings: settings.filled(), metrics: metrics, log: log}, nil
+}
+
+// connect makes a client of the cluster.
+func (in *Intake) connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+	return broker.Connect(ctx, in.kafka, 10*time.Second, in.log, append(opts, in.settings.Kafka...)...)
 }
 
 // pauses between two sessions: a process that lost its streams does not fight for

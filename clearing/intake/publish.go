@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 )
@@ -63,7 +62,7 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 	if done >= latest {
 		return nil
 	}
-	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log, kgo.ClientID("citycard-registry"),
+	client, err := in.connect(ctx, kgo.ClientID("citycard-registry"),
 		kgo.TransactionalID(RegistryProducer), kgo.RequiredAcks(kgo.AllISRAcks()))
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
 	"citycard/ledger"
@@ -33,7 +32,7 @@ const (
 // pump sends what was committed, each stream in the order of its chain, and
 // remembers how far it got after the acknowledgement: at least once.
 func (in *Intake) pump(ctx context.Context, s *session) error {
-	client, err := broker.Connect(ctx, in.kafka, 10*time.Second, in.log,
+	client, err := in.connect(ctx,
 		kgo.ClientID("citycard-pump"), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		return fmt.Errorf("pump: %w", err)

@@ -81,7 +81,7 @@ func (in *Intake) session(ctx context.Context) error {
 // joined, so that other topics than the ledger knows are refused.
 func (s *session) join(ctx context.Context) error {
 	defer close(s.ready)
-	admin, err := broker.Connect(ctx, s.in.kafka, 10*time.Second, s.in.log)
+	admin, err := s.in.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *session) join(ctx context.Context) error {
 	if s.in.settings.Instance != "" {
 		options = append(options, kgo.InstanceID(s.in.settings.Instance))
 	}
-	s.client, err = broker.Connect(ctx, s.in.kafka, 10*time.Second, s.in.log, options...)
+	s.client, err = s.in.connect(ctx, options...)
 	return err
 }
 

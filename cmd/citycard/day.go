@@ -65,6 +65,7 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
+	s.registerAccess(flags)
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
 	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
 	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
@@ -99,7 +100,11 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration) error {
 	if err != nil {
 		return err
 	}
-	client, err := broker.Connect(ctx, s.kafka, 10*time.Second, log)
+	options, err := s.access.Options()
+	if err != nil {
+		return errors.Join(service.Exit(service.ExitUsage, err), done())
+	}
+	client, err := broker.Connect(ctx, s.kafka, 10*time.Second, log, options...)
 	if err != nil {
 		return errors.Join(service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
 	}

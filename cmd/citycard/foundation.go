@@ -24,7 +24,9 @@ type foundation struct {
 	books *books
 	fresh bool   // the books were empty
 	kafka string // seed addresses
-	admin *kgo.Client
+	// access is what the cluster asks of a client.
+	access []kgo.Opt
+	admin  *kgo.Client
 }
 
 // lay opens the books and the message log and pushes their ends on the stack.
@@ -54,7 +56,10 @@ func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.D
 		stack.Push("broker", func(context.Context) error { return embedded.Close() })
 		f.kafka = embedded.Addr
 	}
-	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, kgo.RequiredAcks(kgo.AllISRAcks())); err != nil {
+	if f.access, err = s.access.Options(); err != nil {
+		return service.Exit(service.ExitUsage, err)
+	}
+	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks())}, f.access...)...); err != nil {
 		return service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
 	}
 	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })

@@ -1,0 +1,104 @@
+package broker_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"citycard/clearing/broker"
+)
+
+// authority makes a certificate for 127.0.0.1 that signs itself, and its PEM file.
+func authority(t *testing.T) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, write(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestAccess reaches a cluster with TLS and SCRAM with what it asks for, and with
+// nothing less.
+func TestAccess(t *testing.T) {
+	certificate, ca := authority(t)
+	_, otherCA := authority(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "citycard", "secret"),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	right := write(t, "secret\n")
+	for _, test := range []struct {
+		name   string
+		access broker.Access
+		works  bool
+	}{
+		{"all of it", broker.Access{CAFile: ca, User: "citycard", PasswordFile: right}, true},
+		{"nothing", broker.Access{}, false},
+		{"no password", broker.Access{CAFile: ca}, false},
+		{"another password", broker.Access{CAFile: ca, User: "citycard", PasswordFile: write(t, "secre")}, false},
+		{"another user", broker.Access{CAFile: ca, User: "anybody", PasswordFile: right}, false},
+		{"another authority", broker.Access{CAFile: otherCA, User: "citycard", PasswordFile: right}, false},
+	} {
+		opts, err := test.access.Options()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := broker.Connect(t.Context(), cluster.ListenAddrs()[0], 2*time.Second, slog.New(slog.DiscardHandler), opts...)
+		if err == nil {
+			client.Close()
+		}
+		if (err == nil) != test.works {
+			t.Errorf("%s: %v, want it to work: %v", test.name, err, test.works)
+		}
+	}
+}
+
+// TestAccessRefused names what cannot be used before anything is connected to.
+func TestAccessRefused(t *testing.T) {
+	_, ca := authority(t)
+	for want, access := range map[string]broker.Access{
+		"go together":    {CAFile: ca, User: "citycard"},
+		"over TLS alone": {User: "citycard", PasswordFile: write(t, "secret")},
+		"is empty":       {CAFile: ca, User: "citycard", PasswordFile: write(t, "\n")},
+		"no certificate": {CAFile: write(t, "rubbish")},
+		"no such file":   {CAFile: filepath.Join(t.TempDir(), "none")},
+		"password: open": {CAFile: ca, User: "citycard", PasswordFile: filepath.Join(t.TempDir(), "none")},
+	} {
+		if _, err := access.Options(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", access, err, want)
+		}
+	}
+}
