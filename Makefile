@@ -50,7 +50,7 @@ lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
 	@deploy/govulncheck.sh $(LINT) govulncheck
 
 # Packages are measured one after the other, so that they do not disturb each other.
-bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages)
+bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages, FULL=1 for 10 million rows)
 	$(GO) test -p 1 -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCHED) | $(GO) run ./cmd/bench --out bench.json
 
 fuzz: setup ## each fuzz target for FUZZTIME

@@ -101,6 +101,12 @@ func benchCard(i int) [10]byte {
 // card is the one of a rider: they are spread over all that are registered.
 func (l *backlog) card(rider int) [10]byte { return benchCard(rider * (benchCards / l.riders)) }
 
+// rider is whose the n-th tap is: each rides once before any rides again, in no order of their numbers, as in a city.
+func (l *backlog) rider(n int) int {
+	const prime = 123_457
+	return n % l.riders * prime % l.riders
+}
+
 // sent counts the records, repeats included: two of a hundred.
 func (l *backlog) sent() int { return l.taps + l.taps/100 + l.taps/100 }
 
@@ -112,7 +118,7 @@ func (l *backlog) chunk(n int) []benchTap {
 	issuer := [8]byte(clearingtest.Hex(clearingtest.Issuer))
 	for i := range signed {
 		s := &signed[i]
-		s.Card = keys.CardID{Issuer: issuer, ASN: l.card((n + i) % l.riders)}
+		s.Card = keys.CardID{Issuer: issuer, ASN: l.card(l.rider(n + i))}
 		s.Amount, s.Type, s.Terminal = benchFen, 0x09, benchTerminal((n+i)%benchTerminals)
 		s.TerminalSequence = uint32((n+i)/benchTerminals + 1)
 		message.Fixed(s.Time[:], message.AppendTime(nil, noon(5).Add(time.Duration((n+i)%30_000)*time.Second/2)))
@@ -146,7 +152,7 @@ func (l *backlog) tap(n int, s *keys.PurchaseRecord) benchTap {
 		payee = "rural"
 	}
 	t := benchTap{
-		partition: int32(n % l.riders % benchParts), times: 1, first: true,
+		partition: int32(l.rider(n) % benchParts), times: 1, first: true,
 		transfer: ledger.Transfer{
 			Day: today, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.Spend(s.Type, s.Terminal[:], s.TerminalSequence),
 			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Operator(payee)), Amount: benchFen, Purpose: chart.PurposeBus, Evidence: value,

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,10 +23,10 @@ func phases() []phase {
 		{"read from Kafka", []string{"github.com/twmb/franz-go/pkg/kgo.(*source).loopFetch"}},
 		{"decode", []string{clearing + "transit.decode"}},
 		{"verify TACs", []string{"citycard/cardos/keys.(*TACVerifier).VerifyPurchases"}},
-		{"rule: card, terminal, fare", []string{clearing + "transit.(*Judge).post"}},
-		{"ledger: decide, number, hash", []string{ledger + "(*judge).decide", ledger + "(*judge).number"}},
-		{"ledger: send rows by COPY", []string{ledger + "copyRows"}},
-		{"ledger: balances and chain", []string{ledger + "writeBooks"}},
+		{"rule (card, terminal, fare)", []string{clearing + "transit.(*Judge).post"}},
+		{"decide and hash rows", []string{ledger + "(*judge).decide", ledger + "(*judge).number"}},
+		{"send rows by COPY", []string{ledger + "copyRows"}},
+		{"balances and chain", []string{ledger + "writeBooks"}},
 		{"describe what is cleared", []string{clearing + "intake.(*partition).finish"}},
 		{"publish what is cleared", []string{clearing + "intake.(*Intake).pump", "github.com/twmb/franz-go/pkg/kgo.(*sink).drain", "github.com/twmb/franz-go/pkg/kgo.(*broker).handleReqs"}},
 		{"collect garbage", []string{"runtime.gcBgMarkWorker"}},
@@ -54,14 +55,16 @@ func (d *drain) explain(c cleared, seconds float64) {
 			cumulated[fields[5]] = s
 		}
 	}
-	d.Logf("%6.2f s of CPU in the clearing process, of which:", total)
+	var parts []string
 	for _, p := range phases() {
 		s := 0.0
 		for _, f := range p.functions {
 			s += cumulated[f]
 		}
-		d.Logf("%6.2f s  %s", s, p.name)
+		parts = append(parts, fmt.Sprintf("%s %.2f", p.name, s))
 	}
+	// One line: the tool cuts off what a benchmark says beyond ten.
+	d.Logf("CPU seconds of the clearing process: %.2f; of them %s", total, strings.Join(parts, ", "))
 	if dir := os.Getenv("PROFILES"); dir != "" {
 		for _, name := range []string{cpuProfile, "heap"} {
 			data, err := os.ReadFile(filepath.Join(d.dir, name))

@@ -3,6 +3,7 @@ package intake
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
@@ -14,7 +15,8 @@ import (
 // clearedMessage gathers what a batch cleared into one message for the pump,
 // which takes it apart again: one row a batch instead of one a tap.
 func clearedMessage(d *docket.Docket, rulings []docket.Ruling, describe func(evidence []byte) (*message.Cleared, error)) ([]Outgoing, error) {
-	batch := &message.ClearedBatch{Records: make([]*message.Cleared, 0, len(rulings))}
+	day := d.Source.Day.String()
+	var value []byte
 	for i := range rulings {
 		r := &rulings[i]
 		if r.Verdict != verdict.Cleared {
@@ -24,23 +26,69 @@ func clearedMessage(d *docket.Docket, rulings []docket.Ruling, describe func(evi
 		if err != nil {
 			return nil, fmt.Errorf("describe a cleared record: %w", err)
 		}
-		record.Day, record.Purpose = d.Source.Day.String(), r.Purpose
-		batch.Records = append(batch.Records, record)
+		record.Day, record.Purpose = day, r.Purpose
+		value = protowire.AppendTag(value, batchRecords, protowire.BytesType)
+		value = protowire.AppendVarint(value, uint64(proto.Size(record)))
+		if value, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(value, record); err != nil {
+			return nil, fmt.Errorf("encode a cleared record: %w", err)
+		}
 	}
-	if len(batch.Records) == 0 {
+	if len(value) == 0 {
 		return nil, nil
-	}
-	value, err := proto.Marshal(batch)
-	if err != nil {
-		return nil, fmt.Errorf("encode cleared records: %w", err)
 	}
 	return []Outgoing{{Topic: message.TopicCleared, Key: []byte{}, Value: value}}, nil
 }
 
-// describeTap says of a tap what may leave the house.
+// Fields of ClearedBatch and of Cleared.
+const (
+	batchRecords     protowire.Number = 1
+	clearedCardToken protowire.Number = 1
+)
+
+// eachCleared calls fn for each record of a ClearedBatch, as it is encoded, with its
+// card's token. Nothing is decoded that is only passed on.
+func eachCleared(batch []byte, fn func(record, token []byte)) error {
+	for len(batch) > 0 {
+		record, rest, err := nextBytes(batch, batchRecords)
+		if err != nil {
+			return err
+		}
+		token, _, err := nextBytes(record, clearedCardToken)
+		if err != nil {
+			return err
+		}
+		fn(record, token)
+		batch = rest
+	}
+	return nil
+}
+
+// nextBytes reads on to the next field of a number and of bytes.
+func nextBytes(b []byte, want protowire.Number) (value, rest []byte, err error) {
+	for len(b) > 0 {
+		number, kind, tag := protowire.ConsumeTag(b)
+		if tag < 0 {
+			return nil, nil, protowire.ParseError(tag)
+		}
+		n := protowire.ConsumeFieldValue(number, kind, b[tag:])
+		if n < 0 {
+			return nil, nil, protowire.ParseError(n)
+		}
+		field := b[tag : tag+n]
+		b = b[tag+n:]
+		if number == want && kind == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(field)
+			return value, b, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// describeTap says of a tap what may leave the house. What is returned is good until
+// the next call.
 func describeTap(tokens *keys.CardTokens) func([]byte) (*message.Cleared, error) {
+	var tap message.Tap
 	return func(evidence []byte) (*message.Cleared, error) {
-		var tap message.Tap
 		if err := proto.Unmarshal(evidence, &tap); err != nil {
 			return nil, err
 		}

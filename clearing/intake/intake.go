@@ -20,7 +20,7 @@ import (
 type Settings struct {
 	BatchRecords int           // records in one commit at most; 4000
 	BatchWait    time.Duration // how long a batch waits to fill; 20 ms
-	QueueBytes   int           // per partition; fetching pauses above; 8 MiB
+	QueueBytes   int           // per partition; fetching pauses above; 4 MiB
 	Owner        string        // who claims the streams, for the log
 	Group        string        // the consumer group; citycard-clearing
 	Kafka        []kgo.Opt     // what the cluster asks of a client: TLS, a user
@@ -35,7 +35,7 @@ func (s Settings) filled() Settings {
 		s.BatchWait = 20 * time.Millisecond
 	}
 	if s.QueueBytes <= 0 {
-		s.QueueBytes = 8 << 20
+		s.QueueBytes = 4 << 20
 	}
 	if s.Group == "" {
 		s.Group = "citycard-clearing"

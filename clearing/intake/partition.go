@@ -47,15 +47,20 @@ type partition struct {
 func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim) *partition {
 	p := &partition{
 		in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
-		shard: shard, claim: claim, recent: ledger.NewRecent(recentKeys), arrived: make(chan struct{}, 1),
+		shard: shard, claim: claim, arrived: make(chan struct{}, 1),
 	}
 	p.position.Store(claim.Next)
 	return p
 }
 
-// recentKeys is how many keys an owner remembers. A repeat further back is still
-// found, by the table's key, at the price of one slow batch.
+// recentKeys is how many keys an owner remembers, from its first batch on. A repeat
+// further back is still found, by the table's key, at the price of one slow batch.
 const recentKeys = 1 << 18
+
+// queuedBytes is what a fetched record takes up, the client's own fields included.
+func queuedBytes(r *kgo.Record) int { return len(r.Key) + len(r.Value) + recordBytes }
+
+const recordBytes = 256
 
 // offer queues fetched records; above the byte budget fetching pauses until the
 // queue has been emptied.
@@ -64,7 +69,7 @@ func (p *partition) offer(records []*kgo.Record, end int64) {
 	p.mu.Lock()
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
-		p.bytes += len(r.Key) + len(r.Value)
+		p.bytes += queuedBytes(r)
 	}
 	if p.bytes > p.in.settings.QueueBytes && !p.paused {
 		p.paused = true
@@ -98,7 +103,7 @@ func (p *partition) take() (records []*kgo.Record, full bool) {
 	records = p.queue[:n:n]
 	p.queue = p.queue[n:]
 	for _, r := range records {
-		p.bytes -= len(r.Key) + len(r.Value)
+		p.bytes -= queuedBytes(r)
 	}
 	if p.paused && p.bytes < p.in.settings.QueueBytes/2 {
 		p.paused = false
@@ -289,6 +294,9 @@ func (p *partition) post(ctx context.Context, records []docket.Record, next int6
 // attempt judges the records and commits them, if the ledger refuses nothing new.
 func (p *partition) attempt(ctx context.Context, records []docket.Record, next int64, refused docket.Refused) error {
 	started := p.in.metrics.clock()
+	if p.recent == nil {
+		p.recent = ledger.NewRecent(recentKeys)
+	}
 	d := docket.New(docket.Source{Stream: p.stream, Day: p.claim.Day}, len(records))
 	batch := &ledger.Batch{
 		Stream: p.stream, Epoch: p.claim.Epoch, From: p.claim.Next, Next: next, Day: p.claim.Day,

@@ -144,16 +144,12 @@ func appendRecords(records []*kgo.Record, r *kgo.Record, stream string, sequence
 		r.Headers = pumpHeaders(stream, sequence, position)
 		return append(records, r), nil
 	}
-	var batch message.ClearedBatch
-	if err := proto.Unmarshal(r.Value, &batch); err != nil {
+	err := eachCleared(r.Value, func(record, token []byte) {
+		records = append(records, &kgo.Record{Topic: r.Topic, Key: token, Value: record, Headers: pumpHeaders(stream, sequence, position)})
+		position++
+	})
+	if err != nil {
 		return nil, fmt.Errorf("cleared records of %s, batch %d: %w", stream, sequence, err)
-	}
-	for i, cleared := range batch.GetRecords() {
-		value, err := proto.Marshal(cleared)
-		if err != nil {
-			return nil, fmt.Errorf("encode cleared record: %w", err)
-		}
-		records = append(records, &kgo.Record{Topic: r.Topic, Key: cleared.GetCardToken(), Value: value, Headers: pumpHeaders(stream, sequence, position+int64(i))})
 	}
 	return records, nil
 }

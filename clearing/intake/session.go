@@ -98,7 +98,7 @@ func (s *session) join(ctx context.Context) error {
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.joined.Store(true) }),
 		kgo.AdjustFetchOffsetsFn(s.take),
 		kgo.OnPartitionsRevoked(s.drop), kgo.OnPartitionsLost(s.drop),
-		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.FetchMaxWait(200 * time.Millisecond),
+		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.MaxConcurrentFetches(1),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// What a transaction took back was never sent; its markers are kept, since
