@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -205,9 +206,14 @@ func (d *crowdDay) agrees(owed map[string]int64) map[string]ledger.Fen {
 		Sent   int     `json:"sent"`
 		Second float64 `json:"seconds"`
 	}
-	out := d.run(d.T, "cardsim", "check", "--data", d.field, "--db", d.url(), "--json")
-	if err := json.Unmarshal([]byte(out), &c); err != nil {
-		d.Fatal(err)
+	check := d.command(d.Context(), "cardsim", "check", "--data", d.field, "--db", d.url(), "--json")
+	out, err := check.Output()
+	if err := errors.Join(err, json.Unmarshal(out, &c)); err != nil {
+		d.Fatalf("cardsim check: %v\n%s", err, out)
+	}
+	peakMB := int64(0)
+	if usage, ok := check.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peakMB = usage.Maxrss / 1024
 	}
 	want, err := truth.ReadSummary(filepath.Join(d.field, "truth"))
 	if err != nil {
@@ -226,11 +232,11 @@ func (d *crowdDay) agrees(owed map[string]int64) map[string]ledger.Fen {
 		}
 	}
 	var v verification
-	out = d.run(d.T, "citycard", "verify", "--data", d.data, "--db", d.url(), "--json")
-	if err := json.Unmarshal([]byte(out), &v); err != nil || !v.Holds {
-		d.Errorf("verify: %v\n%s", err, out)
+	text := d.run(d.T, "citycard", "verify", "--data", d.data, "--db", d.url(), "--json")
+	if err := json.Unmarshal([]byte(text), &v); err != nil || !v.Holds {
+		d.Errorf("verify: %v\n%s", err, text)
 	}
-	d.Logf("%d records, %d at fault, checked in %.1f s: %v", want.Sent, faults, c.Second, c.Agrees)
+	d.Logf("%d records, %d at fault, checked in %.1f s and %d MB: %v", want.Sent, faults, c.Second, peakMB, c.Agrees)
 	balances := d.balances()
 	for _, s := range d.servers {
 		s.signal(syscall.SIGTERM)
