@@ -15,7 +15,7 @@ const hotShards = 16
 func Insurances() []string { return []string{"employee", "resident"} }
 
 // Accounts are the accounts that the registry calls for, beside those that exist
-// once.
+// once. Those that a day's close pays out must return to zero.
 func Accounts(r *registry.Edition) []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
@@ -26,7 +26,7 @@ func Accounts(r *registry.Edition) []ledger.Account {
 		{Code: BankMedical, Kind: ledger.Asset, Owner: "insurance"},
 		{Code: BankPension, Kind: ledger.Asset, Owner: "pension"},
 		{Code: PensionFund, Kind: ledger.Liability, Owner: "pension", Flags: guarded},
-		{Code: PensionPayout, Kind: ledger.Liability, Owner: "pension"},
+		{Code: PensionPayout, Kind: ledger.Liability, Owner: "pension", Flags: ledger.MustReturnToZero},
 		{Code: PensionReturned, Kind: ledger.Liability, Owner: "pension"},
 	}
 	for _, entry := range verdict.List() {
@@ -38,14 +38,14 @@ func Accounts(r *registry.Edition) []ledger.Account {
 		accounts = append(accounts, ledger.Account{Code: Fund(insurance), Kind: ledger.Liability, Owner: insurance, Flags: guarded})
 	}
 	for _, o := range r.Operators() {
-		accounts = append(accounts, ledger.Account{Code: Operator(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards},
+		accounts = append(accounts, ledger.Account{Code: Operator(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards, Flags: ledger.MustReturnToZero},
 			ledger.Account{Code: Pending(o.ID), Kind: ledger.Liability, Owner: o.ID, Shards: hotShards})
 	}
 	for _, c := range r.Channels() {
 		accounts = append(accounts, ledger.Account{Code: Channel(c.ID), Kind: ledger.Asset, Owner: c.ID})
 	}
 	for _, h := range r.Hospitals() {
-		accounts = append(accounts, ledger.Account{Code: Hospital(h.ID), Kind: ledger.Liability, Owner: h.ID})
+		accounts = append(accounts, ledger.Account{Code: Hospital(h.ID), Kind: ledger.Liability, Owner: h.ID, Flags: ledger.MustReturnToZero})
 	}
 	r.Persons(func(token registry.Token, _ registry.Person) {
 		accounts = append(accounts, ledger.Account{Code: Personal(token), Kind: ledger.Liability, Owner: token.String(), Flags: guarded})

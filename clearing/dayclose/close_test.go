@@ -122,6 +122,11 @@ func TestClose(t *testing.T) {
 	must(err)
 	_, err = closer.Close(t.Context(), today, today.Next())
 	must(err)
+	left, err := l.NotAtZero(t.Context(), today)
+	must(err)
+	if len(left) != 0 {
+		t.Errorf("the close left something on %+v", left)
+	}
 	seal, err := closer.Seal(t.Context(), today)
 	must(err)
 

@@ -85,19 +85,19 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// notAtZero counts, by kind, the accounts that a day's close pays out and those that
-// must return to zero, where something was left before the day of a trial balance.
+// notAtZero counts, by kind, the accounts that must return to zero, and of them those
+// where something was left before the day of a trial balance.
 func notAtZero(trial []ledger.TrialRow) map[string]int {
 	counts := map[string]int{}
-	for _, kind := range []string{chart.Operator(""), chart.Hospital(""), chart.PensionPayout} {
-		counts[chart.KindOf(kind)] = 0
-	}
 	for _, row := range trial {
-		kind := chart.KindOf(row.Account.Code)
-		paidOut := kind == chart.KindOf(chart.Operator("")) || kind == chart.KindOf(chart.Hospital("")) || row.Account.Code == chart.PensionPayout
-		if (paidOut || row.Account.Flags&ledger.MustReturnToZero != 0) && row.Before.CreditBalance() != 0 {
-			counts[kind]++
+		if row.Account.Flags&ledger.MustReturnToZero == 0 {
+			continue
 		}
+		left := 0
+		if row.Before.CreditBalance() != 0 {
+			left = 1
+		}
+		counts[chart.KindOf(row.Account.Code)] += left
 	}
 	return counts
 }
