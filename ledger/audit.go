@@ -88,24 +88,36 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
 
 // Approval is by which two people, and why, something is done that takes two.
 type Approval struct {
-	First, Second string // who asks and who agrees, by the names they are known by; 1 to 64 bytes each
+	First, Second string // who asks and who agrees, by the names they are known by (Person)
 	Reason        string // 1 to 1024 bytes
 	At            time.Time
 }
 
 // Validate says what is missing of an approval, as a *BatchError.
 func (a *Approval) Validate() error {
+	if _, _, err := a.people(); err != nil {
+		return &BatchError{What: err.Error()}
+	}
 	switch {
-	case !text(a.First, 1, MaxKey) || !text(a.Second, 1, MaxKey):
-		return &BatchError{What: fmt.Sprintf("who asks for it and who agrees must be named in 1 to %d bytes of UTF-8", MaxKey)}
-	case a.First == a.Second:
-		return &BatchError{What: fmt.Sprintf("it takes two people, not twice %q", a.First)}
+	case SamePerson(a.First, a.Second):
+		return &BatchError{What: fmt.Sprintf("it takes two people, not twice the same: %q and %q", a.First, a.Second)}
 	case !text(a.Reason, 1, MaxReason):
 		return &BatchError{What: fmt.Sprintf("its reason must have 1 to %d bytes of UTF-8", MaxReason)}
 	case a.At.IsZero():
 		return &BatchError{What: "its time is missing"}
 	}
 	return nil
+}
+
+// people gives both names as they are kept.
+func (a *Approval) people() (first, second string, err error) {
+	if first, err = Person(a.First); err != nil {
+		return "", "", fmt.Errorf("who asks for it: %w", err)
+	}
+	if second, err = Person(a.Second); err != nil {
+		return "", "", fmt.Errorf("who agrees: %w", err)
+	}
+	return first, second, nil
 }
 
 // Approve writes an act of the caller's own into the audit, inside the transaction that does it (Batch.Finish).
@@ -116,12 +128,16 @@ func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) erro
 	if act == ActReopenDay || act == ActChangeLimit || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
 		return &BatchError{What: fmt.Sprintf("act %q, %d bytes about it: not a caller's act", act, len(what))}
 	}
-	return appendAudit(ctx, tx, by.entry(act, what))
+	return appendApproved(ctx, tx, act, what, &by)
 }
 
-// entry returns the audit's entry of an approved act, still without number and hash.
-func (a *Approval) entry(act, what string) AuditEntry {
-	return AuditEntry{At: a.At.Truncate(time.Second), Act: act, What: what, First: a.First, Second: a.Second, Reason: a.Reason}
+// appendApproved stores the audit's entry of an approved act.
+func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approval) error {
+	first, second, err := by.people()
+	if err != nil {
+		return err
+	}
+	return appendAudit(ctx, tx, AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
 // ReopenDay makes a closed day closing again, so that streams claimed for it anew (Claim with the day) can book in it, until EndDay; streams that left
@@ -144,6 +160,6 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing' WHERE day = $1", day); err != nil {
 			return err
 		}
-		return appendAudit(ctx, tx, by.entry(ActReopenDay, day.String()))
+		return appendApproved(ctx, tx, ActReopenDay, day.String(), &by)
 	})
 }

@@ -107,7 +107,7 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed 
 	if err != nil {
 		return err
 	}
-	return appendAudit(ctx, tx, by.entry(ActChangeLimit, string(text)))
+	return appendApproved(ctx, tx, ActChangeLimit, string(text), &by)
 }
 
 // takeAccount locks all shards of an account, in order as batches do, and returns what is used of its limit. It also writes them, as they

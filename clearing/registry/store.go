@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"citycard/ledger"
 )
 
 // What a store refuses.
@@ -38,14 +39,9 @@ type Act struct {
 	At     time.Time `json:"at"`
 }
 
-const personLimit = 64
-
-func (a *Act) check() error {
-	a.Person = strings.TrimSpace(a.Person)
-	if a.Person == "" || len(a.Person) > personLimit || strings.ContainsFunc(a.Person, func(r rune) bool { return r < ' ' }) {
-		return fmt.Errorf("name %q: want 1 to %d bytes", a.Person, personLimit)
-	}
-	return nil
+func (a *Act) check() (err error) {
+	a.Person, err = ledger.Person(a.Person)
+	return err
 }
 
 // Steps and acts of the audit.
@@ -183,7 +179,7 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 		return fmt.Errorf("read change %d: %w", change, err)
 	case decided:
 		return fmt.Errorf("change %d: %w", change, ErrDecided)
-	case act == actApprove && strings.EqualFold(importer, by.Person):
+	case act == actApprove && ledger.SamePerson(importer, by.Person):
 		return fmt.Errorf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
 	}
 	if act != actReject {

@@ -152,13 +152,15 @@ func TestTwoPeople(t *testing.T) {
 	if e := a.load(); e.Version() != first.Version() {
 		t.Fatal("a proposed change is in force")
 	}
-	for _, who := range []string{"ann", " ANN "} {
+	for _, who := range []string{"ann", " ANN ", "ａｎｎ"} {
 		if err := a.Approve(t.Context(), change, act(who)); !errors.Is(err, registry.ErrSamePerson) {
 			t.Errorf("approval by %q ends with %v", who, err)
 		}
 	}
-	if err := a.Approve(t.Context(), change, act("")); err == nil {
-		t.Error("nobody approved a change")
+	for _, who := range []string{"", "\u3000", "ann\u200b"} {
+		if err := a.Approve(t.Context(), change, act(who)); err == nil {
+			t.Errorf("%q approved a change", who)
+		}
 	}
 	if err := a.Approve(t.Context(), 99, act("bob")); !errors.Is(err, registry.ErrNoChange) {
 		t.Errorf("approval of nothing ends with %v", err)
