@@ -53,12 +53,9 @@ func (s *Store) generation(version byte) *generation {
 // TACVerifier returns a verifier for the cards of all generations.
 func (s *Store) TACVerifier() *TACVerifier {
 	v := NewTACVerifier(s.TACMaster())
-	if len(s.older) == 0 {
-		return v
-	}
-	v.versions = map[byte]Key{s.current.version: s.TACMaster()}
 	for _, g := range s.older {
-		v.versions[g.version] = g.masters[RoleTAC]
+		v.begin[g.version] = uint8(len(v.masters))
+		v.masters = append(v.masters, g.masters[RoleTAC])
 	}
 	return v
 }

@@ -16,7 +16,7 @@ type PurchaseRecord struct {
 	TerminalSequence uint32
 	Time             [7]byte
 	TAC              MAC
-	KeyVersion       byte // as the card answered it; looked at where there are several
+	KeyVersion       byte // as the card answered it; which of several is tried first
 }
 
 // LoadRecord is a load with the TAC that a counter handed in.
@@ -36,17 +36,21 @@ type LoadRecord struct {
 // may name any issuer.
 const maxIssuers = 1024
 
-// TACVerifier verifies TACs under keys derived from one TAC master, or from the one of the
-// version that a record names. With one master the version, which no card signs, does not
-// matter. It is safe for concurrent use.
+// TACVerifier verifies TACs under keys derived from one TAC master, or from those of several
+// generations. It is safe for concurrent use.
+//
+// No card signs the version that a record names, so that only says where to begin: what does
+// not verify under the generation it names is tried under the others. A forger's guess
+// at 32 bits then meets up to sixteen keys in place of one; and good records, which name
+// their own generation, cost what they cost under one master.
 //
 // It works on 64 records at once: each is a lane of one DES circuit, from the card's
 // key to the last block of the CBC-MAC. That costs about a thirtieth of crypto/des
 // record by record, where most of the time goes into key schedules, and takes
 // the same time whatever keys and data are.
 type TACVerifier struct {
-	master   Key
-	versions map[byte]Key // nil where there is but one
+	masters  []Key      // the newest generation's first
+	begin    [256]uint8 // place in masters by version; the newest where it has none
 	schedule *schedule
 
 	mu      sync.RWMutex
@@ -55,8 +59,8 @@ type TACVerifier struct {
 
 // issuerKey names an issuer's TAC key.
 type issuerKey struct {
-	factor  Factor
-	version byte
+	factor     Factor
+	generation uint8 // place in masters
 }
 
 // halves is a key as two words.
@@ -64,34 +68,22 @@ type halves struct{ left, right uint64 }
 
 // NewTACVerifier returns a verifier for a TAC master.
 func NewTACVerifier(master Key) *TACVerifier {
-	return &TACVerifier{master: master, schedule: newSchedule(), issuers: map[issuerKey]halves{}}
+	return &TACVerifier{masters: []Key{master}, schedule: newSchedule(), issuers: map[issuerKey]halves{}}
 }
 
 // Format hides the keys from every fmt verb.
 func (*TACVerifier) Format(f fmt.State, _ rune) { hide(f, "[TAC verifier]") }
 
-// holds reports whether a record's version has a master.
-func (v *TACVerifier) holds(version byte) bool {
-	_, ok := v.versions[version]
-	return ok || v.versions == nil
-}
-
-// issuer returns an issuer's TAC key; of a version without master, that of a key of zeros.
-func (v *TACVerifier) issuer(f Factor, version byte) halves {
-	master := v.master
-	if v.versions == nil {
-		version = 0
-	} else {
-		master = v.versions[version]
-	}
-	name := issuerKey{f, version}
+// issuer returns an issuer's TAC key of a generation.
+func (v *TACVerifier) issuer(f Factor, generation uint8) halves {
+	name := issuerKey{f, generation}
 	v.mu.RLock()
 	h, ok := v.issuers[name]
 	v.mu.RUnlock()
 	if ok {
 		return h
 	}
-	k := Diversify(master, f)
+	k := Diversify(v.masters[generation], f)
 	h = halves{binary.BigEndian.Uint64(k[:8]), binary.BigEndian.Uint64(k[8:])}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -105,6 +97,13 @@ func (v *TACVerifier) issuer(f Factor, version byte) halves {
 // VerifyPurchases sets ok[i] to whether records[i] carries the right TAC. The
 // slices must be of one length; the shorter one bounds the work.
 func (v *TACVerifier) VerifyPurchases(records []PurchaseRecord, ok []bool) {
+	v.purchases(records, ok, 0)
+	tryOthers(v, records, ok, v.purchases)
+}
+
+// purchases verifies under the generation that stands shift places from the one where
+// each record begins.
+func (v *TACVerifier) purchases(records []PurchaseRecord, ok []bool, shift int) {
 	spread(min(len(records), len(ok)), func(from, to int) {
 		var g group
 		for ; from < to; from += 64 {
@@ -113,18 +112,21 @@ func (v *TACVerifier) VerifyPurchases(records []PurchaseRecord, ok []bool) {
 				r := &records[from+i]
 				var text [32]byte
 				Purchase{r.Amount, r.Type, r.Terminal, r.TerminalSequence, r.Time}.append(text[:0])
-				v.put(&g, i, r.Card, r.KeyVersion, r.TAC, &text, purchaseText)
+				v.put(&g, i, r.Card, v.generation(r.KeyVersion, shift), r.TAC, &text, purchaseText)
 			}
 			g.verdicts(v.schedule, ok[from:from+n])
-			for i := range n {
-				ok[from+i] = ok[from+i] && v.holds(records[from+i].KeyVersion)
-			}
 		}
 	})
 }
 
 // VerifyLoads sets ok[i] to whether records[i] carries the right TAC.
 func (v *TACVerifier) VerifyLoads(records []LoadRecord, ok []bool) {
+	v.loads(records, ok, 0)
+	tryOthers(v, records, ok, v.loads)
+}
+
+// loads is to loads what purchases is to purchases.
+func (v *TACVerifier) loads(records []LoadRecord, ok []bool, shift int) {
 	spread(min(len(records), len(ok)), func(from, to int) {
 		var g group
 		for ; from < to; from += 64 {
@@ -133,14 +135,42 @@ func (v *TACVerifier) VerifyLoads(records []LoadRecord, ok []bool) {
 				r := &records[from+i]
 				var text [32]byte
 				Load{r.NewBalance, r.OnlineSequence, r.Amount, r.Type, r.Terminal, r.Time}.append(text[:0])
-				v.put(&g, i, r.Card, r.KeyVersion, r.TAC, &text, loadText)
+				v.put(&g, i, r.Card, v.generation(r.KeyVersion, shift), r.TAC, &text, loadText)
 			}
 			g.verdicts(v.schedule, ok[from:from+n])
-			for i := range n {
-				ok[from+i] = ok[from+i] && v.holds(records[from+i].KeyVersion)
-			}
 		}
 	})
+}
+
+// generation is the place in masters that stands shift places, in a ring, from the one where
+// a record of a version begins.
+func (v *TACVerifier) generation(version byte, shift int) uint8 {
+	place := int(v.begin[version]) + shift
+	if place >= len(v.masters) {
+		place -= len(v.masters)
+	}
+	return uint8(place)
+}
+
+// tryOthers gives the records that did not verify their chance under each other generation.
+func tryOthers[R any](v *TACVerifier, records []R, ok []bool, verify func([]R, []bool, int)) {
+	for shift := 1; shift < len(v.masters); shift++ {
+		var again []R
+		var places []int
+		for i := range min(len(records), len(ok)) {
+			if !ok[i] {
+				again, places = append(again, records[i]), append(places, i)
+			}
+		}
+		if len(again) == 0 {
+			return
+		}
+		verdicts := make([]bool, len(again))
+		verify(again, verdicts, shift)
+		for i, place := range places {
+			ok[place] = verdicts[i]
+		}
+	}
 }
 
 // Lengths of what a TAC covers; the padding begins behind.
@@ -159,9 +189,9 @@ type group struct {
 }
 
 // put makes a record lane i of the group; text holds n bytes and zeros.
-func (v *TACVerifier) put(g *group, i int, id CardID, version byte, tac MAC, text *[32]byte, n int) {
+func (v *TACVerifier) put(g *group, i int, id CardID, generation uint8, tac MAC, text *[32]byte, n int) {
 	text[n] = 0x80
-	issuer := v.issuer(id.issuerFactor(), version)
+	issuer := v.issuer(id.issuerFactor(), generation)
 	g.left[i], g.right[i] = issuer.left, issuer.right
 	g.factor[i] = binary.BigEndian.Uint64(id.ASN[2:])
 	g.blocks = n/8 + 1

@@ -68,8 +68,9 @@ func TestRule(t *testing.T) {
 		{"card altered", spoiled(func(m *message.Tap) { m.Debit.Card = clearingtest.Hex(clearingtest.OtherCard) }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"issuer altered", spoiled(func(m *message.Tap) { m.Debit.Issuer = clearingtest.Hex("01011000ffffffff") }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"TAC altered", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
-		{"of the next key version", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 2 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
-		{"of a key version nobody has", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 3 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"says the next key version", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 2 }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"says a key version nobody has", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 3 }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"says no key version", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 0 }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"key version beyond a byte", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 257 }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
 
 		{"TAC in the other half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
