@@ -106,3 +106,51 @@ func TestRelease(t *testing.T) {
 		t.Errorf("%d audit entries, want one for each of five releases: %+v", len(entries), entries)
 	}
 }
+
+// TestReleaseForeign releases taps of other cities' cards, which nobody has verified, to
+// nothing but what waits for the centre's word, whatever the reason.
+func TestReleaseForeign(t *testing.T) {
+	h := newHouseWith(t, listOtherCity)
+	unplaced := h.town.Tap(clearingtest.Tap{Card: "03104999900000000001", Terminal: clearingtest.Unlisted, Sequence: 7, Fen: 4_000_000_000, At: noon(5)})
+	unplaced.Debit.Issuer, unplaced.Debit.Tac = clearingtest.Hex(otherCity), []byte{1, 2, 3, 4}
+	ours := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 8, Fen: 200, At: noon(5)})
+	h.send(tap(unplaced), tap(ours))
+	h.clear()
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", true, false))
+	h.send(tap(h.visit(4, 80)))
+	h.clear()
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", false, false))
+
+	waiting := h.suspended(false)
+	var foreign, own []release.Suspended
+	for _, list := range waiting {
+		for _, s := range list {
+			if s.Foreign {
+				foreign = append(foreign, s)
+			} else {
+				own = append(own, s)
+			}
+		}
+	}
+	if len(foreign) != 2 || len(own) != 1 {
+		t.Fatalf("waiting: %v, want two foreign taps and one of our own", waiting)
+	}
+	for _, s := range foreign {
+		for _, to := range []string{"operator:bus", "channel:counter", "centre", "float:own", "pending:nobody"} {
+			_, err := h.release(s.Row, to)
+			h.wantRefusal("a foreign tap to "+to, err)
+		}
+	}
+	_, err := h.release(own[0].Row, "pending:bus")
+	h.wantRefusal("a verified tap to what waits for the centre", err)
+	for n := range 2 {
+		for _, s := range foreign {
+			if done, err := h.release(s.Row, "pending:bus"); err != nil || done.Repeated != (n == 1) {
+				t.Errorf("a foreign tap to pending:bus, time %d: %+v, %v", n, done, err)
+			}
+		}
+	}
+	h.wantBalances(map[string]ledger.Fen{
+		"centre": -4_000_000_080, "pending:bus": 4_000_000_080, "operator:bus": 0, "suspense:payee_closed": 0, "suspense:unknown_terminal": 200, "float:own": -200,
+	})
+}

@@ -3,6 +3,7 @@
 //
 //	refund    a paid load without a card's word: unwritten:own → channel:ID
 //	release   a suspended tap:       suspense:REASON → operator:ID or channel:ID
+//	          another city's tap:    suspense:REASON → pending:OPERATOR
 //	          a load nobody paid:    channel:ID → suspense:load_not_paid
 //	          a load unlike its order, against the order: see below
 //
@@ -29,4 +30,8 @@
 //
 // A suspended tap is not released to the float: the card has spent the money, and no
 // booking puts it back into the purse. The holder is repaid by a channel.
+//
+// Another city's tap was never verified: its money is what the centre owes, if it
+// confirms it. So no decision made here pays it out; it can only join the taps of such
+// cards that wait for the centre's word.
 package release

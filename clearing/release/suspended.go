@@ -14,9 +14,9 @@ import (
 // Release asks for a suspended transfer to be released.
 type Release struct {
 	Row ledger.Key
-	// To is whose money it is: an operator or a channel for a tap, the channel that
-	// owes it for a load that nobody paid. A load unlike its order goes to the order's
-	// channel.
+	// To is whose money it is: an operator or a channel for a tap, what is pending for
+	// an operator for another city's, the channel that owes it for a load that nobody
+	// paid. A load unlike its order goes to the order's channel.
 	To string
 	By ledger.Approval
 }
@@ -34,6 +34,7 @@ type Suspended struct {
 	Reason   verdict.Reason
 	Fen      ledger.Fen
 	Owed     bool // the suspense account is owed the money: a load
+	Foreign  bool // another city's tap: nobody here can check its TAC
 	Released bool
 	Booked   ledger.Day
 }
@@ -46,6 +47,7 @@ func suspendedRow(accounts *ledger.Chart, row *ledger.Row) (s Suspended, ok bool
 	s = Suspended{Row: ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}, Fen: row.Amount, Booked: row.BookingDay}
 	debit, _ := accounts.ByID(row.Debit)
 	credit, _ := accounts.ByID(row.Credit)
+	s.Foreign = debit.Code == chart.Centre
 	if s.Reason, ok = chart.IsSuspense(credit.Code); ok {
 		return s, true
 	}
@@ -87,7 +89,9 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 		return Done{}, refuse("a load that nobody paid is owed by a channel, not by %q", r.To)
 	case waiting.Owed:
 		a.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
-	case !isTo(r.To, "operator", "channel"):
+	case waiting.Foreign && !isTo(r.To, "pending"):
+		return Done{}, refuse("another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To)
+	case !waiting.Foreign && !isTo(r.To, "operator", "channel"):
 		return Done{}, refuse("a suspended tap is released to an operator or a channel, not to %q", r.To)
 	default:
 		a.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)

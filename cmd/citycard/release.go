@@ -133,7 +133,7 @@ func suspenseReleaseCommand() *ffcli.Command {
 	var d decision
 	d.register(flags)
 	row := flags.String("row", "", "`row` as citycard suspense list shows it / 挂账分录")
-	to := flags.String("to", "", "`account`: operator:ID or channel:ID; for a load the channel that owes it / 转入账户")
+	to := flags.String("to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it / 转入账户")
 	return &ffcli.Command{
 		Name:       "release",
 		ShortUsage: "citycard suspense release --row ROW --to ACCOUNT --by NAME --and NAME --reason TEXT [flags]",
@@ -157,12 +157,16 @@ type suspendedLine struct {
 	Fen      ledger.Fen     `json:"fen"` // below zero: the suspense account is owed it
 	Booked   string         `json:"booked"`
 	Released bool           `json:"released"`
+	Foreign  bool           `json:"foreign"` // another city's, never verified
 }
 
 func (s suspendedLine) text() string {
 	state := "waits / 待处理"
 	if s.Released {
 		state = "released / 已解除"
+	}
+	if s.Foreign {
+		state += "; foreign, unverified / 外地卡，未验证"
 	}
 	return strings.Join([]string{s.Row, string(s.Reason), yuan(s.Fen), s.Booked, state}, "\t")
 }
@@ -190,7 +194,7 @@ func suspenseListCommand() *ffcli.Command {
 					if s.Released && !*all || *reason != "" && string(s.Reason) != *reason {
 						return nil
 					}
-					line := suspendedLine{release.RowName(s.Row), s.Reason, s.Fen, s.Booked.String(), s.Released}
+					line := suspendedLine{release.RowName(s.Row), s.Reason, s.Fen, s.Booked.String(), s.Released, s.Foreign}
 					if s.Owed {
 						line.Fen = -line.Fen
 					}

@@ -16,7 +16,7 @@ import (
 )
 
 // TestDecisions is how two people refund a load and release what was suspended:
-// testdata/decisions, over a tap at an unknown terminal and a load without a card's word.
+// testdata/decisions, over taps at an unknown terminal, one of them another city's, and a load without a card's word.
 func TestDecisions(t *testing.T) {
 	b, dir := newBooks(t)
 	must := func(err error) {
@@ -36,6 +36,11 @@ func TestDecisions(t *testing.T) {
 		{
 			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 7), Debit: ledger.IDOfCode(chart.Float),
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: []byte("tap"),
+		},
+		{
+			Day: day, Subject: ledger.Subject(clearingtest.Hex("03104999900000000001")), ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 8),
+			Debit:  ledger.IDOfCode(chart.Centre),
+			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: []byte("foreign tap"),
 		},
 		{
 			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: 4}), Debit: ledger.IDOfCode(chart.Channel("counter")),
