@@ -1,15 +1,8 @@
 package broker_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,25 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"citycard/clearing/broker"
+	"citycard/clearing/kafkatest"
 )
-
-// authority makes a certificate for 127.0.0.1 that signs itself, and its PEM file.
-func authority(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, write(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
-}
 
 func write(t *testing.T, text string) string {
 	t.Helper()
@@ -51,10 +27,10 @@ func write(t *testing.T, text string) string {
 // TestAccess reaches a cluster with TLS and SCRAM with what it asks for, and with
 // nothing less.
 func TestAccess(t *testing.T) {
-	certificate, ca := authority(t)
-	_, otherCA := authority(t)
+	identity := kafkatest.NewIdentity(t)
+	ca, otherCA := identity.CAFile, kafkatest.NewIdentity(t).CAFile
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "citycard", "secret"),
-		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}))
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{identity.Certificate}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,9 +62,27 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestAccessRealKafka does so at Apache Kafka.
+func TestAccessRealKafka(t *testing.T) {
+	kafka := kafkatest.Start(t)
+	for password, works := range map[string]bool{kafkatest.Password + "\n": true, "secre": false} {
+		opts, err := broker.Access{CAFile: kafka.CAFile, User: kafkatest.User, PasswordFile: write(t, password)}.Options()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := broker.Connect(t.Context(), kafka.Secured, 20*time.Second, slog.New(slog.DiscardHandler), opts...)
+		if err == nil {
+			client.Close()
+		}
+		if (err == nil) != works {
+			t.Errorf("%q: %v, want it to work: %v", password, err, works)
+		}
+	}
+}
+
 // TestAccessRefused names what cannot be used before anything is connected to.
 func TestAccessRefused(t *testing.T) {
-	_, ca := authority(t)
+	ca := kafkatest.NewIdentity(t).CAFile
 	for want, access := range map[string]broker.Access{
 		"go together":    {CAFile: ca, User: "citycard"},
 		"over TLS alone": {User: "citycard", PasswordFile: write(t, "secret")},

@@ -17,7 +17,9 @@ import (
 
 // Broker is a running Kafka.
 type Broker struct {
-	Addr string
+	Addr    string // asks nobody who it is
+	Secured string // speaks TLS and asks for User and Password by SCRAM-SHA-512
+	CAFile  string // who signed for Secured
 
 	t      testing.TB
 	dir    string
@@ -25,6 +27,12 @@ type Broker struct {
 	kafka  *exec.Cmd
 	output *os.File
 }
+
+// Who is let in at Secured.
+const (
+	User     = "citycard"
+	Password = "only for this test"
+)
 
 // readyLimit is how long a broker may take to answer.
 const readyLimit = time.Minute
@@ -40,25 +48,32 @@ func Start(t testing.TB) *Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Broker{t: t, dir: t.TempDir(), jars: dir}
-	port, controller := freePort(t), freePort(t)
-	b.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+	identity := NewIdentity(t)
+	b := &Broker{t: t, dir: t.TempDir(), jars: dir, CAFile: identity.CAFile}
+	port, secured, controller := freePort(t), freePort(t), freePort(t)
+	b.Addr, b.Secured = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", secured)
 	properties := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:%[2]d
-listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+listeners=PLAINTEXT://127.0.0.1:%[1]d,SASL_SSL://127.0.0.1:%[4]d,CONTROLLER://127.0.0.1:%[2]d
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs=%[3]s
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
-`, port, controller, filepath.Join(b.dir, "log"))
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location=%[5]s
+`, port, controller, filepath.Join(b.dir, "log"), secured, identity.KeyStore)
 	if err := os.WriteFile(b.properties(), []byte(properties), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// Any 16 bytes will do as a cluster's id; these spell nothing.
-	format := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties())
+	format := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties(),
+		"--add-scram", fmt.Sprintf("SCRAM-SHA-512=[name=%s,password=%q]", User, Password))
 	if out, err := format.CombinedOutput(); err != nil {
 		t.Fatalf("format the broker's log: %v\n%s", err, out)
 	}

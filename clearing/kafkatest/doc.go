@@ -4,5 +4,6 @@
 //
 // Java and Maven must be on the machine. The broker's jars are fetched once, by
 // Maven, in the version pinned here, into the user's cache directory; a broker
-// is ready some five seconds after Start.
+// is ready some five seconds after Start. It listens twice: at one address it asks
+// nobody who it is, at the other it wants TLS and a user.
 package kafkatest

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/broker"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
@@ -34,6 +35,8 @@ const fareWait = 30 * time.Second
 type dayInTheCity struct {
 	settings
 	kafka  string
+	access broker.Access
+	opts   []kgo.Opt // that access asks for
 	api    string
 	tokens string
 	rides  int
@@ -49,7 +52,8 @@ func cityCommand() *ffcli.Command {
 	var c dayInTheCity
 	c.register(flags)
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
-	flags.StringVar(&c.api, "api", "http://127.0.0.1:9464", "`URL` of the load authority / 充值授权服务地址")
+	service.RegisterAccess(flags, &c.access)
+	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority / 充值授权服务地址")
 	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
 	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
@@ -87,6 +91,9 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 	direct := c.crowd.direct(c.cards)
 	if names := c.direct.onlyDirect(c.flags); !direct && len(names) > 0 {
 		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))
+	}
+	if c.opts, err = c.access.Options(); err != nil {
+		return service.Exit(service.ExitUsage, err)
 	}
 	if err := c.directory(); err != nil {
 		return err
@@ -145,12 +152,12 @@ func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, fareWait)
 	defer cancel()
-	fares, err := downlink.Fares(ctx, c.brokers()...)
+	fares, err := downlink.Fares(ctx, c.brokers(), c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
 		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
 	}
 	if err != nil {
-		return nil, service.Fail("cannot read the fares from Kafka at "+c.kafka, "start the broker or correct --kafka", err)
+		return nil, service.Fail("cannot read the fares from Kafka at "+c.kafka, "start the broker or correct --kafka, --kafka-user and --kafka-tls-ca", err)
 	}
 	return fares, nil
 }
@@ -170,7 +177,7 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 	if err != nil {
 		return nil, errors.Join(err, box.Close())
 	}
-	client, err := kgo.NewClient(outbox.ProducerOptions(c.brokers()...)...)
+	client, err := kgo.NewClient(append(outbox.ProducerOptions(c.brokers()...), c.opts...)...)
 	if err != nil {
 		return nil, errors.Join(service.Fail("bad address of the message log", "correct --kafka", err), box.Close())
 	}

@@ -75,8 +75,8 @@ func loadService(t *testing.T, store *keys.Store) string {
 	return server.URL
 }
 
-// broker is an embedded Kafka with the input topics and the fares published.
-func broker(t *testing.T, fares *message.FareTable) string {
+// fakeBroker is an embedded Kafka with the input topics and the fares published.
+func fakeBroker(t *testing.T, fares *message.FareTable) string {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, message.InputTopics()...), kfake.SeedTopics(1, message.TopicFares))
 	if err != nil {
@@ -154,7 +154,7 @@ func TestCityIntoKafka(t *testing.T) {
 	if counts := people.Counts(); counts["cards"] == 0 || counts["persons"] == 0 {
 		t.Errorf("registry %v", counts)
 	}
-	addr := broker(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+	addr := fakeBroker(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
 	play := append([]string{"city", "--kafka", addr, "--api", loadService(t, store), "--rides", "6", "--duplicates", "0.05", "--tampered-counter", "0.02", "--tampered-amount", "0.01", "--tampered-tac", "0.01"}, common...)
 	if err := run(t, play...); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func subsequence(hashes, all []string) bool {
 
 func TestRefusals(t *testing.T) {
 	keyPath, store := keyFile(t)
-	empty := broker(t, nil)
+	empty := fakeBroker(t, nil)
 	dir := t.TempDir()
 	common := []string{"--data", dir, "--keys", keyPath, "--cards", "50", "--day", "20261124"}
 	for _, c := range []struct {
@@ -301,10 +301,10 @@ func TestRefusals(t *testing.T) {
 		{"no such profile", []string{"card", "--profile", "bank", "--describe"}, "--profile"},
 		{"no reader", []string{"card", "--vpcd", "127.0.0.1:1"}, "vsmartcard-vpcd"},
 		{"no fares yet", append([]string{"city", "--kafka", empty}, common...), "citycard serve"},
-		{"bad authority", append([]string{"city", "--kafka", broker(t, &message.FareTable{Version: "x"}), "--api", "nowhere"}, common...), "--api"},
+		{"bad authority", append([]string{"city", "--kafka", fakeBroker(t, &message.FareTable{Version: "x"}), "--api", "nowhere"}, common...), "--api"},
 		{"other city", append([]string{"city", "--kafka", empty, "--seed", "99"}, common...), "--seed 1"},
 		{"issued before", append([]string{"issue"}, common...), "another directory"},
-		{"other fares", append([]string{"city", "--kafka", broker(t, &message.FareTable{Version: "x"}), "--api", loadService(t, store)}, common...), "fares"},
+		{"other fares", append([]string{"city", "--kafka", fakeBroker(t, &message.FareTable{Version: "x"}), "--api", loadService(t, store)}, common...), "fares"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := run(t, c.args...)

@@ -195,7 +195,7 @@ func (c *dayInTheCity) playCrowd(ctx context.Context, day time.Time, store *keys
 	if err != nil {
 		return service.Fail("data directory not usable", "give another one with --data", err)
 	}
-	mail, err := newPost(c.brokers())
+	mail, err := newPost(c.brokers(), c.opts)
 	if err != nil {
 		return service.Fail("bad address of the message log", "correct --kafka", err)
 	}
@@ -219,10 +219,10 @@ type post struct {
 	err    error
 }
 
-func newPost(brokers []string) (*post, error) {
-	client, err := kgo.NewClient(
+func newPost(brokers []string, opts []kgo.Opt) (*post, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.MaxBufferedRecords(100_000), kgo.DefaultProduceTopic(message.TopicTaps),
-	)
+	}, opts...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/cardos/apdu"
+	"citycard/clearing/broker"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
@@ -36,6 +37,7 @@ type agent struct {
 	place  placeFlags
 	role   string
 	kafka  string
+	access broker.Access
 	fares  string
 	ops    string
 	zone   string
@@ -51,6 +53,7 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
 	flags.StringVar(&a.role, "role", roleWatch, "watch (show cards), gate (metro), validator (bus) / 角色")
 	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators / Kafka 地址")
+	service.RegisterAccess(flags, &a.access)
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty / 票价文件")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty / 监控地址")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time zone of the city / 时区")
@@ -122,13 +125,16 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	if a.kafka == "" {
 		return service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil)
 	}
-	brokers := strings.Split(a.kafka, ",")
+	up := uplink{brokers: strings.Split(a.kafka, ","), access: a.access}
+	if _, err := up.options(); err != nil {
+		return service.Exit(service.ExitUsage, err)
+	}
 	dir, err := service.OpenDataDir(a.Data, "agent")
 	if err != nil {
 		return err
 	}
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
-	table, err := a.tariff(ctx, brokers)
+	table, err := a.tariff(ctx, up)
 	if err != nil {
 		return err
 	}
@@ -150,8 +156,8 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	stack.Push("outbox", func(context.Context) error { return out.Close() })
 	l.out = out
 	watchOutbox(pages, out)
-	stack.Push("forwarder", startForwarder(l.log, out, brokers, pages.Registry()))
-	stack.Push("hotlist", followHotlist(l.log, list, brokers, pages.Registry()))
+	stack.Push("forwarder", startForwarder(l.log, out, up, pages.Registry()))
+	stack.Push("hotlist", followHotlist(l.log, list, up, pages.Registry()))
 	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", module.Terminal()), "fares", table.Version())
 	return nil
 }

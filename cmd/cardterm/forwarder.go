@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/clearing/broker"
 	"citycard/terminals/outbox"
 )
 
@@ -19,8 +22,17 @@ const (
 	lastPause  = time.Minute
 )
 
+// uplink is the way to the brokers. What they ask for is read anew for every attempt: a
+// password that was wrong or has changed is put right in its file, while taps go on.
+type uplink struct {
+	brokers []string
+	access  broker.Access
+}
+
+func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options() }
+
 // startForwarder forwards the outbox in the background and returns what stops it.
-func startForwarder(log *slog.Logger, out *outbox.Log, brokers []string, registry *prometheus.Registry) func(context.Context) error {
+func startForwarder(log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) func(context.Context) error {
 	failures := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardterm_forward_failures_total", Help: "Times that forwarding stopped with an error and was begun again.",
 	})
@@ -32,7 +44,7 @@ func startForwarder(log *slog.Logger, out *outbox.Log, brokers []string, registr
 		pause := firstPause
 		for {
 			before := out.Status().Position
-			err := forwardOnce(ctx, out, brokers)
+			err := forwardOnce(ctx, log, out, up)
 			if ctx.Err() != nil {
 				return
 			}
@@ -60,11 +72,86 @@ func startForwarder(log *slog.Logger, out *outbox.Log, brokers []string, registr
 	}
 }
 
-func forwardOnce(ctx context.Context, out *outbox.Log, brokers []string) error {
-	client, err := kgo.NewClient(outbox.ProducerOptions(brokers...)...)
+// askLimit is how long brokers may take to answer whether they let the terminal in.
+const askLimit = 10 * time.Second
+
+// ask asks the brokers over a connection of its own. away tells a broker that is not
+// there from one that takes no connection of ours.
+func (u uplink) ask(ctx context.Context, opts []kgo.Opt) (away bool, err error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(u.brokers...), kgo.RequestRetries(1)}, opts...)...)
+	if err != nil {
+		return false, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if err = client.Ping(ctx); err == nil {
+		return false, nil
+	}
+	var network net.Error
+	if errors.As(err, &network) || ctx.Err() != nil {
+		return true, fmt.Errorf("the brokers do not answer: %w", err)
+	}
+	return false, fmt.Errorf("the brokers refuse the connection, look at the terminal's user, password and certificate authority: %w", err)
+}
+
+// forwardOnce forwards until ctx ends or the brokers refuse it. The client alone would
+// wait without a word for a broker that is away, and for one that does not let it in.
+func forwardOnce(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink) error {
+	opts, err := up.options()
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(outbox.ProducerOptions(up.brokers...), opts...)...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return out.Forward(ctx, client)
+	ctx, refuse := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if err := watch(ctx, log, out, up, opts); err != nil {
+			refuse(err)
+		}
+	}()
+	err = out.Forward(ctx, client)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	refuse(nil)
+	<-watched
+	return err
+}
+
+// askEvery is how often brokers are asked why records wait.
+const askEvery = time.Minute
+
+// watch asks the brokers at first and then whenever nothing was sent for a while though
+// records wait. It returns when ctx ends, or with the brokers' refusal.
+func watch(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink, opts []kgo.Opt) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		before := out.Status()
+		away, err := up.ask(ctx, opts)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case away:
+			log.Warn("records wait in the outbox", "waiting", before.Waiting(), logged(err))
+		case err != nil:
+			return err
+		}
+		for stuck := false; !stuck; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			}
+			now := out.Status()
+			stuck = now.Waiting() > 0 && now.Position == before.Position
+			before = now
+		}
+	}
 }

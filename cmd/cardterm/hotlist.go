@@ -25,7 +25,7 @@ func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 
 // followHotlist keeps the list up to date in the background and returns what stops
 // it. A lane goes on with the list it has while that does not work.
-func followHotlist(log *slog.Logger, list *hotlist.List, brokers []string, registry *prometheus.Registry) func(context.Context) error {
+func followHotlist(log *slog.Logger, list *hotlist.List, up uplink, registry *prometheus.Registry) func(context.Context) error {
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_cards", Help: "Cards that the terminal's hotlist knows of.",
@@ -38,7 +38,7 @@ func followHotlist(log *slog.Logger, list *hotlist.List, brokers []string, regis
 	go func() {
 		defer close(done)
 		for pause := firstPause; ; pause = min(2*pause, lastPause) {
-			err := downlink.Hotlist(ctx, list, brokers...)
+			err := followOnce(ctx, list, up)
 			if ctx.Err() != nil {
 				return
 			}
@@ -59,4 +59,15 @@ func followHotlist(log *slog.Logger, list *hotlist.List, brokers []string, regis
 			return errors.New("following the hotlist did not stop")
 		}
 	}
+}
+
+func followOnce(ctx context.Context, list *hotlist.List, up uplink) error {
+	opts, err := up.options()
+	if err != nil {
+		return err
+	}
+	if away, err := up.ask(ctx, opts); err != nil && !away {
+		return err
+	}
+	return downlink.Hotlist(ctx, list, up.brokers, opts...)
 }

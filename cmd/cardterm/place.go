@@ -102,19 +102,23 @@ func validatorRole(v *validator.Validator) role {
 }
 
 // tariff reads the fare table from the file given, or from the broker.
-func (a *agent) tariff(ctx context.Context, brokers []string) (*tariff.Table, error) {
-	table, err := a.fareTable(ctx, brokers)
+func (a *agent) tariff(ctx context.Context, up uplink) (*tariff.Table, error) {
+	table, err := a.fareTable(ctx, up)
 	if err != nil {
-		return nil, service.Fail("no fares / 没有票价", "give --fares FILE, or start citycard serve, which publishes them, and check --kafka", err)
+		return nil, service.Fail("no fares / 没有票价", "give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca", err)
 	}
 	return tariff.New(table)
 }
 
-func (a *agent) fareTable(ctx context.Context, brokers []string) (*message.FareTable, error) {
+func (a *agent) fareTable(ctx context.Context, up uplink) (*message.FareTable, error) {
 	if a.fares == "" {
+		opts, err := up.options()
+		if err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		return downlink.Fares(ctx, brokers...)
+		return downlink.Fares(ctx, up.brokers, opts...)
 	}
 	content, err := os.ReadFile(a.fares)
 	if err != nil {

@@ -65,7 +65,7 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	s.registerAccess(flags)
+	service.RegisterAccess(flags, &s.access)
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
 	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
 	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")

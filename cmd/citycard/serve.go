@@ -18,7 +18,7 @@ const stopLimit = 30 * time.Second
 
 func serveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
-	s := &settings{kafkaPort: 9092, ops: "127.0.0.1:9464", api: "127.0.0.1:8480", Common: service.Common{Data: "citycard-data"}}
+	s := &settings{kafkaPort: 9092, ops: "127.0.0.1:9464", api: service.LoadAuthority, Common: service.Common{Data: "citycard-data"}}
 	s.register(flags)
 	return &ffcli.Command{
 		Name:       "serve",

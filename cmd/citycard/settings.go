@@ -35,7 +35,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	s.Register(fs)
 	fs.StringVar(&s.database, "db", "", "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
 	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
-	s.registerAccess(fs)
+	service.RegisterAccess(fs, &s.access)
 	fs.IntVar(&s.kafkaPort, "kafka-port", s.kafkaPort, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
 	fs.IntVar(&s.partitions, "partitions", 4, "partitions of topics that are created / 新建主题的分区数")
 	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
@@ -46,13 +46,6 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
 	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
 	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
-}
-
-// registerAccess adds what a cluster may ask of a client.
-func (s *settings) registerAccess(fs *flag.FlagSet) {
-	fs.StringVar(&s.access.CAFile, "kafka-tls-ca", "", "PEM `file` of who signed the brokers' certificates; empty: no TLS / Kafka TLS 根证书")
-	fs.StringVar(&s.access.User, "kafka-user", "", "`name` for SCRAM-SHA-512, over TLS alone; empty: none / Kafka 用户")
-	fs.StringVar(&s.access.PasswordFile, "kafka-password-file", "", "`file` of the user's password / Kafka 口令文件")
 }
 
 // instanceName is this process's name among those that share the work.

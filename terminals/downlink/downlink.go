@@ -18,13 +18,14 @@ import (
 // ErrNoFares: the clearing centre has published no fare table.
 var ErrNoFares = errors.New("no fare table has been published")
 
-// Fares returns the newest fare table of the topic fares. It waits for a broker
-// as long as ctx allows. Errors: ErrNoFares, or what the broker says.
-func Fares(ctx context.Context, brokers ...string) (*message.FareTable, error) {
+// Fares returns the newest fare table of the topic fares; opts are what the brokers ask
+// of a client. It waits for a broker as long as ctx allows. Errors: ErrNoFares, or what
+// the broker says.
+func Fares(ctx context.Context, brokers []string, opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
 	for {
-		table, err := read(ctx, brokers)
+		table, err := read(ctx, brokers, opts)
 		var away net.Error
 		if !errors.As(err, &away) && !kgo.IsRetryableBrokerErr(err) {
 			return table, err
@@ -42,11 +43,11 @@ func Fares(ctx context.Context, brokers ...string) (*message.FareTable, error) {
 const retryPause = 200 * time.Millisecond
 
 // read reads the topic once.
-func read(ctx context.Context, brokers []string) (*message.FareTable, error) {
-	client, err := kgo.NewClient(
+func read(ctx context.Context, brokers []string, opts []kgo.Opt) (*message.FareTable, error) {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic
-	)
+	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("fares: %w", err)
 	}

@@ -31,7 +31,7 @@ func TestNewestTableCounts(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()...); !errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()); !errors.Is(err, downlink.ErrNoFares) {
 		t.Fatalf("empty topic: %v", err)
 	}
 	for _, version := range []string{"v1", "v2"} {
@@ -39,13 +39,13 @@ func TestNewestTableCounts(t *testing.T) {
 		must(t, err)
 		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("fares"), Value: value}).FirstErr())
 	}
-	table, err := downlink.Fares(ctx, cluster.ListenAddrs()...)
+	table, err := downlink.Fares(ctx, cluster.ListenAddrs())
 	must(t, err)
 	if table.GetVersion() != "v2" {
 		t.Errorf("version %s, want v2", table.GetVersion())
 	}
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()...); err == nil {
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()); err == nil {
 		t.Error("garbage was taken for a fare table")
 	}
 }
@@ -53,7 +53,7 @@ func TestNewestTableCounts(t *testing.T) {
 func TestBrokerAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, "127.0.0.1:1"); err == nil || errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}); err == nil || errors.Is(err, downlink.ErrNoFares) {
 		t.Errorf("%v, want the broker's absence", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestBrokerComesBack(t *testing.T) {
 	defer cancel()
 	answered := make(chan error, 1)
 	go func() {
-		_, err := downlink.Fares(ctx, address)
+		_, err := downlink.Fares(ctx, []string{address})
 		answered <- err
 	}()
 	select {

@@ -15,13 +15,13 @@ import (
 
 // Hotlist keeps a list up to date with the topic hotlist until ctx ends, and its file
 // whenever the end of the topic is reached. It reads the whole, compacted topic at
-// every start, and waits for a broker that is away. Any error but ctx's is one after
-// which the list is not followed any more.
-func Hotlist(ctx context.Context, list *hotlist.List, brokers ...string) error {
-	client, err := kgo.NewClient(
+// every start, and waits for a broker that is away. opts are what the brokers ask of a
+// client. Any error but ctx's is one after which the list is not followed any more.
+func Hotlist(ctx context.Context, list *hotlist.List, brokers []string, opts ...kgo.Opt) error {
+	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicHotlist), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-	)
+	}, opts...)...)
 	if err != nil {
 		return fmt.Errorf("hotlist: %w", err)
 	}

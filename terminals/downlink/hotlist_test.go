@@ -43,7 +43,7 @@ func TestHotlist(t *testing.T) {
 	must(t, err)
 	following, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- downlink.Hotlist(following, list, cluster.ListenAddrs()...) }()
+	go func() { ended <- downlink.Hotlist(following, list, cluster.ListenAddrs()) }()
 	// kept waits for a version in the file.
 	kept := func(version int64) *hotlist.List {
 		for {

@@ -13,7 +13,8 @@ const sendBytes = 1 << 20
 
 // ProducerOptions are the options a client must have to forward an outbox:
 // acknowledged by all in-sync replicas, idempotent (the client's default), and
-// no time limit on a record, since a broker may be away for days.
+// no time limit on a record, since a broker may be away for days. What the brokers ask
+// of a client (TLS, a user) comes on top.
 func ProducerOptions(brokers ...string) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(brokers...),

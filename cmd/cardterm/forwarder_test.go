@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/kafkatest"
+	"citycard/clearing/message"
+	"citycard/terminals/hotlist"
+	"citycard/terminals/outbox"
+)
+
+// said is a log that can be read while it is written.
+type said struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// await waits until a line holds all the words.
+func (s *said) await(ctx context.Context, t *testing.T, words ...string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		text := s.text.String()
+		s.mu.Unlock()
+		for line := range strings.Lines(text) {
+			all := true
+			for _, w := range words {
+				all = all && strings.Contains(line, w)
+			}
+			if all {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the log has no line with %q:\n%s", words, text)
+		case <-tick.C:
+		}
+	}
+}
+
+// TestPasswordPutRight has a terminal with a wrong password at brokers that ask for TLS
+// and a user: its records wait and the log says why, for the hotlist too; once the file
+// is right they arrive, each once, without a restart.
+func TestPasswordPutRight(t *testing.T) {
+	identity := kafkatest.NewIdentity(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "gate-7", "secret"),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{identity.Certificate}}),
+		kfake.SeedTopics(1, message.TopicTaps, message.TopicHotlist))
+	must(t, err)
+	defer cluster.Close()
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("guess\n"), 0o600))
+	up := uplink{brokers: cluster.ListenAddrs(), access: broker.Access{CAFile: identity.CAFile, User: "gate-7", PasswordFile: password}}
+
+	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))
+	must(t, err)
+	defer func() { must(t, out.Close()) }()
+	const records = 20
+	for i := range records {
+		must(t, out.Append(outbox.Record{Topic: message.TopicTaps, Value: fmt.Append(nil, i)}))
+	}
+	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var words said
+	log := slog.New(slog.NewTextHandler(&words, nil))
+	for _, stop := range []func(context.Context) error{
+		startForwarder(log, out, up, prometheus.NewRegistry()), followHotlist(log, list, up, prometheus.NewRegistry()),
+	} {
+		defer func() { must(t, stop(ctx)) }()
+	}
+	words.await(ctx, t, "records wait in the outbox", "waiting=20", "user, password")
+	words.await(ctx, t, "the hotlist is not followed", "user, password")
+	if s := out.Status(); s.Position != 0 || s.Waiting() != records {
+		t.Errorf("with a wrong password %+v, want all %d records waiting", s, records)
+	}
+	must(t, os.WriteFile(password, []byte("secret\n"), 0o600))
+	must(t, out.Drain(ctx))
+
+	opts, err := up.options()
+	must(t, err)
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(up.brokers...), kgo.ConsumeTopics(message.TopicTaps), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	must(t, err)
+	defer client.Close()
+	for n := 0; n < records; {
+		fetches := client.PollFetches(ctx)
+		must(t, fetches.Err())
+		for _, r := range fetches.Records() {
+			if string(r.Value) != fmt.Sprint(n) {
+				t.Errorf("record %d is %q", n, r.Value)
+			}
+			n++
+		}
+	}
+}
