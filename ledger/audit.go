@@ -140,9 +140,9 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	return appendAudit(ctx, tx, AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
-// ReopenDay makes a closed day closing again, so that streams claimed for it anew (Claim with the day) can book in it, until EndDay; streams that left
-// it stay where they are. Who does it and why goes into the audit. A day that is closing already is left as it is, an open or sealed one is ErrDay. That they
-// are two people, and who they are, is for the caller to make sure of.
+// ReopenDay makes a closed day open again, so that streams claimed for it anew (Claim with the day) can book in it, until CloseDay; streams that left
+// it stay where they are. Who does it and why goes into the audit. A day that was reopened already is left as it is; one that was never closed, is
+// closing or sealed is ErrDay. That they are two people, and who they are, is for the caller to make sure of.
 func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 	if err := by.Validate(); err != nil {
 		return fmt.Errorf("reopen day %v: %w", day, err)
@@ -152,12 +152,12 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		switch {
 		case err != nil:
 			return err
-		case status.State == DayClosing:
+		case status.State == DayOpen && status.Next != 0:
 			return nil
 		case status.State != DayClosed:
 			return fmt.Errorf("%w: it is %s, expected closed", ErrDay, status.State)
 		}
-		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing' WHERE day = $1", day); err != nil {
+		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'open' WHERE day = $1", day); err != nil {
 			return err
 		}
 		return appendApproved(ctx, tx, ActReopenDay, day.String(), &by)

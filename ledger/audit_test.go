@@ -41,6 +41,13 @@ func TestReopenedDay(t *testing.T) {
 	if _, err = b.SealDay(ctx, today, signer); !errors.Is(err, ledger.ErrDay) {
 		t.Errorf("sealing the reopened day: %v, expected ErrDay", err)
 	}
+	b.must(b.CloseDay(ctx, today, today.Next()))
+	if err = b.ReopenDay(ctx, today, by); !errors.Is(err, ledger.ErrDay) {
+		t.Errorf("reopening a day that is closing: %v, expected ErrDay", err)
+	}
+	if _, err = b.Post(ctx, b.batch([]ledger.Transfer{fund(3, 1)})); !errors.Is(err, ledger.ErrDayMoved) {
+		t.Errorf("while it is closed again: %v, expected ErrDayMoved", err)
+	}
 	b.must(b.EndDay(ctx, today))
 	if _, err = b.Post(ctx, b.batch([]ledger.Transfer{fund(3, 1)})); !errors.Is(err, ledger.ErrDayMoved) {
 		t.Errorf("after it was closed again: %v, expected ErrDayMoved", err)

@@ -11,7 +11,7 @@ import (
 // DayState is where a booking day is in its life.
 type DayState string
 
-// The states of a day, in order; a closed day may be reopened, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
+// The states of a day, in order; a closed day may be open once more, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
 // named to stay (settlement) still book in it; when it is closed, none does.
 const (
 	DayOpen    DayState = "open"
@@ -24,7 +24,7 @@ const (
 type DayStatus struct {
 	Day   Day
 	State DayState
-	Next  Day // the day its streams moved to; zero while it is open
+	Next  Day // the day its streams moved to; zero until it is closed first
 }
 
 // OpenDay opens the first booking day; each later one is opened by the close of the one before. It does nothing when
@@ -73,7 +73,8 @@ func (l *Ledger) CurrentDay(ctx context.Context) (Day, error) {
 
 // CloseDay begins to close an open day: next is opened, and every stream of the day moves there, except those named in stay. A
 // batch in flight either commits before its stream moves, and is in the day, or fails with ErrDayMoved. Closing
-// again with the same next changes nothing; with another next the error is ErrDay.
+// again with the same next changes nothing; with another next the error is ErrDay. The streams of a day that was reopened move to the day that is
+// open by then, where the next one has ended too.
 func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) error {
 	if !next.Valid() || next <= day {
 		return &BatchError{What: fmt.Sprintf("day %v cannot be followed by %v", day, next)}
@@ -86,27 +87,38 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 		if err != nil {
 			return err
 		}
-		if status.State != DayOpen {
-			if status.Next == next {
-				return nil
-			}
+		switch {
+		case status.Next != 0 && status.Next != next:
 			return fmt.Errorf("%w: it is %s and was followed by %v", ErrDay, status.State, status.Next)
+		case status.State != DayOpen && status.Next == next:
+			return nil
+		case status.State != DayOpen:
+			return fmt.Errorf("%w: it is %s", ErrDay, status.State)
 		}
 		if _, err = tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", next); err != nil {
 			return err
 		}
-		following, err := lockDay(ctx, tx, next)
+		following, err := lockOpen(ctx, tx, next)
 		if err != nil {
 			return err
 		}
-		if following.State != DayOpen {
-			return fmt.Errorf("%w: the day after, %v, is %s", ErrDay, next, following.State)
+		if following != next && status.Next == 0 {
+			return fmt.Errorf("%w: the day after, %v, has ended", ErrDay, next)
 		}
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing', next_day = $2 WHERE day = $1", day, next); err != nil {
 			return err
 		}
-		return moveStreams(ctx, tx, day, next, stay)
+		return moveStreams(ctx, tx, day, following, stay)
 	})
+}
+
+// lockOpen locks the day after one and returns it, or the open day where it has ended too, as it may when the one before was reopened.
+func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
+	status, err := lockDay(ctx, tx, next)
+	if err == nil && status.State != DayOpen {
+		err = tx.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&status.Day)
+	}
+	return status.Day, err
 }
 
 // EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it again changes nothing.
@@ -121,15 +133,11 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 		case status.State != DayClosing:
 			return fmt.Errorf("%w: it is %s, expected closing", ErrDay, status.State)
 		}
-		// Where the day after has ended too, as it may when this one was reopened, its streams go on in the open day.
-		next, err := lockDay(ctx, tx, status.Next)
-		if err == nil && next.State != DayOpen {
-			err = tx.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&next.Day)
-		}
+		next, err := lockOpen(ctx, tx, status.Next)
 		if err != nil {
 			return err
 		}
-		if err = moveStreams(ctx, tx, day, next.Day, []string{}); err != nil {
+		if err = moveStreams(ctx, tx, day, next, []string{}); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day)

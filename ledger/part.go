@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -32,31 +31,22 @@ type Entry struct {
 	Evidence      []byte
 }
 
-// Parts cuts the subjects that have rows booked in a day into parts, in their order, so that no part has much more than size rows (0: DefaultChunk) of
-// any one effective day. Together they hold all subjects there can be. As long as nothing is booked in the day, the parts are the same each time.
-func (l *Ledger) Parts(ctx context.Context, day Day, size int) iter.Seq2[Part, error] {
+// PartEnd is where a part of a day may end that begins after a subject, so that it has not much more than size rows (0: DefaultChunk) of any one effective
+// day. Rows that were booked in another day count as well, so it may be elsewhere when it is asked again: who divides work by it keeps what it said.
+func (l *Ledger) PartEnd(ctx context.Context, day Day, after []byte, size int) (to []byte, err error) {
 	if size <= 0 {
 		size = DefaultChunk
 	}
-	return func(yield func(Part, error) bool) {
-		part := Part{}
-		for !part.Last() {
-			part = Part{After: part.To}
-			err := l.run(ctx, func(ctx context.Context) (err error) {
-				return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
-					part.To, err = partEnd(ctx, tx, day, part.After, size)
-					return err
-				})
-			})
-			if err != nil {
-				yield(Part{}, fmt.Errorf("parts of day %s: %w", day, err))
-				return
-			}
-			if !yield(part, nil) {
-				return
-			}
-		}
+	err = l.run(ctx, func(ctx context.Context) error {
+		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+			to, err = partEnd(ctx, tx, day, after, size)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("a part of day %s: %w", day, err)
 	}
+	return to, nil
 }
 
 // partEnd is the subject at which a part ends: the lowest of those that are size rows on, in each prompt day and among the late ones.

@@ -37,6 +37,16 @@ type Result struct {
 	Positions []settlement.Position
 	Files     string // the folder
 	History   history.Summary
+	Unpaid    []Unpaid
+}
+
+// Unpaid is what could not be paid to a participant or collected, because its account
+// is closed or frozen. It stays on the account, which is then not at zero: once it may
+// move again, two people reopen the day and it is closed again.
+type Unpaid struct {
+	Code string
+	Fen  ledger.Fen // positive: owed to it
+	Err  error
 }
 
 // Close closes day, which next follows. Call it once every input has been
@@ -73,13 +83,14 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if _, err := settlement.Write(folder, settlement.Day(day), positions); err != nil {
 		return nil, err
 	}
-	if err := c.pay(ctx, day, round, positions, paid); err != nil {
+	unpaid, err := c.pay(ctx, day, round, positions, paid)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	return &Result{Day: day, Positions: positions, Files: folder, History: summary}, nil
+	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid}, nil
 }
 
 func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }
@@ -149,38 +160,59 @@ func (c *Closer) forget(ctx context.Context) error {
 
 // pay books what is left to pay. What an earlier, interrupted run has booked
 // counts as paid, so nobody is paid twice.
-func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) error {
+func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) ([]Unpaid, error) {
 	var transfers []ledger.Transfer
+	var left []Unpaid // to each transfer
 	for _, p := range positions {
 		if t, ok := payment(day, round, p, paid[p.Participant.Code]); ok {
 			transfers = append(transfers, t)
+			left = append(left, Unpaid{Code: p.Participant.Code, Fen: ledger.Fen(p.Fen - paid[p.Participant.Code])})
 		}
 	}
 	if len(transfers) == 0 {
-		return nil
+		return nil, nil
 	}
-	// A stream of the round's own: the one of the first close may have gone on.
-	stream := StreamSettlement
-	if round > 0 {
-		stream = fmt.Sprintf("%s/%s.%d", StreamSettlement, day, round)
-	}
+	stream := settlementStream(day, round)
 	claim, err := c.Ledger.Claim(ctx, stream, c.Owner, day)
 	if err != nil {
-		return fmt.Errorf("claim %s: %w", stream, err)
+		return nil, fmt.Errorf("claim %s: %w", stream, err)
+	}
+	if claim.Day != day {
+		// The day has ended, and this is what its close has left.
+		for i := range left {
+			left[i].Err = ledger.ErrDayMoved
+		}
+		return left, nil
 	}
 	out, err := c.Ledger.Post(ctx, &ledger.Batch{
 		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers,
 	})
 	if err != nil {
-		return fmt.Errorf("book payments of day %s: %w", day, err)
+		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
+	var unpaid []Unpaid
 	var refused []error
 	for i, decision := range out.Transfers {
-		if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
+		var because *ledger.TransferError
+		switch {
+		case decision.Result == ledger.Inserted || decision.Result == ledger.Duplicate:
+		case errors.As(decision.Err, &because) && (because.Reason == ledger.AccountClosed || because.Reason == ledger.AccountFrozen):
+			left[i].Err = decision.Err
+			unpaid = append(unpaid, left[i])
+		default:
 			refused = append(refused, fmt.Errorf("payment of %s: %w", transfers[i].Subject, decision.Err))
 		}
 	}
-	return errors.Join(refused...)
+	return unpaid, errors.Join(refused...)
+}
+
+// settlementStream is where a close of the day books: after each reopening a stream of
+// its own, because the one before may have gone on.
+func settlementStream(day ledger.Day, round int) string {
+	if round == 0 {
+		return StreamSettlement
+	}
+	return fmt.Sprintf("%s/%s.%d", StreamSettlement, day, round)
 }
 
 // sealFile is what is published of a seal.

@@ -193,6 +193,18 @@ func TestReopen(t *testing.T) {
 	by.Second = "Wang"
 	o.must(o.ledger.ReopenDay(t.Context(), today, by))
 	o.post("adjustments/20260105", today, move(11, today, chart.Float, "operator:bus", 40, chart.PurposeBus))
+	// Broken off once its files are written, with nothing paid yet: nobody books in the
+	// day any more, and another close goes on.
+	broken := *o.closer
+	broken.Owner = strings.Repeat("x", 1000)
+	if _, err := broken.Close(t.Context(), today, today.Next()); err == nil {
+		t.Fatal("the close with a bad owner went through")
+	}
+	claim, err := o.ledger.Claim(t.Context(), "adjustments/20260105", "test", today)
+	o.must(err)
+	if claim.Day != today.Next() {
+		t.Errorf("while the day is closed again its adjustments are booked on %s, want %s", claim.Day, today.Next())
+	}
 	second, err := o.closer.Close(t.Context(), today, today.Next())
 	o.must(err)
 	_, err = o.closer.Close(t.Context(), today, today.Next())
@@ -289,4 +301,33 @@ func TestRegistryChanges(t *testing.T) {
 		t.Errorf("%d participants on the next day, %d on the first, want one more", len(next.Positions), len(result.Positions))
 	}
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 0, chart.Reserve: 260})
+}
+
+// TestFrozenPayee closes a day on which one operator's account is frozen: the others are
+// paid, the day ends, what is left is named. When the account moves again the day is
+// reopened, and closing it pays.
+func TestFrozenPayee(t *testing.T) {
+	o := newOffice(t)
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false))
+	for range 2 {
+		result, err := o.closer.Close(t.Context(), today, today.Next())
+		o.must(err)
+		if len(result.Unpaid) != 1 || result.Unpaid[0].Code != "operator:bus" || result.Unpaid[0].Fen != 260 || result.Unpaid[0].Err == nil {
+			t.Errorf("unpaid: %+v, want 260 to the bus operator", result.Unpaid)
+		}
+		o.wantBalances(map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 0, chart.PensionPayout: 0})
+	}
+	left, err := o.ledger.NotAtZero(t.Context(), today)
+	o.must(err)
+	if len(left) != 1 || left[0].Account.Code != "operator:bus" {
+		t.Errorf("not at zero: %+v, want the bus operator", left)
+	}
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false))
+	o.must(o.ledger.ReopenDay(t.Context(), today, ledger.Approval{First: "Li", Second: "Wang", Reason: "may be paid", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}))
+	result, err := o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	if len(result.Unpaid) != 0 {
+		t.Errorf("unpaid after all: %+v", result.Unpaid)
+	}
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 260})
 }

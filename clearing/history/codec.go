@@ -11,7 +11,9 @@ import (
 //
 //	number     1 byte: how many leading bytes are those of the number before; the rest
 //	numbers    first; next - first; how many gaps; each gap: its first number less the
-//	           end of the one before (at the beginning: first), its length
+//	           end of the one before (at the beginning: first), its length; the number
+//	           far away plus one; how many loose numbers; each less the one before (at
+//	           the beginning: next)
 //
 // A card has, after its number: the numbers of its taps, those of its loads, the shadow
 // balance (signed), the time of the last claim as the number YYYYMMDDhhmmss (0: none),
@@ -41,6 +43,13 @@ func appendNumbers(b []byte, n *numbers) []byte {
 		b = binary.AppendUvarint(b, uint64(g.first-from))
 		b = binary.AppendUvarint(b, uint64(g.last-g.first+1))
 		from = g.last + 1
+	}
+	b = binary.AppendUvarint(b, uint64(n.far))
+	b = binary.AppendUvarint(b, uint64(len(n.loose)))
+	from = n.next
+	for _, v := range n.loose {
+		b = binary.AppendUvarint(b, uint64(v-from))
+		from = v
 	}
 	return b
 }
@@ -91,23 +100,35 @@ func (r *reader) number(key []byte) {
 	r.b = r.b[1+copy(key[shared:], r.b[1:]):]
 }
 
-// numbers reads into n, whose gaps' room is used again.
+// numbers reads into n, whose room is used again.
 func (r *reader) numbers(n *numbers) {
 	n.first = r.unsigned()
 	n.next = n.first + r.unsigned()
-	count := r.unsigned()
-	n.gaps = n.gaps[:0]
-	if count > gapLimit {
-		r.err = fmt.Errorf("%d gaps in packed histories, at most %d are kept", count, gapLimit)
-		return
-	}
+	n.gaps, n.loose = n.gaps[:0], n.loose[:0]
 	from := n.first
-	for range count {
+	for range r.count(gapLimit) {
 		first := from + r.unsigned()
 		last := first + r.unsigned() - 1
 		n.gaps = append(n.gaps, run{first, last})
 		from = last + 1
 	}
+	n.far = r.unsigned()
+	from = n.next
+	for range r.count(looseLimit) {
+		from += r.unsigned()
+		n.loose = append(n.loose, from)
+	}
+}
+
+// count reads how many of something follow.
+func (r *reader) count(limit int64) int64 {
+	n := r.unsigned()
+	if n > limit {
+		r.err = fmt.Errorf("%d numbers in packed histories where at most %d are kept", n, limit)
+		r.b = nil
+		return 0
+	}
+	return n
 }
 
 // card is what is known of one card.

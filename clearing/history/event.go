@@ -3,7 +3,6 @@ package history
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"slices"
 
 	"citycard/clearing/chart"
@@ -31,14 +30,21 @@ type use struct {
 	sequence uint32
 }
 
+// uses are those of many taps: signed by cards of ours, whose TACs were verified, and
+// claimed by records whose TACs are for another city to check.
+type uses struct{ signed, claimed []use }
+
 // sorter tells rows of the journal apart.
 type sorter struct {
-	float       ledger.AccountID
-	implausible ledger.AccountID
+	float, centre                ledger.AccountID
+	implausible, unknownTerminal ledger.AccountID
 }
 
 func newSorter() sorter {
-	return sorter{ledger.IDOfCode(chart.Float), ledger.IDOfCode(chart.Suspense(verdict.ImplausibleDate))}
+	return sorter{
+		ledger.IDOfCode(chart.Float), ledger.IDOfCode(chart.Centre),
+		ledger.IDOfCode(chart.Suspense(verdict.ImplausibleDate)), ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)),
+	}
 }
 
 // event reads a row; ok is false where it says nothing about a card of ours.
@@ -76,10 +82,27 @@ func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
 	return ev, true
 }
 
-// usedBy reads which number of a SAM a row was signed with, whoever's card it was.
-func usedBy(e *ledger.Entry) (u use, ok bool) {
-	u.terminal, u.sequence, ok = identity.ParseSpend(e.ID)
-	return u, ok
+// take adds the number of a SAM that a row was signed with. A SAM that is not
+// registered is nobody's to answer for. Of a record of zero fen its reason says whether
+// the card was ours; where it does not, the number is claimed only.
+func (u *uses) take(e *ledger.Entry, s sorter) {
+	terminal, sequence, ok := identity.ParseSpend(e.ID)
+	reason := verdict.Reason(e.Reason)
+	if !ok || e.Credit == s.unknownTerminal || reason == verdict.UnknownTerminal {
+		return
+	}
+	claimed := e.Debit == s.centre
+	if len(e.Kind) > 0 {
+		switch reason {
+		case verdict.ImplausibleDate, verdict.IssuerNotAccepted, verdict.PayeeClosed, verdict.Reason(verdict.Pending.String()):
+			claimed = true
+		}
+	}
+	if of := (use{terminal, sequence}); claimed {
+		u.claimed = append(u.claimed, of)
+	} else {
+		u.signed = append(u.signed, of)
+	}
 }
 
 // decimal reads a card time as the number YYYYMMDDhhmmss.
@@ -100,49 +123,4 @@ func sortEvents(events []event) {
 		}
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.of, b.of))
 	})
-}
-
-// packUses packs uses in the order of SAM and number: for each SAM its number (see
-// appendNumber), how many, and of each the difference to the one before.
-func packUses(uses []use) []byte {
-	slices.SortFunc(uses, func(a, b use) int {
-		return cmp.Or(bytes.Compare(a.terminal[:], b.terminal[:]), cmp.Compare(a.sequence, b.sequence))
-	})
-	var b, before []byte
-	for len(uses) > 0 {
-		terminal := uses[0].terminal
-		n := 0
-		for n < len(uses) && uses[n].terminal == terminal {
-			n++
-		}
-		b = appendNumber(b, before, terminal[:])
-		b = binary.AppendUvarint(b, uint64(n))
-		last := uint32(0)
-		for _, u := range uses[:n] {
-			b = binary.AppendUvarint(b, uint64(u.sequence-last))
-			last = u.sequence
-		}
-		before, uses = terminal[:], uses[n:]
-	}
-	return b
-}
-
-// unpackUses adds packed uses to those of each SAM.
-func unpackUses(b []byte, uses map[[6]byte][]uint32) error {
-	r := reader{b: b}
-	var terminal [6]byte
-	for len(r.b) > 0 {
-		r.number(terminal[:])
-		n := r.unsigned()
-		list, last := uses[terminal], int64(0)
-		for range n {
-			last += r.unsigned()
-			if r.err != nil {
-				return r.err
-			}
-			list = append(list, uint32(last))
-		}
-		uses[terminal] = list
-	}
-	return r.err
 }

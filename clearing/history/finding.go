@@ -17,11 +17,13 @@ const (
 	SAMGap
 	SAMTwice
 	Balance
+	CounterJump
+	SAMJump
 )
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{CounterGap, CounterTwice, CounterImpossible, LoadGap, SAMGap, SAMTwice, Balance}
+	return []Kind{CounterGap, CounterTwice, CounterJump, CounterImpossible, LoadGap, SAMGap, SAMTwice, SAMJump, Balance}
 }
 
 // String is the kind's name.
@@ -41,6 +43,10 @@ func (k Kind) String() string {
 		return "sam_twice"
 	case Balance:
 		return "balance"
+	case CounterJump:
+		return "counter_jump"
+	case SAMJump:
+		return "sam_jump"
 	}
 	return fmt.Sprintf("finding %d", int16(k))
 }
@@ -60,6 +66,10 @@ func (k Kind) Explain() (english, chinese string) {
 		return "taps missing by the SAM's sequence", "SAM交易序号缺号"
 	case SAMTwice:
 		return "SAM numbers used by two cards", "SAM交易序号重复"
+	case CounterJump:
+		return "counter numbers far from the card's others", "卡交易序号跳变"
+	case SAMJump:
+		return "SAM numbers far from the SAM's others", "SAM交易序号跳变"
 	case Balance:
 		return "cards whose claimed balance changed against the ledger's", "卡内余额与账面余额差异变动"
 	}

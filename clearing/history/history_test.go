@@ -342,15 +342,6 @@ func TestInterrupted(t *testing.T) {
 	if got := o.findings(firstDay); !slices.Equal(got, want) {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-
-	// What an earlier program cut otherwise is cut anew.
-	exec("DELETE FROM passes")
-	o.Part = 5
-	_, err = o.Archive.Run(t.Context(), firstDay, 0)
-	o.must(err)
-	if got := o.findings(firstDay); !slices.Equal(got, want) {
-		t.Errorf("cut otherwise: found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
 }
 
 // TestReopened passes two days, reopens the first and books in it what was late: both
@@ -411,5 +402,96 @@ func TestReopened(t *testing.T) {
 	o.must(o.Ledger.Pool().QueryRow(context.Background(), "SELECT count(*) FROM histories WHERE day < $1", firstDay.Next()).Scan(&left))
 	if left != 0 || len(o.findings(firstDay)) == 0 {
 		t.Errorf("%d histories of the first day are left, %d findings", left, len(o.findings(firstDay)))
+	}
+}
+
+// ride books one tap of each of some cards, dated the first day, in the stream's day.
+func (o *office) ride(from, to int) {
+	o.Helper()
+	var records []record
+	for c := from; c < to; c++ {
+		records = append(records, record{card: fmt.Sprintf("0310507020000000%04d", c%1000), counter: int64(c / 1000), sam: "310000000001", sam4: uint32(c), fen: 100, balance: 100, second: c})
+	}
+	o.book("taps/0", rand.New(rand.NewPCG(1, 1)), records, 0)
+}
+
+func (o *office) close(day ledger.Day) history.Summary {
+	o.Helper()
+	o.must(o.Ledger.CloseDay(o.Context(), day, day.Next()))
+	summary, err := o.Archive.Run(o.Context(), day, 0)
+	o.must(err)
+	o.must(o.Ledger.EndDay(o.Context(), day))
+	return summary
+}
+
+// TestBounded keeps rows of histories small on days of few taps after one of many cards,
+// and every card in them.
+func TestBounded(t *testing.T) {
+	o := newOffice(t, 20)
+	o.ride(0, 600)
+	day := firstDay
+	for n := range 3 {
+		if summary := o.close(day); summary.Cards != 600 {
+			t.Errorf("day %d: %d cards have histories, want 600", n, summary.Cards)
+		}
+		var most, rows int
+		o.must(o.Ledger.Pool().QueryRow(t.Context(), "SELECT max(items), count(*) FROM histories WHERE day = $1 AND kind = 1", day).Scan(&most, &rows))
+		if most > 50 || rows < 12 {
+			t.Errorf("day %d: %d rows of up to %d histories, want up to 50", n, rows, most)
+		}
+		day = day.Next()
+		o.ride(1000*(n+1), 1000*(n+1)+3)
+	}
+}
+
+// TestCutOnce has three workers pass over a day while taps of that day go on being
+// booked in the next: each finds what the others have stored and cuts where they have.
+// The day after can be closed.
+func TestCutOnce(t *testing.T) {
+	o := newOffice(t, 10)
+	o.ride(0, 100)
+	o.must(o.Ledger.CloseDay(t.Context(), firstDay, firstDay.Next()))
+	ended := make(chan error, 3)
+	for n := range cap(ended) {
+		go func() {
+			_, err := o.Archive.Run(t.Context(), firstDay, 0)
+			ended <- err
+		}()
+		o.ride(100+7*n, 107+7*n)
+	}
+	for range cap(ended) {
+		o.must(<-ended)
+	}
+	o.must(o.Ledger.EndDay(t.Context(), firstDay))
+	summary, found, err := o.Of(t.Context(), firstDay)
+	o.must(err)
+	if !found || summary.Rows != 100 || summary.Cards != 100 || summary.Round != 0 {
+		t.Errorf("%+v, want 100 rows of 100 cards in round 0", summary)
+	}
+	if next := o.close(firstDay.Next()); next.Cards <= 100 {
+		t.Errorf("%+v on the next day, want more than 100 cards", next)
+	}
+}
+
+// TestDaysBefore passes over days that ended without a pass before the day asked for:
+// shadow balances hold what was booked in them.
+func TestDaysBefore(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 5))
+	records := life(random, 3)
+	o := newOffice(t, 6)
+	for day := range 3 {
+		date := firstDay.Add(day)
+		o.book("taps/0", random, records, day)
+		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
+		if day == 2 {
+			_, err := o.Archive.Run(t.Context(), date, 0)
+			o.must(err)
+		}
+		o.must(o.Ledger.EndDay(t.Context(), date))
+	}
+	for day := range 3 {
+		if got, want := o.findings(firstDay.Add(day)), expected(records, day); !slices.Equal(got, want) {
+			t.Errorf("day %d: found\n%s\nwant\n%s", day, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
 	}
 }

@@ -2,26 +2,39 @@ package history
 
 import "slices"
 
-// gapLimit is how many gaps of one counter are kept open.
-const gapLimit = 32
+const (
+	// gapLimit is how many gaps of one counter are kept open, and looseLimit how many
+	// numbers beyond it that nobody vouches for.
+	gapLimit   = 32
+	looseLimit = 32
+
+	// jumpLimit is by how much one record alone may move a counter.
+	jumpLimit = 256
+)
 
 // run is some numbers in a row.
 type run struct{ first, last int64 }
 
 // numbers says which numbers of a counter were seen: all from first to before next,
 // but those in the gaps. The zero value has seen none.
+//
+// One record with a number far away, which a terminal may invent, moves nothing: it is
+// remembered, and believed once another one is near it.
 type numbers struct {
 	first, next int64
-	gaps        []run // ascending, not touching
+	gaps        []run   // ascending, not touching
+	loose       []int64 // ascending: numbers from next on that were used, by records that nobody vouches for
+	far         int64   // the number far away, plus one; 0 for none
 }
 
 // seen is what became of a number.
 type seen uint8
 
 const (
-	fresh seen = iota // after all others, or filling a gap
-	twice             // seen before
-	early             // from before the history, of which nothing is known
+	fresh  seen = iota // after all others, or filling a gap
+	twice              // seen before
+	early              // from before the history, of which nothing is known
+	jumped             // far away, and alone there
 )
 
 // any reports whether a number was seen at all.
@@ -33,16 +46,51 @@ func (n *numbers) add(v int64) seen {
 	case !n.any():
 		n.first, n.next = v, v+1
 		return fresh
+	case v < n.first-jumpLimit || v >= n.next+jumpLimit:
+		return n.jump(v)
 	case v < n.first:
 		return early
 	case v >= n.next:
-		if v > n.next {
-			n.gaps = append(n.gaps, run{n.next, v - 1})
-		}
-		n.next = v + 1
-		n.giveUp()
+		n.advance(v)
 		return fresh
 	}
+	return n.fill(v)
+}
+
+// advance moves next behind v, which leaves a gap where numbers were passed over.
+func (n *numbers) advance(v int64) {
+	if v > n.next {
+		n.gaps = append(n.gaps, run{n.next, v - 1})
+	}
+	n.next = v + 1
+	n.giveUp()
+	for len(n.loose) > 0 && n.loose[0] < n.next {
+		n.fill(n.loose[0])
+		n.loose = slices.Delete(n.loose, 0, 1)
+	}
+}
+
+// jump believes a number far away where the last one far away was near it. From a
+// higher one on the history goes on with a gap; from a lower one it begins anew.
+func (n *numbers) jump(v int64) seen {
+	other := n.far - 1
+	if n.far == 0 || other == v || other < v-jumpLimit || other > v+jumpLimit {
+		n.far = v + 1
+		return jumped
+	}
+	low, high := min(v, other), max(v, other)
+	n.far, n.loose = 0, nil
+	if low < n.next {
+		*n = numbers{first: low, next: low + 1}
+	} else {
+		n.advance(low)
+	}
+	n.advance(high)
+	return fresh
+}
+
+// fill takes a number below next.
+func (n *numbers) fill(v int64) seen {
 	at, inside := slices.BinarySearchFunc(n.gaps, v, func(g run, v int64) int {
 		switch {
 		case g.last < v:
@@ -76,6 +124,21 @@ func (n *numbers) giveUp() {
 	if len(n.gaps) > gapLimit {
 		n.first = n.gaps[0].last + 1
 		n.gaps = slices.Delete(n.gaps, 0, 1)
+	}
+}
+
+// claim takes up a number that nobody vouches for: it fills a gap, now or when the
+// counter has come to it, and moves nothing.
+func (n *numbers) claim(v int64) {
+	switch {
+	case !n.any() || v < n.first:
+	case v < n.next:
+		n.fill(v)
+	default:
+		if at, there := slices.BinarySearch(n.loose, v); !there && at < looseLimit {
+			n.loose = slices.Insert(n.loose, at, v)
+			n.loose = n.loose[:min(len(n.loose), looseLimit)]
+		}
 	}
 }
 

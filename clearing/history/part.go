@@ -14,25 +14,21 @@ const counterLimit = 0xFFFF
 // part is one part of a day's pass on its way.
 type part struct {
 	ledger.Part
+	number   int // from 1
 	rows     int64
 	cards    int64
-	packed   []byte // histories
-	uses     []byte // packed
+	packer   packer
+	uses     uses
 	findings []Finding
-
-	last []byte // number of the last card that was packed
 }
 
 // compute computes a part: what was booked for its cards, on top of their histories.
-func (p *pass) compute(ctx context.Context, of ledger.Part) (*part, error) {
-	result := &part{Part: of}
+func (p *pass) compute(ctx context.Context, number int, of ledger.Part) (*part, error) {
+	result := &part{Part: of, number: number, packer: packer{limit: p.limit(), row: packed{after: of.After}}}
 	var events []event
-	var uses []use
 	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
 		result.rows++
-		if u, ok := usedBy(e); ok {
-			uses = append(uses, u)
-		}
+		result.uses.take(e, p.sorter)
 		if ev, ok := p.sorter.event(e); ok {
 			events = append(events, ev)
 		}
@@ -41,7 +37,6 @@ func (p *pass) compute(ctx context.Context, of ledger.Part) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	result.uses = packUses(uses)
 	sortEvents(events)
 	err = p.earlier(ctx, of, func(packed []byte) error {
 		events, err = result.merge(packed, events)
@@ -100,7 +95,7 @@ func (p *part) begin(events []event) {
 
 // live takes a card through its events of the day.
 func (p *part) live(c *card, events []event) {
-	tap, load := c.taps.next, c.loads.next
+	tap, load, far := c.taps.next, c.loads.next, c.taps.far
 	for i := range events {
 		e := &events[i]
 		c.shadow += e.moved
@@ -126,6 +121,9 @@ func (p *part) live(c *card, events []event) {
 	for _, g := range c.loads.opened(load) {
 		p.find(LoadGap, c.number[:], g, 0)
 	}
+	if c.taps.far != 0 && c.taps.far != far {
+		p.find(CounterJump, c.number[:], run{c.taps.far - 1, c.taps.far - 1}, 0)
+	}
 	if difference := c.claim.balance - c.shadow; c.balanceKnown && difference != c.difference {
 		c.difference = difference
 		p.find(Balance, c.number[:], run{}, difference)
@@ -146,8 +144,7 @@ func (c claim) earlier(other claim) bool {
 
 func (p *part) keep(c *card) {
 	p.cards++
-	p.packed = c.append(p.packed, p.last)
-	p.last = append(p.last[:0], c.number[:]...)
+	p.packer.add(c.number[:], c.append)
 }
 
 func (p *part) find(kind Kind, subject []byte, numbers run, fen int64) {

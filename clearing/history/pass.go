@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -20,6 +21,11 @@ type Archive struct {
 	Ledger *ledger.Ledger
 	Part   int // about how many rows of the journal one part has; 0: DefaultPart
 }
+
+func (a Archive) size() int { return cmp.Or(max(a.Part, 0), DefaultPart) }
+
+// limit is how many histories one row holds at most: a megabyte or less.
+func (a Archive) limit() int64 { return int64(a.size()) * 5 / 2 }
 
 // Summary is what a pass of a day came to.
 type Summary struct {
@@ -49,94 +55,89 @@ type pass struct {
 }
 
 // Run passes over a day of which nothing more is booked, and anew over the days after
-// it where they began with histories that are no longer the latest. reopened is how
-// often the day was reopened; a day that was passed since the last time is not passed
-// again. What was interrupted goes on.
+// it where they began with histories that are no longer the latest. Days before it that
+// have ended and were never passed come first. reopened is how often the day was
+// reopened; a day that was passed since the last time is not passed again. What was
+// interrupted goes on.
 func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary, error) {
-	summary, err := a.runDay(ctx, day, &reopened)
+	days, err := a.Ledger.Days(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
-	later, err := a.passedAfter(ctx, day)
-	if err != nil {
-		return Summary{}, err
-	}
-	for _, d := range later {
-		if _, err := a.runDay(ctx, d, nil); err != nil {
+	var summary Summary
+	for _, d := range days {
+		_, _, passed, err := a.latest(ctx, d.Day)
+		switch {
+		case err != nil:
+			return Summary{}, err
+		case d.Day == day:
+			summary, err = a.runDay(ctx, day, &reopened)
+		case d.Day < day && !passed && (d.State == ledger.DayClosed || d.State == ledger.DaySealed), d.Day > day && passed:
+			_, err = a.runDay(ctx, d.Day, nil)
+		}
+		if err != nil {
 			return Summary{}, err
 		}
 	}
 	return summary, nil
 }
 
-// runDay makes the day's next round where its last one is out of date. reopened nil
-// leaves it as it was.
+// runDay makes the day's next round, and again until its last one is up to date.
+// reopened nil leaves it as it was.
 func (a Archive) runDay(ctx context.Context, day ledger.Day, reopened *int) (Summary, error) {
-	begin, err := a.latestBefore(ctx, day)
-	if err != nil {
-		return Summary{}, err
-	}
-	last, version, found, err := a.latest(ctx, day)
-	switch {
-	case err != nil:
-		return Summary{}, err
-	case found && (reopened == nil || version == *reopened) && last.begin == begin:
-		return last, nil
-	case reopened == nil:
-		reopened = &version
-	}
-	p := &pass{Archive: a, day: day, before: begin, sorter: newSorter()}
-	if found {
-		p.round = last.Round + 1
-	}
-	if err := p.parts(ctx); err != nil {
-		return Summary{}, fmt.Errorf("pass over the cards of day %s: %w", day, err)
-	}
-	if err := p.finish(ctx, *reopened); err != nil {
-		return Summary{}, fmt.Errorf("pass over the SAMs of day %s: %w", day, err)
-	}
-	last, _, _, err = a.latest(ctx, day)
-	return last, err
-}
-
-// parts computes, on all cores, the parts that are not stored yet. Where what is
-// stored was cut in another way, by a program that took other sizes, the round begins
-// anew.
-func (p *pass) parts(ctx context.Context) error {
 	for {
-		stored, err := p.stored(ctx)
+		begin, err := a.latestBefore(ctx, day)
 		if err != nil {
-			return err
+			return Summary{}, err
 		}
-		if err := p.missing(ctx, stored); err != nil || len(stored) == 0 {
-			return err
+		last, version, found, err := a.latest(ctx, day)
+		switch {
+		case err != nil:
+			return Summary{}, err
+		case found && (reopened == nil || version == *reopened) && last.begin == begin:
+			return last, nil
+		case reopened == nil:
+			reopened = &version
 		}
-		if err := p.discard(ctx); err != nil {
-			return err
+		p := &pass{Archive: a, day: day, sorter: newSorter()}
+		if found {
+			p.round = last.Round + 1
+		}
+		if err := p.start(ctx, *reopened, begin); err != nil {
+			return Summary{}, err
+		}
+		if err := p.parts(ctx); err != nil {
+			return Summary{}, fmt.Errorf("pass over the cards of day %s: %w", day, err)
+		}
+		if err := p.finish(ctx); err != nil {
+			return Summary{}, fmt.Errorf("pass over the SAMs of day %s: %w", day, err)
 		}
 	}
 }
 
-// missing computes the parts that are not among those stored, and takes the others out
-// of there.
-func (p *pass) missing(ctx context.Context, stored map[string]string) error {
-	size := p.Part
-	if size <= 0 {
-		size = DefaultPart
+// parts computes, on all cores, the parts that are not stored yet.
+func (p *pass) parts(ctx context.Context) error {
+	cuts, stored, err := p.known(ctx)
+	if err != nil {
+		return err
 	}
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0) + 1)
-	for of, err := range p.Ledger.Parts(within, p.day, size) {
-		if err != nil {
-			// An error of a part ends the search for parts, and says more.
-			return cmp.Or(group.Wait(), err)
+	var before ledger.Part
+	for number := 1; !before.Last(); number++ {
+		of := ledger.Part{After: before.To, To: cuts[number]}
+		if of.To == nil {
+			if of.To, err = p.cut(within, number, of.After); err != nil {
+				// An error of a part ends the search for parts, and says more.
+				return cmp.Or(group.Wait(), err)
+			}
 		}
-		if after, there := stored[string(of.To)]; there && after == string(of.After) {
-			delete(stored, string(of.To))
+		before = of
+		if stored[number] {
 			continue
 		}
 		group.Go(func() error {
-			result, err := p.compute(within, of)
+			result, err := p.compute(within, number, of)
 			if err != nil {
 				return err
 			}
@@ -144,4 +145,22 @@ func (p *pass) missing(ctx context.Context, stored map[string]string) error {
 		})
 	}
 	return group.Wait()
+}
+
+// cut finds where a part ends that begins after a number: before it has too many rows,
+// or too many histories of the round before. Of several workers the first one's word
+// counts, for good.
+func (p *pass) cut(ctx context.Context, number int, after []byte) ([]byte, error) {
+	to, err := p.Ledger.PartEnd(ctx, p.day, after, p.size())
+	if err != nil {
+		return nil, err
+	}
+	bound, err := p.bound(ctx, after)
+	if err != nil {
+		return nil, err
+	}
+	if bound != nil && bytes.Compare(bound, to) < 0 {
+		to = bound
+	}
+	return p.agree(ctx, number, to)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,48 +16,85 @@ import (
 const (
 	kindCards = 1
 	kindSAMs  = 2
-	kindUses  = 3
 )
 
-// stored lists the parts that are there: where each ends, and begins.
-func (p *pass) stored(ctx context.Context) (map[string]string, error) {
-	rows, err := p.Ledger.Pool().Query(ctx, "SELECT last, after FROM histories WHERE day = $1 AND round = $2 AND kind = $3", p.day, p.round, kindCards)
-	if err != nil {
-		return nil, fmt.Errorf("list stored parts: %w", err)
-	}
-	parts := map[string]string{}
-	var last, after []byte
-	if _, err = pgx.ForEachRow(rows, []any{&last, &after}, func() error {
-		parts[string(last)] = string(after)
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("list stored parts: %w", err)
-	}
-	return parts, nil
-}
-
-// discard drops what a round that is not complete has stored.
-func (p *pass) discard(ctx context.Context) error {
+// start makes the round known, or takes it up where it has been started.
+func (p *pass) start(ctx context.Context, reopened int, begin before) error {
 	err := p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		for _, statement := range []string{"DELETE FROM findings WHERE day = $1 AND round = $2", "DELETE FROM histories WHERE day = $1 AND round = $2"} {
-			if _, err := tx.Exec(ctx, statement, p.day, p.round); err != nil {
-				return err
-			}
+		if _, err := tx.Exec(ctx, `INSERT INTO passes (day, round, reopened, before_day, before_round, done, rows_read, cards, sams)
+			VALUES ($1, $2, $3, $4, $5, false, 0, 0, 0) ON CONFLICT (day, round) DO NOTHING`, p.day, p.round, reopened, begin.day, begin.round); err != nil {
+			return err
 		}
-		return nil
+		return tx.QueryRow(ctx, "SELECT before_day, before_round FROM passes WHERE day = $1 AND round = $2", p.day, p.round).Scan(&p.before.day, &p.before.round)
 	})
 	if err != nil {
-		return fmt.Errorf("discard an incomplete round: %w", err)
+		return fmt.Errorf("start a pass of day %s: %w", p.day, err)
 	}
 	return nil
 }
 
-// earlier calls fn with the packed parts of the round before that the part meets, in
-// their order.
-func (p *pass) earlier(ctx context.Context, of ledger.Part, fn func(packed []byte) error) error {
-	if p.before.day == 0 {
-		return nil
+// known reads where parts end, and which are stored, by their numbers.
+func (p *pass) known(ctx context.Context) (cuts map[int][]byte, stored map[int]bool, err error) {
+	rows, err := p.Ledger.Pool().Query(ctx, `SELECT c.number, c.last, s.number IS NOT NULL FROM history_cuts c
+		LEFT JOIN history_parts s ON s.day = c.day AND s.round = c.round AND s.number = c.number WHERE c.day = $1 AND c.round = $2`, p.day, p.round)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the parts: %w", err)
 	}
+	cuts, stored = map[int][]byte{}, map[int]bool{}
+	var number int
+	var last []byte
+	var there bool
+	if _, err = pgx.ForEachRow(rows, []any{&number, &last, &there}, func() error {
+		cuts[number], stored[number] = bytes.Clone(last), there
+		return nil
+	}); err != nil {
+		return nil, nil, fmt.Errorf("list the parts: %w", err)
+	}
+	return cuts, stored, nil
+}
+
+// bound is where a part must end that begins after a number, lest it have too many
+// histories of the round before; nil for nowhere.
+func (p *pass) bound(ctx context.Context, after []byte) ([]byte, error) {
+	const most = 20
+	rows, err := p.Ledger.Pool().Query(ctx, `SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 ORDER BY last LIMIT $5`,
+		p.before.day, p.before.round, kindCards, orEmpty(after), most)
+	if err != nil {
+		return nil, fmt.Errorf("look for histories of day %s: %w", p.before.day, err)
+	}
+	var last, bound []byte
+	var items, sum int64
+	n := 0
+	if _, err = pgx.ForEachRow(rows, []any{&last, &items}, func() error {
+		n++
+		if sum += items; bound == nil && (sum >= p.limit() || n == most) {
+			bound = bytes.Clone(last)
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("look for histories of day %s: %w", p.before.day, err)
+	}
+	return bound, nil
+}
+
+// agree keeps where a part ends, and returns what is kept.
+func (p *pass) agree(ctx context.Context, number int, to []byte) (agreed []byte, err error) {
+	err = p.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO history_cuts (day, round, number, last) VALUES ($1, $2, $3, $4) ON CONFLICT (day, round, number) DO NOTHING",
+			p.day, p.round, number, to); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, "SELECT last FROM history_cuts WHERE day = $1 AND round = $2 AND number = $3", p.day, p.round, number).Scan(&agreed)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cut a part: %w", err)
+	}
+	return agreed, nil
+}
+
+// earlier calls fn with the packed histories of the round before that the part meets,
+// in their order.
+func (p *pass) earlier(ctx context.Context, of ledger.Part, fn func(packed []byte) error) error {
 	rows, err := p.Ledger.Pool().Query(ctx, `SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 AND after < $5 ORDER BY last`,
 		p.before.day, p.before.round, kindCards, orEmpty(of.After), of.To)
 	if err != nil {
@@ -76,17 +114,16 @@ func orEmpty(b []byte) []byte {
 	return b
 }
 
-const insertHistory = `INSERT INTO histories (day, round, kind, last, after, rows_read, items, packed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-	ON CONFLICT (day, round, kind, last) DO NOTHING`
-
-// store keeps a part and its findings, unless another process has.
+// store keeps a part and its findings, unless another worker has.
 func (p *pass) store(ctx context.Context, part *part) error {
+	histories, uses := part.packer.end(part.To), part.uses.pack()
 	err := p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, insertHistory, p.day, p.round, kindCards, part.To, orEmpty(part.After), part.rows, part.cards, orEmpty(part.packed))
+		tag, err := tx.Exec(ctx, `INSERT INTO history_parts (day, round, number, rows_read, cards, uses) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (day, round, number) DO NOTHING`, p.day, p.round, part.number, part.rows, part.cards, uses)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		if _, err = tx.Exec(ctx, insertHistory, p.day, p.round, kindUses, part.To, orEmpty(part.After), 0, 0, orEmpty(part.uses)); err != nil {
+		if err := p.storeHistories(ctx, tx, kindCards, histories); err != nil {
 			return err
 		}
 		return p.storeFindings(ctx, tx, part.findings)
@@ -97,67 +134,91 @@ func (p *pass) store(ctx context.Context, part *part) error {
 	return nil
 }
 
-func (p *pass) storeFindings(ctx context.Context, tx pgx.Tx, findings []Finding) error {
-	if len(findings) == 0 {
-		return nil
-	}
-	n := len(findings)
-	kinds, subjects := make([]int32, n), make([][]byte, n)
-	firsts, lasts, fen := make([]int64, n), make([]int64, n), make([]int64, n)
-	for i, f := range findings {
-		kinds[i], subjects[i], firsts[i], lasts[i], fen[i] = int32(f.Kind), f.Subject, f.First, f.Last, f.Fen
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO findings (day, round, kind, subject, first, last, fen)
-		SELECT $1, $2, u.kind, u.subject, u.first, u.last, u.fen
-		FROM unnest($3::INT4[], $4::BYTEA[], $5::INT8[], $6::INT8[], $7::INT8[]) AS u (kind, subject, first, last, fen)
-		ON CONFLICT (day, round, kind, subject, first) DO NOTHING`, p.day, p.round, kinds, subjects, firsts, lasts, fen)
-	return err
-}
-
-// finish takes the SAMs through the day and ends the round.
-func (p *pass) finish(ctx context.Context, reopened int) error {
-	uses := map[[6]byte][]uint32{}
-	rows, err := p.Ledger.Pool().Query(ctx, "SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3", p.day, p.round, kindUses)
-	if err != nil {
-		return err
-	}
-	var packed []byte
-	if _, err = pgx.ForEachRow(rows, []any{&packed}, func() error { return unpackUses(packed, uses) }); err != nil {
-		return err
-	}
-	packed = nil
-	if p.before.day != 0 {
-		if err := p.Ledger.Pool().QueryRow(ctx, "SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3",
-			p.before.day, p.before.round, kindSAMs).Scan(&packed); err != nil {
-			return fmt.Errorf("read histories of day %s: %w", p.before.day, err)
-		}
-	}
-	packed, count, findings, err := sams(packed, uses)
-	if err != nil {
-		return err
-	}
-	return p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `INSERT INTO passes (day, round, reopened, before_day, before_round, rows_read, cards, sams)
-			SELECT $1::INT4, $2::INT4, $3::INT4, $4::INT4, $5::INT4, coalesce(sum(rows_read), 0)::INT8, coalesce(sum(items), 0)::INT8, $6::INT8
-			FROM histories WHERE day = $1 AND round = $2 AND kind = $7
-			ON CONFLICT (day, round) DO NOTHING`, p.day, p.round, reopened, p.before.day, p.before.round, count, kindCards)
-		if err != nil || tag.RowsAffected() == 0 {
+func (p *pass) storeHistories(ctx context.Context, tx pgx.Tx, kind int, rows []packed) error {
+	for _, row := range rows {
+		if _, err := tx.Exec(ctx, "INSERT INTO histories (day, round, kind, last, after, items, packed) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			p.day, p.round, kind, orEmpty(row.last), orEmpty(row.after), row.items, orEmpty(row.bytes)); err != nil {
 			return err
 		}
-		if _, err = tx.Exec(ctx, insertHistory, p.day, p.round, kindSAMs, []byte{0xFF}, []byte{}, 0, count, orEmpty(packed)); err != nil {
+	}
+	return nil
+}
+
+func (p *pass) storeFindings(ctx context.Context, tx pgx.Tx, findings []Finding) error {
+	for some := range slices.Chunk(findings, 5000) {
+		n := len(some)
+		kinds, subjects := make([]int32, n), make([][]byte, n)
+		firsts, lasts, fen := make([]int64, n), make([]int64, n), make([]int64, n)
+		for i, f := range some {
+			kinds[i], subjects[i], firsts[i], lasts[i], fen[i] = int32(f.Kind), f.Subject, f.First, f.Last, f.Fen
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO findings (day, round, kind, subject, first, last, fen)
+			SELECT $1, $2, u.kind, u.subject, u.first, u.last, u.fen
+			FROM unnest($3::INT4[], $4::BYTEA[], $5::INT8[], $6::INT8[], $7::INT8[]) AS u (kind, subject, first, last, fen)
+			ON CONFLICT (day, round, kind, subject, first) DO NOTHING`, p.day, p.round, kinds, subjects, firsts, lasts, fen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errParts says that the parts of a round are not all there.
+var errParts = errors.New("not all parts are stored")
+
+// finish takes the SAMs through the day and ends the round, unless another worker has.
+func (p *pass) finish(ctx context.Context) error {
+	m := modules{}
+	if err := p.eachPacked(ctx, m.use, "SELECT uses FROM history_parts WHERE day = $1 AND round = $2 AND length(uses) > 0", p.day, p.round); err != nil {
+		return err
+	}
+	if err := p.eachPacked(ctx, m.begin, "SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3", p.before.day, p.before.round, kindSAMs); err != nil {
+		return err
+	}
+	findings := m.live()
+	histories := m.pack(p.limit())
+	return p.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		var done, whole bool
+		if err := tx.QueryRow(ctx, "SELECT done FROM passes WHERE day = $1 AND round = $2 FOR UPDATE", p.day, p.round).Scan(&done); err != nil || done {
+			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM history_cuts WHERE day = $1 AND round = $2) = (SELECT count(*) FROM history_parts WHERE day = $1 AND round = $2)`,
+			p.day, p.round).Scan(&whole); err != nil {
+			return err
+		}
+		if !whole {
+			return errParts
+		}
+		if err := p.storeHistories(ctx, tx, kindSAMs, histories); err != nil {
 			return err
 		}
 		if err := p.storeFindings(ctx, tx, findings); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "DELETE FROM histories WHERE day = $1 AND round = $2 AND kind = $3", p.day, p.round, kindUses)
+		if _, err := tx.Exec(ctx, `UPDATE passes SET done = true, sams = $3,
+			rows_read = (SELECT coalesce(sum(rows_read), 0)::INT8 FROM history_parts WHERE day = $1 AND round = $2),
+			cards = (SELECT coalesce(sum(cards), 0)::INT8 FROM history_parts WHERE day = $1 AND round = $2)
+			WHERE day = $1 AND round = $2`, p.day, p.round, len(m)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "UPDATE history_parts SET uses = $3 WHERE day = $1 AND round = $2", p.day, p.round, []byte{})
 		return err
 	})
 }
 
+// eachPacked calls fn with each value that a query gives.
+func (p *pass) eachPacked(ctx context.Context, fn func([]byte) error, query string, args ...any) error {
+	rows, err := p.Ledger.Pool().Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	var packed []byte
+	_, err = pgx.ForEachRow(rows, []any{&packed}, func() error { return fn(packed) })
+	return err
+}
+
 // latestBefore finds the last complete round of the last day before that has one.
 func (a Archive) latestBefore(ctx context.Context, day ledger.Day) (b before, err error) {
-	err = a.Ledger.Pool().QueryRow(ctx, "SELECT day, round FROM passes WHERE day < $1 ORDER BY day DESC, round DESC LIMIT 1", day).Scan(&b.day, &b.round)
+	err = a.Ledger.Pool().QueryRow(ctx, "SELECT day, round FROM passes WHERE day < $1 AND done ORDER BY day DESC, round DESC LIMIT 1", day).Scan(&b.day, &b.round)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return before{}, fmt.Errorf("find the pass before day %s: %w", day, err)
 	}
@@ -167,7 +228,7 @@ func (a Archive) latestBefore(ctx context.Context, day ledger.Day) (b before, er
 // latest reads the day's last complete round, and how often the day had been reopened.
 func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopened int, found bool, err error) {
 	s.Day = day
-	err = a.Ledger.Pool().QueryRow(ctx, `SELECT round, reopened, before_day, before_round, rows_read, cards, sams FROM passes WHERE day = $1 ORDER BY round DESC LIMIT 1`, day).
+	err = a.Ledger.Pool().QueryRow(ctx, `SELECT round, reopened, before_day, before_round, rows_read, cards, sams FROM passes WHERE day = $1 AND done ORDER BY round DESC LIMIT 1`, day).
 		Scan(&s.Round, &reopened, &s.begin.day, &s.begin.round, &s.Rows, &s.Cards, &s.SAMs)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return s, 0, false, nil
@@ -189,19 +250,6 @@ func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopene
 		return s, 0, false, fmt.Errorf("count findings of day %s: %w", day, err)
 	}
 	return s, reopened, true, nil
-}
-
-// passedAfter lists the later days that have a complete round.
-func (a Archive) passedAfter(ctx context.Context, day ledger.Day) ([]ledger.Day, error) {
-	rows, err := a.Ledger.Pool().Query(ctx, "SELECT DISTINCT day FROM passes WHERE day > $1 ORDER BY day", day)
-	if err != nil {
-		return nil, fmt.Errorf("list the passes after day %s: %w", day, err)
-	}
-	days, err := pgx.CollectRows(rows, pgx.RowTo[ledger.Day])
-	if err != nil {
-		return nil, fmt.Errorf("list the passes after day %s: %w", day, err)
-	}
-	return days, nil
 }
 
 // Of reads what the day's last complete round came to. found is false where the day
@@ -237,8 +285,8 @@ func (a Archive) Findings(ctx context.Context, day ledger.Day, kind Kind, fn fun
 // Progress is how many rows the day's round under way has dealt with; once it is
 // complete, all of them.
 func (a Archive) Progress(ctx context.Context, day ledger.Day) (rows int64, err error) {
-	err = a.Ledger.Pool().QueryRow(ctx, `SELECT coalesce(sum(rows_read), 0)::INT8 FROM histories
-		WHERE day = $1 AND kind = $2 AND round = (SELECT max(round) FROM histories WHERE day = $1 AND kind = $2)`, day, kindCards).Scan(&rows)
+	err = a.Ledger.Pool().QueryRow(ctx, `SELECT coalesce(sum(rows_read), 0)::INT8 FROM history_parts
+		WHERE day = $1 AND round = (SELECT max(round) FROM passes WHERE day = $1)`, day).Scan(&rows)
 	if err != nil {
 		return 0, fmt.Errorf("read the progress of day %s: %w", day, err)
 	}
@@ -252,8 +300,10 @@ func (a Archive) Forget(ctx context.Context, earliestOpen ledger.Day) error {
 	if err != nil || begin.day == 0 {
 		return err
 	}
-	if _, err := a.Ledger.Pool().Exec(ctx, "DELETE FROM histories WHERE day < $1", begin.day); err != nil {
-		return fmt.Errorf("forget histories before day %s: %w", begin.day, err)
+	for _, statement := range []string{"DELETE FROM histories WHERE day < $1", "DELETE FROM history_parts WHERE day < $1", "DELETE FROM history_cuts WHERE day < $1"} {
+		if _, err := a.Ledger.Pool().Exec(ctx, statement, begin.day); err != nil {
+			return fmt.Errorf("forget histories before day %s: %w", begin.day, err)
+		}
 	}
 	return nil
 }

@@ -18,12 +18,15 @@ type found struct {
 	First, Last   int64
 }
 
+// visitors is how the card numbers of the simulated other city begin.
+const visitors = "031049999"
+
 // findsGaps holds what the close found against the truth: every number of a SAM that
 // no record in the books has, and no other; and a gap or more in the counters of cards
 // that lost a record between two others.
 func (d *crowdDay) findsGaps() {
 	d.Helper()
-	used := map[string][]int64{}
+	used, claimed := map[string][]int64{}, map[string][]int64{}
 	gapped := map[string]bool{}
 	taps := map[string]int{}
 	err := truth.EachRecord(filepath.Join(d.field, "truth"), func(r *truth.Record) error {
@@ -33,6 +36,13 @@ func (d *crowdDay) findsGaps() {
 		}
 		if terminal, sequence, ok := identity.ParseSpend(id); ok {
 			sam := hex.EncodeToString(terminal[:])
+			switch {
+			case r.Reason == "unknown_terminal": // of SAMs that are not registered nothing is asked
+				return nil
+			case strings.HasPrefix(r.Subject, visitors) || r.Reason == "implausible_date" && r.Fen == 0: // may be another city's to check
+				claimed[sam] = append(claimed[sam], int64(sequence))
+				return nil
+			}
 			used[sam] = append(used[sam], int64(sequence))
 			taps[r.Subject]++
 			gapped[r.Subject] = gapped[r.Subject] || r.Fault == "counter_gap"
@@ -44,6 +54,12 @@ func (d *crowdDay) findsGaps() {
 	}
 	var want []found
 	for sam, numbers := range used {
+		slices.Sort(numbers)
+		for _, v := range claimed[sam] {
+			if v > numbers[0] && v < numbers[len(numbers)-1] {
+				numbers = append(numbers, v)
+			}
+		}
 		slices.Sort(numbers)
 		for i := 1; i < len(numbers); i++ {
 			if before, this := numbers[i-1], numbers[i]; this > before+1 {

@@ -114,6 +114,9 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration) error {
 		return err
 	}
 	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
+	for _, u := range result.Unpaid {
+		fmt.Printf("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日\n", yuan(u.Fen), u.Code, u.Err)
+	}
 	found := 0
 	for _, n := range result.History.Found {
 		found += n

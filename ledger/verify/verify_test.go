@@ -72,6 +72,7 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
 	must(l.ReopenDay(ctx, yesterday, ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}))
+	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
 	_, err = l.SealDay(ctx, yesterday, private)
 	must(err)

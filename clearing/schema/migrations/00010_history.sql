@@ -2,31 +2,52 @@
 
 -- +goose Up
 
--- Histories, packed: for each card or SAM what is known of it at the end of a day. A
--- part is a run of numbers, those after "after" up to "last".
-CREATE TABLE histories (
-    day   INT4 NOT NULL,
-    round INT4 NOT NULL,
-    kind  INT4 NOT NULL, -- 1 cards, 2 SAMs, 3 the numbers that a part's taps used of SAMs, until the round ends
-    last  BYTEA NOT NULL,
-    after BYTEA NOT NULL,
-    rows_read INT8 NOT NULL,
-    items INT8 NOT NULL,
-    packed BYTEA NOT NULL,
-    PRIMARY KEY (day, round, kind, last)
-);
-
--- Rounds that are complete. A day is passed again when it, or a day before it, was reopened.
+-- Rounds over a day. It is passed again when it, or a day before it, was reopened.
 CREATE TABLE passes (
     day      INT4 NOT NULL,
     round    INT4 NOT NULL,
     reopened INT4 NOT NULL, -- how often the day was, by then
     before_day   INT4 NOT NULL, -- the round whose histories it begins with; 0 for none
     before_round INT4 NOT NULL,
-    rows_read INT8 NOT NULL,
+    done     BOOL NOT NULL,
+    rows_read INT8 NOT NULL, -- these three once it is done
     cards    INT8 NOT NULL,
     sams     INT8 NOT NULL,
     PRIMARY KEY (day, round)
+);
+
+-- Where the parts of a round end, as its first worker found. A part is a run of card
+-- numbers: those after the end of the one before.
+CREATE TABLE history_cuts (
+    day    INT4 NOT NULL,
+    round  INT4 NOT NULL,
+    number INT4 NOT NULL, -- from 1
+    last   BYTEA NOT NULL,
+    PRIMARY KEY (day, round, number)
+);
+
+-- Parts that are stored.
+CREATE TABLE history_parts (
+    day    INT4 NOT NULL,
+    round  INT4 NOT NULL,
+    number INT4 NOT NULL,
+    rows_read INT8 NOT NULL,
+    cards  INT8 NOT NULL,
+    uses   BYTEA NOT NULL, -- the numbers of SAMs that its taps used, packed; empty once the round is done
+    PRIMARY KEY (day, round, number)
+);
+
+-- Histories, packed: for each card or SAM what is known of it at the end of a day. A row
+-- holds those after "after" up to "last".
+CREATE TABLE histories (
+    day    INT4 NOT NULL,
+    round  INT4 NOT NULL,
+    kind   INT4 NOT NULL, -- 1 cards, 2 SAMs
+    last   BYTEA NOT NULL,
+    after  BYTEA NOT NULL,
+    items  INT8 NOT NULL,
+    packed BYTEA NOT NULL,
+    PRIMARY KEY (day, round, kind, last)
 );
 
 CREATE TABLE findings (
