@@ -70,6 +70,8 @@ type Decision struct {
 	// Amount is what stands in the journal under the key: for an UpTo transfer what was really moved, for a duplicate or
 	// conflict the first version's amount, for a refused one zero.
 	Amount Fen
+	// Disputed tells that another version stands under the key, and this one is kept as a dispute: since now (Conflict) or since it came before (Duplicate).
+	Disputed bool
 	// Err is a *TransferError when the row was refused or is in conflict, else nil.
 	Err error
 }

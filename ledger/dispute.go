@@ -59,9 +59,17 @@ func disputeRow(k key, version, evidence []byte, reason string) (key, Row) {
 	return d, Row{Day: d.day, Subject: d.subject, ID: d.id, Kind: DisputeKind, Reason: reason, Evidence: evidence}
 }
 
-// dispute keeps a version that differs from the row that stands under its key, and reports whether it was kept before, in this batch or an earlier one.
+// dispute answers for a version that differs from the row that stands under its key: a conflict, or a duplicate where it was kept before.
+func (j *judge) dispute(standing, k key, row Row, stands Fen, why *TransferError) Decision {
+	if j.keepDispute(standing, k, row) {
+		return Decision{Result: Duplicate, Amount: stands, Disputed: true}
+	}
+	return Decision{Result: Conflict, Amount: stands, Disputed: true, Err: why}
+}
+
+// keepDispute keeps such a version, and reports whether it was kept before, in this batch or an earlier one.
 // When the standing row is in the journal already, so may the dispute be; then it must have been looked up.
-func (j *judge) dispute(standing, k key, row Row) (repeated bool) {
+func (j *judge) keepDispute(standing, k key, row Row) (repeated bool) {
 	if _, ok := j.disputed[k]; ok {
 		j.repeats++
 		return true

@@ -29,7 +29,13 @@ func TestConflictKeepsBothVersions(t *testing.T) {
 		{[]ledger.Transfer{bare, version(6, "second"), version(5, "third"), version(5, "first")}, slices.Repeat([]string{"duplicate 5"}, 4)},
 		{linked(version(5, "third"), transfer(2, "float", "operator:bus", 1)), []string{"duplicate 5", "refused: another transfer of its chain was refused"}},
 	} {
-		if got := describe(b.post(step.batch).Transfers); !slices.Equal(got, step.want) {
+		decisions := b.post(step.batch).Transfers
+		for i, d := range decisions {
+			if first := step.batch[i].Amount == 5 && string(step.batch[i].Evidence) == "first"; d.Result != ledger.Refused && d.Disputed == first {
+				t.Errorf("batch %d, transfer %d: disputed %v", n, i, d.Disputed)
+			}
+		}
+		if got := describe(decisions); !slices.Equal(got, step.want) {
 			t.Errorf("batch %d:\n  %q\nexpected\n  %q", n, got, step.want)
 		}
 	}

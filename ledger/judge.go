@@ -170,10 +170,7 @@ func (j *judge) decideTransfer(i int) Decision {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
 		dk, dispute := transferDispute(t)
-		if j.dispute(k, dk, dispute) {
-			return Decision{Result: Duplicate, Amount: row.Amount}
-		}
-		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Reason: ContentDiffers}}
+		return j.dispute(k, dk, dispute, row.Amount, &TransferError{Index: i, Reason: ContentDiffers})
 	}
 	if reason, detail := j.checkAccounts(t.Debit, t.Credit); reason != 0 {
 		return refuse(i, reason, detail)
@@ -246,10 +243,7 @@ func (j *judge) decideMemo(i int) Decision {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
 		dk, dispute := memoDispute(m)
-		if j.dispute(k, dk, dispute) {
-			return Decision{Result: Duplicate, Amount: row.Amount}
-		}
-		return Decision{Result: Conflict, Amount: row.Amount, Err: &TransferError{Index: i, Memo: true, Reason: ContentDiffers}}
+		return j.dispute(k, dk, dispute, row.Amount, &TransferError{Index: i, Memo: true, Reason: ContentDiffers})
 	}
 	j.insert(k, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence})
 	return Decision{Result: Inserted}

@@ -195,6 +195,8 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 	for i, decision := range out.Transfers {
 		var because *ledger.TransferError
 		switch {
+		case decision.Disputed:
+			refused = append(refused, fmt.Errorf("payment of %s: %d fen, and %d fen were booked under its number before", transfers[i].Subject, transfers[i].Amount, decision.Amount))
 		case decision.Result == ledger.Inserted || decision.Result == ledger.Duplicate:
 		case errors.As(decision.Err, &because) && (because.Reason == ledger.AccountClosed || because.Reason == ledger.AccountFrozen):
 			left[i].Err = decision.Err

@@ -80,11 +80,11 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	if err != nil {
 		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
 	}
-	switch decision := decisions[0]; decision.Result {
-	case ledger.Inserted, ledger.Duplicate:
-		return mac2, nil
-	case ledger.Conflict:
+	switch decision := decisions[0]; {
+	case decision.Disputed: // whether it comes for the first time or again
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, fmt.Sprintf("online sequence %d of the card belongs to another order", request.GetOnlineSequence())}
+	case decision.Result == ledger.Inserted || decision.Result == ledger.Duplicate:
+		return mac2, nil
 	default:
 		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", decision.Err)
 	}

@@ -132,12 +132,12 @@ func (d *Desk) post(ctx context.Context, a *act) (*ledger.Outcome, error) {
 func (d *Desk) done(a *act, out *ledger.Outcome) (Done, error) {
 	done := Done{Parts: a.parts, Repeated: true}
 	for _, decision := range out.Transfers {
-		switch decision.Result {
-		case ledger.Inserted:
-			done.Repeated = false
-		case ledger.Duplicate:
-		case ledger.Conflict:
+		switch {
+		case decision.Disputed:
 			return Done{}, refuse("something else was decided about it before")
+		case decision.Result == ledger.Inserted:
+			done.Repeated = false
+		case decision.Result == ledger.Duplicate:
 		default:
 			return Done{}, refuse("the ledger refused: %v", decision.Err)
 		}

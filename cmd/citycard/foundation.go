@@ -163,7 +163,10 @@ func (f *foundation) postClaimed(ctx context.Context, claim *ledger.Claim, trans
 	}
 	claim.Next = next
 	for i, decision := range out.Transfers {
-		if decision.Result != ledger.Inserted && decision.Result != ledger.Duplicate {
+		switch {
+		case decision.Disputed:
+			return fmt.Errorf("post %s: transfer %d: other content stands under its key", claim.Stream, i)
+		case decision.Result == ledger.Refused:
 			return fmt.Errorf("post %s: transfer %d: %s: %w", claim.Stream, i, decision.Result, decision.Err)
 		}
 	}
