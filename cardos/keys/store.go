@@ -138,12 +138,11 @@ func (s *Store) seal(passphrase string) ([]byte, error) {
 // Open reads a file that Save wrote. Errors: ErrPassphrase, ErrStoreFormat, and
 // those of the file system.
 func Open(path, passphrase string) (*Store, error) {
-	f, err := os.Open(path)
+	sealed, err := readSealed(path)
 	if err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
-	defer f.Close()
-	s, err := unseal(f, passphrase)
+	s, err := unseal(bytes.NewReader(sealed), passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("open keys %s: %w", path, err)
 	}

@@ -37,15 +37,15 @@ func keysCommand() *ffcli.Command {
 				return err
 			}
 			s := settings{keyFile: *file}
+			if *rotate { // under the store's own lock: whoever uses the data directory goes on
+				return rotateKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
+			}
 			if *file == "" {
 				dir, err := service.OpenDataDir(common.Data, observe.DataPurpose)
 				if err != nil {
 					return err
 				}
 				defer dir.Close()
-			}
-			if *rotate {
-				return rotateKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
 			}
 			return makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
 		},
@@ -57,15 +57,17 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 	if seed != 0 {
 		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
 	}
-	store, err := openKeys(path)
-	if err != nil {
-		return err
+	if passphrase == "" {
+		return noPassphrase()
 	}
-	if store, err = store.Rotate(rand.Reader); err != nil {
-		return err
-	}
-	if err := store.Save(path, passphrase); err != nil {
-		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory; the store is as it was", err)
+	store, err := keys.RotateFile(path, passphrase, rand.Reader)
+	switch {
+	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
+		return service.Fail("somebody else is changing "+path+" / 密钥库正被他人修改", "try again; the store is as it was", err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrStoreFormat):
+		return cannotOpenKeys(path, err)
+	case err != nil:
+		return service.Fail("cannot rotate "+path+" / 无法轮换密钥", "check the directory; the store is as it was", err)
 	}
 	fmt.Printf("new cards get keys of version %d / 新卡密钥版本 %d\n", store.Version(), store.Version())
 	return nil
@@ -75,10 +77,7 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 // anybody can make.
 func makeKeys(path string, seed uint64, passphrase string) error {
 	if passphrase == "" {
-		return service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
-	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", err)
+		return noPassphrase()
 	}
 	store := keys.GenerateTest(seed)
 	if seed == 0 {
@@ -87,7 +86,13 @@ func makeKeys(path string, seed uint64, passphrase string) error {
 			return fmt.Errorf("make masters: %w", err)
 		}
 	}
-	if err := store.Save(path, passphrase); err != nil {
+	err := store.Create(path, passphrase)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", nil)
+	case errors.Is(err, keys.ErrBusy):
+		return service.Fail("somebody else is making "+path+" / 密钥库正被他人生成", "use the store that is there now", err)
+	case err != nil:
 		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
 	}
 	return nil

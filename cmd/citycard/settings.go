@@ -76,13 +76,21 @@ const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 func openKeys(path string) (*keys.Store, error) {
 	passphrase := os.Getenv(passphraseVariable)
 	if passphrase == "" {
-		return nil, service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
+		return nil, noPassphrase()
 	}
 	store, err := keys.Open(path, passphrase)
 	if err != nil {
-		return nil, service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one for tests`, err)
+		return nil, cannotOpenKeys(path, err)
 	}
 	return store, nil
+}
+
+func noPassphrase() error {
+	return service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
+}
+
+func cannotOpenKeys(path string, err error) error {
+	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one for tests`, err)
 }
 
 // zone is a flag that holds a time zone; the zero value is Asia/Shanghai.

@@ -1,0 +1,133 @@
+package keys
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// Errors of Create and RotateFile.
+var (
+	// ErrBusy says that somebody else is making or rotating the same file.
+	ErrBusy = errors.New("somebody else is changing the key store")
+	// ErrChanged says that the file is no longer the one that was opened.
+	ErrChanged = errors.New("the key store changed meanwhile")
+)
+
+// maxStoreFile bounds what is read as a store; one of 16 generations has some 20 kB.
+const maxStoreFile = 1 << 20
+
+// Create writes the store to a new file, as Save does; where there is one it fails with
+// fs.ErrExist, since keys in use are never replaced.
+func (s *Store) Create(path, passphrase string) error {
+	unlock, err := lockStore(path)
+	if err != nil {
+		return fmt.Errorf("create keys %s: %w", path, err)
+	}
+	defer unlock()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = fs.ErrExist
+		}
+		return fmt.Errorf("create keys %s: %w", path, err)
+	}
+	return s.Save(path, passphrase)
+}
+
+// RotateFile rotates the masters of a store's file and returns the new store. One process
+// does it at a time, and what it replaces is what it read: cards may have been made
+// under a version as soon as that was in the file, so none may vanish. The file as it
+// was stays beside the new one, its version behind the name. Errors: those of Open and
+// Rotate, ErrBusy, ErrChanged; after one the store is as it was.
+func RotateFile(path, passphrase string, rand io.Reader) (*Store, error) {
+	return rotateFile(path, passphrase, rand, defaultWorkFactor)
+}
+
+func rotateFile(path, passphrase string, rand io.Reader, workFactor int) (*Store, error) {
+	failed := func(err error) (*Store, error) { return nil, fmt.Errorf("rotate keys %s: %w", path, err) }
+	file, err := filepath.EvalSymlinks(path) // the file is to be replaced, not a link to it
+	if err != nil {
+		return failed(err)
+	}
+	unlock, err := lockStore(file)
+	if err != nil {
+		return failed(err)
+	}
+	defer unlock()
+	sealed, err := readSealed(file)
+	if err != nil {
+		return failed(err)
+	}
+	old, err := unseal(bytes.NewReader(sealed), passphrase)
+	if err != nil {
+		return failed(err)
+	}
+	store, err := old.Rotate(rand)
+	if err != nil {
+		return failed(err)
+	}
+	resealed, err := store.WithWorkFactor(workFactor).seal(passphrase)
+	if err != nil {
+		return failed(err)
+	}
+	if err := keep(fmt.Sprintf("%s.v%d", file, old.Version()), sealed); err != nil {
+		return failed(err)
+	}
+	// Whoever copies a file here takes no lock.
+	if now, err := readSealed(file); err != nil || !bytes.Equal(now, sealed) {
+		return failed(errors.Join(ErrChanged, err))
+	}
+	if err := replaceFile(file, resealed); err != nil {
+		return failed(err)
+	}
+	return store, nil
+}
+
+// lockStore takes the lock of a store's file. The lock is a file of its own, which stays:
+// the store's file is another one after each change.
+func lockStore(path string) (unlock func(), err error) {
+	lock := flock.New(path + ".lock")
+	taken, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("lock: %w", err)
+	case !taken:
+		return nil, ErrBusy
+	}
+	return func() { _ = lock.Close() }, nil // it goes with the process in any case
+}
+
+// keep writes a file that is to stay. One of that name may be there already, from a
+// rotation that did not come to its end, but no other.
+func keep(path string, content []byte) error {
+	kept, err := readSealed(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return replaceFile(path, content)
+	case err != nil:
+		return err
+	case !bytes.Equal(kept, content):
+		return fmt.Errorf("%s: %w with other content", path, fs.ErrExist)
+	}
+	return nil
+}
+
+// readSealed reads a store's file as it is.
+func readSealed(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxStoreFile+1))
+	if err == nil && len(content) > maxStoreFile {
+		err = fmt.Errorf("%w: longer than %d bytes", ErrStoreFormat, maxStoreFile)
+	}
+	return content, err
+}
