@@ -217,7 +217,7 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 	if err != nil {
 		return nil, err
 	}
-	verifier := keys.NewTACVerifier(store.TACMaster())
+	verifier := keys.NewKeyring(store)
 	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Fares: fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {

@@ -137,7 +137,7 @@ func (h *house) post(stream string, transfers ...ledger.Transfer) {
 // intake makes an intake; small batches, so that a test has several.
 func (h *house) intake(owner string) *intake.Intake {
 	h.Helper()
-	verifier := keys.NewTACVerifier(h.town.Keys.TACMaster())
+	verifier := keys.NewKeyring(h.town.Keys)
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
 	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/docket"
 	"citycard/ledger"
 )
@@ -265,7 +266,7 @@ func (p *partition) followDay(err error) error {
 // waits tells errors that pass by themselves from those that do not.
 func waits(err error) bool {
 	var refused *docket.RefusedError
-	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker) || errors.Is(err, errMoved)
+	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker) || errors.Is(err, errMoved) || errors.Is(err, keys.ErrOutdated)
 }
 
 // chainsRefused says that the ledger refused chains of the batch, so that it must be

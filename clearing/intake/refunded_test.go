@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/intake"
 	"citycard/clearing/load"
@@ -24,7 +25,7 @@ func (h *house) authority() *load.Authority {
 	h.Cleanup(gatherer.Close)
 	rules, err := load.ParseRules(load.ExampleJSON())
 	h.must(err)
-	return &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
+	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 }
 
 func (h *house) desk() *release.Desk {

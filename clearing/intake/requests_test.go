@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/intake"
@@ -171,7 +172,7 @@ func TestLoads(t *testing.T) {
 	defer gatherer.Close()
 	rules, err := load.ParseRules(load.ExampleJSON())
 	h.must(err)
-	authority := &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
+	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 	order := func(name string, sequence uint16, fen uint32) *message.LoadRequest {
 		return h.town.LoadRequest(clearingtest.Card, name, sequence, 0, fen, noon(5))
 	}
@@ -258,7 +259,7 @@ func TestLoadAcrossMidnight(t *testing.T) {
 	defer gatherer.Close()
 	rules, err := load.ParseRules(load.ExampleJSON())
 	h.must(err)
-	authority := &load.Authority{Registry: h.town.Registry, Keys: h.town.Keys, Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
+	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 	for _, day := range []int{5, 6} {
 		_, err = authority.Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(day)))
 		h.must(err)

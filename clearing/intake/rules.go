@@ -56,8 +56,7 @@ type Outgoing struct {
 func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{
 		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
-			judge.Rule(records, d)
-			return nil
+			return judge.Rule(records, d)
 		},
 		Versions: judge.Versions,
 		Describe: describeTap(tokens),

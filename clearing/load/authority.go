@@ -33,7 +33,7 @@ func (r *Refusal) Error() string { return fmt.Sprintf("load refused: %s: %s", r.
 // gives MAC2, in that order.
 type Authority struct {
 	Registry *registry.Registry
-	Keys     *keys.Store
+	Keys     *keys.Keyring
 	Poster   *ledger.Gatherer
 	Books    *ledger.Ledger // where refunds are looked up
 	Rules    Rules

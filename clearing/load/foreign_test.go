@@ -25,7 +25,7 @@ func TestForeignLoad(t *testing.T) {
 	away := &clearingtest.Town{Keys: keys.GenerateTest(2)}
 	m := away.Load(visitor, 3, 5000, 9000, at(12))
 	m.Issuer = clearingtest.Hex(otherCity)
-	judge := &load.Judge{TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		return make([]ledger.Fen, len(orders)), nil
 	}}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, 1)
@@ -53,7 +53,7 @@ func TestListedLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority := &load.Authority{Registry: town.Registry, Keys: town.Keys, Rules: rules}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules}
 	_, err = authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
 	var refusal *load.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != verdict.CardListed {

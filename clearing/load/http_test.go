@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/load"
@@ -49,7 +50,7 @@ func newCounter(t *testing.T) *counter {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	must(err)
 	authority := &load.Authority{
-		Registry: c.town.Registry, Keys: c.town.Keys, Poster: gatherer, Books: c.ledger, Rules: rules,
+		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: rules,
 		Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
 	}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))

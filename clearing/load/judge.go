@@ -55,7 +55,7 @@ func Standing(ctx context.Context, paid Paid, orders []*Order) ([]ledger.Fen, er
 
 // Judge rules on the records of written loads.
 type Judge struct {
-	TACs *keys.TACVerifier
+	TACs *keys.Keyring
 	Paid Paid
 }
 
@@ -99,8 +99,12 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		}
 	}
 	verified := make([]bool, len(signed))
-	j.TACs.VerifyLoads(signed, verified)
-	j.verifyOther(loads, signed, verified)
+	if err := j.TACs.VerifyLoads(signed, verified); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	if err := j.verifyOther(loads, signed, verified); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
 	for i := range loads {
 		orders = append(orders, &loads[i].order)
 	}
@@ -126,7 +130,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 
 // verifyOther gives records their second chance whose counter could not tell which of two
 // codes is the TAC.
-func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified []bool) {
+func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified []bool) error {
 	var places []int
 	var again []keys.LoadRecord
 	for i := range loads {
@@ -136,10 +140,13 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 		}
 	}
 	verdicts := make([]bool, len(again))
-	j.TACs.VerifyLoads(again, verdicts)
+	if err := j.TACs.VerifyLoads(again, verdicts); err != nil {
+		return err
+	}
 	for i, place := range places {
 		verified[place] = verdicts[i]
 	}
+	return nil
 }
 
 func decode(record docket.Record) (written, verdict.Reason) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
@@ -22,7 +23,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge := &load.Judge{TACs: rotated.TACVerifier(), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewKeyring(rotated), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		paid := make([]ledger.Fen, len(orders))
 		for i := range paid {
 			if _, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {

@@ -92,11 +92,13 @@ func TestRuleForeign(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	judge.Rule(records, d)
+	if err := judge.Rule(records, d); err != nil {
+		t.Fatal(err)
+	}
 	checkForeign(t, tests, d, accountCodes(town))
 }
 
@@ -164,7 +166,7 @@ func TestRuleListed(t *testing.T) {
 		{visitor, 0, verdict.Suspended, verdict.CardListed, chart.Centre},
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	codes := accountCodes(town)
@@ -174,7 +176,9 @@ func TestRuleListed(t *testing.T) {
 			m.Debit.Issuer = clearingtest.Hex(otherCity)
 		}
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay + 3}, 1)
-		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
 		r := d.Rulings[0]
 		if r.Verdict != test.verdict || r.Reason != test.reason || codes[d.Transfers[0].Debit] != test.payer {
 			t.Errorf("card %s, %d seconds after noon: %s %q paid by %s, want %s %q paid by %s", test.card, test.seconds,

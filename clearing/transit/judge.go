@@ -21,7 +21,7 @@ import (
 type Judge struct {
 	Registry *registry.Registry
 	Accounts *ledger.Chart
-	TACs     *keys.TACVerifier
+	TACs     *keys.Keyring
 	Fares    *fare.Tables
 	Dates    Plausible
 	Zone     *time.Location // of the cards' dates
@@ -54,8 +54,10 @@ type tap struct {
 	foreign bool // another city's: its TAC is for its issuer to check
 }
 
-// Rule decides every record and adds it to the docket, in order.
-func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
+// Rule decides every record and adds it to the docket, in order. It fails, with nothing
+// added, where the masters in use are out of date (keys.ErrOutdated): until they are not,
+// nobody can say what a wrong TAC is.
+func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 	taps := make([]tap, 0, len(records))
 	signed := make([]keys.PurchaseRecord, 0, len(records))
 	faults := make([]verdict.Reason, len(records))
@@ -73,8 +75,12 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 		}
 	}
 	verified := make([]bool, len(signed))
-	j.TACs.VerifyPurchases(signed, verified)
-	j.verifyOther(taps, signed, verified)
+	if err := j.TACs.VerifyPurchases(signed, verified); err != nil {
+		return fmt.Errorf("transit: %w", err)
+	}
+	if err := j.verifyOther(taps, signed, verified); err != nil {
+		return fmt.Errorf("transit: %w", err)
+	}
 
 	next, asked := 0, 0
 	for i, record := range records {
@@ -95,11 +101,12 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) {
 			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
 		}
 	}
+	return nil
 }
 
 // verifyOther gives records their second chance whose terminal could not tell which of
 // two codes is the TAC.
-func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified []bool) {
+func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified []bool) error {
 	var places []int
 	var again []keys.PurchaseRecord
 	at := -1 // among those that were asked about
@@ -116,10 +123,13 @@ func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified [
 		}
 	}
 	verdicts := make([]bool, len(again))
-	j.TACs.VerifyPurchases(again, verdicts)
+	if err := j.TACs.VerifyPurchases(again, verdicts); err != nil {
+		return err
+	}
 	for i, place := range places {
 		verified[place] = verdicts[i]
 	}
+	return nil
 }
 
 // decode reads a record and checks the shape of what the card signed.

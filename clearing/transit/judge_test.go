@@ -29,7 +29,7 @@ func TestRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: rotated.TACVerifier(), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(rotated), Fares: town.Fares,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
@@ -97,7 +97,9 @@ func TestRule(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: test.value}
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
-	judge.Rule(records, d)
+	if err := judge.Rule(records, d); err != nil {
+		t.Fatal(err)
+	}
 	if len(d.Rulings) != len(tests) {
 		t.Fatalf("%d rulings for %d records", len(d.Rulings), len(tests))
 	}
@@ -130,13 +132,15 @@ func TestRule(t *testing.T) {
 // it is kept in suspense under a day of its own.
 func TestRuleImpossibleDate(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for _, date := range []string{"00000000000000", "20261301120000", "ffffffffffffff"} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 80, At: noon(5)})
 		m.Debit.Time = clearingtest.Hex(date)
 		town.Sign(m.Debit)
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
 		if r := d.Rulings[0]; r.Verdict != verdict.Suspended || r.Reason != verdict.ImplausibleDate {
 			t.Errorf("date %s: %s %s, want suspended implausible_date", date, r.Verdict, r.Reason)
 		}
@@ -153,11 +157,13 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["cards.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20260104,20401231\n"
 	})
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.CardBlocked} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
 		if r := d.Rulings[0]; r.Reason != want {
 			t.Errorf("a tap of day %d: %s %q, want %q", day, r.Verdict, r.Reason, want)
 		}
@@ -172,12 +178,14 @@ func TestRuleBlockedFromADay(t *testing.T) {
 // panics.
 func FuzzRule(f *testing.F) {
 	town := clearingtest.New(f, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	f.Add(clearingtest.Encode(town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, value []byte) {
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
-		judge.Rule([]docket.Record{{Value: value}}, d)
+		if err := judge.Rule([]docket.Record{{Value: value}}, d); err != nil {
+			t.Fatal(err)
+		}
 		if len(d.Rulings) != 1 || len(d.Transfers)+len(d.Memos) != 1 {
 			t.Fatalf("%d rulings, %d transfers, %d memos for one record", len(d.Rulings), len(d.Transfers), len(d.Memos))
 		}

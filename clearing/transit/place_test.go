@@ -52,14 +52,16 @@ func TestRulePlace(t *testing.T) {
 	} {
 		town := clearingtest.New(t, test.registry)
 		judge := &transit.Judge{
-			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewTACVerifier(town.Keys.TACMaster()), Fares: town.Fares,
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
 			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 		}
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: test.terminal, Sequence: 7, Fen: 80, At: noon(5)})
 		m.Line, m.Vehicle = test.line, test.vehicle
 		stray := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 7, Fen: 80, At: noon(5)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 2)
-		judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, d)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}, {Value: clearingtest.Encode(stray)}}, d); err != nil {
+			t.Fatal(err)
+		}
 		operator := map[string]string{clearingtest.BusValidator: "bus", clearingtest.MetroGate: "metro"}[test.terminal]
 		if r := d.Rulings[0]; r.Verdict != verdict.Cleared || r.Misplaced != test.misplaced || accountCodes(town)[d.Transfers[0].Credit] != "operator:"+operator {
 			t.Errorf("%s: %s, misplaced %v, credited to %s; want cleared, %v, %s", test.name, r.Verdict, r.Misplaced,

@@ -46,19 +46,19 @@ func (c *center) fail(err error) {
 // inputs are what clearing is told from outside: the masters, who and what is
 // registered, and the fares of the network.
 type inputs struct {
-	keys     *keys.Store
+	keys     *keys.Keyring
 	founding *registry.Draft // read early, where the registry can only be founded
 	registry *registry.Registry
 	fares    *fare.Tables
 }
 
 // readInputs reads them all, so that a mistake shows before anything is started.
-func (s *settings) readInputs(dir string) (*inputs, error) {
-	store, err := openKeys(s.keyPath(dir))
+func (s *settings) readInputs(dir string, log *slog.Logger) (*inputs, error) {
+	ring, err := openKeys(s.keyPath(dir), log)
 	if err != nil {
 		return nil, err
 	}
-	in := &inputs{keys: store}
+	in := &inputs{keys: ring}
 	if err := in.readFounding(s, dir); err != nil {
 		return nil, err
 	}
@@ -142,6 +142,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	ops.Check("database", c.books.ready)
 	ops.Check("kafka", c.admin.Ping)
 	ops.Check("intake", c.intake.Ready)
+	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
@@ -165,20 +166,19 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 
 // rules are what is done with each input topic.
 func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, error) {
-	verifier := c.keys.TACVerifier()
 	accounts, err := c.books.Accounts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: verifier, Fares: c.fares, Dates: tapWindow(), Zone: c.zone}
-	loads := &load.Judge{TACs: verifier, Paid: c.books.Amounts}
+	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: c.keys, Fares: c.fares, Dates: tapWindow(), Zone: c.zone}
+	loads := &load.Judge{TACs: c.keys, Paid: c.books.Amounts}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {
 		return nil, err
 	}
 	return map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, c.keys.CardTokens()) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry, c.keys.CardTokens()) },
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, c.keys.Store().CardTokens()) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry, c.keys.Store().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(c.registry, medicalRules, c.books.Ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry, c.books.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(c.registry, c.books.Amounts) },

@@ -218,7 +218,7 @@ func (p *performance) cardsim(ctx context.Context, args []string) error {
 // open starts clearing and books the money that the funds begin with.
 func (p *performance) open(ctx context.Context) (err error) {
 	phase := p.progress.Phase("open accounts", "开立账户", 1)
-	in, err := p.readInputs(p.dir.Path)
+	in, err := p.readInputs(p.dir.Path, p.log)
 	if err != nil {
 		return err
 	}

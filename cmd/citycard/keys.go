@@ -29,8 +29,9 @@ func keysCommand() *ffcli.Command {
 		ShortHelp:  "make a key store for development / 生成开发用密钥库",
 		LongHelp: "Makes a store with new masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is never\n" +
 			"replaced. With --rotate it gets another generation of masters beside those that it holds: new cards are made with\n" +
-			"it, the cards of all generations are served. Then start anew what has opened the store, servers before counters;\n" +
-			"gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.",
+			"it, the cards of all generations are served. What was there is kept beside it. A running serve takes it up by\n" +
+			"itself; counters do when they start; gates and validators whose SAM does not hold the new version refuse new\n" +
+			"cards until it is rekeyed.",
 		FlagSet: flags,
 		Exec: func(_ context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {

@@ -46,7 +46,7 @@ func serve(ctx context.Context, s *settings) (err error) {
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
 	defer func() { err = errors.Join(err, stack.Close()) }()
 
-	in, err := s.readInputs(dir.Path)
+	in, err := s.readInputs(dir.Path, log)
 	if err != nil {
 		return err
 	}

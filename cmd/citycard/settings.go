@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -73,16 +74,16 @@ func (s *settings) firstDay(now time.Time) ledger.Day {
 // everybody on the machine.
 const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 
-func openKeys(path string) (*keys.Store, error) {
+func openKeys(path string, log *slog.Logger) (*keys.Keyring, error) {
 	passphrase := os.Getenv(passphraseVariable)
 	if passphrase == "" {
 		return nil, noPassphrase()
 	}
-	store, err := keys.Open(path, passphrase)
+	ring, err := keys.OpenKeyring(path, passphrase, log)
 	if err != nil {
 		return nil, cannotOpenKeys(path, err)
 	}
-	return store, nil
+	return ring, nil
 }
 
 func noPassphrase() error {
