@@ -55,6 +55,8 @@ type house struct {
 	kafka  string
 	queue  int       // bytes above which an intake pauses; 0 for the default
 	paid   load.Paid // the ledger's, unless a test puts itself before it
+
+	keyring *keys.Keyring // of the town's keys, unless a test gives its own
 }
 
 // newHouse has an embedded broker.
@@ -137,7 +139,10 @@ func (h *house) post(stream string, transfers ...ledger.Transfer) {
 // intake makes an intake; small batches, so that a test has several.
 func (h *house) intake(owner string) *intake.Intake {
 	h.Helper()
-	verifier := keys.NewKeyring(h.town.Keys)
+	verifier := h.keyring
+	if verifier == nil {
+		verifier = keys.NewKeyring(h.town.Keys)
+	}
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
 	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
