@@ -82,6 +82,12 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 	return err
 }
 
+// Retry runs fn for callers that keep tables of their own beside the ledger's: again while its error is one that passes by itself, until the
+// retries are used up (ErrUnavailable). fn must do no harm when it runs once more after it was done.
+func (l *Ledger) Retry(ctx context.Context, fn func(ctx context.Context) error) error {
+	return l.run(ctx, fn)
+}
+
 func (l *Ledger) pause(ctx context.Context, last *again, tries int) error {
 	if last.now {
 		return ctx.Err()

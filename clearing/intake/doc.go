@@ -48,6 +48,7 @@
 // error, since going on could lose or double money. Offsets may only be missing that
 // an aborted transaction took up; that is looked up in the log itself. A database or broker that is
 // away does not, nor an account that refuses what must be booked: it waits, and
-// readiness fails meanwhile. The same goes for a key store that was changed into what cannot be
+// readiness fails meanwhile, for batches as well as for the moment at which the group is
+// joined and streams are claimed. The same goes for a key store that was changed into what cannot be
 // used, once a TAC is wrong: it may be right under the masters that are not at hand.
 package intake

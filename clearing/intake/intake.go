@@ -54,6 +54,7 @@ type Intake struct {
 	log      *slog.Logger
 
 	current  atomic.Pointer[session]
+	away     atomic.Pointer[error] // why there is no session
 	progress progress
 }
 
@@ -82,8 +83,9 @@ const (
 
 // Run consumes the partitions that the group gives to this process, until ctx
 // ends; then it finishes the batches under way and returns nil. A process whose
-// stream has a newer owner drops all it has and joins the group anew. Any other
-// error is one after which nothing is consumed any more.
+// stream has a newer owner drops all it has and joins the group anew; so does one that
+// finds database or broker away while it joins, and until then it is not ready. Any
+// other error is one after which nothing is consumed any more.
 func (in *Intake) Run(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		begun := in.metrics.clock()
@@ -91,11 +93,17 @@ func (in *Intake) Run(ctx context.Context) error {
 		if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			return nil
 		}
-		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrPosition) {
+		switch {
+		case errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrPosition):
+			in.metrics.lost.Inc()
+			in.log.Warn("a stream has a newer owner; joining the group anew", "error", err)
+		case passes(err):
+			in.away.Store(&err)
+			in.metrics.unjoined.Inc()
+			in.log.Warn("the group cannot be joined, trying again", "again_in", pause, "error", err)
+		default:
 			return err
 		}
-		in.metrics.lost.Inc()
-		in.log.Warn("a stream has a newer owner; joining the group anew", "error", err)
 		if in.metrics.clock().Sub(begun) > longestPause {
 			pause = firstPause
 		}
@@ -112,7 +120,13 @@ func (in *Intake) Run(ctx context.Context) error {
 func (in *Intake) Ready(context.Context) error {
 	s := in.current.Load()
 	if s == nil || !s.joined.Load() {
+		if why := in.away.Load(); why != nil {
+			return fmt.Errorf("not in the group: %w", *why)
+		}
 		return errors.New("the intake is not running")
+	}
+	if why := s.unclaimed.Load(); why != nil {
+		return fmt.Errorf("no streams yet: %w", *why)
 	}
 	for _, p := range s.owned() {
 		if err := p.health(); err != nil {

@@ -23,6 +23,7 @@ type Metrics struct {
 	sizes        *prometheus.HistogramVec
 	claims       *prometheus.CounterVec
 	lost         prometheus.Counter
+	unjoined     prometheus.Counter
 	positions    *prometheus.GaugeVec
 	lagRecords   *prometheus.GaugeVec
 	lagSeconds   *prometheus.GaugeVec
@@ -71,6 +72,9 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_sessions_lost_total", Help: "Times this process found a newer owner of a stream and joined the group anew.",
 		}),
+		unjoined: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "citycard_joins_failed_total", Help: "Times this process could not join the group because database or broker were away, and tried again.",
+		}),
 		lagRecords: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "citycard_stream_lag_records", Help: "Records between a stream's position and its partition's end, as last fetched.",
 		}, []string{"stream"}),
@@ -93,7 +97,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.positions, m.lagRecords, m.lagSeconds,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.unjoined, m.positions, m.lagRecords, m.lagSeconds,
 		m.pumped, m.pumpLag, m.pumpFailures, m.published)
 	return m
 }

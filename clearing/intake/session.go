@@ -30,6 +30,9 @@ type session struct {
 	ready  chan struct{} // closed once client is set, or never will be
 	ctx    context.Context
 	joined atomic.Bool
+	// unclaimed is why partitions that the group gave could not be claimed.
+	unclaimed atomic.Pointer[error]
+
 	counts map[string]int32 // partitions of each topic
 	failed chan error       // the first error of a partition
 
@@ -57,6 +60,7 @@ func (in *Intake) session(ctx context.Context) error {
 	}
 	defer s.client.CloseAllowingRebalance()
 	in.current.Store(s)
+	in.away.Store(nil)
 	defer in.current.Store(nil)
 
 	group, running := errgroup.WithContext(inner)
@@ -95,7 +99,7 @@ func (s *session) join(ctx context.Context) error {
 		kgo.ConsumerGroup(s.in.settings.Group), kgo.ConsumeTopics(message.InputTopics()...),
 		kgo.DisableAutoCommit(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(sessionTimeout), kgo.RebalanceTimeout(rebalanceTimeout), kgo.HeartbeatInterval(heartbeatInterval),
-		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { s.joined.Store(true) }),
+		kgo.OnPartitionsAssigned(s.assigned),
 		kgo.AdjustFetchOffsetsFn(s.take),
 		kgo.OnPartitionsRevoked(s.drop), kgo.OnPartitionsLost(s.drop),
 		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(200 * time.Millisecond),
@@ -112,6 +116,14 @@ func (s *session) join(ctx context.Context) error {
 	}
 	s.client, err = s.in.connect(ctx, options...)
 	return err
+}
+
+// assigned is told before take what the group gave; nothing, where nothing is to be claimed.
+func (s *session) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
+	s.joined.Store(true)
+	if len(given) == 0 {
+		s.unclaimed.Store(nil)
+	}
 }
 
 // take claims the partitions that the group gave to this process and says where
@@ -135,8 +147,9 @@ func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offse
 			claim, err := s.in.ledger.Claim(ctx, StreamName(topic, number), owner, 0)
 			if err != nil {
 				// The group gives the partitions out again; until then readiness fails.
-				s.joined.Store(false)
-				return nil, fmt.Errorf("claim %s: %w", StreamName(topic, number), err)
+				err = fmt.Errorf("claim %s: %w", StreamName(topic, number), err)
+				s.unclaimed.Store(&err)
+				return nil, err
 			}
 			s.in.metrics.claims.WithLabelValues(topic).Inc()
 			s.in.metrics.positions.WithLabelValues(claim.Stream).Set(float64(claim.Next))
@@ -144,6 +157,7 @@ func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offse
 			begin[topic][number] = kgo.NewOffset().At(claim.Next).WithEpoch(-1)
 		}
 	}
+	s.unclaimed.Store(nil)
 	return begin, nil
 }
 

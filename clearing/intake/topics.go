@@ -8,9 +8,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/clearing/broker"
 	"citycard/clearing/message"
+	"citycard/ledger"
 )
 
 // errBroker marks errors of the broker that pass by themselves.
@@ -32,13 +35,13 @@ func (e *TopicError) Error() string {
 func (in *Intake) checkTopics(ctx context.Context, client *kgo.Client) (map[string]int32, error) {
 	details, err := kadm.NewClient(client).ListTopics(ctx, message.InputTopics()...)
 	if err != nil {
-		return nil, fmt.Errorf("intake: list topics: %w", err)
+		return nil, fmt.Errorf("list topics: %w", awayOr(err))
 	}
 	counts := map[string]int32{}
 	for _, topic := range message.InputTopics() {
 		detail := details[topic]
 		if detail.Err != nil {
-			return nil, fmt.Errorf("intake: topic %s: %w", topic, detail.Err)
+			return nil, fmt.Errorf("topic %s: %w", topic, awayOr(detail.Err))
 		}
 		id, count := detail.ID, int32(len(detail.Partitions))
 		knownID, knownCount, err := in.knownTopic(ctx, topic, id[:], count)
@@ -57,19 +60,38 @@ func (in *Intake) checkTopics(ctx context.Context, client *kgo.Client) (map[stri
 }
 
 // knownTopic records a topic at first sight and reads what is recorded.
-func (in *Intake) knownTopic(ctx context.Context, topic string, id []byte, partitions int32) ([]byte, int32, error) {
-	_, err := in.ledger.Pool().Exec(ctx,
-		`INSERT INTO topics (topic, id, partitions) VALUES ($1, $2, $3) ON CONFLICT (topic) DO NOTHING`, topic, id, partitions)
+func (in *Intake) knownTopic(ctx context.Context, topic string, id []byte, partitions int32) (knownID []byte, known int32, err error) {
+	err = in.ledger.Retry(ctx, func(ctx context.Context) error {
+		_, err := in.ledger.Pool().Exec(ctx,
+			`INSERT INTO topics (topic, id, partitions) VALUES ($1, $2, $3) ON CONFLICT (topic) DO NOTHING`, topic, id, partitions)
+		if err != nil {
+			return err
+		}
+		return in.ledger.Pool().QueryRow(ctx, `SELECT id, partitions FROM topics WHERE topic = $1`, topic).Scan(&knownID, &known)
+	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("intake: record topic %s: %w", topic, err)
-	}
-	var knownID []byte
-	var known int32
-	err = in.ledger.Pool().QueryRow(ctx, `SELECT id, partitions FROM topics WHERE topic = $1`, topic).Scan(&knownID, &known)
-	if err != nil {
-		return nil, 0, fmt.Errorf("intake: read topic %s: %w", topic, err)
+		return nil, 0, fmt.Errorf("record topic %s: %w", topic, err)
 	}
 	return knownID, known, nil
+}
+
+// awayOr marks an error of the broker that passes by itself. That a topic is missing is none:
+// the client tries that again as well, but topics are there before the intake is.
+func awayOr(err error) error {
+	if broker.Passing(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("%w: %w", errBroker, err)
+	}
+	return err
+}
+
+// passes reports an error of a session that passes by itself: database or broker are away.
+func passes(err error) bool {
+	var unreachable *broker.UnreachableError
+	var cutOff *kgo.ErrFirstReadEOF
+	if errors.As(err, &unreachable) {
+		return broker.Passing(err) || errors.As(err, &cutOff)
+	}
+	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker)
 }
 
 // awaitTopic returns once the streams of topic have passed the offsets at which

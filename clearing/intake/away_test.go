@@ -1,0 +1,118 @@
+package intake_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/intake"
+	"citycard/clearing/message"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+// awaitReady waits until an intake is ready, or not ready because of a fault.
+func (h *house) awaitReady(in *intake.Intake, ended <-chan error, fault string) {
+	h.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	var err error
+	for {
+		select {
+		case err := <-ended:
+			h.Fatalf("the intake ended: %v", err)
+		case <-h.Context().Done():
+			h.Fatalf("the intake is %v, want %q", err, fault)
+		case <-tick.C:
+		}
+		err = in.Ready(h.Context())
+		if fault == "" && err == nil || fault != "" && err != nil && strings.Contains(err.Error(), fault) {
+			return
+		}
+	}
+}
+
+// run runs an intake.
+func (h *house) run(in *intake.Intake) (ended <-chan error, stop func()) {
+	ctx, cancel := context.WithCancel(h.Context())
+	result := make(chan error, 1)
+	go func() { result <- in.Run(ctx) }()
+	return result, func() {
+		h.Helper()
+		cancel()
+		h.must(<-result)
+	}
+}
+
+// TestDatabaseAwayWhileJoining breaks the line to the database around a statement of the
+// joining and keeps it broken: the intake is not ready and says why, goes on once the
+// line is mended, and books what came meanwhile once.
+func TestDatabaseAwayWhileJoining(t *testing.T) {
+	for _, test := range []struct {
+		name, statement string
+		answered        bool
+		topics          int // recorded when the line has broken
+		says            string
+	}{
+		{"first sight of a topic, not stored", "INSERT INTO topics", false, 0, "not in the group: intake: record topic"},
+		{"first sight of a topic, stored", "INSERT INTO topics", true, 1, "not in the group: intake: record topic"},
+		{"claim", "UPDATE streams SET epoch", false, len(message.InputTopics()), "no streams yet: claim"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			l, through := newLine(t, h.url, test.statement, test.answered)
+			far := *h
+			far.ledger = ledgertest.Connect(t, through, 8, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, time.Millisecond))
+			in := far.intake("test")
+			ended, stop := h.run(in)
+			<-l.broken
+			var topics int
+			h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM topics").Scan(&topics))
+			if topics != test.topics {
+				t.Errorf("%d topics are recorded, want %d: the line broke elsewhere", topics, test.topics)
+			}
+			h.awaitReady(in, ended, test.says)
+			h.send(tap(h.ride(1)))
+			l.mend()
+			h.awaitReady(in, ended, "")
+			h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+			stop()
+			h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
+		})
+	}
+}
+
+// TestBrokerAwayWhileJoining starts an intake while its broker is away.
+func TestBrokerAwayWhileJoining(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kafka")
+	start := func(port int) *broker.Embedded {
+		b, err := broker.Start(dir, port, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	b := start(0)
+	h := furnish(t, b.Addr, nil)
+	h.send(tap(h.ride(1)))
+	h.must(b.Close())
+	in := h.intake("test")
+	ended, stop := h.run(in)
+	h.awaitReady(in, ended, "does not answer")
+	_, port, err := net.SplitHostPort(b.Addr)
+	h.must(err)
+	number, err := strconv.Atoi(port)
+	h.must(err)
+	b = start(number)
+	defer func() { h.must(b.Close()) }()
+	h.awaitReady(in, ended, "")
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	stop()
+	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
+}

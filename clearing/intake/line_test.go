@@ -1,0 +1,182 @@
+package intake_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+)
+
+// line is the connection between an intake and its database. It breaks around one
+// statement, and nothing gets through from then on until it is mended.
+type line struct {
+	listener net.Listener
+	upstream string
+	broken   chan struct{} // closed once it broke
+
+	mu       sync.Mutex
+	text     string // of the statement
+	answered bool   // the server does it, its answer is lost; else it hears nothing of it
+	down     bool
+	conns    []net.Conn
+	done     sync.WaitGroup
+}
+
+// newLine returns a line to the database at rawURL that breaks at the first statement
+// with the text, and the URL that leads through it.
+func newLine(t *testing.T, rawURL, text string, answered bool) (*line, string) {
+	t.Helper()
+	at, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{listener: listener, upstream: at.Host, broken: make(chan struct{}), text: text, answered: answered}
+	l.done.Go(l.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.cutAll()
+		l.done.Wait()
+	})
+	at.Host = listener.Addr().String()
+	return l, at.String()
+}
+
+func (l *line) accept() {
+	for {
+		client, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp4", l.upstream)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		l.mu.Lock()
+		l.conns = append(l.conns, client, server)
+		down := l.down
+		l.mu.Unlock()
+		if down {
+			_, _ = client.Close(), server.Close()
+			continue
+		}
+		lost := make(chan struct{})
+		l.done.Go(func() { l.forward(client, server, lost) })
+		l.done.Go(func() { l.back(client, server, lost) })
+	}
+}
+
+// cutAll ends every connection there is, and those to come at once.
+func (l *line) cutAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = true
+	for _, conn := range l.conns {
+		_ = conn.Close()
+	}
+}
+
+// breakDown does so for the statement's sake.
+func (l *line) breakDown() {
+	l.cutAll()
+	close(l.broken)
+}
+
+func (l *line) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = false
+}
+
+// strikes tells whether the line breaks here, once.
+func (l *line) strikes() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := l.text != ""
+	l.text = ""
+	return found
+}
+
+func (l *line) names(statement []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text != "" && bytes.Contains(statement, []byte(l.text))
+}
+
+// frame reads one message of the client: a type byte (not in the first message), a
+// length that counts itself, a body.
+func frame(from io.Reader, first bool) ([]byte, error) {
+	header := make([]byte, 5)
+	if first {
+		header = header[:4]
+	}
+	if _, err := io.ReadFull(from, header); err != nil {
+		return nil, err
+	}
+	whole := make([]byte, len(header)-4+int(binary.BigEndian.Uint32(header[len(header)-4:])))
+	copy(whole, header)
+	_, err := io.ReadFull(from, whole[len(header):])
+	return whole, err
+}
+
+// forward watches for the statement: a Parse gives it a name, a Bind of that name
+// begins its execution.
+func (l *line) forward(client, server net.Conn, lost chan struct{}) {
+	defer server.Close()
+	var name []byte
+	for first := true; ; first = false {
+		f, err := frame(client, first)
+		if err != nil {
+			return
+		}
+		switch {
+		case f[0] == 'P' && l.names(f[5:]):
+			name, _, _ = bytes.Cut(f[5:], []byte{0})
+		case f[0] == 'B' && name != nil:
+			_, after, _ := bytes.Cut(f[5:], []byte{0})
+			if bound, _, _ := bytes.Cut(after, []byte{0}); !bytes.Equal(bound, name) || !l.strikes() {
+				break
+			}
+			if !l.answered {
+				l.breakDown()
+				return
+			}
+			close(lost)
+		}
+		if _, err := server.Write(f); err != nil {
+			return
+		}
+	}
+}
+
+// readyForQuery ends what a server answers to a statement.
+const readyForQuery = "Z\x00\x00\x00\x05"
+
+func (l *line) back(client, server net.Conn, lost chan struct{}) {
+	defer client.Close()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		select {
+		case <-lost:
+			if bytes.Contains(buffer[:n], []byte(readyForQuery)) {
+				l.breakDown()
+				return
+			}
+		default:
+			if _, err := client.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}
+}
