@@ -21,8 +21,8 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 	if err != nil {
 		return err
 	}
-	e, worth, err := l.judgeClaim(h, v, dayNumber(now), number)
-	if err != nil || !worth {
+	e, err := l.judgeClaim(h, v, dayNumber(now), number)
+	if err != nil {
 		return err
 	}
 	e.Topic, e.Value = message.TopicMedicalRequests, value
@@ -33,37 +33,38 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 	return l.repeat(original)
 }
 
-// judgeClaim works out what becomes of a claim. A claim of which neither fund nor
-// personal account pays anything moves no money in the books: it is not sent, worth
-// is false.
-func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, worth bool, err error) {
-	fund, account := truth.MedicalKeys(day, h.token[:], v.hospital.ID, number)
+// judgeClaim works out what becomes of a claim. One of which neither fund nor personal
+// account pays anything is kept as a record and moves no money in the books.
+func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, err error) {
+	fund, account, cash := truth.MedicalKeys(day, h.token[:], v.hospital.ID, number)
 	e = truth.Entry{Key: fund, Purpose: truth.MedicalFund, Fen: v.costs.total, Fault: v.fault}
 	switch {
 	case !h.person.Registered:
 		e.Fault, e.Facts.Refused = "unknown_person", "unknown_person"
-		return e, true, nil
+		return e, nil
 	case v.fault == "unknown_hospital":
 		e.Facts.Refused = "unknown_hospital"
-		return e, true, nil
+		return e, nil
 	}
 	split, refused, err := l.rules.Settle(&h.patient, truth.Claim{
 		Year: day / 10_000, Kind: v.kind, Class: v.hospital.Class, Total: v.costs.total, OwnPay: v.costs.ownPay,
 		OverLimit: v.costs.overLimit, FirstPay: v.costs.firstPay, InScope: v.costs.inScope,
 	})
 	if err != nil {
-		return e, false, err
+		return e, err
 	}
 	if refused != "" {
 		e.Fault, e.Facts.Refused = refused, refused
-		return e, true, nil
+		return e, nil
 	}
 	e.Payee, e.Fen = "hospital:"+v.hospital.ID, split.Fund
 	switch {
+	case split.Fund+split.Account == 0:
+		e.Key, e.Purpose, e.Payee = cash, truth.MedicalCash, ""
 	case split.Fund == 0:
 		e.Key, e.Purpose, e.Fen = account, truth.MedicalAccount, split.Account
 	case split.Account > 0:
 		e.Also = &truth.Also{Purpose: truth.MedicalAccount, Fen: split.Account, ID: account.ID}
 	}
-	return e, split.Fund+split.Account > 0, nil
+	return e, nil
 }

@@ -42,6 +42,9 @@ func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares
 			v.kind = "inpatient"
 		}
 		v.costs = newCosts(r, v.kind)
+		if v.kind == "outpatient" && chance(dice(seed, "uncovered", 2*person+i), 0.15) {
+			v.costs = uncovered(v.costs)
+		}
 		switch wrongHospital, wrongSum := chance(r, shares.Claim), chance(r, shares.Claim); {
 		case wrongHospital:
 			v.hospital, v.fault = unlisted(), "unknown_hospital"
@@ -53,6 +56,10 @@ func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares
 	}
 	return list
 }
+
+// uncovered are costs of which no fund pays anything, such as glasses: all in cash
+// for who has no personal account.
+func uncovered(c costs) costs { return costs{total: c.total, ownPay: c.total} }
 
 func newCosts(r *rand.Rand, kind string) costs {
 	var c costs

@@ -30,7 +30,7 @@ func someDay(t *testing.T) []Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fund, account := MedicalKeys(20261124, []byte("person token 16b"), "h1", "H1-1")
+	fund, account, bill := MedicalKeys(20261124, []byte("person token 16b"), "h1", "H1-1")
 	entry := tap(9, "entry", Facts{})
 	entry.Purpose, entry.Fen = MetroEntry, 0
 	line := Entry{Topic: "pension.batches", Value: []byte("batch"), Line: []byte("line"), Key: pension, Purpose: Pension, Fen: 300, Payee: "pension:payout"}
@@ -51,6 +51,7 @@ func someDay(t *testing.T) []Record {
 		b.Enter(Entry{Topic: "loads", Value: []byte("load"), Key: LoadKey(20261124, card(), 2, 5), Purpose: Load, Fen: 5000, Payee: "float:own"}),
 		b.Enter(Entry{Topic: "medical.requests", Value: []byte("claim"), Key: fund, Purpose: MedicalFund, Fen: 700, Payee: "hospital:h-101", Also: &Also{MedicalAccount, 300, account.ID}}),
 		b.Enter(line), b.Enter(refused), b.Enter(other),
+		b.Enter(Entry{Topic: "medical.requests", Value: []byte("bill"), Key: bill, Purpose: MedicalCash}),
 	}
 }
 
@@ -113,7 +114,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	want := []string{
 		"cleared", "duplicate", "disputed", "rejected bad_tac", "suspended unknown_terminal", "rejected undecodable", "cleared", "cleared", "cleared",
-		"cleared", "rejected not_entitled", "rejected amount_differs",
+		"cleared", "rejected not_entitled", "rejected amount_differs", "cleared",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("verdicts\n%q, want\n%q", got, want)
@@ -121,7 +122,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	fund, account := MedicalKeys(20261124, []byte{0xAB}, "h1", "S1")
+	fund, account, cash := MedicalKeys(20261124, []byte{0xAB}, "h1", "S1")
 	pension, err := PensionKey("202611", []byte{0xAB})
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +139,7 @@ func TestKeys(t *testing.T) {
 		{LoadKey(20261124, card(), 2, 0x0A0B), "20261124/03105070200000000001/02020a0b"},
 		{fund, "20261124/ab/1001b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
 		{account, "20261124/ab/1002b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
+		{cash, "20261124/ab/1003b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
 		{pension, "20261101/ab/20323032363131"},
 		{returned, "20261101/ab/21323032363131"},
 	} {
@@ -165,6 +167,12 @@ func TestCompareFindsWhatIsWrong(t *testing.T) {
 		"key changed":       {func(o *observed) { o.Rows[0].Key.ID += "00" }, counts{lost: 1, unexpected: 1}, "unexpected row"},
 		"account part gone": {func(o *observed) { o.Rows = slices.Delete(o.Rows, 6, 7) }, counts{lost: 1}, "lost: medical_account"},
 		"entry gone":        {func(o *observed) { o.Rows = slices.Delete(o.Rows, 2, 3) }, counts{lost: 1}, "lost: metro_entry"},
+		"bill gone": {func(o *observed) {
+			o.Rows = slices.DeleteFunc(o.Rows, func(r Row) bool { return strings.HasPrefix(r.Key.ID, "1003") })
+		}, counts{lost: 1}, "lost: medical_cash"},
+		"bill was paid": {func(o *observed) {
+			o.Rows[slices.IndexFunc(o.Rows, func(r Row) bool { return strings.HasPrefix(r.Key.ID, "1003") })].Fen = 1
+		}, counts{wrong: 1}, "posted 1 fen, want 0"},
 		"stray order":       {func(o *observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
 		"reject missing":    {func(o *observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
 		"reject doubled":    {func(o *observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
@@ -219,7 +227,7 @@ func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	records, purses := someDay(t), []Purse{{"03105070200000000001", 500}}
 	summary := Summarise(20261124, 7, records, purses)
-	if summary.Sent != 12 || summary.Cleared != 5 || summary.Duplicates != 1 || summary.Disputed != 1 ||
+	if summary.Sent != 13 || summary.Cleared != 6 || summary.Duplicates != 1 || summary.Disputed != 1 ||
 		summary.Suspended["unknown_terminal"] != 1 || summary.Rejected["bad_tac"] != 1 || summary.Payees["hospital:h-101"] != 1000 || summary.Payees["operator:zzmetro"] != 285 {
 		t.Errorf("summary %+v", summary)
 	}

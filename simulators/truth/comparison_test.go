@@ -125,11 +125,11 @@ func TestDaysAdd(t *testing.T) {
 		}
 	}
 	records, err := ReadRecords(dir)
-	if err != nil || len(records) != 24 {
+	if err != nil || len(records) != 26 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
 	s, err := ReadSummary(dir)
-	if err != nil || s.Sent != 24 || s.Cleared != 10 || s.Day != 20261125 || s.PursesFen != 20261125 || s.Cards != 1 || s.Payees["operator:zzmetro"] != 570 {
+	if err != nil || s.Sent != 26 || s.Cleared != 12 || s.Day != 20261125 || s.PursesFen != 20261125 || s.Cards != 1 || s.Payees["operator:zzmetro"] != 570 {
 		t.Errorf("summary %+v, %v", s, err)
 	}
 	if _, err := ReadRecords(t.TempDir()); !errors.Is(err, os.ErrNotExist) {

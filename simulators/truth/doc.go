@@ -16,7 +16,7 @@
 //   - medical settlements by the example rules, half-up to a whole fen once on the
 //     fund's share (medical.go).
 //
-// A record of 0 fen (metro entry) has an identity and a verdict like any other.
+// A record of 0 fen (metro entry, a hospital bill that the patient pays alone) has an identity and a verdict like any other.
 //
 // Files: records-DAY-PART.jsonl, one JSON object a line, in the order in which they
 // were sent within a card; purses.jsonl, what the cards hold after the last day;

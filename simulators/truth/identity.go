@@ -40,13 +40,14 @@ func LoadKey(day int, card []byte, kind byte, onlineSequence uint16) Key {
 	return Key{Day: day, Subject: hex.EncodeToString(card), ID: fmt.Sprintf("%s%02x%04x", idLoadWritten, kind, onlineSequence)}
 }
 
-// MedicalKeys are the identities of the two transfers of one settlement: what the
-// fund pays and what the personal account pays. person has 16 bytes. The number
-// is told apart by the hospital that gave it: both are in the hash.
-func MedicalKeys(day int, person []byte, hospital, settlement string) (fund, account Key) {
+// MedicalKeys are the identities of the two transfers of one settlement, what the
+// fund pays and what the personal account pays, and of the record that is kept where
+// both pay nothing. person has 16 bytes. The number is told apart by the hospital
+// that gave it: both are in the hash.
+func MedicalKeys(day int, person []byte, hospital, settlement string) (fund, account, cash Key) {
 	sum := sha256.Sum256(append(append([]byte(hospital), 0), settlement...))
 	subject, number := hex.EncodeToString(person), hex.EncodeToString(sum[:])
-	return Key{day, subject, idMedical + "01" + number}, Key{day, subject, idMedical + "02" + number}
+	return Key{day, subject, idMedical + "01" + number}, Key{day, subject, idMedical + "02" + number}, Key{day, subject, idMedical + "03" + number}
 }
 
 // PensionKey is the identity of a month's payout; its day is the first of the

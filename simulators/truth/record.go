@@ -25,6 +25,7 @@ const (
 	Load           = "load"
 	MedicalFund    = "medical_fund"
 	MedicalAccount = "medical_account"
+	MedicalCash    = "medical_cash" // neither pays anything: kept, of 0 fen
 	Pension        = "pension"
 	PensionReturn  = "pension_return"
 )
