@@ -173,10 +173,10 @@ func TestCompareFindsWhatIsWrong(t *testing.T) {
 		"bill was paid": {func(o *observed) {
 			o.Rows[slices.IndexFunc(o.Rows, func(r Row) bool { return strings.HasPrefix(r.Key.ID, "1003") })].Fen = 1
 		}, counts{wrong: 1}, "posted 1 fen, want 0"},
-		"stray order":       {func(o *observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
-		"reject missing":    {func(o *observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
-		"reject doubled":    {func(o *observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
-		"reason changed":    {func(o *observed) { o.Memos[1].Reason = "undecodable" }, counts{wrong: 1}, "rejected as undecodable, want bad_tac"},
+		"stray order":    {func(o *observed) { o.Rows[4].Key.ID = "03020009" }, counts{unexpected: 1}, "belongs to no load"},
+		"reject missing": {func(o *observed) { o.Memos = o.Memos[1:] }, counts{lost: 1}, "lost: disputed"},
+		"reject doubled": {func(o *observed) { o.Memos = append(o.Memos, o.Memos[1]) }, counts{doubled: 1}, "kept 2 times"},
+		"reason changed": {func(o *observed) { o.Memos[1].Reason = "undecodable" }, counts{wrong: 1}, "rejected as undecodable, want bad_tac"},
 		"line by its own hash": {func(o *observed) {
 			sum := sha256.Sum256([]byte("line ff"))
 			o.Memos[3].Subject, o.Memos[3].SHA256 = "", hex.EncodeToString(sum[:])
