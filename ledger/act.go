@@ -24,9 +24,15 @@ const (
 	// Reverse moves the amount of a transfer (or of a posted hold, whose id is 0xFE and the hold's) back. Amount is 0 or the same. The transfer must have
 	// been posted by an earlier batch. A reversal cannot be reversed: book anew.
 	Reverse
+	// Note moves nothing: it keeps its evidence under its key, as a memo of kind NoteKind. So a chain can stand or fall by a key beside those of its
+	// transfers. Debit, Credit and Amount are 0.
+	Note
 )
 
-var actNames = [...]string{Move: "move", Hold: "hold", PostHold: "post hold", VoidHold: "void hold", ExpireHold: "expire hold", Reverse: "reverse"}
+// NoteKind is the kind of the memos that Notes become.
+const NoteKind = "note"
+
+var actNames = [...]string{Move: "move", Hold: "hold", PostHold: "post hold", VoidHold: "void hold", ExpireHold: "expire hold", Reverse: "reverse", Note: "note"}
 
 // String names the act.
 func (a Act) String() string {
@@ -37,7 +43,7 @@ func (a Act) String() string {
 }
 
 // onEarlier reports whether the act is done on a row that stands already.
-func (a Act) onEarlier() bool { return a >= PostHold }
+func (a Act) onEarlier() bool { return a >= PostHold && a <= Reverse }
 
 // endsHold reports whether the act ends a hold.
 func (a Act) endsHold() bool { return a == PostHold || a == VoidHold || a == ExpireHold }
@@ -76,16 +82,18 @@ func (t *Transfer) malformed() (Reason, string) {
 		return BadKey, fmt.Sprintf("day %d, subject of %d bytes, id of %d bytes", t.Day, len(t.Subject), len(t.ID))
 	case len(t.Evidence) > MaxEvidence:
 		return BadEvidence, fmt.Sprintf("%d bytes, at most %d", len(t.Evidence), MaxEvidence)
-	case t.Act > Reverse, t.UpTo && t.Act.onEarlier(), t.Act != Hold && !t.Expires.IsZero(), t.Act == Hold && !t.Expires.IsZero() && t.Expires.Unix() <= 0:
+	case t.Act == Note && len(t.Evidence) == 0:
+		return BadEvidence, "a note without any"
+	case t.Act > Note, t.Act == Note && (t.UpTo || t.Debit != 0 || t.Credit != 0), t.UpTo && t.Act.onEarlier(), t.Act != Hold && !t.Expires.IsZero(), t.Act == Hold && !t.Expires.IsZero() && t.Expires.Unix() <= 0:
 		return BadAct, t.Act.String()
 	case (t.Act == PostHold || t.Act == ExpireHold) && t.Now.IsZero():
 		return BadAct, t.Act.String() + " without the time"
 	}
 	least := Fen(1)
-	if t.Act.onEarlier() {
+	if t.Act.onEarlier() || t.Act == Note {
 		least = 0
 	}
-	if t.Amount < least || t.Amount > MaxAmount || t.Amount != 0 && (t.Act == VoidHold || t.Act == ExpireHold) {
+	if t.Amount < least || t.Amount > MaxAmount || t.Amount != 0 && (t.Act == VoidHold || t.Act == ExpireHold || t.Act == Note) {
 		return BadAmount, fmt.Sprintf("%d fen", int64(t.Amount))
 	}
 	return 0, ""

@@ -162,8 +162,11 @@ func (j *judge) decideTransfer(i int) Decision {
 	if n, ok := j.here[k]; ok && int(n) >= j.chain {
 		return refuse(i, RepeatedInChain, "")
 	}
-	if t.Act.onEarlier() {
+	switch {
+	case t.Act.onEarlier():
 		return j.act(i, k)
+	case t.Act == Note:
+		return j.keep(k, &Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: NoteKind, Evidence: t.Evidence}, &TransferError{Index: i, Reason: ContentDiffers})
 	}
 	if row := j.standing(k); row != nil {
 		if sameTransfer(row, t) {
@@ -238,12 +241,17 @@ func (j *judge) decideMemo(i int) Decision {
 	case !text(m.Kind, 1, MaxKind) || m.Kind == DisputeKind || !text(m.Reason, 0, MaxReason):
 		return refusal(BadMemo)
 	}
+	return j.keep(k, m, &TransferError{Index: i, Memo: true, Reason: ContentDiffers})
+}
+
+// keep answers for a memo that is right in itself; differs is the error where another row stands under its key.
+func (j *judge) keep(k key, m *Memo, differs *TransferError) Decision {
 	if row := j.standing(k); row != nil {
 		if sameMemo(row, m) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
 		dk, dispute := memoDispute(m)
-		return j.dispute(k, dk, dispute, row.Amount, &TransferError{Index: i, Memo: true, Reason: ContentDiffers})
+		return j.dispute(k, dk, dispute, row.Amount, differs)
 	}
 	j.insert(k, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence})
 	return Decision{Result: Inserted}

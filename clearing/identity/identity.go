@@ -13,6 +13,7 @@ const (
 	kindLoadWritten    = 0x02
 	kindLoadAuthorised = 0x03
 	kindLoadRefunded   = 0x04
+	kindLoadOrder      = 0x05
 	kindMedical        = 0x10
 	kindPension        = 0x20
 	kindPensionReturn  = 0x21
@@ -74,6 +75,13 @@ func LoadAuthorised(l Load) ledger.ID { return l.id(kindLoadAuthorised) }
 // LoadRefunded is the id of a paid load that was given back because no card has it,
 // under the same day as the load itself.
 func LoadRefunded(l Load) ledger.ID { return l.id(kindLoadRefunded) }
+
+// LoadOrder is the id under which a channel's order number names its load; the channel
+// is the subject. Its effective day is NoDay, as the load's own.
+func LoadOrder(number string) ledger.ID {
+	sum := sha256.Sum256([]byte(number))
+	return ledger.ID(append([]byte{kindLoadOrder}, sum[:]...))
+}
 
 // AuthorisedLoad reads the id of a paid load.
 func AuthorisedLoad(id ledger.ID) (Load, bool) { return loadOf(id, kindLoadAuthorised) }

@@ -72,21 +72,23 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	if err != nil {
 		return keys.MAC{}, fmt.Errorf("load authority: key service: %w", err)
 	}
-	transfer, err := a.posting(ctx, request, order)
+	chain, err := a.posting(ctx, request, order)
 	if err != nil {
 		return keys.MAC{}, err
 	}
-	decisions, err := a.Poster.Post(ctx, []ledger.Transfer{transfer})
+	decisions, err := a.Poster.Post(ctx, chain)
 	if err != nil {
 		return keys.MAC{}, fmt.Errorf("load authority: %w", err)
 	}
-	switch decision := decisions[0]; {
-	case decision.Disputed: // whether it comes for the first time or again
+	switch paid, number := decisions[0], decisions[1]; {
+	case paid.Disputed: // whether it comes for the first time or again
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, fmt.Sprintf("online sequence %d of the card belongs to another order", request.GetOnlineSequence())}
-	case decision.Result == ledger.Inserted || decision.Result == ledger.Duplicate:
+	case paid.Result == ledger.Inserted || paid.Result == ledger.Duplicate:
 		return mac2, nil
+	case number.Disputed:
+		return keys.MAC{}, &Refusal{verdict.LoadConflict, "the channel's order number belongs to another load"}
 	default:
-		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", decision.Err)
+		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", paid.Err)
 	}
 }
 
@@ -177,22 +179,30 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	return o, a.dated(day)
 }
 
-// posting is the transfer of an authorised load. Its evidence is what makes two
-// requests the same order: not the card's random number or MAC1, which change
-// each time the counter asks.
-func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) (ledger.Transfer, error) {
+// posting is the transfer of an authorised load, and the note that gives the channel's
+// order number to it: one chain, so a number that another load has moves no money. The
+// transfer's evidence is what makes two requests the same order: not the card's random
+// number or MAC1, which change each time the counter asks.
+func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) ([]ledger.Transfer, error) {
 	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
 		Order: r.GetOrder(), Channel: r.GetChannel(), Card: r.GetCard(), AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
 	})
 	if err != nil {
-		return ledger.Transfer{}, fmt.Errorf("load authority: encode evidence: %w", err)
+		return nil, fmt.Errorf("load authority: encode evidence: %w", err)
 	}
-	paid, err := a.attempt(ctx, o, evidence)
+	load, err := a.attempt(ctx, o, evidence)
 	if err != nil {
-		return ledger.Transfer{}, err
+		return nil, err
 	}
-	return ledger.Transfer{
-		Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: identity.LoadAuthorised(paid),
-		Debit: ledger.IDOfCode(chart.Channel(r.GetChannel())), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
+	channel, id := chart.Channel(r.GetChannel()), identity.LoadAuthorised(load)
+	return []ledger.Transfer{
+		{
+			Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: id,
+			Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
+		},
+		{
+			Day: identity.NoDay, Subject: ledger.Subject(channel), ID: identity.LoadOrder(r.GetOrder()), Act: ledger.Note,
+			Evidence: fmt.Appendf(nil, "card %x, load %x, %d fen", o.Card.ASN, id, o.Amount),
+		},
 	}, nil
 }

@@ -16,6 +16,11 @@
 // refused. An order asked for
 // again after midnight is the same order.
 //
+// A channel's order number is one load's for ever: it is bound to card, sequence and
+// amount in the commit that takes the money. The same number for the card's next
+// sequence, another card or another amount is refused, so a counter that does not know
+// what became of a load cannot take its money twice.
+//
 // A load whose TAC verifies but for which no paid order exists is money that a
 // card holds and nobody paid: it is booked to the float, against suspense. So is one
 // that is written after its order was refunded, and for a refunded order MAC2 is not

@@ -20,6 +20,8 @@ type Refund struct {
 	Card    [10]byte
 	Order   string // the channel's number
 	Channel string // may be empty where only one channel has the number for the card
+	// Sequence is the card's online sequence; nil where one order has the number.
+	Sequence *uint16
 	// NotWritten says that the counter has looked at the card and it does not have it;
 	// then the rules' days need not pass.
 	NotWritten bool
@@ -87,7 +89,7 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
 			return fmt.Errorf("order of card %x, sequence %d: %w", r.Card, paid.Sequence, err)
 		}
-		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) {
+		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
 			found = append(found, paidLoad{
 				load.Order{Card: row.Subject, Load: paid}, account.Code, row.Amount, row.BookingDay, ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID},
@@ -95,15 +97,44 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return paidLoad{}, err
-	case len(found) == 0:
-		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, hex.EncodeToString(r.Card[:]))
-	case len(found) > 1:
-		return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel", len(found), r.Order, hex.EncodeToString(r.Card[:]))
 	}
-	return found[0], nil
+	if found, err = d.standing(ctx, found); err != nil {
+		return paidLoad{}, err
+	}
+	switch len(found) {
+	case 0:
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, hex.EncodeToString(r.Card[:]))
+	case 1:
+		return found[0], nil
+	}
+	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, hex.EncodeToString(r.Card[:]))
+}
+
+// standing leaves out orders that were refunded, where others stand beside them.
+func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, error) {
+	if len(found) < 2 {
+		return found, nil
+	}
+	keys := make([]ledger.Key, len(found))
+	for i := range found {
+		keys[i] = found[i].Refunded()
+	}
+	refunded, err := d.Ledger.Amounts(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var open []paidLoad
+	for i := range found {
+		if refunded[i] == 0 {
+			open = append(open, found[i])
+		}
+	}
+	if len(open) == 0 {
+		return found, nil
+	}
+	return open, nil
 }
 
 // The card signs a load with the time that the authority put into MAC2, which lies

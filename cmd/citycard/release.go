@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -96,6 +97,7 @@ func loadRefundCommand() *ffcli.Command {
 	card := flags.String("card", "", "card number, 20 `digits` / 卡号")
 	order := flags.String("order", "", "the channel's order `number` / 订单号")
 	channel := flags.String("channel", "", "channel `ID`, where two have the order number / 渠道")
+	sequence := flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number / 联机交易序号")
 	notWritten := flags.Bool("not-written", false, "the counter has looked at the card: it does not have the load / 柜台已核实未写卡")
 	return &ffcli.Command{
 		Name:       "refund",
@@ -112,6 +114,13 @@ func loadRefundCommand() *ffcli.Command {
 			}
 			if *order == "" {
 				return service.Exit(service.ExitUsage, errors.New("--order is missing: want the channel's order number"))
+			}
+			if *sequence > math.MaxUint16 {
+				return service.Exit(service.ExitUsage, fmt.Errorf("--sequence %d: want at most %d", *sequence, math.MaxUint16))
+			}
+			if *sequence >= 0 {
+				online := uint16(*sequence)
+				r.Sequence = &online
 			}
 			copy(r.Card[:], number)
 			return d.run(ctx, args, "order "+*order+" refunded", func(desk *release.Desk) (release.Done, error) { return desk.Refund(ctx, r) })

@@ -16,7 +16,7 @@ import (
 )
 
 // TestDecisions is how two people refund a load and release what was suspended:
-// testdata/decisions, over taps at an unknown terminal, one of them another city's, and a load without a card's word.
+// testdata/decisions, over taps at an unknown terminal, one of them another city's, and loads without a card's word.
 func TestDecisions(t *testing.T) {
 	b, dir := newBooks(t)
 	must := func(err error) {
@@ -32,6 +32,13 @@ func TestDecisions(t *testing.T) {
 	must(b.OpenAccounts(t.Context(), chart.Accounts(people)))
 	f := &foundation{books: b}
 	card := ledger.Subject(clearingtest.Hex(clearingtest.Card))
+	paid := func(order string, sequence uint16, fen ledger.Fen) ledger.Transfer {
+		return ledger.Transfer{
+			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: sequence}), Debit: ledger.IDOfCode(chart.Channel("counter")),
+			Credit: ledger.IDOfCode(chart.Unwritten), Amount: fen, Purpose: chart.PurposeLoadAuthorised,
+			Evidence: clearingtest.Encode(&message.LoadRequest{Order: order, Channel: "counter", Card: []byte(card), AmountFen: uint32(fen), OnlineSequence: uint32(sequence)}),
+		}
+	}
 	must(f.postOnce(t.Context(), "test", "test", []ledger.Transfer{
 		{
 			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 7), Debit: ledger.IDOfCode(chart.Float),
@@ -42,11 +49,9 @@ func TestDecisions(t *testing.T) {
 			Debit:  ledger.IDOfCode(chart.Centre),
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: []byte("foreign tap"),
 		},
-		{
-			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: 4}), Debit: ledger.IDOfCode(chart.Channel("counter")),
-			Credit: ledger.IDOfCode(chart.Unwritten), Amount: 5000, Purpose: chart.PurposeLoadAuthorised,
-			Evidence: clearingtest.Encode(&message.LoadRequest{Order: "o-1", Channel: "counter", Card: []byte(card), AmountFen: 5000, OnlineSequence: 4}),
-		},
+		paid("o-1", 4, 5000),
+		// Two orders with one number: from before numbers were bound to loads.
+		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}))
 	must(observe.Running{Database: b.url}.Write(dir))
 	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

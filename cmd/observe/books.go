@@ -81,6 +81,8 @@ func (b *books) row(row *ledger.Row) error {
 		return b.Row(truth.Row{Key: key, Fen: int64(row.Amount), Credit: b.codes[row.Credit]})
 	case row.Kind == docket.KindRecord:
 		return b.Row(truth.Row{Key: key})
+	case row.Kind == ledger.NoteKind:
+		return nil
 	}
 	if row.Kind == docket.KindReject && identity.IsFurtherPiece(row.ID) {
 		return b.whole.goOn(row)

@@ -30,7 +30,7 @@ type LoadAuthority interface {
 
 // Load is money that the holder has paid and wants on the card.
 type Load struct {
-	Order    string // unique per channel
+	Order    string // unique per channel: the authority gives a number to one load for ever
 	Channel  string // who took the money
 	Amount   uint32 // fen, above 0
 	Terminal [6]byte
