@@ -46,7 +46,8 @@
 // No record does: bytes that cannot be read become a reject. A missing offset and
 // a topic that was made anew or has another number of partitions stop it with an
 // error, since going on could lose or double money. Offsets may only be missing that
-// an aborted transaction took up; that is looked up in the log itself. A database or broker that is
+// an aborted transaction took up; the log itself is asked that they are there, and that
+// none of them was committed. A database or broker that is
 // away does not, nor an account that refuses what must be booked: it waits, and
 // readiness fails meanwhile, for batches as well as for the moment at which the group is
 // joined and streams are claimed. The same goes for a key store that was changed into what cannot be

@@ -24,7 +24,7 @@ func (e *GapError) Error() string {
 // contiguous checks that the fetched records follow the position, and each other,
 // without a gap. An input topic is never compacted and markers of transactions are
 // delivered, so the only gap there may be is what an aborted transaction left: data
-// that the log has and that the committed view rightly lacks. That is asked of the log.
+// that the log has and that the committed view rightly lacks. Both are asked of the log.
 func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error {
 	next := p.claim.Next
 	for _, r := range fetched {
@@ -45,33 +45,53 @@ func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error
 // gapWait bounds one look into the log.
 const gapWait = 30 * time.Second
 
-// explain reads the log itself, committed or not, from one offset to another: all of it
-// must be there and be part of transactions.
+// explain reads the log itself from one offset to another, twice: all that was ever
+// written must be there and be part of transactions, and of what was committed nothing
+// may be there but markers.
 func (p *partition) explain(ctx context.Context, from, to int64) error {
 	ctx, cancel := context.WithTimeout(ctx, gapWait)
 	defer cancel()
+	next := from
+	err := p.look(ctx, kgo.ReadUncommitted(), from, to, func(r *kgo.Record) error {
+		switch {
+		case r.Offset > next:
+			return &GapError{p.stream, next, r.Offset, "the log does not have them"}
+		case r.Offset < to && !r.Attrs.IsTransactional():
+			return &GapError{p.stream, r.Offset, r.Offset + 1, "it is no part of a transaction, and was not delivered"}
+		}
+		next = r.Offset + 1
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.look(ctx, kgo.ReadCommitted(), from, to, func(r *kgo.Record) error {
+		if r.Offset < to && !r.Attrs.IsControl() {
+			return &GapError{p.stream, r.Offset, r.Offset + 1, "its transaction was committed, and it was not delivered"}
+		}
+		return nil
+	})
+}
+
+// look reads the log in one view from an offset to another and calls fn for each record,
+// up to the first at or behind the other, which is shown too: it was delivered, so each view has it.
+func (p *partition) look(ctx context.Context, view kgo.IsolationLevel, from, to int64, fn func(*kgo.Record) error) error {
 	client, err := p.in.connect(ctx,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.number: kgo.NewOffset().At(from)}}),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.KeepControlRecords(), kgo.FetchIsolationLevel(view))
 	if err != nil {
 		return fmt.Errorf("%w: look into a gap of %s: %w", errBroker, p.stream, err)
 	}
 	defer client.Close()
-	for next := from; ; {
+	for {
 		fetches := client.PollFetches(ctx)
 		for _, e := range fetches.Errors() {
 			return fmt.Errorf("%w: look into a gap of %s: %w", errBroker, p.stream, e.Err)
 		}
 		for _, r := range fetches.Records() {
-			switch {
-			case r.Offset > next:
-				return &GapError{p.stream, next, r.Offset, "the log does not have them"}
-			case r.Offset >= to:
-				return nil
-			case !r.Attrs.IsTransactional():
-				return &GapError{p.stream, r.Offset, r.Offset + 1, "it is no part of a transaction, and was not delivered"}
+			if err := fn(r); err != nil || r.Offset >= to {
+				return err
 			}
-			next = r.Offset + 1
 		}
 	}
 }

@@ -68,6 +68,9 @@ func TestGaps(t *testing.T) {
 		{"begins behind what was aborted", 1, delivered(2, 3), -1},
 		{"without a record in the middle", 2, delivered(2, 4, 5, 6), 3},
 		{"without the first record", 0, delivered(3, 4, 5, 6), 0},
+		{"without what was committed", 3, delivered(3, 5, 6), 4},
+		{"without the whole transaction", 0, delivered(0, 1, 2, 3, 6), 4},
+		{"begins behind what was committed", 4, delivered(5, 6), 4},
 		{"behind what was aborted, too much", 1, delivered(4, 5, 6), 3},
 	}
 	for _, test := range tests {
