@@ -3,6 +3,7 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -128,25 +129,32 @@ func TestRefund(t *testing.T) {
 }
 
 // TestRefundWhileJudged refunds an order after the batch that writes it was judged
-// and before it is committed: the batch is judged again, and the load is suspended.
+// and before it is committed: the batch is judged again, and the load is suspended as
+// not paid, whether the card signed what was paid, or more, or less.
 func TestRefundWhileJudged(t *testing.T) {
-	h := newHouse(t)
-	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
-	h.must(err)
-	var once sync.Once
-	h.paid = func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error) {
-		amounts, err := h.ledger.Amounts(ctx, keys)
-		if len(keys) > 0 {
-			once.Do(func() {
-				_, err := h.desk().Refund(ctx, refundOf("o1", true, 6))
-				h.must(err)
+	for _, fen := range []ledger.Fen{5000, 4000, 7000} {
+		t.Run(fmt.Sprint(fen), func(t *testing.T) {
+			h := newHouse(t)
+			_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
+			h.must(err)
+			var once sync.Once
+			h.paid = func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error) {
+				amounts, err := h.ledger.Amounts(ctx, keys)
+				if len(keys) > 0 {
+					once.Do(func() {
+						_, err := h.desk().Refund(ctx, refundOf("o1", true, 6))
+						h.must(err)
+					})
+				}
+				return amounts, err
+			}
+			h.send(h.written(0, uint32(fen), uint32(fen)))
+			h.clear()
+			h.wantBalances(map[string]ledger.Fen{
+				"channel:counter": 0, "unwritten:own": 0, "float:own": fen, "suspense:load_not_paid": -fen, "suspense:load_amount": 0,
 			})
-		}
-		return amounts, err
+		})
 	}
-	h.send(h.written(0, 5000, 5000))
-	h.clear()
-	h.wantBalances(map[string]ledger.Fen{"channel:counter": 0, "unwritten:own": 0, "float:own": 5000, "suspense:load_not_paid": -5000})
 }
 
 // TestRefundRace refunds and writes many orders at the same time: whichever comes
