@@ -21,4 +21,7 @@
 // Masters in a [Store] never leave it, but for two that must be used elsewhere
 // and say so: the TAC master ([Store.TACMaster]) and what a SAM is made with
 // ([Store.SAMKeys]). A [Key] never prints itself.
+//
+// Masters are rotated by adding a generation to the file ([RotateFile]); a process that
+// runs on uses the store through a [Keyring], which follows the file.
 package keys
