@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -31,52 +31,54 @@ type Entry struct {
 	Evidence      []byte
 }
 
-// PartEnd is where a part of a day may end that begins after a subject, so that it has not much more than size rows (0: DefaultChunk) of any one effective
-// day. Rows that were booked in another day count as well, so it may be elsewhere when it is asked again: who divides work by it keeps what it said.
-func (l *Ledger) PartEnd(ctx context.Context, day Day, after []byte, size int) (to []byte, err error) {
-	if size <= 0 {
-		size = DefaultChunk
-	}
-	err = l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
-			to, err = partEnd(ctx, tx, day, after, size)
-			return err
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("a part of day %s: %w", day, err)
-	}
-	return to, nil
+// Sample is one of the subjects that have rows booked in a day, and how many rows it stands for.
+type Sample struct {
+	Subject []byte
+	Rows    int64
 }
 
-// partEnd is the subject at which a part ends: the lowest of those that are size rows on, in each prompt day and among the late ones.
-func partEnd(ctx context.Context, tx pgx.Tx, day Day, after []byte, size int) ([]byte, error) {
-	if after == nil {
-		after = []byte{}
+// sampleEvery is how many rows of a batch one sample stands for, about.
+const sampleEvery = 500
+
+// samples picks subjects out of a batch's rows; of any that has rows, one at least.
+func samples(rows []Row) [][]byte {
+	list := [][]byte{}
+	count := max(1, len(rows)/sampleEvery)
+	for n := range min(count, len(rows)) {
+		list = append(list, []byte(rows[(2*n+1)*len(rows)/(2*count)].Subject))
 	}
-	const (
-		end     = "(SELECT subject, count(*) OVER () AS n FROM (%s ORDER BY %s LIMIT $2) AS run ORDER BY subject DESC LIMIT 1)"
-		prompt  = "SELECT subject FROM journal WHERE effective_day = $%d AND subject > $1"
-		delayed = "SELECT subject FROM late WHERE booking_day = $%d AND subject > $1"
-	)
-	args := []any{after, size}
-	var ends []string
-	for _, effective := range promptDaysOf([]Day{day}) {
-		args = append(args, effective)
-		ends = append(ends, fmt.Sprintf(end, fmt.Sprintf(prompt, len(args)), "effective_day, subject, id"))
-	}
-	args = append(args, day)
-	ends = append(ends, fmt.Sprintf(end, fmt.Sprintf(delayed, len(args)), "booking_day, subject, effective_day"))
-	rows, err := tx.Query(ctx, "SELECT subject FROM ("+strings.Join(ends, " UNION ALL ")+") AS ends WHERE n = $2 ORDER BY subject LIMIT 1", args...)
-	if err != nil {
-		return nil, err
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
-	if err != nil || len(found) == 0 {
-		return pastSubjects, err
-	}
-	return found[0], nil
+	return list
 }
+
+// Samples returns subjects picked out of what was booked in a day, in the order of their bytes. They tell, without a look at the day's rows, about how many
+// rows lie between two subjects.
+func (l *Ledger) Samples(ctx context.Context, day Day) ([]Sample, error) {
+	var list []Sample
+	err := l.run(ctx, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, "SELECT samples, (transfers + memos)::INT8 FROM batches WHERE day = $1 AND samples IS NOT NULL", day)
+		if err != nil {
+			return err
+		}
+		list = list[:0]
+		var subjects [][]byte
+		var booked int64
+		_, err = pgx.ForEachRow(rows, []any{&subjects, &booked}, func() error {
+			for _, subject := range subjects {
+				list = append(list, Sample{bytes.Clone(subject), booked / int64(len(subjects))})
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("samples of day %s: %w", day, err)
+	}
+	slices.SortFunc(list, func(a, b Sample) int { return bytes.Compare(a.Subject, b.Subject) })
+	return list, nil
+}
+
+// LastSubject is where the last part of anything ends: it comes after every subject there can be.
+func LastSubject() []byte { return bytes.Clone(pastSubjects) }
 
 // Rows booked in the day $1 by subjects after $3 up to $4: in the day's prompt window $2, or noted as late.
 const selectPart = `SELECT effective_day, subject, id, debit, credit, CASE WHEN (flags & 28) = 4 THEN 0 ELSE amount END, kind, reason, evidence FROM journal

@@ -38,11 +38,11 @@
 //
 // # Invariants
 //
-//  1. A day is cut into parts, bounded in what they read of the journal and of
-//     histories; where each ends is kept before it is computed, and of several workers
-//     the first one's word counts. A part and what was found in it are stored by one
-//     transaction, once. So a pass that was killed goes on with the parts that are
-//     missing, and several at once share them.
+//  1. A day is cut into parts, bounded in what they read of the journal (by samples that
+//     the ledger keeps of each batch) and of histories. Where they end is kept when the
+//     round begins, and of several workers the first one's word counts. A part and what
+//     was found in it are stored by one transaction, once. So a pass that was killed
+//     goes on with the parts that are missing, and several at once share them.
 //  2. A round is done when all its parts are there; what is done is never changed.
 //  3. The shadow balance of a history is the sum of everything booked on the float
 //     for the card up to the day, as the ledger has it.

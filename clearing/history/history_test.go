@@ -118,7 +118,19 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 	o.Helper()
 	claim, err := o.Ledger.Claim(o.Context(), stream, "test", firstDay)
 	o.must(err)
-	batch := &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+	batch := &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next, Day: claim.Day}
+	// In small batches: a day is cut by samples of them.
+	post := func() {
+		batch.From, batch.Next = batch.Next, batch.Next+1
+		out, err := o.Ledger.Post(o.Context(), batch)
+		o.must(err)
+		for _, d := range slices.Concat(out.Transfers, out.Memos) {
+			if d.Result != ledger.Inserted {
+				o.Fatalf("not booked: %s %v", d.Result, d.Err)
+			}
+		}
+		batch.Transfers, batch.Memos = nil, nil
+	}
 	for _, at := range random.Perm(len(records)) {
 		r := &records[at]
 		if r.day != day {
@@ -135,17 +147,14 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 		}
 		if r.fen == 0 {
 			batch.Memos = append(batch.Memos, ledger.Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: docket.KindRecord, Reason: chart.MetroEntry, Evidence: t.Evidence})
-			continue
+		} else {
+			batch.Transfers = append(batch.Transfers, t)
 		}
-		batch.Transfers = append(batch.Transfers, t)
-	}
-	out, err := o.Ledger.Post(o.Context(), batch)
-	o.must(err)
-	for _, d := range slices.Concat(out.Transfers, out.Memos) {
-		if d.Result != ledger.Inserted {
-			o.Fatalf("not booked: %s %v", d.Result, d.Err)
+		if len(batch.Transfers)+len(batch.Memos) == 3 {
+			post()
 		}
 	}
+	post()
 }
 
 func (o *office) findings(day ledger.Day) (list []string) {

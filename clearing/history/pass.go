@@ -117,22 +117,14 @@ func (a Archive) runDay(ctx context.Context, day ledger.Day, reopened *int) (Sum
 
 // parts computes, on all cores, the parts that are not stored yet.
 func (p *pass) parts(ctx context.Context) error {
-	cuts, stored, err := p.known(ctx)
+	parts, stored, err := p.known(ctx)
 	if err != nil {
 		return err
 	}
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0) + 1)
-	var before ledger.Part
-	for number := 1; !before.Last(); number++ {
-		of := ledger.Part{After: before.To, To: cuts[number]}
-		if of.To == nil {
-			if of.To, err = p.cut(within, number, of.After); err != nil {
-				// An error of a part ends the search for parts, and says more.
-				return cmp.Or(group.Wait(), err)
-			}
-		}
-		before = of
+	for i, of := range parts {
+		number := i + 1
 		if stored[number] {
 			continue
 		}
@@ -147,20 +139,38 @@ func (p *pass) parts(ctx context.Context) error {
 	return group.Wait()
 }
 
-// cut finds where a part ends that begins after a number: before it has too many rows,
-// or too many histories of the round before. Of several workers the first one's word
-// counts, for good.
-func (p *pass) cut(ctx context.Context, number int, after []byte) ([]byte, error) {
-	to, err := p.Ledger.PartEnd(ctx, p.day, after, p.size())
+// cuts says where parts end, so that none has many more rows or histories of the round
+// before than it should.
+func (p *pass) cuts(ctx context.Context) ([][]byte, error) {
+	samples, err := p.Ledger.Samples(ctx, p.day)
 	if err != nil {
 		return nil, err
 	}
-	bound, err := p.bound(ctx, after)
+	ends, err := p.ends(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if bound != nil && bytes.Compare(bound, to) < 0 {
-		to = bound
+	var cuts [][]byte
+	var rows, items int64
+	cut := func(at []byte) {
+		if len(cuts) == 0 || bytes.Compare(cuts[len(cuts)-1], at) < 0 {
+			cuts = append(cuts, at)
+		}
+		rows, items = 0, 0
 	}
-	return p.agree(ctx, number, to)
+	for len(samples) > 0 || len(ends) > 0 {
+		if len(ends) == 0 || len(samples) > 0 && bytes.Compare(samples[0].Subject, ends[0].last) < 0 {
+			if rows += samples[0].Rows; rows >= int64(p.size()) {
+				cut(samples[0].Subject)
+			}
+			samples = samples[1:]
+			continue
+		}
+		if items += ends[0].items; items >= p.limit() {
+			cut(ends[0].last)
+		}
+		ends = ends[1:]
+	}
+	cut(ledger.LastSubject())
+	return cuts, nil
 }

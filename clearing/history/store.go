@@ -18,11 +18,26 @@ const (
 	kindSAMs  = 2
 )
 
-// start makes the round known, or takes it up where it has been started.
+// start makes the round known, and cuts its parts; or takes it up as it was started.
 func (p *pass) start(ctx context.Context, reopened int, begin before) error {
-	err := p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `INSERT INTO passes (day, round, reopened, before_day, before_round, done, rows_read, cards, sams)
-			VALUES ($1, $2, $3, $4, $5, false, 0, 0, 0) ON CONFLICT (day, round) DO NOTHING`, p.day, p.round, reopened, begin.day, begin.round); err != nil {
+	p.before = begin
+	cuts, err := p.cuts(ctx)
+	if err != nil {
+		return err
+	}
+	numbers := make([]int32, len(cuts))
+	for i := range numbers {
+		numbers[i] = int32(i + 1)
+	}
+	err = p.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `INSERT INTO passes (day, round, reopened, before_day, before_round, done, rows_read, cards, sams)
+			VALUES ($1, $2, $3, $4, $5, false, 0, 0, 0) ON CONFLICT (day, round) DO NOTHING`, p.day, p.round, reopened, begin.day, begin.round)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() > 0 {
+			_, err = tx.Exec(ctx, `INSERT INTO history_cuts (day, round, number, last) SELECT $1, $2, u.number, u.last
+				FROM unnest($3::INT4[], $4::BYTEA[]) AS u (number, last)`, p.day, p.round, numbers, cuts)
 			return err
 		}
 		return tx.QueryRow(ctx, "SELECT before_day, before_round FROM passes WHERE day = $1 AND round = $2", p.day, p.round).Scan(&p.before.day, &p.before.round)
@@ -33,63 +48,42 @@ func (p *pass) start(ctx context.Context, reopened int, begin before) error {
 	return nil
 }
 
-// known reads where parts end, and which are stored, by their numbers.
-func (p *pass) known(ctx context.Context) (cuts map[int][]byte, stored map[int]bool, err error) {
+// known reads the parts, and which are stored, by their numbers.
+func (p *pass) known(ctx context.Context) (parts []ledger.Part, stored map[int]bool, err error) {
 	rows, err := p.Ledger.Pool().Query(ctx, `SELECT c.number, c.last, s.number IS NOT NULL FROM history_cuts c
-		LEFT JOIN history_parts s ON s.day = c.day AND s.round = c.round AND s.number = c.number WHERE c.day = $1 AND c.round = $2`, p.day, p.round)
+		LEFT JOIN history_parts s ON s.day = c.day AND s.round = c.round AND s.number = c.number WHERE c.day = $1 AND c.round = $2 ORDER BY c.number`, p.day, p.round)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the parts: %w", err)
 	}
-	cuts, stored = map[int][]byte{}, map[int]bool{}
+	stored = map[int]bool{}
 	var number int
-	var last []byte
+	var after, last []byte
 	var there bool
 	if _, err = pgx.ForEachRow(rows, []any{&number, &last, &there}, func() error {
-		cuts[number], stored[number] = bytes.Clone(last), there
+		parts, stored[number] = append(parts, ledger.Part{After: after, To: bytes.Clone(last)}), there
+		after = parts[len(parts)-1].To
 		return nil
 	}); err != nil {
 		return nil, nil, fmt.Errorf("list the parts: %w", err)
 	}
-	return cuts, stored, nil
+	return parts, stored, nil
 }
 
-// bound is where a part must end that begins after a number, lest it have too many
-// histories of the round before; nil for nowhere.
-func (p *pass) bound(ctx context.Context, after []byte) ([]byte, error) {
-	const most = 20
-	rows, err := p.Ledger.Pool().Query(ctx, `SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 ORDER BY last LIMIT $5`,
-		p.before.day, p.before.round, kindCards, orEmpty(after), most)
+// ends lists where the rows of the round before end, and how many histories each has.
+func (p *pass) ends(ctx context.Context) (list []packed, err error) {
+	rows, err := p.Ledger.Pool().Query(ctx, "SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 ORDER BY last",
+		p.before.day, p.before.round, kindCards)
 	if err != nil {
-		return nil, fmt.Errorf("look for histories of day %s: %w", p.before.day, err)
+		return nil, fmt.Errorf("list the histories of day %s: %w", p.before.day, err)
 	}
-	var last, bound []byte
-	var items, sum int64
-	n := 0
-	if _, err = pgx.ForEachRow(rows, []any{&last, &items}, func() error {
-		n++
-		if sum += items; bound == nil && (sum >= p.limit() || n == most) {
-			bound = bytes.Clone(last)
-		}
+	var row packed
+	if _, err = pgx.ForEachRow(rows, []any{&row.last, &row.items}, func() error {
+		list = append(list, packed{last: bytes.Clone(row.last), items: row.items})
 		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("look for histories of day %s: %w", p.before.day, err)
+		return nil, fmt.Errorf("list the histories of day %s: %w", p.before.day, err)
 	}
-	return bound, nil
-}
-
-// agree keeps where a part ends, and returns what is kept.
-func (p *pass) agree(ctx context.Context, number int, to []byte) (agreed []byte, err error) {
-	err = p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "INSERT INTO history_cuts (day, round, number, last) VALUES ($1, $2, $3, $4) ON CONFLICT (day, round, number) DO NOTHING",
-			p.day, p.round, number, to); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, "SELECT last FROM history_cuts WHERE day = $1 AND round = $2 AND number = $3", p.day, p.round, number).Scan(&agreed)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cut a part: %w", err)
-	}
-	return agreed, nil
+	return list, nil
 }
 
 // earlier calls fn with the packed histories of the round before that the part meets,

@@ -1,0 +1,4 @@
+-- +goose Up
+
+-- Subjects of some of the batch's rows, so that work over a day can be divided without reading the day. They are not in the chain.
+ALTER TABLE batches ADD COLUMN samples BYTEA[];
