@@ -82,6 +82,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 		return fmt.Errorf("transit: %w", err)
 	}
 
+	payees := payees{accounts: j.Accounts, known: map[string]*payee{}}
 	next, asked := 0, 0
 	for i, record := range records {
 		if faults[i] != verdict.None {
@@ -96,7 +97,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 			asked++
 		}
 		if good {
-			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), d)
+			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), payees, d)
 		} else {
 			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
 		}
@@ -181,10 +182,10 @@ func (p Plausible) window(day ledger.Day, arrived time.Time, zone *time.Location
 }
 
 // post puts a signed tap into the docket.
-func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Docket) {
+func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees, d *docket.Docket) {
 	subject := ledger.Subject(t.signed.Card.ASN[:])
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
-	terminal, reason := j.question(edition, t, w)
+	terminal, reason := j.question(edition, t, w, payees)
 
 	mode := terminal.Mode
 	if mode == "" {
@@ -199,9 +200,9 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Dock
 	case t.signed.Amount == 0:
 		ruling = d.Keep(reason, purpose, t.day, subject, id, t.record.Value)
 	default:
-		payer, payee := t.accounts(terminal.Operator, reason)
+		debit, credit := t.accounts(payees.of(terminal.Operator), reason)
 		transfer := ledger.Transfer{
-			Day: t.day, Subject: subject, ID: id, Debit: ledger.IDOfCode(payer), Credit: ledger.IDOfCode(payee),
+			Day: t.day, Subject: subject, ID: id, Debit: debit, Credit: credit,
 			Amount: ledger.Fen(t.signed.Amount), Purpose: code, Evidence: t.record.Value,
 		}
 		if pending {
@@ -218,24 +219,24 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, d *docket.Dock
 }
 
 // accounts are who owes the fare and who is owed it.
-func (t *tap) accounts(operator string, reason verdict.Reason) (payer, payee string) {
-	if payer = chart.Float; t.foreign {
-		payer = chart.Centre
+func (t *tap) accounts(p *payee, reason verdict.Reason) (debit, credit ledger.AccountID) {
+	if debit = p.float; t.foreign {
+		debit = p.centre
 	}
 	switch {
 	case reason != verdict.None:
-		return payer, chart.Suspense(reason)
+		return debit, ledger.IDOfCode(chart.Suspense(reason))
 	case t.foreign:
-		return payer, chart.Pending(operator)
+		return debit, p.pending
 	}
-	return payer, chart.Operator(operator)
+	return debit, p.operator
 }
 
 // question asks the registry, in order of precedence.
-func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.Terminal, verdict.Reason) {
+func (j *Judge) question(edition *registry.Edition, t *tap, w window, payees payees) (registry.Terminal, verdict.Reason) {
 	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
 	if t.foreign {
-		return terminal, j.questionForeign(edition, t, terminal, placed, w)
+		return terminal, j.questionForeign(edition, t, terminal, placed, w, payees)
 	}
 	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
 	switch {
@@ -251,7 +252,7 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.
 		return terminal, verdict.CardBlocked
 	case listed(edition, t):
 		return terminal, verdict.CardListed
-	case j.closed(chart.Operator(terminal.Operator)):
+	case payees.of(terminal.Operator).closed:
 		return terminal, verdict.PayeeClosed
 	}
 	return terminal, verdict.None
@@ -259,7 +260,7 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window) (registry.
 
 // questionForeign asks about another city's card, of which nothing is known here
 // but its issuer.
-func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal registry.Terminal, placed bool, w window) verdict.Reason {
+func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal registry.Terminal, placed bool, w window, payees payees) verdict.Reason {
 	switch {
 	case t.dated && !placed:
 		return verdict.UnknownTerminal
@@ -269,7 +270,7 @@ func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal regi
 		return verdict.IssuerNotAccepted
 	case listed(edition, t):
 		return verdict.CardListed
-	case j.closed(chart.Operator(terminal.Operator)) || j.closed(chart.Pending(terminal.Operator)):
+	case payees.of(terminal.Operator).closedPending:
 		return verdict.PayeeClosed
 	}
 	return verdict.None
@@ -280,13 +281,6 @@ func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal regi
 func listed(edition *registry.Edition, t *tap) bool {
 	_, hot := edition.Listed(registry.CardID(t.signed.Card.ASN), t.signed.Time)
 	return hot
-}
-
-// closed reports an account that takes nothing. One that is not open yet is not
-// closed: the ledger refuses it, and the batch waits until it is.
-func (j *Judge) closed(code string) bool {
-	account, open := j.Accounts.Account(code)
-	return open && account.Flags&(ledger.Closed|ledger.Frozen) != 0
 }
 
 func (j *Judge) fareAgrees(m *message.Tap) bool {
