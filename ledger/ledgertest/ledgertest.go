@@ -119,13 +119,10 @@ func (s *server) clone(ctx context.Context) (*url.URL, error) {
 func (s *server) template() string { return template + "_" + strconv.Itoa(os.Getpid()) }
 
 func (s *server) start(ctx context.Context) (err error) {
-	options := embedded.Options{
-		URL:      os.Getenv("CITYCARD_TEST_DATABASE_URL"),
-		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB"},
-	}
+	options := embedded.Options{URL: os.Getenv("CITYCARD_TEST_DATABASE_URL")}
 	if !benchmarking() {
 		// Nothing here survives its test, so nothing need survive a power cut.
-		options.Settings["fsync"] = "off"
+		options.Settings = map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "fsync": "off"}
 	}
 	if options.URL == "" {
 		if s.dir, err = os.MkdirTemp("", "citycard-test-database-"); err != nil {
