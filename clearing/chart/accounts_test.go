@@ -37,7 +37,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s may be overdrawn", code)
 		}
 	}
-	for _, code := range []string{"operator:bus", "operator:metro", "hospital:h1", "channel:counter", chart.Float, chart.Unwritten, chart.Reserve} {
+	for _, code := range []string{"operator:bus", "operator:metro", "hospital:h1", "channel:counter", chart.Float, chart.Unwritten, chart.Reserve, chart.Deposits, chart.Passes, chart.Fees} {
 		if _, open := accounts[code]; !open {
 			t.Errorf("%s is not opened", code)
 		}

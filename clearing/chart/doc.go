@@ -6,6 +6,9 @@
 //	unwritten:own       liability  loads paid for but not yet written to a card
 //	float:own           liability  purse balances owed to card holders
 //	centre              asset      what the national centre owes for cards of other cities
+//	deposits:own        liability  deposits on cards, owed to their holders
+//	passes:own          liability  prepaid passes: money for rides that are still to come
+//	fees:own            income     fees of the issuer
 //	operator:ID         liability  fares owed to a transit operator
 //	pending:ID          liability  fares of other cities' cards, owed to it once the centre confirms
 //	suspense:REASON     liability  card money that moved, payee open

@@ -104,6 +104,6 @@ func notAtZero(trial []ledger.TrialRow) map[string]int {
 
 func isControl(code string) bool {
 	return slices.Contains([]string{
-		"reserve", "float", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
+		"reserve", "float", "deposits", "passes", "fees", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
 	}, chart.KindOf(code))
 }

@@ -20,7 +20,7 @@ func receiveCommand() *ffcli.Command {
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
 	database := flags.String("db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
-	account := flags.String("account", "", "`account` that the money belongs to: channel:ID, fund:ID or pension:fund / 账户")
+	account := flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund / 账户")
 	amount := flags.String("amount", "", "`yuan`, such as 1200.50 / 金额(元)")
 	reference := flags.String("reference", "", "the bank's `reference`; the same one books once / 银行流水号")
 	return &ffcli.Command{
@@ -83,14 +83,14 @@ func newReceipt(account string, fen ledger.Fen, reference string) (receipt, erro
 	switch {
 	case reference == "" || len(reference) > 60:
 		return receipt{}, fmt.Errorf("--reference has %d bytes, want 1 to 60", len(reference))
-	case strings.HasPrefix(account, "channel:"):
+	case strings.HasPrefix(account, "channel:"), account == chart.Deposits, account == chart.Passes, account == chart.Fees:
 		r.bank = chart.Reserve
 	case strings.HasPrefix(account, "fund:"):
 		r.bank = chart.BankMedical
 	case account == chart.PensionFund:
 		r.bank = chart.BankPension
 	default:
-		return receipt{}, fmt.Errorf("--account %q: want channel:ID, fund:ID or %s", account, chart.PensionFund)
+		return receipt{}, fmt.Errorf("--account %q: want channel:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
 	}
 	return r, nil
 }

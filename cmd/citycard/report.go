@@ -62,8 +62,8 @@ type bookSums struct {
 
 // reserveSums is the reserve equation: what was received for purses, or is still
 // owed by channels and, for other cities' cards, by the national centre, is what
-// cards hold, what was paid for and not yet written, and what was spent and not
-// yet paid out.
+// cards hold, what was paid for and not yet written, what was spent and not yet paid
+// out, and what came in for deposits, prepaid passes and fees.
 type reserveSums struct {
 	ReserveFen   ledger.Fen `json:"reserve_fen"`
 	ChannelsFen  ledger.Fen `json:"channels_fen"`
@@ -73,6 +73,9 @@ type reserveSums struct {
 	SuspenseFen  ledger.Fen `json:"suspense_fen"`
 	OperatorsFen ledger.Fen `json:"operators_fen"`
 	PendingFen   ledger.Fen `json:"pending_fen"`
+	DepositsFen  ledger.Fen `json:"deposits_fen"`
+	PassesFen    ledger.Fen `json:"passes_fen"`
+	FeesFen      ledger.Fen `json:"fees_fen"`
 	PursesFen    ledger.Fen `json:"purses_fen"` // as the cards themselves say
 	Closed       bool       `json:"closed"`
 }
@@ -179,6 +182,12 @@ func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 			r.Reserve.UnwrittenFen += owed
 		case row.Account.Code == chart.Centre:
 			r.Reserve.CentreFen -= owed
+		case row.Account.Code == chart.Deposits:
+			r.Reserve.DepositsFen += owed
+		case row.Account.Code == chart.Passes:
+			r.Reserve.PassesFen += owed
+		case row.Account.Code == chart.Fees:
+			r.Reserve.FeesFen += owed
 		case kind == "pending":
 			r.Reserve.PendingFen += owed
 		case kind == "channel":
@@ -194,7 +203,8 @@ func (r *report) readTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 	}
 	r.Books.Balanced = r.Books.DebitsFen == r.Books.CreditsFen
 	s := &r.Reserve
-	s.Closed = s.ReserveFen+s.ChannelsFen+s.CentreFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen+s.PendingFen
+	s.Closed = s.ReserveFen+s.ChannelsFen+s.CentreFen == s.FloatFen+s.UnwrittenFen+s.SuspenseFen+s.OperatorsFen+s.PendingFen+
+		s.DepositsFen+s.PassesFen+s.FeesFen
 	return nil
 }
 

@@ -72,6 +72,7 @@ func (r *report) writeText(out io.Writer) error {
 	line("+ suspense / 挂账", yuan(r.Reserve.SuspenseFen))
 	line("+ owed to operators / 应付运营商", yuan(r.Reserve.OperatorsFen))
 	line("+ pending for operators / 待确认应付运营商", yuan(r.Reserve.PendingFen))
+	line("+ deposits, passes, fees / 押金、预付月票、手续费", yuan(r.Reserve.DepositsFen+r.Reserve.PassesFen+r.Reserve.FeesFen))
 	line("all purses, as read / 卡内余额合计", yuan(r.Reserve.PursesFen))
 
 	head("Checks / 核对")

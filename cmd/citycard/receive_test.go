@@ -1,0 +1,44 @@
+package main
+
+import (
+	"testing"
+
+	"citycard/clearing/chart"
+	"citycard/ledger"
+)
+
+// TestReceive books what came in for deposits, passes and fees once, whoever repeats
+// it, and keeps the reserve equation; other accounts are refused.
+func TestReceive(t *testing.T) {
+	const day ledger.Day = 20260105
+	b, _ := newBooks(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(b.OpenDay(t.Context(), day))
+	must(b.OpenAccounts(t.Context(), []ledger.Account{
+		{Code: chart.Reserve, Kind: ledger.Asset}, {Code: chart.Deposits, Kind: ledger.Liability}, {Code: chart.Passes, Kind: ledger.Liability},
+		{Code: chart.Fees, Kind: ledger.Income},
+	}))
+	f := &foundation{books: b}
+	for _, account := range []string{chart.Deposits, chart.Passes, chart.Fees} {
+		r, err := newReceipt(account, 500, "slip "+account)
+		must(err)
+		for range 2 {
+			must(f.receive(t.Context(), "test", r))
+		}
+	}
+	r := newReport(day)
+	must(r.readTrial(t.Context(), b.Ledger, day))
+	if s := r.Reserve; !s.Closed || s.ReserveFen != 1500 || s.DepositsFen != 500 || s.PassesFen != 500 || s.FeesFen != 500 {
+		t.Errorf("the reserve equation is %+v, want 1500 of three times 500", s)
+	}
+	for _, account := range []string{"", "operator:bus", chart.Float, chart.Reserve, "deposits", "personal:1"} {
+		if r, err := newReceipt(account, 500, "x"); err == nil {
+			t.Errorf("money for %q was taken: %+v", account, r)
+		}
+	}
+}
