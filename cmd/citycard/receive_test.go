@@ -20,7 +20,9 @@ func TestReceive(t *testing.T) {
 	}
 	must(b.OpenDay(t.Context(), day))
 	must(b.OpenAccounts(t.Context(), []ledger.Account{
-		{Code: chart.Reserve, Kind: ledger.Asset}, {Code: chart.Deposits, Kind: ledger.Liability}, {Code: chart.Passes, Kind: ledger.Liability},
+		{Code: chart.Reserve, Kind: ledger.Asset},
+		{Code: chart.Deposits, Kind: ledger.Liability},
+		{Code: chart.Passes, Kind: ledger.Liability},
 		{Code: chart.Fees, Kind: ledger.Income},
 	}))
 	f := &foundation{books: b}
