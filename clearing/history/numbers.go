@@ -63,7 +63,6 @@ func (n *numbers) advance(v int64) {
 		n.gaps = append(n.gaps, run{n.next, v - 1})
 	}
 	n.next = v + 1
-	n.giveUp()
 	for len(n.loose) > 0 && n.loose[0] < n.next {
 		n.fill(n.loose[0])
 		n.loose = slices.Delete(n.loose, 0, 1)
@@ -113,17 +112,16 @@ func (n *numbers) fill(v int64) seen {
 	default:
 		n.gaps = slices.Insert(n.gaps, at+1, run{v + 1, g.last})
 		n.gaps[at].last = v - 1
-		n.giveUp()
 	}
 	return fresh
 }
 
-// giveUp forgets the oldest gap where there are too many, and with it everything
-// before its end.
+// giveUp forgets the oldest gaps where there are too many, and with them everything
+// before their end. A day does so when it has reported what it opened.
 func (n *numbers) giveUp() {
-	if len(n.gaps) > gapLimit {
-		n.first = n.gaps[0].last + 1
-		n.gaps = slices.Delete(n.gaps, 0, 1)
+	if most := len(n.gaps) - gapLimit; most > 0 {
+		n.first = n.gaps[most-1].last + 1
+		n.gaps = slices.Delete(n.gaps, 0, most)
 	}
 }
 

@@ -81,6 +81,7 @@ func TestPacked(t *testing.T) {
 				c.taps.add(v * 3)
 				c.taps.claim(v * 5)
 			}
+			c.taps.giveUp()
 			c.loads.add(rapid.Int64Range(0, counterLimit).Draw(t, "load"))
 			if c.balanceKnown = rapid.Bool().Draw(t, "claim"); c.balanceKnown {
 				c.claim = claim{20260105120000, claimTap, rapid.Int64Range(0, counterLimit).Draw(t, "counter"), rapid.Int64Range(0, 1<<32-1).Draw(t, "balance")}
@@ -181,5 +182,25 @@ func TestModules(t *testing.T) {
 		return a.Kind == b.Kind && slices.Equal(a.Subject, b.Subject) && a.First == b.First && a.Last == b.Last
 	}) {
 		t.Errorf("found %v, want %v", found, want)
+	}
+}
+
+// TestGiveUp reports every gap that a day opens, and keeps the latest ones open.
+func TestGiveUp(t *testing.T) {
+	const gaps = 3 * gapLimit
+	var u uses
+	for v := range uint32(gaps + 1) {
+		u.signed = append(u.signed, use{[6]byte{1}, 2 * v})
+	}
+	m := modules{}
+	if err := m.use(u.pack()); err != nil {
+		t.Fatal(err)
+	}
+	if found := m.live(); len(found) != gaps || found[0].First != 1 {
+		t.Errorf("found %d gaps, want %d", len(found), gaps)
+	}
+	s := m[[6]byte{1}]
+	if len(s.gaps) != gapLimit || s.gaps[gapLimit-1] != (run{2*gaps - 1, 2*gaps - 1}) || s.first != 2*(gaps-gapLimit) {
+		t.Errorf("%d gaps from %d on stay open, the last is %v; want the %d latest", len(s.gaps), s.first, s.gaps[len(s.gaps)-1], gapLimit)
 	}
 }

@@ -121,6 +121,8 @@ func (p *part) live(c *card, events []event) {
 	for _, g := range c.loads.opened(load) {
 		p.find(LoadGap, c.number[:], g, 0)
 	}
+	c.taps.giveUp()
+	c.loads.giveUp()
 	if c.taps.far != 0 && c.taps.far != far {
 		p.find(CounterJump, c.number[:], run{c.taps.far - 1, c.taps.far - 1}, 0)
 	}

@@ -135,6 +135,7 @@ func (s *sam) live(terminal [6]byte) (findings []Finding) {
 	for _, g := range s.opened(next) {
 		findings = append(findings, Finding{SAMGap, bytes.Clone(terminal[:]), g.first, g.last, 0})
 	}
+	s.giveUp()
 	if s.far != 0 && s.far != far {
 		findings = append(findings, Finding{SAMJump, bytes.Clone(terminal[:]), s.far - 1, s.far - 1, 0})
 	}
