@@ -55,8 +55,9 @@ func (d *crowdDay) findsGaps() {
 	var want []found
 	for sam, numbers := range used {
 		slices.Sort(numbers)
+		first, last := numbers[0], numbers[len(numbers)-1]
 		for _, v := range claimed[sam] {
-			if v > numbers[0] && v < numbers[len(numbers)-1] {
+			if v > first && v < last {
 				numbers = append(numbers, v)
 			}
 		}
