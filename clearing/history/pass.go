@@ -64,15 +64,17 @@ func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary
 	if err != nil {
 		return Summary{}, err
 	}
+	passed, err := a.passed(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
 	var summary Summary
 	for _, d := range days {
-		_, _, passed, err := a.latest(ctx, d.Day)
+		ended := d.State == ledger.DayClosed || d.State == ledger.DaySealed
 		switch {
-		case err != nil:
-			return Summary{}, err
 		case d.Day == day:
 			summary, err = a.runDay(ctx, day, &reopened)
-		case d.Day < day && !passed && (d.State == ledger.DayClosed || d.State == ledger.DaySealed), d.Day > day && passed:
+		case d.Day < day && ended && !passed[d.Day], d.Day > day && passed[d.Day]:
 			_, err = a.runDay(ctx, d.Day, nil)
 		}
 		if err != nil {

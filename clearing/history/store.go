@@ -246,6 +246,23 @@ func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopene
 	return s, reopened, true, nil
 }
 
+// passed says which days have a complete round.
+func (a Archive) passed(ctx context.Context) (map[ledger.Day]bool, error) {
+	rows, err := a.Ledger.Pool().Query(ctx, "SELECT day FROM passes WHERE done")
+	if err != nil {
+		return nil, fmt.Errorf("list the passes: %w", err)
+	}
+	days := map[ledger.Day]bool{}
+	var day ledger.Day
+	if _, err = pgx.ForEachRow(rows, []any{&day}, func() error {
+		days[day] = true
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("list the passes: %w", err)
+	}
+	return days, nil
+}
+
 // Of reads what the day's last complete round came to. found is false where the day
 // has not been passed.
 func (a Archive) Of(ctx context.Context, day ledger.Day) (s Summary, found bool, err error) {
