@@ -110,7 +110,7 @@ var socialOrder = counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &c
 func TestIssueAndRead(t *testing.T) {
 	_, keyPath := keyFile(t)
 	slot := slots(t)[0]
-	cmd := command(t, "issue", "--keys", keyPath, "--reader", "00 00", "--wait", "10s")
+	cmd := command(t, "issue", "--demo", "--keys", keyPath, "--reader", "00 00", "--wait", "10s")
 	in, err := cmd.StdinPipe()
 	must(t, err)
 	out, err := cmd.StdoutPipe()
@@ -298,6 +298,7 @@ func personalised(t *testing.T, store *keys.Store) *chip.Chip {
 // Each refusal is one line that says what to do, and an exit code that is not 0.
 func TestRefusals(t *testing.T) {
 	slots(t)
+	_, testKeys := keyFile(t)
 	tests := []struct {
 		args []string
 		want string
@@ -306,6 +307,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"read", "--reader", "none such"}, "Virtual PCD"},
 		{[]string{"issue"}, "--keys FILE"},
 		{[]string{"issue", "--keys", "/no/such/file"}, "check the path"},
+		{[]string{"issue", "--keys", testKeys}, "TEST masters"},
 		{[]string{"--role", "bouncer"}, "watch, gate or validator"},
 		{[]string{"--role", "gate"}, "--kafka HOST:PORT"},
 		{[]string{"--zone", "Mars/Olympus"}, "Area/City"},
@@ -333,7 +335,7 @@ func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 	_, keyPath := keyFile(t)
 	t.Setenv(passphraseVariable, passphrase)
 	image := filepath.Join(t.TempDir(), "sam.img")
-	flags := moduleFlags{keyFlags: keyFlags{path: keyPath}, terminal: "491010000001"}
+	flags := moduleFlags{keyFlags: keyFlags{path: keyPath, demo: true}, terminal: "491010000001"}
 	var last uint32
 	for range 3 {
 		soft, err := flags.software(image) // each time as if the program had been killed

@@ -57,12 +57,16 @@ func (r *readerFlags) card(ctx context.Context, rd *reader.Reader) (*reader.Card
 }
 
 // keyFlags name the key file; its passphrase comes from the environment alone.
-type keyFlags struct{ path string }
+type keyFlags struct {
+	path string
+	demo bool // TEST masters may be used
+}
 
 const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 
 func (k *keyFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store; its passphrase is in "+passphraseVariable+" / 密钥文件")
+	service.RegisterDemo(flags, &k.demo)
 }
 
 func (k *keyFlags) open() (*keys.Store, error) {
@@ -72,6 +76,9 @@ func (k *keyFlags) open() (*keys.Store, error) {
 	store, err := keys.Open(k.path, os.Getenv(passphraseVariable))
 	if err != nil {
 		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and "+passphraseVariable, err)
+	}
+	if err := service.AllowKeys(store, k.path, k.demo); err != nil {
+		return nil, err
 	}
 	return store, nil
 }

@@ -54,7 +54,7 @@ type inputs struct {
 
 // readInputs reads them all, so that a mistake shows before anything is started.
 func (s *settings) readInputs(dir string, log *slog.Logger) (*inputs, error) {
-	ring, err := openKeys(s.keyPath(dir), log)
+	ring, err := openKeys(s.keyPath(dir), s.demo, log)
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +142,9 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 	ops.Check("database", c.books.ready)
 	ops.Check("kafka", c.admin.Ping)
 	ops.Check("intake", c.intake.Ready)
+	if c.keys.Store().Test() {
+		ops.Notice(testMasters)
+	}
 	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

@@ -86,7 +86,7 @@ func (d *crowdDay) serve() *server {
 	d.Helper()
 	number, ops := len(d.servers), freePort(d.T)
 	s := &server{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
+		"serve", "--demo", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
 		"--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	if d.database == nil {

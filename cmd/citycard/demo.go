@@ -40,7 +40,7 @@ const demoFundFen ledger.Fen = 50_000_000_00
 
 func demoCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard demo", flag.ContinueOnError)
-	s := &demoSettings{settings: settings{ops: "127.0.0.1:0", api: "127.0.0.1:0"}}
+	s := &demoSettings{settings: settings{ops: "127.0.0.1:0", api: "127.0.0.1:0", demo: true}}
 	s.register(flags)
 	flags.IntVar(&s.cards, "cards", 10_000, "cards in the city / 卡片数")
 	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from / 随机种子")

@@ -115,7 +115,7 @@ func (d *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx))) }()
-	counter, counterSays, err := d.talk(ctx, "cardterm", "issue", "--reader", fmt.Sprintf("Virtual PCD 00 %02d", d.slot),
+	counter, counterSays, err := d.talk(ctx, "cardterm", "issue", "--reader", fmt.Sprintf("Virtual PCD 00 %02d", d.slot), "--demo",
 		"--keys", d.keyPath(d.performance.dir.Path), "--data", d.performance.dir.Join(fmt.Sprintf("counter-%d", d.slot)))
 	if err != nil {
 		return err

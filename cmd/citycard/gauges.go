@@ -24,6 +24,7 @@ type gauges struct {
 	hotlist  *prometheus.Desc
 	cards    *prometheus.Desc
 	notZero  *prometheus.Desc
+	test     *prometheus.Desc
 }
 
 const gaugeLimit = 2 * time.Second
@@ -41,12 +42,13 @@ func newGauges(c *center, log *slog.Logger) *gauges {
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
 		notZero: prometheus.NewDesc("citycard_accounts_not_at_zero", "Accounts with something left at the end of the last closed day that its close should have brought to zero, by kind.",
 			[]string{"kind"}, nil),
+		test: prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.account, g.day, g.registry, g.version, g.hotlist, g.cards, g.notZero} {
+	for _, desc := range []*prometheus.Desc{g.account, g.day, g.registry, g.version, g.hotlist, g.cards, g.notZero, g.test} {
 		out <- desc
 	}
 }
@@ -56,6 +58,11 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugeLimit)
 	defer cancel()
+	test := 0.0
+	if g.keys.Store().Test() {
+		test = 1
+	}
+	out <- prometheus.MustNewConstMetric(g.test, prometheus.GaugeValue, test)
 	edition := g.center.registry.Current()
 	out <- prometheus.MustNewConstMetric(g.registry, prometheus.GaugeValue, 1, edition.Version())
 	out <- prometheus.MustNewConstMetric(g.version, prometheus.GaugeValue, float64(edition.Number()))

@@ -26,12 +26,12 @@ func keysCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "keys",
 		ShortUsage: "citycard keys [flags]",
-		ShortHelp:  "make a key store for development / 生成开发用密钥库",
-		LongHelp: "Makes a store with new masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is never\n" +
-			"replaced. With --rotate it gets another generation of masters beside those that it holds: new cards are made with\n" +
-			"it, the cards of all generations are served. What was there is kept beside it. A running serve takes it up by\n" +
-			"itself; counters do when they start; gates and validators whose SAM does not hold the new version refuse new\n" +
-			"cards until it is rekeyed.",
+		ShortHelp:  "make a key store, or rotate its masters / 生成密钥库或轮换主密钥",
+		LongHelp: "Makes a store with new random masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is\n" +
+			"never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n" +
+			"store gets another generation of masters beside those that it holds: new cards are made with it, the cards of all\n" +
+			"generations are served. What was there is kept beside it. A running serve takes it up by itself; counters do when\n" +
+			"they start; gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.",
 		FlagSet: flags,
 		Exec: func(_ context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -48,7 +48,15 @@ func keysCommand() *ffcli.Command {
 				}
 				defer dir.Close()
 			}
-			return makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
+			if err := makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable)); err != nil {
+				return err
+			}
+			kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
+			if *seed != 0 {
+				kind = "TEST masters, never for real cards / 测试主密钥,不得用于正式卡片"
+			}
+			fmt.Printf("%s: %s\n", s.keyPath(common.Data), kind)
+			return nil
 		},
 	}
 }

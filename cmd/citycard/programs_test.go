@@ -180,7 +180,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 
 	kafka, api, ops := freePort(t), freePort(t), freePort(t)
 	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--day", testDay, "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
+		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	s.start()

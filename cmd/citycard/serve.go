@@ -20,6 +20,7 @@ func serveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
 	s := &settings{kafkaPort: 9092, ops: "127.0.0.1:9464", api: service.LoadAuthority, Common: service.Common{Data: "citycard-data"}}
 	s.register(flags)
+	service.RegisterDemo(flags, &s.demo)
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "citycard serve [flags]",

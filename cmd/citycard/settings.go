@@ -30,6 +30,7 @@ type settings struct {
 	instance   string
 	zone       zone
 	day        day
+	demo       bool // TEST masters may be used
 }
 
 func (s *settings) register(fs *flag.FlagSet) {
@@ -74,7 +75,11 @@ func (s *settings) firstDay(now time.Time) ledger.Day {
 // everybody on the machine.
 const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 
-func openKeys(path string, log *slog.Logger) (*keys.Keyring, error) {
+// testMasters is what a process that uses them says of itself.
+const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify / 正在使用测试主密钥"
+
+// openKeys opens the key store. TEST masters are refused outside a demonstration.
+func openKeys(path string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
 	passphrase := os.Getenv(passphraseVariable)
 	if passphrase == "" {
 		return nil, noPassphrase()
@@ -82,6 +87,12 @@ func openKeys(path string, log *slog.Logger) (*keys.Keyring, error) {
 	ring, err := keys.OpenKeyring(path, passphrase, log)
 	if err != nil {
 		return nil, cannotOpenKeys(path, err)
+	}
+	if err := service.AllowKeys(ring.Store(), path, demo); err != nil {
+		return nil, err
+	}
+	if ring.Store().Test() {
+		log.Warn(testMasters, "keys", path)
 	}
 	return ring, nil
 }
@@ -91,7 +102,7 @@ func noPassphrase() error {
 }
 
 func cannotOpenKeys(path string, err error) error {
-	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one for tests`, err)
+	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one`, err)
 }
 
 // zone is a flag that holds a time zone; the zero value is Asia/Shanghai.

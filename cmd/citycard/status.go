@@ -21,7 +21,8 @@ table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .8rem;border-bo
 td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good{color:#006b3c}</style></head><body>
 <h1>citycard</h1>
 <p class="{{if .Fault}}bad{{else}}good{{end}}">{{if .Fault}}not ready / 未就绪: {{.Fault}}{{else}}ready / 就绪{{end}}</p>
-<p>registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
+{{if .Test}}<p class="bad">{{.Test}}</p>
+{{end}}<p>registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
 {{range .Days}}<h2>clearing day / 清算日 {{.Day}}: {{.State}}</h2><table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
 {{range .Lines}}<tr><td>{{.Verdict}}</td><td>{{.Reason}}</td><td>{{.Purpose}}</td><td class="n">{{.Count}}</td><td class="n">{{yuan .Fen}}</td></tr>{{end}}
 </table>{{end}}<p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
@@ -49,9 +50,13 @@ func (c *center) statusPage() (http.Handler, error) {
 		}
 		page := struct {
 			Registry, Kafka, Database string
+			Test                      string
 			Fault                     error
 			Days                      []shownDay
 		}{Registry: c.registry.Version(), Kafka: c.kafka, Database: c.books.description, Fault: c.intake.Ready(r.Context())}
+		if c.keys.Store().Test() {
+			page.Test = testMasters
+		}
 		var err error
 		if page.Days, err = c.latestDays(r.Context()); err != nil {
 			page.Fault = err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,9 @@ type Ops struct {
 	listener net.Listener
 	done     chan struct{}
 
-	mu     sync.Mutex
-	checks []check
+	mu      sync.Mutex
+	checks  []check
+	notices []string
 }
 
 type check struct {
@@ -67,6 +69,14 @@ func (o *Ops) Check(name string, run func(ctx context.Context) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.checks = append(o.checks, check{name, run})
+}
+
+// Notice adds a text that /readyz shows from now on and that changes no readiness: what
+// whoever looks should know of this process.
+func (o *Ops) Notice(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.notices = append(o.notices, text)
 }
 
 // Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close.
@@ -114,8 +124,9 @@ func (o *Ops) Close(ctx context.Context) error {
 
 // readiness is the body of /readyz; a check maps to "ok" or its error.
 type readiness struct {
-	Ready  bool              `json:"ready"`
-	Checks map[string]string `json:"checks"`
+	Ready   bool              `json:"ready"`
+	Checks  map[string]string `json:"checks"`
+	Notices []string          `json:"notices,omitempty"`
 }
 
 func (o *Ops) ready(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +140,7 @@ func (o *Ops) ready(w http.ResponseWriter, r *http.Request) {
 
 func (o *Ops) readiness(ctx context.Context) readiness {
 	o.mu.Lock()
-	checks := append([]check(nil), o.checks...)
+	checks, notices := slices.Clone(o.checks), slices.Clone(o.notices)
 	o.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -139,7 +150,7 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 		answers[i] = make(chan error, 1)
 		go func() { answers[i] <- c.run(ctx) }()
 	}
-	result := readiness{Ready: true, Checks: map[string]string{}}
+	result := readiness{Ready: true, Checks: map[string]string{}, Notices: notices}
 	for i, c := range checks {
 		err := await(ctx, answers[i], "no answer in time")
 		result.Checks[c.name] = "ok"

@@ -61,8 +61,12 @@ func TestOps(t *testing.T) {
 	if code, body := get(t, url+"/readyz"); code != http.StatusOK || body != "{\"ready\":true,\"checks\":{\"consumer\":\"ok\",\"database\":\"ok\"}}\n" {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
+	ops.Notice("TEST masters are in use")
+	if code, body := get(t, url+"/readyz"); code != http.StatusOK || !strings.Contains(body, `"ready":true`) || !strings.Contains(body, `"notices":["TEST masters are in use"]`) {
+		t.Errorf("/readyz with a notice: %d %s", code, body)
+	}
 	away = true
-	if code, body := get(t, url+"/readyz"); code != http.StatusServiceUnavailable || body != "{\"ready\":false,\"checks\":{\"consumer\":\"ok\",\"database\":\"connection refused\"}}\n" {
+	if code, body := get(t, url+"/readyz"); code != http.StatusServiceUnavailable || body != "{\"ready\":false,\"checks\":{\"consumer\":\"ok\",\"database\":\"connection refused\"},\"notices\":[\"TEST masters are in use\"]}\n" {
 		t.Errorf("/readyz without a database: %d %s", code, body)
 	}
 

@@ -1,0 +1,23 @@
+package service
+
+import (
+	"flag"
+
+	"citycard/cardos/keys"
+)
+
+// RegisterDemo adds --demo to a command that acts with master keys. Without it the
+// command refuses what only a demonstration may use.
+func RegisterDemo(flags *flag.FlagSet, demo *bool) {
+	flags.BoolVar(demo, "demo", false, "this is a demonstration or a trial: TEST masters, which anybody can make, may be used / 声明为演示或试验,允许使用测试主密钥")
+}
+
+// AllowKeys refuses a key store of TEST masters outside a demonstration: whoever knows
+// the seed makes cards, taps and loads that verify under them.
+func AllowKeys(store *keys.Store, path string, demo bool) error {
+	if demo || !store.Test() {
+		return nil
+	}
+	return Fail("the key store "+path+" holds TEST masters, which anybody can make from their seed / 密钥库是测试主密钥,任何人都能由种子生成",
+		"give --keys of a store that \"citycard keys\" made without --seed, or --demo where this is a demonstration / 请改用正式密钥库,演示时加 --demo", nil)
+}
