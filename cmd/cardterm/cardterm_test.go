@@ -6,9 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +24,7 @@ import (
 	"citycard/cardos/psam"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
-	"citycard/simulators/pcscd"
+	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/vcard"
 	"citycard/terminals/contents"
 	"citycard/terminals/counter"
@@ -76,24 +74,6 @@ func keyFile(t *testing.T) (*keys.Store, string) {
 	return store, path
 }
 
-func slots(t *testing.T) [2]*vcard.Slot {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
-	must(t, err)
-	t.Cleanup(func() { must(t, daemon.Close()) })
-	s := [2]*vcard.Slot{vcard.NewSlot(vcard.FirstSlot), vcard.NewSlot(vcard.SecondSlot)}
-	t.Cleanup(func() {
-		for _, slot := range s {
-			if err := slot.Remove(); err != nil && !errors.Is(err, vcard.ErrEmpty) {
-				t.Error(err)
-			}
-		}
-	})
-	return s
-}
-
 var transitOrder = counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 	Number: "03105070200000000012", Issuer: "99994910ffffffff", Start: "20200101", Expiry: "20991231",
 	CardType: 1, Province: "4900", City: "4910", Interoperable: true, HolderName: "李四", PIN: "123456",
@@ -109,7 +89,7 @@ var socialOrder = counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &c
 // card is then read back, masked.
 func TestIssueAndRead(t *testing.T) {
 	_, keyPath := keyFile(t)
-	slot := slots(t)[0]
+	slot := pcscdtest.Slots(t)[0]
 	cmd := command(t, "issue", "--demo", "--keys", keyPath, "--reader", "00 00", "--wait", "10s")
 	in, err := cmd.StdinPipe()
 	must(t, err)
@@ -235,7 +215,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 // A card held to a gate or a validator becomes a record in Kafka, and with --trace a dialogue in
 // words; never a key, a PIN or the holder.
 func TestLanesSendTaps(t *testing.T) {
-	s := slots(t)
+	s := pcscdtest.Slots(t)
 	takeOut(t, nil)
 	store := keys.GenerateTest(7)
 	must(t, s[1].Insert(t.Context(), chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())))
@@ -297,7 +277,7 @@ func personalised(t *testing.T, store *keys.Store) *chip.Chip {
 
 // Each refusal is one line that says what to do, and an exit code that is not 0.
 func TestRefusals(t *testing.T) {
-	slots(t)
+	pcscdtest.Slots(t)
 	_, testKeys := keyFile(t)
 	tests := []struct {
 		args []string

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
 )
 
 // A technician's view of a card: every command explained, in both languages, and nothing of its
 // holder.
 func TestTrace(t *testing.T) {
-	slot := slots(t)[0]
+	slot := pcscdtest.Slots(t)[0]
 	takeOut(t, nil)
 	for _, c := range []struct {
 		kind     specimen.Kind
@@ -42,7 +43,7 @@ func TestTrace(t *testing.T) {
 
 // Commands typed by hand are sent and explained; a PIN among them is not shown.
 func TestTraceOfCommands(t *testing.T) {
-	slot := slots(t)[0]
+	slot := pcscdtest.Slots(t)[0]
 	takeOut(t, nil)
 	card, err := specimen.New(t.Context(), specimen.SocialV2, 7, specimenDate())
 	must(t, err)

@@ -15,11 +15,7 @@ import (
 
 	"citycard/cmd/service"
 	"citycard/simulators/pcscd"
-	"citycard/simulators/vcard"
 )
-
-// pcscSlots is the number of virtual readers of an unchanged vpcd package.
-const pcscSlots = 2
 
 // order is one card to be personalised, as cardsim writes it and cardterm reads
 // it; what is in it beyond the kind is theirs.
@@ -43,11 +39,11 @@ func (p *performance) issuePCSC(ctx context.Context, dir string) error {
 	if err != nil {
 		return service.Fail("no PC/SC service / 没有 PC/SC 服务", "install it ("+pcscd.Install+"), or leave the leg out with --no-pcsc", err)
 	}
-	err = p.issueThroughReaders(ctx, dir)
+	err = p.issueThroughReaders(ctx, daemon, dir)
 	return errors.Join(err, daemon.Close())
 }
 
-func (p *performance) issueThroughReaders(ctx context.Context, dir string) error {
+func (p *performance) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -57,9 +53,9 @@ func (p *performance) issueThroughReaders(ctx context.Context, dir string) error
 	}
 	phase := p.progress.Phase("issue through PC/SC", "经 PC/SC 发卡", int64(len(orders)))
 	group, inner := errgroup.WithContext(ctx)
-	for slot := range pcscSlots {
+	for slot := range daemon.Slots {
 		group.Go(func() error {
-			desk := &readerDesk{performance: p, slot: slot, dir: dir}
+			desk := &readerDesk{performance: p, daemon: daemon, slot: slot, dir: dir}
 			return desk.issue(inner, orders, func() { phase.Add(1) })
 		})
 	}
@@ -104,13 +100,14 @@ func (p *performance) orders(ctx context.Context) ([]order, error) {
 // readerDesk is one virtual reader with the two programs at its ends.
 type readerDesk struct {
 	*performance
-	slot int
-	dir  string
+	daemon *pcscd.Daemon
+	slot   int
+	dir    string
 }
 
-// issue works through the orders of this reader: every pcscSlots-th one.
+// issue works through the orders of this reader: as many readers as there are share them in turn.
 func (d *readerDesk) issue(ctx context.Context, orders []order, counted func()) (err error) {
-	reader, readerSays, err := d.talk(ctx, "cardsim", "card", "--vpcd", vcard.SlotAddress(d.slot), "--commands")
+	reader, readerSays, err := d.talk(ctx, "cardsim", "card", "--vpcd", d.daemon.Slots[d.slot], "--commands")
 	if err != nil {
 		return err
 	}
@@ -123,7 +120,7 @@ func (d *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 	defer func() { err = errors.Join(err, counter.Stop(context.WithoutCancel(ctx))) }()
 
 	for _, o := range orders {
-		if o.number%pcscSlots != d.slot {
+		if o.number%len(d.daemon.Slots) != d.slot {
 			continue
 		}
 		image := filepath.Join(d.dir, fmt.Sprintf("%d.img", o.number))
@@ -158,7 +155,7 @@ func firstNonEmpty(a, b string) string {
 func (d *readerDesk) talk(ctx context.Context, program string, args ...string) (*service.Child, <-chan string, error) {
 	says := make(chan string, 16)
 	child, err := service.StartChild(ctx, service.ChildSpec{
-		Program: program, Name: fmt.Sprintf("%s, reader %d", program, d.slot), Args: args, Log: d.log,
+		Program: program, Name: fmt.Sprintf("%s, reader %d", program, d.slot), Args: args, Env: d.daemon.Environment(), Log: d.log,
 		Line: func(line []byte) error {
 			select {
 			case says <- string(line):

@@ -37,21 +37,38 @@ var ErrNoVirtualReader = errors.New("pcscd has no virtual reader; on Debian: apt
 
 // Daemon is a pcscd that answers.
 type Daemon struct {
+	Socket string   // where it listens
+	Slots  []string // HOST:PORT of its virtual readers, where vcard.Slot puts cards in
+
 	lock   *flock.Flock
+	folder string    // a private one's own, removed at Close
 	cmd    *exec.Cmd // nil when it is not ours
 	output tail
 	exited chan struct{}
 	err    error // of the exit; read after exited
 }
 
-// Ensure returns a pcscd that answers and has virtual readers, starting one when
-// none answers. ctx bounds
-// the waiting and starting only; call Close at the end. Errors: ErrNotInstalled,
-// ErrNoVirtualReader, or what the daemon said.
+// Environment is what a program's environment needs so that its PC/SC library finds this daemon.
+func (d *Daemon) Environment() []string { return []string{SocketVariable + "=" + d.Socket} }
+
+// Ensure returns a pcscd that answers and has two virtual readers. As root on Linux it is a
+// private one, which no other program sees. Elsewhere it is the machine's, started when none
+// answers; its readers belong to one program at a time, so a second program waits in Ensure until
+// the first calls Close or ends.
 //
-// There are two virtual readers on a machine, so one program has them at a time:
-// a second one waits in Ensure until the first calls Close or ends.
+// Programs find it by Environment. ctx bounds the waiting and starting only; call Close at the
+// end. Errors: ErrNotInstalled, ErrNoVirtualReader, or what the daemon said.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
+	d, err := startPrivate(ctx, log)
+	if !errors.Is(err, errNotPrivate) {
+		return d, err
+	}
+	log.Info("using the pcscd of the machine", "why", err)
+	return machines(ctx, log)
+}
+
+// machines returns the machine's daemon, with its readers locked.
+func machines(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	lock := readersLock(filepath.Join(os.TempDir(), "citycard-pcscd.lock"))
 	held, err := lock.TryLock()
 	if err == nil && !held {
@@ -84,9 +101,10 @@ func readersLock(path string) *flock.Flock {
 }
 
 func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
+	d := &Daemon{Socket: Socket, Slots: []string{vcard.FirstSlot, vcard.SecondSlot}}
 	if err := Ping(ctx, Socket); err == nil {
 		log.Info("a pcscd is running already; using it")
-		return &Daemon{}, nil
+		return d, nil
 	}
 	path, err := find()
 	if err != nil {
@@ -98,25 +116,34 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
 		}
 	}
-	if err := awaitPorts(ctx, log, vcard.SlotAddress(0), vcard.SlotAddress(1)); err != nil {
+	if err := awaitPorts(ctx, log, d.Slots...); err != nil {
 		return nil, err
 	}
-	d := &Daemon{exited: make(chan struct{})}
 	d.cmd = exec.Command(path, "--foreground")
-	d.cmd.Stdout, d.cmd.Stderr = &d.output, &d.output
 	d.cmd.SysProcAttr = childAttributes()
+	if err := d.start(ctx); err != nil {
+		return nil, err
+	}
+	log.Info("started pcscd", "pid", d.cmd.Process.Pid)
+	return d, nil
+}
+
+// start runs the daemon and waits until it answers.
+func (d *Daemon) start(ctx context.Context) error {
+	d.exited = make(chan struct{})
+	d.cmd.Stdout, d.cmd.Stderr = &d.output, &d.output
 	if err := d.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", path, err)
+		d.cmd = nil
+		return fmt.Errorf("start pcscd: %w", err)
 	}
 	go func() {
 		d.err = d.cmd.Wait()
 		close(d.exited)
 	}()
 	if err := d.await(ctx); err != nil {
-		return nil, errors.Join(err, d.stop())
+		return errors.Join(err, d.stop())
 	}
-	log.Info("started pcscd", "pid", d.cmd.Process.Pid)
-	return d, nil
+	return nil
 }
 
 // virtualReader is in the names of vpcd's readers, as its Debian package
@@ -131,7 +158,7 @@ func (d *Daemon) awaitReaders(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		names, err := Readers(ctx, Socket)
+		names, err := Readers(ctx, d.Socket)
 		if err == nil && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, virtualReader) }) {
 			return nil
 		}
@@ -150,7 +177,7 @@ func (d *Daemon) await(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := Ping(ctx, Socket)
+		err := Ping(ctx, d.Socket)
 		if err == nil {
 			return nil
 		}
@@ -158,7 +185,7 @@ func (d *Daemon) await(ctx context.Context) error {
 		case <-d.exited:
 			return fmt.Errorf("pcscd ended at once (%v): %s; start it by hand as root: pcscd --foreground", d.err, d.output.line())
 		case <-ctx.Done():
-			return fmt.Errorf("pcscd does not answer at %s: %w: %s", Socket, err, d.output.line())
+			return fmt.Errorf("pcscd does not answer at %s: %w: %s", d.Socket, err, d.output.line())
 		case <-tick.C:
 		}
 	}
@@ -171,9 +198,14 @@ func (d *Daemon) Ours() bool { return d.cmd != nil }
 // called again.
 func (d *Daemon) Close() error {
 	err := d.stop()
-	if d.lock != nil {
-		err = errors.Join(err, d.lock.Unlock())
+	if d.lock == nil {
+		return err
 	}
+	if d.folder != "" {
+		err = errors.Join(err, os.RemoveAll(d.folder), os.Remove(d.lock.Path()))
+	}
+	err = errors.Join(err, d.lock.Unlock())
+	d.lock = nil
 	return err
 }
 

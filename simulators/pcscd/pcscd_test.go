@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,32 +16,83 @@ import (
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// A real pcscd answers after Ensure, has virtual readers, belongs to one program
-// at a time, and one of ours is gone after Close.
-func TestEnsure(t *testing.T) {
+// A real pcscd answers after Ensure, has virtual readers, belongs to one user at a time, and is
+// gone after Close if it is ours.
+func TestEnsure(t *testing.T) { testDaemon(t, Ensure) }
+
+// TestMachines is the same for the machine's daemon, which users who are not root have.
+func TestMachines(t *testing.T) { testDaemon(t, machines) }
+
+func testDaemon(t *testing.T, ensure func(context.Context, *slog.Logger) (*Daemon, error)) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	d, err := Ensure(ctx, quiet())
+	d, err := ensure(ctx, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := Readers(ctx, Socket)
+	names, err := Readers(ctx, d.Socket)
 	if err != nil || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, virtualReader) }) {
 		t.Errorf("readers %q, %v", names, err)
 	}
+	for _, slot := range d.Slots {
+		conn, err := net.Dial("tcp", slot)
+		if err != nil {
+			t.Errorf("slot: %v", err)
+			continue
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 	short, stop := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer stop()
-	if second, err := Ensure(short, quiet()); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a second program: %v, %v; want it to wait", second, err)
+	if second, err := ensure(short, quiet()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second user: %v, %v; want it to wait", second, err)
 	}
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if d.Ours() && Ping(ctx, Socket) == nil {
+	if d.Ours() && Ping(ctx, d.Socket) == nil {
 		t.Error("our pcscd answers after Close")
 	}
 	if err := d.Close(); err != nil {
 		t.Errorf("a second Close: %v", err)
+	}
+}
+
+// TestPrivate runs a private daemon beside the machine's: each has its own socket, readers and
+// ports, and the end of one leaves the other as it is. Nothing of the private one stays behind.
+func TestPrivate(t *testing.T) {
+	if !canBePrivate() {
+		t.Skip("a private pcscd needs root on Linux")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	machine, err := machines(ctx, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := machine.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	private, err := startPrivate(ctx, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if private.Socket == machine.Socket || slices.Contains(machine.Slots, private.Slots[0]) {
+		t.Errorf("private %q %q, machine %q %q", private.Socket, private.Slots, machine.Socket, machine.Slots)
+	}
+	if err := private.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Ping(ctx, machine.Socket); err != nil {
+		t.Errorf("the machine's daemon after the private one's end: %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "citycard-pcscd-"+strconv.Itoa(os.Getpid())+"*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
 	}
 }
 

@@ -1,10 +1,8 @@
 package specimen_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"os/exec"
 	"reflect"
 	"slices"
@@ -13,7 +11,7 @@ import (
 	"time"
 
 	"citycard/cardos/chip"
-	"citycard/simulators/pcscd"
+	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
 	"citycard/simulators/vcard"
 )
@@ -22,29 +20,6 @@ import (
 // shares no code with this project: testdata/reader.py, Python's standard library over
 // libpcsclite, written from published layouts. Without pcscd, vpcd or Python they fail and say
 // what to install.
-
-// slots makes sure of pcscd and returns its two virtual slots, empty.
-func slots(t *testing.T) [2]*vcard.Slot {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := daemon.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	both := [2]*vcard.Slot{vcard.NewSlot(vcard.FirstSlot), vcard.NewSlot(vcard.SecondSlot)}
-	t.Cleanup(func() {
-		for _, s := range both {
-			take(t, s)
-		}
-	})
-	return both
-}
 
 func insert(t *testing.T, slot *vcard.Slot, card vcard.Card) {
 	t.Helper()
@@ -111,7 +86,7 @@ type readTransit struct {
 // A foreign reader finds everything on a transit card that the chip knows of, whatever
 // lengths it asks for, and through either side of a dual card.
 func TestForeignReaderOfTransitCards(t *testing.T) {
-	slot := slots(t)[0]
+	slot := pcscdtest.Slots(t)[0]
 	for _, c := range []struct {
 		kind  specimen.Kind
 		side  chip.Interface
@@ -178,7 +153,7 @@ func (r readSocial) same(want chip.SocialDescribed) bool {
 // A foreign reader reads all fields of social-security cards of versions 1 and 2, in each of
 // the three ways to name a record, and the medical records after the PIN.
 func TestForeignReaderOfSocialSecurityCards(t *testing.T) {
-	slot := slots(t)[0]
+	slot := pcscdtest.Slots(t)[0]
 	for kind, records := range map[specimen.Kind]int{specimen.SocialV1: 10, specimen.SocialV2: 30} {
 		card := made(t, kind, 43)
 		insert(t, slot, card)
@@ -208,7 +183,7 @@ func TestForeignReaderOfSocialSecurityCards(t *testing.T) {
 // A card of version 3 gives a foreign reader the holder only with a SAM in the second reader;
 // so does a dual card, through its contacts and its antenna.
 func TestForeignReaderOfGuardedCards(t *testing.T) {
-	both := slots(t)
+	both := pcscdtest.Slots(t)
 	insert(t, both[1], made(t, specimen.PSAM, 1))
 	for _, c := range []struct {
 		kind specimen.Kind

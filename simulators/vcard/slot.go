@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -18,9 +17,6 @@ const (
 	FirstSlot  = "127.0.0.1:35963"
 	SecondSlot = "127.0.0.1:35964"
 )
-
-// SlotAddress is where slot n (0, 1) of an unchanged package listens.
-func SlotAddress(n int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(35963+n)) }
 
 // The reader's own messages.
 const (

@@ -2,7 +2,6 @@ package reader_test
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -12,9 +11,8 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
-	"citycard/simulators/pcscd"
+	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
-	"citycard/simulators/vcard"
 	"citycard/terminals/capp"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
@@ -65,9 +63,7 @@ func cards(b *testing.B) (*reader.Card, *sam.Module) {
 			b.Fatal(err)
 		}
 	}
-	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
-	check(err)
-	b.Cleanup(func() { _ = daemon.Close() })
+	slots := pcscdtest.Slots(b)
 	var open [2]*reader.Card
 	for i, kind := range []specimen.Kind{specimen.Transit, specimen.PSAM} {
 		c, err := specimen.New(ctx, kind, 1, morning)
@@ -76,9 +72,7 @@ func cards(b *testing.B) (*reader.Card, *sam.Module) {
 			c.PowerOn()
 			check(fund(ctx, c))
 		}
-		slot := vcard.NewSlot(vcard.SlotAddress(i))
-		check(slot.Insert(ctx, c))
-		b.Cleanup(func() { _ = slot.Remove() })
+		check(slots[i].Insert(ctx, c))
 		rd, err := reader.Open([]string{"00 00", "00 01"}[i])
 		check(err)
 		b.Cleanup(func() { _ = rd.Close() })

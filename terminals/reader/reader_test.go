@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
 	"citycard/simulators/pcscd"
+	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/vcard"
 	"citycard/terminals/counter"
 	"citycard/terminals/desk"
@@ -24,9 +24,8 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// The tests run real cards' dialogues through a real pcscd and vpcd, which they
-// start when none answers. Without pcscd or vpcd they fail and say what to
-// install.
+// The tests run real cards' dialogues through a real pcscd and vpcd. Without pcscd or vpcd
+// they fail and say what to install.
 
 var (
 	store    = keys.GenerateTest(7)
@@ -38,19 +37,7 @@ var (
 // readers makes sure of pcscd for a test and returns the two virtual slots.
 func readers(t *testing.T) [2]*vcard.Slot {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	daemon, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
-	must(t, err)
-	t.Cleanup(func() { must(t, daemon.Close()) })
-	slots := [2]*vcard.Slot{vcard.NewSlot(vcard.FirstSlot), vcard.NewSlot(vcard.SecondSlot)}
-	t.Cleanup(func() {
-		for _, s := range slots {
-			if err := s.Remove(); err != nil && !errors.Is(err, vcard.ErrEmpty) {
-				t.Error(err)
-			}
-		}
-	})
+	slots := pcscdtest.Slots(t)
 	names, err := reader.List()
 	if err != nil || len(names) < 2 {
 		t.Fatalf("readers %q, %v; want two virtual ones: %s", names, err, pcscd.Install)
