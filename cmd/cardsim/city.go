@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,8 +29,8 @@ import (
 	"citycard/terminals/outbox"
 )
 
-// fareWait is how long the day waits for a broker and a fare table.
-const fareWait = 30 * time.Second
+// fareWait is how long the day waits for a broker and a fare table, if not told otherwise.
+const fareWait = 2 * time.Minute
 
 // dayInTheCity is the command `cardsim city`.
 type dayInTheCity struct {
@@ -41,6 +42,7 @@ type dayInTheCity struct {
 	tokens string
 	rides  int
 	days   int
+	wait   time.Duration
 	shares city.Shares
 	crowd  crowding
 	direct playing
@@ -57,6 +59,7 @@ func cityCommand() *ffcli.Command {
 	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
 	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
+	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes / 等待票价的时间")
 	registerShares(flags, &c.shares)
 	c.crowd.register(flags)
 	c.direct.register(flags)
@@ -150,9 +153,11 @@ func (c *dayInTheCity) playChips(ctx context.Context, day time.Time, store *keys
 func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 
 func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
-	ctx, cancel := context.WithTimeout(ctx, fareWait)
+	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
-	fares, err := downlink.Fares(ctx, c.brokers(), c.opts...)
+	fares, err := downlink.Fares(ctx, c.brokers(), func(why error) {
+		slog.Info("waiting for fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
+	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
 		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
 	}

@@ -300,7 +300,7 @@ func TestRefusals(t *testing.T) {
 		{"too many orders", []string{"orders", "--count", "999"}, "--count"},
 		{"no such profile", []string{"card", "--profile", "bank", "--describe"}, "--profile"},
 		{"no reader", []string{"card", "--vpcd", "127.0.0.1:1"}, "vsmartcard-vpcd"},
-		{"no fares yet", append([]string{"city", "--kafka", empty}, common...), "citycard serve"},
+		{"no fares yet", append([]string{"city", "--kafka", empty, "--wait", "300ms"}, common...), "citycard serve"},
 		{"bad authority", append([]string{"city", "--kafka", fakeBroker(t, &message.FareTable{Version: "x"}), "--api", "nowhere"}, common...), "--api"},
 		{"other city", append([]string{"city", "--kafka", empty, "--seed", "99"}, common...), "--seed 1"},
 		{"issued before", append([]string{"issue"}, common...), "another directory"},

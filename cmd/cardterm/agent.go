@@ -134,7 +134,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 		return err
 	}
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
-	table, err := a.tariff(ctx, up)
+	table, err := a.tariff(ctx, up, l.log)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"time"
@@ -101,24 +102,29 @@ func validatorRole(v *validator.Validator) role {
 	}}
 }
 
+// fareWait is how long a terminal waits for a broker and a fare table when it starts.
+const fareWait = 2 * time.Minute
+
 // tariff reads the fare table from the file given, or from the broker.
-func (a *agent) tariff(ctx context.Context, up uplink) (*tariff.Table, error) {
-	table, err := a.fareTable(ctx, up)
+func (a *agent) tariff(ctx context.Context, up uplink, log *slog.Logger) (*tariff.Table, error) {
+	table, err := a.fareTable(ctx, up, log)
 	if err != nil {
 		return nil, service.Fail("no fares / 没有票价", "give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca", err)
 	}
 	return tariff.New(table)
 }
 
-func (a *agent) fareTable(ctx context.Context, up uplink) (*message.FareTable, error) {
+func (a *agent) fareTable(ctx context.Context, up uplink, log *slog.Logger) (*message.FareTable, error) {
 	if a.fares == "" {
 		opts, err := up.options()
 		if err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, fareWait)
 		defer cancel()
-		return downlink.Fares(ctx, up.brokers, opts...)
+		return downlink.Fares(ctx, up.brokers, func(why error) {
+			log.Info("waiting for fares from Kafka", "at_most", fareWait, "why", why)
+		}, opts...)
 	}
 	content, err := os.ReadFile(a.fares)
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -19,24 +21,33 @@ import (
 var ErrNoFares = errors.New("no fare table has been published")
 
 // Fares returns the newest fare table of the topic fares; opts are what the brokers ask
-// of a client. It waits for a broker as long as ctx allows. Errors: ErrNoFares, or what
-// the broker says.
-func Fares(ctx context.Context, brokers []string, opts ...kgo.Opt) (*message.FareTable, error) {
+// of a client. It waits for a broker, and for a table to be published, as long as ctx allows,
+// and tells waiting once for what. Errors: ErrNoFares, or what the broker says.
+func Fares(ctx context.Context, brokers []string, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
-	for {
+	for told := false; ; told = true {
 		table, err := read(ctx, brokers, opts)
-		var away net.Error
-		if !errors.As(err, &away) && !kgo.IsRetryableBrokerErr(err) {
+		if err == nil || !passing(err) {
 			return table, err
 		}
-		// The broker is away: a terminal starts when it can, not when it is lucky.
+		if !told {
+			waiting(err)
+		}
+		// A terminal starts when it can, not when it is lucky.
 		select {
 		case <-ctx.Done():
 			return nil, err
 		case <-pause.C:
 		}
 	}
+}
+
+// passing reports an error that ends when the broker comes back or the clearing centre has
+// started: it makes the topic and publishes the table.
+func passing(err error) bool {
+	var away net.Error
+	return errors.As(err, &away) || errors.Is(err, ErrNoFares) || errors.Is(err, io.EOF) || kgo.IsRetryableBrokerErr(err) || kerr.IsRetriable(err)
 }
 
 // retryPause lies between two attempts to reach a broker that is away.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -22,6 +24,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
+func ignore(error) {}
+
 func TestNewestTableCounts(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
 	must(t, err)
@@ -31,7 +35,9 @@ func TestNewestTableCounts(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()); !errors.Is(err, downlink.ErrNoFares) {
+	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer stop()
+	if _, err := downlink.Fares(short, cluster.ListenAddrs(), ignore); !errors.Is(err, downlink.ErrNoFares) {
 		t.Fatalf("empty topic: %v", err)
 	}
 	for _, version := range []string{"v1", "v2"} {
@@ -39,13 +45,13 @@ func TestNewestTableCounts(t *testing.T) {
 		must(t, err)
 		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("fares"), Value: value}).FirstErr())
 	}
-	table, err := downlink.Fares(ctx, cluster.ListenAddrs())
+	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), ignore)
 	must(t, err)
 	if table.GetVersion() != "v2" {
 		t.Errorf("version %s, want v2", table.GetVersion())
 	}
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs()); err == nil {
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), ignore); err == nil {
 		t.Error("garbage was taken for a fare table")
 	}
 }
@@ -53,34 +59,51 @@ func TestNewestTableCounts(t *testing.T) {
 func TestBrokerAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}); err == nil || errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
 		t.Errorf("%v, want the broker's absence", err)
 	}
 }
 
-// TestBrokerComesBack asks while no broker listens and starts one meanwhile: the
-// answer is the broker's.
-func TestBrokerComesBack(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address, port := free.Addr().String(), free.Addr().(*net.TCPAddr).Port
-	must(t, free.Close())
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+// TestFaresAreAwaited starts a terminal before the broker, whose topic is made and filled later
+// still: it says once that it waits, and has the fares in the end.
+func TestFaresAreAwaited(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	answered := make(chan error, 1)
-	go func() {
-		_, err := downlink.Fares(ctx, []string{address})
-		answered <- err
-	}()
-	select {
-	case err := <-answered:
-		t.Fatalf("gave up while the broker was away: %v", err)
-	case <-time.After(500 * time.Millisecond):
+	place, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := place.Addr().String()
+	waits := make(chan error, 10)
+	type answer struct {
+		table *message.FareTable
+		err   error
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.SeedTopics(1, message.TopicFares))
+	answers := make(chan answer, 1)
+	must(t, place.Close())
+	go func() {
+		table, err := downlink.Fares(ctx, []string{address}, func(why error) { waits <- why })
+		answers <- answer{table, err}
+	}()
+	<-waits
+	_, port, err := net.SplitHostPort(address)
+	must(t, err)
+	number, err := strconv.Atoi(port)
+	must(t, err)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(number))
 	must(t, err)
 	defer cluster.Close()
-	if err := <-answered; !errors.Is(err, downlink.ErrNoFares) {
-		t.Errorf("%v, want what the broker that came back says", err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.AllowAutoTopicCreation())
+	must(t, err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, message.TopicFares)
+	must(t, err)
+	value, err := proto.Marshal(&message.FareTable{Version: "v1"})
+	must(t, err)
+	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr())
+	got := <-answers
+	if got.err != nil || got.table.GetVersion() != "v1" {
+		t.Errorf("fares %v, %v", got.table, got.err)
+	}
+	if len(waits) > 0 {
+		t.Errorf("it said %d times more that it waits, want once", len(waits))
 	}
 }
