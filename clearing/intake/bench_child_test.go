@@ -28,6 +28,7 @@ import (
 	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
+	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/ledger"
@@ -223,13 +224,17 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 	if err != nil {
 		return nil, err
 	}
+	pensionRules, err := pension.LoadRules(pension.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, store.CardTokens()) },
 		message.TopicLoads: func() intake.Rules {
 			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts}, people, store.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(people, medicalRules, l) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, l.Amounts) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(people, l.Amounts) },
 	}, intake.Settings{Owner: "bench"}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 }

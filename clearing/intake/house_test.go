@@ -22,6 +22,7 @@ import (
 	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
+	"citycard/clearing/pension"
 	"citycard/clearing/schema"
 	"citycard/clearing/transit"
 	"citycard/ledger"
@@ -113,8 +114,12 @@ func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *ho
 }
 
 func receipt(bank, account string, fen ledger.Fen) ledger.Transfer {
+	return receiptNumber("1", bank, account, fen)
+}
+
+func receiptNumber(number, bank, account string, fen ledger.Fen) ledger.Transfer {
 	return ledger.Transfer{
-		Day: today, Subject: ledger.Subject(account), ID: identity.Receipt("1"),
+		Day: today, Subject: ledger.Subject(account), ID: identity.Receipt(number),
 		Debit: ledger.IDOfCode(bank), Credit: ledger.IDOfCode(account), Amount: fen, Purpose: chart.PurposeReceipt,
 	}
 }
@@ -150,11 +155,13 @@ func (h *house) intake(owner string) *intake.Intake {
 	loads := &load.Judge{TACs: verifier, Paid: h.paid}
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)
+	paydays, err := pension.LoadRules(pension.ExampleJSON())
+	h.must(err)
 	in, err := intake.New(h.ledger, h.kafka, map[string]func() intake.Rules{
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, h.ledger.Amounts) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, paydays, h.ledger.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
 	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -17,34 +18,34 @@ import (
 	"citycard/ledger"
 )
 
-// Bounds of a list: a longer one is cut by its sender into several batches.
-const (
-	maxLines = 20_000
-	maxName  = 64 // bytes of a batch's name
-)
+// maxName is how many bytes a batch's name may have.
+const maxName = 64
 
 // Amounts finds what stands in the books under keys: one amount a key, 0 where
 // there is none.
 type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 
 // PensionBatches rules on paydays: each line that is owed goes from the pension
-// fund to the bank, under the month it pays for. A batch that pays returned money
+// fund to the bank, under the month it pays for. A list that the rules do not allow on
+// the clearing day is refused whole. A batch that pays returned money
 // again takes it from what came back; it is refused where the bank's answer has not
 // been cleared yet, and may then be sent again.
-func PensionBatches(people *registry.Registry, booked Amounts) Rules {
+func PensionBatches(people *registry.Registry, rules *pension.Rules, booked Amounts) Rules {
 	return Rules{
 		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
 			edition := people.Current()
 			d.Registry = edition.Version()
 			for _, record := range records {
-				if err := ruleBatch(ctx, edition, booked, record, d); err != nil {
+				if err := ruleBatch(ctx, edition, rules, booked, record, d); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
-		Refused:  verdict.FundShort,
-		Versions: registryVersion(people),
+		Refused: verdict.FundShort,
+		Versions: func() map[string]string {
+			return map[string]string{"registry": people.Current().Version(), "pension": rules.Names()}
+		},
 	}
 }
 
@@ -52,24 +53,44 @@ func registryVersion(r *registry.Registry) func() map[string]string {
 	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
-func ruleBatch(ctx context.Context, people *registry.Edition, booked Amounts, record docket.Record, d *docket.Docket) error {
-	purpose := chart.PurposeName(chart.PurposePension)
-	var batch message.PensionBatch
-	if err := proto.Unmarshal(record.Value, &batch); err != nil {
-		d.Reject(verdict.Undecodable, purpose, record.Offset, record.Value)
+// readBatch reads a list and asks the rules whether it may be paid on the clearing day.
+func readBatch(rules *pension.Rules, clearing ledger.Day, value []byte) (batch *message.PensionBatch, bounds *pension.Bounds, reason verdict.Reason) {
+	batch = &message.PensionBatch{}
+	if err := proto.Unmarshal(value, batch); err != nil {
+		return nil, nil, verdict.Undecodable
+	}
+	month, _, ok := monthDay(batch.GetMonth())
+	payday, err := ledger.ParseDay(batch.GetPayday())
+	if !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > pension.MaxLines || batch.GetPayment() > identity.MaxPayment {
+		return nil, nil, verdict.InvalidField
+	}
+	list := pension.List{Month: month, Payday: payday, Lines: len(batch.GetLines())}
+	for _, line := range batch.GetLines() {
+		// A line asks for more than nothing, and a sum that is beyond all lists stays there.
+		list.Fen = min(list.Fen, math.MaxInt64/2) + min(max(line.GetAmountFen(), 0), math.MaxInt64/2)
+	}
+	bounds, ok = rules.On(clearing)
+	if !ok {
+		return nil, nil, verdict.NoRule
+	}
+	if refusal := bounds.Check(clearing, list); refusal != nil {
+		return nil, nil, verdict.Reason(refusal.Code)
+	}
+	return batch, bounds, verdict.None
+}
+
+func ruleBatch(ctx context.Context, people *registry.Edition, rules *pension.Rules, booked Amounts, record docket.Record, d *docket.Docket) error {
+	batch, bounds, reason := readBatch(rules, d.Source.Day, record.Value)
+	if reason != verdict.None {
+		d.Reject(reason, chart.PurposeName(chart.PurposePension), record.Offset, record.Value)
 		return nil
 	}
-	month, day, ok := monthDay(batch.GetMonth())
-	if _, err := ledger.ParseDay(batch.GetPayday()); !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > maxLines ||
-		batch.GetPayment() > identity.MaxPayment {
-		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
-		return nil
-	}
+	month, day, _ := monthDay(batch.GetMonth())
 	p := payout{number: 1, debit: chart.PensionFund, purpose: chart.PurposePension}
 	if n := uint8(batch.GetPayment()); n > 1 {
 		p = payout{number: n, debit: chart.PensionReturned, purpose: chart.PurposePensionAgain}
 	}
-	returned, err := p.returned(ctx, booked, &batch, day)
+	returned, err := p.returned(ctx, booked, batch, day)
 	if err != nil {
 		return err
 	}
@@ -86,7 +107,7 @@ func ruleBatch(ctx context.Context, people *registry.Edition, booked Amounts, re
 			d.Reject(verdict.InvalidField, purpose, record.Offset, evidence)
 			continue
 		}
-		reason := entitled(people, token, month, lastOf(day), line.GetAmountFen())
+		reason := entitled(people, bounds, token, month, lastOf(day), line.GetAmountFen())
 		if p.number > 1 && reason == verdict.None {
 			if refusal := pension.CheckAgain(int64(returned[i]), line.GetAmountFen()); refusal != nil {
 				reason = verdict.Reason(refusal.Code)
@@ -144,7 +165,7 @@ func lastOf(first ledger.Day) ledger.Day {
 }
 
 // entitled asks the registry and the pension rules about one line.
-func entitled(people *registry.Edition, token registry.Token, month pension.Month, last ledger.Day, fen int64) verdict.Reason {
+func entitled(people *registry.Edition, bounds *pension.Bounds, token registry.Token, month pension.Month, last ledger.Day, fen int64) verdict.Reason {
 	person, ok := people.PersonOn(token, last)
 	if !ok {
 		return verdict.UnknownPerson
@@ -157,14 +178,21 @@ func entitled(people *registry.Edition, token registry.Token, month pension.Mont
 		}
 		e.CertifiedUntil = until
 	}
-	if refusal := e.Check(month, fen); refusal != nil {
+	refusal := e.Check(month, fen)
+	if refusal == nil {
+		// What the registry approves may itself be a slip.
+		refusal = bounds.CheckAmount(fen)
+	}
+	if refusal != nil {
 		return verdict.Reason(refusal.Code)
 	}
 	return verdict.None
 }
 
 // PensionResults rules on the bank's answers: money that came back waits to be
-// paid again. A batch is always judged before the bank's answer to it.
+// paid again. A batch is always judged before the bank's answer to it. No window bounds
+// the month here: money comes back only of a payment that stands in the books, and the
+// bank may take its time.
 func PensionResults(people *registry.Registry, booked Amounts) Rules {
 	return Rules{
 		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
@@ -188,7 +216,7 @@ func ruleReturns(ctx context.Context, booked Amounts, record docket.Record, d *d
 		return nil
 	}
 	_, day, ok := monthDay(result.GetMonth())
-	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > maxLines || result.GetPayment() > identity.MaxPayment {
+	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > pension.MaxLines || result.GetPayment() > identity.MaxPayment {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
 		return nil
 	}

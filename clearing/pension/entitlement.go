@@ -37,6 +37,11 @@ func (m Month) Next() Month {
 	return m + 1
 }
 
+// since counts the months from an earlier one to m; below zero where m is the earlier.
+func (m Month) since(earlier Month) int {
+	return (int(m/100)*12 + int(m%100)) - (int(earlier/100)*12 + int(earlier%100))
+}
+
 // State is where a person's entitlement stands.
 type State string
 
@@ -56,12 +61,18 @@ type Entitlement struct {
 	LastMonth      Month // when stopped: the last month owed, that of the death; 0 = none
 }
 
-// Codes of a refusal, in order of precedence. NotPaid belongs to bank answers,
-// NotReturned to payments that repeat a returned one.
+// Codes of a refusal, in order of precedence: the first three are of a whole list, the
+// others of one line. NotPaid belongs to bank answers, NotReturned to payments that
+// repeat a returned one.
 const (
+	CodeMonth         = "implausible_month"
+	CodePayday        = "implausible_payday"
+	CodeBatchTooLarge = "batch_too_large"
+
 	CodeNotEntitled         = "not_entitled"
 	CodeCertificationLapsed = "certification_lapsed"
 	CodeAmountDiffers       = "amount_differs"
+	CodePensionTooHigh      = "pension_too_high"
 	CodeNotPaid             = "not_paid"
 	CodeNotReturned         = "not_returned"
 )

@@ -70,9 +70,13 @@ const (
 	FundShort       Reason = "fund_short"
 	AccountClosed   Reason = "account_closed"
 
+	ImplausibleMonth    Reason = "implausible_month"
+	ImplausiblePayday   Reason = "implausible_payday"
+	BatchTooLarge       Reason = "batch_too_large"
 	NotEntitled         Reason = "not_entitled"
 	CertificationLapsed Reason = "certification_lapsed"
 	AmountDiffers       Reason = "amount_differs"
+	PensionTooHigh      Reason = "pension_too_high"
 	NotPaid             Reason = "not_paid"
 	NotReturned         Reason = "not_returned"
 )
@@ -113,13 +117,17 @@ func List() []Entry {
 		{UnknownHospital, Rejected, "the hospital is not registered on that day", "医院当日未登记"},
 		{NotInsured, Rejected, "the person has no insurance that covers this", "未参保或无相应待遇"},
 		{AmountsDisagree, Rejected, "the parts of the claim do not add up", "费用分项与总额不符"},
-		{NoRule, Rejected, "no rule in force covers this claim", "无适用的结算规则"},
+		{NoRule, Rejected, "no rule in force covers this request", "无适用的结算规则"},
 		{AccountClosed, Rejected, "an account of the request is closed or frozen", "相关账户已关闭或冻结"},
 		{FundShort, Rejected, "the insurance fund does not hold enough", "基金余额不足"},
 
+		{ImplausibleMonth, Rejected, "the list pays for a month that is too far from the clearing day", "发放月份与清算日相差过大"},
+		{ImplausiblePayday, Rejected, "the payday is too far from the clearing day", "发放日与清算日相差过大"},
+		{BatchTooLarge, Rejected, "the list has more lines or asks for more money than the rules allow", "发放批次的笔数或总额超过规则上限"},
 		{NotEntitled, Rejected, "the person draws no pension", "无待遇领取资格"},
 		{CertificationLapsed, Rejected, "the certification of life has lapsed", "资格认证已过期"},
 		{AmountDiffers, Rejected, "the amount is not the approved one", "金额与核定不符"},
+		{PensionTooHigh, Rejected, "the amount is more than the rules let one pension be", "金额超过单人养老金上限"},
 		{NotPaid, Rejected, "there is no such payout to return", "无对应发放记录"},
 		{NotReturned, Rejected, "the payment before was not returned by the bank", "上一次发放未被银行退回"},
 	}

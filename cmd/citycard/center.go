@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
+	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/cmd/service"
@@ -179,11 +180,15 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 	if err != nil {
 		return nil, err
 	}
+	pensionRules, err := pension.LoadRules(pension.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
 	return map[string]func() intake.Rules{
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, c.keys.Store().CardTokens()) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, c.registry, c.keys.Store().CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(c.registry, medicalRules, c.books.Ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry, c.books.Amounts) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(c.registry, pensionRules, c.books.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(c.registry, c.books.Amounts) },
 	}, nil
 }

@@ -65,7 +65,7 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 		return nil, err
 	}
 	office := newSender(o.Outbox, d.sent)
-	payday, err := newPayday(d.people, o.Keys, o.Shares, o.Day)
+	payday, err := newPayday(d.people, o.Keys, d.rules.Pension, o.Shares, o.Day)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@
 //	                  claims that must be refused
 //	not_entitled, certification_lapsed, amount_differs, repeated_batch
 //	                  lines of the pension list that must be refused, and a part of it sent twice
+//	mistyped_month    the first part of the list for the same month of next year
 //
 // A spoilt copy is always sent beside the original, since the original's money
 // has left the purse. Cards that the load authority would rightly refuse carry

@@ -1,9 +1,12 @@
 package city
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
@@ -15,15 +18,16 @@ const linesPerBatch = 400
 
 // payday is the month's list and what becomes of it.
 type payday struct {
-	batches []*message.PensionBatch
-	entries [][]truth.Entry
-	results []*message.PensionResult
-	returns [][]truth.Entry
+	mistyped []truth.Entry // the first part of it for next year's month, sent first
+	batches  []*message.PensionBatch
+	entries  [][]truth.Entry
+	results  []*message.PensionResult
+	returns  [][]truth.Entry
 }
 
 // newPayday makes the list for the month of the day: every registered pensioner,
 // and what the office got wrong.
-func newPayday(p *Population, store *keys.Store, shares Shares, day time.Time) (*payday, error) {
+func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares Shares, day time.Time) (*payday, error) {
 	r := dice(p.Seed, "pension", day.Year()*12+int(day.Month()))
 	month := day.Format("200601")
 	out := &payday{}
@@ -45,7 +49,30 @@ func newPayday(p *Population, store *keys.Store, shares Shares, day time.Time) (
 			}
 		}
 	}
-	return out, out.seal()
+	return out, errors.Join(out.seal(), out.mistype(rules, day))
+}
+
+// mistype makes the list whose year somebody mistyped. It is refused as a whole, so it
+// is one record.
+func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
+	if len(p.batches) == 0 {
+		return nil
+	}
+	b := proto.CloneOf(p.batches[0])
+	b.Month = fmt.Sprintf("%04d%02d", day.Year()+1, day.Month())
+	value, err := encode(b)
+	if err != nil {
+		return err
+	}
+	var fen int64
+	for _, line := range b.GetLines() {
+		fen += line.GetAmountFen()
+	}
+	reason, err := rules.Refuses(day, b.GetMonth(), b.GetPayday(), len(b.GetLines()), fen)
+	p.mistyped = []truth.Entry{{
+		Topic: message.TopicPensionBatches, Value: value, Purpose: truth.Pension, Fault: "mistyped_month", Facts: truth.Facts{Refused: reason},
+	}}
+	return err
 }
 
 // line is what the list says of a person, why it must be refused, and what the
@@ -135,9 +162,12 @@ func (p *payday) seal() error {
 	return nil
 }
 
-// pay sends the list; the last part of it twice, as an office does that is not
-// sure whether it was sent.
+// pay sends the list: its first part with a mistyped year before, and the last part of
+// it twice, as an office does that is not sure whether it was sent.
 func (p *payday) pay(s *sender) error {
+	if err := s.putLines("mistyped", p.mistyped); err != nil {
+		return err
+	}
 	for i, b := range p.batches {
 		if err := s.putLines(b.GetBatch(), p.entries[i]); err != nil {
 			return err

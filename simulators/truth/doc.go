@@ -14,7 +14,8 @@
 //   - fares: shortest way over the metro, Zhengzhou's public bands, discounts of
 //     the example rules, half-up to a whole fen (fare.go);
 //   - medical settlements by the example rules, half-up to a whole fen once on the
-//     fund's share (medical.go).
+//     fund's share (medical.go);
+//   - whether a list of pensions can be meant on the day (pension.go).
 //
 // A record of 0 fen (metro entry, a hospital bill that the patient pays alone) has an identity and a verdict like any other.
 //

@@ -14,6 +14,8 @@ type Rules struct {
 	Bus       []BusRule  `json:"bus"`
 	Discounts []Discount `json:"discounts"`
 	Medical   []Scheme   `json:"medical"`
+
+	Pension PensionRule `json:"pension"`
 }
 
 // MetroRule prices a distance: first_fen up to first_metres, then step_fen for

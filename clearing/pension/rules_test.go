@@ -1,0 +1,134 @@
+package pension
+
+import (
+	"strings"
+	"testing"
+
+	"citycard/ledger"
+)
+
+// twoVersions end and begin between 2025 and 2026.
+const twoVersions = `{"note": "", "versions": [
+  {"version": "a", "effective_from": "20200101", "effective_to": "20251231", "months_back": 0, "months_ahead": 0,
+   "payday_days_back": 0, "payday_days_ahead": 0, "person_fen": 100, "batch_lines": 1, "batch_fen": 100, "example": false, "source": "test"},
+  {"version": "b", "effective_from": "20260101", "effective_to": "", "months_back": 13, "months_ahead": 2,
+   "payday_days_back": 5, "payday_days_ahead": 30, "person_fen": 1000, "batch_lines": 3, "batch_fen": 2500, "example": true, "source": "test"}]}`
+
+func bounds(t *testing.T, day ledger.Day) *Bounds {
+	t.Helper()
+	rules, err := LoadRules([]byte(twoVersions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, ok := rules.On(day)
+	if !ok {
+		t.Fatalf("no rules on %s", day)
+	}
+	return b
+}
+
+// TestBounds goes to the ends of each range and one step beyond. On 15 January 2026 the
+// 13 months back begin with December 2024, the 2 ahead end with March 2026; 5 days back is
+// the 10th, 30 days ahead 14 February.
+func TestBounds(t *testing.T) {
+	const clearing ledger.Day = 20260115
+	for _, c := range []struct {
+		list List
+		want string
+	}{
+		{List{202601, 20260115, 3, 2500}, ""},
+		{List{202412, 20260115, 1, 1}, ""},
+		{List{202411, 20260115, 1, 1}, CodeMonth},
+		{List{202603, 20260115, 1, 1}, ""},
+		{List{202604, 20260115, 1, 1}, CodeMonth},
+		{List{202701, 20260115, 1, 1}, CodeMonth},
+		{List{202601, 20260110, 1, 1}, ""},
+		{List{202601, 20260109, 1, 1}, CodePayday},
+		{List{202601, 20260214, 1, 1}, ""},
+		{List{202601, 20260215, 1, 1}, CodePayday},
+		{List{202601, 20270115, 1, 1}, CodePayday},
+		{List{202601, 20260115, 4, 1}, CodeBatchTooLarge},
+		{List{202601, 20260115, 3, 2501}, CodeBatchTooLarge},
+		{List{202604, 20270115, 4, 2501}, CodeMonth},
+		{List{202601, 20270115, 4, 2501}, CodePayday},
+	} {
+		var got string
+		if refusal := bounds(t, clearing).Check(clearing, c.list); refusal != nil {
+			got = refusal.Code
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.list, got, c.want)
+		}
+	}
+	b := bounds(t, clearing)
+	if b.CheckAmount(1000) != nil || b.CheckAmount(1001) == nil {
+		t.Error("1000 fen are allowed for a person and 1001 are not")
+	}
+}
+
+// TestRulesAreDated finds the version of each day, and none before the first.
+func TestRulesAreDated(t *testing.T) {
+	rules, err := LoadRules([]byte(twoVersions))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range map[ledger.Day]string{20200101: "a", 20251231: "a", 20260101: "b", 29991231: "b"} {
+		if b, ok := rules.On(day); !ok || b.Version != want {
+			t.Errorf("on %s: %v, want %s", day, b, want)
+		}
+	}
+	if _, ok := rules.On(20191231); ok {
+		t.Error("rules before the first day of the first version")
+	}
+	if all := rules.Examples(); len(all) != 1 || all[0] != "b" {
+		t.Errorf("examples %v, want b", all)
+	}
+	// The month before January is last year's December.
+	if refusal := bounds(t, 20251231).Check(20251231, List{202512, 20251231, 1, 100}); refusal != nil {
+		t.Error(refusal)
+	}
+	names := rules.Names()
+	other, err := LoadRules([]byte(strings.Replace(twoVersions, `"months_ahead": 2`, `"months_ahead": 3`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b, ok := strings.Cut(names, ","); !ok || !strings.HasPrefix(a, "a+") || !strings.HasPrefix(b, "b+") || other.Names() == names {
+		t.Errorf("names %q, and %q of other content", names, other.Names())
+	}
+}
+
+func TestExample(t *testing.T) {
+	rules, err := LoadRules(ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rules.Examples()) != 1 {
+		t.Errorf("examples %v, want the one version marked", rules.Examples())
+	}
+}
+
+func TestLoadRulesRefuses(t *testing.T) {
+	for want, change := range map[string][2]string{
+		"versions: empty":                        {twoVersions, `{"versions": []}`},
+		"after the closing brace":                {twoVersions, twoVersions + "{}"},
+		"unknown field":                          {`"note"`, `"notes"`},
+		"versions[0].version":                    {`"a"`, `""`},
+		`versions[1].version: "a" again`:         {`"b"`, `"a"`},
+		"versions[0].effective_from":             {`"20200101"`, `"20200230"`},
+		"versions[0].effective_to: 20191231":     {`"20251231"`, `"20191231"`},
+		"versions[1].effective_from: 20251231":   {`"20260101"`, `"20251231"`},
+		"versions[1].months_back: 121":           {`"months_back": 13`, `"months_back": 121`},
+		"versions[1].months_ahead: -1":           {`"months_ahead": 2`, `"months_ahead": -1`},
+		"versions[1].payday_days_back: 367":      {`"payday_days_back": 5`, `"payday_days_back": 367`},
+		"versions[1].payday_days_ahead: -1":      {`"payday_days_ahead": 30`, `"payday_days_ahead": -1`},
+		"versions[1].person_fen: 0":              {`"person_fen": 1000`, `"person_fen": 0`},
+		"versions[1].batch_lines: 20001":         {`"batch_lines": 3`, `"batch_lines": 20001`},
+		"versions[1].batch_fen: 999, want 1000 ": {`"batch_fen": 2500`, `"batch_fen": 999`},
+		"versions[0].source":                     {`"source": "test"`, `"source": ""`},
+	} {
+		file := strings.Replace(twoVersions, change[0], change[1], 1)
+		if _, err := LoadRules([]byte(file)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

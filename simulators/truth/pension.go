@@ -1,0 +1,43 @@
+package truth
+
+import (
+	"fmt"
+	"time"
+)
+
+// PensionRule bounds a list of pensions by the day on which it is booked. Its month may
+// be so many months before that day's month or after it, its payday so many days before
+// that day or after it, and no more lines or money may be on it. Each bound itself is
+// allowed.
+type PensionRule struct {
+	MonthsBack  int   `json:"months_back"`
+	MonthsAhead int   `json:"months_ahead"`
+	DaysBack    int   `json:"payday_days_back"`
+	DaysAhead   int   `json:"payday_days_ahead"`
+	Lines       int   `json:"batch_lines"`
+	Fen         int64 `json:"batch_fen"`
+}
+
+// Refuses says why a list is refused as a whole on a day, the month before the payday
+// before the size; nothing where it is not.
+func (p PensionRule) Refuses(day time.Time, month, payday string, lines int, fen int64) (reason string, err error) {
+	paid, err := time.Parse("20060102", payday)
+	if err != nil {
+		return "", fmt.Errorf("payday: %w", err)
+	}
+	of, err := time.Parse("200601", month)
+	if err != nil {
+		return "", fmt.Errorf("month: %w", err)
+	}
+	date := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
+	first := date.AddDate(0, 0, 1-date.Day())
+	switch {
+	case of.Before(first.AddDate(0, -p.MonthsBack, 0)), of.After(first.AddDate(0, p.MonthsAhead, 0)):
+		return "implausible_month", nil
+	case paid.Before(date.AddDate(0, 0, -p.DaysBack)), paid.After(date.AddDate(0, 0, p.DaysAhead)):
+		return "implausible_payday", nil
+	case lines > p.Lines, fen > p.Fen:
+		return "batch_too_large", nil
+	}
+	return "", nil
+}
