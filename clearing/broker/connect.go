@@ -9,11 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"citycard/clearing/message"
 )
 
 // UnreachableError says that no broker of the list answered.
@@ -49,33 +46,6 @@ func Connect(ctx context.Context, seeds string, within time.Duration, log *slog.
 		return nil, &UnreachableError{Seeds: seeds, Err: err}
 	}
 	return client, nil
-}
-
-// EnsureTopics creates the topics that are missing. Existing ones are left as
-// they are; their ids and partition counts are checked by the intake.
-func EnsureTopics(ctx context.Context, client *kgo.Client, partitions int32) error {
-	admin := kadm.NewClient(client)
-	forever, appendTime, compact := "-1", "LogAppendTime", "compact"
-	keep := map[string]*string{"retention.ms": &forever, "retention.bytes": &forever, "message.timestamp.type": &appendTime}
-	create := func(parts int32, configs map[string]*string, topics ...string) error {
-		responses, err := admin.CreateTopics(ctx, parts, -1, configs, topics...)
-		if err != nil {
-			return fmt.Errorf("kafka: create topics: %w", err)
-		}
-		for _, r := range responses {
-			if r.Err != nil && !errors.Is(r.Err, kerr.TopicAlreadyExists) {
-				return fmt.Errorf("kafka: create topic %s: %w", r.Topic, r.Err)
-			}
-		}
-		return nil
-	}
-	if err := create(partitions, keep, message.InputTopics()...); err != nil {
-		return err
-	}
-	if err := create(partitions, keep, message.TopicMedicalResults, message.TopicRejects, message.TopicCleared); err != nil {
-		return err
-	}
-	return create(1, map[string]*string{"cleanup.policy": &compact}, message.TopicFares, message.TopicRegistry, message.TopicHotlist)
 }
 
 // Passing reports whether an error of a fetch passes by itself: the broker is

@@ -100,7 +100,7 @@ func newDrain(b *testing.B) *drain {
 	d.client, err = broker.Connect(b.Context(), d.kafka, 10*time.Second, quiet, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000))
 	d.must(err)
 	b.Cleanup(d.client.Close)
-	d.must(broker.EnsureTopics(b.Context(), d.client, benchParts))
+	d.must(broker.Layout{Partitions: benchParts}.Ensure(b.Context(), d.client, broker.Topics()...))
 	d.must(schema.Apply(b.Context(), d.url))
 	d.ledger = ledgertest.Connect(b, d.url, 12)
 	d.must(ledgertest.CreateBare(b.Context(), d.ledger.Pool()))

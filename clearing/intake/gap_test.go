@@ -34,7 +34,7 @@ func TestGaps(t *testing.T) {
 		return client
 	}
 	plain, inTransactions := connect(), connect(kgo.TransactionalID("test"))
-	must(broker.EnsureTopics(t.Context(), plain, 1))
+	must(broker.Layout{Partitions: 1}.Ensure(t.Context(), plain, broker.Topics()...))
 	send := func(client *kgo.Client) {
 		t.Helper()
 		must(client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicTaps, Value: []byte("tap")}).FirstErr())

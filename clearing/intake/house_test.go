@@ -103,7 +103,7 @@ func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *ho
 		t.Fatal(err)
 	}
 	t.Cleanup(h.client.Close)
-	h.must(broker.EnsureTopics(t.Context(), h.client, partitions))
+	h.must(broker.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, broker.Topics()...))
 	h.must(h.ledger.OpenDay(t.Context(), today))
 	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
 	h.post("openings", chart.Openings(h.town.Registry.Current())...)

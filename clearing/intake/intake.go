@@ -24,6 +24,7 @@ type Settings struct {
 	Owner        string        // who claims the streams, for the log
 	Group        string        // the consumer group; citycard-clearing
 	Kafka        []kgo.Opt     // what the cluster asks of a client: TLS, a user
+	Topics       broker.Layout // how safe the input topics must be
 	Instance     string        // this process's name in the group, kept over restarts; empty: a new member each time
 }
 

@@ -206,7 +206,7 @@ func TestTopicMadeAnew(t *testing.T) {
 	admin := kadm.NewClient(h.client)
 	_, err := admin.DeleteTopic(t.Context(), message.TopicTaps)
 	h.must(err)
-	h.must(broker.EnsureTopics(t.Context(), h.client, partitions))
+	h.must(broker.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, broker.Topics()...))
 	var wrong *intake.TopicError
 	if err := h.intake("test").Run(t.Context()); !errors.As(err, &wrong) || wrong.Topic != message.TopicTaps {
 		t.Errorf("the intake ended with %v, want a TopicError of taps", err)

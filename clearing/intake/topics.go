@@ -31,8 +31,12 @@ func (e *TopicError) Error() string {
 }
 
 // checkTopics compares id and partition count of every input topic with those
-// first seen, and returns the partition counts.
+// first seen, and returns the partition counts. Topics that would not keep their
+// records, or not the broker's time of them, are refused.
 func (in *Intake) checkTopics(ctx context.Context, client *kgo.Client) (map[string]int32, error) {
+	if err := in.settings.Topics.Check(ctx, client, message.InputTopics()...); err != nil {
+		return nil, awayOr(err)
+	}
 	details, err := kadm.NewClient(client).ListTopics(ctx, message.InputTopics()...)
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", awayOr(err))

@@ -96,6 +96,16 @@ func (b *Broker) java(class string, args ...string) *exec.Cmd {
 	return exec.Command("java", append([]string{"-Xmx512m", "-cp", filepath.Join(b.jars, "*"), class}, args...)...)
 }
 
+// Tool runs one of Kafka's own commands, named by its class, and returns what it printed.
+func (b *Broker) Tool(class string, args ...string) string {
+	b.t.Helper()
+	out, err := b.java(class, args...).CombinedOutput()
+	if err != nil {
+		b.t.Fatalf("%s %v: %v\n%s", class, args, err, out)
+	}
+	return string(out)
+}
+
 // Run starts the broker and waits until it answers.
 func (b *Broker) Run() {
 	b.t.Helper()

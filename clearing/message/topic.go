@@ -25,3 +25,12 @@ const RecordLimit = 4 << 10
 func InputTopics() []string {
 	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
+
+// OutputTopics are the topics in which clearing says what it has ruled, each message in
+// the order in which it became true.
+func OutputTopics() []string {
+	return []string{TopicMedicalResults, TopicRejects, TopicCleared}
+}
+
+// StateTopics are the topics that state how things are: the last message of a key counts.
+func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist} }

@@ -136,7 +136,7 @@ func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *servi
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access}, metrics, log); err != nil {
+	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access, Topics: c.layout}, metrics, log); err != nil {
 		return err
 	}
 	ops.Registry().MustRegister(c.books.retries, newGauges(c, log), newCloseGauges(c.books, log))

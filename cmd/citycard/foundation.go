@@ -27,11 +27,12 @@ type foundation struct {
 	// access is what the cluster asks of a client.
 	access []kgo.Opt
 	admin  *kgo.Client
+	layout broker.Layout
 }
 
 // lay opens the books and the message log and pushes their ends on the stack.
 func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*foundation, error) {
-	f := &foundation{}
+	f := &foundation{layout: s.layout()}
 	// The quick refusal comes first: a database takes seconds to start.
 	if err := f.reachKafka(ctx, s, dir, stack, log); err != nil {
 		return nil, err
@@ -63,7 +64,17 @@ func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.D
 		return service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
 	}
 	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })
-	return broker.EnsureTopics(ctx, f.admin, int32(s.partitions))
+	return ensureTopics(ctx, f.admin, s.layout())
+}
+
+// ensureTopics makes the topics that are missing and refuses those that do not fit.
+func ensureTopics(ctx context.Context, admin *kgo.Client, layout broker.Layout) error {
+	err := layout.Ensure(ctx, admin, broker.Topics()...)
+	var unfit *broker.SettingsError
+	if errors.As(err, &unfit) {
+		return service.Fail("Kafka would not keep what it is given / Kafka 主题配置不能保证数据不丢失", "", err)
+	}
+	return err
 }
 
 // begin opens the first day of new books; books that have days are left alone.

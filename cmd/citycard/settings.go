@@ -22,6 +22,8 @@ type settings struct {
 	access     broker.Access
 	kafkaPort  int
 	partitions int
+	replicas   int
+	minInsync  int
 	keyFile    string
 	registry   string
 	ops        string
@@ -40,6 +42,8 @@ func (s *settings) register(fs *flag.FlagSet) {
 	service.RegisterAccess(fs, &s.access)
 	fs.IntVar(&s.kafkaPort, "kafka-port", s.kafkaPort, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
 	fs.IntVar(&s.partitions, "partitions", 4, "partitions of topics that are created / 新建主题的分区数")
+	fs.IntVar(&s.replicas, "kafka-replicas", 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
+	fs.IntVar(&s.minInsync, "kafka-min-insync", 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
 	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
 	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记表目录")
 	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
@@ -48,6 +52,11 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
 	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
 	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
+}
+
+// layout is what the topics must be like.
+func (s *settings) layout() broker.Layout {
+	return broker.Layout{Partitions: int32(s.partitions), Replicas: s.replicas, MinInsync: s.minInsync}
 }
 
 // instanceName is this process's name among those that share the work.

@@ -1,0 +1,210 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/message"
+)
+
+// Layout is how topics are made where they are missing, and how safe those that are
+// there must be. The zero value fits a cluster of any size, but for Partitions.
+type Layout struct {
+	Partitions int32 // of topics that are made; those that only state how things are have one
+	Replicas   int   // of each partition; 0: three, or as many as there are brokers where those are fewer
+	MinInsync  int   // replicas that acknowledge a record; 0: a majority of those that a topic has
+}
+
+// usualReplicas is how many replicas a topic gets where nothing else is said: one broker
+// may be away for repair and another fail.
+const usualReplicas = 3
+
+// minInsync is how many replicas of a topic must have a record before it is acknowledged:
+// as many as asked for, or a majority, so that what was acknowledged is still there when
+// a broker is gone. Of one replica that is one, of three it is two.
+func (l Layout) minInsync(replicas int) int {
+	if l.MinInsync > 0 {
+		return l.MinInsync
+	}
+	return replicas/2 + 1
+}
+
+// replicas is how many replicas a topic should have on a cluster.
+func (l Layout) replicas(brokers int) int {
+	n := min(usualReplicas, brokers)
+	if l.Replicas > 0 {
+		n = l.Replicas
+	}
+	return max(n, l.MinInsync, 1)
+}
+
+// Topics are all topics that are there from the beginning.
+func Topics() []string {
+	return slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics())
+}
+
+// Ensure makes those of the topics that are missing and refuses those that are there and
+// do not fit, with a SettingsError.
+func (l Layout) Ensure(ctx context.Context, client *kgo.Client, topics ...string) error {
+	if l.Replicas > 0 && l.MinInsync > l.Replicas {
+		return fmt.Errorf("kafka: %d replicas cannot acknowledge a record where there are %d", l.MinInsync, l.Replicas)
+	}
+	ctx = uncached(ctx)
+	admin := kadm.NewClient(client)
+	brokers, err := admin.ListBrokers(ctx)
+	if err != nil {
+		return fmt.Errorf("kafka: list brokers: %w", err)
+	}
+	replicas := l.replicas(len(brokers))
+	there, err := admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("kafka: list topics: %w", err)
+	}
+	missing := map[kind][]string{}
+	for _, topic := range topics {
+		if errors.Is(there[topic].Err, kerr.UnknownTopicOrPartition) {
+			missing[kindOf(topic)] = append(missing[kindOf(topic)], topic)
+		}
+	}
+	for kind, topics := range missing {
+		if err := l.create(ctx, admin, kind, topics, replicas); err != nil {
+			return err
+		}
+	}
+	if len(missing) > 0 {
+		if err := known(ctx, admin, topics); err != nil {
+			return err
+		}
+	}
+	return l.check(ctx, client, replicas, topics)
+}
+
+// uncached has the cluster asked what topics there are. A client remembers for seconds
+// what it was told, but not with what it may do to them.
+func uncached(ctx context.Context) context.Context { return kadm.WithAuthorizedOps(ctx) }
+
+// create makes topics of a kind. Another process may have made them a moment before.
+func (l Layout) create(ctx context.Context, admin *kadm.Client, k kind, topics []string, replicas int) error {
+	partitions := l.Partitions
+	if k == state {
+		partitions = 1
+	}
+	configs := map[string]*string{}
+	for _, s := range append(k.settings(), insync(l.minInsync(replicas), replicas)) {
+		if s.made != "" {
+			configs[s.name] = &s.made
+		}
+	}
+	responses, err := admin.CreateTopics(ctx, partitions, int16(replicas), configs, topics...)
+	if err != nil {
+		return fmt.Errorf("kafka: create topics: %w", err)
+	}
+	for _, r := range responses.Sorted() {
+		if r.Err != nil && !errors.Is(r.Err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("kafka: create topic %s of %d partitions with %d replicas: %w %s", r.Topic, partitions, replicas, r.Err, r.ErrMessage)
+		}
+	}
+	return nil
+}
+
+// How long a broker may take to hear of a topic that was made, and how often it is asked.
+const (
+	knownLimit = 10 * time.Second
+	knownEvery = 50 * time.Millisecond
+)
+
+// known waits until the topics can be looked at: a broker hears of a new one a moment
+// after it was made.
+func known(ctx context.Context, admin *kadm.Client, topics []string) error {
+	ctx, cancel := context.WithTimeout(ctx, knownLimit)
+	defer cancel()
+	for {
+		details, err := admin.ListTopics(ctx, topics...)
+		if err == nil {
+			if err = details.Error(); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("kafka: topics that were made do not appear: %w", err)
+		case <-time.After(knownEvery):
+		}
+	}
+}
+
+// Check refuses topics that would lose or change what they are given, with a
+// SettingsError. How many replicas they have is not asked: a broker that joins must
+// not stop a program that is at work.
+func (l Layout) Check(ctx context.Context, client *kgo.Client, topics ...string) error {
+	return l.check(ctx, client, max(l.MinInsync, 1), topics)
+}
+
+func (l Layout) check(ctx context.Context, client *kgo.Client, replicas int, topics []string) error {
+	ctx = uncached(ctx)
+	admin := kadm.NewClient(client)
+	details, err := admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("kafka: list topics: %w", err)
+	}
+	configs, err := admin.DescribeTopicConfigs(ctx, topics...)
+	if err != nil {
+		return fmt.Errorf("kafka: settings of topics: %w", err)
+	}
+	var faults []Fault
+	for _, topic := range topics {
+		if err := details[topic].Err; err != nil {
+			return fmt.Errorf("kafka: topic %s: %w", topic, err)
+		}
+		config, err := configs.On(topic, func(c *kadm.ResourceConfig) error { return c.Err })
+		if err != nil {
+			return fmt.Errorf("kafka: settings of topic %s: %w", topic, err)
+		}
+		faults = append(faults, l.faults(topic, fewest(details[topic].Partitions), replicas, config.Configs)...)
+	}
+	if len(faults) > 0 {
+		seeds, _ := client.OptValue(kgo.SeedBrokers).([]string)
+		return &SettingsError{Faults: faults, seeds: seeds}
+	}
+	return nil
+}
+
+// fewest is the number of replicas of the partition that has the fewest.
+func fewest(partitions kadm.PartitionDetails) int {
+	least := 0
+	for _, p := range partitions {
+		if n := len(p.Replicas); least == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+// faults are what does not fit of a topic with as many replicas as it has.
+func (l Layout) faults(topic string, has, replicas int, configs []kadm.Config) (faults []Fault) {
+	stated := map[string]string{}
+	for _, c := range configs {
+		stated[c.Key] = c.MaybeValue()
+	}
+	settings := kindOf(topic).settings()
+	if has < replicas {
+		faults = append(faults, Fault{Topic: topic, Setting: replicasSetting, Found: strconv.Itoa(has), Want: strconv.Itoa(replicas)})
+	}
+	if want := l.minInsync(has); want <= has {
+		settings = append(settings, insync(want, has))
+	}
+	for _, s := range settings {
+		if found, ok := stated[s.name]; (ok || !s.optional) && !s.fits(found) {
+			faults = append(faults, Fault{Topic: topic, Setting: s.name, Found: found, Want: s.want, Value: s.corrected()})
+		}
+	}
+	return faults
+}
