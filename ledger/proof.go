@@ -36,7 +36,8 @@ type Proof struct {
 	Seal        Seal   `json:"seal"`
 }
 
-// Check proves the row by the signer of the day; nil takes the signer that the proof names. The error wraps ErrProof and says what does not hold.
+// Check proves the row by the signer of the day, which the caller must know from elsewhere: the one that the proof names proves nothing. The error
+// wraps ErrProof and says what does not hold.
 func (p *Proof) Check(signer ed25519.PublicKey) error {
 	switch {
 	case p.Version != 1:
@@ -51,7 +52,7 @@ func (p *Proof) Check(signer ed25519.PublicKey) error {
 		return fmt.Errorf("%w: the batch's head is %x, its content makes %x", ErrProof, p.Link.Head, p.Link.HeadAfter(p.Previous))
 	case !p.Seal.Valid():
 		return fmt.Errorf("%w: the signature does not match the day's root", ErrProof)
-	case signer != nil && !signer.Equal(p.Seal.Signer):
+	case !signer.Equal(p.Seal.Signer):
 		return fmt.Errorf("%w: the day was signed by %x, expected %x", ErrProof, []byte(p.Seal.Signer), []byte(signer))
 	}
 	rows := int(p.Link.Transfers) + int(p.Link.Memos)

@@ -61,6 +61,9 @@ func TestProofs(t *testing.T) {
 		if err = read.Check(seal.Signer); err != nil || string(read.Row.ID) != string(k.ID) {
 			t.Errorf("proof of %v: %v", k, err)
 		}
+		if err = read.Check(nil); !errors.Is(err, ledger.ErrProof) {
+			t.Errorf("proof of %v by no signer: %v, expected ErrProof", k, err)
+		}
 	}
 	tamperProof(t, b, keys[len(keys)-2], elsewhere.Stream)
 }

@@ -127,10 +127,7 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration) error {
 
 // closeOne closes the day named, or the oldest that is over.
 func closeOne(ctx context.Context, s *settings, grace time.Duration, b *books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
-	closer, err := newCloser(b.Ledger, s.Data)
-	if err != nil {
-		return nil, err
-	}
+	closer := newCloser(b.Ledger, s.Data)
 	end := func(day ledger.Day) time.Time { return day.Next().Time(s.zone.location()).Add(grace) }
 	d, err := closer.due(ctx, ledger.Day(s.day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
 	if err != nil {
@@ -163,15 +160,21 @@ func waiting(log *slog.Logger, now func() time.Time) func(done, total int64) {
 // closer closes and seals days of a data directory.
 type closer struct{ dayclose.Closer }
 
-func newCloser(l *ledger.Ledger, dir string) (*closer, error) {
-	signer, err := sealKey(dir)
-	if err != nil {
-		return nil, err
-	}
+func newCloser(l *ledger.Ledger, dir string) *closer {
 	return &closer{dayclose.Closer{
-		Ledger: l, Owner: ownerName(), Signer: signer,
-		Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
-	}}, nil
+		Ledger: l, Owner: ownerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
+	}}
+}
+
+// seal seals a day with the data directory's seal key, which must be there.
+func (c *closer) seal(ctx context.Context, dir string, day ledger.Day) (seal ledger.Seal, err error) {
+	if c.Signer, err = readSealKey(dir); err != nil {
+		return seal, err
+	}
+	if seal, err = c.Seal(ctx, day); err != nil {
+		return seal, service.Fail("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
+	}
+	return seal, nil
 }
 
 // due is the day to close, and the one after it: the one named, else the oldest that
@@ -253,18 +256,15 @@ func daySealCommand() *ffcli.Command {
 	var a actOnDay
 	a.register(flags)
 	return &ffcli.Command{
-		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账", FlagSet: flags,
+		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账",
+		LongHelp: "Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			return a.run(ctx, args, func(b *books) error {
-				c, err := newCloser(b.Ledger, a.Data)
+				seal, err := newCloser(b.Ledger, a.Data).seal(ctx, a.Data, ledger.Day(a.day))
 				if err != nil {
 					return err
 				}
-				seal, err := c.Seal(ctx, ledger.Day(a.day))
-				if err != nil {
-					return service.Fail("day "+a.day.String()+" is not sealed / 未能封账", "close it first", err)
-				}
-				fmt.Printf("day %s sealed over %d streams, root %x / 已封账\n", a.day.String(), seal.Streams, seal.Root)
+				fmt.Printf("day %s sealed over %d streams, root %x, by the key %x / 已封账\n", a.day.String(), seal.Streams, seal.Root, []byte(seal.Signer))
 				return nil
 			})
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"flag"
@@ -89,6 +90,7 @@ type performance struct {
 	report   *report
 	base     *foundation
 	center   *center
+	signer   ed25519.PublicKey // of the demonstration's own seal key
 	ops      *service.Ops
 	result   *dayclose.Result
 	seal     ledger.Seal
@@ -138,8 +140,8 @@ func (p *performance) prepare() error {
 	p.settings.registry = filepath.Join(p.field, "registry")
 	p.day = p.firstDay(time.Now())
 	p.report = newReport(p.day)
-	if p.keyFile != "" {
-		return nil
+	if p.signer, err = makeSealKey(dir.Path); err != nil || p.keyFile != "" {
+		return err
 	}
 	if os.Getenv(passphraseVariable) == "" {
 		if err := os.Setenv(passphraseVariable, rand.Text()); err != nil {
@@ -286,14 +288,11 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err := p.remit(ctx); err != nil {
 		return err
 	}
-	c, err := newCloser(p.base.books.Ledger, p.dir.Path)
-	if err != nil {
-		return err
-	}
+	c := newCloser(p.base.books.Ledger, p.dir.Path)
 	if p.result, err = c.Close(ctx, p.day, p.day.Next()); err != nil {
 		return err
 	}
-	if p.seal, err = c.Seal(ctx, p.day); err != nil {
+	if p.seal, err = c.seal(ctx, p.dir.Path, p.day); err != nil {
 		return err
 	}
 	phase.Add(1)
@@ -324,11 +323,7 @@ func (p *performance) remit(ctx context.Context) error {
 func (p *performance) verify(ctx context.Context) error {
 	phase := p.progress.Phase("verify the books", "复核账簿", 3)
 	l := p.base.books.Ledger
-	signer, err := sealSigner(p.dir.Path)
-	if err != nil {
-		return err
-	}
-	summary, err := verify.Books(ctx, l, signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) })
+	summary, err := verify.Books(ctx, l, p.signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) })
 	if err != nil {
 		return err
 	}
@@ -361,6 +356,7 @@ func (p *performance) finish(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("\nsettlement files / 结算文件: %s\n", p.result.Files)
+	fmt.Printf("sealed by the demonstration's own key / 封账公钥: %x\n", []byte(p.signer))
 	if p.json != "" {
 		if err := p.report.writeJSON(p.json); err != nil {
 			return err

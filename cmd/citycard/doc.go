@@ -8,7 +8,7 @@
 //	postgres/     the private database, where no other is given
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
-//	seal.key      the Ed25519 key that signs sealed days
+//	seal.key      the Ed25519 key that signs sealed days, made by "seal-key make"
 //	channels/     the channels' tokens, and the hashes by which serve knows them
 //	registry/     the network, and the files that found the registry (package clearing/registry)
 //	settlement/   settlement files, a folder a day

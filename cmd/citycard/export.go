@@ -75,18 +75,18 @@ func writeTo(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// readProof reads a proof and checks it by the signer, or by the one it names.
-func readProof(path, signer string) error {
+// readProof reads a proof and checks it. By a signer that is not known it proves nothing, whatever else holds.
+func readProof(path string, trusted signer) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
 	}
-	key, err := parseSigner(signer)
-	if err != nil {
-		return err
-	}
 	var proof ledger.Proof
 	if err = json.Unmarshal(data, &proof); err == nil {
+		key := trusted.key
+		if key == nil {
+			key = proof.Seal.Signer
+		}
 		err = proof.Check(key)
 	}
 	if err != nil {
@@ -95,6 +95,10 @@ func readProof(path, signer string) error {
 	}
 	r := &proof.Row
 	fmt.Printf("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v / 入账日\n", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
-	fmt.Printf("THE PROOF HOLDS, by the seal of %x / 证明成立\n", []byte(proof.Seal.Signer))
+	if trusted.key == nil {
+		fmt.Printf("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x / 未核验封账者; %s\n", []byte(proof.Seal.Signer), askSigner)
+		return service.Exit(service.ExitFindings, nil)
+	}
+	fmt.Printf("THE PROOF HOLDS, by the seal of %x (%s) / 证明成立\n", []byte(trusted.key), trusted.from)
 	return nil
 }

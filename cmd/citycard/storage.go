@@ -2,15 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -90,50 +84,4 @@ func booksOf(ctx context.Context, url, data string, log *slog.Logger) (*books, f
 		return nil, nil, errors.Join(err, place.Close())
 	}
 	return b, func() error { return errors.Join(b.Close(ctx), place.Close()) }, nil
-}
-
-const sealKeyType = "CITYCARD SEAL KEY"
-
-// sealKey reads the key that signs sealed days, or makes one.
-func sealKey(dir string) (ed25519.PrivateKey, error) {
-	path := filepath.Join(dir, "seal.key")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("make a seal key: %w", err)
-		}
-		block := pem.EncodeToMemory(&pem.Block{Type: sealKeyType, Bytes: private.Seed()})
-		if err := writeSecret(path, block); err != nil {
-			return nil, fmt.Errorf("keep the seal key: %w", err)
-		}
-		return private, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("seal key: %w", err)
-	}
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != sealKeyType || len(block.Bytes) != ed25519.SeedSize {
-		return nil, fmt.Errorf("seal key: %s is not a seal key", path)
-	}
-	return ed25519.NewKeyFromSeed(block.Bytes), nil
-}
-
-// writeSecret makes a new file that only its owner may read, and puts it on disk.
-func writeSecret(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := file.Write(data); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -26,7 +24,13 @@ type verification struct {
 	Faults  []verify.Fault `json:"faults"`
 	Truth   *report        `json:"truth,omitempty"`
 	Seconds float64        `json:"seconds"`
-	Holds   bool           `json:"holds"`
+	// Signer is the public key whose seals were believed; empty: of none was known
+	// whose it is.
+	Signer string `json:"signer"`
+	Holds  bool   `json:"holds"`
+
+	signer  signer
+	unknown bool // there is something that a signer must vouch for, and none is known
 }
 
 func verifyCommand() *ffcli.Command {
@@ -38,39 +42,34 @@ func verifyCommand() *ffcli.Command {
 	truthDir := flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市真值目录")
 	exported := flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
 	proof := flags.String("proof", "", "the `file` of a transfer's proof to check instead / 单笔证明文件")
-	signer := flags.String("signer", "", "public key in `hex` by which days must be sealed; empty: the data directory's, if any / 封账公钥")
+	named := flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key / 封账公钥或其文件")
 	return &ffcli.Command{
 		Name:       "verify",
 		ShortUsage: "citycard verify [flags]",
 		ShortHelp:  "replay the books and name every fault / 复核账簿",
 		LongHelp: "Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n" +
-			"anything does not hold. Seals must be by the data directory's key, where there is one. With --export or\n" +
-			"--proof no database is needed.",
+			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n" +
+			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n" +
+			"no database is needed.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
+			trusted, err := trustedSigner(*named, common.Data)
 			switch {
-			case *proof != "":
-				return readProof(*proof, *signer)
-			case *exported != "":
-				return verifyExport(*exported, *signer, *asJSON)
-			}
-			key, err := parseSigner(*signer)
-			if err != nil {
+			case err != nil:
 				return err
-			}
-			if key == nil {
-				if key, err = sealSigner(common.Data); err != nil {
-					return err
-				}
+			case *proof != "":
+				return readProof(*proof, trusted)
+			case *exported != "":
+				return verifyExport(*exported, trusted, *asJSON)
 			}
 			b, done, err := booksOf(ctx, *database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}
-			v, err := verifyBooks(ctx, b.Ledger, key, *truthDir)
+			v, err := verifyBooks(ctx, b.Ledger, trusted, *truthDir)
 			if err := errors.Join(err, done()); err != nil {
 				return err
 			}
@@ -79,36 +78,7 @@ func verifyCommand() *ffcli.Command {
 	}
 }
 
-// sealSigner is the public half of the data directory's seal key, nil without.
-func sealSigner(dir string) (ed25519.PublicKey, error) {
-	if _, err := os.Stat(filepath.Join(dir, "seal.key")); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	private, err := sealKey(dir)
-	if err != nil {
-		return nil, err
-	}
-	public, _ := private.Public().(ed25519.PublicKey)
-	return public, nil
-}
-
-// parseSigner reads a public key in hex; none is nil.
-func parseSigner(text string) (ed25519.PublicKey, error) {
-	key, err := hex.DecodeString(text)
-	if err != nil || len(key) != 0 && len(key) != ed25519.PublicKeySize {
-		return nil, service.Exit(service.ExitUsage, fmt.Errorf("--signer %q: want %d hex digits", text, 2*ed25519.PublicKeySize))
-	}
-	if len(key) == 0 {
-		return nil, nil
-	}
-	return key, nil
-}
-
-func verifyExport(path, signer string, asJSON bool) error {
-	key, err := parseSigner(signer)
-	if err != nil {
-		return err
-	}
+func verifyExport(path string, trusted signer, asJSON bool) (err error) {
 	file := os.Stdin
 	if path != "-" {
 		if file, err = os.Open(path); err != nil {
@@ -116,13 +86,19 @@ func verifyExport(path, signer string, asJSON bool) error {
 		}
 	}
 	started := time.Now()
-	v := &verification{Faults: []verify.Fault{}}
-	v.Books, err = verify.Export(file, key, v.note)
+	v := newVerification(trusted)
+	v.Books, err = verify.Export(file, trusted.key, v.note)
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	v.Holds, v.Seconds = v.Books.Faults == 0, time.Since(started).Seconds()
+	// Whoever made the file may have left the sealed days out.
+	v.unknown = trusted.key == nil
+	v.Holds, v.Seconds = v.Books.Faults == 0 && !v.unknown, time.Since(started).Seconds()
 	return v.print(asJSON)
+}
+
+func newVerification(trusted signer) *verification {
+	return &verification{Faults: []verify.Fault{}, Signer: hex.EncodeToString(trusted.key), signer: trusted}
 }
 
 // note keeps a fault, so long as there are not too many.
@@ -133,14 +109,15 @@ func (v *verification) note(f verify.Fault) {
 	}
 }
 
-func verifyBooks(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, truthDir string) (*verification, error) {
+func verifyBooks(ctx context.Context, l *ledger.Ledger, trusted signer, truthDir string) (*verification, error) {
 	started := time.Now()
-	v := &verification{Faults: []verify.Fault{}}
+	v := newVerification(trusted)
 	var err error
-	v.Books, err = verify.Books(ctx, l, signer, v.note)
+	v.Books, err = verify.Books(ctx, l, trusted.key, v.note)
 	if err != nil {
 		return nil, err
 	}
+	v.unknown = trusted.key == nil && v.Books.SealedDays > 0
 	v.Holds = v.Books.Faults == 0
 	if truthDir != "" {
 		days, err := l.Days(ctx)
@@ -195,10 +172,26 @@ func (v *verification) printText() error {
 			fmt.Println("  ! " + fault)
 		}
 	}
-	if v.Holds {
+	v.printSigner()
+	switch {
+	case v.Holds:
 		fmt.Println("THE BOOKS HOLD / 账目相符")
-	} else {
+	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.holds()):
+		fmt.Println("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED / 未核验封账者; " + askSigner)
+	default:
 		fmt.Println("THE BOOKS DO NOT HOLD / 账目不符")
 	}
 	return nil
+}
+
+// printSigner says whose word the seals were taken for.
+func (v *verification) printSigner() {
+	switch s := v.Books; {
+	case v.signer.key == nil && s.SealedDays == 0:
+		fmt.Println("no day is sealed: nothing is signed yet / 尚无封账日")
+	case v.signer.key == nil:
+		fmt.Printf("%d days are sealed; no signer is known to check them by / 有封账日,但未知封账公钥\n", s.SealedDays)
+	default:
+		fmt.Printf("trusted signer %s (%s); %d of %d days are sealed / 可信封账公钥\n", v.Signer, v.signer.from, s.SealedDays, s.Days)
+	}
 }

@@ -67,6 +67,12 @@ func NewDataDir(path, purpose string) (*DataDir, error) {
 	return dir, nil
 }
 
+// Marked reports whether a directory is marked as one of the purpose; it takes no lock.
+func Marked(path, purpose string) bool {
+	marker, err := os.ReadFile(filepath.Join(path, markerFile))
+	return err == nil && checkMarker(path, purpose, marker) == nil
+}
+
 // Join gives a path inside the directory.
 func (d *DataDir) Join(elements ...string) string {
 	return filepath.Join(append([]string{d.Path}, elements...)...)

@@ -147,7 +147,9 @@ func (b *books) checkSeal(seal *ledger.Seal, tree *ledger.Tree) error {
 	switch {
 	case !seal.Valid():
 		b.fault(SealSignature, where, "the signature does not match the root")
-	case b.signer != nil && !b.signer.Equal(seal.Signer):
+	case b.signer == nil:
+		b.fault(SealUnknown, where, "it is signed by %x, and no signer was given to believe", []byte(seal.Signer))
+	case !b.signer.Equal(seal.Signer):
 		b.fault(SealSignature, where, "it was signed by %x, expected %x", []byte(seal.Signer), []byte(b.signer))
 	}
 	return nil

@@ -37,6 +37,7 @@ const (
 	AuditChain     Kind = "audit chain mismatch"
 	SealRoot       Kind = "seal root mismatch"
 	SealSignature  Kind = "seal signature invalid"
+	SealUnknown    Kind = "seal not checked against a known signer"
 )
 
 // Fault is one thing that is wrong.

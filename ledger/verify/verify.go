@@ -52,8 +52,8 @@ func newBooks(signer ed25519.PublicKey) *books {
 	}
 }
 
-// Books checks all books of the ledger and calls report for each fault, as it is found. With a signer, the seals of days must be
-// its; without, any valid signature will do. The error says that the books could not be read to the end, not that they are wrong.
+// Books checks all books of the ledger and calls report for each fault, as it is found. The seals of days must be
+// the signer's; without a signer each of them is a fault. The error says that the books could not be read to the end, not that they are wrong.
 func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
 	b := newBooks(signer)
 	b.report = func(f Fault) {

@@ -138,6 +138,9 @@ func TestTrueBooksHaveNoFault(t *testing.T) {
 	if faults, _ = check(t, l, other); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealSignature)) {
 		t.Errorf("with another signer: %q, expected one signature fault", faults)
 	}
+	if faults, _ = check(t, l, nil); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealUnknown)) {
+		t.Errorf("with no signer: %q, expected one fault of the seal", faults)
+	}
 }
 
 // tampering is one thing changed by hand, and the beginnings of the faults that name it; no others may be found.
@@ -162,11 +165,12 @@ func tamperWith(t *testing.T, write func(*testing.T) *ledger.Ledger, cases []tam
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := write(t)
+			signer := signerOf(t, l)
 			tag, err := l.Pool().Exec(context.Background(), c.statement)
 			if err != nil || tag.RowsAffected() == 0 {
 				t.Fatalf("tampering changed %d rows: %v", tag.RowsAffected(), err)
 			}
-			faults, _ := check(t, l, nil)
+			faults, _ := check(t, l, signer)
 			left := faults
 			for _, want := range c.want {
 				at := -1
@@ -185,20 +189,29 @@ func tamperWith(t *testing.T, write func(*testing.T) *ledger.Ledger, cases []tam
 			for _, f := range left {
 				t.Errorf("unexpected fault %q", f)
 			}
-			checkExport(t, l, c)
+			checkExport(t, l, signer, c)
 		})
 	}
 }
 
+// signerOf is who sealed the books, before anybody has changed anything.
+func signerOf(t *testing.T, l *ledger.Ledger) (signer []byte) {
+	t.Helper()
+	if err := l.Pool().QueryRow(t.Context(), "SELECT (SELECT signer FROM days WHERE signer IS NOT NULL LIMIT 1)").Scan(&signer); err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
 // checkExport exports tampered books: what an export can show of the fault must be found there too.
-func checkExport(t *testing.T, l *ledger.Ledger, c tampering) {
+func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tampering) {
 	t.Helper()
 	var file bytes.Buffer
 	if err := export.Write(context.Background(), l, &file); err != nil {
 		t.Fatal(err)
 	}
 	var faults []string
-	if _, err := verify.Export(&file, nil, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
+	if _, err := verify.Export(&file, signer, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
 		t.Fatal(err)
 	}
 	seen := func(want string) bool {

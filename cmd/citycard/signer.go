@@ -1,0 +1,60 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"citycard/cmd/service"
+)
+
+// signer is whose seals are believed. Nobody's are believed by default: a seal carries its
+// signer's public key, so without one that is known from elsewhere any key would do.
+type signer struct {
+	key  ed25519.PublicKey // nil: none is known
+	from string            // where it is known from
+}
+
+// askSigner is what to do where no signer is known.
+const askSigner = "give --signer, the public key that \"citycard seal-key show\" prints where days are sealed / 请以 --signer 给出封账公钥"
+
+// trustedSigner is the signer that was named, in hex or as the file that has it, else the data
+// directory's own.
+func trustedSigner(named, data string) (signer, error) {
+	if named != "" {
+		return namedSigner(named)
+	}
+	if _, err := os.Stat(sealKeyPath(data)); errors.Is(err, fs.ErrNotExist) {
+		return signer{}, nil
+	}
+	private, err := readSealKey(data)
+	return signer{publicOf(private), sealKeyPath(data)}, err
+}
+
+func namedSigner(named string) (signer, error) {
+	if key, err := publicKey(named); err == nil {
+		return signer{key, "--signer"}, nil
+	}
+	text, err := os.ReadFile(named)
+	if err != nil {
+		return signer{}, service.Exit(service.ExitUsage, fmt.Errorf("--signer %q: want a public key of %d hex digits, or a file that has it / 须为公钥或公钥文件", named, 2*ed25519.PublicKeySize))
+	}
+	key, err := publicKey(string(text))
+	if err != nil {
+		return signer{}, service.Exit(service.ExitUsage, fmt.Errorf("--signer %s: the file must have a public key of %d hex digits and nothing else / 公钥文件有误", named, 2*ed25519.PublicKeySize))
+	}
+	return signer{key, named}, nil
+}
+
+// publicKey reads a public key as seal-key show prints it.
+func publicKey(text string) (ed25519.PublicKey, error) {
+	key, err := hex.DecodeString(strings.TrimSpace(text))
+	if err == nil && len(key) != ed25519.PublicKeySize {
+		err = errors.New("not as long as a public key")
+	}
+	return key, err
+}
