@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strconv"
@@ -31,6 +32,7 @@ type TB interface {
 type server struct {
 	mu       sync.Mutex
 	dir      string
+	watch    io.Closer // see guard; nil where the server is not ours
 	database *embedded.Database
 	dialect  schema.Dialect
 	clones   int
@@ -132,6 +134,9 @@ func (s *server) start(ctx context.Context) (err error) {
 		if err = os.Chmod(s.dir, 0o711); err != nil {
 			return err
 		}
+		if s.watch, err = guard(s.dir); err != nil {
+			return err
+		}
 		options.Dir = s.dir
 	}
 	if s.database, err = embedded.Open(ctx, options); err != nil {
@@ -201,7 +206,7 @@ func (s *server) shutDown() error {
 	err = errors.Join(err, s.database.Close())
 	s.database = nil
 	if s.dir != "" {
-		err = errors.Join(err, os.RemoveAll(s.dir))
+		err = errors.Join(err, os.RemoveAll(s.dir), s.watch.Close())
 	}
 	return err
 }
