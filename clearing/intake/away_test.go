@@ -81,7 +81,7 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 			h.send(tap(h.ride(1)))
 			l.mend()
 			h.awaitReady(in, ended, "")
-			h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+			h.cleared()
 			stop()
 			h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
 		})
@@ -112,7 +112,7 @@ func TestBrokerAwayWhileJoining(t *testing.T) {
 	b = start(number)
 	defer func() { h.must(b.Close()) }()
 	h.awaitReady(in, ended, "")
-	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	stop()
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
 }

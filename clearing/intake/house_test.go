@@ -2,11 +2,14 @@ package intake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +62,21 @@ type house struct {
 	paid   load.Paid // the ledger's, unless a test puts itself before it
 
 	keyring *keys.Keyring // of the town's keys, unless a test gives its own
+
+	intakes *intakes
+}
+
+// intakes are those that were started and not yet stopped.
+type intakes struct {
+	sync.Mutex
+	running []*running
+}
+
+// running is an intake that was started.
+type running struct {
+	*intake.Intake
+	ended chan struct{}
+	err   error // Run's, once ended is closed
 }
 
 // newHouse has an embedded broker.
@@ -90,7 +108,7 @@ func newHouseOn(t *testing.T, kafka string) *house {
 
 func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *house {
 	t.Helper()
-	h := &house{T: t, town: clearingtest.New(t, edit), kafka: kafka}
+	h := &house{T: t, town: clearingtest.New(t, edit), kafka: kafka, intakes: &intakes{}}
 	h.url = ledgertest.New(t)
 	if err := schema.Apply(t.Context(), h.url); err != nil {
 		t.Fatal(err)
@@ -173,12 +191,21 @@ func (h *house) intake(owner string) *intake.Intake {
 func (h *house) start(owner string) (stop func() error) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(h.Context())
-	in := h.intake(owner)
-	ended := make(chan error, 1)
-	go func() { ended <- in.Run(ctx) }()
+	r := &running{Intake: h.intake(owner), ended: make(chan struct{})}
+	h.intakes.Lock()
+	h.intakes.running = append(h.intakes.running, r)
+	h.intakes.Unlock()
+	go func() {
+		r.err = r.Run(ctx)
+		close(r.ended)
+	}()
 	return func() error {
+		h.intakes.Lock()
+		h.intakes.running = slices.DeleteFunc(h.intakes.running, func(other *running) bool { return other == r })
+		h.intakes.Unlock()
 		cancel()
-		return <-ended
+		<-r.ended
+		return r.err
 	}
 }
 
@@ -186,8 +213,44 @@ func (h *house) start(owner string) (stop func() error) {
 func (h *house) clear() {
 	h.Helper()
 	stop := h.start("test")
-	h.must(intake.Await(h.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	h.must(stop())
+}
+
+// awaitLimit is how long records may take on a busy machine.
+const awaitLimit = 2 * time.Minute
+
+// cleared waits until everything sent so far is in the books. Where an intake ends before, or the
+// time is up, the test fails and says why.
+func (h *house) cleared() {
+	h.Helper()
+	ctx, cancel := context.WithTimeout(h.Context(), awaitLimit)
+	defer cancel()
+	h.intakes.Lock()
+	all := slices.Clone(h.intakes.running)
+	h.intakes.Unlock()
+	for _, r := range all {
+		go func() {
+			select {
+			case <-r.ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	err := intake.Await(ctx, h.client, h.ledger, nil)
+	if err == nil {
+		return
+	}
+	for _, r := range all {
+		select {
+		case <-r.ended:
+			err = errors.Join(err, fmt.Errorf("an intake ended: %w", r.err))
+		default:
+			err = errors.Join(err, r.Ready(h.Context()))
+		}
+	}
+	h.Fatalf("not cleared: %v", err)
 }
 
 // sent is one message for a partition.
@@ -233,10 +296,12 @@ func (h *house) read(topic string, n int) []*kgo.Record {
 	defer reader.Close()
 	var records []*kgo.Record
 	seen := map[string]bool{}
+	ctx, cancel := context.WithTimeout(h.Context(), awaitLimit)
+	defer cancel()
 	for len(records) < n {
-		fetches := reader.PollFetches(h.Context())
+		fetches := reader.PollFetches(ctx)
 		for _, e := range fetches.Errors() {
-			h.Fatal(e.Err)
+			h.Fatalf("%d records of %s, want %d: %v", len(records), topic, n, e.Err)
 		}
 		for _, r := range fetches.Records() {
 			if place := fmt.Sprint(r.Headers); !seen[place] {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/intake"
 	"citycard/clearing/kafkatest"
 	"citycard/clearing/message"
 	"citycard/ledger"
@@ -44,7 +43,7 @@ func TestRealKafka(t *testing.T) {
 	for range taps + 1 {
 		h.must(<-failures)
 	}
-	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	if rejects := h.read(message.TopicRejects, 1); len(rejects) != 1 {
 		t.Errorf("%d rejects published, want 1", len(rejects))
 	}

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )
@@ -26,7 +25,7 @@ func (h *house) kept() map[string]int {
 func (h *house) answersTo(n int) map[string][]*message.MedicalResult {
 	h.Helper()
 	stop := h.start("test")
-	h.must(intake.Await(h.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	answers := map[string][]*message.MedicalResult{}
 	for _, record := range h.read(message.TopicMedicalResults, n) {
 		answer := &message.MedicalResult{}

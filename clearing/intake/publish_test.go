@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"log/slog"
 	"testing"
@@ -45,9 +46,10 @@ func (h *house) change(files map[string]string) {
 // await waits until a version is published, and reads what both topics hold then.
 func (h *house) await(version int64) map[string][]*kgo.Record {
 	h.Helper()
+	ctx, cancel := context.WithTimeout(h.Context(), awaitLimit)
+	defer cancel()
 	for done := int64(0); done < version; {
-		h.must(h.Context().Err())
-		h.must(h.ledger.Pool().QueryRow(h.Context(), "SELECT coalesce(max(sequence), 0) FROM pumps WHERE stream = $1", intake.RegistryStream).Scan(&done))
+		h.must(h.ledger.Pool().QueryRow(ctx, "SELECT coalesce(max(sequence), 0) FROM pumps WHERE stream = $1", intake.RegistryStream).Scan(&done))
 	}
 	return map[string][]*kgo.Record{message.TopicHotlist: h.committed(message.TopicHotlist), message.TopicRegistry: h.committed(message.TopicRegistry)}
 }
@@ -63,8 +65,10 @@ func (h *house) committed(topic string) (records []*kgo.Record) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	h.must(err)
 	defer reader.Close()
+	ctx, cancel := context.WithTimeout(h.Context(), awaitLimit)
+	defer cancel()
 	for next := int64(0); next < end.Offset; {
-		fetches := reader.PollFetches(h.Context())
+		fetches := reader.PollFetches(ctx)
 		h.must(fetches.Err())
 		fetches.EachRecord(func(r *kgo.Record) {
 			if next = r.Offset + 1; !r.Attrs.IsControl() {
@@ -156,7 +160,7 @@ func TestPublish(t *testing.T) {
 
 	// Started again, it sends nothing; with its memory gone, all of it again as it is.
 	stop = h.start("again")
-	h.must(intake.Await(h.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	if again := h.await(2); len(again[message.TopicRegistry]) != len(second[message.TopicRegistry]) {
 		h.Errorf("%d records after a restart, were %d", len(again[message.TopicRegistry]), len(second[message.TopicRegistry]))
 	}

@@ -10,7 +10,6 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/intake"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/release"
@@ -172,7 +171,7 @@ func TestRefundRace(t *testing.T) {
 	}
 	stop := h.start("test")
 	h.send(messages[0])
-	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	var group sync.WaitGroup
 	group.Go(func() {
 		for _, m := range messages[1:] {
@@ -189,9 +188,7 @@ func TestRefundRace(t *testing.T) {
 		h.wantRefusal("order "+name(n), err)
 	}
 	group.Wait()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	h.must(intake.Await(ctx, h.client, h.ledger, nil))
+	h.cleared()
 	h.must(stop())
 	t.Logf("%d of %d orders were refunded first", refunded, orders)
 	back := ledger.Fen(1000 * refunded)

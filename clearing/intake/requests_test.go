@@ -9,7 +9,6 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/intake"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/ledger"
@@ -44,7 +43,7 @@ func TestMedical(t *testing.T) {
 	h.send(request(claim("s1", clearingtest.Worker)), request(changed), request(wrong), request(wrong), request(elsewhere), request(stranger),
 		sent{message.TopicMedicalRequests, 0, []byte{0xFF}})
 	stop := h.start("test")
-	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	h.cleared()
 	answers := h.read(message.TopicMedicalResults, 8)
 	h.must(stop())
 

@@ -45,7 +45,7 @@ func TestRotationWhileRunning(t *testing.T) {
 	}
 
 	h.must(os.Rename(path+".copy", path))
-	h.must(intake.Await(ctx, h.client, h.ledger, nil))
+	h.cleared()
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 160, "float:own": -160})
 	h.must(in.Ready(ctx))
 	cancel()
