@@ -6,7 +6,7 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go/bin:/usr/lib/go-1.26/bin
 export GOTOOLCHAIN := local
 
 GO       ?= go
-LINT     := $(GO) tool -modfile=lint.mod
+TOOL     := $(GO) tool -modfile=lint.mod
 # In continuous integration the race detector watches the tests.
 RACE     ?= $(if $(CI),-race)
 FUZZTIME ?= 20s
@@ -22,8 +22,8 @@ help: ## this list
 demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
-test: setup-test build vet ## all tests; with CI set also under the race detector
-	$(GO) test $(RACE) -timeout 14m ./...
+test: setup-test build vet ## all tests, and which were not run and why; with CI set also under the race detector
+	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 14m ./...
 
 build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
 
@@ -44,10 +44,10 @@ vet: setup
 	$(GO) vet ./...
 
 lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
-	@unformatted=$$($(LINT) gofumpt -l .) || exit; \
+	@unformatted=$$($(TOOL) gofumpt -l .) || exit; \
 	if [ -n "$$unformatted" ]; then echo "gofumpt: these files are not formatted:"; echo "$$unformatted"; exit 1; fi
-	$(LINT) staticcheck ./...
-	@deploy/govulncheck.sh $(LINT) govulncheck
+	$(TOOL) staticcheck ./...
+	@deploy/govulncheck.sh $(TOOL) govulncheck
 
 # Packages are measured one after the other, so that they do not disturb each other.
 bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages, FULL=1 for 10 million rows)
