@@ -2,8 +2,9 @@
 // lets its holder enter the PIN, and makes the claim that the clearing centre
 // settles.
 //
-// Only a keyed token of the person leaves the desk; number and name stay on the
-// desk's screen. Cards of version 3 give the holder's data only to a desk with a
+// Only a keyed token of the person leaves the desk. Number and name stay on the
+// desk's screen, and so does the card's identification code (卡识别码): it is one
+// person's for as long as the card is used, and nobody but its issuer asks for it. Cards of version 3 give the holder's data only to a desk with a
 // SAM. The sums of a bill are the hospital software's; whether they agree is the
 // clearing centre's to say, so that a wrong bill is refused with its reason and
 // on record.
@@ -205,6 +206,5 @@ func (d *Desk) Settle(ctx context.Context, card apdu.Card, atr []byte, pin strin
 	return &message.MedicalClaim{
 		Settlement: bill.Settlement, Visit: bill.Visit, Hospital: d.Hospital, Person: token[:], Kind: bill.Kind, Time: now[:],
 		TotalFen: bill.Total, OwnPayFen: bill.OwnPay, OverLimitFen: bill.OverLimit, FirstPayFen: bill.FirstPay, InScopeFen: bill.InScope,
-		CardIdentification: p.Issuer.Identification.String(),
 	}, nil
 }
