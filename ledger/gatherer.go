@@ -21,7 +21,6 @@ type Gatherer struct {
 	linger time.Duration
 	claim  Claim
 	epoch  atomic.Int64 // the claim's, for others to read; 0 while it is not known
-	day    atomic.Int32 // the claim's, for others to read
 	recent *Recent
 
 	calls chan *call
@@ -63,7 +62,6 @@ func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard in
 		calls: make(chan *call, gatheredCalls), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	g.epoch.Store(claim.Epoch)
-	g.day.Store(int32(claim.Day))
 	go g.loop()
 	return g, nil
 }
@@ -94,9 +92,6 @@ func (g *Gatherer) Check(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Day is the day in which the gatherer booked last, or found its stream.
-func (g *Gatherer) Day() Day { return Day(g.day.Load()) }
 
 // Post posts a chain: all of its transfers succeed or fail together, whatever their Linked says. It returns one decision for each. After an error
 // other than ErrOutcomeUnknown and the context's, nothing was posted; posting the chain again is always safe.
@@ -223,7 +218,6 @@ func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
 		return nil, err
 	}
 	g.claim.Next, g.claim.Day = batch.Next, batch.Day
-	g.day.Store(int32(batch.Day))
 	return split(calls, out.Transfers), nil
 }
 

@@ -20,7 +20,7 @@ func Accounts(r *registry.Edition) []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
 		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
-		{Code: Unwritten, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
+		{Code: Unwritten, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards, Flags: guarded},
 		{Code: Float, Kind: ledger.Liability, Owner: "issuer", Shards: hotShards},
 		{Code: Centre, Kind: ledger.Asset, Owner: "centre", Shards: hotShards},
 		{Code: Deposits, Kind: ledger.Liability, Owner: "issuer"},

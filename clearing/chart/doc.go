@@ -3,7 +3,7 @@
 //
 //	reserve             asset      money received for purses, at the bank
 //	channel:ID          asset      what a top-up channel took and still owes
-//	unwritten:own       liability  loads paid for but not yet written to a card
+//	unwritten:own       liability  loads paid for but not yet written to a card; debits must not exceed credits
 //	float:own           liability  purse balances owed to card holders
 //	centre              asset      what the national centre owes for cards of other cities
 //	deposits:own        liability  deposits on cards, owed to their holders

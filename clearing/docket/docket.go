@@ -42,12 +42,21 @@ type Ruling struct {
 	// the same bytes were refused before and the ruling is a duplicate.
 	Refusal verdict.Reason
 
+	Short Short // for a chain of one transfer of money that has moved already
+
 	Operator  string // of the terminal, where it is registered
 	Flagged   bool   // the fare charged is not the table's
 	Misplaced bool   // the line or vehicle claimed is not the registered one
 
 	first, count int // transfers
 	memo         int // index of the memo, or -1
+}
+
+// Short is what becomes of a transfer whose debit account holds too little, where its
+// money has moved already and so cannot be refused: it is suspended against another account.
+type Short struct {
+	Reason verdict.Reason
+	Debit  ledger.AccountID
 }
 
 // Docket is one batch under judgement.
@@ -190,13 +199,13 @@ func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) ([]Ruling, 
 		switch {
 		case r.count > 0:
 			decisions := out.Transfers[r.first : r.first+r.count]
-			if err := unexplained(decisions, refused); err != nil {
+			if err := unexplained(decisions, refused, r.Short); err != nil {
 				return nil, err
 			}
 			r.apply(decisions, refused)
 		case r.memo >= 0:
 			decisions := out.Memos[r.memo : r.memo+1]
-			if err := unexplained(decisions, verdict.None); err != nil {
+			if err := unexplained(decisions, verdict.None, Short{}); err != nil {
 				return nil, err
 			}
 			r.apply(decisions, refused)
@@ -216,7 +225,7 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // unexplained finds a refusal that no verdict fits. What a request asks for may
 // be refused for good (its account is closed, or holds too little); money that
 // has moved on a card may not, and an account that is not open yet will be.
-func unexplained(decisions []ledger.Decision, refused verdict.Reason) error {
+func unexplained(decisions []ledger.Decision, refused verdict.Reason, short Short) error {
 	for _, decision := range decisions {
 		if decision.Result == ledger.Conflict {
 			return nil
@@ -227,6 +236,7 @@ func unexplained(decisions []ledger.Decision, refused verdict.Reason) error {
 		switch {
 		case decision.Result != ledger.Refused:
 		case errors.As(decision.Err, &because) && (because.Reason == ledger.ChainRefused || because.Reason == ledger.ChainPartlyPosted):
+		case because != nil && because.Reason == ledger.ExceedsCredits && short.Reason != verdict.None:
 		case because == nil || because.Reason == ledger.UnknownAccount || refused == verdict.None:
 			return &RefusedError{decision.Err}
 		}
@@ -246,7 +256,7 @@ func (d *Docket) Evidence(r *Ruling) []byte {
 }
 
 // Refused are chains that the ledger refused, by the key of their first transfer,
-// with the reason.
+// with the reason; None where the chain has a Short.
 type Refused map[ledger.Key]verdict.Reason
 
 // Refused lists the chains that the ledger refused.
@@ -254,6 +264,9 @@ func (d *Docket) Refused(settled []Ruling) Refused {
 	refused := Refused{}
 	for _, r := range settled {
 		if r.Verdict == verdict.Rejected && r.count > 0 {
+			if r.Short.Reason != verdict.None {
+				r.Reason = verdict.None
+			}
 			refused[keyOf(&d.Transfers[r.first])] = r.Reason
 		}
 	}
@@ -265,8 +278,9 @@ func keyOf(t *ledger.Transfer) ledger.Key {
 }
 
 // Refuse makes rejects of the chains that the ledger refused when it was last asked:
-// their bytes are kept like those of any reject, and nothing of them is posted. The
-// rulings keep their places.
+// their bytes are kept like those of any reject, and nothing of them is posted. Those that
+// have a Short are suspended by it, or stand as they were judged meanwhile. The rulings
+// keep their places.
 func (d *Docket) Refuse(refused Refused) {
 	if len(refused) == 0 {
 		return
@@ -280,7 +294,11 @@ func (d *Docket) Refuse(refused Refused) {
 		}
 		chain := transfers[r.first : r.first+r.count]
 		reason, is := refused[keyOf(&chain[0])]
-		if !is {
+		if is && r.Short.Reason != verdict.None {
+			chain[0].Debit = r.Short.Debit
+			r.Verdict, r.Reason, r.Short = verdict.Suspended, r.Short.Reason, Short{}
+		}
+		if !is || reason == verdict.None {
 			r.first = len(d.Transfers)
 			d.Transfers = append(d.Transfers, chain...)
 			d.add(r)

@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/schema"
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -77,7 +78,7 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 		at := clearingtest.Hex(fmt.Sprintf("202601051%05d", r.second))
 		t := ledger.Transfer{Day: firstDay, Subject: ledger.Subject(clearingtest.Hex(r.card)), Amount: ledger.Fen(r.fen)}
 		if r.load {
-			t.ID, t.Debit, t.Credit, t.Purpose = identity.LoadWritten(2, uint16(r.counter)), ledger.IDOfCode(chart.Unwritten), ledger.IDOfCode(chart.Float), chart.PurposeLoad
+			t.ID, t.Debit, t.Credit, t.Purpose = identity.LoadWritten(2, uint16(r.counter)), ledger.IDOfCode(chart.Suspense(verdict.LoadNotPaid)), ledger.IDOfCode(chart.Float), chart.PurposeLoad
 			t.Evidence = clearingtest.Encode(&message.Load{Time: at, NewBalanceFen: uint32(r.balance)})
 		} else {
 			t.ID, t.Debit, t.Credit, t.Purpose = identity.Spend(9, clearingtest.Hex(r.sam), r.sam4), ledger.IDOfCode(chart.Float), ledger.IDOfCode("operator:bus"), chart.PurposeBus

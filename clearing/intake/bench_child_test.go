@@ -231,7 +231,7 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, store.CardTokens()) },
 		message.TopicLoads: func() intake.Rules {
-			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts}, people, store.CardTokens())
+			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l)}, people, store.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(people, medicalRules, l) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },

@@ -26,8 +26,9 @@ type Rules struct {
 	// the pump.
 	Answer func(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error)
 
-	// Still, where set, runs inside the transaction and asks whether what Rule read
-	// before it holds; an error that is errMoved has the batch judged again.
+	// Still, where set, runs inside the transaction, keeps what others must know of the
+	// batch and asks whether what Rule read before it holds; an error that is errMoved has
+	// the batch judged again.
 	Still func(ctx context.Context, tx pgx.Tx, d *docket.Docket) error
 
 	// Describe, where set, says what of a cleared record may leave the house; the
@@ -65,5 +66,5 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 
 // Loads judges the topic of written loads.
 func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
-	return Rules{Rule: judge.Rule, Still: notRefunded, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
+	return Rules{Rule: judge.Rule, Still: keepLoads, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
 }

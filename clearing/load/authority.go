@@ -45,10 +45,14 @@ type Authority struct {
 // terminal's clock may be a little off, and a day's close may be late.
 const daysAround = 1
 
-// dated refuses a day that no counter can mean: the card signs it, and everything that
-// is done with a load later looks for it around the day on which it was paid.
-func (a *Authority) dated(day ledger.Day) error {
-	today, clearing := ledger.DayOf(a.Now()), a.Poster.Day()
+// dated refuses a day that no counter can mean. It asks the ledger for the clearing day:
+// a process that authorised nothing for days has seen none of them close.
+func (a *Authority) dated(ctx context.Context, day ledger.Day) error {
+	clearing, err := a.Books.CurrentDay(ctx)
+	if err != nil {
+		return fmt.Errorf("load authority: %w", err)
+	}
+	today := ledger.DayOf(a.Now())
 	from, to := min(today, clearing).Add(-daysAround), max(today, clearing).Add(daysAround)
 	if day < from || day > to {
 		return &Refusal{verdict.ImplausibleDate, fmt.Sprintf("signed for %s, want %s to %s", day, from, to)}
@@ -60,6 +64,13 @@ func (a *Authority) dated(day ledger.Day) error {
 // known; after that the caller asks again with the same request.
 func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest) (keys.MAC, error) {
 	order, err := a.check(request)
+	if err == nil {
+		err = a.allow(request, order)
+	}
+	if err == nil {
+		day, _ := identity.SignedDay(order.Time)
+		err = a.dated(ctx, day)
+	}
 	if err != nil {
 		return keys.MAC{}, err
 	}
@@ -87,9 +98,23 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		return mac2, nil
 	case number.Disputed:
 		return keys.MAC{}, &Refusal{verdict.LoadConflict, "the channel's order number belongs to another load"}
-	default:
-		return keys.MAC{}, fmt.Errorf("load authority: posting refused: %w", paid.Err)
 	}
+	return keys.MAC{}, refusedPosting(decisions[0].Err)
+}
+
+// refusedPosting is a *Refusal where asking again brings the same answer as long as
+// somebody does not change the channel's account. An account that is not open yet will be.
+func refusedPosting(err error) error {
+	var because *ledger.TransferError
+	if errors.As(err, &because) {
+		switch because.Reason {
+		case ledger.AccountClosed, ledger.AccountFrozen:
+			return &Refusal{verdict.AccountClosed, because.Error()}
+		case ledger.ExceedsCredits, ledger.ExceedsDebits:
+			return &Refusal{verdict.ChannelLimit, because.Error()}
+		}
+	}
+	return fmt.Errorf("load authority: posting refused: %w", err)
 }
 
 // attempt finds which order for the card's sequence this one is, after those that were
@@ -103,6 +128,8 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 	if order.Load.Attempt == 0 {
 		return order.Load, nil
 	}
+	// At the bound nothing stands and nothing new is taken: the last attempt is never made,
+	// so no refunded order can be met under it.
 	again := false
 	err := a.Books.Statement(ctx, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		was, ok := identity.AuthorisedLoad(row.ID)
@@ -113,13 +140,16 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 	if err != nil {
 		return order.Load, fmt.Errorf("load authority: read refunded orders: %w", err)
 	}
-	if again {
+	switch {
+	case again:
 		return order.Load, &Refusal{verdict.LoadRefunded, "the order was given back to its channel"}
+	case order.Load.Attempt >= identity.MaxAttempt:
+		return order.Load, &Refusal{verdict.LoadExhausted, fmt.Sprintf("online sequence %d of the card was ordered and refunded %d times", o.OnlineSequence, identity.MaxAttempt)}
 	}
 	return order.Load, nil
 }
 
-// check validates the request and asks the registry and the rules.
+// check validates the request and asks the rules.
 func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	invalid := func(format string, args ...any) (keys.LoadOrder, error) {
 		return keys.LoadOrder{}, &Refusal{verdict.InvalidField, fmt.Sprintf(format, args...)}
@@ -145,8 +175,7 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	case r.GetOnlineSequence() > 0xFFFF:
 		return invalid("online sequence is %d, want at most 65535", r.GetOnlineSequence())
 	}
-	day, ok := identity.SignedDay(o.Time)
-	if _, err := message.ParseTime(r.GetTime(), time.UTC); !ok || err != nil {
+	if _, err := message.ParseTime(r.GetTime(), time.UTC); err != nil {
 		return invalid("time %x is not a date and time", r.GetTime())
 	}
 	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
@@ -160,23 +189,42 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	if int64(o.OldBalance)+amount > a.Rules.MaximumFen {
 		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, a.Rules.MaximumFen)}
 	}
+	return o, nil
+}
+
+// allow asks the registry about channel and card as they stand now, and at the signed time
+// where that is later: a counter whose clock is slow, or put back, must not load a card that
+// was listed meanwhile.
+func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 	edition := a.Registry.Current()
-	if _, ok := edition.Channel(r.GetChannel(), day); !ok {
-		return keys.LoadOrder{}, &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q", r.GetChannel())}
+	now := [message.TimeLen]byte(message.AppendTime(nil, a.Now()))
+	if err := allowAt(edition, r.GetChannel(), o.Card, now); err != nil || bytes.Compare(o.Time[:], now[:]) <= 0 {
+		return err
 	}
-	card, known := edition.CardOn(registry.CardID(o.Card.ASN), day)
+	return allowAt(edition, r.GetChannel(), o.Card, o.Time)
+}
+
+func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [message.TimeLen]byte) error {
+	day, ok := identity.SignedDay(at)
+	if !ok {
+		return &Refusal{verdict.InvalidField, fmt.Sprintf("time %x names no day", at)}
+	}
+	if _, ok := edition.Channel(channel, day); !ok {
+		return &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q on %s", channel, day)}
+	}
+	card, known := edition.CardOn(registry.CardID(id.ASN), day)
 	switch {
-	case !known || card.Issuer != o.Card.Issuer:
-		return keys.LoadOrder{}, &Refusal{verdict.UnknownCard, "card " + registry.CardID(o.Card.ASN).String()}
+	case !known || card.Issuer != id.Issuer:
+		return &Refusal{verdict.UnknownCard, "card " + registry.CardID(id.ASN).String()}
 	case day > card.Expires:
-		return keys.LoadOrder{}, &Refusal{verdict.CardExpired, fmt.Sprintf("expired after %d", card.Expires)}
+		return &Refusal{verdict.CardExpired, fmt.Sprintf("expired after %d", card.Expires)}
 	case card.Blocked:
-		return keys.LoadOrder{}, &Refusal{verdict.CardBlocked, "card is blocked"}
+		return &Refusal{verdict.CardBlocked, "card is blocked"}
 	}
-	if why, listed := edition.Listed(registry.CardID(o.Card.ASN), o.Time); listed {
-		return keys.LoadOrder{}, &Refusal{verdict.CardListed, "card is on the hotlist: " + why}
+	if why, listed := edition.Listed(registry.CardID(id.ASN), at); listed {
+		return &Refusal{verdict.CardListed, "card is on the hotlist: " + why}
 	}
-	return o, a.dated(day)
+	return nil
 }
 
 // posting is the transfer of an authorised load, and the note that gives the channel's

@@ -24,5 +24,18 @@
 // A load whose TAC verifies but for which no paid order exists is money that a
 // card holds and nobody paid: it is booked to the float, against suspense. So is one
 // that is written after its order was refunded, and for a refunded order MAC2 is not
-// given again. Its sequence is free for another order: the card has not counted on.
+// given again. Its sequence is free for another order, up to a bound: the card has not
+// counted on. So is a second word on one load, signed for another day: an order pays once.
+//
+// unwritten:own never goes below zero. Where it holds less than a paid order, which only
+// a fault elsewhere can bring about, the load waits in suspense as load_uncovered and is
+// released against its order.
+//
+// The authority judges card and channel as they stand now, not only at the signed time:
+// that one is the counter's clock. A definite refusal by the ledger (the channel's account
+// is closed, frozen, or at its limit) is answered as a refusal; only an outcome that is not
+// known is to be asked about again.
+//
+// That a card has its load is kept by card, type and sequence (table written_loads), in
+// the transaction that books its word, so that it is found whatever day it was signed for.
 package load

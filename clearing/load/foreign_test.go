@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
@@ -12,6 +13,11 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
+
+// noWords are books without a written load.
+func noWords(_ context.Context, orders []*load.Order) ([]ledger.Day, error) {
+	return make([]ledger.Day, len(orders)), nil
+}
 
 // TestForeignLoad writes money on another city's card, of an issuer that is
 // accepted here: only its own city could have authorised that, and no order for
@@ -27,7 +33,7 @@ func TestForeignLoad(t *testing.T) {
 	m.Issuer = clearingtest.Hex(otherCity)
 	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		return make([]ledger.Fen, len(orders)), nil
-	}}
+	}, Written: noWords}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, 1)
 	if err := judge.Rule(t.Context(), []docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
 		t.Fatal(err)
@@ -53,7 +59,7 @@ func TestListedLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules, Now: func() time.Time { return at(12) }}
 	_, err = authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
 	var refusal *load.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != verdict.CardListed {

@@ -3,9 +3,11 @@ package load
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,10 +24,23 @@ const ContentType = "application/x-protobuf"
 
 const requestLimit = 4 << 10 // bytes; a request has about 150
 
+// strangersEvery is how often requests without the channel's token are logged at most.
+const strangersEvery = 10 * time.Second
+
+// known is a channel's id for the log; one that cannot be any channel's is not repeated there.
+func known(channel string) string {
+	if len(channel) > 32 {
+		return fmt.Sprintf("%d bytes", len(channel))
+	}
+	return channel
+}
+
 // Handler serves the authority. A refusal is an answer with a reason code and
 // status 200; 401 that the token is not the channel's; 503 means that the outcome is not known and the same request is to
-// be sent again. counted is told every answer's reason.
+// be sent again. counted is told every answer's reason. Of requests with a wrong token one is
+// logged every few seconds, with the number of the others.
 func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http.Handler {
+	strangers := &sample{every: strangersEvery}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
@@ -43,7 +58,9 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 			return
 		}
 		if !a.Tokens.allows(r, request.GetChannel()) {
-			log.Warn("load refused: not the channel's token", "channel", request.GetChannel(), "from", r.RemoteAddr)
+			if passed, due := strangers.due(a.Now()); due {
+				log.Warn("load refused: not the channel's token", "channel", known(request.GetChannel()), "from", r.RemoteAddr, "others_since", passed)
+			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "want the channel's token: Authorization: Bearer TOKEN", http.StatusUnauthorized)
 			return

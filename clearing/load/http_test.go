@@ -35,6 +35,12 @@ type counter struct {
 
 func newCounter(t *testing.T) *counter {
 	t.Helper()
+	return newCounterWith(t, func(*ledger.Account) {})
+}
+
+// newCounterWith opens accounts as edit changes them.
+func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
+	t.Helper()
 	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8)}
 	must := func(err error) {
 		t.Helper()
@@ -43,7 +49,11 @@ func newCounter(t *testing.T) *counter {
 		}
 	}
 	must(c.ledger.OpenDay(t.Context(), 20260105))
-	must(c.ledger.OpenAccounts(t.Context(), chart.Accounts(c.town.Registry.Current())))
+	accounts := chart.Accounts(c.town.Registry.Current())
+	for i := range accounts {
+		edit(&accounts[i])
+	}
+	must(c.ledger.OpenAccounts(t.Context(), accounts))
 	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
 	must(err)
 	t.Cleanup(gatherer.Close)

@@ -55,8 +55,9 @@ func Standing(ctx context.Context, paid Paid, orders []*Order) ([]ledger.Fen, er
 
 // Judge rules on the records of written loads.
 type Judge struct {
-	TACs *keys.Keyring
-	Paid Paid
+	TACs    *keys.Keyring
+	Paid    Paid
+	Written Written
 }
 
 // written is one decoded record.
@@ -112,6 +113,11 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 	if err != nil {
 		return err
 	}
+	said, err := j.Written(ctx, orders)
+	if err != nil {
+		return err
+	}
+	words := words{}
 	next := 0
 	for i, record := range records {
 		if faults[i] != verdict.None {
@@ -121,7 +127,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "load", record.Offset, record.Value)
 		} else {
-			j.post(&loads[next], paid[next], d)
+			j.post(&loads[next], paid[next], words.first(&loads[next], said[next]), d)
 		}
 		next++
 	}
@@ -173,25 +179,46 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	return l, verdict.None
 }
 
+// words are the days of the first words that a batch has on its loads.
+type words map[ledger.Key]ledger.Day
+
+// first reports whether a record is the card's first word on its load, or a repeat of it.
+// said is the day of the word that the books have, 0 for none.
+func (w words) first(l *written, said ledger.Day) bool {
+	load := ledger.Key{Subject: l.order.Card, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence)}
+	if said == 0 {
+		said = w[load]
+	}
+	if said == 0 {
+		said = l.day
+		w[load] = said
+	}
+	return said == l.day
+}
+
 // post books a load that the card has confirmed: against the paid order, or
-// against suspense where nobody is known to have paid, or was paid back since.
-func (j *Judge) post(l *written, paid ledger.Fen, d *docket.Docket) {
+// against suspense where nobody is known to have paid, or was paid back since. An order
+// pays for one load: a second word on it, signed for another day, has none.
+func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) {
 	reason := verdict.None
 	switch {
-	case paid == 0:
+	case paid == 0 || !first:
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
 	}
-	if paid > 0 {
+	if reason != verdict.LoadNotPaid {
 		d.Absent = append(d.Absent, l.order.Refunded())
 	}
 	from := chart.Unwritten
 	if reason != verdict.None {
 		from = chart.Suspense(reason)
 	}
-	d.Pay(reason, chart.PurposeName(chart.PurposeLoad), ledger.Transfer{
+	ruling := d.Pay(reason, chart.PurposeName(chart.PurposeLoad), ledger.Transfer{
 		Day: l.day, Subject: l.order.Card, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence),
 		Debit: ledger.IDOfCode(from), Credit: ledger.IDOfCode(chart.Float), Amount: ledger.Fen(l.signed.Amount), Purpose: chart.PurposeLoad, Evidence: l.record.Value,
 	})
+	if reason == verdict.None {
+		ruling.Short = docket.Short{Reason: verdict.LoadUncovered, Debit: ledger.IDOfCode(chart.Suspense(verdict.LoadUncovered))}
+	}
 }

@@ -31,7 +31,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 			}
 		}
 		return paid, nil
-	}}
+	}, Written: noWords}
 	wrong := []byte{1, 2, 3, 4}
 	tests := []struct {
 		name   string

@@ -16,8 +16,9 @@
 //
 // A load is refunded when the rules' days have passed without the card's word, or
 // when the counter has looked at the card and found it not written. It is refused
-// where the word is in the books, read inside its transaction; and the batch that
-// brings the word asks, inside its own, for refunds. Both are serializable, so one of
+// where the word is in the books under whichever signed day: the card's statement is read
+// first, and inside the transaction what clearing keeps of written loads; and the batch
+// that brings the word asks, inside its own, for refunds. Both are serializable, so one of
 // them sees the other. Where the word comes after the refund the load is suspended as
 // load_not_paid: the card has the money, the channel owes it again, and a release
 // books that.

@@ -59,7 +59,10 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 		return Done{}, err
 	}
 	if before[0] == 0 {
-		a.within = func(ctx context.Context, tx pgx.Tx) error { return order.notWritten(ctx, tx, today) }
+		if err := d.unreported(ctx, order); err != nil {
+			return Done{}, err
+		}
+		a.within = order.notWritten
 	}
 	a.keep = func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
@@ -137,30 +140,35 @@ func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, erro
 	return open, nil
 }
 
-// The card signs a load with the time that the authority put into MAC2, which lies
-// within a day or so of the asking; a few days more cost nothing.
-const signedAround = 3
+// unreported refuses an order of which the journal has the card's word, under whichever
+// signed day. notWritten alone would rest on a table beside the journal.
+func (d *Desk) unreported(ctx context.Context, o paidLoad) error {
+	const first, last ledger.Day = 19000101, 29991231
+	id, written := identity.LoadWritten(o.Load.Kind, o.Load.Sequence), ledger.Day(0)
+	err := d.Ledger.Statement(ctx, o.Card, first, last, func(row ledger.Row) error {
+		if row.ID == id {
+			written = row.Day
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for the card's word: %w", err)
+	case written != 0:
+		return refuse("the card has it: written on %s", written)
+	}
+	return nil
+}
 
-// notWritten refuses an order of which the card has said that it was written, under
-// whichever signed day. It reads inside the refund's transaction.
-func (o *paidLoad) notWritten(ctx context.Context, tx pgx.Tx, today ledger.Day) error {
-	days := []int32{int32(identity.NoDay)}
-	for day := o.booked.Add(-signedAround); day <= max(today, o.booked).Add(signedAround); day = day.Next() {
-		days = append(days, int32(day))
-	}
-	id := identity.LoadWritten(o.Load.Kind, o.Load.Sequence)
-	rows, err := tx.Query(ctx, `
-		SELECT j.effective_day FROM unnest($1::INT4[]) AS d (day)
-		JOIN journal AS j ON j.effective_day = d.day AND j.subject = $2 AND j.id = $3`, days, []byte(o.Card), []byte(id))
+// notWritten asks the same inside the refund's transaction, where it meets the batch that
+// brings the word.
+func (o *paidLoad) notWritten(ctx context.Context, tx pgx.Tx) error {
+	days, err := load.WrittenOn(ctx, tx, []*load.Order{&o.Order})
 	if err != nil {
-		return fmt.Errorf("look for the card's word: %w", err)
+		return err
 	}
-	written, err := pgx.CollectRows(rows, pgx.RowTo[int32])
-	if err != nil {
-		return fmt.Errorf("look for the card's word: %w", err)
-	}
-	if len(written) > 0 {
-		return refuse("the card has it: written on %s", ledger.Day(written[0]))
+	if days[0] != 0 {
+		return refuse("the card has it: written on %s", days[0])
 	}
 	return nil
 }

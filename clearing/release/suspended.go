@@ -81,7 +81,7 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 	suspense := chart.Suspense(waiting.Reason)
 	whole := part(r.Row, partWhole)
 	switch {
-	case waiting.Reason == verdict.LoadAmount:
+	case waiting.Reason == verdict.LoadAmount || waiting.Reason == verdict.LoadUncovered:
 		if err := d.againstOrder(ctx, accounts, a, waiting, r.To, data); err != nil {
 			return Done{}, err
 		}

@@ -59,6 +59,9 @@ const (
 	LoadAmount     Reason = "load_amount"
 	LoadConflict   Reason = "load_conflict"
 	LoadRefunded   Reason = "load_refunded"
+	LoadExhausted  Reason = "load_exhausted"
+	LoadUncovered  Reason = "load_uncovered"
+	ChannelLimit   Reason = "channel_limit"
 	BadMAC1        Reason = "bad_mac1"
 	AboveLimit     Reason = "above_limit"
 
@@ -110,8 +113,11 @@ func List() []Entry {
 		{AboveLimit, Rejected, "the balance would exceed the card's maximum", "超过卡内余额上限"},
 		{LoadConflict, Rejected, "another order holds this load sequence of the card", "该圈存序号已被其他订单占用"},
 		{LoadRefunded, Rejected, "the order was refunded", "该订单已退款"},
+		{LoadExhausted, Rejected, "this load sequence of the card was ordered and refunded too often", "该圈存序号下单退款次数过多"},
+		{ChannelLimit, Rejected, "the channel has used up what it may owe", "充值渠道额度已用完"},
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},
+		{LoadUncovered, Suspended, "the books hold less of paid loads than the order", "已付未写圈存余额不足"},
 
 		{UnknownPerson, Rejected, "the person is not registered", "人员未登记"},
 		{UnknownHospital, Rejected, "the hospital is not registered on that day", "医院当日未登记"},

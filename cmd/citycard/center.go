@@ -175,7 +175,7 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 		return nil, err
 	}
 	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: c.keys, Fares: c.fares, Dates: tapWindow(), Zone: c.zone}
-	loads := &load.Judge{TACs: c.keys, Paid: c.books.Amounts}
+	loads := &load.Judge{TACs: c.keys, Paid: c.books.Amounts, Written: load.WrittenIn(c.books.Ledger)}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {
 		return nil, err

@@ -1,0 +1,81 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/load"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// errMoved says that what a batch was judged by has changed before its commit.
+var errMoved = errors.New("what the batch was judged by has changed")
+
+// keepLoads keeps that the batch's loads are written, and asks whether an order that one
+// of them was held against has been given back since it was looked up, or has another
+// word since. Refund and batch are serializable: one that is not seen here makes the
+// database refuse the other.
+func keepLoads(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
+	if err := load.KeepWritten(ctx, tx, d.Transfers); err != nil {
+		return err
+	}
+	if err := notRefunded(ctx, tx, d); err != nil {
+		return err
+	}
+	return firstWords(ctx, tx, d)
+}
+
+func notRefunded(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
+	var cards [][]byte
+	var kinds, sequences, attempts []int64
+	for _, key := range d.Absent {
+		if l, ok := identity.RefundedLoad(key.ID); ok {
+			cards, kinds = append(cards, []byte(key.Subject)), append(kinds, int64(l.Kind))
+			sequences, attempts = append(sequences, int64(l.Sequence)), append(attempts, int64(l.Attempt))
+		}
+	}
+	if len(cards) == 0 {
+		return nil
+	}
+	var refunded int64
+	err := tx.QueryRow(ctx, `
+		SELECT count(*) FROM unnest($1::BYTEA[], $2::INT8[], $3::INT8[], $4::INT8[]) AS o (card, type, sequence, attempt)
+		JOIN load_refunds AS r ON r.card = o.card AND r.type = o.type AND r.sequence = o.sequence
+		WHERE r.refunds > o.attempt`, cards, kinds, sequences, attempts).Scan(&refunded)
+	if err != nil {
+		return fmt.Errorf("read refunded loads: %w", err)
+	}
+	if refunded > 0 {
+		return fmt.Errorf("%w: %d of its loads were refunded", errMoved, refunded)
+	}
+	return nil
+}
+
+// firstWords asks whether each load that an order pays for is the order's first word.
+func firstWords(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
+	notPaid := ledger.IDOfCode(chart.Suspense(verdict.LoadNotPaid))
+	var orders []*load.Order
+	var days []ledger.Day
+	for i := range d.Transfers {
+		t := &d.Transfers[i]
+		if l, ok := identity.WrittenLoad(t.ID); ok && t.Debit != notPaid {
+			orders, days = append(orders, &load.Order{Card: t.Subject, Load: l}), append(days, t.Day)
+		}
+	}
+	said, err := load.WrittenOn(ctx, tx, orders)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(said, days) {
+		return fmt.Errorf("%w: one of its loads has another word", errMoved)
+	}
+	return nil
+}

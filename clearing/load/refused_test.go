@@ -1,0 +1,136 @@
+package load_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/load"
+	"citycard/clearing/message"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// TestSlowClock asks for loads that are signed for a time that is over: cards and channels
+// are judged as they stand now, not as they stood then.
+func TestSlowClock(t *testing.T) {
+	const other = "03105070200000000005"
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105080000,\n"
+		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n"
+		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\n"
+	})
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules, Now: func() time.Time { return at(12) }}
+	yesterday := at(12).AddDate(0, 0, -1)
+	for _, test := range []struct {
+		name, card, channel string
+		signed              time.Time
+		want                verdict.Reason
+	}{
+		{"listed this morning, signed an hour before that", clearingtest.Card, "counter", at(7), verdict.CardListed},
+		{"listed this morning, signed yesterday", clearingtest.Card, "counter", yesterday, verdict.CardListed},
+		{"listed now, signed ahead", clearingtest.Card, "counter", at(13), verdict.CardListed},
+		{"expired yesterday, signed yesterday", other, "counter", yesterday, verdict.CardExpired},
+		{"a channel until yesterday, signed yesterday", clearingtest.OtherCard, "old", yesterday, verdict.UnknownChannel},
+	} {
+		request := town.LoadRequest(test.card, "o1", 1, 4000, 5000, test.signed)
+		request.Channel = test.channel
+		_, err := authority.Authorise(t.Context(), request)
+		if refusal, ok := err.(*load.Refusal); !ok || refusal.Reason != test.want {
+			t.Errorf("%s: %v, want a refusal for %s", test.name, err, test.want)
+		}
+	}
+}
+
+// TestChannelRefused asks in the name of channels whose accounts take nothing: the answer
+// is a refusal with its reason, for as long as that is so, and no money moves.
+func TestChannelRefused(t *testing.T) {
+	c := newCounter(t)
+	ask := func(sequence uint16) string {
+		t.Helper()
+		answer := c.ask(c.town.LoadRequest(clearingtest.Card, "o"+string(rune('a'+sequence)), sequence, 0, 5000, at(9)))
+		if (answer.GetRefusal() == "") != (len(answer.GetMac2()) == 4) {
+			t.Fatalf("answer %v", answer)
+		}
+		return answer.GetRefusal()
+	}
+	mark := func(frozen bool) {
+		t.Helper()
+		if err := c.ledger.MarkAccount(t.Context(), chart.Channel("counter"), frozen, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(true)
+	for range 2 {
+		if got := ask(0); got != string(verdict.AccountClosed) {
+			t.Errorf("a frozen channel is answered %q, want account_closed", got)
+		}
+	}
+	mark(false)
+	if got := ask(0); got != "" {
+		t.Errorf("a channel that is free again is answered %q", got)
+	}
+	mark(true)
+	if got := ask(0); got != "" {
+		t.Errorf("an order that stands is answered %q once its channel is frozen, want MAC2", got)
+	}
+	if owed := c.owed(); owed != 5000 {
+		t.Errorf("the channel owes %d fen, want one order's 5000", owed)
+	}
+}
+
+// TestChannelLimit takes a channel to what it may owe.
+func TestChannelLimit(t *testing.T) {
+	c := newCounterWith(t, func(a *ledger.Account) {
+		if a.Code == chart.Channel("counter") {
+			a.Flags, a.Cap = ledger.DebitsMustNotExceedCredits, 12_000
+		}
+	})
+	for sequence, want := range []verdict.Reason{verdict.None, verdict.None, verdict.ChannelLimit, verdict.ChannelLimit} {
+		answer := c.ask(c.town.LoadRequest(clearingtest.Card, "o"+string(rune('a'+sequence)), uint16(sequence), 0, 5000, at(9)))
+		if answer.GetRefusal() != string(want) || (len(answer.GetMac2()) == 4) != (want == verdict.None) {
+			t.Errorf("order %d: answer %v, want %q", sequence, answer, want)
+		}
+	}
+	if owed := c.owed(); owed != 10_000 {
+		t.Errorf("the channel owes %d fen, want 10000", owed)
+	}
+}
+
+// TestStrangersInTheLog sends many requests without a token, some with a name of
+// kilobytes: all are refused, and the log has a few short lines, with the number of the others.
+func TestStrangersInTheLog(t *testing.T) {
+	now := at(12)
+	authority := &load.Authority{Tokens: load.Tokens{"counter": load.HashToken(token)}, Now: func() time.Time { return now }}
+	var log bytes.Buffer
+	handler := authority.Handler(slog.New(slog.NewTextHandler(&log, nil)), func(verdict.Reason) {})
+	body := clearingtest.Encode(&message.LoadRequest{Channel: strings.Repeat("x", 3000)})
+	const requests = 500
+	for n := range 2 * requests {
+		if n == requests {
+			now = now.Add(time.Minute)
+		}
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, load.Path, bytes.NewReader(body)))
+		if answer.Code != http.StatusUnauthorized {
+			t.Fatalf("status %d, want 401", answer.Code)
+		}
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 2 || log.Len() > 1000 {
+		t.Errorf("the log has %d lines, %d bytes, want two short ones", lines, log.Len())
+	}
+	if !strings.Contains(log.String(), "others_since=499") {
+		t.Errorf("the log does not count the others: %s", log.String())
+	}
+}
