@@ -58,9 +58,17 @@ func New(pool *pgxpool.Pool, dialect schema.Dialect, options ...Option) *Ledger 
 	return l
 }
 
+// ConnectOption changes how Connect sets up its connections.
+type ConnectOption func(*pgxpool.Config)
+
+// ReadOnly makes connections on which nothing can be written, so that a user who may only read is enough.
+func ReadOnly() ConnectOption {
+	return func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on" }
+}
+
 // Connect opens a pool of up to conns connections, set up for posting, to the database at url. It does not migrate; see
 // schema.Apply.
-func Connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, schema.Dialect, error) {
+func Connect(ctx context.Context, url string, conns int, options ...ConnectOption) (*pgxpool.Pool, schema.Dialect, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, 0, fmt.Errorf("database URL: %w", err)
@@ -79,6 +87,9 @@ func Connect(ctx context.Context, url string, conns int) (*pgxpool.Pool, schema.
 	config.MaxConns = int32(max(conns, 2))
 	for name, value := range dialect.HotParameters() {
 		config.ConnConfig.RuntimeParams[name] = value
+	}
+	for _, option := range options {
+		option(config)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -5,10 +5,9 @@ package schema
 import (
 	"context"
 	"embed"
-	"fmt"
-	"io/fs"
+	"log/slog"
 
-	ledgerschema "citycard/ledger/schema"
+	"citycard/ledger/schema"
 )
 
 //go:embed migrations/*.sql
@@ -17,12 +16,13 @@ var files embed.FS
 // VersionTable is where clearing's migrations are counted.
 const VersionTable = "clearing_migrations"
 
+// Clearing is the set of clearing's own tables.
+func Clearing() schema.Set {
+	return schema.Set{Name: "clearing", Table: VersionTable, Files: files, Dir: "migrations"}
+}
+
 // Apply brings clearing's tables of the database at url up to date.
 func Apply(ctx context.Context, url string) error {
-	migrations, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return fmt.Errorf("clearing migrations: %w", err)
-	}
-	_, err = ledgerschema.Migrate(ctx, url, migrations, VersionTable)
+	_, err := schema.Migrate(ctx, url, slog.New(slog.DiscardHandler), Clearing())
 	return err
 }

@@ -50,12 +50,21 @@ func (l *look) asOf() (ledger.AsOf, error) {
 	return ledger.AsOf{Day: ledger.Day(l.day), At: l.at.Time}, nil
 }
 
-// books opens the books, runs fn and closes them.
+// books opens the books to read, runs fn and closes them.
 func (l *look) books(ctx context.Context, args []string, fn func(*ledger.Ledger) error) error {
+	return l.within(ctx, args, booksToRead, fn)
+}
+
+// act opens the books to book something, runs fn and closes them.
+func (l *look) act(ctx context.Context, args []string, fn func(*ledger.Ledger) error) error {
+	return l.within(ctx, args, booksOf, fn)
+}
+
+func (l *look) within(ctx context.Context, args []string, open opener, fn func(*ledger.Ledger) error) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	b, done, err := booksOf(ctx, l.database, l.Data, l.Logger())
+	b, done, err := open(ctx, l.database, l.Data, l.Logger())
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func accountLimitCommand() *ffcli.Command {
 			if *code == "" || *limit < 0 {
 				return service.Exit(service.ExitUsage, errors.New("want --code, and --cap in fen from 0 on"))
 			}
-			return l.books(ctx, args, func(books *ledger.Ledger) error {
+			return l.act(ctx, args, func(books *ledger.Ledger) error {
 				wanted := ledger.Limit{Cap: ledger.Fen(*limit), Alarm: ledger.Fen(*alarm), BelowUsed: *below}
 				change, err := books.ChangeLimit(ctx, *code, wanted, ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()})
 				if err != nil {

@@ -42,7 +42,7 @@ func dayStatusCommand() *ffcli.Command {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			b, done, err := booksOf(ctx, *database, common.Data, common.Logger())
+			b, done, err := booksToRead(ctx, *database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}
@@ -215,13 +215,22 @@ func (a *actOnDay) register(flags *flag.FlagSet) {
 }
 
 func (a *actOnDay) run(ctx context.Context, args []string, act func(*books) error) error {
+	return a.within(ctx, args, booksOf, act)
+}
+
+// read is run for a command that only reads.
+func (a *actOnDay) read(ctx context.Context, args []string, look func(*books) error) error {
+	return a.within(ctx, args, booksToRead, look)
+}
+
+func (a *actOnDay) within(ctx context.Context, args []string, open opener, act func(*books) error) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
 	if a.day == 0 {
 		return service.Exit(service.ExitUsage, errors.New("--day is missing: want YYYYMMDD"))
 	}
-	b, done, err := booksOf(ctx, a.database, a.Data, a.Logger())
+	b, done, err := open(ctx, a.database, a.Data, a.Logger())
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func dayFindingsCommand() *ffcli.Command {
 					return service.Exit(service.ExitUsage, err)
 				}
 			}
-			return a.run(ctx, args, func(b *books) error {
+			return a.read(ctx, args, func(b *books) error {
 				return printFindings(ctx, history.Archive{Ledger: b.Ledger}, ledger.Day(a.day), only, *asJSON)
 			})
 		},

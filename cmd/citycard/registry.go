@@ -73,7 +73,11 @@ func registrySubcommand(name, usage, help string, arguments int, act func(*regis
 			if err != nil {
 				return service.Exit(service.ExitUsage, err)
 			}
-			b, done, err := booksOf(ctx, s.database, s.Data, s.Logger())
+			open := booksToRead
+			if s.flags.Lookup("by") != nil {
+				open = booksOf
+			}
+			b, done, err := open(ctx, s.database, s.Data, s.Logger())
 			if err != nil {
 				return err
 			}

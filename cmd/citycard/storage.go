@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	clearingschema "citycard/clearing/schema"
 	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
@@ -26,29 +25,33 @@ type books struct {
 }
 
 // openBooks opens the database at url, or the private one in dir, and brings its
-// tables up to date.
+// tables up to date: for serve and demo.
 func openBooks(ctx context.Context, url, dir string, conns int, log *slog.Logger) (*books, error) {
+	return open(ctx, url, dir, log, func(b *books) error {
+		if _, err := schema.Migrate(ctx, b.url, log, observe.Sets()...); err != nil {
+			return observe.Refusal(b.url, err)
+		}
+		return b.connect(ctx, conns, log)
+	})
+}
+
+// open opens the database and has it prepared.
+func open(ctx context.Context, url, dir string, log *slog.Logger, prepare func(*books) error) (*books, error) {
 	database, err := embedded.Open(ctx, embedded.Options{URL: url, Dir: dir, Log: log})
 	if err != nil {
 		return nil, service.Fail("cannot use the database / 数据库不可用", "check --db, or that the data directory may be used by PostgreSQL's user", err)
 	}
 	b := &books{url: database.URL, description: database.Description, database: database}
-	if err := b.connect(ctx, conns, log); err != nil {
-		return nil, service.Fail("cannot use the database / 数据库不可用", "start it or correct --db", errors.Join(err, database.Close()))
+	if err := prepare(b); err != nil {
+		return nil, firstOf(err, database.Close())
 	}
 	return b, nil
 }
 
-func (b *books) connect(ctx context.Context, conns int, log *slog.Logger) error {
-	if _, err := schema.Apply(ctx, b.url); err != nil {
-		return err
-	}
-	if err := clearingschema.Apply(ctx, b.url); err != nil {
-		return err
-	}
-	pool, dialect, err := ledger.Connect(ctx, b.url, conns)
+func (b *books) connect(ctx context.Context, conns int, log *slog.Logger, options ...ledger.ConnectOption) error {
+	pool, dialect, err := ledger.Connect(ctx, b.url, conns, options...)
 	if err != nil {
-		return err
+		return observe.Refusal(b.url, err)
 	}
 	b.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_ledger_retries_total", Help: "Transactions of the ledger that were tried again, by cause.",
@@ -73,13 +76,32 @@ func (b *books) ready(ctx context.Context) error {
 	return conn.Conn().Ping(ctx)
 }
 
-// booksOf opens the books for a command that looks in from the side.
+// opener is booksOf or booksToRead.
+type opener func(ctx context.Context, url, data string, log *slog.Logger) (*books, func() error, error)
+
+// booksOf opens the books for a command that books something. Its tables are those
+// that serve made, or the command is refused.
 func booksOf(ctx context.Context, url, data string, log *slog.Logger) (*books, func() error, error) {
+	return booksFromTheSide(ctx, url, data, log)
+}
+
+// booksToRead opens the books for a command that looks in from the side and needs no
+// right but to read.
+func booksToRead(ctx context.Context, url, data string, log *slog.Logger) (*books, func() error, error) {
+	return booksFromTheSide(ctx, url, data, log, ledger.ReadOnly())
+}
+
+func booksFromTheSide(ctx context.Context, url, data string, log *slog.Logger, options ...ledger.ConnectOption) (*books, func() error, error) {
 	place, err := observe.Locate(ctx, url, data)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := openBooks(ctx, place.URL, place.Private, 4, log)
+	b, err := open(ctx, place.URL, place.Private, log, func(b *books) error {
+		if err := observe.Check(ctx, b.url); err != nil {
+			return err
+		}
+		return b.connect(ctx, 4, log, options...)
+	})
 	if err != nil {
 		return nil, nil, errors.Join(err, place.Close())
 	}

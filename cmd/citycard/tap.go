@@ -107,7 +107,7 @@ func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Con
 	if err := q.check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	b, done, err := booksOf(ctx, q.database, q.Data, q.Logger())
+	b, done, err := booksToRead(ctx, q.database, q.Data, q.Logger())
 	if err != nil {
 		return err
 	}

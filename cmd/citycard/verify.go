@@ -65,7 +65,7 @@ func verifyCommand() *ffcli.Command {
 			case *exported != "":
 				return verifyExport(*exported, trusted, *asJSON)
 			}
-			b, done, err := booksOf(ctx, *database, common.Data, common.Logger())
+			b, done, err := booksToRead(ctx, *database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}

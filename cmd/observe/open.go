@@ -25,9 +25,12 @@ func Open(ctx context.Context, url, data string, log *slog.Logger) (l *ledger.Le
 	if err != nil {
 		return nil, nil, errors.Join(service.Fail("cannot use the database / 数据库不可用", "start it or correct its URL", err), place.Close())
 	}
-	pool, dialect, err := ledger.Connect(ctx, database.URL, 2)
+	if err := Check(ctx, database.URL); err != nil {
+		return nil, nil, errors.Join(err, database.Close(), place.Close())
+	}
+	pool, dialect, err := ledger.Connect(ctx, database.URL, 2, ledger.ReadOnly())
 	if err != nil {
-		return nil, nil, errors.Join(service.Fail("cannot use the database / 数据库不可用", "start it or correct its URL", err), database.Close(), place.Close())
+		return nil, nil, errors.Join(Refusal(database.URL, err), database.Close(), place.Close())
 	}
 	return ledger.New(pool, dialect, ledger.WithLog(log)), func() error {
 		pool.Close()

@@ -54,10 +54,15 @@ func Main(m *testing.M) {
 }
 
 // New returns the URL of a fresh database with the ledger's tables. It is dropped when the test ends.
-func New(t TB) string {
+func New(t TB) string { return fresh(t, true) }
+
+// Empty returns the URL of a fresh database without any tables. It is dropped when the test ends.
+func Empty(t TB) string { return fresh(t, false) }
+
+func fresh(t TB, migrated bool) string {
 	t.Helper()
 	ctx := context.Background()
-	at, err := process.clone(ctx)
+	at, err := process.clone(ctx, migrated)
 	if err != nil {
 		t.Fatalf("test database: %v", err)
 	}
@@ -86,8 +91,8 @@ func Connect(t TB, url string, conns int, options ...ledger.Option) *ledger.Ledg
 	return ledger.New(pool, dialect, options...)
 }
 
-// clone makes a database of its own and returns its URL.
-func (s *server) clone(ctx context.Context) (*url.URL, error) {
+// clone makes a database of its own, with the ledger's tables or empty, and returns its URL.
+func (s *server) clone(ctx context.Context, migrated bool) (*url.URL, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.database == nil {
@@ -103,14 +108,14 @@ func (s *server) clone(ctx context.Context) (*url.URL, error) {
 	// The process's number keeps test processes that share a server apart.
 	name := fmt.Sprintf("citycard_test_%d_%d", os.Getpid(), s.clones)
 	create := "CREATE DATABASE " + name
-	if s.dialect == schema.PostgreSQL {
+	if migrated && s.dialect == schema.PostgreSQL {
 		create += " TEMPLATE " + s.template()
 	}
 	if err = s.exec(ctx, create); err != nil {
 		return nil, err
 	}
 	at.Path = "/" + name
-	if s.dialect == schema.CockroachDB {
+	if migrated && s.dialect == schema.CockroachDB {
 		if _, err = schema.Apply(ctx, at.String()); err != nil {
 			return nil, err
 		}

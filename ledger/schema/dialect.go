@@ -75,16 +75,28 @@ func (d Dialect) ReadStatement() string {
 	return "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"
 }
 
-// storage is how PostgreSQL should lay out the tables whose rows are updated all the time: with room in each page, so that an
-// update stays in its page and touches no index, and vacuumed by count, not by share. CockroachDB has no such pages.
-func (d Dialect) storage() []string {
-	if d != PostgreSQL {
+// otherFiles names the migrations that are not for this dialect: a file whose name ends in
+// _postgresql.sql is for PostgreSQL alone.
+func (d Dialect) otherFiles(names []string) []string {
+	if d == PostgreSQL {
 		return nil
 	}
-	var statements []string
-	for _, table := range []string{"streams", "balances", "turnovers"} {
-		statements = append(statements, "ALTER TABLE "+table+
-			" SET (fillfactor = 30, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)")
+	var others []string
+	for _, name := range names {
+		if strings.HasSuffix(name, "_postgresql.sql") {
+			others = append(others, name)
+		}
 	}
-	return statements
+	return others
+}
+
+// waitStatement asks for what the session $1 waits for, in one line: on PostgreSQL the sessions
+// that hold what it needs; on CockroachDB, which changes schemas in jobs, the jobs that run.
+func (d Dialect) waitStatement() string {
+	if d == PostgreSQL {
+		return `SELECT coalesce(string_agg(format('session %s of %s (%s): %s', pid, usename, state, left(query, 120)), '; '), '')
+			FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids($1::INT4))`
+	}
+	return `SELECT coalesce(string_agg(job_type || ' ' || status || ': ' || description, '; '), '') FROM [SHOW JOBS]
+		WHERE status IN ('pending', 'running') AND $1::INT8 IS NOT NULL`
 }

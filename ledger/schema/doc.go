@@ -1,7 +1,10 @@
 // Package schema holds the ledger's tables as numbered SQL files and brings a database up to them, forward only.
 //
-// The same files serve CockroachDB and PostgreSQL 15 and later; what differs between the two is all in dialect.go. Two
-// decisions are worth their reasons:
+// The same files serve CockroachDB and PostgreSQL 15 and later; what differs between the two is all in dialect.go. Whoever
+// migrates may be killed at any moment: each statement is committed alone and can be repeated, and a file counts as applied
+// after its last one. Programs that only use the tables ask Check, which changes nothing.
+//
+// Two decisions are worth their reasons:
 //
 // journal has one index, its primary key (effective day, subject, id). It proves that a row is new, keeps the working set of a day
 // together, and serves a card's statement. Each further index would cost the hot path about a third.

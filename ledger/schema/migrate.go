@@ -3,78 +3,122 @@ package schema
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
+	"github.com/pressly/goose/v3/database"
 )
-
-//go:embed migrations/*.sql
-var files embed.FS
-
-// VersionTable is where the ledger's own migrations are counted.
-const VersionTable = "ledger_migrations"
 
 // Apply brings the ledger's tables of the database at url up to date and says which dialect it speaks.
 func Apply(ctx context.Context, url string) (Dialect, error) {
-	migrations, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return 0, fmt.Errorf("ledger migrations: %w", err)
-	}
-	dialect, err := Migrate(ctx, url, migrations, VersionTable)
-	if err != nil {
-		return 0, err
-	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return 0, fmt.Errorf("connect to the database: %w", err)
-	}
-	for _, statement := range dialect.storage() {
-		if _, execErr := conn.Exec(ctx, statement); execErr != nil {
-			return 0, errors.Join(fmt.Errorf("%s: %w", statement, execErr), conn.Close(ctx))
-		}
-	}
-	return dialect, conn.Close(ctx)
+	return Migrate(ctx, url, slog.New(slog.DiscardHandler), Ledger())
 }
 
-// Migrate applies the numbered SQL files (goose format, NNNNN_name.sql, forward only) in the root of migrations to the
-// database at url, counting them in the given table. On PostgreSQL two processes that start together take turns; CockroachDB has
-// no advisory locks, so there one process at a time must migrate.
-func Migrate(ctx context.Context, url string, migrations fs.FS, table string) (Dialect, error) {
+// Migrate brings the tables of all sets up to date, in the order of the sets. Where nothing is to be
+// done it only reads. Programs that migrate one database at the same time take turns. One that ends
+// half way has done whole statements; the next goes on from the last migration that was counted, and
+// repeats statements of the one after it. A step that takes longer than a minute says in the log what
+// it waits for.
+func Migrate(ctx context.Context, url string, log *slog.Logger, sets ...Set) (Dialect, error) {
+	return migrate(ctx, url, &watch{log: log, patience: time.Minute}, sets)
+}
+
+func migrate(ctx context.Context, url string, w *watch, sets []Set) (Dialect, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return 0, fmt.Errorf("database URL: %w", err)
 	}
+	w.config = config.Copy()
+	config.Tracer = w
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return 0, fmt.Errorf("connect to the database: %w", err)
 	}
-	dialect, err := Detect(ctx, conn)
-	if err = errors.Join(err, conn.Close(ctx)); err != nil {
+	// The session, and with it the turn, ends here whatever happens.
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if w.dialect, err = Detect(ctx, conn); err != nil {
 		return 0, err
 	}
-	db := stdlib.OpenDB(*config)
-	if err = errors.Join(up(ctx, db, dialect, migrations, table), db.Close()); err != nil {
-		return 0, fmt.Errorf("migrate %s: %w", table, err)
+	pending, err := Pending(ctx, conn, sets...)
+	if err != nil || len(pending) == 0 {
+		return w.dialect, err
 	}
-	return dialect, nil
+	defer w.start(ctx)()
+	if err := takeTurn(ctx, conn); err != nil {
+		return 0, fmt.Errorf("wait for the turn to migrate: %w", err)
+	}
+	db := stdlib.OpenDB(*config)
+	for _, set := range sets {
+		if err := set.up(ctx, db, w.dialect); err != nil {
+			return 0, errors.Join(fmt.Errorf("migrate the tables of %s: %w", set.Name, err), db.Close())
+		}
+	}
+	return w.dialect, db.Close()
 }
 
-func up(ctx context.Context, db *sql.DB, dialect Dialect, migrations fs.FS, table string) error {
-	options := []goose.ProviderOption{goose.WithTableName(table), goose.WithDisableGlobalRegistry(true)}
-	if dialect == PostgreSQL {
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
+// takeTurn makes the session the one that migrates, for as long as it lasts: a row that it changes in
+// a transaction which nobody ends. CockroachDB has no advisory locks.
+func takeTurn(ctx context.Context, conn *pgx.Conn) error {
+	const pause = 50 * time.Millisecond
+	for {
+		err := tryTurn(ctx, conn)
+		var pg *pgconn.PgError
+		// Two sessions that make the table at once: one of them fails, and finds it there the next time.
+		if !errors.As(err, &pg) || pg.Code != "23505" && pg.Code != "42P07" && pg.Code != "XX000" && pg.Code != "40001" {
 			return err
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		if conn.PgConn().TxStatus() != 'I' {
+			if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, options...)
+}
+
+func tryTurn(ctx context.Context, conn *pgx.Conn) error {
+	for _, statement := range []string{
+		"CREATE TABLE IF NOT EXISTS migrating (one INT4 PRIMARY KEY CHECK (one = 1), since TIMESTAMPTZ NOT NULL)",
+		"INSERT INTO migrating (one, since) VALUES (1, now()) ON CONFLICT (one) DO NOTHING",
+		"BEGIN",
+		"SET LOCAL idle_in_transaction_session_timeout = 0",
+		"UPDATE migrating SET since = now() WHERE one = 1",
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// up applies what is pending of a set, each statement in a transaction of its own, on both databases
+// alike: CockroachDB v26.1 ends the open transaction before each change of a schema.
+func (s Set) up(ctx context.Context, db *sql.DB, dialect Dialect) error {
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	root, err := fs.Sub(s.Files, s.Dir)
+	if err != nil {
+		return err
+	}
+	store, err := database.NewStoreFromQuerier(s.Table, versions{})
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectCustom, db, root, goose.WithStore(store), goose.WithDisableGlobalRegistry(true),
+		goose.WithIsolateDDL(true), goose.WithExcludeNames(dialect.otherFiles(names)))
 	if err != nil {
 		return err
 	}

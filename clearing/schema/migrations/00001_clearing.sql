@@ -3,7 +3,7 @@
 -- +goose Up
 
 -- Input topics as first seen: another id or partition count means other data.
-CREATE TABLE topics (
+CREATE TABLE IF NOT EXISTS topics (
     topic      TEXT NOT NULL PRIMARY KEY,
     id         BYTEA NOT NULL,
     partitions INT8 NOT NULL CHECK (partitions > 0)
@@ -11,7 +11,7 @@ CREATE TABLE topics (
 
 -- What a person has used up of deductible and fund, per calendar year and kind
 -- of treatment.
-CREATE TABLE medical_years (
+CREATE TABLE IF NOT EXISTS medical_years (
     person         BYTEA NOT NULL,
     year           INT8 NOT NULL,
     kind           TEXT NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE medical_years (
 
 -- Every answered claim, under the hospital's settlement number: a repeat gets
 -- the same answer and moves no money.
-CREATE TABLE medical_settlements (
+CREATE TABLE IF NOT EXISTS medical_settlements (
     hospital   TEXT NOT NULL,
     settlement TEXT NOT NULL,
     claim      BYTEA NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE medical_settlements (
 );
 
 -- Messages that became true with a commit and still have to reach Kafka.
-CREATE TABLE outbound (
+CREATE TABLE IF NOT EXISTS outbound (
     stream   TEXT NOT NULL,
     sequence INT8 NOT NULL,
     position INT8 NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE outbound (
 );
 
 -- How far the pump has been acknowledged in each stream.
-CREATE TABLE pumps (
+CREATE TABLE IF NOT EXISTS pumps (
     stream   TEXT NOT NULL PRIMARY KEY,
     sequence INT8 NOT NULL,
     position INT8 NOT NULL

@@ -10,7 +10,7 @@
 -- +goose Up
 
 -- Who did what to a change, and when.
-CREATE TABLE registry_audit (
+CREATE TABLE IF NOT EXISTS registry_audit (
     change INT8 NOT NULL,
     step   INT8 NOT NULL CHECK (step IN (1, 2)), -- 1 the import, 2 the decision
     act    TEXT NOT NULL CHECK (act IN ('import', 'found', 'approve', 'reject')),
@@ -19,7 +19,7 @@ CREATE TABLE registry_audit (
     PRIMARY KEY (change, step)
 );
 
-CREATE TABLE registry_changes (
+CREATE TABLE IF NOT EXISTS registry_changes (
     number INT8 NOT NULL PRIMARY KEY,
     base   INT8 NOT NULL, -- the version that it was checked against
     rows   INT8 NOT NULL,
@@ -28,7 +28,7 @@ CREATE TABLE registry_changes (
 );
 
 -- record is the row as in its file: one line of CSV, with every column.
-CREATE TABLE registry_rows (
+CREATE TABLE IF NOT EXISTS registry_rows (
     change         INT8 NOT NULL,
     kind           INT8 NOT NULL, -- 1 operators, 2 issuers, 3 card_types, 4 lines, 5 vehicles, 6 terminals, 7 sams, 8 cards, 9 channels, 10 hospitals, 11 persons, 12 purses, 13 hotlist
     key            BYTEA NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE registry_rows (
 
 -- What is in force: all changes up to the highest version. head is
 -- SHA-256 over the head before and the change's digest.
-CREATE TABLE registry_versions (
+CREATE TABLE IF NOT EXISTS registry_versions (
     number INT8 NOT NULL PRIMARY KEY,
     change INT8 NOT NULL UNIQUE,
     head   BYTEA NOT NULL

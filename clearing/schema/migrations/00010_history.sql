@@ -3,7 +3,7 @@
 -- +goose Up
 
 -- Rounds over a day. It is passed again when it, or a day before it, was reopened.
-CREATE TABLE passes (
+CREATE TABLE IF NOT EXISTS passes (
     day      INT4 NOT NULL,
     round    INT4 NOT NULL,
     reopened INT4 NOT NULL, -- how often the day was, by then
@@ -18,7 +18,7 @@ CREATE TABLE passes (
 
 -- Where the parts of a round end, as its first worker found. A part is a run of card
 -- numbers: those after the end of the one before.
-CREATE TABLE history_cuts (
+CREATE TABLE IF NOT EXISTS history_cuts (
     day    INT4 NOT NULL,
     round  INT4 NOT NULL,
     number INT4 NOT NULL, -- from 1
@@ -27,7 +27,7 @@ CREATE TABLE history_cuts (
 );
 
 -- Parts that are stored.
-CREATE TABLE history_parts (
+CREATE TABLE IF NOT EXISTS history_parts (
     day    INT4 NOT NULL,
     round  INT4 NOT NULL,
     number INT4 NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE history_parts (
 
 -- Histories, packed: for each card or SAM what is known of it at the end of a day. A row
 -- holds those after "after" up to "last".
-CREATE TABLE histories (
+CREATE TABLE IF NOT EXISTS histories (
     day    INT4 NOT NULL,
     round  INT4 NOT NULL,
     kind   INT4 NOT NULL, -- 1 cards, 2 SAMs
@@ -50,7 +50,7 @@ CREATE TABLE histories (
     PRIMARY KEY (day, round, kind, last)
 );
 
-CREATE TABLE findings (
+CREATE TABLE IF NOT EXISTS findings (
     day     INT4 NOT NULL,
     round   INT4 NOT NULL,
     kind    INT4 NOT NULL, -- see clearing/history
@@ -62,7 +62,7 @@ CREATE TABLE findings (
 );
 
 -- The registry's version with which a day is closed, however often that is begun.
-CREATE TABLE closings (
+CREATE TABLE IF NOT EXISTS closings (
     day      INT4 NOT NULL,
     reopened INT4 NOT NULL,
     registry INT8 NOT NULL,

@@ -7,7 +7,7 @@
 -- Loads that were given back to their channel, written in the refund's transaction: how
 -- often orders for the sequence were. The card does not count on until a load is written,
 -- so its next order has the same sequence.
-CREATE TABLE load_refunds (
+CREATE TABLE IF NOT EXISTS load_refunds (
     card     BYTEA NOT NULL,
     type     INT8 NOT NULL,
     sequence INT8 NOT NULL,
@@ -18,7 +18,7 @@ CREATE TABLE load_refunds (
 -- Loads that their cards have confirmed, whatever was ruled about them, written in the
 -- batch's transaction: the signed day of the card's first word, which is the row's
 -- effective day in the journal.
-CREATE TABLE written_loads (
+CREATE TABLE IF NOT EXISTS written_loads (
     card     BYTEA NOT NULL,
     type     INT8 NOT NULL,
     sequence INT8 NOT NULL,

@@ -1,13 +1,13 @@
 -- +goose Up
 
 -- The chart's version moves with every change of an account, so that a process can tell that its copy is old.
-CREATE TABLE chart (
+CREATE TABLE IF NOT EXISTS chart (
     one     INT4 PRIMARY KEY CHECK (one = 1),
     version INT8 NOT NULL
 );
-INSERT INTO chart (one, version) VALUES (1, 0);
+INSERT INTO chart (one, version) VALUES (1, 0) ON CONFLICT (one) DO NOTHING;
 
-CREATE TABLE accounts (
+CREATE TABLE IF NOT EXISTS accounts (
     account INT8 PRIMARY KEY,
     code    TEXT NOT NULL UNIQUE,
     kind    TEXT NOT NULL,
@@ -16,9 +16,9 @@ CREATE TABLE accounts (
     shards  INT4 NOT NULL CHECK (shards > 0),
     version INT8 NOT NULL
 );
-CREATE INDEX accounts_version ON accounts (version);
+CREATE INDEX IF NOT EXISTS accounts_version ON accounts (version);
 
-CREATE TABLE balances (
+CREATE TABLE IF NOT EXISTS balances (
     account INT8 NOT NULL,
     shard   INT4 NOT NULL,
     debits  INT8 NOT NULL CHECK (debits >= 0),
@@ -27,7 +27,7 @@ CREATE TABLE balances (
 );
 
 -- What was booked on an account in one booking day.
-CREATE TABLE turnovers (
+CREATE TABLE IF NOT EXISTS turnovers (
     account INT8 NOT NULL,
     shard   INT4 NOT NULL,
     day     INT4 NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE turnovers (
     PRIMARY KEY (account, shard, day)
 );
 
-CREATE TABLE streams (
+CREATE TABLE IF NOT EXISTS streams (
     stream   TEXT PRIMARY KEY,
     number   INT8 NOT NULL,
     epoch    INT8 NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE streams (
 );
 
 -- One link of a stream's chain for each batch. stream is streams.number.
-CREATE TABLE batches (
+CREATE TABLE IF NOT EXISTS batches (
     stream   INT8 NOT NULL,
     sequence INT8 NOT NULL,
     from_position INT8 NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE batches (
 );
 
 -- Every transfer, and every memo (a row with a kind and no money). The key is the only index: see the package comment.
-CREATE TABLE journal (
+CREATE TABLE IF NOT EXISTS journal (
     effective_day INT4 NOT NULL,
     subject  BYTEA NOT NULL,
     id       BYTEA NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE journal (
     PRIMARY KEY (effective_day, subject, id)
 );
 
-CREATE TABLE days (
+CREATE TABLE IF NOT EXISTS days (
     day      INT4 PRIMARY KEY,
     state    TEXT NOT NULL CHECK (state IN ('open', 'closing', 'closed', 'sealed')),
     next_day INT4,
@@ -94,7 +94,7 @@ CREATE TABLE days (
 );
 
 -- Where each stream stood when it left a day: what the day's seal is made of.
-CREATE TABLE day_heads (
+CREATE TABLE IF NOT EXISTS day_heads (
     day      INT4 NOT NULL,
     stream   TEXT NOT NULL,
     sequence INT8 NOT NULL,

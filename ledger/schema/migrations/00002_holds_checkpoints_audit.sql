@@ -1,21 +1,21 @@
 -- +goose Up
 
 -- How far debits may exceed credits after all, and from where on that is worth an alarm.
-ALTER TABLE accounts ADD COLUMN cap INT8 NOT NULL DEFAULT 0;
-ALTER TABLE accounts ADD COLUMN alarm INT8 NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN IF NOT EXISTS cap INT8 NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN IF NOT EXISTS alarm INT8 NOT NULL DEFAULT 0;
 
 -- What is held and not yet moved. A hold and its end may fall on different shards, so one row may be below zero; the sum is not.
-ALTER TABLE balances ADD COLUMN debits_held INT8 NOT NULL DEFAULT 0;
-ALTER TABLE balances ADD COLUMN credits_held INT8 NOT NULL DEFAULT 0;
+ALTER TABLE balances ADD COLUMN IF NOT EXISTS debits_held INT8 NOT NULL DEFAULT 0;
+ALTER TABLE balances ADD COLUMN IF NOT EXISTS credits_held INT8 NOT NULL DEFAULT 0;
 
 -- When a hold lapses: seconds since 1970 UTC.
-ALTER TABLE journal ADD COLUMN expires INT8;
+ALTER TABLE journal ADD COLUMN IF NOT EXISTS expires INT8;
 
 -- When the database took the batch, for views as of a past moment. It is not in the chain.
-ALTER TABLE batches ADD COLUMN at TIMESTAMPTZ NOT NULL DEFAULT now();
+ALTER TABLE batches ADD COLUMN IF NOT EXISTS at TIMESTAMPTZ NOT NULL DEFAULT now();
 
 -- What became of each hold, as the journal tells it.
-CREATE TABLE holds (
+CREATE TABLE IF NOT EXISTS holds (
     day      INT4 NOT NULL,
     subject  BYTEA NOT NULL,
     id       BYTEA NOT NULL,
@@ -27,13 +27,13 @@ CREATE TABLE holds (
     posted   INT8 NOT NULL CHECK (posted >= 0 AND posted <= amount),
     PRIMARY KEY (day, subject, id)
 );
-CREATE INDEX holds_open ON holds (expires, day, subject, id) WHERE state = 'held';
+CREATE INDEX IF NOT EXISTS holds_open ON holds (expires, day, subject, id) WHERE state = 'held';
 
 -- Root over the heads of the batches a stream booked in the day; set when the day is sealed.
-ALTER TABLE day_heads ADD COLUMN batches BYTEA;
+ALTER TABLE day_heads ADD COLUMN IF NOT EXISTS batches BYTEA;
 
 -- Who reopened what and why: append only, chained by hash.
-CREATE TABLE audit (
+CREATE TABLE IF NOT EXISTS audit (
     number   INT8 PRIMARY KEY,
     at       INT8 NOT NULL,
     act      TEXT NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE audit (
 );
 
 -- Rows whose effective day lies outside the days just before their booking day.
-CREATE TABLE late (
+CREATE TABLE IF NOT EXISTS late (
     booking_day   INT4 NOT NULL,
     subject       BYTEA NOT NULL,
     effective_day INT4 NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE late (
 );
 
 -- What a subject's transfers left on an account (credits - debits) at the end of a booking day in which it had any.
-CREATE TABLE checkpoints (
+CREATE TABLE IF NOT EXISTS checkpoints (
     account INT8 NOT NULL,
     subject BYTEA NOT NULL,
     day     INT4 NOT NULL,
@@ -62,14 +62,14 @@ CREATE TABLE checkpoints (
 );
 
 -- The effective days on which a subject has rows, as far as checkpoints have come.
-CREATE TABLE activity (
+CREATE TABLE IF NOT EXISTS activity (
     subject       BYTEA NOT NULL,
     effective_day INT4 NOT NULL,
     PRIMARY KEY (subject, effective_day)
 );
 
 -- How far the checkpoints of a booking day have come: subjects up to reached are done.
-CREATE TABLE checkpointing (
+CREATE TABLE IF NOT EXISTS checkpointing (
     day     INT4 PRIMARY KEY,
     reached BYTEA NOT NULL,
     done    BOOL NOT NULL

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/cmd/observe"
+	"citycard/ledger/schema"
+)
+
+// TestRights runs commands as the database's owner, writer and reader, whose rights are those that
+// docs/configuration.md grants, and on databases that are empty, missing, older and newer:
+// testdata/rights.
+func TestRights(t *testing.T) {
+	server, _ := newBooks(t)
+	r := &rightsTest{T: t, server: server.url}
+	r.grant()
+	owner, err := openBooks(t.Context(), r.url("city", "citycard_owner"), "", 4, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = owner.Close(context.Background()) }()
+	writer, err := openBooks(t.Context(), r.url("city", "citycard_writer"), "", 4, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = writer.Close(context.Background()) }()
+	fillBooks(t, writer.Ledger)
+
+	r.exec("citycard", "CREATE DATABASE empty OWNER citycard_owner", "CREATE DATABASE newer OWNER citycard_owner", "CREATE DATABASE older OWNER citycard_owner")
+	for _, name := range []string{"newer", "older"} {
+		if _, err := schema.Migrate(t.Context(), r.url(name, "citycard_owner"), slog.New(slog.DiscardHandler), observe.Sets()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.exec("newer", "INSERT INTO clearing_migrations (version_id, is_applied) VALUES (99, true)")
+	r.exec("older", "DELETE FROM ledger_migrations WHERE version_id > 2", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO citycard_reader")
+
+	signer, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	testscript.Run(t, testscript.Params{Dir: "testdata/rights", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		for name, value := range map[string]string{
+			"EMPTY": r.url("empty", "citycard_owner"), "MISSING": r.url("missing", "citycard"), "NEWER": r.url("newer", "citycard_owner"),
+			"OLDER": r.url("older", "citycard_owner"), "READER_OF_OLDER": r.url("older", "citycard_reader"),
+			"READER": r.url("city", "citycard_reader"), "WRITER": r.url("city", "citycard_writer"),
+			"READONLY": r.url("city", "citycard_owner") + "&default_transaction_read_only=on",
+			"SIGNER":   hex.EncodeToString(signer), "CITYCARD_KEYS_PASSPHRASE": "secret",
+		} {
+			e.Setenv(name, value)
+		}
+		e.Defer(func() {
+			if n := r.tables("empty"); n != 0 {
+				t.Errorf("%d tables were made in the empty database", n)
+			}
+		})
+		return nil
+	}})
+}
+
+type rightsTest struct {
+	*testing.T
+	server string
+}
+
+// url leads to a database of the server as a user, whose password in the test is his name.
+func (r *rightsTest) url(database, user string) string {
+	r.Helper()
+	at, err := url.Parse(r.server)
+	if err != nil {
+		r.Fatal(err)
+	}
+	at.Path = "/" + database
+	if user != "citycard" {
+		at.User = url.UserPassword(user, user)
+	}
+	return at.String()
+}
+
+func (r *rightsTest) exec(database string, statements ...string) {
+	r.Helper()
+	r.execAs(database, "citycard", statements...)
+}
+
+func (r *rightsTest) execAs(database, user string, statements ...string) {
+	r.Helper()
+	conn, err := pgx.Connect(r.Context(), r.url(database, user))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for _, statement := range statements {
+		if _, err := conn.Exec(r.Context(), statement); err != nil {
+			r.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+func (r *rightsTest) tables(database string) (n int) {
+	r.Helper()
+	conn, err := pgx.Connect(context.Background(), r.url(database, "citycard"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if err := conn.QueryRow(context.Background(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").Scan(&n); err != nil {
+		r.Fatal(err)
+	}
+	return n
+}
+
+// grant does what docs/configuration.md says, statement by statement: the first block by the server's
+// administrator, the second by the owner in the new database.
+func (r *rightsTest) grant() {
+	r.Helper()
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		r.Fatal(err)
+	}
+	var blocks [][]string
+	for _, part := range strings.Split(string(text), "```sql\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		blocks = append(blocks, strings.Split(strings.TrimSuffix(strings.TrimSpace(block), ";"), ";\n"))
+	}
+	if len(blocks) != 2 {
+		r.Fatalf("docs/configuration.md has %d blocks of SQL, expected 2", len(blocks))
+	}
+	r.exec("citycard", blocks[0]...)
+	for _, user := range []string{"citycard_owner", "citycard_writer", "citycard_reader"} {
+		r.exec("citycard", "ALTER ROLE "+user+" PASSWORD '"+user+"'")
+	}
+	r.execAs("city", "citycard_owner", blocks[1]...)
+}
