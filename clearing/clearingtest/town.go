@@ -13,6 +13,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/fare"
+	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 )
@@ -62,6 +63,7 @@ type Town struct {
 	Keys     *keys.Store
 	Registry *registry.Registry
 	Fares    *fare.Tables
+	Purses   *load.Rules
 
 	dir string
 }
@@ -78,23 +80,27 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fares, err := Fares()
+	fares, purses, err := Fares()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Town{Keys: keys.GenerateTest(Seed), Registry: registry.New(people), Fares: fares, dir: dir}
+	return &Town{Keys: keys.GenerateTest(Seed), Registry: registry.New(people), Fares: fares, Purses: purses, dir: dir}
 }
 
 // Seed is that of a Town's keys.
 const Seed = 1
 
-// Fares are a Town's: two stations on a line, and a bus line.
-func Fares() (*fare.Tables, error) {
+// Fares are a Town's, and what purses hold there: two stations on a line, and a bus line.
+func Fares() (*fare.Tables, *load.Rules, error) {
+	purses, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		return nil, nil, err
+	}
 	rules, err := fare.LoadRules(fare.ExampleJSON())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return fare.Build(rules, &fare.Network{
+	tables, err := fare.Build(rules, &fare.Network{
 		Version: "town", Source: "invented for tests",
 		Stations: []fare.Station{{Number: 1, Name: "一", NameEn: "One"}, {Number: 2, Name: "二", NameEn: "Two"}},
 		Lines: []fare.Line{{
@@ -102,7 +108,8 @@ func Fares() (*fare.Tables, error) {
 			Stops: []fare.Stop{{Station: 1}, {Station: 2, Metres: 4000}},
 		}},
 		BusLines: []uint32{1},
-	})
+	}, purses.PurseMaximum)
+	return tables, purses, err
 }
 
 // Found makes the town's registry files the founding change of a database, which has

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxPriceFen     = 100_000   // the purse itself holds at most this
+	maxPriceFen     = 1<<31 - 1 // keeps sums in range; what a fare may be is for Build to check
 	maxLimitMinutes = 24 * 60   // beyond a day the time limit means nothing
 	maxCardType     = 255       // one byte on the card
 	maxKM           = 10_000    // longer than any metro

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/ledger"
 )
 
 // Tables are the finished tables of all rule versions over one network.
@@ -23,23 +24,19 @@ type entry struct {
 	table    *Table
 }
 
+// PurseMaximum is what a purse may hold on every day from the first to the last.
+type PurseMaximum func(first, last ledger.Day) int64
+
 // Build makes one table for every rule version. It fails when a bus line of the
-// network has no fare in a version.
-func Build(rules *Rules, network *Network) (*Tables, error) {
+// network has no fare in a version, or where a fare is more than a purse may hold.
+func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) {
 	if err := network.Validate(); err != nil {
 		return nil, err
 	}
 	tables := &Tables{}
 	for _, v := range rules.versions {
-		fares, err := v.table(network)
-		if err != nil {
-			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
-		}
-		table, err := NewTable(fares)
-		if err != nil {
-			return nil, err
-		}
-		e := entry{to: 99991231, table: table}
+		e := entry{to: 99991231}
+		var err error
 		if e.from, err = dayNumber(v.EffectiveFrom); err != nil {
 			return nil, err
 		}
@@ -47,6 +44,13 @@ func Build(rules *Rules, network *Network) (*Tables, error) {
 			if e.to, err = dayNumber(v.EffectiveTo); err != nil {
 				return nil, err
 			}
+		}
+		fares, err := v.table(network, purse(ledger.Day(e.from), ledger.Day(e.to)))
+		if err != nil {
+			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+		}
+		if e.table, err = NewTable(fares); err != nil {
+			return nil, err
 		}
 		tables.entries = append(tables.entries, e)
 	}
@@ -92,19 +96,21 @@ func dayNumber(date string) (int, error) {
 	return t.Year()*10000 + int(t.Month())*100 + t.Day(), nil
 }
 
-func (v version) table(network *Network) (*message.FareTable, error) {
+// table prices every ride; purse is what a purse may hold.
+func (v version) table(network *Network, purse int64) (*message.FareTable, error) {
 	full := v.Metro.fullPrices(network)
 	var highest int64
 	if len(full) > 0 {
 		highest = slices.Max(full)
 	}
-	if highest > maxPriceFen {
-		return nil, fmt.Errorf("highest metro fare %d fen, want at most %d", highest, maxPriceFen)
+	if highest > purse {
+		return nil, fmt.Errorf("metro: highest fare %d fen, want at most %d, which a purse may hold", highest, purse)
 	}
 	table := &message.FareTable{
 		EffectiveFrom:     v.EffectiveFrom,
 		MetroStations:     uint32(len(network.Stations)),
 		MetroLimitMinutes: v.Metro.LimitMinutes,
+		MaximumFen:        uint32(purse),
 	}
 	for _, c := range v.Cards {
 		fares := &message.CardFares{CardType: c.CardType, MetroHighestFen: uint32(highest), MetroFen: make([]uint32, len(full))}
@@ -115,6 +121,9 @@ func (v version) table(network *Network) (*message.FareTable, error) {
 			fen, ok := v.Bus.line(line)
 			if !ok {
 				return nil, fmt.Errorf("bus.lines: no fare for line %d", line)
+			}
+			if fen > purse {
+				return nil, fmt.Errorf("bus.lines: line %d costs %d fen, want at most %d, which a purse may hold", line, fen, purse)
 			}
 			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(fen, c.Bus.Decimal))})
 		}
@@ -145,6 +154,7 @@ func contentHash(table *message.FareTable) string {
 	number := func(v uint32) { content = binary.BigEndian.AppendUint32(content, v) }
 	number(table.MetroStations)
 	number(table.MetroLimitMinutes)
+	number(table.MaximumFen)
 	number(uint32(len(table.Fares)))
 	for _, fares := range table.Fares {
 		number(fares.CardType)
@@ -161,6 +171,18 @@ func contentHash(table *message.FareTable) string {
 	}
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:4])
+}
+
+// dearest is the highest price of a card type.
+func dearest(row *message.CardFares) uint32 {
+	most := row.GetMetroHighestFen()
+	for _, fen := range row.GetMetroFen() {
+		most = max(most, fen)
+	}
+	for _, line := range row.GetBus() {
+		most = max(most, line.GetFen())
+	}
+	return most
 }
 
 // Table answers what a ride costs. It is safe for concurrent use and must not
@@ -198,6 +220,9 @@ func NewTable(fares *message.FareTable) (*Table, error) {
 		}
 		if want := int(stations) * int(stations); len(row.GetMetroFen()) != want {
 			faults = append(faults, fmt.Errorf("fares[%d].metro_fen: %d prices, want %d", i, len(row.GetMetroFen()), want))
+		}
+		if most := dearest(row); most > fares.GetMaximumFen() {
+			faults = append(faults, fmt.Errorf("fares[%d]: a price of %d fen, want at most %d (maximum_fen)", i, most, fares.GetMaximumFen()))
 		}
 		p := prices{metro: row.GetMetroFen(), highest: int64(row.GetMetroHighestFen()), bus: make(map[uint32]int64)}
 		for j, line := range row.GetBus() {

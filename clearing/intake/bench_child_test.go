@@ -214,12 +214,12 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 		return nil, err
 	}
 	store, people := keys.GenerateTest(clearingtest.Seed), registry.New(edition)
-	fares, err := clearingtest.Fares()
+	fares, purses, err := clearingtest.Fares()
 	if err != nil {
 		return nil, err
 	}
 	verifier := keys.NewKeyring(store)
-	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Fares: fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Fares: fares, Purses: purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {
 		return nil, err
@@ -231,7 +231,7 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, store.CardTokens()) },
 		message.TopicLoads: func() intake.Rules {
-			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l)}, people, store.CardTokens())
+			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: purses}, people, store.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(people, medicalRules, l) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },

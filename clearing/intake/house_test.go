@@ -169,8 +169,8 @@ func (h *house) intake(owner string) *intake.Intake {
 	}
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
-	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
-	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger)}
+	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Purses: h.town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Purses}
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)
 	paydays, err := pension.LoadRules(pension.ExampleJSON())

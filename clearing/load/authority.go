@@ -36,7 +36,7 @@ type Authority struct {
 	Keys     *keys.Keyring
 	Poster   *ledger.Gatherer
 	Books    *ledger.Ledger // where refunds are looked up
-	Rules    Rules
+	Rules    *Rules
 	Tokens   Tokens           // of the channels, for requests over HTTP
 	Now      func() time.Time // in the zone of the cards' dates
 }
@@ -182,12 +182,13 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	o.OnlineSequence = uint16(r.GetOnlineSequence())
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
-	amount := int64(o.Amount)
-	if amount <= 0 || amount%a.Rules.MultipleOfFen != 0 {
-		return invalid("amount is %d fen, want a multiple of %d", amount, a.Rules.MultipleOfFen)
+	day, _ := identity.SignedDay(o.Time)
+	amount, rule := int64(o.Amount), a.Rules.On(day)
+	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
+		return invalid("amount is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
-	if int64(o.OldBalance)+amount > a.Rules.MaximumFen {
-		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, a.Rules.MaximumFen)}
+	if int64(o.OldBalance)+amount > rule.MaximumFen {
+		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, rule.MaximumFen)}
 	}
 	return o, nil
 }

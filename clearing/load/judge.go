@@ -58,6 +58,7 @@ type Judge struct {
 	TACs    *keys.Keyring
 	Paid    Paid
 	Written Written
+	Rules   *Rules
 }
 
 // written is one decoded record.
@@ -155,6 +156,15 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 	return nil
 }
 
+// maximum is what a purse may hold on the signed day, or on the clearing day where that
+// is none.
+func (j *Judge) maximum(l *written, clearing ledger.Day) int64 {
+	if l.day == identity.NoDay {
+		return j.Rules.On(clearing).MaximumFen
+	}
+	return j.Rules.On(l.day).MaximumFen
+}
+
 func decode(record docket.Record) (written, verdict.Reason) {
 	l := written{record: record}
 	var m message.Load
@@ -198,7 +208,8 @@ func (w words) first(l *written, said ledger.Day) bool {
 
 // post books a load that the card has confirmed: against the paid order, or
 // against suspense where nobody is known to have paid, or was paid back since. An order
-// pays for one load: a second word on it, signed for another day, has none.
+// pays for one load: a second word on it, signed for another day, has none. So is a load
+// after which the purse holds more than any may.
 func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) {
 	reason := verdict.None
 	switch {
@@ -206,6 +217,8 @@ func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) 
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
+	case int64(l.signed.NewBalance) > j.maximum(l, d.Source.Day):
+		reason = verdict.LoadTooHigh
 	}
 	if reason != verdict.LoadNotPaid {
 		d.Absent = append(d.Absent, l.order.Refunded())

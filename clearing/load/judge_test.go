@@ -4,8 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
@@ -23,7 +25,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	judge := &load.Judge{TACs: keys.NewKeyring(rotated), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewKeyring(rotated), Rules: town.Purses, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		paid := make([]ledger.Fen, len(orders))
 		for i := range paid {
 			if _, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
@@ -64,6 +66,54 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 		}
 		if r := d.Rulings[i]; r.Reason != test.reason || r.Verdict != want {
 			t.Errorf("%s: %s %q, want %s %q", test.name, r.Verdict, r.Reason, want, test.reason)
+		}
+	}
+}
+
+// TestLoadBeyondThePurse writes loads that were paid in full and after which the purse
+// holds as much as it may, and a fen more: on the day before the maximum falls from 1000 to
+// 500 yuan, and on that day. What nobody paid keeps that reason.
+func TestLoadBeyondThePurse(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	paid := map[uint16]ledger.Fen{1: 5000, 2: 5000, 3: 5000, 4: 5000, 5: 0, 6: 4000}
+	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Rules: datedRules(t), Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+		amounts := make([]ledger.Fen, len(orders))
+		for i := range orders {
+			if order, authorised := identity.AuthorisedLoad(orders[i].ID); authorised {
+				amounts[i] = paid[order.Sequence]
+			}
+		}
+		return amounts, nil
+	}, Written: noWords}
+	tests := []struct {
+		sequence uint16
+		holds    uint32
+		day      int
+		reason   verdict.Reason
+	}{
+		{1, 100_000, 4, verdict.None},
+		{2, 100_001, 4, verdict.LoadTooHigh},
+		{3, 50_000, 5, verdict.None},
+		{4, 50_001, 5, verdict.LoadTooHigh},
+		{5, 100_001, 4, verdict.LoadNotPaid},
+		{6, 100_001, 4, verdict.LoadAmount},
+	}
+	records := make([]docket.Record, len(tests))
+	for i, test := range tests {
+		m := town.Load(clearingtest.Card, test.sequence, 5000, test.holds, time.Date(2026, 1, test.day, 9, 0, 0, 0, time.UTC))
+		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
+	}
+	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, len(records))
+	if err := judge.Rule(t.Context(), records, d); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range tests {
+		from := chart.Unwritten
+		if test.reason != verdict.None {
+			from = chart.Suspense(test.reason)
+		}
+		if r, moved := d.Rulings[i], d.Transfers[i]; r.Reason != test.reason || moved.Debit != ledger.IDOfCode(from) || moved.Credit != ledger.IDOfCode(chart.Float) {
+			t.Errorf("%+v: %s %q, want %q, from %s to the float", test, r.Verdict, r.Reason, test.reason, from)
 		}
 	}
 }

@@ -1313,6 +1313,7 @@ type FareTable struct {
 	MetroStations     uint32                 `protobuf:"varint,3,opt,name=metro_stations,json=metroStations,proto3" json:"metro_stations,omitempty"` // stations are numbered 1..n across all lines
 	Fares             []*CardFares           `protobuf:"bytes,4,rep,name=fares,proto3" json:"fares,omitempty"`
 	MetroLimitMinutes uint32                 `protobuf:"varint,5,opt,name=metro_limit_minutes,json=metroLimitMinutes,proto3" json:"metro_limit_minutes,omitempty"`
+	MaximumFen        uint32                 `protobuf:"varint,6,opt,name=maximum_fen,json=maximumFen,proto3" json:"maximum_fen,omitempty"` // what a purse may hold while the table is in force: no price is above it
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1378,6 +1379,13 @@ func (x *FareTable) GetFares() []*CardFares {
 func (x *FareTable) GetMetroLimitMinutes() uint32 {
 	if x != nil {
 		return x.MetroLimitMinutes
+	}
+	return 0
+}
+
+func (x *FareTable) GetMaximumFen() uint32 {
+	if x != nil {
+		return x.MaximumFen
 	}
 	return 0
 }
@@ -2106,13 +2114,15 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06person\x18\x01 \x01(\fR\x06person\x12\x1d\n" +
 	"\n" +
 	"amount_fen\x18\x02 \x01(\x03R\tamountFen\x12\x14\n" +
-	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xd1\x01\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\"\xf2\x01\n" +
 	"\tFareTable\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12%\n" +
 	"\x0eeffective_from\x18\x02 \x01(\tR\reffectiveFrom\x12%\n" +
 	"\x0emetro_stations\x18\x03 \x01(\rR\rmetroStations\x12,\n" +
 	"\x05fares\x18\x04 \x03(\v2\x16.citycard.v1.CardFaresR\x05fares\x12.\n" +
-	"\x13metro_limit_minutes\x18\x05 \x01(\rR\x11metroLimitMinutes\"\x99\x01\n" +
+	"\x13metro_limit_minutes\x18\x05 \x01(\rR\x11metroLimitMinutes\x12\x1f\n" +
+	"\vmaximum_fen\x18\x06 \x01(\rR\n" +
+	"maximumFen\"\x99\x01\n" +
 	"\tCardFares\x12\x1b\n" +
 	"\tcard_type\x18\x01 \x01(\rR\bcardType\x12\x1b\n" +
 	"\tmetro_fen\x18\x02 \x03(\rR\bmetroFen\x12*\n" +

@@ -8,3 +8,4 @@
 package message
 
 //go:generate protoc --go_out=../.. --go_opt=module=citycard citycard.proto
+//go:generate go tool -modfile=../../lint.mod gofumpt -w citycard.pb.go

@@ -29,6 +29,9 @@
 // settles the suspended W out of the order: min(P, W) from unwritten:own; then either
 // the rest of P goes back to the channel, or the channel owes the rest of W.
 //
+// A load of as much as its order after which the purse holds more than any may is settled
+// in the same way: W = P.
+//
 // A suspended tap is not released to the float: the card has spent the money, and no
 // booking puts it back into the purse. The holder is repaid by a channel.
 //

@@ -16,7 +16,7 @@ type Release struct {
 	Row ledger.Key
 	// To is whose money it is: an operator or a channel for a tap, what is pending for
 	// an operator for another city's, the channel that owes it for a load that nobody
-	// paid. A load unlike its order goes to the order's channel.
+	// paid. A load unlike its order, or too high, goes to the order's channel.
 	To string
 	By ledger.Approval
 }
@@ -81,7 +81,7 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 	suspense := chart.Suspense(waiting.Reason)
 	whole := part(r.Row, partWhole)
 	switch {
-	case waiting.Reason == verdict.LoadAmount || waiting.Reason == verdict.LoadUncovered:
+	case waiting.Reason == verdict.LoadAmount || waiting.Reason == verdict.LoadUncovered || waiting.Reason == verdict.LoadTooHigh:
 		if err := d.againstOrder(ctx, accounts, a, waiting, r.To, data); err != nil {
 			return Done{}, err
 		}

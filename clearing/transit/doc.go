@@ -13,6 +13,9 @@
 // suspense under its reason. Only bytes that cannot be read and a TAC that does
 // not verify are rejected.
 //
+// A TAC has 32 bits, so one that verifies is no proof of any amount: what is more than a
+// purse may hold on the signed day waits in suspense whatever else holds.
+//
 // Cards of other cities' issuers that the registry lists as interoperable are the
 // exception to the order: only their issuer can check their TAC. Their taps owe
 // nothing to our float. They debit what the national centre owes us, and wait,

@@ -59,6 +59,8 @@ func TestRuleForeign(t *testing.T) {
 		{"metro exit", otherCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:metro", "metro_exit"},
 		{"metro entry", otherCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), "", false, verdict.Pending, verdict.None, "", "", "metro_entry"},
 		{"on the first day of the list", formerCity, with(func(o *clearingtest.Tap) { o.At = noon(5).AddDate(0, 0, -5) }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:bus", "bus"},
+		{"all that a purse may hold", otherCity, with(func(o *clearingtest.Tap) { o.Fen = 100_000 }), "", false, verdict.Pending, verdict.None, chart.Centre, "pending:bus", "bus"},
+		{"a fen more", otherCity, with(func(o *clearingtest.Tap) { o.Fen = 100_001 }), "", false, verdict.Suspended, verdict.AmountTooHigh, chart.Centre, "suspense:amount_too_high", "bus"},
 		{"after the last day of the list", formerCity, bus, "", false, verdict.Suspended, verdict.IssuerNotAccepted, chart.Centre, "suspense:issuer_not_accepted", "bus"},
 		{"zero fen after the last day", formerCity, with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), "", false, verdict.Suspended, verdict.IssuerNotAccepted, "", "", "metro_entry"},
 		{"unknown terminal", otherCity, stray, "", false, verdict.Suspended, verdict.UnknownTerminal, chart.Centre, "suspense:unknown_terminal", "bus"},
@@ -92,7 +94,7 @@ func TestRuleForeign(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
@@ -166,7 +168,7 @@ func TestRuleListed(t *testing.T) {
 		{visitor, 0, verdict.Suspended, verdict.CardListed, chart.Centre},
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	codes := accountCodes(town)

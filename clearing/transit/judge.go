@@ -11,6 +11,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/fare"
 	"citycard/clearing/identity"
+	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/verdict"
@@ -23,6 +24,7 @@ type Judge struct {
 	Accounts *ledger.Chart
 	TACs     *keys.Keyring
 	Fares    *fare.Tables
+	Purses   *load.Rules // how much one may hold: no tap takes more
 	Dates    Plausible
 	Zone     *time.Location // of the cards' dates
 }
@@ -36,7 +38,7 @@ type Plausible struct {
 
 // Versions names the data that the judge rules by.
 func (j *Judge) Versions() map[string]string {
-	versions := map[string]string{"registry": j.Registry.Current().Version()}
+	versions := map[string]string{"registry": j.Registry.Current().Version(), "purses": j.Purses.Names()}
 	for i, table := range j.Fares.All() {
 		versions[fmt.Sprintf("fares.%d", i)] = table.Version()
 	}
@@ -186,6 +188,9 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees,
 	subject := ledger.Subject(t.signed.Card.ASN[:])
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
+	if int64(t.signed.Amount) > j.maximum(t, d.Source.Day) {
+		reason = verdict.AmountTooHigh // before all others: no purse ever held that much
+	}
 
 	mode := terminal.Mode
 	if mode == "" {
@@ -216,6 +221,15 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees,
 		ruling.Flagged = !j.fareAgrees(t.message)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
+}
+
+// maximum is what a purse may hold on the signed day, or on the clearing day where that
+// is none.
+func (j *Judge) maximum(t *tap, clearing ledger.Day) int64 {
+	if !t.dated {
+		return j.Purses.On(clearing).MaximumFen
+	}
+	return j.Purses.On(t.day).MaximumFen
 }
 
 // accounts are who owes the fare and who is owed it.

@@ -29,7 +29,7 @@ func TestRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(rotated), Fares: town.Fares,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(rotated), Fares: town.Fares, Purses: town.Purses,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	good := clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)}
@@ -56,6 +56,14 @@ func TestRule(t *testing.T) {
 		{"ride at another price than the table's", with(func(o *clearingtest.Tap) { o.Fen = 81 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
 		{"metro entry", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 0 }), verdict.Cleared, verdict.None, "", "metro_entry", true},
 		{"metro exit", with(func(o *clearingtest.Tap) { o.Terminal, o.Fen = clearingtest.MetroGate, 190 }), verdict.Cleared, verdict.None, "operator:metro", "metro_exit", true},
+		{"all that a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_000 }), verdict.Cleared, verdict.None, "operator:bus", "bus", true},
+		{"a fen more than a purse may hold", with(func(o *clearingtest.Tap) { o.Fen = 100_001 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},
+		{"as much as the message can say", with(func(o *clearingtest.Tap) { o.Fen = 1<<32 - 1 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},
+		{"too much, of an unknown card at an unknown terminal", with(func(o *clearingtest.Tap) {
+			o.Card, o.Terminal, o.Fen = clearingtest.Stranger, clearingtest.Unlisted, 100_001
+		}), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},
+		{"too much, 61 days ago", with(func(o *clearingtest.Tap) { o.At, o.Fen = noon(5-61), 100_001 }), verdict.Suspended, verdict.AmountTooHigh, "suspense:amount_too_high", "bus", false},
+		{"too much, with a wrong TAC", spoiled(func(m *message.Tap) { m.Debit.AmountFen = 100_001 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
 		{"yesterday's tap", with(func(o *clearingtest.Tap) { o.At = noon(4) }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 
 		{"counter altered", spoiled(func(m *message.Tap) { m.CardCounter++ }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
@@ -132,7 +140,7 @@ func TestRule(t *testing.T) {
 // it is kept in suspense under a day of its own.
 func TestRuleImpossibleDate(t *testing.T) {
 	town := clearingtest.New(t, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for _, date := range []string{"00000000000000", "20261301120000", "ffffffffffffff"} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 80, At: noon(5)})
 		m.Debit.Time = clearingtest.Hex(date)
@@ -157,7 +165,7 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["cards.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20260104,20401231\n"
 	})
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.CardBlocked} {
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
@@ -178,7 +186,7 @@ func TestRuleBlockedFromADay(t *testing.T) {
 // panics.
 func FuzzRule(f *testing.F) {
 	town := clearingtest.New(f, nil)
-	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	f.Add(clearingtest.Encode(town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: 80, At: noon(5)})))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, value []byte) {

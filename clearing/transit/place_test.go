@@ -52,7 +52,7 @@ func TestRulePlace(t *testing.T) {
 	} {
 		town := clearingtest.New(t, test.registry)
 		judge := &transit.Judge{
-			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares,
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
 			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 		}
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: test.terminal, Sequence: 7, Fen: 80, At: noon(5)})

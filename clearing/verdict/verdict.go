@@ -45,6 +45,7 @@ const (
 	InvalidField Reason = "invalid_field"
 	BadTAC       Reason = "bad_tac"
 
+	AmountTooHigh     Reason = "amount_too_high"
 	UnknownCard       Reason = "unknown_card"
 	UnknownTerminal   Reason = "unknown_terminal"
 	ImplausibleDate   Reason = "implausible_date"
@@ -57,6 +58,7 @@ const (
 	UnknownChannel Reason = "unknown_channel"
 	LoadNotPaid    Reason = "load_not_paid"
 	LoadAmount     Reason = "load_amount"
+	LoadTooHigh    Reason = "load_too_high"
 	LoadConflict   Reason = "load_conflict"
 	LoadRefunded   Reason = "load_refunded"
 	LoadExhausted  Reason = "load_exhausted"
@@ -99,6 +101,7 @@ func List() []Entry {
 		{InvalidField, Rejected, "a field has a wrong length or value", "字段长度或取值错误"},
 		{BadTAC, Rejected, "the TAC does not verify under the card's key", "交易验证码校验失败"},
 
+		{AmountTooHigh, Suspended, "the amount is more than a purse may hold", "金额超过电子钱包余额上限"},
 		{UnknownCard, Suspended, "the card is not registered", "卡未登记"},
 		{UnknownTerminal, Suspended, "the terminal is not registered on that day", "终端当日未登记"},
 		{ImplausibleDate, Suspended, "the signed date is in the future or too old", "交易日期不合理"},
@@ -118,6 +121,7 @@ func List() []Entry {
 		{LoadNotPaid, Suspended, "the load was written without a paid order", "圈存无对应已付订单"},
 		{LoadAmount, Suspended, "the load differs from its paid order", "圈存与已付订单不符"},
 		{LoadUncovered, Suspended, "the books hold less of paid loads than the order", "已付未写圈存余额不足"},
+		{LoadTooHigh, Suspended, "after the load the purse holds more than it may", "圈存后余额超过电子钱包上限"},
 
 		{UnknownPerson, Rejected, "the person is not registered", "人员未登记"},
 		{UnknownHospital, Rejected, "the hospital is not registered on that day", "医院当日未登记"},

@@ -21,6 +21,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/fare"
+	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/simulators/truth"
@@ -117,7 +118,11 @@ func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := fare.Build(rules, n)
+	purses, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := fare.Build(rules, n, purses.PurseMaximum)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -181,7 +181,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
 	must(t, err)
 	defer client.Close()
-	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
 

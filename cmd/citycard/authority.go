@@ -24,10 +24,6 @@ func (c *center) startAuthority(ctx context.Context, s *settings, dir string, op
 	if err != nil {
 		return err
 	}
-	rules, err := load.ParseRules(load.ExampleJSON())
-	if err != nil {
-		return err
-	}
 	// First the address, then the stream: a process that cannot serve must not take
 	// the stream from one that does.
 	listener, err := net.Listen("tcp", addr)
@@ -40,7 +36,7 @@ func (c *center) startAuthority(ctx context.Context, s *settings, dir string, op
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
-		Registry: c.registry, Keys: c.keys, Poster: gatherer, Books: c.books.Ledger, Rules: rules, Tokens: tokens,
+		Registry: c.registry, Keys: c.keys, Poster: gatherer, Books: c.books.Ledger, Rules: c.purses, Tokens: tokens,
 		Now: func() time.Time { return time.Now().In(c.zone) },
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -51,6 +51,7 @@ type inputs struct {
 	founding *registry.Draft // read early, where the registry can only be founded
 	registry *registry.Registry
 	fares    *fare.Tables
+	purses   *load.Rules
 }
 
 // readInputs reads them all, so that a mistake shows before anything is started.
@@ -107,8 +108,11 @@ func (in *inputs) load(dir string) error {
 	if err != nil {
 		return err
 	}
-	if in.fares, err = fare.Build(rules, network); err != nil {
-		return fmt.Errorf("build fare tables: %w", err)
+	if in.purses, err = load.ParseRules(load.ExampleJSON()); err != nil {
+		return err
+	}
+	if in.fares, err = fare.Build(rules, network, in.purses.PurseMaximum); err != nil {
+		return service.Fail("the fares of the network cannot be used / 票价表有误", "correct the fare rules or network.json", err)
 	}
 	return nil
 }
@@ -174,8 +178,8 @@ func (c *center) rules(ctx context.Context) (map[string]func() intake.Rules, err
 	if err != nil {
 		return nil, err
 	}
-	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: c.keys, Fares: c.fares, Dates: tapWindow(), Zone: c.zone}
-	loads := &load.Judge{TACs: c.keys, Paid: c.books.Amounts, Written: load.WrittenIn(c.books.Ledger)}
+	taps := &transit.Judge{Registry: c.registry, Accounts: accounts, TACs: c.keys, Fares: c.fares, Purses: c.purses, Dates: tapWindow(), Zone: c.zone}
+	loads := &load.Judge{TACs: c.keys, Paid: c.books.Amounts, Written: load.WrittenIn(c.books.Ledger), Rules: c.purses}
 	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
 	if err != nil {
 		return nil, err

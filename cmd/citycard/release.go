@@ -79,7 +79,7 @@ func newDesk(b *books) (*release.Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &release.Desk{Ledger: b.Ledger, Owner: ownerName(), RefundAfterDays: rules.RefundAfterDays}, nil
+	return &release.Desk{Ledger: b.Ledger, Owner: ownerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {

@@ -36,6 +36,7 @@
 //	foreign           a ride of another city's card, whose master is not ours
 //	issuer_not_accepted
 //	                  a ride of a city's card that was accepted once
+//	above_purse       a ride of another city's card for more than a purse may hold
 //	unknown_person, unknown_hospital, not_insured, amounts_disagree
 //	                  claims that must be refused
 //	not_entitled, certification_lapsed, amount_differs, repeated_batch

@@ -38,18 +38,24 @@ func (l *lot) visitor(ctx context.Context, i int, r *ride, now time.Time) error 
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
-	l.signAbroad(m.GetDebit())
 	want, err := l.fares.Bus(uint32(tunion.CardOrdinary), uint32(r.line))
 	if err != nil {
 		return err
 	}
 	fault := "foreign"
-	if !accepted {
-		fault = "issuer_not_accepted"
-	}
 	w := &wallet{card: &TransitCard{ASN: asn, Number: number, Type: tunion.CardOrdinary}, balance: visitorOpening}
+	switch {
+	case !accepted:
+		fault = "issuer_not_accepted"
+	case i%8 == 5:
+		// Somebody changes the record on its way: nobody here can check its TAC.
+		fault, want = "above_purse", l.rules.PurseMaximum+1
+		m.Debit.AmountFen, w.balance = uint32(want), int64(m.GetBalanceFen())+want
+	}
+	l.signAbroad(m.GetDebit())
 	return l.postTap(w, m, want, truth.Entry{
-		Purpose: truth.Bus, Payee: "operator:" + l.field.operator(r.line), Facts: truth.Facts{Foreign: true, NotAccepted: !accepted}, Fault: fault,
+		Purpose: truth.Bus, Payee: "operator:" + l.field.operator(r.line), Fault: fault,
+		Facts: truth.Facts{Foreign: true, NotAccepted: !accepted, AbovePurse: want > l.rules.PurseMaximum},
 	})
 }
 

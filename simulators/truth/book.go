@@ -13,6 +13,7 @@ type Facts struct {
 	Forged  bool // the TAC does not fit what it should cover
 	Foreign bool // the card is another city's: its master is not ours, so that nobody here can tell a forgery
 
+	AbovePurse      bool // the amount is more than any purse may hold, whoever issued the card
 	UnknownCard     bool
 	UnknownTerminal bool
 	ImplausibleDate bool
@@ -36,6 +37,8 @@ func (f Facts) judge() (verdict, reason string) {
 		return Rejected, "bad_tac"
 	case f.Refused != "":
 		return Rejected, f.Refused
+	case f.AbovePurse:
+		return Suspended, "amount_too_high"
 	case f.UnknownCard && !f.Foreign:
 		return Suspended, "unknown_card"
 	case f.UnknownTerminal:

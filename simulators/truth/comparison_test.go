@@ -74,6 +74,9 @@ func TestForeign(t *testing.T) {
 		{Facts{NotAccepted: true}, Suspended, "issuer_not_accepted", "suspense:issuer_not_accepted"},
 		{Facts{NotAccepted: true, ImplausibleDate: true}, Suspended, "implausible_date", "suspense:implausible_date"},
 		{Facts{ImplausibleDate: true, UnknownTerminal: true}, Suspended, "unknown_terminal", "suspense:unknown_terminal"},
+		{Facts{AbovePurse: true}, Suspended, "amount_too_high", "suspense:amount_too_high"},
+		{Facts{AbovePurse: true, UnknownTerminal: true, NotAccepted: true, Listed: true}, Suspended, "amount_too_high", "suspense:amount_too_high"},
+		{Facts{AbovePurse: true, Invalid: true}, Rejected, "invalid_field", ""},
 		{Facts{Invalid: true, UnknownTerminal: true}, Rejected, "invalid_field", ""},
 	} {
 		e.Facts = test.facts

@@ -15,6 +15,7 @@
 //     the example rules, half-up to a whole fen (fare.go);
 //   - medical settlements by the example rules, half-up to a whole fen once on the
 //     fund's share (medical.go);
+//   - whether an amount can have been in a purse (rules.go);
 //   - whether a list of pensions can be meant on the day (pension.go).
 //
 // A record of 0 fen (metro entry, a hospital bill that the patient pays alone) has an identity and a verdict like any other.

@@ -1,6 +1,8 @@
 package truth
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +96,7 @@ func TestBus(t *testing.T) {
 func table(t *testing.T, f *Fares) *message.FareTable {
 	t.Helper()
 	n := len(f.metres)
-	out := &message.FareTable{Version: "test", MetroStations: uint32(n), MetroLimitMinutes: 180}
+	out := &message.FareTable{Version: "test", MaximumFen: 100_000, MetroStations: uint32(n), MetroLimitMinutes: 180}
 	for _, card := range []uint32{1, 2} {
 		c := &message.CardFares{CardType: card, MetroHighestFen: 700}
 		for i := range n * n {
@@ -142,5 +144,29 @@ func TestCheckTable(t *testing.T) {
 				t.Errorf("error %v, want one about %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestPurseFigureIsThatOfTheExample compares the purse's maximum with that of the newest
+// version that clearing ships.
+func TestPurseFigureIsThatOfTheExample(t *testing.T) {
+	data, err := os.ReadFile("../../clearing/load/zhengzhou.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Versions []struct {
+			Maximum int64 `json:"maximum_fen"`
+		}
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(file.Versions); n == 0 || file.Versions[n-1].Maximum != rules.PurseMaximum {
+		t.Errorf("here %d, there %+v", rules.PurseMaximum, file.Versions)
 	}
 }

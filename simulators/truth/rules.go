@@ -16,6 +16,8 @@ type Rules struct {
 	Medical   []Scheme   `json:"medical"`
 
 	Pension PensionRule `json:"pension"`
+	// PurseMaximum is the most that a purse may hold. A debit of more cannot have been.
+	PurseMaximum int64 `json:"purse_maximum_fen"`
 }
 
 // MetroRule prices a distance: first_fen up to first_metres, then step_fen for

@@ -74,7 +74,7 @@ func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *c
 func fares(t testing.TB) *tariff.Table {
 	t.Helper()
 	table, err := tariff.New(&message.FareTable{
-		Version: "test-1", MetroStations: 3, MetroLimitMinutes: 240,
+		Version: "test-1", MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
 	})
 	must(t, err)

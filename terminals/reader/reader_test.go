@@ -140,7 +140,7 @@ func newGate(t *testing.T, slot *vcard.Slot, r *reader.Reader) *gate.Gate {
 	s, err := sam.Open(t.Context(), module)
 	must(t, err)
 	table, err := tariff.New(&message.FareTable{
-		Version: "test-1", MetroStations: 1, MetroLimitMinutes: 240,
+		Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, MetroHighestFen: 900}},
 	})
 	must(t, err)

@@ -61,9 +61,24 @@ func New(m *message.FareTable) (*Table, error) {
 			}
 			f.bus[b.GetLine()] = b.GetFen()
 		}
+		if most := f.dearest(); most > m.GetMaximumFen() {
+			return nil, fmt.Errorf("fare table %s, card type %d: a price of %d fen, more than the %d that a purse may hold", t.version, c.GetCardType(), most, m.GetMaximumFen())
+		}
 		t.cards[c.GetCardType()] = f
 	}
 	return t, nil
+}
+
+// dearest is the highest price of a card type.
+func (f *fares) dearest() uint32 {
+	most := f.highest
+	for _, fen := range f.metro {
+		most = max(most, fen)
+	}
+	for _, fen := range f.bus {
+		most = max(most, fen)
+	}
+	return most
 }
 
 // Version names the table, for the record of a tap.

@@ -12,7 +12,7 @@ import (
 
 func published() *message.FareTable {
 	return &message.FareTable{
-		Version: "v1", MetroStations: 2, MetroLimitMinutes: 60,
+		Version: "v1", MetroStations: 2, MetroLimitMinutes: 60, MaximumFen: 900,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 350, 210}, MetroHighestFen: 900, Bus: []*message.BusFare{{Line: 7, Fen: 190}}}},
 	}
 }
@@ -58,6 +58,10 @@ func TestNewRefuses(t *testing.T) {
 		{"at most 512", func(m *message.FareTable) { m.MetroStations = 513 }},
 		{"3 metro prices, want 2 × 2", func(m *message.FareTable) { m.Fares[0].MetroFen = m.Fares[0].MetroFen[:3] }},
 		{"card type 1 stands twice", func(m *message.FareTable) { m.Fares = append(m.Fares, m.Fares[0]) }},
+		{"a price of 901 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].MetroFen[2] = 901 }},
+		{"a price of 901 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].MetroHighestFen = 901 }},
+		{"a price of 4000000000 fen, more than the 900", func(m *message.FareTable) { m.Fares[0].Bus[0].Fen = 4_000_000_000 }},
+		{"a price of 900 fen, more than the 0", func(m *message.FareTable) { m.MaximumFen = 0 }},
 		{"line 7 stands twice", func(m *message.FareTable) { m.Fares[0].Bus = append(m.Fares[0].Bus, m.Fares[0].Bus[0]) }},
 	}
 	for _, test := range tests {

@@ -1,0 +1,72 @@
+package fare
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/message"
+	"citycard/ledger"
+)
+
+// purse holds 1000.00 yuan at most, as the example rules have it.
+func purse(ledger.Day, ledger.Day) int64 { return 100_000 }
+
+// TestBuildWithinThePurse builds the example over a city whose longest trip of 30 km costs
+// 500 fen and whose dearest bus costs 200: a purse of 500 may pay all of it, one of 499
+// may not, and is asked about for as long as the version is in force.
+func TestBuildWithinThePurse(t *testing.T) {
+	for fen, want := range map[int64]string{500: "", 499: "highest fare 500 fen, want at most 499"} {
+		var asked string
+		_, err := Build(exampleRules(t), cityNetwork(t), func(first, last ledger.Day) int64 {
+			asked = fmt.Sprint(first, last)
+			return fen
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
+		}
+		if asked != "20131223 99991231" {
+			t.Errorf("asked for the days %s", asked)
+		}
+	}
+	buses := &Network{Version: "buses", Source: "invented for tests", BusLines: []uint32{7, 501}}
+	for fen, want := range map[int64]string{200: "", 199: "line 501 costs 200 fen, want at most 199"} {
+		_, err := Build(exampleRules(t), buses, func(ledger.Day, ledger.Day) int64 { return fen })
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
+		}
+	}
+}
+
+// TestStoredTableWithinThePurse reads tables of which one price is above what the table
+// says a purse may hold. Their hash fits: whoever made them meant it.
+func TestStoredTableWithinThePurse(t *testing.T) {
+	for name, c := range map[string]struct {
+		alter func(*message.FareTable)
+		want  string
+	}{
+		"at the bound":       {func(f *message.FareTable) { f.MaximumFen = 500 }, ""},
+		"below a price":      {func(f *message.FareTable) { f.MaximumFen = 499 }, "fares[0]: a price of 500 fen, want at most 499"},
+		"none":               {func(f *message.FareTable) { f.MaximumFen = 0 }, "want at most 0"},
+		"metro price":        {func(f *message.FareTable) { f.Fares[1].MetroFen[3] = 100_001 }, "fares[1]: a price of 100001 fen"},
+		"metro, at bound":    {func(f *message.FareTable) { f.Fares[1].MetroFen[3] = 100_000 }, ""},
+		"bus price":          {func(f *message.FareTable) { f.Fares[2].Bus[1].Fen = 4_000_000_000 }, "fares[2]: a price of 4000000000 fen"},
+		"highest metro fare": {func(f *message.FareTable) { f.Fares[0].MetroHighestFen = 100_001 }, "fares[0]: a price of 100001 fen"},
+	} {
+		fares := proto.CloneOf(cityTable(t).Message())
+		c.alter(fares)
+		name0, _, _ := strings.Cut(fares.GetVersion(), "+")
+		fares.Version = name0 + "+test-1+" + contentHash(fares)
+		_, err := NewTable(fares)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+	altered := proto.CloneOf(cityTable(t).Message())
+	altered.MaximumFen++
+	if _, err := NewTable(altered); err == nil || !strings.Contains(err.Error(), "version") {
+		t.Errorf("a table with another maximum under the same version: %v", err)
+	}
+}
