@@ -2,7 +2,6 @@ package docket
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"time"
 
@@ -15,6 +14,10 @@ import (
 const (
 	KindRecord = "record" // verified, zero fen
 	KindReject = "reject"
+	// KindQuarantine has the bytes of what is kept alone, its reason a reason code, ": " and
+	// the error; KindJudged says that it was judged again, its reason the verdict.
+	KindQuarantine = "quarantine"
+	KindJudged     = "judged"
 )
 
 // Source is where a batch came from: the stream (topic/partition) and the
@@ -38,8 +41,8 @@ type Ruling struct {
 	Reason  verdict.Reason
 	Purpose string // what the money was for, as in reports
 	Fen     ledger.Fen
-	// Refusal is why the ledger refused the chain that was to be paid; it stays where
-	// the same bytes were refused before and the ruling is a duplicate.
+	// Refusal is why the ledger refused what was to be posted; it stays where the same
+	// bytes were refused before and the ruling is a duplicate.
 	Refusal verdict.Reason
 
 	Short Short // for a chain of one transfer of money that has moved already
@@ -151,19 +154,18 @@ func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, 
 // several memos where they exceed what one may carry. The same bytes again are a
 // duplicate.
 func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, original []byte) *Ruling {
-	whole := original
-	r := Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
-	for part := byte(0); ; part++ {
-		piece := original[:min(len(original), ledger.MaxEvidence)]
-		d.Memos = append(d.Memos, ledger.Memo{
-			Day: identity.NoDay, Subject: ledger.Subject(d.Source.Stream), ID: identity.Reject(whole, part),
+	r := Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose}
+	return d.keepPieces(r, len(d.Memos), d.rejectMemos(reason, original), offset)
+}
+
+func (d *Docket) rejectMemos(reason verdict.Reason, original []byte) (memos []ledger.Memo) {
+	for n, piece := range pieces(original) {
+		memos = append(memos, ledger.Memo{
+			Day: identity.NoDay, Subject: ledger.Subject(d.Source.Stream), ID: identity.Reject(original, byte(n)),
 			Kind: KindReject, Reason: string(reason), Evidence: piece,
 		})
-		d.rejects = append(d.rejects, Rejected{Memo: len(d.Memos) - 1, Offset: offset})
-		if original = original[len(piece):]; len(original) == 0 {
-			return d.add(r)
-		}
 	}
+	return memos
 }
 
 // Dispute rules that the request contradicts an earlier one under the same
@@ -184,66 +186,6 @@ func (d *Docket) add(r Ruling) *Ruling {
 	return &d.Rulings[len(d.Rulings)-1]
 }
 
-// Settle gives the rulings as the ledger's answer makes them: a repeat is a
-// duplicate, other content under the same identity is disputed, a refused chain
-// is rejected with reason refused (see Refuse). The rulings themselves stay as they
-// were, so that a transaction which runs again settles afresh.
-//
-// A refusal for another cause than an account that holds too little (an account
-// that is closed, or was not opened) is a *RefusedError: no verdict fits it, the
-// batch has to wait or to be judged again.
-func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) ([]Ruling, error) {
-	d.settled = append(d.settled[:0], d.Rulings...)
-	for i := range d.settled {
-		r := &d.settled[i]
-		switch {
-		case r.count > 0:
-			decisions := out.Transfers[r.first : r.first+r.count]
-			if err := unexplained(decisions, refused, r.Short); err != nil {
-				return nil, err
-			}
-			r.apply(decisions, refused)
-		case r.memo >= 0:
-			decisions := out.Memos[r.memo : r.memo+1]
-			if err := unexplained(decisions, verdict.None, Short{}); err != nil {
-				return nil, err
-			}
-			r.apply(decisions, refused)
-		}
-	}
-	return d.settled, nil
-}
-
-// RefusedError is a transfer or memo that the ledger refused and that clearing
-// has no verdict for.
-type RefusedError struct{ Err error }
-
-func (e *RefusedError) Error() string { return "the ledger refused: " + e.Err.Error() }
-
-func (e *RefusedError) Unwrap() error { return e.Err }
-
-// unexplained finds a refusal that no verdict fits. What a request asks for may
-// be refused for good (its account is closed, or holds too little); money that
-// has moved on a card may not, and an account that is not open yet will be.
-func unexplained(decisions []ledger.Decision, refused verdict.Reason, short Short) error {
-	for _, decision := range decisions {
-		if decision.Result == ledger.Conflict {
-			return nil
-		}
-	}
-	for _, decision := range decisions {
-		var because *ledger.TransferError
-		switch {
-		case decision.Result != ledger.Refused:
-		case errors.As(decision.Err, &because) && (because.Reason == ledger.ChainRefused || because.Reason == ledger.ChainPartlyPosted):
-		case because != nil && because.Reason == ledger.ExceedsCredits && short.Reason != verdict.None:
-		case because == nil || because.Reason == ledger.UnknownAccount || refused == verdict.None:
-			return &RefusedError{decision.Err}
-		}
-	}
-	return nil
-}
-
 // Evidence is the record that a ruling with a transfer or memo came from.
 func (d *Docket) Evidence(r *Ruling) []byte {
 	switch {
@@ -253,88 +195,6 @@ func (d *Docket) Evidence(r *Ruling) []byte {
 		return d.Memos[r.memo].Evidence
 	}
 	return nil
-}
-
-// Refused are chains that the ledger refused, by the key of their first transfer,
-// with the reason; None where the chain has a Short.
-type Refused map[ledger.Key]verdict.Reason
-
-// Refused lists the chains that the ledger refused.
-func (d *Docket) Refused(settled []Ruling) Refused {
-	refused := Refused{}
-	for _, r := range settled {
-		if r.Verdict == verdict.Rejected && r.count > 0 {
-			if r.Short.Reason != verdict.None {
-				r.Reason = verdict.None
-			}
-			refused[keyOf(&d.Transfers[r.first])] = r.Reason
-		}
-	}
-	return refused
-}
-
-func keyOf(t *ledger.Transfer) ledger.Key {
-	return ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
-}
-
-// Refuse makes rejects of the chains that the ledger refused when it was last asked:
-// their bytes are kept like those of any reject, and nothing of them is posted. Those that
-// have a Short are suspended by it, or stand as they were judged meanwhile. The rulings
-// keep their places.
-func (d *Docket) Refuse(refused Refused) {
-	if len(refused) == 0 {
-		return
-	}
-	transfers, rulings := d.Transfers, d.Rulings
-	d.Transfers, d.Rulings = make([]ledger.Transfer, 0, len(transfers)), make([]Ruling, 0, len(rulings))
-	for _, r := range rulings {
-		if r.count == 0 {
-			d.add(r)
-			continue
-		}
-		chain := transfers[r.first : r.first+r.count]
-		reason, is := refused[keyOf(&chain[0])]
-		if is && r.Short.Reason != verdict.None {
-			chain[0].Debit = r.Short.Debit
-			r.Verdict, r.Reason, r.Short = verdict.Suspended, r.Short.Reason, Short{}
-		}
-		if !is || reason == verdict.None {
-			r.first = len(d.Transfers)
-			d.Transfers = append(d.Transfers, chain...)
-			d.add(r)
-			continue
-		}
-		rejected := d.Reject(reason, r.Purpose, NoOffset, chain[0].Evidence)
-		rejected.Fen, rejected.Refusal = r.Fen, reason
-	}
-}
-
-// NoOffset is the offset of a reject where an account, not the record, was the reason.
-const NoOffset = -1
-
-func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
-	for _, decision := range decisions {
-		if decision.Result == ledger.Conflict {
-			r.Verdict, r.Reason = verdict.Disputed, verdict.None
-			return
-		}
-	}
-	for _, decision := range decisions {
-		var because *ledger.TransferError
-		switch decision.Result {
-		case ledger.Duplicate:
-			r.Verdict, r.Reason = verdict.Duplicate, verdict.None
-		case ledger.Refused:
-			r.Verdict = verdict.Rejected
-			if !errors.As(decision.Err, &because) || because.Reason == ledger.ChainRefused {
-				continue
-			}
-			if r.Reason = verdict.AccountClosed; because.Reason == ledger.ExceedsCredits {
-				r.Reason = refused
-			}
-			return
-		}
-	}
 }
 
 // Note is what clearing stores with a batch: the versions that judged it and

@@ -43,13 +43,18 @@
 //
 // # What stops it
 //
-// No record does: bytes that cannot be read become a reject. A missing offset and
-// a topic that was made anew or has another number of partitions stop it with an
-// error, since going on could lose or double money. Offsets may only be missing that
-// an aborted transaction took up; the log itself is asked that they are there, and that
-// none of them was committed. A database or broker that is
-// away does not, nor an account that refuses what must be booked: it waits, and
-// readiness fails meanwhile, for batches as well as for the moment at which the group is
-// joined and streams are claimed. The same goes for a key store that was changed into what cannot be
-// used, once a TAC is wrong: it may be right under the masters that are not at hand.
+// No record does. Bytes that cannot be read become a reject. A batch that fails for one of
+// its records is cut in two, and again, until that record is alone: it is kept with its
+// bytes and the error (package quarantine), the others are booked in their order. What fails so is told from
+// what passes by itself, for which a batch waits and readiness fails: database or broker
+// are away, also at the moment at which the group is joined and streams are claimed; the
+// database lacks a table or a right; a key store was changed into what cannot be used,
+// once a TAC is wrong, which may be right under the masters that are not at hand. An account
+// that refuses what must be booked (it is not open yet, or frozen) is between the two: it is
+// waited for as long as the partition has patience, and then what it refuses is kept alone.
+//
+// A missing offset and a topic that was made anew or has another number of partitions stop
+// it with an error, since going on could lose or double money. Offsets may only be missing
+// that an aborted transaction took up; the log itself is asked that they are there, and that
+// none of them was committed.
 package intake

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/ledger"
 )
 
 // GapError says that offsets were passed over that are not accounted for. Records may
@@ -29,7 +31,7 @@ func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error
 	next := p.claim.Next
 	for _, r := range fetched {
 		if r.Offset < next {
-			return fmt.Errorf("delivered offset %d again, position is %d", r.Offset, next)
+			return fmt.Errorf("%w: delivered offset %d again, position is %d", ledger.ErrPosition, r.Offset, next)
 		}
 		if r.Offset > next && r.Offset > p.explained {
 			if err := p.explain(ctx, next, r.Offset); err != nil {

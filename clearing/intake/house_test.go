@@ -64,6 +64,9 @@ type house struct {
 	keyring *keys.Keyring // of the town's keys, unless a test gives its own
 
 	intakes *intakes
+
+	patience time.Duration                              // of an intake; 0 for the default
+	spoil    func(rules map[string]func() intake.Rules) // where a test puts itself before the rules
 }
 
 // intakes are those that were started and not yet stopped.
@@ -175,13 +178,18 @@ func (h *house) intake(owner string) *intake.Intake {
 	h.must(err)
 	paydays, err := pension.LoadRules(pension.ExampleJSON())
 	h.must(err)
-	in, err := intake.New(h.ledger, h.kafka, map[string]func() intake.Rules{
+	all := map[string]func() intake.Rules{
 		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
 		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, paydays, h.ledger.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
-	}, intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner},
+	}
+	if h.spoil != nil {
+		h.spoil(all)
+	}
+	in, err := intake.New(h.ledger, h.kafka, all,
+		intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
 	h.must(err)
 	return in

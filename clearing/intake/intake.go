@@ -22,11 +22,15 @@ type Settings struct {
 	BatchWait    time.Duration // how long a batch waits to fill; 20 ms
 	QueueBytes   int           // per partition; fetching pauses above; 4 MiB
 	Owner        string        // who claims the streams, for the log
+	Patience     time.Duration // how long a partition waits for an account that refuses what must be booked; 2 minutes
 	Group        string        // the consumer group; citycard-clearing
 	Kafka        []kgo.Opt     // what the cluster asks of a client: TLS, a user
 	Topics       broker.Layout // how safe the input topics must be
 	Instance     string        // this process's name in the group, kept over restarts; empty: a new member each time
 }
+
+// DefaultPatience is time enough for the accounts of a new registry to be opened.
+const DefaultPatience = 2 * time.Minute
 
 func (s Settings) filled() Settings {
 	if s.BatchRecords <= 0 {
@@ -37,6 +41,9 @@ func (s Settings) filled() Settings {
 	}
 	if s.QueueBytes <= 0 {
 		s.QueueBytes = 4 << 20
+	}
+	if s.Patience <= 0 {
+		s.Patience = DefaultPatience
 	}
 	if s.Group == "" {
 		s.Group = "citycard-clearing"

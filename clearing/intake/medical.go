@@ -40,9 +40,9 @@ type claims struct {
 	years map[yearKey]medical.YearSoFar // as the claims judged so far leave them
 }
 
-// errAlone says that a fund refused a claim on which a later one of the batch
-// was built; judged one by one they come out right.
-var errAlone = errors.New("the batch must be judged record by record")
+// errAlone says that a claim was refused on which a later one of the batch was built, or
+// that it cannot be told whose line was; in smaller batches they come out right.
+var errAlone = errors.New("the batch must be judged in parts")
 
 // claim is one claim of a batch on its way to an answer.
 type claim struct {
@@ -161,6 +161,12 @@ func (cl *claim) shape(bounds span) verdict.Reason {
 		return verdict.InvalidField
 	}
 	return verdict.None
+}
+
+// answerable reports a claim that can be answered: under its person, and with what it says
+// of itself. Other bytes are refused, and there is nobody to tell.
+func (cl *claim) answerable() bool {
+	return len(cl.record.Value) <= message.RecordLimit && len(cl.request.GetPerson()) == len(cl.token)
 }
 
 // usable reports a claim that may be looked up.
@@ -287,9 +293,16 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 			}
 			years[key] = after
 		}
+		if !cl.answerable() {
+			continue
+		}
 		value := cl.known
 		if first := cl.repeats; first >= 0 {
 			cl, r = c.batch[first], rulings[first]
+		}
+		if r.Verdict == verdict.Quarantined {
+			// Whether it will be paid is not known: an answer would have the patient pay.
+			continue
 		}
 		if value == nil {
 			var err error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/cardos/keys"
 	"citycard/clearing/docket"
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
 
@@ -31,6 +30,7 @@ type partition struct {
 	recent *ledger.Recent
 	// explained is the offset up to which gaps were looked into.
 	explained int64
+	patience  patience
 
 	position atomic.Int64 // claim.Next, for others to read
 	end      atomic.Int64 // the partition's end, as last fetched
@@ -48,7 +48,7 @@ type partition struct {
 func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim) *partition {
 	p := &partition{
 		in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
-		shard: shard, claim: claim, arrived: make(chan struct{}, 1),
+		shard: shard, claim: claim, arrived: make(chan struct{}, 1), patience: patience{most: in.settings.Patience},
 	}
 	p.position.Store(claim.Next)
 	return p
@@ -157,8 +157,18 @@ func (p *partition) run(ctx context.Context) error {
 	}
 }
 
-// commit takes one batch through, and tries again for as long as the database is
-// away. It returns only errors after which the stream must not be consumed.
+// Pauses between attempts at a batch, and how many attempts a record gets before it is kept
+// alone: two streams may have met at one row.
+const (
+	firstWait   = 50 * time.Millisecond
+	longestWait = 5 * time.Second
+	shortWait   = 5 * time.Millisecond // for a fault that will not pass
+	tries       = 3
+)
+
+// commit takes one batch through. Whatever the records are, it gets there: a batch that
+// fails for one of them is cut in two, and a record that fails alone is kept alone. It
+// returns only errors after which the stream must not be consumed.
 func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 	records := make([]docket.Record, 0, len(fetched))
 	for _, r := range fetched {
@@ -168,11 +178,11 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 		}
 	}
 	next := fetched[len(fetched)-1].Offset + 1
-	wait := 50 * time.Millisecond
-	for {
+	rules := p.rules
+	for wait, failures := firstWait, 0; ; {
 		err := p.contiguous(ctx, fetched)
 		if err == nil {
-			err = p.post(ctx, records, next)
+			err = p.post(ctx, rules, records, next)
 		}
 		switch {
 		case err == nil:
@@ -185,43 +195,79 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 				return err
 			}
 			continue
-		case len(fetched) > 1 && (errors.Is(err, errAlone) || tooLarge(err)):
-			return p.commitEach(ctx, fetched)
 		case errors.Is(err, ledger.ErrOutcomeUnknown):
 			done, err := p.findOut(ctx, next)
 			if err != nil || done {
 				return err
 			}
 			continue
-		case !waits(err):
+		}
+		of := faultOf(err)
+		if of == doubtful && p.patience.now(p.in.metrics.clock()) <= 0 {
+			of = own
+		}
+		switch {
+		case of == lost:
 			return fmt.Errorf("intake: %s: %w", p.stream, err)
+		case of == own && len(fetched) > 1:
+			return p.commitHalves(ctx, fetched)
+		case of == own && failures >= tries-1 && len(records) == 1:
+			p.in.log.Error("a record cannot be booked and is kept alone", "stream", p.stream, "offset", records[0].Offset, "error", err)
+			rules = p.keepAlone(err)
+		}
+		if of == own && failures < tries {
+			failures, wait = failures+1, shortWait
 		}
 		p.note(err)
 		p.in.metrics.abandoned.WithLabelValues(p.topic).Inc()
 		p.in.log.Warn("batch not committed, trying again", "stream", p.stream, "records", len(records), "error", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, 5*time.Second)
-	}
-}
-
-// tooLarge reports a batch with more rows than the ledger takes at once.
-func tooLarge(err error) bool {
-	var batch *ledger.BatchError
-	return errors.As(err, &batch)
-}
-
-// commitEach commits the records one by one.
-func (p *partition) commitEach(ctx context.Context, fetched []*kgo.Record) error {
-	for i := range fetched {
-		if err := p.commit(ctx, fetched[i:i+1]); err != nil {
+		if err := p.pause(ctx, of, wait); err != nil {
 			return err
 		}
+		wait = min(2*wait, longestWait)
+	}
+}
+
+// pause waits between two attempts; of what is doubtful no longer than there is patience.
+func (p *partition) pause(ctx context.Context, of fault, wait time.Duration) error {
+	if of == doubtful {
+		wait = min(wait, p.patience.left)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+	}
+	if of == doubtful {
+		p.patience.spend(p.in.metrics.clock())
 	}
 	return nil
+}
+
+// keepAlone are the rules that keep a record with the error that it met.
+func (p *partition) keepAlone(cause error) Rules {
+	reason := verdict.Unbookable
+	if refused := (*docket.RefusedError)(nil); errors.As(cause, &refused) {
+		reason = verdict.AccountAway
+	}
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+			for _, record := range records {
+				d.Quarantine(reason, p.topic, record, cause)
+			}
+			return nil
+		},
+		Versions: p.rules.Versions,
+	}
+}
+
+// commitHalves commits a batch in two parts, which may be cut again.
+func (p *partition) commitHalves(ctx context.Context, fetched []*kgo.Record) error {
+	half := len(fetched) / 2
+	if err := p.commit(ctx, fetched[:half]); err != nil {
+		return err
+	}
+	return p.commit(ctx, fetched[half:])
 }
 
 // findOut settles a commit whose outcome nobody could tell: the stream is
@@ -232,7 +278,7 @@ func (p *partition) findOut(ctx context.Context, next int64) (committed bool, er
 		if err == nil {
 			committed = claim.Next == next
 			if !committed && claim.Next != p.claim.Next {
-				return false, fmt.Errorf("intake: %s stands at %d, want %d or %d: it has another owner", p.stream, claim.Next, p.claim.Next, next)
+				return false, fmt.Errorf("intake: %s: %w: at %d, want %d or %d", p.stream, ledger.ErrPosition, claim.Next, p.claim.Next, next)
 			}
 			p.claim = claim
 			p.advance(claim.Next)
@@ -263,37 +309,31 @@ func (p *partition) followDay(err error) error {
 	return nil
 }
 
-// waits tells errors that pass by themselves from those that do not.
-func waits(err error) bool {
-	var refused *docket.RefusedError
-	return errors.As(err, &refused) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker) || errors.Is(err, errMoved) || errors.Is(err, keys.ErrOutdated)
-}
+// refusals says that the ledger refused some of the batch, so that it must be judged again
+// with that as rejects, or kept alone.
+type refusals struct{ refused docket.Refused }
 
-// chainsRefused says that the ledger refused chains of the batch, so that it must be
-// judged again with them as rejects.
-type chainsRefused struct{ chains docket.Refused }
-
-func (e *chainsRefused) Error() string {
-	return fmt.Sprintf("the ledger refused %d chains", len(e.chains))
+func (e *refusals) Error() string {
+	return fmt.Sprintf("the ledger refused %d items", len(e.refused))
 }
 
 // post judges the records and commits them: once, or again with what the ledger
 // refused as rejects, so that it is in the books as well. Each time more is refused,
 // so it comes to an end.
-func (p *partition) post(ctx context.Context, records []docket.Record, next int64) error {
+func (p *partition) post(ctx context.Context, rules Rules, records []docket.Record, next int64) error {
 	refused := docket.Refused{}
 	for {
-		err := p.attempt(ctx, records, next, refused)
-		var more *chainsRefused
+		err := p.attempt(ctx, rules, records, next, refused)
+		var more *refusals
 		if !errors.As(err, &more) {
 			return err
 		}
-		maps.Copy(refused, more.chains)
+		refused.Add(more.refused)
 	}
 }
 
 // attempt judges the records and commits them, if the ledger refuses nothing new.
-func (p *partition) attempt(ctx context.Context, records []docket.Record, next int64, refused docket.Refused) error {
+func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.Record, next int64, refused docket.Refused) error {
 	started := p.in.metrics.clock()
 	if p.recent == nil {
 		p.recent = ledger.NewRecent(recentKeys)
@@ -303,31 +343,21 @@ func (p *partition) attempt(ctx context.Context, records []docket.Record, next i
 		Stream: p.stream, Epoch: p.claim.Epoch, From: p.claim.Next, Next: next, Day: p.claim.Day,
 		Shard: p.shard, Recent: p.recent,
 	}
-	if p.rules.Follows != "" {
-		if err := p.in.awaitTopic(ctx, p.client, p.rules.Follows); err != nil {
+	if rules.Follows != "" {
+		if err := p.in.awaitTopic(ctx, p.client, rules.Follows); err != nil {
 			return err
 		}
 	}
-	if p.rules.Within != nil {
-		batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
-			d.Reset()
-			if err := p.rules.Within(ctx, tx, records, d); err != nil {
-				return err
-			}
-			d.Refuse(refused)
-			batch.Transfers, batch.Memos = d.Transfers, d.Memos
-			return nil
-		}
-	} else {
-		if err := p.rules.Rule(ctx, records, d); err != nil {
-			return err
-		}
-		d.Refuse(refused)
-		batch.Transfers, batch.Memos = d.Transfers, d.Memos
+	if err := rules.judge(ctx, records, d, batch, refused); err != nil {
+		return err
 	}
 	judged := p.in.metrics.clock()
-	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-		return p.finish(ctx, tx, d, out)
+	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) (note []byte, err error) {
+		err = caught(func() error {
+			note, err = p.finish(ctx, tx, rules, records, d, out)
+			return err
+		})
+		return note, err
 	}
 	out, err := p.in.ledger.Post(ctx, batch)
 	if err != nil {
@@ -348,41 +378,65 @@ func (p *partition) advance(next int64) {
 }
 
 // finish settles the rulings and stores what goes out with them.
-func (p *partition) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
-	rulings, err := d.Settle(out, p.rules.Refused)
+func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records []docket.Record, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
+	rulings, err := d.Settle(out, rules.Refused)
+	if stuck := (*docket.RefusedError)(nil); errors.As(err, &stuck) {
+		return nil, p.stuck(d, records, stuck)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if refused := d.Refused(rulings); len(refused) > 0 {
-		return nil, &chainsRefused{refused}
+		return nil, &refusals{refused}
 	}
-	outgoing, err := rejectMessages(d, out)
-	if err != nil {
-		return nil, err
-	}
-	if p.rules.Still != nil {
-		if err := p.rules.Still(ctx, tx, d); err != nil {
-			return nil, err
+	return rules.publish(ctx, tx, p.stream, d, rulings, out)
+}
+
+// stuck decides about what the ledger refused for an account's sake: it is waited for while
+// that may help and there is patience; then it is kept alone, and all else is booked.
+func (p *partition) stuck(d *docket.Docket, records []docket.Record, err *docket.RefusedError) error {
+	patient := p.patience.now(p.in.metrics.clock()) > 0
+	places := placesOf(records)
+	refused := docket.Refused{}
+	for _, s := range err.Stuck {
+		if s.Passes() && patient {
+			continue
 		}
-	}
-	if p.rules.Answer != nil {
-		answers, err := p.rules.Answer(ctx, tx, rulings)
-		if err != nil {
-			return nil, err
+		record, found := places.of(d.Evidence(&d.Rulings[s.Ruling]))
+		if !found || !d.KeepAlone(refused, s.Ruling, verdict.AccountAway, record, s.Err) {
+			return errAlone
 		}
-		outgoing = append(outgoing, answers...)
+		p.in.log.Error("a record is kept alone for an account's sake", "stream", p.stream, "offset", record.Offset, "error", s.Err)
 	}
-	if p.rules.Describe != nil {
-		cleared, err := clearedMessage(d, rulings, p.rules.Describe)
-		if err != nil {
-			return nil, err
-		}
-		outgoing = append(outgoing, cleared...)
+	if len(refused) == 0 {
+		return err
 	}
-	if err := store(ctx, tx, p.stream, out.Sequence, outgoing); err != nil {
-		return nil, err
+	return &refusals{refused}
+}
+
+// places finds a record by its bytes. A line of a record is found where that is the only one.
+type places struct {
+	records []docket.Record
+	byValue map[string]int
+}
+
+func placesOf(records []docket.Record) places {
+	found := places{records, make(map[string]int, len(records))}
+	for i, r := range records {
+		found.byValue[string(r.Value)] = i
 	}
-	return d.EncodeNote(p.rules.Versions())
+	return found
+}
+
+func (f places) of(evidence []byte) (docket.Record, bool) {
+	i, found := f.byValue[string(evidence)]
+	if !found && len(f.records) == 1 {
+		i, found = 0, true
+	}
+	if !found {
+		return docket.Record{}, false
+	}
+	return f.records[i], true
 }
 
 func (p *partition) note(err error) {

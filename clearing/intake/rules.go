@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
+	"citycard/ledger"
 )
 
 // Rules is what is done with the records of one topic. Rule fills the docket
@@ -67,4 +68,60 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 // Loads judges the topic of written loads.
 func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
 	return Rules{Rule: judge.Rule, Still: keepLoads, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
+}
+
+// judge has the records judged, now or inside the transaction, with what was refused before
+// as rejects or kept alone.
+func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Refused) error {
+	take := func() {
+		d.Refuse(refused)
+		batch.Transfers, batch.Memos = d.Transfers, d.Memos
+	}
+	if r.Within == nil {
+		if err := caught(func() error { return r.Rule(ctx, records, d) }); err != nil {
+			return err
+		}
+		take()
+		return nil
+	}
+	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
+		d.Reset()
+		if err := caught(func() error { return r.Within(ctx, tx, records, d) }); err != nil {
+			return err
+		}
+		take()
+		return nil
+	}
+	return nil
+}
+
+// publish stores what goes out with settled rulings, and says what was ruled.
+func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.Docket, rulings []docket.Ruling, out *ledger.Outcome) ([]byte, error) {
+	outgoing, err := rejectMessages(d, out)
+	if err != nil {
+		return nil, err
+	}
+	if r.Still != nil {
+		if err := r.Still(ctx, tx, d); err != nil {
+			return nil, err
+		}
+	}
+	if r.Answer != nil {
+		answers, err := r.Answer(ctx, tx, rulings)
+		if err != nil {
+			return nil, err
+		}
+		outgoing = append(outgoing, answers...)
+	}
+	if r.Describe != nil {
+		cleared, err := clearedMessage(d, rulings, r.Describe)
+		if err != nil {
+			return nil, err
+		}
+		outgoing = append(outgoing, cleared...)
+	}
+	if err := store(ctx, tx, stream, out.Sequence, outgoing); err != nil {
+		return nil, err
+	}
+	return d.EncodeNote(r.Versions())
 }

@@ -116,7 +116,7 @@ func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoi
 	topics := make([]string, len(outgoing))
 	keys, values := make([][]byte, len(outgoing)), make([][]byte, len(outgoing))
 	for i, o := range outgoing {
-		positions[i], topics[i], keys[i], values[i] = int64(i), o.Topic, o.Key, o.Value
+		positions[i], topics[i], keys[i], values[i] = int64(i), o.Topic, orEmpty(o.Key), orEmpty(o.Value)
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO outbound (stream, sequence, position, topic, key, value)
@@ -127,4 +127,12 @@ func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoi
 		return fmt.Errorf("store outgoing messages: %w", err)
 	}
 	return nil
+}
+
+// orEmpty makes bytes of no bytes: the driver takes a nil slice for NULL.
+func orEmpty(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }

@@ -13,6 +13,10 @@
 //	           first version, pays nothing
 //	rejected   no money moved: not decodable, not signed by the card, or a
 //	           request that the rules refuse; kept with its original bytes
+//	quarantined
+//	           judging or booking it fails for a reason that will not pass; kept
+//	           alone with its original bytes and the error, and judged again by two
+//	           people once the reason is gone
 //
 // Where several reasons hold, the first in the order of the list is given.
 package verdict

@@ -12,6 +12,7 @@ const (
 	Duplicate
 	Disputed
 	Rejected
+	Quarantined
 )
 
 // String is the verdict's name in reports and metrics.
@@ -29,6 +30,8 @@ func (v Verdict) String() string {
 		return "disputed"
 	case Rejected:
 		return "rejected"
+	case Quarantined:
+		return "quarantined"
 	}
 	return fmt.Sprintf("verdict(%d)", uint8(v))
 }
@@ -84,6 +87,9 @@ const (
 	PensionTooHigh      Reason = "pension_too_high"
 	NotPaid             Reason = "not_paid"
 	NotReturned         Reason = "not_returned"
+
+	Unbookable  Reason = "unbookable"
+	AccountAway Reason = "account_away"
 )
 
 // Entry describes one reason code.
@@ -140,6 +146,9 @@ func List() []Entry {
 		{PensionTooHigh, Rejected, "the amount is more than the rules let one pension be", "金额超过单人养老金上限"},
 		{NotPaid, Rejected, "there is no such payout to return", "无对应发放记录"},
 		{NotReturned, Rejected, "the payment before was not returned by the bank", "上一次发放未被银行退回"},
+
+		{Unbookable, Quarantined, "judging or booking it fails, and will again", "无法判定或入账"},
+		{AccountAway, Quarantined, "an account that it needs was not open, or closed or frozen, for too long", "相关账户长时间未开立、冻结或关闭"},
 	}
 }
 

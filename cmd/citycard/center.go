@@ -83,7 +83,7 @@ func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inpu
 	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
 		return nil, err
 	}
-	return c, c.startIntake(ctx, ops, stack, log)
+	return c, c.startIntake(ctx, s, ops, stack, log)
 }
 
 func ownerName() string {
@@ -134,13 +134,14 @@ func (c *center) publishFares(ctx context.Context) error {
 }
 
 // startIntake begins to consume.
-func (c *center) startIntake(ctx context.Context, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+func (c *center) startIntake(ctx context.Context, s *settings, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
 	rules, err := c.rules(ctx)
 	if err != nil {
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access, Topics: c.layout}, metrics, log); err != nil {
+	settings := intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access, Topics: c.layout, Patience: s.patience}
+	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, settings, metrics, log); err != nil {
 		return err
 	}
 	ops.Registry().MustRegister(c.books.retries, newGauges(c, log), newCloseGauges(c.books, log))

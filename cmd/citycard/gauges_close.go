@@ -7,16 +7,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/clearing/history"
+	"citycard/clearing/quarantine"
 	"citycard/ledger"
 )
 
 // closeGauges reads, when metrics are asked for, how far the close of a day is,
-// whichever process closes it, and what the last one found.
+// whichever process closes it, what the last one found, and what is kept alone.
 type closeGauges struct {
 	books    *books
 	log      *slog.Logger
 	progress *prometheus.Desc
 	findings *prometheus.Desc
+	alone    *prometheus.Desc
 }
 
 func newCloseGauges(b *books, log *slog.Logger) *closeGauges {
@@ -26,6 +28,8 @@ func newCloseGauges(b *books, log *slog.Logger) *closeGauges {
 			"Share of the rows of a closing day that the pass over its cards has dealt with, 0 to 1; absent while no day is closing.", []string{"day"}, nil),
 		findings: prometheus.NewDesc("citycard_close_findings",
 			"What the pass over the cards and SAMs of the last closed day found, by kind.", []string{"kind"}, nil),
+		alone: prometheus.NewDesc("citycard_quarantined_records",
+			"Records that could not be booked, are kept alone and were not judged again yet.", nil, nil),
 	}
 }
 
@@ -33,6 +37,7 @@ func newCloseGauges(b *books, log *slog.Logger) *closeGauges {
 func (g *closeGauges) Describe(out chan<- *prometheus.Desc) {
 	out <- g.progress
 	out <- g.findings
+	out <- g.alone
 }
 
 // Collect reads them; what cannot be read in time is left out and logged.
@@ -45,6 +50,11 @@ func (g *closeGauges) Collect(out chan<- prometheus.Metric) {
 }
 
 func (g *closeGauges) collect(ctx context.Context, out chan<- prometheus.Metric) error {
+	open, err := quarantine.Open(ctx, g.books.Ledger)
+	if err != nil {
+		return err
+	}
+	out <- prometheus.MustNewConstMetric(g.alone, prometheus.GaugeValue, float64(open))
 	days, err := g.books.Days(ctx)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type report struct {
 
 	Suspended map[verdict.Reason]int64 `json:"suspended"`
 	Rejected  map[verdict.Reason]int64 `json:"rejected"`
+	Kept      map[verdict.Reason]int64 `json:"quarantined"`
 	Flagged   int64                    `json:"fare_mismatches"`
 	Misplaced int64                    `json:"place_mismatches"`
 
@@ -82,7 +83,7 @@ type reserveSums struct {
 
 func newReport(day ledger.Day) *report {
 	return &report{
-		Day: day.String(), Suspended: map[verdict.Reason]int64{}, Rejected: map[verdict.Reason]int64{}, Faults: []string{},
+		Day: day.String(), Suspended: map[verdict.Reason]int64{}, Rejected: map[verdict.Reason]int64{}, Kept: map[verdict.Reason]int64{}, Faults: []string{},
 		ByPurpose: map[string]sum{}, NetPositions: map[string]ledger.Fen{}, SuspenseFen: map[string]ledger.Fen{}, Seconds: map[string]float64{},
 	}
 }
@@ -133,6 +134,8 @@ func (r *report) count(note docket.Note) {
 			r.Suspended[line.Reason] += line.Count
 		case verdict.Rejected.String():
 			r.Rejected[line.Reason] += line.Count
+		case verdict.Quarantined.String():
+			r.Kept[line.Reason] += line.Count
 		}
 	}
 }

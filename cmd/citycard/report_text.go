@@ -38,6 +38,7 @@ func (r *report) writeText(out io.Writer) error {
 	line("pending / 待异地确认", count(r.Pending))
 	line("suspended / 挂账", count(total(r.Suspended)))
 	line("rejected / 拒绝", count(total(r.Rejected)))
+	line("quarantined / 隔离", count(total(r.Kept)))
 
 	head("By purpose / 按用途 (yuan 元)")
 	for _, name := range sortedKeys(r.ByPurpose) {
@@ -47,8 +48,8 @@ func (r *report) writeText(out io.Writer) error {
 	for _, code := range sortedKeys(r.NetPositions) {
 		line(code, yuan(r.NetPositions[code]))
 	}
-	head("Suspended and rejected, by reason / 挂账与拒绝原因")
-	for _, reasons := range []map[verdict.Reason]int64{r.Suspended, r.Rejected} {
+	head("Suspended, rejected and quarantined, by reason / 挂账、拒绝与隔离原因")
+	for _, reasons := range []map[verdict.Reason]int64{r.Suspended, r.Rejected, r.Kept} {
 		for _, reason := range sortedKeys(reasons) {
 			entry, _ := verdict.Explain(reason)
 			line(string(reason), count(reasons[reason]), entry.English+" / "+entry.Chinese)

@@ -10,6 +10,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/broker"
+	"citycard/clearing/intake"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -32,6 +33,7 @@ type settings struct {
 	instance   string
 	zone       zone
 	day        day
+	patience   time.Duration
 	demo       bool // TEST masters may be used
 }
 
@@ -50,6 +52,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
 	fs.StringVar(&s.tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+channelTokens+" in the data directory, made where they are missing / 渠道令牌目录")
 	fs.StringVar(&s.instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
+	fs.DurationVar(&s.patience, "patience", intake.DefaultPatience, "how `long` a partition waits for an account that refuses what must be booked, before the record is kept alone / 等待账户的时限,逾时隔离")
 	fs.Var(&s.zone, "zone", "time `zone` of cards and days / 时区")
 	fs.Var(&s.day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
 }

@@ -36,7 +36,8 @@ type ruled struct {
 	Terminal string         `json:"terminal,omitempty"`
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
-	Booked   string         `json:"booked"` // clearing day
+	Booked   string         `json:"booked"`          // clearing day
+	Error    string         `json:"error,omitempty"` // of what is kept alone
 	Evidence string         `json:"evidence_hex"`
 }
 
@@ -89,7 +90,7 @@ func tapFindCommand() *ffcli.Command {
 	q.register(flags)
 	flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
 	flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected / 结果")
+	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
 	flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
 	return &ffcli.Command{
 		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] --from DAY --to DAY [flags]",
@@ -215,6 +216,9 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 		}
 	case row.Kind == docket.KindReject:
 		item.Verdict, item.Reason = verdict.Rejected.String(), verdict.Reason(row.Reason)
+	case row.Kind == docket.KindQuarantine:
+		item.Verdict = verdict.Quarantined.String()
+		item.Reason, item.Error = docket.Cause(row.Reason)
 	case row.Kind == ledger.DisputeKind:
 		item.Verdict = verdict.Disputed.String()
 	case row.Purpose == chart.PurposeBus || row.Purpose == chart.PurposeMetroExit || row.Purpose == chart.PurposeOtherFare || row.Purpose == chart.PurposeLoad:
@@ -255,7 +259,7 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
 		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
 		return true
 	}
-	return row.Kind == docket.KindReject || row.Kind == ledger.DisputeKind
+	return row.Kind == docket.KindReject || row.Kind == docket.KindQuarantine || row.Kind == ledger.DisputeKind
 }
 
 // tapWriter prints verdicts, as a table or as JSON lines.

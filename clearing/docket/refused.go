@@ -1,0 +1,267 @@
+package docket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Settle gives the rulings as the ledger's answer makes them: a repeat is a
+// duplicate, other content under the same identity is disputed, what was refused
+// is rejected (see Refuse): for the reason refused where an account holds too little, as
+// an invalid field where the ledger takes no such transfer at all. The rulings
+// themselves stay as they were, so that a transaction which runs again settles afresh.
+//
+// What was refused for another cause (an account that was not opened yet; for money that
+// has moved already, an account that is frozen or closed) is a *RefusedError: no verdict
+// fits it, the batch has to wait or to be judged again. Where the debit account of a
+// ruling with a Short holds too little, that is what becomes of it.
+func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) ([]Ruling, error) {
+	d.settled = append(d.settled[:0], d.Rulings...)
+	var stuck []Stuck
+	for i := range d.settled {
+		r := &d.settled[i]
+		var decisions []ledger.Decision
+		may, short := refused, Short{}
+		switch {
+		case r.count > 0:
+			decisions, short = out.Transfers[r.first:r.first+r.count], r.Short
+		case r.memo >= 0:
+			decisions, may = out.Memos[r.memo:r.memo+1], verdict.None
+		default:
+			continue
+		}
+		if err := unexplained(decisions, may, short); err != nil {
+			stuck = append(stuck, Stuck{i, err})
+			continue
+		}
+		r.apply(decisions, refused)
+	}
+	if len(stuck) > 0 {
+		return nil, &RefusedError{stuck}
+	}
+	return d.settled, nil
+}
+
+// Stuck is a ruling that the ledger refused and that clearing has no verdict for.
+type Stuck struct {
+	Ruling int // its place in the docket
+	Err    error
+}
+
+// Passes reports whether the refusal may pass by itself: an account may be opened, or move
+// again, but not once it is closed.
+func (s Stuck) Passes() bool {
+	var because *ledger.TransferError
+	return !errors.As(s.Err, &because) || because.Reason != ledger.AccountClosed
+}
+
+// RefusedError are transfers or memos that the ledger refused and that clearing
+// has no verdict for.
+type RefusedError struct{ Stuck []Stuck }
+
+func (e *RefusedError) Error() string {
+	text := "the ledger refused: " + e.Stuck[0].Err.Error()
+	if more := len(e.Stuck) - 1; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
+}
+
+func (e *RefusedError) Unwrap() error { return e.Stuck[0].Err }
+
+// unexplained finds a refusal that no verdict fits. What a request asks for may
+// be refused for good (its account is closed, or holds too little); money that
+// has moved on a card may not, and an account that is not open yet will be.
+func unexplained(decisions []ledger.Decision, refused verdict.Reason, short Short) error {
+	for _, decision := range decisions {
+		if decision.Result == ledger.Conflict {
+			return nil
+		}
+	}
+	for _, decision := range decisions {
+		var because *ledger.TransferError
+		switch {
+		case decision.Result != ledger.Refused:
+		case !errors.As(decision.Err, &because):
+			return decision.Err
+		case because.Reason == ledger.ExceedsCredits && short.Reason != verdict.None:
+		case because.Reason == ledger.UnknownAccount, ofAccount(because.Reason) && refused == verdict.None:
+			return decision.Err
+		}
+	}
+	return nil
+}
+
+// ofAccount reports whether a refusal is for the sake of an account, not of what was posted.
+func ofAccount(reason ledger.Reason) bool {
+	switch reason {
+	case ledger.UnknownAccount, ledger.AccountClosed, ledger.AccountFrozen, ledger.ExceedsCredits, ledger.ExceedsDebits:
+		return true
+	}
+	return false
+}
+
+func (r *Ruling) apply(decisions []ledger.Decision, refused verdict.Reason) {
+	for _, decision := range decisions {
+		if decision.Result == ledger.Conflict {
+			r.Verdict, r.Reason = verdict.Disputed, verdict.None
+			return
+		}
+	}
+	for _, decision := range decisions {
+		switch decision.Result {
+		case ledger.Duplicate:
+			r.Verdict, r.Reason = verdict.Duplicate, verdict.None
+		case ledger.Refused:
+			r.Verdict = verdict.Rejected
+			var because *ledger.TransferError
+			if !errors.As(decision.Err, &because) || because.Reason == ledger.ChainRefused {
+				continue
+			}
+			r.Reason = reasonOf(because.Reason, refused)
+			if because.Reason == ledger.ExceedsCredits && r.Short.Reason != verdict.None {
+				r.Reason = verdict.None
+			}
+			return
+		}
+	}
+}
+
+// reasonOf is the reason code of what the ledger refused.
+func reasonOf(because ledger.Reason, refused verdict.Reason) verdict.Reason {
+	switch {
+	case because == ledger.ExceedsCredits:
+		return refused
+	case ofAccount(because), because == ledger.ChainPartlyPosted:
+		return verdict.AccountClosed
+	}
+	return verdict.InvalidField
+}
+
+// Refusal is what becomes of something that the ledger refused.
+type Refusal struct {
+	Reason verdict.Reason // None where a Short says what becomes of it
+	// Cause, where set, has it kept alone instead of rejected, as from Record.
+	Cause  error
+	Record Record
+
+	evidence []byte // what was refused; another version may have the same key
+}
+
+// Refused is what the ledger refused, by the key of the memo or of the chain's first
+// transfer.
+type Refused map[ledger.Key][]Refusal
+
+// Add adds all of another.
+func (f Refused) Add(other Refused) {
+	for key, list := range other {
+		f[key] = append(f[key], list...)
+	}
+}
+
+// of finds the last word on what was posted under a key.
+func (f Refused) of(key ledger.Key, evidence []byte) (Refusal, bool) {
+	for _, r := range slices.Backward(f[key]) {
+		if bytes.Equal(r.evidence, evidence) {
+			return r, true
+		}
+	}
+	return Refusal{}, false
+}
+
+// Refused lists what the ledger refused.
+func (d *Docket) Refused(settled []Ruling) Refused {
+	refused := Refused{}
+	for i := range settled {
+		if r := &settled[i]; r.Verdict == verdict.Rejected {
+			if key, posted := d.keyOf(r); posted {
+				refused[key] = append(refused[key], Refusal{Reason: r.Reason, evidence: d.Evidence(r)})
+			}
+		}
+	}
+	return refused
+}
+
+// KeepAlone adds what the ruling at a place posts, so that it is kept alone as from a record. It
+// is false where the ruling posts nothing.
+func (d *Docket) KeepAlone(refused Refused, ruling int, reason verdict.Reason, record Record, cause error) bool {
+	r := &d.Rulings[ruling]
+	key, posted := d.keyOf(r)
+	if posted {
+		refused[key] = append(refused[key], Refusal{reason, cause, record, d.Evidence(r)})
+	}
+	return posted
+}
+
+// keyOf is the key of what a ruling posts; ok is false for what is kept and not posted.
+func (d *Docket) keyOf(r *Ruling) (key ledger.Key, ok bool) {
+	switch {
+	case r.count > 0:
+		return keyOf(&d.Transfers[r.first]), true
+	case r.memo >= 0 && d.Memos[r.memo].Kind == KindRecord:
+		m := &d.Memos[r.memo]
+		return ledger.Key{Day: m.Day, Subject: m.Subject, ID: m.ID}, true
+	}
+	return ledger.Key{}, false
+}
+
+func keyOf(t *ledger.Transfer) ledger.Key {
+	return ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
+}
+
+// Refuse makes rejects of what the ledger refused when it was last asked, or keeps it
+// alone: its bytes are kept, and nothing of it is posted. What has a Short is suspended by
+// it, or stands as it was judged meanwhile. The rulings keep their places.
+func (d *Docket) Refuse(refused Refused) {
+	if len(refused) == 0 {
+		return
+	}
+	transfers, rulings := d.Transfers, d.Rulings
+	d.Transfers, d.Rulings = make([]ledger.Transfer, 0, len(transfers)), make([]Ruling, 0, len(rulings))
+	for _, r := range rulings {
+		chain := transfers[r.first : r.first+r.count]
+		refusal, is, memo, evidence := Refusal{}, false, len(d.Memos), []byte(nil)
+		if r.count > 0 {
+			evidence = chain[0].Evidence
+			refusal, is = refused.of(keyOf(&chain[0]), evidence)
+		} else if key, posted := d.keyOf(&r); posted {
+			memo, evidence = r.memo, d.Memos[r.memo].Evidence
+			refusal, is = refused.of(key, evidence)
+		}
+		if is && refusal.Reason == verdict.None {
+			is = false
+			if r.Short.Reason != verdict.None {
+				chain[0].Debit = r.Short.Debit
+				r.Verdict, r.Reason, r.Short = verdict.Suspended, r.Short.Reason, Short{}
+			}
+		}
+		if is {
+			d.refuse(r, refusal, memo, evidence)
+			continue
+		}
+		r.first = len(d.Transfers)
+		d.Transfers = append(d.Transfers, chain...)
+		d.add(r)
+	}
+}
+
+// refuse puts what is kept of a ruling where its memo is, or behind all memos.
+func (d *Docket) refuse(r Ruling, refusal Refusal, memo int, evidence []byte) {
+	kept := Ruling{Verdict: verdict.Rejected, Reason: refusal.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: refusal.Reason}
+	if refusal.Cause == nil {
+		d.keepPieces(kept, memo, d.rejectMemos(refusal.Reason, evidence), NoOffset)
+		return
+	}
+	kept.Verdict = verdict.Quarantined
+	record := refusal.Record
+	record.Value = evidence
+	d.keepPieces(kept, memo, d.quarantineMemos(refusal.Reason, record, refusal.Cause), NoOffset)
+}
+
+// NoOffset is the offset of a reject where an account, not the record, was the reason.
+const NoOffset = -1

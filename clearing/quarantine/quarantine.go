@@ -1,0 +1,128 @@
+package quarantine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Record is a record, or a line of one, that is kept alone.
+type Record struct {
+	Day    ledger.Day // the clearing day on which it was kept
+	Place  identity.Quarantined
+	Stream string
+	Reason verdict.Reason
+	Cause  string // the error
+	Value  []byte
+	Judged string // the verdict it was given when it was judged again; empty while it is open
+}
+
+// Name is how the record is named to people: STREAM@OFFSET. The lines of one record share it.
+func (r *Record) Name() string { return fmt.Sprintf("%s@%d", r.Stream, r.Place.Offset) }
+
+// List calls fn for each record that was kept on the days from one to another, in the order
+// of days, streams and offsets.
+func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*Record) error) error {
+	names, err := streams(ctx, l)
+	if err != nil {
+		return err
+	}
+	judged := map[ledger.Key]string{}
+	var last *Record
+	end := func() error {
+		if last == nil {
+			return nil
+		}
+		done := last
+		last = nil
+		return fn(done)
+	}
+	err = l.Statement(ctx, identity.QuarantineSubject, from, to, func(row ledger.Row) error {
+		place, kept := identity.ParseQuarantined(row.ID)
+		switch {
+		case !kept:
+			judged[ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}] = row.Reason
+			return nil
+		case place.Piece > 0 && last != nil:
+			last.Value = append(last.Value, row.Evidence...)
+			return nil
+		}
+		if err := end(); err != nil {
+			return err
+		}
+		last = &Record{Day: row.Day, Place: place, Stream: names[place.Stream], Value: row.Evidence, Judged: judged[place.Judged(row.Day)]}
+		last.Reason, last.Cause = docket.Cause(row.Reason)
+		return nil
+	})
+	if err == nil {
+		err = end()
+	}
+	if err != nil {
+		return fmt.Errorf("list the quarantine: %w", err)
+	}
+	return nil
+}
+
+func streams(ctx context.Context, l *ledger.Ledger) (map[ledger.StreamID]string, error) {
+	names := map[ledger.StreamID]string{}
+	err := l.Retry(ctx, func(ctx context.Context) error {
+		rows, err := l.Pool().Query(ctx, "SELECT stream, number FROM streams")
+		if err != nil {
+			return err
+		}
+		var name string
+		var number ledger.StreamID
+		_, err = pgx.ForEachRow(rows, []any{&name, &number}, func() error {
+			names[number] = name
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the streams: %w", err)
+	}
+	return names, nil
+}
+
+// Open counts the records that are kept alone and were not judged again. It looks at keys
+// alone.
+func Open(ctx context.Context, l *ledger.Ledger) (records int, err error) {
+	err = l.Retry(ctx, func(ctx context.Context) error {
+		rows, err := l.Pool().Query(ctx, `SELECT j.effective_day, j.id FROM days AS d
+			JOIN journal AS j ON j.effective_day = d.day AND j.subject = $1`, []byte(identity.QuarantineSubject))
+		if err != nil {
+			return err
+		}
+		open := map[ledger.Key]bool{}
+		var day ledger.Day
+		var id []byte
+		_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
+			if place, kept := identity.ParseQuarantined(ledger.ID(id)); kept {
+				key := place.Judged(day)
+				if _, judged := open[key]; !judged {
+					open[key] = true
+				}
+			} else {
+				open[ledger.Key{Day: day, Subject: identity.QuarantineSubject, ID: ledger.ID(id)}] = false
+			}
+			return nil
+		})
+		records = 0
+		for _, is := range open {
+			if is {
+				records++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the quarantine: %w", err)
+	}
+	return records, nil
+}
