@@ -19,10 +19,14 @@ const (
 func Number(asn [10]byte) (string, error) {
 	s, err := bcd.Digits(asn[:])
 	if err != nil {
-		return "", fmt.Errorf("serial number %X: %w", asn, err)
+		return "", fmt.Errorf("serial number %s: %w", Masked(fmt.Sprintf("%X", asn)), err)
 	}
 	return s, nil
 }
+
+// Masked shows the last four digits of a card number, as a receipt does: what logs, errors
+// and lists that may be passed on show of it.
+func Masked(number string) string { return "****" + number[max(0, len(number)-4):] }
 
 // ParseNumber reads a card number of 20 digits, or of the 19 printed ones.
 func ParseNumber(s string) ([10]byte, error) {

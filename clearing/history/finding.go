@@ -3,6 +3,8 @@ package history
 import (
 	"encoding/hex"
 	"fmt"
+
+	"citycard/cardos/tunion"
 )
 
 // Kind is a kind of finding. The numbers are stored.
@@ -92,17 +94,24 @@ func ParseKind(name string) (Kind, error) {
 // Subject is the number of a card (10 bytes) or of a SAM (6 bytes).
 type Subject []byte
 
-// MarshalText writes the number's digits.
-func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+const cardLength = 10
 
-// String writes the number's digits.
-func (s Subject) String() string { return hex.EncodeToString(s) }
+// String is a SAM's number in digits, and of a card's the last four.
+func (s Subject) String() string {
+	if len(s) == cardLength {
+		return tunion.Masked(s.Digits())
+	}
+	return s.Digits()
+}
+
+// Digits is the whole number, for who may see it.
+func (s Subject) Digits() string { return hex.EncodeToString(s) }
 
 // Finding is one thing that a pass found.
 type Finding struct {
-	Kind    Kind    `json:"kind"`
-	Subject Subject `json:"subject"`
-	First   int64   `json:"first"` // of the numbers
-	Last    int64   `json:"last"`
-	Fen     int64   `json:"fen"` // of a balance: what was claimed less what should be there
+	Kind    Kind
+	Subject Subject
+	First   int64 // of the numbers
+	Last    int64
+	Fen     int64 // of a balance: what was claimed less what should be there
 }

@@ -99,7 +99,7 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 func (o *office) findings(day ledger.Day) (list []string) {
 	o.Helper()
 	o.must(o.Findings(o.Context(), day, 0, func(f history.Finding) error {
-		list = append(list, fmt.Sprintf("%s %s %d-%d %d", f.Kind, f.Subject, f.First, f.Last, f.Fen))
+		list = append(list, fmt.Sprintf("%s %s %d-%d %d", f.Kind, f.Subject.Digits(), f.First, f.Last, f.Fen))
 		return nil
 	}))
 	slices.Sort(list)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"citycard/cardos/tunion"
 	"citycard/ledger"
 )
 
@@ -65,6 +66,16 @@ func (c *cells) hex(i int, dst []byte) {
 		}
 	}
 	c.fail(i, fmt.Sprintf("%d hexadecimal digits", 2*len(dst)))
+}
+
+// card reads a card's number. What is none is not quoted, but for its end: it may be a
+// number that was written another way.
+func (c *cells) card(i int) (id CardID) {
+	text := c.fields[i]
+	if n, err := hex.Decode(id[:], []byte(text)[:min(len(text), 2*len(id))]); (err != nil || n != len(id) || len(text) != 2*len(id)) && c.err == nil {
+		c.err = fmt.Errorf("column %d is %q, %d characters, want %d hexadecimal digits", i+1, tunion.Masked(text), len(text), 2*len(id))
+	}
+	return id
 }
 
 func (c *cells) number(i int) uint32 {

@@ -157,7 +157,7 @@ func (t *hotTable) finish(overlap func(row, before hotRow)) {
 func (b *builder) hotCard(f []string) error {
 	c := cells{fields: f}
 	var r hotRow
-	c.hex(0, r.card[:])
+	r.card = c.card(0)
 	reason := c.id(1)
 	r.from, r.to = c.moment(2), open
 	if f[3] != "" {

@@ -79,7 +79,7 @@ func Read(dir string, base *Edition) (*Draft, error) {
 		in.fault(dir, 0, "holds no file of a registry, such as cards.csv")
 	}
 	draft, err := draftOf(&in.builder, base.number, func(id CardID) {
-		in.fault("cards.csv", 0, fmt.Sprintf("card %s occurs twice with the same first day", id))
+		in.fault("cards.csv", 0, fmt.Sprintf("card %s occurs twice with the same first day: lines %v", id, in.linesOf("cards.csv", id)))
 	}, func(row, before hotRow) {
 		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s", row.card, row.from, before.from))
 	})
@@ -151,6 +151,29 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 			in.fault(name, line, err.Error())
 		}
 	}
+}
+
+// linesOf finds a card's rows in a file again, a few of them, for a fault that shows only when
+// all rows are sorted: a fault names no card by its whole number, since it is logged.
+func (in *importer) linesOf(name string, card CardID) (lines []int) {
+	file, err := os.Open(filepath.Join(in.dir, name))
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	r := csv.NewReader(file)
+	r.ReuseRecord = true
+	for len(lines) < faultLimit {
+		fields, err := r.Read()
+		if err != nil {
+			break // the rows were all read before
+		}
+		if strings.EqualFold(fields[0], card.Digits()) {
+			line, _ := r.FieldPos(0)
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // checkSAMs finds SAMs that would sit in two terminals on one day.

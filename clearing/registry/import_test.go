@@ -212,7 +212,13 @@ func TestChangeFaults(t *testing.T) {
 		{"card twice, out of order", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
 			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +
 			clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,active,20200102,20401231\n" +
-			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,blocked,20200101,20401231\n", "card " + clearingtest.Stranger + " occurs twice"},
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,blocked,20200101,20401231\n", "cards.csv:4: card ****" + clearingtest.Stranger[16:] + " occurs twice"},
+		{"card twice, far apart", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,active,20200102,20401231\n" +
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +
+			clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20200102,20401231\n", "card ****" + clearingtest.OtherCard[16:] + " occurs twice with the same first day: lines [2 4]"},
+		{"printed number", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.OtherCard[1:] + "," + clearingtest.Issuer + ",01,active,20200102,20401231\n", `cards.csv:2: column 1 is "****` + clearingtest.OtherCard[16:] + `", 19 characters, want 20`},
 	} {
 		_, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{test.file: test.text}), base)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

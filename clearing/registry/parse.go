@@ -142,8 +142,7 @@ func holders() []string { return []string{"", "anonymous", "registered"} }
 // card reads a card; a file without a column for it has anonymous cards.
 func (b *builder) card(f []string) error {
 	c := cells{fields: f}
-	var id CardID
-	c.hex(0, id[:])
+	id := c.card(0)
 	var class cardClass
 	c.hex(1, class.issuer[:])
 	var kind [1]byte
@@ -251,8 +250,7 @@ func (b *builder) person(f []string) error {
 // money is there all the same.
 func (b *builder) purse(f []string) error {
 	c := cells{fields: f}
-	var id CardID
-	c.hex(0, id[:])
+	id := c.card(0)
 	p := Purse{Fen: c.fen(1), Day: c.day(2)}
 	if c.err == nil && p.Fen == 0 {
 		c.fail(1, "an amount above zero")

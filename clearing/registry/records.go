@@ -116,7 +116,7 @@ func (c *content) eachCard(fn func(row) error) error {
 					holder = holders()[2]
 				}
 				if err := fn(row{Cards, bytes.Clone(id[:]), int64(card.From), []string{
-					id.String(), hex.EncodeToString(card.Issuer[:]), hex.EncodeToString([]byte{card.Type}), card.Status.String(),
+					id.Digits(), hex.EncodeToString(card.Issuer[:]), hex.EncodeToString([]byte{card.Type}), card.Status.String(),
 					card.From.String(), card.Expires.String(), holder,
 				}}); err != nil {
 					return err

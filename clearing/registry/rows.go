@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/hex"
 
+	"citycard/cardos/tunion"
 	"citycard/ledger"
 )
 
@@ -110,7 +111,10 @@ type Card struct {
 type CardID [10]byte
 
 // String is the card number as 20 digits.
-func (c CardID) String() string { return hex.EncodeToString(c[:]) }
+func (c CardID) String() string { return tunion.Masked(c.Digits()) }
+
+// Digits is the whole number, for who may see it.
+func (c CardID) Digits() string { return hex.EncodeToString(c[:]) }
 
 // Token stands for a person.
 type Token [16]byte

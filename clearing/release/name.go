@@ -5,12 +5,19 @@ import (
 	"fmt"
 	"strings"
 
+	"citycard/cardos/tunion"
 	"citycard/ledger"
 )
 
 // RowName is how a row is named to people: DAY/SUBJECT/ID, the last two in
 // hexadecimal digits.
 func RowName(key ledger.Key) string { return fmt.Sprintf("%s/%x/%x", key.Day, key.Subject, key.ID) }
+
+// maskedRow names a row in the audit, which is exported: day and id find it again, so the
+// card's number need not be whole.
+func maskedRow(key ledger.Key) string {
+	return fmt.Sprintf("%s/%s/%x", key.Day, tunion.Masked(hex.EncodeToString([]byte(key.Subject))), key.ID)
+}
 
 // ParseRow reads a row's name.
 func ParseRow(text string) (ledger.Key, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/tunion"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/load"
@@ -27,6 +28,9 @@ type Refund struct {
 	NotWritten bool
 	By         ledger.Approval
 }
+
+// card is its number as errors and the audit have it.
+func (r *Refund) card() string { return tunion.Masked(hex.EncodeToString(r.Card[:])) }
 
 // paidLoad is an order as the books have it.
 type paidLoad struct {
@@ -52,7 +56,7 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %x, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
+	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.card(), order.Load.Sequence, order.fen)}
 	a.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
 	before, err := d.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
@@ -90,7 +94,7 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 		}
 		var request message.LoadRequest
 		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
-			return fmt.Errorf("order of card %x, sequence %d: %w", r.Card, paid.Sequence, err)
+			return fmt.Errorf("order of card %s, sequence %d: %w", r.card(), paid.Sequence, err)
 		}
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
@@ -108,11 +112,11 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 	}
 	switch len(found) {
 	case 0:
-		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, hex.EncodeToString(r.Card[:]))
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.card())
 	case 1:
 		return found[0], nil
 	}
-	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, hex.EncodeToString(r.Card[:]))
+	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.card())
 }
 
 // standing leaves out orders that were refunded, where others stand beside them.

@@ -77,7 +77,7 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActRelease, by: r.By, what: fmt.Sprintf("%s, %s: %d fen to %s", RowName(r.Row), waiting.Reason, waiting.Fen, r.To)}
+	a := &act{name: ActRelease, by: r.By, what: fmt.Sprintf("%s, %s: %d fen to %s", maskedRow(r.Row), waiting.Reason, waiting.Fen, r.To)}
 	suspense := chart.Suspense(waiting.Reason)
 	whole := part(r.Row, partWhole)
 	switch {

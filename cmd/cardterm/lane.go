@@ -79,7 +79,7 @@ func (l *lane) next(ctx context.Context) error {
 	return l.reader.WaitEmpty(ctx)
 }
 
-// watch shows what is on a card.
+// watch shows what is on a card, in the log: nothing that says whose it is.
 func (l *lane) watch(ctx context.Context, card *reader.Card) error {
 	c, err := contents.Read(ctx, l.overheard(card), card.ATR())
 	if err != nil {
@@ -90,9 +90,9 @@ func (l *lane) watch(ctx context.Context, card *reader.Card) error {
 	l.taps.WithLabelValues("read").Inc()
 	switch c = c.Masked(); {
 	case c.Transit != nil:
-		l.log.Info("transit card", "number", c.Transit.Number, "balance_fen", c.Transit.BalanceFen, "expiry", c.Transit.Expiry)
+		l.log.Info("transit card", "number", tunion.Masked(c.Transit.Number), "balance_fen", c.Transit.BalanceFen, "expiry", c.Transit.Expiry)
 	case c.SocialSecurity != nil:
-		l.log.Info("social-security card", "version", c.SocialSecurity.Version, "identification", c.SocialSecurity.Identification, "guarded", c.SocialSecurity.Guarded)
+		l.log.Info("social-security card", "version", c.SocialSecurity.Version, "guarded", c.SocialSecurity.Guarded)
 	}
 	return nil
 }

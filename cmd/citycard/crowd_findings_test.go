@@ -70,7 +70,7 @@ func (d *crowdDay) findsGaps() {
 	}
 	var got []found
 	ofCards := map[string]bool{}
-	out := d.run(d.T, "citycard", "day", "findings", "--day", testDay, "--data", d.data, "--db", d.url(), "--json")
+	out := d.run(d.T, "citycard", "day", "findings", "--day", testDay, "--data", d.data, "--db", d.url(), "--whole-numbers", "--json")
 	for line := range strings.Lines(out) {
 		var f found
 		if err := json.Unmarshal([]byte(line), &f); err != nil {

@@ -190,7 +190,7 @@ func exchange(ctx context.Context, child *service.Child, says <-chan string, lin
 	case <-child.Done():
 		return "", errors.Join(errors.New("ended before it answered"), child.Wait())
 	case <-limit.C:
-		return "", fmt.Errorf("no answer to %q within %s", line, answerLimit)
+		return "", fmt.Errorf("no answer within %s", answerLimit)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -22,6 +22,7 @@ func dayFindingsCommand() *ffcli.Command {
 	a.register(flags)
 	kind := flags.String("kind", "", "only findings of this `kind`, such as counter_gap / 类别")
 	asJSON := flags.Bool("json", false, "one JSON object a line / 输出 JSON")
+	whole := flags.Bool("whole-numbers", false, "cards by their whole numbers, for who looks into one; else the last four digits / 显示完整卡号")
 	return &ffcli.Command{
 		Name: "findings", ShortUsage: "citycard day findings --day DAY [--kind KIND] [flags]",
 		ShortHelp: "what the close of a day found in its cards and SAMs / 日终核对发现",
@@ -35,7 +36,7 @@ func dayFindingsCommand() *ffcli.Command {
 				}
 			}
 			return a.read(ctx, args, func(b *books) error {
-				return printFindings(ctx, history.Archive{Ledger: b.Ledger}, ledger.Day(a.day), only, *asJSON)
+				return printFindings(ctx, history.Archive{Ledger: b.Ledger}, ledger.Day(a.day), only, *whole, *asJSON)
 			})
 		},
 	}
@@ -50,7 +51,16 @@ func findingsHelp() string {
 	return text
 }
 
-func printFindings(ctx context.Context, archive history.Archive, day ledger.Day, only history.Kind, asJSON bool) error {
+// findingLine is a finding as it is printed.
+type findingLine struct {
+	Kind    history.Kind `json:"kind"`
+	Subject string       `json:"subject"`
+	First   int64        `json:"first"` // of the numbers
+	Last    int64        `json:"last"`
+	Fen     int64        `json:"fen"`
+}
+
+func printFindings(ctx context.Context, archive history.Archive, day ledger.Day, only history.Kind, whole, asJSON bool) error {
 	summary, found, err := archive.Of(ctx, day)
 	if err != nil {
 		return err
@@ -58,13 +68,22 @@ func printFindings(ctx context.Context, archive history.Archive, day ledger.Day,
 	if !found {
 		return service.Fail("day "+day.String()+" has not been passed over yet / 该日尚未核对", "close it first", nil)
 	}
+	each := func(print func(findingLine) error) error {
+		return archive.Findings(ctx, day, only, func(f history.Finding) error {
+			line := findingLine{f.Kind, f.Subject.String(), f.First, f.Last, f.Fen}
+			if whole {
+				line.Subject = f.Subject.Digits()
+			}
+			return print(line)
+		})
+	}
 	if asJSON {
 		out := json.NewEncoder(os.Stdout)
-		return archive.Findings(ctx, day, only, func(f history.Finding) error { return out.Encode(f) })
+		return each(func(f findingLine) error { return out.Encode(f) })
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\tYUAN 元")
-	err = archive.Findings(ctx, day, only, func(f history.Finding) error {
+	err = each(func(f findingLine) error {
 		numbers, yuans := fmt.Sprint(f.First), ""
 		switch {
 		case f.Kind == history.Balance:

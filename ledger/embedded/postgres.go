@@ -45,6 +45,7 @@ func settings(overrides map[string]string) map[string]string {
 		"min_wal_size":                   "512MB",
 		"checkpoint_timeout":             "15min",
 		"checkpoint_completion_target":   "0.9",
+		"log_error_verbosity":            "terse", // a DETAIL quotes keys, and they have card numbers
 		"max_connections":                "100",
 		"max_pred_locks_per_transaction": "256",
 		"wal_level":                      "minimal",

@@ -60,7 +60,7 @@ func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 	for i := number; i < len(d.people.Transit); i += lots {
 		c, err := powered(images[i])
 		if err != nil {
-			return nil, fmt.Errorf("card %s: %w", d.people.Transit[i].Number, err)
+			return nil, fmt.Errorf("card %d of the city: %w", i, err)
 		}
 		l.wallets = append(l.wallets, &wallet{card: &d.people.Transit[i], chip: c})
 	}
@@ -96,7 +96,7 @@ func (l *lot) live(ctx context.Context) error {
 	for _, w := range l.wallets {
 		balance, err := readBalance(ctx, w.chip)
 		if err != nil {
-			return fmt.Errorf("card %s: %w", w.card.Number, err)
+			return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
 		}
 		w.balance = balance
 	}
@@ -176,7 +176,7 @@ func (l *lot) do(ctx context.Context, s step) error {
 		act = l.leave
 	}
 	if err := act(ctx, w, s.ride, now); err != nil {
-		return fmt.Errorf("card %s: %w", w.card.Number, err)
+		return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
 	}
 	return nil
 }
@@ -220,7 +220,7 @@ func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error
 	}
 	amount := fen(l.dice, topUpLeast, topUpMost, topUpStep)
 	w.loads++
-	order := fmt.Sprintf("%s-%s-%d", l.Day.Format(dayLayout), w.card.Number, w.loads)
+	order := fmt.Sprintf("%s-%06d-%d", l.Day.Format(dayLayout), w.card.Index, w.loads)
 	m, err := l.field.topUp(ctx, w.chip, order, amount, now)
 	if err != nil {
 		return false, fmt.Errorf("top-up of %d fen: %w", amount, err)
@@ -237,10 +237,10 @@ func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 	for _, w := range l.wallets {
 		balance, err := readBalance(ctx, w.chip)
 		if err != nil {
-			return fmt.Errorf("card %s: %w", w.card.Number, err)
+			return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
 		}
 		if balance != w.balance {
-			return fmt.Errorf("card %s holds %d fen, counted %d", w.card.Number, balance, w.balance)
+			return fmt.Errorf("card %d of the city holds %d fen, counted %d", w.card.Index, balance, w.balance)
 		}
 		purses[w.card.Index] = truth.Purse{Card: w.card.Number, Fen: balance}
 	}

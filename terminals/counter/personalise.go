@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -121,7 +122,7 @@ func personaliseTransit(ctx context.Context, card apdu.Card, store *keys.Store, 
 		return Issued{}, fmt.Errorf("personalise: read back file 0015: %w", err)
 	}
 	if string(answer) != string(application[:]) {
-		return Issued{}, fmt.Errorf("personalise: the card says %x in file 0015, %x was written", answer, application)
+		return Issued{}, errors.New("personalise: the card does not say in file 0015 what was written")
 	}
 	number, err := tunion.Number(id.ASN)
 	if err != nil {
@@ -162,7 +163,7 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 	}
 	r, err := ssc.ParseRecord(answer)
 	if err != nil || string(r.Value) != string(c.issuer.Identification[:]) {
-		return Issued{}, fmt.Errorf("personalise: the card says %x as its identification, %s was written", answer, c.issuer.Identification)
+		return Issued{}, errors.New("personalise: the card does not say the identification that was written")
 	}
 	return Issued{CardNumber: c.issuer.CardNumber, Identification: c.issuer.Identification.String()}, nil
 }

@@ -1,10 +1,12 @@
 package hotlist
 
 import (
+	"encoding/hex"
 	"fmt"
 	"sync"
 	"time"
 
+	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 )
 
@@ -77,7 +79,7 @@ func check(e *message.HotlistEntry) error {
 	for _, row := range e.GetRows() {
 		for _, text := range []string{row.GetFrom(), row.GetTo()} {
 			if _, err := time.Parse(clock, text); err != nil && !(text == "" && text == row.GetTo() && row.GetFrom() != "") {
-				return fmt.Errorf("hotlist: card %x: time %q, want YYYYMMDDhhmmss", e.GetCard(), text)
+				return fmt.Errorf("hotlist: card %s: time %q, want YYYYMMDDhhmmss", tunion.Masked(hex.EncodeToString(e.GetCard())), text)
 			}
 		}
 	}
