@@ -120,6 +120,19 @@ func (a Account) validate() error {
 	return nil
 }
 
+// OpeningHash computes the hash of what an account was opened with: the RFC 6962 leaf hash over the text "ledger account 1", flags and shards as 4 bytes
+// each, cap and alarm as 8, and code, kind and owner, each after its length as 4 bytes.
+func (a Account) OpeningHash() Hash {
+	b := append([]byte{0}, "ledger account 1"...)
+	b = binary.BigEndian.AppendUint32(b, uint32(a.Flags))
+	b = binary.BigEndian.AppendUint32(b, uint32(a.Shards))
+	b = binary.BigEndian.AppendUint64(b, uint64(a.Cap))
+	b = binary.BigEndian.AppendUint64(b, uint64(a.Alarm))
+	b = appendSized(b, a.Code)
+	b = appendSized(b, a.Kind)
+	return sha256.Sum256(appendSized(b, a.Owner))
+}
+
 func text(s string, least, most int) bool {
 	if len(s) < least || len(s) > most || !utf8.ValidString(s) {
 		return false

@@ -4,27 +4,42 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// The acts of audit entries.
+// The ledger's own acts. What of their entries is JSON: AccountsOpened, AccountMarked, LimitChange, or DayMoved for those of days.
 const (
-	ActReopenDay   = "reopen day"
-	ActChangeLimit = "change limit"
+	ActOpenAccounts = "open accounts"
+	ActMarkAccount  = "mark account"
+	ActChangeLimit  = "change limit"
+	ActOpenDay      = "open day"
+	ActCloseDay     = "close day"
+	ActEndDay       = "end day"
+	ActReopenDay    = "reopen day"
 )
 
-// AuditEntry is an act that took two people. Entries are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the
-// chain's head.
+// ownAct reports whether an act is the ledger's own.
+func ownAct(act string) bool {
+	switch act {
+	case ActOpenAccounts, ActMarkAccount, ActChangeLimit, ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:
+		return true
+	}
+	return false
+}
+
+// AuditEntry is an act that must not be forgotten: one that took two people, or by which the books are checked, such as the opening of accounts. Entries
+// are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the chain's head.
 type AuditEntry struct {
 	Number        int64
-	At            time.Time // to the second, as its caller told
-	Act           string    // one of the acts, or a caller's (Approve)
-	What          string    // the day, the LimitChange as JSON, or the caller's words
-	First, Second string    // who asked and who agreed
+	At            time.Time // to the second, as its caller told; of an act without people by the database's clock
+	Act           string    // one of the acts, or a caller's (Approve, Record)
+	What          string    // JSON of the ledger's own acts, or the caller's words
+	First, Second string    // who asked and who agreed; empty where it took nobody's word
 	Reason        string
 	Hash          Hash
 }
@@ -70,20 +85,51 @@ func (l *Ledger) Audit(ctx context.Context) ([]AuditEntry, error) {
 	return entries, nil
 }
 
-// appendAudit numbers, chains and stores an entry. Two at once collide on the number, and one is tried again.
+// appendAudit numbers, chains and stores an entry. Its transaction should take no other lock afterwards, because all who write one wait for
+// its end. An entry without a time gets the database's.
 func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
-	last, err := scanAudit(tx.QueryRow(ctx, selectAudit+"ORDER BY number DESC LIMIT 1"))
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	var previous []byte
+	var now int64
+	err := tx.QueryRow(ctx, "UPDATE audit_end SET number = number + 1 WHERE one = 1 RETURNING number, hash, floor(extract(epoch FROM now()))::INT8").
+		Scan(&e.Number, &previous, &now)
+	if err != nil {
 		return err
 	}
-	e.Number = last.Number + 1
-	e.Hash = e.HashAfter(last.Hash)
-	tag, err := tx.Exec(ctx, `INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (number) DO NOTHING`, e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, e.Hash[:])
-	if err == nil && tag.RowsAffected() == 0 {
-		return &again{cause: "audit", err: errors.New("another entry was written at the same time")}
+	if len(previous) != len(Hash{}) {
+		return fmt.Errorf("the audit's last hash has %d bytes, expected %d", len(previous), len(Hash{}))
 	}
-	return err
+	if e.At.IsZero() {
+		e.At = time.Unix(now, 0)
+	}
+	e.Hash = e.HashAfter(Hash(previous))
+	batch := &pgx.Batch{}
+	batch.Queue("INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, e.Hash[:])
+	batch.Queue("UPDATE audit_end SET hash = $1 WHERE one = 1", e.Hash[:])
+	return tx.SendBatch(ctx, batch).Close()
+}
+
+// appendOwn stores the entry of an act of the ledger's own, which by approves where it takes two people.
+func appendOwn(ctx context.Context, tx pgx.Tx, act string, what any, by *Approval) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	if by == nil {
+		return appendAudit(ctx, tx, AuditEntry{Act: act, What: string(text)})
+	}
+	return appendApproved(ctx, tx, act, string(text), by)
+}
+
+// readWhat reads what an entry of the given act says.
+func readWhat[T any](e *AuditEntry, act string) (what T, err error) {
+	decoder := json.NewDecoder(strings.NewReader(e.What))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(&what)
+	if e.Act != act || err != nil {
+		return what, fmt.Errorf("audit entry %d, %s: it does not say what %q says: %w", e.Number, e.Act, act, err)
+	}
+	return what, nil
 }
 
 // Approval is by which two people, and why, something is done that takes two.
@@ -125,10 +171,32 @@ func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) erro
 	if err := by.Validate(); err != nil {
 		return err
 	}
-	if act == ActReopenDay || act == ActChangeLimit || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
-		return &BatchError{What: fmt.Sprintf("act %q, %d bytes about it: not a caller's act", act, len(what))}
+	if err := callersAct(act, what); err != nil {
+		return err
 	}
 	return appendApproved(ctx, tx, act, what, &by)
+}
+
+func callersAct(act, what string) error {
+	if ownAct(act) || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
+		return &BatchError{What: fmt.Sprintf("act %q, %d bytes about it: not a caller's act", act, len(what))}
+	}
+	return nil
+}
+
+// Record writes an act of the caller's own into the audit that takes no second person, inside the transaction that does it: what stands there is covered
+// by the seals of days. Who did it is person, empty for the program itself; at may be zero, which is the database's time.
+func Record(ctx context.Context, tx pgx.Tx, act, what, person string, at time.Time) error {
+	if err := callersAct(act, what); err != nil {
+		return err
+	}
+	if person != "" {
+		var err error
+		if person, err = Person(person); err != nil {
+			return &BatchError{What: err.Error()}
+		}
+	}
+	return appendAudit(ctx, tx, AuditEntry{At: at.Truncate(time.Second), Act: act, What: what, First: person})
 }
 
 // appendApproved stores the audit's entry of an approved act.
@@ -160,6 +228,6 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'open' WHERE day = $1", day); err != nil {
 			return err
 		}
-		return appendApproved(ctx, tx, ActReopenDay, day.String(), &by)
+		return appendOwn(ctx, tx, ActReopenDay, DayMoved{Day: day}, &by)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"slices"
 	"testing"
 
 	"citycard/ledger"
@@ -59,8 +60,21 @@ func TestReopenedDay(t *testing.T) {
 	}
 	entries, err := b.Audit(ctx)
 	b.must(err)
-	if len(entries) != 1 || entries[0].Second != "Wang" || entries[0].What != "20260105" || !entries[0].At.Equal(noon) {
-		t.Errorf("the audit has %+v, expected one reopening", entries)
+	var acts []string
+	for i := range entries {
+		e := &entries[i]
+		if acts = append(acts, e.Act); e.Act != ledger.ActReopenDay {
+			continue
+		}
+		if moved, err := e.DayMoved(); err != nil || moved != (ledger.DayMoved{Day: today}) || e.First != "Li" || e.Second != "Wang" || !e.At.Equal(noon) {
+			t.Errorf("the audit has %+v, %v; expected the reopening", e, err)
+		}
+	}
+	want := []string{
+		ledger.ActOpenDay, ledger.ActOpenAccounts, ledger.ActCloseDay, ledger.ActEndDay, ledger.ActReopenDay, ledger.ActCloseDay, ledger.ActEndDay,
+	}
+	if !slices.Equal(acts, want) {
+		t.Errorf("the audit has %q, expected %q", acts, want)
 	}
 	if sums, err := b.BalanceAsOf(ctx, "fund", ledger.AsOf{Day: today}); err != nil || sums.CreditBalance() != 60 {
 		t.Errorf("fund at the end of the day: %+v, %v, expected 60", sums, err)

@@ -19,8 +19,8 @@ const (
 		SELECT a, s, $5::INT4, d, c FROM unnest($1::INT8[], $2::INT4[], $3::INT8[], $4::INT8[]) AS u (a, s, d, c) WHERE d > 0 OR c > 0
 		ON CONFLICT (account, shard, day) DO UPDATE SET debits = turnovers.debits + excluded.debits, credits = turnovers.credits + excluded.credits`
 
-	addLink = `INSERT INTO batches (stream, sequence, from_position, next_position, day, shard, transfers, memos, root, note, head, samples)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	addLink = `INSERT INTO batches (stream, sequence, from_position, next_position, day, shard, epoch, at, transfers, memos, root, note, head, samples)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 )
 
 // writeBooks adds the batch's deltas to balances and turnovers, notes what became of holds and which rows came late, and hangs the batch's link into
@@ -46,7 +46,7 @@ func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *Li
 	}
 	queueHolds(batch, rows)
 	queueLate(batch, b.Day, rows)
-	batch.Queue(addLink, link.Stream, link.Sequence, link.From, link.Next, link.Day, link.Shard,
+	batch.Queue(addLink, link.Stream, link.Sequence, link.From, link.Next, link.Day, link.Shard, link.Epoch, link.At,
 		link.Transfers, link.Memos, link.Root[:], note, link.Head[:], samples(rows))
 	batch.Queue("UPDATE streams SET head = $2 WHERE stream = $1", b.Stream, link.Head[:])
 	return tx.SendBatch(ctx, batch).Close()

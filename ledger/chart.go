@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,8 +135,7 @@ func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 }
 
 func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
-	// The chart's row is locked first, so that changes of the chart happen one after the other.
-	version, err := nextChartVersion(ctx, tx)
+	version, err := lockChart(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 	for _, account := range open {
 		seen[account.ID] = account
 	}
-	batch := &pgx.Batch{}
+	var opening []Account
 	for _, a := range wanted {
 		if was, ok := seen[a.ID]; ok {
 			same, err := openedAs(ctx, tx, was, a)
@@ -168,8 +168,40 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 			continue
 		}
 		seen[a.ID] = a
-		batch.Queue("INSERT INTO accounts (account, code, kind, owner, flags, shards, cap, alarm, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-			a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, a.Cap, a.Alarm, version)
+		opening = append(opening, a)
+	}
+	if len(opening) == 0 {
+		return nil
+	}
+	return insertAccounts(ctx, tx, version+1, opening)
+}
+
+// AccountsOpened is what the audit keeps of accounts that were opened together.
+type AccountsOpened struct {
+	Version  int64 `json:"version"` // of the chart
+	Accounts int   `json:"accounts"`
+	// Root is the RFC 6962 Merkle root over the accounts' opening hashes, in the order of their numbers.
+	Root Hash `json:"root"`
+}
+
+// AccountsOpened reads the opening out of an entry whose act is ActOpenAccounts.
+func (e *AuditEntry) AccountsOpened() (AccountsOpened, error) {
+	return readWhat[AccountsOpened](e, ActOpenAccounts)
+}
+
+// insertAccounts opens accounts that are not there yet, under the chart's next version.
+func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Account) error {
+	slices.SortFunc(accounts, func(a, b Account) int { return cmp.Compare(a.ID, b.ID) })
+	var tree Tree
+	batch := &pgx.Batch{}
+	batch.Queue(setChartVersion, version)
+	for _, a := range accounts {
+		hash := a.OpeningHash()
+		if err := tree.Add(hash); err != nil {
+			return err
+		}
+		batch.Queue(`INSERT INTO accounts (account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)`, a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, a.Cap, a.Alarm, version, hash[:])
 		// Every shard's row exists from the start, so that locking an account's rows locks all of it.
 		shards := make([]int32, a.Shards)
 		for i := range shards {
@@ -177,14 +209,21 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 		}
 		batch.Queue("INSERT INTO balances (account, shard, debits, credits) SELECT $1::INT8, s, 0, 0 FROM unnest($2::INT4[]) AS s", a.ID, shards)
 	}
-	if batch.Len() == 0 {
-		return nil
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
 	}
-	return tx.SendBatch(ctx, batch).Close()
+	root, err := tree.Root()
+	if err != nil {
+		return err
+	}
+	return appendOwn(ctx, tx, ActOpenAccounts, AccountsOpened{Version: version, Accounts: len(accounts), Root: root}, nil)
 }
 
-func nextChartVersion(ctx context.Context, tx pgx.Tx) (version int64, err error) {
-	err = tx.QueryRow(ctx, "UPDATE chart SET version = version + 1 WHERE one = 1 RETURNING version").Scan(&version)
+const setChartVersion = "UPDATE chart SET version = $1 WHERE one = 1"
+
+// lockChart locks the chart's row, so that changes of the chart happen one after the other, and returns its version.
+func lockChart(ctx context.Context, tx pgx.Tx) (version int64, err error) {
+	err = tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1 FOR UPDATE").Scan(&version)
 	return version, err
 }
 
@@ -194,9 +233,26 @@ func sameAccount(a, b Account) bool {
 	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
 }
 
-// MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened.
-// Every batch that begins after MarkAccount returned obeys the new marks, in all processes.
-func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bool) error {
+// AccountMarked is what the audit keeps of an account that was frozen, unfrozen or closed.
+type AccountMarked struct {
+	Account  string `json:"account"` // its code
+	OldFlags Flags  `json:"old_flags"`
+	Flags    Flags  `json:"flags"`
+	Version  int64  `json:"version"` // of the chart
+}
+
+// AccountMarked reads the change out of an entry whose act is ActMarkAccount.
+func (e *AuditEntry) AccountMarked() (AccountMarked, error) {
+	return readWhat[AccountMarked](e, ActMarkAccount)
+}
+
+// MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened. Who does it and why goes into
+// the audit. Every batch that begins after MarkAccount returned obeys the new marks, in all processes. Marks that are so already are left as they are.
+func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bool, by Approval) error {
+	what := fmt.Sprintf("mark account %q", code)
+	if err := by.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
 	var marks Flags
 	if frozen {
 		marks |= Frozen
@@ -204,22 +260,32 @@ func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bo
 	if closed {
 		marks |= Closed
 	}
-	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, control, func(tx pgx.Tx) error {
-			version, err := nextChartVersion(ctx, tx)
-			if err != nil {
-				return err
-			}
-			tag, err := tx.Exec(ctx, "UPDATE accounts SET flags = (flags & $2) | $3, version = $4 WHERE account = $1 AND code = $5",
-				IDOfCode(code), allFlags&^Frozen, marks, version, code)
-			if err == nil && tag.RowsAffected() == 0 {
-				err = ErrNoAccount
-			}
+	err := l.change(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+		version, err := lockChart(ctx, tx)
+		if err != nil {
 			return err
-		})
+		}
+		mark := AccountMarked{Account: code, Version: version + 1}
+		err = tx.QueryRow(ctx, "SELECT flags FROM accounts WHERE account = $1 AND code = $2", IDOfCode(code), code).Scan(&mark.OldFlags)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNoAccount
+		}
+		if err != nil {
+			return err
+		}
+		if mark.Flags = mark.OldFlags&^Frozen | marks; mark.Flags == mark.OldFlags {
+			return nil
+		}
+		batch := &pgx.Batch{}
+		batch.Queue(setChartVersion, mark.Version)
+		batch.Queue("UPDATE accounts SET flags = $2, version = $3 WHERE account = $1", IDOfCode(code), mark.Flags, mark.Version)
+		if err = tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return appendOwn(ctx, tx, ActMarkAccount, mark, &by)
 	})
 	if err != nil {
-		return fmt.Errorf("mark account %q: %w", code, err)
+		return err
 	}
 	_, err = l.Accounts(ctx)
 	return err

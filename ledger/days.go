@@ -27,6 +27,23 @@ type DayStatus struct {
 	Next  Day // the day its streams moved to; zero until it is closed first
 }
 
+// DayMoved is what the audit keeps of a day's opening, close, end or reopening.
+type DayMoved struct {
+	Day  Day `json:"day"`
+	Next Day `json:"next,omitempty"` // of a close: the day that follows, which it opens
+	// Streams is how many left the day with a close or an end.
+	Streams int `json:"streams,omitempty"`
+}
+
+// DayMoved reads the change out of an entry whose act is ActOpenDay, ActCloseDay, ActEndDay or ActReopenDay.
+func (e *AuditEntry) DayMoved() (DayMoved, error) {
+	switch e.Act {
+	case ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:
+		return readWhat[DayMoved](e, e.Act)
+	}
+	return DayMoved{}, fmt.Errorf("audit entry %d, %s: no change of a day", e.Number, e.Act)
+}
+
 // OpenDay opens the first booking day; each later one is opened by the close of the one before. It does nothing when
 // the day is known already.
 func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
@@ -34,8 +51,11 @@ func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
 	}
 	return l.change(ctx, fmt.Sprintf("open day %v", day), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
-		return err
+		tag, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		return appendOwn(ctx, tx, ActOpenDay, DayMoved{Day: day}, nil)
 	})
 }
 
@@ -108,7 +128,11 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing', next_day = $2 WHERE day = $1", day, next); err != nil {
 			return err
 		}
-		return moveStreams(ctx, tx, day, following, stay)
+		moved, err := moveStreams(ctx, tx, day, following, stay)
+		if err != nil {
+			return err
+		}
+		return appendOwn(ctx, tx, ActCloseDay, DayMoved{Day: day, Next: next, Streams: moved}, nil)
 	})
 }
 
@@ -137,31 +161,34 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 		if err != nil {
 			return err
 		}
-		if err = moveStreams(ctx, tx, day, next, []string{}); err != nil {
+		moved, err := moveStreams(ctx, tx, day, next, []string{})
+		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day)
-		return err
+		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day); err != nil {
+			return err
+		}
+		return appendOwn(ctx, tx, ActEndDay, DayMoved{Day: day, Streams: moved}, nil)
 	})
 }
 
-// moveStreams moves the day's streams and notes where each stood. The update waits for a batch in flight on each stream, and
+// moveStreams moves the day's streams, notes where each stood and returns how many there were. The update waits for a batch in flight on each stream, and
 // reads the row as that batch left it, which is what READ COMMITTED is for.
-func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) error {
+func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) (int, error) {
 	rows, err := tx.Query(ctx, "UPDATE streams SET day = $2 WHERE day = $1 AND NOT (stream = ANY($3)) RETURNING stream, sequence, head, NULL::BYTEA",
 		day, next, stay)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[streamHead])
 	if err != nil {
-		return err
+		return 0, err
 	}
 	batch := &pgx.Batch{}
 	for _, h := range heads {
 		batch.Queue("INSERT INTO day_heads (day, stream, sequence, head) VALUES ($1, $2, $3, $4)", day, h.Stream, h.Sequence, h.Head)
 	}
-	return tx.SendBatch(ctx, batch).Close()
+	return len(heads), tx.SendBatch(ctx, batch).Close()
 }
 
 // streamHead is where a stream stood when it left a day. Batches is the root over the heads of what it booked in the day.

@@ -24,7 +24,8 @@
 //     its stream, each sealed day one signed root over the heads of all streams.
 //  8. A sealed day takes no more batches.
 //  9. A hold is ended at most once, a transfer reversed at most once: what does it has a key made of theirs. Limits count what is held.
-//  10. What a closed day was reopened for or an account's cap changed to, and by which two people, is never changed or forgotten.
+//  10. The audit tells, in a chain that the seals cover, which accounts were opened with which limits and when a day was opened, closed and ended; what a closed
+//     day was reopened for, an account frozen or its cap changed to, and by which two people. It is never changed or forgotten.
 //
 // # Reading what one subject has
 //

@@ -154,7 +154,9 @@ type Link struct {
 	From, Next int64
 	Day        Day
 	Shard      int32
-	Transfers  int32 // rows
+	Epoch      int64     // of the claim under which it was posted
+	At         time.Time // when the database took it, to the microsecond
+	Transfers  int32     // rows
 	Memos      int32
 	Root       Hash
 	Note       []byte
@@ -162,12 +164,13 @@ type Link struct {
 }
 
 // HeadAfter computes what Head must be, given the head before it (zero for the first batch of a stream): the SHA-256 over the text
-// "ledger batch 1", the previous head, the numbers of the link as fixed-width big-endian, the root, and the SHA-256 of the note.
+// "ledger batch 2", the previous head, stream, sequence, from, next, epoch and the microsecond since 1970 as 8 bytes each, day, shard, transfers and memos
+// as 4, all big endian, the root, and the SHA-256 of the note.
 func (k *Link) HeadAfter(previous Hash) Hash {
 	b := make([]byte, 0, 256)
-	b = append(b, "ledger batch 1"...)
+	b = append(b, "ledger batch 2"...)
 	b = append(b, previous[:]...)
-	for _, n := range []int64{int64(k.Stream), k.Sequence, k.From, k.Next} {
+	for _, n := range []int64{int64(k.Stream), k.Sequence, k.From, k.Next, k.Epoch, k.At.UnixMicro()} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	for _, n := range []int32{int32(k.Day), k.Shard, k.Transfers, k.Memos} {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"testing"
+	"time"
 
 	"citycard/ledger"
 )
@@ -38,8 +39,15 @@ func TestHashes(t *testing.T) {
 	for i := range previous {
 		previous[i], batches[i] = 9, 7
 	}
-	link := ledger.Link{Stream: 44, Sequence: 5, From: 100, Next: 200, Day: 20260105, Shard: 3, Transfers: 2, Memos: 1, Root: root, Note: []byte("note")}
-	check("chain head", link.HeadAfter(previous), "6fcdcfb5db178cd1c7f881a4547cd3bb7e4d7e34f8612d89bfc443c3f7ceac00")
+	link := ledger.Link{
+		Stream: 44, Sequence: 5, From: 100, Next: 200, Day: 20260105, Shard: 3, Epoch: 17, At: noon.Add(123456 * time.Microsecond), Transfers: 2, Memos: 1,
+		Root: root, Note: []byte("note"),
+	}
+	check("chain head", link.HeadAfter(previous), "e4ed5afa49e8b661aeaf871fa34b3322cd452dde74336a271fa7a752f1e351ff")
+	account := ledger.Account{
+		Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits | ledger.MustReturnToZero, Shards: 2, Cap: 1000, Alarm: 500,
+	}
+	check("opening of an account", account.OpeningHash(), "4db67c3c011ad481af4fa53511cd2076c4dfb1eb902441f23b7ebd3de30f66a0")
 	check("day leaf", ledger.HeadLeaf(20260105, "taps", 5, previous, batches), "b395301588315608b17cdc93dd895606b3df9266beb7fc9a504c8ec8155e6a79")
 	entry := ledger.AuditEntry{Number: 3, At: noon, Act: "reopen day", What: "20260104", First: "Li", Second: "Wang", Reason: "late file"}
 	check("audit entry", entry.HashAfter(previous), "f88ae4a7f2ab4cf8265a140b680f44a64b19370d19a7d819b55fab1abeab9caa")

@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -30,19 +28,13 @@ type LimitChange struct {
 	Alarm    Fen    `json:"alarm"`
 	// Used is what its debits and holds exceeded its credits by at the change. No alarm is given for what lies above a new alarm level
 	// already, so the caller should look here.
-	Used Fen `json:"used"`
+	Used    Fen   `json:"used"`
+	Version int64 `json:"version"` // of the chart, by which processes learn of it
 }
 
 // LimitChange reads the change out of an entry whose act is ActChangeLimit.
 func (e *AuditEntry) LimitChange() (LimitChange, error) {
-	var c LimitChange
-	decoder := json.NewDecoder(bytes.NewReader([]byte(e.What)))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&c)
-	if e.Act != ActChangeLimit || err != nil {
-		return c, fmt.Errorf("audit entry %d, %s: no change of a limit: %w", e.Number, e.Act, err)
-	}
-	return c, nil
+	return readWhat[LimitChange](e, ActChangeLimit)
 }
 
 // ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its credits. Who does it and why goes into the audit, with
@@ -68,7 +60,7 @@ func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by A
 }
 
 func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed bool, by Approval) error {
-	version, err := nextChartVersion(ctx, tx)
+	version, err := lockChart(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -100,14 +92,14 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed 
 	if change.Used > change.Cap && change.Cap < change.OldCap && !belowUsed {
 		return fmt.Errorf("%w: %d of %d fen", ErrLimit, int64(change.Used), int64(change.Cap))
 	}
-	if _, err = tx.Exec(ctx, "UPDATE accounts SET cap = $2, alarm = $3, version = $4 WHERE account = $1", account.ID, account.Cap, account.Alarm, version); err != nil {
+	change.Version = version + 1
+	batch := &pgx.Batch{}
+	batch.Queue(setChartVersion, change.Version)
+	batch.Queue("UPDATE accounts SET cap = $2, alarm = $3, version = $4 WHERE account = $1", account.ID, account.Cap, account.Alarm, change.Version)
+	if err = tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(change)
-	if err != nil {
-		return err
-	}
-	return appendApproved(ctx, tx, ActChangeLimit, string(text), &by)
+	return appendOwn(ctx, tx, ActChangeLimit, change, &by)
 }
 
 // takeAccount locks all shards of an account, in order as batches do, and returns what is used of its limit. It also writes them, as they

@@ -381,7 +381,7 @@ func (r *modelRun) fence(t *rapid.T) {
 func (r *modelRun) freeze(t *rapid.T) {
 	code := rapid.SampledFrom(modelCodes).Draw(t, "account")
 	frozen := !r.model.frozen[code]
-	r.must(r.l.MarkAccount(context.Background(), code, frozen, false))
+	r.must(r.l.MarkAccount(context.Background(), code, frozen, false, approved))
 	r.model.frozen[code] = frozen
 }
 

@@ -40,12 +40,20 @@ type Sample struct {
 // sampleEvery is how many rows of a batch one sample stands for, about.
 const sampleEvery = 500
 
-// samples picks subjects out of a batch's rows; of any that has rows, one at least.
+// SampledPositions are the positions, in a batch of so many rows, of those whose subjects are kept as samples; of any that has rows, one at least.
+func SampledPositions(rows int) []int {
+	count := max(1, rows/sampleEvery)
+	positions := make([]int, min(count, rows))
+	for n := range positions {
+		positions[n] = (2*n + 1) * rows / (2 * count)
+	}
+	return positions
+}
+
 func samples(rows []Row) [][]byte {
 	list := [][]byte{}
-	count := max(1, len(rows)/sampleEvery)
-	for n := range min(count, len(rows)) {
-		list = append(list, []byte(rows[(2*n+1)*len(rows)/(2*count)].Subject))
+	for _, position := range SampledPositions(len(rows)) {
+		list = append(list, []byte(rows[position].Subject))
 	}
 	return list
 }

@@ -116,7 +116,7 @@ func (p *post) try(ctx context.Context) error {
 // within is the body of the transaction.
 func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	b, l := p.batch, p.ledger
-	sequence, previous, chart, err := advance(ctx, tx, b)
+	link, previous, chart, err := advance(ctx, tx, b)
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	}
 	j := newJudge(p, limits)
 	defer j.release()
-	if j.decide(sequence); len(p.doubts) > 0 {
+	if j.decide(link.Sequence); len(p.doubts) > 0 {
 		return &again{cause: "look-up", err: errors.New("chains to be looked up first"), now: true}
 	}
-	p.link = Link{Stream: IDOfStream(b.Stream), Sequence: sequence, From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard)}
+	p.link = link
 	if err = j.number(&p.link); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 		}
 		return err
 	}
-	j.out.Sequence, j.out.Rows, j.out.Alarms = sequence, len(j.rows), limits.alarms()
+	j.out.Sequence, j.out.Rows, j.out.Alarms = link.Sequence, len(j.rows), limits.alarms()
 	if b.Finish != nil {
 		if p.link.Note, err = b.Finish(ctx, tx, j.out); err != nil {
 			return fmt.Errorf("finish: %w", err)

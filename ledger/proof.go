@@ -160,8 +160,8 @@ func (p *Proof) findBatch(ctx context.Context, tx pgx.Tx) error {
 	k := &p.Link
 	k.Stream, k.Sequence = p.Row.Stream, p.Row.Sequence
 	var root, head []byte
-	err := tx.QueryRow(ctx, `SELECT from_position, next_position, day, shard, transfers, memos, root, note, head FROM batches
-		WHERE stream = $1 AND sequence = $2`, k.Stream, k.Sequence).Scan(&k.From, &k.Next, &k.Day, &k.Shard, &k.Transfers, &k.Memos, &root, &k.Note, &head)
+	err := tx.QueryRow(ctx, `SELECT from_position, next_position, day, shard, epoch, at, transfers, memos, root, note, head FROM batches
+		WHERE stream = $1 AND sequence = $2`, k.Stream, k.Sequence).Scan(&k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &k.At, &k.Transfers, &k.Memos, &root, &k.Note, &head)
 	copy(k.Root[:], root)
 	copy(k.Head[:], head)
 	if err != nil || k.Sequence == 1 {

@@ -94,27 +94,28 @@ func (l *Ledger) Stream(ctx context.Context, stream string) (Claim, error) {
 	return claim, nil
 }
 
-// advance is the compare-and-swap: the first statement of every batch. It returns the batch's sequence, the chain's head before it,
-// and the chart's version.
-func advance(ctx context.Context, tx pgx.Tx, b *Batch) (sequence int64, head Hash, chart int64, err error) {
+// advance is the compare-and-swap: the first statement of every batch. It returns the batch's link as far as it is known by then, the chain's head
+// before it, and the chart's version.
+func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link Link, head Hash, chart int64, err error) {
+	link = Link{Stream: IDOfStream(b.Stream), From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard), Epoch: b.Epoch}
 	var previous []byte
 	both := &pgx.Batch{}
 	both.Queue(`UPDATE streams SET next = $4, sequence = sequence + 1 WHERE stream = $1 AND epoch = $2 AND next = $3 AND day = $5
-		RETURNING sequence, head`, b.Stream, b.Epoch, b.From, b.Next, b.Day).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&sequence, &previous)
+		RETURNING sequence, head, now()`, b.Stream, b.Epoch, b.From, b.Next, b.Day).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&link.Sequence, &previous, &link.At)
 	})
 	both.Queue("SELECT version FROM chart WHERE one = 1").QueryRow(func(row pgx.Row) error { return row.Scan(&chart) })
 	err = tx.SendBatch(ctx, both).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, head, 0, whyNot(ctx, tx, b)
+		return link, head, 0, whyNot(ctx, tx, b)
 	}
 	if err != nil {
-		return 0, head, 0, err
+		return link, head, 0, err
 	}
 	if copy(head[:], previous) != len(head) || len(previous) != len(head) {
-		return 0, head, 0, fmt.Errorf("stream %q: its chain's head has %d bytes, expected %d", b.Stream, len(previous), len(head))
+		return link, head, 0, fmt.Errorf("stream %q: its chain's head has %d bytes, expected %d", b.Stream, len(previous), len(head))
 	}
-	return sequence, head, chart, nil
+	return link, head, chart, nil
 }
 
 // whyNot explains a compare-and-swap that met no row.

@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/ledger"
 )
 
 // Numbers that the registry of a Town knows.
@@ -135,6 +136,11 @@ func WriteFiles(t testing.TB, files map[string]string) string {
 		}
 	}
 	return dir
+}
+
+// Approved is the word of two people that a test needs and does not look at.
+func Approved() ledger.Approval {
+	return ledger.Approval{First: "Li", Second: "Wang", Reason: "a test", At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
 }
 
 // Hex decodes hexadecimal digits that a test has typed.

@@ -121,7 +121,14 @@ func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
 	}
 	round := 0
 	for _, entry := range entries {
-		if entry.Act == ledger.ActReopenDay && entry.What == day.String() {
+		if entry.Act != ledger.ActReopenDay {
+			continue
+		}
+		moved, err := entry.DayMoved()
+		if err != nil {
+			return 0, err
+		}
+		if moved.Day == day {
 			round++
 		}
 	}

@@ -308,7 +308,7 @@ func TestRegistryChanges(t *testing.T) {
 // reopened, and closing it pays.
 func TestFrozenPayee(t *testing.T) {
 	o := newOffice(t)
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false, clearingtest.Approved()))
 	for range 2 {
 		result, err := o.closer.Close(t.Context(), today, today.Next())
 		o.must(err)
@@ -322,7 +322,7 @@ func TestFrozenPayee(t *testing.T) {
 	if len(left) != 1 || left[0].Account.Code != "operator:bus" {
 		t.Errorf("not at zero: %+v, want the bus operator", left)
 	}
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false, clearingtest.Approved()))
 	o.must(o.ledger.ReopenDay(t.Context(), today, ledger.Approval{First: "Li", Second: "Wang", Reason: "may be paid", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}))
 	result, err := o.closer.Close(t.Context(), today, today.Next())
 	o.must(err)

@@ -203,7 +203,7 @@ func TestPanic(t *testing.T) {
 func TestAccountAway(t *testing.T) {
 	h := newHouse(t)
 	h.patience = 500 * time.Millisecond
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
 	var messages []sent
 	const taps = 200
 	for i := range taps {
@@ -230,7 +230,7 @@ func TestAccountAway(t *testing.T) {
 			t.Fatalf("%s is kept as %s for %q", r.Name(), r.Reason, r.Cause)
 		}
 	}
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
 	h.send(tap(h.ride(taps)))
 	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
 	stop()

@@ -120,9 +120,7 @@ func TestRefund(t *testing.T) {
 	if !done.Repeated {
 		t.Error("the refund was booked a second time")
 	}
-	entries, err := h.ledger.Audit(t.Context())
-	h.must(err)
-	if len(entries) != 3 || entries[0].Act != release.ActRefund || entries[0].First != "ann" || entries[0].Second != "bob" {
+	if entries := h.audited(release.ActRefund); len(entries) != 3 || entries[0].First != "ann" || entries[0].Second != "bob" {
 		t.Errorf("audit %+v, want the three refunds by ann and bob", entries)
 	}
 }

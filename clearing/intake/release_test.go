@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"slices"
 	"testing"
 
 	"citycard/clearing/clearingtest"
@@ -102,11 +103,17 @@ func TestRelease(t *testing.T) {
 	refused("a refund of what the card has", taps[0].Row, "fund:resident")
 	_, err := h.desk().Refund(t.Context(), refundOf("o1", true, 6))
 	h.wantRefusal("a refund of what the card has", err)
-	entries, err := h.ledger.Audit(t.Context())
-	h.must(err)
-	if len(entries) != 5 {
+	if entries := h.audited(release.ActRelease); len(entries) != 5 {
 		t.Errorf("%d audit entries, want one for each of five releases: %+v", len(entries), entries)
 	}
+}
+
+// audited are the audit's entries of an act.
+func (h *house) audited(act string) []ledger.AuditEntry {
+	h.Helper()
+	entries, err := h.ledger.Audit(h.Context())
+	h.must(err)
+	return slices.DeleteFunc(entries, func(e ledger.AuditEntry) bool { return e.Act != act })
 }
 
 // TestReleaseForeign releases taps of other cities' cards, which nobody has verified, to
@@ -118,10 +125,10 @@ func TestReleaseForeign(t *testing.T) {
 	ours := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 8, Fen: 200, At: noon(5)})
 	h.send(tap(unplaced), tap(ours))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", true, false))
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", true, false, clearingtest.Approved()))
 	h.send(tap(h.visit(4, 80)))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", false, false))
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", false, false, clearingtest.Approved()))
 
 	waiting := h.suspended(false)
 	var foreign, own []release.Suspended

@@ -67,7 +67,7 @@ func TestChannelRefused(t *testing.T) {
 	}
 	mark := func(frozen bool) {
 		t.Helper()
-		if err := c.ledger.MarkAccount(t.Context(), chart.Channel("counter"), frozen, false); err != nil {
+		if err := c.ledger.MarkAccount(t.Context(), chart.Channel("counter"), frozen, false, clearingtest.Approved()); err != nil {
 			t.Fatal(err)
 		}
 	}

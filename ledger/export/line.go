@@ -8,6 +8,7 @@ const Version = 1
 // Line is one line: one of its members is set.
 type Line struct {
 	Export   *Header            `json:"export,omitempty"`
+	Chart    *Chart             `json:"chart,omitempty"`
 	Account  *Account           `json:"account,omitempty"`
 	Stream   *Stream            `json:"stream,omitempty"`
 	Batch    *ledger.Link       `json:"batch,omitempty"`
@@ -27,6 +28,13 @@ type Header struct {
 	Dialect string `json:"dialect"`
 }
 
+// Chart is how far the chart of accounts and the audit have come.
+type Chart struct {
+	Version   int64       `json:"version"`
+	Audit     int64       `json:"audit"` // number of its last entry
+	AuditHash ledger.Hash `json:"audit_hash"`
+}
+
 // Account is an account of the chart.
 type Account struct {
 	Account ledger.AccountID `json:"account"`
@@ -37,6 +45,9 @@ type Account struct {
 	Shards  int              `json:"shards"`
 	Cap     ledger.Fen       `json:"cap,omitempty"`
 	Alarm   ledger.Fen       `json:"alarm,omitempty"`
+	Version int64            `json:"version"` // of the chart, when it was changed last
+	Opened  int64            `json:"opened"`  // of the chart, when it was opened
+	Hash    ledger.Hash      `json:"hash"`    // of what it was opened with
 }
 
 // Chart returns the account as the chart has it.
@@ -50,6 +61,7 @@ type Stream struct {
 	Number   ledger.StreamID `json:"number"`
 	Next     int64           `json:"next"`
 	Sequence int64           `json:"sequence"`
+	Epoch    int64           `json:"epoch"`
 	Day      ledger.Day      `json:"day"`
 	Head     ledger.Hash     `json:"head"`
 }
@@ -93,6 +105,7 @@ type Head struct {
 type Day struct {
 	Day       ledger.Day      `json:"day"`
 	State     ledger.DayState `json:"state"`
+	Next      ledger.Day      `json:"next,omitempty"`
 	Root      *ledger.Hash    `json:"root,omitempty"`
 	Signature []byte          `json:"signature,omitempty"`
 	Signer    []byte          `json:"signer,omitempty"`

@@ -33,7 +33,7 @@ func Write(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
 		if err := x.line(&Line{Export: &Header{Version, l.Dialect().String()}}); err != nil {
 			return err
 		}
-		for _, part := range []func() error{x.audit, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
+		for _, part := range []func() error{x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
 			if err := part(); err != nil {
 				return err
 			}
@@ -80,18 +80,33 @@ func (x *writer) each(query string, makeLine func(pgx.Rows) (*Line, error)) erro
 	return rows.Err()
 }
 
+func (x *writer) chart() error {
+	return x.each(`SELECT coalesce((SELECT version FROM chart), -1), coalesce((SELECT number FROM audit_end), -1),
+		(SELECT hash FROM audit_end)`, func(rows pgx.Rows) (*Line, error) {
+		c := &Chart{}
+		var hash []byte
+		err := rows.Scan(&c.Version, &c.Audit, &hash)
+		copy(c.AuditHash[:], hash)
+		return &Line{Chart: c}, err
+	})
+}
+
 func (x *writer) accounts() error {
-	return x.each("SELECT account, code, kind, owner, flags, shards, cap, alarm FROM accounts ORDER BY account", func(rows pgx.Rows) (*Line, error) {
+	return x.each(`SELECT account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash FROM accounts
+		ORDER BY opened, account`, func(rows pgx.Rows) (*Line, error) {
 		a := &Account{}
-		return &Line{Account: a}, rows.Scan(&a.Account, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm)
+		var hash []byte
+		err := rows.Scan(&a.Account, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm, &a.Version, &a.Opened, &hash)
+		copy(a.Hash[:], hash)
+		return &Line{Account: a}, err
 	})
 }
 
 func (x *writer) streams() error {
-	return x.each("SELECT stream, number, next, sequence, day, head FROM streams ORDER BY number", func(rows pgx.Rows) (*Line, error) {
+	return x.each("SELECT stream, number, next, sequence, epoch, day, head FROM streams ORDER BY number", func(rows pgx.Rows) (*Line, error) {
 		s := &Stream{}
 		var head []byte
-		err := rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Day, &head)
+		err := rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Epoch, &s.Day, &head)
 		copy(s.Head[:], head)
 		return &Line{Stream: s}, err
 	})
@@ -99,11 +114,11 @@ func (x *writer) streams() error {
 
 // Links and rows come in one stream, each batch's link before its rows.
 const journalQuery = `
-	SELECT stream, sequence, -1 AS place, from_position, next_position, day, shard, transfers, memos, root, note, head,
+	SELECT stream, sequence, -1 AS place, from_position, next_position, day, shard, epoch, at, transfers, memos, root, note, head,
 		0::INT4, NULL::BYTEA, NULL::BYTEA, 0::INT8, 0::INT8, 0::INT8, 0::INT4, 0::INT2, ''::TEXT, ''::TEXT, NULL::BYTEA, 0::INT4, NULL::BYTEA, 0::INT8
 	FROM batches
 	UNION ALL
-	SELECT stream, sequence, position, 0::INT8, 0::INT8, 0::INT4, 0::INT4, 0::INT4, 0::INT4, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA,
+	SELECT stream, sequence, position, 0::INT8, 0::INT8, 0::INT4, 0::INT4, 0::INT8, NULL::TIMESTAMPTZ, 0::INT4, 0::INT4, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA,
 		effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''), coalesce(reason, ''), evidence,
 		booking_day, hash, coalesce(expires, 0)
 	FROM journal
@@ -116,13 +131,14 @@ func (x *writer) journal() error {
 		var root, head, subject, id, hash []byte
 		var flags int16
 		var expires int64
-		err := rows.Scan(&r.Stream, &r.Sequence, &r.Position, &k.From, &k.Next, &k.Day, &k.Shard, &k.Transfers, &k.Memos, &root, &k.Note, &head,
+		var at *time.Time
+		err := rows.Scan(&r.Stream, &r.Sequence, &r.Position, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &at, &k.Transfers, &k.Memos, &root, &k.Note, &head,
 			&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &flags, &r.Kind, &r.Reason, &r.Evidence, &r.BookingDay, &hash, &expires)
 		if err != nil {
 			return nil, err
 		}
 		if r.Day == 0 {
-			k.Stream, k.Sequence = r.Stream, r.Sequence
+			k.Stream, k.Sequence, k.At = r.Stream, r.Sequence, at.UTC()
 			copy(k.Root[:], root)
 			copy(k.Head[:], head)
 			return &Line{Batch: &k}, nil
@@ -172,10 +188,10 @@ func (x *writer) days() error {
 	if err != nil {
 		return err
 	}
-	return x.each("SELECT day, state, root, signature, signer FROM days ORDER BY day", func(rows pgx.Rows) (*Line, error) {
+	return x.each("SELECT day, state, coalesce(next_day, 0), root, signature, signer FROM days ORDER BY day", func(rows pgx.Rows) (*Line, error) {
 		d := &Day{}
 		var root []byte
-		err := rows.Scan(&d.Day, &d.State, &root, &d.Signature, &d.Signer)
+		err := rows.Scan(&d.Day, &d.State, &d.Next, &root, &d.Signature, &d.Signer)
 		d.Root = hashOrNone(root)
 		return &Line{Day: d}, err
 	})

@@ -25,8 +25,18 @@ func (c *auditChain) add(e ledger.AuditEntry) {
 		c.books.fault(AuditChain, where, "its hash is %x, its content and the hash before make %x", e.Hash, want)
 	}
 	c.hashes[e.Number], c.last = e.Hash, e
-	if e.Act == ledger.ActChangeLimit {
-		c.books.changeCap(&e)
+	switch e.Act {
+	case ledger.ActOpenAccounts, ledger.ActMarkAccount, ledger.ActChangeLimit:
+		c.books.changeChart(&e)
+	case ledger.ActOpenDay, ledger.ActCloseDay, ledger.ActEndDay, ledger.ActReopenDay:
+		c.books.changeDay(&e)
+	}
+}
+
+// end compares the last entry with what the books say it is.
+func (c *auditChain) end(number int64, hash ledger.Hash) {
+	if number != c.last.Number || hash != c.last.Hash {
+		c.books.fault(AuditChain, "end of the audit", "it is entry %d of hash %x; the last one there is %d of hash %x", number, hash, c.last.Number, c.last.Hash)
 	}
 }
 
@@ -55,6 +65,15 @@ func (b *books) checkAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var number int64
+	var end []byte
+	err = b.tx.QueryRow(ctx, "SELECT coalesce((SELECT number FROM audit_end), -1), (SELECT hash FROM audit_end)").Scan(&number, &end)
+	if err != nil {
+		return err
+	}
+	var last ledger.Hash
+	copy(last[:], end)
+	chain.end(number, last)
 	return b.each(ctx, "SELECT day, sequence, head FROM day_heads WHERE stream = ''", func(rows pgx.Rows) error {
 		var day ledger.Day
 		var number int64

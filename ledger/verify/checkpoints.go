@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 
 	"citycard/ledger"
 
@@ -17,8 +19,8 @@ const (
 			SELECT account, subject, day, sum(fen)::INT8 AS fen FROM (
 				SELECT credit AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND (flags & 28) <> 4
 				UNION ALL SELECT debit, subject, booking_day, -amount FROM journal WHERE kind IS NULL AND (flags & 28) <> 4) AS sides
-			WHERE day <= $1 GROUP BY account, subject, day) AS daily) AS j
-		FULL JOIN (SELECT account, subject, day, balance FROM checkpoints WHERE day <= $1) AS c
+			WHERE day <= $1 OR day = $2 AND subject <= $3 GROUP BY account, subject, day) AS daily) AS j
+		FULL JOIN (SELECT account, subject, day, balance FROM checkpoints) AS c
 			ON c.account = j.account AND c.subject = j.subject AND c.day = j.day
 		WHERE c.balance IS NULL OR j.balance IS NULL OR c.balance <> j.balance`
 
@@ -38,11 +40,11 @@ const (
 
 // checkCheckpoints compares the checkpoints that are complete with the transfers, and what helps to find a subject's rows with the rows.
 func (b *books) checkCheckpoints(ctx context.Context) error {
-	var done ledger.Day
-	if err := b.tx.QueryRow(ctx, "SELECT coalesce(max(day), 0)::INT4 FROM checkpointing WHERE done").Scan(&done); err != nil {
+	done, under, reached, err := b.checkpointed(ctx)
+	if err != nil {
 		return err
 	}
-	if err := b.each(ctx, differingCheckpoints, b.checkpointFault("account ", "the transfers make"), done); err != nil {
+	if err := b.each(ctx, differingCheckpoints, b.checkpointFault("account ", "the transfers make"), done, under, reached); err != nil {
 		return err
 	}
 	// The latest ones are a copy: they are held against the checkpoints only.
@@ -62,7 +64,7 @@ func (b *books) checkCheckpoints(ctx context.Context) error {
 		return err
 	}
 	days, firsts := []int32{}, []int32{}
-	err := b.each(ctx, "SELECT day FROM days", func(rows pgx.Rows) error {
+	err = b.each(ctx, "SELECT day FROM days", func(rows pgx.Rows) error {
 		var day ledger.Day
 		err := rows.Scan(&day)
 		days, firsts = append(days, int32(day)), append(firsts, int32(day.Add(-promptDays)))
@@ -72,6 +74,39 @@ func (b *books) checkCheckpoints(ctx context.Context) error {
 		return err
 	}
 	return b.each(ctx, missingLate, unfindable, days, firsts)
+}
+
+// checkpointed returns the last day whose checkpoints are complete, and the one under way with the last subject that it has. Days are taken in their order, each
+// once it is sealed, and one is under way at most.
+func (b *books) checkpointed(ctx context.Context) (done, under ledger.Day, reached []byte, err error) {
+	reached = []byte{}
+	err = b.each(ctx, `SELECT d.day, d.state, c.reached, c.done, c.day IS NOT NULL FROM days d LEFT JOIN checkpointing c ON c.day = d.day
+		UNION ALL SELECT c.day, '', c.reached, c.done, true FROM checkpointing c LEFT JOIN days d ON d.day = c.day WHERE d.day IS NULL
+		ORDER BY day`, func(rows pgx.Rows) error {
+		var day ledger.Day
+		var state ledger.DayState
+		var to []byte
+		var whole *bool
+		var begun bool
+		if err := rows.Scan(&day, &state, &to, &whole, &begun); err != nil || !begun {
+			if err == nil && under == 0 {
+				under = -1
+			}
+			return err
+		}
+		all := bytes.Equal(to, ledger.LastSubject())
+		if state != ledger.DaySealed || under != 0 || *whole != all {
+			b.fault(Checkpoint, fmt.Sprintf("progress in day %v", day), "it is %s, has come to %x (complete: %v), after days that are not complete: %v", state, to,
+				*whole, under != 0)
+		}
+		if *whole {
+			done = day
+		} else {
+			under, reached = day, to
+		}
+		return nil
+	})
+	return done, max(under, 0), reached, err
 }
 
 // checkpointFault names a checkpoint that differs from what it should say, by the source that tells that.

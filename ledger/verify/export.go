@@ -14,15 +14,15 @@ import (
 type exported struct {
 	books
 	replay    replay
-	ended     bool // the journal, all rows have been seen
-	chart     map[ledger.AccountID]*export.Account
+	ended     bool                                 // the journal, all rows have been seen
+	unseen    map[ledger.AccountID]*export.Account // those whose balance did not come yet
 	balances  map[ledger.AccountID]*ledger.Sums
 	turnovers map[turnoverKey]*ledger.Sums
 	holds     map[ledger.Key]*exportedHold
 	heads     dayHeads
 	audit     auditChain
 	covered   []export.Head // what the seals cover of the audit
-	days      []export.Day
+	dayLines  []export.Day
 }
 
 type turnoverKey struct {
@@ -49,7 +49,7 @@ func termsOf(r *ledger.Row) holdTerms { return holdTerms{true, r.Act, r.Debit, r
 func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
 	x := &exported{
 		books:     *newBooks(signer),
-		chart:     make(map[ledger.AccountID]*export.Account),
+		unseen:    make(map[ledger.AccountID]*export.Account),
 		balances:  make(map[ledger.AccountID]*ledger.Sums),
 		turnovers: make(map[turnoverKey]*ledger.Sums),
 		holds:     make(map[ledger.Key]*exportedHold),
@@ -73,14 +73,19 @@ func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary,
 
 func (x *exported) line(line *export.Line) error {
 	switch {
+	case line.Chart != nil:
+		x.audit.end(line.Chart.Audit, line.Chart.AuditHash)
+		x.chartEnds(line.Chart.Version)
 	case line.Account != nil:
-		x.chart[line.Account.Account], x.books.accounts[line.Account.Account] = line.Account, line.Account.Code
+		a := line.Account
+		x.unseen[a.Account] = a
+		return x.openedAs(&chartAccount{a.Chart(), a.Version, a.Opened, a.Hash})
 	case line.Stream != nil:
 		s := line.Stream
 		if s.Number != ledger.IDOfStream(s.Stream) {
 			x.fault(StreamHead, "stream "+s.Stream, "its number is %d, expected %d", s.Number, ledger.IDOfStream(s.Stream))
 		}
-		x.streams[s.Number] = &stream{name: s.Stream, next: s.Next, sequence: s.Sequence, head: s.Head}
+		x.streams[s.Number] = &stream{name: s.Stream, next: s.Next, sequence: s.Sequence, epoch: s.Epoch, day: s.Day, head: s.Head}
 		x.summary.Streams++
 	case line.Batch != nil:
 		return x.replay.begin(line.Batch)
@@ -101,8 +106,7 @@ func (x *exported) line(line *export.Line) error {
 		}
 		return x.noteHead(x.heads, h.Day, h.Stream, h.Sequence, h.Head, h.Batches)
 	case line.Day != nil:
-		x.summary.Days++
-		x.days = append(x.days, *line.Day)
+		x.dayLines = append(x.dayLines, *line.Day)
 	case line.Audit != nil:
 		x.audit.add(*line.Audit)
 	}

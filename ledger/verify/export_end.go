@@ -24,9 +24,9 @@ func (x *exported) checkBalance(line *export.Balance) error {
 			int64(want.DebitsHeld), int64(want.CreditsHeld))
 	}
 	delete(x.balances, line.Account)
-	if a := x.chart[line.Account]; a != nil {
-		x.account(a.Chart(), has)
-		delete(x.chart, line.Account)
+	if a := x.unseen[line.Account]; a != nil {
+		x.limit(a.Chart(), has)
+		delete(x.unseen, line.Account)
 	}
 	return nil
 }
@@ -73,10 +73,13 @@ func (x *exported) finish() error {
 			}
 		}
 	}
-	for _, a := range x.chart {
-		x.account(a.Chart(), ledger.Sums{})
+	for _, a := range x.unseen {
+		x.fault(ShardRows, "account "+a.Code, "it has no balance")
+		x.limit(a.Chart(), ledger.Sums{})
 	}
-	x.capsWithoutAccount()
+	if err := x.endChart(); err != nil {
+		return err
+	}
 	for k := range x.turnovers {
 		x.checkTurnover(k, ledger.Sums{})
 	}
@@ -94,17 +97,15 @@ func (x *exported) finish() error {
 	if err != nil {
 		return err
 	}
-	for _, d := range x.days {
-		if d.State != ledger.DaySealed {
-			continue
-		}
-		seal := ledger.Seal{Day: d.Day, Signature: d.Signature, Signer: d.Signer}
+	for _, d := range x.dayLines {
+		var root []byte
 		if d.Root != nil {
-			seal.Root = *d.Root
+			root = d.Root[:]
 		}
-		if err = x.checkSeal(&seal, roots[d.Day]); err != nil {
+		if err = x.day(ledger.DayStatus{Day: d.Day, State: d.State, Next: d.Next}, root, d.Signature, d.Signer, roots); err != nil {
 			return err
 		}
 	}
+	x.endDays()
 	return nil
 }

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +50,7 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 	var amount ledger.Fen
 	var head ledger.Hash
 	err := errors.Join(e.line(&export.Line{Export: &export.Header{Version: export.Version}}),
-		e.line(&export.Line{Account: &export.Account{Account: float, Code: "float", Kind: ledger.Liability, Shards: 1}}),
-		e.line(&export.Line{Account: &export.Account{Account: bus, Code: "bus", Kind: ledger.Liability, Shards: 1}}))
+		e.beginning())
 	// A stream's line comes before its rows and tells its head; the chain is worked out twice.
 	for n := range batches {
 		link, _ := exportedBatch(n, stream, float, bus, head, nil)
@@ -80,8 +81,45 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 	return errors.Join(err, e.line(&export.Line{End: &export.End{Lines: e.lines, Hash: ledger.Hash(e.sum.Sum(nil))}}), e.out.Flush())
 }
 
+// beginning writes the audit of a day and two accounts that were opened, and the accounts.
+func (e *exporter) beginning() error {
+	accounts := []ledger.Account{{Code: "float", Kind: ledger.Liability, Shards: 1}, {Code: "bus", Kind: ledger.Liability, Shards: 1}}
+	slices.SortFunc(accounts, func(a, b ledger.Account) int { return cmp.Compare(ledger.IDOfCode(a.Code), ledger.IDOfCode(b.Code)) })
+	var tree ledger.Tree
+	var lines []*export.Line
+	for _, a := range accounts {
+		if err := tree.Add(a.OpeningHash()); err != nil {
+			return err
+		}
+		lines = append(lines, &export.Line{Account: &export.Account{
+			Account: ledger.IDOfCode(a.Code), Code: a.Code, Kind: a.Kind, Shards: 1, Version: 1, Opened: 1, Hash: a.OpeningHash(),
+		}})
+	}
+	root, err := tree.Root()
+	if err != nil {
+		return err
+	}
+	entries := []ledger.AuditEntry{
+		{Number: 1, Act: ledger.ActOpenDay, What: fmt.Sprintf(`{"day":%d}`, today)},
+		{Number: 2, Act: ledger.ActOpenAccounts, What: fmt.Sprintf(`{"version":1,"accounts":2,"root":"%x"}`, root)},
+	}
+	var last ledger.Hash
+	for i := range entries {
+		entries[i].At = time.Unix(0, 0)
+		entries[i].Hash = entries[i].HashAfter(last)
+		last = entries[i].Hash
+		if err := e.line(&export.Line{Audit: &entries[i]}); err != nil {
+			return err
+		}
+	}
+	if err := e.line(&export.Line{Chart: &export.Chart{Version: 1, Audit: 2, AuditHash: last}}); err != nil {
+		return err
+	}
+	return errors.Join(e.line(lines[0]), e.line(lines[1]))
+}
+
 func exportedBatch(n int, stream ledger.StreamID, debit, credit ledger.AccountID, previous ledger.Hash, rows []ledger.Row) (ledger.Link, []ledger.Row) {
-	link := ledger.Link{Stream: stream, Sequence: int64(n) + 1, From: int64(n), Next: int64(n) + 1, Day: today, Transfers: exportBatch}
+	link := ledger.Link{Stream: stream, Sequence: int64(n) + 1, From: int64(n), Next: int64(n) + 1, Day: today, At: time.Unix(1767614400, 0), Transfers: exportBatch}
 	var tree ledger.Tree
 	for i := range exportBatch {
 		seed := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n*exportBatch+i)))

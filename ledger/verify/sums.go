@@ -38,7 +38,9 @@ func (b *books) checkSums(ctx context.Context) error {
 		if err := rows.Scan(&id, &has.Debits, &has.Credits, &want.Debits, &want.Credits); err != nil {
 			return err
 		}
-		b.fault(BalanceSum, "account "+b.accountName(id), "debits %d, credits %d; its transfers make %d and %d", int64(has.Debits),
+		where := "account " + b.accountName(id)
+		b.named[where] = true
+		b.fault(BalanceSum, where, "debits %d, credits %d; its transfers make %d and %d", int64(has.Debits),
 			int64(has.Credits), int64(want.Debits), int64(want.Credits))
 		return nil
 	})
@@ -52,7 +54,9 @@ func (b *books) checkSums(ctx context.Context) error {
 		if err := rows.Scan(&id, &day, &has.Debits, &has.Credits, &want.Debits, &want.Credits); err != nil {
 			return err
 		}
-		b.fault(TurnoverSum, fmt.Sprintf("account %s, day %v", b.accountName(id), day), "debits %d, credits %d; its transfers make %d and %d",
+		where := fmt.Sprintf("account %s, day %v", b.accountName(id), day)
+		b.named[where] = true
+		b.fault(TurnoverSum, where, "debits %d, credits %d; its transfers make %d and %d",
 			int64(has.Debits), int64(has.Credits), int64(want.Debits), int64(want.Credits))
 		return nil
 	})
@@ -66,12 +70,12 @@ func (b *books) checkSums(ctx context.Context) error {
 	if debits != credits {
 		b.fault(Unbalanced, "all accounts", "debits are %d, credits %d", debits, credits)
 	}
-	return nil
+	return b.checkShards(ctx)
 }
 
 func (b *books) accountName(id ledger.AccountID) string {
-	if code, ok := b.accounts[id]; ok {
-		return code
+	if account, ok := b.accounts[id]; ok {
+		return account.code
 	}
 	return fmt.Sprintf("number %d", id)
 }

@@ -17,9 +17,14 @@ type books struct {
 	report   func(Fault)
 	summary  Summary
 	streams  map[ledger.StreamID]*stream
-	accounts map[ledger.AccountID]string
-	// caps holds, by code, the limits that were changed, as the audit tells it; each until its account was seen.
-	caps map[string]*capHistory
+	accounts map[ledger.AccountID]knownAccount
+	chart    chartHistory
+	days     map[ledger.Day]*dayHistory
+	// shards holds what accounts of several shards were moved, as the batches tell it.
+	shards    map[shardKey]*ledger.Sums
+	unsharded ledger.Sums
+	// named are accounts, and their days, of which a fault was reported that all others of them follow from.
+	named map[string]bool
 }
 
 // stream is a row of the streams table, and the last link seen of its chain.
@@ -27,6 +32,9 @@ type stream struct {
 	name     string
 	next     int64
 	sequence int64
+	epoch    int64
+	day      ledger.Day // in which it stands
+	left     ledger.Day // the last that it left
 	head     ledger.Hash
 	last     ledger.Link
 	// booked holds, day by day, the tree over the heads of the batches it booked.
@@ -48,13 +56,19 @@ func (s *stream) bookedIn(day ledger.Day) *ledger.Tree {
 
 func newBooks(signer ed25519.PublicKey) *books {
 	return &books{
-		signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]string), caps: make(map[string]*capHistory),
+		signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]knownAccount), chart: newChartHistory(),
+		days: make(map[ledger.Day]*dayHistory), shards: make(map[shardKey]*ledger.Sums), named: make(map[string]bool),
 	}
 }
 
-// Books checks all books of the ledger and calls report for each fault, as it is found. The seals of days must be
-// the signer's; without a signer each of them is a fault. The error says that the books could not be read to the end, not that they are wrong.
-func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
+// Check is a check of tables that somebody keeps beside the ledger's. It is made in the same view of the database, after the ledger's own, so what
+// follows from journal, chain and audit it may take from there.
+type Check func(ctx context.Context, tx pgx.Tx, report func(Fault)) error
+
+// Books checks all books of the ledger and calls report for each fault, as it is found; then it makes the checks of what lies beside. The
+// seals of days must be the signer's; without a signer each of them is a fault. The error says that the books could not be read to the end, not that they
+// are wrong.
+func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault), beside ...Check) (Summary, error) {
 	b := newBooks(signer)
 	b.report = func(f Fault) {
 		b.summary.Faults++
@@ -66,6 +80,11 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 			b.readStreams, b.checkAudit, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkDays,
 		} {
 			if err := check(ctx); err != nil {
+				return err
+			}
+		}
+		for _, check := range beside {
+			if err := check(ctx, tx, b.report); err != nil {
 				return err
 			}
 		}
@@ -97,11 +116,11 @@ func (b *books) each(ctx context.Context, query string, fn func(pgx.Rows) error,
 }
 
 func (b *books) readStreams(ctx context.Context) error {
-	return b.each(ctx, "SELECT stream, number, next, sequence, head FROM streams", func(rows pgx.Rows) error {
+	return b.each(ctx, "SELECT stream, number, next, sequence, epoch, day, head FROM streams", func(rows pgx.Rows) error {
 		s := &stream{}
 		var number ledger.StreamID
 		var head []byte
-		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &head); err != nil {
+		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &s.day, &head); err != nil {
 			return err
 		}
 		if number != ledger.IDOfStream(s.name) {
@@ -112,41 +131,4 @@ func (b *books) readStreams(ctx context.Context) error {
 		b.summary.Streams++
 		return nil
 	})
-}
-
-// checkAccounts compares codes with numbers, and limits with what the accounts hold.
-func (b *books) checkAccounts(ctx context.Context) error {
-	err := b.each(ctx, `SELECT a.account, a.code, a.flags, a.cap, a.alarm, coalesce(sum(b.debits + b.debits_held), 0)::INT8,
-		coalesce(sum(b.credits), 0)::INT8, coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits + b.credits_held), 0)::INT8
-		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap, a.alarm`, func(rows pgx.Rows) error {
-		var account ledger.Account
-		var debitsDue, creditsDue ledger.Fen
-		var sums ledger.Sums
-		if err := rows.Scan(&account.ID, &account.Code, &account.Flags, &account.Cap, &account.Alarm, &debitsDue, &sums.Credits, &sums.Debits, &creditsDue); err != nil {
-			return err
-		}
-		sums.DebitsHeld, sums.CreditsHeld = debitsDue-sums.Debits, creditsDue-sums.Credits
-		b.account(account, sums)
-		return nil
-	})
-	b.capsWithoutAccount()
-	return err
-}
-
-// account compares a code with its number, and limits with what the account holds.
-func (b *books) account(a ledger.Account, sums ledger.Sums) {
-	b.accounts[a.ID] = a.Code
-	b.summary.Accounts++
-	where := "account " + a.Code
-	if want := ledger.IDOfCode(a.Code); a.ID != want {
-		b.fault(AccountNumber, where, "its number is %d, expected %d", a.ID, want)
-	}
-	limit := b.allowance(a)
-	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
-		b.fault(LimitBroken, where, "debits %d and holds %d exceed credits %d and cap %d", int64(sums.Debits), int64(sums.DebitsHeld),
-			int64(sums.Credits), int64(limit))
-	}
-	if a.Flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
-		b.fault(LimitBroken, where, "credits %d and holds %d exceed debits %d", int64(sums.Credits), int64(sums.CreditsHeld), int64(sums.Debits))
-	}
 }

@@ -14,7 +14,9 @@ CREATE TABLE IF NOT EXISTS accounts (
     owner   TEXT NOT NULL,
     flags   INT4 NOT NULL,
     shards  INT4 NOT NULL CHECK (shards > 0),
-    version INT8 NOT NULL
+    version INT8 NOT NULL, -- the chart's, when it was changed last
+    opened  INT8 NOT NULL, -- the chart's, when it was opened
+    hash    BYTEA NOT NULL -- of what it was opened with
 );
 CREATE INDEX IF NOT EXISTS accounts_version ON accounts (version);
 
@@ -55,6 +57,8 @@ CREATE TABLE IF NOT EXISTS batches (
     next_position INT8 NOT NULL,
     day      INT4 NOT NULL,
     shard    INT4 NOT NULL,
+    epoch    INT8 NOT NULL,        -- the claim under which it was posted
+    at       TIMESTAMPTZ NOT NULL, -- when the database took it, for views as of a past moment
     transfers INT4 NOT NULL,
     memos    INT4 NOT NULL,
     root     BYTEA NOT NULL,

@@ -11,9 +11,6 @@ ALTER TABLE balances ADD COLUMN IF NOT EXISTS credits_held INT8 NOT NULL DEFAULT
 -- When a hold lapses: seconds since 1970 UTC.
 ALTER TABLE journal ADD COLUMN IF NOT EXISTS expires INT8;
 
--- When the database took the batch, for views as of a past moment. It is not in the chain.
-ALTER TABLE batches ADD COLUMN IF NOT EXISTS at TIMESTAMPTZ NOT NULL DEFAULT now();
-
 -- What became of each hold, as the journal tells it.
 CREATE TABLE IF NOT EXISTS holds (
     day      INT4 NOT NULL,
@@ -32,7 +29,7 @@ CREATE INDEX IF NOT EXISTS holds_open ON holds (expires, day, subject, id) WHERE
 -- Root over the heads of the batches a stream booked in the day; set when the day is sealed.
 ALTER TABLE day_heads ADD COLUMN IF NOT EXISTS batches BYTEA;
 
--- Who reopened what and why: append only, chained by hash.
+-- Acts that must not be forgotten, such as who reopened what and why: append only, chained by hash.
 CREATE TABLE IF NOT EXISTS audit (
     number   INT8 PRIMARY KEY,
     at       INT8 NOT NULL,
@@ -43,6 +40,15 @@ CREATE TABLE IF NOT EXISTS audit (
     reason   TEXT NOT NULL,
     hash     BYTEA NOT NULL
 );
+
+-- The last entry of the audit. Whoever writes one locks this row, so that they come one after the other.
+CREATE TABLE IF NOT EXISTS audit_end (
+    one    INT4 PRIMARY KEY CHECK (one = 1),
+    number INT8 NOT NULL,
+    hash   BYTEA NOT NULL
+);
+INSERT INTO audit_end (one, number, hash) VALUES (1, 0, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    ON CONFLICT (one) DO NOTHING;
 
 -- Rows whose effective day lies outside the days just before their booking day.
 CREATE TABLE IF NOT EXISTS late (

@@ -1,0 +1,245 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"citycard/ledger"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// chartHistory is the chart of accounts as the audit tells it.
+type chartHistory struct {
+	version  int64              // after the last change
+	openings map[int64]*opening // by the version that they made
+	accounts map[string]*accountHistory
+}
+
+// opening is accounts that were opened together: what the audit says of them, and the tree over those that are there.
+type opening struct {
+	ledger.AccountsOpened
+	entry int64
+	there int
+	tree  ledger.Tree
+}
+
+// accountHistory is how far the changes of one account have come since it was opened.
+type accountHistory struct {
+	version int64 // that the last change made
+	marked  bool
+	opened  ledger.Flags // before the first mark
+	flags   ledger.Flags // since the last
+	limits  *limitHistory
+	seen    bool
+}
+
+func newChartHistory() chartHistory {
+	return chartHistory{openings: make(map[int64]*opening), accounts: make(map[string]*accountHistory)}
+}
+
+func (h *chartHistory) account(code string) *accountHistory {
+	a := h.accounts[code]
+	if a == nil {
+		a = &accountHistory{}
+		h.accounts[code] = a
+	}
+	return a
+}
+
+// changeChart follows one entry of the audit that changes the chart.
+func (b *books) changeChart(e *ledger.AuditEntry) {
+	where := fmt.Sprintf("audit entry %d", e.Number)
+	var version int64
+	var err error
+	switch e.Act {
+	case ledger.ActOpenAccounts:
+		o := &opening{entry: e.Number}
+		if o.AccountsOpened, err = e.AccountsOpened(); err == nil {
+			version, b.chart.openings[o.Version] = o.Version, o
+		}
+	case ledger.ActMarkAccount:
+		var mark ledger.AccountMarked
+		if mark, err = e.AccountMarked(); err == nil {
+			version = mark.Version
+			b.changeMarks(where, mark)
+		}
+	case ledger.ActChangeLimit:
+		var change ledger.LimitChange
+		if change, err = e.LimitChange(); err == nil {
+			version = change.Version
+			b.changeLimit(where, change)
+		}
+	}
+	if err != nil {
+		b.fault(AccountHistory, "the audit", "%v", err)
+		return
+	}
+	if version != b.chart.version+1 {
+		b.fault(ChartVersion, where, "it makes version %d, the change before it %d", version, b.chart.version)
+	}
+	b.chart.version = version
+}
+
+func (b *books) changeMarks(where string, mark ledger.AccountMarked) {
+	h := b.chart.account(mark.Account)
+	if h.marked && h.flags != mark.OldFlags {
+		b.fault(AccountHistory, where, "it marks account %s, which was %q; the entry before left it %q", mark.Account, mark.OldFlags, h.flags)
+	}
+	if !h.marked {
+		h.marked, h.opened = true, mark.OldFlags
+	}
+	h.version, h.flags = mark.Version, mark.Flags
+}
+
+// chartAccount is an account as the books have it.
+type chartAccount struct {
+	ledger.Account
+	version, opened int64
+	hash            ledger.Hash
+}
+
+// openedAs compares an account with its opening and its changes. The tree takes the hashes that are stored, which keeps an account that was changed from
+// being reported twice. Accounts come in the order of their openings and numbers.
+func (b *books) openedAs(a *chartAccount) error {
+	where := "account " + a.Code
+	b.accounts[a.ID] = knownAccount{a.Code, int32(a.Shards)}
+	b.summary.Accounts++
+	if want := ledger.IDOfCode(a.Code); a.ID != want {
+		b.fault(AccountNumber, where, "its number is %d, expected %d", a.ID, want)
+	}
+	first, version := a.Account, a.opened
+	if h := b.chart.accounts[a.Code]; h != nil {
+		h.seen, version = true, h.version
+		if h.marked {
+			first.Flags = h.opened
+			if a.Flags != h.flags {
+				b.fault(AccountHistory, where, "its flags are %q; its last mark left %q", a.Flags, h.flags)
+			}
+		}
+		if h.limits != nil {
+			first.Cap, first.Alarm = h.limits.first.OldCap, h.limits.first.OldAlarm
+			if last := h.limits.last; last.Cap != a.Cap || last.Alarm != a.Alarm {
+				b.fault(CapHistory, where, "cap %d, alarm %d; its last change left cap %d, alarm %d", int64(a.Cap), int64(a.Alarm),
+					int64(last.Cap), int64(last.Alarm))
+			}
+		}
+	}
+	if want := first.OpeningHash(); want != a.hash {
+		b.fault(AccountOpening, where, "opened as %s account of %q with flags %q, %d shards, cap %d, alarm %d it has the hash %x, and it says %x",
+			first.Kind, first.Owner, first.Flags, first.Shards, int64(first.Cap), int64(first.Alarm), want, a.hash)
+	}
+	if a.version != version {
+		b.fault(AccountHistory, where, "its version is %d; its last change made %d", a.version, version)
+	}
+	o := b.chart.openings[a.opened]
+	if o == nil {
+		b.fault(AccountOpening, where, "no entry of the audit opens accounts in version %d", a.opened)
+		return nil
+	}
+	o.there++
+	return o.tree.Add(a.hash)
+}
+
+// endChart reports what the audit opened or changed and is not there.
+func (b *books) endChart() error {
+	for _, o := range b.chart.openings {
+		where := fmt.Sprintf("accounts opened in version %d by audit entry %d", o.Version, o.entry)
+		root, err := o.tree.Root()
+		switch {
+		case err != nil:
+			return err
+		case o.there != o.Accounts:
+			b.fault(AccountOpening, where, "there are %d, it opened %d", o.there, o.Accounts)
+		case root != o.Root:
+			b.fault(AccountOpening, where, "their root is %x, it says %x", root, o.Root)
+		}
+	}
+	for code, h := range b.chart.accounts {
+		if !h.seen {
+			b.fault(AccountHistory, "account "+code, "it was changed, and there is no such account")
+		}
+	}
+	return nil
+}
+
+const (
+	selectChart = `SELECT account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash FROM accounts ORDER BY opened, account`
+
+	selectSums = `SELECT a.account, a.code, a.flags, a.cap, a.shards, count(b.shard)::INT4, coalesce(min(b.shard), 0)::INT4, coalesce(max(b.shard), -1)::INT4,
+		coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits), 0)::INT8, coalesce(sum(b.debits_held), 0)::INT8, coalesce(sum(b.credits_held), 0)::INT8
+		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap, a.shards`
+
+	nobodysBalances = `SELECT DISTINCT b.account FROM balances b LEFT JOIN accounts a ON a.account = b.account WHERE a.account IS NULL`
+)
+
+// checkAccounts compares accounts with their openings and changes, their rows of balances with their shards, and limits with what they hold.
+func (b *books) checkAccounts(ctx context.Context) error {
+	err := b.each(ctx, selectChart, func(rows pgx.Rows) error {
+		var a chartAccount
+		var hash []byte
+		if err := rows.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm, &a.version, &a.opened, &hash); err != nil {
+			return err
+		}
+		copy(a.hash[:], hash)
+		return b.openedAs(&a)
+	})
+	if err == nil {
+		err = b.endChart()
+	}
+	if err != nil {
+		return err
+	}
+	err = b.each(ctx, selectSums, func(rows pgx.Rows) error {
+		var a ledger.Account
+		var sums ledger.Sums
+		var count, first, last int
+		if err := rows.Scan(&a.ID, &a.Code, &a.Flags, &a.Cap, &a.Shards, &count, &first, &last,
+			&sums.Debits, &sums.Credits, &sums.DebitsHeld, &sums.CreditsHeld); err != nil {
+			return err
+		}
+		if count != a.Shards || first != 0 || last != a.Shards-1 {
+			b.fault(ShardRows, "account "+a.Code, "it has %d rows, of shards %d to %d, expected one for each of its %d", count, first, last, a.Shards)
+		}
+		b.limit(a, sums)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = b.each(ctx, nobodysBalances, func(rows pgx.Rows) error {
+		var id ledger.AccountID
+		err := rows.Scan(&id)
+		b.fault(ShardRows, "account "+b.accountName(id), "it has balances, and there is no such account")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var version int64
+	if err = b.tx.QueryRow(ctx, "SELECT coalesce((SELECT version FROM chart), -1)").Scan(&version); err != nil {
+		return err
+	}
+	b.chartEnds(version)
+	return nil
+}
+
+// chartEnds compares the chart's version with the last change.
+func (b *books) chartEnds(version int64) {
+	if version != b.chart.version {
+		b.fault(ChartVersion, "the chart", "its version is %d, its last change made %d", version, b.chart.version)
+	}
+}
+
+// limit holds what an account has against its limits.
+func (b *books) limit(a ledger.Account, sums ledger.Sums) {
+	where := "account " + a.Code
+	limit := b.allowance(a)
+	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
+		b.fault(LimitBroken, where, "debits %d and holds %d exceed credits %d and cap %d", int64(sums.Debits), int64(sums.DebitsHeld),
+			int64(sums.Credits), int64(limit))
+	}
+	if a.Flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
+		b.fault(LimitBroken, where, "credits %d and holds %d exceed debits %d", int64(sums.Credits), int64(sums.CreditsHeld), int64(sums.Debits))
+	}
+}

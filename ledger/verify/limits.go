@@ -1,0 +1,37 @@
+package verify
+
+import "citycard/ledger"
+
+// limitHistory is how far the changes of one account's limit have come.
+type limitHistory struct {
+	first, last ledger.LimitChange
+	// allowed is the most that the account can have used since: its cap, or, where that was set below what was used, what was used then. From
+	// there it can only come down.
+	allowed ledger.Fen
+}
+
+// changeLimit follows one change: it must start from where the one before ended, and find no more used than was allowed.
+func (b *books) changeLimit(where string, change ledger.LimitChange) {
+	account := b.chart.account(change.Account)
+	account.version = change.Version
+	h := account.limits
+	if h == nil {
+		h = &limitHistory{first: change, allowed: change.OldCap}
+		account.limits = h
+	} else if h.last.Cap != change.OldCap || h.last.Alarm != change.OldAlarm {
+		b.fault(CapHistory, where, "it changes account %s from cap %d, alarm %d; the entry before left cap %d, alarm %d", change.Account,
+			int64(change.OldCap), int64(change.OldAlarm), int64(h.last.Cap), int64(h.last.Alarm))
+	}
+	if change.Used > h.allowed {
+		b.fault(LimitBroken, where, "account %s had used %d, %d was allowed", change.Account, int64(change.Used), int64(h.allowed))
+	}
+	h.last, h.allowed = change, max(change.Cap, change.Used)
+}
+
+// allowance returns the most that an account may have used.
+func (b *books) allowance(a ledger.Account) ledger.Fen {
+	if account := b.chart.accounts[a.Code]; account != nil && account.limits != nil {
+		return account.limits.allowed
+	}
+	return a.Cap
+}
