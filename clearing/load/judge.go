@@ -183,7 +183,9 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s.KeyVersion = byte(m.GetKeyVersion())
 	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
 	s.OnlineSequence, s.Type = uint16(m.GetOnlineSequence()), byte(m.GetType())
-	l.otherTAC = m.GetOtherTac()
+	if m.GetOtherTacReason() == message.Unsure_UNSURE_TORN_LOAD {
+		l.otherTAC = m.GetOtherTac() // without the reason it would only be a second guess
+	}
 	l.day, _ = identity.SignedDay(s.Time)
 	l.order = Order{ledger.Subject(s.Card.ASN[:]), identity.Load{Kind: s.Type, Sequence: s.OnlineSequence}}
 	return l, verdict.None

@@ -34,6 +34,7 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 		}
 		return paid, nil
 	}, Written: noWords}
+	const torn = message.Unsure_UNSURE_TORN_LOAD
 	wrong := []byte{1, 2, 3, 4}
 	tests := []struct {
 		name   string
@@ -41,9 +42,14 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 		reason verdict.Reason
 	}{
 		{"one code", func(*message.Load) {}, verdict.None},
-		{"first half", func(m *message.Load) { m.OtherTac = wrong }, verdict.None},
-		{"other half", func(m *message.Load) { m.OtherTac, m.Tac = m.Tac, wrong }, verdict.None},
-		{"neither half", func(m *message.Load) { m.OtherTac, m.Tac = wrong, wrong }, verdict.BadTAC},
+		{"first half", func(m *message.Load) { m.OtherTac, m.OtherTacReason = wrong, torn }, verdict.None},
+		{"other half", func(m *message.Load) { m.OtherTac, m.Tac, m.OtherTacReason = m.Tac, wrong, torn }, verdict.None},
+		{"neither half", func(m *message.Load) { m.OtherTac, m.Tac, m.OtherTacReason = wrong, wrong, torn }, verdict.BadTAC},
+		{"first half, no reason for two", func(m *message.Load) { m.OtherTac = wrong }, verdict.None},
+		{"other half, no reason for two", func(m *message.Load) { m.OtherTac, m.Tac = m.Tac, wrong }, verdict.BadTAC},
+		{"other half, a tap's reason", func(m *message.Load) {
+			m.OtherTac, m.Tac, m.OtherTacReason = m.Tac, wrong, message.Unsure_UNSURE_TORN_TAP
+		}, verdict.BadTAC},
 		{"wrong, and no other half", func(m *message.Load) { m.Tac = wrong }, verdict.BadTAC},
 		{"says another key version", func(m *message.Load) { m.KeyVersion = 2 }, verdict.None},
 		{"key version beyond a byte", func(m *message.Load) { m.KeyVersion = 257 }, verdict.InvalidField},

@@ -13,6 +13,10 @@
 // suspense under its reason. Only bytes that cannot be read and a TAC that does
 // not verify are rejected.
 //
+// Where a terminal could not tell which of two codes is the TAC, the record names both
+// and says why. Without the reason the second is not looked at: the record then stands or
+// falls with the first, so a good tap with a stray code is cleared all the same.
+//
 // A TAC has 32 bits, so one that verifies is no proof of any amount: what is more than a
 // purse may hold on the signed day waits in suspense whatever else holds.
 //

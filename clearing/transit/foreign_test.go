@@ -89,7 +89,8 @@ func TestRuleForeign(t *testing.T) {
 		}
 		signer.Sign(m.Debit)
 		if i%2 == 0 { // the terminal could not tell which of two codes is the TAC
-			m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4}
+			unsure(m, m.Debit.Tac)
+			m.Debit.Tac = []byte{1, 2, 3, 4}
 		}
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}

@@ -120,7 +120,7 @@ func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified [
 		if at++; verified[at] {
 			continue
 		}
-		if other := taps[i].message.GetDebit().GetOtherTac(); len(other) > 0 {
+		if other := secondTAC(taps[i].message.GetDebit()); len(other) > 0 {
 			signed[at].TAC = keys.MAC(other)
 			places, again = append(places, at), append(again, signed[at])
 		}
@@ -133,6 +133,15 @@ func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified [
 		verified[place] = verdicts[i]
 	}
 	return nil
+}
+
+// secondTAC is the second candidate of a record that says why it has two. Any other is
+// not looked at: it would only be a second guess at one tap.
+func secondTAC(debit *message.Debit) []byte {
+	if debit.GetOtherTacReason() != message.Unsure_UNSURE_TORN_TAP {
+		return nil
+	}
+	return debit.GetOtherTac()
 }
 
 // decode reads a record and checks the shape of what the card signed.

@@ -19,6 +19,11 @@ const clearingDay ledger.Day = 20260105
 
 func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC) }
 
+// unsure gives a tap a second candidate, and the reason.
+func unsure(m *message.Tap, other []byte) {
+	m.Debit.OtherTac, m.Debit.OtherTacReason = other, message.Unsure_UNSURE_TORN_TAP
+}
+
 // TestRule gives the judge one tap of each kind and looks at what the docket
 // would post: whose money, to whom, and why.
 func TestRule(t *testing.T) {
@@ -81,9 +86,20 @@ func TestRule(t *testing.T) {
 		{"says no key version", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 0 }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"key version beyond a byte", spoiled(func(m *message.Tap) { m.Debit.KeyVersion = 257 }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
 
-		{"TAC in the other half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
-		{"TAC in the first half of a proof", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
-		{"TAC in neither half", spoiled(func(m *message.Tap) { m.Debit.Tac[3] ^= 1; m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the other half of a proof", spoiled(func(m *message.Tap) { unsure(m, m.Debit.Tac); m.Debit.Tac = []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"TAC in the first half of a proof", spoiled(func(m *message.Tap) { unsure(m, []byte{1, 2, 3, 4}) }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"TAC in neither half", spoiled(func(m *message.Tap) { unsure(m, []byte{1, 2, 3, 4}); m.Debit.Tac[3] ^= 1 }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the other half, no reason for two", spoiled(func(m *message.Tap) { m.Debit.OtherTac, m.Debit.Tac = m.Debit.Tac, []byte{1, 2, 3, 4} }), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the other half, a load's reason", spoiled(func(m *message.Tap) {
+			unsure(m, m.Debit.Tac)
+			m.Debit.Tac, m.Debit.OtherTacReason = []byte{1, 2, 3, 4}, message.Unsure_UNSURE_TORN_LOAD
+		}), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the other half, a reason nobody knows", spoiled(func(m *message.Tap) {
+			unsure(m, m.Debit.Tac)
+			m.Debit.Tac, m.Debit.OtherTacReason = []byte{1, 2, 3, 4}, 99
+		}), verdict.Rejected, verdict.BadTAC, "", "tap", false},
+		{"TAC in the first half, no reason for two", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2, 3, 4} }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"a reason, and no other half", spoiled(func(m *message.Tap) { m.Debit.OtherTacReason = message.Unsure_UNSURE_TORN_TAP }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
 		{"half a TAC in the other half", spoiled(func(m *message.Tap) { m.Debit.OtherTac = []byte{1, 2} }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
 
 		{"not a message", []byte{0xFF, 0xFF}, verdict.Rejected, verdict.Undecodable, "", "tap", false},

@@ -53,7 +53,7 @@ func (r Receipt) Debit() *message.Debit {
 		KeyVersion: uint32(r.KeyVersion), Algorithm: uint32(r.Algorithm),
 	}
 	if r.OtherTAC != nil {
-		d.OtherTac = r.OtherTAC[:]
+		d.OtherTac, d.OtherTacReason = r.OtherTAC[:], message.Unsure_UNSURE_TORN_TAP
 	}
 	return d
 }

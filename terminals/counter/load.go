@@ -197,7 +197,7 @@ func ResolveLoad(ctx context.Context, card apdu.Card, open *UnknownError) (*mess
 	}
 	m = proto.CloneOf(m)
 	if m.Tac = tac[:]; other != nil {
-		m.OtherTac = other[:]
+		m.OtherTac, m.OtherTacReason = other[:], message.Unsure_UNSURE_TORN_LOAD
 	}
 	return m, nil
 }

@@ -109,8 +109,8 @@ func agrees(t *testing.T, card *chip.Chip, tap *message.Tap, journeyType byte) {
 		Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(), Time: [7]byte(d.GetTime()), TAC: keys.MAC(d.GetTac()),
 	}
 	records := []keys.PurchaseRecord{record}
-	if other := d.GetOtherTac(); len(other) > 0 {
-		record.TAC = keys.MAC(other)
+	if d.GetOtherTacReason() == message.Unsure_UNSURE_TORN_TAP { // clearing looks at no other
+		record.TAC = keys.MAC(d.GetOtherTac())
 		records = append(records, record)
 	}
 	ok := make([]bool, len(records))

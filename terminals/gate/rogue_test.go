@@ -139,7 +139,8 @@ func TestProofInEitherOrder(t *testing.T) {
 			tap, err := g.Resolve(t.Context(), card, open)
 			must(t, err)
 			agrees(t, card, tap, tunion.JourneyEntry)
-			if both := len(tap.GetDebit().GetOtherTac()) > 0; both == held {
+			both := len(tap.GetDebit().GetOtherTac()) > 0
+			if says := tap.GetDebit().GetOtherTacReason() != message.Unsure_UNSURE_UNSPECIFIED; both == held || says != both {
 				t.Errorf("MAC first %v, sale held %v: tap carries both codes: %v", macFirst, held, both)
 			}
 		}
