@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"index/suffixarray"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/chip"
+	"citycard/clearing/message"
+	"citycard/ledger"
+	"citycard/ledger/export"
+	"citycard/simulators/city"
+)
+
+// exposedDay is a small city's day whose every word is kept: what programs say, what goes
+// through Kafka, what is exported.
+type exposedDay struct {
+	server
+	data, field, kafka string
+	said               bytes.Buffer // by the commands
+}
+
+// TestExposure lives a small city's day and closes, seals, verifies and exports it. Then it
+// looks for every card number and for everything personal on social-security cards in all
+// that was said and sent, and at who may read the files.
+func TestExposure(t *testing.T) {
+	d := &exposedDay{}
+	dir := reachableDir(t)
+	d.data, d.field = filepath.Join(dir, "data"), filepath.Join(dir, "field")
+	d.T, d.programs = t, build(t, "citycard", "cardsim")
+	defer syscall.Umask(syscall.Umask(0)) // the children's too: no file may lean on it
+	d.live()
+	records := d.topics()
+	secrets := d.secrets(records)
+	for what, text := range map[string][]byte{
+		"serve's log": d.log.Bytes(), "what the commands print": d.said.Bytes(), "the topics": exposedTopics(t, records),
+		"the export": d.exported(), "PostgreSQL's log": d.file("postgres", "data", "server.log"),
+	} {
+		if len(text) == 0 && what != "PostgreSQL's log" {
+			t.Errorf("%s: nothing to look at", what)
+		}
+		index := suffixarray.New(text)
+		for secret, name := range secrets {
+			if at := index.Lookup([]byte(secret), 1); len(at) > 0 {
+				t.Errorf("%s: %s in %q", what, name, text[max(0, at[0]-80):min(len(text), at[0]+len(secret)+20)])
+			}
+		}
+	}
+	d.modes(d.data)
+	d.modes(d.field)
+}
+
+func (d *exposedDay) say(name string, args ...string) string {
+	d.Helper()
+	var out, all bytes.Buffer
+	command := d.command(d.Context(), name, args...)
+	command.Stdout, command.Stderr = &out, &all
+	err := command.Run()
+	all.Write(out.Bytes())
+	d.said.Write(all.Bytes())
+	if err != nil {
+		d.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, all.String())
+	}
+	return out.String()
+}
+
+// live is the day, from the keys to the export.
+func (d *exposedDay) live() {
+	city := []string{"--data", d.field, "--cards", "400", "--seed", "13", "--keys", filepath.Join(d.data, "keys.age"), "--day", testDay, "--log-level", "debug"}
+	d.say("citycard", "keys", "--data", d.data, "--seed", "13")
+	d.say("cardsim", append([]string{"issue"}, city...)...)
+	kafka, api, ops := freePort(d.T), freePort(d.T), freePort(d.T)
+	d.kafka, d.ops = fmt.Sprintf("127.0.0.1:%d", kafka), fmt.Sprintf("127.0.0.1:%d", ops)
+	d.args = []string{
+		"serve", "--demo", "--log-level", "debug", "--day", testDay, "--data", d.data, "--registry", filepath.Join(d.field, "registry"),
+		"--kafka-port", fmt.Sprint(kafka), "--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", d.ops,
+	}
+	d.start()
+	d.ready()
+	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
+		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account)
+	}
+	d.say("cardsim", append([]string{
+		"city", "--kafka", d.kafka, "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, channelTokens),
+	}, city...)...)
+	on := []string{"--data", d.data, "--day", testDay}
+	d.say("citycard", append([]string{"day", "close"}, on...)...)
+	d.say("citycard", append([]string{"day", "findings"}, on...)...)
+	d.release()
+	public := strings.Fields(d.say("citycard", "seal-key", "make", "--data", d.data))
+	d.say("citycard", append([]string{"day", "seal"}, on...)...)
+	verified := d.say("citycard", "verify", "--data", d.data, "--truth", filepath.Join(d.field, "truth"))
+	if !strings.Contains(verified, "trusted signer "+public[len(public)-1]) || !strings.Contains(verified, "THE BOOKS HOLD") {
+		d.Errorf("the sealed day: %s", verified)
+	}
+	d.say("citycard", "export", "--data", d.data, "--out", filepath.Join(d.data, "books.ndjson"))
+	for _, page := range []string{"/", "/metrics", "/readyz"} {
+		text := d.get(page)
+		if !strings.Contains(text, "TEST masters") && !strings.Contains(text, "\ncitycard_test_masters 1\n") {
+			d.Errorf("%s does not say that TEST masters are in use", page)
+		}
+		d.said.WriteString(text)
+	}
+}
+
+// release decides about one suspended tap, so that the audit has an entry.
+func (d *exposedDay) release() {
+	list := d.run(d.T, "citycard", "suspense", "list", "--data", d.data, "--from", testDay, "--to", testDay, "--json") // for a person's eyes
+	for line := range strings.Lines(list) {
+		var waiting struct{ Row, Reason string }
+		if err := json.Unmarshal([]byte(line), &waiting); err != nil {
+			d.Fatal(err)
+		}
+		if waiting.Reason == "unknown_terminal" {
+			d.say("citycard", "suspense", "release", "--data", d.data, "--row", waiting.Row, "--to", "operator:zzmetro", "--by", "ann", "--and", "bob", "--reason", "listed late")
+			return
+		}
+	}
+	d.Fatal("no tap of an unknown terminal waits")
+}
+
+// topics reads all that Kafka holds and ends the server.
+func (d *exposedDay) topics() []*kgo.Record {
+	client, err := kgo.NewClient(kgo.SeedBrokers(d.kafka), kgo.ConsumeRegex(), kgo.ConsumeTopics(".*"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(d.Context(), time.Minute)
+	defer cancel()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx)
+	if err != nil {
+		d.Fatal(err)
+	}
+	left := map[string]int64{} // per partition, transaction markers included
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 && !strings.HasPrefix(o.Topic, "__") {
+			left[fmt.Sprint(o.Topic, o.Partition)] = o.Offset
+		}
+	})
+	var records []*kgo.Record
+	for len(left) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			d.Fatalf("%v; not read to the end: %v", err, left)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			records = append(records, r)
+			// A topic written in transactions ends with a marker, which is no record.
+			if at := fmt.Sprint(r.Topic, r.Partition); r.Offset+2 >= left[at] {
+				delete(left, at)
+			}
+		})
+	}
+	d.signal(syscall.SIGTERM)
+	return records
+}
+
+// exposedTopics are the topics' keys and values, but for those that need a card's number.
+func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
+	var text bytes.Buffer
+	seen := map[string]bool{}
+	for _, r := range records {
+		seen[r.Topic] = true
+		switch r.Topic {
+		case message.TopicTaps, message.TopicLoads, message.TopicHotlist:
+			continue
+		case message.TopicRejects:
+			var reject message.Reject
+			if err := proto.Unmarshal(r.Value, &reject); err != nil {
+				t.Fatal(err)
+			}
+			if ofCards(reject.GetStream()) {
+				continue
+			}
+		}
+		fmt.Fprintf(&text, "\n%s %s %s\n", r.Topic, r.Key, r.Value)
+	}
+	for _, topic := range slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics()) {
+		if !seen[topic] && topic != message.TopicHotlist {
+			t.Errorf("topic %s holds nothing to look at", topic)
+		}
+	}
+	return text.Bytes()
+}
+
+// ofCards are the streams whose rows are about cards: the row's subject is a card, and its
+// evidence what the card signed.
+func ofCards(stream string) bool {
+	for _, prefix := range []string{"taps/", "loads/", "authorised/", "releases", "opening"} {
+		if strings.HasPrefix(stream, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// exported is the export as text, without subjects and evidence of what is about cards;
+// what is written in base64 or hex stands there as bytes as well.
+func (d *exposedDay) exported() []byte {
+	file, err := os.Open(filepath.Join(d.data, "books.ndjson"))
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer file.Close()
+	var text bytes.Buffer
+	cards, rows := map[ledger.StreamID]bool{}, 0
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line export.Line
+		var plain any
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			d.Fatal(err)
+		}
+		if s := line.Stream; s != nil {
+			cards[s.Number] = ofCards(s.Stream)
+		}
+		if err := json.Unmarshal(lines.Bytes(), &plain); err != nil {
+			d.Fatal(err)
+		}
+		if line.Row != nil {
+			rows++
+		}
+		spread(&text, plain, line.Row != nil && cards[line.Row.Stream])
+		text.WriteByte('\n')
+	}
+	if err := lines.Err(); err != nil || rows < 1000 || !strings.Contains(text.String(), "release suspended") {
+		d.Errorf("%d rows exported, or no release: %v", rows, err)
+	}
+	return text.Bytes()
+}
+
+// spread writes all texts of a JSON value.
+func spread(out *bytes.Buffer, value any, ofCard bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			if !ofCard || key != "subject" && key != "evidence" {
+				spread(out, inner, ofCard)
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			spread(out, inner, ofCard)
+		}
+	case string:
+		out.WriteString(v + " ")
+		if raw, err := hex.DecodeString(v); err == nil {
+			out.Write(raw)
+		}
+		if raw, err := base64.StdEncoding.DecodeString(v); err == nil {
+			out.Write(raw)
+		}
+		out.WriteByte(' ')
+	}
+}
+
+// secrets are what must not be found, in each form, with its name.
+func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
+	secrets := map[string]string{}
+	add := func(name, digits string) {
+		secrets[digits], secrets[strings.ToLower(digits)] = name, name
+		if raw, err := hex.DecodeString(digits); err == nil {
+			secrets[string(raw)] = name
+		}
+	}
+	cards := 0
+	for _, r := range records {
+		var tap message.Tap
+		if r.Topic == message.TopicTaps && proto.Unmarshal(r.Value, &tap) == nil && len(tap.GetDebit().GetCard()) == 10 {
+			cards++
+			number := hex.EncodeToString(tap.GetDebit().GetCard())
+			add("a card's number", number)
+			secrets[number[1:]] = "a card's printed number"
+		}
+	}
+	people := 0
+	for _, c := range d.chips() {
+		if s := c.Describe().SocialSecurity; s != nil {
+			people++
+			add("an identification code", s.Identification)
+			add("an identity number", s.SecurityNumber)
+			add("a name", s.Name)
+		}
+	}
+	if cards < 500 || people < 50 || secrets[""] != "" {
+		d.Fatalf("%d taps and %d people give %d secrets", cards, people, len(secrets))
+	}
+	return secrets
+}
+
+// chips are the cards of the city.
+func (d *exposedDay) chips() (all []*chip.Chip) {
+	data, err := os.ReadFile(filepath.Join(d.field, city.ImageFile))
+	if err != nil {
+		d.Fatal(err)
+	}
+	for rest := data[8 : len(data)-4]; len(rest) > 0; { // between magic and checksum
+		length := binary.BigEndian.Uint32(rest)
+		c, err := chip.Load(rest[4 : 4+length])
+		if err != nil {
+			d.Fatal(err)
+		}
+		all, rest = append(all, c), rest[4+length:]
+	}
+	return all
+}
+
+func (d *exposedDay) file(elements ...string) []byte {
+	text, err := os.ReadFile(filepath.Join(append([]string{d.data}, elements...)...))
+	if err != nil {
+		d.Fatal(err)
+	}
+	return text
+}
+
+// modes looks at who may read what is below a directory. What is inside the folders of the
+// embedded broker and the private database is theirs; the folders let nobody in.
+func (d *exposedDay) modes(root string) {
+	files := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		want := fs.FileMode(0o600)
+		switch {
+		case entry.IsDir() && os.Geteuid() == 0 && root == d.data && (name == "." || name == "postgres"):
+			want = 0o711 // the database's user passes through
+		case entry.IsDir():
+			want = 0o700
+		}
+		if info.Mode().Perm() != want {
+			d.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), want)
+		}
+		if name == "kafka" || name == filepath.Join("postgres", "data") {
+			return fs.SkipDir
+		}
+		files++
+		return nil
+	})
+	if err != nil || files < 8 {
+		d.Errorf("%s: %d files, %v", root, files, err)
+	}
+}
