@@ -122,7 +122,7 @@ func (b *books) shadows(ctx context.Context, l *ledger.Ledger) error {
 			return fmt.Errorf("subject %x moves the float and is not a card", string(subject))
 		}
 		copy(card[:], subject)
-		return b.Shadow(card.String(), int64(fen))
+		return b.Shadow(card.Digits(), int64(fen))
 	})
 }
 

@@ -92,7 +92,7 @@ func (b *books) readExport(r io.Reader) error {
 		return err
 	}
 	for card, fen := range shadows {
-		if err := b.Shadow(card.String(), fen); err != nil {
+		if err := b.Shadow(card.Digits(), fen); err != nil {
 			return err
 		}
 	}
