@@ -31,7 +31,9 @@
 // bytes, disputes), the turn of the stream's hash chain with a note of versions
 // and counts, answers for the pump, and for medical claims the person's tally of
 // the year. Nothing is written to two places by hope: results and rejects reach
-// Kafka through the pump, which reads what was committed.
+// Kafka through the pump, which reads what was committed. A message is dropped once the
+// broker has acknowledged it, by the statement that moves the pump's place; one that the
+// broker refuses stays and is tried again, and holds up none of another topic.
 //
 // # The registry
 //

@@ -68,6 +68,8 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	// While the broker owes an answer, nothing else ends what is under way.
+	defer context.AfterFunc(ctx, client.Close)()
 	if _, _, err := client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("open the registry's producer: %w", err)
 	}

@@ -60,7 +60,7 @@ func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.D
 	if f.access, err = s.access.Options(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks())}, f.access...)...); err != nil {
+	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks()), kgo.AllowIdempotentProduceCancellation()}, f.access...)...); err != nil {
 		return service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
 	}
 	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })

@@ -79,6 +79,7 @@ func TestTwoProcesses(t *testing.T) {
 	if !v.Holds || v.Truth.Sent < 20_000 {
 		t.Errorf("two processes, kills and a stop: %s", out)
 	}
+	wantPublished(t, kafka.Addr, filepath.Join(field, "truth"))
 	for _, s := range servers {
 		s.signal(syscall.SIGTERM)
 	}

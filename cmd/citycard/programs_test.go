@@ -219,6 +219,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if !v.Holds || v.Truth.Lost+v.Truth.Doubled+v.Truth.Wrong+v.Truth.PurseMismatches != 0 || v.Truth.Sent < 20_000 {
 		t.Errorf("after ten kills: %s", out)
 	}
+	wantPublished(t, fmt.Sprintf("127.0.0.1:%d", kafka), filepath.Join(field, "truth"))
 	s.signal(syscall.SIGTERM)
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("SIGTERM ended the server with exit code %d, want 0\n%s", code, s.log.String())
