@@ -10,7 +10,9 @@ import (
 // as varints of package encoding/binary:
 //
 //	number     1 byte: how many leading bytes are those of the number before; the rest
-//	numbers    first; next - first; how many gaps; each gap: its first number less the
+//	numbers    first; next - first; how many gaps, twice, plus one where some were not
+//	           reported yet, and then next less the number from which on they were not;
+//	           each gap: its first number less the
 //	           end of the one before (at the beginning: first), its length; the number
 //	           far away plus one; how many loose numbers; each less the one before (at
 //	           the beginning: next)
@@ -37,7 +39,12 @@ func appendNumber(b, before, key []byte) []byte {
 func appendNumbers(b []byte, n *numbers) []byte {
 	b = binary.AppendUvarint(b, uint64(n.first))
 	b = binary.AppendUvarint(b, uint64(n.next-n.first))
-	b = binary.AppendUvarint(b, uint64(len(n.gaps)))
+	if n.held == 0 {
+		b = binary.AppendUvarint(b, uint64(len(n.gaps))<<1)
+	} else {
+		b = binary.AppendUvarint(b, uint64(len(n.gaps))<<1|1)
+		b = binary.AppendUvarint(b, uint64(n.next-(n.held-1)))
+	}
 	from := n.first
 	for _, g := range n.gaps {
 		b = binary.AppendUvarint(b, uint64(g.first-from))
@@ -106,7 +113,12 @@ func (r *reader) numbers(n *numbers) {
 	n.next = n.first + r.unsigned()
 	n.gaps, n.loose = n.gaps[:0], n.loose[:0]
 	from := n.first
-	for range r.count(gapLimit) {
+	gaps := r.count(heldLimit<<1 | 1)
+	n.held = 0
+	if gaps&1 != 0 {
+		n.held = n.next - r.unsigned() + 1
+	}
+	for range gaps >> 1 {
 		first := from + r.unsigned()
 		last := first + r.unsigned() - 1
 		n.gaps = append(n.gaps, run{first, last})

@@ -49,6 +49,10 @@
 //  4. A day that was reopened is passed anew, in another round, from the history of
 //     the day before; so are the days after it that had been passed already. Days
 //     before it that were never passed come first.
-//  5. At most 32 gaps of one counter are kept open; of more, the oldest is given up,
-//     which was reported when it opened.
+//  5. A day that two people closed without a stream of taps or loads (Unread) reports no
+//     gaps of them and no balances: what is missing came later, or did not. The next day
+//     that has all reports the gaps that are still open, and the balances that still differ.
+//     What two records say together (a number used twice) is reported at once.
+//  6. At most 32 gaps of one counter are kept open; of more, the oldest is given up,
+//     which was reported when it opened; of those that were not reported yet, 16,384.
 package history

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // record is a tap or load as the model makes it: numbers, and the day it is booked.
@@ -68,9 +69,16 @@ func life(random *rand.Rand, days int) []record {
 	return all
 }
 
-// expected says, from the plain sets of numbers, what a day's pass must find.
-func expected(records []record, day int) []string {
+// expected says, from the plain sets of numbers, what a day's pass must find. The days
+// named were closed without some of their records: they report nothing that is missing, and the
+// next day reports what is missing since the last whole one.
+func expected(records []record, day int, without ...int) []string {
 	var found []string
+	whole := func(day int) bool { return !slices.Contains(without, day) }
+	base := day - 1
+	for base >= 0 && !whole(base) {
+		base--
+	}
 	byCard := map[string][]record{}
 	bySAM := map[string][]record{}
 	for _, r := range records {
@@ -91,14 +99,14 @@ func expected(records []record, day int) []string {
 			}
 			return numbers
 		}
-		found = append(found, gaps(of(false), day, "counter_gap "+card, "counter_twice "+card)...)
-		found = append(found, gaps(of(true), day, "load_gap "+card, "")...)
+		found = append(found, gaps(of(false), day, base, "counter_gap "+card, "counter_twice "+card)...)
+		found = append(found, gaps(of(true), day, base, "load_gap "+card, "")...)
 		for _, r := range list {
 			if r.day == day && r.counter > 0xFFFF {
 				found = append(found, fmt.Sprintf("counter_impossible %s %d-%d 0", card, r.counter, r.counter))
 			}
 		}
-		if now, before := difference(list, day), difference(list, day-1); now != before {
+		if now, before := difference(list, day), difference(list, base); now != before {
 			found = append(found, fmt.Sprintf("balance %s 0-0 %d", card, now))
 		}
 	}
@@ -107,8 +115,12 @@ func expected(records []record, day int) []string {
 		for _, r := range list {
 			numbers = append(numbers, booked{int64(r.sam4), r.day})
 		}
-		found = append(found, gaps(numbers, day, "sam_gap "+sam, "sam_twice "+sam)...)
+		found = append(found, gaps(numbers, day, base, "sam_gap "+sam, "sam_twice "+sam)...)
 	}
+	found = slices.DeleteFunc(found, func(f string) bool {
+		kind, _, _ := strings.Cut(f, " ")
+		return !whole(day) && (strings.HasSuffix(kind, "_gap") || kind == "balance")
+	})
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -118,7 +130,7 @@ type booked struct {
 	day    int
 }
 
-func gaps(numbers []booked, day int, gap, twice string) (found []string) {
+func gaps(numbers []booked, day, base int, gap, twice string) (found []string) {
 	if len(numbers) == 0 {
 		return nil
 	}
@@ -130,7 +142,7 @@ func gaps(numbers []booked, day int, gap, twice string) (found []string) {
 			first = min(first, n.number)
 		}
 		highest = max(highest, n.number)
-		if n.day < day {
+		if n.day <= base {
 			highestBefore = max(highestBefore, n.number)
 		}
 		seen[n.number]++

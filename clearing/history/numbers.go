@@ -1,12 +1,19 @@
 package history
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 const (
 	// gapLimit is how many gaps of one counter are kept open, and looseLimit how many
 	// numbers beyond it that nobody vouches for.
 	gapLimit   = 32
 	looseLimit = 32
+
+	// heldLimit is how many are kept open that were not reported yet: when a day was closed
+	// without a partition, a SAM's numbers have as many gaps as it made taps there.
+	heldLimit = 1 << 14
 
 	// jumpLimit is by how much one record alone may move a counter.
 	jumpLimit = 256
@@ -25,6 +32,7 @@ type numbers struct {
 	gaps        []run   // ascending, not touching
 	loose       []int64 // ascending: numbers from next on that were used, by records that nobody vouches for
 	far         int64   // the number far away, plus one; 0 for none
+	held        int64   // gaps from this number on were not reported yet, plus one; 0: all were
 }
 
 // seen is what became of a number.
@@ -117,9 +125,15 @@ func (n *numbers) fill(v int64) seen {
 }
 
 // giveUp forgets the oldest gaps where there are too many, and with them everything
-// before their end. A day does so when it has reported what it opened.
+// before their end. A day does so when it has reported what it opened; gaps that were not
+// reported are kept, up to a limit of their own.
 func (n *numbers) giveUp() {
-	if most := len(n.gaps) - gapLimit; most > 0 {
+	most := len(n.gaps) - gapLimit
+	if n.held != 0 {
+		reported, _ := slices.BinarySearchFunc(n.gaps, n.held-1, func(g run, from int64) int { return cmp.Compare(g.first, from) })
+		most = max(min(most, reported), len(n.gaps)-heldLimit)
+	}
+	if most > 0 {
 		n.first = n.gaps[most-1].last + 1
 		n.gaps = slices.Delete(n.gaps, 0, most)
 	}
@@ -138,6 +152,24 @@ func (n *numbers) claim(v int64) {
 			n.loose = n.loose[:min(len(n.loose), looseLimit)]
 		}
 	}
+}
+
+// report gives the gaps that a day has to report: those that it opened, from a number on,
+// and those that were held back. A day that was closed without all of its records holds them
+// back, for the next one that has them.
+func (n *numbers) report(next int64, unread bool) []run {
+	if n.held != 0 {
+		next = min(next, n.held-1)
+	}
+	gaps := n.opened(next)
+	n.held = 0
+	if unread && len(gaps) > 0 {
+		n.held = next + 1
+	}
+	if unread {
+		return nil
+	}
+	return gaps
 }
 
 // opened lists the gaps from a number on: those that were not open when next was

@@ -154,7 +154,7 @@ func TestModules(t *testing.T) {
 		if err := m.use(u.pack()); err != nil {
 			t.Fatal(err)
 		}
-		return m.live()
+		return m.live(false)
 	}
 	var packed []byte
 	var found []Finding
@@ -196,7 +196,7 @@ func TestGiveUp(t *testing.T) {
 	if err := m.use(u.pack()); err != nil {
 		t.Fatal(err)
 	}
-	if found := m.live(); len(found) != gaps || found[0].First != 1 {
+	if found := m.live(false); len(found) != gaps || found[0].First != 1 {
 		t.Errorf("found %d gaps, want %d", len(found), gaps)
 	}
 	s := m[[6]byte{1}]

@@ -20,11 +20,12 @@ type part struct {
 	packer   packer
 	uses     uses
 	findings []Finding
+	unread   unread
 }
 
 // compute computes a part: what was booked for its cards, on top of their histories.
 func (p *pass) compute(ctx context.Context, number int, of ledger.Part) (*part, error) {
-	result := &part{Part: of, number: number, packer: packer{limit: p.limit(), row: packed{after: of.After}}}
+	result := &part{Part: of, number: number, packer: packer{limit: p.limit(), row: packed{after: of.After}}, unread: p.unread}
 	var events []event
 	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
 		result.rows++
@@ -65,7 +66,11 @@ func (p *part) merge(packed []byte, events []event) ([]event, error) {
 		p.begin(events[:n])
 		events = events[n:]
 		if !known {
-			p.keep(&c)
+			if c.taps.held == 0 && c.loads.held == 0 {
+				p.keep(&c)
+			} else {
+				p.live(&c, nil)
+			}
 			continue
 		}
 		n = count(events)
@@ -115,22 +120,35 @@ func (p *part) live(c *card, events []event) {
 			c.claim, c.balanceKnown = now, true
 		}
 	}
-	for _, g := range c.taps.opened(tap) {
+	for _, g := range c.taps.report(tap, p.unread.taps) {
 		p.find(CounterGap, c.number[:], g, 0)
 	}
-	for _, g := range c.loads.opened(load) {
+	for _, g := range c.loads.report(load, p.unread.loads) {
 		p.find(LoadGap, c.number[:], g, 0)
 	}
+	p.balance(c)
 	c.taps.giveUp()
 	c.loads.giveUp()
 	if c.taps.far != 0 && c.taps.far != far {
 		p.find(CounterJump, c.number[:], run{c.taps.far - 1, c.taps.far - 1}, 0)
 	}
-	if difference := c.claim.balance - c.shadow; c.balanceKnown && difference != c.difference {
+	p.keep(c)
+}
+
+// balance compares what the card claims with what the ledger says. Where records were left for
+// the next day, that is the next day's to do.
+func (p *part) balance(c *card) {
+	difference := c.claim.balance - c.shadow
+	switch {
+	case !c.balanceKnown || difference == c.difference:
+	case p.unread.taps || p.unread.loads:
+		if c.taps.held == 0 {
+			c.taps.held = c.taps.next + 1
+		}
+	default:
 		c.difference = difference
 		p.find(Balance, c.number[:], run{}, difference)
 	}
-	p.keep(c)
 }
 
 // earlier reports whether the claim is from before another.

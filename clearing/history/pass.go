@@ -52,6 +52,7 @@ type pass struct {
 	round  int
 	before before
 	sorter sorter
+	unread unread
 }
 
 // Run passes over a day of which nothing more is booked, and anew over the days after
@@ -102,6 +103,9 @@ func (a Archive) runDay(ctx context.Context, day ledger.Day, reopened *int) (Sum
 			reopened = &version
 		}
 		p := &pass{Archive: a, day: day, sorter: newSorter()}
+		if p.unread, err = a.unread(ctx, day); err != nil {
+			return Summary{}, err
+		}
 		if found {
 			p.round = last.Round + 1
 		}

@@ -108,9 +108,9 @@ func (m modules) begin(packed []byte) error {
 
 // live takes the SAMs through the day. One of which no card of ours has signed a number
 // has no history.
-func (m modules) live() (findings []Finding) {
+func (m modules) live(unread bool) (findings []Finding) {
 	for terminal, s := range m {
-		findings = append(findings, s.live(terminal)...)
+		findings = append(findings, s.live(terminal, unread)...)
 		if !s.any() {
 			delete(m, terminal)
 		}
@@ -118,7 +118,7 @@ func (m modules) live() (findings []Finding) {
 	return findings
 }
 
-func (s *sam) live(terminal [6]byte) (findings []Finding) {
+func (s *sam) live(terminal [6]byte, unread bool) (findings []Finding) {
 	slices.Sort(s.signed)
 	next, far, last := s.next, s.far, int64(-1)
 	for _, sequence := range s.signed {
@@ -132,7 +132,7 @@ func (s *sam) live(terminal [6]byte) (findings []Finding) {
 	for _, sequence := range s.claimed {
 		s.claim(int64(sequence))
 	}
-	for _, g := range s.opened(next) {
+	for _, g := range s.report(next, unread) {
 		findings = append(findings, Finding{SAMGap, bytes.Clone(terminal[:]), g.first, g.last, 0})
 	}
 	s.giveUp()

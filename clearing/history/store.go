@@ -168,7 +168,7 @@ func (p *pass) finish(ctx context.Context) error {
 	if err := p.eachPacked(ctx, m.begin, "SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3", p.before.day, p.before.round, kindSAMs); err != nil {
 		return err
 	}
-	findings := m.live()
+	findings := m.live(p.unread.taps)
 	histories := m.pack(p.limit())
 	return p.Ledger.Write(ctx, func(tx pgx.Tx) error {
 		var done, whole bool

@@ -1,0 +1,72 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"citycard/clearing/message"
+	"citycard/ledger"
+)
+
+// ActCloseWithout is the audit's word for a day that two people close without a stream.
+const ActCloseWithout = "close day without"
+
+// Unread is a stream that a day was closed without: it stood at a position, its partition's
+// end is what was waited for. What it held then is booked on a later day.
+type Unread struct {
+	Day     ledger.Day
+	Stream  string // topic/partition
+	At, End int64
+}
+
+// String is how the audit has it.
+func (u Unread) String() string { return fmt.Sprintf("%s "+unreadFormat, u.Day, u.Stream, u.At, u.End) }
+
+const unreadFormat = "%s stood at %d of %d"
+
+func parseUnread(text string) (u Unread, err error) {
+	var day string
+	if _, err = fmt.Sscanf(text, "%s "+unreadFormat, &day, &u.Stream, &u.At, &u.End); err == nil {
+		u.Day, err = ledger.ParseDay(day)
+	}
+	if err != nil {
+		return u, fmt.Errorf("audit: %q does not say what a day was closed without: %w", text, err)
+	}
+	return u, nil
+}
+
+// Unread lists what a day was closed without.
+func (a Archive) Unread(ctx context.Context, day ledger.Day) (list []Unread, err error) {
+	entries, err := a.Ledger.Audit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if entry.Act != ActCloseWithout {
+			continue
+		}
+		u, err := parseUnread(entry.What)
+		if err != nil {
+			return nil, err
+		}
+		if u.Day == day {
+			list = append(list, u)
+		}
+	}
+	return list, nil
+}
+
+// unread says of which kinds of records a day does not have all: what is missing of them is
+// no finding yet.
+type unread struct{ taps, loads bool }
+
+func (a Archive) unread(ctx context.Context, day ledger.Day) (of unread, err error) {
+	list, err := a.Unread(ctx, day)
+	for _, u := range list {
+		topic, _, _ := strings.Cut(u.Stream, "/")
+		of.taps = of.taps || topic == message.TopicTaps
+		of.loads = of.loads || topic == message.TopicLoads
+	}
+	return of, err
+}
