@@ -38,6 +38,7 @@ type Result struct {
 	Files     string // the folder
 	History   history.Summary
 	Unpaid    []Unpaid
+	Without   []history.Unread // streams that it was closed without
 }
 
 // Unpaid is what could not be paid to a participant or collected, because its account
@@ -90,7 +91,11 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid}, nil
+	unread, err := c.Unread(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread}, nil
 }
 
 func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }

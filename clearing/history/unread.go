@@ -25,7 +25,8 @@ func (u Unread) String() string { return fmt.Sprintf("%s "+unreadFormat, u.Day, 
 
 const unreadFormat = "%s stood at %d of %d"
 
-func parseUnread(text string) (u Unread, err error) {
+// ParseUnread reads it.
+func ParseUnread(text string) (u Unread, err error) {
 	var day string
 	if _, err = fmt.Sscanf(text, "%s "+unreadFormat, &day, &u.Stream, &u.At, &u.End); err == nil {
 		u.Day, err = ledger.ParseDay(day)
@@ -46,7 +47,7 @@ func (a Archive) Unread(ctx context.Context, day ledger.Day) (list []Unread, err
 		if entry.Act != ActCloseWithout {
 			continue
 		}
-		u, err := parseUnread(entry.What)
+		u, err := ParseUnread(entry.What)
 		if err != nil {
 			return nil, err
 		}

@@ -13,71 +13,113 @@ import (
 	"citycard/ledger"
 )
 
-// Await returns once every stream has passed the offset at which its partition
-// ends now: whatever a producer had acknowledged before the call is in the books.
-// progress, where not nil, is told how many of how many records are through.
-func Await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(done, total int64)) error {
-	return await(ctx, client, l, progress, message.InputTopics()...)
+// Cut is how far each stream must have come before something is done: the ends of the
+// partitions at a moment. Whatever a producer had acknowledged before it is in the books then.
+type Cut struct{ ends kadm.ListedOffsets }
+
+// CutNow is where the input topics end now.
+func CutNow(ctx context.Context, client *kgo.Client) (Cut, error) {
+	return cutNow(ctx, client, message.InputTopics()...)
 }
 
-// AwaitBefore does so for what brokers took before a moment. Where that is still to
-// come, it is Await.
-func AwaitBefore(ctx context.Context, client *kgo.Client, l *ledger.Ledger, moment time.Time, progress func(done, total int64)) error {
-	positions, err := kadm.NewClient(client).ListOffsetsAfterMilli(ctx, moment.UnixMilli(), message.InputTopics()...)
-	if err == nil {
-		err = positions.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("positions of the topics at %s: %w", moment.Format(time.RFC3339), err)
-	}
-	return awaitPassed(ctx, l, progress, positions)
-}
-
-func await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(done, total int64), topics ...string) error {
+func cutNow(ctx context.Context, client *kgo.Client, topics ...string) (Cut, error) {
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("ends of the topics: %w", err)
+		return Cut{}, fmt.Errorf("ends of the topics: %w", err)
 	}
-	return awaitPassed(ctx, l, progress, ends)
+	return Cut{ends}, nil
 }
 
-func awaitPassed(ctx context.Context, l *ledger.Ledger, progress func(done, total int64), ends kadm.ListedOffsets) error {
+// CutBefore is where they ended at a moment, by when brokers took what is in them. Where the
+// moment is still to come, it is CutNow.
+func CutBefore(ctx context.Context, client *kgo.Client, moment time.Time) (Cut, error) {
+	positions, err := kadm.NewClient(client).ListOffsetsAfterMilli(ctx, moment.UnixMilli(), message.InputTopics()...)
+	if err == nil {
+		err = positions.Error()
+	}
+	if err != nil {
+		return Cut{}, fmt.Errorf("positions of the topics at %s: %w", moment.Format(time.RFC3339), err)
+	}
+	return Cut{positions}, nil
+}
+
+// Standing is a stream that has not come as far as the cut.
+type Standing struct {
+	Topic   string
+	Stream  string
+	At, End int64 // its position, and where it must come
+}
+
+// Through is how far clearing has come on its way to a cut.
+type Through struct {
+	Done, Total int64 // records
+	Behind      []Standing
+}
+
+// Await returns once every stream has come to the cut, but for those that without, where not
+// nil, names. progress, where not nil, is told how far it is.
+func (c Cut) Await(ctx context.Context, l *ledger.Ledger, without func(Standing) bool, progress func(Through)) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last Through
 	for {
-		done, total, err := passed(ctx, l, ends)
-		if err != nil {
+		through, err := c.Through(ctx, l, without)
+		switch {
+		case err != nil && ctx.Err() != nil && len(last.Behind) > 0:
+			return last.stopped(ctx)
+		case err != nil:
 			return err
 		}
-		if progress != nil {
-			progress(done, total)
+		if last = through; progress != nil {
+			progress(through)
 		}
-		if done == total {
+		if len(through.Behind) == 0 {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return last.stopped(ctx)
 		case <-tick.C:
 		}
 	}
 }
 
-func passed(ctx context.Context, l *ledger.Ledger, ends kadm.ListedOffsets) (done, total int64, err error) {
-	ends.Each(func(end kadm.ListedOffset) {
-		if err != nil {
-			return
+// stopped says what was waited for when the waiting was given up.
+func (t Through) stopped(ctx context.Context) error {
+	first := t.Behind[0]
+	return fmt.Errorf("%s stands at %d of %d: %w", first.Stream, first.At, first.End, ctx.Err())
+}
+
+// Through looks how far the streams are, but for those that without, where not nil, names.
+func (c Cut) Through(ctx context.Context, l *ledger.Ledger, without func(Standing) bool) (Through, error) {
+	var through Through
+	for _, end := range c.ends.Offsets().Sorted() {
+		s := Standing{Topic: end.Topic, Stream: StreamName(end.Topic, end.Partition), End: end.At}
+		if without != nil && without(s) {
+			continue
 		}
-		total += end.Offset
-		stream, streamErr := l.Stream(ctx, StreamName(end.Topic, end.Partition))
-		if errors.Is(streamErr, ledger.ErrNoStream) {
-			return
+		stream, err := l.Stream(ctx, s.Stream)
+		if err != nil && !errors.Is(err, ledger.ErrNoStream) {
+			return through, err
 		}
-		err = streamErr
-		done += min(stream.Next, end.Offset)
-	})
-	return done, total, err
+		s.At = min(stream.Next, s.End)
+		through.Done, through.Total = through.Done+s.At, through.Total+s.End
+		if s.At < s.End {
+			through.Behind = append(through.Behind, s)
+		}
+	}
+	return through, nil
+}
+
+// Await returns once every stream has passed the offset at which its partition ends now.
+// progress, where not nil, is told how far it is.
+func Await(ctx context.Context, client *kgo.Client, l *ledger.Ledger, progress func(Through)) error {
+	cut, err := CutNow(ctx, client)
+	if err != nil {
+		return err
+	}
+	return cut.Await(ctx, l, nil, progress)
 }

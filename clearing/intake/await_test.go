@@ -3,6 +3,8 @@ package intake_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,19 +19,26 @@ func TestAwaitBefore(t *testing.T) {
 	moment := time.Now()
 	h.send(tap(h.ride(2)))
 
-	h.must(intake.AwaitBefore(t.Context(), h.client, h.ledger, moment, nil))
+	before := func(moment time.Time) intake.Cut {
+		cut, err := intake.CutBefore(t.Context(), h.client, moment)
+		h.must(err)
+		return cut
+	}
+	h.must(before(moment).Await(t.Context(), h.ledger, nil, nil))
 	for name, later := range map[string]time.Time{"now": time.Now().Add(time.Millisecond), "tomorrow": moment.AddDate(0, 0, 1)} {
 		waiting, cancel := context.WithCancel(t.Context())
-		err := intake.AwaitBefore(waiting, h.client, h.ledger, later, func(done, total int64) {
-			if done != 1 || total != 2 {
-				t.Errorf("%s: %d of %d are through, want 1 of 2", name, done, total)
+		err := before(later).Await(waiting, h.ledger, nil, func(through intake.Through) {
+			want := []intake.Standing{{Topic: "taps", Stream: "taps/0", At: 1, End: 2}}
+			if through.Done != 1 || through.Total != 2 || !slices.Equal(through.Behind, want) {
+				t.Errorf("%s: %+v, want 1 of 2 and %v behind", name, through, want)
 			}
 			cancel()
 		})
-		if !errors.Is(err, context.Canceled) {
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "taps/0 stands at 1 of 2") {
 			t.Errorf("%s: waiting ended with %v", name, err)
 		}
+		h.must(before(later).Await(t.Context(), h.ledger, func(s intake.Standing) bool { return s.Topic == "taps" }, nil))
 	}
 	h.clear()
-	h.must(intake.AwaitBefore(t.Context(), h.client, h.ledger, time.Now().AddDate(0, 0, 1), nil))
+	h.must(before(time.Now().AddDate(0, 0, 1)).Await(t.Context(), h.ledger, nil, nil))
 }

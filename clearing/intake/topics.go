@@ -101,7 +101,11 @@ func passes(err error) bool {
 // awaitTopic returns once the streams of topic have passed the offsets at which
 // it ends now, whichever process has them.
 func (in *Intake) awaitTopic(ctx context.Context, client *kgo.Client, topic string) error {
-	if err := await(ctx, client, in.ledger, nil, topic); err != nil {
+	cut, err := cutNow(ctx, client, topic)
+	if err == nil {
+		err = cut.Await(ctx, in.ledger, nil, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: wait for topic %s: %w", errBroker, topic, err)
 	}
 	return nil

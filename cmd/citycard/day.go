@@ -5,19 +5,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
-	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/intake"
-	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -56,104 +51,6 @@ func dayStatusCommand() *ffcli.Command {
 			}
 			return w.Flush()
 		},
-	}
-}
-
-func dayCloseCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day close", flag.ContinueOnError)
-	s := &settings{Common: service.Common{Data: "citycard-data"}}
-	s.Register(flags)
-	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
-	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	service.RegisterAccess(flags, &s.access)
-	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
-	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
-	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
-	return &ffcli.Command{
-		Name: "close", ShortUsage: "citycard day close [flags]", ShortHelp: "close and settle a day / 日终清算",
-		LongHelp: "Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n" +
-			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n" +
-			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			if *grace < 0 {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--grace %s: want 0 or more", *grace))
-			}
-			return closeDay(ctx, s, *grace)
-		},
-	}
-}
-
-func closeDay(ctx context.Context, s *settings, grace time.Duration) error {
-	log := s.Logger()
-	serving, ok := observe.ReadRunning(s.Data)
-	if s.kafka == "" {
-		if !ok {
-			return service.Fail("nothing serves "+s.Data+" / 清算服务未运行", "start citycard serve, or give --kafka and --db", nil)
-		}
-		s.kafka = serving.Kafka
-	}
-	b, done, err := booksOf(ctx, s.database, s.Data, log)
-	if err != nil {
-		return err
-	}
-	options, err := s.access.Options()
-	if err != nil {
-		return errors.Join(service.Exit(service.ExitUsage, err), done())
-	}
-	client, err := broker.Connect(ctx, s.kafka, 10*time.Second, log, options...)
-	if err != nil {
-		return errors.Join(service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
-	}
-	defer client.Close()
-	result, err := closeOne(ctx, s, grace, b, client, log)
-	if err := errors.Join(err, done()); err != nil {
-		return err
-	}
-	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
-	for _, u := range result.Unpaid {
-		fmt.Printf("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日\n", yuan(u.Fen), u.Code, u.Err)
-	}
-	found := 0
-	for _, n := range result.History.Found {
-		found += n
-	}
-	fmt.Printf("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %d 项\n", found, result.Day, found)
-	return nil
-}
-
-// closeOne closes the day named, or the oldest that is over.
-func closeOne(ctx context.Context, s *settings, grace time.Duration, b *books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
-	closer := newCloser(b.Ledger, s.Data)
-	end := func(day ledger.Day) time.Time { return day.Next().Time(s.zone.location()).Add(grace) }
-	d, err := closer.due(ctx, ledger.Day(s.day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
-	if err != nil {
-		return nil, err
-	}
-	if s.day == 0 {
-		err = intake.AwaitBefore(ctx, client, b.Ledger, end(d.Day), waiting(log, time.Now))
-	} else {
-		err = intake.Await(ctx, client, b.Ledger, waiting(log, time.Now))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return closer.Close(ctx, d.Day, d.Next)
-}
-
-// waiting says every few seconds how far clearing is, so that nobody waits
-// without a word for a process that does not run.
-func waiting(log *slog.Logger, now func() time.Time) func(done, total int64) {
-	const every = 5 * time.Second
-	said := now()
-	return func(done, total int64) {
-		if done < total && now().Sub(said) > every {
-			said = now()
-			log.Warn("waiting for citycard serve to clear what has arrived", "done", done, "of", total)
-		}
 	}
 }
 

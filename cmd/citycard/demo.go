@@ -275,7 +275,7 @@ func (p *performance) drain(ctx context.Context) error {
 		case <-waiting.Done():
 		}
 	}()
-	if err := intake.Await(waiting, p.base.admin, p.base.books.Ledger, phase.Set); err != nil {
+	if err := intake.Await(waiting, p.base.admin, p.base.books.Ledger, func(t intake.Through) { phase.Set(t.Done, t.Total) }); err != nil {
 		return errors.Join(err, context.Cause(waiting))
 	}
 	phase.Done()

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/broker"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/history"
+	"citycard/clearing/message"
+	"citycard/ledger"
+)
+
+// TestCloseWithout closes a day while a topic stands: alone, the close waits and says for
+// what; with two people it closes without, and the audit has where the topic stood. To say so
+// again, and to close the next day without it as well, changes nothing that was noted.
+func TestCloseWithout(t *testing.T) {
+	b, dir := newBooks(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first ledger.Day = 20260105
+	town := clearingtest.New(t, nil)
+	town.Found(t, b.Pool())
+	must(b.OpenDay(t.Context(), first))
+	must(b.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
+	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
+	must(err)
+	defer func() { must(embedded.Close()) }()
+	client, err := broker.Connect(t.Context(), embedded.Addr, 10*time.Second, slog.New(slog.DiscardHandler), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	must(err)
+	defer client.Close()
+	must(broker.Layout{Partitions: 3}.Ensure(t.Context(), client, broker.Topics()...))
+	for partition, n := range []int{0, 3, 2} {
+		for range n {
+			must(client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicMedicalRequests, Partition: int32(partition), Value: []byte("claim")}).FirstErr())
+		}
+	}
+	// One of the three is booked.
+	claim, err := b.Claim(t.Context(), "medical.requests/1", "test", 0)
+	must(err)
+	_, err = b.Post(t.Context(), &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: 0, Next: 1, Day: first})
+	must(err)
+
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	closeIt := func(ctx context.Context, on ledger.Day, w *without) error {
+		t.Helper()
+		must(w.check())
+		s := &settings{day: day(on)}
+		s.Data = dir
+		_, err := closeOne(ctx, s, 0, w, b, client, log)
+		return err
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := closeIt(impatient, first, &without{}); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "medical.requests/1 stands at 1 of 3") {
+		t.Errorf("the close ended with %v, want it to wait for medical.requests/1 at 1 of 3", err)
+	}
+	two := func(streams ...string) *without {
+		return &without{streams: streams, first: "Li", second: "Wang", reason: "the desk's topic stands"}
+	}
+	if err := (&without{streams: []string{"medical.requests"}, first: "Li", second: "LI", reason: "r"}).check(); err == nil {
+		t.Error("one person may close a day without a topic")
+	}
+	cancelled, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	defer stop()
+	if err := closeIt(cancelled, first, two("medical.requests/1")); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "medical.requests/2 stands at 0 of 2") {
+		t.Errorf("the close ended with %v, want it to wait for the other partition", err)
+	}
+	for range 2 {
+		must(closeIt(t.Context(), first, two("medical.requests")))
+	}
+	must(closeIt(t.Context(), first.Next(), two("medical.requests")))
+	archive := history.Archive{Ledger: b.Ledger}
+	for _, on := range []ledger.Day{first, first.Next()} {
+		list, err := archive.Unread(t.Context(), on)
+		must(err)
+		want := []history.Unread{{Day: on, Stream: "medical.requests/1", At: 1, End: 3}, {Day: on, Stream: "medical.requests/2", At: 0, End: 2}}
+		if len(list) != 2 || list[0] != want[0] || list[1] != want[1] {
+			t.Errorf("%s was closed without %v, want %v", on, list, want)
+		}
+	}
+	entries, err := b.Audit(t.Context())
+	must(err)
+	for _, e := range entries {
+		if e.Act == history.ActCloseWithout && (e.First != "Li" || e.Second != "Wang" || e.Reason == "") {
+			t.Errorf("the audit has %+v", e)
+		}
+	}
+}
