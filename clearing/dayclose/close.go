@@ -78,7 +78,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if round > 0 {
 		folder += fmt.Sprintf(".%d", round)
 	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("settlement files: %w", err)
 	}
 	if _, err := settlement.Write(folder, settlement.Day(day), positions); err != nil {
@@ -246,7 +246,7 @@ func writeSeal(dir string, seal ledger.Seal) error {
 	if err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
 	if err := settlement.WriteFile(dir, seal.Day.String()+".json", append(data, '\n')); err != nil {

@@ -99,7 +99,7 @@ func refuseOther(path string, data []byte) error {
 
 // makeDir makes the folder and its entry in the parent durable.
 func makeDir(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))
@@ -125,7 +125,7 @@ func removeLeftovers(dir string) error {
 }
 
 // replace writes name beside its place, syncs it and renames it: a reader sees
-// the old file or the new one, whole. The name becomes durable with syncDir.
+// the old file or the new one, whole. The file is for its owner alone. The name becomes durable with syncDir.
 func replace(dir, name string, data []byte) error {
 	temp, err := os.CreateTemp(dir, "."+name+".*"+tempSuffix)
 	if err != nil {
@@ -133,9 +133,6 @@ func replace(dir, name string, data []byte) error {
 	}
 	defer os.Remove(temp.Name()) // gone already once it was renamed
 	if _, err := temp.Write(data); err != nil {
-		return errors.Join(err, temp.Close())
-	}
-	if err := temp.Chmod(0o644); err != nil {
 		return errors.Join(err, temp.Close())
 	}
 	if err := temp.Sync(); err != nil {

@@ -71,7 +71,7 @@ func (s *settings) store() (*keys.Store, error) {
 
 // directory makes the data directory where it is missing.
 func (s *settings) directory() error {
-	if err := os.MkdirAll(s.Data, 0o755); err != nil {
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return service.Fail("data directory not usable", "give a directory that can be written with --data", err)
 	}
 	return nil

@@ -167,7 +167,7 @@ func (p *performance) start(ctx context.Context) (err error) {
 
 // issue personalises the cards: some through PC/SC, the rest in memory.
 func (p *performance) issue(ctx context.Context) error {
-	if err := os.MkdirAll(p.field, 0o755); err != nil {
+	if err := os.MkdirAll(p.field, 0o700); err != nil {
 		return err
 	}
 	args := []string{

@@ -44,7 +44,7 @@ func (p *performance) issuePCSC(ctx context.Context, dir string) error {
 }
 
 func (p *performance) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	orders, err := p.orders(ctx)

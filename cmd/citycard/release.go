@@ -154,7 +154,7 @@ func suspenseReleaseCommand() *ffcli.Command {
 				return service.Exit(service.ExitUsage, fmt.Errorf("--row: %w", err))
 			}
 			r := release.Release{Row: key, To: *to, By: d.approval()}
-			return d.run(ctx, args, "row "+*row+" released", func(desk *release.Desk) (release.Done, error) { return desk.Release(ctx, r) })
+			return d.run(ctx, args, "released to "+*to, func(desk *release.Desk) (release.Done, error) { return desk.Release(ctx, r) })
 		},
 	}
 }

@@ -222,7 +222,7 @@ func (r *report) writeJSON(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

@@ -154,7 +154,7 @@ func (d *day) begin() error {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s: %w", d.Dir, ErrUnfinished)
 	}
-	return replace(path, []byte(d.Day.Format(dayLayout)+"\n"), 0o644)
+	return replace(path, []byte(d.Day.Format(dayLayout)+"\n"))
 }
 
 func (d *day) end() error { return os.Remove(filepath.Join(d.Dir, beginFile)) }

@@ -42,7 +42,7 @@ func writeImages(path string, images [][]byte) error {
 		b.Write(image)
 	}
 	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(b.Bytes())))
-	return replace(path, b.Bytes(), 0o600)
+	return replace(path, b.Bytes())
 }
 
 // readImages reads what writeImages wrote; errors.Is(err, errNoImages) when there
@@ -79,16 +79,13 @@ func readImages(path string) ([][]byte, error) {
 }
 
 // replace puts data in place of the file at path: beside it, synced, renamed, and
-// the directory synced.
-func replace(path string, data []byte, mode os.FileMode) (err error) {
+// the directory synced. The file is for its owner alone, as all of a city's are.
+func replace(path string, data []byte) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
-	if err == nil {
-		err = file.Chmod(mode)
-	}
 	if err == nil {
 		err = file.Sync()
 	}
@@ -112,7 +109,7 @@ func SaveChip(path string, c *chip.Chip) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, image, 0o600)
+	return replace(path, image)
 }
 
 // OpenChip reads what SaveChip wrote; errors.Is(err, os.ErrNotExist) when there

@@ -82,7 +82,7 @@ func (d *day) remember(cards [][]byte) error {
 	}
 	return errors.Join(
 		writeImages(filepath.Join(d.Dir, samFile), sams),
-		replace(filepath.Join(d.Dir, patientFile), patients, 0o644),
+		replace(filepath.Join(d.Dir, patientFile), patients),
 		writeImages(filepath.Join(d.Dir, ImageFile), cards),
 	)
 }

@@ -59,7 +59,7 @@ func writeTables(dir string, tables []table) error {
 // WriteNetwork writes the part of a registry that follows from the network alone:
 // all but cards, persons, purses and hotlist. It makes dir where it is missing.
 func WriteNetwork(dir string, n *network.Network) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
 	terminals, err := terminalRows(n)
@@ -80,7 +80,7 @@ func WriteNetwork(dir string, n *network.Network) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, "network.json"), data, 0o644)
+	return replace(filepath.Join(dir, "network.json"), data)
 }
 
 func issuerRows() (rows [][]string) {
@@ -198,5 +198,5 @@ func writeCSV(path string, header []string, rows [][]string) error {
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return replace(path, b.Bytes(), 0o644)
+	return replace(path, b.Bytes())
 }

@@ -51,5 +51,5 @@ func (s State) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, StateFile), append(data, '\n'), 0o644)
+	return replace(filepath.Join(dir, StateFile), append(data, '\n'))
 }

@@ -36,9 +36,6 @@ func replaceFile(path string, write func(*fileWriter)) (err error) {
 		err = w.out.Flush()
 	}
 	if err == nil {
-		err = file.Chmod(0o644)
-	}
-	if err == nil {
 		err = file.Sync()
 	}
 	err = errors.Join(err, file.Close())

@@ -74,7 +74,7 @@ type Writer struct {
 
 // NewWriter begins part of a day in dir, which it makes.
 func NewWriter(dir string, day, part int) (*Writer, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}
 	file, err := os.CreateTemp(dir, ".truth-*")
@@ -96,9 +96,6 @@ func (w *Writer) Append(r *Record) error {
 // Close puts the file in place, whole and on disk. After an error there is none.
 func (w *Writer) Close() error {
 	err := w.out.Flush()
-	if err == nil {
-		err = w.file.Chmod(0o644)
-	}
 	if err == nil {
 		err = w.file.Sync()
 	}
@@ -129,9 +126,6 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	if err = w.Flush(); err != nil {
-		return err
-	}
-	if err = file.Chmod(0o644); err != nil {
 		return err
 	}
 	if err = file.Sync(); err != nil {
