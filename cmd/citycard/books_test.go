@@ -5,12 +5,14 @@ import (
 	"crypto/ed25519"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"citycard/cmd/observe"
+	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
@@ -45,6 +47,30 @@ func TestLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
+// TestReaderGone is a command whose output nobody reads to its end: testdata/pipe.
+func TestReaderGone(t *testing.T) {
+	data, err := service.OpenDataDir(filepath.Join(reachableDir(t), "data"), observe.DataPurpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := data.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := data.Path
+	b, err := openBooks(t.Context(), "", observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillBooks(t, b.Ledger)
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata/pipe", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})

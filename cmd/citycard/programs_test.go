@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"citycard/cmd/observe"
 )
 
 // testDay is the clearing day of the tests.
@@ -220,9 +223,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Errorf("after ten kills: %s", out)
 	}
 	wantPublished(t, fmt.Sprintf("127.0.0.1:%d", kafka), filepath.Join(field, "truth"))
-	s.signal(syscall.SIGTERM)
+	s.signal(syscall.SIGHUP)
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("SIGTERM ended the server with exit code %d, want 0\n%s", code, s.log.String())
+		t.Errorf("SIGHUP ended the server with exit code %d, want 0\n%s", code, s.log.String())
+	}
+	if _, err := os.Stat(filepath.Join(observe.PrivateDir(data), "data", "postmaster.pid")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("SIGHUP left a database behind: %v", err)
 	}
 }
 

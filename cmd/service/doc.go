@@ -22,10 +22,12 @@
 //	1    failed; one line on standard error says what and what to do
 //	2    wrong use: a flag, an argument, the environment or the configuration file
 //	3    ran to its end, and what it checked does not hold (ExitFindings)
+//	129  interrupted before its end by SIGHUP
 //	130  interrupted before its end by SIGINT
+//	141  nobody reads its output any more
 //	143  interrupted before its end by SIGTERM
 //
-// SIGINT and SIGTERM cancel the context of the command, which then stops its
+// SIGINT, SIGTERM and SIGHUP cancel the context of the command, which then stops its
 // parts in order; a service that was asked to stop returns nil and exits 0. A
 // second signal kills the process at once: every part must survive that anyway.
 package service

@@ -12,7 +12,9 @@ const (
 	ExitFailed   = 1
 	ExitUsage    = 2
 	ExitFindings = 3
+	ExitSIGHUP   = 129
 	ExitSIGINT   = 130
+	ExitSIGPIPE  = 141
 	ExitSIGTERM  = 143
 )
 

@@ -14,7 +14,7 @@ import (
 )
 
 // Run parses the program's arguments against the tree of commands, runs the
-// chosen one under a context that SIGINT and SIGTERM cancel, prints an error as
+// chosen one under a context that SIGINT, SIGTERM and SIGHUP cancel, prints an error as
 // one line, and returns the exit code for os.Exit. Name is the program's name:
 // in capitals it is the prefix of its environment variables.
 //
@@ -46,7 +46,13 @@ func (p *program) run() int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup asked for that
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
+	// A reader of the output that has gone is an error of the write, not the end of
+	// the process: what it started would be left behind.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		select {
 		case s := <-signals:
@@ -72,13 +78,19 @@ func (p *program) outcome(ctx context.Context, err error) error {
 	if !ok || !(errors.Is(err, context.Canceled) || errors.Is(err, stop)) {
 		return err
 	}
-	if stop.signal == syscall.SIGTERM {
+	switch stop.signal {
+	case syscall.SIGTERM:
 		return Exit(ExitSIGTERM, stop)
+	case syscall.SIGHUP:
+		return Exit(ExitSIGHUP, stop)
 	}
 	return Exit(ExitSIGINT, stop)
 }
 
 func (p *program) report(err error) int {
+	if errors.Is(err, syscall.EPIPE) {
+		return ExitSIGPIPE
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
 		return exit.code
 	}

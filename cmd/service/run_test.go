@@ -47,6 +47,8 @@ func TestSignals(t *testing.T) {
 	}{
 		{"keep", syscall.SIGINT, 0, "station: stopping (interrupt); once more to stop at once / 正在停止\n"},
 		{"keep", syscall.SIGTERM, 0, "station: stopping (terminated); once more to stop at once / 正在停止\n"},
+		{"keep", syscall.SIGHUP, 0, "station: stopping (hangup); once more to stop at once / 正在停止\n"},
+		{"job", syscall.SIGHUP, 129, "station: interrupted (hangup) before the end / 被中断\n"},
 		{"job", syscall.SIGINT, 130, "station: interrupted (interrupt) before the end / 被中断\n"},
 		{"job", syscall.SIGTERM, 143, "station: interrupted (terminated) before the end / 被中断\n"},
 	}
