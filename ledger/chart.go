@@ -119,12 +119,12 @@ func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 	}
 	slices.SortFunc(wanted, func(a, b Account) int { return strings.Compare(a.Code, b.Code) })
 	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
+		return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
 	})
 	// An outcome that stayed open needs no settling: opening again finds the accounts open.
 	if err != nil && errors.Is(err, ErrOutcomeUnknown) {
 		err = l.run(ctx, func(ctx context.Context) error {
-			return l.inTx(ctx, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
+			return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
 		})
 	}
 	if err != nil {

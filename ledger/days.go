@@ -211,7 +211,7 @@ func lockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 // change runs a change of days, limits or checkpoints. Each is made so that doing it twice is doing it once; so an unknown outcome is tried again.
 func (l *Ledger) change(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	err := l.run(ctx, func(ctx context.Context) error {
-		err := l.inTx(ctx, control, func(tx pgx.Tx) error { return change(ctx, tx) })
+		err := l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return change(ctx, tx) })
 		var open *openCommit
 		if errors.As(err, &open) {
 			return &again{cause: "unknown commit", err: open.err}

@@ -10,12 +10,9 @@ import (
 	"citycard/ledger/schema"
 )
 
-// patience is how long a claim waits for the session that holds the stream's row before it looks whether that one waits for a client.
-const patience = 2 * time.Second
-
 // evictIdle ends sessions that hold the stream's row against tx's and wait for their client: a process that was stopped in the middle of a
 // batch, whose connection lives. No setting of PostgreSQL 15 ends one that was sending rows. What it had done is rolled back, and
-// its stream has a new owner in any case. CockroachDB lets the newer transaction pass. The function returned calls it off.
+// its stream has a new owner in any case. It looks several times before the claim itself loses patience. CockroachDB lets the newer transaction pass. The function returned calls it off.
 func (l *Ledger) evictIdle(ctx context.Context, tx pgx.Tx) (stop func()) {
 	if l.dialect != schema.PostgreSQL {
 		return func() {}
@@ -24,7 +21,7 @@ func (l *Ledger) evictIdle(ctx context.Context, tx pgx.Tx) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() {
-		tick := time.NewTicker(patience)
+		tick := time.NewTicker(l.answers.patience(prompt) / 4)
 		defer tick.Stop()
 		for {
 			select {

@@ -184,9 +184,19 @@ func (g *Gatherer) gather(first *call) (calls []*call, left *call) {
 	}
 }
 
-// commit posts the gathered chains as one batch. It belongs to many callers, so no one's context bounds it; the ledger's retries do.
+// commit posts the gathered chains as one batch. It belongs to many callers, so no one's context bounds it. Its own does; where that ends before
+// COMMIT nothing was posted, and during COMMIT the outcome is found out as after any lost connection.
 func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), g.ledger.answers.patience(committing))
+	defer cancel()
+	decisions, err := g.post(ctx, calls)
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrOutcomeUnknown) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return decisions, err
+}
+
+func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error) {
 	if g.claim.Epoch == 0 {
 		if err := g.reclaim(ctx); err != nil {
 			return nil, err

@@ -17,7 +17,8 @@ const journalColumns = 17
 
 // copyRows sends the rows by COPY in PostgreSQL's binary format, encoded here because the general encoder, one value at a time,
 // costs more than the hashing.
-func copyRows(ctx context.Context, conn *pgconn.PgConn, buffers *buffers, rows []Row) error {
+func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []Row) error {
+	buffers := &l.buffers
 	if len(rows) == 0 {
 		return nil
 	}
@@ -33,7 +34,9 @@ func copyRows(ctx context.Context, conn *pgconn.PgConn, buffers *buffers, rows [
 	}
 	b = binary.BigEndian.AppendUint16(b, 0xFFFF)
 	*pooled = b
+	ctx, end := l.answers.bound(ctx, conn)
 	tag, err := conn.CopyFrom(ctx, bytes.NewReader(b), copyJournal)
+	end(err)
 	if err != nil {
 		return err
 	}

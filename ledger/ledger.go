@@ -16,6 +16,7 @@ import (
 type Ledger struct {
 	pool    *pgxpool.Pool
 	dialect schema.Dialect
+	answers *answers // nil where the pool is none of Connect's
 	chart   *Chart
 	log     *slog.Logger
 	// retries bounds how often one transaction is attempted again; backoff is the first pause between two attempts, doubled each
@@ -41,7 +42,7 @@ func WithBackoff(first, longest time.Duration) Option {
 	return func(l *Ledger) { l.backoff, l.maxBackoff = first, longest }
 }
 
-// WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "duplicate", "chart",
+// WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "no answer", "duplicate", "chart",
 // "look-up", "unknown commit" or "not landed". It is called by many goroutines at once.
 func WithRetryHook(fn func(cause string)) Option { return func(l *Ledger) { l.onRetry = fn } }
 
@@ -52,6 +53,7 @@ func New(pool *pgxpool.Pool, dialect schema.Dialect, options ...Option) *Ledger 
 		retries: 40, backoff: 2 * time.Millisecond, maxBackoff: 250 * time.Millisecond,
 		onRetry: func(string) {},
 	}
+	l.answers, _ = pool.Config().ConnConfig.Tracer.(*answers)
 	for _, option := range options {
 		option(l)
 	}
@@ -59,20 +61,36 @@ func New(pool *pgxpool.Pool, dialect schema.Dialect, options ...Option) *Ledger 
 }
 
 // ConnectOption changes how Connect sets up its connections.
-type ConnectOption func(*pgxpool.Config)
+type ConnectOption func(*connection)
+
+type connection struct {
+	readOnly bool
+	patience time.Duration
+}
 
 // ReadOnly makes connections on which nothing can be written, so that a user who may only read is enough.
-func ReadOnly() ConnectOption {
-	return func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on" }
-}
+func ReadOnly() ConnectOption { return func(c *connection) { c.readOnly = true } }
+
+// Patience is how long the database may leave a statement of a posting, COMMIT included, without an answer (default 10 s). Then the connection is
+// given up and the statement's outcome is found out as after any lost connection. A second statement in a row without an answer is
+// ErrUnavailable. The steps of a day's end may take sixty times as long; reads take as long as they do, while the server's host answers.
+func Patience(d time.Duration) ConnectOption { return func(c *connection) { c.patience = d } }
 
 // Connect opens a pool of up to conns connections, set up for posting, to the database at url. It does not migrate; see
 // schema.Apply.
 func Connect(ctx context.Context, url string, conns int, options ...ConnectOption) (*pgxpool.Pool, schema.Dialect, error) {
+	set := connection{patience: schema.DefaultPatience}
+	for _, option := range options {
+		option(&set)
+	}
+	if set.patience <= 0 {
+		return nil, 0, fmt.Errorf("patience of %s with the database: expected more than none", set.patience)
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, 0, fmt.Errorf("database URL: %w", err)
 	}
+	schema.Bound(config.ConnConfig, set.patience)
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, 0, fmt.Errorf("connect to the database: %w", err)
@@ -88,13 +106,16 @@ func Connect(ctx context.Context, url string, conns int, options ...ConnectOptio
 	for name, value := range dialect.HotParameters() {
 		config.ConnConfig.RuntimeParams[name] = value
 	}
-	for _, option := range options {
-		option(config)
+	if set.readOnly {
+		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
 	}
+	bound := &answers{limit: set.patience}
+	config.ConnConfig.Tracer = bound
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open the connection pool: %w", err)
 	}
+	bound.pool.Store(pool)
 	return pool, dialect, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,9 +19,6 @@ type buffers struct {
 
 // outOfRange is the SQLSTATE of a number that does not fit its column.
 const outOfRange = "22003"
-
-// settleTimeout bounds the search for an unknown outcome; longer than the server keeps a session whose client is gone.
-const settleTimeout = time.Minute
 
 // Post commits a batch: the stream's step, the rows that are new, the balances they change, and the batch's link in the
 // stream's chain, all or nothing.
@@ -147,7 +143,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	if err = j.number(&p.link); err != nil {
 		return err
 	}
-	if err = copyRows(ctx, conn.Conn().PgConn(), &l.buffers, j.rows); err != nil {
+	if err = l.copyRows(ctx, conn.Conn().PgConn(), j.rows); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "23505" {
 			return &takenKey{err}
@@ -191,7 +187,7 @@ func (p *post) settle(ctx context.Context, open *openCommit) error {
 	l.onRetry("unknown commit")
 	landed := false
 	// The caller's context may be what cut the commit short; the question must be answered all the same.
-	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.answers.patience(settling))
 	defer cancel()
 	err := l.run(patient, func(ctx context.Context) error {
 		landed = false

@@ -14,10 +14,12 @@ import (
 type cut int
 
 const (
-	pass     cut = iota
-	unsent       // the connection breaks before the server hears of it
-	answered     // the server commits, the connection breaks before the client hears of it
-	late         // the client's connection breaks; the server hears of the COMMIT only when release is closed
+	pass      cut = iota
+	unsent        // the connection breaks before the server hears of it
+	answered      // the server commits, the connection breaks before the client hears of it
+	mute          // the server does not hear of it, and the client hears nothing
+	muteAfter     // the server commits, and the client hears nothing
+	late          // the client's connection breaks; the server hears of the COMMIT only when release is closed
 )
 
 // proxy stands between client and database, frame by frame, and cuts the connection around a COMMIT.
@@ -30,6 +32,7 @@ type proxy struct {
 	next    cut
 	cuts    int
 	release chan struct{}
+	gone    bool // nothing passes, on no connection; nobody is told
 	conns   []net.Conn
 	done    sync.WaitGroup
 }
@@ -80,6 +83,19 @@ func (p *proxy) count() int {
 	return p.cuts
 }
 
+// vanish has the server's host vanish, or come back for new connections.
+func (p *proxy) vanish(gone bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = gone
+}
+
+func (p *proxy) vanished() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
+}
+
 func (p *proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
@@ -93,7 +109,12 @@ func (p *proxy) accept() {
 		}
 		p.mu.Lock()
 		p.conns = append(p.conns, client, server)
+		gone := p.gone
 		p.mu.Unlock()
+		if gone {
+			p.done.Go(func() { _, _ = io.Copy(io.Discard, client) })
+			continue
+		}
 		swallow := make(chan struct{})
 		p.done.Go(func() { p.forward(client, server, swallow) })
 		p.done.Go(func() { p.back(client, server, swallow) })
@@ -137,13 +158,25 @@ func (p *proxy) forward(client, server net.Conn, swallow chan struct{}) {
 				_ = server.Close()
 				_ = client.Close()
 				return
+			case mute:
+				_, _ = io.Copy(io.Discard, client)
+				return
 			case answered:
 				close(swallow)
+			case muteAfter:
+				p.vanish(true)
+				_, _ = server.Write(frame)
+				_, _ = io.Copy(io.Discard, client)
+				return
 			case late:
 				close(swallow)
 				_ = client.Close()
 				<-p.release
 			}
+		}
+		if p.vanished() {
+			_, _ = io.Copy(io.Discard, client)
+			return
 		}
 		if _, err = server.Write(frame); err != nil {
 			return
@@ -170,6 +203,9 @@ func (p *proxy) back(client, server net.Conn, swallow chan struct{}) {
 		case <-swallow:
 			return
 		default:
+		}
+		if p.vanished() {
+			continue
 		}
 		if _, err = client.Write(buffer[:n]); err != nil {
 			return

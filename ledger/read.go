@@ -33,7 +33,7 @@ func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
 // whether it was committed: what fn writes must be the same when it is written twice.
 func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.run(ctx, func(ctx context.Context) error {
-		err := l.inTx(ctx, posting, fn)
+		err := l.inTxFor(ctx, unhurried, posting, fn)
 		var open *openCommit
 		if errors.As(err, &open) {
 			return &again{cause: "unknown commit", err: open.err}

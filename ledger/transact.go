@@ -37,8 +37,16 @@ func (e *again) Error() string    { return e.err.Error() }
 func (e *again) Unwrap() error    { return e.err }
 func (e *again) SQLState() string { return "40001" }
 
-// causeReadOnly marks an attempt that met a server which takes no writes.
-const causeReadOnly = "read only"
+const (
+	// causeReadOnly marks an attempt that met a server which takes no writes.
+	causeReadOnly = "read only"
+	// causeNoAnswer marks one that ended because the server gave no answer in time.
+	causeNoAnswer = "no answer"
+)
+
+// maxUnanswered is after how many attempts without an answer a transaction is given up: each costs the whole patience, and the second was made on
+// a fresh connection.
+const maxUnanswered = 2
 
 // openCommit means that COMMIT was sent and its answer is not known.
 type openCommit struct{ err error }
@@ -54,7 +62,7 @@ func (e *openCommit) Is(target error) bool {
 // drops the error of COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
 func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) error) error {
 	var last *again
-	tries := 0
+	tries, unanswered := 0, 0
 	err := crdb.ExecuteCtx(crdb.WithMaxRetries(ctx, l.retries), func(ctx context.Context, _ ...any) error {
 		if last != nil {
 			l.onRetry(last.cause)
@@ -68,6 +76,13 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 		last = nil
 		if retry := asAgain(ctx, err); retry != nil {
 			last = retry
+			if retry.cause == causeNoAnswer {
+				unanswered++
+			}
+			if unanswered == maxUnanswered {
+				last = nil
+				return fmt.Errorf("%w (after %d attempts): %w", ErrUnavailable, tries, retry.err)
+			}
 			if retry.cause == causeReadOnly {
 				// A standby, or a primary that was made one: the next connections may find its successor.
 				l.pool.Reset()
@@ -127,6 +142,8 @@ func asAgain(ctx context.Context, err error) *again {
 			return &again{cause: causeReadOnly, err: err}
 		}
 		return nil
+	case timedOut(err):
+		return &again{cause: causeNoAnswer, err: err}
 	case isConnectionError(err):
 		return &again{cause: "connection", err: err}
 	}
@@ -139,6 +156,12 @@ func connectionLost(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || code == "25P03"
 }
 
+// timedOut reports a statement, or a connection's making, that ran out of time while its caller had more.
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
+}
+
 func isConnectionError(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
@@ -146,13 +169,22 @@ func isConnectionError(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// inTx runs fn in a transaction on a connection of its own.
+// inTx runs fn in a transaction on a connection of its own. What only reads may take its time.
 func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+	if options.AccessMode == pgx.ReadOnly {
+		return l.inTxFor(ctx, unlimited, options, fn)
+	}
+	return l.inTxFor(ctx, prompt, options, fn)
+}
+
+// inTxFor is inTx with statements that may take so many times the patience.
+func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Release()
+	defer l.answers.allow(conn, times)()
 	return inTxOn(ctx, conn, options, fn)
 }
 

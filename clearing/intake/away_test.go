@@ -22,12 +22,14 @@ func (h *house) awaitReady(in *intake.Intake, ended <-chan error, fault string) 
 	h.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
 	var err error
 	for {
 		select {
 		case err := <-ended:
 			h.Fatalf("the intake ended: %v", err)
-		case <-h.Context().Done():
+		case <-limit.C:
 			h.Fatalf("the intake is %v, want %q", err, fault)
 		case <-tick.C:
 		}

@@ -11,7 +11,8 @@ import (
 )
 
 // line is the connection between an intake and its database. It breaks around one
-// statement, and nothing gets through from then on until it is mended.
+// statement, and nothing gets through from then on until it is mended: connections are
+// cut or, where the line is quiet, stay and carry nothing.
 type line struct {
 	listener net.Listener
 	upstream string
@@ -19,7 +20,9 @@ type line struct {
 
 	mu       sync.Mutex
 	text     string // of the statement
-	answered bool   // the server does it, its answer is lost; else it hears nothing of it
+	quiet    bool
+	mute     bool // a quiet line that broke
+	answered bool // the server does it, its answer is lost; else it hears nothing of it
 	down     bool
 	conns    []net.Conn
 	done     sync.WaitGroup
@@ -61,8 +64,12 @@ func (l *line) accept() {
 		}
 		l.mu.Lock()
 		l.conns = append(l.conns, client, server)
-		down := l.down
+		down, mute := l.down, l.mute
 		l.mu.Unlock()
+		if mute {
+			l.done.Go(func() { _, _ = io.Copy(io.Discard, client) })
+			continue
+		}
 		if down {
 			_, _ = client.Close(), server.Close()
 			continue
@@ -83,16 +90,35 @@ func (l *line) cutAll() {
 	}
 }
 
-// breakDown does so for the statement's sake.
+// breakDown does so for the statement's sake, or lets nothing pass.
 func (l *line) breakDown() {
-	l.cutAll()
+	if l.quiet {
+		l.mu.Lock()
+		l.mute = true
+		l.mu.Unlock()
+	} else {
+		l.cutAll()
+	}
 	close(l.broken)
 }
 
 func (l *line) mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.down = false
+	l.down, l.mute = false, false
+}
+
+// arm has the line break at the next statement with the text.
+func (l *line) arm(text string, answered bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text, l.answered = text, answered
+}
+
+func (l *line) isMute() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mute
 }
 
 // strikes tells whether the line breaks here, once.
@@ -137,6 +163,16 @@ func (l *line) forward(client, server net.Conn, lost chan struct{}) {
 			return
 		}
 		switch {
+		case l.isMute():
+			_, _ = io.Copy(io.Discard, client)
+			return
+		case f[0] == 'Q' && l.names(f[5:]) && l.strikes():
+			if !l.answered {
+				l.breakDown()
+				_, _ = io.Copy(io.Discard, client)
+				return
+			}
+			close(lost)
 		case f[0] == 'P' && l.names(f[5:]):
 			name, _, _ = bytes.Cut(f[5:], []byte{0})
 		case f[0] == 'B' && name != nil:
@@ -171,9 +207,15 @@ func (l *line) back(client, server net.Conn, lost chan struct{}) {
 		case <-lost:
 			if bytes.Contains(buffer[:n], []byte(readyForQuery)) {
 				l.breakDown()
+				if l.quiet {
+					_, _ = io.Copy(io.Discard, server)
+				}
 				return
 			}
 		default:
+			if l.isMute() {
+				continue
+			}
 			if _, err := client.Write(buffer[:n]); err != nil {
 				return
 			}

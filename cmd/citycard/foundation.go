@@ -33,12 +33,15 @@ type foundation struct {
 // lay opens the books and the message log and pushes their ends on the stack.
 func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*foundation, error) {
 	f := &foundation{layout: s.layout()}
+	if s.dbTimeout <= 0 {
+		return nil, service.Exit(service.ExitUsage, fmt.Errorf("--db-timeout %s: want more than 0s", s.dbTimeout))
+	}
 	// The quick refusal comes first: a database takes seconds to start.
 	if err := f.reachKafka(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
 	var err error
-	if f.books, err = openBooks(ctx, s.database, observe.PrivateDir(dir.Path), s.partitions*4+8, log); err != nil {
+	if f.books, err = openBooks(ctx, s.database, observe.PrivateDir(dir.Path), s.partitions*4+8, log, ledger.Patience(s.dbTimeout)); err != nil {
 		return nil, err
 	}
 	stack.Push("database", f.books.Close)

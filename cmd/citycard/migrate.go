@@ -76,7 +76,7 @@ func (m *migration) run(ctx context.Context) error {
 }
 
 func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := schema.Connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,7 @@ func createDatabase(ctx context.Context, url string) error {
 	if err != nil {
 		return observe.Refusal(url, err)
 	}
+	schema.Bound(config, schema.DefaultPatience)
 	wanted := config.Database
 	config.Database = "postgres" // which both databases have from the beginning
 	conn, err := pgx.ConnectConfig(ctx, config)

@@ -13,12 +13,14 @@ import (
 	"citycard/clearing/intake"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/schema"
 )
 
 // settings are what serve and demo share.
 type settings struct {
 	service.Common
 	database   string
+	dbTimeout  time.Duration
 	kafka      string
 	access     broker.Access
 	kafkaPort  int
@@ -40,6 +42,7 @@ type settings struct {
 func (s *settings) register(fs *flag.FlagSet) {
 	s.Register(fs)
 	fs.StringVar(&s.database, "db", "", "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
+	fs.DurationVar(&s.dbTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer / 数据库应答时限")
 	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
 	service.RegisterAccess(fs, &s.access)
 	fs.IntVar(&s.kafkaPort, "kafka-port", s.kafkaPort, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")

@@ -26,12 +26,12 @@ type books struct {
 
 // openBooks opens the database at url, or the private one in dir, and brings its
 // tables up to date: for serve and demo.
-func openBooks(ctx context.Context, url, dir string, conns int, log *slog.Logger) (*books, error) {
+func openBooks(ctx context.Context, url, dir string, conns int, log *slog.Logger, options ...ledger.ConnectOption) (*books, error) {
 	return open(ctx, url, dir, log, func(b *books) error {
 		if _, err := schema.Migrate(ctx, b.url, log, observe.Sets()...); err != nil {
 			return observe.Refusal(b.url, err)
 		}
-		return b.connect(ctx, conns, log)
+		return b.connect(ctx, conns, log, options...)
 	})
 }
 

@@ -25,7 +25,7 @@ const checkLimit = 30 * time.Second
 func Check(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := schema.Connect(ctx, url)
 	if err != nil {
 		return Refusal(url, err)
 	}

@@ -9,9 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/jackc/pgx/v5"
-
 	"citycard/cmd/service"
+	"citycard/ledger/schema"
 )
 
 // DataPurpose marks the data directories of citycard serve and demo.
@@ -67,7 +66,7 @@ func PrivateDir(data string) string { return filepath.Join(data, "postgres") }
 func Locate(ctx context.Context, url, data string) (*Place, error) {
 	place := &Place{URL: url, Private: PrivateDir(data)}
 	if r, ok := ReadRunning(data); ok && url == "" {
-		if conn, err := pgx.Connect(ctx, r.Database); err == nil {
+		if conn, err := schema.Connect(ctx, r.Database); err == nil {
 			if err := conn.Close(ctx); err != nil {
 				return nil, fmt.Errorf("close the trial connection: %w", err)
 			}

@@ -31,9 +31,9 @@ func Migrate(ctx context.Context, url string, log *slog.Logger, sets ...Set) (Di
 }
 
 func migrate(ctx context.Context, url string, w *watch, sets []Set) (Dialect, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := parse(url)
 	if err != nil {
-		return 0, fmt.Errorf("database URL: %w", err)
+		return 0, err
 	}
 	w.config = config.Copy()
 	config.Tracer = w

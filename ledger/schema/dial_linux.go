@@ -1,0 +1,20 @@
+package schema
+
+import (
+	"errors"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// userTimeout has the kernel give a connection up when what was sent stays unacknowledged this long.
+func userTimeout(patience time.Duration) func(network, address string, conn syscall.RawConn) error {
+	return func(_, _ string, conn syscall.RawConn) error {
+		var setErr error
+		err := conn.Control(func(fd uintptr) {
+			setErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(patience.Milliseconds()))
+		})
+		return errors.Join(err, setErr)
+	}
+}
