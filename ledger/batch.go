@@ -23,6 +23,10 @@ type Batch struct {
 	Transfers []Transfer
 	Memos     []Memo
 
+	// Same, when set, says whether the evidence that stands under a key and the one that comes under it now say the same,
+	// where their bytes differ. Only a caller knows what of its records counts; without it every byte does.
+	Same func(standing, now []byte) bool
+
 	// Recent, when set, is the stream owner's memory of keys it posted. It only makes repeats cheaper.
 	Recent *Recent
 

@@ -210,6 +210,34 @@ func TestMalformed(t *testing.T) {
 	})
 }
 
+// TestSame lets the batch's caller say what of the evidence counts: here its first byte. What
+// stands is kept as it came first; amounts are the ledger's own to compare.
+func TestSame(t *testing.T) {
+	b := newBooks(t)
+	memo := func(id int, text string) ledger.Memo {
+		x := transfer(id, "float", "operator:bus", 1)
+		return ledger.Memo{Day: x.Day, Subject: x.Subject, ID: x.ID, Kind: "record", Evidence: []byte(text)}
+	}
+	post := func(memos []ledger.Memo, transfers ...ledger.Transfer) []string {
+		batch := b.batch(transfers, memos...)
+		batch.Same = func(standing, now []byte) bool { return standing[0] == now[0] }
+		out := b.postBatch(batch)
+		return append(describe(out.Transfers), describe(out.Memos)...)
+	}
+	for i, step := range []struct {
+		got, want []string
+	}{
+		{post([]ledger.Memo{memo(2, "m1"), memo(2, "m2"), memo(2, "n1")}, evidence(1, 5, "a1"), evidence(1, 5, "a2")), []string{"inserted 5", "duplicate 5", "inserted 0", "duplicate 0", conflict}},
+		{post([]ledger.Memo{memo(2, "m3"), memo(2, "n1")}, evidence(1, 5, "a3"), evidence(1, 6, "a1"), evidence(1, 5, "b1")), []string{"duplicate 5", conflict, conflict, "duplicate 0", "duplicate 0"}},
+		{post(nil, transfer(1, "float", "operator:bus", 5)), []string{conflict}},
+	} {
+		if !slices.Equal(step.got, step.want) {
+			t.Errorf("batch %d: decisions\n  %q\nexpected\n  %q", i, step.got, step.want)
+		}
+	}
+	b.verify()
+}
+
 func TestMemosShareTheIdentity(t *testing.T) {
 	b := newBooks(t)
 	memo := func(id int, kind, evidence string) ledger.Memo {

@@ -13,7 +13,8 @@
 //  1. A row of the journal is never updated or deleted. A mistake is put right by an opposite transfer.
 //  2. (effective day, subject, id) identifies one row for ever. The same key with the same content is a duplicate and
 //     changes nothing; with other content it is a conflict: the first version stands, the second is kept, once, as a
-//     memo of kind "dispute" beside it; sent again it is a duplicate too.
+//     memo of kind "dispute" beside it; sent again it is a duplicate too. What of two evidences has to be equal the
+//     batch's caller may say ([Batch.Same]); else every byte.
 //  3. A stream moves only by the compare-and-swap over (stream, epoch, next, day). So a batch is committed at most once,
 //     by the stream's owner only, and wholly in one booking day.
 //  4. balances and turnovers are the sums of the transfers in the journal, account by account; all debits equal all credits.

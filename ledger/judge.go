@@ -169,7 +169,7 @@ func (j *judge) decideTransfer(i int) Decision {
 		return j.keep(k, &Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: NoteKind, Evidence: t.Evidence}, &TransferError{Index: i, Reason: ContentDiffers})
 	}
 	if row := j.standing(k); row != nil {
-		if sameTransfer(row, t) {
+		if j.sameTransfer(row, t) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
 		dk, dispute := transferDispute(t)
@@ -247,7 +247,7 @@ func (j *judge) decideMemo(i int) Decision {
 // keep answers for a memo that is right in itself; differs is the error where another row stands under its key.
 func (j *judge) keep(k key, m *Memo, differs *TransferError) Decision {
 	if row := j.standing(k); row != nil {
-		if sameMemo(row, m) {
+		if j.sameMemo(row, m) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
 		}
 		dk, dispute := memoDispute(m)

@@ -122,24 +122,29 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 }
 
 // sameTransfer reports whether the row that stands under the transfer's key is that transfer.
-func sameTransfer(row *Row, t *Transfer) bool {
+func (j *judge) sameTransfer(row *Row, t *Transfer) bool {
 	amounts := row.Amount == t.Amount || t.UpTo && row.Amount > 0 && row.Amount <= t.Amount
 	if row.IsMemo() || !amounts || row.Act != t.Act || row.expires() != t.expires() {
 		return false
 	}
 	if len(row.Evidence) > 0 || len(t.Evidence) > 0 {
-		return bytes.Equal(row.Evidence, t.Evidence)
+		return j.sameEvidence(row.Evidence, t.Evidence)
 	}
 	return row.Debit == t.Debit && row.Credit == t.Credit && row.Purpose == t.Purpose
 }
 
 // sameMemo reports whether the row that stands under the memo's key is that memo.
-func sameMemo(row *Row, m *Memo) bool {
+func (j *judge) sameMemo(row *Row, m *Memo) bool {
 	if !row.IsMemo() {
 		return false
 	}
 	if len(row.Evidence) > 0 || len(m.Evidence) > 0 {
-		return bytes.Equal(row.Evidence, m.Evidence)
+		return j.sameEvidence(row.Evidence, m.Evidence)
 	}
 	return row.Kind == m.Kind && row.Reason == m.Reason
+}
+
+// sameEvidence reports whether two evidences say the same, as far as the batch's caller knows.
+func (j *judge) sameEvidence(standing, now []byte) bool {
+	return bytes.Equal(standing, now) || j.batch.Same != nil && len(standing) > 0 && len(now) > 0 && j.batch.Same(standing, now)
 }

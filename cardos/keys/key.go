@@ -93,10 +93,26 @@ type CardID struct {
 	ASN    [10]byte
 }
 
+// Digits are the last sixteen digits of a serial number, BCD: all of it that enters
+// a card's keys. The four before them are covered by no signature.
+type Digits [8]byte
+
+// Digits are those of the card's serial number.
+func (id CardID) Digits() Digits { return Digits(id.ASN[2:]) }
+
+// Derived is what a card's keys are derived from and nothing else: institution and
+// city of the issuer, then [Digits]. Two numbers with the same are one card, whatever
+// else they say: no signature could tell them apart.
+func (id CardID) Derived() (b [12]byte) {
+	copy(b[:4], id.Issuer[:4])
+	copy(b[4:], id.ASN[2:])
+	return b
+}
+
 // Factors are the two levels of a T-Union card: the issuer's institution and
 // city filled up with FF, then the right-most eight bytes of the serial number.
 func (id CardID) Factors() [2]Factor {
-	return [2]Factor{id.issuerFactor(), Factor(id.ASN[2:])}
+	return [2]Factor{id.issuerFactor(), Factor(id.Digits())}
 }
 
 func (id CardID) issuerFactor() Factor {

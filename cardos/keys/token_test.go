@@ -10,10 +10,12 @@ import (
 // the card and the key, and nothing that was asked before.
 func TestCardTokens(t *testing.T) {
 	s := GenerateTest(1)
-	card, other := [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1}, [10]byte{1}
+	card := CardID{Issuer: [8]byte{1, 1, 0x49, 0x10, 9, 9, 9, 9}, ASN: [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1}}
+	other, displayed := card, card
+	other.ASN[9], displayed.ASN[0], displayed.Issuer[7] = 2, 0xF3, 8
 	k := s.current.masters[RolePersonToken]
 	h := hmac.New(sha256.New, k[:])
-	h.Write(append([]byte("citycard card token 1\x00"), card[:]...))
+	h.Write(append([]byte("citycard card token 1\x00"), 1, 1, 0x49, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1))
 	want := [16]byte(h.Sum(nil)[:16])
 
 	tokens := s.CardTokens()
@@ -23,6 +25,9 @@ func TestCardTokens(t *testing.T) {
 		}
 		if tokens.Token(other) == want {
 			t.Error("two cards share a token")
+		}
+		if tokens.Token(displayed) != want {
+			t.Error("bytes that derive no key change the token")
 		}
 	}
 	if GenerateTest(2).CardTokens().Token(card) == want {

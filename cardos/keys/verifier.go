@@ -193,7 +193,7 @@ func (v *TACVerifier) put(g *group, i int, id CardID, generation uint8, tac MAC,
 	text[n] = 0x80
 	issuer := v.issuer(id.issuerFactor(), generation)
 	g.left[i], g.right[i] = issuer.left, issuer.right
-	g.factor[i] = binary.BigEndian.Uint64(id.ASN[2:])
+	g.factor[i] = binary.BigEndian.Uint64(id.ASN[2:]) // its Digits
 	g.blocks = n/8 + 1
 	for b := range g.blocks {
 		g.text[b][i] = binary.BigEndian.Uint64(text[8*b:])

@@ -70,9 +70,9 @@ func Openings(r *registry.Edition) []ledger.Transfer {
 			})
 		}
 	})
-	r.Purses(func(card registry.CardID, p registry.Purse) {
+	r.Purses(func(p registry.Purse) {
 		transfers = append(transfers, ledger.Transfer{
-			Day: p.Day, Subject: ledger.Subject(card[:]), ID: identity.Opening("purse"),
+			Day: p.Day, Subject: identity.CardOf(p.ID).Subject(), ID: identity.Opening("purse"),
 			Debit: ledger.IDOfCode(Reserve), Credit: ledger.IDOfCode(Float), Amount: p.Fen, Purpose: PurposeOpening,
 		})
 	})

@@ -55,7 +55,7 @@ func Files() map[string]string {
 			Worker + ",employee,working,50000,0,,20200101\n" +
 			Retired + ",employee,retired,0,300000,203012,20200101\n" +
 			Lapsed + ",resident,resident,0,20000,202001,20200101\n",
-		"purses.csv": "card,fen,day\n",
+		"purses.csv": "card,issuer,fen,day\n",
 	}
 }
 
@@ -152,6 +152,14 @@ func Hex(text string) []byte {
 	return b
 }
 
+// CardID is a card of the town's issuer.
+func CardID(number string) keys.CardID {
+	var id keys.CardID
+	message.Fixed(id.ASN[:], Hex(number))
+	message.Fixed(id.Issuer[:], Hex(Issuer))
+	return id
+}
+
 // Tap is what a test says of a tap; the rest is filled in.
 type Tap struct {
 	Card, Terminal string
@@ -204,12 +212,19 @@ func (w *Town) Load(card string, sequence uint16, fen, newBalance uint32, at tim
 		OnlineSequence: uint32(sequence), Time: message.AppendTime(nil, at), NewBalanceFen: newBalance, KeyVersion: 1,
 		Order: "order-1", Channel: "counter",
 	}
-	load := keys.Load{NewBalance: newBalance, OnlineSequence: sequence, Amount: fen, Type: 2}
+	w.SignLoad(m)
+	return m
+}
+
+// SignLoad puts the TAC of what the load says into it.
+func (w *Town) SignLoad(m *message.Load) {
+	load := keys.Load{
+		NewBalance: m.GetNewBalanceFen(), OnlineSequence: uint16(m.GetOnlineSequence()), Amount: m.GetAmountFen(), Type: byte(m.GetType()),
+	}
 	message.Fixed(load.Terminal[:], m.GetTerminal())
 	message.Fixed(load.Time[:], m.GetTime())
 	tac := keys.LoadTAC(w.tacKey(m.GetCard(), m.GetIssuer()), load)
 	m.Tac = tac[:]
-	return m
 }
 
 // Encode marshals a message that a test made.

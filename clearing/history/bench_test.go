@@ -35,7 +35,7 @@ func BenchmarkPass(b *testing.B) {
 	claim, err := l.Claim(b.Context(), "taps/0", "bench", day)
 	must(err)
 	number := func(card uint32) []byte {
-		return binary.BigEndian.AppendUint32([]byte{3, 0x10, 0x50, 0x70, 2, 0}, card)
+		return binary.BigEndian.AppendUint32([]byte{1, 1, 0x49, 0x10, 0x50, 0x70, 2, 0}, card)
 	}
 	batch := &ledger.Batch{Stream: "taps/0", Epoch: claim.Epoch}
 	post := func(t ledger.Transfer, last bool) {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"citycard/clearing/identity"
 )
 
 // A part's histories are packed in the order of their numbers. Layout, all integers
@@ -145,7 +147,7 @@ func (r *reader) count(limit int64) int64 {
 
 // card is what is known of one card.
 type card struct {
-	number       [10]byte
+	number       identity.Card
 	taps, loads  numbers
 	shadow       int64 // fen
 	claim        claim

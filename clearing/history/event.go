@@ -15,7 +15,7 @@ import (
 
 // event is what one row of the journal says about a card.
 type event struct {
-	number [10]byte
+	number identity.Card
 	kind   claimKind // 0: neither tap nor load
 	of     int64     // number in the card's counter
 	claims bool      // time and balance are worth something
@@ -49,10 +49,9 @@ func newSorter() sorter {
 
 // event reads a row; ok is false where it says nothing about a card of ours.
 func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
-	if len(e.Subject) != len(ev.number) {
+	if ev.number, ok = identity.ParseCard(e.Subject); !ok {
 		return event{}, false
 	}
-	copy(ev.number[:], e.Subject)
 	switch s.float {
 	case e.Debit:
 		ev.moved = -int64(e.Amount)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/identity"
 )
 
 // Kind is a kind of finding. The numbers are stored.
@@ -91,10 +92,10 @@ func ParseKind(name string) (Kind, error) {
 	return 0, fmt.Errorf("kind of finding %q: want one of %v", name, Kinds())
 }
 
-// Subject is the number of a card (10 bytes) or of a SAM (6 bytes).
+// Subject is a card (identity.Card, 12 bytes) or the number of a SAM (6 bytes).
 type Subject []byte
 
-const cardLength = 10
+const cardLength = len(identity.Card{})
 
 // String is a SAM's number in digits, and of a card's the last four.
 func (s Subject) String() string {

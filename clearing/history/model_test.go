@@ -28,7 +28,7 @@ func life(random *rand.Rand, days int) []record {
 	sams := map[string]uint32{"310000000001": 5, "310000000002": 1 << 20}
 	second := 0
 	for c := range 5 {
-		number := fmt.Sprintf("0310507020000000%04d", c)
+		number := fmt.Sprintf("01014910507020000000%04d", c)
 		balance, taps, loads := int64(0), int64(random.IntN(100)), int64(0)
 		for day := range days {
 			for range random.IntN(6) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"citycard/clearing/identity"
 	"citycard/ledger"
 )
 
@@ -62,7 +63,7 @@ func (p *part) merge(packed []byte, events []event) ([]event, error) {
 		if !p.Holds(c.number[:]) {
 			continue
 		}
-		n, known := slices.BinarySearchFunc(events, c.number, func(e event, number [10]byte) int { return bytes.Compare(e.number[:], number[:]) })
+		n, known := slices.BinarySearchFunc(events, c.number, func(e event, number identity.Card) int { return bytes.Compare(e.number[:], number[:]) })
 		p.begin(events[:n])
 		events = events[n:]
 		if !known {

@@ -3,6 +3,10 @@
 // repeat after any failure), so that a record that comes late, twice, through
 // another terminal or with altered unsigned fields still posts once.
 //
+// A card, as a subject, is the twelve bytes that its keys are derived from (Card): the first
+// four of its issuer id, institution and city, and the last eight of its serial number. SameTap
+// and SameLoad say of two records under one key whether they are the same transaction.
+//
 //	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
 //	load written     day signed     subject card    02 type online sequence(2)
 //	load authorised  none           subject card    03 type online sequence(2), attempt from the second on

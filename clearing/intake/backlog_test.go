@@ -154,7 +154,7 @@ func (l *backlog) tap(n int, s *keys.PurchaseRecord) benchTap {
 	t := benchTap{
 		partition: int32(l.rider(n) % benchParts), times: 1, first: true,
 		transfer: ledger.Transfer{
-			Day: today, Subject: ledger.Subject(s.Card.ASN[:]), ID: identity.Spend(s.Type, s.Terminal[:], s.TerminalSequence),
+			Day: today, Subject: identity.CardOf(s.Card).Subject(), ID: identity.Spend(s.Type, s.Terminal[:], s.TerminalSequence),
 			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Operator(payee)), Amount: benchFen, Purpose: chart.PurposeBus, Evidence: value,
 		},
 	}

@@ -15,8 +15,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/broker"
 	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
@@ -124,9 +126,9 @@ func (d *drain) open() {
 	for from := 0; from < d.backlog.riders; from += 10_000 {
 		transfers := make([]ledger.Transfer, 0, 10_000)
 		for rider := from; rider < min(from+10_000, d.backlog.riders); rider++ {
-			card := d.backlog.card(rider)
+			card := keys.CardID{Issuer: clearingtest.CardID(clearingtest.Card).Issuer, ASN: d.backlog.card(rider)}
 			transfers = append(transfers, ledger.Transfer{
-				Day: 20200101, Subject: ledger.Subject(card[:]), ID: identity.Opening("purse"), Debit: ledger.IDOfCode(chart.Reserve),
+				Day: 20200101, Subject: identity.CardOf(card).Subject(), ID: identity.Opening("purse"), Debit: ledger.IDOfCode(chart.Reserve),
 				Credit: ledger.IDOfCode(chart.Float), Amount: benchPurse, Purpose: chart.PurposeOpening,
 			})
 		}

@@ -94,7 +94,7 @@ func describeTap(tokens *keys.CardTokens) func([]byte) (*message.Cleared, error)
 		}
 		debit := tap.GetDebit()
 		return &message.Cleared{
-			CardToken: token(tokens, debit.GetCard()), AmountFen: debit.GetAmountFen(), Time: debit.GetTime(), Terminal: debit.GetTerminal(),
+			CardToken: token(tokens, debit.GetCard(), debit.GetIssuer()), AmountFen: debit.GetAmountFen(), Time: debit.GetTime(), Terminal: debit.GetTerminal(),
 			Line: tap.GetLine(), Station: tap.GetStation(), EntryStation: tap.GetEntryStation(), CardType: tap.GetCardType(),
 		}, nil
 	}
@@ -108,14 +108,15 @@ func describeLoad(tokens *keys.CardTokens) func([]byte) (*message.Cleared, error
 			return nil, err
 		}
 		return &message.Cleared{
-			CardToken: token(tokens, load.GetCard()), AmountFen: load.GetAmountFen(), Time: load.GetTime(), Terminal: load.GetTerminal(),
+			CardToken: token(tokens, load.GetCard(), load.GetIssuer()), AmountFen: load.GetAmountFen(), Time: load.GetTime(), Terminal: load.GetTerminal(),
 		}, nil
 	}
 }
 
-func token(tokens *keys.CardTokens, card []byte) []byte {
-	var asn [10]byte
-	message.Fixed(asn[:], card)
-	t := tokens.Token(asn)
+func token(tokens *keys.CardTokens, card, issuer []byte) []byte {
+	var id keys.CardID
+	message.Fixed(id.ASN[:], card)
+	message.Fixed(id.Issuer[:], issuer)
+	t := tokens.Token(id)
 	return t[:]
 }

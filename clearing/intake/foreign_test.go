@@ -1,15 +1,15 @@
 package intake_test
 
 import (
-	"encoding/json"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/docket"
+	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/verify"
 )
@@ -45,27 +45,21 @@ func TestForeign(t *testing.T) {
 	h.wantBalances(map[string]ledger.Fen{
 		"centre": -160, "pending:bus": 80, "suspense:payee_closed": 80, "operator:bus": 80, "float:own": -80,
 	})
-	counts := map[string]int64{}
-	h.must(h.ledger.Notes(t.Context(), today, func(data []byte) error {
-		var note docket.Note
-		err := json.Unmarshal(data, &note)
-		for _, line := range note.Tally {
-			counts[line.Verdict] += line.Count
-		}
-		return err
-	}))
-	for verdict, want := range map[string]int64{"pending": 2, "cleared": 1, "duplicate": 2, "disputed": 1, "suspended": 1} {
-		if counts[verdict] != want {
-			t.Errorf("%d records are %s, want %d", counts[verdict], verdict, want)
+	counts := h.tally()
+	for is, want := range map[verdict.Verdict]int64{verdict.Pending: 2, verdict.Cleared: 1, verdict.Duplicate: 3, verdict.Disputed: 0, verdict.Suspended: 1} {
+		if counts[is] != want {
+			t.Errorf("%d records are %s, want %d", counts[is], is, want)
 		}
 	}
 	var cleared message.Cleared
+	stop := h.start("pump")
 	h.must(proto.Unmarshal(h.read(message.TopicCleared, 1)[0].Value, &cleared))
-	if token := h.town.Keys.CardTokens().Token([10]byte(ours.Debit.Card)); string(cleared.CardToken) != string(token[:]) {
+	h.must(stop())
+	if token := h.town.Keys.CardTokens().Token(keys.CardID{Issuer: [8]byte(ours.Debit.Issuer), ASN: [10]byte(ours.Debit.Card)}); string(cleared.CardToken) != string(token[:]) {
 		t.Errorf("what was published as cleared is not the ride of our own card: %v", &cleared)
 	}
 	h.must(h.ledger.Shadow(t.Context(), ledger.IDOfCode("float:own"), func(subject ledger.Subject, fen ledger.Fen) error {
-		if string(subject) != string(ours.Debit.Card) {
+		if subject != identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject() {
 			t.Errorf("card %x has a shadow balance of %d fen", string(subject), fen)
 		}
 		return nil

@@ -172,7 +172,7 @@ func (h *house) intake(owner string) *intake.Intake {
 	}
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
-	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Purses: h.town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Purses: h.town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.UTC}
 	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Purses}
 	rules, err := medical.LoadRules(medical.ExampleJSON())
 	h.must(err)

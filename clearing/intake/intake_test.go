@@ -35,16 +35,17 @@ func (h *house) ride(sequence uint32) *message.Tap {
 
 func tap(m *message.Tap) sent { return sent{message.TopicTaps, 0, clearingtest.Encode(m)} }
 
-// TestRepeatsPayOnce sends a tap, the same bytes again, and the same signed
-// identity with an unsigned field altered, in one batch and across batches and
-// partitions: one payment, and one dispute that keeps the other bytes: sent
-// again they are a repeat like any other.
+// TestRepeatsPayOnce sends a tap, the same bytes again, and the same number of a SAM
+// signed for another amount, in one batch and across batches and partitions: one
+// payment, and one dispute that keeps the other bytes: sent again they are a repeat
+// like any other.
 func TestRepeatsPayOnce(t *testing.T) {
 	for _, apart := range []bool{false, true} {
 		t.Run(fmt.Sprintf("apart=%v", apart), func(t *testing.T) {
 			h := newHouse(t)
 			altered := h.ride(1)
-			altered.CardCounter += 5
+			altered.Debit.AmountFen += 5
+			h.town.Sign(altered.Debit)
 			messages := []sent{tap(h.ride(1)), tap(h.ride(1)), tap(altered), tap(altered)}
 			for i, m := range messages {
 				if apart {
@@ -338,7 +339,7 @@ func TestCleared(t *testing.T) {
 	if len(records) != 2 {
 		t.Fatalf("%d records published, want 2", len(records))
 	}
-	token := h.town.Keys.CardTokens().Token([10]byte(clearingtest.Hex(clearingtest.Card)))
+	token := h.town.Keys.CardTokens().Token(clearingtest.CardID(clearingtest.Card))
 	for i, record := range records {
 		var cleared message.Cleared
 		h.must(proto.Unmarshal(record.Value, &cleared))

@@ -341,7 +341,7 @@ func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.R
 	d := docket.New(docket.Source{Stream: p.stream, Day: p.claim.Day}, len(records))
 	batch := &ledger.Batch{
 		Stream: p.stream, Epoch: p.claim.Epoch, From: p.claim.Next, Next: next, Day: p.claim.Day,
-		Shard: p.shard, Recent: p.recent,
+		Shard: p.shard, Recent: p.recent, Same: p.rules.Same,
 	}
 	if rules.Follows != "" {
 		if err := p.in.awaitTopic(ctx, p.client, rules.Follows); err != nil {

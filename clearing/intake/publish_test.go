@@ -144,7 +144,7 @@ func TestPublish(t *testing.T) {
 		h.Errorf("the operator reads %v", metro)
 	}
 	var card message.HotlistEntry
-	hot := last(second[message.TopicHotlist])[string(clearingtest.Hex(clearingtest.Card))]
+	hot := last(second[message.TopicHotlist])[string(clearingtest.Hex(clearingtest.Card)[2:])]
 	h.must(proto.Unmarshal(hot.Value, &card))
 	if rows := card.GetRows(); card.GetVersion() != 2 || len(rows) != 2 || rows[0].GetTo() != "20260106000000" || rows[1].GetFrom() != "20260107000000" || rows[1].GetReason() != "stolen" {
 		h.Errorf("the card reads %v", &card)

@@ -10,6 +10,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/identity"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/release"
@@ -37,7 +38,7 @@ func approval(day int) ledger.Approval {
 }
 
 func refundOf(order string, notWritten bool, day int) release.Refund {
-	return release.Refund{Card: [10]byte(clearingtest.Hex(clearingtest.Card)), Order: order, NotWritten: notWritten, By: approval(day)}
+	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)), Order: order, NotWritten: notWritten, By: approval(day)}
 }
 
 func (h *house) written(sequence uint16, fen, balance uint32) sent {

@@ -7,6 +7,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/docket"
+	"citycard/clearing/identity"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
@@ -36,6 +37,9 @@ type Rules struct {
 	// pump publishes it.
 	Describe func(evidence []byte) (*message.Cleared, error)
 
+	// Same, where set, says whether two records under one identity are the same.
+	Same func(standing, now []byte) bool
+
 	// Refused is the reason of a chain that the ledger refused.
 	Refused verdict.Reason
 
@@ -60,6 +64,7 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
 			return judge.Rule(records, d)
 		},
+		Same:     identity.SameTap,
 		Versions: judge.Versions,
 		Describe: describeTap(tokens),
 	}
@@ -67,7 +72,7 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 
 // Loads judges the topic of written loads.
 func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
-	return Rules{Rule: judge.Rule, Still: keepLoads, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
+	return Rules{Rule: judge.Rule, Same: identity.SameLoad, Still: keepLoads, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
 }
 
 // judge has the records judged, now or inside the transaction, with what was refused before

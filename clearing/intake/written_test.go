@@ -176,7 +176,7 @@ func TestRefundedToTheBound(t *testing.T) {
 	request := func(attempt int) *message.LoadRequest {
 		return h.town.LoadRequest(clearingtest.Card, name(attempt), 0, 0, 5000, noon(5))
 	}
-	card := ledger.Subject(clearingtest.Hex(clearingtest.Card))
+	card := identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject()
 	var past []ledger.Transfer
 	for attempt := range identity.MaxAttempt - 1 {
 		l, r := identity.Load{Kind: load.TypeLoad, Attempt: uint8(attempt)}, request(attempt)

@@ -74,6 +74,10 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	if err != nil {
 		return keys.MAC{}, err
 	}
+	if card, known := a.Registry.Current().Card(order.Card.Digits()); known {
+		// Whatever the request has where MAC1 covers nothing, it is this card's.
+		order.Card = card.ID
+	}
 	// MAC2 is worked out first, so that MAC1 is proved before money moves, and
 	// given out last, so that it exists only once the posting is durable.
 	mac2, err := a.Keys.AuthoriseLoad(order)
@@ -121,7 +125,7 @@ func refusedPosting(err error) error {
 // refunded, and refuses one of those. An order that is refunded from now on may still
 // be written: that load is booked against suspense when it arrives.
 func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []byte) (identity.Load, error) {
-	order := Order{ledger.Subject(o.Card.ASN[:]), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
+	order := Order{identity.CardOf(o.Card).Subject(), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
 	if _, err := Standing(ctx, a.Books.Amounts, []*Order{&order}); err != nil {
 		return order.Load, err
 	}
@@ -213,16 +217,16 @@ func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [mess
 	if _, ok := edition.Channel(channel, day); !ok {
 		return &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q on %s", channel, day)}
 	}
-	card, known := edition.CardOn(registry.CardID(id.ASN), day)
+	card, known := edition.CardOn(id.Digits(), day)
 	switch {
-	case !known || card.Issuer != id.Issuer:
-		return &Refusal{verdict.UnknownCard, "card " + registry.CardID(id.ASN).String()}
+	case !known || card.ID.Derived() != id.Derived():
+		return &Refusal{verdict.UnknownCard, "card " + registry.Number(id.ASN).String()}
 	case day > card.Expires:
 		return &Refusal{verdict.CardExpired, fmt.Sprintf("expired after %d", card.Expires)}
 	case card.Blocked:
 		return &Refusal{verdict.CardBlocked, "card is blocked"}
 	}
-	if why, listed := edition.Listed(registry.CardID(id.ASN), at); listed {
+	if why, listed := edition.Listed(id.Digits(), at); listed {
 		return &Refusal{verdict.CardListed, "card is on the hotlist: " + why}
 	}
 	return nil
@@ -234,7 +238,7 @@ func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [mess
 // number or MAC1, which change each time the counter asks.
 func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) ([]ledger.Transfer, error) {
 	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
-		Order: r.GetOrder(), Channel: r.GetChannel(), Card: r.GetCard(), AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
+		Order: r.GetOrder(), Channel: r.GetChannel(), Card: o.Card.ASN[:], AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load authority: encode evidence: %w", err)
@@ -246,7 +250,7 @@ func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.
 	channel, id := chart.Channel(r.GetChannel()), identity.LoadAuthorised(load)
 	return []ledger.Transfer{
 		{
-			Day: identity.NoDay, Subject: ledger.Subject(o.Card.ASN[:]), ID: id,
+			Day: identity.NoDay, Subject: identity.CardOf(o.Card).Subject(), ID: id,
 			Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 		},
 		{

@@ -177,8 +177,11 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	s := &l.signed
 	if !message.Fixed(s.Card.ASN[:], m.GetCard()) || !message.Fixed(s.Card.Issuer[:], m.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], m.GetTerminal()) || !message.Fixed(s.Time[:], m.GetTime()) || !message.Fixed(s.TAC[:], m.GetTac()) ||
-		!message.FixedOrAbsent(m.GetOtherTac(), len(s.TAC)) || m.GetType() == 0 || m.GetType() > 0xFF || m.GetKeyVersion() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
+		!message.FixedOrAbsent(m.GetOtherTac(), len(s.TAC)) || m.GetKeyVersion() > 0xFF || m.GetOnlineSequence() > 0xFFFF || m.GetAmountFen() == 0 {
 		return written{}, verdict.InvalidField
+	}
+	if m.GetType() != TypeLoad {
+		return written{}, verdict.TransactionType
 	}
 	s.KeyVersion = byte(m.GetKeyVersion())
 	s.NewBalance, s.Amount = m.GetNewBalanceFen(), m.GetAmountFen()
@@ -187,7 +190,7 @@ func decode(record docket.Record) (written, verdict.Reason) {
 		l.otherTAC = m.GetOtherTac() // without the reason it would only be a second guess
 	}
 	l.day, _ = identity.SignedDay(s.Time)
-	l.order = Order{ledger.Subject(s.Card.ASN[:]), identity.Load{Kind: s.Type, Sequence: s.OnlineSequence}}
+	l.order = Order{identity.CardOf(s.Card).Subject(), identity.Load{Kind: s.Type, Sequence: s.OnlineSequence}}
 	return l, verdict.None
 }
 

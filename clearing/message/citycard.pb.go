@@ -1827,7 +1827,7 @@ type RegistryEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // operators, issuers, card_types, lines, vehicles, terminals, sams, channels, hospitals
-	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`   // as in the registry: text, or the bytes of a number
+	Key           []byte                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`   // as in the registry: text, or the bytes of a number; of an issuer the first four
 	Rows          []*RegistryRow         `protobuf:"bytes,4,rep,name=rows,proto3" json:"rows,omitempty"` // by first day
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1937,12 +1937,12 @@ func (x *RegistryRow) GetColumns() map[string]string {
 }
 
 // HotlistEntry is all that the hotlist says of one card at a version of the
-// registry. Its Kafka key is the card number. Of the rows that have begun the
+// registry. Its Kafka key is card. Of the rows that have begun the
 // latest counts, until its end.
 type HotlistEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Card          []byte                 `protobuf:"bytes,2,opt,name=card,proto3" json:"card,omitempty"` // 10 bytes BCD
+	Card          []byte                 `protobuf:"bytes,2,opt,name=card,proto3" json:"card,omitempty"` // the last sixteen digits of its number, 8 bytes BCD: all that is signed
 	Rows          []*HotlistRow          `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"` // by first second
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

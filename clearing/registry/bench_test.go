@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"citycard/cardos/keys"
 )
 
 // cityCards is a large city's.
@@ -20,7 +22,7 @@ func BenchmarkCards(b *testing.B) {
 	for i := range uint64(cityCards) {
 		builder.add(benchCard(i), cardRow{from: 12000, expires: 20000})
 	}
-	table := builder.finish(func(CardID) {})
+	table := builder.finish(func(Number, clash) {})
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	b.Run("find", func(b *testing.B) {
@@ -38,7 +40,7 @@ func BenchmarkCards(b *testing.B) {
 		for range 10_000 {
 			change.add(benchCard(dice.Uint64N(2*cityCards)), cardRow{from: 13000, expires: 20000, status: Blocked})
 		}
-		more := change.finish(func(CardID) {})
+		more := change.finish(func(Number, clash) {})
 		for b.Loop() {
 			table.with(&more)
 		}
@@ -47,9 +49,9 @@ func BenchmarkCards(b *testing.B) {
 }
 
 // benchCard spreads numbers as issued ones are: a prefix, a batch, a serial number.
-func benchCard(i uint64) (id CardID) {
-	binary.BigEndian.PutUint32(id[:4], 0x03105070)
-	binary.BigEndian.PutUint16(id[4:6], uint16(i/50_000))
-	binary.BigEndian.PutUint32(id[6:], uint32(i%50_000)*7)
+func benchCard(i uint64) (id keys.Digits) {
+	binary.BigEndian.PutUint16(id[:2], 0x5070)
+	binary.BigEndian.PutUint16(id[2:4], uint16(i/50_000))
+	binary.BigEndian.PutUint32(id[4:], uint32(i%50_000)*7)
 	return id
 }

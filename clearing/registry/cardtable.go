@@ -1,11 +1,14 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/ledger"
 )
 
@@ -25,7 +28,20 @@ const (
 // cardClass is what many cards share.
 type cardClass struct {
 	issuer [8]byte
+	first  [2]byte // the first four digits of the number, which are in no signature
 	kind   byte
+}
+
+// same reports whether cards of the two classes with the same last digits are one card.
+func (c cardClass) same(other cardClass) bool {
+	return c.issuer == other.issuer && c.first == other.first
+}
+
+// number is the whole number of a card of the class.
+func (c cardClass) number(digits keys.Digits) (n Number) {
+	copy(n[:], c.first[:])
+	copy(n[len(c.first):], digits[:])
+	return n
 }
 
 const maxClasses = 1 << 16
@@ -45,36 +61,33 @@ func (n dayNumber) day() ledger.Day {
 }
 
 // pageCards fills a page of 8,192 bytes, a size that Go's allocator has.
-const pageCards = 455
+const pageCards = 511
 
 type cardPage struct {
-	ids  [pageCards]CardID
+	ids  [pageCards]keys.Digits
 	rows [pageCards]cardRow
 	n    uint16
 }
 
-// cardTable holds cards in order of number. A table that somebody may be reading
+// cardTable holds cards in order of their digits. A table that somebody may be reading
 // is never changed: merge makes another that shares its untouched pages.
 type cardTable struct {
 	pages   []*cardPage
-	first   []CardID // of each page
+	first   []keys.Digits // of each page
 	classes []cardClass
-	earlier map[CardID][]cardRow // all but the latest, in order of day
+	earlier map[keys.Digits][]cardRow // all but the latest, in order of day
 	cards   int
 	history int // rows in earlier
 }
 
-// before compares as bytes.Compare(a, b) < 0, in two steps of a word.
-func before(a, b *CardID) bool {
-	x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8])
-	if x != y {
-		return x < y
-	}
-	return binary.BigEndian.Uint16(a[8:]) < binary.BigEndian.Uint16(b[8:])
-}
+// before compares as bytes.Compare(a, b) < 0.
+func before(a, b *keys.Digits) bool { return value(a) < value(b) }
+
+// value is the digits as a word of the same order.
+func value(digits *keys.Digits) uint64 { return binary.BigEndian.Uint64(digits[:]) }
 
 // find returns a card's latest row.
-func (t *cardTable) find(id CardID) (cardRow, bool) {
+func (t *cardTable) find(id keys.Digits) (cardRow, bool) {
 	low, high := 0, len(t.first)
 	for low < high { // the first page that begins after id
 		middle := int(uint(low+high) >> 1)
@@ -99,9 +112,9 @@ func (t *cardTable) find(id CardID) (cardRow, bool) {
 // given out in runs, so it begins where id would stand in an even run, and
 // doubles its steps from there: one or two lines of memory where a binary search
 // touches six, and never worse than twice as many steps.
-func (p *cardPage) search(id *CardID) int {
+func (p *cardPage) search(id *keys.Digits) int {
 	low, high := 0, int(p.n) // the answer is in low … high
-	first, last, wanted := tail(&p.ids[0]), tail(&p.ids[high-1]), tail(id)
+	first, last, wanted := value(&p.ids[0]), value(&p.ids[high-1]), value(id)
 	if first < wanted && wanted < last {
 		at := int(float64(wanted-first) / float64(last-first) * float64(high-1))
 		if before(&p.ids[at], id) {
@@ -135,13 +148,9 @@ func (p *cardPage) search(id *CardID) int {
 	return low
 }
 
-// tail is the part of a number that differs between cards of a page: a guess, it
-// need not be in their order.
-func tail(id *CardID) uint64 { return binary.BigEndian.Uint64(id[2:]) }
-
 // on returns the row that the day falls to, or the first where the day is before
 // all of them.
-func (t *cardTable) on(id CardID, day dayNumber) (cardRow, bool) {
+func (t *cardTable) on(id keys.Digits, day dayNumber) (cardRow, bool) {
 	row, ok := t.find(id)
 	if !ok || row.from <= day || row.flags&historyFlag == 0 {
 		return row, ok
@@ -156,7 +165,7 @@ func (t *cardTable) on(id CardID, day dayNumber) (cardRow, bool) {
 }
 
 // all are all rows of a card, in order of day.
-func (t *cardTable) all(id CardID) []cardRow {
+func (t *cardTable) all(id keys.Digits) []cardRow {
 	row, ok := t.find(id)
 	if !ok {
 		return nil
@@ -164,16 +173,16 @@ func (t *cardTable) all(id CardID) []cardRow {
 	return append(slices.Clone(t.earlier[id]), row)
 }
 
-func (t *cardTable) unpack(row cardRow) Card {
+func (t *cardTable) unpack(digits keys.Digits, row cardRow) Card {
 	class := t.classes[row.class]
 	return Card{
-		Issuer: class.issuer, Type: class.kind, Status: row.status, Blocked: row.status != Active,
+		ID: keys.CardID{Issuer: class.issuer, ASN: class.number(digits)}, Type: class.kind, Status: row.status, Blocked: row.status != Active,
 		Registered: row.flags&registeredFlag != 0, From: row.from.day(), Expires: row.expires.day(),
 	}
 }
 
 // append puts a card behind all others.
-func (t *cardTable) append(id CardID, row cardRow) {
+func (t *cardTable) append(id keys.Digits, row cardRow) {
 	last := len(t.pages) - 1
 	if last < 0 || t.pages[last].n == pageCards {
 		t.pages, t.first = append(t.pages, &cardPage{}), append(t.first, id)
@@ -187,19 +196,44 @@ func (t *cardTable) append(id CardID, row cardRow) {
 
 // stray is a row on its way into a table.
 type stray struct {
-	id  CardID
+	id  keys.Digits
 	row cardRow
 }
 
+// clash is what is wrong with two rows of the same digits.
+type clash uint8
+
+const (
+	noClash  clash = iota
+	sameDay        // one gave way
+	twoCards       // their numbers or issuers differ: nothing signed tells them apart
+)
+
+// text says it of a card's number.
+func (c clash) text(number Number) string {
+	if c == twoCards {
+		return fmt.Sprintf("card %s: the same last sixteen digits occur with another beginning or issuer too; nothing that a card signs tells them apart", number)
+	}
+	return fmt.Sprintf("card %s occurs twice with the same first day", number)
+}
+
+// sameSignature says that a card is registered already, but for what no card signs.
+func sameSignature(card, known keys.CardID) string {
+	return fmt.Sprintf("card %s of issuer %x: a card of issuer %x has the same last sixteen digits; nothing that a card signs tells them apart",
+		Number(card.ASN), card.Issuer, known.Issuer)
+}
+
 // supersede puts a further row of a card into its history and returns the latest.
-// twice reports that one of the same day gave way.
-func (t *cardTable) supersede(id CardID, old, row cardRow) (latest cardRow, twice bool) {
+func (t *cardTable) supersede(id keys.Digits, old, row cardRow) (latest cardRow, wrong clash) {
+	if !t.classes[old.class].same(t.classes[row.class]) {
+		wrong = twoCards
+	}
 	if old.from == row.from {
 		row.flags |= old.flags & historyFlag
-		return row, true
+		return row, max(wrong, sameDay)
 	}
 	if t.earlier == nil {
-		t.earlier = map[CardID][]cardRow{}
+		t.earlier = map[keys.Digits][]cardRow{}
 	}
 	rows := t.earlier[id]
 	latest, other := row, old
@@ -217,18 +251,21 @@ func (t *cardTable) supersede(id CardID, old, row cardRow) (latest cardRow, twic
 	}
 	t.earlier[id] = rows
 	latest.flags |= historyFlag
-	return latest, twice
+	if twice {
+		wrong = max(wrong, sameDay)
+	}
+	return latest, wrong
 }
 
-// merge makes a table of t and then the strays, which are in order of number.
-// twice hears of each card of which two rows have the same day.
-func (t *cardTable) merge(strays []stray, twice func(CardID)) cardTable {
+// merge makes a table of t and then the strays, which are in order of digits.
+// wrong hears of each pair of rows that clash.
+func (t *cardTable) merge(strays []stray, wrong func(Number, clash)) cardTable {
 	if len(strays) == 0 {
 		return *t
 	}
 	sum := *t
 	sum.earlier = maps.Clone(t.earlier)
-	sum.pages, sum.first = make([]*cardPage, 0, len(t.pages)+1), make([]CardID, 0, len(t.pages)+1)
+	sum.pages, sum.first = make([]*cardPage, 0, len(t.pages)+1), make([]keys.Digits, 0, len(t.pages)+1)
 	pages := t.pages
 	if len(pages) == 0 {
 		pages = []*cardPage{{}}
@@ -237,7 +274,7 @@ func (t *cardTable) merge(strays []stray, twice func(CardID)) cardTable {
 	for i, page := range pages {
 		n := len(strays)
 		if i+1 < len(pages) {
-			n, _ = slices.BinarySearchFunc(strays, t.first[i+1], func(s stray, id CardID) int {
+			n, _ = slices.BinarySearchFunc(strays, t.first[i+1], func(s stray, id keys.Digits) int {
 				if before(&s.id, &id) {
 					return -1
 				}
@@ -248,7 +285,7 @@ func (t *cardTable) merge(strays []stray, twice func(CardID)) cardTable {
 			sum.pages, sum.first = append(sum.pages, page), append(sum.first, t.first[i])
 			continue
 		}
-		mixed = sum.mix(mixed[:0], page, strays[:n], twice)
+		mixed = sum.mix(mixed[:0], page, strays[:n], wrong)
 		strays = strays[n:]
 		sum.split(mixed)
 		sum.cards += len(mixed) - int(page.n)
@@ -257,7 +294,7 @@ func (t *cardTable) merge(strays []stray, twice func(CardID)) cardTable {
 }
 
 // mix appends the cards of a page and the strays among them to dst.
-func (t *cardTable) mix(dst []stray, page *cardPage, strays []stray, twice func(CardID)) []stray {
+func (t *cardTable) mix(dst []stray, page *cardPage, strays []stray, wrong func(Number, clash)) []stray {
 	at := 0
 	for _, s := range strays {
 		for at < int(page.n) && !before(&s.id, &page.ids[at]) {
@@ -265,9 +302,9 @@ func (t *cardTable) mix(dst []stray, page *cardPage, strays []stray, twice func(
 			at++
 		}
 		if end := len(dst) - 1; end >= 0 && dst[end].id == s.id {
-			var same bool
-			if dst[end].row, same = t.supersede(s.id, dst[end].row, s.row); same {
-				twice(s.id)
+			var is clash
+			if dst[end].row, is = t.supersede(s.id, dst[end].row, s.row); is != noClash {
+				wrong(t.classes[s.row.class].number(s.id), is)
 			}
 			continue
 		}
@@ -316,11 +353,11 @@ func (t *cardTable) with(more *cardTable) cardTable {
 			}
 		}
 	}
-	return sum.merge(strays, func(CardID) {})
+	return sum.merge(strays, func(Number, clash) {})
 }
 
 // rowsOf is all given the latest row.
-func (t *cardTable) rowsOf(id CardID, latest cardRow) []cardRow {
+func (t *cardTable) rowsOf(id keys.Digits, latest cardRow) []cardRow {
 	if latest.flags&historyFlag == 0 {
 		return []cardRow{latest}
 	}
@@ -340,43 +377,35 @@ func (t *cardTable) class(c cardClass) (n uint16, ok bool) {
 	return uint16(at), true
 }
 
-// cardBuilder fills a new table. Cards that come in order of number go straight
+// cardBuilder fills a new table. Cards that come in order of digits go straight
 // in; others wait until the end.
 type cardBuilder struct {
 	table  cardTable
-	last   CardID
+	last   keys.Digits
 	strays []stray
 }
 
-// add takes a row; twice reports that the row before was of the same card and day.
-func (b *cardBuilder) add(id CardID, row cardRow) (twice bool) {
+// add takes a row and says how it clashes with the one before.
+func (b *cardBuilder) add(id keys.Digits, row cardRow) (wrong clash) {
 	switch {
 	case b.table.cards == 0 || before(&b.last, &id):
 		b.table.append(id, row)
 		b.last = id
 	case b.last == id:
 		page := b.table.pages[len(b.table.pages)-1]
-		page.rows[page.n-1], twice = b.table.supersede(id, page.rows[page.n-1], row)
+		page.rows[page.n-1], wrong = b.table.supersede(id, page.rows[page.n-1], row)
 	default:
 		b.strays = append(b.strays, stray{id, row})
 	}
-	return twice
+	return wrong
 }
 
-// finish returns the table. twice hears of cards that came out of order with two
-// rows of one day.
-func (b *cardBuilder) finish(twice func(CardID)) cardTable {
+// finish returns the table. wrong hears of cards that came out of order with rows that
+// clash.
+func (b *cardBuilder) finish(wrong func(Number, clash)) cardTable {
 	if len(b.strays) == 0 {
 		return b.table
 	}
-	slices.SortStableFunc(b.strays, func(x, y stray) int {
-		switch {
-		case before(&x.id, &y.id):
-			return -1
-		case before(&y.id, &x.id):
-			return 1
-		}
-		return 0
-	})
-	return b.table.merge(b.strays, twice)
+	slices.SortStableFunc(b.strays, func(x, y stray) int { return cmp.Compare(value(&x.id), value(&y.id)) })
+	return b.table.merge(b.strays, wrong)
 }

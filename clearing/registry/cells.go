@@ -68,14 +68,28 @@ func (c *cells) hex(i int, dst []byte) {
 	c.fail(i, fmt.Sprintf("%d hexadecimal digits", 2*len(dst)))
 }
 
-// card reads a card's number. What is none is not quoted, but for its end: it may be a
-// number that was written another way.
-func (c *cells) card(i int) (id CardID) {
+// cardNumber is an application serial number: 0 and the nineteen digits that are printed on
+// the card. What is none is not quoted, but for its end: it may be a number that was written
+// another way.
+func (c *cells) cardNumber(i int) (n Number) {
 	text := c.fields[i]
-	if n, err := hex.Decode(id[:], []byte(text)[:min(len(text), 2*len(id))]); (err != nil || n != len(id) || len(text) != 2*len(id)) && c.err == nil {
-		c.err = fmt.Errorf("column %d is %q, %d characters, want %d hexadecimal digits", i+1, tunion.Masked(text), len(text), 2*len(id))
+	if len(text) != 2*len(n) || text[0] != '0' || strings.Trim(text, "0123456789") != "" {
+		if c.err == nil {
+			c.err = fmt.Errorf("column %d is %q, %d characters, want %d decimal digits that begin with 0", i+1, tunion.Masked(text), len(text), 2*len(n))
+		}
+		return n
 	}
-	return id
+	c.hex(i, n[:])
+	return n
+}
+
+// prefix is the beginning of printed card numbers, or nothing.
+func (c *cells) prefix(i int) string {
+	text := c.fields[i]
+	if len(text) > 19 || strings.Trim(text, "0123456789") != "" {
+		c.fail(i, "at most 19 digits, which printed card numbers begin with, or nothing")
+	}
+	return text
 }
 
 func (c *cells) number(i int) uint32 {

@@ -58,8 +58,8 @@ func link(head, digest [32]byte) [32]byte {
 }
 
 // draftOf makes a draft of the rows that a builder has.
-func draftOf(b *builder, base int64, twice func(CardID), overlap func(row, before hotRow)) (*Draft, error) {
-	b.content.cards = b.packer.finish(twice)
+func draftOf(b *builder, base int64, wrong func(Number, clash), overlap func(row, before hotRow)) (*Draft, error) {
+	b.content.cards = b.packer.finish(wrong)
 	b.content.hotlist.finish(overlap)
 	d := &Draft{content: b.content, base: base}
 	return d, d.seal()

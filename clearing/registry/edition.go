@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"citycard/cardos/keys"
 	"citycard/ledger"
 )
 
 // content is rows of all kinds.
 type content struct {
 	operators timelines[string, Operator]
-	issuers   timelines[[8]byte, Issuer]
+	issuers   timelines[Institution, Issuer]
 	types     timelines[byte, CardType]
 	lines     timelines[string, Line]
 	vehicles  timelines[string, Vehicle]
@@ -23,7 +24,7 @@ type content struct {
 	channels  timelines[string, Channel]
 	hospitals timelines[string, Hospital]
 	persons   timelines[Token, person]
-	purses    timelines[CardID, Purse]
+	purses    timelines[keys.Digits, Purse]
 	hotlist   hotTable
 }
 
@@ -86,7 +87,7 @@ func (e *Edition) Operator(id string, day ledger.Day) (Operator, bool) {
 
 // Issuer finds an issuer of cards that were taken on a day.
 func (e *Edition) Issuer(id [8]byte, day ledger.Day) (Issuer, bool) {
-	return inForce(&e.issuers, id, day)
+	return inForce(&e.issuers, InstitutionOf(id), day)
 }
 
 // ListsIssuers reports whether issuers are registered at all; where they are not,
@@ -116,7 +117,7 @@ func (e *Edition) Acceptance(issuer [8]byte, day ledger.Day) Acceptance {
 	case inForce:
 		return Interoperable
 	}
-	for _, row := range e.issuers.rows(issuer) {
+	for _, row := range e.issuers.rows(InstitutionOf(issuer)) {
 		if !row.Own {
 			return Lapsed
 		}
@@ -189,32 +190,32 @@ func (e *Edition) SAMOf(terminal [6]byte, day ledger.Day) ([6]byte, bool) {
 }
 
 // Card finds a card as it stands by its latest row.
-func (e *Edition) Card(id CardID) (Card, bool) {
-	row, ok := e.cards.find(id)
+func (e *Edition) Card(digits keys.Digits) (Card, bool) {
+	row, ok := e.cards.find(digits)
 	if !ok {
 		return Card{}, false
 	}
-	return e.cards.unpack(row), true
+	return e.cards.unpack(digits, row), true
 }
 
 // CardOn finds a card as it stood on a day. A day before its first row gets the
 // first, so that a card is known whenever it is known at all.
-func (e *Edition) CardOn(id CardID, day ledger.Day) (Card, bool) {
+func (e *Edition) CardOn(digits keys.Digits, day ledger.Day) (Card, bool) {
 	n, ok := numberOf(day)
 	if !ok {
-		return e.Card(id)
+		return e.Card(digits)
 	}
-	row, ok := e.cards.on(id, n)
+	row, ok := e.cards.on(digits, n)
 	if !ok {
 		return Card{}, false
 	}
-	return e.cards.unpack(row), true
+	return e.cards.unpack(digits, row), true
 }
 
 // Listed reports whether a card is on the hotlist at a time as it is signed, of a
 // date that is in the calendar, and why.
-func (e *Edition) Listed(id CardID, bcd [7]byte) (reason string, listed bool) {
-	row, listed := e.hotlist.on(id, bcd)
+func (e *Edition) Listed(digits keys.Digits, bcd [7]byte) (reason string, listed bool) {
+	row, listed := e.hotlist.on(digits, bcd)
 	if !listed {
 		return "", false
 	}
@@ -277,10 +278,10 @@ func (e *Edition) Persons(fn func(Token, Person)) {
 	}
 }
 
-// Purses calls fn for every purse taken over, in order of card number.
-func (e *Edition) Purses(fn func(CardID, Purse)) {
-	for _, card := range e.purses.keys(func(a, b CardID) int { return bytes.Compare(a[:], b[:]) }) {
-		fn(card, e.purses.last[card])
+// Purses calls fn for every purse taken over, in order of the cards' digits.
+func (e *Edition) Purses(fn func(Purse)) {
+	for _, digits := range e.purses.keys(compareBytes) {
+		fn(e.purses.last[digits])
 	}
 }
 
@@ -293,7 +294,7 @@ func (e *Edition) Counts() map[string]int {
 	}
 }
 
-func compareBytes[K [6]byte | [8]byte](a, b K) int {
+func compareBytes[K ~[4]byte | ~[6]byte | ~[8]byte](a, b K) int {
 	for i := range len(a) {
 		if d := cmp.Compare(a[i], b[i]); d != 0 {
 			return d

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/cardos/keys"
 	"citycard/ledger"
 )
 
@@ -109,7 +110,7 @@ func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, 
 	if len(only) == len(all) && (count != l.rows || [32]byte(digest.Sum(nil)) != l.digest) {
 		return nil, fmt.Errorf("registry change %d: %w", l.change, ErrAltered)
 	}
-	b.content.cards = b.packer.finish(func(CardID) {})
+	b.content.cards = b.packer.finish(func(Number, clash) {})
 	b.content.hotlist.finish(func(hotRow, hotRow) {})
 	return &Draft{content: b.content, base: l.number - 1, rows: l.rows, digest: l.digest}, nil
 }
@@ -277,4 +278,40 @@ func markInForce(entries []Entry, day ledger.Day) error {
 		return err
 	}
 	return nil
+}
+
+// IssuerOf finds the issuer of a registered card, without reading the others.
+func (s *Store) IssuerOf(ctx context.Context, digits keys.Digits) (issuer [8]byte, known bool, err error) {
+	var line string
+	err = s.pool.QueryRow(ctx, `SELECT r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
+		WHERE r.kind = $1 AND r.key = $2 ORDER BY r.effective_from DESC, v.number DESC LIMIT 1`, int64(Cards), digits[:]).Scan(&line)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return issuer, false, nil
+	case err != nil:
+		return issuer, false, fmt.Errorf("find the issuer of card %x: %w", digits, err)
+	}
+	fields, err := splitRecord(nil, line)
+	if err != nil || len(fields) < 2 {
+		return issuer, false, errors.Join(err, ErrAltered)
+	}
+	c := cells{fields: fields}
+	c.hex(1, issuer[:])
+	return issuer, true, c.err
+}
+
+// Issuers lists the ids of the issuers in force; none where there is no registry.
+func (s *Store) Issuers(ctx context.Context) ([][8]byte, error) {
+	e, err := s.Load(ctx, Issuers)
+	if errors.Is(err, ErrEmpty) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([][8]byte, 0, len(e.issuers.last))
+	for _, k := range e.issuers.keys(compareBytes) {
+		list = append(list, e.issuers.last[k].ID)
+	}
+	return list, nil
 }

@@ -16,7 +16,7 @@ import (
 const hotHeader = "card,reason,effective_from,effective_to\n"
 
 func listedAt(e *registry.Edition, card, at string) string {
-	reason, ok := e.Listed(registry.CardID(clearingtest.Hex(card)), [7]byte(clearingtest.Hex(at)))
+	reason, ok := e.Listed(registry.Number(clearingtest.Hex(card)).Signed(), [7]byte(clearingtest.Hex(at)))
 	if !ok {
 		return "no"
 	}
@@ -31,7 +31,7 @@ func TestHotlist(t *testing.T) {
 		clearingtest.OtherCard + ",stolen,20260105120000,\n" +
 		clearingtest.Card + ",lost,20260201000000,20260201235959\n" +
 		clearingtest.Card + ",lost,20260105120000,20260106115959\n" +
-		"99999999999999999999,national,19900101000000,21211231235958\n"
+		"09999999999999999999,national,19900101000000,21211231235958\n"
 	base, err := registry.Import(clearingtest.WriteFiles(t, files))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestHotlist(t *testing.T) {
 		{clearingtest.Card, "20260201000000", "lost", "lost"},
 		{clearingtest.Card, "2026020199ff00", "lost", "lost"}, // no such time: the day's last second
 		{clearingtest.Card, "20260202000000", "no", "no"},
-		{"99999999999999999999", "19900101000000", "national", "national"},
+		{"09999999999999999999", "19900101000000", "national", "national"},
 		{clearingtest.BlockedCard, "20260105120000", "no", "damaged"},
 		{clearingtest.Stranger, "20260105120000", "no", "no"},
 	} {
@@ -88,7 +88,7 @@ func TestHotlistFaults(t *testing.T) {
 		clearingtest.Card + ",lost,20260230000000,\n":                                                            "hotlist.csv:2: column 3",
 		clearingtest.Card + ",lost,20260105120000,20260105115959\n":                                              "not before the first",
 		clearingtest.Card + ",,20260105120000,\n":                                                                "hotlist.csv:2: column 2",
-		"1,lost,20260105120000,\n":                                                                               "20 hexadecimal digits",
+		"1,lost,20260105120000,\n":                                                                               "20 decimal digits",
 		clearingtest.Card + ",lost,20260105120000,\n" + clearingtest.Card + ",lost,20260106120000,\n":            "overlaps",
 		clearingtest.Card + ",lost,20260105120000,20260105120000\n" + clearingtest.Card + ",x,20260105120000,\n": "overlaps",
 	} {

@@ -2,33 +2,32 @@ package registry
 
 import (
 	"cmp"
-	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"citycard/cardos/keys"
 )
 
 // hotRow is a row of the hotlist as it is held, 20 bytes.
 type hotRow struct {
-	card     CardID
+	digits   keys.Digits
+	first    [2]byte // the first four digits of the number
 	reason   uint16
 	from, to Moment // both included
 }
 
 func compareHot(a, b hotRow) int {
-	if a.card != b.card {
-		if before(&a.card, &b.card) {
-			return -1
-		}
-		return 1
-	}
-	return cmp.Compare(a.from, b.from)
+	return cmp.Or(cmp.Compare(value(&a.digits), value(&b.digits)), cmp.Compare(a.from, b.from))
 }
+
+// number is the whole number of the card.
+func (r *hotRow) number() Number { return cardClass{first: r.first}.number(r.digits) }
 
 // maxReasons is how many reasons a hotlist may have.
 const maxReasons = 1 << 16
 
-// hotTable holds the hotlist in order of card and moment. It is never changed once
+// hotTable holds the hotlist in order of digits and moment. It is never changed once
 // somebody may be reading it.
 //
 // Nearly every card that is asked about is on no list: filter has at least 16 bits
@@ -41,8 +40,8 @@ type hotTable struct {
 }
 
 // bit is a card's place in a filter.
-func (t *hotTable) bit(id *CardID) (word int, mask uint64) {
-	h := tail(id) * 0x9E3779B97F4A7C15
+func (t *hotTable) bit(digits *keys.Digits) (word int, mask uint64) {
+	h := value(digits) * 0x9E3779B97F4A7C15
 	n := h >> (64 - uint(bits.Len(uint(len(t.filter)-1))) - 6)
 	return int(n >> 6), 1 << (n & 63)
 }
@@ -55,16 +54,16 @@ func (t *hotTable) index() {
 	}
 	t.filter = make([]uint64, words)
 	for i := range t.rows {
-		word, mask := t.bit(&t.rows[i].card)
+		word, mask := t.bit(&t.rows[i].digits)
 		t.filter[word] |= mask
 	}
 }
 
 // rowsOf are the rows of a card, in order of moment.
-func (t *hotTable) rowsOf(id CardID) []hotRow {
-	from, _ := slices.BinarySearchFunc(t.rows, hotRow{card: id}, compareHot)
+func (t *hotTable) rowsOf(digits keys.Digits) []hotRow {
+	from, _ := slices.BinarySearchFunc(t.rows, hotRow{digits: digits}, compareHot)
 	to := from
-	for to < len(t.rows) && t.rows[to].card == id {
+	for to < len(t.rows) && t.rows[to].digits == digits {
 		to++
 	}
 	return t.rows[from:to]
@@ -72,19 +71,19 @@ func (t *hotTable) rowsOf(id CardID) []hotRow {
 
 // on finds the row that a moment falls to: the latest that has begun, unless it is
 // over.
-func (t *hotTable) on(id CardID, bcd [7]byte) (hotRow, bool) {
+func (t *hotTable) on(digits keys.Digits, bcd [7]byte) (hotRow, bool) {
 	if len(t.rows) == 0 {
 		return hotRow{}, false
 	}
-	if word, mask := t.bit(&id); t.filter[word]&mask == 0 {
+	if word, mask := t.bit(&digits); t.filter[word]&mask == 0 {
 		return hotRow{}, false
 	}
 	at := MomentOf(bcd)
-	i, exact := slices.BinarySearchFunc(t.rows, hotRow{card: id, from: at}, compareHot)
+	i, exact := slices.BinarySearchFunc(t.rows, hotRow{digits: digits, from: at}, compareHot)
 	if !exact {
 		i--
 	}
-	if i < 0 || t.rows[i].card != id || at > t.rows[i].to {
+	if i < 0 || t.rows[i].digits != digits || at > t.rows[i].to {
 		return hotRow{}, false
 	}
 	return t.rows[i], true
@@ -131,7 +130,7 @@ func (t *hotTable) with(more *hotTable) hotTable {
 // hotCards counts cards, not rows.
 func (t *hotTable) hotCards() (n int) {
 	for i := range t.rows {
-		if i == 0 || t.rows[i].card != t.rows[i-1].card {
+		if i == 0 || t.rows[i].digits != t.rows[i-1].digits {
 			n++
 		}
 	}
@@ -143,7 +142,7 @@ func (t *hotTable) hotCards() (n int) {
 func (t *hotTable) finish(overlap func(row, before hotRow)) {
 	slices.SortStableFunc(t.rows, compareHot)
 	for i := 1; i < len(t.rows); i++ {
-		if last := t.rows[i-1]; last.card == t.rows[i].card && t.rows[i].from <= last.to {
+		if last := t.rows[i-1]; last.digits == t.rows[i].digits && t.rows[i].from <= last.to {
 			overlap(t.rows[i], last)
 		}
 	}
@@ -156,8 +155,8 @@ func (t *hotTable) finish(overlap func(row, before hotRow)) {
 // another city's.
 func (b *builder) hotCard(f []string) error {
 	c := cells{fields: f}
-	var r hotRow
-	r.card = c.card(0)
+	number := c.cardNumber(0)
+	r := hotRow{digits: number.Signed(), first: [2]byte(number[:2])}
 	reason := c.id(1)
 	r.from, r.to = c.moment(2), open
 	if f[3] != "" {
@@ -170,11 +169,11 @@ func (b *builder) hotCard(f []string) error {
 	}
 	var ok bool
 	if r.reason, ok = b.hotlist.reason(reason); !ok {
-		return fmt.Errorf("card %s: more than %d reasons", r.card, maxReasons)
+		return fmt.Errorf("card %s: more than %d reasons", number, maxReasons)
 	}
 	if !b.checked {
-		for _, old := range b.base.hotlist.rowsOf(r.card) {
-			if old.from == r.from && old.to == r.to && b.base.hotlist.reasons[old.reason] == reason {
+		for _, old := range b.base.hotlist.rowsOf(r.digits) {
+			if old.first == r.first && old.from == r.from && old.to == r.to && b.base.hotlist.reasons[old.reason] == reason {
 				return nil
 			}
 		}
@@ -198,8 +197,8 @@ func (c *content) eachHotCard(fn func(row) error) error {
 		if r.to != open {
 			to = r.to.String()
 		}
-		if err := fn(row{Hotlist, slices.Clone(r.card[:]), r.from.number(), []string{
-			hex.EncodeToString(r.card[:]), c.hotlist.reasons[r.reason], r.from.String(), to,
+		if err := fn(row{Hotlist, slices.Clone(r.digits[:]), r.from.number(), []string{
+			r.number().Digits(), c.hotlist.reasons[r.reason], r.from.String(), to,
 		}}); err != nil {
 			return err
 		}

@@ -78,15 +78,16 @@ func Read(dir string, base *Edition) (*Draft, error) {
 	if found == 0 && len(in.faults.Faults) == 0 {
 		in.fault(dir, 0, "holds no file of a registry, such as cards.csv")
 	}
-	draft, err := draftOf(&in.builder, base.number, func(id CardID) {
-		in.fault("cards.csv", 0, fmt.Sprintf("card %s occurs twice with the same first day: lines %v", id, in.linesOf("cards.csv", id)))
+	draft, err := draftOf(&in.builder, base.number, func(number Number, wrong clash) {
+		in.fault("cards.csv", 0, fmt.Sprintf("%s: lines %v", wrong.text(number), in.linesOf("cards.csv", number)))
 	}, func(row, before hotRow) {
-		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s", row.card, row.from, before.from))
+		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s: lines %v", row.number(), row.from, before.from, in.linesOf("hotlist.csv", row.number())))
 	})
 	if err != nil {
 		return nil, err
 	}
 	in.checkSAMs(draft, base)
+	in.checkPurses(draft)
 	if len(in.faults.Faults) > 0 {
 		return nil, &in.faults
 	}
@@ -155,7 +156,7 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 
 // linesOf finds a card's rows in a file again, a few of them, for a fault that shows only when
 // all rows are sorted: a fault names no card by its whole number, since it is logged.
-func (in *importer) linesOf(name string, card CardID) (lines []int) {
+func (in *importer) linesOf(name string, card Number) (lines []int) {
 	file, err := os.Open(filepath.Join(in.dir, name))
 	if err != nil {
 		return nil
@@ -168,12 +169,25 @@ func (in *importer) linesOf(name string, card CardID) (lines []int) {
 		if err != nil {
 			break // the rows were all read before
 		}
-		if strings.EqualFold(fields[0], card.Digits()) {
+		if strings.HasSuffix(fields[0], card.Digits()[4:]) {
 			line, _ := r.FieldPos(0)
 			lines = append(lines, line)
 		}
 	}
 	return lines
+}
+
+// checkPurses finds purses whose card is registered under another number or issuer.
+func (in *importer) checkPurses(draft *Draft) {
+	for digits, p := range draft.purses.last {
+		row, ok := draft.cards.find(digits)
+		if !ok {
+			continue
+		}
+		if card := draft.cards.unpack(digits, row).ID; card != p.ID {
+			in.fault("purses.csv", 0, fmt.Sprintf("%s: lines %v", sameSignature(p.ID, card), in.linesOf("purses.csv", p.ID.ASN)))
+		}
+	}
 }
 
 // checkSAMs finds SAMs that would sit in two terminals on one day.

@@ -31,7 +31,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("on %d the terminal is %q (%v), want %q", test.day, terminal.Operator, ok, test.operator)
 		}
 	}
-	card, ok := r.Card(registry.CardID(clearingtest.Hex(clearingtest.BlockedCard)))
+	card, ok := r.Card(registry.Number(clearingtest.Hex(clearingtest.BlockedCard)).Signed())
 	if !ok || !card.Blocked || card.Type != 1 || card.Expires != 20401231 {
 		t.Errorf("blocked card reads %+v (%v)", card, ok)
 	}
@@ -40,8 +40,10 @@ func TestImport(t *testing.T) {
 // moreFiles are the files that a registry may have beside those of a town.
 func moreFiles() map[string]string {
 	return map[string]string{
-		"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to\n" +
-			clearingtest.Issuer + ",本市,Own city,own,20200101,\n0102030405060708,外市,Other city,interoperable,20240101,20251231\n",
+		"issuers.csv": "issuer,name,name_en,kind,effective_from,effective_to,prefix\n" +
+			clearingtest.Issuer + ",本市,Own city,own,20200101,,31050702\n0102030405060708,外市,Other city,interoperable,20240101,20251231,\n",
+		"hotlist.csv": "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n" +
+			clearingtest.OtherCard + ",lost,20260105120000,20260105120001\n",
 		"card_types.csv": "type,name,name_en,effective_from,effective_to\n01,普通卡,Ordinary,20200101,\n",
 		"lines.csv":      "id,operator,mode,number,name,name_en,effective_from,effective_to\nbus-1,bus,bus,1,\"一路,\"\"快\"\"\",Line 1,20200101,\n",
 		"vehicles.csv":   "id,operator,line,effective_from,effective_to\nbus-7,bus,bus-1,20200101,\n",
@@ -124,7 +126,7 @@ func TestImportFaults(t *testing.T) {
 		{"missing file", "cards.csv", "", "", []string{"cards.csv: no such file"}},
 		{"other header", "cards.csv", "issuer,", "issuers,", []string{"cards.csv:1: header"}},
 		{"too few columns", "operators.csv", "metro,地铁,Metro,metro,20200101,\n", "metro,地铁\n", []string{"operators.csv:2", "wrong number of fields"}},
-		{"card with a letter", "cards.csv", clearingtest.Card, "0310507020000000000x", []string{"cards.csv:2: column 1", "20 hexadecimal digits"}},
+		{"card with a letter", "cards.csv", clearingtest.Card, "0310507020000000000x", []string{"cards.csv:2: column 1", "20 decimal digits"}},
 		{"unknown status", "cards.csv", "blocked", "lost", []string{"cards.csv:5", "active, blocked"}},
 		{"no such date", "cards.csv", "20250630", "20250631", []string{"cards.csv:4: column 6", "a date YYYYMMDD"}},
 		{"card twice", "cards.csv", clearingtest.OtherCard, clearingtest.Card, []string{"cards.csv:3", "occurs twice"}},
@@ -144,7 +146,19 @@ func TestImportFaults(t *testing.T) {
 		{"type not listed", "card_types.csv", "01,普", "02,普", []string{"cards.csv:2", "neither in card_types.csv"}},
 		{"expires too late", "cards.csv", "20401231", "21700101", []string{"cards.csv:2: column 6", "21690606"}},
 		{"name on two lines", "channels.csv", "柜台", "\"柜\n台\"", []string{"channels.csv:2: column 2", "on one line"}},
-		{"empty purse", "purses.csv", "card,fen,day\n", "card,fen,day\n" + clearingtest.Card + ",0,20200101\n", []string{"purses.csv:2", "above zero"}},
+		{"empty purse", "purses.csv", "day\n", "day\n" + clearingtest.Card + "," + clearingtest.Issuer + ",0,20200101\n", []string{"purses.csv:2", "above zero"}},
+		{"card number that is not decimal", "cards.csv", clearingtest.Card, "0310507020000000000a", []string{"cards.csv:2: column 1", "20 decimal digits"}},
+		{"card number padded with F", "cards.csv", clearingtest.Card, "f3105070200000000001", []string{"cards.csv:2: column 1", "begin with 0"}},
+		{"card number without padding", "cards.csv", clearingtest.Card, "31050702000000000010", []string{"cards.csv:2: column 1", "begin with 0"}},
+		{"card number of another issuer", "issuers.csv", ",20200101,,31050702", ",20200101,,31050703", []string{"cards.csv:2", "begin with 31050703"}},
+		{"prefix that is no number", "issuers.csv", ",31050702", ",3105x", []string{"issuers.csv:2: column 7"}},
+		{"card that differs in what is not signed", "cards.csv", clearingtest.OtherCard, "04115070200000000001", []string{"cards.csv:3", "card ****0001", "begin with 31050702"}},
+		{"card that differs in the issuer alone", "cards.csv", clearingtest.OtherCard + "," + clearingtest.Issuer, clearingtest.Card + ",01014910fffffffe", []string{"cards.csv:3", "registered as 01014910ffffffff"}},
+		{"issuer that differs in what is not signed", "issuers.csv", "0102030405060708", "01014910ffff0000", []string{"issuers.csv:3", "first four bytes"}},
+		{"listed card padded with F", "hotlist.csv", clearingtest.Card, "f3105070200000000001", []string{"hotlist.csv:2: column 1", "begin with 0"}},
+		{"listed twice under two beginnings", "hotlist.csv", clearingtest.OtherCard, "04115070200000000001", []string{"hotlist.csv", "overlaps"}},
+		{"purse of a card of another issuer", "purses.csv", "day\n", "day\n" + clearingtest.Card + ",01014911ffffffff,5,20200101\n", []string{"purses.csv", "same last sixteen"}},
+		{"purse of a card with another beginning", "purses.csv", "day\n", "day\n04115070200000000001," + clearingtest.Issuer + ",5,20200101\n", []string{"purses.csv", "same last sixteen"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -219,6 +233,21 @@ func TestChangeFaults(t *testing.T) {
 			clearingtest.OtherCard + "," + clearingtest.Issuer + ",01,blocked,20200102,20401231\n", "card ****" + clearingtest.OtherCard[16:] + " occurs twice with the same first day: lines [2 4]"},
 		{"printed number", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
 			clearingtest.OtherCard[1:] + "," + clearingtest.Issuer + ",01,active,20200102,20401231\n", `cards.csv:2: column 1 is "****` + clearingtest.OtherCard[16:] + `", 19 characters, want 20`},
+		{"two cards, out of order", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +
+			"03105070200000000098," + clearingtest.Issuer + ",01,active,20200102,20401231\n" +
+			"04115070200000000099," + clearingtest.Issuer + ",01,active,20210101,20401231\n", "same last sixteen"},
+		{"two cards, in order", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +
+			"04115070200000000099," + clearingtest.Issuer + ",01,active,20210101,20401231\n", "same last sixteen"},
+		{"card of another beginning", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			"04115070200000000001," + clearingtest.Issuer + ",01,active,20210101,20401231\n", "same last sixteen"},
+		{"card of another issuer", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.Card + ",01014910fffffffe,01,active,20210101,20401231\n", "same last sixteen"},
+		{"purse of another beginning", "purses.csv", "card,issuer,fen,day\n" +
+			"04115070200000000001," + clearingtest.Issuer + ",5,20210101\n", "same last sixteen"},
+		{"the card goes on", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
+			clearingtest.Card + "," + clearingtest.Issuer + ",01,blocked,20210101,20401231\n", ""},
 	} {
 		_, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{test.file: test.text}), base)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

@@ -3,6 +3,8 @@ package registry
 import (
 	"fmt"
 	"strings"
+
+	"citycard/cardos/tunion"
 )
 
 // Kind is a kind of row. Its numbers stand in the database.
@@ -26,7 +28,7 @@ const (
 )
 
 // layout says how the rows of a kind look in their file. The first column is the
-// key.
+// key, of a card or an issuer the part of it that enters the cards' keys.
 type layout struct {
 	kind    Kind
 	name    string // the file's, without .csv
@@ -41,7 +43,7 @@ type layout struct {
 func layouts() []layout {
 	return []layout{
 		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, (*content).eachOperator},
-		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "", false, 16, (*builder).issuer, (*content).eachIssuer},
+		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "prefix", false, 16, (*builder).issuer, (*content).eachIssuer},
 		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, (*content).eachCardType},
 		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, (*content).eachLine},
 		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, (*content).eachVehicle},
@@ -51,7 +53,7 @@ func layouts() []layout {
 		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, (*content).eachChannel},
 		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital},
 		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson},
-		{Purses, "purses", "card,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse},
+		{Purses, "purses", "card,issuer,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse},
 		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).hotCard, (*content).eachHotCard},
 	}
 }
@@ -74,8 +76,17 @@ func (l *layout) key(text string) ([]byte, error) {
 		id := c.id(0)
 		return []byte(id), keyError(l, c.err)
 	}
+	switch l.kind {
+	case Cards, Purses, Hotlist:
+		number, err := tunion.ParseNumber(text)
+		digits := Number(number).Signed()
+		return digits[:], keyError(l, err)
+	}
 	key := make([]byte, l.hexKey/2)
 	c.hex(0, key)
+	if l.kind == Issuers {
+		key = key[:len(Institution{})]
+	}
 	return key, keyError(l, c.err)
 }
 

@@ -1,6 +1,12 @@
 package registry
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"citycard/cardos/keys"
+)
 
 // builder collects rows. Rows of files are checked against each other and against
 // base; rows of the database were checked before they got there.
@@ -54,13 +60,21 @@ func issuerKinds() []string { return []string{"own", "interoperable"} }
 
 func (b *builder) issuer(f []string) error {
 	c := cells{fields: f}
-	var id [8]byte
-	c.hex(0, id[:])
 	i := Issuer{Name: c.text(1), NameEN: c.text(2), Own: c.oneOf(3, issuerKinds()) == 0, Span: c.span(4, 5)}
+	c.hex(0, i.ID[:])
+	if len(f) > 6 {
+		i.Prefix = c.prefix(6)
+	}
 	if c.err != nil {
 		return c.err
 	}
-	return put(b, &b.issuers, &b.base.issuers, f[0], id, i)
+	key := InstitutionOf(i.ID)
+	for _, t := range []*timelines[Institution, Issuer]{&b.issuers, &b.base.issuers} {
+		if old, ok := t.last[key]; ok && old.ID != i.ID && !b.checked {
+			return fmt.Errorf("issuer %x begins like issuer %x, and only the first four bytes enter the keys of its cards", i.ID, old.ID)
+		}
+	}
+	return put(b, &b.issuers, &b.base.issuers, f[0], key, i)
 }
 
 func (b *builder) cardType(f []string) error {
@@ -142,8 +156,8 @@ func holders() []string { return []string{"", "anonymous", "registered"} }
 // card reads a card; a file without a column for it has anonymous cards.
 func (b *builder) card(f []string) error {
 	c := cells{fields: f}
-	id := c.card(0)
-	var class cardClass
+	number := c.cardNumber(0)
+	class := cardClass{first: [2]byte(number[:2])}
 	c.hex(1, class.issuer[:])
 	var kind [1]byte
 	c.hex(2, kind[:])
@@ -158,15 +172,54 @@ func (b *builder) card(f []string) error {
 	if err := b.checkClass(class); err != nil {
 		return err
 	}
+	digits := number.Signed()
+	if err := b.checkNumber(number, class); err != nil {
+		return err
+	}
 	var ok bool
 	if r.class, ok = b.packer.table.class(class); !ok {
-		return fmt.Errorf("card %s: more than %d combinations of issuer and type", id, maxClasses)
+		return fmt.Errorf("card %s: more than %d combinations of issuer, type and first digits", number, maxClasses)
 	}
-	if !b.checked && b.standsAlready(id, r) {
+	if !b.checked && b.standsAlready(digits, r) {
 		return nil
 	}
-	if b.packer.add(id, r) && !b.checked {
-		return fmt.Errorf("card %s occurs twice", id)
+	if wrong := b.packer.add(digits, r); wrong != noClash && !b.checked {
+		return errors.New(wrong.text(number))
+	}
+	return nil
+}
+
+// checkNumber holds a card's number against the prefix of its issuer, and the card
+// against the one whose last digits are registered.
+func (b *builder) checkNumber(number Number, class cardClass) error {
+	if b.checked {
+		return nil
+	}
+	for _, t := range []*timelines[Institution, Issuer]{&b.issuers, &b.base.issuers} {
+		if issuer, ok := t.last[InstitutionOf(class.issuer)]; ok {
+			if issuer.ID != class.issuer {
+				return fmt.Errorf("card %s: issuer %x is registered as %x", number, class.issuer, issuer.ID)
+			}
+			if printed := number.Digits()[1:]; !strings.HasPrefix(printed, issuer.Prefix) {
+				return fmt.Errorf("card %s: the printed numbers of issuer %x begin with %s", number, issuer.ID, issuer.Prefix)
+			}
+			break
+		}
+	}
+	return b.checkKnown(keys.CardID{Issuer: class.issuer, ASN: number})
+}
+
+// checkKnown refuses a card, or a purse of it, that is another one's but for what no card
+// signs.
+func (b *builder) checkKnown(id keys.CardID) error {
+	digits := id.Digits()
+	if row, ok := b.base.cards.find(digits); ok {
+		if known := b.base.cards.unpack(digits, row).ID; known != id {
+			return errors.New(sameSignature(id, known))
+		}
+	}
+	if purse, ok := b.base.purses.last[digits]; ok && purse.ID != id {
+		return errors.New(sameSignature(id, purse.ID))
 	}
 	return nil
 }
@@ -174,7 +227,7 @@ func (b *builder) card(f []string) error {
 // checkClass looks up issuer and type where any are registered.
 func (b *builder) checkClass(class cardClass) error {
 	if len(b.issuers.last)+len(b.base.issuers.last) > 0 {
-		if err := refers(b, &b.issuers, &b.base.issuers, "issuer", fmt.Sprintf("%x", class.issuer), class.issuer); err != nil {
+		if err := refers(b, &b.issuers, &b.base.issuers, "issuer", fmt.Sprintf("%x", class.issuer), InstitutionOf(class.issuer)); err != nil {
 			return err
 		}
 	}
@@ -184,7 +237,7 @@ func (b *builder) checkClass(class cardClass) error {
 	return nil
 }
 
-func (b *builder) standsAlready(id CardID, r cardRow) bool {
+func (b *builder) standsAlready(id keys.Digits, r cardRow) bool {
 	base := &b.base.cards
 	for _, old := range base.all(id) {
 		if old.from == r.from {
@@ -250,24 +303,29 @@ func (b *builder) person(f []string) error {
 // money is there all the same.
 func (b *builder) purse(f []string) error {
 	c := cells{fields: f}
-	id := c.card(0)
-	p := Purse{Fen: c.fen(1), Day: c.day(2)}
+	number := c.cardNumber(0)
+	p := Purse{ID: keys.CardID{ASN: number}, Fen: c.fen(2), Day: c.day(3)}
+	c.hex(1, p.ID.Issuer[:])
 	if c.err == nil && p.Fen == 0 {
-		c.fail(1, "an amount above zero")
+		c.fail(2, "an amount above zero")
 	}
 	if c.err != nil {
 		return c.err
 	}
+	digits := number.Signed()
 	if !b.checked {
-		if b.purses.knows(id) {
-			return fmt.Errorf("card %s occurs twice", id)
+		if b.purses.knows(digits) {
+			return fmt.Errorf("card %s: a purse of the same last sixteen digits occurs twice", number)
 		}
-		if old, taken := b.base.purses.last[id]; taken && old == p {
+		if old, taken := b.base.purses.last[digits]; taken && old == p {
 			return nil
 		} else if taken {
-			return fmt.Errorf("card %s: its purse was taken over already, with %d fen on %s", id, old.Fen, old.Day)
+			return fmt.Errorf("card %s: the purse of card %s was taken over already, with %d fen on %s", number, Number(old.ID.ASN), old.Fen, old.Day)
+		}
+		if err := b.checkKnown(p.ID); err != nil {
+			return err
 		}
 	}
-	b.purses.add(id, p)
+	b.purses.add(digits, p)
 	return nil
 }

@@ -60,14 +60,19 @@ func (c *content) eachOperator(fn func(row) error) error {
 }
 
 func (c *content) eachIssuer(fn func(row) error) error {
-	return eachRow(&c.issuers, Issuers, compareBytes, func(id [8]byte) []byte { return id[:] }, func(i Issuer) []string {
-		from, to := i.cells()
-		kind := issuerKinds()[1]
-		if i.Own {
-			kind = issuerKinds()[0]
+	for _, k := range c.issuers.keys(compareBytes) {
+		for _, i := range c.issuers.rows(k) {
+			from, to := i.cells()
+			kind := issuerKinds()[1]
+			if i.Own {
+				kind = issuerKinds()[0]
+			}
+			if err := fn(row{Issuers, k[:], int64(i.From), []string{hex.EncodeToString(i.ID[:]), i.Name, i.NameEN, kind, from, to, i.Prefix}}); err != nil {
+				return err
+			}
 		}
-		return []string{i.Name, i.NameEN, kind, from, to}
-	}, fn)
+	}
+	return nil
 }
 
 func (c *content) eachCardType(fn func(row) error) error {
@@ -110,13 +115,13 @@ func (c *content) eachCard(fn func(row) error) error {
 		for i := range page.n {
 			id := page.ids[i]
 			for _, r := range c.cards.rowsOf(id, page.rows[i]) {
-				card := c.cards.unpack(r)
+				card := c.cards.unpack(id, r)
 				holder := holders()[1]
 				if card.Registered {
 					holder = holders()[2]
 				}
 				if err := fn(row{Cards, bytes.Clone(id[:]), int64(card.From), []string{
-					id.Digits(), hex.EncodeToString(card.Issuer[:]), hex.EncodeToString([]byte{card.Type}), card.Status.String(),
+					Number(card.ID.ASN).Digits(), hex.EncodeToString(card.ID.Issuer[:]), hex.EncodeToString([]byte{card.Type}), card.Status.String(),
 					card.From.String(), card.Expires.String(), holder,
 				}}); err != nil {
 					return err
@@ -152,10 +157,16 @@ func (c *content) eachPerson(fn func(row) error) error {
 }
 
 func (c *content) eachPurse(fn func(row) error) error {
-	compare := func(a, b CardID) int { return bytes.Compare(a[:], b[:]) }
-	return eachRow(&c.purses, Purses, compare, func(id CardID) []byte { return id[:] }, func(p Purse) []string {
-		return []string{strconv.FormatInt(int64(p.Fen), 10), p.Day.String()}
-	}, fn)
+	for _, digits := range c.purses.keys(compareBytes) {
+		for _, p := range c.purses.rows(digits) {
+			if err := fn(row{Purses, digits[:], int64(p.Day), []string{
+				Number(p.ID.ASN).Digits(), hex.EncodeToString(p.ID.Issuer[:]), strconv.FormatInt(int64(p.Fen), 10), p.Day.String(),
+			}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // joinRecord writes a record as one line of CSV, without its end.

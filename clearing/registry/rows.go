@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/hex"
 
+	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
 	"citycard/ledger"
 )
@@ -25,10 +26,21 @@ type Operator struct {
 	Span
 }
 
+// Institution is the part of an issuer's id that enters the keys of its cards: which
+// institution it is and in which city. The other four bytes are in no signature.
+type Institution [4]byte
+
+// InstitutionOf is that of an issuer's id.
+func InstitutionOf(issuer [8]byte) Institution { return Institution(issuer[:4]) }
+
 // Issuer issues cards that are taken here.
 type Issuer struct {
+	ID           [8]byte
 	Name, NameEN string
 	Own          bool // its masters are ours; else interoperable: a card of another city
+	// Prefix is what the printed numbers of its cards begin with; empty where that is
+	// not registered.
+	Prefix string
 	Span
 }
 
@@ -98,7 +110,7 @@ func (s Status) String() string { return statuses()[s] }
 
 // Card is one issued card.
 type Card struct {
-	Issuer     [8]byte
+	ID         keys.CardID
 	Type       byte // file 0017, offset 10
 	Status     Status
 	Registered bool // to a person; else anonymous
@@ -107,14 +119,18 @@ type Card struct {
 	Expires    ledger.Day // the last day of use
 }
 
-// CardID is a card's application serial number, 10 bytes BCD.
-type CardID [10]byte
+// Number is a card's application serial number, 10 bytes BCD. It is what people call a
+// card by; in the registry a card is found by its [keys.Digits] alone.
+type Number [10]byte
 
 // String is the card number as 20 digits.
-func (c CardID) String() string { return tunion.Masked(c.Digits()) }
+func (n Number) String() string { return tunion.Masked(n.Digits()) }
 
 // Digits is the whole number, for who may see it.
-func (c CardID) Digits() string { return hex.EncodeToString(c[:]) }
+func (n Number) Digits() string { return hex.EncodeToString(n[:]) }
+
+// Signed are the number's last sixteen digits, by which a card is found.
+func (n Number) Signed() keys.Digits { return keys.CardID{ASN: n}.Digits() }
 
 // Token stands for a person.
 type Token [16]byte
@@ -154,6 +170,7 @@ func (p person) unpack() Person {
 
 // Purse is what a card of the system before held when it was taken over.
 type Purse struct {
+	ID  keys.CardID
 	Fen ledger.Fen
 	Day ledger.Day
 }

@@ -130,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 		if c, ok := e.CardType(1, day); !ok || c.NameEN != "Ordinary" {
 			t.Errorf("card type %+v (%v)", c, ok)
 		}
-		if c, ok := e.Card(registry.CardID(clearingtest.Hex(clearingtest.Card))); !ok || c.Blocked || c.Registered || c.Expires != 20401231 {
+		if c, ok := e.Card(registry.Number(clearingtest.Hex(clearingtest.Card)).Signed()); !ok || c.Blocked || c.Registered || c.Expires != 20401231 {
 			t.Errorf("card %+v (%v)", c, ok)
 		}
 		if p, ok := e.Person(registry.Token(clearingtest.Hex(clearingtest.Retired))); !ok || p.Pension != 300000 || p.CertifiedUntil != "203012" || p.Status != "retired" {
@@ -147,7 +147,7 @@ func TestRoundTrip(t *testing.T) {
 func TestTwoPeople(t *testing.T) {
 	a := founded(t)
 	first := a.load()
-	blocked := registry.CardID(clearingtest.Hex(clearingtest.OtherCard))
+	blocked := registry.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
 	change := a.propose(block(clearingtest.OtherCard, "20261101"))
 	if e := a.load(); e.Version() != first.Version() {
 		t.Fatal("a proposed change is in force")
@@ -200,7 +200,7 @@ func TestTwoPeople(t *testing.T) {
 // TestPast asks about past days, and about what was known at a past version.
 func TestPast(t *testing.T) {
 	a := founded(t)
-	card := registry.CardID(clearingtest.Hex(clearingtest.Card))
+	card := registry.Number(clearingtest.Hex(clearingtest.Card)).Signed()
 	a.change(block(clearingtest.Card, "20261101"))
 	a.change(map[string]string{
 		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\ntram,电车,Tram,metro,20260601,\n",
@@ -235,7 +235,7 @@ func TestPast(t *testing.T) {
 	if len(entries) != 2 || entries[0].InForce || !entries[1].InForce || entries[1].Change != 2 || entries[1].Row["status"] != "blocked" {
 		t.Errorf("shown %+v", entries)
 	}
-	if _, err := a.Show(t.Context(), registry.Cards, "12", 20261101); err == nil || !strings.Contains(err.Error(), "20 hexadecimal digits") {
+	if _, err := a.Show(t.Context(), registry.Cards, "12", 20261101); err == nil || !strings.Contains(err.Error(), "want 19 or 20") {
 		t.Errorf("a short card number is shown with %v", err)
 	}
 }
@@ -257,7 +257,7 @@ func TestUpdateWhileLookingUp(t *testing.T) {
 	live := registry.New(a.load())
 	running, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	one, other := registry.CardID(clearingtest.Hex(clearingtest.Card)), registry.CardID(clearingtest.Hex(clearingtest.OtherCard))
+	one, other := registry.Number(clearingtest.Hex(clearingtest.Card)).Signed(), registry.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
 	for range 4 {
 		readers.Go(func() {
 			for running.Err() == nil {

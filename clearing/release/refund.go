@@ -2,13 +2,11 @@ package release
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/cardos/tunion"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/clearing/load"
@@ -18,7 +16,7 @@ import (
 
 // Refund asks for a paid load to be given back to its channel.
 type Refund struct {
-	Card    [10]byte
+	Card    identity.Card
 	Order   string // the channel's number
 	Channel string // may be empty where only one channel has the number for the card
 	// Sequence is the card's online sequence; nil where one order has the number.
@@ -28,9 +26,6 @@ type Refund struct {
 	NotWritten bool
 	By         ledger.Approval
 }
-
-// card is its number as errors and the audit have it.
-func (r *Refund) card() string { return tunion.Masked(hex.EncodeToString(r.Card[:])) }
 
 // paidLoad is an order as the books have it.
 type paidLoad struct {
@@ -56,7 +51,7 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.card(), order.Load.Sequence, order.fen)}
+	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
 	a.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
 	before, err := d.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
@@ -87,14 +82,14 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 		return paidLoad{}, err
 	}
 	var found []paidLoad
-	err = d.Ledger.Statement(ctx, ledger.Subject(r.Card[:]), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err = d.Ledger.Statement(ctx, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		paid, ok := identity.AuthorisedLoad(row.ID)
 		if !ok || row.IsMemo() {
 			return nil
 		}
 		var request message.LoadRequest
 		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
-			return fmt.Errorf("order of card %s, sequence %d: %w", r.card(), paid.Sequence, err)
+			return fmt.Errorf("order of card %s, sequence %d: %w", r.Card, paid.Sequence, err)
 		}
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
@@ -112,11 +107,11 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 	}
 	switch len(found) {
 	case 0:
-		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.card())
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.Card)
 	case 1:
 		return found[0], nil
 	}
-	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.card())
+	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card)
 }
 
 // standing leaves out orders that were refunded, where others stand beside them.

@@ -16,8 +16,8 @@ import (
 // Issuers of a registry that lists some.
 const (
 	otherCity  = "0102030405060708"
-	formerCity = "0102030405060709" // until 20251231
-	formerOwn  = "010149100000ffff" // our own until 20251231
+	formerCity = "0102030505060708" // until 20251231
+	formerOwn  = "01014911ffffffff" // our own until 20251231
 	visitor    = "03104999900000000001"
 )
 

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/purse"
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/fare"
@@ -160,8 +161,11 @@ func decode(record docket.Record) (tap, verdict.Reason) {
 	s := &t.signed
 	if !message.Fixed(s.Card.ASN[:], debit.GetCard()) || !message.Fixed(s.Card.Issuer[:], debit.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], debit.GetTerminal()) || !message.Fixed(s.Time[:], debit.GetTime()) || !message.Fixed(s.TAC[:], debit.GetTac()) ||
-		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetType() == 0 || debit.GetType() > 0xFF || debit.GetKeyVersion() > 0xFF {
+		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetKeyVersion() > 0xFF {
 		return tap{}, verdict.InvalidField
+	}
+	if kind := debit.GetType(); kind != uint32(purse.TypeEPPurchase) && kind != uint32(purse.TypeCAPP) {
+		return tap{}, verdict.TransactionType
 	}
 	s.KeyVersion = byte(debit.GetKeyVersion())
 	s.Amount, s.Type, s.TerminalSequence = debit.GetAmountFen(), byte(debit.GetType()), debit.GetTerminalSequence()
@@ -174,7 +178,7 @@ func (t *tap) place(edition *registry.Edition) {
 	t.day, t.dated = identity.SignedDay(t.signed.Time)
 	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
 	if t.issuer == registry.Interoperable || t.issuer == registry.Lapsed {
-		_, ours := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
+		_, ours := edition.CardOn(t.signed.Card.Digits(), t.day)
 		t.foreign = !ours
 	}
 }
@@ -194,7 +198,7 @@ func (p Plausible) window(day ledger.Day, arrived time.Time, zone *time.Location
 
 // post puts a signed tap into the docket.
 func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees, d *docket.Docket) {
-	subject := ledger.Subject(t.signed.Card.ASN[:])
+	subject := identity.CardOf(t.signed.Card).Subject()
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
 	if int64(t.signed.Amount) > j.maximum(t, d.Source.Day) {
@@ -261,9 +265,9 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window, payees pay
 	if t.foreign {
 		return terminal, j.questionForeign(edition, t, terminal, placed, w, payees)
 	}
-	card, known := edition.CardOn(registry.CardID(t.signed.Card.ASN), t.day)
+	card, known := edition.CardOn(t.signed.Card.Digits(), t.day)
 	switch {
-	case !known || card.Issuer != t.signed.Card.Issuer || t.dated && t.issuer != registry.Own:
+	case !known || card.ID.Derived() != t.signed.Card.Derived() || t.dated && t.issuer != registry.Own:
 		return terminal, verdict.UnknownCard
 	case t.dated && !placed:
 		return terminal, verdict.UnknownTerminal
@@ -302,7 +306,7 @@ func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal regi
 // listed goes by the second that the card signed, since a card is good until it is
 // listed.
 func listed(edition *registry.Edition, t *tap) bool {
-	_, hot := edition.Listed(registry.CardID(t.signed.Card.ASN), t.signed.Time)
+	_, hot := edition.Listed(t.signed.Card.Digits(), t.signed.Time)
 	return hot
 }
 

@@ -105,7 +105,11 @@ func TestRule(t *testing.T) {
 		{"not a message", []byte{0xFF, 0xFF}, verdict.Rejected, verdict.Undecodable, "", "tap", false},
 		{"empty", nil, verdict.Rejected, verdict.Undecodable, "", "tap", false},
 		{"short card number", spoiled(func(m *message.Tap) { m.Debit.Card = m.Debit.Card[:9] }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
-		{"type beyond a byte", spoiled(func(m *message.Tap) { m.Debit.Type = 256 }), verdict.Rejected, verdict.InvalidField, "", "tap", false},
+		{"type beyond a byte", spoiled(func(m *message.Tap) { m.Debit.Type = 256 + 9 }), verdict.Rejected, verdict.TransactionType, "", "tap", false},
+		{"no type", spoiled(func(m *message.Tap) { m.Debit.Type = 0 }), verdict.Rejected, verdict.TransactionType, "", "tap", false},
+		{"a purchase", with(func(o *clearingtest.Tap) { o.Type = 0x06 }), verdict.Cleared, verdict.None, "operator:bus", "bus", false},
+		{"a load, signed", with(func(o *clearingtest.Tap) { o.Type = 0x02 }), verdict.Rejected, verdict.TransactionType, "", "tap", false},
+		{"an unload, signed", with(func(o *clearingtest.Tap) { o.Type = 0x03 }), verdict.Rejected, verdict.TransactionType, "", "tap", false},
 
 		{"unknown card", with(func(o *clearingtest.Tap) { o.Card = clearingtest.Stranger }), verdict.Suspended, verdict.UnknownCard, "suspense:unknown_card", "bus", false},
 		{"unknown terminal", with(func(o *clearingtest.Tap) { o.Terminal = clearingtest.Unlisted }), verdict.Suspended, verdict.UnknownTerminal, "suspense:unknown_terminal", "bus", false},

@@ -8,8 +8,9 @@
 //	           paid when it has
 //	suspended  the card's money moved, the payee is open: it waits in the
 //	           suspense account of its reason
-//	duplicate  the same signed identity with the same content: counted, dropped
-//	disputed   the same signed identity with other content: kept beside the
+//	duplicate  the same signed identity with the same signed content: counted,
+//	           dropped, whatever was altered in what no card signs
+//	disputed   the same signed identity with other signed content: kept beside the
 //	           first version, pays nothing
 //	rejected   no money moved: not decodable, not signed by the card, or a
 //	           request that the rules refuse; kept with its original bytes

@@ -48,6 +48,8 @@ const (
 	InvalidField Reason = "invalid_field"
 	BadTAC       Reason = "bad_tac"
 
+	TransactionType Reason = "transaction_type"
+
 	AmountTooHigh     Reason = "amount_too_high"
 	UnknownCard       Reason = "unknown_card"
 	UnknownTerminal   Reason = "unknown_terminal"
@@ -105,6 +107,7 @@ func List() []Entry {
 	return []Entry{
 		{Undecodable, Rejected, "the bytes are not a message of this topic", "报文无法解析"},
 		{InvalidField, Rejected, "a field has a wrong length or value", "字段长度或取值错误"},
+		{TransactionType, Rejected, "the transaction type is none of this topic's", "交易类型与主题不符"},
 		{BadTAC, Rejected, "the TAC does not verify under the card's key", "交易验证码校验失败"},
 
 		{AmountTooHigh, Suspended, "the amount is more than a purse may hold", "金额超过电子钱包余额上限"},

@@ -91,6 +91,9 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 	if c.days < 1 || c.days > 366 {
 		return service.Exit(service.ExitUsage, fmt.Errorf("--days %d: want 1 to 366", c.days))
 	}
+	if err := c.shares.Check(); err != nil {
+		return service.Exit(service.ExitUsage, err)
+	}
 	direct := c.crowd.direct(c.cards)
 	if names := c.direct.onlyDirect(c.flags); !direct && len(names) > 0 {
 		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))

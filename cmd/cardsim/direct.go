@@ -112,23 +112,12 @@ func (c *crowding) issueCrowd(s *settings, day time.Time, p *progress) (already 
 // playing are the settings of a direct city's day.
 type playing struct {
 	shares    crowd.Shares
-	tampered  map[string]*float64
 	orderSeed uint64
 	part      string
 	hot       string
 }
 
 func (d *playing) register(flags *flag.FlagSet) {
-	d.tampered = map[string]*float64{}
-	for _, f := range crowd.Fields() {
-		if flags.Lookup("tampered-"+f.Name) == nil {
-			kind := "unsigned / 未签名"
-			if f.Signed {
-				kind = "signed / 已签名"
-			}
-			d.tampered[f.Name] = flags.Float64("tampered-"+f.Name, 0.0002, "direct: `SHARE` of taps with a copy of which this field differs, "+kind)
-		}
-	}
 	for _, f := range []struct {
 		name, usage string
 		value       *float64
@@ -160,10 +149,7 @@ func (d *playing) all(s city.Shares) crowd.Shares {
 	out := d.shares
 	out.Duplicate, out.OutOfOrder, out.Late, out.Undecodable, out.Invalid = s.Duplicate, s.OutOfOrder, s.Late, s.Undecodable, s.Invalid
 	out.UnknownTerminal, out.WrongClock, out.Foreign = s.UnknownTerminal, s.WrongClock, s.Foreign
-	out.Tampered = map[string]float64{"amount": s.Amount, "tac": s.TAC, "counter": s.Counter, "balance": s.Balance, "station": s.Station}
-	for name, share := range d.tampered {
-		out.Tampered[name] = *share
-	}
+	out.Tampered, out.Fields = s.Tampered, s.Fields
 	return out
 }
 

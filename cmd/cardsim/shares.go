@@ -16,11 +16,7 @@ func registerShares(flags *flag.FlagSet, s *city.Shares) {
 		{"duplicates", "`SHARE` of records sent twice / 重复", &s.Duplicate},
 		{"out-of-order", "`SHARE` of taps held back / 乱序", &s.OutOfOrder},
 		{"late", "`SHARE` of cards with rides of yesterday / 迟到", &s.Late},
-		{"tampered-amount", "`SHARE` of taps with a copy of another amount / 篡改金额", &s.Amount},
-		{"tampered-tac", "`SHARE` of taps and loads with a copy of another TAC / 篡改交易验证码", &s.TAC},
-		{"tampered-counter", "`SHARE` of taps with a copy of another card counter / 篡改卡计数器", &s.Counter},
-		{"tampered-balance", "`SHARE` of taps with a copy of another balance / 篡改余额", &s.Balance},
-		{"tampered-station", "`SHARE` of taps with a copy of another station / 篡改车站", &s.Station},
+		{"tampered", "`SHARE` of taps and loads with a copy of which one byte differs / 篡改", &s.Tampered},
 		{"undecodable", "`SHARE` of taps with bytes beside them that are no message / 无法解析", &s.Undecodable},
 		{"invalid-field", "`SHARE` of taps with a copy of impossible length / 字段错误", &s.Invalid},
 		{"unknown-terminal", "`SHARE` of bus rides at an unregistered SAM / 未登记终端", &s.UnknownTerminal},
@@ -31,4 +27,5 @@ func registerShares(flags *flag.FlagSet, s *city.Shares) {
 	} {
 		flags.Float64Var(f.value, f.name, *f.value, f.usage)
 	}
+	flags.Var((*list)(&s.Fields), "tampered-fields", "`NAMES` of the fields that are tampered with, such as card,tac; empty: every field / 篡改字段")
 }

@@ -105,7 +105,7 @@ func TestListedCard(t *testing.T) {
 	l, card := newLaneWith(t, list)
 	number, err := tunion.ParseNumber(card.Describe().Transit.Number)
 	must(t, err)
-	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: number[:], Rows: []*message.HotlistRow{{From: "20261124080000", Reason: "lost"}}}))
+	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: number[2:], Rows: []*message.HotlistRow{{From: "20261124080000", Reason: "lost"}}}))
 	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	must(t, l.take(t.Context(), card, at))
 	if n := l.out.Status().Next; n != 0 || counted(t, l, "listed") != 1 || len(card.Describe().Transit.Log) != 0 {

@@ -18,8 +18,8 @@ type found struct {
 	First, Last   int64
 }
 
-// visitors is how the card numbers of the simulated other city begin.
-const visitors = "031049999"
+// visitors is how the cards of the simulated other cities begin, as subjects.
+const visitors = "999999"
 
 // findsGaps holds what the close found against the truth: every number of a SAM that
 // no record in the books has, and no other; and a gap or more in the counters of cards

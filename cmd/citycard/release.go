@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -94,7 +93,8 @@ func loadRefundCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard load refund", flag.ContinueOnError)
 	var d decision
 	d.register(flags)
-	card := flags.String("card", "", "card number, 20 `digits` / 卡号")
+	var card cardNumber
+	card.register(flags)
 	order := flags.String("order", "", "the channel's order `number` / 订单号")
 	channel := flags.String("channel", "", "channel `ID`, where two have the order number / 渠道")
 	sequence := flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number / 联机交易序号")
@@ -108,9 +108,8 @@ func loadRefundCommand() *ffcli.Command {
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			r := release.Refund{Order: *order, Channel: *channel, NotWritten: *notWritten, By: d.approval()}
-			number, err := hex.DecodeString(*card)
-			if err != nil || len(number) != len(r.Card) {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--card %q: want 20 digits", *card))
+			if _, err := card.parse(); err != nil {
+				return err
 			}
 			if *order == "" {
 				return service.Exit(service.ExitUsage, errors.New("--order is missing: want the channel's order number"))
@@ -122,8 +121,14 @@ func loadRefundCommand() *ffcli.Command {
 				online := uint16(*sequence)
 				r.Sequence = &online
 			}
-			copy(r.Card[:], number)
-			return d.run(ctx, args, "order "+*order+" refunded", func(desk *release.Desk) (release.Done, error) { return desk.Refund(ctx, r) })
+			return d.run(ctx, args, "order "+*order+" refunded", func(desk *release.Desk) (release.Done, error) {
+				cards, err := card.find(ctx, desk.Ledger)
+				if err != nil {
+					return release.Done{}, err
+				}
+				r.Card = cards[0] // only a registered card's loads are paid for
+				return desk.Refund(ctx, r)
+			})
 		},
 	}
 }

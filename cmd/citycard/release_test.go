@@ -31,7 +31,11 @@ func TestDecisions(t *testing.T) {
 	must(err)
 	must(b.OpenAccounts(t.Context(), chart.Accounts(people)))
 	f := &foundation{books: b}
-	card := ledger.Subject(clearingtest.Hex(clearingtest.Card))
+	card := identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject()
+	clearingtest.New(t, nil).Found(t, b.Pool())
+	tap := func(card string) []byte {
+		return clearingtest.Encode(&message.Tap{Debit: &message.Debit{Card: clearingtest.Hex(card), Terminal: clearingtest.Hex(clearingtest.Unlisted)}})
+	}
 	paid := func(order string, sequence uint16, fen ledger.Fen) ledger.Transfer {
 		return ledger.Transfer{
 			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: sequence}), Debit: ledger.IDOfCode(chart.Channel("counter")),
@@ -42,12 +46,12 @@ func TestDecisions(t *testing.T) {
 	must(f.postOnce(t.Context(), "test", "test", []ledger.Transfer{
 		{
 			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 7), Debit: ledger.IDOfCode(chart.Float),
-			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: []byte("tap"),
+			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: tap(clearingtest.Card),
 		},
 		{
-			Day: day, Subject: ledger.Subject(clearingtest.Hex("03104999900000000001")), ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 8),
+			Day: day, Subject: ledger.Subject(clearingtest.Hex("01020304 4999900000000001")), ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 8),
 			Debit:  ledger.IDOfCode(chart.Centre),
-			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: []byte("foreign tap"),
+			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: tap("03104999900000000001"),
 		},
 		paid("o-1", 4, 5000),
 		// Two orders with one number: from before numbers were bound to loads.

@@ -40,7 +40,7 @@ const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT
 func statementCommand() *ffcli.Command {
 	l, flags := newLook("statement")
 	l.registerMoment(flags)
-	subject := flags.String("subject", "", "whose statement: a card number, a token, in `hex` / 主体")
+	subject := flags.String("subject", "", "whose statement: a person's token, a card's first 8 digits of the issuer id and last 16 of the number, in `hex` / 主体")
 	account := flags.String("account", "", "add what the subject has on the account with this `code` / 附主体在该账户的余额")
 	from, to := day(19000101), day(29991231)
 	flags.Var(&from, "from", "first `day` YYYYMMDD / 起始日")

@@ -43,7 +43,7 @@ type ruled struct {
 
 // tapQuery is what taps are looked up by; empty fields match everything.
 type tapQuery struct {
-	card     string
+	card     cardNumber
 	terminal string
 	reason   string
 	verdict  string
@@ -76,11 +76,16 @@ func tapShowCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard tap show", flag.ContinueOnError)
 	q := &tapQuery{}
 	q.register(flags)
-	flags.StringVar(&q.card, "card", "", "card number, 20 `digits` / 卡号")
+	q.card.register(flags)
 	return &ffcli.Command{
 		Name: "show", ShortUsage: "citycard tap show --card DIGITS --from DAY --to DAY [flags]",
 		ShortHelp: "what became of a card's taps and loads, by signed day / 按卡查询", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error { return q.run(ctx, args, q.show) },
+		Exec: func(ctx context.Context, args []string) error {
+			if _, err := q.card.parse(); err != nil {
+				return err
+			}
+			return q.run(ctx, args, q.show)
+		},
 	}
 }
 
@@ -123,13 +128,8 @@ func (q *tapQuery) check() error {
 	if q.from == 0 || q.to == 0 || q.from > q.to {
 		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
 	}
-	for name, value := range map[string]struct {
-		text string
-		want int
-	}{"card": {q.card, 20}, "terminal": {q.terminal, 12}} {
-		if _, err := hex.DecodeString(value.text); value.text != "" && (err != nil || len(value.text) != value.want) {
-			return fmt.Errorf("--%s %q: want %d digits", name, value.text, value.want)
-		}
+	if _, err := hex.DecodeString(q.terminal); q.terminal != "" && (err != nil || len(q.terminal) != 12) {
+		return fmt.Errorf("--terminal %q: want 12 digits", q.terminal)
 	}
 	if _, known := verdict.Explain(verdict.Reason(q.reason)); q.reason != "" && !known {
 		return fmt.Errorf("--reason %q is not a reason code", q.reason)
@@ -138,22 +138,21 @@ func (q *tapQuery) check() error {
 }
 
 func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
-	if q.card == "" {
-		return service.Exit(service.ExitUsage, fmt.Errorf("--card is missing: want 20 digits"))
-	}
-	card, err := hex.DecodeString(q.card)
+	cards, err := q.card.find(ctx, r.books.Ledger)
 	if err != nil {
 		return err
 	}
 	var items []ruled
-	err = r.books.Statement(ctx, ledger.Subject(card), ledger.Day(q.from), ledger.Day(q.to), func(row ledger.Row) error {
-		if item, ok := r.read(&row); ok {
-			items = append(items, item)
+	for _, card := range cards {
+		err := r.books.Statement(ctx, card.Subject(), ledger.Day(q.from), ledger.Day(q.to), func(row ledger.Row) error {
+			if item, ok := r.read(&row); ok {
+				items = append(items, item)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	slices.SortStableFunc(items, func(a, b ruled) int { return strings.Compare(a.Time, b.Time) })
 	for _, item := range items {
@@ -247,14 +246,14 @@ func (r *tapReader) readPayee(row *ledger.Row, item *ruled) {
 // is shown as it is where it was rejected or disputed.
 func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
 	var tap message.Tap
-	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.CardID{}) {
+	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.Number{}) {
 		d := tap.GetDebit()
 		item.Card, item.Time = hex.EncodeToString(d.GetCard()), hex.EncodeToString(d.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(d.GetTerminal()), d.GetTerminalSequence()
 		return true
 	}
 	var load message.Load
-	if err := proto.Unmarshal(row.Evidence, &load); err == nil && len(load.GetCard()) == len(registry.CardID{}) {
+	if err := proto.Unmarshal(row.Evidence, &load); err == nil && len(load.GetCard()) == len(registry.Number{}) {
 		item.Card, item.Time = hex.EncodeToString(load.GetCard()), hex.EncodeToString(load.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
 		return true

@@ -14,7 +14,6 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
-	"citycard/clearing/registry"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/simulators/truth"
@@ -117,11 +116,10 @@ func (b *books) note(data []byte) error {
 // shadows reads what the ledger thinks each card holds.
 func (b *books) shadows(ctx context.Context, l *ledger.Ledger) error {
 	return l.Shadow(ctx, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
-		var card registry.CardID
-		if len(subject) != len(card) {
+		card, ok := identity.ParseCard([]byte(subject))
+		if !ok {
 			return fmt.Errorf("subject %x moves the float and is not a card", string(subject))
 		}
-		copy(card[:], subject)
 		return b.Shadow(card.Digits(), int64(fen))
 	})
 }
@@ -141,7 +139,7 @@ func (p *pieces) begin(row *ledger.Row) {
 	// A reject's subject is its stream; a dispute's is the card or the person.
 	topic, _, _ := strings.Cut(string(row.Subject), "/")
 	p.memo.Topic = topic
-	if row.Kind == ledger.DisputeKind && len(row.Subject) == len(registry.CardID{}) {
+	if _, card := identity.ParseCard([]byte(row.Subject)); card && row.Kind == ledger.DisputeKind {
 		p.memo.Topic = message.TopicTaps
 	}
 	p.evidence = slices.Clone(row.Evidence)

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"citycard/clearing/chart"
-	"citycard/clearing/registry"
+	"citycard/clearing/identity"
 	"citycard/ledger"
 	"citycard/ledger/export"
 	"citycard/simulators/truth"
@@ -63,7 +63,7 @@ func compare(dir, scratch string, read func(*books) error) (finding *Finding, er
 // a card, the only thing here that grows with the city.
 func (b *books) readExport(r io.Reader) error {
 	float := ledger.IDOfCode(chart.Float)
-	shadows := map[registry.CardID]int64{}
+	shadows := map[identity.Card]int64{}
 	err := export.Read(r, func(line *export.Line) error {
 		switch {
 		case line.Account != nil:
@@ -73,11 +73,10 @@ func (b *books) readExport(r io.Reader) error {
 		case line.Row != nil:
 			row := line.Row
 			if moved := row.Moved(); !row.IsMemo() && moved != 0 && (row.Debit == float || row.Credit == float) {
-				var card registry.CardID
-				if len(row.Subject) != len(card) {
+				card, ok := identity.ParseCard([]byte(row.Subject))
+				if !ok {
 					return fmt.Errorf("subject %x moves the float and is not a card", string(row.Subject))
 				}
-				copy(card[:], row.Subject)
 				if row.Credit == float {
 					shadows[card] += int64(moved)
 				} else {

@@ -26,7 +26,9 @@ func TestMain(m *testing.M) { ledgertest.Main(m) }
 
 const today ledger.Day = 20261124
 
-func asn() []byte      { return []byte{3, 0x10, 0x50, 0x70, 0x28, 0, 0, 0, 0, 1} }
+func card() string {
+	return truth.CardOf([8]byte{1, 1, 0x49, 0x10}, [10]byte{3, 0x10, 0x50, 0x70, 0x28, 0, 0, 0, 0, 1})
+}
 func terminal() []byte { return []byte{0x49, 0x10, 2, 0x90, 0, 1} }
 
 // sent is a small day: an opening balance that is no record, a ride, an entry of 0
@@ -36,7 +38,7 @@ func sent() []truth.Record {
 	book := truth.NewBook()
 	entry := func(sequence uint32, value string, fen int64, f truth.Facts) truth.Record {
 		return book.Enter(truth.Entry{
-			Topic: "taps", Value: []byte(value), Key: truth.SpendKey(int(today), asn(), 9, terminal(), sequence),
+			Topic: "taps", Value: []byte(value), Key: truth.SpendKey(int(today), card(), 9, terminal(), sequence),
 			Purpose: truth.Bus, Fen: fen, Payee: "operator:a", Facts: f,
 		})
 	}
@@ -64,7 +66,7 @@ func keep(t *testing.T, l *ledger.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject := ledger.Subject(asn())
+	subject := ledger.Subject([]byte{1, 1, 0x49, 0x10, 0x50, 0x70, 0x28, 0, 0, 0, 0, 1})
 	ride := func(value string) ledger.Transfer {
 		return ledger.Transfer{
 			Day: today, Subject: subject, ID: identity.Spend(9, terminal(), 1), Debit: ledger.IDOfCode(chart.Float),
@@ -128,7 +130,7 @@ func TestBooksAndExport(t *testing.T) {
 				records = test.change(records)
 			}
 			dir := filepath.Join(t.TempDir(), "truth")
-			purses := []truth.Purse{{Card: "03105070280000000001", Fen: test.purse}}
+			purses := []truth.Purse{{Card: card(), Fen: test.purse}}
 			if err := truth.Write(dir, records, purses, truth.Summarise(int(today), 1, records, purses)); err != nil {
 				t.Fatal(err)
 			}

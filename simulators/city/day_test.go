@@ -58,7 +58,7 @@ func publicFares(t testing.TB) *message.FareTable {
 // manyFaults are shares at which a small city shows every fault.
 func manyFaults() Shares {
 	return Shares{
-		Duplicate: 0.02, OutOfOrder: 0.03, Late: 0.1, Amount: 0.01, TAC: 0.01, Counter: 0.01, Balance: 0.01, Station: 0.01,
+		Duplicate: 0.02, OutOfOrder: 0.03, Late: 0.1, Tampered: 0.05,
 		Undecodable: 0.005, Invalid: 0.005, UnknownTerminal: 0.02, WrongClock: 0.02, Foreign: 0.05, Claim: 0.05, Pension: 0.05,
 	}
 }
@@ -126,7 +126,7 @@ func fingerprint(t *testing.T, p *Played) string {
 // goldenCity is the fingerprint of a day of 700 cards. It changes when the city,
 // the chips, the terminals or the messages change; then look at what changed and
 // write the new one down.
-const goldenCity = "95ef988573f5ec604cd763ca4da9a1d29ca2dda0d206424b4a0dbb4d0a3a9790"
+const goldenCity = "109bdcada1f52a9b9322c6811355483697f4839c8e090656e9536dca7aaac447"
 
 func TestSameSeedSameBytes(t *testing.T) {
 	store := keys.GenerateTest(1)
@@ -156,8 +156,6 @@ func TestEveryFaultFires(t *testing.T) {
 	}
 	for fault, verdict := range map[string]string{
 		"duplicate": "duplicate", "out_of_order": "cleared", "late": "cleared",
-		"tampered_amount": "rejected bad_tac", "tampered_tac": "rejected bad_tac",
-		"tampered_counter": "disputed", "tampered_balance": "disputed", "tampered_station": "disputed",
 		"undecodable": "rejected undecodable", "invalid_field": "rejected invalid_field",
 		"unknown_terminal": "suspended unknown_terminal", "wrong_clock": "suspended implausible_date",
 		"unknown_card": "suspended unknown_card", "card_expired": "suspended card_expired", "card_blocked": "suspended card_blocked",
@@ -174,12 +172,7 @@ func TestEveryFaultFires(t *testing.T) {
 			t.Errorf("%s: no record is %s; %v", fault, verdict, verdicts[fault])
 		}
 	}
-	for _, fault := range []string{"tampered_counter", "tampered_balance", "tampered_station"} {
-		if verdicts[fault]["cleared"] == 0 {
-			t.Errorf("%s never came before its original: %v", fault, verdicts[fault])
-		}
-	}
-	if verdicts[""]["cleared"] == 0 || verdicts[""]["disputed"] == 0 {
+	if verdicts[""]["cleared"] == 0 || verdicts[""]["duplicate"] == 0 {
 		t.Errorf("records without a fault: %v", verdicts[""])
 	}
 	for _, purpose := range []string{truth.MetroEntry, truth.MetroExit, truth.Bus, truth.Load, truth.MedicalFund, truth.MedicalAccount, truth.MedicalCash, truth.Pension, truth.PensionReturn} {
@@ -201,7 +194,7 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range people.Transit {
-		shadow[c.Number] = c.Opening()
+		shadow[truth.CardOf(Issuer(), c.ASN)] = c.Opening()
 	}
 	for _, r := range p.Records {
 		if !r.Posts() {

@@ -21,10 +21,8 @@
 //	duplicate         a record is sent again, at once or much later (agent restarted)
 //	out_of_order      a record is held back until later ones are gone
 //	late              a card's rides of yesterday evening arrive today (bus was offline)
-//	tampered_amount   a copy with another amount: the TAC no longer fits
-//	tampered_tac      a copy with another TAC
-//	tampered_counter, tampered_balance, tampered_station
-//	                  a copy whose unsigned fields differ, before or after the original
+//	tampered_FIELD_N  a copy of a tap or load of which byte N of a field differs, signed or
+//	                  not, before or after the original
 //	undecodable       bytes that are no message
 //	invalid_field     a message with a field of impossible length
 //	unknown_terminal  a ride at a SAM that is in no registry

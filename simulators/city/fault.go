@@ -3,10 +3,13 @@ package city
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
+	"citycard/simulators/forgery"
 	"citycard/simulators/truth"
 )
 
@@ -17,11 +20,8 @@ type Shares struct {
 	OutOfOrder float64 // of taps
 	Late       float64 // of cards
 
-	Amount  float64 // of taps, each
-	TAC     float64 // of taps and loads
-	Counter float64
-	Balance float64
-	Station float64
+	Tampered float64  // of taps and loads: a copy of which one byte of one field differs
+	Fields   []string // that are tampered with; empty for all
 
 	Undecodable     float64 // of taps
 	Invalid         float64 // of taps
@@ -38,7 +38,7 @@ type Shares struct {
 func DefaultShares() Shares {
 	return Shares{
 		Duplicate: 0.004, OutOfOrder: 0.01, Late: 0.03,
-		Amount: 0.0005, TAC: 0.0005, Counter: 0.0005, Balance: 0.0005, Station: 0.0005,
+		Tampered:    0.003,
 		Undecodable: 0.0003, Invalid: 0.0002, UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.002,
 		Claim: 0.005, Pension: 0.005,
 	}
@@ -47,32 +47,24 @@ func DefaultShares() Shares {
 // Check refuses shares outside 0 to 1.
 func (s Shares) Check() error {
 	for _, v := range []float64{
-		s.Duplicate, s.OutOfOrder, s.Late, s.Amount, s.TAC, s.Counter, s.Balance, s.Station,
-		s.Undecodable, s.Invalid, s.UnknownTerminal, s.WrongClock, s.Foreign, s.Claim, s.Pension,
+		s.Duplicate, s.OutOfOrder, s.Late, s.Tampered, s.Invalid, s.UnknownTerminal, s.WrongClock, s.Foreign, s.Claim, s.Pension,
 	} {
 		if !(v >= 0 && v <= 1) {
 			return fmt.Errorf("share of a fault is %g, want 0 to 1", v)
 		}
 	}
-	return nil
+	return CheckFields(s.Fields)
 }
 
-// spoil is a way to make another record of a tap.
-type spoil struct {
-	fault  string
-	share  float64
-	signed bool // the TAC covers what is changed
-	change func(*message.Tap)
-}
-
-func (s Shares) spoils() []spoil {
-	return []spoil{
-		{"tampered_amount", s.Amount, true, func(m *message.Tap) { m.Debit.AmountFen += 100 }},
-		{"tampered_tac", s.TAC, true, func(m *message.Tap) { m.Debit.Tac[0] ^= 0x01 }},
-		{"tampered_counter", s.Counter, false, func(m *message.Tap) { m.CardCounter += 7 }},
-		{"tampered_balance", s.Balance, false, func(m *message.Tap) { m.BalanceFen += 5_000 }},
-		{"tampered_station", s.Station, false, func(m *message.Tap) { m.Station += 3 }},
+// CheckFields refuses fields that neither taps nor loads have.
+func CheckFields(fields []string) error {
+	known := append(forgery.Fields(&message.Tap{}), forgery.Fields(&message.Load{})...)
+	for _, f := range fields {
+		if !slices.Contains(known, f) {
+			return fmt.Errorf("no field %q can be tampered with, want some of %s", f, strings.Join(known, ", "))
+		}
 	}
+	return nil
 }
 
 // encode gives a message the bytes that are sent.
@@ -84,28 +76,50 @@ func encode(m proto.Message) ([]byte, error) {
 	return value, nil
 }
 
-// spoiled gives the tap's letter and, now and then, altered copies beside it. A
-// copy with altered unsigned fields comes before or after the original by chance.
+// tampered gives a record's letter and, now and then, a copy beside it of which one byte of
+// one field differs, before or after the original by chance.
+func tampered[M proto.Message](s Shares, r *rand.Rand, original letter, m M) ([]letter, error) {
+	if !chance(r, s.Tampered) {
+		return []letter{original}, nil
+	}
+	places := forgery.Places(m, s.Fields)
+	if len(places) == 0 {
+		return []letter{original}, nil
+	}
+	place := places[r.IntN(len(places))]
+	c, now, err := forgery.Altered(m, place, byte(between(r, 1, 0x7F)))
+	if err != nil {
+		return nil, fmt.Errorf("city: %w", err)
+	}
+	l := original
+	facts, sure, err := l.entry.Facts.Altered(l.entry.Topic, place.Field, place.Byte, now)
+	if err != nil || !sure {
+		return []letter{original}, err
+	}
+	if l.entry.Value, err = encode(c); err != nil {
+		return nil, err
+	}
+	l.entry.Facts, l.entry.Fault = facts, "tampered_"+place.String()
+	if tap, ok := any(c).(*message.Tap); ok {
+		l.entry.Fen, l.entry.Signed = int64(tap.GetDebit().GetAmountFen()), signedTap(tap, facts.Foreign)
+	}
+	if r.IntN(2) == 0 {
+		return []letter{l, original}, nil
+	}
+	return []letter{original, l}, nil
+}
+
+// signedTap is what the card signed of a tap beside its key.
+func signedTap(m *message.Tap, foreign bool) []byte {
+	d := m.GetDebit()
+	return truth.SignedTap(d.GetAmountFen(), d.GetTime(), d.GetTac(), foreign)
+}
+
+// spoiled gives the tap's letter and, now and then, altered copies beside it.
 func (s Shares) spoiled(r *rand.Rand, original letter, m *message.Tap) ([]letter, error) {
-	out := []letter{original}
-	for _, way := range s.spoils() {
-		if !chance(r, way.share) {
-			continue
-		}
-		c := proto.CloneOf(m)
-		way.change(c)
-		value, err := encode(c)
-		if err != nil {
-			return nil, err
-		}
-		l := original
-		l.entry.Value, l.entry.Fault, l.entry.Fen = value, way.fault, int64(c.GetDebit().GetAmountFen())
-		l.entry.Facts.Forged = way.signed
-		if r.IntN(2) == 0 {
-			out = append([]letter{l}, out...)
-		} else {
-			out = append(out, l)
-		}
+	out, err := tampered(s, r, original, m)
+	if err != nil {
+		return nil, err
 	}
 	if chance(r, s.Invalid) {
 		c := proto.CloneOf(m)

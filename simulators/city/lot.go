@@ -242,7 +242,7 @@ func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 		if balance != w.balance {
 			return fmt.Errorf("card %d of the city holds %d fen, counted %d", w.card.Index, balance, w.balance)
 		}
-		purses[w.card.Index] = truth.Purse{Card: w.card.Number, Fen: balance}
+		purses[w.card.Index] = truth.Purse{Card: truth.CardOf(Issuer(), w.card.ASN), Fen: balance}
 	}
 	return nil
 }
@@ -265,7 +265,7 @@ func (l *lot) save(images [][]byte) error {
 	return errors.Join(errs...)
 }
 
-// postLoad sends a load's record, now and then twice or with a forged copy beside
+// postLoad sends a load's record, now and then twice or with an altered copy beside
 // it.
 func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
 	value, err := encode(m)
@@ -274,20 +274,16 @@ func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
 	}
 	original := letter{key: w.card.Number, entry: truth.Entry{
 		Topic: message.TopicLoads, Value: value, Purpose: truth.Load, Fen: int64(m.GetAmountFen()), Payee: "float:own",
-		Key:   truth.LoadKey(dayNumber(now), w.card.ASN[:], byte(m.GetType()), uint16(m.GetOnlineSequence())),
-		Fault: lateFault(now, l.Day),
+		Key:    truth.LoadKey(dayNumber(now), truth.CardOf(Issuer(), w.card.ASN), byte(m.GetType()), uint16(m.GetOnlineSequence())),
+		Fault:  lateFault(now, l.Day),
+		Signed: truth.SignedLoad(m.GetAmountFen(), m.GetNewBalanceFen(), m.GetTerminal(), m.GetTime()),
 	}}
-	if err := l.sender.send(original); err != nil {
+	letters, err := tampered(l.Shares, l.dice, original, m)
+	if err != nil {
 		return err
 	}
-	if chance(l.dice, l.Shares.TAC) {
-		forged := original
-		forged.entry.Fault, forged.entry.Facts.Forged = "tampered_tac", true
-		m.Tac[0] ^= 0x01
-		if forged.entry.Value, err = encode(m); err != nil {
-			return err
-		}
-		if err := l.sender.send(forged); err != nil {
+	for _, next := range letters {
+		if err := l.sender.send(next); err != nil {
 			return err
 		}
 	}

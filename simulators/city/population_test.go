@@ -122,7 +122,7 @@ func TestRegistryFiles(t *testing.T) {
 		t.Error("operators, channels or hospitals are missing")
 	}
 	for _, r := range rows("purses.csv") {
-		if seen[r[0]] || r[1] != "20000" {
+		if seen[r[0]] || r[2] != "20000" {
 			t.Errorf("purse %v", r)
 		}
 		seen[r[0]] = true

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/tunion"
 	"citycard/simulators/network"
 )
 
@@ -39,7 +40,7 @@ func PersonHeader() []string {
 }
 
 // PurseHeader is the first row of purses.csv.
-func PurseHeader() []string { return []string{"card", "fen", "day"} }
+func PurseHeader() []string { return []string{"card", "issuer", "fen", "day"} }
 
 type table struct {
 	name   string
@@ -68,7 +69,7 @@ func WriteNetwork(dir string, n *network.Network) error {
 	}
 	err = writeTables(dir, []table{
 		{"operators.csv", []string{"id", "name", "name_en", "mode", "effective_from", "effective_to"}, operatorRows(n)},
-		{"issuers.csv", []string{"issuer", "name", "name_en", "kind", "effective_from", "effective_to"}, issuerRows()},
+		{"issuers.csv", []string{"issuer", "name", "name_en", "kind", "effective_from", "effective_to", "prefix"}, issuerRows()},
 		{"terminals.csv", []string{"terminal", "operator", "mode", "line", "station", "effective_from", "effective_to"}, terminals},
 		{"channels.csv", []string{"id", "name", "name_en", "effective_from", "effective_to"}, channelRows(n)},
 		{"hospitals.csv", []string{"id", "name", "name_en", "class", "effective_from", "effective_to"}, hospitalRows(n)},
@@ -84,12 +85,12 @@ func WriteNetwork(dir string, n *network.Network) error {
 }
 
 func issuerRows() (rows [][]string) {
-	row := func(id [8]byte, name, english, kind, to string) {
-		rows = append(rows, []string{hex.EncodeToString(id[:]), name, english, kind, validFrom, to})
+	row := func(id [8]byte, name, english, kind, to, prefix string) {
+		rows = append(rows, []string{hex.EncodeToString(id[:]), name, english, kind, validFrom, to, prefix})
 	}
-	row(Issuer(), "本市发卡机构(模拟)", "Own issuer (simulated)", "own", "")
-	row(VisitorIssuer(), "外市发卡机构(模拟)", "Issuer of another city (simulated)", "interoperable", "")
-	row(FormerIssuer(), "原互通发卡机构(模拟)", "Issuer accepted before (simulated)", "interoperable", expiredOn)
+	row(Issuer(), "本市发卡机构(模拟)", "Own issuer (simulated)", "own", "", tunion.ZhengzhouPrefix)
+	row(VisitorIssuer(), "外市发卡机构(模拟)", "Issuer of another city (simulated)", "interoperable", "", "")
+	row(FormerIssuer(), "原互通发卡机构(模拟)", "Issuer accepted before (simulated)", "interoperable", expiredOn, "")
 	return rows
 }
 
@@ -158,9 +159,10 @@ func (p *Population) cardRows() (rows [][]string) {
 }
 
 func (p *Population) purseRows() (rows [][]string) {
+	issuer := Issuer()
 	for _, c := range p.Transit {
 		if c.Opening() > 0 {
-			rows = append(rows, []string{c.Number, strconv.FormatInt(c.Opening(), 10), validFrom})
+			rows = append(rows, []string{c.Number, hex.EncodeToString(issuer[:]), strconv.FormatInt(c.Opening(), 10), validFrom})
 		}
 	}
 	return rows

@@ -91,8 +91,8 @@ func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) erro
 	if e.Value, err = encode(m); err != nil {
 		return err
 	}
-	e.Topic, e.Fen = message.TopicTaps, want
-	e.Key = truth.SpendKey(signed, debit.GetCard(), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
+	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, signedTap(m, e.Facts.Foreign)
+	e.Key = truth.SpendKey(signed, truth.CardOf([8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
 	original := letter{key: w.card.Number, entry: e}
 	wait := 0
 	if chance(l.dice, l.Shares.OutOfOrder) {

@@ -73,7 +73,6 @@ type day struct {
 	Options
 	grid     *grid
 	after    *memory // of cards and SAMs: each lot changes its own
-	fields   []Field
 	signer   *keys.TACSigner
 	visitors keys.Key // TAC master of another city
 	version  uint32   // of our keys
@@ -122,7 +121,7 @@ func newDay(o Options) (*day, error) {
 		return nil, fmt.Errorf("the fares are not those of this city: %w", err)
 	}
 	d := &day{
-		Options: o, fields: Fields(), signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Day),
+		Options: o, signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Day),
 		visitors: keys.GenerateTest(o.City.Seed ^ 0x5649534954).TACMaster(), version: uint32(o.Keys.SAMKeys().Version),
 	}
 	d.date = d.dates.today.number
@@ -193,7 +192,7 @@ func (d *day) settle(ctx context.Context) error {
 func (d *day) purses(yield func(truth.Purse) bool) {
 	for i, p := range d.after.purses {
 		k, err := d.City.card(i)
-		if err != nil || !yield(truth.Purse{Card: k.number(), Fen: int64(p.balance)}) {
+		if err != nil || !yield(truth.Purse{Card: truth.CardOf(city.Issuer(), k.asn), Fen: int64(p.balance)}) {
 			return
 		}
 	}

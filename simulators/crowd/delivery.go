@@ -2,8 +2,7 @@ package crowd
 
 import "slices"
 
-// What a letter is about: a tap as it was, or as somebody made it. From altered on,
-// the field that differs.
+// What a letter is about: a tap as it was, or as somebody made it.
 const (
 	original uint8 = iota
 	again
@@ -24,7 +23,6 @@ func (l *lot) deliveries() []letterPlan {
 	letters := make([]letterPlan, 0, len(l.taps)*21/20)
 	order := make([]uint64, 0, cap(letters)) // time to send, then place in letters
 	places := l.places()
-	weights, total := l.weights()
 	add := func(tap int, at uint64, what uint8) {
 		l.taps[tap].copies++
 		order = append(order, at<<32|uint64(len(letters)))
@@ -40,19 +38,15 @@ func (l *lot) deliveries() []letterPlan {
 			l.taps[i].odd |= held
 			at += uint64(d.between(5, 80))
 		}
-		field, first := -1, false
-		if d.chance(total) {
-			field, first = weighted(d, weights, total), d.below(2) == 0
-		}
-		if l.taps[i].card&visitorBit != 0 {
-			field, first = -1, false // nobody here could tell
-		}
+		// Of another city's card nobody here could tell.
+		tampered := d.chance(l.Shares.Tampered) && l.taps[i].card&visitorBit == 0
+		first := tampered && d.below(2) == 0
 		if first {
-			add(i, at, altered+uint8(field))
+			add(i, at, altered)
 		}
 		add(i, at, original)
-		if field >= 0 && !first {
-			add(i, at, altered+uint8(field))
+		if tampered && !first {
+			add(i, at, altered)
 		}
 		if d.chance(l.Shares.Invalid) {
 			add(i, at, invalid)
@@ -90,28 +84,4 @@ func (l *lot) places() []uint32 {
 		places[i], places[j] = places[j], places[i]
 	}
 	return places
-}
-
-// weights are the shares of the fields, in their order.
-func (l *lot) weights() (weights []float64, total float64) {
-	for _, f := range l.fields {
-		weights = append(weights, l.Shares.Tampered[f.Name])
-		total += l.Shares.Tampered[f.Name]
-	}
-	return weights, total
-}
-
-func weighted(d *dice, weights []float64, total float64) int {
-	at := float64(d.next()>>11) * 0x1p-53 * total
-	last := 0
-	for i, w := range weights {
-		if w == 0 {
-			continue
-		}
-		if last = i; at < w {
-			break
-		}
-		at -= w
-	}
-	return last
 }

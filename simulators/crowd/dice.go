@@ -21,6 +21,7 @@ const (
 	forOrder
 	forNoise
 	forVisitor
+	forForgery
 )
 
 func (d *dice) next() uint64 {

@@ -32,9 +32,9 @@
 //	duplicate         the same bytes again, at once or much later
 //	late              rides of yesterday evening arrive today
 //	out_of_order      a record is held back until later ones are gone
-//	tampered_FIELD    a copy in which one field differs, sent before or after the
+//	tampered_FIELD_N  a copy of which byte N of a field differs, sent before or after the
 //	                  original: a signed one (the TAC no longer fits) or an unsigned
-//	                  one (another version of the same tap)
+//	                  one (the same tap)
 //	undecodable, invalid_field
 //	                  bytes that are no message; a TAC of three bytes
 //	unknown_terminal  a ride at a SAM that is in no registry

@@ -4,7 +4,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/message"
 )
 
 // record is a tap's message in a form that is quick to change and to write.
@@ -73,45 +72,4 @@ func text(b []byte, field protowire.Number, v string) []byte {
 		return b
 	}
 	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), v)
-}
-
-// Field is a field of a tap that can be tampered with.
-type Field struct {
-	Name   string
-	Signed bool // the TAC covers it, or it is the TAC
-	change func(*record)
-}
-
-// digit changes the last digit of a BCD number.
-func digit(b []byte) {
-	last := len(b) - 1
-	b[last] = b[last]&0xF0 | (b[last]&0x0F+1)%10
-}
-
-// Fields lists every field of a tap, the signed ones first.
-func Fields() []Field {
-	return []Field{
-		{"amount", true, func(r *record) { r.Amount += 100 }},
-		{"type", true, func(r *record) { r.Type = 0x06 }},
-		{"terminal", true, func(r *record) { digit(r.Terminal[:]) }},
-		{"sequence", true, func(r *record) { r.TerminalSequence++ }},
-		{"time", true, func(r *record) { digit(r.Time[:]) }},
-		{"card", true, func(r *record) { digit(r.Card.ASN[:]) }},
-		{"issuer", true, func(r *record) { r.Card.Issuer[3] ^= 0x01 }},
-		{"tac", true, func(r *record) { r.tac[0] ^= 0x01 }},
-		{"medium", false, func(r *record) { r.medium = uint32(message.Medium_MEDIUM_PHONE) }},
-		{"counter", false, func(r *record) { r.counter += 7 }},
-		{"balance", false, func(r *record) { r.balance += 5_000 }},
-		{"mode", false, func(r *record) { r.mode = 3 - r.mode }},
-		{"movement", false, func(r *record) { r.movement = r.movement%3 + 1 }},
-		{"line", false, func(r *record) { r.line++ }},
-		{"station", false, func(r *record) { r.station += 3 }},
-		{"entry-station", false, func(r *record) { r.entryStation += 2 }},
-		{"entry-time", false, func(r *record) { r.entryTime = []byte{0x20, 0x26, 0x01, 0x01, 0x01, 0x02, 0x03} }},
-		{"card-type", false, func(r *record) { r.cardType++ }},
-		{"fare-version", false, func(r *record) { r.fares += "x" }},
-		{"vehicle", false, func(r *record) { r.vehicle += "X" }},
-		{"key-version", false, func(r *record) { r.keyVersion += 2 }},
-		{"algorithm", false, func(r *record) { r.algorithm = 1 - r.algorithm }},
-	}
 }

@@ -97,13 +97,15 @@ func (c City) writeHotlist(w *fileWriter) error {
 
 func (c City) writePurses(w *fileWriter) error {
 	w.put(row(city.PurseHeader()))
+	issuer := city.Issuer()
+	middle := "," + hex.EncodeToString(issuer[:]) + ","
 	var line []byte
 	for i := range c.Riders {
 		k, err := c.card(i)
 		if err != nil {
 			return err
 		}
-		line = append(append(line[:0], k.number()...), ',')
+		line = append(append(line[:0], k.number()...), middle...)
 		line = append(strconv.AppendUint(line, uint64(k.opening), 10), ","+validFrom+"\n"...)
 		if w.put(line); w.err != nil {
 			return w.err

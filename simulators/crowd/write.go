@@ -3,11 +3,15 @@ package crowd
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
 	"citycard/simulators/city"
+	"citycard/simulators/forgery"
 	"citycard/simulators/truth"
 )
 
@@ -145,7 +149,8 @@ func (w *writer) letter(t *tap, p letterPlan, r *record) error {
 	s := &w.grid.seats[t.seat]
 	e := truth.Entry{
 		Topic: message.TopicTaps, Purpose: purposes()[t.move], Fen: int64(t.fen), Payee: s.payee, Fault: w.fault(t), Facts: w.facts(t),
-		Key: truth.SpendKey(on.number, r.Card.ASN[:], r.Type, r.Terminal[:], r.TerminalSequence),
+		Key:    truth.SpendKey(on.number, truth.CardOf(r.Card.Issuer, r.Card.ASN), r.Type, r.Terminal[:], r.TerminalSequence),
+		Signed: truth.SignedTap(r.Amount, r.Time[:], r.tac, t.card&visitorBit != 0),
 	}
 	key := w.cut(20, func(b []byte) []byte { return appendNumber(b, r.Card.ASN) })
 	switch {
@@ -156,10 +161,6 @@ func (w *writer) letter(t *tap, p letterPlan, r *record) error {
 		e.Fault, e.Facts = "invalid_field", truth.Facts{Invalid: true}
 	case p.what == undecodable:
 		e.Fault, e.Facts = "undecodable", truth.Facts{Broken: true}
-	case p.what >= altered:
-		f := &w.fields[p.what-altered]
-		f.change(r)
-		e.Fault, e.Fen, e.Facts.Forged = "tampered_"+f.Name, int64(r.Amount), f.Signed
 	}
 	e.Value = w.cut(256, func(b []byte) []byte {
 		if p.what == undecodable {
@@ -167,8 +168,37 @@ func (w *writer) letter(t *tap, p letterPlan, r *record) error {
 		}
 		return r.append(b, w.scratch)
 	})
+	if p.what == altered {
+		if err := w.alter(&e, p.tap); err != nil {
+			return err
+		}
+	}
 	w.letters = append(w.letters, Letter{key, e.Value})
 	return w.tell(t, e)
+}
+
+// alter changes one byte of one field of a tap's record.
+func (w *writer) alter(e *truth.Entry, tap uint32) error {
+	m := new(message.Tap)
+	if err := proto.Unmarshal(e.Value, m); err != nil {
+		return fmt.Errorf("crowd: %w", err)
+	}
+	places := forgery.Places(m, w.Shares.Fields)
+	if len(places) == 0 {
+		return nil // a tap has none of the fields that were asked for: a repeat then
+	}
+	d := mixed(w.City.Seed, forForgery, uint64(w.date), uint64(w.number), uint64(tap))
+	place := places[d.below(len(places))]
+	m, now, err := forgery.Altered(m, place, byte(d.between(1, 0x7F)))
+	if err != nil {
+		return fmt.Errorf("crowd: %w", err)
+	}
+	if e.Facts, _, err = e.Facts.Altered(e.Topic, place.Field, place.Byte, now); err != nil {
+		return fmt.Errorf("crowd: %w", err)
+	}
+	e.Fault, e.Fen = "tampered_"+place.String(), int64(m.GetDebit().GetAmountFen())
+	e.Value, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	return err
 }
 
 // tell judges a letter and writes it down.

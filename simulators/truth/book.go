@@ -9,7 +9,10 @@ import (
 // Facts is what the city knows of a record because it made it.
 type Facts struct {
 	Broken  bool // the bytes are no message
-	Invalid bool // a message with a field of impossible length
+	Invalid bool // a message with a field of impossible length or value
+	// OtherType: the transaction type is none that the topic takes.
+	OtherType bool
+
 	Forged  bool // the TAC does not fit what it should cover
 	Foreign bool // the card is another city's: its master is not ours, so that nobody here can tell a forgery
 
@@ -33,6 +36,8 @@ func (f Facts) judge() (verdict, reason string) {
 		return Rejected, "undecodable"
 	case f.Invalid:
 		return Rejected, "invalid_field"
+	case f.OtherType:
+		return Rejected, "transaction_type"
 	case f.Forged && !f.Foreign:
 		return Rejected, "bad_tac"
 	case f.Refused != "":
@@ -71,12 +76,16 @@ type Entry struct {
 	Also    *Also
 	Fault   string
 	Facts   Facts
+	// Signed is what the card signed of a record beside its key, where it was a card that
+	// signed it: a second record that has the same is the same record, whatever else in it
+	// was altered. Of a card whose TAC nobody here can check the TAC belongs to it.
+	Signed []byte
 }
 
 // Book judges records in the order in which they are sent. Records of one
 // subject must all go through one book; it is not safe for concurrent use.
 type Book struct {
-	first map[Key][sha256.Size]byte // what counted for an identity
+	first map[Key][sha256.Size]byte // what counted for an identity: the hash of what was signed, or else of the record
 	kept  map[string]bool           // what was rejected or disputed, by topic and hash
 }
 
@@ -104,6 +113,9 @@ func (b *Book) enter(e Entry) (r Record, content string) {
 	content = hex.EncodeToString(same[:])
 	if r.Verdict == Rejected {
 		return r, content
+	}
+	if e.Signed != nil {
+		same = sha256.Sum256(e.Signed)
 	}
 	if old, seen := b.first[e.Key]; seen {
 		r.Verdict, r.Reason, r.Payee = Duplicate, "", ""

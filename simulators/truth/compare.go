@@ -199,7 +199,7 @@ type PurseMismatch struct {
 }
 
 // ComparePurses holds what the cards say against the shadow balances of the
-// ledger (credits less debits of the float, by card number).
+// ledger (credits less debits of the float, by card).
 func ComparePurses(purses []Purse, shadow map[string]int64) []PurseMismatch {
 	var found []PurseMismatch
 	for _, p := range purses {

@@ -13,7 +13,9 @@ import (
 )
 
 // card and gate are a subject and a terminal of these tests.
-func card() []byte { return []byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1} }
+func card() string {
+	return CardOf([8]byte{1, 1, 0x49, 0x10, 9, 9, 9, 9}, [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1})
+}
 func gate() []byte { return []byte{0x49, 0x10, 0, 0, 0, 1} }
 
 // someDay enters one record of every fate.
@@ -135,8 +137,8 @@ func TestKeys(t *testing.T) {
 		got  Key
 		want string
 	}{
-		{SpendKey(20261124, card(), 9, gate(), 0x0102), "20261124/03105070200000000001/010949100000000100000102"},
-		{LoadKey(20261124, card(), 2, 0x0A0B), "20261124/03105070200000000001/02020a0b"},
+		{SpendKey(20261124, card(), 9, gate(), 0x0102), "20261124/010149105070200000000001/010949100000000100000102"},
+		{LoadKey(20261124, card(), 2, 0x0A0B), "20261124/010149105070200000000001/02020a0b"},
 		{fund, "20261124/ab/1001b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
 		{account, "20261124/ab/1002b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
 		{cash, "20261124/ab/1003b4f546383770483b6e2a5b1fe59b4bc4c7880dacc7cbca8c77d5c4a215cc3f28"},
@@ -225,7 +227,7 @@ func TestPurses(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
-	records, purses := someDay(t), []Purse{{"03105070200000000001", 500}}
+	records, purses := someDay(t), []Purse{{card(), 500}}
 	summary := Summarise(20261124, 7, records, purses)
 	if summary.Sent != 13 || summary.Cleared != 6 || summary.Duplicates != 1 || summary.Disputed != 1 ||
 		summary.Suspended["unknown_terminal"] != 1 || summary.Rejected["bad_tac"] != 1 || summary.Payees["hospital:h-101"] != 1000 || summary.Payees["operator:zzmetro"] != 285 {

@@ -9,8 +9,9 @@
 //
 //   - the identity of a record: only what is signed (identity.go);
 //   - the verdict: rejected before suspended before the question whether the
-//     identity was seen before; the first of two variants counts, an equal second
-//     one is a duplicate, a different one is disputed (book.go);
+//     identity was seen before; the first of two variants counts, a second one of
+//     which the same was signed is a duplicate, any other is disputed (book.go);
+//   - what a record becomes of which any one byte was altered (altered.go);
 //   - fares: shortest way over the metro, Zhengzhou's public bands, discounts of
 //     the example rules, half-up to a whole fen (fare.go);
 //   - medical settlements by the example rules, half-up to a whole fen once on the

@@ -28,16 +28,23 @@ const (
 	idPensionReturn  = "21"
 )
 
+// CardOf is a card as a subject, in hexadecimal: institution and city of its issuer (the
+// first four of eight bytes) and the last sixteen digits of its number (the last eight of
+// ten bytes). These derive its keys; the rest of both is in no signature.
+func CardOf(issuer [8]byte, number [10]byte) string {
+	return hex.EncodeToString(append(issuer[:4:4], number[2:]...))
+}
+
 // SpendKey is the identity of a purse debit: signed date, card, type, SAM
-// terminal number and SAM sequence. card has 10 bytes, terminal 6.
-func SpendKey(day int, card []byte, kind byte, terminal []byte, sequence uint32) Key {
+// terminal number and SAM sequence. card is as CardOf gives it, terminal has 6 bytes.
+func SpendKey(day int, card string, kind byte, terminal []byte, sequence uint32) Key {
 	id := append([]byte{0x01, kind}, terminal...)
-	return Key{Day: day, Subject: hex.EncodeToString(card), ID: hex.EncodeToString(binary.BigEndian.AppendUint32(id, sequence))}
+	return Key{Day: day, Subject: card, ID: hex.EncodeToString(binary.BigEndian.AppendUint32(id, sequence))}
 }
 
 // LoadKey is the identity of a load that was written to the card.
-func LoadKey(day int, card []byte, kind byte, onlineSequence uint16) Key {
-	return Key{Day: day, Subject: hex.EncodeToString(card), ID: fmt.Sprintf("%s%02x%04x", idLoadWritten, kind, onlineSequence)}
+func LoadKey(day int, card string, kind byte, onlineSequence uint16) Key {
+	return Key{Day: day, Subject: card, ID: fmt.Sprintf("%s%02x%04x", idLoadWritten, kind, onlineSequence)}
 }
 
 // MedicalKeys are the identities of the two transfers of one settlement, what the

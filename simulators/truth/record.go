@@ -67,7 +67,7 @@ func (r Record) Posts() bool {
 
 // Purse is what a card holds at the end of the day, read from the card itself.
 type Purse struct {
-	Card string `json:"card"` // 20 digits
+	Card string `json:"card"` // as CardOf gives it
 	Fen  int64  `json:"fen"`
 }
 

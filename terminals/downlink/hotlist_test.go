@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/terminals/downlink"
 	"citycard/terminals/hotlist"
@@ -27,7 +28,7 @@ func TestHotlist(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	card := [10]byte{3, 0x10, 9: 1}
+	card := keys.Digits{0x50, 0x70, 7: 1}
 	publish := func(version int64, end kgo.TransactionEndTry, rows ...*message.HotlistRow) {
 		value, err := proto.Marshal(&message.HotlistEntry{Version: version, Card: card[:], Rows: rows})
 		must(t, err)

@@ -153,7 +153,7 @@ func (g *Gate) read(ctx context.Context, card apdu.Card, at time.Time) (capp.Pre
 	if err := p.Accept(g.place.City, at); err != nil {
 		return p, tunion.Journey{}, err
 	}
-	if err := g.hot.Check(p.Application.ASN, at); err != nil {
+	if err := g.hot.Check(p.ID().Digits(), at); err != nil {
 		return p, tunion.Journey{}, err
 	}
 	last, _, err := capp.LastJourney(ctx, card)

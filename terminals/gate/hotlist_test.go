@@ -20,7 +20,7 @@ func TestListedCard(t *testing.T) {
 	out.Refuse(list)
 	asn, err := tunion.ParseNumber("03105070200000000012")
 	must(t, err)
-	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: asn[:], Rows: []*message.HotlistRow{{From: "20261124080103", Reason: "stolen"}}}))
+	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: asn[2:], Rows: []*message.HotlistRow{{From: "20261124080103", Reason: "stolen"}}}))
 	_, err = in.Enter(t.Context(), card, morning) // at 08:01:02
 	must(t, err)
 	before := card.Describe().Transit

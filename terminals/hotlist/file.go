@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protodelim"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/message"
 )
 
@@ -27,7 +28,7 @@ var ErrDamaged = errors.New("the kept hotlist is damaged")
 // Open reads the list that is kept in a file; it is empty where there is none, and
 // with ErrDamaged.
 func Open(path string) (*List, error) {
-	l := &List{path: path, cards: map[[10]byte]*message.HotlistEntry{}}
+	l := &List{path: path, cards: map[keys.Digits]*message.HotlistEntry{}}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return l, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
 )
@@ -22,9 +23,9 @@ func noon(second int) time.Time {
 	return time.Date(2026, 1, 5, 12, 0, second, 0, time.FixedZone("Asia/Shanghai", 8*3600))
 }
 
-var lost, other = [10]byte{3, 0x10, 9: 1}, [10]byte{3, 0x10, 9: 2}
+var lost, other = keys.Digits{0x50, 0x70, 7: 1}, keys.Digits{0x50, 0x70, 7: 2}
 
-func entry(version int64, card [10]byte, rows ...*message.HotlistRow) *message.HotlistEntry {
+func entry(version int64, card keys.Digits, rows ...*message.HotlistRow) *message.HotlistEntry {
 	return &message.HotlistEntry{Version: version, Card: card[:], Rows: rows}
 }
 
@@ -33,7 +34,7 @@ func row(from, to string) *message.HotlistRow {
 }
 
 // refused reports whether a list refuses a card.
-func refused(t *testing.T, l *hotlist.List, card [10]byte, at time.Time) bool {
+func refused(t *testing.T, l *hotlist.List, card keys.Digits, at time.Time) bool {
 	t.Helper()
 	err := l.Check(card, at)
 	listed, ok := errors.AsType[*hotlist.ListedError](err)

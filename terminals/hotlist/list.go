@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 )
@@ -28,13 +29,14 @@ type List struct {
 	path string
 
 	mu    sync.RWMutex
-	cards map[[10]byte]*message.HotlistEntry
+	cards map[keys.Digits]*message.HotlistEntry
 	newer int64 // the highest version seen
 }
 
 // Check refuses a card that is listed at a time in the city's zone, with a
-// *ListedError.
-func (l *List) Check(card [10]byte, at time.Time) error {
+// *ListedError. It goes by the digits that derive the card's keys: whatever pretends to
+// be a listed card can change the others on the way.
+func (l *List) Check(card keys.Digits, at time.Time) error {
 	if l == nil {
 		return nil
 	}
@@ -63,7 +65,7 @@ func (l *List) Apply(entries ...*message.HotlistEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		card := [10]byte(e.GetCard())
+		card := keys.Digits(e.GetCard())
 		if known := l.cards[card]; known.GetVersion() <= e.GetVersion() {
 			l.cards[card] = e
 		}
@@ -73,8 +75,8 @@ func (l *List) Apply(entries ...*message.HotlistEntry) error {
 }
 
 func check(e *message.HotlistEntry) error {
-	if len(e.GetCard()) != 10 {
-		return fmt.Errorf("hotlist: a card number of %d bytes, want 10", len(e.GetCard()))
+	if len(e.GetCard()) != len(keys.Digits{}) {
+		return fmt.Errorf("hotlist: digits of a card number in %d bytes, want %d", len(e.GetCard()), len(keys.Digits{}))
 	}
 	for _, row := range e.GetRows() {
 		for _, text := range []string{row.GetFrom(), row.GetTo()} {

@@ -78,7 +78,7 @@ func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*me
 	if err := p.Accept(v.place.City, at); err != nil {
 		return nil, err
 	}
-	if err := v.hot.Check(p.Application.ASN, at); err != nil {
+	if err := v.hot.Check(p.ID().Digits(), at); err != nil {
 		return nil, err
 	}
 	cardType := uint32(p.Region.CardType)

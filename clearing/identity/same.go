@@ -1,0 +1,66 @@
+package identity
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+)
+
+// SameTap reports whether two encoded taps are the same transaction: whether what the card
+// signed is the same and one code may be the TAC of both. Whatever else differs was altered
+// or added on the way, and no signature says which of the two is right.
+func SameTap(standing, now []byte) bool {
+	var a, b message.Tap
+	if proto.Unmarshal(standing, &a) != nil || proto.Unmarshal(now, &b) != nil {
+		return false
+	}
+	x, y := a.GetDebit(), b.GetDebit()
+	return x.GetType() == y.GetType() && x.GetAmountFen() == y.GetAmountFen() && x.GetTerminalSequence() == y.GetTerminalSequence() &&
+		bytes.Equal(x.GetTerminal(), y.GetTerminal()) && bytes.Equal(x.GetTime(), y.GetTime()) && sameCard(x, y) && sameTAC(x, y)
+}
+
+// SameLoad does so for two written loads.
+func SameLoad(standing, now []byte) bool {
+	var x, y message.Load
+	if proto.Unmarshal(standing, &x) != nil || proto.Unmarshal(now, &y) != nil {
+		return false
+	}
+	return x.GetType() == y.GetType() && x.GetAmountFen() == y.GetAmountFen() && x.GetOnlineSequence() == y.GetOnlineSequence() &&
+		x.GetNewBalanceFen() == y.GetNewBalanceFen() && bytes.Equal(x.GetTerminal(), y.GetTerminal()) && bytes.Equal(x.GetTime(), y.GetTime()) &&
+		sameCard(&x, &y) && sameTAC(&x, &y)
+}
+
+// signed is what taps and loads have in common.
+type signed interface {
+	GetCard() []byte
+	GetIssuer() []byte
+	GetTac() []byte
+	GetOtherTac() []byte
+}
+
+func sameCard(x, y signed) bool {
+	a, ok := cardOf(x)
+	b, also := cardOf(y)
+	return ok && also && a == b
+}
+
+func cardOf(m signed) (Card, bool) {
+	var id keys.CardID
+	ok := message.Fixed(id.ASN[:], m.GetCard()) && message.Fixed(id.Issuer[:], m.GetIssuer())
+	return CardOf(id), ok
+}
+
+// sameTAC reports whether the two have a code in common. Of a card of ours the verified one
+// is; of another city's nobody here knows which it is, and two that share none are two words
+// of which its issuer may confirm one.
+func sameTAC(x, y signed) bool {
+	for _, a := range [][]byte{x.GetTac(), x.GetOtherTac()} {
+		if len(a) > 0 && (bytes.Equal(a, y.GetTac()) || bytes.Equal(a, y.GetOtherTac())) {
+			return true
+		}
+	}
+	return false
+}

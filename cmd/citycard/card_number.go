@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"flag"
+	"fmt"
+
+	"citycard/cardos/keys"
+	"citycard/cardos/tunion"
+	"citycard/clearing/identity"
+	"citycard/clearing/registry"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// cardNumber names a card by its number, as printed or with the 0 before it. The books know a
+// card by the bytes that its keys are derived from, to which its issuer belongs.
+type cardNumber struct {
+	number, issuer string
+}
+
+func (c *cardNumber) register(flags *flag.FlagSet) {
+	flags.StringVar(&c.number, "card", "", "card number, the 19 printed `digits` or 20 / 卡号")
+	flags.StringVar(&c.issuer, "issuer", "", "issuer id in `hex`, for a card that is not registered / 发卡机构标识")
+}
+
+// parse reads what was given.
+func (c *cardNumber) parse() (id keys.CardID, err error) {
+	if c.number == "" {
+		return id, service.Exit(service.ExitUsage, fmt.Errorf("--card is missing: want 19 or 20 digits"))
+	}
+	if id.ASN, err = tunion.ParseNumber(c.number); err != nil {
+		return id, service.Exit(service.ExitUsage, fmt.Errorf("--card %q: want 19 or 20 digits", c.number))
+	}
+	issuer, err := hex.DecodeString(c.issuer)
+	if err != nil || c.issuer != "" && len(issuer) != len(registry.Institution{}) && len(issuer) != len(id.Issuer) {
+		return id, service.Exit(service.ExitUsage, fmt.Errorf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer))
+	}
+	copy(id.Issuer[:], issuer)
+	return id, nil
+}
+
+// find gives what the number may be in the books: the card of the issuer given, else the
+// registered card, else one of each issuer that is registered.
+func (c *cardNumber) find(ctx context.Context, books *ledger.Ledger) ([]identity.Card, error) {
+	id, err := c.parse()
+	if err != nil {
+		return nil, err
+	}
+	if c.issuer != "" {
+		return []identity.Card{identity.CardOf(id)}, nil
+	}
+	store := registry.NewStore(books.Pool())
+	issuer, known, err := store.IssuerOf(ctx, id.Digits())
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		return []identity.Card{identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})}, nil
+	}
+	issuers, err := store.Issuers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cards := make([]identity.Card, len(issuers))
+	for i, issuer := range issuers {
+		cards[i] = identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})
+	}
+	if len(cards) == 0 {
+		return nil, service.Fail("card "+c.number+" is not registered / 卡未登记", "name its issuer with --issuer", nil)
+	}
+	return cards, nil
+}

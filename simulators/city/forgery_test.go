@@ -1,0 +1,75 @@
+package city
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
+	"citycard/simulators/forgery"
+	"citycard/simulators/truth"
+)
+
+// whole are a tap and a load in which every field of a fixed length has it; of text one byte
+// is asked for.
+func whole() map[string]proto.Message {
+	return map[string]proto.Message{
+		message.TopicTaps: &message.Tap{
+			Debit:     &message.Debit{Card: make([]byte, 10), Issuer: make([]byte, 8), Terminal: make([]byte, 6), Time: make([]byte, 7), Tac: make([]byte, 4)},
+			EntryTime: make([]byte, 7), FareVersion: "v", Vehicle: "v",
+		},
+		message.TopicLoads: &message.Load{
+			Card: make([]byte, 10), Issuer: make([]byte, 8), Terminal: make([]byte, 6), Time: make([]byte, 7), Tac: make([]byte, 4),
+			Order: "o", Channel: "c",
+		},
+	}
+}
+
+// TestEveryByteIsAltered plays days on which every record has an altered copy beside it: of
+// taps and of loads every byte of every field, before the original and after it, and what a
+// copy became is known.
+func TestEveryByteIsAltered(t *testing.T) {
+	store := keys.GenerateTest(1)
+	dir := smallCity(t, store)
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())
+	fired, verdicts := map[string]int{}, map[string]int{}
+	for n := range 8 {
+		p := playDay(t, dir, store, day.AddDate(0, 0, n), Shares{Tampered: 1, Foreign: 0.2})
+		seen := map[truth.Key]bool{}
+		for _, r := range p.Records {
+			if place, altered := strings.CutPrefix(r.Fault, "tampered_"); altered {
+				verdicts[strings.TrimSpace(r.Verdict+" "+r.Reason)]++
+				switch {
+				case r.Day == 0: // nothing can be read from it, its place in the order neither
+					fired[r.Topic+" "+place+" before"]++
+					fired[r.Topic+" "+place+" after"]++
+				case seen[r.Key()]:
+					fired[r.Topic+" "+place+" after"]++
+				default:
+					fired[r.Topic+" "+place+" before"]++
+				}
+			}
+			seen[r.Key()] = true
+		}
+	}
+	for topic, m := range whole() {
+		for _, place := range forgery.Places(m, nil) {
+			for _, order := range []string{"before", "after"} {
+				if fired[topic+" "+place.String()+" "+order] == 0 {
+					t.Errorf("%s: %s was never altered %s its original", topic, place, order)
+				}
+			}
+		}
+	}
+	for _, verdict := range []string{
+		"cleared", "duplicate", "rejected bad_tac", "rejected transaction_type", "rejected invalid_field", "suspended unknown_card",
+		"suspended card_expired", "pending", "disputed",
+	} {
+		if verdicts[verdict] == 0 {
+			t.Errorf("no altered copy is %s: %v", verdict, verdicts)
+		}
+	}
+}

@@ -1,0 +1,7 @@
+// Package forgery alters records: one byte of one field, signed or not, of any message. It
+// knows no field by name, so that a field which a message gains is altered too; what must come
+// of it says package truth, which knows them all and refuses one that it does not know.
+//
+// A number is altered as its four bytes, high byte first, also where it is 0 and therefore not
+// sent. Text stays ASCII, since a protobuf text that is not UTF-8 cannot be written.
+package forgery

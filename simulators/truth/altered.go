@@ -1,0 +1,96 @@
+package truth
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// coverage is what a transaction's TAC covers, straight or through the key that it is made
+// under, and what its message may not hold. The fields are those of the message that carries
+// it, by name.
+type coverage struct {
+	covered, open []string
+	types         []uint32 // that a record of the topic may have
+}
+
+// coverageOf writes the protocol down. The key of a card is derived from institution and city
+// of its issuer and the last sixteen digits of its number; the TAC of a purchase covers amount,
+// type, terminal, the SAM's sequence and the time, that of a load the new balance, the online
+// sequence, amount, type, terminal and time. Taps are purchases (06) and composite ones (09),
+// loads are loads (02).
+func coverageOf(topic string) coverage {
+	if topic == "loads" {
+		return coverage{
+			covered: []string{"amount-fen", "terminal", "online-sequence", "time", "new-balance-fen", "tac"},
+			open:    []string{"medium", "key-version", "algorithm", "order", "channel", "other-tac"},
+			types:   []uint32{0x02},
+		}
+	}
+	return coverage{
+		covered: []string{"amount-fen", "terminal", "terminal-sequence", "time", "tac"},
+		open: []string{
+			"medium", "key-version", "algorithm", "other-tac", "card-counter", "balance-fen", "mode", "movement", "line", "station",
+			"entry-station", "entry-time", "card-type", "fare-version", "vehicle",
+		},
+		types: []uint32{0x06, 0x09},
+	}
+}
+
+// Altered is what is to be said of a copy of a tap or load in which one byte of one field is
+// another: now is what the field holds. What no key and no TAC covers changes nothing. sure is
+// false where the city's own keys do not decide: a covered byte of another city's card makes
+// another record, of which nobody here can say that it was never signed. Only its TAC can be
+// altered so that it stays the same record; that is then another word on it.
+func (f Facts) Altered(topic, field string, place int, now []byte) (altered Facts, sure bool, err error) {
+	c := coverageOf(topic)
+	covered := slices.Contains(c.covered, field)
+	switch field {
+	case "type":
+		if !slices.Contains(c.types, number(now)) {
+			f.OtherType = true
+			return f, true, nil
+		}
+		covered = true
+	case "card":
+		covered = place >= 2
+	case "issuer":
+		covered = place < 4
+	case "key-version": // one byte
+		f.Invalid = f.Invalid || number(now) > 0xFF
+	case "online-sequence": // two bytes
+		f.Invalid = f.Invalid || number(now) > 0xFFFF
+	case "amount-fen": // a load of nothing is none
+		f.Invalid = f.Invalid || topic == "loads" && number(now) == 0
+	default:
+		if !covered && !slices.Contains(c.open, field) {
+			return f, false, fmt.Errorf("truth: %s: nothing is known of a field %q", topic, field)
+		}
+	}
+	f.Forged = f.Forged || covered
+	return f, !covered || !f.Foreign || f.Invalid || field == "tac", nil
+}
+
+// number is a field of four bytes, high byte first.
+func number(b []byte) uint32 {
+	if len(b) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
+}
+
+// SignedTap is what a card signed of a tap beside its key: the amount and the time. Of another
+// city's card, whose tac nobody here can check, that belongs to it.
+func SignedTap(amount uint32, time, tac []byte, foreign bool) []byte {
+	b := append(binary.BigEndian.AppendUint32(nil, amount), time...)
+	if foreign {
+		b = append(b, tac...)
+	}
+	return b
+}
+
+// SignedLoad is what a card signed of a load beside its key.
+func SignedLoad(amount, newBalance uint32, terminal, time []byte) []byte {
+	b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, amount), newBalance)
+	return append(append(b, terminal...), time...)
+}
