@@ -159,9 +159,10 @@ func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, ori
 }
 
 func (d *Docket) rejectMemos(reason verdict.Reason, original []byte) (memos []ledger.Memo) {
+	subject := identity.RejectSubject(d.Source.Stream, original)
 	for n, piece := range pieces(original) {
 		memos = append(memos, ledger.Memo{
-			Day: identity.NoDay, Subject: ledger.Subject(d.Source.Stream), ID: identity.Reject(original, byte(n)),
+			Day: identity.NoDay, Subject: subject, ID: identity.Reject(original, byte(n)),
 			Kind: KindReject, Reason: string(reason), Evidence: piece,
 		})
 	}

@@ -17,7 +17,7 @@
 //	pension again    first of month subject person  22 YYYYMM payment
 //	settlement       clearing day   subject account 30 part
 //	receipt          none           subject account 31 the bank's reference
-//	reject           none           subject stream  40 hash of the bytes, piece
+//	reject           none           stream, hash    40 hash of the bytes, piece
 //	judged again     as what is     quarantine      41 as what is judged again
 //	kept alone       clearing day   quarantine      42 stream offset time, hash of the bytes, piece
 //	release          as what is released            50 part id of what is released

@@ -163,6 +163,17 @@ func Reject(original []byte, part byte) ledger.ID {
 	return ledger.ID(append(append([]byte{kindReject}, sum[:]...), part))
 }
 
+// RejectSubject is the subject of bytes that were refused: their stream, a slash and the
+// beginning of their hash. So a day's rejects are found by the day's notes of what is
+// late, without a look at those of the days before: all rejects of a stream have one
+// effective day, under which the same bytes meet themselves however late they come again.
+func RejectSubject(stream string, original []byte) ledger.Subject {
+	const begin = 4
+	sum := sha256.Sum256(original)
+	stream = stream[:min(len(stream), ledger.MaxKey-1-begin)]
+	return ledger.Subject(stream + "/" + string(sum[:begin]))
+}
+
 // IsFurtherPiece reports whether an id is that of a second or later piece of a
 // reject.
 func IsFurtherPiece(id ledger.ID) bool {
