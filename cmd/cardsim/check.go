@@ -52,7 +52,7 @@ func checkCommand() *ffcli.Command {
 	c.Register(flags)
 	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory / 真值目录")
 	flags.StringVar(&c.books, "books", "citycard-data", "data `DIR` of citycard whose books are compared / 账簿数据目录")
-	flags.StringVar(&c.database, "db", "", "`URL` of the books' database, instead of --books / 数据库地址")
+	service.RegisterDatabase(flags, &c.database, "`URL` of the books' database, instead of --books / 数据库地址")
 	flags.StringVar(&c.export, "export", "", "`FILE` that citycard export wrote, - for standard input, instead of --books / 导出文件")
 	flags.StringVar(&c.scratch, "scratch", "", "`DIR` for files while it runs; empty: the system's / 临时目录")
 	flags.BoolVar(&c.asJSON, "json", false, "print for machines / 输出 JSON")

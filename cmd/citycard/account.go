@@ -32,7 +32,7 @@ func newLook(name string) (*look, *flag.FlagSet) {
 	flags := flag.NewFlagSet("citycard "+name, flag.ContinueOnError)
 	l := &look{Common: service.Common{Data: "citycard-data"}}
 	l.Register(flags)
-	flags.StringVar(&l.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(flags, &l.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	flags.BoolVar(&l.asJSON, "json", false, "print for machines / 输出 JSON")
 	return l, flags
 }

@@ -30,14 +30,15 @@ func dayStatusCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard day status", flag.ContinueOnError)
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
-	database := flags.String("db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	var database string
+	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	return &ffcli.Command{
 		Name: "status", ShortUsage: "citycard day status [flags]", ShortHelp: "list the days / 列出清算日", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			b, done, err := booksToRead(ctx, *database, common.Data, common.Logger())
+			b, done, err := booksToRead(ctx, database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ type actOnDay struct {
 func (a *actOnDay) register(flags *flag.FlagSet) {
 	a.Common = service.Common{Data: "citycard-data"}
 	a.Register(flags)
-	flags.StringVar(&a.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(flags, &a.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	flags.Var(&a.day, "day", "the `day` YYYYMMDD / 清算日")
 }
 

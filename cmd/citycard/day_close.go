@@ -28,7 +28,7 @@ func dayCloseCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard day close", flag.ContinueOnError)
 	s := &settings{Common: service.Common{Data: "citycard-data"}}
 	s.Register(flags)
-	flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the serving process's / 数据库地址")
+	service.RegisterDatabase(flags, &s.database, "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
 	service.RegisterAccess(flags, &s.access)
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")

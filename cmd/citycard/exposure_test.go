@@ -283,6 +283,10 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 			secrets[string(raw)] = name
 		}
 	}
+	secrets[passphrase], secrets[string(d.file("postgres", "password"))] = "the keys' passphrase", "the database's password"
+	for _, channel := range []string{"app", "counter", "kiosk"} {
+		secrets[strings.TrimSpace(string(d.file(channelTokens, channel+".token")))] = "a channel's token"
+	}
 	cards := 0
 	for _, r := range records {
 		var tap message.Tap

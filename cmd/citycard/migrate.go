@@ -27,7 +27,7 @@ func migrateCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard migrate", flag.ContinueOnError)
 	m := &migration{Common: service.Common{Data: "citycard-data"}}
 	m.Register(flags)
-	flags.StringVar(&m.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(flags, &m.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	flags.BoolVar(&m.dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
 	flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist / 数据库不存在时创建")
 	return &ffcli.Command{

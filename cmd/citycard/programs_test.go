@@ -26,6 +26,8 @@ import (
 // testDay is the clearing day of the tests.
 const testDay = "20260105"
 
+const passphrase = "for tests only"
+
 // programs are the real binaries, built once for the tests of this package.
 type programs struct {
 	dir string
@@ -35,7 +37,7 @@ type programs struct {
 // build builds the programs named into a directory of the test's.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir(), env: append(os.Environ(), passphraseVariable+"=for tests only")}
+	p := programs{dir: t.TempDir(), env: append(os.Environ(), passphraseVariable+"="+passphrase)}
 	for _, name := range names {
 		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
 		if out, err := command.CombinedOutput(); err != nil {

@@ -19,7 +19,8 @@ func receiveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard receive", flag.ContinueOnError)
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
-	database := flags.String("db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	var database string
+	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	account := flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund / 账户")
 	amount := flags.String("amount", "", "`yuan`, such as 1200.50 / 金额(元)")
 	reference := flags.String("reference", "", "the bank's `reference`; the same one books once / 银行流水号")
@@ -40,7 +41,7 @@ func receiveCommand() *ffcli.Command {
 			if err != nil {
 				return service.Exit(service.ExitUsage, err)
 			}
-			b, done, err := booksOf(ctx, *database, common.Data, common.Logger())
+			b, done, err := booksOf(ctx, database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}

@@ -54,7 +54,7 @@ func registrySubcommand(name, usage, help string, arguments int, act func(*regis
 	s := &registrySettings{flags: flag.NewFlagSet("citycard registry "+name, flag.ContinueOnError)}
 	s.Common = service.Common{Data: "citycard-data"}
 	s.Register(s.flags)
-	s.flags.StringVar(&s.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(s.flags, &s.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	switch name {
 	case "import", "approve", "reject":
 		s.flags.StringVar(&s.by, "by", "", "`name` of the person who does it / 经办人")

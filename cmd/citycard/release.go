@@ -31,7 +31,7 @@ type decision struct {
 func (d *decision) register(flags *flag.FlagSet) {
 	d.Common = service.Common{Data: "citycard-data"}
 	d.Register(flags)
-	flags.StringVar(&d.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(flags, &d.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	flags.StringVar(&d.first, "by", "", "`name` of who asks for it / 申请人")
 	flags.StringVar(&d.second, "and", "", "`name` of who agrees, somebody else / 批准人")
 	flags.StringVar(&d.reason, "reason", "", "`text` that is kept with it / 原因")

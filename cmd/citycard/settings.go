@@ -41,7 +41,7 @@ type settings struct {
 
 func (s *settings) register(fs *flag.FlagSet) {
 	s.Register(fs)
-	fs.StringVar(&s.database, "db", "", "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
+	service.RegisterDatabase(fs, &s.database, "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
 	fs.DurationVar(&s.dbTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer / 数据库应答时限")
 	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
 	service.RegisterAccess(fs, &s.access)

@@ -66,7 +66,7 @@ func tapCommand() *ffcli.Command {
 func (q *tapQuery) register(flags *flag.FlagSet) {
 	q.Common = service.Common{Data: "citycard-data"}
 	q.Register(flags)
-	flags.StringVar(&q.database, "db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(flags, &q.database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	flags.Var(&q.from, "from", "first `day` YYYYMMDD / 起始日")
 	flags.Var(&q.to, "to", "last `day` YYYYMMDD / 结束日")
 	flags.BoolVar(&q.asJSON, "json", false, "one JSON object a line / 输出 JSON")

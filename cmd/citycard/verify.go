@@ -37,7 +37,8 @@ func verifyCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard verify", flag.ContinueOnError)
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
-	database := flags.String("db", "", "`URL` of the database; empty: the data directory's / 数据库地址")
+	var database string
+	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	asJSON := flags.Bool("json", false, "print for machines / 输出 JSON")
 	truthDir := flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市真值目录")
 	exported := flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
@@ -65,7 +66,7 @@ func verifyCommand() *ffcli.Command {
 			case *exported != "":
 				return verifyExport(*exported, trusted, *asJSON)
 			}
-			b, done, err := booksToRead(ctx, *database, common.Data, common.Logger())
+			b, done, err := booksToRead(ctx, database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}

@@ -41,6 +41,14 @@ func (p *program) run() int {
 	case err != nil:
 		return p.report(err)
 	}
+	path := p.selected()
+	warning, err := completeDatabase(path[len(path)-1].FlagSet, p.args)
+	if err != nil {
+		return p.report(err)
+	}
+	if warning != "" {
+		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, warning)
+	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
