@@ -54,37 +54,49 @@ func Topics() []string {
 // Ensure makes those of the topics that are missing and refuses those that are there and
 // do not fit, with a SettingsError.
 func (l Layout) Ensure(ctx context.Context, client *kgo.Client, topics ...string) error {
+	replicas, err := l.make(ctx, client, topics)
+	if err != nil {
+		return err
+	}
+	return l.check(ctx, client, replicas, topics)
+}
+
+// EnsureWorking is Ensure for a program that is at work: a broker that joins the cluster
+// must not stop it, so it is not asked how many replicas a topic has.
+func (l Layout) EnsureWorking(ctx context.Context, client *kgo.Client, topics ...string) error {
+	if _, err := l.make(ctx, client, topics); err != nil {
+		return err
+	}
+	return l.Check(ctx, client, topics...)
+}
+
+// make makes topics that are missing, and says how many replicas each should have.
+func (l Layout) make(ctx context.Context, client *kgo.Client, topics []string) (replicas int, err error) {
 	if l.Replicas > 0 && l.MinInsync > l.Replicas {
-		return fmt.Errorf("kafka: %d replicas cannot acknowledge a record where there are %d", l.MinInsync, l.Replicas)
+		return 0, fmt.Errorf("kafka: %d replicas cannot acknowledge a record where there are %d", l.MinInsync, l.Replicas)
 	}
 	ctx = uncached(ctx)
 	admin := kadm.NewClient(client)
-	brokers, err := admin.ListBrokers(ctx)
+	cluster, err := admin.Metadata(ctx, topics...)
 	if err != nil {
-		return fmt.Errorf("kafka: list brokers: %w", err)
+		return 0, fmt.Errorf("kafka: brokers and topics: %w", err)
 	}
-	replicas := l.replicas(len(brokers))
-	there, err := admin.ListTopics(ctx, topics...)
-	if err != nil {
-		return fmt.Errorf("kafka: list topics: %w", err)
-	}
+	replicas = l.replicas(len(cluster.Brokers))
 	missing := map[kind][]string{}
 	for _, topic := range topics {
-		if errors.Is(there[topic].Err, kerr.UnknownTopicOrPartition) {
+		if errors.Is(cluster.Topics[topic].Err, kerr.UnknownTopicOrPartition) {
 			missing[kindOf(topic)] = append(missing[kindOf(topic)], topic)
 		}
 	}
 	for kind, topics := range missing {
 		if err := l.create(ctx, admin, kind, topics, replicas); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if len(missing) > 0 {
-		if err := known(ctx, admin, topics); err != nil {
-			return err
-		}
+	if len(missing) == 0 {
+		return replicas, nil
 	}
-	return l.check(ctx, client, replicas, topics)
+	return replicas, known(ctx, admin, topics)
 }
 
 // uncached has the cluster asked what topics there are. A client remembers for seconds
@@ -142,8 +154,7 @@ func known(ctx context.Context, admin *kadm.Client, topics []string) error {
 }
 
 // Check refuses topics that would lose or change what they are given, with a
-// SettingsError. How many replicas they have is not asked: a broker that joins must
-// not stop a program that is at work.
+// SettingsError, whatever their number of replicas.
 func (l Layout) Check(ctx context.Context, client *kgo.Client, topics ...string) error {
 	return l.check(ctx, client, max(l.MinInsync, 1), topics)
 }

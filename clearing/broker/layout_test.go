@@ -62,7 +62,7 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	compacted := map[string]string{"cleanup.policy": "compact", "min.insync.replicas": insync}
 	want := map[string]map[string]string{
 		"taps": keeps, "loads": keeps, "medical.requests": keeps, "pension.batches": keeps, "pension.results": keeps,
-		"medical.results": keeps, "rejects": keeps, "cleared": keeps,
+		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
 		"fares": compacted, "registry": compacted, "hotlist": compacted,
 	}
 	topics, err := kadm.NewClient(client).ListTopics(t.Context())
@@ -156,9 +156,9 @@ func TestThereAlready(t *testing.T) {
 		{"the producer's time", message.TopicPensionBatches, altered("message.timestamp.type", "CreateTime"), "message.timestamp.type is CreateTime, want LogAppendTime"},
 		{"more replicas than there are", message.TopicTaps, altered("min.insync.replicas", "2"), "min.insync.replicas is 2, want at least 1 of its 1 replicas"},
 		{"an unclean leader", message.TopicTaps, altered("unclean.leader.election.enable", "true"), "unclean.leader.election.enable is true, want false"},
-		{"a week of rejects", message.TopicRejects, map[string]string{"retention.ms": "604800000"}, ""},
-		{"a day of rejects", message.TopicRejects, map[string]string{"retention.ms": "86400000"}, "topic rejects: retention.ms is 86400000, want -1 or at least 604800000"},
-		{"answers compacted", message.TopicMedicalResults, map[string]string{"cleanup.policy": "compact"}, "topic medical.results: cleanup.policy is compact, want delete"},
+		{"a week of rejects", message.TopicRejectsTransit, map[string]string{"retention.ms": "604800000"}, ""},
+		{"a day of rejects", message.TopicRejectsTransit, map[string]string{"retention.ms": "86400000"}, "topic rejects.transit: retention.ms is 86400000, want -1 or at least 604800000"},
+		{"claims compacted", message.TopicRejectsMedical, map[string]string{"cleanup.policy": "compact"}, "topic rejects.medical: cleanup.policy is compact, want delete"},
 		{"a registry", message.TopicRegistry, compacted, ""},
 		{"a registry that is let go", message.TopicRegistry, map[string]string{"cleanup.policy": "delete"}, "topic registry: cleanup.policy is delete, want compact"},
 		{"a hotlist that is let go as well", message.TopicHotlist, map[string]string{"cleanup.policy": "compact,delete"}, "topic hotlist: cleanup.policy is compact,delete, want compact"},

@@ -189,7 +189,10 @@ func (h *house) intake(owner string) *intake.Intake {
 		h.spoil(all)
 	}
 	in, err := intake.New(h.ledger, h.kafka, all,
-		intake.Settings{BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience},
+		intake.Settings{
+			BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience,
+			Topics: broker.Layout{Partitions: partitions}, Registry: h.town.Registry,
+		},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
 	h.must(err)
 	return in

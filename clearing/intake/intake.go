@@ -12,21 +12,23 @@ import (
 
 	"citycard/clearing/broker"
 	"citycard/clearing/message"
+	"citycard/clearing/registry"
 	"citycard/ledger"
 )
 
 // Settings bound what the intake holds and how long it waits. Zero fields take
 // the default.
 type Settings struct {
-	BatchRecords int           // records in one commit at most; 4000
-	BatchWait    time.Duration // how long a batch waits to fill; 20 ms
-	QueueBytes   int           // per partition; fetching pauses above; 4 MiB
-	Owner        string        // who claims the streams, for the log
-	Patience     time.Duration // how long a partition waits for an account that refuses what must be booked; 2 minutes
-	Group        string        // the consumer group; citycard-clearing
-	Kafka        []kgo.Opt     // what the cluster asks of a client: TLS, a user
-	Topics       broker.Layout // how safe the input topics must be
-	Instance     string        // this process's name in the group, kept over restarts; empty: a new member each time
+	BatchRecords int                // records in one commit at most; 4000
+	BatchWait    time.Duration      // how long a batch waits to fill; 20 ms
+	QueueBytes   int                // per partition; fetching pauses above; 4 MiB
+	Owner        string             // who claims the streams, for the log
+	Patience     time.Duration      // how long a partition waits for an account that refuses what must be booked; 2 minutes
+	Group        string             // the consumer group; citycard-clearing
+	Kafka        []kgo.Opt          // what the cluster asks of a client: TLS, a user
+	Topics       broker.Layout      // how safe the topics must be
+	Registry     *registry.Registry // whose hospitals have topics of their own
+	Instance     string             // this process's name in the group, kept over restarts; empty: a new member each time
 }
 
 // DefaultPatience is time enough for the accounts of a new registry to be opened.
@@ -73,6 +75,9 @@ func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings
 		if rules[topic] == nil {
 			return nil, fmt.Errorf("intake: no rules for topic %s", topic)
 		}
+	}
+	if settings.Registry == nil {
+		return nil, errors.New("intake: no registry")
 	}
 	return &Intake{ledger: l, rules: rules, kafka: kafka, settings: settings.filled(), metrics: metrics, log: log}, nil
 }

@@ -84,7 +84,7 @@ func TestRejects(t *testing.T) {
 	h.send(sent{message.TopicTaps, 0, []byte("\xff\xfe rubbish")}, tap(bad), tap(h.ride(3)), sent{message.TopicTaps, 0, nil})
 	stop := h.start("test")
 	h.cleared()
-	published := h.read(message.TopicRejects, 3)
+	published := h.read(message.TopicRejectsTransit, 3)
 	h.must(stop())
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 80})
 

@@ -21,13 +21,13 @@ func (h *house) kept() map[string]int {
 	return kept
 }
 
-// answersTo runs an intake until n answers are out and gives them by settlement.
+// answersTo runs an intake until n answers to hospital h1 are out and gives them by settlement.
 func (h *house) answersTo(n int) map[string][]*message.MedicalResult {
 	h.Helper()
 	stop := h.start("test")
 	h.cleared()
 	answers := map[string][]*message.MedicalResult{}
-	for _, record := range h.read(message.TopicMedicalResults, n) {
+	for _, record := range h.read(message.MedicalResultsOf("h1"), n) {
 		answer := &message.MedicalResult{}
 		h.must(proto.Unmarshal(record.Value, answer))
 		answers[answer.GetSettlement()] = append(answers[answer.GetSettlement()], answer)

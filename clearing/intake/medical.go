@@ -270,7 +270,8 @@ func (cl *claim) transfers(fund string, account ledger.AccountID) []ledger.Trans
 	return list
 }
 
-// answer stores the year tallies and the answers, and sends each answer.
+// answer stores the year tallies and the answers, and sends each answer to its hospital.
+// One that the registry never named reads nothing here: its claim is a reject, and no more.
 func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error) {
 	var outgoing []Outgoing
 	var hospitals, settlements []string
@@ -293,7 +294,7 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 			}
 			years[key] = after
 		}
-		if !cl.answerable() {
+		if !cl.answerable() || !c.edition.NamesHospital(cl.request.GetHospital()) {
 			continue
 		}
 		value := cl.known
@@ -314,7 +315,7 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
 			requests, results = append(requests, cl.record.Value), append(results, value)
 		}
-		outgoing = append(outgoing, Outgoing{Topic: message.TopicMedicalResults, Key: cl.request.GetPerson(), Value: value})
+		outgoing = append(outgoing, Outgoing{Topic: message.MedicalResultsOf(cl.request.GetHospital()), Key: cl.request.GetPerson(), Value: value})
 	}
 	if err := storeAnswered(ctx, tx, hospitals, settlements, requests, results); err != nil {
 		return nil, err

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +16,7 @@ import (
 
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
+	"citycard/clearing/registry"
 	"citycard/ledger"
 )
 
@@ -27,10 +31,25 @@ const (
 const (
 	pumpRows = 50
 	pumpIdle = time.Second // looks again without being told, after a failure
+	// hospitalsIdle is between two attempts to make topics; what is in them waits no longer
+	// than pumpIdle.
+	hospitalsIdle = 10 * time.Second
 )
 
 // pump sends what was committed, each stream in the order of its chain, and forgets a
 // message after its acknowledgement: at least once.
+type pump struct {
+	*Intake
+	client *kgo.Client
+	// ready are the topics that were looked at, or made, and are fit to be written to.
+	ready map[string]bool
+	// named is the registry whose hospitals have their topics; while some cannot be made,
+	// that is tried again at a later moment.
+	named *registry.Edition
+	later time.Time
+}
+
+// pump runs one for the streams of a session.
 func (in *Intake) pump(ctx context.Context, s *session) error {
 	client, err := in.connect(ctx,
 		kgo.ClientID("citycard-pump"), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()),
@@ -41,18 +60,22 @@ func (in *Intake) pump(ctx context.Context, s *session) error {
 		return fmt.Errorf("pump: %w", err)
 	}
 	defer client.Close()
+	return (&pump{Intake: in, client: client, ready: map[string]bool{}}).run(ctx, s)
+}
+
+func (p *pump) run(ctx context.Context, s *session) error {
 	for {
-		moved := in.progress.next()
-		more, failed := false, false
-		for _, p := range s.owned() {
-			round, err := in.pumpStream(ctx, client, p.stream)
+		moved := p.progress.next()
+		more, failed := false, p.hospitals(ctx) != nil
+		for _, owned := range s.owned() {
+			round, err := p.stream(ctx, owned.stream)
 			if err != nil && ctx.Err() == nil {
 				failed = true
-				in.metrics.pumpFailures.Inc()
-				in.log.Warn("pump failed, trying again", "stream", p.stream, "error", err)
+				p.metrics.pumpFailures.Inc()
+				p.log.Warn("pump failed, trying again", "stream", owned.stream, "error", err)
 			}
 			more = more || round.full && round.sent > 0
-			in.metrics.pumpLag.WithLabelValues(p.stream).Set(float64(round.behind(p.sequence.Load())))
+			p.metrics.pumpLag.WithLabelValues(owned.stream).Set(float64(round.behind(owned.sequence.Load())))
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -69,6 +92,46 @@ func (in *Intake) pump(ctx context.Context, s *session) error {
 		case <-after(failed, pumpIdle):
 		}
 	}
+}
+
+// hospitals makes the topics of hospitals that the registry has named since the last look,
+// so that each can be given the right to read its own before there is anything in it.
+func (p *pump) hospitals(ctx context.Context) error {
+	edition := p.settings.Registry.Current()
+	if edition == p.named || p.metrics.clock().Before(p.later) {
+		return nil
+	}
+	var topics []string
+	for _, h := range edition.Hospitals() {
+		topics = append(topics, message.MedicalResultsOf(h.ID))
+	}
+	err := p.fit(ctx, topics)
+	if err == nil {
+		p.named = edition
+		return nil
+	}
+	if ctx.Err() == nil {
+		p.later = p.metrics.clock().Add(hospitalsIdle)
+		p.metrics.pumpFailures.Inc()
+		p.log.Warn("hospitals have no topic for their answers, trying again", "error", err)
+	}
+	return err
+}
+
+// fit makes topics where they are missing and refuses those that would not keep what they
+// are given.
+func (p *pump) fit(ctx context.Context, topics []string) error {
+	topics = slices.DeleteFunc(topics, func(topic string) bool { return p.ready[topic] })
+	if len(topics) == 0 {
+		return nil
+	}
+	if err := p.settings.Topics.EnsureWorking(ctx, p.client, topics...); err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		p.ready[topic] = true
+	}
+	return nil
 }
 
 // after is a moment to wait for, where one is asked for.
@@ -109,19 +172,19 @@ func (r round) behind(last int64) int64 {
 	return 0
 }
 
-// pumpStream sends the next rows of one stream. A row that the broker does not take stays
+// stream sends the next rows of one stream. A row that the broker does not take stays
 // and is tried again; those behind it go on, so that one topic that is missing does not
 // hold up what is for others.
-func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream string) (round, error) {
-	at, err := in.pumpPlace(ctx, stream)
+func (p *pump) stream(ctx context.Context, stream string) (round, error) {
+	at, err := p.place(ctx, stream)
 	if err != nil {
 		return round{}, err
 	}
-	parcels, err := in.waiting(ctx, stream, at)
+	parcels, err := p.waiting(ctx, stream, at)
 	if err != nil || len(parcels) == 0 {
 		return round{}, err
 	}
-	failure := produce(ctx, client, parcels)
+	failure := p.send(ctx, parcels)
 	r := round{full: len(parcels) == pumpRows, last: parcels[len(parcels)-1].place}
 	var sent []place
 	for i := range parcels {
@@ -138,24 +201,24 @@ func (in *Intake) pumpStream(ctx context.Context, client *kgo.Client, stream str
 	if len(sent) == 0 {
 		return r, failure
 	}
-	if err := in.forget(ctx, stream, at, sent); err != nil {
+	if err := p.forget(ctx, stream, at, sent); err != nil {
 		r.next = parcels[0].place
 		return r, errors.Join(failure, err)
 	}
 	r.sent = len(sent)
 	for i := range parcels {
 		if parcels[i].unsent == nil {
-			in.metrics.pumped.WithLabelValues(parcels[i].topic).Add(float64(len(parcels[i].records)))
+			p.metrics.pumped.WithLabelValues(parcels[i].topic).Add(float64(len(parcels[i].records)))
 		}
 	}
 	return r, failure
 }
 
-// pumpPlace is where a stream's sent rows end. It only saves the reading of them: rows that
+// place is where a stream's sent rows end. It only saves the reading of them: rows that
 // are gone still take up room in the index until the database has cleared it.
-func (in *Intake) pumpPlace(ctx context.Context, stream string) (place, error) {
+func (p *pump) place(ctx context.Context, stream string) (place, error) {
 	at := place{position: -1}
-	err := in.ledger.Pool().QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&at.sequence, &at.position)
+	err := p.ledger.Pool().QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&at.sequence, &at.position)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return at, fmt.Errorf("read pump position: %w", err)
 	}
@@ -163,8 +226,8 @@ func (in *Intake) pumpPlace(ctx context.Context, stream string) (place, error) {
 }
 
 // waiting reads the next rows of a stream.
-func (in *Intake) waiting(ctx context.Context, stream string, at place) ([]parcel, error) {
-	rows, err := in.ledger.Pool().Query(ctx, `
+func (p *pump) waiting(ctx context.Context, stream string, at place) ([]parcel, error) {
+	rows, err := p.ledger.Pool().Query(ctx, `
 		SELECT sequence, position, topic, key, value FROM outbound
 		WHERE stream = $1 AND (sequence, position) > ($2, $3)
 		ORDER BY sequence, position LIMIT $4`, stream, at.sequence, at.position, pumpRows)
@@ -174,16 +237,16 @@ func (in *Intake) waiting(ctx context.Context, stream string, at place) ([]parce
 	defer rows.Close()
 	var parcels []parcel
 	for rows.Next() {
-		var p parcel
+		var next parcel
 		r := &kgo.Record{}
-		if err := rows.Scan(&p.sequence, &p.position, &r.Topic, &r.Key, &r.Value); err != nil {
+		if err := rows.Scan(&next.sequence, &next.position, &r.Topic, &r.Key, &r.Value); err != nil {
 			return nil, fmt.Errorf("read outgoing message: %w", err)
 		}
-		p.topic = r.Topic
-		if p.records, err = recordsOf(r, stream, p.place); err != nil {
+		next.topic = r.Topic
+		if next.records, err = recordsOf(r, stream, next.place); err != nil {
 			return nil, err
 		}
-		parcels = append(parcels, p)
+		parcels = append(parcels, next)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read outgoing messages: %w", err)
@@ -191,43 +254,57 @@ func (in *Intake) waiting(ctx context.Context, stream string, at place) ([]parce
 	return parcels, nil
 }
 
-// produce sends parcels, notes of each why the broker has not all of it, and returns the
-// first such reason.
-func produce(ctx context.Context, client *kgo.Client, parcels []parcel) error {
+// send sends parcels, notes of each why the broker has not all of it, and returns one such
+// reason.
+func (p *pump) send(ctx context.Context, parcels []parcel) error {
+	failures := map[string]error{} // by topic
+	topics := map[string]bool{}
+	for i := range parcels {
+		topics[parcels[i].topic] = true
+	}
+	for _, topic := range slices.Sorted(maps.Keys(topics)) {
+		if err := p.fit(ctx, []string{topic}); err != nil {
+			failures[topic] = err
+		}
+	}
 	var records []*kgo.Record
 	for i := range parcels {
-		records = append(records, parcels[i].records...)
-	}
-	results := client.ProduceSync(ctx, records...)
-	first := results.FirstErr()
-	if first == nil {
-		return nil
+		if parcels[i].unsent = failures[parcels[i].topic]; parcels[i].unsent == nil {
+			records = append(records, parcels[i].records...)
+		}
 	}
 	unsent := map[*kgo.Record]error{}
-	for _, result := range results {
-		if result.Err != nil {
-			unsent[result.Record] = result.Err
+	if results := p.client.ProduceSync(ctx, records...); results.FirstErr() != nil {
+		for _, result := range results {
+			if result.Err != nil {
+				unsent[result.Record] = result.Err
+			}
 		}
 	}
 	for i := range parcels {
 		for _, r := range parcels[i].records {
 			if err := unsent[r]; err != nil {
-				parcels[i].unsent = err
+				// The topic may be gone: it is looked at again.
+				delete(p.ready, parcels[i].topic)
+				parcels[i].unsent, failures[parcels[i].topic] = err, err
 			}
 		}
 	}
-	return fmt.Errorf("send: %w", first)
+	if failed := slices.Sorted(maps.Keys(failures)); len(failed) > 0 {
+		return fmt.Errorf("send to %s: %w", strings.Join(failed, ", "), failures[failed[0]])
+	}
+	return nil
 }
 
 // forget drops rows that were acknowledged and remembers the place before which there are
 // none, in one statement: a process that dies before it has them sent again, and one that
 // dies behind it has done with them.
-func (in *Intake) forget(ctx context.Context, stream string, at place, sent []place) error {
+func (p *pump) forget(ctx context.Context, stream string, at place, sent []place) error {
 	sequences, positions := make([]int64, len(sent)), make([]int64, len(sent))
 	for i, p := range sent {
 		sequences[i], positions[i] = p.sequence, p.position
 	}
-	_, err := in.ledger.Pool().Exec(ctx, `
+	_, err := p.ledger.Pool().Exec(ctx, `
 		WITH gone AS (
 			DELETE FROM outbound WHERE stream = $1 AND (sequence, position) IN (SELECT u.s, u.p FROM unnest($4::INT8[], $5::INT8[]) AS u (s, p))
 		)
@@ -271,12 +348,14 @@ func recordsOf(r *kgo.Record, stream string, at place) (records []*kgo.Record, e
 // rejected before are not published again.
 func rejectMessages(d *docket.Docket, out *ledger.Outcome) ([]Outgoing, error) {
 	var outgoing []Outgoing
+	input, _, _ := strings.Cut(d.Source.Stream, "/")
+	topic := message.RejectsOf(input)
 	add := func(reject *message.Reject) error {
 		value, err := proto.Marshal(reject)
 		if err != nil {
 			return fmt.Errorf("encode reject of offset %d: %w", reject.GetOffset(), err)
 		}
-		outgoing = append(outgoing, Outgoing{Topic: message.TopicRejects, Key: []byte(d.Source.Stream), Value: value})
+		outgoing = append(outgoing, Outgoing{Topic: topic, Key: []byte(d.Source.Stream), Value: value})
 		return nil
 	}
 	for _, rejected := range d.Rejects() {

@@ -131,7 +131,7 @@ func (h *house) wantPublished(n int) (repeats int) {
 		}
 		return nil
 	}))
-	messages, repeats := h.published(message.TopicRejects)
+	messages, repeats := h.published(message.TopicRejectsTransit)
 	if len(kept) != n || len(messages) != n {
 		h.Errorf("%d rejects in the books, %d published, want %d", len(kept), len(messages), n)
 	}
@@ -180,7 +180,7 @@ func refuses(c *kfake.Cluster, topic string, err *kerr.Error) *kfake.FaultHandle
 func TestRefusedMessages(t *testing.T) {
 	c := newCluster(t, filepath.Join(t.TempDir(), "kafka"), 0)
 	h := newHouseOn(t, c.ListenAddrs()[0])
-	fault := refuses(c, message.TopicRejects, kerr.TopicAuthorizationFailed)
+	fault := refuses(c, message.TopicRejectsTransit, kerr.TopicAuthorizationFailed)
 	h.send(h.bad(0, 30)...)
 	h.send(tap(h.ride(1000)))
 	stop := h.start("first")
@@ -190,7 +190,7 @@ func TestRefusedMessages(t *testing.T) {
 	h.must(stop())
 	stop = h.start("second")
 	h.hit(fault, fault.Hits()+1)
-	if n := len(h.everything(message.TopicRejects)); n != 0 || h.waiting() != 30 {
+	if n := len(h.everything(message.TopicRejectsTransit)); n != 0 || h.waiting() != 30 {
 		t.Fatalf("%d rejects published and %d waiting, want the broker to have refused all 30", n, h.waiting())
 	}
 	fault.Remove()
@@ -209,7 +209,7 @@ func TestRefusedMessages(t *testing.T) {
 func TestStoredAndNotAnswered(t *testing.T) {
 	c := newCluster(t, filepath.Join(t.TempDir(), "kafka"), 0)
 	h := newHouseOn(t, c.ListenAddrs()[0])
-	fault := refuses(c, message.TopicRejects, kerr.NotEnoughReplicasAfterAppend)
+	fault := refuses(c, message.TopicRejectsTransit, kerr.NotEnoughReplicasAfterAppend)
 	h.send(h.bad(0, 120)...)
 	stop := h.start("first")
 	h.cleared()
@@ -218,7 +218,7 @@ func TestStoredAndNotAnswered(t *testing.T) {
 	if n := h.waiting(); n != 120 {
 		t.Errorf("%d messages waiting, want all 120: none was acknowledged", n)
 	}
-	if n := len(h.everything(message.TopicRejects)); n == 0 {
+	if n := len(h.everything(message.TopicRejectsTransit)); n == 0 {
 		t.Error("the broker stored nothing: the test is of no use")
 	}
 	fault.Remove()
@@ -237,7 +237,7 @@ func TestBrokerGone(t *testing.T) {
 	c := newCluster(t, dir, 0)
 	addr := c.ListenAddrs()[0]
 	h := newHouseOn(t, addr)
-	fault := refuses(c, message.TopicRejects, kerr.NotEnoughReplicas)
+	fault := refuses(c, message.TopicRejectsTransit, kerr.NotEnoughReplicas)
 	h.send(h.bad(0, 200)...)
 	stop := h.start("test")
 	h.cleared()

@@ -28,7 +28,8 @@ func request(m *message.MedicalClaim) sent {
 
 // TestMedical settles claims: fund, personal account and cash add up to the
 // whole, a repeat gets the first answer and moves nothing, the same number with
-// other content is disputed, and what the rules refuse is answered with a reason.
+// other content is disputed, and what the rules refuse is answered with a reason, but
+// to a hospital that the registry does not name.
 func TestMedical(t *testing.T) {
 	h := newHouse(t)
 	changed := claim("s1", clearingtest.Worker)
@@ -44,7 +45,7 @@ func TestMedical(t *testing.T) {
 		sent{message.TopicMedicalRequests, 0, []byte{0xFF}})
 	stop := h.start("test")
 	h.cleared()
-	answers := h.read(message.TopicMedicalResults, 8)
+	answers := h.read(message.MedicalResultsOf("h1"), 7)
 	h.must(stop())
 
 	refusals := map[string]string{}
@@ -64,7 +65,7 @@ func TestMedical(t *testing.T) {
 		}
 		first = answer
 	}
-	want := map[string]string{"s1": "disputed", "s2": "amounts_disagree", "s3": "unknown_hospital", "s4": "unknown_person"}
+	want := map[string]string{"s1": "disputed", "s2": "amounts_disagree", "s3": "", "s4": "unknown_person"}
 	for settlement, reason := range want {
 		if refusals[settlement] != reason {
 			t.Errorf("%s was refused as %q, want %q", settlement, refusals[settlement], reason)
@@ -112,7 +113,7 @@ func TestMedicalFundRunsOut(t *testing.T) {
 		t.Errorf("memos %v, want the claim that the ledger refused", kept)
 	}
 	stop := h.start("test")
-	rejects := h.read(message.TopicRejects, 1)
+	rejects := h.read(message.TopicRejectsMedical, 1)
 	h.must(stop())
 	var reject message.Reject
 	h.must(proto.Unmarshal(rejects[0].Value, &reject))

@@ -6,10 +6,12 @@ const (
 	TopicTaps            = "taps"
 	TopicLoads           = "loads"
 	TopicMedicalRequests = "medical.requests"
-	TopicMedicalResults  = "medical.results"
 	TopicPensionBatches  = "pension.batches"
 	TopicPensionResults  = "pension.results"
-	TopicRejects         = "rejects"
+	TopicRejectsTransit  = "rejects.transit" // of taps
+	TopicRejectsLoads    = "rejects.loads"
+	TopicRejectsMedical  = "rejects.medical" // of claims, whole
+	TopicRejectsPension  = "rejects.pension" // of payment lists and the bank's answers, line by line
 	TopicCleared         = "cleared"
 	TopicFares           = "fares"
 	TopicRegistry        = "registry"
@@ -27,10 +29,30 @@ func InputTopics() []string {
 }
 
 // OutputTopics are the topics in which clearing says what it has ruled, each message in
-// the order in which it became true.
+// the order in which it became true; those of hospitals are beside them.
 func OutputTopics() []string {
-	return []string{TopicMedicalResults, TopicRejects, TopicCleared}
+	return []string{TopicRejectsTransit, TopicRejectsLoads, TopicRejectsMedical, TopicRejectsPension, TopicCleared}
 }
+
+// RejectsOf is the topic for rejects of an input topic: who may read the one need not be
+// shown the other. Empty for any other topic.
+func RejectsOf(input string) string {
+	switch input {
+	case TopicTaps:
+		return TopicRejectsTransit
+	case TopicLoads:
+		return TopicRejectsLoads
+	case TopicMedicalRequests:
+		return TopicRejectsMedical
+	case TopicPensionBatches, TopicPensionResults:
+		return TopicRejectsPension
+	}
+	return ""
+}
+
+// MedicalResultsOf is the topic of the answers to one hospital's desks, for that hospital
+// alone to read.
+func MedicalResultsOf(hospital string) string { return "medical.results." + hospital }
 
 // StateTopics are the topics that state how things are: the last message of a key counts.
 func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist} }

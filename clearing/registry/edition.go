@@ -232,6 +232,12 @@ func (e *Edition) Hospital(id string, day ledger.Day) (Hospital, bool) {
 	return inForce(&e.hospitals, id, day)
 }
 
+// NamesHospital tells whether there is a row of a hospital, in force or not.
+func (e *Edition) NamesHospital(id string) bool {
+	_, ok := e.hospitals.last[id]
+	return ok
+}
+
 // Person finds a person as the latest row says.
 func (e *Edition) Person(token Token) (Person, bool) {
 	p, ok := e.persons.last[token]

@@ -140,7 +140,7 @@ func (c *center) startIntake(ctx context.Context, s *settings, ops *service.Ops,
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	settings := intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access, Topics: c.layout, Patience: s.patience}
+	settings := intake.Settings{Owner: c.owner, Instance: c.instance, Kafka: c.access, Topics: c.layout, Registry: c.registry, Patience: s.patience}
 	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, settings, metrics, log); err != nil {
 		return err
 	}

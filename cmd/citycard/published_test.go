@@ -42,7 +42,7 @@ func wantPublished(t *testing.T, kafka, dir string, opts ...kgo.Opt) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	opts = append(opts, kgo.ConsumeTopics(message.TopicCleared, message.TopicRejects), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	opts = append(opts, kgo.ConsumeTopics(message.OutputTopics()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	reader, err := broker.Connect(t.Context(), kafka, 10*time.Second, slog.New(slog.DiscardHandler), opts...)
 	if err != nil {
 		t.Fatal(err)
