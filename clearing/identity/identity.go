@@ -103,9 +103,10 @@ func loadOf(id ledger.ID, kind byte) (l Load, ok bool) {
 	return l, true
 }
 
-// Medical is the id of one part of a settlement. Settlement numbers are a
-// hospital's own, so the hospital belongs to it; both go in as a hash, since
-// together they may be longer than an id.
+// Medical is the id of one part of a settlement. Settlement numbers, in the form that
+// Number gives, are a hospital's own, so the hospital belongs to it; both go in as a
+// hash, since together they may be longer than an id. No number holds the zero byte
+// between them.
 func Medical(part MedicalPart, hospital, settlement string) ledger.ID {
 	sum := sha256.Sum256([]byte(hospital + "\x00" + settlement))
 	return ledger.ID(append([]byte{kindMedical, byte(part)}, sum[:]...))
@@ -144,7 +145,8 @@ func Settlement(part string) ledger.ID {
 	return ledger.ID(append([]byte{kindSettlement}, part...))
 }
 
-// Receipt is the id of money that the bank reports under a reference.
+// Receipt is the id of money that the bank reports under a reference, which is in the
+// form that Number gives.
 func Receipt(reference string) ledger.ID {
 	return ledger.ID(append([]byte{kindReceipt}, reference...))
 }

@@ -19,7 +19,7 @@ func SameTap(standing, now []byte) bool {
 	}
 	x, y := a.GetDebit(), b.GetDebit()
 	return x.GetType() == y.GetType() && x.GetAmountFen() == y.GetAmountFen() && x.GetTerminalSequence() == y.GetTerminalSequence() &&
-		bytes.Equal(x.GetTerminal(), y.GetTerminal()) && bytes.Equal(x.GetTime(), y.GetTime()) && sameCard(x, y) && sameTAC(x, y)
+		bytes.Equal(x.GetTerminal(), y.GetTerminal()) && bytes.Equal(x.GetTime(), y.GetTime()) && sameCard(x, y) && sameTAC(x, y, message.Unsure_UNSURE_TORN_TAP)
 }
 
 // SameLoad does so for two written loads.
@@ -30,7 +30,7 @@ func SameLoad(standing, now []byte) bool {
 	}
 	return x.GetType() == y.GetType() && x.GetAmountFen() == y.GetAmountFen() && x.GetOnlineSequence() == y.GetOnlineSequence() &&
 		x.GetNewBalanceFen() == y.GetNewBalanceFen() && bytes.Equal(x.GetTerminal(), y.GetTerminal()) && bytes.Equal(x.GetTime(), y.GetTime()) &&
-		sameCard(&x, &y) && sameTAC(&x, &y)
+		sameCard(&x, &y) && sameTAC(&x, &y, message.Unsure_UNSURE_TORN_LOAD)
 }
 
 // signed is what taps and loads have in common.
@@ -39,6 +39,7 @@ type signed interface {
 	GetIssuer() []byte
 	GetTac() []byte
 	GetOtherTac() []byte
+	GetOtherTacReason() message.Unsure
 }
 
 func sameCard(x, y signed) bool {
@@ -56,11 +57,23 @@ func cardOf(m signed) (Card, bool) {
 // sameTAC reports whether the two have a code in common. Of a card of ours the verified one
 // is; of another city's nobody here knows which it is, and two that share none are two words
 // of which its issuer may confirm one.
-func sameTAC(x, y signed) bool {
-	for _, a := range [][]byte{x.GetTac(), x.GetOtherTac()} {
-		if len(a) > 0 && (bytes.Equal(a, y.GetTac()) || bytes.Equal(a, y.GetOtherTac())) {
-			return true
+func sameTAC(x, y signed, unsure message.Unsure) bool {
+	for _, a := range codes(x, unsure) {
+		for _, b := range codes(y, unsure) {
+			if bytes.Equal(a, b) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// codes are those that may be the TAC: a second one where the terminal says why it could not
+// tell.
+func codes(m signed, unsure message.Unsure) [][]byte {
+	list := [][]byte{m.GetTac()}
+	if m.GetOtherTacReason() == unsure && len(m.GetOtherTac()) > 0 {
+		list = append(list, m.GetOtherTac())
+	}
+	return list
 }

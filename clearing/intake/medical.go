@@ -49,6 +49,7 @@ type claim struct {
 	record  docket.Record
 	request *message.MedicalClaim
 	token   registry.Token
+	number  string         // of the settlement, as it is compared
 	shaped  verdict.Reason // None where the fields can be used
 	day     ledger.Day
 	at      time.Time
@@ -154,7 +155,10 @@ func (cl *claim) shape(bounds span) verdict.Reason {
 	r := cl.request
 	at, err := message.ParseTime(r.GetTime(), time.UTC)
 	if err != nil || len(cl.record.Value) > message.RecordLimit || !message.Fixed(cl.token[:], r.GetPerson()) || !isName(r.GetHospital(), 32) ||
-		!isName(r.GetSettlement(), 30) || len(r.GetVisit()) > 30 {
+		len(r.GetVisit()) > 30 {
+		return verdict.InvalidField
+	}
+	if cl.number, err = identity.Number(r.GetSettlement(), 30); err != nil {
 		return verdict.InvalidField
 	}
 	if cl.at, cl.day = at, ledger.DayOf(at); !cl.day.Valid() || cl.day > bounds.to || cl.day < bounds.from {
@@ -184,7 +188,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 		refuse(cl.shaped)
 		return nil
 	}
-	key := settlementKey{r.GetHospital(), r.GetSettlement()}
+	key := settlementKey{r.GetHospital(), cl.number}
 	if before, ok := answered[key]; ok {
 		if bytes.Equal(before.claim, cl.record.Value) {
 			d.Note(verdict.Duplicate, medicalPurpose, 0)
@@ -233,7 +237,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 	} else {
 		// All in cash: nothing moves here, and the settlement can be proved all the same.
 		d.Keep(verdict.None, medicalPurpose, cl.day, ledger.Subject(cl.token[:]),
-			identity.Medical(identity.MedicalCash, r.GetHospital(), r.GetSettlement()), cl.record.Value).Fen = ledger.Fen(split.TotalFen)
+			identity.Medical(identity.MedicalCash, r.GetHospital(), cl.number), cl.record.Value).Fen = ledger.Fen(split.TotalFen)
 	}
 	c.batch[len(d.Rulings)-1] = cl
 	answered[key] = stored{claim: cl.record.Value, ruling: len(d.Rulings) - 1}
@@ -260,7 +264,7 @@ func (cl *claim) transfers(fund string, account ledger.AccountID) []ledger.Trans
 	add := func(part identity.MedicalPart, debit ledger.AccountID, fen int64, purpose ledger.Purpose) {
 		if fen > 0 {
 			list = append(list, ledger.Transfer{
-				Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetHospital(), cl.request.GetSettlement()),
+				Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetHospital(), cl.number),
 				Debit: debit, Credit: hospital, Amount: ledger.Fen(fen), Purpose: purpose, Evidence: cl.record.Value,
 			})
 		}
@@ -312,7 +316,7 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 			}
 		}
 		if rulings[i].Verdict == verdict.Cleared {
-			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
+			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.number)
 			requests, results = append(requests, cl.record.Value), append(results, value)
 		}
 		outgoing = append(outgoing, Outgoing{Topic: message.MedicalResultsOf(cl.request.GetHospital()), Key: cl.request.GetPerson(), Value: value})

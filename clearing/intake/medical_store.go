@@ -24,7 +24,7 @@ func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (ma
 	var hospitals, settlements []string
 	for _, cl := range read {
 		if cl.usable() {
-			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.request.GetSettlement())
+			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.number)
 		}
 	}
 	answered := map[settlementKey]stored{}

@@ -211,6 +211,28 @@ func TestMedicalTwoHospitals(t *testing.T) {
 	}
 }
 
+// TestMedicalNumberWrittenOtherwise sends a settled claim again with its number written in other
+// ways: nothing is paid twice, and the desk is told that the number is taken.
+func TestMedicalNumberWrittenOtherwise(t *testing.T) {
+	h := newHouse(t)
+	h.send(request(claim("s1-é", clearingtest.Worker)))
+	h.clear()
+	owed := h.balance("hospital:h1")
+	for _, number := range []string{"S1-É", "s1-é ", "ｓ１-é", "s1-e\u0301"} {
+		h.send(request(claim(number, clearingtest.Worker)))
+	}
+	h.send(request(claim("s1-e", clearingtest.Worker)))
+	answers := h.answersTo(6)
+	for number, want := range map[string]string{"s1-é": "", "S1-É": "disputed", "s1-é ": "disputed", "ｓ１-é": "disputed", "s1-e\u0301": "disputed", "s1-e": ""} {
+		if got := answers[number]; len(got) != 1 || got[0].GetRefusal() != want {
+			t.Errorf("%q is answered %v, want refusal %q", number, got, want)
+		}
+	}
+	if now := h.balance("hospital:h1"); owed == 0 || now != 2*owed {
+		t.Errorf("the hospital is owed %d after %d, want twice as much for two numbers", now, owed)
+	}
+}
+
 // TestMedicalFrozenAccount freezes a person's account: the claim that would draw
 // on it is refused, those of others behind it are settled.
 func TestMedicalFrozenAccount(t *testing.T) {

@@ -80,10 +80,12 @@ type receipt struct {
 }
 
 func newReceipt(account string, fen ledger.Fen, reference string) (receipt, error) {
-	r := receipt{account: account, fen: fen, reference: reference}
+	number, err := identity.Number(reference, 60)
+	if err != nil {
+		return receipt{}, fmt.Errorf("--reference: %w", err)
+	}
+	r := receipt{account: account, fen: fen, reference: number}
 	switch {
-	case reference == "" || len(reference) > 60:
-		return receipt{}, fmt.Errorf("--reference has %d bytes, want 1 to 60", len(reference))
 	case strings.HasPrefix(account, "channel:"), account == chart.Deposits, account == chart.Passes, account == chart.Fees:
 		r.bank = chart.Reserve
 	case strings.HasPrefix(account, "fund:"):

@@ -38,6 +38,14 @@ func TestReceive(t *testing.T) {
 	if s := r.Reserve; !s.Closed || s.ReserveFen != 1500 || s.DepositsFen != 500 || s.PassesFen != 500 || s.FeesFen != 500 {
 		t.Errorf("the reserve equation is %+v, want 1500 of three times 500", s)
 	}
+	for _, reference := range []string{"SLIP " + chart.Deposits, "slip  " + chart.Deposits, " ｓｌｉｐ " + chart.Deposits} {
+		r, err := newReceipt(chart.Deposits, 500, reference)
+		must(err)
+		must(f.receive(t.Context(), "test", r)) // is in the books
+	}
+	if r, err := newReceipt(chart.Deposits, 500, "slip\u200b"); err == nil {
+		t.Errorf("a reference with what cannot be seen was taken: %+v", r)
+	}
 	for _, account := range []string{"", "operator:bus", chart.Float, chart.Reserve, "deposits", "personal:1"} {
 		if r, err := newReceipt(account, 500, "x"); err == nil {
 			t.Errorf("money for %q was taken: %+v", account, r)

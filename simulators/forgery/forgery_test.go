@@ -23,10 +23,10 @@ func tap() *message.Tap {
 func TestEveryByte(t *testing.T) {
 	places := forgery.Places(tap(), nil)
 	// medium 4; card 2, type 4, amount 4, terminal 1, sequence 4, TAC 1, key version 4,
-	// algorithm 4; counter, balance, mode, movement, line, station, entry station 4 each;
+	// algorithm 4, reason 4; counter, balance, mode, movement, line, station, entry station 4 each;
 	// card type 4, vehicle 2.
-	if len(places) != 4+24+7*4+4+2 {
-		t.Errorf("%d bytes, want 62: %v", len(places), places)
+	if len(places) != 4+28+7*4+4+2 {
+		t.Errorf("%d bytes, want 66: %v", len(places), places)
 	}
 	whole := tap()
 	seen := map[string]bool{}
@@ -59,7 +59,7 @@ func TestEveryByte(t *testing.T) {
 	if m, _, err := forgery.Altered(tap(), forgery.Place{Field: "tac"}, 0x80); err != nil || m.GetDebit().GetTac()[0] == 9 {
 		t.Error("a mask of no bit alters nothing")
 	}
-	if names := forgery.Fields(&message.Load{}); len(names) != 15 || !slices.Contains(names, "new-balance-fen") {
+	if names := forgery.Fields(&message.Load{}); len(names) != 16 || !slices.Contains(names, "new-balance-fen") {
 		t.Errorf("a load has fields %v", names)
 	}
 	if got := forgery.Places(tap(), []string{"tac", "vehicle"}); len(got) != 3 || got[2].String() != "vehicle_1" {

@@ -18,19 +18,20 @@ type coverage struct {
 // of its issuer and the last sixteen digits of its number; the TAC of a purchase covers amount,
 // type, terminal, the SAM's sequence and the time, that of a load the new balance, the online
 // sequence, amount, type, terminal and time. Taps are purchases (06) and composite ones (09),
-// loads are loads (02).
+// loads are loads (02). A second code counts for nothing where the terminal gives no reason for
+// it, and these records have none.
 func coverageOf(topic string) coverage {
 	if topic == "loads" {
 		return coverage{
 			covered: []string{"amount-fen", "terminal", "online-sequence", "time", "new-balance-fen", "tac"},
-			open:    []string{"medium", "key-version", "algorithm", "order", "channel", "other-tac"},
+			open:    []string{"medium", "key-version", "algorithm", "order", "channel", "other-tac", "other-tac-reason"},
 			types:   []uint32{0x02},
 		}
 	}
 	return coverage{
 		covered: []string{"amount-fen", "terminal", "terminal-sequence", "time", "tac"},
 		open: []string{
-			"medium", "key-version", "algorithm", "other-tac", "card-counter", "balance-fen", "mode", "movement", "line", "station",
+			"medium", "key-version", "algorithm", "other-tac", "other-tac-reason", "card-counter", "balance-fen", "mode", "movement", "line", "station",
 			"entry-station", "entry-time", "card-type", "fare-version", "vehicle",
 		},
 		types: []uint32{0x06, 0x09},

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Key is the identity of a posting. Subject and ID are lower-case hexadecimal.
@@ -50,9 +51,9 @@ func LoadKey(day int, card string, kind byte, onlineSequence uint16) Key {
 // MedicalKeys are the identities of the two transfers of one settlement, what the
 // fund pays and what the personal account pays, and of the record that is kept where
 // both pay nothing. person has 16 bytes. The number is told apart by the hospital
-// that gave it: both are in the hash.
+// that gave it: both are in the hash. Capitals make no other number; here it is of ASCII.
 func MedicalKeys(day int, person []byte, hospital, settlement string) (fund, account, cash Key) {
-	sum := sha256.Sum256(append(append([]byte(hospital), 0), settlement...))
+	sum := sha256.Sum256(append(append([]byte(hospital), 0), strings.ToLower(settlement)...))
 	subject, number := hex.EncodeToString(person), hex.EncodeToString(sum[:])
 	return Key{day, subject, idMedical + "01" + number}, Key{day, subject, idMedical + "02" + number}, Key{day, subject, idMedical + "03" + number}
 }

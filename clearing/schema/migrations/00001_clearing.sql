@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS medical_years (
     PRIMARY KEY (person, year, kind)
 );
 
--- Every answered claim, under the hospital's settlement number: a repeat gets
+-- Every answered claim, under the hospital's settlement number as it is compared: a repeat gets
 -- the same answer and moves no money.
 CREATE TABLE IF NOT EXISTS medical_settlements (
     hospital   TEXT NOT NULL,
