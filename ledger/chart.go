@@ -50,6 +50,9 @@ func (c *Chart) All() []Account {
 	return all
 }
 
+// Version moves whenever an account does.
+func (c *Chart) Version() int64 { return c.known() }
+
 func (c *Chart) known() int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

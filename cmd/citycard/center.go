@@ -30,6 +30,7 @@ type center struct {
 	*inputs
 	zone     *time.Location
 	intake   *intake.Intake
+	glance   *glance
 	owner    string
 	instance string
 	apiURL   string
@@ -144,7 +145,9 @@ func (c *center) startIntake(ctx context.Context, s *settings, ops *service.Ops,
 	if c.intake, err = intake.New(c.books.Ledger, c.kafka, rules, settings, metrics, log); err != nil {
 		return err
 	}
-	ops.Registry().MustRegister(c.books.retries, newGauges(c, log), newCloseGauges(c.books, log))
+	c.glance = newGlance(c.books.Ledger, time.Now, log)
+	c.glance.start(ctx, stack)
+	ops.Registry().MustRegister(c.books.retries, newGauges(c), newBookGauges(c.glance, c.zone))
 	ops.Check("database", c.books.ready)
 	ops.Check("kafka", c.admin.Ping)
 	ops.Check("intake", c.intake.Ready)

@@ -1,116 +1,123 @@
 package main
 
 import (
-	"context"
-	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"citycard/clearing/chart"
-	"citycard/ledger"
+	"citycard/clearing/history"
 )
 
-// gauges reads the books when metrics are asked for: what the control accounts
-// hold, and which day is open.
+// gauges are those of the registry and the keys in use.
 type gauges struct {
 	*center
-	log      *slog.Logger
-	account  *prometheus.Desc
-	day      *prometheus.Desc
 	registry *prometheus.Desc
 	version  *prometheus.Desc
 	hotlist  *prometheus.Desc
 	cards    *prometheus.Desc
-	notZero  *prometheus.Desc
 	test     *prometheus.Desc
 }
 
-const gaugeLimit = 2 * time.Second
-
-func newGauges(c *center, log *slog.Logger) *gauges {
+func newGauges(c *center) *gauges {
 	return &gauges{
-		center:  c,
-		log:     log,
-		account: prometheus.NewDesc("citycard_account_fen", "What a control account holds, credits less debits, in fen.", []string{"account"}, nil),
-		day:     prometheus.NewDesc("citycard_clearing_day_start_seconds", "Midnight at which the open clearing day began, Unix time.", nil, nil),
+		center: c,
 		registry: prometheus.NewDesc("citycard_registry_info", "The registry in use, by version; always 1.",
 			[]string{"version"}, nil),
 		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
 		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
-		notZero: prometheus.NewDesc("citycard_accounts_not_at_zero", "Accounts with something left at the end of the last closed day that its close should have brought to zero, by kind.",
-			[]string{"kind"}, nil),
-		test: prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
+		test:    prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.account, g.day, g.registry, g.version, g.hotlist, g.cards, g.notZero, g.test} {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test} {
 		out <- desc
 	}
 }
 
-// Collect reads them. What cannot be read in time is left out and logged: a gap
-// in a curve says more than an old value.
+// Collect shows what was read last, so that an alert on it goes on; how old that is has
+// a gauge of its own.
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), gaugeLimit)
-	defer cancel()
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	edition := g.center.registry.Current()
+	gauge(g.registry, 1, edition.Version())
+	gauge(g.version, float64(edition.Number()))
+	gauge(g.hotlist, float64(edition.HotlistNumber()))
+	gauge(g.cards, float64(edition.Counts()["hotlist"]))
 	test := 0.0
 	if g.keys.Store().Test() {
 		test = 1
 	}
-	out <- prometheus.MustNewConstMetric(g.test, prometheus.GaugeValue, test)
-	edition := g.center.registry.Current()
-	out <- prometheus.MustNewConstMetric(g.registry, prometheus.GaugeValue, 1, edition.Version())
-	out <- prometheus.MustNewConstMetric(g.version, prometheus.GaugeValue, float64(edition.Number()))
-	out <- prometheus.MustNewConstMetric(g.hotlist, prometheus.GaugeValue, float64(edition.HotlistNumber()))
-	out <- prometheus.MustNewConstMetric(g.cards, prometheus.GaugeValue, float64(edition.Counts()["hotlist"]))
-	day, err := g.books.CurrentDay(ctx)
-	if err != nil {
-		g.log.Warn("the open day cannot be read for metrics", "error", err)
-		return
-	}
-	out <- prometheus.MustNewConstMetric(g.day, prometheus.GaugeValue, float64(day.Time(g.zone).Unix()))
-	trial, err := g.books.Trial(ctx, day)
-	if err != nil {
-		g.log.Warn("accounts cannot be read for metrics", "error", err)
-		return
-	}
-	for kind, count := range notAtZero(trial) {
-		out <- prometheus.MustNewConstMetric(g.notZero, prometheus.GaugeValue, float64(count), kind)
-	}
-	for _, row := range trial {
-		// Personal accounts are many, and nobody's business here.
-		if !isControl(row.Account.Code) {
-			continue
-		}
-		held := row.Before.Credits + row.Day.Credits - row.Before.Debits - row.Day.Debits
-		out <- prometheus.MustNewConstMetric(g.account, prometheus.GaugeValue, float64(held), row.Account.Code)
+	gauge(g.test, test)
+}
+
+// bookGauges are those that come from the books.
+type bookGauges struct {
+	glance   *glance
+	zone     *time.Location
+	read     *prometheus.Desc
+	account  *prometheus.Desc
+	day      *prometheus.Desc
+	notZero  *prometheus.Desc
+	progress *prometheus.Desc
+	findings *prometheus.Desc
+	alone    *prometheus.Desc
+}
+
+func newBookGauges(g *glance, zone *time.Location) *bookGauges {
+	return &bookGauges{
+		glance: g, zone: zone,
+		read: prometheus.NewDesc("citycard_books_read_timestamp_seconds",
+			"When the gauges of accounts, days and closes were last read from the books, Unix time; until then, when the program began.", nil, nil),
+		account: prometheus.NewDesc("citycard_account_fen", "What a control account holds, credits less debits, in fen.", []string{"account"}, nil),
+		day:     prometheus.NewDesc("citycard_clearing_day_start_seconds", "Midnight at which the open clearing day began, Unix time.", nil, nil),
+		notZero: prometheus.NewDesc("citycard_accounts_not_at_zero", "Accounts with something left at the end of the last closed day that its close should have brought to zero, by kind.",
+			[]string{"kind"}, nil),
+		progress: prometheus.NewDesc("citycard_close_progress_ratio",
+			"Share of the rows of a closing day that the pass over its cards has dealt with, 0 to 1; absent while no day is closing.", []string{"day"}, nil),
+		findings: prometheus.NewDesc("citycard_close_findings",
+			"What the pass over the cards and SAMs of the last closed day found, by kind.", []string{"kind"}, nil),
+		alone: prometheus.NewDesc("citycard_quarantined_records",
+			"Records that could not be booked, are kept alone and were not judged again yet.", nil, nil),
 	}
 }
 
-// notAtZero counts, by kind, the accounts that must return to zero, and of them those
-// where something was left before the day of a trial balance.
-func notAtZero(trial []ledger.TrialRow) map[string]int {
-	counts := map[string]int{}
-	for _, row := range trial {
-		if row.Account.Flags&ledger.MustReturnToZero == 0 {
-			continue
-		}
-		left := 0
-		if row.Before.CreditBalance() != 0 {
-			left = 1
-		}
-		counts[chart.KindOf(row.Account.Code)] += left
+// Describe names the gauges.
+func (g *bookGauges) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone} {
+		out <- desc
 	}
-	return counts
 }
 
-func isControl(code string) bool {
-	return slices.Contains([]string{
-		"reserve", "float", "deposits", "passes", "fees", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
-	}, chart.KindOf(code))
+// Collect shows what was read last.
+func (g *bookGauges) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	v := g.glance.view()
+	gauge(g.read, float64(v.read.Unix()))
+	if v.day == 0 {
+		return // nothing was read yet
+	}
+	gauge(g.day, float64(v.day.Time(g.zone).Unix()))
+	gauge(g.alone, float64(v.alone))
+	for code, held := range v.held {
+		gauge(g.account, float64(held), code)
+	}
+	for kind, count := range v.notZero {
+		gauge(g.notZero, float64(count), kind)
+	}
+	for day, ratio := range v.progress {
+		gauge(g.progress, ratio, day.String())
+	}
+	if v.findings == nil {
+		return
+	}
+	for _, k := range history.Kinds() {
+		gauge(g.findings, float64(v.findings[k.String()]), k.String())
+	}
 }

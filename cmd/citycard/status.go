@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
-	"slices"
+	"time"
 
 	"citycard/clearing/docket"
 	"citycard/cmd/service"
@@ -25,11 +24,9 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good
 {{end}}<p>registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
 {{range .Days}}<h2>clearing day / 清算日 {{.Day}}: {{.State}}</h2><table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
 {{range .Lines}}<tr><td>{{.Verdict}}</td><td>{{.Reason}}</td><td>{{.Purpose}}</td><td class="n">{{.Count}}</td><td class="n">{{yuan .Fen}}</td></tr>{{end}}
-</table>{{end}}<p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
+</table>{{end}}<p{{if .Old}} class="bad"{{end}}>books read / 账簿读取于 {{.Read}}</p>
+<p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
 `
-
-// statusDays is how many days the status page shows, the latest first.
-const statusDays = 3
 
 // shownDay is a day as its committed batches tell it.
 type shownDay struct {
@@ -37,8 +34,23 @@ type shownDay struct {
 	Lines []docket.Line
 }
 
-// statusPage shows the latest days.
-func (c *center) statusPage() (http.Handler, error) {
+// statusHead is what the page says above the days.
+type statusHead struct {
+	Registry, Kafka, Database string
+	Test                      string
+	Fault                     error
+}
+
+func (c *center) statusHead(ctx context.Context) statusHead {
+	head := statusHead{Registry: c.registry.Version(), Kafka: c.kafka, Database: c.books.description, Fault: c.intake.Ready(ctx)}
+	if c.keys.Store().Test() {
+		head.Test = testMasters
+	}
+	return head
+}
+
+// statusPage shows the latest days, as they were read last.
+func statusPage(head func(context.Context) statusHead, g *glance) (http.Handler, error) {
 	shown, err := template.New("status").Funcs(template.FuncMap{"yuan": yuan}).Parse(statusHTML)
 	if err != nil {
 		return nil, fmt.Errorf("status page: %w", err)
@@ -48,52 +60,22 @@ func (c *center) statusPage() (http.Handler, error) {
 			http.NotFound(w, r)
 			return
 		}
+		v := g.view()
 		page := struct {
-			Registry, Kafka, Database string
-			Test                      string
-			Fault                     error
-			Days                      []shownDay
-		}{Registry: c.registry.Version(), Kafka: c.kafka, Database: c.books.description, Fault: c.intake.Ready(r.Context())}
-		if c.keys.Store().Test() {
-			page.Test = testMasters
-		}
-		var err error
-		if page.Days, err = c.latestDays(r.Context()); err != nil {
-			page.Fault = err
-		}
+			statusHead
+			Read string
+			Old  bool
+			Days []shownDay
+		}{head(r.Context()), v.read.Format(time.DateTime), g.now().Sub(v.read) > time.Minute, v.days}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		// The page is gone from the browser or it is not; there is nobody to tell.
 		_ = shown.Execute(w, page)
 	}), nil
 }
 
-func (c *center) latestDays(ctx context.Context) ([]shownDay, error) {
-	days, err := c.books.Days(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var shown []shownDay
-	for _, day := range slices.Backward(days[max(0, len(days)-statusDays):]) {
-		var sums docket.Sums
-		err := c.books.Notes(ctx, day.Day, func(data []byte) error {
-			var note docket.Note
-			if err := json.Unmarshal(data, &note); err != nil {
-				return fmt.Errorf("batch note: %w", err)
-			}
-			sums.Add(note.Tally)
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		shown = append(shown, shownDay{day, sums.Lines()})
-	}
-	return shown, nil
-}
-
 // show starts the metrics, health and status pages.
 func (c *center) show(ctx context.Context, ops *service.Ops, addr string, stack *service.Stack) error {
-	page, err := c.statusPage()
+	page, err := statusPage(c.statusHead, c.glance)
 	if err != nil {
 		return err
 	}

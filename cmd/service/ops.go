@@ -21,6 +21,12 @@ import (
 // as failed.
 const readyTimeout = 2 * time.Second
 
+// How long a client may take to read an answer, and keep a connection without a request.
+const (
+	answerTimeout = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
+
 // Ops is the side door of a program: /metrics for Prometheus, /healthz (the
 // process answers), /readyz (every check passes), and what else is added with
 // Handle. It asks nobody who they are: bind it to loopback or a network of the
@@ -32,6 +38,8 @@ type Ops struct {
 	server   *http.Server
 	listener net.Listener
 	done     chan struct{}
+	answer   time.Duration
+	idle     time.Duration
 
 	mu      sync.Mutex
 	checks  []check
@@ -46,7 +54,7 @@ type check struct {
 // NewOps makes the pages; nothing listens before Start. The registry has the Go
 // runtime's and the process's own metrics in it.
 func NewOps(log *slog.Logger) *Ops {
-	o := &Ops{log: log, registry: prometheus.NewRegistry(), mux: http.NewServeMux()}
+	o := &Ops{log: log, registry: prometheus.NewRegistry(), mux: http.NewServeMux(), answer: answerTimeout, idle: idleTimeout}
 	o.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry}))
@@ -88,7 +96,7 @@ func (o *Ops) Start(ctx context.Context, addr string) error {
 	}
 	o.listener = listener
 	o.server = &http.Server{
-		Handler: o.mux, ReadHeaderTimeout: 5 * time.Second,
+		Handler: o.mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: o.answer, IdleTimeout: o.idle,
 		ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 	}
 	o.done = make(chan struct{})

@@ -3,12 +3,16 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -97,4 +101,41 @@ func TestReadinessOfStuckCheck(t *testing.T) {
 			t.Errorf("%+v, want %v", got, want)
 		}
 	})
+}
+
+// TestOpsLetsGo closes connections that nobody uses, and ends answers that nobody reads.
+func TestOpsLetsGo(t *testing.T) {
+	ops := NewOps(quiet())
+	ops.idle, ops.answer = 50*time.Millisecond, 200*time.Millisecond
+	ops.Handle("GET /endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for piece := make([]byte, 1<<16); ; {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	}))
+	if err := ops.Start(t.Context(), "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/healthz", "/endless"} {
+		conn, err := net.Dial("tcp", ops.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: here\r\n\r\n", path); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection stays", path)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := ops.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
