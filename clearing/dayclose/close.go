@@ -62,15 +62,11 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	edition, err := c.edition(ctx, day, round)
-	if err != nil {
-		return nil, err
-	}
 	summary, err := c.archive().Run(ctx, day, round)
 	if err != nil {
 		return nil, err
 	}
-	positions, paid, err := Positions(ctx, c.Ledger, edition, day)
+	positions, paid, err := c.positions(ctx, day, round)
 	if err != nil {
 		return nil, err
 	}
@@ -100,22 +96,69 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 
 func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }
 
-// edition reads who takes part as the registry had it when this close of the day was
-// begun first. A run that goes on with an interrupted one so states the same, whatever
-// was changed meanwhile.
-func (c *Closer) edition(ctx context.Context, day ledger.Day, round int) (*registry.Edition, error) {
-	var number int64
-	err := c.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `INSERT INTO closings (day, reopened, registry) SELECT $1::INT4, $2::INT4, coalesce(max(number), 0)::INT8 FROM registry_versions
-			ON CONFLICT (day, reopened) DO NOTHING`, day, round); err != nil {
+// positions computes what a close of the day states. Until it can be stated it goes by the
+// newest registry, so a change that corrects a row reaches a close that stands. The version
+// is noted once nothing is left but to write the files: a run that goes on with an
+// interrupted one states the same, whatever was changed meanwhile.
+func (c *Closer) positions(ctx context.Context, day ledger.Day, round int) (positions []settlement.Position, paid map[string]int64, err error) {
+	store := registry.NewStore(c.Ledger.Pool())
+	number, err := c.noted(ctx, day, round)
+	if err != nil {
+		return nil, nil, err
+	}
+	for {
+		tried := number
+		if number == 0 {
+			if tried, err = store.Latest(ctx); err != nil {
+				return nil, nil, err
+			}
+		}
+		edition, err := store.LoadVersion(ctx, tried, registry.Operators, registry.Channels, registry.Hospitals)
+		if err != nil {
+			return nil, nil, err
+		}
+		if positions, paid, err = Positions(ctx, c.Ledger, edition, day); err != nil {
+			return nil, nil, err
+		}
+		if err := settlement.Check(settlement.Day(day), positions); err != nil {
+			return nil, nil, err
+		}
+		if number != 0 {
+			return positions, paid, nil
+		}
+		if number, err = c.note(ctx, day, round, tried); err != nil {
+			return nil, nil, err
+		}
+		if number == tried {
+			return positions, paid, nil
+		}
+		// Another close of the day was quicker, and has noted another version.
+	}
+}
+
+// noted is the version that the close of a day goes by, 0 where none is noted.
+func (c *Closer) noted(ctx context.Context, day ledger.Day, round int) (number int64, err error) {
+	err = c.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT coalesce((SELECT registry FROM closings WHERE day = $1 AND reopened = $2), 0)::INT8", day, round).Scan(&number)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the registry that closes day %s: %w", day, err)
+	}
+	return number, nil
+}
+
+// note notes a version, unless one is noted, and gives the one that is.
+func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version int64) (number int64, err error) {
+	err = c.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO closings (day, reopened, registry) VALUES ($1, $2, $3) ON CONFLICT (day, reopened) DO NOTHING", day, round, version); err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, "SELECT registry FROM closings WHERE day = $1 AND reopened = $2", day, round).Scan(&number)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("note the registry that closes day %s: %w", day, err)
+		return 0, fmt.Errorf("note the registry that closes day %s: %w", day, err)
 	}
-	return registry.NewStore(c.Ledger.Pool()).LoadVersion(ctx, number, registry.Operators, registry.Channels, registry.Hospitals)
+	return number, nil
 }
 
 // round counts how often the day was reopened.

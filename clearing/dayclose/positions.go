@@ -12,38 +12,75 @@ import (
 	"citycard/ledger"
 )
 
-// participants are all who get a settlement file.
-func participants(r *registry.Edition) []settlement.Participant {
+// participants are all who get a settlement file: who is registered on the day, and of the
+// others those on whose account something was booked. So a change can end what should never
+// have been registered.
+func participants(r *registry.Edition, day ledger.Day, booked func(code string) bool) []settlement.Participant {
 	var list []settlement.Participant
+	add := func(code, name, nameEN string, registered bool) {
+		if registered || booked(code) {
+			list = append(list, settlement.Participant{Code: code, Name: name, NameEn: nameEN})
+		}
+	}
 	for _, o := range r.Operators() {
-		list = append(list, settlement.Participant{Code: chart.Operator(o.ID), Name: o.Name, NameEn: o.NameEN})
+		onDay, ok := r.Operator(o.ID, day)
+		if ok {
+			o = onDay
+		}
+		add(chart.Operator(o.ID), o.Name, o.NameEN, ok)
 	}
 	for _, h := range r.Hospitals() {
-		list = append(list, settlement.Participant{Code: chart.Hospital(h.ID), Name: h.Name, NameEn: h.NameEN})
+		onDay, ok := r.Hospital(h.ID, day)
+		if ok {
+			h = onDay
+		}
+		add(chart.Hospital(h.ID), h.Name, h.NameEN, ok)
 	}
 	for _, c := range r.Channels() {
-		list = append(list, settlement.Participant{Code: chart.Channel(c.ID), Name: c.Name, NameEn: c.NameEN})
+		onDay, ok := r.Channel(c.ID, day)
+		if ok {
+			c = onDay
+		}
+		add(chart.Channel(c.ID), c.Name, c.NameEN, ok)
 	}
 	for _, insurance := range chart.Insurances() {
-		list = append(list, settlement.Participant{Code: chart.Fund(insurance)})
+		add(chart.Fund(insurance), "", "", true)
 	}
-	return append(list,
-		settlement.Participant{Code: chart.PensionFund, Name: "养老保险基金支出户", NameEn: "Pension fund expenditure account"},
-		settlement.Participant{Code: chart.PensionPayout, Name: "养老金代发", NameEn: "Pension payouts at the bank"})
+	add(chart.PensionFund, "养老保险基金支出户", "Pension fund expenditure account", true)
+	add(chart.PensionPayout, "养老金代发", "Pension payouts at the bank", true)
+	return list
+}
+
+// Rehearse closes a day on which nothing was booked for everybody whom the edition has: what
+// is wrong with a change shows before it is proposed, not when a day cannot be closed.
+func Rehearse(r *registry.Edition) error {
+	const day ledger.Day = 20000101
+	positions, err := settlement.Net(nil, participants(r, day, func(string) bool { return true }))
+	if err != nil {
+		return err
+	}
+	return settlement.Check(settlement.Day(day), positions)
 }
 
 // Positions computes the net position of every participant from the rows that
 // were booked on a day: credits count for it, debits against. paid is what the
 // day's payments came to so far, by account code.
 func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day ledger.Day) (positions []settlement.Position, paid map[string]int64, err error) {
-	people := participants(r)
-	byAccount := make(map[ledger.AccountID]string, len(people))
-	for _, p := range people {
-		byAccount[ledger.IDOfCode(p.Code)] = p.Code
-	}
 	turnovers, err := l.Turnovers(ctx, day)
 	if err != nil {
 		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)
+	}
+	booked := map[ledger.AccountID]bool{}
+	for _, t := range turnovers {
+		// Payments only follow what else was booked: a close that goes on states the same.
+		if t.Purpose != chart.PurposeSettlement {
+			booked[t.Debit], booked[t.Credit] = true, true
+		}
+	}
+	people := participants(r, day, func(code string) bool { return booked[ledger.IDOfCode(code)] })
+	byAccount := make(map[ledger.AccountID]string, len(people))
+	for _, p := range people {
+		byAccount[ledger.IDOfCode(p.Code)] = p.Code
 	}
 	type key struct {
 		account ledger.AccountID

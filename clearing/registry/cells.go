@@ -8,12 +8,16 @@ import (
 	"strings"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/settlement"
 	"citycard/ledger"
 )
 
-// cells reads the fields of one row and keeps the first error.
+// cells reads the fields of one row and keeps the first error. Rows that are stored are
+// read by less strict rules: what got in before a rule was there must stay readable, or no
+// later change could correct it.
 type cells struct {
 	fields []string
+	stored bool
 	err    error
 }
 
@@ -23,13 +27,14 @@ func (c *cells) fail(i int, want string) {
 	}
 }
 
-// textLimit is the longest name, in bytes.
-const textLimit = 200
-
+// text is a name. What a settlement file cannot state is refused here.
 func (c *cells) text(i int) string {
+	if c.stored {
+		return c.fields[i]
+	}
 	s := strings.TrimSpace(c.fields[i])
-	if len(s) > textLimit || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\uFFFD' }) {
-		c.fail(i, fmt.Sprintf("at most %d bytes of UTF-8 text on one line", textLimit))
+	if settlement.CheckName(s) != nil || strings.ContainsRune(s, '\uFFFD') {
+		c.fail(i, fmt.Sprintf("at most %d bytes of UTF-8 text on one line, without control characters", settlement.NameLimit))
 	}
 	return s
 }
@@ -103,10 +108,19 @@ func (c *cells) number(i int) uint32 {
 	return uint32(n)
 }
 
-func (c *cells) fen(i int) ledger.Fen {
+// personLimit is the most that a row may state of one person: a hundred million yuan. It is
+// no city's figure; it keeps the sum over all persons of a country within an account.
+const personLimit ledger.Fen = 10_000_000_000
+
+// purseLimit is the most that a purse may hold where no rule says less: the balance on a
+// card has four bytes, and rules of loads stop at half of what they can state.
+const purseLimit ledger.Fen = 1<<31 - 1
+
+// fen is an amount up to a limit.
+func (c *cells) fen(i int, most ledger.Fen) ledger.Fen {
 	n, err := strconv.ParseInt(c.fields[i], 10, 64)
-	if err != nil || n < 0 {
-		c.fail(i, "an amount in whole fen")
+	if err != nil || n < 0 || !c.stored && n > int64(most) {
+		c.fail(i, fmt.Sprintf("an amount in whole fen, at most %d", int64(most)))
 	}
 	return ledger.Fen(n)
 }

@@ -27,6 +27,12 @@
 //     everywhere, and rows altered behind the store's back are found on loading;
 //  3. whoever imported a change does not approve it.
 //
+// What is read from files is held against everything that is done with it later: what a
+// settlement file can state, what the ledger takes. Stored rows are held against the shape of
+// their cells only, so a row that got in before a rule can be read, and corrected by a change:
+// names by a row with the same first day, ids by ending them, an amount that no account can
+// have held by stating it again.
+//
 // # In memory
 //
 // An Edition is one version, immutable. A Registry is what running code holds:

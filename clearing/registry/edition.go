@@ -34,8 +34,21 @@ func (c *content) with(more *content) content {
 		operators: c.operators.with(more.operators), issuers: c.issuers.with(more.issuers), types: c.types.with(more.types),
 		lines: c.lines.with(more.lines), vehicles: c.vehicles.with(more.vehicles), terminals: c.terminals.with(more.terminals),
 		sams: c.sams.with(more.sams), cards: c.cards.with(&more.cards), channels: c.channels.with(more.channels),
-		hospitals: c.hospitals.with(more.hospitals), persons: c.persons.with(more.persons), purses: c.purses.with(more.purses), hotlist: c.hotlist.with(&more.hotlist),
+		hospitals: c.hospitals.with(more.hospitals), persons: withPersons(c.persons, more.persons), purses: c.purses.with(more.purses), hotlist: c.hotlist.with(&more.hotlist),
 	}
+}
+
+// withPersons is the rows of base and then those of more; an account that came along stays.
+func withPersons(base, more timelines[Token, person]) timelines[Token, person] {
+	sum := base.with(more)
+	for token := range more.last {
+		for _, row := range more.rows(token) {
+			if before, ok := base.at(token, row.from); ok {
+				sum.add(token, row.bringing(before))
+			}
+		}
+	}
+	return sum
 }
 
 // Edition is the registry at one version. It is never changed and safe for
@@ -276,11 +289,13 @@ func latest[T dated](t *timelines[string, T]) []T {
 	return list
 }
 
-// Persons calls fn for every person, in order of token, with the first row: the
-// one that brings a personal account along.
+// Persons calls fn for every person, in order of token, with the row that brings a
+// personal account along, or else the first.
 func (e *Edition) Persons(fn func(Token, Person)) {
 	for _, token := range e.persons.keys(func(a, b Token) int { return bytes.Compare(a[:], b[:]) }) {
-		fn(token, e.persons.rows(token)[0].unpack())
+		rows := e.persons.rows(token)
+		brings := max(0, slices.IndexFunc(rows, func(p person) bool { return p.account > 0 }))
+		fn(token, rows[brings].unpack())
 	}
 }
 

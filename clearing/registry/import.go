@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"citycard/ledger"
 )
 
 // Fault is one bad row or file of an import.
@@ -43,6 +45,19 @@ func (e *ImportError) Error() string {
 	return b.String()
 }
 
+// Bounds are what rules outside the registry allow in its rows.
+type Bounds struct {
+	// PurseFen is the most that a purse may hold on a day; nil: what a card can state.
+	PurseFen func(ledger.Day) ledger.Fen
+}
+
+func (b Bounds) purse(day ledger.Day) ledger.Fen {
+	if b.PurseFen == nil || !day.Valid() {
+		return purseLimit
+	}
+	return min(b.PurseFen(day), purseLimit)
+}
+
 // Import reads the files of a whole registry from dir: what is in force when
 // they are the founding change.
 func Import(dir string) (*Edition, error) {
@@ -60,12 +75,15 @@ func Import(dir string) (*Edition, error) {
 //
 // A founding change, base nil, must have operators, terminals, cards, channels,
 // hospitals, persons and purses; any other has what it has.
-func Read(dir string, base *Edition) (*Draft, error) {
+func Read(dir string, base *Edition) (*Draft, error) { return Bounds{}.Read(dir, base) }
+
+// Read reads a change as the function Read does, and holds its rows against the bounds.
+func (b Bounds) Read(dir string, base *Edition) (*Draft, error) {
 	founding := base == nil
 	if founding {
 		base = &Edition{}
 	}
-	in := &importer{dir: dir, builder: builder{base: &base.content}}
+	in := &importer{dir: dir, builder: builder{base: &base.content, bounds: b}}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("registry: %s is not a directory", dir)
 	}
@@ -88,6 +106,7 @@ func Read(dir string, base *Edition) (*Draft, error) {
 	}
 	in.checkSAMs(draft, base)
 	in.checkPurses(draft)
+	in.checkRoom(draft, base)
 	if len(in.faults.Faults) > 0 {
 		return nil, &in.faults
 	}
@@ -188,6 +207,25 @@ func (in *importer) checkPurses(draft *Draft) {
 			in.fault("purses.csv", 0, fmt.Sprintf("%s: lines %v", sameSignature(p.ID, card), in.linesOf("purses.csv", p.ID.ASN)))
 		}
 	}
+}
+
+// checkRoom refuses what the packed tables cannot tell apart any more together with what is
+// in force.
+func (in *importer) checkRoom(draft *Draft, base *Edition) {
+	if n := together(base.cards.classes, draft.cards.classes); n > maxClasses {
+		in.fault("cards.csv", 0, fmt.Sprintf("%d combinations of issuer and type with those registered, want at most %d", n, maxClasses))
+	}
+	if n := together(base.hotlist.reasons, draft.hotlist.reasons); n > maxReasons {
+		in.fault("hotlist.csv", 0, fmt.Sprintf("%d reasons with those registered, want at most %d", n, maxReasons))
+	}
+}
+
+func together[T comparable](a, b []T) int {
+	all := map[T]struct{}{}
+	for _, v := range slices.Concat(a, b) {
+		all[v] = struct{}{}
+	}
+	return len(all)
 }
 
 // checkSAMs finds SAMs that would sit in two terminals on one day.

@@ -159,6 +159,14 @@ func TestImportFaults(t *testing.T) {
 		{"listed twice under two beginnings", "hotlist.csv", clearingtest.OtherCard, "04115070200000000001", []string{"hotlist.csv", "overlaps"}},
 		{"purse of a card of another issuer", "purses.csv", "day\n", "day\n" + clearingtest.Card + ",01014911ffffffff,5,20200101\n", []string{"purses.csv", "same last sixteen"}},
 		{"purse of a card with another beginning", "purses.csv", "day\n", "day\n04115070200000000001," + clearingtest.Issuer + ",5,20200101\n", []string{"purses.csv", "same last sixteen"}},
+		{"control character above ASCII", "operators.csv", "公交", "公\u0085交", []string{"operators.csv:3: column 2", "control characters"}},
+		{"line separator", "hospitals.csv", "First", "Fi\u2028rst", []string{"hospitals.csv:2: column 3", "on one line"}},
+		{"name too long", "channels.csv", "柜台", strings.Repeat("柜", 67), []string{"channels.csv:2: column 2", "at most 200 bytes"}},
+		{"operators that differ in capitals", "operators.csv", "metro,地铁,Metro,metro,20200101,\n", "metro,地铁,Metro,metro,20200101,\nBUS,公交,Bus,bus,20200101,\n", []string{"operators.csv:4", `"BUS" already`}},
+		{"hospitals that differ in capitals", "hospitals.csv", "h1,一院,First,3,20200101,\n", "h1,一院,First,3,20200101,\nH1,二院,Second,3,20200101,\n", []string{"hospitals.csv:3", `"h1" already`}},
+		{"account of more than all there is", "persons.csv", "50000", "10000000001", []string{"persons.csv:2: column 4", "at most 10000000000"}},
+		{"pension of more than all there is", "persons.csv", "300000", "1000000000000001", []string{"persons.csv:3: column 5", "at most 10000000000"}},
+		{"purse above the ledger's largest amount", "purses.csv", "day\n", "day\n" + clearingtest.Card + "," + clearingtest.Issuer + ",2000000000000000,20200101\n", []string{"purses.csv:2: column 3", "at most 2147483647"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -184,6 +192,26 @@ func TestImportFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPurseBound holds purses against what the rules of loads allow on their day.
+func TestPurseBound(t *testing.T) {
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen {
+		if day < 20200101 {
+			return 500
+		}
+		return 100_000
+	}}
+	for row, good := range map[string]bool{
+		"1,20200101": true, "100000,20200101": true, "100001,20200101": false, "500,20191231": true, "501,20191231": false,
+	} {
+		files := clearingtest.Files()
+		files["purses.csv"] += clearingtest.Card + "," + clearingtest.Issuer + "," + row + "\n"
+		_, err := bounds.Read(clearingtest.WriteFiles(t, files), nil)
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "purses.csv:2: column 3") {
+			t.Errorf("a purse of %s: %v", row, err)
+		}
 	}
 }
 
@@ -222,6 +250,8 @@ func TestChangeFaults(t *testing.T) {
 		{"money twice", "persons.csv", persons + clearingtest.Worker + ",employee,retired,50000,0,,20260101\n", "persons.csv:2: column 4"},
 		{"operator nowhere", "terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to\n310000000005,tram,bus,1,,20260101,\n", `operator "tram"`},
 		{"fine", "terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to\n310000000005,bus,bus,1,,20260101,\n", ""},
+		{"channel that differs in capitals", "channels.csv", "id,name,name_en,effective_from,effective_to\nCounter,柜台,Counter,20260101,\n", `"counter" already`},
+		{"money again for the same day", "persons.csv", persons + clearingtest.Worker + ",employee,retired,50001,0,,20200101\n", "persons.csv:2: column 4"},
 		{"person goes on", "persons.csv", persons + clearingtest.Worker + ",employee,retired,0,100,,20260101\n", ""},
 		{"card twice, out of order", "cards.csv", "card,issuer,type,status,effective_from,expires\n" +
 			clearingtest.Stranger + "," + clearingtest.Issuer + ",01,active,20200101,20401231\n" +

@@ -15,6 +15,34 @@ type builder struct {
 	base    *content
 	checked bool        // rows were checked before
 	packer  cardBuilder // becomes cards
+	bounds  Bounds
+	spelt   map[Kind]map[string]string // ids as they are written, by their small letters
+}
+
+// alone refuses an id that differs from another of its kind in capitals alone: people, and
+// programs that read what is written for them, take the two for one. An id that is
+// registered may be corrected.
+func alone[T dated](b *builder, kind Kind, base *timelines[string, T], id string) error {
+	if b.checked || base.knows(id) {
+		return nil
+	}
+	spelt := b.spelt[kind]
+	if spelt == nil {
+		spelt = map[string]string{}
+		for known := range base.last {
+			spelt[strings.ToLower(known)] = known
+		}
+		if b.spelt == nil {
+			b.spelt = map[Kind]map[string]string{}
+		}
+		b.spelt[kind] = spelt
+	}
+	folded := strings.ToLower(id)
+	if other, taken := spelt[folded]; taken && other != id {
+		return fmt.Errorf("%s: there is %q already, and two ids must not differ in capitals alone", id, other)
+	}
+	spelt[folded] = id
+	return nil
 }
 
 // put adds a row that was read without an error. Rows of files must not overlap in
@@ -48,10 +76,13 @@ func refers[K comparable, T dated](b *builder, files, base *timelines[K, T], wha
 }
 
 func (b *builder) operator(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	o := Operator{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Mode: c.mode(3), Span: c.span(4, 5)}
 	if c.err != nil {
 		return c.err
+	}
+	if err := alone(b, Operators, &b.base.operators, o.ID); err != nil {
+		return err
 	}
 	return put(b, &b.operators, &b.base.operators, f[0], o.ID, o)
 }
@@ -59,7 +90,7 @@ func (b *builder) operator(f []string) error {
 func issuerKinds() []string { return []string{"own", "interoperable"} }
 
 func (b *builder) issuer(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	i := Issuer{Name: c.text(1), NameEN: c.text(2), Own: c.oneOf(3, issuerKinds()) == 0, Span: c.span(4, 5)}
 	c.hex(0, i.ID[:])
 	if len(f) > 6 {
@@ -78,7 +109,7 @@ func (b *builder) issuer(f []string) error {
 }
 
 func (b *builder) cardType(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	var code [1]byte
 	c.hex(0, code[:])
 	t := CardType{Name: c.text(1), NameEN: c.text(2), Span: c.span(3, 4)}
@@ -89,7 +120,7 @@ func (b *builder) cardType(f []string) error {
 }
 
 func (b *builder) line(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	l := Line{
 		ID: c.id(0), Operator: c.id(1), Mode: c.mode(2), Number: c.number(3), Name: c.text(4), NameEN: c.text(5), Span: c.span(6, 7),
 	}
@@ -103,7 +134,7 @@ func (b *builder) line(f []string) error {
 }
 
 func (b *builder) vehicle(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	v := Vehicle{ID: c.id(0), Operator: c.id(1), Span: c.span(3, 4)}
 	if f[2] != "" {
 		v.Line = c.id(2)
@@ -123,7 +154,7 @@ func (b *builder) vehicle(f []string) error {
 }
 
 func (b *builder) terminal(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	var number [6]byte
 	c.hex(0, number[:])
 	t := Terminal{Operator: c.id(1), Mode: c.mode(2), Line: c.number(3), Station: c.number(4), Span: c.span(5, 6)}
@@ -137,7 +168,7 @@ func (b *builder) terminal(f []string) error {
 }
 
 func (b *builder) sam(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	var terminal [6]byte
 	c.hex(0, terminal[:])
 	s := SAM{Span: c.span(2, 3)}
@@ -155,7 +186,7 @@ func holders() []string { return []string{"", "anonymous", "registered"} }
 
 // card reads a card; a file without a column for it has anonymous cards.
 func (b *builder) card(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	number := c.cardNumber(0)
 	class := cardClass{first: [2]byte(number[:2])}
 	c.hex(1, class.issuer[:])
@@ -173,7 +204,7 @@ func (b *builder) card(f []string) error {
 		return err
 	}
 	digits := number.Signed()
-	if err := b.checkNumber(number, class); err != nil {
+	if err := b.checkNumber(number, class, r.from); err != nil {
 		return err
 	}
 	var ok bool
@@ -190,8 +221,9 @@ func (b *builder) card(f []string) error {
 }
 
 // checkNumber holds a card's number against the prefix of its issuer, and the card
-// against the one whose last digits are registered.
-func (b *builder) checkNumber(number Number, class cardClass) error {
+// against the one whose last digits are registered. The row that a card has alone is
+// corrected by one of the same first day, its number and issuer too.
+func (b *builder) checkNumber(number Number, class cardClass, from dayNumber) error {
 	if b.checked {
 		return nil
 	}
@@ -206,14 +238,16 @@ func (b *builder) checkNumber(number Number, class cardClass) error {
 			break
 		}
 	}
-	return b.checkKnown(keys.CardID{Issuer: class.issuer, ASN: number})
+	row, registered := b.base.cards.find(number.Signed())
+	corrects := registered && row.from == from && row.flags&historyFlag == 0
+	return b.checkKnown(keys.CardID{Issuer: class.issuer, ASN: number}, corrects)
 }
 
 // checkKnown refuses a card, or a purse of it, that is another one's but for what no card
-// signs.
-func (b *builder) checkKnown(id keys.CardID) error {
+// signs, if it does not correct that one.
+func (b *builder) checkKnown(id keys.CardID, corrects bool) error {
 	digits := id.Digits()
-	if row, ok := b.base.cards.find(digits); ok {
+	if row, ok := b.base.cards.find(digits); ok && !corrects {
 		if known := b.base.cards.unpack(digits, row).ID; known != id {
 			return errors.New(sameSignature(id, known))
 		}
@@ -251,10 +285,13 @@ func (b *builder) standsAlready(id keys.Digits, r cardRow) bool {
 }
 
 func (b *builder) channel(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	ch := Channel{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Span: c.span(3, 4)}
 	if c.err != nil {
 		return c.err
+	}
+	if err := alone(b, Channels, &b.base.channels, ch.ID); err != nil {
+		return err
 	}
 	return put(b, &b.channels, &b.base.channels, f[0], ch.ID, ch)
 }
@@ -262,10 +299,13 @@ func (b *builder) channel(f []string) error {
 func classes() []string { return []string{"community", "1", "2", "3"} }
 
 func (b *builder) hospital(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	h := Hospital{ID: c.id(0), Name: c.text(1), NameEN: c.text(2), Class: classes()[c.oneOf(3, classes())], Span: c.span(4, 5)}
 	if c.err != nil {
 		return c.err
+	}
+	if err := alone(b, Hospitals, &b.base.hospitals, h.ID); err != nil {
+		return err
 	}
 	return put(b, &b.hospitals, &b.base.hospitals, f[0], h.ID, h)
 }
@@ -273,12 +313,12 @@ func (b *builder) hospital(f []string) error {
 // person reads a person. A personal account comes along once, with the row that
 // registers the person; from then on the books have it.
 func (b *builder) person(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	var token Token
 	c.hex(0, token[:])
 	p := person{
 		insurance: uint8(c.oneOf(1, insurances())), status: uint8(c.oneOf(2, personStatuses())),
-		account: c.fen(3), pension: c.fen(4), certified: c.month(5), from: c.day(6),
+		account: c.fen(3, personLimit), pension: c.fen(4, personLimit), certified: c.month(5), from: c.day(6),
 	}
 	if c.err != nil || b.checked {
 		b.persons.add(token, p)
@@ -288,10 +328,12 @@ func (b *builder) person(f []string) error {
 		return fmt.Errorf("person %s occurs twice", token)
 	}
 	old, standing := b.base.persons.at(token, p.from)
-	if standing && old == p {
+	if standing && old == p.bringing(old) {
 		return nil
 	}
-	if p.account != 0 && (b.persons.knows(token) || b.base.persons.knows(token)) {
+	// What no account can have held was never booked, so it may be stated again.
+	wrong := standing && old.account > personLimit
+	if p.account != 0 && !wrong && (b.persons.knows(token) || b.base.persons.knows(token)) {
 		c.fail(3, "0: the person is registered already, the books have the balance")
 		return c.err
 	}
@@ -302,9 +344,10 @@ func (b *builder) person(f []string) error {
 // purse is what a card held before; the card need not be registered, since the
 // money is there all the same.
 func (b *builder) purse(f []string) error {
-	c := cells{fields: f}
+	c := cells{fields: f, stored: b.checked}
 	number := c.cardNumber(0)
-	p := Purse{ID: keys.CardID{ASN: number}, Fen: c.fen(2), Day: c.day(3)}
+	p := Purse{ID: keys.CardID{ASN: number}, Day: c.day(3)}
+	p.Fen = c.fen(2, b.bounds.purse(p.Day))
 	c.hex(1, p.ID.Issuer[:])
 	if c.err == nil && p.Fen == 0 {
 		c.fail(2, "an amount above zero")
@@ -317,12 +360,16 @@ func (b *builder) purse(f []string) error {
 		if b.purses.knows(digits) {
 			return fmt.Errorf("card %s: a purse of the same last sixteen digits occurs twice", number)
 		}
-		if old, taken := b.base.purses.last[digits]; taken && old == p {
+		old, taken := b.base.purses.last[digits]
+		// What no purse can have held was never booked, so it may be stated again.
+		wrong := old.Fen > purseLimit && old.Day == p.Day
+		switch {
+		case taken && old == p:
 			return nil
-		} else if taken {
+		case taken && !wrong:
 			return fmt.Errorf("card %s: the purse of card %s was taken over already, with %d fen on %s", number, Number(old.ID.ASN), old.Fen, old.Day)
 		}
-		if err := b.checkKnown(p.ID); err != nil {
+		if err := b.checkKnown(p.ID, false); err != nil {
 			return err
 		}
 	}

@@ -60,12 +60,12 @@ func (r *Registry) Update(ctx context.Context, store *Store, adopt func(context.
 		if err != nil {
 			return err
 		}
-		if err := adopt(ctx, draft.Edition()); err != nil {
-			return fmt.Errorf("adopt version %d of the registry: %w", l.number, err)
-		}
 		next := newEdition(r.Current(), draft)
 		if next.head != l.head {
 			return fmt.Errorf("registry version %d: %w", l.number, ErrAltered)
+		}
+		if err := adopt(ctx, draft.Edition()); err != nil {
+			return fmt.Errorf("adopt version %d of the registry: %w", l.number, err)
 		}
 		r.current.Store(next)
 	}

@@ -158,6 +158,15 @@ type person struct {
 
 func (p person) since() ledger.Day { return p.from }
 
+// bringing is p with the account that the row before it, of the same first day, brought
+// along: what is corrected later is everything but the money, which is in the books.
+func (p person) bringing(before person) person {
+	if p.account == 0 && before.account <= personLimit {
+		p.account = before.account
+	}
+	return p
+}
+
 func insurances() []string     { return []string{"employee", "resident", "none"} }
 func personStatuses() []string { return []string{"working", "retired", "resident"} }
 

@@ -321,6 +321,49 @@ func TestFollow(t *testing.T) {
 	<-ended
 }
 
+// TestAlteredIsNotAdopted changes what was approved, in a row and in a head: a running process
+// finds it before it opens an account or books an opening for it.
+func TestAlteredIsNotAdopted(t *testing.T) {
+	for _, statement := range []string{
+		`UPDATE registry_versions SET head = '\x00' WHERE number = 2`,
+		"UPDATE registry_rows SET record = replace(record, '100,', '900,') WHERE kind = 12",
+		`UPDATE registry_changes SET digest = '\x00' WHERE number = (SELECT change FROM registry_versions WHERE number = 2)`,
+	} {
+		a := founded(t)
+		live := registry.New(a.load())
+		a.change(map[string]string{"purses.csv": "card,issuer,fen,day\n" + clearingtest.Card + "," + clearingtest.Issuer + ",100,20260101\n"})
+		_, err := a.ledger.Pool().Exec(t.Context(), statement)
+		a.must(err)
+		err = live.Update(t.Context(), a.Store, func(_ context.Context, rows *registry.Edition) error {
+			t.Errorf("%s: adopted %d purses", statement, rows.Counts()["purses"])
+			return nil
+		})
+		if !errors.Is(err, registry.ErrAltered) || live.Current().Number() != 1 {
+			t.Errorf("%s: %v at version %d, want ErrAltered at 1", statement, err, live.Current().Number())
+		}
+	}
+}
+
+// TestIssuerCorrected registers a card under a wrong issuer and corrects that by a row of the
+// same first day, which another day or another card does not.
+func TestIssuerCorrected(t *testing.T) {
+	a := founded(t)
+	card := func(issuer, from string) map[string]string {
+		return map[string]string{"cards.csv": cardsHeader + clearingtest.Stranger + "," + issuer + ",01,active," + from + ",20401231,\n"}
+	}
+	a.change(card("01014911ffffffff", "20260101"))
+	for _, from := range []string{"20251231", "20260102"} {
+		if _, err := registry.Read(clearingtest.WriteFiles(t, card(clearingtest.Issuer, from)), a.load()); err == nil {
+			t.Errorf("another card with the same digits was accepted from %s", from)
+		}
+	}
+	a.change(card(clearingtest.Issuer, "20260101"))
+	got, ok := a.load().Card(registry.Number(clearingtest.Hex(clearingtest.Stranger)).Signed())
+	if !ok || got.ID.Issuer != [8]byte(clearingtest.Hex(clearingtest.Issuer)) {
+		t.Errorf("the card reads %+v (%v), want the corrected issuer", got, ok)
+	}
+}
+
 // TestFoundingRace lets several processes found at once: one does.
 func TestFoundingRace(t *testing.T) {
 	a := newArchive(t)

@@ -26,5 +26,7 @@
 //     be read names only files that are there.
 //  3. A day that was written is never overwritten by other content: somebody may
 //     have paid by it. Writing the same again is harmless.
-//  4. Reading trusts nothing: hash, totals, order and header are all checked.
+//  4. Files of two participants have two names, also where A is not told from a: a capital
+//     is written as its small letter behind a plus sign.
+//  5. Reading trusts nothing: hash, totals, order and header are all checked.
 package settlement

@@ -66,17 +66,13 @@ type Position struct {
 // listed, naming the row.
 func Net(rows []Row, participants []Participant) ([]Position, error) {
 	known := make(map[string]Participant, len(participants))
-	files := make(map[string]bool, len(participants))
 	for i, p := range participants {
 		if err := p.check(); err != nil {
 			return nil, fmt.Errorf("settlement: participants[%d]: %w", i, err)
 		}
-		// Some file systems do not tell A from a; two participants must not share a file there.
-		file := strings.ToLower(p.fileName())
-		if files[file] {
-			return nil, fmt.Errorf("settlement: participants[%d]: %s again, want each once, capitals aside", i, p.Code)
+		if _, twice := known[p.Code]; twice {
+			return nil, fmt.Errorf("settlement: participants[%d]: %s again, want each once", i, p.Code)
 		}
-		files[file] = true
 		known[p.Code] = p
 	}
 	type key struct {
@@ -166,20 +162,43 @@ func (p Participant) check() error {
 		return fmt.Errorf("code %q: want kind:id, each 1 to 64 of a-z, A-Z, 0-9, dot, underscore and, in the id, hyphen", p.Code)
 	}
 	for _, name := range []string{p.Name, p.NameEn} {
-		if len(name) > 200 || !isOneLine(name) {
-			return fmt.Errorf("%s: name %q: want one line of UTF-8 of at most 200 bytes", p.Code, name)
+		if err := CheckName(name); err != nil {
+			return fmt.Errorf("%s: %w", p.Code, err)
 		}
 	}
 	return nil
 }
 
-func isOneLine(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+// NameLimit is the longest name, in bytes.
+const NameLimit = 200
+
+// CheckName checks a participant's name for people: one line of text, or nothing.
+func CheckName(name string) error {
+	if len(name) > NameLimit || !utf8.ValidString(name) || strings.ContainsFunc(name, breaksLines) {
+		return fmt.Errorf("name %q: want one line of UTF-8 of at most %d bytes", name, NameLimit)
+	}
+	return nil
 }
 
-// fileName of a participant: kind-id.csv. A kind holds no hyphen, so the first
-// one tells kind and id apart and distinct codes give distinct names.
-func (p Participant) fileName() string { return strings.Replace(p.Code, ":", "-", 1) + ".csv" }
+// breaksLines reports what some program takes for the end of a line, or for a command.
+func breaksLines(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp)
+}
+
+// fileName of a participant: kind-id.csv. A kind holds no hyphen, so the first one tells
+// kind and id apart and distinct codes give distinct names. Some file systems do not tell A
+// from a, so a capital is written as its small letter behind a plus sign.
+func (p Participant) fileName() string {
+	var b strings.Builder
+	for _, c := range []byte(strings.Replace(p.Code, ":", "-", 1)) {
+		if c >= 'A' && c <= 'Z' {
+			b.WriteByte('+')
+			c += 'a' - 'A'
+		}
+		b.WriteByte(c)
+	}
+	return b.String() + ".csv"
+}
 
 // isName keeps to characters that are safe in a file name and in CSV on every
 // system; a leading dot would hide a file.

@@ -2,6 +2,7 @@ package settlement
 
 import (
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +93,8 @@ func TestNetRefuses(t *testing.T) {
 		{"hyphen in the kind", func(_ *Row, p *Participant) { p.Code = "bus-operator:a" }, "participants[0]: code"},
 		{"two lines of name", func(_ *Row, p *Participant) { p.Name = "a\nb" }, "participants[0]: operator:metro: name"},
 		{"tab in the name", func(_ *Row, p *Participant) { p.NameEn = "a\tb" }, "participants[0]: operator:metro: name"},
+		{"control character above ASCII", func(_ *Row, p *Participant) { p.Name = "a\u0085b" }, "participants[0]: operator:metro: name"},
+		{"line separator", func(_ *Row, p *Participant) { p.Name = "a\u2028b" }, "participants[0]: operator:metro: name"},
 		{"name not UTF-8", func(_ *Row, p *Participant) { p.Name = "\xba\xd3" }, "participants[0]: operator:metro: name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,8 +105,8 @@ func TestNetRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Net(nil, []Participant{{Code: "operator:a"}, {Code: "operator:A"}}); err == nil {
-		t.Error("two participants with one file on some systems: accepted")
+	if _, err := Net(nil, []Participant{{Code: "operator:a"}, {Code: "operator:a"}}); err == nil {
+		t.Error("a participant listed twice: accepted")
 	}
 	huge := []Row{{"operator:metro", 20261124, "bus", 1, math.MaxInt64}, {"operator:metro", 20261124, "bus", 1, 1}}
 	if _, err := Net(huge, []Participant{{Code: "operator:metro"}}); err == nil {
@@ -116,6 +119,34 @@ func TestNetRefuses(t *testing.T) {
 	huge[1].Purpose = "metro_exit" // lines fit, their total does not
 	if _, err := Net(huge, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a total past the range: accepted")
+	}
+}
+
+// Participants whose codes differ in capitals alone have files of their own, also where a file
+// system does not tell A from a.
+func TestCapitals(t *testing.T) {
+	var participants []Participant
+	for _, id := range []string{"bus", "Bus", "BUS", "bUs"} {
+		participants = append(participants, Participant{Code: "operator:" + id, Name: id})
+	}
+	positions, err := Net(nil, participants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "20261124")
+	index, err := Write(dir, 20261124, positions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(dir); err != nil {
+		t.Error(err)
+	}
+	files := map[string]bool{}
+	for _, entry := range index.Entries {
+		if files[strings.ToLower(entry.File)] {
+			t.Errorf("%s shares its file %s", entry.Participant, entry.File)
+		}
+		files[strings.ToLower(entry.File)] = true
 	}
 }
 

@@ -62,6 +62,14 @@ func Write(dir string, day Day, positions []Position) (Index, error) {
 	return index, nil
 }
 
+// Check reports whether positions can be written: what Write refuses for what is in them.
+func Check(day Day, positions []Position) error {
+	if _, _, err := encode(day, positions); err != nil {
+		return fmt.Errorf("settlement: %w", err)
+	}
+	return nil
+}
+
 // encode makes all bytes before any is written. What it gives can be read back:
 // positions come from a caller, and a name with a line break in it would not.
 func encode(day Day, positions []Position) (Index, [][]byte, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"path/filepath"
 	"time"
 
@@ -129,43 +128,7 @@ func (s *settings) registryPath(dir string) string {
 // postOnce posts transfers that have keys of their own in a stream that is not
 // Kafka's, such as receipts. Posting them again changes nothing.
 func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
-	return f.inTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
-}
-
-// postList posts a list in a stream that has no other: the stream's position says
-// how many chunks of it are in the books, so whoever goes on with it posts the rest,
-// and a list that is in the books costs a start nothing.
-func (f *foundation) postList(ctx context.Context, stream, owner string, list []ledger.Transfer) error {
-	const chunk = 10_000
-	return f.inTurn(ctx, stream, owner, func(claim *ledger.Claim) error {
-		for done := int(claim.Next) * chunk; done < len(list); done += chunk {
-			if err := f.postClaimed(ctx, claim, list[done:min(done+chunk, len(list))]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// inTurn claims a stream and posts in it. Another process that does the same at the
-// same time takes the stream away; each tries again after a while of chance, so that
-// they do not keep doing so.
-func (f *foundation) inTurn(ctx context.Context, stream, owner string, post func(*ledger.Claim) error) error {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		claim, err := f.books.Claim(ctx, stream, owner, 0)
-		if err != nil {
-			return err
-		}
-		err = post(&claim)
-		if !errors.Is(err, ledger.ErrFenced) && !errors.Is(err, ledger.ErrDayMoved) && !errors.Is(err, ledger.ErrDaySealed) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(rand.N(wait)):
-		}
-	}
+	return f.books.InTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
 }
 
 // postClaimed posts transfers as the next batch of a stream.

@@ -113,7 +113,7 @@ func (s *registrySettings) propose(ctx context.Context, b *books, args []string)
 	if err != nil && !errors.Is(err, registry.ErrEmpty) {
 		return err
 	}
-	draft, err := registry.Read(args[0], base)
+	draft, err := readChange(args[0], base)
 	if err != nil {
 		return service.Fail("nothing was imported / 未导入", "correct the files named and import again", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,10 +10,14 @@ import (
 	"os"
 	"time"
 
+	"citycard/cardos/tunion"
 	"citycard/clearing/chart"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/load"
 	"citycard/clearing/registry"
 	"citycard/cmd/observe"
 	"citycard/cmd/service"
+	"citycard/ledger"
 )
 
 // registryPoll is how often a process looks for a newer registry.
@@ -30,8 +35,26 @@ func (in *inputs) readFounding(s *settings, dir string) error {
 	return in.readDraft(s.registryPath(dir))
 }
 
+// readChange reads a change from files and tries it: a day is closed on it before anybody
+// proposes it, so that it cannot be what keeps a day from being closed later.
+func readChange(dir string, base *registry.Edition) (*registry.Draft, error) {
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return ledger.Fen(rules.On(day).MaximumFen) }}
+	draft, err := bounds.Read(dir, base)
+	if err != nil {
+		return nil, err
+	}
+	if err := dayclose.Rehearse(draft.Edition()); err != nil {
+		return nil, fmt.Errorf("no day could be closed with it: %w", err)
+	}
+	return draft, nil
+}
+
 func (in *inputs) readDraft(dir string) (err error) {
-	if in.founding, err = registry.Read(dir, nil); err != nil {
+	if in.founding, err = readChange(dir, nil); err != nil {
 		return service.Fail("the registry in "+dir+" cannot be used / 登记表有误", "correct the files named; \"cardsim issue\" makes one to try", err)
 	}
 	return nil
@@ -49,14 +72,15 @@ func (c *center) openRegistry(ctx context.Context, s *settings, dir string, stac
 		return err
 	}
 	c.registry, c.founding = registry.New(edition), nil
-	if err := c.adopt(ctx, edition); err != nil {
+	adopt := c.adopt(log)
+	if err := adopt(ctx, edition); err != nil {
 		return err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c.registry.Follow(running, store, registryPoll, c.adopt, log)
+		c.registry.Follow(running, store, registryPoll, adopt, log)
 	}()
 	stack.Push("registry", func(context.Context) error {
 		cancel()
@@ -86,14 +110,21 @@ func (c *center) foundRegistry(ctx context.Context, store *registry.Store, dir s
 }
 
 // adopt opens the accounts that rows of the registry call for, and books what they
-// bring along: in a stream of the edition's, whose list is always the same.
-func (c *center) adopt(ctx context.Context, rows *registry.Edition) error {
-	if err := c.books.OpenAccounts(ctx, chart.Accounts(rows)); err != nil {
-		return fmt.Errorf("open the chart of accounts: %w", err)
+// bring along. What cannot be booked is said at every start until a change corrects it.
+func (c *center) adopt(log *slog.Logger) func(context.Context, *registry.Edition) error {
+	return func(ctx context.Context, rows *registry.Edition) error {
+		return chart.Adopt(ctx, c.books.Ledger, c.owner, rows, func(opening ledger.Transfer, err error) {
+			log.Error("an opening balance of the registry is not booked: correct its row by a change, or its account, and start again",
+				"registry", rows.Version(), "of", openingOf(opening), "fen", int64(opening.Amount), "day", opening.Day, "error", err)
+		})
 	}
-	openings := chart.Openings(rows)
-	if len(openings) == 0 {
-		return nil
+}
+
+// openingOf names a purse by the end of its number, a person by the token.
+func openingOf(opening ledger.Transfer) string {
+	number := hex.EncodeToString([]byte(opening.Subject))
+	if opening.Credit == ledger.IDOfCode(chart.Float) {
+		return "purse " + tunion.Masked(number)
 	}
-	return c.postList(ctx, "openings/"+rows.Version(), c.owner, openings)
+	return "person " + number
 }

@@ -61,7 +61,8 @@ CREATE TABLE IF NOT EXISTS findings (
     PRIMARY KEY (day, round, kind, subject, first)
 );
 
--- The registry's version with which a day is closed, however often that is begun.
+-- The registry's version by which a day's settlement files are written, however often its
+-- close is begun. Noted once they can be written, and before they are.
 CREATE TABLE IF NOT EXISTS closings (
     day      INT4 NOT NULL,
     reopened INT4 NOT NULL,
