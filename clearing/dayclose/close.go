@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/history"
+	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
@@ -39,6 +40,8 @@ type Result struct {
 	History   history.Summary
 	Unpaid    []Unpaid
 	Without   []history.Unread // streams that it was closed without
+	// Quarantined is how many records are kept alone by now, of this day and others.
+	Quarantined int
 }
 
 // Unpaid is what could not be paid to a participant or collected, because its account
@@ -91,7 +94,11 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread}, nil
+	alone, err := quarantine.Open(ctx, c.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread, Quarantined: alone}, nil
 }
 
 func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }

@@ -2,8 +2,11 @@ package docket
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -61,4 +64,22 @@ func (s *Sums) Lines() []Line {
 		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Purpose, b.Purpose))
 	})
 	return lines
+}
+
+// Verdicts says in a few words what the settled rulings are, such as "cleared" or "cleared 3,
+// rejected not_entitled".
+func (d *Docket) Verdicts() string {
+	lines, _ := d.Tally()
+	counts := map[string]int64{}
+	for _, l := range lines {
+		counts[strings.TrimSpace(l.Verdict+" "+string(l.Reason))] += l.Count
+	}
+	var words []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		if counts[what] > 1 {
+			what += fmt.Sprintf(" %d", counts[what])
+		}
+		words = append(words, what)
+	}
+	return strings.Join(words, ", ")
 }

@@ -47,7 +47,8 @@
 //
 // No record does. Bytes that cannot be read become a reject. A batch that fails for one of
 // its records is cut in two, and again, until that record is alone: it is kept with its
-// bytes and the error (package quarantine), the others are booked in their order. What fails so is told from
+// bytes and the error (package quarantine), the others are booked in their order, and two
+// people have it judged again once the reason is gone (Again). What fails so is told from
 // what passes by itself, for which a batch waits and readiness fails: database or broker
 // are away, also at the moment at which the group is joined and streams are claimed; the
 // database lacks a table or a right; a key store was changed into what cannot be used,

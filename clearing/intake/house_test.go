@@ -52,7 +52,7 @@ func noon(day int) time.Time { return time.Date(2026, 1, day, 12, 0, 0, 0, time.
 
 // house is a broker and a ledger with a town in it, and intakes that come and go.
 type house struct {
-	*testing.T
+	testing.TB
 	town   *clearingtest.Town
 	ledger *ledger.Ledger
 	url    string // of its database
@@ -83,13 +83,13 @@ type running struct {
 }
 
 // newHouse has an embedded broker.
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	return newHouseWith(t, nil)
 }
 
 // newHouseWith has another registry as well.
-func newHouseWith(t *testing.T, edit func(files map[string]string)) *house {
+func newHouseWith(t testing.TB, edit func(files map[string]string)) *house {
 	t.Helper()
 	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -104,14 +104,14 @@ func newHouseWith(t *testing.T, edit func(files map[string]string)) *house {
 }
 
 // newHouseOn uses the broker at an address.
-func newHouseOn(t *testing.T, kafka string) *house {
+func newHouseOn(t testing.TB, kafka string) *house {
 	t.Helper()
 	return furnish(t, kafka, nil)
 }
 
-func furnish(t *testing.T, kafka string, edit func(files map[string]string)) *house {
+func furnish(t testing.TB, kafka string, edit func(files map[string]string)) *house {
 	t.Helper()
-	h := &house{T: t, town: clearingtest.New(t, edit), kafka: kafka, intakes: &intakes{}}
+	h := &house{TB: t, town: clearingtest.New(t, edit), kafka: kafka, intakes: &intakes{}}
 	h.url = ledgertest.New(t)
 	if err := schema.Apply(t.Context(), h.url); err != nil {
 		t.Fatal(err)
@@ -163,8 +163,8 @@ func (h *house) post(stream string, transfers ...ledger.Transfer) {
 	h.must(err)
 }
 
-// intake makes an intake; small batches, so that a test has several.
-func (h *house) intake(owner string) *intake.Intake {
+// rules are what is done with each input topic.
+func (h *house) rules() map[string]func() intake.Rules {
 	h.Helper()
 	verifier := h.keyring
 	if verifier == nil {
@@ -188,7 +188,13 @@ func (h *house) intake(owner string) *intake.Intake {
 	if h.spoil != nil {
 		h.spoil(all)
 	}
-	in, err := intake.New(h.ledger, h.kafka, all,
+	return all
+}
+
+// intake makes an intake; small batches, so that a test has several.
+func (h *house) intake(owner string) *intake.Intake {
+	h.Helper()
+	in, err := intake.New(h.ledger, h.kafka, h.rules(),
 		intake.Settings{
 			BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience,
 			Topics: broker.Layout{Partitions: partitions}, Registry: h.town.Registry,

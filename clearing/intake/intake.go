@@ -66,6 +66,7 @@ type Intake struct {
 	current  atomic.Pointer[session]
 	away     atomic.Pointer[error] // why there is no session
 	progress progress
+	again    atomic.Int64 // the last batch of what was judged again, as last seen
 }
 
 // New makes an intake for the brokers at kafka. rules makes, for each partition

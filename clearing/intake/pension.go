@@ -61,7 +61,7 @@ func readBatch(rules *pension.Rules, clearing ledger.Day, value []byte) (batch *
 	}
 	month, _, ok := monthDay(batch.GetMonth())
 	payday, err := ledger.ParseDay(batch.GetPayday())
-	if !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) > pension.MaxLines || batch.GetPayment() > identity.MaxPayment {
+	if !ok || err != nil || !isName(batch.GetBatch(), maxName) || len(batch.GetLines()) == 0 || len(batch.GetLines()) > pension.MaxLines || batch.GetPayment() > identity.MaxPayment {
 		return nil, nil, verdict.InvalidField
 	}
 	list := pension.List{Month: month, Payday: payday, Lines: len(batch.GetLines())}
@@ -218,6 +218,11 @@ func ruleReturns(ctx context.Context, booked Amounts, record docket.Record, d *d
 	_, day, ok := monthDay(result.GetMonth())
 	if !ok || !isName(result.GetBatch(), maxName) || len(result.GetReturns()) > pension.MaxLines || result.GetPayment() > identity.MaxPayment {
 		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
+		return nil
+	}
+	if len(result.GetReturns()) == 0 {
+		// All of the list was paid: the answer says so, and moves nothing.
+		d.Note(verdict.Cleared, purpose, 0)
 		return nil
 	}
 	number := max(uint8(result.GetPayment()), 1)

@@ -12,6 +12,7 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/ledger"
 )
 
 // RegistryStream is the stream under which the registry is published: its sequence
@@ -24,8 +25,8 @@ const RegistryProducer = "citycard-registry"
 
 const publishEvery = time.Second
 
-// publish keeps the topics registry and hotlist up to date, in the process that has
-// the first partition of taps.
+// publish keeps the topics registry and hotlist up to date, and has sent what comes of
+// records that another process judged again, in the process that has the first partition of taps.
 func (in *Intake) publish(ctx context.Context, s *session) error {
 	ticker := time.NewTicker(publishEvery)
 	defer ticker.Stop()
@@ -34,6 +35,9 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 			if err := in.publishRegistry(ctx); err != nil && ctx.Err() == nil {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("the registry is not published, trying again", "error", err)
+			}
+			if err := in.followAgain(ctx); err != nil && ctx.Err() == nil {
+				in.log.Warn("it is not known whether records were judged again, trying again", "error", err)
 			}
 		}
 		select {
@@ -156,4 +160,16 @@ func registryRecord(k *registry.Keyed, version int64) (*kgo.Record, error) {
 	}
 	r.Value = value
 	return r, nil
+}
+
+// followAgain tells the pump of what was judged again.
+func (in *Intake) followAgain(ctx context.Context) error {
+	stream, err := in.ledger.Stream(ctx, StreamAgain)
+	if errors.Is(err, ledger.ErrNoStream) {
+		return nil
+	}
+	if err == nil && in.again.Swap(stream.Sequence) != stream.Sequence {
+		in.progress.signal()
+	}
+	return err
 }

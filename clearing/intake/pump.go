@@ -67,7 +67,7 @@ func (p *pump) run(ctx context.Context, s *session) error {
 	for {
 		moved := p.progress.next()
 		more, failed := false, p.hospitals(ctx) != nil
-		for _, owned := range s.owned() {
+		for _, owned := range s.outgoing() {
 			round, err := p.stream(ctx, owned.stream)
 			if err != nil && ctx.Err() == nil {
 				failed = true

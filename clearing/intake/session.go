@@ -220,6 +220,9 @@ func (s *session) drop(_ context.Context, _ *kgo.Client, taken map[string][]int3
 			s.mu.Unlock()
 			r.end()
 			s.in.metrics.forget(name)
+			if name == StreamName(message.TopicTaps, 0) {
+				s.in.metrics.forget(StreamAgain)
+			}
 		}
 	}
 }
@@ -244,6 +247,25 @@ func (s *session) owned() []*running {
 	list := make([]*running, 0, len(s.partitions))
 	for _, r := range s.partitions {
 		list = append(list, r)
+	}
+	return list
+}
+
+// outgoing is a stream whose messages are to be sent: where the pump reads them, and how far
+// the stream is.
+type outgoing struct {
+	stream   string
+	sequence *atomic.Int64
+}
+
+// outgoing lists the streams that this process sends for: its partitions, and with the first
+// one of taps what was judged again.
+func (s *session) outgoing() (list []outgoing) {
+	for _, r := range s.owned() {
+		list = append(list, outgoing{r.stream, &r.sequence})
+	}
+	if s.owns(StreamName(message.TopicTaps, 0)) && s.in.again.Load() > 0 {
+		list = append(list, outgoing{StreamAgain, &s.in.again})
 	}
 	return list
 }

@@ -93,6 +93,9 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 	for _, u := range result.Without {
 		fmt.Printf("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账\n", u.Stream, u.At, u.End)
 	}
+	if result.Quarantined > 0 {
+		fmt.Printf("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %d 条\n", result.Quarantined, result.Quarantined)
+	}
 	found := 0
 	for _, n := range result.History.Found {
 		found += n
@@ -175,8 +178,7 @@ func (w *without) check() error {
 	if len(w.streams) == 0 {
 		return nil
 	}
-	by := w.approval()
-	if err := by.Validate(); err != nil {
+	if err := twoPeople(w.approval()); err != nil {
 		return fmt.Errorf("--without takes --by, --and and --reason: %w", err)
 	}
 	return nil

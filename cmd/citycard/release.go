@@ -42,6 +42,17 @@ func (d *decision) approval() ledger.Approval {
 	return ledger.Approval{First: d.first, Second: d.second, Reason: d.reason, At: time.Now().In(d.zone.location())}
 }
 
+// twoPeople says what an approval lacks, before anything is begun.
+func twoPeople(by ledger.Approval) error {
+	var missing *ledger.BatchError
+	if err := by.Validate(); errors.As(err, &missing) {
+		return errors.New(missing.What)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
 // run opens the books, has one decision booked and says what stands there then.
 func (d *decision) run(ctx context.Context, args []string, what string, act func(*release.Desk) (release.Done, error)) error {
 	if err := service.NoArguments(args); err != nil {

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
@@ -57,9 +62,39 @@ func TestDecisions(t *testing.T) {
 		// Two orders with one number: from before numbers were bound to loads.
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}))
+	keepAlone(t, b)
+	must(os.MkdirAll(filepath.Join(dir, "registry"), 0o755))
+	must(os.WriteFile(filepath.Join(dir, "registry", "network.json"), []byte(`{"version": "town", "source": "invented for tests",
+		"stations": [{"number": 1, "name": "一", "name_en": "One"}, {"number": 2, "name": "二", "name_en": "Two"}],
+		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1}, {"station": 2, "metres": 4000}]}],
+		"bus_lines": [1]}`), 0o600))
 	must(observe.Running{Database: b.url}.Write(dir))
 	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})
+}
+
+// keepAlone books that a claim and a tap could not be booked.
+func keepAlone(t *testing.T, b *books) {
+	t.Helper()
+	for stream, value := range map[string][]byte{
+		"medical.requests/0": clearingtest.Encode(&message.MedicalClaim{
+			Settlement: "s1", Visit: "v1", Hospital: "h1", Person: clearingtest.Hex(clearingtest.Worker), Kind: "outpatient",
+			Time: clearingtest.Hex("20260105120000"), TotalFen: 20_000, OwnPayFen: 20_000,
+		}),
+		"taps/3": clearingtest.Encode(clearingtest.New(t, nil).Tap(clearingtest.Tap{
+			Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: 9, Fen: 80, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
+		})),
+	} {
+		claim, err := b.Claim(t.Context(), stream, "test", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := docket.New(docket.Source{Stream: stream, Day: claim.Day}, 1)
+		d.Quarantine(verdict.Unbookable, "test", docket.Record{Offset: 17, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), Value: value}, errors.New("the table is\nmissing"))
+		if _, err := b.Post(t.Context(), &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: 0, Next: 18, Day: claim.Day, Memos: d.Memos}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -1,0 +1,174 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/docket"
+	"citycard/clearing/quarantine"
+	"citycard/ledger"
+)
+
+// StreamAgain is the stream in which records are booked that were judged again.
+const StreamAgain = "quarantine"
+
+// ActJudgeAgain is the audit's word for it.
+const ActJudgeAgain = "judge quarantined"
+
+// Again judges once more what is kept alone. Each record is judged as if it came today, alone
+// and under its own identity, and what becomes of it is booked by one commit with the word
+// that it was judged: so it is booked once, and where the same record came meanwhile it is a
+// duplicate. A record that fails once more stays where it is.
+type Again struct {
+	Ledger *ledger.Ledger
+	Rules  map[string]func() Rules // as for New
+	Owner  string                  // who claims the stream, for the log
+
+	made map[string]Rules
+}
+
+// errJudged says that a record was judged again before.
+var errJudged = errors.New("it was judged again before")
+
+// Judge judges one record, by two people. verdict is what is booked then. Where stays is true the
+// record fails once more, by its own fault or an account's, and stays; the next may be judged.
+func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Approval) (verdict string, stays bool, err error) {
+	if err := by.Validate(); err != nil {
+		return "", false, err
+	}
+	if r.Judged != "" {
+		return "", true, fmt.Errorf("%s: %w", r.Name(), errJudged)
+	}
+	topic, _, _ := strings.Cut(r.Stream, "/")
+	rules, err := a.rules(topic)
+	if err != nil {
+		return "", true, fmt.Errorf("%s: %w", r.Name(), err)
+	}
+	if err := a.followed(ctx, rules, r); err != nil {
+		return "", true, err
+	}
+	j := &again{Again: a, rules: rules, record: r, by: by, refused: docket.Refused{}}
+	for {
+		err := j.attempt(ctx)
+		var more *refusals
+		switch {
+		case err == nil:
+			return j.verdict, false, nil
+		case ctx.Err() != nil:
+			return "", false, ctx.Err()
+		case errors.As(err, &more):
+			j.refused.Add(more.refused)
+		case errors.Is(err, errVerdict), errors.Is(err, errMoved), errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrDayMoved), errors.Is(err, ledger.ErrDaySealed):
+			// Of two who judge at the same time each gets a turn: what was judged is not again.
+		default:
+			of := faultOf(err)
+			return "", of == own || of == doubtful, fmt.Errorf("%s: %w", r.Name(), err)
+		}
+	}
+}
+
+func (a *Again) rules(topic string) (Rules, error) {
+	if rules, ok := a.made[topic]; ok {
+		return rules, nil
+	}
+	of := a.Rules[topic]
+	if of == nil {
+		return Rules{}, fmt.Errorf("no rules for topic %q", topic)
+	}
+	if a.made == nil {
+		a.made = map[string]Rules{}
+	}
+	a.made[topic] = of()
+	return a.made[topic], nil
+}
+
+// followed refuses a record whose topic is judged behind another of which something is still
+// kept alone: a bank's answer to a list that is not paid yet would be refused for good.
+func (a *Again) followed(ctx context.Context, rules Rules, r *quarantine.Record) error {
+	if rules.Follows == "" {
+		return nil
+	}
+	return quarantine.List(ctx, a.Ledger, firstDay, r.Day, func(other *quarantine.Record) error {
+		if other.Judged == "" && strings.HasPrefix(other.Stream, rules.Follows+"/") {
+			return fmt.Errorf("%s: judge %s first, which may be what it is about", r.Name(), other.Name())
+		}
+		return nil
+	})
+}
+
+// firstDay is before any clearing day.
+const firstDay ledger.Day = 19000101
+
+// again is one record on its way.
+type again struct {
+	*Again
+	rules   Rules
+	record  *quarantine.Record
+	by      ledger.Approval
+	refused docket.Refused
+	verdict string // as the last attempt found it
+}
+
+// errVerdict says that the verdict is another than the memo of the attempt said.
+var errVerdict = errors.New("the verdict turned out another")
+
+func (j *again) attempt(ctx context.Context) error {
+	claim, err := j.Ledger.Claim(ctx, StreamAgain, j.Owner, 0)
+	if err != nil {
+		return err
+	}
+	r := j.record
+	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value}}
+	// What is refused for good is kept and published under the stream that it came from.
+	d := docket.New(docket.Source{Stream: r.Stream, Day: claim.Day}, 1)
+	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+	if err := j.rules.judge(ctx, records, d, batch, j.refused); err != nil {
+		return err
+	}
+	judge := batch.Prepare
+	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
+		if judge != nil {
+			if err := judge(ctx, tx); err != nil {
+				return err
+			}
+		}
+		key := r.Place.Judged(r.Day)
+		batch.Memos = append(d.Memos[:len(d.Memos):len(d.Memos)], ledger.Memo{Day: key.Day, Subject: key.Subject, ID: key.ID, Kind: docket.KindJudged, Reason: j.verdict})
+		return nil
+	}
+	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) (note []byte, err error) {
+		err = caught(func() error {
+			note, err = j.finish(ctx, tx, d, out)
+			return err
+		})
+		return note, err
+	}
+	_, err = j.Ledger.Post(ctx, batch)
+	return err
+}
+
+func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
+	if out.Memos[len(out.Memos)-1].Result != ledger.Inserted {
+		return nil, errJudged
+	}
+	rulings, err := d.Settle(out, j.rules.Refused)
+	if err != nil {
+		return nil, err
+	}
+	if refused := d.Refused(rulings); len(refused) > 0 {
+		return nil, &refusals{refused}
+	}
+	if verdict := d.Verdicts(); verdict != j.verdict {
+		j.verdict = verdict
+		return nil, errVerdict
+	}
+	note, err := j.rules.publish(ctx, tx, StreamAgain, d, rulings, out)
+	if err != nil {
+		return nil, err
+	}
+	return note, ledger.Approve(ctx, tx, ActJudgeAgain, j.record.Day.String()+" "+j.record.Name()+": "+j.verdict, j.by)
+}

@@ -1,0 +1,109 @@
+package intake_test
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/docket"
+	"citycard/clearing/message"
+	"citycard/ledger"
+)
+
+// soakVariable says how many records each topic gets in a long run.
+const soakVariable = "CITYCARD_SOAK_RECORDS"
+
+func soakRecords(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(soakVariable)
+	if text == "" {
+		return 1500
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 100 {
+		t.Fatalf("%s=%s: want a number from 100 on", soakVariable, text)
+	}
+	return n
+}
+
+// TestSoak sends mutated and random records of every topic, and good taps among them, into a
+// running intake, and closes the day: it goes on, every record has a ruling, every good tap is
+// booked, nothing is left in quarantine, and the books hold.
+func TestSoak(t *testing.T) {
+	h := newHouse(t)
+	h.town.Found(t, h.ledger.Pool())
+	stop := h.start("test")
+	random := rand.New(rand.NewPCG(20260105, 1))
+	n := soakRecords(t)
+	const chunk, goodFrom = 2000, 1 << 20
+	sent, good := int64(0), map[string]bool{}
+	for _, topic := range message.InputTopics() {
+		seeds := h.seeds(topic, 1)
+		var records []*kgo.Record
+		for i := range n {
+			records = append(records, &kgo.Record{
+				Topic: topic, Partition: int32(random.IntN(int(partitions))), Key: junk(random, random.IntN(30)), Value: mutant(random, seeds),
+			})
+			if topic == message.TopicTaps && i%10 == 0 {
+				value := clearingtest.Encode(h.ride(goodFrom + uint32(i)))
+				good[string(value)] = true
+				records = append(records, &kgo.Record{Topic: topic, Partition: int32(random.IntN(int(partitions))), Value: value})
+			}
+			if len(records) >= chunk || i == n-1 {
+				h.must(h.client.ProduceSync(t.Context(), records...).FirstErr())
+				sent += int64(len(records))
+				records = records[:0]
+			}
+		}
+		h.cleared()
+	}
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer}
+	result, err := closer.Close(t.Context(), today, today.Next())
+	h.must(err)
+	_, err = closer.Seal(t.Context(), today)
+	h.must(err)
+	h.must(stop())
+
+	ruled := int64(0)
+	h.must(h.ledger.Notes(t.Context(), today, func(data []byte) error {
+		var note docket.Note
+		if err := json.Unmarshal(data, &note); err != nil {
+			return err
+		}
+		for _, line := range note.Tally {
+			ruled += line.Count
+			if line.Verdict == "quarantined" {
+				t.Errorf("%d of %s are quarantined as %s", line.Count, line.Purpose, line.Reason)
+			}
+		}
+		return nil
+	}))
+	if ruled < sent {
+		t.Errorf("%d rulings on %d records", ruled, sent)
+	}
+	booked := 0
+	h.must(h.ledger.Scan(t.Context(), today, today, func(row ledger.Row) error {
+		if good[string(row.Evidence)] {
+			booked++
+		}
+		return nil
+	}))
+	if booked != len(good) {
+		t.Errorf("%d of %d good taps are booked", booked, len(good))
+	}
+	for _, r := range h.keptAlone() {
+		t.Errorf("%s is kept alone: %s %s", r.Name(), r.Reason, r.Cause)
+	}
+	if len(result.Unpaid) > 0 {
+		t.Errorf("not paid: %v", result.Unpaid)
+	}
+	h.verify(signer.Public().(ed25519.PublicKey))
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/clearing/intake"
+	"citycard/clearing/quarantine"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+func quarantineCommand() *ffcli.Command {
+	return &ffcli.Command{
+		Name: "quarantine", ShortUsage: "citycard quarantine <list|judge> [flags]", ShortHelp: "records that could not be booked / 隔离记录",
+		FlagSet:     flag.NewFlagSet("citycard quarantine", flag.ContinueOnError),
+		Subcommands: []*ffcli.Command{quarantineListCommand(), quarantineJudgeCommand()},
+		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
+	}
+}
+
+// every day that the books may have.
+const (
+	earliestDay ledger.Day = 19000101
+	latestDay   ledger.Day = 29991231
+)
+
+// quarantinedLine is a record in quarantine as it is printed.
+type quarantinedLine struct {
+	Record string         `json:"record"`
+	Day    string         `json:"day"` // clearing day
+	Reason verdict.Reason `json:"reason"`
+	Judged string         `json:"judged,omitempty"`
+	Error  string         `json:"error"`
+	Value  string         `json:"value_hex"`
+}
+
+const quarantinedHeader = "RECORD 记录\tDAY 清算日\tREASON 原因\tBYTES 字节\tSTATE 状态\tERROR 错误"
+
+func (q quarantinedLine) text() string {
+	state := "open / 待复判"
+	if q.Judged != "" {
+		state = "judged: " + q.Judged + " / 已复判"
+	}
+	return strings.Join([]string{q.Record, q.Day, string(q.Reason), strconv.Itoa(len(q.Value) / 2), state, strings.Join(strings.Fields(q.Error), " ")}, "\t")
+}
+
+func quarantineListCommand() *ffcli.Command {
+	l, flags := newLook("quarantine list")
+	from, to := day(earliestDay), day(latestDay)
+	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
+	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
+	all := flags.Bool("all", false, "what was judged again, too / 包括已复判")
+	return &ffcli.Command{
+		Name: "list", ShortUsage: "citycard quarantine list [--from DAY] [--to DAY] [--all] [flags]",
+		ShortHelp: "what is kept alone and was not judged again, with the error / 隔离明细", FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if from > to {
+				return service.Exit(service.ExitUsage, fmt.Errorf("--from %s --to %s: want the first day not after the last", from.String(), to.String()))
+			}
+			return l.books(ctx, args, func(books *ledger.Ledger) error {
+				out := newSheet(os.Stdout, l.asJSON, quarantinedHeader, quarantinedLine.text)
+				err := quarantine.List(ctx, books, ledger.Day(from), ledger.Day(to), func(r *quarantine.Record) error {
+					if r.Judged != "" && !*all {
+						return nil
+					}
+					return out.add(quarantinedLine{r.Name(), r.Day.String(), r.Reason, r.Judged, r.Cause, hex.EncodeToString(r.Value)})
+				})
+				return firstOf(err, out.close())
+			})
+		},
+	}
+}
+
+// judging is what quarantine judge is told.
+type judging struct {
+	decision
+	records  []string
+	all      bool
+	keyFile  string
+	registry string
+	demo     bool
+}
+
+func quarantineJudgeCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard quarantine judge", flag.ContinueOnError)
+	var j judging
+	j.register(flags)
+	flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated / 记录", func(text string) error {
+		j.records = append(j.records, text)
+		return nil
+	})
+	flags.BoolVar(&j.all, "all", false, "all that is open / 全部")
+	flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory / 线网目录")
+	flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used / 允许测试密钥")
+	return &ffcli.Command{
+		Name:       "judge",
+		ShortUsage: "citycard quarantine judge (--record STREAM@OFFSET | --all) --by NAME --and NAME --reason TEXT [flags]",
+		ShortHelp:  "judge once more what is kept alone, by two people / 双人复判",
+		LongHelp: "Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n" +
+			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n" +
+			"more stays. The key store's passphrase is read from " + passphraseVariable + ".",
+		FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			if j.all == (len(j.records) > 0) {
+				return service.Exit(service.ExitUsage, errors.New("want either --record, once or more, or --all"))
+			}
+			if err := twoPeople(j.approval()); err != nil {
+				return service.Exit(service.ExitUsage, err)
+			}
+			return j.run(ctx)
+		},
+	}
+}
+
+// run judges the records, and says of each what became of it.
+func (j *judging) run(ctx context.Context) error {
+	b, done, err := booksOf(ctx, j.database, j.Data, j.Logger())
+	if err != nil {
+		return err
+	}
+	again, err := j.prepare(ctx, b)
+	if err != nil {
+		return firstOf(err, done())
+	}
+	open, err := j.open(ctx, b)
+	if err != nil {
+		return firstOf(err, done())
+	}
+	stay := 0
+	for _, r := range open {
+		verdict, stays, err := again.Judge(ctx, r, j.approval())
+		switch {
+		case stays:
+			stay++
+			fmt.Printf("%s stays: %v / 仍隔离\n", r.Name(), err)
+		case err != nil:
+			return firstOf(err, done())
+		default:
+			fmt.Printf("%s: %s / 已复判\n", r.Name(), verdict)
+		}
+	}
+	if err := done(); err != nil {
+		return err
+	}
+	if stay > 0 {
+		return service.Fail(fmt.Sprintf("%d of %d records stay in quarantine / 仍有记录隔离", stay, len(open)), "put right what the errors name, and judge them again", nil)
+	}
+	return nil
+}
+
+// prepare makes the rules, as serve does.
+func (j *judging) prepare(ctx context.Context, b *books) (*intake.Again, error) {
+	s := &settings{Common: j.Common, database: b.url, keyFile: j.keyFile, registry: j.registry, zone: j.zone, demo: j.demo}
+	in, err := s.readInputs(j.Data, j.Logger())
+	if err != nil {
+		return nil, err
+	}
+	edition, err := registry.NewStore(b.Pool()).Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in.registry = registry.New(edition)
+	c := &center{foundation: &foundation{books: b}, inputs: in, zone: j.zone.location()}
+	rules, err := c.rules(ctx)
+	return &intake.Again{Ledger: b.Ledger, Rules: rules, Owner: ownerName()}, err
+}
+
+// open reads the records to be judged. Lists of pensions come before the bank's answers to
+// them, as in their names.
+func (j *judging) open(ctx context.Context, b *books) (open []*quarantine.Record, err error) {
+	found := map[string]bool{}
+	err = quarantine.List(ctx, b.Ledger, earliestDay, latestDay, func(r *quarantine.Record) error {
+		if slices.Contains(j.records, r.Name()) || j.all && r.Judged == "" {
+			found[r.Name()] = true
+			open = append(open, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range j.records {
+		if !found[name] {
+			return nil, service.Fail(name+" is not in quarantine / 无此隔离记录", "citycard quarantine list shows what is", nil)
+		}
+	}
+	slices.SortStableFunc(open, func(a, b *quarantine.Record) int {
+		if a.Day != b.Day {
+			return int(a.Day) - int(b.Day)
+		}
+		return strings.Compare(a.Stream, b.Stream)
+	})
+	return open, nil
+}
