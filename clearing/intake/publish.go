@@ -156,7 +156,7 @@ func registryRecord(k *registry.Keyed, version int64) (*kgo.Record, error) {
 	}
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s %x: %w", k.Kind, k.Key, err)
+		return nil, fmt.Errorf("encode %s: %w", k.Name(), err)
 	}
 	r.Value = value
 	return r, nil

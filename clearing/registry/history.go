@@ -289,7 +289,7 @@ func (s *Store) IssuerOf(ctx context.Context, digits keys.Digits) (issuer [8]byt
 	case errors.Is(err, pgx.ErrNoRows):
 		return issuer, false, nil
 	case err != nil:
-		return issuer, false, fmt.Errorf("find the issuer of card %x: %w", digits, err)
+		return issuer, false, fmt.Errorf("find the issuer of a card: %w", err)
 	}
 	fields, err := splitRecord(nil, line)
 	if err != nil || len(fields) < 2 {

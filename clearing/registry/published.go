@@ -3,9 +3,12 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"citycard/cardos/tunion"
 )
 
 // Published are the kinds that are told to whoever reads the message log. Cards and
@@ -20,6 +23,18 @@ type Keyed struct {
 	Kind Kind
 	Key  []byte
 	Rows []map[string]string
+}
+
+// Name names what the rows are about, for errors.
+func (k *Keyed) Name() string { return k.Kind.keyName(k.Key) }
+
+// keyName names a key for errors: a card by its last digits only.
+func (k Kind) keyName(key []byte) string {
+	digits := hex.EncodeToString(key)
+	if k == Cards || k == Purses || k == Hotlist {
+		digits = tunion.Masked(digits)
+	}
+	return k.String() + " " + digits
 }
 
 // Latest is the number of the newest version, 0 where there is none.
@@ -89,7 +104,7 @@ func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64
 	_, err = pgx.ForEachRow(rows, []any{&key, &from, &line}, func() error {
 		fields, err := splitRecord(nil, line)
 		if err != nil || len(fields) != len(names) {
-			return fmt.Errorf("key %x from %d: %w", key, from, ErrAltered)
+			return fmt.Errorf("%s from %d: %w", kind.keyName(key), from, ErrAltered)
 		}
 		row := make(map[string]string, len(names))
 		for i, name := range names {

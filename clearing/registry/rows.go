@@ -123,7 +123,7 @@ type Card struct {
 // card by; in the registry a card is found by its [keys.Digits] alone.
 type Number [10]byte
 
-// String is the card number as 20 digits.
+// String is the number's last four digits: what errors and logs show.
 func (n Number) String() string { return tunion.Masked(n.Digits()) }
 
 // Digits is the whole number, for who may see it.

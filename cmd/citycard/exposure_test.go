@@ -301,6 +301,7 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 			number := hex.EncodeToString(tap.GetDebit().GetCard())
 			add("a card's number", number)
 			secrets[number[1:]] = "a card's printed number"
+			add("what keys are derived from a card's number by", number[4:])
 		}
 	}
 	people := 0
