@@ -30,6 +30,7 @@ type Closer struct {
 	Dir    string             // settlement files, one folder a day
 	Seals  string             // seal files, one a day
 	Signer ed25519.PrivateKey // not kept in the database
+	Rules  *Rules             // which payouts wait for two people
 }
 
 // Result is a closed day.
@@ -44,9 +45,10 @@ type Result struct {
 	Quarantined int
 }
 
-// Unpaid is what could not be paid to a participant or collected, because its account
-// is closed or frozen. It stays on the account, which is then not at zero: once it may
-// move again, two people reopen the day and it is closed again.
+// Unpaid is what was not paid to a participant or could not be collected. It stays on the
+// account, which is then not at zero. Where Err is a *Held two people may release it
+// (package release). Otherwise the account is closed or frozen: once it may move again, two
+// people reopen the day and it is closed again.
 type Unpaid struct {
 	Code string
 	Fen  ledger.Fen // positive: owed to it
@@ -223,16 +225,9 @@ func (c *Closer) forget(ctx context.Context) error {
 // pay books what is left to pay. What an earlier, interrupted run has booked
 // counts as paid, so nobody is paid twice.
 func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) ([]Unpaid, error) {
-	var transfers []ledger.Transfer
-	var left []Unpaid // to each transfer
-	for _, p := range positions {
-		if t, ok := payment(day, round, p, paid[p.Participant.Code]); ok {
-			transfers = append(transfers, t)
-			left = append(left, Unpaid{Code: p.Participant.Code, Fen: ledger.Fen(p.Fen - paid[p.Participant.Code])})
-		}
-	}
-	if len(transfers) == 0 {
-		return nil, nil
+	transfers, left, unpaid, err := c.payments(ctx, day, round, positions, paid)
+	if err != nil || len(transfers) == 0 {
+		return unpaid, err
 	}
 	stream := settlementStream(day, round)
 	claim, err := c.Ledger.Claim(ctx, stream, c.Owner, day)
@@ -241,10 +236,13 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 	}
 	if claim.Day != day {
 		// The day has ended, and this is what its close has left.
-		for i := range left {
-			left[i].Err = ledger.ErrDayMoved
+		for _, u := range left {
+			if u.Err == nil {
+				u.Err = ledger.ErrDayMoved
+				unpaid = append(unpaid, u)
+			}
 		}
-		return left, nil
+		return unpaid, nil
 	}
 	out, err := c.Ledger.Post(ctx, &ledger.Batch{
 		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers,
@@ -252,7 +250,6 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 	if err != nil {
 		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
-	var unpaid []Unpaid
 	var refused []error
 	for i, decision := range out.Transfers {
 		var because *ledger.TransferError
@@ -268,6 +265,37 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 		}
 	}
 	return unpaid, errors.Join(refused...)
+}
+
+// payments are what is left to pay or to collect, and the notes of what is held; left says
+// what each of them leaves unpaid if it is refused, unpaid what is held.
+func (c *Closer) payments(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) (transfers []ledger.Transfer, left, unpaid []Unpaid, err error) {
+	holds, err := c.holds(ctx, day)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, p := range positions {
+		code := p.Participant.Code
+		released, held, note, err := holds.of(ctx, code)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		t, ok := payment(day, round, p, paid[code]+int64(released))
+		open := Unpaid{Code: code, Fen: ledger.Fen(p.Fen-paid[code]) - released}
+		switch {
+		case !ok:
+			continue
+		case held != nil && open.Fen > 0:
+			open.Err = held
+			unpaid = append(unpaid, open)
+			if note == nil {
+				continue
+			}
+			t = *note
+		}
+		transfers, left = append(transfers, t), append(left, open)
+	}
+	return transfers, left, unpaid, nil
 }
 
 // settlementStream is where a close of the day books: after each reopening a stream of

@@ -99,10 +99,12 @@ func newOffice(t *testing.T) *office {
 		move(8, today, personal, "hospital:h1", 200, chart.PurposeMedicalAccount),
 		move(9, today, chart.PensionFund, chart.PensionPayout, 3000, chart.PurposePension),
 		move(10, today, chart.PensionPayout, chart.PensionReturned, 1000, chart.PurposePensionReturn))
+	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
+	o.must(err)
 	seed := sha256.Sum256([]byte("test"))
 	o.closer = &dayclose.Closer{
 		Ledger: o.ledger, Owner: "test", Dir: filepath.Join(o.dir, "settlement"), Seals: filepath.Join(o.dir, "seals"),
-		Signer: ed25519.NewKeyFromSeed(seed[:]),
+		Signer: ed25519.NewKeyFromSeed(seed[:]), Rules: rules,
 	}
 	return o
 }

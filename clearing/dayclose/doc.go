@@ -13,4 +13,11 @@
 // corrected by a change. A payment is what is
 // owed less what was paid, so a run that follows an interrupted one pays nobody
 // twice, and one that follows a reopening pays the difference.
+//
+// An operator at whose terminals too many TACs of the day were wrong is not paid, by dated
+// rules: a TAC has 32 bits, and somebody may be guessing them. The counts are those that the
+// batches of the day noted, so every run of the close finds the same. What is held stays on
+// the operator's account, with a note under the day in place of the payment: a close that
+// follows goes by the note, not by the rules. Only two people release it (package release),
+// and no later day pays it by itself.
 package dayclose

@@ -90,10 +90,10 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 	sums := map[key]*settlement.Row{}
 	paid = map[string]int64{}
 	for _, t := range turnovers {
-		switch t.Purpose {
-		case chart.PurposeOpening, chart.PurposeReceipt:
+		switch {
+		case !counts(t, day):
 			continue
-		case chart.PurposeSettlement:
+		case t.Purpose == chart.PurposeSettlement:
 			paid[byAccount[t.Debit]] += int64(t.Sum)
 			paid[byAccount[t.Credit]] -= int64(t.Sum)
 			continue
@@ -119,6 +119,19 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 	}
 	positions, err = settlement.Net(rows, people)
 	return positions, paid, err
+}
+
+// counts reports whether a turnover booked on a day belongs to that day's accounts with its
+// participants. Openings and the bank's receipts do not, nor does a payout of an earlier
+// day that was released on this one.
+func counts(t ledger.Turnover, day ledger.Day) bool {
+	switch t.Purpose {
+	case chart.PurposeOpening, chart.PurposeReceipt:
+		return false
+	case chart.PurposeSettlement:
+		return t.Day == day
+	}
+	return true
 }
 
 // payment is the transfer that pays what is left of a participant's position, or

@@ -47,7 +47,8 @@ type Ruling struct {
 
 	Short Short // for a chain of one transfer of money that has moved already
 
-	Operator  string // of the terminal, where it is registered
+	Operator  string // of the terminal that a tap names, or UnregisteredOperator
+	Verified  bool   // its TAC
 	Flagged   bool   // the fare charged is not the table's
 	Misplaced bool   // the line or vehicle claimed is not the registered one
 
@@ -203,6 +204,7 @@ func (d *Docket) Evidence(r *Ruling) []byte {
 type Note struct {
 	Versions map[string]string `json:"versions"`
 	Tally    []Line            `json:"tally"`
+	TACs     []TACs            `json:"tacs,omitempty"` // of taps
 	Flags
 }
 
@@ -234,7 +236,7 @@ type OperatorVerdict struct {
 	Verdict  verdict.Verdict
 }
 
-// Operators counts the settled rulings on taps at registered terminals.
+// Operators counts the settled rulings on taps by the operator of their terminal.
 func (d *Docket) Operators() map[OperatorVerdict]int64 {
 	counts := map[OperatorVerdict]int64{}
 	for i := range d.settled {
@@ -253,5 +255,5 @@ func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
 		versions = maps.Clone(versions)
 		versions["registry"] = d.Registry
 	}
-	return json.Marshal(Note{Versions: versions, Tally: lines, Flags: flags})
+	return json.Marshal(Note{Versions: versions, Tally: lines, TACs: d.tacs(), Flags: flags})
 }

@@ -145,6 +145,12 @@ func Settlement(part string) ledger.ID {
 	return ledger.ID(append([]byte{kindSettlement}, part...))
 }
 
+// PayoutHeld is the id of the note that a day's close did not pay an operator, and
+// PayoutReleased that of the payment that two people released; day and subject are those
+// of the payment. So each is once for a day, however often it is reopened.
+func PayoutHeld() ledger.ID     { return Settlement("held") }
+func PayoutReleased() ledger.ID { return Settlement("released") }
+
 // Receipt is the id of money that the bank reports under a reference, which is in the
 // form that Number gives.
 func Receipt(reference string) ledger.ID {

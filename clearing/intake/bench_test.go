@@ -108,7 +108,7 @@ func newDrain(b *testing.B) *drain {
 	d.must(ledgertest.CreateBare(b.Context(), d.ledger.Pool()))
 	d.closer = &dayclose.Closer{
 		Ledger: d.ledger, Owner: "bench", Dir: filepath.Join(d.dir, "settlement"), Seals: filepath.Join(d.dir, "seals"),
-		Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)),
+		Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Rules: payoutRules(b),
 	}
 	d.open()
 	return d

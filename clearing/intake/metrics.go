@@ -50,7 +50,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_place_mismatches_total", Help: "Cleared and pending taps whose line or vehicle is not the registered one.",
 		}),
 		operators: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "citycard_operator_taps_total", Help: "Taps at registered terminals, by operator and verdict.",
+			Name: "citycard_operator_taps_total", Help: "Taps by operator of their terminal ((unknown): not registered) and verdict; rejected are those with a wrong TAC.",
 		}, []string{"operator", "verdict"}),
 		batches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_batches_total", Help: "Batches committed, by topic.",

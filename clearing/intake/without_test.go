@@ -62,7 +62,7 @@ func TestDayWithoutPartition(t *testing.T) {
 	}
 	stop := h.start("test")
 	standing := func(s intake.Standing) bool { return s.Stream == "taps/1" }
-	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Rules: payoutRules(t)}
 	cut, err := intake.CutNow(t.Context(), h.client)
 	h.must(err)
 	h.must(cut.Await(t.Context(), h.ledger, standing, nil))

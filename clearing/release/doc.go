@@ -6,6 +6,7 @@
 //	          another city's tap:    suspense:REASON → pending:OPERATOR
 //	          a load nobody paid:    channel:ID → suspense:load_not_paid
 //	          a load unlike its order, against the order: see below
+//	payout    what a day's close held:  operator:ID → reserve
 //
 // Each names one row of the journal, and its own row has a key made of that one's: so
 // it is done once, whoever asks how often, and never for more than waits there. The
@@ -34,6 +35,11 @@
 //
 // A suspended tap is not released to the float: the card has spent the money, and no
 // booking puts it back into the purse. The holder is repaid by a channel.
+//
+// A payout that a close held because too many TACs at the operator's terminals were wrong
+// is paid by a decision alone, never by time: somebody who guesses codes could otherwise
+// wait a day. It is booked in the open day under the held day's key, so it is neither paid
+// by a close of the held day again nor counted as a payment of the open one.
 //
 // Another city's tap was never verified: its money is what the centre owes, if it
 // confirms it. So no decision made here pays it out; it can only join the taps of such

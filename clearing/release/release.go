@@ -19,6 +19,7 @@ const Stream = "releases"
 const (
 	ActRefund  = "refund load"
 	ActRelease = "release suspended"
+	ActPayout  = "release payout"
 )
 
 // Refusal says why nothing was booked. It is the asker's to mend.

@@ -102,10 +102,18 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 		if good {
 			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), payees, d)
 		} else {
-			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value)
+			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value).Operator = operatorOf(edition, t)
 		}
 	}
 	return nil
+}
+
+// operatorOf is whose terminal a tap names, whether or not it was there.
+func operatorOf(edition *registry.Edition, t *tap) string {
+	if terminal, ok := edition.Terminal(t.signed.Terminal, t.day); ok {
+		return terminal.Operator
+	}
+	return docket.UnregisteredOperator
 }
 
 // verifyOther gives records their second chance whose terminal could not tell which of
@@ -229,7 +237,10 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees,
 			ruling = d.Pay(reason, purpose, transfer)
 		}
 	}
-	ruling.Operator = terminal.Operator
+	if ruling.Operator = terminal.Operator; ruling.Operator == "" {
+		ruling.Operator = docket.UnregisteredOperator
+	}
+	ruling.Verified = !t.foreign
 	if reason == verdict.None {
 		ruling.Flagged = !j.fareAgrees(t.message)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)

@@ -2,6 +2,8 @@ package transit_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
 
 	"citycard/cardos/keys"
@@ -83,12 +85,19 @@ func checkPlaceNote(t *testing.T, d *docket.Docket, misplaced bool, operator str
 	if err != nil {
 		t.Fatal(err)
 	}
-	var note struct{ Misplaced int64 }
+	var note docket.Note
 	if err := json.Unmarshal(encoded, &note); err != nil || (note.Misplaced == 1) != misplaced {
 		t.Errorf("note %s (%v), want misplaced %v", encoded, err, misplaced)
 	}
+	if want := []docket.TACs{{Operator: docket.UnregisteredOperator, Verified: 1}, {Operator: operator, Verified: 1}}; !slices.Equal(note.TACs, want) {
+		t.Errorf("note %s, want a verified TAC of %s and one of nobody", encoded, operator)
+	}
 	counts := d.Operators()
-	if counts[docket.OperatorVerdict{Operator: operator, Verdict: verdict.Cleared}] != 1 || len(counts) != 1 {
-		t.Errorf("taps by operator: %v, want one of %s", counts, operator)
+	want := map[docket.OperatorVerdict]int64{
+		{Operator: operator, Verdict: verdict.Cleared}:                      1,
+		{Operator: docket.UnregisteredOperator, Verdict: verdict.Suspended}: 1,
+	}
+	if !maps.Equal(counts, want) {
+		t.Errorf("taps by operator: %v, want one of %s and one of nobody", counts, operator)
 	}
 }

@@ -19,9 +19,9 @@ import (
 
 func dayCommand() *ffcli.Command {
 	return &ffcli.Command{
-		Name: "day", ShortUsage: "citycard day <status|close|findings|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
+		Name: "day", ShortUsage: "citycard day <status|close|findings|held|release|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
 		FlagSet:     flag.NewFlagSet("citycard day", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayReopenCommand(), daySealCommand()},
+		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayHeldCommand(), dayReleaseCommand(), dayReopenCommand(), daySealCommand()},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }
@@ -58,10 +58,14 @@ func dayStatusCommand() *ffcli.Command {
 // closer closes and seals days of a data directory.
 type closer struct{ dayclose.Closer }
 
-func newCloser(l *ledger.Ledger, dir string) *closer {
+func newCloser(l *ledger.Ledger, dir string) (*closer, error) {
+	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
 	return &closer{dayclose.Closer{
-		Ledger: l, Owner: ownerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"),
-	}}
+		Ledger: l, Owner: ownerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: rules,
+	}}, nil
 }
 
 // seal seals a day with the data directory's seal key, which must be there.
@@ -167,7 +171,11 @@ func daySealCommand() *ffcli.Command {
 		LongHelp: "Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			return a.run(ctx, args, func(b *books) error {
-				seal, err := newCloser(b.Ledger, a.Data).seal(ctx, a.Data, ledger.Day(a.day))
+				c, err := newCloser(b.Ledger, a.Data)
+				if err != nil {
+					return err
+				}
+				seal, err := c.seal(ctx, a.Data, ledger.Day(a.day))
 				if err != nil {
 					return err
 				}

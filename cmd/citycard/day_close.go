@@ -87,9 +87,7 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 		return err
 	}
 	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
-	for _, u := range result.Unpaid {
-		fmt.Printf("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日\n", yuan(u.Fen), u.Code, u.Err)
-	}
+	printUnpaid(result)
 	for _, u := range result.Without {
 		fmt.Printf("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账\n", u.Stream, u.At, u.End)
 	}
@@ -106,7 +104,10 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 
 // closeOne closes the day named, or the oldest that is over.
 func closeOne(ctx context.Context, s *settings, grace time.Duration, w *without, b *books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
-	closer := newCloser(b.Ledger, s.Data)
+	closer, err := newCloser(b.Ledger, s.Data)
+	if err != nil {
+		return nil, err
+	}
 	end := func(day ledger.Day) time.Time { return day.Next().Time(s.zone.location()).Add(grace) }
 	d, err := closer.due(ctx, ledger.Day(s.day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
 	if err != nil {

@@ -288,7 +288,10 @@ func (p *performance) close(ctx context.Context) (err error) {
 	if err := p.remit(ctx); err != nil {
 		return err
 	}
-	c := newCloser(p.base.books.Ledger, p.dir.Path)
+	c, err := newCloser(p.base.books.Ledger, p.dir.Path)
+	if err != nil {
+		return err
+	}
 	if p.result, err = c.Close(ctx, p.day, p.day.Next()); err != nil {
 		return err
 	}

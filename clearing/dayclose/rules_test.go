@@ -1,0 +1,70 @@
+package dayclose
+
+import (
+	"strings"
+	"testing"
+
+	"citycard/clearing/docket"
+	"citycard/ledger"
+)
+
+const twoRules = `{"note": "", "versions": [
+  {"version": "a", "effective_from": 20200101, "wrong_share": "0.01", "wrong_least": 100, "example": true, "source": "test"},
+  {"version": "b", "effective_from": 20260105, "wrong_share": "0", "wrong_least": 1, "example": false, "source": "test"}]}`
+
+// TestRuleHolds goes to both bounds: 100 wrong TACs are enough, if they are more than one
+// in a hundred: 100 of 10,000 are just one in a hundred, 100 of 9,999 are more.
+func TestRuleHolds(t *testing.T) {
+	rules, err := LoadRules([]byte(twoRules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		day             ledger.Day
+		verified, wrong int64
+		want            bool
+	}{
+		{20260104, 0, 0, false},
+		{20260104, 0, 99, false},
+		{20260104, 0, 100, true},
+		{20260104, 9_900, 100, false},
+		{20260104, 9_899, 100, true},
+		{20260104, 9_899, 99, false},
+		{20260104, 2_000_000, 20_000, false},
+		{20260104, 1_000_000, 20_000, true},
+		{20260104, 1 << 62, 1 << 62, true},
+		{20191231, 9_899, 100, true}, // before the first version its figures hold
+		{20260105, 1_000_000, 1, true},
+		{20260105, 1_000_000, 0, false},
+	} {
+		if got := rules.On(c.day).holds(docket.TACs{Verified: c.verified, Wrong: c.wrong}); got != c.want {
+			t.Errorf("%+v: held is %v", c, got)
+		}
+	}
+	if all := rules.Examples(); len(all) != 1 || all[0] != "a" {
+		t.Errorf("examples %v, want a", all)
+	}
+	if _, err := LoadRules(ExampleJSON()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadRulesRefuses(t *testing.T) {
+	for want, change := range map[string][2]string{
+		"versions: empty":                      {twoRules, `{"versions": []}`},
+		"after the closing brace":              {twoRules, twoRules + "1"},
+		"unknown field":                        {`"note"`, `"notes"`},
+		"versions[0].version":                  {`"a"`, `"a+b"`},
+		`versions[1].version: "a" again`:       {`"b"`, `"a"`},
+		"versions[0].effective_from: 20200230": {"20200101", "20200230"},
+		"versions[1].effective_from: 20200101": {"20260105", "20200101"},
+		"versions[0].wrong_share":              {`"0.01"`, `"1"`},
+		"versions[1].wrong_share":              {`"0",`, `"-0.1",`},
+		"versions[0].wrong_least: 0":           {`"wrong_least": 100`, `"wrong_least": 0`},
+		"versions[1].source":                   {`"example": false, "source": "test"`, `"example": false, "source": ""`},
+	} {
+		if _, err := LoadRules([]byte(strings.Replace(twoRules, change[0], change[1], 1))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}

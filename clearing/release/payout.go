@@ -1,0 +1,63 @@
+package release
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/identity"
+	"citycard/ledger"
+)
+
+// Payout asks for an operator to be paid what the close of a day held.
+type Payout struct {
+	Day      ledger.Day
+	Operator string
+	By       ledger.Approval
+}
+
+// Payout pays what was held for a day, whole and once. The error is a *Refusal where it
+// cannot be paid so.
+func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
+	if !p.Day.Valid() {
+		return Done{}, refuse("%d is no day", p.Day)
+	}
+	held, ok, err := dayclose.ReadHeld(ctx, d.Ledger, p.Operator, p.Day)
+	switch {
+	case err != nil:
+		return Done{}, err
+	case !ok:
+		return Done{}, refuse("no payout of operator %q is held for day %s", p.Operator, p.Day)
+	case held.Fen <= 0:
+		return Done{}, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day)
+	}
+	data, err := evidence{ActPayout, p.Day.String(), chart.Operator(p.Operator)}.encode()
+	if err != nil {
+		return Done{}, err
+	}
+	a := &act{name: ActPayout, by: p.By, what: fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())}
+	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(chart.Operator(p.Operator)), ID: identity.PayoutReleased()}
+	a.within = func(ctx context.Context, tx pgx.Tx) error { return d.unchanged(ctx, tx, held) }
+	a.add(key, chart.Operator(p.Operator), chart.Reserve, held.Fen, chart.PurposeSettlement, data)
+	return d.book(ctx, a)
+}
+
+// unchanged makes sure, inside the transaction, that the day is over and owes what was read:
+// while its row is locked nobody reopens it.
+func (d *Desk) unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout) error {
+	var state ledger.DayState
+	if err := tx.QueryRow(ctx, "SELECT state FROM days WHERE day = $1 FOR UPDATE", held.Day).Scan(&state); err != nil {
+		return err
+	}
+	if state != ledger.DayClosed && state != ledger.DaySealed {
+		return refuse("day %s is %s: close it first", held.Day, state)
+	}
+	now, _, err := dayclose.ReadHeld(ctx, d.Ledger, held.Operator, held.Day)
+	if err == nil && now.Fen != held.Fen {
+		err = refuse("what operator %q is owed of day %s has changed just now; ask again", held.Operator, held.Day)
+	}
+	return err
+}

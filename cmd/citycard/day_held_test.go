@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/cmd/observe"
+	"citycard/ledger"
+)
+
+// TestHeldPayouts is how two people pay what the close of a day held: testdata/held, over a
+// day on which the bus operator was owed 2.60 yuan and 300 of 400 TACs were wrong.
+func TestHeldPayouts(t *testing.T) {
+	b, dir := newBooks(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const today ledger.Day = 20260105
+	town := clearingtest.New(t, nil)
+	town.Found(t, b.Pool())
+	must(b.OpenDay(t.Context(), today))
+	must(b.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
+	claim, err := b.Claim(t.Context(), "taps/0", "test", 0)
+	must(err)
+	_, err = b.Post(t.Context(), &ledger.Batch{
+		Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: today,
+		Transfers: []ledger.Transfer{{
+			Day: today, Subject: ledger.Subject(clearingtest.Hex(clearingtest.Card)), ID: identity.Spend(9, clearingtest.Hex(clearingtest.BusValidator), 7),
+			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Operator("bus")), Amount: 260, Purpose: chart.PurposeBus, Evidence: []byte("tap"),
+		}},
+		Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) {
+			return json.Marshal(docket.Note{TACs: []docket.TACs{{Operator: "bus", Verified: 100, Wrong: 300}}})
+		},
+	})
+	must(err)
+	c, err := newCloser(b.Ledger, dir)
+	must(err)
+	result, err := c.Close(t.Context(), today, today.Next())
+	must(err)
+	if printed := printed(t, func() { printUnpaid(result) }); !strings.HasPrefix(printed, "HELD: 2.60 yuan of operator:bus (held: 300 of 400 TACs at its terminals were wrong (rule example-2020+") ||
+		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
+		t.Errorf("the close printed %q", printed)
+	}
+	must(observe.Running{Database: b.url}.Write(dir))
+	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
+// printed is what fn prints.
+func printed(t *testing.T, fn func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := os.Stdout
+	os.Stdout = file
+	fn()
+	os.Stdout = was
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
