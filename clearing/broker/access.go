@@ -6,23 +6,26 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 // Access is how a cluster lets a program in. The zero value is a cluster that asks
-// nobody, such as the embedded one.
+// nobody.
 type Access struct {
 	CAFile       string // PEM of who signed the brokers' certificates; empty: no TLS
 	User         string // for SCRAM-SHA-512; empty: none
 	PasswordFile string
 }
 
-// Options are what a client is made with. Files are read here, so that a mistake shows
-// at start. A password is sent over TLS alone.
-func (a Access) Options() ([]kgo.Opt, error) {
+// Options are what a client of the brokers "HOST:PORT[,HOST:PORT…]" is made with. Files are
+// read here, so that a mistake shows at start. A user proves itself over TLS alone, unless
+// all brokers are on this machine.
+func (a Access) Options(seeds string) ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	if a.CAFile != "" {
 		pem, err := os.ReadFile(a.CAFile)
@@ -40,8 +43,8 @@ func (a Access) Options() ([]kgo.Opt, error) {
 		return opts, nil
 	case a.User == "" || a.PasswordFile == "":
 		return nil, errors.New("kafka: a user and the file of its password go together")
-	case a.CAFile == "":
-		return nil, errors.New("kafka: a password is sent over TLS alone: name the certificate authority")
+	case a.CAFile == "" && !onThisMachine(seeds):
+		return nil, errors.New("kafka: a password is used over TLS alone, unless all brokers are on this machine: name the certificate authority")
 	}
 	password, err := os.ReadFile(a.PasswordFile)
 	if err != nil {
@@ -52,4 +55,15 @@ func (a Access) Options() ([]kgo.Opt, error) {
 		return nil, fmt.Errorf("kafka: password: %s is empty", a.PasswordFile)
 	}
 	return append(opts, kgo.SASL(auth.AsSha512Mechanism())), nil
+}
+
+// onThisMachine tells whether all brokers are reached over the loopback interface.
+func onThisMachine(seeds string) bool {
+	for _, seed := range strings.Split(seeds, ",") {
+		host, _, err := net.SplitHostPort(seed)
+		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
 }

@@ -48,7 +48,7 @@ func TestAccess(t *testing.T) {
 		{"another user", broker.Access{CAFile: ca, User: "anybody", PasswordFile: right}, false},
 		{"another authority", broker.Access{CAFile: otherCA, User: "citycard", PasswordFile: right}, false},
 	} {
-		opts, err := test.access.Options()
+		opts, err := test.access.Options(cluster.ListenAddrs()[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestAccess(t *testing.T) {
 func TestAccessRealKafka(t *testing.T) {
 	kafka := kafkatest.Start(t)
 	for password, works := range map[string]bool{kafkatest.Password + "\n": true, "secre": false} {
-		opts, err := broker.Access{CAFile: kafka.CAFile, User: kafkatest.User, PasswordFile: write(t, password)}.Options()
+		opts, err := broker.Access{CAFile: kafka.CAFile, User: kafkatest.User, PasswordFile: write(t, password)}.Options(kafka.Secured)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,6 +76,20 @@ func TestAccessRealKafka(t *testing.T) {
 		}
 		if (err == nil) != works {
 			t.Errorf("%q: %v, want it to work: %v", password, err, works)
+		}
+	}
+}
+
+// TestAccessWithoutTLS lets a user prove itself without TLS to brokers on this machine, and
+// to no others.
+func TestAccessWithoutTLS(t *testing.T) {
+	access := broker.Access{User: "citycard", PasswordFile: write(t, "secret")}
+	for seeds, works := range map[string]bool{
+		"127.0.0.1:9092": true, "localhost:9092": true, "[::1]:9092,127.0.0.1:9093": true,
+		"10.0.0.5:9092": false, "127.0.0.1:9092,10.0.0.5:9092": false, "kafka:9092": false, "127.0.0.1": false, "": false,
+	} {
+		if _, err := access.Options(seeds); (err == nil) != works {
+			t.Errorf("%q: %v, want it to work: %v", seeds, err, works)
 		}
 	}
 }
@@ -91,7 +105,7 @@ func TestAccessRefused(t *testing.T) {
 		"no such file":   {CAFile: filepath.Join(t.TempDir(), "none")},
 		"password: open": {CAFile: ca, User: "citycard", PasswordFile: filepath.Join(t.TempDir(), "none")},
 	} {
-		if _, err := access.Options(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := access.Options("127.0.0.1:9092,10.0.0.5:9092"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", access, err, want)
 		}
 	}

@@ -1,28 +1,38 @@
 package broker
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// logDir is where the broker keeps its log, in its directory.
+const logDir = "log"
+
 // Embedded is a broker inside this process.
 type Embedded struct {
 	Addr    string
+	Access  Access // what it asks of a client
 	cluster *kfake.Cluster
 	lock    *flock.Flock
 }
 
 // Start runs a broker on 127.0.0.1 that keeps its log in dir; port 0 takes a
 // free one. What a producer was told is stored survives a kill of the process.
-// A directory that another process uses is refused.
+// A directory that another process uses is refused. Whoever connects must prove to be
+// embeddedUser, by a random password that only the owner of dir can read, in its file
+// "password": who else is on this machine must not write claims.
 func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("broker: data directory: %w", err)
@@ -35,20 +45,56 @@ func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 	if !locked {
 		return nil, fmt.Errorf("broker: %s is in use by another process", dir)
 	}
+	access, password, err := embeddedAccess(dir)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
-		kfake.DataDir(filepath.Join(dir, "log")),
+		kfake.DataDir(filepath.Join(dir, logDir)),
 		kfake.SyncWrites(),
 		kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1", "log.retention.bytes": "-1"}),
 		kfake.WithLogger(clusterLog{log}),
+		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", embeddedUser, password),
 	)
 	if err != nil {
-		lock.Unlock()
-		return nil, fmt.Errorf("broker: start on %s: %w", addr, err)
+		return nil, errors.Join(fmt.Errorf("broker: start on %s: %w", addr, err), lock.Unlock())
 	}
-	return &Embedded{Addr: cluster.ListenAddrs()[0], cluster: cluster, lock: lock}, nil
+	return &Embedded{Addr: cluster.ListenAddrs()[0], Access: access, cluster: cluster, lock: lock}, nil
+}
+
+// embeddedUser is the one user of an embedded broker.
+const embeddedUser = "citycard"
+
+// embeddedAccess reads the broker's password, or makes one.
+func embeddedAccess(dir string) (access Access, password string, err error) {
+	access = Access{User: embeddedUser, PasswordFile: filepath.Join(dir, "password")}
+	// The broker would rather believe whom it knew before.
+	if err := os.Remove(filepath.Join(dir, logDir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return access, "", fmt.Errorf("broker: forget former users: %w", err)
+	}
+	text, err := os.ReadFile(access.PasswordFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		password = rand.Text()
+		// Whole or not at all: it is made beside its place.
+		fresh := access.PasswordFile + ".new"
+		if err = os.WriteFile(fresh, []byte(password+"\n"), 0o600); err == nil {
+			err = os.Rename(fresh, access.PasswordFile)
+		}
+		if err != nil {
+			return access, "", fmt.Errorf("broker: keep the password: %w", err)
+		}
+		return access, password, nil
+	}
+	if err != nil {
+		return access, "", fmt.Errorf("broker: password: %w", err)
+	}
+	if password = strings.TrimSpace(string(text)); password == "" {
+		return access, "", fmt.Errorf("broker: %s is empty; remove it, and a new one is made", access.PasswordFile)
+	}
+	return access, password, nil
 }
 
 // Close stops the broker and gives the directory free.

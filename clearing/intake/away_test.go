@@ -2,15 +2,11 @@ package intake_test
 
 import (
 	"context"
-	"log/slog"
-	"net"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"citycard/clearing/broker"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/ledger"
@@ -93,26 +89,15 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 // TestBrokerAwayWhileJoining starts an intake while its broker is away.
 func TestBrokerAwayWhileJoining(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kafka")
-	start := func(port int) *broker.Embedded {
-		b, err := broker.Start(dir, port, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	b := start(0)
-	h := furnish(t, b.Addr, nil)
+	c := newCluster(t, dir, 0)
+	addr := c.ListenAddrs()[0]
+	h := furnish(t, addr, nil)
 	h.send(tap(h.ride(1)))
-	h.must(b.Close())
+	c.Close()
 	in := h.intake("test")
 	ended, stop := h.run(in)
 	h.awaitReady(in, ended, "does not answer")
-	_, port, err := net.SplitHostPort(b.Addr)
-	h.must(err)
-	number, err := strconv.Atoi(port)
-	h.must(err)
-	b = start(number)
-	defer func() { h.must(b.Close()) }()
+	newCluster(t, dir, portOf(t, addr))
 	h.awaitReady(in, ended, "")
 	h.cleared()
 	stop()

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/broker"
@@ -142,13 +143,14 @@ func runChild(text string) error {
 }
 
 func runBroker(c *child) error {
-	embedded, err := broker.Start(c.Dir, 0, slog.New(slog.DiscardHandler))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(c.Dir), kfake.SyncWrites())
 	if err != nil {
 		return err
 	}
-	fmt.Println(embedded.Addr)
+	defer cluster.Close()
+	fmt.Println(cluster.ListenAddrs()[0])
 	_, err = io.Copy(io.Discard, os.Stdin)
-	return errors.Join(err, embedded.Close())
+	return err
 }
 
 // runClearing clears, from a line on its input until that ends.

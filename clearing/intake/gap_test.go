@@ -3,10 +3,10 @@ package intake
 import (
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/clearing/broker"
@@ -18,7 +18,7 @@ import (
 // may be missing, anything else may not.
 func TestGaps(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
-	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, quiet)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -26,9 +26,9 @@ func TestGaps(t *testing.T) {
 		}
 	}
 	must(err)
-	t.Cleanup(func() { _ = embedded.Close() })
+	t.Cleanup(cluster.Close)
 	connect := func(opts ...kgo.Opt) *kgo.Client {
-		client, err := broker.Connect(t.Context(), embedded.Addr, 10*time.Second, quiet, append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		client, err := broker.Connect(t.Context(), cluster.ListenAddrs()[0], 10*time.Second, quiet, append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 		must(err)
 		t.Cleanup(client.Close)
 		return client
@@ -75,7 +75,7 @@ func TestGaps(t *testing.T) {
 	}
 	for _, test := range tests {
 		p := &partition{
-			in: &Intake{kafka: embedded.Addr, log: quiet}, topic: message.TopicTaps, stream: "taps/0", claim: ledger.Claim{Next: test.position},
+			in: &Intake{kafka: cluster.ListenAddrs()[0], log: quiet}, topic: message.TopicTaps, stream: "taps/0", claim: ledger.Claim{Next: test.position},
 		}
 		err := p.contiguous(t.Context(), test.delivered)
 		var gap *GapError

@@ -82,7 +82,7 @@ type running struct {
 	err   error // Run's, once ended is closed
 }
 
-// newHouse has an embedded broker.
+// newHouse has a broker of its own, the embedded one but for its question who one is.
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	return newHouseWith(t, nil)
@@ -91,16 +91,7 @@ func newHouse(t testing.TB) *house {
 // newHouseWith has another registry as well.
 func newHouseWith(t testing.TB, edit func(files map[string]string)) *house {
 	t.Helper()
-	embedded, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := embedded.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return furnish(t, embedded.Addr, edit)
+	return furnish(t, newCluster(t, filepath.Join(t.TempDir(), "kafka"), 0).ListenAddrs()[0], edit)
 }
 
 // newHouseOn uses the broker at an address.

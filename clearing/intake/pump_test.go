@@ -146,7 +146,7 @@ func (h *house) wantPublished(n int) (repeats int) {
 }
 
 // newCluster is a broker that can be told to fail, with its log in dir.
-func newCluster(t *testing.T, dir string, port int) *kfake.Cluster {
+func newCluster(t testing.TB, dir string, port int) *kfake.Cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.SyncWrites())
 	if err != nil {

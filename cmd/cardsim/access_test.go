@@ -44,7 +44,7 @@ func TestSecuredBrokers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts, err := (broker.Access{CAFile: identity.CAFile, User: "city", PasswordFile: password}).Options()
+	opts, err := (broker.Access{CAFile: identity.CAFile, User: "city", PasswordFile: password}).Options(cluster.ListenAddrs()[0])
 	if err != nil {
 		t.Fatal(err)
 	}

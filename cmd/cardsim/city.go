@@ -98,7 +98,7 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 	if names := c.direct.onlyDirect(c.flags); !direct && len(names) > 0 {
 		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))
 	}
-	if c.opts, err = c.access.Options(); err != nil {
+	if c.opts, err = c.access.Options(c.kafka); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
 	if err := c.directory(); err != nil {

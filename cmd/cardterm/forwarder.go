@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,7 @@ type uplink struct {
 	access  broker.Access
 }
 
-func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options() }
+func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options(strings.Join(u.brokers, ",")) }
 
 // startForwarder forwards the outbox in the background and returns what stops it.
 func startForwarder(log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) func(context.Context) error {

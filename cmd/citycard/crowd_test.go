@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -124,11 +125,21 @@ func (d *crowdDay) look() *ledger.Ledger {
 	return ledger.New(pool, dialect)
 }
 
+// broker are the flags with which programs reach the broker.
+func (d *crowdDay) broker() []string {
+	flags := []string{"--kafka", d.kafkaAddr}
+	if d.kafka == nil {
+		access := serverAccess(d.data)
+		flags = append(flags, "--kafka-user", access.User, "--kafka-password-file", access.PasswordFile)
+	}
+	return flags
+}
+
 // send plays the n-th of so many parts of the day; the returned function waits for
 // its end.
 func (d *crowdDay) send(n, parts int, more ...string) (sent func()) {
 	d.Helper()
-	args := append([]string{"city", "--kafka", d.kafkaAddr, "--part", fmt.Sprintf("%d/%d", n, parts)}, d.city...)
+	args := slices.Concat([]string{"city", "--part", fmt.Sprintf("%d/%d", n, parts)}, d.broker(), d.city)
 	play := d.command(d.Context(), "cardsim", append(args, more...)...)
 	ended := make(chan error, 1)
 	go func() {
@@ -178,7 +189,7 @@ func (d *crowdDay) during(n, parts int, happen func()) {
 func (d *crowdDay) closes(day string) map[string]int64 {
 	d.Helper()
 	begun := time.Now()
-	out := d.run(d.T, "citycard", "day", "close", "--day", day, "--data", d.data, "--db", d.url(), "--kafka", d.kafkaAddr)
+	out := d.run(d.T, "citycard", append([]string{"day", "close", "--day", day, "--data", d.data, "--db", d.url()}, d.broker()...)...)
 	d.Logf("waited for and closed %s in %.1f s", day, time.Since(begun).Seconds())
 	said := regexp.MustCompile(`settlement files in (\S+)`).FindStringSubmatch(out)
 	if said == nil {

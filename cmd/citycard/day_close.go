@@ -68,12 +68,15 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 			return service.Fail("nothing serves "+s.Data+" / 清算服务未运行", "start citycard serve, or give --kafka and --db", nil)
 		}
 		s.kafka = serving.Kafka
+		if s.access == (broker.Access{}) {
+			s.access = serving.Access
+		}
 	}
 	b, done, err := booksOf(ctx, s.database, s.Data, log)
 	if err != nil {
 		return err
 	}
-	options, err := s.access.Options()
+	options, err := s.access.Options(s.kafka)
 	if err != nil {
 		return errors.Join(service.Exit(service.ExitUsage, err), done())
 	}

@@ -246,7 +246,8 @@ func (p *performance) open(ctx context.Context) (err error) {
 // play lets the city live through its day.
 func (p *performance) play(ctx context.Context) error {
 	err := p.cardsim(ctx, []string{
-		"city", "--direct=false", "--data", p.field, "--kafka", p.base.kafka, "--api", p.center.apiURL,
+		"city", "--direct=false", "--data", p.field, "--kafka", p.base.kafka,
+		"--kafka-tls-ca", p.base.asks.CAFile, "--kafka-user", p.base.asks.User, "--kafka-password-file", p.base.asks.PasswordFile, "--api", p.center.apiURL,
 		"--channel-tokens", p.dir.Join(channelTokens), "--keys", p.keyPath(p.dir.Path),
 		"--cards", strconv.Itoa(p.cards), "--seed", p.seedText(), "--day", p.day.String(), "--zone", p.zone.String(),
 	})

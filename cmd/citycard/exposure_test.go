@@ -100,7 +100,7 @@ func (d *exposedDay) live() {
 		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	d.say("cardsim", append([]string{
-		"city", "--kafka", d.kafka, "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, channelTokens),
+		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, channelTokens),
 	}, city...)...)
 	on := []string{"--data", d.data, "--day", testDay}
 	d.say("citycard", append([]string{"day", "close"}, on...)...)
@@ -140,7 +140,11 @@ func (d *exposedDay) release() {
 
 // topics reads all that Kafka holds and ends the server.
 func (d *exposedDay) topics() []*kgo.Record {
-	client, err := kgo.NewClient(kgo.SeedBrokers(d.kafka), kgo.ConsumeRegex(), kgo.ConsumeTopics(".*"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	access, err := serverAccess(d.data).Options(d.kafka)
+	if err != nil {
+		d.Fatal(err)
+	}
+	client, err := kgo.NewClient(append(access, kgo.SeedBrokers(d.kafka), kgo.ConsumeRegex(), kgo.ConsumeTopics(".*"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -359,7 +363,7 @@ func (d *exposedDay) modes(root string) {
 		name, _ := filepath.Rel(root, path)
 		want := fs.FileMode(0o600)
 		switch {
-		case entry.IsDir() && os.Geteuid() == 0 && root == d.data && (name == "." || name == "postgres"):
+		case entry.IsDir() && os.Geteuid() == 0 && root == d.data && (name == "." || name == "database"):
 			want = 0o711 // the database's user passes through
 		case entry.IsDir():
 			want = 0o700
@@ -367,7 +371,7 @@ func (d *exposedDay) modes(root string) {
 		if info.Mode().Perm() != want {
 			d.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), want)
 		}
-		if name == "kafka" || name == filepath.Join("postgres", "data") {
+		if name == "kafka" || name == filepath.Join("database", "data") {
 			return fs.SkipDir
 		}
 		files++

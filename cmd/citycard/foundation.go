@@ -23,7 +23,8 @@ type foundation struct {
 	books *books
 	fresh bool   // the books were empty
 	kafka string // seed addresses
-	// access is what the cluster asks of a client.
+	asks  broker.Access
+	// access is what the cluster asks of a client, as a client is made with it.
 	access []kgo.Opt
 	admin  *kgo.Client
 	layout broker.Layout
@@ -51,15 +52,15 @@ func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, 
 // reachKafka starts the embedded broker, or connects to the one given, and makes
 // sure that the topics are there.
 func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.DataDir, stack *service.Stack, log *slog.Logger) (err error) {
-	if f.kafka = s.kafka; f.kafka == "" {
+	if f.kafka, f.asks = s.kafka, s.access; f.kafka == "" {
 		embedded, err := broker.Start(dir.Join("kafka"), s.kafkaPort, log)
 		if err != nil {
 			return service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
 		}
 		stack.Push("broker", func(context.Context) error { return embedded.Close() })
-		f.kafka = embedded.Addr
+		f.kafka, f.asks = embedded.Addr, embedded.Access
 	}
-	if f.access, err = s.access.Options(); err != nil {
+	if f.access, err = f.asks.Options(f.kafka); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
 	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks()), kgo.AllowIdempotentProduceCancellation()}, f.access...)...); err != nil {

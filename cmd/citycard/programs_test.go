@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"citycard/cmd/observe"
+
+	"citycard/clearing/broker"
 )
 
 // testDay is the clearing day of the tests.
@@ -151,6 +153,11 @@ func reachableDir(t *testing.T) string {
 	return dir
 }
 
+// serverAccess is what the broker inside the server of a data directory asks for.
+func serverAccess(data string) broker.Access {
+	return broker.Access{User: "citycard", PasswordFile: filepath.Join(data, "kafka", "password")}
+}
+
 // freePort finds a port that nobody listens on now, above those that Linux gives to
 // outgoing connections, so that it stays free while a server is away.
 func freePort(t *testing.T) int {
@@ -195,7 +202,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
@@ -224,7 +231,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if !v.Holds || v.Truth.Lost+v.Truth.Doubled+v.Truth.Wrong+v.Truth.PurseMismatches != 0 || v.Truth.Sent < 20_000 {
 		t.Errorf("after ten kills: %s", out)
 	}
-	wantPublished(t, fmt.Sprintf("127.0.0.1:%d", kafka), filepath.Join(field, "truth"))
+	addr := fmt.Sprintf("127.0.0.1:%d", kafka)
+	opts, err := serverAccess(data).Options(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPublished(t, addr, filepath.Join(field, "truth"), opts...)
 	s.signal(syscall.SIGHUP)
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("SIGHUP ended the server with exit code %d, want 0\n%s", code, s.log.String())

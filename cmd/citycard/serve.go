@@ -63,7 +63,7 @@ func serve(ctx context.Context, s *settings) (err error) {
 	if err := c.show(ctx, ops, s.ops, stack); err != nil {
 		return err
 	}
-	if err := (observe.Running{Database: c.books.url, Kafka: c.kafka}).Write(dir.Path); err != nil {
+	if err := (observe.Running{Database: c.books.url, Kafka: c.kafka, Access: c.asks}).Write(dir.Path); err != nil {
 		return err
 	}
 	stack.Push("running.json", func(context.Context) error {

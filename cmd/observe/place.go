@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"citycard/clearing/broker"
 	"citycard/cmd/service"
 	"citycard/ledger/schema"
 )
@@ -19,8 +20,9 @@ const DataPurpose = "citycard"
 // Running is what a serving process leaves in its data directory for other
 // commands, for as long as it runs.
 type Running struct {
-	Database string `json:"database"`
-	Kafka    string `json:"kafka"`
+	Database string        `json:"database"`
+	Kafka    string        `json:"kafka"`
+	Access   broker.Access `json:"access"` // what Kafka asks for
 }
 
 // RunningFile is where it leaves it.
@@ -58,7 +60,7 @@ type Place struct {
 }
 
 // PrivateDir is where a data directory has its private database.
-func PrivateDir(data string) string { return filepath.Join(data, "postgres") }
+func PrivateDir(data string) string { return filepath.Join(data, "database") }
 
 // Locate finds the books for a command that looks in from the side: at url where it
 // is given, else with the process that serves the data directory, if its database
