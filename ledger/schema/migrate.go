@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -67,11 +68,14 @@ func migrate(ctx context.Context, url string, w *watch, sets []Set) (Dialect, er
 // a transaction which nobody ends. CockroachDB has no advisory locks.
 func takeTurn(ctx context.Context, conn *pgx.Conn) error {
 	const pause = 50 * time.Millisecond
-	for {
+	// A table that another session makes at the same moment (a catalogue's row, the table, its type, a row that was
+	// updated), and a retry.
+	collisions := []string{"23505", "42P07", "42710", "XX000", "40001"}
+	for tries := 1; ; tries++ {
 		err := tryTurn(ctx, conn)
 		var pg *pgconn.PgError
-		// Two sessions that make the table at once: one of them fails, and finds it there the next time.
-		if !errors.As(err, &pg) || pg.Code != "23505" && pg.Code != "42P07" && pg.Code != "XX000" && pg.Code != "40001" {
+		// Sessions that make the table at once: some of them fail, and find it there the next time.
+		if !errors.As(err, &pg) || !slices.Contains(collisions, pg.Code) || tries == 100 {
 			return err
 		}
 		if conn.PgConn().TxStatus() != 'I' {
