@@ -30,6 +30,7 @@ type Metrics struct {
 	pumped       *prometheus.CounterVec
 	pumpLag      *prometheus.GaugeVec
 	pumpFailures prometheus.Counter
+	pumpRefused  *prometheus.CounterVec
 	published    prometheus.Gauge
 }
 
@@ -93,12 +94,15 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		published: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "citycard_registry_published_version", Help: "Version of the registry that the topics registry and hotlist hold, as last seen by the process that publishes it.",
 		}),
+		pumpRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "citycard_pump_refused_total", Help: "Committed messages that the broker refused for good and that were set aside, by topic.",
+		}, []string{"topic"}),
 		pumpFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
 	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.unjoined, m.positions, m.lagRecords, m.lagSeconds,
-		m.pumped, m.pumpLag, m.pumpFailures, m.published)
+		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published)
 	return m
 }
 

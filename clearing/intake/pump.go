@@ -47,6 +47,8 @@ type pump struct {
 	// that is tried again at a later moment.
 	named *registry.Edition
 	later time.Time
+	// begun are the streams of which it was tried again what the broker had refused.
+	begun map[string]bool
 }
 
 // pump runs one for the streams of a session.
@@ -60,7 +62,7 @@ func (in *Intake) pump(ctx context.Context, s *session) error {
 		return fmt.Errorf("pump: %w", err)
 	}
 	defer client.Close()
-	return (&pump{Intake: in, client: client, ready: map[string]bool{}}).run(ctx, s)
+	return (&pump{Intake: in, client: client, ready: map[string]bool{}, begun: map[string]bool{}}).run(ctx, s)
 }
 
 func (p *pump) run(ctx context.Context, s *session) error {
@@ -151,12 +153,13 @@ type parcel struct {
 	topic   string
 	records []*kgo.Record
 	unsent  error // why the broker has not all of it
+	refused error // why it will never have
 }
 
 // round is one look at a stream.
 type round struct {
 	full bool  // there may be more than was read
-	sent int   // rows acknowledged and forgotten
+	sent int   // rows acknowledged and forgotten, or set aside
 	next place // the first row that is still to be sent; zero where all that was read is sent
 	last place // the last row that was read
 }
@@ -174,8 +177,14 @@ func (r round) behind(last int64) int64 {
 
 // stream sends the next rows of one stream. A row that the broker does not take stays
 // and is tried again; those behind it go on, so that one topic that is missing does not
-// hold up what is for others.
+// hold up what is for others. One that it refuses for good is set aside.
 func (p *pump) stream(ctx context.Context, stream string) (round, error) {
+	if !p.begun[stream] {
+		if err := p.asideAgain(ctx, stream); err != nil {
+			return round{}, err
+		}
+		p.begun[stream] = true
+	}
 	at, err := p.place(ctx, stream)
 	if err != nil {
 		return round{}, err
@@ -188,26 +197,34 @@ func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 	r := round{full: len(parcels) == pumpRows, last: parcels[len(parcels)-1].place}
 	var sent []place
 	for i := range parcels {
+		of := &parcels[i]
 		switch {
-		case parcels[i].unsent == nil:
-			sent = append(sent, parcels[i].place)
+		case of.unsent != nil:
 			if r.next == (place{}) {
-				at = parcels[i].place
+				r.next = of.place
 			}
-		case r.next == (place{}):
-			r.next = parcels[i].place
+			continue
+		case of.refused != nil:
+			if err := p.setAside(ctx, stream, of); err != nil {
+				return r, errors.Join(failure, err)
+			}
+		default:
+			sent = append(sent, of.place)
+		}
+		r.sent++
+		if r.next == (place{}) {
+			at = of.place
 		}
 	}
-	if len(sent) == 0 {
+	if r.sent == 0 {
 		return r, failure
 	}
 	if err := p.forget(ctx, stream, at, sent); err != nil {
 		r.next = parcels[0].place
 		return r, errors.Join(failure, err)
 	}
-	r.sent = len(sent)
 	for i := range parcels {
-		if parcels[i].unsent == nil {
+		if parcels[i].unsent == nil && parcels[i].refused == nil {
 			p.metrics.pumped.WithLabelValues(parcels[i].topic).Add(float64(len(parcels[i].records)))
 		}
 	}
@@ -227,9 +244,14 @@ func (p *pump) place(ctx context.Context, stream string) (place, error) {
 
 // waiting reads the next rows of a stream.
 func (p *pump) waiting(ctx context.Context, stream string, at place) ([]parcel, error) {
+	return p.rows(ctx, stream, at, "NULL")
+}
+
+// rows reads rows whose refusal is NULL, or NOT NULL.
+func (p *pump) rows(ctx context.Context, stream string, at place, refused string) ([]parcel, error) {
 	rows, err := p.ledger.Pool().Query(ctx, `
 		SELECT sequence, position, topic, key, value FROM outbound
-		WHERE stream = $1 AND (sequence, position) > ($2, $3)
+		WHERE stream = $1 AND (sequence, position) > ($2, $3) AND refused IS `+refused+`
 		ORDER BY sequence, position LIMIT $4`, stream, at.sequence, at.position, pumpRows)
 	if err != nil {
 		return nil, fmt.Errorf("read outgoing messages: %w", err)
@@ -282,12 +304,19 @@ func (p *pump) send(ctx context.Context, parcels []parcel) error {
 		}
 	}
 	for i := range parcels {
-		for _, r := range parcels[i].records {
-			if err := unsent[r]; err != nil {
-				// The topic may be gone: it is looked at again.
-				delete(p.ready, parcels[i].topic)
-				parcels[i].unsent, failures[parcels[i].topic] = err, err
+		of := &parcels[i]
+		for _, r := range of.records {
+			if err := unsent[r]; err != nil && (of.unsent == nil || !refusedForGood(err)) {
+				of.unsent = err
 			}
+		}
+		if refusedForGood(of.unsent) {
+			p.alone(ctx, of)
+		}
+		if of.unsent != nil {
+			// The topic may be gone: it is looked at again.
+			delete(p.ready, of.topic)
+			failures[of.topic] = of.unsent
 		}
 	}
 	if failed := slices.Sorted(maps.Keys(failures)); len(failed) > 0 {

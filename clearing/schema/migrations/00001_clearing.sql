@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS outbound (
     topic    TEXT NOT NULL,
     key      BYTEA NOT NULL,
     value    BYTEA NOT NULL,
+    refused  TEXT, -- why the broker does not take it
     PRIMARY KEY (stream, sequence, position)
 );
 
