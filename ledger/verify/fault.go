@@ -51,9 +51,9 @@ const (
 
 // Fault is one thing that is wrong.
 type Fault struct {
-	Kind   Kind
-	Where  string // which row, batch, stream, account or day
-	Detail string // what was found and what was expected
+	Kind   Kind   `json:"kind"`
+	Where  string `json:"where"`  // which row, batch, stream, account or day
+	Detail string `json:"detail"` // what was found and what was expected
 }
 
 // String writes the fault on one line.
@@ -61,13 +61,14 @@ func (f Fault) String() string { return fmt.Sprintf("%s: %s: %s", f.Kind, f.Wher
 
 // Summary counts what was checked.
 type Summary struct {
-	Transfers, Memos int64
-	Batches          int64
-	Streams          int
-	Accounts         int
-	Days             int
-	SealedDays       int
-	Faults           int
+	Transfers  int64 `json:"transfers"`
+	Memos      int64 `json:"memos"`
+	Batches    int64 `json:"batches"`
+	Streams    int   `json:"streams"`
+	Accounts   int   `json:"accounts"`
+	Days       int   `json:"days"`
+	SealedDays int   `json:"sealed_days"`
+	Faults     int   `json:"faults"`
 }
 
 func rowName(r *ledger.Row) string {
