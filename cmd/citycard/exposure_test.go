@@ -53,7 +53,7 @@ func TestExposure(t *testing.T) {
 	secrets := d.secrets(records)
 	for what, text := range map[string][]byte{
 		"serve's log": d.log.Bytes(), "what the commands print": d.said.Bytes(), "the topics": exposedTopics(t, records),
-		"the export": d.exported(), "PostgreSQL's log": d.file("postgres", "data", "server.log"),
+		"the export": d.exported(), "PostgreSQL's log": d.file("database", "data", "server.log"),
 	} {
 		if len(text) == 0 && what != "PostgreSQL's log" {
 			t.Errorf("%s: nothing to look at", what)
@@ -293,7 +293,7 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 			secrets[string(raw)] = name
 		}
 	}
-	secrets[passphrase], secrets[string(d.file("postgres", "password"))] = "the keys' passphrase", "the database's password"
+	secrets[passphrase], secrets[string(d.file("database", "password"))] = "the keys' passphrase", "the database's password"
 	for _, channel := range []string{"app", "counter", "kiosk"} {
 		secrets[strings.TrimSpace(string(d.file(channelTokens, channel+".token")))] = "a channel's token"
 	}

@@ -26,6 +26,9 @@ var small = map[string]string{"shared_buffers": "32MB", "wal_buffers": "1MB", "m
 const childDir = "CITYCARD_TEST_EMBEDDED_CHILD"
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == cockroachName {
+		os.Exit(fakeCockroach(os.Args[1:]))
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(child(dir))
 	}
@@ -34,7 +37,7 @@ func TestMain(m *testing.M) {
 
 func child(dir string) int {
 	ctx := context.Background()
-	database, err := embedded.Open(ctx, embedded.Options{Dir: dir, Settings: small, PostgreSQL: true})
+	database, err := embedded.Open(ctx, embedded.Options{Dir: dir, Settings: small, PostgreSQL: os.Getenv("COCKROACH_BINARY") == ""})
 	if err == nil {
 		err = write(ctx, database.URL, 2)
 	}
