@@ -244,9 +244,7 @@ func TestAccountAway(t *testing.T) {
 // opened a moment later: the claim waits for it and is settled, not refused.
 func TestAccountNotOpenYet(t *testing.T) {
 	h := newHouse(t)
-	edition, err := clearingtest.New(t, func(files map[string]string) { files["hospitals.csv"] += "h2,二院,Second,3,20200101,\n" }), error(nil)
-	h.must(err)
-	h.town.Registry = edition.Registry
+	h.town.Registry = clearingtest.New(t, func(files map[string]string) { files["hospitals.csv"] += "h2,二院,Second,3,20200101,\n" }).Registry
 	elsewhere := claim("s1", clearingtest.Worker)
 	elsewhere.Hospital = "h2"
 	h.send(request(elsewhere))
@@ -262,6 +260,50 @@ func TestAccountNotOpenYet(t *testing.T) {
 	if kept := h.kept(); len(kept) != 0 {
 		t.Errorf("kept %v, want nothing refused", kept)
 	}
+}
+
+// TestClaimKeptAlone sends, with others, a claim of a hospital whose account nobody opens: it is
+// kept alone and not answered, and the next claim of the same person is split as if it had
+// never come. Judged again once the account is open, it is settled and answered.
+func TestClaimKeptAlone(t *testing.T) {
+	h := newHouse(t)
+	h.patience = 50 * time.Millisecond
+	h.town.Registry = clearingtest.New(t, func(files map[string]string) { files["hospitals.csv"] += "h2,二院,Second,3,20200101,\n" }).Registry
+	elsewhere := claim("s1", clearingtest.Worker)
+	elsewhere.Hospital = "h2"
+	h.send(request(elsewhere), request(elsewhere), request(claim("s2", clearingtest.Worker)), request(claim("s3", clearingtest.Retired)))
+	answers := h.answersTo(2)
+	if len(answers["s2"]) != 1 || answers["s2"][0].GetRefusal() != "" || len(answers["s3"]) != 1 {
+		t.Errorf("answered %v, want the claims of the other hospital settled", answers)
+	}
+	list := h.keptAlone()
+	if len(list) == 0 || list[0].Name() != "medical.requests/0@0" || list[0].Reason != verdict.AccountAway || !bytes.Equal(list[0].Value, clearingtest.Encode(elsewhere)) {
+		t.Fatalf("%d are kept alone, want the claim whose account is not open", len(list))
+	}
+	other := newHouse(t)
+	other.send(request(claim("s2", clearingtest.Worker)))
+	if alone := other.answersTo(1)["s2"][0]; !proto.Equal(alone, answers["s2"][0]) {
+		t.Errorf("the next claim was answered %v, alone it is %v", answers["s2"][0], alone)
+	}
+	var sent int
+	h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM outbound").Scan(&sent))
+	if sent != 0 {
+		t.Errorf("%d messages wait, want none about the claim", sent)
+	}
+	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
+	if verdicts := h.judgeAgain(list[0]); verdicts[0] != "cleared" {
+		t.Errorf("judged %s, want cleared", verdicts[0])
+	}
+	stop := h.start("test")
+	h.cleared()
+	records := h.read(message.MedicalResultsOf("h2"), 1)
+	h.must(stop())
+	var answer message.MedicalResult
+	h.must(proto.Unmarshal(records[0].Value, &answer))
+	if answer.GetRefusal() != "" || ledger.Fen(answer.GetFundFen()+answer.GetAccountFen()) != h.balance("hospital:h2") || h.balance("hospital:h2") == 0 {
+		t.Errorf("answered %v, and the hospital has %d", &answer, h.balance("hospital:h2"))
+	}
+	h.verify()
 }
 
 // TestFirstAnswerStands settles a claim, then another that uses up deductible and account,

@@ -60,9 +60,9 @@ func TestSoak(t *testing.T) {
 				h.must(h.client.ProduceSync(t.Context(), records...).FirstErr())
 				sent += int64(len(records))
 				records = records[:0]
+				h.cleared()
 			}
 		}
-		h.cleared()
 	}
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer}
