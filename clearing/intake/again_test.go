@@ -120,7 +120,7 @@ func TestJudgedTomorrow(t *testing.T) {
 	list := h.keptAlone()
 	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer}
+	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer, Rules: payoutRules(t)}
 	result, err := closer.Close(t.Context(), today, today.Next())
 	h.must(err)
 	if result.Quarantined != 2 {

@@ -45,7 +45,7 @@ func TestDayWithoutPartition(t *testing.T) {
 		}
 	}
 	h.post("purses", ledger.Transfer{
-		Day: today, Subject: ledger.Subject(clearingtest.Hex(clearingtest.Card)), ID: identity.Opening("purse"),
+		Day: today, Subject: identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject(), ID: identity.Opening("purse"),
 		Debit: ledger.IDOfCode(chart.Reserve), Credit: ledger.IDOfCode(chart.Float), Amount: 10_000, Purpose: chart.PurposeOpening,
 	})
 	const lost, late = 6, 2
