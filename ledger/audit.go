@@ -185,18 +185,22 @@ func callersAct(act, what string) error {
 }
 
 // Record writes an act of the caller's own into the audit that takes no second person, inside the transaction that does it: what stands there is covered
-// by the seals of days. Who did it is person, empty for the program itself; at may be zero, which is the database's time.
-func Record(ctx context.Context, tx pgx.Tx, act, what, person string, at time.Time) error {
+// by the seals of days. First of by did it, or the program itself where that is empty; without a time it gets the database's.
+func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
 	if err := callersAct(act, what); err != nil {
 		return err
 	}
-	if person != "" {
+	first := by.First
+	if first != "" {
 		var err error
-		if person, err = Person(person); err != nil {
+		if first, err = Person(first); err != nil {
 			return &BatchError{What: err.Error()}
 		}
 	}
-	return appendAudit(ctx, tx, AuditEntry{At: at.Truncate(time.Second), Act: act, What: what, First: person})
+	if by.Second != "" || !text(by.Reason, 0, MaxReason) {
+		return &BatchError{What: fmt.Sprintf("act %q takes one person at most, and a reason of at most %d bytes of UTF-8", act, MaxReason)}
+	}
+	return appendAudit(ctx, tx, AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason})
 }
 
 // appendApproved stores the audit's entry of an approved act.

@@ -47,6 +47,7 @@ func TestHashes(t *testing.T) {
 	account := ledger.Account{
 		Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits | ledger.MustReturnToZero, Shards: 2, Cap: 1000, Alarm: 500,
 	}
+	check("claim", ledger.ClaimHash("taps/0", 17, "host 7"), "71247f1a9f400e1ebac525732d2812473fbeda2350e0ad8048ac317d362e1c63")
 	check("opening of an account", account.OpeningHash(), "4db67c3c011ad481af4fa53511cd2076c4dfb1eb902441f23b7ebd3de30f66a0")
 	check("day leaf", ledger.HeadLeaf(20260105, "taps", 5, previous, batches), "b395301588315608b17cdc93dd895606b3df9266beb7fc9a504c8ec8155e6a79")
 	entry := ledger.AuditEntry{Number: 3, At: noon, Act: "reopen day", What: "20260104", First: "Li", Second: "Wang", Reason: "late file"}

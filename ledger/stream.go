@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -51,9 +53,17 @@ func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Cla
 		return tx.QueryRow(ctx, "UPDATE streams SET epoch = epoch + 1, owner = $2 WHERE stream = $1 RETURNING epoch, next, sequence, day",
 			stream, owner).Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
 	}
+	// The hash over both shows that one of them was changed by accident; nothing is decided by it.
+	sign := func(err error) error {
+		if err == nil {
+			hash := ClaimHash(stream, claim.Epoch, owner)
+			_, err = tx.Exec(ctx, "UPDATE streams SET claim = $2 WHERE stream = $1", stream, hash[:])
+		}
+		return err
+	}
 	err := scan()
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return claim, err
+		return claim, sign(err)
 	}
 	// The day's row is locked, so that the day cannot close around the new stream.
 	query, args := "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1 FOR UPDATE", []any{}
@@ -71,11 +81,18 @@ func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Cla
 	if err != nil {
 		return claim, err
 	}
-	if _, err = tx.Exec(ctx, `INSERT INTO streams (stream, number, epoch, owner, next, sequence, day, head)
-		VALUES ($1, $2, 0, $3, 0, 0, $4, $5) ON CONFLICT (stream) DO NOTHING`, stream, IDOfStream(stream), owner, day, make([]byte, 32)); err != nil {
+	if _, err = tx.Exec(ctx, `INSERT INTO streams (stream, number, epoch, owner, claim, next, sequence, day, head)
+		VALUES ($1, $2, 0, $3, $5, 0, 0, $4, $5) ON CONFLICT (stream) DO NOTHING`, stream, IDOfStream(stream), owner, day, make([]byte, 32)); err != nil {
 		return claim, err
 	}
-	return claim, scan()
+	return claim, sign(scan())
+}
+
+// ClaimHash computes the hash that stands beside a stream's claim: the SHA-256 over the text "ledger claim 1", the claim's number as 8 bytes, big endian, and
+// the stream's and the owner's name, each after its length as 4 bytes.
+func ClaimHash(stream string, epoch int64, owner string) Hash {
+	b := binary.BigEndian.AppendUint64([]byte("ledger claim 1"), uint64(epoch))
+	return sha256.Sum256(appendSized(appendSized(b, stream), owner))
 }
 
 // Stream returns the stream as it stands, without claiming it; ErrNoStream when it was never claimed.

@@ -23,6 +23,16 @@ import (
 // day while the input streams move on.
 const StreamSettlement = "settlement"
 
+// ActClose is the act by which the audit has with what a day is closed.
+const ActClose = "close with registry"
+
+// Closing is what the audit has of it, and the table closings.
+type Closing struct {
+	Day      ledger.Day `json:"day"`
+	Reopened int        `json:"reopened"` // how often the day was
+	Registry int64      `json:"registry"` // version
+}
+
 // Closer closes days.
 type Closer struct {
 	Ledger *ledger.Ledger
@@ -159,10 +169,19 @@ func (c *Closer) noted(ctx context.Context, day ledger.Day, round int) (number i
 // note notes a version, unless one is noted, and gives the one that is.
 func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version int64) (number int64, err error) {
 	err = c.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "INSERT INTO closings (day, reopened, registry) VALUES ($1, $2, $3) ON CONFLICT (day, reopened) DO NOTHING", day, round, version); err != nil {
+		tag, err := tx.Exec(ctx, "INSERT INTO closings (day, reopened, registry) VALUES ($1, $2, $3) ON CONFLICT (day, reopened) DO NOTHING", day, round, version)
+		if err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, "SELECT registry FROM closings WHERE day = $1 AND reopened = $2", day, round).Scan(&number)
+		err = tx.QueryRow(ctx, "SELECT registry FROM closings WHERE day = $1 AND reopened = $2", day, round).Scan(&number)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		what, err := json.Marshal(Closing{day, round, number})
+		if err != nil {
+			return err
+		}
+		return ledger.Record(ctx, tx, ActClose, string(what), ledger.Approval{})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("note the registry that closes day %s: %w", day, err)

@@ -1,6 +1,9 @@
 package docket
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"time"
@@ -73,6 +76,9 @@ type Docket struct {
 	// Absent are rows that were not in the books when the batch was judged, and on whose
 	// absence its rulings rest.
 	Absent []ledger.Key
+
+	// Beside are the marks of what is stored with the batch, by the attempt under way.
+	Beside Evidence
 
 	settled []Ruling
 	rejects []Rejected
@@ -206,6 +212,28 @@ type Note struct {
 	Tally    []Line            `json:"tally"`
 	TACs     []TACs            `json:"tacs,omitempty"` // of taps
 	Flags
+	Evidence
+}
+
+// Evidence are the marks of rows that lie beside the ledger and became true with the
+// batch, each in the order of its table: so the chain covers them.
+type Evidence struct {
+	Answers  []Mark `json:"answers,omitempty"`  // medical_settlements
+	Outgoing []Mark `json:"outgoing,omitempty"` // outbound
+}
+
+// Mark stands for the content of a row: the first 16 bytes of a SHA-256, in base64.
+type Mark string
+
+// MarkOf computes the mark of a row's fields.
+func MarkOf(fields ...[]byte) Mark {
+	sum := sha256.New()
+	for _, field := range fields {
+		// A hash takes whatever it is given.
+		_, _ = sum.Write(binary.BigEndian.AppendUint32(nil, uint32(len(field))))
+		_, _ = sum.Write(field)
+	}
+	return Mark(base64.RawStdEncoding.EncodeToString(sum.Sum(nil)[:16]))
 }
 
 // Flags count what is odd about records that were booked all the same.
@@ -255,5 +283,5 @@ func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
 		versions = maps.Clone(versions)
 		versions["registry"] = d.Registry
 	}
-	return json.Marshal(Note{Versions: versions, Tally: lines, TACs: d.tacs(), Flags: flags})
+	return json.Marshal(Note{Versions: versions, Tally: lines, TACs: d.tacs(), Flags: flags, Evidence: d.Beside})
 }

@@ -111,9 +111,10 @@ func orEmpty(b []byte) []byte {
 // store keeps a part and its findings, unless another worker has.
 func (p *pass) store(ctx context.Context, part *part) error {
 	histories, uses := part.packer.end(part.To), part.uses.pack()
+	digest := digestOf(kindCards, histories)
 	err := p.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `INSERT INTO history_parts (day, round, number, rows_read, cards, uses) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (day, round, number) DO NOTHING`, p.day, p.round, part.number, part.rows, part.cards, uses)
+		tag, err := tx.Exec(ctx, `INSERT INTO history_parts (day, round, number, rows_read, cards, uses, histories) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (day, round, number) DO NOTHING`, p.day, p.round, part.number, part.rows, part.cards, uses, digest)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -194,8 +195,10 @@ func (p *pass) finish(ctx context.Context) error {
 			WHERE day = $1 AND round = $2`, p.day, p.round, len(m)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE history_parts SET uses = $3 WHERE day = $1 AND round = $2", p.day, p.round, []byte{})
-		return err
+		if _, err := tx.Exec(ctx, "UPDATE history_parts SET uses = $3 WHERE day = $1 AND round = $2", p.day, p.round, []byte{}); err != nil {
+			return err
+		}
+		return p.record(ctx, tx, digestOf(kindSAMs, histories))
 	})
 }
 

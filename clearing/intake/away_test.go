@@ -59,15 +59,16 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 		says            string
 	}{
 		{"first sight of a topic, not stored", "INSERT INTO topics", false, 0, "not in the group: intake: record topic"},
-		{"first sight of a topic, stored", "INSERT INTO topics", true, 1, "not in the group: intake: record topic"},
+		{"first sight of a topic, stored", "commit", true, 1, "not in the group: intake: record topic"},
 		{"claim", "UPDATE streams SET epoch", false, len(message.InputTopics()), "no streams yet: claim"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
-			l, through := newLine(t, h.url, test.statement, test.answered)
+			l, through := newLine(t, h.url, "", test.answered)
 			far := *h
 			far.ledger = ledgertest.Connect(t, through, 8, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, time.Millisecond))
 			in := far.intake("test")
+			l.arm(test.statement, test.answered)
 			ended, stop := h.run(in)
 			<-l.broken
 			var topics int

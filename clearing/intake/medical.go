@@ -276,16 +276,15 @@ func (cl *claim) transfers(fund string, account ledger.AccountID) []ledger.Trans
 
 // answer stores the year tallies and the answers, and sends each answer to its hospital.
 // One that the registry never named reads nothing here: its claim is a reject, and no more.
-func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error) {
-	var outgoing []Outgoing
-	var hospitals, settlements []string
-	var requests, results [][]byte
+func (c *claims) answer(ctx context.Context, tx pgx.Tx, in Place, rulings []docket.Ruling) (Answers, error) {
+	var answers Answers
+	var accepted acceptedClaims
 	years := maps.Clone(c.base)
 	refused := map[registry.Token]bool{}
 	for _, i := range slices.Sorted(maps.Keys(c.batch)) {
 		cl, r := c.batch[i], rulings[i]
 		if refused[cl.token] {
-			return nil, errAlone
+			return Answers{}, errAlone
 		}
 		if r.Refusal != verdict.None {
 			refused[cl.token], cl.refused = true, string(r.Refusal)
@@ -294,7 +293,7 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 			key := yearKey{cl.token, cl.at.Year()}
 			after, err := years[key].After(medical.Kind(cl.request.GetKind()), cl.at, cl.split)
 			if err != nil {
-				return nil, fmt.Errorf("medical claim %s: %w", cl.request.GetSettlement(), err)
+				return Answers{}, fmt.Errorf("medical claim %s: %w", cl.request.GetSettlement(), err)
 			}
 			years[key] = after
 		}
@@ -312,19 +311,19 @@ func (c *claims) answer(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling)
 		if value == nil {
 			var err error
 			if value, err = proto.Marshal(cl.result(r)); err != nil {
-				return nil, fmt.Errorf("encode answer to claim %s: %w", cl.request.GetSettlement(), err)
+				return Answers{}, fmt.Errorf("encode answer to claim %s: %w", cl.request.GetSettlement(), err)
 			}
 		}
 		if rulings[i].Verdict == verdict.Cleared {
-			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.number)
-			requests, results = append(requests, cl.record.Value), append(results, value)
+			accepted.add(cl, value)
 		}
-		outgoing = append(outgoing, Outgoing{Topic: message.MedicalResultsOf(cl.request.GetHospital()), Key: cl.request.GetPerson(), Value: value})
+		answers.Outgoing = append(answers.Outgoing, Outgoing{Topic: message.MedicalResultsOf(cl.request.GetHospital()), Key: cl.request.GetPerson(), Value: value})
 	}
-	if err := storeAnswered(ctx, tx, hospitals, settlements, requests, results); err != nil {
-		return nil, err
+	if err := accepted.store(ctx, tx, in); err != nil {
+		return Answers{}, err
 	}
-	return outgoing, storeYears(ctx, tx, years)
+	answers.Stored = accepted.marks
+	return answers, storeYears(ctx, tx, years)
 }
 
 // result is what the desk is told.

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/docket"
 	"citycard/clearing/medical"
 	"citycard/ledger"
 )
@@ -47,14 +48,31 @@ func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (ma
 	return answered, rows.Err()
 }
 
-// storeAnswered keeps the accepted claims of the batch with their answers.
-func storeAnswered(ctx context.Context, tx pgx.Tx, hospitals, settlements []string, requests, results [][]byte) error {
-	if len(hospitals) == 0 {
+// acceptedClaims are the accepted claims of a batch with their answers, column by column, and
+// the mark of each.
+type acceptedClaims struct {
+	hospitals, settlements   []string
+	persons, claims, results [][]byte
+	positions                []int32
+	marks                    []docket.Mark
+}
+
+func (a *acceptedClaims) add(cl *claim, result []byte) {
+	r := cl.request
+	a.hospitals, a.settlements = append(a.hospitals, r.GetHospital()), append(a.settlements, cl.number)
+	a.persons, a.claims, a.results = append(a.persons, cl.token[:]), append(a.claims, cl.record.Value), append(a.results, result)
+	a.positions = append(a.positions, int32(len(a.marks)))
+	a.marks = append(a.marks, docket.MarkOf([]byte(r.GetHospital()), []byte(cl.number), cl.token[:], cl.record.Value, result))
+}
+
+func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in Place) error {
+	if len(a.marks) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO medical_settlements (hospital, settlement, claim, result)
-		SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::BYTEA[], $4::BYTEA[])`, hospitals, settlements, requests, results)
+		INSERT INTO medical_settlements (hospital, settlement, person, claim, result, stream, sequence, position)
+		SELECT h, s, p, c, r, $1, $2, n FROM unnest($3::TEXT[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BYTEA[], $8::INT4[]) AS u (h, s, p, c, r, n)`,
+		in.Stream, in.Sequence, a.hospitals, a.settlements, a.persons, a.claims, a.results, a.positions)
 	if err != nil {
 		return fmt.Errorf("store answered claims: %w", err)
 	}

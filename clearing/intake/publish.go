@@ -90,9 +90,9 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 		}
 	}
 	_, err = in.ledger.Pool().Exec(ctx, `
-		INSERT INTO pumps (stream, sequence, position) VALUES ($1, $2, $3)
-		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, position = excluded.position WHERE pumps.sequence < excluded.sequence`,
-		RegistryStream, latest, position)
+		INSERT INTO pumps (stream, sequence, position, sent) VALUES ($1, $2, 0, 0)
+		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence WHERE pumps.sequence < excluded.sequence`,
+		RegistryStream, latest)
 	if err != nil {
 		return fmt.Errorf("keep the registry's published version: %w", err)
 	}

@@ -325,8 +325,8 @@ func (p *pump) send(ctx context.Context, parcels []parcel) error {
 	return nil
 }
 
-// forget drops rows that were acknowledged and remembers the place before which there are
-// none, in one statement: a process that dies before it has them sent again, and one that
+// forget drops rows that were acknowledged, counts them, and remembers the place before which
+// there are none, in one statement: a process that dies before it has them sent again, and one that
 // dies behind it has done with them.
 func (p *pump) forget(ctx context.Context, stream string, at place, sent []place) error {
 	sequences, positions := make([]int64, len(sent)), make([]int64, len(sent))
@@ -336,10 +336,12 @@ func (p *pump) forget(ctx context.Context, stream string, at place, sent []place
 	_, err := p.ledger.Pool().Exec(ctx, `
 		WITH gone AS (
 			DELETE FROM outbound WHERE stream = $1 AND (sequence, position) IN (SELECT u.s, u.p FROM unnest($4::INT8[], $5::INT8[]) AS u (s, p))
+			RETURNING position
 		)
-		INSERT INTO pumps (stream, sequence, position) VALUES ($1, $2, $3)
-		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, position = excluded.position
-		WHERE (pumps.sequence, pumps.position) < (excluded.sequence, excluded.position)`,
+		INSERT INTO pumps (stream, sequence, position, sent) SELECT $1::TEXT, $2::INT8, $3::INT8, count(*) FROM gone
+		ON CONFLICT (stream) DO UPDATE SET sent = pumps.sent + excluded.sent,
+			sequence = CASE WHEN (pumps.sequence, pumps.position) < (excluded.sequence, excluded.position) THEN excluded.sequence ELSE pumps.sequence END,
+			position = CASE WHEN (pumps.sequence, pumps.position) < (excluded.sequence, excluded.position) THEN excluded.position ELSE pumps.position END`,
 		stream, at.sequence, at.position, sequences, positions)
 	if err != nil {
 		return fmt.Errorf("forget sent messages: %w", err)

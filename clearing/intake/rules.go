@@ -26,7 +26,7 @@ type Rules struct {
 	// Answer, where set, runs inside the transaction after the ledger has
 	// decided; it stores what belongs to the rulings and returns messages for
 	// the pump.
-	Answer func(ctx context.Context, tx pgx.Tx, rulings []docket.Ruling) ([]Outgoing, error)
+	Answer func(ctx context.Context, tx pgx.Tx, in Place, rulings []docket.Ruling) (Answers, error)
 
 	// Still, where set, runs inside the transaction, keeps what others must know of the
 	// batch and asks whether what Rule read before it holds; an error that is errMoved has
@@ -56,6 +56,20 @@ type Outgoing struct {
 	Topic string
 	Key   []byte
 	Value []byte
+}
+
+func (o *Outgoing) mark() docket.Mark { return docket.MarkOf([]byte(o.Topic), o.Key, o.Value) }
+
+// Place is a batch: its number in its stream.
+type Place struct {
+	Stream   string
+	Sequence int64
+}
+
+// Answers are messages, and the marks of what was stored with them.
+type Answers struct {
+	Outgoing []Outgoing
+	Stored   []docket.Mark
 }
 
 // Taps judges the tap topic. tokens serve one stream: make them for each.
@@ -112,11 +126,11 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 		}
 	}
 	if r.Answer != nil {
-		answers, err := r.Answer(ctx, tx, rulings)
+		answers, err := r.Answer(ctx, tx, Place{stream, out.Sequence}, rulings)
 		if err != nil {
 			return nil, err
 		}
-		outgoing = append(outgoing, answers...)
+		outgoing, d.Beside.Answers = append(outgoing, answers.Outgoing...), answers.Stored
 	}
 	if r.Describe != nil {
 		cleared, err := clearedMessage(d, rulings, r.Describe)
@@ -127,6 +141,10 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 	}
 	if err := store(ctx, tx, stream, out.Sequence, outgoing); err != nil {
 		return nil, err
+	}
+	d.Beside.Outgoing = make([]docket.Mark, len(outgoing))
+	for i := range outgoing {
+		d.Beside.Outgoing[i] = outgoing[i].mark()
 	}
 	return d.EncodeNote(r.Versions())
 }

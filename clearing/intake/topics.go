@@ -3,6 +3,8 @@ package intake
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -65,13 +67,20 @@ func (in *Intake) checkTopics(ctx context.Context, client *kgo.Client) (map[stri
 
 // knownTopic records a topic at first sight and reads what is recorded.
 func (in *Intake) knownTopic(ctx context.Context, topic string, id []byte, partitions int32) (knownID []byte, known int32, err error) {
-	err = in.ledger.Retry(ctx, func(ctx context.Context) error {
-		_, err := in.ledger.Pool().Exec(ctx,
-			`INSERT INTO topics (topic, id, partitions) VALUES ($1, $2, $3) ON CONFLICT (topic) DO NOTHING`, topic, id, partitions)
+	err = in.ledger.Write(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `INSERT INTO topics (topic, id, partitions) VALUES ($1, $2, $3) ON CONFLICT (topic) DO NOTHING`, topic, id, partitions)
 		if err != nil {
 			return err
 		}
-		return in.ledger.Pool().QueryRow(ctx, `SELECT id, partitions FROM topics WHERE topic = $1`, topic).Scan(&knownID, &known)
+		err = tx.QueryRow(ctx, `SELECT id, partitions FROM topics WHERE topic = $1`, topic).Scan(&knownID, &known)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		what, err := json.Marshal(message.TopicFound{Topic: topic, ID: hex.EncodeToString(id), Partitions: int64(partitions)})
+		if err != nil {
+			return err
+		}
+		return ledger.Record(ctx, tx, message.ActTopic, string(what), ledger.Approval{})
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("record topic %s: %w", topic, err)

@@ -56,3 +56,14 @@ func MedicalResultsOf(hospital string) string { return "medical.results." + hosp
 
 // StateTopics are the topics that state how things are: the last message of a key counts.
 func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist} }
+
+// ActTopic is the act by which the ledger's audit has an input topic as it was first seen:
+// another id or partition count means other data.
+const ActTopic = "first seen topic"
+
+// TopicFound is what the audit has of it, and clearing's table topics.
+type TopicFound struct {
+	Topic      string `json:"topic"`
+	ID         string `json:"id"` // in hexadecimal
+	Partitions int64  `json:"partitions"`
+}

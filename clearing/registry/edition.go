@@ -85,7 +85,9 @@ func newEdition(base *Edition, draft *Draft) *Edition {
 
 // Version identifies the content: the first 16 hexadecimal digits of the hash
 // over all changes up to this one.
-func (e *Edition) Version() string { return hex.EncodeToString(e.head[:8]) }
+func (e *Edition) Version() string { return version(e.head) }
+
+func version(head [32]byte) string { return hex.EncodeToString(head[:8]) }
 
 // Number counts versions; the founding one is 1.
 func (e *Edition) Number() int64 { return e.number }

@@ -1,7 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -72,9 +76,15 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 		return 0, fmt.Errorf("store change %d: %w", n, err)
 	}
 	err = attempts(ctx, func() error {
-		_, err := s.pool.Exec(ctx, "INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, $3, $4, $5)",
-			n, d.base, d.rows, d.digest[:], reason)
-		return err
+		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, $3, $4, $5)",
+				n, d.base, d.rows, d.digest[:], reason)
+			if err != nil {
+				return err
+			}
+			what := Proposal{Change: n, Base: d.base, Rows: d.rows, Digest: hex.EncodeToString(d.digest[:])}
+			return record(ctx, tx, ActPropose, what, ledger.Approval{First: by.Person, Reason: reason, At: by.At})
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("propose change %d: %w", n, err)
@@ -167,11 +177,11 @@ func (s *Store) decide(ctx context.Context, change int64, by Act, act string) er
 func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) error {
 	var base int64
 	var digest []byte
-	var importer string
+	var importer, reason string
 	var decided bool
-	err := tx.QueryRow(ctx, `SELECT c.base, c.digest, a.person, EXISTS (SELECT 1 FROM registry_audit d WHERE d.change = c.number AND d.step = $3)
+	err := tx.QueryRow(ctx, `SELECT c.base, c.digest, c.reason, a.person, EXISTS (SELECT 1 FROM registry_audit d WHERE d.change = c.number AND d.step = $3)
 		FROM registry_changes c JOIN registry_audit a ON a.change = c.number AND a.step = $2 WHERE c.number = $1`,
-		change, stepImport, stepDecide).Scan(&base, &digest, &importer, &decided)
+		change, stepImport, stepDecide).Scan(&base, &digest, &reason, &importer, &decided)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("change %d: %w", change, ErrNoChange)
@@ -182,32 +192,47 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 	case act == actApprove && ledger.SamePerson(importer, by.Person):
 		return fmt.Errorf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
 	}
+	what := Decision{Change: change}
 	if act != actReject {
-		if err := addVersion(ctx, tx, change, base, [32]byte(digest)); err != nil {
+		if len(digest) != sha256.Size {
+			return fmt.Errorf("change %d has a digest of %d bytes: %w", change, len(digest), ErrAltered)
+		}
+		if what.Head, err = addVersion(ctx, tx, change, base, [32]byte(digest)); err != nil {
 			return err
 		}
+		what.Version = base + 1
 	}
 	_, err = tx.Exec(ctx, "INSERT INTO registry_audit (change, step, act, person, at) VALUES ($1, $2, $3, $4, $5)",
 		change, stepDecide, act, by.Person, by.At.Unix())
-	return err
+	if err != nil {
+		return err
+	}
+	if act == actApprove {
+		text, err := json.Marshal(what)
+		if err != nil {
+			return err
+		}
+		return ledger.Approve(ctx, tx, ActApprove, string(text), ledger.Approval{First: importer, Second: by.Person, Reason: cmp.Or(reason, noReason), At: by.At})
+	}
+	return record(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At})
 }
 
-// addVersion puts the change in force on its base and nothing else.
-func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]byte) error {
+// addVersion puts the change in force on its base and nothing else, and returns its head in hexadecimal.
+func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]byte) (string, error) {
 	var last int64
 	var head []byte
 	err := tx.QueryRow(ctx, "SELECT number, head FROM registry_versions ORDER BY number DESC LIMIT 1").Scan(&last, &head)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("read the registry's version: %w", err)
+		return "", fmt.Errorf("read the registry's version: %w", err)
 	}
 	if last != base {
-		return fmt.Errorf("change %d was checked against version %d, now is %d: %w", change, base, last, ErrStale)
+		return "", fmt.Errorf("change %d was checked against version %d, now is %d: %w", change, base, last, ErrStale)
 	}
 	var before [32]byte
 	copy(before[:], head)
 	next := link(before, digest)
 	_, err = tx.Exec(ctx, "INSERT INTO registry_versions (number, change, head) VALUES ($1, $2, $3)", base+1, change, next[:])
-	return err
+	return hex.EncodeToString(next[:]), err
 }
 
 // attempts repeats what the database asks to repeat: transactions that collided.

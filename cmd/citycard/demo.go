@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
+	beside "citycard/clearing/verify"
 	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
@@ -327,7 +328,7 @@ func (p *performance) remit(ctx context.Context) error {
 func (p *performance) verify(ctx context.Context) error {
 	phase := p.progress.Phase("verify the books", "复核账簿", 3)
 	l := p.base.books.Ledger
-	summary, err := verify.Books(ctx, l, p.signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) })
+	summary, err := verify.Books(ctx, l, p.signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) }, beside.Tables)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (r *report) writeEnd(out io.Writer) error {
 	return err
 }
 
-func total(counts map[verdict.Reason]int64) int64 {
+func total[K comparable](counts map[K]int64) int64 {
 	n := int64(0)
 	for _, c := range counts {
 		n += c

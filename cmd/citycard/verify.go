@@ -13,6 +13,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	beside "citycard/clearing/verify"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/verify"
@@ -114,7 +115,7 @@ func verifyBooks(ctx context.Context, l *ledger.Ledger, trusted signer, truthDir
 	started := time.Now()
 	v := newVerification(trusted)
 	var err error
-	v.Books, err = verify.Books(ctx, l, trusted.key, v.note)
+	v.Books, err = verify.Books(ctx, l, trusted.key, v.note, beside.Tables)
 	if err != nil {
 		return nil, err
 	}

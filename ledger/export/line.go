@@ -62,6 +62,8 @@ type Stream struct {
 	Next     int64           `json:"next"`
 	Sequence int64           `json:"sequence"`
 	Epoch    int64           `json:"epoch"`
+	Owner    string          `json:"owner"`
+	Claim    ledger.Hash     `json:"claim"`
 	Day      ledger.Day      `json:"day"`
 	Head     ledger.Hash     `json:"head"`
 }

@@ -82,11 +82,7 @@ func (x *exported) line(line *export.Line) error {
 		return x.openedAs(&chartAccount{a.Chart(), a.Version, a.Opened, a.Hash})
 	case line.Stream != nil:
 		s := line.Stream
-		if s.Number != ledger.IDOfStream(s.Stream) {
-			x.fault(StreamHead, "stream "+s.Stream, "its number is %d, expected %d", s.Number, ledger.IDOfStream(s.Stream))
-		}
-		x.streams[s.Number] = &stream{name: s.Stream, next: s.Next, sequence: s.Sequence, epoch: s.Epoch, day: s.Day, head: s.Head}
-		x.summary.Streams++
+		x.stream(&stream{name: s.Stream, next: s.Next, sequence: s.Sequence, epoch: s.Epoch, day: s.Day, head: s.Head}, s.Number, s.Owner, s.Claim)
 	case line.Batch != nil:
 		return x.replay.begin(line.Batch)
 	case line.Row != nil:

@@ -28,6 +28,7 @@ const (
 	ChartVersion   Kind = "chart version mismatch"
 	ShardRows      Kind = "balances differ from the account's shards"
 	ShardSum       Kind = "shard differs from batches"
+	StreamClaim    Kind = "claim differs from its hash"
 	StreamEpoch    Kind = "claim goes back"
 	StreamDay      Kind = "stream stands in a day that it cannot be in"
 	Samples        Kind = "samples differ from rows"

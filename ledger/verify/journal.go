@@ -85,6 +85,9 @@ func (r *replay) finish() error {
 	}
 	b := r.books
 	for _, s := range b.streams {
+		if s.name == "" {
+			continue // of batches of which it is known that they have no stream
+		}
 		if s.sequence != s.last.Sequence || s.head != s.last.Head || s.next != s.last.Next {
 			b.fault(StreamHead, "stream "+s.name, "it stands at batch %d, position %d, head %x; its last batch is %d, position %d, head %x",
 				s.sequence, s.next, s.head, s.last.Sequence, s.last.Next, s.last.Head)

@@ -57,7 +57,7 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 		head = link.Head
 	}
 	last := int64(batches)
-	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head}}))
+	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head, Claim: ledger.ClaimHash("taps", 0, "")}}))
 	head = ledger.Hash{}
 	for n := range batches {
 		var rows []ledger.Row

@@ -116,19 +116,30 @@ func (b *books) each(ctx context.Context, query string, fn func(pgx.Rows) error,
 }
 
 func (b *books) readStreams(ctx context.Context) error {
-	return b.each(ctx, "SELECT stream, number, next, sequence, epoch, day, head FROM streams", func(rows pgx.Rows) error {
+	return b.each(ctx, "SELECT stream, number, next, sequence, epoch, owner, claim, day, head FROM streams", func(rows pgx.Rows) error {
 		s := &stream{}
 		var number ledger.StreamID
-		var head []byte
-		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &s.day, &head); err != nil {
+		var owner string
+		var claim, head []byte
+		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &owner, &claim, &s.day, &head); err != nil {
 			return err
 		}
-		if number != ledger.IDOfStream(s.name) {
-			b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
-		}
+		var hash ledger.Hash
+		copy(hash[:], claim)
 		copy(s.head[:], head)
-		b.streams[number] = s
-		b.summary.Streams++
+		b.stream(s, number, owner, hash)
 		return nil
 	})
+}
+
+// stream takes up a stream as it stands.
+func (b *books) stream(s *stream, number ledger.StreamID, owner string, claim ledger.Hash) {
+	if number != ledger.IDOfStream(s.name) {
+		b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
+	}
+	if want := ledger.ClaimHash(s.name, s.epoch, owner); claim != want {
+		b.fault(StreamClaim, "stream "+s.name, "claim %d of %q has the hash %x, and it says %x", s.epoch, owner, want, claim)
+	}
+	b.streams[number] = s
+	b.summary.Streams++
 }

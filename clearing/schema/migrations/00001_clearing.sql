@@ -26,8 +26,12 @@ CREATE TABLE IF NOT EXISTS medical_years (
 CREATE TABLE IF NOT EXISTS medical_settlements (
     hospital   TEXT NOT NULL,
     settlement TEXT NOT NULL,
+    person     BYTEA NOT NULL,
     claim      BYTEA NOT NULL,
     result     BYTEA NOT NULL,
+    stream     TEXT NOT NULL, -- these three: the batch that answered it, and its number there
+    sequence   INT8 NOT NULL,
+    position   INT4 NOT NULL,
     PRIMARY KEY (hospital, settlement)
 );
 
@@ -47,5 +51,6 @@ CREATE TABLE IF NOT EXISTS outbound (
 CREATE TABLE IF NOT EXISTS pumps (
     stream   TEXT NOT NULL PRIMARY KEY,
     sequence INT8 NOT NULL,
-    position INT8 NOT NULL
+    position INT8 NOT NULL,
+    sent     INT8 NOT NULL -- rows of outbound that were acknowledged and dropped, all in all
 );

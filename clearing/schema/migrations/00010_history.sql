@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS history_parts (
     rows_read INT8 NOT NULL,
     cards  INT8 NOT NULL,
     uses   BYTEA NOT NULL, -- the numbers of SAMs that its taps used, packed; empty once the round is done
+    histories BYTEA NOT NULL, -- hash over those of its cards
     PRIMARY KEY (day, round, number)
 );
 

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS streams (
     number   INT8 NOT NULL,
     epoch    INT8 NOT NULL,
     owner    TEXT NOT NULL,
+    claim    BYTEA NOT NULL, -- hash of the two
     next     INT8 NOT NULL CHECK (next >= 0),
     sequence INT8 NOT NULL,
     day      INT4 NOT NULL,

@@ -1,0 +1,103 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+)
+
+// The acts by which the ledger's audit has the registry's history: who imported which
+// rows, and who decided. The seals of days cover it.
+const (
+	ActPropose = "propose registry change"
+	ActFound   = "found registry"
+	ActApprove = "approve registry change"
+	ActReject  = "reject registry change"
+)
+
+func auditActs() map[string]string {
+	return map[string]string{actFound: ActFound, actApprove: ActApprove, actReject: ActReject}
+}
+
+// noReason stands in the audit for a reason that nobody gave.
+const noReason = "(none given)"
+
+// Proposal is what the audit has of a change that somebody imported.
+type Proposal struct {
+	Change int64  `json:"change"`
+	Base   int64  `json:"base"`
+	Rows   int64  `json:"rows"`
+	Digest string `json:"digest"` // over its rows, in hexadecimal
+}
+
+// Decision is what the audit has of a change that was taken, with its version, or
+// rejected.
+type Decision struct {
+	Change  int64  `json:"change"`
+	Version int64  `json:"version,omitempty"`
+	Head    string `json:"head,omitempty"` // in hexadecimal
+}
+
+func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	return ledger.Record(ctx, tx, act, string(text), by)
+}
+
+// Digest adds up the rows of a change as the database has them, in their order.
+type Digest struct {
+	sum  hash.Hash
+	rows int64
+}
+
+// Add adds a row. An error says that its key or first day are not those of its record.
+func (d *Digest) Add(kind Kind, key []byte, from int64, record string) error {
+	if d.sum == nil {
+		d.sum = sha256.New()
+	}
+	d.rows++
+	hashLine(d.sum, kind, record)
+	all := layouts()
+	if kind < 1 || int(kind) > len(all) {
+		return fmt.Errorf("there is no kind %d", kind)
+	}
+	layout := &all[kind-1]
+	columns := layout.all()
+	fields, err := splitRecord(nil, record)
+	if err != nil || len(fields) != len(columns) {
+		return fmt.Errorf("its record has %d columns, want %d", len(fields), len(columns))
+	}
+	first := slices.IndexFunc(columns, func(name string) bool { return name == "effective_from" || name == "day" })
+	day, err := strconv.ParseInt(fields[first], 10, 64)
+	if err != nil || day != from {
+		return fmt.Errorf("it is kept from %d, its record says %q", from, fields[first])
+	}
+	if want, err := layout.key(fields[0]); err != nil || string(want) != string(key) {
+		return fmt.Errorf("it is kept under the key %x, its record says %q", key, fields[0])
+	}
+	return nil
+}
+
+// Sum is the digest of the rows added, and how many they are.
+func (d *Digest) Sum() (digest [32]byte, rows int64) {
+	if d.sum == nil {
+		return sha256.Sum256(nil), 0
+	}
+	return [32]byte(d.sum.Sum(nil)), d.rows
+}
+
+// Head is the head of a version: of the one before and the change's digest.
+func Head(before, digest [32]byte) [32]byte { return link(before, digest) }
+
+// VersionOf is what batches call the version of a head.
+func VersionOf(head [32]byte) string { return version(head) }

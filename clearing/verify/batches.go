@@ -1,0 +1,203 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"citycard/clearing/docket"
+	"citycard/ledger"
+)
+
+// Notes come in the order of their batches, each followed by the settlements and the
+// messages that became true with it.
+const besideBatches = `
+	SELECT stream, sequence, 0 AS what, 0::INT4 AS position, note, ''::TEXT, ''::TEXT, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA FROM batches WHERE length(note) > 0
+	UNION ALL SELECT coalesce(s.number, -1), m.sequence, 1, m.position, NULL, m.hospital, m.settlement, m.person, m.claim, m.result
+		FROM medical_settlements m LEFT JOIN streams s ON s.stream = m.stream
+	UNION ALL SELECT coalesce(s.number, -1), o.sequence, 2, o.position::INT4, NULL, o.topic, o.stream, o.key, o.value,
+			CASE WHEN o.refused IS NULL THEN NULL ELSE '\x01'::BYTEA END
+		FROM outbound o LEFT JOIN streams s ON s.stream = o.stream
+	ORDER BY stream, sequence, what, position`
+
+// beside is a row of besideBatches.
+type beside struct {
+	stream           ledger.StreamID
+	sequence         int64
+	what             int
+	position         int
+	note             []byte
+	first, second    string
+	one, two, thirds []byte
+}
+
+// batch is what a note says, and how much of it was seen.
+type batch struct {
+	stream   ledger.StreamID
+	sequence int64
+	docket.Evidence
+	answered int // settlements seen
+}
+
+// batches compares settlements and outgoing messages with the notes of their batches, and
+// looks for the registry that each names.
+func (c *check) batches(ctx context.Context) error {
+	names, err := c.streamNames(ctx)
+	if err != nil {
+		return err
+	}
+	r := &batchReader{check: c, names: names, expected: map[ledger.StreamID]int64{}, last: map[ledger.StreamID]place{}, first: map[ledger.StreamID]place{}, waiting: map[ledger.StreamID]int64{}}
+	var b beside
+	err = c.each(ctx, besideBatches, []any{
+		&b.stream, &b.sequence, &b.what, &b.position, &b.note, &b.first, &b.second, &b.one, &b.two, &b.thirds,
+	}, func() error {
+		r.add(&b)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.end()
+	return c.pumps(ctx, r)
+}
+
+func (c *check) streamNames(ctx context.Context) (map[ledger.StreamID]string, error) {
+	names := map[ledger.StreamID]string{}
+	var number ledger.StreamID
+	var name string
+	err := c.each(ctx, "SELECT number, stream FROM streams", []any{&number, &name}, func() error {
+		names[number] = name
+		return nil
+	})
+	return names, err
+}
+
+// place is a message's in its stream.
+type place struct {
+	sequence int64
+	position int
+}
+
+func (p place) before(other place) bool {
+	return p.sequence < other.sequence || p.sequence == other.sequence && p.position < other.position
+}
+
+// batchReader follows the rows beside batches.
+type batchReader struct {
+	*check
+	names    map[ledger.StreamID]string
+	at       batch
+	expected map[ledger.StreamID]int64 // messages that became true
+	last     map[ledger.StreamID]place // the last of them
+	waiting  map[ledger.StreamID]int64 // those that are still to be sent
+	first    map[ledger.StreamID]place // the first of these
+}
+
+func (r *batchReader) name(stream ledger.StreamID, sequence int64) string {
+	name, ok := r.names[stream]
+	if !ok {
+		name = "that is not there"
+	}
+	return fmt.Sprintf("stream %s, batch %d", name, sequence)
+}
+
+func (r *batchReader) add(b *beside) {
+	if b.what == 0 || r.at.stream != b.stream || r.at.sequence != b.sequence {
+		r.end()
+		r.at = batch{stream: b.stream, sequence: b.sequence}
+	}
+	switch b.what {
+	case 0:
+		r.begin(b)
+	case 1:
+		r.settlement(b)
+	default:
+		r.message(b)
+	}
+}
+
+// begin reads a note. Notes that are not a docket's say nothing of rows beside.
+func (r *batchReader) begin(b *beside) {
+	var note docket.Note
+	if err := json.Unmarshal(b.note, &note); err != nil {
+		return
+	}
+	r.at.Evidence = note.Evidence
+	if version, ok := note.Versions["registry"]; ok && !r.heads[version] {
+		r.fault(RegistryNamed, r.name(b.stream, b.sequence), "it was judged by version %q, which is not there", version)
+	}
+	if n := len(note.Outgoing); n > 0 {
+		r.expected[b.stream] += int64(n)
+		r.last[b.stream] = place{b.sequence, n - 1}
+	}
+}
+
+func (r *batchReader) settlement(b *beside) {
+	r.at.answered++
+	where := fmt.Sprintf("settlement %s of hospital %s", b.second, b.first)
+	if b.position < 0 || b.position >= len(r.at.Answers) || docket.MarkOf([]byte(b.first), []byte(b.second), b.one, b.two, b.thirds) != r.at.Answers[b.position] {
+		r.fault(Settlement, where, "it is answer %d of %s, whose note has another or none", b.position, r.name(b.stream, b.sequence))
+	}
+}
+
+func (r *batchReader) message(b *beside) {
+	// What the broker refused for good lies behind the pump's place, to be tried again.
+	if _, some := r.first[b.stream]; !some && len(b.thirds) == 0 {
+		r.first[b.stream] = place{b.sequence, b.position}
+	}
+	r.waiting[b.stream]++
+	if b.position < 0 || b.position >= len(r.at.Outgoing) || docket.MarkOf([]byte(b.first), b.one, b.two) != r.at.Outgoing[b.position] {
+		r.fault(Message, fmt.Sprintf("message %d of stream %s, batch %d, to %s", b.position, b.second, b.sequence, b.first), "its batch's note has another or none")
+	}
+}
+
+// end reports the settlements of the last batch that are not there.
+func (r *batchReader) end() {
+	if missing := len(r.at.Answers) - r.at.answered; missing > 0 {
+		r.fault(Settlement, r.name(r.at.stream, r.at.sequence), "%d of its %d settlements are not there", missing, len(r.at.Answers))
+	}
+}
+
+// pumps compares what was sent and what waits with what became true.
+func (c *check) pumps(ctx context.Context, r *batchReader) error {
+	var stream string
+	var at place
+	var sent int64
+	seen := map[ledger.StreamID]bool{}
+	err := c.each(ctx, "SELECT stream, sequence, position, sent FROM pumps", []any{&stream, &at.sequence, &at.position, &sent}, func() error {
+		if stream == registryPump {
+			c.registryPump(at, sent)
+			return nil
+		}
+		id := ledger.IDOfStream(stream)
+		seen[id] = true
+		where := "pump of stream " + stream
+		if waiting := r.waiting[id]; r.expected[id] != waiting+sent {
+			c.fault(Pump, where, "%d were sent and %d wait; the batches have %d", sent, waiting, r.expected[id])
+		}
+		if first, some := r.first[id]; r.last[id].before(at) || some && !at.before(first) {
+			c.fault(Pump, where, "it has come to batch %d, message %d; the last one is %v, the first that waits %v", at.sequence, at.position, r.last[id], first)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.expected)) {
+		if waiting := r.waiting[id]; !seen[id] && waiting != r.expected[id] {
+			c.fault(Pump, "pump of stream "+r.names[id], "none was sent and %d wait; the batches have %d", waiting, r.expected[id])
+		}
+	}
+	return nil
+}
+
+// registryPump is the stream under which the registry is published, by version.
+const registryPump = "registry"
+
+func (c *check) registryPump(at place, sent int64) {
+	if at.sequence < 0 || at.sequence > int64(len(c.heads)) || at.position != 0 || sent != 0 {
+		c.fault(Pump, "pump of the registry", "it has come to version %d, message %d, and sent %d; there are %d versions", at.sequence, at.position, sent, len(c.heads))
+	}
+}

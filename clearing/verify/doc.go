@@ -1,0 +1,29 @@
+// Package verify checks the tables that clearing keeps beside the ledger, in the same view of
+// the database as package ledger/verify checks the ledger's.
+//
+// What a table says follows from what the ledger covers, and from nothing else:
+//
+//	registry_*           the audit names each change's digest and who imported and decided it;
+//	                     rows make the digest, digests the heads of versions, and batches
+//	                     name the version that judged them
+//	medical_settlements  the batch that answered a claim has its mark in its note
+//	medical_years        add up the settlements
+//	load_refunds, written_loads   follow from rows of the journal
+//	closings, topics     are in the audit as they were first written
+//	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
+//	                     what a round left; older histories that no day begins with are
+//	                     there as a whole or gone
+//	outbound, pumps      a batch has the marks of its messages in its note; what waits and
+//	                     what was sent are together as many
+//
+// Notes lie in the chains of streams, and chains and audit are what the seals of days
+// cover. So whoever changes a row has to change what is sealed as well.
+//
+// Not covered is how far back the pump remembers to have come: a place that was set back
+// has it look at rows that are gone, or publish the registry once more. An import of the
+// registry that did not come to its end is in force nowhere. The parts of a pass that is
+// not done are covered once it is.
+//
+// Memory does not grow with the number of transfers, of claims or of cards: the database
+// sorts, and what belongs together comes together.
+package verify

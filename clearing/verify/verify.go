@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+	books "citycard/ledger/verify"
+)
+
+// The kinds of fault.
+const (
+	RegistryRow     books.Kind = "registry row differs from its record"
+	RegistryChange  books.Kind = "registry change differs from its rows or the audit"
+	RegistryVersion books.Kind = "registry version differs from its change or the audit"
+	RegistryNamed   books.Kind = "batch names an unknown registry"
+	Settlement      books.Kind = "medical settlement differs from its batch"
+	MedicalYear     books.Kind = "medical tally differs from settlements"
+	LoadRefund      books.Kind = "refunds of a load differ from journal"
+	WrittenLoad     books.Kind = "written load differs from journal"
+	Closing         books.Kind = "closing differs from the audit"
+	Topic           books.Kind = "topic differs from the audit"
+	Pass            books.Kind = "pass over cards differs from the audit"
+	Message         books.Kind = "outgoing message differs from its batch"
+	Pump            books.Kind = "count of sent messages differs from batches"
+	Unreadable      books.Kind = "audit entry cannot be read"
+)
+
+// check is one run of the checks.
+type check struct {
+	tx      pgx.Tx
+	report  func(books.Fault)
+	entries map[string][]ledger.AuditEntry // by act, in order
+	heads   map[string]bool                // the registry's versions, as batches name them
+}
+
+// Tables checks all tables of clearing's; it is a check beside the ledger's
+// (ledger/verify.Books).
+func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
+	c := &check{tx: tx, report: report, entries: map[string][]ledger.AuditEntry{}, heads: map[string]bool{}}
+	for _, step := range []func(context.Context) error{
+		c.readAudit, c.registry, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *check) fault(kind books.Kind, where, format string, args ...any) {
+	c.report(books.Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)})
+}
+
+// each runs a query, scans each of its rows into the values and calls fn.
+func (c *check) each(ctx context.Context, query string, values []any, fn func() error, args ...any) error {
+	rows, err := c.tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, values, fn)
+	return err
+}
+
+// readAudit reads the entries of clearing's own acts.
+func (c *check) readAudit(ctx context.Context) error {
+	var e ledger.AuditEntry
+	var at int64
+	return c.each(ctx, "SELECT number, at, act, what, first, second, reason FROM audit WHERE act = ANY($1) ORDER BY number",
+		[]any{&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason}, func() error {
+			e.At = time.Unix(at, 0)
+			c.entries[e.Act] = append(c.entries[e.Act], e)
+			return nil
+		}, acts())
+}
+
+// told reads what the entries of an act say, in order.
+func told[T any](c *check, act string, fn func(e *ledger.AuditEntry, what T)) {
+	for i := range c.entries[act] {
+		e := &c.entries[act][i]
+		var what T
+		decoder := json.NewDecoder(strings.NewReader(e.What))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&what); err != nil {
+			c.fault(Unreadable, fmt.Sprintf("audit entry %d", e.Number), "%s: %v", act, err)
+			continue
+		}
+		fn(e, what)
+	}
+}

@@ -1,0 +1,341 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/broker"
+	"citycard/clearing/chart"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/identity"
+	"citycard/clearing/intake"
+	"citycard/clearing/load"
+	"citycard/clearing/medical"
+	"citycard/clearing/message"
+	"citycard/clearing/pension"
+	"citycard/clearing/registry"
+	"citycard/clearing/release"
+	"citycard/clearing/transit"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// lived are the books of a small town that has lived through three days: the first was
+// closed, reopened, closed again and sealed, the second is closed, the third is open.
+type lived struct {
+	*testing.T
+	*books
+	town    *clearingtest.Town
+	cluster *kfake.Cluster
+	kafka   string
+	client  *kgo.Client
+	closer  dayclose.Closer
+
+	sequence uint32 // of the last tap
+}
+
+const firstLived, secondLived, thirdLived ledger.Day = 20260105, 20260106, 20260107
+
+func noonOf(day ledger.Day) time.Time { return day.Time(time.UTC).Add(12 * time.Hour) }
+
+func (l *lived) must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lived) by(day ledger.Day) ledger.Approval {
+	return ledger.Approval{First: "ann", Second: "bob", Reason: "as the town's day has it", At: noonOf(day)}
+}
+
+// live makes the books.
+func live(t *testing.T) *lived {
+	t.Helper()
+	b, dir := newBooks(t)
+	l := &lived{T: t, books: b, town: clearingtest.New(t, withPurse)}
+	closer, err := newCloser(b.Ledger, dir)
+	l.must(err)
+	l.closer = closer.Closer
+	l.closer.Signer = livedSigner()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	l.must(err)
+	t.Cleanup(cluster.Close)
+	l.cluster, l.kafka = cluster, cluster.ListenAddrs()[0]
+	l.client, err = broker.Connect(t.Context(), l.kafka, 10*time.Second, slog.New(slog.DiscardHandler), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	l.must(err)
+	t.Cleanup(l.client.Close)
+	l.must(broker.Layout{Partitions: 1}.Ensure(t.Context(), l.client, broker.Topics()...))
+	l.must(l.OpenDay(t.Context(), firstLived))
+	l.found()
+	l.firstDay()
+	l.close(firstLived)
+	l.must(l.ReopenDay(t.Context(), firstLived, l.by(secondLived)))
+	l.late()
+	l.close(firstLived)
+	_, err = l.closer.Seal(t.Context(), firstLived)
+	l.must(err)
+	l.secondDay()
+	l.close(secondLived)
+	l.thirdDay()
+	return l
+}
+
+func livedSigner() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
+
+// withPurse adds a purse of the system before.
+func withPurse(files map[string]string) {
+	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
+}
+
+// found founds the registry and changes it: a hospital and a listed card come, another
+// change is rejected.
+func (l *lived) found() {
+	store := registry.NewStore(l.Pool())
+	l.town.Found(l, l.Pool())
+	edition, err := store.Load(l.Context())
+	l.must(err)
+	l.town.Registry = registry.New(edition)
+	f := &foundation{books: l.books}
+	adopt := func(ctx context.Context, rows *registry.Edition) error {
+		return chart.Adopt(ctx, l.Ledger, "test", rows, func(opening ledger.Transfer, err error) { l.Errorf("opening %+v: %v", opening, err) })
+	}
+	l.must(adopt(l.Context(), edition))
+	propose := func(files map[string]string) int64 {
+		draft, err := registry.Read(clearingtest.WriteFiles(l, files), l.town.Registry.Current())
+		l.must(err)
+		change, err := store.Propose(l.Context(), draft, registry.Act{Person: "ann", At: noonOf(firstLived)}, "a new hospital")
+		l.must(err)
+		return change
+	}
+	change := propose(map[string]string{
+		"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh2,二院,Second,2,20200101,\n",
+		"hotlist.csv":   "card,reason,effective_from,effective_to\n" + clearingtest.OtherCard + ",lost,20260105180000,\n",
+	})
+	rejected := propose(map[string]string{"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh3,三院,Third,1,20200101,\n"})
+	l.must(store.Approve(l.Context(), change, registry.Act{Person: "bob", At: noonOf(firstLived)}))
+	l.must(store.Reject(l.Context(), rejected, registry.Act{Person: "bob", At: noonOf(firstLived)}))
+	l.must(l.town.Registry.Update(l.Context(), store, adopt))
+	l.must(f.receive(l.Context(), "test",
+		receipt{account: chart.Fund("employee"), bank: chart.BankMedical, fen: 1_000_000, reference: "r1"},
+		receipt{account: chart.PensionFund, bank: chart.BankPension, fen: 1_000_000, reference: "r2"}))
+}
+
+// intake runs an intake until the records are in the books and what follows from them is
+// sent, but for what goes to a topic that takes nothing.
+func (l *lived) intake(closed string, records ...*kgo.Record) {
+	in := l.newIntake()
+	ctx, cancel := context.WithCancel(l.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx) }()
+	waiting, stop := context.WithTimeout(ctx, 2*time.Minute)
+	defer stop()
+	for in.Ready(waiting) != nil {
+		l.must(waiting.Err())
+	}
+	if closed != "" {
+		l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: closed, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	}
+	l.must(l.client.ProduceSync(waiting, records...).FirstErr())
+	l.must(intake.Await(waiting, l.client, l.Ledger, nil))
+	for left := 1; left > 0; {
+		l.must(l.Pool().QueryRow(waiting, "SELECT count(*) FROM outbound WHERE topic <> $1", closed).Scan(&left))
+	}
+	for published := 0; published < int(l.town.Registry.Current().Number()); {
+		l.must(l.Pool().QueryRow(waiting, "SELECT coalesce(max(sequence), 0) FROM pumps WHERE stream = $1", intake.RegistryStream).Scan(&published))
+	}
+	cancel()
+	l.must(<-ended)
+}
+
+func (l *lived) newIntake() *intake.Intake {
+	verifier := keys.NewKeyring(l.town.Keys)
+	accounts, err := l.Accounts(l.Context())
+	l.must(err)
+	taps := &transit.Judge{
+		Registry: l.town.Registry, Accounts: accounts, TACs: verifier, Fares: l.town.Fares, Purses: l.town.Purses,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	loads := &load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l.Ledger), Rules: l.town.Purses}
+	treatments, err := medical.LoadRules(medical.ExampleJSON())
+	l.must(err)
+	paydays, err := pension.LoadRules(pension.ExampleJSON())
+	l.must(err)
+	in, err := intake.New(l.Ledger, l.kafka, map[string]func() intake.Rules{
+		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, l.town.Keys.CardTokens()) },
+		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, l.town.Registry, l.town.Keys.CardTokens()) },
+		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(l.town.Registry, treatments, l.Ledger) },
+		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(l.town.Registry, paydays, l.Amounts) },
+		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(l.town.Registry, l.Amounts) },
+	}, intake.Settings{BatchRecords: 20, BatchWait: time.Millisecond, Owner: "test", Topics: broker.Layout{Partitions: 1}, Registry: l.town.Registry},
+		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
+	l.must(err)
+	return in
+}
+
+func to(topic string, value []byte) *kgo.Record { return &kgo.Record{Topic: topic, Value: value} }
+
+// ride is a signed tap.
+func (l *lived) ride(card, terminal string, fen uint32, at time.Time) *message.Tap {
+	l.sequence++
+	return l.town.Tap(clearingtest.Tap{Card: card, Terminal: terminal, Sequence: l.sequence, Fen: fen, At: at})
+}
+
+func taps(list ...*message.Tap) (records []*kgo.Record) {
+	for _, tap := range list {
+		records = append(records, to(message.TopicTaps, clearingtest.Encode(tap)))
+	}
+	return records
+}
+
+func (l *lived) claim(settlement, kind, hospital string, fen int64, at time.Time) *kgo.Record {
+	return to(message.TopicMedicalRequests, clearingtest.Encode(&message.MedicalClaim{
+		Settlement: settlement, Visit: "v1", Hospital: hospital, Person: clearingtest.Hex(clearingtest.Worker), Kind: kind,
+		Time: message.AppendTime(nil, at), TotalFen: fen, InScopeFen: fen,
+	}))
+}
+
+// firstDay has taps good and bad, loads paid, written and given back, claims, a payday, what
+// people decide, a hold, and a limit and marks that change.
+func (l *lived) firstDay() {
+	ctx, at := l.Context(), noonOf(firstLived)
+	wrong := l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at)
+	wrong.Debit.Tac[0] ^= 1
+	again := l.ride(clearingtest.Card, clearingtest.MetroGate, 200, at)
+	free := l.ride(clearingtest.Card, clearingtest.BusValidator, 0, at)
+	old := l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.AddDate(0, 0, -20))
+	lost := l.ride(clearingtest.Card, clearingtest.Unlisted, 90, at)
+	records := append(taps(wrong, again, again, free, old, lost), to(message.TopicTaps, []byte("\xff rubbish")))
+	for n := range 12 {
+		records = append(records, taps(l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.Add(time.Duration(n)*time.Minute)),
+			l.ride(clearingtest.OtherCard, clearingtest.MetroGate, 300, at.Add(time.Duration(n)*time.Minute)))...)
+	}
+	gatherer, err := l.NewGatherer(ctx, "authorised", "test", 0, 0)
+	l.must(err)
+	rules, err := load.ParseRules(load.ExampleJSON())
+	l.must(err)
+	authority := &load.Authority{
+		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: rules, Now: func() time.Time { return at },
+	}
+	for n, card := range []string{clearingtest.Card, clearingtest.Card, clearingtest.OtherCard} {
+		_, err = authority.Authorise(ctx, l.town.LoadRequest(card, fmt.Sprintf("order-%d", n+1), uint16(n), 0, 5000, at))
+		l.must(err)
+	}
+	gatherer.Close()
+	records = append(records, to(message.TopicLoads, clearingtest.Encode(l.town.Load(clearingtest.Card, 0, 5000, 15_000, at))),
+		l.claim("s1", "outpatient", "h1", 20_000, at), l.claim("s2", "inpatient", "h2", 300_000, at), l.claim("s1", "outpatient", "h1", 20_000, at),
+		to(message.TopicPensionBatches, clearingtest.Encode(&message.PensionBatch{
+			Batch: "b1", Month: "202601", Payday: "20260105", Lines: []*message.PensionLine{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000}},
+		})))
+	l.intake("", records...)
+	l.intake("", to(message.TopicPensionResults, clearingtest.Encode(&message.PensionResult{
+		Batch: "b1", Month: "202601", Returns: []*message.PensionReturn{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000, Cause: "账户状态异常"}},
+	})))
+	l.decide(firstLived)
+	_, err = l.ChangeLimit(ctx, chart.Fund("employee"), ledger.Limit{Cap: 500_000, Alarm: 400_000}, l.by(firstLived))
+	l.must(err)
+	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), true, false, l.by(firstLived)))
+	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), false, false, l.by(firstLived)))
+	l.must(l.MarkAccount(ctx, chart.Fees, true, false, l.by(firstLived)))
+	l.hold(firstLived)
+}
+
+// decide gives loads back that were not written, and releases what is suspended.
+func (l *lived) decide(day ledger.Day) {
+	desk := &release.Desk{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
+	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
+		_, err := desk.Refund(l.Context(), release.Refund{
+			Card: identity.CardOf(clearingtest.CardID(card)), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, By: l.by(day),
+		})
+		l.must(err)
+	}
+	l.must(desk.List(l.Context(), day, day, func(s release.Suspended) error {
+		if s.Reason != verdict.UnknownTerminal {
+			return nil
+		}
+		_, err := desk.Release(l.Context(), release.Release{Row: s.Row, To: chart.Operator("bus"), By: l.by(day)})
+		return err
+	}))
+}
+
+// hold makes two holds and posts one in part.
+func (l *lived) hold(day ledger.Day) {
+	hold := func(id ledger.ID, act ledger.Act, fen ledger.Fen) ledger.Transfer {
+		return ledger.Transfer{
+			Day: day, Subject: "visit", ID: id, Act: act, Amount: fen, Debit: ledger.IDOfCode(chart.Fund("employee")), Credit: ledger.IDOfCode(chart.Hospital("h1")),
+		}
+	}
+	first, second, posted := hold("h1", ledger.Hold, 700), hold("h2", ledger.Hold, 400), hold("h1", ledger.PostHold, 300)
+	second.Expires, posted.Now = noonOf(day).AddDate(1, 0, 0), noonOf(day)
+	f := &foundation{books: l.books}
+	l.must(f.postOnce(l.Context(), "desk", "test", []ledger.Transfer{first, second}))
+	l.must(f.postOnce(l.Context(), "desk", "test", []ledger.Transfer{posted}))
+}
+
+func (l *lived) close(day ledger.Day) {
+	_, err := l.closer.Close(l.Context(), day, day.Next())
+	l.must(err)
+}
+
+// late books an adjustment in the reopened day.
+func (l *lived) late() {
+	claim, err := l.Claim(l.Context(), "adjustments", "test", firstLived)
+	l.must(err)
+	_, err = l.Post(l.Context(), &ledger.Batch{
+		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: []ledger.Transfer{{
+			Day: firstLived, Subject: "a depot's file", ID: "1", Debit: ledger.IDOfCode(chart.Reserve), Credit: ledger.IDOfCode(chart.Operator("bus")), Amount: 1234,
+			Purpose: chart.PurposeReceipt, Evidence: []byte("file 7"),
+		}},
+	})
+	l.must(err)
+}
+
+func (l *lived) secondDay() {
+	at := noonOf(secondLived)
+	var list []*message.Tap
+	l.sequence += 5 // a gap in the card's counter
+	for n := range 6 {
+		list = append(list, l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.Add(time.Duration(n)*time.Minute)))
+	}
+	l.intake("", append(taps(list...), l.claim("s3", "outpatient", "h1", 50_000, at))...)
+}
+
+// thirdDay is under way: what is rejected cannot be sent.
+func (l *lived) thirdDay() {
+	at := noonOf(thirdLived)
+	var records []*kgo.Record
+	for n := range 4 {
+		wrong := l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at.Add(time.Duration(n)*time.Minute))
+		wrong.Debit.Tac[1] ^= 1
+		records = append(records, taps(l.ride(clearingtest.Card, clearingtest.MetroGate, 300, at.Add(time.Duration(n)*time.Minute)), wrong)...)
+	}
+	l.intake(message.TopicRejectsTransit, records...)
+}
+
+// soak reads how many changes a run is to make.
+func soak(t *testing.T, changes int) int {
+	t.Helper()
+	text := os.Getenv("CITYCARD_SOAK_CHANGES")
+	if text == "" {
+		return changes
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("CITYCARD_SOAK_CHANGES is %q, want a number above zero", text)
+	}
+	return n
+}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	beside "citycard/clearing/verify"
+	"citycard/ledger/schema"
+	"citycard/ledger/verify"
+)
+
+// harmless says why nobody need notice a change; of all others it says nothing.
+func (c change) harmless() string {
+	before, _ := strconv.ParseInt(c.before, 10, 64)
+	after, _ := strconv.ParseInt(c.after, 10, 64)
+	switch {
+	case c.table != "pumps":
+	case (c.column == "sequence" || c.column == "position") && after < before:
+		return "set back, the pump looks once more at rows that are gone; what was sent is counted"
+	case c.column == "" && strings.HasPrefix(c.row, "(registry,"):
+		return "the registry is published once more, which is how a topic that was lost comes back"
+	}
+	return ""
+}
+
+// TestChanges changes one bit, one number or one letter of one cell, or takes one row out, has
+// the books verified and puts the change back; in every table, as often as CITYCARD_SOAK_CHANGES
+// says. Each change must be noticed but for those that do no harm, and of all of them 99 of 100.
+func TestChanges(t *testing.T) {
+	l := live(t)
+	if l.Dialect() != schema.PostgreSQL {
+		t.Skip("rows are taken out and put back by PostgreSQL's own means")
+	}
+	for _, f := range l.faults() {
+		t.Fatalf("before any change: %s", f)
+	}
+	tables := l.tables()
+	seed := uint64(20260105)
+	random := rand.New(rand.NewPCG(seed, seed))
+	tried, noticed := map[string]int64{}, map[string]int64{}
+	missed := map[string]int64{}
+	for n := range soak(t, 150) {
+		// Every table in turn, so that few changes meet all of them.
+		table := tables[n%len(tables)]
+		c, ok := l.changeSomething(random, table)
+		if !ok {
+			continue
+		}
+		faults := l.faults()
+		l.putBack(c)
+		tried[table]++
+		if len(faults) > 0 {
+			noticed[table]++
+			continue
+		}
+		missed[c.place()]++
+		if c.harmless() == "" {
+			t.Errorf("not noticed: %s", c)
+		}
+	}
+	l.report(tables, tried, noticed, missed)
+	all, seen := total(tried), total(noticed)
+	if 100*seen < 99*all {
+		t.Errorf("%d of %d changes were noticed, want 99 of 100", seen, all)
+	}
+	for _, f := range l.faults() {
+		t.Errorf("a change was not put back: %s", f)
+	}
+}
+
+func (l *lived) faults() (list []string) {
+	l.Helper()
+	public, _ := livedSigner().Public().(ed25519.PublicKey)
+	_, err := verify.Books(l.Context(), l.Ledger, public, func(f verify.Fault) { list = append(list, f.String()) }, beside.Tables)
+	if err != nil {
+		// A value that cannot be read any more is noticed too.
+		list = append(list, err.Error())
+	}
+	return list
+}
+
+// covers reads from docs/ledger.md which tables there are, and what covers each; those of
+// which it says "not the books" are the programs' own.
+func covers(t *testing.T) map[string]string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/ledger.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(page), "| table | covered by |\n|---|---|\n")
+	if !found {
+		t.Fatal("docs/ledger.md has no table of tables and what covers them")
+	}
+	list, _, _ = strings.Cut(list, "\n\n")
+	named := map[string]string{}
+	for line := range strings.Lines(list) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 4 {
+			t.Fatalf("docs/ledger.md: line %q has %d cells, want a table and its cover", line, len(cells)-2)
+		}
+		for name := range strings.SplitSeq(cells[1], ",") {
+			named[strings.Trim(name, " `")] = strings.TrimSpace(cells[2])
+		}
+	}
+	return named
+}
+
+// tables are all tables but the programs' own. Each must be named in docs/ledger.md, and
+// hold a row.
+func (l *lived) tables() []string {
+	rows, err := l.Pool().Query(l.Context(), "SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name")
+	l.must(err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	l.must(err)
+	named := covers(l.T)
+	for _, name := range tables {
+		if named[name] == "" {
+			l.Errorf("table %s is in no line of docs/ledger.md that says what covers it", name)
+		}
+	}
+	for name := range named {
+		if !slices.Contains(tables, name) {
+			l.Errorf("docs/ledger.md says what covers table %s, which is not there", name)
+		}
+	}
+	tables = slices.DeleteFunc(tables, func(name string) bool { return strings.HasPrefix(named[name], "not the books") })
+	for _, name := range tables {
+		var n int
+		l.must(l.Pool().QueryRow(l.Context(), "SELECT count(*) FROM "+name).Scan(&n))
+		if n == 0 {
+			l.Errorf("table %s is empty: the town's days have nothing for it", name)
+		}
+	}
+	return tables
+}
+
+// change is one change of one row.
+type change struct {
+	table, row    string // the row as it was
+	column        string // empty: the row was taken out
+	before, after string
+	at            string // where the changed row lies
+}
+
+func (c change) String() string {
+	if c.column == "" {
+		return fmt.Sprintf("%s: row %s taken out", c.table, c.row)
+	}
+	return fmt.Sprintf("%s.%s: %s became %s in row %s", c.table, c.column, c.before, c.after, c.row)
+}
+
+func (c change) place() string {
+	if c.column == "" {
+		return c.table + " row"
+	}
+	return c.table + "." + c.column
+}
+
+// changeSomething changes a random row of a table. A change that the database refuses is
+// none; then another is tried.
+func (l *lived) changeSomething(random *rand.Rand, table string) (c change, ok bool) {
+	for range 100 {
+		var rows int
+		l.must(l.Pool().QueryRow(l.Context(), "SELECT count(*) FROM "+table).Scan(&rows))
+		if rows == 0 {
+			return c, false
+		}
+		c = change{table: table}
+		l.must(l.Pool().QueryRow(l.Context(), "SELECT ctid::TEXT, t::TEXT FROM "+table+" t ORDER BY ctid OFFSET $1 LIMIT 1", random.IntN(rows)).Scan(&c.at, &c.row))
+		if random.IntN(6) == 0 {
+			_, err := l.Pool().Exec(l.Context(), "DELETE FROM "+table+" WHERE ctid = $1::TEXT::TID", c.at)
+			l.must(err)
+			return c, true
+		}
+		if l.changeCell(random, &c) {
+			return c, true
+		}
+	}
+	return c, false
+}
+
+// changeCell changes one cell of the row, if it has anything in it that the database lets
+// be changed.
+func (l *lived) changeCell(random *rand.Rand, c *change) bool {
+	rows, err := l.Pool().Query(l.Context(), `SELECT column_name::TEXT, data_type::TEXT FROM information_schema.columns
+		WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position`, c.table)
+	l.must(err)
+	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Name, Type string }])
+	l.must(err)
+	column := columns[random.IntN(len(columns))]
+	var value *string
+	l.must(l.Pool().QueryRow(l.Context(), fmt.Sprintf("SELECT %q::TEXT FROM %s WHERE ctid = $1::TEXT::TID", column.Name, c.table), c.at).Scan(&value))
+	if value == nil {
+		return false
+	}
+	after, ok := altered(random, column.Type, *value)
+	if !ok {
+		return false
+	}
+	c.column, c.before, c.after = column.Name, *value, after
+	err = l.Pool().QueryRow(l.Context(), fmt.Sprintf("UPDATE %s SET %q = $2::TEXT::%s WHERE ctid = $1::TEXT::TID RETURNING ctid::TEXT", c.table, column.Name, sqlType(column.Type)),
+		c.at, after).Scan(&c.at)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return false
+	}
+	l.must(err)
+	return true
+}
+
+func sqlType(name string) string {
+	if name == "ARRAY" {
+		return "BYTEA[]"
+	}
+	return name
+}
+
+// altered changes one bit, digit or letter of a value as PostgreSQL writes it.
+func altered(random *rand.Rand, kind, value string) (string, bool) {
+	b := []byte(value)
+	switch kind {
+	case "boolean":
+		return strconv.FormatBool(value != "true"), true
+	case "bytea", "ARRAY":
+		from := strings.Index(value, "x")
+		places := hexPlaces(value, from+1)
+		if from < 0 || len(places) == 0 {
+			return "", false
+		}
+		at := places[random.IntN(len(places))]
+		digit, err := strconv.ParseUint(value[at:at+1], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		b[at] = strconv.FormatUint(digit^(1<<random.IntN(4)), 16)[0]
+		return string(b), true
+	case "text":
+		if len(value) == 0 {
+			return "", false
+		}
+		letters := []rune(value)
+		at := random.IntN(len(letters))
+		letters[at] = 'a' + (letters[at]-'a'+1+rune(random.IntN(25)))%26
+		return string(letters), string(letters) != value
+	}
+	// Numbers and times: another digit.
+	var digits []int
+	for i := range b {
+		if b[i] == '+' && i > 0 {
+			break // the zone
+		}
+		if b[i] >= '0' && b[i] <= '9' {
+			digits = append(digits, i)
+		}
+	}
+	at := digits[random.IntN(len(digits))]
+	b[at] = '0' + (b[at]-'0'+1+byte(random.IntN(9)))%10
+	return string(b), true
+}
+
+// hexPlaces are the digits of bytes in hexadecimal, from a place on.
+func hexPlaces(value string, from int) (places []int) {
+	for i := from; i < len(value); i++ {
+		if strings.IndexByte("0123456789abcdef", value[i]) >= 0 {
+			places = append(places, i)
+		}
+	}
+	return places
+}
+
+// putBack makes the row what it was.
+func (l *lived) putBack(c change) {
+	l.must(pgx.BeginFunc(l.Context(), l.Pool(), func(tx pgx.Tx) error {
+		if c.column != "" {
+			if _, err := tx.Exec(l.Context(), "DELETE FROM "+c.table+" WHERE ctid = $1::TEXT::TID", c.at); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(l.Context(), fmt.Sprintf("INSERT INTO %s SELECT (r.was).* FROM (SELECT $1::TEXT::%s AS was) AS r", c.table, c.table), c.row)
+		return err
+	}))
+}
+
+// report writes the share noticed in each table.
+func (l *lived) report(tables []string, tried, noticed, missed map[string]int64) {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "table\ttried\tnoticed")
+	for _, name := range tables {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", name, tried[name], noticed[name])
+	}
+	fmt.Fprintf(w, "all\t%d\t%d\n", total(tried), total(noticed))
+	l.must(w.Flush())
+	for _, place := range slices.SortedFunc(maps.Keys(missed), cmp.Compare[string]) {
+		fmt.Fprintf(&text, "not noticed: %d times %s\n", missed[place], place)
+	}
+	l.Logf("one change at a time:\n%s", text.String())
+}
