@@ -34,7 +34,7 @@ type Embedded struct {
 // embeddedUser, by a random password that only the owner of dir can read, in its file
 // "password": who else is on this machine must not write claims.
 func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		return nil, fmt.Errorf("broker: data directory: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"))

@@ -5,7 +5,7 @@
 //
 // What it keeps is in the data directory:
 //
-//	postgres/     the private database, where no other is given
+//	database/     the private database, where no other is given
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days, made by "seal-key make"

@@ -53,7 +53,7 @@ func TestExposure(t *testing.T) {
 	secrets := d.secrets(records)
 	for what, text := range map[string][]byte{
 		"serve's log": d.log.Bytes(), "what the commands print": d.said.Bytes(), "the topics": exposedTopics(t, records),
-		"the export": d.exported(), "PostgreSQL's log": d.file("database", "data", "server.log"),
+		"the export": d.exported(), "PostgreSQL's log": d.private("data", "server.log"),
 	} {
 		if len(text) == 0 && what != "PostgreSQL's log" {
 			t.Errorf("%s: nothing to look at", what)
@@ -293,7 +293,9 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 			secrets[string(raw)] = name
 		}
 	}
-	secrets[passphrase], secrets[string(d.file("database", "password"))] = "the keys' passphrase", "the database's password"
+	secrets[passphrase], secrets[string(d.private("password"))] = "the keys' passphrase", "the database's password"
+	delete(secrets, "") // another database than a private PostgreSQL has none
+	secrets[string(bytes.TrimSpace(d.file("kafka", "password")))] = "the broker's password"
 	for _, channel := range []string{"app", "counter", "kiosk"} {
 		secrets[strings.TrimSpace(string(d.file(channelTokens, channel+".token")))] = "a channel's token"
 	}
@@ -340,6 +342,14 @@ func (d *exposedDay) chips() (all []*chip.Chip) {
 	return all
 }
 
+// private is a file of the private PostgreSQL, nil where the private database is another.
+func (d *exposedDay) private(elements ...string) []byte {
+	if _, err := os.Stat(filepath.Join(d.data, "database", "data")); err != nil {
+		return nil
+	}
+	return d.file(append([]string{"database"}, elements...)...)
+}
+
 func (d *exposedDay) file(elements ...string) []byte {
 	text, err := os.ReadFile(filepath.Join(append([]string{d.data}, elements...)...))
 	if err != nil {
@@ -371,7 +381,7 @@ func (d *exposedDay) modes(root string) {
 		if info.Mode().Perm() != want {
 			d.Errorf("%s has mode %v, want %v", path, info.Mode().Perm(), want)
 		}
-		if name == "kafka" || name == filepath.Join("database", "data") {
+		if name == filepath.Join("kafka", "log") || name == filepath.Join("database", "data") {
 			return fs.SkipDir
 		}
 		files++
