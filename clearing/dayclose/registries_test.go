@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -138,9 +139,9 @@ func TestAcceptedCloses(t *testing.T) {
 			}
 			accepted++
 			fmt.Fprintf(&log, "change %d: %q\n", accepted, files)
-			change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li"}, "")
+			change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li", At: today.Time(time.UTC)}, "")
 			o.must(err)
-			o.must(store.Approve(t.Context(), change, registry.Act{Person: "Wang"}))
+			o.must(store.Approve(t.Context(), change, registry.Act{Person: "Wang", At: today.Time(time.UTC)}))
 			if err := running.Update(t.Context(), store, adopt); err != nil {
 				t.Fatalf("a running process: %v\n%s", err, log.String())
 			}

@@ -44,6 +44,9 @@ type Act struct {
 }
 
 func (a *Act) check() (err error) {
+	if a.At.IsZero() {
+		return errors.New("the time of an act is missing")
+	}
 	a.Person, err = ledger.Person(a.Person)
 	return err
 }
