@@ -10,11 +10,14 @@ TOOL     := $(GO) tool -modfile=lint.mod
 # In continuous integration the race detector watches the tests.
 RACE     ?= $(if $(CI),-race)
 FUZZTIME ?= 20s
+# make soak: the seed and how long
+SEED     ?= $(shell date +%Y%m%d)
+MINUTES  ?= 60
 BENCH    ?= .
 BENCHED  ?= ./...
 ARGS     ?=
 
-.PHONY: help demo test build setup setup-test lint vet bench fuzz generate clean bin/citycard bin/cardterm bin/cardsim
+.PHONY: help demo test build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -60,6 +63,9 @@ fuzz: setup ## each fuzz target for FUZZTIME
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit; \
 		done; \
 	done
+
+soak: setup-test build ## the long checks: fuzzing, random input and changes, a big day through faults (SEED=1 MINUTES=60)
+	@GO="$(GO)" deploy/soak.sh $(SEED) $(MINUTES)
 
 generate: ## the protobuf code; needs protoc and protoc-gen-go
 	@for program in protoc protoc-gen-go; do command -v $$program >/dev/null || \
