@@ -53,8 +53,8 @@ END
 properties=$($GO list -f '{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$.ImportPath}}{{end}}{{end}} {{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$.ImportPath}}{{end}}{{end}}' ./...)
 # shellcheck disable=SC2086 # a list of packages
 run "properties" $((third / 2)) $GO test -count=1 -timeout 24h $properties -args -rapid.seed="$seed" -rapid.checks=$((minutes * 100))
-run "random records" $((third / 4)) env CITYCARD_SOAK_RECORDS=$((minutes * 2000)) $GO test -count=1 -timeout 24h -run Soak ./clearing/intake
-run "random changes of the database" $((third / 4)) env CITYCARD_SOAK_CHANGES=$((minutes * 20)) $GO test -count=1 -timeout 24h -run Soak ./clearing/... ./cmd/citycard
+run "random records" $((third / 4)) env CITYCARD_SOAK_RECORDS=$((minutes * 2000)) $GO test -count=1 -timeout 24h -run TestSoak ./clearing/intake
+run "random changes of the database" $((third / 4)) env CITYCARD_SOAK_CHANGES=$((minutes * 20)) $GO test -count=1 -timeout 24h -run TestChanges ./cmd/citycard
 
 run "a big day through faults" "$third" env DAY_RECORDS=$((minutes * 15000)) $GO test -count=1 -timeout 24h -run TestCrowdDay ./cmd/citycard
 

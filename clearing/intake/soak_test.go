@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,23 +14,8 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
-
-// soakVariable says how many records each topic gets in a long run.
-const soakVariable = "CITYCARD_SOAK_RECORDS"
-
-func soakRecords(t *testing.T) int {
-	t.Helper()
-	text := os.Getenv(soakVariable)
-	if text == "" {
-		return 1500
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 100 {
-		t.Fatalf("%s=%s: want a number from 100 on", soakVariable, text)
-	}
-	return n
-}
 
 // TestSoak sends mutated and random records of every topic, and good taps among them, into a
 // running intake, and closes the day: it goes on, every record has a ruling, every good tap is
@@ -41,8 +24,8 @@ func TestSoak(t *testing.T) {
 	h := newHouse(t)
 	h.town.Found(t, h.ledger.Pool())
 	stop := h.start("test")
-	random := rand.New(rand.NewPCG(20260105, 1))
-	n := soakRecords(t)
+	random := rand.New(rand.NewPCG(ledgertest.Setting(t, ledgertest.SoakSeed, 20260105), 1))
+	n := int(ledgertest.Setting(t, ledgertest.SoakRecords, 1500))
 	const chunk, goodFrom = 2000, 1 << 20
 	sent, good := int64(0), map[string]bool{}
 	for _, topic := range message.InputTopics() {

@@ -5,8 +5,6 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -324,18 +322,4 @@ func (l *lived) thirdDay() {
 		records = append(records, taps(l.ride(clearingtest.Card, clearingtest.MetroGate, 300, at.Add(time.Duration(n)*time.Minute)), wrong)...)
 	}
 	l.intake(message.TopicRejectsTransit, records...)
-}
-
-// soak reads how many changes a run is to make.
-func soak(t *testing.T, changes int) int {
-	t.Helper()
-	text := os.Getenv("CITYCARD_SOAK_CHANGES")
-	if text == "" {
-		return changes
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("CITYCARD_SOAK_CHANGES is %q, want a number above zero", text)
-	}
-	return n
 }

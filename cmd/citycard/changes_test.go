@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	beside "citycard/clearing/verify"
+	"citycard/ledger/ledgertest"
 	"citycard/ledger/schema"
 	"citycard/ledger/verify"
 )
@@ -48,11 +49,11 @@ func TestChanges(t *testing.T) {
 		t.Fatalf("before any change: %s", f)
 	}
 	tables := l.tables()
-	seed := uint64(20260105)
+	seed := ledgertest.Setting(t, ledgertest.SoakSeed, 20260105)
 	random := rand.New(rand.NewPCG(seed, seed))
 	tried, noticed := map[string]int64{}, map[string]int64{}
 	missed := map[string]int64{}
-	for n := range soak(t, 150) {
+	for n := range int(ledgertest.Setting(t, ledgertest.SoakChanges, 150)) {
 		// Every table in turn, so that few changes meet all of them.
 		table := tables[n%len(tables)]
 		c, ok := l.changeSomething(random, table)
