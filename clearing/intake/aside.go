@@ -56,7 +56,7 @@ func (p *pump) setAside(ctx context.Context, stream string, of *parcel) error {
 func (p *pump) asideAgain(ctx context.Context, stream string) error {
 	at := place{position: -1}
 	for {
-		parcels, err := p.rows(ctx, stream, at, "NOT NULL")
+		parcels, err := p.rows(ctx, stream, at, "NOT NULL", []string{})
 		if err != nil || len(parcels) == 0 {
 			return err
 		}

@@ -30,7 +30,10 @@ const (
 
 const (
 	pumpRows = 50
-	pumpIdle = time.Second // looks again without being told, after a failure
+	// pumpPages bounds how often a round reads on where topics failed, so that other streams
+	// have their turn.
+	pumpPages = 20
+	pumpIdle  = time.Second // looks again without being told, after a failure
 	// hospitalsIdle is between two attempts to make topics; what is in them waits no longer
 	// than pumpIdle.
 	hospitalsIdle = 10 * time.Second
@@ -49,6 +52,8 @@ type pump struct {
 	later time.Time
 	// begun are the streams of which it was tried again what the broker had refused.
 	begun map[string]bool
+	// passed is by stream.
+	passed map[string]passed
 }
 
 // pump runs one for the streams of a session.
@@ -62,7 +67,7 @@ func (in *Intake) pump(ctx context.Context, s *session) error {
 		return fmt.Errorf("pump: %w", err)
 	}
 	defer client.Close()
-	return (&pump{Intake: in, client: client, ready: map[string]bool{}, begun: map[string]bool{}}).run(ctx, s)
+	return (&pump{Intake: in, client: client, ready: map[string]bool{}, begun: map[string]bool{}, passed: map[string]passed{}}).run(ctx, s)
 }
 
 func (p *pump) run(ctx context.Context, s *session) error {
@@ -156,12 +161,29 @@ type parcel struct {
 	refused error // why it will never have
 }
 
+func (p place) isBefore(other place) bool {
+	return p.sequence < other.sequence || p.sequence == other.sequence && p.position < other.position
+}
+
 // round is one look at a stream.
 type round struct {
-	full bool  // there may be more than was read
-	sent int   // rows acknowledged and forgotten, or set aside
-	next place // the first row that is still to be sent; zero where all that was read is sent
-	last place // the last row that was read
+	full   bool     // there may be more than was read
+	sent   int      // rows acknowledged and forgotten, or set aside
+	next   place    // the first row that is still to be sent; zero where all that was read is sent
+	last   place    // the last row that was read
+	done   place    // no row up to it is still to be sent
+	failed []string // topics that the broker did not take something of; never nil
+}
+
+// passed is how far the round before read: what is still to be sent up to there is of the
+// topics that failed. While they fail it need not be read again to find what is for others.
+type passed struct {
+	to     place
+	topics []string
+}
+
+func (b passed) isOf(failed []string) bool {
+	return !slices.ContainsFunc(b.topics, func(topic string) bool { return !slices.Contains(failed, topic) })
 }
 
 // behind is by how many batches the pump is behind the last one.
@@ -176,8 +198,8 @@ func (r round) behind(last int64) int64 {
 }
 
 // stream sends the next rows of one stream. A row that the broker does not take stays
-// and is tried again; those behind it go on, so that one topic that is missing does not
-// hold up what is for others. One that it refuses for good is set aside.
+// and is tried again; no more of its topic is read in this round, so that rows of other topics
+// go on however many stay. One that it refuses for good is set aside.
 func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 	if !p.begun[stream] {
 		if err := p.asideAgain(ctx, stream); err != nil {
@@ -189,12 +211,39 @@ func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 	if err != nil {
 		return round{}, err
 	}
-	parcels, err := p.waiting(ctx, stream, at)
-	if err != nil || len(parcels) == 0 {
-		return round{}, err
+	r, before := round{last: at, done: at, failed: []string{}}, p.passed[stream]
+	var failure error
+	for quiet := 0; quiet < pumpPages; {
+		parcels, err := p.waiting(ctx, stream, r.last, r.failed)
+		if err != nil {
+			return r, errors.Join(failure, err)
+		}
+		if r.full = len(parcels) == pumpRows; len(parcels) == 0 {
+			break
+		}
+		sending := p.send(ctx, parcels)
+		failure = errors.Join(failure, sending)
+		if err := p.settle(ctx, stream, parcels, &r); err != nil {
+			return r, errors.Join(failure, err)
+		}
+		if r.last.isBefore(before.to) && before.isOf(r.failed) {
+			r.last = before.to
+		}
+		if !r.full || len(r.failed) == 0 || ctx.Err() != nil {
+			break
+		}
+		if sending == nil {
+			quiet++
+		}
 	}
-	failure := p.send(ctx, parcels)
-	r := round{full: len(parcels) == pumpRows, last: parcels[len(parcels)-1].place}
+	p.passed[stream] = passed{r.last, r.failed}
+	return r, failure
+}
+
+// settle forgets what was sent of one reading, sets aside what was refused, and notes in the
+// round what stays.
+func (p *pump) settle(ctx context.Context, stream string, parcels []parcel, r *round) error {
+	before, settled := r.next, r.sent
 	var sent []place
 	for i := range parcels {
 		of := &parcels[i]
@@ -203,32 +252,38 @@ func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 			if r.next == (place{}) {
 				r.next = of.place
 			}
+			if !slices.Contains(r.failed, of.topic) {
+				r.failed = append(r.failed, of.topic)
+			}
 			continue
 		case of.refused != nil:
 			if err := p.setAside(ctx, stream, of); err != nil {
-				return r, errors.Join(failure, err)
+				return err
 			}
 		default:
 			sent = append(sent, of.place)
 		}
 		r.sent++
 		if r.next == (place{}) {
-			at = of.place
+			r.done = of.place
 		}
 	}
-	if r.sent == 0 {
-		return r, failure
+	r.last = parcels[len(parcels)-1].place
+	if r.sent == settled {
+		return nil
 	}
-	if err := p.forget(ctx, stream, at, sent); err != nil {
-		r.next = parcels[0].place
-		return r, errors.Join(failure, err)
+	if err := p.forget(ctx, stream, r.done, sent); err != nil {
+		if r.next = before; before == (place{}) {
+			r.next = parcels[0].place
+		}
+		return err
 	}
 	for i := range parcels {
 		if parcels[i].unsent == nil && parcels[i].refused == nil {
 			p.metrics.pumped.WithLabelValues(parcels[i].topic).Add(float64(len(parcels[i].records)))
 		}
 	}
-	return r, failure
+	return nil
 }
 
 // place is where a stream's sent rows end. It only saves the reading of them: rows that
@@ -242,17 +297,17 @@ func (p *pump) place(ctx context.Context, stream string) (place, error) {
 	return at, nil
 }
 
-// waiting reads the next rows of a stream.
-func (p *pump) waiting(ctx context.Context, stream string, at place) ([]parcel, error) {
-	return p.rows(ctx, stream, at, "NULL")
+// waiting reads the next rows of a stream, of all topics but those that failed.
+func (p *pump) waiting(ctx context.Context, stream string, at place, failed []string) ([]parcel, error) {
+	return p.rows(ctx, stream, at, "NULL", failed)
 }
 
-// rows reads rows whose refusal is NULL, or NOT NULL.
-func (p *pump) rows(ctx context.Context, stream string, at place, refused string) ([]parcel, error) {
+// rows reads rows whose refusal is NULL, or NOT NULL, but none of the topics to be left out.
+func (p *pump) rows(ctx context.Context, stream string, at place, refused string, without []string) ([]parcel, error) {
 	rows, err := p.ledger.Pool().Query(ctx, `
 		SELECT sequence, position, topic, key, value FROM outbound
-		WHERE stream = $1 AND (sequence, position) > ($2, $3) AND refused IS `+refused+`
-		ORDER BY sequence, position LIMIT $4`, stream, at.sequence, at.position, pumpRows)
+		WHERE stream = $1 AND (sequence, position) > ($2, $3) AND refused IS `+refused+` AND topic <> ALL($5::TEXT[])
+		ORDER BY sequence, position LIMIT $4`, stream, at.sequence, at.position, pumpRows, without)
 	if err != nil {
 		return nil, fmt.Errorf("read outgoing messages: %w", err)
 	}
