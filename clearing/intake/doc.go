@@ -51,7 +51,7 @@
 // people have it judged again once the reason is gone (Again). What fails so is told from
 // what passes by itself, for which a batch waits and readiness fails: database or broker
 // are away, also at the moment at which the group is joined and streams are claimed; the
-// database lacks a table or a right; a key store was changed into what cannot be used,
+// database is broken or full, or lacks a table or a right; a key store was changed into what cannot be used,
 // once a TAC is wrong, which may be right under the masters that are not at hand. An account
 // that refuses what must be booked (it is not open yet, or frozen) is between the two: it is
 // waited for as long as the partition has patience, and then what it refuses is kept alone.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,11 +19,13 @@ import (
 type fault uint8
 
 const (
-	// passing: database, broker or key store are away, or the database lacks a table or a
-	// right. No record can cause it, so the batch waits for as long as it lasts.
+	// passing: database, broker or key store are away, or the database is broken, full, or
+	// lacks a table or a right. No record can cause it, so the batch waits for as long as it
+	// lasts, and readiness fails.
 	passing fault = iota
-	// doubtful: an account refuses what must be booked, or an error that nobody knows. It may
-	// pass by itself; while the partition has patience the batch waits.
+	// doubtful: an account refuses what must be booked, or an error that nobody knows and
+	// that is not the database's. It may pass by itself; while the partition has patience
+	// the batch waits.
 	doubtful
 	// own: a record's own. Waiting changes nothing: the batch is cut until the record is alone.
 	own
@@ -52,25 +56,34 @@ func faultOf(err error) fault {
 		return doubtful
 	case errors.As(err, &pg):
 		return databaseFault(pg.Code)
+	case connectionFailed(err):
+		return passing
 	case errors.As(err, &batch), errors.As(err, &judging), errors.Is(err, errAlone):
 		return own
 	}
 	return doubtful
 }
 
-// databaseFault sorts SQLSTATEs by their classes; those that pass were tried again by the
-// ledger, and are ErrUnavailable.
+// databaseFault sorts SQLSTATEs by their classes. A record can cause those alone that speak of
+// values and their sizes. All others, unknown ones included, say something of the database: a
+// broken page, a full disk, a server that shuts down. Records that met it are good, and a
+// partition that kept each of them alone would have two people book all its traffic.
 func databaseFault(code string) fault {
 	if len(code) < 2 {
-		return doubtful
+		return passing
 	}
 	switch code[:2] {
 	case "21", "22", "23", "44", "54": // cardinality, data, constraints, check option, program limits
 		return own
-	case "28", "3D", "3F", "42": // who may, which database and schema, tables and rights
-		return passing
 	}
-	return doubtful
+	return passing
+}
+
+// connectionFailed reports a connection that could not be made or broke.
+func connectionFailed(err error) bool {
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
 // patience is for how long a partition may still wait for what may pass by itself. It is
