@@ -220,11 +220,11 @@ func splitKey(key string) (topic, subject string) {
 
 // readAll reads so many records of the input topics: topic, key, hashes in order;
 // and the values by hash.
-func readAll(t *testing.T, addr string, count int) (got map[string]map[string][]string, values map[string][]byte) {
+func readAll(t *testing.T, addr string, count int, opts ...kgo.Opt) (got map[string]map[string][]string, values map[string][]byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics(message.InputTopics()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(addr), kgo.ConsumeTopics(message.InputTopics()...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		t.Fatal(err)
 	}

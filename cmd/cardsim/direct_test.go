@@ -37,8 +37,8 @@ func TestDirectIntoKafka(t *testing.T) {
 	if counts := people.Counts(); counts["cards"] != 1500-5 || counts["purses"] != 900 {
 		t.Errorf("registry %v", counts)
 	}
-	addr := brokerOf(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
-	city := append([]string{"city", "--keys", keyPath, "--kafka", addr, "--duplicates", "0.05"}, size...)
+	kafka := brokerOf(t, officialFares(t, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+	city := slices.Concat([]string{"city", "--keys", keyPath, "--duplicates", "0.05"}, kafkaFlags(kafka), size)
 	for _, more := range [][]string{
 		{"--day", "20261124"}, {"--day", "20261125", "--order-seed", "3", "--part", "1/2"}, {"--day", "20261125", "--order-seed", "3", "--part", "2/2"},
 	} {
@@ -54,7 +54,7 @@ func TestDirectIntoKafka(t *testing.T) {
 	for _, r := range records {
 		want[r.Subject] = append(want[r.Subject], r.SHA256)
 	}
-	got, _ := readAll(t, addr, len(records))
+	got, _ := readAll(t, kafka.Addr, len(records), clientOptions(t, kafka)...)
 	for subject, hashes := range want {
 		if subject != "" && !subsequence(hashes, got[message.TopicTaps][numberOf(subject)]) {
 			t.Errorf("card %s: the broker has another order than the truth", subject)
@@ -115,7 +115,7 @@ func TestMode(t *testing.T) {
 }
 
 // brokerOf is an embedded broker that syncs what it writes, as citycard's is.
-func brokerOf(t testing.TB, fares *message.FareTable) string {
+func brokerOf(t testing.TB, fares *message.FareTable) *embedded.Embedded {
 	t.Helper()
 	b, err := embedded.Start(t.TempDir(), 0, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -126,7 +126,7 @@ func brokerOf(t testing.TB, fares *message.FareTable) string {
 			t.Error(err)
 		}
 	})
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Addr))
+	client, err := kgo.NewClient(append(clientOptions(t, b), kgo.SeedBrokers(b.Addr))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,21 @@ func brokerOf(t testing.TB, fares *message.FareTable) string {
 	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	return b.Addr
+	return b
+}
+
+// kafkaFlags let a program in to an embedded broker.
+func kafkaFlags(b *embedded.Embedded) []string {
+	return []string{"--kafka", b.Addr, "--kafka-user", b.Access.User, "--kafka-password-file", b.Access.PasswordFile}
+}
+
+func clientOptions(t testing.TB, b *embedded.Embedded) []kgo.Opt {
+	t.Helper()
+	opts, err := b.Access.Options(b.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opts
 }
 
 // TestCheckRefusals: nothing to compare is an error, never agreement.
@@ -181,9 +195,9 @@ func BenchmarkDirect(b *testing.B) {
 		if err := run(b, append([]string{"issue"}, size...)...); err != nil {
 			b.Fatal(err)
 		}
-		addr := brokerOf(b, officialFares(b, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+		kafka := brokerOf(b, officialFares(b, dir, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
 		started := time.Now()
-		if err := run(b, append([]string{"city", "--keys", keyPath, "--kafka", addr, "--day", "20261124"}, size...)...); err != nil {
+		if err := run(b, slices.Concat([]string{"city", "--keys", keyPath, "--day", "20261124"}, kafkaFlags(kafka), size)...); err != nil {
 			b.Fatal(err)
 		}
 		summary, err := truth.ReadSummary(filepath.Join(dir, "truth"))
