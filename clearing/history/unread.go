@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"citycard/clearing/message"
@@ -38,7 +39,13 @@ func ParseUnread(text string) (u Unread, err error) {
 }
 
 // Unread lists what a day was closed without.
-func (a Archive) Unread(ctx context.Context, day ledger.Day) (list []Unread, err error) {
+func (a Archive) Unread(ctx context.Context, day ledger.Day) ([]Unread, error) {
+	list, err := a.EverUnread(ctx)
+	return slices.DeleteFunc(list, func(u Unread) bool { return u.Day != day }), err
+}
+
+// EverUnread lists what days were closed without, of all days.
+func (a Archive) EverUnread(ctx context.Context) (list []Unread, err error) {
 	entries, err := a.Ledger.Audit(ctx)
 	if err != nil {
 		return nil, err
@@ -51,9 +58,7 @@ func (a Archive) Unread(ctx context.Context, day ledger.Day) (list []Unread, err
 		if err != nil {
 			return nil, err
 		}
-		if u.Day == day {
-			list = append(list, u)
-		}
+		list = append(list, u)
 	}
 	return list, nil
 }

@@ -3,6 +3,7 @@ package quarantine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -93,36 +94,61 @@ func streams(ctx context.Context, l *ledger.Ledger) (map[ledger.StreamID]string,
 // Open counts the records that are kept alone and were not judged again. It looks at keys
 // alone.
 func Open(ctx context.Context, l *ledger.Ledger) (records int, err error) {
+	return open(ctx, l, func(ledger.StreamID) bool { return true })
+}
+
+// OpenOf counts those of one topic.
+func OpenOf(ctx context.Context, l *ledger.Ledger, topic string) (records int, err error) {
+	names, err := streams(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	return open(ctx, l, func(stream ledger.StreamID) bool {
+		// A stream that has no name may be any topic's.
+		name, known := names[stream]
+		return !known || strings.HasPrefix(name, topic+"/")
+	})
+}
+
+// open counts those of some streams. It may be long, and is asked where a day ends.
+func open(ctx context.Context, l *ledger.Ledger, of func(ledger.StreamID) bool) (records int, err error) {
 	err = l.Retry(ctx, func(ctx context.Context) error {
-		rows, err := l.Pool().Query(ctx, `SELECT j.effective_day, j.id FROM days AS d
-			JOIN journal AS j ON j.effective_day = d.day AND j.subject = $1`, []byte(identity.QuarantineSubject))
-		if err != nil {
+		return l.Read(ctx, func(tx pgx.Tx) error {
+			records, err = count(ctx, tx, of)
 			return err
-		}
-		open := map[ledger.Key]bool{}
-		var day ledger.Day
-		var id []byte
-		_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
-			if place, kept := identity.ParseQuarantined(ledger.ID(id)); kept {
-				key := place.Judged(day)
-				if _, judged := open[key]; !judged {
-					open[key] = true
-				}
-			} else {
-				open[ledger.Key{Day: day, Subject: identity.QuarantineSubject, ID: ledger.ID(id)}] = false
-			}
-			return nil
 		})
-		records = 0
-		for _, is := range open {
-			if is {
-				records++
-			}
-		}
-		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count the quarantine: %w", err)
 	}
 	return records, nil
+}
+
+func count(ctx context.Context, tx pgx.Tx, of func(ledger.StreamID) bool) (records int, err error) {
+	rows, err := tx.Query(ctx, `SELECT j.effective_day, j.id FROM days AS d
+		JOIN journal AS j ON j.effective_day = d.day AND j.subject = $1`, []byte(identity.QuarantineSubject))
+	if err != nil {
+		return 0, err
+	}
+	open := map[ledger.Key]bool{}
+	var day ledger.Day
+	var id []byte
+	_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
+		place, kept := identity.ParseQuarantined(ledger.ID(id))
+		if !kept {
+			open[ledger.Key{Day: day, Subject: identity.QuarantineSubject, ID: ledger.ID(id)}] = false
+			return nil
+		}
+		key := place.Judged(day)
+		if _, judged := open[key]; !judged && of(place.Stream) {
+			open[key] = true
+		}
+		return nil
+	})
+	for _, is := range open {
+		if is {
+			records++
+		}
+	}
+	return records, err
 }

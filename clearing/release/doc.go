@@ -20,7 +20,9 @@
 // where the word is in the books under whichever signed day: the card's statement is read
 // first, and inside the transaction what clearing keeps of written loads; and the batch
 // that brings the word asks, inside its own, for refunds. Both are serializable, so one of
-// them sees the other. Where the word comes after the refund the load is suspended as
+// them sees the other. It is refused as well while the word may be on its way: while a record
+// of a written load is open in quarantine, or a stream of loads stands before the end that a
+// day was closed without. Where the word comes after the refund the load is suspended as
 // load_not_paid: the card has the money, the channel owes it again, and a release
 // books that.
 //

@@ -2,15 +2,19 @@ package release
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/history"
 	"citycard/clearing/identity"
 	"citycard/clearing/load"
 	"citycard/clearing/message"
+	"citycard/clearing/quarantine"
 	"citycard/ledger"
 )
 
@@ -58,6 +62,13 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 		return Done{}, err
 	}
 	if before[0] == 0 {
+		// In this order: what is read or judged meanwhile is seen by a later question.
+		if err := d.unread(ctx); err != nil {
+			return Done{}, err
+		}
+		if err := d.quarantined(ctx); err != nil {
+			return Done{}, err
+		}
 		if err := d.unreported(ctx, order); err != nil {
 			return Done{}, err
 		}
@@ -137,6 +148,42 @@ func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, erro
 		return found, nil
 	}
 	return open, nil
+}
+
+// unread refuses while a stream of loads stands before the end that a day was closed without:
+// the card's word may be there.
+func (d *Desk) unread(ctx context.Context) error {
+	list, err := history.Archive{Ledger: d.Ledger}.EverUnread(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range list {
+		if topic, _, _ := strings.Cut(u.Stream, "/"); topic != message.TopicLoads {
+			continue
+		}
+		stream, err := d.Ledger.Stream(ctx, u.Stream)
+		if err != nil && !errors.Is(err, ledger.ErrNoStream) {
+			return err
+		}
+		if stream.Next < u.End {
+			return refuse("day %s was closed without %s, which stands at %d of %d: the card's word may be unread there; have it read first / "+
+				"清算日 %[1]s 结算时未等待 %[2]s，现读至 %[3]d，应至 %[4]d：写卡记录可能尚未读取，请先读完", u.Day, u.Stream, stream.Next, u.End)
+		}
+	}
+	return nil
+}
+
+// quarantined refuses while a record of a load is kept alone: it may be the card's word.
+func (d *Desk) quarantined(ctx context.Context) error {
+	open, err := quarantine.OpenOf(ctx, d.Ledger, message.TopicLoads)
+	if err != nil {
+		return err
+	}
+	if open > 0 {
+		return refuse("%d records of written loads are in quarantine, and the card's word may be among them: judge them first (citycard quarantine judge) / "+
+			"隔离中有 %[1]d 条写卡记录，可能包含此卡的记录：请先复判 (citycard quarantine judge)", open)
+	}
+	return nil
 }
 
 // unreported refuses an order of which the journal has the card's word, under whichever

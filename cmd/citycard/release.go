@@ -115,7 +115,8 @@ func loadRefundCommand() *ffcli.Command {
 		ShortUsage: "citycard load refund --card DIGITS --order NUMBER [--not-written] --by NAME --and NAME --reason TEXT [flags]",
 		ShortHelp:  "give a load that no card has back to its channel, by two people / 双人退还未写卡圈存",
 		LongHelp: "Without --not-written the load must have been paid for as long as the rules say. A load that is written after\n" +
-			"its refund is suspended as load_not_paid; citycard suspense release has the channel owe it again.",
+			"its refund is suspended as load_not_paid; citycard suspense release has the channel owe it again. Nothing is refunded\n" +
+			"while a record of a written load is in quarantine, or is unread in a stream that a day was closed without.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			r := release.Refund{Order: *order, Channel: *channel, NotWritten: *notWritten, By: d.approval()}
