@@ -59,9 +59,11 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	keeps := map[string]string{
 		"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime", "min.insync.replicas": insync,
 	}
+	truth := maps.Clone(keeps)
+	truth["compression.type"] = "uncompressed"
 	compacted := map[string]string{"cleanup.policy": "compact", "min.insync.replicas": insync}
 	want := map[string]map[string]string{
-		"taps": keeps, "loads": keeps, "medical.requests": keeps, "pension.batches": keeps, "pension.results": keeps,
+		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth,
 		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
 		"fares": compacted, "registry": compacted, "hotlist": compacted,
 	}
@@ -130,6 +132,7 @@ func TestMade(t *testing.T) {
 func good() map[string]string {
 	return map[string]string{
 		"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime", "min.insync.replicas": "1",
+		"compression.type": "uncompressed",
 	}
 }
 
@@ -154,6 +157,7 @@ func TestThereAlready(t *testing.T) {
 		{"compacted", message.TopicMedicalRequests, altered("cleanup.policy", "compact"), "cleanup.policy is compact, want delete"},
 		{"compacted as well", message.TopicTaps, altered("cleanup.policy", "compact,delete"), "cleanup.policy is compact,delete, want delete"},
 		{"the producer's time", message.TopicPensionBatches, altered("message.timestamp.type", "CreateTime"), "message.timestamp.type is CreateTime, want LogAppendTime"},
+		{"packed by the producer", message.TopicTaps, altered("compression.type", "producer"), "compression.type is producer, want uncompressed"},
 		{"more replicas than there are", message.TopicTaps, altered("min.insync.replicas", "2"), "min.insync.replicas is 2, want at least 1 of its 1 replicas"},
 		{"an unclean leader", message.TopicTaps, altered("unclean.leader.election.enable", "true"), "unclean.leader.election.enable is true, want false"},
 		{"a week of rejects", message.TopicRejectsTransit, map[string]string{"retention.ms": "604800000"}, ""},

@@ -71,8 +71,11 @@ func (k kind) settings() []setting {
 		}
 		// The time is the pump's or the broker's: nothing is decided by it.
 		appendTime.fits = func(string) bool { return true }
+		return []setting{forever, anySize, exactly("cleanup.policy", "delete"), appendTime, clean}
 	}
-	return []setting{forever, anySize, exactly("cleanup.policy", "delete"), appendTime, clean}
+	// The broker unpacks what a producer packed and bounds that. Otherwise a batch within
+	// message.max.bytes may unpack to more than a reader has memory.
+	return []setting{forever, anySize, exactly("cleanup.policy", "delete"), appendTime, clean, exactly("compression.type", "uncompressed")}
 }
 
 // insync is how many replicas acknowledge a record: at least the number wanted, and no

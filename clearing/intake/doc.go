@@ -56,6 +56,10 @@
 // that refuses what must be booked (it is not open yet, or frozen) is between the two: it is
 // waited for as long as the partition has patience, and then what it refuses is kept alone.
 //
+// A packed batch that unpacks to more than 16 MiB cannot be read: its partition stands, with
+// readiness naming its offsets, and the others go on. The input topics are set so that the
+// broker unpacks such a batch itself and refuses it.
+//
 // A missing offset and a topic that was made anew or has another number of partitions stop
 // it with an error, since going on could lose or double money. Offsets may only be missing
 // that an aborted transaction took up; the log itself is asked that they are there, and that

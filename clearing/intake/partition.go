@@ -43,6 +43,7 @@ type partition struct {
 	bytes  int
 	paused bool
 	fault  error // why it makes no progress, nil while it does
+	stands error // why nothing behind what was fetched can be read
 }
 
 func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim) *partition {
@@ -450,6 +451,9 @@ func (p *partition) health() error {
 	defer p.mu.Unlock()
 	if p.fault != nil {
 		return fmt.Errorf("%s makes no progress: %w", p.stream, p.fault)
+	}
+	if p.stands != nil {
+		return fmt.Errorf("%s stands: %w", p.stream, p.stands)
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (s *session) join(ctx context.Context) error {
 		kgo.AdjustFetchOffsetsFn(s.take),
 		kgo.OnPartitionsRevoked(s.drop), kgo.OnPartitionsLost(s.drop),
 		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(200 * time.Millisecond),
-		kgo.MaxConcurrentFetches(1),
+		kgo.MaxConcurrentFetches(1), kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// What a transaction took back was never sent; its markers are kept, since
 		// they take up offsets.
@@ -280,6 +280,9 @@ func (s *session) poll(ctx context.Context) error {
 			return ctx.Err()
 		}
 		for _, e := range fetches.Errors() {
+			if s.unreadable(e) {
+				continue
+			}
 			var group *kgo.ErrGroupSession
 			if broker.Passing(e.Err) || errors.As(e.Err, &group) {
 				s.in.log.Warn("fetch failed, trying again", "topic", e.Topic, "partition", e.Partition, "error", e.Err)

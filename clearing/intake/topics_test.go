@@ -15,6 +15,7 @@ import (
 func TestTopicThatForgets(t *testing.T) {
 	for name, value := range map[string]string{
 		"retention.ms": "3600000", "retention.bytes": "1000000", "cleanup.policy": "compact", "message.timestamp.type": "CreateTime", "min.insync.replicas": "2",
+		"compression.type": "producer",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
