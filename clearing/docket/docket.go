@@ -36,6 +36,17 @@ type Record struct {
 	At     time.Time // when the broker took it; zero where not known
 	Key    []byte
 	Value  []byte
+	// Kept is the clearing day on which it was kept alone; 0 where it is judged for the first time.
+	Kept ledger.Day
+}
+
+// Came is the clearing day on which a record came to be judged, on a docket of another day or
+// not: whether it was in time is asked about that one.
+func (r *Record) Came(on ledger.Day) ledger.Day {
+	if r.Kept != 0 {
+		return r.Kept
+	}
+	return on
 }
 
 // Ruling is what was decided about one item: a record, or one line of it.

@@ -20,7 +20,8 @@ const StreamAgain = "quarantine"
 const ActJudgeAgain = "judge quarantined"
 
 // Again judges once more what is kept alone. Each record is judged as if it came today, alone
-// and under its own identity, and what becomes of it is booked by one commit with the word
+// and under its own identity, but whether it was in time is asked about the day on which it was
+// kept; and what becomes of it is booked by one commit with the word
 // that it was judged: so it is booked once, and where the same record came meanwhile it is a
 // duplicate. A record that fails once more stays where it is.
 type Again struct {
@@ -122,10 +123,10 @@ func (j *again) attempt(ctx context.Context) error {
 		return err
 	}
 	r := j.record
-	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value}}
+	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value, Kept: r.Day}}
 	// What is refused for good is kept and published under the stream that it came from.
 	d := docket.New(docket.Source{Stream: r.Stream, Day: claim.Day}, 1)
-	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Same: j.rules.Same}
 	if err := j.rules.judge(ctx, records, d, batch, j.refused); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type Amounts func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 
 // PensionBatches rules on paydays: each line that is owed goes from the pension
 // fund to the bank, under the month it pays for. A list that the rules do not allow on
-// the clearing day is refused whole. A batch that pays returned money
+// the clearing day on which it came is refused whole. A batch that pays returned money
 // again takes it from what came back; it is refused where the bank's answer has not
 // been cleared yet, and may then be sent again.
 func PensionBatches(people *registry.Registry, rules *pension.Rules, booked Amounts) Rules {
@@ -53,7 +53,7 @@ func registryVersion(r *registry.Registry) func() map[string]string {
 	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
-// readBatch reads a list and asks the rules whether it may be paid on the clearing day.
+// readBatch reads a list and asks the rules whether it may be paid that came on a clearing day.
 func readBatch(rules *pension.Rules, clearing ledger.Day, value []byte) (batch *message.PensionBatch, bounds *pension.Bounds, reason verdict.Reason) {
 	batch = &message.PensionBatch{}
 	if err := proto.Unmarshal(value, batch); err != nil {
@@ -80,7 +80,7 @@ func readBatch(rules *pension.Rules, clearing ledger.Day, value []byte) (batch *
 }
 
 func ruleBatch(ctx context.Context, people *registry.Edition, rules *pension.Rules, booked Amounts, record docket.Record, d *docket.Docket) error {
-	batch, bounds, reason := readBatch(rules, d.Source.Day, record.Value)
+	batch, bounds, reason := readBatch(rules, record.Came(d.Source.Day), record.Value)
 	if reason != verdict.None {
 		d.Reject(reason, chart.PurposeName(chart.PurposePension), record.Offset, record.Value)
 		return nil
