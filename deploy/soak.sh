@@ -43,7 +43,7 @@ each=$((third / (count > 0 ? count : 1)))
 while read -r package target; do
 	[ -n "$target" ] || continue
 	say "fuzz $package $target for $each s"
-	$GO test -run '^$' -fuzz "^$target\$" -fuzztime "${each}s" "$package" || failed="$failed
+	$GO test -run '^$' -fuzz "^$target\$" -fuzztime "${each}s" -fuzzminimizetime 10x "$package" || failed="$failed
   $package $target"
 done <<END
 $targets

@@ -14,7 +14,7 @@ import (
 
 // Records of any kind come to a running intake, one after another: each time it goes on, the
 // position has moved past the record, the books balance, and the record is accounted for.
-// To fuzz, add -fuzzminimizetime 1x: what an intake runs through is never quite the same, so that
+// To fuzz, add -fuzzminimizetime 10x: what an intake runs through is never quite the same, so that
 // the search for a smaller input would take all the time.
 
 func FuzzTaps(f *testing.F)            { fuzzTopic(f, message.TopicTaps) }
