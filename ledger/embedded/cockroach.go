@@ -144,10 +144,9 @@ func (c *cockroach) await(ctx context.Context) (*url.URL, error) {
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	err := errors.New("it has not said where it listens")
 	for {
-		var at *url.URL
-		if at, err = c.address(); err == nil {
+		at, err := c.address()
+		if err == nil {
 			if err = createDatabase(ctx, at.String()); err == nil {
 				return at, nil
 			}
