@@ -53,6 +53,7 @@ type Result struct {
 	Without   []history.Unread // streams that it was closed without
 	// Quarantined is how many records are kept alone by now, of this day and others.
 	Quarantined int
+	Uncounted   error // why that is not known
 }
 
 // Unpaid is what was not paid to a participant or could not be collected. It stays on the
@@ -99,18 +100,17 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Ledger.EndDay(ctx, day); err != nil {
-		return nil, err
-	}
 	unread, err := c.Unread(ctx, day)
 	if err != nil {
 		return nil, err
 	}
-	alone, err := quarantine.Open(ctx, c.Ledger)
-	if err != nil {
+	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	return &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread, Quarantined: alone}, nil
+	// The day is closed: nothing that fails from here on may hide that, or what is unpaid.
+	r := &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread}
+	r.Quarantined, r.Uncounted = quarantine.Open(ctx, c.Ledger)
+	return r, nil
 }
 
 func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }

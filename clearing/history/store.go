@@ -71,16 +71,20 @@ func (p *pass) known(ctx context.Context) (parts []ledger.Part, stored map[int]b
 
 // ends lists where the rows of the round before end, and how many histories each has.
 func (p *pass) ends(ctx context.Context) (list []packed, err error) {
-	rows, err := p.Ledger.Pool().Query(ctx, "SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 ORDER BY last",
-		p.before.day, p.before.round, kindCards)
+	err = p.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 ORDER BY last",
+			p.before.day, p.before.round, kindCards)
+		if err != nil {
+			return err
+		}
+		var row packed
+		_, err = pgx.ForEachRow(rows, []any{&row.last, &row.items}, func() error {
+			list = append(list, packed{last: bytes.Clone(row.last), items: row.items})
+			return nil
+		})
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list the histories of day %s: %w", p.before.day, err)
-	}
-	var row packed
-	if _, err = pgx.ForEachRow(rows, []any{&row.last, &row.items}, func() error {
-		list = append(list, packed{last: bytes.Clone(row.last), items: row.items})
-		return nil
-	}); err != nil {
 		return nil, fmt.Errorf("list the histories of day %s: %w", p.before.day, err)
 	}
 	return list, nil
@@ -89,13 +93,9 @@ func (p *pass) ends(ctx context.Context) (list []packed, err error) {
 // earlier calls fn with the packed histories of the round before that the part meets,
 // in their order.
 func (p *pass) earlier(ctx context.Context, of ledger.Part, fn func(packed []byte) error) error {
-	rows, err := p.Ledger.Pool().Query(ctx, `SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 AND after < $5 ORDER BY last`,
+	err := p.eachPacked(ctx, fn, `SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 AND after < $5 ORDER BY last`,
 		p.before.day, p.before.round, kindCards, orEmpty(of.After), of.To)
 	if err != nil {
-		return fmt.Errorf("read histories of day %s: %w", p.before.day, err)
-	}
-	var packed []byte
-	if _, err = pgx.ForEachRow(rows, []any{&packed}, func() error { return fn(packed) }); err != nil {
 		return fmt.Errorf("read histories of day %s: %w", p.before.day, err)
 	}
 	return nil
@@ -202,15 +202,17 @@ func (p *pass) finish(ctx context.Context) error {
 	})
 }
 
-// eachPacked calls fn with each value that a query gives.
+// eachPacked calls fn with each value that a query gives, for which it may take its time.
 func (p *pass) eachPacked(ctx context.Context, fn func([]byte) error, query string, args ...any) error {
-	rows, err := p.Ledger.Pool().Query(ctx, query, args...)
-	if err != nil {
+	return p.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		var packed []byte
+		_, err = pgx.ForEachRow(rows, []any{&packed}, func() error { return fn(packed) })
 		return err
-	}
-	var packed []byte
-	_, err = pgx.ForEachRow(rows, []any{&packed}, func() error { return fn(packed) })
-	return err
+	})
 }
 
 // latestBefore finds the last complete round of the last day before that has one.
@@ -233,17 +235,21 @@ func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopene
 	if err != nil {
 		return s, 0, false, fmt.Errorf("read the pass of day %s: %w", day, err)
 	}
-	rows, err := a.Ledger.Pool().Query(ctx, "SELECT kind, count(*)::INT8 FROM findings WHERE day = $1 AND round = $2 GROUP BY kind", day, s.Round)
-	if err != nil {
-		return s, 0, false, fmt.Errorf("count findings of day %s: %w", day, err)
-	}
 	s.Found = map[string]int{}
-	var kind Kind
-	var n int
-	if _, err = pgx.ForEachRow(rows, []any{&kind, &n}, func() error {
-		s.Found[kind.String()] = n
-		return nil
-	}); err != nil {
+	err = a.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, "SELECT kind, count(*)::INT8 FROM findings WHERE day = $1 AND round = $2 GROUP BY kind", day, s.Round)
+		if err != nil {
+			return err
+		}
+		var kind Kind
+		var n int
+		_, err = pgx.ForEachRow(rows, []any{&kind, &n}, func() error {
+			s.Found[kind.String()] = n
+			return nil
+		})
+		return err
+	})
+	if err != nil {
 		return s, 0, false, fmt.Errorf("count findings of day %s: %w", day, err)
 	}
 	return s, reopened, true, nil
@@ -314,10 +320,16 @@ func (a Archive) Forget(ctx context.Context, earliestOpen ledger.Day) error {
 	if err != nil || begin.day == 0 {
 		return err
 	}
-	for _, statement := range []string{"DELETE FROM histories WHERE day < $1", "DELETE FROM history_parts WHERE day < $1", "DELETE FROM history_cuts WHERE day < $1"} {
-		if _, err := a.Ledger.Pool().Exec(ctx, statement, begin.day); err != nil {
-			return fmt.Errorf("forget histories before day %s: %w", begin.day, err)
+	err = a.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		for _, statement := range []string{"DELETE FROM histories WHERE day < $1", "DELETE FROM history_parts WHERE day < $1", "DELETE FROM history_cuts WHERE day < $1"} {
+			if _, err := tx.Exec(ctx, statement, begin.day); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget histories before day %s: %w", begin.day, err)
 	}
 	return nil
 }

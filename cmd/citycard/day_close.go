@@ -94,6 +94,9 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 	for _, u := range result.Without {
 		fmt.Printf("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账\n", u.Stream, u.At, u.End)
 	}
+	if result.Uncounted != nil {
+		fmt.Printf("how many records are kept alone is not known: %v; ask citycard quarantine list / 隔离记录数未知，请查 citycard quarantine list\n", result.Uncounted)
+	}
 	if result.Quarantined > 0 {
 		fmt.Printf("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %d 条\n", result.Quarantined, result.Quarantined)
 	}
