@@ -270,7 +270,7 @@ func TestTopicsRealKafka(t *testing.T) {
 	for _, f := range unfit.Faults {
 		found[f.Topic+" "+f.Setting] = f.Found
 	}
-	if want := map[string]string{"taps retention.ms": "604800000", "taps message.timestamp.type": "CreateTime"}; !maps.Equal(found, want) {
+	if want := map[string]string{"taps retention.ms": "604800000", "taps message.timestamp.type": "CreateTime", "taps compression.type": "producer"}; !maps.Equal(found, want) {
 		t.Errorf("refused for %v, want %v", found, want)
 	}
 	args := strings.Fields(unfit.Command())
