@@ -56,6 +56,10 @@
 // that refuses what must be booked (it is not open yet, or frozen) is between the two: it is
 // waited for as long as the partition has patience, and then what it refuses is kept alone.
 //
+// A batch may also be more than the database stores in the time it has: where it fails so
+// three times in a row, and the database answers otherwise, the batch is cut, and the next
+// ones grow only slowly. A single record is kept alone for this only where it is long.
+//
 // A packed batch that unpacks to more than 16 MiB cannot be read: its partition stands, with
 // readiness naming its offsets, and the others go on. The input topics are set so that the
 // broker unpacks such a batch itself and refuses it.

@@ -31,6 +31,9 @@ type partition struct {
 	// explained is the offset up to which gaps were looked into.
 	explained int64
 	patience  patience
+	// most is how many records a batch may have after larger ones were not answered; 0: as
+	// many as the settings say.
+	most int
 
 	position atomic.Int64 // claim.Next, for others to read
 	end      atomic.Int64 // the partition's end, as last fetched
@@ -101,7 +104,8 @@ func (p *partition) oldest() time.Time {
 func (p *partition) take() (records []*kgo.Record, full bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := min(len(p.queue), p.in.settings.BatchRecords)
+	most := p.limit()
+	n := min(len(p.queue), most)
 	records = p.queue[:n:n]
 	p.queue = p.queue[n:]
 	for _, r := range records {
@@ -111,7 +115,7 @@ func (p *partition) take() (records []*kgo.Record, full bool) {
 		p.paused = false
 		p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.number}})
 	}
-	return records, n == p.in.settings.BatchRecords
+	return records, n == most
 }
 
 func (p *partition) queued() int {
@@ -180,7 +184,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 	}
 	next := fetched[len(fetched)-1].Offset + 1
 	rules := p.rules
-	for wait, failures := firstWait, 0; ; {
+	for wait, failures, silent := firstWait, 0, 0; ; {
 		err := p.contiguous(ctx, fetched)
 		if err == nil {
 			err = p.post(ctx, rules, records, next)
@@ -188,6 +192,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 		switch {
 		case err == nil:
 			p.note(nil)
+			p.grow()
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -201,9 +206,13 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 			if err != nil || done {
 				return err
 			}
+			if silent++; silent >= tries && len(fetched) > 1 {
+				return p.commitSmaller(ctx, fetched)
+			}
 			continue
 		}
 		of := faultOf(err)
+		silent = p.silence(ctx, err, silent)
 		if of == doubtful && p.patience.now(p.in.metrics.clock()) <= 0 {
 			of = own
 		}
@@ -212,7 +221,9 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 			return fmt.Errorf("intake: %s: %w", p.stream, err)
 		case of == own && len(fetched) > 1:
 			return p.commitHalves(ctx, fetched)
-		case of == own && failures >= tries-1 && len(records) == 1:
+		case silent >= tries && len(fetched) > 1:
+			return p.commitSmaller(ctx, fetched)
+		case of == own && failures >= tries-1 && len(records) == 1, silent >= tries && tooMuch(records):
 			p.in.log.Error("a record cannot be booked and is kept alone", "stream", p.stream, "offset", records[0].Offset, "error", err)
 			rules = p.keepAlone(err)
 		}
