@@ -180,7 +180,7 @@ func (d *Docket) rejectMemos(reason verdict.Reason, original []byte) (memos []le
 	subject := identity.RejectSubject(d.Source.Stream, original)
 	for n, piece := range pieces(original) {
 		memos = append(memos, ledger.Memo{
-			Day: identity.NoDay, Subject: subject, ID: identity.Reject(original, byte(n)),
+			Day: identity.NoDay, Subject: subject, ID: identity.Reject(original, uint16(n)),
 			Kind: KindReject, Reason: string(reason), Evidence: piece,
 		})
 	}

@@ -166,9 +166,9 @@ func Release(part byte, suspended ledger.ID) ledger.ID {
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them
 // can be believed. part numbers the pieces of long ones.
-func Reject(original []byte, part byte) ledger.ID {
+func Reject(original []byte, part uint16) ledger.ID {
 	sum := sha256.Sum256(original)
-	return ledger.ID(append(append([]byte{kindReject}, sum[:]...), part))
+	return ledger.ID(binary.BigEndian.AppendUint16(append([]byte{kindReject}, sum[:]...), part))
 }
 
 // RejectSubject is the subject of bytes that were refused: their stream, a slash and the
@@ -185,7 +185,7 @@ func RejectSubject(stream string, original []byte) ledger.Subject {
 // IsFurtherPiece reports whether an id is that of a second or later piece of a
 // reject.
 func IsFurtherPiece(id ledger.ID) bool {
-	return len(id) == 1+sha256.Size+1 && id[0] == kindReject && id[len(id)-1] > 0
+	return len(id) == 1+sha256.Size+2 && id[0] == kindReject && (id[len(id)-2] > 0 || id[len(id)-1] > 0)
 }
 
 // ParseSpend reads the SAM's number and sequence from the id of a purse debit.

@@ -56,12 +56,18 @@ func TestBytes(t *testing.T) {
 		{"opening", string(identity.Opening("purse")), "2f 7075727365"},
 		{"settlement", string(identity.Settlement("net.1")), "30 6e65742e31"},
 		{"receipt", string(identity.Receipt("b-1")), "31 622d31"},
-		{"reject", string(identity.Reject([]byte("abc"), 0)), "40 " + hash("abc") + " 00"},
-		{"second piece of a reject", string(identity.Reject([]byte("abc"), 1)), "40 " + hash("abc") + " 01"},
+		{"reject", string(identity.Reject([]byte("abc"), 0)), "40 " + hash("abc") + " 0000"},
+		{"second piece of a reject", string(identity.Reject([]byte("abc"), 1)), "40 " + hash("abc") + " 0001"},
+		{"piece 257 of a reject", string(identity.Reject([]byte("abc"), 256)), "40 " + hash("abc") + " 0100"},
 		{"release", string(identity.Release(1, spend)), "50 01 01 09 310000000002 01020304"},
 	} {
 		if want := strings.ReplaceAll(test.want, " ", ""); hex.EncodeToString([]byte(test.got)) != want {
 			t.Errorf("%s is %x, want %s", test.name, test.got, want)
+		}
+	}
+	for piece, further := range map[uint16]bool{0: false, 1: true, 256: true} {
+		if identity.IsFurtherPiece(identity.Reject([]byte("abc"), piece)) != further {
+			t.Errorf("piece %d is a further one: want %v", piece, further)
 		}
 	}
 	if identity.NoDay != 19000101 {
