@@ -48,7 +48,11 @@ func (c *check) batches(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &batchReader{check: c, names: names, expected: map[ledger.StreamID]int64{}, last: map[ledger.StreamID]place{}, first: map[ledger.StreamID]place{}, waiting: map[ledger.StreamID]int64{}}
+	pumped, err := c.pumped(ctx)
+	if err != nil {
+		return err
+	}
+	r := &batchReader{check: c, names: names, pumped: pumped, expected: map[ledger.StreamID]int64{}, last: map[ledger.StreamID]place{}, first: map[ledger.StreamID]place{}, waiting: map[ledger.StreamID]int64{}}
 	var b beside
 	err = c.each(ctx, besideBatches, []any{
 		&b.stream, &b.sequence, &b.what, &b.position, &b.note, &b.first, &b.second, &b.one, &b.two, &b.thirds,
@@ -60,7 +64,33 @@ func (c *check) batches(ctx context.Context) error {
 		return err
 	}
 	r.end()
-	return c.pumps(ctx, r)
+	r.pumps()
+	return nil
+}
+
+// pump is how far a stream's messages were sent.
+type pump struct {
+	stream string
+	place
+	sent int64
+	real bool // there is, or was, such a message
+}
+
+// pumped reads the pumps of streams, and compares the registry's with its versions.
+func (c *check) pumped(ctx context.Context) (map[ledger.StreamID]*pump, error) {
+	pumps := map[ledger.StreamID]*pump{}
+	var is pump
+	err := c.each(ctx, "SELECT stream, sequence, position, sent FROM pumps", []any{&is.stream, &is.sequence, &is.position, &is.sent}, func() error {
+		if is.stream == registryPump {
+			c.registryPump(is.place, is.sent)
+			return nil
+		}
+		of := is
+		of.real = of.place == place{0, -1} // the beginning
+		pumps[ledger.IDOfStream(is.stream)] = &of
+		return nil
+	})
+	return pumps, err
 }
 
 func (c *check) streamNames(ctx context.Context) (map[ledger.StreamID]string, error) {
@@ -88,6 +118,7 @@ func (p place) before(other place) bool {
 type batchReader struct {
 	*check
 	names    map[ledger.StreamID]string
+	pumped   map[ledger.StreamID]*pump
 	at       batch
 	expected map[ledger.StreamID]int64 // messages that became true
 	last     map[ledger.StreamID]place // the last of them
@@ -131,6 +162,9 @@ func (r *batchReader) begin(b *beside) {
 	if n := len(note.Outgoing); n > 0 {
 		r.expected[b.stream] += int64(n)
 		r.last[b.stream] = place{b.sequence, n - 1}
+		if p := r.pumped[b.stream]; p != nil && p.sequence == b.sequence && p.position >= 0 && p.position < n {
+			p.real = true
+		}
 	}
 }
 
@@ -161,36 +195,23 @@ func (r *batchReader) end() {
 }
 
 // pumps compares what was sent and what waits with what became true.
-func (c *check) pumps(ctx context.Context, r *batchReader) error {
-	var stream string
-	var at place
-	var sent int64
-	seen := map[ledger.StreamID]bool{}
-	err := c.each(ctx, "SELECT stream, sequence, position, sent FROM pumps", []any{&stream, &at.sequence, &at.position, &sent}, func() error {
-		if stream == registryPump {
-			c.registryPump(at, sent)
-			return nil
+func (r *batchReader) pumps() {
+	for _, id := range slices.Sorted(maps.Keys(r.pumped)) {
+		p := r.pumped[id]
+		where := "pump of stream " + p.stream
+		if waiting := r.waiting[id]; r.expected[id] != waiting+p.sent {
+			r.fault(Pump, where, "%d were sent and %d wait; the batches have %d", p.sent, waiting, r.expected[id])
 		}
-		id := ledger.IDOfStream(stream)
-		seen[id] = true
-		where := "pump of stream " + stream
-		if waiting := r.waiting[id]; r.expected[id] != waiting+sent {
-			c.fault(Pump, where, "%d were sent and %d wait; the batches have %d", sent, waiting, r.expected[id])
+		if first, some := r.first[id]; !p.real || some && !p.before(first) {
+			r.fault(Pump, where, "it has come to batch %d, message %d, which is none or not sent; the last one is %v, the first that waits %v", p.sequence, p.position,
+				r.last[id], first)
 		}
-		if first, some := r.first[id]; r.last[id].before(at) || some && !at.before(first) {
-			c.fault(Pump, where, "it has come to batch %d, message %d; the last one is %v, the first that waits %v", at.sequence, at.position, r.last[id], first)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.expected)) {
-		if waiting := r.waiting[id]; !seen[id] && waiting != r.expected[id] {
-			c.fault(Pump, "pump of stream "+r.names[id], "none was sent and %d wait; the batches have %d", waiting, r.expected[id])
+		if waiting := r.waiting[id]; r.pumped[id] == nil && waiting != r.expected[id] {
+			r.fault(Pump, "pump of stream "+r.names[id], "none was sent and %d wait; the batches have %d", waiting, r.expected[id])
 		}
 	}
-	return nil
 }
 
 // registryPump is the stream under which the registry is published, by version.
