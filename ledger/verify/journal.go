@@ -9,16 +9,18 @@ import (
 	"citycard/ledger"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Links and rows come in one stream, each batch's link before its rows.
 const journalQuery = `
 	SELECT stream, sequence, -1 AS place, from_position, next_position, day, shard, epoch, at, samples, transfers, memos, root, note, head,
-		NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::INT8, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT2, NULL::TEXT, NULL::TEXT, NULL::BYTEA, NULL::INT4, NULL::BYTEA, NULL::INT8
+		0::INT4, NULL::BYTEA, NULL::BYTEA, 0::INT8, 0::INT8, 0::INT8, 0::INT4, 0::INT2, ''::TEXT, ''::TEXT, NULL::BYTEA, 0::INT4, NULL::BYTEA, 0::INT8
 	FROM batches
 	UNION ALL
-	SELECT stream, sequence, position, NULL::INT8, NULL::INT8, NULL::INT4, NULL::INT4, NULL::INT8, NULL::TIMESTAMPTZ, NULL::BYTEA[], NULL::INT4, NULL::INT4, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA,
-		effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day, hash, expires
+	SELECT stream, sequence, position, 0::INT8, 0::INT8, 0::INT4, 0::INT4, 0::INT8, NULL::TIMESTAMPTZ, NULL::BYTEA[], 0::INT4, 0::INT4, NULL::BYTEA, NULL::BYTEA,
+		NULL::BYTEA, effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''), coalesce(reason, ''), evidence,
+		booking_day, hash, coalesce(expires, 0)
 	FROM journal
 	ORDER BY stream, sequence, place`
 
@@ -59,18 +61,20 @@ func (s *samples) add(r *ledger.Row) {
 // checkJournal recomputes row hashes, roots and links.
 func (b *books) checkJournal(ctx context.Context) error {
 	r := &replay{books: b}
+	scan := newJournalScan()
 	err := b.each(ctx, journalQuery, func(rows pgx.Rows) error {
-		link, row, subjects, err := scanJournal(rows)
+		isLink, err := scan.next(rows)
 		switch {
 		case err != nil:
 			return err
-		case link != nil:
-			if err = r.begin(link); err == nil {
-				r.samples = samples{kept: true, subjects: subjects, positions: ledger.SampledPositions(int(link.Transfers) + int(link.Memos))}
-			}
-			return err
+		case !isLink:
+			return r.add(&scan.row)
 		}
-		return r.add(row)
+		link := scan.link
+		if err = r.begin(&link); err == nil {
+			r.samples = samples{kept: true, subjects: scan.subjects, positions: ledger.SampledPositions(int(link.Transfers) + int(link.Memos))}
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -99,44 +103,50 @@ func (r *replay) finish() error {
 	return nil
 }
 
-func scanJournal(rows pgx.Rows) (*ledger.Link, *ledger.Row, [][]byte, error) {
-	var link ledger.Link
-	var row ledger.Row
-	var at *time.Time
-	var subjects [][]byte
-	var from, next, epoch, debit, credit, amount, expires *int64
-	var day, shard, transfers, memos, effective, purpose, booking *int32
-	var flags *int16
-	var kind, reason *string
-	var root, head, subject, id, hash []byte
-	err := rows.Scan(&row.Stream, &row.Sequence, &row.Position, &from, &next, &day, &shard, &epoch, &at, &subjects, &transfers, &memos, &root, &link.Note, &head,
-		&effective, &subject, &id, &debit, &credit, &amount, &purpose, &flags, &kind, &reason, &row.Evidence, &booking, &hash, &expires)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if effective == nil {
-		link.Stream, link.Sequence, link.From, link.Next = row.Stream, row.Sequence, *from, *next
-		link.Day, link.Shard, link.Transfers, link.Memos = ledger.Day(*day), *shard, *transfers, *memos
-		link.Epoch, link.At = *epoch, *at
-		copy(link.Root[:], root)
-		copy(link.Head[:], head)
-		return &link, nil, subjects, nil
-	}
-	row.Day, row.Subject, row.ID = ledger.Day(*effective), ledger.Subject(subject), ledger.ID(id)
-	row.Debit, row.Credit, row.Amount = ledger.AccountID(zero(debit)), ledger.AccountID(zero(credit)), ledger.Fen(*amount)
-	row.Purpose = ledger.Purpose(*purpose)
-	row.SetFlags(*flags, zero(expires))
-	row.Kind, row.Reason, row.BookingDay = zero(kind), zero(reason), ledger.Day(*booking)
-	copy(row.Hash[:], hash)
-	return nil, &row, nil, nil
+// journalScan reads rows of journalQuery into the same place, one after the other: what each would take of memory costs more than its hashing.
+type journalScan struct {
+	link     ledger.Link
+	row      ledger.Row
+	subjects [][]byte // samples
+
+	at                                            *time.Time
+	flags                                         int16
+	expires                                       int64
+	root, note, head, subject, id, evidence, hash pgtype.DriverBytes
+	into                                          []any
 }
 
-func zero[T any](p *T) T {
-	if p == nil {
-		var none T
-		return none
+func newJournalScan() *journalScan {
+	s := &journalScan{}
+	k, r := &s.link, &s.row
+	s.into = []any{
+		&r.Stream, &r.Sequence, &r.Position, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &s.at, &s.subjects, &k.Transfers, &k.Memos, &s.root, &s.note, &s.head,
+		&r.Day, &s.subject, &s.id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &s.flags, &r.Kind, &r.Reason, &s.evidence, &r.BookingDay, &s.hash, &s.expires,
 	}
-	return *p
+	return s
+}
+
+// next reads a link, or else a row, which is good until the next one.
+func (s *journalScan) next(rows pgx.Rows) (isLink bool, err error) {
+	if err := rows.Scan(s.into...); err != nil {
+		return false, err
+	}
+	if s.row.Position < 0 && s.at != nil {
+		s.link.Stream, s.link.Sequence, s.link.At = s.row.Stream, s.row.Sequence, *s.at
+		s.link.Root, s.link.Head = hashOf(s.root), hashOf(s.head)
+		s.link.Note = bytes.Clone(s.note)
+		return true, nil
+	}
+	s.row.Subject, s.row.ID = ledger.Subject(s.subject), ledger.ID(s.id)
+	s.row.SetFlags(s.flags, s.expires)
+	s.row.Evidence, s.row.Hash = s.evidence, hashOf(s.hash)
+	return false, nil
+}
+
+// hashOf is a hash as it is stored, which may have lost bytes.
+func hashOf(stored []byte) (hash ledger.Hash) {
+	copy(hash[:], stored)
+	return hash
 }
 
 func (b *books) streamName(id ledger.StreamID) string {
