@@ -26,7 +26,7 @@ demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
 test: setup-test build vet ## all tests, and which were not run and why; with CI set also under the race detector
-	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 14m ./...
+	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 25m ./...
 
 build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
 
