@@ -45,7 +45,7 @@ var errOpeningRefused = errors.New("an opening was refused")
 
 // bookWhole books the list in chunks, up to one of which something is refused; rest is
 // that chunk and those behind it. The stream's position says how many are in the books,
-// so whoever goes on books the others, and a list that is in the books costs nothing.
+// so a process that goes on books the others, and a list that is in the books costs nothing.
 func (o *openingList) bookWhole(ctx context.Context) (rest []ledger.Transfer, err error) {
 	err = o.ledger.InTurn(ctx, o.stream, o.owner, func(claim *ledger.Claim) error {
 		for done := int(claim.Next) * openingsChunk; done < len(o.list); done += openingsChunk {

@@ -41,7 +41,7 @@ func TestBuildWithinThePurse(t *testing.T) {
 }
 
 // TestStoredTableWithinThePurse reads tables of which one price is above what the table
-// says a purse may hold. Their hash fits: whoever made them meant it.
+// says a purse may hold. Their hash fits: the one who made them meant it.
 func TestStoredTableWithinThePurse(t *testing.T) {
 	for name, c := range map[string]struct {
 		alter func(*message.FareTable)

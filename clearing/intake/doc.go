@@ -64,7 +64,7 @@
 // readiness naming its offsets, and the others go on. The input topics are set so that the
 // broker unpacks such a batch itself and refuses it.
 //
-// A missing offset and a topic that was made anew or has another number of partitions stop
+// A missing offset and a topic that was made again or has another number of partitions stop
 // it with an error, since going on could lose or double money. Offsets may only be missing
 // that an aborted transaction took up; the log itself is asked that they are there, and that
 // none of them was committed.

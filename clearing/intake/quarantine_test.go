@@ -200,7 +200,7 @@ func TestPanic(t *testing.T) {
 }
 
 // TestAccountAway freezes the float: taps wait, and while there is patience nothing of them
-// is booked; then they are kept alone, each with its bytes, without waiting anew for each;
+// is booked; then they are kept alone, each with its bytes, without waiting again for each;
 // and once the float moves again the next ones are booked.
 func TestAccountAway(t *testing.T) {
 	h := newHouse(t)

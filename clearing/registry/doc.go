@@ -25,7 +25,7 @@
 //  2. a version adds one change to the version before; its hash covers every
 //     row of every change so far, so the same changes give the same version
 //     everywhere, and rows altered behind the store's back are found on loading;
-//  3. whoever imported a change does not approve it;
+//  3. the person who imported a change does not approve it;
 //  4. who imported and who decided stands in the ledger's audit too, in a chain that the
 //     seals of days cover.
 //

@@ -17,7 +17,7 @@
 //	                     what was sent are together as many
 //
 // Notes lie in the chains of streams, and chains and audit are what the seals of days
-// cover. So whoever changes a row has to change what is sealed as well.
+// cover. So anybody who changes a row has to change what is sealed as well.
 //
 // Not covered is how far back the pump remembers to have come: a place that was set back
 // has it look at rows that are gone, or publish the registry once more. An import of the

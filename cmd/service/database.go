@@ -19,7 +19,7 @@ const (
 )
 
 // RegisterDatabase adds --db and --db-password-file. Run puts the password of the file into the
-// URL, so whoever reads *at has all that a connection needs.
+// URL, so a caller that reads *at has all that a connection needs.
 func RegisterDatabase(flags *flag.FlagSet, at *string, usage string) {
 	flags.StringVar(at, databaseFlag, "", usage)
 	flags.String(passwordFileFlag, "", "`file` of the password of --db / 数据库口令文件")

@@ -12,7 +12,7 @@ func RegisterDemo(flags *flag.FlagSet, demo *bool) {
 	flags.BoolVar(demo, "demo", false, "this is a demonstration or a trial: TEST masters, which anybody can make, may be used / 声明为演示或试验,允许使用测试主密钥")
 }
 
-// AllowKeys refuses a key store of TEST masters outside a demonstration: whoever knows
+// AllowKeys refuses a key store of TEST masters outside a demonstration: anybody who knows
 // the seed makes cards, taps and loads that verify under them.
 func AllowKeys(store *keys.Store, path string, demo bool) error {
 	if demo || !store.Test() {

@@ -80,7 +80,7 @@ func (o *Ops) Check(name string, run func(ctx context.Context) error) {
 }
 
 // Notice adds a text that /readyz shows from now on and that changes no readiness: what
-// whoever looks should know of this process.
+// anybody who looks should know of this process.
 func (o *Ops) Notice(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
