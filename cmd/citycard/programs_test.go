@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -91,6 +92,11 @@ func (s *server) signal(signal os.Signal) {
 	if err := s.cmd.Process.Signal(signal); err != nil {
 		s.Fatalf("%v\n%s", err, s.log.String())
 	}
+	late := time.AfterFunc(time.Minute, func() {
+		s.Errorf("the server has not ended a minute after %s", signal)
+		_ = s.cmd.Process.Signal(syscall.SIGQUIT) // for its goroutines, in the log
+	})
+	defer late.Stop()
 	err := s.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -195,6 +201,10 @@ func TestKilledInTheMiddle(t *testing.T) {
 		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
+	// Under nohup the server would inherit that it ignores the hangup at the end.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -52,6 +53,10 @@ func TestSignals(t *testing.T) {
 		{"job", syscall.SIGINT, 130, "station: interrupted (interrupt) before the end / 被中断\n"},
 		{"job", syscall.SIGTERM, 143, "station: interrupted (terminated) before the end / 被中断\n"},
 	}
+	// Under nohup the programs would inherit that they ignore the signal.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
 	for _, test := range tests {
 		t.Run(test.command+" "+test.signal.String(), func(t *testing.T) {
 			args := []string{test.command}
@@ -62,6 +67,8 @@ func TestSignals(t *testing.T) {
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
+			late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+			defer late.Stop()
 			err := cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != test.code {
 				t.Errorf("exit code %d (%v), want %d", code, err, test.code)
