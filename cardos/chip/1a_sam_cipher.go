@@ -5,15 +5,41 @@ import (
 	"citycard/cardos/keys"
 )
 
-// The module's keys, as commands name them: the one for opening social-security
-// cards, and the TAC key of a module that recomputes certificates, as seen in public
-// dialogues (80 1A 44 00).
-const (
-	accessKeyType = 0x48
-	accessKeyID   = 0x12
-	tacKeyType    = 0x44
-	tacKeyID      = 0x00
-)
+// preparable is a master of a module that commands may prepare, as they name it: type and
+// identifier. The purchase master is none of them: ciphering at will with it would make
+// the module sign anything.
+type preparable struct {
+	master keys.Key
+	mode   byte // of CIPHER, that the prepared key serves
+	levels int  // between the master and a card's key
+}
+
+// preparable finds a master by its name, as public dialogues have them; those of
+// social-security cards stand beside the card's own key reference. A module without
+// that master has a zero one.
+//
+//	47 0A  reads social-security cards        (0A)
+//	48 12  writes them                        (04)
+//	48 13  writes the person's identification (0D)
+//	67 08  proves them genuine                (00)
+//	44 00  recomputes TACs
+func (s *sam) preparable(kind, id byte) (preparable, bool) {
+	social := s.masters.SocialSecurity
+	var p preparable
+	switch [2]byte{kind, id} {
+	case [2]byte{0x47, 0x0A}:
+		p = preparable{social.Read, cipherEncrypt, 2}
+	case [2]byte{0x48, 0x12}:
+		p = preparable{social.Write, cipherEncrypt, 2}
+	case [2]byte{0x48, 0x13}:
+		p = preparable{social.Identity, cipherEncrypt, 2}
+	case [2]byte{0x67, 0x08}:
+		p = preparable{social.Genuine, cipherEncrypt, 3}
+	case [2]byte{0x44, 0x00}:
+		p = preparable{s.masters.TAC, cipherMAC, 0}
+	}
+	return p, !p.master.IsZero()
+}
 
 // Modes of CIPHER, in P1.
 const (
@@ -22,43 +48,41 @@ const (
 )
 
 // prepareKey is the generic key preparation (80 1A type id, factors of eight
-// bytes, the lowest level first). The access key then enciphers, the TAC key makes
-// MACs; a terminal's module has no TAC key. The purchase key serves neither:
-// ciphering at will with it would make the module sign anything.
+// bytes, the lowest level first).
 func (c *Chip) prepareKey(cmd apdu.Command) apdu.Status {
 	c.session.access = access{}
-	masters := c.session.current.sam.masters
-	k, mode := masters.SocialSecurity, byte(cipherEncrypt)
-	switch {
-	case cmd.P1 == accessKeyType && cmd.P2 == accessKeyID:
-	case cmd.P1 == tacKeyType && cmd.P2 == tacKeyID && !masters.TAC.IsZero():
-		k, mode = masters.TAC, cipherMAC
-	default:
+	p, found := c.session.current.sam.preparable(cmd.P1, cmd.P2)
+	if !found {
 		return apdu.KeyNotFound
 	}
 	if len(cmd.Data) == 0 || len(cmd.Data) > 24 || len(cmd.Data)%8 != 0 {
 		return apdu.WrongLength
 	}
-	for n := len(cmd.Data) - 8; n >= 0; n -= 8 {
-		k = keys.Diversify(k, keys.Factor(cmd.Data[n:]))
-	}
-	c.session.access = access{ready: true, mode: mode, key: k}
+	c.session.access = access{ready: true, mode: p.mode, key: diversified(p.master, cmd.Data)}
 	return apdu.OK
 }
 
-// prepareAccess is the preparation readers of social-security cards use (BF DE 48 12
-// 18: card factor8, city factor8, random8).
+// diversified derives a key by factors that come the lowest level first.
+func diversified(k keys.Key, factors []byte) keys.Key {
+	for n := len(factors) - 8; n >= 0; n -= 8 {
+		k = keys.Diversify(k, keys.Factor(factors[n:]))
+	}
+	return k
+}
+
+// prepareAccess is the preparation that readers of social-security cards use (BF DE type
+// id: the card's factor, the city's, for 67 08 the province's too, and random8).
 func (c *Chip) prepareAccess(cmd apdu.Command) ([]byte, apdu.Status) {
 	c.session.access = access{}
-	if cmd.P1 != accessKeyType || cmd.P2 != accessKeyID {
+	p, found := c.session.current.sam.preparable(cmd.P1, cmd.P2)
+	if !found || p.levels == 0 {
 		return nil, apdu.KeyNotFound
 	}
-	if len(cmd.Data) != 24 {
+	if len(cmd.Data) != 8*p.levels+8 {
 		return nil, apdu.WrongLength
 	}
-	card, city, random := keys.Factor(cmd.Data), keys.Factor(cmd.Data[8:]), keys.Factor(cmd.Data[16:])
-	k := keys.Diversify(c.session.current.sam.masters.SocialSecurity, city, card, random)
-	c.session.access = access{ready: true, key: k}
+	k := diversified(p.master, cmd.Data[:8*p.levels])
+	c.session.access = access{ready: true, key: keys.Diversify(k, keys.Factor(cmd.Data[8*p.levels:]))}
 	return nil, apdu.OK
 }
 

@@ -95,8 +95,10 @@ func (c *Chip) authenticationKey(id byte) *key {
 	switch {
 	case d.ep != nil && id == keyApplication:
 		return d.key(keys.RoleApplicationMaster)
-	case d.social && id == ssc.KeyAccess:
-		return d.key(keys.RoleSocialSecurityAccess)
+	case d.social && id == ssc.KeyRead:
+		return d.key(keys.RoleSocialSecurityRead)
+	case d.social && id == ssc.KeyWrite:
+		return d.key(keys.RoleSocialSecurityWrite)
 	case d.social && id == ssc.KeyIdentity:
 		return d.key(keys.RoleSocialSecurityIdentity)
 	default:

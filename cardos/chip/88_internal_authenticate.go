@@ -3,24 +3,37 @@ package chip
 import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
+	"citycard/cardos/ssc"
 )
 
-// internalAuthenticate is INTERNAL AUTHENTICATE (00 88 00 key 08): enciphers data
-// of the terminal with the card master key. Social-security cards have no key for
-// it here: with the access key it would answer that key's own challenges.
+// internalAuthenticate is INTERNAL AUTHENTICATE (00 88 00 key). A transit card enciphers
+// eight bytes of the terminal with the card master key. A social-security card takes
+// random8 and data8 and answers eight bytes under the key that serves nothing else: one
+// that opens the card would answer its own challenges here.
 func (c *Chip) internalAuthenticate(cmd apdu.Command) ([]byte, apdu.Status) {
 	if cmd.P1 != 0 {
 		return nil, apdu.WrongParameters
 	}
-	if len(cmd.Data) != 8 {
-		return nil, apdu.WrongLength
+	d := c.session.current
+	role, id, want := keys.RoleCardMaster, byte(keyCard), 8
+	if d.social {
+		role, id, want = keys.RoleSocialSecurityGenuine, ssc.KeyGenuine, 16
 	}
 	var k *key
-	if !c.session.current.social && cmd.P2 == keyCard {
-		k = c.session.current.key(keys.RoleCardMaster)
+	if cmd.P2 == id {
+		k = d.key(role)
 	}
-	if k == nil {
+	switch {
+	case k == nil:
 		return nil, apdu.KeyNotFound
+	case len(cmd.Data) != want:
+		return nil, apdu.WrongLength
+	case !d.social:
+		return k.value.Encrypt(cmd.Data), apdu.OK
 	}
-	return k.value.Encrypt(cmd.Data), apdu.OK
+	answer, known := d.security().genuine.Answer(k.value, [8]byte(cmd.Data), [8]byte(cmd.Data[8:]))
+	if !known {
+		return nil, apdu.FunctionNotSupported
+	}
+	return answer[:], apdu.OK
 }

@@ -11,15 +11,16 @@ func (c *Chip) mayRead(f *file, tag byte) apdu.Status {
 	if c.session.issuing {
 		return apdu.OK
 	}
-	if f.read == privately && !c.guards(tag) || c.satisfies(f.read) {
+	if f.read == privately && !c.guards(tag) || c.satisfies(f.read, ssc.KeyRead) {
 		return apdu.OK
 	}
 	return apdu.SecurityNotSatisfied
 }
 
-// satisfies reports whether who is at the card may do what a condition guards.
-func (c *Chip) satisfies(guard condition) bool {
-	key := c.session.authenticated&(1<<ssc.KeyAccess) != 0
+// satisfies reports whether who is at the card may do what a condition guards; id is the
+// key for doing it on social-security cards.
+func (c *Chip) satisfies(guard condition, id byte) bool {
+	key := c.session.authenticated&(1<<id) != 0
 	switch guard {
 	case free:
 		return true
@@ -72,7 +73,7 @@ func (c *Chip) mayUpdate(f *file, cmd apdu.Command, isSealed bool) ([]byte, apdu
 	if f.update == sealed {
 		return nil, apdu.SecureMessagingMissing
 	}
-	if !c.satisfies(f.update) {
+	if !c.satisfies(f.update, ssc.KeyWrite) {
 		return nil, apdu.SecurityNotSatisfied
 	}
 	return cmd.Data, apdu.OK

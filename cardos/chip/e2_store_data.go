@@ -70,7 +70,7 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	case g.ID == personalisation.GroupTransitKeys && d.ep != nil:
 		return d.replaceKeys(g, 1)
 	case g.ID == personalisation.GroupSocialKeys && d.social:
-		return d.replaceKeys(g, keys.RoleSocialSecurityAccess)
+		return d.replaceKeys(g, keys.RoleSocialSecurityWrite)
 	case g.ID == personalisation.GroupPIN:
 		if !validPIN(g.Data) {
 			return nil, apdu.WrongData

@@ -116,7 +116,7 @@ func otherChanges(t *testing.T, keyStore *keys.Store) []change {
 	return []change{
 		{"social-security record", saved(t, social), func(t *testing.T, card *chip.Chip) apdu.Command {
 			send(t, card, ssc.Select())
-			proveAccess(t, card, keyStore)
+			prove(t, card, keyStore, ssc.KeyWrite)
 			cmd, err := ssc.Write(ssc.Record{Tag: ssc.TagIssued, Value: []byte{0x20, 0x27, 0x02, 0x03}})
 			if err != nil {
 				t.Fatal(err)

@@ -20,8 +20,8 @@ const (
 	free       condition = iota
 	closed               // never by this command
 	sealed               // with secure messaging
-	privately            // version 3: after authentication with the access key
-	keyed                // after authentication with the access key
+	privately            // reading: on cards of version 3 as keyed
+	keyed                // after authentication with the key for reading, or for writing
 	either               // after that or the holder's PIN
 	both                 // after that and the holder's PIN
 	identified           // after authentication with the identity key

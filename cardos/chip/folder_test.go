@@ -10,16 +10,26 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// prove authenticates with a card's access key.
-func proveAccess(t *testing.T, card *chip.Chip, keyStore *keys.Store) {
+// prove authenticates with the keys of a card that have the identifiers.
+func prove(t *testing.T, card *chip.Chip, keyStore *keys.Store, ids ...byte) {
+	t.Helper()
+	own := ownKeys(t, card, keyStore)
+	for _, id := range ids {
+		key := map[byte]keys.Key{ssc.KeyRead: own.Read, ssc.KeyWrite: own.Write, ssc.KeyIdentity: own.Identity}[id]
+		challenge := [8]byte(send(t, card, apdu.GetChallenge(8)))
+		send(t, card, ssc.ExternalAuthenticate(id, ssc.Cryptogram(key, [8]byte{1}, challenge), [8]byte{1}))
+	}
+}
+
+// ownKeys are the keys of a card of Zhengzhou.
+func ownKeys(t *testing.T, card *chip.Chip, keyStore *keys.Store) keys.SocialSecurityKeys {
 	t.Helper()
 	factor, err := ssc.CardFactor(card.ATR())
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := keyStore.SocialSecurityKeys(ssc.CityFactor([3]byte{0x41, 0x01, 0}), factor).Access
-	challenge := [8]byte(send(t, card, apdu.GetChallenge(8)))
-	send(t, card, ssc.ExternalAuthenticate(ssc.KeyAccess, ssc.Cryptogram(key, [8]byte{1}, challenge), [8]byte{1}))
+	region := [3]byte{0x41, 0x01, 0x00}
+	return keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor)
 }
 
 // Every file of every directory is written and read, by each way there is, under the
@@ -41,7 +51,7 @@ func TestFolders(t *testing.T) {
 			}
 			enter()
 			value := bytes.Repeat([]byte{byte(files)}, 8)
-			read := writeTable(t, card, table, value, func() { proveAccess(t, card, keyStore) })
+			read := writeTable(t, card, table, value, func() { prove(t, card, keyStore, ssc.KeyWrite) })
 			enter()
 			if table.Guard == ssc.Free {
 				send(t, card, read)
@@ -51,7 +61,7 @@ func TestFolders(t *testing.T) {
 			send(t, card, apdu.Verify(0, pin))
 			if table.Guard == ssc.ByPINAndKey {
 				refuse(t, card, read, apdu.SecurityNotSatisfied)
-				proveAccess(t, card, keyStore)
+				prove(t, card, keyStore, ssc.KeyRead)
 			}
 			if got := send(t, card, read); !bytes.Contains(got, value[:1]) {
 				t.Errorf("%04X/%04X reads %X", folder.ID, table.ID, got)
@@ -106,7 +116,7 @@ func TestPhotograph(t *testing.T) {
 	card, _, _ := issueSocial(t, keyStore, "2.00", 5)
 	card.Reset()
 	send(t, card, ssc.Select())
-	proveAccess(t, card, keyStore)
+	prove(t, card, keyStore, ssc.KeyRead, ssc.KeyWrite)
 	photograph := make([]byte, 0x1000)
 	for i := range photograph {
 		photograph[i] = byte(i * 7)
@@ -137,7 +147,7 @@ func TestFoldersShareSecurity(t *testing.T) {
 	card, _, _ := issueSocial(t, keyStore, "2.00", 5)
 	card.Reset()
 	send(t, card, ssc.Select())
-	proveAccess(t, card, keyStore)
+	prove(t, card, keyStore, ssc.KeyRead, ssc.KeyWrite)
 	record := apdu.Command{INS: 0xDC, P1: 0xF1, P2: 5 << 3, Data: []byte{0xF1, 1, 'A'}, Le: apdu.NoLe}
 	read := apdu.Command{INS: 0xB2, P1: 0xF1, P2: 5 << 3, Le: 3}
 	send(t, card, apdu.Select([]byte("\xD1\x56\x00\x00\x05\x04")))

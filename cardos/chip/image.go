@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/ssc"
 )
 
 // ErrImage is wrapped by every error of Load.
@@ -21,8 +22,7 @@ var ErrImage = errors.New("not a card image")
 // are left out, records never written cost one byte.
 const (
 	imageMagic   = "CITYCHIP"
-	imageVersion = 2
-	imageOlder   = 3 // the same, with older masters in a SAM
+	imageVersion = 4
 
 	flagBlocked  = 1
 	flagContact  = 2
@@ -36,18 +36,16 @@ const (
 func (c *Chip) Image() ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.image()
+}
+
+func (c *Chip) image() ([]byte, error) {
 	state, err := c.random.MarshalBinary()
 	if err != nil {
 		return nil, fmt.Errorf("card image: %w", err)
 	}
 	w := imageWriter{b: append(make([]byte, 0, 2048), imageMagic...)}
-	version := byte(imageVersion)
-	for _, d := range c.directories {
-		if d.sam != nil && len(d.sam.masters.Older) > 0 {
-			version, w.older = imageOlder, true
-		}
-	}
-	w.b = append(w.b, version, byte(c.profile), c.flags())
+	w.b = append(w.b, imageVersion, byte(c.profile), c.flags())
 	w.bytes(c.atr)
 	w.bytes(c.contactATR)
 	w.bytes(state)
@@ -83,9 +81,7 @@ func Load(image []byte) (*Chip, error) {
 		return nil, fmt.Errorf("card image of %d bytes: checksum is wrong: %w", len(image), ErrImage)
 	}
 	r := imageReader{b: image[len(imageMagic):n]}
-	v := r.byte()
-	r.older = v == imageOlder
-	if v != imageVersion && v != imageOlder {
+	if v := r.byte(); v != imageVersion {
 		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, ErrImage)
 	}
 	profile, flags := Profile(r.byte()), r.byte()
@@ -135,10 +131,7 @@ func blank(p Profile) *Chip {
 	}
 }
 
-type imageWriter struct {
-	b     []byte
-	older bool // older masters of SAMs are written
-}
+type imageWriter struct{ b []byte }
 
 func (w *imageWriter) uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
 
@@ -176,19 +169,27 @@ func (w *imageWriter) directory(d *directory) {
 		w.b = append(append(w.b, d.proof.tac[:]...), d.proof.mac2[:]...)
 	}
 	if d.sam != nil {
-		w.b = append(w.b, d.sam.masters.Version)
-		w.b = append(append(append(w.b, d.sam.masters.Purchase[:]...), d.sam.masters.SocialSecurity[:]...), d.sam.masters.TAC[:]...)
-		if w.older {
-			w.uint(uint64(len(d.sam.masters.Older)))
-			for _, o := range d.sam.masters.Older {
-				w.b = append(append(w.b, o.Version), o.Purchase[:]...)
-			}
-		}
-		w.uint(uint64(d.sam.sequence))
+		w.sam(d.sam)
+	}
+	if d.social && d.parent == nil {
+		w.b = append(w.b, byte(d.genuine))
 	}
 	for _, f := range d.files {
 		w.file(f)
 	}
+}
+
+func (w *imageWriter) sam(s *sam) {
+	w.b = append(w.b, s.masters.Version)
+	social := s.masters.SocialSecurity
+	for _, k := range []keys.Key{s.masters.Purchase, social.Read, social.Write, social.Identity, social.Genuine, s.masters.TAC} {
+		w.b = append(w.b, k[:]...)
+	}
+	w.uint(uint64(len(s.masters.Older)))
+	for _, o := range s.masters.Older {
+		w.b = append(append(w.b, o.Version), o.Purchase[:]...)
+	}
+	w.uint(uint64(s.sequence))
 }
 
 // file writes the newest record's place and each record: 0 for one never
@@ -213,7 +214,6 @@ func (w *imageWriter) file(f *file) {
 // makes all that follows zero.
 type imageReader struct {
 	b      []byte
-	older  bool // older masters of SAMs are there
 	failed bool
 }
 
@@ -270,19 +270,26 @@ func (r *imageReader) directory(d *directory) {
 		d.proof.tac, d.proof.mac2 = keys.MAC(r.take(4)), keys.MAC(r.take(4))
 	}
 	if d.sam != nil {
-		d.sam.masters = keys.SAMKeys{
-			Version: r.byte(), Purchase: keys.Key(r.take(16)), SocialSecurity: keys.Key(r.take(16)), TAC: keys.Key(r.take(16)),
-		}
-		if r.older {
-			for range r.uint(255) {
-				d.sam.masters.Older = append(d.sam.masters.Older, keys.PurchaseMaster{Version: r.byte(), Purchase: keys.Key(r.take(16))})
-			}
-		}
-		d.sam.sequence = uint32(r.uint(math.MaxUint32))
+		r.sam(d.sam)
+	}
+	if d.social && d.parent == nil {
+		d.genuine = ssc.Genuine(r.byte())
 	}
 	for _, f := range d.files {
 		r.file(f)
 	}
+}
+
+func (r *imageReader) sam(s *sam) {
+	s.masters = keys.SAMKeys{Version: r.byte()}
+	social := &s.masters.SocialSecurity
+	for _, k := range []*keys.Key{&s.masters.Purchase, &social.Read, &social.Write, &social.Identity, &social.Genuine, &s.masters.TAC} {
+		*k = keys.Key(r.take(16))
+	}
+	for range r.uint(255) {
+		s.masters.Older = append(s.masters.Older, keys.PurchaseMaster{Version: r.byte(), Purchase: keys.Key(r.take(16))})
+	}
+	s.sequence = uint32(r.uint(math.MaxUint32))
 }
 
 func (r *imageReader) file(f *file) {

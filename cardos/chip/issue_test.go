@@ -240,7 +240,7 @@ func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, vers
 		send(t, card, cmd)
 	}
 	store(t, card, true,
-		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.CityFactor(region), factor), personalisation.TransportKey()),
+		personalisation.SocialGroup(keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor), personalisation.TransportKey()),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: []byte{0x12, 0x34, 0x56}})
 	return issuer, holder
 }

@@ -29,7 +29,7 @@ func newSocial(seed uint64, profile Profile, version string) *Chip {
 func newSSSE(version string) []*directory {
 	issuer := newRecords(ssc.FileIssuer, columnsOf(ssc.FieldsOf(version), ssc.SFIIssuer)).guarded(privately, keyed)
 	holder := newRecords(ssc.FileHolder, columnsOf(ssc.FieldsOf(version), ssc.SFIHolder)).guarded(privately, keyed)
-	ssse := &directory{names: []string{ssc.AID}, files: []*file{issuer, holder}, social: true}
+	ssse := &directory{names: []string{ssc.AID}, files: []*file{issuer, holder}, social: true, genuine: ssc.GenuineCryptogram}
 	if version[0] != '1' {
 		identity := newRecords(ssc.FileIdentity, columnsOf(ssc.IdentityFields(), ssc.SFIIdentity))
 		ssse.files = append(ssse.files, identity.guarded(privately, identified))
@@ -69,7 +69,7 @@ func newRecords(id uint16, columns []ssc.Column) *file {
 	return f
 }
 
-// newTable makes a file of a directory. It is written with the access key.
+// newTable makes a file of a directory. It is written with the key for writing.
 func newTable(t ssc.Table) *file {
 	var f *file
 	switch t.Shape {

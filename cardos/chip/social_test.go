@@ -81,7 +81,7 @@ func TestSocialSecurityVersion3(t *testing.T) {
 	send(t, module, psam.PrepareAccess(factor, ssc.CityFactor([3]byte{0x41, 0x01, 0x00}), random))
 	challenge := send(t, card, apdu.GetChallenge(8))
 	cryptogram := send(t, module, psam.Encrypt([8]byte(challenge)))
-	send(t, card, ssc.ExternalAuthenticate(ssc.KeyAccess, [8]byte(cryptogram), random))
+	send(t, card, ssc.ExternalAuthenticate(ssc.KeyRead, [8]byte(cryptogram), random))
 	gotIssuer, gotHolder := readAll(t, card, ssc.ByTagAndFile)
 	if gotIssuer != issuer || gotHolder != holder {
 		t.Fatal("data after authentication differ from what was written")
@@ -105,18 +105,7 @@ func TestPIN(t *testing.T) {
 // each, as the issuers' tools do it; neither key opens the other's file.
 func TestSocialSecurityWriting(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
-	card, issuer, _ := issueSocial(t, keyStore, "3.00", 5)
-	factor, err := ssc.CardFactor(card.ATR())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cardKeys := keyStore.SocialSecurityKeys(ssc.CityFactor([3]byte(issuer.Identification[:3])), factor)
-	authenticate := func(id byte, key keys.Key) {
-		t.Helper()
-		random := [8]byte{9, 8, 7}
-		challenge := [8]byte(send(t, card, apdu.GetChallenge(8)))
-		send(t, card, ssc.ExternalAuthenticate(id, ssc.Cryptogram(key, random, challenge), random))
-	}
+	card, _, _ := issueSocial(t, keyStore, "3.00", 5)
 	issued, err := ssc.Write(ssc.Record{Tag: ssc.TagIssued, Value: []byte{0x20, 0x27, 0x02, 0x03}})
 	if err != nil {
 		t.Fatal(err)
@@ -126,11 +115,13 @@ func TestSocialSecurityWriting(t *testing.T) {
 	card.Reset()
 	send(t, card, ssc.Select())
 	refuse(t, card, issued, apdu.SecurityNotSatisfied)
-	authenticate(ssc.KeyAccess, cardKeys.Access)
+	prove(t, card, keyStore, ssc.KeyRead)
+	refuse(t, card, issued, apdu.SecurityNotSatisfied)
+	prove(t, card, keyStore, ssc.KeyWrite)
 	send(t, card, issued)
 	send(t, card, ssc.SelectFile(ssc.FileIdentity))
 	refuse(t, card, person, apdu.SecurityNotSatisfied)
-	authenticate(ssc.KeyIdentity, cardKeys.Identity)
+	prove(t, card, keyStore, ssc.KeyIdentity)
 	send(t, card, person)
 	id, ok := ssc.FieldOf(ssc.TagPersonID)
 	if !ok {

@@ -7,7 +7,7 @@ import (
 )
 
 // Role is the use of a key. The order of 1..13 is the order of the key entries in
-// a T-Union personalisation file (data grouping B0A0); the last four are ours.
+// a T-Union personalisation file (data grouping B0A0); those behind are ours.
 type Role uint8
 
 // Roles of masters.
@@ -25,9 +25,11 @@ const (
 	RoleRecordEP
 	RoleOverdraft // the place of the spare entry
 	RoleApplicationUnblock
-	RoleSocialSecurityAccess   // read and write the holder's data
+	RoleSocialSecurityWrite    // write the holder's data
 	RoleSocialSecurityIdentity // write the person's identification
 	RoleSocialSecurityPIN      // unblock and reload
+	RoleSocialSecurityRead     // read the holder's data
+	RoleSocialSecurityGenuine  // by which a card proves that it is genuine
 	RolePersonToken
 	roleEnd
 )
@@ -69,18 +71,26 @@ func (c CardKeys) Maintenance() Key { return c.Key(RoleApplicationMaintenance) }
 // SocialSecurityKeys are the diversified keys of one social-security card.
 type SocialSecurityKeys struct {
 	Version  byte
-	Access   Key // key 04: the holder's data
+	Write    Key // key 04: the holder's data
 	Identity Key // key 0D: the person's identification
 	PIN      Key // unblock and reload of the PIN
+	Read     Key // key 0A: the holder's data
+	Genuine  Key // key 00: INTERNAL AUTHENTICATE
+}
+
+// SocialSecurityMasters are the masters of social-security cards that a SAM may hold; those
+// that it does not hold are zero.
+type SocialSecurityMasters struct {
+	Read, Write, Identity, Genuine Key
 }
 
 // SAMKeys are the masters that a SAM is made with. They let a terminal make
-// MAC1 and check MAC2, and open social-security cards; they hold no load key.
+// MAC1 and check MAC2, and read social-security cards; they hold no load key.
 type SAMKeys struct {
 	Version        byte
 	Purchase       Key
 	Older          []PurchaseMaster // of cards made before, newest first
-	SocialSecurity Key
+	SocialSecurity SocialSecurityMasters
 	// TAC is zero in a terminal's module. With it a module recomputes certificates
 	// (PREPARE KEY 44 00, CIPHER 05), as settlement houses do.
 	TAC Key
@@ -116,26 +126,41 @@ func (s *Store) CardKeys(id CardID) CardKeys {
 }
 
 // SocialSecurityKeys derives the keys of a social-security card from the
-// city's and the card's factor.
-func (s *Store) SocialSecurityKeys(city, card Factor) SocialSecurityKeys {
+// province's, the city's and the card's factor. The key by which a card proves that it is
+// genuine has all three levels, the others have the last two.
+func (s *Store) SocialSecurityKeys(province, city, card Factor) SocialSecurityKeys {
 	return SocialSecurityKeys{
 		Version:  s.current.version,
-		Access:   Diversify(s.current.masters[RoleSocialSecurityAccess], city, card),
+		Write:    Diversify(s.current.masters[RoleSocialSecurityWrite], city, card),
 		Identity: Diversify(s.current.masters[RoleSocialSecurityIdentity], city, card),
 		PIN:      Diversify(s.current.masters[RoleSocialSecurityPIN], city, card),
+		Read:     Diversify(s.current.masters[RoleSocialSecurityRead], city, card),
+		Genuine:  Diversify(s.current.masters[RoleSocialSecurityGenuine], province, city, card),
 	}
 }
 
-// SAMKeys returns the masters for a SAM.
+// SAMKeys returns the masters for a terminal's SAM: it reads social-security cards and
+// proves them genuine, but writes none.
 func (s *Store) SAMKeys() SAMKeys {
 	k := SAMKeys{
-		Version:        s.current.version,
-		Purchase:       s.current.masters[RolePurchase],
-		SocialSecurity: s.current.masters[RoleSocialSecurityAccess],
+		Version:  s.current.version,
+		Purchase: s.current.masters[RolePurchase],
+		SocialSecurity: SocialSecurityMasters{
+			Read: s.current.masters[RoleSocialSecurityRead], Genuine: s.current.masters[RoleSocialSecurityGenuine],
+		},
 	}
 	for _, g := range s.older {
 		k.Older = append(k.Older, PurchaseMaster{g.version, g.masters[RolePurchase]})
 	}
+	return k
+}
+
+// IssuerSAMKeys returns the masters for the SAM of a counter that also writes
+// social-security cards.
+func (s *Store) IssuerSAMKeys() SAMKeys {
+	k := s.SAMKeys()
+	k.SocialSecurity.Write = s.current.masters[RoleSocialSecurityWrite]
+	k.SocialSecurity.Identity = s.current.masters[RoleSocialSecurityIdentity]
 	return k
 }
 

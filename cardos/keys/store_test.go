@@ -72,8 +72,8 @@ func TestHoldersOfKeysHideThem(t *testing.T) {
 	store := GenerateTest(1)
 	cardKeys := store.CardKeys(CardID{})
 	all := fmt.Sprintf("%v %+v %#v %x %d %v %+v %#v %v %+v", store, store, store, store, store,
-		cardKeys, cardKeys, cardKeys, NewTACVerifier(store.TACMaster()), store.SAMKeys())
-	for _, k := range []Key{store.TACMaster(), cardKeys.Purchase(), store.SAMKeys().Purchase} {
+		cardKeys, cardKeys, cardKeys, NewTACVerifier(store.TACMaster()), store.IssuerSAMKeys())
+	for _, k := range []Key{store.TACMaster(), cardKeys.Purchase(), store.SAMKeys().Purchase, store.IssuerSAMKeys().SocialSecurity.Write} {
 		for _, secret := range []string{fmt.Sprintf("%x", k[:4]), fmt.Sprint(k[:3]), fmt.Sprintf("%d %d", k[0], k[1])} {
 			if strings.Contains(all, strings.Trim(secret, "[]")) {
 				t.Errorf("a key appears in %s", all)

@@ -9,7 +9,7 @@ import (
 const (
 	entrySize      = 19
 	transitEntries = 15
-	socialEntries  = 3
+	socialEntries  = 5
 )
 
 // TransportKey is the key that blank cards of this project come with: the bytes
@@ -67,17 +67,17 @@ func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
 	return Group{ID: GroupTransitKeys, Data: append(b, make([]byte, transitEntries*entrySize-len(b))...)}
 }
 
-// SocialGroup is the grouping with the keys of a social-security card: access,
-// identity, PIN.
+// SocialGroup is the grouping with the keys of a social-security card: write,
+// identity, PIN, read, genuine.
 func SocialGroup(card keys.SocialSecurityKeys, transport keys.Key) Group {
 	b := make([]byte, 0, socialEntries*entrySize)
-	for i, k := range []keys.Key{card.Access, card.Identity, card.PIN} {
-		b = Entry{Type: [...]byte{0x39, 0x39, 0x37}[i], Version: card.Version, Key: k}.append(b, transport)
+	for i, k := range []keys.Key{card.Write, card.Identity, card.PIN, card.Read, card.Genuine} {
+		b = Entry{Type: [...]byte{0x39, 0x39, 0x37, 0x39, 0x34}[i], Version: card.Version, Key: k}.append(b, transport)
 	}
 	return Group{ID: GroupSocialKeys, Data: b}
 }
 
-// Entries reads the keys of a grouping: fifteen of a transit card, three of a
+// Entries reads the keys of a grouping: fifteen of a transit card, five of a
 // social-security card.
 func Entries(g Group, transport keys.Key) ([]Entry, error) {
 	want := transitEntries

@@ -108,11 +108,12 @@ func Credit(mac2 keys.MAC) apdu.Command {
 	return apdu.Command{CLA: 0x80, INS: 0x72, Data: mac2[:], Le: apdu.NoLe}
 }
 
-// PrepareAccess derives the session key that opens a social-security card: the
-// card's and the city's factor, and a random number of the terminal's.
+// PrepareAccess derives the session key that reads a social-security card (its key 0A): the
+// card's and the city's factor, and a random number of the terminal's. That the module names
+// the key 47 0A is what one province's table of keys has.
 func PrepareAccess(card, city keys.Factor, random [8]byte) apdu.Command {
 	data := append(append(append(make([]byte, 0, 24), card[:]...), city[:]...), random[:]...)
-	return apdu.Command{CLA: 0xBF, INS: 0xDE, P1: 0x48, P2: 0x12, Data: data, Le: apdu.NoLe}
+	return apdu.Command{CLA: 0xBF, INS: 0xDE, P1: 0x47, P2: 0x0A, Data: data, Le: apdu.NoLe}
 }
 
 // Prepare derives a key for Encrypt and MAC (80 1A): P1 and P2 name the key, the

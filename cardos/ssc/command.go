@@ -9,7 +9,9 @@ import (
 
 // Keys and PIN of SSSE, as commands name them.
 const (
-	KeyAccess   byte = 0x04 // the holder's data
+	KeyGenuine  byte = 0x00 // INTERNAL AUTHENTICATE
+	KeyWrite    byte = 0x04 // writes the holder's data
+	KeyRead     byte = 0x0A // reads the holder's data
 	KeyIdentity byte = 0x0D // the person's identification
 	PINHolder   byte = 0x00
 )
@@ -59,7 +61,7 @@ func (f Field) number() byte {
 	return n
 }
 
-// Write writes a record; it needs an authentication with KeyAccess before, for a
+// Write writes a record; it needs an authentication with KeyWrite before, for a
 // record of EF0D with KeyIdentity.
 func Write(r Record) (apdu.Command, error) {
 	f, ok := FieldOf(r.Tag)
@@ -87,6 +89,33 @@ func ExternalAuthenticate(key byte, cryptogram, random [8]byte) apdu.Command {
 // the personalisation dialogues; no text of it was found.
 func Cryptogram(key keys.Key, random, challenge [8]byte) [8]byte {
 	return [8]byte(keys.Diversify(key, keys.Factor(random)).Encrypt(challenge[:]))
+}
+
+// Genuine is a way to answer INTERNAL AUTHENTICATE.
+type Genuine byte
+
+// How real cards work the answer out was not published. Our cards have the way named here;
+// it is stored on each card, so that another one can stand beside it.
+const (
+	// GenuineCryptogram is ours: the answer is [Cryptogram] over the data. A module then
+	// finds the same bytes with the commands that readers send to it (BF DE 67 08, 80 FA).
+	GenuineCryptogram Genuine = 1
+)
+
+// Answer is a card's answer to INTERNAL AUTHENTICATE; false for a way that is not known.
+func (g Genuine) Answer(key keys.Key, random, data [8]byte) ([8]byte, bool) {
+	if g != GenuineCryptogram {
+		return [8]byte{}, false
+	}
+	return Cryptogram(key, random, data), true
+}
+
+// ProvinceFactor is the factor of the issuing province: the two digits that its regions
+// begin with and four zeros in ASCII, and "sh".
+func ProvinceFactor(region [3]byte) keys.Factor {
+	var f keys.Factor
+	copy(f[:], fmt.Sprintf("%X0000sh", region[:1]))
+	return f
 }
 
 // CityFactor is the factor of the issuing city: the six digits of its region in

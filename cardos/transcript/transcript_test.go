@@ -103,7 +103,7 @@ func TestSecretsStayOut(t *testing.T) {
 		}
 		send(cmd)
 	}
-	group := personalisation.SocialGroup(keys.GenerateTest(1).SocialSecurityKeys(keys.Factor{}, keys.Factor{}), personalisation.TransportKey())
+	group := personalisation.SocialGroup(keys.GenerateTest(1).SocialSecurityKeys(keys.Factor{}, keys.Factor{}, keys.Factor{}), personalisation.TransportKey())
 	blocks, err := personalisation.StoreData([]personalisation.Group{group, {ID: personalisation.GroupPIN, Data: []byte{0x97, 0x53, 0x13}}}, true)
 	if err != nil {
 		t.Fatal(err)

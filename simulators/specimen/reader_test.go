@@ -194,11 +194,17 @@ func TestForeignReaderOfGuardedCards(t *testing.T) {
 			t.Fatal(err)
 		}
 		insert(t, both[0], card)
-		var got struct{ Before, After readSocial }
+		var got struct {
+			Before, After readSocial
+			Genuine       bool
+		}
 		read(t, &got, "guarded")
 		take(t, both[0])
 		if len(got.Before.Refused) != 8 || got.Before.Name != "" || got.Before.SecurityNumber != "" || got.Before.CardNumber != "" {
 			t.Errorf("%s: before authentication %+v", c.kind, got.Before)
+		}
+		if !got.Genuine {
+			t.Errorf("%s: the SAM does not take the card for genuine", c.kind)
 		}
 		if want := *card.Describe().SocialSecurity; !got.After.same(want) || len(got.After.Refused) != 0 {
 			t.Errorf("%s: after authentication %+v, want %+v", c.kind, got.After, want)

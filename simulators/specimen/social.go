@@ -32,7 +32,8 @@ func (m *maker) social(ctx context.Context, card *chip.Chip, version string) err
 	if err != nil {
 		return err
 	}
-	own := m.store.SocialSecurityKeys(ssc.CityFactor([3]byte{0x41, 0x01, 0x00}), factor)
+	code := [3]byte{0x41, 0x01, 0x00}
+	own := m.store.SocialSecurityKeys(ssc.ProvinceFactor(code), ssc.CityFactor(code), factor)
 	if _, err := apdu.Exchange(ctx, card, ssc.Select()); err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (m *maker) social(ctx context.Context, card *chip.Chip, version string) err
 			return err
 		}
 	}
-	if err := m.authenticate(ctx, card, ssc.KeyAccess, own.Access); err != nil {
+	if err := m.authenticate(ctx, card, ssc.KeyWrite, own.Write); err != nil {
 		return err
 	}
 	for _, folder := range ssc.Folders(version) {

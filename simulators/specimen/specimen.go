@@ -86,7 +86,7 @@ func (m *maker) make(ctx context.Context, kind Kind) (*chip.Chip, error) {
 		}
 		return card, m.transit(ctx, card)
 	case PSAM:
-		return chip.NewPSAM(m.terminal(0x90, 0), m.store.SAMKeys()), nil
+		return chip.NewPSAM(m.terminal(0x90, 0), m.store.IssuerSAMKeys()), nil
 	}
 	return nil, fmt.Errorf("kind %q, want one of %q", kind, Kinds())
 }

@@ -148,7 +148,7 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 	if err != nil {
 		return Issued{}, err
 	}
-	stored, err := storeSteps(personalisation.SocialGroup(store.SocialSecurityKeys(ssc.CityFactor(c.region), factor), personalisation.TransportKey()),
+	stored, err := storeSteps(personalisation.SocialGroup(store.SocialSecurityKeys(ssc.ProvinceFactor(c.region), ssc.CityFactor(c.region), factor), personalisation.TransportKey()),
 		personalisation.Group{ID: personalisation.GroupPIN, Data: c.pin})
 	if err != nil {
 		return Issued{}, err

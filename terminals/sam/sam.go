@@ -142,7 +142,7 @@ func OpenAccess(ctx context.Context, card apdu.Card) (*Access, error) {
 	return &Access{card: card}, nil
 }
 
-// Answer answers a social-security card's challenge under its access key, made
+// Answer answers a social-security card's challenge under its key for reading, made
 // from the card's and the city's factor and a random number. Every error is an
 // *Error.
 func (a *Access) Answer(ctx context.Context, card, city keys.Factor, random, challenge [8]byte) ([8]byte, error) {
@@ -174,7 +174,7 @@ func (a *Access) Present(ctx context.Context, card apdu.Card, cardFactor, city k
 	if err != nil {
 		return err
 	}
-	if _, err := apdu.Exchange(ctx, card, ssc.ExternalAuthenticate(ssc.KeyAccess, cryptogram, random)); err != nil {
+	if _, err := apdu.Exchange(ctx, card, ssc.ExternalAuthenticate(ssc.KeyRead, cryptogram, random)); err != nil {
 		return fmt.Errorf("authenticate to the card: %w", err)
 	}
 	return nil

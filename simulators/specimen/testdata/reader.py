@@ -179,10 +179,14 @@ def guarded(card, sam):
     sam.must("00A4040006D15600000590")
     region = out["before"]["identification"][:6]
     factor = card.atr[-8:] if card.protocol == 1 else card.atr[-9:-1]
-    sam.must("BFDE481218" + factor.hex() + region.encode().hex() + "7378" + "0102030405060708")
+    city, province = region.encode().hex() + "7378", region[:2].encode().hex() + "303030307368"
+    random, data = card.must("0084000008").hex(), "0102030405060708"
+    sam.must("BFDE670820" + factor.hex() + city + province + random)
+    out["genuine"] = sam.must("80FA000008" + data) == card.must("0088000010" + random + data)
+    sam.must("BFDE470A18" + factor.hex() + city + data)
     challenge = card.must("0084000008")
     cryptogram = sam.must("80FA000008" + challenge.hex())
-    card.must("0082000410" + cryptogram.hex() + "0102030405060708")
+    card.must("0082000A10" + cryptogram.hex() + data)
     out["after"] = fields(card, "sfi")
     return out
 
