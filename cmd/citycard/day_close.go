@@ -62,10 +62,13 @@ func dayCloseCommand() *ffcli.Command {
 
 func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without) error {
 	log := s.Logger()
-	serving, ok := observe.ReadRunning(s.Data)
 	if s.kafka == "" {
-		if !ok {
-			return service.Fail("nothing serves "+s.Data+" / 清算服务未运行", "start citycard serve, or give --kafka and --db", nil)
+		serving, ok, err := observe.Serving(ctx, s.Data, log)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			return notServing(s.Data, "start citycard serve, or give --kafka and --db")
 		}
 		s.kafka = serving.Kafka
 		if s.access == (broker.Access{}) {

@@ -13,5 +13,5 @@
 //	registry/     the network, and the files that found the registry (package clearing/registry)
 //	settlement/   settlement files, a folder a day
 //	seals/        what is published of sealed days
-//	running.json  how to reach a running "serve", while it runs
+//	running.json  what a starting "serve" is busy with, and how to reach one that runs
 package main

@@ -48,7 +48,8 @@ func migrateCommand() *ffcli.Command {
 }
 
 func (m *migration) run(ctx context.Context) error {
-	place, err := observe.Locate(ctx, m.database, m.Data)
+	log := m.Logger()
+	place, err := observe.Locate(ctx, m.database, m.Data, log)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,6 @@ func (m *migration) run(ctx context.Context) error {
 			return err
 		}
 	}
-	log := m.Logger()
 	b, err := open(ctx, place.URL, place.Private, log, func(b *books) error {
 		steps, err := pendingSteps(ctx, b.url)
 		if err == nil && !m.dry {

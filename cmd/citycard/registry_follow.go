@@ -55,9 +55,17 @@ func readChange(dir string, base *registry.Edition) (*registry.Draft, error) {
 
 func (in *inputs) readDraft(dir string) (err error) {
 	if in.founding, err = readChange(dir, nil); err != nil {
-		return service.Fail("the registry in "+dir+" cannot be used / 登记表有误", "correct the files named; \"cardsim issue\" makes one to try", err)
+		return service.Fail("the registry in "+dir+" cannot be used / 登记库有误", "correct the files named; \"cardsim issue\" makes one to try", err)
 	}
 	return nil
+}
+
+// founds says what is done with the registry while a process starts.
+func (in *inputs) founds() string {
+	if in.founding == nil {
+		return "loading the registry, or founding it"
+	}
+	return fmt.Sprintf("founding the registry, %d rows", in.founding.Rows())
 }
 
 // openRegistry loads the registry, which the files found in an empty database,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -46,13 +44,23 @@ func serve(ctx context.Context, s *settings) (err error) {
 	stack := service.NewStack(log, stopLimit)
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
 	defer func() { err = errors.Join(err, stack.Close()) }()
+	stack.Push("word of the start", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
+	if err := (observe.Running{Doing: "reading the registry's files", Long: true}).Write(dir.Path); err != nil {
+		return err
+	}
 
 	in, err := s.readInputs(dir.Path, log)
 	if err != nil {
 		return err
 	}
+	if err := (observe.Running{Doing: "opening the message log and the database"}).Write(dir.Path); err != nil {
+		return err
+	}
 	base, err := lay(ctx, s, dir, time.Now(), stack, log)
 	if err != nil {
+		return err
+	}
+	if err := (observe.Running{Doing: in.founds(), Long: true}).Write(dir.Path); err != nil {
 		return err
 	}
 	ops := service.NewOps(log)
@@ -63,15 +71,11 @@ func serve(ctx context.Context, s *settings) (err error) {
 	if err := c.show(ctx, ops, s.ops, stack); err != nil {
 		return err
 	}
-	if err := (observe.Running{Database: c.books.url, Kafka: c.kafka, Access: c.asks}).Write(dir.Path); err != nil {
+	word := observe.Running{Database: c.books.url, Kafka: c.kafka, Access: c.asks, API: c.apiURL, Pages: ops.Addr()}
+	if err := word.Write(dir.Path); err != nil {
 		return err
 	}
-	stack.Push("running.json", func(context.Context) error {
-		if err := os.Remove(dir.Join(observe.RunningFile)); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	})
+	stack.Push("running.json", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
 	log.Info("serving", "kafka", c.kafka, "api", c.apiURL, "ops", ops.Addr(), "registry", c.registry.Version())
 	select {
 	case <-ctx.Done():

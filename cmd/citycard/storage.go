@@ -92,7 +92,7 @@ func booksToRead(ctx context.Context, url, data string, log *slog.Logger) (*book
 }
 
 func booksFromTheSide(ctx context.Context, url, data string, log *slog.Logger, options ...ledger.ConnectOption) (*books, func() error, error) {
-	place, err := observe.Locate(ctx, url, data)
+	place, err := observe.Locate(ctx, url, data, log)
 	if err != nil {
 		return nil, nil, err
 	}

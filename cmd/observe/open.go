@@ -17,7 +17,7 @@ import (
 // one, which is started for the time being. Nothing is written or migrated. done
 // closes what was opened.
 func Open(ctx context.Context, url, data string, log *slog.Logger) (l *ledger.Ledger, done func() error, err error) {
-	place, err := Locate(ctx, url, data)
+	place, err := Locate(ctx, url, data, log)
 	if err != nil {
 		return nil, nil, err
 	}

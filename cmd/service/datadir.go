@@ -2,12 +2,14 @@ package service
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -143,7 +145,7 @@ func directoryMode() fs.FileMode {
 // used it meanwhile, and marks it where it is new.
 func (d *DataDir) take(purpose string) error {
 	d.lock = flock.New(d.Join(lockFile), flock.SetPermissions(0o600))
-	locked, err := d.lock.TryLock()
+	locked, err := d.tryLock()
 	if err != nil {
 		return Fail(fmt.Sprintf("cannot lock data directory %s / 无法锁定数据目录", d.Path),
 			"give this user the right to write it, or name another with --data", err)
@@ -163,6 +165,30 @@ func (d *DataDir) take(purpose string) error {
 			"give this user the right to write it, or name another with --data", err), d.Close())
 	}
 	return nil
+}
+
+// A command that only asks whether a directory is in use (InUse) has the lock for an
+// instant. That must not turn away who really takes the directory.
+const (
+	askedFor = 100 * time.Millisecond
+	askAgain = 5 * time.Millisecond
+)
+
+func (d *DataDir) tryLock() (locked bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askedFor)
+	defer cancel()
+	locked, err = d.lock.TryLockContext(ctx, askAgain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return locked, err
+}
+
+// InUse reports whether a running process uses the data directory. It changes nothing there.
+func InUse(path string) bool {
+	lock := flock.New(filepath.Join(path, lockFile), flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	return errors.Join(err, lock.Close()) == nil && !free
 }
 
 func (d *DataDir) mark(purpose string) error {

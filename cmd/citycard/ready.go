@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/observe"
+	"citycard/cmd/service"
+)
+
+func readyCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard ready", flag.ContinueOnError)
+	common := service.Common{Data: "citycard-data"}
+	common.Register(flags)
+	wait := flags.Duration("wait", observe.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
+	return &ffcli.Command{
+		Name: "ready", ShortUsage: "citycard ready [flags]", ShortHelp: "wait until serve is ready / 等待清算服务就绪",
+		LongHelp: "Waits until the process that serves the data directory clears and answers, and prints where. For scripts that\n" +
+			"have just started it. Other commands wait for a serve that starts, but cannot know of one that is not there yet.\n" +
+			"Reading and founding a registry have no time limit: they take as long as the city is large.",
+		FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			if *wait < 0 {
+				return service.Exit(service.ExitUsage, fmt.Errorf("--wait %s: want 0s or more", *wait))
+			}
+			return awaitReady(ctx, &common, *wait)
+		},
+	}
+}
+
+// notServing is for a directory without a serving process.
+func notServing(data, todo string) error {
+	return service.Fail("nothing serves "+data+" / 清算服务未运行", todo, nil)
+}
+
+func awaitReady(ctx context.Context, common *service.Common, limit time.Duration) error {
+	patience := observe.Patience{Appear: limit, Step: limit, Say: 10 * time.Second, Log: common.Logger()}
+	serving, ok, err := patience.Serving(ctx, common.Data)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return notServing(common.Data, "start citycard serve")
+	}
+	if err := untilReady(ctx, serving.Pages, limit); err != nil {
+		return err
+	}
+	fmt.Printf("ready: Kafka %s, load authority %s, pages http://%s/ / 清算服务已就绪\n", serving.Kafka, serving.API, serving.Pages)
+	return nil
+}
+
+// untilReady asks /readyz until it says yes.
+func untilReady(ctx context.Context, pages string, limit time.Duration) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		err := askReady(ctx, "http://"+pages+"/readyz")
+		if err == nil {
+			return nil
+		}
+		if time.Since(began) >= limit {
+			return service.Fail("citycard serve is there and not ready / 清算服务未就绪", "look at what it says", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+func askReady(ctx context.Context, page string) (err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Timeout: 5 * time.Second}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", page, response.Status, strings.TrimSpace(string(answer)))
+	}
+	return err
+}

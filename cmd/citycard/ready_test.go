@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/cmd/observe"
+)
+
+// TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
+// it has books and brokers: they wait, say so, and do what they are for.
+func TestCommandsWaitForServe(t *testing.T) {
+	p := build(t, "citycard", "cardsim")
+	dir := reachableDir(t)
+	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
+	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
+	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
+	wantExit(t, p, 1, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
+	wantExit(t, p, 1, "no books in "+data, "day", "status", "--data", data)
+
+	ops := freePort(t)
+	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"),
+		"--kafka-port", fmt.Sprint(freePort(t)), "--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+	}}
+	s.start()
+	s.until(time.Minute, "at work", func() bool {
+		_, word := observe.ReadRunning(data)
+		return word
+	})
+	waits := [][]string{
+		{"receive", "--data", data, "--account", "fund:employee", "--amount", "10", "--reference", "r-1"},
+		{"day", "close", "--data", data, "--day", testDay},
+		{"ready", "--data", data},
+	}
+	said := make([]chan error, len(waits))
+	errs := make([]bytes.Buffer, len(waits))
+	for i, args := range waits {
+		said[i] = make(chan error, 1)
+		command := p.command(t.Context(), "citycard", args...)
+		command.Stderr = &errs[i]
+		go func() { said[i] <- command.Run() }()
+	}
+	for i, args := range waits {
+		if err := <-said[i]; err != nil || !strings.Contains(errs[i].String(), "waiting for serve to be ready / 等待清算服务就绪") {
+			t.Errorf("%s while serve starts: %v\n%s", args[0], err, errs[i].String())
+		}
+	}
+	wantExit(t, p, 0, "", "ready", "--data", data, "--wait", "0s")
+	s.signal(syscall.SIGKILL) // and what it left behind is not taken for a serve
+	wantExit(t, p, 1, "is there and not ready", "ready", "--data", data, "--wait", "0s")
+	wantExit(t, p, 1, "nothing serves", "ready", "--data", data, "--wait", "200ms")
+}
+
+// wantExit runs citycard to its end, and wants an exit code and a text among what it says.
+func wantExit(t *testing.T, p programs, code int, text string, args ...string) {
+	t.Helper()
+	command := p.command(t.Context(), "citycard", args...)
+	var errs bytes.Buffer
+	command.Stderr = &errs
+	err := command.Run()
+	if got := command.ProcessState.ExitCode(); got != code || !strings.Contains(errs.String(), text) {
+		t.Errorf("%s: exit code %d (%v), want %d; it says %q, want %q", strings.Join(args, " "), got, err, code, errs.String(), text)
+	}
+}
