@@ -19,7 +19,7 @@ func rootCommand() *ffcli.Command {
 		ShortHelp:  "clearing and ledger of a city card / 城市一卡通清算与账务",
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
-			demoCommand(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), tapCommand(), registryCommand(),
+			demoCommand(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), tapCommand(), registryCommand(),
 			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+)
+
+func personTokenCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard person-token", flag.ContinueOnError)
+	common := service.Common{Data: "citycard-data"}
+	common.Register(flags)
+	s := settings{}
+	flags.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterDemo(flags, &s.demo)
+	return &ffcli.Command{
+		Name: "person-token", ShortUsage: "citycard person-token [flags] < NUMBERS", ShortHelp: "make persons' tokens out of identity numbers / 生成人员标识码",
+		LongHelp: "Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n" +
+			"hospitals and the pension office know a person by. A number stands in no flag, since process lists show those.\n" +
+			"Where a line is no number, nothing is printed at all.",
+		FlagSet: flags,
+		Exec: func(_ context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			ring, err := openKeys(s.keyPath(common.Data), s.demo, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			text, err := personTokens(os.Stdin, ring.Store())
+			if err != nil {
+				return service.Fail("no tokens are made / 未生成人员标识码", "correct the list", err)
+			}
+			_, err = io.WriteString(os.Stdout, text)
+			return err
+		},
+	}
+}
+
+// numberLength is that of a citizen's identity number (GB 11643).
+const numberLength = 18
+
+// personTokens makes the tokens of a list. An error names the line and shows nothing of it.
+func personTokens(list io.Reader, store *keys.Store) (string, error) {
+	var tokens strings.Builder
+	lines := bufio.NewScanner(list)
+	for n := 1; lines.Scan(); n++ {
+		number := strings.TrimSuffix(lines.Text(), "\r")
+		if len(number) != numberLength || strings.Trim(strings.TrimSuffix(number, "X"), "0123456789") != "" {
+			return "", fmt.Errorf("line %d: want an identity number of %d characters, digits and perhaps a capital X at the end", n, numberLength)
+		}
+		fmt.Fprintf(&tokens, "%x\n", store.PersonToken(number))
+	}
+	if err := lines.Err(); err != nil {
+		return "", err
+	}
+	if tokens.Len() == 0 {
+		return "", errors.New("there is no number in it")
+	}
+	return tokens.String(), nil
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestTyped pastes every block, also those that TestPasted does not, into a shell whose programs
+// only write down how they are called. Ours must know each command with its flags, make each
+// target, and the Chinese README has its reader type what the English one does.
+func TestTyped(t *testing.T) {
+	p := build(t, ours()...)
+	typed := map[string][]string{}
+	for _, page := range pages(t) {
+		for _, f := range fences(t, page) {
+			if !f.commands() {
+				continue
+			}
+			for _, call := range typedBy(t, f) {
+				typed[page] = append(typed[page], strings.Join(call, " "))
+				checkCall(t, p, f, call)
+			}
+		}
+	}
+	english, chinese := typed["README.md"], typed["README.zh-CN.md"]
+	if len(english) < 10 || !slices.Equal(english, chinese) {
+		t.Errorf("README.md types\n%s\nREADME.zh-CN.md types\n%s", strings.Join(english, "\n"), strings.Join(chinese, "\n"))
+	}
+}
+
+// stub writes down its name and arguments.
+const stub = `#!/bin/sh
+{ printf '%s' "${0##*/}"; [ $# = 0 ] || printf '\037%s' "$@"; echo; } >>"$TYPED"
+`
+
+// typedBy are the calls of ours and of make that a block makes, in an order that does not depend on what
+// runs in the background. Other programs are not there.
+func typedBy(t *testing.T, f fence) (calls [][]string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(dir, filepath.Join(dir, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(ours(), "make") {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(stub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	date, err := exec.LookPath("date")
+	if err == nil {
+		err = os.Symlink(date, filepath.Join(dir, "date"))
+	}
+	bash, missing := exec.LookPath("bash")
+	if err != nil || missing != nil {
+		t.Fatal(err, missing)
+	}
+	for _, name := range []string{"numbers.txt", "tap.txt"} { // what blocks read
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, failed := filepath.Join(dir, "typed"), filepath.Join(dir, "failed")
+	shell := exec.CommandContext(t.Context(), bash, "-s")
+	shell.Dir, shell.Env = dir, []string{"PATH=" + dir, "TYPED=" + file}
+	shell.Stdin = strings.NewReader("trap 's=$?; [ $s = 127 ] || echo \"exit code $s: $BASH_COMMAND\" >>" + failed + "' ERR\n" + f.script() + "\nwait\n")
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", f, err, out)
+	}
+	if text, err := os.ReadFile(failed); err == nil {
+		t.Errorf("%s: %s", f, text)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		calls = append(calls, strings.Split(strings.TrimSuffix(line, "\n"), "\037"))
+	}
+	slices.SortFunc(calls, slices.Compare)
+	return calls
+}
+
+// checkCall asks a program of ours for the help of what it is called with, and make for what it would do.
+func checkCall(t *testing.T, p programs, f fence, call []string) {
+	t.Helper()
+	args := append(call[1:len(call):len(call)], "--help")
+	if call[0] == "citycard" && call[1] == "registry" { // behind an argument --help counts for nothing
+		args = []string{call[1], call[2], "--help"}
+	}
+	command := p.command(t.Context(), call[0], args...)
+	if call[0] == "make" {
+		command = exec.CommandContext(t.Context(), "make", append([]string{"-n"}, call[1:]...)...)
+		command.Dir = "../.."
+	}
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%s: %s: %v\n%s", f, strings.Join(call, " "), err, out)
+	}
+}
+
+// TestReadmeNamesCommands: the table of README has every command of ours.
+func TestReadmeNamesCommands(t *testing.T) {
+	for _, page := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range rootCommand().Subcommands {
+			if !strings.Contains(string(text), "`"+c.Name+"`") {
+				t.Errorf("%s does not name citycard %s", page, c.Name)
+			}
+		}
+	}
+}
