@@ -50,7 +50,7 @@ func checkCommand() *ffcli.Command {
 	var c checking
 	c.Data = "cardsim-data"
 	c.Register(flags)
-	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory / 真值目录")
+	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory / 对照结果目录")
 	flags.StringVar(&c.books, "books", "citycard-data", "data `DIR` of citycard whose books are compared / 账簿数据目录")
 	service.RegisterDatabase(flags, &c.database, "`URL` of the books' database, instead of --books / 数据库地址")
 	flags.StringVar(&c.export, "export", "", "`FILE` that citycard export wrote, - for standard input, instead of --books / 导出文件")
@@ -59,7 +59,7 @@ func checkCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "check",
 		ShortUsage: "cardsim check [flags]",
-		ShortHelp:  "hold every fen and every verdict of the books against the truth / 与真值核对",
+		ShortHelp:  "hold every fen and every verdict of the books against the truth / 与对照结果核对",
 		LongHelp:   "Exit code 3 where anything differs. All days in the truth's directory are one truth.",
 		FlagSet:    flags,
 		Exec:       c.exec,
@@ -117,12 +117,12 @@ func (c *checked) print(asJSON bool) error {
 	for _, fault := range c.Faults {
 		fmt.Println("! " + fault)
 	}
-	fmt.Printf("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与真值核对\n",
+	fmt.Printf("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与对照结果核对\n",
 		c.Sent, c.Lost, c.Doubled, c.Wrong, c.Unexpected, c.PurseMismatches, len(c.Positions), c.Seconds)
 	if c.Agrees {
-		fmt.Println("THE BOOKS AGREE WITH THE TRUTH / 账目与真值一致")
+		fmt.Println("THE BOOKS AGREE WITH THE TRUTH / 账目与对照结果一致")
 	} else {
-		fmt.Println("THE BOOKS DIFFER FROM THE TRUTH / 账目与真值不一致")
+		fmt.Println("THE BOOKS DIFFER FROM THE TRUTH / 账目与对照结果不一致")
 	}
 	return nil
 }

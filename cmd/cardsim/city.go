@@ -55,7 +55,7 @@ func cityCommand() *ffcli.Command {
 	c.register(flags)
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
 	service.RegisterAccess(flags, &c.access)
-	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority / 充值授权服务地址")
+	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority / 圈存授权接口地址")
 	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
 	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")

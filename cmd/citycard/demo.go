@@ -267,7 +267,7 @@ func (c *center) failure() error {
 
 // drain waits until everything that was sent is in the books.
 func (p *performance) drain(ctx context.Context) error {
-	phase := p.progress.Phase("clear what is left", "清算余量", 0)
+	phase := p.progress.Phase("clear what is left", "清算剩余交易", 0)
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -326,7 +326,7 @@ func (p *performance) remit(ctx context.Context) error {
 
 // verify replays the books and compares them with the city's own truth.
 func (p *performance) verify(ctx context.Context) error {
-	phase := p.progress.Phase("verify the books", "复核账簿", 3)
+	phase := p.progress.Phase("verify the books", "核验账簿", 3)
 	l := p.base.books.Ledger
 	summary, err := verify.Books(ctx, l, p.signer, func(f verify.Fault) { p.report.fault("%s: %s: %s", f.Kind, f.Where, f.Detail) }, beside.Tables)
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.IntVar(&s.replicas, "kafka-replicas", 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
 	fs.IntVar(&s.minInsync, "kafka-min-insync", 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
 	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
-	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记表目录")
+	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记库目录")
 	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
 	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
 	fs.StringVar(&s.tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+channelTokens+" in the data directory, made where they are missing / 渠道令牌目录")

@@ -21,7 +21,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good
 <h1>citycard</h1>
 <p class="{{if .Fault}}bad{{else}}good{{end}}">{{if .Fault}}not ready / 未就绪: {{.Fault}}{{else}}ready / 就绪{{end}}</p>
 {{if .Test}}<p class="bad">{{.Test}}</p>
-{{end}}<p>registry / 登记表 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
+{{end}}<p>registry / 登记库 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
 {{range .Days}}<h2>clearing day / 清算日 {{.Day}}: {{.State}}</h2><table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
 {{range .Lines}}<tr><td>{{.Verdict}}</td><td>{{.Reason}}</td><td>{{.Purpose}}</td><td class="n">{{.Count}}</td><td class="n">{{yuan .Fen}}</td></tr>{{end}}
 </table>{{end}}<p{{if .Old}} class="bad"{{end}}>books read / 账簿读取于 {{.Read}}</p>

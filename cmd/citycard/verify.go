@@ -41,14 +41,14 @@ func verifyCommand() *ffcli.Command {
 	var database string
 	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
 	asJSON := flags.Bool("json", false, "print for machines / 输出 JSON")
-	truthDir := flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市真值目录")
+	truthDir := flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市对照结果目录")
 	exported := flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
 	proof := flags.String("proof", "", "the `file` of a transfer's proof to check instead / 单笔证明文件")
 	named := flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key / 封账公钥或其文件")
 	return &ffcli.Command{
 		Name:       "verify",
 		ShortUsage: "citycard verify [flags]",
-		ShortHelp:  "replay the books and name every fault / 复核账簿",
+		ShortHelp:  "replay the books and name every fault / 核验账簿",
 		LongHelp: "Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n" +
 			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n" +
 			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n" +
@@ -165,10 +165,10 @@ func (v *verification) printText() error {
 		fmt.Printf("%s: %s: %s\n", f.Kind, f.Where, f.Detail)
 	}
 	s := v.Books
-	fmt.Printf("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d faults / 复核完成,差错 %d 处\n",
+	fmt.Printf("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d faults / 核验完成,差错 %d 处\n",
 		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, s.Faults, s.Faults)
 	if v.Truth != nil {
-		fmt.Printf("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与真值核对\n",
+		fmt.Printf("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与对照结果核对\n",
 			v.Truth.Sent, v.Truth.Lost, v.Truth.Doubled, v.Truth.Wrong, v.Truth.PurseMismatches)
 		for _, fault := range v.Truth.Faults {
 			fmt.Println("  ! " + fault)
