@@ -99,14 +99,25 @@ func (c *Chip) fci(d *directory, name string) ([]byte, error) {
 		return tunion.DirectoryFCI([]tunion.Entry{{AID: tunion.AIDPurse, Label: tunion.LabelPurse, Priority: 1}})
 	case d.ep != nil:
 		return c.purseFCI(d, name)
-	case d.social:
-		return socialFCI(name)
+	case d.social && d.parent == nil && c.profile != SocialSecurityV1:
+		return algorithmFCI(d, name)
 	default:
-		return namedFCI(name, []byte{0x88, 0x01, 0x01})
+		return namedFCI(name, d.listing())
 	}
 }
 
-// purseFCI carries file 0015; the older city-union application has no version.
+// listing is tag 88, the short identifier of the file that lists what is below d; empty
+// where there is no such file.
+func (d *directory) listing() []byte {
+	for _, f := range d.files {
+		if f.lists {
+			return []byte{0x88, 0x01, f.sfi}
+		}
+	}
+	return nil
+}
+
+// purseFCI carries file 0015; the city-union application has no version.
 func (c *Chip) purseFCI(d *directory, name string) ([]byte, error) {
 	app, err := tunion.ParseApplication(d.bySFI(tunion.ApplicationSFI).binary())
 	if err != nil {
@@ -119,24 +130,31 @@ func (c *Chip) purseFCI(d *directory, name string) ([]byte, error) {
 	return f.Encode()
 }
 
-// socialFCI is 30 bytes long, as readers of contact cards expect (611E), and names
-// the algorithm: 86 01 is DES. One public reader looks for 9F0C86 as plain
-// bytes, so the value of tag 9F0C holds them.
-func socialFCI(name string) ([]byte, error) {
-	inner, err := tlv.Append(nil, 0x9F0C, []byte{0x9F, 0x0C, 0x86, 0x01, 0, 0})
+// algorithmFCI is SSSE's from version 2 on: what version 1 answers, and then the
+// algorithm, in 30 bytes together, since one public reader wants 611E. Another looks for
+// the plain bytes 9F0C86 and takes the next one, 01 for DES. Which object they stand in was
+// not found: the private tag C1 around them is ours.
+func algorithmFCI(d *directory, name string) ([]byte, error) {
+	inner, err := tlv.Append(d.listing(), 0xC1, []byte{0x9F, 0x0C, 0x86, 0x01})
 	if err != nil {
 		return nil, err
 	}
 	return namedFCI(name, inner)
 }
 
+// namedFCI is 6F { 84 name, A5 proprietary }, without what is empty.
 func namedFCI(name string, proprietary []byte) ([]byte, error) {
-	body, err := tlv.Append(nil, 0x84, []byte(name))
-	if err != nil {
-		return nil, err
+	var body []byte
+	var err error
+	if name != "" {
+		if body, err = tlv.Append(nil, 0x84, []byte(name)); err != nil {
+			return nil, err
+		}
 	}
-	if body, err = tlv.Append(body, 0xA5, proprietary); err != nil {
-		return nil, err
+	if len(proprietary) > 0 {
+		if body, err = tlv.Append(body, 0xA5, proprietary); err != nil {
+			return nil, err
+		}
 	}
 	return tlv.Append(nil, 0x6F, body)
 }

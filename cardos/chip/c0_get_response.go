@@ -3,7 +3,8 @@ package chip
 import "citycard/cardos/apdu"
 
 // getResponse is GET RESPONSE (00 C0): gives what waits, at most Le bytes at a
-// time. Nothing waiting is 6985, a Le beyond what waits 6Cxx.
+// time. Nothing waiting is 6985, a Le beyond what waits 6Cxx; 00 and none stand for 256,
+// as the third parameter does over T=0.
 func (c *Chip) getResponse(cmd apdu.Command) ([]byte, apdu.Status) {
 	waiting := c.session.waiting
 	if len(waiting) == 0 {
@@ -11,7 +12,7 @@ func (c *Chip) getResponse(cmd apdu.Command) ([]byte, apdu.Status) {
 	}
 	n := cmd.Le
 	if n <= 0 {
-		n = len(waiting)
+		n = 256
 	}
 	if n > len(waiting) {
 		return nil, apdu.ExactLength(len(waiting))

@@ -28,6 +28,7 @@ const (
 	SocialSecurity   Profile = 2 // of version 2 or 3
 	SAM              Profile = 3
 	SocialSecurityV1 Profile = 4
+	CityUnion        Profile = 6 // transit, with an application of the older city union beside the purse
 	Dual             Profile = 5 // purse and social security on one chip, with two interfaces
 )
 
@@ -36,6 +37,8 @@ func (p Profile) String() string {
 	switch p {
 	case Transit:
 		return "transit"
+	case CityUnion:
+		return "city-union"
 	case SocialSecurity:
 		return "ssc"
 	case SAM:

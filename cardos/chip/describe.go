@@ -20,6 +20,7 @@ type Description struct {
 	Personalised   bool               `json:"personalised"`
 	Blocked        bool               `json:"blocked,omitempty"`
 	Transit        *TransitDescribed  `json:"transit,omitempty"`
+	CityUnion      *UnionDescribed    `json:"city_union,omitempty"`
 	SocialSecurity *SocialDescribed   `json:"social_security,omitempty"`
 	Module         *ModuleDescription `json:"psam,omitempty"`
 }
@@ -43,6 +44,14 @@ type TransitDescribed struct {
 	Log             []LogDescribed     `json:"log"`      // newest first
 	Journeys        []JourneyDescribed `json:"journeys"` // newest first
 	Tickets         []TicketDescribed  `json:"monthly_tickets,omitempty"`
+}
+
+// UnionDescribed is file 0015 of an application of the older city union.
+type UnionDescribed struct {
+	Number string `json:"number"` // 20 digits
+	Issuer string `json:"issuer"`
+	Start  string `json:"start"`
+	Expiry string `json:"expiry"`
 }
 
 // LogDescribed is one record of file 0018.
@@ -110,6 +119,10 @@ func (c *Chip) Describe() Description {
 	}
 	for _, d := range c.directories {
 		switch {
+		case d.cityUnion:
+			var t TransitDescribed
+			t.application(d.bySFI(tunion.ApplicationSFI))
+			out.CityUnion = &UnionDescribed{t.Number, t.Issuer, t.Start, t.Expiry}
 		case d.ep != nil:
 			t := describeTransit(d)
 			out.Transit = &t
@@ -136,14 +149,21 @@ func (c *Chip) personalised() bool {
 	return true
 }
 
+// application describes file 0015.
+func (t *TransitDescribed) application(f *file) {
+	app, err := tunion.ParseApplication(f.binary())
+	if err != nil {
+		return
+	}
+	t.Number, _ = tunion.Number(app.ASN)
+	t.Issuer = hex.EncodeToString(app.Issuer[:])
+	t.Start, t.Expiry = hex.EncodeToString(app.Start[:]), hex.EncodeToString(app.Expiry[:])
+	t.Status = app.Status
+}
+
 func describeTransit(d *directory) TransitDescribed {
 	var t TransitDescribed
-	if app, err := tunion.ParseApplication(d.bySFI(tunion.ApplicationSFI).binary()); err == nil {
-		t.Number, _ = tunion.Number(app.ASN)
-		t.Issuer = hex.EncodeToString(app.Issuer[:])
-		t.Start, t.Expiry = hex.EncodeToString(app.Start[:]), hex.EncodeToString(app.Expiry[:])
-		t.Status = app.Status
-	}
+	t.application(d.bySFI(tunion.ApplicationSFI))
 	if r, err := tunion.ParseRegion(d.bySFI(tunion.RegionSFI).binary()); err == nil {
 		t.Province, t.City = fmt.Sprintf("%04x", r.Province), fmt.Sprintf("%04x", r.City)
 		t.Interoperable, t.CardType = r.Interoperable == 1, r.CardType

@@ -60,7 +60,7 @@ func describeFiles(directories []*directory) []FileDescribed {
 			name = fmt.Sprintf("%04X", d.id)
 		}
 		for _, f := range d.files {
-			if d.parent == nil && f.structure == tagged {
+			if d.parent == nil && f.structure == tagged || f.lists {
 				continue
 			}
 			if described, written := f.describe(); written {

@@ -55,19 +55,20 @@ type proof struct {
 
 // directory is a dedicated file: an application.
 type directory struct {
-	id      uint16
-	names   []string // by which it can be selected
-	files   []*file
-	keys    []key
-	pin     pin
-	ed, ep  *wallet
-	proof   proof
-	block   block
-	sam     *sam
-	social  bool        // works by the rules of social-security cards
-	genuine ssc.Genuine // social: how it answers INTERNAL AUTHENTICATE
-	issued  bool        // personalised
-	parent  *directory  // whose keys and PIN it uses, or nil
+	id        uint16
+	names     []string // by which it can be selected
+	files     []*file
+	keys      []key
+	pin       pin
+	ed, ep    *wallet
+	proof     proof
+	block     block
+	sam       *sam
+	cityUnion bool        // shows the purse of another application
+	social    bool        // works by the rules of social-security cards
+	genuine   ssc.Genuine // social: how it answers INTERNAL AUTHENTICATE
+	issued    bool        // personalised
+	parent    *directory  // whose keys and PIN it uses, or nil
 }
 
 // security is the directory that holds the keys and the PIN.

@@ -7,7 +7,8 @@ const (
 	insGetResponse = 0xC0
 )
 
-// dispatch runs one command.
+// dispatch runs one command. A class that the card lacks is 6E00, an instruction that a class
+// of the card lacks 6D00, whether or not another class has it.
 func (c *Chip) dispatch(cmd apdu.Command) ([]byte, apdu.Status) {
 	if !continues(c.session.deal.state, cmd) {
 		c.session.deal.end()
@@ -108,7 +109,7 @@ func (c *Chip) plain(cmd apdu.Command) ([]byte, apdu.Status) {
 	case 0xE2:
 		return nil, c.appendRecord(cmd, false)
 	default:
-		return nil, unknown(cmd.INS)
+		return nil, apdu.INSNotSupported
 	}
 }
 
@@ -122,7 +123,7 @@ func (c *Chip) protected(cmd apdu.Command) ([]byte, apdu.Status) {
 	case 0xE2:
 		return nil, c.appendRecord(cmd, true)
 	default:
-		return nil, unknown(cmd.INS)
+		return nil, apdu.INSNotSupported
 	}
 }
 
@@ -151,7 +152,7 @@ func (c *Chip) financial(cmd apdu.Command) ([]byte, apdu.Status) {
 	case 0xE2:
 		return nil, c.storeData(cmd)
 	default:
-		return nil, unknown(cmd.INS)
+		return nil, apdu.INSNotSupported
 	}
 }
 
@@ -167,7 +168,7 @@ func (c *Chip) module(cmd apdu.Command) ([]byte, apdu.Status) {
 	case 0xFA:
 		return c.cipher(cmd)
 	default:
-		return nil, unknown(cmd.INS)
+		return nil, apdu.INSNotSupported
 	}
 }
 
@@ -183,17 +184,6 @@ func (c *Chip) maintenance(cmd apdu.Command) ([]byte, apdu.Status) {
 	case 0x24:
 		return nil, c.unblockPIN(cmd)
 	default:
-		return nil, unknown(cmd.INS)
-	}
-}
-
-// unknown tells a wrong class from a wrong instruction.
-func unknown(ins byte) apdu.Status {
-	switch ins {
-	case 0x16, 0x18, 0x1A, 0x1E, 0x20, 0x24, 0x50, 0x52, 0x54, 0x58, 0x5A, 0x5C, 0x5E, 0x70, 0x72,
-		0x82, 0x84, 0x88, insSelect, 0xB0, 0xB2, insGetResponse, 0xD6, 0xDC, 0xDE, 0xE2, 0xFA:
-		return apdu.CLANotSupported
-	default:
-		return apdu.INSNotSupported
+		return nil, apdu.INSNotSupported
 	}
 }

@@ -21,23 +21,25 @@
 // by the interface it is reached through.
 //
 // The profiles and what is on them: a transit card has the root and the purse
-// application under its two names, with files 0015, 0016, 0017, 0018, 001A, 001E and
-// the monthly tickets; a social-security card has SSSE and, sharing its keys and its
+// application, with files 0015, 0016, 0017, 0018, 001A, 001E and the monthly tickets, and
+// on request an application of the older city union, which shows the purse and has a
+// number of its own; a social-security card has SSSE and, sharing its keys and its
 // PIN, the directories DF01..DF04 and DF07; a SAM has the transit, highway
 // and social-security applications.
 //
 // What sources leave open and the chip decides: GET TRANSACTION PROVE gives TAC,
 // then MAC2 (sources disagree; the one recorded exchange has this order;
 // [Chip.ProveMACFirst] is the other), and zeros for the MAC2 of a load; a record of
-// file 001A is found by its own identifier, whatever P1 says; the older city-union
-// name opens the same purse; moving from SSSE into its directories and among them
-// keeps what was proved, selecting SSSE forgets it. Key 0A of a social-security card reads,
+// file 001A is found by its own identifier, whatever P1 says; what the records of file
+// EF0B hold, beside the names of the directories; moving from SSSE into its directories
+// and among them keeps what was proved, selecting SSSE forgets it. Key 0A of a social-security card reads,
 // key 04 writes, key 0D writes file EF0D, key 00 serves INTERNAL AUTHENTICATE; which of the
 // keys 2B, 2C, 2D, 2E and 35, which one province's table names, reads which directory was
 // not found, so 0A reads them all. How a card answers INTERNAL AUTHENTICATE was not
 // published: ours is [ssc.GenuineCryptogram], stored on the card.
 //
-// Left out because only names were found: unloading (80 50 05, 80 54 03), the
+// Left out: file 0005 of the purse application, which two programs of one region ask for
+// and no other card was seen to have. Left out because only names were found: unloading (80 50 05, 80 54 03), the
 // algorithm switch of JT/T 978, SM2, SM3 and SM4 services, and what EXTERNAL AUTHENTICATE
 // with key 00 opens on a social-security card.
 package chip

@@ -37,6 +37,7 @@ type file struct {
 	size         int // of the file, or of a record
 	read, update condition
 	composite    bool         // UPDATE CAPP may write it
+	lists        bool         // the directories below its own
 	columns      []ssc.Column // tagged: the layout of each record
 	records      [][]byte
 	newest       int // cyclic: index of record 1

@@ -21,7 +21,8 @@ func FuzzTransmit(f *testing.F) {
 	var images [][]byte
 	for _, c := range []*chip.Chip{
 		transit, social, chip.NewTransit(1), chip.NewSocialSecurity(1),
-		chip.NewSocialSecurityV1(1), chip.NewDual(1), contactDual(f), chip.NewPSAM(testTerminal, keyStore.SAMKeys()),
+		chip.NewSocialSecurityV1(1), chip.NewDual(1), contactDual(f), chip.NewCityUnion(1, app),
+		chip.NewPSAM(testTerminal, keyStore.IssuerSAMKeys()),
 	} {
 		b, err := c.Image()
 		if err != nil {

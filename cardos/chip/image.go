@@ -10,6 +10,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cardos/ssc"
+	"citycard/cardos/tunion"
 )
 
 // ErrImage is wrapped by every error of Load.
@@ -118,6 +119,8 @@ func blank(p Profile) *Chip {
 	switch p {
 	case Transit:
 		return NewTransit(0)
+	case CityUnion:
+		return NewCityUnion(0, tunion.Application{})
 	case SocialSecurity:
 		return NewSocialSecurity(0)
 	case SAM:

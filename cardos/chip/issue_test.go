@@ -211,7 +211,7 @@ func personaliseSocial(t testing.TB, card *chip.Chip, keyStore *keys.Store, vers
 		t.Fatal(err)
 	}
 	issuer := ssc.Issuer{
-		Identification: ssc.NewIdentification(region, [8]byte(factor)), Class: '3', Version: version,
+		Identification: ssc.NewIdentification(region, factor), Class: '3', Version: version,
 		Institution: [12]byte{0x41, 0x01}, Issued: [4]byte{0x20, 0x26, 0x01, 0x01},
 		Expiry: [4]byte{0x20, 0x36, 0x01, 0x01}, CardNumber: "A00000019",
 	}

@@ -38,13 +38,16 @@ func newSSSE(version string) []*directory {
 		ssse.files = append(ssse.files, newTable(t))
 	}
 	all := []*directory{ssse}
+	var below []listed
 	for _, f := range ssc.Folders(version) {
+		below = append(below, listed{f.AID, string([]byte{byte(f.ID >> 8), byte(f.ID)})})
 		d := &directory{id: f.ID, names: []string{f.AID}, social: true, parent: ssse}
 		for _, t := range f.Tables {
 			d.files = append(d.files, newTable(t))
 		}
 		all = append(all, d)
 	}
+	ssse.files = append(ssse.files, directoryFile(ssc.FileDirectory, below...))
 	return all
 }
 
@@ -97,10 +100,10 @@ func guardOf(g ssc.Guard) condition {
 }
 
 // socialHistory is thirteen historical bytes: chip maker2, system version3, card
-// maker2 (values seen on real cards), city2 and serial4.
+// maker2 (values seen on real cards), city2 and serial4, which differs from card to card.
 func socialHistory(seed uint64) []byte {
 	history := []byte{0x00, 0x81, 0x54, 0x31, 0x00, 0x86, 0x97, 0x41, 0x01}
-	return binary.BigEndian.AppendUint32(history, uint32(seed))
+	return binary.BigEndian.AppendUint32(history, uint32(seed^seed>>32))
 }
 
 // socialATR is 3B 6D 00 00 and the historical bytes. Contact, T=0, hence no check

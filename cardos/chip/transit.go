@@ -11,8 +11,10 @@ import (
 
 // Identifiers of directories.
 const (
-	idRoot  = 0x3F00
-	idPurse = 0x3F01
+	idRoot        = 0x3F00
+	idPurse       = 0x3F01
+	idCityUnion   = 0x3F01 // of a card that has it, as a real one lists it
+	idPurseBeside = 0x3F02 // of such a card's purse; ours
 )
 
 // NewTransit returns a blank transit card as its maker delivers it: transport key,
@@ -25,12 +27,32 @@ func NewTransit(seed uint64) *Chip {
 	return c
 }
 
+// NewCityUnion returns a blank transit card that also has an application of the older
+// city union, ready for use, with its own number in its own file 0015. That application
+// shows balance and log of the purse, to readers that ask it first. It has no keys: it can
+// neither be loaded nor pay, and whether real cards share the purse was not found.
+func NewCityUnion(seed uint64, app tunion.Application) *Chip {
+	c := NewTransit(seed)
+	c.profile = CityUnion
+	purseDirectory := c.directories[0]
+	purseDirectory.id = idPurseBeside
+	content := app.Encode()
+	own := newFile(0x0015, transparent, 1, tunion.ApplicationSize).guarded(free, closed)
+	own.records[0] = content[:]
+	c.directories = append(c.directories, &directory{
+		id: idCityUnion, names: []string{string(tunion.AIDCityUnion)},
+		files: []*file{own, purseDirectory.bySFI(purse.LogSFI)}, ep: purseDirectory.ep, issued: true, cityUnion: true,
+	})
+	c.root.files = []*file{directoryFile(0x0001, listedPurse(), listed{string(tunion.AIDCityUnion), "\x3F\x01"})}
+	return c
+}
+
 // transitRoot is a root that lists the purse, for contact readers in a file and for
 // contactless ones in its FCI.
 func transitRoot() *directory {
 	return &directory{
 		id: idRoot, names: []string{string(tunion.PSE), string(tunion.PPSE)},
-		files: []*file{directoryFile()}, issued: true,
+		files: []*file{directoryFile(0x0001, listedPurse())}, issued: true,
 	}
 }
 
@@ -42,7 +64,7 @@ func newPurse() *directory {
 	trips.composite, journeys.composite, tickets.composite = true, true, true
 	return &directory{
 		id:    idPurse,
-		names: []string{string(tunion.AIDPurse), string(tunion.AIDCityUnion)},
+		names: []string{string(tunion.AIDPurse)},
 		files: []*file{
 			newFile(0x0015, transparent, 1, tunion.ApplicationSize).guarded(free, sealed),
 			newFile(0x0016, transparent, 1, tunion.HolderSize).guarded(free, witnessed),
@@ -58,15 +80,22 @@ func newPurse() *directory {
 
 func newRandom(seed uint64) *rand.PCG { return rand.NewPCG(seed, 0x63697479_63617264) }
 
-// directoryFile lists the purse for contact readers that walk 1PAY.SYS.DDF01:
+// listed is an application in a file that lists them. The label is a text, or the
+// application's identifier.
+type listed struct{ name, label string }
+
+func listedPurse() listed { return listed{string(tunion.AIDPurse), tunion.LabelPurse} }
+
+// directoryFile lists applications for contact readers, each in a record of its own:
 // 70 { 61 { 4F name, 50 label } }.
-func directoryFile() *file {
-	f := newFile(0x0001, variable, 1, 64).guarded(free, closed)
-	aid := tunion.AIDPurse.Bytes()
-	entry := append([]byte{0x4F, byte(len(aid))}, aid...)
-	entry = append(append(entry, 0x50, byte(len(tunion.LabelPurse))), tunion.LabelPurse...)
-	record := append([]byte{0x70, byte(len(entry) + 2), 0x61, byte(len(entry))}, entry...)
-	f.records[0] = record
+func directoryFile(id uint16, all ...listed) *file {
+	f := newFile(id, variable, len(all), 64).guarded(free, closed)
+	f.lists = true
+	for i, l := range all {
+		entry := append([]byte{0x4F, byte(len(l.name))}, l.name...)
+		entry = append(append(entry, 0x50, byte(len(l.label))), l.label...)
+		f.records[i] = append([]byte{0x70, byte(len(entry) + 2), 0x61, byte(len(entry))}, entry...)
+	}
 	return f
 }
 

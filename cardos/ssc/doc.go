@@ -10,6 +10,6 @@
 //
 // Layouts are those of LD/T 32 as public readers and file tables restate them; the
 // standard's text was not available. Not found, and therefore not here: how the
-// last bytes of the card identification are computed, and the SM2/SM3 services
+// last four bytes of the card identification are computed, and the SM2/SM3 services
 // of version 3.
 package ssc

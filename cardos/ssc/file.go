@@ -27,6 +27,13 @@ const (
 	SFIIdentity byte = 0x0D
 )
 
+// FileDirectory lists the directories of SSSE; tag 88 of the answer to SELECT names it.
+const (
+	FileDirectory uint16 = 0xEF0B
+
+	SFIDirectory byte = 0x0B
+)
+
 // Tag names a record.
 type Tag byte
 

@@ -3,22 +3,25 @@ package ssc
 import (
 	"fmt"
 	"strings"
+
+	"citycard/cardos/keys"
 )
 
 // Identification is the card identification (卡识别码): region3 (six digits BCD)
-// D156000005 and eight bytes that identify the card, of which the first four are
-// the chip's serial on most cards.
+// D156000005, the chip's serial4 as the ATR ends with it, and four bytes more.
 type Identification [16]byte
 
 const identificationIssuer = "\xD1\x56\x00\x00\x05"
 
-// NewIdentification makes the identification of a card; the eight bytes are the
-// issuer's: the rule behind them was not found.
-func NewIdentification(region [3]byte, card [8]byte) Identification {
+// NewIdentification makes the identification of a card from the last eight historical
+// bytes of its ATR, as [CardFactor] finds them. On real cards the chip's serial, which ends
+// them, stands before four bytes whose rule was not found: here they are the other four.
+func NewIdentification(region [3]byte, factor keys.Factor) Identification {
 	var id Identification
 	copy(id[:], region[:])
 	copy(id[3:], identificationIssuer)
-	copy(id[8:], card[:])
+	copy(id[8:], factor[4:])
+	copy(id[12:], factor[:4])
 	return id
 }
 

@@ -167,7 +167,7 @@ func (t *Transcript) personal(cmd apdu.Command) bool {
 		sfi = byte(t.file & 0x1F)
 	}
 	if t.social {
-		return t.folder || sfi != ssc.SFIIssuer
+		return t.folder || sfi != ssc.SFIIssuer && sfi != ssc.SFIDirectory
 	}
 	return sfi == tunion.HolderSFI || sfi == ssc.SFIHolder || sfi == ssc.SFIIdentity
 }

@@ -174,6 +174,7 @@ func TestDirectoriesStayOut(t *testing.T) {
 		hidden bool
 	}{
 		{"issuer", []apdu.Command{apdu.Select([]byte(ssse))}, apdu.Command{INS: 0xB2, P1: 3, P2: 5 << 3, Le: 6}, false},
+		{"list of directories", []apdu.Command{apdu.Select([]byte(ssse))}, apdu.ReadRecord(0x0B, 1, 16), false},
 		{"medical table by name", []apdu.Command{apdu.Select([]byte(medical))}, apdu.ReadRecord(5, 1, 10), true},
 		{"medical table by identifier", []apdu.Command{apdu.Select([]byte(ssse)), apdu.SelectFile(0xDF04)}, apdu.ReadRecord(8, 1, 28), true},
 		{"fingerprint", []apdu.Command{apdu.Select([]byte(ssse))}, apdu.ReadBinary(7, 0, 8), true},

@@ -15,9 +15,9 @@ type AID string
 
 // Application names.
 const (
-	AIDPurse     AID = "\xA0\x00\x00\x06\x32\x01\x01\x05" // EP, label MOT_T_EP
-	AIDCash      AID = "\xA0\x00\x00\x06\x32\x01\x01\x06" // EMV-like electronic cash
-	AIDCityUnion AID = "\xA0\x00\x00\x00\x03\x86\x98\x07\x01"
+	AIDPurse     AID = "\xA0\x00\x00\x06\x32\x01\x01\x05"     // EP, label MOT_T_EP
+	AIDCash      AID = "\xA0\x00\x00\x06\x32\x01\x01\x06"     // EMV-like electronic cash
+	AIDCityUnion AID = "\xA0\x00\x00\x00\x03\x86\x98\x07\x01" // the older city union, an application of its own
 	PPSE         AID = "2PAY.SYS.DDF01"
 	PSE          AID = "1PAY.SYS.DDF01"
 
@@ -57,7 +57,8 @@ const (
 
 // Application is file 0015, public application data (30 bytes):
 // issuer8 type1 status1 ASN10 start4 expiry4 FCI2. It is also tag 9F0C of the
-// answer to SELECT.
+// answer to SELECT. The older city union has the same file, its issuer being institution2, the
+// first four digits of the postal code, and zeros.
 type Application struct {
 	Issuer  [8]byte // institution2 city2 FFFFFFFF
 	Type    byte    // 02
@@ -103,5 +104,6 @@ func (a Application) Encode() [ApplicationSize]byte {
 	return b
 }
 
-// City is the clearing centre's code, offset 2 of the issuer id.
+// City is the clearing centre's code, offset 2 of the issuer id; in the older city union the
+// postal code's beginning.
 func (a Application) City() uint16 { return uint16(a.Issuer[2])<<8 | uint16(a.Issuer[3]) }

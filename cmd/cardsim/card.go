@@ -48,9 +48,11 @@ func (l list) at(i int, otherwise string) string {
 	return l[min(i, len(l)-1)]
 }
 
-const cardHelp = `Profiles of cards that look lived with: tunion, ssc-v1, ssc-v2, ssc-v3, dual, psam. All have the
-same test keys, so that the psam serves the others, and the PIN 123456. Blank cards as they come
-from the maker: transit, ssc, blank-ssc-v1, blank-dual.
+const cardHelp = `Profiles of cards that look lived with: tunion, city-union, ssc-v1, ssc-v2, ssc-v3, dual, psam.
+city-union is a tunion card that also has an application of the older city union, with a number of
+its own: programs that know both show that one first. All have the same test keys, so that the psam
+serves the others, and the PIN 123456. Blank cards as they come from the maker: transit, ssc,
+blank-ssc-v1, blank-dual.
 
 An image that exists is used whatever the profile says; one that does not is made when the card
 is taken out. Several slots: give --vpcd once for each, with --profile and --image in the same

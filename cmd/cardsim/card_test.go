@@ -227,7 +227,7 @@ func TestDescribe(t *testing.T) {
 		}
 		c.side = "contact"
 		err := c.run(t.Context(), nil, io.Discard)
-		if contactless := profile == "tunion" || profile == "transit"; (err != nil) != contactless {
+		if contactless := profile == "tunion" || profile == "city-union" || profile == "transit"; (err != nil) != contactless {
 			t.Errorf("%s through contacts: %v", profile, err)
 		}
 	}

@@ -76,7 +76,7 @@ func keyFile(t *testing.T) (*keys.Store, string) {
 
 var transitOrder = counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 	Number: "03105070200000000012", Issuer: "99994910ffffffff", Start: "20200101", Expiry: "20991231",
-	CardType: 1, Province: "4900", City: "4910", Interoperable: true, HolderName: "李四", PIN: "123456",
+	CardType: 3, Province: "4900", City: "4910", Interoperable: true, HolderName: "李四", PIN: "123456",
 }}
 
 var socialOrder = counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
@@ -181,7 +181,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
 	must(t, err)
 	defer client.Close()
-	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
 

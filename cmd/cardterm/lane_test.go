@@ -45,7 +45,7 @@ func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
 	must(t, err)
-	table, err := tariff.New(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{0}}}})
+	table, err := tariff.New(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{0}}}})
 	must(t, err)
 	place := placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
 	r, err := place.role(roleGate, module, table, hot)

@@ -2,8 +2,8 @@
 // are to find something on a card without a city around it. Everything follows from
 // kind, seed and date; the same three give the same card, byte for byte.
 //
-// A transit card has a holder, a balance, ten log records, thirty journeys, its
-// last trips and a monthly ticket. They agree with each other because they
+// A transit card is an ordinary one without a holder. It has a balance, ten log records,
+// thirty journeys, its last trips and a monthly ticket. They agree with each other because they
 // were made the way real ones are: by loads and composite purchases through APDUs
 // with a SAM. A social-security card has issuer, holder and every field of its
 // directories; those whose meaning is not known hold filler of the right coding

@@ -17,12 +17,13 @@ type Kind string
 
 // Kinds.
 const (
-	Transit  Kind = "tunion"
-	SocialV1 Kind = "ssc-v1"
-	SocialV2 Kind = "ssc-v2"
-	SocialV3 Kind = "ssc-v3"
-	Dual     Kind = "dual" // both applications, social security of version 3
-	PSAM     Kind = "psam"
+	Transit   Kind = "tunion"
+	CityUnion Kind = "city-union" // tunion with an application of the older city union
+	SocialV1  Kind = "ssc-v1"
+	SocialV2  Kind = "ssc-v2"
+	SocialV3  Kind = "ssc-v3"
+	Dual      Kind = "dual" // both applications, social security of version 3
+	PSAM      Kind = "psam"
 )
 
 // PIN is every specimen's.
@@ -32,7 +33,7 @@ const PIN = "123456"
 const keySeed = 1
 
 // Kinds lists the kinds.
-func Kinds() []Kind { return []Kind{Transit, SocialV1, SocialV2, SocialV3, Dual, PSAM} }
+func Kinds() []Kind { return []Kind{Transit, CityUnion, SocialV1, SocialV2, SocialV3, Dual, PSAM} }
 
 // Known reports whether a kind is one of Kinds.
 func Known(k Kind) bool { return slices.Contains(Kinds(), k) }
@@ -68,6 +69,13 @@ func (m *maker) make(ctx context.Context, kind Kind) (*chip.Chip, error) {
 	switch kind {
 	case Transit:
 		card := chip.NewTransit(m.seed)
+		return card, m.transit(ctx, card)
+	case CityUnion:
+		app, err := m.cityUnion()
+		if err != nil {
+			return nil, err
+		}
+		card := chip.NewCityUnion(m.seed, app)
 		return card, m.transit(ctx, card)
 	case SocialV1:
 		card := chip.NewSocialSecurityV1(m.seed)

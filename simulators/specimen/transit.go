@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/cardos/monthly"
@@ -51,7 +52,7 @@ func (m *maker) transit(ctx context.Context, card *chip.Chip) error {
 	err = m.issue(ctx, card, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 		Number: number, Issuer: issuer, Start: day(m.now.AddDate(-1, 0, 0)), Expiry: day(m.now.AddDate(10, 0, 0)),
 		CardType: tunion.CardOrdinary, Province: "4900", City: "4910", Interoperable: true,
-		HolderName: m.person.name, HolderID: m.person.number, PIN: PIN,
+		PIN: PIN,
 	}})
 	if err != nil {
 		return err
@@ -66,6 +67,18 @@ func (m *maker) transit(ctx context.Context, card *chip.Chip) error {
 		return err
 	}
 	return l.live(ctx)
+}
+
+// cityUnion is the city-union application of a specimen, laid out as a real one of
+// Hangzhou: institution2, the first four digits of the postal code, zeros; a number that
+// begins with those digits twice. Zhengzhou's postal codes begin with 4500; its institution
+// was not found, 9999 stands for it.
+func (m *maker) cityUnion() (app tunion.Application, err error) {
+	app = tunion.Application{
+		Issuer: [8]byte{0x99, 0x99, 0x45, 0x00}, Start: bcd.Date(m.now.AddDate(-1, 0, 0)), Expiry: bcd.Date(m.now.AddDate(49, 0, 0)),
+	}
+	app.ASN, err = tunion.ParseNumber(fmt.Sprintf("45004500%012d", m.seed%1e8))
+	return app, err
 }
 
 // life is a card's days.

@@ -104,6 +104,8 @@ func TestOrdersAreChecked(t *testing.T) {
 		{"card_type", `{"transit":{"card_type":0}}`},
 		{"pin", `{"transit":{"pin":"1a3456"}}`},
 		{"holder", `{"transit":{"holder_name":"一二三四五六七八九十一二"}}`},
+		{"holder", `{"transit":{"card_type":1}}`},
+		{"holder", `{"transit":{"card_type":1,"holder_name":""}}`},
 		{"kind", `{"kind":"gold"}`},
 		{"kind", `{"kind":"ssc"}`},
 	}

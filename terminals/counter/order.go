@@ -42,7 +42,7 @@ type TransitOrder struct {
 	Province      string `json:"province"`  // 4 digits, GB/T 13497
 	City          string `json:"city"`      // 4 digits
 	Interoperable bool   `json:"interoperable"`
-	HolderName    string `json:"holder_name,omitempty"`
+	HolderName    string `json:"holder_name,omitempty"` // of registered kinds alone
 	HolderID      string `json:"holder_id,omitempty"`
 	PIN           string `json:"pin"` // 4 to 12 digits
 }
@@ -101,6 +101,10 @@ func (o TransitOrder) content() (c transitContent, err error) {
 	c.region = tunion.Region{Country: [4]byte{0, 0, 0x01, 0x56}, Province: f.code("province", o.Province), City: f.code("city", o.City), CardType: o.CardType}
 	if o.Interoperable {
 		c.region.Interoperable = 1
+	}
+	if o.CardType == tunion.CardOrdinary && o.HolderName+o.HolderID != "" {
+		// Whoever has a reader can read file 0016.
+		f.fail("holder_name, holder_id", errors.New("an ordinary card (type 1) has no holder"))
 	}
 	if c.holder, err = tunion.NewHolder(o.HolderName, o.HolderID, 0); err != nil {
 		f.fail("holder_name, holder_id", errors.New("they do not fit file 0016")) // the error would quote the person

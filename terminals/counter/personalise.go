@@ -140,7 +140,7 @@ func personaliseSocial(ctx context.Context, card apdu.Card, atr []byte, store *k
 	if err != nil {
 		return Issued{}, fmt.Errorf("personalise: %w", err)
 	}
-	c.issuer.Identification = ssc.NewIdentification(c.region, [8]byte(factor))
+	c.issuer.Identification = ssc.NewIdentification(c.region, factor)
 	if err := unlock(ctx, card, []byte(ssc.AID)); err != nil {
 		return Issued{}, err
 	}

@@ -16,8 +16,7 @@ var ErrUnknownCard = errors.New("no transit purse, social-security application o
 
 // Identity is what a card turned out to be; a dual card is two things.
 type Identity struct {
-	Purse     *tunion.Application // of the union or of a city's older purse
-	Union     bool                // the purse answers to the union's name
+	Purse     *tunion.Application // of the union
 	Directory []tunion.Entry      // what PPSE lists
 	Version   string              // of the social-security application, "" without one
 	Terminal  *[6]byte            // of a SAM
@@ -38,7 +37,7 @@ func Identify(ctx context.Context, card apdu.Card) (Identity, error) {
 	p, err := OpenPurse(ctx, card)
 	switch {
 	case err == nil:
-		id.Purse, id.Union = &p.Application, p.Union
+		id.Purse = &p.Application
 	case !errors.Is(err, ErrNoPurse):
 		return id, err
 	}

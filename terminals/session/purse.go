@@ -22,39 +22,35 @@ var (
 // Purse is a card whose purse is selected. It lasts until another application is.
 type Purse struct {
 	Application tunion.Application
-	Union       bool // selected by the union's name; else by the older one, which has less to read
 
 	card apdu.Card
 }
 
-// OpenPurse selects a purse, by the union's name or the older one. Errors: ErrNoPurse,
-// ErrBlocked, or the card's and the transport's.
+// OpenPurse selects a purse by the union's name. Errors: ErrNoPurse, ErrBlocked, or the
+// card's and the transport's.
 func OpenPurse(ctx context.Context, card apdu.Card) (*Purse, error) {
-	for _, aid := range []tunion.AID{tunion.AIDPurse, tunion.AIDCityUnion} {
-		answer, err := apdu.Exchange(ctx, card, apdu.Select(aid.Bytes()))
-		if apdu.IsBlocked(err) || apdu.FunctionNotSupported.Is(err) {
-			return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
-		}
-		if _, answered := apdu.StatusOf(err); answered {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("select the purse: %w", err)
-		}
-		p := &Purse{card: card, Union: aid == tunion.AIDPurse}
-		// The FCI carries file 0015 on cards that were seen; the file is asked for where it
-		// does not.
-		if fci, err := tunion.ParseFCI(answer); err == nil {
-			p.Application = fci.Application
-			return p, nil
-		}
-		p.Application, err = read(ctx, card, "file 0015", apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize), tunion.ParseApplication)
-		if _, answered := apdu.StatusOf(err); answered {
-			continue
-		}
-		return p, err
+	answer, err := apdu.Exchange(ctx, card, apdu.Select(tunion.AIDPurse.Bytes()))
+	if apdu.IsBlocked(err) || apdu.FunctionNotSupported.Is(err) {
+		return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
 	}
-	return nil, ErrNoPurse
+	if _, answered := apdu.StatusOf(err); answered {
+		return nil, ErrNoPurse
+	}
+	if err != nil {
+		return nil, fmt.Errorf("select the purse: %w", err)
+	}
+	p := &Purse{card: card}
+	// The FCI carries file 0015 on cards that were seen; the file is asked for where it
+	// does not.
+	if fci, err := tunion.ParseFCI(answer); err == nil {
+		p.Application = fci.Application
+		return p, nil
+	}
+	p.Application, err = read(ctx, card, "file 0015", apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize), tunion.ParseApplication)
+	if _, answered := apdu.StatusOf(err); answered {
+		return nil, ErrNoPurse
+	}
+	return p, err
 }
 
 // ID is what the card's keys come from.

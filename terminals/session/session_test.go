@@ -54,16 +54,17 @@ func openPurse(t testing.TB, card apdu.Card) *session.Purse {
 
 func TestIdentify(t *testing.T) {
 	type seen struct {
-		union, terminal bool
+		purse, terminal bool
 		version         string
 	}
 	for kind, want := range map[specimen.Kind]seen{
-		specimen.Transit:  {union: true},
-		specimen.SocialV1: {version: "1.00"},
-		specimen.SocialV2: {version: "2.00"},
-		specimen.SocialV3: {version: "3.00"},
-		specimen.Dual:     {union: true, version: "3.00"},
-		specimen.PSAM:     {terminal: true},
+		specimen.Transit:   {purse: true},
+		specimen.CityUnion: {purse: true},
+		specimen.SocialV1:  {version: "1.00"},
+		specimen.SocialV2:  {version: "2.00"},
+		specimen.SocialV3:  {version: "3.00"},
+		specimen.Dual:      {purse: true, version: "3.00"},
+		specimen.PSAM:      {terminal: true},
 	} {
 		card := made(t, kind)
 		id, err := session.Identify(t.Context(), card)
@@ -71,7 +72,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 			continue
 		}
-		if got := (seen{id.Union, id.Terminal != nil, id.Version}); got != want || (id.Purse != nil) != want.union || (len(id.Directory) == 1) != want.union {
+		if got := (seen{id.Purse != nil, id.Terminal != nil, id.Version}); got != want || (len(id.Directory) == 1) != want.purse {
 			t.Errorf("%s: identified as %+v", kind, id)
 		}
 	}
@@ -90,7 +91,7 @@ func TestReadPurse(t *testing.T) {
 	ctx, card := t.Context(), made(t, specimen.Transit)
 	want := card.Describe().Transit
 	p := openPurse(t, card)
-	if n, err := tunion.Number(p.ID().ASN); err != nil || n != want.Number || !p.Union {
+	if n, err := tunion.Number(p.ID().ASN); err != nil || n != want.Number {
 		t.Errorf("number %s, %v, want %s", n, err, want.Number)
 	}
 	if r, err := p.Region(ctx); err != nil || r.City != tunion.ZhengzhouCity {

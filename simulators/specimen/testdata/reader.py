@@ -81,10 +81,16 @@ def transit(card, style):
     out = {"atr": card.atr.hex()}
     ppse = card.must("00A404000E325041592E5359532E444446303100")
     out["names"] = [label for label in ("MOT_T_EP", "MOT_T_CASH") if label.encode() in ppse]
-    older = card.must("00A4040009A0000000038698070100")
+    older, status = card.ask("00A4040009A0000000038698070100")
+    if status == 0x9000:  # readers that know the older city union take it for what the card is
+        own = card.must("00B0950000")
+        listed = card.ask("00A40000023F0000") and card.must("00B2020C00").hex()
+        out["city_union"] = {"issuer": own[0:8].hex(), "number": own[10:20].hex(), "start": own[20:24].hex(),
+                             "expiry": own[24:28].hex(), "fci": tag_in(older, b"\x9f\x0c") == own, "listed": listed}
+    else:
+        out["city_union_ends"] = "%04X" % status
     fci = card.must("00A4040008A000000632010105" + ("00" if style != "exact" else ""))
     info = tag_in(fci, b"\x9f\x0c")
-    out["older_serial_is_same"] = tag_in(older, b"\x9f\x0c")[10:20] == info[10:20]
     meta = card.must("00B09500" + le(30))
     out["fci_is_file_0015"] = meta == info
     out["number"], out["issuer"] = meta[10:20].hex(), meta[0:8].hex()
