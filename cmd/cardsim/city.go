@@ -159,7 +159,7 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	fares, err := downlink.Fares(ctx, c.brokers(), func(why error) {
-		slog.Info("waiting for fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
+		slog.Info("waiting for serve to be ready / 等待清算服务就绪", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
 		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
