@@ -17,6 +17,9 @@ var (
 	ErrNoPower = errors.New("chip has no power")
 	// ErrPowerLost says that the power went during the command.
 	ErrPowerLost = errors.New("chip lost power during the command")
+	// ErrNotKept says that a change could not be kept outside (see [Chip.Keep]); the power
+	// went with it.
+	ErrNotKept = errors.New("the card's change could not be kept")
 )
 
 // Profile is a kind of card.
@@ -81,6 +84,8 @@ type Chip struct {
 	powered bool
 	session session
 	tear    Moment
+	keep    func(image []byte) error // or nil
+	failure error                    // why the last change was not kept
 }
 
 // PowerOn powers the chip, or resets it when it has power, and returns its ATR.
@@ -88,7 +93,7 @@ func (c *Chip) PowerOn() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.session = session{}
-	c.powered = true
+	c.powered, c.failure = true, nil
 	c.session.current = c.root
 	return c.resetAnswer()
 }
@@ -138,8 +143,33 @@ func (c *Chip) LosePower(at Moment) {
 	c.tear = at
 }
 
+// Keep has fn write the card's image, at once and then with each change: before the command
+// is answered, as a real card's memory keeps it. Where fn fails the card loses its power
+// instead of answering; its memory has the change, as after a loss of power that came late.
+// fn must not call the chip.
+func (c *Chip) Keep(fn func(image []byte) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep = fn
+	return c.kept()
+}
+
+func (c *Chip) kept() error {
+	if c.keep == nil {
+		return nil
+	}
+	image, err := c.image()
+	if err == nil {
+		err = c.keep(image)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotKept, err)
+	}
+	return nil
+}
+
 // Transmit answers one command APDU; it implements apdu.Card. It fails with
-// ErrNoPower or ErrPowerLost, or when ctx is done before the command begins.
+// ErrNoPower, ErrPowerLost or ErrNotKept, or when ctx is done before the command begins.
 // A malformed command is answered 6700.
 func (c *Chip) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
@@ -155,7 +185,10 @@ func (c *Chip) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 		return answer(nil, apdu.WrongLength), nil
 	}
 	data, status := c.dispatch(cmd)
-	if !c.powered { // torn inside commit
+	switch {
+	case c.failure != nil:
+		return nil, c.failure
+	case !c.powered: // torn inside commit
 		return nil, ErrPowerLost
 	}
 	if c.contact && cmd.INS != insGetResponse {
@@ -187,8 +220,8 @@ func (c *Chip) hold(cmd apdu.Command, data []byte, status apdu.Status) ([]byte, 
 }
 
 // commit makes staged changes lasting: the one place where a command changes what
-// survives the power. It reports false when the power went, in which case the
-// change is whole or absent.
+// survives the power, and is kept outside. It reports false when the power went, in which
+// case the change is whole or absent.
 func (c *Chip) commit(change func()) bool {
 	at := c.tear
 	c.tear = never
@@ -197,7 +230,8 @@ func (c *Chip) commit(change func()) bool {
 		return false
 	}
 	change()
-	if at == AfterCommit {
+	c.failure = c.kept()
+	if at == AfterCommit || c.failure != nil {
 		c.lose()
 		return false
 	}

@@ -185,3 +185,52 @@ func TestEveryChangeIsAtomic(t *testing.T) {
 		}
 	}
 }
+
+// Every command that changes something keeps the change outside before it is answered; where
+// that fails it is not answered at all. Out of what was kept comes the card that answered, or
+// the one before.
+func TestEveryChangeIsKept(t *testing.T) {
+	keyStore := keys.GenerateTest(1)
+	for _, c := range append(transitChanges(t, keyStore), otherChanges(t, keyStore)...) {
+		for _, fails := range []bool{false, true} {
+			card, err := chip.Load(c.image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			card.PowerOn()
+			cmd := c.begin(t, card)
+			var kept []byte
+			full := false
+			if err := card.Keep(func(image []byte) error {
+				if full {
+					return errFull
+				}
+				kept = image
+				return nil
+			}); err != nil || !bytes.Equal(kept, saved(t, card)) {
+				t.Fatalf("%s: before it %d bytes were kept, %v", c.name, len(kept), err)
+			}
+			before := kept
+			raw, err := cmd.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			full = fails
+			answer, err := card.Transmit(context.Background(), raw)
+			if fails {
+				if answer != nil || !errors.Is(err, chip.ErrNotKept) || !errors.Is(err, errFull) || !bytes.Equal(kept, before) {
+					t.Errorf("%s, not kept, is answered %X, %v", c.name, answer, err)
+				}
+				if _, err := card.Transmit(context.Background(), raw); !errors.Is(err, chip.ErrNoPower) {
+					t.Errorf("%s, not kept, leaves the card with power: %v", c.name, err)
+				}
+				continue
+			}
+			if err != nil || bytes.Equal(kept, before) || !bytes.Equal(kept, saved(t, card)) {
+				t.Errorf("%s is answered %X, %v, and something else was kept", c.name, answer, err)
+			}
+		}
+	}
+}
+
+var errFull = errors.New("no room")

@@ -17,7 +17,7 @@ type AID string
 const (
 	AIDPurse     AID = "\xA0\x00\x00\x06\x32\x01\x01\x05"     // EP, label MOT_T_EP
 	AIDCash      AID = "\xA0\x00\x00\x06\x32\x01\x01\x06"     // EMV-like electronic cash
-	AIDCityUnion AID = "\xA0\x00\x00\x00\x03\x86\x98\x07\x01" // the older city union, an application of its own
+	AIDCityUnion AID = "\xA0\x00\x00\x00\x03\x86\x98\x07\x01" // the older city union
 	PPSE         AID = "2PAY.SYS.DDF01"
 	PSE          AID = "1PAY.SYS.DDF01"
 

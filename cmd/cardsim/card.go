@@ -55,7 +55,8 @@ serves the others, and the PIN 123456. Blank cards as they come from the maker: 
 blank-ssc-v1, blank-dual.
 
 An image that exists is used whatever the profile says; one that does not is made when the card
-is taken out. Several slots: give --vpcd once for each, with --profile and --image in the same
+is put in. It is written again with each change, before the card answers: no killed program takes
+back what a card has answered. Several slots: give --vpcd once for each, with --profile and --image in the same
 order.
 
 Without --commands the cards stay in their readers until the program is stopped. With --commands
@@ -76,7 +77,7 @@ func cardCommand() *ffcli.Command {
 	var c virtualCard
 	c.Register(flags)
 	flags.Var(&c.profiles, "profile", "`KIND` of a new card, see above; tunion where not given / 新卡类型")
-	flags.Var(&c.images, "image", "`FILE` that holds the card; made at the end where it is missing / 卡映像文件")
+	flags.Var(&c.images, "image", "`FILE` that holds the card, written with each change; made where it is missing / 卡映像文件")
 	flags.Uint64Var(&c.seed, "seed", 1, "`NUMBER` that a new card follows from / 随机种子")
 	flags.StringVar(&c.date, "date", "20261120", "`YYYYMMDD` on which a new card is looked at: its last journey is of that day / 卡片日期")
 	flags.StringVar(&c.side, "interface", "", "`SIDE` of a dual card: contactless, contact / 双界面卡所用界面")
@@ -104,7 +105,7 @@ func (c *virtualCard) run(ctx context.Context, in io.Reader, out io.Writer) erro
 		return err
 	}
 	if c.describe {
-		card, err := c.take(ctx, c.profiles.at(0, defaultProfile), c.images.at(0, ""), c.seed)
+		card, _, err := c.take(ctx, c.profiles.at(0, defaultProfile), c.images.at(0, ""), c.seed)
 		if err != nil {
 			return err
 		}

@@ -27,23 +27,22 @@ type recipe struct {
 	macFirst bool
 }
 
-// take opens the image, or makes a card where there is none.
-func (r recipe) take(ctx context.Context, profile, image string, seed uint64) (*chip.Chip, error) {
+// take opens the image, or makes a card where there is none; fresh tells which.
+func (r recipe) take(ctx context.Context, profile, image string, seed uint64) (card *chip.Chip, fresh bool, err error) {
 	if image != "" && image != noImage {
 		card, err := city.OpenChip(image)
 		if err == nil {
-			return card, r.turn(card)
+			return card, false, r.turn(card)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return nil, service.Fail("card image not usable", "give another file with --image", err)
+			return nil, false, service.Fail("card image not usable", "give another file with --image", err)
 		}
 	}
-	card, err := r.make(ctx, profile, seed)
-	if err != nil {
-		return nil, err
+	if card, err = r.make(ctx, profile, seed); err != nil {
+		return nil, false, err
 	}
 	card.ProveMACFirst(r.macFirst)
-	return card, r.turn(card)
+	return card, true, r.turn(card)
 }
 
 // make makes a new card: a specimen, or a blank one.
@@ -98,14 +97,21 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 	if s.card != nil {
 		return vcard.ErrOccupied
 	}
-	card, err := r.take(ctx, profile, image, seed)
+	card, fresh, err := r.take(ctx, profile, image, seed)
 	if err != nil {
 		return err
 	}
-	if image == noImage {
-		image = ""
+	if image == noImage || image == "" {
+		return s.put(ctx, card, "")
 	}
-	return s.put(ctx, card, image)
+	// From here on what the card answers stays, even if this program is killed.
+	if err := city.KeepChip(image, card); err != nil {
+		return service.Fail("card image not written", "give another file with --image", err)
+	}
+	if err = s.put(ctx, card, image); err != nil && fresh {
+		err = errors.Join(err, os.Remove(image)) // that card was never in a reader
+	}
+	return err
 }
 
 func (s *slot) put(ctx context.Context, card *chip.Chip, image string) error {

@@ -5,8 +5,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,7 +18,9 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
+	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
+	"citycard/simulators/city"
 	"citycard/simulators/specimen"
 	"citycard/simulators/vcard"
 )
@@ -261,10 +267,100 @@ func TestSeveralSlots(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, profile := range []string{"ssc-v1", "transit"} {
-		card, err := recipe{}.take(t.Context(), "bank", filepath.Join(dir, []string{"1.img", "2.img"}[i]), 0)
+		card, _, err := recipe{}.take(t.Context(), "bank", filepath.Join(dir, []string{"1.img", "2.img"}[i]), 0)
 		if err != nil || card.Profile().String() != profile {
 			t.Errorf("slot %d was saved as %v, %v", i+1, card, err)
 		}
+	}
+}
+
+// asProgram makes the test's binary the program, for tests that kill it.
+const asProgram = "CARDSIM_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// What a card has answered stays when the program is killed right after: a new PIN, and the
+// tries that a wrong one costs.
+func TestKilledProgramTakesNothingBack(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "card.img")
+	fresh, wrong := []byte{0x65, 0x43, 0x21}, []byte{0x99, 0x99, 0x99}
+	answers := func(cmd apdu.Command, want string) {
+		t.Helper()
+		r := newReader(t)
+		child := exec.CommandContext(t.Context(), path, "card", "--profile", "ssc-v2", "--image", image, "--vpcd", r.address(), "--log-level", "error")
+		child.Env = append(os.Environ(), asProgram+"=1")
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r.take()
+		r.command(ssc.Select())
+		got := fmt.Sprintf("%X", r.command(cmd))
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // killed
+		if got != want {
+			t.Errorf("%X is answered %s, want %s", cmd.Header(), got, want)
+		}
+	}
+	answers(purse.ChangePIN(0, []byte{0x12, 0x34, 0x56}, fresh), "9000")
+	answers(apdu.Verify(0, wrong), "63C2")
+	answers(apdu.Verify(0, wrong), "63C1")
+	answers(apdu.Verify(0, fresh), "9000")
+	answers(apdu.Verify(0, wrong), "63C2")
+	if files, err := filepath.Glob(filepath.Join(filepath.Dir(image), "*")); err != nil || len(files) != 1 {
+		t.Errorf("files left behind: %v, %v", files, err)
+	}
+}
+
+// A card whose image can no longer be written leaves its reader without an answer, and what it
+// changed was not written; one that no reader took leaves no image.
+func TestCardThatCannotBeKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cards")
+	image := filepath.Join(dir, "card.img")
+	r := newReader(t)
+	d := newDesk(t, r.address(), "127.0.0.1:1")
+	if answer := d.say("insert ssc-v2 " + image + " 7"); !strings.HasPrefix(answer, "error: card image not written") {
+		t.Errorf("no directory: %s", answer)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if answer := d.say("2 insert ssc-v2 " + image + " 7"); !strings.HasPrefix(answer, "error: no virtual reader") {
+		t.Errorf("no reader: %s", answer)
+	}
+	if _, err := os.Stat(image); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a card that was in no reader left an image: %v", err)
+	}
+	d.ok("insert ssc-v2 " + image + " 7")
+	r.take()
+	r.command(ssc.Select())
+	if err := os.Rename(dir, dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if answer := r.command(apdu.Verify(0, []byte{0x99, 0x99})); answer != nil {
+		t.Errorf("a change that was not kept is answered %X", answer)
+	}
+	if answer := d.say("remove"); !strings.Contains(answer, chip.ErrNotKept.Error()) {
+		t.Errorf("remove says %s", answer)
+	}
+	card, err := city.OpenChip(filepath.Join(dir+"-away", "card.img"))
+	if err != nil || card.Describe().SocialSecurity.PINTries != 3 {
+		t.Errorf("the image has the change: %v", err)
+	}
+	d.ok("quit")
+	if err := <-d.done; err != nil {
+		t.Error(err)
 	}
 }
 

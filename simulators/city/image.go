@@ -80,14 +80,27 @@ func readImages(path string) ([][]byte, error) {
 
 // replace puts data in place of the file at path: beside it, synced, renamed, and
 // the directory synced. The file is for its owner alone, as all of a city's are.
-func replace(path string, data []byte) (err error) {
+func replace(path string, data []byte) error {
+	if err := exchange(path, data, (*os.File).Sync); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// exchange puts data in place of the file at path in one step; sync is done to the new file
+// before.
+func exchange(path string, data []byte, sync func(*os.File) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(data)
 	if err == nil {
-		err = file.Sync()
+		err = sync(file)
 	}
 	err = errors.Join(err, file.Close())
 	if err == nil {
@@ -96,11 +109,17 @@ func replace(path string, data []byte) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
 	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
+}
+
+// KeepChip has a chip keep its image in a file of its own, with each change and before the
+// change is answered. The file is whole at any moment, whenever the program is killed; a
+// machine that loses its power may take back what was written since the last SaveChip,
+// because to wait for the disk at each command would slow every reader down.
+func KeepChip(path string, c *chip.Chip) error {
+	return c.Keep(func(image []byte) error {
+		return exchange(path, image, func(*os.File) error { return nil })
+	})
 }
 
 // SaveChip writes one chip's image to a file of its own, replacing it whole.
