@@ -1,9 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,6 +26,8 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/verdict"
+	"citycard/terminals/hotlist"
+	"citycard/terminals/tariff"
 )
 
 const messagesPage = "docs/messages.md"
@@ -310,6 +316,10 @@ func TestExampleSecrets(t *testing.T) {
 	if !strings.Contains(r.text, fmt.Sprintf("answers `%x`", person)) || !slices.Equal(exampleOf[*message.MedicalClaim](r).GetPerson(), person[:]) {
 		t.Errorf("the person's token is %x", person)
 	}
+	key := sha256.Sum256(binary.BigEndian.AppendUint64(append([]byte("citycard test master"), byte(keys.RolePersonToken)), 1))
+	if text := hex.EncodeToString(key[:16]); !strings.Contains(r.text, "person key is `"+text+"`") || !strings.Contains(r.text, "hexkey:"+text) {
+		t.Errorf("the person key is %s", text)
+	}
 	debit := exampleOf[*message.Tap](r).GetDebit()
 	id := keys.CardID{ASN: [10]byte(debit.GetCard()), Issuer: [8]byte(debit.GetIssuer())}
 	signed := keys.Purchase{
@@ -343,6 +353,37 @@ func TestExampleSecrets(t *testing.T) {
 	}
 	if token := store.CardTokens().Token(id); !slices.Equal(token[:], exampleOf[*message.Cleared](r).GetCardToken()) {
 		t.Errorf("the card's token is %x", token)
+	}
+}
+
+// TestExamplesAreTaken: terminals take the example's fares and hotlist, and its row of the registry has
+// the columns of the file.
+func TestExamplesAreTaken(t *testing.T) {
+	r := newReference(t)
+	fares := exampleOf[*message.FareTable](r)
+	if _, err := tariff.New(fares); err != nil || exampleOf[*message.Tap](r).GetFareVersion() != fares.GetVersion() {
+		t.Errorf("the fares: %v", err)
+	}
+	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
+	if err == nil {
+		err = list.Apply(exampleOf[*message.HotlistEntry](r))
+	}
+	if err != nil {
+		t.Errorf("the hotlist: %v", err)
+	}
+	entry := exampleOf[*message.RegistryEntry](r)
+	columns := slices.Sorted(maps.Keys(entry.GetRows()[0].GetColumns()))
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "| `"+entry.GetKind()+".csv`")
+	_, rest, _ = strings.Cut(rest, "`")
+	documented, _, _ := strings.Cut(rest, "`")
+	want := strings.Split(documented, ",")
+	slices.Sort(want)
+	if !slices.Equal(columns, want) {
+		t.Errorf("a row of %s has the columns %q, want %q", entry.GetKind(), columns, want)
 	}
 }
 
