@@ -64,6 +64,7 @@ type house struct {
 	keyring *keys.Keyring // of the town's keys, unless a test gives its own
 
 	intakes *intakes
+	metrics *intake.Metrics // of the next intake, where a test looks at them
 
 	patience time.Duration                              // of an intake; 0 for the default
 	spoil    func(rules map[string]func() intake.Rules) // where a test puts itself before the rules
@@ -185,12 +186,16 @@ func (h *house) rules() map[string]func() intake.Rules {
 // intake makes an intake; small batches, so that a test has several.
 func (h *house) intake(owner string) *intake.Intake {
 	h.Helper()
+	metrics := h.metrics
+	if metrics == nil {
+		metrics = intake.NewMetrics(prometheus.NewRegistry(), time.Now)
+	}
 	in, err := intake.New(h.ledger, h.kafka, h.rules(),
 		intake.Settings{
 			BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience,
 			Topics: broker.Layout{Partitions: partitions}, Registry: h.town.Registry,
 		},
-		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
+		metrics, slog.New(slog.DiscardHandler))
 	h.must(err)
 	return in
 }

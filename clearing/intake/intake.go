@@ -80,7 +80,9 @@ func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings
 	if settings.Registry == nil {
 		return nil, errors.New("intake: no registry")
 	}
-	return &Intake{ledger: l, rules: rules, kafka: kafka, settings: settings.filled(), metrics: metrics, log: log}, nil
+	in := &Intake{ledger: l, rules: rules, kafka: kafka, settings: settings.filled(), metrics: metrics, log: log}
+	metrics.lags.in.Store(in)
+	return in, nil
 }
 
 // connect makes a client of the cluster.

@@ -6,6 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/clearing/docket"
+	"citycard/clearing/message"
+	"citycard/clearing/verdict"
 )
 
 // Metrics of the intake.
@@ -25,8 +27,7 @@ type Metrics struct {
 	lost         prometheus.Counter
 	unjoined     prometheus.Counter
 	positions    *prometheus.GaugeVec
-	lagRecords   *prometheus.GaugeVec
-	lagSeconds   *prometheus.GaugeVec
+	lags         *lags
 	pumped       *prometheus.CounterVec
 	pumpLag      *prometheus.GaugeVec
 	pumpFailures prometheus.Counter
@@ -76,12 +77,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		unjoined: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_joins_failed_total", Help: "Times this process could not join the group because database or broker were away, and tried again.",
 		}),
-		lagRecords: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "citycard_stream_lag_records", Help: "Records between a stream's position and its partition's end, as last fetched.",
-		}, []string{"stream"}),
-		lagSeconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "citycard_stream_lag_seconds", Help: "Age of the oldest record that was fetched and is not committed, 0 where there is none.",
-		}, []string{"stream"}),
+		lags: newLags(clock),
 		pumped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_pump_messages_total", Help: "Committed messages sent to Kafka and acknowledged, by topic.",
 		}, []string{"topic"}),
@@ -101,28 +97,28 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.unjoined, m.positions, m.lagRecords, m.lagSeconds,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.unjoined, m.positions, m.lags,
 		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published)
+	m.begin()
 	return m
+}
+
+// begin has the counters that alerts watch begin at zero. One that begins with its first event
+// shows no increase for it.
+func (m *Metrics) begin() {
+	for _, topic := range message.InputTopics() {
+		m.abandoned.WithLabelValues(topic)
+	}
+	for _, topic := range message.OutputTopics() {
+		m.pumpRefused.WithLabelValues(topic)
+	}
+	m.records.WithLabelValues(verdict.Rejected.String(), string(verdict.BadTAC), "tap")
 }
 
 // forget drops the gauges of a stream that another process has now.
 func (m *Metrics) forget(stream string) {
 	m.positions.DeleteLabelValues(stream)
-	m.lagRecords.DeleteLabelValues(stream)
-	m.lagSeconds.DeleteLabelValues(stream)
 	m.pumpLag.DeleteLabelValues(stream)
-}
-
-// lag states how far a stream is behind: the records up to the partition's end,
-// and the age of the oldest one in the queue.
-func (m *Metrics) lag(stream string, records int64, oldest time.Time) {
-	age := 0.0
-	if !oldest.IsZero() {
-		age = max(0, m.clock().Sub(oldest).Seconds())
-	}
-	m.lagRecords.WithLabelValues(stream).Set(float64(max(0, records)))
-	m.lagSeconds.WithLabelValues(stream).Set(age)
 }
 
 // batch counts a committed batch of so many records.

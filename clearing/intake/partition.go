@@ -36,7 +36,7 @@ type partition struct {
 	most int
 
 	position atomic.Int64 // claim.Next, for others to read
-	end      atomic.Int64 // the partition's end, as last fetched
+	ends     func() int64 // the partition's end, as the broker last told it
 	sequence atomic.Int64 // of the last batch
 
 	arrived chan struct{} // has one token while the queue is not empty
@@ -47,14 +47,18 @@ type partition struct {
 	paused bool
 	fault  error // why it makes no progress, nil while it does
 	stands error // why nothing behind what was fetched can be read
+	lag    lag
+	// underway is when the first record of the batch that is being committed was appended.
+	underway time.Time
 }
 
-func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim) *partition {
+func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim, ends func() int64) *partition {
 	p := &partition{
-		in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
+		ends: ends, in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
 		shard: shard, claim: claim, arrived: make(chan struct{}, 1), patience: patience{most: in.settings.Patience},
 	}
 	p.position.Store(claim.Next)
+	p.measure()
 	return p
 }
 
@@ -70,8 +74,8 @@ const recordBytes = 256
 // offer queues fetched records; above the byte budget fetching pauses until the
 // queue has been emptied.
 func (p *partition) offer(records []*kgo.Record, end int64) {
-	p.end.Store(end)
 	p.mu.Lock()
+	p.lag.end = max(p.lag.end, end)
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
 		p.bytes += queuedBytes(r)
@@ -80,34 +84,25 @@ func (p *partition) offer(records []*kgo.Record, end int64) {
 		p.paused = true
 		p.client.PauseFetchPartitions(map[string][]int32{p.topic: {p.number}})
 	}
-	oldest := p.queue[0].Timestamp
 	p.mu.Unlock()
-	p.in.metrics.lag(p.stream, end-p.position.Load(), oldest)
 	select {
 	case p.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// oldest is when the first record of the queue was appended, zero where the
-// queue is empty.
-func (p *partition) oldest() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.queue) == 0 {
-		return time.Time{}
-	}
-	return p.queue[0].Timestamp
-}
-
-// take removes up to the batch's limit of records from the queue.
+// take removes up to the batch's limit of records from the queue; they are under way until the next
+// are taken.
 func (p *partition) take() (records []*kgo.Record, full bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	most := p.limit()
 	n := min(len(p.queue), most)
 	records = p.queue[:n:n]
-	p.queue = p.queue[n:]
+	p.queue, p.underway = p.queue[n:], time.Time{}
+	if n > 0 {
+		p.underway = records[0].Timestamp
+	}
 	for _, r := range records {
 		p.bytes -= queuedBytes(r)
 	}
@@ -116,6 +111,13 @@ func (p *partition) take() (records []*kgo.Record, full bool) {
 		p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {p.number}})
 	}
 	return records, n == most
+}
+
+// landed says that no batch is under way.
+func (p *partition) landed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.underway = time.Time{}
 }
 
 func (p *partition) queued() int {
@@ -153,6 +155,7 @@ func (p *partition) run(ctx context.Context) error {
 				break
 			}
 		}
+		p.landed()
 		if p.queued() > 0 {
 			select {
 			case p.arrived <- struct{}{}:
@@ -377,7 +380,6 @@ func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.R
 	}
 	p.advance(next)
 	p.sequence.Store(out.Sequence)
-	p.in.metrics.lag(p.stream, p.end.Load()-next, p.oldest())
 	p.in.metrics.batch(p.topic, p.stream, next, len(records), d, judged.Sub(started), p.in.metrics.clock().Sub(judged))
 	return nil
 }

@@ -111,6 +111,7 @@ func (p *pump) hospitals(ctx context.Context) error {
 	var topics []string
 	for _, h := range edition.Hospitals() {
 		topics = append(topics, message.MedicalResultsOf(h.ID))
+		p.metrics.pumpRefused.WithLabelValues(message.MedicalResultsOf(h.ID))
 	}
 	err := p.fit(ctx, topics)
 	if err == nil {

@@ -38,6 +38,7 @@ type session struct {
 
 	mu         sync.Mutex
 	partitions map[string]*running
+	ends       map[string]int64 // of the partitions of all input topics, by stream
 }
 
 // running is a partition with its goroutine.
@@ -51,7 +52,7 @@ type running struct {
 func (in *Intake) session(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{in: in, ready: make(chan struct{}), ctx: inner, failed: make(chan error, 1), partitions: map[string]*running{}}
+	s := &session{in: in, ready: make(chan struct{}), ctx: inner, failed: make(chan error, 1), partitions: map[string]*running{}, ends: map[string]int64{}}
 	if err := s.join(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -74,6 +75,7 @@ func (in *Intake) session(ctx context.Context) error {
 	})
 	group.Go(func() error { return in.pump(running, s) })
 	group.Go(func() error { return in.publish(running, s) })
+	group.Go(func() error { return s.lookForEnds(running) })
 	group.Go(func() error { return s.poll(running) })
 	err := group.Wait()
 	cancel()
@@ -153,7 +155,7 @@ func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offse
 			}
 			s.in.metrics.claims.WithLabelValues(topic).Inc()
 			s.in.metrics.positions.WithLabelValues(claim.Stream).Set(float64(claim.Next))
-			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), claim))
+			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), claim, func() int64 { return s.end(claim.Stream) }))
 			begin[topic][number] = kgo.NewOffset().At(claim.Next).WithEpoch(-1)
 		}
 	}
@@ -172,6 +174,13 @@ func (s *session) shard(topic string, number int32) int {
 		shard += int(s.counts[t])
 	}
 	return shard
+}
+
+// end is where a stream's partition ends, as far as the broker has said so.
+func (s *session) end(stream string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ends[stream]
 }
 
 func (s *session) start(p *partition) {
