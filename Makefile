@@ -30,12 +30,16 @@ test: setup-test build vet ## all tests, and which were not run and why; with CI
 
 build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
 
+# The programs say which commit they are. Where git does not answer (no git, sources without
+# their history, a work tree of another user's), they are built without.
+VCS = $(if $(shell git status --porcelain >/dev/null 2>&1 && echo yes),auto,false)
+
 # cardterm alone reaches the PC/SC library through cgo.
 bin/citycard bin/cardsim:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $@ ./cmd/$(@F)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=$(VCS) -o $@ ./cmd/$(@F)
 
 bin/cardterm: setup
-	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=false -o $@ ./cmd/cardterm
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=$(VCS) -o $@ ./cmd/cardterm
 
 setup: ## install what is missing on Debian or Ubuntu; elsewhere say what to install
 	@deploy/setup.sh

@@ -24,6 +24,7 @@ import (
 	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/cmd/service"
 	"citycard/simulators/truth"
 )
 
@@ -37,7 +38,7 @@ func keyFile(t testing.TB) (string, *keys.Store) {
 	if err := store.WithWorkFactor(4).Save(path, testPassphrase); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(passphraseVariable, testPassphrase)
+	t.Setenv(service.PassphraseVariable, testPassphrase)
 	return path, store
 }
 
@@ -327,8 +328,8 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	t.Setenv(passphraseVariable, "wrong")
-	if err := run(t, append([]string{"issue"}, common...)...); err == nil || !strings.Contains(err.Error(), passphraseVariable) {
+	t.Setenv(service.PassphraseVariable, "wrong")
+	if err := run(t, append([]string{"issue"}, common...)...); err == nil || !strings.Contains(err.Error(), service.PassphraseVariable) {
 		t.Errorf("wrong passphrase: %v", err)
 	}
 }

@@ -17,8 +17,8 @@
 //	outbox/        records on their way to Kafka
 //	truth/         what must come out, of all days played here (package truth)
 //
-// The passphrase of the key file comes from the environment variable
-// CITYCARD_KEYS_PASSPHRASE alone, so that it stands in no process list.
+// The passphrase of the key file comes from a file or from the environment variable
+// CITYCARD_KEYS_PASSPHRASE, so that it stands in no process list.
 //
 // Progress goes to standard output as JSON lines {"phase","done","total"}. Exit
 // codes and the precedence of flags, environment and configuration file are those

@@ -18,7 +18,7 @@ func rootCommand() *ffcli.Command {
 		ShortUsage:  "cardsim <command> [flags]",
 		ShortHelp:   "virtual cards and a simulated city / 虚拟卡与模拟城市",
 		FlagSet:     flag.NewFlagSet("cardsim", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), issueCommand(), cityCommand(), checkCommand()},
+		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), issueCommand(), cityCommand(), checkCommand(), service.VersionCommand("cardsim")},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }

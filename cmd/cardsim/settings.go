@@ -12,8 +12,6 @@ import (
 	"citycard/simulators/city"
 )
 
-const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
-
 // settings are what issue and city have in common.
 type settings struct {
 	service.Common
@@ -22,6 +20,8 @@ type settings struct {
 	keys  string
 	day   string
 	zone  string
+
+	passphrase string // the file of it
 }
 
 func (s *settings) register(flags *flag.FlagSet) {
@@ -30,6 +30,7 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.Uint64Var(&s.seed, "seed", 1, "`NUMBER` that the whole city follows from / 随机种子")
 	flags.IntVar(&s.cards, "cards", 10_000, "`NUMBER` of cards, four of five for transit / 卡片总数")
 	flags.StringVar(&s.keys, "keys", "", "key `FILE` of the issuer's masters / 主密钥文件")
+	service.RegisterPassphrase(flags, &s.passphrase)
 	flags.StringVar(&s.day, "day", "", "the simulated day, `YYYYMMDD`; today where empty / 模拟日期")
 	flags.StringVar(&s.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city / 时区")
 }
@@ -55,13 +56,13 @@ func (s *settings) store() (*keys.Store, error) {
 	if s.keys == "" {
 		return nil, service.Fail("no key file", "give the issuer's key file with --keys", nil)
 	}
-	passphrase := os.Getenv(passphraseVariable)
-	if passphrase == "" {
-		return nil, service.Fail("no passphrase for "+s.keys, "set "+passphraseVariable, nil)
+	passphrase, err := service.Passphrase(s.passphrase)
+	if err != nil {
+		return nil, err
 	}
 	store, err := keys.Open(s.keys, passphrase)
 	if errors.Is(err, keys.ErrPassphrase) {
-		return nil, service.Fail("wrong passphrase for "+s.keys, "correct "+passphraseVariable, nil)
+		return nil, service.Fail("wrong passphrase for "+s.keys, "correct "+service.PassphraseVariable+" or --keys-passphrase-file", nil)
 	}
 	if err != nil {
 		return nil, service.Fail("key file not usable", "correct --keys", err)

@@ -97,7 +97,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	}
 	stack.Push("reader", func(context.Context) error { return rd.Close() })
 	log.Info("reader open", "reader", rd.Name(), "role", a.role)
-	pages := service.NewOps(log)
+	pages := service.NewOps("cardterm", log)
 	l := &lane{reader: rd, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
 	if a.trace {
 		signal.Ignore(syscall.SIGPIPE)
@@ -117,6 +117,8 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 		}
 		stack.Push("pages", pages.Close)
 	}
+	service.NotifyReady(log)
+	defer service.NotifyStopping(log)
 	return l.run(ctx)
 }
 
@@ -156,6 +158,10 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	stack.Push("outbox", func(context.Context) error { return out.Close() })
 	l.out = out
 	watchOutbox(pages, out)
+	pages.Registry().MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cardterm_fares_info", Help: "The fare table that the terminal charges by, by version; always 1.",
+		ConstLabels: prometheus.Labels{"version": table.Version()},
+	}, func() float64 { return 1 }))
 	stack.Push("forwarder", startForwarder(l.log, out, up, pages.Registry()))
 	stack.Push("hotlist", followHotlist(l.log, list, up, pages.Registry()))
 	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", module.Terminal()), "fares", table.Version())

@@ -7,9 +7,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +27,7 @@ import (
 	"citycard/cardos/psam"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
+	"citycard/cmd/service"
 	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/vcard"
 	"citycard/terminals/contents"
@@ -52,7 +56,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", passphraseVariable+"="+passphrase)
+	cmd.Env = append(os.Environ(), asProgram+"=1", service.PassphraseVariable+"="+passphrase)
 	return cmd
 }
 
@@ -185,7 +189,12 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	must(t, err)
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
 
-	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"))...)
+	pages := freeAddress(t)
+	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"), "--ops", pages)...)
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	must(t, err)
+	defer manager.Close()
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+manager.LocalAddr().String())
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	must(t, cmd.Start())
@@ -205,11 +214,53 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	if number := card.Describe().Transit.Number; string(record.Key) != number {
 		t.Errorf("key %s, card %s", record.Key, number)
 	}
+	wantWatched(t, pages)
 	must(t, cmd.Process.Signal(syscall.SIGTERM))
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v: %s", err, stderr.String())
 	}
+	must(t, manager.SetReadDeadline(time.Now().Add(time.Minute)))
+	for _, want := range []string{"READY=1", "STOPPING=1"} {
+		told := make([]byte, 64)
+		if n, err := manager.Read(told); err != nil || string(told[:n]) != want {
+			t.Errorf("told the service manager %q (%v), want %q", told[:n], err, want)
+		}
+	}
 	return tap, card
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, listener.Close())
+	return listener.Addr().String()
+}
+
+// wantWatched looks for the metrics of terminals that alerts and dashboard use on the page of one
+// at work.
+func wantWatched(t *testing.T, address string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	must(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	must(t, err)
+	found := 0
+	for _, file := range []string{"../../deploy/prometheus/citycard.rules.yml", "../../deploy/grafana/citycard.json"} {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		for _, name := range regexp.MustCompile(`\bcardterm_[a-z_]+`).FindAllString(string(text), -1) {
+			if found++; !bytes.Contains(page, []byte("\n# TYPE "+name+" ")) {
+				t.Errorf("%s uses %s, which /metrics does not have", file, name)
+			}
+		}
+	}
+	if found < 6 {
+		t.Errorf("%d metrics are watched: the search finds too little", found)
+	}
 }
 
 // A card held to a gate or a validator becomes a record in Kafka, and with --trace a dialogue in
@@ -313,7 +364,7 @@ func TestRefusals(t *testing.T) {
 // has told one.
 func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 	_, keyPath := keyFile(t)
-	t.Setenv(passphraseVariable, passphrase)
+	t.Setenv(service.PassphraseVariable, passphrase)
 	image := filepath.Join(t.TempDir(), "sam.img")
 	flags := moduleFlags{keyFlags: keyFlags{path: keyPath, demo: true}, terminal: "491010000001"}
 	var last uint32

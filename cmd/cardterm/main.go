@@ -19,7 +19,7 @@ func main() { os.Exit(service.Run("cardterm", rootCommand())) }
 
 func rootCommand() *ffcli.Command {
 	root := agentCommand()
-	root.Subcommands = []*ffcli.Command{readCommand(), traceCommand(), issueCommand()}
+	root.Subcommands = []*ffcli.Command{readCommand(), traceCommand(), issueCommand(), service.VersionCommand("cardterm")}
 	return root
 }
 
@@ -56,16 +56,16 @@ func (r *readerFlags) card(ctx context.Context, rd *reader.Reader) (*reader.Card
 	return rd.WaitCard(ctx)
 }
 
-// keyFlags name the key file; its passphrase comes from the environment alone.
+// keyFlags name the key file, and where its passphrase is.
 type keyFlags struct {
-	path string
-	demo bool // TEST masters may be used
+	path       string
+	passphrase string // the file of it
+	demo       bool   // TEST masters may be used
 }
 
-const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
-
 func (k *keyFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store; its passphrase is in "+passphraseVariable+" / 密钥文件")
+	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store / 密钥文件")
+	service.RegisterPassphrase(flags, &k.passphrase)
 	service.RegisterDemo(flags, &k.demo)
 }
 
@@ -73,9 +73,13 @@ func (k *keyFlags) open() (*keys.Store, error) {
 	if k.path == "" {
 		return nil, service.Fail("no key file / 没有密钥文件", "give --keys FILE", nil)
 	}
-	store, err := keys.Open(k.path, os.Getenv(passphraseVariable))
+	passphrase, err := service.Passphrase(k.passphrase)
 	if err != nil {
-		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and "+passphraseVariable, err)
+		return nil, err
+	}
+	store, err := keys.Open(k.path, passphrase)
+	if err != nil {
+		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and the passphrase", err)
 	}
 	if err := service.AllowKeys(store, k.path, k.demo); err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ type inputs struct {
 
 // readInputs reads them all, so that a mistake shows before anything is started.
 func (s *settings) readInputs(dir string, log *slog.Logger) (*inputs, error) {
-	ring, err := openKeys(s.keyPath(dir), s.demo, log)
+	ring, err := openKeys(s.keyPath(dir), s.passphrase, s.demo, log)
 	if err != nil {
 		return nil, err
 	}

@@ -141,15 +141,20 @@ func (p *performance) prepare() error {
 	p.settings.registry = filepath.Join(p.field, "registry")
 	p.day = p.firstDay(time.Now())
 	p.report = newReport(p.day)
-	if p.signer, err = makeSealKey(dir.Path); err != nil || p.keyFile != "" {
+	if p.signer, err = makeSealKey(dir.Path); err != nil {
 		return err
 	}
-	if os.Getenv(passphraseVariable) == "" {
-		if err := os.Setenv(passphraseVariable, rand.Text()); err != nil {
+	passphrase := rand.Text()
+	if p.passphrase != "" || p.keyFile != "" || os.Getenv(service.PassphraseVariable) != "" {
+		if passphrase, err = service.Passphrase(p.passphrase); err != nil {
 			return err
 		}
 	}
-	return makeKeys(p.keyPath(dir.Path), p.seed, os.Getenv(passphraseVariable))
+	// For the children as well.
+	if err := os.Setenv(service.PassphraseVariable, passphrase); err != nil || p.keyFile != "" {
+		return err
+	}
+	return makeKeys(p.keyPath(dir.Path), p.seed, passphrase)
 }
 
 // start brings up the books and the broker.
@@ -225,7 +230,7 @@ func (p *performance) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	p.ops = service.NewOps(p.log)
+	p.ops = service.NewOps("citycard", p.log)
 	if p.center, err = p.base.open(ctx, &p.settings, p.dir.Path, in, p.ops, p.stack, p.log); err != nil {
 		return err
 	}

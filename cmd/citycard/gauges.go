@@ -16,6 +16,7 @@ type gauges struct {
 	hotlist  *prometheus.Desc
 	cards    *prometheus.Desc
 	test     *prometheus.Desc
+	fares    *prometheus.Desc
 }
 
 func newGauges(c *center) *gauges {
@@ -26,13 +27,14 @@ func newGauges(c *center) *gauges {
 		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
 		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
+		fares:   prometheus.NewDesc("citycard_fares_info", "The newest fare table that terminals are given, by version; always 1.", []string{"version"}, nil),
 		test:    prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test} {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.fares} {
 		out <- desc
 	}
 }
@@ -47,6 +49,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.registry, 1, edition.Version())
 	gauge(g.version, float64(edition.Number()))
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
+	if tables := g.center.fares.All(); len(tables) > 0 {
+		gauge(g.fares, 1, tables[len(tables)-1].Version())
+	}
 	gauge(g.cards, float64(edition.Counts()["hotlist"]))
 	test := 0.0
 	if g.keys.Store().Test() {
@@ -66,6 +71,7 @@ type bookGauges struct {
 	progress *prometheus.Desc
 	findings *prometheus.Desc
 	alone    *prometheus.Desc
+	unsealed *prometheus.Desc
 }
 
 func newBookGauges(g *glance, zone *time.Location) *bookGauges {
@@ -83,12 +89,13 @@ func newBookGauges(g *glance, zone *time.Location) *bookGauges {
 			"What the pass over the cards and SAMs of the last closed day found, by kind.", []string{"kind"}, nil),
 		alone: prometheus.NewDesc("citycard_quarantined_records",
 			"Records that could not be booked, are kept alone and were not judged again yet.", nil, nil),
+		unsealed: prometheus.NewDesc("citycard_days_unsealed", "Days that are closed and not sealed yet.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *bookGauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone} {
+	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone, g.unsealed} {
 		out <- desc
 	}
 }
@@ -105,6 +112,7 @@ func (g *bookGauges) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(g.day, float64(v.day.Time(g.zone).Unix()))
 	gauge(g.alone, float64(v.alone))
+	gauge(g.unsealed, float64(v.unsealed))
 	for code, held := range v.held {
 		gauge(g.account, float64(held), code)
 	}

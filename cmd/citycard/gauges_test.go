@@ -157,7 +157,7 @@ func TestLooksAreCheap(t *testing.T) {
 	l.book(100, 20260105)
 	l.look()
 	l.want("/", "20260105: open", `<td class="n">100</td><td class="n">10.00</td>`)
-	l.want("/metrics", `citycard_account_fen{account="operator:bus"} 1000`, `citycard_account_fen{account="operator:metro"} 0`, `citycard_accounts_not_at_zero{kind="operator"} 0`)
+	l.want("/metrics", `citycard_account_fen{account="operator:bus"} 1000`, `citycard_account_fen{account="operator:metro"} 0`, `citycard_accounts_not_at_zero{kind="operator"} 0`, "citycard_days_unsealed 0")
 
 	l.must(l.CloseDay(t.Context(), 20260105, 20260106))
 	l.must(l.EndDay(t.Context(), 20260105))
@@ -170,7 +170,7 @@ func TestLooksAreCheap(t *testing.T) {
 	before := l.traffic.statements.Load()
 	for range 20 {
 		l.want("/", "20260106: open", "20260105: closed", `<td class="n">3</td><td class="n">0.30</td>`, `<td class="n">100</td>`)
-		l.want("/metrics", `citycard_account_fen{account="operator:bus"} 1030`, `citycard_accounts_not_at_zero{kind="operator"} 1`, "citycard_clearing_day_start_seconds 1.767657")
+		l.want("/metrics", `citycard_account_fen{account="operator:bus"} 1030`, `citycard_accounts_not_at_zero{kind="operator"} 1`, "citycard_days_unsealed 1", "citycard_clearing_day_start_seconds 1.767657")
 	}
 	if asked := l.traffic.statements.Load() - before; asked != 0 {
 		t.Errorf("40 requests took %d statements, expected none", asked)

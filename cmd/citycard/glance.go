@@ -47,6 +47,7 @@ type view struct {
 	progress map[ledger.Day]float64
 	findings map[string]int // kind -> count, nil where no day was passed over
 	alone    int            // records in quarantine
+	unsealed int            // days that are closed and not sealed
 }
 
 const (
@@ -216,6 +217,9 @@ func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatu
 	for _, d := range days {
 		if d.State == ledger.DayClosed || d.State == ledger.DaySealed {
 			closed = max(closed, d.Day)
+		}
+		if d.State == ledger.DayClosed {
+			v.unsealed++
 		}
 		if d.State != ledger.DayClosing {
 			continue

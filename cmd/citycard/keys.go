@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -21,14 +20,16 @@ func keysCommand() *ffcli.Command {
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
 	file := flags.String("keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
+	var passphraseFile string
+	service.RegisterPassphrase(flags, &passphraseFile)
 	rotate := flags.Bool("rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs / 轮换主密钥")
 	seed := flags.Uint64("seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
 	return &ffcli.Command{
 		Name:       "keys",
 		ShortUsage: "citycard keys [flags]",
 		ShortHelp:  "make a key store, or rotate its masters / 生成密钥库或轮换主密钥",
-		LongHelp: "Makes a store with new random masters, encrypted under the passphrase in " + passphraseVariable + ". An existing file is\n" +
-			"never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n" +
+		LongHelp: "Makes a store with new random masters, encrypted under the passphrase of --keys-passphrase-file or\n" +
+			service.PassphraseVariable + ". An existing file is never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n" +
 			"store gets another generation of masters beside those that it holds: new cards are made with it, the cards of all\n" +
 			"generations are served. What was there is kept beside it. A running serve takes it up by itself; counters do when\n" +
 			"they start; gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.",
@@ -37,9 +38,13 @@ func keysCommand() *ffcli.Command {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
+			passphrase, err := service.Passphrase(passphraseFile)
+			if err != nil {
+				return err
+			}
 			s := settings{keyFile: *file}
 			if *rotate { // under the store's own lock: whoever uses the data directory goes on
-				return rotateKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable))
+				return rotateKeys(s.keyPath(common.Data), *seed, passphrase)
 			}
 			if *file == "" {
 				dir, err := service.OpenDataDir(common.Data, observe.DataPurpose)
@@ -48,7 +53,7 @@ func keysCommand() *ffcli.Command {
 				}
 				defer dir.Close()
 			}
-			if err := makeKeys(s.keyPath(common.Data), *seed, os.Getenv(passphraseVariable)); err != nil {
+			if err := makeKeys(s.keyPath(common.Data), *seed, passphrase); err != nil {
 				return err
 			}
 			kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
@@ -66,9 +71,6 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 	if seed != 0 {
 		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
 	}
-	if passphrase == "" {
-		return noPassphrase()
-	}
 	store, err := keys.RotateFile(path, passphrase, rand.Reader)
 	switch {
 	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
@@ -85,9 +87,6 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 // makeKeys writes a new key store; with a seed its masters are test masters that
 // anybody can make.
 func makeKeys(path string, seed uint64, passphrase string) error {
-	if passphrase == "" {
-		return noPassphrase()
-	}
 	store := keys.GenerateTest(seed)
 	if seed == 0 {
 		var err error

@@ -11,7 +11,7 @@ import (
 
 // Masters are rotated while serve holds the data directory that their store is in.
 func TestRotateBesideServe(t *testing.T) {
-	t.Setenv(passphraseVariable, "p")
+	t.Setenv(service.PassphraseVariable, "p")
 	dir, err := service.OpenDataDir(filepath.Join(t.TempDir(), "data"), observe.DataPurpose)
 	if err != nil {
 		t.Fatal(err)

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 )
 
@@ -20,8 +23,21 @@ func rootCommand() *ffcli.Command {
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
 			demoCommand(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), tapCommand(), registryCommand(),
-			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(),
+			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(), service.VersionCommand("citycard", knownSchemas),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },
 	}
+}
+
+// knownSchemas says which tables the program works with.
+func knownSchemas() (string, error) {
+	var known []string
+	for _, set := range observe.Sets() {
+		newest, err := set.Newest()
+		if err != nil {
+			return "", err
+		}
+		known = append(known, fmt.Sprintf("%s %d", set.Name, newest))
+	}
+	return "schema  " + strings.Join(known, ", "), nil
 }

@@ -23,6 +23,7 @@ func personTokenCommand() *ffcli.Command {
 	common.Register(flags)
 	s := settings{}
 	flags.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(flags, &s.passphrase)
 	service.RegisterDemo(flags, &s.demo)
 	return &ffcli.Command{
 		Name: "person-token", ShortUsage: "citycard person-token [flags] < NUMBERS", ShortHelp: "make persons' tokens out of identity numbers / 生成人员标识码",
@@ -34,7 +35,7 @@ func personTokenCommand() *ffcli.Command {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			ring, err := openKeys(s.keyPath(common.Data), s.demo, slog.New(slog.DiscardHandler))
+			ring, err := openKeys(s.keyPath(common.Data), s.passphrase, s.demo, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ import (
 	"citycard/cmd/observe"
 
 	"citycard/clearing/broker"
+	"citycard/cmd/service"
 )
 
 // testDay is the clearing day of the tests.
@@ -40,7 +41,7 @@ type programs struct {
 // build builds the programs named into a directory of the test's.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir(), env: append(os.Environ(), passphraseVariable+"="+passphrase)}
+	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}
 	for _, name := range names {
 		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
 		if out, err := command.CombinedOutput(); err != nil {

@@ -86,11 +86,12 @@ func quarantineListCommand() *ffcli.Command {
 // judging is what quarantine judge is told.
 type judging struct {
 	decision
-	records  []string
-	all      bool
-	keyFile  string
-	registry string
-	demo     bool
+	records    []string
+	all        bool
+	keyFile    string
+	passphrase string // the file of it
+	registry   string
+	demo       bool
 }
 
 func quarantineJudgeCommand() *ffcli.Command {
@@ -103,6 +104,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 	})
 	flags.BoolVar(&j.all, "all", false, "all that is open / 全部")
 	flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(flags, &j.passphrase)
 	flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory / 线网目录")
 	flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used / 允许测试密钥")
 	return &ffcli.Command{
@@ -111,7 +113,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 		ShortHelp:  "judge once more what is kept alone, by two people / 双人复判",
 		LongHelp: "Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n" +
 			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n" +
-			"more stays. The key store's passphrase is read from " + passphraseVariable + ".",
+			"more stays. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -166,7 +168,7 @@ func (j *judging) run(ctx context.Context) error {
 
 // prepare makes the rules, as serve does.
 func (j *judging) prepare(ctx context.Context, b *books) (*intake.Again, error) {
-	s := &settings{Common: j.Common, database: b.url, keyFile: j.keyFile, registry: j.registry, zone: j.zone, demo: j.demo}
+	s := &settings{Common: j.Common, database: b.url, keyFile: j.keyFile, passphrase: j.passphrase, registry: j.registry, zone: j.zone, demo: j.demo}
 	in, err := s.readInputs(j.Data, j.Logger())
 	if err != nil {
 		return nil, err

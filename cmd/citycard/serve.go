@@ -24,7 +24,7 @@ func serveCommand() *ffcli.Command {
 		ShortUsage: "citycard serve [flags]",
 		ShortHelp:  "clear what arrives, until stopped / 持续清算",
 		LongHelp: "Claims every partition of the input topics, clears what arrives, answers the load authority and serves\n" +
-			"/metrics, /healthz and /readyz. The key store's passphrase is read from " + passphraseVariable + ".",
+			"/metrics, /healthz and /readyz. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -63,7 +63,7 @@ func serve(ctx context.Context, s *settings) (err error) {
 	if err := (observe.Running{Doing: in.founds(), Long: true}).Write(dir.Path); err != nil {
 		return err
 	}
-	ops := service.NewOps(log)
+	ops := service.NewOps("citycard", log)
 	c, err := base.open(ctx, s, dir.Path, in, ops, stack, log)
 	if err != nil {
 		return err
@@ -77,6 +77,8 @@ func serve(ctx context.Context, s *settings) (err error) {
 	}
 	stack.Push("running.json", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
 	log.Info("serving", "kafka", c.kafka, "api", c.apiURL, "ops", ops.Addr(), "registry", c.registry.Version())
+	service.NotifyReady(log)
+	defer service.NotifyStopping(log)
 	select {
 	case <-ctx.Done():
 		return nil

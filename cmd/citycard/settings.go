@@ -28,6 +28,7 @@ type settings struct {
 	replicas   int
 	minInsync  int
 	keyFile    string
+	passphrase string // the file of it
 	registry   string
 	ops        string
 	api        string
@@ -50,6 +51,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.IntVar(&s.replicas, "kafka-replicas", 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
 	fs.IntVar(&s.minInsync, "kafka-min-insync", 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
 	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(fs, &s.passphrase)
 	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记库目录")
 	fs.StringVar(&s.ops, "ops", s.ops, "`address` of metrics, health and status pages / 监控与状态页地址")
 	fs.StringVar(&s.api, "api", s.api, "`address` of the load authority / 圈存授权接口地址")
@@ -86,18 +88,14 @@ func (s *settings) firstDay(now time.Time) ledger.Day {
 	return ledger.DayOf(now.In(s.zone.location()))
 }
 
-// passphraseVariable holds the key store's passphrase: a flag would show it to
-// everybody on the machine.
-const passphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
-
 // testMasters is what a process that uses them says of itself.
 const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify / 正在使用测试主密钥"
 
 // openKeys opens the key store. TEST masters are refused outside a demonstration.
-func openKeys(path string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
-	passphrase := os.Getenv(passphraseVariable)
-	if passphrase == "" {
-		return nil, noPassphrase()
+func openKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
+	passphrase, err := service.Passphrase(passphraseFile)
+	if err != nil {
+		return nil, err
 	}
 	ring, err := keys.OpenKeyring(path, passphrase, log)
 	if err != nil {
@@ -112,12 +110,8 @@ func openKeys(path string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
 	return ring, nil
 }
 
-func noPassphrase() error {
-	return service.Fail("no passphrase for the key store / 缺少密钥库口令", "set "+passphraseVariable, nil)
-}
-
 func cannotOpenKeys(path string, err error) error {
-	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and "+passphraseVariable+`; "citycard keys" makes one`, err)
+	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and its passphrase; \"citycard keys\" makes one", err)
 }
 
 // zone is a flag that holds a time zone; the zero value is Asia/Shanghai.

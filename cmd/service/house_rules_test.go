@@ -37,18 +37,19 @@ var (
 	}
 	// keepers: libraries that only some packages may import, in code that is not a test.
 	keepers = map[string][]string{
-		"C":                               {"terminals/reader", "cmd/cardterm"},
-		"github.com/ebfe/scard":           {"terminals/reader", "cmd/cardterm"},
-		"github.com/jackc/pgx/...":        {"ledger/...", "clearing/...", "cmd/..."},
-		"github.com/cockroachdb/...":      {"ledger/...", "clearing/...", "cmd/..."},
-		"github.com/twmb/franz-go/...":    {"clearing/intake", "clearing/broker", "clearing/kafkatest", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
-		module + "/clearing/intake":       {"cmd/..."},
-		"github.com/peterbourgon/ff/...":  {"cmd/..."},
-		"github.com/vbauerster/mpb/...":   {"cmd/service"},
-		"github.com/shopspring/decimal":   {"clearing/...", "simulators/...", "cmd/..."},
-		"github.com/pressly/goose/...":    {"ledger/schema"},
-		"google.golang.org/protobuf/...":  {"clearing/...", "terminals/...", "simulators/...", "cmd/..."},
-		"github.com/transparency-dev/...": {"ledger/..."},
+		"C":                                {"terminals/reader", "cmd/cardterm"},
+		"github.com/coreos/go-systemd/...": {"cmd/service"},
+		"github.com/ebfe/scard":            {"terminals/reader", "cmd/cardterm"},
+		"github.com/jackc/pgx/...":         {"ledger/...", "clearing/...", "cmd/..."},
+		"github.com/cockroachdb/...":       {"ledger/...", "clearing/...", "cmd/..."},
+		"github.com/twmb/franz-go/...":     {"clearing/intake", "clearing/broker", "clearing/kafkatest", "terminals/outbox", "terminals/downlink", "simulators/...", "cmd/..."},
+		module + "/clearing/intake":        {"cmd/..."},
+		"github.com/peterbourgon/ff/...":   {"cmd/..."},
+		"github.com/vbauerster/mpb/...":    {"cmd/service"},
+		"github.com/shopspring/decimal":    {"clearing/...", "simulators/...", "cmd/..."},
+		"github.com/pressly/goose/...":     {"ledger/schema"},
+		"google.golang.org/protobuf/...":   {"clearing/...", "terminals/...", "simulators/...", "cmd/..."},
+		"github.com/transparency-dev/...":  {"ledger/..."},
 	}
 	// withoutCgo are programs that must not reach cgo by any way.
 	withoutCgo = []string{"cmd/citycard", "cmd/cardsim"}

@@ -51,12 +51,13 @@ type check struct {
 	run  func(ctx context.Context) error
 }
 
-// NewOps makes the pages; nothing listens before Start. The registry has the Go
-// runtime's and the process's own metrics in it.
-func NewOps(log *slog.Logger) *Ops {
+// NewOps makes the pages of a program; nothing listens before Start. The registry has the Go
+// runtime's and the process's own metrics in it, the program's version and its readiness.
+func NewOps(program string, log *slog.Logger) *Ops {
 	o := &Ops{log: log, registry: prometheus.NewRegistry(), mux: http.NewServeMux(), answer: answerTimeout, idle: idleTimeout}
 	o.registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		ReadVersion(program).metric(), newReadyMetrics(program, o))
 	o.mux.Handle("GET /metrics", promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{Registry: o.registry}))
 	o.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -130,6 +131,9 @@ func (o *Ops) Close(ctx context.Context) error {
 	return err
 }
 
+// passes is what /readyz says of a check that passes.
+const passes = "ok"
+
 // readiness is the body of /readyz; a check maps to "ok" or its error.
 type readiness struct {
 	Ready   bool              `json:"ready"`
@@ -161,7 +165,7 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 	result := readiness{Ready: true, Checks: map[string]string{}, Notices: notices}
 	for i, c := range checks {
 		err := await(ctx, answers[i], "no answer in time")
-		result.Checks[c.name] = "ok"
+		result.Checks[c.name] = passes
 		if err != nil {
 			result.Ready = false
 			result.Checks[c.name] = err.Error()

@@ -37,7 +37,7 @@ func get(t *testing.T, url string) (code int, body string) {
 
 func TestOps(t *testing.T) {
 	away := false
-	ops := NewOps(quiet())
+	ops := NewOps("station", quiet())
 	taps := prometheus.NewCounter(prometheus.CounterOpts{Name: "citycard_taps_total", Help: "Taps."})
 	ops.Registry().MustRegister(taps)
 	taps.Add(3)
@@ -54,9 +54,17 @@ func TestOps(t *testing.T) {
 	}
 	url := "http://" + ops.Addr()
 
-	if code, body := get(t, url+"/metrics"); code != http.StatusOK || !strings.Contains(body, "\ncitycard_taps_total 3\n") || !strings.Contains(body, "\ngo_goroutines ") {
-		t.Errorf("/metrics: %d %s", code, body)
+	metrics := func(lines ...string) {
+		t.Helper()
+		code, body := get(t, url+"/metrics")
+		for _, line := range lines {
+			if code != http.StatusOK || !strings.Contains(body, "\n"+line) {
+				t.Errorf("/metrics: %d without %s\n%s", code, line, body)
+			}
+		}
 	}
+	metrics("citycard_taps_total 3\n", "go_goroutines ", `station_build_info{commit="`, "station_ready 1\n",
+		"station_ready_check{check=\"consumer\"} 1\n", "station_ready_check{check=\"database\"} 1\n")
 	for _, page := range []string{"/healthz", "/day"} {
 		if code, body := get(t, url+page); code != http.StatusOK || body != "{\"status\":\"ok\"}\n" {
 			t.Errorf("%s: %d %s", page, code, body)
@@ -73,8 +81,9 @@ func TestOps(t *testing.T) {
 	if code, body := get(t, url+"/readyz"); code != http.StatusServiceUnavailable || body != "{\"ready\":false,\"checks\":{\"consumer\":\"ok\",\"database\":\"connection refused\"},\"notices\":[\"TEST masters are in use\"]}\n" {
 		t.Errorf("/readyz without a database: %d %s", code, body)
 	}
+	metrics("station_ready 0\n", "station_ready_check{check=\"consumer\"} 1\n", "station_ready_check{check=\"database\"} 0\n")
 
-	taken := NewOps(quiet())
+	taken := NewOps("station", quiet())
 	if err := taken.Start(t.Context(), ops.Addr()); err == nil || !strings.HasPrefix(err.Error(), "cannot listen on "+ops.Addr()) {
 		t.Errorf("a taken address: %v", err)
 	}
@@ -90,7 +99,7 @@ func TestOps(t *testing.T) {
 // and does not hide the others.
 func TestReadinessOfStuckCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ops := NewOps(quiet())
+		ops := NewOps("station", quiet())
 		release := make(chan struct{})
 		defer close(release)
 		ops.Check("stuck", func(context.Context) error { <-release; return nil })
@@ -105,7 +114,7 @@ func TestReadinessOfStuckCheck(t *testing.T) {
 
 // TestOpsLetsGo closes connections that nobody uses, and ends answers that nobody reads.
 func TestOpsLetsGo(t *testing.T) {
-	ops := NewOps(quiet())
+	ops := NewOps("station", quiet())
 	ops.idle, ops.answer = 50*time.Millisecond, 200*time.Millisecond
 	ops.Handle("GET /endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for piece := make([]byte, 1<<16); ; {

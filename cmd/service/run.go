@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -33,6 +34,9 @@ type program struct {
 }
 
 func (p *program) run() int {
+	if slices.Equal(p.args, []string{versionFlag}) {
+		p.args = []string{"version"}
+	}
 	asked, err := p.parse()
 	switch {
 	case errors.Is(err, flag.ErrHelp):

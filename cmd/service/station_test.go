@@ -69,13 +69,29 @@ func station() *ffcli.Command {
 				<-ctx.Done()
 				return fmt.Errorf("working: %w", ctx.Err())
 			}),
-			parentCommand(),
+			parentCommand(), secretCommand(), VersionCommand("station", func() (string, error) { return "gauge   1435 mm", nil }),
 			{
 				Name: "group", Exec: func(context.Context, []string) error { return flag.ErrHelp },
 				Subcommands: []*ffcli.Command{plainCommand("one", func(context.Context) error { return flag.ErrHelp })},
 			},
 		},
 	}
+}
+
+// secretCommand prints the passphrase that it finds.
+func secretCommand() *ffcli.Command {
+	flags := flag.NewFlagSet("secret", flag.ContinueOnError)
+	var file string
+	RegisterPassphrase(flags, &file)
+	c := plainCommand("secret", func(context.Context) error {
+		passphrase, err := Passphrase(file)
+		if err == nil {
+			fmt.Printf("[%s]\n", passphrase)
+		}
+		return err
+	})
+	c.FlagSet = flags
+	return c
 }
 
 func plainCommand(name string, run func(ctx context.Context) error) *ffcli.Command {

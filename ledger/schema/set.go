@@ -184,6 +184,15 @@ func (s Set) steps(dialect Dialect) ([]Step, error) {
 	return steps, nil
 }
 
+// Newest is the number of the newest migration, which is the version of the tables on PostgreSQL.
+func (s Set) Newest() (int64, error) {
+	steps, err := s.steps(PostgreSQL)
+	if err != nil {
+		return 0, err
+	}
+	return steps[len(steps)-1].Number, nil
+}
+
 func (s Set) names() ([]string, error) {
 	paths, err := fs.Glob(s.Files, path.Join(s.Dir, "*.sql"))
 	if err != nil {

@@ -1,0 +1,36 @@
+package service
+
+import (
+	"bytes"
+	"flag"
+	"os"
+)
+
+// PassphraseVariable holds the passphrase of the key store, for all programs: a flag would show it
+// to everybody on the machine.
+const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
+
+// RegisterPassphrase adds --keys-passphrase-file, for where a file is kept better than the environment.
+func RegisterPassphrase(flags *flag.FlagSet, file *string) {
+	flags.StringVar(file, "keys-passphrase-file", "", "`file` of the key store's passphrase; empty: it is in "+PassphraseVariable+" / 密钥库口令文件")
+}
+
+// Passphrase reads the passphrase of the key store: the file's without its line's end, where one is
+// named, else the environment's.
+func Passphrase(file string) (string, error) {
+	if file == "" {
+		if passphrase := os.Getenv(PassphraseVariable); passphrase != "" {
+			return passphrase, nil
+		}
+		return "", Fail("no passphrase for the key store / 缺少密钥库口令", "set "+PassphraseVariable+" or give --keys-passphrase-file", nil)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", Fail("cannot read the key store's passphrase / 无法读取密钥库口令文件", "correct --keys-passphrase-file", err)
+	}
+	passphrase := string(bytes.TrimRight(text, "\r\n"))
+	if passphrase == "" {
+		return "", Fail("the file of the key store's passphrase "+file+" is empty / 密钥库口令文件为空", "write the passphrase into it, or correct --keys-passphrase-file", nil)
+	}
+	return passphrase, nil
+}

@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Version is what a program knows of its own making: what Go wrote into it when it was built.
+type Version struct {
+	Program  string
+	Number   string // a tag, or one that Go makes of the commit; (devel) where Go knew no commit
+	Commit   string // empty where it was not built in a work tree of git
+	Time     string // of the commit
+	Modified bool   // the work tree held more than the commit
+	Go       string
+}
+
+// ReadVersion reads the running program's version.
+func ReadVersion(program string) Version {
+	v := Version{Program: program, Number: "(devel)", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	if info.Main.Version != "" {
+		v.Number = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.time":
+			v.Time = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	return v
+}
+
+// String gives one fact a line.
+func (v Version) String() string {
+	commit := "unknown: not built in a work tree of git"
+	if v.Commit != "" {
+		commit = fmt.Sprintf("%s of %s", v.Commit, v.Time)
+	}
+	if v.Modified {
+		commit += ", with changes"
+	}
+	return fmt.Sprintf("%s %s\ncommit  %s\nbuilt   with %s for %s/%s\n", v.Program, v.Number, commit, v.Go, runtime.GOOS, runtime.GOARCH)
+}
+
+// metric is the gauge PROGRAM_build_info, always 1.
+func (v Version) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: v.Program + "_build_info", Help: "The program that runs, by version, commit and Go's version; always 1.",
+		ConstLabels: prometheus.Labels{"version": v.Number, "commit": v.Commit, "goversion": v.Go},
+	}, func() float64 { return 1 })
+}
+
+// versionFlag is what people type who do not know of the command.
+const versionFlag = "--version"
+
+// VersionCommand is the command version of a program, which --version means too. Each of more adds
+// a line.
+func VersionCommand(program string, more ...func() (string, error)) *ffcli.Command {
+	return &ffcli.Command{
+		Name: "version", ShortUsage: program + " version", ShortHelp: "say which version this is / 显示版本",
+		FlagSet: flag.NewFlagSet(program+" version", flag.ContinueOnError),
+		Exec: func(_ context.Context, args []string) error {
+			if err := NoArguments(args); err != nil {
+				return err
+			}
+			text := ReadVersion(program).String()
+			for _, line := range more {
+				said, err := line()
+				if err != nil {
+					return err
+				}
+				text += said + "\n"
+			}
+			_, err := fmt.Print(text)
+			return err
+		},
+	}
+}
