@@ -36,6 +36,7 @@ has_java() { command -v java >/dev/null; }
 has_maven() { command -v mvn >/dev/null; }
 has_python() { command -v python3 >/dev/null; }
 has_promtool() { command -v promtool >/dev/null; }
+has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
 has_postgresql() {
 	for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres "$(command -v postgres || :)"; do
 		[ -x "$program" ] && [ -x "$(dirname "$program")/initdb" ] || continue
@@ -59,6 +60,7 @@ postgresql has_postgresql PostgreSQL 15 or newer, server programs, for the priva
 test_needs='default-jre-headless has_java Java, runs the real Kafka that the tests use
 maven has_maven Maven, fetches it
 python3 has_python Python, runs the foreign reader that reads the virtual cards
+systemd has_systemd_analyze systemd-analyze, checks the units of systemd; nothing is started
 promtool has_promtool checks the alert rules; of Debian package prometheus, whose service is not wanted
 '
 

@@ -113,10 +113,14 @@ func (d *exposedDay) live() {
 		d.Errorf("the sealed day: %s", verified)
 	}
 	d.say("citycard", "export", "--data", d.data, "--out", filepath.Join(d.data, "books.ndjson"))
+	d.until(time.Minute, "aware of the close", func() bool { return strings.Contains(d.get("/metrics"), "\ncitycard_close_findings{") })
 	for _, page := range []string{"/", "/metrics", "/readyz"} {
 		text := d.get(page)
 		if !strings.Contains(text, "TEST masters") && !strings.Contains(text, "\ncitycard_test_masters 1\n") {
 			d.Errorf("%s does not say that TEST masters are in use", page)
+		}
+		if page == "/metrics" {
+			wantWatched(d.T, "citycard", text)
 		}
 		d.said.WriteString(text)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -43,13 +42,14 @@ func TestRights(t *testing.T) {
 		}
 	}
 	r.exec("newer", "INSERT INTO clearing_migrations (version_id, is_applied) VALUES (99, true)")
-	r.exec("older", "DELETE FROM ledger_migrations WHERE version_id > 2", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO citycard_reader")
+	r.exec("older", "DELETE FROM ledger_migrations WHERE version_id > 2")
+	r.execAs("older", "citycard_owner", r.statements("../../docs/operations.md", 1)[0]...)
 
 	signer, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
 	testscript.Run(t, testscript.Params{Dir: "testdata/rights", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		for name, value := range map[string]string{
 			"EMPTY": r.url("empty", "citycard_owner"), "MISSING": r.url("missing", "citycard"), "NEWER": r.url("newer", "citycard_owner"),
-			"OLDER": r.url("older", "citycard_owner"), "READER_OF_OLDER": r.url("older", "citycard_reader"),
+			"OLDER": r.url("older", "citycard_owner"), "READER_OF_OLDER": r.url("older", "citycard_reader"), "WRITER_OF_OLDER": r.url("older", "citycard_writer"),
 			"READER": r.url("city", "citycard_reader"), "WRITER": r.url("city", "citycard_writer"),
 			"READONLY": r.url("city", "citycard_owner") + "&default_transaction_read_only=on",
 			"SIGNER":   hex.EncodeToString(signer), "CITYCARD_KEYS_PASSPHRASE": "secret",
@@ -116,22 +116,24 @@ func (r *rightsTest) tables(database string) (n int) {
 	return n
 }
 
+// statements are those of a page, which has so many blocks of SQL.
+func (r *rightsTest) statements(page string, want int) (blocks [][]string) {
+	r.Helper()
+	for _, part := range strings.Split(readFile(r.T, page), "```sql\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		blocks = append(blocks, strings.Split(strings.TrimSuffix(strings.TrimSpace(block), ";"), ";\n"))
+	}
+	if len(blocks) != want {
+		r.Fatalf("%s has %d blocks of SQL, expected %d", page, len(blocks), want)
+	}
+	return blocks
+}
+
 // grant does what docs/configuration.md says, statement by statement: the first block by the server's
 // administrator, the second by the owner in the new database.
 func (r *rightsTest) grant() {
 	r.Helper()
-	text, err := os.ReadFile("../../docs/configuration.md")
-	if err != nil {
-		r.Fatal(err)
-	}
-	var blocks [][]string
-	for _, part := range strings.Split(string(text), "```sql\n")[1:] {
-		block, _, _ := strings.Cut(part, "```")
-		blocks = append(blocks, strings.Split(strings.TrimSuffix(strings.TrimSpace(block), ";"), ";\n"))
-	}
-	if len(blocks) != 2 {
-		r.Fatalf("docs/configuration.md has %d blocks of SQL, expected 2", len(blocks))
-	}
+	blocks := r.statements("../../docs/configuration.md", 2)
 	r.exec("citycard", blocks[0]...)
 	for _, user := range []string{"citycard_owner", "citycard_writer", "citycard_reader"} {
 		r.exec("citycard", "ALTER ROLE "+user+" PASSWORD '"+user+"'")
