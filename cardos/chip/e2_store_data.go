@@ -68,9 +68,9 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	d := c.session.current
 	switch {
 	case g.ID == personalisation.GroupTransitKeys && d.ep != nil:
-		return d.replaceKeys(g, 1)
+		return d.replaceKeys(g, func(i int) keys.Role { return keys.Role(i + 1) })
 	case g.ID == personalisation.GroupSocialKeys && d.social:
-		return d.replaceKeys(g, keys.RoleSocialSecurityWrite)
+		return d.replaceKeys(g, func(i int) keys.Role { return personalisation.SocialRoles()[i] })
 	case g.ID == personalisation.GroupPIN:
 		if !validPIN(g.Data) {
 			return nil, apdu.WrongData
@@ -93,9 +93,9 @@ func (c *Chip) group(g personalisation.Group) (func(), apdu.Status) {
 	}
 }
 
-// replaceKeys reads the entries of a grouping as the keys of the roles from first
-// on; entries of type 00 are reserved.
-func (d *directory) replaceKeys(g personalisation.Group, first keys.Role) (func(), apdu.Status) {
+// replaceKeys reads the entries of a grouping as keys, each with the role of its place;
+// entries of type 00 are reserved.
+func (d *directory) replaceKeys(g personalisation.Group, role func(i int) keys.Role) (func(), apdu.Status) {
 	entries, err := personalisation.Entries(g, personalisation.TransportKey())
 	if err != nil {
 		return nil, apdu.WrongData
@@ -108,7 +108,7 @@ func (d *directory) replaceKeys(g personalisation.Group, first keys.Role) (func(
 		if e.Algorithm != 0 {
 			return nil, apdu.FunctionNotSupported
 		}
-		all = append(all, key{role: first + keys.Role(i), version: e.Version, value: e.Key, tries: keyLimit})
+		all = append(all, key{role: role(i), version: e.Version, value: e.Key, tries: keyLimit})
 	}
 	return func() { d.keys = all }, apdu.OK
 }

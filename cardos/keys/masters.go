@@ -28,9 +28,9 @@ const (
 	RoleSocialSecurityWrite    // write the holder's data
 	RoleSocialSecurityIdentity // write the person's identification
 	RoleSocialSecurityPIN      // unblock and reload
-	RoleSocialSecurityRead     // read the holder's data
-	RoleSocialSecurityGenuine  // by which a card proves that it is genuine
 	RolePersonToken
+	RoleSocialSecurityRead    // read the holder's data
+	RoleSocialSecurityGenuine // by which a card proves that it is genuine
 	roleEnd
 )
 

@@ -67,8 +67,15 @@ func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
 	return Group{ID: GroupTransitKeys, Data: append(b, make([]byte, transitEntries*entrySize-len(b))...)}
 }
 
-// SocialGroup is the grouping with the keys of a social-security card: write,
-// identity, PIN, read, genuine.
+// SocialRoles are the roles of the keys in a social-security card's grouping, in its order.
+func SocialRoles() []keys.Role {
+	return []keys.Role{
+		keys.RoleSocialSecurityWrite, keys.RoleSocialSecurityIdentity, keys.RoleSocialSecurityPIN,
+		keys.RoleSocialSecurityRead, keys.RoleSocialSecurityGenuine,
+	}
+}
+
+// SocialGroup is the grouping with the keys of a social-security card, by SocialRoles.
 func SocialGroup(card keys.SocialSecurityKeys, transport keys.Key) Group {
 	b := make([]byte, 0, socialEntries*entrySize)
 	for i, k := range []keys.Key{card.Write, card.Identity, card.PIN, card.Read, card.Genuine} {
