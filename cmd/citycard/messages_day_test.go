@@ -31,7 +31,7 @@ func exampleRegistry() map[string]string {
 		"channels.csv":  "id,name,name_en,effective_from,effective_to\ncounter,柜台,Counter,20200101,\n",
 		"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh1,一院,First,2,20200101,\n",
 		"persons.csv": "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from\n" +
-			"db205ae5aa4c6aa9e1fea24d6ff906c1,employee,working,1000000,320050,202612,20200101\n",
+			"ec763aa442aaf5c42f9da6c07c5703b8,employee,working,1000000,320050,202612,20200101\n",
 		"purses.csv":  "card,issuer,fen,day\n",
 		"hotlist.csv": "card,reason,effective_from,effective_to\n03104999900000000018,lost,20260105120000,\n",
 	}
