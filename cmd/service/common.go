@@ -1,6 +1,7 @@
 package service
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,7 +28,27 @@ func (f *LogFormat) Set(text string) error {
 		*f = LogFormat(text)
 		return nil
 	}
-	return fmt.Errorf("expected %s or %s", LogText, LogJSON)
+	return fmt.Errorf("want %s or %s", LogText, LogJSON)
+}
+
+// logFormatFlag is the flag that says how the log is written, and with it what Run says.
+const logFormatFlag = "log-format"
+
+// levelValue is a flag that holds the lowest level to log.
+type levelValue struct{ to *slog.Level }
+
+func (l levelValue) String() string {
+	if l.to == nil {
+		return ""
+	}
+	return l.to.String()
+}
+
+func (l levelValue) Set(text string) error {
+	if l.to.UnmarshalText([]byte(text)) != nil {
+		return errors.New("want debug, info, warn or error")
+	}
+	return nil
 }
 
 // Common holds the settings that every command has. The zero value is ready for
@@ -46,8 +67,8 @@ func (c *Common) Register(flags *flag.FlagSet) {
 	}
 	flags.StringVar(&c.Data, "data", c.Data, "keep everything in `DIR` / 数据目录")
 	flags.StringVar(&c.Config, configFlag, c.Config, "read settings from `FILE` / 配置文件")
-	flags.TextVar(&c.LogLevel, "log-level", c.LogLevel, "log `LEVEL` and above: debug, info, warn, error / 日志级别")
-	flags.Var(&c.LogFormat, "log-format", "write the log as `FORMAT`: text or json / 日志格式")
+	flags.Var(levelValue{&c.LogLevel}, "log-level", "log `LEVEL` and above: debug, info, warn, error / 日志级别")
+	flags.Var(&c.LogFormat, logFormatFlag, "write the log as `FORMAT`: text or json / 日志格式")
 }
 
 // Logger logs to standard error.
@@ -55,9 +76,11 @@ func (c *Common) Logger() *slog.Logger { return c.LoggerTo(os.Stderr) }
 
 // LoggerTo logs to w: while bars are shown, to Progress, which keeps log lines
 // above them.
-func (c *Common) LoggerTo(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == LogJSON {
+func (c *Common) LoggerTo(w io.Writer) *slog.Logger { return newLogger(w, c.LogFormat, c.LogLevel) }
+
+func newLogger(w io.Writer, format LogFormat, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == LogJSON {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))

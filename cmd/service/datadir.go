@@ -62,7 +62,7 @@ func NewDataDir(path, purpose string) (*DataDir, error) {
 		return nil, err
 	}
 	if dir.Used {
-		err := Fail(fmt.Sprintf("data directory %s is already used by an earlier %s / 数据目录已被使用", dir.Path, purpose),
+		err := Refuse(fmt.Sprintf("data directory %s is already used by an earlier %s / 数据目录已被使用", dir.Path, purpose),
 			"remove it or name another with --data", nil)
 		return nil, errors.Join(err, dir.Close())
 	}
@@ -82,7 +82,11 @@ func (d *DataDir) Join(elements ...string) string {
 
 // Close gives the directory up; its contents stay.
 func (d *DataDir) Close() error {
-	if err := d.lock.Close(); err != nil {
+	err := os.Truncate(d.Join(lockFile), 0)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it all
+		err = nil
+	}
+	if err := errors.Join(err, d.lock.Close()); err != nil {
 		return fmt.Errorf("unlocking data directory %s: %w", d.Path, err)
 	}
 	return nil
@@ -105,7 +109,7 @@ func examine(path, purpose string) (used bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		for _, entry := range entries {
 			if name := entry.Name(); name != lockFile && name != "lost+found" {
-				return false, Fail(fmt.Sprintf("data directory %s holds files that are not ours, %s for one / 数据目录中有其他文件", path, name),
+				return false, Refuse(fmt.Sprintf("data directory %s holds files that are not ours, %s for one / 数据目录中有其他文件", path, name),
 					"name an empty or a new directory with --data", nil)
 			}
 		}
@@ -120,12 +124,12 @@ func examine(path, purpose string) (used bool, err error) {
 func checkMarker(path, purpose string, marker []byte) error {
 	layout, rest, _ := strings.Cut(string(marker), "\n")
 	if layout != markerLayout {
-		return Fail(fmt.Sprintf("data directory %s has an unknown layout %q / 数据目录版本不符", path, layout),
+		return Refuse(fmt.Sprintf("data directory %s has an unknown layout %q / 数据目录版本不符", path, layout),
 			"use the program version that wrote it, or name another with --data", nil)
 	}
 	found := strings.TrimSpace(strings.TrimPrefix(rest, "purpose "))
 	if found != purpose {
-		return Fail(fmt.Sprintf("data directory %s belongs to %q, not %q / 数据目录已作他用", path, found, purpose),
+		return Refuse(fmt.Sprintf("data directory %s belongs to %q, not %q / 数据目录已作他用", path, found, purpose),
 			"name another with --data", nil)
 	}
 	return nil
@@ -147,22 +151,23 @@ func (d *DataDir) take(purpose string) error {
 	d.lock = flock.New(d.Join(lockFile), flock.SetPermissions(0o600))
 	locked, err := d.tryLock()
 	if err != nil {
-		return Fail(fmt.Sprintf("cannot lock data directory %s / 无法锁定数据目录", d.Path),
-			"give this user the right to write it, or name another with --data", err)
+		return notWritable(d.Path, err)
 	}
 	if !locked {
-		return Fail(fmt.Sprintf("data directory %s is in use by a running process / 数据目录正被使用", d.Path),
+		return Taken(fmt.Sprintf("data directory %s is in use by %s / 数据目录正被使用", d.Path, holderOf(d.Path)),
 			"stop that process or name another with --data", nil)
 	}
 	if d.Used, err = examine(d.Path, purpose); err != nil {
 		return errors.Join(err, d.Close())
 	}
-	if d.Used {
-		return nil
+	if !d.Used {
+		err = d.mark(purpose)
 	}
-	if err := d.mark(purpose); err != nil {
-		return errors.Join(Fail(fmt.Sprintf("cannot write to data directory %s / 无法写入数据目录", d.Path),
-			"give this user the right to write it, or name another with --data", err), d.Close())
+	if err == nil {
+		err = holdAs(d.Path, thisProcess(time.Now()))
+	}
+	if err != nil {
+		return errors.Join(notWritable(d.Path, err), d.Close())
 	}
 	return nil
 }
@@ -189,6 +194,11 @@ func InUse(path string) bool {
 	lock := flock.New(filepath.Join(path, lockFile), flock.SetFlag(os.O_RDONLY))
 	free, err := lock.TryRLock()
 	return errors.Join(err, lock.Close()) == nil && !free
+}
+
+func notWritable(path string, err error) error {
+	return Fail(fmt.Sprintf("data directory %s cannot be written / 数据目录不可写", path),
+		"make it writable for this user and free some space, or name another with --data", innermost(err))
 }
 
 func (d *DataDir) mark(purpose string) error {

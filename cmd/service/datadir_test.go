@@ -1,10 +1,11 @@
 package service
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"sync"
 	"testing"
 )
@@ -16,8 +17,9 @@ func TestDataDirLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenDataDir(path, "serve"); err == nil || !strings.Contains(err.Error(), "in use by a running process / 数据目录正被使用; stop that process or name another with --data") {
-		t.Errorf("second user: %v", err)
+	want := regexp.MustCompile(fmt.Sprintf(`in use by service\.test \(pid %d, user .+, host .+, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\) / 数据目录正被使用; stop that process or name another with --data$`, os.Getpid()))
+	if _, err := OpenDataDir(path, "serve"); err == nil || !want.MatchString(err.Error()) || exitCode(err) != ExitInUse {
+		t.Errorf("second user: %v, want %v", err, want)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)

@@ -16,16 +16,12 @@
 // all commands of one program: a key that another command of the program knows
 // is passed over, a key that none knows is refused.
 //
+// Flags may stand before and behind a command's arguments, never before its name.
+//
 // # Exit codes
 //
-//	0    done
-//	1    failed; one line on standard error says what and what to do
-//	2    wrong use: a flag, an argument, the environment or the configuration file
-//	3    ran to its end, and what it checked does not hold (ExitFindings)
-//	129  interrupted before its end by SIGHUP
-//	130  interrupted before its end by SIGINT
-//	141  nobody reads its output any more
-//	143  interrupted before its end by SIGTERM
+// Codes is the table of them, by cause: a script tells by the code whether to repeat a command,
+// to correct it, or to call somebody.
 //
 // SIGINT, SIGTERM and SIGHUP cancel the context of the command, which then stops its
 // parts in order; a service that was asked to stop returns nil and exits 0. A

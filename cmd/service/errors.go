@@ -1,21 +1,8 @@
 package service
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-)
-
-// Exit codes of the programs; the package comment explains them.
-const (
-	ExitOK       = 0
-	ExitFailed   = 1
-	ExitUsage    = 2
-	ExitFindings = 3
-	ExitSIGHUP   = 129
-	ExitSIGINT   = 130
-	ExitSIGPIPE  = 141
-	ExitSIGTERM  = 143
 )
 
 // Failure is an error meant for the person at the keyboard: what went wrong,
@@ -49,30 +36,23 @@ func Fail(what, todo string, err error) error {
 	return &Failure{What: what, Todo: todo, Err: err}
 }
 
-// exitError carries the exit code that its error should end the program with.
-type exitError struct {
-	code int
-	err  error
+// FailMany makes a Failure of many causes: each is printed in a line of its own, and how many
+// there are in the last one.
+func FailMany(what, todo string, count int, lines []string) error {
+	return Fail(what, todo, &faultList{count, lines})
 }
 
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit code %d", e.code)
+// faultList is the cause of a Failure that has many.
+type faultList struct {
+	count int
+	lines []string
+}
+
+func (l *faultList) Error() string {
+	if l.count == 1 {
+		return "1 fault / 1 处错误"
 	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
-// Exit makes an error that ends the program with code. With a nil err nothing
-// is printed: the command has said everything itself, in its report.
-func Exit(code int, err error) error {
-	return &exitError{code: code, err: err}
-}
-
-// usage is a Failure that ends with ExitUsage.
-func usage(what, todo string, err error) error {
-	return Exit(ExitUsage, Fail(what, todo, err))
+	return fmt.Sprintf("%d faults / %d 处错误", l.count, l.count)
 }
 
 // NoArguments refuses arguments left over after the flags. Every command that
@@ -83,17 +63,6 @@ func NoArguments(args []string) error {
 		return nil
 	}
 	return usage(fmt.Sprintf("unexpected argument %q / 多余的参数", args[0]), "see --help", nil)
-}
-
-// exitCode is the code that err ends the program with.
-func exitCode(err error) int {
-	if err == nil {
-		return ExitOK
-	}
-	if exit, ok := errors.AsType[*exitError](err); ok {
-		return exit.code
-	}
-	return ExitFailed
 }
 
 // oneLine folds every run of white space, line breaks included, into a blank.

@@ -9,8 +9,9 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-// help is the text that --help prints for a command.
-func help(program string, c *ffcli.Command) string {
+// help is the text that --help prints for a command; that of the whole program has the exit
+// codes too.
+func help(program string, c *ffcli.Command, whole bool) string {
 	var b strings.Builder
 	if c.ShortHelp != "" {
 		fmt.Fprintf(&b, "%s\n\n", c.ShortHelp)
@@ -54,5 +55,13 @@ func help(program string, c *ffcli.Command) string {
 		}
 		fmt.Fprintf(&b, ".\n")
 	}
+	if !whole {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\nExit codes / 退出码:\n")
+	for _, code := range Codes() {
+		fmt.Fprintf(table, "  %d\t%s / %s\n", code.Number, code.Meaning, code.Chinese)
+	}
+	_ = table.Flush() // into a strings.Builder, which cannot fail
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -90,10 +91,9 @@ func (o *Ops) Notice(text string) {
 
 // Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close.
 func (o *Ops) Start(ctx context.Context, addr string) error {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", addr)
+	listener, err := Listen(ctx, "ops", addr)
 	if err != nil {
-		return Fail(fmt.Sprintf("cannot listen on %s / 无法监听", addr), "choose another address or free that one", err)
+		return err
 	}
 	o.listener = listener
 	o.server = &http.Server{
@@ -108,6 +108,31 @@ func (o *Ops) Start(ctx context.Context, addr string) error {
 		}
 	}()
 	return nil
+}
+
+// Listen listens on the address that the flag name gives.
+func Listen(ctx context.Context, name, addr string) (net.Listener, error) {
+	var config net.ListenConfig
+	if addr == "" {
+		return nil, usage("--"+name+" is empty / 地址为空", "give it as HOST:PORT", nil)
+	}
+	listener, err := config.Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, Taken(fmt.Sprintf("cannot listen on %s / 端口被占用", addr), "end the other process, or choose another --"+name, syscall.EADDRINUSE)
+	case err != nil:
+		return nil, Fail(fmt.Sprintf("cannot listen on %s / 无法监听", addr), "choose another --"+name, innermost(err))
+	}
+	return listener, nil
+}
+
+// TryListen tells whether Listen could, so that what cannot be reached in the end is not begun.
+func TryListen(ctx context.Context, name, addr string) error {
+	listener, err := Listen(ctx, name, addr)
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }
 
 // Addr is the address that Start took, "" before.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -15,33 +17,36 @@ import (
 // configFlag is the flag that names the configuration file.
 const configFlag = "config"
 
-// parse selects the command and fills its flags. The command it returns is the
-// one that was being parsed when it stopped: the one whose help was asked for.
-func (p *program) parse() (*ffcli.Command, error) {
+// parse selects the command, which is the last of the path, and fills its flags.
+func (p *program) parse() error {
 	known := map[string]bool{}
 	p.walk(p.root, func(c *ffcli.Command) {
 		c.FlagSet.VisitAll(func(f *flag.Flag) { known[f.Name] = true })
 	})
-	path := p.path()
-	current := path[len(path)-1]
 	p.walk(p.root, func(c *ffcli.Command) {
 		c.FlagSet.Init(c.Name, flag.ContinueOnError)
 		c.FlagSet.SetOutput(io.Discard)
-		c.UsageFunc = func(c *ffcli.Command) string { current = c; return "" }
+		c.UsageFunc = func(*ffcli.Command) string { return "" }
 		c.Options = append(c.Options, ff.WithEnvVarPrefix(p.name),
 			ff.WithConfigFileFlag(configFlag), ff.WithConfigFileParser(configParser(c.FlagSet, known)))
 	})
-
-	err := p.root.Parse(p.args)
+	path, ordered, err := arrange(p.name, p.root, p.args)
+	p.path = path
+	if err != nil {
+		return err
+	}
+	err = p.root.Parse(ordered)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return current, err
+		return err
 	}
-	hint := fmt.Sprintf("see %q", commandLine(p.name, path)+" --help")
 	if none, ok := errors.AsType[ffcli.NoExecError](err); ok {
-		return current, noCommand(none.Command, hint)
+		return noCommand(none.Command, nil, seeHelp(p.name, path))
 	}
-	return current, refusal(err, current.FlagSet, hint)
+	return refusal(err, p.command().FlagSet, seeHelp(p.name, path))
 }
+
+// command is the one that is being run.
+func (p *program) command() *ffcli.Command { return p.path[len(p.path)-1] }
 
 // walk visits the tree, giving each command a flag set where it has none.
 func (p *program) walk(c *ffcli.Command, visit func(*ffcli.Command)) {
@@ -54,29 +59,6 @@ func (p *program) walk(c *ffcli.Command, visit func(*ffcli.Command)) {
 	}
 }
 
-// path is the chain of commands that the arguments name, the root first. It
-// serves error messages only: it skips flags without knowing which take a value.
-func (p *program) path() []*ffcli.Command {
-	path := []*ffcli.Command{p.root}
-	for _, arg := range p.args {
-		if sub := subcommand(path[len(path)-1], arg); sub != nil {
-			path = append(path, sub)
-		}
-	}
-	return path
-}
-
-// selected is the chain of commands that was parsed.
-func (p *program) selected() []*ffcli.Command {
-	path := []*ffcli.Command{p.root}
-	for c := p.root; c != nil; {
-		if c = subcommand(c, c.FlagSet.Arg(0)); c != nil {
-			path = append(path, c)
-		}
-	}
-	return path
-}
-
 func subcommand(c *ffcli.Command, name string) *ffcli.Command {
 	for _, sub := range c.Subcommands {
 		if strings.EqualFold(sub.Name, name) {
@@ -86,15 +68,17 @@ func subcommand(c *ffcli.Command, name string) *ffcli.Command {
 	return nil
 }
 
-func commandLine(name string, path []*ffcli.Command) string {
+// seeHelp is where a command is explained.
+func seeHelp(name string, path []*ffcli.Command) string {
 	words := []string{name}
 	for _, c := range path[1:] {
 		words = append(words, c.Name)
 	}
-	return strings.Join(words, " ")
+	return fmt.Sprintf("see %q", strings.Join(words, " ")+" --help")
 }
 
-func noCommand(c *ffcli.Command, hint string) error {
+// noCommand says that none of the commands of c was named, or one that it does not have.
+func noCommand(c *ffcli.Command, args []string, hint string) error {
 	var names []string
 	for _, sub := range c.Subcommands {
 		names = append(names, sub.Name)
@@ -103,7 +87,7 @@ func noCommand(c *ffcli.Command, hint string) error {
 	if len(names) == 0 {
 		return usage("arguments missing / 缺少参数", hint, nil)
 	}
-	if args := c.FlagSet.Args(); len(args) > 0 {
+	if len(args) > 0 {
 		return usage(fmt.Sprintf("unknown command %q / 未知命令", args[0]), choice+"; "+hint, nil)
 	}
 	return usage("no command given / 缺少命令", choice+"; "+hint, nil)
@@ -147,7 +131,7 @@ func configParser(flags *flag.FlagSet, known map[string]bool) ff.ConfigFileParse
 				continue
 			}
 			if err := set(name, value); err != nil {
-				return &keyError{file: file, line: i + 1, key: name, err: innermost(err)}
+				return &keyError{file: file, line: i + 1, key: name, err: fmt.Errorf("%q: %s", value, wanted(flags, name, innermost(err).Error()))}
 			}
 		}
 		return nil
@@ -181,15 +165,45 @@ func refusal(err error, flags *flag.FlagSet, hint string) error {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		return usage(fmt.Sprintf("unknown flag --%s / 未知选项", name), hint, nil)
 	}
-	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
-		return usage(fmt.Sprintf("flag --%s needs a value / 选项缺少值", name), hint, nil)
+	text = dashes.Replace(err.Error())
+	if m := wrongValue.FindStringSubmatchIndex(text); m != nil {
+		text = text[:m[4]] + wanted(flags, text[m[2]:m[3]], text[m[4]:m[5]])
 	}
-	return usage("wrong setting / 设置有误", hint, errors.New(dashes.Replace(err.Error())))
+	return usage("wrong setting / 设置有误", hint, errors.New(text))
 }
 
 // dashes writes flags the way the help does.
 var dashes = strings.NewReplacer("error parsing commandline arguments: ", "",
-	"error parsing environment variables: ", "", " for flag -", " for flag --")
+	"error parsing environment variables: ", "", " for flag -", " for flag --", "invalid boolean value", "invalid value", " for -", " for flag --")
+
+// wrongValue finds the flag in an error of the flag packages, and the little that they say of
+// what is wrong with its value.
+var wrongValue = regexp.MustCompile(`(?: for flag --|setting flag ")([a-z0-9-]+)"?.*: (parse error|value out of range)$`)
+
+// wanted says which values a flag takes, where the flag package only says that this is none.
+func wanted(flags *flag.FlagSet, name, text string) string {
+	f := flags.Lookup(name)
+	if f == nil || text != "parse error" && text != "value out of range" {
+		return text
+	}
+	getter, ok := f.Value.(flag.Getter)
+	if !ok {
+		return text
+	}
+	switch getter.Get().(type) {
+	case bool:
+		return "want true or false"
+	case int, int64:
+		return "want a whole number"
+	case uint, uint64:
+		return "want a whole number from 0 on"
+	case float64:
+		return "want a number such as 0.01"
+	case time.Duration:
+		return "want a time such as 90s or 2m"
+	}
+	return text
+}
 
 // innermost follows the chain of wrapped errors to its end.
 func innermost(err error) error {

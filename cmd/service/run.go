@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -30,6 +31,7 @@ type program struct {
 	name           string
 	root           *ffcli.Command
 	args           []string
+	path           []*ffcli.Command // that the arguments name, the root first
 	stdout, stderr io.Writer
 }
 
@@ -37,21 +39,23 @@ func (p *program) run() int {
 	if slices.Equal(p.args, []string{versionFlag}) {
 		p.args = []string{"version"}
 	}
-	asked, err := p.parse()
+	err := p.parse()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(p.stdout, help(p.name, asked))
+		fmt.Fprint(p.stdout, help(p.name, p.command(), len(p.path) == 1))
 		return ExitOK
 	case err != nil:
 		return p.report(err)
 	}
-	path := p.selected()
-	warning, err := completeDatabase(path[len(path)-1].FlagSet, p.args)
+	for _, name := range p.unknownVariables(os.Environ()) {
+		p.say(slog.LevelWarn, fmt.Sprintf("no setting is called %s; the variable is not read / 未知的环境变量,不起作用", name))
+	}
+	warning, err := completeDatabase(p.command().FlagSet, p.args)
 	if err != nil {
 		return p.report(err)
 	}
 	if warning != "" {
-		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, warning)
+		p.say(slog.LevelWarn, warning)
 	}
 
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -71,7 +75,7 @@ func (p *program) run() int {
 			// From here on the signals have their default effect again, so that
 			// the second one kills.
 			signal.Stop(signals)
-			fmt.Fprintf(p.stderr, "%s: stopping (%v); once more to stop at once / 正在停止\n", p.name, s)
+			p.say(slog.LevelInfo, fmt.Sprintf("stopping (%v); once more to stop at once / 正在停止", s))
 			cancel(&interrupted{s})
 		case <-ctx.Done():
 		}
@@ -83,8 +87,7 @@ func (p *program) run() int {
 // expects of a program that was interrupted.
 func (p *program) outcome(ctx context.Context, err error) error {
 	if errors.Is(err, flag.ErrHelp) {
-		path := p.selected()
-		return noCommand(path[len(path)-1], fmt.Sprintf("see %q", commandLine(p.name, path)+" --help"))
+		return noCommand(p.command(), nil, seeHelp(p.name, p.path))
 	}
 	stop, ok := errors.AsType[*interrupted](context.Cause(ctx))
 	if !ok || !(errors.Is(err, context.Canceled) || errors.Is(err, stop)) {
@@ -106,10 +109,55 @@ func (p *program) report(err error) int {
 	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
 		return exit.code
 	}
-	if err != nil {
-		fmt.Fprintf(p.stderr, "%s: %s\n", p.name, oneLine(err.Error()))
+	if err == nil {
+		return ExitOK
 	}
+	if many, ok := errors.AsType[*faultList](err); ok {
+		for _, fault := range many.lines {
+			p.sayPlain(slog.LevelError, oneLine(fault))
+		}
+	}
+	p.say(slog.LevelError, oneLine(err.Error()), slog.Int("exit_code", exitCode(err)))
 	return exitCode(err)
+}
+
+// say writes a line on standard error: for people with the program's name before it, or as a
+// line of the log where that is written as JSON.
+func (p *program) say(level slog.Level, text string, attrs ...slog.Attr) {
+	if p.logFormat() == LogJSON {
+		attrs = append(attrs, slog.String("program", p.name))
+		newLogger(p.stderr, LogJSON, level).LogAttrs(context.Background(), level, text, attrs...)
+		return
+	}
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, text)
+}
+
+// sayPlain is say without the program's name: one of many lines.
+func (p *program) sayPlain(level slog.Level, text string) {
+	if p.logFormat() == LogJSON {
+		p.say(level, text)
+		return
+	}
+	fmt.Fprintln(p.stderr, text)
+}
+
+// logFormat is how the log of the command is written. Where its flags were not read to their
+// end, the environment may still say so.
+func (p *program) logFormat() LogFormat {
+	f := p.command().FlagSet.Lookup(logFormatFlag)
+	if f == nil {
+		return LogText
+	}
+	format := LogFormat(f.Value.String())
+	if variable := os.Getenv(variableOf(p.name, logFormatFlag)); format != LogJSON && !isSet(p.command().FlagSet, logFormatFlag) && variable != "" {
+		format = LogFormat(variable)
+	}
+	return format
+}
+
+func isSet(flags *flag.FlagSet, name string) (set bool) {
+	flags.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }
 
 // interrupted is the cause of a context that a signal cancelled.

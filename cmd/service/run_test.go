@@ -90,7 +90,7 @@ func TestChildDiesWithParent(t *testing.T) {
 			if said != "kept" {
 				t.Fatalf("said %q", said)
 			}
-			if _, err := OpenDataDir(dir, "keep"); err == nil || !strings.Contains(err.Error(), "in use by a running process") {
+			if _, err := OpenDataDir(dir, "keep"); err == nil || !strings.Contains(err.Error(), "in use by station keep (pid ") {
 				t.Fatalf("while the child lives: %v", err)
 			}
 			if err := cmd.Process.Signal(signal); err != nil {

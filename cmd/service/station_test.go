@@ -58,10 +58,13 @@ func station() *ffcli.Command {
 	return &ffcli.Command{
 		Name: "station", ShortUsage: "station COMMAND [flags]",
 		Subcommands: []*ffcli.Command{
-			showCommand(), keepCommand(), freshCommand(),
+			showCommand(), greetCommand(), keepCommand(), freshCommand(),
 			plainCommand("fail", func(context.Context) error {
 				return Fail("cannot reach Kafka at 10.0.0.5:9092", "start the broker or correct --kafka",
 					errors.New("dial:\n\tconnection refused"))
+			}),
+			plainCommand("faults", func(context.Context) error {
+				return fmt.Errorf("try: %w", FailMany("nothing was read / 未读取", "correct the files", 2, []string{"a.csv:2: no\nnumber", "b.csv: empty"}))
 			}),
 			plainCommand("findings", func(context.Context) error { return Exit(ExitFindings, nil) }),
 			plainCommand("job", func(ctx context.Context) error {
@@ -114,6 +117,19 @@ func showCommand() *ffcli.Command {
 	})
 	c.FlagSet, c.ShortHelp = flags, "print what is set / 显示设置"
 	return c
+}
+
+// greet takes arguments, and a command below it.
+func greetCommand() *ffcli.Command {
+	var common Common
+	flags := flag.NewFlagSet("greet", flag.ContinueOnError)
+	common.Register(flags)
+	number, loud := 7, flags.Bool("loud", false, "in capitals / 大写")
+	Whole(flags, &number, "number", 1, 9, "how many `N` / 数量")
+	return &ffcli.Command{Name: "greet", ShortHelp: "greet / 问候", FlagSet: flags, Exec: func(_ context.Context, args []string) error {
+		fmt.Printf("%q number %d loud %t level %v\n", args, number, *loud, common.LogLevel)
+		return nil
+	}}
 }
 
 // keep holds a data directory until it is told to stop.

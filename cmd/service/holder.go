@@ -1,0 +1,59 @@
+package service
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// holder is the process that has a data directory. It says so in the lock file, which is empty
+// while nobody has the directory; that it still has it, the lock alone says.
+type holder struct {
+	Program string    `json:"program"` // with its command
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	User    string    `json:"user"`
+	Since   time.Time `json:"since"`
+}
+
+func thisProcess(now time.Time) holder {
+	h := holder{Program: filepath.Base(os.Args[0]), PID: os.Getpid(), Since: now}
+	// The words before the first flag are the command; what follows may be a secret.
+	for _, word := range os.Args[1:] {
+		if strings.HasPrefix(word, "-") {
+			break
+		}
+		h.Program += " " + word
+	}
+	if host, err := os.Hostname(); err == nil {
+		h.Host = host
+	}
+	if who, err := user.Current(); err == nil {
+		h.User = who.Username
+	}
+	return h
+}
+
+// holdAs leaves word in the lock file, which the process must have locked.
+func holdAs(path string, h holder) error {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(path, lockFile), append(text, '\n'), 0o600)
+}
+
+// holderOf says who has a directory, for people. A process that has just begun may not have
+// said so yet.
+func holderOf(path string) string {
+	var h holder
+	text, err := os.ReadFile(filepath.Join(path, lockFile))
+	if err != nil || json.Unmarshal(text, &h) != nil {
+		return "a running process"
+	}
+	return fmt.Sprintf("%s (pid %d, user %s, host %s, since %s)", h.Program, h.PID, h.User, h.Host, h.Since.Format(time.DateTime))
+}

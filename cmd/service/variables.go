@@ -1,0 +1,41 @@
+package service
+
+import (
+	"flag"
+	"slices"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+)
+
+// PassphraseVariable holds the passphrase of the file of master keys, for all programs: a flag
+// would show it to everybody on the machine.
+const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
+
+// testVariables are the beginnings of variables that only tests read.
+func testVariables() []string { return []string{"CITYCARD_TEST_", "CITYCARD_SOAK_"} }
+
+// variableOf is the environment variable of a flag.
+func variableOf(program, name string) string {
+	return strings.ToUpper(program + "_" + strings.ReplaceAll(name, "-", "_"))
+}
+
+// unknownVariables are those of an environment that begin like the program's and that none of
+// its commands reads: mistyped, they would change nothing without a word.
+func (p *program) unknownVariables(environment []string) (unknown []string) {
+	known := map[string]bool{PassphraseVariable: true}
+	p.walk(p.root, func(c *ffcli.Command) {
+		c.FlagSet.VisitAll(func(f *flag.Flag) { known[variableOf(p.name, f.Name)] = true })
+	})
+	for _, entry := range environment {
+		name, value, _ := strings.Cut(entry, "=")
+		if value == "" || !strings.HasPrefix(name, variableOf(p.name, "")) || known[name] {
+			continue
+		}
+		if !slices.ContainsFunc(testVariables(), func(start string) bool { return strings.HasPrefix(name, start) }) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}
