@@ -29,6 +29,17 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return fmt.Sprintf("load refused: %s: %s", r.Reason, r.Detail) }
 
+// FieldError refuses a request as InvalidField, and says which field it is.
+type FieldError struct {
+	Field string // as in message.LoadRequest
+	What  string
+}
+
+func (f *FieldError) Error() string { return f.Unwrap().Error() }
+
+// Unwrap gives the *Refusal.
+func (f *FieldError) Unwrap() error { return &Refusal{verdict.InvalidField, f.Field + " " + f.What} }
+
 // Authority authorises loads: it checks MAC1, takes the channel's money and
 // gives MAC2, in that order.
 type Authority struct {
@@ -155,32 +166,34 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 
 // check validates the request and asks the rules.
 func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
-	invalid := func(format string, args ...any) (keys.LoadOrder, error) {
-		return keys.LoadOrder{}, &Refusal{verdict.InvalidField, fmt.Sprintf(format, args...)}
+	invalid := func(field, format string, args ...any) (keys.LoadOrder, error) {
+		return keys.LoadOrder{}, &FieldError{field, fmt.Sprintf(format, args...)}
 	}
 	var o keys.LoadOrder
 	switch {
 	case !message.Fixed(o.Card.ASN[:], r.GetCard()):
-		return invalid("card has %d bytes, want 10", len(r.GetCard()))
+		return invalid("card", "has %d bytes, want 10", len(r.GetCard()))
 	case !message.Fixed(o.Card.Issuer[:], r.GetIssuer()):
-		return invalid("issuer has %d bytes, want 8", len(r.GetIssuer()))
+		return invalid("issuer", "has %d bytes, want 8", len(r.GetIssuer()))
 	case !message.Fixed(o.Terminal[:], r.GetTerminal()):
-		return invalid("terminal has %d bytes, want 6", len(r.GetTerminal()))
+		return invalid("terminal", "has %d bytes, want 6", len(r.GetTerminal()))
 	case !message.Fixed(o.Random[:], r.GetRandom()):
-		return invalid("random has %d bytes, want 4", len(r.GetRandom()))
+		return invalid("random", "has %d bytes, want 4", len(r.GetRandom()))
 	case !message.Fixed(o.MAC1[:], r.GetMac1()):
-		return invalid("mac1 has %d bytes, want 4", len(r.GetMac1()))
+		return invalid("mac1", "has %d bytes, want 4", len(r.GetMac1()))
 	case !message.Fixed(o.Time[:], r.GetTime()):
-		return invalid("time has %d bytes, want 7", len(r.GetTime()))
+		return invalid("time", "has %d bytes, want 7", len(r.GetTime()))
 	case r.GetOrder() == "" || len(r.GetOrder()) > 64:
-		return invalid("order number has %d characters, want 1 to 64", len(r.GetOrder()))
-	case r.GetKeyVersion() > 0xFF || r.GetAlgorithm() > 0xFF:
-		return invalid("key version %d or algorithm %d: want one byte each", r.GetKeyVersion(), r.GetAlgorithm())
+		return invalid("order", "has %d characters, want 1 to 64", len(r.GetOrder()))
+	case r.GetKeyVersion() > 0xFF:
+		return invalid("key_version", "is %d, want one byte", r.GetKeyVersion())
+	case r.GetAlgorithm() > 0xFF:
+		return invalid("algorithm", "is %d, want one byte", r.GetAlgorithm())
 	case r.GetOnlineSequence() > 0xFFFF:
-		return invalid("online sequence is %d, want at most 65535", r.GetOnlineSequence())
+		return invalid("online_sequence", "is %d, want at most 65535", r.GetOnlineSequence())
 	}
 	if _, err := message.ParseTime(r.GetTime(), time.UTC); err != nil {
-		return invalid("time %x is not a date and time", r.GetTime())
+		return invalid("time", "is %x, want a date and time", r.GetTime())
 	}
 	o.Amount, o.OldBalance, o.Type = r.GetAmountFen(), r.GetOldBalanceFen(), TypeLoad
 	o.OnlineSequence = uint16(r.GetOnlineSequence())
@@ -189,7 +202,7 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	day, _ := identity.SignedDay(o.Time)
 	amount, rule := int64(o.Amount), a.Rules.On(day)
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
-		return invalid("amount is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
+		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
 	if int64(o.OldBalance)+amount > rule.MaximumFen {
 		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, rule.MaximumFen)}
@@ -212,7 +225,7 @@ func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [message.TimeLen]byte) error {
 	day, ok := identity.SignedDay(at)
 	if !ok {
-		return &Refusal{verdict.InvalidField, fmt.Sprintf("time %x names no day", at)}
+		return &FieldError{"time", fmt.Sprintf("is %x, which names no day", at)}
 	}
 	if _, ok := edition.Channel(channel, day); !ok {
 		return &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q on %s", channel, day)}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,26 +36,29 @@ func known(channel string) string {
 	return channel
 }
 
-// Handler serves the authority. A refusal is an answer with a reason code and
-// status 200; 401 that the token is not the channel's; 503 means that the outcome is not known and the same request is to
-// be sent again. counted is told every answer's reason. Of requests with a wrong token one is
-// logged every few seconds, with the number of the others.
+// fault is the JSON body of an answer that is no LoadAnswer.
+type fault struct {
+	Error   string `json:"error"` // a reason code, or what is wrong with the request as such
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+func (f fault) write(w http.ResponseWriter, status int) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(f) // the client may be gone; nobody else to tell
+}
+
+// Handler serves the authority. A refusal is an answer with a reason code and status 200. Other
+// answers are JSON: 400 says what is wrong with the request, and of invalid_field in which
+// field; 401 that the token is not the channel's; 503 that the outcome is not known and the same
+// request is to be sent again. counted is told every answer's reason. Of requests with a wrong
+// token one is logged every few seconds, with the number of the others.
 func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http.Handler {
 	strangers := &sample{every: strangersEvery}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", http.MethodPost)
-			http.Error(w, "want POST with a LoadRequest", http.StatusMethodNotAllowed)
-			return
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimit))
-		if err != nil {
-			http.Error(w, "request not readable: "+err.Error(), http.StatusBadRequest)
-			return
-		}
-		var request message.LoadRequest
-		if err := proto.Unmarshal(body, &request); err != nil {
-			http.Error(w, "body is not a LoadRequest", http.StatusBadRequest)
+		request, ok := readRequest(w, r)
+		if !ok {
 			return
 		}
 		if !a.Tokens.allows(r, request.GetChannel()) {
@@ -62,20 +66,23 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 				log.Warn("load refused: not the channel's token", "channel", known(request.GetChannel()), "from", r.RemoteAddr, "others_since", passed)
 			}
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "want the channel's token: Authorization: Bearer TOKEN", http.StatusUnauthorized)
+			fault{Error: "not_authorised", Message: "want the channel's token: Authorization: Bearer TOKEN"}.write(w, http.StatusUnauthorized)
 			return
 		}
-		answer, err := a.answer(r.Context(), &request)
+		answer, err := a.answer(r.Context(), request)
+		if wrong := (*FieldError)(nil); errors.As(err, &wrong) {
+			counted(verdict.InvalidField)
+			fault{string(verdict.InvalidField), wrong.Field, wrong.Field + " " + wrong.What}.write(w, http.StatusBadRequest)
+			return
+		}
+		var out []byte
+		if err == nil {
+			counted(verdict.Reason(answer.GetRefusal()))
+			out, err = proto.Marshal(answer)
+		}
 		if err != nil {
 			log.Error("load not authorised", "order", request.GetOrder(), "channel", request.GetChannel(), "error", err)
-			http.Error(w, "outcome unknown, send the same request again", http.StatusServiceUnavailable)
-			return
-		}
-		counted(verdict.Reason(answer.GetRefusal()))
-		out, err := proto.Marshal(answer)
-		if err != nil {
-			log.Error("load answer not encodable", "order", request.GetOrder(), "error", err)
-			http.Error(w, "outcome unknown, send the same request again", http.StatusServiceUnavailable)
+			fault{Error: "outcome_unknown", Message: "send the same request again"}.write(w, http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", ContentType)
@@ -85,8 +92,31 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 	})
 }
 
+// readRequest reads a request's body; what is none it answers itself.
+func readRequest(w http.ResponseWriter, r *http.Request) (request *message.LoadRequest, ok bool) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		fault{Error: "method_not_allowed", Message: "want POST with a LoadRequest"}.write(w, http.StatusMethodNotAllowed)
+		return nil, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, requestLimit))
+	if err != nil {
+		fault{Error: "unreadable", Message: "request not readable: " + err.Error()}.write(w, http.StatusBadRequest)
+		return nil, false
+	}
+	request = &message.LoadRequest{}
+	if err := proto.Unmarshal(body, request); err != nil {
+		fault{Error: "undecodable", Message: "the body is not a LoadRequest in protobuf"}.write(w, http.StatusBadRequest)
+		return nil, false
+	}
+	return request, true
+}
+
 func (a *Authority) answer(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error) {
 	mac2, err := a.Authorise(ctx, request)
+	if wrong := (*FieldError)(nil); errors.As(err, &wrong) {
+		return nil, err
+	}
 	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
 		return &message.LoadAnswer{Refusal: string(refusal.Reason)}, nil
 	}

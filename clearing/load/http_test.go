@@ -2,10 +2,12 @@ package load_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ type counter struct {
 	town   *clearingtest.Town
 	ledger *ledger.Ledger
 	url    string
+	field  string // that the last answer names as wrong
 }
 
 func newCounter(t *testing.T) *counter {
@@ -94,6 +97,14 @@ func (c *counter) ask(r *message.LoadRequest) *message.LoadAnswer {
 	response := c.post(r, "Bearer "+token)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode == http.StatusBadRequest && response.Header.Get("Content-Type") == "application/json" {
+		var fault struct{ Error, Field, Message string }
+		if err := json.Unmarshal(body, &fault); err != nil || !strings.HasPrefix(fault.Message, fault.Field+" ") {
+			c.Errorf("%v: %s", err, body)
+		}
+		c.field = fault.Field
+		return &message.LoadAnswer{Refusal: fault.Error}
+	}
 	if err != nil || response.StatusCode != http.StatusOK {
 		c.Fatalf("status %s, %v: %s", response.Status, err, body)
 	}
@@ -170,6 +181,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestInvalidFields changes one field after the other: the answer names it.
+func TestInvalidFields(t *testing.T) {
+	c := newCounter(t)
+	for field, change := range map[string]func(r *message.LoadRequest){
+		"card":            func(r *message.LoadRequest) { r.Card = r.Card[:9] },
+		"issuer":          func(r *message.LoadRequest) { r.Issuer = nil },
+		"terminal":        func(r *message.LoadRequest) { r.Terminal = append(r.Terminal, 0) },
+		"random":          func(r *message.LoadRequest) { r.Random = nil },
+		"mac1":            func(r *message.LoadRequest) { r.Mac1 = r.Mac1[:3] },
+		"time":            func(r *message.LoadRequest) { r.Time = clearingtest.Hex("20261301000000") },
+		"order":           func(r *message.LoadRequest) { r.Order = "" },
+		"key_version":     func(r *message.LoadRequest) { r.KeyVersion = 256 },
+		"algorithm":       func(r *message.LoadRequest) { r.Algorithm = 256 },
+		"online_sequence": func(r *message.LoadRequest) { r.OnlineSequence = 65_536 },
+		"amount_fen":      func(r *message.LoadRequest) { r.AmountFen = 5001 },
+	} {
+		request := c.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, at(9))
+		change(request)
+		if answer := c.ask(request); answer.GetRefusal() != string(verdict.InvalidField) || c.field != field {
+			t.Errorf("%s: answer %v of field %q", field, answer, c.field)
+		}
+	}
+}
+
 // TestBadRequests sends what is no LoadRequest.
 func TestBadRequests(t *testing.T) {
 	c := newCounter(t)
@@ -186,9 +221,11 @@ func TestBadRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var fault struct{ Error, Message string }
+		err = json.NewDecoder(response.Body).Decode(&fault)
 		response.Body.Close()
-		if response.StatusCode != http.StatusBadRequest {
-			t.Errorf("%s gives %s, want 400", name, response.Status)
+		if response.StatusCode != http.StatusBadRequest || err != nil || fault.Error == "" || fault.Message == "" {
+			t.Errorf("%s gives %s with %+v, %v; want 400 with JSON that says why", name, response.Status, fault, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package counter
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,8 @@ const (
 )
 
 // HTTPAuthority asks the load authority over HTTP: POST with a LoadRequest, 200
-// with a LoadAnswer, both protobuf. It satisfies LoadAuthority.
+// with a LoadAnswer, both protobuf; 400 with JSON where a field of the request is wrong, which
+// is a refusal too. It satisfies LoadAuthority.
 type HTTPAuthority struct {
 	url    string
 	tokens map[string]string
@@ -68,6 +70,9 @@ func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.Load
 	if err != nil {
 		return nil, fmt.Errorf("the load authority's answer broke off: %w", err)
 	}
+	if reason := refusedAs(response, content); reason != "" {
+		return &message.LoadAnswer{Refusal: reason}, nil
+	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the load authority at %s answers %s: %s", a.url, response.Status, firstLine(content))
 	}
@@ -79,6 +84,21 @@ func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.Load
 		return nil, fmt.Errorf("the load authority's answer is malformed: %w", err)
 	}
 	return answer, nil
+}
+
+// invalidField is the reason code of a request with a wrong field.
+const invalidField = "invalid_field"
+
+// refusedAs is the reason code of a request that the authority takes for wrong, and that it
+// will never take otherwise. Any other answer but 200 leaves the outcome open.
+func refusedAs(response *http.Response, content []byte) string {
+	var fault struct {
+		Error string `json:"error"`
+	}
+	if response.StatusCode == http.StatusBadRequest && json.Unmarshal(content, &fault) == nil && fault.Error == invalidField {
+		return invalidField
+	}
+	return ""
 }
 
 func firstLine(content []byte) string {
