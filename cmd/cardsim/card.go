@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -54,7 +55,8 @@ its own: programs that know both show that one first. All have the same test key
 serves the others, and the PIN 123456. Blank cards as they come from the maker: transit, ssc,
 blank-ssc-v1, blank-dual.
 
-An image that exists is used whatever the profile says; one that does not is made when the card
+Images lie in --data where that is given; the directory is then the program's own. An image that
+exists is used whatever the profile says; one that does not is made when the card
 is put in. It is written again with each change, before the card answers: no killed program takes
 back what a card has answered. Several slots: give --vpcd once for each, with --profile and --image in the same
 order.
@@ -100,12 +102,24 @@ func cardCommand() *ffcli.Command {
 	}
 }
 
-func (c *virtualCard) run(ctx context.Context, in io.Reader, out io.Writer) error {
+func (c *virtualCard) run(ctx context.Context, in io.Reader, out io.Writer) (failed error) {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.Data != "" {
+		dir, err := service.OpenDataDir(c.Data, dataPurpose)
+		if err != nil {
+			return err
+		}
+		defer func() { failed = errors.Join(failed, dir.Close()) }()
+		c.dir = dir.Path
+	}
 	if c.describe {
-		card, _, err := c.take(ctx, c.profiles.at(0, defaultProfile), c.images.at(0, ""), c.seed)
+		image, err := c.place(c.images.at(0, ""))
+		if err != nil {
+			return err
+		}
+		card, _, err := c.take(ctx, c.profiles.at(0, defaultProfile), image, c.seed)
 		if err != nil {
 			return err
 		}
@@ -141,7 +155,7 @@ func (c *virtualCard) stay(ctx context.Context, r *rack, log *slog.Logger) error
 		}
 	}
 	if err := r.leave(nil); err != nil {
-		return service.Fail("the card left the reader", "is pcscd still running?", err)
+		return service.Fail("the card left the reader / 卡片离开了读卡器", "is pcscd still running?", err)
 	}
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"citycard/cardos/chip"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
 	"citycard/simulators/specimen"
@@ -22,20 +24,36 @@ const noImage = "-"
 
 // recipe is how new cards are made.
 type recipe struct {
+	dir      string // of images, where there is one
 	date     string
 	side     string
 	macFirst bool
 }
 
+// place is where an image lies: in the data directory, where there is one. Nothing is put into a
+// directory of citycard's.
+func (r recipe) place(image string) (string, error) {
+	if image == "" || image == noImage {
+		return "", nil
+	}
+	if r.dir != "" && !filepath.IsAbs(image) {
+		return filepath.Join(r.dir, image), nil
+	}
+	if folder := filepath.Dir(image); service.Marked(folder, observe.DataPurpose) {
+		return "", service.Refuse(folder+" is a data directory of citycard / 这是 citycard 的数据目录", "name another place with --image", nil)
+	}
+	return image, nil
+}
+
 // take opens the image, or makes a card where there is none; fresh tells which.
 func (r recipe) take(ctx context.Context, profile, image string, seed uint64) (card *chip.Chip, fresh bool, err error) {
-	if image != "" && image != noImage {
+	if image != "" {
 		card, err := city.OpenChip(image)
 		if err == nil {
 			return card, false, r.turn(card)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return nil, false, service.Fail("card image not usable", "give another file with --image", err)
+			return nil, false, service.Fail("card image not usable / 卡映像不可用", "give another file with --image", err)
 		}
 	}
 	if card, err = r.make(ctx, profile, seed); err != nil {
@@ -59,7 +77,7 @@ func (r recipe) make(ctx context.Context, profile string, seed uint64) (*chip.Ch
 	}
 	kind := specimen.Kind(profile)
 	if !specimen.Known(kind) {
-		return nil, service.Fail(fmt.Sprintf("no card of profile %q", profile),
+		return nil, service.Fail(fmt.Sprintf("no card of profile %q / 没有这种卡", profile),
 			"give --profile "+strings.Trim(fmt.Sprint(specimen.Kinds()), "[]")+", or for a blank one transit, ssc, blank-ssc-v1, blank-dual", nil)
 	}
 	date, err := time.Parse("20060102", r.date)
@@ -97,11 +115,15 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 	if s.card != nil {
 		return vcard.ErrOccupied
 	}
+	image, err := r.place(image)
+	if err != nil {
+		return err
+	}
 	card, fresh, err := r.take(ctx, profile, image, seed)
 	if err != nil {
 		return err
 	}
-	if image == noImage || image == "" {
+	if image == "" {
 		return s.put(ctx, card, "")
 	}
 	// From here on what the card answers stays, even if this program is killed.
@@ -117,7 +139,7 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 func (s *slot) put(ctx context.Context, card *chip.Chip, image string) error {
 	if err := s.slot.Insert(ctx, card); err != nil {
 		if errors.Is(err, vcard.ErrNoReader) {
-			return service.Fail("no virtual reader at "+s.address, "start pcscd with vsmartcard-vpcd, or correct --vpcd", err)
+			return service.Fail("no virtual reader at "+s.address+" / 没有虚拟读卡器", "start pcscd with vsmartcard-vpcd, or correct --vpcd", err)
 		}
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,8 +73,8 @@ func (c *checking) exec(ctx context.Context, args []string) error {
 	if dir == "" {
 		dir = filepath.Join(c.Data, "truth")
 	}
-	if _, err := truth.ReadSummary(dir); errors.Is(err, fs.ErrNotExist) {
-		return service.Fail("no truth in "+dir, "give the directory of a city that was played with --data or --truth", nil)
+	if err := observe.CheckTruth(dir); err != nil {
+		return err
 	}
 	started := time.Now()
 	found, err := c.compare(ctx, dir)

@@ -76,7 +76,7 @@ func cityCommand() *ffcli.Command {
 	}
 }
 
-func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
+func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
@@ -101,9 +101,11 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) error {
 	if c.opts, err = c.access.Options(c.kafka); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	if err := c.directory(); err != nil {
+	dir, err := c.directory()
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	progress := newProgress(os.Stdout, time.Now)
 	if err := c.ensureIssued(ctx, direct, day, store, progress); err != nil {
 		return err
@@ -132,7 +134,7 @@ func (c *dayInTheCity) ensureIssued(ctx context.Context, direct bool, day time.T
 		return err
 	}
 	if _, other, err := crowd.Read(c.Data); err != nil || other {
-		return service.Fail(c.Data+" holds a city without chips", "give --direct, or another directory with --data", err)
+		return service.Refuse(c.Data+" holds a city without chips / 目录中是无卡片的城市", "give --direct, or another directory with --data", err)
 	}
 	state, already, err := c.issued(day)
 	if err != nil || already {
@@ -148,7 +150,7 @@ func (c *dayInTheCity) playChips(ctx context.Context, day time.Time, store *keys
 		return err
 	}
 	if err := truth.Write(filepath.Join(c.Data, "truth"), played.Records, played.Purses, played.Summary); err != nil {
-		return service.Fail("truth not written", "check the disk", err)
+		return service.Fail("truth not written / 对照结果未写入", "check the disk", err)
 	}
 	return nil
 }
@@ -162,10 +164,10 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 		slog.Info("waiting for serve to be ready / 等待清算服务就绪", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
-		return nil, service.Fail("topic fares is empty", "start citycard serve first: it publishes them", nil)
+		return nil, service.Fail("topic fares is empty / 票价主题为空", "start citycard serve first: it publishes them", nil)
 	}
 	if err != nil {
-		return nil, service.Fail("cannot read the fares from Kafka at "+c.kafka, "start the broker or correct --kafka, --kafka-user and --kafka-tls-ca", err)
+		return nil, service.Unreachable("cannot read the fares from Kafka at "+c.kafka+" / 无法从 Kafka 读取票价", "start the broker or correct --kafka, --kafka-user and --kafka-tls-ca", err)
 	}
 	return fares, nil
 }
@@ -179,7 +181,7 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 	}
 	box, err := outbox.Open(filepath.Join(c.Data, "outbox"))
 	if err != nil {
-		return nil, service.Fail("outbox not usable", "is another cardsim running on this directory?", err)
+		return nil, service.Fail("the outbox cannot be used / 发件箱不可用", "see what it says; free some space", err)
 	}
 	authority, err := c.authority()
 	if err != nil {
@@ -187,7 +189,7 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 	}
 	client, err := kgo.NewClient(append(outbox.ProducerOptions(c.brokers()...), c.opts...)...)
 	if err != nil {
-		return nil, errors.Join(service.Fail("bad address of the message log", "correct --kafka", err), box.Close())
+		return nil, errors.Join(service.Fail("bad address of the message log / Kafka 地址有误", "correct --kafka", err), box.Close())
 	}
 	forwarding, stop := context.WithCancelCause(ctx)
 	gone := make(chan error, 1)
@@ -210,10 +212,10 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 		err = box.Drain(forwarding)
 	}
 	if errors.Is(err, city.ErrUnfinished) {
-		err = service.Fail("a day in "+c.Data+" was interrupted; its cards no longer fit the books", "give an empty directory with --data", nil)
+		err = service.Refuse("a day in "+c.Data+" was interrupted; its cards no longer fit the books / 上次模拟被中断,卡片与账簿不再一致", "give an empty directory with --data", nil)
 	}
 	if err != nil && forwarding.Err() != nil && ctx.Err() == nil {
-		err = service.Fail("Kafka at "+c.kafka+" does not take the records", "look at the broker's log", context.Cause(forwarding))
+		err = service.Unreachable("Kafka at "+c.kafka+" does not take the records / Kafka 未接收记录", "look at the broker's log", context.Cause(forwarding))
 	}
 	return played, err
 }
@@ -231,7 +233,7 @@ func (c *dayInTheCity) authority() (counter.LoadAuthority, error) {
 	}
 	once, err := counter.NewHTTPAuthority(c.api, tokens, client)
 	if err != nil {
-		return nil, service.Fail("bad address of the load authority", "correct --api", err)
+		return nil, service.Fail("bad address of the load authority / 充值授权服务地址有误", "correct --api", err)
 	}
 	return city.Persistent{Authority: once, Tries: 60, First: 50 * time.Millisecond, Longest: 2 * time.Second}, nil
 }

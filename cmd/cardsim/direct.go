@@ -80,10 +80,10 @@ func (c *crowding) city(s *settings, day time.Time) crowd.City {
 func (c *crowding) issueCrowd(s *settings, day time.Time, p *progress) (already bool, err error) {
 	want := c.city(s, day)
 	if err := want.Check(); err != nil {
-		return false, service.Fail("no such city", "correct --cards or --riders", err)
+		return false, service.Fail("no such city / 没有这样的城市", "correct --cards or --riders", err)
 	}
 	if _, other, err := city.ReadState(s.Data); err != nil || other {
-		return false, service.Fail(s.Data+" holds a city with chips", "give another directory with --data, or leave out --direct", err)
+		return false, service.Refuse(s.Data+" holds a city with chips / 目录中是有卡片的城市", "give another directory with --data, or leave out --direct", err)
 	}
 	have, ok, err := crowd.Read(s.Data)
 	if ok {
@@ -91,10 +91,10 @@ func (c *crowding) issueCrowd(s *settings, day time.Time, p *progress) (already 
 	}
 	switch {
 	case err != nil:
-		return false, service.Fail("data directory not usable", "give another one with --data", err)
+		return false, service.Fail("data directory not usable / 数据目录不可用", "give another one with --data", err)
 	case ok && have != want:
 		return false, service.Fail(
-			fmt.Sprintf("%s holds a city of %d cards, %d of them riders, with seed %d", s.Data, have.Cards, have.Riders, have.Seed),
+			fmt.Sprintf("%s holds a city of %d cards, %d of them riders, with seed %d / 目录中是另一座城市", s.Data, have.Cards, have.Riders, have.Seed),
 			fmt.Sprintf("give --seed %d --cards %d --riders %d, or another --data", have.Seed, have.Cards, have.Riders), nil)
 	case ok:
 		return true, nil
@@ -104,7 +104,7 @@ func (c *crowding) issueCrowd(s *settings, day time.Time, p *progress) (already 
 		return false, err
 	}
 	if err := crowd.Issue(s.Data, want, n, func(done, total int) { p.report("issue", done, total) }); err != nil {
-		return false, service.Fail("registry not written", "check the disk", err)
+		return false, service.Fail("registry not written / 登记文件未写入", "check the disk", err)
 	}
 	return false, p.Err()
 }
@@ -179,11 +179,11 @@ func (c *dayInTheCity) playCrowd(ctx context.Context, day time.Time, store *keys
 	}
 	issued, _, err := crowd.Read(c.Data)
 	if err != nil {
-		return service.Fail("data directory not usable", "give another one with --data", err)
+		return service.Fail("data directory not usable / 数据目录不可用", "give another one with --data", err)
 	}
 	mail, err := newPost(c.brokers(), c.opts)
 	if err != nil {
-		return service.Fail("bad address of the message log", "correct --kafka", err)
+		return service.Fail("bad address of the message log / Kafka 地址有误", "correct --kafka", err)
 	}
 	defer mail.client.Close()
 	_, err = crowd.Play(ctx, crowd.Options{
@@ -192,7 +192,7 @@ func (c *dayInTheCity) playCrowd(ctx context.Context, day time.Time, store *keys
 		Send: mail.send, Sent: mail.sent, Progress: func(done, total int) { p.report("day", done, total) },
 	})
 	if errors.Is(err, crowd.ErrPlayed) {
-		return service.Fail(day.Format("20060102")+" or a later day has been played in "+c.Data, "give a later --day, or an empty directory with --data", nil)
+		return service.Refuse(day.Format("20060102")+" or a later day has been played in "+c.Data+" / 该日或更晚的日子已模拟", "give a later --day, or an empty directory with --data", nil)
 	}
 	return err
 }

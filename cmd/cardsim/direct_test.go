@@ -165,7 +165,7 @@ func clientOptions(t testing.TB, b *embedded.Embedded) []kgo.Opt {
 
 // TestCheckRefusals: nothing to compare is an error, never agreement.
 func TestCheckRefusals(t *testing.T) {
-	if err := run(t, "check", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no truth in") {
+	if err := run(t, "check", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no truth of a simulated city in") {
 		t.Errorf("an empty directory: %v", err)
 	}
 	dir := t.TempDir()

@@ -40,7 +40,7 @@ func issueCommand() *ffcli.Command {
 	}
 }
 
-func (c *issuing) exec(ctx context.Context, args []string) error {
+func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
@@ -55,34 +55,38 @@ func (c *issuing) exec(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.directory(); err != nil {
+	dir, err := c.directory()
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	state, already, err := c.issued(day)
 	if err != nil {
 		return err
 	}
 	if already {
-		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
+		return service.Refuse(c.Data+" holds issued cards / 目录中已有发出的卡", "give another directory with --data", nil)
 	}
 	return issueCity(ctx, c.Data, c.images, state, store, newProgress(os.Stdout, time.Now))
 }
 
 // issueDirect writes the registry of a city of millions.
-func (c *issuing) issueDirect() error {
+func (c *issuing) issueDirect() (err error) {
 	if c.images != "" {
 		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards"))
 	}
-	if err := c.directory(); err != nil {
+	dir, err := c.directory()
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
 	day, err := c.midnight(time.Now())
 	if err != nil {
 		return err
 	}
 	already, err := c.crowd.issueCrowd(&c.settings, day, newProgress(os.Stdout, time.Now))
 	if already {
-		return service.Fail(c.Data+" holds issued cards", "give another directory with --data", nil)
+		return service.Refuse(c.Data+" holds issued cards / 目录中已有发出的卡", "give another directory with --data", nil)
 	}
 	return err
 }
@@ -95,10 +99,10 @@ func issueCity(ctx context.Context, dir, images string, state city.State, store 
 	}
 	people, err := state.Population()
 	if err != nil {
-		return service.Fail("no such city", "correct --cards", err)
+		return service.Fail("no such city / 没有这样的城市", "correct --cards", err)
 	}
 	if err := people.WriteRegistry(filepath.Join(dir, "registry"), n, store); err != nil {
-		return service.Fail("registry not written", "check the disk", err)
+		return service.Fail("registry not written / 登记文件未写入", "check the disk", err)
 	}
 	err = city.Issue(ctx, city.IssueOptions{Dir: dir, State: state, Population: people, Keys: store, Images: images, Progress: p.report})
 	if err != nil {

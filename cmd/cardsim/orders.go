@@ -42,11 +42,11 @@ func (c *ordering) exec(_ context.Context, args []string) error {
 	}
 	people, err := c.state(day).Population()
 	if err != nil {
-		return service.Fail("no such city", "correct --cards", err)
+		return service.Fail("no such city / 没有这样的城市", "correct --cards", err)
 	}
 	orders, err := people.Orders(c.count)
 	if err != nil {
-		return service.Fail("no such orders", "correct --count", err)
+		return service.Fail("no such orders / 没有这样的订单", "correct --count", err)
 	}
 	enc := json.NewEncoder(os.Stdout)
 	for _, order := range orders {

@@ -39,7 +39,7 @@ func (s *settings) register(flags *flag.FlagSet) {
 func (s *settings) midnight(now time.Time) (time.Time, error) {
 	zone, err := time.LoadLocation(s.zone)
 	if err != nil {
-		return time.Time{}, service.Fail("unknown time zone "+s.zone, "give --zone a name like Asia/Shanghai", err)
+		return time.Time{}, service.Fail("unknown time zone "+s.zone+" / 未知时区", "give --zone a name like Asia/Shanghai", err)
 	}
 	if s.day == "" {
 		y, m, d := now.In(zone).Date()
@@ -47,14 +47,14 @@ func (s *settings) midnight(now time.Time) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("20060102", s.day, zone)
 	if err != nil {
-		return time.Time{}, service.Fail(fmt.Sprintf("--day %s is no date", s.day), "give it as YYYYMMDD", nil)
+		return time.Time{}, service.Fail(fmt.Sprintf("--day %s is no date / 日期有误", s.day), "give it as YYYYMMDD", nil)
 	}
 	return day, nil
 }
 
 func (s *settings) store() (*keys.Store, error) {
 	if s.keys == "" {
-		return nil, service.Fail("no key file", "give the issuer's key file with --keys", nil)
+		return nil, service.Fail("no key file / 没有密钥文件", "give the issuer's key file with --keys", nil)
 	}
 	passphrase, err := service.Passphrase(s.passphrase)
 	if err != nil {
@@ -62,20 +62,21 @@ func (s *settings) store() (*keys.Store, error) {
 	}
 	store, err := keys.Open(s.keys, passphrase)
 	if errors.Is(err, keys.ErrPassphrase) {
-		return nil, service.Fail("wrong passphrase for "+s.keys, "correct "+service.PassphraseVariable+" or --keys-passphrase-file", nil)
+		return nil, service.Fail("wrong passphrase for "+s.keys+" / 密钥库口令有误", "correct "+service.PassphraseVariable+" or --keys-passphrase-file", nil)
 	}
 	if err != nil {
-		return nil, service.Fail("key file not usable", "correct --keys", err)
+		return nil, service.Fail("key file not usable / 密钥文件不可用", "correct --keys", err)
 	}
 	return store, nil
 }
 
-// directory makes the data directory where it is missing.
-func (s *settings) directory() error {
-	if err := os.MkdirAll(s.Data, 0o700); err != nil {
-		return service.Fail("data directory not usable", "give a directory that can be written with --data", err)
-	}
-	return nil
+// dataPurpose marks the data directories of cardsim. A directory of citycard's, whether it runs
+// or not, is none: what cardsim writes there would pass for what citycard was given.
+const dataPurpose = "cardsim"
+
+// directory takes the data directory, which is made where it is missing.
+func (s *settings) directory() (*service.DataDir, error) {
+	return service.OpenDataDir(s.Data, dataPurpose)
 }
 
 // state is the city that the flags describe.
@@ -89,14 +90,14 @@ func (s *settings) issued(day time.Time) (state city.State, ok bool, err error) 
 	want := s.state(day)
 	state, ok, err = city.ReadState(s.Data)
 	if err != nil {
-		return state, false, service.Fail("data directory not usable", "give another one with --data", err)
+		return state, false, service.Fail("data directory not usable / 数据目录不可用", "give another one with --data", err)
 	}
 	if !ok {
 		return want, false, nil
 	}
 	if state.Seed != want.Seed || state.Cards != want.Cards {
 		return state, false, service.Fail(
-			fmt.Sprintf("%s holds a city of %d cards with seed %d", s.Data, state.Cards, state.Seed),
+			fmt.Sprintf("%s holds a city of %d cards with seed %d / 目录中是另一座城市", s.Data, state.Cards, state.Seed),
 			fmt.Sprintf("give --seed %d --cards %d, or another --data", state.Seed, state.Cards), nil)
 	}
 	return state, true, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,6 +13,7 @@ import (
 	clearingschema "citycard/clearing/schema"
 	"citycard/cmd/service"
 	"citycard/ledger/schema"
+	"citycard/simulators/truth"
 )
 
 // Sets are all tables of the books, in the order in which they are made.
@@ -51,26 +53,36 @@ func Refusal(url string, err error) error {
 	case errors.As(err, &version):
 		return versionRefusal(url, version)
 	case errors.As(err, &pg) && pg.Code == "3D000":
-		return service.Fail("database "+name(url)+" does not exist / 数据库不存在", "create it, or let citycard migrate --create-database do it", nil)
+		return service.NoBooks("database "+name(url)+" does not exist / 数据库不存在", "create it, or let citycard migrate --create-database do it", nil)
 	case errors.As(err, &pg) && pg.Code == "42501":
-		return service.Fail("this user may not do that in database "+name(url)+" / 数据库权限不足", "give it the rights that docs/configuration.md lists", pg)
+		return service.Refuse("this user may not do that in database "+name(url)+" / 数据库权限不足", "give it the rights that docs/configuration.md lists", pg)
 	}
-	return service.Fail("cannot use the database / 数据库不可用", "start it or correct --db", err)
+	return service.Unreachable("cannot use the database / 数据库不可用", "start it or correct --db", err)
 }
 
 func versionRefusal(url string, v *schema.VersionError) error {
 	where := fmt.Sprintf("%s schema %d; this one knows %d", v.Set, v.Found, v.Known)
 	switch v.Err {
 	case schema.ErrNewer:
-		return service.Fail("this database is of a newer citycard ("+where+") / 数据库版本较新", "use that citycard", nil)
+		return service.NoBooks("this database is of a newer citycard ("+where+") / 数据库版本较新", "use that citycard", nil)
 	case schema.ErrOlder:
-		return service.Fail("this database is of an older citycard ("+where+") / 数据库版本较旧", "run citycard migrate", nil)
+		return service.NoBooks("this database is of an older citycard ("+where+") / 数据库版本较旧", "run citycard migrate", nil)
 	}
 	return noBooks(url)
 }
 
 func noBooks(url string) error {
-	return service.Fail("no books in database "+name(url)+" / 数据库中没有账簿", "correct --db; citycard serve begins new books", nil)
+	return service.NoBooks("no books in database "+name(url)+" / 数据库中没有账簿", "correct --db; citycard serve begins new books", nil)
+}
+
+// CheckTruth refuses a directory that has no truth of a simulated city to hold books against.
+func CheckTruth(dir string) error {
+	if _, err := truth.ReadSummary(dir); errors.Is(err, fs.ErrNotExist) {
+		return service.Fail("no truth of a simulated city in "+dir+" / 该目录中没有模拟城市的对照结果", "give the directory truth/ of a city that cardsim has played", nil)
+	} else if err != nil {
+		return service.Fail("the truth in "+dir+" cannot be read / 无法读取对照结果", "give the directory truth/ of a city that cardsim has played", err)
+	}
+	return nil
 }
 
 // name is the database's name, for people.

@@ -52,7 +52,7 @@ func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, er
 		return place, nil
 	}
 	if _, err := os.Stat(place.Private); errors.Is(err, fs.ErrNotExist) {
-		return nil, service.Fail("no books in "+data+" / 数据目录中没有账簿", "name a directory that citycard serve or demo has used, or give --db", nil)
+		return nil, service.NoBooks("no books in "+data+" / 数据目录中没有账簿", "name a directory that citycard serve or demo has used, or give --db", nil)
 	}
 	var err error
 	place.held, err = service.OpenDataDir(data, DataPurpose)
