@@ -14,6 +14,14 @@ type Key struct {
 	ID      ID
 }
 
+// Find reads the row under a key, a transfer or a memo. A row never changes; one that was not
+// found may be posted later.
+func (l *Ledger) Find(ctx context.Context, k Key) (row Row, found bool, err error) {
+	err = l.stream(ctx, "find a row", func(r Row) error { row, found = r, true; return nil },
+		"journal WHERE effective_day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
+	return row, found, err
+}
+
 // Amounts reads what the transfers under keys moved, one amount a key, 0 where there is no transfer. A row of the journal never
 // changes, so an amount that was found stays true; one that was not found may be posted later.
 func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {

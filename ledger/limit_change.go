@@ -26,7 +26,7 @@ type LimitChange struct {
 	OldAlarm Fen    `json:"old_alarm"`
 	Cap      Fen    `json:"cap"`
 	Alarm    Fen    `json:"alarm"`
-	// Used is what its debits and holds exceeded its credits by at the change. No alarm is given for what lies above a new alarm level
+	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not. No alarm is given for what lies above a new alarm level
 	// already, so the caller should look here.
 	Used    Fen   `json:"used"`
 	Version int64 `json:"version"` // of the chart, by which processes learn of it
@@ -83,14 +83,16 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed 
 	if account.Flags&DebitsMustNotExceedCredits == 0 {
 		return &BatchError{What: fmt.Sprintf("account %q has no limit that a cap could widen", account.Code)}
 	}
-	if change.Used, err = takeAccount(ctx, tx, account.ID); err != nil {
+	used, err := takeAccount(ctx, tx, account.ID)
+	if err != nil {
 		return err
 	}
+	change.Used = max(used, 0)
 	if change.Cap == change.OldCap && change.Alarm == change.OldAlarm {
 		return nil
 	}
 	if change.Used > change.Cap && change.Cap < change.OldCap && !belowUsed {
-		return fmt.Errorf("%w: %d of %d fen", ErrLimit, int64(change.Used), int64(change.Cap))
+		return fmt.Errorf("%w: %v of %v yuan", ErrLimit, change.Used, change.Cap)
 	}
 	change.Version = version + 1
 	batch := &pgx.Batch{}

@@ -26,6 +26,7 @@ type Embedded struct {
 	Access  Access // what it asks of a client
 	cluster *kfake.Cluster
 	lock    *flock.Flock
+	log     *clusterLog
 }
 
 // Start runs a broker on 127.0.0.1 that keeps its log in dir; port 0 takes a
@@ -49,6 +50,7 @@ func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
+	said := &clusterLog{log: log, dir: dir, failed: make(chan error, 1)}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
@@ -56,13 +58,13 @@ func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 		kfake.DataDir(filepath.Join(dir, logDir)),
 		kfake.SyncWrites(),
 		kfake.BrokerConfigs(map[string]string{"log.retention.ms": "-1", "log.retention.bytes": "-1"}),
-		kfake.WithLogger(clusterLog{log}),
+		kfake.WithLogger(said),
 		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", embeddedUser, password),
 	)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("broker: start on %s: %w", addr, err), lock.Unlock())
 	}
-	return &Embedded{Addr: cluster.ListenAddrs()[0], Access: access, cluster: cluster, lock: lock}, nil
+	return &Embedded{Addr: cluster.ListenAddrs()[0], Access: access, cluster: cluster, lock: lock, log: said}, nil
 }
 
 // embeddedUser is the one user of an embedded broker.
@@ -97,6 +99,11 @@ func embeddedAccess(dir string) (access Access, password string, err error) {
 	return access, password, nil
 }
 
+// Failed gives the first error of a write of the broker's log. What a producer was told then is
+// that its records are not stored; what was stored before is there at the next start. A broker
+// that cannot write is of no use: end the program.
+func (b *Embedded) Failed() <-chan error { return b.log.failed }
+
 // Close stops the broker and gives the directory free.
 func (b *Embedded) Close() error {
 	b.cluster.Close()
@@ -106,16 +113,48 @@ func (b *Embedded) Close() error {
 	return nil
 }
 
-// clusterLog hands kfake's warnings and errors to our log.
-type clusterLog struct{ log *slog.Logger }
+// clusterLog hands kfake's warnings and errors to our log. That it cannot write kfake says
+// nowhere else.
+type clusterLog struct {
+	log    *slog.Logger
+	dir    string
+	failed chan error
+}
 
-func (c clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
+// writeFailed begins what kfake says where it cannot write.
+const writeFailed = "persist "
+
+func (c *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	if err := lastError(args); err != nil && strings.HasPrefix(format, writeFailed) {
+		select {
+		case c.failed <- fmt.Errorf("the embedded broker cannot write in %s: %w", c.dir, err):
+		default: // the first says it all
+		}
+		level = kfake.LogLevelDebug
+	}
+	// The end of a transaction waits for its writes to be synced; that takes as long as it does.
+	if strings.HasPrefix(format, "txn: EndTxn slow") {
+		c.log.Debug("broker: " + fmt.Sprintf(format, args...))
+		return
+	}
 	switch level {
 	case kfake.LogLevelError:
 		c.log.Error("broker: " + fmt.Sprintf(format, args...))
 	case kfake.LogLevelWarn:
 		c.log.Warn("broker: " + fmt.Sprintf(format, args...))
 	}
+}
+
+// lastError is the error at the end of what kfake has to say, without the path that it names.
+func lastError(args []any) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err, _ := args[len(args)-1].(error)
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // clientLog hands a client's warnings and errors to our log.

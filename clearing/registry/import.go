@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"citycard/ledger"
 )
@@ -18,6 +20,13 @@ type Fault struct {
 	File string
 	Line int // 1 is the header; 0 means the file as a whole
 	Text string
+}
+
+func (f *Fault) String() string {
+	if f.Line > 0 {
+		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+	}
+	return f.File + ": " + f.Text
 }
 
 // ImportError lists what is wrong, up to a limit, and how much more there is.
@@ -31,18 +40,29 @@ const faultLimit = 20
 // Error gives one line a fault.
 func (e *ImportError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "registry: %d faults", len(e.Faults)+e.More)
-	for _, f := range e.Faults {
-		fmt.Fprintf(&b, "\n  %s", f.File)
-		if f.Line > 0 {
-			fmt.Fprintf(&b, ":%d", f.Line)
-		}
-		fmt.Fprintf(&b, ": %s", f.Text)
+	faults := "faults"
+	if e.Count() == 1 {
+		faults = "fault"
 	}
-	if e.More > 0 {
-		fmt.Fprintf(&b, "\n  and %d more", e.More)
+	fmt.Fprintf(&b, "registry: %d %s", e.Count(), faults)
+	for _, line := range e.Lines() {
+		b.WriteString("\n  " + line)
 	}
 	return b.String()
+}
+
+// Count is how many faults there are, with those that are not listed.
+func (e *ImportError) Count() int { return len(e.Faults) + e.More }
+
+// Lines are the faults, one a line, and how many more there are.
+func (e *ImportError) Lines() (lines []string) {
+	for _, f := range e.Faults {
+		lines = append(lines, f.String())
+	}
+	if e.More > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", e.More))
+	}
+	return lines
 }
 
 // Bounds are what rules outside the registry allow in its rows.
@@ -84,7 +104,10 @@ func (b Bounds) Read(dir string, base *Edition) (*Draft, error) {
 		base = &Edition{}
 	}
 	in := &importer{dir: dir, builder: builder{base: &base.content, bounds: b}}
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("registry: there is no directory %s", dir)
+	case err == nil && !info.IsDir():
 		return nil, fmt.Errorf("registry: %s is not a directory", dir)
 	}
 	found := 0
@@ -142,8 +165,7 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 		return true
 	}
 	defer file.Close()
-	r := csv.NewReader(file)
-	r.ReuseRecord = true
+	r := newReader(file)
 	first, err := r.Read()
 	switch {
 	case err == io.EOF:
@@ -151,6 +173,9 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 		return true
 	case err != nil:
 		in.fault(name, 1, err.Error())
+		return true
+	case !utf8.ValidString(strings.Join(first, "")):
+		in.fault(name, 1, otherEncoding)
 		return true
 	case !slices.Equal(first, l.all()) && strings.Join(first, ",") != l.columns:
 		in.fault(name, 1, fmt.Sprintf("header is %q, want %q", strings.Join(first, ","), strings.Join(l.all(), ",")))
@@ -168,9 +193,30 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 			return true
 		}
 		if err := l.parse(&in.builder, fields); err != nil {
+			if !utf8.ValidString(strings.Join(fields, "")) { // so are the other lines
+				in.fault(name, line, otherEncoding)
+				return true
+			}
 			in.fault(name, line, err.Error())
 		}
 	}
+}
+
+// otherEncoding is what a file gets that a spreadsheet saved as it pleased.
+const otherEncoding = "not UTF-8, GBK perhaps: save it as CSV UTF-8 / 不是 UTF-8 编码,可能是 GBK: 请另存为 CSV UTF-8"
+
+// byteOrderMark is what Excel begins a file of UTF-8 with.
+const byteOrderMark = "\uFEFF"
+
+// newReader reads a CSV file, with or without a byte-order mark.
+func newReader(file io.Reader) *csv.Reader {
+	buffered := bufio.NewReader(file)
+	if first, err := buffered.Peek(len(byteOrderMark)); err == nil && string(first) == byteOrderMark {
+		_, _ = buffered.Discard(len(byteOrderMark)) // it was seen
+	}
+	r := csv.NewReader(buffered)
+	r.ReuseRecord = true
+	return r
 }
 
 // linesOf finds a card's rows in a file again, a few of them, for a fault that shows only when
@@ -181,8 +227,7 @@ func (in *importer) linesOf(name string, card Number) (lines []int) {
 		return nil
 	}
 	defer file.Close()
-	r := csv.NewReader(file)
-	r.ReuseRecord = true
+	r := newReader(file)
 	for len(lines) < faultLimit {
 		fields, err := r.Read()
 		if err != nil {

@@ -109,12 +109,18 @@ func (k Kind) String() string {
 
 // ParseKind reads a kind's name; the error lists them all.
 func ParseKind(name string) (Kind, error) {
-	var names []string
 	for _, l := range layouts() {
 		if l.name == name {
 			return l.kind, nil
 		}
+	}
+	return 0, fmt.Errorf("%q is no kind of the registry, want one of %s", name, strings.Join(KindNames(), ", "))
+}
+
+// KindNames are the names of all kinds.
+func KindNames() (names []string) {
+	for _, l := range layouts() {
 		names = append(names, l.name)
 	}
-	return 0, fmt.Errorf("%q is no kind of the registry, want one of %s", name, strings.Join(names, ", "))
+	return names
 }

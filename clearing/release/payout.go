@@ -23,16 +23,16 @@ type Payout struct {
 // cannot be paid so.
 func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
 	if !p.Day.Valid() {
-		return Done{}, refuse("%d is no day", p.Day)
+		return Done{}, refuse("give --day YYYYMMDD / 日期有误", "%d is no day", p.Day)
 	}
 	held, ok, err := dayclose.ReadHeld(ctx, d.Ledger, p.Operator, p.Day)
 	switch {
 	case err != nil:
 		return Done{}, err
 	case !ok:
-		return Done{}, refuse("no payout of operator %q is held for day %s", p.Operator, p.Day)
+		return Done{}, refuse("citycard day held shows what is / 无此暂缓付款", "no payout of operator %q is held for day %s", p.Operator, p.Day)
 	case held.Fen <= 0:
-		return Done{}, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day)
+		return Done{}, refuse("nothing is to be paid / 无应付款", "operator %q is owed nothing of day %s", p.Operator, p.Day)
 	}
 	data, err := evidence{ActPayout, p.Day.String(), chart.Operator(p.Operator)}.encode()
 	if err != nil {
@@ -53,11 +53,11 @@ func (d *Desk) unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayou
 		return err
 	}
 	if state != ledger.DayClosed && state != ledger.DaySealed {
-		return refuse("day %s is %s: close it first", held.Day, state)
+		return refuse("citycard day close --day "+held.Day.String()+" / 请先关闭清算日", "day %s is %s: close it first", held.Day, state)
 	}
 	now, _, err := dayclose.ReadHeld(ctx, d.Ledger, held.Operator, held.Day)
 	if err == nil && now.Fen != held.Fen {
-		err = refuse("what operator %q is owed of day %s has changed just now; ask again", held.Operator, held.Day)
+		err = refuse("ask again / 请重试", "what operator %q is owed of day %s has changed just now", held.Operator, held.Day)
 	}
 	return err
 }

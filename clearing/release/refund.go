@@ -49,7 +49,7 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 	}
 	today := ledger.DayOf(r.By.At)
 	if due := order.booked.Add(d.RefundAfterDays); !r.NotWritten && today < due {
-		return Done{}, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due)
+		return Done{}, refuse("wait until then, or look at the card and give --not-written / 请等待期满,或核实未写卡", "paid on %s: without a look at the card it can be refunded from %s on", order.booked, due)
 	}
 	data, err := evidence{ActRefund, RowName(order.row), order.channel}.encode()
 	if err != nil {
@@ -118,11 +118,11 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 	}
 	switch len(found) {
 	case 0:
-		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.Card)
+		return paidLoad{}, refuse("check --card and --order / 请核对卡号与订单号", "no order %q was paid for card %s", r.Order, r.Card)
 	case 1:
 		return found[0], nil
 	}
-	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card)
+	return paidLoad{}, refuse("give --channel and --sequence / 请指定渠道与联机序号", "%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card)
 }
 
 // standing leaves out orders that were refunded, where others stand beside them.
@@ -166,7 +166,7 @@ func (d *Desk) unread(ctx context.Context) error {
 			return err
 		}
 		if stream.Next < u.End {
-			return refuse("day %s was closed without %s, which stands at %d of %d: the card's word may be unread there; have it read first / "+
+			return refuse("", "day %s was closed without %s, which stands at %d of %d: the card's word may be unread there; have it read first / "+
 				"清算日 %[1]s 结算时未等待 %[2]s，现读至 %[3]d，应至 %[4]d：写卡记录可能尚未读取，请先读完", u.Day, u.Stream, stream.Next, u.End)
 		}
 	}
@@ -180,7 +180,7 @@ func (d *Desk) quarantined(ctx context.Context) error {
 		return err
 	}
 	if open > 0 {
-		return refuse("%d records of written loads are in quarantine, and the card's word may be among them: judge them first (citycard quarantine judge) / "+
+		return refuse("", "%d records of written loads are in quarantine, and the card's word may be among them: judge them first (citycard quarantine judge) / "+
 			"隔离中有 %[1]d 条写卡记录，可能包含此卡的记录：请先复判 (citycard quarantine judge)", open)
 	}
 	return nil
@@ -201,7 +201,7 @@ func (d *Desk) unreported(ctx context.Context, o paidLoad) error {
 	case err != nil:
 		return fmt.Errorf("look for the card's word: %w", err)
 	case written != 0:
-		return refuse("the card has it: written on %s", written)
+		return refuse("it needs no refund / 已写卡,无须退还", "the card has it: written on %s", written)
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func (o *paidLoad) notWritten(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if days[0] != 0 {
-		return refuse("the card has it: written on %s", days[0])
+		return refuse("it needs no refund / 已写卡,无须退还", "the card has it: written on %s", days[0])
 	}
 	return nil
 }

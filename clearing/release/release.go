@@ -22,12 +22,14 @@ const (
 	ActPayout  = "release payout"
 )
 
-// Refusal says why nothing was booked. It is the asker's to mend.
-type Refusal struct{ What string }
+// Refusal says why nothing was booked, and what the asker can do about it.
+type Refusal struct{ What, Todo string }
 
 func (r *Refusal) Error() string { return r.What }
 
-func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+func refuse(todo, format string, args ...any) error {
+	return &Refusal{What: fmt.Sprintf(format, args...), Todo: todo}
+}
 
 // Desk books what was decided.
 type Desk struct {
@@ -83,7 +85,7 @@ func (e evidence) encode() ([]byte, error) {
 func (d *Desk) book(ctx context.Context, a *act) (Done, error) {
 	var missing *ledger.BatchError
 	if err := a.by.Validate(); errors.As(err, &missing) {
-		return Done{}, refuse("%s", missing.What)
+		return Done{}, refuse("give two names and a reason / 请填写两人姓名与原因", "%s", missing.What)
 	} else if err != nil {
 		return Done{}, err
 	}
@@ -135,12 +137,12 @@ func (d *Desk) done(a *act, out *ledger.Outcome) (Done, error) {
 	for _, decision := range out.Transfers {
 		switch {
 		case decision.Disputed:
-			return Done{}, refuse("something else was decided about it before")
+			return Done{}, refuse("what stands is not undone here; citycard statement shows it / 此前已有其他处理", "something else was decided about it before")
 		case decision.Result == ledger.Inserted:
 			done.Repeated = false
 		case decision.Result == ledger.Duplicate:
 		default:
-			return Done{}, refuse("the ledger refused: %v", decision.Err)
+			return Done{}, refuse("look at the accounts with citycard account / 请查看账户", "the ledger refused: %v", decision.Err)
 		}
 	}
 	return done, nil
@@ -156,17 +158,6 @@ func (a *act) add(key ledger.Key, debit, credit string, fen ledger.Fen, purpose 
 		Day: key.Day, Subject: key.Subject, ID: key.ID, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit),
 		Amount: fen, Purpose: purpose, Evidence: evidence,
 	})
-}
-
-// row finds a row of the journal.
-func (d *Desk) row(ctx context.Context, key ledger.Key) (found ledger.Row, ok bool, err error) {
-	err = d.Ledger.Statement(ctx, key.Subject, key.Day, key.Day, func(row ledger.Row) error {
-		if row.ID == key.ID {
-			found, ok = row, true
-		}
-		return nil
-	})
-	return found, ok, err
 }
 
 // isTo reports an account to which a decision may send money, or from which it may

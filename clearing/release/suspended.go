@@ -63,15 +63,15 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 		return Done{}, err
 	}
 	if _, open := accounts.Account(r.To); !open {
-		return Done{}, refuse("there is no account %q", r.To)
+		return Done{}, refuse("citycard account lists them / 没有该账户", "there is no account %q", r.To)
 	}
-	row, ok, err := d.row(ctx, r.Row)
+	row, ok, err := d.Ledger.Find(ctx, r.Row)
 	if err != nil {
 		return Done{}, err
 	}
 	waiting, suspended := suspendedRow(accounts, &row)
 	if !ok || !suspended {
-		return Done{}, refuse("row %s is no suspended transfer", RowName(r.Row))
+		return Done{}, refuse("citycard suspense list shows the rows / 请查看挂账明细", "row %s is no suspended transfer", RowName(r.Row))
 	}
 	data, err := evidence{ActRelease, RowName(r.Row), r.To}.encode()
 	if err != nil {
@@ -86,13 +86,13 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 			return Done{}, err
 		}
 	case waiting.Owed && !isTo(r.To, "channel"):
-		return Done{}, refuse("a load that nobody paid is owed by a channel, not by %q", r.To)
+		return Done{}, refuse("give --to channel:ID / 请指定渠道", "a load that nobody paid is owed by a channel, not by %q", r.To)
 	case waiting.Owed:
 		a.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
 	case waiting.Foreign && !isTo(r.To, "pending"):
-		return Done{}, refuse("another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To)
+		return Done{}, refuse("give --to pending:OPERATOR / 外地卡须转入待确认账户", "another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To)
 	case !waiting.Foreign && !isTo(r.To, "operator", "channel"):
-		return Done{}, refuse("a suspended tap is released to an operator or a channel, not to %q", r.To)
+		return Done{}, refuse("give --to operator:ID or channel:ID / 请指定运营单位或渠道", "a suspended tap is released to an operator or a channel, not to %q", r.To)
 	default:
 		a.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)
 	}
@@ -110,16 +110,16 @@ func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act,
 	if _, err := load.Standing(ctx, d.Ledger.Amounts, []*load.Order{&order}); err != nil {
 		return err
 	}
-	paid, found, err := d.row(ctx, order.Paid())
+	paid, found, err := d.Ledger.Find(ctx, order.Paid())
 	switch {
 	case err != nil:
 		return err
 	case !ok || !found || paid.IsMemo():
-		return refuse("the order of row %s is not in the books", RowName(s.Row))
+		return refuse("look the load up with citycard tap show / 请先查询该笔充值", "the order of row %s is not in the books", RowName(s.Row))
 	}
 	channel, _ := accounts.ByID(paid.Debit)
 	if to != channel.Code {
-		return refuse("its order was paid by %s, not by %q", channel.Code, to)
+		return refuse("give --to "+channel.Code+" / 须由付款渠道承担", "its order was paid by %s, not by %q", channel.Code, to)
 	}
 	suspense := chart.Suspense(s.Reason)
 	a.add(part(s.Row, partOrder), chart.Unwritten, suspense, min(paid.Amount, s.Fen), chart.PurposeRelease, data)

@@ -166,6 +166,9 @@ func accountCommand() *ffcli.Command {
 }
 
 func (l *look) accounts(ctx context.Context, books *ledger.Ledger, code string, notZero bool, asOf ledger.AsOf) error {
+	if err := knownDay(ctx, books, asOf.Day); err != nil {
+		return err
+	}
 	chart, err := books.Accounts(ctx)
 	if err != nil {
 		return err

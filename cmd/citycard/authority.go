@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -26,9 +25,9 @@ func (c *center) startAuthority(ctx context.Context, s *settings, dir string, op
 	}
 	// First the address, then the stream: a process that cannot serve must not take
 	// the stream from one that does.
-	listener, err := net.Listen("tcp", addr)
+	listener, err := service.Listen(ctx, "api", addr)
 	if err != nil {
-		return service.Fail("the load authority cannot listen on "+addr+" / 接口地址不可用", "choose another --api", err)
+		return err
 	}
 	gatherer, err := c.books.NewGatherer(ctx, "authorised/"+c.instance, c.owner, 0, 2*time.Millisecond)
 	if err != nil {

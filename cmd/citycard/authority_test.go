@@ -22,7 +22,7 @@ func TestInstanceTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer poster.Close()
-	c := &center{instance: "one", failed: make(chan error, 1)}
+	c := &center{foundation: &foundation{failed: make(chan error, 1)}, instance: "one"}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go c.watchPoster(ctx, poster, time.Millisecond)

@@ -126,3 +126,9 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 		move(second, "card4", "\x06", "agent", "float:own", 800),
 		ledger.Transfer{Day: first, Subject: "card1", ID: "\x01", Act: ledger.Reverse})
 }
+
+// postOnce posts transfers that have keys of their own in a stream that is not
+// Kafka's, such as receipts. Posting them again changes nothing.
+func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
+	return f.books.InTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
+}

@@ -42,33 +42,34 @@ func (c *cardNumber) parse() (id keys.CardID, err error) {
 }
 
 // find gives what the number may be in the books: the card of the issuer given, else the
-// registered card, else one of each issuer that is registered.
-func (c *cardNumber) find(ctx context.Context, books *ledger.Ledger) ([]identity.Card, error) {
+// registered card, else one of each issuer that is registered. known: it is registered, or its
+// issuer was given.
+func (c *cardNumber) find(ctx context.Context, books *ledger.Ledger) (cards []identity.Card, known bool, err error) {
 	id, err := c.parse()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if c.issuer != "" {
-		return []identity.Card{identity.CardOf(id)}, nil
+		return []identity.Card{identity.CardOf(id)}, true, nil
 	}
 	store := registry.NewStore(books.Pool())
 	issuer, known, err := store.IssuerOf(ctx, id.Digits())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if known {
-		return []identity.Card{identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})}, nil
+		return []identity.Card{identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})}, true, nil
 	}
 	issuers, err := store.Issuers(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	cards := make([]identity.Card, len(issuers))
+	cards = make([]identity.Card, len(issuers))
 	for i, issuer := range issuers {
 		cards[i] = identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})
 	}
 	if len(cards) == 0 {
-		return nil, service.Fail("card "+c.number+" is not registered / 卡未登记", "name its issuer with --issuer", nil)
+		return nil, false, service.Fail("card "+c.number+" is not registered / 卡未登记", "name its issuer with --issuer", nil)
 	}
-	return cards, nil
+	return cards, false, nil
 }

@@ -34,15 +34,6 @@ type center struct {
 	owner    string
 	instance string
 	apiURL   string
-	failed   chan error // the first end that was not asked for
-}
-
-// fail reports an end that was not asked for; the first is the one that counts.
-func (c *center) fail(err error) {
-	select {
-	case c.failed <- err:
-	default:
-	}
 }
 
 // inputs are what clearing is told from outside: the masters, who and what is
@@ -74,7 +65,7 @@ func tapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, Days
 
 // open starts the clearing centre on its foundation.
 func (f *foundation) open(ctx context.Context, s *settings, dir string, in *inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*center, error) {
-	c := &center{foundation: f, inputs: in, zone: s.zone.location(), owner: ownerName(), instance: s.instanceName(dir), failed: make(chan error, 1)}
+	c := &center{foundation: f, inputs: in, zone: s.zone.location(), owner: ownerName(), instance: s.instanceName(dir)}
 	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}

@@ -128,9 +128,10 @@ func (l *lived) found() {
 	l.must(store.Approve(l.Context(), change, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(store.Reject(l.Context(), rejected, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(l.town.Registry.Update(l.Context(), store, adopt))
-	l.must(f.receive(l.Context(), "test",
+	_, err = f.receive(l.Context(), "test",
 		receipt{account: chart.Fund("employee"), bank: chart.BankMedical, fen: 1_000_000, reference: "r1"},
-		receipt{account: chart.PensionFund, bank: chart.BankPension, fen: 1_000_000, reference: "r2"}))
+		receipt{account: chart.PensionFund, bank: chart.BankPension, fen: 1_000_000, reference: "r2"})
+	l.must(err)
 }
 
 // intake runs an intake until the records are in the books and what follows from them is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -74,7 +75,7 @@ func (c *closer) seal(ctx context.Context, dir string, day ledger.Day) (seal led
 		return seal, err
 	}
 	if seal, err = c.Seal(ctx, day); err != nil {
-		return seal, service.Fail("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
+		return seal, service.Refuse("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
 	}
 	return seal, nil
 }
@@ -87,6 +88,9 @@ func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day
 	if err != nil {
 		return ledger.DayStatus{}, err
 	}
+	if named != 0 && !slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == named }) {
+		return ledger.DayStatus{}, unknownDay(days, named)
+	}
 	for _, d := range days {
 		unfinished := d.State == ledger.DayOpen || d.State == ledger.DayClosing
 		switch {
@@ -96,10 +100,10 @@ func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day
 			}
 			return d, nil
 		case unfinished && named != 0:
-			return d, service.Fail("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
+			return d, service.Refuse("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
 		}
 	}
-	return ledger.DayStatus{}, service.Fail("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
+	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
 }
 
 // actOnDay is a command that does something to one named day of the books.
@@ -136,7 +140,10 @@ func (a *actOnDay) within(ctx context.Context, args []string, open opener, act f
 	if err != nil {
 		return err
 	}
-	return errors.Join(act(b), done())
+	if err = knownDay(ctx, b.Ledger, ledger.Day(a.day)); err == nil {
+		err = act(b)
+	}
+	return errors.Join(err, done())
 }
 
 func dayReopenCommand() *ffcli.Command {
@@ -153,7 +160,7 @@ func dayReopenCommand() *ffcli.Command {
 			return a.run(ctx, args, func(b *books) error {
 				by := ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()}
 				if err := b.ReopenDay(ctx, ledger.Day(a.day), by); err != nil {
-					return service.Fail("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
+					return service.Refuse("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
 				}
 				fmt.Printf("day %s reopened by %s and %s / 清算日已重开\n", a.day.String(), *first, *second)
 				return nil

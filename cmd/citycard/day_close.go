@@ -85,7 +85,7 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 	}
 	client, err := broker.Connect(ctx, s.kafka, 10*time.Second, log, options...)
 	if err != nil {
-		return errors.Join(service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
+		return errors.Join(service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
 	}
 	defer client.Close()
 	result, err := closeOne(ctx, s, grace, w, b, client, log)

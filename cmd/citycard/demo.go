@@ -34,6 +34,7 @@ type demoSettings struct {
 	pcsc   int
 	serve  bool
 	json   string
+	keep   bool // of the directory that is made where none is given
 }
 
 // How much the funds hold when the day begins: enough for any day that the city
@@ -49,13 +50,15 @@ func demoCommand() *ffcli.Command {
 	flags.BoolVar(&s.noPCSC, "no-pcsc", false, "leave out the leg through pcscd and virtual readers / 不经 PC/SC")
 	flags.IntVar(&s.pcsc, "pcsc-cards", 24, "cards personalised through PC/SC, at least 20 / 经 PC/SC 发卡数")
 	flags.BoolVar(&s.serve, "serve", false, "leave metrics and the status page up at the end / 结束后保留状态页")
+	flags.BoolVar(&s.keep, "keep", false, "keep the data directory that is made where no --data is given / 保留演示数据")
 	flags.StringVar(&s.json, "json", "", "write the report to `file` as JSON / 报告文件")
 	return &ffcli.Command{
 		Name:       "demo",
 		ShortUsage: "citycard demo [flags]",
 		ShortHelp:  "a whole city day, end to end / 演示完整的一天",
 		LongHelp: "Issues cards, plays a day of buses, metro, top-ups, hospitals and a pension payday, clears it, closes the\n" +
-			"day, writes settlement files, and verifies the books. Exit code 3 where they do not hold.",
+			"day, writes settlement files, and verifies the books. Exit code 3 where they do not hold. Without --data all of it\n" +
+			"is in a directory of its own, which is removed at the end; --keep keeps it, and so does a day that fails.",
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if err := service.NoArguments(args); err != nil {
@@ -91,6 +94,7 @@ type performance struct {
 	report   *report
 	base     *foundation
 	center   *center
+	made     bool              // the data directory, for this run alone
 	signer   ed25519.PublicKey // of the demonstration's own seal key
 	ops      *service.Ops
 	result   *dayclose.Result
@@ -102,8 +106,15 @@ func demo(ctx context.Context, s *demoSettings) (err error) {
 	defer p.progress.Close()
 	p.log = s.LoggerTo(p.progress)
 	p.stack = service.NewStack(p.log, stopLimit)
-	defer func() { err = errors.Join(err, p.stack.Close()) }()
+	defer func() {
+		failed := err != nil && (ctx.Err() == nil || p.report != nil && !p.report.holds())
+		err = errors.Join(err, p.stack.Close())
+		err = errors.Join(err, p.leave(failed))
+	}()
 	if err := p.prepare(); err != nil {
+		return err
+	}
+	if err := p.checkPorts(ctx); err != nil {
 		return err
 	}
 	started := time.Now()
@@ -130,7 +141,7 @@ func (p *performance) prepare() error {
 		if err != nil {
 			return fmt.Errorf("make a data directory: %w", err)
 		}
-		p.Data = temp
+		p.Data, p.made = temp, true
 	}
 	dir, err := service.NewDataDir(p.Data, observe.DataPurpose)
 	if err != nil {
@@ -155,6 +166,23 @@ func (p *performance) prepare() error {
 		return err
 	}
 	return makeKeys(p.keyPath(dir.Path), p.seed, passphrase)
+}
+
+// leave removes the data directory where it was made for this run, and says where it is where
+// it stays: what failed is looked into.
+func (p *performance) leave(failed bool) error {
+	switch {
+	case !p.made:
+		return nil
+	case p.keep, failed && p.base != nil:
+		p.progress.Close()
+		_, err := fmt.Fprintf(os.Stderr, "the demonstration's data is kept in %s / 演示数据保留于此\n", p.Data)
+		return err
+	}
+	if err := os.RemoveAll(p.Data); err != nil {
+		return service.Fail("the demonstration's data is not removed / 演示数据未能删除", "remove "+p.Data, err)
+	}
+	return nil
 }
 
 // start brings up the books and the broker.
@@ -238,7 +266,7 @@ func (p *performance) open(ctx context.Context) (err error) {
 	for _, insurance := range chart.Insurances() {
 		receipts = append(receipts, receipt{account: chart.Fund(insurance), bank: chart.BankMedical, fen: demoFundFen, reference: "demo " + insurance})
 	}
-	if err := p.base.receive(ctx, p.center.owner, receipts...); err != nil {
+	if _, err := p.base.receive(ctx, p.center.owner, receipts...); err != nil {
 		return err
 	}
 	if err := p.center.show(ctx, p.ops, p.settings.ops, p.stack); err != nil {
@@ -258,16 +286,6 @@ func (p *performance) play(ctx context.Context) error {
 		"--cards", strconv.Itoa(p.cards), "--seed", p.seedText(), "--day", p.day.String(), "--zone", p.zone.String(),
 	})
 	return errors.Join(err, p.center.failure())
-}
-
-// failure is why the intake ended, nil while it runs.
-func (c *center) failure() error {
-	select {
-	case err := <-c.failed:
-		return err
-	default:
-		return nil
-	}
 }
 
 // drain waits until everything that was sent is in the books.
@@ -326,7 +344,8 @@ func (p *performance) remit(ctx context.Context) error {
 	if len(receipts) == 0 {
 		return nil
 	}
-	return p.base.receive(ctx, p.center.owner, receipts...)
+	_, err := p.base.receive(ctx, p.center.owner, receipts...)
+	return err
 }
 
 // verify replays the books and compares them with the city's own truth.
@@ -365,7 +384,7 @@ func (p *performance) finish(ctx context.Context) error {
 	if err := p.report.writeText(os.Stdout); err != nil {
 		return err
 	}
-	fmt.Printf("\nsettlement files / 结算文件: %s\n", p.result.Files)
+	p.sayWhere()
 	fmt.Printf("sealed by the demonstration's own key / 封账公钥: %x\n", []byte(p.signer))
 	if p.json != "" {
 		if err := p.report.writeJSON(p.json); err != nil {
@@ -380,6 +399,17 @@ func (p *performance) finish(ctx context.Context) error {
 		return service.Exit(service.ExitFindings, errBooks)
 	}
 	return nil
+}
+
+// sayWhere says where the data is, and whether it stays there.
+func (p *performance) sayWhere() {
+	fmt.Println()
+	if !p.made || p.keep || p.serve {
+		fmt.Printf("settlement files / 结算文件: %s\n", p.result.Files)
+	}
+	if p.made && !p.keep && p.report.holds() {
+		fmt.Printf("data in %s, which is removed at the end; --keep or --data DIR keeps it / 演示数据,结束后删除\n", p.Data)
+	}
 }
 
 func phaseInChinese(phase string) string {

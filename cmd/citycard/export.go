@@ -48,7 +48,12 @@ func proveCommand() *ffcli.Command {
 			}
 			return l.books(ctx, args, func(books *ledger.Ledger) error {
 				proof, err := books.Prove(ctx, ledger.Key{Day: ledger.Day(l.day), Subject: ledger.Subject(whose), ID: ledger.ID(which)})
-				if err != nil {
+				switch {
+				case errors.Is(err, ledger.ErrNoRow):
+					return service.Fail("there is no such row in the books / 账簿中没有该记录", "citycard statement --subject HEX lists the days and ids of what is booked for a subject", nil)
+				case errors.Is(err, ledger.ErrDay):
+					return service.Refuse("it cannot be proved yet / 尚不能证明", "seal the day first: citycard day seal", err)
+				case err != nil:
 					return err
 				}
 				return writeTo(*out, func(w io.Writer) error { return json.NewEncoder(w).Encode(proof) })
@@ -82,14 +87,14 @@ func readProof(path string, trusted signer) error {
 		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
 	}
 	var proof ledger.Proof
-	if err = json.Unmarshal(data, &proof); err == nil {
-		key := trusted.key
-		if key == nil {
-			key = proof.Seal.Signer
-		}
-		err = proof.Check(key)
+	if err = json.Unmarshal(data, &proof); err != nil || proof.Stream == "" {
+		return service.Fail(path+" is not a proof file / 不是证明文件", "give the file that citycard prove has written", err)
 	}
-	if err != nil {
+	key := trusted.key
+	if key == nil {
+		key = proof.Seal.Signer
+	}
+	if err := proof.Check(key); err != nil {
 		fmt.Printf("THE PROOF DOES NOT HOLD / 证明不成立: %v\n", err)
 		return service.Exit(service.ExitFindings, nil)
 	}

@@ -28,46 +28,86 @@ type foundation struct {
 	access []kgo.Opt
 	admin  *kgo.Client
 	layout broker.Layout
+	failed chan error // the first end of a part that was not asked for
+}
+
+// fail reports an end that was not asked for; the first is the one that counts.
+func (f *foundation) fail(err error) {
+	select {
+	case f.failed <- err:
+	default:
+	}
+}
+
+// failure is why a part ended, nil while all are at work.
+func (f *foundation) failure() error {
+	select {
+	case err := <-f.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// watch reports the end of the private database and of the embedded broker.
+func (f *foundation) watch(embedded *broker.Embedded, stack *service.Stack) {
+	stopped := make(chan struct{})
+	var unwritten <-chan error
+	if embedded != nil {
+		unwritten = embedded.Failed()
+	}
+	go func() {
+		select {
+		case <-f.books.database.Ended():
+			f.books.told.Store(true)
+			f.fail(f.books.database.Err())
+		case err := <-unwritten:
+			f.fail(err)
+		case <-stopped:
+		}
+	}()
+	stack.Push("watch", func(context.Context) error { close(stopped); return nil })
 }
 
 // lay opens the books and the message log and pushes their ends on the stack.
 func lay(ctx context.Context, s *settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*foundation, error) {
-	f := &foundation{layout: s.layout()}
+	f := &foundation{layout: s.layout(), failed: make(chan error, 1)}
 	if s.dbTimeout <= 0 {
 		return nil, service.Exit(service.ExitUsage, fmt.Errorf("--db-timeout %s: want more than 0s", s.dbTimeout))
 	}
 	// The quick refusal comes first: a database takes seconds to start.
-	if err := f.reachKafka(ctx, s, dir, stack, log); err != nil {
+	embedded, err := f.reachKafka(ctx, s, dir, stack, log)
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if f.books, err = openBooks(ctx, s.database, observe.PrivateDir(dir.Path), s.partitions*4+8, log, ledger.Patience(s.dbTimeout)); err != nil {
 		return nil, err
 	}
 	stack.Push("database", f.books.Close)
 	log.Info("books open", "database", f.books.description)
+	f.watch(embedded, stack)
 	return f, f.begin(ctx, s.firstDay(now))
 }
 
 // reachKafka starts the embedded broker, or connects to the one given, and makes
 // sure that the topics are there.
-func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.DataDir, stack *service.Stack, log *slog.Logger) (err error) {
+func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.DataDir, stack *service.Stack, log *slog.Logger) (embedded *broker.Embedded, err error) {
 	if f.kafka, f.asks = s.kafka, s.access; f.kafka == "" {
-		embedded, err := broker.Start(dir.Join("kafka"), s.kafkaPort, log)
+		embedded, err = broker.Start(dir.Join("kafka"), s.kafkaPort, log)
 		if err != nil {
-			return service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
+			return nil, service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
 		}
 		stack.Push("broker", func(context.Context) error { return embedded.Close() })
 		f.kafka, f.asks = embedded.Addr, embedded.Access
 	}
 	if f.access, err = f.asks.Options(f.kafka); err != nil {
-		return service.Exit(service.ExitUsage, err)
+		return nil, service.Exit(service.ExitUsage, err)
 	}
 	if f.admin, err = broker.Connect(ctx, f.kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks()), kgo.AllowIdempotentProduceCancellation()}, f.access...)...); err != nil {
-		return service.Fail("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+		return nil, service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
 	}
 	stack.Push("kafka client", func(context.Context) error { f.admin.Close(); return nil })
-	return ensureTopics(ctx, f.admin, s.layout())
+	return embedded, ensureTopics(ctx, f.admin, s.layout())
 }
 
 // ensureTopics makes the topics that are missing and refuses those that do not fit.
@@ -96,7 +136,7 @@ func (f *foundation) begin(ctx context.Context, first ledger.Day) error {
 // demonstration finds there it could not tell from its own.
 func (f *foundation) unused(ctx context.Context) error {
 	if !f.fresh {
-		return service.Fail("the database holds books already / 数据库中已有账簿", "give --db of an empty database", nil)
+		return service.Refuse("the database holds books already / 数据库中已有账簿", "give --db of an empty database", nil)
 	}
 	ends, err := kadm.NewClient(f.admin).ListEndOffsets(ctx, message.InputTopics()...)
 	if err != nil {
@@ -105,7 +145,7 @@ func (f *foundation) unused(ctx context.Context) error {
 	var used error
 	ends.Each(func(end kadm.ListedOffset) {
 		if end.Offset > 0 && used == nil {
-			used = service.Fail("topic "+end.Topic+" holds records already / 主题中已有记录", "give --kafka of a cluster without them", nil)
+			used = service.Refuse("topic "+end.Topic+" holds records already / 主题中已有记录", "give --kafka of a cluster without them", nil)
 		}
 	})
 	return used
@@ -124,12 +164,6 @@ func (s *settings) registryPath(dir string) string {
 		return s.registry
 	}
 	return filepath.Join(dir, "registry")
-}
-
-// postOnce posts transfers that have keys of their own in a stream that is not
-// Kafka's, such as receipts. Posting them again changes nothing.
-func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
-	return f.books.InTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
 }
 
 // postClaimed posts transfers as the next batch of a stream.

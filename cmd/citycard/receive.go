@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -34,8 +35,11 @@ func receiveCommand() *ffcli.Command {
 				return err
 			}
 			fen, err := parseYuan(*amount)
+			if err == nil && fen == 0 {
+				err = errNoYuan
+			}
 			if err != nil {
-				return service.Exit(service.ExitUsage, err)
+				return service.Exit(service.ExitUsage, fmt.Errorf("--amount %q: %w", *amount, err))
 			}
 			r, err := newReceipt(*account, fen, *reference)
 			if err != nil {
@@ -46,11 +50,16 @@ func receiveCommand() *ffcli.Command {
 				return err
 			}
 			f := &foundation{books: b}
-			if err := f.receive(ctx, ownerName(), r); err != nil {
-				return firstOf(err, done())
+			booked, err := f.receive(ctx, ownerName(), r)
+			if err := firstOf(err, done()); err != nil {
+				return err
 			}
-			fmt.Printf("%s +%s (%s)\n", *account, *amount, *reference)
-			return done()
+			said := ""
+			if booked == 0 {
+				said = ": booked before; nothing changed / 此前已入账"
+			}
+			fmt.Printf("%s +%s (%s)%s\n", *account, yuan(fen), *reference, said)
+			return nil
 		},
 	}
 }
@@ -63,10 +72,14 @@ func firstOf(first, second error) error {
 	return second
 }
 
+// errNoYuan says what an amount of money received looks like.
+var errNoYuan = errors.New("want yuan above zero with at most two decimals / 金额须为正,单位元,至多两位小数")
+
+// parseYuan reads an amount in yuan, 0 or more.
 func parseYuan(text string) (ledger.Fen, error) {
 	d, err := decimal.NewFromString(text)
-	if err != nil || d.Sign() <= 0 || !d.Shift(2).IsInteger() || d.Cmp(decimal.New(1, 12)) > 0 {
-		return 0, fmt.Errorf("--amount %q: want yuan above zero with at most two decimals", text)
+	if err != nil || d.Sign() < 0 || !d.Shift(2).IsInteger() || d.Cmp(decimal.New(1, 12)) > 0 {
+		return 0, errNoYuan
 	}
 	return ledger.Fen(d.Shift(2).IntPart()), nil
 }
@@ -98,16 +111,63 @@ func newReceipt(account string, fen ledger.Fen, reference string) (receipt, erro
 	return r, nil
 }
 
-// receive books receipts: the bank's account is debited, the account that the
-// money belongs to credited. The effective day is a fixed one, so that a
-// reference books once, on whatever day it is repeated.
-func (f *foundation) receive(ctx context.Context, owner string, receipts ...receipt) error {
-	transfers := make([]ledger.Transfer, len(receipts))
-	for i, r := range receipts {
-		transfers[i] = ledger.Transfer{
-			Day: identity.NoDay, Subject: ledger.Subject(r.bank), ID: identity.Receipt(r.reference),
-			Debit: ledger.IDOfCode(r.bank), Credit: ledger.IDOfCode(r.account), Amount: r.fen, Purpose: chart.PurposeReceipt,
+// key is the receipt's place in the books. Its day is a fixed one, so that a reference books
+// once, on whatever day it is repeated.
+func (r *receipt) key() ledger.Key {
+	return ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(r.bank), ID: identity.Receipt(r.reference)}
+}
+
+// receive books receipts that are not in the books yet, and says how many these were: the
+// bank's account is debited, the account that the money belongs to credited. A receipt whose
+// reference stands there with another amount or account is refused before anything is booked,
+// so that it leaves no dispute.
+func (f *foundation) receive(ctx context.Context, owner string, receipts ...receipt) (booked int, err error) {
+	err = f.books.InTurn(ctx, "receipts", owner, func(claim *ledger.Claim) error {
+		var transfers []ledger.Transfer
+		for i := range receipts {
+			stands, err := f.stands(ctx, &receipts[i])
+			if err != nil {
+				return err
+			}
+			if !stands {
+				transfers = append(transfers, receipts[i].transfer())
+			}
 		}
+		if booked = len(transfers); booked == 0 {
+			return nil
+		}
+		// Whoever books the same meanwhile takes the stream, and all of this is asked again.
+		return f.postClaimed(ctx, claim, transfers)
+	})
+	return booked, err
+}
+
+func (r *receipt) transfer() ledger.Transfer {
+	k := r.key()
+	return ledger.Transfer{
+		Day: k.Day, Subject: k.Subject, ID: k.ID,
+		Debit: ledger.IDOfCode(r.bank), Credit: ledger.IDOfCode(r.account), Amount: r.fen, Purpose: chart.PurposeReceipt,
 	}
-	return f.postOnce(ctx, "receipts", owner, transfers)
+}
+
+// stands reports whether a receipt is in the books. It refuses one for an account that is not
+// there, and one whose reference was booked for something else.
+func (f *foundation) stands(ctx context.Context, r *receipt) (bool, error) {
+	accounts, err := f.books.Accounts(ctx)
+	if err != nil {
+		return false, err
+	}
+	account, open := accounts.Account(r.account)
+	if !open {
+		return false, service.Refuse("there is no account "+r.account+"; nothing booked / 没有该账户,未入账", "citycard account lists them", nil)
+	}
+	row, found, err := f.books.Find(ctx, r.key())
+	if err != nil || !found {
+		return false, err
+	}
+	if row.Amount != r.fen || row.Credit != account.ID {
+		return false, service.Refuse(fmt.Sprintf("reference %s is booked already with %s yuan to %s; nothing booked / 该流水号已登记,未入账",
+			r.reference, yuan(row.Amount), codeOf(accounts, row.Credit)), "correct --reference, or the amount and the account", nil)
+	}
+	return true, nil
 }

@@ -29,8 +29,12 @@ func TestReceive(t *testing.T) {
 	for _, account := range []string{chart.Deposits, chart.Passes, chart.Fees} {
 		r, err := newReceipt(account, 500, "slip "+account)
 		must(err)
-		for range 2 {
-			must(f.receive(t.Context(), "test", r))
+		for _, want := range []int{1, 0} {
+			booked, err := f.receive(t.Context(), "test", r)
+			must(err)
+			if booked != want {
+				t.Errorf("%s: %d booked, want %d", account, booked, want)
+			}
 		}
 	}
 	r := newReport(day)
@@ -41,7 +45,9 @@ func TestReceive(t *testing.T) {
 	for _, reference := range []string{"SLIP " + chart.Deposits, "slip  " + chart.Deposits, " ｓｌｉｐ " + chart.Deposits} {
 		r, err := newReceipt(chart.Deposits, 500, reference)
 		must(err)
-		must(f.receive(t.Context(), "test", r)) // is in the books
+		if booked, err := f.receive(t.Context(), "test", r); err != nil || booked != 0 {
+			t.Errorf("reference %q: %d booked, %v; it is in the books", reference, booked, err)
+		}
 	}
 	if r, err := newReceipt(chart.Deposits, 500, "slip\u200b"); err == nil {
 		t.Errorf("a reference with what cannot be seen was taken: %+v", r)

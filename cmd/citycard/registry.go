@@ -66,43 +66,39 @@ func registrySubcommand(name, usage, help string, arguments int, act func(*regis
 		s.flags.StringVar(&s.reason, "reason", "", "why, for the second person and for later / 变更原因")
 	}
 	s.flags.BoolVar(&s.asJSON, "json", false, "one JSON object a line / 输出 JSON")
-	return &ffcli.Command{
+	c := &ffcli.Command{
 		Name: name, ShortUsage: strings.TrimSpace("citycard registry "+name+" "+usage) + " [flags]", ShortHelp: help, FlagSet: s.flags,
-		Exec: func(ctx context.Context, args []string) error {
-			args, err := s.positional(args, arguments)
-			if err != nil {
-				return service.Exit(service.ExitUsage, err)
-			}
-			open := booksToRead
-			if s.flags.Lookup("by") != nil {
-				open = booksOf
-			}
-			b, done, err := open(ctx, s.database, s.Data, s.Logger())
-			if err != nil {
-				return err
-			}
-			return firstOf(act(s, ctx, b, args), done())
-		},
 	}
+	c.Exec = func(ctx context.Context, args []string) error {
+		if err := s.check(c, args, arguments); err != nil {
+			return service.Exit(service.ExitUsage, err)
+		}
+		open := booksToRead
+		if s.flags.Lookup("by") != nil {
+			open = booksOf
+		}
+		b, done, err := open(ctx, s.database, s.Data, s.Logger())
+		if err != nil {
+			return err
+		}
+		return firstOf(act(s, ctx, b, args), done())
+	}
+	return c
 }
 
-// positional takes flags that stand behind the arguments, too.
-func (s *registrySettings) positional(args []string, want int) ([]string, error) {
-	var given []string
-	for len(args) > 0 {
-		given = append(given, args[0])
-		if err := s.flags.Parse(args[1:]); err != nil {
-			return nil, err
+// check wants as many arguments as the command takes, and the person who does it.
+func (s *registrySettings) check(c *ffcli.Command, args []string, want int) error {
+	if len(args) != want {
+		text := fmt.Sprintf("%d arguments, want %d: %s / 参数个数不符", len(args), want, c.ShortUsage)
+		if c.Name == "show" {
+			text += "; KIND is one of " + strings.Join(registry.KindNames(), ", ")
 		}
-		args = s.flags.Args()
-	}
-	if len(given) != want {
-		return nil, fmt.Errorf("%d arguments %q, want %d", len(given), given, want)
+		return errors.New(text)
 	}
 	if s.flags.Lookup("by") != nil && strings.TrimSpace(s.by) == "" {
-		return nil, errors.New("--by is missing: want the name of whoever does this")
+		return errors.New("--by is missing: want the name of who does this / 缺少经办人")
 	}
-	return given, nil
+	return nil
 }
 
 func (s *registrySettings) act() registry.Act { return registry.Act{Person: s.by, At: time.Now()} }
@@ -115,11 +111,11 @@ func (s *registrySettings) propose(ctx context.Context, b *books, args []string)
 	}
 	draft, err := readChange(args[0], base)
 	if err != nil {
-		return service.Fail("nothing was imported / 未导入", "correct the files named and import again", err)
+		return failedFiles("nothing was imported / 未导入", "correct the files named and import again", err)
 	}
 	change, err := store.Propose(ctx, draft, s.act(), s.reason)
 	if errors.Is(err, registry.ErrNothingNew) {
-		return service.Fail("nothing was imported / 未导入", "change something first", err)
+		return service.Refuse("nothing was imported / 未导入", "change something first", err)
 	}
 	if err != nil {
 		return err
@@ -146,7 +142,7 @@ func (s *registrySettings) decide(ctx context.Context, number string, act func(c
 		return service.Exit(service.ExitUsage, fmt.Errorf("change %q is not a number", number))
 	}
 	if err := act(ctx, change, s.act()); err != nil {
-		return service.Fail("not decided / 未处理", "see citycard registry history", err)
+		return service.Refuse("not decided / 未处理", "see citycard registry history", err)
 	}
 	if s.asJSON {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"change": change, "result": strings.Fields(done)[0]})

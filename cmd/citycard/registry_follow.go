@@ -55,7 +55,7 @@ func readChange(dir string, base *registry.Edition) (*registry.Draft, error) {
 
 func (in *inputs) readDraft(dir string) (err error) {
 	if in.founding, err = readChange(dir, nil); err != nil {
-		return service.Fail("the registry in "+dir+" cannot be used / 登记库有误", "correct the files named; \"cardsim issue\" makes one to try", err)
+		return failedFiles("the registry in "+dir+" cannot be used / 登记库有误", "correct the files named; \"cardsim issue\" makes one to try", err)
 	}
 	return nil
 }
@@ -66,6 +66,14 @@ func (in *inputs) founds() string {
 		return "loading the registry, or founding it"
 	}
 	return fmt.Sprintf("founding the registry, %d rows", in.founding.Rows())
+}
+
+// failedFiles says what is wrong with files of a registry, each fault in a line of its own.
+func failedFiles(what, todo string, err error) error {
+	if many := (*registry.ImportError)(nil); errors.As(err, &many) {
+		return service.FailMany(what, todo, many.Count(), many.Lines())
+	}
+	return service.Fail(what, todo, err)
 }
 
 // openRegistry loads the registry, which the files found in an empty database,

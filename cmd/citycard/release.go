@@ -68,7 +68,7 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 	}
 	booked, err := act(desk)
 	if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
-		err = service.Fail("nothing was booked / 未入账", "give two names and a reason, and what can be decided so", refusal)
+		err = service.Refuse("nothing was booked / 未入账", refusal.Todo, refusal)
 	}
 	if err := firstOf(err, done()); err != nil {
 		return err
@@ -134,7 +134,7 @@ func loadRefundCommand() *ffcli.Command {
 				r.Sequence = &online
 			}
 			return d.run(ctx, args, "order "+*order+" refunded", func(desk *release.Desk) (release.Done, error) {
-				cards, err := card.find(ctx, desk.Ledger)
+				cards, _, err := card.find(ctx, desk.Ledger)
 				if err != nil {
 					return release.Done{}, err
 				}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -35,6 +37,14 @@ func serveCommand() *ffcli.Command {
 	}
 }
 
+// stoppedTodo is what to do about a part that has ended.
+func stoppedTodo(err error) string {
+	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device") {
+		return "nothing that was acknowledged is lost; free some space and start again / 已确认的数据未丢失,请释放磁盘空间后重新启动"
+	}
+	return "nothing was lost; start again once what it names is put right / 数据未丢失,排除故障后重新启动"
+}
+
 func serve(ctx context.Context, s *settings) (err error) {
 	log := s.Logger()
 	dir, err := service.OpenDataDir(s.Data, observe.DataPurpose)
@@ -43,7 +53,12 @@ func serve(ctx context.Context, s *settings) (err error) {
 	}
 	stack := service.NewStack(log, stopLimit)
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
-	defer func() { err = errors.Join(err, stack.Close()) }()
+	serving := false
+	defer func() {
+		if err = errors.Join(err, stack.Close()); serving {
+			log.Info("serve has stopped / 清算服务已停止")
+		}
+	}()
 	stack.Push("word of the start", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
 	if err := (observe.Running{Doing: "reading the registry's files", Long: true}).Write(dir.Path); err != nil {
 		return err
@@ -51,6 +66,9 @@ func serve(ctx context.Context, s *settings) (err error) {
 
 	in, err := s.readInputs(dir.Path, log)
 	if err != nil {
+		return err
+	}
+	if err := s.checkPorts(ctx); err != nil {
 		return err
 	}
 	if err := (observe.Running{Doing: "opening the message log and the database"}).Write(dir.Path); err != nil {
@@ -76,6 +94,7 @@ func serve(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	stack.Push("running.json", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
+	serving = true
 	log.Info("serving", "kafka", c.kafka, "api", c.apiURL, "ops", ops.Addr(), "registry", c.registry.Version())
 	service.NotifyReady(log)
 	defer service.NotifyStopping(log)
@@ -83,6 +102,6 @@ func serve(ctx context.Context, s *settings) (err error) {
 	case <-ctx.Done():
 		return nil
 	case err := <-c.failed:
-		return service.Fail("clearing stopped / 清算已停止", "see what it says; nothing was lost, start again when it is mended", err)
+		return service.Fail("clearing stopped / 清算已停止", stoppedTodo(err), err)
 	}
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"citycard/cardos/keys"
@@ -46,10 +49,11 @@ func (s *settings) register(fs *flag.FlagSet) {
 	fs.DurationVar(&s.dbTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer / 数据库应答时限")
 	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
 	service.RegisterAccess(fs, &s.access)
-	fs.IntVar(&s.kafkaPort, "kafka-port", s.kafkaPort, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
-	fs.IntVar(&s.partitions, "partitions", 4, "partitions of topics that are created / 新建主题的分区数")
-	fs.IntVar(&s.replicas, "kafka-replicas", 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
-	fs.IntVar(&s.minInsync, "kafka-min-insync", 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
+	service.Whole(fs, &s.kafkaPort, "kafka-port", 0, 65535, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
+	s.partitions = 4
+	service.Whole(fs, &s.partitions, "partitions", 1, 1000, "`number` of partitions of topics that are created / 新建主题的分区数")
+	service.Whole(fs, &s.replicas, "kafka-replicas", 0, 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
+	service.Whole(fs, &s.minInsync, "kafka-min-insync", 0, 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
 	fs.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
 	service.RegisterPassphrase(fs, &s.passphrase)
 	fs.StringVar(&s.registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记库目录")
@@ -78,6 +82,20 @@ func (s *settings) instanceName(dir string) string {
 	}
 	sum := sha256.Sum256([]byte(dir))
 	return fmt.Sprintf("%.32s-%x", host, sum[:4])
+}
+
+// checkPorts looks whether the addresses can be listened on, before anything is begun that
+// cannot be reached in the end.
+func (s *settings) checkPorts(ctx context.Context) error {
+	if s.kafka == "" {
+		if err := service.TryListen(ctx, "kafka-port", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.kafkaPort))); err != nil {
+			return err
+		}
+	}
+	if err := service.TryListen(ctx, "api", s.api); err != nil {
+		return err
+	}
+	return service.TryListen(ctx, "ops", s.ops)
 }
 
 // firstDay is the clearing day that new books begin with.

@@ -65,6 +65,9 @@ func statementCommand() *ffcli.Command {
 }
 
 func (l *look) statement(ctx context.Context, books *ledger.Ledger, whose ledger.Subject, from, to ledger.Day, asOf ledger.AsOf, code string) error {
+	if err := knownDay(ctx, books, asOf.Day); err != nil {
+		return err
+	}
 	chart, err := books.Accounts(ctx)
 	if err != nil {
 		return err

@@ -81,7 +81,7 @@ func (c *center) show(ctx context.Context, ops *service.Ops, addr string, stack 
 	}
 	ops.Handle("/", page)
 	if err := ops.Start(ctx, addr); err != nil {
-		return service.Fail("cannot listen on "+addr+" / 监控地址不可用", "choose another --ops", err)
+		return err
 	}
 	stack.Push("ops", ops.Close)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,6 +22,7 @@ type books struct {
 	url         string
 	description string
 	database    *embedded.Database
+	told        atomic.Bool // that the database has ended, so that Close need not
 	retries     *prometheus.CounterVec
 }
 
@@ -63,7 +65,11 @@ func (b *books) connect(ctx context.Context, conns int, log *slog.Logger, option
 // Close closes the connections and stops a private database.
 func (b *books) Close(context.Context) error {
 	b.Pool().Close()
-	return b.database.Close()
+	err := b.database.Close()
+	if ended := (*embedded.EndedError)(nil); errors.As(err, &ended) && b.told.Load() {
+		return nil
+	}
+	return err
 }
 
 // ready asks the database for an answer.

@@ -34,6 +34,7 @@ type ruled struct {
 	Card     string         `json:"card,omitempty"`
 	Time     string         `json:"time,omitempty"` // as signed, YYYYMMDDhhmmss
 	Terminal string         `json:"terminal,omitempty"`
+	What     string         `json:"what,omitempty"`     // it is, where it is neither tap nor load
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
 	Booked   string         `json:"booked"`          // clearing day
@@ -67,8 +68,8 @@ func (q *tapQuery) register(flags *flag.FlagSet) {
 	q.Common = service.Common{Data: "citycard-data"}
 	q.Register(flags)
 	service.RegisterDatabase(flags, &q.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	flags.Var(&q.from, "from", "first `day` YYYYMMDD / 起始日")
-	flags.Var(&q.to, "to", "last `day` YYYYMMDD / 结束日")
+	flags.Var(&q.from, "from", "first `day` YYYYMMDD; empty: 30 days before the last / 起始日")
+	flags.Var(&q.to, "to", "last `day` YYYYMMDD; empty: the newest that the books have / 结束日")
 	flags.BoolVar(&q.asJSON, "json", false, "one JSON object a line / 输出 JSON")
 }
 
@@ -78,7 +79,7 @@ func tapShowCommand() *ffcli.Command {
 	q.register(flags)
 	q.card.register(flags)
 	return &ffcli.Command{
-		Name: "show", ShortUsage: "citycard tap show --card DIGITS --from DAY --to DAY [flags]",
+		Name: "show", ShortUsage: "citycard tap show --card DIGITS [--from DAY] [--to DAY] [flags]",
 		ShortHelp: "what became of a card's taps and loads, by signed day / 按卡查询", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if _, err := q.card.parse(); err != nil {
@@ -98,7 +99,7 @@ func tapFindCommand() *ffcli.Command {
 	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
 	flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
 	return &ffcli.Command{
-		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] --from DAY --to DAY [flags]",
+		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] [--from DAY] [--to DAY] [flags]",
 		ShortHelp: "taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
 		LongHelp:  "Reads through the whole of the days named, in constant memory.", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error { return q.run(ctx, args, q.find) },
@@ -118,14 +119,36 @@ func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Con
 		return err
 	}
 	r := &tapReader{books: b, out: newTapWriter(os.Stdout, q.asJSON)}
-	if r.accounts, err = b.Accounts(ctx); err == nil {
+	if err = q.complete(ctx, b.Ledger); err == nil {
+		r.accounts, err = b.Accounts(ctx)
+	}
+	if err == nil {
 		err = look(ctx, r)
 	}
 	return firstOf(firstOf(err, r.out.close()), done())
 }
 
+// usualDays is how many days before the last one are looked at where no first one is given.
+const usualDays = 30
+
+// complete fills in the days that were not given. A card may have signed a day ahead of the
+// clearing day.
+func (q *tapQuery) complete(ctx context.Context, books *ledger.Ledger) error {
+	if q.to == 0 {
+		days, err := books.Days(ctx)
+		if err != nil || len(days) == 0 {
+			return err
+		}
+		q.to = day(days[len(days)-1].Day.Next())
+	}
+	if q.from == 0 {
+		q.from = day(ledger.Day(q.to).Add(-usualDays))
+	}
+	return q.check()
+}
+
 func (q *tapQuery) check() error {
-	if q.from == 0 || q.to == 0 || q.from > q.to {
+	if q.from != 0 && q.to != 0 && q.from > q.to {
 		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
 	}
 	if _, err := hex.DecodeString(q.terminal); q.terminal != "" && (err != nil || len(q.terminal) != 12) {
@@ -138,7 +161,7 @@ func (q *tapQuery) check() error {
 }
 
 func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
-	cards, err := q.card.find(ctx, r.books.Ledger)
+	cards, known, err := q.card.find(ctx, r.books.Ledger)
 	if err != nil {
 		return err
 	}
@@ -154,12 +177,26 @@ func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
 			return err
 		}
 	}
+	if len(items) == 0 {
+		return q.nothing(known)
+	}
 	slices.SortStableFunc(items, func(a, b ruled) int { return strings.Compare(a.Time, b.Time) })
 	for _, item := range items {
 		if err := r.out.write(item); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// nothing says that a card has nothing in the days looked at, and of one that nobody knows that
+// too: the number may be wrong.
+func (q *tapQuery) nothing(known bool) error {
+	if !known {
+		return service.Fail("no card "+q.card.number+" is registered, and nothing is booked for it from "+q.from.String()+" to "+q.to.String()+" / 卡未登记,且该期间无记录",
+			"check --card and the days", nil)
+	}
+	fmt.Fprintf(os.Stderr, "nothing of card %s from %s to %s / 该期间无记录\n", q.card.number, q.from.String(), q.to.String())
 	return nil
 }
 
@@ -242,8 +279,8 @@ func (r *tapReader) readPayee(row *ledger.Row, item *ruled) {
 	}
 }
 
-// readEvidence reads what the record says. Evidence that is neither tap nor load
-// is shown as it is where it was rejected or disputed.
+// readEvidence reads what the record says. Evidence that is neither tap nor load is shown where
+// it was rejected, disputed or kept alone, and named as far as it can be.
 func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
 	var tap message.Tap
 	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.Number{}) {
@@ -258,6 +295,7 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
 		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
 		return true
 	}
+	item.What = r.nameOf(row)
 	return row.Kind == docket.KindReject || row.Kind == docket.KindQuarantine || row.Kind == ledger.DisputeKind
 }
 
@@ -272,7 +310,7 @@ func newTapWriter(out io.Writer, asJSON bool) *tapWriter {
 		return &tapWriter{lines: json.NewEncoder(out)}
 	}
 	w := &tapWriter{table: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
-	fmt.Fprintln(w.table, "TIME 时间\tCARD 卡号\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日")
+	fmt.Fprintln(w.table, "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日")
 	return w
 }
 
@@ -280,7 +318,11 @@ func (w *tapWriter) write(item ruled) error {
 	if w.lines != nil {
 		return w.lines.Encode(item)
 	}
-	_, err := fmt.Fprintf(w.table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", item.Time, item.Card, item.Terminal, item.Sequence,
+	what := item.Card
+	if what == "" {
+		what = item.What
+	}
+	_, err := fmt.Fprintf(w.table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", item.Time, what, item.Terminal, item.Sequence,
 		yuan(item.Fen), item.Verdict, item.Reason, item.Payee, item.Booked)
 	return err
 }

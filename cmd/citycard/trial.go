@@ -42,6 +42,9 @@ func trialCommand() *ffcli.Command {
 
 func (l *look) trial(ctx context.Context, books *ledger.Ledger, open bool) error {
 	day := ledger.Day(l.day)
+	if err := knownDay(ctx, books, day); err != nil {
+		return err
+	}
 	if day == 0 {
 		var err error
 		if day, err = books.CurrentDay(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	beside "citycard/clearing/verify"
+	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/verify"
@@ -59,6 +60,9 @@ func verifyCommand() *ffcli.Command {
 				return err
 			}
 			trusted, err := trustedSigner(*named, common.Data)
+			if err == nil && *truthDir != "" {
+				err = observe.CheckTruth(*truthDir)
+			}
 			switch {
 			case err != nil:
 				return err
@@ -165,8 +169,12 @@ func (v *verification) printText() error {
 		fmt.Printf("%s: %s: %s\n", f.Kind, f.Where, f.Detail)
 	}
 	s := v.Books
-	fmt.Printf("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d faults / 核验完成,差错 %d 处\n",
-		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, s.Faults, s.Faults)
+	faults := "faults"
+	if s.Faults == 1 {
+		faults = "fault"
+	}
+	fmt.Printf("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d %s / 核验完成,差错 %d 处\n",
+		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, s.Faults, faults, s.Faults)
 	if v.Truth != nil {
 		fmt.Printf("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与对照结果核对\n",
 			v.Truth.Sent, v.Truth.Lost, v.Truth.Doubled, v.Truth.Wrong, v.Truth.PurseMismatches)

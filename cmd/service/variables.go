@@ -8,10 +8,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-// PassphraseVariable holds the passphrase of the file of master keys, for all programs: a flag
-// would show it to everybody on the machine.
-const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
-
 // testVariables are the beginnings of variables that only tests read.
 func testVariables() []string { return []string{"CITYCARD_TEST_", "CITYCARD_SOAK_"} }
 

@@ -65,7 +65,7 @@ func startCockroach(ctx context.Context, binary, dir string, log *slog.Logger) (
 		}
 	}
 	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private CockroachDB node in " + dir, stop: c.stop}, nil
+	return &Database{URL: at.String(), Description: "private CockroachDB node in " + dir, server: c}, nil
 }
 
 func (c *cockroach) pidFile() string { return filepath.Join(c.dir, "cockroach.pid") }
@@ -188,6 +188,23 @@ func (c *cockroach) end() error {
 	return c.err
 }
 
+func (c *cockroach) gone() <-chan struct{} { return c.ended }
+
+// exitDiskFull is the exit code of a node whose store has no room.
+const exitDiskFull = 10
+
+// why says what the node ended of.
+func (c *cockroach) why() error {
+	ended := &EndedError{Server: "CockroachDB in " + c.dir, Why: whyEnded(c.dir, c.logFile(), 0)}
+	var exit *exec.ExitError
+	if errors.As(c.err, &exit) && exit.ExitCode() == exitDiskFull {
+		ended.Why = noSpace + " in " + c.dir
+	} else if strings.HasPrefix(ended.Why, "see ") {
+		ended.Why = fmt.Sprintf("%v: %s (more in %s)", c.end(), c.said(), c.logFile())
+	}
+	return ended
+}
+
 // said is the last line of the node's output.
 func (c *cockroach) said() string {
 	text, err := os.ReadFile(c.logFile())
@@ -201,7 +218,7 @@ func (c *cockroach) said() string {
 func (c *cockroach) stop() error {
 	select {
 	case <-c.ended:
-		return fmt.Errorf("CockroachDB in %s had ended: %w (more in %s)", c.dir, c.end(), c.logFile())
+		return c.why()
 	default:
 	}
 	if err := c.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -37,9 +37,37 @@ type Database struct {
 	// Description says in a few words what it is, for people; without secrets.
 	Description string
 
-	stop    func() error
+	server  server                          // nil for a database that is not ours
 	restart func(ctx context.Context) error // nil for a database that is not ours to restart
 	lock    *flock.Flock
+}
+
+// server is a private server that runs.
+type server interface {
+	// stop ends it in good order. A server that had ended by itself is an *EndedError.
+	stop() error
+	// gone is closed once it has ended, asked to or not, and why says what of.
+	gone() <-chan struct{}
+	why() error
+}
+
+// Ended is closed once a private server has ended though nobody has closed the database; Err
+// then says why. A database that is not ours never ends here.
+func (d *Database) Ended() <-chan struct{} {
+	if d.server == nil {
+		return nil
+	}
+	return d.server.gone()
+}
+
+// Err is the *EndedError of a private server that has ended, nil before.
+func (d *Database) Err() error {
+	select {
+	case <-d.Ended():
+		return d.server.why()
+	default:
+		return nil
+	}
 }
 
 // Restart ends a private PostgreSQL as a power cut would, without a checkpoint and cutting all connections, and starts it again at the same
@@ -51,11 +79,12 @@ func (d *Database) Restart(ctx context.Context) error {
 	return d.restart(ctx)
 }
 
-// Close stops a private server, waiting for it to end, and leaves any other database alone.
+// Close stops a private server, waiting for it to end, and leaves any other database alone. Where
+// the server had ended by itself, the error is an *EndedError.
 func (d *Database) Close() error {
 	var err error
-	if d.stop != nil {
-		err = d.stop()
+	if d.server != nil {
+		err = d.server.stop()
 	}
 	if d.lock != nil {
 		err = errors.Join(err, d.lock.Unlock())

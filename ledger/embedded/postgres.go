@@ -24,6 +24,9 @@ type postgres struct {
 	runner runner
 	log    *slog.Logger
 	port   int
+
+	began   int64 // what the log's file had before this start, in bytes
+	watcher *watcher
 }
 
 // settings of the private server: room for the hot table's pages and for minutes of writing between two checkpoints. Durability is
@@ -101,12 +104,43 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 		Scheme: "postgres", User: url.UserPassword(databaseName, password), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)),
 		Path: "/postgres", RawQuery: "sslmode=disable",
 	}
-	stop := func() error { return p.stop(context.WithoutCancel(ctx)) }
 	if err = createDatabase(ctx, at.String()); err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, errors.Join(err, p.stop())
 	}
 	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private PostgreSQL in " + dir, stop: stop, restart: p.restart}, nil
+	return &Database{URL: at.String(), Description: "private PostgreSQL in " + dir, server: p, restart: p.restart}, nil
+}
+
+// watched begins to watch the server that has just been started.
+func (p *postgres) watched() error {
+	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
+	if err != nil {
+		return fmt.Errorf("look for the PostgreSQL that was started: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		return fmt.Errorf("look for the PostgreSQL that was started: %w", err)
+	}
+	p.watcher = watch(pid)
+	return nil
+}
+
+func (p *postgres) gone() <-chan struct{} { return p.watcher.ended }
+
+func (p *postgres) why() error {
+	return &EndedError{Server: "PostgreSQL in " + p.dir, Why: whyEnded(p.data(), p.logFile(), p.began)}
+}
+
+// stop ends the server that is watched.
+func (p *postgres) stop() error {
+	if p.watcher != nil {
+		p.watcher.end()
+		if gone(p.watcher.pid) {
+			return p.why()
+		}
+	}
+	return p.end(context.Background())
 }
 
 func (p *postgres) data() string { return filepath.Join(p.dir, "data") }
@@ -194,10 +228,10 @@ func (p *postgres) stopLeftOver(ctx context.Context) error {
 		return nil
 	}
 	p.log.InfoContext(ctx, "stop a PostgreSQL left over", "dir", p.dir)
-	return p.stop(ctx)
+	return p.end(ctx)
 }
 
-func (p *postgres) stop(ctx context.Context) error {
+func (p *postgres) end(ctx context.Context) error {
 	if output, err := p.ctl(ctx, "stop", "-m", "fast", "-w", "-t", "60"); err != nil {
 		return fmt.Errorf("stop PostgreSQL in %s: %w: %s", p.dir, err, lastLine(output))
 	}
@@ -208,13 +242,16 @@ func (p *postgres) ctl(ctx context.Context, args ...string) ([]byte, error) {
 	return p.runner.run(ctx, filepath.Join(p.bin, "pg_ctl"), append([]string{"-D", p.data()}, args...)...)
 }
 
+func (p *postgres) logFile() string { return filepath.Join(p.data(), "server.log") }
+
 // restart starts the server again with the options that it was started with.
 func (p *postgres) restart(ctx context.Context) error {
-	logFile := filepath.Join(p.data(), "server.log")
+	p.watcher.end()
+	logFile := p.logFile()
 	if output, err := p.ctl(ctx, "restart", "-m", "immediate", "-w", "-t", "120", "-l", logFile); err != nil {
 		return fmt.Errorf("restart PostgreSQL in %s: %w: %s (more in %s)", p.dir, err, lastLine(output), logFile)
 	}
-	return nil
+	return p.watched()
 }
 
 // startAttempts bounds the attempts to start: the port may be taken by another at the last moment, or the children of a server that was
@@ -222,7 +259,8 @@ func (p *postgres) restart(ctx context.Context) error {
 const startAttempts = 10
 
 func (p *postgres) start(ctx context.Context, settings map[string]string) error {
-	logFile := filepath.Join(p.data(), "server.log")
+	logFile := p.logFile()
+	p.began = size(logFile)
 	var output []byte
 	var err error
 	for range startAttempts {
@@ -237,7 +275,7 @@ func (p *postgres) start(ctx context.Context, settings map[string]string) error 
 		output, err = p.ctl(ctx, "start", "-w", "-t", "120", "-l", logFile, "-o", strings.Join(options, " "))
 		if err == nil {
 			p.log.InfoContext(ctx, "private PostgreSQL runs", "dir", p.dir, "port", p.port)
-			return nil
+			return p.watched()
 		}
 		timer := time.NewTimer(300 * time.Millisecond)
 		select {
@@ -247,9 +285,11 @@ func (p *postgres) start(ctx context.Context, settings map[string]string) error 
 			return ctx.Err()
 		}
 	}
-	tail, readErr := os.ReadFile(logFile)
-	if readErr == nil {
-		output = tail
+	if said := tail(logFile, p.began); len(said) > 0 {
+		output = said
+	}
+	if why := whyEnded(p.data(), logFile, p.began); strings.HasPrefix(why, noSpace) {
+		return fmt.Errorf("start PostgreSQL in %s: %s", p.dir, why)
 	}
 	return fmt.Errorf("start PostgreSQL in %s: %w: %s (more in %s)", p.dir, err, lastLine(output), logFile)
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// knownDay refuses a clearing day that the books do not have; 0, no day at all, passes.
+func knownDay(ctx context.Context, books *ledger.Ledger, day ledger.Day) error {
+	if day == 0 {
+		return nil
+	}
+	days, err := books.Days(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range days {
+		if d.Day == day {
+			return nil
+		}
+	}
+	return unknownDay(days, day)
+}
+
+// unknownDay says which days there are instead.
+func unknownDay(days []ledger.DayStatus, day ledger.Day) error {
+	there := "there are none"
+	if n := len(days); n > 0 {
+		there = fmt.Sprintf("there are %s to %s, citycard day status lists them", days[0].Day, days[n-1].Day)
+	}
+	return service.Fail("the books have no day "+day.String()+" / 账簿中没有该清算日", there, nil)
+}

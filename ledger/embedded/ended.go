@@ -1,0 +1,126 @@
+package embedded
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// EndedError says that a private server has ended though nobody asked it to.
+type EndedError struct {
+	Server string // and its directory
+	Why    string
+}
+
+func (e *EndedError) Error() string {
+	return fmt.Sprintf("the private %s has ended: %s", e.Server, e.Why)
+}
+
+// noSpace is what a server and the system say of a full disk.
+const noSpace = "No space left on device"
+
+// leastSpace is what a disk with less free, in bytes, is called full: a server that has just
+// ended may have given some of it back.
+const leastSpace = 64 << 10
+
+// lastWords is how much of a server's log, in bytes, is looked at for why it ended.
+const lastWords = 256 << 10
+
+var (
+	fullDisk = regexp.MustCompile(`(?i)no space left on device|disk full|exhausted disk space`)
+	serious  = regexp.MustCompile(`(?:PANIC|FATAL|ERROR): +(.*)`)
+)
+
+// whyEnded finds in a server's log, from a position on, why it has ended: that the disk is
+// full, else its last serious word. On a full disk that word may not have been written.
+func whyEnded(dir, logFile string, from int64) string {
+	text := tail(logFile, from)
+	if fullDisk.Match(text) || freeSpace(dir) < leastSpace {
+		return noSpace + " in " + dir
+	}
+	if found := serious.FindAllSubmatch(text, -1); len(found) > 0 {
+		return fmt.Sprintf("%s (more in %s)", bytes.TrimSpace(found[len(found)-1][1]), logFile)
+	}
+	return "see " + logFile
+}
+
+func tail(path string, from int64) []byte {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = file.Close() }()
+	if info, err := file.Stat(); err == nil {
+		from = max(from, info.Size()-lastWords)
+	}
+	text, _ := io.ReadAll(io.NewSectionReader(file, from, lastWords)) // what can be read is what there is
+	return text
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// freeSpace is what may be written to the disk of a directory; plenty, where that is not known.
+func freeSpace(dir string) uint64 {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return 1 << 62
+	}
+	return uint64(disk.Bavail) * uint64(disk.Bsize)
+}
+
+// watchEvery is how often a server is looked at that is no child of ours.
+const watchEvery = 500 * time.Millisecond
+
+// watcher looks at a process until it is told to stop.
+type watcher struct {
+	pid   int
+	once  sync.Once
+	stop  chan struct{}
+	ended chan struct{} // closed once the process is gone
+}
+
+func watch(pid int) *watcher {
+	w := &watcher{pid: pid, stop: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for !gone(pid) {
+			select {
+			case <-w.stop:
+				return
+			case <-tick.C:
+			}
+		}
+		close(w.ended)
+	}()
+	return w
+}
+
+// end stops watching. It may be called again.
+func (w *watcher) end() { w.once.Do(func() { close(w.stop) }) }
+
+// gone reports whether a process has ended. One that nobody has asked for its exit code is still
+// listed, as a zombie.
+func gone(pid int) bool {
+	if syscall.Kill(pid, 0) == syscall.ESRCH {
+		return true
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	// The state follows the program's name, which stands in brackets and may hold anything.
+	after := status[bytes.LastIndexByte(status, ')')+1:]
+	return len(after) > 1 && after[1] == 'Z'
+}
