@@ -21,7 +21,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
 	wantExit(t, p, 1, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
-	wantExit(t, p, 1, "no books in "+data, "day", "status", "--data", data)
+	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
 
 	ops := freePort(t)
 	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
