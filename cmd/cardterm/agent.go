@@ -19,7 +19,6 @@ import (
 	"citycard/clearing/broker"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
-	"citycard/terminals/reader"
 )
 
 // Roles of an agent.
@@ -77,12 +76,12 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	}
 	zone, err := time.LoadLocation(a.zone)
 	if err != nil {
-		return service.Fail("unknown time zone "+a.zone+" / 未知时区", "give --zone as Area/City", err)
+		return service.Exit(service.ExitUsage, service.Fail("unknown time zone "+a.zone+" / 未知时区", "give --zone as Area/City", err))
 	}
 	switch a.role {
 	case roleWatch, roleGate, roleValidator:
 	default:
-		return service.Fail(fmt.Sprintf("unknown role %q / 未知角色", a.role), "give --role watch, gate or validator", nil)
+		return service.Exit(service.ExitUsage, service.Fail(fmt.Sprintf("unknown role %q / 未知角色", a.role), "give --role watch, gate or validator", nil))
 	}
 	lang, err := languageOf(a.language)
 	if err != nil {
@@ -91,14 +90,14 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	log := a.Logger()
 	stack := service.NewStack(log, 10*time.Second)
 	defer func() { err = errors.Join(err, stack.Close()) }()
-	rd, err := reader.Open(a.name)
-	if err != nil {
-		return err
-	}
-	stack.Push("reader", func(context.Context) error { return rd.Close() })
-	log.Info("reader open", "reader", rd.Name(), "role", a.role)
 	pages := service.NewOps("cardterm", log)
-	l := &lane{reader: rd, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
+	l := &lane{name: a.name, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
+	stack.Push("reader", func(context.Context) error { return l.leave() })
+	if err := openAtLast(ctx, log, func() error { return l.reopen(ctx) }); err != nil {
+		return stoppedWaiting(ctx, err)
+	}
+	pages.Check("reader", l.ready)
+	log.Info("reader open", "reader", l.reader.Name(), "role", a.role)
 	if a.trace {
 		signal.Ignore(syscall.SIGPIPE)
 		l.live = startLive(os.Stdout, lang, log)
@@ -107,7 +106,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	l.serve = l.watch
 	if a.role != roleWatch {
 		if err := a.open(ctx, stack, l, pages); err != nil {
-			return err
+			return stoppedWaiting(ctx, err)
 		}
 		l.serve = l.charge
 	}
@@ -122,10 +121,18 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	return l.run(ctx)
 }
 
+// stoppedWaiting is no error where the program was told to stop while it waited.
+func stoppedWaiting(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
+}
+
 // open makes everything that a lane needs to take fares.
 func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *service.Ops) error {
 	if a.kafka == "" {
-		return service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil)
+		return service.Exit(service.ExitUsage, service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil))
 	}
 	up := uplink{brokers: strings.Split(a.kafka, ","), access: a.access}
 	if _, err := up.options(); err != nil {
@@ -140,16 +147,24 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	if err != nil {
 		return err
 	}
-	module, err := a.module.open(ctx, stack, dir.Join("sam.img"))
-	if err != nil {
-		return err
-	}
 	list, err := openHotlist(dir.Join("hotlist"), l.log)
 	if err != nil {
 		return err
 	}
-	if l.role, err = a.place.role(a.role, module, table, list); err != nil {
-		return service.Fail("cannot take fares here / 无法在此收费", "correct --line and --station, or publish fares that know them", err)
+	equip := func() error {
+		if l.seat, err = a.module.open(ctx, dir.Join("sam.img")); err != nil {
+			return err
+		}
+		if l.role, err = a.place.role(a.role, l.seat.module, table, list); err != nil {
+			return service.Fail("cannot take fares here / 无法在此收费", "correct --line and --station, or publish fares that know them", err)
+		}
+		return nil
+	}
+	if err := openAtLast(ctx, l.log, equip); err != nil {
+		return err
+	}
+	if a.module.reader != "" {
+		l.equip = equip
 	}
 	out, err := outbox.Open(dir.Join("outbox"))
 	if err != nil {
@@ -164,7 +179,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	}, func() float64 { return 1 }))
 	stack.Push("forwarder", startForwarder(l.log, out, up, pages.Registry()))
 	stack.Push("hotlist", followHotlist(l.log, list, up, pages.Registry()))
-	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", module.Terminal()), "fares", table.Version())
+	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", l.seat.module.Terminal()), "fares", table.Version())
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -41,7 +42,7 @@ func issueCommand() *ffcli.Command {
 		ShortHelp: "personalise cards, one JSON order a line / 个人化发卡，每行一个 JSON 订单",
 		LongHelp: "Reads one order a line, waits for a blank card, personalises it, and prints one JSON result a line:\n" +
 			`  {"ok":true,"issued":{…},"seconds":0.03} or {"ok":false,"error":"…"}` + "\n" +
-			"Then it waits until the card is taken out. A failed order does not end it; its exit code is 1 then.",
+			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.",
 		FlagSet: flags, Exec: p.exec,
 	}
 }
@@ -54,11 +55,11 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	rd, err := reader.Open(p.readerFlags.name)
-	if err != nil {
+	d := &issueDesk{issueProgram: p, store: store, log: p.Logger()}
+	if err := openAtLast(ctx, d.log, d.open); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rd.Close()) }()
+	defer func() { err = errors.Join(err, d.reader.Close()) }()
 	lines, failed := bufio.NewScanner(os.Stdin), 0
 	lines.Buffer(nil, maxOrder)
 	results := json.NewEncoder(os.Stdout)
@@ -66,7 +67,7 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		r, fatal := p.one(ctx, rd, store, lines.Bytes())
+		r, fatal := d.one(ctx, lines.Bytes())
 		if !r.OK {
 			failed++
 		}
@@ -77,7 +78,7 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 			return fatal
 		}
 		if r.waited {
-			if err := rd.WaitEmpty(ctx); err != nil {
+			if err := d.emptied(ctx); err != nil {
 				return err
 			}
 		}
@@ -101,14 +102,71 @@ type result struct {
 	waited bool // a card is in the reader and has to come out
 }
 
+// issueDesk is a reader at which cards are made.
+type issueDesk struct {
+	*issueProgram
+	store  *keys.Store
+	log    *slog.Logger
+	reader *reader.Reader
+}
+
+// open takes the reader, also where it was taken before.
+func (d *issueDesk) open() error {
+	if d.reader != nil {
+		_ = d.reader.Close() // its service has gone
+	}
+	rd, err := reader.Open(d.name)
+	if err == nil {
+		d.reader = rd
+	}
+	return err
+}
+
+// withReader does something with the reader, and once more whenever the smart card service
+// has gone and come back meanwhile.
+func (d *issueDesk) withReader(ctx context.Context, act func() error) error {
+	err := act()
+	for err != nil && away(err) && ctx.Err() == nil {
+		if err = comeBack(ctx, d.log, err, d.open); err == nil {
+			err = act()
+		}
+	}
+	return err
+}
+
+// patience is how long a card may lie in the reader before somebody is asked to take it out.
+const patience = time.Second
+
+// emptied waits until the card is out, and asks for that.
+func (d *issueDesk) emptied(ctx context.Context) error {
+	asked := false
+	return d.withReader(ctx, func() error {
+		soon, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		err := d.reader.WaitEmpty(soon)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+		if !asked {
+			d.log.Info("take the card out / 请取出卡片")
+		}
+		asked = true
+		return d.reader.WaitEmpty(ctx)
+	})
+}
+
 // one carries out one order. A fatal error ends the program: there is no use in
 // the next order without a reader.
-func (p *issueProgram) one(ctx context.Context, rd *reader.Reader, store *keys.Store, line []byte) (result, error) {
+func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
 	order, err := parseOrder(line)
 	if err != nil {
 		return result{Error: err.Error()}, nil
 	}
-	card, err := p.card(ctx, rd)
+	var card *reader.Card
+	err = d.withReader(ctx, func() (err error) {
+		card, err = d.card(ctx, d.reader)
+		return err
+	})
 	if err != nil {
 		if errors.Is(err, reader.ErrNoCard) && ctx.Err() == nil || errors.Is(err, reader.ErrUnresponsive) {
 			return result{Error: err.Error()}, nil
@@ -116,8 +174,10 @@ func (p *issueProgram) one(ctx context.Context, rd *reader.Reader, store *keys.S
 		return result{Error: err.Error()}, err
 	}
 	begin := time.Now()
-	issued, err := counter.Personalise(ctx, card, card.ATR(), store, order)
-	err = errors.Join(err, card.Close())
+	issued, err := counter.Personalise(ctx, card, card.ATR(), d.store, order)
+	if failed := card.Close(); failed != nil { // the card is what it is
+		d.log.Warn("card not let go", logged(failed))
+	}
 	r := result{OK: err == nil, Seconds: time.Since(begin).Seconds(), waited: true}
 	if err != nil {
 		r.Error = err.Error()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,7 +39,9 @@ type role struct {
 
 // lane serves the cards of one reader, one after the other.
 type lane struct {
+	name   string // of the reader, or a part of it
 	reader *reader.Reader
+	gone   atomic.Bool // the reader, or the service that has it
 	log    *slog.Logger
 	zone   *time.Location
 	taps   *prometheus.CounterVec
@@ -46,16 +49,63 @@ type lane struct {
 
 	live *live // or nil
 	role role
-	out  *outbox.Log
-	open []error // unknown outcomes
+	seat *seat // of the SAM; nil where none is needed
+	// equip takes the SAM anew, and with it the role; nil where it is not in a reader.
+	equip func() error
+	out   *outbox.Log
+	open  []error // unknown outcomes
 }
 
-// run serves until ctx ends; nil then.
+// run serves until ctx ends; nil then. A smart card service that goes is waited for.
 func (l *lane) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := l.next(ctx); err != nil && ctx.Err() == nil {
+		err := l.next(ctx)
+		for err != nil && away(err) && ctx.Err() == nil {
+			l.gone.Store(true)
+			if err = comeBack(ctx, l.log, err, func() error { return l.reopen(ctx) }); err == nil {
+				l.gone.Store(false)
+				// A card that lay there all the time has had its turn.
+				err = l.reader.WaitEmpty(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// reopen takes the reader, and a SAM in another one, as if for the first time.
+func (l *lane) reopen(context.Context) error {
+	_ = l.leave() // what was taken before went with its service
+	rd, err := reader.Open(l.name)
+	if err != nil {
+		return err
+	}
+	l.reader = rd
+	if l.equip != nil {
+		return l.equip()
+	}
+	return nil
+}
+
+// leave lets the readers go.
+func (l *lane) leave() error {
+	var err error
+	if l.reader != nil {
+		err = l.reader.Close()
+	}
+	err = errors.Join(err, l.seat.Close())
+	if l.reader = nil; l.equip != nil {
+		l.seat = nil
+	}
+	return err
+}
+
+// ready says whether cards can be served.
+func (l *lane) ready(context.Context) error {
+	if l.gone.Load() {
+		return reader.ErrNoService
 	}
 	return nil
 }
@@ -73,7 +123,12 @@ func (l *lane) next(ctx context.Context) error {
 	// A card under way is finished also when we are told to stop.
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
 	defer cancel()
-	if err := errors.Join(l.serve(limited, card), card.Close()); err != nil {
+	err = l.serve(limited, card)
+	// Where the service has gone, or is just going, it says so when it is asked next.
+	if failed := card.Close(); failed != nil {
+		l.log.Warn("card not let go", logged(failed))
+	}
+	if err != nil {
 		return err
 	}
 	return l.reader.WaitEmpty(ctx)

@@ -116,7 +116,7 @@ func (l *live) Close(ctx context.Context) error {
 func languageOf(flag string) (apdu.Language, error) {
 	lang := apdu.Language(flag)
 	if lang != apdu.English && lang != apdu.Chinese {
-		return "", service.Fail(fmt.Sprintf("no language %q / 不支持的语言", flag), "give --language en or zh", nil)
+		return "", service.Exit(service.ExitUsage, service.Fail(fmt.Sprintf("no language %q / 不支持的语言", flag), "give --language en or zh", nil))
 	}
 	return lang, nil
 }

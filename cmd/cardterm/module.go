@@ -35,27 +35,45 @@ func (m *moduleFlags) register(flags *flag.FlagSet) {
 	m.keyFlags.register(flags)
 }
 
-func (m *moduleFlags) open(ctx context.Context, stack *service.Stack, image string) (*sam.Module, error) {
+// seat is a SAM and what holds it; a SAM in software has neither reader nor card.
+type seat struct {
+	module *sam.Module
+	reader *reader.Reader
+	card   *reader.Card
+}
+
+// Close lets a SAM go.
+func (s *seat) Close() error {
+	if s == nil || s.reader == nil {
+		return nil
+	}
+	return errors.Join(s.card.Close(), s.reader.Close())
+}
+
+func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
 	if m.reader == "" {
 		soft, err := m.software(image)
 		if err != nil {
 			return nil, err
 		}
-		return sam.Open(ctx, soft)
+		module, err := sam.Open(ctx, soft)
+		return &seat{module: module}, err
 	}
 	rd, err := reader.Open(m.reader)
 	if err != nil {
 		return nil, fmt.Errorf("SAM: %w", err)
 	}
-	stack.Push("SAM reader", func(context.Context) error { return rd.Close() })
 	wait, cancel := context.WithTimeout(ctx, samWait)
 	defer cancel()
 	card, err := rd.WaitCard(wait)
 	if err != nil {
-		return nil, fmt.Errorf("SAM: %w", err)
+		return nil, errors.Join(fmt.Errorf("SAM: %w", err), rd.Close())
 	}
-	stack.Push("SAM", func(context.Context) error { return card.Close() })
-	return sam.Open(ctx, card)
+	s := &seat{reader: rd, card: card}
+	if s.module, err = sam.Open(ctx, card); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // software opens the module kept in the image file, or makes it.

@@ -8,8 +8,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-// testVariables are the beginnings of variables that only tests read.
-func testVariables() []string { return []string{"CITYCARD_TEST_", "CITYCARD_SOAK_"} }
+// testVariables are the beginnings of a program's variables that only tests read.
+func testVariables() []string { return []string{"TEST_", "SOAK_"} }
 
 // variableOf is the environment variable of a flag.
 func variableOf(program, name string) string {
@@ -28,7 +28,7 @@ func (p *program) unknownVariables(environment []string) (unknown []string) {
 		if value == "" || !strings.HasPrefix(name, variableOf(p.name, "")) || known[name] {
 			continue
 		}
-		if !slices.ContainsFunc(testVariables(), func(start string) bool { return strings.HasPrefix(name, start) }) {
+		if !slices.ContainsFunc(testVariables(), func(start string) bool { return strings.HasPrefix(name, variableOf(p.name, start)) }) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -96,8 +96,12 @@ func transmit(handle *scard.Card, command []byte) (answer []byte, err error) {
 		}
 	}()
 	answer, err = handle.Transmit(command)
+	if err = sorted("talk to the card", err); errors.Is(err, ErrNoService) {
+		// The command may have got to the card before the service went.
+		err = fmt.Errorf("%w; %w", ErrCardGone, err)
+	}
 	if err != nil {
-		return nil, sorted("talk to the card", err)
+		return nil, err
 	}
 	return answer, nil
 }

@@ -60,7 +60,7 @@ func Open(name string) (*Reader, error) {
 	}
 	i := slices.IndexFunc(names, func(n string) bool { return strings.Contains(n, name) })
 	if i < 0 {
-		return nil, errors.Join(fmt.Errorf("%w; none is called %q, there are: %s", ErrNoReader, name, strings.Join(names, ", ")), ctx.Release())
+		return nil, errors.Join(&unknownReader{name, names}, ctx.Release())
 	}
 	return &Reader{name: names[i], context: ctx, state: scard.StateUnaware}, nil
 }
@@ -98,7 +98,7 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 		})
 		if err != nil {
 			if ctx.Err() != nil {
-				err = fmt.Errorf("%w (reader %s: %w)", ErrNoCard, r.name, ctx.Err())
+				err = &noCard{r.name, ctx.Err()}
 			}
 			return nil, err
 		}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/simulators/pcscd"
+	"citycard/simulators/vcard"
+)
+
+// daemon is a pcscd of the test's own, which it may end.
+type daemon struct {
+	*testing.T
+	*pcscd.Daemon
+}
+
+// begin starts a pcscd. All that begin in one test are found at the same place.
+func begin(t *testing.T) *daemon {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("a private pcscd, which alone may be ended by a test, needs root on Linux")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	d, err := pcscd.Ensure(ctx, slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(func() { must(t, d.Close()) })
+	for _, setting := range d.Environment() {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
+	}
+	return &daemon{t, d}
+}
+
+func (d *daemon) end() {
+	d.Helper()
+	must(d.T, d.Close())
+}
+
+func (d *daemon) slot() *vcard.Slot { return vcard.NewSlot(d.Slots[0]) }
+
+// spokenLines are what a program says, line by line.
+type spokenLines struct {
+	*testing.T
+	lines chan string
+}
+
+// listen starts a program and listens to what it says on standard error.
+func listen(t *testing.T, cmd *exec.Cmd) *spokenLines {
+	t.Helper()
+	out, err := cmd.StderrPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	s := &spokenLines{t, make(chan string, 1000)}
+	go func() {
+		defer close(s.lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			s.lines <- scanner.Text()
+		}
+	}()
+	return s
+}
+
+// until waits for a line with a text, and says how many lines came before it that have another.
+func (s *spokenLines) until(text, other string) (others int) {
+	s.Helper()
+	limit := time.After(time.Minute)
+	var before []string
+	for {
+		select {
+		case line, ok := <-s.lines:
+			if strings.Contains(line, text) {
+				return others
+			}
+			if !ok {
+				s.Fatalf("it ended without %q; it said\n%s", text, strings.Join(before, "\n"))
+			}
+			if before = append(before, line); other != "" && strings.Contains(line, other) {
+				others++
+			}
+		case <-limit:
+			s.Fatalf("it does not say %q; it said\n%s", text, strings.Join(before, "\n"))
+		}
+	}
+}
+
+const (
+	isAway = "the smart card service is away; waiting for it"
+	isBack = "the smart card service is back"
+)
+
+// TestServiceComesBack: an agent waits for pcscd when it starts and when pcscd ends, says each
+// once, and serves cards again.
+func TestServiceComesBack(t *testing.T) {
+	store, _ := keyFile(t)
+	first := begin(t)
+	first.end()
+	cmd := command(t, "--reader", "00 00")
+	s := listen(t, cmd)
+	s.until(isAway, "")
+	second := begin(t)
+	if n := s.until("reader open", isAway); n != 0 {
+		t.Errorf("that it waits was said %d times more", n)
+	}
+	card := personalised(t, store)
+	must(t, second.slot().Insert(t.Context(), card))
+	s.until("transit card", "")
+	second.end()
+	s.until(isAway, "")
+	third := begin(t)
+	if n := s.until(isBack, isAway); n != 0 {
+		t.Errorf("that it waits was said %d times more", n)
+	}
+	must(t, third.slot().Insert(t.Context(), personalised(t, store)))
+	s.until("transit card", "")
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	for range s.lines {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it was stopped and ends with %v", err)
+	}
+}
+
+// TestIssueAsksForTheCard: the last order is waited for like all others, and whoever leaves the
+// card in is told to take it out; pcscd may end meanwhile.
+func TestIssueAsksForTheCard(t *testing.T) {
+	_, keyPath := keyFile(t)
+	first := begin(t)
+	cmd := command(t, "issue", "--demo", "--keys", keyPath, "--reader", "00 00")
+	order, err := json.Marshal(transitOrder)
+	must(t, err)
+	cmd.Stdin = strings.NewReader(string(order) + "\n")
+	var out strings.Builder
+	cmd.Stdout = &out
+	slot := first.slot()
+	must(t, slot.Insert(t.Context(), chip.NewTransit(3)))
+	s := listen(t, cmd)
+	s.until("take the card out / 请取出卡片", "")
+	first.end()
+	s.until(isAway, "")
+	begin(t)
+	s.until(isBack, "")
+	for range s.lines {
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), `"ok":true`) {
+		t.Errorf("it ends with %v, and printed %s", err, out.String())
+	}
+}
