@@ -41,7 +41,7 @@ func readyCommand() *ffcli.Command {
 
 // notServing is for a directory without a serving process.
 func notServing(data, todo string) error {
-	return service.Fail("nothing serves "+data+" / 清算服务未运行", todo, nil)
+	return service.Unreachable("nothing serves "+data+" / 清算服务未运行", todo, nil)
 }
 
 func awaitReady(ctx context.Context, common *service.Common, limit time.Duration) error {
@@ -70,7 +70,7 @@ func untilReady(ctx context.Context, pages string, limit time.Duration) error {
 			return nil
 		}
 		if time.Since(began) >= limit {
-			return service.Fail("citycard serve is there and not ready / 清算服务未就绪", "look at what it says", err)
+			return service.Unreachable("citycard serve is there and not ready / 清算服务未就绪", "look at what it says", err)
 		}
 		select {
 		case <-ctx.Done():

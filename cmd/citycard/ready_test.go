@@ -20,7 +20,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
-	wantExit(t, p, 1, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
+	wantExit(t, p, 4, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
 	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
 
 	ops := freePort(t)
@@ -53,8 +53,8 @@ func TestCommandsWaitForServe(t *testing.T) {
 	}
 	wantExit(t, p, 0, "", "ready", "--data", data, "--wait", "0s")
 	s.signal(syscall.SIGKILL) // and what it left behind is not taken for a serve
-	wantExit(t, p, 1, "is there and not ready", "ready", "--data", data, "--wait", "0s")
-	wantExit(t, p, 1, "nothing serves", "ready", "--data", data, "--wait", "200ms")
+	wantExit(t, p, 4, "is there and not ready", "ready", "--data", data, "--wait", "0s")
+	wantExit(t, p, 4, "nothing serves", "ready", "--data", data, "--wait", "200ms")
 }
 
 // wantExit runs citycard to its end, and wants an exit code and a text among what it says.

@@ -93,7 +93,7 @@ func (w *watch) starting(r Running, now time.Time) error {
 	}
 	w.waiting = true
 	if !r.Long && now.Sub(w.since) >= w.Step {
-		return service.Fail(fmt.Sprintf("citycard serve of %s is still %s after %s / 清算服务仍未就绪", w.data, r.Doing, now.Sub(w.since).Round(time.Second)),
+		return service.Unreachable(fmt.Sprintf("citycard serve of %s is still %s after %s / 清算服务仍未就绪", w.data, r.Doing, now.Sub(w.since).Round(time.Second)),
 			"look at what it says, and try again", nil)
 	}
 	w.say(now, r.Doing)

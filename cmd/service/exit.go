@@ -34,7 +34,7 @@ func Codes() []Code {
 		{ExitFailed, "failed; one line on standard error says what is wrong and what to do", "失败"},
 		{ExitUsage, "wrong use: a flag, an argument, the environment or the configuration file", "用法错误"},
 		{ExitFindings, "ran to its end, and what it checked does not hold", "核对不符"},
-		{ExitUnreachable, "the database or Kafka does not answer; the same command may do once it does", "数据库或 Kafka 不可达"},
+		{ExitUnreachable, "the database, Kafka or serve does not answer; the same command may do once it does", "数据库、Kafka 或清算服务不可达"},
 		{ExitInUse, "a data directory or a port is in use by another process", "数据目录或端口被占用"},
 		{ExitNoBooks, "no books: the database or the directory has none, or those of another version", "没有可用的账簿"},
 		{ExitRefused, "refused: the books, the rules or the rights do not allow it; nothing was changed", "被规则或权限拒绝,未做变更"},
