@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/clearing/message"
 )
@@ -92,20 +93,24 @@ func (l *lags) Collect(out chan<- prometheus.Metric) {
 // well, but none comes for a partition that stands.
 const endsEvery = 10 * time.Second
 
-// lookForEnds asks again and again. That the broker does not answer is for others to say.
+// lookForEnds asks again and again.
 func (s *session) lookForEnds(ctx context.Context) error {
-	admin := kadm.NewClient(s.client)
 	tick := time.NewTicker(endsEvery)
 	defer tick.Stop()
 	for {
-		if ends, err := admin.ListEndOffsets(ctx, message.InputTopics()...); err == nil {
-			s.reached(ends)
-		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+			s.askForEnds(ctx, s.client)
 		}
+	}
+}
+
+// askForEnds asks the broker once. That it does not answer is for others to say.
+func (s *session) askForEnds(ctx context.Context, client *kgo.Client) {
+	if ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.InputTopics()...); err == nil {
+		s.reached(ends)
 	}
 }
 

@@ -91,7 +91,9 @@ func (s *session) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.counts, err = s.in.checkTopics(ctx, admin)
+	if s.counts, err = s.in.checkTopics(ctx, admin); err == nil {
+		s.askForEnds(ctx, admin)
+	}
 	admin.Close()
 	if err != nil {
 		return err

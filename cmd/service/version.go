@@ -15,7 +15,7 @@ import (
 type Version struct {
 	Program  string
 	Number   string // a tag, or one that Go makes of the commit; (devel) where Go knew no commit
-	Commit   string // empty where it was not built in a work tree of git
+	Commit   string // empty where it was not built in a clone of the sources; a linked work tree is none
 	Time     string // of the commit
 	Modified bool   // the work tree held more than the commit
 	Go       string
@@ -46,7 +46,7 @@ func ReadVersion(program string) Version {
 
 // String gives one fact a line.
 func (v Version) String() string {
-	commit := "unknown: not built in a work tree of git"
+	commit := "unknown: Go saw none when it built this"
 	if v.Commit != "" {
 		commit = fmt.Sprintf("%s of %s", v.Commit, v.Time)
 	}
