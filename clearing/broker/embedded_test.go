@@ -1,9 +1,13 @@
 package broker_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +16,7 @@ import (
 
 	"citycard/clearing/broker"
 	"citycard/clearing/message"
+	"citycard/ledger/ledgertest"
 )
 
 // letsIn tries to reach an embedded broker.
@@ -91,5 +96,61 @@ func TestEmbeddedAsks(t *testing.T) {
 	if client, err := letsIn(t, other, broker.Access{User: other.Access.User, PasswordFile: write(t, kept)}); err == nil {
 		client.Close()
 		t.Error("another directory's broker has the same password")
+	}
+}
+
+// TestEmbeddedFullDisk: what cannot be written is not acknowledged, the broker says that it
+// cannot write, and with room again it has everything that was acknowledged.
+func TestEmbeddedFullDisk(t *testing.T) {
+	disk := ledgertest.SmallDisk(t, "16")
+	dir := filepath.Join(disk, "kafka")
+	b := start(t, dir)
+	client, err := letsIn(t, b, b.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (broker.Layout{Partitions: 1}).Ensure(t.Context(), client, message.TopicTaps); err != nil {
+		t.Fatal(err)
+	}
+	send := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		return client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicTaps, Value: make([]byte, 100_000)}).FirstErr()
+	}
+	if err := send(); err != nil {
+		t.Fatal(err)
+	}
+	free := ledgertest.FillDisk(t, disk)
+	acknowledged := int64(1)
+	for err = send(); err == nil; err = send() {
+		acknowledged++
+	}
+	select {
+	case err := <-b.Failed():
+		if !errors.Is(err, syscall.ENOSPC) || !strings.HasPrefix(err.Error(), "the embedded broker cannot write in "+dir+": ") {
+			t.Errorf("it says %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it does not say that it cannot write")
+	}
+	client.Close()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	free()
+	b = start(t, dir)
+	if client, err = letsIn(t, b, b.Access); err != nil {
+		t.Fatal(err)
+	}
+	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), message.TopicTaps)
+	if end, _ := ends.Lookup(message.TopicTaps, 0); err != nil || end.Offset != acknowledged {
+		t.Errorf("the log ends at %d, %v; %d records were acknowledged", end.Offset, err, acknowledged)
+	}
+	if err := send(); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	client.Close()
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }

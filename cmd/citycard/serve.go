@@ -37,9 +37,14 @@ func serveCommand() *ffcli.Command {
 	}
 }
 
+// isFull reports that a disk is full, in our own words or in the database's.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device")
+}
+
 // stoppedTodo is what to do about a part that has ended.
 func stoppedTodo(err error) string {
-	if errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device") {
+	if isFull(err) {
 		return "nothing that was acknowledged is lost; free some space and start again / 已确认的数据未丢失,请释放磁盘空间后重新启动"
 	}
 	return "nothing was lost; start again once what it names is put right / 数据未丢失,排除故障后重新启动"

@@ -41,7 +41,11 @@ func openBooks(ctx context.Context, url, dir string, conns int, log *slog.Logger
 func open(ctx context.Context, url, dir string, log *slog.Logger, prepare func(*books) error) (*books, error) {
 	database, err := embedded.Open(ctx, embedded.Options{URL: url, Dir: dir, Log: log})
 	if err != nil {
-		return nil, service.Fail("cannot use the database / 数据库不可用", "check --db, or that the data directory may be used by PostgreSQL's user", err)
+		todo := "check --db, or that the data directory may be used by PostgreSQL's user"
+		if isFull(err) {
+			todo = "free some space / 请释放磁盘空间"
+		}
+		return nil, service.Fail("cannot use the database / 数据库不可用", todo, err)
 	}
 	b := &books{url: database.URL, description: database.Description, database: database}
 	if err := prepare(b); err != nil {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"citycard/ledger/ledgertest"
+)
+
+// TestFullDisk fills the disk of a serving process while a city sends its day. The process says so
+// in one line and ends with 1; with room again it starts, and the books hold.
+func TestFullDisk(t *testing.T) {
+	disk := ledgertest.SmallDisk(t, "300")
+	p := build(t, "citycard", "cardsim")
+	data, field := filepath.Join(disk, "data"), filepath.Join(t.TempDir(), "field")
+	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
+	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
+	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
+	kafka, api, ops := freePort(t), freePort(t), freePort(t)
+	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"), "--kafka-port", fmt.Sprint(kafka),
+		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+	}}
+	s.start()
+	s.ready()
+	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before")
+
+	free := ledgertest.FillDisk(t, disk)
+	play := p.command(t.Context(), "cardsim", append([]string{
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"),
+		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
+	}, city...)...)
+	var said bytes.Buffer
+	play.Stdout, play.Stderr = &said, &said
+	if err := play.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("it goes on with a full disk\n%s", s.log.String())
+	}
+	_ = play.Process.Kill()
+	_ = play.Wait()
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	last := lines[len(lines)-1]
+	if code := s.cmd.ProcessState.ExitCode(); code != 1 || !strings.HasPrefix(last, "citycard: clearing stopped / 清算已停止: the ") ||
+		!strings.Contains(strings.ToLower(last), "no space left on device") || !strings.Contains(last, "free some space and start again") {
+		t.Errorf("exit code %d, and the last line is %q, want 1 and what is full", code, last)
+	}
+	if n := strings.Count(s.log.String(), "\ncitycard: "); n != 1 {
+		t.Errorf("the end is said in %d lines, want one:\n%s", n, s.log.String())
+	}
+	wantExit(t, p, 1, "o space left on device", "verify", "--data", data)
+
+	free()
+	s.start()
+	s.ready()
+	if out := p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before"); !strings.Contains(out, "booked before") {
+		t.Errorf("what was booked before: %s", out)
+	}
+	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)
+	if out := p.run(t, "citycard", "verify", "--data", data); !strings.Contains(out, "THE BOOKS HOLD") {
+		t.Errorf("verify: %s", out)
+	}
+	s.signal(syscall.SIGTERM)
+	if log := s.log.String(); !strings.Contains(log, "serve has stopped / 清算服务已停止") {
+		t.Errorf("it does not say that it has stopped:\n%s", log[max(0, len(log)-500):])
+	}
+}
