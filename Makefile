@@ -17,16 +17,19 @@ BENCH    ?= .
 BENCHED  ?= ./...
 ARGS     ?=
 
-.PHONY: help demo test build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim
+.PHONY: help demo test test-cockroach build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
 test: setup-test build vet ## all tests, and which were not run and why; with CI set also under the race detector
 	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 25m ./...
+
+test-cockroach: setup-test ## the tests and the demonstration on a real CockroachDB (COCKROACH_BINARY=program PARTS="url binary kills three")
+	@GO="$(GO)" deploy/test-cockroach.sh $(PARTS)
 
 build: bin/citycard bin/cardterm bin/cardsim ## the three programs, into bin/
 

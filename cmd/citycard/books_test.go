@@ -28,7 +28,7 @@ func newBooks(t *testing.T) (b *books, dir string) {
 	if err = os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = openBooks(t.Context(), "", observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
+	if b, err = openBooks(t.Context(), testDatabase(t), observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

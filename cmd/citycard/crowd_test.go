@@ -71,7 +71,7 @@ func (d *crowdDay) share() {
 	d.kafka = kafkatest.Start(d)
 	d.kafkaAddr = d.kafka.Addr
 	var err error
-	if d.database, err = embedded.Open(d.Context(), embedded.Options{Dir: filepath.Join(filepath.Dir(d.data), "postgres"), PostgreSQL: true}); err != nil {
+	if d.database, err = embedded.Open(d.Context(), embedded.Options{Dir: filepath.Join(filepath.Dir(d.data), "database")}); err != nil {
 		d.Fatal(err)
 	}
 	d.Cleanup(func() {

@@ -22,7 +22,7 @@ func TestTwoProcesses(t *testing.T) {
 	kafka := kafkatest.Start(t)
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
-	database, err := embedded.Open(t.Context(), embedded.Options{Dir: filepath.Join(dir, "postgres")})
+	database, err := embedded.Open(t.Context(), embedded.Options{URL: testDatabase(t), Dir: filepath.Join(dir, "database")})
 	if err != nil {
 		t.Fatal(err)
 	}

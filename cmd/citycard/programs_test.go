@@ -25,6 +25,7 @@ import (
 
 	"citycard/clearing/broker"
 	"citycard/cmd/service"
+	"citycard/ledger/ledgertest"
 )
 
 // testDay is the clearing day of the tests.
@@ -42,6 +43,9 @@ type programs struct {
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
 	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}
+	if url := testDatabase(t); url != "" {
+		p.env = append(p.env, "CITYCARD_DB="+url)
+	}
 	for _, name := range names {
 		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
 		if out, err := command.CombinedOutput(); err != nil {
@@ -49,6 +53,16 @@ func build(t *testing.T, names ...string) programs {
 		}
 	}
 	return p
+}
+
+// testDatabase is an empty database of the server that the tests are to use, or "" where each has a
+// private one.
+func testDatabase(t *testing.T) string {
+	t.Helper()
+	if os.Getenv(ledgertest.Server) == "" {
+		return ""
+	}
+	return ledgertest.Empty(t)
 }
 
 func (p programs) command(ctx context.Context, name string, args ...string) *exec.Cmd {

@@ -31,6 +31,7 @@ type cockroach struct {
 	dir    string
 	log    *slog.Logger
 
+	host    string // where it listens
 	process *os.Process
 	ended   chan struct{} // closed once the node is gone
 	err     error         // why it ended, once ended is closed
@@ -52,7 +53,18 @@ func startCockroach(ctx context.Context, binary, dir string, log *slog.Logger) (
 	if err := c.certify(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.start(ctx); err != nil {
+	at, err := c.run(ctx, "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	c.host = at.Host
+	at.Path = "/" + databaseName
+	return &Database{URL: at.String(), Description: "private CockroachDB node in " + dir, server: c, restart: c.restart}, nil
+}
+
+// run starts the node at the address, waits until it answers, and says where it is.
+func (c *cockroach) run(ctx context.Context, address string) (*url.URL, error) {
+	if err := c.start(ctx, address); err != nil {
 		return nil, err
 	}
 	at, err := c.await(ctx)
@@ -64,8 +76,21 @@ func startCockroach(ctx context.Context, binary, dir string, log *slog.Logger) (
 			return nil, errors.Join(err, c.stop())
 		}
 	}
-	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private CockroachDB node in " + dir, server: c}, nil
+	return at, nil
+}
+
+// restart kills the node and starts it again at its address, with its certificates.
+func (c *cockroach) restart(ctx context.Context) error {
+	if err := c.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill CockroachDB: %w", err)
+	}
+	<-c.ended
+	if err := os.Remove(c.urlFile()); err != nil {
+		return fmt.Errorf("clear what CockroachDB left: %w", err)
+	}
+	c.ended = make(chan struct{})
+	_, err := c.run(ctx, c.host)
+	return err
 }
 
 func (c *cockroach) pidFile() string { return filepath.Join(c.dir, "cockroach.pid") }
@@ -109,13 +134,13 @@ func (c *cockroach) certify(ctx context.Context) error {
 
 // start runs the node as our child, with its output in a file: a pipe would have to be read
 // for as long as it lives. It is stopped in good order, not when ctx ends.
-func (c *cockroach) start(ctx context.Context) error {
+func (c *cockroach) start(ctx context.Context, address string) error {
 	output, err := os.OpenFile(c.logFile(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the log of CockroachDB: %w", err)
 	}
 	command := c.command(context.WithoutCancel(ctx), "start-single-node", "--certs-dir="+c.certs(), "--store="+filepath.Join(c.dir, "cockroach"),
-		"--listen-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--listening-url-file="+c.urlFile(), "--pid-file="+c.pidFile())
+		"--listen-addr="+address, "--http-addr=127.0.0.1:0", "--listening-url-file="+c.urlFile(), "--pid-file="+c.pidFile())
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = childAttributes()
 	started := make(chan error, 1)

@@ -38,7 +38,7 @@ type Database struct {
 	Description string
 
 	server  server                          // nil for a database that is not ours
-	restart func(ctx context.Context) error // nil for a database that is not ours to restart
+	restart func(ctx context.Context) error // nil for a server that is not ours to restart
 	lock    *flock.Flock
 }
 
@@ -70,11 +70,11 @@ func (d *Database) Err() error {
 	}
 }
 
-// Restart ends a private PostgreSQL as a power cut would, without a checkpoint and cutting all connections, and starts it again at the same
-// address.
+// Restart ends a private server as a power cut would, without a checkpoint and cutting all
+// connections, and starts it again at the same address.
 func (d *Database) Restart(ctx context.Context) error {
 	if d.restart == nil {
-		return fmt.Errorf("restart %s: not a private PostgreSQL", d.Description)
+		return fmt.Errorf("restart %s: not a private server", d.Description)
 	}
 	return d.restart(ctx)
 }

@@ -36,6 +36,7 @@ type server struct {
 	database *embedded.Database
 	dialect  schema.Dialect
 	clones   int
+	spares   spares // CockroachDB only
 }
 
 // process is shared by all tests of the process, which have no other place to meet.
@@ -66,9 +67,11 @@ func fresh(t TB, migrated bool) string {
 	if err != nil {
 		t.Fatalf("test database: %v", err)
 	}
+	stop := process.report(at)
 	t.Cleanup(func() {
-		if err := process.drop(ctx, at); err != nil {
-			t.Errorf("drop the test database: %v", err)
+		stop()
+		if err := process.giveBack(ctx, at, migrated); err != nil {
+			t.Errorf("test database: %v", err)
 		}
 	})
 	return at.String()
@@ -91,7 +94,7 @@ func Connect(t TB, url string, conns int, options ...ledger.Option) *ledger.Ledg
 	return ledger.New(pool, dialect, options...)
 }
 
-// clone makes a database of its own, with the ledger's tables or empty, and returns its URL.
+// clone gives a database that no other test has, with the ledger's tables or empty, and returns its URL.
 func (s *server) clone(ctx context.Context, migrated bool) (*url.URL, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,9 +103,10 @@ func (s *server) clone(ctx context.Context, migrated bool) (*url.URL, error) {
 			return nil, err
 		}
 	}
-	at, err := url.Parse(s.database.URL)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+	if migrated {
+		if at := s.spares.take(); at != nil {
+			return at, nil
+		}
 	}
 	s.clones++
 	// The process's number keeps test processes that share a server apart.
@@ -111,22 +115,33 @@ func (s *server) clone(ctx context.Context, migrated bool) (*url.URL, error) {
 	if migrated && s.dialect == schema.PostgreSQL {
 		create += " TEMPLATE " + s.template()
 	}
-	if err = s.exec(ctx, create); err != nil {
+	if err := s.exec(ctx, create); err != nil {
 		return nil, err
 	}
-	at.Path = "/" + name
-	if migrated && s.dialect == schema.CockroachDB {
-		if _, err = schema.Apply(ctx, at.String()); err != nil {
-			return nil, err
-		}
+	at, err := s.at(name)
+	if err == nil && migrated && s.dialect == schema.CockroachDB {
+		_, err = schema.Apply(ctx, at.String())
 	}
+	return at, err
+}
+
+// at is the URL of the database of that name. Its sessions can be told by its name too.
+func (s *server) at(name string) (*url.URL, error) {
+	at, err := url.Parse(s.database.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	at.Path = "/" + name
+	query := at.Query()
+	query.Set("application_name", name)
+	at.RawQuery = query.Encode()
 	return at, nil
 }
 
 func (s *server) template() string { return template + "_" + strconv.Itoa(os.Getpid()) }
 
 func (s *server) start(ctx context.Context) (err error) {
-	options := embedded.Options{URL: os.Getenv("CITYCARD_TEST_DATABASE_URL")}
+	options := embedded.Options{URL: os.Getenv(Server)}
 	if !benchmarking() {
 		// Nothing here survives its test, so nothing need survive a power cut.
 		options.Settings = map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "fsync": "off"}
@@ -152,19 +167,20 @@ func (s *server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.dialect, err = schema.Detect(ctx, conn)
-	if err = errors.Join(err, conn.Close(ctx)); err != nil || s.dialect != schema.PostgreSQL {
+	if err = errors.Join(err, conn.Close(ctx)); err != nil {
 		return err
 	}
 	if err = s.exec(ctx, "CREATE DATABASE "+s.template()); err != nil {
 		return err
 	}
-	at, err := url.Parse(s.database.URL)
+	at, err := s.at(s.template())
 	if err != nil {
 		return err
 	}
-	at.Path = "/" + s.template()
-	_, err = schema.Apply(ctx, at.String())
-	return err
+	if _, err = schema.Apply(ctx, at.String()); err != nil || s.dialect != schema.CockroachDB {
+		return err
+	}
+	return s.spares.learn(ctx, at.String())
 }
 
 // benchmarking reports whether this run was asked for benchmarks, whose figures are about durable commits.
@@ -182,12 +198,27 @@ func (s *server) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-func (s *server) drop(ctx context.Context, at *url.URL) error {
+// giveBack takes a database from a test that has ended: it is emptied for the next one, or dropped.
+func (s *server) giveBack(ctx context.Context, at *url.URL, migrated bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if migrated && s.dialect == schema.CockroachDB {
+		err := s.spares.empty(ctx, at, s.template())
+		if err == nil {
+			s.spares.free = append(s.spares.free, at)
+			return nil
+		}
+		if !errors.Is(err, errAltered) {
+			return err
+		}
+	}
+	return s.drop(ctx, at.Path[1:])
+}
+
+func (s *server) drop(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	statement := "DROP DATABASE " + at.Path[1:]
+	statement := "DROP DATABASE " + name
 	if s.dialect == schema.PostgreSQL {
 		// A test of cut connections may leave sessions behind.
 		statement += " WITH (FORCE)"
@@ -205,8 +236,11 @@ func (s *server) shutDown() error {
 		return nil
 	}
 	var err error
-	if s.dialect == schema.PostgreSQL {
-		err = s.exec(context.Background(), "DROP DATABASE IF EXISTS "+s.template())
+	if s.dir == "" { // a private server's go with it
+		err = s.drop(context.Background(), s.template())
+		for _, at := range s.spares.free {
+			err = errors.Join(err, s.drop(context.Background(), at.Path[1:]))
+		}
 	}
 	err = errors.Join(err, s.database.Close())
 	s.database = nil

@@ -43,7 +43,7 @@ func TestKilled(t *testing.T) {
 		}
 	})
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$", "-test.timeout=50s")
-	child.Env = append(os.Environ(), asChild+"=1", "TMPDIR="+scratch, "CITYCARD_TEST_DATABASE_URL=")
+	child.Env = append(os.Environ(), asChild+"=1", "TMPDIR="+scratch, ledgertest.Server+"=")
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {

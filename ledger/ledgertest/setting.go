@@ -5,6 +5,9 @@ import (
 	"strconv"
 )
 
+// Server is the environment variable that names the server to test on.
+const Server = "CITYCARD_TEST_DATABASE_URL"
+
 // What a long run sets, see "make soak".
 const (
 	SoakSeed    = "CITYCARD_SOAK_SEED"    // of all that is random
