@@ -111,17 +111,8 @@ func releaseWhenWaiting(t *testing.T, p *proxy, url string) {
 	defer close(p.release)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	for waiting := 0; waiting == 0; {
-		if err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(&waiting); err != nil {
-			t.Errorf("nobody locked the stream to settle the lost commit: %v", err)
-			return
-		}
+	if err := ledgertest.AwaitWaiting(ctx, url, 1); err != nil {
+		t.Errorf("nobody locked the stream to settle the lost commit: %v", err)
 	}
 }
 

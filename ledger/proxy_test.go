@@ -115,9 +115,12 @@ func (p *proxy) accept() {
 			p.done.Go(func() { _, _ = io.Copy(io.Discard, client) })
 			continue
 		}
-		swallow := make(chan struct{})
-		p.done.Go(func() { p.forward(client, server, swallow) })
-		p.done.Go(func() { p.back(client, server, swallow) })
+		swallow, over := make(chan struct{}), make(chan struct{})
+		p.done.Go(func() { p.forward(client, server, swallow, over) })
+		p.done.Go(func() {
+			defer close(over)
+			p.back(client, server, swallow)
+		})
 	}
 }
 
@@ -145,7 +148,7 @@ func readFrame(from io.Reader, first bool) ([]byte, error) {
 	return frame, err
 }
 
-func (p *proxy) forward(client, server net.Conn, swallow chan struct{}) {
+func (p *proxy) forward(client, server net.Conn, swallow, over chan struct{}) {
 	defer func() { _ = server.Close() }()
 	for first := true; ; first = false {
 		frame, err := readFrame(client, first)
@@ -183,8 +186,9 @@ func (p *proxy) forward(client, server net.Conn, swallow chan struct{}) {
 		}
 		select {
 		case <-swallow:
-			// The server's answer to the COMMIT ends this direction.
-			_, _ = io.Copy(io.Discard, client)
+			// The server's answer to the COMMIT ends this direction; one that sees its client
+			// leave before it may roll back.
+			<-over
 			return
 		default:
 		}

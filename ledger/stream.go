@@ -22,7 +22,8 @@ type Claim struct {
 // Claim makes owner the stream's only owner: its epoch rises, and batches under an older epoch are refused from now on. A
 // stream that does not exist is created at position 0 in the given day, which must be open or closing; day 0 stands for the
 // latest open day (ErrDay when there is none). For an existing stream day is not looked at. After a lost connection a caller may claim again.
-// A batch of the former owner that is under way is waited for, unless that owner stands still in the middle of it.
+// A batch of the former owner that is under way is waited for, unless that owner stands still in the
+// middle of it; on CockroachDB it is aborted.
 func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Claim, error) {
 	if !text(stream, 1, MaxKey) || !text(owner, 0, 128) {
 		return Claim{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
@@ -31,6 +32,11 @@ func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Clai
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
 			defer l.evictIdle(ctx, tx)()
+			if pass := l.dialect.PassStatement(); pass != "" {
+				if _, err := tx.Exec(ctx, pass); err != nil {
+					return err
+				}
+			}
 			claim, err = claimIn(ctx, tx, stream, owner, day)
 			return err
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/ledger/ledgertest"
 )
 
 // TestTakenWhilePaused takes partitions from a process that had paused fetching them,
@@ -45,9 +46,9 @@ func TestTakenWhilePaused(t *testing.T) {
 			}
 		}
 	}
-	await("held up", func() bool {
-		return count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == int(partitions)
-	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	h.must(ledgertest.AwaitWaiting(ctx, h.url, int(partitions)))
 	stopOther := h.start("other")
 	await("taken over", func() bool {
 		return count("SELECT count(*) FROM streams WHERE stream LIKE 'taps/%' AND owner LIKE 'other%'") > 0

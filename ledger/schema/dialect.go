@@ -51,11 +51,13 @@ func Detect(ctx context.Context, conn *pgx.Conn) (Dialect, error) {
 //
 // On PostgreSQL sequential scans are off: inside a SERIALIZABLE transaction one over even a tiny table locks the whole relation against
 // every other writer, and the planner prefers it for tiny tables. Keys are looked up one by one through the index: the planner cannot know
-// how few they are, and would rather read the whole journal once. A session that sits in a transaction is ended, so that the
-// lock of a client that vanished does not outlive it by much; CockroachDB ends such transactions by itself.
+// how few they are, and would rather read the whole journal once.
+//
+// On both a session that sits in a transaction is ended, so that the lock of a client that vanished
+// does not outlive it by much.
 func (d Dialect) HotParameters() map[string]string {
 	if d != PostgreSQL {
-		return nil
+		return map[string]string{"idle_in_transaction_session_timeout": "30s"}
 	}
 	return map[string]string{
 		"enable_seqscan":                      "off",
@@ -73,6 +75,16 @@ func (d Dialect) ReadStatement() string {
 		return ""
 	}
 	return "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"
+}
+
+// PassStatement begins a transaction that takes over from others: they are ended where they hold a
+// row that it needs. A transaction of CockroachDB aborts those of a lower priority. It is empty on
+// PostgreSQL, whose sessions have to be ended one by one.
+func (d Dialect) PassStatement() string {
+	if d != CockroachDB {
+		return ""
+	}
+	return "SET TRANSACTION PRIORITY HIGH"
 }
 
 // otherFiles names the migrations that are not for this dialect: a file whose name ends in
