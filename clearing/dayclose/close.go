@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -214,6 +216,9 @@ func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
 // Seal seals a closed day for good, publishes the seal as a file and then writes
 // the checkpoints of shadow balances, which an interrupted run goes on with.
 func (c *Closer) Seal(ctx context.Context, day ledger.Day) (ledger.Seal, error) {
+	if err := c.unpublished(ctx, day); err != nil {
+		return ledger.Seal{}, err
+	}
 	seal, err := c.Ledger.SealDay(ctx, day, c.Signer)
 	if err != nil {
 		return ledger.Seal{}, err
@@ -335,6 +340,34 @@ type sealFile struct {
 	Signer    string `json:"signer"`    // public key, hexadecimal
 }
 
+// PublishedError says that a seal of the day was published which the books do not have: they were
+// brought back to a time before it. Whoever was given it would find that a day has two.
+type PublishedError struct{ File string }
+
+func (e *PublishedError) Error() string {
+	return e.File + " was published, and the books do not have that seal"
+}
+
+// unpublished refuses a day of which a seal was published and that the books have not sealed.
+func (c *Closer) unpublished(ctx context.Context, day ledger.Day) error {
+	days, err := c.Ledger.Days(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == day && d.State == ledger.DaySealed }) {
+		return nil
+	}
+	file := filepath.Join(c.Seals, sealName(day))
+	if _, err := os.Stat(file); err == nil {
+		return &PublishedError{file}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("seal file: %w", err)
+	}
+	return nil
+}
+
+func sealName(day ledger.Day) string { return day.String() + ".json" }
+
 func writeSeal(dir string, seal ledger.Seal) error {
 	data, err := json.MarshalIndent(sealFile{
 		Day: seal.Day.String(), Streams: seal.Streams, Root: hex.EncodeToString(seal.Root[:]),
@@ -346,7 +379,7 @@ func writeSeal(dir string, seal ledger.Seal) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
-	if err := settlement.WriteFile(dir, seal.Day.String()+".json", append(data, '\n')); err != nil {
+	if err := settlement.WriteFile(dir, sealName(seal.Day), append(data, '\n')); err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
 	return nil

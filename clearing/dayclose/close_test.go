@@ -229,6 +229,32 @@ func TestReopen(t *testing.T) {
 	o.must(err)
 }
 
+// TestSealPublishedBefore: books that were brought back to a time before a day's seal do not take the
+// published one's place without a word.
+func TestSealPublishedBefore(t *testing.T) {
+	o := newOffice(t)
+	_, err := o.closer.Close(t.Context(), today, today.Next())
+	o.must(err)
+	o.must(os.MkdirAll(o.closer.Seals, 0o700))
+	file := filepath.Join(o.closer.Seals, today.String()+".json")
+	const published = "the seal that everybody was given"
+	o.must(os.WriteFile(file, []byte(published), 0o600))
+	_, err = o.closer.Seal(t.Context(), today)
+	if refused := (*dayclose.PublishedError)(nil); !errors.As(err, &refused) || refused.File != file {
+		t.Errorf("sealing: %v, want a refusal that names %s", err, file)
+	}
+	days, err := o.ledger.Days(t.Context())
+	o.must(err)
+	if text, err := os.ReadFile(file); err != nil || string(text) != published || days[0].State != ledger.DayClosed {
+		t.Errorf("%s holds %q (%v), the day is %s", file, text, err, days[0].State)
+	}
+	o.must(os.Remove(file))
+	for range 2 { // and again, once the books have it
+		_, err = o.closer.Seal(t.Context(), today)
+		o.must(err)
+	}
+}
+
 // TestCloseInterrupted cuts a close off after each of its steps and closes again:
 // the same files, and everybody paid once.
 func TestCloseInterrupted(t *testing.T) {

@@ -74,7 +74,12 @@ func (c *closer) seal(ctx context.Context, dir string, day ledger.Day) (seal led
 	if c.Signer, err = readSealKey(dir); err != nil {
 		return seal, err
 	}
-	if seal, err = c.Seal(ctx, day); err != nil {
+	seal, err = c.Seal(ctx, day)
+	if published, ok := errors.AsType[*dayclose.PublishedError](err); ok {
+		return seal, service.Refuse("a seal of day "+day.String()+" was published that the books do not have / 已公布的封账与账簿不符",
+			"the books were brought back to an earlier time: tell those who have "+published.File+" and move it away, and seal again", nil)
+	}
+	if err != nil {
 		return seal, service.Refuse("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
 	}
 	return seal, nil
