@@ -133,6 +133,9 @@ func checkCompose(t *testing.T, m *manual) {
 				t.Errorf("%s has volume %s, which is not there", name, source)
 			}
 		}
+		if s.Build.Target != "" && len(s.Health.Test) > 1 {
+			m.wantCommand(name+", healthy", s.Health.Test[1:])
+		}
 		for on, when := range s.Depends {
 			if when.Condition == "service_healthy" && len(c.Services[on].Health.Test) == 0 {
 				t.Errorf("%s waits for %s to be healthy, which nothing says", name, on)
