@@ -128,7 +128,7 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 	}
 	// From here on what the card answers stays, even if this program is killed.
 	if err := city.KeepChip(image, card); err != nil {
-		return service.Fail("card image not written", "give another file with --image", err)
+		return service.Fail("card image not written / 卡映像未写入", "give another file with --image", err)
 	}
 	if err = s.put(ctx, card, image); err != nil && fresh {
 		err = errors.Join(err, os.Remove(image)) // that card was never in a reader

@@ -73,7 +73,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 // issueDirect writes the registry of a city of millions.
 func (c *issuing) issueDirect() (err error) {
 	if c.images != "" {
-		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards"))
+		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards / 直接生成时没有卡片"))
 	}
 	dir, err := c.directory()
 	if err != nil {

@@ -38,7 +38,7 @@ func (s *settings) register(flags *flag.FlagSet) {
 func (s *settings) midnight(now time.Time) (time.Time, error) {
 	zone, err := time.LoadLocation(s.zone)
 	if err != nil {
-		return time.Time{}, service.Fail("unknown time zone "+s.zone+" / 未知时区", "give --zone a name like Asia/Shanghai", err)
+		return time.Time{}, service.Exit(service.ExitUsage, service.Fail("unknown time zone "+s.zone+" / 未知时区", "give --zone a name like Asia/Shanghai", err))
 	}
 	if s.day == "" {
 		y, m, d := now.In(zone).Date()
@@ -46,14 +46,14 @@ func (s *settings) midnight(now time.Time) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation("20060102", s.day, zone)
 	if err != nil {
-		return time.Time{}, service.Fail(fmt.Sprintf("--day %s is no date / 日期有误", s.day), "give it as YYYYMMDD", nil)
+		return time.Time{}, service.Exit(service.ExitUsage, service.Fail(fmt.Sprintf("--day %s is no date / 日期有误", s.day), "give it as YYYYMMDD", nil))
 	}
 	return day, nil
 }
 
 func (s *settings) store() (*keys.Store, error) {
 	if s.keys == "" {
-		return nil, service.Fail("no key file / 没有密钥文件", "give the issuer's key file with --keys", nil)
+		return nil, service.Exit(service.ExitUsage, service.Fail("no key file / 没有密钥文件", "give the issuer's key file with --keys", nil))
 	}
 	passphrase, err := service.Passphrase(s.passphrase)
 	if err != nil {

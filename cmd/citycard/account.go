@@ -45,7 +45,7 @@ func (l *look) registerMoment(flags *flag.FlagSet) {
 
 func (l *look) asOf() (ledger.AsOf, error) {
 	if l.day != 0 && !l.at.IsZero() {
-		return ledger.AsOf{}, service.Exit(service.ExitUsage, errors.New("--day and --at exclude each other"))
+		return ledger.AsOf{}, service.Exit(service.ExitUsage, errors.New("--day and --at exclude each other / 不可同时给出"))
 	}
 	return ledger.AsOf{Day: ledger.Day(l.day), At: l.at.Time}, nil
 }

@@ -139,7 +139,7 @@ func (a *actOnDay) within(ctx context.Context, args []string, open opener, act f
 		return err
 	}
 	if a.day == 0 {
-		return service.Exit(service.ExitUsage, errors.New("--day is missing: want YYYYMMDD"))
+		return service.Exit(service.ExitUsage, errors.New("--day is missing: want YYYYMMDD / 缺少清算日"))
 	}
 	b, done, err := open(ctx, a.database, a.Data, a.Logger())
 	if err != nil {

@@ -44,7 +44,7 @@ func dayReleaseCommand() *ffcli.Command {
 		FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
 			if held == 0 || *operator == "" {
-				return service.Exit(service.ExitUsage, errors.New("want --day YYYYMMDD and --operator ID"))
+				return service.Exit(service.ExitUsage, errors.New("want --day YYYYMMDD and --operator ID / 缺少清算日或运营单位"))
 			}
 			p := release.Payout{Day: ledger.Day(held), Operator: *operator, By: d.approval()}
 			return d.run(ctx, args, "day "+held.String()+" of operator "+*operator+" paid",

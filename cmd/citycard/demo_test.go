@@ -121,3 +121,31 @@ func checkKeys(t *testing.T, text []byte) {
 		}
 	}
 }
+
+// TestDemoLeavesNothing: without --data a demonstration takes a directory of its own and removes it,
+// unless it is told to keep it, and says where it is.
+func TestDemoLeavesNothing(t *testing.T) {
+	p := build(t, "citycard", "cardsim")
+	temporary := reachableDir(t)
+	p.env = append(p.env, "TMPDIR="+temporary)
+	demo := []string{"demo", "--no-pcsc", "--cards", "100"}
+	left := func() []string {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(temporary, "citycard-demo-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if out := p.run(t, "citycard", demo...); len(left()) != 0 || !strings.Contains(out, "data in "+temporary) || strings.Contains(out, "settlement files") {
+		t.Errorf("%q is left, and it printed\n%s", left(), out)
+	}
+	out := p.run(t, "citycard", append(demo, "--keep")...)
+	kept := left()
+	if len(kept) != 1 || !strings.Contains(out, "settlement files / 结算文件: "+kept[0]) {
+		t.Fatalf("%q is kept, and it printed\n%s", kept, out)
+	}
+	if v := p.run(t, "citycard", "verify", "--data", kept[0]); !strings.Contains(v, "THE BOOKS HOLD") {
+		t.Errorf("what is kept: %s", v)
+	}
+}

@@ -44,7 +44,7 @@ func proveCommand() *ffcli.Command {
 			whose, err := hex.DecodeString(*subject)
 			which, idErr := hex.DecodeString(*id)
 			if err = errors.Join(err, idErr); err != nil || l.day == 0 || len(whose) == 0 || len(which) == 0 {
-				return service.Exit(service.ExitUsage, errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte"), err))
+				return service.Exit(service.ExitUsage, errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte / 缺少日期、主体或编号"), err))
 			}
 			return l.books(ctx, args, func(books *ledger.Ledger) error {
 				proof, err := books.Prove(ctx, ledger.Key{Day: ledger.Day(l.day), Subject: ledger.Subject(whose), ID: ledger.ID(which)})

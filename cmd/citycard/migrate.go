@@ -40,7 +40,7 @@ func migrateCommand() *ffcli.Command {
 				return err
 			}
 			if m.create && (m.database == "" || m.dry) {
-				return service.Exit(service.ExitUsage, errors.New("--create-database goes with --db, and not with --dry-run"))
+				return service.Exit(service.ExitUsage, errors.New("--create-database goes with --db, and not with --dry-run / 选项不可同用"))
 			}
 			return m.run(ctx)
 		},

@@ -120,7 +120,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 				return err
 			}
 			if j.all == (len(j.records) > 0) {
-				return service.Exit(service.ExitUsage, errors.New("want either --record, once or more, or --all"))
+				return service.Exit(service.ExitUsage, errors.New("want either --record, once or more, or --all / 请指定记录或全部"))
 			}
 			if err := twoPeople(j.approval()); err != nil {
 				return service.Exit(service.ExitUsage, err)

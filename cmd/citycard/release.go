@@ -124,7 +124,7 @@ func loadRefundCommand() *ffcli.Command {
 				return err
 			}
 			if *order == "" {
-				return service.Exit(service.ExitUsage, errors.New("--order is missing: want the channel's order number"))
+				return service.Exit(service.ExitUsage, errors.New("--order is missing: want the channel's order number / 缺少订单号"))
 			}
 			if *sequence > math.MaxUint16 {
 				return service.Exit(service.ExitUsage, fmt.Errorf("--sequence %d: want at most %d", *sequence, math.MaxUint16))

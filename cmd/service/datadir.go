@@ -167,7 +167,7 @@ func (d *DataDir) take(purpose string) error {
 		err = holdAs(d.Path, thisProcess(time.Now()))
 	}
 	if err != nil {
-		return errors.Join(notWritable(d.Path, err), d.Close())
+		return errors.Join(notWritable(d.Path, err), d.lock.Close())
 	}
 	return nil
 }

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"sync"
 	"testing"
+
+	"citycard/ledger/ledgertest"
 )
 
 // TestDataDirLock: one directory, one user; afterwards it is free again.
@@ -33,6 +36,26 @@ func TestDataDirLock(t *testing.T) {
 	}
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReadOnlyDataDir: a directory that was used, on a disk that cannot be written any more.
+func TestReadOnlyDataDir(t *testing.T) {
+	disk := ledgertest.SmallDisk(t, "1")
+	path := filepath.Join(disk, "data")
+	dir, err := OpenDataDir(path, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command("mount", "-o", "remount,ro", disk).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	want := "data directory " + path + " cannot be written / 数据目录不可写: read-only file system; make it writable for this user and free some space, or name another with --data"
+	if _, err := OpenDataDir(path, "serve"); err == nil || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
 	}
 }
 
