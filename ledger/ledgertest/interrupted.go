@@ -23,11 +23,12 @@ import (
 func Interrupted(t *testing.T, sets ...schema.Set) {
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	straight, broken := Empty(t), Empty(t)
-	if _, err := schema.Migrate(ctx, straight, log, sets...); err != nil {
+	dialect, err := schema.Migrate(ctx, straight, log, sets...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	whole := sets[len(sets)-1]
-	cuts := cutShort(t, whole)
+	cuts := cutShort(t, whole, dialect)
 	if len(cuts) < 3 {
 		t.Fatalf("%s has %d statements: the test cuts in the wrong places", whole.Name, len(cuts))
 	}
@@ -53,11 +54,13 @@ func Interrupted(t *testing.T, sets ...schema.Set) {
 var comment = regexp.MustCompile(`(?m)--.*$`)
 
 // cutShort returns the set's files so that they fail after 0, 1, 2 … statements.
-func cutShort(t *testing.T, set schema.Set) (cuts []fs.FS) {
+func cutShort(t *testing.T, set schema.Set, dialect schema.Dialect) (cuts []fs.FS) {
 	paths, err := fs.Glob(set.Files, path.Join(set.Dir, "*.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	others := dialect.OtherFiles(paths)
+	paths = slices.DeleteFunc(paths, func(name string) bool { return slices.Contains(others, name) })
 	before := fstest.MapFS{}
 	for _, name := range paths {
 		text, err := fs.ReadFile(set.Files, name)

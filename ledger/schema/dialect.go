@@ -87,9 +87,9 @@ func (d Dialect) PassStatement() string {
 	return "SET TRANSACTION PRIORITY HIGH"
 }
 
-// otherFiles names the migrations that are not for this dialect: a file whose name ends in
+// OtherFiles names the migrations that are not for this dialect: a file whose name ends in
 // _postgresql.sql is for PostgreSQL alone.
-func (d Dialect) otherFiles(names []string) []string {
+func (d Dialect) OtherFiles(names []string) []string {
 	if d == PostgreSQL {
 		return nil
 	}

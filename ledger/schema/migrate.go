@@ -122,7 +122,7 @@ func (s Set) up(ctx context.Context, db *sql.DB, dialect Dialect) error {
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectCustom, db, root, goose.WithStore(store), goose.WithDisableGlobalRegistry(true),
-		goose.WithIsolateDDL(true), goose.WithExcludeNames(dialect.otherFiles(names)))
+		goose.WithIsolateDDL(true), goose.WithExcludeNames(dialect.OtherFiles(names)))
 	if err != nil {
 		return err
 	}

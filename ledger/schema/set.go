@@ -161,7 +161,7 @@ func (s Set) steps(dialect Dialect) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	others := dialect.otherFiles(names)
+	others := dialect.OtherFiles(names)
 	var steps []Step
 	for _, name := range names {
 		if slices.Contains(others, name) {
