@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -161,7 +160,7 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	fares, err := downlink.Fares(ctx, c.brokers(), func(why error) {
-		slog.Info("waiting for serve to be ready / 等待清算服务就绪", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
+		c.Logger().Info("waiting for serve to be ready / 等待清算服务就绪", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
 		return nil, service.Fail("topic fares is empty / 票价主题为空", "start citycard serve first: it publishes them", nil)

@@ -7,12 +7,17 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"citycard/cardos/chip"
+	"citycard/cardos/keys"
+	"citycard/clearing/message"
 	"citycard/simulators/pcscd"
 	"citycard/simulators/vcard"
 )
@@ -155,3 +160,38 @@ func TestIssueAsksForTheCard(t *testing.T) {
 		t.Errorf("it ends with %v, and printed %s", err, out.String())
 	}
 }
+
+// TestGateComesBack: a gate with its SAM in a reader takes fares again once pcscd has been started
+// anew.
+func TestGateComesBack(t *testing.T) {
+	store := keys.GenerateTest(7)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares))
+	must(t, err)
+	defer cluster.Close()
+	fares := filepath.Join(t.TempDir(), "fares.json")
+	must(t, os.WriteFile(fares, []byte(`{"version":"test-1","maximumFen":100000,"metroStations":1,"metroLimitMinutes":240,"fares":[{"cardType":3,"metroFen":[200]}]}`), 0o600))
+	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
+	first := begin(t)
+	must(t, first.sam().Insert(t.Context(), psam))
+	cmd := command(t, "--role", "gate", "--reader", "00 00", "--sam", "00 01", "--fares", fares, "--kafka", strings.Join(cluster.ListenAddrs(), ","),
+		"--data", filepath.Join(t.TempDir(), "data"))
+	s := listen(t, cmd)
+	s.until("taking fares", "")
+	must(t, first.slot().Insert(t.Context(), personalised(t, store)))
+	s.until("msg=paid", "")
+	first.end()
+	s.until(isAway, "")
+	second := begin(t)
+	must(t, second.sam().Insert(t.Context(), psam))
+	s.until(isBack, "")
+	must(t, second.slot().Insert(t.Context(), personalised(t, store)))
+	s.until("msg=paid", "")
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	for range s.lines {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it was stopped and ends with %v", err)
+	}
+}
+
+func (d *daemon) sam() *vcard.Slot { return vcard.NewSlot(d.Slots[1]) }

@@ -176,8 +176,8 @@ func (p *performance) leave(failed bool) error {
 		return nil
 	case p.keep, failed && p.base != nil:
 		p.progress.Close()
-		_, err := fmt.Fprintf(os.Stderr, "the demonstration's data is kept in %s / 演示数据保留于此\n", p.Data)
-		return err
+		p.Say("the demonstration's data is kept in " + p.Data + " / 演示数据保留于此")
+		return nil
 	}
 	if err := os.RemoveAll(p.Data); err != nil {
 		return service.Fail("the demonstration's data is not removed / 演示数据未能删除", "remove "+p.Data, err)

@@ -196,7 +196,7 @@ func (q *tapQuery) nothing(known bool) error {
 		return service.Fail("no card "+q.card.number+" is registered, and nothing is booked for it from "+q.from.String()+" to "+q.to.String()+" / 卡未登记,且该期间无记录",
 			"check --card and the days", nil)
 	}
-	fmt.Fprintf(os.Stderr, "nothing of card %s from %s to %s / 该期间无记录\n", q.card.number, q.from.String(), q.to.String())
+	q.Say("nothing of card " + q.card.number + " from " + q.from.String() + " to " + q.to.String() + " / 该期间无记录")
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader) error {
 		err = r.books.ScanMemos(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
 	}
 	if found > q.limit {
-		fmt.Fprintf(os.Stderr, "more than %d; narrow the search or raise --limit / 结果过多\n", q.limit)
+		q.Say(fmt.Sprintf("more than %d; narrow the search or raise --limit / 结果过多", q.limit))
 		return nil
 	}
 	return err

@@ -74,6 +74,16 @@ func (c *Common) Register(flags *flag.FlagSet) {
 // Logger logs to standard error.
 func (c *Common) Logger() *slog.Logger { return c.LoggerTo(os.Stderr) }
 
+// Say tells the person at the keyboard something beside the answer, on standard error: as a line
+// of the log where that is read by machines.
+func (c *Common) Say(text string) {
+	if c.LogFormat == LogJSON {
+		c.Logger().Info(text)
+		return
+	}
+	fmt.Fprintln(os.Stderr, text)
+}
+
 // LoggerTo logs to w: while bars are shown, to Progress, which keeps log lines
 // above them.
 func (c *Common) LoggerTo(w io.Writer) *slog.Logger { return newLogger(w, c.LogFormat, c.LogLevel) }

@@ -185,7 +185,14 @@ func node(home string, flags map[string]string) error {
 			os.WriteFile(flags["--pid-file"], []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644))
 	}
 	fmt.Println("node startup completed")
-	<-asked
+	full := make(chan os.Signal, 1)
+	signal.Notify(full, syscall.SIGUSR1)
+	select {
+	case <-asked:
+	case <-full: // as a node ends whose store has no room
+		_ = database.Close()
+		os.Exit(10)
+	}
 	return errors.Join(err, database.Close())
 }
 

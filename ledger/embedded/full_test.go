@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,31 @@ func TestFullDisk(t *testing.T) {
 	}
 	if err := database.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCockroachFullDisk: a node that ends for want of space is noticed, and the reason known.
+func TestCockroachFullDisk(t *testing.T) {
+	home, dir := installCockroach(t, "")
+	database, err := embedded.Open(t.Context(), embedded.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := runsOf(t, home)
+	if err := syscall.Kill(runs[len(runs)-1].PID, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-database.Ended():
+	case <-time.After(time.Minute):
+		t.Fatal("the end of the node is not noticed")
+	}
+	if err, want := database.Err(), "the private CockroachDB in "+dir+" has ended: No space left on device in "+dir; err == nil || err.Error() != want {
+		t.Errorf("it is said to have ended of %v, want %q", err, want)
+	}
+	var ended *embedded.EndedError
+	if err := database.Close(); !errors.As(err, &ended) {
+		t.Errorf("closing it: %v, want an EndedError", err)
 	}
 }
 
