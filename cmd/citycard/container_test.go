@@ -59,6 +59,9 @@ func listOf(t *testing.T, text string) (words []string) {
 // commands and flags.
 func checkContainerfile(t *testing.T, m *manual) {
 	stages, built := containerStages(t)
+	if strings.Contains(readFile(t, filepath.Join(containerDir, "Containerfile")), "--create-home") {
+		t.Error("a home is made with files in it; a program takes only an empty directory for its data")
+	}
 	if len(stages) != 3 || len(built) != 3 {
 		t.Fatalf("%d stages, built %v: want 3 of each", len(stages), built)
 	}
