@@ -107,7 +107,7 @@ func (c *virtualCard) run(ctx context.Context, in io.Reader, out io.Writer) (fai
 		return err
 	}
 	if c.Data != "" {
-		dir, err := service.OpenDataDir(c.Data, dataPurpose)
+		dir, err := service.OpenClosedDir(c.Data, dataPurpose)
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ const dataPurpose = "cardsim"
 
 // directory takes the data directory, which is made where it is missing.
 func (s *settings) directory() (*service.DataDir, error) {
-	return service.OpenDataDir(s.Data, dataPurpose)
+	return service.OpenClosedDir(s.Data, dataPurpose)
 }
 
 // state is the city that the flags describe.

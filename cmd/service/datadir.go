@@ -26,6 +26,7 @@ const (
 type DataDir struct {
 	Path string // absolute
 	Used bool   // it held data of this purpose before
+	mode fs.FileMode
 	lock *flock.Flock
 }
 
@@ -35,6 +36,14 @@ type DataDir struct {
 // files of somebody else or data of another purpose, and one that a running
 // process uses. The lock goes with the process, also when that is killed.
 func OpenDataDir(path, purpose string) (*DataDir, error) {
+	return openDataDir(path, purpose, directoryMode())
+}
+
+// OpenClosedDir is OpenDataDir for a directory without a database inside: nobody else passes
+// through it either.
+func OpenClosedDir(path, purpose string) (*DataDir, error) { return openDataDir(path, purpose, 0o700) }
+
+func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
 	if path == "" {
 		return nil, usage("no data directory given / 未指定数据目录", "name one with --data DIR", nil)
 	}
@@ -44,10 +53,10 @@ func OpenDataDir(path, purpose string) (*DataDir, error) {
 	}
 	// Looked at before the lock, so that nothing is written into a directory of
 	// somebody else.
-	if _, err := examine(absolute, purpose); err != nil {
+	if _, err := examine(absolute, purpose, mode); err != nil {
 		return nil, err
 	}
-	dir := &DataDir{Path: absolute}
+	dir := &DataDir{Path: absolute, mode: mode}
 	if err := dir.take(purpose); err != nil {
 		return nil, err
 	}
@@ -94,8 +103,8 @@ func (d *DataDir) Close() error {
 
 // examine creates the directory where it is missing and tells whether it holds
 // data of the purpose.
-func examine(path, purpose string) (used bool, err error) {
-	if err := os.MkdirAll(path, directoryMode()); err != nil {
+func examine(path, purpose string, mode fs.FileMode) (used bool, err error) {
+	if err := os.MkdirAll(path, mode); err != nil {
 		return false, Fail(fmt.Sprintf("cannot create data directory %s / 无法创建数据目录", path),
 			"name another with --data, or give this user the right to write there", err)
 	}
@@ -157,7 +166,7 @@ func (d *DataDir) take(purpose string) error {
 		return Taken(fmt.Sprintf("data directory %s is in use by %s / 数据目录正被使用", d.Path, holderOf(d.Path)),
 			"stop that process or name another with --data", nil)
 	}
-	if d.Used, err = examine(d.Path, purpose); err != nil {
+	if d.Used, err = examine(d.Path, purpose, d.mode); err != nil {
 		return errors.Join(err, d.Close())
 	}
 	if !d.Used {
@@ -202,7 +211,7 @@ func notWritable(path string, err error) error {
 }
 
 func (d *DataDir) mark(purpose string) error {
-	if err := os.Chmod(d.Path, directoryMode()); err != nil {
+	if err := os.Chmod(d.Path, d.mode); err != nil {
 		return err
 	}
 	var marker bytes.Buffer
