@@ -144,7 +144,6 @@ part_url() {
 }
 
 part_binary() {
-	COCKROACH_BINARY=$binary $GO test -count=1 -timeout 40m -run 'TestCockroach|TestRestart' ./ledger/embedded
 	COCKROACH_BINARY=$binary $GO test -count=1 -timeout 40m -run 'TestDemo$|TestKilledInTheMiddle|TestTwoProcesses|TestCrowdDay|TestLooks' ./cmd/citycard
 	say "the tests pass on nodes that they start"
 }

@@ -198,11 +198,18 @@ func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
 
 // BookedRows is how many rows, transfers and memos, were booked in a day.
 func (l *Ledger) BookedRows(ctx context.Context, day Day) (rows int64, err error) {
-	err = l.run(ctx, func(ctx context.Context) error {
-		return l.pool.QueryRow(ctx, "SELECT coalesce(sum(transfers + memos), 0)::INT8 FROM batches WHERE day = $1", day).Scan(&rows)
+	err = l.Read(ctx, func(tx pgx.Tx) (err error) {
+		rows, err = BookedRowsIn(ctx, tx, day)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count the rows of day %s: %w", day, err)
 	}
 	return rows, nil
+}
+
+// BookedRowsIn is BookedRows as the transaction sees it.
+func BookedRowsIn(ctx context.Context, tx pgx.Tx, day Day) (rows int64, err error) {
+	err = tx.QueryRow(ctx, "SELECT coalesce(sum(transfers + memos), 0)::INT8 FROM batches WHERE day = $1", day).Scan(&rows)
+	return rows, err
 }

@@ -120,7 +120,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 		return p.refreshChart(ctx, tx)
 	}
 	if b.Prepare != nil {
-		if err = b.Prepare(ctx, tx); err != nil {
+		if err = b.Prepare(insideTx(ctx), tx); err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
 		if err = b.validateSize(); err != nil {
@@ -152,7 +152,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	}
 	j.out.Sequence, j.out.Rows, j.out.Alarms = link.Sequence, len(j.rows), limits.alarms()
 	if b.Finish != nil {
-		if p.link.Note, err = b.Finish(ctx, tx, j.out); err != nil {
+		if p.link.Note, err = b.Finish(insideTx(ctx), tx, j.out); err != nil {
 			return fmt.Errorf("finish: %w", err)
 		}
 	}

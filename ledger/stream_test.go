@@ -97,6 +97,14 @@ func TestPrepareAndFinishShareTheCommit(t *testing.T) {
 	if _, err = b.Post(ctx, next); !errors.Is(err, wrong) {
 		t.Errorf("got %v, expected Finish's error", err)
 	}
+	// On another connection it would wait for its own batch on CockroachDB.
+	next.Finish = func(ctx context.Context, _ pgx.Tx, _ *ledger.Outcome) ([]byte, error) {
+		_, err := b.Balance(ctx, "fund")
+		return nil, err
+	}
+	if _, err = b.Post(ctx, next); !errors.Is(err, ledger.ErrInside) {
+		t.Errorf("a balance asked for inside the batch: %v, expected ErrInside", err)
+	}
 	if got := b.balance("fund"); got != 70 {
 		t.Errorf("fund holds %d, expected 70: the failed batch left something", got)
 	}

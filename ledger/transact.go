@@ -57,10 +57,23 @@ func (e *openCommit) Is(target error) bool {
 	return target == ErrOutcomeUnknown
 }
 
+// ErrInside is a transaction that was asked for inside a batch's own: on another connection it would
+// read what the batch has locked or written, and CockroachDB would let it wait for the batch, which
+// waits for it, for ever. What a batch needs to know it reads before, or through its transaction.
+var ErrInside = errors.New("a transaction inside the transaction of a batch")
+
+type insideKey struct{}
+
+// insideTx marks the context of what runs inside a batch's transaction.
+func insideTx(ctx context.Context) context.Context { return context.WithValue(ctx, insideKey{}, true) }
+
 // run makes attempts until one succeeds, fails for good or the retries are used up (ErrUnavailable). It is the only place that
 // repeats a transaction. Here crdb.ExecuteCtx goes around the whole attempt, begin to commit; crdb.ExecuteTx would not do: it
 // drops the error of COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
 func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) error) error {
+	if ctx.Value(insideKey{}) != nil {
+		return ErrInside
+	}
 	var last *again
 	tries, unanswered := 0, 0
 	err := crdb.ExecuteCtx(crdb.WithMaxRetries(ctx, l.retries), func(ctx context.Context, _ ...any) error {

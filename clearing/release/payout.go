@@ -25,6 +25,10 @@ func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
 	if !p.Day.Valid() {
 		return Done{}, refuse("give --day YYYYMMDD / 日期有误", "%d is no day", p.Day)
 	}
+	booked, err := d.Ledger.BookedRows(ctx, p.Day)
+	if err != nil {
+		return Done{}, err
+	}
 	held, ok, err := dayclose.ReadHeld(ctx, d.Ledger, p.Operator, p.Day)
 	switch {
 	case err != nil:
@@ -40,14 +44,14 @@ func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
 	}
 	a := &act{name: ActPayout, by: p.By, what: fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())}
 	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(chart.Operator(p.Operator)), ID: identity.PayoutReleased()}
-	a.within = func(ctx context.Context, tx pgx.Tx) error { return d.unchanged(ctx, tx, held) }
+	a.within = func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) }
 	a.add(key, chart.Operator(p.Operator), chart.Reserve, held.Fen, chart.PurposeSettlement, data)
 	return d.book(ctx, a)
 }
 
-// unchanged makes sure, inside the transaction, that the day is over and owes what was read:
-// while its row is locked nobody reopens it.
-func (d *Desk) unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout) error {
+// unchanged makes sure, inside the transaction, that the day is over and that nothing was booked in
+// it since its rows were counted and what it owes was read: while its row is locked nobody reopens it.
+func unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout, booked int64) error {
 	var state ledger.DayState
 	if err := tx.QueryRow(ctx, "SELECT state FROM days WHERE day = $1 FOR UPDATE", held.Day).Scan(&state); err != nil {
 		return err
@@ -55,8 +59,8 @@ func (d *Desk) unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayou
 	if state != ledger.DayClosed && state != ledger.DaySealed {
 		return refuse("citycard day close --day "+held.Day.String()+" / 请先关闭清算日", "day %s is %s: close it first", held.Day, state)
 	}
-	now, _, err := dayclose.ReadHeld(ctx, d.Ledger, held.Operator, held.Day)
-	if err == nil && now.Fen != held.Fen {
+	now, err := ledger.BookedRowsIn(ctx, tx, held.Day)
+	if err == nil && now != booked {
 		err = refuse("ask again / 请重试", "what operator %q is owed of day %s has changed just now", held.Operator, held.Day)
 	}
 	return err
