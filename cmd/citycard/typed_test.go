@@ -32,9 +32,11 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-// stub writes down its name and arguments.
+// stub writes down its name and arguments, at once: another one may run beside it.
 const stub = `#!/bin/sh
-{ printf '%s' "${0##*/}"; [ $# = 0 ] || printf '\037%s' "$@"; echo; } >>"$TYPED"
+line=${0##*/} unit=$(printf '\037')
+for argument; do line=$line$unit$argument; done
+printf '%s\n' "$line" >>"$TYPED"
 `
 
 // typedBy are the calls of ours and of make that a block makes, in an order that does not depend on what
