@@ -1,6 +1,7 @@
 package chip
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -113,6 +114,89 @@ func balances(t *testing.T, c *Chip, want ...uint32) {
 		got, err := purse.ParseBalance(ask(t, c, purse.GetBalance(purse.BalanceKind(kind), purse.ED)))
 		if err != nil || got != w {
 			t.Errorf("balance of kind %d is %d, %v, want %d", kind, got, err, w)
+		}
+	}
+}
+
+// An image keeps purse and proof of the last payment also where every number is the largest.
+func TestImageOfLargestNumbers(t *testing.T) {
+	c := NewTransit(1)
+	d := c.directories[0]
+	*d.ep = wallet{funds: maxFunds, limit: 1<<24 - 1, online: maxSequence, offline: maxSequence - 1}
+	d.proof = proof{kind: purse.TypeCAPP, sequence: maxSequence, tac: keys.MAC{1, 2, 3, 0xFF}, mac2: keys.MAC{4, 5, 6, 0xFF}}
+	image, err := c.Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.directories[0]; *got.ep != *d.ep || got.proof != d.proof {
+		t.Errorf("comes back with %+v and %+v, want %+v and %+v", *got.ep, got.proof, *d.ep, d.proof)
+	}
+}
+
+// What ends a transaction works once: the same command again adds nothing, and whoever has guessed
+// a MAC wrong does not get to guess again at the same random number.
+func TestEndedOnce(t *testing.T) {
+	c, key, _ := depositCard()
+	ask(t, c, apdu.Select(tunion.AIDPurse.Bytes()))
+	refused := func(what string, cmd apdu.Command) {
+		t.Helper()
+		if _, err := apdu.Exchange(context.Background(), c, cmd); !apdu.ConditionsNotSatisfied.Is(err) {
+			t.Errorf("%s: %v, want 6985", what, err)
+		}
+	}
+	wrong := func(cmd apdu.Command) {
+		t.Helper()
+		cmd.Data[len(cmd.Data)-1] ^= 1
+		if _, err := apdu.Exchange(context.Background(), c, cmd); !apdu.MACInvalid.Is(err) {
+			t.Errorf("command %X with a wrong MAC: %v, want 9302", cmd.Header(), err)
+		}
+	}
+	begin := purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: 500, Terminal: depositTerminal}
+	credit := func() apdu.Command {
+		start, err := purse.ParseLoadStart(ask(t, c, purse.InitializeLoad(begin)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		movement := keys.Movement{Amount: 500, Type: purse.TypeEPLoad, Terminal: depositTerminal, Time: depositTime}
+		return purse.CreditLoad(depositTime, keys.LoadSession(key, start.Random, start.OnlineSequence).LoadMAC2(movement))
+	}
+	debit := func() apdu.Command {
+		start, err := purse.ParsePurchaseStart(ask(t, c, purse.InitializePurchase(begin)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		movement := keys.Movement{Amount: 500, Type: purse.TypeEPPurchase, Terminal: depositTerminal, Time: depositTime}
+		return purse.Debit(1, depositTime, keys.PurchaseSession(key, start.Random, start.OfflineSequence, 1).PurchaseMAC1(movement))
+	}
+	overdraft := func() apdu.Command {
+		start, err := purse.ParseOverdraftStart(ask(t, c, purse.InitializeOverdraft(purse.ED, 1, depositTerminal)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := keys.OverdraftEnd{NewLimit: 800, Terminal: depositTerminal, Time: depositTime}
+		return purse.UpdateOverdraft(800, depositTime, keys.LoadSession(key, start.Random, start.OnlineSequence).OverdraftMAC2(end))
+	}
+	for _, deal := range []struct {
+		name   string
+		begin  func() apdu.Command
+		wallet purse.Wallet
+		leaves uint32
+	}{{"a load", credit, purse.EP, 500}, {"a purchase", debit, purse.EP, 0}, {"an overdraft", overdraft, purse.ED, 800}} {
+		guess := deal.begin()
+		right := guess
+		right.Data = bytes.Clone(guess.Data)
+		wrong(guess)
+		refused(deal.name+" after a wrong MAC", right)
+		done := deal.begin()
+		ask(t, c, done)
+		refused(deal.name+" done, once more", done)
+		got, err := purse.ParseBalance(ask(t, c, purse.GetBalance(purse.Available, deal.wallet)))
+		if err != nil || got != deal.leaves {
+			t.Errorf("%s leaves %d, %v, want %d", deal.name, got, err, deal.leaves)
 		}
 	}
 }

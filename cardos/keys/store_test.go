@@ -131,6 +131,11 @@ func TestAuthoriseLoad(t *testing.T) {
 			t.Errorf("altered %s: %v, want ErrMAC", name, err)
 		}
 	}
+	other := order
+	other.Algorithm = 1
+	if _, err := store.AuthoriseLoad(other); !errors.Is(err, ErrKeyVersion) {
+		t.Errorf("other algorithm: %v, want ErrKeyVersion", err)
+	}
 	order.KeyVersion++
 	if _, err := store.AuthoriseLoad(order); !errors.Is(err, ErrKeyVersion) {
 		t.Errorf("other key version: %v, want ErrKeyVersion", err)

@@ -23,6 +23,9 @@ func TestJump(t *testing.T) {
 		{"two claims far apart", []int64{10, 5_000, 40_000, 11}, 12, 10, nil, 40_001},
 		{"the same far claim twice", []int64{10, 5_000, 5_000, 11}, 12, 10, nil, 5_001},
 		{"a gap as wide as one record may make", []int64{10, 10 + jumpLimit}, 11 + jumpLimit, 10, []run{{11, 9 + jumpLimit}}, 0},
+		{"a gap one wider", []int64{10, 11 + jumpLimit}, 11, 10, nil, 12 + jumpLimit},
+		{"as far before the first as one record may be", []int64{1000, 1000 - jumpLimit}, 1001, 1000, nil, 0},
+		{"one further before it", []int64{1000, 999 - jumpLimit}, 1001, 1000, nil, 1000 - jumpLimit},
 	}
 	for _, test := range tests {
 		var n numbers
@@ -31,6 +34,27 @@ func TestJump(t *testing.T) {
 		}
 		if n.next != test.next || n.first != test.first || n.far != test.far || !slices.Equal(n.gaps, test.gaps) {
 			t.Errorf("%s: %+v, want first %d, next %d, gaps %v, far %d", test.name, n, test.first, test.next, test.gaps, test.far)
+		}
+	}
+}
+
+// TestLaterClaim: of two claims that of the later second counts; within a second that of a tap
+// before that of a load, and then that of the higher counter.
+func TestLaterClaim(t *testing.T) {
+	const second = 20260105120000
+	ordered := []claim{
+		{second - 1, claimTap, 9, 1},
+		{second, claimLoad, 600, 2},
+		{second, claimLoad, 601, 3},
+		{second, claimTap, 8, 4},
+		{second, claimTap, 9, 5},
+		{second + 1, claimLoad, 1, 6},
+	}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			if a.earlier(b) != (i < j) {
+				t.Errorf("%+v before %+v: %v", a, b, i >= j)
+			}
 		}
 	}
 }

@@ -65,6 +65,43 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+// TestUnreadOfOneTopic closes a day without the taps or without the loads alone: what a card claims
+// and the books do not have is not reported, since it may be in what was left; where nothing was
+// left it is, and the next day takes it back.
+func TestUnreadOfOneTopic(t *testing.T) {
+	const card, sam = "010149105070200000000001", "310000000001"
+	load := record{card: card, load: true, counter: 0, fen: 1000, balance: 1000, second: 1}
+	tap := record{card: card, sam: sam, counter: 1, sam4: 7, fen: 100, balance: 900, second: 2}
+	again := record{card: card, load: true, counter: 1, fen: 1000, balance: 1900, second: 3}
+	for _, test := range []struct {
+		without string
+		late    int // the record that is booked on the day after
+		found   [][]string
+	}{
+		{"loads/0", 0, [][]string{nil, nil}},
+		{"taps/1", 1, [][]string{nil, nil}},
+		{"", 1, [][]string{{"balance " + card + " 0-0 -100"}, {"balance " + card + " 0-0 0"}}},
+	} {
+		o := newOffice(t, 5)
+		records := []record{load, tap, again}
+		records[test.late].day = 1
+		if test.without != "" {
+			o.without(firstDay, test.without)
+		}
+		for day, want := range test.found {
+			date := firstDay.Add(day)
+			o.book("taps/0", rand.New(rand.NewPCG(1, 4)), records, day)
+			o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
+			_, err := o.Archive.Run(t.Context(), date, 0)
+			o.must(err)
+			o.must(o.Ledger.EndDay(t.Context(), date))
+			if found := o.findings(date); !slices.Equal(found, want) {
+				t.Errorf("without %q, day %d: found %q, want %q", test.without, day, found, want)
+			}
+		}
+	}
+}
+
 // TestUnreadNoted reads back what the audit has of a day.
 func TestUnreadNoted(t *testing.T) {
 	o := newOffice(t, 5)

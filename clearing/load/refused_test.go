@@ -18,21 +18,23 @@ import (
 	"citycard/ledger"
 )
 
-// TestSlowClock asks for loads that are signed for a time that is over: cards and channels
-// are judged as they stand now, not as they stood then.
-func TestSlowClock(t *testing.T) {
-	const other = "03105070200000000005"
+// TestWrongClock asks for loads that are signed for a time that is over, where cards and channels
+// are judged as they stand now, not as they stood then; and for a time to come, at which they
+// must stand too.
+func TestWrongClock(t *testing.T) {
+	const other, last = "03105070200000000005", "03105070200000000006"
 	town := clearingtest.New(t, func(files map[string]string) {
-		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105080000,\n"
-		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n"
-		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\n"
+		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105080000,\n" +
+			clearingtest.OtherCard + ",lost,20260105140000,\n"
+		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n" + last + "," + clearingtest.Issuer + ",01,active,20200101,20260105\n"
+		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\nclosing,新柜台,Closing,20200101,20260105\n"
 	})
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}
 	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules, Now: func() time.Time { return at(12) }}
-	yesterday := at(12).AddDate(0, 0, -1)
+	yesterday, tomorrow := at(12).AddDate(0, 0, -1), at(12).AddDate(0, 0, 1)
 	for _, test := range []struct {
 		name, card, channel string
 		signed              time.Time
@@ -43,6 +45,9 @@ func TestSlowClock(t *testing.T) {
 		{"listed now, signed ahead", clearingtest.Card, "counter", at(13), verdict.CardListed},
 		{"expired yesterday, signed yesterday", other, "counter", yesterday, verdict.CardExpired},
 		{"a channel until yesterday, signed yesterday", clearingtest.OtherCard, "old", yesterday, verdict.UnknownChannel},
+		{"listed from two on, signed after that", clearingtest.OtherCard, "counter", at(15), verdict.CardListed},
+		{"expires today, signed tomorrow", last, "counter", tomorrow, verdict.CardExpired},
+		{"a channel until today, signed tomorrow", last, "closing", tomorrow, verdict.UnknownChannel},
 	} {
 		request := town.LoadRequest(test.card, "o1", 1, 4000, 5000, test.signed)
 		request.Channel = test.channel

@@ -112,6 +112,10 @@ func TestNetRefuses(t *testing.T) {
 	if _, err := Net(huge, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a sum past the range: accepted")
 	}
+	owing := []Row{{"operator:metro", 20261124, "bus", 1, -math.MaxInt64}, {"operator:metro", 20261124, "bus", 1, -2}}
+	if _, err := Net(owing, []Participant{{Code: "operator:metro"}}); err == nil {
+		t.Error("a debt past the range: accepted")
+	}
 	many := []Row{{"operator:metro", 20261124, "bus", math.MaxInt64, 0}, {"operator:metro", 20261124, "bus", 1, 0}}
 	if _, err := Net(many, []Participant{{Code: "operator:metro"}}); err == nil {
 		t.Error("a count past the range: accepted")

@@ -202,6 +202,56 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	}
 }
 
+// TestRuleLastDay makes taps on the last day on which a card is good and on the next.
+func TestRuleLastDay(t *testing.T) {
+	town := clearingtest.New(t, func(files map[string]string) {
+		files["cards.csv"] = strings.Replace(files["cards.csv"], "20250630", "20260104", 1)
+	})
+	judge := &transit.Judge{Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
+	for day, want := range map[int]verdict.Reason{3: verdict.None, 4: verdict.None, 5: verdict.CardExpired} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.ExpiredCard, Terminal: clearingtest.BusValidator, Sequence: uint32(day), Fen: 80, At: noon(day)})
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
+		if r := d.Rulings[0]; r.Reason != want {
+			t.Errorf("a tap of day %d: %s %q, want %q", day, r.Verdict, r.Reason, want)
+		}
+	}
+}
+
+// TestRuleArrived judges records of which it is known when they arrived: a date is plausible that
+// either the clearing day or the day of arrival allows, as the city's clocks show it.
+func TestRuleArrived(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
+		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.FixedZone("city", 8*60*60),
+	}
+	for i, test := range []struct {
+		signed, arrived time.Time
+		reason          verdict.Reason
+	}{
+		{noon(5 - 60), noon(10), verdict.None},
+		{noon(5 - 61), noon(10), verdict.ImplausibleDate},
+		{noon(5 - 61), noon(4), verdict.None}, // it waited to be read
+		{noon(5 - 62), noon(4), verdict.ImplausibleDate},
+		{noon(7), noon(6), verdict.None}, // the day's close is late
+		{noon(8), noon(6), verdict.ImplausibleDate},
+		{noon(8), noon(6).Add(4 * time.Hour), verdict.None}, // the seventh has begun in the city
+		{noon(6), noon(3), verdict.None},
+	} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(i), Fen: 80, At: test.signed})
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m), At: test.arrived}}, d); err != nil {
+			t.Fatal(err)
+		}
+		if r := d.Rulings[0]; r.Reason != test.reason {
+			t.Errorf("signed %s, arrived %s: %s %q, want %q", test.signed, test.arrived, r.Verdict, r.Reason, test.reason)
+		}
+	}
+}
+
 // FuzzRule feeds the judge any bytes: every record gets one ruling, nothing
 // panics.
 func FuzzRule(f *testing.F) {
