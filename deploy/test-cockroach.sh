@@ -109,13 +109,12 @@ holds() {
 	rm -rf "$work/data"
 }
 
-# quick PORT: a node for tests. Nothing in it outlives the tests, so nothing need survive a power cut;
-# what was deleted is cleared away soon, because tests empty their tables instead of making new ones.
+# quick PORT: a node for tests. What was deleted is cleared away soon, because tests empty their
+# tables instead of making new ones.
 quick() {
 	while read -r setting; do
 		ask "$1" defaultdb "$setting" >/dev/null || say "not set: $setting"
 	done <<-END
-		SET CLUSTER SETTING kv.raft_log.disable_synchronization_unsafe = true
 		SET CLUSTER SETTING sql.stats.automatic_collection.enabled = false
 		SET CLUSTER SETTING jobs.retention_time = '15s'
 		ALTER RANGE default CONFIGURE ZONE USING gc.ttlseconds = 300

@@ -94,7 +94,7 @@ func describe(t *testing.T, url string) []string {
 	for _, query := range []string{
 		`SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')
 			FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1`,
-		`SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`,
+		`SELECT replace(indexdef, current_database() || '.', '') FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1`,
 		`SELECT 'chart ' || version::TEXT FROM chart`,
 		`SELECT relname || ' ' || array_to_string(reloptions, ',') FROM pg_class WHERE reloptions IS NOT NULL ORDER BY 1`,
 	} {
