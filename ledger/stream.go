@@ -102,11 +102,14 @@ func ClaimHash(stream string, epoch int64, owner string) Hash {
 }
 
 // Stream returns the stream as it stands, without claiming it; ErrNoStream when it was never claimed.
+// On CockroachDB it waits for a batch under way, however long that takes.
 func (l *Ledger) Stream(ctx context.Context, stream string) (Claim, error) {
 	claim := Claim{Stream: stream}
 	err := l.run(ctx, func(ctx context.Context) error {
-		return l.pool.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
-			Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
+				Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+		})
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNoStream

@@ -67,11 +67,13 @@ type insideKey struct{}
 // insideTx marks the context of what runs inside a batch's transaction.
 func insideTx(ctx context.Context) context.Context { return context.WithValue(ctx, insideKey{}, true) }
 
+func isInside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
+
 // run makes attempts until one succeeds, fails for good or the retries are used up (ErrUnavailable). It is the only place that
 // repeats a transaction. Here crdb.ExecuteCtx goes around the whole attempt, begin to commit; crdb.ExecuteTx would not do: it
 // drops the error of COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
 func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) error) error {
-	if ctx.Value(insideKey{}) != nil {
+	if isInside(ctx) {
 		return ErrInside
 	}
 	var last *again
@@ -192,6 +194,9 @@ func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx
 
 // inTxFor is inTx with statements that may take so many times the patience.
 func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+	if isInside(ctx) {
+		return ErrInside
+	}
 	conn, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return err

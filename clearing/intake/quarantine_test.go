@@ -286,7 +286,7 @@ func TestClaimKeptAlone(t *testing.T) {
 		t.Errorf("the next claim was answered %v, alone it is %v", answers["s2"][0], alone)
 	}
 	var sent int
-	h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM outbound").Scan(&sent))
+	h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM outbound WHERE topic = $1", message.MedicalResultsOf("h2")).Scan(&sent))
 	if sent != 0 {
 		t.Errorf("%d messages wait, want none about the claim", sent)
 	}
