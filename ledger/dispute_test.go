@@ -28,6 +28,10 @@ func TestConflictKeepsBothVersions(t *testing.T) {
 		{[]ledger.Transfer{version(5, "third"), version(6, "second"), bare}, []string{conflict, conflict, conflict}},
 		{[]ledger.Transfer{bare, version(6, "second"), version(5, "third"), version(5, "first")}, slices.Repeat([]string{"duplicate 5"}, 4)},
 		{linked(version(5, "third"), transfer(2, "float", "operator:bus", 1)), []string{"duplicate 5", "refused: another transfer of its chain was refused"}},
+		{
+			append([]ledger.Transfer{version(5, "fourth")}, linked(version(5, "fourth"), transfer(2, "float", "operator:bus", 1))...),
+			[]string{conflict, "duplicate 5", "refused: another transfer of its chain was refused"},
+		},
 	} {
 		decisions := b.post(step.batch).Transfers
 		for i, d := range decisions {
@@ -44,8 +48,8 @@ func TestConflictKeepsBothVersions(t *testing.T) {
 		rows = append(rows, r)
 		return nil
 	}))
-	if len(rows) != 5 || string(rows[0].Evidence) != "first" {
-		t.Fatalf("the statement has %d rows, expected the first version and four disputes:\n%v", len(rows), rows)
+	if len(rows) != 6 || string(rows[0].Evidence) != "first" {
+		t.Fatalf("the statement has %d rows, expected the first version and five disputes:\n%v", len(rows), rows)
 	}
 	second := []byte("\x00\x00\x00\x04\x00\x00\x00\x01" + "\x01" + "\x00\x00\x00\x00\x00\x00\x00\x05" + "second")
 	sum := sha256.Sum256(second)

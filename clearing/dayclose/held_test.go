@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/release"
 	"citycard/ledger"
+	"citycard/ledger/schema"
 	"citycard/ledger/verify"
 )
 
@@ -155,6 +156,9 @@ func TestHeldReopened(t *testing.T) {
 		o.must(o.ledger.ReopenDay(t.Context(), today, o.approval("Wang")))
 		o.wantRefused("Wang", "close it first")
 		o.post("adjustments/"+string('a'+rune(id)), today, move(id, today, debit, credit, fen, chart.PurposeBus))
+		// A close that was broken off has not said yet what is owed.
+		o.must(o.ledger.CloseDay(t.Context(), today, today.Next(), dayclose.StreamSettlement))
+		o.wantRefused("Wang", "close it first")
 	}
 	reopen(11, chart.Float, "operator:bus", 40)
 	o.wantHeld(o.close(today), 300)
@@ -174,6 +178,44 @@ func TestHeldReopened(t *testing.T) {
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 0})
 }
 
+// TestHeldChangesMeanwhile has a day reopened, changed and closed again after it was read what two
+// people release and before that is booked: it is refused, and asked again it pays what is
+// owed now.
+func TestHeldChangesMeanwhile(t *testing.T) {
+	o := newOffice(t)
+	if o.ledger.Dialect() != schema.PostgreSQL {
+		t.Skip("that a session waits for a lock is seen as PostgreSQL shows it")
+	}
+	o.abnormal()
+	o.wantHeld(o.close(today), 260)
+	_, err := o.ledger.Claim(t.Context(), release.Stream, "test", 0)
+	o.must(err)
+	tx, err := o.ledger.Pool().Begin(t.Context())
+	o.must(err)
+	_, err = tx.Exec(t.Context(), "SELECT stream FROM streams WHERE stream = $1 FOR UPDATE", release.Stream)
+	o.must(err)
+	released := make(chan error)
+	go func() {
+		_, err := o.payout("Wang")
+		released <- err
+	}()
+	for waits := false; !waits; {
+		o.must(o.ledger.Pool().QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE streams%')`).Scan(&waits))
+	}
+	o.must(o.ledger.ReopenDay(t.Context(), today, o.approval("Wang")))
+	o.post("adjustments", today, move(11, today, chart.Float, "operator:bus", 40, chart.PurposeBus))
+	o.wantHeld(o.close(today), 300)
+	o.must(tx.Rollback(t.Context()))
+	if refusal := (*release.Refusal)(nil); !errors.As(<-released, &refusal) || !strings.Contains(refusal.What, "changed just now") {
+		t.Errorf("%v, want a refusal because it has changed", refusal)
+	}
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 300})
+	_, err = o.payout("Wang")
+	o.must(err)
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 300})
+}
+
 // TestHeldInterrupted breaks the close off before its payments are booked; the one that
 // goes on holds the same.
 func TestHeldInterrupted(t *testing.T) {
@@ -188,6 +230,19 @@ func TestHeldInterrupted(t *testing.T) {
 	o.tacs(docket.TACs{Operator: "bus", Verified: 1_000_000})
 	o.wantHeld(o.close(today), 260)
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 0})
+}
+
+// TestHeldCollects closes a day on which the operator whose TACs were wrong owes more than it is
+// owed: that is collected as ever, and nothing is held.
+func TestHeldCollects(t *testing.T) {
+	o := newOffice(t)
+	o.abnormal()
+	o.post("adjustments", today, move(11, today, "operator:bus", chart.Float, 300, chart.PurposeBus))
+	if result := o.close(today); len(result.Unpaid) != 0 {
+		t.Errorf("unpaid: %+v", result.Unpaid)
+	}
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: -40})
+	o.wantRefused("Wang", "no payout")
 }
 
 // TestNothingHeld: a day without wrong TACs, or on which the operator is owed nothing,

@@ -40,6 +40,23 @@ func (h *house) wantRejects(want map[string]int) {
 	}
 }
 
+// TestPensionRaisedInTheMonth: what stands in the registry on a month's last day is owed for it.
+func TestPensionRaisedInTheMonth(t *testing.T) {
+	h := newHouse(t)
+	h.town.Registry = clearingtest.New(t, func(files map[string]string) {
+		files["persons.csv"] += clearingtest.Retired + ",employee,retired,0,310000,203012,20260131\n"
+	}).Registry
+	line := func(fen int64) *message.PensionLine {
+		return &message.PensionLine{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: fen}
+	}
+	h.send(list("as before", "202601", "20260105", line(300_000)), list("raised too early", "202512", "20260105", line(310_000)))
+	h.clear()
+	h.wantRejects(map[string]int{"amount_differs": 2})
+	h.send(list("raised", "202601", "20260105", line(310_000)), list("the month before", "202512", "20260105", line(300_000)))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{chart.PensionFund: 390_000, chart.PensionPayout: 610_000})
+}
+
 // TestPensionMonths sends, on 5 January 2026, lists of months and paydays that nobody can
 // mean then: none is paid, each is kept with its reason. By the rules' 12 months back and 1
 // ahead, 10 days back and 31 ahead, the first month is 202501 and the last 202602, the first

@@ -240,6 +240,24 @@ func TestAccountAway(t *testing.T) {
 	h.verify()
 }
 
+// TestAccountClosed closes the float, which no waiting opens: a tap is kept alone at once, however
+// much patience there is.
+func TestAccountClosed(t *testing.T) {
+	h := newHouse(t)
+	h.patience = time.Hour
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, true, clearingtest.Approved()))
+	h.send(tap(h.ride(0)))
+	in := h.intake("test")
+	_, stop := h.run(in)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	h.must(intake.Await(ctx, h.client, h.ledger, nil))
+	stop()
+	if list := h.keptAlone(); len(list) != 1 || list[0].Reason != verdict.AccountAway || !strings.Contains(list[0].Cause, chart.Float) {
+		t.Errorf("kept alone: %+v, want the tap, because of %s", list, chart.Float)
+	}
+}
+
 // TestAccountNotOpenYet sends a claim of a hospital that is registered and whose account is
 // opened a moment later: the claim waits for it and is settled, not refused.
 func TestAccountNotOpenYet(t *testing.T) {

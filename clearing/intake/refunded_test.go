@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/identity"
 	"citycard/clearing/load"
@@ -126,14 +127,45 @@ func TestRefund(t *testing.T) {
 	}
 }
 
+// TestRefundOfWhatStands has two channels give one number to orders of one card: which is meant
+// has to be said, until one of them was refunded; then it is the other.
+func TestRefundOfWhatStands(t *testing.T) {
+	h := newHouse(t)
+	h.town.Registry = clearingtest.New(t, func(files map[string]string) { files["channels.csv"] += "kiosk,自助机,Kiosk,20200101,\n" }).Registry
+	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
+	authority, desk := h.authority(), h.desk()
+	for sequence, channel := range []string{"counter", "kiosk"} {
+		request := h.town.LoadRequest(clearingtest.Card, "o1", uint16(sequence), 0, 5000, noon(5))
+		request.Channel = channel
+		_, err := authority.Authorise(t.Context(), request)
+		h.must(err)
+	}
+	either, kiosk := refundOf("o1", true, 6), refundOf("o1", true, 6)
+	kiosk.Channel = "kiosk"
+	_, err := desk.Refund(t.Context(), either)
+	h.wantRefusal("either of two", err)
+	_, err = desk.Refund(t.Context(), kiosk)
+	h.must(err)
+	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": -5000, "unwritten:own": 5000})
+	if done, err := desk.Refund(t.Context(), either); err != nil || done.Repeated {
+		t.Errorf("the one that stands: %+v, %v", done, err)
+	}
+	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": 0, "unwritten:own": 0})
+	_, err = desk.Refund(t.Context(), either)
+	h.wantRefusal("either of two that were refunded", err)
+}
+
 // TestRefundWhileJudged refunds an order after the batch that writes it was judged
 // and before it is committed: the batch is judged again, and the load is suspended as
-// not paid, whether the card signed what was paid, or more, or less.
+// not paid, whether the card signed what was paid, or more, or less. What another card's order
+// has paid meanwhile is that order's.
 func TestRefundWhileJudged(t *testing.T) {
 	for _, fen := range []ledger.Fen{5000, 4000, 7000} {
 		t.Run(fmt.Sprint(fen), func(t *testing.T) {
 			h := newHouse(t)
 			_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
+			h.must(err)
+			_, err = h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.OtherCard, "o2", 0, 0, 9000, noon(5)))
 			h.must(err)
 			var once sync.Once
 			h.paid = func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error) {
@@ -149,7 +181,7 @@ func TestRefundWhileJudged(t *testing.T) {
 			h.send(h.written(0, uint32(fen), uint32(fen)))
 			h.clear()
 			h.wantBalances(map[string]ledger.Fen{
-				"channel:counter": 0, "unwritten:own": 0, "float:own": fen, "suspense:load_not_paid": -fen, "suspense:load_amount": 0,
+				"channel:counter": -9000, "unwritten:own": 9000, "float:own": fen, "suspense:load_not_paid": -fen, "suspense:load_amount": 0,
 			})
 		})
 	}

@@ -26,6 +26,25 @@ func request(m *message.MedicalClaim) sent {
 	return sent{message.TopicMedicalRequests, 0, clearingtest.Encode(m)}
 }
 
+// TestClaimDays sends claims of the first day that may be claimed for, of the one before it and of
+// another century: whatever a desk's clock says, no tally of a year long over is begun or changed.
+func TestClaimDays(t *testing.T) {
+	h := newHouse(t)
+	for settlement, at := range map[string]time.Time{
+		"s1": noon(5).AddDate(0, 0, -400), "s2": noon(5).AddDate(0, 0, -401), "s3": noon(5).AddDate(100, 0, 0),
+	} {
+		m := claim(settlement, clearingtest.Worker)
+		m.Time = message.AppendTime(nil, at)
+		h.send(request(m))
+	}
+	answers := h.answersTo(3)
+	for settlement, want := range map[string]string{"s1": "", "s2": "invalid_field", "s3": "invalid_field"} {
+		if got := answers[settlement]; len(got) != 1 || got[0].GetRefusal() != want {
+			t.Errorf("%s: answered %v, want refusal %q", settlement, got, want)
+		}
+	}
+}
+
 // TestMedical settles claims: fund, personal account and cash add up to the
 // whole, a repeat gets the first answer and moves nothing, the same number with
 // other content is disputed, and what the rules refuse is answered with a reason, but
@@ -77,19 +96,22 @@ func TestMedical(t *testing.T) {
 	})
 }
 
-// TestMedicalAccountRunsOut settles three claims of one person in one batch: each
-// finds what the ones before it left on the personal account.
+// TestMedicalAccountRunsOut settles three claims of one person in one batch, and six: each
+// finds what the ones before it left on the personal account, also the one that empties it.
 func TestMedicalAccountRunsOut(t *testing.T) {
-	h := newHouse(t)
-	var messages []sent
-	for _, settlement := range []string{"a", "b", "c", "d", "e", "f"} {
-		m := claim(settlement, clearingtest.Worker)
-		m.TotalFen, m.InScopeFen, m.OwnPayFen = 20_000, 0, 20_000
-		messages = append(messages, request(m))
+	for _, settlements := range [][]string{{"a", "b", "c"}, {"a", "b", "c", "d", "e", "f"}} {
+		h := newHouse(t)
+		var messages []sent
+		for _, settlement := range settlements {
+			m := claim(settlement, clearingtest.Worker)
+			m.TotalFen, m.InScopeFen, m.OwnPayFen = 20_000, 0, 20_000
+			messages = append(messages, request(m))
+		}
+		h.send(messages...)
+		h.clear()
+		h.wantBalances(map[string]ledger.Fen{"personal:" + clearingtest.Worker: 0, "hospital:h1": 50_000, "fund:employee": 1_000_000})
+		h.wantRejects(nil)
 	}
-	h.send(messages...)
-	h.clear()
-	h.wantBalances(map[string]ledger.Fen{"personal:" + clearingtest.Worker: 0, "hospital:h1": 50_000, "fund:employee": 1_000_000})
 }
 
 // TestMedicalFundRunsOut empties the fund: the claim that it cannot pay is
