@@ -240,6 +240,29 @@ func TestAccountAway(t *testing.T) {
 	h.verify()
 }
 
+// TestVersionsKeptAlone sends, while the float is frozen, two versions of one tap in one batch: each
+// is kept alone with its own bytes, under the place where it was.
+func TestVersionsKeptAlone(t *testing.T) {
+	h := newHouse(t)
+	h.patience = time.Millisecond
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	var versions []sent
+	for _, fen := range []uint32{80, 90, 100} {
+		versions = append(versions, tap(h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: fen, At: noon(5)})))
+	}
+	h.send(versions...)
+	h.clear()
+	list := h.keptAlone()
+	if len(list) != len(versions) {
+		t.Fatalf("%d are kept alone, want %d", len(list), len(versions))
+	}
+	for i, r := range list {
+		if r.Place.Offset != int64(i) || !bytes.Equal(r.Value, versions[i].value) || r.Reason != verdict.AccountAway {
+			t.Errorf("%s is kept as %s, with the bytes of its offset: %v", r.Name(), r.Reason, bytes.Equal(r.Value, versions[i].value))
+		}
+	}
+}
+
 // TestAccountClosed closes the float, which no waiting opens: a tap is kept alone at once, however
 // much patience there is.
 func TestAccountClosed(t *testing.T) {

@@ -76,3 +76,45 @@ func TestCapsTampered(t *testing.T) {
 		}},
 	})
 }
+
+// withStore adds a store whose credits must not exceed its debits, of which something was taken and
+// something is held.
+func withStore(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	ctx := context.Background()
+	l, _ := write(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(l.OpenAccounts(ctx, []ledger.Account{{Code: "store", Kind: ledger.Asset, Flags: ledger.CreditsMustNotExceedDebits}}))
+	claim, err := l.Claim(ctx, "stores", "test", 0)
+	must(err)
+	move := func(id ledger.ID, debit, credit string, amount ledger.Fen, act ledger.Act) ledger.Transfer {
+		return ledger.Transfer{Day: today, Subject: "store", ID: id, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit), Amount: amount, Act: act}
+	}
+	out, err := l.Post(ctx, &ledger.Batch{Stream: "stores", Epoch: claim.Epoch, From: 0, Next: 1, Day: today, Transfers: []ledger.Transfer{
+		move("a", "store", "bus", 100, ledger.Move), move("b", "bus", "store", 30, ledger.Move), move("c", "bus", "store", 70, ledger.Hold),
+	}})
+	must(err)
+	for _, d := range out.Transfers {
+		must(d.Err)
+	}
+	return l
+}
+
+func TestStoreTampered(t *testing.T) {
+	store := fmt.Sprintf(" WHERE account = %d", ledger.IDOfCode("store"))
+	tamperWith(t, withStore, []tampering{
+		{
+			"held", "UPDATE balances SET credits_held = credits_held + 1" + store,
+			[]string{"account limit broken: account store: credits 30 and holds 71 exceed debits 100", "held amount differs from holds: account store"},
+		},
+		{
+			"taken", "UPDATE balances SET credits = credits + 1" + store,
+			[]string{"account limit broken: account store: credits 31 and holds 70 exceed debits 100", "balance differs from transfers: account store", "debits differ from credits: all accounts"},
+		},
+	})
+}
