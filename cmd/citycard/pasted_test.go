@@ -21,11 +21,13 @@ type treatment struct{ page, first, session, reason string }
 
 func treatments() []treatment {
 	const (
-		demo    = "it is make that installs, builds and tests; of each line is tested that make knows it. TestDemo runs the demonstration"
-		twin    = "its lines are those of README.md, which is tested"
-		stand   = "words in capitals stand for what the reader has; "
-		protoc  = "make setup does not install protoc; TestMessagesAreDescribed reads the same definition"
-		nothing = "the day of README leaves nothing of that kind; "
+		demo   = "it is make that installs, builds and tests; of each line is tested that make knows it. TestDemo runs the demonstration"
+		twin   = "its lines are those of README.md, which is tested"
+		stand  = "words in capitals stand for what the reader has; "
+		protoc = "make setup does not install protoc; TestMessagesAreDescribed reads the same definition"
+		// What a restore does was tried by hand and is told on the page.
+		postgres = "they are PostgreSQL's own programs, for a server that the reader has"
+		nothing  = "the day of README leaves nothing of that kind; "
 	)
 	return []treatment{
 		{"README.md", "make demo     # a whole", "", demo},
@@ -52,6 +54,8 @@ func treatments() []treatment {
 		{"docs/messages.md", "protoc -I clearing/message --encode", "", protoc},
 		{"docs/messages.md", "citycard person-token", "", stand + "TestScripts makes tokens"},
 		{"docs/messages.md", "printf 'citycard person token", "a person's token", ""},
+		{"docs/operations.md", "pg_dump", "", postgres},
+		{"docs/operations.md", "createdb", "", postgres},
 		{"docs/ledger.md", "$ citycard account limit", "", nothing + "TestLooks does it"},
 	}
 }
