@@ -124,11 +124,11 @@ func TestLimitChangedUnderABatch(t *testing.T) {
 	elsewhere := ledger.New(b.Pool(), b.Dialect())
 	attempts := 0
 	batch := b.batch(nil)
-	batch.Prepare = func(ctx context.Context, _ pgx.Tx) error {
+	batch.Prepare = func(context.Context, pgx.Tx) error {
 		batch.Transfers = []ledger.Transfer{sell(1, 60)}
 		// The first attempt ends here, to look keys up.
 		if attempts++; attempts == 2 {
-			_, err := elsewhere.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 50}, approved)
+			_, err := elsewhere.ChangeLimit(t.Context(), "agent", ledger.Limit{Cap: 50}, approved)
 			b.must(err)
 		}
 		return nil

@@ -16,6 +16,8 @@ import (
 // it has books and brokers: they wait, say so, and do what they are for.
 func TestCommandsWaitForServe(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
+	// The books are found by the directory, wherever the other tests have theirs.
+	p.env = append(p.env, "CITYCARD_DB=")
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")

@@ -113,12 +113,7 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 
 // watched begins to watch the server that has just been started.
 func (p *postgres) watched() error {
-	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
-	if err != nil {
-		return fmt.Errorf("look for the PostgreSQL that was started: %w", err)
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(first)
+	pid, err := p.postmaster()
 	if err != nil {
 		return fmt.Errorf("look for the PostgreSQL that was started: %w", err)
 	}
@@ -130,6 +125,17 @@ func (p *postgres) gone() <-chan struct{} { return p.watcher.ended }
 
 func (p *postgres) why() error {
 	return &EndedError{Server: "PostgreSQL in " + p.dir, Why: whyEnded(p.data(), p.logFile(), p.began)}
+}
+
+// postmaster is the number of the process that runs in the directory, or ran there and did not end
+// in good order.
+func (p *postgres) postmaster() (pid int, err error) {
+	text, err := os.ReadFile(filepath.Join(p.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strconv.Atoi(first)
 }
 
 // stop ends the server that is watched.
@@ -219,16 +225,22 @@ func (p *postgres) initialise(ctx context.Context, password string) error {
 	return nil
 }
 
-// stopLeftOver stops the server of a program that was killed. pg_ctl fails when the process is gone; then there is nothing to stop.
+// stopLeftOver stops the server of a program that was killed. pg_ctl fails when the process is gone;
+// then there is nothing to stop. One that was killed itself may go while it is asked, and pg_ctl
+// then misses the end that it waits for.
 func (p *postgres) stopLeftOver(ctx context.Context) error {
-	if !exists(filepath.Join(p.data(), "postmaster.pid")) {
+	pid, err := p.postmaster()
+	if err != nil || gone(pid) {
 		return nil
 	}
 	if _, err := p.ctl(ctx, "status"); err != nil {
 		return nil
 	}
 	p.log.InfoContext(ctx, "stop a PostgreSQL left over", "dir", p.dir)
-	return p.end(ctx)
+	if err = p.end(ctx); err != nil && gone(pid) {
+		return nil
+	}
+	return err
 }
 
 func (p *postgres) end(ctx context.Context) error {

@@ -49,9 +49,9 @@ func activity(ctx context.Context, url string, dialect schema.Dialect) string {
 		WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()`}
 	if dialect == schema.CockroachDB {
 		queries = []string{
-			"SELECT application_name || ' since ' || start::STRING || ': ' || left(query, 200) FROM [SHOW CLUSTER STATEMENTS]",
+			"SELECT application_name || ' since ' || start::STRING || ': ' || left(query, 200) FROM [SHOW CLUSTER STATEMENTS] WHERE query NOT LIKE '%SHOW CLUSTER STATEMENTS%'",
 			"SELECT job_type || ' ' || status || ': ' || left(description, 200) FROM [SHOW JOBS] WHERE status NOT IN ('succeeded', 'failed', 'canceled')",
-			"SELECT 'contended: ' || table_id::STRING || ' ' || num_contention_events::STRING FROM crdb_internal.cluster_contended_tables",
+			"SELECT 'contended: ' || table_name || ' ' || num_contention_events::STRING FROM crdb_internal.cluster_contended_tables",
 		}
 	}
 	conn, err := pgx.Connect(ctx, url)
