@@ -143,7 +143,7 @@ func TestVanishedBetween(t *testing.T) {
 func TestPatience(t *testing.T) {
 	ctx := context.Background()
 	url := ledgertest.New(t)
-	pool, dialect, err := ledger.Connect(ctx, url, 2, ledger.Patience(200*time.Millisecond))
+	pool, dialect, err := ledger.Connect(ctx, url, 2, ledger.Patience(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestPatience(t *testing.T) {
 	}
 	l := ledger.New(pool, dialect, ledger.WithRetries(1))
 	sleep := func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "SELECT pg_sleep(0.6)")
+		_, err := tx.Exec(ctx, "SELECT pg_sleep(2)")
 		return err
 	}
 	if err := l.Read(ctx, sleep); err != nil {
@@ -163,7 +163,7 @@ func TestPatience(t *testing.T) {
 		t.Errorf("a long step of a close: %v", err)
 	}
 	for range 3 { // what was allowed is not allowed any more on any connection
-		if _, err := pool.Exec(ctx, "SELECT pg_sleep(0.6)"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := pool.Exec(ctx, "SELECT pg_sleep(2)"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a long statement: %v, expected to be given up", err)
 		}
 	}
