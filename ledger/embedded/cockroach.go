@@ -220,14 +220,15 @@ const exitDiskFull = 10
 
 // why says what the node ended of.
 func (c *cockroach) why() error {
-	ended := &EndedError{Server: "CockroachDB in " + c.dir, Why: whyEnded(c.dir, c.logFile(), 0)}
+	why := whyEnded(c.dir, c.logFile(), 0)
 	var exit *exec.ExitError
 	if errors.As(c.err, &exit) && exit.ExitCode() == exitDiskFull {
-		ended.Why = noSpace + " in " + c.dir
-	} else if strings.HasPrefix(ended.Why, "see ") {
-		ended.Why = fmt.Sprintf("%v: %s (more in %s)", c.end(), c.said(), c.logFile())
+		why = noSpace + " in " + c.dir
 	}
-	return ended
+	if why == "" {
+		why = fmt.Sprintf("%v: %s (more in %s)", c.end(), c.said(), c.logFile())
+	}
+	return &EndedError{Server: "CockroachDB in " + c.dir, Why: why}
 }
 
 // said is the last line of the node's output.

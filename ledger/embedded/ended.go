@@ -37,16 +37,21 @@ var (
 )
 
 // whyEnded finds in a server's log, from a position on, why it has ended: that the disk is
-// full, else its last serious word. On a full disk that word may not have been written.
+// full, else its last serious word; empty where there is none. On a full disk that word may not
+// have been written.
 func whyEnded(dir, logFile string, from int64) string {
-	text := tail(logFile, from)
-	if fullDisk.Match(text) || freeSpace(dir) < leastSpace {
+	if diskIsFull(dir, logFile, from) {
 		return noSpace + " in " + dir
 	}
-	if found := serious.FindAllSubmatch(text, -1); len(found) > 0 {
+	if found := serious.FindAllSubmatch(tail(logFile, from), -1); len(found) > 0 {
 		return fmt.Sprintf("%s (more in %s)", bytes.TrimSpace(found[len(found)-1][1]), logFile)
 	}
-	return "see " + logFile
+	return ""
+}
+
+// diskIsFull looks at the directory's disk, and at what the server's log says from a position on.
+func diskIsFull(dir, logFile string, from int64) bool {
+	return fullDisk.Match(tail(logFile, from)) || freeSpace(dir) < leastSpace
 }
 
 func tail(path string, from int64) []byte {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -124,7 +125,7 @@ func (p *postgres) watched() error {
 func (p *postgres) gone() <-chan struct{} { return p.watcher.ended }
 
 func (p *postgres) why() error {
-	return &EndedError{Server: "PostgreSQL in " + p.dir, Why: whyEnded(p.data(), p.logFile(), p.began)}
+	return &EndedError{Server: "PostgreSQL in " + p.dir, Why: cmp.Or(whyEnded(p.data(), p.logFile(), p.began), "see "+p.logFile())}
 }
 
 // postmaster is the number of the process that runs in the directory, or ran there and did not end
@@ -300,8 +301,8 @@ func (p *postgres) start(ctx context.Context, settings map[string]string) error 
 	if said := tail(logFile, p.began); len(said) > 0 {
 		output = said
 	}
-	if why := whyEnded(p.data(), logFile, p.began); strings.HasPrefix(why, noSpace) {
-		return fmt.Errorf("start PostgreSQL in %s: %s", p.dir, why)
+	if diskIsFull(p.data(), logFile, p.began) {
+		return fmt.Errorf("start PostgreSQL in %s: %s", p.dir, whyEnded(p.data(), logFile, p.began))
 	}
 	return fmt.Errorf("start PostgreSQL in %s: %w: %s (more in %s)", p.dir, err, lastLine(output), logFile)
 }
