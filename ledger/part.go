@@ -198,9 +198,11 @@ func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
 
 // BookedRows is how many rows, transfers and memos, were booked in a day.
 func (l *Ledger) BookedRows(ctx context.Context, day Day) (rows int64, err error) {
-	err = l.Read(ctx, func(tx pgx.Tx) (err error) {
-		rows, err = BookedRowsIn(ctx, tx, day)
-		return err
+	err = l.run(ctx, func(ctx context.Context) error {
+		return l.inTx(ctx, readOnly, func(tx pgx.Tx) (err error) {
+			rows, err = BookedRowsIn(ctx, tx, day)
+			return err
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count the rows of day %s: %w", day, err)
