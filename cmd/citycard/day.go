@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -93,8 +92,8 @@ func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day
 	if err != nil {
 		return ledger.DayStatus{}, err
 	}
-	if named != 0 && !slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == named }) {
-		return ledger.DayStatus{}, unknownDay(days, named)
+	if err := oneOf(days, named); err != nil {
+		return ledger.DayStatus{}, err
 	}
 	for _, d := range days {
 		unfinished := d.State == ledger.DayOpen || d.State == ledger.DayClosing

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"citycard/cmd/service"
 	"citycard/ledger"
@@ -17,16 +18,14 @@ func knownDay(ctx context.Context, books *ledger.Ledger, day ledger.Day) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range days {
-		if d.Day == day {
-			return nil
-		}
-	}
-	return unknownDay(days, day)
+	return oneOf(days, day)
 }
 
-// unknownDay says which days there are instead.
-func unknownDay(days []ledger.DayStatus, day ledger.Day) error {
+// oneOf refuses a day that is none of these, and says which there are; 0 passes.
+func oneOf(days []ledger.DayStatus, day ledger.Day) error {
+	if day == 0 || slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == day }) {
+		return nil
+	}
 	there := "there are none"
 	if n := len(days); n > 0 {
 		there = fmt.Sprintf("there are %s to %s, citycard day status lists them", days[0].Day, days[n-1].Day)
