@@ -93,7 +93,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	pages := service.NewOps("cardterm", log)
 	l := &lane{name: a.name, log: log, zone: zone, taps: newTapCounter(pages.Registry())}
 	stack.Push("reader", func(context.Context) error { return l.leave() })
-	if err := openAtLast(ctx, log, func() error { return l.reopen(ctx) }); err != nil {
+	if err := openAtLast(ctx, log, l.reopen); err != nil {
 		return stoppedWaiting(ctx, err)
 	}
 	pages.Check("reader", l.ready)

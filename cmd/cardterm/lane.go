@@ -50,7 +50,7 @@ type lane struct {
 	live *live // or nil
 	role role
 	seat *seat // of the SAM; nil where none is needed
-	// equip takes the SAM anew, and with it the role; nil where it is not in a reader.
+	// equip takes the SAM again, and with it the role; nil where it is not in a reader.
 	equip func() error
 	out   *outbox.Log
 	open  []error // unknown outcomes
@@ -62,7 +62,7 @@ func (l *lane) run(ctx context.Context) error {
 		err := l.next(ctx)
 		for err != nil && away(err) && ctx.Err() == nil {
 			l.gone.Store(true)
-			if err = comeBack(ctx, l.log, err, func() error { return l.reopen(ctx) }); err == nil {
+			if err = comeBack(ctx, l.log, err, l.reopen); err == nil {
 				l.gone.Store(false)
 				// A card that lay there all the time has had its turn.
 				err = l.reader.WaitEmpty(ctx)
@@ -76,7 +76,7 @@ func (l *lane) run(ctx context.Context) error {
 }
 
 // reopen takes the reader, and a SAM in another one, as if for the first time.
-func (l *lane) reopen(context.Context) error {
+func (l *lane) reopen() error {
 	_ = l.leave() // what was taken before went with its service
 	rd, err := reader.Open(l.name)
 	if err != nil {
@@ -96,7 +96,8 @@ func (l *lane) leave() error {
 		err = l.reader.Close()
 	}
 	err = errors.Join(err, l.seat.Close())
-	if l.reader = nil; l.equip != nil {
+	l.reader = nil
+	if l.equip != nil { // it brings another
 		l.seat = nil
 	}
 	return err
