@@ -21,11 +21,7 @@ func TestFullDisk(t *testing.T) {
 	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
-	kafka, api, ops := freePort(t), freePort(t), freePort(t)
-	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"), "--kafka-port", fmt.Sprint(kafka),
-		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
-	}}
+	s, kafka, api := p.server(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
 	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before")

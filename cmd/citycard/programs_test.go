@@ -93,6 +93,18 @@ type server struct {
 	cmd  *exec.Cmd
 }
 
+// server is one that serves a data directory with a broker of its own, at ports that stay the same
+// when it is started again.
+func (p programs) server(t *testing.T, data, registry string) (s *server, kafka, api int) {
+	t.Helper()
+	kafka, api = freePort(t), freePort(t)
+	ops := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	return &server{T: t, programs: p, ops: ops, args: []string{
+		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
+		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", ops,
+	}}, kafka, api
+}
+
 func (s *server) start() {
 	s.Helper()
 	s.cmd = s.command(s.Context(), "citycard", s.args...)
@@ -211,11 +223,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
-	kafka, api, ops := freePort(t), freePort(t), freePort(t)
-	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registryDir, "--kafka-port", fmt.Sprint(kafka),
-		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
-	}}
+	s, kafka, api := p.server(t, data, registryDir)
 	// Under nohup the server would inherit that it ignores the hangup at the end.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
