@@ -26,8 +26,8 @@ type LimitChange struct {
 	OldAlarm Fen    `json:"old_alarm"`
 	Cap      Fen    `json:"cap"`
 	Alarm    Fen    `json:"alarm"`
-	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not. No alarm is given for what lies above a new alarm level
-	// already, so the caller should look here.
+	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not.
+	// No alarm is given for what lies above a new alarm level already: the caller should look here.
 	Used    Fen   `json:"used"`
 	Version int64 `json:"version"` // of the chart, by which processes learn of it
 }

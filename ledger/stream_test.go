@@ -70,7 +70,7 @@ func TestOnlyTheOwnerMovesAStream(t *testing.T) {
 func TestPrepareAndFinishShareTheCommit(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
-	_, err := b.Pool().Exec(ctx, "CREATE TABLE side (id INT8 PRIMARY KEY)")
+	_, err := b.Pool().Exec(ctx, "CREATE TABLE IF NOT EXISTS side (id INT8 PRIMARY KEY)")
 	b.must(err)
 	batch := b.batch(nil)
 	runs := 0

@@ -137,7 +137,7 @@ func TestImageOfLargestNumbers(t *testing.T) {
 	}
 }
 
-// What ends a transaction works once: the same command again adds nothing, and whoever has guessed
+// What ends a transaction works once: the same command again adds nothing, and somebody who has guessed
 // a MAC wrong does not get to guess again at the same random number.
 func TestEndedOnce(t *testing.T) {
 	c, key, _ := depositCard()

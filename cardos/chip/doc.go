@@ -32,14 +32,14 @@
 // [Chip.ProveMACFirst] is the other), and zeros for the MAC2 of a load; a record of
 // file 001A is found by its own identifier, whatever P1 says; what the records of file
 // EF0B hold, beside the names of the directories; moving from SSSE into its directories
-// and among them keeps what was proved, selecting SSSE forgets it. Key 0A of a social-security card reads,
-// key 04 writes, key 0D writes file EF0D, key 00 serves INTERNAL AUTHENTICATE; which of the
-// keys 2B, 2C, 2D, 2E and 35, which one province's table names, reads which directory was
+// and among them keeps what was proved, selecting SSSE forgets it. Key 0A of a
+// social-security card reads, key 04 writes, key 0D writes file EF0D, key 00 serves
+// INTERNAL AUTHENTICATE; which of the keys 2B, 2C, 2D, 2E and 35, which one province's table names, reads which directory was
 // not found, so 0A reads them all. How a card answers INTERNAL AUTHENTICATE was not
 // published: ours is [ssc.GenuineCryptogram], stored on the card.
 //
 // Left out: file 0005 of the purse application, which two programs of one region ask for
-// and no other card was seen to have. Left out because only names were found: unloading (80 50 05, 80 54 03), the
-// algorithm switch of JT/T 978, SM2, SM3 and SM4 services, and what EXTERNAL AUTHENTICATE
+// and no other card was seen to have. Left out because only names were found: unloading
+// (80 50 05, 80 54 03), the algorithm switch of JT/T 978, SM2, SM3 and SM4 services, and what EXTERNAL AUTHENTICATE
 // with key 00 opens on a social-security card.
 package chip

@@ -341,7 +341,7 @@ type sealFile struct {
 }
 
 // PublishedError says that a seal of the day was published which the books do not have: they were
-// brought back to a time before it. Whoever was given it would find that a day has two.
+// brought back to a time before it. Those who were given it would find that a day has two.
 type PublishedError struct{ File string }
 
 func (e *PublishedError) Error() string {

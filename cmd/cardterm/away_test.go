@@ -135,8 +135,8 @@ func TestServiceComesBack(t *testing.T) {
 	}
 }
 
-// TestIssueAsksForTheCard: the last order is waited for like all others, and whoever leaves the
-// card in is told to take it out; pcscd may end meanwhile.
+// TestIssueAsksForTheCard: the last order is waited for like all others, and a clerk who
+// leaves the card in is told to take it out; pcscd may end meanwhile.
 func TestIssueAsksForTheCard(t *testing.T) {
 	_, keyPath := keyFile(t)
 	first := begin(t)
@@ -162,7 +162,7 @@ func TestIssueAsksForTheCard(t *testing.T) {
 }
 
 // TestGateComesBack: a gate with its SAM in a reader takes fares again once pcscd has been started
-// anew.
+// again.
 func TestGateComesBack(t *testing.T) {
 	store := keys.GenerateTest(7)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares))

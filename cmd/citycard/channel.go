@@ -107,7 +107,7 @@ func channelCommand() *ffcli.Command {
 			if l.asJSON {
 				return json.NewEncoder(os.Stdout).Encode(map[string]string{"channel": *channel, "token_file": path})
 			}
-			fmt.Printf("%s; serve takes it up when it is started anew / 重启 serve 后生效\n", path)
+			fmt.Printf("%s; serve takes it up at its next start / 重启 serve 后生效\n", path)
 			return nil
 		},
 	}

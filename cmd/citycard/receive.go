@@ -136,7 +136,7 @@ func (f *foundation) receive(ctx context.Context, owner string, receipts ...rece
 		if booked = len(transfers); booked == 0 {
 			return nil
 		}
-		// Whoever books the same meanwhile takes the stream, and all of this is asked again.
+		// A process that books the same meanwhile takes the stream, and all of this is asked again.
 		return f.postClaimed(ctx, claim, transfers)
 	})
 	return booked, err

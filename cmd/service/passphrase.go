@@ -10,7 +10,8 @@ import (
 // to everybody on the machine.
 const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 
-// RegisterPassphrase adds --keys-passphrase-file, for where a file is kept better than the environment.
+// RegisterPassphrase adds --keys-passphrase-file, for where a file is kept better than the
+// environment.
 func RegisterPassphrase(flags *flag.FlagSet, file *string) {
 	flags.StringVar(file, "keys-passphrase-file", "", "`file` of the key store's passphrase; empty: it is in "+PassphraseVariable+" / 密钥库口令文件")
 }

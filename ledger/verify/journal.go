@@ -103,7 +103,8 @@ func (r *replay) finish() error {
 	return nil
 }
 
-// journalScan reads rows of journalQuery into the same place, one after the other: what each would take of memory costs more than its hashing.
+// journalScan reads rows of journalQuery into the same place, one after the other: what each would
+// take of memory costs more than its hashing.
 type journalScan struct {
 	link     ledger.Link
 	row      ledger.Row

@@ -103,7 +103,7 @@ func (o TransitOrder) content() (c transitContent, err error) {
 		c.region.Interoperable = 1
 	}
 	if o.CardType == tunion.CardOrdinary && o.HolderName+o.HolderID != "" {
-		// Whoever has a reader can read file 0016.
+		// Anybody with a reader can read file 0016.
 		f.fail("holder_name, holder_id", errors.New("an ordinary card (type 1) has no holder"))
 	}
 	if c.holder, err = tunion.NewHolder(o.HolderName, o.HolderID, 0); err != nil {
