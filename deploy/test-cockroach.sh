@@ -3,11 +3,11 @@
 #
 #   deploy/test-cockroach.sh [PART…]
 #
-# The parts, all of them by default:
-#   url      the tests of ledger, clearing and citycard, on one node that they share by its URL
-#   binary   the tests that start a node of their own, by the cockroach program
+# The parts, all of them by default, the short ones first:
 #   kills    the demonstration on one node, which is killed twice in mid-day and started again
 #   three    the demonstration on three nodes, of which the first is killed in mid-day for good
+#   binary   the tests that start a node of their own, by the cockroach program
+#   url      the tests of ledger, clearing and citycard, on one node that they share by its URL
 #
 # The program is COCKROACH_BINARY, or cockroach on PATH; without one this fails. CARDS (3000) is the
 # size of the demonstration's city. Everything listens on the loopback interface and is removed.
@@ -116,7 +116,6 @@ quick() {
 		ask "$1" defaultdb "$setting" >/dev/null || say "not set: $setting"
 	done <<-END
 		SET CLUSTER SETTING sql.stats.automatic_collection.enabled = false
-		SET CLUSTER SETTING jobs.retention_time = '15s'
 		ALTER RANGE default CONFIGURE ZONE USING gc.ttlseconds = 300
 	END
 }
@@ -194,10 +193,10 @@ part_three() {
 	killed third
 }
 
-for part in ${*:-url binary kills three}; do
+for part in ${*:-kills three binary url}; do
 	say "$part"
 	case $part in
 	url | binary | kills | three) "part_$part" ;;
-	*) fail "there is no part $part: want url, binary, kills, three" ;;
+	*) fail "there is no part $part: want kills, three, binary, url" ;;
 	esac
 done
