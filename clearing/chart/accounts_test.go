@@ -1,6 +1,9 @@
 package chart_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -54,15 +57,18 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestPurposeNames gives every purpose a name of its own: reports and settlement
-// files tell them apart by it.
-func TestPurposeNames(t *testing.T) {
-	names := map[string]bool{}
+// TestStoredPurposes holds the numbers of purposes, and their names in reports and settlement files,
+// to those that stand in books and files. A new one is added to the file.
+func TestStoredPurposes(t *testing.T) {
+	stored, err := os.ReadFile(filepath.Join("testdata", "purposes.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
 	for p := chart.PurposeMetroExit; p <= chart.PurposeRelease; p++ {
-		name := chart.PurposeName(p)
-		if names[name] || name == "" {
-			t.Errorf("purpose %d is called %q, which is taken or empty", p, name)
-		}
-		names[name] = true
+		fmt.Fprintf(&lines, "%d %s\n", p, chart.PurposeName(p))
+	}
+	if got := lines.String(); got != string(stored) {
+		t.Errorf("the purposes are\n%s\nwant\n%s", got, stored)
 	}
 }

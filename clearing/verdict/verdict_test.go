@@ -1,6 +1,11 @@
 package verdict_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"citycard/clearing/verdict"
@@ -27,5 +32,22 @@ func TestList(t *testing.T) {
 	}
 	if _, ok := verdict.Explain("no_such"); ok {
 		t.Error("an unknown code is explained")
+	}
+}
+
+// TestStoredReasons holds the codes to those that stand in books and messages: none is renamed, none
+// makes another verdict of a record. A new one is added to the file.
+func TestStoredReasons(t *testing.T) {
+	stored, err := os.ReadFile(filepath.Join("testdata", "reasons.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, e := range verdict.List() {
+		lines = append(lines, fmt.Sprintf("%s %s\n", e.Reason, e.Verdict))
+	}
+	slices.Sort(lines)
+	if got := strings.Join(lines, ""); got != string(stored) {
+		t.Errorf("the reasons are\n%s\nwant\n%s", got, stored)
 	}
 }
