@@ -15,6 +15,7 @@ SEED     ?= $(shell date +%Y%m%d)
 MINUTES  ?= 60
 BENCH    ?= .
 BENCHED  ?= ./...
+DATABASE ?=
 ARGS     ?=
 
 .PHONY: help demo test test-cockroach build setup setup-test lint vet bench fuzz soak generate clean bin/citycard bin/cardterm bin/cardsim
@@ -60,8 +61,8 @@ lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
 	@deploy/govulncheck.sh $(TOOL) govulncheck
 
 # Packages are measured one after the other, so that they do not disturb each other.
-bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages, FULL=1 for 10 million rows)
-	$(GO) test -p 1 -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCHED) | $(GO) run ./cmd/bench --out bench.json
+bench: setup ## all benchmarks: a table, and bench.json (BENCH=pattern, BENCHED=packages, FULL=1 for 10 million rows, DATABASE=url)
+	$(if $(DATABASE),CITYCARD_TEST_DATABASE_URL='$(DATABASE)') $(GO) test -p 1 -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m $(BENCHED) | $(GO) run ./cmd/bench --out bench.json
 
 fuzz: setup ## each fuzz target for FUZZTIME
 	@for package in $$($(GO) list ./...); do \

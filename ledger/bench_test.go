@@ -34,7 +34,7 @@ const (
 // BenchmarkLedger measures, in turns on one database with durable commits: raw COPY of the rows into a bare table with the same columns and key; Post of the
 // same rows in batches; one transaction a transfer, the obvious way; and 64 callers with one transfer a call. The rows are those of a city: nine of ten
 // credit one operator, whose account is limited as is a person's, which one in fifty debits; a fiftieth repeats. It counts rows that went in. The database is a private
-// PostgreSQL, or the one in CITYCARD_BENCH_DATABASE_URL, whose ledger tables must be empty.
+// PostgreSQL, or one of the server in CITYCARD_TEST_DATABASE_URL.
 func BenchmarkLedger(b *testing.B) {
 	m := newBench(b)
 	for range b.N {
@@ -100,19 +100,18 @@ func newBench(b *testing.B) *bench {
 	must(err)
 	defer conn.Release()
 	var settings string
-	must(conn.QueryRow(ctx, `SELECT version() || '; fsync ' || current_setting('fsync') || ', synchronous_commit ' || current_setting('synchronous_commit') ||
-		', max_wal_size ' || current_setting('max_wal_size') || ', shared_buffers ' || current_setting('shared_buffers')`).Scan(&settings))
+	must(conn.QueryRow(ctx, `SELECT version() || '; fsync ' || coalesce(current_setting('fsync', true), '-') ||
+		', synchronous_commit ' || coalesce(current_setting('synchronous_commit', true), '-') ||
+		', max_wal_size ' || coalesce(current_setting('max_wal_size', true), '-') ||
+		', shared_buffers ' || coalesce(current_setting('shared_buffers', true), '-')`).Scan(&settings))
 	b.Logf("%s; %d cores shared with this client", settings, runtime.NumCPU())
 	return m
 }
 
 func benchDatabase(b *testing.B) string {
 	b.Helper()
-	if url := os.Getenv("CITYCARD_BENCH_DATABASE_URL"); url != "" {
-		if _, err := schema.Apply(context.Background(), url); err != nil {
-			b.Fatal(err)
-		}
-		return url
+	if os.Getenv(ledgertest.Server) != "" {
+		return ledgertest.New(b)
 	}
 	// Not in b.TempDir: the server's user must be able to go there.
 	dir, err := os.MkdirTemp("", "citycard-bench-")
