@@ -23,15 +23,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/intake"
-	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
+	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
@@ -238,7 +238,7 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(people, medicalRules, l) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(people, l.Amounts) },
-	}, intake.Settings{Owner: "bench", Topics: broker.Layout{Partitions: benchParts}, Registry: people}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	}, intake.Settings{Owner: "bench", Topics: topics.Layout{Partitions: benchParts}, Registry: people}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 }
 
 // watch notes the most that is resident until ctx ends.

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/broker"
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/dayclose"
@@ -24,6 +24,7 @@ import (
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/schema"
+	"citycard/clearing/topics"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -102,7 +103,7 @@ func newDrain(b *testing.B) *drain {
 	d.client, err = broker.Connect(b.Context(), d.kafka, 10*time.Second, quiet, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000))
 	d.must(err)
 	b.Cleanup(d.client.Close)
-	d.must(broker.Layout{Partitions: benchParts}.Ensure(b.Context(), d.client, broker.Topics()...))
+	d.must(topics.Layout{Partitions: benchParts}.Ensure(b.Context(), d.client, topics.All()...))
 	d.must(schema.Apply(b.Context(), d.url))
 	d.ledger = ledgertest.Connect(b, d.url, 12)
 	d.must(ledgertest.CreateBare(b.Context(), d.ledger.Pool()))

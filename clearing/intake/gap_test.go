@@ -9,8 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 	"citycard/ledger"
 )
 
@@ -34,7 +35,7 @@ func TestGaps(t *testing.T) {
 		return client
 	}
 	plain, inTransactions := connect(), connect(kgo.TransactionalID("test"))
-	must(broker.Layout{Partitions: 1}.Ensure(t.Context(), plain, broker.Topics()...))
+	must(topics.Layout{Partitions: 1}.Ensure(t.Context(), plain, topics.All()...))
 	send := func(client *kgo.Client) {
 		t.Helper()
 		must(client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicTaps, Value: []byte("tap")}).FirstErr())

@@ -16,18 +16,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/broker"
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
-	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/schema"
+	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -116,7 +117,7 @@ func furnish(t testing.TB, kafka string, edit func(files map[string]string)) *ho
 		t.Fatal(err)
 	}
 	t.Cleanup(h.client.Close)
-	h.must(broker.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, broker.Topics()...))
+	h.must(topics.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, topics.All()...))
 	h.must(h.ledger.OpenDay(t.Context(), today))
 	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
 	h.post("openings", chart.Openings(h.town.Registry.Current())...)
@@ -193,7 +194,7 @@ func (h *house) intake(owner string) *intake.Intake {
 	in, err := intake.New(h.ledger, h.kafka, h.rules(),
 		intake.Settings{
 			BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience,
-			Topics: broker.Layout{Partitions: partitions}, Registry: h.town.Registry,
+			Topics: topics.Layout{Partitions: partitions}, Registry: h.town.Registry,
 		},
 		metrics, slog.New(slog.DiscardHandler))
 	h.must(err)

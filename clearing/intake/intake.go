@@ -10,9 +10,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/topics"
 	"citycard/ledger"
 )
 
@@ -26,7 +27,7 @@ type Settings struct {
 	Patience     time.Duration      // how long a partition waits for an account that refuses what must be booked; 2 minutes
 	Group        string             // the consumer group; citycard-clearing
 	Kafka        []kgo.Opt          // what the cluster asks of a client: TLS, a user
-	Topics       broker.Layout      // how safe the topics must be
+	Topics       topics.Layout      // how safe the topics must be
 	Registry     *registry.Registry // whose hospitals have topics of their own
 	Instance     string             // this process's name in the group, kept over restarts; empty: a new member each time
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
-	"citycard/clearing/kafkatest"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 	"citycard/ledger"
 	"citycard/ledger/verify"
 )
@@ -207,7 +208,7 @@ func TestTopicMadeAnew(t *testing.T) {
 	admin := kadm.NewClient(h.client)
 	_, err := admin.DeleteTopic(t.Context(), message.TopicTaps)
 	h.must(err)
-	h.must(broker.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, broker.Topics()...))
+	h.must(topics.Layout{Partitions: partitions}.Ensure(t.Context(), h.client, topics.All()...))
 	var wrong *intake.TopicError
 	if err := h.intake("test").Run(t.Context()); !errors.As(err, &wrong) || wrong.Topic != message.TopicTaps {
 		t.Errorf("the intake ended with %v, want a TopicError of taps", err)

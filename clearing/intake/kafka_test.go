@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/kafkatest"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/ledger"
 	"citycard/ledger/verify"

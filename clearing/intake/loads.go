@@ -11,7 +11,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

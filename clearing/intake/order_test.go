@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/verify"

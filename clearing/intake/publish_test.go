@@ -12,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/intake"
-	"citycard/clearing/kafkatest"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 )

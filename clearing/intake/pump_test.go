@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
 	"citycard/ledger"

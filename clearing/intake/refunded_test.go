@@ -12,9 +12,9 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/release"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

@@ -9,8 +9,8 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 

@@ -8,10 +8,10 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/message"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )

@@ -6,8 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
-	"citycard/clearing/broker"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 )
 
 // TestTopicThatForgets changes settings of an input topic behind the intake's back: it
@@ -24,7 +24,7 @@ func TestTopicThatForgets(t *testing.T) {
 			changed, err := kadm.NewClient(h.client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: name, Value: &value}}, message.TopicLoads)
 			h.must(err)
 			h.must(changed[0].Err)
-			var unfit *broker.SettingsError
+			var unfit *topics.SettingsError
 			err = h.intake("again").Run(t.Context())
 			if !errors.As(err, &unfit) || len(unfit.Faults) != 1 || unfit.Faults[0].Topic != message.TopicLoads || unfit.Faults[0].Setting != name {
 				t.Errorf("the intake ended with %v, want a SettingsError about %s of loads", err, name)

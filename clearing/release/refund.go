@@ -12,9 +12,9 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/history"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/quarantine"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 

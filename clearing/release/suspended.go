@@ -6,7 +6,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

@@ -10,11 +10,11 @@ import (
 	"citycard/cardos/purse"
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
-	"citycard/clearing/fare"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/fare"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

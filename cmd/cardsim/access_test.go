@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/kafkatest"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 )

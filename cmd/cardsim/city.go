@@ -15,8 +15,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/broker"
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
@@ -53,7 +53,7 @@ func cityCommand() *ffcli.Command {
 	var c dayInTheCity
 	c.register(flags)
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
-	service.RegisterAccess(flags, &c.access)
+	c.access.Register(flags)
 	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority / 圈存授权接口地址")
 	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
 	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))

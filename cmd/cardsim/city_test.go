@@ -20,10 +20,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/fare"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/fare"
+	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
 	"citycard/simulators/truth"
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	embedded "citycard/clearing/broker"
+	embedded "citycard/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/simulators/truth"

@@ -15,8 +15,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citycard/broker"
 	"citycard/cardos/apdu"
-	"citycard/clearing/broker"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 )
@@ -52,7 +52,7 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
 	flags.StringVar(&a.role, "role", roleWatch, "watch (show cards), gate (metro), validator (bus) / 角色")
 	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators / Kafka 地址")
-	service.RegisterAccess(flags, &a.access)
+	a.access.Register(flags)
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty / 票价文件")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty / 监控地址")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time zone of the city / 时区")

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/terminals/outbox"
 )
 

@@ -16,8 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/kafkatest"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/outbox"

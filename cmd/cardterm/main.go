@@ -81,7 +81,7 @@ func (k *keyFlags) open() (*keys.Store, error) {
 	if err != nil {
 		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and the passphrase", err)
 	}
-	if err := service.AllowKeys(store, k.path, k.demo); err != nil {
+	if err := service.AllowKeys(store.Test(), k.path, k.demo); err != nil {
 		return nil, err
 	}
 	return store, nil

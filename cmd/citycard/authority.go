@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/cmd/service"
 	"citycard/ledger"

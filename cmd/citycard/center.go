@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/fare"
 	"citycard/clearing/intake"
-	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/fare"
+	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
 )
 

@@ -14,20 +14,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"citycard/broker"
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
-	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/release"
+	"citycard/clearing/topics"
 	"citycard/clearing/transit"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -77,7 +78,7 @@ func live(t *testing.T) *lived {
 	l.client, err = broker.Connect(t.Context(), l.kafka, 10*time.Second, slog.New(slog.DiscardHandler), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	l.must(err)
 	t.Cleanup(l.client.Close)
-	l.must(broker.Layout{Partitions: 1}.Ensure(t.Context(), l.client, broker.Topics()...))
+	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
 	l.firstDay()
@@ -180,7 +181,7 @@ func (l *lived) newIntake() *intake.Intake {
 		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(l.town.Registry, treatments, l.Ledger) },
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(l.town.Registry, paydays, l.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(l.town.Registry, l.Amounts) },
-	}, intake.Settings{BatchRecords: 20, BatchWait: time.Millisecond, Owner: "test", Topics: broker.Layout{Partitions: 1}, Registry: l.town.Registry},
+	}, intake.Settings{BatchRecords: 20, BatchWait: time.Millisecond, Owner: "test", Topics: topics.Layout{Partitions: 1}, Registry: l.town.Registry},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
 	l.must(err)
 	return in

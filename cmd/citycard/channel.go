@@ -13,8 +13,8 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/clearing/load"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/load"
 	"citycard/clearing/registry"
+	"citycard/clearing/transit/load"
 )
 
 // TestChannelTokens makes tokens in the data directory's own place, once, and none in

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker/kafkatest"
 	"citycard/clearing/chart"
-	"citycard/clearing/kafkatest"
 	"citycard/clearing/settlement"
 	"citycard/cmd/observe"
 	"citycard/ledger"

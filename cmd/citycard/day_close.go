@@ -14,7 +14,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/history"
 	"citycard/clearing/intake"
@@ -30,7 +30,7 @@ func dayCloseCommand() *ffcli.Command {
 	s.Register(flags)
 	service.RegisterDatabase(flags, &s.database, "`URL` of the database; empty: the serving process's / 数据库地址")
 	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	service.RegisterAccess(flags, &s.access)
+	s.access.Register(flags)
 	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
 	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
 	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")

@@ -12,11 +12,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/history"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 	"citycard/ledger"
 )
 
@@ -44,7 +45,7 @@ func TestCloseWithout(t *testing.T) {
 	client, err := broker.Connect(t.Context(), embedded.Addr, 10*time.Second, slog.New(slog.DiscardHandler), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	must(err)
 	defer client.Close()
-	must(broker.Layout{Partitions: 3}.Ensure(t.Context(), client, broker.Topics()...))
+	must(topics.Layout{Partitions: 3}.Ensure(t.Context(), client, topics.All()...))
 	for partition, n := range []int{0, 3, 2} {
 		for range n {
 			must(client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicMedicalRequests, Partition: int32(partition), Value: []byte("claim")}).FirstErr())

@@ -11,8 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 	"citycard/cmd/observe"
 	"citycard/cmd/service"
 	"citycard/ledger"
@@ -27,7 +28,7 @@ type foundation struct {
 	// access is what the cluster asks of a client, as a client is made with it.
 	access []kgo.Opt
 	admin  *kgo.Client
-	layout broker.Layout
+	layout topics.Layout
 	failed chan error // the first end of a part that was not asked for
 }
 
@@ -111,9 +112,9 @@ func (f *foundation) reachKafka(ctx context.Context, s *settings, dir *service.D
 }
 
 // ensureTopics makes the topics that are missing and refuses those that do not fit.
-func ensureTopics(ctx context.Context, admin *kgo.Client, layout broker.Layout) error {
-	err := layout.Ensure(ctx, admin, broker.Topics()...)
-	var unfit *broker.SettingsError
+func ensureTopics(ctx context.Context, admin *kgo.Client, layout topics.Layout) error {
+	err := layout.Ensure(ctx, admin, topics.All()...)
+	var unfit *topics.SettingsError
 	if errors.As(err, &unfit) {
 		return service.Fail("Kafka would not keep what it is given / Kafka 主题配置不能保证数据不丢失", "", err)
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/load"
+	"citycard/broker"
 	"citycard/clearing/message"
+	"citycard/clearing/transit/load"
 )
 
 // exampleRegistry is a registry in which the examples of docs/messages.md are what they are there.

@@ -20,11 +20,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
-	"citycard/clearing/load"
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
+	"citycard/clearing/topics"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/tariff"
@@ -136,7 +136,7 @@ func TestTopicsAreDescribed(t *testing.T) {
 			t.Errorf("topic %s: %q has empty cells", row[0], row)
 		}
 	}
-	want := append(broker.Topics(), hospitalTopics)
+	want := append(topics.All(), hospitalTopics)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {

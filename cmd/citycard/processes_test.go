@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"citycard/clearing/kafkatest"
+	"citycard/broker/kafkatest"
 	"citycard/ledger/embedded"
 )
 

@@ -23,7 +23,7 @@ import (
 
 	"citycard/cmd/observe"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/cmd/service"
 	"citycard/ledger/ledgertest"
 )

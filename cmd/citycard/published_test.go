@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"

@@ -12,8 +12,8 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/clearing/load"
 	"citycard/clearing/release"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/cmd/service"
 	"citycard/ledger"

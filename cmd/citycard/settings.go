@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"time"
 
+	"citycard/broker"
 	"citycard/cardos/keys"
-	"citycard/clearing/broker"
 	"citycard/clearing/intake"
+	"citycard/clearing/topics"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/schema"
@@ -48,7 +49,7 @@ func (s *settings) register(fs *flag.FlagSet) {
 	service.RegisterDatabase(fs, &s.database, "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
 	fs.DurationVar(&s.dbTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer / 数据库应答时限")
 	fs.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
-	service.RegisterAccess(fs, &s.access)
+	s.access.Register(fs)
 	service.Whole(fs, &s.kafkaPort, "kafka-port", 0, 65535, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
 	s.partitions = 4
 	service.Whole(fs, &s.partitions, "partitions", 1, 1000, "`number` of partitions of topics that are created / 新建主题的分区数")
@@ -67,8 +68,8 @@ func (s *settings) register(fs *flag.FlagSet) {
 }
 
 // layout is what the topics must be like.
-func (s *settings) layout() broker.Layout {
-	return broker.Layout{Partitions: int32(s.partitions), Replicas: s.replicas, MinInsync: s.minInsync}
+func (s *settings) layout() topics.Layout {
+	return topics.Layout{Partitions: int32(s.partitions), Replicas: s.replicas, MinInsync: s.minInsync}
 }
 
 // instanceName is this process's name among those that share the work.
@@ -119,7 +120,7 @@ func openKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.K
 	if err != nil {
 		return nil, cannotOpenKeys(path, err)
 	}
-	if err := service.AllowKeys(ring.Store(), path, demo); err != nil {
+	if err := service.AllowKeys(ring.Store().Test(), path, demo); err != nil {
 		return nil, err
 	}
 	if ring.Store().Test() {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"citycard/clearing/broker"
+	"citycard/broker"
 )
 
 // Running is what a serving process leaves in its data directory for other commands:

@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// LoadAuthority is where the load authority listens, and is asked, unless told otherwise.
+const LoadAuthority = "127.0.0.1:8480"
+
 // LogFormat is how log lines are written.
 type LogFormat string
 

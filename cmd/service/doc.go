@@ -1,7 +1,7 @@
 // Package service is the one run-up that the three programs share: flags,
 // environment and configuration file, log, data directory, metrics and health
 // pages, signals, child processes, progress, and an ordered stop. It holds no
-// rule of cards, clearing or money and imports no other room.
+// rule of cards, clearing or money and imports no other room, only leaves.
 //
 // # Where a setting comes from
 //

@@ -150,7 +150,7 @@ func TestCheckTable(t *testing.T) {
 // TestPurseFigureIsThatOfTheExample compares the purse's maximum with that of the newest
 // version that clearing ships.
 func TestPurseFigureIsThatOfTheExample(t *testing.T) {
-	data, err := os.ReadFile("../../clearing/load/zhengzhou.json")
+	data, err := os.ReadFile("../../clearing/transit/load/zhengzhou.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/message"
+	"citycard/broker"
 	"citycard/ledger/ledgertest"
 )
 
@@ -27,6 +26,16 @@ func letsIn(t *testing.T, b *broker.Embedded, access broker.Access) (*kgo.Client
 		t.Fatal(err)
 	}
 	return broker.Connect(t.Context(), b.Addr, 2*time.Second, slog.New(slog.DiscardHandler), opts...)
+}
+
+// taps is a topic.
+const taps = "taps"
+
+func makeTaps(t *testing.T, client *kgo.Client) {
+	t.Helper()
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, nil, taps); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func start(t *testing.T, dir string) *broker.Embedded {
@@ -49,14 +58,14 @@ func TestEmbeddedAsks(t *testing.T) {
 		if err != nil {
 			t.Fatalf("life %d: %v", life, err)
 		}
-		if err := (broker.Layout{Partitions: 1}).Ensure(t.Context(), client, broker.Topics()...); err != nil {
+		if life == 0 {
+			makeTaps(t, client)
+		}
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: taps, Value: []byte("tap")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicTaps, Value: []byte("tap")}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), message.TopicTaps)
-		if end, _ := ends.Lookup(message.TopicTaps, 0); err != nil || end.Offset != int64(life)+1 {
+		ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), taps)
+		if end, _ := ends.Lookup(taps, 0); err != nil || end.Offset != int64(life)+1 {
 			t.Errorf("life %d: the log ends at %d, want %d (%v)", life, end.Offset, life+1, err)
 		}
 		client.Close()
@@ -109,13 +118,11 @@ func TestEmbeddedFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (broker.Layout{Partitions: 1}).Ensure(t.Context(), client, message.TopicTaps); err != nil {
-		t.Fatal(err)
-	}
+	makeTaps(t, client)
 	send := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		return client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicTaps, Value: make([]byte, 100_000)}).FirstErr()
+		return client.ProduceSync(ctx, &kgo.Record{Topic: taps, Value: make([]byte, 100_000)}).FirstErr()
 	}
 	if err := send(); err != nil {
 		t.Fatal(err)
@@ -142,8 +149,8 @@ func TestEmbeddedFullDisk(t *testing.T) {
 	if client, err = letsIn(t, b, b.Access); err != nil {
 		t.Fatal(err)
 	}
-	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), message.TopicTaps)
-	if end, _ := ends.Lookup(message.TopicTaps, 0); err != nil || end.Offset != acknowledged {
+	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), taps)
+	if end, _ := ends.Lookup(taps, 0); err != nil || end.Offset != acknowledged {
 		t.Errorf("the log ends at %d, %v; %d records were acknowledged", end.Offset, err, acknowledged)
 	}
 	if err := send(); err != nil {

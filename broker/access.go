@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -20,6 +21,13 @@ type Access struct {
 	CAFile       string // PEM of who signed the brokers' certificates; empty: no TLS
 	User         string // for SCRAM-SHA-512; empty: none
 	PasswordFile string
+}
+
+// Register adds the flags that state it. All programs take the same three.
+func (a *Access) Register(flags *flag.FlagSet) {
+	flags.StringVar(&a.CAFile, "kafka-tls-ca", "", "PEM `file` of who signed the brokers' certificates; empty: no TLS / Kafka TLS 根证书")
+	flags.StringVar(&a.User, "kafka-user", "", "`name` for SCRAM-SHA-512, over TLS alone unless the brokers are on this machine; empty: none / Kafka 用户")
+	flags.StringVar(&a.PasswordFile, "kafka-password-file", "", "`file` of the user's password / Kafka 口令文件")
 }
 
 // Options are what a client of the brokers "HOST:PORT[,HOST:PORT…]" is made with. Files are

@@ -1,4 +1,4 @@
-package broker
+package topics
 
 import (
 	"context"
@@ -46,8 +46,8 @@ func (l Layout) replicas(brokers int) int {
 	return max(n, l.MinInsync, 1)
 }
 
-// Topics are all topics that are there from the beginning.
-func Topics() []string {
+// All are the topics that are there from the beginning.
+func All() []string {
 	return slices.Concat(message.InputTopics(), message.OutputTopics(), message.StateTopics())
 }
 

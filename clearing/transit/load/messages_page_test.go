@@ -9,7 +9,7 @@ import (
 
 // TestRequestDaysAreDescribed holds docs/messages.md to how far a request's signed day may lie.
 func TestRequestDaysAreDescribed(t *testing.T) {
-	page, err := os.ReadFile("../../docs/messages.md")
+	page, err := os.ReadFile("../../../docs/messages.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 )
 
 // TestToken asks for loads in a channel's name without its token: 401, and nothing is

@@ -11,8 +11,8 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/clearing/load"
 	"citycard/clearing/message"
+	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )

@@ -11,8 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/kafkatest"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 )
 
 func write(t *testing.T, text string) string {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"citycard/clearing/load"
+	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 

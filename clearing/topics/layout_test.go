@@ -1,4 +1,4 @@
-package broker_test
+package topics_test
 
 import (
 	"errors"
@@ -12,9 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/clearing/broker"
-	"citycard/clearing/kafkatest"
+	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
+	"citycard/clearing/topics"
 )
 
 // connect makes a client of the cluster at an address.
@@ -98,32 +99,32 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 func TestMade(t *testing.T) {
 	for _, test := range []struct {
 		brokers  int
-		layout   broker.Layout
+		layout   topics.Layout
 		replicas int
 		insync   string
 	}{
-		{1, broker.Layout{}, 1, "1"},
-		{2, broker.Layout{}, 2, "2"},
-		{3, broker.Layout{}, 3, "2"},
-		{5, broker.Layout{}, 3, "2"},
-		{5, broker.Layout{Replicas: 5}, 5, "3"},
-		{3, broker.Layout{Replicas: 2, MinInsync: 1}, 2, "1"},
-		{3, broker.Layout{Replicas: 3, MinInsync: 3}, 3, "3"},
+		{1, topics.Layout{}, 1, "1"},
+		{2, topics.Layout{}, 2, "2"},
+		{3, topics.Layout{}, 3, "2"},
+		{5, topics.Layout{}, 3, "2"},
+		{5, topics.Layout{Replicas: 5}, 5, "3"},
+		{3, topics.Layout{Replicas: 2, MinInsync: 1}, 2, "1"},
+		{3, topics.Layout{Replicas: 3, MinInsync: 3}, 3, "3"},
 	} {
 		client := cluster(t, test.brokers)
 		test.layout.Partitions = 4
 		for range 2 { // what was made fits
-			if err := test.layout.Ensure(t.Context(), client, broker.Topics()...); err != nil {
+			if err := test.layout.Ensure(t.Context(), client, topics.All()...); err != nil {
 				t.Fatal(err)
 			}
 		}
 		wantTopics(t, client, 4, test.replicas, test.insync)
 	}
 	client := cluster(t, 3)
-	if err := (broker.Layout{Partitions: 1, Replicas: 2, MinInsync: 3}).Ensure(t.Context(), client, broker.Topics()...); err == nil {
+	if err := (topics.Layout{Partitions: 1, Replicas: 2, MinInsync: 3}).Ensure(t.Context(), client, topics.All()...); err == nil {
 		t.Error("3 of 2 replicas were to acknowledge")
 	}
-	if err := (broker.Layout{Partitions: 1, Replicas: 4}).Ensure(t.Context(), client, broker.Topics()...); err == nil || !strings.Contains(err.Error(), "with 4 replicas") {
+	if err := (topics.Layout{Partitions: 1, Replicas: 4}).Ensure(t.Context(), client, topics.All()...); err == nil || !strings.Contains(err.Error(), "with 4 replicas") {
 		t.Errorf("4 replicas on 3 brokers: %v", err)
 	}
 }
@@ -176,15 +177,15 @@ func TestThereAlready(t *testing.T) {
 			if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 2, 1, configs, test.topic); err != nil {
 				t.Fatal(err)
 			}
-			layout := broker.Layout{Partitions: 2}
-			err := layout.Ensure(t.Context(), client, broker.Topics()...)
+			layout := topics.Layout{Partitions: 2}
+			err := layout.Ensure(t.Context(), client, topics.All()...)
 			if test.want == "" {
 				if err != nil {
 					t.Error(err)
 				}
 				return
 			}
-			var unfit *broker.SettingsError
+			var unfit *topics.SettingsError
 			if !errors.As(err, &unfit) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("%v, want one line with %q", err, test.want)
 			}
@@ -192,7 +193,7 @@ func TestThereAlready(t *testing.T) {
 				t.Errorf("while at work: %v, want it refused as well", err)
 			}
 			correct(t, client, unfit.Command())
-			if err := layout.Ensure(t.Context(), client, broker.Topics()...); err != nil {
+			if err := layout.Ensure(t.Context(), client, topics.All()...); err != nil {
 				t.Errorf("after the correction: %v", err)
 			}
 		})
@@ -233,19 +234,19 @@ func TestTooFewReplicas(t *testing.T) {
 	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 2, 1, configs, message.TopicTaps); err != nil {
 		t.Fatal(err)
 	}
-	layout := broker.Layout{Partitions: 2}
-	var unfit *broker.SettingsError
-	if err := layout.Ensure(t.Context(), client, broker.Topics()...); !errors.As(err, &unfit) || !strings.Contains(err.Error(), "topic taps: replicas is 1, want 3; give") || unfit.Command() != "" {
+	layout := topics.Layout{Partitions: 2}
+	var unfit *topics.SettingsError
+	if err := layout.Ensure(t.Context(), client, topics.All()...); !errors.As(err, &unfit) || !strings.Contains(err.Error(), "topic taps: replicas is 1, want 3; give") || unfit.Command() != "" {
 		t.Errorf("one replica of three: %v", err)
 	}
 	if err := layout.Check(t.Context(), client, message.InputTopics()...); err != nil {
 		t.Errorf("while at work: %v", err)
 	}
-	if err := (broker.Layout{MinInsync: 2}).Check(t.Context(), client, message.TopicTaps); !errors.As(err, &unfit) {
+	if err := (topics.Layout{MinInsync: 2}).Check(t.Context(), client, message.TopicTaps); !errors.As(err, &unfit) {
 		t.Errorf("two to acknowledge of one replica: %v", err)
 	}
 	layout.Replicas = 1
-	if err := layout.Ensure(t.Context(), client, broker.Topics()...); err != nil {
+	if err := layout.Ensure(t.Context(), client, topics.All()...); err != nil {
 		t.Errorf("one replica, as wished: %v", err)
 	}
 }
@@ -260,9 +261,9 @@ func TestTopicsRealKafka(t *testing.T) {
 	if err := early.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicTaps, Value: []byte("first")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	layout := broker.Layout{Partitions: 1} // as many as the broker gave to taps
-	err := layout.Ensure(t.Context(), client, broker.Topics()...)
-	var unfit *broker.SettingsError
+	layout := topics.Layout{Partitions: 1} // as many as the broker gave to taps
+	err := layout.Ensure(t.Context(), client, topics.All()...)
+	var unfit *topics.SettingsError
 	if !errors.As(err, &unfit) {
 		t.Fatalf("taps as the broker makes it by itself: %v, want it refused", err)
 	}
@@ -275,7 +276,7 @@ func TestTopicsRealKafka(t *testing.T) {
 	}
 	args := strings.Fields(unfit.Command())
 	kafka.Tool("kafka.admin.ConfigCommand", args[1:]...)
-	if err := layout.Ensure(t.Context(), client, broker.Topics()...); err != nil {
+	if err := layout.Ensure(t.Context(), client, topics.All()...); err != nil {
 		t.Errorf("corrected with %q: %v", unfit.Command(), err)
 	}
 	wantTopics(t, client, 1, 1, "1")
