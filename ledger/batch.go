@@ -30,6 +30,9 @@ type Batch struct {
 	// Recent, when set, is the stream owner's memory of keys it posted. It only makes repeats cheaper.
 	Recent *Recent
 
+	// Keys are those that Prepare may give to transfers. They are looked up before the transaction;
+	// a key that Prepare uses and that is not among them may cost a second attempt.
+	Keys []Key
 	// Prepare, when set, runs inside the transaction once the stream is known to be ours, and may fill Transfers and
 	// Memos. It runs again whenever the transaction does, so it must start afresh each time.
 	Prepare func(ctx context.Context, tx pgx.Tx) error

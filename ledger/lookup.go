@@ -41,6 +41,13 @@ func (p *post) findMissing() {
 	}
 }
 
+// wantStated lists the keys that the batch states before its transfers are known.
+func (p *post) wantStated() {
+	for _, k := range p.batch.Keys {
+		p.want(key{k.Day, k.Subject, k.ID})
+	}
+}
+
 func (p *post) suspect(t Transfer) bool {
 	if t.Act.onEarlier() {
 		return true
@@ -116,8 +123,6 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 		}
 	}
 	p.missing = p.missing[:0]
-	p.lookAll = false
-	clear(p.doubts)
 	return nil
 }
 

@@ -59,7 +59,7 @@ type post struct {
 	// go, so a row once seen needs no second look, and looking before the transaction is as good as inside it; that
 	// a key is free is only proved by the primary key, when the row goes in.
 	known   map[key]*Row
-	lookAll bool // look all keys up before the next attempt
+	lookAll bool // look all keys up, not only the suspected ones
 	// doubts are keys the last attempt wanted to refuse without knowing whether they were posted before.
 	doubts  map[key]struct{}
 	missing []key
@@ -102,6 +102,8 @@ func (p *post) try(ctx context.Context) error {
 	defer conn.Release()
 	if p.batch.Prepare == nil {
 		p.findMissing()
+	} else {
+		p.wantStated()
 	}
 	if err = p.lookUp(ctx, conn); err != nil {
 		return err
@@ -136,6 +138,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	}
 	j := newJudge(p, limits)
 	defer j.release()
+	clear(p.doubts) // what was in doubt is known by now
 	if j.decide(link.Sequence); len(p.doubts) > 0 {
 		return &again{cause: "look-up", err: errors.New("chains to be looked up first"), now: true}
 	}

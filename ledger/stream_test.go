@@ -67,6 +67,38 @@ func TestOnlyTheOwnerMovesAStream(t *testing.T) {
 	b.verify()
 }
 
+// TestStatedKeys has transfers that must be looked up first: a batch that states their keys
+// runs once, and repeats are found as well.
+func TestStatedKeys(t *testing.T) {
+	var causes []string
+	b := newBooks(t, ledger.WithRetryHook(func(cause string) { causes = append(causes, cause) }))
+	b.post([]ledger.Transfer{transfer(1, "reserve", "fund", 100)})
+	for _, want := range []ledger.Result{ledger.Inserted, ledger.Duplicate} {
+		transfers := []ledger.Transfer{transfer(2, "fund", "float", 30), transfer(3, "fund", "float", 40)}
+		batch := b.batch(nil)
+		for _, t := range transfers {
+			batch.Keys = append(batch.Keys, ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID})
+		}
+		runs := 0
+		batch.Prepare = func(context.Context, pgx.Tx) error {
+			runs++
+			batch.Transfers = transfers
+			return nil
+		}
+		for i, d := range b.postBatch(batch).Transfers {
+			if d.Result != want {
+				t.Errorf("transfer %d: %+v, expected %v", i, d, want)
+			}
+		}
+		if runs != 1 {
+			t.Errorf("%d runs, expected one", runs)
+		}
+	}
+	if len(causes) != 0 {
+		t.Errorf("further attempts for %q, expected none", causes)
+	}
+}
+
 func TestPrepareAndFinishShareTheCommit(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

@@ -60,6 +60,7 @@ type house struct {
 	client *kgo.Client
 	kafka  string
 	queue  int       // bytes above which an intake pauses; 0 for the default
+	twice  *retries  // what had the ledger make an attempt again
 	paid   load.Paid // the ledger's, unless a test puts itself before it
 
 	keyring *keys.Keyring // of the town's keys, unless a test gives its own
@@ -84,6 +85,24 @@ type running struct {
 	err   error // Run's, once ended is closed
 }
 
+// retries counts the further attempts of a ledger by their cause.
+type retries struct {
+	sync.Mutex
+	causes map[string]int
+}
+
+func (r *retries) add(cause string) {
+	r.Lock()
+	defer r.Unlock()
+	r.causes[cause]++
+}
+
+func (r *retries) of(cause string) int {
+	r.Lock()
+	defer r.Unlock()
+	return r.causes[cause]
+}
+
 // newHouse has a broker of its own, the embedded one but for its question who one is.
 func newHouse(t testing.TB) *house {
 	t.Helper()
@@ -104,12 +123,12 @@ func newHouseOn(t testing.TB, kafka string) *house {
 
 func furnish(t testing.TB, kafka string, edit func(files map[string]string)) *house {
 	t.Helper()
-	h := &house{TB: t, town: clearingtest.New(t, edit), kafka: kafka, intakes: &intakes{}}
+	h := &house{TB: t, town: clearingtest.New(t, edit), kafka: kafka, intakes: &intakes{}, twice: &retries{causes: map[string]int{}}}
 	h.url = ledgertest.New(t)
 	if err := schema.Apply(t.Context(), h.url); err != nil {
 		t.Fatal(err)
 	}
-	h.ledger = ledgertest.Connect(t, h.url, 24)
+	h.ledger = ledgertest.Connect(t, h.url, 24, ledger.WithRetryHook(h.twice.add))
 	h.paid = h.ledger.Amounts
 	var err error
 	if h.client, err = broker.Connect(t.Context(), h.kafka, 10*time.Second, slog.New(slog.DiscardHandler),
@@ -297,6 +316,14 @@ func (h *house) wantBalances(want map[string]ledger.Fen) {
 		if got := h.balance(code); got != fen {
 			h.Errorf("%s holds %d fen, want %d", code, got, fen)
 		}
+	}
+}
+
+// wantLookedUpFirst says that no batch ran its transaction twice to look keys up.
+func (h *house) wantLookedUpFirst() {
+	h.Helper()
+	if n := h.twice.of("look-up"); n != 0 {
+		h.Errorf("%d transactions ran twice to look keys up, want none", n)
 	}
 }
 

@@ -74,12 +74,28 @@ func MedicalRequests(people *registry.Registry, rules *medical.Rules, l *ledger.
 	c := &claims{people: people, rules: rules, holdings: l.Holdings}
 	return Rules{
 		Within:  c.within,
+		Keys:    c.keys,
 		Answer:  c.answer,
 		Refused: verdict.FundShort,
 		Versions: func() map[string]string {
 			return map[string]string{"registry": people.Current().Version(), "medical": rules.Names()}
 		},
 	}
+}
+
+// keys are those under which the claims may be paid: a claim says its own.
+func (c *claims) keys(records []docket.Record, booking ledger.Day) []ledger.Key {
+	var keys []ledger.Key
+	for _, record := range records {
+		cl := c.decode(record, booking)
+		if !cl.usable() {
+			continue
+		}
+		for _, part := range []identity.MedicalPart{identity.MedicalFund, identity.MedicalAccount} {
+			keys = append(keys, ledger.Key{Day: cl.day, Subject: ledger.Subject(cl.token[:]), ID: identity.Medical(part, cl.request.GetHospital(), cl.number)})
+		}
+	}
+	return keys
 }
 
 // within judges the batch in the transaction; it may run again.

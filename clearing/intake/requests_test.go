@@ -94,6 +94,7 @@ func TestMedical(t *testing.T) {
 	h.wantBalances(map[string]ledger.Fen{
 		"hospital:h1": fund + account, "fund:employee": 1_000_000 - fund, "personal:" + clearingtest.Worker: 50_000 - account,
 	})
+	h.wantLookedUpFirst()
 }
 
 // TestMedicalAccountRunsOut settles three claims of one person in one batch, and six: each
@@ -111,6 +112,7 @@ func TestMedicalAccountRunsOut(t *testing.T) {
 		h.clear()
 		h.wantBalances(map[string]ledger.Fen{"personal:" + clearingtest.Worker: 0, "hospital:h1": 50_000, "fund:employee": 1_000_000})
 		h.wantRejects(nil)
+		h.wantLookedUpFirst()
 	}
 }
 

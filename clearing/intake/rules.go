@@ -23,6 +23,10 @@ type Rules struct {
 	Rule   func(ctx context.Context, records []docket.Record, d *docket.Docket) error
 	Within func(ctx context.Context, tx pgx.Tx, records []docket.Record, d *docket.Docket) error
 
+	// Keys, where set, states what Within may post, so that it is looked up once, before the
+	// transaction.
+	Keys func(records []docket.Record, booking ledger.Day) []ledger.Key
+
 	// Answer, where set, runs inside the transaction after the ledger has
 	// decided; it stores what belongs to the rulings and returns messages for
 	// the pump.
@@ -102,6 +106,14 @@ func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Doc
 		}
 		take()
 		return nil
+	}
+	if r.Keys != nil {
+		if err := caught(func() error {
+			batch.Keys = r.Keys(records, batch.Day)
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
 	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
 		d.Reset()
