@@ -99,13 +99,6 @@ func Fund(insurance string) string          { return "fund:" + insurance }
 func Suspense(reason verdict.Reason) string { return "suspense:" + string(reason) }
 func Personal(token [16]byte) string        { return "personal:" + hex.EncodeToString(token[:]) }
 
-// IsSuspense reports an account whose money waits for a decision, and for which
-// reason it came there.
-func IsSuspense(code string) (verdict.Reason, bool) {
-	reason, ok := strings.CutPrefix(code, Suspense(""))
-	return verdict.Reason(reason), ok
-}
-
 // KindOf is the part of an account code before the colon: operator, suspense, …
 func KindOf(code string) string {
 	kind, _, _ := strings.Cut(code, ":")

@@ -13,4 +13,7 @@
 // What cannot be booked for a reason that will not pass, and that is no verdict on the
 // record, is kept alone: a memo of kind "quarantine" has its place, its bytes and the
 // error (Quarantine).
+//
+// Reader tells from a row of the journal what was ruled. No other package reads a verdict out
+// of memos and accounts.
 package docket

@@ -148,21 +148,16 @@ func (d *Docket) post(v verdict.Verdict, reason verdict.Reason, purpose string, 
 
 // Keep rules that a verified record of zero fen is stored.
 func (d *Docket) Keep(reason verdict.Reason, purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
-	text := purpose
-	if reason != verdict.None {
-		text = string(reason)
-	}
-	return d.keep(ruled(reason), reason, purpose, ledger.Memo{Day: day, Subject: subject, ID: id, Reason: text, Evidence: evidence})
+	return d.keep(ruled(reason), reason, purpose, ledger.Memo{Day: day, Subject: subject, ID: id, Evidence: evidence})
 }
 
 // KeepPending does the same for a record that somebody else has yet to confirm.
 func (d *Docket) KeepPending(purpose string, day ledger.Day, subject ledger.Subject, id ledger.ID, evidence []byte) *Ruling {
-	memo := ledger.Memo{Day: day, Subject: subject, ID: id, Reason: verdict.Pending.String(), Evidence: evidence}
-	return d.keep(verdict.Pending, verdict.None, purpose, memo)
+	return d.keep(verdict.Pending, verdict.None, purpose, ledger.Memo{Day: day, Subject: subject, ID: id, Evidence: evidence})
 }
 
 func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, memo ledger.Memo) *Ruling {
-	memo.Kind = KindRecord
+	memo.Kind, memo.Reason = KindRecord, stored(v, reason, purpose)
 	r := Ruling{Verdict: v, Reason: reason, Purpose: purpose, memo: len(d.Memos)}
 	d.Memos = append(d.Memos, memo)
 	return d.add(r)
@@ -172,16 +167,19 @@ func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, 
 // several memos where they exceed what one may carry. The same bytes again are a
 // duplicate.
 func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, original []byte) *Ruling {
-	r := Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose}
-	return d.keepPieces(r, len(d.Memos), d.rejectMemos(reason, original), offset)
+	return d.reject(Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose}, offset, original)
 }
 
-func (d *Docket) rejectMemos(reason verdict.Reason, original []byte) (memos []ledger.Memo) {
+func (d *Docket) reject(r Ruling, offset int64, original []byte) *Ruling {
+	return d.keepPieces(r, len(d.Memos), d.rejectMemos(&r, original), offset)
+}
+
+func (d *Docket) rejectMemos(r *Ruling, original []byte) (memos []ledger.Memo) {
 	subject := identity.RejectSubject(d.Source.Stream, original)
 	for n, piece := range pieces(original) {
 		memos = append(memos, ledger.Memo{
 			Day: identity.NoDay, Subject: subject, ID: identity.Reject(original, uint16(n)),
-			Kind: KindReject, Reason: string(reason), Evidence: piece,
+			Kind: KindReject, Reason: stored(r.Verdict, r.Reason, r.Purpose), Evidence: piece,
 		})
 	}
 	return memos
@@ -190,13 +188,11 @@ func (d *Docket) rejectMemos(reason verdict.Reason, original []byte) (memos []le
 // Dispute rules that the request contradicts an earlier one under the same
 // number; it is kept like a reject and moves nothing.
 func (d *Docket) Dispute(purpose string, offset int64, original []byte) *Ruling {
-	r := d.Reject(verdict.Reason(verdict.Disputed.String()), purpose, offset, original)
-	r.Verdict, r.Reason = verdict.Disputed, verdict.None
-	return r
+	return d.reject(Ruling{Verdict: verdict.Disputed, Purpose: purpose}, offset, original)
 }
 
-// Note rules about an item that was already in the books and posts nothing.
-func (d *Docket) Note(v verdict.Verdict, purpose string, fen ledger.Fen) *Ruling {
+// Remark rules about an item that was already in the books and posts nothing.
+func (d *Docket) Remark(v verdict.Verdict, purpose string, fen ledger.Fen) *Ruling {
 	return d.add(Ruling{Verdict: v, Purpose: purpose, Fen: fen, memo: -1})
 }
 

@@ -12,16 +12,16 @@ import (
 // Quarantine rules that the record, which could not be booked for a reason that will not
 // pass, is kept alone: its bytes with the error. Nothing is posted until it is judged
 // again.
-func (d *Docket) Quarantine(reason verdict.Reason, purpose string, record Record, cause error) *Ruling {
+func (d *Docket) Quarantine(reason verdict.Reason, purpose string, record Record, failure error) *Ruling {
 	r := Ruling{Verdict: verdict.Quarantined, Reason: reason, Purpose: purpose, Refusal: reason}
-	return d.keepPieces(r, len(d.Memos), d.quarantineMemos(reason, record, cause), NoOffset)
+	return d.keepPieces(r, len(d.Memos), d.quarantineMemos(reason, record, failure), NoOffset)
 }
 
-func (d *Docket) quarantineMemos(reason verdict.Reason, record Record, cause error) (memos []ledger.Memo) {
+func (d *Docket) quarantineMemos(reason verdict.Reason, record Record, failure error) (memos []ledger.Memo) {
 	place := identity.Quarantined{
 		Stream: ledger.IDOfStream(d.Source.Stream), Offset: record.Offset, At: record.At, Hash: sha256.Sum256(record.Value),
 	}
-	text := bounded(string(reason)+causeMark+cause.Error(), ledger.MaxReason)
+	text := bounded(string(reason)+causeMark+failure.Error(), ledger.MaxReason)
 	for n, piece := range pieces(record.Value) {
 		place.Piece = uint16(n)
 		key := place.Quarantine(d.Source.Day)
@@ -33,10 +33,10 @@ func (d *Docket) quarantineMemos(reason verdict.Reason, record Record, cause err
 // causeMark stands between a reason code and the error that it sums up.
 const causeMark = ": "
 
-// Cause reads the reason of a memo of kind "quarantine".
-func Cause(text string) (reason verdict.Reason, cause string) {
-	code, cause, _ := strings.Cut(text, causeMark)
-	return verdict.Reason(code), cause
+// cause reads the reason of a memo of kind "quarantine".
+func cause(text string) (reason verdict.Reason, failure string) {
+	code, failure, _ := strings.Cut(text, causeMark)
+	return verdict.Reason(code), failure
 }
 
 // bounded makes a text such as a column takes: valid, without NUL, and no longer than so

@@ -254,7 +254,7 @@ func (d *Docket) Refuse(refused Refused) {
 func (d *Docket) refuse(r Ruling, refusal Refusal, memo int, evidence []byte) {
 	kept := Ruling{Verdict: verdict.Rejected, Reason: refusal.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: refusal.Reason}
 	if refusal.Cause == nil {
-		d.keepPieces(kept, memo, d.rejectMemos(refusal.Reason, evidence), NoOffset)
+		d.keepPieces(kept, memo, d.rejectMemos(&kept, evidence), NoOffset)
 		return
 	}
 	kept.Verdict = verdict.Quarantined

@@ -36,19 +36,14 @@ type uses struct{ signed, claimed []use }
 
 // sorter tells rows of the journal apart.
 type sorter struct {
-	float, centre                ledger.AccountID
-	implausible, unknownTerminal ledger.AccountID
+	float  ledger.AccountID
+	booked *docket.Reader
 }
 
-func newSorter() sorter {
-	return sorter{
-		ledger.IDOfCode(chart.Float), ledger.IDOfCode(chart.Centre),
-		ledger.IDOfCode(chart.Suspense(verdict.ImplausibleDate)), ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)),
-	}
-}
+func newSorter() sorter { return sorter{ledger.IDOfCode(chart.Float), docket.NewReader()} }
 
 // event reads a row; ok is false where it says nothing about a card of ours.
-func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
+func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool) {
 	if ev.number, ok = identity.ParseCard(e.Subject); !ok {
 		return event{}, false
 	}
@@ -60,7 +55,7 @@ func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
 	}
 	// Records of zero fen are memos, and move nothing. Of another city's card the taps
 	// here are some among many.
-	kept := string(e.Kind) == docket.KindRecord && string(e.Reason) != verdict.Pending.String()
+	kept := booked.ZeroFen && booked.Verdict != verdict.Pending
 	if ev.moved == 0 && !kept {
 		return event{}, false
 	}
@@ -76,28 +71,21 @@ func (s sorter) event(e *ledger.Entry) (ev event, ok bool) {
 	}
 	if ev.time, ok = decimal(claims.Time); ok && ev.kind != 0 {
 		ev.claim = int64(claims.Balance)
-		ev.claims = e.Credit != s.implausible && string(e.Reason) != string(verdict.ImplausibleDate)
+		ev.claims = booked.Reason != verdict.ImplausibleDate
 	}
 	return ev, true
 }
 
-// take adds the number of a SAM that a row was signed with. A SAM that is not
-// registered is nobody's to answer for. Of a record of zero fen its reason says whether
-// the card was ours; where it does not, the number is claimed only.
-func (u *uses) take(e *ledger.Entry, s sorter) {
+// take adds the number of a SAM that a row was signed with. Nobody answers for a SAM that is
+// not registered. The number is only claimed where the card is another city's, or may be: of a
+// record of zero fen two of the reasons do not tell.
+func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	terminal, sequence, ok := identity.ParseSpend(e.ID)
-	reason := verdict.Reason(e.Reason)
-	if !ok || e.Credit == s.unknownTerminal || reason == verdict.UnknownTerminal {
+	if !ok || booked.Reason == verdict.UnknownTerminal {
 		return
 	}
-	claimed := e.Debit == s.centre
-	if len(e.Kind) > 0 {
-		switch reason {
-		case verdict.ImplausibleDate, verdict.IssuerNotAccepted, verdict.PayeeClosed, verdict.Reason(verdict.Pending.String()):
-			claimed = true
-		}
-	}
-	if of := (use{terminal, sequence}); claimed {
+	unsure := booked.ZeroFen && (booked.Reason == verdict.ImplausibleDate || booked.Reason == verdict.PayeeClosed)
+	if of := (use{terminal, sequence}); booked.Foreign || unsure {
 		u.claimed = append(u.claimed, of)
 	} else {
 		u.signed = append(u.signed, of)

@@ -30,8 +30,9 @@ func (p *pass) compute(ctx context.Context, number int, of ledger.Part) (*part, 
 	var events []event
 	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
 		result.rows++
-		result.uses.take(e, p.sorter)
-		if ev, ok := p.sorter.event(e); ok {
+		booked, _ := p.sorter.booked.Entry(e)
+		result.uses.take(e, booked)
+		if ev, ok := p.sorter.event(e, booked); ok {
 			events = append(events, ev)
 		}
 		return nil

@@ -207,7 +207,7 @@ func (c *claims) judge(cl *claim, answered map[settlementKey]stored, holdings ma
 	key := settlementKey{r.GetHospital(), cl.number}
 	if before, ok := answered[key]; ok {
 		if bytes.Equal(before.claim, cl.record.Value) {
-			d.Note(verdict.Duplicate, medicalPurpose, 0)
+			d.Remark(verdict.Duplicate, medicalPurpose, 0)
 			cl.known, cl.repeats = before.result, before.ruling
 			c.batch[len(d.Rulings)-1] = cl
 			return nil

@@ -222,7 +222,7 @@ func ruleReturns(ctx context.Context, booked Amounts, record docket.Record, d *d
 	}
 	if len(result.GetReturns()) == 0 {
 		// All of the list was paid: the answer says so, and moves nothing.
-		d.Note(verdict.Cleared, purpose, 0)
+		d.Remark(verdict.Cleared, purpose, 0)
 		return nil
 	}
 	number := max(uint8(result.GetPayment()), 1)

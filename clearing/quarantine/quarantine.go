@@ -34,7 +34,7 @@ func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*R
 	if err != nil {
 		return err
 	}
-	judged := map[ledger.Key]string{}
+	judged, reader := map[ledger.Key]string{}, docket.NewReader()
 	var last *Record
 	end := func() error {
 		if last == nil {
@@ -57,8 +57,11 @@ func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*R
 		if err := end(); err != nil {
 			return err
 		}
-		last = &Record{Day: row.Day, Place: place, Stream: names[place.Stream], Value: row.Evidence, Judged: judged[place.Judged(row.Day)]}
-		last.Reason, last.Cause = docket.Cause(row.Reason)
+		booked, _ := reader.Row(&row)
+		last = &Record{
+			Day: row.Day, Place: place, Stream: names[place.Stream], Reason: booked.Reason, Cause: booked.Cause,
+			Value: row.Evidence, Judged: judged[place.Judged(row.Day)],
+		}
 		return nil
 	})
 	if err == nil {

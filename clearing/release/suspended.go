@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -40,19 +41,15 @@ type Suspended struct {
 }
 
 // suspendedRow reads a row as what waits; ok is false for any other.
-func suspendedRow(accounts *ledger.Chart, row *ledger.Row) (s Suspended, ok bool) {
-	if row.IsMemo() || row.Act != ledger.Move || row.Purpose == chart.PurposeRelease {
+func suspendedRow(reader *docket.Reader, row *ledger.Row) (s Suspended, ok bool) {
+	booked, ok := reader.Row(row)
+	if !ok || row.IsMemo() || booked.Verdict != verdict.Suspended {
 		return s, false
 	}
-	s = Suspended{Row: ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}, Fen: row.Amount, Booked: row.BookingDay}
-	debit, _ := accounts.ByID(row.Debit)
-	credit, _ := accounts.ByID(row.Credit)
-	s.Foreign = debit.Code == chart.Centre
-	if s.Reason, ok = chart.IsSuspense(credit.Code); ok {
-		return s, true
-	}
-	s.Reason, s.Owed = chart.IsSuspense(debit.Code)
-	return s, s.Owed
+	return Suspended{
+		Row: ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}, Reason: booked.Reason, Fen: row.Amount,
+		Owed: booked.Owed, Foreign: booked.Foreign, Booked: row.BookingDay,
+	}, true
 }
 
 // Release releases a suspended transfer, whole and once. The error is a *Refusal where
@@ -69,7 +66,7 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	waiting, suspended := suspendedRow(accounts, &row)
+	waiting, suspended := suspendedRow(docket.NewReader(), &row)
 	if !ok || !suspended {
 		return Done{}, refuse("citycard suspense list shows the rows / 请查看挂账明细", "row %s is no suspended transfer", RowName(r.Row))
 	}
@@ -135,12 +132,9 @@ func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act,
 // List calls fn for each transfer that was suspended in the clearing days from first
 // to last, released or not. It reads those days once, in constant memory.
 func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspended) error) error {
-	accounts, err := d.Ledger.Accounts(ctx)
-	if err != nil {
-		return err
-	}
 	const chunk = 1000
 	var waiting []Suspended
+	reader := docket.NewReader()
 	flush := func() error {
 		if err := d.released(ctx, waiting); err != nil {
 			return err
@@ -153,8 +147,8 @@ func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspend
 		waiting = waiting[:0]
 		return nil
 	}
-	err = d.Ledger.Scan(ctx, first, last, func(row ledger.Row) error {
-		s, ok := suspendedRow(accounts, &row)
+	err := d.Ledger.Scan(ctx, first, last, func(row ledger.Row) error {
+		s, ok := suspendedRow(reader, &row)
 		if !ok {
 			return nil
 		}

@@ -75,7 +75,8 @@ func TestDecisions(t *testing.T) {
 	}})
 }
 
-// keepAlone books that a claim and a tap could not be booked.
+// keepAlone books that a claim and a tap could not be booked, and before each that another
+// record contradicted what was booked.
 func keepAlone(t *testing.T, b *books) {
 	t.Helper()
 	for stream, value := range map[string][]byte{
@@ -92,6 +93,7 @@ func keepAlone(t *testing.T, b *books) {
 			t.Fatal(err)
 		}
 		d := docket.New(docket.Source{Stream: stream, Day: claim.Day}, 1)
+		d.Dispute("test", 16, value)
 		d.Quarantine(verdict.Unbookable, "test", docket.Record{Offset: 17, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), Value: value}, errors.New("the table is\nmissing"))
 		if _, err := b.Post(t.Context(), &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: 0, Next: 18, Day: claim.Day, Memos: d.Memos}); err != nil {
 			t.Fatal(err)

@@ -146,6 +146,7 @@ func (r *report) readPurposes(ctx context.Context, l *ledger.Ledger, day ledger.
 		s := r.ByPurpose[name]
 		r.ByPurpose[name] = sum{s.Count + 1, s.Fen + fen}
 	}
+	reader := docket.NewReader()
 	err := l.Scan(ctx, day, day, func(row ledger.Row) error {
 		add(chart.PurposeName(row.Purpose), row.Amount)
 		return nil
@@ -154,9 +155,9 @@ func (r *report) readPurposes(ctx context.Context, l *ledger.Ledger, day ledger.
 		return err
 	}
 	return l.ScanMemos(ctx, day, day, func(row ledger.Row) error {
-		switch {
-		case row.Kind != docket.KindRecord:
-		case row.Reason == chart.AllCash:
+		switch booked, _ := reader.Row(&row); {
+		case !booked.ZeroFen:
+		case booked.Purpose == chart.AllCash:
 			add("medical_cash", 0)
 		default:
 			add("zero_fare", 0)

@@ -16,7 +16,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"google.golang.org/protobuf/proto"
 
-	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
@@ -118,7 +117,7 @@ func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Con
 	if err != nil {
 		return err
 	}
-	r := &tapReader{books: b, out: newTapWriter(os.Stdout, q.asJSON)}
+	r := &tapReader{books: b, booked: docket.NewReader(), out: newTapWriter(os.Stdout, q.asJSON)}
 	if err = q.complete(ctx, b.Ledger); err == nil {
 		r.accounts, err = b.Accounts(ctx)
 	}
@@ -235,53 +234,30 @@ func (q *tapQuery) matches(item ruled) bool {
 type tapReader struct {
 	books    *books
 	accounts *ledger.Chart
+	booked   *docket.Reader
 	out      *tapWriter
 }
 
 // read reads a row of the journal; ok is false where it is neither tap nor load.
 func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
-	item = ruled{Booked: row.BookingDay.String(), Fen: row.Amount, Evidence: hex.EncodeToString(row.Evidence)}
-	switch {
-	case row.Kind == docket.KindRecord:
-		item.Verdict, item.Purpose = verdict.Cleared.String(), row.Reason
-		if entry, known := verdict.Explain(verdict.Reason(row.Reason)); known {
-			item.Verdict, item.Reason, item.Purpose = entry.Verdict.String(), entry.Reason, ""
-		}
-		if row.Reason == verdict.Pending.String() {
-			item.Verdict, item.Purpose = row.Reason, ""
-		}
-	case row.Kind == docket.KindReject:
-		item.Verdict, item.Reason = verdict.Rejected.String(), verdict.Reason(row.Reason)
-	case row.Kind == docket.KindQuarantine:
-		item.Verdict = verdict.Quarantined.String()
-		item.Reason, item.Error = docket.Cause(row.Reason)
-	case row.Kind == ledger.DisputeKind:
-		item.Verdict = verdict.Disputed.String()
-	case row.Purpose == chart.PurposeBus || row.Purpose == chart.PurposeMetroExit || row.Purpose == chart.PurposeOtherFare || row.Purpose == chart.PurposeLoad:
-		item.Purpose, item.Verdict = chart.PurposeName(row.Purpose), verdict.Cleared.String()
-		r.readPayee(row, &item)
-	default:
+	booked, ok := r.booked.Row(row)
+	if !ok {
 		return ruled{}, false
 	}
-	return item, r.readEvidence(row, &item)
-}
-
-func (r *tapReader) readPayee(row *ledger.Row, item *ruled) {
-	for _, id := range []ledger.AccountID{row.Debit, row.Credit} {
-		account, _ := r.accounts.ByID(id)
-		if reason, suspended := strings.CutPrefix(account.Code, chart.Suspense("")); suspended {
-			item.Verdict, item.Reason = verdict.Suspended.String(), verdict.Reason(reason)
-		}
-		if chart.KindOf(account.Code) == chart.KindOf(chart.Pending("")) {
-			item.Verdict = verdict.Pending.String()
-		}
-		item.Payee = account.Code
+	item = ruled{
+		Verdict: booked.Verdict.String(), Reason: booked.Reason, Purpose: booked.Purpose, Error: booked.Cause,
+		Booked: row.BookingDay.String(), Fen: row.Amount, Evidence: hex.EncodeToString(row.Evidence),
 	}
+	if !row.IsMemo() {
+		payee, _ := r.accounts.ByID(row.Credit)
+		item.Payee = payee.Code
+	}
+	return item, r.readEvidence(row, &item, booked.Verdict)
 }
 
 // readEvidence reads what the record says. Evidence that is neither tap nor load is shown where
 // it was rejected, disputed or kept alone, and named as far as it can be.
-func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
+func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdict) bool {
 	var tap message.Tap
 	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.Number{}) {
 		d := tap.GetDebit()
@@ -296,7 +272,7 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled) bool {
 		return true
 	}
 	item.What = r.nameOf(row)
-	return row.Kind == docket.KindReject || row.Kind == docket.KindQuarantine || row.Kind == ledger.DisputeKind
+	return is == verdict.Rejected || is == verdict.Quarantined || is == verdict.Disputed
 }
 
 // tapWriter prints verdicts, as a table or as JSON lines.

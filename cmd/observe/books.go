@@ -29,12 +29,13 @@ const (
 type books struct {
 	*truth.Comparison
 	codes  map[ledger.AccountID]string
+	booked *docket.Reader
 	counts Counts
 	whole  pieces
 }
 
 func newBooks(c *truth.Comparison) *books {
-	return &books{Comparison: c, codes: map[ledger.AccountID]string{}, counts: newCounts()}
+	return &books{Comparison: c, codes: map[ledger.AccountID]string{}, booked: docket.NewReader(), counts: newCounts()}
 }
 
 // read reads all of a ledger.
@@ -75,10 +76,11 @@ func (b *books) read(ctx context.Context, l *ledger.Ledger) error {
 // row takes a row of the journal: a transfer, or a memo.
 func (b *books) row(row *ledger.Row) error {
 	key := truth.Key{Day: int(row.Day), Subject: hex.EncodeToString([]byte(row.Subject)), ID: hex.EncodeToString([]byte(row.ID))}
+	booked, _ := b.booked.Row(row)
 	switch {
 	case !row.IsMemo():
 		return b.Row(truth.Row{Key: key, Fen: int64(row.Amount), Credit: b.codes[row.Credit]})
-	case row.Kind == docket.KindRecord:
+	case booked.ZeroFen:
 		return b.Row(truth.Row{Key: key})
 	case row.Kind == ledger.NoteKind:
 		return nil
@@ -87,7 +89,7 @@ func (b *books) row(row *ledger.Row) error {
 		return b.whole.goOn(row)
 	}
 	err := b.end()
-	b.whole.begin(row)
+	b.whole.begin(row, booked.Verdict)
 	return err
 }
 
@@ -131,9 +133,9 @@ type pieces struct {
 	open     bool
 }
 
-func (p *pieces) begin(row *ledger.Row) {
+func (p *pieces) begin(row *ledger.Row, is verdict.Verdict) {
 	p.memo, p.open = truth.Memo{Verdict: truth.Rejected, Reason: row.Reason}, true
-	if row.Kind == ledger.DisputeKind || row.Reason == verdict.Disputed.String() {
+	if is == verdict.Disputed {
 		p.memo = truth.Memo{Verdict: truth.Disputed}
 	}
 	// A reject's subject is its stream; a dispute's is the card or the person.
