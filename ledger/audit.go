@@ -68,21 +68,27 @@ func scanAudit(row pgx.Row) (AuditEntry, error) {
 	return e, err
 }
 
-// Audit lists all entries, oldest first.
-func (l *Ledger) Audit(ctx context.Context) ([]AuditEntry, error) {
-	var entries []AuditEntry
-	err := l.run(ctx, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, selectAudit+"ORDER BY number")
-		if err != nil {
+// Audit lists the entries of some acts, oldest first; all entries where no act is named.
+func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []AuditEntry, err error) {
+	err = l.run(ctx, func(ctx context.Context) error {
+		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+			entries, err = AuditIn(ctx, tx, acts...)
 			return err
-		}
-		entries, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
-		return err
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the audit: %w", err)
 	}
 	return entries, nil
+}
+
+// AuditIn is Audit as a transaction sees it.
+func AuditIn(ctx context.Context, tx pgx.Tx, acts ...string) ([]AuditEntry, error) {
+	rows, err := tx.Query(ctx, selectAudit+"WHERE act = ANY($1::TEXT[]) OR $2 ORDER BY number", acts, len(acts) == 0)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
 }
 
 // appendAudit numbers, chains and stores an entry. Its transaction should take no other lock afterwards, because all who write one wait for
@@ -220,7 +226,7 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		return fmt.Errorf("reopen day %v: %w", day, err)
 	}
 	return l.change(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {
-		status, err := lockDay(ctx, tx, day)
+		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:
 			return err

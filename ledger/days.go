@@ -103,7 +103,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 		stay = []string{}
 	}
 	return l.change(ctx, fmt.Sprintf("close day %v", day), func(ctx context.Context, tx pgx.Tx) error {
-		status, err := lockDay(ctx, tx, day)
+		status, err := LockDay(ctx, tx, day)
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 
 // lockOpen locks the day after one and returns it, or the open day where it has ended too, as it may when the one before was reopened.
 func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
-	status, err := lockDay(ctx, tx, next)
+	status, err := LockDay(ctx, tx, next)
 	if err == nil && status.State != DayOpen {
 		err = tx.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&status.Day)
 	}
@@ -148,7 +148,7 @@ func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
 // EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it again changes nothing.
 func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 	return l.change(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
-		status, err := lockDay(ctx, tx, day)
+		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:
 			return err
@@ -199,7 +199,9 @@ type streamHead struct {
 	Batches  []byte
 }
 
-func lockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
+// LockDay reads the state of a day and locks it: until the transaction ends nobody closes,
+// reopens or seals the day. The error is ErrDay where the day was never opened.
+func LockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 	status := DayStatus{Day: day}
 	err := tx.QueryRow(ctx, "SELECT state, coalesce(next_day, 0) FROM days WHERE day = $1 FOR UPDATE", day).Scan(&status.State, &status.Next)
 	if errors.Is(err, pgx.ErrNoRows) {

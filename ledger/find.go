@@ -22,6 +22,32 @@ func (l *Ledger) Find(ctx context.Context, k Key) (row Row, found bool, err erro
 	return row, found, err
 }
 
+// KeysOf lists the keys of a subject's rows whose effective day is a booking day, in no order. It
+// reads nothing but keys.
+func (l *Ledger) KeysOf(ctx context.Context, subject Subject) (keys []Key, err error) {
+	err = l.run(ctx, func(ctx context.Context) error {
+		keys = keys[:0]
+		return l.Read(ctx, func(tx pgx.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT j.effective_day, j.id FROM days AS d
+				JOIN journal AS j ON j.effective_day = d.day AND j.subject = $1`, []byte(subject))
+			if err != nil {
+				return err
+			}
+			var day Day
+			var id []byte
+			_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
+				keys = append(keys, Key{day, subject, ID(id)})
+				return nil
+			})
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return keys, nil
+}
+
 // Amounts reads what the transfers under keys moved, one amount a key, 0 where there is no transfer. A row of the journal never
 // changes, so an amount that was found stays true; one that was not found may be posted later.
 func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {

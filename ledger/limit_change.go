@@ -128,11 +128,7 @@ func openedAs(ctx context.Context, tx pgx.Tx, is, wanted Account) (bool, error) 
 	if !sameAccount(is, wanted) || is.Cap == wanted.Cap && is.Alarm == wanted.Alarm {
 		return sameAccount(is, wanted), nil
 	}
-	rows, err := tx.Query(ctx, selectAudit+"WHERE act = $1 ORDER BY number", ActChangeLimit)
-	if err != nil {
-		return false, err
-	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
+	entries, err := AuditIn(ctx, tx, ActChangeLimit)
 	if err != nil {
 		return false, err
 	}

@@ -58,7 +58,7 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 	}
 	var seal Seal
 	err := l.change(ctx, fmt.Sprintf("seal day %v", day), func(ctx context.Context, tx pgx.Tx) error {
-		status, err := lockDay(ctx, tx, day)
+		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:
 			return err

@@ -120,6 +120,34 @@ func (l *Ledger) Stream(ctx context.Context, stream string) (Claim, error) {
 	return claim, nil
 }
 
+// Answers reports whether the database says now where a stream stands. It asks once.
+func (l *Ledger) Answers(ctx context.Context, stream string) bool {
+	var next int64
+	return l.pool.QueryRow(ctx, "SELECT next FROM streams WHERE stream = $1", stream).Scan(&next) == nil
+}
+
+// StreamNames names every stream that was ever claimed, by its number.
+func (l *Ledger) StreamNames(ctx context.Context) (names map[StreamID]string, err error) {
+	err = l.run(ctx, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, "SELECT stream, number FROM streams")
+		if err != nil {
+			return err
+		}
+		names = map[StreamID]string{}
+		var name string
+		var number StreamID
+		_, err = pgx.ForEachRow(rows, []any{&name, &number}, func() error {
+			names[number] = name
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the streams: %w", err)
+	}
+	return names, nil
+}
+
 // advance is the compare-and-swap: the first statement of every batch. It returns the batch's link as far as it is known by then, the chain's head
 // before it, and the chart's version.
 func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link Link, head Hash, chart int64, err error) {

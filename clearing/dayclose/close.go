@@ -193,15 +193,12 @@ func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version in
 
 // round counts how often the day was reopened.
 func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
-	entries, err := c.Ledger.Audit(ctx)
+	entries, err := c.Ledger.Audit(ctx, ledger.ActReopenDay)
 	if err != nil {
 		return 0, err
 	}
 	round := 0
 	for _, entry := range entries {
-		if entry.Act != ledger.ActReopenDay {
-			continue
-		}
 		moved, err := entry.DayMoved()
 		if err != nil {
 			return 0, err

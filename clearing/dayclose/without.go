@@ -19,12 +19,12 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 		return err
 	}
 	err := c.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		entries, err := ledger.AuditIn(ctx, tx, history.ActCloseWithout)
+		if err != nil {
+			return err
+		}
 		for _, u := range streams {
-			noted, err := noted(ctx, tx, u)
-			if err != nil {
-				return err
-			}
-			if noted {
+			if slices.ContainsFunc(entries, func(e ledger.AuditEntry) bool { return isOf(&e, u) }) {
 				continue
 			}
 			if err := ledger.Approve(ctx, tx, history.ActCloseWithout, u.String(), by); err != nil {
@@ -39,17 +39,10 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 	return nil
 }
 
-// noted reports whether the audit has the stream for the day.
-func noted(ctx context.Context, tx pgx.Tx, u history.Unread) (bool, error) {
-	rows, err := tx.Query(ctx, "SELECT what FROM audit WHERE act = $1", history.ActCloseWithout)
-	if err != nil {
-		return false, err
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return slices.ContainsFunc(all, func(what string) bool {
-		of, err := history.ParseUnread(what)
-		return err == nil && of.Day == u.Day && of.Stream == u.Stream
-	}), err
+// isOf reports whether an entry has the stream for the day.
+func isOf(e *ledger.AuditEntry, u history.Unread) bool {
+	of, err := history.ParseUnread(e.What)
+	return err == nil && of.Day == u.Day && of.Stream == u.Stream
 }
 
 // Unread lists what a day is closed without.

@@ -46,14 +46,11 @@ func (a Archive) Unread(ctx context.Context, day ledger.Day) ([]Unread, error) {
 
 // EverUnread lists what days were closed without, of all days.
 func (a Archive) EverUnread(ctx context.Context) (list []Unread, err error) {
-	entries, err := a.Ledger.Audit(ctx)
+	entries, err := a.Ledger.Audit(ctx, ActCloseWithout)
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range entries {
-		if entry.Act != ActCloseWithout {
-			continue
-		}
 		u, err := ParseUnread(entry.What)
 		if err != nil {
 			return nil, err

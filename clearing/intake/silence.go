@@ -23,8 +23,7 @@ func (p *partition) silence(ctx context.Context, err error, before int) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
-	var next int64
-	if p.in.ledger.Pool().QueryRow(ctx, "SELECT next FROM streams WHERE stream = $1", p.stream).Scan(&next) != nil {
+	if !p.in.ledger.Answers(ctx, p.stream) {
 		return 0
 	}
 	return before + 1

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
@@ -30,7 +28,7 @@ func (r *Record) Name() string { return fmt.Sprintf("%s@%d", r.Stream, r.Place.O
 // List calls fn for each record that was kept on the days from one to another, in the order
 // of days, streams and offsets.
 func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*Record) error) error {
-	names, err := streams(ctx, l)
+	names, err := l.StreamNames(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,27 +71,6 @@ func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*R
 	return nil
 }
 
-func streams(ctx context.Context, l *ledger.Ledger) (map[ledger.StreamID]string, error) {
-	names := map[ledger.StreamID]string{}
-	err := l.Retry(ctx, func(ctx context.Context) error {
-		rows, err := l.Pool().Query(ctx, "SELECT stream, number FROM streams")
-		if err != nil {
-			return err
-		}
-		var name string
-		var number ledger.StreamID
-		_, err = pgx.ForEachRow(rows, []any{&name, &number}, func() error {
-			names[number] = name
-			return nil
-		})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the streams: %w", err)
-	}
-	return names, nil
-}
-
 // Open counts the records that are kept alone and were not judged again. It looks at keys
 // alone.
 func Open(ctx context.Context, l *ledger.Ledger) (records int, err error) {
@@ -102,7 +79,7 @@ func Open(ctx context.Context, l *ledger.Ledger) (records int, err error) {
 
 // OpenOf counts those of one topic.
 func OpenOf(ctx context.Context, l *ledger.Ledger, topic string) (records int, err error) {
-	names, err := streams(ctx, l)
+	names, err := l.StreamNames(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -113,45 +90,28 @@ func OpenOf(ctx context.Context, l *ledger.Ledger, topic string) (records int, e
 	})
 }
 
-// open counts those of some streams. It may be long, and is asked where a day ends.
+// open counts those of some streams.
 func open(ctx context.Context, l *ledger.Ledger, of func(ledger.StreamID) bool) (records int, err error) {
-	err = l.Retry(ctx, func(ctx context.Context) error {
-		return l.Read(ctx, func(tx pgx.Tx) error {
-			records, err = count(ctx, tx, of)
-			return err
-		})
-	})
+	keys, err := l.KeysOf(ctx, identity.QuarantineSubject)
 	if err != nil {
 		return 0, fmt.Errorf("count the quarantine: %w", err)
 	}
-	return records, nil
-}
-
-func count(ctx context.Context, tx pgx.Tx, of func(ledger.StreamID) bool) (records int, err error) {
-	rows, err := tx.Query(ctx, `SELECT j.effective_day, j.id FROM days AS d
-		JOIN journal AS j ON j.effective_day = d.day AND j.subject = $1`, []byte(identity.QuarantineSubject))
-	if err != nil {
-		return 0, err
-	}
 	open := map[ledger.Key]bool{}
-	var day ledger.Day
-	var id []byte
-	_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
-		place, kept := identity.ParseQuarantined(ledger.ID(id))
+	for _, key := range keys {
+		place, kept := identity.ParseQuarantined(key.ID)
 		if !kept {
-			open[ledger.Key{Day: day, Subject: identity.QuarantineSubject, ID: ledger.ID(id)}] = false
-			return nil
+			open[key] = false
+			continue
 		}
-		key := place.Judged(day)
-		if _, judged := open[key]; !judged && of(place.Stream) {
-			open[key] = true
+		judged := place.Judged(key.Day)
+		if _, known := open[judged]; !known && of(place.Stream) {
+			open[judged] = true
 		}
-		return nil
-	})
+	}
 	for _, is := range open {
 		if is {
 			records++
 		}
 	}
-	return records, err
+	return records, nil
 }

@@ -52,12 +52,12 @@ func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
 // unchanged makes sure, inside the transaction, that the day is over and that nothing was booked in
 // it since its rows were counted and what it owes was read: while its row is locked nobody reopens it.
 func unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout, booked int64) error {
-	var state ledger.DayState
-	if err := tx.QueryRow(ctx, "SELECT state FROM days WHERE day = $1 FOR UPDATE", held.Day).Scan(&state); err != nil {
+	is, err := ledger.LockDay(ctx, tx, held.Day)
+	if err != nil {
 		return err
 	}
-	if state != ledger.DayClosed && state != ledger.DaySealed {
-		return refuse("citycard day close --day "+held.Day.String()+" / 请先关闭清算日", "day %s is %s: close it first", held.Day, state)
+	if is.State != ledger.DayClosed && is.State != ledger.DaySealed {
+		return refuse("citycard day close --day "+held.Day.String()+" / 请先关闭清算日", "day %s is %s: close it first", held.Day, is.State)
 	}
 	now, err := ledger.BookedRowsIn(ctx, tx, held.Day)
 	if err == nil && now != booked {

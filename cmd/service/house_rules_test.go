@@ -92,6 +92,11 @@ func offences(tree fs.FS) ([]string, error) {
 	}
 	found = append(found, packageOffences(sources)...)
 	found = append(found, cgoOffences(sources)...)
+	inSQL, err := tableOffences(tree, sources)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, inSQL...)
 	slices.Sort(found)
 	return slices.Compact(found), nil
 }
