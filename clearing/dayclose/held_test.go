@@ -57,8 +57,8 @@ func (o *office) approval(second string) ledger.Approval {
 }
 
 func (o *office) payout(second string) (release.Done, error) {
-	desk := &release.Desk{Ledger: o.ledger, Owner: "test"}
-	return desk.Payout(o.Context(), release.Payout{Day: today, Operator: "bus", By: o.approval(second)})
+	office := &release.Office{Ledger: o.ledger, Owner: "test"}
+	return office.Payout(o.Context(), release.Payout{Day: today, Operator: "bus", By: o.approval(second)})
 }
 
 func (o *office) wantRefused(second, what string) {

@@ -8,7 +8,7 @@
 // the books once, under a key, hashed and chained. A request that the ledger refuses
 // for an account's sake is no exception: what was refused is known only once the batch
 // is decided, so the batch is then judged again with the refused chains as rejects
-// (Refuse).
+// (Replace).
 //
 // What cannot be booked for a reason that will not pass, and that is no verdict on the
 // record, is kept alone: a memo of kind "quarantine" has its place, its bytes and the

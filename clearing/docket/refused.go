@@ -12,7 +12,7 @@ import (
 
 // Settle gives the rulings as the ledger's answer makes them: a repeat is a
 // duplicate, other content under the same identity is disputed, what was refused
-// is rejected (see Refuse): for the reason refused where an account holds too little, as
+// is rejected (see Replace): for the reason refused where an account holds too little, as
 // an invalid field where the ledger takes no such transfer at all. The rulings
 // themselves stay as they were, so that a transaction which runs again settles afresh.
 //
@@ -143,8 +143,8 @@ func reasonOf(because ledger.Reason, refused verdict.Reason) verdict.Reason {
 	return verdict.InvalidField
 }
 
-// Refusal is what becomes of something that the ledger refused.
-type Refusal struct {
+// Replacement is what takes the place of something that the ledger refused.
+type Replacement struct {
 	Reason verdict.Reason // None where a Short says what becomes of it
 	// Cause, where set, has it kept alone instead of rejected, as from Record.
 	Cause  error
@@ -153,34 +153,33 @@ type Refusal struct {
 	evidence []byte // what was refused; another version may have the same key
 }
 
-// Refused is what the ledger refused, by the key of the memo or of the chain's first
-// transfer.
-type Refused map[ledger.Key][]Refusal
+// Replacements are by the key of the memo, or of the first transfer of the chain.
+type Replacements map[ledger.Key][]Replacement
 
 // Add adds all of another.
-func (f Refused) Add(other Refused) {
+func (f Replacements) Add(other Replacements) {
 	for key, list := range other {
 		f[key] = append(f[key], list...)
 	}
 }
 
 // of finds the last word on what was posted under a key.
-func (f Refused) of(key ledger.Key, evidence []byte) (Refusal, bool) {
+func (f Replacements) of(key ledger.Key, evidence []byte) (Replacement, bool) {
 	for _, r := range slices.Backward(f[key]) {
 		if bytes.Equal(r.evidence, evidence) {
 			return r, true
 		}
 	}
-	return Refusal{}, false
+	return Replacement{}, false
 }
 
-// Refused lists what the ledger refused.
-func (d *Docket) Refused(settled []Ruling) Refused {
-	refused := Refused{}
+// Replacements are rejects in the place of what the ledger refused.
+func (d *Docket) Replacements(settled []Ruling) Replacements {
+	refused := Replacements{}
 	for i := range settled {
 		if r := &settled[i]; r.Verdict == verdict.Rejected {
 			if key, posted := d.keyOf(r); posted {
-				refused[key] = append(refused[key], Refusal{Reason: r.Reason, evidence: d.Evidence(r)})
+				refused[key] = append(refused[key], Replacement{Reason: r.Reason, evidence: d.Evidence(r)})
 			}
 		}
 	}
@@ -189,11 +188,11 @@ func (d *Docket) Refused(settled []Ruling) Refused {
 
 // KeepAlone adds what the ruling at a place posts, so that it is kept alone as from a record. It
 // is false where the ruling posts nothing.
-func (d *Docket) KeepAlone(refused Refused, ruling int, reason verdict.Reason, record Record, cause error) bool {
+func (d *Docket) KeepAlone(refused Replacements, ruling int, reason verdict.Reason, record Record, cause error) bool {
 	r := &d.Rulings[ruling]
 	key, posted := d.keyOf(r)
 	if posted {
-		refused[key] = append(refused[key], Refusal{reason, cause, record, d.Evidence(r)})
+		refused[key] = append(refused[key], Replacement{reason, cause, record, d.Evidence(r)})
 	}
 	return posted
 }
@@ -214,10 +213,10 @@ func keyOf(t *ledger.Transfer) ledger.Key {
 	return ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
 }
 
-// Refuse makes rejects of what the ledger refused when it was last asked, or keeps it
+// Replace makes rejects of what the ledger refused when it was last asked, or keeps it
 // alone: its bytes are kept, and nothing of it is posted. What has a Short is suspended by
 // it, or stands as it was judged meanwhile. The rulings keep their places.
-func (d *Docket) Refuse(refused Refused) {
+func (d *Docket) Replace(refused Replacements) {
 	if len(refused) == 0 {
 		return
 	}
@@ -225,15 +224,15 @@ func (d *Docket) Refuse(refused Refused) {
 	d.Transfers, d.Rulings = make([]ledger.Transfer, 0, len(transfers)), make([]Ruling, 0, len(rulings))
 	for _, r := range rulings {
 		chain := transfers[r.first : r.first+r.count]
-		refusal, is, memo, evidence := Refusal{}, false, len(d.Memos), []byte(nil)
+		by, is, memo, evidence := Replacement{}, false, len(d.Memos), []byte(nil)
 		if r.count > 0 {
 			evidence = chain[0].Evidence
-			refusal, is = refused.of(keyOf(&chain[0]), evidence)
+			by, is = refused.of(keyOf(&chain[0]), evidence)
 		} else if key, posted := d.keyOf(&r); posted {
 			memo, evidence = r.memo, d.Memos[r.memo].Evidence
-			refusal, is = refused.of(key, evidence)
+			by, is = refused.of(key, evidence)
 		}
-		if is && refusal.Reason == verdict.None {
+		if is && by.Reason == verdict.None {
 			is = false
 			if r.Short.Reason != verdict.None {
 				chain[0].Debit = r.Short.Debit
@@ -241,7 +240,7 @@ func (d *Docket) Refuse(refused Refused) {
 			}
 		}
 		if is {
-			d.refuse(r, refusal, memo, evidence)
+			d.replace(r, by, memo, evidence)
 			continue
 		}
 		r.first = len(d.Transfers)
@@ -250,17 +249,17 @@ func (d *Docket) Refuse(refused Refused) {
 	}
 }
 
-// refuse puts what is kept of a ruling where its memo is, or behind all memos.
-func (d *Docket) refuse(r Ruling, refusal Refusal, memo int, evidence []byte) {
-	kept := Ruling{Verdict: verdict.Rejected, Reason: refusal.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: refusal.Reason}
-	if refusal.Cause == nil {
+// replace puts what is kept of a ruling where its memo is, or behind all memos.
+func (d *Docket) replace(r Ruling, by Replacement, memo int, evidence []byte) {
+	kept := Ruling{Verdict: verdict.Rejected, Reason: by.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: by.Reason}
+	if by.Cause == nil {
 		d.keepPieces(kept, memo, d.rejectMemos(&kept, evidence), NoOffset)
 		return
 	}
 	kept.Verdict = verdict.Quarantined
-	record := refusal.Record
+	record := by.Record
 	record.Value = evidence
-	d.keepPieces(kept, memo, d.quarantineMemos(refusal.Reason, record, refusal.Cause), NoOffset)
+	d.keepPieces(kept, memo, d.quarantineMemos(by.Reason, record, by.Cause), NoOffset)
 }
 
 // NoOffset is the offset of a reject where an account, not the record, was the reason.

@@ -52,7 +52,7 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	if err := a.followed(ctx, rules, r); err != nil {
 		return "", true, err
 	}
-	j := &again{Again: a, rules: rules, record: r, by: by, refused: docket.Refused{}}
+	j := &again{Again: a, rules: rules, record: r, by: by, refused: docket.Replacements{}}
 	for {
 		err := j.attempt(ctx)
 		var more *refusals
@@ -110,7 +110,7 @@ type again struct {
 	rules   Rules
 	record  *quarantine.Record
 	by      ledger.Approval
-	refused docket.Refused
+	refused docket.Replacements
 	verdict string // as the last attempt found it
 }
 
@@ -160,7 +160,7 @@ func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *le
 	if err != nil {
 		return nil, err
 	}
-	if refused := d.Refused(rulings); len(refused) > 0 {
+	if refused := d.Replacements(rulings); len(refused) > 0 {
 		return nil, &refusals{refused}
 	}
 	if verdict := d.Verdicts(); verdict != j.verdict {

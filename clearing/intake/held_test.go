@@ -85,7 +85,7 @@ func TestWrongTACsHoldThePayout(t *testing.T) {
 		}
 		h.wantBalances(map[string]ledger.Fen{"operator:bus": 600 * 80, "operator:metro": 0, chart.Reserve: 201 * 190})
 	}
-	desk := h.desk()
+	desk := h.office()
 	alone := approval(6)
 	alone.Second = alone.First
 	_, err := desk.Payout(t.Context(), release.Payout{Day: today, Operator: "bus", By: alone})

@@ -326,7 +326,7 @@ func (p *partition) followDay(err error) error {
 
 // refusals says that the ledger refused some of the batch, so that it must be judged again
 // with that as rejects, or kept alone.
-type refusals struct{ refused docket.Refused }
+type refusals struct{ refused docket.Replacements }
 
 func (e *refusals) Error() string {
 	return fmt.Sprintf("the ledger refused %d items", len(e.refused))
@@ -336,7 +336,7 @@ func (e *refusals) Error() string {
 // refused as rejects, so that it is in the books as well. Each time more is refused,
 // so it comes to an end.
 func (p *partition) post(ctx context.Context, rules Rules, records []docket.Record, next int64) error {
-	refused := docket.Refused{}
+	refused := docket.Replacements{}
 	for {
 		err := p.attempt(ctx, rules, records, next, refused)
 		var more *refusals
@@ -348,7 +348,7 @@ func (p *partition) post(ctx context.Context, rules Rules, records []docket.Reco
 }
 
 // attempt judges the records and commits them, if the ledger refuses nothing new.
-func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.Record, next int64, refused docket.Refused) error {
+func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.Record, next int64, refused docket.Replacements) error {
 	started := p.in.metrics.clock()
 	if p.recent == nil {
 		p.recent = ledger.NewRecent(recentKeys)
@@ -400,7 +400,7 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records 
 	if err != nil {
 		return nil, err
 	}
-	if refused := d.Refused(rulings); len(refused) > 0 {
+	if refused := d.Replacements(rulings); len(refused) > 0 {
 		return nil, &refusals{refused}
 	}
 	return rules.publish(ctx, tx, p.stream, d, rulings, out)
@@ -411,7 +411,7 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records 
 func (p *partition) stuck(d *docket.Docket, records []docket.Record, err *docket.RefusedError) error {
 	patient := p.patience.now(p.in.metrics.clock()) > 0
 	places := placesOf(records)
-	refused := docket.Refused{}
+	refused := docket.Replacements{}
 	for _, s := range err.Stuck {
 		if s.Passes() && patient {
 			continue

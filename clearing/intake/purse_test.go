@@ -35,7 +35,7 @@ func TestFareBeyondThePurse(t *testing.T) {
 		}
 		alone := approval(6)
 		alone.Second = alone.First
-		_, err := h.desk().Release(t.Context(), release.Release{Row: s.Row, To: "operator:bus", By: alone})
+		_, err := h.office().Release(t.Context(), release.Release{Row: s.Row, To: "operator:bus", By: alone})
 		h.wantRefusal("one person alone", err)
 		for range 2 {
 			_, err := h.release(s.Row, "operator:bus")

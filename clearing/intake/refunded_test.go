@@ -30,8 +30,8 @@ func (h *house) authority() *load.Authority {
 	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 }
 
-func (h *house) desk() *release.Desk {
-	return &release.Desk{Ledger: h.ledger, Owner: "test", RefundAfterDays: 30}
+func (h *house) office() *release.Office {
+	return &release.Office{Ledger: h.ledger, Owner: "test", RefundAfterDays: 30}
 }
 
 func approval(day int) ledger.Approval {
@@ -68,7 +68,7 @@ func TestRefund(t *testing.T) {
 	h.must(ask("o3", 2))
 	h.send(h.written(1, 5000, 5000))
 	h.clear()
-	d := h.desk()
+	d := h.office()
 	refund := func(r release.Refund) error { _, err := d.Refund(t.Context(), r); return err }
 	h.wantRefusal("too early", refund(refundOf("o1", false, 6)))
 	h.wantRefusal("no such order", refund(refundOf("o9", true, 6)))
@@ -133,7 +133,7 @@ func TestRefundOfWhatStands(t *testing.T) {
 	h := newHouse(t)
 	h.town.Registry = clearingtest.New(t, func(files map[string]string) { files["channels.csv"] += "kiosk,自助机,Kiosk,20200101,\n" }).Registry
 	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
-	authority, desk := h.authority(), h.desk()
+	authority, office := h.authority(), h.office()
 	for sequence, channel := range []string{"counter", "kiosk"} {
 		request := h.town.LoadRequest(clearingtest.Card, "o1", uint16(sequence), 0, 5000, noon(5))
 		request.Channel = channel
@@ -142,16 +142,16 @@ func TestRefundOfWhatStands(t *testing.T) {
 	}
 	either, kiosk := refundOf("o1", true, 6), refundOf("o1", true, 6)
 	kiosk.Channel = "kiosk"
-	_, err := desk.Refund(t.Context(), either)
+	_, err := office.Refund(t.Context(), either)
 	h.wantRefusal("either of two", err)
-	_, err = desk.Refund(t.Context(), kiosk)
+	_, err = office.Refund(t.Context(), kiosk)
 	h.must(err)
 	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": -5000, "unwritten:own": 5000})
-	if done, err := desk.Refund(t.Context(), either); err != nil || done.Repeated {
+	if done, err := office.Refund(t.Context(), either); err != nil || done.Repeated {
 		t.Errorf("the one that stands: %+v, %v", done, err)
 	}
 	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": 0, "unwritten:own": 0})
-	_, err = desk.Refund(t.Context(), either)
+	_, err = office.Refund(t.Context(), either)
 	h.wantRefusal("either of two that were refunded", err)
 }
 
@@ -172,7 +172,7 @@ func TestRefundWhileJudged(t *testing.T) {
 				amounts, err := h.ledger.Amounts(ctx, keys)
 				if len(keys) > 0 {
 					once.Do(func() {
-						_, err := h.desk().Refund(ctx, refundOf("o1", true, 6))
+						_, err := h.office().Refund(ctx, refundOf("o1", true, 6))
 						h.must(err)
 					})
 				}
@@ -211,7 +211,7 @@ func TestRefundRace(t *testing.T) {
 	})
 	refunded := 0
 	for n := range orders {
-		_, err := h.desk().Refund(t.Context(), refundOf(name(orders-1-n), true, 6))
+		_, err := h.office().Refund(t.Context(), refundOf(name(orders-1-n), true, 6))
 		if err == nil {
 			refunded++
 			continue

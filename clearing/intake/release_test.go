@@ -15,7 +15,7 @@ import (
 func (h *house) suspended(released bool) map[verdict.Reason][]release.Suspended {
 	h.Helper()
 	found := map[verdict.Reason][]release.Suspended{}
-	h.must(h.desk().List(h.Context(), today, today, func(s release.Suspended) error {
+	h.must(h.office().List(h.Context(), today, today, func(s release.Suspended) error {
 		if s.Released == released {
 			found[s.Reason] = append(found[s.Reason], s)
 		}
@@ -26,7 +26,7 @@ func (h *house) suspended(released bool) map[verdict.Reason][]release.Suspended 
 
 // release releases a row, by two people.
 func (h *house) release(row ledger.Key, to string) (release.Done, error) {
-	return h.desk().Release(h.Context(), release.Release{Row: row, To: to, By: approval(6)})
+	return h.office().Release(h.Context(), release.Release{Row: row, To: to, By: approval(6)})
 }
 
 // TestRelease releases suspended taps and loads, each once and to whom it can belong.
@@ -101,7 +101,7 @@ func TestRelease(t *testing.T) {
 		t.Errorf("still waiting: %v", left)
 	}
 	refused("a refund of what the card has", taps[0].Row, "fund:resident")
-	_, err := h.desk().Refund(t.Context(), refundOf("o1", true, 6))
+	_, err := h.office().Refund(t.Context(), refundOf("o1", true, 6))
 	h.wantRefusal("a refund of what the card has", err)
 	if entries := h.audited(release.ActRelease); len(entries) != 5 {
 		t.Errorf("%d audit entries, want one for each of five releases: %+v", len(entries), entries)

@@ -95,9 +95,9 @@ func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens)
 
 // judge has the records judged, now or inside the transaction, with what was refused before
 // as rejects or kept alone.
-func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Refused) error {
+func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Replacements) error {
 	take := func() {
-		d.Refuse(refused)
+		d.Replace(refused)
 		batch.Transfers, batch.Memos = d.Transfers, d.Memos
 	}
 	if r.Within == nil {

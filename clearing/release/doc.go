@@ -1,49 +1,51 @@
-// Package release is what two people decide about money that waits: a load that was
-// paid for and that no card has, and transfers that were suspended.
+// Package release books what two people decide about money that waits: paid loads that are on no
+// card, suspended transfers, and payouts that a day's close held.
 //
-//	refund    a paid load without a card's word: unwritten:own → channel:ID
+//	refund    a paid load that no card confirmed: unwritten:own → channel:ID
 //	release   a suspended tap:       suspense:REASON → operator:ID or channel:ID
 //	          another city's tap:    suspense:REASON → pending:OPERATOR
 //	          a load nobody paid:    channel:ID → suspense:load_not_paid
 //	          a load unlike its order, against the order: see below
 //	payout    what a day's close held:  operator:ID → reserve
 //
-// Each names one row of the journal, and its own row has a key made of that one's: so
-// it is done once, whoever asks how often, and never for more than waits there. The
-// suspended row stays as it is. Who decided, who agreed and why goes into the audit in
-// the same commit; the row's evidence says what was decided.
+// A decision names one row of the journal, and the key of the row that it books is made of that
+// row's key. So a decision is booked once, however often it is asked for, and never for more than
+// waits there. The suspended row stays as it is. The same commit writes into the audit who
+// decided, who agreed and why; the evidence of the booked row says what was decided.
 //
-// # A refund and a card that was written after all
+// # A refund of a load that the card has after all
 //
-// A load is refunded when the rules' days have passed without the card's word, or
-// when the counter has looked at the card and found it not written. It is refused
-// where the word is in the books under whichever signed day: the card's statement is read
-// first, and inside the transaction what clearing keeps of written loads; and the batch
-// that brings the word asks, inside its own, for refunds. Both are serializable, so one of
-// them sees the other. It is refused as well while the word may be on its way: while a record
-// of a written load is open in quarantine, or a stream of loads stands before the end that a
-// day was closed without. Where the word comes after the refund the load is suspended as
-// load_not_paid: the card has the money, the channel owes it again, and a release
-// books that.
+// A load is refunded when the card has not confirmed it within the rules' days, or when a counter
+// has looked at the card and found no load. These refuse a refund:
+//
+//   - the journal has the card's confirmation, under any signed day;
+//   - the table of written loads has it. This is read inside the refund's transaction. The batch
+//     that books a confirmation reads the refunds inside its own. Both transactions are
+//     serializable, so one of them sees the other;
+//   - the confirmation may still come: a record of a written load is open in quarantine, or a day
+//     was closed without a stream of loads that has not been read to its end yet.
+//
+// A confirmation that comes after the refund is suspended as load_not_paid: the card has the
+// money, the channel owes it again, and a release books that.
 //
 // # A load unlike its order
 //
-// The card holds what it signed (W), the channel paid another amount (P). The release
-// settles the suspended W out of the order: min(P, W) from unwritten:own; then either
-// the rest of P goes back to the channel, or the channel owes the rest of W.
+// The card holds what it signed (W), the channel paid another amount (P). The release takes
+// min(P, W) from unwritten:own for the suspended W. Then the rest of P goes back to the channel,
+// or the channel owes the rest of W.
 //
-// A load of as much as its order after which the purse holds more than any may is settled
-// in the same way: W = P.
+// A load may be as high as its order and still leave more in the purse than any purse may hold.
+// It is released in the same way, with W = P.
 //
-// A suspended tap is not released to the float: the card has spent the money, and no
-// booking puts it back into the purse. The holder is repaid by a channel.
+// A suspended tap is not released to the float: the card has spent the money, and no booking puts
+// it back into the purse. A channel repays the holder.
 //
-// A payout that a close held because too many TACs at the operator's terminals were wrong
-// is paid by a decision alone, never by time: somebody who guesses codes could otherwise
-// wait a day. It is booked in the open day under the held day's key, so it is neither paid
-// by a close of the held day again nor counted as a payment of the open one.
+// A close holds a payout when too many TACs at the operator's terminals were wrong. Only a
+// decision pays it, never the passing of time: somebody who guesses codes could simply wait a
+// day. The payment is booked in the open day under the key of the held day. So no later close of
+// the held day pays it again, and the open day does not count it as its own payment.
 //
-// Another city's tap was never verified: its money is what the centre owes, if it
-// confirms it. So no decision made here pays it out; it can only join the taps of such
-// cards that wait for the centre's word.
+// Another city's tap was never verified: its money is what the centre owes, if the centre
+// confirms it. So no decision made here pays it out; it can only join the taps of such cards that
+// wait for the centre's answer.
 package release

@@ -21,15 +21,15 @@ type Payout struct {
 
 // Payout pays what was held for a day, whole and once. The error is a *Refusal where it
 // cannot be paid so.
-func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
+func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
 	if !p.Day.Valid() {
 		return Done{}, refuse("give --day YYYYMMDD / 日期有误", "%d is no day", p.Day)
 	}
-	booked, err := d.Ledger.BookedRows(ctx, p.Day)
+	booked, err := o.Ledger.BookedRows(ctx, p.Day)
 	if err != nil {
 		return Done{}, err
 	}
-	held, ok, err := dayclose.ReadHeld(ctx, d.Ledger, p.Operator, p.Day)
+	held, ok, err := dayclose.ReadHeld(ctx, o.Ledger, p.Operator, p.Day)
 	switch {
 	case err != nil:
 		return Done{}, err
@@ -42,11 +42,11 @@ func (d *Desk) Payout(ctx context.Context, p Payout) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActPayout, by: p.By, what: fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())}
+	d := &decision{name: ActPayout, by: p.By, what: fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())}
 	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(chart.Operator(p.Operator)), ID: identity.PayoutReleased()}
-	a.within = func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) }
-	a.add(key, chart.Operator(p.Operator), chart.Reserve, held.Fen, chart.PurposeSettlement, data)
-	return d.book(ctx, a)
+	d.within = func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) }
+	d.add(key, chart.Operator(p.Operator), chart.Reserve, held.Fen, chart.PurposeSettlement, data)
+	return o.book(ctx, d)
 }
 
 // unchanged makes sure, inside the transaction, that the day is over and that nothing was booked in

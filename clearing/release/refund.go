@@ -42,39 +42,39 @@ type paidLoad struct {
 
 // Refund gives a paid load back to its channel. The error is a *Refusal where the
 // load cannot be refunded.
-func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
-	order, err := d.find(ctx, r)
+func (o *Office) Refund(ctx context.Context, r Refund) (Done, error) {
+	order, err := o.find(ctx, r)
 	if err != nil {
 		return Done{}, err
 	}
 	today := ledger.DayOf(r.By.At)
-	if due := order.booked.Add(d.RefundAfterDays); !r.NotWritten && today < due {
+	if due := order.booked.Add(o.RefundAfterDays); !r.NotWritten && today < due {
 		return Done{}, refuse("wait until then, or look at the card and give --not-written / 请等待期满,或核实未写卡", "paid on %s: without a look at the card it can be refunded from %s on", order.booked, due)
 	}
 	data, err := evidence{ActRefund, RowName(order.row), order.channel}.encode()
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
-	a.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
-	before, err := d.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
+	d := &decision{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
+	d.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
+	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
 		return Done{}, err
 	}
 	if before[0] == 0 {
-		// In this order: what is read or judged meanwhile is seen by a later question.
-		if err := d.unread(ctx); err != nil {
+		// In this order: a later question sees what was read or judged after an earlier one.
+		if err := o.unread(ctx); err != nil {
 			return Done{}, err
 		}
-		if err := d.quarantined(ctx); err != nil {
+		if err := o.quarantined(ctx); err != nil {
 			return Done{}, err
 		}
-		if err := d.unreported(ctx, order); err != nil {
+		if err := o.unreported(ctx, order); err != nil {
 			return Done{}, err
 		}
-		a.within = order.notWritten
+		d.within = order.notWritten
 	}
-	a.keep = func(ctx context.Context, tx pgx.Tx) error {
+	d.keep = func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
 			[]byte(order.Card), int64(order.Load.Kind), int64(order.Load.Sequence), int64(order.Load.Attempt)+1)
@@ -83,17 +83,17 @@ func (d *Desk) Refund(ctx context.Context, r Refund) (Done, error) {
 		}
 		return nil
 	}
-	return d.book(ctx, a)
+	return o.book(ctx, d)
 }
 
 // find looks the order up among what was paid for the card.
-func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
-	accounts, err := d.Ledger.Accounts(ctx)
+func (o *Office) find(ctx context.Context, r Refund) (paidLoad, error) {
+	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {
 		return paidLoad{}, err
 	}
 	var found []paidLoad
-	err = d.Ledger.Statement(ctx, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err = o.Ledger.Statement(ctx, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		paid, ok := identity.AuthorisedLoad(row.ID)
 		if !ok || row.IsMemo() {
 			return nil
@@ -113,7 +113,7 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 	if err != nil {
 		return paidLoad{}, err
 	}
-	if found, err = d.standing(ctx, found); err != nil {
+	if found, err = o.standing(ctx, found); err != nil {
 		return paidLoad{}, err
 	}
 	switch len(found) {
@@ -126,7 +126,7 @@ func (d *Desk) find(ctx context.Context, r Refund) (paidLoad, error) {
 }
 
 // standing leaves out orders that were refunded, where others stand beside them.
-func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, error) {
+func (o *Office) standing(ctx context.Context, found []paidLoad) ([]paidLoad, error) {
 	if len(found) < 2 {
 		return found, nil
 	}
@@ -134,7 +134,7 @@ func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, erro
 	for i := range found {
 		keys[i] = found[i].Refunded()
 	}
-	refunded, err := d.Ledger.Amounts(ctx, keys)
+	refunded, err := o.Ledger.Amounts(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -150,10 +150,10 @@ func (d *Desk) standing(ctx context.Context, found []paidLoad) ([]paidLoad, erro
 	return open, nil
 }
 
-// unread refuses while a stream of loads stands before the end that a day was closed without:
-// the card's word may be there.
-func (d *Desk) unread(ctx context.Context) error {
-	list, err := history.Archive{Ledger: d.Ledger}.EverUnread(ctx)
+// unread refuses while part of a stream of loads that a day was closed without has not been read:
+// the card's confirmation may be in it.
+func (o *Office) unread(ctx context.Context) error {
+	list, err := history.Archive{Ledger: o.Ledger}.EverUnread(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (d *Desk) unread(ctx context.Context) error {
 		if topic, _, _ := strings.Cut(u.Stream, "/"); topic != message.TopicLoads {
 			continue
 		}
-		stream, err := d.Ledger.Stream(ctx, u.Stream)
+		stream, err := o.Ledger.Stream(ctx, u.Stream)
 		if err != nil && !errors.Is(err, ledger.ErrNoStream) {
 			return err
 		}
@@ -173,9 +173,9 @@ func (d *Desk) unread(ctx context.Context) error {
 	return nil
 }
 
-// quarantined refuses while a record of a load is kept alone: it may be the card's word.
-func (d *Desk) quarantined(ctx context.Context) error {
-	open, err := quarantine.OpenOf(ctx, d.Ledger, message.TopicLoads)
+// quarantined refuses while a record of a load is kept alone: it may be the card's confirmation.
+func (o *Office) quarantined(ctx context.Context) error {
+	open, err := quarantine.OpenOf(ctx, o.Ledger, message.TopicLoads)
 	if err != nil {
 		return err
 	}
@@ -186,12 +186,12 @@ func (d *Desk) quarantined(ctx context.Context) error {
 	return nil
 }
 
-// unreported refuses an order of which the journal has the card's word, under whichever
-// signed day. notWritten alone would rest on a table beside the journal.
-func (d *Desk) unreported(ctx context.Context, o paidLoad) error {
+// unreported refuses an order whose load the card has confirmed, under any signed day. notWritten
+// asks a table beside the journal; this asks the journal itself.
+func (o *Office) unreported(ctx context.Context, p paidLoad) error {
 	const first, last ledger.Day = 19000101, 29991231
-	id, written := identity.LoadWritten(o.Load.Kind, o.Load.Sequence), ledger.Day(0)
-	err := d.Ledger.Statement(ctx, o.Card, first, last, func(row ledger.Row) error {
+	id, written := identity.LoadWritten(p.Load.Kind, p.Load.Sequence), ledger.Day(0)
+	err := o.Ledger.Statement(ctx, p.Card, first, last, func(row ledger.Row) error {
 		if row.ID == id {
 			written = row.Day
 		}
@@ -206,10 +206,10 @@ func (d *Desk) unreported(ctx context.Context, o paidLoad) error {
 	return nil
 }
 
-// notWritten asks the same inside the refund's transaction, where it meets the batch that
-// brings the word.
-func (o *paidLoad) notWritten(ctx context.Context, tx pgx.Tx) error {
-	days, err := load.WrittenOn(ctx, tx, []*load.Order{&o.Order})
+// notWritten asks the same inside the refund's transaction. It conflicts there with a batch that
+// brings the card's confirmation.
+func (p *paidLoad) notWritten(ctx context.Context, tx pgx.Tx) error {
+	days, err := load.WrittenOn(ctx, tx, []*load.Order{&p.Order})
 	if err != nil {
 		return err
 	}

@@ -31,15 +31,15 @@ func refuse(todo, format string, args ...any) error {
 	return &Refusal{What: fmt.Sprintf(format, args...), Todo: todo}
 }
 
-// Desk books what was decided.
-type Desk struct {
+// Office books what was decided.
+type Office struct {
 	Ledger *ledger.Ledger
 	Owner  string // who claims the stream, for the log
-	// RefundAfterDays are the rules' days without a card's word.
+	// RefundAfterDays is how long the rules wait for a card to confirm its load.
 	RefundAfterDays int
 }
 
-// Done is what stands in the books after an act.
+// Done is what stands in the books after a decision.
 type Done struct {
 	Repeated bool // it stood there before
 	Parts    []Part
@@ -51,8 +51,8 @@ type Part struct {
 	Fen           ledger.Fen
 }
 
-// act is one decision on its way into the books.
-type act struct {
+// decision is one on its way into the books.
+type decision struct {
 	name  string
 	what  string // for the audit
 	by    ledger.Approval
@@ -65,8 +65,8 @@ type act struct {
 	keep func(ctx context.Context, tx pgx.Tx) error
 }
 
-// evidence says what an act does, without the time and the people, so that it is the
-// same whoever repeats it.
+// evidence says what a decision does, without the time and the people: whoever repeats it, the
+// evidence is the same.
 type evidence struct {
 	Act string `json:"act"`
 	Row string `json:"row"`
@@ -81,59 +81,59 @@ func (e evidence) encode() ([]byte, error) {
 	return data, nil
 }
 
-// book books the act once, and the audit's entry with it.
-func (d *Desk) book(ctx context.Context, a *act) (Done, error) {
+// book books the decision once, and the audit's entry with it.
+func (o *Office) book(ctx context.Context, d *decision) (Done, error) {
 	var missing *ledger.BatchError
-	if err := a.by.Validate(); errors.As(err, &missing) {
+	if err := d.by.Validate(); errors.As(err, &missing) {
 		return Done{}, refuse("give two names and a reason / 请填写两人姓名与原因", "%s", missing.What)
 	} else if err != nil {
 		return Done{}, err
 	}
 	for {
-		out, err := d.post(ctx, a)
-		// Another process that decides at the same time takes the stream; each gets its
-		// turn, since what stands is not booked again.
+		out, err := o.post(ctx, d)
+		// Another process that decides at the same time has taken the stream. Each gets its
+		// turn: what is booked already is not booked again.
 		if (errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrDayMoved) || errors.Is(err, ledger.ErrDaySealed)) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil {
 			return Done{}, err
 		}
-		return d.done(a, out)
+		return o.done(d, out)
 	}
 }
 
-func (d *Desk) post(ctx context.Context, a *act) (*ledger.Outcome, error) {
-	claim, err := d.Ledger.Claim(ctx, Stream, d.Owner, 0)
+func (o *Office) post(ctx context.Context, d *decision) (*ledger.Outcome, error) {
+	claim, err := o.Ledger.Claim(ctx, Stream, o.Owner, 0)
 	if err != nil {
 		return nil, err
 	}
 	batch := &ledger.Batch{Stream: Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
 	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
-		if a.within != nil {
-			if err := a.within(ctx, tx); err != nil {
+		if d.within != nil {
+			if err := d.within(ctx, tx); err != nil {
 				return err
 			}
 		}
-		batch.Transfers = a.chain
+		batch.Transfers = d.chain
 		return nil
 	}
 	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
 		if out.Transfers[0].Result != ledger.Inserted {
 			return nil, nil
 		}
-		if a.keep != nil {
-			if err := a.keep(ctx, tx); err != nil {
+		if d.keep != nil {
+			if err := d.keep(ctx, tx); err != nil {
 				return nil, err
 			}
 		}
-		return nil, ledger.Approve(ctx, tx, a.name, a.what, a.by)
+		return nil, ledger.Approve(ctx, tx, d.name, d.what, d.by)
 	}
-	return d.Ledger.Post(ctx, batch)
+	return o.Ledger.Post(ctx, batch)
 }
 
-func (d *Desk) done(a *act, out *ledger.Outcome) (Done, error) {
-	done := Done{Parts: a.parts, Repeated: true}
+func (o *Office) done(d *decision, out *ledger.Outcome) (Done, error) {
+	done := Done{Parts: d.parts, Repeated: true}
 	for _, decision := range out.Transfers {
 		switch {
 		case decision.Disputed:
@@ -148,20 +148,19 @@ func (d *Desk) done(a *act, out *ledger.Outcome) (Done, error) {
 	return done, nil
 }
 
-// add appends a transfer to the act's chain.
-func (a *act) add(key ledger.Key, debit, credit string, fen ledger.Fen, purpose ledger.Purpose, evidence []byte) {
-	if n := len(a.chain); n > 0 {
-		a.chain[n-1].Linked = true
+// add appends a transfer to the decision's chain.
+func (d *decision) add(key ledger.Key, debit, credit string, fen ledger.Fen, purpose ledger.Purpose, evidence []byte) {
+	if n := len(d.chain); n > 0 {
+		d.chain[n-1].Linked = true
 	}
-	a.parts = append(a.parts, Part{debit, credit, fen})
-	a.chain = append(a.chain, ledger.Transfer{
+	d.parts = append(d.parts, Part{debit, credit, fen})
+	d.chain = append(d.chain, ledger.Transfer{
 		Day: key.Day, Subject: key.Subject, ID: key.ID, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit),
 		Amount: fen, Purpose: purpose, Evidence: evidence,
 	})
 }
 
-// isTo reports an account to which a decision may send money, or from which it may
-// claim it.
+// isTo reports whether an account is of one of the kinds, and names its owner.
 func isTo(code string, kinds ...string) bool {
 	for _, kind := range kinds {
 		if chart.KindOf(code) == kind && len(code) > len(kind)+1 {

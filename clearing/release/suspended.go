@@ -54,15 +54,15 @@ func suspendedRow(reader *docket.Reader, row *ledger.Row) (s Suspended, ok bool)
 
 // Release releases a suspended transfer, whole and once. The error is a *Refusal where
 // it cannot be released so.
-func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
-	accounts, err := d.Ledger.Accounts(ctx)
+func (o *Office) Release(ctx context.Context, r Release) (Done, error) {
+	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {
 		return Done{}, err
 	}
 	if _, open := accounts.Account(r.To); !open {
 		return Done{}, refuse("citycard account lists them / 没有该账户", "there is no account %q", r.To)
 	}
-	row, ok, err := d.Ledger.Find(ctx, r.Row)
+	row, ok, err := o.Ledger.Find(ctx, r.Row)
 	if err != nil {
 		return Done{}, err
 	}
@@ -74,26 +74,26 @@ func (d *Desk) Release(ctx context.Context, r Release) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	a := &act{name: ActRelease, by: r.By, what: fmt.Sprintf("%s, %s: %d fen to %s", maskedRow(r.Row), waiting.Reason, waiting.Fen, r.To)}
+	d := &decision{name: ActRelease, by: r.By, what: fmt.Sprintf("%s, %s: %d fen to %s", maskedRow(r.Row), waiting.Reason, waiting.Fen, r.To)}
 	suspense := chart.Suspense(waiting.Reason)
 	whole := part(r.Row, partWhole)
 	switch {
 	case waiting.Reason == verdict.LoadAmount || waiting.Reason == verdict.LoadUncovered || waiting.Reason == verdict.LoadTooHigh:
-		if err := d.againstOrder(ctx, accounts, a, waiting, r.To, data); err != nil {
+		if err := o.againstOrder(ctx, accounts, d, waiting, r.To, data); err != nil {
 			return Done{}, err
 		}
 	case waiting.Owed && !isTo(r.To, "channel"):
 		return Done{}, refuse("give --to channel:ID / 请指定渠道", "a load that nobody paid is owed by a channel, not by %q", r.To)
 	case waiting.Owed:
-		a.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
+		d.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
 	case waiting.Foreign && !isTo(r.To, "pending"):
 		return Done{}, refuse("give --to pending:OPERATOR / 外地卡须转入待确认账户", "another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To)
 	case !waiting.Foreign && !isTo(r.To, "operator", "channel"):
 		return Done{}, refuse("give --to operator:ID or channel:ID / 请指定运营单位或渠道", "a suspended tap is released to an operator or a channel, not to %q", r.To)
 	default:
-		a.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)
+		d.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)
 	}
-	return d.book(ctx, a)
+	return o.book(ctx, d)
 }
 
 func part(row ledger.Key, number byte) ledger.Key {
@@ -101,13 +101,13 @@ func part(row ledger.Key, number byte) ledger.Key {
 }
 
 // againstOrder settles a load unlike its order out of what the channel paid for it.
-func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act, s Suspended, to string, data []byte) error {
+func (o *Office) againstOrder(ctx context.Context, accounts *ledger.Chart, d *decision, s Suspended, to string, data []byte) error {
 	written, ok := identity.WrittenLoad(s.Row.ID)
 	order := load.Order{Card: s.Row.Subject, Load: written}
-	if _, err := load.Standing(ctx, d.Ledger.Amounts, []*load.Order{&order}); err != nil {
+	if _, err := load.Standing(ctx, o.Ledger.Amounts, []*load.Order{&order}); err != nil {
 		return err
 	}
-	paid, found, err := d.Ledger.Find(ctx, order.Paid())
+	paid, found, err := o.Ledger.Find(ctx, order.Paid())
 	switch {
 	case err != nil:
 		return err
@@ -119,24 +119,24 @@ func (d *Desk) againstOrder(ctx context.Context, accounts *ledger.Chart, a *act,
 		return refuse("give --to "+channel.Code+" / 须由付款渠道承担", "its order was paid by %s, not by %q", channel.Code, to)
 	}
 	suspense := chart.Suspense(s.Reason)
-	a.add(part(s.Row, partOrder), chart.Unwritten, suspense, min(paid.Amount, s.Fen), chart.PurposeRelease, data)
+	d.add(part(s.Row, partOrder), chart.Unwritten, suspense, min(paid.Amount, s.Fen), chart.PurposeRelease, data)
 	switch rest := paid.Amount - s.Fen; {
 	case rest > 0:
-		a.add(part(s.Row, partRest), chart.Unwritten, channel.Code, rest, chart.PurposeLoadRefund, data)
+		d.add(part(s.Row, partRest), chart.Unwritten, channel.Code, rest, chart.PurposeLoadRefund, data)
 	case rest < 0:
-		a.add(part(s.Row, partRest), channel.Code, suspense, -rest, chart.PurposeRelease, data)
+		d.add(part(s.Row, partRest), channel.Code, suspense, -rest, chart.PurposeRelease, data)
 	}
 	return nil
 }
 
 // List calls fn for each transfer that was suspended in the clearing days from first
 // to last, released or not. It reads those days once, in constant memory.
-func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspended) error) error {
+func (o *Office) List(ctx context.Context, first, last ledger.Day, fn func(Suspended) error) error {
 	const chunk = 1000
 	var waiting []Suspended
 	reader := docket.NewReader()
 	flush := func() error {
-		if err := d.released(ctx, waiting); err != nil {
+		if err := o.released(ctx, waiting); err != nil {
 			return err
 		}
 		for _, s := range waiting {
@@ -147,7 +147,7 @@ func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspend
 		waiting = waiting[:0]
 		return nil
 	}
-	err := d.Ledger.Scan(ctx, first, last, func(row ledger.Row) error {
+	err := o.Ledger.Scan(ctx, first, last, func(row ledger.Row) error {
 		s, ok := suspendedRow(reader, &row)
 		if !ok {
 			return nil
@@ -164,12 +164,12 @@ func (d *Desk) List(ctx context.Context, first, last ledger.Day, fn func(Suspend
 }
 
 // released notes which of them were released.
-func (d *Desk) released(ctx context.Context, waiting []Suspended) error {
+func (o *Office) released(ctx context.Context, waiting []Suspended) error {
 	keys := make([]ledger.Key, 0, 2*len(waiting))
 	for _, s := range waiting {
 		keys = append(keys, part(s.Row, partWhole), part(s.Row, partOrder))
 	}
-	amounts, err := d.Ledger.Amounts(ctx, keys)
+	amounts, err := o.Ledger.Amounts(ctx, keys)
 	if err != nil {
 		return err
 	}

@@ -256,18 +256,18 @@ func (l *lived) firstDay() {
 
 // decide gives loads back that were not written, and releases what is suspended.
 func (l *lived) decide(day ledger.Day) {
-	desk := &release.Desk{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
+	office := &release.Office{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
 	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
-		_, err := desk.Refund(l.Context(), release.Refund{
+		_, err := office.Refund(l.Context(), release.Refund{
 			Card: identity.CardOf(clearingtest.CardID(card)), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, By: l.by(day),
 		})
 		l.must(err)
 	}
-	l.must(desk.List(l.Context(), day, day, func(s release.Suspended) error {
+	l.must(office.List(l.Context(), day, day, func(s release.Suspended) error {
 		if s.Reason != verdict.UnknownTerminal {
 			return nil
 		}
-		_, err := desk.Release(l.Context(), release.Release{Row: s.Row, To: chart.Operator("bus"), By: l.by(day)})
+		_, err := office.Release(l.Context(), release.Release{Row: s.Row, To: chart.Operator("bus"), By: l.by(day)})
 		return err
 	}))
 }

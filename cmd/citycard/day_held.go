@@ -48,7 +48,7 @@ func dayReleaseCommand() *ffcli.Command {
 			}
 			p := release.Payout{Day: ledger.Day(held), Operator: *operator, By: d.approval()}
 			return d.run(ctx, args, "day "+held.String()+" of operator "+*operator+" paid",
-				func(desk *release.Desk) (release.Done, error) { return desk.Payout(ctx, p) })
+				func(office *release.Office) (release.Done, error) { return office.Payout(ctx, p) })
 		},
 	}
 }

@@ -54,7 +54,7 @@ func twoPeople(by ledger.Approval) error {
 }
 
 // run opens the books, has one decision booked and says what stands there then.
-func (d *decision) run(ctx context.Context, args []string, what string, act func(*release.Desk) (release.Done, error)) error {
+func (d *decision) run(ctx context.Context, args []string, what string, act func(*release.Office) (release.Done, error)) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
@@ -62,11 +62,11 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 	if err != nil {
 		return err
 	}
-	desk, err := newDesk(b)
+	office, err := newOffice(b)
 	if err != nil {
 		return firstOf(err, done())
 	}
-	booked, err := act(desk)
+	booked, err := act(office)
 	if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
 		err = service.Refuse("nothing was booked / 未入账", refusal.Todo, refusal)
 	}
@@ -84,12 +84,12 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 	return nil
 }
 
-func newDesk(b *books) (*release.Desk, error) {
+func newOffice(b *books) (*release.Office, error) {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		return nil, err
 	}
-	return &release.Desk{Ledger: b.Ledger, Owner: ownerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
+	return &release.Office{Ledger: b.Ledger, Owner: ownerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {
@@ -133,13 +133,13 @@ func loadRefundCommand() *ffcli.Command {
 				online := uint16(*sequence)
 				r.Sequence = &online
 			}
-			return d.run(ctx, args, "order "+*order+" refunded", func(desk *release.Desk) (release.Done, error) {
-				cards, _, err := card.find(ctx, desk.Ledger)
+			return d.run(ctx, args, "order "+*order+" refunded", func(office *release.Office) (release.Done, error) {
+				cards, _, err := card.find(ctx, office.Ledger)
 				if err != nil {
 					return release.Done{}, err
 				}
 				r.Card = cards[0] // only a registered card's loads are paid for
-				return desk.Refund(ctx, r)
+				return office.Refund(ctx, r)
 			})
 		},
 	}
@@ -171,7 +171,7 @@ func suspenseReleaseCommand() *ffcli.Command {
 				return service.Exit(service.ExitUsage, fmt.Errorf("--row: %w", err))
 			}
 			r := release.Release{Row: key, To: *to, By: d.approval()}
-			return d.run(ctx, args, "released to "+*to, func(desk *release.Desk) (release.Done, error) { return desk.Release(ctx, r) })
+			return d.run(ctx, args, "released to "+*to, func(office *release.Office) (release.Done, error) { return office.Release(ctx, r) })
 		},
 	}
 }
@@ -215,8 +215,8 @@ func suspenseListCommand() *ffcli.Command {
 			}
 			return l.books(ctx, args, func(books *ledger.Ledger) error {
 				out := newSheet(os.Stdout, l.asJSON, suspendedHeader, suspendedLine.text)
-				desk := &release.Desk{Ledger: books}
-				err := desk.List(ctx, ledger.Day(from), ledger.Day(to), func(s release.Suspended) error {
+				office := &release.Office{Ledger: books}
+				err := office.List(ctx, ledger.Day(from), ledger.Day(to), func(s release.Suspended) error {
 					if s.Released && !*all || *reason != "" && string(s.Reason) != *reason {
 						return nil
 					}
