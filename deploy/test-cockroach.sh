@@ -125,7 +125,7 @@ part_url() {
 	node tests start-single-node "$listen" --store=type=mem,size=4GiB
 	answers tests "$listen"
 	quick "$listen"
-	rooms="./ledger/... ./clearing/... ./cmd/observe ./cmd/citycard"
+	rooms="./ledger/... ./clearing/... ./cmd/check ./cmd/server ./cmd/citycard"
 	format='{{$rapid := false}}{{range .TestImports}}{{if eq . "pgregory.net/rapid"}}{{$rapid = true}}{{end}}{{end}}'
 	format="$format"'{{range .XTestImports}}{{if eq . "pgregory.net/rapid"}}{{$rapid = true}}{{end}}{{end}}{{if $rapid}}{{.ImportPath}}{{end}}'
 	# shellcheck disable=SC2086 # a list of packages

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"citycard/cardos/chip"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
 	"citycard/simulators/specimen"
@@ -39,7 +39,7 @@ func (r recipe) place(image string) (string, error) {
 	if r.dir != "" && !filepath.IsAbs(image) {
 		return filepath.Join(r.dir, image), nil
 	}
-	if folder := filepath.Dir(image); service.Marked(folder, observe.DataPurpose) {
+	if folder := filepath.Dir(image); service.Marked(folder, books.DataPurpose) {
 		return "", service.Refuse(folder+" is a data directory of citycard / 这是 citycard 的数据目录", "name another place with --image", nil)
 	}
 	return image, nil

@@ -12,7 +12,8 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/check"
 	"citycard/cmd/service"
 	"citycard/simulators/truth"
 )
@@ -38,7 +39,7 @@ type checked struct {
 	Unexpected       int                       `json:"unexpected"` // not in the truth
 	PurseMismatches  int                       `json:"purse_mismatches"`
 	Positions        map[string]truth.Position `json:"positions"` // accounts credited with another sum
-	Verdicts         observe.Counts            `json:"verdicts"`
+	Verdicts         check.Counts              `json:"verdicts"`
 	DuplicatesBeyond int                       `json:"duplicates_beyond"` // more than were sent: a sender was cut off
 	Faults           []string                  `json:"faults"`            // the first
 	Seconds          float64                   `json:"seconds"`
@@ -73,7 +74,7 @@ func (c *checking) exec(ctx context.Context, args []string) error {
 	if dir == "" {
 		dir = filepath.Join(c.Data, "truth")
 	}
-	if err := observe.CheckTruth(dir); err != nil {
+	if err := check.Truth(dir); err != nil {
 		return err
 	}
 	started := time.Now()
@@ -95,16 +96,16 @@ func (c *checking) exec(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (c *checking) compare(ctx context.Context, dir string) (found *observe.Finding, err error) {
+func (c *checking) compare(ctx context.Context, dir string) (found *check.Finding, err error) {
 	if c.export != "" {
-		return observe.File(c.export, dir, c.scratch)
+		return check.File(c.export, dir, c.scratch)
 	}
-	l, done, err := observe.Open(ctx, c.database, c.books, c.Logger())
+	b, done, err := books.ToRead(ctx, c.database, c.books, c.Logger())
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	return observe.Books(ctx, l, dir, c.scratch)
+	return check.Books(ctx, b.Ledger, dir, c.scratch)
 }
 
 func (c *checked) print(asJSON bool) error {

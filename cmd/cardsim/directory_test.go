@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 )
 
@@ -15,7 +15,7 @@ import (
 func TestDirectory(t *testing.T) {
 	keyPath, _ := keyFile(t)
 	theirs := t.TempDir()
-	citycard, err := service.OpenDataDir(theirs, observe.DataPurpose)
+	citycard, err := service.OpenDataDir(theirs, books.DataPurpose)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -24,7 +25,7 @@ type look struct {
 	service.Common
 	database string
 	asJSON   bool
-	day      day
+	day      books.Day
 	at       moment
 }
 
@@ -52,15 +53,15 @@ func (l *look) asOf() (ledger.AsOf, error) {
 
 // books opens the books to read, runs fn and closes them.
 func (l *look) books(ctx context.Context, args []string, fn func(*ledger.Ledger) error) error {
-	return l.within(ctx, args, booksToRead, fn)
+	return l.within(ctx, args, books.ToRead, fn)
 }
 
 // act opens the books to book something, runs fn and closes them.
 func (l *look) act(ctx context.Context, args []string, fn func(*ledger.Ledger) error) error {
-	return l.within(ctx, args, booksOf, fn)
+	return l.within(ctx, args, books.ToBook, fn)
 }
 
-func (l *look) within(ctx context.Context, args []string, open opener, fn func(*ledger.Ledger) error) error {
+func (l *look) within(ctx context.Context, args []string, open books.Opener, fn func(*ledger.Ledger) error) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}

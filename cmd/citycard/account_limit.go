@@ -24,7 +24,7 @@ func (y *yuanValue) String() string {
 	if !y.set {
 		return ""
 	}
-	return yuan(y.fen)
+	return y.fen.String()
 }
 
 func (y *yuanValue) Set(text string) error {

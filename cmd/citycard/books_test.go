@@ -3,47 +3,25 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
-// newBooks opens empty books of their own, in the data directory dir.
-func newBooks(t *testing.T) (b *books, dir string) {
-	t.Helper()
-	// In /tmp, because the private server's user must reach it.
-	dir, err := os.MkdirTemp("", "citycard-books-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err = os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = openBooks(t.Context(), testDatabase(t), observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return b, dir
-}
-
 // TestLooks is what an operator reads of the books and takes away: testdata/books, over two days of which the first is sealed.
 func TestLooks(t *testing.T) {
-	b, dir := newBooks(t)
+	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := (observe.Running{Database: b.url}).Write(dir); err != nil {
+	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
@@ -54,7 +32,7 @@ func TestLooks(t *testing.T) {
 
 // TestReaderGone is a command whose output nobody reads to its end: testdata/pipe.
 func TestReaderGone(t *testing.T) {
-	data, err := service.OpenDataDir(filepath.Join(reachableDir(t), "data"), observe.DataPurpose)
+	data, err := service.OpenDataDir(filepath.Join(reachableDir(t), "data"), books.DataPurpose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +40,7 @@ func TestReaderGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := data.Path
-	b, err := openBooks(t.Context(), "", observe.PrivateDir(dir), 4, slog.New(slog.DiscardHandler))
+	b, err := books.Open(t.Context(), "", books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,8 +105,24 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 		ledger.Transfer{Day: first, Subject: "card1", ID: "\x01", Act: ledger.Reverse})
 }
 
-// postOnce posts transfers that have keys of their own in a stream that is not
-// Kafka's, such as receipts. Posting them again changes nothing.
-func (f *foundation) postOnce(ctx context.Context, stream, owner string, transfers []ledger.Transfer) error {
-	return f.books.InTurn(ctx, stream, owner, func(claim *ledger.Claim) error { return f.postClaimed(ctx, claim, transfers) })
+// postOnce posts transfers as the next batch of a stream of their own.
+func postOnce(t *testing.T, l *ledger.Ledger, stream string, transfers ...ledger.Transfer) {
+	t.Helper()
+	err := l.InTurn(t.Context(), stream, "test", func(claim *ledger.Claim) error {
+		out, err := l.Post(t.Context(), &ledger.Batch{
+			Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+		})
+		if err != nil {
+			return err
+		}
+		for i, decision := range out.Transfers {
+			if decision.Disputed || decision.Result == ledger.Refused {
+				return fmt.Errorf("transfer %d: %s: %w", i, decision.Result, decision.Err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -30,6 +30,9 @@ import (
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/ledger"
 )
 
@@ -37,7 +40,7 @@ import (
 // closed, reopened, closed again and sealed, the second is closed, the third is open.
 type lived struct {
 	*testing.T
-	*books
+	*books.Books
 	town    *clearingtest.Town
 	cluster *kfake.Cluster
 	kafka   string
@@ -65,9 +68,9 @@ func (l *lived) by(day ledger.Day) ledger.Approval {
 // live makes the books.
 func live(t *testing.T) *lived {
 	t.Helper()
-	b, dir := newBooks(t)
-	l := &lived{T: t, books: b, town: clearingtest.New(t, withPurse)}
-	closer, err := newCloser(b.Ledger, dir)
+	b, dir := bookstest.New(t)
+	l := &lived{T: t, Books: b, town: clearingtest.New(t, withPurse)}
+	closer, err := server.NewCloser(b.Ledger, dir)
 	l.must(err)
 	l.closer = closer.Closer
 	l.closer.Signer = livedSigner()
@@ -109,7 +112,6 @@ func (l *lived) found() {
 	edition, err := store.Load(l.Context())
 	l.must(err)
 	l.town.Registry = registry.New(edition)
-	f := &foundation{books: l.books}
 	adopt := func(ctx context.Context, rows *registry.Edition) error {
 		return chart.Adopt(ctx, l.Ledger, "test", rows, func(opening ledger.Transfer, err error) { l.Errorf("opening %+v: %v", opening, err) })
 	}
@@ -129,9 +131,9 @@ func (l *lived) found() {
 	l.must(store.Approve(l.Context(), change, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(store.Reject(l.Context(), rejected, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(l.town.Registry.Update(l.Context(), store, adopt))
-	_, err = f.receive(l.Context(), "test",
-		receipt{account: chart.Fund("employee"), bank: chart.BankMedical, fen: 1_000_000, reference: "r1"},
-		receipt{account: chart.PensionFund, bank: chart.BankPension, fen: 1_000_000, reference: "r2"})
+	_, err = server.Receive(l.Context(), l.Ledger, "test",
+		server.Receipt{Account: chart.Fund("employee"), Bank: chart.BankMedical, Fen: 1_000_000, Reference: "r1"},
+		server.Receipt{Account: chart.PensionFund, Bank: chart.BankPension, Fen: 1_000_000, Reference: "r2"})
 	l.must(err)
 }
 
@@ -281,9 +283,8 @@ func (l *lived) hold(day ledger.Day) {
 	}
 	first, second, posted := hold("h1", ledger.Hold, 700), hold("h2", ledger.Hold, 400), hold("h1", ledger.PostHold, 300)
 	second.Expires, posted.Now = noonOf(day).AddDate(1, 0, 0), noonOf(day)
-	f := &foundation{books: l.books}
-	l.must(f.postOnce(l.Context(), "desk", "test", []ledger.Transfer{first, second}))
-	l.must(f.postOnce(l.Context(), "desk", "test", []ledger.Transfer{posted}))
+	postOnce(l.T, l.Ledger, "desk", first, second)
+	postOnce(l.T, l.Ledger, "desk", posted)
 }
 
 func (l *lived) close(day ledger.Day) {

@@ -102,7 +102,7 @@ func overTwoDays(d *crowdDay) map[string]ledger.Fen {
 func throughFaults(d *crowdDay) map[string]ledger.Fen {
 	d.share()
 	one, other := d.serve(), d.serve()
-	kill := func(servers ...*server) func() {
+	kill := func(servers ...*process) func() {
 		return func() {
 			for _, s := range servers {
 				s.signal(syscall.SIGKILL)

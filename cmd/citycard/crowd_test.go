@@ -17,7 +17,7 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/clearing/chart"
 	"citycard/clearing/settlement"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/ledger"
 	"citycard/ledger/embedded"
 	"citycard/simulators/truth"
@@ -38,7 +38,7 @@ type crowdDay struct {
 	kafkaAddr   string
 	database    *embedded.Database // nil: the server's own
 	books       *ledger.Ledger     // to see how far they are
-	servers     []*server
+	servers     []*process
 }
 
 // newCrowdDay issues the city.
@@ -83,10 +83,10 @@ func (d *crowdDay) share() {
 
 // serve starts a process on what is shared, or with a broker and a database of its
 // own where nothing is.
-func (d *crowdDay) serve() *server {
+func (d *crowdDay) serve() *process {
 	d.Helper()
 	number, ops := len(d.servers), freePort(d.T)
-	s := &server{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+	s := &process{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 		"serve", "--demo", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
 		"--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
@@ -111,7 +111,7 @@ func (d *crowdDay) url() string {
 	if d.database != nil {
 		return d.database.URL
 	}
-	serving, _ := observe.ReadRunning(d.data)
+	serving, _ := books.ReadRunning(d.data)
 	return serving.Database
 }
 

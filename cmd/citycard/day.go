@@ -6,13 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/clearing/dayclose"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -38,7 +38,7 @@ func dayStatusCommand() *ffcli.Command {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			b, done, err := booksToRead(ctx, database, common.Data, common.Logger())
+			b, done, err := books.ToRead(ctx, database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}
@@ -55,40 +55,10 @@ func dayStatusCommand() *ffcli.Command {
 	}
 }
 
-// closer closes and seals days of a data directory.
-type closer struct{ dayclose.Closer }
-
-func newCloser(l *ledger.Ledger, dir string) (*closer, error) {
-	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
-	if err != nil {
-		return nil, err
-	}
-	return &closer{dayclose.Closer{
-		Ledger: l, Owner: ownerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: rules,
-	}}, nil
-}
-
-// seal seals a day with the data directory's seal key, which must be there.
-func (c *closer) seal(ctx context.Context, dir string, day ledger.Day) (seal ledger.Seal, err error) {
-	if c.Signer, err = readSealKey(dir); err != nil {
-		return seal, err
-	}
-	seal, err = c.Seal(ctx, day)
-	if published, ok := errors.AsType[*dayclose.PublishedError](err); ok {
-		return seal, service.Refuse("a seal of day "+day.String()+" was published that the books do not have / 已公布的封账与账簿不符",
-			"the books were brought back to an earlier time: tell those who have "+published.File+" and move it away, and seal again", nil)
-	}
-	if err != nil {
-		return seal, service.Refuse("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
-	}
-	return seal, nil
-}
-
-// due is the day to close, and the one after it: the one named, else the oldest that
-// was begun to be closed or is over. So to repeat the command never closes the day
-// after as well.
-func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day) bool) (ledger.DayStatus, error) {
-	days, err := c.Ledger.Days(ctx)
+// due is the day to close, and the one after it: the named day, else the oldest that
+// is closing or over. So repeating the command never closes the day after as well.
+func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledger.Day) bool) (ledger.DayStatus, error) {
+	days, err := l.Days(ctx)
 	if err != nil {
 		return ledger.DayStatus{}, err
 	}
@@ -114,7 +84,7 @@ func (c *closer) due(ctx context.Context, named ledger.Day, over func(ledger.Day
 type actOnDay struct {
 	service.Common
 	database string
-	day      day
+	day      books.Day
 }
 
 func (a *actOnDay) register(flags *flag.FlagSet) {
@@ -124,16 +94,16 @@ func (a *actOnDay) register(flags *flag.FlagSet) {
 	flags.Var(&a.day, "day", "the `day` YYYYMMDD / 清算日")
 }
 
-func (a *actOnDay) run(ctx context.Context, args []string, act func(*books) error) error {
-	return a.within(ctx, args, booksOf, act)
+func (a *actOnDay) run(ctx context.Context, args []string, act func(*books.Books) error) error {
+	return a.within(ctx, args, books.ToBook, act)
 }
 
 // read is run for a command that only reads.
-func (a *actOnDay) read(ctx context.Context, args []string, look func(*books) error) error {
-	return a.within(ctx, args, booksToRead, look)
+func (a *actOnDay) read(ctx context.Context, args []string, look func(*books.Books) error) error {
+	return a.within(ctx, args, books.ToRead, look)
 }
 
-func (a *actOnDay) within(ctx context.Context, args []string, open opener, act func(*books) error) error {
+func (a *actOnDay) within(ctx context.Context, args []string, open books.Opener, act func(*books.Books) error) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
@@ -161,7 +131,7 @@ func dayReopenCommand() *ffcli.Command {
 		Name: "reopen", ShortUsage: "citycard day reopen --day DAY --by NAME --and NAME --reason TEXT [flags]",
 		ShortHelp: "reopen a closed day, by two people, before it is sealed / 双人重开清算日", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
-			return a.run(ctx, args, func(b *books) error {
+			return a.run(ctx, args, func(b *books.Books) error {
 				by := ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()}
 				if err := b.ReopenDay(ctx, ledger.Day(a.day), by); err != nil {
 					return service.Refuse("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
@@ -181,12 +151,12 @@ func daySealCommand() *ffcli.Command {
 		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账",
 		LongHelp: "Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.", FlagSet: flags,
 		Exec: func(ctx context.Context, args []string) error {
-			return a.run(ctx, args, func(b *books) error {
-				c, err := newCloser(b.Ledger, a.Data)
+			return a.run(ctx, args, func(b *books.Books) error {
+				c, err := server.NewCloser(b.Ledger, a.Data)
 				if err != nil {
 					return err
 				}
-				seal, err := c.seal(ctx, a.Data, ledger.Day(a.day))
+				seal, err := c.SealWith(ctx, a.Data, ledger.Day(a.day))
 				if err != nil {
 					return err
 				}

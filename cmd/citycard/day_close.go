@@ -19,20 +19,21 @@ import (
 	"citycard/clearing/history"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
 func dayCloseCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard day close", flag.ContinueOnError)
-	s := &settings{Common: service.Common{Data: "citycard-data"}}
+	s := &server.Settings{Common: service.Common{Data: "citycard-data"}}
 	s.Register(flags)
-	service.RegisterDatabase(flags, &s.database, "`URL` of the database; empty: the serving process's / 数据库地址")
-	flags.StringVar(&s.kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	s.access.Register(flags)
-	flags.Var(&s.day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
-	flags.Var(&s.zone, "zone", "time `zone` of the days / 时区")
+	service.RegisterDatabase(flags, &s.Database, "`URL` of the database; empty: the serving process's / 数据库地址")
+	flags.StringVar(&s.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
+	s.Access.Register(flags)
+	flags.Var(&s.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
+	flags.Var(&s.Zone, "zone", "time `zone` of the days / 时区")
 	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
 	var w without
 	w.register(flags)
@@ -60,30 +61,30 @@ func dayCloseCommand() *ffcli.Command {
 	}
 }
 
-func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without) error {
+func closeDay(ctx context.Context, s *server.Settings, grace time.Duration, w *without) error {
 	log := s.Logger()
-	if s.kafka == "" {
-		serving, ok, err := observe.Serving(ctx, s.Data, log)
+	if s.Kafka == "" {
+		serving, ok, err := books.Serving(ctx, s.Data, log)
 		switch {
 		case err != nil:
 			return err
 		case !ok:
 			return notServing(s.Data, "start citycard serve, or give --kafka and --db")
 		}
-		s.kafka = serving.Kafka
-		if s.access == (broker.Access{}) {
-			s.access = serving.Access
+		s.Kafka = serving.Kafka
+		if s.Access == (broker.Access{}) {
+			s.Access = serving.Access
 		}
 	}
-	b, done, err := booksOf(ctx, s.database, s.Data, log)
+	b, done, err := books.ToBook(ctx, s.Database, s.Data, log)
 	if err != nil {
 		return err
 	}
-	options, err := s.access.Options(s.kafka)
+	options, err := s.Access.Options(s.Kafka)
 	if err != nil {
 		return errors.Join(service.Exit(service.ExitUsage, err), done())
 	}
-	client, err := broker.Connect(ctx, s.kafka, 10*time.Second, log, options...)
+	client, err := broker.Connect(ctx, s.Kafka, 10*time.Second, log, options...)
 	if err != nil {
 		return errors.Join(service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
 	}
@@ -112,13 +113,13 @@ func closeDay(ctx context.Context, s *settings, grace time.Duration, w *without)
 }
 
 // closeOne closes the day named, or the oldest that is over.
-func closeOne(ctx context.Context, s *settings, grace time.Duration, w *without, b *books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
-	closer, err := newCloser(b.Ledger, s.Data)
+func closeOne(ctx context.Context, s *server.Settings, grace time.Duration, w *without, b *books.Books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
+	closer, err := server.NewCloser(b.Ledger, s.Data)
 	if err != nil {
 		return nil, err
 	}
-	end := func(day ledger.Day) time.Time { return day.Next().Time(s.zone.location()).Add(grace) }
-	d, err := closer.due(ctx, ledger.Day(s.day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
+	end := func(day ledger.Day) time.Time { return day.Next().Time(s.Zone.Location()).Add(grace) }
+	d, err := due(ctx, b.Ledger, ledger.Day(s.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func closeOne(ctx context.Context, s *settings, grace time.Duration, w *without,
 		log.Warn("the day's streams have moved on already, and nothing is waited for", "day", d.Day)
 	case d.State == ledger.DayOpen:
 		var cut intake.Cut
-		if s.day == 0 {
+		if s.Day == 0 {
 			cut, err = intake.CutBefore(ctx, client, end(d.Day))
 		} else {
 			cut, err = intake.CutNow(ctx, client)
@@ -196,7 +197,7 @@ func (w *without) check() error {
 
 // wait waits for all streams but those that the day is closed without, and notes how far
 // these are.
-func (w *without) wait(ctx context.Context, c *closer, day ledger.Day, cut intake.Cut, log *slog.Logger) error {
+func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cut intake.Cut, log *slog.Logger) error {
 	before, err := c.Unread(ctx, day)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ import (
 	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/clearing/topics"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/ledger"
 )
 
@@ -25,7 +28,7 @@ import (
 // what; with two people it closes without, and the audit has where the topic stood. To say so
 // again, and to close the next day without it as well, changes nothing that was noted.
 func TestCloseWithout(t *testing.T) {
-	b, dir := newBooks(t)
+	b, dir := bookstest.New(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -62,7 +65,7 @@ func TestCloseWithout(t *testing.T) {
 	closeIt := func(ctx context.Context, on ledger.Day, w *without) error {
 		t.Helper()
 		must(w.check())
-		s := &settings{day: day(on)}
+		s := &server.Settings{Day: books.Day(on)}
 		s.Data = dir
 		_, err := closeOne(ctx, s, 0, w, b, client, log)
 		return err

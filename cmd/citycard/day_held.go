@@ -12,6 +12,7 @@ import (
 
 	"citycard/clearing/dayclose"
 	"citycard/clearing/release"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -21,17 +22,17 @@ func printUnpaid(result *dayclose.Result) {
 	for _, u := range result.Unpaid {
 		if held := (*dayclose.Held)(nil); errors.As(u.Err, &held) {
 			fmt.Printf("HELD: %s yuan of %s (%v); look into its terminals, then two people: citycard day release --day %s --operator %s / 验证码错误率异常,暂缓付款,须双人放行\n",
-				yuan(u.Fen), u.Code, held, result.Day, held.Operator)
+				u.Fen.String(), u.Code, held, result.Day, held.Operator)
 			continue
 		}
-		fmt.Printf("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日\n", yuan(u.Fen), u.Code, u.Err)
+		fmt.Printf("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日\n", u.Fen.String(), u.Code, u.Err)
 	}
 }
 
 func dayReleaseCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard day release", flag.ContinueOnError)
 	var d decision
-	var held day
+	var held books.Day
 	d.register(flags)
 	flags.Var(&held, "day", "the clearing `day` YYYYMMDD that is not paid / 清算日")
 	operator := flags.String("operator", "", "`ID` of the operator / 运营单位")
@@ -69,14 +70,14 @@ func (h heldLine) text() string {
 	if h.Released {
 		state = "released / 已放行"
 	}
-	return strings.Join([]string{h.Day, h.Operator, yuan(h.Fen), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}, "\t")
+	return strings.Join([]string{h.Day, h.Operator, h.Fen.String(), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}, "\t")
 }
 
 const heldHeader = "DAY 清算日\tOPERATOR 运营单位\tYUAN 元\tWRONG 错误\tVERIFIED 正确\tRULE 规则\tSTATE 状态"
 
 func dayHeldCommand() *ffcli.Command {
 	l, flags := newLook("day held")
-	from, to := day(19000101), day(29991231)
+	from, to := books.Day(19000101), books.Day(29991231)
 	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
 	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
 	all := flags.Bool("all", false, "what was released, too / 包括已放行")

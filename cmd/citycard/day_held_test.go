@@ -15,14 +15,16 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/ledger"
 )
 
 // TestHeldPayouts is how two people pay what the close of a day held: testdata/held, over a
 // day on which the bus operator was owed 2.60 yuan and 300 of 400 TACs were wrong.
 func TestHeldPayouts(t *testing.T) {
-	b, dir := newBooks(t)
+	b, dir := bookstest.New(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -47,7 +49,7 @@ func TestHeldPayouts(t *testing.T) {
 		},
 	})
 	must(err)
-	c, err := newCloser(b.Ledger, dir)
+	c, err := server.NewCloser(b.Ledger, dir)
 	must(err)
 	result, err := c.Close(t.Context(), today, today.Next())
 	must(err)
@@ -55,7 +57,7 @@ func TestHeldPayouts(t *testing.T) {
 		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
 		t.Errorf("the close printed %q", printed)
 	}
-	must(observe.Running{Database: b.url}.Write(dir))
+	must(books.Running{Database: b.URL}.Write(dir))
 	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil

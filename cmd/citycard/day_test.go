@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"citycard/clearing/dayclose"
+	"citycard/cmd/books/bookstest"
 	"citycard/ledger"
 )
 
@@ -11,8 +11,7 @@ import (
 // the oldest that is over, and again the one whose close was broken off.
 func TestDue(t *testing.T) {
 	const first, second, third ledger.Day = 20260105, 20260106, 20260107
-	b, _ := newBooks(t)
-	c := &closer{dayclose.Closer{Ledger: b.Ledger}}
+	b, _ := bookstest.New(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -24,7 +23,7 @@ func TestDue(t *testing.T) {
 	}
 	want := func(what string, named, last, day, next ledger.Day) {
 		t.Helper()
-		d, err := c.due(t.Context(), named, over(last))
+		d, err := due(t.Context(), b.Ledger, named, over(last))
 		if day == 0 {
 			if err == nil {
 				t.Errorf("%s: %s is to be closed, want none", what, d.Day)

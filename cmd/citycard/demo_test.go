@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"citycard/clearing/settlement"
+	"citycard/cmd/check"
 )
 
 // TestDemo runs the demonstration as its user does, readers included, and holds
@@ -25,7 +26,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r report
+	var r check.Report
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestDemo(t *testing.T) {
 }
 
 // checkTaps looks verdicts up and counts them against the report.
-func checkTaps(t *testing.T, p programs, data string, r *report) {
+func checkTaps(t *testing.T, p programs, data string, r *check.Report) {
 	t.Helper()
 	find := func(args ...string) []ruled {
 		out := p.run(t, "citycard", append([]string{"tap"}, append(args, "--data", data, "--from", "20260104", "--to", "20260105", "--json")...)...)
@@ -83,7 +84,7 @@ func checkTaps(t *testing.T, p programs, data string, r *report) {
 }
 
 // checkFiles holds the settlement files against the report's positions.
-func checkFiles(t *testing.T, dir string, r *report) {
+func checkFiles(t *testing.T, dir string, r *check.Report) {
 	t.Helper()
 	index, err := settlement.Verify(dir)
 	if err != nil {
@@ -148,4 +149,11 @@ func TestDemoLeavesNothing(t *testing.T) {
 	if v := p.run(t, "citycard", "verify", "--data", kept[0]); !strings.Contains(v, "THE BOOKS HOLD") {
 		t.Errorf("what is kept: %s", v)
 	}
+}
+
+func total[K comparable](counts map[K]int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }

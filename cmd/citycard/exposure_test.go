@@ -26,6 +26,7 @@ import (
 
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
+	"citycard/cmd/server"
 	"citycard/ledger"
 	"citycard/ledger/export"
 	"citycard/simulators/city"
@@ -34,7 +35,7 @@ import (
 // exposedDay is a small city's day whose every word is kept: what programs say, what goes
 // through Kafka, what is exported.
 type exposedDay struct {
-	server
+	process
 	data, field, kafka string
 	said               bytes.Buffer // by the commands
 }
@@ -100,7 +101,7 @@ func (d *exposedDay) live() {
 		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	d.say("cardsim", append([]string{
-		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, channelTokens),
+		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, server.ChannelTokens),
 	}, city...)...)
 	on := []string{"--data", d.data, "--day", testDay}
 	d.say("citycard", append([]string{"day", "close"}, on...)...)
@@ -301,7 +302,7 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 	delete(secrets, "") // another database than a private PostgreSQL has none
 	secrets[string(bytes.TrimSpace(d.file("kafka", "password")))] = "the broker's password"
 	for _, channel := range []string{"app", "counter", "kiosk"} {
-		secrets[strings.TrimSpace(string(d.file(channelTokens, channel+".token")))] = "a channel's token"
+		secrets[strings.TrimSpace(string(d.file(server.ChannelTokens, channel+".token")))] = "a channel's token"
 	}
 	cards := 0
 	for _, r := range records {

@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/history"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -35,7 +36,7 @@ func dayFindingsCommand() *ffcli.Command {
 					return service.Exit(service.ExitUsage, err)
 				}
 			}
-			return a.read(ctx, args, func(b *books) error {
+			return a.read(ctx, args, func(b *books.Books) error {
 				return printFindings(ctx, history.Archive{Ledger: b.Ledger}, ledger.Day(a.day), only, *whole, *asJSON)
 			})
 		},
@@ -87,7 +88,7 @@ func printFindings(ctx context.Context, archive history.Archive, day ledger.Day,
 		numbers, yuans := fmt.Sprint(f.First), ""
 		switch {
 		case f.Kind == history.Balance:
-			numbers, yuans = "", yuan(ledger.Fen(f.Fen))
+			numbers, yuans = "", ledger.Fen(f.Fen).String()
 		case f.Last > f.First:
 			numbers = fmt.Sprintf("%d-%d", f.First, f.Last)
 		}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"citycard/cmd/server"
 	"citycard/simulators/truth"
 )
 
@@ -21,14 +22,14 @@ func TestForgeryDay(t *testing.T) {
 	city := []string{"--data", field, "--cards", "600", "--seed", "5", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "5")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
-	s, kafka, api := p.server(t, data, filepath.Join(field, "registry"))
+	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
 		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	p.run(t, "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
 		"--tampered", "1", "--foreign", "0.2",
 	}, city...)...)
 	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/cmd/server"
 	"citycard/ledger/ledgertest"
 )
 
@@ -21,7 +22,7 @@ func TestFullDisk(t *testing.T) {
 	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
-	s, kafka, api := p.server(t, data, filepath.Join(field, "registry"))
+	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
 	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before")
@@ -29,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 	free := ledgertest.FillDisk(t, disk)
 	play := p.command(t.Context(), "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"),
-		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
+		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said

@@ -9,6 +9,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/ledger"
 )
 
@@ -46,16 +47,16 @@ func holdsCommand() *ffcli.Command {
 	}
 }
 
-func (l *look) holds(ctx context.Context, books *ledger.Ledger, lapsedOnly bool, now time.Time) error {
-	chart, err := books.Accounts(ctx)
+func (l *look) holds(ctx context.Context, b *ledger.Ledger, lapsedOnly bool, now time.Time) error {
+	chart, err := b.Accounts(ctx)
 	if err != nil {
 		return err
 	}
 	out := newSheet(os.Stdout, l.asJSON, holdHeader, holdLine.text)
-	err = books.Holds(ctx, func(h ledger.HoldStatus) error {
+	err = b.Holds(ctx, func(h ledger.HoldStatus) error {
 		line := holdLine{
 			Day: h.Key.Day.String(), Subject: hex.EncodeToString([]byte(h.Key.Subject)), ID: hex.EncodeToString([]byte(h.Key.ID)),
-			Debit: codeOf(chart, h.Debit), Credit: codeOf(chart, h.Credit), Amount: h.Amount,
+			Debit: books.CodeOf(chart, h.Debit), Credit: books.CodeOf(chart, h.Credit), Amount: h.Amount,
 		}
 		if !h.Expires.IsZero() {
 			line.Expires, line.Lapsed = h.Expires.Format(time.RFC3339), !now.Before(h.Expires)
@@ -69,11 +70,4 @@ func (l *look) holds(ctx context.Context, books *ledger.Ledger, lapsedOnly bool,
 		return err
 	}
 	return out.close()
-}
-
-func codeOf(chart *ledger.Chart, id ledger.AccountID) string {
-	if account, ok := chart.ByID(id); ok {
-		return account.Code
-	}
-	return fmt.Sprintf("number %d", id)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
 
@@ -42,25 +43,25 @@ func keysCommand() *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			s := settings{keyFile: *file}
+			s := server.Settings{Keys: *file}
 			if *rotate { // under the store's own lock: whoever uses the data directory goes on
-				return rotateKeys(s.keyPath(common.Data), *seed, passphrase)
+				return rotateKeys(s.KeyPath(common.Data), *seed, passphrase)
 			}
 			if *file == "" {
-				dir, err := service.OpenDataDir(common.Data, observe.DataPurpose)
+				dir, err := service.OpenDataDir(common.Data, books.DataPurpose)
 				if err != nil {
 					return err
 				}
 				defer dir.Close()
 			}
-			if err := makeKeys(s.keyPath(common.Data), *seed, passphrase); err != nil {
+			if err := server.MakeKeys(s.KeyPath(common.Data), *seed, passphrase); err != nil {
 				return err
 			}
 			kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
 			if *seed != 0 {
 				kind = "TEST masters, never for real cards / 测试主密钥,不得用于正式卡片"
 			}
-			fmt.Printf("%s: %s\n", s.keyPath(common.Data), kind)
+			fmt.Printf("%s: %s\n", s.KeyPath(common.Data), kind)
 			return nil
 		},
 	}
@@ -76,32 +77,10 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
 		return service.Fail("somebody else is changing "+path+" / 密钥库正被他人修改", "try again; the store is as it was", err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrStoreFormat):
-		return cannotOpenKeys(path, err)
+		return server.CannotOpenKeys(path, err)
 	case err != nil:
 		return service.Fail("cannot rotate "+path+" / 无法轮换密钥", "check the directory; the store is as it was", err)
 	}
 	fmt.Printf("new cards get keys of version %d / 新卡密钥版本 %d\n", store.Version(), store.Version())
-	return nil
-}
-
-// makeKeys writes a new key store; with a seed its masters are test masters that
-// anybody can make.
-func makeKeys(path string, seed uint64, passphrase string) error {
-	store := keys.GenerateTest(seed)
-	if seed == 0 {
-		var err error
-		if store, err = keys.Generate(rand.Reader); err != nil {
-			return fmt.Errorf("make masters: %w", err)
-		}
-	}
-	err := store.Create(path, passphrase)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", nil)
-	case errors.Is(err, keys.ErrBusy):
-		return service.Fail("somebody else is making "+path+" / 密钥库正被他人生成", "use the store that is there now", err)
-	case err != nil:
-		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
-	}
 	return nil
 }

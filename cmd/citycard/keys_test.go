@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"citycard/cardos/keys"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 )
 
 // Masters are rotated while serve holds the data directory that their store is in.
 func TestRotateBesideServe(t *testing.T) {
 	t.Setenv(service.PassphraseVariable, "p")
-	dir, err := service.OpenDataDir(filepath.Join(t.TempDir(), "data"), observe.DataPurpose)
+	dir, err := service.OpenDataDir(filepath.Join(t.TempDir(), "data"), books.DataPurpose)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/demo"
 	"citycard/cmd/service"
 )
 
@@ -22,7 +23,7 @@ func rootCommand() *ffcli.Command {
 		ShortHelp:  "clearing and ledger of a city card / 城市一卡通清算与账务",
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
-			demoCommand(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), tapCommand(), registryCommand(),
+			demo.Command(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), tapCommand(), registryCommand(),
 			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(), service.VersionCommand("citycard", knownSchemas),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },
@@ -32,7 +33,7 @@ func rootCommand() *ffcli.Command {
 // knownSchemas says which tables the program works with.
 func knownSchemas() (string, error) {
 	var known []string
-	for _, set := range observe.Sets() {
+	for _, set := range books.Sets() {
 		newest, err := set.Newest()
 		if err != nil {
 			return "", err

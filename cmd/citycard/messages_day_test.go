@@ -20,6 +20,7 @@ import (
 	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/transit/load"
+	"citycard/cmd/server"
 )
 
 // exampleRegistry is a registry in which the examples of docs/messages.md are what they are there.
@@ -66,7 +67,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	}
 	kafka, ops := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	_, port, _ := strings.Cut(kafka, ":")
-	s := &server{T: t, programs: p, ops: ops, args: []string{
+	s := &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--day", testDay, "--data", c.data, "--registry", registry, "--kafka-port", port, "--api", c.api, "--ops", ops,
 	}}
 	s.start()
@@ -99,7 +100,7 @@ func (c *exampleCity) send(topic, key string, value []byte) {
 // authorise asks the load authority.
 func (c *exampleCity) authorise(request *message.LoadRequest) *message.LoadAnswer {
 	c.Helper()
-	token, err := os.ReadFile(filepath.Join(c.data, channelTokens, request.GetChannel()+".token"))
+	token, err := os.ReadFile(filepath.Join(c.data, server.ChannelTokens, request.GetChannel()+".token"))
 	if err != nil {
 		c.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"citycard/clearing/topics"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
+	"citycard/cmd/server"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/tariff"
 )
@@ -430,7 +431,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := tapWindow()
+	w := server.TapWindow()
 	text := strings.ReplaceAll(newReference(t).text, ",", "")
 	for _, want := range []string{
 		fmt.Sprintf("| day of a tap | %d days before to %d day after ", w.DaysBack, w.DaysAhead),

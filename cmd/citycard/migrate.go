@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger/schema"
 )
@@ -49,7 +49,7 @@ func migrateCommand() *ffcli.Command {
 
 func (m *migration) run(ctx context.Context) error {
 	log := m.Logger()
-	place, err := observe.Locate(ctx, m.database, m.Data, log)
+	place, err := books.Locate(ctx, m.database, m.Data, log)
 	if err != nil {
 		return err
 	}
@@ -58,21 +58,20 @@ func (m *migration) run(ctx context.Context) error {
 			return err
 		}
 	}
-	b, err := open(ctx, place.URL, place.Private, log, func(b *books) error {
-		steps, err := pendingSteps(ctx, b.url)
-		if err == nil && !m.dry {
-			_, err = schema.Migrate(ctx, b.url, log, observe.Sets()...)
-		}
-		if err != nil {
-			return observe.Refusal(b.url, err)
-		}
-		m.print(steps)
-		return nil
-	})
-	if err == nil {
-		err = b.database.Close()
+	database, err := books.Database(ctx, place.URL, place.Private, log)
+	if err != nil {
+		return firstOf(err, place.Close())
 	}
-	return firstOf(err, place.Close())
+	steps, err := pendingSteps(ctx, database.URL)
+	if err == nil && !m.dry {
+		_, err = schema.Migrate(ctx, database.URL, log, books.Sets()...)
+	}
+	if err != nil {
+		err = books.Refusal(database.URL, err)
+	} else {
+		m.print(steps)
+	}
+	return firstOf(err, errors.Join(database.Close(), place.Close()))
 }
 
 func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
@@ -80,7 +79,7 @@ func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, err := schema.Pending(ctx, conn, observe.Sets()...)
+	steps, err := schema.Pending(ctx, conn, books.Sets()...)
 	return steps, errors.Join(err, conn.Close(ctx))
 }
 
@@ -107,14 +106,14 @@ func (m *migration) print(steps []schema.Step) {
 func createDatabase(ctx context.Context, url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return observe.Refusal(url, err)
+		return books.Refusal(url, err)
 	}
 	schema.Bound(config, schema.DefaultPatience)
 	wanted := config.Database
 	config.Database = "postgres" // which both databases have from the beginning
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return observe.Refusal(url, err)
+		return books.Refusal(url, err)
 	}
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{wanted}.Sanitize())
 	var pg *pgconn.PgError

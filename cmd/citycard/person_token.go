@@ -14,6 +14,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
 
@@ -21,10 +22,10 @@ func personTokenCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard person-token", flag.ContinueOnError)
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
-	s := settings{}
-	flags.StringVar(&s.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
-	service.RegisterPassphrase(flags, &s.passphrase)
-	service.RegisterDemo(flags, &s.demo)
+	s := server.Settings{}
+	flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(flags, &s.Passphrase)
+	service.RegisterDemo(flags, &s.Demo)
 	return &ffcli.Command{
 		Name: "person-token", ShortUsage: "citycard person-token [flags] < NUMBERS", ShortHelp: "make persons' tokens out of identity numbers / 生成人员标识码",
 		LongHelp: "Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n" +
@@ -35,7 +36,7 @@ func personTokenCommand() *ffcli.Command {
 			if err := service.NoArguments(args); err != nil {
 				return err
 			}
-			ring, err := openKeys(s.keyPath(common.Data), s.passphrase, s.demo, slog.New(slog.DiscardHandler))
+			ring, err := server.OpenKeys(s.KeyPath(common.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"citycard/broker/kafkatest"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/ledger/embedded"
 )
 
@@ -22,7 +24,7 @@ func TestTwoProcesses(t *testing.T) {
 	kafka := kafkatest.Start(t)
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
-	database, err := embedded.Open(t.Context(), embedded.Options{URL: testDatabase(t), Dir: filepath.Join(dir, "database")})
+	database, err := embedded.Open(t.Context(), embedded.Options{URL: bookstest.Database(t), Dir: filepath.Join(dir, "database")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,12 +39,12 @@ func TestTwoProcesses(t *testing.T) {
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "9")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
-	servers := make([]*server, 2)
+	servers := make([]*process, 2)
 	apis := make([]int, len(servers))
 	for i := range servers {
 		ops := freePort(t)
 		apis[i] = freePort(t)
-		servers[i] = &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+		servers[i] = &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 			"serve", "--demo", "--day", testDay, "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
 			"--keys", keyFile, "--registry", filepath.Join(field, "registry"),
 			"--api", fmt.Sprintf("127.0.0.1:%d", apis[i]), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
@@ -54,7 +56,7 @@ func TestTwoProcesses(t *testing.T) {
 		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account)
 	}
 	played := make(chan error, 1)
-	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--channel-tokens", filepath.Join(dir, "data-0", channelTokens)}, city...)...)
+	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--channel-tokens", filepath.Join(dir, "data-0", server.ChannelTokens)}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
 	go func() { played <- play.Run() }()
@@ -89,13 +91,13 @@ func TestTwoProcesses(t *testing.T) {
 const allStreams = 20
 
 // streams is how many partitions the server has now.
-func (s *server) streams() int {
+func (s *process) streams() int {
 	return strings.Count(s.get("/metrics"), "\ncitycard_stream_position{")
 }
 
 // overtakes stops the other process until this one has claimed all its
 // partitions, and then lets it go on.
-func (s *server) overtakes(other *server) {
+func (s *process) overtakes(other *process) {
 	s.Helper()
 	other.ready()
 	if err := other.cmd.Process.Signal(syscall.SIGSTOP); err != nil {

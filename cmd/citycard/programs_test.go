@@ -21,11 +21,12 @@ import (
 	"testing"
 	"time"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 
 	"citycard/broker"
 	"citycard/cmd/service"
-	"citycard/ledger/ledgertest"
 )
 
 // testDay is the clearing day of the tests.
@@ -43,7 +44,7 @@ type programs struct {
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
 	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}
-	if url := testDatabase(t); url != "" {
+	if url := bookstest.Database(t); url != "" {
 		p.env = append(p.env, "CITYCARD_DB="+url)
 	}
 	for _, name := range names {
@@ -53,16 +54,6 @@ func build(t *testing.T, names ...string) programs {
 		}
 	}
 	return p
-}
-
-// testDatabase is an empty database of the server that the tests are to use, or "" where each has a
-// private one.
-func testDatabase(t *testing.T) string {
-	t.Helper()
-	if os.Getenv(ledgertest.Server) == "" {
-		return ""
-	}
-	return ledgertest.Empty(t)
 }
 
 func (p programs) command(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -83,8 +74,8 @@ func (p programs) run(t *testing.T, name string, args ...string) string {
 	return out.String()
 }
 
-// server is a serving citycard that is killed and started again.
-type server struct {
+// process is a serving citycard that is killed and started again.
+type process struct {
 	*testing.T
 	programs
 	args []string
@@ -93,19 +84,19 @@ type server struct {
 	cmd  *exec.Cmd
 }
 
-// server is one that serves a data directory with a broker of its own, at ports that stay the same
+// serving is one that serves a data directory with a broker of its own, at ports that stay the same
 // when it is started again.
-func (p programs) server(t *testing.T, data, registry string) (s *server, kafka, api int) {
+func (p programs) serving(t *testing.T, data, registry string) (s *process, kafka, api int) {
 	t.Helper()
 	kafka, api = freePort(t), freePort(t)
 	ops := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	return &server{T: t, programs: p, ops: ops, args: []string{
+	return &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", ops,
 	}}, kafka, api
 }
 
-func (s *server) start() {
+func (s *process) start() {
 	s.Helper()
 	s.cmd = s.command(s.Context(), "citycard", s.args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
@@ -114,7 +105,7 @@ func (s *server) start() {
 	}
 }
 
-func (s *server) signal(signal os.Signal) {
+func (s *process) signal(signal os.Signal) {
 	s.Helper()
 	if err := s.cmd.Process.Signal(signal); err != nil {
 		s.Fatalf("%v\n%s", err, s.log.String())
@@ -132,13 +123,13 @@ func (s *server) signal(signal os.Signal) {
 }
 
 // ready waits until the server says that it is.
-func (s *server) ready() {
+func (s *process) ready() {
 	s.Helper()
 	s.until(time.Minute, "ready", func() bool { return s.get("/readyz") != "" })
 }
 
 // until asks again and again whether something has come about.
-func (s *server) until(limit time.Duration, what string, asked func() bool) {
+func (s *process) until(limit time.Duration, what string, asked func() bool) {
 	s.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -150,7 +141,7 @@ func (s *server) until(limit time.Duration, what string, asked func() bool) {
 }
 
 // get reads a page of the server, "" unless it answers 200.
-func (s *server) get(page string) string {
+func (s *process) get(page string) string {
 	request, err := http.NewRequestWithContext(s.Context(), http.MethodGet, "http://"+s.ops+page, nil)
 	if err != nil {
 		s.Fatal(err)
@@ -223,7 +214,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
-	s, kafka, api := p.server(t, data, registryDir)
+	s, kafka, api := p.serving(t, data, registryDir)
 	// Under nohup the server would inherit that it ignores the hangup at the end.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
@@ -235,7 +226,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, channelTokens),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
@@ -274,14 +265,14 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("SIGHUP ended the server with exit code %d, want 0\n%s", code, s.log.String())
 	}
-	if _, err := os.Stat(filepath.Join(observe.PrivateDir(data), "data", "postmaster.pid")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(books.PrivateDir(data), "data", "postmaster.pid")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("SIGHUP left a database behind: %v", err)
 	}
 }
 
 // booked waits until this life of the server has committed a batch of taps, or
 // none will come any more.
-func (s *server) booked(ended *atomic.Bool) {
+func (s *process) booked(ended *atomic.Bool) {
 	s.Helper()
 	s.until(time.Minute, "booked a tap", func() bool {
 		return ended.Load() || strings.Contains(s.get("/metrics"), `citycard_batches_total{topic="taps"}`)

@@ -17,6 +17,8 @@ import (
 	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
 	"citycard/clearing/verdict"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -58,7 +60,7 @@ func (q quarantinedLine) text() string {
 
 func quarantineListCommand() *ffcli.Command {
 	l, flags := newLook("quarantine list")
-	from, to := day(earliestDay), day(latestDay)
+	from, to := books.Day(earliestDay), books.Day(latestDay)
 	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
 	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
 	all := flags.Bool("all", false, "what was judged again, too / 包括已复判")
@@ -132,7 +134,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 
 // run judges the records, and says of each what became of it.
 func (j *judging) run(ctx context.Context) error {
-	b, done, err := booksOf(ctx, j.database, j.Data, j.Logger())
+	b, done, err := books.ToBook(ctx, j.database, j.Data, j.Logger())
 	if err != nil {
 		return err
 	}
@@ -167,9 +169,9 @@ func (j *judging) run(ctx context.Context) error {
 }
 
 // prepare makes the rules, as serve does.
-func (j *judging) prepare(ctx context.Context, b *books) (*intake.Again, error) {
-	s := &settings{Common: j.Common, database: b.url, keyFile: j.keyFile, passphrase: j.passphrase, registry: j.registry, zone: j.zone, demo: j.demo}
-	in, err := s.readInputs(j.Data, j.Logger())
+func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, error) {
+	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Registry: j.registry, Zone: j.zone, Demo: j.demo}
+	in, err := s.ReadInputs(j.Data, j.Logger())
 	if err != nil {
 		return nil, err
 	}
@@ -177,15 +179,14 @@ func (j *judging) prepare(ctx context.Context, b *books) (*intake.Again, error) 
 	if err != nil {
 		return nil, err
 	}
-	in.registry = registry.New(edition)
-	c := &center{foundation: &foundation{books: b}, inputs: in, zone: j.zone.location()}
-	rules, err := c.rules(ctx)
-	return &intake.Again{Ledger: b.Ledger, Rules: rules, Owner: ownerName()}, err
+	in.Registry = registry.New(edition)
+	rules, err := server.Rules(ctx, b, in, j.zone.Location())
+	return &intake.Again{Ledger: b.Ledger, Rules: rules, Owner: server.OwnerName()}, err
 }
 
 // open reads the records to be judged. Lists of pensions come before the bank's answers to
 // them, as in their names.
-func (j *judging) open(ctx context.Context, b *books) (open []*quarantine.Record, err error) {
+func (j *judging) open(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
 	found := map[string]bool{}
 	err = quarantine.List(ctx, b.Ledger, earliestDay, latestDay, func(r *quarantine.Record) error {
 		if slices.Contains(j.records, r.Name()) || j.all && r.Judged == "" {

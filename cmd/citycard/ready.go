@@ -12,7 +12,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 )
 
@@ -20,7 +20,7 @@ func readyCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard ready", flag.ContinueOnError)
 	common := service.Common{Data: "citycard-data"}
 	common.Register(flags)
-	wait := flags.Duration("wait", observe.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
+	wait := flags.Duration("wait", books.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
 	return &ffcli.Command{
 		Name: "ready", ShortUsage: "citycard ready [flags]", ShortHelp: "wait until serve is ready / 等待清算服务就绪",
 		LongHelp: "Waits until the process that serves the data directory clears and answers, and prints where. For scripts that\n" +
@@ -45,7 +45,7 @@ func notServing(data, todo string) error {
 }
 
 func awaitReady(ctx context.Context, common *service.Common, limit time.Duration) error {
-	patience := observe.Patience{Appear: limit, Step: limit, Say: 10 * time.Second, Log: common.Logger()}
+	patience := books.Patience{Appear: limit, Step: limit, Say: 10 * time.Second, Log: common.Logger()}
 	serving, ok, err := patience.Serving(ctx, common.Data)
 	switch {
 	case err != nil:

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
 )
 
 // TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
@@ -26,13 +26,13 @@ func TestCommandsWaitForServe(t *testing.T) {
 	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
 
 	ops := freePort(t)
-	s := &server{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
+	s := &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"),
 		"--kafka-port", fmt.Sprint(freePort(t)), "--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	s.start()
 	s.until(time.Minute, "at work", func() bool {
-		_, word := observe.ReadRunning(data)
+		_, word := books.ReadRunning(data)
 		return word
 	})
 	waits := [][]string{

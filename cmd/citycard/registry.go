@@ -15,6 +15,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/registry"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -27,8 +29,8 @@ type registrySettings struct {
 	by       string
 	reason   string
 	asJSON   bool
-	zone     zone
-	day      day
+	zone     service.Zone
+	day      books.Day
 }
 
 func registryCommand() *ffcli.Command {
@@ -50,7 +52,7 @@ func registryCommand() *ffcli.Command {
 	}
 }
 
-func registrySubcommand(name, usage, help string, arguments int, act func(*registrySettings, context.Context, *books, []string) error) *ffcli.Command {
+func registrySubcommand(name, usage, help string, arguments int, act func(*registrySettings, context.Context, *books.Books, []string) error) *ffcli.Command {
 	s := &registrySettings{flags: flag.NewFlagSet("citycard registry "+name, flag.ContinueOnError)}
 	s.Common = service.Common{Data: "citycard-data"}
 	s.Register(s.flags)
@@ -73,9 +75,9 @@ func registrySubcommand(name, usage, help string, arguments int, act func(*regis
 		if err := s.check(c, args, arguments); err != nil {
 			return service.Exit(service.ExitUsage, err)
 		}
-		open := booksToRead
+		open := books.ToRead
 		if s.flags.Lookup("by") != nil {
-			open = booksOf
+			open = books.ToBook
 		}
 		b, done, err := open(ctx, s.database, s.Data, s.Logger())
 		if err != nil {
@@ -103,15 +105,15 @@ func (s *registrySettings) check(c *ffcli.Command, args []string, want int) erro
 
 func (s *registrySettings) act() registry.Act { return registry.Act{Person: s.by, At: time.Now()} }
 
-func (s *registrySettings) propose(ctx context.Context, b *books, args []string) error {
+func (s *registrySettings) propose(ctx context.Context, b *books.Books, args []string) error {
 	store := registry.NewStore(b.Pool())
 	base, err := store.Load(ctx)
 	if err != nil && !errors.Is(err, registry.ErrEmpty) {
 		return err
 	}
-	draft, err := readChange(args[0], base)
+	draft, err := server.ReadChange(args[0], base)
 	if err != nil {
-		return failedFiles("nothing was imported / 未导入", "correct the files named and import again", err)
+		return server.BadFiles("nothing was imported / 未导入", "correct the files named and import again", err)
 	}
 	change, err := store.Propose(ctx, draft, s.act(), s.reason)
 	if errors.Is(err, registry.ErrNothingNew) {
@@ -128,11 +130,11 @@ func (s *registrySettings) propose(ctx context.Context, b *books, args []string)
 	return nil
 }
 
-func (s *registrySettings) approve(ctx context.Context, b *books, args []string) error {
+func (s *registrySettings) approve(ctx context.Context, b *books.Books, args []string) error {
 	return s.decide(ctx, args[0], registry.NewStore(b.Pool()).Approve, "approved / 已生效")
 }
 
-func (s *registrySettings) reject(ctx context.Context, b *books, args []string) error {
+func (s *registrySettings) reject(ctx context.Context, b *books.Books, args []string) error {
 	return s.decide(ctx, args[0], registry.NewStore(b.Pool()).Reject, "rejected / 已驳回")
 }
 
@@ -151,7 +153,7 @@ func (s *registrySettings) decide(ctx context.Context, number string, act func(c
 	return nil
 }
 
-func (s *registrySettings) status(ctx context.Context, b *books, _ []string) error {
+func (s *registrySettings) status(ctx context.Context, b *books.Books, _ []string) error {
 	changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 	if err != nil {
 		return err
@@ -172,7 +174,7 @@ func (s *registrySettings) status(ctx context.Context, b *books, _ []string) err
 	return s.print(shown)
 }
 
-func (s *registrySettings) history(ctx context.Context, b *books, _ []string) error {
+func (s *registrySettings) history(ctx context.Context, b *books.Books, _ []string) error {
 	changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 	if err != nil {
 		return err
@@ -207,14 +209,14 @@ func (s *registrySettings) print(changes []registry.Change) error {
 
 func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
 
-func (s *registrySettings) show(ctx context.Context, b *books, args []string) error {
+func (s *registrySettings) show(ctx context.Context, b *books.Books, args []string) error {
 	kind, err := registry.ParseKind(args[0])
 	if err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
 	day := ledger.Day(s.day)
 	if day == 0 {
-		day = ledger.DayOf(time.Now().In(s.zone.location()))
+		day = ledger.DayOf(time.Now().In(s.zone.Location()))
 	}
 	entries, err := registry.NewStore(b.Pool()).Show(ctx, kind, args[1], day)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"citycard/clearing/release"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -25,7 +27,7 @@ type decision struct {
 	service.Common
 	database              string
 	first, second, reason string
-	zone                  zone
+	zone                  service.Zone
 }
 
 func (d *decision) register(flags *flag.FlagSet) {
@@ -39,7 +41,7 @@ func (d *decision) register(flags *flag.FlagSet) {
 }
 
 func (d *decision) approval() ledger.Approval {
-	return ledger.Approval{First: d.first, Second: d.second, Reason: d.reason, At: time.Now().In(d.zone.location())}
+	return ledger.Approval{First: d.first, Second: d.second, Reason: d.reason, At: time.Now().In(d.zone.Location())}
 }
 
 // twoPeople says what an approval lacks, before anything is begun.
@@ -58,7 +60,7 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	b, done, err := booksOf(ctx, d.database, d.Data, d.Logger())
+	b, done, err := books.ToBook(ctx, d.database, d.Data, d.Logger())
 	if err != nil {
 		return err
 	}
@@ -74,7 +76,7 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 		return err
 	}
 	for _, part := range booked.Parts {
-		fmt.Printf("%s -> %s %s\n", part.Debit, part.Credit, yuan(part.Fen))
+		fmt.Printf("%s -> %s %s\n", part.Debit, part.Credit, part.Fen.String())
 	}
 	if booked.Repeated {
 		fmt.Println("booked before; nothing changed / 此前已入账")
@@ -84,12 +86,12 @@ func (d *decision) run(ctx context.Context, args []string, what string, act func
 	return nil
 }
 
-func newOffice(b *books) (*release.Office, error) {
+func newOffice(b *books.Books) (*release.Office, error) {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		return nil, err
 	}
-	return &release.Office{Ledger: b.Ledger, Owner: ownerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
+	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {
@@ -194,14 +196,14 @@ func (s suspendedLine) text() string {
 	if s.Foreign {
 		state += "; foreign, unverified / 外地卡，未验证"
 	}
-	return strings.Join([]string{s.Row, string(s.Reason), yuan(s.Fen), s.Booked, state}, "\t")
+	return strings.Join([]string{s.Row, string(s.Reason), s.Fen.String(), s.Booked, state}, "\t")
 }
 
 const suspendedHeader = "ROW 分录\tREASON 原因\tYUAN 元\tBOOKED 清算日\tSTATE 状态"
 
 func suspenseListCommand() *ffcli.Command {
 	l, flags := newLook("suspense list")
-	var from, to day
+	var from, to books.Day
 	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
 	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
 	reason := flags.String("reason", "", "reason `code`, such as unknown_terminal / 原因码")

@@ -16,14 +16,15 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/verdict"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
 	"citycard/ledger"
 )
 
 // TestDecisions is how two people refund a load and release what was suspended:
 // testdata/decisions, over taps at an unknown terminal, one of them another city's, and loads without a card's word.
 func TestDecisions(t *testing.T) {
-	b, dir := newBooks(t)
+	b, dir := bookstest.New(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -35,7 +36,6 @@ func TestDecisions(t *testing.T) {
 	people, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
 	must(err)
 	must(b.OpenAccounts(t.Context(), chart.Accounts(people)))
-	f := &foundation{books: b}
 	card := identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject()
 	clearingtest.New(t, nil).Found(t, b.Pool())
 	tap := func(card string) []byte {
@@ -48,7 +48,7 @@ func TestDecisions(t *testing.T) {
 			Evidence: clearingtest.Encode(&message.LoadRequest{Order: order, Channel: "counter", Card: []byte(card), AmountFen: uint32(fen), OnlineSequence: uint32(sequence)}),
 		}
 	}
-	must(f.postOnce(t.Context(), "test", "test", []ledger.Transfer{
+	postOnce(t, b.Ledger, "test", []ledger.Transfer{
 		{
 			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(clearingtest.Unlisted), 7), Debit: ledger.IDOfCode(chart.Float),
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 200, Purpose: chart.PurposeBus, Evidence: tap(clearingtest.Card),
@@ -61,14 +61,14 @@ func TestDecisions(t *testing.T) {
 		paid("o-1", 4, 5000),
 		// Two orders with one number: from before numbers were bound to loads.
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
-	}))
+	}...)
 	keepAlone(t, b)
 	must(os.MkdirAll(filepath.Join(dir, "registry"), 0o755))
 	must(os.WriteFile(filepath.Join(dir, "registry", "network.json"), []byte(`{"version": "town", "source": "invented for tests",
 		"stations": [{"number": 1, "name": "一", "name_en": "One"}, {"number": 2, "name": "二", "name_en": "Two"}],
 		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1}, {"station": 2, "metres": 4000}]}],
 		"bus_lines": [1]}`), 0o600))
-	must(observe.Running{Database: b.url}.Write(dir))
+	must(books.Running{Database: b.URL}.Write(dir))
 	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
@@ -77,7 +77,7 @@ func TestDecisions(t *testing.T) {
 
 // keepAlone books that a claim and a tap could not be booked, and before each that another
 // record contradicted what was booked.
-func keepAlone(t *testing.T, b *books) {
+func keepAlone(t *testing.T, b *books.Books) {
 	t.Helper()
 	for stream, value := range map[string][]byte{
 		"medical.requests/0": clearingtest.Encode(&message.MedicalClaim{

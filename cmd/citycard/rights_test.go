@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
 	"citycard/ledger/schema"
 )
 
@@ -20,15 +21,15 @@ import (
 // docs/configuration.md grants, and on databases that are empty, missing, older and newer:
 // testdata/rights.
 func TestRights(t *testing.T) {
-	server, _ := newBooks(t)
-	r := &rightsTest{T: t, server: server.url}
+	database, _ := bookstest.New(t)
+	r := &rightsTest{T: t, server: database.URL}
 	r.grant()
-	owner, err := openBooks(t.Context(), r.url("city", "citycard_owner"), "", 4, slog.New(slog.DiscardHandler))
+	owner, err := books.Open(t.Context(), r.url("city", "citycard_owner"), "", 4, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = owner.Close(context.Background()) }()
-	writer, err := openBooks(t.Context(), r.url("city", "citycard_writer"), "", 4, slog.New(slog.DiscardHandler))
+	writer, err := books.Open(t.Context(), r.url("city", "citycard_writer"), "", 4, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,7 @@ func TestRights(t *testing.T) {
 
 	r.exec("citycard", "CREATE DATABASE empty OWNER citycard_owner", "CREATE DATABASE newer OWNER citycard_owner", "CREATE DATABASE older OWNER citycard_owner")
 	for _, name := range []string{"newer", "older"} {
-		if _, err := schema.Migrate(t.Context(), r.url(name, "citycard_owner"), slog.New(slog.DiscardHandler), observe.Sets()...); err != nil {
+		if _, err := schema.Migrate(t.Context(), r.url(name, "citycard_owner"), slog.New(slog.DiscardHandler), books.Sets()...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,23 +4,20 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
 
-const stopLimit = 30 * time.Second
-
 func serveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
-	s := &settings{kafkaPort: 9092, ops: "127.0.0.1:9464", api: service.LoadAuthority, Common: service.Common{Data: "citycard-data"}}
-	s.register(flags)
-	service.RegisterDemo(flags, &s.demo)
+	s := &server.Settings{KafkaPort: 9092, Ops: "127.0.0.1:9464", API: service.LoadAuthority, Common: service.Common{Data: "citycard-data"}}
+	s.RegisterServing(flags)
+	service.RegisterDemo(flags, &s.Demo)
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "citycard serve [flags]",
@@ -37,26 +34,21 @@ func serveCommand() *ffcli.Command {
 	}
 }
 
-// isFull reports that a disk is full, in our own words or in the database's.
-func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device")
-}
-
 // stoppedTodo is what to do about a part that has ended.
 func stoppedTodo(err error) string {
-	if isFull(err) {
+	if books.DiskFull(err) {
 		return "nothing that was acknowledged is lost; free some space and start again / 已确认的数据未丢失,请释放磁盘空间后重新启动"
 	}
 	return "nothing was lost; start again once what it names is put right / 数据未丢失,排除故障后重新启动"
 }
 
-func serve(ctx context.Context, s *settings) (err error) {
+func serve(ctx context.Context, s *server.Settings) (err error) {
 	log := s.Logger()
-	dir, err := service.OpenDataDir(s.Data, observe.DataPurpose)
+	dir, err := service.OpenDataDir(s.Data, books.DataPurpose)
 	if err != nil {
 		return err
 	}
-	stack := service.NewStack(log, stopLimit)
+	stack := service.NewStack(log, server.StopLimit)
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
 	serving := false
 	defer func() {
@@ -64,49 +56,49 @@ func serve(ctx context.Context, s *settings) (err error) {
 			log.Info("serve has stopped / 清算服务已停止")
 		}
 	}()
-	stack.Push("word of the start", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
-	if err := (observe.Running{Doing: "reading the registry's files", Long: true}).Write(dir.Path); err != nil {
+	stack.Push("word of the start", func(context.Context) error { return books.RemoveRunning(dir.Path) })
+	if err := (books.Running{Doing: "reading the registry's files", Long: true}).Write(dir.Path); err != nil {
 		return err
 	}
 
-	in, err := s.readInputs(dir.Path, log)
+	in, err := s.ReadInputs(dir.Path, log)
 	if err != nil {
 		return err
 	}
-	if err := s.checkPorts(ctx); err != nil {
+	if err := s.CheckPorts(ctx); err != nil {
 		return err
 	}
-	if err := (observe.Running{Doing: "opening the message log and the database"}).Write(dir.Path); err != nil {
+	if err := (books.Running{Doing: "opening the message log and the database"}).Write(dir.Path); err != nil {
 		return err
 	}
-	base, err := lay(ctx, s, dir, time.Now(), stack, log)
+	base, err := server.OpenBase(ctx, s, dir, time.Now(), stack, log)
 	if err != nil {
 		return err
 	}
-	if err := (observe.Running{Doing: in.founds(), Long: true}).Write(dir.Path); err != nil {
+	if err := (books.Running{Doing: in.Founds(), Long: true}).Write(dir.Path); err != nil {
 		return err
 	}
 	ops := service.NewOps("citycard", log)
-	c, err := base.open(ctx, s, dir.Path, in, ops, stack, log)
+	c, err := base.Start(ctx, s, dir.Path, in, ops, stack, log)
 	if err != nil {
 		return err
 	}
-	if err := c.show(ctx, ops, s.ops, stack); err != nil {
+	if err := c.Show(ctx, ops, s.Ops, stack); err != nil {
 		return err
 	}
-	word := observe.Running{Database: c.books.url, Kafka: c.kafka, Access: c.asks, API: c.apiURL, Pages: ops.Addr()}
+	word := books.Running{Database: c.Books.URL, Kafka: c.Kafka, Access: c.Access, API: c.API, Pages: ops.Addr()}
 	if err := word.Write(dir.Path); err != nil {
 		return err
 	}
-	stack.Push("running.json", func(context.Context) error { return observe.RemoveRunning(dir.Path) })
+	stack.Push("running.json", func(context.Context) error { return books.RemoveRunning(dir.Path) })
 	serving = true
-	log.Info("serving", "kafka", c.kafka, "api", c.apiURL, "ops", ops.Addr(), "registry", c.registry.Version())
+	log.Info("serving", "kafka", c.Kafka, "api", c.API, "ops", ops.Addr(), "registry", c.Registry.Version())
 	service.NotifyReady(log)
 	defer service.NotifyStopping(log)
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-c.failed:
+	case err := <-c.Failed():
 		return service.Fail("clearing stopped / 清算已停止", stoppedTodo(err), err)
 	}
 }

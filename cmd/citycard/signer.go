@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
 
@@ -28,11 +29,11 @@ func trustedSigner(named, data string) (signer, error) {
 	if named != "" {
 		return namedSigner(named)
 	}
-	if _, err := os.Stat(sealKeyPath(data)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(server.SealKeyPath(data)); errors.Is(err, fs.ErrNotExist) {
 		return signer{}, nil
 	}
-	private, err := readSealKey(data)
-	return signer{publicOf(private), sealKeyPath(data)}, err
+	private, err := server.ReadSealKey(data)
+	return signer{server.PublicOf(private), server.SealKeyPath(data)}, err
 }
 
 func namedSigner(named string) (signer, error) {

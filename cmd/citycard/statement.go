@@ -9,6 +9,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -42,7 +43,7 @@ func statementCommand() *ffcli.Command {
 	l.registerMoment(flags)
 	subject := flags.String("subject", "", "whose statement: a person's token, a card's first 8 digits of the issuer id and last 16 of the number, in `hex` / 主体")
 	account := flags.String("account", "", "add what the subject has on the account with this `code` / 附主体在该账户的余额")
-	from, to := day(19000101), day(29991231)
+	from, to := books.Day(19000101), books.Day(29991231)
 	flags.Var(&from, "from", "first `day` YYYYMMDD / 起始日")
 	flags.Var(&to, "to", "last `day` YYYYMMDD / 截止日")
 	return &ffcli.Command{
@@ -64,11 +65,11 @@ func statementCommand() *ffcli.Command {
 	}
 }
 
-func (l *look) statement(ctx context.Context, books *ledger.Ledger, whose ledger.Subject, from, to ledger.Day, asOf ledger.AsOf, code string) error {
-	if err := knownDay(ctx, books, asOf.Day); err != nil {
+func (l *look) statement(ctx context.Context, b *ledger.Ledger, whose ledger.Subject, from, to ledger.Day, asOf ledger.AsOf, code string) error {
+	if err := knownDay(ctx, b, asOf.Day); err != nil {
 		return err
 	}
-	chart, err := books.Accounts(ctx)
+	chart, err := b.Accounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (l *look) statement(ctx context.Context, books *ledger.Ledger, whose ledger
 		return service.Fail("no account "+code+" / 没有该账户", `"citycard account" lists them`, ledger.ErrNoAccount)
 	}
 	out := newSheet(os.Stdout, l.asJSON, statementHeader, statementLine.text)
-	err = books.StatementAsOf(ctx, whose, from, to, asOf, func(r ledger.Row) error {
+	err = b.StatementAsOf(ctx, whose, from, to, asOf, func(r ledger.Row) error {
 		line := statementLine{
 			Day: r.Day.String(), ID: hex.EncodeToString([]byte(r.ID)), Act: r.Act.String(), Amount: r.Amount, Purpose: uint16(r.Purpose),
 			Reason: r.Reason, Booked: r.BookingDay.String(),
@@ -85,13 +86,13 @@ func (l *look) statement(ctx context.Context, books *ledger.Ledger, whose ledger
 		if r.IsMemo() {
 			line.Act = r.Kind
 		} else {
-			line.Debit, line.Credit = codeOf(chart, r.Debit), codeOf(chart, r.Credit)
+			line.Debit, line.Credit = books.CodeOf(chart, r.Debit), books.CodeOf(chart, r.Credit)
 		}
 		return out.add(line)
 	})
 	if err == nil && code != "" {
 		var balance ledger.Fen
-		balance, err = books.SubjectBalance(ctx, account.ID, whose, asOf)
+		balance, err = b.SubjectBalance(ctx, account.ID, whose, asOf)
 		err = errors.Join(err, out.add(statementLine{Credit: code, Balance: &balance}))
 	}
 	return errors.Join(err, out.close())

@@ -20,6 +20,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/verdict"
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -47,7 +48,7 @@ type tapQuery struct {
 	terminal string
 	reason   string
 	verdict  string
-	from, to day
+	from, to books.Day
 	limit    int
 	asJSON   bool
 	database string
@@ -113,7 +114,7 @@ func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Con
 	if err := q.check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	b, done, err := booksToRead(ctx, q.database, q.Data, q.Logger())
+	b, done, err := books.ToRead(ctx, q.database, q.Data, q.Logger())
 	if err != nil {
 		return err
 	}
@@ -132,16 +133,16 @@ const usualDays = 30
 
 // complete fills in the days that were not given. A card may have signed a day ahead of the
 // clearing day.
-func (q *tapQuery) complete(ctx context.Context, books *ledger.Ledger) error {
+func (q *tapQuery) complete(ctx context.Context, b *ledger.Ledger) error {
 	if q.to == 0 {
-		days, err := books.Days(ctx)
+		days, err := b.Days(ctx)
 		if err != nil || len(days) == 0 {
 			return err
 		}
-		q.to = day(days[len(days)-1].Day.Next())
+		q.to = books.Day(days[len(days)-1].Day.Next())
 	}
 	if q.from == 0 {
-		q.from = day(ledger.Day(q.to).Add(-usualDays))
+		q.from = books.Day(ledger.Day(q.to).Add(-usualDays))
 	}
 	return q.check()
 }
@@ -232,7 +233,7 @@ func (q *tapQuery) matches(item ruled) bool {
 
 // tapReader turns rows into verdicts.
 type tapReader struct {
-	books    *books
+	books    *books.Books
 	accounts *ledger.Chart
 	booked   *docket.Reader
 	out      *tapWriter
@@ -299,7 +300,7 @@ func (w *tapWriter) write(item ruled) error {
 		what = item.What
 	}
 	_, err := fmt.Fprintf(w.table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", item.Time, what, item.Terminal, item.Sequence,
-		yuan(item.Fen), item.Verdict, item.Reason, item.Payee, item.Booked)
+		item.Fen.String(), item.Verdict, item.Reason, item.Payee, item.Booked)
 	return err
 }
 

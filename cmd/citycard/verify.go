@@ -14,7 +14,8 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	beside "citycard/clearing/verify"
-	"citycard/cmd/observe"
+	"citycard/cmd/books"
+	"citycard/cmd/check"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/verify"
@@ -24,7 +25,7 @@ import (
 type verification struct {
 	Books   verify.Summary `json:"books"`
 	Faults  []verify.Fault `json:"faults"`
-	Truth   *report        `json:"truth,omitempty"`
+	Truth   *check.Report  `json:"truth,omitempty"`
 	Seconds float64        `json:"seconds"`
 	// Signer is the public key whose seals were believed; empty: of none was known
 	// whose it is.
@@ -61,7 +62,7 @@ func verifyCommand() *ffcli.Command {
 			}
 			trusted, err := trustedSigner(*named, common.Data)
 			if err == nil && *truthDir != "" {
-				err = observe.CheckTruth(*truthDir)
+				err = check.Truth(*truthDir)
 			}
 			switch {
 			case err != nil:
@@ -71,7 +72,7 @@ func verifyCommand() *ffcli.Command {
 			case *exported != "":
 				return verifyExport(*exported, trusted, *asJSON)
 			}
-			b, done, err := booksToRead(ctx, database, common.Data, common.Logger())
+			b, done, err := books.ToRead(ctx, database, common.Data, common.Logger())
 			if err != nil {
 				return err
 			}
@@ -130,19 +131,19 @@ func verifyBooks(ctx context.Context, l *ledger.Ledger, trusted signer, truthDir
 		if err != nil {
 			return nil, err
 		}
-		v.Truth = newReport(days[len(days)-1].Day)
+		v.Truth = check.NewReport(days[len(days)-1].Day)
 		for _, d := range days {
-			if err := v.Truth.readDay(ctx, l, d.Day); err != nil {
+			if err := v.Truth.ReadDay(ctx, l, d.Day); err != nil {
 				return nil, err
 			}
 		}
-		if err := v.Truth.readTrial(ctx, l, days[len(days)-1].Day); err != nil {
+		if err := v.Truth.ReadTrial(ctx, l, days[len(days)-1].Day); err != nil {
 			return nil, err
 		}
-		if err := v.Truth.compareTruth(ctx, l, truthDir); err != nil {
+		if err := v.Truth.Compare(ctx, l, truthDir); err != nil {
 			return nil, err
 		}
-		v.Holds = v.Holds && v.Truth.holds()
+		v.Holds = v.Holds && v.Truth.Holds()
 	}
 	v.Seconds = time.Since(started).Seconds()
 	return v, nil
@@ -186,7 +187,7 @@ func (v *verification) printText() error {
 	switch {
 	case v.Holds:
 		fmt.Println("THE BOOKS HOLD / 账目相符")
-	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.holds()):
+	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds()):
 		fmt.Println("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED / 未核验封账者; " + askSigner)
 	default:
 		fmt.Println("THE BOOKS DO NOT HOLD / 账目不符")

@@ -1,0 +1,170 @@
+package books
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/cmd/service"
+	"citycard/ledger"
+	"citycard/ledger/embedded"
+	"citycard/ledger/schema"
+)
+
+// Books is the ledger's database, opened for a command.
+type Books struct {
+	*ledger.Ledger
+	URL         string
+	Description string
+	Retries     *prometheus.CounterVec
+
+	database *embedded.Database
+	told     atomic.Bool // that the database has ended, so that Close need not say it
+}
+
+// Open opens the database at url, or the private one in dir, and brings its tables up to
+// date: for serve and demo.
+func Open(ctx context.Context, url, dir string, conns int, log *slog.Logger, options ...ledger.ConnectOption) (*Books, error) {
+	return open(ctx, url, dir, log, func(b *Books) error {
+		if _, err := schema.Migrate(ctx, b.URL, log, Sets()...); err != nil {
+			return Refusal(b.URL, err)
+		}
+		return b.connect(ctx, conns, log, options...)
+	})
+}
+
+// Database opens the database at url, or the private one in dir, with whatever tables it has.
+func Database(ctx context.Context, url, dir string, log *slog.Logger) (*embedded.Database, error) {
+	database, err := embedded.Open(ctx, embedded.Options{URL: url, Dir: dir, Log: log})
+	if err != nil {
+		todo := "check --db, or that the data directory may be used by PostgreSQL's user"
+		if DiskFull(err) {
+			todo = "free some space / 请释放磁盘空间"
+		}
+		return nil, service.Fail("cannot use the database / 数据库不可用", todo, err)
+	}
+	return database, nil
+}
+
+// DiskFull reports that a disk is full, in the system's words or in the database's.
+func DiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "No space left on device")
+}
+
+func open(ctx context.Context, url, dir string, log *slog.Logger, prepare func(*Books) error) (*Books, error) {
+	database, err := Database(ctx, url, dir, log)
+	if err != nil {
+		return nil, err
+	}
+	b := &Books{URL: database.URL, Description: database.Description, database: database}
+	if err := prepare(b); err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	return b, nil
+}
+
+func (b *Books) connect(ctx context.Context, conns int, log *slog.Logger, options ...ledger.ConnectOption) error {
+	pool, dialect, err := ledger.Connect(ctx, b.URL, conns, options...)
+	if err != nil {
+		return Refusal(b.URL, err)
+	}
+	b.Retries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "citycard_ledger_retries_total", Help: "Transactions of the ledger that were tried again, by cause.",
+	}, []string{"cause"})
+	b.Ledger = ledger.New(pool, dialect, ledger.WithLog(log), ledger.WithRetryHook(func(cause string) { b.Retries.WithLabelValues(cause).Inc() }))
+	return nil
+}
+
+// Ended is closed when a private database has ended without being asked to.
+func (b *Books) Ended() <-chan struct{} { return b.database.Ended() }
+
+// Err says why a private database ended. Close does not say it again.
+func (b *Books) Err() error {
+	b.told.Store(true)
+	return b.database.Err()
+}
+
+// Close closes the connections and stops a private database.
+func (b *Books) Close(context.Context) error {
+	b.Pool().Close()
+	err := b.database.Close()
+	if ended := (*embedded.EndedError)(nil); errors.As(err, &ended) && b.told.Load() {
+		return nil
+	}
+	return err
+}
+
+// Ready asks the database for an answer.
+func (b *Books) Ready(ctx context.Context) error {
+	conn, err := b.Pool().Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer conn.Release()
+	return conn.Conn().Ping(ctx)
+}
+
+// Opener is ToBook or ToRead.
+type Opener func(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error)
+
+// ToBook opens the books that Locate finds for a command that books something. It refuses tables
+// that serve has not made or that this program does not know. The function closes the books.
+func ToBook(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error) {
+	return openFound(ctx, url, data, log)
+}
+
+// ToRead is ToBook for a command that only reads and needs no other right.
+func ToRead(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error) {
+	return openFound(ctx, url, data, log, ledger.ReadOnly())
+}
+
+func openFound(ctx context.Context, url, data string, log *slog.Logger, options ...ledger.ConnectOption) (*Books, func() error, error) {
+	place, err := Locate(ctx, url, data, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := open(ctx, place.URL, place.Private, log, func(b *Books) error {
+		if err := Check(ctx, b.URL); err != nil {
+			return err
+		}
+		return b.connect(ctx, 4, log, options...)
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, place.Close())
+	}
+	return b, func() error { return errors.Join(b.Close(ctx), place.Close()) }, nil
+}
+
+// CodeOf is the code of an account, for people: of an account that the chart lacks, its number.
+func CodeOf(accounts *ledger.Chart, id ledger.AccountID) string {
+	if account, ok := accounts.ByID(id); ok {
+		return account.Code
+	}
+	return fmt.Sprintf("number %d", id)
+}
+
+// Day is a flag that holds a clearing day; the zero value is none.
+type Day ledger.Day
+
+func (d *Day) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return ledger.Day(*d).String()
+}
+
+// Set takes YYYYMMDD.
+func (d *Day) Set(text string) error {
+	parsed, err := ledger.ParseDay(text)
+	if err != nil {
+		return err
+	}
+	*d = Day(parsed)
+	return nil
+}

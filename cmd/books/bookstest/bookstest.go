@@ -1,0 +1,45 @@
+// Package bookstest makes empty books for the tests of commands.
+package bookstest
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+
+	"citycard/cmd/books"
+	"citycard/ledger/ledgertest"
+)
+
+// New opens empty books of their own, in the data directory dir.
+func New(t *testing.T) (b *books.Books, dir string) {
+	t.Helper()
+	// In /tmp, because the private server's user must reach it.
+	dir, err := os.MkdirTemp("", "citycard-books-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err = os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = books.Open(t.Context(), Database(t), books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b, dir
+}
+
+// Database is an empty database of the server that the tests are to use, or "" where each has a
+// private one.
+func Database(t *testing.T) string {
+	t.Helper()
+	if os.Getenv(ledgertest.Server) == "" {
+		return ""
+	}
+	return ledgertest.Empty(t)
+}

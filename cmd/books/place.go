@@ -1,0 +1,68 @@
+package books
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"citycard/cmd/service"
+	"citycard/ledger/schema"
+)
+
+// DataPurpose marks the data directories of citycard serve and demo.
+const DataPurpose = "citycard"
+
+// Place is where books are: in the database at URL or, where that is empty, in the
+// private one in the directory Private, which is held until Close.
+type Place struct {
+	URL     string
+	Private string
+	held    *service.DataDir
+}
+
+// PrivateDir is where a data directory has its private database.
+func PrivateDir(data string) string { return filepath.Join(data, "database") }
+
+// Locate finds the books for a command that looks in from the side: at url where it
+// is given, else with the process that serves the data directory, if its database
+// answers, else in the private database. A process that starts to serve is waited for.
+func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, error) {
+	place := &Place{URL: url, Private: PrivateDir(data)}
+	var r Running
+	var ok bool
+	if url == "" {
+		var err error
+		if r, ok, err = Serving(ctx, data, log); err != nil {
+			return nil, err
+		}
+	}
+	if ok {
+		if conn, err := schema.Connect(ctx, r.Database); err == nil {
+			if err := conn.Close(ctx); err != nil {
+				return nil, fmt.Errorf("close the trial connection: %w", err)
+			}
+			place.URL = r.Database
+		}
+	}
+	if place.URL != "" {
+		return place, nil
+	}
+	if _, err := os.Stat(place.Private); errors.Is(err, fs.ErrNotExist) {
+		return nil, service.NoBooks("no books in "+data+" / 数据目录中没有账簿", "name a directory that citycard serve or demo has used, or give --db", nil)
+	}
+	var err error
+	place.held, err = service.OpenDataDir(data, DataPurpose)
+	return place, err
+}
+
+// Close gives a data directory that was held up.
+func (p *Place) Close() error {
+	if p.held == nil {
+		return nil
+	}
+	return p.held.Close()
+}

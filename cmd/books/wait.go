@@ -1,0 +1,110 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"citycard/cmd/service"
+)
+
+// Patience is how long a command waits for a process that starts to serve.
+type Patience struct {
+	Appear time.Duration // for one that is not there yet
+	Step   time.Duration // for one that starts and stands at the same step; a long step has no limit
+	Say    time.Duration // after so long it says once more what it waits for
+	Log    *slog.Logger
+}
+
+// StepLimit is how long a process that starts may stand at a step that is not long.
+const StepLimit = time.Minute
+
+const (
+	lookEvery = 50 * time.Millisecond
+	sayEvery  = 10 * time.Second
+	// wordless is how long a directory may be in use before its user has left word: it does
+	// so at once where it serves.
+	wordless = time.Second
+)
+
+// Serving finds the process that serves a data directory, and waits for one that starts; ok
+// is false where there is none. What a killed one left behind is taken for its word: the
+// database and the broker that it names may be there still.
+func Serving(ctx context.Context, data string, log *slog.Logger) (r Running, ok bool, err error) {
+	return (&Patience{Step: StepLimit, Say: sayEvery, Log: log}).Serving(ctx, data)
+}
+
+// Serving is the function Serving with a patience of one's own. With Appear a process is
+// waited for that is not there, and what a killed one left counts for nothing.
+func (p *Patience) Serving(ctx context.Context, data string) (r Running, ok bool, err error) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	w := watch{Patience: p, data: data, began: time.Now()}
+	for {
+		if r, ok, done, err := w.look(time.Now()); done || err != nil {
+			return r, ok, err
+		}
+		select {
+		case <-ctx.Done():
+			return Running{}, false, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// watch is one wait.
+type watch struct {
+	*Patience
+	data    string
+	began   time.Time
+	waiting bool // for a process that starts
+	doing   string
+	since   time.Time // when it began with that
+	said    time.Time
+}
+
+// look looks once; done is false while there is something to wait for.
+func (w *watch) look(now time.Time) (r Running, ok, done bool, err error) {
+	r, word := ReadRunning(w.data)
+	held := service.InUse(w.data)
+	switch {
+	case word && r.Doing == "" && (held || w.Appear == 0):
+		return r, true, true, nil
+	case word && held:
+		return Running{}, false, false, w.starting(r, now)
+	case w.waiting && !held:
+		return Running{}, false, true, service.Fail("citycard serve of "+w.data+" ended before it was ready / 清算服务未能启动", "see what it said, and start it again", nil)
+	case w.waiting: // it is stopping
+		return Running{}, false, false, nil
+	case now.Sub(w.began) < w.Appear:
+		w.say(now, "not there yet")
+		return Running{}, false, false, nil
+	case held && now.Sub(w.began) < wordless:
+		return Running{}, false, false, nil
+	}
+	return Running{}, false, true, nil
+}
+
+// starting waits for a process that starts, until it has stood at a step for too long.
+func (w *watch) starting(r Running, now time.Time) error {
+	if r.Doing != w.doing {
+		w.doing, w.since = r.Doing, now
+	}
+	w.waiting = true
+	if !r.Long && now.Sub(w.since) >= w.Step {
+		return service.Unreachable(fmt.Sprintf("citycard serve of %s is still %s after %s / 清算服务仍未就绪", w.data, r.Doing, now.Sub(w.since).Round(time.Second)),
+			"look at what it says, and try again", nil)
+	}
+	w.say(now, r.Doing)
+	return nil
+}
+
+// say says what is waited for, at once and then every now and then.
+func (w *watch) say(now time.Time, serve string) {
+	if !w.said.IsZero() && now.Sub(w.said) < w.Say {
+		return
+	}
+	w.said = now
+	w.Log.Info("waiting for serve to be ready / 等待清算服务就绪", "data", w.data, "serve", serve)
+}

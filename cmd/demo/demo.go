@@ -1,0 +1,430 @@
+package demo
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/intake"
+	beside "citycard/clearing/verify"
+	"citycard/cmd/books"
+	"citycard/cmd/check"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/ledger"
+	"citycard/ledger/verify"
+)
+
+// settings are the flags of the demonstration.
+type settings struct {
+	server.Settings
+	cards  int
+	seed   uint64
+	noPCSC bool
+	pcsc   int
+	serve  bool
+	json   string
+	keep   bool // the directory that is made if none is given
+}
+
+// How much the funds hold when the day begins: enough for any day that the city
+// plays. It is the demonstration's own figure.
+const demoFundFen ledger.Fen = 50_000_000_00
+
+// Command is "citycard demo".
+func Command() *ffcli.Command {
+	flags := flag.NewFlagSet("citycard demo", flag.ContinueOnError)
+	s := &settings{Settings: server.Settings{Ops: "127.0.0.1:0", API: "127.0.0.1:0", Demo: true}}
+	s.RegisterServing(flags)
+	flags.IntVar(&s.cards, "cards", 10_000, "cards in the city / 卡片数")
+	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from / 随机种子")
+	flags.BoolVar(&s.noPCSC, "no-pcsc", false, "leave out the leg through pcscd and virtual readers / 不经 PC/SC")
+	flags.IntVar(&s.pcsc, "pcsc-cards", 24, "cards personalised through PC/SC, at least 20 / 经 PC/SC 发卡数")
+	flags.BoolVar(&s.serve, "serve", false, "leave metrics and the status page up at the end / 结束后保留状态页")
+	flags.BoolVar(&s.keep, "keep", false, "keep the data directory that is made where no --data is given / 保留演示数据")
+	flags.StringVar(&s.json, "json", "", "write the report to `file` as JSON / 报告文件")
+	return &ffcli.Command{
+		Name:       "demo",
+		ShortUsage: "citycard demo [flags]",
+		ShortHelp:  "a whole city day, end to end / 演示完整的一天",
+		LongHelp: "Issues cards, plays a day of buses, metro, top-ups, hospitals and a pension payday, clears it, closes the\n" +
+			"day, writes settlement files, and verifies the books. Exit code 3 where they do not hold. Without --data all of it\n" +
+			"is in a directory of its own, which is removed at the end; --keep keeps it, and so does a day that fails.",
+		FlagSet: flags,
+		Exec: func(ctx context.Context, args []string) error {
+			if err := service.NoArguments(args); err != nil {
+				return err
+			}
+			if err := s.check(); err != nil {
+				return service.Exit(service.ExitUsage, err)
+			}
+			return run(ctx, s)
+		},
+	}
+}
+
+func (s *settings) check() error {
+	switch {
+	case s.cards < 100 || s.cards > 1_000_000:
+		return fmt.Errorf("--cards %d: want 100 to 1000000", s.cards)
+	case !s.noPCSC && (s.pcsc < 20 || s.pcsc > s.cards):
+		return fmt.Errorf("--pcsc-cards %d: want 20 to %d", s.pcsc, s.cards)
+	}
+	return nil
+}
+
+// demo is one run of the demonstration.
+type demo struct {
+	*settings
+	dir      *service.DataDir
+	field    string // cardsim's data directory
+	day      ledger.Day
+	log      *slog.Logger
+	progress *service.Progress
+	stack    *service.Stack
+	report   *check.Report
+	base     *server.Base
+	server   *server.Server
+	made     bool              // the data directory, for this run alone
+	signer   ed25519.PublicKey // of the demonstration's own seal key
+	ops      *service.Ops
+	result   *dayclose.Result
+	seal     ledger.Seal
+}
+
+func run(ctx context.Context, s *settings) (err error) {
+	d := &demo{settings: s, progress: service.NewProgress(os.Stderr)}
+	defer d.progress.Close()
+	d.log = s.LoggerTo(d.progress)
+	d.stack = service.NewStack(d.log, server.StopLimit)
+	defer func() {
+		failed := err != nil && (ctx.Err() == nil || d.report != nil && !d.report.Holds())
+		err = errors.Join(err, d.stack.Close())
+		err = errors.Join(err, d.leave(failed))
+	}()
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	if err := d.CheckPorts(ctx); err != nil {
+		return err
+	}
+	started := time.Now()
+	for _, step := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"start", d.start}, {"issue", d.issue}, {"open", d.open}, {"day", d.play}, {"drain", d.drain}, {"close", d.close}, {"verify", d.verify},
+	} {
+		begun := time.Now()
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		d.report.Seconds[step.name] = time.Since(begun).Seconds()
+	}
+	d.report.Seconds["total"] = time.Since(started).Seconds()
+	return d.finish(ctx)
+}
+
+// prepare takes the data directory and makes the keys.
+func (d *demo) prepare() error {
+	if d.Data == "" {
+		temp, err := os.MkdirTemp("", "citycard-demo-")
+		if err != nil {
+			return fmt.Errorf("make a data directory: %w", err)
+		}
+		d.Data, d.made = temp, true
+	}
+	dir, err := service.NewDataDir(d.Data, books.DataPurpose)
+	if err != nil {
+		return err
+	}
+	d.stack.Push("data directory", func(context.Context) error { return dir.Close() })
+	d.dir, d.field = dir, dir.Join("field")
+	d.Registry = filepath.Join(d.field, "registry")
+	d.day = d.FirstDay(time.Now())
+	d.report = check.NewReport(d.day)
+	if d.signer, err = server.MakeSealKey(dir.Path); err != nil {
+		return err
+	}
+	passphrase := rand.Text()
+	if d.Passphrase != "" || d.Keys != "" || os.Getenv(service.PassphraseVariable) != "" {
+		if passphrase, err = service.Passphrase(d.Passphrase); err != nil {
+			return err
+		}
+	}
+	// For the children as well.
+	if err := os.Setenv(service.PassphraseVariable, passphrase); err != nil || d.Keys != "" {
+		return err
+	}
+	return server.MakeKeys(d.KeyPath(dir.Path), d.seed, passphrase)
+}
+
+// leave removes the data directory where it was made for this run, and says where it is where
+// it stays: what failed is looked into.
+func (d *demo) leave(failed bool) error {
+	switch {
+	case !d.made:
+		return nil
+	case d.keep, failed && d.base != nil:
+		d.progress.Close()
+		d.Say("the demonstration's data is kept in " + d.Data + " / 演示数据保留于此")
+		return nil
+	}
+	if err := os.RemoveAll(d.Data); err != nil {
+		return service.Fail("the demonstration's data is not removed / 演示数据未能删除", "remove "+d.Data, err)
+	}
+	return nil
+}
+
+// start brings up the books and the broker.
+func (d *demo) start(ctx context.Context) (err error) {
+	phase := d.progress.Phase("start database and broker", "启动数据库与消息服务", 1)
+	if d.base, err = server.OpenBase(ctx, &d.Settings, d.dir, time.Now(), d.stack, d.log); err != nil {
+		return err
+	}
+	if err := d.base.Unused(ctx); err != nil {
+		return err
+	}
+	phase.Add(1)
+	phase.Done()
+	return nil
+}
+
+// issue personalises the cards: some through PC/SC, the rest in memory.
+func (d *demo) issue(ctx context.Context) error {
+	if err := os.MkdirAll(d.field, 0o700); err != nil {
+		return err
+	}
+	args := []string{
+		"issue", "--direct=false", "--data", d.field, "--cards", strconv.Itoa(d.cards), "--seed", d.seedText(),
+		"--keys", d.KeyPath(d.dir.Path), "--day", d.day.String(), "--zone", d.Zone.String(),
+	}
+	if !d.noPCSC {
+		images := d.dir.Join("pcsc")
+		if err := d.issuePCSC(ctx, images); err != nil {
+			return err
+		}
+		args = append(args, "--images", images)
+	}
+	return d.cardsim(ctx, args)
+}
+
+func (d *demo) seedText() string { return strconv.FormatUint(d.seed, 10) }
+
+// progressLine is what a child says of its progress.
+type progressLine struct {
+	Phase string `json:"phase"`
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+}
+
+// cardsim runs a cardsim command to its end and shows its progress.
+func (d *demo) cardsim(ctx context.Context, args []string) error {
+	phases := map[string]*service.Phase{}
+	child, err := service.StartChild(ctx, service.ChildSpec{
+		Program: "cardsim", Name: "cardsim " + args[0], Args: args, Log: d.log,
+		Line: service.JSONLines(func(s progressLine) error {
+			phase := phases[s.Phase]
+			if phase == nil {
+				phase = d.progress.Phase(s.Phase, phaseInChinese(s.Phase), s.Total)
+				phases[s.Phase] = phase
+			}
+			phase.Set(s.Done, s.Total)
+			if s.Done == s.Total {
+				phase.Done()
+			}
+			return nil
+		}),
+	})
+	if err != nil {
+		return service.Fail("cannot start cardsim / 无法启动 cardsim", "build all three programs: make build", err)
+	}
+	return child.Wait()
+}
+
+// open starts clearing and books the money that the funds begin with.
+func (d *demo) open(ctx context.Context) (err error) {
+	phase := d.progress.Phase("open accounts", "开立账户", 1)
+	in, err := d.ReadInputs(d.dir.Path, d.log)
+	if err != nil {
+		return err
+	}
+	d.ops = service.NewOps("citycard", d.log)
+	if d.server, err = d.base.Start(ctx, &d.Settings, d.dir.Path, in, d.ops, d.stack, d.log); err != nil {
+		return err
+	}
+	receipts := []server.Receipt{{Account: chart.PensionFund, Bank: chart.BankPension, Fen: demoFundFen, Reference: "demo pension"}}
+	for _, insurance := range chart.Insurances() {
+		receipts = append(receipts, server.Receipt{Account: chart.Fund(insurance), Bank: chart.BankMedical, Fen: demoFundFen, Reference: "demo " + insurance})
+	}
+	if _, err := server.Receive(ctx, d.base.Books.Ledger, d.server.Owner, receipts...); err != nil {
+		return err
+	}
+	if err := d.server.Show(ctx, d.ops, d.Ops, d.stack); err != nil {
+		return err
+	}
+	phase.Add(1)
+	phase.Done()
+	return nil
+}
+
+// play lets the city live through its day.
+func (d *demo) play(ctx context.Context) error {
+	err := d.cardsim(ctx, []string{
+		"city", "--direct=false", "--data", d.field, "--kafka", d.base.Kafka,
+		"--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User, "--kafka-password-file", d.base.Access.PasswordFile, "--api", d.server.API,
+		"--channel-tokens", d.dir.Join(server.ChannelTokens), "--keys", d.KeyPath(d.dir.Path),
+		"--cards", strconv.Itoa(d.cards), "--seed", d.seedText(), "--day", d.day.String(), "--zone", d.Zone.String(),
+	})
+	return errors.Join(err, d.server.Failure())
+}
+
+// drain waits until everything that was sent is in the books.
+func (d *demo) drain(ctx context.Context) error {
+	phase := d.progress.Phase("clear what is left", "清算剩余交易", 0)
+	waiting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case err := <-d.server.Failed():
+			cancel(err)
+		case <-waiting.Done():
+		}
+	}()
+	if err := intake.Await(waiting, d.base.Admin, d.base.Books.Ledger, func(t intake.Through) { phase.Set(t.Done, t.Total) }); err != nil {
+		return errors.Join(err, context.Cause(waiting))
+	}
+	phase.Done()
+	return nil
+}
+
+// close books what the channels' banks remit and closes the day.
+func (d *demo) close(ctx context.Context) (err error) {
+	phase := d.progress.Phase("close and settle the day", "日终清算", 1)
+	if err := d.remit(ctx); err != nil {
+		return err
+	}
+	c, err := server.NewCloser(d.base.Books.Ledger, d.dir.Path)
+	if err != nil {
+		return err
+	}
+	if d.result, err = c.Close(ctx, d.day, d.day.Next()); err != nil {
+		return err
+	}
+	if d.seal, err = c.SealWith(ctx, d.dir.Path, d.day); err != nil {
+		return err
+	}
+	phase.Add(1)
+	phase.Done()
+	return nil
+}
+
+// remit books the channels' money as arrived: their banks pay on the day.
+func (d *demo) remit(ctx context.Context) error {
+	var receipts []server.Receipt
+	for _, channel := range d.server.Registry.Current().Channels() {
+		code := chart.Channel(channel.ID)
+		sums, err := d.base.Books.Balance(ctx, code)
+		if err != nil {
+			return err
+		}
+		if owed := sums.Debits - sums.Credits; owed > 0 {
+			receipts = append(receipts, server.Receipt{Account: code, Bank: chart.Reserve, Fen: owed, Reference: channel.ID + " " + d.day.String()})
+		}
+	}
+	if len(receipts) == 0 {
+		return nil
+	}
+	_, err := server.Receive(ctx, d.base.Books.Ledger, d.server.Owner, receipts...)
+	return err
+}
+
+// verify replays the books and compares them with the city's own truth.
+func (d *demo) verify(ctx context.Context) error {
+	phase := d.progress.Phase("verify the books", "核验账簿", 3)
+	l := d.base.Books.Ledger
+	summary, err := verify.Books(ctx, l, d.signer, func(f verify.Fault) { d.report.Fault("%s: %s: %s", f.Kind, f.Where, f.Detail) }, beside.Tables)
+	if err != nil {
+		return err
+	}
+	phase.Add(1)
+	if err := errors.Join(d.report.ReadDay(ctx, l, d.day), d.report.ReadTrial(ctx, l, d.day)); err != nil {
+		return err
+	}
+	phase.Add(1)
+	truthDir := filepath.Join(d.field, "truth")
+	if err := d.report.Compare(ctx, l, truthDir); err != nil {
+		return err
+	}
+	for _, p := range d.result.Positions {
+		d.report.NetPositions[p.Participant.Code] = ledger.Fen(p.Fen)
+	}
+	d.report.Findings = d.result.History.Found
+	d.report.Seal = fmt.Sprintf("%x", d.seal.Root)
+	phase.Add(1)
+	phase.Done()
+	d.log.Debug("books verified", "batches", summary.Batches, "transfers", summary.Transfers, "memos", summary.Memos)
+	return nil
+}
+
+// finish prints the report and, where asked, stays up.
+func (d *demo) finish(ctx context.Context) error {
+	cleared := d.report.Seconds["day"] + d.report.Seconds["drain"]
+	if cleared > 0 {
+		d.report.ClearedPerSecond = float64(d.report.Cleared) / cleared
+	}
+	d.progress.Close()
+	if err := writeText(os.Stdout, d.report); err != nil {
+		return err
+	}
+	d.sayWhere()
+	fmt.Printf("sealed by the demonstration's own key / 封账公钥: %x\n", []byte(d.signer))
+	if d.json != "" {
+		if err := writeJSON(d.json, d.report); err != nil {
+			return err
+		}
+	}
+	if d.serve {
+		fmt.Printf("status page and metrics / 状态页与监控: http://%s/  (Ctrl-C to stop / 按 Ctrl-C 结束)\n", d.ops.Addr())
+		<-ctx.Done()
+	}
+	if !d.report.Holds() {
+		return service.Exit(service.ExitFindings, errors.New("the books do not hold / 账目不符"))
+	}
+	return nil
+}
+
+// sayWhere says where the data is, and whether it stays there.
+func (d *demo) sayWhere() {
+	fmt.Println()
+	if !d.made || d.keep || d.serve {
+		fmt.Printf("settlement files / 结算文件: %s\n", d.result.Files)
+	}
+	if d.made && !d.keep && d.report.Holds() {
+		fmt.Printf("data in %s, which is removed at the end; --keep or --data DIR keeps it / 演示数据,结束后删除\n", d.Data)
+	}
+}
+
+func phaseInChinese(phase string) string {
+	switch phase {
+	case "issue":
+		return "发卡"
+	case "day":
+		return "一天的交易"
+	case "send":
+		return "发送"
+	}
+	return phase
+}

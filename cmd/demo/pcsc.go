@@ -1,0 +1,197 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"citycard/cmd/service"
+	"citycard/simulators/pcscd"
+)
+
+// order is one card to be personalised, as cardsim writes it and cardterm reads
+// it; what is in it beyond the kind is theirs.
+type order struct {
+	Kind   string `json:"kind"`
+	line   []byte
+	number int
+}
+
+// issued is cardterm's answer to an order.
+type issued struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error"`
+}
+
+// issuePCSC personalises the first cards through the real PC/SC stack: cardsim
+// puts blank cards into the virtual readers, cardterm writes them through pcscd.
+// The images are left in dir, one file a card.
+func (d *demo) issuePCSC(ctx context.Context, dir string) error {
+	daemon, err := pcscd.Ensure(ctx, d.log)
+	if err != nil {
+		return service.Fail("no PC/SC service / 没有 PC/SC 服务", "install it ("+pcscd.Install+"), or leave the leg out with --no-pcsc", err)
+	}
+	err = d.issueThroughReaders(ctx, daemon, dir)
+	return errors.Join(err, daemon.Close())
+}
+
+func (d *demo) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	orders, err := d.orders(ctx)
+	if err != nil {
+		return err
+	}
+	phase := d.progress.Phase("issue through PC/SC", "经 PC/SC 发卡", int64(len(orders)))
+	group, inner := errgroup.WithContext(ctx)
+	for slot := range daemon.Slots {
+		group.Go(func() error {
+			desk := &readerDesk{demo: d, daemon: daemon, slot: slot, dir: dir}
+			return desk.issue(inner, orders, func() { phase.Add(1) })
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	phase.Done()
+	d.report.PCSCCards = len(orders)
+	return nil
+}
+
+// orders asks cardsim for the orders of the city's first cards.
+func (d *demo) orders(ctx context.Context) ([]order, error) {
+	var orders []order
+	child, err := service.StartChild(ctx, service.ChildSpec{
+		Program: "cardsim", Name: "cardsim orders", Log: d.log,
+		Args: []string{
+			"orders", "--seed", d.seedText(), "--cards", strconv.Itoa(d.cards), "--count", strconv.Itoa(d.pcsc),
+			"--day", d.day.String(), "--zone", d.Zone.String(),
+		},
+		Line: func(line []byte) error {
+			o := order{number: len(orders), line: append([]byte(nil), line...)}
+			if err := json.Unmarshal(line, &o); err != nil {
+				return fmt.Errorf("order %d: %w", o.number, err)
+			}
+			orders = append(orders, o)
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, service.Fail("cannot start cardsim / 无法启动 cardsim", "build all three programs: make build", err)
+	}
+	if err := child.Wait(); err != nil {
+		return nil, err
+	}
+	if len(orders) != d.pcsc {
+		return nil, fmt.Errorf("cardsim gave %d orders, want %d", len(orders), d.pcsc)
+	}
+	return orders, nil
+}
+
+// readerDesk is one virtual reader with the two programs at its ends.
+type readerDesk struct {
+	*demo
+	daemon *pcscd.Daemon
+	slot   int
+	dir    string
+}
+
+// issue works through the orders of this reader: as many readers as there are share them in turn.
+func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) (err error) {
+	reader, readerSays, err := r.talk(ctx, "cardsim", "card", "--vpcd", r.daemon.Slots[r.slot], "--commands")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Stop(context.WithoutCancel(ctx))) }()
+	counter, counterSays, err := r.talk(ctx, "cardterm", "issue", "--reader", fmt.Sprintf("Virtual PCD 00 %02d", r.slot), "--demo",
+		"--keys", r.KeyPath(r.demo.dir.Path), "--data", r.demo.dir.Join(fmt.Sprintf("counter-%d", r.slot)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, counter.Stop(context.WithoutCancel(ctx))) }()
+
+	for _, o := range orders {
+		if o.number%len(r.daemon.Slots) != r.slot {
+			continue
+		}
+		image := filepath.Join(r.dir, fmt.Sprintf("%d.img", o.number))
+		put := fmt.Sprintf("insert %s %s %d", o.Kind, image, r.seed+uint64(o.number))
+		if _, err := exchange(ctx, reader, readerSays, []byte(put)); err != nil {
+			return err
+		}
+		answer, err := exchange(ctx, counter, counterSays, o.line)
+		if err != nil {
+			return err
+		}
+		var result issued
+		if err := json.Unmarshal([]byte(answer), &result); err != nil || !result.OK {
+			return fmt.Errorf("order %d through reader %d: %s", o.number, r.slot, firstNonEmpty(result.Error, answer))
+		}
+		if _, err := exchange(ctx, reader, readerSays, []byte("remove")); err != nil {
+			return err
+		}
+		counted()
+	}
+	return errors.Join(counter.CloseStdin(), reader.CloseStdin(), counter.Wait(), reader.Wait())
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// talk starts a program that answers each line with a line.
+func (r *readerDesk) talk(ctx context.Context, program string, args ...string) (*service.Child, <-chan string, error) {
+	says := make(chan string, 16)
+	child, err := service.StartChild(ctx, service.ChildSpec{
+		Program: program, Name: fmt.Sprintf("%s, reader %d", program, r.slot), Args: args, Env: r.daemon.Environment(), Log: r.log,
+		Line: func(line []byte) error {
+			select {
+			case says <- string(line):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	})
+	if err != nil {
+		return nil, nil, service.Fail("cannot start "+program+" / 无法启动 "+program, "build all three programs: make build", err)
+	}
+	return child, says, nil
+}
+
+// answerLimit is how long a reader may take for one card.
+const answerLimit = 30 * time.Second
+
+// exchange sends a line and waits for the answer.
+func exchange(ctx context.Context, child *service.Child, says <-chan string, line []byte) (string, error) {
+	if err := child.Send(line); err != nil {
+		return "", err
+	}
+	limit := time.NewTimer(answerLimit)
+	defer limit.Stop()
+	select {
+	case answer := <-says:
+		if strings.HasPrefix(answer, "error") {
+			return "", errors.New(answer)
+		}
+		return answer, nil
+	case <-child.Done():
+		return "", errors.Join(errors.New("ended before it answered"), child.Wait())
+	case <-limit.C:
+		return "", fmt.Errorf("no answer within %s", answerLimit)
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/clearing/transit/load"
+	"citycard/clearing/verdict"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// startAuthority serves the load authority.
+func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	addr := s.API
+	tokens, err := c.channelTokens(s.Tokens, dir)
+	if err != nil {
+		return err
+	}
+	// First the address, then the stream: a process that cannot serve must not take
+	// the stream from one that does.
+	listener, err := service.Listen(ctx, "api", addr)
+	if err != nil {
+		return err
+	}
+	gatherer, err := c.Books.NewGatherer(ctx, "authorised/"+c.instance, c.Owner, 0, 2*time.Millisecond)
+	if err != nil {
+		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
+	}
+	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
+	authority := &load.Authority{
+		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.purses, Tokens: tokens,
+		Now: func() time.Time { return time.Now().In(c.zone) },
+	}
+	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "citycard_load_answers_total", Help: "Answers of the load authority, by reason of refusal (empty: authorised).",
+	}, []string{"reason"})
+	ops.Registry().MustRegister(answers)
+	ops.Check("load authority", gatherer.Check)
+	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stack.Push("load authority's watch", func(context.Context) error { cancel(); return nil })
+	go c.watchPoster(watch, gatherer, watchEvery)
+
+	mux := http.NewServeMux()
+	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
+	c.API = "http://" + listener.Addr().String()
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("load authority stopped", "error", err)
+		}
+	}()
+	stack.Push("load authority", server.Shutdown)
+	return nil
+}
+
+// watchEvery is how often the load authority's stream is looked at: an idle process
+// would not notice that it has lost it.
+const watchEvery = 2 * time.Second
+
+// watchPoster ends the process when another one has taken the load authority's
+// stream. The stream belongs to the instance's name, so both would go on under one
+// name, and the older could only answer that the outcome is not known.
+func (c *Server) watchPoster(ctx context.Context, poster *ledger.Gatherer, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := poster.Check(ctx); errors.Is(err, ledger.ErrFenced) {
+			c.fail(fmt.Errorf("another process serves as --instance %q and has taken over the load authority: %w", c.instance, err))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

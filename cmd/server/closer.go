@@ -1,0 +1,41 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"citycard/clearing/dayclose"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// Closer closes and seals days of a data directory.
+type Closer struct{ dayclose.Closer }
+
+// NewCloser is that of a data directory.
+func NewCloser(l *ledger.Ledger, dir string) (*Closer, error) {
+	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
+	return &Closer{dayclose.Closer{
+		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: rules,
+	}}, nil
+}
+
+// SealWith seals a day with the data directory's seal key, which must be there.
+func (c *Closer) SealWith(ctx context.Context, dir string, day ledger.Day) (seal ledger.Seal, err error) {
+	if c.Signer, err = ReadSealKey(dir); err != nil {
+		return seal, err
+	}
+	seal, err = c.Seal(ctx, day)
+	if published, ok := errors.AsType[*dayclose.PublishedError](err); ok {
+		return seal, service.Refuse("a seal of day "+day.String()+" was published that the books do not have / 已公布的封账与账簿不符",
+			"the books were brought back to an earlier time: tell those who have "+published.File+" and move it away, and seal again", nil)
+	}
+	if err != nil {
+		return seal, service.Refuse("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
+	}
+	return seal, nil
+}

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/clearing/history"
+)
+
+// gauges are those of the registry and the keys in use.
+type gauges struct {
+	*Server
+	registry *prometheus.Desc
+	version  *prometheus.Desc
+	hotlist  *prometheus.Desc
+	cards    *prometheus.Desc
+	test     *prometheus.Desc
+	fares    *prometheus.Desc
+}
+
+func newGauges(c *Server) *gauges {
+	return &gauges{
+		Server: c,
+		registry: prometheus.NewDesc("citycard_registry_info", "The registry in use, by version; always 1.",
+			[]string{"version"}, nil),
+		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
+		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
+		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
+		fares:   prometheus.NewDesc("citycard_fares_info", "The newest fare table that terminals are given, by version; always 1.", []string{"version"}, nil),
+		test:    prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
+	}
+}
+
+// Describe names the gauges.
+func (g *gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.fares} {
+		out <- desc
+	}
+}
+
+// Collect shows what was read last, so that an alert on it goes on; how old that is has
+// a gauge of its own.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	edition := g.Registry.Current()
+	gauge(g.registry, 1, edition.Version())
+	gauge(g.version, float64(edition.Number()))
+	gauge(g.hotlist, float64(edition.HotlistNumber()))
+	if tables := g.Server.fares.All(); len(tables) > 0 {
+		gauge(g.fares, 1, tables[len(tables)-1].Version())
+	}
+	gauge(g.cards, float64(edition.Counts()["hotlist"]))
+	test := 0.0
+	if g.Server.keys.Store().Test() {
+		test = 1
+	}
+	gauge(g.test, test)
+}
+
+// bookGauges are those that come from the books.
+type bookGauges struct {
+	glance   *glance
+	zone     *time.Location
+	read     *prometheus.Desc
+	account  *prometheus.Desc
+	day      *prometheus.Desc
+	notZero  *prometheus.Desc
+	progress *prometheus.Desc
+	findings *prometheus.Desc
+	alone    *prometheus.Desc
+	unsealed *prometheus.Desc
+}
+
+func newBookGauges(g *glance, zone *time.Location) *bookGauges {
+	return &bookGauges{
+		glance: g, zone: zone,
+		read: prometheus.NewDesc("citycard_books_read_timestamp_seconds",
+			"When the gauges of accounts, days and closes were last read from the books, Unix time; until then, when the program began.", nil, nil),
+		account: prometheus.NewDesc("citycard_account_fen", "What a control account holds, credits less debits, in fen.", []string{"account"}, nil),
+		day:     prometheus.NewDesc("citycard_clearing_day_start_seconds", "Midnight at which the open clearing day began, Unix time.", nil, nil),
+		notZero: prometheus.NewDesc("citycard_accounts_not_at_zero", "Accounts with something left at the end of the last closed day that its close should have brought to zero, by kind.",
+			[]string{"kind"}, nil),
+		progress: prometheus.NewDesc("citycard_close_progress_ratio",
+			"Share of the rows of a closing day that the pass over its cards has dealt with, 0 to 1; absent while no day is closing.", []string{"day"}, nil),
+		findings: prometheus.NewDesc("citycard_close_findings",
+			"What the pass over the cards and SAMs of the last closed day found, by kind.", []string{"kind"}, nil),
+		alone: prometheus.NewDesc("citycard_quarantined_records",
+			"Records that could not be booked, are kept alone and were not judged again yet.", nil, nil),
+		unsealed: prometheus.NewDesc("citycard_days_unsealed", "Days that are closed and not sealed yet.", nil, nil),
+	}
+}
+
+// Describe names the gauges.
+func (g *bookGauges) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{g.read, g.account, g.day, g.notZero, g.progress, g.findings, g.alone, g.unsealed} {
+		out <- desc
+	}
+}
+
+// Collect shows what was read last.
+func (g *bookGauges) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	v := g.glance.view()
+	gauge(g.read, float64(v.read.Unix()))
+	if v.day == 0 {
+		return // nothing was read yet
+	}
+	gauge(g.day, float64(v.day.Time(g.zone).Unix()))
+	gauge(g.alone, float64(v.alone))
+	gauge(g.unsealed, float64(v.unsealed))
+	for code, held := range v.held {
+		gauge(g.account, float64(held), code)
+	}
+	for kind, count := range v.notZero {
+		gauge(g.notZero, float64(count), kind)
+	}
+	for day, ratio := range v.progress {
+		gauge(g.progress, ratio, day.String())
+	}
+	if v.findings == nil {
+		return
+	}
+	for _, k := range history.Kinds() {
+		gauge(g.findings, float64(v.findings[k.String()]), k.String())
+	}
+}

@@ -1,0 +1,251 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/history"
+	"citycard/clearing/quarantine"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// glance is what the status page and the metrics show of the books. It is read in the
+// background, so that a request costs the database nothing, and adds up what is new: the
+// notes of batches are read once, accounts are looked up by key and only those that are
+// nobody's own. When reading fails, what was read last stays, with its age.
+type glance struct {
+	ledger *ledger.Ledger
+	now    func() time.Time
+	log    *slog.Logger
+
+	// These are the reader's alone.
+	reached ledger.Reached
+	tallies map[ledger.Day]*docket.Sums
+	version int64 // of the chart that control was picked from
+	control map[ledger.AccountID]ledger.Account
+
+	mu   sync.Mutex
+	seen view
+}
+
+// view is one look at the books.
+type view struct {
+	read     time.Time // when; before the first, when the program began
+	day      ledger.Day
+	held     map[string]ledger.Fen // control accounts, by code
+	notZero  map[string]int        // kind -> accounts
+	days     []shownDay            // the latest first
+	progress map[ledger.Day]float64
+	findings map[string]int // kind -> count, nil where no day was passed over
+	alone    int            // records in quarantine
+	unsealed int            // days that are closed and not sealed
+}
+
+const (
+	glanceEvery = 5 * time.Second
+	glanceLimit = 2 * time.Minute // for one look; the first reads the notes of some days
+	// statusDays is how many days the status page shows.
+	statusDays = 3
+)
+
+func newGlance(l *ledger.Ledger, now func() time.Time, log *slog.Logger) *glance {
+	g := &glance{ledger: l, now: now, log: log, tallies: map[ledger.Day]*docket.Sums{}, version: -1}
+	g.seen.read = now()
+	return g
+}
+
+// view is what was read last.
+func (g *glance) view() view {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.seen
+}
+
+// start reads again and again until the stack is closed.
+func (g *glance) start(ctx context.Context, stack *service.Stack) {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(glanceEvery)
+		defer tick.Stop()
+		for {
+			if err := g.read(running); err != nil && running.Err() == nil {
+				g.log.Warn("the books cannot be read for metrics and the status page", "error", err)
+			}
+			select {
+			case <-running.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	stack.Push("glance", func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	})
+}
+
+// read looks at the books once.
+func (g *glance) read(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, glanceLimit)
+	defer cancel()
+	days, err := g.ledger.Days(ctx)
+	if err != nil {
+		return err
+	}
+	v := view{read: g.now()}
+	if v.day, err = g.ledger.CurrentDay(ctx); err != nil {
+		return err
+	}
+	if err := g.readAccounts(ctx, &v); err != nil {
+		return err
+	}
+	if err := g.readNotes(ctx, &v, days[max(0, len(days)-statusDays):]); err != nil {
+		return err
+	}
+	if err := g.readCloses(ctx, &v, days); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seen = v
+	return nil
+}
+
+// readAccounts reads what control accounts hold. Personal ones are many, and nobody's
+// business here.
+func (g *glance) readAccounts(ctx context.Context, v *view) error {
+	accounts, err := g.ledger.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if version := accounts.Version(); version != g.version {
+		g.version, g.control = version, map[ledger.AccountID]ledger.Account{}
+		for _, a := range accounts.All() {
+			if isControl(a.Code) || a.Flags&ledger.MustReturnToZero != 0 {
+				g.control[a.ID] = a
+			}
+		}
+	}
+	standings, err := g.ledger.Standings(ctx, v.day, slices.Collect(maps.Keys(g.control)))
+	if err != nil {
+		return err
+	}
+	v.held, v.notZero = map[string]ledger.Fen{}, map[string]int{}
+	for _, s := range standings {
+		account := g.control[s.Account]
+		if isControl(account.Code) {
+			v.held[account.Code] = s.Held
+		}
+		countLeft(v.notZero, account, s)
+	}
+	return nil
+}
+
+// countLeft counts, by kind, the accounts that must return to zero, and of them those
+// where something was left before today.
+func countLeft(counts map[string]int, account ledger.Account, s ledger.Standing) {
+	if account.Flags&ledger.MustReturnToZero == 0 {
+		return
+	}
+	left := 0
+	if s.Held != s.Today {
+		left = 1
+	}
+	counts[chart.KindOf(account.Code)] += left
+}
+
+// readNotes adds up what batches booked since the last look say of themselves.
+func (g *glance) readNotes(ctx context.Context, v *view, days []ledger.DayStatus) error {
+	if len(days) == 0 {
+		return nil
+	}
+	first := days[0].Day
+	added := map[ledger.Day]*docket.Sums{}
+	reached, err := g.ledger.NotesSince(ctx, first, g.reached, func(day ledger.Day, data []byte) error {
+		var note docket.Note
+		if err := json.Unmarshal(data, &note); err != nil {
+			return fmt.Errorf("batch note: %w", err)
+		}
+		if added[day] == nil {
+			added[day] = new(docket.Sums)
+		}
+		added[day].Add(note.Tally)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	g.reached = reached
+	for day, sums := range added {
+		if g.tallies[day] == nil {
+			g.tallies[day] = new(docket.Sums)
+		}
+		g.tallies[day].Add(sums.Lines())
+	}
+	maps.DeleteFunc(g.tallies, func(day ledger.Day, _ *docket.Sums) bool { return day < first })
+	for _, day := range slices.Backward(days) {
+		shown := shownDay{DayStatus: day}
+		if sums := g.tallies[day.Day]; sums != nil {
+			shown.Lines = sums.Lines()
+		}
+		v.days = append(v.days, shown)
+	}
+	return nil
+}
+
+// readCloses reads how far the close of a day is, whichever process closes it, and what
+// the last one found.
+func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatus) (err error) {
+	if v.alone, err = quarantine.Open(ctx, g.ledger); err != nil {
+		return err
+	}
+	archive := history.Archive{Ledger: g.ledger}
+	v.progress = map[ledger.Day]float64{}
+	var closed ledger.Day
+	for _, d := range days {
+		if d.State == ledger.DayClosed || d.State == ledger.DaySealed {
+			closed = max(closed, d.Day)
+		}
+		if d.State == ledger.DayClosed {
+			v.unsealed++
+		}
+		if d.State != ledger.DayClosing {
+			continue
+		}
+		total, err := g.ledger.BookedRows(ctx, d.Day)
+		if err != nil {
+			return err
+		}
+		done, err := archive.Progress(ctx, d.Day)
+		if err != nil {
+			return err
+		}
+		v.progress[d.Day] = float64(min(done, total)) / float64(max(total, 1))
+	}
+	if closed == 0 {
+		return nil
+	}
+	summary, found, err := archive.Of(ctx, closed)
+	if found {
+		v.findings = summary.Found
+	}
+	return err
+}
+
+func isControl(code string) bool {
+	return slices.Contains([]string{
+		"reserve", "float", "deposits", "passes", "fees", "unwritten", "centre", "channel", "operator", "pending", "hospital", "suspense", "bank", "fund", "pension",
+	}, chart.KindOf(code))
+}

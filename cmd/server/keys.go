@@ -1,0 +1,61 @@
+package server
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"citycard/cardos/keys"
+	"citycard/cmd/service"
+)
+
+// testMasters is what a process that uses them says of itself.
+const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify / 正在使用测试主密钥"
+
+// OpenKeys opens the key store. TEST masters are refused outside a demonstration.
+func OpenKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
+	passphrase, err := service.Passphrase(passphraseFile)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.OpenKeyring(path, passphrase, log)
+	if err != nil {
+		return nil, CannotOpenKeys(path, err)
+	}
+	if err := service.AllowKeys(ring.Store().Test(), path, demo); err != nil {
+		return nil, err
+	}
+	if ring.Store().Test() {
+		log.Warn(testMasters, "keys", path)
+	}
+	return ring, nil
+}
+
+// CannotOpenKeys says that a key store cannot be opened.
+func CannotOpenKeys(path string, err error) error {
+	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and its passphrase; \"citycard keys\" makes one", err)
+}
+
+// MakeKeys writes a new key store; with a seed its masters are test masters that
+// anybody can make.
+func MakeKeys(path string, seed uint64, passphrase string) error {
+	store := keys.GenerateTest(seed)
+	if seed == 0 {
+		var err error
+		if store, err = keys.Generate(rand.Reader); err != nil {
+			return fmt.Errorf("make masters: %w", err)
+		}
+	}
+	err := store.Create(path, passphrase)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", nil)
+	case errors.Is(err, keys.ErrBusy):
+		return service.Fail("somebody else is making "+path+" / 密钥库正被他人生成", "use the store that is there now", err)
+	case err != nil:
+		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
+	}
+	return nil
+}

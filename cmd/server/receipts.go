@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/identity"
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// Receipt is money that the bank reports.
+type Receipt struct {
+	Account   string
+	Bank      string
+	Fen       ledger.Fen
+	Reference string
+}
+
+// NewReceipt takes money for an account that may receive some, under the bank's reference.
+func NewReceipt(account string, fen ledger.Fen, reference string) (Receipt, error) {
+	number, err := identity.Number(reference, 60)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("--reference: %w", err)
+	}
+	r := Receipt{Account: account, Fen: fen, Reference: number}
+	switch {
+	case strings.HasPrefix(account, "channel:"), account == chart.Deposits, account == chart.Passes, account == chart.Fees:
+		r.Bank = chart.Reserve
+	case strings.HasPrefix(account, "fund:"):
+		r.Bank = chart.BankMedical
+	case account == chart.PensionFund:
+		r.Bank = chart.BankPension
+	default:
+		return Receipt{}, fmt.Errorf("--account %q: want channel:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
+	}
+	return r, nil
+}
+
+// key is the receipt's place in the books. Its day is a fixed one, so that a reference books
+// once, on whatever day it is repeated.
+func (r *Receipt) key() ledger.Key {
+	return ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(r.Bank), ID: identity.Receipt(r.Reference)}
+}
+
+// Receive books receipts that are not in the books yet, and says how many these were: the
+// bank's account is debited, the account that the money belongs to credited. A Receipt whose
+// reference stands there with another amount or account is refused before anything is booked,
+// so that it leaves no dispute.
+func Receive(ctx context.Context, l *ledger.Ledger, owner string, receipts ...Receipt) (booked int, err error) {
+	err = l.InTurn(ctx, "receipts", owner, func(claim *ledger.Claim) error {
+		var transfers []ledger.Transfer
+		for i := range receipts {
+			stands, err := receipts[i].stands(ctx, l)
+			if err != nil {
+				return err
+			}
+			if !stands {
+				transfers = append(transfers, receipts[i].transfer())
+			}
+		}
+		if booked = len(transfers); booked == 0 {
+			return nil
+		}
+		// A process that books the same meanwhile takes the stream, and all of this is asked again.
+		return postClaimed(ctx, l, claim, transfers)
+	})
+	return booked, err
+}
+
+func (r *Receipt) transfer() ledger.Transfer {
+	k := r.key()
+	return ledger.Transfer{
+		Day: k.Day, Subject: k.Subject, ID: k.ID,
+		Debit: ledger.IDOfCode(r.Bank), Credit: ledger.IDOfCode(r.Account), Amount: r.Fen, Purpose: chart.PurposeReceipt,
+	}
+}
+
+// stands reports whether a receipt is in the books. It refuses one for an account that is not
+// there, and one whose reference was booked for something else.
+func (r *Receipt) stands(ctx context.Context, l *ledger.Ledger) (bool, error) {
+	accounts, err := l.Accounts(ctx)
+	if err != nil {
+		return false, err
+	}
+	account, open := accounts.Account(r.Account)
+	if !open {
+		return false, service.Refuse("there is no account "+r.Account+"; nothing booked / 没有该账户,未入账", "citycard account lists them", nil)
+	}
+	row, found, err := l.Find(ctx, r.key())
+	if err != nil || !found {
+		return false, err
+	}
+	if row.Amount != r.Fen || row.Credit != account.ID {
+		return false, service.Refuse(fmt.Sprintf("reference %s is booked already with %s yuan to %s; nothing booked / 该流水号已登记,未入账",
+			r.Reference, row.Amount, books.CodeOf(accounts, row.Credit)), "correct --reference, or the amount and the account", nil)
+	}
+	return true, nil
+}
+
+// postClaimed posts transfers as the next batch of a stream.
+func postClaimed(ctx context.Context, l *ledger.Ledger, claim *ledger.Claim, transfers []ledger.Transfer) error {
+	next := claim.Next + 1
+	out, err := l.Post(ctx, &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: next, Day: claim.Day, Transfers: transfers})
+	if err != nil {
+		return fmt.Errorf("post %s: %w", claim.Stream, err)
+	}
+	claim.Next = next
+	for i, decision := range out.Transfers {
+		switch {
+		case decision.Disputed:
+			return fmt.Errorf("post %s: transfer %d: other content stands under its key", claim.Stream, i)
+		case decision.Result == ledger.Refused:
+			return fmt.Errorf("post %s: transfer %d: %s: %w", claim.Stream, i, decision.Result, decision.Err)
+		}
+	}
+	return nil
+}

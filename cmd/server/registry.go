@@ -1,0 +1,146 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"citycard/cardos/tunion"
+	"citycard/clearing/chart"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/registry"
+	"citycard/clearing/transit/load"
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// registryPoll is how often a process looks for a newer registry.
+const registryPoll = 2 * time.Second
+
+// readFounding reads the registry's files where there is no database yet, so that
+// a mistake in them shows before anything is started.
+func (in *Inputs) readFounding(s *Settings, dir string) error {
+	if s.Database != "" {
+		return nil
+	}
+	if _, err := os.Stat(books.PrivateDir(dir)); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return in.readDraft(s.registryPath(dir))
+}
+
+// ReadChange reads a change from files and tries to close a day on it before anybody proposes it,
+// so that it cannot keep a day from being closed later.
+func ReadChange(dir string, base *registry.Edition) (*registry.Draft, error) {
+	rules, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		return nil, err
+	}
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return ledger.Fen(rules.On(day).MaximumFen) }}
+	draft, err := bounds.Read(dir, base)
+	if err != nil {
+		return nil, err
+	}
+	if err := dayclose.Rehearse(draft.Edition()); err != nil {
+		return nil, fmt.Errorf("no day could be closed with it: %w", err)
+	}
+	return draft, nil
+}
+
+func (in *Inputs) readDraft(dir string) (err error) {
+	if in.founding, err = ReadChange(dir, nil); err != nil {
+		return BadFiles("the registry in "+dir+" cannot be used / 登记库有误", "correct the files named; \"cardsim issue\" makes one to try", err)
+	}
+	return nil
+}
+
+// Founds says what is done with the registry while a process starts.
+func (in *Inputs) Founds() string {
+	if in.founding == nil {
+		return "loading the registry, or founding it"
+	}
+	return fmt.Sprintf("founding the registry, %d rows", in.founding.Rows())
+}
+
+// BadFiles says what is wrong with the files of a registry, each fault in a line of its own.
+func BadFiles(what, todo string, err error) error {
+	if many := (*registry.ImportError)(nil); errors.As(err, &many) {
+		return service.FailMany(what, todo, many.Count(), many.Lines())
+	}
+	return service.Fail(what, todo, err)
+}
+
+// openRegistry loads the registry, which the files found in an empty database,
+// opens the accounts that it calls for, and follows it from then on.
+func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
+	store := registry.NewStore(c.Books.Pool())
+	edition, err := store.Load(ctx)
+	if errors.Is(err, registry.ErrEmpty) {
+		edition, err = c.foundRegistry(ctx, store, s.registryPath(dir), log)
+	}
+	if err != nil {
+		return err
+	}
+	c.Registry, c.founding = registry.New(edition), nil
+	adopt := c.adopt(log)
+	if err := adopt(ctx, edition); err != nil {
+		return err
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.Registry.Follow(running, store, registryPoll, adopt, log)
+	}()
+	stack.Push("registry", func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	})
+	return nil
+}
+
+// foundRegistry makes the files the founding change. Of two processes that do so
+// at once one is first, and the other takes what it founded.
+func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir string, log *slog.Logger) (*registry.Edition, error) {
+	if c.founding == nil {
+		if err := c.readDraft(dir); err != nil {
+			return nil, err
+		}
+	}
+	err := store.Found(ctx, c.founding, registry.Act{Person: c.Owner, At: time.Now()})
+	if errors.Is(err, registry.ErrFounded) {
+		return store.Load(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	log.Info("registry founded", "directory", dir, "rows", c.founding.Rows())
+	return c.founding.Edition(), nil
+}
+
+// adopt opens the accounts that rows of the registry call for, and books what they
+// bring along. What cannot be booked is said at every start until a change corrects it.
+func (c *Server) adopt(log *slog.Logger) func(context.Context, *registry.Edition) error {
+	return func(ctx context.Context, rows *registry.Edition) error {
+		return chart.Adopt(ctx, c.Books.Ledger, c.Owner, rows, func(opening ledger.Transfer, err error) {
+			log.Error("an opening balance of the registry is not booked: correct its row by a change, or its account, and start again",
+				"registry", rows.Version(), "of", openingOf(opening), "fen", int64(opening.Amount), "day", opening.Day, "error", err)
+		})
+	}
+}
+
+// openingOf names a purse by the end of its number, a person by the token.
+func openingOf(opening ledger.Transfer) string {
+	number := hex.EncodeToString([]byte(opening.Subject))
+	if opening.Credit == ledger.IDOfCode(chart.Float) {
+		return "purse " + tunion.Masked(number)
+	}
+	return "person " + number
+}

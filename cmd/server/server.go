@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/intake"
+	"citycard/clearing/message"
+	"citycard/cmd/service"
+)
+
+// Server is clearing at work: registry and rules loaded, accounts open, the intake
+// consuming, the load authority answering.
+type Server struct {
+	*Base
+	*Inputs
+	Owner string // of the streams that it writes
+	API   string // URL of the load authority
+
+	zone     *time.Location
+	intake   *intake.Intake
+	glance   *glance
+	instance string
+}
+
+// Start starts clearing on its base.
+func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*Server, error) {
+	c := &Server{Base: b, Inputs: in, zone: s.Zone.Location(), Owner: OwnerName(), instance: s.instanceName(dir)}
+	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
+		return nil, err
+	}
+	if err := c.publishFares(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
+		return nil, err
+	}
+	return c, c.startIntake(ctx, s, ops, stack, log)
+}
+
+// OwnerName is by what name this process holds the streams that it writes.
+func OwnerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+// publishFares puts the fare tables where terminals read them, oldest first. It
+// may do so at every start: the topic is compacted by version.
+func (c *Server) publishFares(ctx context.Context) error {
+	for _, table := range c.fares.All() {
+		value, err := proto.Marshal(table.Message())
+		if err != nil {
+			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
+		}
+		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value}
+		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
+			return fmt.Errorf("publish fare table %s: %w", table.Version(), err)
+		}
+	}
+	return nil
+}
+
+// startIntake begins to consume.
+func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	rules, err := Rules(ctx, c.Books, c.Inputs, c.zone)
+	if err != nil {
+		return err
+	}
+	metrics := intake.NewMetrics(ops.Registry(), time.Now)
+	settings := intake.Settings{Owner: c.Owner, Instance: c.instance, Kafka: c.options, Topics: c.layout, Registry: c.Registry, Patience: s.Patience}
+	if c.intake, err = intake.New(c.Books.Ledger, c.Kafka, rules, settings, metrics, log); err != nil {
+		return err
+	}
+	c.glance = newGlance(c.Books.Ledger, time.Now, log)
+	c.glance.start(ctx, stack)
+	ops.Registry().MustRegister(c.Books.Retries, newGauges(c), newBookGauges(c.glance, c.zone))
+	ops.Check("database", c.Books.Ready)
+	ops.Check("kafka", c.Admin.Ping)
+	ops.Check("intake", c.intake.Ready)
+	if c.keys.Store().Test() {
+		ops.Notice(testMasters)
+	}
+	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := c.intake.Run(running); err != nil {
+			log.Error("the intake stopped", "error", err)
+			c.fail(err)
+		}
+	}()
+	stack.Push("intake", func(ctx context.Context) error {
+		cancel()
+		select {
+		case <-ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return nil
+}
+
+// StopLimit is how long the parts of a process have to stop.
+const StopLimit = 30 * time.Second

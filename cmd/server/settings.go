@@ -1,0 +1,125 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"citycard/broker"
+	"citycard/clearing/intake"
+	"citycard/clearing/topics"
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/ledger"
+	"citycard/ledger/schema"
+)
+
+// Settings are the flags that serve and demo share.
+type Settings struct {
+	service.Common
+	Database   string
+	DBTimeout  time.Duration
+	Kafka      string
+	Access     broker.Access
+	KafkaPort  int
+	Partitions int
+	Keys       string // the key store's file
+	Passphrase string // the file of it
+	Registry   string
+	Ops        string
+	API        string
+	Tokens     string
+	Instance   string
+	Zone       service.Zone
+	Day        books.Day
+	Patience   time.Duration
+	Demo       bool // TEST masters may be used
+
+	replicas  int
+	minInsync int
+}
+
+// RegisterServing adds the flags of a process that serves; what is set before is the default.
+func (s *Settings) RegisterServing(fs *flag.FlagSet) {
+	s.Register(fs)
+	service.RegisterDatabase(fs, &s.Database, "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
+	fs.DurationVar(&s.DBTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer / 数据库应答时限")
+	fs.StringVar(&s.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory / Kafka 地址")
+	s.Access.Register(fs)
+	service.Whole(fs, &s.KafkaPort, "kafka-port", 0, 65535, "`port` of the embedded broker on 127.0.0.1; 0 takes a free one / 内置消息服务端口")
+	s.Partitions = 4
+	service.Whole(fs, &s.Partitions, "partitions", 1, 1000, "`number` of partitions of topics that are created / 新建主题的分区数")
+	service.Whole(fs, &s.replicas, "kafka-replicas", 0, 0, "`number` of replicas that every topic must have; 0: three, or as many as there are brokers / 主题副本数")
+	service.Whole(fs, &s.minInsync, "kafka-min-insync", 0, 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half / 最少同步副本数")
+	fs.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(fs, &s.Passphrase)
+	fs.StringVar(&s.Registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory / 登记库目录")
+	fs.StringVar(&s.Ops, "ops", s.Ops, "`address` of metrics, health and status pages / 监控与状态页地址")
+	fs.StringVar(&s.API, "api", s.API, "`address` of the load authority / 圈存授权接口地址")
+	fs.StringVar(&s.Tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+ChannelTokens+" in the data directory, made where they are missing / 渠道令牌目录")
+	fs.StringVar(&s.Instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory / 实例名")
+	fs.DurationVar(&s.Patience, "patience", intake.DefaultPatience, "how `long` a partition waits for an account that refuses what must be booked, before the record is kept alone / 等待账户的时限,逾时隔离")
+	fs.Var(&s.Zone, "zone", "time `zone` of cards and days / 时区")
+	fs.Var(&s.Day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
+}
+
+// layout is what the topics must be like.
+func (s *Settings) layout() topics.Layout {
+	return topics.Layout{Partitions: int32(s.Partitions), Replicas: s.replicas, MinInsync: s.minInsync}
+}
+
+// instanceName is this process's name among those that share the work.
+func (s *Settings) instanceName(dir string) string {
+	if s.Instance != "" {
+		return s.Instance
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return fmt.Sprintf("%.32s-%x", host, sum[:4])
+}
+
+// CheckPorts tries to listen on the addresses, before anything starts that nobody could reach in
+// the end.
+func (s *Settings) CheckPorts(ctx context.Context) error {
+	if s.Kafka == "" {
+		if err := service.TryListen(ctx, "kafka-port", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.KafkaPort))); err != nil {
+			return err
+		}
+	}
+	if err := service.TryListen(ctx, "api", s.API); err != nil {
+		return err
+	}
+	return service.TryListen(ctx, "ops", s.Ops)
+}
+
+// FirstDay is the clearing day that new books begin with.
+func (s *Settings) FirstDay(now time.Time) ledger.Day {
+	if s.Day != 0 {
+		return ledger.Day(s.Day)
+	}
+	return ledger.DayOf(now.In(s.Zone.Location()))
+}
+
+// KeyPath is the key store's file: the named one, or the data directory's.
+func (s *Settings) KeyPath(dir string) string {
+	if s.Keys != "" {
+		return s.Keys
+	}
+	return filepath.Join(dir, "keys.age")
+}
+
+func (s *Settings) registryPath(dir string) string {
+	if s.Registry != "" {
+		return s.Registry
+	}
+	return filepath.Join(dir, "registry")
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"citycard/clearing/transit/load"
+	"citycard/cmd/service"
+)
+
+// ChannelTokens is where the channels' tokens are in a data directory: ID.sha256, by
+// which serve knows a channel, and ID.token, which is handed to the channel and may be
+// removed then.
+const ChannelTokens = "channels"
+
+// channelTokens reads the hashes of the registered channels' tokens. In the data
+// directory's own place missing ones are made; in one that was named a channel without
+// a hash is allowed nothing.
+func (s *Server) channelTokens(named, data string) (load.Tokens, error) {
+	dir := named
+	if dir == "" {
+		dir = filepath.Join(data, ChannelTokens)
+	}
+	tokens := load.Tokens{}
+	for _, channel := range s.Registry.Current().Channels() {
+		hash, err := readTokenHash(dir, channel.ID)
+		if errors.Is(err, fs.ErrNotExist) && named == "" {
+			hash, err = MakeToken(dir, channel.ID)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, service.Fail("cannot use the channels' tokens / 渠道令牌不可用", "correct --channel-tokens, or make the channel's anew with citycard channel token", err)
+		}
+		tokens[channel.ID] = hash
+	}
+	return tokens, nil
+}
+
+func readTokenHash(dir, channel string) (load.TokenHash, error) {
+	data, err := os.ReadFile(filepath.Join(dir, channel+".sha256"))
+	if err != nil {
+		return load.TokenHash{}, err
+	}
+	hash, err := load.ParseTokenHash(string(data))
+	if err != nil {
+		return hash, fmt.Errorf("channel %s: %w", channel, err)
+	}
+	return hash, nil
+}
+
+// MakeToken makes a channel's token. Its hash comes last: a channel that has one has
+// a token.
+func MakeToken(dir, channel string) (load.TokenHash, error) {
+	token := load.NewToken()
+	hash := load.HashToken(token)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return hash, err
+	}
+	for _, file := range []struct{ name, text string }{{channel + ".token", token}, {channel + ".sha256", hash.String()}} {
+		path := filepath.Join(dir, file.name)
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return hash, err
+		}
+		if err := writeSecret(path, []byte(file.text+"\n")); err != nil {
+			return hash, err
+		}
+	}
+	return hash, nil
+}

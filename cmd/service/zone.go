@@ -1,0 +1,38 @@
+package service
+
+import (
+	"fmt"
+	"time"
+)
+
+// Zone is a flag that holds a time zone; the zero value is Asia/Shanghai.
+type Zone struct{ named *time.Location }
+
+const defaultZone = "Asia/Shanghai"
+
+func (z *Zone) String() string {
+	if z.named == nil {
+		return defaultZone
+	}
+	return z.named.String()
+}
+
+// Set takes a name such as Asia/Shanghai.
+func (z *Zone) Set(text string) error {
+	location, err := time.LoadLocation(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a time zone such as %s", text, defaultZone)
+	}
+	z.named = location
+	return nil
+}
+
+// Location is the zone.
+func (z *Zone) Location() *time.Location {
+	if z.named == nil {
+		// Without a zone database on the machine the offset is right all the same:
+		// China has had no summer time since 1991.
+		return time.FixedZone(defaultZone, 8*60*60)
+	}
+	return z.named
+}
