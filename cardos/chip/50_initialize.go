@@ -11,8 +11,6 @@ import (
 const (
 	keyIndex    = 1
 	maxSequence = 0xFFFF
-	// maxFunds is what fits the 31 bits of a balance that all readers agree on.
-	maxFunds = 0x7FFFFFFF
 )
 
 // initialize is INITIALIZE FOR … (80 50 P1 P2): P1 00 load, 01 purchase, 02 cash,
@@ -75,7 +73,7 @@ func (c *Chip) startLoad(deal *deal, deposit bool) ([]byte, apdu.Status) {
 		return nil, apdu.KeyIndexUnsupported
 	case w.online == maxSequence:
 		return nil, apdu.CounterAtMaximum
-	case deal.amount > maxFunds-min(w.funds, maxFunds):
+	case deal.amount > purse.MaxBalance-min(w.funds, purse.MaxBalance):
 		return nil, apdu.ConditionsNotSatisfied
 	}
 	deal.kind = purse.TypeEPLoad

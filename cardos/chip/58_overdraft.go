@@ -3,6 +3,7 @@ package chip
 import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
+	"citycard/cardos/purse"
 )
 
 // updateOverdraft is UPDATE OVERDRAFT LIMIT (80 58 00 00 0E limit3 date4 time3
@@ -34,7 +35,7 @@ func (c *Chip) updateOverdraft(cmd apdu.Command) ([]byte, apdu.Status) {
 		return nil, apdu.KeyNotFound
 	}
 	funds := int64(w.funds) + int64(end.NewLimit) - int64(w.limit)
-	if funds < 0 || funds > maxFunds {
+	if funds < 0 || funds > purse.MaxBalance {
 		return nil, apdu.ConditionsNotSatisfied
 	}
 	tac := k.value.TACKey().Overdraft(keys.Overdraft{

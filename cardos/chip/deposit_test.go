@@ -122,7 +122,7 @@ func balances(t *testing.T, c *Chip, want ...uint32) {
 func TestImageOfLargestNumbers(t *testing.T) {
 	c := NewTransit(1)
 	d := c.directories[0]
-	*d.ep = wallet{funds: maxFunds, limit: 1<<24 - 1, online: maxSequence, offline: maxSequence - 1}
+	*d.ep = wallet{funds: purse.MaxBalance, limit: 1<<24 - 1, online: maxSequence, offline: maxSequence - 1}
 	d.proof = proof{kind: purse.TypeCAPP, sequence: maxSequence, tac: keys.MAC{1, 2, 3, 0xFF}, mac2: keys.MAC{4, 5, 6, 0xFF}}
 	image, err := c.Image()
 	if err != nil {
@@ -214,7 +214,7 @@ func TestCountersEnd(t *testing.T) {
 		}
 	}
 	w.online = 0
-	start.Amount = maxFunds
+	start.Amount = purse.MaxBalance
 	if _, err := apdu.Exchange(context.Background(), c, purse.InitializeLoad(start)); !apdu.ConditionsNotSatisfied.Is(err) {
 		t.Errorf("a load beyond 31 bits: %v, want 6985", err)
 	}

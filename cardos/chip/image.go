@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"citycard/cardos/keys"
+	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
 )
@@ -262,7 +263,7 @@ func (r *imageReader) directory(d *directory) {
 	for _, p := range []*wallet{d.ed, d.ep} {
 		if p != nil {
 			*p = wallet{
-				funds: uint32(r.uint(maxFunds)), limit: uint32(r.uint(1<<24 - 1)),
+				funds: uint32(r.uint(purse.MaxBalance)), limit: uint32(r.uint(1<<24 - 1)),
 				online: uint16(r.uint(maxSequence)), offline: uint16(r.uint(maxSequence)),
 			}
 		}

@@ -11,6 +11,10 @@ import (
 // ErrAnswer is wrapped by every error about an answer of the wrong shape.
 var ErrAnswer = errors.New("malformed purse answer")
 
+// MaxBalance is the most that a purse holds, in fen: the 31 bits of a balance that all readers
+// agree on.
+const MaxBalance = 0x7FFFFFFF
+
 func want(what string, b []byte, n int) error {
 	if len(b) != n {
 		return fmt.Errorf("%s: %d bytes, want %d: %w", what, len(b), n, ErrAnswer)
@@ -24,7 +28,7 @@ func ParseBalance(b []byte) (uint32, error) {
 	if err := want("balance", b, 4); err != nil {
 		return 0, err
 	}
-	return binary.BigEndian.Uint32(b) &^ (1 << 31), nil
+	return binary.BigEndian.Uint32(b) & MaxBalance, nil
 }
 
 // LoadStart is the answer to INITIALIZE FOR LOAD.

@@ -14,7 +14,7 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
-	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/contents"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/outbox"
@@ -31,10 +31,10 @@ const maxOpen = 32
 
 // role is what a gate and a validator do with a card.
 type role struct {
-	pass func(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error)
-	// resolve settles an error of pass that says "unknown"; capp.ErrOtherCard when
-	// the card is not the one.
-	resolve func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error)
+	pass func(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error)
+	// resolve finds the outcome that an error of pass leaves unknown; card.ErrOtherCard when the
+	// card is not the one.
+	resolve func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error)
 }
 
 // lane serves the cards of one reader, one after the other.
@@ -53,7 +53,7 @@ type lane struct {
 	// equip takes the SAM again, and with it the role; nil where it is not in a reader.
 	equip func() error
 	out   *outbox.Log
-	open  []error // unknown outcomes
+	open  []*card.UnknownError
 }
 
 // run serves until ctx ends; nil then. A smart card service that goes is waited for.
@@ -167,7 +167,7 @@ func (l *lane) overheard(card *reader.Card) apdu.Card {
 }
 
 // take takes a fare. The card is not touched while its record would find no room.
-func (l *lane) take(ctx context.Context, card apdu.Card, at time.Time) error {
+func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	if err := l.out.Ready(); err != nil {
 		l.taps.WithLabelValues("closed").Inc()
 		l.log.Error("lane closed: no room for records", logged(err))
@@ -176,9 +176,9 @@ func (l *lane) take(ctx context.Context, card apdu.Card, at time.Time) error {
 		}
 		return nil // a full disk heals
 	}
-	tap, settled, err := l.settle(ctx, card)
-	if !settled {
-		tap, err = l.role.pass(ctx, card, at)
+	tap, served, err := l.resolve(ctx, c)
+	if !served {
+		tap, err = l.role.pass(ctx, c, at)
 	}
 	if tap != nil {
 		if failed := l.record(tap); failed != nil {
@@ -188,16 +188,16 @@ func (l *lane) take(ctx context.Context, card apdu.Card, at time.Time) error {
 	return l.tell(tap, err)
 }
 
-// settle looks whether the card is one whose outcome is open, and settles it.
-// It reports false when the card is to be taken as a new one.
-func (l *lane) settle(ctx context.Context, card apdu.Card) (*message.Tap, bool, error) {
+// resolve finds out whether the card is one whose outcome is unknown, and its outcome. served is
+// false when the card is to be taken as a new one.
+func (l *lane) resolve(ctx context.Context, c apdu.Card) (tap *message.Tap, served bool, err error) {
 	for i, open := range l.open {
-		tap, err := l.role.resolve(ctx, card, open)
-		if errors.Is(err, capp.ErrOtherCard) {
+		tap, err := l.role.resolve(ctx, c, open)
+		if errors.Is(err, card.ErrOtherCard) {
 			continue
 		}
-		if err != nil && !errors.Is(err, capp.ErrTooLate) {
-			return nil, true, err // still open
+		if err != nil && !errors.Is(err, card.ErrTooLate) {
+			return nil, true, err // still unknown
 		}
 		l.open = append(l.open[:i], l.open[i+1:]...)
 		if err != nil {
@@ -224,7 +224,7 @@ func (l *lane) record(tap *message.Tap) error {
 // tell says what became of the card. An error means that the lane cannot go on.
 func (l *lane) tell(tap *message.Tap, err error) error {
 	var broken *sam.Error
-	var unknown *capp.UnknownError
+	var unknown *card.UnknownError
 	var listed *hotlist.ListedError
 	switch {
 	case tap != nil:
@@ -233,7 +233,7 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 	case errors.As(err, &unknown):
 		l.taps.WithLabelValues("unknown").Inc()
 		l.log.Warn("outcome unknown", logged(err))
-		if l.open = append(l.open, err); len(l.open) > maxOpen {
+		if l.open = append(l.open, unknown); len(l.open) > maxOpen {
 			l.open = l.open[1:]
 		}
 	case errors.As(err, &listed):

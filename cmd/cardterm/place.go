@@ -13,10 +13,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"citycard/cardos/apdu"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
-	"citycard/terminals/capp"
 	"citycard/terminals/downlink"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
@@ -65,7 +63,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 			return role{}, err
 		}
 		v.Refuse(hot)
-		return validatorRole(v), nil
+		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
 	g, err := gate.New(module, table, gate.Place{
 		City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
@@ -75,13 +73,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 		return role{}, err
 	}
 	g.Refuse(hot)
-	r := role{pass: g.Enter, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
-		unknown, ok := errors.AsType[*gate.Unknown](open)
-		if !ok {
-			return nil, capp.ErrOtherCard
-		}
-		return g.Resolve(ctx, card, unknown)
-	}}
+	r := role{pass: g.Enter, resolve: g.Resolve}
 	switch p.direction {
 	case "in":
 	case "out":
@@ -90,16 +82,6 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 		return role{}, fmt.Errorf("--direction %q, want in or out", p.direction)
 	}
 	return r, nil
-}
-
-func validatorRole(v *validator.Validator) role {
-	return role{pass: v.Ride, resolve: func(ctx context.Context, card apdu.Card, open error) (*message.Tap, error) {
-		unknown, ok := errors.AsType[*validator.Unknown](open)
-		if !ok {
-			return nil, capp.ErrOtherCard
-		}
-		return v.Resolve(ctx, card, unknown)
-	}}
 }
 
 // fareWait is how long a terminal waits for a broker and a fare table when it starts.

@@ -17,8 +17,8 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/transcript"
 	"citycard/cmd/service"
+	"citycard/terminals/card"
 	"citycard/terminals/contents"
-	"citycard/terminals/session"
 )
 
 // traceProgram is `cardterm trace`.
@@ -108,17 +108,17 @@ func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error
 const stepLimit = 30 * time.Second
 
 // examine asks the card what it is and reads all that may be read.
-func examine(ctx context.Context, card apdu.Card, atr []byte) error {
+func examine(ctx context.Context, c apdu.Card, atr []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
-	id, err := session.Identify(ctx, card)
+	id, err := card.Identify(ctx, c)
 	if err != nil {
 		return err
 	}
 	if id.Terminal != nil {
 		return nil
 	}
-	_, err = contents.Read(ctx, card, atr)
+	_, err = contents.Read(ctx, c, atr)
 	return err
 }
 

@@ -156,7 +156,7 @@ func (f *field) settle(ctx context.Context, h *holder, v *visit, number string, 
 		OverLimit: v.costs.overLimit, FirstPay: v.costs.firstPay, InScope: v.costs.inScope,
 	}
 	atr := h.chip.PowerOn() // the card is put into the desk's reader
-	return d.Settle(ctx, h.chip, atr, holderPIN, bill, now)
+	return d.Claim(ctx, h.chip, atr, holderPIN, bill, now)
 }
 
 // operator runs a line, metro or bus.

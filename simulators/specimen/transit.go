@@ -13,6 +13,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/counter"
 	"citycard/terminals/sam"
 )
@@ -40,7 +41,7 @@ const (
 )
 
 // transit makes a transit application: issues it and lives with it for some days.
-func (m *maker) transit(ctx context.Context, card *chip.Chip) error {
+func (m *maker) transit(ctx context.Context, c *chip.Chip) error {
 	asn, err := tunion.ZhengzhouNumber(m.seed % 1e11)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (m *maker) transit(ctx context.Context, card *chip.Chip) error {
 	if err != nil {
 		return err
 	}
-	err = m.issue(ctx, card, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
+	err = m.issue(ctx, c, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 		Number: number, Issuer: issuer, Start: day(m.now.AddDate(-1, 0, 0)), Expiry: day(m.now.AddDate(10, 0, 0)),
 		CardType: tunion.CardOrdinary, Province: "4900", City: "4910", Interoperable: true,
 		PIN: PIN,
@@ -57,8 +58,8 @@ func (m *maker) transit(ctx context.Context, card *chip.Chip) error {
 	if err != nil {
 		return err
 	}
-	l := &life{maker: m, card: card, id: keys.CardID{ASN: asn}, modules: map[byte]*sam.Module{}}
-	p, err := capp.Present(ctx, card)
+	l := &life{maker: m, card: c, id: keys.CardID{ASN: asn}, modules: map[byte]*sam.Module{}}
+	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -167,15 +168,15 @@ func (l *life) pay(ctx context.Context, kind byte, sale capp.Sale) error {
 	if err != nil {
 		return err
 	}
-	p, err := capp.Present(ctx, l.card)
+	p, err := card.OpenPurse(ctx, l.card)
 	if err != nil {
 		return err
 	}
-	receipt, err := capp.Pay(ctx, l.card, module, p.ID(), sale)
+	tap, err := p.Pay(ctx, module, sale.Payment())
 	if err != nil {
 		return err
 	}
-	l.money = receipt.Balance
+	l.money = tap.GetBalanceFen()
 	return nil
 }
 

@@ -13,10 +13,8 @@ import (
 	"fmt"
 
 	"citycard/cardos/apdu"
-	"citycard/cardos/purse"
-	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
-	"citycard/terminals/capp"
+	"citycard/terminals/card"
 )
 
 // ErrUnknownCard: neither a transit purse nor a social-security application is
@@ -88,27 +86,26 @@ type SocialSecurity struct {
 }
 
 // Read reads a card. Errors: ErrUnknownCard, or the card's and the transport's.
-func Read(ctx context.Context, card apdu.Card, atr []byte) (Contents, error) {
-	c := Contents{ATR: hex.EncodeToString(atr)}
-	p, err := capp.Present(ctx, card)
+func Read(ctx context.Context, c apdu.Card, atr []byte) (Contents, error) {
+	all := Contents{ATR: hex.EncodeToString(atr)}
+	p, err := card.OpenPurse(ctx, c)
 	if err == nil {
-		c.Transit, err = readTransit(ctx, card, p)
-		return c, err
+		all.Transit, err = readTransit(ctx, p)
+		return all, err
 	}
-	if !errors.Is(err, capp.ErrNotTransit) {
-		return c, err
+	if !errors.Is(err, card.ErrNotTransit) {
+		return all, err
 	}
-	if _, err := apdu.Exchange(ctx, card, ssc.Select()); err != nil {
-		if apdu.IsNotFound(err) {
-			return c, fmt.Errorf("%w (ATR %s): %w", ErrUnknownCard, c.ATR, err)
-		}
-		return c, fmt.Errorf("select the social-security application: %w", err)
+	s, err := card.OpenSocial(ctx, c)
+	if err == nil {
+		all.SocialSecurity, err = readSocial(ctx, s)
+	} else if refusal, ok := errors.AsType[*apdu.StatusError](err); ok && errors.Is(err, card.ErrNotSocialSecurity) {
+		err = fmt.Errorf("%w (ATR %s): %w", ErrUnknownCard, all.ATR, refusal)
 	}
-	c.SocialSecurity, err = readSocial(ctx, card)
-	return c, err
+	return all, err
 }
 
-func readTransit(ctx context.Context, card apdu.Card, p capp.Presented) (*Transit, error) {
+func readTransit(ctx context.Context, p *card.Purse) (*Transit, error) {
 	number, err := tunion.Number(p.Application.ASN)
 	if err != nil {
 		return nil, fmt.Errorf("card number: %w", err)
@@ -120,108 +117,53 @@ func readTransit(ctx context.Context, card apdu.Card, p capp.Presented) (*Transi
 		City: fmt.Sprintf("%04x", p.Region.City), Interoperable: p.Region.Interoperable == 1, CardType: p.Region.CardType,
 		Log: []Entry{}, Journeys: []Journey{},
 	}
-	answer, err := apdu.Exchange(ctx, card, apdu.ReadBinary(tunion.HolderSFI, 0, tunion.HolderSize))
+	holder, err := p.Holder(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read file 0016: %w", err)
-	}
-	holder, err := tunion.ParseHolder(answer)
-	if err != nil {
-		return nil, fmt.Errorf("read file 0016: %w", err)
+		return nil, err
 	}
 	if t.HolderName, _, err = holder.Text(); err != nil {
 		return nil, fmt.Errorf("read file 0016: %w", err)
 	}
-	if answer, err = apdu.Exchange(ctx, card, purse.GetBalance(purse.Own, purse.EP)); err == nil {
-		t.BalanceFen, err = purse.ParseBalance(answer)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the balance: %w", err)
-	}
-	if err := readLog(ctx, card, t); err != nil {
+	if t.BalanceFen, err = p.Balance(ctx); err != nil {
 		return nil, err
 	}
-	return t, readJourneys(ctx, card, t)
-}
-
-func readLog(ctx context.Context, card apdu.Card, t *Transit) error {
-	for n := 1; n <= purse.LogRecords; n++ {
-		answer, err := apdu.Exchange(ctx, card, apdu.ReadRecord(purse.LogSFI, byte(n), purse.LogRecordSize))
-		if apdu.RecordNotFound.Is(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read log record %d: %w", n, err)
-		}
-		r, err := purse.ParseLogRecord(answer)
-		if err != nil {
-			return fmt.Errorf("read log record %d: %w", n, err)
-		}
-		if r.Empty() {
-			return nil
-		}
+	log, err := p.Log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range log {
 		t.Log = append(t.Log, Entry{
 			Sequence: r.Sequence, Type: r.Type, AmountFen: r.Amount,
 			Terminal: hex.EncodeToString(r.Terminal[:]), Time: hex.EncodeToString(r.Time[:]),
 		})
 	}
-	return nil
-}
-
-func readJourneys(ctx context.Context, card apdu.Card, t *Transit) error {
-	for n := 1; n <= tunion.JourneyRecords; n++ {
-		answer, err := apdu.Exchange(ctx, card, apdu.ReadRecord(tunion.JourneySFI, byte(n), tunion.JourneySize))
-		if apdu.RecordNotFound.Is(err) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read journey %d: %w", n, err)
-		}
-		j, err := tunion.ParseJourney(answer)
-		if err != nil {
-			return fmt.Errorf("read journey %d: %w", n, err)
-		}
-		if j.Empty() {
-			return nil
-		}
+	journeys, err := p.Journeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range journeys {
 		t.Journeys = append(t.Journeys, Journey{
 			Type: j.Type, Industry: j.Industry, Line: j.Line(), Station: j.Station(), AmountFen: j.Amount, BalanceFen: j.Balance,
 			Terminal: hex.EncodeToString(j.Terminal[:]), Time: hex.EncodeToString(j.Time[:]), City: fmt.Sprintf("%04x", j.City),
 		})
 	}
-	return nil
+	return t, nil
 }
 
-func readSocial(ctx context.Context, card apdu.Card) (*SocialSecurity, error) {
-	s := &SocialSecurity{}
-	var issuer ssc.Issuer
-	var holder ssc.Holder
-	for _, f := range ssc.Fields() {
-		answer, err := apdu.Exchange(ctx, card, ssc.Read(f, ssc.ByTagAndFile))
-		if apdu.IsSecurity(err) {
-			s.Guarded = true
-			continue
-		}
-		if apdu.IsNotFound(err) {
-			continue // a card of another version
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read record %02X: %w", byte(f.Tag), err)
-		}
-		r, err := ssc.ParseRecord(answer)
-		if err == nil {
-			err = errors.Join(issuer.Add(r), holder.Add(r))
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read record %02X: %w", byte(f.Tag), err)
-		}
+func readSocial(ctx context.Context, c *card.Social) (*SocialSecurity, error) {
+	p, err := c.Person(ctx)
+	if err != nil {
+		return nil, err
 	}
-	s.Identification, s.Version, s.Region = issuer.Identification.String(), issuer.Version, issuer.Identification.Region()
-	s.Issued, s.Expiry = hex.EncodeToString(issuer.Issued[:]), hex.EncodeToString(issuer.Expiry[:])
-	s.CardNumber = issuer.CardNumber
-	if holder.SecurityNumber != "" {
-		s.SecurityNumber, s.Name, s.Birthday = holder.SecurityNumber, holder.Name, hex.EncodeToString(holder.Birthday[:])
-		if holder.Sex != 0 {
-			s.Sex = string(rune(holder.Sex))
+	s := &SocialSecurity{
+		Identification: p.Issuer.Identification.String(), Version: p.Issuer.Version, Region: p.Issuer.Identification.Region(),
+		Issued: hex.EncodeToString(p.Issuer.Issued[:]), Expiry: hex.EncodeToString(p.Issuer.Expiry[:]),
+		Guarded: errors.Is(p.Missing, card.ErrGuarded), CardNumber: p.Issuer.CardNumber,
+	}
+	if h := p.Holder; h.SecurityNumber != "" {
+		s.SecurityNumber, s.Name, s.Birthday = h.SecurityNumber, h.Name, hex.EncodeToString(h.Birthday[:])
+		if h.Sex != 0 {
+			s.Sex = string(rune(h.Sex))
 		}
 	}
 	return s, nil

@@ -12,6 +12,7 @@ import (
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/contents"
 	"citycard/terminals/counter"
 	"citycard/terminals/sam"
@@ -28,17 +29,17 @@ func must(t *testing.T, err error) {
 
 // What a reader reads is what the chip's memory holds, field by field.
 func TestTransitAgreesWithTheChip(t *testing.T) {
-	card := chip.NewTransit(1)
-	atr := card.PowerOn()
-	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
+	held := chip.NewTransit(1)
+	atr := held.PowerOn()
+	_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 		Number: "03105070200000000012", Issuer: "99994910ffffffff", Start: "20260101", Expiry: "20401231",
 		CardType: 3, Province: "4900", City: "4910", Interoperable: true, HolderName: "李四", PIN: "123456",
 	}})
 	must(t, err)
-	spend(t, card, 3)
-	c, err := contents.Read(t.Context(), card, atr)
+	spend(t, held, 3)
+	c, err := contents.Read(t.Context(), held, atr)
 	must(t, err)
-	read, want := c.Transit, card.Describe().Transit
+	read, want := c.Transit, held.Describe().Transit
 	if read.Number != want.Number || read.Issuer != want.Issuer || read.Start != want.Start || read.Expiry != want.Expiry || read.City != want.City ||
 		read.CardType != want.CardType || read.HolderName != want.HolderName || read.BalanceFen != want.BalanceFen || !read.Enabled || c.ATR != hex.EncodeToString(atr) {
 		t.Errorf("read %+v, chip %+v", read, want)
@@ -65,20 +66,20 @@ func TestTransitAgreesWithTheChip(t *testing.T) {
 }
 
 // spend pays 0 fen some times, as entries do.
-func spend(t *testing.T, card apdu.Card, times int) {
+func spend(t *testing.T, held apdu.Card, times int) {
 	t.Helper()
 	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
 	must(t, err)
-	p, err := capp.Present(t.Context(), card)
+	p, err := card.OpenPurse(t.Context(), held)
 	must(t, err)
 	for i := range times {
-		_, err := capp.Pay(t.Context(), card, module, p.ID(), capp.Sale{
+		_, err := p.Pay(t.Context(), module, capp.Sale{
 			Time:    [7]byte{0x20, 0x26, 0x11, 0x24, 0x08, byte(i), 0},
 			Trip:    tunion.RailTrip{TripHeader: tunion.NewTripHeader(tunion.TripRailID, tunion.TripEntered)}.Encode(),
 			Journey: tunion.Journey{Type: tunion.JourneyEntry, Industry: tunion.IndustryMetro, Place: tunion.Place(1, uint16(i+1), 0), City: 0x4910},
-		})
+		}.Payment())
 		must(t, err)
 	}
 	if purse.LogRecords < times {
@@ -88,19 +89,19 @@ func spend(t *testing.T, card apdu.Card, times int) {
 
 func TestSocialSecurity(t *testing.T) {
 	for _, version := range []string{"2.00", "3.00"} {
-		card := chip.NewSocialSecurity(5)
-		atr := card.PowerOn()
-		_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
+		held := chip.NewSocialSecurity(5)
+		atr := held.PowerOn()
+		_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
 			Region: "410100", Version: version, Institution: "410100000000", Issued: "20260101", Expiry: "20360101",
 			CardNumber: "A00000019", SecurityNumber: "111111198101011110", Name: "欧阳三", Sex: "2", Nation: "01",
 			Birthplace: "410100", Birthday: "19810101", PIN: "654321",
 		}})
 		must(t, err)
-		card.Reset()
-		c, err := contents.Read(t.Context(), card, atr)
+		held.Reset()
+		c, err := contents.Read(t.Context(), held, atr)
 		must(t, err)
 		s := c.SocialSecurity
-		if s.Version != version || s.Identification != card.Describe().SocialSecurity.Identification || s.Region != "410100" || s.Expiry != "20360101" {
+		if s.Version != version || s.Identification != held.Describe().SocialSecurity.Identification || s.Region != "410100" || s.Expiry != "20360101" {
 			t.Errorf("read %+v", s)
 		}
 		if guarded := version == "3.00"; s.Guarded != guarded || (s.Name == "") != guarded || (s.SecurityNumber == "") != guarded {

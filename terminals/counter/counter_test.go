@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/apdu"
@@ -18,7 +20,6 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
-	"citycard/terminals/capp"
 	"citycard/terminals/counter"
 )
 
@@ -50,18 +51,18 @@ func socialOrder(version string) counter.Order {
 	}}
 }
 
-func issue(t *testing.T, card *chip.Chip, o counter.Order) counter.Issued {
+func issue(t *testing.T, held *chip.Chip, o counter.Order) counter.Issued {
 	t.Helper()
-	atr := card.PowerOn()
-	issued, err := counter.Personalise(t.Context(), card, atr, store, o)
+	atr := held.PowerOn()
+	issued, err := counter.Personalise(t.Context(), held, atr, store, o)
 	must(t, err)
 	return issued
 }
 
 func TestTransitCardIsWhatWasOrdered(t *testing.T) {
-	card := chip.NewTransit(1)
-	issued := issue(t, card, transitOrder())
-	read := card.Describe()
+	held := chip.NewTransit(1)
+	issued := issue(t, held, transitOrder())
+	read := held.Describe()
 	got := read.Transit
 	if !read.Personalised || got.Number != "03105070200000000012" || got.Issuer != "99994910ffffffff" || got.Start != "20260101" || got.Expiry != "20401231" ||
 		got.CardType != 3 || got.Province != "4900" || got.City != "4910" || !got.Interoperable || got.HolderName != "李四" || got.Status != 1 || got.BalanceFen != 0 {
@@ -71,16 +72,16 @@ func TestTransitCardIsWhatWasOrdered(t *testing.T) {
 		t.Errorf("issued %+v", issued)
 	}
 	// A second time the card is no blank.
-	if _, err := counter.Personalise(t.Context(), card, card.ATR(), store, transitOrder()); err == nil || !strings.Contains(err.Error(), "personalised before") {
+	if _, err := counter.Personalise(t.Context(), held, held.ATR(), store, transitOrder()); err == nil || !strings.Contains(err.Error(), "personalised before") {
 		t.Errorf("again: %v", err)
 	}
 }
 
 func TestSocialSecurityCardIsWhatWasOrdered(t *testing.T) {
 	for _, version := range []string{"2.00", "3.00"} {
-		card := chip.NewSocialSecurity(2)
-		issued := issue(t, card, socialOrder(version))
-		read := card.Describe()
+		held := chip.NewSocialSecurity(2)
+		issued := issue(t, held, socialOrder(version))
+		read := held.Describe()
 		got := read.SocialSecurity
 		if !read.Personalised || got.Version != version || got.SecurityNumber != "111111198101011110" || got.Name != "张三" || got.CardNumber != "A00000019" ||
 			got.Region != "410100" || got.Issued != "20260101" || got.Expiry != "20360101" || got.Birthday != "19810101" {
@@ -134,18 +135,18 @@ func TestOrdersAreChecked(t *testing.T) {
 
 func checkRefused(t *testing.T, o counter.Order, want, change string) {
 	t.Helper()
-	card := chip.NewTransit(1)
-	atr := card.PowerOn()
-	before, err := card.Image()
+	held := chip.NewTransit(1)
+	atr := held.PowerOn()
+	before, err := held.Image()
 	must(t, err)
-	_, err = counter.Personalise(t.Context(), card, atr, store, o)
+	_, err = counter.Personalise(t.Context(), held, atr, store, o)
 	if !errors.Is(err, counter.ErrOrder) || !strings.Contains(err.Error(), want) {
 		t.Errorf("%s: %v, want %q", change, err, want)
 	}
 	if err != nil && (strings.Contains(err.Error(), "1a3456") || strings.Contains(err.Error(), "一二三")) {
 		t.Errorf("%s: the error quotes a secret: %v", change, err)
 	}
-	after, err := card.Image()
+	after, err := held.Image()
 	must(t, err)
 	if string(before) != string(after) {
 		t.Errorf("%s: the card changed", change)
@@ -180,13 +181,13 @@ func (o *office) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*mess
 	return &message.LoadAnswer{Mac2: mac2[:]}, nil
 }
 
-func topUp(t *testing.T, card apdu.Card, o *office, fen uint32) (*message.Load, error) {
+func topUp(t *testing.T, held apdu.Card, o *office, fen uint32) (*message.Load, error) {
 	t.Helper()
-	return counter.TopUp(t.Context(), card, o, counter.Load{Order: "L-1", Channel: "counter", Amount: fen, Terminal: terminal, At: morning, Medium: message.Medium_MEDIUM_CONTACT})
+	return counter.TopUp(t.Context(), held, o, counter.Load{Order: "L-1", Channel: "counter", Amount: fen, Terminal: terminal, At: morning, Medium: message.Medium_MEDIUM_CONTACT})
 }
 
 // agrees checks a load's TAC and the chip.
-func agrees(t *testing.T, card *chip.Chip, m *message.Load) {
+func agrees(t *testing.T, held *chip.Chip, m *message.Load) {
 	t.Helper()
 	ok := make([]bool, 1)
 	keys.NewTACVerifier(store.TACMaster()).VerifyLoads([]keys.LoadRecord{{
@@ -197,18 +198,18 @@ func agrees(t *testing.T, card *chip.Chip, m *message.Load) {
 	if !ok[0] {
 		t.Error("the load's TAC does not verify")
 	}
-	if read := card.Describe().Transit; read.BalanceFen != m.GetNewBalanceFen() || uint32(read.OnlineSequence) != m.GetOnlineSequence()+1 {
+	if read := held.Describe().Transit; read.BalanceFen != m.GetNewBalanceFen() || uint32(read.OnlineSequence) != m.GetOnlineSequence()+1 {
 		t.Errorf("card %+v, load %v", read, m)
 	}
 }
 
 func TestTopUp(t *testing.T) {
-	card := chip.NewTransit(1)
-	issue(t, card, transitOrder())
+	held := chip.NewTransit(1)
+	issue(t, held, transitOrder())
 	for _, fen := range []uint32{5000, 1} {
-		m, err := topUp(t, card, &office{}, fen)
+		m, err := topUp(t, held, &office{}, fen)
 		must(t, err)
-		agrees(t, card, m)
+		agrees(t, held, m)
 		if m.GetAmountFen() != fen || m.GetOrder() != "L-1" || m.GetChannel() != "counter" {
 			t.Errorf("load %v", m)
 		}
@@ -232,18 +233,18 @@ func TestTopUpThatComesToNothing(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			card := chip.NewTransit(1)
-			issue(t, card, transitOrder())
-			m, err := topUp(t, card, &test.office, test.fen)
+			held := chip.NewTransit(1)
+			issue(t, held, transitOrder())
+			m, err := topUp(t, held, &test.office, test.fen)
 			if m != nil || err == nil || !test.is(err) {
 				t.Errorf("load %v, error %v", m, err)
 			}
-			if read := card.Describe().Transit; read.BalanceFen != 0 || read.OnlineSequence != 0 {
+			if read := held.Describe().Transit; read.BalanceFen != 0 || read.OnlineSequence != 0 {
 				t.Errorf("the card changed: %+v", read)
 			}
 		})
 	}
-	if _, err := topUp(t, poweredSocial(t), &office{}, 100); !errors.Is(err, capp.ErrNotTransit) {
+	if _, err := topUp(t, poweredSocial(t), &office{}, 100); !errors.Is(err, card.ErrNotTransit) {
 		t.Errorf("social-security card: %v", err)
 	}
 }
@@ -271,31 +272,31 @@ func (c leavingCard) Transmit(ctx context.Context, command []byte) ([]byte, erro
 func TestTornLoadIsSettledByTheCard(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"written": chip.AfterCommit, "not written": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
-			card, o := chip.NewTransit(1), &office{}
-			issue(t, card, transitOrder())
-			m, err := topUp(t, leavingCard{card, at}, o, 700)
-			open, ok := errors.AsType[*counter.UnknownError](err)
+			held, o := chip.NewTransit(1), &office{}
+			issue(t, held, transitOrder())
+			m, err := topUp(t, leavingCard{held, at}, o, 700)
+			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok || m != nil {
 				t.Fatalf("load %v, %v", m, err)
 			}
-			card.PowerOn()
+			held.PowerOn()
 			stranger := chip.NewTransit(2)
 			other := transitOrder()
 			other.Transit.Number = "03105070200000000013"
 			issue(t, stranger, other)
-			if _, err := counter.ResolveLoad(t.Context(), stranger, open); !errors.Is(err, capp.ErrOtherCard) {
+			if _, err := card.ResolveLoad(t.Context(), stranger, open); !errors.Is(err, card.ErrOtherCard) {
 				t.Errorf("another card: %v", err)
 			}
-			m, err = counter.ResolveLoad(t.Context(), card, open)
+			m, err = card.ResolveLoad(t.Context(), held, open)
 			must(t, err)
 			if (m != nil) != (at == chip.AfterCommit) {
 				t.Fatalf("resolved to %v", m)
 			}
 			if m == nil {
-				m, err = topUp(t, card, o, 700)
+				m, err = topUp(t, held, o, 700)
 				must(t, err)
 			}
-			agrees(t, card, m)
+			agrees(t, held, m)
 			if m.GetNewBalanceFen() != 700 {
 				t.Errorf("%d fen on the card, want 700: loaded once", m.GetNewBalanceFen())
 			}
@@ -341,21 +342,21 @@ func TestHTTPAuthority(t *testing.T) {
 	defer server.Close()
 	authority, err := counter.NewHTTPAuthority(server.URL+"/", map[string]string{"counter": "secret"}, nil)
 	must(t, err)
-	card := chip.NewTransit(1)
-	issue(t, card, transitOrder())
+	held := chip.NewTransit(1)
+	issue(t, held, transitOrder())
 	load := counter.Load{Order: "L-1", Channel: "counter", Amount: 300, Terminal: terminal, At: morning}
 	for m, want := range map[string]string{"busy": "the database is away", "page": "text/html", "garbage": "malformed"} {
 		mode = m
-		if _, err := counter.TopUp(t.Context(), card, authority, load); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		if _, err := counter.TopUp(t.Context(), held, authority, load); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", m, err)
 		}
 	}
 	mode = "good"
-	m, err := counter.TopUp(t.Context(), card, authority, load)
+	m, err := counter.TopUp(t.Context(), held, authority, load)
 	must(t, err)
-	agrees(t, card, m)
+	agrees(t, held, m)
 	server.Close()
-	if _, err := counter.TopUp(t.Context(), card, authority, load); err == nil || !strings.Contains(err.Error(), "does not answer") {
+	if _, err := counter.TopUp(t.Context(), held, authority, load); err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("server away: %v", err)
 	}
 	for _, bad := range []string{"", "localhost:8080", "ftp://host", "http://"} {

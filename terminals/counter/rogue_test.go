@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
@@ -80,11 +82,11 @@ func proved(m *message.Load) bool {
 // settles. Only the back end can see that a TAC is wrong, so a lying card gets a record, and
 // no more.
 func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
-	card := chip.NewTransit(1)
-	issue(t, card, transitOrder())
-	image, err := card.Image()
+	held := chip.NewTransit(1)
+	issue(t, held, transitOrder())
+	image, err := held.Image()
 	must(t, err)
-	honest := rogue.Honest(card)
+	honest := rogue.Honest(held)
 	_, err = topUp(t, honest, &office{}, 700)
 	must(t, err)
 	settled := map[bool]int{}
@@ -94,7 +96,7 @@ func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
 		m, err := counter.TopUp(ctx, a.Card, &office{}, counter.Load{Order: "L-1", Channel: "counter", Amount: 700, Terminal: terminal, At: morning})
 		cancel()
 		written := a.Chip.Describe().Transit.BalanceFen == 700
-		open, unknown := errors.AsType[*counter.UnknownError](err)
+		open, unknown := errors.AsType[*card.UnknownError](err)
 		switch {
 		case (m == nil) != (err != nil):
 			t.Errorf("%s: load %v, %v", a, m, err)
@@ -110,7 +112,7 @@ func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
 		}
 		settled[written]++
 		a.Chip.PowerOn()
-		m, err = counter.ResolveLoad(t.Context(), a.Chip, open)
+		m, err = card.ResolveLoad(t.Context(), a.Chip, open)
 		must(t, err)
 		if (m != nil) != written {
 			t.Errorf("%s: written %v, settled as %v", a, written, m)
@@ -128,19 +130,19 @@ func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
 func TestTricksWhileALoadIsSettled(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"written": chip.AfterCommit, "not written": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
-			card := chip.NewTransit(1)
-			issue(t, card, transitOrder())
-			open := torn(t, card, at)
-			image, err := card.Image()
+			held := chip.NewTransit(1)
+			issue(t, held, transitOrder())
+			open := torn(t, held, at)
+			image, err := held.Image()
 			must(t, err)
-			card.PowerOn()
-			honest := rogue.Honest(card)
-			_, err = counter.ResolveLoad(t.Context(), honest, open)
+			held.PowerOn()
+			honest := rogue.Honest(held)
+			_, err = card.ResolveLoad(t.Context(), honest, open)
 			must(t, err)
 			for a, err := range rogue.Attempts(image, honest.Sent()) {
 				must(t, err)
 				ctx, cancel := a.Context(t.Context())
-				m, err := counter.ResolveLoad(ctx, a.Card, open)
+				m, err := card.ResolveLoad(ctx, a.Card, open)
 				cancel()
 				written := at == chip.AfterCommit
 				if m != nil && !written || m == nil && err == nil && written {
@@ -155,10 +157,10 @@ func TestTricksWhileALoadIsSettled(t *testing.T) {
 }
 
 // torn loads 700 fen on a card that leaves while they are written.
-func torn(t *testing.T, card *chip.Chip, at chip.Moment) *counter.UnknownError {
+func torn(t *testing.T, held *chip.Chip, at chip.Moment) *card.UnknownError {
 	t.Helper()
-	_, err := topUp(t, leavingCard{card, at}, &office{}, 700)
-	open, ok := errors.AsType[*counter.UnknownError](err)
+	_, err := topUp(t, leavingCard{held, at}, &office{}, 700)
+	open, ok := errors.AsType[*card.UnknownError](err)
 	if !ok {
 		t.Fatal(err)
 	}
@@ -185,22 +187,22 @@ var _ apdu.Card = proving{}
 // either order: with zeros, with the authority's MAC2, or with something that the counter
 // cannot know. Then both go to clearing.
 func TestProofOfALoadInEitherOrder(t *testing.T) {
-	mac2 := func(open *counter.UnknownError) []byte { return open.MAC2[:] }
-	zeros := func(*counter.UnknownError) []byte { return make([]byte, 4) }
-	strange := func(*counter.UnknownError) []byte { return []byte{1, 2, 3, 4} }
+	mac2 := func(open *card.UnknownError) []byte { return open.MAC2[:] }
+	zeros := func(*card.UnknownError) []byte { return make([]byte, 4) }
+	strange := func(*card.UnknownError) []byte { return []byte{1, 2, 3, 4} }
 	tests := []struct {
 		name string
-		fill func(*counter.UnknownError) []byte
+		fill func(*card.UnknownError) []byte
 		both bool
 	}{{"zeros", zeros, false}, {"the authority's MAC2", mac2, false}, {"something else", strange, true}}
 	for _, test := range tests {
 		for _, first := range []bool{true, false} {
-			card := chip.NewTransit(1)
-			issue(t, card, transitOrder())
-			open := torn(t, card, chip.AfterCommit)
-			card.PowerOn()
+			held := chip.NewTransit(1)
+			issue(t, held, transitOrder())
+			open := torn(t, held, chip.AfterCommit)
+			held.PowerOn()
 			other := test.fill(open)
-			m, err := counter.ResolveLoad(t.Context(), proving{card, func(tac []byte) []byte {
+			m, err := card.ResolveLoad(t.Context(), proving{held, func(tac []byte) []byte {
 				if first {
 					return slices.Concat(tac, other)
 				}
@@ -213,15 +215,15 @@ func TestProofOfALoadInEitherOrder(t *testing.T) {
 			}
 		}
 	}
-	card := chip.NewTransit(1)
-	issue(t, card, transitOrder())
-	open := torn(t, card, chip.AfterCommit)
-	card.PowerOn()
-	if m, err := counter.ResolveLoad(t.Context(), proving{card, func([]byte) []byte { return make([]byte, 8) }}, open); m != nil || err == nil {
+	held := chip.NewTransit(1)
+	issue(t, held, transitOrder())
+	open := torn(t, held, chip.AfterCommit)
+	held.PowerOn()
+	if m, err := card.ResolveLoad(t.Context(), proving{held, func([]byte) []byte { return make([]byte, 8) }}, open); m != nil || err == nil {
 		t.Errorf("a proof of zeros: %v, %v", m, err)
 	}
-	card.ProveMACFirst(true)
-	m, err := counter.ResolveLoad(t.Context(), card, open)
+	held.ProveMACFirst(true)
+	m, err := card.ResolveLoad(t.Context(), held, open)
 	must(t, err)
-	agrees(t, card, m)
+	agrees(t, held, m)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/chip"
@@ -31,15 +33,15 @@ func must(t *testing.T, err error) {
 
 func newCard(t *testing.T, version string) *chip.Chip {
 	t.Helper()
-	card := chip.NewSocialSecurity(5)
-	atr := card.PowerOn()
-	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
+	held := chip.NewSocialSecurity(5)
+	atr := held.PowerOn()
+	_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.SocialSecurity, SocialSecurity: &counter.SocialSecurityOrder{
 		Region: "410100", Version: version, Institution: "410100000000", Issued: "20260101", Expiry: "20360101",
 		CardNumber: "A00000019", SecurityNumber: "111111198101011110", Name: "张三", Sex: "1", Nation: "01",
 		Birthplace: "410100", Birthday: "19810101", PIN: "654321",
 	}})
 	must(t, err)
-	return card
+	return held
 }
 
 func newDesk(t *testing.T) *desk.Desk {
@@ -51,10 +53,10 @@ func newDesk(t *testing.T) *desk.Desk {
 	return &desk.Desk{Hospital: "h-101", Access: access, Token: store.PersonToken}
 }
 
-func TestSettle(t *testing.T) {
+func TestClaim(t *testing.T) {
 	for _, version := range []string{"2.00", "3.00"} {
-		card := newCard(t, version)
-		claim, err := newDesk(t).Settle(t.Context(), card, card.ATR(), "654321", bill, morning)
+		held := newCard(t, version)
+		claim, err := newDesk(t).Claim(t.Context(), held, held.ATR(), "654321", bill, morning)
 		must(t, err)
 		token := store.PersonToken("111111198101011110")
 		if string(claim.GetPerson()) != string(token[:]) || claim.GetHospital() != "h-101" || claim.GetSettlement() != "S1" || claim.GetTotalFen() != 10_000 || claim.GetInScopeFen() != 9_000 {
@@ -62,7 +64,7 @@ func TestSettle(t *testing.T) {
 		}
 		sent, err := proto.Marshal(claim)
 		must(t, err)
-		identification := card.Describe().SocialSecurity.Identification
+		identification := held.Describe().SocialSecurity.Identification
 		raw, err := hex.DecodeString(identification)
 		must(t, err)
 		for _, private := range []string{"1111111981", "张", "A00000019", identification, strings.ToLower(identification), string(raw)} {
@@ -74,8 +76,8 @@ func TestSettle(t *testing.T) {
 }
 
 func TestReadGivesWhatIsOnTheCard(t *testing.T) {
-	card := newCard(t, "3.00")
-	p, err := newDesk(t).Read(t.Context(), card, card.ATR())
+	held := newCard(t, "3.00")
+	p, err := newDesk(t).Read(t.Context(), held, held.ATR())
 	must(t, err)
 	if p.Holder.Name != "张三" || p.Holder.SecurityNumber != "111111198101011110" || p.Issuer.CardNumber != "A00000019" {
 		t.Errorf("holder %s, issuer %+v", p.Holder.Name, p.Issuer)
@@ -84,23 +86,23 @@ func TestReadGivesWhatIsOnTheCard(t *testing.T) {
 
 func TestDeskRefuses(t *testing.T) {
 	d := newDesk(t)
-	if _, err := (&desk.Desk{Token: store.PersonToken}).Settle(t.Context(), newCard(t, "3.00"), newCard(t, "3.00").ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrNeedsSAM) {
+	if _, err := (&desk.Desk{Token: store.PersonToken}).Claim(t.Context(), newCard(t, "3.00"), newCard(t, "3.00").ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrNeedsSAM) {
 		t.Errorf("version 3 without a SAM: %v", err)
 	}
 	transit := chip.NewTransit(1)
 	transit.PowerOn()
-	if _, err := d.Settle(t.Context(), transit, transit.ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrNotSocialSecurity) {
+	if _, err := d.Claim(t.Context(), transit, transit.ATR(), "654321", bill, morning); !errors.Is(err, card.ErrNotSocialSecurity) {
 		t.Errorf("transit card: %v", err)
 	}
-	card := newCard(t, "2.00")
-	if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", bill, morning.AddDate(20, 0, 0)); !errors.Is(err, desk.ErrExpired) {
+	held := newCard(t, "2.00")
+	if _, err := d.Claim(t.Context(), held, held.ATR(), "654321", bill, morning.AddDate(20, 0, 0)); !errors.Is(err, card.ErrExpired) {
 		t.Errorf("expired: %v", err)
 	}
 	for name, b := range map[string]desk.Bill{
 		"no settlement": {Visit: "V", Kind: "outpatient"}, "long visit": {Settlement: "S", Visit: strings.Repeat("V", 31), Kind: "outpatient"},
 		"unknown kind": {Settlement: "S", Visit: "V", Kind: "spa"}, "negative": {Settlement: "S", Visit: "V", Kind: "inpatient", Total: -1},
 	} {
-		if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", b, morning); err == nil {
+		if _, err := d.Claim(t.Context(), held, held.ATR(), "654321", b, morning); err == nil {
 			t.Errorf("%s: the bill was taken", name)
 		}
 	}
@@ -112,17 +114,17 @@ func TestForeignSAM(t *testing.T) {
 	psam.PowerOn()
 	access, err := sam.OpenAccess(t.Context(), psam)
 	must(t, err)
-	card := newCard(t, "3.00")
-	if _, err := (&desk.Desk{Access: access, Token: store.PersonToken}).Read(t.Context(), card, card.ATR()); err == nil {
+	held := newCard(t, "3.00")
+	if _, err := (&desk.Desk{Access: access, Token: store.PersonToken}).Read(t.Context(), held, held.ATR()); err == nil {
 		t.Error("a foreign SAM read the holder's data")
 	}
 }
 
 func TestWrongPIN(t *testing.T) {
-	d, card := newDesk(t), newCard(t, "2.00")
+	d, held := newDesk(t), newCard(t, "2.00")
 	for _, left := range []int{2, 1, 0} {
-		_, err := d.Settle(t.Context(), card, card.ATR(), "111111", bill, morning)
-		wrong, ok := errors.AsType[*desk.PINError](err)
+		_, err := d.Claim(t.Context(), held, held.ATR(), "111111", bill, morning)
+		wrong, ok := errors.AsType[*card.PINError](err)
 		if !ok || wrong.Left != left {
 			t.Fatalf("%v, want %d tries left", err, left)
 		}
@@ -130,10 +132,10 @@ func TestWrongPIN(t *testing.T) {
 			t.Errorf("the error quotes the PIN: %v", err)
 		}
 	}
-	if _, err := d.Settle(t.Context(), card, card.ATR(), "654321", bill, morning); !errors.Is(err, desk.ErrPINLocked) {
+	if _, err := d.Claim(t.Context(), held, held.ATR(), "654321", bill, morning); !errors.Is(err, card.ErrPINLocked) {
 		t.Errorf("%v, want ErrPINLocked", err)
 	}
-	if err := d.VerifyPIN(t.Context(), card, "abc"); err == nil {
-		t.Error("a PIN of letters was presented")
+	if _, err := d.Claim(t.Context(), held, held.ATR(), "abc", bill, morning); err == nil || errors.Is(err, card.ErrPINLocked) {
+		t.Errorf("a PIN of letters: %v", err)
 	}
 }

@@ -1,5 +1,5 @@
 // Package gate is a metro gate: it lets a card in for nothing and out for the
-// fare of the trip. The dialogue with the card is package capp's.
+// fare of the trip. The dialogue with the card is package card's.
 //
 // The card carries its entry from gate to gate, in the newest record of file
 // 001E; an exit record therefore carries its entry, and its fare can be checked
@@ -8,7 +8,7 @@
 //
 // A gate opens when Enter or Exit returns a tap. On an error it stays shut, the
 // passenger is told why, and nothing on the card has changed, but for two cases:
-//   - *capp.UnknownError: whether the card has paid is not known; keep it, and
+//   - *card.UnknownError: whether the card has paid is not known; keep it, and
 //     call Resolve when the card is held to this gate again (a card whose proof is
 //     wrong is one of them: its answer may have been altered on the way);
 //   - a tap together with a *sam.Error: the card has paid, let the passenger

@@ -11,6 +11,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
@@ -61,8 +62,8 @@ func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 func (g *Gate) Terminal() [6]byte { return g.module.Terminal() }
 
 // Enter takes a card in. at is the wall-clock time in the city's zone.
-func (g *Gate) Enter(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error) {
-	p, last, err := g.read(ctx, card, at)
+func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	p, last, err := g.read(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
@@ -74,18 +75,20 @@ func (g *Gate) Enter(ctx context.Context, card apdu.Card, at time.Time) (*messag
 			return nil, fmt.Errorf("%w: at station %d since %s", ErrInside, last.Station(), entered.Format(time.TimeOnly))
 		}
 	}
-	sale := capp.Sale{Time: bcd.Time(at), Journey: g.journey(tunion.JourneyEntry)}
 	highest, err := g.fares.Highest(uint32(p.Region.CardType))
 	if err != nil {
 		return nil, err
 	}
-	sale.Trip = g.entryTrip(sale.Time, highest).Encode()
-	return g.pay(ctx, card, p, sale, movement{kind: message.Movement_MOVEMENT_ENTRY})
+	now := bcd.Time(at)
+	return p.Pay(ctx, g.module, capp.Sale{
+		Time: now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, highest).Encode(),
+		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
+	}.Payment())
 }
 
 // Exit lets a card out for the fare of its trip.
-func (g *Gate) Exit(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error) {
-	p, last, err := g.read(ctx, card, at)
+func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	p, last, err := g.read(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +102,8 @@ func (g *Gate) Exit(ctx context.Context, card apdu.Card, at time.Time) (*message
 	if entered.After(at) {
 		return nil, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
 	}
-	cardType := uint32(p.Region.CardType)
-	fare, err := g.fares.Metro(cardType, uint32(last.Station()), uint32(g.place.Station), at.Truncate(time.Second).Sub(entered))
+	cardType, entry := uint32(p.Region.CardType), uint32(last.Station())
+	fare, err := g.fares.Metro(cardType, entry, uint32(g.place.Station), at.Truncate(time.Second).Sub(entered))
 	if err != nil {
 		return nil, err
 	}
@@ -108,55 +111,33 @@ func (g *Gate) Exit(ctx context.Context, card apdu.Card, at time.Time) (*message
 	if err != nil {
 		return nil, err
 	}
-	sale := capp.Sale{Amount: fare, Time: bcd.Time(at), Journey: g.journey(tunion.JourneyExit)}
-	sale.Trip = g.exitTrip(last, sale.Time, highest).Encode()
-	return g.pay(ctx, card, p, sale, movement{message.Movement_MOVEMENT_EXIT, uint32(last.Station()), last.Time[:]})
+	now := bcd.Time(at)
+	return p.Pay(ctx, g.module, capp.Sale{
+		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(last, now, highest).Encode(),
+		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_EXIT, EntryStation: entry, EntryTime: last.Time[:]}),
+	}.Payment())
 }
 
-// Resolve settles an unknown outcome with the same card. It returns the tap when
-// the card has paid: record it and let the passenger through. It returns nil
-// when it has not: take the card as if it came for the first time. Errors: see
-// capp.Resolve.
-func (g *Gate) Resolve(ctx context.Context, card apdu.Card, open *Unknown) (*message.Tap, error) {
-	r, err := capp.Resolve(ctx, card, g.module, open.Unknown)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	return g.tap(r, open.cardType, open.moved), nil
+// Resolve finds the outcome of a payment that is not known, with the same card. It returns the
+// tap when the card has paid: record it and let the passenger through. It returns nil when it has
+// not: take the card as if it came for the first time. Errors: see [card.Resolve].
+func (g *Gate) Resolve(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error) {
+	return card.Resolve(ctx, c, g.module, open)
 }
 
-// Unknown is a *capp.UnknownError with what the gate knows of the trip.
-type Unknown struct {
-	Unknown  *capp.UnknownError
-	cardType uint32
-	moved    movement
-}
-
-func (u *Unknown) Error() string { return u.Unknown.Error() }
-
-// Unwrap returns the *capp.UnknownError.
-func (u *Unknown) Unwrap() error { return u.Unknown }
-
-// movement is what the passenger does, and where the trip began.
-type movement struct {
-	kind         message.Movement
-	entryStation uint32
-	entryTime    []byte
-}
-
-// read presents the card and reads its last journey.
-func (g *Gate) read(ctx context.Context, card apdu.Card, at time.Time) (capp.Presented, tunion.Journey, error) {
-	p, err := capp.Present(ctx, card)
+// read opens the card's purse and reads its last journey.
+func (g *Gate) read(ctx context.Context, c apdu.Card, at time.Time) (*card.Purse, tunion.Journey, error) {
+	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
-		return p, tunion.Journey{}, err
+		return nil, tunion.Journey{}, err
 	}
-	if err := p.Accept(g.place.City, at); err != nil {
-		return p, tunion.Journey{}, err
+	if err := capp.Accept(p, g.place.City, at); err != nil {
+		return nil, tunion.Journey{}, err
 	}
 	if err := g.hot.Check(p.ID().Digits(), at); err != nil {
-		return p, tunion.Journey{}, err
+		return nil, tunion.Journey{}, err
 	}
-	last, _, err := capp.LastJourney(ctx, card)
+	last, err := p.LastJourney(ctx)
 	return p, last, err
 }
 
@@ -165,21 +146,9 @@ func inside(last tunion.Journey) bool {
 	return last.Type == tunion.JourneyEntry && last.Industry == tunion.IndustryMetro
 }
 
-func (g *Gate) pay(ctx context.Context, card apdu.Card, p capp.Presented, sale capp.Sale, moved movement) (*message.Tap, error) {
-	r, err := capp.Pay(ctx, card, g.module, p.ID(), sale)
-	if unknown, ok := errors.AsType[*capp.UnknownError](err); ok {
-		return nil, &Unknown{Unknown: unknown, cardType: uint32(p.Region.CardType), moved: moved}
-	}
-	if r == nil {
-		return nil, err
-	}
-	return g.tap(r, uint32(p.Region.CardType), moved), err
-}
-
-func (g *Gate) tap(r *capp.Receipt, cardType uint32, moved movement) *message.Tap {
-	return &message.Tap{
-		Medium: g.place.Medium, Debit: r.Debit(), CardCounter: uint32(r.Counter), BalanceFen: r.Balance,
-		Mode: message.Mode_MODE_METRO, Movement: moved.kind, Line: uint32(g.place.Line), Station: uint32(g.place.Station),
-		EntryStation: moved.entryStation, EntryTime: moved.entryTime, CardType: cardType, FareVersion: g.fares.Version(),
-	}
+// tap adds to the record of a passage what is the same for all of them.
+func (g *Gate) tap(p *card.Purse, t *message.Tap) *message.Tap {
+	t.Medium, t.Mode, t.Line, t.Station = g.place.Medium, message.Mode_MODE_METRO, uint32(g.place.Line), uint32(g.place.Station)
+	t.CardType, t.FareVersion = uint32(p.Region.CardType), g.fares.Version()
+	return t
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
@@ -53,8 +55,8 @@ func (a authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*me
 
 func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *chip.Chip {
 	t.Helper()
-	card := chip.NewTransit(1)
-	atr := card.PowerOn()
+	held := chip.NewTransit(1)
+	atr := held.PowerOn()
 	o := counter.TransitOrder{
 		Number: "03105070200000000012", Issuer: hex.EncodeToString(issuerID[:]), Start: "20260101", Expiry: "20401231",
 		CardType: 1, Province: "4900", City: "4910", Interoperable: true, PIN: "123456",
@@ -62,13 +64,13 @@ func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *c
 	for _, c := range change {
 		c(&o)
 	}
-	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.Transit, Transit: &o})
+	_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.Transit, Transit: &o})
 	must(t, err)
 	if fen > 0 {
-		_, err = counter.TopUp(t.Context(), card, authority{}, counter.Load{Order: "1", Channel: "counter", Amount: fen, Terminal: channelPOS, At: morning})
+		_, err = counter.TopUp(t.Context(), held, authority{}, counter.Load{Order: "1", Channel: "counter", Amount: fen, Terminal: channelPOS, At: morning})
 		must(t, err)
 	}
-	return card
+	return held
 }
 
 func fares(t testing.TB) *tariff.Table {
@@ -101,7 +103,7 @@ func must(t testing.TB, err error) {
 
 // agrees checks a tap against the TAC and against the chip's own files: the
 // newest records of 0018 and 001E tell of the same terminal, amount and time.
-func agrees(t *testing.T, card *chip.Chip, tap *message.Tap, journeyType byte) {
+func agrees(t *testing.T, held *chip.Chip, tap *message.Tap, journeyType byte) {
 	t.Helper()
 	d := tap.GetDebit()
 	record := keys.PurchaseRecord{
@@ -118,7 +120,7 @@ func agrees(t *testing.T, card *chip.Chip, tap *message.Tap, journeyType byte) {
 	if !slices.Contains(ok, true) {
 		t.Error("the tap's TAC does not verify")
 	}
-	read := card.Describe().Transit
+	read := held.Describe().Transit
 	if read.BalanceFen != tap.GetBalanceFen() || uint32(read.OfflineSequence) != tap.GetCardCounter()+1 {
 		t.Errorf("card: balance %d, counter %d; tap: %d, %d", read.BalanceFen, read.OfflineSequence, tap.GetBalanceFen(), tap.GetCardCounter())
 	}
@@ -136,9 +138,9 @@ func agrees(t *testing.T, card *chip.Chip, tap *message.Tap, journeyType byte) {
 	}
 }
 
-func trip(t *testing.T, card apdu.Card) tunion.RailTrip {
+func trip(t *testing.T, held apdu.Card) tunion.RailTrip {
 	t.Helper()
-	answer, err := apdu.Exchange(t.Context(), card, apdu.ReadRecord(tunion.TripSFI, tunion.TripRail, tunion.TripSize))
+	answer, err := apdu.Exchange(t.Context(), held, apdu.ReadRecord(tunion.TripSFI, tunion.TripRail, tunion.TripSize))
 	must(t, err)
 	r, err := tunion.ParseRailTrip(answer)
 	must(t, err)
@@ -146,27 +148,27 @@ func trip(t *testing.T, card apdu.Card) tunion.RailTrip {
 }
 
 func TestTripIsOnTheCard(t *testing.T) {
-	card := newCard(t, 5000)
+	held := newCard(t, 5000)
 	in, out := newGate(t, terminal, 1), newGate(t, terminal2, 3)
-	tap, err := in.Enter(t.Context(), card, morning)
+	tap, err := in.Enter(t.Context(), held, morning)
 	must(t, err)
 	if tap.GetDebit().GetAmountFen() != 0 || tap.GetMovement() != message.Movement_MOVEMENT_ENTRY || tap.GetBalanceFen() != 5000 {
 		t.Errorf("entry %v", tap)
 	}
-	agrees(t, card, tap, tunion.JourneyEntry)
-	if r := trip(t, card); r.Status != tunion.TripEntered || r.EntryTerminal != tunion.LongTerminal(terminal) || r.EntryTime != bcd.Time(morning) {
+	agrees(t, held, tap, tunion.JourneyEntry)
+	if r := trip(t, held); r.Status != tunion.TripEntered || r.EntryTerminal != tunion.LongTerminal(terminal) || r.EntryTime != bcd.Time(morning) {
 		t.Errorf("rail record after the entry %+v", r)
 	}
 
 	later := morning.Add(25 * time.Minute)
-	tap, err = out.Exit(t.Context(), card, later)
+	tap, err = out.Exit(t.Context(), held, later)
 	must(t, err)
 	entered := bcd.Time(morning)
 	if tap.GetDebit().GetAmountFen() != 400 || tap.GetEntryStation() != 1 || string(tap.GetEntryTime()) != string(entered[:]) || tap.GetBalanceFen() != 4600 || tap.GetFareVersion() != "test-1" {
 		t.Errorf("exit %v", tap)
 	}
-	agrees(t, card, tap, tunion.JourneyExit)
-	r := trip(t, card)
+	agrees(t, held, tap, tunion.JourneyExit)
+	r := trip(t, held)
 	if r.Status != tunion.TripLeft || r.EntryTerminal != tunion.LongTerminal(terminal) || r.ExitTerminal != tunion.LongTerminal(terminal2) || r.EntryTime != entered || r.ExitTime != bcd.Time(later) {
 		t.Errorf("rail record after the exit %+v", r)
 	}
@@ -177,10 +179,10 @@ func TestOvertimeCostsTheHighestFare(t *testing.T) {
 		took time.Duration
 		want uint32
 	}{{240 * time.Minute, 200}, {240*time.Minute + time.Second, 900}} {
-		card := newCard(t, 5000)
-		_, err := newGate(t, terminal, 2).Enter(t.Context(), card, morning)
+		held := newCard(t, 5000)
+		_, err := newGate(t, terminal, 2).Enter(t.Context(), held, morning)
 		must(t, err)
-		tap, err := newGate(t, terminal2, 2).Exit(t.Context(), card, morning.Add(test.took))
+		tap, err := newGate(t, terminal2, 2).Exit(t.Context(), held, morning.Add(test.took))
 		must(t, err)
 		if got := tap.GetDebit().GetAmountFen(); got != test.want {
 			t.Errorf("after %v: %d fen, want %d", test.took, got, test.want)
@@ -189,8 +191,8 @@ func TestOvertimeCostsTheHighestFare(t *testing.T) {
 }
 
 func TestGateStaysShut(t *testing.T) {
-	enter := func(t *testing.T, card *chip.Chip) {
-		_, err := newGate(t, terminal, 1).Enter(t.Context(), card, morning)
+	enter := func(t *testing.T, held *chip.Chip) {
+		_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
 		must(t, err)
 	}
 	tests := []struct {
@@ -203,36 +205,36 @@ func TestGateStaysShut(t *testing.T) {
 		{"leave without entry", func(t *testing.T) *chip.Chip { return newCard(t, 5000) }, false, morning, gate.ErrNotInside},
 		{"enter twice", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, true, morning.Add(time.Minute), gate.ErrInside},
 		{"clock behind the entry", func(t *testing.T) *chip.Chip { c := newCard(t, 5000); enter(t, c); return c }, false, morning.Add(-time.Minute), gate.ErrClock},
-		{"too little money", func(t *testing.T) *chip.Chip { c := newCard(t, 399); enter(t, c); return c }, false, morning.Add(time.Minute), capp.ErrInsufficient},
+		{"too little money", func(t *testing.T) *chip.Chip { c := newCard(t, 399); enter(t, c); return c }, false, morning.Add(time.Minute), card.ErrInsufficient},
 		{"expired", func(t *testing.T) *chip.Chip {
 			return newCard(t, 0, func(o *counter.TransitOrder) { o.Expiry = "20261123" })
-		}, true, morning, capp.ErrExpired},
+		}, true, morning, card.ErrExpired},
 		{"not yet valid", func(t *testing.T) *chip.Chip {
 			return newCard(t, 0, func(o *counter.TransitOrder) { o.Start = "20261125" })
-		}, true, morning, capp.ErrExpired},
+		}, true, morning, card.ErrExpired},
 		{"blank", func(t *testing.T) *chip.Chip { c := chip.NewTransit(3); c.PowerOn(); return c }, true, morning, capp.ErrNotEnabled},
 		{"another city's, for that city alone", func(t *testing.T) *chip.Chip {
 			return newCard(t, 0, func(o *counter.TransitOrder) { o.City, o.Interoperable = "1000", false })
 		}, true, morning, capp.ErrElsewhere},
-		{"a social-security card", func(t *testing.T) *chip.Chip { c := chip.NewSocialSecurity(3); c.PowerOn(); return c }, true, morning, capp.ErrNotTransit},
+		{"a social-security card", func(t *testing.T) *chip.Chip { c := chip.NewSocialSecurity(3); c.PowerOn(); return c }, true, morning, card.ErrNotTransit},
 		{"no fare for its type", func(t *testing.T) *chip.Chip {
 			return newCard(t, 5000, func(o *counter.TransitOrder) { o.CardType = 5 })
 		}, true, morning, tariff.ErrNoFare},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			card := test.card(t)
-			before, err := card.Image()
+			held := test.card(t)
+			before, err := held.Image()
 			must(t, err)
 			g, pass := newGate(t, terminal2, 3), (*gate.Gate).Exit
 			if test.enter {
 				pass = (*gate.Gate).Enter
 			}
-			tap, err := pass(g, t.Context(), card, test.at)
+			tap, err := pass(g, t.Context(), held, test.at)
 			if tap != nil || !errors.Is(err, test.want) {
 				t.Errorf("tap %v, error %v; want %v", tap, err, test.want)
 			}
-			after, err := card.Image()
+			after, err := held.Image()
 			must(t, err)
 			if string(before) != string(after) {
 				t.Error("the card changed")
@@ -244,11 +246,11 @@ func TestGateStaysShut(t *testing.T) {
 // A card of the union enters as often as the limit has passed: an exit that was
 // never made does not lock it out for ever.
 func TestEntryAgainAfterTheLimit(t *testing.T) {
-	card := newCard(t, 5000)
+	held := newCard(t, 5000)
 	g := newGate(t, terminal, 1)
-	_, err := g.Enter(t.Context(), card, morning)
+	_, err := g.Enter(t.Context(), held, morning)
 	must(t, err)
-	_, err = g.Enter(t.Context(), card, morning.Add(241*time.Minute))
+	_, err = g.Enter(t.Context(), held, morning.Add(241*time.Minute))
 	must(t, err)
 }
 
@@ -256,20 +258,20 @@ func otherNumber(o *counter.TransitOrder) { o.Number = "03105070200000000013" }
 
 // One entry and one exit in memory.
 func BenchmarkTrip(b *testing.B) {
-	card := newCard(b, 1_000_000_000)
+	held := newCard(b, 1_000_000_000)
 	in, out := newGate(b, terminal, 1), newGate(b, terminal2, 1)
 	at := morning
 	b.ReportAllocs()
 	for b.Loop() {
 		if at.Sub(morning) > 60_000*time.Minute {
 			b.StopTimer()
-			card, at = newCard(b, 1_000_000_000), morning
+			held, at = newCard(b, 1_000_000_000), morning
 			b.StartTimer()
 		}
-		_, err := in.Enter(b.Context(), card, at)
+		_, err := in.Enter(b.Context(), held, at)
 		must(b, err)
 		at = at.Add(time.Minute)
-		_, err = out.Exit(b.Context(), card, at)
+		_, err = out.Exit(b.Context(), held, at)
 		must(b, err)
 		at = at.Add(time.Minute)
 	}

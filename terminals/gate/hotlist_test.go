@@ -13,7 +13,7 @@ import (
 
 // TestListedCard lets a card in, and neither out nor in again once it is listed.
 func TestListedCard(t *testing.T) {
-	card, in, out := newCard(t, 1000), newGate(t, terminal, 1), newGate(t, terminal2, 2)
+	held, in, out := newCard(t, 1000), newGate(t, terminal, 1), newGate(t, terminal2, 2)
 	list, err := hotlist.Open(filepath.Join(t.TempDir(), "hotlist"))
 	must(t, err)
 	in.Refuse(list)
@@ -21,17 +21,17 @@ func TestListedCard(t *testing.T) {
 	asn, err := tunion.ParseNumber("03105070200000000012")
 	must(t, err)
 	must(t, list.Apply(&message.HotlistEntry{Version: 1, Card: asn[2:], Rows: []*message.HotlistRow{{From: "20261124080103", Reason: "stolen"}}}))
-	_, err = in.Enter(t.Context(), card, morning) // at 08:01:02
+	_, err = in.Enter(t.Context(), held, morning) // at 08:01:02
 	must(t, err)
-	before := card.Describe().Transit
-	_, leaving := out.Exit(t.Context(), card, morning.Add(10*time.Minute))
-	_, entering := in.Enter(t.Context(), card, morning.Add(4*time.Hour))
+	before := held.Describe().Transit
+	_, leaving := out.Exit(t.Context(), held, morning.Add(10*time.Minute))
+	_, entering := in.Enter(t.Context(), held, morning.Add(4*time.Hour))
 	for _, err := range []error{leaving, entering} {
 		if _, ok := errors.AsType[*hotlist.ListedError](err); !ok {
 			t.Errorf("the listed card is answered %v", err)
 		}
 	}
-	if after := card.Describe().Transit; after.BalanceFen != before.BalanceFen || len(after.Log) != len(before.Log) || after.Journeys[0] != before.Journeys[0] {
+	if after := held.Describe().Transit; after.BalanceFen != before.BalanceFen || len(after.Log) != len(before.Log) || after.Journeys[0] != before.Journeys[0] {
 		t.Errorf("the card that was refused changed from %+v to %+v", before, after)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
@@ -22,7 +24,7 @@ type pass struct {
 	number  [6]byte
 	station uint16
 	at      time.Time
-	through func(g *gate.Gate, ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error)
+	through func(g *gate.Gate, ctx context.Context, held apdu.Card, at time.Time) (*message.Tap, error)
 	journey byte
 }
 
@@ -57,7 +59,7 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 				tap, err := p.through(g, ctx, a.Card, p.at)
 				cancel()
 				paid := a.Chip.Describe().Transit.OfflineSequence != counter
-				open, unknown := errors.AsType[*gate.Unknown](err)
+				open, unknown := errors.AsType[*card.UnknownError](err)
 				switch {
 				case tap != nil || err == nil:
 					t.Errorf("%s: tap %v, %v; no trick is a payment", a, tap, err)
@@ -91,16 +93,16 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 func TestTricksWhileAnOutcomeIsSettled(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
-			card, g := newCard(t, 5000), newGate(t, terminal, 1)
-			_, err := g.Enter(t.Context(), &leavingCard{Chip: card, at: at}, morning)
-			open, ok := errors.AsType[*gate.Unknown](err)
+			held, g := newCard(t, 5000), newGate(t, terminal, 1)
+			_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: at}, morning)
+			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok {
 				t.Fatal(err)
 			}
-			image, err := card.Image()
+			image, err := held.Image()
 			must(t, err)
-			card.PowerOn()
-			honest := rogue.Honest(card)
+			held.PowerOn()
+			honest := rogue.Honest(held)
 			_, err = g.Resolve(t.Context(), honest, open)
 			must(t, err)
 			for a, err := range rogue.Attempts(image, honest.Sent()) {
@@ -121,27 +123,27 @@ func TestTricksWhileAnOutcomeIsSettled(t *testing.T) {
 // TAC while it holds the sale; after another card's sale the tap carries both.
 func TestProofInEitherOrder(t *testing.T) {
 	for _, macFirst := range []bool{false, true} {
-		for _, held := range []bool{true, false} {
-			card, g := newCard(t, 5000), newGate(t, terminal, 1)
-			card.ProveMACFirst(macFirst)
-			_, err := g.Enter(t.Context(), &leavingCard{Chip: card, at: chip.AfterCommit}, morning)
-			open, ok := errors.AsType[*gate.Unknown](err)
+		for _, holds := range []bool{true, false} {
+			held, g := newCard(t, 5000), newGate(t, terminal, 1)
+			held.ProveMACFirst(macFirst)
+			_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: chip.AfterCommit}, morning)
+			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok {
 				t.Fatal(err)
 			}
-			if !held {
+			if !holds {
 				_, err = g.Enter(t.Context(), &leavingCard{Chip: newCard(t, 5000, otherNumber), at: chip.BeforeCommit}, morning)
 				if !errors.Is(err, errGone) {
 					t.Fatal(err)
 				}
 			}
-			card.PowerOn()
-			tap, err := g.Resolve(t.Context(), card, open)
+			held.PowerOn()
+			tap, err := g.Resolve(t.Context(), held, open)
 			must(t, err)
-			agrees(t, card, tap, tunion.JourneyEntry)
+			agrees(t, held, tap, tunion.JourneyEntry)
 			both := len(tap.GetDebit().GetOtherTac()) > 0
-			if says := tap.GetDebit().GetOtherTacReason() != message.Unsure_UNSURE_UNSPECIFIED; both == held || says != both {
-				t.Errorf("MAC first %v, sale held %v: tap carries both codes: %v", macFirst, held, both)
+			if says := tap.GetDebit().GetOtherTacReason() != message.Unsure_UNSURE_UNSPECIFIED; both == holds || says != both {
+				t.Errorf("MAC first %v, sale held %v: tap carries both codes: %v", macFirst, holds, both)
 			}
 		}
 	}

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
-	"citycard/terminals/capp"
-	"citycard/terminals/gate"
 	"citycard/terminals/sam"
 )
 
@@ -47,57 +47,57 @@ func TestTornTapIsSettledByTheCard(t *testing.T) {
 		paid bool
 	}{{"debited", chip.AfterCommit, true}, {"not debited", chip.BeforeCommit, false}} {
 		t.Run(test.name, func(t *testing.T) {
-			card := newCard(t, 5000)
-			_, err := newGate(t, terminal, 1).Enter(t.Context(), card, morning)
+			held := newCard(t, 5000)
+			_, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
 			must(t, err)
 			g := newGate(t, terminal2, 3)
 			at := morning.Add(20 * time.Minute)
-			tap, err := g.Exit(t.Context(), &leavingCard{Chip: card, at: test.at}, at)
-			open, ok := errors.AsType[*gate.Unknown](err)
+			tap, err := g.Exit(t.Context(), &leavingCard{Chip: held, at: test.at}, at)
+			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok || tap != nil {
 				t.Fatalf("tap %v, error %v; want an unknown outcome", tap, err)
 			}
-			if _, ok := errors.AsType[*capp.UnknownError](err); !ok || !errors.Is(err, errGone) {
+			if _, ok := errors.AsType[*card.UnknownError](err); !ok || !errors.Is(err, errGone) {
 				t.Errorf("%v unwraps neither to capp's error nor to its cause", err)
 			}
 
-			card.PowerOn()
-			tap, err = g.Resolve(t.Context(), card, open)
+			held.PowerOn()
+			tap, err = g.Resolve(t.Context(), held, open)
 			must(t, err)
 			if !test.paid {
 				if tap != nil {
 					t.Fatalf("the card has not paid, but there is a tap %v", tap)
 				}
-				tap, err = g.Exit(t.Context(), card, at.Add(5*time.Second))
+				tap, err = g.Exit(t.Context(), held, at.Add(5*time.Second))
 				must(t, err)
 			}
 			if tap == nil || tap.GetDebit().GetAmountFen() != 400 || tap.GetEntryStation() != 1 {
 				t.Fatalf("tap %v", tap)
 			}
-			agrees(t, card, tap, tunion.JourneyExit)
+			agrees(t, held, tap, tunion.JourneyExit)
 		})
 	}
 }
 
 func TestResolveRefuses(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Minute} {
-		card := newCard(t, 5000)
+		held := newCard(t, 5000)
 		g, other := newGate(t, terminal, 1), newGate(t, terminal2, 1)
-		_, err := g.Enter(t.Context(), &leavingCard{Chip: card, at: chip.BeforeCommit}, morning)
-		open, ok := errors.AsType[*gate.Unknown](err)
+		_, err := g.Enter(t.Context(), &leavingCard{Chip: held, at: chip.BeforeCommit}, morning)
+		open, ok := errors.AsType[*card.UnknownError](err)
 		if !ok {
 			t.Fatal(err)
 		}
 		stranger := newCard(t, 0, otherNumber)
-		if _, err := g.Resolve(t.Context(), stranger, open); !errors.Is(err, capp.ErrOtherCard) {
+		if _, err := g.Resolve(t.Context(), stranger, open); !errors.Is(err, card.ErrOtherCard) {
 			t.Errorf("another card: %v", err)
 		}
 		// It did not pay here, but then at another gate: the counter alone would lie, and so
 		// would the time where both clocks show the same second.
-		card.PowerOn()
-		_, err = other.Enter(t.Context(), card, morning.Add(later))
+		held.PowerOn()
+		_, err = other.Enter(t.Context(), held, morning.Add(later))
 		must(t, err)
-		if tap, err := g.Resolve(t.Context(), card, open); tap != nil || !errors.Is(err, capp.ErrTooLate) {
+		if tap, err := g.Resolve(t.Context(), held, open); tap != nil || !errors.Is(err, card.ErrTooLate) {
 			t.Errorf("used elsewhere %s later: tap %v, %v", later, tap, err)
 		}
 	}
@@ -106,21 +106,21 @@ func TestResolveRefuses(t *testing.T) {
 // A card whose counter stands before the open payment was put back to an earlier state: what it
 // has paid since cannot be told from it.
 func TestResolveRefusesAnEarlierState(t *testing.T) {
-	card := newCard(t, 5000)
-	before, err := card.Image()
+	held := newCard(t, 5000)
+	before, err := held.Image()
 	must(t, err)
-	_, err = newGate(t, terminal, 1).Enter(t.Context(), card, morning)
+	_, err = newGate(t, terminal, 1).Enter(t.Context(), held, morning)
 	must(t, err)
 	g := newGate(t, terminal2, 3)
-	_, err = g.Exit(t.Context(), &leavingCard{Chip: card, at: chip.BeforeCommit}, morning.Add(20*time.Minute))
-	open, ok := errors.AsType[*gate.Unknown](err)
+	_, err = g.Exit(t.Context(), &leavingCard{Chip: held, at: chip.BeforeCommit}, morning.Add(20*time.Minute))
+	open, ok := errors.AsType[*card.UnknownError](err)
 	if !ok {
 		t.Fatal(err)
 	}
 	earlier, err := chip.Load(before)
 	must(t, err)
 	earlier.PowerOn()
-	if tap, err := g.Resolve(t.Context(), earlier, open); tap != nil || !errors.Is(err, capp.ErrTooLate) {
+	if tap, err := g.Resolve(t.Context(), earlier, open); tap != nil || !errors.Is(err, card.ErrTooLate) {
 		t.Errorf("tap %v, %v", tap, err)
 	}
 }
@@ -179,15 +179,15 @@ func TestHostileCards(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			card := &endless{badCard{newCard(t, 5000), test.ins, test.answer}}
-			tap, err := newGate(t, terminal, 1).Enter(t.Context(), card, morning)
+			held := &endless{badCard{newCard(t, 5000), test.ins, test.answer}}
+			tap, err := newGate(t, terminal, 1).Enter(t.Context(), held, morning)
 			if tap != nil || err == nil {
 				t.Fatalf("tap %v, error %v", tap, err)
 			}
 			if test.want != nil && !errors.Is(err, test.want) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
-			if _, unknown := errors.AsType[*capp.UnknownError](err); unknown != test.unknown {
+			if _, unknown := errors.AsType[*card.UnknownError](err); unknown != test.unknown {
 				t.Errorf("unknown outcome: %v, want %v (%v)", unknown, test.unknown, err)
 			}
 			if strings.Contains(err.Error(), "\n") {

@@ -8,12 +8,12 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
-	"citycard/cardos/keys"
-	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
 	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
+	"citycard/terminals/counter"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
 )
@@ -25,23 +25,23 @@ const exits = 2000
 // read files 0015 and 0017 and the last journey, begin, hand over trip and journey, ask the SAM,
 // debit, and let the SAM check.
 func BenchmarkCAPPExit(b *testing.B) {
-	card, module := cards(b)
+	held, module := cards(b)
 	took := make([]time.Duration, 0, exits)
 	trip := tunion.RailTrip{TripHeader: tunion.NewTripHeader(tunion.TripRailID, tunion.TripLeft)}.Encode()
 	b.ResetTimer()
 	for range max(b.N, exits) {
 		begin := time.Now()
-		p, err := capp.Present(b.Context(), card)
+		p, err := card.OpenPurse(b.Context(), held)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := capp.LastJourney(b.Context(), card); err != nil {
+		if _, err := p.LastJourney(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		_, err = capp.Pay(b.Context(), card, module, p.ID(), capp.Sale{
+		_, err = p.Pay(b.Context(), module, capp.Sale{
 			Amount: 1, Time: bcd.Time(morning), Trip: trip,
 			Journey: tunion.Journey{Type: tunion.JourneyExit, Industry: tunion.IndustryMetro, City: tunion.ZhengzhouCity},
-		})
+		}.Payment())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -86,28 +86,9 @@ func cards(b *testing.B) (*reader.Card, *sam.Module) {
 }
 
 // fund loads a specimen with enough for all exits.
-func fund(ctx context.Context, card apdu.Card) error {
-	const amount = 60_000
-	p, err := capp.Present(ctx, card)
-	if err != nil {
-		return err
-	}
-	answer, err := apdu.Exchange(ctx, card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: amount, Terminal: terminal}))
-	if err != nil {
-		return err
-	}
-	start, err := purse.ParseLoadStart(answer)
-	if err != nil {
-		return err
-	}
-	at := bcd.Time(morning)
-	mac2, err := specimen.Keys().AuthoriseLoad(keys.LoadOrder{
-		Card: p.ID(), OldBalance: start.OldBalance, Amount: amount, Type: purse.TypeEPLoad, Terminal: terminal, Time: at,
-		OnlineSequence: start.OnlineSequence, Random: start.Random, KeyVersion: start.KeyVersion, MAC1: start.MAC1,
+func fund(ctx context.Context, held apdu.Card) error {
+	_, err := counter.TopUp(ctx, held, authority{specimen.Keys()}, counter.Load{
+		Order: "1", Channel: "counter", Amount: 60_000, Terminal: terminal, At: morning,
 	})
-	if err != nil {
-		return err
-	}
-	_, err = apdu.Exchange(ctx, card, purse.CreditLoad(at, mac2))
 	return err
 }

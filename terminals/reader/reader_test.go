@@ -85,10 +85,10 @@ func socialOrder(version string) counter.Order {
 }
 
 // authority answers from the key store, as the load service does after booking.
-type authority struct{}
+type authority struct{ store *keys.Store }
 
-func (authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*message.LoadAnswer, error) {
-	mac2, err := store.AuthoriseLoad(keys.LoadOrder{
+func (a authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*message.LoadAnswer, error) {
+	mac2, err := a.store.AuthoriseLoad(keys.LoadOrder{
 		Card: keys.CardID{Issuer: [8]byte(r.GetIssuer()), ASN: [10]byte(r.GetCard())}, OldBalance: r.GetOldBalanceFen(),
 		Amount: r.GetAmountFen(), Type: purse.TypeEPLoad, Terminal: [6]byte(r.GetTerminal()), Time: [7]byte(r.GetTime()),
 		OnlineSequence: uint16(r.GetOnlineSequence()), Random: [4]byte(r.GetRandom()),
@@ -112,7 +112,7 @@ func TestTransitCardInARealReader(t *testing.T) {
 	}
 	issued, err := counter.Personalise(t.Context(), card, card.ATR(), store, transitOrder(12))
 	must(t, err)
-	load, err := counter.TopUp(t.Context(), card, authority{}, counter.Load{Order: "1", Channel: "counter", Amount: 5000, Terminal: terminal, At: morning})
+	load, err := counter.TopUp(t.Context(), card, authority{store}, counter.Load{Order: "1", Channel: "counter", Amount: 5000, Terminal: terminal, At: morning})
 	must(t, err)
 	if load.GetNewBalanceFen() != 5000 || issued.Number != "03105070200000000012" {
 		t.Errorf("issued %+v, load %v", issued, load)
@@ -165,7 +165,7 @@ func TestSocialSecurityCardInARealReader(t *testing.T) {
 		_, err := counter.Personalise(t.Context(), card, card.ATR(), store, socialOrder(version))
 		must(t, err)
 		d := desk.Desk{Hospital: "h-101", Access: access, Token: store.PersonToken}
-		claim, err := d.Settle(t.Context(), card, card.ATR(), "654321", desk.Bill{Settlement: "S1", Visit: "V1", Kind: "outpatient", Total: 100, InScope: 100}, morning)
+		claim, err := d.Claim(t.Context(), card, card.ATR(), "654321", desk.Bill{Settlement: "S1", Visit: "V1", Kind: "outpatient", Total: 100, InScope: 100}, morning)
 		must(t, err)
 		token := store.PersonToken("111111198101011110")
 		if string(claim.GetPerson()) != string(token[:]) {

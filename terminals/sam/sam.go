@@ -3,7 +3,7 @@
 // MAC2 that proves it did; for the social-security card it answers the card's
 // challenge.
 //
-// A module holds one sale at a time: what Start began, Confirm ends. Settle is for a
+// A module holds one sale at a time: Start begins it, Confirm ends it. Resolve is for a
 // proof that comes later, out of a card whose answer was lost. Every Start
 // uses up a terminal sequence number, also when the sale comes to nothing; gaps
 // in it are normal and mean no lost money.
@@ -109,12 +109,12 @@ func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 	return nil
 }
 
-// Settle tells which half of a card's GET TRANSACTION PROVE is its TAC: cards give the
-// two codes in either order, and only the module knows MAC2. sequence is the sale's number.
-// A module that has begun another sale since, or ended this one, cannot tell: sure is
-// false then and the proof as it was given. A module that ends a sale with the first
-// wrong code tells by that one alone. Errors: ErrForged, where neither half is MAC2.
-func (m *Module) Settle(ctx context.Context, sequence uint32, proof purse.Receipt) (settled purse.Receipt, sure bool, err error) {
+// Resolve puts the two codes of a card's GET TRANSACTION PROVE in order: cards give them in
+// either, and only the module knows MAC2. sequence is the sale's number. sure is false, and the
+// codes as they came, where the module cannot tell because it has ended the sale or begun
+// another one. A module that ends a sale with the first wrong code tells by that one alone.
+// Errors: ErrForged, where neither code is MAC2.
+func (m *Module) Resolve(ctx context.Context, sequence uint32, proof purse.Receipt) (ordered purse.Receipt, sure bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.holding || m.held != sequence {

@@ -5,18 +5,19 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/chip"
 	"citycard/simulators/rogue"
-	"citycard/terminals/validator"
 )
 
 // Every trick at every command: red in time, or the card has paid what the tap says. A card
 // that has paid without a tap is an unknown outcome, and the same card settles it once.
 func TestEveryTrickAtEveryCommand(t *testing.T) {
-	card := newCard(t, 1000)
-	image, err := card.Image()
+	held := newCard(t, 1000)
+	image, err := held.Image()
 	must(t, err)
-	honest := rogue.Honest(card)
+	honest := rogue.Honest(held)
 	_, err = newValidator(t).Ride(t.Context(), honest, morning)
 	must(t, err)
 	settled := map[bool]int{}
@@ -27,7 +28,7 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 		tap, err := v.Ride(ctx, a.Card, morning)
 		cancel()
 		paid := a.Chip.Describe().Transit.BalanceFen != 1000
-		open, unknown := errors.AsType[*validator.Unknown](err)
+		open, unknown := errors.AsType[*card.UnknownError](err)
 		switch {
 		case tap != nil || err == nil:
 			t.Errorf("%s: tap %v, %v; no trick is a payment", a, tap, err)
@@ -64,19 +65,19 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 // the TAC.
 func TestProofInEitherOrder(t *testing.T) {
 	for _, macFirst := range []bool{false, true} {
-		card, v := newCard(t, 1000), newValidator(t)
-		card.ProveMACFirst(macFirst)
-		_, err := v.Ride(t.Context(), leavingCard{card, chip.AfterCommit}, morning)
-		open, ok := errors.AsType[*validator.Unknown](err)
+		held, v := newCard(t, 1000), newValidator(t)
+		held.ProveMACFirst(macFirst)
+		_, err := v.Ride(t.Context(), leavingCard{held, chip.AfterCommit}, morning)
+		open, ok := errors.AsType[*card.UnknownError](err)
 		if !ok {
 			t.Fatal(err)
 		}
-		card.PowerOn()
-		tap, err := v.Resolve(t.Context(), card, open)
+		held.PowerOn()
+		tap, err := v.Resolve(t.Context(), held, open)
 		must(t, err)
 		if len(tap.GetDebit().GetOtherTac()) > 0 || tap.GetDebit().GetOtherTacReason() != 0 {
 			t.Errorf("MAC first %v: the tap carries both codes", macFirst)
 		}
-		agrees(t, card, tap)
+		agrees(t, held, tap)
 	}
 }

@@ -1,5 +1,5 @@
 // Package validator is a bus validator: one tap, one ride, paid at once at the
-// price of the line. The dialogue with the card is package capp's.
+// price of the line. The dialogue with the card is package card's.
 //
 // Green means that the card has paid and its proof was verified: Ride returned a
 // tap. What the other outcomes mean:
@@ -7,15 +7,14 @@
 //	Ride returns                light   the card    do
 //	tap                         green   has paid    record the tap
 //	tap and *sam.Error          green   has paid    record the tap, go out of service
-//	*Unknown                    red     is unknown  "tap again"; Resolve with the same card
-//	capp.ErrInsufficient, …     red     has not     say why
+//	*card.UnknownError          red     is unknown  "tap again"; Resolve with the same card
+//	card.ErrInsufficient, …     red     has not     say why
 //	*hotlist.ListedError        red     has not     keep out; nothing was written to it
 //	any other error             red     has not     "tap again"
 package validator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/capp"
+	"citycard/terminals/card"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
@@ -70,12 +70,12 @@ func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
 func (v *Validator) Terminal() [6]byte { return v.module.Terminal() }
 
 // Ride takes one fare. at is the wall-clock time in the city's zone.
-func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*message.Tap, error) {
-	p, err := capp.Present(ctx, card)
+func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Accept(v.place.City, at); err != nil {
+	if err := capp.Accept(p, v.place.City, at); err != nil {
 		return nil, err
 	}
 	if err := v.hot.Check(p.ID().Digits(), at); err != nil {
@@ -86,42 +86,25 @@ func (v *Validator) Ride(ctx context.Context, card apdu.Card, at time.Time) (*me
 	if err != nil {
 		return nil, err
 	}
-	sale := capp.Sale{Amount: fare, Time: bcd.Time(at), Journey: tunion.Journey{
-		Type: tunion.JourneySingle, Industry: tunion.IndustryBus, Place: tunion.Place(v.place.Line, 0, v.place.Operator),
-		City: v.place.City, Institution: v.place.Institution,
-	}}
-	sale.Trip = v.trip(fare, sale.Time).Encode()
-	r, err := capp.Pay(ctx, card, v.module, p.ID(), sale)
-	if unknown, ok := errors.AsType[*capp.UnknownError](err); ok {
-		return nil, &Unknown{Unknown: unknown, cardType: cardType}
-	}
-	if r == nil {
-		return nil, err
-	}
-	return v.tap(r, cardType), err
+	now := bcd.Time(at)
+	return p.Pay(ctx, v.module, capp.Sale{
+		Amount: fare, Time: now, Trip: v.trip(fare, now).Encode(),
+		Journey: tunion.Journey{
+			Type: tunion.JourneySingle, Industry: tunion.IndustryBus, Place: tunion.Place(v.place.Line, 0, v.place.Operator),
+			City: v.place.City, Institution: v.place.Institution,
+		},
+		Tap: &message.Tap{
+			Medium: v.place.Medium, Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE,
+			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: v.fares.Version(),
+		},
+	}.Payment())
 }
 
-// Resolve settles an unknown outcome with the same card: the tap when the card
-// has paid, nil when it has not and should be taken again. Errors: see
-// capp.Resolve.
-func (v *Validator) Resolve(ctx context.Context, card apdu.Card, open *Unknown) (*message.Tap, error) {
-	r, err := capp.Resolve(ctx, card, v.module, open.Unknown)
-	if err != nil || r == nil {
-		return nil, err
-	}
-	return v.tap(r, open.cardType), nil
+// Resolve finds the outcome of a payment that is not known, with the same card: the tap when the
+// card has paid, nil when it has not and should be taken again. Errors: see [card.Resolve].
+func (v *Validator) Resolve(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error) {
+	return card.Resolve(ctx, c, v.module, open)
 }
-
-// Unknown is a *capp.UnknownError with what the validator knows of the card.
-type Unknown struct {
-	Unknown  *capp.UnknownError
-	cardType uint32
-}
-
-func (u *Unknown) Error() string { return u.Unknown.Error() }
-
-// Unwrap returns the *capp.UnknownError.
-func (u *Unknown) Unwrap() error { return u.Unknown }
 
 // trip is the bus record of file 001A. A ride is paid at boarding, so there is
 // no place to alight.
@@ -133,13 +116,5 @@ func (v *Validator) trip(fare uint32, at [7]byte) tunion.BusTrip {
 			Vehicle: v.vehicle, Terminal: tunion.LongTerminal(v.module.Terminal()), Time: at,
 		},
 		MarkedAmount: fare, Amount: fare,
-	}
-}
-
-func (v *Validator) tap(r *capp.Receipt, cardType uint32) *message.Tap {
-	return &message.Tap{
-		Medium: v.place.Medium, Debit: r.Debit(), CardCounter: uint32(r.Counter), BalanceFen: r.Balance,
-		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: uint32(v.place.Line),
-		CardType: cardType, FareVersion: v.fares.Version(), Vehicle: v.place.Vehicle,
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/terminals/card"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
@@ -14,7 +16,6 @@ import (
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
-	"citycard/terminals/capp"
 	"citycard/terminals/counter"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
@@ -37,14 +38,14 @@ func must(t *testing.T, err error) {
 // newCard issues a card and puts money on it, with the load key at hand.
 func newCard(t *testing.T, fen uint32) *chip.Chip {
 	t.Helper()
-	card := chip.NewTransit(1)
-	atr := card.PowerOn()
-	_, err := counter.Personalise(t.Context(), card, atr, store, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
+	held := chip.NewTransit(1)
+	atr := held.PowerOn()
+	_, err := counter.Personalise(t.Context(), held, atr, store, counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
 		Number: "03105070200000000012", Issuer: "99994910ffffffff", Start: "20260101", Expiry: "20401231",
 		CardType: 1, Province: "4900", City: "4910", Interoperable: true, PIN: "123456",
 	}})
 	must(t, err)
-	answer, err := apdu.Exchange(t.Context(), card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: fen, Terminal: terminal}))
+	answer, err := apdu.Exchange(t.Context(), held, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: 1, Amount: fen, Terminal: terminal}))
 	must(t, err)
 	start, err := purse.ParseLoadStart(answer)
 	must(t, err)
@@ -56,9 +57,9 @@ func newCard(t *testing.T, fen uint32) *chip.Chip {
 	}
 	mac2, err := store.AuthoriseLoad(order)
 	must(t, err)
-	_, err = apdu.Exchange(t.Context(), card, purse.CreditLoad(order.Time, mac2))
+	_, err = apdu.Exchange(t.Context(), held, purse.CreditLoad(order.Time, mac2))
 	must(t, err)
-	return card
+	return held
 }
 
 func newValidator(t *testing.T) *validator.Validator {
@@ -75,9 +76,9 @@ func newValidator(t *testing.T) *validator.Validator {
 }
 
 // agrees checks a ride against the chip's own files.
-func agrees(t *testing.T, card *chip.Chip, tap *message.Tap) {
+func agrees(t *testing.T, held *chip.Chip, tap *message.Tap) {
 	t.Helper()
-	d, read := tap.GetDebit(), card.Describe().Transit
+	d, read := tap.GetDebit(), held.Describe().Transit
 	when, number := hex.EncodeToString(d.GetTime()), hex.EncodeToString(d.GetTerminal())
 	log, journey := read.Log[0], read.Journeys[0]
 	if d.GetAmountFen() != 190 || read.BalanceFen != tap.GetBalanceFen() || log.AmountFen != 190 || log.Terminal != number || log.Time != when {
@@ -97,15 +98,15 @@ func agrees(t *testing.T, card *chip.Chip, tap *message.Tap) {
 }
 
 func TestRideIsOnTheCard(t *testing.T) {
-	card := newCard(t, 1000)
+	held := newCard(t, 1000)
 	v := newValidator(t)
-	tap, err := v.Ride(t.Context(), card, morning)
+	tap, err := v.Ride(t.Context(), held, morning)
 	must(t, err)
-	agrees(t, card, tap)
+	agrees(t, held, tap)
 	if tap.GetMode() != message.Mode_MODE_BUS || tap.GetMovement() != message.Movement_MOVEMENT_SINGLE || tap.GetStation() != 0 || tap.GetVehicle() != "A12345" {
 		t.Errorf("tap %v", tap)
 	}
-	answer, err := apdu.Exchange(t.Context(), card, apdu.ReadRecord(tunion.TripSFI, tunion.TripBus, tunion.TripSize))
+	answer, err := apdu.Exchange(t.Context(), held, apdu.ReadRecord(tunion.TripSFI, tunion.TripBus, tunion.TripSize))
 	must(t, err)
 	trip, err := tunion.ParseBusTrip(answer)
 	must(t, err)
@@ -113,10 +114,10 @@ func TestRideIsOnTheCard(t *testing.T) {
 		t.Errorf("bus record %+v", trip)
 	}
 	for range 4 { // five rides take 950 of 1000 fen
-		_, err = v.Ride(t.Context(), card, morning)
+		_, err = v.Ride(t.Context(), held, morning)
 		must(t, err)
 	}
-	if _, err := v.Ride(t.Context(), card, morning); !errors.Is(err, capp.ErrInsufficient) {
+	if _, err := v.Ride(t.Context(), held, morning); !errors.Is(err, card.ErrInsufficient) {
 		t.Errorf("sixth ride: %v", err)
 	}
 }
@@ -137,23 +138,23 @@ func (c leavingCard) Transmit(ctx context.Context, command []byte) ([]byte, erro
 func TestTornRideIsSettledByTheCard(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
-			card, v := newCard(t, 1000), newValidator(t)
-			tap, err := v.Ride(t.Context(), leavingCard{card, at}, morning)
-			open, ok := errors.AsType[*validator.Unknown](err)
+			held, v := newCard(t, 1000), newValidator(t)
+			tap, err := v.Ride(t.Context(), leavingCard{held, at}, morning)
+			open, ok := errors.AsType[*card.UnknownError](err)
 			if !ok || tap != nil || !errors.Is(err, chip.ErrPowerLost) {
 				t.Fatalf("tap %v, %v", tap, err)
 			}
-			card.PowerOn()
-			tap, err = v.Resolve(t.Context(), card, open)
+			held.PowerOn()
+			tap, err = v.Resolve(t.Context(), held, open)
 			must(t, err)
 			if (tap != nil) != (at == chip.AfterCommit) {
 				t.Fatalf("resolved to %v", tap)
 			}
 			if tap == nil {
-				tap, err = v.Ride(t.Context(), card, morning)
+				tap, err = v.Ride(t.Context(), held, morning)
 				must(t, err)
 			}
-			agrees(t, card, tap)
+			agrees(t, held, tap)
 			if tap.GetBalanceFen() != 810 {
 				t.Errorf("balance %d, want 810: paid once", tap.GetBalanceFen())
 			}
@@ -180,12 +181,12 @@ func TestPaidRideSurvivesABrokenSAM(t *testing.T) {
 	must(t, err)
 	v, err := validator.New(module, table, validator.Place{City: 0x4910, Line: 901})
 	must(t, err)
-	card := newCard(t, 1000)
-	tap, err := v.Ride(t.Context(), card, morning)
+	held := newCard(t, 1000)
+	tap, err := v.Ride(t.Context(), held, morning)
 	if _, broken := errors.AsType[*sam.Error](err); !broken || tap == nil {
 		t.Fatalf("tap %v, error %v; want both", tap, err)
 	}
-	agrees(t, card, tap)
+	agrees(t, held, tap)
 }
 
 func TestNewRefuses(t *testing.T) {

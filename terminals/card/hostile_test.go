@@ -1,4 +1,4 @@
-package session_test
+package card_test
 
 import (
 	ctx "context"
@@ -7,13 +7,12 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
-	"citycard/cardos/ssc"
-	"citycard/cardos/tunion"
+	"citycard/clearing/message"
 	"citycard/simulators/rogue"
 	"citycard/simulators/specimen"
+	"citycard/terminals/card"
 	"citycard/terminals/contents"
 	"citycard/terminals/desk"
-	"citycard/terminals/session"
 )
 
 type context = ctx.Context
@@ -22,7 +21,7 @@ type context = ctx.Context
 type act struct {
 	name string
 	kind specimen.Kind
-	do   func(c context, card apdu.Card) error
+	do   func(c context, held apdu.Card) error
 }
 
 func acts(t *testing.T) []act {
@@ -33,32 +32,32 @@ func acts(t *testing.T) []act {
 		{"identify a SAM", specimen.PSAM, identify},
 		{"read a purse", specimen.Transit, readPurse},
 		{"read a social-security card", specimen.SocialV2, readSocial},
-		{"read contents", specimen.Dual, func(c context, card apdu.Card) error {
-			_, err := contents.Read(c, card, nil)
+		{"read contents", specimen.Dual, func(c context, held apdu.Card) error {
+			_, err := contents.Read(c, held, nil)
 			return err
 		}},
-		{"read at a hospital desk", specimen.SocialV2, func(c context, card apdu.Card) error {
-			_, err := (&desk.Desk{}).Read(c, card, nil)
+		{"read at a hospital desk", specimen.SocialV2, func(c context, held apdu.Card) error {
+			_, err := (&desk.Desk{}).Read(c, held, nil)
 			return err
 		}},
-		{"pay", specimen.Transit, func(c context, card apdu.Card) error {
-			p, err := session.OpenPurse(c, card)
+		{"pay", specimen.Transit, func(c context, held apdu.Card) error {
+			p, err := card.OpenPurse(c, held)
 			if err != nil {
 				return err
 			}
-			_, err = p.Pay(c, module(t, psamCard), 100, evening())
+			_, err = p.Pay(c, module(t, psamCard), purchase(100))
 			return err
 		}},
-		{"ride", specimen.Transit, func(c context, card apdu.Card) error {
-			p, err := session.OpenPurse(c, card)
+		{"ride", specimen.Transit, func(c context, held apdu.Card) error {
+			p, err := card.OpenPurse(c, held)
 			if err != nil {
 				return err
 			}
-			_, _, err = p.Ride(c, module(t, psamCard), 1, tunion.IndustryBus, evening())
+			_, _, err = ride(c, p, module(t, psamCard), held)
 			return err
 		}},
-		{"change a PIN", specimen.Transit, func(c context, card apdu.Card) error {
-			p, err := session.OpenPurse(c, card)
+		{"change a PIN", specimen.Transit, func(c context, held apdu.Card) error {
+			p, err := card.OpenPurse(c, held)
 			if err != nil {
 				return err
 			}
@@ -67,41 +66,31 @@ func acts(t *testing.T) []act {
 	}
 }
 
-func identify(c context, card apdu.Card) error {
-	_, err := session.Identify(c, card)
+func identify(c context, held apdu.Card) error {
+	_, err := card.Identify(c, held)
 	return err
 }
 
-func readPurse(c context, card apdu.Card) error {
-	p, err := session.OpenPurse(c, card)
+func readPurse(c context, held apdu.Card) error {
+	p, err := card.OpenPurse(c, held)
 	if err != nil {
 		return err
 	}
-	_, region := p.Region(c)
 	_, holder := p.Holder(c)
-	_, balances := p.Balances(c)
+	_, balance := p.Balance(c)
 	_, log := p.Log(c)
 	_, journeys := p.Journeys(c)
-	_, trips := p.Trips(c)
-	_, tickets := p.Tickets(c)
-	_, counters := p.Counters(c)
-	return errors.Join(region, holder, balances, log, journeys, trips, tickets, counters)
+	_, last := p.LastJourney(c)
+	return errors.Join(holder, balance, log, journeys, last)
 }
 
-func readSocial(c context, card apdu.Card) error {
-	s, err := session.OpenSocial(c, card)
+func readSocial(c context, held apdu.Card) error {
+	s, err := card.OpenSocial(c, held)
 	if err != nil {
 		return err
 	}
-	_, issuer := s.Issuer(c)
-	_, holder := s.Holder(c)
-	err = errors.Join(issuer, holder, s.VerifyPIN(c, specimen.PIN))
-	folder := ssc.Folders(s.Version)[3]
-	for _, table := range folder.Tables[2:] {
-		_, tableErr := s.Table(c, folder, table)
-		err = errors.Join(err, tableErr)
-	}
-	return err
+	_, err = s.Person(c)
+	return errors.Join(err, s.VerifyPIN(c, specimen.PIN))
 }
 
 // Whatever a card does from whichever command on, the terminal comes back in time with a value
@@ -130,7 +119,7 @@ func TestHostileCards(t *testing.T) {
 			err = a.do(c, attempt.Card)
 			cancel()
 			if before != nil && attempt.Chip.Describe().Transit.OfflineSequence != before.OfflineSequence {
-				if _, open := errors.AsType[*session.UnknownError](err); !open && err != nil {
+				if _, open := errors.AsType[*card.UnknownError](err); !open && err != nil {
 					t.Errorf("%s: %s has paid, and the terminal says %v", a.name, attempt, err)
 				}
 			}
@@ -159,34 +148,34 @@ func TestUnknownOutcomesAreFound(t *testing.T) {
 	leaves, left := rogue.Vanishing()
 	for _, trick := range []rogue.Trick{leaves, left} {
 		name := trick.Name
-		for at := range 4 {
+		for at := range 6 { // opening takes three commands, paying two
 			for _, macFirst := range []bool{false, true} {
-				card, err := chip.Load(image)
+				held, err := chip.Load(image)
 				if err != nil {
 					t.Fatal(err)
 				}
-				card.ProveMACFirst(macFirst)
-				card.PowerOn()
-				before := card.Describe().Transit.BalanceFen
-				h := rogue.New(card, trick, at)
+				held.ProveMACFirst(macFirst)
+				held.PowerOn()
+				before := held.Describe().Transit.BalanceFen
+				h := rogue.New(held, trick, at)
 				m := module(t, made(t, specimen.PSAM))
-				var receipt *session.Receipt
-				p, err := session.OpenPurse(t.Context(), h)
+				var tap *message.Tap
+				p, err := card.OpenPurse(t.Context(), h)
 				if err == nil {
-					receipt, err = p.Pay(t.Context(), m, 100, evening())
+					tap, err = p.Pay(t.Context(), m, purchase(100))
 				}
-				paid := card.Describe().Transit.BalanceFen != before
-				open, isOpen := errors.AsType[*session.UnknownError](err)
-				if at < 3 != (err != nil) || (receipt != nil) != (err == nil) || !isOpen && err != nil && paid {
-					t.Fatalf("%s at %d: receipt %v, %v, paid %v", name, at+1, receipt, err, paid)
+				paid := held.Describe().Transit.BalanceFen != before
+				open, isOpen := errors.AsType[*card.UnknownError](err)
+				if at < 5 != (err != nil) || (tap != nil) != (err == nil) || !isOpen && err != nil && paid {
+					t.Fatalf("%s at %d: tap %v, %v, paid %v", name, at+1, tap, err, paid)
 				}
 				if !isOpen {
 					continue
 				}
 				unknown[paid]++
-				card.PowerOn()
-				again := openPurse(t, card)
-				found, err := again.Resolve(t.Context(), m, open)
+				held.PowerOn()
+				again := openPurse(t, held)
+				found, err := card.Resolve(t.Context(), held, m, open)
 				if err != nil || (found != nil) != paid {
 					t.Fatalf("%s at %d: paid %v, found %v, %v", name, at+1, paid, found, err)
 				}
@@ -198,15 +187,15 @@ func TestUnknownOutcomesAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 				other.PowerOn()
-				if _, err := openPurse(t, other).Resolve(t.Context(), m, open); !errors.Is(err, session.ErrOtherCard) {
+				if _, err := card.Resolve(t.Context(), other, m, open); !errors.Is(err, card.ErrOtherCard) {
 					t.Errorf("another card: %v", err)
 				}
 				for range 2 {
-					if _, err := again.Pay(t.Context(), m, 1, evening()); err != nil {
+					if _, err := again.Pay(t.Context(), m, purchase(1)); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if _, err := again.Resolve(t.Context(), m, open); !errors.Is(err, session.ErrTooLate) {
+				if _, err := card.Resolve(t.Context(), held, m, open); !errors.Is(err, card.ErrTooLate) {
 					t.Errorf("a card used since: %v", err)
 				}
 			}

@@ -1,4 +1,4 @@
-package session_test
+package card_test
 
 import (
 	"encoding/hex"
@@ -7,15 +7,18 @@ import (
 	"time"
 
 	"citycard/cardos/apdu"
+	"citycard/cardos/bcd"
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/cardos/monthly"
 	"citycard/cardos/psam"
+	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
 	"citycard/cardos/tunion"
+	"citycard/clearing/message"
 	"citycard/simulators/specimen"
+	"citycard/terminals/card"
 	"citycard/terminals/sam"
-	"citycard/terminals/session"
 )
 
 func date() time.Time { return time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) }
@@ -34,18 +37,18 @@ func made(t testing.TB, kind specimen.Kind) *chip.Chip {
 	return c
 }
 
-func module(t testing.TB, card apdu.Card) *sam.Module {
+func module(t testing.TB, held apdu.Card) *sam.Module {
 	t.Helper()
-	m, err := sam.Open(t.Context(), card)
+	m, err := sam.Open(t.Context(), held)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func openPurse(t testing.TB, card apdu.Card) *session.Purse {
+func openPurse(t testing.TB, held apdu.Card) *card.Purse {
 	t.Helper()
-	p, err := session.OpenPurse(t.Context(), card)
+	p, err := card.OpenPurse(t.Context(), held)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +69,8 @@ func TestIdentify(t *testing.T) {
 		specimen.Dual:      {purse: true, version: "3.00"},
 		specimen.PSAM:      {terminal: true},
 	} {
-		card := made(t, kind)
-		id, err := session.Identify(t.Context(), card)
+		held := made(t, kind)
+		id, err := card.Identify(t.Context(), held)
 		if err != nil {
 			t.Errorf("%s: %v", kind, err)
 			continue
@@ -76,7 +79,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%s: identified as %+v", kind, id)
 		}
 	}
-	if _, err := session.Identify(t.Context(), deaf{}); !errors.Is(err, session.ErrUnknownCard) {
+	if _, err := card.Identify(t.Context(), deaf{}); !errors.Is(err, card.ErrUnknownCard) {
 		t.Errorf("a card without applications: %v", err)
 	}
 }
@@ -88,22 +91,22 @@ func (deaf) Transmit(context, []byte) ([]byte, error) { return []byte{0x6D, 0x00
 
 // Whatever is on a purse card is read as values, the same as the chip describes.
 func TestReadPurse(t *testing.T) {
-	ctx, card := t.Context(), made(t, specimen.Transit)
-	want := card.Describe().Transit
-	p := openPurse(t, card)
+	ctx, held := t.Context(), made(t, specimen.Transit)
+	want := held.Describe().Transit
+	p := openPurse(t, held)
 	if n, err := tunion.Number(p.ID().ASN); err != nil || n != want.Number {
 		t.Errorf("number %s, %v, want %s", n, err, want.Number)
 	}
-	if r, err := p.Region(ctx); err != nil || r.City != tunion.ZhengzhouCity {
-		t.Errorf("region %+v, %v", r, err)
+	if p.Region.City != tunion.ZhengzhouCity {
+		t.Errorf("region %+v", p.Region)
 	}
 	if h, err := p.Holder(ctx); err != nil {
 		t.Error(err)
 	} else if name, _, err := h.Text(); err != nil || name != want.HolderName {
 		t.Errorf("holder %q, %v, want %q", name, err, want.HolderName)
 	}
-	if b, err := p.Balances(ctx); err != nil || b != (session.Balances{Available: want.BalanceFen, Own: want.BalanceFen}) {
-		t.Errorf("balances %+v, %v, want %d", b, err, want.BalanceFen)
+	if b, err := p.Balance(ctx); err != nil || b != want.BalanceFen {
+		t.Errorf("balance %d, %v, want %d", b, err, want.BalanceFen)
 	}
 	log, err := p.Log(ctx)
 	if err != nil || len(log) != len(want.Log) || log[0].Sequence != want.Log[0].Sequence || log[9].Amount != want.Log[9].AmountFen {
@@ -113,29 +116,23 @@ func TestReadPurse(t *testing.T) {
 	if err != nil || len(journeys) != 30 || hex.EncodeToString(journeys[29].Time[:]) != want.Journeys[29].Time {
 		t.Errorf("journeys %v, %v", journeys, err)
 	}
-	if trips, err := p.Trips(ctx); err != nil || trips.Rail == nil || trips.Bus == nil || trips.Rail.Status != tunion.TripLeft {
-		t.Errorf("trips %+v, %v", trips, err)
-	}
-	if tickets, err := p.Tickets(ctx); err != nil || len(tickets) != 1 || tickets[1].Left != want.Tickets[0].Left {
-		t.Errorf("tickets %+v, %v", tickets, err)
-	}
-	if n, err := p.Counters(ctx); err != nil || n != (session.Counters{Online: want.OnlineSequence, Offline: want.OfflineSequence}) {
-		t.Errorf("counters %+v, %v", n, err)
+	if last, err := p.LastJourney(ctx); err != nil || last != journeys[0] {
+		t.Errorf("last journey %+v, %v", last, err)
 	}
 }
 
 func TestPINs(t *testing.T) {
 	ctx := t.Context()
 	for _, kind := range []specimen.Kind{specimen.Transit, specimen.SocialV2} {
-		card := made(t, kind)
+		held := made(t, kind)
 		var desk interface {
 			VerifyPIN(ctx context, pin string) error
 			ChangePIN(ctx context, old, fresh string) error
 		}
 		if kind == specimen.Transit {
-			desk = openPurse(t, card)
+			desk = openPurse(t, held)
 		} else {
-			s, err := session.OpenSocial(ctx, card)
+			s, err := card.OpenSocial(ctx, held)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,18 +152,17 @@ func TestPINs(t *testing.T) {
 		}
 		for left := 2; left >= 0; left-- {
 			err := desk.VerifyPIN(ctx, specimen.PIN)
-			if wrong, ok := errors.AsType[*session.PINError](err); !ok || wrong.Left != left {
+			if wrong, ok := errors.AsType[*card.PINError](err); !ok || wrong.Left != left {
 				t.Errorf("%s: the old PIN: %v, want %d tries left", kind, err, left)
 			}
 		}
-		if err := desk.VerifyPIN(ctx, "2468"); !errors.Is(err, session.ErrPINLocked) {
+		if err := desk.VerifyPIN(ctx, "2468"); !errors.Is(err, card.ErrPINLocked) {
 			t.Errorf("%s: %v, want a locked PIN", kind, err)
 		}
 	}
 }
 
-// A social-security card is read to the last file of the last directory, a guarded one
-// with a SAM.
+// A social-security card is read whole, a guarded one with a SAM.
 func TestReadSocial(t *testing.T) {
 	ctx := t.Context()
 	psamCard := made(t, specimen.PSAM)
@@ -175,99 +171,100 @@ func TestReadSocial(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []specimen.Kind{specimen.SocialV1, specimen.SocialV2, specimen.SocialV3, specimen.Dual} {
-		card := made(t, kind)
-		want := card.Describe().SocialSecurity
-		s, err := session.OpenSocial(ctx, card)
+		held := made(t, kind)
+		want := held.Describe().SocialSecurity
+		s, err := card.OpenSocial(ctx, held)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Holder(ctx); errors.Is(err, session.ErrGuarded) != ssc.NeedsAuthentication(s.Version) {
-			t.Errorf("%s: the holder before authentication: %v", kind, err)
+		if p, err := s.Person(ctx); err != nil || errors.Is(p.Missing, card.ErrGuarded) != ssc.NeedsAuthentication(s.Version) {
+			t.Errorf("%s: before authentication is missing: %v, %v", kind, p.Missing, err)
 		}
-		if err := s.Authenticate(ctx, access, card.ATR(), [8]byte{9}); err != nil {
+		if err := s.Authenticate(ctx, access, held.ATR(), [8]byte{9}); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
-		issuer, err := s.Issuer(ctx)
-		if err != nil || issuer.CardNumber != want.CardNumber {
-			t.Errorf("%s: issuer %+v, %v", kind, issuer, err)
+		p, err := s.Person(ctx)
+		if err != nil || p.Missing != nil || p.Issuer.CardNumber != want.CardNumber {
+			t.Errorf("%s: issuer %+v, missing %v, %v", kind, p.Issuer, p.Missing, err)
 		}
-		if holder, err := s.Holder(ctx); err != nil || holder.Name != want.Name || holder.SecurityNumber != want.SecurityNumber {
-			t.Errorf("%s: holder %v", kind, err)
+		if p.Holder.Name != want.Name || p.Holder.SecurityNumber != want.SecurityNumber {
+			t.Errorf("%s: not the holder", kind)
 		}
 		if err := s.VerifyPIN(ctx, specimen.PIN); err != nil {
 			t.Error(err)
 		}
-		read := 0
-		for _, folder := range ssc.Folders(s.Version) {
-			for _, table := range folder.Tables {
-				if table.Shape == ssc.Transparent {
-					continue
-				}
-				records, err := s.Table(ctx, folder, table)
-				if err != nil {
-					t.Errorf("%s: %v", kind, err)
-				}
-				read += len(records)
-			}
-		}
-		described := 0
-		for _, f := range want.Files {
-			described += len(f.Records)
-		}
-		if read != described || read == 0 {
-			t.Errorf("%s: %d records were read, %d are there", kind, read, described)
-		}
 	}
+}
+
+func purchase(amount uint32) card.Payment {
+	return card.Payment{Kind: purse.TypeEPPurchase, Amount: amount, Time: bcd.Time(evening())}
+}
+
+// ride pays nothing and leaves a monthly ticket with one ride fewer on the card.
+func ride(c context, p *card.Purse, m *sam.Module, held apdu.Card) (*message.Tap, monthly.Ticket, error) {
+	answer, err := apdu.Exchange(c, held, apdu.ReadRecord(monthly.SFI, 1, monthly.Size))
+	if err != nil {
+		return nil, monthly.Ticket{}, err
+	}
+	ticket, _, err := monthly.Parse(answer)
+	if err != nil {
+		return nil, ticket, err
+	}
+	now := bcd.Time(evening())
+	used, err := ticket.Ride(tunion.IndustryBus, now)
+	if err != nil {
+		return nil, ticket, err
+	}
+	record := used.Encode()
+	tap, err := p.Pay(c, m, card.Payment{Kind: purse.TypeCAPP, Time: now, Updates: func([6]byte, uint32) []card.Update {
+		return []card.Update{{Name: "ticket", ID: 1, SFI: monthly.SFI, Record: record[:]}}
+	}})
+	return tap, used, err
 }
 
 // Payments by purchase and by ticket: money, log, and a TAC that verifies.
 func TestPayments(t *testing.T) {
-	ctx, card := t.Context(), made(t, specimen.Transit)
-	before := card.Describe().Transit
+	ctx, held := t.Context(), made(t, specimen.Transit)
+	before := held.Describe().Transit
 	m := module(t, made(t, specimen.PSAM))
-	p := openPurse(t, card)
-	paid, err := p.Pay(ctx, m, 250, evening())
+	p := openPurse(t, held)
+	paid, err := p.Pay(ctx, m, purchase(250))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ridden, ticket, err := p.Ride(ctx, m, 1, tunion.IndustryBus, evening())
+	ridden, ticket, err := ride(ctx, p, m, held)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after := card.Describe().Transit
-	if after.BalanceFen != before.BalanceFen-250 || paid.Balance != after.BalanceFen || after.OfflineSequence != before.OfflineSequence+2 ||
+	after := held.Describe().Transit
+	if after.BalanceFen != before.BalanceFen-250 || paid.GetBalanceFen() != after.BalanceFen || after.OfflineSequence != before.OfflineSequence+2 ||
 		ticket.Left != before.Tickets[0].Left-1 || after.Tickets[0].Left != ticket.Left {
 		t.Errorf("paid %+v, ridden %+v, card %+v", paid, ridden, after)
 	}
-	for _, r := range []*session.Receipt{paid, ridden} {
-		if !verifies(r) {
-			t.Errorf("the TAC of %+v is wrong", r)
+	for _, tap := range []*message.Tap{paid, ridden} {
+		if !verifies(tap) {
+			t.Errorf("the TAC of %+v is wrong", tap)
 		}
 	}
-	if _, err := p.Pay(ctx, m, 9_999_999, evening()); !errors.Is(err, session.ErrInsufficient) {
+	if _, err := p.Pay(ctx, m, purchase(9_999_999)); !errors.Is(err, card.ErrInsufficient) {
 		t.Errorf("too much: %v", err)
-	}
-	if _, _, err := p.Ride(ctx, m, 1, tunion.IndustryMetro, evening()); !errors.Is(err, monthly.ErrNotValid) {
-		t.Errorf("by metro: %v", err)
-	}
-	if _, _, err := p.Ride(ctx, m, 2, tunion.IndustryBus, evening()); !errors.Is(err, session.ErrNoTicket) {
-		t.Errorf("without ticket: %v", err)
 	}
 	other := chip.NewPSAM([6]byte{1}, keys.GenerateTest(99).SAMKeys())
 	other.PowerOn()
-	if _, err := p.Pay(ctx, module(t, other), 100, evening()); !apdu.IsMACRefused(err) {
+	if _, err := p.Pay(ctx, module(t, other), purchase(100)); !apdu.IsMACRefused(err) {
 		t.Errorf("a foreign SAM: %v", err)
 	}
-	if _, err := apdu.Exchange(ctx, card, psam.SelectTransit()); !apdu.IsNotFound(err) {
+	if _, err := apdu.Exchange(ctx, held, psam.SelectTransit()); !apdu.IsNotFound(err) {
 		t.Errorf("the card has a SAM's application: %v", err)
 	}
 }
 
-// verifies checks a receipt's TAC as clearing does.
-func verifies(r *session.Receipt) bool {
-	ok := make([]bool, 1)
+// verifies checks a tap's TAC as clearing does.
+func verifies(tap *message.Tap) bool {
+	ok, d := make([]bool, 1), tap.GetDebit()
 	keys.NewTACVerifier(specimen.Keys().TACMaster()).VerifyPurchases([]keys.PurchaseRecord{{
-		Card: r.Card, Amount: r.Amount, Type: r.Type, Terminal: r.Terminal, TerminalSequence: r.TerminalSequence, Time: r.Time, TAC: r.TAC,
+		Card: keys.CardID{Issuer: [8]byte(d.GetIssuer()), ASN: [10]byte(d.GetCard())}, Amount: d.GetAmountFen(), Type: byte(d.GetType()),
+		Terminal: [6]byte(d.GetTerminal()), TerminalSequence: d.GetTerminalSequence(), Time: [7]byte(d.GetTime()), TAC: keys.MAC(d.GetTac()),
 	}}, ok)
 	return ok[0]
 }

@@ -1,0 +1,38 @@
+package capp
+
+import (
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/card"
+)
+
+// Sale is a ride, or a way through a gate, as the card is to pay for it and to remember it.
+type Sale struct {
+	Amount uint32 // fen, 0 at an entry
+	Time   [7]byte
+	// Trip is the record of file 001A; P1 of its update is the low byte of the record's
+	// identifier, as seen in reader traffic.
+	Trip [tunion.TripSize]byte
+	// Journey is the record of file 001E. Terminal, amount, balance and time are filled in, so
+	// that it agrees with the purse's own log.
+	Journey tunion.Journey
+	// Tap is what the terminal records of the sale beside the payment.
+	Tap *message.Tap
+}
+
+// Payment is what the card is asked for.
+func (s Sale) Payment() card.Payment {
+	return card.Payment{
+		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap,
+		Updates: func(terminal [6]byte, balance uint32) []card.Update {
+			j := s.Journey
+			j.Terminal, j.Amount, j.Balance, j.Time = tunion.LongTerminal(terminal), s.Amount, balance, s.Time
+			journey := j.Encode()
+			return []card.Update{
+				{Name: "trip", ID: s.Trip[1], SFI: tunion.TripSFI, Record: s.Trip[:]},
+				{Name: "journey", SFI: tunion.JourneySFI, Record: journey[:]},
+			}
+		},
+	}
+}

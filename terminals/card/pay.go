@@ -1,0 +1,148 @@
+package card
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/psam"
+	"citycard/cardos/purse"
+	"citycard/clearing/message"
+	"citycard/terminals/sam"
+)
+
+// keyIndex is the key that terminals name, for payments and for loads.
+const keyIndex = 1
+
+// ErrInsufficient: the purse does not hold the amount.
+var ErrInsufficient = errors.New("the balance does not suffice")
+
+// Payment is what a card is asked to pay.
+type Payment struct {
+	Kind   byte   // purse.TypeCAPP or purse.TypeEPPurchase
+	Amount uint32 // fen, 0 at an entry
+	Time   [7]byte
+	// Updates are records that a composite purchase leaves on the card; nil where there are none.
+	Updates func(terminal [6]byte, balance uint32) []Update
+	// Tap is what is recorded beside the payment; Pay adds debit, card counter and balance.
+	Tap *message.Tap
+}
+
+// Update is a record that becomes lasting with the debit. Of several, all do or none does.
+type Update struct {
+	Name   string // for errors
+	ID     byte   // P1: the low byte of the record's own identifier, its number, or 0
+	SFI    byte
+	Record []byte
+}
+
+// UnknownError says that a card was told to pay, or to take money, and no usable answer came.
+// Tap or Load, the one that was under way, is complete but for its TAC. Keep it: Resolve or
+// ResolveLoad tells the outcome when the card comes again. If it never does, the gap in the
+// card's counter tells clearing. Money that may be on a card is not given back before.
+type UnknownError struct {
+	Tap  *message.Tap
+	Load *message.Load
+	MAC2 keys.MAC // the authority's code of a load, worth nothing for any other
+	Err  error
+}
+
+func (e *UnknownError) Error() string {
+	if e.Load != nil {
+		return fmt.Sprintf("the card left while %d fen were written (order %s); whether it holds them is not known, put it back: %v", e.Load.GetAmountFen(), e.Load.GetOrder(), e.Err)
+	}
+	d := e.Tap.GetDebit()
+	return fmt.Sprintf("no proof came of %d fen that the card was told to pay (terminal sequence %d); whether it paid is not known, hold the card to the reader again: %v", d.GetAmountFen(), d.GetTerminalSequence(), e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// Pay carries a payment out. See the package for what it returns; when both a tap and an error
+// come back, the card has paid. Errors before the debit: ErrInsufficient, ErrBlocked, a
+// *sam.Error, or the card's and the transport's.
+func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
+	terminal, id := module.Terminal(), p.ID()
+	start, err := p.begin(ctx, pay.Kind, pay.Amount, terminal)
+	if err != nil {
+		return nil, err
+	}
+	if start.Algorithm != 0 {
+		return nil, fmt.Errorf("the card wants algorithm %d, this terminal knows 0 (3DES)", start.Algorithm)
+	}
+	if start.OldBalance < pay.Amount {
+		return nil, fmt.Errorf("%w: %d fen, the fare is %d", ErrInsufficient, start.OldBalance, pay.Amount)
+	}
+	tap := &message.Tap{}
+	proto.Merge(tap, pay.Tap)
+	tap.CardCounter, tap.BalanceFen = uint32(start.OfflineSequence), start.OldBalance-pay.Amount
+	tap.Debit = &message.Debit{
+		Card: id.ASN[:], Issuer: id.Issuer[:], Type: uint32(pay.Kind), AmountFen: pay.Amount, Terminal: terminal[:],
+		Time: pay.Time[:], KeyVersion: uint32(start.KeyVersion), Algorithm: uint32(start.Algorithm),
+	}
+	if pay.Updates != nil {
+		if err := p.handOver(ctx, pay.Updates(terminal, tap.BalanceFen)); err != nil {
+			return nil, err
+		}
+	}
+	sold, err := module.Start(ctx, psam.Purchase{
+		Random: start.Random, OfflineSequence: start.OfflineSequence, Amount: pay.Amount, Type: pay.Kind,
+		Time: pay.Time, KeyVersion: start.KeyVersion, Algorithm: start.Algorithm, Factors: psam.UnionFactors(id),
+	})
+	if err != nil {
+		return nil, err
+	}
+	tap.Debit.TerminalSequence = sold.TerminalSequence
+	return p.debit(ctx, module, tap, sold.MAC1)
+}
+
+// begin initializes a payment; it changes nothing on the card.
+func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6]byte) (purse.PurchaseStart, error) {
+	initialize := purse.InitializePurchase
+	if kind == purse.TypeCAPP {
+		initialize = purse.InitializeCAPP
+	}
+	start, err := ask(ctx, p.card, initialize(purse.Start{Wallet: purse.EP, KeyIndex: keyIndex, Amount: amount, Terminal: terminal}), purse.ParsePurchaseStart)
+	switch {
+	case apdu.IsInsufficient(err):
+		return start, fmt.Errorf("%w: %w", ErrInsufficient, err)
+	case isBlocked(err):
+		return start, fmt.Errorf("%w: %w", ErrBlocked, err)
+	case err != nil:
+		return start, fmt.Errorf("begin the payment: %w", err)
+	}
+	return start, nil
+}
+
+// handOver gives the card the records that become lasting with the debit.
+func (p *Purse) handOver(ctx context.Context, updates []Update) error {
+	for _, u := range updates {
+		if _, err := apdu.Exchange(ctx, p.card, purse.UpdateCAPP(u.ID, u.SFI, u.Record)); err != nil {
+			return fmt.Errorf("hand over the %s: %w", u.Name, err)
+		}
+	}
+	return nil
+}
+
+// debit takes the money. The tap that comes in is complete but for its TAC: it is all that has
+// to be remembered, before the command is sent, of an outcome that may stay unknown.
+func (p *Purse) debit(ctx context.Context, module *sam.Module, tap *message.Tap, mac1 keys.MAC) (*message.Tap, error) {
+	d := tap.GetDebit()
+	paid, err := ask(ctx, p.card, purse.Debit(d.GetTerminalSequence(), [7]byte(d.GetTime()), mac1), purse.ParseDebit)
+	if apdu.IsUndone(err) {
+		return nil, fmt.Errorf("the card does not pay: %w", err)
+	}
+	if err != nil {
+		return nil, &UnknownError{Tap: tap, Err: err}
+	}
+	err = module.Confirm(ctx, paid.MAC2)
+	if errors.Is(err, sam.ErrForged) {
+		return nil, &UnknownError{Tap: tap, Err: err}
+	}
+	d.Tac = paid.TAC[:]
+	return tap, err
+}

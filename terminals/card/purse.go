@@ -1,0 +1,120 @@
+package card
+
+import (
+	"context"
+	"fmt"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/keys"
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
+)
+
+// Purse is a card whose purse is selected, until another application is.
+type Purse struct {
+	Application tunion.Application // file 0015
+	Region      tunion.Region      // file 0017
+
+	application
+}
+
+// regionRead is how much of file 0017 a terminal needs: up to the card type.
+const regionRead = 11
+
+// OpenPurse selects the union's purse and reads what every terminal needs. Errors:
+// ErrNotTransit, ErrBlocked, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
+func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
+	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
+		switch {
+		case isBlocked(err):
+			return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
+		case apdu.IsNotFound(err):
+			return nil, fmt.Errorf("%w: %w", ErrNotTransit, err)
+		}
+		return nil, fmt.Errorf("select the purse: %w", err)
+	}
+	p := &Purse{application: application{c}}
+	var err error
+	p.Application, err = read(ctx, c, "file 0015", apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize), tunion.ParseApplication)
+	if err != nil {
+		return nil, err
+	}
+	p.Region, err = read(ctx, c, "file 0017", apdu.ReadBinary(tunion.RegionSFI, 0, regionRead), tunion.ParseRegion)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// isBlocked reports how cards of the union answer when purse or card is blocked.
+func isBlocked(err error) bool { return apdu.IsBlocked(err) || apdu.FunctionNotSupported.Is(err) }
+
+// ID is what the card's keys come from.
+func (p *Purse) ID() keys.CardID {
+	return keys.CardID{Issuer: p.Application.Issuer, ASN: p.Application.ASN}
+}
+
+// Holder reads file 0016.
+func (p *Purse) Holder(ctx context.Context) (tunion.Holder, error) {
+	return read(ctx, p.card, "file 0016", apdu.ReadBinary(tunion.HolderSFI, 0, tunion.HolderSize), tunion.ParseHolder)
+}
+
+// Balance reads what the purse holds, without an overdraft allowance, in fen.
+func (p *Purse) Balance(ctx context.Context) (uint32, error) {
+	return read(ctx, p.card, "the balance", purse.GetBalance(purse.Own, purse.EP), purse.ParseBalance)
+}
+
+// Log reads the purse's log, newest first, without records that were never written.
+func (p *Purse) Log(ctx context.Context) ([]purse.LogRecord, error) {
+	return records(ctx, p.card, cyclic[purse.LogRecord]{
+		"log record", purse.LogSFI, purse.LogRecords, purse.LogRecordSize, purse.ParseLogRecord, purse.LogRecord.Empty,
+	})
+}
+
+// journeys is file 001E.
+func journeys(most int) cyclic[tunion.Journey] {
+	return cyclic[tunion.Journey]{"journey", tunion.JourneySFI, most, tunion.JourneySize, tunion.ParseJourney, tunion.Journey.Empty}
+}
+
+// Journeys reads file 001E, newest first, without records that were never written.
+func (p *Purse) Journeys(ctx context.Context) ([]tunion.Journey, error) {
+	return records(ctx, p.card, journeys(tunion.JourneyRecords))
+}
+
+// LastJourney reads the newest record of file 001E; it is empty on a card that was never used.
+func (p *Purse) LastJourney(ctx context.Context) (tunion.Journey, error) {
+	last, err := records(ctx, p.card, journeys(1))
+	if err != nil || len(last) == 0 {
+		return tunion.Journey{}, err
+	}
+	return last[0], nil
+}
+
+// cyclic is a cyclic file, or its newest records.
+type cyclic[T any] struct {
+	what  string
+	sfi   byte
+	most  int
+	size  int
+	parse func([]byte) (T, error)
+	empty func(T) bool
+}
+
+// records reads a cyclic file up to its end or its first empty record.
+func records[T any](ctx context.Context, c apdu.Card, file cyclic[T]) ([]T, error) {
+	var all []T
+	for n := 1; n <= file.most; n++ {
+		r, err := read(ctx, c, fmt.Sprintf("%s %d", file.what, n), apdu.ReadRecord(file.sfi, byte(n), file.size), file.parse)
+		if apdu.RecordNotFound.Is(err) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if file.empty(r) {
+			return all, nil
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}

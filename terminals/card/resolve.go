@@ -1,0 +1,139 @@
+package card
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/apdu"
+	"citycard/cardos/purse"
+	"citycard/clearing/message"
+	"citycard/terminals/sam"
+)
+
+var (
+	// ErrOtherCard: the card at hand is not the one whose outcome is unknown.
+	ErrOtherCard = errors.New("this is another card")
+	// ErrTooLate: the card has been used elsewhere since, and no longer tells the outcome by
+	// itself; its log and the clearing centre do.
+	ErrTooLate = errors.New("the card has been used since")
+)
+
+// Resolve finds the outcome of a payment with the same card, presented again to the same
+// terminal: the tap when the card has paid, with its TAC, or with both codes where the module no
+// longer tells which is the TAC; nil when it has not. Either way the card changes nothing.
+// Errors: ErrOtherCard, ErrTooLate, ErrBlocked, sam.ErrForged where the module refuses both
+// codes, or the card's and the transport's; the outcome then stays unknown.
+func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *UnknownError) (*message.Tap, error) {
+	debit := open.Tap.GetDebit()
+	p, err := reopen(ctx, c, debit.GetCard(), debit.GetIssuer())
+	if err != nil {
+		return nil, err
+	}
+	kind, before := byte(debit.GetType()), uint16(open.Tap.GetCardCounter())
+	start, err := p.begin(ctx, kind, 0, [6]byte(debit.GetTerminal()))
+	if err != nil {
+		return nil, err
+	}
+	moved, err := moved(start.OfflineSequence, before)
+	if err != nil || !moved {
+		return nil, err
+	}
+	if err := p.sameAsLogged(ctx, debit, before); err != nil {
+		return nil, err
+	}
+	proof, err := p.prove(ctx, kind, start.OfflineSequence)
+	if err != nil {
+		return nil, err
+	}
+	proof, sure, err := module.Resolve(ctx, debit.GetTerminalSequence(), proof)
+	if err != nil {
+		return nil, err
+	}
+	tap := proto.CloneOf(open.Tap)
+	tap.Debit.Tac = proof.TAC[:]
+	if !sure {
+		tap.Debit.OtherTac, tap.Debit.OtherTacReason = proof.MAC2[:], message.Unsure_UNSURE_TORN_TAP
+	}
+	return tap, nil
+}
+
+// ResolveLoad finds the outcome of a load with the same card: the record with its TAC, or with
+// both codes that it may be, when the money is on it; nil when it is not. Either way the card
+// changes nothing. Errors: ErrOtherCard, ErrTooLate, ErrBlocked, or the card's and the
+// transport's; the outcome then stays unknown.
+func ResolveLoad(ctx context.Context, c apdu.Card, open *UnknownError) (*message.Load, error) {
+	load := proto.CloneOf(open.Load)
+	p, err := reopen(ctx, c, load.GetCard(), load.GetIssuer())
+	if err != nil {
+		return nil, err
+	}
+	start, err := p.beginLoad(ctx, 1, [6]byte(load.GetTerminal()))
+	if err != nil {
+		return nil, err
+	}
+	moved, err := moved(start.OnlineSequence, uint16(load.GetOnlineSequence()))
+	if err != nil || !moved {
+		return nil, err
+	}
+	proof, err := p.prove(ctx, purse.TypeEPLoad, start.OnlineSequence)
+	if err != nil {
+		return nil, err
+	}
+	tac, other, err := loadTAC(proof, open.MAC2)
+	if err != nil {
+		return nil, err
+	}
+	if load.Tac = tac[:]; other != nil {
+		load.OtherTac, load.OtherTacReason = other[:], message.Unsure_UNSURE_TORN_LOAD
+	}
+	return load, nil
+}
+
+// reopen opens the purse of the card whose outcome is unknown.
+func reopen(ctx context.Context, c apdu.Card, number, issuer []byte) (*Purse, error) {
+	p, err := OpenPurse(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if string(p.Application.ASN[:]) != string(number) || string(p.Application.Issuer[:]) != string(issuer) {
+		return nil, ErrOtherCard
+	}
+	return p, nil
+}
+
+// moved tells from a card's counter, now and before, whether it has done what it was told.
+func moved(now, before uint16) (bool, error) {
+	if now != before && now != before+1 {
+		return false, fmt.Errorf("%w: its counter is %d, it was %d", ErrTooLate, now, before)
+	}
+	return now != before, nil
+}
+
+// prove asks for the codes of the last transaction of a kind; counter is the card's now.
+func (p *Purse) prove(ctx context.Context, kind byte, counter uint16) (purse.Receipt, error) {
+	proof, err := ask(ctx, p.card, purse.Prove(kind, counter), purse.ParseProof)
+	if apdu.MACUnavailable.Is(err) {
+		return proof, fmt.Errorf("%w: its last transaction is another one: %w", ErrTooLate, err)
+	}
+	if err != nil {
+		return proof, fmt.Errorf("ask for the proof: %w", err)
+	}
+	return proof, nil
+}
+
+// sameAsLogged checks that the payment by which the counter moved is this one and not another
+// terminal's.
+func (p *Purse) sameAsLogged(ctx context.Context, d *message.Debit, counter uint16) error {
+	last, err := read(ctx, p.card, "the card's log", apdu.ReadRecord(purse.LogSFI, 1, purse.LogRecordSize), purse.ParseLogRecord)
+	if err != nil {
+		return err
+	}
+	if last.Sequence != counter || last.Type != byte(d.GetType()) || last.Amount != d.GetAmountFen() ||
+		string(last.Terminal[:]) != string(d.GetTerminal()) || string(last.Time[:]) != string(d.GetTime()) {
+		return fmt.Errorf("%w: its last payment is another one", ErrTooLate)
+	}
+	return nil
+}
