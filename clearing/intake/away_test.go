@@ -87,6 +87,30 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 	}
 }
 
+// TestNotReadyBeforeClaims has the database give no answer to the first claim: the intake has
+// joined the group, and is not ready as long as nobody knows whether it has its streams.
+func TestNotReadyBeforeClaims(t *testing.T) {
+	h := newHouse(t)
+	l, through := newLine(t, h.url, "", false)
+	l.quiet = true
+	pool, dialect, err := ledger.Connect(t.Context(), through, 8, ledger.Patience(time.Second))
+	h.must(err)
+	t.Cleanup(pool.Close)
+	far := *h
+	far.ledger = ledger.New(pool, dialect)
+	in := far.intake("test")
+	l.arm("UPDATE streams SET epoch", false)
+	ended, stop := h.run(in)
+	<-l.broken
+	if err := in.Ready(t.Context()); err == nil {
+		t.Error("the intake is ready while its first claim has no answer")
+	}
+	h.awaitReady(in, ended, "no streams yet: claim")
+	l.mend()
+	h.awaitReady(in, ended, "")
+	stop()
+}
+
 // TestBrokerAwayWhileJoining starts an intake while its broker is away.
 func TestBrokerAwayWhileJoining(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kafka")

@@ -122,12 +122,18 @@ func (s *session) join(ctx context.Context) error {
 	return err
 }
 
+// errClaiming says that the group gave streams that are being claimed.
+var errClaiming = errors.New("they are being claimed")
+
 // assigned is told before take what the group gave; nothing, where nothing is to be claimed.
+// The process is not ready until take has claimed it.
 func (s *session) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
-	s.joined.Store(true)
 	if len(given) == 0 {
 		s.unclaimed.Store(nil)
+	} else {
+		s.unclaimed.CompareAndSwap(nil, &errClaiming) // one that met an error goes on saying it
 	}
+	s.joined.Store(true)
 }
 
 // take claims the partitions that the group gave to this process and says where
