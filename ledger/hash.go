@@ -53,8 +53,16 @@ func (r *Row) flags() byte {
 	return flags | byte(r.Act)<<2
 }
 
-// SetFlags sets what the journal stores as flags (linked 1, up-to 2, the act from 4 on) and as the second at which a hold lapses (0: never).
+// noAct is an act that no row has.
+const noAct = 1<<6 - 1
+
+// SetFlags sets what the journal stores as flags (linked 1, up-to 2, the act from 4 on) and as the
+// second at which a hold lapses (0: never). Flags that exceed the byte that is hashed make an act
+// that no row has, so that the row's hash tells.
 func (r *Row) SetFlags(flags int16, expires int64) {
+	if flags != flags&0xFF {
+		flags = noAct << 2
+	}
 	r.Linked, r.UpTo, r.Act = flags&1 != 0, flags&2 != 0, Act(flags>>2)
 	r.Expires = unix(expires)
 }

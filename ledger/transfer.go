@@ -1,6 +1,11 @@
 package ledger
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
 
 // Subject is whose statement a row belongs to: a card, a person, an organisation. Raw bytes, 1 to 64.
 type Subject string
@@ -11,6 +16,16 @@ type ID string
 
 // Purpose is the caller's number for what a transfer was for.
 type Purpose uint16
+
+// ScanInt64 reads a purpose from the journal. A number that is no purpose, which the ledger never
+// stores, is read as the highest one: the row's hash tells that it was changed.
+func (p *Purpose) ScanInt64(v pgtype.Int8) error {
+	*p = math.MaxUint16
+	if v.Valid && v.Int64 >= 0 && v.Int64 < math.MaxUint16 {
+		*p = Purpose(v.Int64)
+	}
+	return nil
+}
 
 // Limits of a row and of a batch.
 const (

@@ -286,6 +286,8 @@ func TestRowsTampered(t *testing.T) {
 		{"evidence", "UPDATE journal SET evidence = 'tip'" + where, []string{"row hash mismatch: transfer " + row}},
 		{"key", "UPDATE journal SET id = '1-9'" + where, []string{"row hash mismatch: transfer (day 20260104, subject 63617264, id 312d39)"}},
 		{"purpose", "UPDATE journal SET purpose = 2" + where, []string{"row hash mismatch: transfer " + row}},
+		{"purpose that is none", "UPDATE journal SET purpose = 70000" + where, []string{"row hash mismatch: transfer " + row}},
+		{"flags that are none", "UPDATE journal SET flags = flags + 256" + where, []string{"row hash mismatch: transfer " + row}},
 		{"row hash", "UPDATE journal SET hash = '\\x00'" + where, []string{"row hash mismatch: transfer " + row, "batch root mismatch: stream taps, batch 2"}},
 		{"memo reason", "UPDATE journal SET reason = 'paid' WHERE id = 'm1'", []string{"row hash mismatch: memo (day 20260104, subject 63617264, id 6d31)"}},
 		{
