@@ -138,6 +138,11 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 		if errors.Is(err, scard.ErrTimeout) {
 			continue
 		}
+		if errors.Is(err, scard.ErrSecurityViolation) {
+			// The service asks whether a program may reach it when that connects. One that ends
+			// answers so to a program that it has let in long ago.
+			return fmt.Errorf("%w (watch reader %s: %w)", ErrNoService, r.name, err)
+		}
 		if err != nil {
 			return sorted("watch reader "+r.name, err)
 		}
