@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citycard/clearing/identity"
+	"citycard/clearing/message"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -60,6 +61,9 @@ type Ruling struct {
 	Refusal verdict.Reason
 
 	Short Short // for a chain of one transfer of money that has moved already
+
+	// Record is the tap or the load, as its judge decoded it.
+	Record message.CardRecord
 
 	Operator  string // of the terminal that a tap names, or UnregisteredOperator
 	Verified  bool   // its TAC

@@ -16,6 +16,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ type child struct {
 // cleared is what the clearing process says at its end.
 type cleared struct {
 	PeakMB  float64            // most that was resident while it drained
+	CPU     float64            // seconds of user and system, from its beginning to its end
 	HeapMB  float64            // live at the end
 	Seconds map[string]float64 // of all partitions' batches, by phase
 	Batches float64
@@ -180,16 +182,18 @@ func runClearing(c *child) error {
 	if err != nil {
 		return err
 	}
+	spent := cpuSeconds()
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- in.Run(running) }()
 	peak := watch(running)
 	_, err = io.Copy(io.Discard, input)
+	spent = cpuSeconds() - spent
 	pprof.StopCPUProfile()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	cancel()
-	result := cleared{PeakMB: <-peak, HeapMB: float64(memory.HeapAlloc) / (1 << 20), Seconds: map[string]float64{}}
+	result := cleared{PeakMB: <-peak, CPU: spent, HeapMB: float64(memory.HeapAlloc) / (1 << 20), Seconds: map[string]float64{}}
 	err = errors.Join(err, <-ended, profile.Close(), writeHeap(filepath.Join(c.Profiles, "heap")), result.read(metrics))
 	if err != nil {
 		return err
@@ -239,6 +243,15 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },
 		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(people, l.Amounts) },
 	}, intake.Settings{Owner: "bench", Topics: topics.Layout{Partitions: benchParts}, Registry: people}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+// cpuSeconds is what this process has used of the processors, user and system together.
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
 // watch notes the most that is resident until ctx ends.

@@ -21,7 +21,7 @@ func phases() []phase {
 	const clearing, ledger = "citycard/clearing/", "citycard/ledger."
 	return []phase{
 		{"read from Kafka", []string{"github.com/twmb/franz-go/pkg/kgo.(*source).loopFetch"}},
-		{"decode", []string{clearing + "transit.decode"}},
+		{"decode", []string{clearing + "transit.(*tap).decode"}},
 		{"verify TACs", []string{"citycard/cardos/keys.(*TACVerifier).VerifyPurchases"}},
 		{"rule (card, terminal, fare)", []string{clearing + "transit.(*Judge).post"}},
 		{"decide and hash rows", []string{ledger + "(*judge).decide", ledger + "(*judge).number"}},

@@ -58,6 +58,7 @@ func BenchmarkDrain(b *testing.B) {
 		b.ReportMetric(raw, "core.raw_copy_per_second")
 		b.ReportMetric(rate/raw, "core.over_copy")
 		b.ReportMetric(result.PeakMB, "core.rss_mb")
+		b.ReportMetric(result.CPU*1e6/float64(d.backlog.sent()), "core.cpu_us_per_tap")
 		d.explain(result, seconds)
 		d.close()
 	}
@@ -214,6 +215,7 @@ func (d *drain) clear() (cleared, float64) {
 	c.say("go")
 	d.must(intake.Await(d.Context(), d.client, d.ledger, nil))
 	seconds := time.Since(begun).Seconds()
+	d.published()
 	result := c.end()
 	sums, err := d.ledger.Balance(d.Context(), "operator:bus")
 	d.must(err)
@@ -221,6 +223,16 @@ func (d *drain) clear() (cleared, float64) {
 		d.Fatalf("the operator was credited %d fen, want %d", sums.Credits, want)
 	}
 	return result, seconds
+}
+
+// published waits until what was cleared is published: the CPU of that counts too.
+func (d *drain) published() {
+	d.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for waiting := true; waiting; <-tick.C {
+		d.must(d.ledger.Pool().QueryRow(d.Context(), "SELECT EXISTS (SELECT 1 FROM outbound)").Scan(&waiting))
+	}
 }
 
 // close closes the day.

@@ -415,18 +415,23 @@ func pumpHeaders(stream string, sequence, position int64) []kgo.RecordHeader {
 
 // recordsOf is what one row sends: itself, or the cleared records in it, numbered onward
 // from the row's own position.
-func recordsOf(r *kgo.Record, stream string, at place) (records []*kgo.Record, err error) {
+func recordsOf(r *kgo.Record, stream string, at place) ([]*kgo.Record, error) {
 	if r.Topic != message.TopicCleared {
 		r.Headers = pumpHeaders(stream, at.sequence, at.position)
 		return []*kgo.Record{r}, nil
 	}
-	position := at.position
-	err = eachCleared(r.Value, func(record, token []byte) {
-		records = append(records, &kgo.Record{Topic: r.Topic, Key: token, Value: record, Headers: pumpHeaders(stream, at.sequence, position)})
-		position++
+	expected := len(r.Value)/clearedBytes + 1
+	records := make([]*kgo.Record, 0, expected)
+	headers := pumpHeaders(stream, at.sequence, at.position) // all but the last is the same for all
+	positions := make([]byte, 0, 8*expected)
+	ok := message.EachCleared(r.Value, func(record, token []byte) {
+		n := len(positions)
+		positions = binary.BigEndian.AppendUint64(positions, uint64(at.position)+uint64(len(records)))
+		own := []kgo.RecordHeader{headers[0], headers[1], {Key: HeaderPosition, Value: positions[n:len(positions):len(positions)]}}
+		records = append(records, &kgo.Record{Topic: r.Topic, Key: token, Value: record, Headers: own})
 	})
-	if err != nil {
-		return nil, fmt.Errorf("cleared records of %s, batch %d: %w", stream, at.sequence, err)
+	if !ok {
+		return nil, fmt.Errorf("cleared records of %s, batch %d: not as they were stored", stream, at.sequence)
 	}
 	return records, nil
 }

@@ -8,7 +8,6 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
@@ -37,9 +36,8 @@ type Rules struct {
 	// the batch judged again.
 	Still func(ctx context.Context, tx pgx.Tx, d *docket.Docket) error
 
-	// Describe, where set, says what of a cleared record may leave the house; the
-	// pump publishes it.
-	Describe func(evidence []byte) (*message.Cleared, error)
+	// Tokens, where set, has what is cleared published, with tokens in place of cards.
+	Tokens *keys.CardTokens
 
 	// Same, where set, says whether two records under one identity are the same.
 	Same func(standing, now []byte) bool
@@ -84,13 +82,13 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 		},
 		Same:     identity.SameTap,
 		Versions: judge.Versions,
-		Describe: describeTap(tokens),
+		Tokens:   tokens,
 	}
 }
 
 // Loads judges the topic of written loads.
 func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
-	return Rules{Rule: judge.Rule, Same: identity.SameLoad, Still: keepLoads, Versions: registryVersion(cards), Describe: describeLoad(tokens)}
+	return Rules{Rule: judge.Rule, Same: identity.SameLoad, Still: keepLoads, Versions: registryVersion(cards), Tokens: tokens}
 }
 
 // judge has the records judged, now or inside the transaction, with what was refused before
@@ -144,8 +142,8 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 		}
 		outgoing, d.Beside.Answers = append(outgoing, answers.Outgoing...), answers.Stored
 	}
-	if r.Describe != nil {
-		cleared, err := clearedMessage(d, rulings, r.Describe)
+	if r.Tokens != nil {
+		cleared, err := clearedMessage(d, rulings, r.Tokens)
 		if err != nil {
 			return nil, err
 		}

@@ -46,63 +46,49 @@ func (j *Judge) Versions() map[string]string {
 	return versions
 }
 
-// tap is one decoded record on its way through the questions.
+// tap is one record on its way through the questions.
 type tap struct {
-	record  docket.Record
-	message *message.Tap
-	signed  keys.PurchaseRecord
-	day     ledger.Day // signed; identity.NoDay where it is none
-	dated   bool
-	issuer  registry.Acceptance
-	foreign bool // another city's: its TAC is for its issuer to check
+	record   *docket.Record
+	fault    verdict.Reason // why it cannot be read; nothing below is set then
+	message  message.Tap
+	signed   keys.PurchaseRecord
+	day      ledger.Day // signed; identity.NoDay where it is none
+	dated    bool
+	issuer   registry.Acceptance
+	foreign  bool // another city's: its TAC is for its issuer to check
+	verified bool // its TAC, by us
 }
 
 // Rule decides every record and adds it to the docket, in order. It fails, with nothing
 // added, where the masters in use are out of date (keys.ErrOutdated): until they are not,
 // nobody can say what a wrong TAC is.
 func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
-	taps := make([]tap, 0, len(records))
-	signed := make([]keys.PurchaseRecord, 0, len(records))
-	faults := make([]verdict.Reason, len(records))
+	taps, own := make([]tap, len(records)), make([]*tap, 0, len(records))
 	edition := j.Registry.Current()
 	d.Registry = edition.Version()
-	for i, record := range records {
-		t, reason := decode(record)
-		if faults[i] = reason; reason != verdict.None {
+	for i := range taps {
+		t := &taps[i]
+		t.record = &records[i]
+		if t.fault = t.decode(); t.fault != verdict.None {
 			continue
 		}
-		t.place(edition)
-		taps = append(taps, t)
-		if !t.foreign {
-			signed = append(signed, t.signed)
+		if t.place(edition); !t.foreign {
+			own = append(own, t)
 		}
 	}
-	verified := make([]bool, len(signed))
-	if err := j.TACs.VerifyPurchases(signed, verified); err != nil {
-		return fmt.Errorf("transit: %w", err)
-	}
-	if err := j.verifyOther(taps, signed, verified); err != nil {
-		return fmt.Errorf("transit: %w", err)
+	if err := j.verify(own); err != nil {
+		return err
 	}
 
 	payees := payees{accounts: j.Accounts, known: map[string]*payee{}}
-	next, asked := 0, 0
-	for i, record := range records {
-		if faults[i] != verdict.None {
-			d.Reject(faults[i], "tap", record.Offset, record.Value)
-			continue
-		}
-		t := &taps[next]
-		next++
-		good := t.foreign
-		if !t.foreign {
-			good = verified[asked]
-			asked++
-		}
-		if good {
-			j.post(edition, t, j.Dates.window(d.Source.Day, record.At, j.Zone), payees, d)
-		} else {
-			d.Reject(verdict.BadTAC, "tap", record.Offset, record.Value).Operator = operatorOf(edition, t)
+	for i := range taps {
+		switch t := &taps[i]; {
+		case t.fault != verdict.None:
+			d.Reject(t.fault, "tap", t.record.Offset, t.record.Value)
+		case !t.foreign && !t.verified:
+			d.Reject(verdict.BadTAC, "tap", t.record.Offset, t.record.Value).Operator = operatorOf(edition, t)
+		default:
+			j.post(edition, t, j.Dates.window(d.Source.Day, t.record.At, j.Zone), payees, d)
 		}
 	}
 	return nil
@@ -116,30 +102,35 @@ func operatorOf(edition *registry.Edition, t *tap) string {
 	return docket.UnregisteredOperator
 }
 
-// verifyOther gives records their second chance whose terminal could not tell which of
-// two codes is the TAC.
-func (j *Judge) verifyOther(taps []tap, signed []keys.PurchaseRecord, verified []bool) error {
-	var places []int
-	var again []keys.PurchaseRecord
-	at := -1 // among those that were asked about
-	for i := range taps {
-		if taps[i].foreign {
-			continue
-		}
-		if at++; verified[at] {
-			continue
-		}
-		if other := secondTAC(taps[i].message.GetDebit()); len(other) > 0 {
-			signed[at].TAC = keys.MAC(other)
-			places, again = append(places, at), append(again, signed[at])
-		}
-	}
-	verdicts := make([]bool, len(again))
-	if err := j.TACs.VerifyPurchases(again, verdicts); err != nil {
+// verify checks the TACs. A record whose terminal could not tell which of two codes is the TAC
+// gets a second chance.
+func (j *Judge) verify(taps []*tap) error {
+	if err := j.verifySigned(taps); err != nil {
 		return err
 	}
-	for i, place := range places {
-		verified[place] = verdicts[i]
+	var again []*tap
+	for _, t := range taps {
+		if t.verified {
+			continue
+		}
+		if other := secondTAC(t.message.GetDebit()); len(other) > 0 {
+			t.signed.TAC = keys.MAC(other)
+			again = append(again, t)
+		}
+	}
+	return j.verifySigned(again)
+}
+
+func (j *Judge) verifySigned(taps []*tap) error {
+	signed, verified := make([]keys.PurchaseRecord, len(taps)), make([]bool, len(taps))
+	for i, t := range taps {
+		signed[i] = t.signed
+	}
+	if err := j.TACs.VerifyPurchases(signed, verified); err != nil {
+		return fmt.Errorf("transit: %w", err)
+	}
+	for i, t := range taps {
+		t.verified = verified[i]
 	}
 	return nil
 }
@@ -153,31 +144,30 @@ func secondTAC(debit *message.Debit) []byte {
 	return debit.GetOtherTac()
 }
 
-// decode reads a record and checks the shape of what the card signed.
-func decode(record docket.Record) (tap, verdict.Reason) {
-	t := tap{record: record, message: &message.Tap{}}
-	if len(record.Value) > message.RecordLimit {
-		return tap{}, verdict.InvalidField
+// decode reads the record and checks the shape of what the card signed.
+func (t *tap) decode() verdict.Reason {
+	if len(t.record.Value) > message.RecordLimit {
+		return verdict.InvalidField
 	}
-	if err := proto.Unmarshal(record.Value, t.message); err != nil {
-		return tap{}, verdict.Undecodable
+	if err := proto.Unmarshal(t.record.Value, &t.message); err != nil {
+		return verdict.Undecodable
 	}
 	debit := t.message.GetDebit()
 	if debit == nil {
-		return tap{}, verdict.Undecodable
+		return verdict.Undecodable
 	}
 	s := &t.signed
 	if !message.Fixed(s.Card.ASN[:], debit.GetCard()) || !message.Fixed(s.Card.Issuer[:], debit.GetIssuer()) ||
 		!message.Fixed(s.Terminal[:], debit.GetTerminal()) || !message.Fixed(s.Time[:], debit.GetTime()) || !message.Fixed(s.TAC[:], debit.GetTac()) ||
 		!message.FixedOrAbsent(debit.GetOtherTac(), len(s.TAC)) || debit.GetKeyVersion() > 0xFF {
-		return tap{}, verdict.InvalidField
+		return verdict.InvalidField
 	}
 	if kind := debit.GetType(); kind != uint32(purse.TypeEPPurchase) && kind != uint32(purse.TypeCAPP) {
-		return tap{}, verdict.TransactionType
+		return verdict.TransactionType
 	}
 	s.KeyVersion = byte(debit.GetKeyVersion())
 	s.Amount, s.Type, s.TerminalSequence = debit.GetAmountFen(), byte(debit.GetType()), debit.GetTerminalSequence()
-	return t, verdict.None
+	return verdict.None
 }
 
 // place finds out whose card it says it is. A number that is registered here is
@@ -215,7 +205,7 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees,
 
 	mode := terminal.Mode
 	if mode == "" {
-		mode = claimedMode(t.message)
+		mode = claimedMode(&t.message)
 	}
 	purpose, code := purposeOf(mode, t.signed.Amount)
 	pending := t.foreign && reason == verdict.None
@@ -240,9 +230,9 @@ func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees,
 	if ruling.Operator = terminal.Operator; ruling.Operator == "" {
 		ruling.Operator = docket.UnregisteredOperator
 	}
-	ruling.Verified = !t.foreign
+	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
-		ruling.Flagged = !j.fareAgrees(t.message)
+		ruling.Flagged = !j.fareAgrees(&t.message)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 }

@@ -63,10 +63,11 @@ type Judge struct {
 
 // written is one decoded record.
 type written struct {
-	record docket.Record
-	signed keys.LoadRecord
-	day    ledger.Day
-	order  Order
+	record  docket.Record
+	message *message.Load
+	signed  keys.LoadRecord
+	day     ledger.Day
+	order   Order
 
 	otherTAC []byte // the second candidate; mostly none
 }
@@ -166,12 +167,12 @@ func (j *Judge) maximum(l *written, clearing ledger.Day) int64 {
 }
 
 func decode(record docket.Record) (written, verdict.Reason) {
-	l := written{record: record}
-	var m message.Load
+	m := &message.Load{}
+	l := written{record: record, message: m}
 	if len(record.Value) > message.RecordLimit {
 		return written{}, verdict.InvalidField
 	}
-	if err := proto.Unmarshal(record.Value, &m); err != nil {
+	if err := proto.Unmarshal(record.Value, m); err != nil {
 		return written{}, verdict.Undecodable
 	}
 	s := &l.signed
@@ -236,6 +237,7 @@ func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) 
 		Day: l.day, Subject: l.order.Card, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence),
 		Debit: ledger.IDOfCode(from), Credit: ledger.IDOfCode(chart.Float), Amount: ledger.Fen(l.signed.Amount), Purpose: chart.PurposeLoad, Evidence: l.record.Value,
 	})
+	ruling.Record = l.message
 	if reason == verdict.None {
 		ruling.Short = docket.Short{Reason: verdict.LoadUncovered, Debit: ledger.IDOfCode(chart.Suspense(verdict.LoadUncovered))}
 	}
