@@ -1,7 +1,8 @@
 package registry
 
 import (
-	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -50,8 +51,9 @@ func BenchmarkCards(b *testing.B) {
 
 // benchCard spreads numbers as issued ones are: a prefix, a batch, a serial number.
 func benchCard(i uint64) (id keys.Digits) {
-	binary.BigEndian.PutUint16(id[:2], 0x5070)
-	binary.BigEndian.PutUint16(id[2:4], uint16(i/50_000))
-	binary.BigEndian.PutUint32(id[4:], uint32(i%50_000)*7)
+	number := fmt.Sprintf("5070%04d%08d", i/50_000, i%50_000*7)
+	if _, err := hex.Decode(id[:], []byte(number)); err != nil {
+		panic(err)
+	}
 	return id
 }

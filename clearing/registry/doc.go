@@ -41,9 +41,9 @@
 // it hands out the current edition, and Follow puts a newer one in its place. Who
 // judges several records together takes one edition for all of them.
 //
-// Cards are packed into pages of 455 in order of number: 10 bytes of number, 8 of
-// dates, status and class, 18.1 bytes a card with the index. Measured with 12 million
-// cards on a 2-core virtual machine (BenchmarkCards): 217 MB, 0.6 µs to find a random
+// Cards are packed into pages of 511 in order of number: 8 bytes of number, 8 of
+// dates, status and class, 16.1 bytes a card with the index. Measured with 12 million
+// cards on a 2-core virtual machine (BenchmarkCards): 193 MB, 0.7 µs to find a random
 // card, 50 to 100 ms to put a change of 10,000 cards on top, and a million cards a
 // second loaded from PostgreSQL (BenchmarkFoundAndLoad). A new edition shares all
 // pages that its change leaves alone.

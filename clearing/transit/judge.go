@@ -81,6 +81,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 	}
 
 	payees := payees{accounts: j.Accounts, known: map[string]*payee{}}
+	windows := windows{dates: j.Dates, day: d.Source.Day, zone: j.Zone}
 	for i := range taps {
 		switch t := &taps[i]; {
 		case t.fault != verdict.None:
@@ -88,7 +89,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 		case !t.foreign && !t.verified:
 			d.Reject(verdict.BadTAC, "tap", t.record.Offset, t.record.Value).Operator = operatorOf(edition, t)
 		default:
-			j.post(edition, t, j.Dates.window(d.Source.Day, t.record.At, j.Zone), payees, d)
+			j.post(edition, t, windows.of(t.record.At), payees, d)
 		}
 	}
 	return nil
@@ -181,17 +182,34 @@ func (t *tap) place(edition *registry.Edition) {
 	}
 }
 
-// window is the range of plausible days of one clearing day.
+// window is a range of plausible days.
 type window struct{ from, to ledger.Day }
 
-func (p Plausible) window(day ledger.Day, arrived time.Time, zone *time.Location) window {
-	w := window{day.Add(-p.DaysBack), day.Add(p.DaysAhead)}
-	if !arrived.IsZero() && zone != nil {
-		// A close that is late must not make today's taps implausible.
-		today := ledger.DayOf(arrived.In(zone))
-		w.from, w.to = min(w.from, today.Add(-p.DaysBack)), max(w.to, today.Add(p.DaysAhead))
+// windows are those of one clearing day by the day of arrival. Records arrive in order, so the
+// last one is nearly always the next one too.
+type windows struct {
+	dates Plausible
+	day   ledger.Day
+	zone  *time.Location
+
+	today ledger.Day // the day of arrival that last is of, 0 for none that is known
+	last  window
+}
+
+func (w *windows) of(arrived time.Time) window {
+	var today ledger.Day
+	if !arrived.IsZero() && w.zone != nil {
+		today = ledger.DayOf(arrived.In(w.zone))
 	}
-	return w
+	if w.last != (window{}) && today == w.today {
+		return w.last
+	}
+	w.today, w.last = today, window{w.day.Add(-w.dates.DaysBack), w.day.Add(w.dates.DaysAhead)}
+	if today != 0 {
+		// A close that is late must not make today's taps implausible.
+		w.last.from, w.last.to = min(w.last.from, today.Add(-w.dates.DaysBack)), max(w.last.to, today.Add(w.dates.DaysAhead))
+	}
+	return w.last
 }
 
 // post puts a signed tap into the docket.
