@@ -82,12 +82,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 	for _, p := range people {
 		byAccount[ledger.IDOfCode(p.Code)] = p.Code
 	}
-	type key struct {
-		account ledger.AccountID
-		day     ledger.Day
-		purpose ledger.Purpose
-	}
-	sums := map[key]*settlement.Row{}
+	var rows []settlement.Row
 	paid = map[string]int64{}
 	for _, t := range turnovers {
 		switch {
@@ -98,24 +93,15 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day l
 			paid[byAccount[t.Credit]] -= int64(t.Sum)
 			continue
 		}
-		for account, fen := range map[ledger.AccountID]ledger.Fen{t.Credit: t.Sum, t.Debit: -t.Sum} {
-			code, ok := byAccount[account]
-			if !ok {
-				continue
+		add := func(account ledger.AccountID, fen ledger.Fen) {
+			if code, ok := byAccount[account]; ok {
+				rows = append(rows, settlement.Row{
+					Participant: code, Day: settlement.Day(t.Day), Purpose: chart.PurposeName(t.Purpose), Count: t.Count, Fen: int64(fen),
+				})
 			}
-			k := key{account, t.Day, t.Purpose}
-			sum := sums[k]
-			if sum == nil {
-				sum = &settlement.Row{Participant: code, Day: settlement.Day(t.Day), Purpose: chart.PurposeName(t.Purpose)}
-				sums[k] = sum
-			}
-			sum.Count += t.Count
-			sum.Fen += int64(fen)
 		}
-	}
-	rows := make([]settlement.Row, 0, len(sums))
-	for _, sum := range sums {
-		rows = append(rows, *sum)
+		add(t.Credit, t.Sum)
+		add(t.Debit, -t.Sum)
 	}
 	positions, err = settlement.Net(rows, people)
 	return positions, paid, err

@@ -20,8 +20,8 @@ import (
 //	           the beginning: next)
 //
 // A card has, after its number: the numbers of its taps, those of its loads, the shadow
-// balance (signed), the time of the last claim as the number YYYYMMDDhhmmss (0: none),
-// and where there is one the claim's counter, kind (1 load, 2 tap), balance, and the
+// balance (signed), the time of the last reading as the number YYYYMMDDhhmmss (0: none),
+// and where there is one the reading's counter, kind (1 load, 2 tap), balance, and the
 // difference last found (signed).
 //
 // A SAM has the numbers of its sequence.
@@ -150,24 +150,24 @@ type card struct {
 	number       identity.Card
 	taps, loads  numbers
 	shadow       int64 // fen
-	claim        claim
-	difference   int64 // claim less shadow, as last found
-	balanceKnown bool  // there was a claim
+	reading      reading
+	difference   int64 // reading less shadow, as last found
+	balanceKnown bool  // there was a reading
 }
 
-// claim is what a card is said to have held. Of two the later one counts.
-type claim struct {
+// reading is the balance of a card as a terminal read it. Of two the later one counts.
+type reading struct {
 	time    int64 // YYYYMMDDhhmmss
-	kind    claimKind
+	kind    source
 	counter int64
 	balance int64 // fen
 }
 
-type claimKind byte
+type source byte
 
 const (
-	claimLoad claimKind = 1 // of one second, a load is taken to be before a tap
-	claimTap  claimKind = 2
+	fromLoad source = 1 // of one second, a load is taken to be before a tap
+	fromTap  source = 2
 )
 
 func (c *card) append(b, before []byte) []byte {
@@ -178,10 +178,10 @@ func (c *card) append(b, before []byte) []byte {
 	if !c.balanceKnown {
 		return binary.AppendUvarint(b, 0)
 	}
-	b = binary.AppendUvarint(b, uint64(c.claim.time))
-	b = binary.AppendUvarint(b, uint64(c.claim.counter))
-	b = append(b, byte(c.claim.kind))
-	b = binary.AppendUvarint(b, uint64(c.claim.balance))
+	b = binary.AppendUvarint(b, uint64(c.reading.time))
+	b = binary.AppendUvarint(b, uint64(c.reading.counter))
+	b = append(b, byte(c.reading.kind))
+	b = binary.AppendUvarint(b, uint64(c.reading.balance))
 	return binary.AppendVarint(b, c.difference)
 }
 
@@ -191,16 +191,16 @@ func (r *reader) card(c *card) {
 	r.numbers(&c.taps)
 	r.numbers(&c.loads)
 	c.shadow = r.signed()
-	c.claim, c.difference = claim{time: r.unsigned()}, 0
-	if c.balanceKnown = c.claim.time != 0; !c.balanceKnown {
+	c.reading, c.difference = reading{time: r.unsigned()}, 0
+	if c.balanceKnown = c.reading.time != 0; !c.balanceKnown {
 		return
 	}
-	c.claim.counter = r.unsigned()
+	c.reading.counter = r.unsigned()
 	if len(r.b) == 0 {
 		r.fail()
 		return
 	}
-	c.claim.kind, r.b = claimKind(r.b[0]), r.b[1:]
-	c.claim.balance = r.unsigned()
+	c.reading.kind, r.b = source(r.b[0]), r.b[1:]
+	c.reading.balance = r.unsigned()
 	c.difference = r.signed()
 }

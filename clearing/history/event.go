@@ -1,8 +1,8 @@
 package history
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"citycard/clearing/chart"
@@ -15,13 +15,13 @@ import (
 
 // event is what one row of the journal says about a card.
 type event struct {
-	number identity.Card
-	kind   claimKind // 0: neither tap nor load
-	of     int64     // number in the card's counter
-	claims bool      // time and balance are worth something
-	time   int64     // YYYYMMDDhhmmss
-	claim  int64     // balance, fen
-	moved  int64     // on the float, fen
+	number  identity.Card
+	kind    source // 0: neither tap nor load
+	of      int64  // number in the card's counter
+	read    bool   // time and balance are worth something
+	time    int64  // YYYYMMDDhhmmss
+	balance int64  // as the terminal read it, fen
+	moved   int64  // on the float, fen
 }
 
 // use is one number of a SAM's sequence that a tap was signed with.
@@ -30,9 +30,14 @@ type use struct {
 	sequence uint32
 }
 
-// uses are those of many taps: signed by cards of ours, whose TACs were verified, and
-// claimed by records whose TACs are for another city to check.
-type uses struct{ signed, claimed []use }
+// order is the terminal as a number of the same order.
+func (u *use) order() uint64 {
+	return uint64(binary.BigEndian.Uint32(u.terminal[:4]))<<16 | uint64(binary.BigEndian.Uint16(u.terminal[4:]))
+}
+
+// uses are those of many taps: signed by cards of ours, whose TACs were verified, and those of
+// records whose TACs another city has to check.
+type uses struct{ signed, unverified []use }
 
 // sorter tells rows of the journal apart.
 type sorter struct {
@@ -59,25 +64,25 @@ func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool)
 	if ev.moved == 0 && !kept {
 		return event{}, false
 	}
-	var claims message.Claims
+	var reading message.Reading
 	if _, _, spend := identity.ParseSpend(e.ID); spend {
-		if claims, ok = message.TapClaims(e.Evidence); ok {
-			ev.kind, ev.of = claimTap, int64(claims.Counter)
+		if reading, ok = message.TapReading(e.Evidence); ok {
+			ev.kind, ev.of = fromTap, int64(reading.Counter)
 		}
 	} else if sequence, load := identity.ParseLoadWritten(e.ID); load {
-		if claims, ok = message.LoadClaims(e.Evidence); ok {
-			ev.kind, ev.of = claimLoad, int64(sequence)
+		if reading, ok = message.LoadReading(e.Evidence); ok {
+			ev.kind, ev.of = fromLoad, int64(sequence)
 		}
 	}
-	if ev.time, ok = decimal(claims.Time); ok && ev.kind != 0 {
-		ev.claim = int64(claims.Balance)
-		ev.claims = booked.Reason != verdict.ImplausibleDate
+	if ev.time, ok = decimal(reading.Time); ok && ev.kind != 0 {
+		ev.balance = int64(reading.Balance)
+		ev.read = booked.Reason != verdict.ImplausibleDate
 	}
 	return ev, true
 }
 
 // take adds the number of a SAM that a row was signed with. Nobody answers for a SAM that is
-// not registered. The number is only claimed where the card is another city's, or may be: of a
+// not registered. The number is unverified where the card is another city's, or may be: of a
 // record of zero fen two of the reasons do not tell.
 func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	terminal, sequence, ok := identity.ParseSpend(e.ID)
@@ -86,7 +91,7 @@ func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	}
 	unsure := booked.ZeroFen && (booked.Reason == verdict.ImplausibleDate || booked.Reason == verdict.PayeeClosed)
 	if of := (use{terminal, sequence}); booked.Foreign || unsure {
-		u.claimed = append(u.claimed, of)
+		u.unverified = append(u.unverified, of)
 	} else {
 		u.signed = append(u.signed, of)
 	}
@@ -103,9 +108,17 @@ func decimal(bcd [message.TimeLen]byte) (n int64, ok bool) {
 	return n, n > 0
 }
 
+// compareCards compares as bytes.Compare does: a day's pass does little else so often.
+func compareCards(a, b *identity.Card) int {
+	if x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8]); x != y {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(binary.BigEndian.Uint32(a[8:]), binary.BigEndian.Uint32(b[8:]))
+}
+
 func sortEvents(events []event) {
 	slices.SortFunc(events, func(a, b event) int {
-		if c := bytes.Compare(a.number[:], b.number[:]); c != 0 {
+		if c := compareCards(&a.number, &b.number); c != 0 {
 			return c
 		}
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.of, b.of))

@@ -139,9 +139,9 @@ func (n *numbers) giveUp() {
 	}
 }
 
-// claim takes up a number that nobody vouches for: it fills a gap, now or when the
+// addUnverified takes up a number that nobody vouches for. It fills a gap, now or when the
 // counter has come to it, and moves nothing.
-func (n *numbers) claim(v int64) {
+func (n *numbers) addUnverified(v int64) {
 	switch {
 	case !n.any() || v < n.first:
 	case v < n.next:

@@ -17,11 +17,11 @@ func TestJump(t *testing.T) {
 		gaps  []run
 		far   int64
 	}{
-		{"one claim far above", []int64{10, 11, 65_535, 12, 14}, 15, 10, []run{{13, 13}}, 65_536},
+		{"one number far above", []int64{10, 11, 65_535, 12, 14}, 15, 10, []run{{13, 13}}, 65_536},
 		{"a counter that went on elsewhere", []int64{10, 11, 5_000, 5_002}, 5_003, 10, []run{{12, 4_999}, {5_001, 5_001}}, 0},
-		{"a first claim far above", []int64{60_000, 10, 11, 12}, 13, 10, nil, 0},
-		{"two claims far apart", []int64{10, 5_000, 40_000, 11}, 12, 10, nil, 40_001},
-		{"the same far claim twice", []int64{10, 5_000, 5_000, 11}, 12, 10, nil, 5_001},
+		{"a first number far above", []int64{60_000, 10, 11, 12}, 13, 10, nil, 0},
+		{"two numbers far apart", []int64{10, 5_000, 40_000, 11}, 12, 10, nil, 40_001},
+		{"the same far number twice", []int64{10, 5_000, 5_000, 11}, 12, 10, nil, 5_001},
 		{"a gap as wide as one record may make", []int64{10, 10 + jumpLimit}, 11 + jumpLimit, 10, []run{{11, 9 + jumpLimit}}, 0},
 		{"a gap one wider", []int64{10, 11 + jumpLimit}, 11, 10, nil, 12 + jumpLimit},
 		{"as far before the first as one record may be", []int64{1000, 1000 - jumpLimit}, 1001, 1000, nil, 0},
@@ -38,17 +38,17 @@ func TestJump(t *testing.T) {
 	}
 }
 
-// TestLaterClaim: of two claims that of the later second counts; within a second that of a tap
+// TestLaterReading: of two readings that of the later second counts; within a second that of a tap
 // before that of a load, and then that of the higher counter.
-func TestLaterClaim(t *testing.T) {
+func TestLaterReading(t *testing.T) {
 	const second = 20260105120000
-	ordered := []claim{
-		{second - 1, claimTap, 9, 1},
-		{second, claimLoad, 600, 2},
-		{second, claimLoad, 601, 3},
-		{second, claimTap, 8, 4},
-		{second, claimTap, 9, 5},
-		{second + 1, claimLoad, 1, 6},
+	ordered := []reading{
+		{second - 1, fromTap, 9, 1},
+		{second, fromLoad, 600, 2},
+		{second, fromLoad, 601, 3},
+		{second, fromTap, 8, 4},
+		{second, fromTap, 9, 5},
+		{second + 1, fromLoad, 1, 6},
 	}
 	for i, a := range ordered {
 		for j, b := range ordered {
@@ -59,31 +59,31 @@ func TestLaterClaim(t *testing.T) {
 	}
 }
 
-// TestClaimed: what nobody vouches for fills gaps, at once or once the counter has come
+// TestUnverified: what nobody vouches for fills gaps, at once or once the counter has come
 // to it, and moves nothing.
-func TestClaimed(t *testing.T) {
+func TestUnverified(t *testing.T) {
 	var n numbers
-	n.claim(5)
+	n.addUnverified(5)
 	if n.any() {
-		t.Error("a claim alone begins a history")
+		t.Error("an unverified number alone begins a history")
 	}
 	n.add(10)
 	for _, v := range []int64{9, 12, 13, 1 << 40, 12} {
-		n.claim(v)
+		n.addUnverified(v)
 	}
 	if n.next != 11 || len(n.gaps) != 0 {
-		t.Errorf("claims moved the counter: %+v", n)
+		t.Errorf("unverified numbers moved the counter: %+v", n)
 	}
 	n.add(15)
 	if want := []run{{11, 11}, {14, 14}}; !slices.Equal(n.gaps, want) {
 		t.Errorf("gaps %v, want %v", n.gaps, want)
 	}
-	n.claim(11)
+	n.addUnverified(11)
 	if want := []run{{14, 14}}; !slices.Equal(n.gaps, want) {
 		t.Errorf("gaps %v, want %v", n.gaps, want)
 	}
 	for v := range int64(2 * looseLimit) {
-		n.claim(100 - v)
+		n.addUnverified(100 - v)
 	}
 	if len(n.loose) != looseLimit || n.loose[0] != 100-2*looseLimit+1 {
 		t.Errorf("%d loose numbers from %d on, want the %d lowest", len(n.loose), n.loose[0], looseLimit)
@@ -103,13 +103,13 @@ func TestPacked(t *testing.T) {
 			copy(c.number[:], []byte{3, 0x10, 0x50, 0x70, 2, 0, 0, byte(number >> 16), byte(number >> 8), byte(number)})
 			for _, v := range rapid.SliceOfN(rapid.Int64Range(0, 300), 0, 60).Draw(t, "taps") {
 				c.taps.add(v * 3)
-				c.taps.claim(v * 5)
+				c.taps.addUnverified(v * 5)
 			}
 			c.taps.giveUp()
 			c.loads.add(rapid.Int64Range(0, counterLimit).Draw(t, "load"))
-			if c.balanceKnown = rapid.Bool().Draw(t, "claim"); c.balanceKnown {
-				c.claim = claim{20260105120000, claimTap, rapid.Int64Range(0, counterLimit).Draw(t, "counter"), rapid.Int64Range(0, 1<<32-1).Draw(t, "balance")}
-				c.difference = c.claim.balance - c.shadow
+			if c.balanceKnown = rapid.Bool().Draw(t, "reading"); c.balanceKnown {
+				c.reading = reading{20260105120000, fromTap, rapid.Int64Range(0, counterLimit).Draw(t, "counter"), rapid.Int64Range(0, 1<<32-1).Draw(t, "balance")}
+				c.difference = c.reading.balance - c.shadow
 			}
 			want = append(want, c)
 			p.add(c.number[:], c.append)
@@ -143,7 +143,7 @@ func sameCard(a, b card) bool {
 	same := func(a, b *numbers) bool {
 		return a.first == b.first && a.next == b.next && a.far == b.far && slices.Equal(a.gaps, b.gaps) && slices.Equal(a.loose, b.loose)
 	}
-	return a.number == b.number && same(&a.taps, &b.taps) && same(&a.loads, &b.loads) && a.shadow == b.shadow && a.claim == b.claim &&
+	return a.number == b.number && same(&a.taps, &b.taps) && same(&a.loads, &b.loads) && a.shadow == b.shadow && a.reading == b.reading &&
 		a.difference == b.difference && a.balanceKnown == b.balanceKnown
 }
 
@@ -153,7 +153,7 @@ func FuzzPacked(f *testing.F) {
 	n.add(4)
 	n.add(9)
 	f.Add(appendNumbers(appendNumber(nil, nil, []byte("123456")), &n))
-	f.Add((&uses{signed: []use{{sequence: 4}}, claimed: []use{{sequence: 5}}}).pack())
+	f.Add((&uses{signed: []use{{sequence: 4}}, unverified: []use{{sequence: 5}}}).pack())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var c card
 		for r := (reader{b: b}); len(r.b) > 0 && r.err == nil; {
@@ -183,9 +183,9 @@ func TestModules(t *testing.T) {
 	var packed []byte
 	var found []Finding
 	for _, u := range []uses{
-		{signed: []use{{one, 1}, {one, 2}, {one, 3}}, claimed: []use{{other, 7}}},
-		{signed: []use{{one, 4}}, claimed: []use{{one, 0xFFFFFFFF}, {one, 5}}},
-		{signed: []use{{one, 6}, {one, 9}, {one, 9}}, claimed: []use{{other, 8}}},
+		{signed: []use{{one, 1}, {one, 2}, {one, 3}}, unverified: []use{{other, 7}}},
+		{signed: []use{{one, 4}}, unverified: []use{{one, 0xFFFFFFFF}, {one, 5}}},
+		{signed: []use{{one, 6}, {one, 9}, {one, 9}}, unverified: []use{{other, 8}}},
 		{signed: []use{{one, 20}}},
 	} {
 		m := modules{}

@@ -3,9 +3,7 @@ package history
 import (
 	"bytes"
 	"context"
-	"slices"
 
-	"citycard/clearing/identity"
 	"citycard/ledger"
 )
 
@@ -27,7 +25,8 @@ type part struct {
 // compute computes a part: what was booked for its cards, on top of their histories.
 func (p *pass) compute(ctx context.Context, number int, of ledger.Part) (*part, error) {
 	result := &part{Part: of, number: number, packer: packer{limit: p.limit(), row: packed{after: of.After}}, unread: p.unread}
-	var events []event
+	events := make([]event, 0, p.size()*5/4)
+	result.uses.signed = make([]use, 0, p.size()*5/4)
 	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
 		result.rows++
 		booked, _ := p.sorter.booked.Entry(e)
@@ -64,10 +63,13 @@ func (p *part) merge(packed []byte, events []event) ([]event, error) {
 		if !p.Holds(c.number[:]) {
 			continue
 		}
-		n, known := slices.BinarySearchFunc(events, c.number, func(e event, number identity.Card) int { return bytes.Compare(e.number[:], number[:]) })
+		n := 0
+		for n < len(events) && compareCards(&events[n].number, &c.number) < 0 {
+			n++
+		}
 		p.begin(events[:n])
 		events = events[n:]
-		if !known {
+		if len(events) == 0 || events[0].number != c.number {
 			if c.taps.held == 0 && c.loads.held == 0 {
 				p.keep(&c)
 			} else {
@@ -111,15 +113,15 @@ func (p *part) live(c *card, events []event) {
 			continue
 		}
 		switch e.kind {
-		case claimTap:
+		case fromTap:
 			if c.taps.add(e.of) == twice {
 				p.find(CounterTwice, c.number[:], run{e.of, e.of}, 0)
 			}
-		case claimLoad:
+		case fromLoad:
 			c.loads.add(e.of)
 		}
-		if now := (claim{e.time, e.kind, e.of, e.claim}); e.claims && (!c.balanceKnown || c.claim.earlier(now)) {
-			c.claim, c.balanceKnown = now, true
+		if now := (reading{e.time, e.kind, e.of, e.balance}); e.read && (!c.balanceKnown || c.reading.earlier(now)) {
+			c.reading, c.balanceKnown = now, true
 		}
 	}
 	for _, g := range c.taps.report(tap, p.unread.taps) {
@@ -137,10 +139,10 @@ func (p *part) live(c *card, events []event) {
 	p.keep(c)
 }
 
-// balance compares what the card claims with what the ledger says. Where records were left for
+// balance compares the last reading of the card with what the ledger says. Where records were left for
 // the next day, that is the next day's to do.
 func (p *part) balance(c *card) {
-	difference := c.claim.balance - c.shadow
+	difference := c.reading.balance - c.shadow
 	switch {
 	case !c.balanceKnown || difference == c.difference:
 	case p.unread.taps || p.unread.loads:
@@ -153,15 +155,15 @@ func (p *part) balance(c *card) {
 	}
 }
 
-// earlier reports whether the claim is from before another.
-func (c claim) earlier(other claim) bool {
-	if c.time != other.time {
-		return c.time < other.time
+// earlier reports whether the reading is from before another.
+func (r reading) earlier(other reading) bool {
+	if r.time != other.time {
+		return r.time < other.time
 	}
-	if c.kind != other.kind {
-		return c.kind < other.kind
+	if r.kind != other.kind {
+		return r.kind < other.kind
 	}
-	return c.counter < other.counter
+	return r.counter < other.counter
 }
 
 func (p *part) keep(c *card) {
@@ -171,7 +173,7 @@ func (p *part) keep(c *card) {
 
 func (p *part) find(kind Kind, subject []byte, numbers run, fen int64) {
 	f := Finding{kind, bytes.Clone(subject), numbers.first, numbers.last, fen}
-	// Three taps may claim one number.
+	// Three taps may have one number.
 	if n := len(p.findings); n > 0 && p.findings[n-1].Kind == kind && p.findings[n-1].First == f.First && bytes.Equal(p.findings[n-1].Subject, subject) {
 		return
 	}

@@ -15,8 +15,7 @@ import (
 // DefaultPart is about how many rows of the journal one part has.
 const DefaultPart = 20_000
 
-// Archive is where histories and findings lie: tables of clearing's beside the
-// ledger's.
+// Archive is where histories and findings are stored: clearing's tables beside the ledger's.
 type Archive struct {
 	Ledger *ledger.Ledger
 	Part   int // about how many rows of the journal one part has; 0: DefaultPart
@@ -55,11 +54,10 @@ type pass struct {
 	unread unread
 }
 
-// Run passes over a day of which nothing more is booked, and anew over the days after
-// it where they began with histories that are no longer the latest. Days before it that
-// have ended and were never passed come first. reopened is how often the day was
-// reopened; a day that was passed since the last time is not passed again. What was
-// interrupted goes on.
+// Run passes over a day in which nothing more is booked. It passes again over later days that
+// began with histories which are no longer the latest. Earlier days that have ended and were never
+// passed come first. reopened is how often the day was reopened; a day that was passed since it
+// was last reopened is not passed again. A pass that was interrupted goes on.
 func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary, error) {
 	days, err := a.Ledger.Days(ctx)
 	if err != nil {

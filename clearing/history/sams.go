@@ -12,7 +12,10 @@ import (
 // appendNumber), how many, and of each the difference to the one before.
 func packUses(list []use) []byte {
 	slices.SortFunc(list, func(a, b use) int {
-		return cmp.Or(bytes.Compare(a.terminal[:], b.terminal[:]), cmp.Compare(a.sequence, b.sequence))
+		if x, y := a.order(), b.order(); x != y {
+			return cmp.Compare(x, y)
+		}
+		return cmp.Compare(a.sequence, b.sequence)
 	})
 	var b, before []byte
 	for len(list) > 0 {
@@ -33,16 +36,16 @@ func packUses(list []use) []byte {
 	return b
 }
 
-// pack packs the signed ones after their length, and then those claimed.
+// pack packs the signed ones after their length, and then the unverified ones.
 func (u *uses) pack() []byte {
 	signed := packUses(u.signed)
-	return append(append(binary.AppendUvarint(nil, uint64(len(signed))), signed...), packUses(u.claimed)...)
+	return append(append(binary.AppendUvarint(nil, uint64(len(signed))), signed...), packUses(u.unverified)...)
 }
 
 // sam is one security module: its history, and the numbers that a day's taps used.
 type sam struct {
 	numbers
-	signed, claimed []uint32
+	signed, unverified []uint32
 }
 
 // modules are the SAMs of a day. Uses are few bytes a tap; all of a day's are in memory
@@ -65,12 +68,12 @@ func (m modules) use(packed []byte) error {
 	if r.err != nil || signed > int64(len(r.b)) {
 		return errCut
 	}
-	claimed := r.b[signed:]
+	unverified := r.b[signed:]
 	r.b = r.b[:signed]
 	if err := m.add(&r, func(s *sam) *[]uint32 { return &s.signed }); err != nil {
 		return err
 	}
-	return m.add(&reader{b: claimed}, func(s *sam) *[]uint32 { return &s.claimed })
+	return m.add(&reader{b: unverified}, func(s *sam) *[]uint32 { return &s.unverified })
 }
 
 func (m modules) add(r *reader, list func(*sam) *[]uint32) error {
@@ -128,9 +131,9 @@ func (s *sam) live(terminal [6]byte, unread bool) (findings []Finding) {
 			last = v
 		}
 	}
-	slices.Sort(s.claimed)
-	for _, sequence := range s.claimed {
-		s.claim(int64(sequence))
+	slices.Sort(s.unverified)
+	for _, sequence := range s.unverified {
+		s.addUnverified(int64(sequence))
 	}
 	for _, g := range s.report(next, unread) {
 		findings = append(findings, Finding{SAMGap, bytes.Clone(terminal[:]), g.first, g.last, 0})

@@ -4,8 +4,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Claims are the parts of a tap or load that say how the card stood then.
-type Claims struct {
+// Reading are the parts of a tap or load that say how the card stood then.
+type Reading struct {
 	Time    [TimeLen]byte // as signed
 	Counter uint32        // of a tap: the offline sequence before it
 	Balance uint32        // after it, fen; signed by a load's TAC, a tap's word only
@@ -18,9 +18,9 @@ const (
 	loadTime, loadBalance            protowire.Number = 8, 9
 )
 
-// TapClaims reads them from an encoded tap without decoding the rest: a day's close
+// TapReading reads them from an encoded tap without decoding the rest: a day's close
 // reads every tap of the day. ok is false where the bytes are no tap.
-func TapClaims(b []byte) (c Claims, ok bool) {
+func TapReading(b []byte) (c Reading, ok bool) {
 	ok = fields(b, func(number protowire.Number, value uint64, inner []byte) bool {
 		switch number {
 		case tapCounter:
@@ -37,8 +37,8 @@ func TapClaims(b []byte) (c Claims, ok bool) {
 	return c, ok
 }
 
-// LoadClaims reads them from an encoded load; Counter stays 0.
-func LoadClaims(b []byte) (c Claims, ok bool) {
+// LoadReading reads them from an encoded load; Counter stays 0.
+func LoadReading(b []byte) (c Reading, ok bool) {
 	ok = fields(b, func(number protowire.Number, value uint64, inner []byte) bool {
 		switch number {
 		case loadBalance:

@@ -8,7 +8,7 @@ import (
 	"citycard/clearing/message"
 )
 
-func TestClaims(t *testing.T) {
+func TestReading(t *testing.T) {
 	now := [message.TimeLen]byte{0x20, 0x26, 0x01, 0x05, 0x12, 0x34, 0x56}
 	tap, err := proto.Marshal(&message.Tap{
 		Medium: message.Medium_MEDIUM_CONTACTLESS, CardCounter: 300, BalanceFen: 70_000, Line: 5, EntryTime: []byte{1, 2, 3, 4, 5, 6, 7}, Vehicle: "v",
@@ -23,16 +23,16 @@ func TestClaims(t *testing.T) {
 	}
 	tests := []struct {
 		name string
-		read func([]byte) (message.Claims, bool)
+		read func([]byte) (message.Reading, bool)
 		b    []byte
-		want message.Claims
+		want message.Reading
 		ok   bool
 	}{
-		{"tap", message.TapClaims, tap, message.Claims{Time: now, Counter: 300, Balance: 70_000}, true},
-		{"load", message.LoadClaims, load, message.Claims{Time: now, Balance: 80_000}, true},
-		{"tap cut short", message.TapClaims, tap[:len(tap)-1], message.Claims{}, false},
-		{"load cut short", message.LoadClaims, load[:len(load)-1], message.Claims{}, false},
-		{"time of six bytes", message.LoadClaims, []byte{0x42, 6, 0, 0, 0, 0, 0, 0}, message.Claims{}, false},
+		{"tap", message.TapReading, tap, message.Reading{Time: now, Counter: 300, Balance: 70_000}, true},
+		{"load", message.LoadReading, load, message.Reading{Time: now, Balance: 80_000}, true},
+		{"tap cut short", message.TapReading, tap[:len(tap)-1], message.Reading{}, false},
+		{"load cut short", message.LoadReading, load[:len(load)-1], message.Reading{}, false},
+		{"time of six bytes", message.LoadReading, []byte{0x42, 6, 0, 0, 0, 0, 0, 0}, message.Reading{}, false},
 	}
 	for _, test := range tests {
 		got, ok := test.read(test.b)
@@ -42,10 +42,10 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func FuzzClaims(f *testing.F) {
+func FuzzReading(f *testing.F) {
 	f.Add([]byte{0x12, 0x02, 0x3a, 0x00})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, ok := message.TapClaims(b)
+		got, ok := message.TapReading(b)
 		var tap message.Tap
 		if err := proto.Unmarshal(b, &tap); err != nil || !ok || tap.GetDebit() == nil {
 			return
