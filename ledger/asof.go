@@ -97,8 +97,8 @@ func (l *Ledger) BalanceAsOf(ctx context.Context, code string, moment AsOf) (Sum
 			FROM journal j WHERE `+taken+` AND (j.debit = $3 OR j.credit = $3) AND (j.flags & 28) <> 4 AND j.booking_day = ANY($4::INT4[])
 			AND (j.effective_day = ANY($5::INT4[]) OR EXISTS (SELECT 1 FROM late l WHERE l.booking_day = j.booking_day AND l.subject = j.subject
 				AND l.effective_day = j.effective_day))`, v.last, v.at, account, mixed, promptDaysOf(mixed)).Scan(&part.Debits, &part.Credits)
-		sums.addDebit(part.Debits, 0)
-		sums.addCredit(part.Credits, 0)
+		sums.AddDebit(part.Debits, 0)
+		sums.AddCredit(part.Credits, 0)
 		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -2,64 +2,28 @@ package ledger
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-)
+	"citycard/ledger/chain"
 
-// The ledger's own acts. What of their entries is JSON: AccountsOpened, AccountMarked, LimitChange, or DayMoved for those of days.
-const (
-	ActOpenAccounts = "open accounts"
-	ActMarkAccount  = "mark account"
-	ActChangeLimit  = "change limit"
-	ActOpenDay      = "open day"
-	ActCloseDay     = "close day"
-	ActEndDay       = "end day"
-	ActReopenDay    = "reopen day"
+	"github.com/jackc/pgx/v5"
 )
 
 // ownAct reports whether an act is the ledger's own.
 func ownAct(act string) bool {
 	switch act {
-	case ActOpenAccounts, ActMarkAccount, ActChangeLimit, ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:
+	case chain.ActOpenAccounts, chain.ActMarkAccount, chain.ActChangeLimit, chain.ActOpenDay, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay:
 		return true
 	}
 	return false
 }
 
-// AuditEntry is an act that must not be forgotten: one that took two people, or by which the books are checked, such as the opening of accounts. Entries
-// are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the chain's head.
-type AuditEntry struct {
-	Number        int64
-	At            time.Time // to the second, as its caller told; of an act without people by the database's clock
-	Act           string    // one of the acts, or a caller's (Approve, Record)
-	What          string    // JSON of the ledger's own acts, or the caller's words
-	First, Second string    // who asked and who agreed; empty where it took nobody's word
-	Reason        string
-	Hash          Hash
-}
-
-// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the SHA-256 over the text "ledger audit 1", that hash,
-// number and second since 1970 as 8 bytes each, and act, what, first, second and reason, each after its length as 4 bytes.
-func (e *AuditEntry) HashAfter(previous Hash) Hash {
-	b := append([]byte("ledger audit 1"), previous[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Number))
-	b = binary.BigEndian.AppendUint64(b, uint64(e.At.Unix()))
-	for _, field := range []string{e.Act, e.What, e.First, e.Second, e.Reason} {
-		b = appendSized(b, field)
-	}
-	return sha256.Sum256(b)
-}
-
 const selectAudit = "SELECT number, at, act, what, first, second, reason, hash FROM audit "
 
-func scanAudit(row pgx.Row) (AuditEntry, error) {
-	var e AuditEntry
+func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
+	var e chain.AuditEntry
 	var at int64
 	var hash []byte
 	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash)
@@ -69,7 +33,7 @@ func scanAudit(row pgx.Row) (AuditEntry, error) {
 }
 
 // Audit lists the entries of some acts, oldest first; all entries where no act is named.
-func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []AuditEntry, err error) {
+func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []chain.AuditEntry, err error) {
 	err = l.run(ctx, func(ctx context.Context) error {
 		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
 			entries, err = AuditIn(ctx, tx, acts...)
@@ -83,17 +47,17 @@ func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []AuditEntr
 }
 
 // AuditIn is Audit as a transaction sees it.
-func AuditIn(ctx context.Context, tx pgx.Tx, acts ...string) ([]AuditEntry, error) {
+func AuditIn(ctx context.Context, tx pgx.Tx, acts ...string) ([]chain.AuditEntry, error) {
 	rows, err := tx.Query(ctx, selectAudit+"WHERE act = ANY($1::TEXT[]) OR $2 ORDER BY number", acts, len(acts) == 0)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (AuditEntry, error) { return scanAudit(row) })
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (chain.AuditEntry, error) { return scanAudit(row) })
 }
 
 // appendAudit numbers, chains and stores an entry. Its transaction should take no other lock afterwards, because all who write one wait for
 // its end. An entry without a time gets the database's.
-func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
+func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 	var previous []byte
 	var now int64
 	err := tx.QueryRow(ctx, "UPDATE audit_end SET number = number + 1 WHERE one = 1 RETURNING number, hash, floor(extract(epoch FROM now()))::INT8").
@@ -101,13 +65,13 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e AuditEntry) error {
 	if err != nil {
 		return err
 	}
-	if len(previous) != len(Hash{}) {
-		return fmt.Errorf("the audit's last hash has %d bytes, expected %d", len(previous), len(Hash{}))
+	if len(previous) != len(chain.Hash{}) {
+		return fmt.Errorf("the audit's last hash has %d bytes, expected %d", len(previous), len(chain.Hash{}))
 	}
 	if e.At.IsZero() {
 		e.At = time.Unix(now, 0)
 	}
-	e.Hash = e.HashAfter(Hash(previous))
+	e.Hash = e.HashAfter(chain.Hash(previous))
 	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 		e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, e.Hash[:])
@@ -122,20 +86,9 @@ func appendOwn(ctx context.Context, tx pgx.Tx, act string, what any, by *Approva
 		return err
 	}
 	if by == nil {
-		return appendAudit(ctx, tx, AuditEntry{Act: act, What: string(text)})
+		return appendAudit(ctx, tx, chain.AuditEntry{Act: act, What: string(text)})
 	}
 	return appendApproved(ctx, tx, act, string(text), by)
-}
-
-// readWhat reads what an entry of the given act says.
-func readWhat[T any](e *AuditEntry, act string) (what T, err error) {
-	decoder := json.NewDecoder(strings.NewReader(e.What))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(&what)
-	if e.Act != act || err != nil {
-		return what, fmt.Errorf("audit entry %d, %s: it does not say what %q says: %w", e.Number, e.Act, act, err)
-	}
-	return what, nil
 }
 
 // Approval is by which two people, and why, something is done that takes two.
@@ -206,7 +159,7 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	if by.Second != "" || !text(by.Reason, 0, MaxReason) {
 		return &BatchError{What: fmt.Sprintf("act %q takes one person at most, and a reason of at most %d bytes of UTF-8", act, MaxReason)}
 	}
-	return appendAudit(ctx, tx, AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason})
+	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason})
 }
 
 // appendApproved stores the audit's entry of an approved act.
@@ -215,7 +168,7 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	if err != nil {
 		return err
 	}
-	return appendAudit(ctx, tx, AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
+	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
 // ReopenDay makes a closed day open again, so that streams claimed for it anew (Claim with the day) can book in it, until CloseDay; streams that left
@@ -238,6 +191,6 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'open' WHERE day = $1", day); err != nil {
 			return err
 		}
-		return appendOwn(ctx, tx, ActReopenDay, DayMoved{Day: day}, &by)
+		return appendOwn(ctx, tx, chain.ActReopenDay, chain.DayMoved{Day: day}, &by)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // TestReopenedDay reopens a closed day, books in it with a stream of its own, closes it again and seals it, after which it stays as it is.
@@ -63,15 +64,15 @@ func TestReopenedDay(t *testing.T) {
 	var acts []string
 	for i := range entries {
 		e := &entries[i]
-		if acts = append(acts, e.Act); e.Act != ledger.ActReopenDay {
+		if acts = append(acts, e.Act); e.Act != chain.ActReopenDay {
 			continue
 		}
-		if moved, err := e.DayMoved(); err != nil || moved != (ledger.DayMoved{Day: today}) || e.First != "Li" || e.Second != "Wang" || !e.At.Equal(noon) {
+		if moved, err := e.DayMoved(); err != nil || moved != (chain.DayMoved{Day: today}) || e.First != "Li" || e.Second != "Wang" || !e.At.Equal(noon) {
 			t.Errorf("the audit has %+v, %v; expected the reopening", e, err)
 		}
 	}
 	want := []string{
-		ledger.ActOpenDay, ledger.ActOpenAccounts, ledger.ActCloseDay, ledger.ActEndDay, ledger.ActReopenDay, ledger.ActCloseDay, ledger.ActEndDay,
+		chain.ActOpenDay, chain.ActOpenAccounts, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay, chain.ActCloseDay, chain.ActEndDay,
 	}
 	if !slices.Equal(acts, want) {
 		t.Errorf("the audit has %q, expected %q", acts, want)

@@ -9,28 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Sums are an account's total debits and credits, and what is held on each side and not yet moved.
-type Sums struct {
-	Debits, Credits         Fen
-	DebitsHeld, CreditsHeld Fen
-}
-
-func (s *Sums) addDebit(moved, held Fen) {
-	s.Debits += moved
-	s.DebitsHeld += held
-}
-
-func (s *Sums) addCredit(moved, held Fen) {
-	s.Credits += moved
-	s.CreditsHeld += held
-}
-
-// Available returns credits - debits less what is held on the debit side.
-func (s Sums) Available() Fen { return s.Credits - s.Debits - s.DebitsHeld }
-
-// CreditBalance returns credits - debits.
-func (s Sums) CreditBalance() Fen { return s.Credits - s.Debits }
-
 // delta is what a batch adds to one account.
 type delta struct {
 	account Account
@@ -39,7 +17,7 @@ type delta struct {
 
 // fold adds up, account by account, the transfers that really went in, in the order of account numbers: the order in
 // which all batches lock balance rows.
-func fold(chart *Chart, rows []Row) []delta {
+func fold(chart *Chart, rows []newRow) []delta {
 	sums := make(map[AccountID]*Sums)
 	at := func(id AccountID) *Sums {
 		s := sums[id]
@@ -52,8 +30,8 @@ func fold(chart *Chart, rows []Row) []delta {
 	for i := range rows {
 		if r := &rows[i]; !r.IsMemo() {
 			e := effectOf(r)
-			at(e.debit).addDebit(e.moved, e.held)
-			at(e.credit).addCredit(e.moved, e.held)
+			at(e.debit).AddDebit(e.moved, e.held)
+			at(e.credit).AddCredit(e.moved, e.held)
 		}
 	}
 	deltas := make([]delta, 0, len(sums))

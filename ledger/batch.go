@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -74,8 +76,8 @@ func (r Result) String() string {
 // Decision is the answer for one transfer or memo.
 type Decision struct {
 	Result Result
-	// Amount is what stands in the journal under the key: for an UpTo transfer what was really moved, for a duplicate or
-	// conflict the first version's amount, for a refused one zero.
+	// Amount is what stands in the journal under the key: for a duplicate or conflict the first
+	// version's amount, for a refused one zero.
 	Amount Fen
 	// Disputed tells that another version stands under the key, and this one is kept as a dispute: since now (Conflict) or since it came before (Duplicate).
 	Disputed bool
@@ -90,7 +92,7 @@ type Outcome struct {
 	// Sequence is the batch's number in its stream, from 1.
 	Sequence int64
 	// Head is the head of the stream's hash chain after the batch. It is not yet known to Finish.
-	Head [32]byte
+	Head chain.Hash
 	// Rows is the number of rows the batch put into the journal, disputes included.
 	Rows int
 	// Alarms are the accounts that the batch took to their alarm level.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -25,7 +27,7 @@ const (
 
 // writeBooks adds the batch's deltas to balances and turnovers, notes what became of holds and which rows came late, and hangs the batch's link into
 // the chain.
-func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *Link, rows []Row) error {
+func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *chain.Link, rows []newRow) error {
 	deltas := fold(chart, rows)
 	accounts, shards := make([]int64, len(deltas)), make([]int32, len(deltas))
 	var sums [4][]int64

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -114,7 +116,7 @@ func (l *Ledger) Accounts(ctx context.Context) (*Chart, error) {
 func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 	wanted := slices.Clone(accounts)
 	for i := range wanted {
-		if err := wanted[i].validate(); err != nil {
+		if err := validateAccount(&wanted[i]); err != nil {
 			return err
 		}
 		wanted[i].ID = IDOfCode(wanted[i].Code)
@@ -179,23 +181,10 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 	return insertAccounts(ctx, tx, version+1, opening)
 }
 
-// AccountsOpened is what the audit keeps of accounts that were opened together.
-type AccountsOpened struct {
-	Version  int64 `json:"version"` // of the chart
-	Accounts int   `json:"accounts"`
-	// Root is the RFC 6962 Merkle root over the accounts' opening hashes, in the order of their numbers.
-	Root Hash `json:"root"`
-}
-
-// AccountsOpened reads the opening out of an entry whose act is ActOpenAccounts.
-func (e *AuditEntry) AccountsOpened() (AccountsOpened, error) {
-	return readWhat[AccountsOpened](e, ActOpenAccounts)
-}
-
 // insertAccounts opens accounts that are not there yet, under the chart's next version.
 func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Account) error {
 	slices.SortFunc(accounts, func(a, b Account) int { return cmp.Compare(a.ID, b.ID) })
-	var tree Tree
+	var tree chain.Tree
 	batch := &pgx.Batch{}
 	batch.Queue(setChartVersion, version)
 	for _, a := range accounts {
@@ -219,7 +208,7 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Ac
 	if err != nil {
 		return err
 	}
-	return appendOwn(ctx, tx, ActOpenAccounts, AccountsOpened{Version: version, Accounts: len(accounts), Root: root}, nil)
+	return appendOwn(ctx, tx, chain.ActOpenAccounts, chain.AccountsOpened{Version: version, Accounts: len(accounts), Root: root}, nil)
 }
 
 const setChartVersion = "UPDATE chart SET version = $1 WHERE one = 1"
@@ -234,19 +223,6 @@ func lockChart(ctx context.Context, tx pgx.Tx) (version int64, err error) {
 func sameAccount(a, b Account) bool {
 	const limits = DebitsMustNotExceedCredits | CreditsMustNotExceedDebits | MustReturnToZero
 	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
-}
-
-// AccountMarked is what the audit keeps of an account that was frozen, unfrozen or closed.
-type AccountMarked struct {
-	Account  string `json:"account"` // its code
-	OldFlags Flags  `json:"old_flags"`
-	Flags    Flags  `json:"flags"`
-	Version  int64  `json:"version"` // of the chart
-}
-
-// AccountMarked reads the change out of an entry whose act is ActMarkAccount.
-func (e *AuditEntry) AccountMarked() (AccountMarked, error) {
-	return readWhat[AccountMarked](e, ActMarkAccount)
 }
 
 // MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened. Who does it and why goes into
@@ -268,7 +244,7 @@ func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bo
 		if err != nil {
 			return err
 		}
-		mark := AccountMarked{Account: code, Version: version + 1}
+		mark := chain.AccountMarked{Account: code, Version: version + 1}
 		err = tx.QueryRow(ctx, "SELECT flags FROM accounts WHERE account = $1 AND code = $2", IDOfCode(code), code).Scan(&mark.OldFlags)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNoAccount
@@ -285,7 +261,7 @@ func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bo
 		if err = tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		return appendOwn(ctx, tx, ActMarkAccount, mark, &by)
+		return appendOwn(ctx, tx, chain.ActMarkAccount, mark, &by)
 	})
 	if err != nil {
 		return err

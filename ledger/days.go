@@ -5,19 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
-)
-
-// DayState is where a booking day is in its life.
-type DayState string
-
-// The states of a day, in order; a closed day may be open once more, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
-// named to stay (settlement) still book in it; when it is closed, none does.
-const (
-	DayOpen    DayState = "open"
-	DayClosing DayState = "closing"
-	DayClosed  DayState = "closed"
-	DaySealed  DayState = "sealed"
 )
 
 // DayStatus is one booking day.
@@ -25,23 +15,6 @@ type DayStatus struct {
 	Day   Day
 	State DayState
 	Next  Day // the day its streams moved to; zero until it is closed first
-}
-
-// DayMoved is what the audit keeps of a day's opening, close, end or reopening.
-type DayMoved struct {
-	Day  Day `json:"day"`
-	Next Day `json:"next,omitempty"` // of a close: the day that follows, which it opens
-	// Streams is how many left the day with a close or an end.
-	Streams int `json:"streams,omitempty"`
-}
-
-// DayMoved reads the change out of an entry whose act is ActOpenDay, ActCloseDay, ActEndDay or ActReopenDay.
-func (e *AuditEntry) DayMoved() (DayMoved, error) {
-	switch e.Act {
-	case ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:
-		return readWhat[DayMoved](e, e.Act)
-	}
-	return DayMoved{}, fmt.Errorf("audit entry %d, %s: no change of a day", e.Number, e.Act)
 }
 
 // OpenDay opens the first booking day; each later one is opened by the close of the one before. It does nothing when
@@ -55,7 +28,7 @@ func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		return appendOwn(ctx, tx, ActOpenDay, DayMoved{Day: day}, nil)
+		return appendOwn(ctx, tx, chain.ActOpenDay, chain.DayMoved{Day: day}, nil)
 	})
 }
 
@@ -132,7 +105,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 		if err != nil {
 			return err
 		}
-		return appendOwn(ctx, tx, ActCloseDay, DayMoved{Day: day, Next: next, Streams: moved}, nil)
+		return appendOwn(ctx, tx, chain.ActCloseDay, chain.DayMoved{Day: day, Next: next, Streams: moved}, nil)
 	})
 }
 
@@ -168,7 +141,7 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closed' WHERE day = $1", day); err != nil {
 			return err
 		}
-		return appendOwn(ctx, tx, ActEndDay, DayMoved{Day: day, Streams: moved}, nil)
+		return appendOwn(ctx, tx, chain.ActEndDay, chain.DayMoved{Day: day, Streams: moved}, nil)
 	})
 }
 

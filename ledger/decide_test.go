@@ -17,11 +17,6 @@ func linked(transfers ...ledger.Transfer) []ledger.Transfer {
 	return transfers
 }
 
-func upTo(t ledger.Transfer) ledger.Transfer {
-	t.UpTo = true
-	return t
-}
-
 func with(t ledger.Transfer, change func(*ledger.Transfer)) ledger.Transfer {
 	change(&t)
 	return t
@@ -122,24 +117,6 @@ func TestLimits(t *testing.T) {
 			[]ledger.Transfer{transfer(1, "vault", "float", 10)},
 			[]ledger.Transfer{transfer(2, "float", "vault", 8), transfer(3, "float", "vault", 8), transfer(4, "float", "vault", 2)},
 			[]string{"inserted 8", "refused: the credit account cannot take as much", "inserted 2"},
-		},
-		{
-			"up to",
-			[]ledger.Transfer{transfer(1, "reserve", "fund", 100)},
-			[]ledger.Transfer{upTo(fund(2, 30)), upTo(fund(3, 90)), upTo(fund(4, 1)), upTo(fund(3, 90)), upTo(fund(3, 60))},
-			[]string{"inserted 30", "inserted 70", "refused: there is nothing to move", "duplicate 70", "conflict: its key is taken by other content"},
-		},
-		{
-			"up to, from an account without limit",
-			[]ledger.Transfer{transfer(1, "reserve", "float", 50)},
-			[]ledger.Transfer{upTo(transfer(2, "float", "operator:bus", 80)), upTo(transfer(3, "reserve", "float", 1))},
-			[]string{"inserted 50", "refused: there is nothing to move"},
-		},
-		{
-			"up to what the other side takes",
-			[]ledger.Transfer{transfer(1, "vault", "float", 10)},
-			[]ledger.Transfer{upTo(transfer(2, "float", "vault", 80))},
-			[]string{"inserted 10"},
 		},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+
+	"citycard/ledger/chain"
 )
 
 // DisputeKind is the kind of the memos in which the ledger keeps the second version of a conflict.
@@ -26,14 +28,14 @@ const (
 
 // disputeKey returns the key under which a version of a row is kept as a dispute.
 func disputeKey(k key, version []byte) key {
-	b := appendSized(nil, k.id)
+	b := chain.AppendSized(nil, k.id)
 	sum := sha256.Sum256(append(b, version...))
-	return key{k.day, k.subject, ID(append([]byte{disputeID}, sum[:]...))}
+	return key{k.day, k.subject, ID(append([]byte{chain.DisputeID}, sum[:]...))}
 }
 
 // transferDispute makes the memo that keeps a transfer whose key is taken.
-func transferDispute(t *Transfer) (key, Row) {
-	content := appendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
+func transferDispute(t *Transfer) (key, newRow) {
+	content := chain.AppendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
 	version, evidence := append([]byte{versionBare}, content...), content
 	if len(t.Evidence) > 0 {
 		version = binary.BigEndian.AppendUint64([]byte{versionTransfer}, uint64(t.Amount))
@@ -46,21 +48,21 @@ func transferDispute(t *Transfer) (key, Row) {
 }
 
 // memoDispute makes the memo that keeps a memo whose key is taken.
-func memoDispute(m *Memo) (key, Row) {
-	version := appendSized(appendSized([]byte{versionBareMemo}, m.Kind), m.Reason)
+func memoDispute(m *Memo) (key, newRow) {
+	version := chain.AppendSized(chain.AppendSized([]byte{versionBareMemo}, m.Kind), m.Reason)
 	if len(m.Evidence) > 0 {
 		version = append([]byte{versionMemo}, m.Evidence...)
 	}
 	return disputeRow(m.key(), version, m.Evidence, hex.EncodeToString([]byte(m.ID)))
 }
 
-func disputeRow(k key, version, evidence []byte, reason string) (key, Row) {
+func disputeRow(k key, version, evidence []byte, reason string) (key, newRow) {
 	d := disputeKey(k, version)
-	return d, Row{Day: d.day, Subject: d.subject, ID: d.id, Kind: DisputeKind, Reason: reason, Evidence: evidence}
+	return d, newRow{Row: Row{Day: d.day, Subject: d.subject, ID: d.id, Kind: DisputeKind, Reason: reason, Evidence: evidence}}
 }
 
 // dispute answers for a version that differs from the row that stands under its key: a conflict, or a duplicate where it was kept before.
-func (j *judge) dispute(standing, k key, row Row, stands Fen, why *TransferError) Decision {
+func (j *judge) dispute(standing, k key, row newRow, stands Fen, why *TransferError) Decision {
 	if j.keepDispute(standing, k, row) {
 		return Decision{Result: Duplicate, Amount: stands, Disputed: true}
 	}
@@ -69,7 +71,7 @@ func (j *judge) dispute(standing, k key, row Row, stands Fen, why *TransferError
 
 // keepDispute keeps such a version, and reports whether it was kept before, in this batch or an earlier one.
 // When the standing row is in the journal already, so may the dispute be; then it must have been looked up.
-func (j *judge) keepDispute(standing, k key, row Row) (repeated bool) {
+func (j *judge) keepDispute(standing, k key, row newRow) (repeated bool) {
 	if _, ok := j.disputed[k]; ok {
 		j.repeats++
 		return true

@@ -72,7 +72,6 @@ const (
 	HoldNotLapsed                       // expired too early
 	ExceedsCredits                      // the debit account holds less
 	ExceedsDebits                       // the credit account can take less
-	NothingAvailable                    // an UpTo transfer found nothing to move
 	RepeatedInChain                     // two transfers of one chain have the same key
 	ChainRefused                        // another transfer of the chain was refused
 	ChainPartlyPosted                   // another transfer of the chain was posted before, without this one
@@ -98,7 +97,6 @@ var reasonTexts = [...]string{
 	HoldNotLapsed:     "the hold has not lapsed",
 	ExceedsCredits:    "the debit account does not hold enough",
 	ExceedsDebits:     "the credit account cannot take as much",
-	NothingAvailable:  "there is nothing to move",
 	RepeatedInChain:   "its chain has another transfer with the same key",
 	ChainRefused:      "another transfer of its chain was refused",
 	ChainPartlyPosted: "only a part of its chain was posted before",

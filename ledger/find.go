@@ -7,13 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Key identifies a row of the journal, for callers that look rows up.
-type Key struct {
-	Day     Day
-	Subject Subject
-	ID      ID
-}
-
 // Find reads the row under a key, a transfer or a memo. A row never changes; one that was not
 // found may be posted later.
 func (l *Ledger) Find(ctx context.Context, k Key) (row Row, found bool, err error) {
@@ -36,7 +29,7 @@ func (l *Ledger) KeysOf(ctx context.Context, subject Subject) (keys []Key, err e
 			var day Day
 			var id []byte
 			_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
-				keys = append(keys, Key{day, subject, ID(id)})
+				keys = append(keys, Key{Day: day, Subject: subject, ID: ID(id)})
 				return nil
 			})
 			return err

@@ -7,18 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
-)
-
-// HoldState is what became of a hold.
-type HoldState string
-
-// The states of a hold. One that has lapsed stays held, and its money reserved, until an ExpireHold is posted.
-const (
-	HoldHeld    HoldState = "held"
-	HoldPosted  HoldState = "posted"
-	HoldVoided  HoldState = "voided"
-	HoldExpired HoldState = "expired"
 )
 
 // HoldStatus is one hold.
@@ -73,7 +64,7 @@ func (l *Ledger) holds(ctx context.Context, fn func(HoldStatus) error, condition
 				return err
 			}
 			h.Key.Subject, h.Key.ID = Subject(subject), ID(id)
-			h.Expires = unix(expires)
+			h.Expires = chain.Unix(expires)
 			if err = fn(h); err != nil {
 				return err
 			}
@@ -101,13 +92,13 @@ const putHolds = `INSERT INTO holds (day, subject, id, debit, credit, amount, ex
 	ON CONFLICT (day, subject, id) DO UPDATE SET state = excluded.state, posted = excluded.posted`
 
 // queueHolds notes the holds that the rows make and end, each with what it is after the batch, in the order of their keys.
-func queueHolds(batch *pgx.Batch, rows []Row) {
-	after := make(map[key]*Row)
+func queueHolds(batch *pgx.Batch, rows []newRow) {
+	after := make(map[key]*newRow)
 	for i := range rows {
 		r := &rows[i]
 		switch {
-		case r.hold != nil:
-			after[key{r.hold.Day, r.hold.Subject, r.hold.ID}] = r
+		case r.ends != nil:
+			after[key{r.ends.Day, r.ends.Subject, r.ends.ID}] = r
 		case r.Act == Hold:
 			after[key{r.Day, r.Subject, r.ID}] = r
 		}
@@ -130,21 +121,21 @@ func queueHolds(batch *pgx.Batch, rows []Row) {
 }
 
 // add adds the hold under k as row r, the hold itself or what ended it, leaves it.
-func (h *holdRows) add(k key, r *Row) {
-	hold, state, posted := r, HoldHeld, Fen(0)
-	if r.hold != nil {
-		hold = r.hold
+func (h *holdRows) add(k key, r *newRow) {
+	hold, state, posted := &r.Row, chain.HoldHeld, Fen(0)
+	if r.ends != nil {
+		hold = r.ends
 		switch r.Act {
 		case PostHold:
-			state, posted = HoldPosted, r.Amount
+			state, posted = chain.HoldPosted, r.Amount
 		case VoidHold:
-			state = HoldVoided
+			state = chain.HoldVoided
 		default:
-			state = HoldExpired
+			state = chain.HoldExpired
 		}
 	}
 	h.days, h.subjects, h.ids = append(h.days, int32(k.day)), append(h.subjects, []byte(k.subject)), append(h.ids, []byte(k.id))
 	h.debits, h.credits = append(h.debits, int64(hold.Debit)), append(h.credits, int64(hold.Credit))
-	h.amounts, h.lapses = append(h.amounts, int64(hold.Amount)), append(h.lapses, hold.expires())
+	h.amounts, h.lapses = append(h.amounts, int64(hold.Amount)), append(h.lapses, hold.ExpiresUnix())
 	h.states, h.posted = append(h.states, string(state)), append(h.posted, int64(posted))
 }

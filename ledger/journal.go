@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -17,7 +19,7 @@ const journalColumns = 17
 
 // copyRows sends the rows by COPY in PostgreSQL's binary format, encoded here because the general encoder, one value at a time,
 // costs more than the hashing.
-func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []Row) error {
+func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []newRow) error {
 	buffers := &l.buffers
 	if len(rows) == 0 {
 		return nil
@@ -30,7 +32,7 @@ func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []Row) 
 	b := append((*pooled)[:0], "PGCOPY\n\xff\r\n\x00"...)
 	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
 	for i := range rows {
-		b = appendCopyRow(b, &rows[i])
+		b = appendCopyRow(b, &rows[i].Row)
 	}
 	b = binary.BigEndian.AppendUint16(b, 0xFFFF)
 	*pooled = b
@@ -49,8 +51,8 @@ func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []Row) 
 func appendCopyRow(b []byte, r *Row) []byte {
 	b = binary.BigEndian.AppendUint16(b, journalColumns)
 	b = appendInt4(b, int32(r.Day))
-	b = appendSized(b, r.Subject)
-	b = appendSized(b, r.ID)
+	b = chain.AppendSized(b, r.Subject)
+	b = chain.AppendSized(b, r.ID)
 	if r.IsMemo() {
 		b = appendNull(appendNull(b))
 	} else {
@@ -59,7 +61,7 @@ func appendCopyRow(b []byte, r *Row) []byte {
 	b = appendInt8(b, int64(r.Amount))
 	b = appendInt4(b, int32(r.Purpose))
 	b = binary.BigEndian.AppendUint32(b, 2)
-	b = append(b, 0, r.flags())
+	b = append(b, 0, r.Flags())
 	b = appendOptional(b, r.Kind)
 	b = appendOptional(b, r.Reason)
 	b = appendOptional(b, r.Evidence)
@@ -67,11 +69,11 @@ func appendCopyRow(b []byte, r *Row) []byte {
 	b = appendInt8(b, int64(r.Stream))
 	b = appendInt8(b, r.Sequence)
 	b = appendInt4(b, r.Position)
-	b = appendSized(b, r.Hash[:])
+	b = chain.AppendSized(b, r.Hash[:])
 	if r.Expires.IsZero() {
 		return appendNull(b)
 	}
-	return appendInt8(b, r.expires())
+	return appendInt8(b, r.ExpiresUnix())
 }
 
 func appendInt4(b []byte, n int32) []byte {
@@ -91,5 +93,5 @@ func appendOptional[T ~string | ~[]byte](b []byte, field T) []byte {
 	if len(field) == 0 {
 		return appendNull(b)
 	}
-	return appendSized(b, field)
+	return chain.AppendSized(b, field)
 }

@@ -4,7 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"citycard/ledger/chain"
 )
+
+// newRow is a row on its way into the journal, and the hold that it ends, if it ends one.
+type newRow struct {
+	Row
+	ends *Row
+}
 
 // judge decides a batch in memory, in batch order, and collects the rows to insert.
 type judge struct {
@@ -13,14 +21,14 @@ type judge struct {
 	chart  *Chart
 	limits *limits
 	out    *Outcome
-	rows   []Row
-	pooled *[]Row
+	rows   []newRow
+	pooled *[]newRow
 	// here finds the rows of this batch by key, so that a repeat within it is seen.
 	here map[key]int32
 	// chain is the number of rows before the chain being decided.
 	chain int
 	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their keys.
-	disputes []Row
+	disputes []newRow
 	disputed map[key]struct{}
 	// total is what the rows move and hold together; account by account it must fit their sums.
 	total Fen
@@ -30,9 +38,9 @@ type judge struct {
 
 func newJudge(p *post, limits *limits) *judge {
 	n := len(p.batch.Transfers) + len(p.batch.Memos)
-	pooled, _ := p.ledger.buffers.rows.Get().(*[]Row)
+	pooled, _ := p.ledger.buffers.rows.Get().(*[]newRow)
 	if pooled == nil {
-		pooled = new([]Row)
+		pooled = new([]newRow)
 	}
 	return &judge{
 		post: p, batch: p.batch, chart: p.ledger.chart, limits: limits, rows: (*pooled)[:0], pooled: pooled,
@@ -77,13 +85,13 @@ func (j *judge) nameRefused() {
 	for i := range j.out.Transfers {
 		if errors.As(j.out.Transfers[i].Err, &e) {
 			t := &j.batch.Transfers[i]
-			e.Key = Key{t.Day, t.Subject, t.ID}
+			e.Key = Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
 		}
 	}
 	for i := range j.out.Memos {
 		if errors.As(j.out.Memos[i].Err, &e) {
 			m := &j.batch.Memos[i]
-			e.Key = Key{m.Day, m.Subject, m.ID}
+			e.Key = Key{Day: m.Day, Subject: m.Subject, ID: m.ID}
 		}
 	}
 }
@@ -163,10 +171,10 @@ func (j *judge) decideTransfer(i int) Decision {
 		return refuse(i, RepeatedInChain, "")
 	}
 	switch {
-	case t.Act.onEarlier():
+	case t.Act.OnEarlier():
 		return j.act(i, k)
-	case t.Act == Note:
-		return j.keep(k, &Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: NoteKind, Evidence: t.Evidence}, &TransferError{Index: i, Reason: ContentDiffers})
+	case t.Act == KeepMemo:
+		return j.keep(k, &Memo{Day: t.Day, Subject: t.Subject, ID: t.ID, Kind: chain.KeptKind, Evidence: t.Evidence}, &TransferError{Index: i, Reason: ContentDiffers})
 	}
 	if row := j.standing(k); row != nil {
 		if j.sameTransfer(row, t) {
@@ -178,21 +186,19 @@ func (j *judge) decideTransfer(i int) Decision {
 	if reason, detail := j.checkAccounts(t.Debit, t.Credit); reason != 0 {
 		return refuse(i, reason, detail)
 	}
-	amount, reason := j.limits.allowed(t)
-	if reason != 0 {
+	if reason := j.limits.refuse(t); reason != 0 {
 		return refuse(i, reason, j.limitDetail(t.Debit, t.Credit, reason))
 	}
-	if j.overflows(amount) {
+	if j.overflows(t.Amount) {
 		return refuse(i, BadAmount, "more than fits one batch")
 	}
-	row := Row{
-		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: amount, Purpose: t.Purpose,
-		Linked: t.Linked, UpTo: t.UpTo, Act: t.Act, Evidence: t.Evidence,
-	}
-	row.Expires = unix(t.expires())
+	row := newRow{Row: Row{
+		Day: t.Day, Subject: t.Subject, ID: t.ID, Debit: t.Debit, Credit: t.Credit, Amount: t.Amount, Purpose: t.Purpose,
+		Linked: t.Linked, Act: t.Act, Expires: chain.Unix(t.expires()), Evidence: t.Evidence,
+	}}
 	j.limits.apply(effectOf(&row))
 	j.insert(k, row)
-	return Decision{Result: Inserted, Amount: amount}
+	return Decision{Result: Inserted, Amount: t.Amount}
 }
 
 func (j *judge) checkAccounts(debitID, creditID AccountID) (Reason, string) {
@@ -253,14 +259,14 @@ func (j *judge) keep(k key, m *Memo, differs *TransferError) Decision {
 		dk, dispute := memoDispute(m)
 		return j.dispute(k, dk, dispute, row.Amount, differs)
 	}
-	j.insert(k, Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence})
+	j.insert(k, newRow{Row: Row{Day: m.Day, Subject: m.Subject, ID: m.ID, Kind: m.Kind, Reason: m.Reason, Evidence: m.Evidence}})
 	return Decision{Result: Inserted}
 }
 
 // standing returns the row that stands under the key, in this batch or before, or nil.
 func (j *judge) standing(k key) *Row {
 	if i, ok := j.here[k]; ok {
-		return &j.rows[i]
+		return &j.rows[i].Row
 	}
 	return j.post.known[k]
 }
@@ -268,15 +274,15 @@ func (j *judge) standing(k key) *Row {
 // overflows reports whether a further amount would make the batch's sums too large to be counted.
 func (j *judge) overflows(amount Fen) bool { return amount > math.MaxInt64-j.total }
 
-func (j *judge) insert(k key, row Row) {
+func (j *judge) insert(k key, row newRow) {
 	j.total += row.Amount
 	j.here[k] = int32(len(j.rows))
 	j.rows = append(j.rows, row)
 }
 
 // number hashes the rows and fills the link's root and counts.
-func (j *judge) number(link *Link) error {
-	var tree Tree
+func (j *judge) number(link *chain.Link) error {
+	var tree chain.Tree
 	for i := range j.rows {
 		r := &j.rows[i]
 		r.Hash = r.ContentHash()

@@ -27,7 +27,7 @@ func promptDaysOf(booking []Day) []int32 {
 }
 
 // queueLate notes subject and effective day of the rows that are late (or early).
-func queueLate(batch *pgx.Batch, booking Day, rows []Row) {
+func queueLate(batch *pgx.Batch, booking Day, rows []newRow) {
 	type late struct {
 		subject Subject
 		day     Day

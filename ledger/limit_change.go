@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -19,32 +21,14 @@ type Limit struct {
 	BelowUsed bool
 }
 
-// LimitChange is one change of an account's limit, as the audit keeps it.
-type LimitChange struct {
-	Account  string `json:"account"` // its code
-	OldCap   Fen    `json:"old_cap"`
-	OldAlarm Fen    `json:"old_alarm"`
-	Cap      Fen    `json:"cap"`
-	Alarm    Fen    `json:"alarm"`
-	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not.
-	// No alarm is given for what lies above a new alarm level already: the caller should look here.
-	Used    Fen   `json:"used"`
-	Version int64 `json:"version"` // of the chart, by which processes learn of it
-}
-
-// LimitChange reads the change out of an entry whose act is ActChangeLimit.
-func (e *AuditEntry) LimitChange() (LimitChange, error) {
-	return readWhat[LimitChange](e, ActChangeLimit)
-}
-
 // ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its credits. Who does it and why goes into the audit, with
 // what the account had used at the time; that they are two people, and who they are, is for the caller to make sure of. The error is ErrNoAccount, ErrLimit (a
 // cap below what is used, without BelowUsed) or a *BatchError. A limit that is so already is left as it is.
 //
 // Each batch is decided wholly under the old limit or wholly under the new one: the change writes all of the account's rows, so that it waits for a batch
 // that has locked them, and one that began before and has not is decided again.
-func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by Approval) (LimitChange, error) {
-	change := LimitChange{Account: code, Cap: limit.Cap, Alarm: limit.Alarm}
+func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by Approval) (chain.LimitChange, error) {
+	change := chain.LimitChange{Account: code, Cap: limit.Cap, Alarm: limit.Alarm}
 	what := fmt.Sprintf("change the limit of account %q", code)
 	if err := by.Validate(); err != nil {
 		return change, fmt.Errorf("%s: %w", what, err)
@@ -59,7 +43,7 @@ func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by A
 	return change, err
 }
 
-func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed bool, by Approval) error {
+func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belowUsed bool, by Approval) error {
 	version, err := lockChart(ctx, tx)
 	if err != nil {
 		return err
@@ -77,7 +61,7 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed 
 	}
 	change.OldCap, change.OldAlarm = account.Cap, account.Alarm
 	account.Cap, account.Alarm = change.Cap, change.Alarm
-	if err = account.validate(); err != nil {
+	if err = validateAccount(&account); err != nil {
 		return &BatchError{What: err.Error()}
 	}
 	if account.Flags&DebitsMustNotExceedCredits == 0 {
@@ -101,7 +85,7 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *LimitChange, belowUsed 
 	if err = tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	return appendOwn(ctx, tx, ActChangeLimit, change, &by)
+	return appendOwn(ctx, tx, chain.ActChangeLimit, change, &by)
 }
 
 // takeAccount locks all shards of an account, in order as batches do, and returns what is used of its limit. It also writes them, as they
@@ -128,7 +112,7 @@ func openedAs(ctx context.Context, tx pgx.Tx, is, wanted Account) (bool, error) 
 	if !sameAccount(is, wanted) || is.Cap == wanted.Cap && is.Alarm == wanted.Alarm {
 		return sameAccount(is, wanted), nil
 	}
-	entries, err := AuditIn(ctx, tx, ActChangeLimit)
+	entries, err := AuditIn(ctx, tx, chain.ActChangeLimit)
 	if err != nil {
 		return false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/ledgertest"
 
 	"github.com/jackc/pgx/v5"
@@ -111,11 +112,11 @@ func TestChangeLimitRefused(t *testing.T) {
 }
 
 // limitChanges are the audit's entries of changed limits.
-func limitChanges(t *testing.T, b *books) []ledger.AuditEntry {
+func limitChanges(t *testing.T, b *books) []chain.AuditEntry {
 	t.Helper()
 	entries, err := b.Audit(context.Background())
 	b.must(err)
-	return slices.DeleteFunc(entries, func(e ledger.AuditEntry) bool { return e.Act != ledger.ActChangeLimit })
+	return slices.DeleteFunc(entries, func(e chain.AuditEntry) bool { return e.Act != chain.ActChangeLimit })
 }
 
 // TestLimitChangedUnderABatch narrows the limit after a batch has read the chart and before it locks the account.

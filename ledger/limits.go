@@ -29,13 +29,13 @@ type effect struct {
 	moved, held   Fen // held is below zero for what ends a hold
 }
 
-func effectOf(r *Row) effect {
+func effectOf(r *newRow) effect {
 	e := effect{debit: r.Debit, credit: r.Credit, moved: r.Moved()}
 	switch {
 	case r.Act == Hold:
 		e.held = r.Amount
-	case r.hold != nil:
-		e.held = -r.hold.Amount
+	case r.ends != nil:
+		e.held = -r.ends.Amount
 	}
 	return e
 }
@@ -66,10 +66,10 @@ func (l *limits) undo() {
 
 func (l *limits) add(e effect) {
 	if s := l.accounts[e.debit]; s != nil {
-		s.addDebit(e.moved, e.held)
+		s.AddDebit(e.moved, e.held)
 	}
 	if s := l.accounts[e.credit]; s != nil {
-		s.addCredit(e.moved, e.held)
+		s.AddCredit(e.moved, e.held)
 	}
 }
 
@@ -86,31 +86,15 @@ func (l *limits) alarms() []Alarm {
 	return alarms
 }
 
-// allowed returns the amount the transfer may move (less than its own only for UpTo), or why it may not.
-func (l *limits) allowed(t *Transfer) (Fen, Reason) {
-	amount := t.Amount
-	debit, credit := l.accounts[t.Debit], l.accounts[t.Credit]
-	creditLimited := credit != nil && credit.account.Flags&CreditsMustNotExceedDebits != 0
-	if t.UpTo {
-		if debit == nil {
-			return 0, NothingAvailable
-		}
-		amount = min(amount, debit.Available())
-		if creditLimited {
-			amount = min(amount, credit.canCredit())
-		}
-		if amount <= 0 {
-			return 0, NothingAvailable
-		}
-		return amount, 0
+// refuse says which limit the transfer would break; 0 is none.
+func (l *limits) refuse(t *Transfer) Reason {
+	if debit := l.accounts[t.Debit]; debit != nil && debit.account.Flags&DebitsMustNotExceedCredits != 0 && t.Amount > debit.canDebit() {
+		return ExceedsCredits
 	}
-	if debit != nil && debit.account.Flags&DebitsMustNotExceedCredits != 0 && amount > debit.canDebit() {
-		return 0, ExceedsCredits
+	if credit := l.accounts[t.Credit]; credit != nil && credit.account.Flags&CreditsMustNotExceedDebits != 0 && t.Amount > credit.canCredit() {
+		return ExceedsDebits
 	}
-	if creditLimited && amount > credit.canCredit() {
-		return 0, ExceedsDebits
-	}
-	return amount, 0
+	return 0
 }
 
 // lockLimits locks all shards of the accounts whose limits the batch may meet, in the order of (account, shard), and reads
@@ -138,8 +122,8 @@ func (p *post) lockLimits(ctx context.Context, tx pgx.Tx) (*limits, error) {
 			return nil, fmt.Errorf("lock limited accounts: %w", err)
 		}
 		s := l.accounts[id]
-		s.addDebit(sums.Debits, sums.DebitsHeld)
-		s.addCredit(sums.Credits, sums.CreditsHeld)
+		s.AddDebit(sums.Debits, sums.DebitsHeld)
+		s.AddCredit(sums.Credits, sums.CreditsHeld)
 		s.before = s.Sums
 	}
 	if err = rows.Err(); err != nil {
@@ -161,7 +145,7 @@ func (p *post) limitedAccounts() []int64 {
 	for i := range transfers {
 		t := &transfers[i]
 		debit, credit := p.sides(t)
-		if a := lookup(debit); a.Code != "" && (t.UpTo || a.Flags&DebitsMustNotExceedCredits != 0) {
+		if a := lookup(debit); a.Code != "" && a.Flags&DebitsMustNotExceedCredits != 0 {
 			ids = append(ids, int64(a.ID))
 		}
 		if a := lookup(credit); a.Code != "" && a.Flags&CreditsMustNotExceedDebits != 0 {
@@ -174,7 +158,7 @@ func (p *post) limitedAccounts() []int64 {
 
 // sides returns the accounts whose limits a transfer may meet. What ends a hold meets none: the hold has met them.
 func (p *post) sides(t *Transfer) (debit, credit AccountID) {
-	if !t.Act.onEarlier() {
+	if !t.Act.OnEarlier() {
 		return t.Debit, t.Credit
 	}
 	if was := p.known[t.target()]; t.Act == Reverse && was != nil {

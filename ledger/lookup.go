@@ -49,7 +49,7 @@ func (p *post) wantStated() {
 }
 
 func (p *post) suspect(t Transfer) bool {
-	if t.Act.onEarlier() {
+	if t.Act.OnEarlier() {
 		return true
 	}
 	k := t.key()
@@ -70,7 +70,7 @@ func (p *post) want(k key) {
 
 // delicate reports whether the transfer's answer depends on more than its own content.
 func (p *post) delicate(t *Transfer) bool {
-	if t.UpTo || t.Debit == t.Credit {
+	if t.Debit == t.Credit {
 		return true
 	}
 	debit, ok := p.ledger.chart.ByID(t.Debit)
@@ -104,14 +104,15 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	for rows.Next() {
 		row := &Row{}
 		var subject, id []byte
+		var purpose int32
 		var flags int16
 		var expires int64
-		if err = rows.Scan(&row.Day, &subject, &id, &row.Debit, &row.Credit, &row.Amount, &row.Purpose, &row.Kind, &row.Reason,
+		if err = rows.Scan(&row.Day, &subject, &id, &row.Debit, &row.Credit, &row.Amount, &purpose, &row.Kind, &row.Reason,
 			&row.Evidence, &flags, &expires); err != nil {
 			return fmt.Errorf("look up keys: %w", err)
 		}
 		row.Subject, row.ID = Subject(subject), ID(id)
-		row.SetFlags(flags, expires)
+		row.SetStored(purpose, flags, expires)
 		p.known[key{row.Day, row.Subject, row.ID}] = row
 	}
 	if err = rows.Err(); err != nil {
@@ -128,8 +129,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 
 // sameTransfer reports whether the row that stands under the transfer's key is that transfer.
 func (j *judge) sameTransfer(row *Row, t *Transfer) bool {
-	amounts := row.Amount == t.Amount || t.UpTo && row.Amount > 0 && row.Amount <= t.Amount
-	if row.IsMemo() || !amounts || row.Act != t.Act || row.expires() != t.expires() {
+	if row.IsMemo() || row.Amount != t.Amount || row.Act != t.Act || row.ExpiresUnix() != t.expires() {
 		return false
 	}
 	if len(row.Evidence) > 0 || len(t.Evidence) > 0 {

@@ -91,23 +91,21 @@ func (d *laneDraw) step() step {
 	if rapid.IntRange(0, 2).Draw(d.t, "held") == 0 {
 		s.act = ledger.Hold
 	}
-	// What may be moved up to depends on what else happens to the account: only the lane's own will do.
-	s.upTo = false
 	switch rapid.IntRange(0, 4).Draw(d.t, "accounts") {
 	case 0, 1:
 		s.debit, s.credit, s.amount = "reserve", d.codes[3], s.amount+50
 	case 2:
-		s.debit, s.credit, s.upTo = d.codes[3], rapid.SampledFrom([]string{"operator:bus", d.codes[4]}).Draw(d.t, "to"), true
+		s.debit, s.credit = d.codes[3], rapid.SampledFrom([]string{"operator:bus", d.codes[4]}).Draw(d.t, "to")
 	}
 	switch end := rapid.IntRange(0, 9).Draw(d.t, "end"); {
 	case end < 4 && len(d.holds) > 0:
 		s.act = []ledger.Act{ledger.PostHold, ledger.PostHold, ledger.VoidHold, ledger.ExpireHold}[end]
-		s.key, s.amount, s.upTo = rapid.SampledFrom(d.holds).Draw(d.t, "hold"), 0, false
+		s.key, s.amount = rapid.SampledFrom(d.holds).Draw(d.t, "hold"), 0
 		if s.act == ledger.PostHold {
 			s.amount = ledger.Fen(rapid.IntRange(0, 50).Draw(d.t, "part"))
 		}
 	case end == 4 && len(d.reversible) > 0:
-		s.act, s.key, s.amount, s.upTo = ledger.Reverse, rapid.SampledFrom(d.reversible).Draw(d.t, "reversed"), 0, false
+		s.act, s.key, s.amount = ledger.Reverse, rapid.SampledFrom(d.reversible).Draw(d.t, "reversed"), 0
 	case s.act == ledger.Hold:
 		d.holds = append(d.holds, s.key)
 	case s.act == ledger.Move:
@@ -155,7 +153,7 @@ func TestMetamorphic(t *testing.T) {
 			}
 		}
 	}
-	for _, act := range []string{"move", "hold", "post hold", "void hold", "expire hold", "reverse", "move up to", "hold up to", "chain"} {
+	for _, act := range []string{"move", "hold", "post hold", "void hold", "expire hold", "reverse", "chain"} {
 		for _, answer := range []string{"inserted", "duplicate", "refused"} {
 			if happened[act+" "+answer] == 0 {
 				t.Errorf("no workload has a %s that is %s: %v", act, answer, happened)
@@ -175,9 +173,6 @@ func (w *workload) count(happened map[string]int) {
 				for k, s := range chain {
 					answer, _, _ := strings.Cut(l.answers[i][k], " ")
 					what := s.act.String()
-					if s.upTo && s.act < ledger.PostHold {
-						what += " up to"
-					}
 					happened[what+" "+answer]++
 					if len(chain) > 1 {
 						happened["chain "+answer]++

@@ -55,7 +55,7 @@ type step struct {
 	debit, credit string
 	amount        ledger.Fen
 	evidence      string
-	linked, upTo  bool
+	linked        bool
 	act           ledger.Act
 	late          bool // after holds have lapsed
 }
@@ -84,7 +84,7 @@ func (s step) transfer() ledger.Transfer {
 	if s.act == ledger.Hold {
 		t.Act, t.Expires = ledger.Hold, noon.Add(time.Hour)
 	}
-	t.Linked, t.UpTo, t.Evidence = s.linked, s.upTo, []byte(s.evidence)
+	t.Linked, t.Evidence = s.linked, []byte(s.evidence)
 	return t
 }
 
@@ -101,8 +101,7 @@ func (m *model) one(s step) string {
 		return m.act(s)
 	}
 	if row, taken := m.rows[key]; taken {
-		same := row.content == s.content() && (row.amount == s.amount || s.upTo && row.amount > 0 && row.amount <= s.amount)
-		if same {
+		if row.content == s.content() && row.amount == s.amount {
 			return fmt.Sprintf("duplicate %d", row.amount)
 		}
 		version := fmt.Sprint(key, " ", s.content(), " ", s.amount)
@@ -116,12 +115,6 @@ func (m *model) one(s step) string {
 		return "refused"
 	}
 	amount := s.amount
-	if s.upTo {
-		amount = min(amount, m.balances[s.debit]-m.debits[s.debit])
-		if limitedInCredits(s.credit) {
-			amount = min(amount, -m.balances[s.credit]-m.credits[s.credit])
-		}
-	}
 	if amount <= 0 || !m.within(s.debit, s.credit, amount) {
 		return "refused"
 	}
@@ -260,7 +253,6 @@ func drawStep(t *rapid.T, first, last int, codes []string, acts ledger.Act) step
 		debit:  rapid.SampledFrom(codes).Draw(t, "debit"),
 		credit: rapid.SampledFrom(codes).Draw(t, "credit"),
 		amount: ledger.Fen(rapid.IntRange(1, 60).Draw(t, "amount")),
-		upTo:   rapid.IntRange(0, 4).Draw(t, "upTo") == 0,
 	}
 	switch s.act = ledger.Act(max(0, rapid.IntRange(-4, int(acts)).Draw(t, "act"))); s.act {
 	case ledger.Move, ledger.Hold:

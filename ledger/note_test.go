@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // TestNote posts chains of a transfer and a note: the note's key is taken once, and another chain that needs it moves
@@ -14,7 +15,7 @@ import (
 func TestNote(t *testing.T) {
 	b := newBooks(t)
 	note := func(id, text string) ledger.Transfer {
-		return ledger.Transfer{Day: today, Subject: "orders", ID: ledger.ID(id), Act: ledger.Note, Evidence: []byte(text)}
+		return ledger.Transfer{Day: today, Subject: "orders", ID: ledger.ID(id), Act: ledger.KeepMemo, Evidence: []byte(text)}
 	}
 	const refused = "refused: another transfer of its chain was refused"
 	first, second := transfer(1, "float", "operator:bus", 5), transfer(2, "float", "operator:bus", 7)
@@ -35,11 +36,11 @@ func TestNote(t *testing.T) {
 			t.Errorf("batch %d:\n  %q\nexpected\n  %q", n, got, step.want)
 		}
 	}
-	paid, bare, upTo := note("e", "with an amount"), note("e", ""), note("e", "up to")
-	paid.Amount, upTo.UpTo = 1, true
+	paid, bare := note("e", "with an amount"), note("e", "")
+	paid.Amount = 1
 	sided := note("e", "with an account")
 	sided.Debit = ledger.IDOfCode("float")
-	for _, bad := range []ledger.Transfer{paid, bare, upTo, sided} {
+	for _, bad := range []ledger.Transfer{paid, bare, sided} {
 		var because *ledger.TransferError
 		if d := b.post([]ledger.Transfer{bad}).Transfers[0]; d.Result != ledger.Refused || !errors.As(d.Err, &because) {
 			t.Errorf("%q, %d fen: %s, expected a refusal", bad.Evidence, bad.Amount, d.Result)
@@ -47,7 +48,7 @@ func TestNote(t *testing.T) {
 	}
 	var kept []string
 	b.must(b.Statement(context.Background(), "orders", today, today, func(r ledger.Row) error {
-		if r.Kind == ledger.NoteKind {
+		if r.Kind == chain.KeptKind {
 			kept = append(kept, string(r.ID)+" "+string(r.Evidence))
 		}
 		return nil

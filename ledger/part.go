@@ -50,7 +50,7 @@ func SampledPositions(rows int) []int {
 	return positions
 }
 
-func samples(rows []Row) [][]byte {
+func samples(rows []newRow) [][]byte {
 	list := [][]byte{}
 	for _, position := range SampledPositions(len(rows)) {
 		list = append(list, []byte(rows[position].Subject))

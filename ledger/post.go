@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,7 +16,7 @@ import (
 // buffers are kept between batches, so that posting does not make garbage by the megabyte.
 type buffers struct {
 	copies sync.Pool // *[]byte, the rows as COPY wants them
-	rows   sync.Pool // *[]Row
+	rows   sync.Pool // *[]newRow
 }
 
 // outOfRange is the SQLSTATE of a number that does not fit its column.
@@ -65,7 +67,7 @@ type post struct {
 	missing []key
 	out     *Outcome
 	// link is what the attempt was about to commit: by it an attempt with an unknown outcome is recognised.
-	link Link
+	link chain.Link
 }
 
 // takenKey means that a row went in under a key that is in the journal already.

@@ -29,7 +29,7 @@ func TestNoRelationIsLocked(t *testing.T) {
 	b.must(err)
 
 	b.post([]ledger.Transfer{transfer(3, "float", "operator:bus", 1), transfer(2, "float", "operator:bus", 1)})
-	b.post([]ledger.Transfer{transfer(4, "fund", "operator:bus", 1), upTo(transfer(5, "fund", "operator:bus", 1000))},
+	b.post([]ledger.Transfer{transfer(4, "fund", "operator:bus", 1), transfer(5, "fund", "operator:bus", 1000)},
 		ledger.Memo{Day: today, Subject: "card", ID: "memo", Kind: "record"})
 
 	var relations, others int

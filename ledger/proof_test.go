@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // TestProofs proves rows of batches of all sizes, in a few kB, and refuses proofs in which anything was changed.
@@ -56,12 +57,12 @@ func TestProofs(t *testing.T) {
 		if len(data) > 4096 {
 			t.Errorf("the proof has %d bytes, expected at most 4096", len(data))
 		}
-		var read ledger.Proof
+		var read chain.Proof
 		b.must(json.Unmarshal(data, &read))
 		if err = read.Check(seal.Signer); err != nil || string(read.Row.ID) != string(k.ID) {
 			t.Errorf("proof of %v: %v", k, err)
 		}
-		if err = read.Check(nil); !errors.Is(err, ledger.ErrProof) {
+		if err = read.Check(nil); !errors.Is(err, chain.ErrProof) {
 			t.Errorf("proof of %v by no signer: %v, expected ErrProof", k, err)
 		}
 	}
@@ -79,34 +80,34 @@ func tamperProof(t *testing.T, b *books, k ledger.Key, otherStream string) {
 	if !ok {
 		t.Fatal("not an Ed25519 key")
 	}
-	for name, change := range map[string]func(*ledger.Proof){
-		"version":      func(p *ledger.Proof) { p.Version = 2 },
-		"amount":       func(p *ledger.Proof) { p.Row.Amount++ },
-		"amount, hash": func(p *ledger.Proof) { p.Row.Amount++; p.Row.Hash = p.Row.ContentHash() },
-		"position":     func(p *ledger.Proof) { p.Row.Position++; p.Row.Hash = p.Row.ContentHash() },
-		"row path":     func(p *ledger.Proof) { p.RowPath[0][0] ^= 1 },
-		"short path":   func(p *ledger.Proof) { p.RowPath = p.RowPath[1:] },
-		"root":         func(p *ledger.Proof) { p.Link.Root[0] ^= 1 },
-		"note":         func(p *ledger.Proof) { p.Link.Note = []byte("other rules") },
-		"previous":     func(p *ledger.Proof) { p.Previous[0] ^= 1 },
-		"link":         func(p *ledger.Proof) { p.LinkIndex = 0 },
-		"links":        func(p *ledger.Proof) { p.Links = p.LinkIndex },
-		"link path":    func(p *ledger.Proof) { p.LinkPath[0][0] ^= 1 },
-		"stream":       func(p *ledger.Proof) { p.Stream = otherStream },
-		"sequence":     func(p *ledger.Proof) { p.Sequence++ },
-		"head":         func(p *ledger.Proof) { p.Head[0] ^= 1 },
-		"stream index": func(p *ledger.Proof) { p.StreamIndex = -1 },
-		"stream path":  func(p *ledger.Proof) { p.StreamPath[0][0] ^= 1 },
-		"day root":     func(p *ledger.Proof) { p.Seal.Root[0] ^= 1 },
-		"signature":    func(p *ledger.Proof) { p.Seal.Signature[0] ^= 1 },
-		"signer": func(p *ledger.Proof) {
+	for name, change := range map[string]func(*chain.Proof){
+		"version":      func(p *chain.Proof) { p.Version = 2 },
+		"amount":       func(p *chain.Proof) { p.Row.Amount++ },
+		"amount, hash": func(p *chain.Proof) { p.Row.Amount++; p.Row.Hash = p.Row.ContentHash() },
+		"position":     func(p *chain.Proof) { p.Row.Position++; p.Row.Hash = p.Row.ContentHash() },
+		"row path":     func(p *chain.Proof) { p.RowPath[0][0] ^= 1 },
+		"short path":   func(p *chain.Proof) { p.RowPath = p.RowPath[1:] },
+		"root":         func(p *chain.Proof) { p.Link.Root[0] ^= 1 },
+		"note":         func(p *chain.Proof) { p.Link.Note = []byte("other rules") },
+		"previous":     func(p *chain.Proof) { p.Previous[0] ^= 1 },
+		"link":         func(p *chain.Proof) { p.LinkIndex = 0 },
+		"links":        func(p *chain.Proof) { p.Links = p.LinkIndex },
+		"link path":    func(p *chain.Proof) { p.LinkPath[0][0] ^= 1 },
+		"stream":       func(p *chain.Proof) { p.Stream = otherStream },
+		"sequence":     func(p *chain.Proof) { p.Sequence++ },
+		"head":         func(p *chain.Proof) { p.Head[0] ^= 1 },
+		"stream index": func(p *chain.Proof) { p.StreamIndex = -1 },
+		"stream path":  func(p *chain.Proof) { p.StreamPath[0][0] ^= 1 },
+		"day root":     func(p *chain.Proof) { p.Seal.Root[0] ^= 1 },
+		"signature":    func(p *chain.Proof) { p.Seal.Signature[0] ^= 1 },
+		"signer": func(p *chain.Proof) {
 			p.Seal.Signer, p.Seal.Signature = public, ed25519.Sign(stranger, p.Seal.Message())
 		},
 	} {
-		var p ledger.Proof
+		var p chain.Proof
 		b.must(json.Unmarshal(data, &p))
 		change(&p)
-		if err := p.Check(proof.Seal.Signer); !errors.Is(err, ledger.ErrProof) {
+		if err := p.Check(proof.Seal.Signer); !errors.Is(err, chain.ErrProof) {
 			t.Errorf("%s changed: %v, expected ErrProof", name, err)
 		}
 	}

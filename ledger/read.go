@@ -92,12 +92,13 @@ func eachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, from string, ar
 func scanRow(rows pgx.Rows) (Row, error) {
 	var r Row
 	var subject, id, hash []byte
+	var purpose int32
 	var flags int16
 	var expires int64
-	err := rows.Scan(&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &flags, &r.Kind, &r.Reason, &r.Evidence,
+	err := rows.Scan(&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &purpose, &flags, &r.Kind, &r.Reason, &r.Evidence,
 		&r.BookingDay, &r.Stream, &r.Sequence, &r.Position, &hash, &expires)
 	r.Subject, r.ID = Subject(subject), ID(id)
-	r.SetFlags(flags, expires)
+	r.SetStored(purpose, flags, expires)
 	copy(r.Hash[:], hash)
 	return r, err
 }

@@ -2,10 +2,10 @@ package ledger
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -62,7 +62,7 @@ func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Cla
 	// The hash over both shows that one of them was changed by accident; nothing is decided by it.
 	sign := func(err error) error {
 		if err == nil {
-			hash := ClaimHash(stream, claim.Epoch, owner)
+			hash := chain.ClaimHash(stream, claim.Epoch, owner)
 			_, err = tx.Exec(ctx, "UPDATE streams SET claim = $2 WHERE stream = $1", stream, hash[:])
 		}
 		return err
@@ -92,13 +92,6 @@ func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Cla
 		return claim, err
 	}
 	return claim, sign(scan())
-}
-
-// ClaimHash computes the hash that stands beside a stream's claim: the SHA-256 over the text "ledger claim 1", the claim's number as 8 bytes, big endian, and
-// the stream's and the owner's name, each after its length as 4 bytes.
-func ClaimHash(stream string, epoch int64, owner string) Hash {
-	b := binary.BigEndian.AppendUint64([]byte("ledger claim 1"), uint64(epoch))
-	return sha256.Sum256(appendSized(appendSized(b, stream), owner))
 }
 
 // Stream returns the stream as it stands, without claiming it; ErrNoStream when it was never claimed.
@@ -150,8 +143,8 @@ func (l *Ledger) StreamNames(ctx context.Context) (names map[StreamID]string, er
 
 // advance is the compare-and-swap: the first statement of every batch. It returns the batch's link as far as it is known by then, the chain's head
 // before it, and the chart's version.
-func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link Link, head Hash, chart int64, err error) {
-	link = Link{Stream: IDOfStream(b.Stream), From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard), Epoch: b.Epoch}
+func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link chain.Link, head chain.Hash, chart int64, err error) {
+	link = chain.Link{Stream: IDOfStream(b.Stream), From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard), Epoch: b.Epoch}
 	var previous []byte
 	both := &pgx.Batch{}
 	both.Queue(`UPDATE streams SET next = $4, sequence = sequence + 1 WHERE stream = $1 AND epoch = $2 AND next = $3 AND day = $5

@@ -1,31 +1,6 @@
 package ledger
 
-import (
-	"math"
-	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
-)
-
-// Subject is whose statement a row belongs to: a card, a person, an organisation. Raw bytes, 1 to 64.
-type Subject string
-
-// ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is signed; the first bytes 0xFD to
-// 0xFF are the ledger's own.
-type ID string
-
-// Purpose is the caller's number for what a transfer was for.
-type Purpose uint16
-
-// ScanInt64 reads a purpose from the journal. A number that is no purpose, which the ledger never
-// stores, is read as the highest one: the row's hash tells that it was changed.
-func (p *Purpose) ScanInt64(v pgtype.Int8) error {
-	*p = math.MaxUint16
-	if v.Valid && v.Int64 >= 0 && v.Int64 < math.MaxUint16 {
-		*p = Purpose(v.Int64)
-	}
-	return nil
-}
+import "time"
 
 // Limits of a row and of a batch.
 const (
@@ -53,9 +28,6 @@ type Transfer struct {
 	// Linked ties the transfer to the next of the batch: a run of linked transfers and the one after it succeed or
 	// fail together.
 	Linked bool
-	// UpTo makes Amount an upper bound: as much is moved as the debit account holds (credits - debits) and, when the credit
-	// account's credits must not exceed its debits, as that one can take. Nothing available is a refusal.
-	UpTo bool
 
 	// Act is what the transfer does; the zero Act moves the amount.
 	Act Act

@@ -19,6 +19,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // StreamSettlement is the stream in which payments are booked; it stays in the
@@ -193,7 +194,7 @@ func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version in
 
 // round counts how often the day was reopened.
 func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
-	entries, err := c.Ledger.Audit(ctx, ledger.ActReopenDay)
+	entries, err := c.Ledger.Audit(ctx, chain.ActReopenDay)
 	if err != nil {
 		return 0, err
 	}
@@ -212,19 +213,19 @@ func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
 
 // Seal seals a closed day for good, publishes the seal as a file and then writes
 // the checkpoints of shadow balances, which an interrupted run goes on with.
-func (c *Closer) Seal(ctx context.Context, day ledger.Day) (ledger.Seal, error) {
+func (c *Closer) Seal(ctx context.Context, day ledger.Day) (chain.Seal, error) {
 	if err := c.unpublished(ctx, day); err != nil {
-		return ledger.Seal{}, err
+		return chain.Seal{}, err
 	}
 	seal, err := c.Ledger.SealDay(ctx, day, c.Signer)
 	if err != nil {
-		return ledger.Seal{}, err
+		return chain.Seal{}, err
 	}
 	if err := writeSeal(c.Seals, seal); err != nil {
-		return ledger.Seal{}, err
+		return chain.Seal{}, err
 	}
 	if err := c.Ledger.CheckpointAll(ctx, 0); err != nil {
-		return ledger.Seal{}, err
+		return chain.Seal{}, err
 	}
 	return seal, c.forget(ctx)
 }
@@ -365,7 +366,7 @@ func (c *Closer) unpublished(ctx context.Context, day ledger.Day) error {
 
 func sealName(day ledger.Day) string { return day.String() + ".json" }
 
-func writeSeal(dir string, seal ledger.Seal) error {
+func writeSeal(dir string, seal chain.Seal) error {
 	data, err := json.MarshalIndent(sealFile{
 		Day: seal.Day.String(), Streams: seal.Streams, Root: hex.EncodeToString(seal.Root[:]),
 		Signature: hex.EncodeToString(seal.Signature), Signer: hex.EncodeToString(seal.Signer),

@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/schema"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/ledgertest"
 	"citycard/ledger/verify"
 )
@@ -164,7 +165,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-func checkSealFile(t *testing.T, path string, seal ledger.Seal) {
+func checkSealFile(t *testing.T, path string, seal chain.Seal) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -174,7 +175,7 @@ func checkSealFile(t *testing.T, path string, seal ledger.Seal) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	read := ledger.Seal{Day: today, Signature: clearingtest.Hex(file.Signature), Signer: clearingtest.Hex(file.Signer)}
+	read := chain.Seal{Day: today, Signature: clearingtest.Hex(file.Signature), Signer: clearingtest.Hex(file.Signer)}
 	copy(read.Root[:], clearingtest.Hex(file.Root))
 	if !read.Valid() || read.Root != seal.Root || file.Day != "20260105" {
 		t.Errorf("the published seal %s does not verify", data)

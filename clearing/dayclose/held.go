@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // Held is why an operator was not paid for a day: too many TACs at its terminals were
@@ -55,7 +56,7 @@ func readPayout(ctx context.Context, l *ledger.Ledger, code string, day ledger.D
 		switch {
 		case row.ID == identity.PayoutReleased() && !row.IsMemo():
 			p.released = row.Amount
-		case row.ID == identity.PayoutHeld() && row.Kind == ledger.NoteKind:
+		case row.ID == identity.PayoutHeld() && row.Kind == chain.KeptKind:
 			p.held = new(Held)
 			if err := json.Unmarshal(row.Evidence, p.held); err != nil {
 				return fmt.Errorf("note of what was held: %w", err)
@@ -110,7 +111,7 @@ func (h *holds) of(ctx context.Context, code string) (released ledger.Fen, held 
 		return 0, nil, nil, fmt.Errorf("note of what is held: %w", err)
 	}
 	return 0, held, &ledger.Transfer{
-		Day: h.day, Subject: ledger.Subject(code), ID: identity.PayoutHeld(), Act: ledger.Note, Evidence: evidence,
+		Day: h.day, Subject: ledger.Subject(code), ID: identity.PayoutHeld(), Act: ledger.KeepMemo, Evidence: evidence,
 	}, nil
 }
 
@@ -164,7 +165,7 @@ func EachHeld(ctx context.Context, l *ledger.Ledger, first, last ledger.Day, fn 
 		}
 		var days []ledger.Day
 		err := l.Statement(ctx, ledger.Subject(account.Code), first, last, func(row ledger.Row) error {
-			if row.ID == identity.PayoutHeld() && row.Kind == ledger.NoteKind {
+			if row.ID == identity.PayoutHeld() && row.Kind == chain.KeptKind {
 				days = append(days, row.Day)
 			}
 			return nil

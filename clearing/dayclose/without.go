@@ -9,6 +9,7 @@ import (
 
 	"citycard/clearing/history"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // Without notes in the audit that two people close a day without streams that stand, and how
@@ -24,7 +25,7 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 			return err
 		}
 		for _, u := range streams {
-			if slices.ContainsFunc(entries, func(e ledger.AuditEntry) bool { return isOf(&e, u) }) {
+			if slices.ContainsFunc(entries, func(e chain.AuditEntry) bool { return isOf(&e, u) }) {
 				continue
 			}
 			if err := ledger.Approve(ctx, tx, history.ActCloseWithout, u.String(), by); err != nil {
@@ -40,7 +41,7 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 }
 
 // isOf reports whether an entry has the stream for the day.
-func isOf(e *ledger.AuditEntry, u history.Unread) bool {
+func isOf(e *chain.AuditEntry, u history.Unread) bool {
 	of, err := history.ParseUnread(e.What)
 	return err == nil && of.Day == u.Day && of.Stream == u.Stream
 }

@@ -8,6 +8,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // TestReader writes each kind of ruling and reads it back, as a row of the journal and as an
@@ -108,7 +109,7 @@ func TestReader(t *testing.T) {
 func TestReaderOfOthers(t *testing.T) {
 	reader := docket.NewReader()
 	for name, row := range map[string]ledger.Row{
-		"a note":                 {Kind: ledger.NoteKind, Reason: "order 7"},
+		"a note":                 {Kind: chain.KeptKind, Reason: "order 7"},
 		"a mark of a judgement":  {Kind: docket.KindJudged, Reason: "cleared"},
 		"a release":              {Debit: ledger.IDOfCode("suspense:card_expired"), Credit: ledger.IDOfCode("operator:bus"), Purpose: chart.PurposeRelease},
 		"an order that was paid": {Credit: ledger.IDOfCode("unwritten:own"), Purpose: chart.PurposeLoadAuthorised},

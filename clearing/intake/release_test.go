@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/release"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // suspended lists what waits, by reason.
@@ -109,11 +110,11 @@ func TestRelease(t *testing.T) {
 }
 
 // audited are the audit's entries of an act.
-func (h *house) audited(act string) []ledger.AuditEntry {
+func (h *house) audited(act string) []chain.AuditEntry {
 	h.Helper()
 	entries, err := h.ledger.Audit(h.Context())
 	h.must(err)
-	return slices.DeleteFunc(entries, func(e ledger.AuditEntry) bool { return e.Act != act })
+	return slices.DeleteFunc(entries, func(e chain.AuditEntry) bool { return e.Act != act })
 }
 
 // TestReleaseForeign releases taps of other cities' cards, which nobody has verified, to

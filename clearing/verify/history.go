@@ -12,12 +12,13 @@ import (
 	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // closings compares the registries with which days were closed with the audit.
 func (c *check) closings(ctx context.Context) error {
 	want := map[dayclose.Closing]bool{}
-	told(c, dayclose.ActClose, func(_ *ledger.AuditEntry, what dayclose.Closing) { want[what] = true })
+	told(c, dayclose.ActClose, func(_ *chain.AuditEntry, what dayclose.Closing) { want[what] = true })
 	var is dayclose.Closing
 	err := c.each(ctx, "SELECT day, reopened, registry FROM closings", []any{&is.Day, &is.Reopened, &is.Registry}, func() error {
 		if !want[is] {
@@ -39,7 +40,7 @@ func closingName(is dayclose.Closing) string {
 // topics compares the topics with how the audit says they were first seen.
 func (c *check) topics(ctx context.Context) error {
 	want := map[message.TopicFound]bool{}
-	told(c, message.ActTopic, func(_ *ledger.AuditEntry, what message.TopicFound) { want[what] = true })
+	told(c, message.ActTopic, func(_ *chain.AuditEntry, what message.TopicFound) { want[what] = true })
 	var is message.TopicFound
 	var id []byte
 	err := c.each(ctx, "SELECT topic, id, partitions FROM topics", []any{&is.Topic, &id, &is.Partitions}, func() error {
@@ -66,7 +67,7 @@ func (k roundKey) String() string { return fmt.Sprintf("day %v, round %d", k.day
 // passes compares what rounds over cards left with the hashes that the audit has of it.
 func (c *check) passes(ctx context.Context) error {
 	want := map[roundKey]history.Outcome{}
-	told(c, history.ActPass, func(_ *ledger.AuditEntry, what history.Outcome) { want[roundKey{what.Day, what.Round}] = what })
+	told(c, history.ActPass, func(_ *chain.AuditEntry, what history.Outcome) { want[roundKey{what.Day, what.Round}] = what })
 	there := map[roundKey]bool{}
 	var is history.Outcome
 	var done bool

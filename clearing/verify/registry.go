@@ -12,7 +12,7 @@ import (
 	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
-	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // acts are clearing's acts by which its tables are checked.
@@ -25,9 +25,9 @@ func acts() []string {
 // change is a change of the registry, as the audit tells it and as it is there.
 type change struct {
 	proposal *registry.Proposal
-	proposed *ledger.AuditEntry
+	proposed *chain.AuditEntry
 	decision *registry.Decision
-	decided  *ledger.AuditEntry
+	decided  *chain.AuditEntry
 
 	there  bool
 	digest registry.Digest
@@ -56,12 +56,12 @@ func changeName(number int64) string { return fmt.Sprintf("registry change %d", 
 // registry compares changes and versions with the audit, and rows with the digests.
 func (c *check) registry(ctx context.Context) error {
 	all := changes{}
-	told(c, registry.ActPropose, func(e *ledger.AuditEntry, p registry.Proposal) {
+	told(c, registry.ActPropose, func(e *chain.AuditEntry, p registry.Proposal) {
 		of := all.at(p.Change)
 		of.proposal, of.proposed = &p, e
 	})
 	for _, act := range []string{registry.ActFound, registry.ActApprove, registry.ActReject} {
-		told(c, act, func(e *ledger.AuditEntry, d registry.Decision) {
+		told(c, act, func(e *chain.AuditEntry, d registry.Decision) {
 			of := all.at(d.Change)
 			of.decision, of.decided = &d, e
 		})
@@ -107,7 +107,7 @@ func (c *check) registrySteps(ctx context.Context, all changes) error {
 		return err
 	}
 	all.inOrder(func(number int64, of *change) {
-		for step, e := range map[int64]*ledger.AuditEntry{imported: of.proposed, decided: of.decided} {
+		for step, e := range map[int64]*chain.AuditEntry{imported: of.proposed, decided: of.decided} {
 			if e != nil && !seen[[2]int64{number, step}] {
 				c.fault(RegistryChange, changeName(number), "who did %q is not there, as entry %d of the audit has it", e.Act, e.Number)
 			}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/ledger"
+	"citycard/ledger/chain"
 	books "citycard/ledger/verify"
 )
 
@@ -35,14 +35,14 @@ const (
 type check struct {
 	tx      pgx.Tx
 	report  func(books.Fault)
-	entries map[string][]ledger.AuditEntry // by act, in order
-	heads   map[string]bool                // the registry's versions, as batches name them
+	entries map[string][]chain.AuditEntry // by act, in order
+	heads   map[string]bool               // the registry's versions, as batches name them
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
 // (ledger/verify.Books).
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
-	c := &check{tx: tx, report: report, entries: map[string][]ledger.AuditEntry{}, heads: map[string]bool{}}
+	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
 		c.readAudit, c.registry, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes,
 	} {
@@ -69,7 +69,7 @@ func (c *check) each(ctx context.Context, query string, values []any, fn func() 
 
 // readAudit reads the entries of clearing's own acts.
 func (c *check) readAudit(ctx context.Context) error {
-	var e ledger.AuditEntry
+	var e chain.AuditEntry
 	var at int64
 	return c.each(ctx, "SELECT number, at, act, what, first, second, reason FROM audit WHERE act = ANY($1) ORDER BY number",
 		[]any{&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason}, func() error {
@@ -80,7 +80,7 @@ func (c *check) readAudit(ctx context.Context) error {
 }
 
 // told reads what the entries of an act say, in order.
-func told[T any](c *check, act string, fn func(e *ledger.AuditEntry, what T)) {
+func told[T any](c *check, act string, fn func(e *chain.AuditEntry, what T)) {
 	for i := range c.entries[act] {
 		e := &c.entries[act][i]
 		var what T

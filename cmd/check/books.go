@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/simulators/truth"
 )
 
@@ -82,7 +83,7 @@ func (b *books) row(row *ledger.Row) error {
 		return b.Row(truth.Row{Key: key, Fen: int64(row.Amount), Credit: b.codes[row.Credit]})
 	case booked.ZeroFen:
 		return b.Row(truth.Row{Key: key})
-	case row.Kind == ledger.NoteKind:
+	case row.Kind == chain.KeptKind:
 		return nil
 	}
 	if row.Kind == docket.KindReject && identity.IsFurtherPiece(row.ID) {

@@ -13,6 +13,7 @@ import (
 
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/export"
 )
 
@@ -86,7 +87,7 @@ func readProof(path string, trusted signer) error {
 	if err != nil {
 		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
 	}
-	var proof ledger.Proof
+	var proof chain.Proof
 	if err = json.Unmarshal(data, &proof); err != nil || proof.Stream == "" {
 		return service.Fail(path+" is not a proof file / 不是证明文件", "give the file that citycard prove has written", err)
 	}

@@ -24,6 +24,7 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/verify"
 )
 
@@ -101,7 +102,7 @@ type demo struct {
 	signer   ed25519.PublicKey // of the demonstration's own seal key
 	ops      *service.Ops
 	result   *dayclose.Result
-	seal     ledger.Seal
+	seal     chain.Seal
 }
 
 func run(ctx context.Context, s *settings) (err error) {

@@ -8,6 +8,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // Closer closes and seals days of a data directory.
@@ -25,7 +26,7 @@ func NewCloser(l *ledger.Ledger, dir string) (*Closer, error) {
 }
 
 // SealWith seals a day with the data directory's seal key, which must be there.
-func (c *Closer) SealWith(ctx context.Context, dir string, day ledger.Day) (seal ledger.Seal, err error) {
+func (c *Closer) SealWith(ctx context.Context, dir string, day ledger.Day) (seal chain.Seal, err error) {
 	if c.Signer, err = ReadSealKey(dir); err != nil {
 		return seal, err
 	}

@@ -59,6 +59,9 @@ var (
 	}
 	// withoutCgo are programs that must not reach cgo by any way.
 	withoutCgo = []string{"cmd/citycard", "cmd/cardsim"}
+	// withoutDriver are packages that must not reach a database driver by any way: who checks an
+	// export or a proof needs no database.
+	withoutDriver = []string{"ledger/chain"}
 	// halls are folder names that say nothing about what is inside.
 	halls = []string{"internal", "pkg", "util", "utils", "common", "helper", "helpers", "misc", "shared", "lib"}
 	// clocks read the time of day.
@@ -91,7 +94,13 @@ func offences(tree fs.FS) ([]string, error) {
 		found = append(found, s.functionOffences()...)
 	}
 	found = append(found, packageOffences(sources)...)
-	found = append(found, cgoOffences(sources)...)
+	imports := importsOf(sources)
+	for _, program := range withoutCgo {
+		found = append(found, reachOffences(imports, program, "cgo", "C", "github.com/ebfe/scard")...)
+	}
+	for _, offline := range withoutDriver {
+		found = append(found, reachOffences(imports, offline, "a database driver", "github.com/jackc/pgx/...", "database/sql/...")...)
+	}
 	inSQL, err := tableOffences(tree, sources)
 	if err != nil {
 		return nil, err
@@ -259,25 +268,28 @@ func packageOffences(sources []*source) (found []string) {
 	return found
 }
 
-// cgoOffences follows the imports of the programs that must build without cgo.
-func cgoOffences(sources []*source) (found []string) {
+// importsOf lists what each package imports.
+func importsOf(sources []*source) map[string][]string {
 	imports := map[string][]string{}
 	for _, s := range sources {
 		if !s.test {
 			imports[s.dir] = append(imports[s.dir], s.imports...)
 		}
 	}
-	for _, program := range withoutCgo {
-		seen := map[string]bool{program: true}
-		for queue := []string{program}; len(queue) > 0; queue = queue[1:] {
-			for _, imported := range imports[queue[0]] {
-				if imported == "C" || match("github.com/ebfe/scard", imported) {
-					found = append(found, fmt.Sprintf("%s: reaches cgo through %s", program, queue[0]))
-				}
-				if own, ok := strings.CutPrefix(imported, module+"/"); ok && !seen[own] {
-					seen[own] = true
-					queue = append(queue, own)
-				}
+	return imports
+}
+
+// reachOffences follows the imports of a package that must not reach some others.
+func reachOffences(imports map[string][]string, from, what string, forbidden ...string) (found []string) {
+	seen := map[string]bool{from: true}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		for _, imported := range imports[queue[0]] {
+			if matchAny(forbidden, imported) {
+				found = append(found, fmt.Sprintf("%s: reaches %s through %s", from, what, queue[0]))
+			}
+			if own, ok := strings.CutPrefix(imported, module+"/"); ok && !seen[own] {
+				seen[own] = true
+				queue = append(queue, own)
 			}
 		}
 	}

@@ -7,7 +7,7 @@
 //	chart     the version of the chart of accounts, and the audit's last entry
 //	account   an account of the chart, as it is, and the hash of what it was opened with
 //	stream    a stream and where it stands
-//	batch     a link of a stream's chain (ledger.Link)
+//	batch     a link of a stream's chain (chain.Link)
 //	row       a row of the journal (ledger.Row: subject and id in hex, evidence in base64)
 //	balance   an account's sums
 //	turnover  an account's sums of one booking day

@@ -1,25 +1,29 @@
 package export
 
-import "citycard/ledger"
+import (
+	"citycard/ledger"
+
+	"citycard/ledger/chain"
+)
 
 // Version is the version of the format.
 const Version = 1
 
 // Line is one line: one of its members is set.
 type Line struct {
-	Export   *Header            `json:"export,omitempty"`
-	Chart    *Chart             `json:"chart,omitempty"`
-	Account  *Account           `json:"account,omitempty"`
-	Stream   *Stream            `json:"stream,omitempty"`
-	Batch    *ledger.Link       `json:"batch,omitempty"`
-	Row      *ledger.Row        `json:"row,omitempty"`
-	Balance  *Balance           `json:"balance,omitempty"`
-	Turnover *Turnover          `json:"turnover,omitempty"`
-	Hold     *Hold              `json:"hold,omitempty"`
-	Head     *Head              `json:"head,omitempty"`
-	Day      *Day               `json:"day,omitempty"`
-	Audit    *ledger.AuditEntry `json:"audit,omitempty"`
-	End      *End               `json:"end,omitempty"`
+	Export   *Header           `json:"export,omitempty"`
+	Chart    *Chart            `json:"chart,omitempty"`
+	Account  *Account          `json:"account,omitempty"`
+	Stream   *Stream           `json:"stream,omitempty"`
+	Batch    *chain.Link       `json:"batch,omitempty"`
+	Row      *ledger.Row       `json:"row,omitempty"`
+	Balance  *Balance          `json:"balance,omitempty"`
+	Turnover *Turnover         `json:"turnover,omitempty"`
+	Hold     *Hold             `json:"hold,omitempty"`
+	Head     *Head             `json:"head,omitempty"`
+	Day      *Day              `json:"day,omitempty"`
+	Audit    *chain.AuditEntry `json:"audit,omitempty"`
+	End      *End              `json:"end,omitempty"`
 }
 
 // Header begins an export.
@@ -30,9 +34,9 @@ type Header struct {
 
 // Chart is how far the chart of accounts and the audit have come.
 type Chart struct {
-	Version   int64       `json:"version"`
-	Audit     int64       `json:"audit"` // number of its last entry
-	AuditHash ledger.Hash `json:"audit_hash"`
+	Version   int64      `json:"version"`
+	Audit     int64      `json:"audit"` // number of its last entry
+	AuditHash chain.Hash `json:"audit_hash"`
 }
 
 // Account is an account of the chart.
@@ -47,7 +51,7 @@ type Account struct {
 	Alarm   ledger.Fen       `json:"alarm,omitempty"`
 	Version int64            `json:"version"` // of the chart, when it was changed last
 	Opened  int64            `json:"opened"`  // of the chart, when it was opened
-	Hash    ledger.Hash      `json:"hash"`    // of what it was opened with
+	Hash    chain.Hash       `json:"hash"`    // of what it was opened with
 }
 
 // Chart returns the account as the chart has it.
@@ -63,9 +67,9 @@ type Stream struct {
 	Sequence int64           `json:"sequence"`
 	Epoch    int64           `json:"epoch"`
 	Owner    string          `json:"owner"`
-	Claim    ledger.Hash     `json:"claim"`
+	Claim    chain.Hash      `json:"claim"`
 	Day      ledger.Day      `json:"day"`
-	Head     ledger.Hash     `json:"head"`
+	Head     chain.Hash      `json:"head"`
 }
 
 // Balance is an account's sums over all its shards.
@@ -96,11 +100,11 @@ type Hold struct {
 
 // Head is where a stream left a day; its name is empty for the audit.
 type Head struct {
-	Day      ledger.Day   `json:"day"`
-	Stream   string       `json:"stream"`
-	Sequence int64        `json:"sequence"`
-	Head     ledger.Hash  `json:"head"`
-	Batches  *ledger.Hash `json:"batches,omitempty"` // root over the heads of what it booked in the day, once that is sealed
+	Day      ledger.Day  `json:"day"`
+	Stream   string      `json:"stream"`
+	Sequence int64       `json:"sequence"`
+	Head     chain.Hash  `json:"head"`
+	Batches  *chain.Hash `json:"batches,omitempty"` // root over the heads of what it booked in the day, once that is sealed
 }
 
 // Day is a booking day.
@@ -108,13 +112,13 @@ type Day struct {
 	Day       ledger.Day      `json:"day"`
 	State     ledger.DayState `json:"state"`
 	Next      ledger.Day      `json:"next,omitempty"`
-	Root      *ledger.Hash    `json:"root,omitempty"`
+	Root      *chain.Hash     `json:"root,omitempty"`
 	Signature []byte          `json:"signature,omitempty"`
 	Signer    []byte          `json:"signer,omitempty"`
 }
 
 // End ends an export.
 type End struct {
-	Lines int64       `json:"lines"`
-	Hash  ledger.Hash `json:"sha256"`
+	Lines int64      `json:"lines"`
+	Hash  chain.Hash `json:"sha256"`
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"io"
 
-	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // ErrFormat means that what is read is not an export, or not a whole one.
@@ -37,7 +37,7 @@ func Read(r io.Reader, fn func(*Line) error) error {
 			return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, Version)
 		}
 		if line.End != nil {
-			if want := (End{number - 1, ledger.Hash(sum.Sum(nil))}); *line.End != want {
+			if want := (End{number - 1, chain.Hash(sum.Sum(nil))}); *line.End != want {
 				return fmt.Errorf("%w: it ends with %d lines of hash %x, expected %d of %x", ErrFormat, want.Lines, want.Hash, line.End.Lines, line.End.Hash)
 			}
 			if lines.Scan() {

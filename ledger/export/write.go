@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -38,7 +39,7 @@ func Write(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
 				return err
 			}
 		}
-		return x.line(&Line{End: &End{x.lines, ledger.Hash(x.sum.Sum(nil))}})
+		return x.line(&Line{End: &End{x.lines, chain.Hash(x.sum.Sum(nil))}})
 	})
 	if err == nil {
 		err = out.Flush()
@@ -127,14 +128,15 @@ const journalQuery = `
 
 func (x *writer) journal() error {
 	return x.each(journalQuery, func(rows pgx.Rows) (*Line, error) {
-		var k ledger.Link
+		var k chain.Link
 		var r ledger.Row
 		var root, head, subject, id, hash []byte
+		var purpose int32
 		var flags int16
 		var expires int64
 		var at *time.Time
 		err := rows.Scan(&r.Stream, &r.Sequence, &r.Position, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &at, &k.Transfers, &k.Memos, &root, &k.Note, &head,
-			&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &flags, &r.Kind, &r.Reason, &r.Evidence, &r.BookingDay, &hash, &expires)
+			&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &purpose, &flags, &r.Kind, &r.Reason, &r.Evidence, &r.BookingDay, &hash, &expires)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +147,7 @@ func (x *writer) journal() error {
 			return &Line{Batch: &k}, nil
 		}
 		r.Subject, r.ID = ledger.Subject(subject), ledger.ID(id)
-		r.SetFlags(flags, expires)
+		r.SetStored(purpose, flags, expires)
 		copy(r.Hash[:], hash)
 		return &Line{Row: &r}, nil
 	})
@@ -198,18 +200,18 @@ func (x *writer) days() error {
 	})
 }
 
-func hashOrNone(data []byte) *ledger.Hash {
+func hashOrNone(data []byte) *chain.Hash {
 	if data == nil {
 		return nil
 	}
-	var h ledger.Hash
+	var h chain.Hash
 	copy(h[:], data)
 	return &h
 }
 
 func (x *writer) audit() error {
 	return x.each("SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) (*Line, error) {
-		e := &ledger.AuditEntry{}
+		e := &chain.AuditEntry{}
 		var at int64
 		var hash []byte
 		err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,11 +14,11 @@ import (
 // auditChain follows the audit's entries as they come.
 type auditChain struct {
 	books  *books
-	last   ledger.AuditEntry
-	hashes map[int64]ledger.Hash
+	last   chain.AuditEntry
+	hashes map[int64]chain.Hash
 }
 
-func (c *auditChain) add(e ledger.AuditEntry) {
+func (c *auditChain) add(e chain.AuditEntry) {
 	where := fmt.Sprintf("audit entry %d", e.Number)
 	if e.Number != c.last.Number+1 {
 		c.books.fault(AuditChain, where, "the entry before it is %d, expected %d", c.last.Number, e.Number-1)
@@ -26,22 +27,22 @@ func (c *auditChain) add(e ledger.AuditEntry) {
 	}
 	c.hashes[e.Number], c.last = e.Hash, e
 	switch e.Act {
-	case ledger.ActOpenAccounts, ledger.ActMarkAccount, ledger.ActChangeLimit:
+	case chain.ActOpenAccounts, chain.ActMarkAccount, chain.ActChangeLimit:
 		c.books.changeChart(&e)
-	case ledger.ActOpenDay, ledger.ActCloseDay, ledger.ActEndDay, ledger.ActReopenDay:
+	case chain.ActOpenDay, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay:
 		c.books.changeDay(&e)
 	}
 }
 
 // end compares the last entry with what the books say it is.
-func (c *auditChain) end(number int64, hash ledger.Hash) {
+func (c *auditChain) end(number int64, hash chain.Hash) {
 	if number != c.last.Number || hash != c.last.Hash {
 		c.books.fault(AuditChain, "end of the audit", "it is entry %d of hash %x; the last one there is %d of hash %x", number, hash, c.last.Number, c.last.Hash)
 	}
 }
 
 // covers compares what a day's seal covers of the audit with the audit.
-func (c *auditChain) covers(day ledger.Day, number int64, head ledger.Hash) {
+func (c *auditChain) covers(day ledger.Day, number int64, head chain.Hash) {
 	if hash, ok := c.hashes[number]; !ok || hash != head {
 		c.books.fault(AuditChain, fmt.Sprintf("day %v", day), "it was sealed when entry %d had the hash %x; that is not there", number, head)
 	}
@@ -49,9 +50,9 @@ func (c *auditChain) covers(day ledger.Day, number int64, head ledger.Hash) {
 
 // checkAudit follows the audit's chain, and compares it with what the seals of days cover of it.
 func (b *books) checkAudit(ctx context.Context) error {
-	chain := &auditChain{books: b, hashes: make(map[int64]ledger.Hash)}
+	follow := &auditChain{books: b, hashes: make(map[int64]chain.Hash)}
 	err := b.each(ctx, "SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) error {
-		var e ledger.AuditEntry
+		var e chain.AuditEntry
 		var at int64
 		var hash []byte
 		if err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash); err != nil {
@@ -59,7 +60,7 @@ func (b *books) checkAudit(ctx context.Context) error {
 		}
 		e.At = time.Unix(at, 0)
 		copy(e.Hash[:], hash)
-		chain.add(e)
+		follow.add(e)
 		return nil
 	})
 	if err != nil {
@@ -71,9 +72,9 @@ func (b *books) checkAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var last ledger.Hash
+	var last chain.Hash
 	copy(last[:], end)
-	chain.end(number, last)
+	follow.end(number, last)
 	return b.each(ctx, "SELECT day, sequence, head FROM day_heads WHERE stream = ''", func(rows pgx.Rows) error {
 		var day ledger.Day
 		var number int64
@@ -81,9 +82,9 @@ func (b *books) checkAudit(ctx context.Context) error {
 		if err := rows.Scan(&day, &number, &head); err != nil {
 			return err
 		}
-		var hash ledger.Hash
+		var hash chain.Hash
 		copy(hash[:], head)
-		chain.covers(day, number, hash)
+		follow.covers(day, number, hash)
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,10 +19,10 @@ type chartHistory struct {
 
 // opening is accounts that were opened together: what the audit says of them, and the tree over those that are there.
 type opening struct {
-	ledger.AccountsOpened
+	chain.AccountsOpened
 	entry int64
 	there int
-	tree  ledger.Tree
+	tree  chain.Tree
 }
 
 // accountHistory is how far the changes of one account have come since it was opened.
@@ -48,24 +49,24 @@ func (h *chartHistory) account(code string) *accountHistory {
 }
 
 // changeChart follows one entry of the audit that changes the chart.
-func (b *books) changeChart(e *ledger.AuditEntry) {
+func (b *books) changeChart(e *chain.AuditEntry) {
 	where := fmt.Sprintf("audit entry %d", e.Number)
 	var version int64
 	var err error
 	switch e.Act {
-	case ledger.ActOpenAccounts:
+	case chain.ActOpenAccounts:
 		o := &opening{entry: e.Number}
 		if o.AccountsOpened, err = e.AccountsOpened(); err == nil {
 			version, b.chart.openings[o.Version] = o.Version, o
 		}
-	case ledger.ActMarkAccount:
-		var mark ledger.AccountMarked
+	case chain.ActMarkAccount:
+		var mark chain.AccountMarked
 		if mark, err = e.AccountMarked(); err == nil {
 			version = mark.Version
 			b.changeMarks(where, mark)
 		}
-	case ledger.ActChangeLimit:
-		var change ledger.LimitChange
+	case chain.ActChangeLimit:
+		var change chain.LimitChange
 		if change, err = e.LimitChange(); err == nil {
 			version = change.Version
 			b.changeLimit(where, change)
@@ -81,7 +82,7 @@ func (b *books) changeChart(e *ledger.AuditEntry) {
 	b.chart.version = version
 }
 
-func (b *books) changeMarks(where string, mark ledger.AccountMarked) {
+func (b *books) changeMarks(where string, mark chain.AccountMarked) {
 	h := b.chart.account(mark.Account)
 	if h.marked && h.flags != mark.OldFlags {
 		b.fault(AccountHistory, where, "it marks account %s, which was %q; the entry before left it %q", mark.Account, mark.OldFlags, h.flags)
@@ -96,7 +97,7 @@ func (b *books) changeMarks(where string, mark ledger.AccountMarked) {
 type chartAccount struct {
 	ledger.Account
 	version, opened int64
-	hash            ledger.Hash
+	hash            chain.Hash
 }
 
 // openedAs compares an account with its opening and its changes. The tree takes the hashes that are stored, which keeps an account that was changed from

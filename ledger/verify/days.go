@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -82,7 +83,7 @@ func (b *books) dayAt(day ledger.Day) *dayHistory {
 }
 
 // changeDay follows one entry of the audit that opens, closes, ends or reopens a day.
-func (b *books) changeDay(e *ledger.AuditEntry) {
+func (b *books) changeDay(e *chain.AuditEntry) {
 	where := fmt.Sprintf("audit entry %d", e.Number)
 	moved, err := e.DayMoved()
 	if err != nil {
@@ -94,16 +95,16 @@ func (b *books) changeDay(e *ledger.AuditEntry) {
 	was := h.State
 	var allowed []ledger.DayState
 	switch e.Act {
-	case ledger.ActOpenDay:
+	case chain.ActOpenDay:
 		h.State, allowed = ledger.DayOpen, []ledger.DayState{""}
-	case ledger.ActCloseDay:
+	case chain.ActCloseDay:
 		h.State, h.Next, allowed = ledger.DayClosing, moved.Next, []ledger.DayState{ledger.DayOpen}
 		if next := b.dayAt(moved.Next); next.State == "" {
 			next.State = ledger.DayOpen
 		}
-	case ledger.ActEndDay:
+	case chain.ActEndDay:
 		h.State, allowed = ledger.DayClosed, []ledger.DayState{ledger.DayClosing}
-	case ledger.ActReopenDay:
+	case chain.ActReopenDay:
 		h.State, allowed = ledger.DayOpen, []ledger.DayState{ledger.DayClosed}
 	}
 	if !slices.Contains(allowed, was) {
@@ -112,7 +113,7 @@ func (b *books) changeDay(e *ledger.AuditEntry) {
 }
 
 // day compares a day with its history, and checks its seal.
-func (b *books) day(d ledger.DayStatus, root, signature, signer []byte, roots map[ledger.Day]*ledger.Tree) error {
+func (b *books) day(d ledger.DayStatus, root, signature, signer []byte, roots map[ledger.Day]*chain.Tree) error {
 	b.summary.Days++
 	where := fmt.Sprintf("day %v", d.Day)
 	h := b.dayAt(d.Day)
@@ -133,7 +134,7 @@ func (b *books) day(d ledger.DayStatus, root, signature, signer []byte, roots ma
 		}
 		return nil
 	}
-	seal := ledger.Seal{Day: d.Day, Signature: signature, Signer: signer}
+	seal := chain.Seal{Day: d.Day, Signature: signature, Signer: signer}
 	copy(seal.Root[:], root)
 	return b.checkSeal(&seal, roots[d.Day])
 }
@@ -162,16 +163,16 @@ type dayHeads map[ledger.Day][]headLeaf
 
 type headLeaf struct {
 	stream string
-	hash   ledger.Hash
+	hash   chain.Hash
 }
 
 // noteHead adds a stream's leaf, and compares what it says of the batches booked in the day with those that were seen.
-func (b *books) noteHead(heads dayHeads, day ledger.Day, name string, sequence int64, head ledger.Hash, batches *ledger.Hash) error {
-	var root ledger.Hash
+func (b *books) noteHead(heads dayHeads, day ledger.Day, name string, sequence int64, head chain.Hash, batches *chain.Hash) error {
+	var root chain.Hash
 	if batches != nil {
 		root = *batches
 	}
-	heads[day] = append(heads[day], headLeaf{name, ledger.HeadLeaf(day, name, sequence, head, root)})
+	heads[day] = append(heads[day], headLeaf{name, chain.HeadLeaf(day, name, sequence, head, root)})
 	if name == "" {
 		b.dayAt(day).auditHead = true
 		return nil
@@ -192,12 +193,12 @@ func (b *books) noteHead(heads dayHeads, day ledger.Day, name string, sequence i
 }
 
 // roots computes each day's root.
-func (heads dayHeads) roots() (map[ledger.Day]*ledger.Tree, error) {
-	roots := make(map[ledger.Day]*ledger.Tree, len(heads))
+func (heads dayHeads) roots() (map[ledger.Day]*chain.Tree, error) {
+	roots := make(map[ledger.Day]*chain.Tree, len(heads))
 	for day, all := range heads {
 		// Sorted here, because the databases disagree about the order of text.
 		slices.SortFunc(all, func(x, y headLeaf) int { return strings.Compare(x.stream, y.stream) })
-		roots[day] = &ledger.Tree{}
+		roots[day] = &chain.Tree{}
 		for _, leaf := range all {
 			if err := roots[day].Add(leaf.hash); err != nil {
 				return nil, err
@@ -208,7 +209,7 @@ func (heads dayHeads) roots() (map[ledger.Day]*ledger.Tree, error) {
 }
 
 // dayRoots computes each day's root over the streams' heads.
-func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, error) {
+func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*chain.Tree, error) {
 	heads := make(dayHeads)
 	err := b.each(ctx, "SELECT day, stream, sequence, head, batches FROM day_heads", func(rows pgx.Rows) error {
 		var day ledger.Day
@@ -218,7 +219,7 @@ func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, erro
 		if err := rows.Scan(&day, &name, &sequence, &head, &batches); err != nil {
 			return err
 		}
-		var hash, root ledger.Hash
+		var hash, root chain.Hash
 		copy(hash[:], head)
 		if copy(root[:], batches); batches == nil {
 			return b.noteHead(heads, day, name, sequence, hash, nil)
@@ -231,11 +232,11 @@ func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*ledger.Tree, erro
 	return heads.roots()
 }
 
-func (b *books) checkSeal(seal *ledger.Seal, tree *ledger.Tree) error {
+func (b *books) checkSeal(seal *chain.Seal, tree *chain.Tree) error {
 	b.summary.SealedDays++
 	where := fmt.Sprintf("day %v", seal.Day)
 	if tree == nil {
-		tree = &ledger.Tree{}
+		tree = &chain.Tree{}
 	}
 	root, err := tree.Root()
 	if err != nil {

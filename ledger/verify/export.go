@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/export"
 )
 
@@ -56,7 +57,7 @@ func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary,
 		heads:     make(dayHeads),
 	}
 	x.replay.books = &x.books
-	x.audit = auditChain{books: &x.books, hashes: make(map[int64]ledger.Hash)}
+	x.audit = auditChain{books: &x.books, hashes: make(map[int64]chain.Hash)}
 	x.report = func(f Fault) {
 		x.summary.Faults++
 		report(f)
@@ -153,13 +154,13 @@ func (h *exportedHold) state() (ledger.HoldState, ledger.Fen) {
 	case !h.hold.there:
 		return "none", 0
 	case !h.end.there:
-		return ledger.HoldHeld, 0
+		return chain.HoldHeld, 0
 	case h.end.act == ledger.PostHold:
-		return ledger.HoldPosted, h.end.amount
+		return chain.HoldPosted, h.end.amount
 	case h.end.act == ledger.VoidHold:
-		return ledger.HoldVoided, 0
+		return chain.HoldVoided, 0
 	}
-	return ledger.HoldExpired, 0
+	return chain.HoldExpired, 0
 }
 
 // founded reports whether the hold's end, if any, is of a hold that allows it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/export"
 )
 
@@ -41,7 +42,7 @@ func (x *exported) endJournal() error {
 		return err
 	}
 	for _, h := range x.holds {
-		if state, _ := h.state(); state == ledger.HoldHeld {
+		if state, _ := h.state(); state == chain.HoldHeld {
 			sumsAt(x.balances, h.hold.debit).DebitsHeld += h.hold.amount
 			sumsAt(x.balances, h.hold.credit).CreditsHeld += h.hold.amount
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -28,9 +29,9 @@ const journalQuery = `
 type replay struct {
 	books *books
 	// link is the batch being read; open tells whether there is one.
-	link             ledger.Link
+	link             chain.Link
 	open             bool
-	tree             ledger.Tree
+	tree             chain.Tree
 	next             int32 // the position expected next
 	transfers, memos int32
 	torn             bool // rows are missing or extra, so the root cannot match
@@ -106,11 +107,12 @@ func (r *replay) finish() error {
 // journalScan reads rows of journalQuery into the same place, one after the other: what each would
 // take of memory costs more than its hashing.
 type journalScan struct {
-	link     ledger.Link
+	link     chain.Link
 	row      ledger.Row
 	subjects [][]byte // samples
 
 	at                                            *time.Time
+	purpose                                       int32
 	flags                                         int16
 	expires                                       int64
 	root, note, head, subject, id, evidence, hash pgtype.DriverBytes
@@ -122,7 +124,7 @@ func newJournalScan() *journalScan {
 	k, r := &s.link, &s.row
 	s.into = []any{
 		&r.Stream, &r.Sequence, &r.Position, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &s.at, &s.subjects, &k.Transfers, &k.Memos, &s.root, &s.note, &s.head,
-		&r.Day, &s.subject, &s.id, &r.Debit, &r.Credit, &r.Amount, &r.Purpose, &s.flags, &r.Kind, &r.Reason, &s.evidence, &r.BookingDay, &s.hash, &s.expires,
+		&r.Day, &s.subject, &s.id, &r.Debit, &r.Credit, &r.Amount, &s.purpose, &s.flags, &r.Kind, &r.Reason, &s.evidence, &r.BookingDay, &s.hash, &s.expires,
 	}
 	return s
 }
@@ -139,13 +141,13 @@ func (s *journalScan) next(rows pgx.Rows) (isLink bool, err error) {
 		return true, nil
 	}
 	s.row.Subject, s.row.ID = ledger.Subject(s.subject), ledger.ID(s.id)
-	s.row.SetFlags(s.flags, s.expires)
+	s.row.SetStored(s.purpose, s.flags, s.expires)
 	s.row.Evidence, s.row.Hash = s.evidence, hashOf(s.hash)
 	return false, nil
 }
 
 // hashOf is a hash as it is stored, which may have lost bytes.
-func hashOf(stored []byte) (hash ledger.Hash) {
+func hashOf(stored []byte) (hash chain.Hash) {
 	copy(hash[:], stored)
 	return hash
 }
@@ -162,7 +164,7 @@ func (b *books) batchName(id ledger.StreamID, sequence int64) string {
 }
 
 // begin takes up the next batch and checks its link with the one before.
-func (r *replay) begin(link *ledger.Link) error {
+func (r *replay) begin(link *chain.Link) error {
 	if err := r.end(); err != nil {
 		return err
 	}
@@ -178,7 +180,7 @@ func (r *replay) begin(link *ledger.Link) error {
 	}
 	previous := s.last
 	s.last = *link
-	if err := s.bookedIn(link.Day).Add(ledger.LeafOfHead(link.Head)); err != nil {
+	if err := s.bookedIn(link.Day).Add(chain.LeafOfHead(link.Head)); err != nil {
 		return err
 	}
 	if link.Sequence != previous.Sequence+1 {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/export"
 	"citycard/ledger/verify"
 )
@@ -48,7 +49,7 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 	float, bus := ledger.IDOfCode("float"), ledger.IDOfCode("bus")
 	stream := ledger.IDOfStream("taps")
 	var amount ledger.Fen
-	var head ledger.Hash
+	var head chain.Hash
 	err := errors.Join(e.line(&export.Line{Export: &export.Header{Version: export.Version}}),
 		e.beginning())
 	// A stream's line comes before its rows and tells its head; the chain is worked out twice.
@@ -57,11 +58,11 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 		head = link.Head
 	}
 	last := int64(batches)
-	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head, Claim: ledger.ClaimHash("taps", 0, "")}}))
-	head = ledger.Hash{}
+	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head, Claim: chain.ClaimHash("taps", 0, "")}}))
+	head = chain.Hash{}
 	for n := range batches {
 		var rows []ledger.Row
-		var link ledger.Link
+		var link chain.Link
 		link, rows = exportedBatch(n, stream, float, bus, head, rows)
 		head = link.Head
 		err = errors.Join(err, e.line(&export.Line{Batch: &link}))
@@ -78,14 +79,14 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 		e.line(&export.Line{Turnover: &export.Turnover{Account: float, Day: today, Debits: amount}}),
 		e.line(&export.Line{Turnover: &export.Turnover{Account: bus, Day: today, Credits: amount}}),
 		e.line(&export.Line{Day: &export.Day{Day: today, State: ledger.DayOpen}}))
-	return errors.Join(err, e.line(&export.Line{End: &export.End{Lines: e.lines, Hash: ledger.Hash(e.sum.Sum(nil))}}), e.out.Flush())
+	return errors.Join(err, e.line(&export.Line{End: &export.End{Lines: e.lines, Hash: chain.Hash(e.sum.Sum(nil))}}), e.out.Flush())
 }
 
 // beginning writes the audit of a day and two accounts that were opened, and the accounts.
 func (e *exporter) beginning() error {
 	accounts := []ledger.Account{{Code: "float", Kind: ledger.Liability, Shards: 1}, {Code: "bus", Kind: ledger.Liability, Shards: 1}}
 	slices.SortFunc(accounts, func(a, b ledger.Account) int { return cmp.Compare(ledger.IDOfCode(a.Code), ledger.IDOfCode(b.Code)) })
-	var tree ledger.Tree
+	var tree chain.Tree
 	var lines []*export.Line
 	for _, a := range accounts {
 		if err := tree.Add(a.OpeningHash()); err != nil {
@@ -99,11 +100,11 @@ func (e *exporter) beginning() error {
 	if err != nil {
 		return err
 	}
-	entries := []ledger.AuditEntry{
-		{Number: 1, Act: ledger.ActOpenDay, What: fmt.Sprintf(`{"day":%d}`, today)},
-		{Number: 2, Act: ledger.ActOpenAccounts, What: fmt.Sprintf(`{"version":1,"accounts":2,"root":"%x"}`, root)},
+	entries := []chain.AuditEntry{
+		{Number: 1, Act: chain.ActOpenDay, What: fmt.Sprintf(`{"day":%d}`, today)},
+		{Number: 2, Act: chain.ActOpenAccounts, What: fmt.Sprintf(`{"version":1,"accounts":2,"root":"%x"}`, root)},
 	}
-	var last ledger.Hash
+	var last chain.Hash
 	for i := range entries {
 		entries[i].At = time.Unix(0, 0)
 		entries[i].Hash = entries[i].HashAfter(last)
@@ -118,9 +119,9 @@ func (e *exporter) beginning() error {
 	return errors.Join(e.line(lines[0]), e.line(lines[1]))
 }
 
-func exportedBatch(n int, stream ledger.StreamID, debit, credit ledger.AccountID, previous ledger.Hash, rows []ledger.Row) (ledger.Link, []ledger.Row) {
-	link := ledger.Link{Stream: stream, Sequence: int64(n) + 1, From: int64(n), Next: int64(n) + 1, Day: today, At: time.Unix(1767614400, 0), Transfers: exportBatch}
-	var tree ledger.Tree
+func exportedBatch(n int, stream ledger.StreamID, debit, credit ledger.AccountID, previous chain.Hash, rows []ledger.Row) (chain.Link, []ledger.Row) {
+	link := chain.Link{Stream: stream, Sequence: int64(n) + 1, From: int64(n), Next: int64(n) + 1, Day: today, At: time.Unix(1767614400, 0), Transfers: exportBatch}
+	var tree chain.Tree
 	for i := range exportBatch {
 		seed := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n*exportBatch+i)))
 		r := ledger.Row{

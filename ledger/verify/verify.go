@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -35,20 +36,20 @@ type stream struct {
 	epoch    int64
 	day      ledger.Day // in which it stands
 	left     ledger.Day // the last that it left
-	head     ledger.Hash
-	last     ledger.Link
+	head     chain.Hash
+	last     chain.Link
 	// booked holds, day by day, the tree over the heads of the batches it booked.
-	booked map[ledger.Day]*ledger.Tree
+	booked map[ledger.Day]*chain.Tree
 }
 
 // bookedIn returns the tree of a day.
-func (s *stream) bookedIn(day ledger.Day) *ledger.Tree {
+func (s *stream) bookedIn(day ledger.Day) *chain.Tree {
 	if s.booked == nil {
-		s.booked = make(map[ledger.Day]*ledger.Tree)
+		s.booked = make(map[ledger.Day]*chain.Tree)
 	}
 	tree := s.booked[day]
 	if tree == nil {
-		tree = &ledger.Tree{}
+		tree = &chain.Tree{}
 		s.booked[day] = tree
 	}
 	return tree
@@ -124,7 +125,7 @@ func (b *books) readStreams(ctx context.Context) error {
 		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &owner, &claim, &s.day, &head); err != nil {
 			return err
 		}
-		var hash ledger.Hash
+		var hash chain.Hash
 		copy(hash[:], claim)
 		copy(s.head[:], head)
 		b.stream(s, number, owner, hash)
@@ -133,11 +134,11 @@ func (b *books) readStreams(ctx context.Context) error {
 }
 
 // stream takes up a stream as it stands.
-func (b *books) stream(s *stream, number ledger.StreamID, owner string, claim ledger.Hash) {
+func (b *books) stream(s *stream, number ledger.StreamID, owner string, claim chain.Hash) {
 	if number != ledger.IDOfStream(s.name) {
 		b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
 	}
-	if want := ledger.ClaimHash(s.name, s.epoch, owner); claim != want {
+	if want := chain.ClaimHash(s.name, s.epoch, owner); claim != want {
 		b.fault(StreamClaim, "stream "+s.name, "claim %d of %q has the hash %x, and it says %x", s.epoch, owner, want, claim)
 	}
 	b.streams[number] = s

@@ -288,6 +288,7 @@ func TestRowsTampered(t *testing.T) {
 		{"purpose", "UPDATE journal SET purpose = 2" + where, []string{"row hash mismatch: transfer " + row}},
 		{"purpose that is none", "UPDATE journal SET purpose = 70000" + where, []string{"row hash mismatch: transfer " + row}},
 		{"flags that are none", "UPDATE journal SET flags = flags + 256" + where, []string{"row hash mismatch: transfer " + row}},
+		{"the flag that no row has", "UPDATE journal SET flags = flags + 2" + where, []string{"row hash mismatch: transfer " + row}},
 		{"row hash", "UPDATE journal SET hash = '\\x00'" + where, []string{"row hash mismatch: transfer " + row, "batch root mismatch: stream taps, batch 2"}},
 		{"memo reason", "UPDATE journal SET reason = 'paid' WHERE id = 'm1'", []string{"row hash mismatch: memo (day 20260104, subject 63617264, id 6d31)"}},
 		{

@@ -267,7 +267,7 @@ func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.
 			Debit: ledger.IDOfCode(channel), Credit: ledger.IDOfCode(chart.Unwritten), Amount: ledger.Fen(o.Amount), Purpose: chart.PurposeLoadAuthorised, Evidence: evidence,
 		},
 		{
-			Day: identity.NoDay, Subject: ledger.Subject(channel), ID: identity.LoadOrder(r.GetOrder()), Act: ledger.Note,
+			Day: identity.NoDay, Subject: ledger.Subject(channel), ID: identity.LoadOrder(r.GetOrder()), Act: ledger.KeepMemo,
 			Evidence: fmt.Appendf(nil, "card %x, load %x, %d fen", o.Card.ASN, id, o.Amount),
 		},
 	}, nil

@@ -1,25 +1,13 @@
-package ledger
+package chain
 
 import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"time"
 )
 
-// MarshalText writes the hash in hex.
-func (h Hash) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(h[:])), nil }
-
-// UnmarshalText reads a hash in hex.
-func (h *Hash) UnmarshalText(text []byte) error {
-	if n, err := hex.Decode(make([]byte, len(text)), text); err != nil || n != len(h) {
-		return fmt.Errorf("%q is not a hash: expected %d hex digits", text, 2*len(h))
-	}
-	_, err := hex.Decode(h[:], text)
-	return err
-}
-
-// rowJSON is how a row is written in proofs and exports. Subject and id are any bytes, so they go in hex; evidence in base64; times in seconds since 1970.
+// rowJSON is how a row is written in proofs and in exports of version 1. Subject and id are any
+// bytes, so they go in hex; evidence in base64; times in seconds since 1970.
 type rowJSON struct {
 	Day        Day       `json:"day"`
 	Subject    string    `json:"subject"`
@@ -28,7 +16,7 @@ type rowJSON struct {
 	Credit     AccountID `json:"credit,omitempty"`
 	Amount     Fen       `json:"amount"`
 	Purpose    Purpose   `json:"purpose,omitempty"`
-	Flags      int16     `json:"flags,omitempty"` // linked 1, up-to 2, act times 4
+	Flags      int16     `json:"flags,omitempty"` // as Row.Flags tells
 	Expires    int64     `json:"expires,omitempty"`
 	Kind       string    `json:"kind,omitempty"`
 	Reason     string    `json:"reason,omitempty"`
@@ -44,7 +32,7 @@ type rowJSON struct {
 func (r Row) MarshalJSON() ([]byte, error) {
 	return json.Marshal(rowJSON{
 		Day: r.Day, Subject: hex.EncodeToString([]byte(r.Subject)), ID: hex.EncodeToString([]byte(r.ID)), Debit: r.Debit, Credit: r.Credit,
-		Amount: r.Amount, Purpose: r.Purpose, Flags: int16(r.flags()), Expires: r.expires(), Kind: r.Kind, Reason: r.Reason, Evidence: r.Evidence,
+		Amount: r.Amount, Purpose: r.Purpose, Flags: int16(r.Flags()), Expires: r.ExpiresUnix(), Kind: r.Kind, Reason: r.Reason, Evidence: r.Evidence,
 		BookingDay: r.BookingDay, Stream: r.Stream, Sequence: r.Sequence, Position: r.Position, Hash: r.Hash,
 	})
 }
@@ -64,17 +52,9 @@ func (r *Row) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("id %q: %w", w.ID, err)
 	}
 	*r = Row{
-		Day: w.Day, Subject: Subject(subject), ID: ID(id), Debit: w.Debit, Credit: w.Credit, Amount: w.Amount, Purpose: w.Purpose, Kind: w.Kind,
+		Day: w.Day, Subject: Subject(subject), ID: ID(id), Debit: w.Debit, Credit: w.Credit, Amount: w.Amount, Kind: w.Kind,
 		Reason: w.Reason, Evidence: w.Evidence, BookingDay: w.BookingDay, Stream: w.Stream, Sequence: w.Sequence, Position: w.Position, Hash: w.Hash,
 	}
-	r.SetFlags(w.Flags, w.Expires)
+	r.SetStored(int32(w.Purpose), w.Flags, w.Expires)
 	return nil
-}
-
-// unix is the time of a second since 1970; 0 is none.
-func unix(second int64) time.Time {
-	if second == 0 {
-		return time.Time{}
-	}
-	return time.Unix(second, 0)
 }

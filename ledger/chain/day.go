@@ -1,4 +1,4 @@
-package ledger
+package chain
 
 import (
 	"fmt"
@@ -49,3 +49,15 @@ func (d Day) Add(n int) Day { return DayOf(d.Time(time.UTC).AddDate(0, 0, n)) }
 
 // String writes the day as YYYYMMDD.
 func (d Day) String() string { return fmt.Sprintf("%08d", int32(d)) }
+
+// DayState is where a booking day is in its life.
+type DayState string
+
+// The states of a day, in order; a closed day may be open once more, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
+// named to stay (settlement) still book in it; when it is closed, none does.
+const (
+	DayOpen    DayState = "open"
+	DayClosing DayState = "closing"
+	DayClosed  DayState = "closed"
+	DaySealed  DayState = "sealed"
+)

@@ -1,0 +1,117 @@
+package chain
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The ledger's own acts. What of their entries is JSON: AccountsOpened, AccountMarked, LimitChange, or DayMoved for those of days.
+const (
+	ActOpenAccounts = "open accounts"
+	ActMarkAccount  = "mark account"
+	ActChangeLimit  = "change limit"
+	ActOpenDay      = "open day"
+	ActCloseDay     = "close day"
+	ActEndDay       = "end day"
+	ActReopenDay    = "reopen day"
+)
+
+// AuditEntry is an act that must not be forgotten: one that took two people, or by which the books are checked, such as the opening of accounts. Entries
+// are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the chain's head.
+type AuditEntry struct {
+	Number        int64
+	At            time.Time // to the second, as its caller told; of an act without people by the database's clock
+	Act           string    // one of the acts, or a caller's (Approve, Record)
+	What          string    // JSON of the ledger's own acts, or the caller's words
+	First, Second string    // who asked and who agreed; empty where it took nobody's word
+	Reason        string
+	Hash          Hash
+}
+
+// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the SHA-256 over the text "ledger audit 1", that hash,
+// number and second since 1970 as 8 bytes each, and act, what, first, second and reason, each after its length as 4 bytes.
+func (e *AuditEntry) HashAfter(previous Hash) Hash {
+	b := append([]byte("ledger audit 1"), previous[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Number))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.At.Unix()))
+	for _, field := range []string{e.Act, e.What, e.First, e.Second, e.Reason} {
+		b = AppendSized(b, field)
+	}
+	return sha256.Sum256(b)
+}
+
+// AccountsOpened is what the audit keeps of accounts that were opened together.
+type AccountsOpened struct {
+	Version  int64 `json:"version"` // of the chart
+	Accounts int   `json:"accounts"`
+	// Root is the RFC 6962 Merkle root over the accounts' opening hashes, in the order of their numbers.
+	Root Hash `json:"root"`
+}
+
+// AccountsOpened reads the opening out of an entry whose act is ActOpenAccounts.
+func (e *AuditEntry) AccountsOpened() (AccountsOpened, error) {
+	return readWhat[AccountsOpened](e, ActOpenAccounts)
+}
+
+// AccountMarked is what the audit keeps of an account that was frozen, unfrozen or closed.
+type AccountMarked struct {
+	Account  string `json:"account"` // its code
+	OldFlags Flags  `json:"old_flags"`
+	Flags    Flags  `json:"flags"`
+	Version  int64  `json:"version"` // of the chart
+}
+
+// AccountMarked reads the change out of an entry whose act is ActMarkAccount.
+func (e *AuditEntry) AccountMarked() (AccountMarked, error) {
+	return readWhat[AccountMarked](e, ActMarkAccount)
+}
+
+// LimitChange is one change of an account's limit, as the audit keeps it.
+type LimitChange struct {
+	Account  string `json:"account"` // its code
+	OldCap   Fen    `json:"old_cap"`
+	OldAlarm Fen    `json:"old_alarm"`
+	Cap      Fen    `json:"cap"`
+	Alarm    Fen    `json:"alarm"`
+	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not.
+	// No alarm is given for what lies above a new alarm level already: the caller should look here.
+	Used    Fen   `json:"used"`
+	Version int64 `json:"version"` // of the chart, by which processes learn of it
+}
+
+// LimitChange reads the change out of an entry whose act is ActChangeLimit.
+func (e *AuditEntry) LimitChange() (LimitChange, error) {
+	return readWhat[LimitChange](e, ActChangeLimit)
+}
+
+// DayMoved is what the audit keeps of a day's opening, close, end or reopening.
+type DayMoved struct {
+	Day  Day `json:"day"`
+	Next Day `json:"next,omitempty"` // of a close: the day that follows, which it opens
+	// Streams is how many left the day with a close or an end.
+	Streams int `json:"streams,omitempty"`
+}
+
+// DayMoved reads the change out of an entry whose act is ActOpenDay, ActCloseDay, ActEndDay or ActReopenDay.
+func (e *AuditEntry) DayMoved() (DayMoved, error) {
+	switch e.Act {
+	case ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:
+		return readWhat[DayMoved](e, e.Act)
+	}
+	return DayMoved{}, fmt.Errorf("audit entry %d, %s: no change of a day", e.Number, e.Act)
+}
+
+// readWhat reads what an entry of the given act says.
+func readWhat[T any](e *AuditEntry, act string) (what T, err error) {
+	decoder := json.NewDecoder(strings.NewReader(e.What))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(&what)
+	if e.Act != act || err != nil {
+		return what, fmt.Errorf("audit entry %d, %s: it does not say what %q says: %w", e.Number, e.Act, act, err)
+	}
+	return what, nil
+}

@@ -1,0 +1,16 @@
+// Package chain is what the books are made of, and how it is hashed: rows, the links of a stream's
+// chain, the entries of the audit, the seal of a day, and the proof of one row. It needs no
+// database. Whoever holds an export or a proof checks it with this package and those above it
+// that need none either (ledger/export, ledger/replay).
+//
+// # What covers what
+//
+//	row ──▶ Row.ContentHash ──▶ Tree ──▶ Link.Root ──▶ Link.HeadAfter ──▶ Tree of the day's batches
+//	                                                                            │
+//	                          AuditEntry.HashAfter ──▶ HeadLeaf of the audit    ▼
+//	                                                              └──▶ Tree of HeadLeaf ──▶ Seal
+//
+// Every layout that is hashed is stated at its function and never changes: what is stored today
+// must be provable by the code of tomorrow. A layout begins with a version byte or a text with a
+// number, so that a second version can stand beside the first.
+package chain

@@ -1,0 +1,65 @@
+package chain_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"citycard/ledger/chain"
+)
+
+// TestHashes compares with values worked out from the documented layouts by a separate program, so that the books of today
+// can be proved by the code of tomorrow.
+func TestHashes(t *testing.T) {
+	row := chain.Row{
+		Day: 20260104, BookingDay: 20260105, Debit: 11, Credit: 22, Amount: 333, Purpose: 7, Linked: true, Stream: 44, Sequence: 5,
+		Position: 6, Subject: "card", ID: "\x01\x02", Evidence: []byte("tap"),
+	}
+	rowHash := row.ContentHash()
+	check := func(what string, got chain.Hash, want string) {
+		t.Helper()
+		if hex.EncodeToString(got[:]) != want {
+			t.Errorf("%s is %x, expected %s", what, got, want)
+		}
+	}
+	check("row hash", rowHash, "a94bf9315fe337026b98e0825ae1c011744d43de9b77938ec0ff41df00a1a383")
+	var tree chain.Tree
+	for _, leaf := range []chain.Hash{rowHash, sha256.Sum256([]byte{0, 1}), rowHash} {
+		if err := tree.Add(leaf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("root of three", root, "114c12abc97bfcf95149f2135a19fe9d822b0c880c1778aadc1a94ccce3bd448")
+	var previous, batches chain.Hash
+	for i := range previous {
+		previous[i], batches[i] = 9, 7
+	}
+	link := chain.Link{
+		Stream: 44, Sequence: 5, From: 100, Next: 200, Day: 20260105, Shard: 3, Epoch: 17, At: time.Unix(1767614400, 0).Add(123456 * time.Microsecond), Transfers: 2, Memos: 1,
+		Root: root, Note: []byte("note"),
+	}
+	check("chain head", link.HeadAfter(previous), "dd8531ca707719cb6526819b1a044ae32a6fdc2748944b0caf0b6a48aba1fbc8")
+	account := chain.Account{
+		Code: "agent", Kind: chain.Asset, Owner: "kiosk", Flags: chain.DebitsMustNotExceedCredits | chain.MustReturnToZero, Shards: 2, Cap: 1000, Alarm: 500,
+	}
+	check("claim", chain.ClaimHash("taps/0", 17, "host 7"), "71247f1a9f400e1ebac525732d2812473fbeda2350e0ad8048ac317d362e1c63")
+	check("opening of an account", account.OpeningHash(), "4db67c3c011ad481af4fa53511cd2076c4dfb1eb902441f23b7ebd3de30f66a0")
+	check("day leaf", chain.HeadLeaf(20260105, "taps", 5, previous, batches), "b395301588315608b17cdc93dd895606b3df9266beb7fc9a504c8ec8155e6a79")
+	entry := chain.AuditEntry{Number: 3, At: time.Unix(1767614400, 0), Act: "reopen day", What: "20260104", First: "Li", Second: "Wang", Reason: "late file"}
+	check("audit entry", entry.HashAfter(previous), "f88ae4a7f2ab4cf8265a140b680f44a64b19370d19a7d819b55fab1abeab9caa")
+	row.Act, row.Expires = chain.Hold, time.Unix(1767614400, 0)
+	check("hash of a hold", row.ContentHash(), "897372f8e63ce23e333d35283c87d7103e559a1c84032f30c4441cdd9174214e")
+	empty, err := (&chain.Tree{}).Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("empty root", empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+	if got := chain.IDOfCode("operator:metro"); got != 181815622270387252 {
+		t.Errorf("operator:metro has the number %d, expected 181815622270387252", got)
+	}
+}
