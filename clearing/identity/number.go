@@ -4,9 +4,20 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
 )
+
+// IsName allows what may stand in a key and in a text column as it is written: 1 to limit bytes
+// of letters, digits and punctuation, nothing that is invisible.
+func IsName(text string, limit int) bool {
+	return text != "" && len(text) <= limit && utf8.ValidString(text) && allGraphic(text)
+}
+
+func allGraphic(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
+}
 
 // Number gives a number that a hospital, a bank or a person has written the one form in which
 // it is an identity: RFC 8266's for comparing (Unicode NFKC, case folded, no space around it,
@@ -15,7 +26,7 @@ import (
 // limit bytes as written and as compared.
 func Number(text string, limit int) (string, error) {
 	key, err := precis.Nickname.CompareKey(text)
-	if err != nil || len(text) > limit || len(key) > limit || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+	if err != nil || len(text) > limit || len(key) > limit || !allGraphic(text) {
 		return "", fmt.Errorf("number %q: want 1 to %d bytes of UTF-8 that can all be seen", text, limit)
 	}
 	return key, nil

@@ -44,15 +44,15 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	if r.Judged != "" {
 		return "", true, fmt.Errorf("%s: %w", r.Name(), errJudged)
 	}
-	topic, _, _ := strings.Cut(r.Stream, "/")
-	rules, err := a.rules(topic)
+	name, _, _ := strings.Cut(r.Stream, "/")
+	rules, err := a.rules(name)
 	if err != nil {
 		return "", true, fmt.Errorf("%s: %w", r.Name(), err)
 	}
-	if err := a.followed(ctx, rules, r); err != nil {
+	if err := a.followed(ctx, topicOf(name).follows, r); err != nil {
 		return "", true, err
 	}
-	j := &again{Again: a, rules: rules, record: r, by: by, refused: docket.Replacements{}}
+	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, by: by, refused: docket.Replacements{}}
 	for {
 		err := j.attempt(ctx)
 		var more *refusals
@@ -63,7 +63,7 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 			return "", false, ctx.Err()
 		case errors.As(err, &more):
 			j.refused.Add(more.refused)
-		case errors.Is(err, errVerdict), errors.Is(err, errMoved), errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrDayMoved), errors.Is(err, ledger.ErrDaySealed):
+		case errors.Is(err, errVerdict), errors.Is(err, docket.ErrMoved), errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrDayMoved), errors.Is(err, ledger.ErrDaySealed):
 			// Of two who judge at the same time each gets a turn: what was judged is not again.
 		default:
 			of := faultOf(err)
@@ -89,12 +89,12 @@ func (a *Again) rules(topic string) (Rules, error) {
 
 // followed refuses a record whose topic is judged behind another of which something is still
 // kept alone: a bank's answer to a list that is not paid yet would be refused for good.
-func (a *Again) followed(ctx context.Context, rules Rules, r *quarantine.Record) error {
-	if rules.Follows == "" {
+func (a *Again) followed(ctx context.Context, follows string, r *quarantine.Record) error {
+	if follows == "" {
 		return nil
 	}
 	return quarantine.List(ctx, a.Ledger, firstDay, r.Day, func(other *quarantine.Record) error {
-		if other.Judged == "" && strings.HasPrefix(other.Stream, rules.Follows+"/") {
+		if other.Judged == "" && strings.HasPrefix(other.Stream, follows+"/") {
 			return fmt.Errorf("%s: judge %s first, which may be what it is about", r.Name(), other.Name())
 		}
 		return nil
@@ -107,6 +107,7 @@ const firstDay ledger.Day = 19000101
 // again is one record on its way.
 type again struct {
 	*Again
+	topic   topic
 	rules   Rules
 	record  *quarantine.Record
 	by      ledger.Approval
@@ -126,8 +127,9 @@ func (j *again) attempt(ctx context.Context) error {
 	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value, Kept: r.Day}}
 	// What is refused for good is kept and published under the stream that it came from.
 	d := docket.New(docket.Source{Stream: r.Stream, Day: claim.Day}, 1)
-	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Same: j.rules.Same}
-	if err := j.rules.judge(ctx, records, d, batch, j.refused); err != nil {
+	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Same: j.topic.same}
+	judged, err := j.rules.judge(ctx, records, d, batch, j.refused)
+	if err != nil {
 		return err
 	}
 	judge := batch.Prepare
@@ -143,7 +145,7 @@ func (j *again) attempt(ctx context.Context) error {
 	}
 	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) (note []byte, err error) {
 		err = caught(func() error {
-			note, err = j.finish(ctx, tx, d, out)
+			note, err = j.finish(ctx, tx, d, judged, out)
 			return err
 		})
 		return note, err
@@ -152,11 +154,11 @@ func (j *again) attempt(ctx context.Context) error {
 	return err
 }
 
-func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
+func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, judged Judged, out *ledger.Outcome) ([]byte, error) {
 	if out.Memos[len(out.Memos)-1].Result != ledger.Inserted {
 		return nil, errJudged
 	}
-	rulings, err := d.Settle(out, j.rules.Refused)
+	rulings, err := d.Settle(out, j.topic.short)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +169,7 @@ func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, out *le
 		j.verdict = verdict
 		return nil, errVerdict
 	}
-	note, err := j.rules.publish(ctx, tx, StreamAgain, d, rulings, out)
+	note, err := j.rules.publish(ctx, tx, StreamAgain, d, judged, rulings, out)
 	if err != nil {
 		return nil, err
 	}

@@ -55,8 +55,8 @@ func TestListInTimeWhenItCame(t *testing.T) {
 		make := all[message.TopicPensionBatches]
 		all[message.TopicPensionBatches] = func() intake.Rules {
 			r := make()
-			r.Rule = func(context.Context, []docket.Record, *docket.Docket) error {
-				return errors.New("the rules are broken")
+			r.Rule = func(context.Context, []docket.Record, *docket.Docket) (intake.Judged, error) {
+				return intake.Judged{}, errors.New("the rules are broken")
 			}
 			return r
 		}

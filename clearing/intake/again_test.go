@@ -158,8 +158,8 @@ func TestJudgedInOrder(t *testing.T) {
 			make := all[topic]
 			all[topic] = func() intake.Rules {
 				r := make()
-				r.Rule = func(context.Context, []docket.Record, *docket.Docket) error {
-					return errors.New("the rules are broken")
+				r.Rule = func(context.Context, []docket.Record, *docket.Docket) (intake.Judged, error) {
+					return intake.Judged{}, errors.New("the rules are broken")
 				}
 				return r
 			}

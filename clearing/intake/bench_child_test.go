@@ -239,9 +239,13 @@ func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, me
 		message.TopicLoads: func() intake.Rules {
 			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: purses}, people, store.CardTokens())
 		},
-		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(people, medicalRules, l) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(people, pensionRules, l.Amounts) },
-		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(people, l.Amounts) },
+		message.TopicMedicalRequests: func() intake.Rules {
+			return intake.MedicalRequests(&medical.Judge{People: people, Rules: medicalRules, Holdings: l.Holdings})
+		},
+		message.TopicPensionBatches: func() intake.Rules {
+			return intake.PensionBatches(&pension.Judge{People: people, Rules: pensionRules, Booked: l.Amounts})
+		},
+		message.TopicPensionResults: func() intake.Rules { return intake.PensionResults(&pension.Judge{People: people, Booked: l.Amounts}) },
 	}, intake.Settings{Owner: "bench", Topics: topics.Layout{Partitions: benchParts}, Registry: people}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 }
 

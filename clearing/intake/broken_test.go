@@ -29,10 +29,10 @@ func TestDatabaseBroken(t *testing.T) {
 		all[message.TopicTaps] = func() intake.Rules {
 			r := make()
 			rule := r.Rule
-			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) (intake.Judged, error) {
 				if broken.Load() {
 					met.Add(1)
-					return fmt.Errorf("read: %w", &pgconn.PgError{Severity: "ERROR", Code: "XX001", Message: "invalid page in block 7"})
+					return intake.Judged{}, fmt.Errorf("read: %w", &pgconn.PgError{Severity: "ERROR", Code: "XX001", Message: "invalid page in block 7"})
 				}
 				return rule(ctx, records, d)
 			}

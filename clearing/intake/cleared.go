@@ -18,7 +18,7 @@ const clearedBytes = 128
 
 // clearedMessage gathers what a batch cleared into one message for the pump, which takes it
 // apart again: one row a batch instead of one a tap. The judge has decoded each record already.
-func clearedMessage(d *docket.Docket, rulings []docket.Ruling, tokens *keys.CardTokens) ([]Outgoing, error) {
+func clearedMessage(d *docket.Docket, rulings []docket.Ruling, tokens *keys.CardTokens) ([]docket.Outgoing, error) {
 	value := make([]byte, 0, clearedBytes*len(rulings))
 	var record message.Cleared
 	var token [16]byte
@@ -47,5 +47,5 @@ func clearedMessage(d *docket.Docket, rulings []docket.Ruling, tokens *keys.Card
 	if len(value) == 0 {
 		return nil, nil
 	}
-	return []Outgoing{{Topic: message.TopicCleared, Key: []byte{}, Value: value}}, nil
+	return []docket.Outgoing{{Topic: message.TopicCleared, Key: []byte{}, Value: value}}, nil
 }

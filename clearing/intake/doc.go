@@ -1,6 +1,7 @@
 // Package intake takes records from Kafka and commits what clearing rules about
 // them. It alone knows both Kafka and the commit, and nothing imports it but the
-// programs.
+// programs. What to rule is asked of judges in rooms of their own (transit, load, medical,
+// pension): Rules says which one has a topic.
 //
 // # One stream, one owner, one commit
 //

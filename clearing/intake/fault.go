@@ -49,7 +49,7 @@ func faultOf(err error) fault {
 	switch {
 	case errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrPosition), errors.Is(err, ledger.ErrNoStream), errors.As(err, &gap):
 		return lost
-	case errors.Is(err, ledger.ErrUnavailable), errors.Is(err, errBroker), errors.Is(err, errMoved), errors.Is(err, keys.ErrOutdated),
+	case errors.Is(err, ledger.ErrUnavailable), errors.Is(err, errBroker), errors.Is(err, docket.ErrMoved), errors.Is(err, keys.ErrOutdated),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return passing
 	case errors.As(err, &refused):
@@ -58,7 +58,7 @@ func faultOf(err error) fault {
 		return databaseFault(pg.Code)
 	case connectionFailed(err):
 		return passing
-	case errors.As(err, &batch), errors.As(err, &judging), errors.Is(err, errAlone):
+	case errors.As(err, &batch), errors.As(err, &judging), errors.Is(err, docket.ErrApart):
 		return own
 	}
 	return doubtful

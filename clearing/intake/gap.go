@@ -28,7 +28,7 @@ func (e *GapError) Error() string {
 // delivered, so the only gap there may be is what an aborted transaction left: data
 // that the log has and that the committed view rightly lacks. Both are asked of the log.
 func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error {
-	next := p.claim.Next
+	next := p.lease.Next
 	for _, r := range fetched {
 		if r.Offset < next {
 			return fmt.Errorf("%w: delivered offset %d again, position is %d", ledger.ErrPosition, r.Offset, next)

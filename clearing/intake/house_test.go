@@ -191,11 +191,17 @@ func (h *house) rules() map[string]func() intake.Rules {
 	paydays, err := pension.LoadRules(pension.ExampleJSON())
 	h.must(err)
 	all := map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
-		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(h.town.Registry, rules, h.ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(h.town.Registry, paydays, h.ledger.Amounts) },
-		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(h.town.Registry, h.ledger.Amounts) },
+		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
+		message.TopicMedicalRequests: func() intake.Rules {
+			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: rules, Holdings: h.ledger.Holdings})
+		},
+		message.TopicPensionBatches: func() intake.Rules {
+			return intake.PensionBatches(&pension.Judge{People: h.town.Registry, Rules: paydays, Booked: h.ledger.Amounts})
+		},
+		message.TopicPensionResults: func() intake.Rules {
+			return intake.PensionResults(&pension.Judge{People: h.town.Registry, Booked: h.ledger.Amounts})
+		},
 	}
 	if h.spoil != nil {
 		h.spoil(all)

@@ -114,10 +114,10 @@ func TestLagOfWhatStands(t *testing.T) {
 		make := all[message.TopicLoads]
 		all[message.TopicLoads] = func() intake.Rules {
 			r := make()
-			r.Rule = func(ctx context.Context, _ []docket.Record, _ *docket.Docket) error {
+			r.Rule = func(ctx context.Context, _ []docket.Record, _ *docket.Docket) (intake.Judged, error) {
 				close(stuck)
 				<-ctx.Done()
-				return ctx.Err()
+				return intake.Judged{}, ctx.Err()
 			}
 			return r
 		}

@@ -16,17 +16,27 @@ import (
 	"citycard/ledger"
 )
 
-// partition is one stream on its way through: a queue that poll fills and one
-// goroutine that empties it, batch by batch.
+// partition is one stream on its way through.
+//
+// What runs where: the session's poll loop is the only one that offers records, and it never
+// waits for a batch. One goroutine a partition (run) takes them, judges and commits batch after
+// batch, and waits here whenever database or broker are away; so at any time one batch of a
+// stream is under way, and partitions do not wait for each other. Readiness, metrics and lag read
+// from other goroutines what mu or an atomic covers. The pump sends what was committed by itself.
 type partition struct {
+	// Set once.
 	in     *Intake
 	client *kgo.Client
-	rules  Rules
 	topic  string
+	kind   topic
 	number int32
 	stream string
 	shard  int
-	claim  ledger.Claim
+	rules  Rules
+	ends   func() int64 // the partition's end, as the broker last told it
+
+	// Of run's goroutine alone.
+	lease  ledger.Claim // the stream as this process has it: epoch, day, next position
 	recent *ledger.Recent
 	// explained is the offset up to which gaps were looked into.
 	explained int64
@@ -35,12 +45,13 @@ type partition struct {
 	// many as the settings say.
 	most int
 
-	position atomic.Int64 // claim.Next, for others to read
-	ends     func() int64 // the partition's end, as the broker last told it
+	// Written by run, read by anybody.
+	position atomic.Int64 // lease.Next
 	sequence atomic.Int64 // of the last batch
 
 	arrived chan struct{} // has one token while the queue is not empty
 
+	// Shared by poll, run and those who ask how it is; mu covers them.
 	mu     sync.Mutex
 	queue  []*kgo.Record
 	bytes  int
@@ -52,12 +63,12 @@ type partition struct {
 	underway time.Time
 }
 
-func newPartition(in *Intake, client *kgo.Client, topic string, number int32, shard int, claim ledger.Claim, ends func() int64) *partition {
+func newPartition(in *Intake, client *kgo.Client, name string, number int32, shard int, lease ledger.Claim, ends func() int64) *partition {
 	p := &partition{
-		ends: ends, in: in, client: client, rules: in.rules[topic](), topic: topic, number: number, stream: StreamName(topic, number),
-		shard: shard, claim: claim, arrived: make(chan struct{}, 1), patience: patience{most: in.settings.Patience},
+		ends: ends, in: in, client: client, rules: in.rules[name](), topic: name, kind: topicOf(name), number: number, stream: StreamName(name, number),
+		shard: shard, lease: lease, arrived: make(chan struct{}, 1), patience: patience{most: in.settings.Patience},
 	}
-	p.position.Store(claim.Next)
+	p.position.Store(lease.Next)
 	p.measure()
 	return p
 }
@@ -194,7 +205,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 		}
 		switch {
 		case err == nil:
-			p.note(nil)
+			p.report(nil)
 			p.grow()
 			return nil
 		case ctx.Err() != nil:
@@ -233,7 +244,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 		if of == own && failures < tries {
 			failures, wait = failures+1, shortWait
 		}
-		p.note(err)
+		p.report(err)
 		p.in.metrics.abandoned.WithLabelValues(p.topic).Inc()
 		p.in.log.Warn("batch not committed, trying again", "stream", p.stream, "records", len(records), "error", err)
 		if err := p.pause(ctx, of, wait); err != nil {
@@ -266,11 +277,11 @@ func (p *partition) keepAlone(cause error) Rules {
 		reason = verdict.AccountAway
 	}
 	return Rules{
-		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
 			for _, record := range records {
 				d.Quarantine(reason, p.topic, record, cause)
 			}
-			return nil
+			return Judged{}, nil
 		},
 		Versions: p.rules.Versions,
 	}
@@ -285,22 +296,22 @@ func (p *partition) commitHalves(ctx context.Context, fetched []*kgo.Record) err
 	return p.commit(ctx, fetched[half:])
 }
 
-// findOut settles a commit whose outcome nobody could tell: the stream is
-// claimed again, and stands either before the batch or behind it.
+// findOut resolves a commit whose outcome nobody could tell: the stream is
+// leased again, and stands either before the batch or behind it.
 func (p *partition) findOut(ctx context.Context, next int64) (committed bool, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		claim, err := p.in.ledger.Claim(ctx, p.stream, p.in.settings.Owner, p.claim.Day)
+		lease, err := p.in.ledger.Claim(ctx, p.stream, p.in.settings.Owner, p.lease.Day)
 		if err == nil {
-			committed = claim.Next == next
-			if !committed && claim.Next != p.claim.Next {
-				return false, fmt.Errorf("intake: %s: %w: at %d, want %d or %d", p.stream, ledger.ErrPosition, claim.Next, p.claim.Next, next)
+			committed = lease.Next == next
+			if !committed && lease.Next != p.lease.Next {
+				return false, fmt.Errorf("intake: %s: %w: at %d, want %d or %d", p.stream, ledger.ErrPosition, lease.Next, p.lease.Next, next)
 			}
-			p.claim = claim
-			p.advance(claim.Next)
-			p.note(nil)
+			p.lease = lease
+			p.advance(lease.Next)
+			p.report(nil)
 			return committed, nil
 		}
-		p.note(err)
+		p.report(err)
 		select {
 		case <-ctx.Done():
 			return false, ctx.Err()
@@ -316,11 +327,11 @@ func (p *partition) followDay(err error) error {
 	if !errors.As(err, &moved) {
 		return fmt.Errorf("intake: %s: %w", p.stream, err)
 	}
-	if moved.Current.Day == p.claim.Day {
+	if moved.Current.Day == p.lease.Day {
 		return fmt.Errorf("intake: %s: %w", p.stream, err)
 	}
-	p.claim.Day = moved.Current.Day
-	p.in.log.Info("clearing day moved", "stream", p.stream, "day", p.claim.Day)
+	p.lease.Day = moved.Current.Day
+	p.in.log.Info("clearing day moved", "stream", p.stream, "day", p.lease.Day)
 	return nil
 }
 
@@ -353,47 +364,53 @@ func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.R
 	if p.recent == nil {
 		p.recent = ledger.NewRecent(recentKeys)
 	}
-	d := docket.New(docket.Source{Stream: p.stream, Day: p.claim.Day}, len(records))
+	d := docket.New(docket.Source{Stream: p.stream, Day: p.lease.Day}, len(records))
 	batch := &ledger.Batch{
-		Stream: p.stream, Epoch: p.claim.Epoch, From: p.claim.Next, Next: next, Day: p.claim.Day,
-		Shard: p.shard, Recent: p.recent, Same: p.rules.Same,
+		Stream: p.stream, Epoch: p.lease.Epoch, From: p.lease.Next, Next: next, Day: p.lease.Day,
+		Shard: p.shard, Recent: p.recent, Same: p.kind.same,
 	}
-	if rules.Follows != "" {
-		if err := p.in.awaitTopic(ctx, p.client, rules.Follows); err != nil {
+	if p.kind.follows != "" {
+		if err := p.in.awaitTopic(ctx, p.client, p.kind.follows); err != nil {
 			return err
 		}
 	}
-	if err := rules.judge(ctx, records, d, batch, refused); err != nil {
+	judged, err := rules.judge(ctx, records, d, batch, refused)
+	if err != nil {
 		return err
 	}
-	judged := p.in.metrics.clock()
+	// Killed up to here, nothing has happened: the position stands, the records come again.
+	decided := p.in.metrics.clock()
 	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) (note []byte, err error) {
 		err = caught(func() error {
-			note, err = p.finish(ctx, tx, rules, records, d, out)
+			note, err = p.finish(ctx, tx, rules, records, d, judged, out)
 			return err
 		})
 		return note, err
 	}
+	// Rows, position, link and messages become true together, or not at all. Where the answer to
+	// COMMIT is lost the ledger finds out which; ErrOutcomeUnknown says that it could not.
 	out, err := p.in.ledger.Post(ctx, batch)
 	if err != nil {
 		return err
 	}
+	// Killed from here on, the batch is booked and does not come again; what follows is memory
+	// that a new owner reads from the stream's row. The messages are the pump's.
 	p.advance(next)
 	p.sequence.Store(out.Sequence)
-	p.in.metrics.batch(p.topic, p.stream, next, len(records), d, judged.Sub(started), p.in.metrics.clock().Sub(judged))
+	p.in.metrics.batch(p.topic, p.stream, next, len(records), d, decided.Sub(started), p.in.metrics.clock().Sub(decided))
 	return nil
 }
 
 // advance notes a committed position.
 func (p *partition) advance(next int64) {
-	p.claim.Next = next
+	p.lease.Next = next
 	p.position.Store(next)
 	p.in.progress.signal()
 }
 
 // finish settles the rulings and stores what goes out with them.
-func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records []docket.Record, d *docket.Docket, out *ledger.Outcome) ([]byte, error) {
-	rulings, err := d.Settle(out, rules.Refused)
+func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records []docket.Record, d *docket.Docket, judged Judged, out *ledger.Outcome) ([]byte, error) {
+	rulings, err := d.Settle(out, p.kind.short)
 	if stuck := (*docket.RefusedError)(nil); errors.As(err, &stuck) {
 		return nil, p.stuck(d, records, stuck)
 	}
@@ -403,7 +420,7 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records 
 	if refused := d.Replacements(rulings); len(refused) > 0 {
 		return nil, &refusals{refused}
 	}
-	return rules.publish(ctx, tx, p.stream, d, rulings, out)
+	return rules.publish(ctx, tx, p.stream, d, judged, rulings, out)
 }
 
 // stuck decides about what the ledger refused for an account's sake: it is waited for while
@@ -418,7 +435,7 @@ func (p *partition) stuck(d *docket.Docket, records []docket.Record, err *docket
 		}
 		record, found := places.of(d.Evidence(&d.Rulings[s.Ruling]))
 		if !found || !d.KeepAlone(refused, s.Ruling, verdict.AccountAway, record, s.Err) {
-			return errAlone
+			return docket.ErrApart
 		}
 		p.in.log.Error("a record is kept alone for an account's sake", "stream", p.stream, "offset", record.Offset, "error", s.Err)
 	}
@@ -453,7 +470,8 @@ func (f places) of(evidence []byte) (docket.Record, bool) {
 	return f.records[i], true
 }
 
-func (p *partition) note(err error) {
+// report says why there is no progress; nil: there is.
+func (p *partition) report(err error) {
 	p.mu.Lock()
 	p.fault = err
 	p.mu.Unlock()

@@ -438,8 +438,8 @@ func recordsOf(r *kgo.Record, stream string, at place) ([]*kgo.Record, error) {
 
 // rejectMessages makes the messages for the rejects of a docket. Bytes that were
 // rejected before are not published again.
-func rejectMessages(d *docket.Docket, out *ledger.Outcome) ([]Outgoing, error) {
-	var outgoing []Outgoing
+func rejectMessages(d *docket.Docket, out *ledger.Outcome) ([]docket.Outgoing, error) {
+	var outgoing []docket.Outgoing
 	input, _, _ := strings.Cut(d.Source.Stream, "/")
 	topic := message.RejectsOf(input)
 	add := func(reject *message.Reject) error {
@@ -447,7 +447,7 @@ func rejectMessages(d *docket.Docket, out *ledger.Outcome) ([]Outgoing, error) {
 		if err != nil {
 			return fmt.Errorf("encode reject of offset %d: %w", reject.GetOffset(), err)
 		}
-		outgoing = append(outgoing, Outgoing{Topic: topic, Key: []byte(d.Source.Stream), Value: value})
+		outgoing = append(outgoing, docket.Outgoing{Topic: topic, Key: []byte(d.Source.Stream), Value: value})
 		return nil
 	}
 	for _, rejected := range d.Rejects() {

@@ -173,7 +173,7 @@ func TestPanic(t *testing.T) {
 		all[message.TopicPensionBatches] = func() intake.Rules {
 			r := make()
 			rule := r.Rule
-			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) (intake.Judged, error) {
 				for _, record := range records {
 					if bytes.Equal(record.Value, long) {
 						panic("the rules cannot bear it")

@@ -8,6 +8,9 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
+	"citycard/clearing/medical"
+	"citycard/clearing/message"
+	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
@@ -15,72 +18,71 @@ import (
 	"citycard/ledger"
 )
 
-// Rules is what is done with the records of one topic. Rule fills the docket
-// from the records alone, before the transaction; Within does it inside, where
-// the answer depends on rows that other batches change. Exactly one is set.
+// Rules is what is done with the records of one partition; what holds for all records of a
+// topic is its topic's (topicOf).
 type Rules struct {
-	Rule   func(ctx context.Context, records []docket.Record, d *docket.Docket) error
-	Within func(ctx context.Context, tx pgx.Tx, records []docket.Record, d *docket.Docket) error
-
-	// Keys, where set, states what Within may post, so that it is looked up once, before the
-	// transaction.
-	Keys func(records []docket.Record, booking ledger.Day) []ledger.Key
-
-	// Answer, where set, runs inside the transaction after the ledger has
-	// decided; it stores what belongs to the rulings and returns messages for
-	// the pump.
-	Answer func(ctx context.Context, tx pgx.Tx, in Place, rulings []docket.Ruling) (Answers, error)
-
-	// Still, where set, runs inside the transaction, keeps what others must know of the
-	// batch and asks whether what Rule read before it holds; an error that is errMoved has
-	// the batch judged again.
-	Still func(ctx context.Context, tx pgx.Tx, d *docket.Docket) error
+	// Rule judges a batch from its records alone, before the transaction, or begins with it and
+	// leaves the rest to Judged.Within.
+	Rule func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error)
 
 	// Tokens, where set, has what is cleared published, with tokens in place of cards.
 	Tokens *keys.CardTokens
-
-	// Same, where set, says whether two records under one identity are the same.
-	Same func(standing, now []byte) bool
-
-	// Refused is the reason of a chain that the ledger refused.
-	Refused verdict.Reason
-
-	// Follows names a topic whose records, as far as they were there when a
-	// batch of this one is judged, are judged first.
-	Follows string
 
 	// Versions names the data that rules.
 	Versions func() map[string]string
 }
 
-// Outgoing is a message that becomes true with the commit.
-type Outgoing struct {
-	Topic string
-	Key   []byte
-	Value []byte
+// Judged is what a judge has still to do about a batch inside its transaction, where it may run
+// again. The zero value is nothing.
+type Judged struct {
+	// Within, where set, fills the docket where rulings depend on rows that other batches
+	// change; Keys are those that it may pay under, looked up before the transaction.
+	Keys   []ledger.Key
+	Within func(ctx context.Context, tx pgx.Tx) error
+	// Answer, where set, runs after the ledger has decided. It stores what belongs to the rulings,
+	// asks whether what Rule read before still holds, and gives messages for the pump.
+	Answer func(ctx context.Context, tx pgx.Tx, in docket.Place, rulings []docket.Ruling) (docket.Answers, error)
 }
 
-func (o *Outgoing) mark() docket.Mark { return docket.MarkOf([]byte(o.Topic), o.Key, o.Value) }
-
-// Place is a batch: its number in its stream.
-type Place struct {
-	Stream   string
-	Sequence int64
+// topic is what holds for all records of an input topic.
+type topic struct {
+	// same, where set, says whether two records under one identity are the same.
+	same func(standing, now []byte) bool
+	// short is the reason of a request whose account holds too little; None where the money
+	// of a record has moved already.
+	short verdict.Reason
+	// follows names a topic whose records, as far as they were there when a batch of this one
+	// is judged, are judged first.
+	follows string
 }
 
-// Answers are messages, and the marks of what was stored with them.
-type Answers struct {
-	Outgoing []Outgoing
-	Stored   []docket.Mark
+func topicOf(name string) topic {
+	switch name {
+	case message.TopicTaps:
+		return topic{same: identity.SameTap}
+	case message.TopicLoads:
+		return topic{same: identity.SameLoad}
+	case message.TopicMedicalRequests, message.TopicPensionBatches:
+		return topic{short: verdict.FundShort}
+	case message.TopicPensionResults:
+		return topic{follows: message.TopicPensionBatches}
+	}
+	return topic{}
+}
+
+// judgedAtOnce makes a Rule of a judge that has nothing to do inside the transaction.
+func judgedAtOnce(rule func(ctx context.Context, records []docket.Record, d *docket.Docket) error) func(context.Context, []docket.Record, *docket.Docket) (Judged, error) {
+	return func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+		return Judged{}, rule(ctx, records, d)
+	}
 }
 
 // Taps judges the tap topic. tokens serve one stream: make them for each.
 func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{
-		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) error {
-			return judge.Rule(records, d)
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			return Judged{}, judge.Rule(records, d)
 		},
-		Same:     identity.SameTap,
 		Versions: judge.Versions,
 		Tokens:   tokens,
 	}
@@ -88,55 +90,81 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 
 // Loads judges the topic of written loads.
 func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
-	return Rules{Rule: judge.Rule, Same: identity.SameLoad, Still: keepLoads, Versions: registryVersion(cards), Tokens: tokens}
+	return Rules{
+		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			keep := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
+				return docket.Answers{}, load.Keep(ctx, tx, d)
+			}
+			return Judged{Answer: keep}, judge.Rule(ctx, records, d)
+		},
+		Versions: registryVersion(cards),
+		Tokens:   tokens,
+	}
+}
+
+// MedicalRequests judges the claims of hospitals, and answers each desk.
+func MedicalRequests(judge *medical.Judge) Rules {
+	return Rules{
+		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+			batch := judge.Read(records, d)
+			return Judged{Keys: batch.Keys(), Within: batch.Rule, Answer: batch.Answer}, nil
+		},
+		Versions: judge.Versions,
+	}
+}
+
+// PensionBatches judges the lists of a payday.
+func PensionBatches(judge *pension.Judge) Rules {
+	return Rules{Rule: judgedAtOnce(judge.RuleLists), Versions: judge.Versions}
+}
+
+// PensionResults judges what the bank says about a list.
+func PensionResults(judge *pension.Judge) Rules {
+	return Rules{Rule: judgedAtOnce(judge.RuleReturns), Versions: registryVersion(judge.People)}
+}
+
+func registryVersion(r *registry.Registry) func() map[string]string {
+	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
 // judge has the records judged, now or inside the transaction, with what was refused before
 // as rejects or kept alone.
-func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Replacements) error {
+func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Replacements) (judged Judged, err error) {
 	take := func() {
 		d.Replace(refused)
 		batch.Transfers, batch.Memos = d.Transfers, d.Memos
 	}
-	if r.Within == nil {
-		if err := caught(func() error { return r.Rule(ctx, records, d) }); err != nil {
-			return err
-		}
+	err = caught(func() error {
+		judged, err = r.Rule(ctx, records, d)
+		return err
+	})
+	if err != nil {
+		return Judged{}, err
+	}
+	if judged.Within == nil {
 		take()
-		return nil
+		return judged, nil
 	}
-	if r.Keys != nil {
-		if err := caught(func() error {
-			batch.Keys = r.Keys(records, batch.Day)
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
+	batch.Keys = judged.Keys
 	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
 		d.Reset()
-		if err := caught(func() error { return r.Within(ctx, tx, records, d) }); err != nil {
+		if err := caught(func() error { return judged.Within(ctx, tx) }); err != nil {
 			return err
 		}
 		take()
 		return nil
 	}
-	return nil
+	return judged, nil
 }
 
-// publish stores what goes out with settled rulings, and says what was ruled.
-func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.Docket, rulings []docket.Ruling, out *ledger.Outcome) ([]byte, error) {
+// publish stores what goes out with the rulings, and says what was ruled.
+func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.Docket, judged Judged, rulings []docket.Ruling, out *ledger.Outcome) ([]byte, error) {
 	outgoing, err := rejectMessages(d, out)
 	if err != nil {
 		return nil, err
 	}
-	if r.Still != nil {
-		if err := r.Still(ctx, tx, d); err != nil {
-			return nil, err
-		}
-	}
-	if r.Answer != nil {
-		answers, err := r.Answer(ctx, tx, Place{stream, out.Sequence}, rulings)
+	if judged.Answer != nil {
+		answers, err := judged.Answer(ctx, tx, docket.Place{Stream: stream, Sequence: out.Sequence}, rulings)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +182,7 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 	}
 	d.Beside.Outgoing = make([]docket.Mark, len(outgoing))
 	for i := range outgoing {
-		d.Beside.Outgoing[i] = outgoing[i].mark()
+		d.Beside.Outgoing[i] = outgoing[i].Mark()
 	}
 	return d.EncodeNote(r.Versions())
 }

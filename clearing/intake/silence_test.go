@@ -22,17 +22,22 @@ func TestTooMuchForTheDatabase(t *testing.T) {
 		make := all[topic]
 		all[topic] = func() intake.Rules {
 			r := make()
-			still := r.Still
-			r.Still = func(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
-				if len(d.Rulings) > most {
-					if _, err := tx.Exec(ctx, "SELECT pg_sleep(60)"); err != nil {
-						return err
+			rule := r.Rule
+			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) (intake.Judged, error) {
+				judged, err := rule(ctx, records, d)
+				answer := judged.Answer
+				judged.Answer = func(ctx context.Context, tx pgx.Tx, in docket.Place, rulings []docket.Ruling) (docket.Answers, error) {
+					if len(rulings) > most {
+						if _, err := tx.Exec(ctx, "SELECT pg_sleep(60)"); err != nil {
+							return docket.Answers{}, err
+						}
 					}
+					if answer == nil {
+						return docket.Answers{}, nil
+					}
+					return answer(ctx, tx, in, rulings)
 				}
-				if still == nil {
-					return nil
-				}
-				return still(ctx, tx, d)
+				return judged, err
 			}
 			return r
 		}

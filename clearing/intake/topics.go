@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
+	"citycard/clearing/docket"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )
@@ -121,7 +122,7 @@ func (in *Intake) awaitTopic(ctx context.Context, client *kgo.Client, topic stri
 }
 
 // store writes the messages that go out with a batch.
-func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoing []Outgoing) error {
+func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoing []docket.Outgoing) error {
 	if len(outgoing) == 0 {
 		return nil
 	}

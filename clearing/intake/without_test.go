@@ -35,9 +35,9 @@ func TestDayWithoutPartition(t *testing.T) {
 		all[message.TopicTaps] = func() intake.Rules {
 			r := taps()
 			rule := r.Rule
-			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+			r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) (intake.Judged, error) {
 				if d.Source.Stream == "taps/1" && stands.Load() {
-					return keys.ErrOutdated
+					return intake.Judged{}, keys.ErrOutdated
 				}
 				return rule(ctx, records, d)
 			}

@@ -3,6 +3,8 @@ package medical
 import (
 	"fmt"
 	"time"
+
+	"citycard/clearing/verdict"
 )
 
 // maxFen is the largest amount the settlement interface can carry: its amount
@@ -25,66 +27,22 @@ type Claim struct {
 	InScopeFen   int64 // inscp_scp_amt: what the rules apply to
 }
 
-// Codes of a refusal, in order of precedence.
-const (
-	CodeInvalidField    = "invalid_field"
-	CodeNotInsured      = "not_insured"
-	CodeAmountsDisagree = "amounts_disagree"
-)
-
-// Refusal says why a claim cannot be settled; the claim is at fault, not the
-// rules. Callers find it with errors.As and pass its Code on to the hospital.
-type Refusal struct {
-	Code   string
-	Detail string
-}
-
-func (r *Refusal) Error() string { return "medical claim refused: " + r.Code + ": " + r.Detail }
-
-// NoRuleError says that the table has no row for a claim: the day lies outside
-// every version, or the registry holds a person or hospital of an unknown kind.
-// It is for the operator, not the hospital.
-type NoRuleError struct {
-	Day    string // YYYYMMDD
-	Person Person
-	Kind   Kind
-	Class  Class
-}
-
-func (e *NoRuleError) Error() string {
-	return fmt.Sprintf("medical rules: no row on %s for %s/%s/%s/%s; add one or correct the registry",
-		e.Day, e.Person.Insurance, e.Person.Status, e.Kind, e.Class)
-}
-
-// refuse finds the first reason against a claim, or nil.
-func (c Claim) refuse(person Person) *Refusal {
-	for _, part := range []struct {
-		name string
-		fen  int64
-	}{
-		{"medfee_sumamt", c.TotalFen},
-		{"fulamt_ownpay_amt", c.OwnPayFen},
-		{"overlmt_selfpay", c.OverLimitFen},
-		{"preselfpay_amt", c.FirstPayFen},
-		{"inscp_scp_amt", c.InScopeFen},
-	} {
-		if part.fen < 0 || part.fen > maxFen {
-			return &Refusal{CodeInvalidField, fmt.Sprintf("%s is %d fen, want 0 to %d", part.name, part.fen, int64(maxFen))}
+// refuse finds the first reason against a claim: a field, then the insurance, then the sum.
+func (c Claim) refuse(person Person) verdict.Reason {
+	for _, fen := range []int64{c.TotalFen, c.OwnPayFen, c.OverLimitFen, c.FirstPayFen, c.InScopeFen} {
+		if fen < 0 || fen > maxFen {
+			return verdict.InvalidField
 		}
 	}
-	if c.TotalFen == 0 {
-		return &Refusal{CodeInvalidField, "medfee_sumamt is 0 fen, want more"}
+	switch {
+	case c.TotalFen == 0, c.Kind != Outpatient && c.Kind != Inpatient:
+		return verdict.InvalidField
+	case person.Insurance == None:
+		return verdict.NotInsured
+	case c.OwnPayFen+c.OverLimitFen+c.FirstPayFen+c.InScopeFen != c.TotalFen:
+		return verdict.AmountsDisagree
 	}
-	if c.Kind != Outpatient && c.Kind != Inpatient {
-		return &Refusal{CodeInvalidField, fmt.Sprintf("kind is %q, want outpatient or inpatient", c.Kind)}
-	}
-	if person.Insurance == None {
-		return &Refusal{CodeNotInsured, "the person has no insurance on the day of the claim"}
-	}
-	if sum := c.OwnPayFen + c.OverLimitFen + c.FirstPayFen + c.InScopeFen; sum != c.TotalFen {
-		return &Refusal{CodeAmountsDisagree, fmt.Sprintf("medfee_sumamt is %d fen, its parts add up to %d", c.TotalFen, sum)}
-	}
-	return nil
+	return verdict.None
 }
 
 // Used is what one person has used of one kind of treatment in a year.

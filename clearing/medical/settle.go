@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"citycard/clearing/verdict"
 )
 
 // Split is who pays a claim, in fen. Total = fund + account + cash; the
@@ -62,32 +64,31 @@ func (s Split) Check(claim Claim) error {
 // day. year is the person's tally before this claim, accountFen what the
 // personal account holds (a negative balance pays nothing).
 //
-// A faulty claim gives a *Refusal, a gap in the rules a *NoRuleError; both are
-// final for these inputs. A tally of a later year than the claim is an error of
-// the caller.
-func Settle(rules *Rules, person Person, class Class, year YearSoFar, claim Claim, day time.Time, accountFen int64) (Split, error) {
-	if refusal := claim.refuse(person); refusal != nil {
-		return Split{}, refusal
+// A claim that cannot be settled has a reason and no split; NoRule says that the table has no
+// row for it, which is for the operator to correct and not for the hospital. An error is the
+// caller's: a tally of a later year than the claim's, or a table that splits wrongly.
+func Settle(rules *Rules, person Person, class Class, year YearSoFar, claim Claim, day time.Time, accountFen int64) (Split, verdict.Reason, error) {
+	if reason := claim.refuse(person); reason != verdict.None {
+		return Split{}, reason, nil
 	}
-	missing := &NoRuleError{day.Format("20060102"), person, claim.Kind, class}
 	v, ok := rules.at(day)
 	if !ok {
-		return Split{}, missing
+		return Split{}, verdict.NoRule, nil
 	}
 	row, ok := v.schemes[schemeKey{person.Insurance, person.Status, claim.Kind, class}]
 	if !ok {
-		return Split{}, missing
+		return Split{}, verdict.NoRule, nil
 	}
 	year, err := year.forDay(day)
 	if err != nil {
-		return Split{}, err
+		return Split{}, verdict.None, err
 	}
 	split := row.split(claim, year.used(claim.Kind), accountFen)
 	split.RuleVersion = v.name
 	if err := split.Check(claim); err != nil {
-		return Split{}, err
+		return Split{}, verdict.None, err
 	}
-	return split, nil
+	return split, verdict.None, nil
 }
 
 func (s scheme) split(claim Claim, used Used, accountFen int64) Split {

@@ -1,11 +1,12 @@
 package medical
 
 import (
-	"errors"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"citycard/clearing/verdict"
 )
 
 func exampleRules(t testing.TB) *Rules {
@@ -54,9 +55,9 @@ func checkSettle(t *testing.T, cases []settleCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.want.RuleVersion = exampleVersion
-			got, err := Settle(exampleRules(t), c.person, c.class, c.year, c.claim, on("20260131"), c.account)
-			if err != nil {
-				t.Fatal(err)
+			got, reason, err := Settle(exampleRules(t), c.person, c.class, c.year, c.claim, on("20260131"), c.account)
+			if err != nil || reason != verdict.None {
+				t.Fatal(reason, err)
 			}
 			if got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
@@ -244,24 +245,23 @@ func TestRefusals(t *testing.T) {
 		name   string
 		person Person
 		claim  Claim
-		code   string
+		want   verdict.Reason
 	}{
-		{"negative part", worker, Claim{Inpatient, 100, -1, 0, 0, 101}, CodeInvalidField},
-		{"too large", worker, wholly(Inpatient, maxFen+1), CodeInvalidField},
-		{"nothing", worker, Claim{Kind: Inpatient}, CodeInvalidField},
-		{"unknown kind", worker, wholly("dental", 100), CodeInvalidField},
-		{"no insurance", uninsured, wholly(Inpatient, 100), CodeNotInsured},
-		{"a fen missing", worker, Claim{Inpatient, 100, 10, 10, 10, 69}, CodeAmountsDisagree},
-		{"a fen too much", worker, Claim{Inpatient, 100, 10, 10, 10, 71}, CodeAmountsDisagree},
+		{"negative part", worker, Claim{Inpatient, 100, -1, 0, 0, 101}, verdict.InvalidField},
+		{"too large", worker, wholly(Inpatient, maxFen+1), verdict.InvalidField},
+		{"nothing", worker, Claim{Kind: Inpatient}, verdict.InvalidField},
+		{"unknown kind", worker, wholly("dental", 100), verdict.InvalidField},
+		{"no insurance", uninsured, wholly(Inpatient, 100), verdict.NotInsured},
+		{"a fen missing", worker, Claim{Inpatient, 100, 10, 10, 10, 69}, verdict.AmountsDisagree},
+		{"a fen too much", worker, Claim{Inpatient, 100, 10, 10, 10, 71}, verdict.AmountsDisagree},
 		// Precedence: field, then insurance, then sums.
-		{"field before insurance", uninsured, wholly(Inpatient, -5), CodeInvalidField},
-		{"insurance before sums", uninsured, Claim{Inpatient, 100, 0, 0, 0, 99}, CodeNotInsured},
+		{"field before insurance", uninsured, wholly(Inpatient, -5), verdict.InvalidField},
+		{"insurance before sums", uninsured, Claim{Inpatient, 100, 0, 0, 0, 99}, verdict.NotInsured},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			split, err := Settle(exampleRules(t), c.person, Class1, YearSoFar{}, c.claim, on("20260131"), 100)
-			var refusal *Refusal
-			if !errors.As(err, &refusal) || refusal.Code != c.code {
-				t.Errorf("error %v, want %s", err, c.code)
+			split, reason, err := Settle(exampleRules(t), c.person, Class1, YearSoFar{}, c.claim, on("20260131"), 100)
+			if err != nil || reason != c.want {
+				t.Errorf("reason %q, error %v, want %q", reason, err, c.want)
 			}
 			if split != (Split{}) {
 				t.Errorf("a refused claim has a split: %+v", split)
@@ -270,21 +270,28 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A claim finds no rule on a day before the first version, nor for a group without a row; on
+// the first day and for a group that has one it is settled.
 func TestNoRule(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		person Person
 		class  Class
 		day    string
+		want   verdict.Reason
 	}{
-		{"before the first version", worker, Class1, "20181231"},
-		{"unknown class", worker, "4", "20260131"},
-		{"retired resident", Person{Resident, Retired}, Class1, "20260131"},
+		{"before the first version", worker, Class1, "20181231", verdict.NoRule},
+		{"on its first day", worker, Class1, "20190101", verdict.None},
+		{"unknown class", worker, "4", "20260131", verdict.NoRule},
+		{"retired resident", Person{Resident, Retired}, Class1, "20260131", verdict.NoRule},
+		{"retired employee", Person{Employee, Retired}, Class1, "20260131", verdict.None},
 	} {
-		_, err := Settle(exampleRules(t), c.person, c.class, YearSoFar{}, wholly(Inpatient, 100), on(c.day), 0)
-		var missing *NoRuleError
-		if !errors.As(err, &missing) || missing.Day != c.day {
-			t.Errorf("%s: error %v", c.name, err)
+		split, reason, err := Settle(exampleRules(t), c.person, c.class, YearSoFar{}, wholly(Inpatient, 100), on(c.day), 0)
+		if err != nil || reason != c.want {
+			t.Errorf("%s: reason %q, error %v, want %q", c.name, reason, err, c.want)
+		}
+		if settled := split != (Split{}); settled != (c.want == verdict.None) {
+			t.Errorf("%s: split %+v", c.name, split)
 		}
 	}
 }
@@ -310,9 +317,9 @@ func TestYearCarriedForward(t *testing.T) {
 		// The new year starts from nothing: 1,900 - 900.
 		{"20270101", wholly(Inpatient, 190000), 85000, YearSoFar{2027, Used{1, 90000, 85000}, Used{}}},
 	} {
-		split, err := Settle(rules, worker, Class3, year, step.claim, on(step.day), 0)
-		if err != nil {
-			t.Fatal(err)
+		split, reason, err := Settle(rules, worker, Class3, year, step.claim, on(step.day), 0)
+		if err != nil || reason != verdict.None {
+			t.Fatal(reason, err)
 		}
 		if split.FundFen != step.fund {
 			t.Errorf("%s: fund %d, want %d", step.day, split.FundFen, step.fund)
@@ -322,7 +329,7 @@ func TestYearCarriedForward(t *testing.T) {
 		}
 	}
 	// A claim of 2026 that comes late needs the tally of 2026.
-	if _, err := Settle(rules, worker, Class3, year, wholly(Inpatient, 100), on("20261231"), 0); err == nil {
+	if _, _, err := Settle(rules, worker, Class3, year, wholly(Inpatient, 100), on("20261231"), 0); err == nil {
 		t.Error("a claim of 2026 against the tally of 2027: accepted")
 	}
 	if _, err := year.After(Inpatient, on("20261231"), Split{}); err == nil {
@@ -333,9 +340,9 @@ func TestYearCarriedForward(t *testing.T) {
 // A split that was altered does not pass its own check.
 func TestSplitCheck(t *testing.T) {
 	claim := Claim{Inpatient, 100000, 10000, 5000, 5000, 80000}
-	split, err := Settle(exampleRules(t), worker, Class1, YearSoFar{}, claim, on("20260131"), 1000)
-	if err != nil {
-		t.Fatal(err)
+	split, reason, err := Settle(exampleRules(t), worker, Class1, YearSoFar{}, claim, on("20260131"), 1000)
+	if err != nil || reason != verdict.None {
+		t.Fatal(reason, err)
 	}
 	for name, alter := range map[string]func(*Split){
 		"fund":         func(s *Split) { s.FundFen++ },
@@ -379,9 +386,9 @@ func TestSettleProperties(t *testing.T) {
 		year := YearSoFar{2026, used, used}
 		account := rapid.Int64Range(-100, 90_000_000).Draw(t, "account")
 		settle := func(class Class, claim Claim, account int64) Split {
-			split, err := Settle(rules, person, class, year, claim, day, account)
-			if err != nil {
-				t.Fatal(err)
+			split, reason, err := Settle(rules, person, class, year, claim, day, account)
+			if err != nil || reason != verdict.None {
+				t.Fatal(reason, err)
 			}
 			if err := split.Check(claim); err != nil {
 				t.Fatal(err)

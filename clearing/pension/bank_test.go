@@ -1,23 +1,24 @@
 package pension
 
-import "testing"
+import (
+	"testing"
+
+	"citycard/clearing/verdict"
+)
 
 func TestCheckReturn(t *testing.T) {
 	for _, c := range []struct {
 		paid, returned int64
-		want           string
+		want           verdict.Reason
 	}{
 		{320050, 320050, ""},
-		{320050, 320049, CodeAmountDiffers}, // banks return a payment whole
-		{320050, 320051, CodeAmountDiffers},
-		{320050, 0, CodeAmountDiffers},
-		{0, 320050, CodeNotPaid},
-		{0, 0, CodeNotPaid},
+		{320050, 320049, verdict.AmountDiffers}, // banks return a payment whole
+		{320050, 320051, verdict.AmountDiffers},
+		{320050, 0, verdict.AmountDiffers},
+		{0, 320050, verdict.NotPaid},
+		{0, 0, verdict.NotPaid},
 	} {
-		var got string
-		if refusal := CheckReturn(c.paid, c.returned); refusal != nil {
-			got = refusal.Code
-		}
+		got := CheckReturn(c.paid, c.returned)
 		if got != c.want {
 			t.Errorf("paid %d, returned %d: %q, want %q", c.paid, c.returned, got, c.want)
 		}
@@ -27,18 +28,15 @@ func TestCheckReturn(t *testing.T) {
 func TestCheckAgain(t *testing.T) {
 	for _, c := range []struct {
 		returned, again int64
-		want            string
+		want            verdict.Reason
 	}{
 		{320050, 320050, ""},
-		{320050, 320049, CodeAmountDiffers},
-		{320050, 320051, CodeAmountDiffers},
-		{0, 320050, CodeNotReturned},
-		{0, 0, CodeNotReturned},
+		{320050, 320049, verdict.AmountDiffers},
+		{320050, 320051, verdict.AmountDiffers},
+		{0, 320050, verdict.NotReturned},
+		{0, 0, verdict.NotReturned},
 	} {
-		var got string
-		if refusal := CheckAgain(c.returned, c.again); refusal != nil {
-			got = refusal.Code
-		}
+		got := CheckAgain(c.returned, c.again)
 		if got != c.want {
 			t.Errorf("returned %d, again %d: %q, want %q", c.returned, c.again, got, c.want)
 		}

@@ -1,5 +1,6 @@
 // Package pension decides whether a payout line is owed and whether a payment may
-// come back. It is arithmetic over dated data: no clock, no database, no message.
+// come back. The checks are arithmetic over dated data: no clock, no database, no message.
+// Judge applies them to the records of a batch, line by line.
 //
 // A line is owed when three things hold, asked in this order: the person is
 // entitled in that month, the certification reaches that month, and the amount

@@ -3,6 +3,9 @@ package pension
 import (
 	"fmt"
 	"time"
+
+	"citycard/clearing/verdict"
+	"citycard/ledger"
 )
 
 // Month is a calendar month as YYYYMM, the form the payout lists use. The zero
@@ -37,6 +40,15 @@ func (m Month) Next() Month {
 	return m + 1
 }
 
+// First and Last are the first and the last day of the month.
+func (m Month) First() ledger.Day { return m.day(0) }
+func (m Month) Last() ledger.Day  { return m.day(1).Add(-1) }
+
+// day is the first of the month that comes so many months later.
+func (m Month) day(later int) ledger.Day {
+	return ledger.DayOf(time.Date(int(m/100), time.Month(int(m%100)+later), 1, 0, 0, 0, 0, time.UTC))
+}
+
 // since counts the months from an earlier one to m; below zero where m is the earlier.
 func (m Month) since(earlier Month) int {
 	return (int(m/100)*12 + int(m%100)) - (int(earlier/100)*12 + int(earlier%100))
@@ -61,47 +73,16 @@ type Entitlement struct {
 	LastMonth      Month // when stopped: the last month owed, that of the death; 0 = none
 }
 
-// Codes of a refusal, in order of precedence: the first three are of a whole list, the
-// others of one line. NotPaid belongs to bank answers, NotReturned to payments that
-// repeat a returned one.
-const (
-	CodeMonth         = "implausible_month"
-	CodePayday        = "implausible_payday"
-	CodeBatchTooLarge = "batch_too_large"
-
-	CodeNotEntitled         = "not_entitled"
-	CodeCertificationLapsed = "certification_lapsed"
-	CodeAmountDiffers       = "amount_differs"
-	CodePensionTooHigh      = "pension_too_high"
-	CodeNotPaid             = "not_paid"
-	CodeNotReturned         = "not_returned"
-)
-
-// Refusal says why a line is not paid, or a return not accepted. Callers find
-// it with errors.As and pass its Code on.
-type Refusal struct {
-	Code   string
-	Detail string
-}
-
-func (r *Refusal) Error() string { return "pension line refused: " + r.Code + ": " + r.Detail }
-
-// Check says whether amountFen is owed for month: nil, or the first reason
-// against it.
-func (e Entitlement) Check(month Month, amountFen int64) *Refusal {
+// Check is the first reason against amountFen being owed for month.
+func (e Entitlement) Check(month Month, amountFen int64) verdict.Reason {
 	switch {
-	case e.ApprovedFen <= 0:
-		return &Refusal{CodeNotEntitled, "no pension is approved"}
-	case e.State == Stopped && month > e.LastMonth:
-		return &Refusal{CodeNotEntitled, fmt.Sprintf("stopped; month %s is not owed", month)}
-	case e.State != Eligible && e.State != Suspended && e.State != Stopped:
-		return &Refusal{CodeNotEntitled, fmt.Sprintf("state is %q, want eligible, suspended or stopped", e.State)}
-	case e.State == Suspended:
-		return &Refusal{CodeCertificationLapsed, "suspended until the person is certified again"}
-	case month > e.CertifiedUntil:
-		return &Refusal{CodeCertificationLapsed, fmt.Sprintf("certified until %q, month is %s", e.CertifiedUntil, month)}
+	case e.ApprovedFen <= 0, e.State == Stopped && month > e.LastMonth,
+		e.State != Eligible && e.State != Suspended && e.State != Stopped:
+		return verdict.NotEntitled
+	case e.State == Suspended, month > e.CertifiedUntil:
+		return verdict.CertificationLapsed
 	case amountFen != e.ApprovedFen:
-		return &Refusal{CodeAmountDiffers, fmt.Sprintf("line has %d fen, %d are approved", amountFen, e.ApprovedFen)}
+		return verdict.AmountDiffers
 	}
-	return nil
+	return verdict.None
 }

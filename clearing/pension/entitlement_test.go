@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"citycard/clearing/verdict"
 )
 
 func TestEntitlementCheck(t *testing.T) {
@@ -15,32 +17,29 @@ func TestEntitlementCheck(t *testing.T) {
 		e      Entitlement
 		month  Month
 		amount int64
-		want   string
+		want   verdict.Reason
 	}{
 		{"owed", good, 202601, 320050, ""},
 		{"last certified month", good, 202606, 320050, ""},
-		{"month after certification", good, 202607, 320050, CodeCertificationLapsed},
-		{"a fen more", good, 202601, 320051, CodeAmountDiffers},
-		{"a fen less", good, 202601, 320049, CodeAmountDiffers},
-		{"nothing asked", good, 202601, 0, CodeAmountDiffers},
-		{"nothing approved", Entitlement{State: Eligible, CertifiedUntil: 202606}, 202601, 0, CodeNotEntitled},
-		{"unknown person", Entitlement{}, 202601, 320050, CodeNotEntitled},
-		{"unknown state", Entitlement{State: "asleep", ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, CodeNotEntitled},
-		{"never certified", Entitlement{State: Eligible, ApprovedFen: 1}, 202601, 1, CodeCertificationLapsed},
-		{"suspended", Entitlement{State: Suspended, ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, CodeCertificationLapsed},
+		{"month after certification", good, 202607, 320050, verdict.CertificationLapsed},
+		{"a fen more", good, 202601, 320051, verdict.AmountDiffers},
+		{"a fen less", good, 202601, 320049, verdict.AmountDiffers},
+		{"nothing asked", good, 202601, 0, verdict.AmountDiffers},
+		{"nothing approved", Entitlement{State: Eligible, CertifiedUntil: 202606}, 202601, 0, verdict.NotEntitled},
+		{"unknown person", Entitlement{}, 202601, 320050, verdict.NotEntitled},
+		{"unknown state", Entitlement{State: "asleep", ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, verdict.NotEntitled},
+		{"never certified", Entitlement{State: Eligible, ApprovedFen: 1}, 202601, 1, verdict.CertificationLapsed},
+		{"suspended", Entitlement{State: Suspended, ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, verdict.CertificationLapsed},
 		// Stopped from the month after death; the month of the death is owed.
 		{"month of the death", stopped, 202603, 320050, ""},
-		{"month after the death", stopped, 202604, 320050, CodeNotEntitled},
-		{"stopped without a last month", Entitlement{State: Stopped, ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, CodeNotEntitled},
+		{"month after the death", stopped, 202604, 320050, verdict.NotEntitled},
+		{"stopped without a last month", Entitlement{State: Stopped, ApprovedFen: 1, CertifiedUntil: 202606}, 202601, 1, verdict.NotEntitled},
 		// Precedence: entitlement, certification, amount.
-		{"stopped, lapsed, wrong amount", stopped, 202701, 5, CodeNotEntitled},
-		{"lapsed, wrong amount", good, 202701, 5, CodeCertificationLapsed},
+		{"stopped, lapsed, wrong amount", stopped, 202701, 5, verdict.NotEntitled},
+		{"lapsed, wrong amount", good, 202701, 5, verdict.CertificationLapsed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var got string
-			if refusal := c.e.Check(c.month, c.amount); refusal != nil {
-				got = refusal.Code
-			}
+			got := c.e.Check(c.month, c.amount)
 			if got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
 
@@ -169,27 +170,25 @@ type List struct {
 	Fen    int64 // of all its lines
 }
 
-// Check says whether a list may be paid on a clearing day: nil, or the first reason
-// against it. A month or a payday far from the day is a slip of the pen or worse, and
-// it would pay every pensioner at once.
-func (b *Bounds) Check(clearing ledger.Day, l List) *Refusal {
+// Check is the first reason against a list on a clearing day. A month or a payday far from the
+// day is a slip of the pen or worse, and it would pay every pensioner at once.
+func (b *Bounds) Check(clearing ledger.Day, l List) verdict.Reason {
 	from, to := clearing.Add(-b.PaydayDaysBack), clearing.Add(b.PaydayDaysAhead)
-	month := Month(clearing / 100)
-	switch ahead := l.Month.since(month); {
+	switch ahead := l.Month.since(Month(clearing / 100)); {
 	case ahead < -b.MonthsBack || ahead > b.MonthsAhead:
-		return &Refusal{CodeMonth, fmt.Sprintf("month %s, want %d months before %s to %d after", l.Month, b.MonthsBack, month, b.MonthsAhead)}
+		return verdict.ImplausibleMonth
 	case l.Payday < from || l.Payday > to:
-		return &Refusal{CodePayday, fmt.Sprintf("payday %s, want %s to %s", l.Payday, from, to)}
+		return verdict.ImplausiblePayday
 	case l.Lines > b.BatchLines || l.Fen > b.BatchFen:
-		return &Refusal{CodeBatchTooLarge, fmt.Sprintf("%d lines, %d fen, want at most %d and %d", l.Lines, l.Fen, b.BatchLines, b.BatchFen)}
+		return verdict.BatchTooLarge
 	}
-	return nil
+	return verdict.None
 }
 
-// CheckAmount says whether one line may pay that much.
-func (b *Bounds) CheckAmount(fen int64) *Refusal {
+// CheckAmount is the reason against one line that pays so much.
+func (b *Bounds) CheckAmount(fen int64) verdict.Reason {
 	if fen > b.PersonFen {
-		return &Refusal{CodePensionTooHigh, fmt.Sprintf("line has %d fen, want at most %d", fen, b.PersonFen)}
+		return verdict.PensionTooHigh
 	}
-	return nil
+	return verdict.None
 }

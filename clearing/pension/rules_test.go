@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
 
@@ -34,34 +35,31 @@ func TestBounds(t *testing.T) {
 	const clearing ledger.Day = 20260115
 	for _, c := range []struct {
 		list List
-		want string
+		want verdict.Reason
 	}{
 		{List{202601, 20260115, 3, 2500}, ""},
 		{List{202412, 20260115, 1, 1}, ""},
-		{List{202411, 20260115, 1, 1}, CodeMonth},
+		{List{202411, 20260115, 1, 1}, verdict.ImplausibleMonth},
 		{List{202603, 20260115, 1, 1}, ""},
-		{List{202604, 20260115, 1, 1}, CodeMonth},
-		{List{202701, 20260115, 1, 1}, CodeMonth},
+		{List{202604, 20260115, 1, 1}, verdict.ImplausibleMonth},
+		{List{202701, 20260115, 1, 1}, verdict.ImplausibleMonth},
 		{List{202601, 20260110, 1, 1}, ""},
-		{List{202601, 20260109, 1, 1}, CodePayday},
+		{List{202601, 20260109, 1, 1}, verdict.ImplausiblePayday},
 		{List{202601, 20260214, 1, 1}, ""},
-		{List{202601, 20260215, 1, 1}, CodePayday},
-		{List{202601, 20270115, 1, 1}, CodePayday},
-		{List{202601, 20260115, 4, 1}, CodeBatchTooLarge},
-		{List{202601, 20260115, 3, 2501}, CodeBatchTooLarge},
-		{List{202604, 20270115, 4, 2501}, CodeMonth},
-		{List{202601, 20270115, 4, 2501}, CodePayday},
+		{List{202601, 20260215, 1, 1}, verdict.ImplausiblePayday},
+		{List{202601, 20270115, 1, 1}, verdict.ImplausiblePayday},
+		{List{202601, 20260115, 4, 1}, verdict.BatchTooLarge},
+		{List{202601, 20260115, 3, 2501}, verdict.BatchTooLarge},
+		{List{202604, 20270115, 4, 2501}, verdict.ImplausibleMonth},
+		{List{202601, 20270115, 4, 2501}, verdict.ImplausiblePayday},
 	} {
-		var got string
-		if refusal := bounds(t, clearing).Check(clearing, c.list); refusal != nil {
-			got = refusal.Code
-		}
+		got := bounds(t, clearing).Check(clearing, c.list)
 		if got != c.want {
 			t.Errorf("%+v: %q, want %q", c.list, got, c.want)
 		}
 	}
 	b := bounds(t, clearing)
-	if b.CheckAmount(1000) != nil || b.CheckAmount(1001) == nil {
+	if b.CheckAmount(1000) != verdict.None || b.CheckAmount(1001) == verdict.None {
 		t.Error("1000 fen are allowed for a person and 1001 are not")
 	}
 }
@@ -84,8 +82,8 @@ func TestRulesAreDated(t *testing.T) {
 		t.Errorf("examples %v, want b", all)
 	}
 	// The month before January is last year's December.
-	if refusal := bounds(t, 20251231).Check(20251231, List{202512, 20251231, 1, 100}); refusal != nil {
-		t.Error(refusal)
+	if reason := bounds(t, 20251231).Check(20251231, List{202512, 20251231, 1, 100}); reason != verdict.None {
+		t.Error(reason)
 	}
 	names := rules.Names()
 	other, err := LoadRules([]byte(strings.Replace(twoVersions, `"months_ahead": 2`, `"months_ahead": 3`, 1)))

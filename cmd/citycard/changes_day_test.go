@@ -178,11 +178,17 @@ func (l *lived) newIntake() *intake.Intake {
 	paydays, err := pension.LoadRules(pension.ExampleJSON())
 	l.must(err)
 	in, err := intake.New(l.Ledger, l.kafka, map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, l.town.Keys.CardTokens()) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, l.town.Registry, l.town.Keys.CardTokens()) },
-		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(l.town.Registry, treatments, l.Ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(l.town.Registry, paydays, l.Amounts) },
-		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(l.town.Registry, l.Amounts) },
+		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, l.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Registry, l.town.Keys.CardTokens()) },
+		message.TopicMedicalRequests: func() intake.Rules {
+			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: treatments, Holdings: l.Ledger.Holdings})
+		},
+		message.TopicPensionBatches: func() intake.Rules {
+			return intake.PensionBatches(&pension.Judge{People: l.town.Registry, Rules: paydays, Booked: l.Amounts})
+		},
+		message.TopicPensionResults: func() intake.Rules {
+			return intake.PensionResults(&pension.Judge{People: l.town.Registry, Booked: l.Amounts})
+		},
 	}, intake.Settings{BatchRecords: 20, BatchWait: time.Millisecond, Owner: "test", Topics: topics.Layout{Partitions: 1}, Registry: l.town.Registry},
 		intake.NewMetrics(prometheus.NewRegistry(), time.Now), slog.New(slog.DiscardHandler))
 	l.must(err)

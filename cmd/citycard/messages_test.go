@@ -400,13 +400,13 @@ func TestExampleSettlement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	split, err := medical.Settle(rules, medical.Person{Insurance: medical.Employee, Status: medical.Working}, medical.Class2, medical.YearSoFar{},
+	split, reason, err := medical.Settle(rules, medical.Person{Insurance: medical.Employee, Status: medical.Working}, medical.Class2, medical.YearSoFar{},
 		medical.Claim{
 			Kind: medical.Kind(claim.GetKind()), TotalFen: claim.GetTotalFen(), OwnPayFen: claim.GetOwnPayFen(),
 			OverLimitFen: claim.GetOverLimitFen(), FirstPayFen: claim.GetFirstPayFen(), InScopeFen: claim.GetInScopeFen(),
 		}, at, claim.GetTotalFen())
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || reason != verdict.None {
+		t.Fatal(reason, err)
 	}
 	want := &message.MedicalResult{
 		Settlement: claim.GetSettlement(), Hospital: claim.GetHospital(), Person: claim.GetPerson(), DeductibleFen: split.DeductibleFen,

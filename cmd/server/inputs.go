@@ -88,10 +88,16 @@ func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location)
 		return nil, err
 	}
 	return map[string]func() intake.Rules{
-		message.TopicTaps:            func() intake.Rules { return intake.Taps(taps, in.keys.Store().CardTokens()) },
-		message.TopicLoads:           func() intake.Rules { return intake.Loads(loads, in.Registry, in.keys.Store().CardTokens()) },
-		message.TopicMedicalRequests: func() intake.Rules { return intake.MedicalRequests(in.Registry, medicalRules, b.Ledger) },
-		message.TopicPensionBatches:  func() intake.Rules { return intake.PensionBatches(in.Registry, pensionRules, b.Amounts) },
-		message.TopicPensionResults:  func() intake.Rules { return intake.PensionResults(in.Registry, b.Amounts) },
+		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, in.keys.Store().CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, in.Registry, in.keys.Store().CardTokens()) },
+		message.TopicMedicalRequests: func() intake.Rules {
+			return intake.MedicalRequests(&medical.Judge{People: in.Registry, Rules: medicalRules, Holdings: b.Ledger.Holdings})
+		},
+		message.TopicPensionBatches: func() intake.Rules {
+			return intake.PensionBatches(&pension.Judge{People: in.Registry, Rules: pensionRules, Booked: b.Amounts})
+		},
+		message.TopicPensionResults: func() intake.Rules {
+			return intake.PensionResults(&pension.Judge{People: in.Registry, Booked: b.Amounts})
+		},
 	}, nil
 }

@@ -58,9 +58,9 @@ func WrittenOn(ctx context.Context, q querier, orders []*Order) ([]ledger.Day, e
 	return days, nil
 }
 
-// KeepWritten keeps the words among a batch's transfers, in its transaction. Of two on one
+// keepWritten keeps the words among a batch's transfers, in its transaction. Of two on one
 // load the first stays.
-func KeepWritten(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer) error {
+func keepWritten(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer) error {
 	var cards [][]byte
 	var kinds, sequences []int64
 	var days []int32

@@ -1,4 +1,4 @@
-package intake
+package medical
 
 import (
 	"context"
@@ -8,25 +8,22 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
-	"citycard/clearing/medical"
 	"citycard/ledger"
 )
 
 // stored is an accepted claim: of an earlier batch with its answer, or of this
 // one with its place.
 type stored struct {
-	claim  []byte
-	result []byte
-	ruling int
+	claim   []byte
+	result  []byte
+	request int
 }
 
 // readAnswered finds the claims of the batch that were accepted before.
-func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (map[settlementKey]stored, error) {
+func (b *Batch) readAnswered(ctx context.Context, tx pgx.Tx) (map[settlementKey]stored, error) {
 	var hospitals, settlements []string
-	for _, cl := range read {
-		if cl.usable() {
-			hospitals, settlements = append(hospitals, cl.request.GetHospital()), append(settlements, cl.number)
-		}
+	for r := range b.usable() {
+		hospitals, settlements = append(hospitals, r.claim.GetHospital()), append(settlements, r.number)
 	}
 	answered := map[settlementKey]stored{}
 	rows, err := tx.Query(ctx, `
@@ -39,7 +36,7 @@ func (c *claims) readAnswered(ctx context.Context, tx pgx.Tx, read []*claim) (ma
 	defer rows.Close()
 	for rows.Next() {
 		var key settlementKey
-		s := stored{ruling: -1}
+		s := stored{request: -1}
 		if err := rows.Scan(&key.hospital, &key.settlement, &s.claim, &s.result); err != nil {
 			return nil, fmt.Errorf("read answered claims: %w", err)
 		}
@@ -57,15 +54,15 @@ type acceptedClaims struct {
 	marks                    []docket.Mark
 }
 
-func (a *acceptedClaims) add(cl *claim, result []byte) {
-	r := cl.request
-	a.hospitals, a.settlements = append(a.hospitals, r.GetHospital()), append(a.settlements, cl.number)
-	a.persons, a.claims, a.results = append(a.persons, cl.token[:]), append(a.claims, cl.record.Value), append(a.results, result)
+func (a *acceptedClaims) add(r *request, result []byte) {
+	hospital := r.claim.GetHospital()
+	a.hospitals, a.settlements = append(a.hospitals, hospital), append(a.settlements, r.number)
+	a.persons, a.claims, a.results = append(a.persons, r.token[:]), append(a.claims, r.record.Value), append(a.results, result)
 	a.positions = append(a.positions, int32(len(a.marks)))
-	a.marks = append(a.marks, docket.MarkOf([]byte(r.GetHospital()), []byte(cl.number), cl.token[:], cl.record.Value, result))
+	a.marks = append(a.marks, docket.MarkOf([]byte(hospital), []byte(r.number), r.token[:], r.record.Value, result))
 }
 
-func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in Place) error {
+func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in docket.Place) error {
 	if len(a.marks) == 0 {
 		return nil
 	}
@@ -80,12 +77,10 @@ func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in Place) error {
 }
 
 // readYears reads and locks what the batch's persons have used.
-func readYears(ctx context.Context, tx pgx.Tx, read []*claim) (map[yearKey]medical.YearSoFar, error) {
+func (b *Batch) readYears(ctx context.Context, tx pgx.Tx) (map[yearKey]YearSoFar, error) {
 	var persons [][]byte
-	for _, cl := range read {
-		if cl.usable() {
-			persons = append(persons, cl.request.GetPerson())
-		}
+	for r := range b.usable() {
+		persons = append(persons, r.token[:])
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT person, year, kind, settlements, deductible_fen, fund_fen FROM medical_years
@@ -94,19 +89,19 @@ func readYears(ctx context.Context, tx pgx.Tx, read []*claim) (map[yearKey]medic
 		return nil, fmt.Errorf("read medical years: %w", err)
 	}
 	defer rows.Close()
-	years := map[yearKey]medical.YearSoFar{}
+	years := map[yearKey]YearSoFar{}
 	for rows.Next() {
 		var person []byte
 		var kind string
 		var key yearKey
-		var used medical.Used
+		var used Used
 		if err := rows.Scan(&person, &key.year, &kind, &used.Settlements, &used.DeductibleFen, &used.FundFen); err != nil {
 			return nil, fmt.Errorf("read medical years: %w", err)
 		}
 		copy(key.token[:], person)
 		so := years[key]
 		so.Year = key.year
-		if medical.Kind(kind) == medical.Inpatient {
+		if Kind(kind) == Inpatient {
 			so.Inpatient = used
 		} else {
 			so.Outpatient = used
@@ -117,21 +112,21 @@ func readYears(ctx context.Context, tx pgx.Tx, read []*claim) (map[yearKey]medic
 }
 
 // storeYears writes the tallies that the batch changed.
-func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]medical.YearSoFar) error {
+func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]YearSoFar) error {
 	if len(years) == 0 {
 		return nil
 	}
 	var persons [][]byte
 	var numbers, settlements, deductibles, funds []int64
 	var kinds []string
-	add := func(key yearKey, kind medical.Kind, used medical.Used) {
+	add := func(key yearKey, kind Kind, used Used) {
 		persons, numbers, kinds = append(persons, key.token[:]), append(numbers, int64(key.year)), append(kinds, string(kind))
 		settlements = append(settlements, int64(used.Settlements))
 		deductibles, funds = append(deductibles, used.DeductibleFen), append(funds, used.FundFen)
 	}
 	for key, so := range years {
-		add(key, medical.Inpatient, so.Inpatient)
-		add(key, medical.Outpatient, so.Outpatient)
+		add(key, Inpatient, so.Inpatient)
+		add(key, Outpatient, so.Outpatient)
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO medical_years (person, year, kind, settlements, deductible_fen, fund_fen)
@@ -146,14 +141,12 @@ func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]medical.YearSo
 }
 
 // readHoldings reads and locks what the personal accounts hold.
-func (c *claims) readHoldings(ctx context.Context, tx pgx.Tx, read []*claim) (map[ledger.AccountID]ledger.Fen, error) {
+func (b *Batch) readHoldings(ctx context.Context, tx pgx.Tx) (map[ledger.AccountID]ledger.Fen, error) {
 	var accounts []ledger.AccountID
-	for _, cl := range read {
-		if cl.usable() {
-			if _, known := c.edition.Person(cl.token); known {
-				accounts = append(accounts, ledger.IDOfCode(chart.Personal(cl.token)))
-			}
+	for r := range b.usable() {
+		if _, known := b.edition.Person(r.token); known {
+			accounts = append(accounts, ledger.IDOfCode(chart.Personal(r.token)))
 		}
 	}
-	return c.holdings(ctx, tx, accounts)
+	return b.judge.Holdings(ctx, tx, accounts)
 }

@@ -1,8 +1,7 @@
-package intake
+package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,20 +10,16 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
 
-// errMoved says that what a batch was judged by has changed before its commit.
-var errMoved = errors.New("what the batch was judged by has changed")
-
-// keepLoads keeps that the batch's loads are written, and asks whether an order that one
-// of them was held against has been given back since it was looked up, or has another
-// word since. Refund and batch are serializable: one that is not seen here makes the
-// database refuse the other.
-func keepLoads(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
-	if err := load.KeepWritten(ctx, tx, d.Transfers); err != nil {
+// Keep keeps, in a batch's transaction, that its loads are written, and asks whether an order
+// that one of them was held against has been given back since it was looked up, or has another
+// word since; then the error is docket.ErrMoved. Refund and batch are serializable: one that is
+// not seen here makes the database refuse the other.
+func Keep(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
+	if err := keepWritten(ctx, tx, d.Transfers); err != nil {
 		return err
 	}
 	if err := notRefunded(ctx, tx, d); err != nil {
@@ -54,7 +49,7 @@ func notRefunded(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 		return fmt.Errorf("read refunded loads: %w", err)
 	}
 	if refunded > 0 {
-		return fmt.Errorf("%w: %d of its loads were refunded", errMoved, refunded)
+		return fmt.Errorf("%w: %d of its loads were refunded", docket.ErrMoved, refunded)
 	}
 	return nil
 }
@@ -62,20 +57,20 @@ func notRefunded(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 // firstWords asks whether each load that an order pays for is the order's first word.
 func firstWords(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 	notPaid := ledger.IDOfCode(chart.Suspense(verdict.LoadNotPaid))
-	var orders []*load.Order
+	var orders []*Order
 	var days []ledger.Day
 	for i := range d.Transfers {
 		t := &d.Transfers[i]
 		if l, ok := identity.WrittenLoad(t.ID); ok && t.Debit != notPaid {
-			orders, days = append(orders, &load.Order{Card: t.Subject, Load: l}), append(days, t.Day)
+			orders, days = append(orders, &Order{Card: t.Subject, Load: l}), append(days, t.Day)
 		}
 	}
-	said, err := load.WrittenOn(ctx, tx, orders)
+	said, err := WrittenOn(ctx, tx, orders)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(said, days) {
-		return fmt.Errorf("%w: one of its loads has another word", errMoved)
+		return fmt.Errorf("%w: one of its loads has another word", docket.ErrMoved)
 	}
 	return nil
 }

@@ -1,0 +1,247 @@
+package pension
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/docket"
+	"citycard/clearing/identity"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/verdict"
+	"citycard/ledger"
+)
+
+// Judge rules on the lists of a payday and on what the bank returns of them.
+type Judge struct {
+	People *registry.Registry
+	Rules  *Rules
+	// Booked finds what stands in the books under keys: one amount a key, 0 where there is none.
+	Booked func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
+}
+
+// maxName is how many bytes a list's name may have.
+const maxName = 64
+
+// Versions names the data that rules.
+func (j *Judge) Versions() map[string]string {
+	return map[string]string{"registry": j.People.Current().Version(), "pension": j.Rules.Names()}
+}
+
+// RuleLists rules on lists: each line that is owed goes from the pension fund to the bank,
+// under the month it pays for. A list that the rules do not allow on the clearing day on which
+// it came is refused whole. A list that pays returned money again takes it from what came back;
+// a line is refused where the bank's answer has not been cleared yet, and may then be sent again.
+func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+	people := j.People.Current()
+	d.Registry = people.Version()
+	for _, record := range records {
+		list, reason := j.read(record.Value, record.Came(d.Source.Day))
+		if reason != verdict.None {
+			d.Reject(reason, chart.PurposeName(chart.PurposePension), record.Offset, record.Value)
+			continue
+		}
+		if err := j.ruleList(ctx, people, list, record.Offset, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list is a list that may be paid.
+type list struct {
+	*message.PensionBatch
+	month  Month
+	bounds *Bounds
+	payment
+}
+
+// payment is which payment of its month a list makes, and out of what.
+type payment struct {
+	number  uint8 // 1 is the month's own
+	debit   string
+	purpose ledger.Purpose
+}
+
+func paymentOf(number uint32) payment {
+	if number > 1 {
+		return payment{uint8(number), chart.PensionReturned, chart.PurposePensionAgain}
+	}
+	return payment{1, chart.PensionFund, chart.PurposePension}
+}
+
+// read reads a list and asks the rules whether it may be paid that came on a clearing day.
+func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) {
+	l := &list{PensionBatch: &message.PensionBatch{}}
+	if err := proto.Unmarshal(value, l.PensionBatch); err != nil {
+		return nil, verdict.Undecodable
+	}
+	lines := l.GetLines()
+	payday, paydayErr := ledger.ParseDay(l.GetPayday())
+	var err error
+	if l.month, err = ParseMonth(l.GetMonth()); err != nil || paydayErr != nil || !identity.IsName(l.GetBatch(), maxName) ||
+		len(lines) == 0 || len(lines) > MaxLines || l.GetPayment() > identity.MaxPayment {
+		return nil, verdict.InvalidField
+	}
+	asked := List{Month: l.month, Payday: payday, Lines: len(lines)}
+	for _, line := range lines {
+		// A line asks for more than nothing, and a sum that is beyond all lists stays there.
+		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(line.GetAmountFen(), 0), math.MaxInt64/2)
+	}
+	var ok bool
+	if l.bounds, ok = j.Rules.On(clearing); !ok {
+		return nil, verdict.NoRule
+	}
+	l.payment = paymentOf(l.GetPayment())
+	return l, l.bounds.Check(clearing, asked)
+}
+
+func (j *Judge) ruleList(ctx context.Context, people *registry.Edition, l *list, offset int64, d *docket.Docket) error {
+	returned, err := j.returned(ctx, l)
+	if err != nil {
+		return err
+	}
+	purpose := chart.PurposeName(l.purpose)
+	for i, line := range l.GetLines() {
+		evidence, err := l.evidence(line)
+		if err != nil {
+			return fmt.Errorf("pension: encode line %d of list %s: %w", i, l.GetBatch(), err)
+		}
+		var token registry.Token
+		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
+			d.Reject(verdict.InvalidField, purpose, offset, evidence)
+			continue
+		}
+		reason := l.entitled(people, token, line.GetAmountFen())
+		if l.number > 1 && reason == verdict.None {
+			reason = CheckAgain(int64(returned[i]), line.GetAmountFen())
+		}
+		if reason != verdict.None {
+			d.Reject(reason, purpose, offset, evidence)
+			continue
+		}
+		d.Pay(verdict.None, purpose, ledger.Transfer{
+			Day: l.month.First(), Subject: ledger.Subject(token[:]), ID: identity.Pension(l.GetMonth(), l.number),
+			Debit: ledger.IDOfCode(l.debit), Credit: ledger.IDOfCode(chart.PensionPayout),
+			Amount: ledger.Fen(line.GetAmountFen()), Purpose: l.purpose, Evidence: evidence,
+		})
+	}
+	return nil
+}
+
+// evidence is one line as a list of its own: what is booked for it, and hashed.
+func (l *list) evidence(line *message.PensionLine) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionBatch{
+		Batch: l.GetBatch(), Month: l.GetMonth(), Payday: l.GetPayday(), Lines: []*message.PensionLine{line}, Payment: stated(l.number),
+	})
+}
+
+// returned is what the bank sent back of the payment before, line by line; nothing
+// where it is the first.
+func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
+	if l.number == 1 {
+		return nil, nil
+	}
+	keys := make([]ledger.Key, len(l.GetLines()))
+	for i, line := range l.GetLines() {
+		keys[i] = ledger.Key{Day: l.month.First(), Subject: ledger.Subject(line.GetPerson()), ID: identity.PensionReturn(l.GetMonth(), l.number-1)}
+	}
+	return j.Booked(ctx, keys)
+}
+
+// stated is a payment's number as evidence has it: the first may be stated as 0 or
+// 1 and is the same.
+func stated(number uint8) uint32 {
+	if number == 1 {
+		return 0
+	}
+	return uint32(number)
+}
+
+// entitled asks the registry and the rules about one line.
+func (l *list) entitled(people *registry.Edition, token registry.Token, fen int64) verdict.Reason {
+	person, ok := people.PersonOn(token, l.month.Last())
+	if !ok {
+		return verdict.UnknownPerson
+	}
+	e := Entitlement{State: Eligible, ApprovedFen: int64(person.Pension)}
+	if person.CertifiedUntil != "" {
+		until, err := ParseMonth(person.CertifiedUntil)
+		if err != nil {
+			return verdict.CertificationLapsed
+		}
+		e.CertifiedUntil = until
+	}
+	if reason := e.Check(l.month, fen); reason != verdict.None {
+		return reason
+	}
+	// What the registry approves may itself be a slip.
+	return l.bounds.CheckAmount(fen)
+}
+
+// RuleReturns rules on the bank's answers: money that came back waits to be
+// paid again. A list is always judged before the bank's answer to it. No window bounds
+// the month here: money comes back only of a payment that stands in the books, and the
+// bank may take its time.
+func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+	for _, record := range records {
+		if err := j.ruleReturns(ctx, record, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Judge) ruleReturns(ctx context.Context, record docket.Record, d *docket.Docket) error {
+	purpose := chart.PurposeName(chart.PurposePensionReturn)
+	var result message.PensionResult
+	if err := proto.Unmarshal(record.Value, &result); err != nil {
+		d.Reject(verdict.Undecodable, purpose, record.Offset, record.Value)
+		return nil
+	}
+	month, err := ParseMonth(result.GetMonth())
+	if err != nil || !identity.IsName(result.GetBatch(), maxName) || len(result.GetReturns()) > MaxLines || result.GetPayment() > identity.MaxPayment {
+		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
+		return nil
+	}
+	if len(result.GetReturns()) == 0 {
+		// All of the list was paid: the answer says so, and moves nothing.
+		d.Remark(verdict.Cleared, purpose, 0)
+		return nil
+	}
+	number := max(uint8(result.GetPayment()), 1)
+	keys := make([]ledger.Key, len(result.GetReturns()))
+	for i, r := range result.GetReturns() {
+		keys[i] = ledger.Key{Day: month.First(), Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth(), number)}
+	}
+	amounts, err := j.Booked(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, r := range result.GetReturns() {
+		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionResult{
+			Batch: result.GetBatch(), Month: result.GetMonth(), Returns: []*message.PensionReturn{r}, Payment: stated(number),
+		})
+		if err != nil {
+			return fmt.Errorf("pension: encode return %d of list %s: %w", i, result.GetBatch(), err)
+		}
+		reason := verdict.InvalidField
+		if len(r.GetPerson()) == len(registry.Token{}) && r.GetAmountFen() > 0 {
+			reason = CheckReturn(int64(amounts[i]), r.GetAmountFen())
+		}
+		if reason != verdict.None {
+			d.Reject(reason, purpose, record.Offset, evidence)
+			continue
+		}
+		d.Pay(verdict.None, purpose, ledger.Transfer{
+			Day: keys[i].Day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth(), number),
+			Debit: ledger.IDOfCode(chart.PensionPayout), Credit: ledger.IDOfCode(chart.PensionReturned),
+			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: evidence,
+		})
+	}
+	return nil
+}
