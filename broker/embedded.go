@@ -15,6 +15,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/durable"
 )
 
 // logDir is where the broker keeps its log, in its directory.
@@ -35,7 +37,7 @@ type Embedded struct {
 // embeddedUser, by a random password that only the owner of dir can read, in its file
 // "password": who else is on this machine must not write claims.
 func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Join(dir, logDir)); err != nil {
 		return nil, fmt.Errorf("broker: data directory: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"))
@@ -80,12 +82,7 @@ func embeddedAccess(dir string) (access Access, password string, err error) {
 	text, err := os.ReadFile(access.PasswordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		password = rand.Text()
-		// Whole or not at all: it is made beside its place.
-		fresh := access.PasswordFile + ".new"
-		if err = os.WriteFile(fresh, []byte(password+"\n"), 0o600); err == nil {
-			err = os.Rename(fresh, access.PasswordFile)
-		}
-		if err != nil {
+		if err := durable.WriteFile(access.PasswordFile, []byte(password+"\n")); err != nil {
 			return access, "", fmt.Errorf("broker: keep the password: %w", err)
 		}
 		return access, password, nil

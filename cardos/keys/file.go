@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"citycard/durable"
 )
 
 // Errors of Create and RotateFile.
@@ -83,7 +85,7 @@ func rotateFile(path, passphrase string, rand io.Reader, workFactor int) (*Store
 	if now, err := readSealed(file); err != nil || !bytes.Equal(now, sealed) {
 		return failed(errors.Join(ErrChanged, err))
 	}
-	if err := replaceFile(file, resealed); err != nil {
+	if err := durable.WriteFile(file, resealed); err != nil {
 		return failed(err)
 	}
 	return store, nil
@@ -109,7 +111,7 @@ func keep(path string, content []byte) error {
 	kept, err := readSealed(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return replaceFile(path, content)
+		return durable.WriteFile(path, content)
 	case err != nil:
 		return err
 	case !bytes.Equal(kept, content):

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"filippo.io/age"
+
+	"citycard/durable"
 )
 
 // Errors of Open.
@@ -94,14 +94,13 @@ type generationFile struct {
 const storeFormat = "citycard masters 1"
 
 // Save writes the masters to a file of mode 0600, encrypted with the passphrase
-// (age, scrypt). The file is whole or absent after a crash: written beside,
-// synced, renamed, and the folder synced.
+// (age, scrypt). The file is on disk, whole, or it is as it was.
 func (s *Store) Save(path, passphrase string) error {
 	sealed, err := s.seal(passphrase)
 	if err != nil {
 		return fmt.Errorf("save keys to %s: %w", path, err)
 	}
-	if err := replaceFile(path, sealed); err != nil {
+	if err := durable.WriteFile(path, sealed); err != nil {
 		return fmt.Errorf("save keys to %s: %w", path, err)
 	}
 	return nil
@@ -184,37 +183,4 @@ func unseal(r io.Reader, passphrase string) (*Store, error) {
 		s.older = append(s.older, g)
 	}
 	return s, nil
-}
-
-// replaceFile puts data in place of the file at path in one step.
-func replaceFile(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if e := tmp.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

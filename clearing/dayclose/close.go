@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
+	"citycard/durable"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -92,9 +93,6 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	folder := filepath.Join(c.Dir, day.String())
 	if round > 0 {
 		folder += fmt.Sprintf(".%d", round)
-	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("settlement files: %w", err)
 	}
 	if _, err := settlement.Write(folder, settlement.Day(day), positions); err != nil {
 		return nil, err
@@ -374,10 +372,10 @@ func writeSeal(dir string, seal chain.Seal) error {
 	if err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
-	if err := settlement.WriteFile(dir, sealName(seal.Day), append(data, '\n')); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, sealName(seal.Day)), append(data, '\n')); err != nil {
 		return fmt.Errorf("seal file: %w", err)
 	}
 	return nil

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"citycard/durable"
 )
 
 // WrittenError says that a clearing day was written before with other content.
@@ -20,10 +21,9 @@ func (e *WrittenError) Error() string {
 	return "settlement: " + e.Path + " exists with other content; a day is settled once: book the difference in today's day"
 }
 
-// Write puts the files of a clearing day into dir, which it creates if need be
-// (its parent must exist), and the index last. When it returns without error,
-// all of it is on disk. A crash leaves complete files without an index, and
-// perhaps a temporary file; writing again mends both. Other content than what
+// Write puts the files of a clearing day into dir, which it makes, and the index last. When it
+// returns without error, all of it is on disk. A crash leaves complete files without an index, and
+// perhaps a temporary file; writing again corrects both. Other content than what
 // an index already lists is a *WrittenError. One writer at a time.
 func Write(dir string, day Day, positions []Position) (Index, error) {
 	if _, err := ParseDay(day.String()); err != nil {
@@ -37,26 +37,19 @@ func Write(dir string, day Day, positions []Position) (Index, error) {
 	if err := refuseOther(filepath.Join(dir, IndexName), data); err != nil {
 		return Index{}, err
 	}
-	if err := makeDir(dir); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
-	if err := removeLeftovers(dir); err != nil {
+	if err := durable.RemoveLeftovers(dir); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	for i, entry := range index.Entries {
-		if err := replace(dir, entry.File, files[i]); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, entry.File), files[i]); err != nil {
 			return Index{}, fmt.Errorf("settlement: %w", err)
 		}
 	}
-	// The folder is synced before the index is renamed into it and after: the
-	// index must never be on disk without a file that it lists.
-	if err := syncDir(dir); err != nil {
-		return Index{}, fmt.Errorf("settlement: %w", err)
-	}
-	if err := replace(dir, IndexName, data); err != nil {
-		return Index{}, fmt.Errorf("settlement: %w", err)
-	}
-	if err := syncDir(dir); err != nil {
+	// The index comes last: it must never be on disk without a file that it lists.
+	if err := durable.WriteFile(filepath.Join(dir, IndexName), data); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	return index, nil
@@ -103,59 +96,4 @@ func refuseOther(path string, data []byte) error {
 		return &WrittenError{path}
 	}
 	return nil
-}
-
-// makeDir makes the folder and its entry in the parent durable.
-func makeDir(dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(filepath.Dir(dir))
-}
-
-// tempSuffix ends the name of a file that is not finished; a dot starts it.
-const tempSuffix = ".tmp"
-
-// removeLeftovers removes what a crash left of an earlier Write.
-func removeLeftovers(dir string) error {
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, file := range files {
-		if name := file.Name(); strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix) {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// replace writes name beside its place, syncs it and renames it: a reader sees
-// the old file or the new one, whole. The file is for its owner alone. The name becomes durable with syncDir.
-func replace(dir, name string, data []byte) error {
-	temp, err := os.CreateTemp(dir, "."+name+".*"+tempSuffix)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // gone already once it was renamed
-	if _, err := temp.Write(data); err != nil {
-		return errors.Join(err, temp.Close())
-	}
-	if err := temp.Sync(); err != nil {
-		return errors.Join(err, temp.Close())
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), filepath.Join(dir, name))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

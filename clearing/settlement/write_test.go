@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,26 @@ func TestWriteNeverOverwritesADay(t *testing.T) {
 	same(t, read(t, dir), before)
 }
 
+// TestWriteMakesFolders: the first close of all has no folder of days to write into.
+func TestWriteMakesFolders(t *testing.T) {
+	days := filepath.Join(t.TempDir(), "settlement")
+	for _, day := range []string{"20261124", "20261125"} {
+		index, err := Write(filepath.Join(days, day), testDay, dayPositions(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written := read(t, filepath.Join(days, day))
+		if len(written) != len(index.Entries)+1 || written[IndexName] != string(index.Encode()) {
+			t.Errorf("%s: there is %v", day, slices.Sorted(maps.Keys(written)))
+		}
+		for _, path := range []string{days, filepath.Join(days, day)} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("%s: %v, %v; want mode 0700", path, info, err)
+			}
+		}
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "day")
 	good := dayPositions(t)[0]
@@ -189,21 +210,5 @@ func TestWriteRefuses(t *testing.T) {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: refused, but the folder is there", name)
 		}
-	}
-	if _, err := Write(filepath.Join(dir, "a", "b"), testDay, []Position{good}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no parent folder: %v", err)
-	}
-}
-
-func TestWriteFile(t *testing.T) {
-	dir := t.TempDir()
-	for _, text := range []string{"first\n", "second\n"} {
-		if err := WriteFile(dir, "seal.json", []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		same(t, read(t, dir), map[string]string{"seal.json": text})
-	}
-	if err := WriteFile(filepath.Join(dir, "nowhere"), "seal.json", nil); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("into no folder: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"citycard/broker"
+	"citycard/durable"
 )
 
 // Running is what a serving process leaves in its data directory for other commands:
@@ -36,17 +37,9 @@ func (r Running) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	// The database's password is in it: for the owner only, as os.CreateTemp makes it.
-	file, err := os.CreateTemp(dir, "."+RunningFile+".*")
-	if err != nil {
+	// The database's password is in it: the file is for its owner only.
+	if err := durable.WriteFile(filepath.Join(dir, RunningFile), data); err != nil {
 		return fmt.Errorf("leave word in the data directory: %w", err)
-	}
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, RunningFile))
-	}
-	if err != nil {
-		return fmt.Errorf("leave word in the data directory: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cmd/service"
+	"citycard/durable"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
 )
@@ -146,20 +146,8 @@ func (s *softModule) save() error {
 	if err != nil {
 		return fmt.Errorf("software SAM: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.path), "sam-*.tmp")
-	if err != nil {
+	if err := durable.WriteFile(s.path, image); err != nil {
 		return fmt.Errorf("software SAM: %w", err)
 	}
-	_, err = f.Write(image)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), s.path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("software SAM: %w", err), os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(s.path))
-	if err != nil {
-		return fmt.Errorf("software SAM: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"citycard/cmd/check"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/durable"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 	"citycard/ledger/verify"
@@ -205,7 +206,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 // issue personalises the cards: some through PC/SC, the rest in memory.
 func (d *demo) issue(ctx context.Context) error {
-	if err := os.MkdirAll(d.field, 0o700); err != nil {
+	if err := durable.MkdirAll(d.field); err != nil {
 		return err
 	}
 	args := []string{

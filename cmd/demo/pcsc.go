@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"citycard/cmd/service"
+	"citycard/durable"
 	"citycard/simulators/pcscd"
 )
 
@@ -44,7 +44,7 @@ func (d *demo) issuePCSC(ctx context.Context, dir string) error {
 }
 
 func (d *demo) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return err
 	}
 	orders, err := d.orders(ctx)

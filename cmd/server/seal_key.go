@@ -6,11 +6,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"citycard/cmd/service"
+	"citycard/durable"
 )
 
 const sealKeyType = "CITYCARD SEAL KEY"
@@ -25,7 +27,9 @@ func MakeSealKey(dir string) (ed25519.PublicKey, error) {
 		return nil, fmt.Errorf("make a seal key: %w", err)
 	}
 	path := SealKeyPath(dir)
-	err = writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: sealKeyType, Bytes: private.Seed()}))
+	err = durable.WriteNew(path, func(w io.Writer) error {
+		return pem.Encode(w, &pem.Block{Type: sealKeyType, Bytes: private.Seed()})
+	})
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return nil, service.Fail(path+" exists / 封账密钥已存在", "a seal key is never replaced; citycard seal-key show prints its public key", nil)
@@ -57,26 +61,4 @@ func ReadSealKey(dir string) (ed25519.PrivateKey, error) {
 func PublicOf(private ed25519.PrivateKey) ed25519.PublicKey {
 	public, _ := private.Public().(ed25519.PublicKey)
 	return public
-}
-
-// writeSecret makes a new file that only its owner may read: whole and on disk, or none. It fails
-// with fs.ErrExist if the file is there already.
-func writeSecret(path string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(file.Name(), path); err != nil {
-		return err
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -9,6 +9,7 @@ import (
 
 	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
+	"citycard/durable"
 )
 
 // ChannelTokens is where the channels' tokens are in a data directory: ID.sha256, by
@@ -58,15 +59,11 @@ func readTokenHash(dir, channel string) (load.TokenHash, error) {
 func MakeToken(dir, channel string) (load.TokenHash, error) {
 	token := load.NewToken()
 	hash := load.HashToken(token)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return hash, err
 	}
 	for _, file := range []struct{ name, text string }{{channel + ".token", token}, {channel + ".sha256", hash.String()}} {
-		path := filepath.Join(dir, file.name)
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return hash, err
-		}
-		if err := writeSecret(path, []byte(file.text+"\n")); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, file.name), []byte(file.text+"\n")); err != nil {
 			return hash, err
 		}
 	}

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"citycard/durable"
 
 	"github.com/gofrs/flock"
 )
@@ -214,7 +215,5 @@ func (d *DataDir) mark(purpose string) error {
 	if err := os.Chmod(d.Path, d.mode); err != nil {
 		return err
 	}
-	var marker bytes.Buffer
-	fmt.Fprintf(&marker, "%s\npurpose %s\n", markerLayout, purpose)
-	return os.WriteFile(d.Join(markerFile), marker.Bytes(), 0o600)
+	return durable.WriteFile(d.Join(markerFile), fmt.Appendf(nil, "%s\npurpose %s\n", markerLayout, purpose))
 }

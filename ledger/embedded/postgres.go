@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"citycard/durable"
 )
 
 // postgres is a private PostgreSQL server.
@@ -191,7 +193,7 @@ func (p *postgres) password() (string, error) {
 		return "", fmt.Errorf("read the database password: %w", err)
 	}
 	password := rand.Text()
-	if err = os.WriteFile(path, []byte(password), 0o600); err != nil {
+	if err = durable.WriteFile(path, []byte(password)); err != nil {
 		return "", fmt.Errorf("keep the database password: %w", err)
 	}
 	return password, nil

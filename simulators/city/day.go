@@ -13,6 +13,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/durable"
 	"citycard/simulators/network"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
@@ -154,7 +155,7 @@ func (d *day) begin() error {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s: %w", d.Dir, ErrUnfinished)
 	}
-	return replace(path, []byte(d.Day.Format(dayLayout)+"\n"))
+	return durable.WriteFile(path, []byte(d.Day.Format(dayLayout)+"\n"))
 }
 
 func (d *day) end() error { return os.Remove(filepath.Join(d.Dir, beginFile)) }

@@ -8,9 +8,9 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 
 	"citycard/cardos/chip"
+	"citycard/durable"
 )
 
 // Files of chips in a data directory.
@@ -42,7 +42,7 @@ func writeImages(path string, images [][]byte) error {
 		b.Write(image)
 	}
 	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(b.Bytes())))
-	return replace(path, b.Bytes())
+	return durable.WriteFile(path, b.Bytes())
 }
 
 // readImages reads what writeImages wrote; errors.Is(err, errNoImages) when there
@@ -78,47 +78,13 @@ func readImages(path string) ([][]byte, error) {
 	return images, nil
 }
 
-// replace puts data in place of the file at path: beside it, synced, renamed, and
-// the directory synced. The file is for its owner alone, as all of a city's are.
-func replace(path string, data []byte) error {
-	if err := exchange(path, data, (*os.File).Sync); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// exchange puts data in place of the file at path in one step; sync is done to the new file
-// before.
-func exchange(path string, data []byte, sync func(*os.File) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = sync(file)
-	}
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
-}
-
 // KeepChip has a chip keep its image in a file of its own, with each change and before the
 // change is answered. The file is whole at any moment, whenever the program is killed; a
 // machine that loses its power may take back what was written since the last SaveChip,
 // because to wait for the disk at each command would slow every reader down.
 func KeepChip(path string, c *chip.Chip) error {
 	return c.Keep(func(image []byte) error {
-		return exchange(path, image, func(*os.File) error { return nil })
+		return durable.Swap(path, image)
 	})
 }
 
@@ -128,7 +94,7 @@ func SaveChip(path string, c *chip.Chip) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, image)
+	return durable.WriteFile(path, image)
 }
 
 // OpenChip reads what SaveChip wrote; errors.Is(err, os.ErrNotExist) when there

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"citycard/cardos/chip"
+	"citycard/durable"
 	"citycard/simulators/truth"
 )
 
@@ -82,7 +83,7 @@ func (d *day) remember(cards [][]byte) error {
 	}
 	return errors.Join(
 		writeImages(filepath.Join(d.Dir, samFile), sams),
-		replace(filepath.Join(d.Dir, patientFile), patients),
+		durable.WriteFile(filepath.Join(d.Dir, patientFile), patients),
 		writeImages(filepath.Join(d.Dir, ImageFile), cards),
 	)
 }

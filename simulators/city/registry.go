@@ -5,12 +5,12 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
+	"citycard/durable"
 	"citycard/simulators/network"
 )
 
@@ -60,7 +60,7 @@ func writeTables(dir string, tables []table) error {
 // WriteNetwork writes the part of a registry that follows from the network alone:
 // all but cards, persons, purses and hotlist. It makes dir where it is missing.
 func WriteNetwork(dir string, n *network.Network) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
 	terminals, err := terminalRows(n)
@@ -81,7 +81,7 @@ func WriteNetwork(dir string, n *network.Network) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, "network.json"), data)
+	return durable.WriteFile(filepath.Join(dir, "network.json"), data)
 }
 
 func issuerRows() (rows [][]string) {
@@ -200,5 +200,5 @@ func writeCSV(path string, header []string, rows [][]string) error {
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return replace(path, b.Bytes())
+	return durable.WriteFile(path, b.Bytes())
 }

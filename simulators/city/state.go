@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"citycard/durable"
 )
 
 // StateFile says what was issued in a data directory.
@@ -51,5 +53,5 @@ func (s State) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(dir, StateFile), append(data, '\n'))
+	return durable.WriteFile(filepath.Join(dir, StateFile), append(data, '\n'))
 }

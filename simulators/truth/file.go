@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"citycard/durable"
 )
 
 // Names of the files. Records and summaries have one a day, and one a part where a
@@ -24,8 +26,8 @@ func recordsFile(day, part int) string { return fmt.Sprintf("records-%08d-%03d.j
 
 func summaryFile(day int) string { return fmt.Sprintf("summary-%08d.json", day) }
 
-// Write writes a day into dir, which it makes. Each file is whole or not there: it
-// is written beside its name, synced and renamed. The files of other days stay.
+// Write writes a day into dir, which it makes. Each file is on disk, whole, or not
+// there. The files of other days stay.
 func Write(dir string, records []Record, purses []Purse, summary Summary) error {
 	w, err := NewWriter(dir, summary.Day, 0)
 	if err != nil {
@@ -67,27 +69,27 @@ func Finish(dir string, summary Summary, purses iter.Seq[Purse]) error {
 // several parts may be written side by side.
 type Writer struct {
 	path string
-	file *os.File
-	out  *bufio.Writer
+	file *durable.File
 	line []byte
 }
 
 // NewWriter begins part of a day in dir, which it makes.
 func NewWriter(dir string, day, part int) (*Writer, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}
-	file, err := os.CreateTemp(dir, ".truth-*")
+	path := filepath.Join(dir, recordsFile(day, part))
+	file, err := durable.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("truth: %w", err)
 	}
-	return &Writer{path: filepath.Join(dir, recordsFile(day, part)), file: file, out: bufio.NewWriterSize(file, 1<<18)}, nil
+	return &Writer{path: path, file: file}, nil
 }
 
 // Append adds a record.
 func (w *Writer) Append(r *Record) error {
 	w.line = r.AppendJSON(w.line[:0])
-	if _, err := w.out.Write(w.line); err != nil {
+	if _, err := w.file.Write(w.line); err != nil {
 		return fmt.Errorf("truth: %s: %w", w.path, err)
 	}
 	return nil
@@ -95,46 +97,20 @@ func (w *Writer) Append(r *Record) error {
 
 // Close puts the file in place, whole and on disk. After an error there is none.
 func (w *Writer) Close() error {
-	err := w.out.Flush()
-	if err == nil {
-		err = w.file.Sync()
+	if err := w.file.Commit(); err != nil {
+		return fmt.Errorf("truth: %s: %w", w.path, err)
 	}
-	if err == nil {
-		err = os.Rename(w.file.Name(), w.path)
-	}
-	if err != nil {
-		return fmt.Errorf("truth: %s: %w", w.path, errors.Join(err, w.Abandon()))
-	}
-	return w.file.Close()
+	return nil
 }
 
 // Abandon removes what was written.
-func (w *Writer) Abandon() error { return errors.Join(w.file.Close(), os.Remove(w.file.Name())) }
+func (w *Writer) Abandon() error { return w.file.Abandon() }
 
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".truth-*")
-	if err != nil {
-		return fmt.Errorf("truth: %w", err)
+func writeFile(path string, write func(io.Writer) error) error {
+	if err := durable.Write(path, write); err != nil {
+		return fmt.Errorf("truth: %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("truth: %s: %w", path, errors.Join(err, file.Close(), os.Remove(file.Name())))
-		}
-	}()
-	w := bufio.NewWriterSize(file, 1<<20)
-	if err = write(w); err != nil {
-		return err
-	}
-	if err = w.Flush(); err != nil {
-		return err
-	}
-	if err = file.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return file.Close()
+	return nil
 }
 
 // EachRecord calls fn for every record of all days in dir, in the order of days and

@@ -9,12 +9,12 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 
 	"google.golang.org/protobuf/encoding/protodelim"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/durable"
 )
 
 // magic begins a file; then come the entries, each after its length (unsigned
@@ -66,30 +66,12 @@ func decode(data []byte) ([]*message.HotlistEntry, error) {
 	}
 }
 
-// Save puts the list in its file: beside it, synced, renamed, and the directory
-// synced. A crash leaves the old file or the new one.
-func (l *List) Save() (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("hotlist: %w", err)
-		}
-	}()
-	file, err := os.CreateTemp(filepath.Dir(l.path), ".hotlist-*")
-	if err != nil {
-		return err
+// Save puts the list in its file, on disk. A crash leaves the old file or the new one.
+func (l *List) Save() error {
+	if err := durable.Write(l.path, l.write); err != nil {
+		return fmt.Errorf("hotlist: %w", err)
 	}
-	err = errors.Join(l.write(file), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), l.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(l.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }
 
 func (l *List) write(file io.Writer) error {
