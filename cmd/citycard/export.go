@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/service"
+	"citycard/durable"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 	"citycard/ledger/export"
@@ -63,22 +65,23 @@ func proveCommand() *ffcli.Command {
 	}
 }
 
-// writeTo writes to a new file and puts it on disk, or to standard output. A file that could not be finished is taken away.
+// writeTo writes to standard output, or to a new file, which has its name once it is whole and on
+// disk.
 func writeTo(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(os.Stdout)
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	begun := false
+	_, err := os.Lstat(path)
+	if err == nil {
+		err = fs.ErrExist // at once: the books take long to write
+	} else {
+		err = durable.WriteNew(path, func(w io.Writer) error { begun = true; return write(w) })
+	}
+	if err != nil && !begun || errors.Is(err, fs.ErrExist) {
 		return service.Fail("cannot write "+path+" / 无法写入", "name a file that does not exist, in a directory that does", err)
 	}
-	if err = write(file); err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
+	return err
 }
 
 // readProof reads a proof and checks it. By a signer that is not known it proves nothing, whatever else holds.
