@@ -2,7 +2,7 @@ package chart
 
 import (
 	"citycard/clearing/identity"
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -16,7 +16,7 @@ func Insurances() []string { return []string{"employee", "resident"} }
 
 // Accounts are the accounts that the registry calls for, beside those that exist
 // once. Those that a day's close pays out must return to zero.
-func Accounts(r *registry.Edition) []ledger.Account {
+func Accounts(r *index.Edition) []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
 		{Code: Reserve, Kind: ledger.Asset, Owner: "issuer"},
@@ -52,7 +52,7 @@ func Accounts(r *registry.Edition) []ledger.Account {
 	for _, h := range r.Hospitals() {
 		accounts = append(accounts, ledger.Account{Code: Hospital(h.ID), Kind: ledger.Liability, Owner: h.ID, Flags: ledger.MustReturnToZero})
 	}
-	r.Persons(func(token registry.Token, _ registry.Person) {
+	r.Persons(func(token index.Token, _ index.Person) {
 		accounts = append(accounts, ledger.Account{Code: Personal(token), Kind: ledger.Liability, Owner: token.String(), Flags: guarded})
 	})
 	return accounts
@@ -61,9 +61,9 @@ func Accounts(r *registry.Edition) []ledger.Account {
 // Openings are the balances that the registry brings along from the system
 // before: personal medical accounts and purses. They are posted once, whoever
 // asks how often.
-func Openings(r *registry.Edition) []ledger.Transfer {
+func Openings(r *index.Edition) []ledger.Transfer {
 	var transfers []ledger.Transfer
-	r.Persons(func(token registry.Token, p registry.Person) {
+	r.Persons(func(token index.Token, p index.Person) {
 		if p.PersonalAccount > 0 {
 			transfers = append(transfers, ledger.Transfer{
 				Day: p.From, Subject: ledger.Subject(token[:]), ID: identity.Opening("personal"),
@@ -72,7 +72,7 @@ func Openings(r *registry.Edition) []ledger.Transfer {
 			})
 		}
 	})
-	r.Purses(func(p registry.Purse) {
+	r.Purses(func(p index.Purse) {
 		transfers = append(transfers, ledger.Transfer{
 			Day: p.Day, Subject: identity.CardOf(p.ID).Subject(), ID: identity.Opening("purse"),
 			Debit: ledger.IDOfCode(Reserve), Credit: ledger.IDOfCode(Float), Amount: p.Fen, Purpose: PurposeOpening,

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
@@ -15,7 +15,7 @@ import (
 // along, once however often it is called. An opening that the ledger refuses is reported
 // and left out: one bad row must not keep a registry from being taken up, and the hotlist
 // with it. It is tried again when the same rows are adopted again.
-func Adopt(ctx context.Context, l *ledger.Ledger, owner string, rows *registry.Edition, refused func(ledger.Transfer, error)) error {
+func Adopt(ctx context.Context, l *ledger.Ledger, owner string, rows *index.Edition, refused func(ledger.Transfer, error)) error {
 	if err := l.OpenAccounts(ctx, Accounts(rows)); err != nil {
 		return fmt.Errorf("open the chart of accounts: %w", err)
 	}

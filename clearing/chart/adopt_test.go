@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/schema"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -49,7 +50,7 @@ func (c *centre) must(err error) {
 	}
 }
 
-func (c *centre) adopt(ctx context.Context, rows *registry.Edition) error {
+func (c *centre) adopt(ctx context.Context, rows *index.Edition) error {
 	return chart.Adopt(ctx, c.ledger, "test", rows, func(opening ledger.Transfer, err error) {
 		var because *ledger.TransferError
 		if !errors.As(err, &because) {
@@ -202,7 +203,7 @@ func TestOpeningOfACorrectedPerson(t *testing.T) {
 		c.wantBalances(map[string]ledger.Fen{"personal:" + newcomer: 30_000})
 		_, err := registry.Read(clearingtest.WriteFiles(t, map[string]string{"persons.csv": header + newcomer + ",employee,retired,0,100,,20260101\n"}), c.live.Current())
 		c.must(err)
-		if p, _ := c.live.Current().PersonOn(registry.Token(clearingtest.Hex(newcomer)), 20260201); p.Status != "retired" || p.Pension != 100 {
+		if p, _ := c.live.Current().PersonOn(index.Token(clearingtest.Hex(newcomer)), 20260201); p.Status.String() != "retired" || p.Pension != 100 {
 			t.Errorf("the person reads %+v, want the corrected row", p)
 		}
 		c.sound()

@@ -7,7 +7,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
 )
@@ -15,7 +15,7 @@ import (
 // participants are all who get a settlement file: who is registered on the day, and of the
 // others those on whose account something was booked. So a change can end what should never
 // have been registered.
-func participants(r *registry.Edition, day ledger.Day, booked func(code string) bool) []settlement.Participant {
+func participants(r *index.Edition, day ledger.Day, booked func(code string) bool) []settlement.Participant {
 	var list []settlement.Participant
 	add := func(code, name, nameEN string, registered bool) {
 		if registered || booked(code) {
@@ -53,7 +53,7 @@ func participants(r *registry.Edition, day ledger.Day, booked func(code string) 
 
 // Rehearse closes a day on which nothing was booked for everybody whom the edition has: what
 // is wrong with a change shows before it is proposed, not when a day cannot be closed.
-func Rehearse(r *registry.Edition) error {
+func Rehearse(r *index.Edition) error {
 	const day ledger.Day = 20000101
 	positions, err := settlement.Net(nil, participants(r, day, func(string) bool { return true }))
 	if err != nil {
@@ -65,7 +65,7 @@ func Rehearse(r *registry.Edition) error {
 // Positions computes the net position of every participant from the rows that
 // were booked on a day: credits count for it, debits against. paid is what the
 // day's payments came to so far, by account code.
-func Positions(ctx context.Context, l *ledger.Ledger, r *registry.Edition, day ledger.Day) (positions []settlement.Position, paid map[string]int64, err error) {
+func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledger.Day) (positions []settlement.Position, paid map[string]int64, err error) {
 	turnovers, err := l.Turnovers(ctx, day)
 	if err != nil {
 		return nil, nil, fmt.Errorf("positions of day %s: %w", day, err)

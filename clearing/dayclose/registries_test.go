@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
 )
@@ -125,7 +126,7 @@ func TestAcceptedCloses(t *testing.T) {
 		o.must(err)
 		running := registry.New(live)
 		var log strings.Builder
-		adopt := func(ctx context.Context, rows *registry.Edition) error {
+		adopt := func(ctx context.Context, rows *index.Edition) error {
 			return chart.Adopt(ctx, o.ledger, "test", rows, func(opening ledger.Transfer, err error) {
 				t.Errorf("an opening of %d fen was not booked: %v\n%s", opening.Amount, err, log.String())
 			})
@@ -169,7 +170,7 @@ func TestAcceptedCloses(t *testing.T) {
 }
 
 // bookAll books something for everybody who may be owed something.
-func (o *office) bookAll(e *registry.Edition, day ledger.Day) {
+func (o *office) bookAll(e *index.Edition, day ledger.Day) {
 	o.Helper()
 	id := byte(0)
 	var transfers []ledger.Transfer

@@ -30,6 +30,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
@@ -209,7 +210,7 @@ func writeHeap(path string) error {
 	return errors.Join(pprof.Lookup("allocs").WriteTo(file, 0), file.Close())
 }
 
-func newBenchIntake(ctx context.Context, c *child, edition *registry.Edition, metrics prometheus.Registerer) (*intake.Intake, error) {
+func newBenchIntake(ctx context.Context, c *child, edition *index.Edition, metrics prometheus.Registerer) (*intake.Intake, error) {
 	pool, dialect, err := ledger.Connect(ctx, c.Database, 24)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 )
 
 // oddID has every sign that an identifier may have.
@@ -127,7 +128,7 @@ func TestHospitalIsNamed(t *testing.T) {
 	stop := h.start("test")
 	h.until("a topic for h1", func() bool { return slices.Equal(h.topics("medical.results"), []string{"medical.results.h1"}) })
 	h.change(map[string]string{"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh2,二院,Second,3,20260201,\n"})
-	h.must(h.town.Registry.Update(t.Context(), store, func(context.Context, *registry.Edition) error { return nil }))
+	h.must(h.town.Registry.Update(t.Context(), store, func(context.Context, *index.Edition) error { return nil }))
 	h.send(tap(h.ride(1)))
 	h.until("a topic for h2", func() bool {
 		return slices.Equal(h.topics("medical.results"), []string{"medical.results.h1", "medical.results.h2"})

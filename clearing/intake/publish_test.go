@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 )
 
 // change puts registry files in force on top of what is.
@@ -27,7 +28,7 @@ func (h *house) change(files map[string]string) {
 	act := func(person string) registry.Act { return registry.Act{Person: person, At: noon(5)} }
 	latest, err := store.Latest(h.Context())
 	h.must(err)
-	var base *registry.Edition
+	var base *index.Edition
 	if latest > 0 {
 		base, err = store.Load(h.Context())
 		h.must(err)

@@ -16,7 +16,7 @@ import (
 
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
@@ -48,7 +48,7 @@ type pump struct {
 	ready map[string]bool
 	// named is the registry whose hospitals have their topics; while some cannot be made,
 	// that is tried again at a later moment.
-	named *registry.Edition
+	named *index.Edition
 	later time.Time
 	// begun are the streams of which it was tried again what the broker had refused.
 	begun map[string]bool

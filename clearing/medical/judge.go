@@ -15,6 +15,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -39,7 +40,7 @@ func (j *Judge) Versions() map[string]string {
 // again when the transaction does.
 type Batch struct {
 	judge    *Judge
-	edition  *registry.Edition
+	edition  *index.Edition
 	docket   *docket.Docket
 	requests []*request            // one a record, as the docket's rulings
 	base     map[yearKey]YearSoFar // as read from the database
@@ -49,7 +50,7 @@ type Batch struct {
 }
 
 type yearKey struct {
-	token registry.Token
+	token index.Token
 	year  int
 }
 
@@ -137,7 +138,7 @@ func (b *Batch) judgeOne(n int, r *request) error {
 	}
 	account := ledger.IDOfCode(chart.Personal(r.token))
 	year := yearKey{r.token, r.at.Year()}
-	split, reason, err := Settle(b.judge.Rules, Person{Insurance(person.Insurance), Status(person.Status)}, Class(hospital.Class),
+	split, reason, err := Settle(b.judge.Rules, Person{Insurance(person.Insurance.String()), Status(person.Status.String())}, Class(hospital.Class),
 		b.years[year], r.asked(), r.at, int64(b.holdings[account]))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r, err)
@@ -151,7 +152,7 @@ func (b *Batch) judgeOne(n int, r *request) error {
 	}
 	b.holdings[account] -= ledger.Fen(split.AccountFen)
 	r.split = split
-	b.pay(r, chart.Fund(person.Insurance), account)
+	b.pay(r, chart.Fund(person.Insurance.String()), account)
 	b.answered[key] = stored{claim: r.record.Value, request: n}
 	return nil
 }
@@ -191,7 +192,7 @@ func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings 
 	var answers docket.Answers
 	var accepted acceptedClaims
 	years := maps.Clone(b.base)
-	refused := map[registry.Token]bool{}
+	refused := map[index.Token]bool{}
 	for i, r := range b.requests {
 		if refused[r.token] {
 			return docket.Answers{}, docket.ErrApart

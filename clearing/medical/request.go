@@ -9,7 +9,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -18,7 +18,7 @@ import (
 type request struct {
 	record docket.Record
 	claim  *message.MedicalClaim
-	token  registry.Token
+	token  index.Token
 	number string         // of the settlement, as it is compared
 	shaped verdict.Reason // None where the fields can be used
 	day    ledger.Day

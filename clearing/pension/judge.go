@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -100,7 +101,7 @@ func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) 
 	return l, l.bounds.Check(clearing, asked)
 }
 
-func (j *Judge) ruleList(ctx context.Context, people *registry.Edition, l *list, offset int64, d *docket.Docket) error {
+func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, offset int64, d *docket.Docket) error {
 	returned, err := j.returned(ctx, l)
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func (j *Judge) ruleList(ctx context.Context, people *registry.Edition, l *list,
 		if err != nil {
 			return fmt.Errorf("pension: encode line %d of list %s: %w", i, l.GetBatch(), err)
 		}
-		var token registry.Token
+		var token index.Token
 		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
 			d.Reject(verdict.InvalidField, purpose, offset, evidence)
 			continue
@@ -163,19 +164,12 @@ func stated(number uint8) uint32 {
 }
 
 // entitled asks the registry and the rules about one line.
-func (l *list) entitled(people *registry.Edition, token registry.Token, fen int64) verdict.Reason {
+func (l *list) entitled(people *index.Edition, token index.Token, fen int64) verdict.Reason {
 	person, ok := people.PersonOn(token, l.month.Last())
 	if !ok {
 		return verdict.UnknownPerson
 	}
-	e := Entitlement{State: Eligible, ApprovedFen: int64(person.Pension)}
-	if person.CertifiedUntil != "" {
-		until, err := ParseMonth(person.CertifiedUntil)
-		if err != nil {
-			return verdict.CertificationLapsed
-		}
-		e.CertifiedUntil = until
-	}
+	e := Entitlement{State: Eligible, ApprovedFen: int64(person.Pension), CertifiedUntil: Month(person.CertifiedUntil)}
 	if reason := e.Check(l.month, fen); reason != verdict.None {
 		return reason
 	}
@@ -230,7 +224,7 @@ func (j *Judge) ruleReturns(ctx context.Context, record docket.Record, d *docket
 			return fmt.Errorf("pension: encode return %d of list %s: %w", i, result.GetBatch(), err)
 		}
 		reason := verdict.InvalidField
-		if len(r.GetPerson()) == len(registry.Token{}) && r.GetAmountFen() > 0 {
+		if len(r.GetPerson()) == len(index.Token{}) && r.GetAmountFen() > 0 {
 			reason = CheckReturn(int64(amounts[i]), r.GetAmountFen())
 		}
 		if reason != verdict.None {

@@ -1,59 +1,50 @@
-package registry
+package registry_test
 
 import (
-	"encoding/hex"
 	"fmt"
-	"math/rand/v2"
-	"runtime"
+	"strings"
 	"testing"
+	"time"
 
-	"citycard/cardos/keys"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/registry"
+	"citycard/clearing/schema"
+	"citycard/ledger/ledgertest"
 )
 
-// cityCards is a large city's.
-const cityCards = 12_000_000
-
-// BenchmarkCards builds a table of 12 million cards and reports its bytes a card,
-// then looks cards up at random; and applies a day's change of 10,000 cards.
-func BenchmarkCards(b *testing.B) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	builder := cardBuilder{table: cardTable{classes: make([]cardClass, 1)}}
-	for i := range uint64(cityCards) {
-		builder.add(benchCard(i), cardRow{from: 12000, expires: 20000})
+// BenchmarkFoundAndLoad reads a file of a million cards, stores it as the
+// founding change and loads it back, and reports each step's cards a second.
+func BenchmarkFoundAndLoad(b *testing.B) {
+	const cards = 1_000_000
+	files := clearingtest.Files()
+	var text strings.Builder
+	text.WriteString(cardsHeader)
+	for i := range cards {
+		fmt.Fprintf(&text, "031050702%011d,%s,01,active,20200101,20401231,anonymous\n", i, clearingtest.Issuer)
 	}
-	table := builder.finish(func(Number, clash) {})
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	b.Run("find", func(b *testing.B) {
-		dice := rand.New(rand.NewPCG(1, 2))
-		for b.Loop() {
-			if _, ok := table.find(benchCard(dice.Uint64N(cityCards))); !ok {
-				b.Fatal("card not found")
+	files["cards.csv"] = text.String()
+	dir := clearingtest.WriteFiles(b, files)
+	for b.Loop() {
+		url := ledgertest.New(b)
+		if err := schema.Apply(b.Context(), url); err != nil {
+			b.Fatal(err)
+		}
+		store := registry.NewStore(ledgertest.Connect(b, url, 4).Pool())
+		began := time.Now()
+		lap := func(name string, err error) {
+			if err != nil {
+				b.Fatal(err)
 			}
+			b.ReportMetric(cards/time.Since(began).Seconds(), name+"/s")
+			began = time.Now()
 		}
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/cityCards, "B/card")
-	})
-	b.Run("change", func(b *testing.B) {
-		dice := rand.New(rand.NewPCG(3, 4))
-		change := cardBuilder{table: cardTable{classes: make([]cardClass, 1)}}
-		for range 10_000 {
-			change.add(benchCard(dice.Uint64N(2*cityCards)), cardRow{from: 13000, expires: 20000, status: Blocked})
+		draft, err := registry.Read(dir, nil)
+		lap("read", err)
+		lap("stored", store.Found(b.Context(), draft, act("founder")))
+		edition, err := store.Load(b.Context())
+		lap("loaded", err)
+		if edition.Counts()["cards"] != cards {
+			b.Fatalf("loaded %v", edition.Counts())
 		}
-		more := change.finish(func(Number, clash) {})
-		for b.Loop() {
-			table.with(&more)
-		}
-	})
-	runtime.KeepAlive(table)
-}
-
-// benchCard spreads numbers as issued ones are: a prefix, a batch, a serial number.
-func benchCard(i uint64) (id keys.Digits) {
-	number := fmt.Sprintf("5070%04d%08d", i/50_000, i%50_000*7)
-	if _, err := hex.Decode(id[:], []byte(number)); err != nil {
-		panic(err)
 	}
-	return id
 }

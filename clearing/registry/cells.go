@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/settlement"
 	"citycard/ledger"
 )
@@ -76,7 +77,7 @@ func (c *cells) hex(i int, dst []byte) {
 // cardNumber is an application serial number: 0 and the nineteen digits that are printed on
 // the card. What is none is not quoted, but for its end: it may be a number that was written
 // another way.
-func (c *cells) cardNumber(i int) (n Number) {
+func (c *cells) cardNumber(i int) (n index.Number) {
 	text := c.fields[i]
 	if len(text) != 2*len(n) || text[0] != '0' || strings.Trim(text, "0123456789") != "" {
 		if c.err == nil {
@@ -108,10 +109,6 @@ func (c *cells) number(i int) uint32 {
 	return uint32(n)
 }
 
-// personLimit is the most that a row may state of one person: a hundred million yuan. It is
-// no city's figure; it keeps the sum over all persons of a country within an account.
-const personLimit ledger.Fen = 10_000_000_000
-
 // purseLimit is the most that a purse may hold where no rule says less: the balance on a
 // card has four bytes, and rules of loads stop at half of what they can state.
 const purseLimit ledger.Fen = 1<<31 - 1
@@ -133,17 +130,13 @@ func (c *cells) day(i int) ledger.Day {
 	return d
 }
 
-// cardDay is a day that a packed card can hold.
-func (c *cells) cardDay(i int) dayNumber {
+// cardDay is a day that a packed card can have.
+func (c *cells) cardDay(i int) ledger.Day {
 	d := c.day(i)
-	if c.err != nil {
-		return 0
+	if d < index.FirstDay || d > index.LastDay {
+		c.fail(i, fmt.Sprintf("a date from %d to %d", index.FirstDay, index.LastDay))
 	}
-	n, ok := numberOf(d)
-	if !ok {
-		c.fail(i, "a date from 19900101 to 21690606")
-	}
-	return n
+	return d
 }
 
 func (c *cells) month(i int) int32 {
@@ -158,8 +151,8 @@ func (c *cells) month(i int) int32 {
 	return int32(d) / 100
 }
 
-func (c *cells) span(from, to int) Span {
-	s := Span{From: c.day(from)}
+func (c *cells) span(from, to int) index.Span {
+	s := index.Span{From: c.day(from)}
 	if c.fields[to] != "" {
 		s.To = c.day(to)
 		if s.To < s.From {
@@ -167,6 +160,14 @@ func (c *cells) span(from, to int) Span {
 		}
 	}
 	return s
+}
+
+func (c *cells) moment(i int) index.Moment {
+	m, ok := index.ParseMoment(c.fields[i])
+	if !ok {
+		c.fail(i, fmt.Sprintf("a local time YYYYMMDDhhmmss from %d to %d", index.FirstYear, index.LastYear))
+	}
+	return m
 }
 
 // optional is a number as a cell, empty for 0.

@@ -3,46 +3,49 @@ package registry
 import (
 	"crypto/sha256"
 	"hash"
+
+	"citycard/clearing/registry/index"
 )
 
 // Draft is a set of rows that is not in force: what files bring beside what is.
 type Draft struct {
-	content
+	rows   index.Rows
 	base   int64 // version it was checked against
-	rows   int64
+	count  int64 // of rows
 	digest [32]byte
 }
 
 // Rows counts the draft's rows.
-func (d *Draft) Rows() int64 { return d.rows }
+func (d *Draft) Rows() int64 { return d.count }
 
 // Edition is the draft by itself, as if nothing were in force beside it.
-func (d *Draft) Edition() *Edition { return newEdition(nil, d) }
+func (d *Draft) Edition() *index.Edition { return d.on(&index.Edition{}) }
+
+// on is what follows base when the draft is approved.
+func (d *Draft) on(base *index.Edition) *index.Edition {
+	return index.Next(base, &d.rows, Head(base.Head(), d.digest))
+}
 
 // seal counts and hashes the draft's rows, which are complete now.
 func (d *Draft) seal() error {
 	digest := sha256.New()
-	d.rows = 0
-	err := d.each(func(r row) error {
-		d.rows++
-		return hashRow(digest, r.kind, r.record)
+	d.count = 0
+	err := records(&d.rows, func(r record) error {
+		d.count++
+		line, err := joinRecord(r.fields)
+		if err != nil {
+			return err
+		}
+		hashRecord(digest, r.kind, line)
+		return nil
 	})
 	digest.Sum(d.digest[:0])
 	return err
 }
 
-// hashRow adds a row to a change's digest: its kind as one byte, its record as a
+// hashRecord adds a row to a change's digest: its kind as one byte, its record as a
 // line of CSV, and a line feed.
-func hashRow(digest hash.Hash, kind Kind, record []string) error {
-	line, err := joinRecord(record)
-	if err != nil {
-		return err
-	}
-	hashLine(digest, kind, line)
-	return nil
-}
-
-func hashLine(digest hash.Hash, kind Kind, line string) {
+func hashRecord(digest hash.Hash, kind Kind, line string) {
 	b := make([]byte, 0, 256)
 	b = append(b, byte(kind))
 	b = append(b, line...)
@@ -50,17 +53,9 @@ func hashLine(digest hash.Hash, kind Kind, line string) {
 	_, _ = digest.Write(append(b, '\n'))
 }
 
-// link is the head of a version: SHA-256 over "citycard registry 1", the head
+// Head is the head of a version: SHA-256 over "citycard registry 1", the head
 // before, and the digest of the change.
-func link(head, digest [32]byte) [32]byte {
-	b := append([]byte("citycard registry 1"), head[:]...)
+func Head(before, digest [32]byte) [32]byte {
+	b := append([]byte("citycard registry 1"), before[:]...)
 	return sha256.Sum256(append(b, digest[:]...))
-}
-
-// draftOf makes a draft of the rows that a builder has.
-func draftOf(b *builder, base int64, wrong func(Number, clash), overlap func(row, before hotRow)) (*Draft, error) {
-	b.content.cards = b.packer.finish(wrong)
-	b.content.hotlist.finish(overlap)
-	d := &Draft{content: b.content, base: base}
-	return d, d.seal()
 }

@@ -46,7 +46,8 @@ type Decision struct {
 	Head    string `json:"head,omitempty"` // in hexadecimal
 }
 
-func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
+// audit records an act in the ledger's audit.
+func audit(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
 	text, err := json.Marshal(what)
 	if err != nil {
 		return fmt.Errorf("%s: %w", act, err)
@@ -66,7 +67,7 @@ func (d *Digest) Add(kind Kind, key []byte, from int64, record string) error {
 		d.sum = sha256.New()
 	}
 	d.rows++
-	hashLine(d.sum, kind, record)
+	hashRecord(d.sum, kind, record)
 	all := layouts()
 	if kind < 1 || int(kind) > len(all) {
 		return fmt.Errorf("there is no kind %d", kind)
@@ -95,9 +96,3 @@ func (d *Digest) Sum() (digest [32]byte, rows int64) {
 	}
 	return [32]byte(d.sum.Sum(nil)), d.rows
 }
-
-// Head is the head of a version: of the one before and the change's digest.
-func Head(before, digest [32]byte) [32]byte { return link(before, digest) }
-
-// VersionOf is what batches call the version of a head.
-func VersionOf(head [32]byte) string { return version(head) }

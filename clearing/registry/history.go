@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,65 +11,66 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
-// versionLink is a version and the change that it added.
-type versionLink struct {
+// version is a version of the registry, with the change that it added.
+type version struct {
 	number, change, rows int64
 	digest, head         [32]byte
 }
 
 // versions lists those after a version, in order.
-func (s *Store) versions(ctx context.Context, after int64) ([]versionLink, error) {
+func (s *Store) versions(ctx context.Context, after int64) ([]version, error) {
 	rows, err := s.pool.Query(ctx, `SELECT v.number, v.change, v.head, c.rows, c.digest FROM registry_versions v
 		JOIN registry_changes c ON c.number = v.change WHERE v.number > $1 ORDER BY v.number`, after)
 	if err != nil {
 		return nil, fmt.Errorf("read the registry's versions: %w", err)
 	}
-	links, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (l versionLink, err error) {
+	versions, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (v version, err error) {
 		var head, digest []byte
-		err = r.Scan(&l.number, &l.change, &head, &l.rows, &digest)
-		copy(l.head[:], head)
-		copy(l.digest[:], digest)
-		return l, err
+		err = r.Scan(&v.number, &v.change, &head, &v.rows, &digest)
+		copy(v.head[:], head)
+		copy(v.digest[:], digest)
+		return v, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the registry's versions: %w", err)
 	}
-	return links, nil
+	return versions, nil
 }
 
 // Load reads the edition in force, checking all rows against what was approved. It
 // fails with ErrEmpty where there is none. With kinds it reads only rows of these
 // and checks nothing.
-func (s *Store) Load(ctx context.Context, only ...Kind) (*Edition, error) {
+func (s *Store) Load(ctx context.Context, only ...Kind) (*index.Edition, error) {
 	return s.LoadVersion(ctx, 0, only...)
 }
 
 // LoadVersion reads what was in force at a version; 0 is the latest.
-func (s *Store) LoadVersion(ctx context.Context, number int64, only ...Kind) (*Edition, error) {
-	links, err := s.versions(ctx, 0)
+func (s *Store) LoadVersion(ctx context.Context, number int64, only ...Kind) (*index.Edition, error) {
+	versions, err := s.versions(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	if len(links) == 0 {
+	if len(versions) == 0 {
 		return nil, ErrEmpty
 	}
-	if number < 0 || number > int64(len(links)) {
-		return nil, fmt.Errorf("registry version %d: want 1 to %d", number, len(links))
+	if number < 0 || number > int64(len(versions)) {
+		return nil, fmt.Errorf("registry version %d: want 1 to %d", number, len(versions))
 	}
 	if number > 0 {
-		links = links[:number]
+		versions = versions[:number]
 	}
-	var edition *Edition
-	for _, l := range links {
-		draft, err := s.draft(ctx, l, only)
+	edition := &index.Edition{}
+	for _, v := range versions {
+		draft, err := s.draft(ctx, v, only)
 		if err != nil {
 			return nil, err
 		}
-		if edition = newEdition(edition, draft); edition.head != l.head {
-			return nil, fmt.Errorf("registry version %d: %w", l.number, ErrAltered)
+		if edition = draft.on(edition); edition.Head() != v.head {
+			return nil, fmt.Errorf("registry version %d: %w", v.number, ErrAltered)
 		}
 	}
 	return edition, nil
@@ -78,21 +78,21 @@ func (s *Store) LoadVersion(ctx context.Context, number int64, only ...Kind) (*E
 
 // draft reads the rows of a change. It goes through them in pages by key, so that
 // no statement is open for long.
-func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, error) {
+func (s *Store) draft(ctx context.Context, v version, only []Kind) (*Draft, error) {
 	all := layouts()
 	if len(only) == 0 {
 		for _, l := range all {
 			only = append(only, l.kind)
 		}
 	}
-	b := &builder{base: &content{}, checked: true}
+	b := builder{base: &index.Rows{}, stored: true}
 	digest := sha256.New()
 	var count int64
 	for _, kind := range only {
 		var fields []string
 		layout := all[kind-1]
 		columns := len(layout.all())
-		err := s.pages(ctx, l.change, kind, func(line string) (err error) {
+		err := s.pages(ctx, v.change, kind, func(line string) (err error) {
 			if fields, err = splitRecord(fields[:0], line); err != nil {
 				return err
 			}
@@ -100,19 +100,18 @@ func (s *Store) draft(ctx context.Context, l versionLink, only []Kind) (*Draft, 
 				return fmt.Errorf("%d columns, want %d", len(fields), columns)
 			}
 			count++
-			hashLine(digest, kind, line)
-			return layout.parse(b, fields)
+			hashRecord(digest, kind, line)
+			return layout.parse(&b, fields)
 		})
 		if err != nil {
-			return nil, fmt.Errorf("registry change %d, %s: %w", l.change, kind, err)
+			return nil, fmt.Errorf("registry change %d, %s: %w", v.change, kind, err)
 		}
 	}
-	if len(only) == len(all) && (count != l.rows || [32]byte(digest.Sum(nil)) != l.digest) {
-		return nil, fmt.Errorf("registry change %d: %w", l.change, ErrAltered)
+	if len(only) == len(all) && (count != v.rows || [32]byte(digest.Sum(nil)) != v.digest) {
+		return nil, fmt.Errorf("registry change %d: %w", v.change, ErrAltered)
 	}
-	b.content.cards = b.packer.finish(func(Number, clash) {})
-	b.content.hotlist.finish(func(hotRow, hotRow) {})
-	return &Draft{content: b.content, base: l.number - 1, rows: l.rows, digest: l.digest}, nil
+	b.finish(func(index.Number, index.Conflict) {}, func(index.Listing, index.Listing) {})
+	return &Draft{rows: b.rows, base: v.number - 1, count: v.rows, digest: v.digest}, nil
 }
 
 func (s *Store) pages(ctx context.Context, change int64, kind Kind, fn func(line string) error) error {
@@ -189,9 +188,9 @@ func (s *Store) Changes(ctx context.Context) ([]Change, error) {
 func scanChange(r pgx.CollectableRow) (c Change, err error) {
 	var at, latest int64
 	var act, person, reason *string
-	var decidedAt, base, count, version *int64
+	var decidedAt, base, count, number *int64
 	var head []byte
-	if err := r.Scan(&c.Number, &c.Imported.Person, &at, &act, &person, &decidedAt, &base, &count, &reason, &version, &head, &latest); err != nil {
+	if err := r.Scan(&c.Number, &c.Imported.Person, &at, &act, &person, &decidedAt, &base, &count, &reason, &number, &head, &latest); err != nil {
 		return c, err
 	}
 	c.Imported.At = time.Unix(at, 0).UTC()
@@ -206,25 +205,22 @@ func scanChange(r pgx.CollectableRow) (c Change, err error) {
 		c.State = map[string]State{actFound: Founding, actApprove: Approved, actReject: Rejected}[*act]
 		c.Decided = &Act{*person, time.Unix(*decidedAt, 0).UTC()}
 	}
-	if version != nil && len(head) >= 8 {
-		c.Version, c.Hash = *version, hex.EncodeToString(head[:8])
+	if number != nil && len(head) == sha256.Size {
+		c.Version, c.Hash = *number, index.VersionOf([32]byte(head))
 	}
 	return c, nil
 }
 
-// Entry is a row of the registry with the change that brought it.
-type Entry struct {
-	Change  int64             `json:"change"`
-	Version int64             `json:"version"`
-	From    ledger.Day        `json:"effective_from"`
-	InForce bool              `json:"in_force"` // on the day asked about; of a hotlist, at its last second
-	Row     map[string]string `json:"row"`
-	Columns []string          `json:"-"` // of Row, in order
+// Row is a row of the registry with the change that brought it.
+type Row struct {
+	Change, Version int64
+	From            ledger.Day
+	Columns         []string // in order
+	Fields          map[string]string
 }
 
-// Show lists the rows of a key in all versions, by day and change, and marks the
-// one in force on a day. An unknown key has none.
-func (s *Store) Show(ctx context.Context, kind Kind, key string, day ledger.Day) ([]Entry, error) {
+// Rows lists the rows of a key in all versions, by day and version. An unknown key has none.
+func (s *Store) Rows(ctx context.Context, kind Kind, key string) ([]Row, error) {
 	layout := layouts()[kind-1]
 	raw, err := layout.key(strings.TrimSpace(key))
 	if err != nil {
@@ -235,49 +231,24 @@ func (s *Store) Show(ctx context.Context, kind Kind, key string, day ledger.Day)
 	if err != nil {
 		return nil, fmt.Errorf("show %s %s: %w", kind, key, err)
 	}
-	entries, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Entry, error) {
-		e := Entry{Row: map[string]string{}, Columns: layout.all()}
+	list, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (Row, error) {
+		row := Row{Columns: layout.all()}
 		var from int64
-		var line string
-		if err := r.Scan(&e.Change, &e.Version, &from, &line); err != nil {
-			return e, err
+		var text string
+		err := r.Scan(&row.Change, &row.Version, &from, &text)
+		if err != nil {
+			return row, err
 		}
-		if e.From = ledger.Day(from); kind == Hotlist {
-			e.From = ledger.Day(from / 1_000_000)
+		if row.From = ledger.Day(from); kind == Hotlist {
+			row.From = ledger.Day(from / 1_000_000)
 		}
-		fields, err := splitRecord(nil, line)
-		if err != nil || len(fields) != len(e.Columns) {
-			return e, errors.Join(err, ErrAltered)
-		}
-		for i, column := range e.Columns {
-			e.Row[column] = fields[i]
-		}
-		return e, nil
+		row.Fields, err = layout.row(text)
+		return row, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("show %s %s: %w", kind, key, err)
 	}
-	return entries, markInForce(entries, day)
-}
-
-// markInForce marks the last entry, by day and version, that has begun, where it
-// is not over.
-func markInForce(entries []Entry, day ledger.Day) error {
-	for i := len(entries) - 1; i >= 0; i-- {
-		if entries[i].From > day {
-			continue
-		}
-		to := entries[i].Row["effective_to"]
-		if to == "" {
-			entries[i].InForce = true
-			return nil
-		}
-		last, err := ledger.ParseDay(to[:min(len(to), 8)])
-		whole := len(to) == 8 || strings.HasSuffix(to, "235959")
-		entries[i].InForce = err == nil && (day < last || day == last && whole)
-		return err
-	}
-	return nil
+	return list, nil
 }
 
 // IssuerOf finds the issuer of a registered card, without reading the others.
@@ -309,9 +280,10 @@ func (s *Store) Issuers(ctx context.Context) ([][8]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([][8]byte, 0, len(e.issuers.last))
-	for _, k := range e.issuers.keys(compareBytes) {
-		list = append(list, e.issuers.last[k].ID)
+	issuers := e.Issuers()
+	list := make([][8]byte, len(issuers))
+	for i := range issuers {
+		list[i] = issuers[i].ID
 	}
 	return list, nil
 }

@@ -11,12 +11,13 @@ import (
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 )
 
 const hotHeader = "card,reason,effective_from,effective_to\n"
 
-func listedAt(e *registry.Edition, card, at string) string {
-	reason, ok := e.Listed(registry.Number(clearingtest.Hex(card)).Signed(), [7]byte(clearingtest.Hex(at)))
+func listedAt(e *index.Edition, card, at string) string {
+	reason, ok := e.Listed(index.Number(clearingtest.Hex(card)).Signed(), [7]byte(clearingtest.Hex(at)))
 	if !ok {
 		return "no"
 	}
@@ -101,7 +102,7 @@ func TestHotlistFaults(t *testing.T) {
 }
 
 // TestHotlistStored proposes and approves a hotlist: it loads as it was imported,
-// to the second, and its history can be shown.
+// to the second, and its rows can be read.
 func TestHotlistStored(t *testing.T) {
 	a := newArchive(t)
 	files := clearingtest.Files()
@@ -117,10 +118,10 @@ func TestHotlistStored(t *testing.T) {
 			t.Errorf("at %s the card is listed: %s, want %s", at, got, want)
 		}
 	}
-	entries, err := a.Show(t.Context(), registry.Hotlist, clearingtest.Card, 20260105)
+	rows, err := a.Rows(t.Context(), registry.Hotlist, clearingtest.Card)
 	a.must(err)
-	if len(entries) != 2 || entries[0].InForce || !entries[1].InForce || entries[1].From != 20260105 || entries[1].Row["effective_from"] != "20260105120003" {
-		t.Errorf("history of the card reads %+v", entries)
+	if len(rows) != 2 || rows[1].From != 20260105 || rows[1].Fields["effective_from"] != "20260105120003" {
+		t.Errorf("the card's rows are %+v", rows)
 	}
 	if _, err := registry.Read(clearingtest.WriteFiles(t, hot), e); err != nil {
 		t.Errorf("the same list again: %v", err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
@@ -80,7 +81,7 @@ func (b Bounds) purse(day ledger.Day) ledger.Fen {
 
 // Import reads the files of a whole registry from dir: what is in force when
 // they are the founding change.
-func Import(dir string) (*Edition, error) {
+func Import(dir string) (*index.Edition, error) {
 	draft, err := Read(dir, nil)
 	if err != nil {
 		return nil, err
@@ -95,15 +96,15 @@ func Import(dir string) (*Edition, error) {
 //
 // A founding change, base nil, must have operators, terminals, cards, channels,
 // hospitals, persons and purses; any other has what it has.
-func Read(dir string, base *Edition) (*Draft, error) { return Bounds{}.Read(dir, base) }
+func Read(dir string, base *index.Edition) (*Draft, error) { return Bounds{}.Read(dir, base) }
 
 // Read reads a change as the function Read does, and holds its rows against the bounds.
-func (b Bounds) Read(dir string, base *Edition) (*Draft, error) {
+func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
 	founding := base == nil
 	if founding {
-		base = &Edition{}
+		base = &index.Edition{}
 	}
-	in := &importer{dir: dir, builder: builder{base: &base.content, bounds: b}}
+	in := &importer{dir: dir, builder: builder{base: base.Rows(), bounds: b}}
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("registry: there is no directory %s", dir)
@@ -119,17 +120,20 @@ func (b Bounds) Read(dir string, base *Edition) (*Draft, error) {
 	if found == 0 && len(in.faults.Faults) == 0 {
 		in.fault(dir, 0, "holds no file of a registry, such as cards.csv")
 	}
-	draft, err := draftOf(&in.builder, base.number, func(number Number, wrong clash) {
-		in.fault("cards.csv", 0, fmt.Sprintf("%s: lines %v", wrong.text(number), in.linesOf("cards.csv", number)))
-	}, func(row, before hotRow) {
-		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s: lines %v", row.number(), row.from, before.from, in.linesOf("hotlist.csv", row.number())))
+	in.finish(func(number index.Number, wrong index.Conflict) {
+		in.fault("cards.csv", 0, fmt.Sprintf("%s: lines %v", conflict(wrong, number), in.linesOf("cards.csv", number)))
+	}, func(row, before index.Listing) {
+		in.fault("hotlist.csv", 0, fmt.Sprintf("card %s: the row from %s overlaps the one from %s: lines %v", row.Card, row.From, before.From, in.linesOf("hotlist.csv", row.Card)))
 	})
-	if err != nil {
+	draft := &Draft{rows: in.rows, base: base.Number()}
+	if err := draft.seal(); err != nil {
 		return nil, err
 	}
-	in.checkSAMs(draft, base)
-	in.checkPurses(draft)
-	in.checkRoom(draft, base)
+	if in.rows.SAMs.Len() > 0 {
+		in.checkSAMs(draft.on(base))
+	}
+	in.checkPurses()
+	in.checkRoom()
 	if len(in.faults.Faults) > 0 {
 		return nil, &in.faults
 	}
@@ -221,7 +225,7 @@ func newReader(file io.Reader) *csv.Reader {
 
 // linesOf finds a card's rows in a file again, a few of them, for a fault that shows only when
 // all rows are sorted: a fault names no card by its whole number, since it is logged.
-func (in *importer) linesOf(name string, card Number) (lines []int) {
+func (in *importer) linesOf(name string, card index.Number) (lines []int) {
 	file, err := os.Open(filepath.Join(in.dir, name))
 	if err != nil {
 		return nil
@@ -242,50 +246,31 @@ func (in *importer) linesOf(name string, card Number) (lines []int) {
 }
 
 // checkPurses finds purses whose card is registered under another number or issuer.
-func (in *importer) checkPurses(draft *Draft) {
-	for digits, p := range draft.purses.last {
-		row, ok := draft.cards.find(digits)
-		if !ok {
-			continue
-		}
-		if card := draft.cards.unpack(digits, row).ID; card != p.ID {
-			in.fault("purses.csv", 0, fmt.Sprintf("%s: lines %v", sameSignature(p.ID, card), in.linesOf("purses.csv", p.ID.ASN)))
+func (in *importer) checkPurses() {
+	for digits, p := range in.rows.Purses.All(index.Compare) {
+		if card, ok := in.rows.Cards.Find(digits); ok && card.ID != p.ID {
+			in.fault("purses.csv", 0, fmt.Sprintf("%s: lines %v", sameSignature(p.ID, card.ID), in.linesOf("purses.csv", p.ID.ASN)))
 		}
 	}
 }
 
 // checkRoom refuses what the packed tables cannot tell apart any more together with what is
 // in force.
-func (in *importer) checkRoom(draft *Draft, base *Edition) {
-	if n := together(base.cards.classes, draft.cards.classes); n > maxClasses {
-		in.fault("cards.csv", 0, fmt.Sprintf("%d combinations of issuer and type with those registered, want at most %d", n, maxClasses))
+func (in *importer) checkRoom() {
+	if n := in.rows.Cards.Classes(&in.base.Cards); n > index.MaxClasses {
+		in.fault("cards.csv", 0, fmt.Sprintf("%d combinations of issuer and type with those registered, want at most %d", n, index.MaxClasses))
 	}
-	if n := together(base.hotlist.reasons, draft.hotlist.reasons); n > maxReasons {
-		in.fault("hotlist.csv", 0, fmt.Sprintf("%d reasons with those registered, want at most %d", n, maxReasons))
+	if n := in.rows.Hotlist.Reasons(&in.base.Hotlist); n > index.MaxReasons {
+		in.fault("hotlist.csv", 0, fmt.Sprintf("%d reasons with those registered, want at most %d", n, index.MaxReasons))
 	}
-}
-
-func together[T comparable](a, b []T) int {
-	all := map[T]struct{}{}
-	for _, v := range slices.Concat(a, b) {
-		all[v] = struct{}{}
-	}
-	return len(all)
 }
 
 // checkSAMs finds SAMs that would sit in two terminals on one day.
-func (in *importer) checkSAMs(draft *Draft, base *Edition) {
-	if len(draft.sams.last) == 0 {
-		return
-	}
-	next := newEdition(base, draft)
-	for terminal := range draft.sams.last {
-		for _, s := range draft.sams.rows(terminal) {
-			for _, other := range next.seats[s.Number] {
-				seated, ok := inForce(&next.sams, other, s.From)
-				if other != terminal && ok && seated.Number == s.Number {
-					in.fault("sams.csv", 0, fmt.Sprintf("SAM %x is in terminal %x from %s and in terminal %x too", s.Number, terminal, s.From, other))
-				}
+func (in *importer) checkSAMs(next *index.Edition) {
+	for terminal, s := range in.rows.SAMs.All(index.Compare) {
+		for _, other := range next.TerminalsOf(s.Number, s.From) {
+			if other != terminal {
+				in.fault("sams.csv", 0, fmt.Sprintf("SAM %x is in terminal %x from %s and in terminal %x too", s.Number, terminal, s.From, other))
 			}
 		}
 	}

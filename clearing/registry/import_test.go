@@ -8,6 +8,7 @@ import (
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/ledger"
 )
 
@@ -31,8 +32,8 @@ func TestImport(t *testing.T) {
 			t.Errorf("on %d the terminal is %q (%v), want %q", test.day, terminal.Operator, ok, test.operator)
 		}
 	}
-	card, ok := r.Card(registry.Number(clearingtest.Hex(clearingtest.BlockedCard)).Signed())
-	if !ok || !card.Blocked || card.Type != 1 || card.Expires != 20401231 {
+	card, ok := r.Card(index.Number(clearingtest.Hex(clearingtest.BlockedCard)).Signed())
+	if !ok || !card.Blocked() || card.Type != 1 || card.Expires != 20401231 {
 		t.Errorf("blocked card reads %+v (%v)", card, ok)
 	}
 }

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/registry/index"
 )
 
 // Kind is a kind of row. Its numbers stand in the database.
@@ -37,24 +39,24 @@ type layout struct {
 	first   bool   // the founding change must have the file
 	hexKey  int    // digits of a key in hexadecimal; 0: the key is text
 	parse   func(*builder, []string) error
-	each    func(*content, func(row) error) error
+	each    func(*index.Rows, func(record) error) error
 }
 
 func layouts() []layout {
 	return []layout{
-		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, (*content).eachOperator},
-		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "prefix", false, 16, (*builder).issuer, (*content).eachIssuer},
-		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, (*content).eachCardType},
-		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, (*content).eachLine},
-		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, (*content).eachVehicle},
-		{Terminals, "terminals", "terminal,operator,mode,line,station,effective_from,effective_to", "", true, 12, (*builder).terminal, (*content).eachTerminal},
-		{SAMs, "sams", "terminal,sam,effective_from,effective_to", "", false, 12, (*builder).sam, (*content).eachSAM},
-		{Cards, "cards", "card,issuer,type,status,effective_from,expires", "holder", true, 20, (*builder).card, (*content).eachCard},
-		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, (*content).eachChannel},
-		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, (*content).eachHospital},
-		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, (*content).eachPerson},
-		{Purses, "purses", "card,issuer,fen,day", "", true, 20, (*builder).purse, (*content).eachPurse},
-		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).hotCard, (*content).eachHotCard},
+		{Operators, "operators", "id,name,name_en,mode,effective_from,effective_to", "", true, 0, (*builder).operator, eachOperator},
+		{Issuers, "issuers", "issuer,name,name_en,kind,effective_from,effective_to", "prefix", false, 16, (*builder).issuer, eachIssuer},
+		{CardTypes, "card_types", "type,name,name_en,effective_from,effective_to", "", false, 2, (*builder).cardType, eachCardType},
+		{Lines, "lines", "id,operator,mode,number,name,name_en,effective_from,effective_to", "", false, 0, (*builder).line, eachLine},
+		{Vehicles, "vehicles", "id,operator,line,effective_from,effective_to", "", false, 0, (*builder).vehicle, eachVehicle},
+		{Terminals, "terminals", "terminal,operator,mode,line,station,effective_from,effective_to", "", true, 12, (*builder).terminal, eachTerminal},
+		{SAMs, "sams", "terminal,sam,effective_from,effective_to", "", false, 12, (*builder).sam, eachSAM},
+		{Cards, "cards", "card,issuer,type,status,effective_from,expires", "holder", true, 20, (*builder).card, eachCard},
+		{Channels, "channels", "id,name,name_en,effective_from,effective_to", "", true, 0, (*builder).channel, eachChannel},
+		{Hospitals, "hospitals", "id,name,name_en,class,effective_from,effective_to", "", true, 0, (*builder).hospital, eachHospital},
+		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, eachPerson},
+		{Purses, "purses", "card,issuer,fen,day", "", true, 20, (*builder).purse, eachPurse},
+		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).listing, eachListing},
 	}
 }
 
@@ -69,6 +71,20 @@ func (l *layout) all() []string {
 	return columns
 }
 
+// row names the columns of a record.
+func (l *layout) row(text string) (map[string]string, error) {
+	columns := l.all()
+	fields, err := splitRecord(nil, text)
+	if err != nil || len(fields) != len(columns) {
+		return nil, errors.Join(err, ErrAltered)
+	}
+	row := make(map[string]string, len(columns))
+	for i, name := range columns {
+		row[name] = fields[i]
+	}
+	return row, nil
+}
+
 // key reads a key as a user types it.
 func (l *layout) key(text string) ([]byte, error) {
 	c := cells{fields: []string{text}}
@@ -79,13 +95,13 @@ func (l *layout) key(text string) ([]byte, error) {
 	switch l.kind {
 	case Cards, Purses, Hotlist:
 		number, err := tunion.ParseNumber(text)
-		digits := Number(number).Signed()
+		digits := index.Number(number).Signed()
 		return digits[:], keyError(l, err)
 	}
 	key := make([]byte, l.hexKey/2)
 	c.hex(0, key)
 	if l.kind == Issuers {
-		key = key[:len(Institution{})]
+		key = key[:len(index.Institution{})]
 	}
 	return key, keyError(l, c.err)
 }

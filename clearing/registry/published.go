@@ -53,23 +53,23 @@ const keysPage = 1000
 // up to upto, and what is said of it at upto. The order is fixed: by version, then
 // key; a key that several versions changed comes several times.
 func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn func([]Keyed) error) error {
-	links, err := s.versions(ctx, after)
+	versions, err := s.versions(ctx, after)
 	if err != nil {
 		return err
 	}
-	for _, l := range links {
-		if l.number > upto {
+	for _, v := range versions {
+		if v.number > upto {
 			break
 		}
 		for last := []byte{}; ; {
 			rows, err := s.pool.Query(ctx, `SELECT DISTINCT key FROM registry_rows WHERE change = $1 AND kind = $2 AND key > $3 ORDER BY key LIMIT $4`,
-				l.change, int64(kind), last, keysPage)
+				v.change, int64(kind), last, keysPage)
 			if err != nil {
-				return fmt.Errorf("read the keys of change %d: %w", l.change, err)
+				return fmt.Errorf("read the keys of change %d: %w", v.change, err)
 			}
 			keys, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 			if err != nil {
-				return fmt.Errorf("read the keys of change %d: %w", l.change, err)
+				return fmt.Errorf("read the keys of change %d: %w", v.change, err)
 			}
 			if len(keys) == 0 {
 				break
@@ -90,8 +90,7 @@ func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn fu
 // states reads what a version says of keys, which are in order. Of two rows of one
 // first day the later version's stands.
 func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64) ([]Keyed, error) {
-	columns := layouts()[kind-1]
-	names := columns.all()
+	layout := layouts()[kind-1]
 	rows, err := s.pool.Query(ctx, `SELECT r.key, r.effective_from, r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
 		WHERE v.number <= $1 AND r.kind = $2 AND r.key = ANY($3::BYTEA[]) ORDER BY r.key, r.effective_from, v.number`, upto, int64(kind), keys)
 	if err != nil {
@@ -100,15 +99,11 @@ func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64
 	var page []Keyed
 	var key []byte
 	var from, before int64
-	var line string
-	_, err = pgx.ForEachRow(rows, []any{&key, &from, &line}, func() error {
-		fields, err := splitRecord(nil, line)
-		if err != nil || len(fields) != len(names) {
-			return fmt.Errorf("%s from %d: %w", kind.keyName(key), from, ErrAltered)
-		}
-		row := make(map[string]string, len(names))
-		for i, name := range names {
-			row[name] = fields[i]
+	var text string
+	_, err = pgx.ForEachRow(rows, []any{&key, &from, &text}, func() error {
+		row, err := layout.row(text)
+		if err != nil {
+			return fmt.Errorf("%s from %d: %w", kind.keyName(key), from, err)
 		}
 		last := len(page) - 1
 		switch {

@@ -6,16 +6,18 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"citycard/clearing/registry/index"
 )
 
 // Registry is the edition in force, for code that runs on while it changes. It is
 // safe for concurrent use.
 type Registry struct {
-	current atomic.Pointer[Edition]
+	current atomic.Pointer[index.Edition]
 }
 
 // New makes a registry whose current edition is e.
-func New(e *Edition) *Registry {
+func New(e *index.Edition) *Registry {
 	r := &Registry{}
 	r.current.Store(e)
 	return r
@@ -23,7 +25,7 @@ func New(e *Edition) *Registry {
 
 // Current is the edition in force now. Who looks several things up for one
 // decision takes it once.
-func (r *Registry) Current() *Edition { return r.current.Load() }
+func (r *Registry) Current() *index.Edition { return r.current.Load() }
 
 // Version is the current edition's.
 func (r *Registry) Version() string { return r.Current().Version() }
@@ -33,7 +35,7 @@ func (r *Registry) Version() string { return r.Current().Version() }
 // themselves, so that what they need, such as accounts, is there when the first
 // record names them; while adopt or the database fails, the edition stays and
 // the log is told.
-func (r *Registry) Follow(ctx context.Context, store *Store, every time.Duration, adopt func(context.Context, *Edition) error, log *slog.Logger) {
+func (r *Registry) Follow(ctx context.Context, store *Store, every time.Duration, adopt func(context.Context, *index.Edition) error, log *slog.Logger) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -50,22 +52,22 @@ func (r *Registry) Follow(ctx context.Context, store *Store, every time.Duration
 
 // Update takes up the versions that the store has beside the current one, one by
 // one. Only one goroutine may call it.
-func (r *Registry) Update(ctx context.Context, store *Store, adopt func(context.Context, *Edition) error) error {
-	links, err := store.versions(ctx, r.Current().number)
+func (r *Registry) Update(ctx context.Context, store *Store, adopt func(context.Context, *index.Edition) error) error {
+	versions, err := store.versions(ctx, r.Current().Number())
 	if err != nil {
 		return err
 	}
-	for _, l := range links {
-		draft, err := store.draft(ctx, l, nil)
+	for _, v := range versions {
+		draft, err := store.draft(ctx, v, nil)
 		if err != nil {
 			return err
 		}
-		next := newEdition(r.Current(), draft)
-		if next.head != l.head {
-			return fmt.Errorf("registry version %d: %w", l.number, ErrAltered)
+		next := draft.on(r.Current())
+		if next.Head() != v.head {
+			return fmt.Errorf("registry version %d: %w", v.number, ErrAltered)
 		}
 		if err := adopt(ctx, draft.Edition()); err != nil {
-			return fmt.Errorf("adopt version %d of the registry: %w", l.number, err)
+			return fmt.Errorf("adopt version %d of the registry: %w", v.number, err)
 		}
 		r.current.Store(next)
 	}

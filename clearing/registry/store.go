@@ -68,7 +68,7 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 	if err := by.check(); err != nil {
 		return 0, err
 	}
-	if d.rows == 0 {
+	if d.count == 0 {
 		return 0, ErrNothingNew
 	}
 	n, err := s.reserve(ctx, by)
@@ -81,12 +81,12 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 	err = attempts(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, "INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, $3, $4, $5)",
-				n, d.base, d.rows, d.digest[:], reason)
+				n, d.base, d.count, d.digest[:], reason)
 			if err != nil {
 				return err
 			}
-			what := Proposal{Change: n, Base: d.base, Rows: d.rows, Digest: hex.EncodeToString(d.digest[:])}
-			return record(ctx, tx, ActPropose, what, ledger.Approval{First: by.Person, Reason: reason, At: by.At})
+			what := Proposal{Change: n, Base: d.base, Rows: d.count, Digest: hex.EncodeToString(d.digest[:])}
+			return audit(ctx, tx, ActPropose, what, ledger.Approval{First: by.Person, Reason: reason, At: by.At})
 		})
 	})
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 // Found stores a draft as the founding change, in force at once. ErrFounded means
 // that there is a registry, which may be another process's of this moment.
 func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
-	if links, err := s.versions(ctx, 0); err != nil || len(links) > 0 {
+	if versions, err := s.versions(ctx, 0); err != nil || len(versions) > 0 {
 		return errors.Join(err, ErrFounded)
 	}
 	n, err := s.Propose(ctx, d, by, "founding")
@@ -139,7 +139,7 @@ const rowsChunk = 10_000
 
 func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
 	columns := []string{"change", "kind", "key", "effective_from", "record"}
-	chunk := make([][]any, 0, min(rowsChunk, d.rows))
+	chunk := make([][]any, 0, min(rowsChunk, d.count))
 	flush := func() error {
 		err := attempts(ctx, func() error {
 			_, err := s.pool.CopyFrom(ctx, pgx.Identifier{"registry_rows"}, columns, pgx.CopyFromRows(chunk))
@@ -148,8 +148,8 @@ func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
 		chunk = chunk[:0]
 		return err
 	}
-	err := d.each(func(r row) error {
-		line, err := joinRecord(r.record)
+	err := records(&d.rows, func(r record) error {
+		line, err := joinRecord(r.fields)
 		if err != nil {
 			return err
 		}
@@ -217,7 +217,7 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 		}
 		return ledger.Approve(ctx, tx, ActApprove, string(text), ledger.Approval{First: importer, Second: by.Person, Reason: cmp.Or(reason, noReason), At: by.At})
 	}
-	return record(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At})
+	return audit(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At})
 }
 
 // addVersion puts the change in force on its base and nothing else, and returns its head in hexadecimal.
@@ -233,7 +233,7 @@ func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]b
 	}
 	var before [32]byte
 	copy(before[:], head)
-	next := link(before, digest)
+	next := Head(before, digest)
 	_, err = tx.Exec(ctx, "INSERT INTO registry_versions (number, change, head) VALUES ($1, $2, $3)", base+1, change, next[:])
 	return hex.EncodeToString(next[:]), err
 }

@@ -14,6 +14,7 @@ import (
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/schema"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -56,14 +57,14 @@ func act(person string) registry.Act {
 	return registry.Act{Person: person, At: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
 }
 
-func (a *archive) read(files map[string]string, base *registry.Edition) *registry.Draft {
+func (a *archive) read(files map[string]string, base *index.Edition) *registry.Draft {
 	a.Helper()
 	draft, err := registry.Read(clearingtest.WriteFiles(a, files), base)
 	a.must(err)
 	return draft
 }
 
-func (a *archive) load() *registry.Edition {
+func (a *archive) load() *index.Edition {
 	a.Helper()
 	e, err := a.Load(a.Context())
 	a.must(err)
@@ -113,7 +114,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("loaded %v, want %v", got.Counts(), want.Counts())
 	}
 	day := ledger.Day(20261124)
-	for _, e := range []*registry.Edition{got, want} {
+	for _, e := range []*index.Edition{got, want} {
 		if v, ok := e.Vehicle("bus-7", day); !ok || v.Line != "bus-1" || v.Operator != "bus" {
 			t.Errorf("vehicle %+v (%v)", v, ok)
 		}
@@ -130,10 +131,10 @@ func TestRoundTrip(t *testing.T) {
 		if c, ok := e.CardType(1, day); !ok || c.NameEN != "Ordinary" {
 			t.Errorf("card type %+v (%v)", c, ok)
 		}
-		if c, ok := e.Card(registry.Number(clearingtest.Hex(clearingtest.Card)).Signed()); !ok || c.Blocked || c.Registered || c.Expires != 20401231 {
+		if c, ok := e.Card(index.Number(clearingtest.Hex(clearingtest.Card)).Signed()); !ok || c.Blocked() || c.Registered || c.Expires != 20401231 {
 			t.Errorf("card %+v (%v)", c, ok)
 		}
-		if p, ok := e.Person(registry.Token(clearingtest.Hex(clearingtest.Retired))); !ok || p.Pension != 300000 || p.CertifiedUntil != "203012" || p.Status != "retired" {
+		if p, ok := e.Person(index.Token(clearingtest.Hex(clearingtest.Retired))); !ok || p.Pension != 300000 || p.CertifiedUntil != 203012 || p.Status.String() != "retired" {
 			t.Errorf("person %+v (%v)", p, ok)
 		}
 	}
@@ -147,7 +148,7 @@ func TestRoundTrip(t *testing.T) {
 func TestTwoPeople(t *testing.T) {
 	a := founded(t)
 	first := a.load()
-	blocked := registry.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
+	blocked := index.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
 	change := a.propose(block(clearingtest.OtherCard, "20261101"))
 	if e := a.load(); e.Version() != first.Version() {
 		t.Fatal("a proposed change is in force")
@@ -174,7 +175,7 @@ func TestTwoPeople(t *testing.T) {
 			t.Errorf("change %d: approval ends with %v, want %v", number, err, want)
 		}
 	}
-	if c, _ := a.load().Card(blocked); !c.Blocked || !c.Registered {
+	if c, _ := a.load().Card(blocked); !c.Blocked() || !c.Registered {
 		t.Errorf("after the change the card reads %+v", c)
 	}
 	changes, err := a.Changes(t.Context())
@@ -200,7 +201,7 @@ func TestTwoPeople(t *testing.T) {
 // TestPast asks about past days, and about what was known at a past version.
 func TestPast(t *testing.T) {
 	a := founded(t)
-	card := registry.Number(clearingtest.Hex(clearingtest.Card)).Signed()
+	card := index.Number(clearingtest.Hex(clearingtest.Card)).Signed()
 	a.change(block(clearingtest.Card, "20261101"))
 	a.change(map[string]string{
 		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\ntram,电车,Tram,metro,20260601,\n",
@@ -226,16 +227,16 @@ func TestPast(t *testing.T) {
 		a.must(err)
 		terminal, _ := e.Terminal(gate, test.day)
 		c, ok := e.CardOn(card, test.day)
-		if terminal.Operator != test.operator || c.Blocked != test.blocked || !ok {
-			t.Errorf("version %d, day %d: operator %q, blocked %v; want %q, %v", test.version, test.day, terminal.Operator, c.Blocked, test.operator, test.blocked)
+		if terminal.Operator != test.operator || c.Blocked() != test.blocked || !ok {
+			t.Errorf("version %d, day %d: operator %q, blocked %v; want %q, %v", test.version, test.day, terminal.Operator, c.Blocked(), test.operator, test.blocked)
 		}
 	}
-	entries, err := a.Show(t.Context(), registry.Cards, clearingtest.Card, 20261101)
+	rows, err := a.Rows(t.Context(), registry.Cards, clearingtest.Card)
 	a.must(err)
-	if len(entries) != 2 || entries[0].InForce || !entries[1].InForce || entries[1].Change != 2 || entries[1].Row["status"] != "blocked" {
-		t.Errorf("shown %+v", entries)
+	if len(rows) != 2 || rows[1].Change != 2 || rows[1].Version != 2 || rows[1].From != 20261101 || rows[1].Fields["status"] != "blocked" {
+		t.Errorf("the card's rows are %+v", rows)
 	}
-	if _, err := a.Show(t.Context(), registry.Cards, "12", 20261101); err == nil || !strings.Contains(err.Error(), "want 19 or 20") {
+	if _, err := a.Rows(t.Context(), registry.Cards, "12"); err == nil || !strings.Contains(err.Error(), "want 19 or 20") {
 		t.Errorf("a short card number is shown with %v", err)
 	}
 }
@@ -257,15 +258,15 @@ func TestUpdateWhileLookingUp(t *testing.T) {
 	live := registry.New(a.load())
 	running, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	one, other := registry.Number(clearingtest.Hex(clearingtest.Card)).Signed(), registry.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
+	one, other := index.Number(clearingtest.Hex(clearingtest.Card)).Signed(), index.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
 	for range 4 {
 		readers.Go(func() {
 			for running.Err() == nil {
 				e := live.Current()
 				x, _ := e.Card(one)
 				y, _ := e.Card(other)
-				if x.Blocked != y.Blocked || x.Blocked != (e.Number()%2 == 0) {
-					t.Errorf("version %d: %v and %v", e.Number(), x.Blocked, y.Blocked)
+				if x.Blocked() != y.Blocked() || x.Blocked() != (e.Number()%2 == 0) {
+					t.Errorf("version %d: %v and %v", e.Number(), x.Blocked(), y.Blocked())
 					return
 				}
 			}
@@ -281,11 +282,11 @@ func TestUpdateWhileLookingUp(t *testing.T) {
 		a.change(map[string]string{"cards.csv": text})
 		before := live.Version()
 		refusal := errors.New("not now")
-		err := live.Update(t.Context(), a.Store, func(context.Context, *registry.Edition) error { return refusal })
+		err := live.Update(t.Context(), a.Store, func(context.Context, *index.Edition) error { return refusal })
 		if !errors.Is(err, refusal) || live.Version() != before {
 			t.Errorf("a failed adoption ends with %v at version %s", err, live.Version())
 		}
-		a.must(live.Update(t.Context(), a.Store, func(_ context.Context, rows *registry.Edition) error {
+		a.must(live.Update(t.Context(), a.Store, func(_ context.Context, rows *index.Edition) error {
 			if n := rows.Counts()["cards"]; n != 2 || live.Version() != before {
 				t.Errorf("adopting %d cards at version %s", n, live.Version())
 			}
@@ -308,7 +309,7 @@ func TestFollow(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		live.Follow(ctx, a.Store, time.Millisecond, func(_ context.Context, rows *registry.Edition) error {
+		live.Follow(ctx, a.Store, time.Millisecond, func(_ context.Context, rows *index.Edition) error {
 			adopted <- rows.Channels()[0].ID
 			return nil
 		}, slog.New(slog.DiscardHandler))
@@ -334,7 +335,7 @@ func TestAlteredIsNotAdopted(t *testing.T) {
 		a.change(map[string]string{"purses.csv": "card,issuer,fen,day\n" + clearingtest.Card + "," + clearingtest.Issuer + ",100,20260101\n"})
 		_, err := a.ledger.Pool().Exec(t.Context(), statement)
 		a.must(err)
-		err = live.Update(t.Context(), a.Store, func(_ context.Context, rows *registry.Edition) error {
+		err = live.Update(t.Context(), a.Store, func(_ context.Context, rows *index.Edition) error {
 			t.Errorf("%s: adopted %d purses", statement, rows.Counts()["purses"])
 			return nil
 		})
@@ -358,7 +359,7 @@ func TestIssuerCorrected(t *testing.T) {
 		}
 	}
 	a.change(card(clearingtest.Issuer, "20260101"))
-	got, ok := a.load().Card(registry.Number(clearingtest.Hex(clearingtest.Stranger)).Signed())
+	got, ok := a.load().Card(index.Number(clearingtest.Hex(clearingtest.Stranger)).Signed())
 	if !ok || got.ID.Issuer != [8]byte(clearingtest.Hex(clearingtest.Issuer)) {
 		t.Errorf("the card reads %+v (%v), want the corrected issuer", got, ok)
 	}

@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -54,7 +55,7 @@ type tap struct {
 	signed   keys.PurchaseRecord
 	day      ledger.Day // signed; identity.NoDay where it is none
 	dated    bool
-	issuer   registry.Acceptance
+	issuer   index.Acceptance
 	foreign  bool // another city's: its TAC is for its issuer to check
 	verified bool // its TAC, by us
 }
@@ -96,7 +97,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 }
 
 // operatorOf is whose terminal a tap names, whether or not it was there.
-func operatorOf(edition *registry.Edition, t *tap) string {
+func operatorOf(edition *index.Edition, t *tap) string {
 	if terminal, ok := edition.Terminal(t.signed.Terminal, t.day); ok {
 		return terminal.Operator
 	}
@@ -173,10 +174,10 @@ func (t *tap) decode() verdict.Reason {
 
 // place finds out whose card it says it is. A number that is registered here is
 // ours, whatever issuer stands beside it.
-func (t *tap) place(edition *registry.Edition) {
+func (t *tap) place(edition *index.Edition) {
 	t.day, t.dated = identity.SignedDay(t.signed.Time)
 	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
-	if t.issuer == registry.Interoperable || t.issuer == registry.Lapsed {
+	if t.issuer == index.Interoperable || t.issuer == index.Lapsed {
 		_, ours := edition.CardOn(t.signed.Card.Digits(), t.day)
 		t.foreign = !ours
 	}
@@ -213,7 +214,7 @@ func (w *windows) of(arrived time.Time) window {
 }
 
 // post puts a signed tap into the docket.
-func (j *Judge) post(edition *registry.Edition, t *tap, w window, payees payees, d *docket.Docket) {
+func (j *Judge) post(edition *index.Edition, t *tap, w window, payees payees, d *docket.Docket) {
 	subject := identity.CardOf(t.signed.Card).Subject()
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
@@ -279,14 +280,14 @@ func (t *tap) accounts(p *payee, reason verdict.Reason) (debit, credit ledger.Ac
 }
 
 // question asks the registry, in order of precedence.
-func (j *Judge) question(edition *registry.Edition, t *tap, w window, payees payees) (registry.Terminal, verdict.Reason) {
+func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees) (index.Terminal, verdict.Reason) {
 	terminal, placed := edition.Terminal(t.signed.Terminal, t.day)
 	if t.foreign {
 		return terminal, j.questionForeign(edition, t, terminal, placed, w, payees)
 	}
 	card, known := edition.CardOn(t.signed.Card.Digits(), t.day)
 	switch {
-	case !known || card.ID.Derived() != t.signed.Card.Derived() || t.dated && t.issuer != registry.Own:
+	case !known || card.ID.Derived() != t.signed.Card.Derived() || t.dated && t.issuer != index.Own:
 		return terminal, verdict.UnknownCard
 	case t.dated && !placed:
 		return terminal, verdict.UnknownTerminal
@@ -294,7 +295,7 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window, payees pay
 		return terminal, verdict.ImplausibleDate
 	case t.day > card.Expires:
 		return terminal, verdict.CardExpired
-	case card.Blocked:
+	case card.Blocked():
 		return terminal, verdict.CardBlocked
 	case listed(edition, t):
 		return terminal, verdict.CardListed
@@ -306,13 +307,13 @@ func (j *Judge) question(edition *registry.Edition, t *tap, w window, payees pay
 
 // questionForeign asks about another city's card, of which nothing is known here
 // but its issuer.
-func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal registry.Terminal, placed bool, w window, payees payees) verdict.Reason {
+func (j *Judge) questionForeign(edition *index.Edition, t *tap, terminal index.Terminal, placed bool, w window, payees payees) verdict.Reason {
 	switch {
 	case t.dated && !placed:
 		return verdict.UnknownTerminal
 	case !t.dated || t.day < w.from || t.day > w.to:
 		return verdict.ImplausibleDate
-	case t.issuer != registry.Interoperable:
+	case t.issuer != index.Interoperable:
 		return verdict.IssuerNotAccepted
 	case listed(edition, t):
 		return verdict.CardListed
@@ -324,7 +325,7 @@ func (j *Judge) questionForeign(edition *registry.Edition, t *tap, terminal regi
 
 // listed goes by the second that the card signed, since a card is good until it is
 // listed.
-func listed(edition *registry.Edition, t *tap) bool {
+func listed(edition *index.Edition, t *tap) bool {
 	_, hot := edition.Listed(t.signed.Card.Digits(), t.signed.Time)
 	return hot
 }

@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/ledger/chain"
 )
 
@@ -222,7 +223,7 @@ func (c *check) registryVersions(ctx context.Context, all changes) error {
 		if last = registry.Head(last, digest); hex.EncodeToString(last[:]) != of.decision.Head {
 			c.fault(RegistryVersion, fmt.Sprintf("registry version %d", number), "its head is %s; the changes make %x", of.decision.Head, last)
 		}
-		c.heads[registry.VersionOf(last)] = true
+		c.heads[index.VersionOf(last)] = true
 	}
 	return nil
 }

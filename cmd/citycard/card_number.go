@@ -10,6 +10,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/identity"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -34,7 +35,7 @@ func (c *cardNumber) parse() (id keys.CardID, err error) {
 		return id, service.Exit(service.ExitUsage, fmt.Errorf("--card %q: want 19 or 20 digits", c.number))
 	}
 	issuer, err := hex.DecodeString(c.issuer)
-	if err != nil || c.issuer != "" && len(issuer) != len(registry.Institution{}) && len(issuer) != len(id.Issuer) {
+	if err != nil || c.issuer != "" && len(issuer) != len(index.Institution{}) && len(issuer) != len(id.Issuer) {
 		return id, service.Exit(service.ExitUsage, fmt.Errorf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer))
 	}
 	copy(id.Issuer[:], issuer)

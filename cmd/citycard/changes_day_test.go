@@ -25,6 +25,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/release"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
@@ -112,7 +113,7 @@ func (l *lived) found() {
 	edition, err := store.Load(l.Context())
 	l.must(err)
 	l.town.Registry = registry.New(edition)
-	adopt := func(ctx context.Context, rows *registry.Edition) error {
+	adopt := func(ctx context.Context, rows *index.Edition) error {
 		return chart.Adopt(ctx, l.Ledger, "test", rows, func(opening ledger.Transfer, err error) { l.Errorf("opening %+v: %v", opening, err) })
 	}
 	l.must(adopt(l.Context(), edition))

@@ -218,33 +218,65 @@ func (s *registrySettings) show(ctx context.Context, b *books.Books, args []stri
 	if day == 0 {
 		day = ledger.DayOf(time.Now().In(s.zone.Location()))
 	}
-	entries, err := registry.NewStore(b.Pool()).Show(ctx, kind, args[1], day)
+	rows, err := registry.NewStore(b.Pool()).Rows(ctx, kind, args[1])
 	if err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	if len(entries) == 0 {
+	inForce, err := rowInForce(rows, day)
+	if err != nil {
+		return service.Exit(service.ExitUsage, err)
+	}
+	if len(rows) == 0 {
 		return service.Fail(args[1]+" is not among the "+args[0]+" / 未登记", "check the number; only approved changes count", nil)
 	}
 	if s.asJSON {
-		for _, e := range entries {
-			if err := json.NewEncoder(os.Stdout).Encode(e); err != nil {
+		for i, r := range rows {
+			shown := struct {
+				Change  int64             `json:"change"`
+				Version int64             `json:"version"`
+				From    ledger.Day        `json:"effective_from"`
+				InForce bool              `json:"in_force"`
+				Row     map[string]string `json:"row"`
+			}{r.Change, r.Version, r.From, i == inForce, r.Fields}
+			if err := json.NewEncoder(os.Stdout).Encode(shown); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "IN FORCE 有效\tCHANGE 变更\t%s\n", strings.ToUpper(strings.Join(entries[0].Columns, "\t")))
-	for _, e := range entries {
+	fmt.Fprintf(w, "IN FORCE 有效\tCHANGE 变更\t%s\n", strings.ToUpper(strings.Join(rows[0].Columns, "\t")))
+	for i, r := range rows {
 		mark := ""
-		if e.InForce {
+		if i == inForce {
 			mark = "*"
 		}
-		fmt.Fprintf(w, "%s\t%d", mark, e.Change)
-		for _, column := range e.Columns {
-			fmt.Fprintf(w, "\t%s", e.Row[column])
+		fmt.Fprintf(w, "%s\t%d", mark, r.Change)
+		for _, column := range r.Columns {
+			fmt.Fprintf(w, "\t%s", r.Fields[column])
 		}
 		fmt.Fprintln(w)
 	}
 	return w.Flush()
+}
+
+// rowInForce finds the row in force on a day, of a hotlist at its last second: the last that has
+// begun, where it is not over. It is -1 where there is none.
+func rowInForce(rows []registry.Row, day ledger.Day) (int, error) {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if rows[i].From > day {
+			continue
+		}
+		to := rows[i].Fields["effective_to"]
+		if to == "" {
+			return i, nil
+		}
+		last, err := ledger.ParseDay(to[:min(len(to), 8)])
+		whole := len(to) == 8 || strings.HasSuffix(to, "235959")
+		if day < last || day == last && whole {
+			return i, err
+		}
+		return -1, err
+	}
+	return -1, nil
 }

@@ -18,7 +18,7 @@ import (
 
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
-	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -260,14 +260,14 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 // it was rejected, disputed or kept alone, and named as far as it can be.
 func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdict) bool {
 	var tap message.Tap
-	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(registry.Number{}) {
+	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(index.Number{}) {
 		d := tap.GetDebit()
 		item.Card, item.Time = hex.EncodeToString(d.GetCard()), hex.EncodeToString(d.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(d.GetTerminal()), d.GetTerminalSequence()
 		return true
 	}
 	var load message.Load
-	if err := proto.Unmarshal(row.Evidence, &load); err == nil && len(load.GetCard()) == len(registry.Number{}) {
+	if err := proto.Unmarshal(row.Evidence, &load); err == nil && len(load.GetCard()) == len(index.Number{}) {
 		item.Card, item.Time = hex.EncodeToString(load.GetCard()), hex.EncodeToString(load.GetTime())
 		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
 		return true

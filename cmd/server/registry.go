@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/transit/load"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -37,7 +38,7 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 
 // ReadChange reads a change from files and tries to close a day on it before anybody proposes it,
 // so that it cannot keep a day from being closed later.
-func ReadChange(dir string, base *registry.Edition) (*registry.Draft, error) {
+func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stac
 
 // foundRegistry makes the files the founding change. Of two processes that do so
 // at once one is first, and the other takes what it founded.
-func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir string, log *slog.Logger) (*registry.Edition, error) {
+func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir string, log *slog.Logger) (*index.Edition, error) {
 	if c.founding == nil {
 		if err := c.readDraft(dir); err != nil {
 			return nil, err
@@ -127,8 +128,8 @@ func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir s
 
 // adopt opens the accounts that rows of the registry call for, and books what they
 // bring along. What cannot be booked is said at every start until a change corrects it.
-func (c *Server) adopt(log *slog.Logger) func(context.Context, *registry.Edition) error {
-	return func(ctx context.Context, rows *registry.Edition) error {
+func (c *Server) adopt(log *slog.Logger) func(context.Context, *index.Edition) error {
+	return func(ctx context.Context, rows *index.Edition) error {
 		return chart.Adopt(ctx, c.Books.Ledger, c.Owner, rows, func(opening ledger.Transfer, err error) {
 			log.Error("an opening balance of the registry is not booked: correct its row by a change, or its account, and start again",
 				"registry", rows.Version(), "of", openingOf(opening), "fen", int64(opening.Amount), "day", opening.Day, "error", err)

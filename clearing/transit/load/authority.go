@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -222,7 +223,7 @@ func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 	return allowAt(edition, r.GetChannel(), o.Card, o.Time)
 }
 
-func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [message.TimeLen]byte) error {
+func allowAt(edition *index.Edition, channel string, id keys.CardID, at [message.TimeLen]byte) error {
 	day, ok := identity.SignedDay(at)
 	if !ok {
 		return &FieldError{"time", fmt.Sprintf("is %x, which names no day", at)}
@@ -233,10 +234,10 @@ func allowAt(edition *registry.Edition, channel string, id keys.CardID, at [mess
 	card, known := edition.CardOn(id.Digits(), day)
 	switch {
 	case !known || card.ID.Derived() != id.Derived():
-		return &Refusal{verdict.UnknownCard, "card " + registry.Number(id.ASN).String()}
+		return &Refusal{verdict.UnknownCard, "card " + index.Number(id.ASN).String()}
 	case day > card.Expires:
 		return &Refusal{verdict.CardExpired, fmt.Sprintf("expired after %d", card.Expires)}
-	case card.Blocked:
+	case card.Blocked():
 		return &Refusal{verdict.CardBlocked, "card is blocked"}
 	}
 	if why, listed := edition.Listed(id.Digits(), at); listed {

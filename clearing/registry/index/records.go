@@ -1,4 +1,4 @@
-package registry
+package index
 
 import (
 	"encoding/hex"
@@ -16,8 +16,11 @@ func (s Span) Holds(day ledger.Day) bool {
 	return s.From <= day && (s.To == 0 || day <= s.To)
 }
 
-func (s Span) since() ledger.Day { return s.From }
-func (s Span) span() Span        { return s }
+// Since is the span's first day.
+func (s Span) Since() ledger.Day { return s.From }
+
+// Days is the span.
+func (s Span) Days() Span { return s }
 
 // Operator runs vehicles or stations and is paid for rides.
 type Operator struct {
@@ -103,10 +106,11 @@ const (
 	Returned        // given back
 )
 
-func statuses() []string { return []string{"active", "blocked", "returned"} }
+// Statuses are the names of the statuses, in their order.
+func Statuses() []string { return []string{"active", "blocked", "returned"} }
 
 // String is the status as in files.
-func (s Status) String() string { return statuses()[s] }
+func (s Status) String() string { return Statuses()[s] }
 
 // Card is one issued card.
 type Card struct {
@@ -114,10 +118,12 @@ type Card struct {
 	Type       byte // file 0017, offset 10
 	Status     Status
 	Registered bool // to a person; else anonymous
-	Blocked    bool // its status is not active
 	From       ledger.Day
 	Expires    ledger.Day // the last day of use
 }
+
+// Blocked reports whether the card is not active.
+func (c *Card) Blocked() bool { return c.Status != Active }
 
 // Number is a card's application serial number, 10 bytes BCD. It is what people call a
 // card by; in the registry a card is found by its [keys.Digits] alone.
@@ -138,43 +144,48 @@ type Token [16]byte
 // String is the token as 32 hexadecimal digits.
 func (t Token) String() string { return hex.EncodeToString(t[:]) }
 
+// Insurance is how a person is insured.
+type Insurance uint8
+
+// Insurances are the names of the insurances, in their order.
+func Insurances() []string { return []string{"employee", "resident", "none"} }
+
+// String is the insurance as in files.
+func (i Insurance) String() string { return Insurances()[i] }
+
+// PersonStatus is what a person does for a living.
+type PersonStatus uint8
+
+// PersonStatuses are the names of the statuses, in their order.
+func PersonStatuses() []string { return []string{"working", "retired", "resident"} }
+
+// String is the status as in files.
+func (s PersonStatus) String() string { return PersonStatuses()[s] }
+
 // Person is what the medical and pension rules need to know of somebody.
 type Person struct {
-	Insurance       string     // employee, resident, none
-	Status          string     // working, retired, resident
 	PersonalAccount ledger.Fen // when first registered; since then the books know
 	Pension         ledger.Fen // approved monthly amount, 0 for none
-	CertifiedUntil  string     // YYYYMM, empty for never
 	From            ledger.Day
+	CertifiedUntil  int32 // YYYYMM, 0 for never
+	Insurance       Insurance
+	Status          PersonStatus
 }
 
-// person is a Person as it is held: a third of the size.
-type person struct {
-	account, pension  ledger.Fen
-	from              ledger.Day
-	certified         int32 // YYYYMM, 0 for never
-	insurance, status uint8
-}
+// Since is the first day on which the row holds.
+func (p Person) Since() ledger.Day { return p.From }
 
-func (p person) since() ledger.Day { return p.from }
+// PersonLimit is the most that a row may state of one person: a hundred million yuan. It is
+// no city's figure; it keeps the sum over all persons of a country within an account.
+const PersonLimit ledger.Fen = 10_000_000_000
 
-// bringing is p with the account that the row before it, of the same first day, brought
+// KeepingAccount is p with the account that the row before it, of the same first day, brought
 // along: what is corrected later is everything but the money, which is in the books.
-func (p person) bringing(before person) person {
-	if p.account == 0 && before.account <= personLimit {
-		p.account = before.account
+func (p Person) KeepingAccount(before Person) Person {
+	if p.PersonalAccount == 0 && before.PersonalAccount <= PersonLimit {
+		p.PersonalAccount = before.PersonalAccount
 	}
 	return p
-}
-
-func insurances() []string     { return []string{"employee", "resident", "none"} }
-func personStatuses() []string { return []string{"working", "retired", "resident"} }
-
-func (p person) unpack() Person {
-	return Person{
-		Insurance: insurances()[p.insurance], Status: personStatuses()[p.status], PersonalAccount: p.account, Pension: p.pension,
-		CertifiedUntil: optional(int64(p.certified)), From: p.from,
-	}
 }
 
 // Purse is what a card of the system before held when it was taken over.
@@ -184,4 +195,5 @@ type Purse struct {
 	Day ledger.Day
 }
 
-func (p Purse) since() ledger.Day { return p.Day }
+// Since is the day of the balance.
+func (p Purse) Since() ledger.Day { return p.Day }

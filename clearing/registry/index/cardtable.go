@@ -1,9 +1,9 @@
-package registry
+package index
 
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -44,9 +44,16 @@ func (c cardClass) number(digits keys.Digits) (n Number) {
 	return n
 }
 
-const maxClasses = 1 << 16
+// MaxClasses is how many classes a table may have.
+const MaxClasses = 1 << 16
 
-// dayNumber counts days from 1990-01-01 to 2169-06-06.
+// The days that a packed card can have.
+const (
+	FirstDay ledger.Day = 19900101
+	LastDay  ledger.Day = 21690606
+)
+
+// dayNumber counts days from the first to the last.
 type dayNumber uint16
 
 const (
@@ -72,9 +79,9 @@ type cardPage struct {
 	n    uint16
 }
 
-// cardTable holds cards in order of their digits. A table that somebody may be reading
+// CardTable holds cards in order of their digits. A table that somebody may be reading
 // is never changed: merge makes another that shares its untouched pages.
-type cardTable struct {
+type CardTable struct {
 	pages   []*cardPage
 	first   []keys.Digits // of each page
 	tails   []pageTail    // of each page
@@ -99,8 +106,17 @@ func before(a, b *keys.Digits) bool { return value(a) < value(b) }
 // value is the digits as a word of the same order.
 func value(digits *keys.Digits) uint64 { return binary.BigEndian.Uint64(digits[:]) }
 
+// Find finds a card as it stands by its latest row.
+func (t *CardTable) Find(digits keys.Digits) (Card, bool) {
+	row, ok := t.find(digits)
+	if !ok {
+		return Card{}, false
+	}
+	return t.unpack(digits, row), true
+}
+
 // find returns a card's latest row.
-func (t *cardTable) find(id keys.Digits) (cardRow, bool) {
+func (t *CardTable) find(id keys.Digits) (cardRow, bool) {
 	low, high := 0, len(t.first)
 	for low < high { // the first page that begins after id
 		middle := int(uint(low+high) >> 1)
@@ -172,7 +188,7 @@ func (p *cardPage) search(id, first *keys.Digits, tail *pageTail) int {
 
 // on returns the row that the day falls to, or the first where the day is before
 // all of them.
-func (t *cardTable) on(id keys.Digits, day dayNumber) (cardRow, bool) {
+func (t *CardTable) on(id keys.Digits, day dayNumber) (cardRow, bool) {
 	row, ok := t.find(id)
 	if !ok || row.from <= day || row.flags&historyFlag == 0 {
 		return row, ok
@@ -186,25 +202,67 @@ func (t *cardTable) on(id keys.Digits, day dayNumber) (cardRow, bool) {
 	return rows[0], true
 }
 
-// all are all rows of a card, in order of day.
-func (t *cardTable) all(id keys.Digits) []cardRow {
+// rowsOf are all rows of a card, in order of day.
+func (t *CardTable) rowsOf(id keys.Digits) []cardRow {
 	row, ok := t.find(id)
 	if !ok {
 		return nil
 	}
-	return append(slices.Clone(t.earlier[id]), row)
+	return t.upTo(id, row)
 }
 
-func (t *cardTable) unpack(digits keys.Digits, row cardRow) Card {
+// upTo is rowsOf given the latest row.
+func (t *CardTable) upTo(id keys.Digits, latest cardRow) []cardRow {
+	if latest.flags&historyFlag == 0 {
+		return []cardRow{latest}
+	}
+	return append(slices.Clone(t.earlier[id]), latest)
+}
+
+// Of are all rows of a card, in order of day.
+func (t *CardTable) Of(digits keys.Digits) (cards []Card) {
+	for _, row := range t.rowsOf(digits) {
+		cards = append(cards, t.unpack(digits, row))
+	}
+	return cards
+}
+
+// All goes through the rows of all cards, in order of digits and day.
+func (t *CardTable) All() iter.Seq[Card] {
+	return func(yield func(Card) bool) {
+		for _, page := range t.pages {
+			for i, id := range page.ids[:page.n] {
+				for _, row := range t.upTo(id, page.rows[i]) {
+					if !yield(t.unpack(id, row)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Classes counts the classes of both tables, each once.
+func (t *CardTable) Classes(other *CardTable) int { return distinct(t.classes, other.classes) }
+
+func distinct[T comparable](a, b []T) int {
+	all := map[T]struct{}{}
+	for _, v := range slices.Concat(a, b) {
+		all[v] = struct{}{}
+	}
+	return len(all)
+}
+
+func (t *CardTable) unpack(digits keys.Digits, row cardRow) Card {
 	class := t.classes[row.class]
 	return Card{
-		ID: keys.CardID{Issuer: class.issuer, ASN: class.number(digits)}, Type: class.kind, Status: row.status, Blocked: row.status != Active,
+		ID: keys.CardID{Issuer: class.issuer, ASN: class.number(digits)}, Type: class.kind, Status: row.status,
 		Registered: row.flags&registeredFlag != 0, From: row.from.day(), Expires: row.expires.day(),
 	}
 }
 
 // append puts a card behind all others.
-func (t *cardTable) append(id keys.Digits, row cardRow) {
+func (t *CardTable) append(id keys.Digits, row cardRow) {
 	last := len(t.pages) - 1
 	if last < 0 || t.pages[last].n == pageCards {
 		t.pages, t.first, t.tails = append(t.pages, &cardPage{}), append(t.first, id), append(t.tails, pageTail{})
@@ -217,43 +275,31 @@ func (t *cardTable) append(id keys.Digits, row cardRow) {
 	t.cards++
 }
 
-// stray is a row on its way into a table.
-type stray struct {
+// keyedRow is a row with the card that it is of.
+type keyedRow struct {
 	id  keys.Digits
 	row cardRow
 }
 
-// clash is what is wrong with two rows of the same digits.
-type clash uint8
+// Conflict is what is wrong with a card's row beside another of the same digits.
+type Conflict uint8
 
+// The conflicts; of several the last one counts.
 const (
-	noClash  clash = iota
-	sameDay        // one gave way
-	twoCards       // their numbers or issuers differ: nothing signed tells them apart
+	NoConflict Conflict = iota
+	SameDay             // one gave way
+	TwoCards            // their numbers or issuers differ: nothing signed tells them apart
+	Full                // it was left out: the table has as many classes as it can hold
 )
 
-// text says it of a card's number.
-func (c clash) text(number Number) string {
-	if c == twoCards {
-		return fmt.Sprintf("card %s: the same last sixteen digits occur with another beginning or issuer too; nothing that a card signs tells them apart", number)
-	}
-	return fmt.Sprintf("card %s occurs twice with the same first day", number)
-}
-
-// sameSignature says that a card is registered already, but for what no card signs.
-func sameSignature(card, known keys.CardID) string {
-	return fmt.Sprintf("card %s of issuer %x: a card of issuer %x has the same last sixteen digits; nothing that a card signs tells them apart",
-		Number(card.ASN), card.Issuer, known.Issuer)
-}
-
 // supersede puts a further row of a card into its history and returns the latest.
-func (t *cardTable) supersede(id keys.Digits, old, row cardRow) (latest cardRow, wrong clash) {
+func (t *CardTable) supersede(id keys.Digits, old, row cardRow) (latest cardRow, wrong Conflict) {
 	if !t.classes[old.class].same(t.classes[row.class]) {
-		wrong = twoCards
+		wrong = TwoCards
 	}
 	if old.from == row.from {
 		row.flags |= old.flags & historyFlag
-		return row, max(wrong, sameDay)
+		return row, max(wrong, SameDay)
 	}
 	if t.earlier == nil {
 		t.earlier = map[keys.Digits][]cardRow{}
@@ -275,74 +321,74 @@ func (t *cardTable) supersede(id keys.Digits, old, row cardRow) (latest cardRow,
 	t.earlier[id] = rows
 	latest.flags |= historyFlag
 	if twice {
-		wrong = max(wrong, sameDay)
+		wrong = max(wrong, SameDay)
 	}
 	return latest, wrong
 }
 
-// merge makes a table of t and then the strays, which are in order of digits.
-// wrong hears of each pair of rows that clash.
-func (t *cardTable) merge(strays []stray, wrong func(Number, clash)) cardTable {
-	if len(strays) == 0 {
+// merge makes a table of t and then the pending rows, which are in order of digits.
+// wrong hears of each pair of rows in conflict.
+func (t *CardTable) merge(pending []keyedRow, wrong func(Number, Conflict)) CardTable {
+	if len(pending) == 0 {
 		return *t
 	}
-	sum := *t
-	sum.earlier = maps.Clone(t.earlier)
+	merged := *t
+	merged.earlier = maps.Clone(t.earlier)
 	room := len(t.pages) + 1
-	sum.pages, sum.first, sum.tails = make([]*cardPage, 0, room), make([]keys.Digits, 0, room), make([]pageTail, 0, room)
+	merged.pages, merged.first, merged.tails = make([]*cardPage, 0, room), make([]keys.Digits, 0, room), make([]pageTail, 0, room)
 	pages := t.pages
 	if len(pages) == 0 {
 		pages = []*cardPage{{}}
 	}
-	var mixed []stray
+	var mixed []keyedRow
 	for i, page := range pages {
-		n := len(strays)
+		n := len(pending)
 		if i+1 < len(pages) {
-			n, _ = slices.BinarySearchFunc(strays, t.first[i+1], func(s stray, id keys.Digits) int {
-				if before(&s.id, &id) {
+			n, _ = slices.BinarySearchFunc(pending, t.first[i+1], func(r keyedRow, id keys.Digits) int {
+				if before(&r.id, &id) {
 					return -1
 				}
 				return 1
 			})
 		}
 		if n == 0 {
-			sum.pages, sum.first, sum.tails = append(sum.pages, page), append(sum.first, t.first[i]), append(sum.tails, t.tails[i])
+			merged.pages, merged.first, merged.tails = append(merged.pages, page), append(merged.first, t.first[i]), append(merged.tails, t.tails[i])
 			continue
 		}
-		mixed = sum.mix(mixed[:0], page, strays[:n], wrong)
-		strays = strays[n:]
-		sum.split(mixed)
-		sum.cards += len(mixed) - int(page.n)
+		mixed = merged.mix(mixed[:0], page, pending[:n], wrong)
+		pending = pending[n:]
+		merged.split(mixed)
+		merged.cards += len(mixed) - int(page.n)
 	}
-	return sum
+	return merged
 }
 
-// mix appends the cards of a page and the strays among them to dst.
-func (t *cardTable) mix(dst []stray, page *cardPage, strays []stray, wrong func(Number, clash)) []stray {
+// mix appends the cards of a page and the pending rows among them to dst.
+func (t *CardTable) mix(dst []keyedRow, page *cardPage, pending []keyedRow, wrong func(Number, Conflict)) []keyedRow {
 	at := 0
-	for _, s := range strays {
-		for at < int(page.n) && !before(&s.id, &page.ids[at]) {
-			dst = append(dst, stray{page.ids[at], page.rows[at]})
+	for _, r := range pending {
+		for at < int(page.n) && !before(&r.id, &page.ids[at]) {
+			dst = append(dst, keyedRow{page.ids[at], page.rows[at]})
 			at++
 		}
-		if end := len(dst) - 1; end >= 0 && dst[end].id == s.id {
-			var is clash
-			if dst[end].row, is = t.supersede(s.id, dst[end].row, s.row); is != noClash {
-				wrong(t.classes[s.row.class].number(s.id), is)
+		if end := len(dst) - 1; end >= 0 && dst[end].id == r.id {
+			var is Conflict
+			if dst[end].row, is = t.supersede(r.id, dst[end].row, r.row); is != NoConflict {
+				wrong(t.classes[r.row.class].number(r.id), is)
 			}
 			continue
 		}
-		dst = append(dst, s)
+		dst = append(dst, r)
 	}
 	for ; at < int(page.n); at++ {
-		dst = append(dst, stray{page.ids[at], page.rows[at]})
+		dst = append(dst, keyedRow{page.ids[at], page.rows[at]})
 	}
 	return dst
 }
 
 // split appends as few pages as hold the cards, about equally full, so that the
 // next card finds room.
-func (t *cardTable) split(cards []stray) {
+func (t *CardTable) split(cards []keyedRow) {
 	pages := (len(cards) + pageCards - 1) / pageCards
 	for i := range pages {
 		page := &cardPage{}
@@ -355,44 +401,36 @@ func (t *cardTable) split(cards []stray) {
 }
 
 // with is t and then the rows of more; neither is changed.
-func (t *cardTable) with(more *cardTable) cardTable {
+func (t *CardTable) with(more *CardTable) CardTable {
 	switch {
 	case more.cards == 0:
 		return *t
 	case t.cards == 0:
 		return *more
 	}
-	sum := *t
-	sum.classes = slices.Clone(t.classes)
+	merged := *t
+	merged.classes = slices.Clone(t.classes)
 	translate := make([]uint16, len(more.classes))
 	for i, class := range more.classes {
-		translate[i], _ = sum.class(class)
+		translate[i], _ = merged.class(class)
 	}
-	strays := make([]stray, 0, more.cards+more.history)
+	pending := make([]keyedRow, 0, more.cards+more.history)
 	for _, page := range more.pages {
 		for i := range page.n {
-			for _, row := range more.rowsOf(page.ids[i], page.rows[i]) {
+			for _, row := range more.upTo(page.ids[i], page.rows[i]) {
 				row.class, row.flags = translate[row.class], row.flags&^historyFlag
-				strays = append(strays, stray{page.ids[i], row})
+				pending = append(pending, keyedRow{page.ids[i], row})
 			}
 		}
 	}
-	return sum.merge(strays, func(Number, clash) {})
-}
-
-// rowsOf is all given the latest row.
-func (t *cardTable) rowsOf(id keys.Digits, latest cardRow) []cardRow {
-	if latest.flags&historyFlag == 0 {
-		return []cardRow{latest}
-	}
-	return t.all(id)
+	return merged.merge(pending, func(Number, Conflict) {})
 }
 
 // class numbers a class; ok is false where there are too many.
-func (t *cardTable) class(c cardClass) (n uint16, ok bool) {
+func (t *CardTable) class(c cardClass) (n uint16, ok bool) {
 	at := slices.Index(t.classes, c)
 	if at < 0 {
-		if len(t.classes) == maxClasses {
+		if len(t.classes) == MaxClasses {
 			return 0, false
 		}
 		at = len(t.classes)
@@ -401,16 +439,31 @@ func (t *cardTable) class(c cardClass) (n uint16, ok bool) {
 	return uint16(at), true
 }
 
-// cardBuilder fills a new table. Cards that come in order of digits go straight
+// CardBuilder fills a new table. Cards that come in order of digits go straight
 // in; others wait until the end.
-type cardBuilder struct {
-	table  cardTable
-	last   keys.Digits
-	strays []stray
+type CardBuilder struct {
+	table   CardTable
+	last    keys.Digits
+	pending []keyedRow
 }
 
-// add takes a row and says how it clashes with the one before.
-func (b *cardBuilder) add(id keys.Digits, row cardRow) (wrong clash) {
+// Add takes a row, whose days are from [FirstDay] to [LastDay], and says how it conflicts
+// with the one before.
+func (b *CardBuilder) Add(card Card) Conflict {
+	class, ok := b.table.class(cardClass{issuer: card.ID.Issuer, first: [2]byte(card.ID.ASN[:2]), kind: card.Type})
+	if !ok {
+		return Full
+	}
+	row := cardRow{class: class, status: card.Status}
+	row.from, _ = numberOf(card.From)
+	row.expires, _ = numberOf(card.Expires)
+	if card.Registered {
+		row.flags = registeredFlag
+	}
+	return b.add(card.ID.Digits(), row)
+}
+
+func (b *CardBuilder) add(id keys.Digits, row cardRow) (wrong Conflict) {
 	switch {
 	case b.table.cards == 0 || before(&b.last, &id):
 		b.table.append(id, row)
@@ -419,17 +472,17 @@ func (b *cardBuilder) add(id keys.Digits, row cardRow) (wrong clash) {
 		page := b.table.pages[len(b.table.pages)-1]
 		page.rows[page.n-1], wrong = b.table.supersede(id, page.rows[page.n-1], row)
 	default:
-		b.strays = append(b.strays, stray{id, row})
+		b.pending = append(b.pending, keyedRow{id, row})
 	}
 	return wrong
 }
 
-// finish returns the table. wrong hears of cards that came out of order with rows that
-// clash.
-func (b *cardBuilder) finish(wrong func(Number, clash)) cardTable {
-	if len(b.strays) == 0 {
+// Finish returns the table. wrong hears of cards that came out of order with rows in
+// conflict.
+func (b *CardBuilder) Finish(wrong func(Number, Conflict)) CardTable {
+	if len(b.pending) == 0 {
 		return b.table
 	}
-	slices.SortStableFunc(b.strays, func(x, y stray) int { return cmp.Compare(value(&x.id), value(&y.id)) })
-	return b.table.merge(b.strays, wrong)
+	slices.SortStableFunc(b.pending, func(x, y keyedRow) int { return cmp.Compare(value(&x.id), value(&y.id)) })
+	return b.table.merge(b.pending, wrong)
 }

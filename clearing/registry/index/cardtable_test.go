@@ -1,4 +1,4 @@
-package registry
+package index
 
 import (
 	"bytes"
@@ -44,8 +44,8 @@ func cardNumber(n uint16) (id keys.Digits) {
 }
 
 // drawTable fills a builder with rows in any order, many of them of few cards.
-func drawTable(t *rapid.T, into model) cardTable {
-	var b cardBuilder
+func drawTable(t *rapid.T, into model) CardTable {
+	var b CardBuilder
 	b.table.classes = []cardClass{{kind: byte(rapid.IntRange(1, 3).Draw(t, "kind"))}}
 	n := rapid.IntRange(0, 3*pageCards).Draw(t, "rows")
 	seed := rapid.Uint16().Draw(t, "seed")
@@ -62,7 +62,7 @@ func drawTable(t *rapid.T, into model) cardTable {
 		into.put(id, row)
 		b.add(id, row)
 	}
-	return b.finish(func(Number, clash) {})
+	return b.Finish(func(Number, Conflict) {})
 }
 
 // TestCardTable compares tables that were built in any order, and put on top of
@@ -94,7 +94,7 @@ func TestCardTable(t *testing.T) {
 	})
 }
 
-func checkTable(t *rapid.T, table *cardTable, want model) {
+func checkTable(t *rapid.T, table *CardTable, want model) {
 	if table.cards != len(want) {
 		t.Fatalf("table holds %d cards, want %d", table.cards, len(want))
 	}
@@ -108,7 +108,7 @@ func checkTable(t *rapid.T, table *cardTable, want model) {
 				t.Fatalf("card %x on day %d: %+v (%v), want %+v (%v)", id, day, got, ok, row, known)
 			}
 		}
-		if got := table.all(id); len(got) != len(want[id]) {
+		if got := table.rowsOf(id); len(got) != len(want[id]) {
 			t.Fatalf("card %x has %d rows, want %d", id, len(got), len(want[id]))
 		}
 	}

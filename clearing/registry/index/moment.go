@@ -1,4 +1,4 @@
-package registry
+package index
 
 import (
 	"encoding/hex"
@@ -11,17 +11,18 @@ import (
 // later one is a larger number.
 type Moment uint32
 
+// The years of moments, and the end of what has none.
 const (
-	firstYear = 1990
-	lastYear  = 2121
-	open      = Moment(1<<32 - 1) // the end of what has none
+	FirstYear = 1990
+	LastYear  = 2121
+	Open      = Moment(1<<32 - 1)
 )
 
-// MomentOf reads a card time, 7 bytes BCD. Its date is one of the calendar; a time
+// momentOf reads a card time, 7 bytes BCD. Its date is one of the calendar; a time
 // of day that is none stands for the day's last second.
-func MomentOf(bcd [7]byte) Moment {
+func momentOf(bcd [7]byte) Moment {
 	digits := func(b byte) uint32 { return uint32(b>>4)*10 + uint32(b&15) }
-	year := min(max(digits(bcd[0])*100+digits(bcd[1]), firstYear), lastYear) - firstYear
+	year := min(max(digits(bcd[0])*100+digits(bcd[1]), FirstYear), LastYear) - FirstYear
 	days := (year*12+digits(bcd[2])-1)*31 + digits(bcd[3]) - 1
 	hour, minute, second := digits(bcd[4]), digits(bcd[5]), digits(bcd[6])
 	for _, b := range bcd[4:] {
@@ -32,8 +33,8 @@ func MomentOf(bcd [7]byte) Moment {
 	return Moment(((days*24+hour)*60+minute)*60 + second)
 }
 
-// parseMoment reads YYYYMMDDhhmmss.
-func parseMoment(text string) (Moment, bool) {
+// ParseMoment reads YYYYMMDDhhmmss.
+func ParseMoment(text string) (Moment, bool) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != 7 {
 		return 0, false
@@ -41,18 +42,18 @@ func parseMoment(text string) (Moment, bool) {
 	if _, err := ledger.ParseDay(text[:8]); err != nil {
 		return 0, false
 	}
-	m := MomentOf([7]byte(b))
+	m := momentOf([7]byte(b))
 	return m, m.String() == text
 }
 
-// number is the moment as YYYYMMDDhhmmss.
-func (m Moment) number() int64 {
+// Number is the moment as YYYYMMDDhhmmss.
+func (m Moment) Number() int64 {
 	n := int64(m)
 	second, minute, hour := n%60, n/60%60, n/3600%24
 	days := n / 86400
-	day, month, year := days%31+1, days/31%12+1, days/31/12+firstYear
+	day, month, year := days%31+1, days/31%12+1, days/31/12+FirstYear
 	return (((((year*100+month)*100+day)*100+hour)*100+minute)*100 + second)
 }
 
 // String is the moment as YYYYMMDDhhmmss.
-func (m Moment) String() string { return fmt.Sprintf("%014d", m.number()) }
+func (m Moment) String() string { return fmt.Sprintf("%014d", m.Number()) }
