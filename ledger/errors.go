@@ -7,7 +7,7 @@ import (
 
 // What a caller does next decides the error. ErrFenced, ErrPosition: give the stream up, claim it again if it should be
 // ours. ErrDayMoved: take the new day from the StreamError and post again. ErrDaySealed: book in another day. ErrUnavailable: nothing was
-// committed; try later. ErrOutcomeUnknown: claim the stream again and see how far it got.
+// committed; try later. ErrBusy: others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: claim the stream again and see how far it got.
 var (
 	ErrFenced         = errors.New("the stream has a newer owner")
 	ErrPosition       = errors.New("the stream stands at another position")
@@ -15,6 +15,7 @@ var (
 	ErrDayMoved       = errors.New("the stream has moved to another day")
 	ErrDaySealed      = errors.New("the day is sealed")
 	ErrUnavailable    = errors.New("the database cannot be used at present; nothing was committed")
+	ErrBusy           = errors.New("the stream was taken away at every attempt; nothing was committed")
 	ErrOutcomeUnknown = errors.New("the connection was lost during the commit and the outcome cannot be read yet")
 	ErrAccount        = errors.New("the account is open with other properties")
 	ErrNoAccount      = errors.New("no such account")

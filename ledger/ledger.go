@@ -43,7 +43,7 @@ func WithBackoff(first, longest time.Duration) Option {
 }
 
 // WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "no answer", "duplicate", "chart",
-// "look-up", "unknown commit" or "not landed". It is called by many goroutines at once.
+// "look-up", "unknown commit", "not landed" or "stream taken". It is called by many goroutines at once.
 func WithRetryHook(fn func(cause string)) Option { return func(l *Ledger) { l.onRetry = fn } }
 
 // New returns a Ledger on a pool made by [Connect] (or one with the dialect's HotParameters).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,65 +48,50 @@ var errOpeningRefused = errors.New("an opening was refused")
 // that chunk and those behind it. The stream's position says how many are in the books,
 // so a process that goes on books the others, and a list that is in the books costs nothing.
 func (o *openingList) bookWhole(ctx context.Context) (rest []ledger.Transfer, err error) {
-	err = o.ledger.InTurn(ctx, o.stream, o.owner, func(claim *ledger.Claim) error {
-		for done := int(claim.Next) * openingsChunk; done < len(o.list); done += openingsChunk {
-			_, err := o.book(ctx, claim, o.list[done:min(done+openingsChunk, len(o.list))], func(d ledger.Decision) error {
-				if d.Disputed || d.Result == ledger.Refused {
-					return errOpeningRefused
-				}
-				return nil
-			})
-			if errors.Is(err, errOpeningRefused) {
-				rest = o.list[done:]
-				return nil
-			}
-			if err != nil {
-				return err
+	wholly := func(_ context.Context, _ pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+		for _, d := range out.Transfers {
+			if d.Disputed || d.Result == ledger.Refused {
+				return nil, errOpeningRefused
 			}
 		}
-		return nil
-	})
-	return rest, err
+		return nil, nil
+	}
+	for {
+		out, err := o.ledger.PostOnce(ctx, o.stream, o.owner, 0, func(b *ledger.Batch) error {
+			rest = o.list[min(int(b.From)*openingsChunk, len(o.list)):]
+			b.Transfers, b.Finish = rest[:min(openingsChunk, len(rest))], wholly
+			return nil
+		})
+		switch {
+		case errors.Is(err, errOpeningRefused):
+			return rest, nil
+		case err != nil:
+			return nil, fmt.Errorf("book %s: %w", o.stream, err)
+		case out == nil:
+			return nil, nil
+		}
+	}
 }
 
 // bookRest books what can be booked, and reports what cannot.
 func (o *openingList) bookRest(ctx context.Context, rest []ledger.Transfer, refused func(ledger.Transfer, error)) error {
-	return o.ledger.InTurn(ctx, o.stream+"/rest", o.owner, func(claim *ledger.Claim) error {
-		for first := 0; first < len(rest); first += openingsChunk {
-			chunk := rest[first:min(first+openingsChunk, len(rest))]
-			decisions, err := o.book(ctx, claim, chunk, func(ledger.Decision) error { return nil })
-			if err != nil {
-				return err
-			}
-			for i, d := range decisions {
-				switch {
-				case d.Disputed:
-					refused(chunk[i], fmt.Errorf("%d fen were booked as this opening before", d.Amount))
-				case d.Result == ledger.Refused:
-					refused(chunk[i], d.Err)
-				}
+	stream := o.stream + "/rest"
+	for chunk := range slices.Chunk(rest, openingsChunk) {
+		out, err := o.ledger.PostOnce(ctx, stream, o.owner, 0, func(b *ledger.Batch) error {
+			b.Transfers = chunk
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("book %s: %w", stream, err)
+		}
+		for i, d := range out.Transfers {
+			switch {
+			case d.Disputed:
+				refused(chunk[i], fmt.Errorf("%d fen were booked as this opening before", d.Amount))
+			case d.Result == ledger.Refused:
+				refused(chunk[i], d.Err)
 			}
 		}
-		return nil
-	})
-}
-
-// book books transfers as the next batch of a stream, if every decision passes.
-func (o *openingList) book(ctx context.Context, claim *ledger.Claim, transfers []ledger.Transfer, pass func(ledger.Decision) error) ([]ledger.Decision, error) {
-	out, err := o.ledger.Post(ctx, &ledger.Batch{
-		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
-		Finish: func(_ context.Context, _ pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-			for _, d := range out.Transfers {
-				if err := pass(d); err != nil {
-					return nil, err
-				}
-			}
-			return nil, nil
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("book %s: %w", claim.Stream, err)
 	}
-	claim.Next++
-	return out.Transfers, nil
+	return nil
 }

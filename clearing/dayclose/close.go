@@ -249,12 +249,25 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 	if err != nil || len(transfers) == 0 {
 		return unpaid, err
 	}
-	stream := settlementStream(day, round)
-	claim, err := c.Ledger.Claim(ctx, stream, c.Owner, day)
+	another := false
+	out, err := c.Ledger.PostOnce(ctx, settlementStream(day, round), c.Owner, day, func(b *ledger.Batch) error {
+		if another || b.Day != day { // another close of the day came between: what it has paid is paid
+			if positions, paid, err = c.positions(ctx, day, round); err != nil {
+				return err
+			}
+			if transfers, left, unpaid, err = c.payments(ctx, day, round, positions, paid); err != nil {
+				return err
+			}
+		}
+		if another = true; b.Day == day {
+			b.Transfers = transfers
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("claim %s: %w", stream, err)
+		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
-	if claim.Day != day {
+	if out == nil {
 		// The day has ended, and this is what its close has left.
 		for _, u := range left {
 			if u.Err == nil {
@@ -263,12 +276,6 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 			}
 		}
 		return unpaid, nil
-	}
-	out, err := c.Ledger.Post(ctx, &ledger.Batch{
-		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
 	var refused []error
 	for i, decision := range out.Transfers {

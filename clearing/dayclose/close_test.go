@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
@@ -163,6 +166,29 @@ func TestClose(t *testing.T) {
 	if claim, err := l.Claim(t.Context(), "taps/0", "test", 0); err != nil || claim.Day != today.Next() {
 		t.Errorf("after the close taps/0 is in day %d (%v), want %d", claim.Day, err, today.Next())
 	}
+}
+
+// TestCloseTogether closes a day on several machines at once. Each close that was in time for the
+// day says the same, nothing is unpaid, and everybody is paid once.
+func TestCloseTogether(t *testing.T) {
+	o := newOffice(t)
+	group, ctx := errgroup.WithContext(t.Context())
+	for range 4 {
+		closer := *o.closer
+		closer.Dir = t.TempDir()
+		group.Go(func() error {
+			result, err := closer.Close(ctx, today, today.Next())
+			if errors.Is(err, ledger.ErrDay) { // it came when the day had ended
+				return nil
+			}
+			if err == nil && len(result.Unpaid) > 0 {
+				return fmt.Errorf("unpaid: %+v", result.Unpaid)
+			}
+			return err
+		})
+	}
+	o.must(group.Wait())
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 0, chart.PensionPayout: 0, chart.Reserve: 260, chart.BankMedical: -10_000 - 50_000 + 900})
 }
 
 func checkSealFile(t *testing.T, path string, seal chain.Seal) {

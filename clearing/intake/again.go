@@ -54,7 +54,8 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	}
 	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, by: by, refused: docket.Replacements{}}
 	for {
-		err := j.attempt(ctx)
+		// Of two who judge at the same time each gets a turn: what was judged is not again.
+		_, err := a.Ledger.PostOnce(ctx, StreamAgain, a.Owner, 0, func(b *ledger.Batch) error { return j.attempt(ctx, b) })
 		var more *refusals
 		switch {
 		case err == nil:
@@ -63,8 +64,7 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 			return "", false, ctx.Err()
 		case errors.As(err, &more):
 			j.refused.Add(more.refused)
-		case errors.Is(err, errVerdict), errors.Is(err, docket.ErrMoved), errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrDayMoved), errors.Is(err, ledger.ErrDaySealed):
-			// Of two who judge at the same time each gets a turn: what was judged is not again.
+		case errors.Is(err, errVerdict), errors.Is(err, docket.ErrMoved):
 		default:
 			of := faultOf(err)
 			return "", of == own || of == doubtful, fmt.Errorf("%s: %w", r.Name(), err)
@@ -118,16 +118,12 @@ type again struct {
 // errVerdict says that the verdict is another than the memo of the attempt said.
 var errVerdict = errors.New("the verdict turned out another")
 
-func (j *again) attempt(ctx context.Context) error {
-	claim, err := j.Ledger.Claim(ctx, StreamAgain, j.Owner, 0)
-	if err != nil {
-		return err
-	}
+func (j *again) attempt(ctx context.Context, batch *ledger.Batch) error {
 	r := j.record
 	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value, Kept: r.Day}}
 	// What is refused for good is kept and published under the stream that it came from.
-	d := docket.New(docket.Source{Stream: r.Stream, Day: claim.Day}, 1)
-	batch := &ledger.Batch{Stream: StreamAgain, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Same: j.topic.same}
+	d := docket.New(docket.Source{Stream: r.Stream, Day: batch.Day}, 1)
+	batch.Same = j.topic.same
 	judged, err := j.rules.judge(ctx, records, d, batch, j.refused)
 	if err != nil {
 		return err
@@ -150,8 +146,7 @@ func (j *again) attempt(ctx context.Context) error {
 		})
 		return note, err
 	}
-	_, err = j.Ledger.Post(ctx, batch)
-	return err
+	return nil
 }
 
 func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, judged Judged, out *ledger.Outcome) ([]byte, error) {

@@ -89,47 +89,29 @@ func (o *Office) book(ctx context.Context, d *decision) (Done, error) {
 	} else if err != nil {
 		return Done{}, err
 	}
-	for {
-		out, err := o.post(ctx, d)
-		// Another process that decides at the same time has taken the stream. Each gets its
-		// turn: what is booked already is not booked again.
-		if (errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrDayMoved) || errors.Is(err, ledger.ErrDaySealed)) && ctx.Err() == nil {
-			continue
-		}
-		if err != nil {
-			return Done{}, err
-		}
-		return o.done(d, out)
+	// Of several who decide at the same time each gets its turn: what is booked already is not
+	// booked again.
+	out, err := o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
+		b.Transfers, b.Prepare, b.Finish = d.chain, d.within, d.finish
+		return nil
+	})
+	if err != nil {
+		return Done{}, err
 	}
+	return o.done(d, out)
 }
 
-func (o *Office) post(ctx context.Context, d *decision) (*ledger.Outcome, error) {
-	claim, err := o.Ledger.Claim(ctx, Stream, o.Owner, 0)
-	if err != nil {
-		return nil, err
+// finish books beside a decision that is new what belongs to it.
+func (d *decision) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
+	if out.Transfers[0].Result != ledger.Inserted {
+		return nil, nil
 	}
-	batch := &ledger.Batch{Stream: Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
-	batch.Prepare = func(ctx context.Context, tx pgx.Tx) error {
-		if d.within != nil {
-			if err := d.within(ctx, tx); err != nil {
-				return err
-			}
+	if d.keep != nil {
+		if err := d.keep(ctx, tx); err != nil {
+			return nil, err
 		}
-		batch.Transfers = d.chain
-		return nil
 	}
-	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
-		if out.Transfers[0].Result != ledger.Inserted {
-			return nil, nil
-		}
-		if d.keep != nil {
-			if err := d.keep(ctx, tx); err != nil {
-				return nil, err
-			}
-		}
-		return nil, ledger.Approve(ctx, tx, d.name, d.what, d.by)
-	}
-	return o.Ledger.Post(ctx, batch)
+	return nil, ledger.Approve(ctx, tx, d.name, d.what, d.by)
 }
 
 func (o *Office) done(d *decision, out *ledger.Outcome) (Done, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -108,21 +107,16 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 // postOnce posts transfers as the next batch of a stream of their own.
 func postOnce(t *testing.T, l *ledger.Ledger, stream string, transfers ...ledger.Transfer) {
 	t.Helper()
-	err := l.InTurn(t.Context(), stream, "test", func(claim *ledger.Claim) error {
-		out, err := l.Post(t.Context(), &ledger.Batch{
-			Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
-		})
-		if err != nil {
-			return err
-		}
-		for i, decision := range out.Transfers {
-			if decision.Disputed || decision.Result == ledger.Refused {
-				return fmt.Errorf("transfer %d: %s: %w", i, decision.Result, decision.Err)
-			}
-		}
+	out, err := l.PostOnce(t.Context(), stream, "test", 0, func(b *ledger.Batch) error {
+		b.Transfers = transfers
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, decision := range out.Transfers {
+		if decision.Disputed || decision.Result == ledger.Refused {
+			t.Fatalf("transfer %d: %s: %v", i, decision.Result, decision.Err)
+		}
 	}
 }

@@ -51,24 +51,31 @@ func (r *Receipt) key() ledger.Key {
 // reference stands there with another amount or account is refused before anything is booked,
 // so that it leaves no dispute.
 func Receive(ctx context.Context, l *ledger.Ledger, owner string, receipts ...Receipt) (booked int, err error) {
-	err = l.InTurn(ctx, "receipts", owner, func(claim *ledger.Claim) error {
-		var transfers []ledger.Transfer
+	// A process that books the same meanwhile takes the stream, and all of this is asked again.
+	out, err := l.PostOnce(ctx, "receipts", owner, 0, func(b *ledger.Batch) error {
 		for i := range receipts {
 			stands, err := receipts[i].stands(ctx, l)
 			if err != nil {
 				return err
 			}
 			if !stands {
-				transfers = append(transfers, receipts[i].transfer())
+				b.Transfers = append(b.Transfers, receipts[i].transfer())
 			}
 		}
-		if booked = len(transfers); booked == 0 {
-			return nil
-		}
-		// A process that books the same meanwhile takes the stream, and all of this is asked again.
-		return postClaimed(ctx, l, claim, transfers)
+		return nil
 	})
-	return booked, err
+	if err != nil || out == nil {
+		return 0, err
+	}
+	for i, decision := range out.Transfers {
+		switch {
+		case decision.Disputed:
+			return 0, fmt.Errorf("post receipts: transfer %d: other content stands under its key", i)
+		case decision.Result == ledger.Refused:
+			return 0, fmt.Errorf("post receipts: transfer %d: %s: %w", i, decision.Result, decision.Err)
+		}
+	}
+	return len(out.Transfers), nil
 }
 
 func (r *Receipt) transfer() ledger.Transfer {
@@ -99,23 +106,4 @@ func (r *Receipt) stands(ctx context.Context, l *ledger.Ledger) (bool, error) {
 			r.Reference, row.Amount, books.CodeOf(accounts, row.Credit)), "correct --reference, or the amount and the account", nil)
 	}
 	return true, nil
-}
-
-// postClaimed posts transfers as the next batch of a stream.
-func postClaimed(ctx context.Context, l *ledger.Ledger, claim *ledger.Claim, transfers []ledger.Transfer) error {
-	next := claim.Next + 1
-	out, err := l.Post(ctx, &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: next, Day: claim.Day, Transfers: transfers})
-	if err != nil {
-		return fmt.Errorf("post %s: %w", claim.Stream, err)
-	}
-	claim.Next = next
-	for i, decision := range out.Transfers {
-		switch {
-		case decision.Disputed:
-			return fmt.Errorf("post %s: transfer %d: other content stands under its key", claim.Stream, i)
-		case decision.Result == ledger.Refused:
-			return fmt.Errorf("post %s: transfer %d: %s: %w", claim.Stream, i, decision.Result, decision.Err)
-		}
-	}
-	return nil
 }

@@ -1,0 +1,38 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It claims the stream (day is for a
+// new one, as with Claim), has build fill the batch, and posts it. Where build leaves the batch without rows and without Prepare,
+// nothing is posted and the outcome is nil.
+//
+// Another process that does the same at the same time takes the stream away, and a day may end meanwhile. Then all of it is tried
+// again after a pause, as often as a transaction is (WithRetries): what build reads may have changed. In the end it is ErrBusy.
+// What build posts must have keys that make repeating it harmless.
+func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, build func(*Batch) error) (*Outcome, error) {
+	for tries := 1; ; tries++ {
+		claim, err := l.Claim(ctx, stream, owner, day)
+		if err != nil {
+			return nil, err
+		}
+		b := &Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+		if err := build(b); err != nil || len(b.Transfers)+len(b.Memos) == 0 && b.Prepare == nil {
+			return nil, err
+		}
+		out, err := l.Post(ctx, b)
+		if !errors.Is(err, ErrFenced) && !errors.Is(err, ErrDayMoved) && !errors.Is(err, ErrDaySealed) {
+			return out, err
+		}
+		if tries > l.retries {
+			return nil, fmt.Errorf("%w (%d attempts): %w", ErrBusy, tries, err)
+		}
+		l.onRetry("stream taken")
+		if ended := l.pause(ctx, &again{}, tries); ended != nil {
+			return nil, fmt.Errorf("%w: %w", ended, err)
+		}
+	}
+}
