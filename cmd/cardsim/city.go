@@ -16,12 +16,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
-	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
 	"citycard/simulators/crowd"
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/downlink"
@@ -42,10 +42,13 @@ type dayInTheCity struct {
 	rides  int
 	days   int
 	wait   time.Duration
-	shares city.Shares
-	crowd  crowding
-	direct playing
+	shares plan.Shares
 	flags  *flag.FlagSet
+
+	// without chips
+	hot       string
+	orderSeed uint64
+	part      string
 }
 
 func cityCommand() *ffcli.Command {
@@ -60,8 +63,10 @@ func cityCommand() *ffcli.Command {
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
 	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes / 等待票价的时间")
 	registerShares(flags, &c.shares)
-	c.crowd.register(flags)
-	c.direct.register(flags)
+	c.registerDirect(flags)
+	flags.StringVar(&c.hot, "hot-operator", "", "direct: `ID` of the operator that has most of the rides / 热点运营商")
+	flags.Uint64Var(&c.orderSeed, "order-seed", 0, "direct: `NUMBER` that shuffles the order of sending; 0: as it happened / 发送次序种子")
+	flags.StringVar(&c.part, "part", "", "direct: send only part `N/M` of the day, in turn; the truth is the whole day's / 分批发送")
 	c.flags = flags
 	return &ffcli.Command{
 		Name:       "city",
@@ -93,8 +98,7 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	if err := c.shares.Check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
-	direct := c.crowd.direct(c.cards)
-	if names := c.direct.onlyDirect(c.flags); !direct && len(names) > 0 {
+	if names := c.onlyDirect(); !c.direct() && len(names) > 0 {
 		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))
 	}
 	if c.opts, err = c.access.Options(c.kafka); err != nil {
@@ -106,7 +110,12 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	progress := newProgress(os.Stdout, time.Now)
-	if err := c.ensureIssued(ctx, direct, day, store, progress); err != nil {
+	issued, _, err := c.issue(ctx, day, "", store, progress)
+	if err != nil {
+		return err
+	}
+	n, err := network.Zhengzhou()
+	if err != nil {
 		return err
 	}
 	fares, err := c.fares(ctx)
@@ -114,37 +123,24 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	play := c.playChips
-	if direct {
-		play = c.playCrowd
+	if issued.Direct() {
+		play = c.playDirect
 	}
-	for range c.days {
-		if err := play(ctx, day, store, fares, progress); err != nil {
+	for i := range c.days {
+		err := play(ctx, plan.Day{
+			Dir: c.Data, City: issued, Network: n, Keys: store, Fares: fares, Date: day.AddDate(0, 0, i),
+			Shares: c.shares, Rides: c.rides, Progress: progress.report,
+		})
+		if err != nil {
 			return err
 		}
-		day = day.AddDate(0, 0, 1)
 	}
 	return progress.Err()
 }
 
-// ensureIssued issues the city where that has not been done.
-func (c *dayInTheCity) ensureIssued(ctx context.Context, direct bool, day time.Time, store *keys.Store, p *progress) error {
-	if direct {
-		_, err := c.crowd.issueCrowd(&c.settings, day, p)
-		return err
-	}
-	if _, other, err := crowd.Read(c.Data); err != nil || other {
-		return service.Refuse(c.Data+" holds a city without chips / 目录中是无卡片的城市", "give --direct, or another directory with --data", err)
-	}
-	state, already, err := c.issued(day)
-	if err != nil || already {
-		return err
-	}
-	return issueCity(ctx, c.Data, "", state, store, p)
-}
-
 // playChips plays one day with real card dialogues and writes its truth.
-func (c *dayInTheCity) playChips(ctx context.Context, day time.Time, store *keys.Store, fares *message.FareTable, p *progress) error {
-	played, err := c.play(ctx, day, store, fares, p)
+func (c *dayInTheCity) playChips(ctx context.Context, day plan.Day) error {
+	played, err := c.play(ctx, day)
 	if err != nil {
 		return err
 	}
@@ -173,11 +169,7 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 
 // play plays the day while the outbox is forwarded, and waits until the broker
 // has acknowledged everything.
-func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Store, fares *message.FareTable, p *progress) (played *city.Played, err error) {
-	n, err := network.Zhengzhou()
-	if err != nil {
-		return nil, err
-	}
+func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Played, err error) {
 	box, err := outbox.Open(filepath.Join(c.Data, "outbox"))
 	if err != nil {
 		return nil, service.Fail("the outbox cannot be used / 发件箱不可用", "see what it says; free some space", err)
@@ -203,10 +195,7 @@ func (c *dayInTheCity) play(ctx context.Context, day time.Time, store *keys.Stor
 		client.Close()
 		err = errors.Join(err, box.Close())
 	}()
-	played, err = city.Play(forwarding, city.Options{
-		Dir: c.Data, Network: n, Keys: store, Fares: fares, Authority: authority, Outbox: box,
-		Day: day, Shares: c.shares, Rides: c.rides, Progress: p.report,
-	})
+	played, err = city.Play(forwarding, city.Options{Day: day, Authority: authority, Outbox: box})
 	if err == nil {
 		err = box.Drain(forwarding)
 	}

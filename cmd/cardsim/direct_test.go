@@ -105,11 +105,11 @@ func TestMode(t *testing.T) {
 		{[]string{"--direct=false"}, directFrom + 1, false},
 		{[]string{"--direct", "--direct=auto"}, 10, false},
 	} {
-		var c crowding
+		s := settings{cards: test.cards}
 		flags := flag.NewFlagSet("test", flag.ContinueOnError)
-		c.register(flags)
-		if err := flags.Parse(test.args); err != nil || c.direct(test.cards) != test.want {
-			t.Errorf("%v, %d cards: direct %v, %v", test.args, test.cards, c.direct(test.cards), err)
+		s.registerDirect(flags)
+		if err := flags.Parse(test.args); err != nil || s.direct() != test.want {
+			t.Errorf("%v, %d cards: direct %v, %v", test.args, test.cards, s.direct(), err)
 		}
 	}
 }

@@ -11,8 +11,7 @@
 //
 //	city.json      what was issued: seed, number of cards, day
 //	cards.img      the cards
-//	crowd.json, crowd.state
-//	               instead of both, a city without chips (--direct)
+//	crowd.state    instead, what the cards of a city without chips hold (--direct)
 //	registry/      operators, terminals, cards, channels, hospitals, persons, network
 //	outbox/        records on their way to Kafka
 //	truth/         what must come out, of all days played here (package truth)

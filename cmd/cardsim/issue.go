@@ -14,21 +14,22 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
 	"citycard/simulators/city"
+	"citycard/simulators/crowd"
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 )
 
 // issuing is the command `cardsim issue`.
 type issuing struct {
 	settings
 	images string
-	crowd  crowding
 }
 
 func issueCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim issue", flag.ContinueOnError)
 	var c issuing
 	c.register(flags)
-	c.crowd.register(flags)
+	c.registerDirect(flags)
 	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already / 已个人化卡片目录")
 	return &ffcli.Command{
 		Name:       "issue",
@@ -44,69 +45,64 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	if c.crowd.direct(c.cards) {
-		return c.issueDirect()
-	}
-	store, err := c.store()
-	if err != nil {
-		return err
-	}
-	day, err := c.midnight(time.Now())
-	if err != nil {
-		return err
-	}
-	dir, err := c.directory()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	state, already, err := c.issued(day)
-	if err != nil {
-		return err
-	}
-	if already {
-		return service.Refuse(c.Data+" holds issued cards / 目录中已有发出的卡", "give another directory with --data", nil)
-	}
-	return issueCity(ctx, c.Data, c.images, state, store, newProgress(os.Stdout, time.Now))
-}
-
-// issueDirect writes the registry of a city of millions.
-func (c *issuing) issueDirect() (err error) {
-	if c.images != "" {
+	var store *keys.Store
+	switch {
+	case !c.direct():
+		if store, err = c.store(); err != nil {
+			return err
+		}
+	case c.images != "":
 		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards / 直接生成时没有卡片"))
 	}
+	day, err := c.midnight(time.Now())
+	if err != nil {
+		return err
+	}
 	dir, err := c.directory()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	day, err := c.midnight(time.Now())
-	if err != nil {
-		return err
-	}
-	already, err := c.crowd.issueCrowd(&c.settings, day, newProgress(os.Stdout, time.Now))
+	_, already, err := c.issue(ctx, day, c.images, store, newProgress(os.Stdout, time.Now))
 	if already {
 		return service.Refuse(c.Data+" holds issued cards / 目录中已有发出的卡", "give another directory with --data", nil)
 	}
 	return err
 }
 
-// issueCity issues the cards and writes the registry.
-func issueCity(ctx context.Context, dir, images string, state city.State, store *keys.Store, p *progress) error {
+// issue issues the city that the flags describe and writes its registry; already is true where the
+// directory holds it.
+func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, p *progress) (c plan.City, already bool, err error) {
+	c, already, err = s.issued(day)
+	if err != nil || already {
+		return c, already, err
+	}
 	n, err := network.Zhengzhou()
 	if err != nil {
-		return err
+		return c, false, err
 	}
-	people, err := state.Population()
+	if err := c.Check(); err != nil {
+		hint := "correct --cards"
+		if c.Direct() {
+			hint += " or --riders"
+		}
+		return c, false, service.Fail("no such city / 没有这样的城市", hint, err)
+	}
+	if c.Direct() {
+		if err := crowd.Issue(s.Data, c, n, p.report); err != nil {
+			return c, false, service.Fail("registry not written / 登记文件未写入", "check the disk", err)
+		}
+		return c, false, p.Err()
+	}
+	people, err := city.NewPopulation(c)
 	if err != nil {
-		return service.Fail("no such city / 没有这样的城市", "correct --cards", err)
+		return c, false, err
 	}
-	if err := people.WriteRegistry(filepath.Join(dir, "registry"), n, store); err != nil {
-		return service.Fail("registry not written / 登记文件未写入", "check the disk", err)
+	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), n, store); err != nil {
+		return c, false, service.Fail("registry not written / 登记文件未写入", "check the disk", err)
 	}
-	err = city.Issue(ctx, city.IssueOptions{Dir: dir, State: state, Population: people, Keys: store, Images: images, Progress: p.report})
-	if err != nil {
-		return err
+	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Images: images, Progress: p.report}); err != nil {
+		return c, false, err
 	}
-	return p.Err()
+	return c, false, p.Err()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/service"
+	"citycard/simulators/city"
 )
 
 // ordering is the command `cardsim orders`.
@@ -40,7 +41,7 @@ func (c *ordering) exec(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	people, err := c.state(day).Population()
+	people, err := city.NewPopulation(c.city(day))
 	if err != nil {
 		return service.Fail("no such city / 没有这样的城市", "correct --cards", err)
 	}

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
+	"strconv"
 	"time"
 
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
-	"citycard/simulators/city"
+	"citycard/simulators/plan"
 )
 
 // settings are what issue and city have in common.
@@ -21,6 +23,10 @@ type settings struct {
 	zone  string
 
 	passphrase string // the file of it
+
+	// of issue and city alone
+	mode   mode
+	riders int
 }
 
 func (s *settings) register(flags *flag.FlagSet) {
@@ -33,6 +39,14 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.StringVar(&s.day, "day", "", "the simulated day, `YYYYMMDD`; today where empty / 模拟日期")
 	flags.StringVar(&s.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city / 时区")
 }
+
+// registerDirect gives the flags of a city of millions.
+func (s *settings) registerDirect(flags *flag.FlagSet) {
+	flags.Var(&s.mode, "direct", "no chips: taps from compact state, for millions of cards; auto: above "+strconv.Itoa(directFrom)+" cards / 直接生成交易")
+	flags.IntVar(&s.riders, "riders", 0, "direct: `NUMBER` of cards that ride, 0 for all; the others only stand in the registry / 乘车卡数")
+}
+
+func (s *settings) direct() bool { return s.mode.direct || !s.mode.set && s.cards > directFrom }
 
 // midnight is the beginning of the simulated day.
 func (s *settings) midnight(now time.Time) (time.Time, error) {
@@ -78,26 +92,37 @@ func (s *settings) directory() (*service.DataDir, error) {
 	return service.OpenClosedDir(s.Data, dataPurpose)
 }
 
-// state is the city that the flags describe.
-func (s *settings) state(day time.Time) city.State {
-	return city.State{Seed: s.seed, Cards: s.cards, Day: day.Format("20060102")}
+// city is the city that the flags describe.
+func (s *settings) city(day time.Time) plan.City {
+	c := plan.City{Seed: s.seed, Cards: s.cards, Day: plan.DayNumber(day)}
+	if s.direct() {
+		c.Riders = cmp.Or(s.riders, s.cards)
+	}
+	return c
 }
 
 // issued finds out what the directory holds, and refuses one that holds another
 // city.
-func (s *settings) issued(day time.Time) (state city.State, ok bool, err error) {
-	want := s.state(day)
-	state, ok, err = city.ReadState(s.Data)
-	if err != nil {
-		return state, false, service.Fail("data directory not usable / 数据目录不可用", "give another one with --data", err)
-	}
-	if !ok {
+func (s *settings) issued(day time.Time) (c plan.City, ok bool, err error) {
+	want := s.city(day)
+	have, ok, err := plan.Read(s.Data)
+	switch {
+	case err != nil:
+		return have, false, service.Fail("data directory not usable / 数据目录不可用", "give another one with --data", err)
+	case !ok:
 		return want, false, nil
+	case have.Direct() && !want.Direct():
+		return have, false, service.Refuse(s.Data+" holds a city without chips / 目录中是无卡片的城市", "give --direct, or another directory with --data", nil)
+	case want.Direct() && !have.Direct():
+		return have, false, service.Refuse(s.Data+" holds a city with chips / 目录中是有卡片的城市", "give another directory with --data, or leave out --direct", nil)
 	}
-	if state.Seed != want.Seed || state.Cards != want.Cards {
-		return state, false, service.Fail(
-			fmt.Sprintf("%s holds a city of %d cards with seed %d / 目录中是另一座城市", s.Data, state.Cards, state.Seed),
-			fmt.Sprintf("give --seed %d --cards %d, or another --data", state.Seed, state.Cards), nil)
+	want.Day = have.Day // a city may be played on other days than its first
+	if have == want {
+		return have, true, nil
 	}
-	return state, true, nil
+	what, give := fmt.Sprintf("%s holds a city of %d cards", s.Data, have.Cards), fmt.Sprintf("give --seed %d --cards %d", have.Seed, have.Cards)
+	if have.Direct() {
+		what, give = what+fmt.Sprintf(", %d of them riders,", have.Riders), give+fmt.Sprintf(" --riders %d", have.Riders)
+	}
+	return have, false, service.Fail(what+fmt.Sprintf(" with seed %d / 目录中是另一座城市", have.Seed), give+", or another --data", nil)
 }

@@ -3,12 +3,12 @@ package main
 import (
 	"flag"
 
-	"citycard/simulators/city"
+	"citycard/simulators/plan"
 )
 
 // registerShares gives every fault a flag.
-func registerShares(flags *flag.FlagSet, s *city.Shares) {
-	*s = city.DefaultShares()
+func registerShares(flags *flag.FlagSet, s *plan.Shares) {
+	*s = plan.DefaultShares()
 	for _, f := range []struct {
 		name, usage string
 		value       *float64
@@ -24,6 +24,9 @@ func registerShares(flags *flag.FlagSet, s *city.Shares) {
 		{"foreign", "`SHARE` of cards that are joined by another city's card / 外地卡", &s.Foreign},
 		{"bad-claims", "`SHARE` of claims, for each fault / 问题结算", &s.Claim},
 		{"bad-pensions", "`SHARE` of pension lines, for each fault / 问题发放", &s.Pension},
+		{"counter-gaps", "direct: `SHARE` of taps before which one of the card was lost / 卡计数器缺口", &s.CounterGap},
+		{"sam-gaps", "direct: `SHARE` of taps before which the SAM lost one / 终端序号缺口", &s.SAMGap},
+		{"hot-share", "direct: `SHARE` of rides for --hot-operator / 热点运营商占比", &s.Hot},
 	} {
 		flags.Float64Var(f.value, f.name, *f.value, f.usage)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"citycard/cardos/keys"
+	"citycard/simulators/plan"
 	"citycard/terminals/outbox"
 )
 
@@ -13,15 +14,15 @@ import (
 // the load authority.
 func BenchmarkDay(b *testing.B) {
 	store := keys.GenerateTest(1)
-	state := State{Seed: 1, Cards: 10_000, Day: "20261124"}
-	people, err := state.Population()
+	town := plan.City{Seed: 1, Cards: 10_000, Day: 20261124}
+	people, err := NewPopulation(town)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
 		b.StopTimer()
 		dir := b.TempDir()
-		if err := Issue(b.Context(), IssueOptions{Dir: dir, State: state, Population: people, Keys: store}); err != nil {
+		if err := Issue(b.Context(), IssueOptions{Dir: dir, Population: people, Keys: store}); err != nil {
 			b.Fatal(err)
 		}
 		box, err := outbox.Open(filepath.Join(dir, "outbox"))
@@ -30,8 +31,11 @@ func BenchmarkDay(b *testing.B) {
 		}
 		b.StartTimer()
 		played, err := Play(b.Context(), Options{
-			Dir: dir, Network: zhengzhou(b), Keys: store, Fares: publicFares(b), Authority: pastLoads{store}, Outbox: box,
-			Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: DefaultShares(),
+			Day: plan.Day{
+				Dir: dir, City: town, Network: zhengzhou(b), Keys: store, Fares: publicFares(b), Shares: plan.DefaultShares(),
+				Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+			},
+			Authority: pastLoads{store}, Outbox: box,
 		})
 		if err != nil {
 			b.Fatal(err)

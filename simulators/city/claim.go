@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -21,7 +22,7 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 	if err != nil {
 		return err
 	}
-	e, err := l.judgeClaim(h, v, dayNumber(now), number)
+	e, err := l.judgeClaim(h, v, plan.DayNumber(now), number)
 	if err != nil {
 		return err
 	}

@@ -7,14 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"citycard/cardos/keys"
-	"citycard/clearing/message"
 	"citycard/durable"
-	"citycard/simulators/network"
+
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
@@ -23,17 +21,9 @@ import (
 
 // Options are what a day is played with.
 type Options struct {
-	Dir       string // the data directory that Issue filled
-	Network   *network.Network
-	Keys      *keys.Store
-	Fares     *message.FareTable
+	plan.Day
 	Authority counter.LoadAuthority // authorises top-ups
 	Outbox    *outbox.Log           // takes the records; somebody else forwards it
-	Day       time.Time             // midnight of the day, in the city's zone
-	Shares    Shares
-	Rides     int // of a card, about; 0: DefaultRides
-	// Progress is told how far a phase is; it is called from several goroutines.
-	Progress func(phase string, done, total int)
 }
 
 // DefaultRides makes about 24 transactions of a transit card in a day.
@@ -66,7 +56,7 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 		return nil, err
 	}
 	office := newSender(o.Outbox, d.sent)
-	payday, err := newPayday(d.people, o.Keys, d.rules.Pension, o.Shares, o.Day)
+	payday, err := newPayday(d.people, o.Keys, d.rules.Pension, o.Shares, o.Date)
 	if err != nil {
 		return nil, err
 	}
@@ -85,12 +75,11 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 // day is the state that the lots of one day share.
 type day struct {
 	Options
-	state  State
 	people *Population
 	rules  *truth.Rules
 	fares  *truth.Fares
 	tariff *tariff.Table
-	plan   timetable
+	lines  timetable
 	memory memory
 	lots   []*lot
 	done   atomic.Int64
@@ -98,25 +87,13 @@ type day struct {
 }
 
 func newDay(o Options) (*day, error) {
-	state, issued, err := ReadState(o.Dir)
+	people, err := NewPopulation(o.City)
 	if err != nil {
 		return nil, err
 	}
-	if !issued {
-		return nil, fmt.Errorf("%s: %w", o.Dir, errNoImages)
-	}
-	d := &day{Options: o, state: state, plan: timetable{o.Network.Metro, o.Network.Bus}}
-	if d.people, err = state.Population(); err != nil {
+	d := &day{Options: o, people: people, lines: timetable{o.Network.Metro, o.Network.Bus}}
+	if d.rules, d.fares, err = o.Prices(); err != nil {
 		return nil, err
-	}
-	if d.rules, err = truth.Example(); err != nil {
-		return nil, err
-	}
-	if d.fares, err = truth.NewFares(d.rules, o.Network); err != nil {
-		return nil, err
-	}
-	if err := d.fares.CheckTable(o.Fares); err != nil {
-		return nil, fmt.Errorf("the fares are not those of this city: %w", err)
 	}
 	images, err := readImages(filepath.Join(o.Dir, ImageFile))
 	if err != nil {
@@ -132,7 +109,7 @@ func newDay(o Options) (*day, error) {
 		return nil, err
 	}
 	d.total = len(d.people.Transit) // about one top-up a card
-	for i := range lots {
+	for i := range plan.Lots {
 		l, err := d.newLot(i, images)
 		if err != nil {
 			return nil, err
@@ -155,17 +132,14 @@ func (d *day) begin() error {
 	if _, err := os.Stat(path); err == nil {
 		return fmt.Errorf("%s: %w", d.Dir, ErrUnfinished)
 	}
-	return durable.WriteFile(path, []byte(d.Day.Format(dayLayout)+"\n"))
+	return durable.WriteFile(path, []byte(d.Date.Format(dayLayout)+"\n"))
 }
 
 func (d *day) end() error { return os.Remove(filepath.Join(d.Dir, beginFile)) }
 
 // sent counts records for the progress.
 func (d *day) sent(n int) {
-	done := int(d.done.Add(int64(n)))
-	if d.Progress != nil {
-		d.Progress("day", min(done, d.total), d.total)
-	}
+	d.Report("day", int(d.done.Add(int64(n))), d.total)
 }
 
 // play lets all lots live their day, each on its own.
@@ -197,10 +171,7 @@ func (d *day) settle(ctx context.Context, office *sender) (*Played, error) {
 	if err := errors.Join(d.remember(images), d.end()); err != nil {
 		return nil, err
 	}
-	number := d.Day.Year()*10000 + int(d.Day.Month())*100 + d.Day.Day()
-	out.Summary = truth.Summarise(number, d.state.Seed, out.Records, out.Purses)
-	if d.Progress != nil {
-		d.Progress("day", d.total, d.total)
-	}
+	out.Summary = truth.Summarise(plan.DayNumber(d.Date), d.City.Seed, out.Records, out.Purses)
+	d.Report("day", d.total, d.total)
 	return out, nil
 }

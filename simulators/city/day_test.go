@@ -17,6 +17,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
@@ -56,37 +57,38 @@ func publicFares(t testing.TB) *message.FareTable {
 }
 
 // manyFaults are shares at which a small city shows every fault.
-func manyFaults() Shares {
-	return Shares{
+func manyFaults() plan.Shares {
+	return plan.Shares{
 		Duplicate: 0.02, OutOfOrder: 0.03, Late: 0.1, Tampered: 0.05,
 		Undecodable: 0.005, Invalid: 0.005, UnknownTerminal: 0.02, WrongClock: 0.02, Foreign: 0.05, Claim: 0.05, Pension: 0.05,
 	}
 }
 
+func small() plan.City { return plan.City{Seed: 11, Cards: 700, Day: 20261124} }
+
 // smallCity issues a city of 700 cards in a new directory.
 func smallCity(t *testing.T, store *keys.Store) string {
 	t.Helper()
 	dir := t.TempDir()
-	state := State{Seed: 11, Cards: 700, Day: "20261124"}
-	people, err := state.Population()
+	people, err := NewPopulation(small())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Issue(t.Context(), IssueOptions{Dir: dir, State: state, Population: people, Keys: store}); err != nil {
+	if err := Issue(t.Context(), IssueOptions{Dir: dir, Population: people, Keys: store}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares Shares) *Played {
+func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares plan.Shares) *Played {
 	t.Helper()
 	box, err := outbox.Open(filepath.Join(dir, "outbox"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	played, err := Play(t.Context(), Options{
-		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: pastLoads{store}, Outbox: box,
-		Day: day, Shares: shares, Rides: 5,
+		Day:       plan.Day{Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: day, Shares: shares, Rides: 5},
+		Authority: pastLoads{store}, Outbox: box,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -189,12 +191,12 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 	day := time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())
 	p := playDay(t, dir, store, day, manyFaults())
 	shadow := map[string]int64{}
-	people, err := NewPopulation(11, 700, someDay())
+	people, err := NewPopulation(small())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range people.Transit {
-		shadow[truth.CardOf(Issuer(), c.ASN)] = c.Opening()
+		shadow[truth.CardOf(plan.Issuer(), c.ASN)] = int64(c.Opening)
 	}
 	for _, r := range p.Records {
 		if !r.Posts() {
@@ -240,7 +242,9 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 
 func TestPlayRefuses(t *testing.T) {
 	store := keys.GenerateTest(1)
-	options := Options{Dir: t.TempDir(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())}
+	options := Options{Day: plan.Day{
+		Dir: t.TempDir(), City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+	}}
 	if _, err := Play(t.Context(), options); !errors.Is(err, errNoImages) {
 		t.Errorf("a day without cards: %v", err)
 	}
@@ -270,8 +274,11 @@ func TestARefusedLoadEndsTheDay(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Play(t.Context(), Options{
-		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: closed{}, Outbox: box,
-		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Rides: 5,
+		Day: plan.Day{
+			Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5,
+			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+		},
+		Authority: closed{}, Outbox: box,
 	})
 	if refused, ok := errors.AsType[*counter.RefusedError](err); !ok || refused.Reason != "above_limit" {
 		t.Errorf("a day on which nobody may load: %v", err)
@@ -290,8 +297,11 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	options := Options{
-		Dir: dir, Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Authority: pastLoads{store}, Outbox: box,
-		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Rides: 5, Progress: func(string, int, int) { stop() },
+		Day: plan.Day{
+			Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5, Progress: func(string, int, int) { stop() },
+			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+		},
+		Authority: pastLoads{store}, Outbox: box,
 	}
 	if _, err := Play(ctx, options); !errors.Is(err, context.Canceled) {
 		t.Fatalf("stopped: %v", err)
@@ -307,8 +317,7 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 // Cards that were made elsewhere are taken as they are, and no others.
 func TestIssueTakesMadeCards(t *testing.T) {
 	store := keys.GenerateTest(1)
-	state := State{Seed: 11, Cards: 100, Day: "20261124"}
-	people, err := state.Population()
+	people, err := NewPopulation(plan.City{Seed: 11, Cards: 100, Day: 20261124})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +341,7 @@ func TestIssueTakesMadeCards(t *testing.T) {
 		}
 		made = append(made, image)
 	}
-	options := IssueOptions{Dir: t.TempDir(), State: state, Population: people, Keys: store, Images: images}
+	options := IssueOptions{Dir: t.TempDir(), Population: people, Keys: store, Images: images}
 	if err := Issue(t.Context(), options); err != nil {
 		t.Fatal(err)
 	}

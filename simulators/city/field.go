@@ -8,6 +8,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/terminals/counter"
 	"citycard/terminals/desk"
 	"citycard/terminals/gate"
@@ -39,8 +40,8 @@ func newField(l *lot, fares *tariff.Table) *field {
 }
 
 // chipOf is the SAM with a number: as it was after the day before, or new.
-func (f *field) chipOf(kind, place, lot int) (*chip.Chip, error) {
-	number, err := terminalNumber(kind, place, lot)
+func (f *field) chipOf(kind plan.Kind, place, lot int) (*chip.Chip, error) {
+	number, err := plan.Terminal(kind, place, lot)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (f *field) chipOf(kind, place, lot int) (*chip.Chip, error) {
 	return c, nil
 }
 
-func (f *field) module(ctx context.Context, kind, place, lot int) (*sam.Module, error) {
+func (f *field) module(ctx context.Context, kind plan.Kind, place, lot int) (*sam.Module, error) {
 	c, err := f.chipOf(kind, place, lot)
 	if err != nil {
 		return nil, err
@@ -71,12 +72,12 @@ func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error)
 	if g := f.gates[where]; g != nil {
 		return g, nil
 	}
-	module, err := f.module(ctx, kindMetro, station, gateLot(line, f.number))
+	module, err := f.module(ctx, plan.Gate, station, plan.GateLot(line, f.number))
 	if err != nil {
 		return nil, err
 	}
 	g, err := gate.New(module, f.tariff, gate.Place{
-		City: tunion.ZhengzhouCity, Institution: Issuer(), Operator: f.operatorNumber(line), Line: uint16(line), Station: uint16(station),
+		City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: f.operatorNumber(line), Line: uint16(line), Station: uint16(station),
 		Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 	if err != nil {
@@ -105,9 +106,9 @@ func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, n
 // ride takes a fare on the lot's bus of a line; a stray one's SAM is in no
 // registry.
 func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool, now time.Time) (*message.Tap, error) {
-	fleet, kind := f.buses, kindBus
+	fleet, kind := f.buses, plan.Validator
 	if stray {
-		fleet, kind = f.strays, kindStray
+		fleet, kind = f.strays, plan.StrayValidator
 	}
 	v := fleet[line]
 	if v == nil {
@@ -116,7 +117,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 			return nil, err
 		}
 		v, err = validator.New(module, f.tariff, validator.Place{
-			City: tunion.ZhengzhouCity, Institution: Issuer(), Operator: f.operatorNumber(line), Line: uint16(line),
+			City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: f.operatorNumber(line), Line: uint16(line),
 			Vehicle: fmt.Sprintf("M%03d%02d", line, f.number), Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})
 		if err != nil {
@@ -129,7 +130,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 
 // topUp puts money on a card at the lot's counter.
 func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount int64, now time.Time) (*message.Load, error) {
-	terminal, err := terminalNumber(kindCounter, 0, f.number)
+	terminal, err := plan.Terminal(plan.Counter, 0, f.number)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount
 // settle claims a visit's costs: card, PIN, claim.
 func (f *field) settle(ctx context.Context, h *holder, v *visit, number string, now time.Time) (*message.MedicalClaim, error) {
 	if f.access == nil {
-		c, err := f.chipOf(kindDesk, 0, f.number)
+		c, err := f.chipOf(plan.Desk, 0, f.number)
 		if err != nil {
 			return nil, err
 		}

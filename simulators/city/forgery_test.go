@@ -10,6 +10,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/simulators/forgery"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -49,7 +50,7 @@ func TestEveryByteIsAltered(t *testing.T) {
 		return names
 	}
 	for n := 0; n < 30 && len(unfired()) > 0; n++ {
-		p := playDay(t, dir, store, day.AddDate(0, 0, n), Shares{Tampered: 1, Foreign: 0.2})
+		p := playDay(t, dir, store, day.AddDate(0, 0, n), plan.Shares{Tampered: 1, Foreign: 0.2})
 		seen := map[truth.Key]bool{}
 		for _, r := range p.Records {
 			if place, altered := strings.CutPrefix(r.Fault, "tampered_"); altered {

@@ -5,13 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
 	"citycard/cardos/chip"
 	"citycard/durable"
+	"citycard/simulators/plan"
 )
+
+const dayLayout = "20060102"
 
 // Files of chips in a data directory.
 const (
@@ -19,8 +21,7 @@ const (
 	samFile   = "sams.img"  // the terminals' SAMs, after the first day
 )
 
-// Layout of the file: magic, then for each image its length and the image, then
-// the CRC-32 (IEEE) of everything before it. Lengths and CRC are big-endian.
+// Layout of the file, which is sealed: for each image its length, big-endian, and the image.
 // In cards.img transit cards come first, in their order, then social-security
 // cards. An image holds the chip's keys, as its memory does: the file is for its owner.
 const (
@@ -33,7 +34,6 @@ var errNoImages = errors.New("no cards have been issued here")
 
 func writeImages(path string, images [][]byte) error {
 	var b bytes.Buffer
-	b.WriteString(imageMagic)
 	for i, image := range images {
 		if len(image) == 0 || len(image) > imageLimit {
 			return fmt.Errorf("image %d has %d bytes, want 1 to %d", i, len(image), imageLimit)
@@ -41,29 +41,21 @@ func writeImages(path string, images [][]byte) error {
 		b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(image))))
 		b.Write(image)
 	}
-	b.Write(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(b.Bytes())))
-	return durable.WriteFile(path, b.Bytes())
+	return plan.WriteSealed(path, imageMagic, b.Bytes())
 }
 
 // readImages reads what writeImages wrote; errors.Is(err, errNoImages) when there
 // is nothing.
 func readImages(path string) ([][]byte, error) {
-	data, err := os.ReadFile(path)
+	body, err := plan.ReadSealed(path, imageMagic)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path, errNoImages)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(data) < len(imageMagic)+4 || string(data[:len(imageMagic)]) != imageMagic {
-		return nil, fmt.Errorf("%s: not a file of card images", path)
-	}
-	body, sum := data[:len(data)-4], binary.BigEndian.Uint32(data[len(data)-4:])
-	if crc32.ChecksumIEEE(body) != sum {
-		return nil, fmt.Errorf("%s: damaged, the checksum does not fit", path)
-	}
 	var images [][]byte
-	r := bytes.NewReader(body[len(imageMagic):])
+	r := bytes.NewReader(body)
 	for r.Len() > 0 {
 		var length uint32
 		if err := binary.Read(r, binary.BigEndian, &length); err != nil || length == 0 || length > imageLimit || int64(length) > int64(r.Len()) {

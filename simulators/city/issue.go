@@ -16,14 +16,14 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/terminals/counter"
 )
 
 // IssueOptions say what to issue and where.
 type IssueOptions struct {
 	Dir        string // the data directory, which exists
-	State      State
-	Population *Population // of that state
+	Population *Population
 	Keys       *keys.Store
 	Images     string // directory of cards that were made elsewhere, or empty
 	Progress   func(phase string, done, total int)
@@ -31,9 +31,9 @@ type IssueOptions struct {
 
 // transitOrder is what the counter makes a transit card from.
 func (p *Population) transitOrder(i int) counter.Order {
-	c, issuer := p.Transit[i], Issuer()
+	c, issuer := p.Transit[i], plan.Issuer()
 	return counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
-		Number: c.Number, Issuer: hex.EncodeToString(issuer[:]), Start: c.Start, Expiry: c.Expiry, CardType: c.Type,
+		Number: c.Number(), Issuer: hex.EncodeToString(issuer[:]), Start: plan.ValidFrom, Expiry: plan.ValidTo, CardType: c.Type,
 		Province: "4900", City: "4910", Interoperable: true, PIN: holderPIN,
 	}}
 }
@@ -43,7 +43,7 @@ func (p *Population) transitOrder(i int) counter.Order {
 func (p *Population) socialOrder(i int) counter.Order {
 	q := p.Persons[i]
 	o := &counter.SocialSecurityOrder{
-		Region: "410100", Version: "2.00", Institution: "9999410100", Issued: validFrom, Expiry: validTo,
+		Region: "410100", Version: "2.00", Institution: "9999410100", Issued: plan.ValidFrom, Expiry: plan.ValidTo,
 		CardNumber: fmt.Sprintf("S%08d", i), SecurityNumber: q.IDNumber, Name: q.Name, Sex: "1", Nation: "01",
 		Birthplace: "419999", Birthday: q.Born, PIN: holderPIN,
 	}
@@ -108,7 +108,7 @@ func Issue(ctx context.Context, o IssueOptions) error {
 	if err := writeImages(filepath.Join(o.Dir, ImageFile), images); err != nil {
 		return err
 	}
-	return o.State.write(o.Dir)
+	return p.City.Write(o.Dir)
 }
 
 // issueCard makes the i-th card, or takes the one that was made.
@@ -117,9 +117,9 @@ func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, ma
 	var c *chip.Chip
 	var order counter.Order
 	if transit {
-		c, order = chip.NewTransit(p.Seed^uint64(i)), p.transitOrder(i)
+		c, order = chip.NewTransit(p.City.Seed^uint64(i)), p.transitOrder(i)
 	} else {
-		c, order = chip.NewSocialSecurity(p.Seed^uint64(i)), p.socialOrder(i-len(p.Transit))
+		c, order = chip.NewSocialSecurity(p.City.Seed^uint64(i)), p.socialOrder(i-len(p.Transit))
 	}
 	if image := made[orderName(order)]; image != nil {
 		return image, nil
@@ -127,8 +127,8 @@ func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, ma
 	if _, err := counter.Personalise(ctx, c, c.PowerOn(), store, order); err != nil {
 		return nil, err
 	}
-	if transit {
-		if err := p.open(ctx, c, store, p.Transit[i]); err != nil {
+	if transit && p.Transit[i].Opening > 0 {
+		if err := load(ctx, c, store, p.Transit[i].Opening); err != nil {
 			return nil, err
 		}
 	}
@@ -136,18 +136,9 @@ func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, ma
 	return c.Image()
 }
 
-// open puts the opening balance on a card that has one. It was loaded before the
-// ledger's first day, so that no record of it is sent.
-func (p *Population) open(ctx context.Context, c *chip.Chip, store *keys.Store, card TransitCard) error {
-	if card.Opening() == 0 {
-		return nil
-	}
-	return p.load(ctx, c, store, uint32(card.Opening()))
-}
-
-// load puts money on a card without a record of it.
-func (p *Population) load(ctx context.Context, c *chip.Chip, store *keys.Store, fen uint32) error {
-	terminal, err := terminalNumber(kindCounter, 0, 0)
+// load puts money on a card before the ledger's first day, so that no record of it is sent.
+func load(ctx context.Context, c *chip.Chip, store *keys.Store, fen uint32) error {
+	terminal, err := plan.Terminal(plan.Counter, 0, 0)
 	if err != nil {
 		return err
 	}
@@ -227,7 +218,7 @@ func (p *Population) readMade(dir string) (map[string][]byte, error) {
 func (p *Population) names() map[string]bool {
 	names := make(map[string]bool, len(p.Transit)+p.Holders)
 	for _, c := range p.Transit {
-		names[c.Number] = true
+		names[c.Number()] = true
 	}
 	for _, q := range p.Persons[:p.Holders] {
 		names[q.IDNumber] = true

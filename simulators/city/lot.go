@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -18,12 +18,13 @@ const (
 	topUpStep   = 1_000
 	topUpLeast  = 30_00
 	topUpMost   = 100_00
-	clockIsSlow = 400 * 24 * time.Hour // of the validator with the wrong clock
+	clockIsSlow = plan.SlowDays * 24 * time.Hour
 )
 
 // wallet is a transit card in somebody's pocket.
 type wallet struct {
-	card    *TransitCard
+	index   int // among the transit cards
+	card    *plan.Card
 	chip    *chip.Chip
 	balance int64
 	entered time.Time // of the metro trip under way
@@ -45,7 +46,7 @@ type holder struct {
 type lot struct {
 	*day
 	number  int
-	dice    *rand.Rand
+	dice    dice
 	sender  *sender
 	field   *field
 	wallets []*wallet
@@ -55,16 +56,16 @@ type lot struct {
 
 // newLot takes every lots-th card and holder.
 func (d *day) newLot(number int, images [][]byte) (*lot, error) {
-	l := &lot{day: d, number: number, dice: dice(d.state.Seed, "lot "+d.Day.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
+	l := &lot{day: d, number: number, dice: newDice(d.City.Seed, "lot "+d.Date.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
 	l.field = newField(l, d.tariff)
-	for i := number; i < len(d.people.Transit); i += lots {
+	for i := number; i < len(d.people.Transit); i += plan.Lots {
 		c, err := powered(images[i])
 		if err != nil {
 			return nil, fmt.Errorf("card %d of the city: %w", i, err)
 		}
-		l.wallets = append(l.wallets, &wallet{card: &d.people.Transit[i], chip: c})
+		l.wallets = append(l.wallets, &wallet{index: i, card: &d.people.Transit[i], chip: c})
 	}
-	for i := number; i < d.people.Holders; i += lots {
+	for i := number; i < d.people.Holders; i += plan.Lots {
 		c, err := powered(images[len(d.people.Transit)+i])
 		if err != nil {
 			return nil, fmt.Errorf("social-security card %d: %w", i, err)
@@ -96,7 +97,7 @@ func (l *lot) live(ctx context.Context) error {
 	for _, w := range l.wallets {
 		balance, err := readBalance(ctx, w.chip)
 		if err != nil {
-			return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
+			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
 		w.balance = balance
 	}
@@ -124,26 +125,26 @@ func (l *lot) plans() []step {
 		}
 	}
 	for i, w := range l.wallets {
-		r := dice(l.state.Seed, "rides "+l.Day.Format(dayLayout), w.card.Index)
-		if w.card.Fate == Listed {
-			add(i, 0, l.plan.around(r, ListedSecond(w.card.Index)))
+		r := newDice(l.City.Seed, "rides "+l.Date.Format(dayLayout), w.index)
+		if w.card.Fate == plan.Listed {
+			add(i, 0, l.lines.around(r, plan.ListedSecond(w.index)))
 			continue
 		}
-		if w.card.Fate != Ordinary {
-			add(i, 0, l.plan.rides(r, 3, false))
+		if w.card.Fate != plan.Ordinary {
+			add(i, 0, l.lines.rides(r, 3, false))
 			continue
 		}
-		if chance(r, l.Shares.Late) {
-			add(i, -24*3600, l.plan.late(r, 3))
+		if r.Chance(l.Shares.Late) {
+			add(i, -24*3600, l.lines.late(r, 3))
 		}
-		add(i, 0, l.plan.rides(r, between(r, max(1, l.Rides*2/3), l.Rides*4/3), chance(r, 0.004)))
-		if chance(r, l.Shares.Foreign) {
-			line := l.plan.bus[r.IntN(len(l.plan.bus))]
-			steps = append(steps, step{at: int64(between(r, firstTrain, lastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
+		add(i, 0, l.lines.rides(r, plan.Between(r, max(1, l.Rides*2/3), l.Rides*4/3), r.Chance(0.004)))
+		if r.Chance(l.Shares.Foreign) {
+			line := l.lines.bus[r.IntN(len(l.lines.bus))]
+			steps = append(steps, step{at: int64(plan.Between(r, firstTrain, lastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
 		}
 	}
 	for i, h := range l.holders {
-		planned := visits(l.state.Seed, h.index, l.Network.Hospitals, l.Shares)
+		planned := visits(l.City.Seed, h.index, l.Network.Hospitals, l.Shares)
 		for j := range planned {
 			steps = append(steps, step{at: planned[j].at, card: len(l.wallets) + i, visit: &planned[j]})
 		}
@@ -153,7 +154,7 @@ func (l *lot) plans() []step {
 }
 
 func (l *lot) do(ctx context.Context, s step) error {
-	now := l.Day.Add(time.Duration(s.at) * time.Second)
+	now := l.Date.Add(time.Duration(s.at) * time.Second)
 	if s.visit != nil {
 		h := l.holders[s.card-len(l.wallets)]
 		if err := l.claim(ctx, h, s.visit, now); err != nil {
@@ -163,8 +164,8 @@ func (l *lot) do(ctx context.Context, s step) error {
 	}
 	w := l.wallets[s.card]
 	if s.foreign {
-		if err := l.visitor(ctx, w.card.Index, s.ride, now); err != nil {
-			return fmt.Errorf("visitor %d: %w", w.card.Index, err)
+		if err := l.visitor(ctx, w.index, s.ride, now); err != nil {
+			return fmt.Errorf("visitor %d: %w", w.index, err)
 		}
 		return nil
 	}
@@ -176,37 +177,22 @@ func (l *lot) do(ctx context.Context, s step) error {
 		act = l.leave
 	}
 	if err := act(ctx, w, s.ride, now); err != nil {
-		return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
+		return fmt.Errorf("card %d of the city: %w", w.index, err)
 	}
 	return nil
 }
 
-// facts is what the registry holds against the card.
-func (w *wallet) facts(at time.Time) truth.Facts {
-	return truth.Facts{
-		UnknownCard: w.card.Fate == Unregistered, Expired: w.card.Fate == Expired, Blocked: w.card.Fate == Blocked, Listed: w.listed(at),
-	}
+// facts is what the registry holds against a tap of the card.
+func (l *lot) facts(w *wallet, at time.Time, o plan.Odd) truth.Facts {
+	return l.City.Facts(w.index, w.card, plan.DayNumber(at), at.Hour()*3600+at.Minute()*60+at.Second(), o)
 }
 
-func (w *wallet) listed(at time.Time) bool {
-	return w.card.Fate == Listed && at.Format("20060102150405") >= w.card.Listed
-}
-
-// fault names what is wrong with the card itself.
-func (w *wallet) fault(at time.Time) string {
-	switch w.card.Fate {
-	case Listed:
-		if w.listed(at) {
-			return "card_listed"
-		}
-	case Unregistered:
-		return "unknown_card"
-	case Expired:
-		return "card_expired"
-	case Blocked:
-		return "card_blocked"
+// fault names what is wrong with a record.
+func (l *lot) fault(f *truth.Facts, at time.Time, o plan.Odd) string {
+	if at.Before(l.Date) {
+		o |= plan.Late
 	}
-	return ""
+	return plan.Fault(f, o)
 }
 
 // funded tops a card up that runs low. It reports false for a card that cannot be:
@@ -215,12 +201,12 @@ func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error
 	if w.balance >= lowBalance {
 		return true, nil
 	}
-	if w.card.Fate != Ordinary {
+	if w.card.Fate != plan.Ordinary {
 		return false, nil
 	}
-	amount := fen(l.dice, topUpLeast, topUpMost, topUpStep)
+	amount := l.dice.fen(topUpLeast, topUpMost, topUpStep)
 	w.loads++
-	order := fmt.Sprintf("%s-%06d-%d", l.Day.Format(dayLayout), w.card.Index, w.loads)
+	order := fmt.Sprintf("%s-%06d-%d", l.Date.Format(dayLayout), w.index, w.loads)
 	m, err := l.field.topUp(ctx, w.chip, order, amount, now)
 	if err != nil {
 		return false, fmt.Errorf("top-up of %d fen: %w", amount, err)
@@ -237,12 +223,12 @@ func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 	for _, w := range l.wallets {
 		balance, err := readBalance(ctx, w.chip)
 		if err != nil {
-			return fmt.Errorf("card %d of the city: %w", w.card.Index, err)
+			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
 		if balance != w.balance {
-			return fmt.Errorf("card %d of the city holds %d fen, counted %d", w.card.Index, balance, w.balance)
+			return fmt.Errorf("card %d of the city holds %d fen, counted %d", w.index, balance, w.balance)
 		}
-		purses[w.card.Index] = truth.Purse{Card: truth.CardOf(Issuer(), w.card.ASN), Fen: balance}
+		purses[w.index] = truth.Purse{Card: truth.CardOf(plan.Issuer(), w.card.ASN), Fen: balance}
 	}
 	return nil
 }
@@ -257,7 +243,7 @@ func (l *lot) save(images [][]byte) error {
 		errs = append(errs, err)
 	}
 	for _, w := range l.wallets {
-		put(w.card.Index, w.chip)
+		put(w.index, w.chip)
 	}
 	for _, h := range l.holders {
 		put(len(l.people.Transit)+h.index, h.chip)
@@ -272,10 +258,10 @@ func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	original := letter{key: w.card.Number, entry: truth.Entry{
+	original := letter{key: w.card.Number(), entry: truth.Entry{
 		Topic: message.TopicLoads, Value: value, Purpose: truth.Load, Fen: int64(m.GetAmountFen()), Payee: "float:own",
-		Key:    truth.LoadKey(dayNumber(now), truth.CardOf(Issuer(), w.card.ASN), byte(m.GetType()), uint16(m.GetOnlineSequence())),
-		Fault:  lateFault(now, l.Day),
+		Key:    truth.LoadKey(plan.DayNumber(now), truth.CardOf(plan.Issuer(), w.card.ASN), byte(m.GetType()), uint16(m.GetOnlineSequence())),
+		Fault:  l.fault(&truth.Facts{}, now, 0),
 		Signed: truth.SignedLoad(m.GetAmountFen(), m.GetNewBalanceFen(), m.GetTerminal(), m.GetTime()),
 	}}
 	letters, err := tampered(l.Shares, l.dice, original, m)
@@ -292,23 +278,13 @@ func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
 
 // repeat sends a letter again for a share of the calls: at once or later.
 func (l *lot) repeat(again letter) error {
-	if !chance(l.dice, l.Shares.Duplicate) {
+	if !l.dice.Chance(l.Shares.Duplicate) {
 		return nil
 	}
 	again.entry.Fault = "duplicate"
 	if l.dice.IntN(2) == 0 {
 		return l.sender.send(again)
 	}
-	l.sender.hold(again, between(l.dice, 20, 2_000))
+	l.sender.hold(again, plan.Between(l.dice, 20, 2_000))
 	return nil
 }
-
-// lateFault names the fault of a record that is signed before the day.
-func lateFault(at, day time.Time) string {
-	if at.Before(day) {
-		return "late"
-	}
-	return ""
-}
-
-func dayNumber(t time.Time) int { return t.Year()*10_000 + int(t.Month())*100 + t.Day() }

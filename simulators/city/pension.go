@@ -3,13 +3,13 @@ package city
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -27,8 +27,8 @@ type payday struct {
 
 // newPayday makes the list for the month of the day: every registered pensioner,
 // and what the office got wrong.
-func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares Shares, day time.Time) (*payday, error) {
-	r := dice(p.Seed, "pension", day.Year()*12+int(day.Month()))
+func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares plan.Shares, day time.Time) (*payday, error) {
+	r := newDice(p.City.Seed, "pension", day.Year()*12+int(day.Month()))
 	month := day.Format("200601")
 	out := &payday{}
 	for _, q := range p.Persons {
@@ -43,7 +43,7 @@ func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares
 		if err := out.add(month, token[:], amount, refused, fault); err != nil {
 			return nil, err
 		}
-		if refused == "" && (chance(r, shares.Pension) || len(out.batches) == 1 && len(out.batches[0].Lines) == 1) {
+		if refused == "" && (r.Chance(shares.Pension) || len(out.batches) == 1 && len(out.batches[0].Lines) == 1) {
 			if err := out.sendBack(month, token[:], amount); err != nil {
 				return nil, err
 			}
@@ -77,8 +77,8 @@ func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
 
 // line is what the list says of a person, why it must be refused, and what the
 // office did wrong. 0 is no line.
-func (q Person) line(r *rand.Rand, shares Shares, month string) (amount int64, refused, fault string) {
-	wrongAmount, notEntitled := chance(r, shares.Pension), chance(r, shares.Pension)
+func (q Person) line(r dice, shares plan.Shares, month string) (amount int64, refused, fault string) {
+	wrongAmount, notEntitled := r.Chance(shares.Pension), r.Chance(shares.Pension)
 	switch {
 	case !q.Registered:
 		return 0, "", ""
@@ -96,7 +96,7 @@ func (q Person) line(r *rand.Rand, shares Shares, month string) (amount int64, r
 
 func (p *payday) begin(month string, day time.Time) {
 	name := fmt.Sprintf("P%s-%02d", month, len(p.batches)+1)
-	p.batches = append(p.batches, &message.PensionBatch{Batch: name, Month: month, Payday: day.Format("20060102")})
+	p.batches = append(p.batches, &message.PensionBatch{Batch: name, Month: month, Payday: day.Format(dayLayout)})
 	p.entries = append(p.entries, nil)
 	p.results = append(p.results, &message.PensionResult{Batch: name, Month: month})
 	p.returns = append(p.returns, nil)

@@ -2,8 +2,9 @@ package city
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"citycard/simulators/plan"
 )
 
 // Person is somebody invented. Name and identity number go on the card and
@@ -25,40 +26,36 @@ type Person struct {
 // newPerson invents the i-th person. A pensioner draws a pension for certain,
 // others by chance.
 func newPerson(seed uint64, i int, pensioner bool, day time.Time) Person {
-	r := dice(seed, "person", i)
+	r := newDice(seed, "person", i)
 	p := Person{Name: name(i), Registered: true, Female: r.IntN(2) == 1}
-	age := between(r, 18, 59)
+	age := plan.Between(r, 18, 59)
 	switch n := r.IntN(100); {
 	case pensioner && n < 60, !pensioner && n < 15:
-		p.Insurance, p.Status, p.Pension, age = "employee", "retired", fen(r, 300_000, 600_000, 100), between(r, 60, 85)
+		p.Insurance, p.Status, p.Pension, age = "employee", "retired", r.fen(300_000, 600_000, 100), plan.Between(r, 60, 85)
 	case pensioner:
-		p.Insurance, p.Status, p.Pension, age = "resident", "resident", fen(r, 12_000, 30_000, 100), between(r, 60, 85)
+		p.Insurance, p.Status, p.Pension, age = "resident", "resident", r.fen(12_000, 30_000, 100), plan.Between(r, 60, 85)
 	case n < 70:
 		p.Insurance, p.Status = "employee", "working"
 	case n < 84:
-		p.Insurance, p.Status, p.Pension, age = "resident", "resident", fen(r, 12_000, 30_000, 100), between(r, 60, 85)
+		p.Insurance, p.Status, p.Pension, age = "resident", "resident", r.fen(12_000, 30_000, 100), plan.Between(r, 60, 85)
 	case n < 97:
 		p.Insurance, p.Status = "resident", "resident"
 	default:
 		p.Insurance, p.Status = "none", "resident"
 	}
 	if p.Insurance == "employee" {
-		p.Account = fen(r, 20_000, 500_000, 1)
+		p.Account = r.fen(20_000, 500_000, 1)
 	}
 	if p.Pension > 0 {
-		p.Certified = day.AddDate(0, between(r, 0, 11), 1-day.Day()).Format("200601")
-		if chance(r, 0.01) {
-			p.Certified = day.AddDate(0, -between(r, 1, 6), 1-day.Day()).Format("200601")
+		p.Certified = day.AddDate(0, plan.Between(r, 0, 11), 1-day.Day()).Format("200601")
+		if r.Chance(0.01) {
+			p.Certified = day.AddDate(0, -plan.Between(r, 1, 6), 1-day.Day()).Format("200601")
 		}
 	}
-	born := time.Date(day.Year()-age, time.Month(between(r, 1, 12)), between(r, 1, 28), 0, 0, 0, 0, time.UTC)
+	born := time.Date(day.Year()-age, time.Month(plan.Between(r, 1, 12)), plan.Between(r, 1, 28), 0, 0, 0, 0, time.UTC)
 	p.Born = born.Format("20060102")
 	p.IDNumber = identityNumber(p.Born, i, p.Female)
 	return p
-}
-
-func fen(r *rand.Rand, low, high, step int) int64 {
-	return int64(between(r, low/step, high/step) * step)
 }
 
 // name is 模拟 (simulated) and a sign of the sixty-year cycle: nobody's name.

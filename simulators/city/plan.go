@@ -2,10 +2,10 @@ package city
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"slices"
 
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 )
 
 // Seconds of the day.
@@ -41,7 +41,7 @@ type timetable struct {
 // rides plans a card's day: journeys in slots of equal length, so that none
 // begins before the one before has ended. A card that overstays makes one long
 // metro trip and few others.
-func (t timetable) rides(r *rand.Rand, count int, overstays bool) []ride {
+func (t timetable) rides(r dice, count int, overstays bool) []ride {
 	from := firstTrain
 	var list []ride
 	if overstays {
@@ -60,7 +60,7 @@ func (t timetable) rides(r *rand.Rand, count int, overstays bool) []ride {
 }
 
 // late plans rides of yesterday evening, short ones.
-func (t timetable) late(r *rand.Rand, count int) []ride {
+func (t timetable) late(r dice, count int) []ride {
 	var list []ride
 	for i := range count {
 		list = append(list, t.ride(r, evening+i*1500+r.IntN(300), 1000))
@@ -70,14 +70,14 @@ func (t timetable) late(r *rand.Rand, count int) []ride {
 
 // around plans bus rides in the morning and evening, the second before a second of
 // the day, and on it.
-func (t timetable) around(r *rand.Rand, second int) (list []ride) {
+func (t timetable) around(r dice, second int) (list []ride) {
 	for _, start := range []int{8 * 3600, second - 1, second, 19 * 3600} {
 		list = append(list, ride{start: start, line: t.bus[r.IntN(len(t.bus))].Number})
 	}
 	return list
 }
 
-func (t timetable) ride(r *rand.Rand, start, longest int) ride {
+func (t timetable) ride(r dice, start, longest int) ride {
 	if r.IntN(2) == 0 {
 		line := t.bus[r.IntN(len(t.bus))]
 		return ride{start: start, line: line.Number}
@@ -87,7 +87,7 @@ func (t timetable) ride(r *rand.Rand, start, longest int) ride {
 
 // metro plans a trip that ends in time, over the interchange where the two lines
 // have one.
-func (t timetable) metro(r *rand.Rand, start, longest int) ride {
+func (t timetable) metro(r dice, start, longest int) ride {
 	line := t.lines[r.IntN(len(t.lines))]
 	from := r.IntN(len(line.Stations))
 	out := ride{start: start, metro: true, line: line.Number, exitLine: line.Number, entry: line.Stations[from].Number}
@@ -95,7 +95,7 @@ func (t timetable) metro(r *rand.Rand, start, longest int) ride {
 	if from > r.IntN(len(line.Stations)) {
 		direction = -1
 	}
-	metres, stops := 0, between(r, 1, 14)
+	metres, stops := 0, plan.Between(r, 1, 14)
 	out.exit = out.entry
 	for at := from; stops > 0; stops-- {
 		next := at + direction

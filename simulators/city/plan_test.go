@@ -3,17 +3,18 @@ package city
 import (
 	"testing"
 
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
 func TestRidesFollowEachOther(t *testing.T) {
 	n := zhengzhou(t)
-	plan := timetable{n.Metro, n.Bus}
+	lines := timetable{n.Metro, n.Bus}
 	long, changes, buses, total := 0, 0, 0, 0
 	for i := range 2000 {
-		r := dice(3, "rides", i)
+		r := newDice(3, "rides", i)
 		ends := 0
-		for _, ride := range plan.rides(r, between(r, 10, 20), i%50 == 0) {
+		for _, ride := range lines.rides(r, plan.Between(r, 10, 20), i%50 == 0) {
 			if ride.start < firstTrain || ride.start < ends || ride.start+ride.took > 24*3600 {
 				t.Fatalf("card %d: %+v begins before %d or ends after midnight", i, ride, ends)
 			}
@@ -57,7 +58,7 @@ func TestVisitsAddUp(t *testing.T) {
 	n := zhengzhou(t)
 	faults := map[string]int{}
 	for i := range 2000 {
-		for _, v := range visits(5, i, n.Hospitals, Shares{Claim: 0.1}) {
+		for _, v := range visits(5, i, n.Hospitals, plan.Shares{Claim: 0.1}) {
 			sum := v.costs.ownPay + v.costs.overLimit + v.costs.firstPay + v.costs.inScope
 			if (sum != v.costs.total) != (v.fault == "amounts_disagree") {
 				t.Fatalf("visit %+v adds up to %d", v, sum)

@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"citycard/cardos/keys"
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 )
-
-func someDay() time.Time { return time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC) }
 
 func zhengzhou(t testing.TB) *network.Network {
 	t.Helper()
@@ -26,32 +24,32 @@ func zhengzhou(t testing.TB) *network.Network {
 }
 
 func TestPopulationIsToldByItsSeed(t *testing.T) {
-	a, err := NewPopulation(7, 2000, someDay())
+	a, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(a.Transit) != 1600 || a.Holders != 400 || len(a.Persons) != 688 {
 		t.Errorf("%d transit cards, %d holders, %d persons", len(a.Transit), a.Holders, len(a.Persons))
 	}
-	b, err := NewPopulation(7, 2000, someDay())
+	b, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(a.Transit, b.Transit) || !slices.Equal(a.Persons, b.Persons) {
 		t.Error("the same seed gave another city")
 	}
-	c, err := NewPopulation(8, 2000, someDay())
+	c, err := NewPopulation(plan.City{Seed: 8, Cards: 2000, Day: 20261124})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if slices.Equal(a.Persons, c.Persons) {
 		t.Error("another seed gave the same persons")
 	}
-	fates := map[Fate]int{}
+	fates := map[plan.Fate]int{}
 	for _, card := range a.Transit {
 		fates[card.Fate]++
 	}
-	for _, f := range []Fate{Unregistered, Expired, Blocked} {
+	for _, f := range []plan.Fate{plan.Unregistered, plan.Expired, plan.Blocked} {
 		if fates[f] == 0 {
 			t.Errorf("no card has fate %d", f)
 		}
@@ -63,7 +61,7 @@ func TestPopulationIsToldByItsSeed(t *testing.T) {
 		}
 		numbers[p.IDNumber] = true
 	}
-	if _, err := NewPopulation(7, 9, someDay()); err == nil {
+	if _, err := NewPopulation(plan.City{Seed: 7, Cards: 9, Day: 20261124}); err == nil {
 		t.Error("a city of 9 cards was founded")
 	}
 }
@@ -79,7 +77,7 @@ func TestIdentityNumber(t *testing.T) {
 }
 
 func TestRegistryFiles(t *testing.T) {
-	p, err := NewPopulation(7, 1000, someDay())
+	p, err := NewPopulation(plan.City{Seed: 7, Cards: 1000, Day: 20261124})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +97,7 @@ func TestRegistryFiles(t *testing.T) {
 		}
 		return rows[1:]
 	}
-	if got, want := len(rows("terminals.csv")), (30+16+20)*lots; got != want {
+	if got, want := len(rows("terminals.csv")), (30+16+20)*plan.Lots; got != want {
 		t.Errorf("%d terminals, want %d", got, want)
 	}
 	seen := map[string]bool{}
@@ -111,7 +109,7 @@ func TestRegistryFiles(t *testing.T) {
 	}
 	unregistered := 0
 	for _, c := range p.Transit {
-		if c.Fate == Unregistered {
+		if c.Fate == plan.Unregistered {
 			unregistered++
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -16,17 +17,21 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if ok, err := l.funded(ctx, w, now); !ok || err != nil {
 		return err
 	}
-	facts, fault, stray := w.facts(now), w.fault(now), false
-	if fault == "" {
-		fault = lateFault(now, l.Day)
-		switch strayed, slow := chance(l.dice, l.Shares.UnknownTerminal), chance(l.dice, l.Shares.WrongClock); {
+	var odd plan.Odd
+	if good := l.facts(w, now, 0); plan.Fault(&good, 0) == "" {
+		switch strayed, slow := l.dice.Chance(l.Shares.UnknownTerminal), l.dice.Chance(l.Shares.WrongClock); {
 		case strayed:
-			stray, facts.UnknownTerminal, fault = true, true, "unknown_terminal"
+			odd = plan.Stray
 		case slow:
-			now, facts.ImplausibleDate, fault = now.Add(-clockIsSlow), true, "wrong_clock"
+			odd = plan.Slow
 		}
 	}
-	m, err := l.field.ride(ctx, w.chip, r.line, stray, now)
+	facts := l.facts(w, now, odd)
+	fault := l.fault(&facts, now, odd)
+	if odd == plan.Slow {
+		now = now.Add(-clockIsSlow)
+	}
+	m, err := l.field.ride(ctx, w.chip, r.line, odd == plan.Stray, now)
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
@@ -47,7 +52,7 @@ func (l *lot) enter(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return fmt.Errorf("entry at station %d: %w", r.entry, err)
 	}
 	w.entry, w.entered = r.entry, now
-	return l.postTap(w, m, 0, truth.Entry{Purpose: truth.MetroEntry, Payee: "operator:" + l.field.operator(r.line), Facts: w.facts(now), Fault: w.faultAt(now, l.Day)})
+	return l.postMetro(w, m, 0, truth.MetroEntry, r.line, now)
 }
 
 // leave passes a metro gate on the way out. Who had no money to enter does not.
@@ -64,14 +69,12 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		return err
 	}
 	w.entry = 0
-	return l.postTap(w, m, want, truth.Entry{Purpose: truth.MetroExit, Payee: "operator:" + l.field.operator(r.exitLine), Facts: w.facts(now), Fault: w.faultAt(now, l.Day)})
+	return l.postMetro(w, m, want, truth.MetroExit, r.exitLine, now)
 }
 
-func (w *wallet) faultAt(now, day time.Time) string {
-	if f := w.fault(now); f != "" {
-		return f
-	}
-	return lateFault(now, day)
+func (l *lot) postMetro(w *wallet, m *message.Tap, want int64, purpose string, line int, now time.Time) error {
+	facts := l.facts(w, now, 0)
+	return l.postTap(w, m, want, truth.Entry{Purpose: purpose, Payee: "operator:" + l.field.operator(line), Facts: facts, Fault: l.fault(&facts, now, 0)})
 }
 
 // postTap checks what the terminal charged and sends its record, with whatever
@@ -93,15 +96,15 @@ func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) erro
 	}
 	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, signedTap(m, e.Facts.Foreign)
 	e.Key = truth.SpendKey(signed, truth.CardOf([8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
-	original := letter{key: w.card.Number, entry: e}
+	original := letter{key: w.card.Number(), entry: e}
 	wait := 0
-	if chance(l.dice, l.Shares.OutOfOrder) {
-		wait = between(l.dice, 5, 80)
+	if l.dice.Chance(l.Shares.OutOfOrder) {
+		wait = plan.Between(l.dice, 5, 80)
 		if original.entry.Fault == "" {
 			original.entry.Fault = "out_of_order"
 		}
 	}
-	letters, err := l.Shares.spoiled(l.dice, original, m)
+	letters, err := spoiled(l.Shares, l.dice, original, m)
 	if err != nil {
 		return err
 	}

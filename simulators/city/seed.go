@@ -5,16 +5,24 @@ import (
 	"math/rand/v2"
 )
 
-// dice gives the random numbers for one thing of one seed: the same whatever
+// dice are random numbers for one thing.
+type dice struct{ *rand.Rand }
+
+// newDice gives the random numbers for one thing of one seed: the same whatever
 // else was drawn before.
-func dice(seed uint64, what string, index int) *rand.Rand {
+func newDice(seed uint64, what string, index int) dice {
 	h := fnv.New64a()
 	h.Write([]byte(what))
-	return rand.New(rand.NewPCG(seed, h.Sum64()+uint64(index)*0x9E3779B97F4A7C15))
+	return dice{rand.New(rand.NewPCG(seed, h.Sum64()+uint64(index)*0x9E3779B97F4A7C15))}
 }
 
-// chance reports true for a share of the calls, 0 to 1.
-func chance(r *rand.Rand, share float64) bool { return share > 0 && r.Float64() < share }
+// Below draws from 0..n-1.
+func (d dice) Below(n int) int { return d.IntN(n) }
 
-// between draws from low..high, both included.
-func between(r *rand.Rand, low, high int) int { return low + r.IntN(high-low+1) }
+// Chance reports true for a share of the calls, 0 to 1.
+func (d dice) Chance(share float64) bool { return share > 0 && d.Float64() < share }
+
+// fen draws an amount of whole steps from low..high.
+func (d dice) fen(low, high, step int) int64 {
+	return int64((low/step + d.IntN(high/step-low/step+1)) * step)
+}

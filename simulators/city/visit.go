@@ -1,9 +1,8 @@
 package city
 
 import (
-	"math/rand/v2"
-
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 )
 
 // visit is one planned settlement at a hospital's desk.
@@ -23,12 +22,12 @@ type costs struct{ total, ownPay, overLimit, firstPay, inScope int64 }
 func unlisted() network.Hospital { return network.Hospital{ID: "h-999", Class: "1"} }
 
 // visits plans a card holder's day at hospital: three of four come, some twice.
-func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares) []visit {
-	r := dice(seed, "visit", person)
+func visits(seed uint64, person int, hospitals []network.Hospital, shares plan.Shares) []visit {
+	r := newDice(seed, "visit", person)
 	count := 0
-	if chance(r, 0.75) {
+	if r.Chance(0.75) {
 		count = 1
-		if chance(r, 0.05) {
+		if r.Chance(0.05) {
 			count = 2
 		}
 	}
@@ -38,14 +37,14 @@ func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares
 			at: int64(8*3600 + i*4*3600 + r.IntN(4*3600)), person: person,
 			hospital: hospitals[r.IntN(len(hospitals))], kind: "outpatient",
 		}
-		if chance(r, 0.08) {
+		if r.Chance(0.08) {
 			v.kind = "inpatient"
 		}
 		v.costs = newCosts(r, v.kind)
-		if v.kind == "outpatient" && chance(dice(seed, "uncovered", 2*person+i), 0.15) {
+		if v.kind == "outpatient" && newDice(seed, "uncovered", 2*person+i).Chance(0.15) {
 			v.costs = uncovered(v.costs)
 		}
-		switch wrongHospital, wrongSum := chance(r, shares.Claim), chance(r, shares.Claim); {
+		switch wrongHospital, wrongSum := r.Chance(shares.Claim), r.Chance(shares.Claim); {
 		case wrongHospital:
 			v.hospital, v.fault = unlisted(), "unknown_hospital"
 		case wrongSum:
@@ -61,14 +60,14 @@ func visits(seed uint64, person int, hospitals []network.Hospital, shares Shares
 // for who has no personal account.
 func uncovered(c costs) costs { return costs{total: c.total, ownPay: c.total} }
 
-func newCosts(r *rand.Rand, kind string) costs {
+func newCosts(r dice, kind string) costs {
 	var c costs
 	if kind == "inpatient" {
-		c.inScope = fen(r, 250_000, 4_000_000, 1)
-		c.ownPay, c.overLimit, c.firstPay = fen(r, 0, 200_000, 1), fen(r, 0, 50_000, 1), fen(r, 0, 100_000, 1)
+		c.inScope = r.fen(250_000, 4_000_000, 1)
+		c.ownPay, c.overLimit, c.firstPay = r.fen(0, 200_000, 1), r.fen(0, 50_000, 1), r.fen(0, 100_000, 1)
 	} else {
-		c.inScope = fen(r, 6_000, 120_000, 1)
-		c.ownPay, c.firstPay = fen(r, 0, 20_000, 1), fen(r, 0, 8_000, 1)
+		c.inScope = r.fen(6_000, 120_000, 1)
+		c.ownPay, c.firstPay = r.fen(0, 20_000, 1), r.fen(0, 8_000, 1)
 	}
 	c.total = c.ownPay + c.overLimit + c.firstPay + c.inScope
 	return c

@@ -20,9 +20,9 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
-	"citycard/simulators/city"
 	"citycard/simulators/forgery"
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -72,7 +72,7 @@ func publicFares(t testing.TB) *message.FareTable {
 // sent gathers what a day sends, by lot.
 type sent struct {
 	mu   sync.Mutex
-	lots [city.Lots][]Letter
+	lots [plan.Lots][]Letter
 }
 
 func (s *sent) send(_ context.Context, lot int, letters []Letter) error {
@@ -97,8 +97,8 @@ func (s *sent) hash() string {
 func (s *sent) all() []Letter { return slices.Concat(s.lots[:]...) }
 
 // someFaults is a bit of everything, more than usual.
-func someFaults() Shares {
-	s := DefaultShares()
+func someFaults() plan.Shares {
+	s := plan.Shares{Duplicate: 0.02, OutOfOrder: 0.01, UnknownTerminal: 0.002}
 	s.Foreign, s.Late, s.WrongClock = 0.02, 0.05, 0.01
 	s.Tampered = 0.1
 	s.Undecodable, s.Invalid, s.CounterGap, s.SAMGap = 0.003, 0.003, 0.01, 0.01
@@ -107,8 +107,11 @@ func someFaults() Shares {
 
 func options(t testing.TB, dir string, s *sent) Options {
 	return Options{
-		Dir: dir, City: City{Seed: 11, Cards: 3000, Riders: 2000, Day: 20261124}, Network: zhengzhou(t), Keys: keys.GenerateTest(3), Fares: publicFares(t),
-		Day: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(), Truth: filepath.Join(dir, "truth"), Send: s.send,
+		Day: plan.Day{
+			Dir: dir, City: plan.City{Seed: 11, Cards: 3000, Riders: 2000, Day: 20261124}, Network: zhengzhou(t), Keys: keys.GenerateTest(3),
+			Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(),
+		},
+		Truth: filepath.Join(dir, "truth"), Send: s.send,
 	}
 }
 
@@ -199,7 +202,7 @@ func TestLettersAreTrue(t *testing.T) {
 func TestEveryByteIsAltered(t *testing.T) {
 	var s sent
 	o := options(t, t.TempDir(), &s)
-	o.Shares = Shares{Tampered: 0.9}
+	o.Shares = plan.Shares{Tampered: 0.9}
 	play(t, o)
 	records, err := truth.ReadRecords(o.Truth)
 	if err != nil {
@@ -232,7 +235,7 @@ func TestEveryByteIsAltered(t *testing.T) {
 
 func foreign(d *message.Debit) bool {
 	issuer := [8]byte(d.GetIssuer())
-	return issuer == city.VisitorIssuer() || issuer == city.FormerIssuer()
+	return issuer == plan.VisitorIssuer() || issuer == plan.FormerIssuer()
 }
 
 func signed(store *keys.Store, d *message.Debit) bool {
@@ -249,11 +252,11 @@ func TestMoneyAndSequences(t *testing.T) {
 	dir := t.TempDir()
 	var s sent
 	o := options(t, dir, &s)
-	o.Shares = Shares{CounterGap: 0.01, SAMGap: 0.01, Hot: 0.9}
+	o.Shares = plan.Shares{CounterGap: 0.01, SAMGap: 0.01, Hot: 0.9}
 	o.Hot = "simbus-a"
 	gaps := 0
 	play(t, o)
-	o.Day = o.Day.AddDate(0, 0, 1)
+	o.Date = o.Date.AddDate(0, 0, 1)
 	play(t, o)
 	summary, err := truth.ReadSummary(o.Truth)
 	if err != nil {
@@ -289,9 +292,9 @@ func TestMoneyAndSequences(t *testing.T) {
 		t.Fatalf("%d purses, %v", len(purses), err)
 	}
 	for i, p := range purses {
-		k, err := o.City.card(i)
-		if err != nil || p.Card != truth.CardOf(city.Issuer(), k.asn) || p.Fen != int64(k.opening)-spent[p.Card] {
-			t.Fatalf("card %s holds %d, %v; began with %d, spent %d", p.Card, p.Fen, err, k.opening, spent[p.Card])
+		k, err := newCard(&o.City, i)
+		if err != nil || p.Card != truth.CardOf(plan.Issuer(), k.ASN) || p.Fen != int64(k.Opening)-spent[p.Card] {
+			t.Fatalf("card %s holds %d, %v; began with %d, spent %d", p.Card, p.Fen, err, k.Opening, spent[p.Card])
 		}
 	}
 }
@@ -357,7 +360,7 @@ func lines(t *testing.T, dir string) []string {
 // purse for every rider.
 func TestIssue(t *testing.T) {
 	dir := t.TempDir()
-	c := City{Seed: 11, Cards: 1000, Riders: 400, Day: 20261124}
+	c := plan.City{Seed: 11, Cards: 1000, Riders: 400, Day: 20261124}
 	if err := Issue(dir, c, zhengzhou(t), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -367,10 +370,10 @@ func TestIssue(t *testing.T) {
 			t.Errorf("%s: %d lines, %v; want %d rows", name, strings.Count(string(data), "\n"), err, rows)
 		}
 	}
-	if got, ok, err := Read(dir); got != c || !ok || err != nil {
+	if got, ok, err := plan.Read(dir); got != c || !ok || err != nil {
 		t.Errorf("read %+v, %v, %v", got, ok, err)
 	}
-	if _, ok, err := Read(t.TempDir()); ok || err != nil {
+	if _, ok, err := plan.Read(t.TempDir()); ok || err != nil {
 		t.Errorf("an empty directory: %v, %v", ok, err)
 	}
 }
@@ -413,7 +416,7 @@ func BenchmarkDay(b *testing.B) {
 			records := 0
 			for b.Loop() {
 				o := options(b, b.TempDir(), nil)
-				o.City, o.Shares = City{Seed: 1, Cards: 500_000, Riders: 200_000}, DefaultShares()
+				o.City, o.Shares = plan.City{Seed: 1, Cards: 500_000, Riders: 200_000}, plan.DefaultShares()
 				if !files {
 					o.Truth = ""
 				}

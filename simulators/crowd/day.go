@@ -13,8 +13,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
-	"citycard/simulators/city"
-	"citycard/simulators/network"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -26,15 +25,8 @@ type Letter struct{ Key, Value []byte }
 
 // Options are what a day is written with.
 type Options struct {
-	Dir     string // where Issue wrote the city
-	City    City
-	Network *network.Network
-	Keys    *keys.Store
-	Fares   *message.FareTable
-	Day     time.Time // midnight of the day, in the city's zone
-	Shares  Shares
-	Rides   int    // of a rider, about; 0: DefaultRides
-	Hot     string // operator that has Shares.Hot of the rides, or empty
+	plan.Day
+	Hot string // operator that has Shares.Hot of the rides, or empty
 
 	OrderSeed   uint64 // 0: as it happened
 	Part, Parts int    // send the Part-th of Parts parts, from 1; 0: the whole day
@@ -46,8 +38,6 @@ type Options struct {
 	// Sent returns when all letters are where they cannot be lost. The cards'
 	// state is saved after it.
 	Sent func(ctx context.Context) error
-	// Progress is told how many letters were sent; from several goroutines.
-	Progress func(done, total int)
 }
 
 // whole reports whether the day is over when this part is sent.
@@ -109,26 +99,19 @@ func Play(ctx context.Context, o Options) (*truth.Summary, error) {
 }
 
 func newDay(o Options) (*day, error) {
-	rules, err := truth.Example()
+	rules, fares, err := o.Prices()
 	if err != nil {
 		return nil, err
-	}
-	fares, err := truth.NewFares(rules, o.Network)
-	if err != nil {
-		return nil, err
-	}
-	if err := fares.CheckTable(o.Fares); err != nil {
-		return nil, fmt.Errorf("the fares are not those of this city: %w", err)
 	}
 	d := &day{
-		Options: o, signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Day),
-		visitors: keys.GenerateTest(o.City.Seed ^ 0x5649534954).TACMaster(), version: uint32(o.Keys.SAMKeys().Version),
+		Options: o, signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Date),
+		visitors: o.City.VisitorKeys().TACMaster(), version: uint32(o.Keys.SAMKeys().Version),
 	}
 	d.date = d.dates.today.number
 	if d.grid, err = newGrid(o.Network, rules, fares, o.Hot); err != nil {
 		return nil, err
 	}
-	if d.after, err = recall(o.Dir, o.City, len(d.grid.seats)); err != nil {
+	if d.after, err = recall(o.Dir, &o.City, len(d.grid.seats)); err != nil {
 		return nil, err
 	}
 	if d.after.day >= d.date {
@@ -143,7 +126,7 @@ func newDay(o Options) (*day, error) {
 func (d *day) play(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for number := range city.Lots {
+	for number := range plan.Lots {
 		group.Go(func() error {
 			if err := running.Err(); err != nil {
 				return err
@@ -170,9 +153,7 @@ func (d *day) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.Progress != nil {
-		d.Progress(d.total, d.total)
-	}
+	d.Report("day", d.total, d.total)
 	for _, p := range d.after.purses {
 		d.summary.Purse(truth.Purse{Fen: int64(p.balance)})
 	}
@@ -191,8 +172,8 @@ func (d *day) settle(ctx context.Context) error {
 // purses yields what every rider's card holds.
 func (d *day) purses(yield func(truth.Purse) bool) {
 	for i, p := range d.after.purses {
-		k, err := d.City.card(i)
-		if err != nil || !yield(truth.Purse{Card: truth.CardOf(city.Issuer(), k.asn), Fen: int64(p.balance)}) {
+		k, err := newCard(&d.City, i)
+		if err != nil || !yield(truth.Purse{Card: truth.CardOf(plan.Issuer(), k.ASN), Fen: int64(p.balance)}) {
 			return
 		}
 	}
@@ -207,16 +188,12 @@ type dated struct {
 // calendar are the days on which a tap can be signed.
 type calendar struct{ today, yesterday, slow dated }
 
-// slowDays is how far the wrong clock is behind.
-const slowDays = 400
-
 func newCalendar(day time.Time) calendar {
 	on := func(days int) dated {
 		t := day.AddDate(0, 0, days)
-		y, m, d := t.Date()
-		return dated{y*10_000 + int(m)*100 + d, [4]byte(message.AppendTime(nil, t))}
+		return dated{plan.DayNumber(t), [4]byte(message.AppendTime(nil, t))}
 	}
-	return calendar{on(0), on(-1), on(-slowDays)}
+	return calendar{on(0), on(-1), on(-plan.SlowDays)}
 }
 
 // at gives the day of a tap and its time as it is signed, 7 bytes BCD.

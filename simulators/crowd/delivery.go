@@ -1,6 +1,10 @@
 package crowd
 
-import "slices"
+import (
+	"slices"
+
+	"citycard/simulators/plan"
+)
 
 // What a letter is about: a tap as it was, or as somebody made it.
 const (
@@ -34,13 +38,13 @@ func (l *lot) deliveries() []letterPlan {
 		if places != nil {
 			at = uint64(places[i])
 		}
-		if d.chance(l.Shares.OutOfOrder) {
-			l.taps[i].odd |= held
-			at += uint64(d.between(5, 80))
+		if d.Chance(l.Shares.OutOfOrder) {
+			l.taps[i].odd |= plan.Held
+			at += uint64(plan.Between(d, 5, 80))
 		}
 		// Of another city's card nobody here could tell.
-		tampered := d.chance(l.Shares.Tampered) && l.taps[i].card&visitorBit == 0
-		first := tampered && d.below(2) == 0
+		tampered := d.Chance(l.Shares.Tampered) && l.taps[i].card&visitorBit == 0
+		first := tampered && d.Below(2) == 0
 		if first {
 			add(i, at, altered)
 		}
@@ -48,15 +52,15 @@ func (l *lot) deliveries() []letterPlan {
 		if tampered && !first {
 			add(i, at, altered)
 		}
-		if d.chance(l.Shares.Invalid) {
+		if d.Chance(l.Shares.Invalid) {
 			add(i, at, invalid)
 		}
-		if d.chance(l.Shares.Undecodable) {
+		if d.Chance(l.Shares.Undecodable) {
 			add(i, at, undecodable)
 		}
-		if d.chance(l.Shares.Duplicate) {
-			if d.below(2) == 0 {
-				at += uint64(d.between(20, 2_000))
+		if d.Chance(l.Shares.Duplicate) {
+			if d.Below(2) == 0 {
+				at += uint64(plan.Between(d, 20, 2_000))
 			}
 			add(i, at, again)
 		}
@@ -80,7 +84,7 @@ func (l *lot) places() []uint32 {
 	}
 	d := mixed(l.OrderSeed, forOrder, uint64(l.number))
 	for i := len(places) - 1; i > 0; i-- {
-		j := d.below(i + 1)
+		j := d.Below(i + 1)
 		places[i], places[j] = places[j], places[i]
 	}
 	return places

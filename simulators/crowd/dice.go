@@ -32,13 +32,10 @@ func (d *dice) next() uint64 {
 	return z ^ z>>31
 }
 
-// below draws from 0..n-1.
-func (d *dice) below(n int) int { return int((d.next() >> 32) * uint64(n) >> 32) }
+// Below draws from 0..n-1.
+func (d *dice) Below(n int) int { return int((d.next() >> 32) * uint64(n) >> 32) }
 
-// between draws from low..high, both included.
-func (d *dice) between(low, high int) int { return low + d.below(high-low+1) }
-
-// chance reports true for a share of the calls, 0 to 1.
-func (d *dice) chance(share float64) bool {
+// Chance reports true for a share of the calls, 0 to 1.
+func (d *dice) Chance(share float64) bool {
 	return share > 0 && float64(d.next()>>11)*0x1p-53 < share
 }

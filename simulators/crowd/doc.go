@@ -7,7 +7,7 @@
 // # The seed
 //
 // The same city, day, key store, fares and options give the same records, byte for
-// byte, on however many processors. Riders are dealt to city.Lots lots with terminals
+// byte, on however many processors. Riders are dealt to plan.Lots lots with terminals
 // of their own; one worker writes a lot's day from its first record to its last, and
 // what one lot sends is in a fixed order. How lots mix on the way is left to chance.
 //
@@ -25,29 +25,5 @@
 // Nobody tops up; who has less than ten yuan left stays at home. Cards that ride are
 // the first ones of the registry; the others only stand in it.
 //
-// # Faults
-//
-// Shares sets how many; the truth names the fault beside each record.
-//
-//	duplicate         the same bytes again, at once or much later
-//	late              rides of yesterday evening arrive today
-//	out_of_order      a record is held back until later ones are gone
-//	tampered_FIELD_N  a copy of which byte N of a field differs, sent before or after the
-//	                  original: a signed one (the TAC no longer fits) or an unsigned
-//	                  one (the same tap)
-//	undecodable, invalid_field
-//	                  bytes that are no message; a TAC of three bytes
-//	unknown_terminal  a ride at a SAM that is in no registry
-//	wrong_clock       a ride at a validator whose clock is 400 days slow
-//	unknown_card, card_expired, card_blocked
-//	                  rides of cards that are not, no longer or not any more good
-//	card_listed       rides of a card from the second on at which it was listed; the
-//	                  one a second before is good
-//	foreign           a ride of another city's card, whose master is not ours
-//	issuer_not_accepted
-//	                  a ride of a city's card that was accepted once
-//	counter_gap       a record of 0 fen of this card was lost just before
-//	sam_gap           this SAM began a transaction just before that no card finished
-//
-// All cards and amounts are invented.
+// Package plan lists the faults. All cards and amounts are invented.
 package crowd

@@ -1,7 +1,7 @@
 package crowd
 
 import (
-	"citycard/simulators/city"
+	"citycard/simulators/plan"
 )
 
 const (
@@ -13,16 +13,16 @@ const (
 type lot struct {
 	*day
 	number int
-	cards  []card
+	cards  []plan.Card
 	taps   []tap
 	dice   dice
 }
 
-// newLot takes every city.Lots-th rider.
+// newLot takes every plan.Lots-th rider.
 func (d *day) newLot(number int) (*lot, error) {
 	l := &lot{day: d, number: number, dice: mixed(d.City.Seed, forLot, uint64(d.date), uint64(number))}
-	for i := number; i < d.City.Riders; i += city.Lots {
-		k, err := d.City.card(i)
+	for i := number; i < d.City.Riders; i += plan.Lots {
+		k, err := newCard(&d.City, i)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,7 @@ func (d *day) newLot(number int) (*lot, error) {
 }
 
 // index is the place of the lot's i-th card among all.
-func (l *lot) index(i int) int { return l.number + i*city.Lots }
+func (l *lot) index(i int) int { return l.number + i*plan.Lots }
 
 // happen lets the planned taps happen, in order of time: each takes its place in its
 // card's and its SAM's sequence. Who cannot pay stays out. The purses and sequences
@@ -53,17 +53,17 @@ func (l *lot) happen() {
 			continue
 		case t.move == board:
 			l.spoil(&t, k)
-			t.fen = l.grid.seats[t.seat].fen[k.kind]
+			t.fen = l.grid.seats[t.seat].fen[k.Type]
 		case t.move == leave:
-			t.fen = l.grid.trip(k.kind, t.entry, l.grid.seats[t.seat].station, t.took)
+			t.fen = l.grid.trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took)
 		}
 		inside[t.card] = t.move == enter
-		if l.dice.chance(l.Shares.CounterGap) {
-			t.odd |= counterGap
+		if l.dice.Chance(l.Shares.CounterGap) {
+			t.odd |= plan.CounterGap
 			p.counter++
 		}
-		if l.dice.chance(l.Shares.SAMGap) {
-			t.odd |= samGap
+		if l.dice.Chance(l.Shares.SAMGap) {
+			t.odd |= plan.SAMGap
 			sequences[t.seat]++
 		}
 		sequences[t.seat]++
@@ -76,15 +76,15 @@ func (l *lot) happen() {
 }
 
 // spoil lets a bus ride of a good card happen at a bad terminal now and then.
-func (l *lot) spoil(t *tap, k *card) {
-	if k.fate != city.Ordinary || t.at < 0 {
+func (l *lot) spoil(t *tap, k *plan.Card) {
+	if k.Fate != plan.Ordinary || t.odd&plan.Late != 0 {
 		return
 	}
 	switch {
-	case l.dice.chance(l.Shares.UnknownTerminal):
+	case l.dice.Chance(l.Shares.UnknownTerminal):
 		l.stray(t)
-	case l.dice.chance(l.Shares.WrongClock):
-		t.odd |= slow
+	case l.dice.Chance(l.Shares.WrongClock):
+		t.odd |= plan.Slow
 	}
 }
 
@@ -93,7 +93,7 @@ func (l *lot) spoil(t *tap, k *card) {
 func (l *lot) stray(t *tap) {
 	for i, place := range l.grid.buses {
 		if place == t.seat {
-			t.odd |= stray
+			t.odd |= plan.Stray
 			t.seat = l.grid.strays[i]
 			return
 		}
@@ -104,11 +104,11 @@ func (l *lot) stray(t *tap) {
 // registry or at a clock that is slow.
 func (l *lot) visit(t tap, sequences []uint32) tap {
 	d := mixed(l.City.Seed, forVisitor, uint64(l.date), uint64(l.index(int(t.card&^visitorBit))))
-	switch d.below(100) {
+	switch d.Below(100) {
 	case 0:
 		l.stray(&t)
 	case 1:
-		t.odd |= slow
+		t.odd |= plan.Slow
 	}
 	sequences[t.seat]++
 	t.fen = l.grid.seats[t.seat].fen[1]

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"citycard/simulators/city"
+	"citycard/simulators/plan"
 )
 
 // Moves of a card at a terminal, in the order of one second.
@@ -12,15 +12,6 @@ const (
 	enter uint8 = iota
 	board
 	leave
-)
-
-// What is odd about a tap.
-const (
-	stray uint8 = 1 << iota // at a SAM that is in no registry
-	slow                    // at a clock that is far behind
-	held                    // sent out of order
-	counterGap
-	samGap
 )
 
 // visitorBit marks the number of a visitor's card within a lot.
@@ -35,7 +26,7 @@ type tap struct {
 	seat  uint16
 	entry uint16 // leave: station of the entry
 	move  uint8
-	odd   uint8
+	odd   plan.Odd
 
 	copies   uint8 // letters about it
 	counter  uint16
@@ -65,27 +56,27 @@ func (l *lot) plan() []tap {
 	for i := range l.cards {
 		d := mixed(l.City.Seed, forRides, uint64(l.date), uint64(l.index(i)))
 		rides := fatefulRides
-		if l.cards[i].fate == city.Listed && l.date == l.City.Day {
-			at := int32(city.ListedSecond(l.index(i)))
+		if l.cards[i].Fate == plan.Listed && l.date == l.City.Day {
+			at := int32(plan.ListedSecond(l.index(i)))
 			for _, at := range []int32{at - 1, at} {
 				taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board})
 			}
 		}
-		if l.cards[i].fate == city.Ordinary {
-			if d.chance(l.Shares.Late) {
+		if l.cards[i].Fate == plan.Ordinary {
+			if d.Chance(l.Shares.Late) {
 				for n := range lateRides {
-					at := int32(evening - 24*3600 + n*1500 + d.below(300))
-					taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board})
+					at := int32(evening - 24*3600 + n*1500 + d.Below(300))
+					taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board, odd: plan.Late})
 				}
 			}
-			rides = d.between(max(1, l.Rides*2/3), max(1, l.Rides*4/3))
+			rides = plan.Between(&d, max(1, l.Rides*2/3), max(1, l.Rides*4/3))
 		}
 		slot := (lastTrain - firstTrain) / rides
 		for n := range rides {
-			taps = l.ride(taps, &d, uint32(i), firstTrain+n*slot+d.below(max(1, slot/4)), slot)
+			taps = l.ride(taps, &d, uint32(i), firstTrain+n*slot+d.Below(max(1, slot/4)), slot)
 		}
-		if d.chance(l.Shares.Foreign) {
-			taps = append(taps, tap{at: int32(d.between(firstTrain, lastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
+		if d.Chance(l.Shares.Foreign) {
+			taps = append(taps, tap{at: int32(plan.Between(&d, firstTrain, lastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
 		}
 	}
 	slices.SortFunc(taps, func(a, b tap) int {
@@ -94,16 +85,16 @@ func (l *lot) plan() []tap {
 	return taps
 }
 
-func (l *lot) pick(d *dice, seats []uint16) uint16 { return seats[d.below(len(seats))] }
+func (l *lot) pick(d *dice, seats []uint16) uint16 { return seats[d.Below(len(seats))] }
 
 // ride adds a ride that is over before the next slot begins.
 func (l *lot) ride(taps []tap, d *dice, card uint32, start, slot int) []tap {
 	g := l.grid
-	seats, metro := g.buses, d.below(2) == 0
+	seats, metro := g.buses, d.Below(2) == 0
 	if metro {
 		seats = g.gates
 	}
-	if len(g.hot) > 0 && d.chance(l.Shares.Hot) {
+	if len(g.hot) > 0 && d.Chance(l.Shares.Hot) {
 		seats, metro = g.hot, g.seats[g.hot[0]].metro
 	}
 	in := tap{at: int32(start), card: card, seat: l.pick(d, seats), move: board}
@@ -112,9 +103,9 @@ func (l *lot) ride(taps []tap, d *dice, card uint32, start, slot int) []tap {
 	}
 	in.move = enter
 	out := tap{card: card, seat: l.pick(d, seats), move: leave, entry: g.seats[in.seat].station}
-	out.took = int32(d.between(120, max(121, min(longestRide, slot*2/3))))
-	if slot*2/3 > overstay+3600 && d.chance(overstays) {
-		out.took = int32(d.between(overstay, overstay+3600))
+	out.took = int32(plan.Between(d, 120, max(121, min(longestRide, slot*2/3))))
+	if slot*2/3 > overstay+3600 && d.Chance(overstays) {
+		out.took = int32(plan.Between(d, overstay, overstay+3600))
 	}
 	out.at = in.at + out.took
 	return append(taps, in, out)

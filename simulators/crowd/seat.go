@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"citycard/cardos/tunion"
-	"citycard/simulators/city"
 	"citycard/simulators/network"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -19,8 +19,8 @@ type seat struct {
 	station   uint16
 	payee     string
 	fen       [cardKinds]uint32 // of a bus ride, by card type
-	terminals [city.Lots][6]byte
-	vehicles  [city.Lots]string
+	terminals [plan.Lots][6]byte
+	vehicles  [plan.Lots]string
 }
 
 // cardKinds bounds the card types, 1..3.
@@ -44,8 +44,8 @@ func newGrid(n *network.Network, rules *truth.Rules, fares *truth.Fares, hot str
 	for _, l := range n.Metro {
 		for _, s := range l.Stations {
 			one := seat{metro: true, line: uint16(l.Number), station: uint16(s.Number), payee: "operator:" + l.Operator}
-			for lot := range city.Lots {
-				number, err := city.GateNumber(l.Number, s.Number, lot)
+			for lot := range plan.Lots {
+				number, err := plan.Terminal(plan.Gate, s.Number, plan.GateLot(l.Number, lot))
 				if err != nil {
 					return nil, err
 				}
@@ -87,12 +87,12 @@ func (g *grid) bus(l network.BusLine, fares *truth.Fares, stray bool) (uint16, e
 		}
 		one.fen[kind] = uint32(fen)
 	}
-	number := city.BusNumber
+	validator := plan.Validator
 	if stray {
-		number = city.StrayNumber
+		validator = plan.StrayValidator
 	}
-	for lot := range city.Lots {
-		terminal, err := number(l.Number, lot)
+	for lot := range plan.Lots {
+		terminal, err := plan.Terminal(validator, l.Number, lot)
 		if err != nil {
 			return 0, err
 		}

@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -10,8 +11,8 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
-	"citycard/simulators/city"
 	"citycard/simulators/forgery"
+	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
@@ -71,9 +72,7 @@ func (w *writer) send(ctx context.Context, letters []Letter) error {
 		return nil
 	}
 	done := int(w.done.Add(int64(len(letters))))
-	if w.Progress != nil {
-		w.Progress(min(done, w.total), w.total)
-	}
+	w.Report("day", done, w.total)
 	return w.Send(ctx, w.number, letters)
 }
 
@@ -98,22 +97,21 @@ func (w *writer) some(plans []letterPlan) error {
 // sign is what a tap's TAC covers.
 func (w *writer) sign(t *tap) keys.PurchaseRecord {
 	k, issuer := w.cardOf(t)
-	_, at := w.dates.at(t.at, t.odd&slow != 0)
+	_, at := w.dates.at(t.at, t.odd&plan.Slow != 0)
 	return keys.PurchaseRecord{
-		Card: keys.CardID{Issuer: issuer, ASN: k.asn}, Amount: t.fen, Type: purse.TypeCAPP,
+		Card: keys.CardID{Issuer: issuer, ASN: k.ASN}, Amount: t.fen, Type: purse.TypeCAPP,
 		Terminal: w.grid.seats[t.seat].terminals[w.number], TerminalSequence: t.sequence, Time: at,
 	}
 }
 
-func (w *writer) cardOf(t *tap) (card, [8]byte) {
+func (w *writer) cardOf(t *tap) (plan.Card, [8]byte) {
 	if t.card&visitorBit == 0 {
-		return w.cards[t.card], city.Issuer()
+		return w.cards[t.card], plan.Issuer()
 	}
 	// The number fits: there are fewer visitors than cards.
 	i := w.index(int(t.card &^ visitorBit))
-	k, _ := visitor(i)
-	issuer, _ := city.VisitorIssuerOf(i)
-	return k, issuer
+	k, _ := plan.Visitor(i)
+	return k, plan.VisitorOf(i)
 }
 
 // message is a tap as the terminal sends it.
@@ -123,7 +121,7 @@ func (w *writer) message(t *tap, signed *keys.PurchaseRecord) *record {
 	r := &record{
 		PurchaseRecord: *signed, keyVersion: w.version, medium: uint32(message.Medium_MEDIUM_CONTACTLESS),
 		counter: uint32(t.counter), balance: t.balance, line: uint32(s.line), station: uint32(s.station),
-		cardType: uint32(k.kind), fares: w.Fares.GetVersion(), vehicle: s.vehicles[w.number],
+		cardType: uint32(k.Type), fares: w.Fares.GetVersion(), vehicle: s.vehicles[w.number],
 	}
 	if t.card&visitorBit != 0 {
 		f := signed.Card.Factors()
@@ -145,14 +143,15 @@ func (w *writer) message(t *tap, signed *keys.PurchaseRecord) *record {
 
 // letter writes one letter about a tap and judges it.
 func (w *writer) letter(t *tap, p letterPlan, r *record) error {
-	on, _ := w.dates.at(t.at, t.odd&slow != 0)
+	on, _ := w.dates.at(t.at, t.odd&plan.Slow != 0)
 	s := &w.grid.seats[t.seat]
+	facts := w.facts(t, on.number)
 	e := truth.Entry{
-		Topic: message.TopicTaps, Purpose: purposes()[t.move], Fen: int64(t.fen), Payee: s.payee, Fault: w.fault(t), Facts: w.facts(t),
+		Topic: message.TopicTaps, Purpose: purposes()[t.move], Fen: int64(t.fen), Payee: s.payee, Fault: plan.Fault(&facts, t.odd), Facts: facts,
 		Key:    truth.SpendKey(on.number, truth.CardOf(r.Card.Issuer, r.Card.ASN), r.Type, r.Terminal[:], r.TerminalSequence),
 		Signed: truth.SignedTap(r.Amount, r.Time[:], r.tac, t.card&visitorBit != 0),
 	}
-	key := w.cut(20, func(b []byte) []byte { return appendNumber(b, r.Card.ASN) })
+	key := w.cut(20, func(b []byte) []byte { return hex.AppendEncode(b, r.Card.ASN[:]) })
 	switch {
 	case p.what == again:
 		e.Fault = "duplicate"
@@ -188,8 +187,8 @@ func (w *writer) alter(e *truth.Entry, tap uint32) error {
 		return nil // a tap has none of the fields that were asked for: a repeat then
 	}
 	d := mixed(w.City.Seed, forForgery, uint64(w.date), uint64(w.number), uint64(tap))
-	place := places[d.below(len(places))]
-	m, now, err := forgery.Altered(m, place, byte(d.between(1, 0x7F)))
+	place := places[d.Below(len(places))]
+	m, now, err := forgery.Altered(m, place, byte(plan.Between(&d, 1, 0x7F)))
 	if err != nil {
 		return fmt.Errorf("crowd: %w", err)
 	}
@@ -231,7 +230,7 @@ func (w *writer) cut(size int, write func([]byte) []byte) []byte {
 func (w *writer) noise(b []byte, tap uint32) []byte {
 	d := mixed(w.City.Seed, forNoise, uint64(w.date), uint64(w.number), uint64(tap))
 	b = append(b, byte(d.next())&0x78|0x07)
-	for range d.between(15, 120) {
+	for range plan.Between(&d, 15, 120) {
 		b = append(b, byte(d.next()))
 	}
 	return b
@@ -240,49 +239,14 @@ func (w *writer) noise(b []byte, tap uint32) []byte {
 // purposes of taps, by move.
 func purposes() [3]string { return [3]string{truth.MetroEntry, truth.Bus, truth.MetroExit} }
 
-// facts is what the registry holds against a tap.
-func (w *writer) facts(t *tap) truth.Facts {
-	f := truth.Facts{UnknownTerminal: t.odd&stray != 0, ImplausibleDate: t.odd&slow != 0, Foreign: t.card&visitorBit != 0}
-	if f.Foreign {
-		_, accepted := city.VisitorIssuerOf(w.index(int(t.card &^ visitorBit)))
-		f.NotAccepted = !accepted
-	} else {
-		fate := w.cards[t.card].fate
-		f.UnknownCard, f.Expired, f.Blocked = fate == city.Unregistered, fate == city.Expired, fate == city.Blocked
-		f.Listed = fate == city.Listed && w.listed(t)
+// facts is what the registry holds against a tap on a day.
+func (w *writer) facts(t *tap, day int) truth.Facts {
+	if t.card&visitorBit != 0 {
+		return plan.VisitorFacts(w.index(int(t.card&^visitorBit)), t.odd)
 	}
-	return f
-}
-
-// listed reports whether a card that is put on the hotlist was on it already.
-func (w *writer) listed(t *tap) bool {
-	on, _ := w.dates.at(t.at, t.odd&slow != 0)
-	return on.number > w.City.Day || on.number == w.City.Day && t.at >= int32(city.ListedSecond(w.index(int(t.card))))
-}
-
-// fault names what is odd about a tap, the worst first.
-func (w *writer) fault(t *tap) string {
-	f := w.facts(t)
-	for _, odd := range []struct {
-		so   bool
-		name string
-	}{
-		{f.NotAccepted, "issuer_not_accepted"},
-		{f.Foreign && t.odd == 0, "foreign"},
-		{f.UnknownCard, "unknown_card"},
-		{f.Expired, "card_expired"},
-		{f.Blocked, "card_blocked"},
-		{f.Listed, "card_listed"},
-		{f.UnknownTerminal, "unknown_terminal"},
-		{f.ImplausibleDate, "wrong_clock"},
-		{t.odd&counterGap != 0, "counter_gap"},
-		{t.odd&samGap != 0, "sam_gap"},
-		{t.at < 0, "late"},
-		{t.odd&held != 0, "out_of_order"},
-	} {
-		if odd.so {
-			return odd.name
-		}
+	second := int(t.at)
+	if t.at < 0 {
+		second += 24 * 3600
 	}
-	return ""
+	return w.City.Facts(w.index(int(t.card)), &w.cards[t.card], day, second, t.odd)
 }

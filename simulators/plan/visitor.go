@@ -1,9 +1,11 @@
-package city
+package plan
 
 import (
 	"fmt"
 
 	"citycard/cardos/bcd"
+	"citycard/cardos/keys"
+	"citycard/cardos/tunion"
 )
 
 // Issuer is the issuer id of the city's cards: city 4910 is Zhengzhou's, the
@@ -20,20 +22,22 @@ func FormerIssuer() [8]byte { return [8]byte{0x99, 0x99, 0x99, 0x98, 0xFF, 0xFF,
 // visitorPrefix is the beginning of visitors' card numbers: no city's.
 const visitorPrefix = "031049999"
 
-// VisitorNumber is the number of the i-th card of other cities.
-func VisitorNumber(i int) ([10]byte, error) {
+// Visitor is the i-th card of other cities.
+func Visitor(i int) (Card, error) {
 	asn, err := bcd.Append(make([]byte, 0, 10), fmt.Sprintf("%s%011d", visitorPrefix, i))
 	if err != nil || len(asn) != 10 {
-		return [10]byte{}, fmt.Errorf("visitor %d: no card number", i)
+		return Card{}, fmt.Errorf("visitor %d: no card number", i)
 	}
-	return [10]byte(asn), nil
+	return Card{ASN: [10]byte(asn), Type: tunion.CardOrdinary}, nil
 }
 
-// VisitorIssuerOf is the issuer of the i-th card of other cities: of every eighth
-// it is one that is no longer accepted.
-func VisitorIssuerOf(i int) (issuer [8]byte, accepted bool) {
+// VisitorOf is the issuer of that card: of every eighth it is one that is no longer accepted.
+func VisitorOf(i int) [8]byte {
 	if i%8 == 3 {
-		return FormerIssuer(), false
+		return FormerIssuer()
 	}
-	return VisitorIssuer(), true
+	return VisitorIssuer()
 }
+
+// VisitorKeys are the other cities' keys, which nobody here has.
+func (c *City) VisitorKeys() *keys.Store { return keys.GenerateTest(c.Seed ^ 0x5649534954) }

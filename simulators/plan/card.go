@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"citycard/cardos/tunion"
+)
+
+// Fate is how a transit card stands with the registry.
+type Fate uint8
+
+// Fates.
+const (
+	Ordinary Fate = iota
+	Unregistered
+	Expired
+	Blocked
+	Listed // put on the hotlist on the city's first day
+)
+
+// Days, YYYYMMDD, from and to which cards and all else in the registry are good, and on which an
+// expired card or issuer was good for the last time. The file on an expired card, which terminals
+// go by, was never rewritten.
+const (
+	ValidFrom = "20200101"
+	ValidTo   = "20401231"
+	expiredOn = "20231231"
+)
+
+// The first of the cards' serial numbers, 11 digits, invented: with chips and without.
+const (
+	firstChip   = 90_000_000_001
+	firstDirect = 80_000_000_001
+)
+
+// Card is a transit card and how it stands with the registry.
+type Card struct {
+	ASN     [10]byte
+	Type    byte // file 0017, offset 10
+	Fate    Fate
+	Opening uint32 // fen that were put on it before the ledger's first day
+}
+
+// Card works the i-th transit card out, with dice of its own. Of three hundred cards one is
+// unregistered, one expired, one blocked and one put on the hotlist.
+//
+// Without chips nobody tops up, so riders' purses were filled before. With chips only those cards
+// were that the load authority would rightly refuse.
+func (c *City) Card(i int, d Dice) (Card, error) {
+	serial := uint64(firstChip)
+	if c.Direct() {
+		serial = firstDirect
+	}
+	asn, err := tunion.ZhengzhouNumber(serial + uint64(i))
+	if err != nil {
+		return Card{}, err
+	}
+	k := Card{ASN: asn, Type: tunion.CardOrdinary}
+	switch n := d.Below(100); {
+	case n < 12:
+		k.Type = tunion.CardStudent
+	case n < 20:
+		k.Type = tunion.CardSenior
+	}
+	switch i % 300 {
+	case 101:
+		k.Fate = Unregistered
+	case 201:
+		k.Fate = Expired
+	case 299:
+		k.Fate = Blocked
+	case 57:
+		if c.Day != 0 {
+			k.Fate = Listed
+		}
+	}
+	switch {
+	case i < c.Riders:
+		k.Opening = uint32(Between(d, 200, 800)) * 100
+	case !c.Direct() && k.Fate != Ordinary:
+		k.Opening = 20_000
+	}
+	return k, nil
+}
+
+// Number is the card's number, 20 digits.
+func (k *Card) Number() string { return hex.EncodeToString(k.ASN[:]) }
+
+// ListedSecond is the second of the city's day from which the i-th card, if it is to be listed,
+// is on the hotlist: around noon.
+func ListedSecond(i int) int { return 12*3600 + i%3600 }
+
+// listedFrom is that second as the registry has it.
+func (c *City) listedFrom(i int) string {
+	second := ListedSecond(i)
+	return fmt.Sprintf("%08d%02d%02d%02d", c.Day, second/3600, second/60%60, second%60)
+}

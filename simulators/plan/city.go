@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"citycard/durable"
+)
+
+// File says what was issued in a data directory.
+const File = "city.json"
+
+// City is what was issued; population, registry and days follow from it.
+type City struct {
+	Seed   uint64 `json:"seed"`
+	Cards  int    `json:"cards"`  // chips: four of five for transit; else all, in the registry
+	Riders int    `json:"riders"` // without chips: the first cards ride; 0: a city with chips
+	Day    int    `json:"day"`    // YYYYMMDD: ages and the hotlist are dated from it; 0, without chips: nobody is ever listed
+}
+
+// Bounds of a city.
+const (
+	chipsLeast  = 10
+	chipsMost   = 5_000_000
+	directLeast = 100
+	directMost  = 20_000_000
+)
+
+// Direct reports whether the city has no chips: its taps come straight from arithmetic.
+func (c *City) Direct() bool { return c.Riders != 0 }
+
+// Transit is how many transit cards there are; the others are social-security cards.
+func (c *City) Transit() int {
+	if c.Direct() {
+		return c.Cards
+	}
+	return c.Cards - c.Cards/5
+}
+
+// Check refuses a city that is too small or too large.
+func (c *City) Check() error {
+	least, most := chipsLeast, chipsMost
+	if c.Direct() {
+		least, most = directLeast, directMost
+	}
+	switch {
+	case c.Cards < least || c.Cards > most:
+		return fmt.Errorf("city of %d cards: want %d to %d", c.Cards, least, most)
+	case c.Direct() && (c.Riders < least || c.Riders > c.Cards):
+		return fmt.Errorf("%d riders: want %d to the number of cards, %d", c.Riders, least, c.Cards)
+	}
+	return nil
+}
+
+// Date is the city's day.
+func (c *City) Date() (time.Time, error) {
+	day, err := time.Parse("20060102", strconv.Itoa(c.Day))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: day %d, want YYYYMMDD", File, c.Day)
+	}
+	return day, nil
+}
+
+// DayNumber is a day as YYYYMMDD.
+func DayNumber(t time.Time) int {
+	y, m, d := t.Date()
+	return y*10_000 + int(m)*100 + d
+}
+
+// Read reads what was issued in dir; ok is false where nothing was.
+func Read(dir string) (c City, ok bool, err error) {
+	path := filepath.Join(dir, File)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return City{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err == nil {
+		err = c.Check()
+	}
+	if err != nil {
+		return City{}, false, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, true, nil
+}
+
+// Write writes it, when all that follows from it is there.
+func (c *City) Write(dir string) error {
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, File), append(data, '\n'))
+}

@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"encoding/csv"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+
+	"citycard/cardos/tunion"
+	"citycard/durable"
+	"citycard/simulators/network"
+)
+
+// Registry is what clearing must know of a city: operators, terminals, cards, channels, hospitals,
+// persons (as tokens), purses that were taken over with money in them, the hotlist, and the network
+// that fares are built from.
+type Registry struct {
+	City     City
+	Network  *network.Network
+	Card     func(i int) (Card, error)           // the i-th transit card
+	Persons  [][]string                          // rows of persons.csv
+	Progress func(phase string, done, total int) // nil, or told how many cards are written
+}
+
+// row adds a row to a table.
+type row func(cells ...string)
+
+// Write writes the registry into dir, which it makes where it is missing. Files are replaced
+// whole. It takes constant memory.
+func (r *Registry) Write(dir string) error {
+	if err := durable.MkdirAll(dir); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	for _, table := range []struct {
+		name, header string
+		rows         func(add row) error
+	}{
+		{"operators.csv", "id,name,name_en,mode,effective_from,effective_to", r.operators},
+		{"issuers.csv", "issuer,name,name_en,kind,effective_from,effective_to,prefix", issuers},
+		{"terminals.csv", "terminal,operator,mode,line,station,effective_from,effective_to", r.terminals},
+		{"channels.csv", "id,name,name_en,effective_from,effective_to", r.channels},
+		{"hospitals.csv", "id,name,name_en,class,effective_from,effective_to", r.hospitals},
+		{"cards.csv", "card,issuer,type,status,effective_from,expires", r.cards},
+		{"persons.csv", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", r.persons},
+		{"purses.csv", "card,issuer,fen,day", r.purses},
+		{"hotlist.csv", "card,reason,effective_from,effective_to", r.hotlist},
+	} {
+		err := durable.Write(filepath.Join(dir, table.name), func(out io.Writer) error {
+			if _, err := io.WriteString(out, table.header+"\n"); err != nil {
+				return err
+			}
+			w := csv.NewWriter(out)
+			// What a row does not write, the writer remembers.
+			if err := table.rows(func(cells ...string) { _ = w.Write(cells) }); err != nil {
+				return err
+			}
+			w.Flush()
+			return w.Error()
+		})
+		if err != nil {
+			return fmt.Errorf("registry: %s: %w", table.name, err)
+		}
+	}
+	data, err := r.Network.FareNetwork()
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, "network.json"), data)
+}
+
+func (r *Registry) operators(add row) error {
+	for _, o := range r.Network.Operators {
+		add(o.ID, o.Chinese, o.English, o.Mode, ValidFrom, "")
+	}
+	return nil
+}
+
+func issuers(add row) error {
+	for _, i := range []struct {
+		id                              [8]byte
+		name, english, kind, to, prefix string
+	}{
+		{Issuer(), "本市发卡机构(模拟)", "Own issuer (simulated)", "own", "", tunion.ZhengzhouPrefix},
+		{VisitorIssuer(), "外市发卡机构(模拟)", "Issuer of another city (simulated)", "interoperable", "", ""},
+		{FormerIssuer(), "原互通发卡机构(模拟)", "Issuer accepted before (simulated)", "interoperable", expiredOn, ""},
+	} {
+		add(hex.EncodeToString(i.id[:]), i.name, i.english, i.kind, ValidFrom, i.to, i.prefix)
+	}
+	return nil
+}
+
+func (r *Registry) terminals(add row) error {
+	one := func(kind Kind, place, lot int, operator, mode string, line, station int) error {
+		number, err := Terminal(kind, place, lot)
+		add(hex.EncodeToString(number[:]), operator, mode, strconv.Itoa(line), strconv.Itoa(station), ValidFrom, "")
+		return err
+	}
+	for _, l := range r.Network.Metro {
+		for _, s := range l.Stations {
+			for lot := range Lots {
+				if err := one(Gate, s.Number, GateLot(l.Number, lot), l.Operator, "metro", l.Number, s.Number); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, l := range r.Network.Bus {
+		for lot := range Lots {
+			if err := one(Validator, l.Number, lot, l.Operator, "bus", l.Number, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Registry) channels(add row) error {
+	for _, c := range r.Network.Channels {
+		add(c.ID, c.Chinese, c.English, ValidFrom, "")
+	}
+	return nil
+}
+
+func (r *Registry) hospitals(add row) error {
+	for _, h := range r.Network.Hospitals {
+		add(h.ID, h.Chinese, h.English, h.Class, ValidFrom, "")
+	}
+	return nil
+}
+
+func (r *Registry) persons(add row) error {
+	for _, person := range r.Persons {
+		add(person...)
+	}
+	return nil
+}
+
+func (r *Registry) cards(add row) error {
+	total := r.City.Transit()
+	report := func(done int) {
+		if r.Progress != nil {
+			r.Progress("issue", done, total)
+		}
+	}
+	err := r.each(func(i int, k *Card) {
+		if i%10_000 == 0 {
+			report(i)
+		}
+		status, expires := "active", ValidTo
+		switch k.Fate {
+		case Unregistered:
+			return
+		case Blocked:
+			status = "blocked"
+		case Expired:
+			expires = expiredOn
+		}
+		add(k.Number(), issuerText(), fmt.Sprintf("%02d", k.Type), status, ValidFrom, expires)
+	})
+	if err == nil {
+		report(total)
+	}
+	return err
+}
+
+func (r *Registry) purses(add row) error {
+	return r.each(func(_ int, k *Card) {
+		if k.Opening > 0 {
+			add(k.Number(), issuerText(), strconv.FormatUint(uint64(k.Opening), 10), ValidFrom)
+		}
+	})
+}
+
+func (r *Registry) hotlist(add row) error {
+	return r.each(func(i int, k *Card) {
+		if k.Fate == Listed {
+			add(k.Number(), "lost", r.City.listedFrom(i), "")
+		}
+	})
+}
+
+func (r *Registry) each(visit func(i int, k *Card)) error {
+	for i := range r.City.Transit() {
+		k, err := r.Card(i)
+		if err != nil {
+			return err
+		}
+		visit(i, &k)
+	}
+	return nil
+}
+
+func issuerText() string {
+	issuer := Issuer()
+	return hex.EncodeToString(issuer[:])
+}

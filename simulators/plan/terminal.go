@@ -1,0 +1,37 @@
+package plan
+
+import (
+	"fmt"
+
+	"citycard/cardos/bcd"
+)
+
+// Lots is the number of parts that a city is dealt to, each with terminals of its own. It is a
+// constant because the records follow from it; more lots than processors also let top-ups wait for
+// the load authority side by side.
+const Lots = 32
+
+// Kind is what a terminal is, as its number has it.
+type Kind int
+
+// Kinds of terminals.
+const (
+	Gate Kind = iota + 1
+	Validator
+	Counter
+	Desk
+	StrayValidator // in no registry
+)
+
+// Terminal is the number of a lot's SAM: 12 digits of our own making: city 4910, kind, line or
+// station 3, lot 4. How Zhengzhou numbers its SAMs was not found.
+func Terminal(kind Kind, place, lot int) ([6]byte, error) {
+	b, err := bcd.Append(make([]byte, 0, 6), fmt.Sprintf("4910%d%03d%04d", kind, place, lot))
+	if err != nil || len(b) != 6 {
+		return [6]byte{}, fmt.Errorf("terminal of kind %d at %d, lot %d: number does not fit 12 digits", kind, place, lot)
+	}
+	return [6]byte(b), nil
+}
+
+// GateLot tells gates of two lines in one station apart: lots of line n follow those of line n-1.
+func GateLot(line, lot int) int { return line*Lots + lot }
