@@ -50,7 +50,7 @@ func Start(t testing.TB) *Broker {
 	}
 	identity := NewIdentity(t)
 	b := &Broker{t: t, dir: t.TempDir(), jars: dir, CAFile: identity.CAFile}
-	port, secured, controller := freePort(t), freePort(t), freePort(t)
+	port, secured, controller := FreePort(t), FreePort(t), FreePort(t)
 	b.Addr, b.Secured = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", secured)
 	properties := fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -149,9 +149,9 @@ func (b *Broker) Kill() {
 	b.kafka = nil
 }
 
-// freePort finds a port that nobody listens on now, above those that Linux gives to
-// outgoing connections, so that it stays free while the broker is away.
-func freePort(t testing.TB) int {
+// FreePort finds a port that nobody listens on now, above those that Linux gives to
+// outgoing connections, so that it stays free while a server is away.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 61_000 + rand.IntN(4_000)

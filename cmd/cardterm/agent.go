@@ -110,15 +110,20 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 		}
 		l.serve = l.charge
 	}
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	if a.ops != "" {
-		if err := pages.Start(ctx, a.ops); err != nil {
+		if err := pages.Start(ctx, a.ops, end); err != nil {
 			return err
 		}
 		stack.Push("pages", pages.Close)
 	}
 	service.NotifyReady(log)
 	defer service.NotifyStopping(log)
-	return l.run(ctx)
+	if err := l.run(running); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return context.Cause(running)
 }
 
 // stoppedWaiting is no error where the program was told to stop while it waited.

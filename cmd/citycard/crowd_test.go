@@ -85,13 +85,13 @@ func (d *crowdDay) share() {
 // own where nothing is.
 func (d *crowdDay) serve() *process {
 	d.Helper()
-	number, ops := len(d.servers), freePort(d.T)
+	number, ops := len(d.servers), kafkatest.FreePort(d.T)
 	s := &process{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 		"serve", "--demo", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
 		"--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	if d.database == nil {
-		port := freePort(d.T)
+		port := kafkatest.FreePort(d.T)
 		d.kafkaAddr = fmt.Sprintf("127.0.0.1:%d", port)
 		s.args = append(s.args, "--kafka-port", strconv.Itoa(port))
 	} else {

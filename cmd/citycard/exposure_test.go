@@ -24,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
 	"citycard/cmd/server"
@@ -89,7 +90,7 @@ func (d *exposedDay) live() {
 	city := []string{"--data", d.field, "--cards", "400", "--seed", "13", "--keys", filepath.Join(d.data, "keys.age"), "--day", testDay, "--log-level", "debug"}
 	d.say("citycard", "keys", "--data", d.data, "--seed", "13")
 	d.say("cardsim", append([]string{"issue"}, city...)...)
-	kafka, api, ops := freePort(d.T), freePort(d.T), freePort(d.T)
+	kafka, api, ops := kafkatest.FreePort(d.T), kafkatest.FreePort(d.T), kafkatest.FreePort(d.T)
 	d.kafka, d.ops = fmt.Sprintf("127.0.0.1:%d", kafka), fmt.Sprintf("127.0.0.1:%d", ops)
 	d.args = []string{
 		"serve", "--demo", "--log-level", "debug", "--day", testDay, "--data", d.data, "--registry", filepath.Join(d.field, "registry"),

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/broker"
+	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/clearing/transit/load"
 	"citycard/cmd/server"
@@ -49,7 +50,7 @@ type exampleCity struct {
 func startExampleCity(t *testing.T) *exampleCity {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
-	c := &exampleCity{reference: newReference(t), programs: p, data: filepath.Join(dir, "data"), api: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	c := &exampleCity{reference: newReference(t), programs: p, data: filepath.Join(dir, "data"), api: fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))}
 	field := filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", c.data, "--seed", "1")
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(c.data, "keys.age"), "--day", testDay)
@@ -65,7 +66,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 			t.Fatal(err)
 		}
 	}
-	kafka, ops := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	kafka, ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	_, port, _ := strings.Cut(kafka, ":")
 	s := &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--day", testDay, "--data", c.data, "--registry", registry, "--kafka-port", port, "--api", c.api, "--ops", ops,

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"citycard/broker/kafkatest"
 	"citycard/simulators/pcscd"
 )
 
@@ -219,11 +220,11 @@ func (s *session) paste(t *testing.T, programs string, blocks []string) {
 	if err := os.Symlink(programs, filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
 	}
-	kafka, api := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	kafka, api := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	_, port, _ := strings.Cut(kafka, ":")
 	env := []string{
 		"PATH=" + programs + ":" + os.Getenv("PATH"), "HOME=" + dir, "CITYCARD_DATA=" + filepath.Join(dir, "cc"),
-		"CITYCARD_KAFKA_PORT=" + port, "CITYCARD_API=" + api, fmt.Sprintf("CITYCARD_OPS=127.0.0.1:%d", freePort(t)), "CARDSIM_KAFKA=" + kafka,
+		"CITYCARD_KAFKA_PORT=" + port, "CITYCARD_API=" + api, fmt.Sprintf("CITYCARD_OPS=127.0.0.1:%d", kafkatest.FreePort(t)), "CARDSIM_KAFKA=" + kafka,
 	}
 	if s.reader {
 		env = append(env, readers(t)...)

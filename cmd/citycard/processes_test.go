@@ -42,8 +42,8 @@ func TestTwoProcesses(t *testing.T) {
 	servers := make([]*process, 2)
 	apis := make([]int, len(servers))
 	for i := range servers {
-		ops := freePort(t)
-		apis[i] = freePort(t)
+		ops := kafkatest.FreePort(t)
+		apis[i] = kafkatest.FreePort(t)
 		servers[i] = &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 			"serve", "--demo", "--day", testDay, "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
 			"--keys", keyFile, "--registry", filepath.Join(field, "registry"),

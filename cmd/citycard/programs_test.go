@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker/kafkatest"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
@@ -88,8 +87,8 @@ type process struct {
 // when it is started again.
 func (p programs) serving(t *testing.T, data, registry string) (s *process, kafka, api int) {
 	t.Helper()
-	kafka, api = freePort(t), freePort(t)
-	ops := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	kafka, api = kafkatest.FreePort(t), kafkatest.FreePort(t)
+	ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	return &process{T: t, programs: p, ops: ops, args: []string{
 		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", ops,
@@ -180,25 +179,6 @@ func reachableDir(t *testing.T) string {
 // serverAccess is what the broker inside the server of a data directory asks for.
 func serverAccess(data string) broker.Access {
 	return broker.Access{User: "citycard", PasswordFile: filepath.Join(data, "kafka", "password")}
-}
-
-// freePort finds a port that nobody listens on now, above those that Linux gives to
-// outgoing connections, so that it stays free while a server is away.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 61_000 + rand.IntN(4_000)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return port
-	}
-	t.Fatal("no free port from 61000 on")
-	return 0
 }
 
 // TestKilledInTheMiddle plays a day while the serving process, its embedded

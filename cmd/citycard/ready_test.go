@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker/kafkatest"
 	"citycard/cmd/books"
 )
 
@@ -25,10 +26,10 @@ func TestCommandsWaitForServe(t *testing.T) {
 	wantExit(t, p, 4, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
 	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
 
-	ops := freePort(t)
+	ops := kafkatest.FreePort(t)
 	s := &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
 		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"),
-		"--kafka-port", fmt.Sprint(freePort(t)), "--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
+		"--kafka-port", fmt.Sprint(kafkatest.FreePort(t)), "--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	s.start()
 	s.until(time.Minute, "at work", func() bool {

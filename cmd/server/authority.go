@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -50,14 +51,20 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	mux := http.NewServeMux()
 	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
 	c.API = "http://" + listener.Addr().String()
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	c.answer(listener, mux, stack)
+	return nil
+}
+
+// answer serves the load authority. The process ends with it: it would say that it is ready, and
+// answer no channel.
+func (c *Server) answer(listener net.Listener, handler http.Handler, stack *service.Stack) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("load authority stopped", "error", err)
+			c.fail(fmt.Errorf("the load authority has stopped: %w", err))
 		}
 	}()
 	stack.Push("load authority", server.Shutdown)
-	return nil
 }
 
 // watchEvery is how often the load authority's stream is looked at: an idle process

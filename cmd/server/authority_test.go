@@ -3,13 +3,43 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/service"
 	"citycard/ledger"
 )
+
+// TestAuthorityEnds takes the load authority's address away: a process that answers no channel
+// ends, and says why.
+func TestAuthorityEnds(t *testing.T) {
+	listener, err := service.Listen(t.Context(), "api", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := service.NewStack(slog.New(slog.DiscardHandler), time.Minute)
+	c := &Server{Base: &Base{failed: make(chan error, 1)}}
+	c.answer(listener, http.NotFoundHandler(), stack)
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-c.Failed():
+		if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "load authority") {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the process went on without its load authority")
+	}
+	if err := stack.Close(); err != nil {
+		t.Error(err)
+	}
+}
 
 // TestInstanceTwice takes a serving process's stream away, as a second process with
 // its --instance does: the first one ends and says why.

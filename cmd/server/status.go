@@ -80,7 +80,7 @@ func (c *Server) Show(ctx context.Context, ops *service.Ops, addr string, stack 
 		return err
 	}
 	ops.Handle("/", page)
-	if err := ops.Start(ctx, addr); err != nil {
+	if err := ops.Start(ctx, addr, c.fail); err != nil {
 		return err
 	}
 	stack.Push("ops", ops.Close)

@@ -89,8 +89,9 @@ func (o *Ops) Notice(text string) {
 	o.notices = append(o.notices, text)
 }
 
-// Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close.
-func (o *Ops) Start(ctx context.Context, addr string) error {
+// Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close. Where the pages
+// end before, failed hears why.
+func (o *Ops) Start(ctx context.Context, addr string, failed func(error)) error {
 	listener, err := Listen(ctx, "ops", addr)
 	if err != nil {
 		return err
@@ -104,7 +105,7 @@ func (o *Ops) Start(ctx context.Context, addr string) error {
 	go func() {
 		defer close(o.done)
 		if err := o.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			o.log.Error("the metrics and health pages have stopped", "err", err)
+			failed(fmt.Errorf("the metrics and health pages have stopped: %w", err))
 		}
 	}()
 	return nil

@@ -49,7 +49,7 @@ func TestOps(t *testing.T) {
 		return nil
 	})
 	ops.Handle("GET /day", http.RedirectHandler("/healthz", http.StatusSeeOther))
-	if err := ops.Start(t.Context(), "127.0.0.1:0"); err != nil {
+	if err := ops.Start(t.Context(), "127.0.0.1:0", unasked(t)); err != nil {
 		t.Fatal(err)
 	}
 	url := "http://" + ops.Addr()
@@ -84,13 +84,40 @@ func TestOps(t *testing.T) {
 	metrics("station_ready 0\n", "station_ready_check{check=\"consumer\"} 1\n", "station_ready_check{check=\"database\"} 0\n")
 
 	taken := NewOps("station", quiet())
-	if err := taken.Start(t.Context(), ops.Addr()); err == nil || !strings.HasPrefix(err.Error(), "cannot listen on "+ops.Addr()) {
+	if err := taken.Start(t.Context(), ops.Addr(), unasked(t)); err == nil || !strings.HasPrefix(err.Error(), "cannot listen on "+ops.Addr()) {
 		t.Errorf("a taken address: %v", err)
 	}
 	if err := ops.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := taken.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// unasked fails the test if the pages end.
+func unasked(t *testing.T) func(error) { return func(err error) { t.Error(err) } }
+
+// TestOpsEnd takes the address away from the pages: the process hears of it, because nobody else
+// would.
+func TestOpsEnd(t *testing.T) {
+	ended := make(chan error, 1)
+	ops := NewOps("station", quiet())
+	if err := ops.Start(t.Context(), "127.0.0.1:0", func(err error) { ended <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "metrics and health pages") {
+			t.Errorf("they ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("nobody heard that the pages ended")
+	}
+	if err := ops.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -123,7 +150,7 @@ func TestOpsLetsGo(t *testing.T) {
 			}
 		}
 	}))
-	if err := ops.Start(t.Context(), "127.0.0.1:0"); err != nil {
+	if err := ops.Start(t.Context(), "127.0.0.1:0", unasked(t)); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/healthz", "/endless"} {
