@@ -30,8 +30,8 @@ type Outgoing struct {
 func (o *Outgoing) Mark() Mark { return MarkOf([]byte(o.Topic), o.Key, o.Value) }
 
 // Answers are the messages that a judge has for those who asked, and the marks of the rows that
-// it stored beside the ledger, in their order.
+// it stored beside the ledger, in their order: of answers, and of messages kept as they came.
 type Answers struct {
-	Outgoing []Outgoing
-	Stored   []Mark
+	Outgoing          []Outgoing
+	Stored, Originals []Mark
 }

@@ -229,8 +229,9 @@ type Note struct {
 // Evidence are the marks of rows that lie beside the ledger and became true with the
 // batch, each in the order of its table: so the chain covers them.
 type Evidence struct {
-	Answers  []Mark `json:"answers,omitempty"`  // medical_settlements
-	Outgoing []Mark `json:"outgoing,omitempty"` // outbound
+	Answers   []Mark `json:"answers,omitempty"`   // medical_settlements
+	Originals []Mark `json:"originals,omitempty"` // pension_originals
+	Outgoing  []Mark `json:"outgoing,omitempty"`  // outbound
 }
 
 // Mark stands for the content of a row: the first 16 bytes of a SHA-256, in base64.

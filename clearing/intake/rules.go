@@ -70,13 +70,6 @@ func topicOf(name string) topic {
 	return topic{}
 }
 
-// judgedAtOnce makes a Rule of a judge that has nothing to do inside the transaction.
-func judgedAtOnce(rule func(ctx context.Context, records []docket.Record, d *docket.Docket) error) func(context.Context, []docket.Record, *docket.Docket) (Judged, error) {
-	return func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
-		return Judged{}, rule(ctx, records, d)
-	}
-}
-
 // Taps judges the tap topic. tokens serve one stream: make them for each.
 func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{
@@ -115,12 +108,20 @@ func MedicalRequests(judge *medical.Judge) Rules {
 
 // PensionBatches judges the lists of a payday.
 func PensionBatches(judge *pension.Judge) Rules {
-	return Rules{Rule: judgedAtOnce(judge.RuleLists), Versions: judge.Versions}
+	return Rules{Rule: withOriginals(judge.RuleLists), Versions: judge.Versions}
 }
 
 // PensionResults judges what the bank says about a list.
 func PensionResults(judge *pension.Judge) Rules {
-	return Rules{Rule: judgedAtOnce(judge.RuleReturns), Versions: registryVersion(judge.People)}
+	return Rules{Rule: withOriginals(judge.RuleReturns), Versions: registryVersion(judge.People)}
+}
+
+// withOriginals makes a Rule of a judge whose messages are kept as they came.
+func withOriginals(rule func(ctx context.Context, records []docket.Record, d *docket.Docket) (pension.Originals, error)) func(context.Context, []docket.Record, *docket.Docket) (Judged, error) {
+	return func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+		originals, err := rule(ctx, records, d)
+		return Judged{Answer: originals.Keep}, err
+	}
 }
 
 func registryVersion(r *registry.Registry) func() map[string]string {
@@ -168,7 +169,8 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 		if err != nil {
 			return nil, err
 		}
-		outgoing, d.Beside.Answers = append(outgoing, answers.Outgoing...), answers.Stored
+		outgoing = append(outgoing, answers.Outgoing...)
+		d.Beside.Answers, d.Beside.Originals = answers.Stored, answers.Originals
 	}
 	if r.Tokens != nil {
 		cleared, err := clearedMessage(d, rulings, r.Tokens)

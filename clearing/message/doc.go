@@ -3,10 +3,10 @@
 // share. It is the one package of clearing that terminals and simulators may
 // import.
 //
-// A message is evidence. Clearing stores the bytes of a tap, of a load and of a hospital's request
-// exactly as they arrived; fields that a card's TAC covers keep the card's layout. Two are encoded
-// again before they are stored: a list of pensions, or of those that came back, which is kept line
-// by line, each as a list of one; and a request for a load, of which the order is kept.
+// A message is evidence. Clearing stores the bytes of what it judges exactly as they arrived; fields
+// that a card's TAC covers keep the card's layout. Of a list of pensions, or of those that came
+// back, it stores the whole list so, and books each line encoded again, as a list of one. Only a
+// request for a load, which is answered at once, is not kept as it came: its order is.
 package message
 
 //go:generate protoc --go_out=../.. --go_opt=module=citycard citycard.proto

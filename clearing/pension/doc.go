@@ -1,6 +1,7 @@
 // Package pension decides whether a payout line is owed and whether a payment may
 // come back. The checks are arithmetic over dated data: no clock, no database, no message.
-// Judge applies them to the records of a batch, line by line.
+// Judge applies them to the records of a batch, line by line. A line is booked, or refused, as a
+// list of its own; Originals keep the bytes of the whole list, or bank's answer, as they came.
 //
 // A line is owed when three things hold, asked in this order: the person is
 // entitled in that month, the certification reaches that month, and the amount

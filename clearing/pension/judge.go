@@ -2,7 +2,6 @@ package pension
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/proto"
@@ -37,7 +36,8 @@ func (j *Judge) Versions() map[string]string {
 // under the month it pays for. A list that the rules do not allow on the clearing day on which
 // it came is refused whole. A list that pays returned money again takes it from what came back;
 // a line is refused where the bank's answer has not been cleared yet, and may then be sent again.
-func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
+	originals := Originals{topic: message.TopicPensionBatches}
 	people := j.People.Current()
 	d.Registry = people.Version()
 	for _, record := range records {
@@ -46,11 +46,13 @@ func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docke
 			d.Reject(reason, chart.PurposeName(chart.PurposePension), record.Offset, record.Value)
 			continue
 		}
+		from := len(d.Rulings)
 		if err := j.ruleList(ctx, people, list, record.Offset, d); err != nil {
-			return err
+			return Originals{}, err
 		}
+		originals.messages = append(originals.messages, original{record.Value, from, len(d.Rulings)})
 	}
-	return nil
+	return originals, nil
 }
 
 // list is a list that may be paid.
@@ -106,12 +108,13 @@ func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, of
 	if err != nil {
 		return err
 	}
+	alone, err := listLines(l.PensionBatch)
+	if err != nil {
+		return err
+	}
 	purpose := chart.PurposeName(l.purpose)
 	for i, line := range l.GetLines() {
-		evidence, err := l.evidence(line)
-		if err != nil {
-			return fmt.Errorf("pension: encode line %d of list %s: %w", i, l.GetBatch(), err)
-		}
+		evidence := alone[i]
 		var token index.Token
 		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
 			d.Reject(verdict.InvalidField, purpose, offset, evidence)
@@ -134,13 +137,6 @@ func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, of
 	return nil
 }
 
-// evidence is one line as a list of its own: what is booked for it, and hashed.
-func (l *list) evidence(line *message.PensionLine) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionBatch{
-		Batch: l.GetBatch(), Month: l.GetMonth(), Payday: l.GetPayday(), Lines: []*message.PensionLine{line}, Payment: stated(l.number),
-	})
-}
-
 // returned is what the bank sent back of the payment before, line by line; nothing
 // where it is the first.
 func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
@@ -152,15 +148,6 @@ func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
 		keys[i] = ledger.Key{Day: l.month.First(), Subject: ledger.Subject(line.GetPerson()), ID: identity.PensionReturn(l.GetMonth(), l.number-1)}
 	}
 	return j.Booked(ctx, keys)
-}
-
-// stated is a payment's number as evidence has it: the first may be stated as 0 or
-// 1 and is the same.
-func stated(number uint8) uint32 {
-	if number == 1 {
-		return 0
-	}
-	return uint32(number)
 }
 
 // entitled asks the registry and the rules about one line.
@@ -181,60 +168,77 @@ func (l *list) entitled(people *index.Edition, token index.Token, fen int64) ver
 // paid again. A list is always judged before the bank's answer to it. No window bounds
 // the month here: money comes back only of a payment that stands in the books, and the
 // bank may take its time.
-func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
+	originals := Originals{topic: message.TopicPensionResults}
+	purpose := chart.PurposeName(chart.PurposePensionReturn)
 	for _, record := range records {
-		if err := j.ruleReturns(ctx, record, d); err != nil {
-			return err
+		result, reason := readResult(record.Value)
+		if reason != verdict.None {
+			d.Reject(reason, purpose, record.Offset, record.Value)
+			continue
 		}
+		from := len(d.Rulings)
+		if err := j.ruleReturns(ctx, result, record.Offset, d); err != nil {
+			return Originals{}, err
+		}
+		originals.messages = append(originals.messages, original{record.Value, from, len(d.Rulings)})
 	}
-	return nil
+	return originals, nil
 }
 
-func (j *Judge) ruleReturns(ctx context.Context, record docket.Record, d *docket.Docket) error {
+// result is a bank's answer that can be looked up.
+type result struct {
+	*message.PensionResult
+	month   Month
+	payment uint8
+}
+
+func readResult(value []byte) (*result, verdict.Reason) {
+	r := &result{PensionResult: &message.PensionResult{}}
+	if err := proto.Unmarshal(value, r.PensionResult); err != nil {
+		return nil, verdict.Undecodable
+	}
+	var err error
+	if r.month, err = ParseMonth(r.GetMonth()); err != nil || !identity.IsName(r.GetBatch(), maxName) ||
+		len(r.GetReturns()) > MaxLines || r.GetPayment() > identity.MaxPayment {
+		return nil, verdict.InvalidField
+	}
+	r.payment = max(uint8(r.GetPayment()), 1)
+	return r, verdict.None
+}
+
+func (j *Judge) ruleReturns(ctx context.Context, result *result, offset int64, d *docket.Docket) error {
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
-	var result message.PensionResult
-	if err := proto.Unmarshal(record.Value, &result); err != nil {
-		d.Reject(verdict.Undecodable, purpose, record.Offset, record.Value)
-		return nil
-	}
-	month, err := ParseMonth(result.GetMonth())
-	if err != nil || !identity.IsName(result.GetBatch(), maxName) || len(result.GetReturns()) > MaxLines || result.GetPayment() > identity.MaxPayment {
-		d.Reject(verdict.InvalidField, purpose, record.Offset, record.Value)
-		return nil
-	}
 	if len(result.GetReturns()) == 0 {
 		// All of the list was paid: the answer says so, and moves nothing.
 		d.Remark(verdict.Cleared, purpose, 0)
 		return nil
 	}
-	number := max(uint8(result.GetPayment()), 1)
 	keys := make([]ledger.Key, len(result.GetReturns()))
 	for i, r := range result.GetReturns() {
-		keys[i] = ledger.Key{Day: month.First(), Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth(), number)}
+		keys[i] = ledger.Key{Day: result.month.First(), Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth(), result.payment)}
 	}
 	amounts, err := j.Booked(ctx, keys)
 	if err != nil {
 		return err
 	}
+	alone, err := resultLines(result.PensionResult)
+	if err != nil {
+		return err
+	}
 	for i, r := range result.GetReturns() {
-		evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.PensionResult{
-			Batch: result.GetBatch(), Month: result.GetMonth(), Returns: []*message.PensionReturn{r}, Payment: stated(number),
-		})
-		if err != nil {
-			return fmt.Errorf("pension: encode return %d of list %s: %w", i, result.GetBatch(), err)
-		}
 		reason := verdict.InvalidField
 		if len(r.GetPerson()) == len(index.Token{}) && r.GetAmountFen() > 0 {
 			reason = CheckReturn(int64(amounts[i]), r.GetAmountFen())
 		}
 		if reason != verdict.None {
-			d.Reject(reason, purpose, record.Offset, evidence)
+			d.Reject(reason, purpose, offset, alone[i])
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
-			Day: keys[i].Day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth(), number),
+			Day: keys[i].Day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth(), result.payment),
 			Debit: ledger.IDOfCode(chart.PensionPayout), Credit: ledger.IDOfCode(chart.PensionReturned),
-			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: evidence,
+			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: alone[i],
 		})
 	}
 	return nil

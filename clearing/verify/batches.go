@@ -1,23 +1,31 @@
 package verify
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 
 	"citycard/clearing/docket"
+	"citycard/clearing/pension"
 	"citycard/ledger"
 )
 
-// Notes come in the order of their batches, each followed by the settlements and the
-// messages that became true with it.
+// Notes come in the order of their batches, each followed by what became true with it:
+// settlements, lists of pensions with the pensions booked (ids that begin with 20, 21 and 22), and
+// messages.
 const besideBatches = `
 	SELECT stream, sequence, 0 AS what, 0::INT4 AS position, note, ''::TEXT, ''::TEXT, NULL::BYTEA, NULL::BYTEA, NULL::BYTEA FROM batches WHERE length(note) > 0
 	UNION ALL SELECT coalesce(s.number, -1), m.sequence, 1, m.position, NULL, m.hospital, m.settlement, m.person, m.claim, m.result
 		FROM medical_settlements m LEFT JOIN streams s ON s.stream = m.stream
-	UNION ALL SELECT coalesce(s.number, -1), o.sequence, 2, o.position::INT4, NULL, o.topic, o.stream, o.key, o.value,
+	UNION ALL SELECT coalesce(s.number, -1), p.sequence, 2, p.position, NULL, p.topic, p.stream, p.hash, p.value, NULL
+		FROM pension_originals p LEFT JOIN streams s ON s.stream = p.stream
+	UNION ALL SELECT stream, sequence, 3, position, NULL, '', '', id, evidence, NULL
+		FROM journal WHERE kind IS NULL AND id >= '\x20' AND id < '\x23'
+	UNION ALL SELECT coalesce(s.number, -1), o.sequence, 4, o.position::INT4, NULL, o.topic, o.stream, o.key, o.value,
 			CASE WHEN o.refused IS NULL THEN NULL ELSE '\x01'::BYTEA END
 		FROM outbound o LEFT JOIN streams s ON s.stream = o.stream
 	ORDER BY stream, sequence, what, position`
@@ -38,7 +46,9 @@ type batch struct {
 	stream   ledger.StreamID
 	sequence int64
 	docket.Evidence
-	answered int // settlements seen
+	answered, kept int             // settlements and lists seen
+	lines          map[string]bool // of these lists
+	loose          int             // pensions that are none of these lines
 }
 
 // batches compares settlements and outgoing messages with the notes of their batches, and
@@ -144,6 +154,12 @@ func (r *batchReader) add(b *beside) {
 		r.begin(b)
 	case 1:
 		r.settlement(b)
+	case 2:
+		r.list(b)
+	case 3:
+		if !r.at.lines[string(b.two)] {
+			r.at.loose++
+		}
 	default:
 		r.message(b)
 	}
@@ -176,6 +192,25 @@ func (r *batchReader) settlement(b *beside) {
 	}
 }
 
+// list compares a list of pensions, or a bank's answer, with its hash and its mark, and takes up
+// its lines.
+func (r *batchReader) list(b *beside) {
+	r.at.kept++
+	hash := sha256.Sum256(b.two)
+	lines, err := pension.Lines(b.first, b.two)
+	if err != nil || !bytes.Equal(hash[:], b.one) || b.position < 0 || b.position >= len(r.at.Originals) ||
+		docket.MarkOf([]byte(b.first), hash[:], b.two) != r.at.Originals[b.position] {
+		r.fault(PensionOriginal, fmt.Sprintf("list %x of %s", b.one, b.first), "it is list %d of %s, whose note has another or none", b.position, r.name(b.stream, b.sequence))
+		return
+	}
+	if r.at.lines == nil {
+		r.at.lines = map[string]bool{}
+	}
+	for _, line := range lines {
+		r.at.lines[string(line)] = true
+	}
+}
+
 func (r *batchReader) message(b *beside) {
 	// What the broker refused for good lies behind the pump's place, to be tried again.
 	if _, some := r.first[b.stream]; !some && len(b.thirds) == 0 {
@@ -187,8 +222,14 @@ func (r *batchReader) message(b *beside) {
 	}
 }
 
-// end reports the settlements of the last batch that are not there.
+// end reports what of the last batch is not there.
 func (r *batchReader) end() {
+	if missing := len(r.at.Originals) - r.at.kept; missing > 0 {
+		r.fault(PensionOriginal, r.name(r.at.stream, r.at.sequence), "%d of its %d lists are not there", missing, len(r.at.Originals))
+	}
+	if r.at.loose > 0 {
+		r.fault(PensionLine, r.name(r.at.stream, r.at.sequence), "%d of its pensions are no line of its lists", r.at.loose)
+	}
 	if missing := len(r.at.Answers) - r.at.answered; missing > 0 {
 		r.fault(Settlement, r.name(r.at.stream, r.at.sequence), "%d of its %d settlements are not there", missing, len(r.at.Answers))
 	}

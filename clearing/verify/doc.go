@@ -7,6 +7,8 @@
 //	                     rows make the digest, digests the heads of versions, and batches
 //	                     name the version that judged them
 //	medical_settlements  the batch that answered a claim has its mark in its note
+//	pension_originals    the batch that judged a list has its mark in its note, and what the
+//	                     journal has of pensions are lines of the lists of its batch
 //	medical_years        add up the settlements
 //	load_refunds, written_loads   follow from rows of the journal
 //	closings, topics     are in the audit as they were first written

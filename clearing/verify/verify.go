@@ -21,6 +21,8 @@ const (
 	RegistryNamed   books.Kind = "batch names an unknown registry"
 	Settlement      books.Kind = "medical settlement differs from its batch"
 	MedicalYear     books.Kind = "medical tally differs from settlements"
+	PensionOriginal books.Kind = "pension list differs from its batch"
+	PensionLine     books.Kind = "pension is in no list that is kept"
 	LoadRefund      books.Kind = "refunds of a load differ from journal"
 	WrittenLoad     books.Kind = "written load differs from journal"
 	Closing         books.Kind = "closing differs from the audit"

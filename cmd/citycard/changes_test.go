@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"citycard/clearing/message"
 	beside "citycard/clearing/verify"
 	"citycard/ledger/ledgertest"
 	"citycard/ledger/schema"
@@ -80,6 +83,55 @@ func TestChanges(t *testing.T) {
 	for _, f := range l.faults() {
 		t.Errorf("a change was not put back: %s", f)
 	}
+}
+
+// TestPensionOriginalsAreProved alters and takes out what is kept of a list of pensions and of
+// the bank's answer: verify names the batch, and that it booked pensions that are in no list.
+func TestPensionOriginalsAreProved(t *testing.T) {
+	l := live(t)
+	for _, f := range l.faults() {
+		t.Fatalf("before any change: %s", f)
+	}
+	empty := hex.EncodeToString(sha256.New().Sum(nil))
+	const other, missing, loose = "pension list differs from its batch: list ", "of its 1 lists are not there", "1 of its pensions are no line of its lists"
+	for _, topic := range []string{message.TopicPensionBatches, message.TopicPensionResults} {
+		for _, test := range []struct {
+			name, change string
+			want         []string
+		}{
+			{"altered bytes", "UPDATE pension_originals SET value = value || '\\x00' WHERE topic = $1", []string{other, loose}},
+			{"other bytes with their hash", "UPDATE pension_originals SET value = '', hash = '\\x" + empty + "' WHERE topic = $1", []string{other, loose}},
+			{"another hash", "UPDATE pension_originals SET hash = '\\x00' WHERE topic = $1", []string{other, loose}},
+			{"taken out", "DELETE FROM pension_originals WHERE topic = $1", []string{missing, loose}},
+			{"in another batch", "UPDATE pension_originals SET sequence = sequence + 1 WHERE topic = $1", []string{other, missing, loose}},
+		} {
+			faults := l.faultsWith(test.change, topic)
+			for _, want := range test.want {
+				if !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, topic+"/0") && strings.Contains(f, want) }) {
+					t.Errorf("%s of %s: faults %q, want one with %q", test.name, topic, faults, want)
+				}
+			}
+		}
+	}
+}
+
+// faultsWith are the faults after a change of rows, which is taken back.
+func (l *lived) faultsWith(change string, args ...any) (list []string) {
+	l.Helper()
+	const keep = "CREATE TABLE kept AS SELECT * FROM pension_originals"
+	_, err := l.Pool().Exec(l.Context(), keep)
+	l.must(err)
+	tag, err := l.Pool().Exec(l.Context(), change, args...)
+	l.must(err)
+	if tag.RowsAffected() != 1 {
+		l.Errorf("%s changed %d rows, want 1", change, tag.RowsAffected())
+	}
+	list = l.faults()
+	for _, statement := range []string{"DELETE FROM pension_originals", "INSERT INTO pension_originals SELECT * FROM kept", "DROP TABLE kept"} {
+		_, err := l.Pool().Exec(l.Context(), statement)
+		l.must(err)
+	}
+	return list
 }
 
 func (l *lived) faults() (list []string) {

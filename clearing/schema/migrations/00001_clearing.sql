@@ -35,6 +35,18 @@ CREATE TABLE IF NOT EXISTS medical_settlements (
     PRIMARY KEY (hospital, settlement)
 );
 
+-- Lists of pensions and the bank's answers to them, whole and as they came; the journal has their
+-- lines. A message is kept with each batch in which a line of it was not a duplicate.
+CREATE TABLE IF NOT EXISTS pension_originals (
+    hash     BYTEA NOT NULL, -- SHA-256 of the value
+    stream   TEXT NOT NULL,  -- these three: the batch that judged it, and its number there
+    sequence INT8 NOT NULL,
+    position INT4 NOT NULL,
+    topic    TEXT NOT NULL,
+    value    BYTEA NOT NULL,
+    PRIMARY KEY (hash, stream, sequence)
+);
+
 -- Messages that became true with a commit and still have to reach Kafka.
 CREATE TABLE IF NOT EXISTS outbound (
     stream   TEXT NOT NULL,
