@@ -25,6 +25,7 @@ type Ledger struct {
 	backoff    time.Duration
 	maxBackoff time.Duration
 	onRetry    func(cause string)
+	rehearses  bool
 	buffers    buffers
 }
 
@@ -45,6 +46,15 @@ func WithBackoff(first, longest time.Duration) Option {
 // WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "no answer", "duplicate", "chart",
 // "look-up", "unknown commit", "not landed" or "stream taken". It is called by many goroutines at once.
 func WithRetryHook(fn func(cause string)) Option { return func(l *Ledger) { l.onRetry = fn } }
+
+// WithRehearsal makes the ledger roll back every transaction that it would commit. Each call
+// answers what it would have answered, refusals included, and nothing changes: so a command can
+// say what it would do.
+func WithRehearsal() Option { return func(l *Ledger) { l.rehearses = true } }
+
+// Rehearses reports whether the ledger rolls back what it would commit. Who writes beside it, into
+// a file or a table, asks first.
+func (l *Ledger) Rehearses() bool { return l.rehearses }
 
 // New returns a Ledger on a pool made by [Connect] (or one with the dialect's HotParameters).
 func New(pool *pgxpool.Pool, dialect schema.Dialect, options ...Option) *Ledger {

@@ -110,12 +110,17 @@ func (p *post) try(ctx context.Context) error {
 	if err = p.lookUp(ctx, conn); err != nil {
 		return err
 	}
-	return inTxOn(ctx, conn, posting, func(tx pgx.Tx) error { return p.within(ctx, conn, tx) })
+	return p.ledger.inTxOn(ctx, conn, posting, func(tx pgx.Tx) error { return p.within(ctx, conn, tx) })
 }
 
 // within is the body of the transaction.
 func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	b, l := p.batch, p.ledger
+	if l.rehearses { // the caller's claim was rolled back
+		if _, err := claimIn(ctx, tx, b.Stream, "", b.Day); err != nil {
+			return err
+		}
+	}
 	link, previous, chart, err := advance(ctx, tx, b)
 	if err != nil {
 		return err

@@ -31,7 +31,9 @@ func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Clai
 	var claim Claim
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
-			defer l.evictIdle(ctx, tx)()
+			if !l.rehearses {
+				defer l.evictIdle(ctx, tx)()
+			}
 			if pass := l.dialect.PassStatement(); pass != "" {
 				if _, err := tx.Exec(ctx, pass); err != nil {
 					return err

@@ -203,17 +203,17 @@ func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, 
 	}
 	defer conn.Release()
 	defer l.answers.allow(conn, times)()
-	return inTxOn(ctx, conn, options, fn)
+	return l.inTxOn(ctx, conn, options, fn)
 }
 
 // inTxOn runs fn in a transaction on conn. It returns nil only when COMMIT was answered with success, and an *openCommit when it is
 // not known what became of it.
-func inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	tx, err := conn.BeginTx(ctx, options)
 	if err != nil {
 		return err
 	}
-	if err = fn(tx); err != nil {
+	if err = fn(tx); err != nil || l.rehearses {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		// Its error adds nothing: a connection that cannot roll back is closed, and the server rolls back.

@@ -32,6 +32,9 @@ var (
 // Store keeps changes and their history in the database.
 type Store struct {
 	pool *pgxpool.Pool
+	// Rehearses makes Propose, Approve and Reject answer as if the change were kept, and roll it
+	// back.
+	Rehearses bool
 }
 
 // NewStore is the store in the pool's database, which has clearing's tables.
@@ -70,6 +73,9 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 	}
 	if d.count == 0 {
 		return 0, ErrNothingNew
+	}
+	if s.Rehearses {
+		return s.next(ctx)
 	}
 	n, err := s.reserve(ctx, by)
 	if err != nil {
@@ -135,6 +141,12 @@ func (s *Store) reserve(ctx context.Context, by Act) (n int64, err error) {
 	return n, err
 }
 
+// next is the number that reserve would take.
+func (s *Store) next(ctx context.Context) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT coalesce(max(change), 0) + 1 FROM registry_audit").Scan(&n)
+	return n, err
+}
+
 const rowsChunk = 10_000
 
 func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
@@ -171,11 +183,22 @@ func (s *Store) decide(ctx context.Context, change int64, by Act, act string) er
 		return err
 	}
 	return attempts(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
-			return decideIn(ctx, tx, change, by, act)
+		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
+			err := decideIn(ctx, tx, change, by, act)
+			if err == nil && s.Rehearses {
+				err = errRehearsed
+			}
+			return err
 		})
+		if errors.Is(err, errRehearsed) {
+			return nil
+		}
+		return err
 	})
 }
+
+// errRehearsed rolls back a decision that would have been kept.
+var errRehearsed = errors.New("rehearsed")
 
 func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) error {
 	var base int64

@@ -26,6 +26,9 @@ type Books struct {
 
 	database *embedded.Database
 	told     atomic.Bool // that the database has ended, so that Close need not say it
+	place    *Place      // nil where Open was told where they are
+
+	rehearses bool
 }
 
 // Open opens the database at url, or the private one in dir, and brings its tables up to
@@ -77,7 +80,11 @@ func (b *Books) connect(ctx context.Context, conns int, log *slog.Logger, option
 	b.Retries = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "citycard_ledger_retries_total", Help: "Transactions of the ledger that were tried again, by cause.",
 	}, []string{"cause"})
-	b.Ledger = ledger.New(pool, dialect, ledger.WithLog(log), ledger.WithRetryHook(func(cause string) { b.Retries.WithLabelValues(cause).Inc() }))
+	set := []ledger.Option{ledger.WithLog(log), ledger.WithRetryHook(func(cause string) { b.Retries.WithLabelValues(cause).Inc() })}
+	if b.rehearses {
+		set = append(set, ledger.WithRehearsal())
+	}
+	b.Ledger = ledger.New(pool, dialect, set...)
 	return nil
 }
 
@@ -90,12 +97,16 @@ func (b *Books) Err() error {
 	return b.database.Err()
 }
 
-// Close closes the connections and stops a private database.
+// Close closes the connections, stops a private database and gives up a data directory that Find
+// holds.
 func (b *Books) Close(context.Context) error {
 	b.Pool().Close()
 	err := b.database.Close()
 	if ended := (*embedded.EndedError)(nil); errors.As(err, &ended) && b.told.Load() {
-		return nil
+		err = nil
+	}
+	if b.place != nil {
+		err = errors.Join(err, b.place.Close())
 	}
 	return err
 }
@@ -110,35 +121,39 @@ func (b *Books) Ready(ctx context.Context) error {
 	return conn.Conn().Ping(ctx)
 }
 
-// Opener is ToBook or ToRead.
-type Opener func(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error)
+// Right is what a command may do with the books that it opens.
+type Right int
 
-// ToBook opens the books that Locate finds for a command that books something. It refuses tables
-// that serve has not made or that this program does not know. The function closes the books.
-func ToBook(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error) {
-	return openFound(ctx, url, data, log)
-}
+// The rights.
+const (
+	ToRead     Right = iota // a user of the database is enough who may only read
+	ToRehearse              // what it would change is rolled back
+	ToChange
+)
 
-// ToRead is ToBook for a command that only reads and needs no other right.
-func ToRead(ctx context.Context, url, data string, log *slog.Logger) (*Books, func() error, error) {
-	return openFound(ctx, url, data, log, ledger.ReadOnly())
-}
-
-func openFound(ctx context.Context, url, data string, log *slog.Logger, options ...ledger.ConnectOption) (*Books, func() error, error) {
+// Find opens the books that Locate finds. It refuses tables that serve has not made or that this
+// program does not know.
+func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) (*Books, error) {
 	place, err := Locate(ctx, url, data, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	b, err := open(ctx, place.URL, place.Private, log, func(b *Books) error {
 		if err := Check(ctx, b.URL); err != nil {
 			return err
 		}
-		return b.connect(ctx, 4, log, options...)
+		var connecting []ledger.ConnectOption
+		if right == ToRead {
+			connecting = append(connecting, ledger.ReadOnly())
+		}
+		b.rehearses = right == ToRehearse
+		return b.connect(ctx, 4, log, connecting...)
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, place.Close())
+		return nil, errors.Join(err, place.Close())
 	}
-	return b, func() error { return errors.Join(b.Close(ctx), place.Close()) }, nil
+	b.place = place
+	return b, nil
 }
 
 // CodeOf is the code of an account, for people: of an account that the chart lacks, its number.

@@ -100,11 +100,11 @@ func (c *checking) compare(ctx context.Context, dir string) (found *check.Findin
 	if c.export != "" {
 		return check.File(c.export, dir, c.scratch)
 	}
-	b, done, err := books.ToRead(ctx, c.database, c.books, c.Logger())
+	b, err := books.Find(ctx, books.ToRead, c.database, c.books, c.Logger())
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	defer func() { err = errors.Join(err, b.Close(ctx)) }()
 	return check.Books(ctx, b.Ledger, dir, c.scratch)
 }
 

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -37,39 +35,36 @@ func (y *yuanValue) Set(text string) error {
 }
 
 func accountLimitCommand() *ffcli.Command {
-	l, flags := newLook("account limit")
-	code := flags.String("code", "", "`code` of the account / 账户代码")
+	c := newCommand("account limit", "--code CODE --cap YUAN [--alarm YUAN] --by NAME --and NAME --reason TEXT",
+		"change an account's credit, by two people / 双人变更授信额度",
+		"For accounts whose debits must not exceed their credits, such as a top-up agent's. It holds for every batch that\n"+
+			"begins afterwards, in all processes, and is kept in the audit with what was used at the time. Amounts are in yuan,\n"+
+			"in the answer of --json in fen.")
+	c.registerJSON("print for machines")
+	code := c.flags.String("code", "", "`code` of the account / 账户代码")
 	var limit, alarm yuanValue
-	flags.Var(&limit, "cap", "what its debits may exceed its credits by, in `yuan` / 授信额度(元)")
-	flags.Var(&alarm, "alarm", "from how many `yuan` of it on to raise an alarm; empty: never / 预警线(元)")
-	below := flags.Bool("below-used", false, "also where more is used already: then nothing more is allowed until it is paid back / 允许低于已用额度")
-	first := flags.String("by", "", "`name` of who asks for it / 申请人")
-	second := flags.String("and", "", "`name` of who agrees, somebody else / 批准人")
-	reason := flags.String("reason", "", "`text` that is kept with it / 原因")
-	return &ffcli.Command{
-		Name: "limit", ShortUsage: "citycard account limit --code CODE --cap YUAN [--alarm YUAN] --by NAME --and NAME --reason TEXT [flags]",
-		ShortHelp: "change an account's credit, by two people / 双人变更授信额度", FlagSet: flags,
-		LongHelp: "For accounts whose debits must not exceed their credits, such as a top-up agent's. It holds for every batch that\n" +
-			"begins afterwards, in all processes, and is kept in the audit with what was used at the time. Amounts are in yuan,\n" +
-			"in the answer of --json in fen.",
-		Exec: func(ctx context.Context, args []string) error {
-			if *code == "" || !limit.set {
-				return service.Exit(service.ExitUsage, errors.New("want --code, and --cap in yuan from 0 on / 缺少账户或额度"))
-			}
-			return l.act(ctx, args, func(books *ledger.Ledger) error {
-				wanted := ledger.Limit{Cap: limit.fen, Alarm: alarm.fen, BelowUsed: *below}
-				change, err := books.ChangeLimit(ctx, *code, wanted, ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()})
-				if err != nil {
-					return limitRefusal(*code, err)
-				}
-				if l.asJSON {
-					return json.NewEncoder(os.Stdout).Encode(change)
-				}
-				fmt.Printf("%s: cap %v -> %v, alarm %v -> %v, used %v yuan / 授信额度已变更\n", *code, change.OldCap, change.Cap, change.OldAlarm, change.Alarm, change.Used)
-				return nil
-			})
-		},
+	c.flags.Var(&limit, "cap", "what its debits may exceed its credits by, in `yuan` / 授信额度(元)")
+	c.flags.Var(&alarm, "alarm", "from how many `yuan` of it on to raise an alarm; empty: never / 预警线(元)")
+	below := c.flags.Bool("below-used", false, "also where more is used already: then nothing more is allowed until it is paid back / 允许低于已用额度")
+	var by people
+	by.register(c.flags)
+	c.check = func() error {
+		if *code == "" || !limit.set {
+			return errors.New("want --code, and --cap in yuan from 0 on / 缺少账户或额度")
+		}
+		return nil
 	}
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		change, err := b.ChangeLimit(ctx, *code, ledger.Limit{Cap: limit.fen, Alarm: alarm.fen, BelowUsed: *below}, by.approval())
+		if err != nil {
+			return limitRefusal(*code, err)
+		}
+		if c.asJSON {
+			return writeJSON(os.Stdout, change)
+		}
+		c.Print("%s: cap %v -> %v, alarm %v -> %v, used %v yuan / 授信额度已变更", *code, change.OldCap, change.Cap, change.OldAlarm, change.Alarm, change.Used)
+		return nil
+	})
 }
 
 // limitRefusal says why a limit is not changed, and what may be done about just that.

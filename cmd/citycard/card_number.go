@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 
@@ -29,14 +30,14 @@ func (c *cardNumber) register(flags *flag.FlagSet) {
 // parse reads what was given.
 func (c *cardNumber) parse() (id keys.CardID, err error) {
 	if c.number == "" {
-		return id, service.Exit(service.ExitUsage, fmt.Errorf("--card is missing: want 19 or 20 digits"))
+		return id, errors.New("--card is missing: want 19 or 20 digits")
 	}
 	if id.ASN, err = tunion.ParseNumber(c.number); err != nil {
-		return id, service.Exit(service.ExitUsage, fmt.Errorf("--card %q: want 19 or 20 digits", c.number))
+		return id, fmt.Errorf("--card %q: want 19 or 20 digits", c.number)
 	}
 	issuer, err := hex.DecodeString(c.issuer)
 	if err != nil || c.issuer != "" && len(issuer) != len(index.Institution{}) && len(issuer) != len(id.Issuer) {
-		return id, service.Exit(service.ExitUsage, fmt.Errorf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer))
+		return id, fmt.Errorf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer)
 	}
 	copy(id.Issuer[:], issuer)
 	return id, nil

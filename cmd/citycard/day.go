@@ -3,11 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
-	"os"
-	"text/tabwriter"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -18,41 +13,31 @@ import (
 )
 
 func dayCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "day", ShortUsage: "citycard day <status|close|findings|held|release|reopen|seal> [flags]", ShortHelp: "clearing days / 清算日",
-		FlagSet:     flag.NewFlagSet("citycard day", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayHeldCommand(), dayReleaseCommand(), dayReopenCommand(), daySealCommand()},
-		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
-	}
+	return group("day", "clearing days / 清算日", "",
+		dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayHeldCommand(), dayReleaseCommand(), dayReopenCommand(), daySealCommand())
 }
 
+// dayLine is a day as it is printed.
+type dayLine struct {
+	Day   string          `json:"day"`
+	State ledger.DayState `json:"state"`
+}
+
+func (d dayLine) text() string { return d.Day + "\t" + string(d.State) }
+
 func dayStatusCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day status", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
-	var database string
-	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	return &ffcli.Command{
-		Name: "status", ShortUsage: "citycard day status [flags]", ShortHelp: "list the days / 列出清算日", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			b, done, err := books.ToRead(ctx, database, common.Data, common.Logger())
-			if err != nil {
-				return err
-			}
-			days, err := b.Days(ctx)
-			if err := errors.Join(err, done()); err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-			for _, d := range days {
-				fmt.Fprintf(w, "%s\t%s\n", d.Day, d.State)
-			}
-			return w.Flush()
-		},
-	}
+	c := newCommand("day status", "", "list the days / 列出清算日", "")
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		days, err := b.Days(ctx)
+		if err != nil {
+			return err
+		}
+		var lines []dayLine
+		for _, d := range days {
+			lines = append(lines, dayLine{d.Day.String(), d.State})
+		}
+		return listAll(c, "", dayLine.text, lines)
+	})
 }
 
 // due is the day to close, and the one after it: the named day, else the oldest that
@@ -80,89 +65,60 @@ func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledg
 	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
 }
 
-// actOnDay is a command that does something to one named day of the books.
-type actOnDay struct {
-	service.Common
-	database string
-	day      books.Day
+// oneDay is a command about one day of the books, which must be named.
+type oneDay struct {
+	*command
+	day books.Day
 }
 
-func (a *actOnDay) register(flags *flag.FlagSet) {
-	a.Common = service.Common{Data: "citycard-data"}
-	a.Register(flags)
-	service.RegisterDatabase(flags, &a.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	flags.Var(&a.day, "day", "the `day` YYYYMMDD / 清算日")
+func newOneDay(name, usage, short, long string) *oneDay {
+	d := &oneDay{command: newCommand(name, usage, short, long)}
+	d.flags.Var(&d.day, "day", "the `day` YYYYMMDD / 清算日")
+	d.check = func() error {
+		if d.day == 0 {
+			return errors.New("--day is missing: want YYYYMMDD / 缺少清算日")
+		}
+		return nil
+	}
+	return d
 }
 
-func (a *actOnDay) run(ctx context.Context, args []string, act func(*books.Books) error) error {
-	return a.within(ctx, args, books.ToBook, act)
-}
-
-// read is run for a command that only reads.
-func (a *actOnDay) read(ctx context.Context, args []string, look func(*books.Books) error) error {
-	return a.within(ctx, args, books.ToRead, look)
-}
-
-func (a *actOnDay) within(ctx context.Context, args []string, open books.Opener, act func(*books.Books) error) error {
-	if err := service.NoArguments(args); err != nil {
-		return err
+// known has something done only where the books have the day.
+func (d *oneDay) known(do func(context.Context, *books.Books, ledger.Day) error) func(context.Context, *books.Books) error {
+	return func(ctx context.Context, b *books.Books) error {
+		if err := knownDay(ctx, b.Ledger, ledger.Day(d.day)); err != nil {
+			return err
+		}
+		return do(ctx, b, ledger.Day(d.day))
 	}
-	if a.day == 0 {
-		return service.Exit(service.ExitUsage, errors.New("--day is missing: want YYYYMMDD / 缺少清算日"))
-	}
-	b, done, err := open(ctx, a.database, a.Data, a.Logger())
-	if err != nil {
-		return err
-	}
-	if err = knownDay(ctx, b.Ledger, ledger.Day(a.day)); err == nil {
-		err = act(b)
-	}
-	return errors.Join(err, done())
 }
 
 func dayReopenCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day reopen", flag.ContinueOnError)
-	var a actOnDay
-	a.register(flags)
-	first := flags.String("by", "", "`name` of who asks for it / 申请人")
-	second := flags.String("and", "", "`name` of who agrees, somebody else / 批准人")
-	reason := flags.String("reason", "", "`text` that is kept with it / 原因")
-	return &ffcli.Command{
-		Name: "reopen", ShortUsage: "citycard day reopen --day DAY --by NAME --and NAME --reason TEXT [flags]",
-		ShortHelp: "reopen a closed day, by two people, before it is sealed / 双人重开清算日", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			return a.run(ctx, args, func(b *books.Books) error {
-				by := ledger.Approval{First: *first, Second: *second, Reason: *reason, At: time.Now()}
-				if err := b.ReopenDay(ctx, ledger.Day(a.day), by); err != nil {
-					return service.Refuse("day "+a.day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
-				}
-				fmt.Printf("day %s reopened by %s and %s / 清算日已重开\n", a.day.String(), *first, *second)
-				return nil
-			})
-		},
-	}
+	c := newOneDay("day reopen", "--day DAY --by NAME --and NAME --reason TEXT", "reopen a closed day, by two people, before it is sealed / 双人重开清算日", "")
+	var by people
+	by.register(c.flags)
+	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
+		if err := b.ReopenDay(ctx, day, by.approval()); err != nil {
+			return service.Refuse("day "+day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
+		}
+		c.Print("day %s reopened by %s and %s / 清算日已重开", day, by.first, by.second)
+		return nil
+	}))
 }
 
 func daySealCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day seal", flag.ContinueOnError)
-	var a actOnDay
-	a.register(flags)
-	return &ffcli.Command{
-		Name: "seal", ShortUsage: "citycard day seal --day DAY [flags]", ShortHelp: "seal a closed day for good / 封账",
-		LongHelp: "Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			return a.run(ctx, args, func(b *books.Books) error {
-				c, err := server.NewCloser(b.Ledger, a.Data)
-				if err != nil {
-					return err
-				}
-				seal, err := c.SealWith(ctx, a.Data, ledger.Day(a.day))
-				if err != nil {
-					return err
-				}
-				fmt.Printf("day %s sealed over %d streams, root %x, by the key %x / 已封账\n", a.day.String(), seal.Streams, seal.Root, []byte(seal.Signer))
-				return nil
-			})
-		},
-	}
+	c := newOneDay("day seal", "--day DAY", "seal a closed day for good / 封账",
+		"Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.")
+	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
+		closer, err := server.NewCloser(b.Ledger, c.Data)
+		if err != nil {
+			return err
+		}
+		seal, err := closer.SealWith(ctx, c.Data, day)
+		if err != nil {
+			return err
+		}
+		c.Print("day %s sealed over %d streams, root %x, by the key %x / 已封账", day, seal.Streams, seal.Root, []byte(seal.Signer))
+		return nil
+	}))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -25,122 +24,157 @@ import (
 	"citycard/ledger"
 )
 
-func dayCloseCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day close", flag.ContinueOnError)
-	s := &server.Settings{Common: service.Common{Data: "citycard-data"}}
-	s.Register(flags)
-	service.RegisterDatabase(flags, &s.Database, "`URL` of the database; empty: the serving process's / 数据库地址")
-	flags.StringVar(&s.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
-	s.Access.Register(flags)
-	flags.Var(&s.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
-	flags.Var(&s.Zone, "zone", "time `zone` of the days / 时区")
-	grace := flags.Duration("grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
-	var w without
-	w.register(flags)
-	return &ffcli.Command{
-		Name: "close", ShortUsage: "citycard day close [--without STREAM --by NAME --and NAME --reason TEXT] [flags]", ShortHelp: "close and settle a day / 日终清算",
-		LongHelp: "Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n" +
-			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n" +
-			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.\n\n" +
-			"While it waits it says which streams are behind. Two people may close the day without a topic, or one partition of\n" +
-			"it (--without taps/3), that stands: where it stood goes into the audit, what it holds is booked in the day in which\n" +
-			"it is read, and the day's findings have no gaps of it; the next day that has everything reports those that are left.",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			if *grace < 0 {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--grace %s: want 0 or more", *grace))
-			}
-			if err := w.check(); err != nil {
-				return service.Exit(service.ExitUsage, err)
-			}
-			return closeDay(ctx, s, *grace, &w)
-		},
-	}
+// closing is what citycard day close is told.
+type closing struct {
+	*command
+	server  *server.Settings
+	grace   time.Duration
+	without without
 }
 
-func closeDay(ctx context.Context, s *server.Settings, grace time.Duration, w *without) error {
-	log := s.Logger()
-	if s.Kafka == "" {
-		serving, ok, err := books.Serving(ctx, s.Data, log)
+func dayCloseCommand() *ffcli.Command {
+	c := &closing{server: &server.Settings{}, command: newCommand("day close", "[--without STREAM --by NAME --and NAME --reason TEXT]", "close and settle a day / 日终清算",
+		"Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n"+
+			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n"+
+			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.\n\n"+
+			"While it waits it says which streams are behind. Two people may close the day without a topic, or one partition of\n"+
+			"it (--without taps/3), that stands: where it stood goes into the audit, what it holds is booked in the day in which\n"+
+			"it is read, and the day's findings have no gaps of it; the next day that has everything reports those that are left.")}
+	c.flags.StringVar(&c.server.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
+	c.server.Access.Register(c.flags)
+	c.flags.Var(&c.server.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
+	c.flags.Var(&c.server.Zone, "zone", "time `zone` of the days / 时区")
+	c.flags.DurationVar(&c.grace, "grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
+	c.without.register(c.flags)
+	c.registerDry(&c.dry)
+	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the serving process's / 数据库地址")
+	c.check = func() error {
+		if c.grace < 0 {
+			return fmt.Errorf("--grace %s: want 0 or more", c.grace)
+		}
+		return c.without.check()
+	}
+	return c.runs(c.findKafka)
+}
+
+// findKafka asks the serving process where Kafka is, unless that was said, and closes the day.
+func (c *closing) findKafka(ctx context.Context) error {
+	if c.server.Kafka == "" {
+		serving, ok, err := books.Serving(ctx, c.Data, c.Logger())
 		switch {
 		case err != nil:
 			return err
 		case !ok:
-			return notServing(s.Data, "start citycard serve, or give --kafka and --db")
+			return notServing(c.Data, "start citycard serve, or give --kafka and --db")
 		}
-		s.Kafka = serving.Kafka
-		if s.Access == (broker.Access{}) {
-			s.Access = serving.Access
+		c.server.Kafka = serving.Kafka
+		if c.server.Access == (broker.Access{}) {
+			c.server.Access = serving.Access
 		}
 	}
-	b, done, err := books.ToBook(ctx, s.Database, s.Data, log)
-	if err != nil {
-		return err
-	}
-	options, err := s.Access.Options(s.Kafka)
-	if err != nil {
-		return errors.Join(service.Exit(service.ExitUsage, err), done())
-	}
-	client, err := broker.Connect(ctx, s.Kafka, 10*time.Second, log, options...)
-	if err != nil {
-		return errors.Join(service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err), done())
-	}
-	defer client.Close()
-	result, err := closeOne(ctx, s, grace, w, b, client, log)
-	if err := errors.Join(err, done()); err != nil {
-		return err
-	}
-	fmt.Printf("day %s closed; settlement files in %s / 清算日已关闭\n", result.Day, result.Files)
-	printUnpaid(result)
-	for _, u := range result.Without {
-		fmt.Printf("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账\n", u.Stream, u.At, u.End)
-	}
-	if result.Uncounted != nil {
-		fmt.Printf("how many records are kept alone is not known: %v; ask citycard quarantine list / 隔离记录数未知，请查 citycard quarantine list\n", result.Uncounted)
-	}
-	if result.Quarantined > 0 {
-		fmt.Printf("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %d 条\n", result.Quarantined, result.Quarantined)
-	}
-	found := 0
-	for _, n := range result.History.Found {
-		found += n
-	}
-	fmt.Printf("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %d 项\n", found, result.Day, found)
-	return nil
+	return c.within(ctx, books.ToChange, func(ctx context.Context, b *books.Books) error {
+		options, err := c.server.Access.Options(c.server.Kafka)
+		if err != nil {
+			return service.Exit(service.ExitUsage, err)
+		}
+		client, err := broker.Connect(ctx, c.server.Kafka, 10*time.Second, c.Logger(), options...)
+		if err != nil {
+			return service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+		}
+		defer client.Close()
+		return c.closeOne(ctx, b, client, c.Logger())
+	})
 }
 
-// closeOne closes the day named, or the oldest that is over.
-func closeOne(ctx context.Context, s *server.Settings, grace time.Duration, w *without, b *books.Books, client *kgo.Client, log *slog.Logger) (*dayclose.Result, error) {
-	closer, err := server.NewCloser(b.Ledger, s.Data)
+// closeOne closes the named day, or the oldest that is over.
+func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Client, log *slog.Logger) error {
+	closer, err := server.NewCloser(b.Ledger, c.Data)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	end := func(day ledger.Day) time.Time { return day.Next().Time(s.Zone.Location()).Add(grace) }
-	d, err := due(ctx, b.Ledger, ledger.Day(s.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
+	end := func(day ledger.Day) time.Time { return day.Next().Time(c.server.Zone.Location()).Add(c.grace) }
+	d, err := due(ctx, b.Ledger, ledger.Day(c.server.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	switch {
-	case d.State != ledger.DayOpen && len(w.streams) > 0:
-		log.Warn("the day's streams have moved on already, and nothing is waited for", "day", d.Day)
-	case d.State == ledger.DayOpen:
-		var cut intake.Cut
-		if s.Day == 0 {
+	var cut intake.Cut
+	if d.State == ledger.DayOpen {
+		if c.server.Day == 0 {
 			cut, err = intake.CutBefore(ctx, client, end(d.Day))
 		} else {
 			cut, err = intake.CutNow(ctx, client)
 		}
 		if err != nil {
-			return nil, err
-		}
-		if err := w.wait(ctx, closer, d.Day, cut, log); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return closer.Close(ctx, d.Day, d.Next)
+	if c.dry {
+		return c.preview(ctx, b, closer, d, cut)
+	}
+	switch {
+	case d.State == ledger.DayOpen:
+		err = c.without.wait(ctx, closer, d.Day, cut, log)
+	case len(c.without.streams) > 0:
+		log.Warn("the day's streams have moved on already, and nothing is waited for", "day", d.Day)
+	}
+	if err != nil {
+		return err
+	}
+	result, err := closer.Close(ctx, d.Day, d.Next)
+	if err != nil {
+		return err
+	}
+	c.print(result)
+	return nil
+}
+
+// preview says what the close would wait for, pay and hold as the books are now.
+func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Closer, d ledger.DayStatus, cut intake.Cut) error {
+	c.Print("day %s, which is %s, is closed, and %s follows / 清算日将关闭", d.Day, d.State, d.Next)
+	through, err := cut.Through(ctx, b.Ledger, func(s intake.Standing) bool { return c.without.named(s) })
+	if err != nil {
+		return err
+	}
+	for _, s := range through.Behind {
+		c.Print("it waits for %s, which is at %d of %d / 等待该分区", s.Stream, s.At, s.End)
+	}
+	for _, name := range c.without.streams {
+		c.Print("it does not wait for %s / 不等待该分区", name)
+	}
+	accounts, err := b.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	payments, unpaid, err := closer.Preview(ctx, d.Day, d.Next)
+	if err != nil {
+		return err
+	}
+	for _, p := range payments {
+		c.Print("%s -> %s %s", books.CodeOf(accounts, p.Debit), books.CodeOf(accounts, p.Credit), p.Amount.String())
+	}
+	c.printUnpaid(d.Day, unpaid)
+	c.Print("amounts are those of what is booked by now / 金额以目前已入账为准")
+	return nil
+}
+
+// print says what a close has done, and what is left to be done by people.
+func (c *closing) print(result *dayclose.Result) {
+	c.Print("day %s closed; settlement files in %s / 清算日已关闭", result.Day, result.Files)
+	c.printUnpaid(result.Day, result.Unpaid)
+	for _, u := range result.Without {
+		c.Print("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账", u.Stream, u.At, u.End)
+	}
+	if result.Uncounted != nil {
+		c.Print("how many records are kept alone is not known: %v; ask citycard quarantine list / 隔离记录数未知，请查 citycard quarantine list", result.Uncounted)
+	}
+	if result.Quarantined > 0 {
+		c.Print("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %[1]d 条", result.Quarantined)
+	}
+	found := 0
+	for _, n := range result.History.Found {
+		found += n
+	}
+	c.Print("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %[1]d 项", found, result.Day)
 }
 
 // waiting says every few seconds which streams are behind and how far they are, so that
@@ -162,8 +196,8 @@ func waiting(log *slog.Logger, now func() time.Time) func(intake.Through) {
 
 // without is what two people close a day without.
 type without struct {
-	streams               []string // topics, or partitions of them
-	first, second, reason string
+	people
+	streams []string // topics, or partitions of them
 }
 
 func (w *without) register(flags *flag.FlagSet) {
@@ -175,13 +209,7 @@ func (w *without) register(flags *flag.FlagSet) {
 		w.streams = append(w.streams, text)
 		return nil
 	})
-	flags.StringVar(&w.first, "by", "", "`name` of who asks for it / 申请人")
-	flags.StringVar(&w.second, "and", "", "`name` of who agrees, somebody else / 批准人")
-	flags.StringVar(&w.reason, "reason", "", "`text` that is kept with it / 原因")
-}
-
-func (w *without) approval() ledger.Approval {
-	return ledger.Approval{First: w.first, Second: w.second, Reason: w.reason, At: time.Now()}
+	w.people.register(flags)
 }
 
 // check asks for two people before anything is waited for.
@@ -189,10 +217,15 @@ func (w *without) check() error {
 	if len(w.streams) == 0 {
 		return nil
 	}
-	if err := twoPeople(w.approval()); err != nil {
+	if err := w.missing(); err != nil {
 		return fmt.Errorf("--without takes --by, --and and --reason: %w", err)
 	}
 	return nil
+}
+
+// named reports a stream that the day is closed without.
+func (w *without) named(s intake.Standing) bool {
+	return slices.Contains(w.streams, s.Topic) || slices.Contains(w.streams, s.Stream)
 }
 
 // wait waits for all streams but those that the day is closed without, and notes how far
@@ -202,16 +235,13 @@ func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cu
 	if err != nil {
 		return err
 	}
-	named := func(s intake.Standing) bool {
-		return slices.Contains(w.streams, s.Topic) || slices.Contains(w.streams, s.Stream)
-	}
 	err = cut.Await(ctx, c.Ledger, func(s intake.Standing) bool {
-		return named(s) || slices.ContainsFunc(before, func(u history.Unread) bool { return u.Stream == s.Stream })
+		return w.named(s) || slices.ContainsFunc(before, func(u history.Unread) bool { return u.Stream == s.Stream })
 	}, waiting(log, time.Now))
 	if err != nil || len(w.streams) == 0 {
 		return err
 	}
-	through, err := cut.Through(ctx, c.Ledger, func(s intake.Standing) bool { return !named(s) })
+	through, err := cut.Through(ctx, c.Ledger, func(s intake.Standing) bool { return !w.named(s) })
 	if err != nil {
 		return err
 	}

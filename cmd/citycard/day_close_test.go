@@ -65,10 +65,9 @@ func TestCloseWithout(t *testing.T) {
 	closeIt := func(ctx context.Context, on ledger.Day, w *without) error {
 		t.Helper()
 		must(w.check())
-		s := &server.Settings{Day: books.Day(on)}
-		s.Data = dir
-		_, err := closeOne(ctx, s, 0, w, b, client, log)
-		return err
+		c := &closing{command: newCommand("day close", "", "", ""), server: &server.Settings{Day: books.Day(on)}, without: *w}
+		c.Data = dir
+		return c.closeOne(ctx, b, client, log)
 	}
 	impatient, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -76,9 +75,9 @@ func TestCloseWithout(t *testing.T) {
 		t.Errorf("the close ended with %v, want it to wait for medical.requests/1 at 1 of 3", err)
 	}
 	two := func(streams ...string) *without {
-		return &without{streams: streams, first: "Li", second: "Wang", reason: "the desk's topic stands"}
+		return &without{streams: streams, people: people{"Li", "Wang", "the desk's topic stands"}}
 	}
-	if err := (&without{streams: []string{"medical.requests"}, first: "Li", second: "LI", reason: "r"}).check(); err == nil {
+	if err := (&without{streams: []string{"medical.requests"}, people: people{"Li", "LI", "r"}}).check(); err == nil {
 		t.Error("one person may close a day without a topic")
 	}
 	cancelled, stop := context.WithTimeout(t.Context(), 2*time.Second)

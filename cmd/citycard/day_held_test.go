@@ -36,9 +36,30 @@ func TestHeldPayouts(t *testing.T) {
 	town.Found(t, b.Pool())
 	must(b.OpenDay(t.Context(), today))
 	must(b.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
-	claim, err := b.Claim(t.Context(), "taps/0", "test", 0)
+	bookWrongTACs(t, b.Ledger, today)
+	c, err := server.NewCloser(b.Ledger, dir)
 	must(err)
-	_, err = b.Post(t.Context(), &ledger.Batch{
+	result, err := c.Close(t.Context(), today, today.Next())
+	must(err)
+	if printed := printed(t, func() { new(command).printUnpaid(result.Day, result.Unpaid) }); !strings.HasPrefix(printed, "HELD: 2.60 yuan of operator:bus (held: 300 of 400 TACs at its terminals were wrong (rule example-2020+") ||
+		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
+		t.Errorf("the close printed %q", printed)
+	}
+	must(books.Running{Database: b.URL}.Write(dir))
+	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
+// bookWrongTACs books a tap of the bus operator, and that most TACs at its terminals were wrong.
+func bookWrongTACs(t *testing.T, l *ledger.Ledger, today ledger.Day) {
+	t.Helper()
+	claim, err := l.Claim(t.Context(), "taps/0", "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Post(t.Context(), &ledger.Batch{
 		Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: today,
 		Transfers: []ledger.Transfer{{
 			Day: today, Subject: ledger.Subject(clearingtest.Hex(clearingtest.Card)), ID: identity.Spend(9, clearingtest.Hex(clearingtest.BusValidator), 7),
@@ -48,20 +69,9 @@ func TestHeldPayouts(t *testing.T) {
 			return json.Marshal(docket.Note{TACs: []docket.TACs{{Operator: "bus", Verified: 100, Wrong: 300}}})
 		},
 	})
-	must(err)
-	c, err := server.NewCloser(b.Ledger, dir)
-	must(err)
-	result, err := c.Close(t.Context(), today, today.Next())
-	must(err)
-	if printed := printed(t, func() { printUnpaid(result) }); !strings.HasPrefix(printed, "HELD: 2.60 yuan of operator:bus (held: 300 of 400 TACs at its terminals were wrong (rule example-2020+") ||
-		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
-		t.Errorf("the close printed %q", printed)
+	if err != nil {
+		t.Fatal(err)
 	}
-	must(books.Running{Database: b.URL}.Write(dir))
-	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
-		e.Setenv("DATA", dir)
-		return nil
-	}})
 }
 
 // printed is what fn prints.

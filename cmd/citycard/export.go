@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/ledger"
@@ -20,49 +20,48 @@ import (
 )
 
 func exportCommand() *ffcli.Command {
-	l, flags := newLook("export")
-	out := flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
-	return &ffcli.Command{
-		Name: "export", ShortUsage: "citycard export [flags]", ShortHelp: "write all books to a file / 导出账簿",
-		LongHelp: "One JSON object a line; package ledger/export describes them. \"citycard verify --export FILE\" replays it without a database.",
-		FlagSet:  flags,
-		Exec: func(ctx context.Context, args []string) error {
-			return l.books(ctx, args, func(books *ledger.Ledger) error {
-				return writeTo(*out, func(w io.Writer) error { return export.Write(ctx, books, w) })
-			})
-		},
-	}
+	c := newCommand("export", "", "write all books to a file / 导出账簿",
+		"One JSON object a line; package ledger/export describes them. \"citycard verify --export FILE\" replays it without a database.")
+	out := registerOut(c)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		return writeTo(*out, func(w io.Writer) error { return export.Write(ctx, b.Ledger, w) })
+	})
+}
+
+func registerOut(c *command) *string {
+	return c.flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
 }
 
 func proveCommand() *ffcli.Command {
-	l, flags := newLook("prove")
-	flags.Var(&l.day, "day", "effective `day` YYYYMMDD of the transfer / 交易日")
-	subject := flags.String("subject", "", "its subject, in `hex` / 主体")
-	id := flags.String("id", "", "its id, in `hex`, as a statement shows it / 编号")
-	out := flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
-	return &ffcli.Command{
-		Name: "prove", ShortUsage: "citycard prove --day DAY --subject HEX --id HEX [flags]", ShortHelp: "write the proof of one transfer of a sealed day / 单笔交易证明",
-		LongHelp: "A few kB that \"citycard verify --proof FILE\" checks without the books.", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			whose, err := hex.DecodeString(*subject)
-			which, idErr := hex.DecodeString(*id)
-			if err = errors.Join(err, idErr); err != nil || l.day == 0 || len(whose) == 0 || len(which) == 0 {
-				return service.Exit(service.ExitUsage, errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte / 缺少日期、主体或编号"), err))
-			}
-			return l.books(ctx, args, func(books *ledger.Ledger) error {
-				proof, err := books.Prove(ctx, ledger.Key{Day: ledger.Day(l.day), Subject: ledger.Subject(whose), ID: ledger.ID(which)})
-				switch {
-				case errors.Is(err, ledger.ErrNoRow):
-					return service.Fail("there is no such row in the books / 账簿中没有该记录", "citycard statement --subject HEX lists the days and ids of what is booked for a subject", nil)
-				case errors.Is(err, ledger.ErrDay):
-					return service.Refuse("it cannot be proved yet / 尚不能证明", "seal the day first: citycard day seal", err)
-				case err != nil:
-					return err
-				}
-				return writeTo(*out, func(w io.Writer) error { return json.NewEncoder(w).Encode(proof) })
-			})
-		},
+	c := newCommand("prove", "--day DAY --subject HEX --id HEX", "write the proof of one transfer of a sealed day / 单笔交易证明",
+		"A few kB that \"citycard verify --proof FILE\" checks without the books.")
+	var day books.Day
+	c.flags.Var(&day, "day", "effective `day` YYYYMMDD of the transfer / 交易日")
+	subject := c.flags.String("subject", "", "its subject, in `hex` / 主体")
+	id := c.flags.String("id", "", "its id, in `hex`, as a statement shows it / 编号")
+	out := registerOut(c)
+	var key ledger.Key
+	c.check = func() error {
+		whose, err := hex.DecodeString(*subject)
+		which, idErr := hex.DecodeString(*id)
+		if err = errors.Join(err, idErr); err != nil || day == 0 || len(whose) == 0 || len(which) == 0 {
+			return errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte / 缺少日期、主体或编号"), err)
+		}
+		key = ledger.Key{Day: ledger.Day(day), Subject: ledger.Subject(whose), ID: ledger.ID(which)}
+		return nil
 	}
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		proof, err := b.Prove(ctx, key)
+		switch {
+		case errors.Is(err, ledger.ErrNoRow):
+			return service.Fail("there is no such row in the books / 账簿中没有该记录", "citycard statement --subject HEX lists the days and ids of what is booked for a subject", nil)
+		case errors.Is(err, ledger.ErrDay):
+			return service.Refuse("it cannot be proved yet / 尚不能证明", "seal the day first: citycard day seal", err)
+		case err != nil:
+			return err
+		}
+		return writeTo(*out, func(w io.Writer) error { return writeJSON(w, proof) })
+	})
 }
 
 // writeTo writes to standard output, or to a new file, which has its name once it is whole and on
@@ -85,7 +84,7 @@ func writeTo(path string, write func(io.Writer) error) error {
 }
 
 // readProof reads a proof and checks it. By a signer that is not known it proves nothing, whatever else holds.
-func readProof(path string, trusted signer) error {
+func (c *command) readProof(path string, trusted signer) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
@@ -99,15 +98,15 @@ func readProof(path string, trusted signer) error {
 		key = proof.Seal.Signer
 	}
 	if err := proof.Check(key); err != nil {
-		fmt.Printf("THE PROOF DOES NOT HOLD / 证明不成立: %v\n", err)
+		c.Print("THE PROOF DOES NOT HOLD / 证明不成立: %v", err)
 		return service.Exit(service.ExitFindings, nil)
 	}
 	r := &proof.Row
-	fmt.Printf("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v / 入账日\n", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
+	c.Print("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v / 入账日", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
 	if trusted.key == nil {
-		fmt.Printf("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x / 未核验封账者; %s\n", []byte(proof.Seal.Signer), askSigner)
+		c.Print("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x / 未核验封账者; %s", []byte(proof.Seal.Signer), askSigner)
 		return service.Exit(service.ExitFindings, nil)
 	}
-	fmt.Printf("THE PROOF HOLDS, by the seal of %x (%s) / 证明成立\n", []byte(trusted.key), trusted.from)
+	c.Print("THE PROOF HOLDS, by the seal of %x (%s) / 证明成立", []byte(trusted.key), trusted.from)
 	return nil
 }

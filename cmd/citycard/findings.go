@@ -1,13 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"text/tabwriter"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -18,29 +14,21 @@ import (
 )
 
 func dayFindingsCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard day findings", flag.ContinueOnError)
-	var a actOnDay
-	a.register(flags)
-	kind := flags.String("kind", "", "only findings of this `kind`, such as counter_gap / 类别")
-	asJSON := flags.Bool("json", false, "one JSON object a line / 输出 JSON")
-	whole := flags.Bool("whole-numbers", false, "cards by their whole numbers, for who looks into one; else the last four digits / 显示完整卡号")
-	return &ffcli.Command{
-		Name: "findings", ShortUsage: "citycard day findings --day DAY [--kind KIND] [flags]",
-		ShortHelp: "what the close of a day found in its cards and SAMs / 日终核对发现",
-		LongHelp:  findingsHelp(), FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			only := history.Kind(0)
-			if *kind != "" {
-				var err error
-				if only, err = history.ParseKind(*kind); err != nil {
-					return service.Exit(service.ExitUsage, err)
-				}
-			}
-			return a.read(ctx, args, func(b *books.Books) error {
-				return printFindings(ctx, history.Archive{Ledger: b.Ledger}, ledger.Day(a.day), only, *whole, *asJSON)
-			})
-		},
+	c := newOneDay("day findings", "--day DAY [--kind KIND]", "what the close of a day found in its cards and SAMs / 日终核对发现", findingsHelp())
+	kind := c.flags.String("kind", "", "only findings of this `kind`, such as counter_gap / 类别")
+	whole := c.flags.Bool("whole-numbers", false, "cards by their whole numbers, for who looks into one; else the last four digits / 显示完整卡号")
+	c.registerJSON(jsonLines)
+	var only history.Kind
+	named := c.check
+	c.check = func() (err error) {
+		if *kind != "" {
+			only, err = history.ParseKind(*kind)
+		}
+		return cmp.Or(err, named())
 	}
+	return c.reads(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
+		return c.findings(ctx, history.Archive{Ledger: b.Ledger}, day, only, *whole)
+	}))
 }
 
 func findingsHelp() string {
@@ -61,7 +49,20 @@ type findingLine struct {
 	Fen     int64        `json:"fen"`
 }
 
-func printFindings(ctx context.Context, archive history.Archive, day ledger.Day, only history.Kind, whole, asJSON bool) error {
+func (f findingLine) text() string {
+	numbers, yuan := fmt.Sprint(f.First), ""
+	switch {
+	case f.Kind == history.Balance:
+		numbers, yuan = "", ledger.Fen(f.Fen).String()
+	case f.Last > f.First:
+		numbers = fmt.Sprintf("%d-%d", f.First, f.Last)
+	}
+	return fmt.Sprintf("%s\t%s\t%s\t%s", f.Kind, f.Subject, numbers, yuan)
+}
+
+const findingHeader = "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\tYUAN 元"
+
+func (c *command) findings(ctx context.Context, archive history.Archive, day ledger.Day, only history.Kind, whole bool) error {
 	summary, found, err := archive.Of(ctx, day)
 	if err != nil {
 		return err
@@ -69,35 +70,17 @@ func printFindings(ctx context.Context, archive history.Archive, day ledger.Day,
 	if !found {
 		return service.Fail("day "+day.String()+" has not been passed over yet / 该日尚未核对", "close it first", nil)
 	}
-	each := func(print func(findingLine) error) error {
+	err = list(c, findingHeader, findingLine.text, func(add func(findingLine) error) error {
 		return archive.Findings(ctx, day, only, func(f history.Finding) error {
 			line := findingLine{f.Kind, f.Subject.String(), f.First, f.Last, f.Fen}
 			if whole {
 				line.Subject = f.Subject.Digits()
 			}
-			return print(line)
+			return add(line)
 		})
-	}
-	if asJSON {
-		out := json.NewEncoder(os.Stdout)
-		return each(func(f findingLine) error { return out.Encode(f) })
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\tYUAN 元")
-	err = each(func(f findingLine) error {
-		numbers, yuans := fmt.Sprint(f.First), ""
-		switch {
-		case f.Kind == history.Balance:
-			numbers, yuans = "", ledger.Fen(f.Fen).String()
-		case f.Last > f.First:
-			numbers = fmt.Sprintf("%d-%d", f.First, f.Last)
-		}
-		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Kind, f.Subject, numbers, yuans)
-		return err
 	})
-	if err := errors.Join(err, w.Flush()); err != nil {
-		return err
+	if err == nil && !c.asJSON {
+		c.Print("\n%d rows of the day read; %d cards and %d SAMs have a history / 已核对 %[1]d 笔", summary.Rows, summary.Cards, summary.SAMs)
 	}
-	fmt.Printf("\n%d rows of the day read; %d cards and %d SAMs have a history / 已核对 %d 笔\n", summary.Rows, summary.Cards, summary.SAMs, summary.Rows)
-	return nil
+	return err
 }

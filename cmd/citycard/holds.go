@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -36,38 +35,29 @@ func (h holdLine) text() string {
 const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\tAMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
 
 func holdsCommand() *ffcli.Command {
-	l, flags := newLook("holds")
-	lapsed := flags.Bool("lapsed", false, "only those that have lapsed / 仅列已过期")
-	return &ffcli.Command{
-		Name: "holds", ShortUsage: "citycard holds [flags]", ShortHelp: "holds that have not ended / 未了结的预授权", FlagSet: flags,
-		LongHelp: "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.",
-		Exec: func(ctx context.Context, args []string) error {
-			return l.books(ctx, args, func(books *ledger.Ledger) error { return l.holds(ctx, books, *lapsed, time.Now()) })
-		},
-	}
+	c := newCommand("holds", "", "holds that have not ended / 未了结的预授权", "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.")
+	lapsed := c.flags.Bool("lapsed", false, "only those that have lapsed / 仅列已过期")
+	return c.reads(func(ctx context.Context, b *books.Books) error { return c.holds(ctx, b, *lapsed, time.Now()) })
 }
 
-func (l *look) holds(ctx context.Context, b *ledger.Ledger, lapsedOnly bool, now time.Time) error {
+func (c *command) holds(ctx context.Context, b *books.Books, lapsedOnly bool, now time.Time) error {
 	chart, err := b.Accounts(ctx)
 	if err != nil {
 		return err
 	}
-	out := newSheet(os.Stdout, l.asJSON, holdHeader, holdLine.text)
-	err = b.Holds(ctx, func(h ledger.HoldStatus) error {
-		line := holdLine{
-			Day: h.Key.Day.String(), Subject: hex.EncodeToString([]byte(h.Key.Subject)), ID: hex.EncodeToString([]byte(h.Key.ID)),
-			Debit: books.CodeOf(chart, h.Debit), Credit: books.CodeOf(chart, h.Credit), Amount: h.Amount,
-		}
-		if !h.Expires.IsZero() {
-			line.Expires, line.Lapsed = h.Expires.Format(time.RFC3339), !now.Before(h.Expires)
-		}
-		if lapsedOnly && !line.Lapsed {
-			return nil
-		}
-		return out.add(line)
+	return list(c, holdHeader, holdLine.text, func(add func(holdLine) error) error {
+		return b.Holds(ctx, func(h ledger.HoldStatus) error {
+			line := holdLine{
+				Day: h.Key.Day.String(), Subject: hex.EncodeToString([]byte(h.Key.Subject)), ID: hex.EncodeToString([]byte(h.Key.ID)),
+				Debit: books.CodeOf(chart, h.Debit), Credit: books.CodeOf(chart, h.Credit), Amount: h.Amount,
+			}
+			if !h.Expires.IsZero() {
+				line.Expires, line.Lapsed = h.Expires.Format(time.RFC3339), !now.Before(h.Expires)
+			}
+			if lapsedOnly && !line.Lapsed {
+				return nil
+			}
+			return add(line)
+		})
 	})
-	if err != nil {
-		return err
-	}
-	return out.close()
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
-	"fmt"
 	"io/fs"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -16,63 +14,71 @@ import (
 	"citycard/cmd/service"
 )
 
-func keysCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard keys", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
-	file := flags.String("keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
-	var passphraseFile string
-	service.RegisterPassphrase(flags, &passphraseFile)
-	rotate := flags.Bool("rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs / 轮换主密钥")
-	seed := flags.Uint64("seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
-	return &ffcli.Command{
-		Name:       "keys",
-		ShortUsage: "citycard keys [flags]",
-		ShortHelp:  "make a key store, or rotate its masters / 生成密钥库或轮换主密钥",
-		LongHelp: "Makes a store with new random masters, encrypted under the passphrase of --keys-passphrase-file or\n" +
-			service.PassphraseVariable + ". An existing file is never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n" +
-			"store gets another generation of masters beside those that it holds: new cards are made with it, the cards of all\n" +
-			"generations are served. What was there is kept beside it. A running serve takes it up by itself; counters do when\n" +
-			"they start; gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.",
-		FlagSet: flags,
-		Exec: func(_ context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			passphrase, err := service.Passphrase(passphraseFile)
-			if err != nil {
-				return err
-			}
-			s := server.Settings{Keys: *file}
-			if *rotate { // under the store's own lock: whoever uses the data directory goes on
-				return rotateKeys(s.KeyPath(common.Data), *seed, passphrase)
-			}
-			if *file == "" {
-				dir, err := service.OpenDataDir(common.Data, books.DataPurpose)
-				if err != nil {
-					return err
-				}
-				defer dir.Close()
-			}
-			if err := server.MakeKeys(s.KeyPath(common.Data), *seed, passphrase); err != nil {
-				return err
-			}
-			kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
-			if *seed != 0 {
-				kind = "TEST masters, never for real cards / 测试主密钥,不得用于正式卡片"
-			}
-			fmt.Printf("%s: %s\n", s.KeyPath(common.Data), kind)
-			return nil
-		},
-	}
+// keyMaking is what citycard keys is told.
+type keyMaking struct {
+	*command
+	path       string
+	passphrase string // the file of it
+	rotate     bool
+	seed       uint64
 }
 
-// rotateKeys adds a generation of masters to a key store.
-func rotateKeys(path string, seed uint64, passphrase string) error {
-	if seed != 0 {
+func keysCommand() *ffcli.Command {
+	k := &keyMaking{command: newCommand("keys", "", "make a key store, or rotate its masters / 生成密钥库或轮换主密钥",
+		"Makes a store with new random masters, encrypted under the passphrase of --keys-passphrase-file or\n"+
+			service.PassphraseVariable+". An existing file is never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n"+
+			"store gets another generation of masters beside those that it holds: new cards are made with it, the cards of all\n"+
+			"generations are served. What was there is kept beside it. A running serve takes it up by itself; counters do when\n"+
+			"they start; gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.")}
+	k.registerDry(&k.dry)
+	k.flags.StringVar(&k.path, "keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(k.flags, &k.passphrase)
+	k.flags.BoolVar(&k.rotate, "rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs / 轮换主密钥")
+	k.flags.Uint64Var(&k.seed, "seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
+	return k.runs(func(context.Context) error {
+		passphrase, err := service.Passphrase(k.passphrase)
+		if err != nil {
+			return err
+		}
+		s := server.Settings{Keys: k.path}
+		path := s.KeyPath(k.Data)
+		if k.rotate { // under the store's own lock: whoever uses the data directory goes on
+			return k.rotates(path, passphrase)
+		}
+		return k.makes(path, passphrase)
+	})
+}
+
+// makes makes a key store.
+func (k *keyMaking) makes(path, passphrase string) error {
+	if k.path == "" && !k.dry {
+		dir, err := service.OpenDataDir(k.Data, books.DataPurpose)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+	}
+	if err := server.MakeKeys(path, k.seed, passphrase, k.dry); err != nil {
+		return err
+	}
+	kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
+	if k.seed != 0 {
+		kind = "TEST masters, never for real cards / 测试主密钥,不得用于正式卡片"
+	}
+	k.Print("%s: %s", path, kind)
+	return nil
+}
+
+// rotates adds a generation of masters to a key store.
+func (k *keyMaking) rotates(path, passphrase string) error {
+	if k.seed != 0 {
 		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
 	}
-	store, err := keys.RotateFile(path, passphrase, rand.Reader)
+	rotate := func() (*keys.Store, error) { return keys.RotateFile(path, passphrase, rand.Reader) }
+	if k.dry {
+		rotate = func() (*keys.Store, error) { return keys.Open(path, passphrase) }
+	}
+	store, err := rotate()
 	switch {
 	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
 		return service.Fail("somebody else is changing "+path+" / 密钥库正被他人修改", "try again; the store is as it was", err)
@@ -81,6 +87,10 @@ func rotateKeys(path string, seed uint64, passphrase string) error {
 	case err != nil:
 		return service.Fail("cannot rotate "+path+" / 无法轮换密钥", "check the directory; the store is as it was", err)
 	}
-	fmt.Printf("new cards get keys of version %d / 新卡密钥版本 %d\n", store.Version(), store.Version())
+	version := int(store.Version())
+	if k.dry {
+		version++
+	}
+	k.Print("new cards get keys of version %d / 新卡密钥版本 %[1]d", version)
 	return nil
 }

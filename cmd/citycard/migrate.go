@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,39 +13,31 @@ import (
 	"citycard/ledger/schema"
 )
 
-// migration is the migrate command's flags.
+// migration is what citycard migrate is told.
 type migration struct {
-	service.Common
-	database string
-	dry      bool
-	create   bool
+	*command
+	list   bool // --dry-run, which says by itself that nothing was changed
+	create bool
 }
 
 func migrateCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard migrate", flag.ContinueOnError)
-	m := &migration{Common: service.Common{Data: "citycard-data"}}
-	m.Register(flags)
-	service.RegisterDatabase(flags, &m.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	flags.BoolVar(&m.dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
-	flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist / 数据库不存在时创建")
-	return &ffcli.Command{
-		Name: "migrate", ShortUsage: "citycard migrate [flags]", ShortHelp: "bring a database's tables up to date / 升级数据库结构", FlagSet: flags,
-		LongHelp: "Makes the tables of an empty database, and those that this version adds to an older one. It may be repeated,\n" +
-			"also after a kill; several at once take turns. serve does the same at its start, if it has the right to; no\n" +
-			"other command changes tables.",
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			if m.create && (m.database == "" || m.dry) {
-				return service.Exit(service.ExitUsage, errors.New("--create-database goes with --db, and not with --dry-run / 选项不可同用"))
-			}
-			return m.run(ctx)
-		},
+	m := &migration{command: newCommand("migrate", "", "bring a database's tables up to date / 升级数据库结构",
+		"Makes the tables of an empty database, and those that this version adds to an older one. It may be repeated,\n"+
+			"also after a kill; several at once take turns. serve does the same at its start, if it has the right to; no\n"+
+			"other command changes tables.")}
+	m.registerDatabase()
+	m.registerDry(&m.list)
+	m.flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist / 数据库不存在时创建")
+	m.check = func() error {
+		if m.create && (m.database == "" || m.list) {
+			return errors.New("--create-database goes with --db, and not with --dry-run / 选项不可同用")
+		}
+		return nil
 	}
+	return m.runs(m.migrate)
 }
 
-func (m *migration) run(ctx context.Context) error {
+func (m *migration) migrate(ctx context.Context) error {
 	log := m.Logger()
 	place, err := books.Locate(ctx, m.database, m.Data, log)
 	if err != nil {
@@ -60,10 +50,10 @@ func (m *migration) run(ctx context.Context) error {
 	}
 	database, err := books.Database(ctx, place.URL, place.Private, log)
 	if err != nil {
-		return firstOf(err, place.Close())
+		return errors.Join(err, place.Close())
 	}
 	steps, err := pendingSteps(ctx, database.URL)
-	if err == nil && !m.dry {
+	if err == nil && !m.list {
 		_, err = schema.Migrate(ctx, database.URL, log, books.Sets()...)
 	}
 	if err != nil {
@@ -71,7 +61,7 @@ func (m *migration) run(ctx context.Context) error {
 	} else {
 		m.print(steps)
 	}
-	return firstOf(err, errors.Join(database.Close(), place.Close()))
+	return errors.Join(err, database.Close(), place.Close())
 }
 
 func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
@@ -85,20 +75,20 @@ func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
 
 func (m *migration) print(steps []schema.Step) {
 	for _, step := range steps {
-		fmt.Printf("%s %s\n", step.Set, step.File)
-		if m.dry {
+		m.Print("%s %s", step.Set, step.File)
+		if m.list {
 			for _, line := range step.Statements {
-				fmt.Printf("    %s\n", line)
+				m.Print("    %s", line)
 			}
 		}
 	}
 	switch {
 	case len(steps) == 0:
-		fmt.Println("the tables are up to date / 数据库结构已是最新")
-	case m.dry:
-		fmt.Printf("%d migrations would be applied; nothing was changed / 未做任何变更\n", len(steps))
+		m.Print("the tables are up to date / 数据库结构已是最新")
+	case m.list:
+		m.Print("%d migrations would be applied; nothing was changed / 未做任何变更", len(steps))
 	default:
-		fmt.Printf("%d migrations applied / 数据库结构已升级\n", len(steps))
+		m.Print("%d migrations applied / 数据库结构已升级", len(steps))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,35 +18,27 @@ import (
 )
 
 func personTokenCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard person-token", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
+	c := newCommand("person-token", "", "make persons' tokens out of identity numbers / 生成人员标识码",
+		"Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n"+
+			"hospitals and the pension office know a person by. A number stands in no flag, since process lists show those.\n"+
+			"Where a line is no number, nothing is printed at all.")
+	c.cli.ShortUsage += " < NUMBERS"
 	s := server.Settings{}
-	flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
-	service.RegisterPassphrase(flags, &s.Passphrase)
-	service.RegisterDemo(flags, &s.Demo)
-	return &ffcli.Command{
-		Name: "person-token", ShortUsage: "citycard person-token [flags] < NUMBERS", ShortHelp: "make persons' tokens out of identity numbers / 生成人员标识码",
-		LongHelp: "Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n" +
-			"hospitals and the pension office know a person by. A number stands in no flag, since process lists show those.\n" +
-			"Where a line is no number, nothing is printed at all.",
-		FlagSet: flags,
-		Exec: func(_ context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			ring, err := server.OpenKeys(s.KeyPath(common.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
-			if err != nil {
-				return err
-			}
-			text, err := personTokens(os.Stdin, ring.Store())
-			if err != nil {
-				return service.Fail("no tokens are made / 未生成人员标识码", "correct the list", err)
-			}
-			_, err = io.WriteString(os.Stdout, text)
+	c.flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(c.flags, &s.Passphrase)
+	service.RegisterDemo(c.flags, &s.Demo)
+	return c.runs(func(context.Context) error {
+		ring, err := server.OpenKeys(s.KeyPath(c.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
+		if err != nil {
 			return err
-		},
-	}
+		}
+		text, err := personTokens(os.Stdin, ring.Store())
+		if err != nil {
+			return service.Fail("no tokens are made / 未生成人员标识码", "correct the list", err)
+		}
+		_, err = io.WriteString(os.Stdout, text)
+		return err
+	})
 }
 
 // numberLength is that of a citizen's identity number (GB 11643).

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,23 +18,11 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
-	"citycard/ledger"
 )
 
 func quarantineCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "quarantine", ShortUsage: "citycard quarantine <list|judge> [flags]", ShortHelp: "records that could not be booked / 隔离记录",
-		FlagSet:     flag.NewFlagSet("citycard quarantine", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{quarantineListCommand(), quarantineJudgeCommand()},
-		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
-	}
+	return group("quarantine", "records that could not be booked / 隔离记录", "", quarantineListCommand(), quarantineJudgeCommand())
 }
-
-// every day that the books may have.
-const (
-	earliestDay ledger.Day = 19000101
-	latestDay   ledger.Day = 29991231
-)
 
 // quarantinedLine is a record in quarantine as it is printed.
 type quarantinedLine struct {
@@ -59,35 +45,32 @@ func (q quarantinedLine) text() string {
 }
 
 func quarantineListCommand() *ffcli.Command {
-	l, flags := newLook("quarantine list")
-	from, to := books.Day(earliestDay), books.Day(latestDay)
-	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
-	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
-	all := flags.Bool("all", false, "what was judged again, too / 包括已复判")
-	return &ffcli.Command{
-		Name: "list", ShortUsage: "citycard quarantine list [--from DAY] [--to DAY] [--all] [flags]",
-		ShortHelp: "what is kept alone and was not judged again, with the error / 隔离明细", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if from > to {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--from %s --to %s: want the first day not after the last", from.String(), to.String()))
-			}
-			return l.books(ctx, args, func(books *ledger.Ledger) error {
-				out := newSheet(os.Stdout, l.asJSON, quarantinedHeader, quarantinedLine.text)
-				err := quarantine.List(ctx, books, ledger.Day(from), ledger.Day(to), func(r *quarantine.Record) error {
-					if r.Judged != "" && !*all {
-						return nil
-					}
-					return out.add(quarantinedLine{r.Name(), r.Day.String(), r.Reason, r.Judged, r.Cause, hex.EncodeToString(r.Value)})
-				})
-				return firstOf(err, out.close())
-			})
-		},
+	c := newCommand("quarantine list", "[--from DAY] [--to DAY] [--all]", "what is kept alone and was not judged again, with the error / 隔离明细", "")
+	of := everyDay()
+	of.register(c.flags)
+	all := c.flags.Bool("all", false, "what was judged again, too / 包括已复判")
+	c.check = func() error {
+		if of.from > of.to {
+			return fmt.Errorf("--from %s --to %s: want the first day not after the last", of.from.String(), of.to.String())
+		}
+		return nil
 	}
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		return list(c, quarantinedHeader, quarantinedLine.text, func(add func(quarantinedLine) error) error {
+			first, last := of.days()
+			return quarantine.List(ctx, b.Ledger, first, last, func(r *quarantine.Record) error {
+				if r.Judged != "" && !*all {
+					return nil
+				}
+				return add(quarantinedLine{r.Name(), r.Day.String(), r.Reason, r.Judged, r.Cause, hex.EncodeToString(r.Value)})
+			})
+		})
+	})
 }
 
 // judging is what quarantine judge is told.
 type judging struct {
-	decision
+	*decision
 	records    []string
 	all        bool
 	keyFile    string
@@ -97,54 +80,37 @@ type judging struct {
 }
 
 func quarantineJudgeCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard quarantine judge", flag.ContinueOnError)
-	var j judging
-	j.register(flags)
-	flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated / 记录", func(text string) error {
+	j := &judging{decision: newDecision("quarantine judge", "(--record STREAM@OFFSET | --all)", "judge once more what is kept alone, by two people / 双人复判",
+		"Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n"+
+			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n"+
+			"more stays. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
+	j.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated / 记录", func(text string) error {
 		j.records = append(j.records, text)
 		return nil
 	})
-	flags.BoolVar(&j.all, "all", false, "all that is open / 全部")
-	flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
-	service.RegisterPassphrase(flags, &j.passphrase)
-	flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory / 线网目录")
-	flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used / 允许测试密钥")
-	return &ffcli.Command{
-		Name:       "judge",
-		ShortUsage: "citycard quarantine judge (--record STREAM@OFFSET | --all) --by NAME --and NAME --reason TEXT [flags]",
-		ShortHelp:  "judge once more what is kept alone, by two people / 双人复判",
-		LongHelp: "Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n" +
-			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n" +
-			"more stays. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			if j.all == (len(j.records) > 0) {
-				return service.Exit(service.ExitUsage, errors.New("want either --record, once or more, or --all / 请指定记录或全部"))
-			}
-			if err := twoPeople(j.approval()); err != nil {
-				return service.Exit(service.ExitUsage, err)
-			}
-			return j.run(ctx)
-		},
+	j.flags.BoolVar(&j.all, "all", false, "all that is open / 全部")
+	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	service.RegisterPassphrase(j.flags, &j.passphrase)
+	j.flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory / 线网目录")
+	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used / 允许测试密钥")
+	j.check = func() error {
+		if j.all == (len(j.records) > 0) {
+			return errors.New("want either --record, once or more, or --all / 请指定记录或全部")
+		}
+		return j.missing()
 	}
+	return j.changes(j.judge)
 }
 
-// run judges the records, and says of each what became of it.
-func (j *judging) run(ctx context.Context) error {
-	b, done, err := books.ToBook(ctx, j.database, j.Data, j.Logger())
+// judge judges the records, and says of each what became of it.
+func (j *judging) judge(ctx context.Context, b *books.Books) error {
+	again, err := j.prepare(ctx, b)
 	if err != nil {
 		return err
 	}
-	again, err := j.prepare(ctx, b)
-	if err != nil {
-		return firstOf(err, done())
-	}
 	open, err := j.open(ctx, b)
 	if err != nil {
-		return firstOf(err, done())
+		return err
 	}
 	stay := 0
 	for _, r := range open {
@@ -152,15 +118,12 @@ func (j *judging) run(ctx context.Context) error {
 		switch {
 		case stays:
 			stay++
-			fmt.Printf("%s stays: %v / 仍隔离\n", r.Name(), err)
+			j.Print("%s stays: %v / 仍隔离", r.Name(), err)
 		case err != nil:
-			return firstOf(err, done())
+			return err
 		default:
-			fmt.Printf("%s: %s / 已复判\n", r.Name(), verdict)
+			j.Print("%s: %s / 已复判", r.Name(), verdict)
 		}
-	}
-	if err := done(); err != nil {
-		return err
 	}
 	if stay > 0 {
 		return service.Fail(fmt.Sprintf("%d of %d records stay in quarantine / 仍有记录隔离", stay, len(open)), "put right what the errors name, and judge them again", nil)
@@ -188,7 +151,9 @@ func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, e
 // them, as in their names.
 func (j *judging) open(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
 	found := map[string]bool{}
-	err = quarantine.List(ctx, b.Ledger, earliestDay, latestDay, func(r *quarantine.Record) error {
+	every := everyDay()
+	first, last := every.days()
+	err = quarantine.List(ctx, b.Ledger, first, last, func(r *quarantine.Record) error {
 		if slices.Contains(j.records, r.Name()) || j.all && r.Judged == "" {
 			found[r.Name()] = true
 			open = append(open, r)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,26 +16,18 @@ import (
 )
 
 func readyCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard ready", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
-	wait := flags.Duration("wait", books.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
-	return &ffcli.Command{
-		Name: "ready", ShortUsage: "citycard ready [flags]", ShortHelp: "wait until serve is ready / 等待清算服务就绪",
-		LongHelp: "Waits until the process that serves the data directory clears and answers, and prints where. For scripts that\n" +
-			"have just started it. Other commands wait for a serve that starts, but cannot know of one that is not there yet.\n" +
-			"Reading and founding a registry have no time limit: they take as long as the city is large.",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			if *wait < 0 {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--wait %s: want 0s or more", *wait))
-			}
-			return awaitReady(ctx, &common, *wait)
-		},
+	c := newCommand("ready", "", "wait until serve is ready / 等待清算服务就绪",
+		"Waits until the process that serves the data directory clears and answers, and prints where. For scripts that\n"+
+			"have just started it. Other commands wait for a serve that starts, but cannot know of one that is not there yet.\n"+
+			"Reading and founding a registry have no time limit: they take as long as the city is large.")
+	wait := c.flags.Duration("wait", books.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
+	c.check = func() error {
+		if *wait < 0 {
+			return fmt.Errorf("--wait %s: want 0s or more", *wait)
+		}
+		return nil
 	}
+	return c.runs(func(ctx context.Context) error { return awaitReady(ctx, &c.Common, *wait) })
 }
 
 // notServing is for a directory without a serving process.
@@ -56,7 +47,7 @@ func awaitReady(ctx context.Context, common *service.Common, limit time.Duration
 	if err := untilReady(ctx, serving.Pages, limit); err != nil {
 		return err
 	}
-	fmt.Printf("ready: Kafka %s, load authority %s, pages http://%s/ / 清算服务已就绪\n", serving.Kafka, serving.API, serving.Pages)
+	common.Print("ready: Kafka %s, load authority %s, pages http://%s/ / 清算服务已就绪", serving.Kafka, serving.API, serving.Pages)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -11,63 +10,38 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/server"
-	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
 func receiveCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard receive", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
-	var database string
-	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	account := flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund / 账户")
-	amount := flags.String("amount", "", "`yuan`, such as 1200.50 / 金额(元)")
-	reference := flags.String("reference", "", "the bank's `reference`; the same one books once / 银行流水号")
-	return &ffcli.Command{
-		Name:       "receive",
-		ShortUsage: "citycard receive --account CODE --amount YUAN --reference TEXT [flags]",
-		ShortHelp:  "book money that arrived at the bank / 登记到账资金",
-		FlagSet:    flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			fen, err := parseYuan(*amount)
-			if err == nil && fen == 0 {
-				err = errNoYuan
-			}
-			if err != nil {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--amount %q: %w", *amount, err))
-			}
-			r, err := server.NewReceipt(*account, fen, *reference)
-			if err != nil {
-				return service.Exit(service.ExitUsage, err)
-			}
-			b, done, err := books.ToBook(ctx, database, common.Data, common.Logger())
-			if err != nil {
-				return err
-			}
-			booked, err := server.Receive(ctx, b.Ledger, server.OwnerName(), r)
-			if err := firstOf(err, done()); err != nil {
-				return err
-			}
-			said := ""
-			if booked == 0 {
-				said = ": booked before; nothing changed / 此前已入账"
-			}
-			fmt.Printf("%s +%s (%s)%s\n", *account, fen.String(), *reference, said)
-			return nil
-		},
+	c := newCommand("receive", "--account CODE --amount YUAN --reference TEXT", "book money that arrived at the bank / 登记到账资金", "")
+	account := c.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund / 账户")
+	amount := c.flags.String("amount", "", "`yuan`, such as 1200.50 / 金额(元)")
+	reference := c.flags.String("reference", "", "the bank's `reference`; the same one books once / 银行流水号")
+	var r server.Receipt
+	c.check = func() error {
+		fen, err := parseYuan(*amount)
+		if err == nil && fen == 0 {
+			err = errNoYuan
+		}
+		if err != nil {
+			return fmt.Errorf("--amount %q: %w", *amount, err)
+		}
+		r, err = server.NewReceipt(*account, fen, *reference)
+		return err
 	}
-}
-
-// firstOf is the error that matters when a second one came while cleaning up.
-func firstOf(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		booked, err := server.Receive(ctx, b.Ledger, server.OwnerName(), r)
+		if err != nil {
+			return err
+		}
+		said := ""
+		if booked == 0 {
+			said = ": booked before; nothing changed / 此前已入账"
+		}
+		c.Print("%s +%s (%s)%s", *account, r.Fen.String(), *reference, said)
+		return nil
+	})
 }
 
 // errNoYuan says what an amount of money received looks like.

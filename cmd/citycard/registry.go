@@ -1,15 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -21,243 +19,210 @@ import (
 	"citycard/ledger"
 )
 
-// registrySettings are the flags of the registry's commands.
-type registrySettings struct {
-	service.Common
-	flags    *flag.FlagSet
-	database string
-	by       string
-	reason   string
-	asJSON   bool
-	zone     service.Zone
-	day      books.Day
-}
-
 func registryCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "registry", ShortUsage: "citycard registry <import|approve|reject|status|show|history> [flags]",
-		ShortHelp: "who and what clearing knows, and changes to it / 登记库",
-		LongHelp: "A change is imported by one person and approved by another. Serving processes take an approved change up\n" +
+	return group("registry", "who and what clearing knows, and changes to it / 登记库",
+		"A change is imported by one person and approved by another. Serving processes take an approved change up\n"+
 			"within seconds, without a restart.",
-		FlagSet: flag.NewFlagSet("citycard registry", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{
-			registrySubcommand("import", "DIR --by NAME", "propose the CSV files in a directory as a change / 导入变更", 1, (*registrySettings).propose),
-			registrySubcommand("approve", "CHANGE --by NAME", "put a change in force, as its second person / 复核生效", 1, (*registrySettings).approve),
-			registrySubcommand("reject", "CHANGE --by NAME", "keep a change from being in force / 驳回变更", 1, (*registrySettings).reject),
-			registrySubcommand("status", "", "the version in force, and what waits for approval / 当前版本与待复核变更", 0, (*registrySettings).status),
-			registrySubcommand("show", "KIND ID", "all rows of one operator, terminal, card, … / 查询登记内容", 2, (*registrySettings).show),
-			registrySubcommand("history", "", "all changes: who, when, what became of them / 变更历史", 0, (*registrySettings).history),
-		},
-		Exec: func(context.Context, []string) error { return flag.ErrHelp },
-	}
+		registryImportCommand(),
+		registryDecisionCommand("approve", "put a change in force, as its second person / 复核生效", "approved / 已生效", (*registry.Store).Approve),
+		registryDecisionCommand("reject", "keep a change from being in force / 驳回变更", "rejected / 已驳回", (*registry.Store).Reject),
+		registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
-func registrySubcommand(name, usage, help string, arguments int, act func(*registrySettings, context.Context, *books.Books, []string) error) *ffcli.Command {
-	s := &registrySettings{flags: flag.NewFlagSet("citycard registry "+name, flag.ContinueOnError)}
-	s.Common = service.Common{Data: "citycard-data"}
-	s.Register(s.flags)
-	service.RegisterDatabase(s.flags, &s.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	switch name {
-	case "import", "approve", "reject":
-		s.flags.StringVar(&s.by, "by", "", "`name` of the person who does it / 经办人")
-	case "show":
-		s.flags.Var(&s.zone, "zone", "time `zone` of days / 时区")
-		s.flags.Var(&s.day, "day", "mark the row in force on this `day` YYYYMMDD; empty: today / 日期")
-	}
-	if name == "import" {
-		s.flags.StringVar(&s.reason, "reason", "", "why, for the second person and for later / 变更原因")
-	}
-	s.flags.BoolVar(&s.asJSON, "json", false, "one JSON object a line / 输出 JSON")
-	c := &ffcli.Command{
-		Name: name, ShortUsage: strings.TrimSpace("citycard registry "+name+" "+usage) + " [flags]", ShortHelp: help, FlagSet: s.flags,
-	}
-	c.Exec = func(ctx context.Context, args []string) error {
-		if err := s.check(c, args, arguments); err != nil {
-			return service.Exit(service.ExitUsage, err)
+// newRegistryCommand makes a command of the registry that takes so many arguments. hint says what
+// they may be.
+func newRegistryCommand(name, usage, short, hint string, words int) *command {
+	c := newCommand("registry "+name, usage, short, "")
+	c.registerJSON(jsonLines)
+	c.takes = func(given []string) error {
+		if c.arguments = given; len(given) != words {
+			return service.Exit(service.ExitUsage, fmt.Errorf("%d arguments, want %d: %s / 参数个数不符%s", len(given), words, c.cli.ShortUsage, hint))
 		}
-		open := books.ToRead
-		if s.flags.Lookup("by") != nil {
-			open = books.ToBook
-		}
-		b, done, err := open(ctx, s.database, s.Data, s.Logger())
-		if err != nil {
-			return err
-		}
-		return firstOf(act(s, ctx, b, args), done())
+		return nil
 	}
 	return c
 }
 
-// check wants as many arguments as the command takes, and the person who does it.
-func (s *registrySettings) check(c *ffcli.Command, args []string, want int) error {
-	if len(args) != want {
-		text := fmt.Sprintf("%d arguments, want %d: %s / 参数个数不符", len(args), want, c.ShortUsage)
-		if c.Name == "show" {
-			text += "; KIND is one of " + strings.Join(registry.KindNames(), ", ")
-		}
-		return errors.New(text)
-	}
-	if s.flags.Lookup("by") != nil && strings.TrimSpace(s.by) == "" {
-		return errors.New("--by is missing: want the name of who does this / 缺少经办人")
-	}
-	return nil
+// registryChange is a command that changes the registry, by one person.
+type registryChange struct {
+	*command
+	person string
 }
 
-func (s *registrySettings) act() registry.Act { return registry.Act{Person: s.by, At: time.Now()} }
-
-func (s *registrySettings) propose(ctx context.Context, b *books.Books, args []string) error {
-	store := registry.NewStore(b.Pool())
-	base, err := store.Load(ctx)
-	if err != nil && !errors.Is(err, registry.ErrEmpty) {
-		return err
-	}
-	draft, err := server.ReadChange(args[0], base)
-	if err != nil {
-		return server.BadFiles("nothing was imported / 未导入", "correct the files named and import again", err)
-	}
-	change, err := store.Propose(ctx, draft, s.act(), s.reason)
-	if errors.Is(err, registry.ErrNothingNew) {
-		return service.Refuse("nothing was imported / 未导入", "change something first", err)
-	}
-	if err != nil {
-		return err
-	}
-	if s.asJSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]int64{"change": change, "rows": draft.Rows()})
-	}
-	fmt.Printf("change %d: %d rows proposed; somebody else puts it in force with: citycard registry approve %d --by NAME / 待复核\n",
-		change, draft.Rows(), change)
-	return nil
-}
-
-func (s *registrySettings) approve(ctx context.Context, b *books.Books, args []string) error {
-	return s.decide(ctx, args[0], registry.NewStore(b.Pool()).Approve, "approved / 已生效")
-}
-
-func (s *registrySettings) reject(ctx context.Context, b *books.Books, args []string) error {
-	return s.decide(ctx, args[0], registry.NewStore(b.Pool()).Reject, "rejected / 已驳回")
-}
-
-func (s *registrySettings) decide(ctx context.Context, number string, act func(context.Context, int64, registry.Act) error, done string) error {
-	change, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return service.Exit(service.ExitUsage, fmt.Errorf("change %q is not a number", number))
-	}
-	if err := act(ctx, change, s.act()); err != nil {
-		return service.Refuse("not decided / 未处理", "see citycard registry history", err)
-	}
-	if s.asJSON {
-		return json.NewEncoder(os.Stdout).Encode(map[string]any{"change": change, "result": strings.Fields(done)[0]})
-	}
-	fmt.Printf("change %d %s\n", change, done)
-	return nil
-}
-
-func (s *registrySettings) status(ctx context.Context, b *books.Books, _ []string) error {
-	changes, err := registry.NewStore(b.Pool()).Changes(ctx)
-	if err != nil {
-		return err
-	}
-	var current registry.Change
-	var shown []registry.Change
-	for _, c := range changes {
-		if c.Version > current.Version {
-			current = c
-		}
-		if c.State == registry.Proposed {
-			shown = append(shown, c)
-		}
-	}
-	if current.Version > 0 {
-		shown = append([]registry.Change{current}, shown...)
-	}
-	return s.print(shown)
-}
-
-func (s *registrySettings) history(ctx context.Context, b *books.Books, _ []string) error {
-	changes, err := registry.NewStore(b.Pool()).Changes(ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(changes)
-}
-
-func (s *registrySettings) print(changes []registry.Change) error {
-	if s.asJSON {
-		for _, c := range changes {
-			if err := json.NewEncoder(os.Stdout).Encode(c); err != nil {
-				return err
-			}
+func newRegistryChange(name, usage, short string) *registryChange {
+	c := &registryChange{command: newRegistryCommand(name, usage+" --by NAME", short, "", 1)}
+	c.flags.StringVar(&c.person, "by", "", "`name` of the person who does it / 经办人")
+	c.check = func() error {
+		if strings.TrimSpace(c.person) == "" {
+			return errors.New("--by is missing: want the name of who does this / 缺少经办人")
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\tROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因")
-	for _, c := range changes {
-		decided := ""
-		if c.Decided != nil {
-			decided = who(*c.Decided)
+	return c
+}
+
+func (c *registryChange) by() registry.Act { return registry.Act{Person: c.person, At: time.Now()} }
+
+func (c *registryChange) store(b *books.Books) *registry.Store {
+	store := registry.NewStore(b.Pool())
+	store.Rehearses = c.dry
+	return store
+}
+
+func registryImportCommand() *ffcli.Command {
+	c := newRegistryChange("import", "DIR", "propose the CSV files in a directory as a change / 导入变更")
+	reason := c.flags.String("reason", "", "why, for the second person and for later / 变更原因")
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		store := c.store(b)
+		base, err := store.Load(ctx)
+		if err != nil && !errors.Is(err, registry.ErrEmpty) {
+			return err
 		}
-		version := ""
-		if c.Version > 0 {
-			version = strconv.FormatInt(c.Version, 10)
+		draft, err := server.ReadChange(c.arguments[0], base)
+		if err != nil {
+			return server.BadFiles("nothing was imported / 未导入", "correct the files named and import again", err)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", c.Number, c.State, version, c.Hash, c.Rows, who(c.Imported), decided, c.Reason)
+		change, err := store.Propose(ctx, draft, c.by(), *reason)
+		if errors.Is(err, registry.ErrNothingNew) {
+			return service.Refuse("nothing was imported / 未导入", "change something first", err)
+		}
+		if err != nil {
+			return err
+		}
+		if c.asJSON {
+			return writeJSON(os.Stdout, map[string]int64{"change": change, "rows": draft.Rows()})
+		}
+		c.Print("change %d: %d rows proposed; somebody else puts it in force with: citycard registry approve %[1]d --by NAME / 待复核", change, draft.Rows())
+		return nil
+	})
+}
+
+func registryDecisionCommand(name, short, done string, decide func(*registry.Store, context.Context, int64, registry.Act) error) *ffcli.Command {
+	c := newRegistryChange(name, "CHANGE", short)
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		change, err := strconv.ParseInt(c.arguments[0], 10, 64)
+		if err != nil {
+			return service.Exit(service.ExitUsage, fmt.Errorf("change %q is not a number", c.arguments[0]))
+		}
+		if err := decide(c.store(b), ctx, change, c.by()); err != nil {
+			return service.Refuse("not decided / 未处理", "see citycard registry history", err)
+		}
+		if c.asJSON {
+			return writeJSON(os.Stdout, struct {
+				Change int64  `json:"change"`
+				Result string `json:"result"`
+			}{change, strings.Fields(done)[0]})
+		}
+		c.Print("change %d %s", change, done)
+		return nil
+	})
+}
+
+func registryStatusCommand() *ffcli.Command {
+	c := newRegistryCommand("status", "", "the version in force, and what waits for approval / 当前版本与待复核变更", "", 0)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
+		if err != nil {
+			return err
+		}
+		var current registry.Change
+		var shown []registry.Change
+		for _, change := range changes {
+			if change.Version > current.Version {
+				current = change
+			}
+			if change.State == registry.Proposed {
+				shown = append(shown, change)
+			}
+		}
+		if current.Version > 0 {
+			shown = append([]registry.Change{current}, shown...)
+		}
+		return listAll(c, changeHeader, changeText, shown)
+	})
+}
+
+func registryHistoryCommand() *ffcli.Command {
+	c := newRegistryCommand("history", "", "all changes: who, when, what became of them / 变更历史", "", 0)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
+		if err != nil {
+			return err
+		}
+		return listAll(c, changeHeader, changeText, changes)
+	})
+}
+
+const changeHeader = "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\tROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因"
+
+func changeText(c registry.Change) string {
+	decided, version := "", ""
+	if c.Decided != nil {
+		decided = who(*c.Decided)
 	}
-	return w.Flush()
+	if c.Version > 0 {
+		version = strconv.FormatInt(c.Version, 10)
+	}
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s", c.Number, c.State, version, c.Hash, c.Rows, who(c.Imported), decided, c.Reason)
 }
 
 func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
 
-func (s *registrySettings) show(ctx context.Context, b *books.Books, args []string) error {
-	kind, err := registry.ParseKind(args[0])
-	if err != nil {
-		return service.Exit(service.ExitUsage, err)
-	}
-	day := ledger.Day(s.day)
-	if day == 0 {
-		day = ledger.DayOf(time.Now().In(s.zone.Location()))
-	}
-	rows, err := registry.NewStore(b.Pool()).Rows(ctx, kind, args[1])
-	if err != nil {
-		return service.Exit(service.ExitUsage, err)
-	}
-	inForce, err := rowInForce(rows, day)
-	if err != nil {
-		return service.Exit(service.ExitUsage, err)
-	}
-	if len(rows) == 0 {
-		return service.Fail(args[1]+" is not among the "+args[0]+" / 未登记", "check the number; only approved changes count", nil)
-	}
-	if s.asJSON {
-		for i, r := range rows {
-			shown := struct {
-				Change  int64             `json:"change"`
-				Version int64             `json:"version"`
-				From    ledger.Day        `json:"effective_from"`
-				InForce bool              `json:"in_force"`
-				Row     map[string]string `json:"row"`
-			}{r.Change, r.Version, r.From, i == inForce, r.Fields}
-			if err := json.NewEncoder(os.Stdout).Encode(shown); err != nil {
-				return err
+func registryShowCommand() *ffcli.Command {
+	c := newRegistryCommand("show", "KIND ID", "all rows of one operator, terminal, card, … / 查询登记内容",
+		"; KIND is one of "+strings.Join(registry.KindNames(), ", "), 2)
+	var zone service.Zone
+	var day books.Day
+	c.flags.Var(&zone, "zone", "time `zone` of days / 时区")
+	c.flags.Var(&day, "day", "mark the row in force on this `day` YYYYMMDD; empty: today / 日期")
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		kind, err := registry.ParseKind(c.arguments[0])
+		if err != nil {
+			return service.Exit(service.ExitUsage, err)
+		}
+		rows, err := registry.NewStore(b.Pool()).Rows(ctx, kind, c.arguments[1])
+		if err != nil {
+			return service.Exit(service.ExitUsage, err)
+		}
+		inForce, err := rowInForce(rows, cmp.Or(ledger.Day(day), ledger.DayOf(time.Now().In(zone.Location()))))
+		if err != nil {
+			return service.Exit(service.ExitUsage, err)
+		}
+		if len(rows) == 0 {
+			return service.Fail(c.arguments[1]+" is not among the "+c.arguments[0]+" / 未登记", "check the number; only approved changes count", nil)
+		}
+		header := "IN FORCE 有效\tCHANGE 变更\t" + strings.ToUpper(strings.Join(rows[0].Columns, "\t"))
+		return list(c, header, registryLine.text, func(add func(registryLine) error) error {
+			for i, r := range rows {
+				if err := add(registryLine{r.Change, r.Version, r.From, i == inForce, r.Fields, r.Columns}); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
+	})
+}
+
+// registryLine is a row as it is printed.
+type registryLine struct {
+	Change  int64             `json:"change"`
+	Version int64             `json:"version"`
+	From    ledger.Day        `json:"effective_from"`
+	InForce bool              `json:"in_force"`
+	Row     map[string]string `json:"row"`
+	columns []string
+}
+
+func (r registryLine) text() string {
+	mark := ""
+	if r.InForce {
+		mark = "*"
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "IN FORCE 有效\tCHANGE 变更\t%s\n", strings.ToUpper(strings.Join(rows[0].Columns, "\t")))
-	for i, r := range rows {
-		mark := ""
-		if i == inForce {
-			mark = "*"
-		}
-		fmt.Fprintf(w, "%s\t%d", mark, r.Change)
-		for _, column := range r.Columns {
-			fmt.Fprintf(w, "\t%s", r.Fields[column])
-		}
-		fmt.Fprintln(w)
+	cells := []string{mark, strconv.FormatInt(r.Change, 10)}
+	for _, column := range r.columns {
+		cells = append(cells, r.Row[column])
 	}
-	return w.Flush()
+	return strings.Join(cells, "\t")
 }
 
 // rowInForce finds the row in force on a day, of a hotlist at its last second: the last that has

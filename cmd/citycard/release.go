@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"time"
 
@@ -21,69 +19,51 @@ import (
 	"citycard/ledger"
 )
 
-// decision is what the commands share by which two people decide about money that
-// waits.
+// decision is a command by which two people decide about money that waits.
 type decision struct {
-	service.Common
-	database              string
-	first, second, reason string
-	zone                  service.Zone
+	*command
+	people
+	zone service.Zone
 }
 
-func (d *decision) register(flags *flag.FlagSet) {
-	d.Common = service.Common{Data: "citycard-data"}
-	d.Register(flags)
-	service.RegisterDatabase(flags, &d.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	flags.StringVar(&d.first, "by", "", "`name` of who asks for it / 申请人")
-	flags.StringVar(&d.second, "and", "", "`name` of who agrees, somebody else / 批准人")
-	flags.StringVar(&d.reason, "reason", "", "`text` that is kept with it / 原因")
-	flags.Var(&d.zone, "zone", "time `zone` of days / 时区")
+func newDecision(name, usage, short, long string) *decision {
+	d := &decision{command: newCommand(name, usage+" --by NAME --and NAME --reason TEXT", short, long)}
+	d.people.register(d.flags)
+	d.flags.Var(&d.zone, "zone", "time `zone` of days / 时区")
+	return d
 }
 
 func (d *decision) approval() ledger.Approval {
-	return ledger.Approval{First: d.first, Second: d.second, Reason: d.reason, At: time.Now().In(d.zone.Location())}
+	by := d.people.approval()
+	by.At = by.At.In(d.zone.Location())
+	return by
 }
 
-// twoPeople says what an approval lacks, before anything is begun.
-func twoPeople(by ledger.Approval) error {
-	var missing *ledger.BatchError
-	if err := by.Validate(); errors.As(err, &missing) {
-		return errors.New(missing.What)
-	} else if err != nil {
-		return err
-	}
-	return nil
-}
-
-// run opens the books, has one decision booked and says what stands there then.
-func (d *decision) run(ctx context.Context, args []string, what string, act func(*release.Office) (release.Done, error)) error {
-	if err := service.NoArguments(args); err != nil {
-		return err
-	}
-	b, done, err := books.ToBook(ctx, d.database, d.Data, d.Logger())
-	if err != nil {
-		return err
-	}
-	office, err := newOffice(b)
-	if err != nil {
-		return firstOf(err, done())
-	}
-	booked, err := act(office)
-	if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
-		err = service.Refuse("nothing was booked / 未入账", refusal.Todo, refusal)
-	}
-	if err := firstOf(err, done()); err != nil {
-		return err
-	}
-	for _, part := range booked.Parts {
-		fmt.Printf("%s -> %s %s\n", part.Debit, part.Credit, part.Fen.String())
-	}
-	if booked.Repeated {
-		fmt.Println("booked before; nothing changed / 此前已入账")
+// decides has the command book one decision and say what stands there then. act gives a text that
+// says so.
+func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, string, error)) *ffcli.Command {
+	return d.changes(func(ctx context.Context, b *books.Books) error {
+		office, err := newOffice(b)
+		if err != nil {
+			return err
+		}
+		done, what, err := act(ctx, office)
+		if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
+			return service.Refuse("nothing was booked / 未入账", refusal.Todo, refusal)
+		}
+		if err != nil {
+			return err
+		}
+		for _, part := range done.Parts {
+			d.Print("%s -> %s %s", part.Debit, part.Credit, part.Fen.String())
+		}
+		if done.Repeated {
+			d.Print("booked before; nothing changed / 此前已入账")
+			return nil
+		}
+		d.Print("%s, by %s and %s / 已入账", what, d.first, d.second)
 		return nil
-	}
-	fmt.Printf("%s, by %s and %s / 已入账\n", what, d.first, d.second)
-	return nil
+	})
 }
 
 func newOffice(b *books.Books) (*release.Office, error) {
@@ -95,87 +75,66 @@ func newOffice(b *books.Books) (*release.Office, error) {
 }
 
 func loadCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "load", ShortUsage: "citycard load refund [flags]", ShortHelp: "loads that were paid for / 圈存订单",
-		FlagSet: flag.NewFlagSet("citycard load", flag.ContinueOnError), Subcommands: []*ffcli.Command{loadRefundCommand()},
-		Exec: func(context.Context, []string) error { return flag.ErrHelp },
-	}
+	return group("load", "loads that were paid for / 圈存订单", "", loadRefundCommand())
 }
 
 func loadRefundCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard load refund", flag.ContinueOnError)
-	var d decision
-	d.register(flags)
+	d := newDecision("load refund", "--card DIGITS --order NUMBER [--not-written]", "give a load that no card has back to its channel, by two people / 双人退还未写卡圈存",
+		"Without --not-written the load must have been paid for as long as the rules say. A load that is written after\n"+
+			"its refund is suspended as load_not_paid; citycard suspense release has the channel owe it again. Nothing is refunded\n"+
+			"while a record of a written load is in quarantine, or is unread in a stream that a day was closed without.")
 	var card cardNumber
-	card.register(flags)
-	order := flags.String("order", "", "the channel's order `number` / 订单号")
-	channel := flags.String("channel", "", "channel `ID`, where two have the order number / 渠道")
-	sequence := flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number / 联机交易序号")
-	notWritten := flags.Bool("not-written", false, "the counter has looked at the card: it does not have the load / 柜台已核实未写卡")
-	return &ffcli.Command{
-		Name:       "refund",
-		ShortUsage: "citycard load refund --card DIGITS --order NUMBER [--not-written] --by NAME --and NAME --reason TEXT [flags]",
-		ShortHelp:  "give a load that no card has back to its channel, by two people / 双人退还未写卡圈存",
-		LongHelp: "Without --not-written the load must have been paid for as long as the rules say. A load that is written after\n" +
-			"its refund is suspended as load_not_paid; citycard suspense release has the channel owe it again. Nothing is refunded\n" +
-			"while a record of a written load is in quarantine, or is unread in a stream that a day was closed without.",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			r := release.Refund{Order: *order, Channel: *channel, NotWritten: *notWritten, By: d.approval()}
-			if _, err := card.parse(); err != nil {
-				return err
-			}
-			if *order == "" {
-				return service.Exit(service.ExitUsage, errors.New("--order is missing: want the channel's order number / 缺少订单号"))
-			}
-			if *sequence > math.MaxUint16 {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--sequence %d: want at most %d", *sequence, math.MaxUint16))
-			}
-			if *sequence >= 0 {
-				online := uint16(*sequence)
-				r.Sequence = &online
-			}
-			return d.run(ctx, args, "order "+*order+" refunded", func(office *release.Office) (release.Done, error) {
-				cards, _, err := card.find(ctx, office.Ledger)
-				if err != nil {
-					return release.Done{}, err
-				}
-				r.Card = cards[0] // only a registered card's loads are paid for
-				return office.Refund(ctx, r)
-			})
-		},
+	card.register(d.flags)
+	var r release.Refund
+	d.flags.StringVar(&r.Order, "order", "", "the channel's order `number` / 订单号")
+	d.flags.StringVar(&r.Channel, "channel", "", "channel `ID`, where two have the order number / 渠道")
+	sequence := d.flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number / 联机交易序号")
+	d.flags.BoolVar(&r.NotWritten, "not-written", false, "the counter has looked at the card: it does not have the load / 柜台已核实未写卡")
+	d.check = func() error {
+		switch _, err := card.parse(); {
+		case err != nil:
+			return err
+		case r.Order == "":
+			return errors.New("--order is missing: want the channel's order number / 缺少订单号")
+		case *sequence > math.MaxUint16:
+			return fmt.Errorf("--sequence %d: want at most %d", *sequence, math.MaxUint16)
+		case *sequence >= 0:
+			online := uint16(*sequence)
+			r.Sequence = &online
+		}
+		return nil
 	}
+	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, string, error) {
+		cards, _, err := card.find(ctx, office.Ledger)
+		if err != nil {
+			return release.Done{}, "", err
+		}
+		r.Card, r.By = cards[0], d.approval() // only a registered card's loads are paid for
+		done, err := office.Refund(ctx, r)
+		return done, "order " + r.Order + " refunded", err
+	})
 }
 
 func suspenseCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "suspense", ShortUsage: "citycard suspense <list|release> [flags]", ShortHelp: "money whose payee is open / 挂账处理",
-		FlagSet:     flag.NewFlagSet("citycard suspense", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{suspenseListCommand(), suspenseReleaseCommand()},
-		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
-	}
+	return group("suspense", "money whose payee is open / 挂账处理", "", suspenseListCommand(), suspenseReleaseCommand())
 }
 
 func suspenseReleaseCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard suspense release", flag.ContinueOnError)
-	var d decision
-	d.register(flags)
-	row := flags.String("row", "", "`row` as citycard suspense list shows it / 挂账分录")
-	to := flags.String("to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it / 转入账户")
-	return &ffcli.Command{
-		Name:       "release",
-		ShortUsage: "citycard suspense release --row ROW --to ACCOUNT --by NAME --and NAME --reason TEXT [flags]",
-		ShortHelp:  "release one suspended transfer, by two people / 双人解除挂账",
-		FlagSet:    flags,
-		Exec: func(ctx context.Context, args []string) error {
-			key, err := release.ParseRow(*row)
-			if err != nil {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--row: %w", err))
-			}
-			r := release.Release{Row: key, To: *to, By: d.approval()}
-			return d.run(ctx, args, "released to "+*to, func(office *release.Office) (release.Done, error) { return office.Release(ctx, r) })
-		},
+	d := newDecision("suspense release", "--row ROW --to ACCOUNT", "release one suspended transfer, by two people / 双人解除挂账", "")
+	row := d.flags.String("row", "", "`row` as citycard suspense list shows it / 挂账分录")
+	var r release.Release
+	d.flags.StringVar(&r.To, "to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it / 转入账户")
+	d.check = func() (err error) {
+		if r.Row, err = release.ParseRow(*row); err != nil {
+			return fmt.Errorf("--row: %w", err)
+		}
+		return nil
 	}
+	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, string, error) {
+		r.By = d.approval()
+		done, err := office.Release(ctx, r)
+		return done, "released to " + r.To, err
+	})
 }
 
 // suspendedLine is a suspended transfer as it is printed.
@@ -202,34 +161,26 @@ func (s suspendedLine) text() string {
 const suspendedHeader = "ROW 分录\tREASON 原因\tYUAN 元\tBOOKED 清算日\tSTATE 状态"
 
 func suspenseListCommand() *ffcli.Command {
-	l, flags := newLook("suspense list")
-	var from, to books.Day
-	flags.Var(&from, "from", "first clearing `day` YYYYMMDD / 起始日")
-	flags.Var(&to, "to", "last clearing `day` YYYYMMDD / 结束日")
-	reason := flags.String("reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	all := flags.Bool("all", false, "what was released, too / 包括已解除")
-	return &ffcli.Command{
-		Name: "list", ShortUsage: "citycard suspense list --from DAY --to DAY [--reason CODE] [--all] [flags]",
-		ShortHelp: "what was suspended in these clearing days and still waits / 挂账明细", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if from == 0 || to == 0 || from > to {
-				return service.Exit(service.ExitUsage, fmt.Errorf("--from %s --to %s: want two days, the first not after the last", from.String(), to.String()))
-			}
-			return l.books(ctx, args, func(books *ledger.Ledger) error {
-				out := newSheet(os.Stdout, l.asJSON, suspendedHeader, suspendedLine.text)
-				office := &release.Office{Ledger: books}
-				err := office.List(ctx, ledger.Day(from), ledger.Day(to), func(s release.Suspended) error {
-					if s.Released && !*all || *reason != "" && string(s.Reason) != *reason {
-						return nil
-					}
-					line := suspendedLine{release.RowName(s.Row), s.Reason, s.Fen, s.Booked.String(), s.Released, s.Foreign}
-					if s.Owed {
-						line.Fen = -line.Fen
-					}
-					return out.add(line)
-				})
-				return firstOf(err, out.close())
+	c := newCommand("suspense list", "--from DAY --to DAY [--reason CODE] [--all]", "what was suspended in these clearing days and still waits / 挂账明细", "")
+	var of span
+	of.register(c.flags)
+	reason := c.flags.String("reason", "", "reason `code`, such as unknown_terminal / 原因码")
+	all := c.flags.Bool("all", false, "what was released, too / 包括已解除")
+	c.check = of.check
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		return list(c, suspendedHeader, suspendedLine.text, func(add func(suspendedLine) error) error {
+			office := &release.Office{Ledger: b.Ledger}
+			first, last := of.days()
+			return office.List(ctx, first, last, func(s release.Suspended) error {
+				if s.Released && !*all || *reason != "" && string(s.Reason) != *reason {
+					return nil
+				}
+				line := suspendedLine{release.RowName(s.Row), s.Reason, s.Fen, s.Booked.String(), s.Released, s.Foreign}
+				if s.Owed {
+					line.Fen = -line.Fen
+				}
+				return add(line)
 			})
-		},
-	}
+		})
+	})
 }

@@ -25,6 +25,16 @@ import (
 // testdata/decisions, over taps at an unknown terminal, one of them another city's, and loads without a card's word.
 func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
+	fillDecisions(t, b, dir)
+	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
+// fillDecisions books what people must decide about, in the town's first day, and has dir name the books.
+func fillDecisions(t *testing.T, b *books.Books, dir string) {
+	t.Helper()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -69,10 +79,6 @@ func TestDecisions(t *testing.T) {
 		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1}, {"station": 2, "metres": 4000}]}],
 		"bus_lines": [1]}`), 0o600))
 	must(books.Running{Database: b.URL}.Write(dir))
-	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
-		e.Setenv("DATA", dir)
-		return nil
-	}})
 }
 
 // keepAlone books that a claim and a tap could not be booked, and before each that another

@@ -1,17 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"google.golang.org/protobuf/proto"
@@ -42,90 +38,73 @@ type ruled struct {
 	Evidence string         `json:"evidence_hex"`
 }
 
-// tapQuery is what taps are looked up by; empty fields match everything.
+// tapQuery is a command that looks taps up; its empty fields match everything.
 type tapQuery struct {
+	*command
 	card     cardNumber
 	terminal string
 	reason   string
 	verdict  string
 	from, to books.Day
 	limit    int
-	asJSON   bool
-	database string
-	service.Common
 }
 
 func tapCommand() *ffcli.Command {
-	return &ffcli.Command{
-		Name: "tap", ShortUsage: "citycard tap <show|find> [flags]", ShortHelp: "look verdicts up / 查询交易结果",
-		FlagSet:     flag.NewFlagSet("citycard tap", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{tapShowCommand(), tapFindCommand()},
-		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
-	}
+	return group("tap", "look verdicts up / 查询交易结果", "", tapShowCommand(), tapFindCommand())
 }
 
-func (q *tapQuery) register(flags *flag.FlagSet) {
-	q.Common = service.Common{Data: "citycard-data"}
-	q.Register(flags)
-	service.RegisterDatabase(flags, &q.database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	flags.Var(&q.from, "from", "first `day` YYYYMMDD; empty: 30 days before the last / 起始日")
-	flags.Var(&q.to, "to", "last `day` YYYYMMDD; empty: the newest that the books have / 结束日")
-	flags.BoolVar(&q.asJSON, "json", false, "one JSON object a line / 输出 JSON")
+func newTapQuery(name, usage, short, long string) *tapQuery {
+	q := &tapQuery{command: newCommand(name, usage+" [--from DAY] [--to DAY]", short, long)}
+	q.flags.Var(&q.from, "from", "first `day` YYYYMMDD; empty: 30 days before the last / 起始日")
+	q.flags.Var(&q.to, "to", "last `day` YYYYMMDD; empty: the newest that the books have / 结束日")
+	q.registerJSON(jsonLines)
+	q.command.check = q.check
+	return q
 }
 
 func tapShowCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard tap show", flag.ContinueOnError)
-	q := &tapQuery{}
-	q.register(flags)
-	q.card.register(flags)
-	return &ffcli.Command{
-		Name: "show", ShortUsage: "citycard tap show --card DIGITS [--from DAY] [--to DAY] [flags]",
-		ShortHelp: "what became of a card's taps and loads, by signed day / 按卡查询", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if _, err := q.card.parse(); err != nil {
-				return err
-			}
-			return q.run(ctx, args, q.show)
-		},
+	q := newTapQuery("tap show", "--card DIGITS", "what became of a card's taps and loads, by signed day / 按卡查询", "")
+	q.card.register(q.flags)
+	q.command.check = func() error {
+		if _, err := q.card.parse(); err != nil {
+			return err
+		}
+		return q.check()
 	}
+	return q.looks(q.show)
 }
 
 func tapFindCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard tap find", flag.ContinueOnError)
-	q := &tapQuery{}
-	q.register(flags)
-	flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
-	flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
-	flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
-	return &ffcli.Command{
-		Name: "find", ShortUsage: "citycard tap find [--terminal DIGITS] [--reason CODE] [--verdict VERDICT] [--from DAY] [--to DAY] [flags]",
-		ShortHelp: "taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
-		LongHelp:  "Reads through the whole of the days named, in constant memory.", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error { return q.run(ctx, args, q.find) },
-	}
+	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT]",
+		"taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
+		"Reads through the whole of the days named, in constant memory.")
+	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
+	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
+	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
+	q.flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
+	return q.looks(q.find)
 }
 
-// run opens the books and prints what look finds.
-func (q *tapQuery) run(ctx context.Context, args []string, look func(context.Context, *tapReader) error) error {
-	if err := service.NoArguments(args); err != nil {
-		return err
-	}
-	if err := q.check(); err != nil {
-		return service.Exit(service.ExitUsage, err)
-	}
-	b, done, err := books.ToRead(ctx, q.database, q.Data, q.Logger())
-	if err != nil {
-		return err
-	}
-	r := &tapReader{books: b, booked: docket.NewReader(), out: newTapWriter(os.Stdout, q.asJSON)}
-	if err = q.complete(ctx, b.Ledger); err == nil {
-		r.accounts, err = b.Accounts(ctx)
-	}
-	if err == nil {
-		err = look(ctx, r)
-	}
-	return firstOf(firstOf(err, r.out.close()), done())
+const tapHeader = "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日"
+
+func (item ruled) text() string {
+	return fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s", item.Time, cmp.Or(item.Card, item.What), item.Terminal, item.Sequence,
+		item.Fen.String(), item.Verdict, item.Reason, item.Payee, item.Booked)
+}
+
+// looks has the command print what look finds.
+func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) error) error) *ffcli.Command {
+	return q.reads(func(ctx context.Context, b *books.Books) error {
+		if err := q.complete(ctx, b.Ledger); err != nil {
+			return err
+		}
+		accounts, err := b.Accounts(ctx)
+		if err != nil {
+			return err
+		}
+		r := &tapReader{books: b, accounts: accounts, booked: docket.NewReader()}
+		return list(q.command, tapHeader, ruled.text, func(add func(ruled) error) error { return look(ctx, r, add) })
+	})
 }
 
 // usualDays is how many days before the last one are looked at where no first one is given.
@@ -160,7 +139,7 @@ func (q *tapQuery) check() error {
 	return nil
 }
 
-func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
+func (q *tapQuery) show(ctx context.Context, r *tapReader, add func(ruled) error) error {
 	cards, known, err := q.card.find(ctx, r.books.Ledger)
 	if err != nil {
 		return err
@@ -182,7 +161,7 @@ func (q *tapQuery) show(ctx context.Context, r *tapReader) error {
 	}
 	slices.SortStableFunc(items, func(a, b ruled) int { return strings.Compare(a.Time, b.Time) })
 	for _, item := range items {
-		if err := r.out.write(item); err != nil {
+		if err := add(item); err != nil {
 			return err
 		}
 	}
@@ -196,14 +175,14 @@ func (q *tapQuery) nothing(known bool) error {
 		return service.Fail("no card "+q.card.number+" is registered, and nothing is booked for it from "+q.from.String()+" to "+q.to.String()+" / 卡未登记,且该期间无记录",
 			"check --card and the days", nil)
 	}
-	q.Say("nothing of card " + q.card.number + " from " + q.from.String() + " to " + q.to.String() + " / 该期间无记录")
+	q.Say("nothing of card %s from %s to %s / 该期间无记录", q.card.number, q.from.String(), q.to.String())
 	return nil
 }
 
 // errEnough ends a search at its limit.
 var errEnough = errors.New("limit reached")
 
-func (q *tapQuery) find(ctx context.Context, r *tapReader) error {
+func (q *tapQuery) find(ctx context.Context, r *tapReader, add func(ruled) error) error {
 	found := 0
 	each := func(row ledger.Row) error {
 		item, ok := r.read(&row)
@@ -213,14 +192,14 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader) error {
 		if found++; found > q.limit {
 			return errEnough
 		}
-		return r.out.write(item)
+		return add(item)
 	}
 	err := r.books.Scan(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
 	if err == nil {
 		err = r.books.ScanMemos(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
 	}
 	if found > q.limit {
-		q.Say(fmt.Sprintf("more than %d; narrow the search or raise --limit / 结果过多", q.limit))
+		q.Say("more than %d; narrow the search or raise --limit / 结果过多", q.limit)
 		return nil
 	}
 	return err
@@ -236,7 +215,6 @@ type tapReader struct {
 	books    *books.Books
 	accounts *ledger.Chart
 	booked   *docket.Reader
-	out      *tapWriter
 }
 
 // read reads a row of the journal; ok is false where it is neither tap nor load.
@@ -274,39 +252,4 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdic
 	}
 	item.What = r.nameOf(row)
 	return is == verdict.Rejected || is == verdict.Quarantined || is == verdict.Disputed
-}
-
-// tapWriter prints verdicts, as a table or as JSON lines.
-type tapWriter struct {
-	table *tabwriter.Writer
-	lines *json.Encoder
-}
-
-func newTapWriter(out io.Writer, asJSON bool) *tapWriter {
-	if asJSON {
-		return &tapWriter{lines: json.NewEncoder(out)}
-	}
-	w := &tapWriter{table: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
-	fmt.Fprintln(w.table, "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日")
-	return w
-}
-
-func (w *tapWriter) write(item ruled) error {
-	if w.lines != nil {
-		return w.lines.Encode(item)
-	}
-	what := item.Card
-	if what == "" {
-		what = item.What
-	}
-	_, err := fmt.Fprintf(w.table, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", item.Time, what, item.Terminal, item.Sequence,
-		item.Fen.String(), item.Verdict, item.Reason, item.Payee, item.Booked)
-	return err
-}
-
-func (w *tapWriter) close() error {
-	if w.table == nil {
-		return nil
-	}
-	return w.table.Flush()
 }

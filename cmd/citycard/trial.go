@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
 )
@@ -28,63 +28,54 @@ func (r trialLine) text() string {
 const trialHeader = "ACCOUNT 账户\tDEBITS BEFORE 期初借\tCREDITS BEFORE 期初贷\tDEBITS 本日借\tCREDITS 本日贷\tBALANCE 余额"
 
 func trialCommand() *ffcli.Command {
-	l, flags := newLook("trial-balance")
-	flags.Var(&l.day, "day", "the clearing `day` YYYYMMDD; empty: the open one / 清算日")
-	open := flags.Bool("not-at-zero", false, "only clearing accounts that must return to zero and did not; exit code 3 where there are any / 仅列未归零的过渡账户")
-	return &ffcli.Command{
-		Name: "trial-balance", ShortUsage: "citycard trial-balance [flags]", ShortHelp: "all accounts at the end of a day / 试算平衡表",
-		LongHelp: "The last row adds up the others: debits equal credits, or the exit code is 3. Amounts are in yuan, with --json in fen.", FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			return l.books(ctx, args, func(books *ledger.Ledger) error { return l.trial(ctx, books, *open) })
-		},
-	}
+	c := newCommand("trial-balance", "", "all accounts at the end of a day / 试算平衡表",
+		"The last row adds up the others: debits equal credits, or the exit code is 3. Amounts are in yuan, with --json in fen.")
+	var day books.Day
+	c.flags.Var(&day, "day", "the clearing `day` YYYYMMDD; empty: the open one / 清算日")
+	open := c.flags.Bool("not-at-zero", false, "only clearing accounts that must return to zero and did not; exit code 3 where there are any / 仅列未归零的过渡账户")
+	return c.reads(func(ctx context.Context, b *books.Books) error { return c.trial(ctx, b, ledger.Day(day), *open) })
 }
 
-func (l *look) trial(ctx context.Context, books *ledger.Ledger, open bool) error {
-	day := ledger.Day(l.day)
-	if err := knownDay(ctx, books, day); err != nil {
+func (c *command) trial(ctx context.Context, b *books.Books, day ledger.Day, open bool) error {
+	if err := knownDay(ctx, b.Ledger, day); err != nil {
 		return err
 	}
 	if day == 0 {
 		var err error
-		if day, err = books.CurrentDay(ctx); err != nil {
+		if day, err = b.CurrentDay(ctx); err != nil {
 			return err
 		}
 	}
-	read := books.Trial
+	read := b.Trial
 	if open {
-		read = books.NotAtZero
+		read = b.NotAtZero
 	}
 	rows, err := read(ctx, day)
 	if err != nil {
 		return err
 	}
-	out := newSheet(os.Stdout, l.asJSON, trialHeader, trialLine.text)
 	total := trialLine{Code: "total / 合计"}
-	for _, r := range rows {
-		line := trialLine{
-			r.Account.Code, r.Before.Debits, r.Before.Credits, r.Day.Debits, r.Day.Credits, r.Before.CreditBalance() + r.Day.CreditBalance(),
+	err = list(c, trialHeader, trialLine.text, func(add func(trialLine) error) error {
+		for _, r := range rows {
+			line := trialLine{
+				r.Account.Code, r.Before.Debits, r.Before.Credits, r.Day.Debits, r.Day.Credits, r.Before.CreditBalance() + r.Day.CreditBalance(),
+			}
+			total.DebitsBefore += line.DebitsBefore
+			total.CreditsBefore += line.CreditsBefore
+			total.Debits += line.Debits
+			total.Credits += line.Credits
+			total.Balance += line.Balance
+			if err := add(line); err != nil {
+				return err
+			}
 		}
-		total.DebitsBefore += line.DebitsBefore
-		total.CreditsBefore += line.CreditsBefore
-		total.Debits += line.Debits
-		total.Credits += line.Credits
-		total.Balance += line.Balance
-		if err = out.add(line); err != nil {
-			return err
+		if open || c.asJSON {
+			return nil
 		}
+		return add(total)
+	})
+	if err == nil && (open && len(rows) > 0 || !open && (total.Balance != 0 || total.DebitsBefore != total.CreditsBefore)) {
+		err = service.Exit(service.ExitFindings, nil)
 	}
-	if !open && !l.asJSON {
-		err = out.add(total)
-	}
-	if err == nil {
-		err = out.close()
-	}
-	if err != nil {
-		return err
-	}
-	if open && len(rows) > 0 || !open && (total.Balance != 0 || total.DebitsBefore != total.CreditsBefore) {
-		return service.Exit(service.ExitFindings, nil)
-	}
-	return nil
+	return err
 }

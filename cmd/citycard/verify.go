@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -37,55 +35,41 @@ type verification struct {
 }
 
 func verifyCommand() *ffcli.Command {
-	flags := flag.NewFlagSet("citycard verify", flag.ContinueOnError)
-	common := service.Common{Data: "citycard-data"}
-	common.Register(flags)
-	var database string
-	service.RegisterDatabase(flags, &database, "`URL` of the database; empty: the data directory's / 数据库地址")
-	asJSON := flags.Bool("json", false, "print for machines / 输出 JSON")
-	truthDir := flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市对照结果目录")
-	exported := flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
-	proof := flags.String("proof", "", "the `file` of a transfer's proof to check instead / 单笔证明文件")
-	named := flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key / 封账公钥或其文件")
-	return &ffcli.Command{
-		Name:       "verify",
-		ShortUsage: "citycard verify [flags]",
-		ShortHelp:  "replay the books and name every fault / 核验账簿",
-		LongHelp: "Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n" +
-			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n" +
-			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n" +
-			"no database is needed.",
-		FlagSet: flags,
-		Exec: func(ctx context.Context, args []string) error {
-			if err := service.NoArguments(args); err != nil {
-				return err
-			}
-			trusted, err := trustedSigner(*named, common.Data)
-			if err == nil && *truthDir != "" {
-				err = check.Truth(*truthDir)
-			}
-			switch {
-			case err != nil:
-				return err
-			case *proof != "":
-				return readProof(*proof, trusted)
-			case *exported != "":
-				return verifyExport(*exported, trusted, *asJSON)
-			}
-			b, done, err := books.ToRead(ctx, database, common.Data, common.Logger())
+	c := newCommand("verify", "", "replay the books and name every fault / 核验账簿",
+		"Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n"+
+			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n"+
+			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n"+
+			"no database is needed.")
+	c.registerDatabase()
+	c.registerJSON("print for machines")
+	truthDir := c.flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市对照结果目录")
+	exported := c.flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
+	proof := c.flags.String("proof", "", "the `file` of a transfer's proof to check instead / 单笔证明文件")
+	named := c.flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key / 封账公钥或其文件")
+	return c.runs(func(ctx context.Context) error {
+		trusted, err := trustedSigner(*named, c.Data)
+		if err == nil && *truthDir != "" {
+			err = check.Truth(*truthDir)
+		}
+		switch {
+		case err != nil:
+			return err
+		case *proof != "":
+			return c.readProof(*proof, trusted)
+		case *exported != "":
+			return c.verifyExport(*exported, trusted)
+		}
+		return c.within(ctx, books.ToRead, func(ctx context.Context, b *books.Books) error {
+			v, err := verifyBooks(ctx, b.Ledger, trusted, *truthDir)
 			if err != nil {
 				return err
 			}
-			v, err := verifyBooks(ctx, b.Ledger, trusted, *truthDir)
-			if err := errors.Join(err, done()); err != nil {
-				return err
-			}
-			return v.print(*asJSON)
-		},
-	}
+			return v.print(c)
+		})
+	})
 }
 
-func verifyExport(path string, trusted signer, asJSON bool) (err error) {
+func (c *command) verifyExport(path string, trusted signer) (err error) {
 	file := os.Stdin
 	if path != "-" {
 		if file, err = os.Open(path); err != nil {
@@ -101,7 +85,7 @@ func verifyExport(path string, trusted signer, asJSON bool) (err error) {
 	// Whoever made the file may have left the sealed days out.
 	v.unknown = trusted.key == nil
 	v.Holds, v.Seconds = v.Books.Faults == 0 && !v.unknown, time.Since(started).Seconds()
-	return v.print(asJSON)
+	return v.print(c)
 }
 
 func newVerification(trusted signer) *verification {
@@ -149,15 +133,15 @@ func verifyBooks(ctx context.Context, l *ledger.Ledger, trusted signer, truthDir
 	return v, nil
 }
 
-func (v *verification) print(asJSON bool) error {
-	if asJSON {
+func (v *verification) print(c *command) error {
+	if c.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(v); err != nil {
 			return err
 		}
-	} else if err := v.printText(); err != nil {
-		return err
+	} else {
+		v.printText(c)
 	}
 	if !v.Holds {
 		return service.Exit(service.ExitFindings, nil)
@@ -165,44 +149,43 @@ func (v *verification) print(asJSON bool) error {
 	return nil
 }
 
-func (v *verification) printText() error {
+func (v *verification) printText(c *command) {
 	for _, f := range v.Faults {
-		fmt.Printf("%s: %s: %s\n", f.Kind, f.Where, f.Detail)
+		c.Print("%s: %s: %s", f.Kind, f.Where, f.Detail)
 	}
 	s := v.Books
 	faults := "faults"
 	if s.Faults == 1 {
 		faults = "fault"
 	}
-	fmt.Printf("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d %s / 核验完成,差错 %d 处\n",
+	c.Print("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d %s / 核验完成,差错 %d 处",
 		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, s.Faults, faults, s.Faults)
 	if v.Truth != nil {
-		fmt.Printf("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与对照结果核对\n",
+		c.Print("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与对照结果核对",
 			v.Truth.Sent, v.Truth.Lost, v.Truth.Doubled, v.Truth.Wrong, v.Truth.PurseMismatches)
 		for _, fault := range v.Truth.Faults {
-			fmt.Println("  ! " + fault)
+			c.Print("  ! %s", fault)
 		}
 	}
-	v.printSigner()
+	v.printSigner(c)
 	switch {
 	case v.Holds:
-		fmt.Println("THE BOOKS HOLD / 账目相符")
+		c.Print("THE BOOKS HOLD / 账目相符")
 	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds()):
-		fmt.Println("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED / 未核验封账者; " + askSigner)
+		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED / 未核验封账者; " + askSigner)
 	default:
-		fmt.Println("THE BOOKS DO NOT HOLD / 账目不符")
+		c.Print("THE BOOKS DO NOT HOLD / 账目不符")
 	}
-	return nil
 }
 
 // printSigner says whose word the seals were taken for.
-func (v *verification) printSigner() {
+func (v *verification) printSigner(c *command) {
 	switch s := v.Books; {
 	case v.signer.key == nil && s.SealedDays == 0:
-		fmt.Println("no day is sealed: nothing is signed yet / 尚无封账日")
+		c.Print("no day is sealed: nothing is signed yet / 尚无封账日")
 	case v.signer.key == nil:
-		fmt.Printf("%d days are sealed; no signer is known to check them by / 有封账日,但未知封账公钥\n", s.SealedDays)
+		c.Print("%d days are sealed; no signer is known to check them by / 有封账日,但未知封账公钥", s.SealedDays)
 	default:
-		fmt.Printf("trusted signer %s (%s); %d of %d days are sealed / 可信封账公钥\n", v.Signer, v.signer.from, s.SealedDays, s.Days)
+		c.Print("trusted signer %s (%s); %d of %d days are sealed / 可信封账公钥", v.Signer, v.signer.from, s.SealedDays, s.Days)
 	}
 }

@@ -157,7 +157,7 @@ func (d *demo) prepare() error {
 	d.Registry = filepath.Join(d.field, "registry")
 	d.day = d.FirstDay(time.Now())
 	d.report = check.NewReport(d.day)
-	if d.signer, err = server.MakeSealKey(dir.Path); err != nil {
+	if d.signer, err = server.MakeSealKey(dir.Path, false); err != nil {
 		return err
 	}
 	passphrase := rand.Text()
@@ -170,7 +170,7 @@ func (d *demo) prepare() error {
 	if err := os.Setenv(service.PassphraseVariable, passphrase); err != nil || d.Keys != "" {
 		return err
 	}
-	return server.MakeKeys(d.KeyPath(dir.Path), d.seed, passphrase)
+	return server.MakeKeys(d.KeyPath(dir.Path), d.seed, passphrase, false)
 }
 
 // leave removes the data directory where it was made for this run, and says where it is where
@@ -181,7 +181,7 @@ func (d *demo) leave(failed bool) error {
 		return nil
 	case d.keep, failed && d.base != nil:
 		d.progress.Close()
-		d.Say("the demonstration's data is kept in " + d.Data + " / 演示数据保留于此")
+		d.Say("the demonstration's data is kept in %s / 演示数据保留于此", d.Data)
 		return nil
 	}
 	if err := os.RemoveAll(d.Data); err != nil {

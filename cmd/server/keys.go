@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
@@ -39,8 +40,8 @@ func CannotOpenKeys(path string, err error) error {
 }
 
 // MakeKeys writes a new key store; with a seed its masters are test masters that
-// anybody can make.
-func MakeKeys(path string, seed uint64, passphrase string) error {
+// anybody can make. With dry it only says whether it could.
+func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	store := keys.GenerateTest(seed)
 	if seed == 0 {
 		var err error
@@ -48,8 +49,11 @@ func MakeKeys(path string, seed uint64, passphrase string) error {
 			return fmt.Errorf("make masters: %w", err)
 		}
 	}
-	err := store.Create(path, passphrase)
-	switch {
+	write := func() error { return store.Create(path, passphrase) }
+	if dry {
+		write = func() error { return absent(path) }
+	}
+	switch err := write(); {
 	case errors.Is(err, fs.ErrExist):
 		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", nil)
 	case errors.Is(err, keys.ErrBusy):
@@ -58,4 +62,16 @@ func MakeKeys(path string, seed uint64, passphrase string) error {
 		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
 	}
 	return nil
+}
+
+// absent is an fs.ErrExist where there is a file.
+func absent(path string) error {
+	_, err := os.Lstat(path)
+	switch {
+	case err == nil:
+		return fs.ErrExist
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
 }

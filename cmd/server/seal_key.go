@@ -20,16 +20,21 @@ const sealKeyType = "CITYCARD SEAL KEY"
 // SealKeyPath is where a data directory has its seal key.
 func SealKeyPath(dir string) string { return filepath.Join(dir, "seal.key") }
 
-// MakeSealKey makes the seal key of a data directory, which must have none.
-func MakeSealKey(dir string) (ed25519.PublicKey, error) {
+// MakeSealKey makes the seal key of a data directory, which must have none. With dry it only says
+// whether it could.
+func MakeSealKey(dir string, dry bool) (ed25519.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make a seal key: %w", err)
 	}
 	path := SealKeyPath(dir)
-	err = durable.WriteNew(path, func(w io.Writer) error {
-		return pem.Encode(w, &pem.Block{Type: sealKeyType, Bytes: private.Seed()})
-	})
+	if dry {
+		err = absent(path)
+	} else {
+		err = durable.WriteNew(path, func(w io.Writer) error {
+			return pem.Encode(w, &pem.Block{Type: sealKeyType, Bytes: private.Seed()})
+		})
+	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return nil, service.Fail(path+" exists / 封账密钥已存在", "a seal key is never replaced; citycard seal-key show prints its public key", nil)

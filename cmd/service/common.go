@@ -77,9 +77,15 @@ func (c *Common) Register(flags *flag.FlagSet) {
 // Logger logs to standard error.
 func (c *Common) Logger() *slog.Logger { return c.LoggerTo(os.Stderr) }
 
+// Print prints a line of the answer, on standard output.
+func (c *Common) Print(format string, args ...any) {
+	fmt.Printf(format+"\n", args...)
+}
+
 // Say tells the person at the keyboard something beside the answer, on standard error: as a line
 // of the log where that is read by machines.
-func (c *Common) Say(text string) {
+func (c *Common) Say(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
 	if c.LogFormat == LogJSON {
 		c.Logger().Info(text)
 		return

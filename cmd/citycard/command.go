@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/ledger"
+)
+
+// command is one command of the operator. newCommand and its flags declare it; reads, changes or
+// runs says what it does.
+type command struct {
+	service.Common
+	cli       *ffcli.Command
+	flags     *flag.FlagSet
+	takes     func(arguments []string) error // refuses them; service.NoArguments unless it takes some
+	arguments []string
+	check     func() error // says what is wrong with the flags, before anything is opened; nil: nothing
+	database  string
+	asJSON    bool
+	dry       bool // it says what it would do, and does nothing
+}
+
+// newCommand makes the command that name, such as "day close", is typed for. usage are its
+// arguments and the flags that it needs.
+func newCommand(name, usage, short, long string) *command {
+	c := &command{Common: service.Common{Data: "citycard-data"}, flags: flag.NewFlagSet("citycard "+name, flag.ContinueOnError), takes: service.NoArguments}
+	c.Register(c.flags)
+	c.cli = &ffcli.Command{
+		Name: name[strings.LastIndex(name, " ")+1:], ShortUsage: strings.Join(strings.Fields("citycard "+name+" "+usage+" [flags]"), " "),
+		ShortHelp: short, LongHelp: long, FlagSet: c.flags,
+	}
+	return c
+}
+
+// group is a command that only has others below it.
+func group(name, short, long string, below ...*ffcli.Command) *ffcli.Command {
+	var names []string
+	for _, c := range below {
+		names = append(names, c.Name)
+	}
+	usage := names[0]
+	if len(names) > 1 {
+		usage = "<" + strings.Join(names, "|") + ">"
+	}
+	return &ffcli.Command{
+		Name: name, ShortUsage: "citycard " + name + " " + usage + " [flags]", ShortHelp: short, LongHelp: long,
+		FlagSet: flag.NewFlagSet("citycard "+name, flag.ContinueOnError), Subcommands: below,
+		Exec: func(context.Context, []string) error { return flag.ErrHelp },
+	}
+}
+
+// reads has the command open the books to read them.
+func (c *command) reads(do func(context.Context, *books.Books) error) *ffcli.Command {
+	if c.flags.Lookup("json") == nil {
+		c.registerJSON("print for machines")
+	}
+	return c.opens(books.ToRead, do)
+}
+
+// changes has the command open the books to change them or, with --dry-run, to rehearse that:
+// then do gets books that roll back what they are told.
+func (c *command) changes(do func(context.Context, *books.Books) error) *ffcli.Command {
+	c.registerDry(&c.dry)
+	return c.opens(books.ToChange, do)
+}
+
+func (c *command) opens(right books.Right, do func(context.Context, *books.Books) error) *ffcli.Command {
+	c.registerDatabase()
+	return c.runs(func(ctx context.Context) error { return c.within(ctx, right, do) })
+}
+
+// within opens the books, has something done with them and closes them.
+func (c *command) within(ctx context.Context, right books.Right, do func(context.Context, *books.Books) error) error {
+	if right == books.ToChange && c.dry {
+		right = books.ToRehearse
+	}
+	b, err := books.Find(ctx, right, c.database, c.Data, c.Logger())
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, b), b.Close(ctx))
+}
+
+// runs has the command do something once what it was told was looked at.
+func (c *command) runs(do func(context.Context) error) *ffcli.Command {
+	c.cli.Exec = func(ctx context.Context, args []string) error {
+		if err := c.takes(args); err != nil {
+			return err
+		}
+		if c.check != nil {
+			if err := c.check(); err != nil {
+				return service.Exit(service.ExitUsage, err)
+			}
+		}
+		if c.dry && !c.asJSON {
+			c.Print(dryRunNote)
+		}
+		return do(ctx)
+	}
+	return c.cli
+}
+
+const dryRunNote = "dry run, nothing is changed; it would answer: / 试运行,不做变更,结果将为:"
+
+func (c *command) registerDatabase() {
+	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the data directory's / 数据库地址")
+}
+
+func (c *command) registerJSON(what string) {
+	c.flags.BoolVar(&c.asJSON, "json", false, what+" / 输出 JSON")
+}
+
+// jsonLines is how --json prints many.
+const jsonLines = "one JSON object a line"
+
+func (c *command) registerDry(dry *bool) {
+	c.flags.BoolVar(dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
+}
+
+// people are the two who decide something, and why.
+type people struct{ first, second, reason string }
+
+func (p *people) register(flags *flag.FlagSet) {
+	flags.StringVar(&p.first, "by", "", "`name` of who asks for it / 申请人")
+	flags.StringVar(&p.second, "and", "", "`name` of who agrees, somebody else / 批准人")
+	flags.StringVar(&p.reason, "reason", "", "`text` that is kept with it / 原因")
+}
+
+func (p *people) approval() ledger.Approval {
+	return ledger.Approval{First: p.first, Second: p.second, Reason: p.reason, At: time.Now()}
+}
+
+// missing says what the approval lacks, before anything is begun.
+func (p *people) missing() error {
+	by := p.approval()
+	err := by.Validate()
+	var what *ledger.BatchError
+	if errors.As(err, &what) {
+		return errors.New(what.What)
+	}
+	return err
+}
+
+// span are two flags for the first and the last clearing day.
+type span struct{ from, to books.Day }
+
+// everyDay is a span that has every day which books may have.
+func everyDay() span { return span{19000101, 29991231} }
+
+func (s *span) register(flags *flag.FlagSet) {
+	flags.Var(&s.from, "from", "first clearing `day` YYYYMMDD / 起始日")
+	flags.Var(&s.to, "to", "last clearing `day` YYYYMMDD / 结束日")
+}
+
+func (s *span) check() error {
+	if s.from == 0 || s.to == 0 || s.from > s.to {
+		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", s.from.String(), s.to.String())
+	}
+	return nil
+}
+
+func (s *span) days() (first, last ledger.Day) { return ledger.Day(s.from), ledger.Day(s.to) }
+
+// list prints items as a table or, with --json, as one object a line. each hands them over one by
+// one, so that many need no memory.
+func list[T any](c *command, header string, line func(T) string, each func(add func(T) error) error) error {
+	if c.asJSON {
+		encoder := json.NewEncoder(os.Stdout)
+		return each(func(item T) error { return encoder.Encode(item) })
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	if header != "" {
+		fmt.Fprintln(table, header)
+	}
+	err := each(func(item T) error {
+		_, err := fmt.Fprintln(table, line(item))
+		return err
+	})
+	return errors.Join(err, table.Flush())
+}
+
+// listAll is list for items that are there.
+func listAll[T any](c *command, header string, line func(T) string, items []T) error {
+	return list(c, header, line, func(add func(T) error) error {
+		for _, item := range items {
+			if err := add(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeJSON prints one value for machines.
+func writeJSON[T any](w io.Writer, value T) error { return json.NewEncoder(w).Encode(value) }
