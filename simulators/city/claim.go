@@ -18,7 +18,7 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 	if err != nil {
 		return err
 	}
-	value, err := encode(m)
+	value, err := plan.Encode(m)
 	if err != nil {
 		return err
 	}
@@ -27,11 +27,7 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 		return err
 	}
 	e.Topic, e.Value = message.TopicMedicalRequests, value
-	original := letter{key: hex.EncodeToString(h.token[:]), entry: e}
-	if err := l.sender.send(original); err != nil {
-		return err
-	}
-	return l.repeat(original)
+	return l.post(l.Shares.Claims(), letter{key: hex.EncodeToString(h.token[:]), entry: e}, m)
 }
 
 // judgeClaim works out what becomes of a claim. One of which neither fund nor personal

@@ -1,87 +1,61 @@
 package city
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
-	"citycard/simulators/forgery"
 	"citycard/simulators/plan"
-	"citycard/simulators/truth"
 )
 
-// encode gives a message the bytes that are sent.
-func encode(m proto.Message) ([]byte, error) {
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("city: encode %T: %w", m, err)
+// post sends a record with whatever goes wrong on its way: it is held back, spoilt copies go
+// beside it, it is sent again at once or much later.
+func (l *lot) post(s plan.Shares, original letter, m proto.Message) (err error) {
+	wait := s.Wait(l.dice)
+	if wait > 0 && original.entry.Fault == "" {
+		original.entry.Fault = "out_of_order"
 	}
-	return value, nil
-}
-
-// tampered gives a record's letter and, now and then, a copy beside it of which one byte of
-// one field differs, before or after the original by chance.
-func tampered[M proto.Message](s plan.Shares, r dice, original letter, m M) ([]letter, error) {
-	if !r.Chance(s.Tampered) {
-		return []letter{original}, nil
+	forged := original
+	forge := func() (ok bool) {
+		forged.entry, ok, err = s.Forge(l.dice, original.entry, m)
+		return ok
 	}
-	places := forgery.Places(m, s.Fields)
-	if len(places) == 0 {
-		return []letter{original}, nil
-	}
-	place := places[r.IntN(len(places))]
-	c, now, err := forgery.Altered(m, place, byte(plan.Between(r, 1, 0x7F)))
-	if err != nil {
-		return nil, fmt.Errorf("city: %w", err)
-	}
-	l := original
-	facts, sure, err := l.entry.Facts.Altered(l.entry.Topic, place.Field, place.Byte, now)
-	if err != nil || !sure {
-		return []letter{original}, err
-	}
-	if l.entry.Value, err = encode(c); err != nil {
-		return nil, err
-	}
-	l.entry.Facts, l.entry.Fault = facts, "tampered_"+place.String()
-	if tap, ok := any(c).(*message.Tap); ok {
-		l.entry.Fen, l.entry.Signed = int64(tap.GetDebit().GetAmountFen()), signedTap(tap, facts.Foreign)
-	}
-	if r.IntN(2) == 0 {
-		return []letter{l, original}, nil
-	}
-	return []letter{original, l}, nil
-}
-
-// signedTap is what the card signed of a tap beside its key.
-func signedTap(m *message.Tap, foreign bool) []byte {
-	d := m.GetDebit()
-	return truth.SignedTap(d.GetAmountFen(), d.GetTime(), d.GetTac(), foreign)
-}
-
-// spoiled gives the tap's letter and, now and then, altered copies beside it.
-func spoiled(s plan.Shares, r dice, original letter, m *message.Tap) ([]letter, error) {
-	out, err := tampered(s, r, original, m)
-	if err != nil {
-		return nil, err
-	}
-	if r.Chance(s.Invalid) {
-		c := proto.CloneOf(m)
-		c.Debit.Tac = c.Debit.Tac[:3]
-		value, err := encode(c)
+	s.Copies(l.dice, forge, func(c plan.Copy) {
 		if err != nil {
-			return nil, err
+			return
 		}
-		l := original
-		l.entry.Value, l.entry.Fault, l.entry.Facts = value, "invalid_field", truth.Facts{Invalid: true}
-		out = append(out, l)
+		next := original
+		switch c.Mark(&next.entry); c {
+		case plan.Altered:
+			next = forged
+		case plan.Invalid:
+			next.entry.Value, err = truncated(m)
+		case plan.Undecodable:
+			next.entry.Value = noise(l.dice)
+		}
+		if wait > 0 {
+			l.sender.hold(next, wait)
+		} else if err == nil {
+			err = l.sender.send(next)
+		}
+	})
+	if err != nil || !l.dice.Chance(s.Duplicate) {
+		return err
 	}
-	if r.Chance(s.Undecodable) {
-		l := original
-		l.entry.Value, l.entry.Fault, l.entry.Facts = noise(r), "undecodable", truth.Facts{Broken: true}
-		out = append(out, l)
+	plan.Again.Mark(&original.entry)
+	if l.dice.IntN(2) == 0 {
+		return l.sender.send(original)
 	}
-	return out, nil
+	l.sender.hold(original, plan.Between(l.dice, 20, 2_000))
+	return nil
+}
+
+// truncated is a tap whose TAC is too short; nothing else is sent with a field of impossible length.
+func truncated(m proto.Message) ([]byte, error) {
+	c := proto.CloneOf(m)
+	if tap, ok := c.(*message.Tap); ok {
+		tap.Debit.Tac = tap.Debit.Tac[:3]
+	}
+	return plan.Encode(c)
 }
 
 // noise is bytes that are no protobuf message: the first asks for wire type 7,

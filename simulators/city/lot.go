@@ -115,9 +115,9 @@ func (l *lot) live(ctx context.Context) error {
 // plans is what the lot's people have in mind, in order of time.
 func (l *lot) plans() []step {
 	var steps []step
-	add := func(card int, from int64, rides []ride) {
+	add := func(card int, rides []ride) {
 		for i := range rides {
-			at := from + int64(rides[i].start)
+			at := int64(rides[i].start)
 			steps = append(steps, step{at: at, card: card, ride: &rides[i]})
 			if rides[i].metro {
 				steps = append(steps, step{at: at + int64(rides[i].took), card: card, ride: &rides[i], out: true})
@@ -127,20 +127,20 @@ func (l *lot) plans() []step {
 	for i, w := range l.wallets {
 		r := newDice(l.City.Seed, "rides "+l.Date.Format(dayLayout), w.index)
 		if w.card.Fate == plan.Listed {
-			add(i, 0, l.lines.around(r, plan.ListedSecond(w.index)))
+			add(i, l.lines.around(r, plan.ListedSecond(w.index)))
 			continue
 		}
 		if w.card.Fate != plan.Ordinary {
-			add(i, 0, l.lines.rides(r, 3, false))
+			add(i, l.lines.rides(r, plan.FatefulRides, false))
 			continue
 		}
 		if r.Chance(l.Shares.Late) {
-			add(i, -24*3600, l.lines.late(r, 3))
+			add(i, l.lines.late(r, 3))
 		}
-		add(i, 0, l.lines.rides(r, plan.Between(r, max(1, l.Rides*2/3), l.Rides*4/3), r.Chance(0.004)))
+		add(i, l.lines.rides(r, l.Count(r), r.Chance(0.004)))
 		if r.Chance(l.Shares.Foreign) {
 			line := l.lines.bus[r.IntN(len(l.lines.bus))]
-			steps = append(steps, step{at: int64(plan.Between(r, firstTrain, lastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
+			steps = append(steps, step{at: int64(plan.Between(r, plan.FirstTrain, plan.LastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
 		}
 	}
 	for i, h := range l.holders {
@@ -254,37 +254,14 @@ func (l *lot) save(images [][]byte) error {
 // postLoad sends a load's record, now and then twice or with an altered copy beside
 // it.
 func (l *lot) postLoad(w *wallet, m *message.Load, now time.Time) error {
-	value, err := encode(m)
+	value, err := plan.Encode(m)
 	if err != nil {
 		return err
 	}
-	original := letter{key: w.card.Number(), entry: truth.Entry{
+	return l.post(l.Shares.Loads(), letter{key: w.card.Number(), entry: truth.Entry{
 		Topic: message.TopicLoads, Value: value, Purpose: truth.Load, Fen: int64(m.GetAmountFen()), Payee: "float:own",
 		Key:    truth.LoadKey(plan.DayNumber(now), truth.CardOf(plan.Issuer(), w.card.ASN), byte(m.GetType()), uint16(m.GetOnlineSequence())),
 		Fault:  l.fault(&truth.Facts{}, now, 0),
 		Signed: truth.SignedLoad(m.GetAmountFen(), m.GetNewBalanceFen(), m.GetTerminal(), m.GetTime()),
-	}}
-	letters, err := tampered(l.Shares, l.dice, original, m)
-	if err != nil {
-		return err
-	}
-	for _, next := range letters {
-		if err := l.sender.send(next); err != nil {
-			return err
-		}
-	}
-	return l.repeat(original)
-}
-
-// repeat sends a letter again for a share of the calls: at once or later.
-func (l *lot) repeat(again letter) error {
-	if !l.dice.Chance(l.Shares.Duplicate) {
-		return nil
-	}
-	again.entry.Fault = "duplicate"
-	if l.dice.IntN(2) == 0 {
-		return l.sender.send(again)
-	}
-	l.sender.hold(again, plan.Between(l.dice, 20, 2_000))
-	return nil
+	}}, m)
 }

@@ -60,7 +60,7 @@ func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
 	}
 	b := proto.CloneOf(p.batches[0])
 	b.Month = fmt.Sprintf("%04d%02d", day.Year()+1, day.Month())
-	value, err := encode(b)
+	value, err := plan.Encode(b)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (p *payday) add(month string, token []byte, amount int64, refused, fault st
 	line := &message.PensionLine{Person: token, AmountFen: amount}
 	last := len(p.batches) - 1
 	alone := &message.PensionBatch{Batch: p.batches[last].Batch, Month: month, Payday: p.batches[last].Payday, Lines: []*message.PensionLine{line}}
-	value, err := encode(alone)
+	value, err := plan.Encode(alone)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (p *payday) sendBack(month string, token []byte, amount int64) error {
 	last := len(p.batches) - 1
 	causes := []string{"account_changed", "abnormal", "name_mismatch", "not_activated"}
 	back := &message.PensionReturn{Person: token, AmountFen: amount, Cause: causes[len(p.results[last].Returns)%len(causes)]}
-	value, err := encode(&message.PensionResult{Batch: p.results[last].Batch, Month: month, Returns: []*message.PensionReturn{back}})
+	value, err := plan.Encode(&message.PensionResult{Batch: p.results[last].Batch, Month: month, Returns: []*message.PensionReturn{back}})
 	if err != nil {
 		return err
 	}
@@ -145,14 +145,14 @@ func (p *payday) sendBack(month string, token []byte, amount int64) error {
 // seal gives every line the bytes of its message.
 func (p *payday) seal() error {
 	for i := range p.batches {
-		value, err := encode(p.batches[i])
+		value, err := plan.Encode(p.batches[i])
 		if err != nil {
 			return err
 		}
 		for j := range p.entries[i] {
 			p.entries[i][j].Value = value
 		}
-		if value, err = encode(p.results[i]); err != nil {
+		if value, err = plan.Encode(p.results[i]); err != nil {
 			return err
 		}
 		for j := range p.returns[i] {

@@ -8,22 +8,14 @@ import (
 	"citycard/simulators/plan"
 )
 
-// Seconds of the day.
-const (
-	firstTrain = 5*3600 + 45*60
-	lastTrain  = 23 * 3600
-	evening    = 21 * 3600 // yesterday's late rides begin here
-)
-
 const (
 	metresPerSecond = 10  // of a metro trip, stops included
 	platformSeconds = 120 // to the train and from it
-	overstay        = 190 * 60
 )
 
 // ride is one planned journey.
 type ride struct {
-	start    int // second of the day
+	start    int // second of the day; negative: yesterday
 	took     int // metro: seconds between entry and exit
 	metro    bool
 	line     int // bus line, or the metro line of the entry gate
@@ -42,29 +34,22 @@ type timetable struct {
 // begins before the one before has ended. A card that overstays makes one long
 // metro trip and few others.
 func (t timetable) rides(r dice, count int, overstays bool) []ride {
-	from := firstTrain
+	from := plan.FirstTrain
 	var list []ride
 	if overstays {
 		long := t.metro(r, from+r.IntN(3600), 3600)
-		long.took = overstay + r.IntN(3600)
+		long.took = plan.Overstay + r.IntN(3600)
 		list = append(list, long)
 		from = long.start + long.took + 600
 		count /= 3
 	}
-	slot := (lastTrain - from) / max(count, 1)
-	for i := range count {
-		start := from + i*slot + r.IntN(slot/4)
-		list = append(list, t.ride(r, start, slot*2/3))
-	}
+	plan.Slots(r, from, count, func(start, longest int) { list = append(list, t.ride(r, start, longest)) })
 	return list
 }
 
 // late plans rides of yesterday evening, short ones.
-func (t timetable) late(r dice, count int) []ride {
-	var list []ride
-	for i := range count {
-		list = append(list, t.ride(r, evening+i*1500+r.IntN(300), 1000))
-	}
+func (t timetable) late(r dice, count int) (list []ride) {
+	plan.LateRides(r, count, func(start int) { list = append(list, t.ride(r, start, 1000)) })
 	return list
 }
 

@@ -15,7 +15,7 @@ func TestRidesFollowEachOther(t *testing.T) {
 		r := newDice(3, "rides", i)
 		ends := 0
 		for _, ride := range lines.rides(r, plan.Between(r, 10, 20), i%50 == 0) {
-			if ride.start < firstTrain || ride.start < ends || ride.start+ride.took > 24*3600 {
+			if ride.start < plan.FirstTrain || ride.start < ends || ride.start+ride.took > 24*3600 {
 				t.Fatalf("card %d: %+v begins before %d or ends after midnight", i, ride, ends)
 			}
 			ends = ride.start + ride.took

@@ -91,31 +91,12 @@ func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) erro
 	if err != nil {
 		return err
 	}
-	if e.Value, err = encode(m); err != nil {
+	if e.Value, err = plan.Encode(m); err != nil {
 		return err
 	}
-	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, signedTap(m, e.Facts.Foreign)
+	e.Topic, e.Fen, e.Signed = message.TopicTaps, want, plan.Signed(m, e.Facts.Foreign)
 	e.Key = truth.SpendKey(signed, truth.CardOf([8]byte(debit.GetIssuer()), [10]byte(debit.GetCard())), byte(debit.GetType()), debit.GetTerminal(), debit.GetTerminalSequence())
-	original := letter{key: w.card.Number(), entry: e}
-	wait := 0
-	if l.dice.Chance(l.Shares.OutOfOrder) {
-		wait = plan.Between(l.dice, 5, 80)
-		if original.entry.Fault == "" {
-			original.entry.Fault = "out_of_order"
-		}
-	}
-	letters, err := spoiled(l.Shares, l.dice, original, m)
-	if err != nil {
-		return err
-	}
-	for _, next := range letters {
-		if wait > 0 {
-			l.sender.hold(next, wait)
-		} else if err := l.sender.send(next); err != nil {
-			return err
-		}
-	}
-	return l.repeat(original)
+	return l.post(l.Shares, letter{key: w.card.Number(), entry: e}, m)
 }
 
 // signedDay reads the date of 7 bytes BCD as a number YYYYMMDD.

@@ -6,19 +6,10 @@ import (
 	"citycard/simulators/plan"
 )
 
-// What a letter is about: a tap as it was, or as somebody made it.
-const (
-	original uint8 = iota
-	again
-	undecodable
-	invalid
-	altered
-)
-
 // letterPlan is a letter that will be sent.
 type letterPlan struct {
 	tap  uint32
-	what uint8
+	what plan.Copy
 }
 
 // deliveries decides what is sent about each tap and in which order. Letters about
@@ -27,7 +18,7 @@ func (l *lot) deliveries() []letterPlan {
 	letters := make([]letterPlan, 0, len(l.taps)*21/20)
 	order := make([]uint64, 0, cap(letters)) // time to send, then place in letters
 	places := l.places()
-	add := func(tap int, at uint64, what uint8) {
+	add := func(tap int, at uint64, what plan.Copy) {
 		l.taps[tap].copies++
 		order = append(order, at<<32|uint64(len(letters)))
 		letters = append(letters, letterPlan{uint32(tap), what})
@@ -38,31 +29,18 @@ func (l *lot) deliveries() []letterPlan {
 		if places != nil {
 			at = uint64(places[i])
 		}
-		if d.Chance(l.Shares.OutOfOrder) {
+		if wait := l.Shares.Wait(d); wait > 0 {
 			l.taps[i].odd |= plan.Held
-			at += uint64(plan.Between(d, 5, 80))
+			at += uint64(wait)
 		}
 		// Of another city's card nobody here could tell.
-		tampered := d.Chance(l.Shares.Tampered) && l.taps[i].card&visitorBit == 0
-		first := tampered && d.Below(2) == 0
-		if first {
-			add(i, at, altered)
-		}
-		add(i, at, original)
-		if tampered && !first {
-			add(i, at, altered)
-		}
-		if d.Chance(l.Shares.Invalid) {
-			add(i, at, invalid)
-		}
-		if d.Chance(l.Shares.Undecodable) {
-			add(i, at, undecodable)
-		}
+		forge := func() bool { return l.taps[i].card&visitorBit == 0 }
+		l.Shares.Copies(d, forge, func(what plan.Copy) { add(i, at, what) })
 		if d.Chance(l.Shares.Duplicate) {
 			if d.Below(2) == 0 {
 				at += uint64(plan.Between(d, 20, 2_000))
 			}
-			add(i, at, again)
+			add(i, at, plan.Again)
 		}
 	}
 	slices.Sort(order)

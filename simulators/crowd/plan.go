@@ -35,19 +35,10 @@ type tap struct {
 	sequence uint32
 }
 
-// Seconds of the day.
 const (
-	firstTrain = 5*3600 + 45*60
-	lastTrain  = 23 * 3600
-	evening    = 21 * 3600 // yesterday's late rides begin here
-)
-
-const (
-	longestRide  = 45 * 60
-	overstay     = 190 * 60
-	overstays    = 0.001 // of metro trips
-	lateRides    = 2
-	fatefulRides = 3 // of a card that is not in order
+	longestRide = 45 * 60
+	overstays   = 0.001 // of metro trips
+	lateRides   = 2
 )
 
 // plan gives the taps that a lot's cards have in mind, in order of time.
@@ -55,7 +46,7 @@ func (l *lot) plan() []tap {
 	taps := make([]tap, 0, len(l.cards)*l.Rides*8/5)
 	for i := range l.cards {
 		d := mixed(l.City.Seed, forRides, uint64(l.date), uint64(l.index(i)))
-		rides := fatefulRides
+		rides := plan.FatefulRides
 		if l.cards[i].Fate == plan.Listed && l.date == l.City.Day {
 			at := int32(plan.ListedSecond(l.index(i)))
 			for _, at := range []int32{at - 1, at} {
@@ -64,19 +55,15 @@ func (l *lot) plan() []tap {
 		}
 		if l.cards[i].Fate == plan.Ordinary {
 			if d.Chance(l.Shares.Late) {
-				for n := range lateRides {
-					at := int32(evening - 24*3600 + n*1500 + d.Below(300))
-					taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board, odd: plan.Late})
-				}
+				plan.LateRides(&d, lateRides, func(start int) {
+					taps = append(taps, tap{at: int32(start), card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board, odd: plan.Late})
+				})
 			}
-			rides = plan.Between(&d, max(1, l.Rides*2/3), max(1, l.Rides*4/3))
+			rides = l.Count(&d)
 		}
-		slot := (lastTrain - firstTrain) / rides
-		for n := range rides {
-			taps = l.ride(taps, &d, uint32(i), firstTrain+n*slot+d.Below(max(1, slot/4)), slot)
-		}
+		plan.Slots(&d, plan.FirstTrain, rides, func(start, longest int) { taps = l.ride(taps, &d, uint32(i), start, longest) })
 		if d.Chance(l.Shares.Foreign) {
-			taps = append(taps, tap{at: int32(plan.Between(&d, firstTrain, lastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
+			taps = append(taps, tap{at: int32(plan.Between(&d, plan.FirstTrain, plan.LastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
 		}
 	}
 	slices.SortFunc(taps, func(a, b tap) int {
@@ -87,8 +74,8 @@ func (l *lot) plan() []tap {
 
 func (l *lot) pick(d *dice, seats []uint16) uint16 { return seats[d.Below(len(seats))] }
 
-// ride adds a ride that is over before the next slot begins.
-func (l *lot) ride(taps []tap, d *dice, card uint32, start, slot int) []tap {
+// ride adds a ride that takes longest at most.
+func (l *lot) ride(taps []tap, d *dice, card uint32, start, longest int) []tap {
 	g := l.grid
 	seats, metro := g.buses, d.Below(2) == 0
 	if metro {
@@ -103,9 +90,9 @@ func (l *lot) ride(taps []tap, d *dice, card uint32, start, slot int) []tap {
 	}
 	in.move = enter
 	out := tap{card: card, seat: l.pick(d, seats), move: leave, entry: g.seats[in.seat].station}
-	out.took = int32(plan.Between(d, 120, max(121, min(longestRide, slot*2/3))))
-	if slot*2/3 > overstay+3600 && d.Chance(overstays) {
-		out.took = int32(plan.Between(d, overstay, overstay+3600))
+	out.took = int32(plan.Between(d, 120, max(121, min(longestRide, longest))))
+	if longest > plan.Overstay+3600 && d.Chance(overstays) {
+		out.took = int32(plan.Between(d, plan.Overstay, plan.Overstay+3600))
 	}
 	out.at = in.at + out.took
 	return append(taps, in, out)

@@ -11,7 +11,6 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
-	"citycard/simulators/forgery"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
@@ -152,22 +151,16 @@ func (w *writer) letter(t *tap, p letterPlan, r *record) error {
 		Signed: truth.SignedTap(r.Amount, r.Time[:], r.tac, t.card&visitorBit != 0),
 	}
 	key := w.cut(20, func(b []byte) []byte { return hex.AppendEncode(b, r.Card.ASN[:]) })
-	switch {
-	case p.what == again:
-		e.Fault = "duplicate"
-	case p.what == invalid:
+	if p.what.Mark(&e); p.what == plan.Invalid {
 		r.tac = r.tac[:3]
-		e.Fault, e.Facts = "invalid_field", truth.Facts{Invalid: true}
-	case p.what == undecodable:
-		e.Fault, e.Facts = "undecodable", truth.Facts{Broken: true}
 	}
 	e.Value = w.cut(256, func(b []byte) []byte {
-		if p.what == undecodable {
+		if p.what == plan.Undecodable {
 			return w.noise(b, p.tap)
 		}
 		return r.append(b, w.scratch)
 	})
-	if p.what == altered {
+	if p.what == plan.Altered {
 		if err := w.alter(&e, p.tap); err != nil {
 			return err
 		}
@@ -182,21 +175,10 @@ func (w *writer) alter(e *truth.Entry, tap uint32) error {
 	if err := proto.Unmarshal(e.Value, m); err != nil {
 		return fmt.Errorf("crowd: %w", err)
 	}
-	places := forgery.Places(m, w.Shares.Fields)
-	if len(places) == 0 {
-		return nil // a tap has none of the fields that were asked for: a repeat then
-	}
 	d := mixed(w.City.Seed, forForgery, uint64(w.date), uint64(w.number), uint64(tap))
-	place := places[d.Below(len(places))]
-	m, now, err := forgery.Altered(m, place, byte(plan.Between(&d, 1, 0x7F)))
-	if err != nil {
-		return fmt.Errorf("crowd: %w", err)
-	}
-	if e.Facts, _, err = e.Facts.Altered(e.Topic, place.Field, place.Byte, now); err != nil {
-		return fmt.Errorf("crowd: %w", err)
-	}
-	e.Fault, e.Fen = "tampered_"+place.String(), int64(m.GetDebit().GetAmountFen())
-	e.Value, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	// A tap may have none of the fields that were asked for: a repeat then.
+	forged, _, err := w.Shares.Forge(&d, *e, m)
+	*e = forged
 	return err
 }
 

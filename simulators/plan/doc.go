@@ -1,7 +1,8 @@
-// Package plan is what the two simulated cities have in common before anybody moves: the cards and
-// how they stand with the registry, the terminals' numbers, cards of other cities, how much goes
-// wrong and what it is called. Two packages perform it: city with chips and the terminals' own
-// code, crowd with arithmetic, for millions of cards.
+// Package plan is what the two simulated cities have in common: the cards and how they stand with
+// the registry, the terminals' numbers, cards of other cities, the hours of a day, how much goes
+// wrong, what it is called and which letters are sent about it. Two packages perform it: city with
+// chips and the terminals' own code, crowd with arithmetic, for millions of cards. Start with City
+// and Day.
 //
 // A performer brings its own Dice. The two draw in different ways and stay apart, because a seed
 // must give the same city tomorrow: a test of cmd/cardsim has written down what it gives.
