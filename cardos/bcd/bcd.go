@@ -40,12 +40,19 @@ func Digits(b []byte) (string, error) {
 
 // Valid reports whether all half bytes are digits.
 func Valid(b []byte) bool {
+	_, ok := Number(b)
+	return ok
+}
+
+// Number reads up to eighteen digits as one number. ok is false where a half byte is above 9.
+func Number(b []byte) (n int64, ok bool) {
 	for _, v := range b {
 		if v>>4 > 9 || v&0xF > 9 {
-			return false
+			return 0, false
 		}
+		n = n*100 + int64(unpack(v))
 	}
-	return true
+	return n, true
 }
 
 // Time packs a time as YYYYMMDDhhmmss, in the time's own zone. Years beyond
@@ -63,20 +70,17 @@ func Date(t time.Time) [4]byte {
 // ParseTime unpacks YYYYMMDDhhmmss into a time of zone loc. Digits that are no
 // time of the calendar are an error.
 func ParseTime(b [7]byte, loc *time.Location) (time.Time, error) {
-	s, err := Digits(b[:])
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time %X: %w", b, err)
+	if !Valid(b[:]) {
+		return time.Time{}, fmt.Errorf("time %X: %w", b, ErrDigit)
 	}
-	t, err := time.ParseInLocation("20060102150405", s, loc)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time %s is not in the calendar: %w", s, err)
+	hour, minute, second := unpack(b[4]), unpack(b[5]), unpack(b[6])
+	t := time.Date(unpack(b[0])*100+unpack(b[1]), time.Month(unpack(b[2])), unpack(b[3]), hour, minute, second, 0, loc)
+	if Date(t) != [4]byte(b[:4]) || hour > 23 || minute > 59 || second > 59 {
+		return time.Time{}, fmt.Errorf("time %X is not in the calendar", b)
 	}
 	return t, nil
 }
 
-// ParseDate unpacks YYYYMMDD into midnight of that day in zone loc.
-func ParseDate(b [4]byte, loc *time.Location) (time.Time, error) {
-	return ParseTime([7]byte{b[0], b[1], b[2], b[3]}, loc)
-}
+func unpack(b byte) int { return int(b>>4)*10 + int(b&0xF) }
 
 func pack(v int) byte { return byte(v/10<<4 | v%10) }

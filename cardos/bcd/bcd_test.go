@@ -14,12 +14,18 @@ func TestDigits(t *testing.T) {
 	if s, err := Digits(b); err != nil || s != "03105070" {
 		t.Fatalf("unpacked %q, %v", s, err)
 	}
+	if n, ok := Number(b); !ok || n != 3_105_070 {
+		t.Fatalf("the number is %d, %v", n, ok)
+	}
 	for _, bad := range []string{"1", "1a", "a1", "１２"} {
 		if _, err := Append(nil, bad); !errors.Is(err, ErrDigit) {
 			t.Errorf("%q: %v, want ErrDigit", bad, err)
 		}
 	}
 	for _, bad := range []string{"\x1A", "\xA1", "\xFF"} {
+		if n, ok := Number([]byte(bad)); ok {
+			t.Errorf("%x: is the number %d", bad, n)
+		}
 		if _, err := Digits([]byte(bad)); !errors.Is(err, ErrDigit) || Valid([]byte(bad)) {
 			t.Errorf("%x: %v, want ErrDigit", bad, err)
 		}
@@ -37,10 +43,19 @@ func TestTime(t *testing.T) {
 	if err != nil || !back.Equal(when) {
 		t.Fatalf("unpacked %v, %v", back, err)
 	}
-	if d, err := ParseDate(Date(when), zone); err != nil || d.Day() != 29 || d.Hour() != 0 {
-		t.Fatalf("date %v, %v", d, err)
+	if d := Date(when); d != [4]byte{0x20, 0x24, 0x12, 0x29} {
+		t.Fatalf("date packed %x", d)
 	}
-	for _, bad := range [][7]byte{{}, {0x20, 0x24, 0x13, 0x01}, {0x20, 0x23, 0x02, 0x29}, {0x20, 0x24, 0x1A, 0x01}, {0x20, 0x24, 0x12, 0x29, 0x24}} {
+	for _, bad := range [][7]byte{
+		{},
+		{0x20, 0x24, 0x13, 0x01},
+		{0x20, 0x23, 0x02, 0x29},
+		{0x20, 0x24, 0x1A, 0x01},
+		{0x20, 0x24, 0x12, 0x29, 0x24},
+		{0x20, 0x24, 0x12, 0x29, 0x23, 0x60},
+		{0x20, 0x24, 0x12, 0x29, 0x23, 0x59, 0x60},
+		{0x20, 0x24, 0x12, 0x29, 0x23, 0x59, 0x5A},
+	} {
 		if got, err := ParseTime(bad, zone); err == nil {
 			t.Errorf("%x is no time, but became %v", bad, got)
 		}

@@ -94,7 +94,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if round > 0 {
 		folder += fmt.Sprintf(".%d", round)
 	}
-	if _, err := settlement.Write(folder, settlement.Day(day), positions); err != nil {
+	if _, err := settlement.Write(folder, day, positions); err != nil {
 		return nil, err
 	}
 	unpaid, err := c.pay(ctx, day, round, positions, paid)
@@ -158,7 +158,7 @@ func (c *Closer) positions(ctx context.Context, day ledger.Day, round int) (posi
 		if positions, paid, err = Positions(ctx, c.Ledger, edition, day); err != nil {
 			return nil, nil, err
 		}
-		if err := settlement.Check(settlement.Day(day), positions); err != nil {
+		if err := settlement.Check(day, positions); err != nil {
 			return nil, nil, err
 		}
 		if number != 0 {

@@ -294,7 +294,7 @@ func TestCloseInterrupted(t *testing.T) {
 			positions, _, err := dayclose.Positions(o.Context(), o.ledger, o.town.Registry.Current(), today)
 			o.must(err)
 			o.must(os.MkdirAll(o.closer.Dir, 0o755))
-			_, err = settlement.Write(filepath.Join(o.closer.Dir, today.String()), settlement.Day(today), positions)
+			_, err = settlement.Write(filepath.Join(o.closer.Dir, today.String()), today, positions)
 			o.must(err)
 		},
 		"payments booked": func(o *office) {

@@ -59,7 +59,7 @@ func Rehearse(r *index.Edition) error {
 	if err != nil {
 		return err
 	}
-	return settlement.Check(settlement.Day(day), positions)
+	return settlement.Check(day, positions)
 }
 
 // Positions computes the net position of every participant from the rows that
@@ -96,7 +96,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 		add := func(account ledger.AccountID, fen ledger.Fen) {
 			if code, ok := byAccount[account]; ok {
 				rows = append(rows, settlement.Row{
-					Participant: code, Day: settlement.Day(t.Day), Purpose: chart.PurposeName(t.Purpose), Count: t.Count, Fen: int64(fen),
+					Participant: code, Day: t.Day, Purpose: chart.PurposeName(t.Purpose), Count: t.Count, Fen: int64(fen),
 				})
 			}
 		}

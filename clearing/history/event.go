@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"citycard/cardos/bcd"
 	"citycard/clearing/chart"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
@@ -74,7 +75,7 @@ func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool)
 			ev.kind, ev.of = fromLoad, int64(sequence)
 		}
 	}
-	if ev.time, ok = decimal(reading.Time); ok && ev.kind != 0 {
+	if ev.time, ok = bcd.Number(reading.Time[:]); ok && ev.time > 0 && ev.kind != 0 {
 		ev.balance = int64(reading.Balance)
 		ev.read = booked.Reason != verdict.ImplausibleDate
 	}
@@ -95,17 +96,6 @@ func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	} else {
 		u.signed = append(u.signed, of)
 	}
-}
-
-// decimal reads a card time as the number YYYYMMDDhhmmss.
-func decimal(bcd [message.TimeLen]byte) (n int64, ok bool) {
-	for _, b := range bcd {
-		if b>>4 > 9 || b&15 > 9 {
-			return 0, false
-		}
-		n = n*100 + int64(b>>4)*10 + int64(b&15)
-	}
-	return n, n > 0
 }
 
 // compareCards compares as bytes.Compare does: a day's pass does little else so often.

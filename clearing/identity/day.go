@@ -1,6 +1,9 @@
 package identity
 
-import "citycard/ledger"
+import (
+	"citycard/cardos/bcd"
+	"citycard/ledger"
+)
 
 // NoDay is the effective day of a record whose signed date is not in the
 // calendar: a fixed one, so that the identity still holds.
@@ -8,16 +11,9 @@ const NoDay ledger.Day = 19000101
 
 // SignedDay reads the date from a card time (7 bytes BCD) that a TAC covers. ok
 // is false where it names no day, and then the day is NoDay.
-func SignedDay(bcd [7]byte) (day ledger.Day, ok bool) {
-	var n int32
-	for _, b := range bcd[:4] {
-		if b>>4 > 9 || b&15 > 9 {
-			return NoDay, false
-		}
-		n = n*100 + int32(b>>4)*10 + int32(b&15)
-	}
-	day = ledger.Day(n)
-	if !day.Valid() {
+func SignedDay(at [7]byte) (day ledger.Day, ok bool) {
+	n, ok := bcd.Number(at[:4])
+	if day = ledger.Day(n); !ok || !day.Valid() {
 		return NoDay, false
 	}
 	return day, true

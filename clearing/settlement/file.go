@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"citycard/ledger"
 )
 
 // File is one participant's settlement file.
 type File struct {
-	Day      Day // the clearing day
+	Day      ledger.Day // the clearing day
 	Position Position
 }
 
@@ -102,7 +104,7 @@ func parseLines(lines []string) (File, error) {
 	if lines[5] != columns {
 		return File{}, fmt.Errorf("line 6: want %q", columns)
 	}
-	day, err := ParseDay(strings.TrimPrefix(lines[1], "# 清算日 clearing day: "))
+	day, err := ledger.ParseDay(strings.TrimPrefix(lines[1], "# 清算日 clearing day: "))
 	if err != nil {
 		return File{}, fmt.Errorf("line 2: %w", err)
 	}
@@ -142,7 +144,7 @@ func parseLine(text string) (Line, error) {
 	if len(fields) != 4 {
 		return Line{}, fmt.Errorf("%d fields, want %s", len(fields), columns)
 	}
-	day, err := ParseDay(fields[0])
+	day, err := ledger.ParseDay(fields[0])
 	if err != nil {
 		return Line{}, err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"citycard/ledger"
 )
 
 // IndexName is the file that lists the others. It is written last.
@@ -14,7 +16,7 @@ const IndexName = "index.csv"
 
 // Index lists the files of a clearing day.
 type Index struct {
-	Day     Day
+	Day     ledger.Day
 	Entries []Entry // by participant code
 	Count   int64
 	Fen     int64 // the sum of all net positions
@@ -37,7 +39,7 @@ const (
 )
 
 // newIndex totals the entries of files that were encoded.
-func newIndex(day Day, entries []Entry) (Index, error) {
+func newIndex(day ledger.Day, entries []Entry) (Index, error) {
 	var total Line
 	for _, e := range entries {
 		var ok bool
@@ -94,7 +96,7 @@ func parseIndexLines(lines []string) (Index, error) {
 	if len(lines) < indexHeaderLines+1 || lines[0] != indexTitle {
 		return Index{}, fmt.Errorf("line 1: want %q and at least %d lines", indexTitle, indexHeaderLines+1)
 	}
-	day, err := ParseDay(strings.TrimPrefix(lines[1], "# 清算日 clearing day: "))
+	day, err := ledger.ParseDay(strings.TrimPrefix(lines[1], "# 清算日 clearing day: "))
 	if err != nil {
 		return Index{}, fmt.Errorf("line 2: %w", err)
 	}

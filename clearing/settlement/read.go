@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"citycard/ledger"
 )
 
 // maxFileBytes bounds what is read: a file has a line per day and purpose.
@@ -58,7 +60,7 @@ func Verify(dir string) (Index, error) {
 	return index, errors.Join(faults...)
 }
 
-func (e Entry) verify(dir string, day Day) error {
+func (e Entry) verify(dir string, day ledger.Day) error {
 	path := filepath.Join(dir, e.File)
 	data, err := readBounded(path)
 	if err != nil {

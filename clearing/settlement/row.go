@@ -6,32 +6,18 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"citycard/ledger"
 )
-
-// Day is a calendar day as the number YYYYMMDD.
-type Day int32
-
-// ParseDay reads YYYYMMDD.
-func ParseDay(s string) (Day, error) {
-	t, err := time.Parse("20060102", s)
-	if err != nil || t.Year() < 1900 {
-		return 0, fmt.Errorf("day %q: want YYYYMMDD, from 19000101", s)
-	}
-	return Day(t.Year()*10000 + int(t.Month())*100 + t.Day()), nil
-}
-
-// String is YYYYMMDD.
-func (d Day) String() string { return fmt.Sprintf("%08d", int32(d)) }
 
 // Row is what a participant's account shows for one purpose and one transaction
 // day inside the clearing day. Several rows of one participant, day and purpose
 // are added up.
 type Row struct {
-	Participant string // kind:id, such as operator:metro
-	Day         Day    // the transactions' own day; late ones are settled with a later clearing day
+	Participant string     // kind:id, such as operator:metro
+	Day         ledger.Day // the transactions' own day; late ones are settled with a later clearing day
 	Purpose     string
 	Count       int64 // transactions, those of zero fen included
 	Fen         int64 // positive: to be paid to the participant; negative: to be collected from it
@@ -46,7 +32,7 @@ type Participant struct {
 
 // Line is one line of a file.
 type Line struct {
-	Day     Day
+	Day     ledger.Day
 	Purpose string
 	Count   int64
 	Fen     int64
@@ -77,7 +63,7 @@ func Net(rows []Row, participants []Participant) ([]Position, error) {
 	}
 	type key struct {
 		participant string
-		day         Day
+		day         ledger.Day
 		purpose     string
 	}
 	sums := make(map[key]Line)
@@ -141,8 +127,8 @@ func (l Line) plus(other Line) (Line, bool) {
 }
 
 func (r Row) check() error {
-	if _, err := ParseDay(r.Day.String()); err != nil {
-		return err
+	if !r.Day.Valid() {
+		return fmt.Errorf("day \"%s\": want a day of the calendar", r.Day)
 	}
 	if !isName(r.Purpose) {
 		return fmt.Errorf("purpose %q: want 1 to 64 of a-z, A-Z, 0-9, dot, hyphen and underscore", r.Purpose)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/ledger"
+
 	"pgregory.net/rapid"
 )
 
@@ -159,7 +161,7 @@ func drawRows(t *rapid.T) []Row {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Row {
 		return Row{
 			Participant: rapid.SampledFrom(codes).Draw(t, "participant"),
-			Day:         rapid.SampledFrom([]Day{20261122, 20261123, 20261124}).Draw(t, "day"),
+			Day:         rapid.SampledFrom([]ledger.Day{20261122, 20261123, 20261124}).Draw(t, "day"),
 			Purpose:     rapid.SampledFrom([]string{"bus", "metro_exit", "medical_fund"}).Draw(t, "purpose"),
 			Count:       rapid.Int64Range(0, 1000).Draw(t, "count"),
 			Fen:         rapid.Int64Range(-1_000_000, 1_000_000).Draw(t, "fen"),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"citycard/durable"
+	"citycard/ledger"
 )
 
 // WrittenError says that a clearing day was written before with other content.
@@ -25,9 +26,9 @@ func (e *WrittenError) Error() string {
 // returns without error, all of it is on disk. A crash leaves complete files without an index, and
 // perhaps a temporary file; writing again corrects both. Other content than what
 // an index already lists is a *WrittenError. One writer at a time.
-func Write(dir string, day Day, positions []Position) (Index, error) {
-	if _, err := ParseDay(day.String()); err != nil {
-		return Index{}, fmt.Errorf("settlement: clearing day: %w", err)
+func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
+	if !day.Valid() {
+		return Index{}, fmt.Errorf("settlement: clearing day %s is no day of the calendar", day)
 	}
 	index, files, err := encode(day, positions)
 	if err != nil {
@@ -56,7 +57,7 @@ func Write(dir string, day Day, positions []Position) (Index, error) {
 }
 
 // Check reports whether positions can be written: what Write refuses for what is in them.
-func Check(day Day, positions []Position) error {
+func Check(day ledger.Day, positions []Position) error {
 	if _, _, err := encode(day, positions); err != nil {
 		return fmt.Errorf("settlement: %w", err)
 	}
@@ -65,7 +66,7 @@ func Check(day Day, positions []Position) error {
 
 // encode makes all bytes before any is written. What it gives can be read back:
 // positions come from a caller, and a name with a line break in it would not.
-func encode(day Day, positions []Position) (Index, [][]byte, error) {
+func encode(day ledger.Day, positions []Position) (Index, [][]byte, error) {
 	files := make([][]byte, len(positions))
 	entries := make([]Entry, len(positions))
 	for i, position := range positions {

@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"citycard/ledger"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-const testDay = Day(20261124)
+const testDay = ledger.Day(20261124)
 
 // read gives a folder's files by name.
 func read(t *testing.T, dir string) map[string]string {
@@ -193,7 +195,7 @@ func TestWriteRefuses(t *testing.T) {
 	unordered.Lines = []Line{{20261124, "b", 0, -15000}, {20261124, "a", 2, 0}}
 	badName.Participant.Name = "a\nb"
 	for name, c := range map[string]struct {
-		day       Day
+		day       ledger.Day
 		positions []Position
 	}{
 		"no day":                {0, []Position{good}},

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
-	"citycard/clearing/message"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
@@ -191,7 +191,7 @@ type calendar struct{ today, yesterday, slow dated }
 func newCalendar(day time.Time) calendar {
 	on := func(days int) dated {
 		t := day.AddDate(0, 0, days)
-		return dated{plan.DayNumber(t), [4]byte(message.AppendTime(nil, t))}
+		return dated{plan.DayNumber(t), bcd.Date(t)}
 	}
 	return calendar{on(0), on(-1), on(-plan.SlowDays)}
 }

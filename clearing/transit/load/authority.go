@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
@@ -216,7 +217,7 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 // was listed meanwhile.
 func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 	edition := a.Registry.Current()
-	now := [message.TimeLen]byte(message.AppendTime(nil, a.Now()))
+	now := bcd.Time(a.Now())
 	if err := allowAt(edition, r.GetChannel(), o.Card, now); err != nil || bytes.Compare(o.Time[:], now[:]) <= 0 {
 		return err
 	}
