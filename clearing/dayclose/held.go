@@ -105,7 +105,7 @@ func (h *holds) of(ctx context.Context, code string) (released ledger.Fen, held 
 	if at < 0 || !h.rule.holds(h.tacs[at]) {
 		return 0, nil, nil, nil
 	}
-	held = &Held{h.tacs[at], h.rule.name}
+	held = &Held{h.tacs[at], h.rule.Name()}
 	evidence, err := json.Marshal(held)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("note of what is held: %w", err)

@@ -44,8 +44,12 @@ func TestRuleHolds(t *testing.T) {
 	if all := rules.Examples(); len(all) != 1 || all[0] != "a" {
 		t.Errorf("examples %v, want a", all)
 	}
-	if _, err := LoadRules(ExampleJSON()); err != nil {
-		t.Error(err)
+	example, err := LoadRules(ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, want := example.On(20200101).Name(), "example-2020+9fc256b4"; name != want {
+		t.Errorf("records name it %q, as stored %q", name, want)
 	}
 }
 

@@ -1,10 +1,7 @@
 package medical
 
 import (
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/shopspring/decimal"
 )
@@ -19,46 +16,14 @@ func kinds() []Kind { return []Kind{Outpatient, Inpatient} }
 
 func classes() []Class { return []Class{Community, Class1, Class2, Class3} }
 
-func (f ruleFile) check() error {
-	var faults []error
-	names := make(map[string]bool)
-	for i, v := range f.Versions {
-		where := fmt.Sprintf("versions[%d]", i)
-		if v.Version == "" || strings.Contains(v.Version, "+") {
-			faults = append(faults, fmt.Errorf("%s.version: %q, want a name without a plus sign", where, v.Version))
-		} else if names[v.Version] {
-			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, v.Version))
-		}
-		names[v.Version] = true
-		faults = append(faults, v.checkPeriod(where)...)
-		if i > 0 && !(f.Versions[i-1].EffectiveTo != "" && f.Versions[i-1].EffectiveTo < v.EffectiveFrom) {
-			faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after versions[%d].effective_to %q", where, v.EffectiveFrom, i-1, f.Versions[i-1].EffectiveTo))
-		}
-		if v.Rounding != "half_up" {
-			faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up", where, v.Rounding))
-		}
-		faults = append(faults, v.checkSchemes(where)...)
+func (f *versionFile) check(where string) (faults []error) {
+	if f.Rounding != "half_up" {
+		faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up", where, f.Rounding))
 	}
-	return errors.Join(faults...)
+	return append(faults, f.checkSchemes(where)...)
 }
 
-func (f versionFile) checkPeriod(where string) []error {
-	var faults []error
-	if _, err := time.Parse("20060102", f.EffectiveFrom); err != nil {
-		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, f.EffectiveFrom))
-	}
-	if f.EffectiveTo == "" {
-		return faults
-	}
-	if _, err := time.Parse("20060102", f.EffectiveTo); err != nil {
-		faults = append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, f.EffectiveTo))
-	} else if f.EffectiveTo < f.EffectiveFrom {
-		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, f.EffectiveTo, f.EffectiveFrom))
-	}
-	return faults
-}
-
-func (f versionFile) checkSchemes(where string) []error {
+func (f *versionFile) checkSchemes(where string) []error {
 	want := make(map[schemeKey]bool)
 	for _, person := range groups() {
 		for _, kind := range kinds() {
@@ -94,7 +59,7 @@ func (f versionFile) checkSchemes(where string) []error {
 }
 
 func (s schemeFile) check(row string) []error {
-	var faults []error
+	faults := s.CheckSource(row)
 	add := func(format string, values ...any) {
 		faults = append(faults, fmt.Errorf(row+format, values...))
 	}
@@ -106,9 +71,6 @@ func (s schemeFile) check(row string) []error {
 	}
 	if s.CeilingFen != nil && (*s.CeilingFen < 0 || *s.CeilingFen > maxFen) {
 		add(".ceiling_fen: %d, want 0 to %d", *s.CeilingFen, int64(maxFen))
-	}
-	if s.Source == "" {
-		add(".source: empty, want where the figures come from")
 	}
 	if len(s.Bands) == 0 {
 		add(".bands: empty, want at least one")

@@ -1,17 +1,14 @@
 package medical
 
 import (
-	"bytes"
-	"crypto/sha256"
 	_ "embed" // the example table
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"citycard/clearing/rulefile"
+	"citycard/ledger"
 )
 
 //go:embed example.json
@@ -68,8 +65,7 @@ type Rules struct {
 }
 
 type version struct {
-	name     string // as in the file, a plus sign, and a hash of the content
-	from, to string // YYYYMMDD, both inclusive; to is empty when open
+	rulefile.Between
 	schemes  map[schemeKey]scheme
 	examples []string
 }
@@ -95,17 +91,10 @@ type band struct {
 	ratio   decimal.Decimal
 }
 
-type ruleFile struct {
-	Note     string        `json:"note"`
-	Versions []versionFile `json:"versions"`
-}
-
 type versionFile struct {
-	Version       string       `json:"version"`
-	EffectiveFrom string       `json:"effective_from"`
-	EffectiveTo   string       `json:"effective_to"`
-	Rounding      string       `json:"rounding"`
-	Schemes       []schemeFile `json:"schemes"`
+	rulefile.Between
+	Rounding string       `json:"rounding"`
+	Schemes  []schemeFile `json:"schemes"`
 }
 
 type schemeFile struct {
@@ -117,8 +106,7 @@ type schemeFile struct {
 	ReadmissionRatio decimal.NullDecimal `json:"readmission_ratio"`
 	Bands            []bandFile          `json:"bands"`
 	CeilingFen       *int64              `json:"ceiling_fen"`
-	Example          bool                `json:"example"`
-	Source           string              `json:"source"`
+	rulefile.Figures
 }
 
 type bandFile struct {
@@ -127,47 +115,22 @@ type bandFile struct {
 }
 
 // LoadRules reads and validates a rule file. The error names every fault by
-// version, row and field, so that an operator can mend the file in one go.
+// version, row and field, so that an operator can correct the file in one go.
 func LoadRules(data []byte) (*Rules, error) {
-	var file ruleFile
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
-		return nil, fmt.Errorf("medical rules: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("medical rules: text after the closing brace")
-	}
-	if len(file.Versions) == 0 {
-		return nil, errors.New("medical rules: versions: empty, want at least one")
-	}
-	if err := file.check(); err != nil {
+	versions, err := rulefile.Read(data, (*versionFile).check)
+	if err != nil {
 		return nil, fmt.Errorf("medical rules: %w", err)
 	}
 	rules := &Rules{}
-	for _, v := range file.Versions {
-		built, err := v.build()
-		if err != nil {
-			return nil, fmt.Errorf("medical rules: %w", err)
-		}
-		rules.versions = append(rules.versions, built)
+	for i := range versions {
+		rules.versions = append(rules.versions, versions[i].build())
 	}
 	return rules, nil
 }
 
-// build makes a checked version ready for use. Its name ends in the first 8
-// hexadecimal digits of a SHA-256 over the version, so that a record never names
-// two tables with one word.
-func (f versionFile) build() (version, error) {
-	content, err := json.Marshal(f)
-	if err != nil {
-		return version{}, err
-	}
-	sum := sha256.Sum256(content)
-	v := version{
-		name: f.Version + "+" + hex.EncodeToString(sum[:4]),
-		from: f.EffectiveFrom, to: f.EffectiveTo, schemes: make(map[schemeKey]scheme),
-	}
+// build makes a checked version ready for use.
+func (f *versionFile) build() version {
+	v := version{Between: f.Between, schemes: make(map[schemeKey]scheme)}
 	for _, row := range f.Schemes {
 		if row.Example {
 			v.examples = append(v.examples, fmt.Sprintf("%s: %s/%s/%s/%s", f.Version, row.Insurance, row.Status, row.Kind, row.Class))
@@ -181,7 +144,7 @@ func (f versionFile) build() (version, error) {
 		}
 		v.schemes[row.key()] = s
 	}
-	return v, nil
+	return v
 }
 
 func (s schemeFile) key() schemeKey {
@@ -189,15 +152,12 @@ func (s schemeFile) key() schemeKey {
 }
 
 // at finds the version in force on the calendar day of t, in t's location.
-func (r *Rules) at(t time.Time) (version, bool) {
-	day := t.Format("20060102")
-	for _, v := range r.versions {
-		if v.from <= day && (v.to == "" || day <= v.to) {
-			return v, true
-		}
-	}
-	return version{}, false
+func (r *Rules) at(t time.Time) (*version, bool) {
+	return rulefile.Holding(r.versions, ledger.DayOf(t))
 }
+
+// Names lists the versions of the table, in order of date.
+func (r *Rules) Names() string { return rulefile.Names(r.versions) }
 
 // Examples names the rows that the file marks as examples: figures that nobody
 // answers for. A city that settles real claims wants none.
@@ -213,5 +173,8 @@ func (r *Rules) Examples() []string {
 // name for it, a plus sign, and a hash of its content.
 func (r *Rules) Version(t time.Time) (string, bool) {
 	v, ok := r.at(t)
-	return v.name, ok
+	if !ok {
+		return "", false
+	}
+	return v.Name(), true
 }

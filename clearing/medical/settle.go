@@ -84,7 +84,7 @@ func Settle(rules *Rules, person Person, class Class, year YearSoFar, claim Clai
 		return Split{}, verdict.None, err
 	}
 	split := row.split(claim, year.used(claim.Kind), accountFen)
-	split.RuleVersion = v.name
+	split.RuleVersion = v.Name()
 	if err := split.Check(claim); err != nil {
 		return Split{}, verdict.None, err
 	}

@@ -100,6 +100,9 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if want := "example-2020+12f632fb"; rules.Names() != want {
+		t.Errorf("records name it %q, as stored %q", rules.Names(), want)
+	}
 	if len(rules.Examples()) != 1 {
 		t.Errorf("examples %v, want the one version marked", rules.Examples())
 	}

@@ -1,9 +1,7 @@
 package fare
 
 import (
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/shopspring/decimal"
 )
@@ -16,58 +14,14 @@ const (
 	maxLine         = 1_000_000 // bounds the file, not the field's format
 )
 
-func checkVersions(versions []version) error {
-	if len(versions) == 0 {
-		return errors.New("versions: empty, want at least one")
-	}
+func (v *version) check(where string) []error {
 	var faults []error
-	names := make(map[string]bool)
-	for i, v := range versions {
-		where := fmt.Sprintf("versions[%d]", i)
-		if !isVersionName(v.Version) {
-			faults = append(faults, fmt.Errorf("%s.version: %q, want 1 to 40 letters, digits, dots or hyphens", where, v.Version))
-		} else if names[v.Version] {
-			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, v.Version))
-		}
-		names[v.Version] = true
-		if i > 0 && (versions[i-1].EffectiveTo == "" || versions[i-1].EffectiveTo >= v.EffectiveFrom) {
-			faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after versions[%d].effective_to %q", where, v.EffectiveFrom, i-1, versions[i-1].EffectiveTo))
-		}
-		faults = append(faults, v.checkPeriod(where)...)
-		if v.Rounding != halfUp && v.Rounding != down && v.Rounding != up {
-			faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up, down or up", where, v.Rounding))
-		}
-		faults = append(faults, v.Metro.check(where+".metro")...)
-		faults = append(faults, v.Bus.check(where+".bus")...)
-		faults = append(faults, checkCards(where+".cards", v.Cards)...)
+	if v.Rounding != halfUp && v.Rounding != down && v.Rounding != up {
+		faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up, down or up", where, v.Rounding))
 	}
-	return errors.Join(faults...)
-}
-
-// isVersionName keeps plus signs out, which join the parts of a table's version.
-func isVersionName(s string) bool {
-	for _, c := range s {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-') {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 40
-}
-
-func (v version) checkPeriod(where string) []error {
-	var faults []error
-	if _, err := time.Parse("20060102", v.EffectiveFrom); err != nil {
-		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, v.EffectiveFrom))
-	}
-	if v.EffectiveTo == "" {
-		return faults
-	}
-	if _, err := time.Parse("20060102", v.EffectiveTo); err != nil {
-		faults = append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, v.EffectiveTo))
-	} else if v.EffectiveTo < v.EffectiveFrom {
-		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, v.EffectiveTo, v.EffectiveFrom))
-	}
-	return faults
+	faults = append(faults, v.Metro.check(where+".metro")...)
+	faults = append(faults, v.Bus.check(where+".bus")...)
+	return append(faults, checkCards(where+".cards", v.Cards)...)
 }
 
 func (m metro) check(where string) []error {
@@ -81,9 +35,7 @@ func (m metro) check(where string) []error {
 	if m.LimitMinutes == 0 || m.LimitMinutes > maxLimitMinutes {
 		faults = append(faults, fmt.Errorf("%s.limit_minutes: %d, want 1 to %d", where, m.LimitMinutes, maxLimitMinutes))
 	}
-	if m.Source == "" {
-		faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", where))
-	}
+	faults = append(faults, m.CheckSource(where)...)
 	if len(m.Steps) == 0 {
 		faults = append(faults, fmt.Errorf("%s.steps: empty, want at least one", where))
 	}
@@ -109,10 +61,7 @@ func (m metro) check(where string) []error {
 }
 
 func (b bus) check(where string) []error {
-	var faults []error
-	if b.Source == "" {
-		faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", where))
-	}
+	faults := b.CheckSource(where)
 	var below uint32
 	for i, r := range b.Lines {
 		row := fmt.Sprintf("%s.lines[%d]", where, i)
@@ -151,9 +100,7 @@ func checkCards(where string, cards []card) []error {
 		if !isShare(c.Bus) {
 			faults = append(faults, fmt.Errorf("%s.bus: want a share from 0 to 1", row))
 		}
-		if c.Source == "" {
-			faults = append(faults, fmt.Errorf("%s.source: empty, want where the figures come from", row))
-		}
+		faults = append(faults, c.CheckSource(row)...)
 	}
 	return faults
 }

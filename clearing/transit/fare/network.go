@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"citycard/clearing/rulefile"
 )
 
 const (
@@ -50,7 +52,7 @@ type Stop struct {
 // LoadNetwork reads and validates a network file.
 func LoadNetwork(data []byte) (*Network, error) {
 	network := new(Network)
-	if err := decodeStrictly(data, network); err != nil {
+	if err := rulefile.Decode(data, network); err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
 	if err := network.Validate(); err != nil {
@@ -63,7 +65,7 @@ func LoadNetwork(data []byte) (*Network, error) {
 // every station can be reached from every other.
 func (n *Network) Validate() error {
 	var faults []error
-	if !isVersionName(n.Version) {
+	if !rulefile.IsName(n.Version) {
 		faults = append(faults, fmt.Errorf("version: %q, want 1 to 40 letters, digits, dots or hyphens", n.Version))
 	}
 	if n.Source == "" {

@@ -1,14 +1,12 @@
 package fare
 
 import (
-	"bytes"
 	_ "embed" // the example rules
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/shopspring/decimal"
+
+	"citycard/clearing/rulefile"
 )
 
 //go:embed example.json
@@ -19,20 +17,15 @@ var example string
 func ExampleJSON() []byte { return []byte(example) }
 
 // Rules are all versions of the fare rules, ordered by date.
-type Rules struct {
-	versions []version
-}
+type Rules struct{ versions []version }
 
-// version is one dated set of rules. Dates are YYYYMMDD and inclusive; an empty
-// effective_to is open.
+// version is one dated set of rules.
 type version struct {
-	Version       string   `json:"version"`
-	EffectiveFrom string   `json:"effective_from"`
-	EffectiveTo   string   `json:"effective_to"`
-	Rounding      rounding `json:"rounding"`
-	Metro         metro    `json:"metro"`
-	Bus           bus      `json:"bus"`
-	Cards         []card   `json:"cards"`
+	rulefile.Between
+	Rounding rounding `json:"rounding"`
+	Metro    metro    `json:"metro"`
+	Bus      bus      `json:"bus"`
+	Cards    []card   `json:"cards"`
 }
 
 // metro is a distance fare: base_fen up to base_km, then fen for each begun
@@ -44,8 +37,7 @@ type metro struct {
 	BaseKM       decimal.Decimal `json:"base_km"`
 	Steps        []step          `json:"steps"`
 	LimitMinutes uint32          `json:"limit_minutes"`
-	Example      bool            `json:"example"`
-	Source       string          `json:"source"`
+	rulefile.Figures
 }
 
 type step struct {
@@ -56,9 +48,8 @@ type step struct {
 
 // bus is a flat fare per line, given for ranges of line numbers.
 type bus struct {
-	Lines   []lineRange `json:"lines"`
-	Example bool        `json:"example"`
-	Source  string      `json:"source"`
+	Lines []lineRange `json:"lines"`
+	rulefile.Figures
 }
 
 type lineRange struct {
@@ -73,8 +64,7 @@ type card struct {
 	Name     string              `json:"name"`
 	Metro    decimal.NullDecimal `json:"metro"`
 	Bus      decimal.NullDecimal `json:"bus"`
-	Example  bool                `json:"example"`
-	Source   string              `json:"source"`
+	rulefile.Figures
 }
 
 // rounding says how a discounted price becomes a whole fen.
@@ -139,17 +129,11 @@ func (b bus) line(number uint32) (int64, bool) {
 // LoadRules reads and validates a rule file. The error names every fault by
 // version, row and field.
 func LoadRules(data []byte) (*Rules, error) {
-	var file struct {
-		Note     string    `json:"note"`
-		Versions []version `json:"versions"`
-	}
-	if err := decodeStrictly(data, &file); err != nil {
+	versions, err := rulefile.Read(data, (*version).check)
+	if err != nil {
 		return nil, fmt.Errorf("fare rules: %w", err)
 	}
-	if err := checkVersions(file.Versions); err != nil {
-		return nil, fmt.Errorf("fare rules: %w", err)
-	}
-	return &Rules{versions: file.Versions}, nil
+	return &Rules{versions}, nil
 }
 
 // Examples names the parts that the file marks as examples: figures that nobody
@@ -170,18 +154,4 @@ func (r *Rules) Examples() []string {
 		}
 	}
 	return all
-}
-
-// decodeStrictly refuses unknown fields and anything after the document: a
-// misspelt field must not fall back to a silent default.
-func decodeStrictly(data []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("text after the end of the document")
-	}
-	return nil
 }

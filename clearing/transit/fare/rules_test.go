@@ -7,6 +7,8 @@ import (
 
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
+
+	"citycard/clearing/rulefile"
 )
 
 func exampleRules(t testing.TB) *Rules {
@@ -176,15 +178,15 @@ func TestVersionsMayNotOverlap(t *testing.T) {
 	first := exampleRules(t).versions[0]
 	second := first
 	first.EffectiveTo, second.Version, second.EffectiveFrom = "20201231", "zz-2021", "20210101"
-	if err := checkVersions([]version{first, second}); err != nil {
+	if err := rulefile.Check([]version{first, second}, (*version).check); err != nil {
 		t.Errorf("one after the other: %v", err)
 	}
 	second.EffectiveFrom = "20201231"
-	if err := checkVersions([]version{first, second}); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20201231") {
+	if err := rulefile.Check([]version{first, second}, (*version).check); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20201231") {
 		t.Errorf("one day in both: %v", err)
 	}
 	first.EffectiveTo = ""
-	if err := checkVersions([]version{first, second}); err == nil {
+	if err := rulefile.Check([]version{first, second}, (*version).check); err == nil {
 		t.Error("a version after an open one: accepted")
 	}
 }

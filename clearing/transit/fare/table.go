@@ -20,7 +20,7 @@ type Tables struct {
 }
 
 type entry struct {
-	from, to int // YYYYMMDD, inclusive; to is 99991231 when open
+	from, to ledger.Day // both included
 	table    *Table
 }
 
@@ -35,17 +35,9 @@ func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) 
 	}
 	tables := &Tables{}
 	for _, v := range rules.versions {
-		e := entry{to: 99991231}
-		var err error
-		if e.from, err = dayNumber(v.EffectiveFrom); err != nil {
-			return nil, err
-		}
-		if v.EffectiveTo != "" {
-			if e.to, err = dayNumber(v.EffectiveTo); err != nil {
-				return nil, err
-			}
-		}
-		fares, err := v.table(network, purse(ledger.Day(e.from), ledger.Day(e.to)))
+		var e entry
+		e.from, e.to = v.Days()
+		fares, err := v.table(network, purse(e.from, e.to))
 		if err != nil {
 			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
 		}
@@ -59,8 +51,7 @@ func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) 
 
 // At is the table in force on the calendar day of t, in t's own location.
 func (ts *Tables) At(t time.Time) (*Table, bool) {
-	year, month, dayOfMonth := t.Date()
-	day := year*10000 + int(month)*100 + dayOfMonth
+	day := ledger.DayOf(t)
 	for _, e := range ts.entries {
 		if e.from <= day && day <= e.to {
 			return e.table, true
@@ -88,16 +79,8 @@ func (ts *Tables) All() []*Table {
 	return all
 }
 
-func dayNumber(date string) (int, error) {
-	t, err := time.Parse("20060102", date)
-	if err != nil {
-		return 0, fmt.Errorf("date %q: want YYYYMMDD", date)
-	}
-	return t.Year()*10000 + int(t.Month())*100 + t.Day(), nil
-}
-
 // table prices every ride; purse is what a purse may hold.
-func (v version) table(network *Network, purse int64) (*message.FareTable, error) {
+func (v *version) table(network *Network, purse int64) (*message.FareTable, error) {
 	full := v.Metro.fullPrices(network)
 	var highest int64
 	if len(full) > 0 {

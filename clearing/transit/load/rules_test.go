@@ -51,8 +51,12 @@ func TestRulesAreDated(t *testing.T) {
 	if names := rules.Names(); !strings.HasPrefix(names, "a+") || strings.Count(names, ",") != 2 {
 		t.Errorf("names %q, want three with hashes", names)
 	}
-	if _, err := load.ParseRules(load.ExampleJSON()); err != nil {
-		t.Error(err)
+	example, err := load.ParseRules(load.ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "zhengzhou-load-2013-12+c955ef4f"; example.Names() != want {
+		t.Errorf("records name it %q, as stored %q", example.Names(), want)
 	}
 }
 

@@ -1,0 +1,103 @@
+package rulefile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"citycard/ledger"
+)
+
+// Decode reads one JSON document. It refuses unknown fields and anything behind the document.
+func Decode(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the closing brace")
+	}
+	return nil
+}
+
+// version is a pointer to a version of a file, whose head is Since or Between.
+type version[V any] interface {
+	*V
+	head() *named
+	check(where string) []error
+	// Days are the first day and the last on which the next version may not begin.
+	Days() (first, last ledger.Day)
+}
+
+// Read reads a file of versions. check names what is wrong with what a room has in one of them.
+func Read[V any, P version[V]](data []byte, check func(v P, where string) []error) ([]V, error) {
+	var file struct {
+		Note     string `json:"note"`
+		Versions []V    `json:"versions"`
+	}
+	if err := Decode(data, &file); err != nil {
+		return nil, err
+	}
+	return file.Versions, Check(file.Versions, check)
+}
+
+// Check checks versions and gives each its name in records.
+func Check[V any, P version[V]](versions []V, check func(v P, where string) []error) error {
+	if len(versions) == 0 {
+		return errors.New("versions: empty, want at least one")
+	}
+	var faults []error
+	named := map[string]bool{}
+	for i := range versions {
+		v, where := P(&versions[i]), fmt.Sprintf("versions[%d]", i)
+		name := v.head().Version
+		switch {
+		case !IsName(name):
+			faults = append(faults, fmt.Errorf("%s.version: %q, want a name of 1 to 40 letters, digits, dots or hyphens", where, name))
+		case named[name]:
+			faults = append(faults, fmt.Errorf("%s.version: %q again, want each name once", where, name))
+		}
+		named[name] = true
+		faults = append(faults, v.check(where)...)
+		if i > 0 {
+			first, _ := v.Days()
+			if _, last := P(&versions[i-1]).Days(); first <= last {
+				faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after %s, which versions[%d] has", where, first, last, i-1))
+			}
+		}
+		faults = append(faults, check(v, where)...)
+		content, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		sum := sha256.Sum256(content)
+		v.head().name = name + "+" + hex.EncodeToString(sum[:4])
+	}
+	return errors.Join(faults...)
+}
+
+// IsName reports whether a version may have a name. It keeps out the plus signs and commas that
+// join names in records.
+func IsName(s string) bool {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-') {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 40
+}
+
+// Names are the versions as records name them, in order of date.
+func Names[V any, P version[V]](versions []V) string {
+	names := make([]string, len(versions))
+	for i := range versions {
+		names[i] = P(&versions[i]).head().name
+	}
+	return strings.Join(names, ",")
+}

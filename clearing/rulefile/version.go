@@ -1,0 +1,124 @@
+package rulefile
+
+import (
+	"fmt"
+
+	"citycard/ledger"
+)
+
+// named is what every version begins with.
+type named struct {
+	Version string `json:"version"`
+
+	name string // in records
+}
+
+func (n *named) head() *named { return n }
+
+// Name is the version as records name it.
+func (n *named) Name() string { return n.name }
+
+// Since heads a version that holds until the next begins.
+type Since struct {
+	named
+	EffectiveFrom ledger.Day `json:"effective_from"`
+}
+
+// Days are the day on which it begins, twice.
+func (s *Since) Days() (first, last ledger.Day) { return s.EffectiveFrom, s.EffectiveFrom }
+
+func (s *Since) check(where string) []error {
+	if !s.EffectiveFrom.Valid() {
+		return []error{fmt.Errorf("%s.effective_from: %d, want YYYYMMDD", where, s.EffectiveFrom)}
+	}
+	return nil
+}
+
+// On is the version that holds on a day; before the first one it is the first, so that there is no
+// day without a rule.
+func On[V any, P version[V]](versions []V, day ledger.Day) *V {
+	at := 0
+	for i := range versions {
+		if first, _ := P(&versions[i]).Days(); first <= day {
+			at = i
+		}
+	}
+	return &versions[at]
+}
+
+// Between heads a version that holds from one day to another, both included and written YYYYMMDD.
+// It has no end where the second is empty.
+type Between struct {
+	named
+	EffectiveFrom string `json:"effective_from"`
+	EffectiveTo   string `json:"effective_to"`
+}
+
+// endless is behind every day of the calendar.
+const endless ledger.Day = 99991231
+
+// Days are the first and the last day on which it holds.
+func (b *Between) Days() (first, last ledger.Day) {
+	first, _ = ledger.ParseDay(b.EffectiveFrom) // check has looked at both
+	if last = endless; b.EffectiveTo != "" {
+		last, _ = ledger.ParseDay(b.EffectiveTo)
+	}
+	return first, last
+}
+
+func (b *Between) check(where string) []error {
+	var faults []error
+	if _, err := ledger.ParseDay(b.EffectiveFrom); err != nil {
+		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, b.EffectiveFrom))
+	}
+	if b.EffectiveTo == "" {
+		return faults
+	}
+	if _, err := ledger.ParseDay(b.EffectiveTo); err != nil {
+		return append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, b.EffectiveTo))
+	}
+	if first, last := b.Days(); last < first {
+		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, b.EffectiveTo, b.EffectiveFrom))
+	}
+	return faults
+}
+
+// Holding is the version that holds on a day, if there is one.
+func Holding[V any, P version[V]](versions []V, day ledger.Day) (*V, bool) {
+	for i := range versions {
+		if first, last := P(&versions[i]).Days(); first <= day && day <= last {
+			return &versions[i], true
+		}
+	}
+	return nil, false
+}
+
+// Figures end what has figures in it, and say where those come from.
+type Figures struct {
+	Example bool   `json:"example"` // nobody answers for them
+	Source  string `json:"source"`
+}
+
+// CheckSource finds figures that come from nowhere.
+func (f Figures) CheckSource(where string) []error {
+	if f.Source == "" {
+		return []error{fmt.Errorf("%s.source: empty, want where the figures come from", where)}
+	}
+	return nil
+}
+
+func (f Figures) isExample() bool { return f.Example }
+
+// Examples names the versions that the file marks as examples. A city that has real figures wants
+// none.
+func Examples[V any, P interface {
+	version[V]
+	isExample() bool
+}](versions []V) (all []string) {
+	for i := range versions {
+		if v := P(&versions[i]); v.isExample() {
+			all = append(all, v.head().Version)
+		}
+	}
+	return all
+}
