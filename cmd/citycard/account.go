@@ -74,7 +74,7 @@ func (a accountLine) text() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%v\t%v\t%v\t%v\t%v", a.Code, a.Kind, a.Owner, a.Flags, a.Debits, a.Credits, a.Held, a.Balance, a.Available)
 }
 
-const accountHeader = "ACCOUNT 账户\tKIND 类别\tOWNER 所有者\tFLAGS 标志\tDEBITS 借\tCREDITS 贷\tHELD 冻结\tBALANCE 余额\tAVAILABLE 可用"
+const accountHeader = "ACCOUNT 账户\tKIND 类别\tOWNER 所有者\tFLAGS 标志\t>DEBITS 借\t>CREDITS 贷\t>HELD 冻结\t>BALANCE 余额\t>AVAILABLE 可用"
 
 func accountCommand() *ffcli.Command {
 	c := newCommand("account", "[--code CODE]", "accounts and what is on them / 账户余额", "Amounts are in yuan, with --json in fen. What is held is known of now only.")

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -174,22 +173,23 @@ func (s *span) check() error {
 
 func (s *span) days() (first, last ledger.Day) { return ledger.Day(s.from), ledger.Day(s.to) }
 
-// list prints items as a table or, with --json, as one object a line. each hands them over one by
+// list prints items as a table or, with --json, as one object a line. Names of columns of numbers
+// begin with ">". each hands them over one by
 // one, so that many need no memory.
 func list[T any](c *command, header string, line func(T) string, each func(add func(T) error) error) error {
 	if c.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
 		return each(func(item T) error { return encoder.Encode(item) })
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	var table service.Table
 	if header != "" {
-		fmt.Fprintln(table, header)
+		table.Head(strings.Split(header, "\t")...)
 	}
 	err := each(func(item T) error {
-		_, err := fmt.Fprintln(table, line(item))
-		return err
+		table.Add(strings.Split(line(item), "\t")...)
+		return nil
 	})
-	return errors.Join(err, table.Flush())
+	return errors.Join(err, table.Write(os.Stdout))
 }
 
 // listAll is list for items that are there.

@@ -64,7 +64,7 @@ func (h heldLine) text() string {
 	return strings.Join([]string{h.Day, h.Operator, h.Fen.String(), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}, "\t")
 }
 
-const heldHeader = "DAY 清算日\tOPERATOR 运营单位\tYUAN 元\tWRONG 错误\tVERIFIED 正确\tRULE 规则\tSTATE 状态"
+const heldHeader = "DAY 清算日\tOPERATOR 运营单位\t>YUAN 元\t>WRONG 错误\t>VERIFIED 正确\tRULE 规则\tSTATE 状态"
 
 func dayHeldCommand() *ffcli.Command {
 	c := newCommand("day held", "[--from DAY] [--to DAY] [--all]", "payouts that closes held and that still wait / 暂缓付款", "")

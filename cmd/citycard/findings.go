@@ -60,7 +60,7 @@ func (f findingLine) text() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s", f.Kind, f.Subject, numbers, yuan)
 }
 
-const findingHeader = "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\tYUAN 元"
+const findingHeader = "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\t>YUAN 元"
 
 func (c *command) findings(ctx context.Context, archive history.Archive, day ledger.Day, only history.Kind, whole bool) error {
 	summary, found, err := archive.Of(ctx, day)

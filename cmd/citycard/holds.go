@@ -32,7 +32,7 @@ func (h holdLine) text() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s", h.Day, h.Subject, h.ID, h.Debit, h.Credit, h.Amount, h.Expires, state)
 }
 
-const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\tAMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
+const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
 
 func holdsCommand() *ffcli.Command {
 	c := newCommand("holds", "", "holds that have not ended / 未了结的预授权", "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.")

@@ -34,7 +34,7 @@ type quarantinedLine struct {
 	Value  string         `json:"value_hex"`
 }
 
-const quarantinedHeader = "RECORD 记录\tDAY 清算日\tREASON 原因\tBYTES 字节\tSTATE 状态\tERROR 错误"
+const quarantinedHeader = "RECORD 记录\tDAY 清算日\tREASON 原因\t>BYTES 字节\tSTATE 状态\tERROR 错误"
 
 func (q quarantinedLine) text() string {
 	state := "open / 待复判"

@@ -153,7 +153,7 @@ func registryHistoryCommand() *ffcli.Command {
 	})
 }
 
-const changeHeader = "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\tROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因"
+const changeHeader = "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\t>ROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因"
 
 func changeText(c registry.Change) string {
 	decided, version := "", ""

@@ -158,7 +158,7 @@ func (s suspendedLine) text() string {
 	return strings.Join([]string{s.Row, string(s.Reason), s.Fen.String(), s.Booked, state}, "\t")
 }
 
-const suspendedHeader = "ROW 分录\tREASON 原因\tYUAN 元\tBOOKED 清算日\tSTATE 状态"
+const suspendedHeader = "ROW 分录\tREASON 原因\t>YUAN 元\tBOOKED 清算日\tSTATE 状态"
 
 func suspenseListCommand() *ffcli.Command {
 	c := newCommand("suspense list", "--from DAY --to DAY [--reason CODE] [--all]", "what was suspended in these clearing days and still waits / 挂账明细", "")

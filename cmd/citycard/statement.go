@@ -33,7 +33,7 @@ func (s statementLine) text() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s", s.Day, s.ID, s.Act, s.Debit, s.Credit, s.Amount, s.Reason, s.Booked)
 }
 
-const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT 贷方\tAMOUNT 金额\tREASON 原因\tBOOKED 入账日"
+const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tREASON 原因\tBOOKED 入账日"
 
 // statement is what citycard statement is told.
 type statement struct {

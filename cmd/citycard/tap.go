@@ -85,7 +85,7 @@ func tapFindCommand() *ffcli.Command {
 	return q.looks(q.find)
 }
 
-const tapHeader = "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\tYUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日"
+const tapHeader = "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\t>YUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日"
 
 func (item ruled) text() string {
 	return fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s", item.Time, cmp.Or(item.Card, item.What), item.Terminal, item.Sequence,

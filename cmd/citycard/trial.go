@@ -25,7 +25,7 @@ func (r trialLine) text() string {
 	return fmt.Sprintf("%s\t%v\t%v\t%v\t%v\t%v", r.Code, r.DebitsBefore, r.CreditsBefore, r.Debits, r.Credits, r.Balance)
 }
 
-const trialHeader = "ACCOUNT 账户\tDEBITS BEFORE 期初借\tCREDITS BEFORE 期初贷\tDEBITS 本日借\tCREDITS 本日贷\tBALANCE 余额"
+const trialHeader = "ACCOUNT 账户\t>DEBITS BEFORE 期初借\t>CREDITS BEFORE 期初贷\t>DEBITS 本日借\t>CREDITS 本日贷\t>BALANCE 余额"
 
 func trialCommand() *ffcli.Command {
 	c := newCommand("trial-balance", "", "all accounts at the end of a day / 试算平衡表",

@@ -2,25 +2,27 @@ package demo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"citycard/clearing/history"
 	"citycard/clearing/verdict"
 	"citycard/cmd/check"
+	"citycard/cmd/service"
 )
 
 // writeText prints the report for people.
 func writeText(out io.Writer, r *check.Report) error {
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	line := func(cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
+	table := service.Table{Numbers: []int{1}}
+	line := table.Add
+	var failed error
 	head := func(title string) {
-		w.Flush()
+		failed = errors.Join(failed, table.Write(out))
 		fmt.Fprintf(out, "\n%s\n", title)
 	}
 	count := func(n int64) string { return fmt.Sprint(n) }
@@ -36,10 +38,12 @@ func writeText(out io.Writer, r *check.Report) error {
 	line("quarantined / 隔离", count(total(r.Kept)))
 
 	head("By purpose / 按用途 (yuan 元)")
+	table.Numbers = []int{1, 2}
 	for _, name := range sortedKeys(r.ByPurpose) {
 		line(name, count(r.ByPurpose[name].Count), r.ByPurpose[name].Fen.String())
 	}
 	head("Net positions / 轧差 (yuan 元)")
+	table.Numbers = []int{1}
 	for _, code := range sortedKeys(r.NetPositions) {
 		line(code, r.NetPositions[code].String())
 	}
@@ -76,7 +80,7 @@ func writeText(out io.Writer, r *check.Report) error {
 	line("doubled / 重记", count(r.Doubled))
 	line("wrong / 错记", count(r.Wrong))
 	line("purse mismatches / 余额不符", count(r.PurseMismatches))
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(failed, table.Write(out)); err != nil {
 		return err
 	}
 	for _, fault := range r.Faults {

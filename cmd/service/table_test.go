@@ -1,0 +1,32 @@
+package service
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestTable has cells of both widths and numbers of each size, and a row that ends early.
+func TestTable(t *testing.T) {
+	var table Table
+	table.Head("ACCOUNT 账户", ">DEBITS 借方", "STATE 状态")
+	table.Add("reserve", "1234567.50", "open")
+	table.Add("fund:居民", "-123456.00", "冻结")
+	table.Add("agent", "-0.05", "")
+	table.Add("total / 合计", "999")
+	table.Add("none", "", "open")
+	var out strings.Builder
+	if err := table.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `
+ACCOUNT 账户   DEBITS 借方  STATE 状态
+reserve       1,234,567.50  open
+fund:居民      -123,456.00  冻结
+agent                -0.05
+total / 合计           999
+none                        open
+`
+	if got := "\n" + out.String(); got != want {
+		t.Errorf("printed%swant%s", got, want)
+	}
+}
