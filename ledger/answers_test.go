@@ -60,12 +60,12 @@ func TestVanishedDuringCommit(t *testing.T) {
 				}
 			})
 			p.vanish(false)
-			within(t, "claim", func() {
-				claim, err := b.Claim(ctx, batch.Stream, "test", 0)
-				if err != nil || (claim.Next == batch.Next) != (cut == muteAfter) {
-					t.Errorf("the new claim is %+v, %v; the batch leads to %d", claim, err, batch.Next)
+			within(t, "lease", func() {
+				lease, err := b.Lease(ctx, batch.Stream, "test", 0)
+				if err != nil || (lease.Next == batch.Next) != (cut == muteAfter) {
+					t.Errorf("the new lease is %+v, %v; the batch leads to %d", lease, err, batch.Next)
 				}
-				b.claim = claim
+				b.lease = lease
 			})
 			b.post([]ledger.Transfer{transfer(2, "fund", "operator:bus", 60)})
 			if got := b.balance("operator:bus"); got != 60 {

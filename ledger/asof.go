@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -94,7 +96,7 @@ func (l *Ledger) BalanceAsOf(ctx context.Context, code string, moment AsOf) (Sum
 		}
 		var part Sums
 		err = tx.QueryRow(ctx, `SELECT coalesce(sum(CASE WHEN j.debit = $3 THEN j.amount END), 0)::INT8, coalesce(sum(CASE WHEN j.credit = $3 THEN j.amount END), 0)::INT8
-			FROM journal j WHERE `+taken+` AND (j.debit = $3 OR j.credit = $3) AND (j.flags & 28) <> 4 AND j.booking_day = ANY($4::INT4[])
+			FROM journal j WHERE `+taken+` AND (j.debit = $3 OR j.credit = $3) AND `+chain.MovesMoney+` AND j.booking_day = ANY($4::INT4[])
 			AND (j.effective_day = ANY($5::INT4[]) OR EXISTS (SELECT 1 FROM late l WHERE l.booking_day = j.booking_day AND l.subject = j.subject
 				AND l.effective_day = j.effective_day))`, v.last, v.at, account, mixed, promptDaysOf(mixed)).Scan(&part.Debits, &part.Credits)
 		sums.AddDebit(part.Debits, 0)

@@ -171,7 +171,7 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
-// ReopenDay makes a closed day open again, so that streams claimed for it anew (Claim with the day) can book in it, until CloseDay; streams that left
+// ReopenDay makes a closed day open again, so that streams leased for it again (Lease with the day) can book in it, until CloseDay; streams that left
 // it stay where they are. Who does it and why goes into the audit. A day that was reopened already is left as it is; one that was never closed, is
 // closing or sealed is ErrDay. That they are two people, and who they are, is for the caller to make sure of.
 func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {

@@ -35,9 +35,9 @@ func TestReopenedDay(t *testing.T) {
 	}
 	b.must(b.ReopenDay(ctx, today, by))
 	b.must(b.ReopenDay(ctx, today, by))
-	claim, err := b.Claim(ctx, "late file", "test", today)
+	lease, err := b.Lease(ctx, "late file", "test", today)
 	b.must(err)
-	b.claim = claim
+	b.lease = lease
 	b.post([]ledger.Transfer{fund(2, 40)})
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	if _, err = b.SealDay(ctx, today, signer); !errors.Is(err, ledger.ErrDay) {

@@ -31,9 +31,9 @@ func TestBank(t *testing.T) {
 	for worker := range workers {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(7, uint64(worker)))
-			claim, err := b.Claim(ctx, fmt.Sprintf("bank/%d", worker), "bank", 0)
+			lease, err := b.Lease(ctx, fmt.Sprintf("bank/%d", worker), "bank", 0)
 			for n := 0; err == nil && n < batches; n++ {
-				batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: worker}
+				batch := &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Shard: worker}
 				for i := range 5 {
 					from, to := "fund", "personal:a"
 					if random.IntN(2) == 0 {
@@ -52,7 +52,7 @@ func TestBank(t *testing.T) {
 				}
 				var out *ledger.Outcome
 				if out, err = b.Post(ctx, batch); err == nil {
-					claim.Next = batch.Next
+					lease.Next = batch.Next
 					for i, d := range out.Transfers {
 						told.Store(rowID(&batch.Transfers[i]), d)
 					}

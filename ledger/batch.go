@@ -11,7 +11,7 @@ import (
 
 // Batch is what one commit takes of one stream.
 type Batch struct {
-	// Stream and Epoch name the stream and the claim under which it is posted.
+	// Stream and Epoch name the stream and the lease under which it is posted.
 	Stream string
 	Epoch  int64
 	// From is the position the stream must stand at, Next the one it moves to; Next > From.

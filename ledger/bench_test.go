@@ -59,7 +59,7 @@ func BenchmarkLedgerMemory(b *testing.B) {
 type bench struct {
 	ledger  *ledger.Ledger
 	url     string
-	claims  map[int]*ledger.Claim
+	leases  map[int]*ledger.Lease
 	recent  map[int]*ledger.Recent
 	number  int // of the next batch
 	rows    int // posted so far
@@ -72,7 +72,7 @@ type bench struct {
 func newBench(b *testing.B) *bench {
 	b.Helper()
 	m := &bench{
-		url: benchDatabase(b), claims: make(map[int]*ledger.Claim), recent: make(map[int]*ledger.Recent), copies: make(map[int][]float64),
+		url: benchDatabase(b), leases: make(map[int]*ledger.Lease), recent: make(map[int]*ledger.Recent), copies: make(map[int][]float64),
 		post: make(map[int][]float64),
 	}
 	ctx := context.Background()
@@ -212,29 +212,29 @@ func (m *bench) postTurn(b *testing.B, rows prepared) float64 {
 	ctx := context.Background()
 	before := m.rows
 	for worker := range rows {
-		if m.claims[worker] == nil {
-			claim, err := m.ledger.Claim(ctx, fmt.Sprintf("bench/%d", worker), "bench", 0)
+		if m.leases[worker] == nil {
+			lease, err := m.ledger.Lease(ctx, fmt.Sprintf("bench/%d", worker), "bench", 0)
 			if err != nil {
 				b.Fatal(err)
 			}
-			m.claims[worker], m.recent[worker] = &claim, ledger.NewRecent(1<<20)
+			m.leases[worker], m.recent[worker] = &lease, ledger.NewRecent(1<<20)
 		}
 	}
 	var posted atomic.Int64
 	rate := m.turn(b, rows, func(worker int, batches [][]ledger.Transfer) (int, error) {
-		claim, inserted := m.claims[worker], 0
+		lease, inserted := m.leases[worker], 0
 		var last []ledger.Transfer
 		for _, transfers := range batches {
 			// The repeats come on top: 2 % of the batch before.
 			batch := &ledger.Batch{
-				Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + benchBatch, Day: claim.Day, Shard: worker,
+				Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + benchBatch, Day: lease.Day, Shard: worker,
 				Transfers: append(transfers, last[:min(len(last), benchBatch/50)]...), Recent: m.recent[worker],
 			}
 			out, err := m.ledger.Post(ctx, batch)
 			if err != nil {
 				return inserted, err
 			}
-			claim.Next, last = batch.Next, transfers
+			lease.Next, last = batch.Next, transfers
 			inserted += out.Rows
 		}
 		posted.Add(int64(inserted))

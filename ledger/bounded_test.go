@@ -29,7 +29,7 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 	ctx := context.Background()
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	ride := func(n int, subject ledger.Subject) ledger.Transfer {
-		return with(transfer(n, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day, x.Subject = b.claim.Day, subject })
+		return with(transfer(n, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day, x.Subject = b.lease.Day, subject })
 	}
 	rides := 0
 	for n := range oldDays {
@@ -39,7 +39,7 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 			rows = append(rows, ride(3*n+2, "old"))
 		}
 		b.post(rows)
-		day := b.claim.Day
+		day := b.lease.Day
 		b.must(b.CloseDay(ctx, day, day.Next()))
 		b.must(b.EndDay(ctx, day))
 		if n < oldDays-2 {
@@ -47,9 +47,9 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 			b.must(err)
 			b.must(b.CheckpointAll(ctx, 0))
 		}
-		b.claim.Day = day.Next()
+		b.lease.Day = day.Next()
 	}
-	last, float := b.claim.Day, ledger.IDOfCode("float")
+	last, float := b.lease.Day, ledger.IDOfCode("float")
 	month := last.Add(-30)
 	inMonth := 0
 	b.must(b.Statement(ctx, "old", month, last, func(ledger.Row) error { inMonth++; return nil }))

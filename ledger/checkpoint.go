@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -26,7 +28,7 @@ const (
 	writeActivity = `INSERT INTO activity (subject, effective_day) SELECT DISTINCT subject, effective_day FROM ` + chunkRows + ` AS r
 		ON CONFLICT (subject, effective_day) DO NOTHING`
 
-	writeCheckpoints = `WITH moved AS (SELECT subject, debit, credit, amount FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND (flags & 28) <> 4)
+	writeCheckpoints = `WITH moved AS (SELECT subject, debit, credit, amount FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND ` + chain.MovesMoney + `)
 		INSERT INTO checkpoints (account, subject, day, balance)
 		SELECT s.account, s.subject, $1, s.left_over + coalesce(p.balance, 0)
 		FROM (SELECT account, subject, sum(fen)::INT8 AS left_over FROM (
@@ -39,8 +41,8 @@ const (
 	writeShadows = `INSERT INTO shadows (account, subject, day, balance)
 		SELECT c.account, c.subject, c.day, c.balance FROM (
 			SELECT DISTINCT side.account, side.subject FROM (
-				SELECT credit AS account, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND (flags & 28) <> 4
-				UNION ALL SELECT debit, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND (flags & 28) <> 4) AS side) AS moved
+				SELECT credit AS account, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND ` + chain.MovesMoney + `
+				UNION ALL SELECT debit, subject FROM ` + chunkRows + ` AS r WHERE kind IS NULL AND ` + chain.MovesMoney + `) AS side) AS moved
 		JOIN checkpoints c ON c.account = moved.account AND c.subject = moved.subject AND c.day = $1
 		ON CONFLICT (account, subject) DO UPDATE SET day = excluded.day, balance = excluded.balance`
 )

@@ -21,7 +21,7 @@ func TestCommitCut(t *testing.T) {
 		cut   cut
 		cause string
 	}{
-		"not landed": {unsent, "not landed"}, "landed": {answered, ""}, "landed while it is being settled": {late, ""},
+		"not landed": {unsent, "not landed"}, "landed": {answered, ""}, "landed while it is being resolved": {late, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			direct := ledgertest.New(t)
@@ -112,7 +112,7 @@ func releaseWhenWaiting(t *testing.T, p *proxy, url string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := ledgertest.AwaitWaiting(ctx, url, 1); err != nil {
-		t.Errorf("nobody locked the stream to settle the lost commit: %v", err)
+		t.Errorf("nobody locked the stream to resolve the lost commit: %v", err)
 	}
 }
 
@@ -141,10 +141,10 @@ func TestOutcomeUnknown(t *testing.T) {
 	if _, err := b.Post(context.Background(), batch); !errors.Is(err, ledger.ErrOutcomeUnknown) {
 		t.Errorf("with the database lost during the commit: %v, expected ErrOutcomeUnknown", err)
 	}
-	// It had landed; a new claim shows it.
+	// It had landed; a new lease shows it.
 	there := ledgertest.Connect(t, direct, 2)
-	claim, err := there.Claim(context.Background(), "taps/0", "another", 0)
-	if err != nil || claim.Next != batch.Next {
-		t.Errorf("the new claim is %+v, %v; expected next %d", claim, err, batch.Next)
+	lease, err := there.Lease(context.Background(), "taps/0", "another", 0)
+	if err != nil || lease.Next != batch.Next {
+		t.Errorf("the new lease is %+v, %v; expected next %d", lease, err, batch.Next)
 	}
 }

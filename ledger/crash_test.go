@@ -51,14 +51,14 @@ func TestServerKilled(t *testing.T) {
 		var out *ledger.Outcome
 		batch := b.batch([]ledger.Transfer{transfer(500_000+n, "reserve", "personal:a", 1)})
 		if out, err = b.Post(ctx, batch); err == nil {
-			b.claim.Next, b.claim.Sequence = batch.Next, out.Sequence
+			b.lease.Next, b.lease.Sequence = batch.Next, out.Sequence
 		}
 	}
 	if !errors.Is(err, ledger.ErrUnavailable) && !errors.Is(err, ledger.ErrOutcomeUnknown) {
 		t.Errorf("with the server killed: %v, expected ErrUnavailable or ErrOutcomeUnknown", err)
 	}
 	lost := err
-	answered := b.claim.Sequence
+	answered := b.lease.Sequence
 	callers.Wait()
 	_ = database.Close() // its server is gone, which it says; the directory's lock is what must be given back
 	database, err = embedded.Open(ctx, options)
@@ -72,12 +72,12 @@ func TestServerKilled(t *testing.T) {
 	}()
 	again := openBooks(t, ledgertest.Connect(t, database.URL, 4))
 	defer again.Pool().Close()
-	extra := again.claim.Sequence - answered
+	extra := again.lease.Sequence - answered
 	if extra < 0 || extra > 1 || extra == 1 && !errors.Is(lost, ledger.ErrOutcomeUnknown) {
-		t.Errorf("%d batches were answered, then %v; %d are there", answered, lost, again.claim.Sequence)
+		t.Errorf("%d batches were answered, then %v; %d are there", answered, lost, again.lease.Sequence)
 	}
-	if personal := again.balance("personal:a"); personal != ledger.Fen(again.claim.Sequence-1) {
-		t.Errorf("personal:a holds %d after %d batches", personal, again.claim.Sequence)
+	if personal := again.balance("personal:a"); personal != ledger.Fen(again.lease.Sequence-1) {
+		t.Errorf("personal:a holds %d after %d batches", personal, again.lease.Sequence)
 	}
 	again.nothingLost(heard)
 	again.callers(heard).Wait()

@@ -68,9 +68,9 @@ func TestDisputeFromAnotherStream(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	other := ledger.New(b.Pool(), b.Dialect())
-	claim, err := other.Claim(ctx, "taps/1", "test", 0)
+	lease, err := other.Lease(ctx, "taps/1", "test", 0)
 	b.must(err)
-	elsewhere := &books{Ledger: other, t: t, claim: claim}
+	elsewhere := &books{Ledger: other, t: t, lease: lease}
 	_, err = other.Accounts(ctx)
 	b.must(err)
 	late := 0

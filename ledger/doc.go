@@ -38,7 +38,7 @@
 //
 // # Who may repeat what
 //
-// [Ledger.Post] retries what the database asks to have retried and settles an unknown outcome itself: when the connection is
+// [Ledger.Post] retries what the database asks to have retried and resolves an unknown outcome itself: when the connection is
 // lost while COMMIT is under way, it locks the stream's row, which waits for the lost transaction to end, and looks whether the batch's link
 // is there. So an answer other than [ErrOutcomeUnknown] is definite. A caller may post the same transfers again after any
 // failure; what was already booked comes back as a duplicate.

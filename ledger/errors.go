@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// What a caller does next decides the error. ErrFenced, ErrPosition: give the stream up, claim it again if it should be
+// What a caller does next decides the error. ErrFenced, ErrPosition: give the stream up, lease it again if it should be
 // ours. ErrDayMoved: take the new day from the StreamError and post again. ErrDaySealed: book in another day. ErrUnavailable: nothing was
-// committed; try later. ErrBusy: others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: claim the stream again and see how far it got.
+// committed; try later. ErrBusy: others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: lease the stream again and see how far it got.
 var (
 	ErrFenced         = errors.New("the stream has a newer owner")
 	ErrPosition       = errors.New("the stream stands at another position")
-	ErrNoStream       = errors.New("the stream was never claimed")
+	ErrNoStream       = errors.New("the stream was never leased")
 	ErrDayMoved       = errors.New("the stream has moved to another day")
 	ErrDaySealed      = errors.New("the day is sealed")
 	ErrUnavailable    = errors.New("the database cannot be used at present; nothing was committed")
@@ -36,7 +36,7 @@ func (e *BatchError) Error() string { return fmt.Sprintf("stream %q: %s", e.Stre
 // or ErrNoStream.
 type StreamError struct {
 	Err     error
-	Current Claim // the stream as it stands now
+	Current Lease // the stream as it stands now
 	Epoch   int64 // what the batch expected
 	From    int64
 	Day     Day

@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestClaimFromOneWhoStandsStill claims a stream whose owner was stopped in the middle of a batch with its connection alive: between two
+// TestLeaseFromOneWhoStandsStill leases a stream whose owner was stopped in the middle of a batch with its connection alive: between two
 // statements, and while it was sending rows, which no time limit of the server's ends.
-func TestClaimFromOneWhoStandsStill(t *testing.T) {
+func TestLeaseFromOneWhoStandsStill(t *testing.T) {
 	b := newBooks(t)
 	for name, sends := range map[string]bool{"between statements": false, "while it sends rows": true} {
 		t.Run(name, func(t *testing.T) {
@@ -22,7 +22,7 @@ func TestClaimFromOneWhoStandsStill(t *testing.T) {
 			owner := conn.Hijack() // it dies, and is not for the pool
 			tx, err := owner.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
 			b.must(err)
-			_, err = tx.Exec(ctx, "UPDATE streams SET next = next + 1 WHERE stream = $1", b.claim.Stream)
+			_, err = tx.Exec(ctx, "UPDATE streams SET next = next + 1 WHERE stream = $1", b.lease.Stream)
 			b.must(err)
 			ended := make(chan error, 1)
 			rows, pipe := io.Pipe()
@@ -34,10 +34,10 @@ func TestClaimFromOneWhoStandsStill(t *testing.T) {
 				_, err = pipe.Write([]byte("PGCOPY\n\xff\r\n"))
 				b.must(err)
 			}
-			claim, err := b.Claim(ctx, b.claim.Stream, "another", 0)
+			lease, err := b.Lease(ctx, b.lease.Stream, "another", 0)
 			b.must(err)
-			if claim.Next != b.claim.Next {
-				t.Errorf("the stream stands at %d, want %d", claim.Next, b.claim.Next)
+			if lease.Next != b.lease.Next {
+				t.Errorf("the stream stands at %d, want %d", lease.Next, b.lease.Next)
 			}
 			pipe.Close()
 			if sends && <-ended == nil {

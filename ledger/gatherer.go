@@ -11,7 +11,7 @@ import (
 // Gatherer lets callers that post one chain at a time (a desk, a counter) share commits. While one commit is under way the next
 // batch gathers, so the busier it is the more callers a commit serves; a caller waits at most Linger for company.
 //
-// It owns one stream, one position for each chain. It follows the stream when its day moves. When another owner claims the stream, it
+// It owns one stream, one position for each chain. It follows the stream when its day moves. When another owner leases the stream, it
 // stops and every further call fails with ErrFenced.
 type Gatherer struct {
 	ledger *Ledger
@@ -19,8 +19,8 @@ type Gatherer struct {
 	owner  string
 	shard  int
 	linger time.Duration
-	claim  Claim
-	epoch  atomic.Int64 // the claim's, for others to read; 0 while it is not known
+	lease  Lease
+	epoch  atomic.Int64 // the lease's, for others to read; 0 while it is not known
 	recent *Recent
 
 	calls chan *call
@@ -50,18 +50,18 @@ const (
 // ErrStopped means that the gatherer was closed before the chain was posted.
 var ErrStopped = errors.New("the gatherer is closed")
 
-// NewGatherer claims the stream and starts gathering. linger is how long a batch waits for company: 0 posts at once whatever is
-// there; 1 or 2 ms suit a desk. The context bounds only the claim. Close must be called.
+// NewGatherer leases the stream and starts gathering. linger is how long a batch waits for company: 0 posts at once whatever is
+// there; 1 or 2 ms suit a desk. The context bounds only the lease. Close must be called.
 func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard int, linger time.Duration) (*Gatherer, error) {
-	claim, err := l.Claim(ctx, stream, owner, 0)
+	lease, err := l.Lease(ctx, stream, owner, 0)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gatherer{
-		ledger: l, stream: stream, owner: owner, shard: shard, linger: linger, claim: claim, recent: NewRecent(1 << 16),
+		ledger: l, stream: stream, owner: owner, shard: shard, linger: linger, lease: lease, recent: NewRecent(1 << 16),
 		calls: make(chan *call, gatheredCalls), stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	g.epoch.Store(claim.Epoch)
+	g.epoch.Store(lease.Epoch)
 	go g.loop()
 	return g, nil
 }
@@ -72,7 +72,7 @@ func (g *Gatherer) Close() {
 	<-g.done
 }
 
-// Check asks whether the gatherer could post now: ErrFenced when another owner has claimed the stream, which one that is idle would not
+// Check asks whether the gatherer could post now: ErrFenced when another owner has leased the stream, which one that is idle would not
 // notice by itself.
 func (g *Gatherer) Check(ctx context.Context) error {
 	select {
@@ -197,8 +197,8 @@ func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
 }
 
 func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error) {
-	if g.claim.Epoch == 0 {
-		if err := g.reclaim(ctx); err != nil {
+	if g.lease.Epoch == 0 {
+		if err := g.renew(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -210,7 +210,7 @@ func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error
 		}
 	}
 	batch := &Batch{
-		Stream: g.stream, Epoch: g.claim.Epoch, From: g.claim.Next, Next: g.claim.Next + int64(len(calls)), Day: g.claim.Day,
+		Stream: g.stream, Epoch: g.lease.Epoch, From: g.lease.Next, Next: g.lease.Next + int64(len(calls)), Day: g.lease.Day,
 		Shard: g.shard, Transfers: transfers, Recent: g.recent,
 	}
 	out, err := g.ledger.Post(ctx, batch)
@@ -221,22 +221,22 @@ func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
 		// Where the stream stands must be asked again before the next batch.
-		g.claim.Epoch = 0
+		g.lease.Epoch = 0
 		g.epoch.Store(0)
 	}
 	if err != nil {
 		return nil, err
 	}
-	g.claim.Next, g.claim.Day = batch.Next, batch.Day
+	g.lease.Next, g.lease.Day = batch.Next, batch.Day
 	return split(calls, out.Transfers), nil
 }
 
-// reclaim takes the stream up again after an outcome that stayed unknown.
-func (g *Gatherer) reclaim(ctx context.Context) error {
-	claim, err := g.ledger.Claim(ctx, g.stream, g.owner, 0)
+// renew takes the stream up again after an outcome that stayed unknown.
+func (g *Gatherer) renew(ctx context.Context) error {
+	lease, err := g.ledger.Lease(ctx, g.stream, g.owner, 0)
 	if err == nil {
-		g.claim = claim
-		g.epoch.Store(claim.Epoch)
+		g.lease = lease
+		g.epoch.Store(lease.Epoch)
 	}
 	return err
 }

@@ -72,7 +72,7 @@ func TestGathererStopsWhenFenced(t *testing.T) {
 	b.must(err)
 	defer g.Close()
 	b.must(g.Check(ctx))
-	_, err = b.Claim(ctx, "desk", "another", 0)
+	_, err = b.Lease(ctx, "desk", "another", 0)
 	b.must(err)
 	if err = g.Check(ctx); !errors.Is(err, ledger.ErrFenced) {
 		t.Errorf("idle, with another owner: %v, expected ErrFenced", err)

@@ -41,7 +41,7 @@ func (h *history) post(t *rapid.T) {
 		h.number++
 		x := transfer(h.number, "float", "operator:bus", ledger.Fen(rapid.IntRange(1, 100).Draw(t, "fen")))
 		x.Subject = ledger.Subject(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(t, "subject"))
-		x.Day = h.claim.Day.Add(rapid.SampledFrom([]int{0, 0, 0, -1, -3, -4, -30, -400, 2, 40}).Draw(t, "days off"))
+		x.Day = h.lease.Day.Add(rapid.SampledFrom([]int{0, 0, 0, -1, -3, -4, -30, -400, 2, 40}).Draw(t, "days off"))
 		batch = append(batch, x)
 	}
 	h.books.post(batch)
@@ -49,16 +49,16 @@ func (h *history) post(t *rapid.T) {
 	h.must(h.Pool().QueryRow(ctx, "SELECT max(at) FROM batches").Scan(&at))
 	h.moments = append(h.moments, at)
 	for _, x := range batch {
-		h.entries = append(h.entries, entry{x.Day, h.claim.Day, x.Subject, string(x.ID), x.Amount, at})
+		h.entries = append(h.entries, entry{x.Day, h.lease.Day, x.Subject, string(x.ID), x.Amount, at})
 	}
 }
 
 func (h *history) closeDay(*rapid.T) {
 	ctx := context.Background()
-	next := h.claim.Day.Add(1 + h.number%3)
-	h.must(h.CloseDay(ctx, h.claim.Day, next))
-	h.must(h.EndDay(ctx, h.claim.Day))
-	h.claim.Day = next
+	next := h.lease.Day.Add(1 + h.number%3)
+	h.must(h.CloseDay(ctx, h.lease.Day, next))
+	h.must(h.EndDay(ctx, h.lease.Day))
+	h.lease.Day = next
 }
 
 // seal seals the oldest day that is closed.

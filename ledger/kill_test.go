@@ -106,18 +106,18 @@ func runClient(url string, out io.Writer) error {
 
 // ownStream posts chains as batches of a stream of its own.
 func ownStream(ctx context.Context, l *ledger.Ledger) func([]ledger.Transfer) ([]ledger.Decision, error) {
-	claim, claimErr := l.Claim(ctx, "batches", "client", 0)
+	lease, leaseErr := l.Lease(ctx, "batches", "client", 0)
 	return func(chain []ledger.Transfer) ([]ledger.Decision, error) {
-		if claimErr != nil {
-			return nil, claimErr
+		if leaseErr != nil {
+			return nil, leaseErr
 		}
 		out, err := l.Post(ctx, &ledger.Batch{
-			Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: linked(chain...),
+			Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: linked(chain...),
 		})
 		if err != nil {
 			return nil, err
 		}
-		claim.Next++
+		lease.Next++
 		return out.Transfers, nil
 	}
 }

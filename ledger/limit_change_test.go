@@ -148,13 +148,13 @@ func TestLimitChangedUnderLoad(t *testing.T) {
 	var group sync.WaitGroup
 	for worker := range 3 {
 		group.Go(func() {
-			claim, err := b.Claim(ctx, fmt.Sprintf("agent/%d", worker), "test", 0)
+			lease, err := b.Lease(ctx, fmt.Sprintf("agent/%d", worker), "test", 0)
 			for n := 0; err == nil && n < 40; n++ {
 				id := 10_000*(worker+1) + 10*n
-				batch := &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: worker}
+				batch := &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Shard: worker}
 				batch.Transfers = []ledger.Transfer{sell(id, 30), sell(id+1, 7), transfer(id+2, "reserve", "agent", 25)}
 				if _, err = b.Post(ctx, batch); err == nil {
-					claim.Next = batch.Next
+					lease.Next = batch.Next
 				}
 			}
 			if err != nil {

@@ -219,7 +219,7 @@ func (r *metamorphicRun) post() {
 
 // lanes has one worker post its lanes of a phase, a chain of each in turn.
 func (r *metamorphicRun) lanes(ctx context.Context, phase, worker int) error {
-	claim, err := r.Claim(ctx, fmt.Sprintf("lanes/%d", worker), "test", 0)
+	lease, err := r.Lease(ctx, fmt.Sprintf("lanes/%d", worker), "test", 0)
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (r *metamorphicRun) lanes(ctx context.Context, phase, worker int) error {
 			fresh++
 		}
 		batch := slices.Concat(repeated, deliveries[:fresh])
-		if err = r.deliver(ctx, &claim, worker, recent, batch); err != nil {
+		if err = r.deliver(ctx, &lease, worker, recent, batch); err != nil {
 			return err
 		}
 		repeated = nil
@@ -278,9 +278,9 @@ func repeats(deliveries []delivery) []delivery {
 	return again
 }
 
-func (r *metamorphicRun) deliver(ctx context.Context, claim *ledger.Claim, worker int, recent *ledger.Recent, deliveries []delivery) error {
+func (r *metamorphicRun) deliver(ctx context.Context, lease *ledger.Lease, worker int, recent *ledger.Recent, deliveries []delivery) error {
 	batch := &ledger.Batch{
-		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: worker + int(claim.Next), Recent: recent,
+		Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Shard: worker + int(lease.Next), Recent: recent,
 	}
 	var want []string
 	for _, d := range deliveries {
@@ -293,10 +293,10 @@ func (r *metamorphicRun) deliver(ctx context.Context, claim *ledger.Claim, worke
 	if err != nil {
 		return err
 	}
-	claim.Next = batch.Next
+	lease.Next = batch.Next
 	for i, answer := range describe(out.Transfers) {
 		if answer, _, _ = strings.Cut(answer, ":"); answer != want[i] && !(want[i] == "duplicate" && strings.HasPrefix(answer, "duplicate ")) {
-			return fmt.Errorf("batch %d of %s, transfer %d: %q, the model says %q", out.Sequence, claim.Stream, i, describe(out.Transfers)[i], want[i])
+			return fmt.Errorf("batch %d of %s, transfer %d: %q, the model says %q", out.Sequence, lease.Stream, i, describe(out.Transfers)[i], want[i])
 		}
 	}
 	return nil

@@ -276,7 +276,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := ledgertest.Open(rt, 4)
 		r := &modelRun{
-			t: rt, l: l, model: newModel(), day: today, claims: map[string]ledger.Claim{}, recent: map[string]*ledger.Recent{},
+			t: rt, l: l, model: newModel(), day: today, leases: map[string]ledger.Lease{}, recent: map[string]*ledger.Recent{},
 		}
 		ctx := context.Background()
 		r.must(l.OpenDay(ctx, today))
@@ -294,7 +294,7 @@ type modelRun struct {
 	l      *ledger.Ledger
 	model  *model
 	day    ledger.Day
-	claims map[string]ledger.Claim
+	leases map[string]ledger.Lease
 	recent map[string]*ledger.Recent
 	last   *ledger.Batch
 }
@@ -305,25 +305,25 @@ func (r *modelRun) must(err error) {
 	}
 }
 
-func (r *modelRun) claim(t *rapid.T) ledger.Claim {
+func (r *modelRun) lease(t *rapid.T) ledger.Lease {
 	name := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "stream")
-	if _, claimed := r.claims[name]; !claimed {
-		claim, err := r.l.Claim(context.Background(), name, "model", 0)
+	if _, leased := r.leases[name]; !leased {
+		lease, err := r.l.Lease(context.Background(), name, "model", 0)
 		r.must(err)
-		r.claims[name] = claim
+		r.leases[name] = lease
 		if name == "a" {
 			r.recent[name] = ledger.NewRecent(1024)
 		}
 	}
-	return r.claims[name]
+	return r.leases[name]
 }
 
 func (r *modelRun) post(t *rapid.T) {
-	claim := r.claim(t)
+	lease := r.lease(t)
 	steps := drawSteps(t)
 	batch := &ledger.Batch{
-		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + int64(len(steps)), Day: r.day,
-		Shard: rapid.IntRange(0, 9).Draw(t, "shard"), Recent: r.recent[claim.Stream],
+		Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + int64(len(steps)), Day: r.day,
+		Shard: rapid.IntRange(0, 9).Draw(t, "shard"), Recent: r.recent[lease.Stream],
 	}
 	for _, s := range steps {
 		batch.Transfers = append(batch.Transfers, s.transfer())
@@ -338,8 +338,8 @@ func (r *modelRun) post(t *rapid.T) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("answers\n  %q, the model says\n  %q\nto %+v", describe(out.Transfers), want, steps)
 	}
-	claim.Next = batch.Next
-	r.claims[claim.Stream] = claim
+	lease.Next = batch.Next
+	r.leases[lease.Stream] = lease
 	r.last = batch
 }
 
@@ -354,11 +354,11 @@ func (r *modelRun) again(t *rapid.T) {
 }
 
 func (r *modelRun) fence(t *rapid.T) {
-	old := r.claim(t)
-	claim, err := r.l.Claim(context.Background(), old.Stream, "newer", 0)
+	old := r.lease(t)
+	lease, err := r.l.Lease(context.Background(), old.Stream, "newer", 0)
 	r.must(err)
-	if claim.Next != old.Next {
-		t.Fatalf("claimed at %d, expected %d", claim.Next, old.Next)
+	if lease.Next != old.Next {
+		t.Fatalf("leased at %d, expected %d", lease.Next, old.Next)
 	}
 	stale := &ledger.Batch{
 		Stream: old.Stream, Epoch: old.Epoch, From: old.Next, Next: old.Next + 1, Day: r.day,
@@ -367,7 +367,7 @@ func (r *modelRun) fence(t *rapid.T) {
 	if _, err = r.l.Post(context.Background(), stale); !errors.Is(err, ledger.ErrFenced) {
 		t.Fatalf("a stale owner: %v, expected ErrFenced", err)
 	}
-	r.claims[old.Stream] = claim
+	r.leases[old.Stream] = lease
 }
 
 func (r *modelRun) freeze(t *rapid.T) {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It claims the stream (day is for a
-// new one, as with Claim), has build fill the batch, and posts it. Where build leaves the batch without rows and without Prepare,
+// PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It leases the stream (day is for a
+// new one, as with Lease), has build fill the batch, and posts it. Where build leaves the batch without rows and without Prepare,
 // nothing is posted and the outcome is nil.
 //
 // Another process that does the same at the same time takes the stream away, and a day may end meanwhile. Then all of it is tried
@@ -15,11 +15,11 @@ import (
 // What build posts must have keys that make repeating it harmless.
 func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, build func(*Batch) error) (*Outcome, error) {
 	for tries := 1; ; tries++ {
-		claim, err := l.Claim(ctx, stream, owner, day)
+		lease, err := l.Lease(ctx, stream, owner, day)
 		if err != nil {
 			return nil, err
 		}
-		b := &Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+		b := &Batch{Stream: stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day}
 		if err := build(b); err != nil || len(b.Transfers)+len(b.Memos) == 0 && b.Prepare == nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 type desk struct {
 	*books
 	built int
-	// taken runs when the batch is built: between the claim and the post.
+	// taken runs when the batch is built: between the lease and the post.
 	taken func(attempt int)
 }
 
@@ -31,11 +31,11 @@ func (d *desk) post(ctx context.Context, transfers ...ledger.Transfer) (*ledger.
 	})
 }
 
-// take has another owner claim the stream at the first so many attempts.
+// take has another owner lease the stream at the first so many attempts.
 func (d *desk) take(times int) {
 	d.taken = func(attempt int) {
 		if attempt <= times {
-			_, err := d.Claim(context.Background(), "desk", "another", 0)
+			_, err := d.Lease(context.Background(), "desk", "another", 0)
 			d.must(err)
 		}
 	}
@@ -47,8 +47,8 @@ func (d *desk) stands(fen ledger.Fen, batches int64) {
 	if got := d.balance("operator:bus"); got != fen {
 		d.t.Errorf("operator:bus holds %d, expected %d", got, fen)
 	}
-	if claim, err := d.Stream(context.Background(), "desk"); err != nil || claim.Next != batches || claim.Sequence != batches {
-		d.t.Errorf("the stream is %+v, %v; expected %d batches", claim, err, batches)
+	if lease, err := d.Stream(context.Background(), "desk"); err != nil || lease.Next != batches || lease.Sequence != batches {
+		d.t.Errorf("the stream is %+v, %v; expected %d batches", lease, err, batches)
 	}
 	d.verify()
 }
@@ -103,7 +103,7 @@ func TestPostOnceBusy(t *testing.T) {
 	d.stands(0, 0)
 }
 
-// TestPostOnceNextDay ends the day between the claim and the post: it is booked in the next one.
+// TestPostOnceNextDay ends the day between the lease and the post: it is booked in the next one.
 func TestPostOnceNextDay(t *testing.T) {
 	d := &desk{books: newBooks(t, ledger.WithBackoff(time.Millisecond, 2*time.Millisecond))}
 	next := today.Add(1)
@@ -115,8 +115,8 @@ func TestPostOnceNextDay(t *testing.T) {
 	if _, err := d.post(t.Context(), ride(1)); err != nil || d.built != 2 {
 		t.Errorf("%v, built %d times", err, d.built)
 	}
-	if claim, err := d.Stream(t.Context(), "desk"); err != nil || claim.Day != next {
-		t.Errorf("the stream is %+v, %v; expected day %d", claim, err, next)
+	if lease, err := d.Stream(t.Context(), "desk"); err != nil || lease.Day != next {
+		t.Errorf("the stream is %+v, %v; expected day %d", lease, err, next)
 	}
 	d.stands(60, 1)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -89,9 +91,9 @@ func (l *Ledger) Samples(ctx context.Context, day Day) ([]Sample, error) {
 func LastSubject() []byte { return bytes.Clone(pastSubjects) }
 
 // Rows booked in the day $1 by subjects after $3 up to $4: in the day's prompt window $2, or noted as late.
-const selectPart = `SELECT effective_day, subject, id, debit, credit, CASE WHEN (flags & 28) = 4 THEN 0 ELSE amount END, kind, reason, evidence FROM journal
+const selectPart = `SELECT effective_day, subject, id, debit, credit, CASE WHEN ` + chain.MovesMoney + ` THEN amount ELSE 0 END, kind, reason, evidence FROM journal
 		WHERE effective_day = ANY($2::INT4[]) AND subject > $3 AND subject <= $4 AND booking_day = $1
-	UNION ALL SELECT j.effective_day, j.subject, j.id, j.debit, j.credit, CASE WHEN (j.flags & 28) = 4 THEN 0 ELSE j.amount END, j.kind, j.reason, j.evidence
+	UNION ALL SELECT j.effective_day, j.subject, j.id, j.debit, j.credit, CASE WHEN ` + chain.MovesMoney + ` THEN j.amount ELSE 0 END, j.kind, j.reason, j.evidence
 		FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
 		WHERE l.booking_day = $1 AND l.subject > $3 AND l.subject <= $4 AND j.booking_day = $1`
 
@@ -179,10 +181,10 @@ func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT debit, credit, effective_day, purpose, sum(n)::INT8, sum(fen)::INT8 FROM (
 				SELECT debit, credit, effective_day, purpose, count(*) AS n, sum(amount) AS fen FROM journal
-				WHERE effective_day = ANY($2::INT4[]) AND booking_day = $1 AND kind IS NULL AND (flags & 28) <> 4 GROUP BY debit, credit, effective_day, purpose
+				WHERE effective_day = ANY($2::INT4[]) AND booking_day = $1 AND kind IS NULL AND `+chain.MovesMoney+` GROUP BY debit, credit, effective_day, purpose
 				UNION ALL SELECT j.debit, j.credit, j.effective_day, j.purpose, count(*), sum(j.amount)
 				FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
-				WHERE l.booking_day = $1 AND j.booking_day = $1 AND j.kind IS NULL AND (j.flags & 28) <> 4 GROUP BY j.debit, j.credit, j.effective_day, j.purpose) AS t
+				WHERE l.booking_day = $1 AND j.booking_day = $1 AND j.kind IS NULL AND `+chain.MovesMoney+` GROUP BY j.debit, j.credit, j.effective_day, j.purpose) AS t
 			GROUP BY debit, credit, effective_day, purpose ORDER BY debit, credit, effective_day, purpose`, day, promptDaysOf([]Day{day}))
 		if err != nil {
 			return err

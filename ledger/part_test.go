@@ -23,9 +23,9 @@ func TestParts(t *testing.T) {
 	must(l.OpenDay(t.Context(), day))
 	must(l.OpenAccounts(t.Context(), []ledger.Account{{Code: "a", Kind: ledger.Liability}, {Code: "b", Kind: ledger.Liability}}))
 	post := func(n int, effective ledger.Day) (want []string) {
-		claim, err := l.Claim(t.Context(), "taps/0", "test", day)
+		lease, err := l.Lease(t.Context(), "taps/0", "test", day)
 		must(err)
-		batch := &ledger.Batch{Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day}
+		batch := &ledger.Batch{Stream: "taps/0", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day}
 		for i := range n {
 			subject, id := ledger.Subject(fmt.Sprintf("card%03d", i/2)), ledger.ID(fmt.Sprintf("%s.%d", effective, i))
 			transfer := ledger.Transfer{Day: effective, Subject: subject, ID: id, Debit: ledger.IDOfCode("a"), Credit: ledger.IDOfCode("b"), Amount: 5, Evidence: []byte("e")}

@@ -79,7 +79,7 @@ func (p *post) attempt(ctx context.Context) error {
 	err := p.try(ctx)
 	var open *openCommit
 	if errors.As(err, &open) {
-		return p.settle(ctx, open)
+		return p.resolve(ctx, open)
 	}
 	var taken *takenKey
 	if errors.As(err, &taken) {
@@ -116,8 +116,8 @@ func (p *post) try(ctx context.Context) error {
 // within is the body of the transaction.
 func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	b, l := p.batch, p.ledger
-	if l.rehearses { // the caller's claim was rolled back
-		if _, err := claimIn(ctx, tx, b.Stream, "", b.Day); err != nil {
+	if l.rehearses { // the caller's lease was rolled back
+		if _, err := leaseIn(ctx, tx, b.Stream, "", b.Day); err != nil {
 			return err
 		}
 	}
@@ -190,9 +190,9 @@ func (p *post) refreshChart(ctx context.Context, tx pgx.Tx) error {
 	return &again{cause: "chart", err: errors.New("the chart of accounts changed"), now: true}
 }
 
-// settle finds out what became of an attempt whose COMMIT was not answered. The lock on the stream's row is granted only when the
+// resolve finds out what became of an attempt whose COMMIT was not answered. The lock on the stream's row is granted only when the
 // lost transaction has ended one way or the other; then the link is there or it is not.
-func (p *post) settle(ctx context.Context, open *openCommit) error {
+func (p *post) resolve(ctx context.Context, open *openCommit) error {
 	l := p.ledger
 	l.onRetry("unknown commit")
 	landed := false

@@ -13,11 +13,11 @@ import (
 
 const today ledger.Day = 20260105
 
-// books is a ledger with a small chart, one open day and one claimed stream.
+// books is a ledger with a small chart, one open day and one leased stream.
 type books struct {
 	*ledger.Ledger
 	t     ledgertest.TB
-	claim ledger.Claim
+	lease ledger.Lease
 }
 
 func chart() []ledger.Account {
@@ -44,7 +44,7 @@ func openBooks(t ledgertest.TB, l *ledger.Ledger) *books {
 	b.must(b.OpenDay(ctx, today))
 	b.must(b.OpenAccounts(ctx, chart()))
 	var err error
-	b.claim, err = b.Claim(ctx, "taps/0", "test", 0)
+	b.lease, err = b.Lease(ctx, "taps/0", "test", 0)
 	b.must(err)
 	return b
 }
@@ -59,7 +59,7 @@ func (b *books) must(err error) {
 // batch makes the stream's next batch.
 func (b *books) batch(transfers []ledger.Transfer, memos ...ledger.Memo) *ledger.Batch {
 	return &ledger.Batch{
-		Stream: b.claim.Stream, Epoch: b.claim.Epoch, From: b.claim.Next, Next: b.claim.Next + 10, Day: b.claim.Day,
+		Stream: b.lease.Stream, Epoch: b.lease.Epoch, From: b.lease.Next, Next: b.lease.Next + 10, Day: b.lease.Day,
 		Transfers: transfers, Memos: memos,
 	}
 }
@@ -74,7 +74,7 @@ func (b *books) postBatch(batch *ledger.Batch) *ledger.Outcome {
 	b.t.Helper()
 	out, err := b.Post(context.Background(), batch)
 	b.must(err)
-	b.claim.Next, b.claim.Sequence = batch.Next, out.Sequence
+	b.lease.Next, b.lease.Sequence = batch.Next, out.Sequence
 	return out
 }
 

@@ -34,7 +34,7 @@ func TestProofs(t *testing.T) {
 			}
 		}
 	}
-	elsewhere, err := b.Claim(ctx, "desk", "test", 0)
+	elsewhere, err := b.Lease(ctx, "desk", "test", 0)
 	b.must(err)
 	if _, err = b.Prove(ctx, keys[0]); !errors.Is(err, ledger.ErrDay) {
 		t.Errorf("before the seal: %v, expected ErrDay", err)

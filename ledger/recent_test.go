@@ -27,7 +27,7 @@ func TestRecentKeepsTheLast(t *testing.T) {
 		batch.Recent = recent
 		out, err := b.Post(context.Background(), batch)
 		b.must(err)
-		b.claim.Next = batch.Next
+		b.lease.Next = batch.Next
 		for i, d := range out.Transfers[800:] {
 			if d.Result != ledger.Duplicate {
 				t.Fatalf("batch %d, repeat %d: %+v", n, i, d)

@@ -15,7 +15,7 @@ import (
 // the first time no row of any table changes.
 func TestRehearsal(t *testing.T) {
 	b := newBooks(t)
-	// Without the rollback an act is fenced by its own claim and tried again and again.
+	// Without the rollback an act is fenced by its own lease and tried again and again.
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	agent := ledger.Account{Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits, Cap: 100}

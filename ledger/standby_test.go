@@ -43,7 +43,7 @@ func TestStatementTimeout(t *testing.T) {
 	ctx := context.Background()
 	tx, err := other.Pool().BeginTx(ctx, pgx.TxOptions{})
 	b.must(err)
-	_, err = tx.Exec(ctx, "SELECT next FROM streams WHERE stream = $1 FOR UPDATE", b.claim.Stream)
+	_, err = tx.Exec(ctx, "SELECT next FROM streams WHERE stream = $1 FOR UPDATE", b.lease.Stream)
 	b.must(err)
 	onConnection(t, b.Ledger, "SET statement_timeout = '30ms'")
 	batch := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 5)})

@@ -10,25 +10,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Claim is a stream as its owner found it.
-type Claim struct {
+// Lease is a stream as its owner found it.
+type Lease struct {
 	Stream   string
-	Epoch    int64 // the claim's number; batches of an older one are refused with ErrFenced
+	Epoch    int64 // the lease's number; batches of an older one are refused with ErrFenced
 	Next     int64 // the position the next batch must start from
 	Sequence int64 // batches so far
 	Day      Day   // the booking day of the next batch
 }
 
-// Claim makes owner the stream's only owner: its epoch rises, and batches under an older epoch are refused from now on. A
+// Lease makes owner the stream's only owner: its epoch rises, and batches under an older epoch are refused from now on. A
 // stream that does not exist is created at position 0 in the given day, which must be open or closing; day 0 stands for the
-// latest open day (ErrDay when there is none). For an existing stream day is not looked at. After a lost connection a caller may claim again.
+// latest open day (ErrDay when there is none). For an existing stream day is not looked at. After a lost connection a caller may lease again.
 // A batch of the former owner that is under way is waited for, unless that owner stands still in the
 // middle of it; on CockroachDB it is aborted.
-func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Claim, error) {
+func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Lease, error) {
 	if !text(stream, 1, MaxKey) || !text(owner, 0, 128) {
-		return Claim{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
+		return Lease{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
 	}
-	var claim Claim
+	var lease Lease
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
 			if !l.rehearses {
@@ -39,10 +39,10 @@ func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Clai
 					return err
 				}
 			}
-			claim, err = claimIn(ctx, tx, stream, owner, day)
+			lease, err = leaseIn(ctx, tx, stream, owner, day)
 			return err
 		})
-		// To claim once more than needed does no harm, so an unknown outcome is a failure like any other.
+		// To lease once more than needed does no harm, so an unknown outcome is a failure like any other.
 		var open *openCommit
 		if errors.As(err, &open) {
 			return &again{cause: "unknown commit", err: open.err}
@@ -50,28 +50,28 @@ func (l *Ledger) Claim(ctx context.Context, stream, owner string, day Day) (Clai
 		return err
 	})
 	if err != nil {
-		return Claim{}, fmt.Errorf("claim stream %q: %w", stream, err)
+		return Lease{}, fmt.Errorf("lease stream %q: %w", stream, err)
 	}
-	return claim, nil
+	return lease, nil
 }
 
-func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Claim, error) {
-	claim := Claim{Stream: stream}
+func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lease, error) {
+	lease := Lease{Stream: stream}
 	scan := func() error {
 		return tx.QueryRow(ctx, "UPDATE streams SET epoch = epoch + 1, owner = $2 WHERE stream = $1 RETURNING epoch, next, sequence, day",
-			stream, owner).Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+			stream, owner).Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
 	}
 	// The hash over both shows that one of them was changed by accident; nothing is decided by it.
 	sign := func(err error) error {
 		if err == nil {
-			hash := chain.ClaimHash(stream, claim.Epoch, owner)
+			hash := chain.LeaseHash(stream, lease.Epoch, owner)
 			_, err = tx.Exec(ctx, "UPDATE streams SET claim = $2 WHERE stream = $1", stream, hash[:])
 		}
 		return err
 	}
 	err := scan()
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return claim, sign(err)
+		return lease, sign(err)
 	}
 	// The day's row is locked, so that the day cannot close around the new stream.
 	query, args := "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1 FOR UPDATE", []any{}
@@ -84,35 +84,35 @@ func claimIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Cla
 		err = tx.QueryRow(ctx, query, args...).Scan(&day)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return claim, fmt.Errorf("%w: no such day is open for a new stream", ErrDay)
+		return lease, fmt.Errorf("%w: no such day is open for a new stream", ErrDay)
 	}
 	if err != nil {
-		return claim, err
+		return lease, err
 	}
 	if _, err = tx.Exec(ctx, `INSERT INTO streams (stream, number, epoch, owner, claim, next, sequence, day, head)
 		VALUES ($1, $2, 0, $3, $5, 0, 0, $4, $5) ON CONFLICT (stream) DO NOTHING`, stream, IDOfStream(stream), owner, day, make([]byte, 32)); err != nil {
-		return claim, err
+		return lease, err
 	}
-	return claim, sign(scan())
+	return lease, sign(scan())
 }
 
-// Stream returns the stream as it stands, without claiming it; ErrNoStream when it was never claimed.
+// Stream returns the stream as it stands, without leasing it; ErrNoStream when it was never leased.
 // On CockroachDB it waits for a batch under way, however long that takes.
-func (l *Ledger) Stream(ctx context.Context, stream string) (Claim, error) {
-	claim := Claim{Stream: stream}
+func (l *Ledger) Stream(ctx context.Context, stream string) (Lease, error) {
+	lease := Lease{Stream: stream}
 	err := l.run(ctx, func(ctx context.Context) error {
 		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
 			return tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
-				Scan(&claim.Epoch, &claim.Next, &claim.Sequence, &claim.Day)
+				Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
 		})
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNoStream
 	}
 	if err != nil {
-		return claim, fmt.Errorf("read stream %q: %w", stream, err)
+		return lease, fmt.Errorf("read stream %q: %w", stream, err)
 	}
-	return claim, nil
+	return lease, nil
 }
 
 // Answers reports whether the database says now where a stream stands. It asks once.
@@ -121,7 +121,7 @@ func (l *Ledger) Answers(ctx context.Context, stream string) bool {
 	return l.pool.QueryRow(ctx, "SELECT next FROM streams WHERE stream = $1", stream).Scan(&next) == nil
 }
 
-// StreamNames names every stream that was ever claimed, by its number.
+// StreamNames names every stream that was ever leased, by its number.
 func (l *Ledger) StreamNames(ctx context.Context) (names map[StreamID]string, err error) {
 	err = l.run(ctx, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, "SELECT stream, number FROM streams")
@@ -169,7 +169,7 @@ func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link chain.Link, head ch
 
 // whyNot explains a compare-and-swap that met no row.
 func whyNot(ctx context.Context, tx pgx.Tx, b *Batch) error {
-	e := &StreamError{Current: Claim{Stream: b.Stream}, Epoch: b.Epoch, From: b.From, Day: b.Day}
+	e := &StreamError{Current: Lease{Stream: b.Stream}, Epoch: b.Epoch, From: b.From, Day: b.Day}
 	err := tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", b.Stream).
 		Scan(&e.Current.Epoch, &e.Current.Next, &e.Current.Sequence, &e.Current.Day)
 	switch {

@@ -30,16 +30,16 @@ func TestOnlyTheOwnerMovesAStream(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	stale := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
-	newer, err := b.Claim(ctx, "taps/0", "another", 0)
+	newer, err := b.Lease(ctx, "taps/0", "another", 0)
 	b.must(err)
-	if newer.Epoch != b.claim.Epoch+1 || newer.Next != 0 || newer.Day != today {
-		t.Fatalf("the new claim is %+v", newer)
+	if newer.Epoch != b.lease.Epoch+1 || newer.Next != 0 || newer.Day != today {
+		t.Fatalf("the new lease is %+v", newer)
 	}
 	var e *ledger.StreamError
 	if _, err = b.Post(ctx, stale); !errors.Is(err, ledger.ErrFenced) || !errors.As(err, &e) || e.Current.Epoch != newer.Epoch {
 		t.Errorf("a stale owner got %v, expected ErrFenced", err)
 	}
-	b.claim = newer
+	b.lease = newer
 	again := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
 	b.postBatch(again)
 	if _, err = b.Post(ctx, again); !errors.Is(err, ledger.ErrPosition) {
@@ -149,28 +149,28 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	tomorrow := today.Next()
-	settlement, err := b.Claim(ctx, "settlement", "test", 0)
+	settlement, err := b.Lease(ctx, "settlement", "test", 0)
 	b.must(err)
 	const workers, batches = 4, 12
 	closeNow := make(chan struct{}, workers*batches)
-	var group, claimed sync.WaitGroup
-	claimed.Add(workers)
+	var group, leased sync.WaitGroup
+	leased.Add(workers)
 	for w := range workers {
 		group.Go(func() {
-			claim, err := b.Claim(ctx, fmt.Sprintf("taps/%d", w+1), "test", 0)
-			claimed.Done()
+			lease, err := b.Lease(ctx, fmt.Sprintf("taps/%d", w+1), "test", 0)
+			leased.Done()
 			for n := 0; err == nil && n < batches; n++ {
 				batch := &ledger.Batch{
-					Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Shard: w,
+					Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Shard: w,
 					Transfers: []ledger.Transfer{transfer(1000*w+2*n, "float", "operator:bus", 1), transfer(1000*w+2*n+1, "float", "operator:metro", 1)},
 				}
 				_, err = b.Post(ctx, batch)
 				var moved *ledger.StreamError
 				if errors.Is(err, ledger.ErrDayMoved) && errors.As(err, &moved) {
-					claim.Day, batch.Day = moved.Current.Day, moved.Current.Day
+					lease.Day, batch.Day = moved.Current.Day, moved.Current.Day
 					_, err = b.Post(ctx, batch)
 				}
-				claim.Next = batch.Next
+				lease.Next = batch.Next
 				closeNow <- struct{}{}
 			}
 			if err != nil {
@@ -179,7 +179,7 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 			}
 		})
 	}
-	claimed.Wait()
+	leased.Wait()
 	for range workers * 2 {
 		<-closeNow
 	}
@@ -193,8 +193,8 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	if _, err = b.Post(ctx, late); err != nil {
 		t.Errorf("settlement in the closing day: %v", err)
 	}
-	if claim, err := b.Claim(ctx, "late", "test", today); err != nil || claim.Day != today {
-		t.Errorf("a new stream for the closing day: %+v %v", claim, err)
+	if lease, err := b.Lease(ctx, "late", "test", today); err != nil || lease.Day != today {
+		t.Errorf("a new stream for the closing day: %+v %v", lease, err)
 	}
 	key := signer()
 	if _, err = b.SealDay(ctx, today, key); !errors.Is(err, ledger.ErrDay) {
@@ -205,7 +205,7 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	if _, err = b.Post(ctx, late); !errors.Is(err, ledger.ErrDayMoved) {
 		t.Errorf("settlement in the closed day: %v, expected ErrDayMoved", err)
 	}
-	if _, err = b.Claim(ctx, "later", "test", today); !errors.Is(err, ledger.ErrDay) {
+	if _, err = b.Lease(ctx, "later", "test", today); !errors.Is(err, ledger.ErrDay) {
 		t.Errorf("a new stream for the closed day: %v, expected ErrDay", err)
 	}
 	seal, err := b.SealDay(ctx, today, key)

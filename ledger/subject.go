@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -44,7 +46,7 @@ func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject 
 		}
 		return tx.QueryRow(ctx, `SELECT coalesce((SELECT balance FROM checkpoints WHERE account = $3 AND subject = $4 AND day <= $5 ORDER BY day DESC LIMIT 1), 0)::INT8
 			+ coalesce((SELECT sum(CASE WHEN j.credit = $3 THEN j.amount ELSE -j.amount END) FROM journal j WHERE `+taken+`
-				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND (j.flags & 28) <> 4), 0)::INT8`,
+				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND `+chain.MovesMoney+`), 0)::INT8`,
 			v.last, v.at, account, []byte(subject), v.base, days).Scan(&balance)
 	})
 	if err != nil {
@@ -95,9 +97,9 @@ func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last
 // The latest checkpoints of all subjects and an account (while a day's are being written, some are the day's already: then the one before), and what
 // was booked since: rows of the prompt windows of all later days, and the late ones before.
 const selectShadow = `WITH tail AS (
-		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND (flags & 28) <> 4
+		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND ` + chain.MovesMoney + `
 		UNION ALL SELECT j.subject, j.debit, j.amount FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
-			WHERE l.booking_day > $2 AND l.effective_day < $3 AND j.booking_day = l.booking_day AND (j.debit = $1 OR j.credit = $1) AND (j.flags & 28) <> 4)
+			WHERE l.booking_day > $2 AND l.effective_day < $3 AND j.booking_day = l.booking_day AND (j.debit = $1 OR j.credit = $1) AND ` + chain.MovesMoney + `)
 	SELECT coalesce(c.subject, t.subject) AS whose, (coalesce(c.balance, 0) + coalesce(t.fen, 0))::INT8
 	FROM (SELECT s.subject, CASE WHEN s.day <= $2 THEN s.balance ELSE (SELECT c.balance FROM checkpoints c WHERE c.account = $1 AND c.subject = s.subject
 		AND c.day <= $2 ORDER BY c.day DESC LIMIT 1) END AS balance FROM shadows s WHERE s.account = $1) AS c

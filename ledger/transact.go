@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its batches (a claim, the close of a
+// The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its batches (a lease, the close of a
 // day, settling an unknown commit) runs READ COMMITTED behind explicit row locks: under SERIALIZABLE, PostgreSQL takes the snapshot before it
 // waits for the lock and then refuses the row because it has changed, for ever on a busy stream.
 var (

@@ -40,7 +40,7 @@ type Closing struct {
 // Closer closes days.
 type Closer struct {
 	Ledger *ledger.Ledger
-	Owner  string             // who claims the settlement stream
+	Owner  string             // who leases the settlement stream
 	Dir    string             // settlement files, one folder a day
 	Seals  string             // seal files, one a day
 	Signer ed25519.PrivateKey // not kept in the database

@@ -57,10 +57,10 @@ func (o *office) must(err error) {
 // post books transfers in the stream's day, or in the day given for a new one.
 func (o *office) post(stream string, day ledger.Day, transfers ...ledger.Transfer) {
 	o.Helper()
-	claim, err := o.ledger.Claim(o.Context(), stream, "test", day)
+	lease, err := o.ledger.Lease(o.Context(), stream, "test", day)
 	o.must(err)
 	out, err := o.ledger.Post(o.Context(), &ledger.Batch{
-		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+		Stream: stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: transfers,
 	})
 	o.must(err)
 	for i, decision := range out.Transfers {
@@ -163,8 +163,8 @@ func TestClose(t *testing.T) {
 	checkSealFile(t, filepath.Join(o.dir, "seals", "20260105.json"), seal)
 
 	// The sealed day takes no more.
-	if claim, err := l.Claim(t.Context(), "taps/0", "test", 0); err != nil || claim.Day != today.Next() {
-		t.Errorf("after the close taps/0 is in day %d (%v), want %d", claim.Day, err, today.Next())
+	if lease, err := l.Lease(t.Context(), "taps/0", "test", 0); err != nil || lease.Day != today.Next() {
+		t.Errorf("after the close taps/0 is in day %d (%v), want %d", lease.Day, err, today.Next())
 	}
 }
 
@@ -229,10 +229,10 @@ func TestReopen(t *testing.T) {
 	if _, err := broken.Close(t.Context(), today, today.Next()); err == nil {
 		t.Fatal("the close with a bad owner went through")
 	}
-	claim, err := o.ledger.Claim(t.Context(), "adjustments/20260105", "test", today)
+	lease, err := o.ledger.Lease(t.Context(), "adjustments/20260105", "test", today)
 	o.must(err)
-	if claim.Day != today.Next() {
-		t.Errorf("while the day is closed again its adjustments are booked on %s, want %s", claim.Day, today.Next())
+	if lease.Day != today.Next() {
+		t.Errorf("while the day is closed again its adjustments are booked on %s, want %s", lease.Day, today.Next())
 	}
 	second, err := o.closer.Close(t.Context(), today, today.Next())
 	o.must(err)

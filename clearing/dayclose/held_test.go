@@ -23,10 +23,10 @@ import (
 // tacs books a batch in today's taps whose note counts TACs.
 func (o *office) tacs(counts ...docket.TACs) {
 	o.Helper()
-	claim, err := o.ledger.Claim(o.Context(), "taps/1", "test", 0)
+	lease, err := o.ledger.Lease(o.Context(), "taps/1", "test", 0)
 	o.must(err)
 	_, err = o.ledger.Post(o.Context(), &ledger.Batch{
-		Stream: "taps/1", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day,
+		Stream: "taps/1", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day,
 		Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) {
 			return json.Marshal(docket.Note{TACs: counts})
 		},
@@ -188,7 +188,7 @@ func TestHeldChangesMeanwhile(t *testing.T) {
 	}
 	o.abnormal()
 	o.wantHeld(o.close(today), 260)
-	_, err := o.ledger.Claim(t.Context(), release.Stream, "test", 0)
+	_, err := o.ledger.Lease(t.Context(), release.Stream, "test", 0)
 	o.must(err)
 	tx, err := o.ledger.Pool().Begin(t.Context())
 	o.must(err)

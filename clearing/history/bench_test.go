@@ -32,12 +32,12 @@ func BenchmarkPass(b *testing.B) {
 	l, day := archive.Ledger, firstDay
 	must(l.OpenDay(b.Context(), day))
 	must(l.OpenAccounts(b.Context(), chart.Accounts(clearingtest.New(b, nil).Registry.Current())))
-	claim, err := l.Claim(b.Context(), "taps/0", "bench", day)
+	lease, err := l.Lease(b.Context(), "taps/0", "bench", day)
 	must(err)
 	number := func(card uint32) []byte {
 		return binary.BigEndian.AppendUint32([]byte{1, 1, 0x49, 0x10, 0x50, 0x70, 2, 0}, card)
 	}
-	batch := &ledger.Batch{Stream: "taps/0", Epoch: claim.Epoch}
+	batch := &ledger.Batch{Stream: "taps/0", Epoch: lease.Epoch}
 	post := func(t ledger.Transfer, last bool) {
 		if batch.Transfers = append(batch.Transfers, t); len(batch.Transfers) == 5000 || last {
 			batch.From, batch.Next, batch.Day = batch.Next, batch.Next+1, day

@@ -55,9 +55,9 @@ func (o *office) must(err error) {
 // book posts what is booked on a day, in a random order.
 func (o *office) book(stream string, random *rand.Rand, records []record, day int) {
 	o.Helper()
-	claim, err := o.Ledger.Claim(o.Context(), stream, "test", firstDay)
+	lease, err := o.Ledger.Lease(o.Context(), stream, "test", firstDay)
 	o.must(err)
-	batch := &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next, Day: claim.Day}
+	batch := &ledger.Batch{Stream: stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next, Day: lease.Day}
 	// In small batches: a day is cut by samples of them.
 	post := func() {
 		batch.From, batch.Next = batch.Next, batch.Next+1

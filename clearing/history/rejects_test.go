@@ -31,7 +31,7 @@ func TestRejectsOfOtherDays(t *testing.T) {
 	o.must(l.OpenDay(t.Context(), firstDay))
 	day := firstDay
 	for n, rejects := range []int{many, few, few} {
-		claim, err := l.Claim(t.Context(), "taps/0", "test", day)
+		lease, err := l.Lease(t.Context(), "taps/0", "test", day)
 		o.must(err)
 		d := docket.New(docket.Source{Stream: "taps/0", Day: day}, rejects)
 		for i := range rejects {
@@ -40,7 +40,7 @@ func TestRejectsOfOtherDays(t *testing.T) {
 		if n == 1 {
 			d.Reject(verdict.BadTAC, "tap", few, fmt.Appendf(nil, "forged %d of day %d", 0, 0))
 		}
-		out, err := l.Post(t.Context(), &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Memos: d.Memos})
+		out, err := l.Post(t.Context(), &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: day, Memos: d.Memos})
 		o.must(err)
 		for i, decision := range out.Memos {
 			if want := map[bool]ledger.Result{false: ledger.Inserted, true: ledger.Duplicate}[i == rejects]; decision.Result != want {

@@ -27,7 +27,7 @@ const ActJudgeAgain = "judge quarantined"
 type Again struct {
 	Ledger *ledger.Ledger
 	Rules  map[string]func() Rules // as for New
-	Owner  string                  // who claims the stream, for the log
+	Owner  string                  // who leases the stream, for the log
 
 	made map[string]Rules
 }

@@ -60,7 +60,7 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 	}{
 		{"first sight of a topic, not stored", "INSERT INTO topics", false, 0, "not in the group: intake: record topic"},
 		{"first sight of a topic, stored", "commit", true, 1, "not in the group: intake: record topic"},
-		{"claim", "UPDATE streams SET epoch", false, len(message.InputTopics()), "no streams yet: claim"},
+		{"lease", "UPDATE streams SET epoch", false, len(message.InputTopics()), "no streams yet: lease"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHouse(t)
@@ -87,9 +87,9 @@ func TestDatabaseAwayWhileJoining(t *testing.T) {
 	}
 }
 
-// TestNotReadyBeforeClaims has the database give no answer to the first claim: the intake has
+// TestNotReadyBeforeLeases has the database give no answer to the first lease: the intake has
 // joined the group, and is not ready as long as nobody knows whether it has its streams.
-func TestNotReadyBeforeClaims(t *testing.T) {
+func TestNotReadyBeforeLeases(t *testing.T) {
 	h := newHouse(t)
 	l, through := newLine(t, h.url, "", false)
 	l.quiet = true
@@ -103,9 +103,9 @@ func TestNotReadyBeforeClaims(t *testing.T) {
 	ended, stop := h.run(in)
 	<-l.broken
 	if err := in.Ready(t.Context()); err == nil {
-		t.Error("the intake is ready while its first claim has no answer")
+		t.Error("the intake is ready while its first lease has no answer")
 	}
-	h.awaitReady(in, ended, "no streams yet: claim")
+	h.awaitReady(in, ended, "no streams yet: lease")
 	l.mend()
 	h.awaitReady(in, ended, "")
 	stop()

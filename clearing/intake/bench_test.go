@@ -123,7 +123,7 @@ func (d *drain) open() {
 	d.backlog.town.Found(d, d.ledger.Pool())
 	d.must(d.ledger.OpenDay(ctx, yesterday))
 	d.must(d.ledger.OpenAccounts(ctx, chart.Accounts(d.backlog.town.Registry.Current())))
-	claim, err := d.ledger.Claim(ctx, "openings", "bench", 0)
+	lease, err := d.ledger.Lease(ctx, "openings", "bench", 0)
 	d.must(err)
 	for from := 0; from < d.backlog.riders; from += 10_000 {
 		transfers := make([]ledger.Transfer, 0, 10_000)
@@ -135,10 +135,10 @@ func (d *drain) open() {
 			})
 		}
 		_, err := d.ledger.Post(ctx, &ledger.Batch{
-			Stream: "openings", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+			Stream: "openings", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: transfers,
 		})
 		d.must(err)
-		claim.Next++
+		lease.Next++
 	}
 	_, err = d.closer.Close(ctx, yesterday, today)
 	d.must(err)

@@ -19,11 +19,11 @@
 // # Several processes
 //
 // Processes share the partitions through a consumer group; the group says who
-// should have a partition, the database who has it. Whoever is given one claims
+// should have a partition, the database who has it. The process that is given one leases
 // its stream, which raises the stream's epoch, and begins at the position found
 // there. So however wrong the group may be for a moment (a process that was
 // stopped and wakes up, two that both think a partition theirs), only the latest
-// claim commits. A process that finds a newer epoch drops all it has, leaves and
+// lease commits. A process that finds a newer epoch drops all it has, leaves and
 // joins the group anew.
 //
 // # What one commit holds
@@ -51,7 +51,7 @@
 // bytes and the error (package quarantine), the others are booked in their order, and two
 // people have it judged again once the reason is gone (Again). What fails so is told from
 // what passes by itself, for which a batch waits and readiness fails: database or broker
-// are away, also at the moment at which the group is joined and streams are claimed; the
+// are away, also at the moment at which the group is joined and streams are leased; the
 // database is broken or full, or lacks a table or a right; a key store was changed into what cannot be used,
 // once a TAC is wrong, which may be right under the masters that are not at hand. An account
 // that refuses what must be booked (it is not open yet, or frozen) is between the two: it is

@@ -76,7 +76,7 @@ func TestGaps(t *testing.T) {
 	}
 	for _, test := range tests {
 		p := &partition{
-			in: &Intake{kafka: cluster.ListenAddrs()[0], log: quiet}, topic: message.TopicTaps, stream: "taps/0", lease: ledger.Claim{Next: test.position},
+			in: &Intake{kafka: cluster.ListenAddrs()[0], log: quiet}, topic: message.TopicTaps, stream: "taps/0", lease: ledger.Lease{Next: test.position},
 		}
 		err := p.contiguous(t.Context(), test.delivered)
 		var gap *GapError
@@ -87,7 +87,7 @@ func TestGaps(t *testing.T) {
 			t.Errorf("%s: %v, want offset %d missing", test.name, err, test.missing)
 		}
 	}
-	p := &partition{stream: "taps/0", lease: ledger.Claim{Next: 2}}
+	p := &partition{stream: "taps/0", lease: ledger.Lease{Next: 2}}
 	if err := p.contiguous(t.Context(), delivered(1, 2)); err == nil {
 		t.Error("an offset that was consumed before was taken again")
 	}

@@ -167,10 +167,10 @@ func (h *house) must(err error) {
 // post books transfers in a stream of its own.
 func (h *house) post(stream string, transfers ...ledger.Transfer) {
 	h.Helper()
-	claim, err := h.ledger.Claim(h.Context(), stream, "test", 0)
+	lease, err := h.ledger.Lease(h.Context(), stream, "test", 0)
 	h.must(err)
 	_, err = h.ledger.Post(h.Context(), &ledger.Batch{
-		Stream: stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: transfers,
+		Stream: stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: transfers,
 	})
 	h.must(err)
 }

@@ -23,7 +23,7 @@ type Settings struct {
 	BatchRecords int                // records in one commit at most; 4000
 	BatchWait    time.Duration      // how long a batch waits to fill; 20 ms
 	QueueBytes   int                // per partition; fetching pauses above; 4 MiB
-	Owner        string             // who claims the streams, for the log
+	Owner        string             // who leases the streams, for the log
 	Patience     time.Duration      // how long a partition waits for an account that refuses what must be booked; 2 minutes
 	Group        string             // the consumer group; citycard-clearing
 	Kafka        []kgo.Opt          // what the cluster asks of a client: TLS, a user
@@ -142,7 +142,7 @@ func (in *Intake) Ready(context.Context) error {
 		}
 		return errors.New("the intake is not running")
 	}
-	if why := s.unclaimed.Load(); why != nil {
+	if why := s.unleased.Load(); why != nil {
 		return fmt.Errorf("no streams yet: %w", *why)
 	}
 	for _, p := range s.owned() {

@@ -151,15 +151,15 @@ func TestStoppedAnywhere(t *testing.T) {
 	h.must(err)
 }
 
-// TestNewerOwner claims a stream from under an intake: it commits no more under
-// its old claim, drops what it has, joins the group anew and goes on; every tap is
+// TestNewerOwner leases a stream from under an intake: it commits no more under
+// its old lease, drops what it has, joins the group anew and goes on; every tap is
 // booked once.
 func TestNewerOwner(t *testing.T) {
 	h := newHouse(t)
 	stop := h.start("first")
 	h.send(tap(h.ride(1)))
 	h.cleared()
-	before, err := h.ledger.Claim(t.Context(), "taps/0", "thief", 0)
+	before, err := h.ledger.Lease(t.Context(), "taps/0", "thief", 0)
 	h.must(err)
 	h.send(tap(h.ride(2)), tap(h.ride(3)))
 	h.cleared()
@@ -167,7 +167,7 @@ func TestNewerOwner(t *testing.T) {
 	after, err := h.ledger.Stream(t.Context(), "taps/0")
 	h.must(err)
 	if after.Epoch <= before.Epoch {
-		t.Errorf("the stream is at epoch %d after the thief's %d: it was committed under an old claim", after.Epoch, before.Epoch)
+		t.Errorf("the stream is at epoch %d after the thief's %d: it was committed under an old lease", after.Epoch, before.Epoch)
 	}
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 240})
 }

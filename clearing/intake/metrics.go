@@ -23,7 +23,7 @@ type Metrics struct {
 	abandoned    *prometheus.CounterVec
 	phases       *prometheus.HistogramVec
 	sizes        *prometheus.HistogramVec
-	claims       *prometheus.CounterVec
+	leases       *prometheus.CounterVec
 	lost         prometheus.Counter
 	unjoined     prometheus.Counter
 	positions    *prometheus.GaugeVec
@@ -68,8 +68,8 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_batch_records", Help: "Records in a committed batch, by topic.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}, []string{"topic"}),
-		claims: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "citycard_stream_claims_total", Help: "Claims of streams by this process, by topic.",
+		leases: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "citycard_stream_claims_total", Help: "Leases of streams by this process, by topic.",
 		}, []string{"topic"}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_sessions_lost_total", Help: "Times this process found a newer owner of a stream and joined the group anew.",
@@ -97,7 +97,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_pump_failures_total", Help: "Attempts to send committed messages to Kafka that failed and are tried again.",
 		}),
 	}
-	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.claims, m.lost, m.unjoined, m.positions, m.lags,
+	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
 		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published)
 	m.begin()
 	return m

@@ -36,7 +36,7 @@ type partition struct {
 	ends   func() int64 // the partition's end, as the broker last told it
 
 	// Of run's goroutine alone.
-	lease  ledger.Claim // the stream as this process has it: epoch, day, next position
+	lease  ledger.Lease // the stream as this process has it: epoch, day, next position
 	recent *ledger.Recent
 	// explained is the offset up to which gaps were looked into.
 	explained int64
@@ -63,7 +63,7 @@ type partition struct {
 	underway time.Time
 }
 
-func newPartition(in *Intake, client *kgo.Client, name string, number int32, shard int, lease ledger.Claim, ends func() int64) *partition {
+func newPartition(in *Intake, client *kgo.Client, name string, number int32, shard int, lease ledger.Lease, ends func() int64) *partition {
 	p := &partition{
 		ends: ends, in: in, client: client, rules: in.rules[name](), topic: name, kind: topicOf(name), number: number, stream: StreamName(name, number),
 		shard: shard, lease: lease, arrived: make(chan struct{}, 1), patience: patience{most: in.settings.Patience},
@@ -300,7 +300,7 @@ func (p *partition) commitHalves(ctx context.Context, fetched []*kgo.Record) err
 // leased again, and stands either before the batch or behind it.
 func (p *partition) findOut(ctx context.Context, next int64) (committed bool, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		lease, err := p.in.ledger.Claim(ctx, p.stream, p.in.settings.Owner, p.lease.Day)
+		lease, err := p.in.ledger.Lease(ctx, p.stream, p.in.settings.Owner, p.lease.Day)
 		if err == nil {
 			committed = lease.Next == next
 			if !committed && lease.Next != p.lease.Next {

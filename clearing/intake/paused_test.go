@@ -11,7 +11,7 @@ import (
 
 // TestTakenWhilePaused takes partitions from a process that had paused fetching them,
 // gives them back, and finds that they are fetched again. The process is held up by a
-// lock on its streams, which the claims of the other end.
+// lock on its streams, which the leases of the other end.
 func TestTakenWhilePaused(t *testing.T) {
 	h := newHouse(t)
 	h.queue = 2

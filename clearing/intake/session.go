@@ -30,8 +30,8 @@ type session struct {
 	ready  chan struct{} // closed once client is set, or never will be
 	ctx    context.Context
 	joined atomic.Bool
-	// unclaimed is why partitions that the group gave could not be claimed.
-	unclaimed atomic.Pointer[error]
+	// unleased is why partitions that the group gave could not be leased.
+	unleased atomic.Pointer[error]
 
 	counts map[string]int32 // partitions of each topic
 	failed chan error       // the first error of a partition
@@ -122,21 +122,21 @@ func (s *session) join(ctx context.Context) error {
 	return err
 }
 
-// errClaiming says that the group gave streams that are being claimed.
-var errClaiming = errors.New("they are being claimed")
+// errLeasing says that the group gave streams that are being leased.
+var errLeasing = errors.New("they are being leased")
 
-// assigned is told before take what the group gave; nothing, where nothing is to be claimed.
-// The process is not ready until take has claimed it.
+// assigned is told before take what the group gave; nothing, where nothing is to be leased.
+// The process is not ready until take has leased it.
 func (s *session) assigned(_ context.Context, _ *kgo.Client, given map[string][]int32) {
 	if len(given) == 0 {
-		s.unclaimed.Store(nil)
+		s.unleased.Store(nil)
 	} else {
-		s.unclaimed.CompareAndSwap(nil, &errClaiming) // one that met an error goes on saying it
+		s.unleased.CompareAndSwap(nil, &errLeasing) // one that met an error goes on saying it
 	}
 	s.joined.Store(true)
 }
 
-// take claims the partitions that the group gave to this process and says where
+// take leases the partitions that the group gave to this process and says where
 // to begin: at the position in the ledger's database, whatever Kafka thinks.
 func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	// The group may answer before the client's maker has returned it.
@@ -154,20 +154,20 @@ func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offse
 	for topic, partitions := range given {
 		begin[topic] = make(map[int32]kgo.Offset, len(partitions))
 		for number := range partitions {
-			claim, err := s.in.ledger.Claim(ctx, StreamName(topic, number), owner, 0)
+			lease, err := s.in.ledger.Lease(ctx, StreamName(topic, number), owner, 0)
 			if err != nil {
 				// The group gives the partitions out again; until then readiness fails.
-				err = fmt.Errorf("claim %s: %w", StreamName(topic, number), err)
-				s.unclaimed.Store(&err)
+				err = fmt.Errorf("lease %s: %w", StreamName(topic, number), err)
+				s.unleased.Store(&err)
 				return nil, err
 			}
-			s.in.metrics.claims.WithLabelValues(topic).Inc()
-			s.in.metrics.positions.WithLabelValues(claim.Stream).Set(float64(claim.Next))
-			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), claim, func() int64 { return s.end(claim.Stream) }))
-			begin[topic][number] = kgo.NewOffset().At(claim.Next).WithEpoch(-1)
+			s.in.metrics.leases.WithLabelValues(topic).Inc()
+			s.in.metrics.positions.WithLabelValues(lease.Stream).Set(float64(lease.Next))
+			s.start(newPartition(s.in, s.client, topic, number, s.shard(topic, number), lease, func() int64 { return s.end(lease.Stream) }))
+			begin[topic][number] = kgo.NewOffset().At(lease.Next).WithEpoch(-1)
 		}
 	}
-	s.unclaimed.Store(nil)
+	s.unleased.Store(nil)
 	return begin, nil
 }
 

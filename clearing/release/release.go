@@ -34,7 +34,7 @@ func refuse(todo, format string, args ...any) error {
 // Office books what was decided.
 type Office struct {
 	Ledger *ledger.Ledger
-	Owner  string // who claims the stream, for the log
+	Owner  string // who leases the stream, for the log
 	// RefundAfterDays is how long the rules wait for a card to confirm its load.
 	RefundAfterDays int
 }

@@ -62,7 +62,7 @@ func keep(t *testing.T, l *ledger.Ledger) {
 	if err := l.OpenDay(t.Context(), today); err != nil {
 		t.Fatal(err)
 	}
-	claim, err := l.Claim(t.Context(), "taps/0", "test", today)
+	lease, err := l.Lease(t.Context(), "taps/0", "test", today)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func keep(t *testing.T, l *ledger.Ledger) {
 		t.Fatal(err)
 	}
 	_, err = l.Post(t.Context(), &ledger.Batch{
-		Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 6, Day: today,
+		Stream: "taps/0", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 6, Day: today,
 		Transfers: []ledger.Transfer{opening, ride("ride"), ride("ride, altered"), ride("ride")}, Memos: d.Memos,
 		Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return note, nil },
 	})

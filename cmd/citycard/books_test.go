@@ -74,15 +74,15 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 		{Code: "fund", Kind: ledger.Liability, Owner: "insurance", Flags: ledger.DebitsMustNotExceedCredits},
 		{Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits, Cap: 1000},
 	}))
-	claim, err := l.Claim(ctx, "desk", "test", first)
+	lease, err := l.Lease(ctx, "desk", "test", first)
 	must(err)
 	post := func(day ledger.Day, memos []ledger.Memo, transfers ...ledger.Transfer) {
 		t.Helper()
 		out, err := l.Post(ctx, &ledger.Batch{
-			Stream: "desk", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: day, Transfers: transfers, Memos: memos,
+			Stream: "desk", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: day, Transfers: transfers, Memos: memos,
 		})
 		must(err)
-		claim.Next++
+		lease.Next++
 		for _, d := range out.Transfers {
 			must(d.Err)
 		}

@@ -301,10 +301,10 @@ func (l *lived) close(day ledger.Day) {
 
 // late books an adjustment in the reopened day.
 func (l *lived) late() {
-	claim, err := l.Claim(l.Context(), "adjustments", "test", firstLived)
+	lease, err := l.Lease(l.Context(), "adjustments", "test", firstLived)
 	l.must(err)
 	_, err = l.Post(l.Context(), &ledger.Batch{
-		Stream: claim.Stream, Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: claim.Day, Transfers: []ledger.Transfer{{
+		Stream: lease.Stream, Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: lease.Day, Transfers: []ledger.Transfer{{
 			Day: firstLived, Subject: "a depot's file", ID: "1", Debit: ledger.IDOfCode(chart.Reserve), Credit: ledger.IDOfCode(chart.Operator("bus")), Amount: 1234,
 			Purpose: chart.PurposeReceipt, Evidence: []byte("file 7"),
 		}},

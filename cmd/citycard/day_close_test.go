@@ -55,9 +55,9 @@ func TestCloseWithout(t *testing.T) {
 		}
 	}
 	// One of the three is booked.
-	claim, err := b.Claim(t.Context(), "medical.requests/1", "test", 0)
+	lease, err := b.Lease(t.Context(), "medical.requests/1", "test", 0)
 	must(err)
-	_, err = b.Post(t.Context(), &ledger.Batch{Stream: claim.Stream, Epoch: claim.Epoch, From: 0, Next: 1, Day: first})
+	_, err = b.Post(t.Context(), &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: 0, Next: 1, Day: first})
 	must(err)
 
 	var said bytes.Buffer

@@ -55,12 +55,12 @@ func TestHeldPayouts(t *testing.T) {
 // bookWrongTACs books a tap of the bus operator, and that most TACs at its terminals were wrong.
 func bookWrongTACs(t *testing.T, l *ledger.Ledger, today ledger.Day) {
 	t.Helper()
-	claim, err := l.Claim(t.Context(), "taps/0", "test", 0)
+	lease, err := l.Lease(t.Context(), "taps/0", "test", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = l.Post(t.Context(), &ledger.Batch{
-		Stream: "taps/0", Epoch: claim.Epoch, From: claim.Next, Next: claim.Next + 1, Day: today,
+		Stream: "taps/0", Epoch: lease.Epoch, From: lease.Next, Next: lease.Next + 1, Day: today,
 		Transfers: []ledger.Transfer{{
 			Day: today, Subject: ledger.Subject(clearingtest.Hex(clearingtest.Card)), ID: identity.Spend(9, clearingtest.Hex(clearingtest.BusValidator), 7),
 			Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode(chart.Operator("bus")), Amount: 260, Purpose: chart.PurposeBus, Evidence: []byte("tap"),

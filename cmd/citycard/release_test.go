@@ -94,14 +94,14 @@ func keepAlone(t *testing.T, b *books.Books) {
 			Card: clearingtest.OtherCard, Terminal: clearingtest.BusValidator, Sequence: 9, Fen: 80, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC),
 		})),
 	} {
-		claim, err := b.Claim(t.Context(), stream, "test", 0)
+		lease, err := b.Lease(t.Context(), stream, "test", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := docket.New(docket.Source{Stream: stream, Day: claim.Day}, 1)
+		d := docket.New(docket.Source{Stream: stream, Day: lease.Day}, 1)
 		d.Dispute("test", 16, value)
 		d.Quarantine(verdict.Unbookable, "test", docket.Record{Offset: 17, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), Value: value}, errors.New("the table is\nmissing"))
-		if _, err := b.Post(t.Context(), &ledger.Batch{Stream: stream, Epoch: claim.Epoch, From: 0, Next: 18, Day: claim.Day, Memos: d.Memos}); err != nil {
+		if _, err := b.Post(t.Context(), &ledger.Batch{Stream: stream, Epoch: lease.Epoch, From: 0, Next: 18, Day: lease.Day, Memos: d.Memos}); err != nil {
 			t.Fatal(err)
 		}
 	}

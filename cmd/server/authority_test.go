@@ -57,7 +57,7 @@ func TestInstanceTwice(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go c.watchPoster(ctx, poster, time.Millisecond)
-	if _, err := b.Claim(t.Context(), "authorised/one", "second", 0); err != nil {
+	if _, err := b.Lease(t.Context(), "authorised/one", "second", 0); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -63,7 +63,7 @@ func (c *traffic) TraceQueryEnd(_ context.Context, _ *pgx.Conn, end pgx.TraceQue
 type lookedAt struct {
 	*testing.T
 	*books.Books
-	claim   ledger.Claim
+	lease   ledger.Lease
 	traffic traffic
 	glance  *glance
 	pages   http.Handler
@@ -114,19 +114,19 @@ func (l *lookedAt) must(err error) {
 func (l *lookedAt) book(n int, day ledger.Day) {
 	l.Helper()
 	var err error
-	if l.claim, err = l.Claim(l.Context(), "taps/0", "test", day); err != nil {
+	if l.lease, err = l.Lease(l.Context(), "taps/0", "test", day); err != nil {
 		l.Fatal(err)
 	}
 	note, err := json.Marshal(docket.Note{Tally: []docket.Line{{Verdict: "cleared", Purpose: "bus", Count: 1, Fen: 10}}})
 	l.must(err)
 	for range n {
-		tap := ledger.Transfer{Day: day, Subject: "card", ID: ledger.ID(fmt.Sprint(l.claim.Next)), Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode("operator:bus"), Amount: 10}
+		tap := ledger.Transfer{Day: day, Subject: "card", ID: ledger.ID(fmt.Sprint(l.lease.Next)), Debit: ledger.IDOfCode(chart.Float), Credit: ledger.IDOfCode("operator:bus"), Amount: 10}
 		_, err = l.Post(l.Context(), &ledger.Batch{
-			Stream: "taps/0", Epoch: l.claim.Epoch, From: l.claim.Next, Next: l.claim.Next + 1, Day: day, Transfers: []ledger.Transfer{tap},
+			Stream: "taps/0", Epoch: l.lease.Epoch, From: l.lease.Next, Next: l.lease.Next + 1, Day: day, Transfers: []ledger.Transfer{tap},
 			Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return note, nil },
 		})
 		l.must(err)
-		l.claim.Next++
+		l.lease.Next++
 	}
 }
 

@@ -47,7 +47,7 @@ func TestHashes(t *testing.T) {
 	account := chain.Account{
 		Code: "agent", Kind: chain.Asset, Owner: "kiosk", Flags: chain.DebitsMustNotExceedCredits | chain.MustReturnToZero, Shards: 2, Cap: 1000, Alarm: 500,
 	}
-	check("claim", chain.ClaimHash("taps/0", 17, "host 7"), "71247f1a9f400e1ebac525732d2812473fbeda2350e0ad8048ac317d362e1c63")
+	check("lease", chain.LeaseHash("taps/0", 17, "host 7"), "71247f1a9f400e1ebac525732d2812473fbeda2350e0ad8048ac317d362e1c63")
 	check("opening of an account", account.OpeningHash(), "4db67c3c011ad481af4fa53511cd2076c4dfb1eb902441f23b7ebd3de30f66a0")
 	check("day leaf", chain.HeadLeaf(20260105, "taps", 5, previous, batches), "b395301588315608b17cdc93dd895606b3df9266beb7fc9a504c8ec8155e6a79")
 	entry := chain.AuditEntry{Number: 3, At: time.Unix(1767614400, 0), Act: "reopen day", What: "20260104", First: "Li", Second: "Wang", Reason: "late file"}

@@ -20,7 +20,7 @@ type Link struct {
 	From, Next int64
 	Day        Day
 	Shard      int32
-	Epoch      int64     // of the claim under which it was posted
+	Epoch      int64     // of the lease under which it was posted
 	At         time.Time // when the database took it, to the microsecond
 	Transfers  int32     // rows
 	Memos      int32
@@ -51,9 +51,9 @@ func (k *Link) HeadAfter(previous Hash) Hash {
 // a day.
 func LeafOfHead(head Hash) Hash { return sha256.Sum256(append([]byte{0}, head[:]...)) }
 
-// ClaimHash computes the hash that stands beside a stream's claim: the SHA-256 over the text "ledger claim 1", the claim's number as 8 bytes, big endian, and
+// LeaseHash computes the hash that stands beside a stream's lease: the SHA-256 over the text "ledger claim 1", the lease's number as 8 bytes, big endian, and
 // the stream's and the owner's name, each after its length as 4 bytes.
-func ClaimHash(stream string, epoch int64, owner string) Hash {
+func LeaseHash(stream string, epoch int64, owner string) Hash {
 	b := binary.BigEndian.AppendUint64([]byte("ledger claim 1"), uint64(epoch))
 	return sha256.Sum256(AppendSized(AppendSized(b, stream), owner))
 }

@@ -54,6 +54,10 @@ type Row struct {
 // IsMemo reports whether the row is a memo.
 func (r *Row) IsMemo() bool { return r.Kind != "" }
 
+// MovesMoney is the condition in SQL on stored flags that the row's amount moved when it was
+// booked. What a hold reserves moves with the row that ends it.
+const MovesMoney = "(flags & 28) <> 4"
+
 // Flags is what the journal stores of Linked and Act: 1 for linked, and the act times four. The
 // bit of value 2 is reserved: no row has it.
 func (r *Row) Flags() byte {

@@ -67,7 +67,7 @@ type Stream struct {
 	Sequence int64           `json:"sequence"`
 	Epoch    int64           `json:"epoch"`
 	Owner    string          `json:"owner"`
-	Claim    chain.Hash      `json:"claim"`
+	Lease    chain.Hash      `json:"claim"`
 	Day      ledger.Day      `json:"day"`
 	Head     chain.Hash      `json:"head"`
 }

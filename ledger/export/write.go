@@ -106,9 +106,9 @@ func (x *writer) accounts() error {
 func (x *writer) streams() error {
 	return x.each("SELECT stream, number, next, sequence, epoch, owner, claim, day, head FROM streams ORDER BY number", func(rows pgx.Rows) (*Line, error) {
 		s := &Stream{}
-		var claim, head []byte
-		err := rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Epoch, &s.Owner, &claim, &s.Day, &head)
-		copy(s.Claim[:], claim)
+		var lease, head []byte
+		err := rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Epoch, &s.Owner, &lease, &s.Day, &head)
+		copy(s.Lease[:], lease)
 		copy(s.Head[:], head)
 		return &Line{Stream: s}, err
 	})

@@ -24,10 +24,10 @@ func withCredit(t *testing.T) *ledger.Ledger {
 	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "credit", At: time.Unix(1767614400, 0)}
 	_, err := l.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 90}, by)
 	must(err)
-	claim, err := l.Claim(ctx, "agents", "test", 0)
+	lease, err := l.Lease(ctx, "agents", "test", 0)
 	must(err)
 	_, err = l.Post(ctx, &ledger.Batch{
-		Stream: "agents", Epoch: claim.Epoch, From: 0, Next: 1, Day: today,
+		Stream: "agents", Epoch: lease.Epoch, From: 0, Next: 1, Day: today,
 		Transfers: []ledger.Transfer{{Day: today, Subject: "agent", ID: "a", Debit: ledger.IDOfCode("agent"), Credit: ledger.IDOfCode("bus"), Amount: 70}},
 	})
 	must(err)
@@ -90,12 +90,12 @@ func withStore(t *testing.T) *ledger.Ledger {
 		}
 	}
 	must(l.OpenAccounts(ctx, []ledger.Account{{Code: "store", Kind: ledger.Asset, Flags: ledger.CreditsMustNotExceedDebits}}))
-	claim, err := l.Claim(ctx, "stores", "test", 0)
+	lease, err := l.Lease(ctx, "stores", "test", 0)
 	must(err)
 	move := func(id ledger.ID, debit, credit string, amount ledger.Fen, act ledger.Act) ledger.Transfer {
 		return ledger.Transfer{Day: today, Subject: "store", ID: id, Debit: ledger.IDOfCode(debit), Credit: ledger.IDOfCode(credit), Amount: amount, Act: act}
 	}
-	out, err := l.Post(ctx, &ledger.Batch{Stream: "stores", Epoch: claim.Epoch, From: 0, Next: 1, Day: today, Transfers: []ledger.Transfer{
+	out, err := l.Post(ctx, &ledger.Batch{Stream: "stores", Epoch: lease.Epoch, From: 0, Next: 1, Day: today, Transfers: []ledger.Transfer{
 		move("a", "store", "bus", 100, ledger.Move), move("b", "bus", "store", 30, ledger.Move), move("c", "bus", "store", 70, ledger.Hold),
 	}})
 	must(err)

@@ -89,14 +89,14 @@ func TestDaysTampered(t *testing.T) {
 func TestStreamsTampered(t *testing.T) {
 	const taps = " WHERE stream = 'taps'"
 	tamper(t, []tampering{
-		{"owner", "UPDATE streams SET owner = 'somebody'" + taps, []string{"claim differs from its hash: stream taps: claim 1 of \"somebody\""}},
+		{"owner", "UPDATE streams SET owner = 'somebody'" + taps, []string{"lease differs from its hash: stream taps: lease 1 of \"somebody\""}},
 		{"next", "UPDATE streams SET next = 60" + taps, []string{"stream does not end with its last batch: stream taps: it stands at batch 5, position 60"}},
-		{"claim", "UPDATE streams SET epoch = 0" + taps, []string{
-			"claim goes back: stream taps: its claim is number 0, its last batch was posted under 1", "claim differs from its hash: stream taps",
+		{"lease", "UPDATE streams SET epoch = 0" + taps, []string{
+			"lease goes back: stream taps: its lease is number 0, its last batch was posted under 1", "lease differs from its hash: stream taps",
 		}},
 		{"day ahead", "UPDATE streams SET day = 20260106" + taps, []string{"stream stands in a day that it cannot be in: stream taps"}},
 		{"day that ended", "UPDATE streams SET day = 20260104" + taps, []string{"stream stands in a day that it cannot be in: stream taps"}},
-		{"claim of a batch", "UPDATE batches SET epoch = 2 WHERE sequence = 2", []string{"chain link mismatch: stream taps, batch 2", "claim goes back: stream taps, batch 3"}},
+		{"lease of a batch", "UPDATE batches SET epoch = 2 WHERE sequence = 2", []string{"chain link mismatch: stream taps, batch 2", "lease goes back: stream taps, batch 3"}},
 		{"time of a batch", "UPDATE batches SET at = at + INTERVAL '1 microsecond' WHERE sequence = 2", []string{"chain link mismatch: stream taps, batch 2"}},
 	})
 }

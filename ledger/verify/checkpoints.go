@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -17,8 +18,8 @@ const (
 	differingCheckpoints = `SELECT coalesce(j.account, c.account), coalesce(j.subject, c.subject), coalesce(j.day, c.day), c.balance, j.balance
 		FROM (SELECT account, subject, day, (sum(fen) OVER (PARTITION BY account, subject ORDER BY day))::INT8 AS balance FROM (
 			SELECT account, subject, day, sum(fen)::INT8 AS fen FROM (
-				SELECT credit AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND (flags & 28) <> 4
-				UNION ALL SELECT debit, subject, booking_day, -amount FROM journal WHERE kind IS NULL AND (flags & 28) <> 4) AS sides
+				SELECT credit AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `
+				UNION ALL SELECT debit, subject, booking_day, -amount FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `) AS sides
 			WHERE day <= $1 OR day = $2 AND subject <= $3 GROUP BY account, subject, day) AS daily) AS j
 		FULL JOIN (SELECT account, subject, day, balance FROM checkpoints) AS c
 			ON c.account = j.account AND c.subject = j.subject AND c.day = j.day

@@ -83,7 +83,7 @@ func (x *exported) line(line *export.Line) error {
 		return x.openedAs(&chartAccount{a.Chart(), a.Version, a.Opened, a.Hash})
 	case line.Stream != nil:
 		s := line.Stream
-		x.stream(&stream{name: s.Stream, next: s.Next, sequence: s.Sequence, epoch: s.Epoch, day: s.Day, head: s.Head}, s.Number, s.Owner, s.Claim)
+		x.stream(&stream{name: s.Stream, next: s.Next, sequence: s.Sequence, epoch: s.Epoch, day: s.Day, head: s.Head}, s.Number, s.Owner, s.Lease)
 	case line.Batch != nil:
 		return x.replay.begin(line.Batch)
 	case line.Row != nil:

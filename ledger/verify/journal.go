@@ -98,7 +98,7 @@ func (r *replay) finish() error {
 				s.sequence, s.next, s.head, s.last.Sequence, s.last.Next, s.last.Head)
 		}
 		if s.epoch < s.last.Epoch {
-			b.fault(StreamEpoch, "stream "+s.name, "its claim is number %d, its last batch was posted under %d", s.epoch, s.last.Epoch)
+			b.fault(StreamEpoch, "stream "+s.name, "its lease is number %d, its last batch was posted under %d", s.epoch, s.last.Epoch)
 		}
 	}
 	return nil
@@ -188,7 +188,7 @@ func (r *replay) begin(link *chain.Link) error {
 		return nil
 	}
 	if link.Epoch < previous.Epoch {
-		b.fault(StreamEpoch, where, "it was posted under claim %d, the batch before it under %d", link.Epoch, previous.Epoch)
+		b.fault(StreamEpoch, where, "it was posted under lease %d, the batch before it under %d", link.Epoch, previous.Epoch)
 	}
 	if link.From != previous.Next {
 		b.fault(PositionGap, where, "it starts from %d, the batch before it ended at %d", link.From, previous.Next)

@@ -58,7 +58,7 @@ func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 		head = link.Head
 	}
 	last := int64(batches)
-	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head, Claim: chain.ClaimHash("taps", 0, "")}}))
+	err = errors.Join(err, e.line(&export.Line{Stream: &export.Stream{Stream: "taps", Number: stream, Next: last, Sequence: last, Day: today, Head: head, Lease: chain.LeaseHash("taps", 0, "")}}))
 	head = chain.Hash{}
 	for n := range batches {
 		var rows []ledger.Row

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,8 +13,8 @@ import (
 // The sums are made and compared in the database, which has room to sort; only what differs comes back. A row of the journal counts
 // once as a debit and once as a credit.
 const (
-	journalSides = `SELECT debit AS account, booking_day AS day, amount AS debits, 0::INT8 AS credits FROM journal WHERE kind IS NULL AND (flags & 28) <> 4
-		UNION ALL SELECT credit, booking_day, 0::INT8, amount FROM journal WHERE kind IS NULL AND (flags & 28) <> 4`
+	journalSides = `SELECT debit AS account, booking_day AS day, amount AS debits, 0::INT8 AS credits FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `
+		UNION ALL SELECT credit, booking_day, 0::INT8, amount FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney
 
 	differingBalances = `SELECT coalesce(j.account, b.account), coalesce(b.debits, 0), coalesce(b.credits, 0), coalesce(j.debits, 0), coalesce(j.credits, 0)
 		FROM (SELECT account, sum(debits)::INT8 AS debits, sum(credits)::INT8 AS credits FROM (` + journalSides + `) AS s GROUP BY account) AS j

@@ -121,12 +121,12 @@ func (b *books) readStreams(ctx context.Context) error {
 		s := &stream{}
 		var number ledger.StreamID
 		var owner string
-		var claim, head []byte
-		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &owner, &claim, &s.day, &head); err != nil {
+		var lease, head []byte
+		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &owner, &lease, &s.day, &head); err != nil {
 			return err
 		}
 		var hash chain.Hash
-		copy(hash[:], claim)
+		copy(hash[:], lease)
 		copy(s.head[:], head)
 		b.stream(s, number, owner, hash)
 		return nil
@@ -134,12 +134,12 @@ func (b *books) readStreams(ctx context.Context) error {
 }
 
 // stream takes up a stream as it stands.
-func (b *books) stream(s *stream, number ledger.StreamID, owner string, claim chain.Hash) {
+func (b *books) stream(s *stream, number ledger.StreamID, owner string, lease chain.Hash) {
 	if number != ledger.IDOfStream(s.name) {
 		b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
 	}
-	if want := chain.ClaimHash(s.name, s.epoch, owner); claim != want {
-		b.fault(StreamClaim, "stream "+s.name, "claim %d of %q has the hash %x, and it says %x", s.epoch, owner, want, claim)
+	if want := chain.LeaseHash(s.name, s.epoch, owner); lease != want {
+		b.fault(StreamLease, "stream "+s.name, "lease %d of %q has the hash %x, and it says %x", s.epoch, owner, want, lease)
 	}
 	b.streams[number] = s
 	b.summary.Streams++

@@ -43,12 +43,12 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 		{Code: "bus", Kind: ledger.Liability, Shards: 2},
 		{Code: "fund", Kind: ledger.Liability, Flags: ledger.DebitsMustNotExceedCredits},
 	}))
-	claim, err := l.Claim(ctx, "taps", "test", 0)
+	lease, err := l.Lease(ctx, "taps", "test", 0)
 	must(err)
 	post := func(n int, day ledger.Day) {
 		t.Helper()
 		batch := &ledger.Batch{
-			Stream: "taps", Epoch: claim.Epoch, From: int64(n) * 10, Next: int64(n)*10 + 10, Day: day, Shard: n,
+			Stream: "taps", Epoch: lease.Epoch, From: int64(n) * 10, Next: int64(n)*10 + 10, Day: day, Shard: n,
 			Finish: func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return []byte("rules 1"), nil },
 		}
 		for i := range 4 {
@@ -99,12 +99,12 @@ func acts() []ledger.Transfer {
 // reverse reverses the transfer 0-0.
 func reverse(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
-	claim, err := l.Claim(context.Background(), "desk", "test", 0)
+	lease, err := l.Lease(context.Background(), "desk", "test", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := l.Post(context.Background(), &ledger.Batch{
-		Stream: "desk", Epoch: claim.Epoch, From: 0, Next: 1, Day: today,
+		Stream: "desk", Epoch: lease.Epoch, From: 0, Next: 1, Day: today,
 		Transfers: []ledger.Transfer{{Day: yesterday, Subject: "card", ID: "0-0", Act: ledger.Reverse}},
 	})
 	if err != nil || out.Transfers[0].Result != ledger.Inserted {

@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS batches (
     next_position INT8 NOT NULL,
     day      INT4 NOT NULL,
     shard    INT4 NOT NULL,
-    epoch    INT8 NOT NULL,        -- the claim under which it was posted
+    epoch    INT8 NOT NULL,        -- the lease under which it was posted
     at       TIMESTAMPTZ NOT NULL, -- when the database took it, for views as of a past moment
     transfers INT4 NOT NULL,
     memos    INT4 NOT NULL,
