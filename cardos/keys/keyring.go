@@ -52,13 +52,9 @@ func NewKeyring(s *Store) *Keyring {
 
 // OpenKeyring opens a store and follows its file. Errors: those of Open.
 func OpenKeyring(path, passphrase string, log *slog.Logger) (*Keyring, error) {
-	sealed, err := readSealed(path)
+	s, sealed, err := open(path, passphrase)
 	if err != nil {
-		return nil, fmt.Errorf("open keys: %w", err)
-	}
-	s, err := unseal(bytes.NewReader(sealed), passphrase)
-	if err != nil {
-		return nil, fmt.Errorf("open keys %s: %w", path, err)
+		return nil, err
 	}
 	k := &Keyring{path: path, passphrase: passphrase, log: log, seen: sealed}
 	k.use(s)

@@ -137,15 +137,18 @@ func (s *Store) seal(passphrase string) ([]byte, error) {
 // Open reads a file that Save wrote. Errors: ErrPassphrase, ErrStoreFormat, and
 // those of the file system.
 func Open(path, passphrase string) (*Store, error) {
-	sealed, err := readSealed(path)
-	if err != nil {
-		return nil, fmt.Errorf("open keys: %w", err)
+	s, _, err := open(path, passphrase)
+	return s, err
+}
+
+func open(path, passphrase string) (s *Store, sealed []byte, err error) {
+	if sealed, err = readSealed(path); err != nil {
+		return nil, nil, fmt.Errorf("open keys: %w", err)
 	}
-	s, err := unseal(bytes.NewReader(sealed), passphrase)
-	if err != nil {
-		return nil, fmt.Errorf("open keys %s: %w", path, err)
+	if s, err = unseal(bytes.NewReader(sealed), passphrase); err != nil {
+		return nil, nil, fmt.Errorf("open keys %s: %w", path, err)
 	}
-	return s, nil
+	return s, sealed, nil
 }
 
 func unseal(r io.Reader, passphrase string) (*Store, error) {

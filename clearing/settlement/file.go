@@ -78,20 +78,24 @@ func unseal(data []byte) ([]string, error) {
 // of its lines and its totals. The hash guards against damage, not against a
 // forger: whoever can write the file can hash it; compare with the index too.
 func Parse(data []byte) (File, error) {
+	return parse("file", data, parseLines)
+}
+
+func parse[T interface{ Encode() []byte }](kind string, data []byte, parseLines func(lines []string) (T, error)) (T, error) {
+	var none, parsed T
 	lines, err := unseal(data)
-	if err != nil {
-		return File{}, fmt.Errorf("settlement file: %w", err)
-	}
-	file, err := parseLines(lines)
-	if err != nil {
-		return File{}, fmt.Errorf("settlement file: %w", err)
+	if err == nil {
+		parsed, err = parseLines(lines)
 	}
 	// One file has one spelling: a number like 007, or a wrong total in the
 	// header, parses above and differs here.
-	if string(file.Encode()) != string(data) {
-		return File{}, errors.New("settlement file: not written as this layout writes it; totals or spelling differ")
+	if err == nil && string(parsed.Encode()) != string(data) {
+		err = errors.New("not written as this layout writes it; totals or spelling differ")
 	}
-	return file, nil
+	if err != nil {
+		return none, fmt.Errorf("settlement %s: %w", kind, err)
+	}
+	return parsed, nil
 }
 
 // headerLines come before the first data line, one total line after the last.

@@ -182,8 +182,8 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 		Name: "cardterm_fares_info", Help: "The fare table that the terminal charges by, by version; always 1.",
 		ConstLabels: prometheus.Labels{"version": table.Version()},
 	}, func() float64 { return 1 }))
-	stack.Push("forwarder", startForwarder(l.log, out, up, pages.Registry()))
-	stack.Push("hotlist", followHotlist(l.log, list, up, pages.Registry()))
+	startForwarder(ctx, stack, l.log, out, up, pages.Registry())
+	followHotlist(ctx, stack, l.log, list, up, pages.Registry())
 	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", l.seat.module.Terminal()), "fares", table.Version())
 	return nil
 }

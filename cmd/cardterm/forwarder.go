@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
+	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 )
 
@@ -32,16 +33,13 @@ type uplink struct {
 
 func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options(strings.Join(u.brokers, ",")) }
 
-// startForwarder forwards the outbox in the background and returns what stops it.
-func startForwarder(log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) func(context.Context) error {
+// startForwarder forwards the outbox in the background.
+func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) {
 	failures := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardterm_forward_failures_total", Help: "Times that forwarding stopped with an error and was begun again.",
 	})
 	registry.MustRegister(failures)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	stack.Go(ctx, "forwarder", func(ctx context.Context) {
 		pause := firstPause
 		for {
 			before := out.Status().Position
@@ -61,16 +59,7 @@ func startForwarder(log *slog.Logger, out *outbox.Log, up uplink, registry *prom
 			}
 			pause = min(2*pause, lastPause)
 		}
-	}()
-	return func(stop context.Context) error {
-		cancel()
-		select {
-		case <-done:
-			return nil
-		case <-stop.Done():
-			return errors.New("forwarding did not stop")
-		}
-	}
+	})
 }
 
 // askLimit is how long brokers may take to answer whether they let the terminal in.

@@ -19,6 +19,7 @@ import (
 	"citycard/broker"
 	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
+	"citycard/cmd/service"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/outbox"
 )
@@ -88,11 +89,10 @@ func TestPasswordPutRight(t *testing.T) {
 	defer cancel()
 	var words said
 	log := slog.New(slog.NewTextHandler(&words, nil))
-	for _, stop := range []func(context.Context) error{
-		startForwarder(log, out, up, prometheus.NewRegistry()), followHotlist(log, list, up, prometheus.NewRegistry()),
-	} {
-		defer func() { must(t, stop(ctx)) }()
-	}
+	stack := service.NewStack(log, 30*time.Second)
+	defer func() { must(t, stack.Close()) }()
+	startForwarder(ctx, stack, log, out, up, prometheus.NewRegistry())
+	followHotlist(ctx, stack, log, list, up, prometheus.NewRegistry())
 	words.await(ctx, t, "records wait in the outbox", "waiting=20", "user, password")
 	words.await(ctx, t, "the hotlist is not followed", "user, password")
 	if s := out.Status(); s.Position != 0 || s.Waiting() != records {

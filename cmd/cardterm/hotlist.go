@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citycard/cmd/service"
 	"citycard/terminals/downlink"
 	"citycard/terminals/hotlist"
 )
@@ -23,9 +24,9 @@ func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 	return list, err
 }
 
-// followHotlist keeps the list up to date in the background and returns what stops
-// it. A lane goes on with the list it has while that does not work.
-func followHotlist(log *slog.Logger, list *hotlist.List, up uplink, registry *prometheus.Registry) func(context.Context) error {
+// followHotlist keeps the list up to date in the background. A lane goes on with the list it has
+// while that does not work.
+func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, list *hotlist.List, up uplink, registry *prometheus.Registry) {
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_cards", Help: "Cards that the terminal's hotlist knows of.",
@@ -33,10 +34,7 @@ func followHotlist(log *slog.Logger, list *hotlist.List, up uplink, registry *pr
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_version", Help: "Newest version of the registry that the terminal's hotlist has heard of, 0 for none.",
 		}, func() float64 { return float64(list.Version()) }))
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	stack.Go(ctx, "hotlist", func(ctx context.Context) {
 		for pause := firstPause; ; pause = min(2*pause, lastPause) {
 			err := followOnce(ctx, list, up)
 			if ctx.Err() != nil {
@@ -49,16 +47,7 @@ func followHotlist(log *slog.Logger, list *hotlist.List, up uplink, registry *pr
 			case <-time.After(pause):
 			}
 		}
-	}()
-	return func(stop context.Context) error {
-		cancel()
-		select {
-		case <-done:
-			return nil
-		case <-stop.Done():
-			return errors.New("following the hotlist did not stop")
-		}
-	}
+	})
 }
 
 func followOnce(ctx context.Context, list *hotlist.List, up uplink) error {

@@ -44,9 +44,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}, []string{"reason"})
 	ops.Registry().MustRegister(answers)
 	ops.Check("load authority", gatherer.Check)
-	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stack.Push("load authority's watch", func(context.Context) error { cancel(); return nil })
-	go c.watchPoster(watch, gatherer, watchEvery)
+	stack.Go(ctx, "load authority's watch", func(ctx context.Context) { c.watchPoster(ctx, gatherer, watchEvery) })
 
 	mux := http.NewServeMux()
 	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))

@@ -53,22 +53,18 @@ func (b *Base) Failure() error {
 }
 
 // watch reports the end of the private database and of the embedded broker.
-func (b *Base) watch(embedded *broker.Embedded, stack *service.Stack) {
-	stopped := make(chan struct{})
+func (b *Base) watch(ctx context.Context, embedded *broker.Embedded) {
 	var unwritten <-chan error
 	if embedded != nil {
 		unwritten = embedded.Failed()
 	}
-	go func() {
-		select {
-		case <-b.Books.Ended():
-			b.fail(b.Books.Err())
-		case err := <-unwritten:
-			b.fail(err)
-		case <-stopped:
-		}
-	}()
-	stack.Push("watch", func(context.Context) error { close(stopped); return nil })
+	select {
+	case <-b.Books.Ended():
+		b.fail(b.Books.Err())
+	case err := <-unwritten:
+		b.fail(err)
+	case <-ctx.Done():
+	}
 }
 
 // OpenBase opens the books and the message log; the stack closes them.
@@ -87,7 +83,7 @@ func OpenBase(ctx context.Context, s *Settings, dir *service.DataDir, now time.T
 	}
 	stack.Push("database", b.Books.Close)
 	log.Info("books open", "database", b.Books.Description)
-	b.watch(embedded, stack)
+	stack.Go(ctx, "watch", func(ctx context.Context) { b.watch(ctx, embedded) })
 	return b, b.begin(ctx, s.FirstDay(now))
 }
 

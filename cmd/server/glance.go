@@ -14,7 +14,6 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/history"
 	"citycard/clearing/quarantine"
-	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
@@ -70,30 +69,20 @@ func (g *glance) view() view {
 	return g.seen
 }
 
-// start reads again and again until the stack is closed.
-func (g *glance) start(ctx context.Context, stack *service.Stack) {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(glanceEvery)
-		defer tick.Stop()
-		for {
-			if err := g.read(running); err != nil && running.Err() == nil {
-				g.log.Warn("the books cannot be read for metrics and the status page", "error", err)
-			}
-			select {
-			case <-running.Done():
-				return
-			case <-tick.C:
-			}
+// follow reads again and again until ctx ends.
+func (g *glance) follow(ctx context.Context) {
+	tick := time.NewTicker(glanceEvery)
+	defer tick.Stop()
+	for {
+		if err := g.read(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("the books cannot be read for metrics and the status page", "error", err)
 		}
-	}()
-	stack.Push("glance", func(context.Context) error {
-		cancel()
-		<-ended
-		return nil
-	})
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // read looks at the books once.

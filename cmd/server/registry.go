@@ -93,17 +93,7 @@ func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stac
 	if err := adopt(ctx, edition); err != nil {
 		return err
 	}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		c.Registry.Follow(running, store, registryPoll, adopt, log)
-	}()
-	stack.Push("registry", func(context.Context) error {
-		cancel()
-		<-ended
-		return nil
-	})
+	stack.Go(ctx, "registry", func(ctx context.Context) { c.Registry.Follow(ctx, store, registryPoll, adopt, log) })
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 		return err
 	}
 	c.glance = newGlance(c.Books.Ledger, time.Now, log)
-	c.glance.start(ctx, stack)
+	stack.Go(ctx, "glance", c.glance.follow)
 	ops.Registry().MustRegister(c.Books.Retries, newGauges(c), newBookGauges(c.glance, c.zone))
 	ops.Check("database", c.Books.Ready)
 	ops.Check("kafka", c.Admin.Ping)
@@ -90,22 +90,10 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 		ops.Notice(testMasters)
 	}
 	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := c.intake.Run(running); err != nil {
+	stack.Go(ctx, "intake", func(ctx context.Context) {
+		if err := c.intake.Run(ctx); err != nil {
 			log.Error("the intake stopped", "error", err)
 			c.fail(err)
-		}
-	}()
-	stack.Push("intake", func(ctx context.Context) error {
-		cancel()
-		select {
-		case <-ended:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
 		}
 	})
 	return nil

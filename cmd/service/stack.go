@@ -37,6 +37,22 @@ func (s *Stack) Push(name string, stop func(ctx context.Context) error) {
 	s.parts = append(s.parts, part{name, stop})
 }
 
+// Go starts a part that works until it is stopped: then its context ends, and it is waited for. The
+// end of ctx alone does not stop it.
+func (s *Stack) Go(ctx context.Context, name string, work func(ctx context.Context)) {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		work(running)
+	}()
+	s.Push(name, func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	})
+}
+
 // Close stops all parts, the last one pushed first, and joins their errors. It
 // may be called again: what was stopped is not stopped twice.
 func (s *Stack) Close() error {

@@ -48,3 +48,24 @@ func TestStack(t *testing.T) {
 		}
 	})
 }
+
+// TestStackGo has a part at work after the command's context has ended, until it is stopped.
+func TestStackGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStack(quiet(), time.Second)
+		command, cancel := context.WithCancel(t.Context())
+		ended := false
+		s.Go(command, "worker", func(ctx context.Context) {
+			<-ctx.Done()
+			time.Sleep(time.Second / 2) // it has something to finish
+			ended = true
+		})
+		cancel()
+		if synctest.Wait(); ended {
+			t.Error("it ended with the command's context")
+		}
+		if err := s.Close(); err != nil || !ended {
+			t.Errorf("closed: %v, ended: %v", err, ended)
+		}
+	})
+}
