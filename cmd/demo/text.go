@@ -17,10 +17,9 @@ import (
 )
 
 // writeText prints the report for people.
-func writeText(out io.Writer, r *check.Report) error {
+func writeText(out io.Writer, r *check.Report) (failed error) {
 	table := service.Table{Numbers: []int{1}}
 	line := table.Add
-	var failed error
 	head := func(title string) {
 		failed = errors.Join(failed, table.Write(out))
 		fmt.Fprintf(out, "\n%s\n", title)
