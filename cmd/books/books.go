@@ -139,7 +139,7 @@ func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) 
 		return nil, err
 	}
 	b, err := open(ctx, place.URL, place.Private, log, func(b *Books) error {
-		if err := Check(ctx, b.URL); err != nil {
+		if err := check(ctx, b.URL); err != nil {
 			return err
 		}
 		var connecting []ledger.ConnectOption

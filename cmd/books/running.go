@@ -28,8 +28,8 @@ type Running struct {
 	Pages    string        `json:"pages,omitempty"` // HOST:PORT of /readyz
 }
 
-// RunningFile is where it leaves it.
-const RunningFile = "running.json"
+// runningFile is where it leaves it.
+const runningFile = "running.json"
 
 // Write leaves word in a data directory, whole or not at all: somebody may be reading it.
 func (r Running) Write(dir string) error {
@@ -38,7 +38,7 @@ func (r Running) Write(dir string) error {
 		return err
 	}
 	// The database's password is in it: the file is for its owner only.
-	if err := durable.WriteFile(filepath.Join(dir, RunningFile), data); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, runningFile), data); err != nil {
 		return fmt.Errorf("leave word in the data directory: %w", err)
 	}
 	return nil
@@ -46,7 +46,7 @@ func (r Running) Write(dir string) error {
 
 // RemoveRunning takes the word back.
 func RemoveRunning(dir string) error {
-	if err := os.Remove(filepath.Join(dir, RunningFile)); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(filepath.Join(dir, runningFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -55,7 +55,7 @@ func RemoveRunning(dir string) error {
 // ReadRunning reads what a process left in a data directory, if one did.
 func ReadRunning(dir string) (Running, bool) {
 	var r Running
-	data, err := os.ReadFile(filepath.Join(dir, RunningFile))
+	data, err := os.ReadFile(filepath.Join(dir, runningFile))
 	if err != nil || json.Unmarshal(data, &r) != nil {
 		return Running{}, false
 	}

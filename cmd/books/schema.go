@@ -20,9 +20,9 @@ func Sets() []schema.Set { return []schema.Set{schema.Ledger(), clearingschema.C
 // checkLimit bounds the look at a database before it is used.
 const checkLimit = 30 * time.Second
 
-// Check refuses a database without books, and one with tables that this program does not know. It
+// check refuses a database without books, and one with tables that this program does not know. It
 // changes nothing there.
-func Check(ctx context.Context, url string) error {
+func check(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	conn, err := schema.Connect(ctx, url)

@@ -99,7 +99,7 @@ func (b *books) readExport(r io.Reader) error {
 }
 
 // Agrees reports whether nothing differs.
-func (f *Finding) Agrees() bool { return f.Result.Agrees() && len(f.Counts.Differ(&f.Want)) == 0 }
+func (f *Finding) Agrees() bool { return f.Result.Agrees() && len(f.Counts.differ(&f.Want)) == 0 }
 
 // Faults names the first differences, each in one line.
 func (f *Finding) Faults() []string {
@@ -108,5 +108,5 @@ func (f *Finding) Faults() []string {
 		p := f.Positions[account]
 		faults = append(faults, fmt.Sprintf("records credited %d fen to %s, want %d", p.Got, account, p.Want))
 	}
-	return append(faults, f.Counts.Differ(&f.Want)...)
+	return append(faults, f.Counts.differ(&f.Want)...)
 }

@@ -45,9 +45,9 @@ func (c *Counts) add(note *docket.Note) {
 	}
 }
 
-// Differ lists what differs from the truth's counts. A sender that is cut off sends
+// differ lists what differs from the truth's counts. A sender that is cut off sends
 // again, so there may be more duplicates than the truth knows, never fewer.
-func (c *Counts) Differ(want *truth.Summary) (faults []string) {
+func (c *Counts) differ(want *truth.Summary) (faults []string) {
 	check := func(what string, got, want int) {
 		if got != want {
 			faults = append(faults, fmt.Sprintf("%s: %d in the books, %d sent", what, got, want))

@@ -68,12 +68,12 @@ type Network struct {
 var zhengzhou []byte
 
 // Zhengzhou is the network that is built in.
-func Zhengzhou() (*Network, error) { return Read(bytes.NewReader(zhengzhou)) }
+func Zhengzhou() (*Network, error) { return read(bytes.NewReader(zhengzhou)) }
 
-// Read reads and checks a network. It refuses unknown fields, stations that are
+// read reads and checks a network. It refuses unknown fields, stations that are
 // not numbered 1..n, lines without distance between stops, and operators that
 // are not listed.
-func Read(r io.Reader) (*Network, error) {
+func read(r io.Reader) (*Network, error) {
 	dec := json.NewDecoder(r)
 	dec.DisallowUnknownFields()
 	n := new(Network)

@@ -43,7 +43,7 @@ func TestReadRefuses(t *testing.T) {
 			if bad == good {
 				t.Fatalf("the file has no %s", edit[0])
 			}
-			if _, err := Read(strings.NewReader(bad)); err == nil {
+			if _, err := read(strings.NewReader(bad)); err == nil {
 				t.Error("read without an error")
 			}
 		})

@@ -20,8 +20,8 @@ import (
 	"citycard/simulators/vcard"
 )
 
-// Socket is where Debian's pcscd listens.
-const Socket = "/run/pcscd/pcscd.comm"
+// debianSocket is where Debian's pcscd listens.
+const debianSocket = "/run/pcscd/pcscd.comm"
 
 // Install is what to type on Debian when the parts are missing.
 const Install = "apt-get install pcscd vsmartcard-vpcd libpcsclite-dev"
@@ -29,11 +29,11 @@ const Install = "apt-get install pcscd vsmartcard-vpcd libpcsclite-dev"
 // startLimit is how long a pcscd may take until it answers.
 const startLimit = 10 * time.Second
 
-// ErrNotInstalled: there is no pcscd on this machine.
-var ErrNotInstalled = errors.New("pcscd is not installed; on Debian: " + Install)
+// errNotInstalled: there is no pcscd on this machine.
+var errNotInstalled = errors.New("pcscd is not installed; on Debian: " + Install)
 
-// ErrNoVirtualReader: pcscd answers, but has no vpcd reader.
-var ErrNoVirtualReader = errors.New("pcscd has no virtual reader; on Debian: apt-get install vsmartcard-vpcd, then restart pcscd")
+// errNoVirtualReader: pcscd answers, but has no vpcd reader.
+var errNoVirtualReader = errors.New("pcscd has no virtual reader; on Debian: apt-get install vsmartcard-vpcd, then restart pcscd")
 
 // Daemon is a pcscd that answers.
 type Daemon struct {
@@ -49,7 +49,7 @@ type Daemon struct {
 }
 
 // Environment is what a program's environment needs so that its PC/SC library finds this daemon.
-func (d *Daemon) Environment() []string { return []string{SocketVariable + "=" + d.Socket} }
+func (d *Daemon) Environment() []string { return []string{socketVariable + "=" + d.Socket} }
 
 // Ensure returns a pcscd that answers and has two virtual readers. As root on Linux it is a
 // private one, which no other program sees. Elsewhere it is the machine's, started when none
@@ -57,7 +57,7 @@ func (d *Daemon) Environment() []string { return []string{SocketVariable + "=" +
 // the first calls Close or ends.
 //
 // Programs find it by Environment. ctx bounds the waiting and starting only; call Close at the
-// end. Errors: ErrNotInstalled, ErrNoVirtualReader, or what the daemon said.
+// end. Errors: errNotInstalled, errNoVirtualReader, or what the daemon said.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	d, err := startPrivate(ctx, log)
 	if !errors.Is(err, errNotPrivate) {
@@ -101,8 +101,8 @@ func readersLock(path string) *flock.Flock {
 }
 
 func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
-	d := &Daemon{Socket: Socket, Slots: []string{vcard.FirstSlot, vcard.SecondSlot}}
-	if err := Ping(ctx, Socket); err == nil {
+	d := &Daemon{Socket: debianSocket, Slots: []string{vcard.FirstSlot, vcard.SecondSlot}}
+	if err := ping(ctx, debianSocket); err == nil {
 		log.Info("a pcscd is running already; using it")
 		return d, nil
 	}
@@ -111,7 +111,7 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		return nil, err
 	}
 	// A killed pcscd leaves its files behind. That none answered was just seen.
-	for _, stale := range []string{Socket, "/run/pcscd/pcscd.pid"} {
+	for _, stale := range []string{debianSocket, "/run/pcscd/pcscd.pid"} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
 		}
@@ -158,13 +158,13 @@ func (d *Daemon) awaitReaders(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		names, err := Readers(ctx, d.Socket)
+		names, err := readers(ctx, d.Socket)
 		if err == nil && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, virtualReader) }) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (readers: %q, %w)", ErrNoVirtualReader, names, errors.Join(ctx.Err(), err))
+			return fmt.Errorf("%w (readers: %q, %w)", errNoVirtualReader, names, errors.Join(ctx.Err(), err))
 		case <-tick.C:
 		}
 	}
@@ -177,7 +177,7 @@ func (d *Daemon) await(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := Ping(ctx, d.Socket)
+		err := ping(ctx, d.Socket)
 		if err == nil {
 			return nil
 		}
@@ -191,8 +191,8 @@ func (d *Daemon) await(ctx context.Context) error {
 	}
 }
 
-// Ours reports whether Ensure started the daemon.
-func (d *Daemon) Ours() bool { return d.cmd != nil }
+// ours reports whether Ensure started the daemon.
+func (d *Daemon) ours() bool { return d.cmd != nil }
 
 // Close stops the daemon if it is ours and lets the readers go. It may be
 // called again.
@@ -242,7 +242,7 @@ func find() (string, error) {
 			return path, nil
 		}
 	}
-	return "", ErrNotInstalled
+	return "", errNotInstalled
 }
 
 // tail keeps the last of what the daemon printed.

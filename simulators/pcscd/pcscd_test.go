@@ -30,7 +30,7 @@ func testDaemon(t *testing.T, ensure func(context.Context, *slog.Logger) (*Daemo
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := Readers(ctx, d.Socket)
+	names, err := readers(ctx, d.Socket)
 	if err != nil || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, virtualReader) }) {
 		t.Errorf("readers %q, %v", names, err)
 	}
@@ -52,7 +52,7 @@ func testDaemon(t *testing.T, ensure func(context.Context, *slog.Logger) (*Daemo
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if d.Ours() && Ping(ctx, d.Socket) == nil {
+	if d.ours() && ping(ctx, d.Socket) == nil {
 		t.Error("our pcscd answers after Close")
 	}
 	if err := d.Close(); err != nil {
@@ -87,7 +87,7 @@ func TestPrivate(t *testing.T) {
 	if err := private.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := Ping(ctx, machine.Socket); err != nil {
+	if err := ping(ctx, machine.Socket); err != nil {
 		t.Errorf("the machine's daemon after the private one's end: %v", err)
 	}
 	left, err := filepath.Glob(filepath.Join(os.TempDir(), "citycard-pcscd-"+strconv.Itoa(os.Getpid())+"*"))
@@ -99,7 +99,7 @@ func TestPrivate(t *testing.T) {
 // What listens at the socket but is no pcscd is not taken for one.
 func TestPingRefuses(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	if err := Ping(t.Context(), socket); err == nil {
+	if err := ping(t.Context(), socket); err == nil {
 		t.Error("no socket answered")
 	}
 	l, err := net.Listen("unix", socket)
@@ -121,7 +121,7 @@ func TestPingRefuses(t *testing.T) {
 	}()
 	for name, answer := range map[string][]byte{"an answer cut short": {4, 0, 0}, "another protocol": make([]byte, versionLen)} {
 		answers <- answer
-		if err := Ping(t.Context(), socket); err == nil {
+		if err := ping(t.Context(), socket); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}

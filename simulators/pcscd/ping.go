@@ -27,8 +27,8 @@ const (
 	readerStateLen  = 184
 )
 
-// Ping asks the pcscd at socket for its protocol version; nil when it answers.
-func Ping(ctx context.Context, socket string) error {
+// ping asks the pcscd at socket for its protocol version; nil when it answers.
+func ping(ctx context.Context, socket string) error {
 	conn, err := dial(ctx, socket)
 	if err != nil {
 		return err
@@ -36,8 +36,8 @@ func Ping(ctx context.Context, socket string) error {
 	return conn.Close()
 }
 
-// Readers asks the pcscd at socket for the names of its readers.
-func Readers(ctx context.Context, socket string) ([]string, error) {
+// readers asks the pcscd at socket for the names of its readers.
+func readers(ctx context.Context, socket string) ([]string, error) {
 	conn, err := dial(ctx, socket)
 	if err != nil {
 		return nil, err

@@ -16,8 +16,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// SocketVariable tells libpcsclite where its daemon listens.
-const SocketVariable = "PCSCLITE_CSOCK_NAME"
+// socketVariable tells libpcsclite where its daemon listens.
+const socketVariable = "PCSCLITE_CSOCK_NAME"
 
 // errNotPrivate: this system or user cannot have a daemon of its own.
 var errNotPrivate = errors.New("a private pcscd needs root on Linux")
@@ -42,7 +42,7 @@ const notMounted = 77
 
 // startPrivate starts a daemon that no other program sees. All daemons of this process, one
 // after the other, listen at one path, since libpcsclite reads the variable once. Errors:
-// errNotPrivate, ErrNotInstalled, ErrNoVirtualReader, or what the daemon said.
+// errNotPrivate, errNotInstalled, errNoVirtualReader, or what the daemon said.
 func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	if !canBePrivate() {
 		return nil, errNotPrivate
@@ -68,7 +68,7 @@ func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 			return d, nil
 		}
 		// Without readers their ports were taken at the last moment: others are tried.
-		if !errors.Is(err, ErrNoVirtualReader) || ctx.Err() != nil {
+		if !errors.Is(err, errNoVirtualReader) || ctx.Err() != nil {
 			break
 		}
 	}
@@ -96,7 +96,7 @@ func tryPrivate(ctx context.Context, program, driver, folder string) (*Daemon, e
 		return nil, err
 	}
 	d := &Daemon{
-		Socket: filepath.Join(run, filepath.Base(Socket)),
+		Socket: filepath.Join(run, filepath.Base(debianSocket)),
 		Slots:  []string{slotAt(port), slotAt(port + 1)},
 		cmd:    exec.Command("/bin/sh", "-c", inNamespace, "sh", run, program, config),
 	}
@@ -145,5 +145,5 @@ func findDriver() (string, error) {
 			return found[0], nil
 		}
 	}
-	return "", ErrNoVirtualReader
+	return "", errNoVirtualReader
 }

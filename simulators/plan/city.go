@@ -12,8 +12,8 @@ import (
 	"citycard/durable"
 )
 
-// File says what was issued in a data directory.
-const File = "city.json"
+// cityFile says what was issued in a data directory.
+const cityFile = "city.json"
 
 // City is what was issued; population, registry and days follow from it.
 type City struct {
@@ -61,7 +61,7 @@ func (c *City) Check() error {
 func (c *City) Date() (time.Time, error) {
 	day, err := time.Parse("20060102", strconv.Itoa(c.Day))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%s: day %d, want YYYYMMDD", File, c.Day)
+		return time.Time{}, fmt.Errorf("%s: day %d, want YYYYMMDD", cityFile, c.Day)
 	}
 	return day, nil
 }
@@ -74,7 +74,7 @@ func DayNumber(t time.Time) int {
 
 // Read reads what was issued in dir; ok is false where nothing was.
 func Read(dir string) (c City, ok bool, err error) {
-	path := filepath.Join(dir, File)
+	path := filepath.Join(dir, cityFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return City{}, false, nil
@@ -97,5 +97,5 @@ func (c *City) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, File), append(data, '\n'))
+	return durable.WriteFile(filepath.Join(dir, cityFile), append(data, '\n'))
 }

@@ -41,7 +41,7 @@ func TestCityFile(t *testing.T) {
 	if err := c.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Read(dir); err == nil || !strings.Contains(err.Error(), File) {
+	if _, _, err := Read(dir); err == nil || !strings.Contains(err.Error(), cityFile) {
 		t.Errorf("a city of 9 cards was read: %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestSealed(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := ReadSealed(path, "MAGIC"); !errors.Is(err, ErrDamaged) {
+			if _, err := ReadSealed(path, "MAGIC"); !errors.Is(err, errDamaged) {
 				t.Errorf("%q: %v", data, err)
 			}
 		}

@@ -11,8 +11,8 @@ import (
 	"citycard/durable"
 )
 
-// ErrDamaged says that a file is none of its kind, or not as it was written.
-var ErrDamaged = errors.New("damaged, or not a file of this kind")
+// errDamaged says that a file is none of its kind, or not as it was written.
+var errDamaged = errors.New("damaged, or not a file of this kind")
 
 // WriteSealed writes what a city keeps from day to day: magic, body, and the CRC-32 (IEEE) of both,
 // big-endian.
@@ -37,7 +37,7 @@ func ReadSealed(path, magic string) ([]byte, error) {
 	}
 	end := len(data) - 4
 	if end < len(magic) || string(data[:len(magic)]) != magic || binary.BigEndian.Uint32(data[end:]) != crc32.ChecksumIEEE(data[:end]) {
-		return nil, fmt.Errorf("%s: %w", path, ErrDamaged)
+		return nil, fmt.Errorf("%s: %w", path, errDamaged)
 	}
 	return data[len(magic):end], nil
 }

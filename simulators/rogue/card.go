@@ -7,8 +7,8 @@ import (
 	"citycard/cardos/chip"
 )
 
-// ErrGone is the transport's error when the card has left.
-var ErrGone = errors.New("the card has gone")
+// errGone is the transport's error when the card has left.
+var errGone = errors.New("the card has gone")
 
 // Card is a chip behind a trick. It satisfies apdu.Card.
 type Card struct {

@@ -21,14 +21,14 @@ type Trick struct {
 // after it was carried out.
 func Vanishing() (before, after Trick) {
 	before = Trick{Name: "vanishes before the command", Mute: true, play: func(context.Context, *chip.Chip, []byte) ([]byte, error) {
-		return nil, ErrGone
+		return nil, errGone
 	}}
 	after = Trick{Name: "vanishes after the command", Mute: true, play: func(ctx context.Context, c *chip.Chip, command []byte) ([]byte, error) {
 		if _, err := c.Transmit(ctx, command); err != nil {
 			return nil, err
 		}
 		c.PowerOff()
-		return nil, ErrGone
+		return nil, errGone
 	}}
 	return before, after
 }

@@ -66,7 +66,7 @@ func shortest(n *network.Network) [][]int {
 }
 
 // price is the full price of a trip in fen.
-func (r MetroRule) price(metres int) int64 {
+func (r metroRule) price(metres int) int64 {
 	fen, from := r.FirstFen, r.FirstMetres
 	for _, b := range r.Bands {
 		if metres <= from {
@@ -85,13 +85,13 @@ func (r MetroRule) price(metres int) int64 {
 // discounted takes the share of a price, half-up to a whole fen.
 func discounted(fen, thousandths int64) int64 { return (fen*thousandths + 500) / 1000 }
 
-func (f *Fares) discount(cardType uint32) (Discount, error) {
+func (f *Fares) discount(cardType uint32) (discount, error) {
 	for _, d := range f.rules.Discounts {
 		if d.CardType == cardType {
 			return d, nil
 		}
 	}
-	return Discount{}, fmt.Errorf("card type %02d is not priced", cardType)
+	return discount{}, fmt.Errorf("card type %02d is not priced", cardType)
 }
 
 func (f *Fares) limit() time.Duration { return time.Duration(f.rules.Metro.LimitMinutes) * time.Minute }

@@ -17,7 +17,7 @@ import (
 // Names of the files. Records and summaries have one a day, and one a part where a
 // day is written in several parts; purses are those of the last day.
 const (
-	PursesFile     = "purses.jsonl"
+	pursesFile     = "purses.jsonl"
 	recordsPattern = "records-*.jsonl"
 	summaryPattern = "summary-*.json"
 )
@@ -46,7 +46,7 @@ func Write(dir string, records []Record, purses []Purse, summary Summary) error 
 
 // Finish writes purses and summary of a day whose records are written.
 func Finish(dir string, summary Summary, purses iter.Seq[Purse]) error {
-	err := writeFile(filepath.Join(dir, PursesFile), func(w io.Writer) error {
+	err := writeFile(filepath.Join(dir, pursesFile), func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		for p := range purses {
 			if err := enc.Encode(&p); err != nil {
@@ -130,7 +130,7 @@ func EachRecord(dir string, fn func(*Record) error) error {
 
 // EachPurse calls fn for every purse of the last day in dir.
 func EachPurse(dir string, fn func(*Purse) error) error {
-	return eachLine(filepath.Join(dir, PursesFile), fn)
+	return eachLine(filepath.Join(dir, pursesFile), fn)
 }
 
 // ReadRecords reads the records of all days in dir.

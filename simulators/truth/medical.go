@@ -61,18 +61,18 @@ func (r *Rules) Settle(p *Patient, c Claim) (split Split, refused string, err er
 	return split, "", nil
 }
 
-func (r *Rules) scheme(p *Patient, c Claim) (Scheme, error) {
+func (r *Rules) scheme(p *Patient, c Claim) (scheme, error) {
 	for _, s := range r.Medical {
 		if s.Insurance == p.Insurance && s.Status == p.Status && s.Kind == c.Kind && s.Class == c.Class {
 			return s, nil
 		}
 	}
-	return Scheme{}, fmt.Errorf("no medical rule for %s %s, %s in class %s", p.Insurance, p.Status, c.Kind, c.Class)
+	return scheme{}, fmt.Errorf("no medical rule for %s %s, %s in class %s", p.Insurance, p.Status, c.Kind, c.Class)
 }
 
 // fund is the fund's share of the in-scope costs above the deductible, rounded
 // half-up once on the sum of the bands.
-func (s Scheme) fund(inScope int64, again bool) int64 {
+func (s scheme) fund(inScope int64, again bool) int64 {
 	deductible := s.Deductible
 	if again && s.Readmission > 0 {
 		deductible = (deductible*s.Readmission + 50) / 100

@@ -10,64 +10,64 @@ import (
 // Rules are the figures that truth calculates with.
 type Rules struct {
 	About     string     `json:"about"`
-	Metro     MetroRule  `json:"metro"`
-	Bus       []BusRule  `json:"bus"`
-	Discounts []Discount `json:"discounts"`
-	Medical   []Scheme   `json:"medical"`
+	Metro     metroRule  `json:"metro"`
+	Bus       []busRule  `json:"bus"`
+	Discounts []discount `json:"discounts"`
+	Medical   []scheme   `json:"medical"`
 
 	Pension PensionRule `json:"pension"`
 	// PurseMaximum is the most that a purse may hold. A debit of more cannot have been.
 	PurseMaximum int64 `json:"purse_maximum_fen"`
 }
 
-// MetroRule prices a distance: first_fen up to first_metres, then step_fen for
+// metroRule prices a distance: first_fen up to first_metres, then step_fen for
 // each step begun. The bands follow each other; the last has no end. A bound
 // belongs to the cheaper side. A trip longer than the limit costs the highest
 // single fare, undiscounted; one of exactly the limit is still in time.
-type MetroRule struct {
+type metroRule struct {
 	FirstMetres  int         `json:"first_metres"`
 	FirstFen     int64       `json:"first_fen"`
-	Bands        []MetroBand `json:"bands"`
+	Bands        []metroBand `json:"bands"`
 	StepFen      int64       `json:"step_fen"`
 	LimitMinutes int         `json:"limit_minutes"`
 }
 
-// MetroBand is a range of distance with its own step.
-type MetroBand struct {
+// metroBand is a range of distance with its own step.
+type metroBand struct {
 	ToMetres   int `json:"to_metres"` // 0: no end
 	StepMetres int `json:"step_metres"`
 }
 
-// BusRule is the full price on a range of line numbers, both ends included.
-type BusRule struct {
+// busRule is the full price on a range of line numbers, both ends included.
+type busRule struct {
 	From uint32 `json:"from"`
 	To   uint32 `json:"to"`
 	Fen  int64  `json:"fen"`
 }
 
-// Discount is what a card type pays, in thousandths of the full price, half-up
+// discount is what a card type pays, in thousandths of the full price, half-up
 // to a whole fen.
-type Discount struct {
+type discount struct {
 	CardType uint32 `json:"card_type"` // file 0017, offset 10
 	Metro    int64  `json:"metro_thousandths"`
 	Bus      int64  `json:"bus_thousandths"`
 }
 
-// Scheme is what an insurance pays of one kind of claim in one class of hospital.
-type Scheme struct {
+// scheme is what an insurance pays of one kind of claim in one class of hospital.
+type scheme struct {
 	Insurance   string        `json:"insurance"`
 	Status      string        `json:"status"`
 	Kind        string        `json:"kind"`
 	Class       string        `json:"class"`
 	Deductible  int64         `json:"deductible_fen"`
 	Readmission int64         `json:"readmission_percent,omitempty"` // of the deductible, from the second time in the year; 0: all of it
-	Bands       []MedicalBand `json:"bands"`
+	Bands       []medicalBand `json:"bands"`
 	Ceiling     int64         `json:"ceiling_fen,omitempty"` // of the fund in the year; 0: none
 }
 
-// MedicalBand is the fund's share of in-scope costs up to a bound, counted from
+// medicalBand is the fund's share of in-scope costs up to a bound, counted from
 // the claim's first fen.
-type MedicalBand struct {
+type medicalBand struct {
 	UpTo    int64 `json:"up_to_fen,omitempty"` // 0: no end
 	Percent int64 `json:"percent"`
 }

@@ -18,8 +18,8 @@ var (
 	ErrNotTransit = errors.New("not a transit card")
 	// ErrNotSocialSecurity: no social-security application is on the card.
 	ErrNotSocialSecurity = errors.New("not a social-security card")
-	// ErrBlocked: the purse is blocked, for good or for now.
-	ErrBlocked = errors.New("the card is blocked")
+	// errBlocked: the purse is blocked, for good or for now.
+	errBlocked = errors.New("the card is blocked")
 	// ErrExpired: the card's last day is past, or its first has not come.
 	ErrExpired = errors.New("the card is not valid on this day")
 	// ErrGuarded: the card gives this only after an authentication or the PIN.

@@ -19,7 +19,7 @@ type Identity struct {
 }
 
 // Identify asks a card for each application in turn. Nothing on the card changes.
-// Errors: ErrUnknownCard, ErrBlocked, or the card's and the transport's.
+// Errors: ErrUnknownCard, errBlocked, or the card's and the transport's.
 func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 	var id Identity
 	answer, err := apdu.Exchange(ctx, c, apdu.Select(tunion.PPSE.Bytes()))
@@ -56,7 +56,7 @@ func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 // absent reports a refusal by which a card says that it has no such application.
 func absent(err error) bool {
 	_, answered := apdu.StatusOf(err)
-	return answered && !errors.Is(err, ErrBlocked)
+	return answered && !errors.Is(err, errBlocked)
 }
 
 // terminal reads the terminal number of a SAM.

@@ -15,7 +15,7 @@ import (
 type Authorise func(ctx context.Context, request *message.LoadRequest) (keys.MAC, error)
 
 // Load writes money that was paid onto the purse. order has the amount, the terminal, the time
-// and who took the money; what comes back is it with what the card added. Errors: ErrBlocked,
+// and who took the money; what comes back is it with what the card added. Errors: errBlocked,
 // that of authorise, *UnknownError, *apdu.StatusError where the card refuses, or the transport's.
 func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authorise) (*message.Load, error) {
 	start, err := p.beginLoad(ctx, order.GetAmountFen(), [6]byte(order.GetTerminal()))
@@ -45,7 +45,7 @@ func (p *Purse) beginLoad(ctx context.Context, amount uint32, terminal [6]byte) 
 	start, err := ask(ctx, p.card, purse.InitializeLoad(purse.Start{Wallet: purse.EP, KeyIndex: keyIndex, Amount: amount, Terminal: terminal}), purse.ParseLoadStart)
 	switch {
 	case isBlocked(err):
-		return start, fmt.Errorf("%w: %w", ErrBlocked, err)
+		return start, fmt.Errorf("%w: %w", errBlocked, err)
 	case err != nil:
 		return start, fmt.Errorf("begin the load: %w", err)
 	case uint64(start.OldBalance)+uint64(amount) > purse.MaxBalance:

@@ -63,7 +63,7 @@ func (e *UnknownError) Error() string {
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Pay carries a payment out. See the package for what it returns; when both a tap and an error
-// come back, the card has paid. Errors before the debit: ErrInsufficient, ErrBlocked, a
+// come back, the card has paid. Errors before the debit: ErrInsufficient, errBlocked, a
 // *sam.Error, or the card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
 	terminal, id := module.Terminal(), p.ID()
@@ -111,7 +111,7 @@ func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6
 	case apdu.IsInsufficient(err):
 		return start, fmt.Errorf("%w: %w", ErrInsufficient, err)
 	case isBlocked(err):
-		return start, fmt.Errorf("%w: %w", ErrBlocked, err)
+		return start, fmt.Errorf("%w: %w", errBlocked, err)
 	case err != nil:
 		return start, fmt.Errorf("begin the payment: %w", err)
 	}

@@ -22,12 +22,12 @@ type Purse struct {
 const regionRead = 11
 
 // OpenPurse selects the union's purse and reads what every terminal needs. Errors:
-// ErrNotTransit, ErrBlocked, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
+// ErrNotTransit, errBlocked, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
 func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
 		switch {
 		case isBlocked(err):
-			return nil, fmt.Errorf("%w: %w", ErrBlocked, err)
+			return nil, fmt.Errorf("%w: %w", errBlocked, err)
 		case apdu.IsNotFound(err):
 			return nil, fmt.Errorf("%w: %w", ErrNotTransit, err)
 		}

@@ -16,8 +16,8 @@ import (
 	"citycard/clearing/message"
 )
 
-// AuthorisePath is where the load authority answers, below its base URL.
-const AuthorisePath = "/v1/loads/authorise"
+// authorisePath is where the load authority answers, below its base URL.
+const authorisePath = "/v1/loads/authorise"
 
 const (
 	protobufType = "application/x-protobuf"
@@ -44,7 +44,7 @@ func NewHTTPAuthority(base string, tokens map[string]string, client *http.Client
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
-	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + AuthorisePath, tokens: tokens, client: client}, nil
+	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + authorisePath, tokens: tokens, client: client}, nil
 }
 
 // AuthoriseLoad asks once; asking again is for the caller, with the same order.

@@ -58,9 +58,6 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Gate, error) {
 // in and out.
 func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 
-// Terminal is the number of the gate's SAM.
-func (g *Gate) Terminal() [6]byte { return g.module.Terminal() }
-
 // Enter takes a card in. at is the wall-clock time in the city's zone.
 func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
 	p, last, err := g.read(ctx, c, at)

@@ -8,7 +8,7 @@ import (
 // Append makes the records durable, in order and all or none, and returns when
 // they are. It waits for the disk and cannot be cancelled: a caller that left
 // early could not know whether the records are in. Errors: a record outside the
-// limits (nothing was written), ErrBroken with its cause, ErrClosed.
+// limits (nothing was written), ErrBroken with its cause, errClosed.
 func (l *Log) Append(records ...Record) error {
 	if len(records) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (l *Log) join(records []Record, size int) (*group, error) {
 		return nil, l.err
 	}
 	if l.closing {
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	if l.pending == nil {
 		l.pending = &group{done: make(chan struct{})}
@@ -109,7 +109,7 @@ func (l *Log) write(g *group) error {
 
 // Ready returns nil when the records of a tap that starts now will find room.
 // Call it before the card is debited. A full disk is reported here and heals as
-// soon as there is room; ErrBroken and ErrClosed do not heal.
+// soon as there is room; ErrBroken and errClosed do not heal.
 func (l *Log) Ready() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -123,7 +123,7 @@ func (l *Log) Ready() error {
 	case err != nil:
 		return err
 	case closing:
-		return ErrClosed
+		return errClosed
 	case l.end+int64(waiting)+reserve <= l.size:
 		return nil
 	}

@@ -28,7 +28,7 @@ func (l *Log) cursorAt(seq uint64) (*cursor, error) {
 	for c.seq < seq {
 		f, ok, err := c.frame()
 		if err == nil && !ok {
-			err = &DamagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("segment ends before record %d", seq)}
+			err = &damagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("segment ends before record %d", seq)}
 		}
 		if err != nil {
 			return nil, errors.Join(err, c.close())
@@ -36,7 +36,7 @@ func (l *Log) cursorAt(seq uint64) (*cursor, error) {
 		c.pass(f)
 	}
 	if c.seq != seq {
-		return nil, errors.Join(&DamagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("position %d is inside a frame", seq)}, c.close())
+		return nil, errors.Join(&damagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("position %d is inside a frame", seq)}, c.close())
 	}
 	return c, nil
 }
@@ -53,7 +53,7 @@ func (c *cursor) enter(seq uint64) error {
 	}
 	c.log.mu.Unlock()
 	if !found {
-		return &DamagedError{File: c.log.dir, Offset: -1, Reason: fmt.Sprintf("no segment holds record %d", seq)}
+		return &damagedError{File: c.log.dir, Offset: -1, Reason: fmt.Sprintf("no segment holds record %d", seq)}
 	}
 	if err := c.close(); err != nil {
 		return fmt.Errorf("outbox: %w", err)
@@ -73,7 +73,7 @@ func (c *cursor) enter(seq uint64) error {
 	}
 	first, salt, err := parseSegmentHeader(header)
 	if err != nil || first != s.first {
-		return &DamagedError{File: s.path, Offset: 0, Reason: "header changed since it was opened"}
+		return &damagedError{File: s.path, Offset: 0, Reason: "header changed since it was opened"}
 	}
 	c.salt, c.at, c.size, c.seq = salt, segmentHeader, info.Size(), first
 	return nil
@@ -92,18 +92,18 @@ func (c *cursor) frame() (frame, bool, error) {
 	}
 	length := int64(header[4])<<24 | int64(header[5])<<16 | int64(header[6])<<8 | int64(header[7])
 	if n < frameHeader || length > maxPayload {
-		return frame{}, false, &DamagedError{File: c.path, Offset: c.at, Reason: "no frame"}
+		return frame{}, false, &damagedError{File: c.path, Offset: c.at, Reason: "no frame"}
 	}
 	b := make([]byte, frameHeader+length)
 	if _, err := c.file.ReadAt(b, c.at); err != nil {
-		return frame{}, false, &DamagedError{File: c.path, Offset: c.at, Reason: err.Error()}
+		return frame{}, false, &damagedError{File: c.path, Offset: c.at, Reason: err.Error()}
 	}
 	f, err := parseFrame(c.salt, b)
 	if err != nil {
-		return frame{}, false, &DamagedError{File: c.path, Offset: c.at, Reason: err.Error()}
+		return frame{}, false, &damagedError{File: c.path, Offset: c.at, Reason: err.Error()}
 	}
 	if f.first != c.seq {
-		return frame{}, false, &DamagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("frame starts at record %d, want %d", f.first, c.seq)}
+		return frame{}, false, &damagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("frame starts at record %d, want %d", f.first, c.seq)}
 	}
 	return f, true, nil
 }
@@ -129,12 +129,12 @@ func (c *cursor) records(durable uint64, limit int) ([]Record, error) {
 			if f, ok, err = c.frame(); err != nil {
 				return nil, err
 			} else if !ok || f.first != c.seq {
-				return nil, &DamagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("record %d is missing", c.seq)}
+				return nil, &damagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("record %d is missing", c.seq)}
 			}
 		}
 		records, err := parseRecords(f.payload, f.count)
 		if err != nil {
-			return nil, &DamagedError{File: c.path, Offset: c.at, Reason: err.Error()}
+			return nil, &damagedError{File: c.path, Offset: c.at, Reason: err.Error()}
 		}
 		out = append(out, records...)
 		size += len(f.payload)

@@ -7,26 +7,26 @@ import (
 
 // What a caller branches on.
 var (
-	// ErrInUse: another process holds the directory. Stop that one, or use
+	// errInUse: another process holds the directory. Stop that one, or use
 	// another directory.
-	ErrInUse = errors.New("outbox is in use by another process")
+	errInUse = errors.New("outbox is in use by another process")
 	// ErrBroken: a write or sync failed; open the outbox again.
 	ErrBroken = errors.New("outbox takes no more records until it is opened again")
-	// ErrClosed: Close was called.
-	ErrClosed = errors.New("outbox is closed")
-	// ErrForwarding: Forward is already running on this outbox.
-	ErrForwarding = errors.New("outbox is already being forwarded")
+	// errClosed: Close was called.
+	errClosed = errors.New("outbox is closed")
+	// errForwarding: Forward is already running on this outbox.
+	errForwarding = errors.New("outbox is already being forwarded")
 )
 
-// DamagedError says where records that were promised cannot be read. Nothing is
+// damagedError says where records that were promised cannot be read. Nothing is
 // repaired: a person decides, with the file at hand.
-type DamagedError struct {
+type damagedError struct {
 	File   string
 	Offset int64 // -1 when the whole file or the set of files is meant
 	Reason string
 }
 
-func (e *DamagedError) Error() string {
+func (e *damagedError) Error() string {
 	if e.Offset < 0 {
 		return fmt.Sprintf("outbox damaged: %s: %s; keep a copy of the directory and do not delete it", e.File, e.Reason)
 	}

@@ -19,7 +19,7 @@ func ProducerOptions(brokers ...string) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(brokers...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerBatchMaxBytes(MaxValue + 64<<10),
+		kgo.ProducerBatchMaxBytes(maxValue + 64<<10),
 		kgo.MaxBufferedRecords(50_000),
 	}
 }
@@ -28,13 +28,13 @@ func ProducerOptions(brokers ...string) []kgo.Opt {
 // client before the next Forward, since it may still hold some of them. While the
 // broker is away it waits; the client retries with its own back-off. It returns
 // early with what the broker said when a record can never be taken (no such
-// topic, no right to write, too large), with *DamagedError, and with
-// ErrForwarding when it already runs.
+// topic, no right to write, too large), with *damagedError, and with
+// errForwarding when it already runs.
 func (l *Log) Forward(ctx context.Context, client *kgo.Client) error {
 	l.mu.Lock()
 	if l.sending {
 		l.mu.Unlock()
-		return ErrForwarding
+		return errForwarding
 	}
 	l.sending = true
 	position := l.position

@@ -108,7 +108,7 @@ func TestForwardOutlivesTheBroker(t *testing.T) {
 	f := forward(t, l, b.address())
 	b.start()
 	drain(t, l)
-	if err := l.Forward(context.Background(), f.client); !errors.Is(err, ErrForwarding) {
+	if err := l.Forward(context.Background(), f.client); !errors.Is(err, errForwarding) {
 		t.Errorf("second Forward: %v", err)
 	}
 	b.stop()

@@ -96,7 +96,7 @@ func scanSegment(path string, last bool) (scanned, error) {
 	}
 	first, salt, err := parseSegmentHeader(content)
 	if err != nil {
-		return scanned{}, &DamagedError{File: path, Offset: 0, Reason: err.Error()}
+		return scanned{}, &damagedError{File: path, Offset: 0, Reason: err.Error()}
 	}
 	s := scanned{first: first, next: first, salt: salt, end: segmentHeader, size: int64(len(content))}
 	for {
@@ -107,19 +107,19 @@ func scanSegment(path string, last bool) (scanned, error) {
 				return s, nil
 			}
 			if at := laterFrame(salt, rest); at >= 0 {
-				return s, &DamagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("%v, but a good frame follows at byte %d", err, s.end+int64(at))}
+				return s, &damagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("%v, but a good frame follows at byte %d", err, s.end+int64(at))}
 			}
 			if !last {
-				return s, &DamagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("%v, and a later segment follows", err)}
+				return s, &damagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("%v, and a later segment follows", err)}
 			}
 			s.torn = int64(len(bytes.TrimRight(rest, "\x00")))
 			return s, nil
 		}
 		if f.first != s.next {
-			return s, &DamagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("frame starts at record %d, want %d", f.first, s.next)}
+			return s, &damagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("frame starts at record %d, want %d", f.first, s.next)}
 		}
 		if _, err := parseRecords(f.payload, f.count); err != nil {
-			return s, &DamagedError{File: path, Offset: s.end, Reason: err.Error()}
+			return s, &damagedError{File: path, Offset: s.end, Reason: err.Error()}
 		}
 		s.next += uint64(f.count)
 		s.end += int64(frameHeader + len(f.payload))

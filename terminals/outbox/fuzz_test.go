@@ -8,7 +8,7 @@ import (
 )
 
 // Whatever a segment file holds, opening it ends in an outbox that takes records
-// or in a DamagedError; it never panics and never invents a record.
+// or in a damagedError; it never panics and never invents a record.
 func FuzzSegment(f *testing.F) {
 	dir := f.TempDir()
 	l, err := open(dir, unsynced(), 1024)
@@ -35,7 +35,7 @@ func FuzzSegment(f *testing.F) {
 		dir := t.TempDir()
 		must(t, os.WriteFile(filepath.Join(dir, filepath.Base(segmentPath(dir, 0))), content, 0o600))
 		l, err := open(dir, unsynced(), 1024)
-		var damaged *DamagedError
+		var damaged *damagedError
 		if errors.As(err, &damaged) {
 			return
 		}

@@ -57,8 +57,8 @@ type Log struct {
 }
 
 // Open opens the outbox in dir, making it when it is not there. An unfinished
-// last write is cleared away (Torn says how many bytes). Errors: ErrInUse,
-// *DamagedError, or what the file system says.
+// last write is cleared away (Torn says how many bytes). Errors: errInUse,
+// *damagedError, or what the file system says.
 func Open(dir string) (*Log, error) { return open(dir, osDisk(), segmentSize) }
 
 func open(dir string, d disk, size int64) (*Log, error) {
@@ -71,7 +71,7 @@ func open(dir string, d disk, size int64) (*Log, error) {
 		return nil, fmt.Errorf("outbox: lock %s: %w", dir, err)
 	}
 	if !held {
-		return nil, fmt.Errorf("%s: %w", dir, ErrInUse)
+		return nil, fmt.Errorf("%s: %w", dir, errInUse)
 	}
 	l := &Log{dir: dir, disk: d, lock: lock, newSize: size, changed: make(chan struct{}), stopped: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
@@ -97,7 +97,7 @@ func (l *Log) recover() error {
 	}
 	if len(segments) == 0 {
 		if saved && position != 0 {
-			return &DamagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, but there is no segment", position)}
+			return &damagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, but there is no segment", position)}
 		}
 		return l.startSegment(0)
 	}
@@ -108,17 +108,17 @@ func (l *Log) recover() error {
 			return err
 		}
 		if s.first != seg.first {
-			return &DamagedError{File: seg.path, Offset: 0, Reason: fmt.Sprintf("header says record %d", s.first)}
+			return &damagedError{File: seg.path, Offset: 0, Reason: fmt.Sprintf("header says record %d", s.first)}
 		}
 		if i > 0 && s.first != next {
-			return &DamagedError{File: seg.path, Offset: -1, Reason: fmt.Sprintf("starts at record %d, the segment before ends at %d", s.first, next)}
+			return &damagedError{File: seg.path, Offset: -1, Reason: fmt.Sprintf("starts at record %d, the segment before ends at %d", s.first, next)}
 		}
 	}
 	if !saved {
 		position = 0
 	}
 	if position < segments[0].first || position > s.next {
-		return &DamagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, records %d to %d are here", position, segments[0].first, s.next)}
+		return &damagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, records %d to %d are here", position, segments[0].first, s.next)}
 	}
 	l.segments, l.position, l.next = segments, position, s.next
 	return l.resume(segments[len(segments)-1].path, s)
@@ -205,7 +205,7 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	if l.closing {
 		l.mu.Unlock()
-		return ErrClosed
+		return errClosed
 	}
 	l.closing = true
 	broken := l.err != nil

@@ -44,13 +44,13 @@ func TestDamageIsNeverTakenForAnEnd(t *testing.T) {
 			broken := append([]byte(nil), content...)
 			broken[i] ^= 0x40
 			must(t, os.WriteFile(s.path, broken, 0o600))
-			var damaged *DamagedError
+			var damaged *damagedError
 			l, err := open(dir, unsynced(), 1024)
 			if !errors.As(err, &damaged) {
 				if err == nil {
 					must(t, l.Close())
 				}
-				t.Fatalf("%s byte %d turned over: %v, want a DamagedError", s.path, i, err)
+				t.Fatalf("%s byte %d turned over: %v, want a damagedError", s.path, i, err)
 			}
 		}
 		must(t, os.WriteFile(s.path, content, 0o600))
@@ -100,7 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 			filled(t, dir, 20)
 			test.harm(t, dir)
 			l, err := Open(dir)
-			var damaged *DamagedError
+			var damaged *damagedError
 			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), test.want) {
 				if err == nil {
 					must(t, l.Close())
@@ -115,11 +115,11 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	l, err := Open(dir)
 	must(t, err)
-	if _, err := Open(dir); !errors.Is(err, ErrInUse) {
-		t.Errorf("%v, want ErrInUse", err)
+	if _, err := Open(dir); !errors.Is(err, errInUse) {
+		t.Errorf("%v, want errInUse", err)
 	}
 	must(t, l.Close())
-	if err := l.Append(testRecord(0)); !errors.Is(err, ErrClosed) {
+	if err := l.Append(testRecord(0)); !errors.Is(err, errClosed) {
 		t.Errorf("append after close: %v", err)
 	}
 }
@@ -130,9 +130,9 @@ func TestAppendRefusesWhatKafkaWould(t *testing.T) {
 	defer func() { must(t, l.Close()) }()
 	for name, r := range map[string]Record{
 		"no topic":   {Value: []byte("x")},
-		"long topic": {Topic: strings.Repeat("t", MaxTopic+1)},
-		"long key":   {Topic: "taps", Key: make([]byte, MaxKey+1)},
-		"long value": {Topic: "taps", Value: make([]byte, MaxValue+1)},
+		"long topic": {Topic: strings.Repeat("t", maxTopic+1)},
+		"long key":   {Topic: "taps", Key: make([]byte, maxKey+1)},
+		"long value": {Topic: "taps", Value: make([]byte, maxValue+1)},
 	} {
 		if err := l.Append(testRecord(0), r); err == nil {
 			t.Errorf("%s was taken", name)

@@ -42,7 +42,7 @@ func loadPosition(dir string) (uint64, bool, error) {
 	var next uint64
 	var sum uint32
 	if _, err := fmt.Sscanf(string(content), positionFormat, &next, &sum); err != nil || string(encodePosition(next)) != string(content) {
-		return 0, false, &DamagedError{File: path, Offset: -1, Reason: "not a position line, or its checksum is wrong"}
+		return 0, false, &damagedError{File: path, Offset: -1, Reason: "not a position line, or its checksum is wrong"}
 	}
 	return next, true, nil
 }

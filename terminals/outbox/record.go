@@ -7,9 +7,9 @@ import (
 
 // Limits of one record, in bytes.
 const (
-	MaxTopic = 249     // Kafka's own limit of a topic name
-	MaxKey   = 1 << 10 // far above a card number or a token
-	MaxValue = 512 << 10
+	maxTopic = 249     // Kafka's own limit of a topic name
+	maxKey   = 1 << 10 // far above a card number or a token
+	maxValue = 512 << 10
 )
 
 const recordHeader = 1 + 2 + 4
@@ -25,12 +25,12 @@ func (r Record) size() int { return recordHeader + len(r.Topic) + len(r.Key) + l
 
 func (r Record) validate() error {
 	switch {
-	case r.Topic == "" || len(r.Topic) > MaxTopic:
-		return fmt.Errorf("outbox: topic of %d bytes, want 1 to %d", len(r.Topic), MaxTopic)
-	case len(r.Key) > MaxKey:
-		return fmt.Errorf("outbox: key of %d bytes, at most %d", len(r.Key), MaxKey)
-	case len(r.Value) > MaxValue:
-		return fmt.Errorf("outbox: value of %d bytes, at most %d", len(r.Value), MaxValue)
+	case r.Topic == "" || len(r.Topic) > maxTopic:
+		return fmt.Errorf("outbox: topic of %d bytes, want 1 to %d", len(r.Topic), maxTopic)
+	case len(r.Key) > maxKey:
+		return fmt.Errorf("outbox: key of %d bytes, at most %d", len(r.Key), maxKey)
+	case len(r.Value) > maxValue:
+		return fmt.Errorf("outbox: value of %d bytes, at most %d", len(r.Value), maxValue)
 	}
 	return nil
 }

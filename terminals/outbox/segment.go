@@ -61,7 +61,7 @@ func listSegments(dir string) ([]segment, error) {
 		}
 		first, err := strconv.ParseUint(name, 10, 64)
 		if err != nil || len(name) != 20 {
-			return nil, &DamagedError{File: filepath.Join(dir, e.Name()), Offset: -1, Reason: "not a name of a segment (20 digits)"}
+			return nil, &damagedError{File: filepath.Join(dir, e.Name()), Offset: -1, Reason: "not a name of a segment (20 digits)"}
 		}
 		segments = append(segments, segment{first: first, path: filepath.Join(dir, e.Name())})
 	}

@@ -142,10 +142,10 @@ func OpenAccess(ctx context.Context, card apdu.Card) (*Access, error) {
 	return &Access{card: card}, nil
 }
 
-// Answer answers a social-security card's challenge under its key for reading, made
+// answer answers a social-security card's challenge under its key for reading, made
 // from the card's and the city's factor and a random number. Every error is an
 // *Error.
-func (a *Access) Answer(ctx context.Context, card, city keys.Factor, random, challenge [8]byte) ([8]byte, error) {
+func (a *Access) answer(ctx context.Context, card, city keys.Factor, random, challenge [8]byte) ([8]byte, error) {
 	if _, err := apdu.Exchange(ctx, a.card, psam.PrepareAccess(card, city, random)); err != nil {
 		return [8]byte{}, &Error{"derive the access key", err}
 	}
@@ -170,7 +170,7 @@ func (a *Access) Present(ctx context.Context, card apdu.Card, cardFactor, city k
 	if len(answer) != 8 {
 		return fmt.Errorf("challenge of %d bytes, want 8: %w", len(answer), apdu.ErrMalformed)
 	}
-	cryptogram, err := a.Answer(ctx, cardFactor, city, random, [8]byte(answer))
+	cryptogram, err := a.answer(ctx, cardFactor, city, random, [8]byte(answer))
 	if err != nil {
 		return err
 	}

@@ -66,9 +66,6 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Validator, erro
 // *hotlist.ListedError.
 func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
 
-// Terminal is the number of the validator's SAM.
-func (v *Validator) Terminal() [6]byte { return v.module.Terminal() }
-
 // Ride takes one fare. at is the wall-clock time in the city's zone.
 func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
 	p, err := card.OpenPurse(ctx, c)
