@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/shopspring/decimal"
+
+	"citycard/clearing/rulefile"
 )
 
 // groups are the people a table must cover, each at every class and kind, so
@@ -59,18 +61,15 @@ func (f *versionFile) checkSchemes(where string) []error {
 }
 
 func (s schemeFile) check(row string) []error {
-	faults := s.CheckSource(row)
+	faults := append(s.CheckSource(row), rulefile.Range(row+".deductible_fen", s.DeductibleFen, 0, maxFen)...)
+	if s.CeilingFen != nil {
+		faults = append(faults, rulefile.Range(row+".ceiling_fen", *s.CeilingFen, 0, maxFen)...)
+	}
 	add := func(format string, values ...any) {
 		faults = append(faults, fmt.Errorf(row+format, values...))
 	}
-	if s.DeductibleFen < 0 || s.DeductibleFen > maxFen {
-		add(".deductible_fen: %d, want 0 to %d", s.DeductibleFen, int64(maxFen))
-	}
 	if s.ReadmissionRatio.Valid && !isShare(s.ReadmissionRatio.Decimal) {
 		add(".readmission_ratio: %s, want 0 to 1", s.ReadmissionRatio.Decimal)
-	}
-	if s.CeilingFen != nil && (*s.CeilingFen < 0 || *s.CeilingFen > maxFen) {
-		add(".ceiling_fen: %d, want 0 to %d", *s.CeilingFen, int64(maxFen))
 	}
 	if len(s.Bands) == 0 {
 		add(".bands: empty, want at least one")

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"citycard/clearing/verdict"
+	"citycard/ledger"
 )
 
 func TestCheckReturn(t *testing.T) {
 	for _, c := range []struct {
-		paid, returned int64
+		paid, returned ledger.Fen
 		want           verdict.Reason
 	}{
 		{320050, 320050, ""},
@@ -27,7 +28,7 @@ func TestCheckReturn(t *testing.T) {
 
 func TestCheckAgain(t *testing.T) {
 	for _, c := range []struct {
-		returned, again int64
+		returned, again ledger.Fen
 		want            verdict.Reason
 	}{
 		{320050, 320050, ""},

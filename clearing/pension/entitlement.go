@@ -68,20 +68,20 @@ const (
 // Entitlement is what the registry says about a person.
 type Entitlement struct {
 	State          State
-	ApprovedFen    int64 // a month; 0 = no pension
-	CertifiedUntil Month // the last month the certification covers; 0 = never certified
-	LastMonth      Month // when stopped: the last month owed, that of the death; 0 = none
+	ApprovedFen    ledger.Fen // a month; 0 = no pension
+	CertifiedUntil Month      // the last month the certification covers; 0 = never certified
+	LastMonth      Month      // when stopped: the last month owed, that of the death; 0 = none
 }
 
-// Check is the first reason against amountFen being owed for month.
-func (e Entitlement) Check(month Month, amountFen int64) verdict.Reason {
+// Check is the first reason against amount being owed for month.
+func (e Entitlement) Check(month Month, amount ledger.Fen) verdict.Reason {
 	switch {
 	case e.ApprovedFen <= 0, e.State == Stopped && month > e.LastMonth,
 		e.State != Eligible && e.State != Suspended && e.State != Stopped:
 		return verdict.NotEntitled
 	case e.State == Suspended, month > e.CertifiedUntil:
 		return verdict.CertificationLapsed
-	case amountFen != e.ApprovedFen:
+	case amount != e.ApprovedFen:
 		return verdict.AmountDiffers
 	}
 	return verdict.None

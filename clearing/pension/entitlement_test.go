@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"citycard/clearing/verdict"
+	"citycard/ledger"
 )
 
 func TestEntitlementCheck(t *testing.T) {
@@ -16,7 +17,7 @@ func TestEntitlementCheck(t *testing.T) {
 		name   string
 		e      Entitlement
 		month  Month
-		amount int64
+		amount ledger.Fen
 		want   verdict.Reason
 	}{
 		{"owed", good, 202601, 320050, ""},

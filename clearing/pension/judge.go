@@ -93,7 +93,7 @@ func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) 
 	asked := List{Month: l.month, Payday: payday, Lines: len(lines)}
 	for _, line := range lines {
 		// A line asks for more than nothing, and a sum that is beyond all lists stays there.
-		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(line.GetAmountFen(), 0), math.MaxInt64/2)
+		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(ledger.Fen(line.GetAmountFen()), 0), math.MaxInt64/2)
 	}
 	var ok bool
 	if l.bounds, ok = j.Rules.On(clearing); !ok {
@@ -116,13 +116,14 @@ func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, of
 	for i, line := range l.GetLines() {
 		evidence := alone[i]
 		var token index.Token
-		if !message.Fixed(token[:], line.GetPerson()) || line.GetAmountFen() <= 0 {
+		amount := ledger.Fen(line.GetAmountFen())
+		if !message.Fixed(token[:], line.GetPerson()) || amount <= 0 {
 			d.Reject(verdict.InvalidField, purpose, offset, evidence)
 			continue
 		}
-		reason := l.entitled(people, token, line.GetAmountFen())
+		reason := l.entitled(people, token, amount)
 		if l.number > 1 && reason == verdict.None {
-			reason = CheckAgain(int64(returned[i]), line.GetAmountFen())
+			reason = CheckAgain(returned[i], amount)
 		}
 		if reason != verdict.None {
 			d.Reject(reason, purpose, offset, evidence)
@@ -131,7 +132,7 @@ func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, of
 		d.Pay(verdict.None, purpose, ledger.Transfer{
 			Day: l.month.First(), Subject: ledger.Subject(token[:]), ID: identity.Pension(l.GetMonth(), l.number),
 			Debit: ledger.IDOfCode(l.debit), Credit: ledger.IDOfCode(chart.PensionPayout),
-			Amount: ledger.Fen(line.GetAmountFen()), Purpose: l.purpose, Evidence: evidence,
+			Amount: amount, Purpose: l.purpose, Evidence: evidence,
 		})
 	}
 	return nil
@@ -151,12 +152,12 @@ func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
 }
 
 // entitled asks the registry and the rules about one line.
-func (l *list) entitled(people *index.Edition, token index.Token, fen int64) verdict.Reason {
+func (l *list) entitled(people *index.Edition, token index.Token, fen ledger.Fen) verdict.Reason {
 	person, ok := people.PersonOn(token, l.month.Last())
 	if !ok {
 		return verdict.UnknownPerson
 	}
-	e := Entitlement{State: Eligible, ApprovedFen: int64(person.Pension), CertifiedUntil: Month(person.CertifiedUntil)}
+	e := Entitlement{State: Eligible, ApprovedFen: person.Pension, CertifiedUntil: Month(person.CertifiedUntil)}
 	if reason := e.Check(l.month, fen); reason != verdict.None {
 		return reason
 	}
@@ -229,7 +230,7 @@ func (j *Judge) ruleReturns(ctx context.Context, result *result, offset int64, d
 	for i, r := range result.GetReturns() {
 		reason := verdict.InvalidField
 		if len(r.GetPerson()) == len(index.Token{}) && r.GetAmountFen() > 0 {
-			reason = CheckReturn(int64(amounts[i]), r.GetAmountFen())
+			reason = CheckReturn(amounts[i], ledger.Fen(r.GetAmountFen()))
 		}
 		if reason != verdict.None {
 			d.Reject(reason, purpose, offset, alone[i])

@@ -3,6 +3,7 @@ package pension
 import (
 	_ "embed" // the example rules
 	"fmt"
+	"slices"
 
 	"citycard/clearing/rulefile"
 	"citycard/clearing/verdict"
@@ -27,13 +28,13 @@ type Rules struct{ versions []Bounds }
 // range belong to it.
 type Bounds struct {
 	rulefile.Between
-	MonthsBack      int   `json:"months_back"`       // a month before the clearing day's may be so old
-	MonthsAhead     int   `json:"months_ahead"`      // and a later one so far ahead
-	PaydayDaysBack  int   `json:"payday_days_back"`  // the payday against the clearing day
-	PaydayDaysAhead int   `json:"payday_days_ahead"` //
-	PersonFen       int64 `json:"person_fen"`        // the most that one line pays
-	BatchLines      int   `json:"batch_lines"`       // the most lines of a list
-	BatchFen        int64 `json:"batch_fen"`         // the most that a list asks for
+	MonthsBack      int        `json:"months_back"`       // a month before the clearing day's may be so old
+	MonthsAhead     int        `json:"months_ahead"`      // and a later one so far ahead
+	PaydayDaysBack  int        `json:"payday_days_back"`  // the payday against the clearing day
+	PaydayDaysAhead int        `json:"payday_days_ahead"` //
+	PersonFen       ledger.Fen `json:"person_fen"`        // the most that one line pays
+	BatchLines      int        `json:"batch_lines"`       // the most lines of a list
+	BatchFen        ledger.Fen `json:"batch_fen"`         // the most that a list asks for
 	rulefile.Figures
 }
 
@@ -49,26 +50,17 @@ func LoadRules(data []byte) (*Rules, error) {
 
 // check names what is wrong with the bounds of one version.
 func (b *Bounds) check(where string) []error {
-	faults := b.CheckSource(where)
 	const years, days, fen = 120, 366, 1_000_000_000_000
-	for _, f := range []struct {
-		field       string
-		value       int64
-		least, most int64
-	}{
-		{"months_back", int64(b.MonthsBack), 0, years},
-		{"months_ahead", int64(b.MonthsAhead), 0, 12},
-		{"payday_days_back", int64(b.PaydayDaysBack), 0, days},
-		{"payday_days_ahead", int64(b.PaydayDaysAhead), 0, days},
-		{"person_fen", b.PersonFen, 1, fen},
-		{"batch_lines", int64(b.BatchLines), 1, MaxLines},
-		{"batch_fen", b.BatchFen, b.PersonFen, fen},
-	} {
-		if f.value < f.least || f.value > f.most {
-			faults = append(faults, fmt.Errorf("%s.%s: %d, want %d to %d", where, f.field, f.value, f.least, f.most))
-		}
-	}
-	return faults
+	return slices.Concat(
+		rulefile.Range(where+".months_back", b.MonthsBack, 0, years),
+		rulefile.Range(where+".months_ahead", b.MonthsAhead, 0, 12),
+		rulefile.Range(where+".payday_days_back", b.PaydayDaysBack, 0, days),
+		rulefile.Range(where+".payday_days_ahead", b.PaydayDaysAhead, 0, days),
+		rulefile.Range(where+".person_fen", b.PersonFen, 1, fen),
+		rulefile.Range(where+".batch_lines", b.BatchLines, 1, MaxLines),
+		rulefile.Range(where+".batch_fen", b.BatchFen, b.PersonFen, fen),
+		b.CheckSource(where),
+	)
 }
 
 // On finds the bounds in force on a day.
@@ -86,7 +78,7 @@ type List struct {
 	Month  Month
 	Payday ledger.Day
 	Lines  int
-	Fen    int64 // of all its lines
+	Fen    ledger.Fen // of all its lines
 }
 
 // Check is the first reason against a list on a clearing day. A month or a payday far from the
@@ -105,7 +97,7 @@ func (b *Bounds) Check(clearing ledger.Day, l List) verdict.Reason {
 }
 
 // CheckAmount is the reason against one line that pays so much.
-func (b *Bounds) CheckAmount(fen int64) verdict.Reason {
+func (b *Bounds) CheckAmount(fen ledger.Fen) verdict.Reason {
 	if fen > b.PersonFen {
 		return verdict.PensionTooHigh
 	}

@@ -99,6 +99,14 @@ type Figures struct {
 	Source  string `json:"source"`
 }
 
+// Range finds a figure outside its bounds, which belong to the range.
+func Range[N interface{ ~int | ~int64 | ~uint32 }](where string, value, least, most N) []error {
+	if value < least || value > most {
+		return []error{fmt.Errorf("%s: %d, want %d to %d", where, value, least, most)}
+	}
+	return nil
+}
+
 // CheckSource finds figures that come from nowhere.
 func (f Figures) CheckSource(where string) []error {
 	if f.Source == "" {

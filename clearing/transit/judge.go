@@ -218,7 +218,7 @@ func (j *Judge) post(edition *index.Edition, t *tap, w window, payees payees, d 
 	subject := identity.CardOf(t.signed.Card).Subject()
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
-	if int64(t.signed.Amount) > j.maximum(t, d.Source.Day) {
+	if ledger.Fen(t.signed.Amount) > j.maximum(t, d.Source.Day) {
 		reason = verdict.AmountTooHigh // before all others: no purse ever held that much
 	}
 
@@ -258,7 +258,7 @@ func (j *Judge) post(edition *index.Edition, t *tap, w window, payees payees, d 
 
 // maximum is what a purse may hold on the signed day, or on the clearing day where that
 // is none.
-func (j *Judge) maximum(t *tap, clearing ledger.Day) int64 {
+func (j *Judge) maximum(t *tap, clearing ledger.Day) ledger.Fen {
 	if !t.dated {
 		return j.Purses.On(clearing).MaximumFen
 	}

@@ -43,7 +43,7 @@ func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return ledger.Fen(rules.On(day).MaximumFen) }}
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return rules.On(day).MaximumFen }}
 	draft, err := bounds.Read(dir, base)
 	if err != nil {
 		return nil, err

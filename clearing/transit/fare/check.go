@@ -53,27 +53,6 @@ const (
 	BadTimes        // a time is unreadable, or the exit is before the entry
 )
 
-// String is the code of the outcome, for records and metrics.
-func (o Outcome) String() string {
-	switch o {
-	case Match:
-		return "ok"
-	case AmountDiffers:
-		return "amount_differs"
-	case UnknownCardType:
-		return "unknown_card_type"
-	case UnknownStation:
-		return "unknown_station"
-	case UnknownLine:
-		return "unknown_line"
-	case UnknownMovement:
-		return "unknown_movement"
-	case BadTimes:
-		return "bad_times"
-	}
-	return "undefined"
-}
-
 // Finding is the result of a check. It is a flag for people and day close: the
 // purse is debited already, so a finding never rejects a tap.
 type Finding struct {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/shopspring/decimal"
+
+	"citycard/clearing/rulefile"
 )
 
 const (
@@ -25,16 +27,11 @@ func (v *version) check(where string) []error {
 }
 
 func (m metro) check(where string) []error {
-	var faults []error
-	if m.BaseFen < 0 || m.BaseFen > maxPriceFen {
-		faults = append(faults, fmt.Errorf("%s.base_fen: %d, want 0 to %d", where, m.BaseFen, maxPriceFen))
-	}
+	faults := rulefile.Range(where+".base_fen", m.BaseFen, 0, maxPriceFen)
 	if !isKM(m.BaseKM) {
 		faults = append(faults, fmt.Errorf("%s.base_km: %s, want 0.001 to %d with at most 3 decimals", where, m.BaseKM, maxKM))
 	}
-	if m.LimitMinutes == 0 || m.LimitMinutes > maxLimitMinutes {
-		faults = append(faults, fmt.Errorf("%s.limit_minutes: %d, want 1 to %d", where, m.LimitMinutes, maxLimitMinutes))
-	}
+	faults = append(faults, rulefile.Range(where+".limit_minutes", m.LimitMinutes, 1, maxLimitMinutes)...)
 	faults = append(faults, m.CheckSource(where)...)
 	if len(m.Steps) == 0 {
 		faults = append(faults, fmt.Errorf("%s.steps: empty, want at least one", where))
@@ -52,9 +49,7 @@ func (m metro) check(where string) []error {
 		if !isKM(s.PerKM) {
 			faults = append(faults, fmt.Errorf("%s.per_km: %s, want 0.001 to %d with at most 3 decimals", row, s.PerKM, maxKM))
 		}
-		if s.Fen < 0 || s.Fen > maxPriceFen {
-			faults = append(faults, fmt.Errorf("%s.fen: %d, want 0 to %d", row, s.Fen, maxPriceFen))
-		}
+		faults = append(faults, rulefile.Range(row+".fen", s.Fen, 0, maxPriceFen)...)
 		below = s.ToKM.Decimal
 	}
 	return faults
@@ -68,12 +63,8 @@ func (b bus) check(where string) []error {
 		if r.First <= below {
 			faults = append(faults, fmt.Errorf("%s.first: %d, want more than %d", row, r.First, below))
 		}
-		if r.Last < r.First || r.Last > maxLine {
-			faults = append(faults, fmt.Errorf("%s.last: %d, want %d to %d", row, r.Last, r.First, maxLine))
-		}
-		if r.Fen < 0 || r.Fen > maxPriceFen {
-			faults = append(faults, fmt.Errorf("%s.fen: %d, want 0 to %d", row, r.Fen, maxPriceFen))
-		}
+		faults = append(faults, rulefile.Range(row+".last", r.Last, r.First, maxLine)...)
+		faults = append(faults, rulefile.Range(row+".fen", r.Fen, 0, maxPriceFen)...)
 		below = max(below, r.Last)
 	}
 	return faults
@@ -87,9 +78,7 @@ func checkCards(where string, cards []card) []error {
 	seen := make(map[uint32]bool)
 	for i, c := range cards {
 		row := fmt.Sprintf("%s[%d]", where, i)
-		if c.CardType > maxCardType {
-			faults = append(faults, fmt.Errorf("%s.card_type: %d, want 0 to %d", row, c.CardType, maxCardType))
-		}
+		faults = append(faults, rulefile.Range(row+".card_type", c.CardType, 0, maxCardType)...)
 		if seen[c.CardType] {
 			faults = append(faults, fmt.Errorf("%s.card_type: %d again, want each type once", row, c.CardType))
 		}

@@ -12,15 +12,15 @@ import (
 )
 
 // purse holds 1000.00 yuan at most, as the example rules have it.
-func purse(ledger.Day, ledger.Day) int64 { return 100_000 }
+func purse(ledger.Day, ledger.Day) ledger.Fen { return 100_000 }
 
 // TestBuildWithinThePurse builds the example over a city whose longest trip of 30 km costs
 // 500 fen and whose dearest bus costs 200: a purse of 500 may pay all of it, one of 499
 // may not, and is asked about for as long as the version is in force.
 func TestBuildWithinThePurse(t *testing.T) {
-	for fen, want := range map[int64]string{500: "", 499: "highest fare 500 fen, want at most 499"} {
+	for fen, want := range map[ledger.Fen]string{500: "", 499: "highest fare 500 fen, want at most 499"} {
 		var asked string
-		_, err := Build(exampleRules(t), cityNetwork(t), func(first, last ledger.Day) int64 {
+		_, err := Build(exampleRules(t), cityNetwork(t), func(first, last ledger.Day) ledger.Fen {
 			asked = fmt.Sprint(first, last)
 			return fen
 		})
@@ -32,8 +32,8 @@ func TestBuildWithinThePurse(t *testing.T) {
 		}
 	}
 	buses := &Network{Version: "buses", Source: "invented for tests", BusLines: []uint32{7, 501}}
-	for fen, want := range map[int64]string{200: "", 199: "line 501 costs 200 fen, want at most 199"} {
-		_, err := Build(exampleRules(t), buses, func(ledger.Day, ledger.Day) int64 { return fen })
+	for fen, want := range map[ledger.Fen]string{200: "", 199: "line 501 costs 200 fen, want at most 199"} {
+		_, err := Build(exampleRules(t), buses, func(ledger.Day, ledger.Day) ledger.Fen { return fen })
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
 		}

@@ -25,7 +25,7 @@ type entry struct {
 }
 
 // PurseMaximum is what a purse may hold on every day from the first to the last.
-type PurseMaximum func(first, last ledger.Day) int64
+type PurseMaximum func(first, last ledger.Day) ledger.Fen
 
 // Build makes one table for every rule version. It fails when a bus line of the
 // network has no fare in a version, or where a fare is more than a purse may hold.
@@ -37,7 +37,7 @@ func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) 
 	for _, v := range rules.versions {
 		var e entry
 		e.from, e.to = v.Days()
-		fares, err := v.table(network, purse(e.from, e.to))
+		fares, err := v.table(network, int64(purse(e.from, e.to)))
 		if err != nil {
 			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
 		}

@@ -202,11 +202,11 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
 	day, _ := identity.SignedDay(o.Time)
-	amount, rule := int64(o.Amount), a.Rules.On(day)
+	amount, rule := ledger.Fen(o.Amount), a.Rules.On(day)
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}
-	if int64(o.OldBalance)+amount > rule.MaximumFen {
+	if ledger.Fen(o.OldBalance)+amount > rule.MaximumFen {
 		return keys.LoadOrder{}, &Refusal{verdict.AboveLimit, fmt.Sprintf("%d + %d fen exceeds %d", o.OldBalance, amount, rule.MaximumFen)}
 	}
 	return o, nil

@@ -159,7 +159,7 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 
 // maximum is what a purse may hold on the signed day, or on the clearing day where that
 // is none.
-func (j *Judge) maximum(l *written, clearing ledger.Day) int64 {
+func (j *Judge) maximum(l *written, clearing ledger.Day) ledger.Fen {
 	if l.day == identity.NoDay {
 		return j.Rules.On(clearing).MaximumFen
 	}
@@ -223,7 +223,7 @@ func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) 
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
-	case int64(l.signed.NewBalance) > j.maximum(l, d.Source.Day):
+	case ledger.Fen(l.signed.NewBalance) > j.maximum(l, d.Source.Day):
 		reason = verdict.LoadTooHigh
 	}
 	if reason != verdict.LoadNotPaid {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 
 	"citycard/clearing/rulefile"
 	"citycard/ledger"
@@ -19,8 +20,8 @@ type Rules struct{ versions []Rule }
 // is held against the first, so that there is no day without a bound.
 type Rule struct {
 	rulefile.Since
-	MaximumFen    int64 `json:"maximum_fen"`     // the most a purse may hold
-	MultipleOfFen int64 `json:"multiple_of_fen"` // a load is a multiple of this
+	MaximumFen    ledger.Fen `json:"maximum_fen"`     // the most a purse may hold
+	MultipleOfFen ledger.Fen `json:"multiple_of_fen"` // a load is a multiple of this
 	// RefundAfterDays is how long a paid load must have been without a card's word
 	// before it may be given back on that ground alone.
 	RefundAfterDays int `json:"refund_after_days"`
@@ -41,27 +42,19 @@ func ParseRules(data []byte) (*Rules, error) {
 
 // check names what is wrong with the figures of a version.
 func (r *Rule) check(where string) []error {
-	faults := r.CheckSource(where)
-	for _, f := range []struct {
-		field       string
-		value, most int64
-	}{
-		{"maximum_fen", r.MaximumFen, 1<<31 - 1},
-		{"multiple_of_fen", r.MultipleOfFen, r.MaximumFen},
-		{"refund_after_days", int64(r.RefundAfterDays), 3650},
-	} {
-		if f.value < 1 || f.value > f.most {
-			faults = append(faults, fmt.Errorf("%s.%s: %d, want 1 to %d", where, f.field, f.value, f.most))
-		}
-	}
-	return faults
+	return slices.Concat(
+		rulefile.Range(where+".maximum_fen", r.MaximumFen, 1, 1<<31-1),
+		rulefile.Range(where+".multiple_of_fen", r.MultipleOfFen, 1, r.MaximumFen),
+		rulefile.Range(where+".refund_after_days", r.RefundAfterDays, 1, 3650),
+		r.CheckSource(where),
+	)
 }
 
 // On is the version that holds on a day.
 func (r *Rules) On(day ledger.Day) *Rule { return rulefile.On(r.versions, day) }
 
 // PurseMaximum is what a purse may hold on every day from the first to the last.
-func (r *Rules) PurseMaximum(first, last ledger.Day) int64 {
+func (r *Rules) PurseMaximum(first, last ledger.Day) ledger.Fen {
 	least := r.On(first).MaximumFen
 	for _, v := range r.versions {
 		if first < v.EffectiveFrom && v.EffectiveFrom <= last {

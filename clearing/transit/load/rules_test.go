@@ -32,7 +32,7 @@ func TestRulesAreDated(t *testing.T) {
 	}
 	for _, c := range []struct {
 		first, last ledger.Day
-		want        int64
+		want        ledger.Fen
 	}{
 		{20250101, 20260104, 100_000},
 		{20250101, 20260105, 50_000},
