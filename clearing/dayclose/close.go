@@ -14,7 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
 	"citycard/clearing/settlement"
@@ -52,9 +52,9 @@ type Result struct {
 	Day       ledger.Day
 	Positions []settlement.Position
 	Files     string // the folder
-	History   history.Summary
+	Counters  counters.Summary
 	Unpaid    []Unpaid
-	Without   []history.Unread // streams that it was closed without
+	Without   []counters.Unread // streams that it was closed without
 	// Quarantined is how many records are kept alone by now, of this day and others.
 	Quarantined int
 	Uncounted   error // why that is not known
@@ -82,7 +82,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	summary, err := c.archive().Run(ctx, day, round)
+	summary, err := c.checker().Run(ctx, day, round)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 		return nil, err
 	}
 	// The day is closed: nothing that fails from here on may hide that, or what is unpaid.
-	r := &Result{Day: day, Positions: positions, Files: folder, History: summary, Unpaid: unpaid, Without: unread}
+	r := &Result{Day: day, Positions: positions, Files: folder, Counters: summary, Unpaid: unpaid, Without: unread}
 	r.Quarantined, r.Uncounted = quarantine.Open(ctx, c.Ledger)
 	return r, nil
 }
@@ -132,7 +132,7 @@ func (c *Closer) Preview(ctx context.Context, day, next ledger.Day) (payments []
 	return slices.DeleteFunc(payments, func(t ledger.Transfer) bool { return t.Act == chain.KeepMemo }), unpaid, err
 }
 
-func (c *Closer) archive() history.Archive { return history.Archive{Ledger: c.Ledger} }
+func (c *Closer) checker() counters.Checker { return counters.Checker{Ledger: c.Ledger} }
 
 // positions computes what a close of the day states. Until it can be stated it goes by the
 // newest registry, so a change that corrects a row reaches a close that stands. The version
@@ -254,7 +254,7 @@ func (c *Closer) forget(ctx context.Context) error {
 	}
 	for _, d := range days {
 		if d.State != ledger.DaySealed {
-			return c.archive().Forget(ctx, d.Day)
+			return c.checker().Forget(ctx, d.Day)
 		}
 	}
 	return nil

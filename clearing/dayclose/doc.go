@@ -1,5 +1,5 @@
 // Package dayclose ends a clearing day: it moves the input streams to the next
-// day, passes over the day's cards (package history), states what everybody is owed,
+// day, passes over the day's cards (package counters), states what everybody is owed,
 // writes the settlement files and books the payments. Sealing it is a step of its own,
 // since a closed day may be reopened by two people and a sealed one never.
 //

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -15,12 +15,12 @@ import (
 // Without notes in the audit that two people close a day without streams that stand, and how
 // far each was. Call it before Close, once everything else has been consumed: what the
 // streams hold then is booked in the day in which it is read. Noted again, nothing changes.
-func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledger.Approval) error {
+func (c *Closer) Without(ctx context.Context, streams []counters.Unread, by ledger.Approval) error {
 	if err := by.Validate(); err != nil {
 		return err
 	}
 	err := c.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		entries, err := ledger.AuditIn(ctx, tx, history.ActCloseWithout)
+		entries, err := ledger.AuditIn(ctx, tx, counters.ActCloseWithout)
 		if err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 			if slices.ContainsFunc(entries, func(e chain.AuditEntry) bool { return isOf(&e, u) }) {
 				continue
 			}
-			if err := ledger.Approve(ctx, tx, history.ActCloseWithout, u.String(), by); err != nil {
+			if err := ledger.Approve(ctx, tx, counters.ActCloseWithout, u.String(), by); err != nil {
 				return err
 			}
 		}
@@ -41,12 +41,12 @@ func (c *Closer) Without(ctx context.Context, streams []history.Unread, by ledge
 }
 
 // isOf reports whether an entry has the stream for the day.
-func isOf(e *chain.AuditEntry, u history.Unread) bool {
-	of, err := history.ParseUnread(e.What)
+func isOf(e *chain.AuditEntry, u counters.Unread) bool {
+	of, err := counters.ParseUnread(e.What)
 	return err == nil && of.Day == u.Day && of.Stream == u.Stream
 }
 
 // Unread lists what a day is closed without.
-func (c *Closer) Unread(ctx context.Context, day ledger.Day) ([]history.Unread, error) {
-	return c.archive().Unread(ctx, day)
+func (c *Closer) Unread(ctx context.Context, day ledger.Day) ([]counters.Unread, error) {
+	return c.checker().Unread(ctx, day)
 }

@@ -7,8 +7,8 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/ledger"
 )
@@ -82,7 +82,7 @@ func TestRefundWaitsForStream(t *testing.T) {
 	h := newHouse(t)
 	h.paidFor()
 	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test"}
-	h.must(closer.Without(t.Context(), []history.Unread{
+	h.must(closer.Without(t.Context(), []counters.Unread{
 		{Day: today, Stream: "loads/0", At: 0, End: 1}, {Day: today, Stream: "taps/0", At: 0, End: 1},
 	}, clearingtest.Approved()))
 	h.wantNoRefund("day 20260105 was closed without loads/0, which stands at 0 of 1", "清算日 20260105 结算时未等待 loads/0")

@@ -13,9 +13,9 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/docket"
-	"citycard/clearing/history"
 	"citycard/clearing/identity"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
@@ -72,7 +72,7 @@ func TestDayWithoutPartition(t *testing.T) {
 		t.Fatalf("behind: %v, want %v", through.Behind, want)
 	}
 	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "its keys are not at hand", At: time.Unix(1, 0)}
-	h.must(closer.Without(t.Context(), []history.Unread{{Day: today, Stream: "taps/1", At: 0, End: 1}}, by))
+	h.must(closer.Without(t.Context(), []counters.Unread{{Day: today, Stream: "taps/1", At: 0, End: 1}}, by))
 	first, err := closer.Close(t.Context(), today, today.Next())
 	h.must(err)
 	stands.Store(false)
@@ -89,7 +89,7 @@ func TestDayWithoutPartition(t *testing.T) {
 	}
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Float: 10_000 - 7*80})
 	findings := func(day ledger.Day) (list []string) {
-		h.must(history.Archive{Ledger: h.ledger}.Findings(t.Context(), day, 0, func(f history.Finding) error {
+		h.must(counters.Checker{Ledger: h.ledger}.Findings(t.Context(), day, 0, func(f counters.Finding) error {
 			list = append(list, fmt.Sprintf("%s %d-%d %d", f.Kind, f.First, f.Last, f.Fen))
 			return nil
 		}))

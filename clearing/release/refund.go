@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/chart"
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/quarantine"
@@ -153,7 +153,7 @@ func (o *Office) standing(ctx context.Context, found []paidLoad) ([]paidLoad, er
 // unread refuses while part of a stream of loads that a day was closed without has not been read:
 // the card's confirmation may be in it.
 func (o *Office) unread(ctx context.Context) error {
-	list, err := history.Archive{Ledger: o.Ledger}.EverUnread(ctx)
+	list, err := counters.Checker{Ledger: o.Ledger}.EverUnread(ctx)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"citycard/cardos/tunion"
+	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
@@ -19,7 +19,7 @@ import (
 // acts are clearing's acts by which its tables are checked.
 func acts() []string {
 	return []string{
-		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, history.ActPass,
+		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
 	}
 }
 

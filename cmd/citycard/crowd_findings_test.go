@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/identity"
 	"citycard/simulators/truth"
 )
@@ -64,7 +64,7 @@ func (d *crowdDay) findsGaps() {
 		slices.Sort(numbers)
 		for i := 1; i < len(numbers); i++ {
 			if before, this := numbers[i-1], numbers[i]; this > before+1 {
-				want = append(want, found{history.SAMGap.String(), sam, before + 1, this - 1})
+				want = append(want, found{counters.SAMGap.String(), sam, before + 1, this - 1})
 			}
 		}
 	}
@@ -77,11 +77,11 @@ func (d *crowdDay) findsGaps() {
 			d.Fatalf("%v: %s", err, line)
 		}
 		switch f.Kind {
-		case history.SAMGap.String():
+		case counters.SAMGap.String():
 			got = append(got, f)
-		case history.CounterGap.String():
+		case counters.CounterGap.String():
 			ofCards[f.Subject] = true
-		case history.LoadGap.String(), history.SAMTwice.String():
+		case counters.LoadGap.String(), counters.SAMTwice.String():
 			d.Errorf("found %+v, of which there is none", f)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
+	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/history"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/cmd/books"
@@ -171,7 +171,7 @@ func (c *closing) print(result *dayclose.Result) {
 		c.Print("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %[1]d 条", result.Quarantined)
 	}
 	found := 0
-	for _, n := range result.History.Found {
+	for _, n := range result.Counters.Found {
 		found += n
 	}
 	c.Print("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %[1]d 项", found, result.Day)
@@ -236,7 +236,7 @@ func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cu
 		return err
 	}
 	err = cut.Await(ctx, c.Ledger, func(s intake.Standing) bool {
-		return w.named(s) || slices.ContainsFunc(before, func(u history.Unread) bool { return u.Stream == s.Stream })
+		return w.named(s) || slices.ContainsFunc(before, func(u counters.Unread) bool { return u.Stream == s.Stream })
 	}, waiting(log, time.Now))
 	if err != nil || len(w.streams) == 0 {
 		return err
@@ -245,10 +245,10 @@ func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cu
 	if err != nil {
 		return err
 	}
-	var standing []history.Unread
+	var standing []counters.Unread
 	for _, s := range through.Behind {
 		log.Warn("the day is closed without a stream", "stream", s.Stream, "at", s.At, "of", s.End)
-		standing = append(standing, history.Unread{Day: day, Stream: s.Stream, At: s.At, End: s.End})
+		standing = append(standing, counters.Unread{Day: day, Stream: s.Stream, At: s.At, End: s.End})
 	}
 	return c.Without(ctx, standing, w.approval())
 }

@@ -15,7 +15,7 @@ import (
 	"citycard/broker"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/message"
 	"citycard/clearing/topics"
 	"citycard/cmd/books"
@@ -89,11 +89,11 @@ func TestCloseWithout(t *testing.T) {
 		must(closeIt(t.Context(), first, two("medical.requests")))
 	}
 	must(closeIt(t.Context(), first.Next(), two("medical.requests")))
-	archive := history.Archive{Ledger: b.Ledger}
+	checker := counters.Checker{Ledger: b.Ledger}
 	for _, on := range []ledger.Day{first, first.Next()} {
-		list, err := archive.Unread(t.Context(), on)
+		list, err := checker.Unread(t.Context(), on)
 		must(err)
-		want := []history.Unread{{Day: on, Stream: "medical.requests/1", At: 1, End: 3}, {Day: on, Stream: "medical.requests/2", At: 0, End: 2}}
+		want := []counters.Unread{{Day: on, Stream: "medical.requests/1", At: 1, End: 3}, {Day: on, Stream: "medical.requests/2", At: 0, End: 2}}
 		if len(list) != 2 || list[0] != want[0] || list[1] != want[1] {
 			t.Errorf("%s was closed without %v, want %v", on, list, want)
 		}
@@ -101,7 +101,7 @@ func TestCloseWithout(t *testing.T) {
 	entries, err := b.Audit(t.Context())
 	must(err)
 	for _, e := range entries {
-		if e.Act == history.ActCloseWithout && (e.First != "Li" || e.Second != "Wang" || e.Reason == "") {
+		if e.Act == counters.ActCloseWithout && (e.First != "Li" || e.Second != "Wang" || e.Reason == "") {
 			t.Errorf("the audit has %+v", e)
 		}
 	}

@@ -373,7 +373,7 @@ func (d *demo) verify(ctx context.Context) error {
 	for _, p := range d.result.Positions {
 		d.report.NetPositions[p.Participant.Code] = ledger.Fen(p.Fen)
 	}
-	d.report.Findings = d.result.History.Found
+	d.report.Findings = d.result.Counters.Found
 	d.report.Seal = fmt.Sprintf("%x", d.seal.Root)
 	phase.Add(1)
 	phase.Done()

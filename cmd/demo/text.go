@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/verdict"
 	"citycard/cmd/check"
 	"citycard/cmd/service"
@@ -55,7 +55,7 @@ func writeText(out io.Writer, r *check.Report) (failed error) {
 	}
 	if r.Findings != nil {
 		head("Found in cards and SAMs at the close / 日终核对发现")
-		for _, kind := range history.Kinds() {
+		for _, kind := range counters.Kinds() {
 			english, chinese := kind.Explain()
 			line(kind.String(), count(int64(r.Findings[kind.String()])), english+" / "+chinese)
 		}
@@ -73,7 +73,6 @@ func writeText(out io.Writer, r *check.Report) (failed error) {
 	line("+ pending for operators / 待确认应付运营商", r.Reserve.PendingFen.String())
 	line("+ deposits, passes, fees / 押金、预付月票、手续费", (r.Reserve.DepositsFen + r.Reserve.PassesFen + r.Reserve.FeesFen).String())
 	line("all purses, as read / 卡内余额合计", r.Reserve.PursesFen.String())
-
 	head("Checks / 核对")
 	line("lost / 丢失", count(r.Lost))
 	line("doubled / 重记", count(r.Doubled))

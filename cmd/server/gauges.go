@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 )
 
 // gauges are those of the registry and the keys in use.
@@ -125,7 +125,7 @@ func (g *bookGauges) Collect(out chan<- prometheus.Metric) {
 	if v.findings == nil {
 		return
 	}
-	for _, k := range history.Kinds() {
+	for _, k := range counters.Kinds() {
 		gauge(g.findings, float64(v.findings[k.String()]), k.String())
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/counters"
 	"citycard/clearing/docket"
-	"citycard/clearing/history"
 	"citycard/clearing/quarantine"
 	"citycard/ledger"
 )
@@ -200,7 +200,7 @@ func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatu
 	if v.alone, err = quarantine.Open(ctx, g.ledger); err != nil {
 		return err
 	}
-	archive := history.Archive{Ledger: g.ledger}
+	checker := counters.Checker{Ledger: g.ledger}
 	v.progress = map[ledger.Day]float64{}
 	var closed ledger.Day
 	for _, d := range days {
@@ -217,7 +217,7 @@ func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatu
 		if err != nil {
 			return err
 		}
-		done, err := archive.Progress(ctx, d.Day)
+		done, err := checker.Progress(ctx, d.Day)
 		if err != nil {
 			return err
 		}
@@ -226,7 +226,7 @@ func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatu
 	if closed == 0 {
 		return nil
 	}
-	summary, found, err := archive.Of(ctx, closed)
+	summary, found, err := checker.Of(ctx, closed)
 	if found {
 		v.findings = summary.Found
 	}

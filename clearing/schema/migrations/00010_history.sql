@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS histories (
 CREATE TABLE IF NOT EXISTS findings (
     day     INT4 NOT NULL,
     round   INT4 NOT NULL,
-    kind    INT4 NOT NULL, -- see clearing/history
+    kind    INT4 NOT NULL, -- see clearing/counters
     subject BYTEA NOT NULL,
     first   INT8 NOT NULL,
     last    INT8 NOT NULL,

@@ -1,6 +1,7 @@
-// Package history is the pass over a day's cards and security modules. It finds what no single
-// record shows, but a card's or a SAM's records together do. It runs when a day is closing, over
-// what was booked in the day, so the order in which the records came does not matter.
+// Package counters checks the counters and balances of a day's cards and security modules. It finds
+// what no single record shows, but a card's or a SAM's records together do. It runs when a day is
+// closing, in one pass over what was booked in the day, so the order in which the records came does
+// not matter.
 //
 // # What it finds
 //
@@ -53,4 +54,4 @@
 //     that two records have is reported at once.
 //  6. At most 32 gaps of a counter stay open. When there are more, the oldest is given up: it was
 //     reported when it opened. Of gaps that were not reported yet, 16,384 stay open.
-package history
+package counters

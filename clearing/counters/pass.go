@@ -1,4 +1,4 @@
-package history
+package counters
 
 import (
 	"bytes"
@@ -12,19 +12,19 @@ import (
 	"citycard/ledger"
 )
 
-// DefaultPart is about how many rows of the journal one part has.
-const DefaultPart = 20_000
+// defaultPart is about how many rows of the journal one part has.
+const defaultPart = 20_000
 
-// Archive is where histories and findings are stored: clearing's tables beside the ledger's.
-type Archive struct {
+// Checker checks days, and keeps histories and findings in clearing's tables beside the ledger's.
+type Checker struct {
 	Ledger *ledger.Ledger
-	Part   int // about how many rows of the journal one part has; 0: DefaultPart
+	Part   int // about how many rows of the journal one part has; 0: defaultPart
 }
 
-func (a Archive) size() int { return cmp.Or(max(a.Part, 0), DefaultPart) }
+func (c Checker) size() int { return cmp.Or(max(c.Part, 0), defaultPart) }
 
 // limit is how many histories one row holds at most: a megabyte or less.
-func (a Archive) limit() int64 { return int64(a.size()) * 5 / 2 }
+func (c Checker) limit() int64 { return int64(c.size()) * 5 / 2 }
 
 // Summary is what a pass of a day came to.
 type Summary struct {
@@ -46,7 +46,7 @@ type before struct {
 
 // pass is one round over one day.
 type pass struct {
-	Archive
+	Checker
 	day    ledger.Day
 	round  int
 	before before
@@ -58,12 +58,12 @@ type pass struct {
 // began with histories which are no longer the latest. Earlier days that have ended and were never
 // passed come first. reopened is how often the day was reopened; a day that was passed since it
 // was last reopened is not passed again. A pass that was interrupted goes on.
-func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary, error) {
-	days, err := a.Ledger.Days(ctx)
+func (c Checker) Run(ctx context.Context, day ledger.Day, reopened int) (Summary, error) {
+	days, err := c.Ledger.Days(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
-	passed, err := a.passed(ctx)
+	passed, err := c.passed(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -72,9 +72,9 @@ func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary
 		ended := d.State == ledger.DayClosed || d.State == ledger.DaySealed
 		switch {
 		case d.Day == day:
-			summary, err = a.runDay(ctx, day, &reopened)
+			summary, err = c.runDay(ctx, day, &reopened)
 		case d.Day < day && ended && !passed[d.Day], d.Day > day && passed[d.Day]:
-			_, err = a.runDay(ctx, d.Day, nil)
+			_, err = c.runDay(ctx, d.Day, nil)
 		}
 		if err != nil {
 			return Summary{}, err
@@ -85,13 +85,13 @@ func (a Archive) Run(ctx context.Context, day ledger.Day, reopened int) (Summary
 
 // runDay makes the day's next round, and again until its last one is up to date.
 // reopened nil leaves it as it was.
-func (a Archive) runDay(ctx context.Context, day ledger.Day, reopened *int) (Summary, error) {
+func (c Checker) runDay(ctx context.Context, day ledger.Day, reopened *int) (Summary, error) {
 	for {
-		begin, err := a.latestBefore(ctx, day)
+		begin, err := c.latestBefore(ctx, day)
 		if err != nil {
 			return Summary{}, err
 		}
-		last, version, found, err := a.latest(ctx, day)
+		last, version, found, err := c.latest(ctx, day)
 		switch {
 		case err != nil:
 			return Summary{}, err
@@ -100,8 +100,8 @@ func (a Archive) runDay(ctx context.Context, day ledger.Day, reopened *int) (Sum
 		case reopened == nil:
 			reopened = &version
 		}
-		p := &pass{Archive: a, day: day, sorter: newSorter()}
-		if p.unread, err = a.unread(ctx, day); err != nil {
+		p := &pass{Checker: c, day: day, sorter: newSorter()}
+		if p.unread, err = c.unread(ctx, day); err != nil {
 			return Summary{}, err
 		}
 		if found {

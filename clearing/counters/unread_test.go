@@ -1,4 +1,4 @@
-package history_test
+package counters_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/ledger"
 )
 
@@ -19,7 +19,7 @@ func (o *office) without(day ledger.Day, stream string) {
 	o.Helper()
 	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "it stands", At: time.Unix(1, 0)}
 	o.must(o.Ledger.Write(o.Context(), func(tx pgx.Tx) error {
-		return ledger.Approve(o.Context(), tx, history.ActCloseWithout, history.Unread{Day: day, Stream: stream, At: 17, End: 20}.String(), by)
+		return ledger.Approve(o.Context(), tx, counters.ActCloseWithout, counters.Unread{Day: day, Stream: stream, At: 17, End: 20}.String(), by)
 	}))
 }
 
@@ -48,7 +48,7 @@ func TestUnread(t *testing.T) {
 				}
 				o.book("taps/0", random, records, day)
 				o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-				_, err := o.Archive.Run(t.Context(), date, 0)
+				_, err := o.Checker.Run(t.Context(), date, 0)
 				o.must(err)
 				o.must(o.Ledger.EndDay(t.Context(), date))
 				if got, want := o.findings(date), expected(records, day, without...); !slices.Equal(got, want) {
@@ -92,7 +92,7 @@ func TestUnreadOfOneTopic(t *testing.T) {
 			date := firstDay.Add(day)
 			o.book("taps/0", rand.New(rand.NewPCG(1, 4)), records, day)
 			o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-			_, err := o.Archive.Run(t.Context(), date, 0)
+			_, err := o.Checker.Run(t.Context(), date, 0)
 			o.must(err)
 			o.must(o.Ledger.EndDay(t.Context(), date))
 			if found := o.findings(date); !slices.Equal(found, want) {
@@ -109,7 +109,7 @@ func TestUnreadNoted(t *testing.T) {
 	o.without(firstDay.Next(), "taps/1")
 	list, err := o.Unread(t.Context(), firstDay)
 	o.must(err)
-	if want := (history.Unread{Day: firstDay, Stream: "medical.requests/3", At: 17, End: 20}); len(list) != 1 || list[0] != want {
+	if want := (counters.Unread{Day: firstDay, Stream: "medical.requests/3", At: 17, End: 20}); len(list) != 1 || list[0] != want {
 		t.Errorf("%v, want %v", list, want)
 	}
 }
@@ -133,7 +133,7 @@ func TestUnreadManyGaps(t *testing.T) {
 		date := firstDay.Add(day)
 		o.book("taps/0", random, records, day)
 		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-		_, err := o.Archive.Run(t.Context(), date, 0)
+		_, err := o.Checker.Run(t.Context(), date, 0)
 		o.must(err)
 		o.must(o.Ledger.EndDay(t.Context(), date))
 		if found := o.findings(date); !slices.Equal(found, want[day]) {

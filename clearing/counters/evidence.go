@@ -1,4 +1,4 @@
-package history
+package counters
 
 import (
 	"context"
@@ -70,8 +70,8 @@ func (d digest) history(kind int, row *packed) {
 	d.bytes(row.bytes)
 }
 
-// record writes into the audit what the round came to, in the transaction that ends it.
-func (p *pass) record(ctx context.Context, tx pgx.Tx, modules []byte) error {
+// audit writes into the audit what the round came to, in the transaction that ends it.
+func (p *pass) audit(ctx context.Context, tx pgx.Tx, modules []byte) error {
 	o := Outcome{Day: p.day, Round: p.round, Modules: hex.EncodeToString(modules)}
 	err := tx.QueryRow(ctx, "SELECT reopened, before_day, before_round, rows_read, cards, sams FROM passes WHERE day = $1 AND round = $2", p.day, p.round).
 		Scan(&o.Reopened, &o.BeforeDay, &o.BeforeRound, &o.Rows, &o.Cards, &o.SAMs)

@@ -1,4 +1,4 @@
-package history_test
+package counters_test
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/counters"
 	"citycard/clearing/docket"
-	"citycard/clearing/history"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/schema"
@@ -31,7 +31,7 @@ const firstDay ledger.Day = 20260105
 // office is a ledger in which the records are booked day by day.
 type office struct {
 	*testing.T
-	history.Archive
+	counters.Checker
 }
 
 func newOffice(t *testing.T, part int) *office {
@@ -39,7 +39,7 @@ func newOffice(t *testing.T, part int) *office {
 	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t, history.Archive{Ledger: ledgertest.Connect(t, url, 8), Part: part}}
+	o := &office{t, counters.Checker{Ledger: ledgertest.Connect(t, url, 8), Part: part}}
 	o.must(o.Ledger.OpenDay(t.Context(), firstDay))
 	o.must(o.Ledger.OpenAccounts(t.Context(), chart.Accounts(clearingtest.New(t, nil).Registry.Current())))
 	return o
@@ -98,7 +98,7 @@ func (o *office) book(stream string, random *rand.Rand, records []record, day in
 
 func (o *office) findings(day ledger.Day) (list []string) {
 	o.Helper()
-	o.must(o.Findings(o.Context(), day, 0, func(f history.Finding) error {
+	o.must(o.Findings(o.Context(), day, 0, func(f counters.Finding) error {
 		list = append(list, fmt.Sprintf("%s %s %d-%d %d", f.Kind, f.Subject.Digits(), f.First, f.Last, f.Fen))
 		return nil
 	}))
@@ -120,7 +120,7 @@ func TestPass(t *testing.T) {
 				o.book("taps/0", random, records, day)
 				date := firstDay.Add(day)
 				o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-				summary, err := o.Archive.Run(t.Context(), date, 0)
+				summary, err := o.Checker.Run(t.Context(), date, 0)
 				o.must(err)
 				o.must(o.Ledger.EndDay(t.Context(), date))
 				if got, want := o.findings(date), expected(records, day); !slices.Equal(got, want) {
@@ -162,7 +162,7 @@ func TestInterrupted(t *testing.T) {
 		o.must(err)
 	}
 	exec("ALTER TABLE findings ADD CONSTRAINT broken CHECK (subject <> '\\x" + broken + "')")
-	_, err := o.Archive.Run(t.Context(), firstDay, 0)
+	_, err := o.Checker.Run(t.Context(), firstDay, 0)
 	if refused := new(pgconn.PgError); !errors.As(err, &refused) {
 		t.Fatalf("the broken pass ended with %v", err)
 	}
@@ -174,7 +174,7 @@ func TestInterrupted(t *testing.T) {
 	ended := make(chan error, 2)
 	for range 2 {
 		go func() {
-			_, err := o.Archive.Run(t.Context(), firstDay, 0)
+			_, err := o.Checker.Run(t.Context(), firstDay, 0)
 			ended <- err
 		}()
 	}
@@ -204,7 +204,7 @@ func TestReopened(t *testing.T) {
 		date := firstDay.Add(day)
 		o.book("taps/0", random, records, day)
 		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-		_, err := o.Archive.Run(t.Context(), date, 0)
+		_, err := o.Checker.Run(t.Context(), date, 0)
 		o.must(err)
 		o.must(o.Ledger.EndDay(t.Context(), date))
 	}
@@ -220,7 +220,7 @@ func TestReopened(t *testing.T) {
 		}
 	}
 	o.must(o.Ledger.CloseDay(t.Context(), firstDay, firstDay.Next()))
-	summary, err := o.Archive.Run(t.Context(), firstDay, 1)
+	summary, err := o.Checker.Run(t.Context(), firstDay, 1)
 	o.must(err)
 	if summary.Round != 1 || slices.Equal(before, o.findings(firstDay)) {
 		t.Errorf("round %d after the reopening, findings changed %v", summary.Round, !slices.Equal(before, o.findings(firstDay)))
@@ -230,7 +230,7 @@ func TestReopened(t *testing.T) {
 			t.Errorf("day %d: found\n%s\nwant\n%s", day, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
-	again, err := o.Archive.Run(t.Context(), firstDay, 1)
+	again, err := o.Checker.Run(t.Context(), firstDay, 1)
 	o.must(err)
 	if again.Round != 1 {
 		t.Errorf("passed once more, in round %d", again.Round)
@@ -255,10 +255,10 @@ func (o *office) ride(from, to int) {
 	o.book("taps/0", rand.New(rand.NewPCG(1, 1)), records, 0)
 }
 
-func (o *office) close(day ledger.Day) history.Summary {
+func (o *office) close(day ledger.Day) counters.Summary {
 	o.Helper()
 	o.must(o.Ledger.CloseDay(o.Context(), day, day.Next()))
-	summary, err := o.Archive.Run(o.Context(), day, 0)
+	summary, err := o.Checker.Run(o.Context(), day, 0)
 	o.must(err)
 	o.must(o.Ledger.EndDay(o.Context(), day))
 	return summary
@@ -294,7 +294,7 @@ func TestCutOnce(t *testing.T) {
 	ended := make(chan error, 3)
 	for n := range cap(ended) {
 		go func() {
-			_, err := o.Archive.Run(t.Context(), firstDay, 0)
+			_, err := o.Checker.Run(t.Context(), firstDay, 0)
 			ended <- err
 		}()
 		o.ride(100+7*n, 107+7*n)
@@ -324,7 +324,7 @@ func TestDaysBefore(t *testing.T) {
 		o.book("taps/0", random, records, day)
 		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
 		if day == 2 {
-			_, err := o.Archive.Run(t.Context(), date, 0)
+			_, err := o.Checker.Run(t.Context(), date, 0)
 			o.must(err)
 		}
 		o.must(o.Ledger.EndDay(t.Context(), date))

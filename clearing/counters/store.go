@@ -1,4 +1,4 @@
-package history
+package counters
 
 import (
 	"bytes"
@@ -198,7 +198,7 @@ func (p *pass) finish(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, "UPDATE history_parts SET uses = $3 WHERE day = $1 AND round = $2", p.day, p.round, []byte{}); err != nil {
 			return err
 		}
-		return p.record(ctx, tx, digestOf(kindSAMs, histories))
+		return p.audit(ctx, tx, digestOf(kindSAMs, histories))
 	})
 }
 
@@ -216,8 +216,8 @@ func (p *pass) eachPacked(ctx context.Context, fn func([]byte) error, query stri
 }
 
 // latestBefore finds the last complete round of the last day before that has one.
-func (a Archive) latestBefore(ctx context.Context, day ledger.Day) (b before, err error) {
-	err = a.Ledger.Pool().QueryRow(ctx, "SELECT day, round FROM passes WHERE day < $1 AND done ORDER BY day DESC, round DESC LIMIT 1", day).Scan(&b.day, &b.round)
+func (c Checker) latestBefore(ctx context.Context, day ledger.Day) (b before, err error) {
+	err = c.Ledger.Pool().QueryRow(ctx, "SELECT day, round FROM passes WHERE day < $1 AND done ORDER BY day DESC, round DESC LIMIT 1", day).Scan(&b.day, &b.round)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return before{}, fmt.Errorf("find the pass before day %s: %w", day, err)
 	}
@@ -225,9 +225,9 @@ func (a Archive) latestBefore(ctx context.Context, day ledger.Day) (b before, er
 }
 
 // latest reads the day's last complete round, and how often the day had been reopened.
-func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopened int, found bool, err error) {
+func (c Checker) latest(ctx context.Context, day ledger.Day) (s Summary, reopened int, found bool, err error) {
 	s.Day = day
-	err = a.Ledger.Pool().QueryRow(ctx, `SELECT round, reopened, before_day, before_round, rows_read, cards, sams FROM passes WHERE day = $1 AND done ORDER BY round DESC LIMIT 1`, day).
+	err = c.Ledger.Pool().QueryRow(ctx, `SELECT round, reopened, before_day, before_round, rows_read, cards, sams FROM passes WHERE day = $1 AND done ORDER BY round DESC LIMIT 1`, day).
 		Scan(&s.Round, &reopened, &s.begin.day, &s.begin.round, &s.Rows, &s.Cards, &s.SAMs)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return s, 0, false, nil
@@ -236,7 +236,7 @@ func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopene
 		return s, 0, false, fmt.Errorf("read the pass of day %s: %w", day, err)
 	}
 	s.Found = map[string]int{}
-	err = a.Ledger.Read(ctx, func(tx pgx.Tx) error {
+	err = c.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT kind, count(*)::INT8 FROM findings WHERE day = $1 AND round = $2 GROUP BY kind", day, s.Round)
 		if err != nil {
 			return err
@@ -256,8 +256,8 @@ func (a Archive) latest(ctx context.Context, day ledger.Day) (s Summary, reopene
 }
 
 // passed says which days have a complete round.
-func (a Archive) passed(ctx context.Context) (map[ledger.Day]bool, error) {
-	rows, err := a.Ledger.Pool().Query(ctx, "SELECT day FROM passes WHERE done")
+func (c Checker) passed(ctx context.Context) (map[ledger.Day]bool, error) {
+	rows, err := c.Ledger.Pool().Query(ctx, "SELECT day FROM passes WHERE done")
 	if err != nil {
 		return nil, fmt.Errorf("list the passes: %w", err)
 	}
@@ -274,19 +274,19 @@ func (a Archive) passed(ctx context.Context) (map[ledger.Day]bool, error) {
 
 // Of reads what the day's last complete round came to. found is false where the day
 // has not been passed.
-func (a Archive) Of(ctx context.Context, day ledger.Day) (s Summary, found bool, err error) {
-	s, _, found, err = a.latest(ctx, day)
+func (c Checker) Of(ctx context.Context, day ledger.Day) (s Summary, found bool, err error) {
+	s, _, found, err = c.latest(ctx, day)
 	return s, found, err
 }
 
 // Findings calls fn for each finding of the day's last complete round, by kind and
 // subject; kind 0 is all.
-func (a Archive) Findings(ctx context.Context, day ledger.Day, kind Kind, fn func(Finding) error) error {
-	s, found, err := a.Of(ctx, day)
+func (c Checker) Findings(ctx context.Context, day ledger.Day, kind Kind, fn func(Finding) error) error {
+	s, found, err := c.Of(ctx, day)
 	if err != nil || !found {
 		return err
 	}
-	rows, err := a.Ledger.Pool().Query(ctx, `SELECT kind, subject, first, last, fen FROM findings WHERE day = $1 AND round = $2 AND ($3 = 0 OR kind = $3)
+	rows, err := c.Ledger.Pool().Query(ctx, `SELECT kind, subject, first, last, fen FROM findings WHERE day = $1 AND round = $2 AND ($3 = 0 OR kind = $3)
 		ORDER BY kind, subject, first`, day, s.Round, kind)
 	if err != nil {
 		return fmt.Errorf("read the findings of day %s: %w", day, err)
@@ -304,8 +304,8 @@ func (a Archive) Findings(ctx context.Context, day ledger.Day, kind Kind, fn fun
 
 // Progress is how many rows the day's round under way has dealt with; once it is
 // complete, all of them.
-func (a Archive) Progress(ctx context.Context, day ledger.Day) (rows int64, err error) {
-	err = a.Ledger.Pool().QueryRow(ctx, `SELECT coalesce(sum(rows_read), 0)::INT8 FROM history_parts
+func (c Checker) Progress(ctx context.Context, day ledger.Day) (rows int64, err error) {
+	err = c.Ledger.Pool().QueryRow(ctx, `SELECT coalesce(sum(rows_read), 0)::INT8 FROM history_parts
 		WHERE day = $1 AND round = (SELECT max(round) FROM passes WHERE day = $1)`, day).Scan(&rows)
 	if err != nil {
 		return 0, fmt.Errorf("read the progress of day %s: %w", day, err)
@@ -315,12 +315,12 @@ func (a Archive) Progress(ctx context.Context, day ledger.Day) (rows int64, err 
 
 // Forget drops histories that no day can begin with any more: those of the days
 // before the last one that was passed before the earliest day not sealed.
-func (a Archive) Forget(ctx context.Context, earliestOpen ledger.Day) error {
-	begin, err := a.latestBefore(ctx, earliestOpen)
+func (c Checker) Forget(ctx context.Context, earliestOpen ledger.Day) error {
+	begin, err := c.latestBefore(ctx, earliestOpen)
 	if err != nil || begin.day == 0 {
 		return err
 	}
-	err = a.Ledger.Write(ctx, func(tx pgx.Tx) error {
+	err = c.Ledger.Write(ctx, func(tx pgx.Tx) error {
 		for _, statement := range []string{"DELETE FROM histories WHERE day < $1", "DELETE FROM history_parts WHERE day < $1", "DELETE FROM history_cuts WHERE day < $1"} {
 			if _, err := tx.Exec(ctx, statement, begin.day); err != nil {
 				return err

@@ -8,8 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/history"
 	"citycard/clearing/message"
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -66,10 +66,10 @@ func (k roundKey) String() string { return fmt.Sprintf("day %v, round %d", k.day
 
 // passes compares what rounds over cards left with the hashes that the audit has of it.
 func (c *check) passes(ctx context.Context) error {
-	want := map[roundKey]history.Outcome{}
-	told(c, history.ActPass, func(_ *chain.AuditEntry, what history.Outcome) { want[roundKey{what.Day, what.Round}] = what })
+	want := map[roundKey]counters.Outcome{}
+	told(c, counters.ActPass, func(_ *chain.AuditEntry, what counters.Outcome) { want[roundKey{what.Day, what.Round}] = what })
 	there := map[roundKey]bool{}
-	var is history.Outcome
+	var is counters.Outcome
 	var done bool
 	err := c.each(ctx, "SELECT day, round, reopened, before_day, before_round, done, rows_read, cards, sams FROM passes", []any{
 		&is.Day, &is.Round, &is.Reopened, &is.BeforeDay, &is.BeforeRound, &done, &is.Rows, &is.Cards, &is.SAMs,
@@ -104,7 +104,7 @@ func (c *check) passes(ctx context.Context) error {
 
 // keptFrom is the day from which on histories must be there: those before the last round
 // with which a day that is not sealed may begin are dropped.
-func (c *check) keptFrom(ctx context.Context, rounds map[roundKey]history.Outcome) (kept ledger.Day, err error) {
+func (c *check) keptFrom(ctx context.Context, rounds map[roundKey]counters.Outcome) (kept ledger.Day, err error) {
 	var open ledger.Day
 	if err := c.tx.QueryRow(ctx, "SELECT coalesce(min(day), 29991231)::INT4 FROM days WHERE state <> 'sealed'").Scan(&open); err != nil {
 		return 0, err
@@ -118,8 +118,8 @@ func (c *check) keptFrom(ctx context.Context, rounds map[roundKey]history.Outcom
 }
 
 // leftovers compares what a round left with its hashes.
-func (c *check) leftovers(ctx context.Context, k roundKey, said history.Outcome, must bool) error {
-	found, err := history.FindingsOf(ctx, c.tx, k.day, k.round)
+func (c *check) leftovers(ctx context.Context, k roundKey, said counters.Outcome, must bool) error {
+	found, err := counters.FindingsOf(ctx, c.tx, k.day, k.round)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func (c *check) leftovers(ctx context.Context, k roundKey, said history.Outcome,
 	if cuts+parts+histories == 0 && !must {
 		return nil
 	}
-	if found, err = history.PartsOf(ctx, c.tx, k.day, k.round); err != nil {
+	if found, err = counters.PartsOf(ctx, c.tx, k.day, k.round); err != nil {
 		return err
 	}
 	if found != said.Parts || cuts != parts {
 		c.fault(Pass, "parts of "+k.String(), "%d, of which %d are stored, make the hash %s; the audit has %s", cuts, parts, found, said.Parts)
 	}
-	made, modules, err := history.HistoriesOf(ctx, c.tx, k.day, k.round)
+	made, modules, err := counters.HistoriesOf(ctx, c.tx, k.day, k.round)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c *check) leftovers(ctx context.Context, k roundKey, said history.Outcome,
 // cardHistories compares the histories of a round's cards with the hashes of their parts,
 // which the hash over the parts covers.
 func (c *check) cardHistories(ctx context.Context, k roundKey, made map[int][]byte) error {
-	empty := history.NoHistories()
+	empty := counters.NoHistories()
 	var number int
 	var hash, uses []byte
 	err := c.each(ctx, "SELECT number, histories, uses FROM history_parts WHERE day = $1 AND round = $2", []any{&number, &hash, &uses}, func() error {
@@ -175,7 +175,7 @@ func (c *check) cardHistories(ctx context.Context, k roundKey, made map[int][]by
 }
 
 // strayHistories reports what belongs to no round that is done or under way.
-func (c *check) strayHistories(ctx context.Context, done map[roundKey]history.Outcome, there map[roundKey]bool) error {
+func (c *check) strayHistories(ctx context.Context, done map[roundKey]counters.Outcome, there map[roundKey]bool) error {
 	var table string
 	var k roundKey
 	return c.each(ctx, `SELECT 'findings', day, round FROM findings GROUP BY day, round UNION ALL SELECT 'histories', day, round FROM histories GROUP BY day, round

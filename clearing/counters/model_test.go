@@ -1,4 +1,4 @@
-package history_test
+package counters_test
 
 import (
 	"cmp"

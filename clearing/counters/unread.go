@@ -1,4 +1,4 @@
-package history
+package counters
 
 import (
 	"context"
@@ -39,14 +39,14 @@ func ParseUnread(text string) (u Unread, err error) {
 }
 
 // Unread lists what a day was closed without.
-func (a Archive) Unread(ctx context.Context, day ledger.Day) ([]Unread, error) {
-	list, err := a.EverUnread(ctx)
+func (c Checker) Unread(ctx context.Context, day ledger.Day) ([]Unread, error) {
+	list, err := c.EverUnread(ctx)
 	return slices.DeleteFunc(list, func(u Unread) bool { return u.Day != day }), err
 }
 
 // EverUnread lists what days were closed without, of all days.
-func (a Archive) EverUnread(ctx context.Context) (list []Unread, err error) {
-	entries, err := a.Ledger.Audit(ctx, ActCloseWithout)
+func (c Checker) EverUnread(ctx context.Context) (list []Unread, err error) {
+	entries, err := c.Ledger.Audit(ctx, ActCloseWithout)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (a Archive) EverUnread(ctx context.Context) (list []Unread, err error) {
 // no finding yet.
 type unread struct{ taps, loads bool }
 
-func (a Archive) unread(ctx context.Context, day ledger.Day) (of unread, err error) {
-	list, err := a.Unread(ctx, day)
+func (c Checker) unread(ctx context.Context, day ledger.Day) (of unread, err error) {
+	list, err := c.Unread(ctx, day)
 	for _, u := range list {
 		topic, _, _ := strings.Cut(u.Stream, "/")
 		of.taps = of.taps || topic == message.TopicTaps

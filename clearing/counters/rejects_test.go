@@ -1,12 +1,12 @@
-package history_test
+package counters_test
 
 import (
 	"context"
 	"fmt"
 	"testing"
 
+	"citycard/clearing/counters"
 	"citycard/clearing/docket"
-	"citycard/clearing/history"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -27,7 +27,7 @@ func TestRejectsOfOtherDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := ledgertest.Connect(t, url, 4)
-	o := &office{t, history.Archive{Ledger: l}}
+	o := &office{t, counters.Checker{Ledger: l}}
 	o.must(l.OpenDay(t.Context(), firstDay))
 	day := firstDay
 	for n, rejects := range []int{many, few, few} {

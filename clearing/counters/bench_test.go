@@ -1,4 +1,4 @@
-package history_test
+package counters_test
 
 import (
 	"encoding/binary"
@@ -7,7 +7,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/history"
+	"citycard/clearing/counters"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/clearing/schema"
@@ -28,8 +28,8 @@ func BenchmarkPass(b *testing.B) {
 		}
 	}
 	must(schema.Apply(b.Context(), url))
-	archive := history.Archive{Ledger: ledgertest.Connect(b, url, 8)}
-	l, day := archive.Ledger, firstDay
+	checker := counters.Checker{Ledger: ledgertest.Connect(b, url, 8)}
+	l, day := checker.Ledger, firstDay
 	must(l.OpenDay(b.Context(), day))
 	must(l.OpenAccounts(b.Context(), chart.Accounts(clearingtest.New(b, nil).Registry.Current())))
 	lease, err := l.Lease(b.Context(), "taps/0", "bench", day)
@@ -53,7 +53,7 @@ func BenchmarkPass(b *testing.B) {
 		}, card == cards-1)
 	}
 	must(l.CloseDay(b.Context(), day, day.Next()))
-	_, err = archive.Run(b.Context(), day, 0)
+	_, err = checker.Run(b.Context(), day, 0)
 	must(err)
 	must(l.EndDay(b.Context(), day))
 	day = day.Next()
@@ -80,7 +80,7 @@ func BenchmarkPass(b *testing.B) {
 	}
 	must(l.CloseDay(b.Context(), day, day.Next()))
 	for round := 0; b.Loop(); round++ {
-		summary, err := archive.Run(b.Context(), day, round)
+		summary, err := checker.Run(b.Context(), day, round)
 		must(err)
 		if summary.Rows != taps || summary.Cards != cards {
 			b.Fatalf("%d rows of %d cards passed, want %d of %d", summary.Rows, summary.Cards, taps, cards)
