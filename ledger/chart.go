@@ -189,9 +189,7 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Ac
 	batch.Queue(setChartVersion, version)
 	for _, a := range accounts {
 		hash := a.OpeningHash()
-		if err := tree.Add(hash); err != nil {
-			return err
-		}
+		tree.Add(hash)
 		batch.Queue(`INSERT INTO accounts (account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)`, a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, a.Cap, a.Alarm, version, hash[:])
 		// Every shard's row exists from the start, so that locking an account's rows locks all of it.
@@ -204,11 +202,7 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Ac
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	root, err := tree.Root()
-	if err != nil {
-		return err
-	}
-	return appendOwn(ctx, tx, chain.ActOpenAccounts, chain.AccountsOpened{Version: version, Accounts: len(accounts), Root: root}, nil)
+	return appendOwn(ctx, tx, chain.ActOpenAccounts, chain.AccountsOpened{Version: version, Accounts: len(accounts), Root: tree.Root()}, nil)
 }
 
 const setChartVersion = "UPDATE chart SET version = $1 WHERE one = 1"

@@ -281,7 +281,7 @@ func (j *judge) insert(k key, row newRow) {
 }
 
 // number hashes the rows and fills the link's root and counts.
-func (j *judge) number(link *chain.Link) error {
+func (j *judge) number(link *chain.Link) {
 	var tree chain.Tree
 	for i := range j.rows {
 		r := &j.rows[i]
@@ -291,11 +291,7 @@ func (j *judge) number(link *chain.Link) error {
 		} else {
 			link.Transfers++
 		}
-		if err := tree.Add(r.Hash); err != nil {
-			return err
-		}
+		tree.Add(r.Hash)
 	}
-	var err error
-	link.Root, err = tree.Root()
-	return err
+	link.Root = tree.Root()
 }

@@ -10,6 +10,7 @@ import (
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Part is a run of subjects, in the order of their bytes: those after After, up to and including To.
@@ -111,6 +112,9 @@ func (l *Ledger) ScanPart(ctx context.Context, day Day, part Part, fn func(*Entr
 			return err
 		}
 		defer rows.Close()
+		if err := binaryOnly(rows); err != nil {
+			return err
+		}
 		var entry Entry
 		for rows.Next() {
 			if err := entry.decode(rows); err != nil {
@@ -130,12 +134,6 @@ func (l *Ledger) ScanPart(ctx context.Context, day Day, part Part, fn func(*Entr
 
 // decode reads a row of selectPart from what the server sent: the general decoder, value by value, takes longer than the server.
 func (e *Entry) decode(rows pgx.Rows) error {
-	for i, field := range rows.FieldDescriptions() {
-		// Texts are the same in both formats.
-		if field.Format != pgx.BinaryFormatCode && i != 6 && i != 7 {
-			return fmt.Errorf("column %s comes as text, expected binary", field.Name)
-		}
-	}
 	raw := rows.RawValues()
 	day, err := integer(raw[0])
 	debit, err1 := integer(raw[3])
@@ -153,17 +151,29 @@ func (e *Entry) decode(rows pgx.Rows) error {
 	return nil
 }
 
+// binaryOnly refuses columns that come as text, but for texts, which are the same in both formats.
+func binaryOnly(rows pgx.Rows) error {
+	for _, field := range rows.FieldDescriptions() {
+		if field.Format != pgx.BinaryFormatCode && field.DataTypeOID != pgtype.TextOID {
+			return fmt.Errorf("column %s comes as text, expected binary", field.Name)
+		}
+	}
+	return nil
+}
+
 // integer reads a binary integer; NULL is 0.
 func integer(b []byte) (int64, error) {
 	switch len(b) {
 	case 0:
 		return 0, nil
+	case 2:
+		return int64(int16(binary.BigEndian.Uint16(b))), nil
 	case 4:
 		return int64(int32(binary.BigEndian.Uint32(b))), nil
 	case 8:
 		return int64(binary.BigEndian.Uint64(b)), nil
 	}
-	return 0, fmt.Errorf("an integer of %d bytes, expected 4 or 8", len(b))
+	return 0, fmt.Errorf("an integer of %d bytes, expected 2, 4 or 8", len(b))
 }
 
 // Turnover is what was moved in a booking day between two accounts for one purpose and one effective day.

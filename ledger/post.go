@@ -150,9 +150,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 		return &again{cause: "look-up", err: errors.New("chains to be looked up first"), now: true}
 	}
 	p.link = link
-	if err = j.number(&p.link); err != nil {
-		return err
-	}
+	j.number(&p.link)
 	if err = l.copyRows(ctx, conn.Conn().PgConn(), j.rows); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "23505" {

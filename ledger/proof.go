@@ -21,16 +21,7 @@ func pathOf(leaves []chain.Hash, index int) ([]chain.Hash, error) {
 	hashes := make([][]byte, len(nodes.IDs))
 	for i, id := range nodes.IDs {
 		first, last := id.Index<<id.Level, min((id.Index+1)<<id.Level, uint64(len(leaves)))
-		var tree chain.Tree
-		for _, leaf := range leaves[first:last] {
-			if err = tree.Add(leaf); err != nil {
-				return nil, err
-			}
-		}
-		root, err := tree.Root()
-		if err != nil {
-			return nil, err
-		}
+		root := chain.RootOf(leaves[first:last])
 		hashes[i] = root[:]
 	}
 	rehashed, err := nodes.Rehash(hashes, rfc6962.DefaultHasher.HashChildren)

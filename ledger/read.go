@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const selectRows = `SELECT effective_day, subject, id, coalesce(debit, 0), coalesce(credit, 0), amount, purpose, flags, coalesce(kind, ''),
-	coalesce(reason, ''), evidence, booking_day, stream, sequence, position, hash, coalesce(expires, 0) FROM `
+const selectRows = `SELECT effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
+	stream, sequence, position, hash, expires FROM `
 
 // What was booked in the days from $1 to $2: by the key in the days from $3 on in which rows of those days are prompt, and the late ones outside.
 const bookedRows = `(SELECT * FROM journal WHERE effective_day BETWEEN $3 AND $2 AND booking_day BETWEEN $1 AND $2
@@ -55,11 +56,6 @@ func (l *Ledger) ScanMemos(ctx context.Context, first, last Day, fn func(Row) er
 	return l.stream(ctx, "scan memos", fn, bookedRows+"WHERE kind IS NOT NULL ORDER BY effective_day, subject, id", first, last, from)
 }
 
-// ScanPosted calls fn for every row, transfers and memos, as they were posted: stream by stream, batch by batch, row by row.
-func (l *Ledger) ScanPosted(ctx context.Context, fn func(Row) error) error {
-	return l.stream(ctx, "scan the journal", fn, "journal ORDER BY stream, sequence, position")
-}
-
 // stream runs a query over the journal, from its source on, and hands the rows on. It is not repeated on failure, because fn has seen rows already.
 func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, from string, args ...any) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
@@ -71,34 +67,52 @@ func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, fr
 	return nil
 }
 
+// eachRow runs a query over the journal, from its source on. What fn is handed may be kept.
 func eachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, from string, args ...any) error {
+	return lendRows(ctx, tx, func(r *Row) error {
+		r.Evidence = bytes.Clone(r.Evidence)
+		return fn(*r)
+	}, from, args...)
+}
+
+// lendRows is eachRow with rows whose evidence is good until fn returns.
+func lendRows(ctx context.Context, tx pgx.Tx, fn func(*Row) error, from string, args ...any) error {
 	rows, err := tx.Query(ctx, selectRows+from, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	if err := binaryOnly(rows); err != nil {
+		return err
+	}
+	var r Row
 	for rows.Next() {
-		row, err := scanRow(rows)
-		if err != nil {
+		if err := decodeRow(&r, rows.RawValues()); err != nil {
 			return err
 		}
-		if err = fn(row); err != nil {
+		if err = fn(&r); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
 }
 
-func scanRow(rows pgx.Rows) (Row, error) {
-	var r Row
-	var subject, id, hash []byte
-	var purpose int32
-	var flags int16
-	var expires int64
-	err := rows.Scan(&r.Day, &subject, &id, &r.Debit, &r.Credit, &r.Amount, &purpose, &flags, &r.Kind, &r.Reason, &r.Evidence,
-		&r.BookingDay, &r.Stream, &r.Sequence, &r.Position, &hash, &expires)
-	r.Subject, r.ID = Subject(subject), ID(id)
-	r.SetStored(purpose, flags, expires)
-	copy(r.Hash[:], hash)
-	return r, err
+// decodeRow reads the columns of selectRows as they come from the server: to scan them one by one
+// takes longer than to hash the row.
+func decodeRow(r *Row, columns [][]byte) error {
+	var numbers [17]int64
+	for _, i := range []int{0, 3, 4, 5, 6, 7, 11, 12, 13, 14, 16} {
+		n, err := integer(columns[i])
+		if err != nil {
+			return fmt.Errorf("row of the journal, column %d: %w", i+1, err)
+		}
+		numbers[i] = n
+	}
+	*r = Row{
+		Day: Day(numbers[0]), Subject: Subject(columns[1]), ID: ID(columns[2]), Debit: AccountID(numbers[3]), Credit: AccountID(numbers[4]),
+		Amount: Fen(numbers[5]), Kind: string(columns[8]), Reason: string(columns[9]), Evidence: columns[10],
+		BookingDay: Day(numbers[11]), Stream: StreamID(numbers[12]), Sequence: numbers[13], Position: int32(numbers[14]),
+	}
+	r.SetStored(int32(numbers[6]), int16(numbers[7]), numbers[16])
+	return r.Hash.ScanBytes(columns[15])
 }

@@ -110,11 +110,11 @@ func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (chain.Hash, int, error) {
 // batchesRoot computes the Merkle root over the heads (each hashed as an RFC 6962 leaf) of the batches a stream booked in a day, in order.
 func batchesRoot(ctx context.Context, tx pgx.Tx, day Day, at *streamHead) (chain.Hash, error) {
 	var tree chain.Tree
-	err := eachHead(ctx, tx, day, at, func(_ int64, head chain.Hash) error { return tree.Add(chain.LeafOfHead(head)) })
-	if err != nil {
-		return chain.Hash{}, err
-	}
-	return tree.Root()
+	err := eachHead(ctx, tx, day, at, func(_ int64, head chain.Hash) error {
+		tree.Add(chain.LeafOfHead(head))
+		return nil
+	})
+	return tree.Root(), err
 }
 
 // eachHead calls fn for the batches a stream booked in a day, in order.
@@ -159,12 +159,5 @@ func rootOfHeads(day Day, heads []streamHead) (chain.Hash, int, error) {
 	if err != nil {
 		return chain.Hash{}, 0, err
 	}
-	var tree chain.Tree
-	for _, leaf := range leaves {
-		if err = tree.Add(leaf); err != nil {
-			return chain.Hash{}, 0, err
-		}
-	}
-	root, err := tree.Root()
-	return root, len(heads), err
+	return chain.RootOf(leaves), len(heads), nil
 }

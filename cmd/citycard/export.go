@@ -21,7 +21,8 @@ import (
 
 func exportCommand() *ffcli.Command {
 	c := newCommand("export", "", "write all books to a file / 导出账簿",
-		"One JSON object a line; package ledger/export describes them. \"citycard verify --export FILE\" replays it without a database.")
+		"Rows as the bytes that are hashed, all else as JSON; package ledger/export describes them.\n"+
+			"\"citycard verify --export FILE\" replays it without a database.")
 	out := registerOut(c)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		return writeTo(*out, func(w io.Writer) error { return export.Write(ctx, b.Ledger, w) })

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -114,7 +113,7 @@ func (d *exposedDay) live() {
 	if !strings.Contains(verified, "trusted signer "+public[len(public)-1]) || !strings.Contains(verified, "THE BOOKS HOLD") {
 		d.Errorf("the sealed day: %s", verified)
 	}
-	d.say("citycard", "export", "--data", d.data, "--out", filepath.Join(d.data, "books.ndjson"))
+	d.say("citycard", "export", "--data", d.data, "--out", filepath.Join(d.data, "books"))
 	d.until(time.Minute, "aware of the close", func() bool { return strings.Contains(d.get("/metrics"), "\ncitycard_close_findings{") })
 	for _, page := range []string{"/", "/metrics", "/readyz"} {
 		text := d.get(page)
@@ -232,34 +231,33 @@ func ofCards(stream string) bool {
 // exported is the export as text, without subjects and evidence of what is about cards;
 // what is written in base64 or hex stands there as bytes as well.
 func (d *exposedDay) exported() []byte {
-	file, err := os.Open(filepath.Join(d.data, "books.ndjson"))
+	file, err := os.Open(filepath.Join(d.data, "books"))
 	if err != nil {
 		d.Fatal(err)
 	}
 	defer file.Close()
 	var text bytes.Buffer
 	cards, rows := map[ledger.StreamID]bool{}, 0
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var line export.Line
-		var plain any
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			d.Fatal(err)
-		}
+	err = export.Read(file, func(line *export.Line) error {
 		if s := line.Stream; s != nil {
 			cards[s.Number] = ofCards(s.Stream)
-		}
-		if err := json.Unmarshal(lines.Bytes(), &plain); err != nil {
-			d.Fatal(err)
 		}
 		if line.Row != nil {
 			rows++
 		}
-		spread(&text, plain, line.Row != nil && cards[line.Row.Stream])
+		plain, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		var members any
+		if err = json.Unmarshal(plain, &members); err != nil {
+			return err
+		}
+		spread(&text, members, line.Row != nil && cards[line.Row.Stream])
 		text.WriteByte('\n')
-	}
-	if err := lines.Err(); err != nil || rows < 1000 || !strings.Contains(text.String(), "release suspended") {
+		return nil
+	})
+	if err != nil || rows < 1000 || !strings.Contains(text.String(), "release suspended") {
 		d.Errorf("%d rows exported, or no release: %v", rows, err)
 	}
 	return text.Bytes()

@@ -1,7 +1,6 @@
 // Package chain is what the books are made of, and how it is hashed: rows, the links of a stream's
 // chain, the entries of the audit, the seal of a day, and the proof of one row. It needs no
-// database. Whoever holds an export or a proof checks it with this package and those above it
-// that need none either (ledger/export, ledger/replay).
+// database: a proof is checked with this package alone.
 //
 // # What covers what
 //

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
-	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/rfc6962"
 )
 
@@ -25,6 +25,13 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return err
 }
 
+// ScanBytes reads a hash as a database has it: NULL is zero, and one that lost bytes is another.
+func (h *Hash) ScanBytes(stored []byte) error {
+	*h = Hash{}
+	copy(h[:], stored)
+	return nil
+}
+
 // AppendSized writes a field of any length: its length as 4 bytes, big endian, then the field.
 func AppendSized[T ~string | ~[]byte](b []byte, field T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
@@ -34,28 +41,51 @@ func AppendSized[T ~string | ~[]byte](b []byte, field T) []byte {
 // Tree computes an RFC 6962 Merkle root over leaf hashes as they come, in memory that grows with
 // the logarithm of their number. The zero Tree is empty.
 type Tree struct {
-	nodes *compact.Range
+	leaves uint64
+	// nodes are the roots of whole subtrees, one for each bit of leaves that is set, the largest first.
+	nodes []Hash
 }
 
 // Add appends one leaf hash.
-func (t *Tree) Add(leaf Hash) error {
-	if t.nodes == nil {
-		t.nodes = (&compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}).NewEmptyRange(0)
+func (t *Tree) Add(leaf Hash) {
+	for n := t.leaves; n&1 == 1; n >>= 1 {
+		last := len(t.nodes) - 1
+		leaf = parent(t.nodes[last], leaf)
+		t.nodes = t.nodes[:last]
 	}
-	if err := t.nodes.Append(append([]byte(nil), leaf[:]...), nil); err != nil {
-		return fmt.Errorf("merkle tree: %w", err)
-	}
-	return nil
+	t.nodes = append(t.nodes, leaf)
+	t.leaves++
 }
 
 // Root returns the root over the leaves added so far; the SHA-256 of nothing when there are none.
-func (t *Tree) Root() (Hash, error) {
-	if t.nodes == nil {
-		return Hash(rfc6962.DefaultHasher.EmptyRoot()), nil
+func (t *Tree) Root() Hash {
+	if len(t.nodes) == 0 {
+		return sha256.Sum256(nil)
 	}
-	root, err := t.nodes.GetRootHash(nil)
-	if err != nil {
-		return Hash{}, fmt.Errorf("merkle tree: %w", err)
+	last := len(t.nodes) - 1
+	root := t.nodes[last]
+	for _, left := range slices.Backward(t.nodes[:last]) {
+		root = parent(left, root)
 	}
-	return Hash(root), nil
+	return root
+}
+
+// Reset empties the tree and keeps its memory.
+func (t *Tree) Reset() { t.leaves, t.nodes = 0, t.nodes[:0] }
+
+// RootOf returns the root over leaf hashes.
+func RootOf(leaves []Hash) Hash {
+	var t Tree
+	for _, leaf := range leaves {
+		t.Add(leaf)
+	}
+	return t.Root()
+}
+
+func parent(left, right Hash) Hash {
+	var b [1 + 2*len(Hash{})]byte
+	b[0] = rfc6962.RFC6962NodeHashPrefix
+	copy(b[1:], left[:])
+	copy(b[1+len(left):], right[:])
+	return sha256.Sum256(b[:])
 }

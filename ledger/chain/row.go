@@ -13,9 +13,15 @@ import (
 // 64.
 type Subject string
 
+// ScanBytes reads a subject as a database has it.
+func (s *Subject) ScanBytes(stored []byte) error { *s = Subject(stored); return nil }
+
 // ID tells the rows of one subject and day apart. Raw bytes, 1 to 64, made by the caller of what is
 // signed; the first bytes 0xFD to 0xFF are the ledger's own.
 type ID string
+
+// ScanBytes reads an id as a database has it.
+func (id *ID) ScanBytes(stored []byte) error { *id = ID(stored); return nil }
 
 // Purpose is the caller's number for what a transfer was for.
 type Purpose uint16

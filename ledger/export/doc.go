@@ -1,6 +1,9 @@
-// Package export writes the books to a stream that can be kept, handed over and verified without the database (package verify), and reads it again.
+// Package export reads the books out of the database as lines, writes them to a stream that can be
+// kept, handed over and verified without the database (package verify), and reads that again.
 //
-// An export, version 1, is UTF-8 text, one JSON object a line, each with one member that tells what the line holds:
+// # Lines
+//
+// Each line has one member, which tells what it holds:
 //
 //	export    version and dialect; the first line
 //	audit     an entry of the audit; before accounts and days, because it tells how they were opened and changed
@@ -8,7 +11,7 @@
 //	account   an account of the chart, as it is, and the hash of what it was opened with
 //	stream    a stream and where it stands
 //	batch     a link of a stream's chain (chain.Link)
-//	row       a row of the journal (ledger.Row: subject and id in hex, evidence in base64)
+//	row       a row of the journal (chain.Row)
 //	balance   an account's sums
 //	turnover  an account's sums of one booking day
 //	hold      a hold and what became of it
@@ -16,9 +19,22 @@
 //	day       a booking day, with its seal when it is sealed
 //	end       the number of lines before it and the SHA-256 of their bytes; the last line
 //
-// The kinds come in this order, except that each batch is followed by its rows; batches are in the order of stream number and sequence, rows in
-// that of their positions, accounts in that of their openings and numbers. Hashes are in hex, amounts in whole fen, days as YYYYMMDD. A reader refuses what it does not know, an export cut short, and one
-// with other bytes than its last line says.
+// The kinds come in this order, except that each batch is followed by its rows; batches are in the
+// order of stream number and sequence, rows in that of their positions, accounts in that of their
+// openings and numbers. Hashes are in hex, subjects and ids of JSON too, amounts in whole fen, days
+// as YYYYMMDD. A reader refuses what it does not know, an export cut short, and one with other bytes
+// than its last line says.
 //
-// All of an export is one moment's view. Writing and reading it takes constant memory.
+// # Layout
+//
+// Version 2, which is written, is frames: a length as 4 bytes, big endian, and as many bytes. Those
+// of a row are the canonical ones that are hashed (chain.Row.AppendCanonical), which begin with a
+// zero byte, and the hash that is stored, 32 bytes. All other lines are JSON, one object with one
+// member. What the last line hashes are all frames before it, lengths included.
+//
+// Version 1, which is read, is text: each line JSON, rows too, with a line feed after it.
+//
+// All of an export is one moment's view. Writing and reading it takes memory that does not grow with
+// it: rows, which the database has in the order of their keys, are sorted in files below the
+// system's directory for temporary ones, which take about as much as the export.
 package export

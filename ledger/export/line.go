@@ -2,12 +2,11 @@ package export
 
 import (
 	"citycard/ledger"
-
 	"citycard/ledger/chain"
 )
 
-// Version is the version of the format.
-const Version = 1
+// Version is the version of the format that is written; Read reads version 1 as well.
+const Version = 2
 
 // Line is one line: one of its members is set.
 type Line struct {
@@ -24,6 +23,12 @@ type Line struct {
 	Day      *Day              `json:"day,omitempty"`
 	Audit    *chain.AuditEntry `json:"audit,omitempty"`
 	End      *End              `json:"end,omitempty"`
+
+	// Content is what the hash of Row must be: it is made of the bytes from which the row was read.
+	Content chain.Hash `json:"-"`
+	// Samples are the subjects that lie beside Batch in the database, if Sampled; an export has none.
+	Sampled bool     `json:"-"`
+	Samples [][]byte `json:"-"`
 }
 
 // Header begins an export.

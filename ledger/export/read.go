@@ -4,55 +4,225 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"runtime"
 
 	"citycard/ledger/chain"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrFormat means that what is read is not an export, or not a whole one.
-var ErrFormat = errors.New("not a whole export of version 1")
+var ErrFormat = errors.New("not a whole export")
 
-// maxLine bounds a line: evidence in base64, reason, and room.
-const maxLine = 1 << 18
+const (
+	// maxFrame bounds a frame: evidence, in version 1 in base64, reason, and room.
+	maxFrame = 1 << 18
+	// blockBytes is about how much is decoded at once.
+	blockBytes = 1 << 18
+)
 
-// Read calls fn for each line between the first and the last. The error wraps ErrFormat, with the line's number, when r does not hold a whole export; then
-// fn may have seen lines already.
+// endsWith is how the last frame begins.
+var endsWith = []byte(`{"end":`)
+
+// Read calls fn for each line but the last, in their order, on the caller's goroutine. Lines are
+// decoded, and the bytes of rows hashed, on all processors, some of them ahead. The error wraps
+// ErrFormat, with the line's number, when r does not hold a whole export; then fn may have seen
+// lines already.
 func Read(r io.Reader, fn func(*Line) error) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 1<<16), maxLine)
-	sum := sha256.New()
-	var number int64
-	for lines.Scan() {
-		number++
-		var line Line
-		decoder := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&line); err != nil {
-			return fmt.Errorf("%w: line %d: %w", ErrFormat, number, err)
-		}
-		if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != Version {
-			return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, Version)
-		}
-		if line.End != nil {
-			if want := (End{number - 1, chain.Hash(sum.Sum(nil))}); *line.End != want {
-				return fmt.Errorf("%w: it ends with %d lines of hash %x, expected %d of %x", ErrFormat, want.Lines, want.Hash, line.End.Lines, line.End.Hash)
+	ordered, stop := make(chan *block, 2*runtime.GOMAXPROCS(0)), make(chan struct{})
+	in := newInput(r)
+	var decoders errgroup.Group
+	decoders.SetLimit(runtime.GOMAXPROCS(0))
+	cut := make(chan error, 1)
+	go func() {
+		defer close(ordered)
+		cut <- in.blocks(func(b *block) bool {
+			select {
+			case ordered <- b:
+			case <-stop:
+				return false
 			}
-			if lines.Scan() {
-				return fmt.Errorf("%w: line %d: there is more after the end", ErrFormat, number+1)
-			}
-			return lines.Err()
+			decoders.Go(func() error {
+				b.decode(in.version)
+				close(b.done)
+				return nil
+			})
+			return true
+		})
+	}()
+	var err error
+	for b := range ordered {
+		if <-b.done; err != nil {
+			continue
 		}
-		sum.Write(lines.Bytes())
-		sum.Write([]byte{'\n'})
-		if err := fn(&line); err != nil {
+		if err = b.hand(in.version, fn); err != nil {
+			close(stop)
+		}
+	}
+	return errors.Join(err, <-cut)
+}
+
+// block is some frames that follow each other, and what they say.
+type block struct {
+	first  int64 // its number
+	data   []byte
+	ends   []int // of the frames in data
+	lines  []Line
+	failed error // of the line after the last
+	done   chan struct{}
+}
+
+func newBlock(first int64) *block {
+	return &block{first: first, data: make([]byte, 0, blockBytes+blockBytes/8), done: make(chan struct{})}
+}
+
+// decode reads lines until one fails.
+func (b *block) decode(version int) {
+	b.lines = make([]Line, len(b.ends))
+	rows := make([]chain.Row, len(b.ends))
+	from := 0
+	for i, to := range b.ends {
+		if err := b.lines[i].decode(version, b.data[from:to:to], &rows[i]); err != nil {
+			b.lines, b.failed = b.lines[:i], fmt.Errorf("%w: line %d: %w", ErrFormat, b.first+int64(i), err)
+			return
+		}
+		from = to
+	}
+}
+
+func (b *block) hand(version int, fn func(*Line) error) error {
+	for i := range b.lines {
+		line, number := &b.lines[i], b.first+int64(i)
+		if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != version {
+			return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, version)
+		}
+		if err := fn(line); err != nil {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%w: line %d: %w", ErrFormat, number+1, err)
+	return b.failed
+}
+
+// decode reads one frame. A row of version 2 begins with the zero byte of a leaf, all else is JSON.
+func (l *Line) decode(version int, frame []byte, row *chain.Row) (err error) {
+	if version > 1 && len(frame) > len(l.Content) && frame[0] == 0 {
+		canonical := frame[:len(frame)-len(l.Content)]
+		*row, err = chain.ParseRow(canonical)
+		copy(row.Hash[:], frame[len(canonical):])
+		l.Row, l.Content = row, sha256.Sum256(canonical)
+		return err
 	}
-	return fmt.Errorf("%w: it is cut short after %d lines", ErrFormat, number)
+	decoder := json.NewDecoder(bytes.NewReader(frame))
+	decoder.DisallowUnknownFields()
+	if err = decoder.Decode(l); err != nil {
+		return err
+	}
+	switch {
+	case l.End != nil:
+		return errors.New("the end, before the last line")
+	case l.Row != nil && version > 1:
+		return errors.New("a row as JSON")
+	case l.Row != nil:
+		l.Content = l.Row.ContentHash()
+	}
+	return nil
+}
+
+// input cuts an export into frames.
+type input struct {
+	in      *bufio.Reader
+	version int
+	sum     hash.Hash
+	number  int64 // of the last frame
+}
+
+// newInput tells the version by the first byte: version 2 begins with the length of a frame.
+func newInput(r io.Reader) *input {
+	in := &input{in: bufio.NewReaderSize(r, maxFrame), version: Version, sum: sha256.New()}
+	if first, err := in.in.Peek(1); err == nil && first[0] != 0 {
+		in.version = 1
+	}
+	return in
+}
+
+// next returns the next frame: what of it is hashed, and where its content lies in that. Both are
+// good until the next call.
+func (in *input) next() (raw, content []byte, err error) {
+	in.number++
+	if in.version == 1 {
+		if raw, err = in.in.ReadSlice('\n'); len(raw) > 0 && errors.Is(err, io.EOF) {
+			err = nil // as many a program leaves the last line
+		}
+		return raw, bytes.TrimSuffix(raw, []byte{'\n'}), err
+	}
+	head, err := in.in.Peek(4)
+	if err != nil {
+		return nil, nil, cutShort(err, len(head))
+	}
+	size := 4 + int(binary.BigEndian.Uint32(head))
+	if size > maxFrame {
+		return nil, nil, bufio.ErrBufferFull
+	}
+	if raw, err = in.in.Peek(size); err == nil {
+		_, err = in.in.Discard(size)
+	}
+	return raw, raw[min(4, len(raw)):], cutShort(err, len(raw))
+}
+
+// cutShort tells an end inside a frame from one between two.
+func cutShort(err error, read int) error {
+	if errors.Is(err, io.EOF) && read > 0 {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// blocks hands on all frames but the last, which must tell their number and hash.
+func (in *input) blocks(hand func(*block) bool) error {
+	b := newBlock(1)
+	for {
+		raw, content, err := in.next()
+		if err != nil || bytes.HasPrefix(content, endsWith) {
+			if len(b.ends) > 0 && !hand(b) {
+				return nil
+			}
+			switch {
+			case errors.Is(err, io.EOF):
+				return fmt.Errorf("%w: it is cut short after %d lines", ErrFormat, in.number-1)
+			case err != nil:
+				return fmt.Errorf("%w: line %d: %w", ErrFormat, in.number, err)
+			}
+			return in.end(content)
+		}
+		in.sum.Write(raw)
+		b.data = append(b.data, content...)
+		b.ends = append(b.ends, len(b.data))
+		if len(b.data) >= blockBytes {
+			if !hand(b) {
+				return nil
+			}
+			b = newBlock(in.number + 1)
+		}
+	}
+}
+
+// end compares the last frame with those before it.
+func (in *input) end(content []byte) error {
+	var line Line
+	if err := json.Unmarshal(content, &line); err != nil || line.End == nil {
+		return fmt.Errorf("%w: line %d: %w", ErrFormat, in.number, errors.Join(err, errors.New("expected the end")))
+	}
+	if want := (End{in.number - 1, chain.Hash(in.sum.Sum(nil))}); *line.End != want {
+		return fmt.Errorf("%w: it ends with %d lines of hash %x, expected %d of %x", ErrFormat, want.Lines, want.Hash, line.End.Lines, line.End.Hash)
+	}
+	if _, err := in.in.Peek(1); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: line %d: there is more after the end", ErrFormat, in.number+1)
+	}
+	return nil
 }

@@ -1,14 +1,10 @@
 package verify
 
 import (
-	"context"
 	"fmt"
-	"time"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // auditChain follows the audit's entries as they come.
@@ -46,45 +42,4 @@ func (c *auditChain) covers(day ledger.Day, number int64, head chain.Hash) {
 	if hash, ok := c.hashes[number]; !ok || hash != head {
 		c.books.fault(AuditChain, fmt.Sprintf("day %v", day), "it was sealed when entry %d had the hash %x; that is not there", number, head)
 	}
-}
-
-// checkAudit follows the audit's chain, and compares it with what the seals of days cover of it.
-func (b *books) checkAudit(ctx context.Context) error {
-	follow := &auditChain{books: b, hashes: make(map[int64]chain.Hash)}
-	err := b.each(ctx, "SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) error {
-		var e chain.AuditEntry
-		var at int64
-		var hash []byte
-		if err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash); err != nil {
-			return err
-		}
-		e.At = time.Unix(at, 0)
-		copy(e.Hash[:], hash)
-		follow.add(e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var number int64
-	var end []byte
-	err = b.tx.QueryRow(ctx, "SELECT coalesce((SELECT number FROM audit_end), -1), (SELECT hash FROM audit_end)").Scan(&number, &end)
-	if err != nil {
-		return err
-	}
-	var last chain.Hash
-	copy(last[:], end)
-	follow.end(number, last)
-	return b.each(ctx, "SELECT day, sequence, head FROM day_heads WHERE stream = ''", func(rows pgx.Rows) error {
-		var day ledger.Day
-		var number int64
-		var head []byte
-		if err := rows.Scan(&day, &number, &head); err != nil {
-			return err
-		}
-		var hash chain.Hash
-		copy(hash[:], head)
-		follow.covers(day, number, hash)
-		return nil
-	})
 }

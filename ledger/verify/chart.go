@@ -1,13 +1,11 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
-
-	"github.com/jackc/pgx/v5"
+	"citycard/ledger/export"
 )
 
 // chartHistory is the chart of accounts as the audit tells it.
@@ -93,23 +91,17 @@ func (b *books) changeMarks(where string, mark chain.AccountMarked) {
 	h.version, h.flags = mark.Version, mark.Flags
 }
 
-// chartAccount is an account as the books have it.
-type chartAccount struct {
-	ledger.Account
-	version, opened int64
-	hash            chain.Hash
-}
-
-// openedAs compares an account with its opening and its changes. The tree takes the hashes that are stored, which keeps an account that was changed from
+// account compares an account with its opening and its changes. The tree takes the hashes that are stored, which keeps an account that was changed from
 // being reported twice. Accounts come in the order of their openings and numbers.
-func (b *books) openedAs(a *chartAccount) error {
+func (b *books) account(line *export.Account) {
+	a := line.Chart()
 	where := "account " + a.Code
-	b.accounts[a.ID] = knownAccount{a.Code, int32(a.Shards)}
+	b.accounts[a.ID], b.unseen[a.ID] = &a, &a
 	b.summary.Accounts++
 	if want := ledger.IDOfCode(a.Code); a.ID != want {
 		b.fault(AccountNumber, where, "its number is %d, expected %d", a.ID, want)
 	}
-	first, version := a.Account, a.opened
+	first, version := a, line.Opened
 	if h := b.chart.accounts[a.Code]; h != nil {
 		h.seen, version = true, h.version
 		if h.marked {
@@ -126,30 +118,28 @@ func (b *books) openedAs(a *chartAccount) error {
 			}
 		}
 	}
-	if want := first.OpeningHash(); want != a.hash {
+	if want := first.OpeningHash(); want != line.Hash {
 		b.fault(AccountOpening, where, "opened as %s account of %q with flags %q, %d shards, cap %d, alarm %d it has the hash %x, and it says %x",
-			first.Kind, first.Owner, first.Flags, first.Shards, int64(first.Cap), int64(first.Alarm), want, a.hash)
+			first.Kind, first.Owner, first.Flags, first.Shards, int64(first.Cap), int64(first.Alarm), want, line.Hash)
 	}
-	if a.version != version {
-		b.fault(AccountHistory, where, "its version is %d; its last change made %d", a.version, version)
+	if line.Version != version {
+		b.fault(AccountHistory, where, "its version is %d; its last change made %d", line.Version, version)
 	}
-	o := b.chart.openings[a.opened]
+	o := b.chart.openings[line.Opened]
 	if o == nil {
-		b.fault(AccountOpening, where, "no entry of the audit opens accounts in version %d", a.opened)
-		return nil
+		b.fault(AccountOpening, where, "no entry of the audit opens accounts in version %d", line.Opened)
+		return
 	}
 	o.there++
-	return o.tree.Add(a.hash)
+	o.tree.Add(line.Hash)
 }
 
 // endChart reports what the audit opened or changed and is not there.
-func (b *books) endChart() error {
+func (b *books) endChart() {
 	for _, o := range b.chart.openings {
 		where := fmt.Sprintf("accounts opened in version %d by audit entry %d", o.Version, o.entry)
-		root, err := o.tree.Root()
+		root := o.tree.Root()
 		switch {
-		case err != nil:
-			return err
 		case o.there != o.Accounts:
 			b.fault(AccountOpening, where, "there are %d, it opened %d", o.there, o.Accounts)
 		case root != o.Root:
@@ -161,68 +151,6 @@ func (b *books) endChart() error {
 			b.fault(AccountHistory, "account "+code, "it was changed, and there is no such account")
 		}
 	}
-	return nil
-}
-
-const (
-	selectChart = `SELECT account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash FROM accounts ORDER BY opened, account`
-
-	selectSums = `SELECT a.account, a.code, a.flags, a.cap, a.shards, count(b.shard)::INT4, coalesce(min(b.shard), 0)::INT4, coalesce(max(b.shard), -1)::INT4,
-		coalesce(sum(b.debits), 0)::INT8, coalesce(sum(b.credits), 0)::INT8, coalesce(sum(b.debits_held), 0)::INT8, coalesce(sum(b.credits_held), 0)::INT8
-		FROM accounts a LEFT JOIN balances b ON b.account = a.account GROUP BY a.account, a.code, a.flags, a.cap, a.shards`
-
-	nobodysBalances = `SELECT DISTINCT b.account FROM balances b LEFT JOIN accounts a ON a.account = b.account WHERE a.account IS NULL`
-)
-
-// checkAccounts compares accounts with their openings and changes, their rows of balances with their shards, and limits with what they hold.
-func (b *books) checkAccounts(ctx context.Context) error {
-	err := b.each(ctx, selectChart, func(rows pgx.Rows) error {
-		var a chartAccount
-		var hash []byte
-		if err := rows.Scan(&a.ID, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm, &a.version, &a.opened, &hash); err != nil {
-			return err
-		}
-		copy(a.hash[:], hash)
-		return b.openedAs(&a)
-	})
-	if err == nil {
-		err = b.endChart()
-	}
-	if err != nil {
-		return err
-	}
-	err = b.each(ctx, selectSums, func(rows pgx.Rows) error {
-		var a ledger.Account
-		var sums ledger.Sums
-		var count, first, last int
-		if err := rows.Scan(&a.ID, &a.Code, &a.Flags, &a.Cap, &a.Shards, &count, &first, &last,
-			&sums.Debits, &sums.Credits, &sums.DebitsHeld, &sums.CreditsHeld); err != nil {
-			return err
-		}
-		if count != a.Shards || first != 0 || last != a.Shards-1 {
-			b.fault(ShardRows, "account "+a.Code, "it has %d rows, of shards %d to %d, expected one for each of its %d", count, first, last, a.Shards)
-		}
-		b.limit(a, sums)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = b.each(ctx, nobodysBalances, func(rows pgx.Rows) error {
-		var id ledger.AccountID
-		err := rows.Scan(&id)
-		b.fault(ShardRows, "account "+b.accountName(id), "it has balances, and there is no such account")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	var version int64
-	if err = b.tx.QueryRow(ctx, "SELECT coalesce((SELECT version FROM chart), -1)").Scan(&version); err != nil {
-		return err
-	}
-	b.chartEnds(version)
-	return nil
 }
 
 // chartEnds compares the chart's version with the last change.
@@ -233,7 +161,7 @@ func (b *books) chartEnds(version int64) {
 }
 
 // limit holds what an account has against its limits.
-func (b *books) limit(a ledger.Account, sums ledger.Sums) {
+func (b *books) limit(a *ledger.Account, sums ledger.Sums) {
 	where := "account " + a.Code
 	limit := b.allowance(a)
 	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {

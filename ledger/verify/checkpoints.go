@@ -7,8 +7,6 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // promptDays is how many days before its booking day a row may lie without being noted as late, as package ledger has it.
@@ -40,95 +38,83 @@ const (
 )
 
 // checkCheckpoints compares the checkpoints that are complete with the transfers, and what helps to find a subject's rows with the rows.
-func (b *books) checkCheckpoints(ctx context.Context) error {
-	done, under, reached, err := b.checkpointed(ctx)
+func (t *tables) checkCheckpoints(ctx context.Context) error {
+	done, under, reached, err := t.checkpointed(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.each(ctx, differingCheckpoints, b.checkpointFault("account ", "the transfers make"), done, under, reached); err != nil {
+	if err := t.compareCheckpoints(ctx, "account ", "the transfers make", differingCheckpoints, done, under, reached); err != nil {
 		return err
 	}
 	// The latest ones are a copy: they are held against the checkpoints only.
-	if err := b.each(ctx, differingShadows, b.checkpointFault("latest of account ", "the last checkpoint says")); err != nil {
+	if err := t.compareCheckpoints(ctx, "latest of account ", "the last checkpoint says", differingShadows); err != nil {
 		return err
 	}
-	unfindable := func(rows pgx.Rows) error {
-		var subject []byte
-		var day ledger.Day
-		if err := rows.Scan(&subject, &day); err != nil {
-			return err
-		}
-		b.fault(Unfindable, keyName("rows", day, subject, nil), "the subject's statement will not show them")
-		return nil
-	}
-	if err := b.each(ctx, missingActivity, unfindable, done); err != nil {
+	var k ledger.Key
+	unfindable := func() { t.fault(Unfindable, keyName("rows", k), "the subject's statement will not show them") }
+	if err := t.each(ctx, missingActivity, []any{&k.Subject, &k.Day}, unfindable, done); err != nil {
 		return err
 	}
 	days, firsts := []int32{}, []int32{}
-	err = b.each(ctx, "SELECT day FROM days", func(rows pgx.Rows) error {
-		var day ledger.Day
-		err := rows.Scan(&day)
+	var day ledger.Day
+	err = t.each(ctx, "SELECT day FROM days", []any{&day}, func() {
 		days, firsts = append(days, int32(day)), append(firsts, int32(day.Add(-promptDays)))
-		return err
 	})
 	if err != nil {
 		return err
 	}
-	return b.each(ctx, missingLate, unfindable, days, firsts)
+	return t.each(ctx, missingLate, []any{&k.Subject, &k.Day}, unfindable, days, firsts)
 }
 
 // checkpointed returns the last day whose checkpoints are complete, and the one under way with the last subject that it has. Days are taken in their order, each
 // once it is sealed, and one is under way at most.
-func (b *books) checkpointed(ctx context.Context) (done, under ledger.Day, reached []byte, err error) {
+func (t *tables) checkpointed(ctx context.Context) (done, under ledger.Day, reached []byte, err error) {
 	reached = []byte{}
-	err = b.each(ctx, `SELECT d.day, d.state, c.reached, c.done, c.day IS NOT NULL FROM days d LEFT JOIN checkpointing c ON c.day = d.day
+	var day ledger.Day
+	var state ledger.DayState
+	var to []byte
+	var whole, begun bool
+	err = t.each(ctx, `SELECT d.day, d.state, c.reached, coalesce(c.done, false), c.day IS NOT NULL FROM days d LEFT JOIN checkpointing c ON c.day = d.day
 		UNION ALL SELECT c.day, '', c.reached, c.done, true FROM checkpointing c LEFT JOIN days d ON d.day = c.day WHERE d.day IS NULL
-		ORDER BY day`, func(rows pgx.Rows) error {
-		var day ledger.Day
-		var state ledger.DayState
-		var to []byte
-		var whole *bool
-		var begun bool
-		if err := rows.Scan(&day, &state, &to, &whole, &begun); err != nil || !begun {
-			if err == nil && under == 0 {
+		ORDER BY day`, []any{&day, &state, &to, &whole, &begun}, func() {
+		if !begun {
+			if under == 0 {
 				under = -1
 			}
-			return err
+			return
 		}
 		all := bytes.Equal(to, ledger.LastSubject())
-		if state != ledger.DaySealed || under != 0 || *whole != all {
-			b.fault(Checkpoint, fmt.Sprintf("progress in day %v", day), "it is %s, has come to %x (complete: %v), after days that are not complete: %v", state, to,
-				*whole, under != 0)
+		if state != ledger.DaySealed || under != 0 || whole != all {
+			t.fault(Checkpoint, fmt.Sprintf("progress in day %v", day), "it is %s, has come to %x (complete: %v), after days that are not complete: %v", state, to,
+				whole, under != 0)
 		}
-		if *whole {
+		if whole {
 			done = day
 		} else {
 			under, reached = day, to
 		}
-		return nil
 	})
 	return done, max(under, 0), reached, err
 }
 
-// checkpointFault names a checkpoint that differs from what it should say, by the source that tells that.
-func (b *books) checkpointFault(what, source string) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		var account ledger.AccountID
-		var subject []byte
-		var day ledger.Day
-		var has, want *int64
-		if err := rows.Scan(&account, &subject, &day, &has, &want); err != nil {
-			return err
+// compareCheckpoints names the checkpoints that differ from what they should say, by the source that tells that.
+func (t *tables) compareCheckpoints(ctx context.Context, what, source, query string, args ...any) error {
+	var account ledger.AccountID
+	var k ledger.Key
+	var has, want *int64
+	return t.each(ctx, query, []any{&account, &k.Subject, &k.Day, &has, &want}, func() {
+		code, known := t.codes[account]
+		if !known {
+			code = fmt.Sprintf("number %d", account)
 		}
-		where := keyName(what+b.accountName(account), day, subject, nil)
+		where := keyName(what+code, k)
 		switch {
 		case has == nil:
-			b.fault(Checkpoint, where, "there is none; %s %d", source, *want)
+			t.fault(Checkpoint, where, "there is none; %s %d", source, *want)
 		case want == nil:
-			b.fault(Checkpoint, where, "it says %d; %s nothing", *has, source)
+			t.fault(Checkpoint, where, "it says %d; %s nothing", *has, source)
 		default:
-			b.fault(Checkpoint, where, "it says %d; %s %d", *has, source, *want)
+			t.fault(Checkpoint, where, "it says %d; %s %d", *has, source, *want)
 		}
-		return nil
-	}
+	}, args...)
 }

@@ -1,69 +1,14 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
-
-	"github.com/jackc/pgx/v5"
+	"citycard/ledger/export"
 )
-
-// What a stream left a day with must be the last batch it booked in the day, and nothing may be booked in the day by a stream that has
-// left it, or in a day that was closed without it.
-const (
-	wrongHeads = `SELECT h.day, h.stream, h.sequence FROM day_heads h LEFT JOIN streams s ON s.stream = h.stream
-		LEFT JOIN batches b ON b.stream = s.number AND b.sequence = h.sequence
-		WHERE h.stream <> '' AND (s.stream IS NULL OR h.sequence > 0 AND (b.head IS NULL OR b.head <> h.head)
-			OR h.sequence = 0 AND h.head <> '\x0000000000000000000000000000000000000000000000000000000000000000')`
-
-	lateBatches = `SELECT b.day, coalesce(s.stream, ''), b.sequence FROM batches b LEFT JOIN streams s ON s.number = b.stream
-		LEFT JOIN day_heads h ON h.day = b.day AND h.stream = s.stream
-		LEFT JOIN days d ON d.day = b.day
-		WHERE b.sequence > h.sequence OR h.sequence IS NULL AND (d.state IS NULL OR d.state IN ('closed', 'sealed'))`
-)
-
-// checkDays checks where the streams left each day, and the seals.
-func (b *books) checkDays(ctx context.Context) error {
-	for query, detail := range map[string]string{
-		wrongHeads:  "batch %d, with which the stream left the day, is not there or has another head",
-		lateBatches: "batch %d is booked in the day, which had ended for the stream or never began",
-	} {
-		err := b.each(ctx, query, func(rows pgx.Rows) error {
-			var day ledger.Day
-			var name string
-			var sequence int64
-			if err := rows.Scan(&day, &name, &sequence); err != nil {
-				return err
-			}
-			b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), detail, sequence)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	roots, err := b.dayRoots(ctx)
-	if err != nil {
-		return err
-	}
-	err = b.each(ctx, "SELECT day, state, coalesce(next_day, 0), root, signature, signer FROM days ORDER BY day", func(rows pgx.Rows) error {
-		var status ledger.DayStatus
-		var root, signature, signer []byte
-		if err := rows.Scan(&status.Day, &status.State, &status.Next, &root, &signature, &signer); err != nil {
-			return err
-		}
-		return b.day(status, root, signature, signer, roots)
-	})
-	if err != nil {
-		return err
-	}
-	b.endDays()
-	return nil
-}
 
 // dayHistory is a day as the audit tells it, and how many streams left it by what is there.
 type dayHistory struct {
@@ -113,7 +58,7 @@ func (b *books) changeDay(e *chain.AuditEntry) {
 }
 
 // day compares a day with its history, and checks its seal.
-func (b *books) day(d ledger.DayStatus, root, signature, signer []byte, roots map[ledger.Day]*chain.Tree) error {
+func (b *books) day(d *export.Day) {
 	b.summary.Days++
 	where := fmt.Sprintf("day %v", d.Day)
 	h := b.dayAt(d.Day)
@@ -129,14 +74,16 @@ func (b *books) day(d ledger.DayStatus, root, signature, signer []byte, roots ma
 		b.fault(DayHistory, where, "of %d streams it is there how they left it; %d left it", h.heads, h.streams)
 	}
 	if !sealed {
-		if root != nil || signature != nil || signer != nil || h.auditHead {
+		if d.Root != nil || d.Signature != nil || d.Signer != nil || h.auditHead {
 			b.fault(DayHistory, where, "it is %s and has parts of a seal", d.State)
 		}
-		return nil
+		return
 	}
-	seal := chain.Seal{Day: d.Day, Signature: signature, Signer: signer}
-	copy(seal.Root[:], root)
-	return b.checkSeal(&seal, roots[d.Day])
+	seal := chain.Seal{Day: d.Day, Signature: d.Signature, Signer: d.Signer}
+	if d.Root != nil {
+		seal.Root = *d.Root
+	}
+	b.checkSeal(&seal, b.heads.root(d.Day))
 }
 
 // endDays reports days that are gone, and streams that stand in none that they can be in.
@@ -147,13 +94,13 @@ func (b *books) endDays() {
 		}
 	}
 	for _, s := range b.streams {
-		if s.name == "" {
-			continue // of batches of which it is known that they have no stream
+		if s.unknown {
+			continue
 		}
-		h := b.days[s.day]
-		if h == nil || h.State != ledger.DayOpen && h.State != ledger.DayClosing || s.day <= s.left || s.day < s.last.Day {
-			b.fault(StreamDay, "stream "+s.name, "it stands in day %v, which has ended or never began; it left day %v last, its last batch is of day %v", s.day,
-				s.left, s.last.Day)
+		h := b.days[s.Day]
+		if h == nil || h.State != ledger.DayOpen && h.State != ledger.DayClosing || s.Day <= s.left || s.Day < s.last.Day {
+			b.fault(StreamDay, "stream "+s.Stream.Stream, "it stands in day %v, which has ended or never began; it left day %v last, its last batch is of day %v",
+				s.Day, s.left, s.last.Day)
 		}
 	}
 }
@@ -166,82 +113,46 @@ type headLeaf struct {
 	hash   chain.Hash
 }
 
-// noteHead adds a stream's leaf, and compares what it says of the batches booked in the day with those that were seen.
-func (b *books) noteHead(heads dayHeads, day ledger.Day, name string, sequence int64, head chain.Hash, batches *chain.Hash) error {
+// head adds a stream's leaf, and compares what it says of the batches booked in the day with those that were seen.
+func (b *books) head(h *export.Head) {
 	var root chain.Hash
-	if batches != nil {
-		root = *batches
+	if h.Batches != nil {
+		root = *h.Batches
 	}
-	heads[day] = append(heads[day], headLeaf{name, chain.HeadLeaf(day, name, sequence, head, root)})
-	if name == "" {
-		b.dayAt(day).auditHead = true
-		return nil
+	b.heads[h.Day] = append(b.heads[h.Day], headLeaf{h.Stream, chain.HeadLeaf(h.Day, h.Stream, h.Sequence, h.Head, root)})
+	if h.Stream == chain.AuditStream {
+		b.covered = append(b.covered, *h)
+		b.dayAt(h.Day).auditHead = true
+		return
 	}
-	b.dayAt(day).heads++
-	s := b.streams[ledger.IDOfStream(name)]
+	b.dayAt(h.Day).heads++
+	s := b.streams[ledger.IDOfStream(h.Stream)]
 	if s == nil {
-		return nil
+		return
 	}
-	if s.left = max(s.left, day); batches == nil {
-		return nil
+	if s.left = max(s.left, h.Day); h.Batches == nil {
+		return
 	}
-	want, err := s.bookedIn(day).Root()
-	if err == nil && want != root {
-		b.fault(DayHead, fmt.Sprintf("day %v, stream %s", day, name), "its root over the day's batches is %x, they make %x", root, want)
+	if want := s.bookedIn(h.Day).Root(); want != root {
+		b.fault(DayHead, fmt.Sprintf("day %v, stream %s", h.Day, h.Stream), "its root over the day's batches is %x, they make %x", root, want)
 	}
-	return err
 }
 
-// roots computes each day's root.
-func (heads dayHeads) roots() (map[ledger.Day]*chain.Tree, error) {
-	roots := make(map[ledger.Day]*chain.Tree, len(heads))
-	for day, all := range heads {
-		// Sorted here, because the databases disagree about the order of text.
-		slices.SortFunc(all, func(x, y headLeaf) int { return strings.Compare(x.stream, y.stream) })
-		roots[day] = &chain.Tree{}
-		for _, leaf := range all {
-			if err := roots[day].Add(leaf.hash); err != nil {
-				return nil, err
-			}
-		}
+// root computes a day's root.
+func (heads dayHeads) root(day ledger.Day) chain.Hash {
+	// Sorted here, because the databases disagree about the order of text.
+	slices.SortFunc(heads[day], func(x, y headLeaf) int { return strings.Compare(x.stream, y.stream) })
+	var tree chain.Tree
+	for _, leaf := range heads[day] {
+		tree.Add(leaf.hash)
 	}
-	return roots, nil
+	return tree.Root()
 }
 
-// dayRoots computes each day's root over the streams' heads.
-func (b *books) dayRoots(ctx context.Context) (map[ledger.Day]*chain.Tree, error) {
-	heads := make(dayHeads)
-	err := b.each(ctx, "SELECT day, stream, sequence, head, batches FROM day_heads", func(rows pgx.Rows) error {
-		var day ledger.Day
-		var name string
-		var sequence int64
-		var head, batches []byte
-		if err := rows.Scan(&day, &name, &sequence, &head, &batches); err != nil {
-			return err
-		}
-		var hash, root chain.Hash
-		copy(hash[:], head)
-		if copy(root[:], batches); batches == nil {
-			return b.noteHead(heads, day, name, sequence, hash, nil)
-		}
-		return b.noteHead(heads, day, name, sequence, hash, &root)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return heads.roots()
-}
-
-func (b *books) checkSeal(seal *chain.Seal, tree *chain.Tree) error {
+// checkSeal compares a day's seal with the root that its streams make.
+func (b *books) checkSeal(seal *chain.Seal, root chain.Hash) {
 	b.summary.SealedDays++
 	where := fmt.Sprintf("day %v", seal.Day)
-	if tree == nil {
-		tree = &chain.Tree{}
-	}
-	root, err := tree.Root()
-	if err != nil {
-		return err
-	}
 	if root != seal.Root {
 		b.fault(SealRoot, where, "its root is %x, its streams' heads make %x", seal.Root, root)
 	}
@@ -253,5 +164,4 @@ func (b *books) checkSeal(seal *chain.Seal, tree *chain.Tree) error {
 	case !b.signer.Equal(seal.Signer):
 		b.fault(SealSignature, where, "it was signed by %x, expected %x", []byte(seal.Signer), []byte(b.signer))
 	}
-	return nil
 }

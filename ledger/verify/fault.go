@@ -77,5 +77,13 @@ func rowName(r *ledger.Row) string {
 	if r.IsMemo() {
 		what = "memo"
 	}
-	return keyName(what, r.Day, []byte(r.Subject), []byte(r.ID))
+	return keyName(what, ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID})
+}
+
+func keyName(what string, k ledger.Key) string {
+	return fmt.Sprintf("%s (day %v, subject %x, id %x)", what, k.Day, string(k.Subject), string(k.ID))
+}
+
+func newFault(kind Kind, where, format string, args ...any) Fault {
+	return Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)}
 }

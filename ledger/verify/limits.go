@@ -2,7 +2,6 @@ package verify
 
 import (
 	"citycard/ledger"
-
 	"citycard/ledger/chain"
 )
 
@@ -33,7 +32,7 @@ func (b *books) changeLimit(where string, change chain.LimitChange) {
 }
 
 // allowance returns the most that an account may have used.
-func (b *books) allowance(a ledger.Account) ledger.Fen {
+func (b *books) allowance(a *ledger.Account) ledger.Fen {
 	if account := b.chart.accounts[a.Code]; account != nil && account.limits != nil {
 		return account.limits.allowed
 	}

@@ -2,84 +2,83 @@ package verify
 
 import (
 	"context"
-	"fmt"
 
 	"citycard/ledger"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// knownAccount is what the replay of the journal needs of an account.
-type knownAccount struct {
-	code   string
-	shards int32
-}
-
-// shardKey is a row of turnovers of an account with several shards.
-type shardKey struct {
-	account ledger.AccountID
-	day     ledger.Day
-	shard   int32
-}
-
-// shardOf returns the sums of the shard that a row's batch added to. Where an account has one shard, or an export is read, they are of none.
-func (r *replay) shardOf(row *ledger.Row, id ledger.AccountID, shards int32) *ledger.Sums {
-	if shards < 2 || row.Moved() == 0 || r.books.tx == nil {
-		return &r.books.unsharded
-	}
-	return sumsAt(r.books.shards, shardKey{id, row.BookingDay, r.link.Shard % shards})
-}
-
-// checkShards compares, shard by shard, what the batches added to accounts of several shards; all shards together are compared elsewhere.
-func (b *books) checkShards(ctx context.Context) error {
-	balances := make(map[shardKey]*ledger.Sums)
-	for k, sums := range b.shards {
-		all := sumsAt(balances, shardKey{account: k.account, shard: k.shard})
-		all.Debits += sums.Debits
-		all.Credits += sums.Credits
-	}
-	err := b.each(ctx, `SELECT b.account, b.shard, 0::INT4, b.debits, b.credits FROM balances b JOIN accounts a ON a.account = b.account
-		WHERE a.shards > 1`, b.compareShard(balances))
+// readHeld adds up what the open holds of the database hold.
+func (b *books) readHeld(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, "SELECT debit, credit, sum(amount)::INT8 FROM holds WHERE state = 'held' GROUP BY debit, credit")
 	if err != nil {
 		return err
 	}
-	err = b.each(ctx, `SELECT t.account, t.shard, t.day, t.debits, t.credits FROM turnovers t LEFT JOIN accounts a ON a.account = t.account
-		WHERE a.shards > 1 OR t.shard <> 0`, b.compareShard(b.shards))
+	var debit, credit ledger.AccountID
+	var held ledger.Fen
+	_, err = pgx.ForEachRow(rows, []any{&debit, &credit, &held}, func() error {
+		at(b.sums.balances, debit).DebitsHeld += held
+		at(b.sums.balances, credit).CreditsHeld += held
+		return nil
+	})
+	return err
+}
+
+// checkShards compares, shard by shard, what the batches added to accounts of several shards; all
+// shards together are compared elsewhere.
+func (b *books) checkShards(ctx context.Context, tx pgx.Tx) error {
+	balances, turnovers := make(map[shardKey]*ledger.Sums), make(map[shardKey]*ledger.Sums)
+	for k, moved := range b.sums.moved {
+		if account := b.accounts[k.account]; account == nil || account.Shards < 2 || k.shard == noShard {
+			continue
+		}
+		turnovers[k] = moved
+		all := at(balances, shardKey{account: k.account, shard: k.shard})
+		all.Debits += moved.Debits
+		all.Credits += moved.Credits
+	}
+	err := b.compareShards(ctx, tx, balances, `SELECT b.account, b.shard, 0::INT4, b.debits, b.credits FROM balances b
+		JOIN accounts a ON a.account = b.account WHERE a.shards > 1`)
 	if err != nil {
 		return err
 	}
-	for k, sums := range b.shards {
+	err = b.compareShards(ctx, tx, turnovers, `SELECT t.account, t.shard, t.day, t.debits, t.credits FROM turnovers t
+		LEFT JOIN accounts a ON a.account = t.account WHERE a.shards > 1 OR t.shard <> 0`)
+	if err != nil {
+		return err
+	}
+	for k, sums := range turnovers {
 		b.shardFault(k, ledger.Sums{}, *sums)
 	}
 	return nil
 }
 
-// compareShard compares a row with what the batches made of it, and takes it off the list.
-func (b *books) compareShard(want map[shardKey]*ledger.Sums) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		var k shardKey
-		var has, made ledger.Sums
-		if err := rows.Scan(&k.account, &k.shard, &k.day, &has.Debits, &has.Credits); err != nil {
-			return err
-		}
-		if sums := want[k]; sums != nil {
-			made = *sums
-		}
+// compareShards compares rows with what the batches made of them, and takes them off the list.
+func (b *books) compareShards(ctx context.Context, tx pgx.Tx, want map[shardKey]*ledger.Sums, query string) error {
+	rows, err := tx.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	var k shardKey
+	var has ledger.Sums
+	_, err = pgx.ForEachRow(rows, []any{&k.account, &k.shard, &k.day, &has.Debits, &has.Credits}, func() error {
+		made := *at(want, k)
 		delete(want, k)
 		if has != made {
 			b.shardFault(k, has, made)
 		}
 		return nil
-	}
+	})
+	return err
 }
 
 // shardFault names a shard that differs, unless its account's sums differ and were named.
 func (b *books) shardFault(k shardKey, has, made ledger.Sums) {
 	where := "account " + b.accountName(k.account)
 	if k.day != 0 {
-		where += fmt.Sprintf(", day %v", k.day)
+		where = dayOfAccount(b.accountName(k.account), k.day)
 	}
-	if !b.named[where] {
+	if !b.sums.named[where] {
 		b.fault(ShardSum, where, "shard %d has debits %d, credits %d; its batches made %d and %d", k.shard, int64(has.Debits), int64(has.Credits),
 			int64(made.Debits), int64(made.Credits))
 	}

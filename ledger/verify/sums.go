@@ -1,82 +1,142 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
-
-	"github.com/jackc/pgx/v5"
+	"citycard/ledger/export"
 )
 
-// The sums are made and compared in the database, which has room to sort; only what differs comes back. A row of the journal counts
-// once as a debit and once as a credit.
-const (
-	journalSides = `SELECT debit AS account, booking_day AS day, amount AS debits, 0::INT8 AS credits FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `
-		UNION ALL SELECT credit, booking_day, 0::INT8, amount FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney
-
-	differingBalances = `SELECT coalesce(j.account, b.account), coalesce(b.debits, 0), coalesce(b.credits, 0), coalesce(j.debits, 0), coalesce(j.credits, 0)
-		FROM (SELECT account, sum(debits)::INT8 AS debits, sum(credits)::INT8 AS credits FROM (` + journalSides + `) AS s GROUP BY account) AS j
-		FULL JOIN (SELECT account, sum(debits)::INT8 AS debits, sum(credits)::INT8 AS credits FROM balances GROUP BY account) AS b ON b.account = j.account
-		WHERE coalesce(b.debits, 0) <> coalesce(j.debits, 0) OR coalesce(b.credits, 0) <> coalesce(j.credits, 0)`
-
-	differingTurnovers = `SELECT coalesce(j.account, t.account), coalesce(j.day, t.day), coalesce(t.debits, 0), coalesce(t.credits, 0),
-		coalesce(j.debits, 0), coalesce(j.credits, 0)
-		FROM (SELECT account, day, sum(debits)::INT8 AS debits, sum(credits)::INT8 AS credits FROM (` + journalSides + `) AS s GROUP BY account, day) AS j
-		FULL JOIN (SELECT account, day, sum(debits)::INT8 AS debits, sum(credits)::INT8 AS credits FROM turnovers GROUP BY account, day) AS t
-			ON t.account = j.account AND t.day = j.day
-		WHERE coalesce(t.debits, 0) <> coalesce(j.debits, 0) OR coalesce(t.credits, 0) <> coalesce(j.credits, 0)`
-
-	totals = "SELECT coalesce(sum(debits), 0)::INT8, coalesce(sum(credits), 0)::INT8 FROM balances"
-)
-
-// checkSums compares balances and turnovers with the transfers.
-func (b *books) checkSums(ctx context.Context) error {
-	err := b.each(ctx, differingBalances, func(rows pgx.Rows) error {
-		var id ledger.AccountID
-		var has, want ledger.Sums
-		if err := rows.Scan(&id, &has.Debits, &has.Credits, &want.Debits, &want.Credits); err != nil {
-			return err
-		}
-		where := "account " + b.accountName(id)
-		b.named[where] = true
-		b.fault(BalanceSum, where, "debits %d, credits %d; its transfers make %d and %d", int64(has.Debits),
-			int64(has.Credits), int64(want.Debits), int64(want.Credits))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = b.each(ctx, differingTurnovers, func(rows pgx.Rows) error {
-		var id ledger.AccountID
-		var day ledger.Day
-		var has, want ledger.Sums
-		if err := rows.Scan(&id, &day, &has.Debits, &has.Credits, &want.Debits, &want.Credits); err != nil {
-			return err
-		}
-		where := fmt.Sprintf("account %s, day %v", b.accountName(id), day)
-		b.named[where] = true
-		b.fault(TurnoverSum, where, "debits %d, credits %d; its transfers make %d and %d",
-			int64(has.Debits), int64(has.Credits), int64(want.Debits), int64(want.Credits))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var debits, credits int64
-	if err = b.tx.QueryRow(ctx, totals).Scan(&debits, &credits); err != nil {
-		return err
-	}
-	if debits != credits {
-		b.fault(Unbalanced, "all accounts", "debits are %d, credits %d", debits, credits)
-	}
-	return b.checkShards(ctx)
+// sums are what the rows, and what is held, make of accounts.
+type sums struct {
+	moved     map[shardKey]*ledger.Sums
+	ended     bool // all rows have been seen
+	balances  map[ledger.AccountID]*ledger.Sums
+	turnovers map[turnoverKey]*ledger.Sums
+	total     ledger.Sums // of the balances as they are
+	// named are accounts, and their days, of which a fault was reported that all others of them
+	// follow from.
+	named map[string]bool
 }
 
-func (b *books) accountName(id ledger.AccountID) string {
-	if account, ok := b.accounts[id]; ok {
-		return account.code
+type turnoverKey struct {
+	account ledger.AccountID
+	day     ledger.Day
+}
+
+// shardKey is a row of turnovers. An export has an account's shards in one.
+type shardKey struct {
+	account ledger.AccountID
+	day     ledger.Day
+	shard   int32
+}
+
+// noShard is of rows that are in no batch, which would tell their shard.
+const noShard = -1
+
+func newSums() sums {
+	return sums{
+		moved: make(map[shardKey]*ledger.Sums), balances: make(map[ledger.AccountID]*ledger.Sums), turnovers: make(map[turnoverKey]*ledger.Sums),
+		named: make(map[string]bool),
 	}
-	return fmt.Sprintf("number %d", id)
+}
+
+// shardOf returns the sums of the shard that a row's batch added to.
+func (r *replay) shardOf(row *ledger.Row, id ledger.AccountID, account *ledger.Account, placed bool) *ledger.Sums {
+	k := shardKey{account: id, day: row.BookingDay}
+	switch {
+	case !placed:
+		k.shard = noShard
+	case account != nil && account.Shards > 1 && r.books.database:
+		k.shard = r.link.Shard % int32(account.Shards)
+	}
+	return at(r.books.sums.moved, k)
+}
+
+// endJournal ends the journal, once, and adds up what its rows moved and what its holds still hold.
+func (b *books) endJournal() {
+	if b.sums.ended {
+		return
+	}
+	b.sums.ended = true
+	b.replay.finish()
+	for k, moved := range b.sums.moved {
+		for _, all := range []*ledger.Sums{at(b.sums.balances, k.account), at(b.sums.turnovers, turnoverKey{k.account, k.day})} {
+			all.Debits += moved.Debits
+			all.Credits += moved.Credits
+		}
+	}
+	for _, h := range b.holds {
+		if state, _ := h.state(); state == chain.HoldHeld {
+			at(b.sums.balances, h.made.debit).DebitsHeld += h.made.amount
+			at(b.sums.balances, h.made.credit).CreditsHeld += h.made.amount
+		}
+	}
+}
+
+// balance takes up an account's balance.
+func (b *books) balance(line *export.Balance) {
+	b.endJournal()
+	has := ledger.Sums{Debits: line.Debits, Credits: line.Credits, DebitsHeld: line.DebitsHeld, CreditsHeld: line.CreditsHeld}
+	b.sums.total.Debits += has.Debits
+	b.sums.total.Credits += has.Credits
+	b.checkBalance(line.Account, has)
+	if b.accounts[line.Account] == nil {
+		b.fault(ShardRows, "account "+b.accountName(line.Account), "it has balances, and there is no such account")
+	} else if a := b.unseen[line.Account]; a != nil {
+		b.limit(a, has)
+		delete(b.unseen, line.Account)
+	}
+}
+
+// checkBalance compares what the books say of an account with the rows, and takes it off the list.
+func (b *books) checkBalance(id ledger.AccountID, has ledger.Sums) {
+	want := *at(b.sums.balances, id)
+	delete(b.sums.balances, id)
+	where := "account " + b.accountName(id)
+	if has.Debits != want.Debits || has.Credits != want.Credits {
+		b.sums.named[where] = true
+		b.fault(BalanceSum, where, "debits %d, credits %d; its transfers make %d and %d", int64(has.Debits), int64(has.Credits),
+			int64(want.Debits), int64(want.Credits))
+	}
+	if has.DebitsHeld != want.DebitsHeld || has.CreditsHeld != want.CreditsHeld {
+		b.fault(HeldSum, where, "debits %d, credits %d; its holds make %d and %d", int64(has.DebitsHeld), int64(has.CreditsHeld),
+			int64(want.DebitsHeld), int64(want.CreditsHeld))
+	}
+}
+
+// checkTurnover compares what the books say of an account's day with the rows, and takes it off the
+// list.
+func (b *books) checkTurnover(k turnoverKey, has ledger.Sums) {
+	b.endJournal()
+	want := *at(b.sums.turnovers, k)
+	delete(b.sums.turnovers, k)
+	if has != want {
+		where := dayOfAccount(b.accountName(k.account), k.day)
+		b.sums.named[where] = true
+		b.fault(TurnoverSum, where, "debits %d, credits %d; its transfers make %d and %d", int64(has.Debits), int64(has.Credits),
+			int64(want.Debits), int64(want.Credits))
+	}
+}
+
+func dayOfAccount(name string, day ledger.Day) string {
+	return fmt.Sprintf("account %s, day %v", name, day)
+}
+
+// endSums reports what the rows have and the other lines do not.
+func (b *books) endSums() {
+	for id := range b.sums.balances {
+		b.checkBalance(id, ledger.Sums{})
+	}
+	for _, a := range b.unseen {
+		b.fault(ShardRows, "account "+a.Code, "it has no balance")
+		b.limit(a, ledger.Sums{})
+	}
+	for k := range b.sums.turnovers {
+		b.checkTurnover(k, ledger.Sums{})
+	}
+	if total := b.sums.total; total.Debits != total.Credits {
+		b.fault(Unbalanced, "all accounts", "debits are %d, credits %d", int64(total.Debits), int64(total.Credits))
+	}
 }

@@ -4,62 +4,76 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"io"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/export"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 )
 
-// books is one run of the checks.
+// books is one run of the checks over the lines of the books, of an export or of the database.
 type books struct {
-	tx       pgx.Tx
-	signer   ed25519.PublicKey
-	report   func(Fault)
-	summary  Summary
+	signer  ed25519.PublicKey
+	report  func(Fault)
+	summary Summary
+	// database tells that the lines are read out of one. Then sums are kept by shard, and holds are
+	// not kept: the database holds them against the journal itself.
+	database bool
 	streams  map[ledger.StreamID]*stream
-	accounts map[ledger.AccountID]knownAccount
+	accounts map[ledger.AccountID]*ledger.Account
+	unseen   map[ledger.AccountID]*ledger.Account // those whose balance did not come yet
 	chart    chartHistory
 	days     map[ledger.Day]*dayHistory
-	// shards holds what accounts of several shards were moved, as the batches tell it.
-	shards    map[shardKey]*ledger.Sums
-	unsharded ledger.Sums
-	// named are accounts, and their days, of which a fault was reported that all others of them follow from.
-	named map[string]bool
+	audit    auditChain
+	replay   replay
+	sums     sums
+	holds    map[ledger.Key]*hold
+	heads    dayHeads
+	covered  []export.Head // what the seals cover of the audit
+	dayLines []export.Day
 }
 
 // stream is a row of the streams table, and the last link seen of its chain.
 type stream struct {
-	name     string
-	next     int64
-	sequence int64
-	epoch    int64
-	day      ledger.Day // in which it stands
-	left     ledger.Day // the last that it left
-	head     chain.Hash
-	last     chain.Link
+	export.Stream
+	unknown bool       // there is no such stream: batches name it
+	left    ledger.Day // the last that it left
+	last    chain.Link
 	// booked holds, day by day, the tree over the heads of the batches it booked.
 	booked map[ledger.Day]*chain.Tree
 }
 
 // bookedIn returns the tree of a day.
 func (s *stream) bookedIn(day ledger.Day) *chain.Tree {
-	if s.booked == nil {
-		s.booked = make(map[ledger.Day]*chain.Tree)
-	}
-	tree := s.booked[day]
-	if tree == nil {
-		tree = &chain.Tree{}
-		s.booked[day] = tree
-	}
-	return tree
+	return at(s.booked, day)
 }
 
-func newBooks(signer ed25519.PublicKey) *books {
-	return &books{
-		signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]knownAccount), chart: newChartHistory(),
-		days: make(map[ledger.Day]*dayHistory), shards: make(map[shardKey]*ledger.Sums), named: make(map[string]bool),
+// at returns what a map has under a key, which it makes if need be.
+func at[K comparable, V any](m map[K]*V, k K) *V {
+	v := m[k]
+	if v == nil {
+		v = new(V)
+		m[k] = v
 	}
+	return v
+}
+
+func newBooks(signer ed25519.PublicKey, report func(Fault)) *books {
+	b := &books{
+		signer: signer, streams: make(map[ledger.StreamID]*stream), accounts: make(map[ledger.AccountID]*ledger.Account),
+		unseen: make(map[ledger.AccountID]*ledger.Account), chart: newChartHistory(), days: make(map[ledger.Day]*dayHistory),
+		sums: newSums(), holds: make(map[ledger.Key]*hold), heads: make(dayHeads),
+	}
+	b.audit = auditChain{books: b, hashes: make(map[int64]chain.Hash)}
+	b.replay.books = b
+	b.report = func(f Fault) {
+		b.summary.Faults++
+		report(f)
+	}
+	return b
 }
 
 // Check is a check of tables that somebody keeps beside the ledger's. It is made in the same view of the database, after the ledger's own, so what
@@ -70,22 +84,39 @@ type Check func(ctx context.Context, tx pgx.Tx, report func(Fault)) error
 // seals of days must be the signer's; without a signer each of them is a fault. The error says that the books could not be read to the end, not that they
 // are wrong.
 func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault), beside ...Check) (Summary, error) {
-	b := newBooks(signer)
-	b.report = func(f Fault) {
-		b.summary.Faults++
-		report(f)
-	}
-	err := l.Read(ctx, func(tx pgx.Tx) error {
-		b.tx = tx
-		for _, check := range []func(context.Context) error{
-			b.readStreams, b.checkAudit, b.checkAccounts, b.checkJournal, b.checkSums, b.checkHolds, b.checkCheckpoints, b.checkDays,
-		} {
-			if err := check(ctx); err != nil {
+	b := newBooks(signer, report)
+	b.database = true
+	err := l.View(ctx, func(v *ledger.View) error {
+		if err := b.readHeld(ctx, v.Tx); err != nil {
+			return err
+		}
+		// What only the database has is compared there while the lines are read here, and reported
+		// after what these tell.
+		both, one := errgroup.WithContext(ctx)
+		replayed := make(chan struct{})
+		both.Go(func() error {
+			t := &tables{report: func(f Fault) {
+				select {
+				case <-replayed:
+					b.report(f)
+				case <-one.Done():
+				}
+			}}
+			return v.Beside(one, func(tx pgx.Tx) error { return t.check(one, tx) })
+		})
+		both.Go(func() error {
+			if err := export.Books(one, v, export.ToVerify, b.line); err != nil {
 				return err
 			}
+			b.finish()
+			defer close(replayed)
+			return b.checkShards(one, v.Tx)
+		})
+		if err := both.Wait(); err != nil {
+			return err
 		}
 		for _, check := range beside {
-			if err := check(ctx, tx, b.report); err != nil {
+			if err := check(ctx, v.Tx, b.report); err != nil {
 				return err
 			}
 		}
@@ -97,50 +128,83 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 	return b.summary, nil
 }
 
+// Export checks an export as Books checks the database, as far as one pass can: that keys are unique and that what was reversed is there follows from
+// the database only. The error wraps export.ErrFormat when what is read is not a whole export.
+func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
+	b := newBooks(signer, report)
+	if err := export.Read(r, b.line); err != nil {
+		return b.summary, fmt.Errorf("verify: %w", err)
+	}
+	b.finish()
+	return b.summary, nil
+}
+
 func (b *books) fault(kind Kind, where, format string, args ...any) {
-	b.report(Fault{Kind: kind, Where: where, Detail: fmt.Sprintf(format, args...)})
+	b.report(newFault(kind, where, format, args...))
 }
 
-// each runs a query and calls fn for each of its rows.
-func (b *books) each(ctx context.Context, query string, fn func(pgx.Rows) error, args ...any) error {
-	rows, err := b.tx.Query(ctx, query, args...)
-	if err != nil {
-		return err
+// line takes up one line.
+func (b *books) line(line *export.Line) error {
+	switch {
+	case line.Row != nil:
+		b.replay.add(line.Row, line.Content)
+	case line.Batch != nil:
+		b.replay.begin(line)
+	case line.Audit != nil:
+		b.audit.add(*line.Audit)
+	case line.Chart != nil:
+		b.audit.end(line.Chart.Audit, line.Chart.AuditHash)
+		b.chartEnds(line.Chart.Version)
+	case line.Account != nil:
+		b.account(line.Account)
+	case line.Stream != nil:
+		b.stream(line.Stream)
+	case line.Balance != nil:
+		b.balance(line.Balance)
+	case line.Turnover != nil:
+		t := line.Turnover
+		b.checkTurnover(turnoverKey{t.Account, t.Day}, ledger.Sums{Debits: t.Debits, Credits: t.Credits})
+	case line.Hold != nil:
+		return b.checkHold(line.Hold)
+	case line.Head != nil:
+		b.head(line.Head)
+	case line.Day != nil:
+		b.dayLines = append(b.dayLines, *line.Day)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err = fn(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return nil
 }
 
-func (b *books) readStreams(ctx context.Context) error {
-	return b.each(ctx, "SELECT stream, number, next, sequence, epoch, owner, claim, day, head FROM streams", func(rows pgx.Rows) error {
-		s := &stream{}
-		var number ledger.StreamID
-		var owner string
-		var lease, head []byte
-		if err := rows.Scan(&s.name, &number, &s.next, &s.sequence, &s.epoch, &owner, &lease, &s.day, &head); err != nil {
-			return err
-		}
-		var hash chain.Hash
-		copy(hash[:], lease)
-		copy(s.head[:], head)
-		b.stream(s, number, owner, hash)
-		return nil
-	})
+// finish reports what the rows have and the other lines do not, and checks the seals.
+func (b *books) finish() {
+	b.endJournal()
+	b.endSums()
+	b.endChart()
+	b.endHolds()
+	for _, h := range b.covered {
+		b.audit.covers(h.Day, h.Sequence, h.Head)
+	}
+	for i := range b.dayLines {
+		b.day(&b.dayLines[i])
+	}
+	b.endDays()
 }
 
 // stream takes up a stream as it stands.
-func (b *books) stream(s *stream, number ledger.StreamID, owner string, lease chain.Hash) {
-	if number != ledger.IDOfStream(s.name) {
-		b.fault(StreamHead, "stream "+s.name, "its number is %d, expected %d", number, ledger.IDOfStream(s.name))
+func (b *books) stream(line *export.Stream) {
+	where := "stream " + line.Stream
+	if line.Number != ledger.IDOfStream(line.Stream) {
+		b.fault(StreamHead, where, "its number is %d, expected %d", line.Number, ledger.IDOfStream(line.Stream))
 	}
-	if want := chain.LeaseHash(s.name, s.epoch, owner); lease != want {
-		b.fault(StreamLease, "stream "+s.name, "lease %d of %q has the hash %x, and it says %x", s.epoch, owner, want, lease)
+	if want := chain.LeaseHash(line.Stream, line.Epoch, line.Owner); line.Lease != want {
+		b.fault(StreamLease, where, "lease %d of %q has the hash %x, and it says %x", line.Epoch, line.Owner, want, line.Lease)
 	}
-	b.streams[number] = s
+	b.streams[line.Number] = &stream{Stream: *line, booked: make(map[ledger.Day]*chain.Tree)}
 	b.summary.Streams++
+}
+
+func (b *books) accountName(id ledger.AccountID) string {
+	if account := b.accounts[id]; account != nil {
+		return account.Code
+	}
+	return fmt.Sprintf("number %d", id)
 }

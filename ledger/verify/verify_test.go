@@ -1,18 +1,14 @@
 package verify_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"citycard/ledger"
-	"citycard/ledger/export"
 	"citycard/ledger/ledgertest"
 	"citycard/ledger/verify"
 
@@ -201,66 +197,6 @@ func signerOf(t *testing.T, l *ledger.Ledger) (signer []byte) {
 		t.Fatal(err)
 	}
 	return signer
-}
-
-// checkExport exports tampered books: what an export can show of the fault must be found there too.
-func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tampering) {
-	t.Helper()
-	var file bytes.Buffer
-	if err := export.Write(context.Background(), l, &file); err != nil {
-		t.Fatal(err)
-	}
-	var faults []string
-	if _, err := verify.Export(&file, signer, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
-		t.Fatal(err)
-	}
-	seen := func(want string) bool {
-		return slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, want) })
-	}
-	derived := func(want string) bool { // of what only helps to read fast and is not exported
-		return strings.HasPrefix(want, string(verify.Checkpoint)) || strings.HasPrefix(want, string(verify.Unfindable)) ||
-			strings.HasPrefix(want, string(verify.ShardSum)) || c.name == "terms"
-	}
-	if c.want == nil || derived(c.want[0]) {
-		if len(faults) > 0 {
-			t.Errorf("what is not exported is at fault in the export: %q", faults)
-		}
-	} else if !slices.ContainsFunc(c.want, seen) {
-		t.Errorf("the export shows %q, expected one of %q", faults, c.want)
-	}
-}
-
-// TestExport verifies a true export, and refuses one that was changed or cut.
-func TestExport(t *testing.T) {
-	l, signer := write(t)
-	var file bytes.Buffer
-	if err := export.Write(context.Background(), l, &file); err != nil {
-		t.Fatal(err)
-	}
-	text := file.String()
-	verified := func(text string) (faults []string, summary verify.Summary, err error) {
-		summary, err = verify.Export(strings.NewReader(text), signer, func(f verify.Fault) { faults = append(faults, f.String()) })
-		return faults, summary, err
-	}
-	_, want := check(t, l, signer)
-	if faults, summary, err := verified(text); err != nil || len(faults) > 0 || summary != want {
-		t.Errorf("faults %q, summary %+v, expected %+v; %v", faults, summary, want, err)
-	}
-	first, _, _ := strings.Cut(text, "\n")
-	for name, broken := range map[string]string{
-		"cut":         text[:len(text)/2],
-		"without end": text[:strings.LastIndex(text[:len(text)-1], "\n")+1],
-		"changed":     strings.Replace(text, `"amount":101`, `"amount":102`, 1),
-		"continued":   text + first + "\n",
-		"unknown":     first + "\n{\"surprise\":1}\n" + text[len(first)+1:],
-		"version":     strings.Replace(text, `"version":1`, `"version":2`, 1),
-		"empty":       "",
-		"other":       "hello\n",
-	} {
-		if _, _, err := verified(broken); !errors.Is(err, export.ErrFormat) {
-			t.Errorf("%s: %v, expected ErrFormat", name, err)
-		}
-	}
 }
 
 func TestRowsTampered(t *testing.T) {

@@ -1,0 +1,140 @@
+package verify_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"citycard/ledger"
+	"citycard/ledger/export"
+	"citycard/ledger/verify"
+)
+
+// checkExport exports tampered books: what an export can show of the fault must be found there too.
+func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tampering) {
+	t.Helper()
+	var file bytes.Buffer
+	if err := export.Write(context.Background(), l, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{file.Bytes(), asVersion1(t, file.Bytes())} {
+		var faults []string
+		if _, err := verify.Export(bytes.NewReader(text), signer, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
+			t.Fatal(err)
+		}
+		compareExport(t, faults, c)
+	}
+}
+
+func compareExport(t *testing.T, faults []string, c tampering) {
+	t.Helper()
+	seen := func(want string) bool {
+		return slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, want) })
+	}
+	derived := func(want string) bool { // of what only helps to read fast and is not exported
+		return strings.HasPrefix(want, string(verify.Checkpoint)) || strings.HasPrefix(want, string(verify.Unfindable)) ||
+			strings.HasPrefix(want, string(verify.ShardSum)) || c.name == "terms"
+	}
+	if c.want == nil || derived(c.want[0]) {
+		if len(faults) > 0 {
+			t.Errorf("what is not exported is at fault in the export: %q", faults)
+		}
+	} else if !slices.ContainsFunc(c.want, seen) {
+		t.Errorf("the export shows %q, expected one of %q", faults, c.want)
+	}
+}
+
+// asVersion1 writes an export as version 1 had it: each line JSON.
+func asVersion1(t *testing.T, file []byte) []byte {
+	t.Helper()
+	var text []byte
+	lines := int64(0)
+	add := func(line *export.Line) error {
+		data, err := json.Marshal(line)
+		text = append(append(text, data...), '\n')
+		lines++
+		return err
+	}
+	err := export.Read(bytes.NewReader(file), func(line *export.Line) error {
+		if line.Export != nil {
+			line.Export.Version = 1
+		}
+		return add(line)
+	})
+	if err = errors.Join(err, add(&export.Line{End: &export.End{Lines: lines, Hash: sha256.Sum256(text)}})); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestExport verifies a true export, and refuses one that was changed or cut: of both versions.
+func TestExport(t *testing.T) {
+	l, signer := write(t)
+	var file bytes.Buffer
+	if err := export.Write(context.Background(), l, &file); err != nil {
+		t.Fatal(err)
+	}
+	_, want := check(t, l, signer)
+	first := binary.BigEndian.Uint32(file.Bytes())
+	header := string(file.Bytes()[:4+first])
+	framed := func(content string) string {
+		return string(binary.BigEndian.AppendUint32(nil, uint32(len(content)))) + content
+	}
+	end := bytes.LastIndex(file.Bytes(), []byte(`{"end":`)) - 4
+	two := file.String()
+	testBroken(t, two, signer, want, map[string]string{
+		"without end":  two[:end],
+		"changed":      strings.Replace(two, "ride", "rode", 1),
+		"continued":    two + header,
+		"unknown":      header + framed(`{"surprise":1}`) + two[len(header):],
+		"row as text":  header + framed(`{"row":{}}`) + two[len(header):],
+		"no row":       header + framed("\x00"+strings.Repeat("r", 100)) + two[len(header):],
+		"too long":     header + "\xff\xff\xff\xff" + two[len(header):],
+		"empty frames": header + strings.Repeat("\x00", 64) + two[len(header):],
+		"version":      strings.Replace(two, `"version":2`, `"version":3`, 1),
+		"no header":    two[len(header):],
+	})
+	one := string(asVersion1(t, file.Bytes()))
+	line, _, _ := strings.Cut(one, "\n")
+	testBroken(t, one, signer, want, map[string]string{
+		"without end": one[:strings.LastIndex(one[:len(one)-1], "\n")+1],
+		"changed":     strings.Replace(one, `"amount":101`, `"amount":102`, 1),
+		"continued":   one + line + "\n",
+		"unknown":     line + "\n{\"surprise\":1}\n" + one[len(line)+1:],
+		"version":     strings.Replace(one, `"version":1`, `"version":2`, 1),
+		"empty":       "",
+		"other":       "hello\n",
+	})
+}
+
+// testBroken wants no fault in the whole export, and others refused.
+func testBroken(t *testing.T, whole string, signer ed25519.PublicKey, want verify.Summary, others map[string]string) {
+	t.Helper()
+	verified := func(text string) (faults []string, summary verify.Summary, err error) {
+		summary, err = verify.Export(strings.NewReader(text), signer, func(f verify.Fault) { faults = append(faults, f.String()) })
+		return faults, summary, err
+	}
+	if faults, summary, err := verified(whole); err != nil || len(faults) > 0 || summary != want {
+		t.Errorf("faults %q, summary %+v, expected %+v; %v", faults, summary, want, err)
+	}
+	for cut := range len(whole) {
+		if cut%97 != 0 && cut < len(whole)-200 {
+			continue
+		}
+		if _, _, err := verified(whole[:cut]); !errors.Is(err, export.ErrFormat) && cut < len(whole)-1 {
+			t.Errorf("cut after %d of %d bytes: %v, expected ErrFormat", cut, len(whole), err)
+		}
+	}
+	for name, broken := range others {
+		if _, _, err := verified(broken); !errors.Is(err, export.ErrFormat) {
+			t.Errorf("%s: %v, expected ErrFormat", name, err)
+		}
+	}
+}
