@@ -35,23 +35,12 @@ func SelectTransit() apdu.Command {
 // ReadTerminal asks for the terminal number; the answer is for ParseTerminal.
 func ReadTerminal() apdu.Command { return apdu.ReadBinary(0x16, 0, 6) }
 
-// ReadInfo asks for the module's own data; the answer is for ParseInfo.
-func ReadInfo() apdu.Command { return apdu.ReadBinary(0x15, 0, 14) }
-
 // ParseTerminal reads the six bytes of the terminal number.
 func ParseTerminal(b []byte) ([6]byte, error) {
 	if len(b) != 6 {
 		return [6]byte{}, fmt.Errorf("terminal number of %d bytes, want 6: %w", len(b), ErrAnswer)
 	}
 	return [6]byte(b), nil
-}
-
-// ParseInfo reads the fourteen bytes of the module's own data.
-func ParseInfo(b []byte) (Info, error) {
-	if len(b) != len(Info{}) {
-		return Info{}, fmt.Errorf("SAM data of %d bytes, want %d: %w", len(b), len(Info{}), ErrAnswer)
-	}
-	return Info(b), nil
 }
 
 // Purchase is what INITIALIZE SAM FOR PURCHASE carries. The first factor is the

@@ -59,10 +59,6 @@ func InitializeLoad(s Start) apdu.Command { return s.command(0, 16) }
 // InitializePurchase begins a purchase; the answer is for ParsePurchaseStart.
 func InitializePurchase(s Start) apdu.Command { return s.command(1, 15) }
 
-// InitializeCash begins a cash withdrawal (ED alone); the answer is for
-// ParsePurchaseStart.
-func InitializeCash(s Start) apdu.Command { return s.command(2, 15) }
-
 // InitializeCAPP begins a composite purchase; the answer is for
 // ParsePurchaseStart.
 func InitializeCAPP(s Start) apdu.Command { return s.command(3, 15) }

@@ -1,10 +1,8 @@
 package tunion
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // ErrLayout is wrapped by every error about a file or answer of the wrong shape.
@@ -27,9 +25,6 @@ const (
 
 // Bytes returns the name for a SELECT.
 func (a AID) Bytes() []byte { return []byte(a) }
-
-// String is the name in hexadecimal.
-func (a AID) String() string { return strings.ToUpper(hex.EncodeToString([]byte(a))) }
 
 // Short file identifiers and sizes of the purse application.
 const (

@@ -54,14 +54,7 @@ const quarantinedLen = 1 + 8 + 8 + 8 + 2 + sha256.Size
 
 // ParseQuarantined reads the id under which a record is kept alone.
 func ParseQuarantined(id ledger.ID) (q Quarantined, ok bool) {
-	return parseQuarantined(id, kindQuarantined)
-}
-
-// ParseJudged reads the id of what says that a record was judged again.
-func ParseJudged(id ledger.ID) (q Quarantined, ok bool) { return parseQuarantined(id, kindJudged) }
-
-func parseQuarantined(id ledger.ID, kind byte) (q Quarantined, ok bool) {
-	if len(id) != quarantinedLen || id[0] != kind {
+	if len(id) != quarantinedLen || id[0] != kindQuarantined {
 		return q, false
 	}
 	b := []byte(id[1:])

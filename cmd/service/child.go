@@ -171,9 +171,6 @@ func (c *Child) complaint(log *slog.Logger, line []byte) {
 	log.Info(string(line), "child", c.name)
 }
 
-// PID is the process id.
-func (c *Child) PID() int { return c.pid }
-
 // Done is closed when the child has ended and its output has been heard.
 func (c *Child) Done() <-chan struct{} { return c.done }
 

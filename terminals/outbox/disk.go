@@ -31,7 +31,7 @@ func osDisk() disk {
 			if err != nil {
 				return err
 			}
-			return firstError(f.Sync(), f.Close())
+			return errors.Join(f.Sync(), f.Close())
 		},
 	}
 }
@@ -43,7 +43,7 @@ func (d disk) prepare(temporary string, content []byte) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := firstError(d.write(f, content, 0), d.sync(f)); err != nil {
+	if err := errors.Join(d.write(f, content, 0), d.sync(f)); err != nil {
 		return nil, errors.Join(fmt.Errorf("write %s: %w", temporary, err), f.Close())
 	}
 	return f, nil
@@ -56,13 +56,4 @@ func (d disk) commit(temporary, path string) error {
 		return err
 	}
 	return d.syncDir(filepath.Dir(path))
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"citycard/durable"
+
 	"github.com/gofrs/flock"
 )
 
@@ -62,7 +64,7 @@ type Log struct {
 func Open(dir string) (*Log, error) { return open(dir, osDisk(), segmentSize) }
 
 func open(dir string, d disk, size int64) (*Log, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"))
@@ -133,7 +135,7 @@ func (l *Log) resume(path string, s scanned) error {
 	}
 	l.file, l.salt, l.end, l.size, l.torn = file, s.salt, s.end, s.size, s.torn
 	if s.torn > 0 {
-		if err := firstError(l.disk.write(file, make([]byte, s.torn), s.end), l.disk.sync(file)); err != nil {
+		if err := errors.Join(l.disk.write(file, make([]byte, s.torn), s.end), l.disk.sync(file)); err != nil {
 			return fmt.Errorf("outbox: clear an unfinished write: %w", err)
 		}
 	}
@@ -146,7 +148,7 @@ func (l *Log) mark() error {
 		return nil
 	}
 	b := encodeFrame(l.salt, frame{first: l.next})
-	if err := firstError(l.disk.write(l.file, b, l.end), l.disk.sync(l.file)); err != nil {
+	if err := errors.Join(l.disk.write(l.file, b, l.end), l.disk.sync(l.file)); err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
 	l.end += int64(len(b))

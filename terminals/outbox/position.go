@@ -21,7 +21,7 @@ func savePosition(d disk, dir string, next uint64) error {
 	temporary := filepath.Join(dir, "position.tmp")
 	f, err := d.prepare(temporary, encodePosition(next))
 	if err == nil {
-		err = firstError(f.Close(), d.commit(temporary, filepath.Join(dir, "position")))
+		err = errors.Join(f.Close(), d.commit(temporary, filepath.Join(dir, "position")))
 	}
 	if err != nil {
 		return fmt.Errorf("outbox: save position %d: %w", next, err)
