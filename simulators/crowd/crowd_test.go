@@ -382,6 +382,7 @@ func TestIssue(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"few cards":     func(o *Options) { o.City.Cards = 5 },
+		"chips":         func(o *Options) { o.City.Riders = 0 },
 		"more riders":   func(o *Options) { o.City.Riders = 4000 },
 		"share":         func(o *Options) { o.Shares.Late = 1.5 },
 		"unknown field": func(o *Options) { o.Shares.Fields = []string{"tac", "colour"} },

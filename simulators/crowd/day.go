@@ -48,6 +48,8 @@ func (o *Options) check() error {
 		return err
 	}
 	switch {
+	case !o.City.Direct():
+		return errors.New("the city has chips: nobody rides without them")
 	case o.Rides < 0 || o.Rides > 60:
 		return fmt.Errorf("%d rides a day: want 1 to 60", o.Rides)
 	case o.Parts < 0 || o.Parts > 100 || o.Part < 0 || o.Part > o.Parts || o.Parts > 0 && o.Part == 0:

@@ -56,24 +56,12 @@ func (c *City) Card(i int, d Dice) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	k := Card{ASN: asn, Type: tunion.CardOrdinary}
+	k := Card{ASN: asn, Type: tunion.CardOrdinary, Fate: c.fate(i)}
 	switch n := d.Below(100); {
 	case n < 12:
 		k.Type = tunion.CardStudent
 	case n < 20:
 		k.Type = tunion.CardSenior
-	}
-	switch i % 300 {
-	case 101:
-		k.Fate = Unregistered
-	case 201:
-		k.Fate = Expired
-	case 299:
-		k.Fate = Blocked
-	case 57:
-		if c.Day != 0 {
-			k.Fate = Listed
-		}
 	}
 	switch {
 	case i < c.Riders:
@@ -82,6 +70,22 @@ func (c *City) Card(i int, d Dice) (Card, error) {
 		k.Opening = 20_000
 	}
 	return k, nil
+}
+
+func (c *City) fate(i int) Fate {
+	switch i % 300 {
+	case 101:
+		return Unregistered
+	case 201:
+		return Expired
+	case 299:
+		return Blocked
+	case 57:
+		if c.Day != 0 {
+			return Listed
+		}
+	}
+	return Ordinary
 }
 
 // Number is the card's number, 20 digits.

@@ -138,13 +138,13 @@ func (r *Registry) persons(add row) error {
 }
 
 func (r *Registry) cards(add row) error {
-	total := r.City.Transit()
+	total, issuer := r.City.Transit(), issuerText()
 	report := func(done int) {
 		if r.Progress != nil {
 			r.Progress("issue", done, total)
 		}
 	}
-	err := r.each(func(i int, k *Card) {
+	err := r.each(func(int) bool { return true }, func(i int, k *Card) {
 		if i%10_000 == 0 {
 			report(i)
 		}
@@ -157,7 +157,7 @@ func (r *Registry) cards(add row) error {
 		case Expired:
 			expires = expiredOn
 		}
-		add(k.Number(), issuerText(), fmt.Sprintf("%02d", k.Type), status, ValidFrom, expires)
+		add(k.Number(), issuer, "0"+strconv.Itoa(int(k.Type)), status, ValidFrom, expires)
 	})
 	if err == nil {
 		report(total)
@@ -166,23 +166,26 @@ func (r *Registry) cards(add row) error {
 }
 
 func (r *Registry) purses(add row) error {
-	return r.each(func(_ int, k *Card) {
+	issuer := issuerText()
+	return r.each(func(i int) bool { return !r.City.Direct() || i < r.City.Riders }, func(_ int, k *Card) {
 		if k.Opening > 0 {
-			add(k.Number(), issuerText(), strconv.FormatUint(uint64(k.Opening), 10), ValidFrom)
+			add(k.Number(), issuer, strconv.FormatUint(uint64(k.Opening), 10), ValidFrom)
 		}
 	})
 }
 
 func (r *Registry) hotlist(add row) error {
-	return r.each(func(i int, k *Card) {
-		if k.Fate == Listed {
-			add(k.Number(), "lost", r.City.listedFrom(i), "")
-		}
+	return r.each(func(i int) bool { return r.City.fate(i) == Listed }, func(i int, k *Card) {
+		add(k.Number(), "lost", r.City.listedFrom(i), "")
 	})
 }
 
-func (r *Registry) each(visit func(i int, k *Card)) error {
+// each works out the cards that are wanted.
+func (r *Registry) each(wanted func(i int) bool, visit func(i int, k *Card)) error {
 	for i := range r.City.Transit() {
+		if !wanted(i) {
+			continue
+		}
 		k, err := r.Card(i)
 		if err != nil {
 			return err
