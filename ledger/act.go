@@ -10,25 +10,25 @@ import (
 func ownID(id ID) bool { return len(id) > 0 && id[0] >= chain.ReversalID }
 
 // key returns the key of the transfer's own row.
-func (t *Transfer) key() key {
+func (t *Transfer) key() Key {
 	k := t.target()
 	switch {
 	case t.Act.EndsHold():
-		k.id = ID([]byte{chain.HoldEndID}) + k.id
+		k.ID = ID([]byte{chain.HoldEndID}) + k.ID
 	case t.Act == Reverse:
-		k.id = ID([]byte{chain.ReversalID}) + k.id
+		k.ID = ID([]byte{chain.ReversalID}) + k.ID
 	}
 	return k
 }
 
 // target returns the key that the transfer names: its own, or that of the row it acts on.
-func (t *Transfer) target() key { return key{t.Day, t.Subject, t.ID} }
+func (t *Transfer) target() Key { return Key{Day: t.Day, Subject: t.Subject, ID: t.ID} }
 
 // malformed says what is wrong with the transfer by itself.
 func (t *Transfer) malformed() (Reason, string) {
 	named := !ownID(t.ID) || t.Act == Reverse && t.ID[0] == chain.HoldEndID
 	switch {
-	case !t.key().valid() || !named:
+	case !valid(t.key()) || !named:
 		return BadKey, fmt.Sprintf("day %d, subject of %d bytes, id of %d bytes", t.Day, len(t.Subject), len(t.ID))
 	case len(t.Evidence) > MaxEvidence:
 		return BadEvidence, fmt.Sprintf("%d bytes, at most %d", len(t.Evidence), MaxEvidence)
@@ -58,14 +58,14 @@ func (t *Transfer) expires() int64 {
 }
 
 // act decides a transfer that acts on a row that stands already.
-func (j *judge) act(i int, k key) Decision {
+func (j *judge) act(i int, k Key) Decision {
 	t := &j.batch.Transfers[i]
 	target := j.actedOn(t)
 	if target == nil {
 		return refuse(i, NothingToActOn, t.Act.String())
 	}
 	row := newRow{Row: Row{
-		Day: k.day, Subject: k.subject, ID: k.id, Debit: target.Debit, Credit: target.Credit, Amount: t.Amount, Purpose: t.Purpose,
+		Day: k.Day, Subject: k.Subject, ID: k.ID, Debit: target.Debit, Credit: target.Credit, Amount: t.Amount, Purpose: t.Purpose,
 		Linked: t.Linked, Act: t.Act, Evidence: t.Evidence,
 	}}
 	if t.Act == Reverse {
@@ -99,7 +99,7 @@ func (j *judge) act(i int, k key) Decision {
 }
 
 // carryOut applies an act that is right in itself to the accounts.
-func (j *judge) carryOut(i int, k key, row newRow) Decision {
+func (j *judge) carryOut(i int, k Key, row newRow) Decision {
 	if row.Act == PostHold || row.Act == Reverse {
 		if reason, detail := j.checkAccounts(row.Debit, row.Credit); reason != 0 {
 			return refuse(i, reason, detail)

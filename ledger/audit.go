@@ -25,10 +25,8 @@ const selectAudit = "SELECT number, at, act, what, first, second, reason, hash F
 func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
 	var e chain.AuditEntry
 	var at int64
-	var hash []byte
-	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &hash)
+	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &e.Hash)
 	e.At = time.Unix(at, 0)
-	copy(e.Hash[:], hash)
 	return e, err
 }
 

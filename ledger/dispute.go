@@ -27,14 +27,14 @@ const (
 )
 
 // disputeKey returns the key under which a version of a row is kept as a dispute.
-func disputeKey(k key, version []byte) key {
-	b := chain.AppendSized(nil, k.id)
+func disputeKey(k Key, version []byte) Key {
+	b := chain.AppendSized(nil, k.ID)
 	sum := sha256.Sum256(append(b, version...))
-	return key{k.day, k.subject, ID(append([]byte{chain.DisputeID}, sum[:]...))}
+	return Key{Day: k.Day, Subject: k.Subject, ID: ID(append([]byte{chain.DisputeID}, sum[:]...))}
 }
 
 // transferDispute makes the memo that keeps a transfer whose key is taken.
-func transferDispute(t *Transfer) (key, newRow) {
+func transferDispute(t *Transfer) (Key, newRow) {
 	content := chain.AppendContent(nil, t.Debit, t.Credit, t.Amount, t.Purpose)
 	version, evidence := append([]byte{versionBare}, content...), content
 	if len(t.Evidence) > 0 {
@@ -48,7 +48,7 @@ func transferDispute(t *Transfer) (key, newRow) {
 }
 
 // memoDispute makes the memo that keeps a memo whose key is taken.
-func memoDispute(m *Memo) (key, newRow) {
+func memoDispute(m *Memo) (Key, newRow) {
 	version := chain.AppendSized(chain.AppendSized([]byte{versionBareMemo}, m.Kind), m.Reason)
 	if len(m.Evidence) > 0 {
 		version = append([]byte{versionMemo}, m.Evidence...)
@@ -56,13 +56,13 @@ func memoDispute(m *Memo) (key, newRow) {
 	return disputeRow(m.key(), version, m.Evidence, hex.EncodeToString([]byte(m.ID)))
 }
 
-func disputeRow(k key, version, evidence []byte, reason string) (key, newRow) {
+func disputeRow(k Key, version, evidence []byte, reason string) (Key, newRow) {
 	d := disputeKey(k, version)
-	return d, newRow{Row: Row{Day: d.day, Subject: d.subject, ID: d.id, Kind: DisputeKind, Reason: reason, Evidence: evidence}}
+	return d, newRow{Row: Row{Day: d.Day, Subject: d.Subject, ID: d.ID, Kind: DisputeKind, Reason: reason, Evidence: evidence}}
 }
 
 // dispute answers for a version that differs from the row that stands under its key: a conflict, or a duplicate where it was kept before.
-func (j *judge) dispute(standing, k key, row newRow, stands Fen, why *TransferError) Decision {
+func (j *judge) dispute(standing, k Key, row newRow, stands Fen, why *TransferError) Decision {
 	if j.keepDispute(standing, k, row) {
 		return Decision{Result: Duplicate, Amount: stands, Disputed: true}
 	}
@@ -71,7 +71,7 @@ func (j *judge) dispute(standing, k key, row newRow, stands Fen, why *TransferEr
 
 // keepDispute keeps such a version, and reports whether it was kept before, in this batch or an earlier one.
 // When the standing row is in the journal already, so may the dispute be; then it must have been looked up.
-func (j *judge) keepDispute(standing, k key, row newRow) (repeated bool) {
+func (j *judge) keepDispute(standing, k Key, row newRow) (repeated bool) {
 	if _, ok := j.disputed[k]; ok {
 		j.repeats++
 		return true

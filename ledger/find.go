@@ -26,10 +26,9 @@ func (l *Ledger) KeysOf(ctx context.Context, subject Subject) (keys []Key, err e
 			if err != nil {
 				return err
 			}
-			var day Day
-			var id []byte
-			_, err = pgx.ForEachRow(rows, []any{&day, &id}, func() error {
-				keys = append(keys, Key{Day: day, Subject: subject, ID: ID(id)})
+			k := Key{Subject: subject}
+			_, err = pgx.ForEachRow(rows, []any{&k.Day, &k.ID}, func() error {
+				keys = append(keys, k)
 				return nil
 			})
 			return err

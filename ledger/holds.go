@@ -58,12 +58,10 @@ func (l *Ledger) holds(ctx context.Context, fn func(HoldStatus) error, condition
 		defer rows.Close()
 		for rows.Next() {
 			var h HoldStatus
-			var subject, id []byte
 			var expires int64
-			if err = rows.Scan(&h.Key.Day, &subject, &id, &h.Debit, &h.Credit, &h.Amount, &expires, &h.State, &h.Posted); err != nil {
+			if err = rows.Scan(&h.Key.Day, &h.Key.Subject, &h.Key.ID, &h.Debit, &h.Credit, &h.Amount, &expires, &h.State, &h.Posted); err != nil {
 				return err
 			}
-			h.Key.Subject, h.Key.ID = Subject(subject), ID(id)
 			h.Expires = chain.Unix(expires)
 			if err = fn(h); err != nil {
 				return err
@@ -93,25 +91,25 @@ const putHolds = `INSERT INTO holds (day, subject, id, debit, credit, amount, ex
 
 // queueHolds notes the holds that the rows make and end, each with what it is after the batch, in the order of their keys.
 func queueHolds(batch *pgx.Batch, rows []newRow) {
-	after := make(map[key]*newRow)
+	after := make(map[Key]*newRow)
 	for i := range rows {
 		r := &rows[i]
 		switch {
 		case r.ends != nil:
-			after[key{r.ends.Day, r.ends.Subject, r.ends.ID}] = r
+			after[r.ends.Key()] = r
 		case r.Act == Hold:
-			after[key{r.Day, r.Subject, r.ID}] = r
+			after[r.Key()] = r
 		}
 	}
 	if len(after) == 0 {
 		return
 	}
-	keys := make([]key, 0, len(after))
+	keys := make([]Key, 0, len(after))
 	for k := range after {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.subject, b.subject), cmp.Compare(a.id, b.id))
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.ID, b.ID))
 	})
 	var h holdRows
 	for _, k := range keys {
@@ -121,7 +119,7 @@ func queueHolds(batch *pgx.Batch, rows []newRow) {
 }
 
 // add adds the hold under k as row r, the hold itself or what ended it, leaves it.
-func (h *holdRows) add(k key, r *newRow) {
+func (h *holdRows) add(k Key, r *newRow) {
 	hold, state, posted := &r.Row, chain.HoldHeld, Fen(0)
 	if r.ends != nil {
 		hold = r.ends
@@ -134,7 +132,7 @@ func (h *holdRows) add(k key, r *newRow) {
 			state = chain.HoldExpired
 		}
 	}
-	h.days, h.subjects, h.ids = append(h.days, int32(k.day)), append(h.subjects, []byte(k.subject)), append(h.ids, []byte(k.id))
+	h.days, h.subjects, h.ids = append(h.days, int32(k.Day)), append(h.subjects, []byte(k.Subject)), append(h.ids, []byte(k.ID))
 	h.debits, h.credits = append(h.debits, int64(hold.Debit)), append(h.credits, int64(hold.Credit))
 	h.amounts, h.lapses = append(h.amounts, int64(hold.Amount)), append(h.lapses, hold.ExpiresUnix())
 	h.states, h.posted = append(h.states, string(state)), append(h.posted, int64(posted))

@@ -24,12 +24,12 @@ type judge struct {
 	rows   []newRow
 	pooled *[]newRow
 	// here finds the rows of this batch by key, so that a repeat within it is seen.
-	here map[key]int32
+	here map[Key]int32
 	// chain is the number of rows before the chain being decided.
 	chain int
 	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their keys.
 	disputes []newRow
-	disputed map[key]struct{}
+	disputed map[Key]struct{}
 	// total is what the rows move and hold together; account by account it must fit their sums.
 	total Fen
 	// repeats counts the versions that were kept as disputes before.
@@ -45,7 +45,7 @@ func newJudge(p *post, limits *limits) *judge {
 	return &judge{
 		post: p, batch: p.batch, chart: p.ledger.chart, limits: limits, rows: (*pooled)[:0], pooled: pooled,
 		out:  &Outcome{Transfers: make([]Decision, len(p.batch.Transfers)), Memos: make([]Decision, len(p.batch.Memos))},
-		here: make(map[key]int32, n), disputed: make(map[key]struct{}),
+		here: make(map[Key]int32, n), disputed: make(map[Key]struct{}),
 	}
 }
 
@@ -149,7 +149,7 @@ func (j *judge) refuseNew(i int, reason Reason) Decision {
 func (j *judge) unwind(n int) {
 	for i := n; i < len(j.rows); i++ {
 		r := &j.rows[i]
-		delete(j.here, key{r.Day, r.Subject, r.ID})
+		delete(j.here, r.Key())
 		j.total -= r.Amount
 	}
 	clear(j.rows[n:])
@@ -240,7 +240,7 @@ func (j *judge) decideMemo(i int) Decision {
 		return Decision{Result: Refused, Err: &TransferError{Index: i, Memo: true, Reason: reason}}
 	}
 	switch {
-	case !k.valid() || ownID(k.id):
+	case !valid(k) || ownID(k.ID):
 		return refusal(BadKey)
 	case len(m.Evidence) > MaxEvidence:
 		return refusal(BadEvidence)
@@ -251,7 +251,7 @@ func (j *judge) decideMemo(i int) Decision {
 }
 
 // keep answers for a memo that is right in itself; differs is the error where another row stands under its key.
-func (j *judge) keep(k key, m *Memo, differs *TransferError) Decision {
+func (j *judge) keep(k Key, m *Memo, differs *TransferError) Decision {
 	if row := j.standing(k); row != nil {
 		if j.sameMemo(row, m) {
 			return Decision{Result: Duplicate, Amount: row.Amount}
@@ -264,7 +264,7 @@ func (j *judge) keep(k key, m *Memo, differs *TransferError) Decision {
 }
 
 // standing returns the row that stands under the key, in this batch or before, or nil.
-func (j *judge) standing(k key) *Row {
+func (j *judge) standing(k Key) *Row {
 	if i, ok := j.here[k]; ok {
 		return &j.rows[i].Row
 	}
@@ -274,7 +274,7 @@ func (j *judge) standing(k key) *Row {
 // overflows reports whether a further amount would make the batch's sums too large to be counted.
 func (j *judge) overflows(amount Fen) bool { return amount > math.MaxInt64-j.total }
 
-func (j *judge) insert(k key, row newRow) {
+func (j *judge) insert(k Key, row newRow) {
 	j.total += row.Amount
 	j.here[k] = int32(len(j.rows))
 	j.rows = append(j.rows, row)

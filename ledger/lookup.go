@@ -30,7 +30,7 @@ func (p *post) findMissing() {
 		first = last + 1
 	}
 	for k := range p.doubts {
-		if ownID(k.id) {
+		if ownID(k.ID) {
 			p.want(k)
 		}
 	}
@@ -44,7 +44,7 @@ func (p *post) findMissing() {
 // wantStated lists the keys that the batch states before its transfers are known.
 func (p *post) wantStated() {
 	for _, k := range p.batch.Keys {
-		p.want(key{k.Day, k.Subject, k.ID})
+		p.want(k)
 	}
 }
 
@@ -62,8 +62,8 @@ func (p *post) suspect(t Transfer) bool {
 	return p.batch.Recent.holds(k) || p.delicate(&t)
 }
 
-func (p *post) want(k key) {
-	if _, looked := p.known[k]; !looked && k.valid() {
+func (p *post) want(k Key) {
+	if _, looked := p.known[k]; !looked && valid(k) {
 		p.missing = append(p.missing, k)
 	}
 }
@@ -91,29 +91,27 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	subjects := make([][]byte, len(p.missing))
 	ids := make([][]byte, len(p.missing))
 	for i, k := range p.missing {
-		days[i], subjects[i], ids[i] = int32(k.day), []byte(k.subject), []byte(k.id)
+		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
 	}
 	rows, err := conn.Query(ctx, `SELECT j.effective_day, j.subject, j.id, coalesce(j.debit, 0), coalesce(j.credit, 0), j.amount, j.purpose,
 		coalesce(j.kind, ''), coalesce(j.reason, ''), j.evidence, j.flags, coalesce(j.expires, 0)
 		FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (day, subject, id)
-		JOIN journal j ON j.effective_day = k.day AND j.subject = k.subject AND j.id = k.id`, days, subjects, ids)
+		JOIN journal j ON j.effective_day = k.Day AND j.subject = k.Subject AND j.id = k.ID`, days, subjects, ids)
 	if err != nil {
 		return fmt.Errorf("look up keys: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		row := &Row{}
-		var subject, id []byte
 		var purpose int32
 		var flags int16
 		var expires int64
-		if err = rows.Scan(&row.Day, &subject, &id, &row.Debit, &row.Credit, &row.Amount, &purpose, &row.Kind, &row.Reason,
+		if err = rows.Scan(&row.Day, &row.Subject, &row.ID, &row.Debit, &row.Credit, &row.Amount, &purpose, &row.Kind, &row.Reason,
 			&row.Evidence, &flags, &expires); err != nil {
 			return fmt.Errorf("look up keys: %w", err)
 		}
-		row.Subject, row.ID = Subject(subject), ID(id)
 		row.SetStored(purpose, flags, expires)
-		p.known[key{row.Day, row.Subject, row.ID}] = row
+		p.known[row.Key()] = row
 	}
 	if err = rows.Err(); err != nil {
 		return fmt.Errorf("look up keys: %w", err)

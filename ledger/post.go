@@ -32,7 +32,7 @@ func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 	if err := b.validate(); err != nil {
 		return nil, err
 	}
-	p := &post{ledger: l, batch: b, known: make(map[key]*Row), doubts: make(map[key]struct{}), lookAll: b.Recent.looksFirst()}
+	p := &post{ledger: l, batch: b, known: make(map[Key]*Row), doubts: make(map[Key]struct{}), lookAll: b.Recent.looksFirst()}
 	if err := l.run(ctx, p.attempt); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == outOfRange {
@@ -60,11 +60,11 @@ type post struct {
 	// known holds what was looked up: the row that stands under a key, or nil when there was none. Rows never change or
 	// go, so a row once seen needs no second look, and looking before the transaction is as good as inside it; that
 	// a key is free is only proved by the primary key, when the row goes in.
-	known   map[key]*Row
+	known   map[Key]*Row
 	lookAll bool // look all keys up, not only the suspected ones
 	// doubts are keys the last attempt wanted to refuse without knowing whether they were posted before.
-	doubts  map[key]struct{}
-	missing []key
+	doubts  map[Key]struct{}
+	missing []Key
 	out     *Outcome
 	// link is what the attempt was about to commit: by it an attempt with an unknown outcome is recognised.
 	link chain.Link

@@ -69,18 +69,12 @@ func (l *Ledger) Prove(ctx context.Context, k Key) (*chain.Proof, error) {
 func findBatch(ctx context.Context, tx pgx.Tx, p *chain.Proof) error {
 	k := &p.Link
 	k.Stream, k.Sequence = p.Row.Stream, p.Row.Sequence
-	var root, head []byte
 	err := tx.QueryRow(ctx, `SELECT from_position, next_position, day, shard, epoch, at, transfers, memos, root, note, head FROM batches
-		WHERE stream = $1 AND sequence = $2`, k.Stream, k.Sequence).Scan(&k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &k.At, &k.Transfers, &k.Memos, &root, &k.Note, &head)
-	copy(k.Root[:], root)
-	copy(k.Head[:], head)
+		WHERE stream = $1 AND sequence = $2`, k.Stream, k.Sequence).Scan(&k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &k.At, &k.Transfers, &k.Memos, &k.Root, &k.Note, &k.Head)
 	if err != nil || k.Sequence == 1 {
 		return err
 	}
-	var previous []byte
-	err = tx.QueryRow(ctx, "SELECT head FROM batches WHERE stream = $1 AND sequence = $2", k.Stream, k.Sequence-1).Scan(&previous)
-	copy(p.Previous[:], previous)
-	return err
+	return tx.QueryRow(ctx, "SELECT head FROM batches WHERE stream = $1 AND sequence = $2", k.Stream, k.Sequence-1).Scan(&p.Previous)
 }
 
 // findRows reads the hashes of all rows of the batch, and makes the row's path.

@@ -35,13 +35,13 @@ func NewRecent(keys int) *Recent {
 // find returns a key's fingerprint, which is never zero, the mark of an empty slot, and the slots it may be in, the newest first. With one slot to choose
 // from, of a hundred repeats of a batch of five thousand one was forgotten in every second batch, and each such surprise makes the next batches
 // look first.
-func (r *Recent) find(k key) (print uint32, set []uint32) {
+func (r *Recent) find(k Key) (print uint32, set []uint32) {
 	hash := maphash.Comparable(r.seed, k)
 	first := hash >> 32 * recentWays & uint64(len(r.slots)-1)
 	return uint32(hash) | 1, r.slots[first : first+recentWays]
 }
 
-func (r *Recent) holds(k key) bool {
+func (r *Recent) holds(k Key) bool {
 	if r == nil {
 		return false
 	}
@@ -49,7 +49,7 @@ func (r *Recent) holds(k key) bool {
 	return slices.Contains(set, print)
 }
 
-func (r *Recent) add(k key) {
+func (r *Recent) add(k Key) {
 	if r == nil {
 		return
 	}

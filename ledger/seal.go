@@ -67,10 +67,8 @@ func (l *Ledger) SealOf(ctx context.Context, day Day) (chain.Seal, error) {
 
 func readSeal(ctx context.Context, tx pgx.Tx, day Day) (chain.Seal, error) {
 	seal := chain.Seal{Day: day}
-	var root []byte
 	err := tx.QueryRow(ctx, `SELECT root, signature, signer, (SELECT count(*) FROM day_heads h WHERE h.day = d.day)
-		FROM days d WHERE day = $1 AND state = 'sealed'`, day).Scan(&root, &seal.Signature, &seal.Signer, &seal.Streams)
-	copy(seal.Root[:], root)
+		FROM days d WHERE day = $1 AND state = 'sealed'`, day).Scan(&seal.Root, &seal.Signature, &seal.Signer, &seal.Streams)
 	return seal, err
 }
 

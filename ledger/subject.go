@@ -122,9 +122,9 @@ func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject,
 		if err != nil {
 			return err
 		}
-		var subject []byte
+		var subject Subject
 		var balance Fen
-		_, err = pgx.ForEachRow(rows, []any{&subject, &balance}, func() error { return fn(Subject(subject), balance) })
+		_, err = pgx.ForEachRow(rows, []any{&subject, &balance}, func() error { return fn(subject, balance) })
 		return err
 	})
 	if err != nil {

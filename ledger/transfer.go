@@ -48,15 +48,9 @@ type Memo struct {
 	Evidence []byte
 }
 
-// key identifies a row of the journal.
-type key struct {
-	day     Day
-	subject Subject
-	id      ID
-}
+func (m *Memo) key() Key { return Key{Day: m.Day, Subject: m.Subject, ID: m.ID} }
 
-func (m *Memo) key() key { return key{m.Day, m.Subject, m.ID} }
-
-func (k key) valid() bool {
-	return k.day.Valid() && len(k.subject) > 0 && len(k.subject) <= MaxKey && len(k.id) > 0 && len(k.id) <= MaxKey
+// valid reports whether a row may have the key.
+func valid(k Key) bool {
+	return k.Day.Valid() && len(k.Subject) > 0 && len(k.Subject) <= MaxKey && len(k.ID) > 0 && len(k.ID) <= MaxKey
 }

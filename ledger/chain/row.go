@@ -57,6 +57,9 @@ type Row struct {
 	Hash       Hash
 }
 
+// Key is what identifies the row.
+func (r *Row) Key() Key { return Key{r.Day, r.Subject, r.ID} }
+
 // IsMemo reports whether the row is a memo.
 func (r *Row) IsMemo() bool { return r.Kind != "" }
 

@@ -77,7 +77,7 @@ func rowName(r *ledger.Row) string {
 	if r.IsMemo() {
 		what = "memo"
 	}
-	return keyName(what, ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID})
+	return keyName(what, r.Key())
 }
 
 func keyName(what string, k ledger.Key) string {

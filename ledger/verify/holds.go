@@ -26,7 +26,7 @@ func (b *books) keepHold(r *ledger.Row) {
 	terms := holdTerms{true, r.Act, r.Debit, r.Credit, r.Amount}
 	switch {
 	case r.Act == ledger.Hold:
-		at(b.holds, ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID}).made = terms
+		at(b.holds, r.Key()).made = terms
 	case r.Act.EndsHold() && r.ID != "":
 		at(b.holds, ledger.Key{Day: r.Day, Subject: r.Subject, ID: r.ID[1:]}).ended = terms
 	}
