@@ -17,14 +17,8 @@ const (
 	version byte   = 1
 )
 
-var (
-	// ErrLayout is wrapped by every error about bytes that are no ticket.
-	ErrLayout = errors.New("malformed monthly ticket")
-	// ErrNotValid: the ticket is not for this day or this mode.
-	ErrNotValid = errors.New("the ticket is not valid for this ride")
-	// ErrUsedUp: no ride is left.
-	ErrUsedUp = errors.New("the ticket has no ride left")
-)
+// ErrLayout is wrapped by every error about bytes that are no ticket.
+var ErrLayout = errors.New("malformed monthly ticket")
 
 // Modes is a set of industry codes 0..15 as file 001E uses them.
 type Modes uint16
@@ -39,9 +33,6 @@ func ModesOf(industries ...byte) Modes {
 	}
 	return m
 }
-
-// Has reports whether the set holds an industry code.
-func (m Modes) Has(industry byte) bool { return industry < 16 && m&(1<<industry) != 0 }
 
 // Ticket is one record.
 type Ticket struct {
@@ -87,21 +78,4 @@ func (t Ticket) Encode() [Size]byte {
 	binary.BigEndian.PutUint16(b[13:], t.Left)
 	copy(b[15:], t.LastRide[:])
 	return b
-}
-
-// Ride is the ticket after one more ride. Errors: ErrNotValid, ErrUsedUp.
-func (t Ticket) Ride(industry byte, at [7]byte) (Ticket, error) {
-	day := string(at[:4]) // packed dates compare as their bytes do
-	if !t.Modes.Has(industry) {
-		return t, fmt.Errorf("%w: industry %02x is not among its modes", ErrNotValid, industry)
-	}
-	if day < string(t.First[:]) || day > string(t.Last[:]) {
-		return t, fmt.Errorf("%w: it is valid from %x to %x", ErrNotValid, t.First, t.Last)
-	}
-	if t.Left == 0 {
-		return t, ErrUsedUp
-	}
-	t.Left--
-	t.LastRide = at
-	return t, nil
 }

@@ -17,39 +17,6 @@ func november() monthly.Ticket {
 	}
 }
 
-func TestRide(t *testing.T) {
-	noon := [7]byte{0x20, 0x26, 0x11, 0x30, 0x12, 0, 0}
-	tests := []struct {
-		name     string
-		industry byte
-		at       [7]byte
-		left     uint16
-		want     error
-	}{
-		{"last day by bus", tunion.IndustryBus, noon, 1, nil},
-		{"metro", tunion.IndustryMetro, noon, 1, monthly.ErrNotValid},
-		{"no industry code", 200, noon, 1, monthly.ErrNotValid},
-		{"day after", tunion.IndustryBus, [7]byte{0x20, 0x26, 0x12, 0x01}, 1, monthly.ErrNotValid},
-		{"day before", tunion.IndustryBus, [7]byte{0x20, 0x26, 0x10, 0x31, 0x23}, 1, monthly.ErrNotValid},
-		{"used up", tunion.IndustryBus, noon, 0, monthly.ErrUsedUp},
-	}
-	for _, test := range tests {
-		ticket := november()
-		ticket.Left = test.left
-		got, err := ticket.Ride(test.industry, test.at)
-		if !errors.Is(err, test.want) {
-			t.Errorf("%s: %v, want %v", test.name, err, test.want)
-		}
-		want := ticket
-		if test.want == nil {
-			want.Left, want.LastRide = 0, noon
-		}
-		if got != want {
-			t.Errorf("%s: ticket became %+v, want %+v", test.name, got, want)
-		}
-	}
-}
-
 func TestParse(t *testing.T) {
 	b := november().Encode()
 	if got, ok, err := monthly.Parse(b[:]); err != nil || !ok || got != november() {
