@@ -123,7 +123,7 @@ func TestExchange(t *testing.T) {
 		{"refused", []string{"6A82"}, "", []string{"805C000204"}, nil, FileNotFound},
 		{"right length twice", []string{"6C02", "6C03"}, "", []string{"805C000204", "805C000202"}, nil, 0x6C03},
 		{"warning keeps the data", []string{"01026283"}, "0102", []string{"805C000204"}, nil, FileInvalidated},
-		{"endless", []string{"AA6101"}, "", nil, ErrEndless, 0},
+		{"endless", []string{"AA6101"}, "", nil, errEndless, 0},
 		{"too short", []string{"90"}, "", []string{"805C000204"}, ErrMalformed, 0},
 		{"nothing", []string{""}, "", []string{"805C000204"}, ErrMalformed, 0},
 	}
@@ -196,7 +196,7 @@ func TestUndone(t *testing.T) {
 	}
 	for _, open := range []error{
 		&StatusError{Status: 0x6281}, &StatusError{Status: 0x63C2}, &StatusError{Status: 0x6581}, &StatusError{Status: 0x6F00},
-		ErrEndless, ErrMalformed, context.Canceled, nil,
+		errEndless, ErrMalformed, context.Canceled, nil,
 	} {
 		if IsUndone(open) {
 			t.Errorf("%v is taken for a refusal", open)

@@ -14,8 +14,8 @@ type Card interface {
 	Transmit(ctx context.Context, command []byte) ([]byte, error)
 }
 
-// ErrEndless is returned when a card keeps saying that more data waits.
-var ErrEndless = errors.New("card never ends its answer")
+// errEndless is returned when a card keeps saying that more data waits.
+var errEndless = errors.New("card never ends its answer")
 
 // Bounds for one exchange: a card that answers more is broken or hostile.
 const (
@@ -27,14 +27,14 @@ const (
 // GET RESPONSE and repeats once with the right length after 6Cxx, as T=0 cards
 // want it. Any status word other than 9000 is returned as a *StatusError,
 // together with the data that came with it. Errors of the transport are
-// wrapped; a card without end is ErrEndless; an answer shorter than a status
+// wrapped; a card without end is errEndless; an answer shorter than a status
 // word is ErrMalformed.
 func Exchange(ctx context.Context, card Card, cmd Command) ([]byte, error) {
 	data, status, err := send(ctx, card, cmd)
 	if err != nil {
 		return nil, err
 	}
-	if n, ok := status.IsExactLength(); ok {
+	if n, ok := status.exactLength(); ok {
 		again := cmd
 		again.Le = n
 		if data, status, err = send(ctx, card, again); err != nil {
@@ -44,13 +44,13 @@ func Exchange(ctx context.Context, card Card, cmd Command) ([]byte, error) {
 	n, more := status.IsMoreData()
 	for round := 0; more; round++ {
 		if round == maxRounds || len(data)+n > maxAnswer {
-			return nil, fmt.Errorf("command %X: %d rounds of GET RESPONSE, %d bytes: %w", cmd.Header(), round, len(data), ErrEndless)
+			return nil, fmt.Errorf("command %X: %d rounds of GET RESPONSE, %d bytes: %w", cmd.Header(), round, len(data), errEndless)
 		}
 		var part []byte
 		if part, status, err = send(ctx, card, GetResponse(n)); err != nil {
 			return nil, err
 		}
-		if exact, ok := status.IsExactLength(); ok {
+		if exact, ok := status.exactLength(); ok {
 			if part, status, err = send(ctx, card, GetResponse(exact)); err != nil {
 				return nil, err
 			}

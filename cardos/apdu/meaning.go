@@ -25,7 +25,7 @@ func (s Status) meaning() (en, zh string) {
 	if n, ok := s.IsMoreData(); ok {
 		return fmt.Sprintf("%d more bytes wait for GET RESPONSE", n), fmt.Sprintf("还有%d字节待取", n)
 	}
-	if n, ok := s.IsExactLength(); ok {
+	if n, ok := s.exactLength(); ok {
 		return fmt.Sprintf("wrong Le, the card has %d bytes", n), fmt.Sprintf("Le错误，应为%d字节", n)
 	}
 	if n, ok := s.IsTriesLeft(); ok {

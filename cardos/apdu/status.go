@@ -67,8 +67,8 @@ func (s Status) IsMoreData() (int, bool) {
 	return n, s&0xFF00 == 0x6100
 }
 
-// IsExactLength tells 6Cxx and the Le to ask with.
-func (s Status) IsExactLength() (int, bool) {
+// exactLength tells 6Cxx and the Le to ask with.
+func (s Status) exactLength() (int, bool) {
 	n := int(s & 0xFF)
 	if n == 0 {
 		n = 256
@@ -79,10 +79,10 @@ func (s Status) IsExactLength() (int, bool) {
 // IsTriesLeft tells 63Cx and the tries left.
 func (s Status) IsTriesLeft() (int, bool) { return int(s & 0xF), s&0xFFF0 == 0x63C0 }
 
-// LeavesOpen reports a refusal after which the card may have done what it was told
+// leavesOpen reports a refusal after which the card may have done what it was told
 // all the same: warnings (62xx, 63xx), memory that has changed (65xx) and no diagnosis
 // (6Fxx). All other refusals change nothing.
-func (s Status) LeavesOpen() bool {
+func (s Status) leavesOpen() bool {
 	switch s >> 8 {
 	case 0x62, 0x63, 0x65, 0x6F:
 		return true
@@ -115,10 +115,10 @@ func StatusOf(err error) (Status, bool) {
 }
 
 // IsUndone reports that the card has answered, and has not done what it was told. Of
-// an error of the transport, or a status word that LeavesOpen, that cannot be said.
+// an error of the transport, or a status word that leavesOpen, that cannot be said.
 func IsUndone(err error) bool {
 	s, answered := StatusOf(err)
-	return answered && !s.LeavesOpen()
+	return answered && !s.leavesOpen()
 }
 
 // Is reports whether err is an answer of the card with this status word.

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// ErrDigit is wrapped by every error about something that is not a digit.
-var ErrDigit = errors.New("not a decimal digit")
+// errDigit is wrapped by every error about something that is not a digit.
+var errDigit = errors.New("not a decimal digit")
 
 // Append packs a string of digits to b. An odd number of digits is an error:
 // how to pad is the format's business.
 func Append(b []byte, digits string) ([]byte, error) {
 	if len(digits)%2 != 0 {
-		return nil, fmt.Errorf("%d digits, want an even number: %w", len(digits), ErrDigit)
+		return nil, fmt.Errorf("%d digits, want an even number: %w", len(digits), errDigit)
 	}
 	for i := 0; i < len(digits); i += 2 {
 		hi, lo := digits[i]-'0', digits[i+1]-'0'
 		if hi > 9 || lo > 9 {
-			return nil, fmt.Errorf("at digit %d: %w", i+1, ErrDigit)
+			return nil, fmt.Errorf("at digit %d: %w", i+1, errDigit)
 		}
 		b = append(b, hi<<4|lo)
 	}
@@ -31,7 +31,7 @@ func Digits(b []byte) (string, error) {
 	for i, v := range b {
 		hi, lo := v>>4, v&0xF
 		if hi > 9 || lo > 9 {
-			return "", fmt.Errorf("byte %d is %02X: %w", i, v, ErrDigit)
+			return "", fmt.Errorf("byte %d is %02X: %w", i, v, errDigit)
 		}
 		s = append(s, '0'+hi, '0'+lo)
 	}
@@ -71,7 +71,7 @@ func Date(t time.Time) [4]byte {
 // time of the calendar are an error.
 func ParseTime(b [7]byte, loc *time.Location) (time.Time, error) {
 	if !Valid(b[:]) {
-		return time.Time{}, fmt.Errorf("time %X: %w", b, ErrDigit)
+		return time.Time{}, fmt.Errorf("time %X: %w", b, errDigit)
 	}
 	hour, minute, second := unpack(b[4]), unpack(b[5]), unpack(b[6])
 	t := time.Date(unpack(b[0])*100+unpack(b[1]), time.Month(unpack(b[2])), unpack(b[3]), hour, minute, second, 0, loc)

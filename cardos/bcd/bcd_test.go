@@ -18,16 +18,16 @@ func TestDigits(t *testing.T) {
 		t.Fatalf("the number is %d, %v", n, ok)
 	}
 	for _, bad := range []string{"1", "1a", "a1", "１２"} {
-		if _, err := Append(nil, bad); !errors.Is(err, ErrDigit) {
-			t.Errorf("%q: %v, want ErrDigit", bad, err)
+		if _, err := Append(nil, bad); !errors.Is(err, errDigit) {
+			t.Errorf("%q: %v, want errDigit", bad, err)
 		}
 	}
 	for _, bad := range []string{"\x1A", "\xA1", "\xFF"} {
 		if n, ok := Number([]byte(bad)); ok {
 			t.Errorf("%x: is the number %d", bad, n)
 		}
-		if _, err := Digits([]byte(bad)); !errors.Is(err, ErrDigit) || Valid([]byte(bad)) {
-			t.Errorf("%x: %v, want ErrDigit", bad, err)
+		if _, err := Digits([]byte(bad)); !errors.Is(err, errDigit) || Valid([]byte(bad)) {
+			t.Errorf("%x: %v, want errDigit", bad, err)
 		}
 	}
 }

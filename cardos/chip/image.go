@@ -14,8 +14,8 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// ErrImage is wrapped by every error of Load.
-var ErrImage = errors.New("not a card image")
+// errImage is wrapped by every error of Load.
+var errImage = errors.New("not a card image")
 
 // An image is: "CITYCHIP", version1, profile1, flags1, length-prefixed ATRs and
 // generator state, the SAM's own state, the records of the root and of each
@@ -73,27 +73,27 @@ func (c *Chip) flags() byte {
 	return flags
 }
 
-// Load makes a chip from an image; it has no power. Errors wrap ErrImage.
+// Load makes a chip from an image; it has no power. Errors wrap errImage.
 func Load(image []byte) (*Chip, error) {
 	n := len(image) - 4
 	if n < len(imageMagic)+3 || string(image[:len(imageMagic)]) != imageMagic {
-		return nil, fmt.Errorf("card image of %d bytes: no header: %w", len(image), ErrImage)
+		return nil, fmt.Errorf("card image of %d bytes: no header: %w", len(image), errImage)
 	}
 	if binary.BigEndian.Uint32(image[n:]) != crc32.Checksum(image[:n], crc32.MakeTable(crc32.Castagnoli)) {
-		return nil, fmt.Errorf("card image of %d bytes: checksum is wrong: %w", len(image), ErrImage)
+		return nil, fmt.Errorf("card image of %d bytes: checksum is wrong: %w", len(image), errImage)
 	}
 	r := imageReader{b: image[len(imageMagic):n]}
 	if v := r.byte(); v != imageVersion {
-		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, ErrImage)
+		return nil, fmt.Errorf("card image of version %d, want %d: %w", v, imageVersion, errImage)
 	}
 	profile, flags := Profile(r.byte()), r.byte()
 	c := blank(profile)
 	if c == nil {
-		return nil, fmt.Errorf("card image of profile %d: %w", profile, ErrImage)
+		return nil, fmt.Errorf("card image of profile %d: %w", profile, errImage)
 	}
 	contact := flags&flagContact != 0
 	if flags > flagsAll || contact != c.contact && profile != Dual {
-		return nil, fmt.Errorf("card image of a %s card with flags %02x: %w", profile, flags, ErrImage)
+		return nil, fmt.Errorf("card image of a %s card with flags %02x: %w", profile, flags, errImage)
 	}
 	c.blocked, c.contact, c.macFirst = flags&flagBlocked != 0, contact, flags&flagMACFirst != 0
 	c.atr = bytes.Clone(r.bytes(33))
@@ -103,14 +103,14 @@ func Load(image []byte) (*Chip, error) {
 		r.failed = true
 	}
 	if err := c.random.UnmarshalBinary(r.bytes(64)); err != nil {
-		return nil, fmt.Errorf("card image: generator: %w", errors.Join(err, ErrImage))
+		return nil, fmt.Errorf("card image: generator: %w", errors.Join(err, errImage))
 	}
 	r.directory(c.root)
 	for _, d := range c.directories {
 		r.directory(d)
 	}
 	if r.failed || len(r.b) > 0 {
-		return nil, fmt.Errorf("card image: content does not fit a %s card: %w", profile, ErrImage)
+		return nil, fmt.Errorf("card image: content does not fit a %s card: %w", profile, errImage)
 	}
 	return c, nil
 }

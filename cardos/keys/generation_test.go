@@ -68,7 +68,7 @@ func TestRotate(t *testing.T) {
 			}
 		}
 	}
-	if _, err := kept.AuthoriseLoad(LoadOrder{KeyVersion: 4}); !errors.Is(err, ErrKeyVersion) {
+	if _, err := kept.AuthoriseLoad(LoadOrder{KeyVersion: 4}); !errors.Is(err, errKeyVersion) {
 		t.Errorf("a version that is not held: %v", err)
 	}
 }

@@ -166,7 +166,7 @@ func (k *Keyring) VerifyLoads(records []LoadRecord, ok []bool) error {
 // AuthoriseLoad is that of Store, or fails with ErrOutdated.
 func (k *Keyring) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	mac2, err := k.Store().AuthoriseLoad(o)
-	if !errors.Is(err, ErrKeyVersion) {
+	if !errors.Is(err, errKeyVersion) {
 		return mac2, err
 	}
 	if err := k.Refresh(); err != nil {

@@ -65,7 +65,7 @@ func TestKeyringFollowsItsFile(t *testing.T) {
 	}
 	for name, ask := range asks {
 		ring, path, _, second := followed(t)
-		if good, err := ask(ring, second); good || err != nil && !errors.Is(err, ErrKeyVersion) {
+		if good, err := ask(ring, second); good || err != nil && !errors.Is(err, errKeyVersion) {
 			t.Errorf("%s before the rotation: %v, %v", name, good, err)
 		}
 		rotated, err := rotateFile(path, "p", &meanwhile{seed: "second"}, 2)
@@ -131,7 +131,7 @@ func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 					t.Errorf("%s: wrong records: %v, want ErrOutdated: %v", step.name, err, step.waits)
 				}
 			}
-			if !step.waits && (ok[1] || !errors.Is(order, ErrKeyVersion)) {
+			if !step.waits && (ok[1] || !errors.Is(order, errKeyVersion)) {
 				t.Errorf("%s: wrong records are taken: %v, %v", step.name, ok, order)
 			}
 		}

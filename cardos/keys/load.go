@@ -7,9 +7,9 @@ var (
 	// ErrMAC says that the card's MAC1 does not verify: not our card, or an
 	// altered request. No money may be written.
 	ErrMAC = errors.New("MAC1 does not verify")
-	// ErrKeyVersion says that the card asks for a key or an algorithm that the
+	// errKeyVersion says that the card asks for a key or an algorithm that the
 	// store does not hold.
-	ErrKeyVersion = errors.New("key version or algorithm not held")
+	errKeyVersion = errors.New("key version or algorithm not held")
 )
 
 // LoadOrder is a card's request to be loaded: what INITIALIZE FOR LOAD
@@ -29,12 +29,12 @@ type LoadOrder struct {
 }
 
 // AuthoriseLoad checks a card's MAC1 and returns the MAC2 that lets the card
-// add the money, or ErrMAC or ErrKeyVersion. It keeps no record: that the order
+// add the money, or ErrMAC or errKeyVersion. It keeps no record: that the order
 // is paid, and that an order is answered once, is for the caller to know.
 func (s *Store) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	g := s.generation(o.KeyVersion)
 	if g == nil || o.Algorithm != 0 {
-		return MAC{}, ErrKeyVersion
+		return MAC{}, errKeyVersion
 	}
 	f := o.Card.Factors()
 	session := LoadSession(Diversify(g.masters[RoleLoad], f[:]...), o.Random, o.OnlineSequence)

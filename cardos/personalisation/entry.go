@@ -37,8 +37,8 @@ func (e Entry) append(b []byte, transport keys.Key) []byte {
 	return append(b, transport.Encrypt(e.Key[:])...)
 }
 
-// KeyType is the type of a transit card's key as FMCOS numbers it.
-func KeyType(r keys.Role) byte {
+// keyType is the type of a transit card's key as FMCOS numbers it.
+func keyType(r keys.Role) byte {
 	switch r {
 	case keys.RolePurchase:
 		return 0x3E
@@ -62,7 +62,7 @@ func KeyType(r keys.Role) byte {
 func TransitGroup(card keys.CardKeys, transport keys.Key) Group {
 	b := make([]byte, 0, transitEntries*entrySize)
 	for r := keys.Role(1); int(r) <= keys.CardRoles; r++ {
-		b = Entry{Type: KeyType(r), Version: card.Version, Key: card.Key(r)}.append(b, transport)
+		b = Entry{Type: keyType(r), Version: card.Version, Key: card.Key(r)}.append(b, transport)
 	}
 	return Group{ID: GroupTransitKeys, Data: append(b, make([]byte, transitEntries*entrySize-len(b))...)}
 }

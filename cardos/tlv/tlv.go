@@ -18,8 +18,8 @@ var ErrFormat = errors.New("malformed TLV")
 // Tag is a tag as its bytes read as one number: 0x84, 0x9F0C, 0xBF0C.
 type Tag uint32
 
-// Constructed reports whether the value holds data objects itself.
-func (t Tag) Constructed() bool {
+// constructed reports whether the value holds data objects itself.
+func (t Tag) constructed() bool {
 	for t > 0xFF {
 		t >>= 8
 	}

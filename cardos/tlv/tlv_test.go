@@ -81,7 +81,7 @@ func TestAppend(t *testing.T) {
 	if _, err := Append(nil, 0x50, make([]byte, 65536)); err == nil {
 		t.Error("65536 bytes were appended")
 	}
-	if !Tag(0xBF0C).Constructed() || Tag(0x9F0C).Constructed() {
+	if !Tag(0xBF0C).constructed() || Tag(0x9F0C).constructed() {
 		t.Error("constructed tags are told wrongly")
 	}
 }

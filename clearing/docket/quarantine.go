@@ -14,7 +14,7 @@ import (
 // again.
 func (d *Docket) Quarantine(reason verdict.Reason, purpose string, record Record, failure error) *Ruling {
 	r := Ruling{Verdict: verdict.Quarantined, Reason: reason, Purpose: purpose, Refusal: reason}
-	return d.keepPieces(r, len(d.Memos), d.quarantineMemos(reason, record, failure), NoOffset)
+	return d.keepPieces(r, len(d.Memos), d.quarantineMemos(reason, record, failure), noOffset)
 }
 
 func (d *Docket) quarantineMemos(reason verdict.Reason, record Record, failure error) (memos []ledger.Memo) {

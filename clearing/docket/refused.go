@@ -253,14 +253,14 @@ func (d *Docket) Replace(refused Replacements) {
 func (d *Docket) replace(r Ruling, by Replacement, memo int, evidence []byte) {
 	kept := Ruling{Verdict: verdict.Rejected, Reason: by.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: by.Reason}
 	if by.Cause == nil {
-		d.keepPieces(kept, memo, d.rejectMemos(&kept, evidence), NoOffset)
+		d.keepPieces(kept, memo, d.rejectMemos(&kept, evidence), noOffset)
 		return
 	}
 	kept.Verdict = verdict.Quarantined
 	record := by.Record
 	record.Value = evidence
-	d.keepPieces(kept, memo, d.quarantineMemos(by.Reason, record, by.Cause), NoOffset)
+	d.keepPieces(kept, memo, d.quarantineMemos(by.Reason, record, by.Cause), noOffset)
 }
 
-// NoOffset is the offset of a reject where an account, not the record, was the reason.
-const NoOffset = -1
+// noOffset is the offset of a reject where an account, not the record, was the reason.
+const noOffset = -1

@@ -13,8 +13,8 @@ import (
 	"citycard/ledger"
 )
 
-// StreamAgain is the stream in which records are booked that were judged again.
-const StreamAgain = "quarantine"
+// streamAgain is the stream in which records are booked that were judged again.
+const streamAgain = "quarantine"
 
 // ActJudgeAgain is the audit's word for it.
 const ActJudgeAgain = "judge quarantined"
@@ -55,7 +55,7 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, by: by, refused: docket.Replacements{}}
 	for {
 		// Of two who judge at the same time each gets a turn: what was judged is not again.
-		_, err := a.Ledger.PostOnce(ctx, StreamAgain, a.Owner, 0, func(b *ledger.Batch) error { return j.attempt(ctx, b) })
+		_, err := a.Ledger.PostOnce(ctx, streamAgain, a.Owner, 0, func(b *ledger.Batch) error { return j.attempt(ctx, b) })
 		var more *refusals
 		switch {
 		case err == nil:
@@ -164,7 +164,7 @@ func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, judged 
 		j.verdict = verdict
 		return nil, errVerdict
 	}
-	note, err := j.rules.publish(ctx, tx, StreamAgain, d, judged, rulings, out)
+	note, err := j.rules.publish(ctx, tx, streamAgain, d, judged, rulings, out)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (e *judgingError) Unwrap() error { return e.err }
 
 // faultOf tells the faults apart.
 func faultOf(err error) fault {
-	var gap *GapError
+	var gap *gapError
 	var pg *pgconn.PgError
 	var refused *docket.RefusedError
 	var batch *ledger.BatchError

@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 		want fault
 	}{
 		{"a newer owner", ledger.ErrFenced, lost},
-		{"a missing offset", &GapError{}, lost},
+		{"a missing offset", &gapError{}, lost},
 		{"the database is away", fmt.Errorf("%w: %w", ledger.ErrUnavailable, errors.New("no answer")), passing},
 		{"the connection broke in the rules", &judgingError{fmt.Errorf("read: %w", io.ErrUnexpectedEOF)}, passing},
 		{"no connection", &judgingError{fmt.Errorf("read: %w", &pgconn.ConnectError{})}, passing},

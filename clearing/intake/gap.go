@@ -10,15 +10,15 @@ import (
 	"citycard/ledger"
 )
 
-// GapError says that offsets were passed over that are not accounted for. Records may
+// gapError says that offsets were passed over that are not accounted for. Records may
 // have been lost, so nothing behind them is consumed.
-type GapError struct {
+type gapError struct {
 	Stream   string
 	From, To int64 // missing: From up to, not including, To
 	Why      string
 }
 
-func (e *GapError) Error() string {
+func (e *gapError) Error() string {
 	return fmt.Sprintf("offsets %d to %d of %s are missing: %s; find out what became of these records before going on",
 		e.From, e.To-1, e.Stream, e.Why)
 }
@@ -57,9 +57,9 @@ func (p *partition) explain(ctx context.Context, from, to int64) error {
 	err := p.look(ctx, kgo.ReadUncommitted(), from, to, func(r *kgo.Record) error {
 		switch {
 		case r.Offset > next:
-			return &GapError{p.stream, next, r.Offset, "the log does not have them"}
+			return &gapError{p.stream, next, r.Offset, "the log does not have them"}
 		case r.Offset < to && !r.Attrs.IsTransactional():
-			return &GapError{p.stream, r.Offset, r.Offset + 1, "it is no part of a transaction, and was not delivered"}
+			return &gapError{p.stream, r.Offset, r.Offset + 1, "it is no part of a transaction, and was not delivered"}
 		}
 		next = r.Offset + 1
 		return nil
@@ -69,7 +69,7 @@ func (p *partition) explain(ctx context.Context, from, to int64) error {
 	}
 	return p.look(ctx, kgo.ReadCommitted(), from, to, func(r *kgo.Record) error {
 		if r.Offset < to && !r.Attrs.IsControl() {
-			return &GapError{p.stream, r.Offset, r.Offset + 1, "its transaction was committed, and it was not delivered"}
+			return &gapError{p.stream, r.Offset, r.Offset + 1, "its transaction was committed, and it was not delivered"}
 		}
 		return nil
 	})

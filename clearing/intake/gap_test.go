@@ -79,7 +79,7 @@ func TestGaps(t *testing.T) {
 			in: &Intake{kafka: cluster.ListenAddrs()[0], log: quiet}, topic: message.TopicTaps, stream: "taps/0", lease: ledger.Lease{Next: test.position},
 		}
 		err := p.contiguous(t.Context(), test.delivered)
-		var gap *GapError
+		var gap *gapError
 		switch {
 		case test.missing < 0 && err != nil:
 			t.Errorf("%s: %v, want nothing missing", test.name, err)

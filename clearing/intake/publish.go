@@ -164,7 +164,7 @@ func registryRecord(k *registry.Keyed, version int64) (*kgo.Record, error) {
 
 // followAgain tells the pump of what was judged again.
 func (in *Intake) followAgain(ctx context.Context) error {
-	stream, err := in.ledger.Stream(ctx, StreamAgain)
+	stream, err := in.ledger.Stream(ctx, streamAgain)
 	if errors.Is(err, ledger.ErrNoStream) {
 		return nil
 	}

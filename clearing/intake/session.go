@@ -238,7 +238,7 @@ func (s *session) drop(_ context.Context, _ *kgo.Client, taken map[string][]int3
 			r.end()
 			s.in.metrics.forget(name)
 			if name == StreamName(message.TopicTaps, 0) {
-				s.in.metrics.forget(StreamAgain)
+				s.in.metrics.forget(streamAgain)
 			}
 		}
 	}
@@ -282,7 +282,7 @@ func (s *session) outgoing() (list []outgoing) {
 		list = append(list, outgoing{r.stream, &r.sequence})
 	}
 	if s.owns(StreamName(message.TopicTaps, 0)) && s.in.again.Load() > 0 {
-		list = append(list, outgoing{StreamAgain, &s.in.again})
+		list = append(list, outgoing{streamAgain, &s.in.again})
 	}
 	return list
 }

@@ -52,24 +52,24 @@ func seal(body string) []byte {
 	return []byte(body + hashLead + hex.EncodeToString(sum[:]) + "\n")
 }
 
-// ErrHash says that a file's bytes are not those that were hashed when it was
+// errHash says that a file's bytes are not those that were hashed when it was
 // written: it was altered or cut off.
-var ErrHash = errors.New("the hash at the end does not match the bytes above it")
+var errHash = errors.New("the hash at the end does not match the bytes above it")
 
 // unseal checks the hash and gives the lines above it.
 func unseal(data []byte) ([]string, error) {
 	text, ok := strings.CutSuffix(string(data), "\n")
 	if !ok {
-		return nil, fmt.Errorf("%w: the last line has no end", ErrHash)
+		return nil, fmt.Errorf("%w: the last line has no end", errHash)
 	}
 	end := strings.LastIndexByte(text, '\n') + 1
 	stated, ok := strings.CutPrefix(text[end:], hashLead)
 	if !ok {
-		return nil, fmt.Errorf("%w: line %d: want %q and 64 hexadecimal digits", ErrHash, strings.Count(text, "\n")+1, hashLead)
+		return nil, fmt.Errorf("%w: line %d: want %q and 64 hexadecimal digits", errHash, strings.Count(text, "\n")+1, hashLead)
 	}
 	body := text[:end]
 	if sum := sha256.Sum256([]byte(body)); hex.EncodeToString(sum[:]) != stated {
-		return nil, ErrHash
+		return nil, errHash
 	}
 	return strings.Split(strings.TrimSuffix(body, "\n"), "\n"), nil
 }

@@ -11,8 +11,8 @@ import (
 	"citycard/ledger"
 )
 
-// IndexName is the file that lists the others. It is written last.
-const IndexName = "index.csv"
+// indexName is the file that lists the others. It is written last.
+const indexName = "index.csv"
 
 // Index lists the files of a clearing day.
 type Index struct {
@@ -76,8 +76,8 @@ func (x Index) Encode() []byte {
 	return seal(b.String())
 }
 
-// ParseIndex reads an index back and checks its hash, header, order and totals.
-func ParseIndex(data []byte) (Index, error) {
+// parseIndex reads an index back and checks its hash, header, order and totals.
+func parseIndex(data []byte) (Index, error) {
 	return parse("index", data, parseIndexLines)
 }
 

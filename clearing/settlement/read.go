@@ -30,17 +30,17 @@ func Read(path string) (File, error) {
 // is there that it does not list. The error names every fault; the index is
 // returned when it could be read.
 func Verify(dir string) (Index, error) {
-	path := filepath.Join(dir, IndexName)
+	path := filepath.Join(dir, indexName)
 	data, err := readBounded(path)
 	if err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
-	index, err := ParseIndex(data)
+	index, err := parseIndex(data)
 	if err != nil {
 		return Index{}, fmt.Errorf("%s: %w", path, err)
 	}
 	var faults []error
-	listed := map[string]bool{IndexName: true}
+	listed := map[string]bool{indexName: true}
 	for _, entry := range index.Entries {
 		listed[entry.File] = true
 		if err := entry.verify(dir, index.Day); err != nil {

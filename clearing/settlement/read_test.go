@@ -12,28 +12,28 @@ import (
 // Damage: any changed, missing or added byte is found by the hash.
 func TestEveryDamagedByteIsFound(t *testing.T) {
 	data := File{testDay, dayPositions(t)[5]}.Encode()
-	index := read(t, filepath.Join("testdata", "20261124"))[IndexName]
+	index := read(t, filepath.Join("testdata", "20261124"))[indexName]
 	for i := range data {
 		altered := []byte(string(data))
 		altered[i] ^= 1
 		if _, err := Parse(altered); err == nil {
 			t.Errorf("byte %d altered: accepted", i)
 		}
-		if _, err := Parse(data[:i]); !errors.Is(err, ErrHash) {
+		if _, err := Parse(data[:i]); !errors.Is(err, errHash) {
 			t.Errorf("cut to %d bytes: %v", i, err)
 		}
 	}
 	for i := range []byte(index) {
 		altered := []byte(index)
 		altered[i] ^= 1
-		if _, err := ParseIndex(altered); err == nil {
+		if _, err := parseIndex(altered); err == nil {
 			t.Errorf("index: byte %d altered: accepted", i)
 		}
-		if _, err := ParseIndex([]byte(index[:i])); !errors.Is(err, ErrHash) {
+		if _, err := parseIndex([]byte(index[:i])); !errors.Is(err, errHash) {
 			t.Errorf("index cut to %d bytes: %v", i, err)
 		}
 	}
-	if _, err := Parse(append(data, '\n')); !errors.Is(err, ErrHash) {
+	if _, err := Parse(append(data, '\n')); !errors.Is(err, errHash) {
 		t.Errorf("a line more: %v", err)
 	}
 }
@@ -71,14 +71,14 @@ func TestRehashedFilesAreStillChecked(t *testing.T) {
 		if string(altered) == file {
 			t.Fatalf("%s: nothing altered", c.name)
 		}
-		if _, err := Parse(altered); err == nil || errors.Is(err, ErrHash) {
+		if _, err := Parse(altered); err == nil || errors.Is(err, errHash) {
 			t.Errorf("%s: error %v, want one past the hash", c.name, err)
 		}
 	}
 }
 
 func TestRehashedIndexIsStillChecked(t *testing.T) {
-	index := read(t, filepath.Join("testdata", "20261124"))[IndexName]
+	index := read(t, filepath.Join("testdata", "20261124"))[indexName]
 	entry := "operator:metro,operator-metro.csv,7,1140,"
 	for _, c := range []struct{ name, old, new string }{
 		{"an amount", entry, "operator:metro,operator-metro.csv,7,1141,"},
@@ -97,7 +97,7 @@ func TestRehashedIndexIsStillChecked(t *testing.T) {
 		if string(altered) == index {
 			t.Fatalf("%s: nothing altered", c.name)
 		}
-		if _, err := ParseIndex(altered); err == nil || errors.Is(err, ErrHash) {
+		if _, err := parseIndex(altered); err == nil || errors.Is(err, errHash) {
 			t.Errorf("%s: error %v, want one past the hash", c.name, err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestVerifyNamesEveryFault(t *testing.T) {
 	for _, want := range []string{
 		"operator-metro.csv: 7 transactions, 1140 fen, sha256 ",
 		"operator-bus-a.csv: clearing day 20261123, the index has 20261124",
-		"fund-employee.csv: settlement file: " + ErrHash.Error(),
+		"fund-employee.csv: settlement file: " + errHash.Error(),
 		"channel-counter.csv: no such file",
 		"operator-tram.csv: not in the index",
 	} {
@@ -144,7 +144,7 @@ func TestVerifyNamesEveryFault(t *testing.T) {
 	if faults := strings.Count(err.Error(), "\n") + 1; faults != 5 {
 		t.Errorf("%d faults, want 5: %v", faults, err)
 	}
-	if err := os.Remove(path(IndexName)); err != nil {
+	if err := os.Remove(path(indexName)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Verify(dir); err == nil {
@@ -181,7 +181,7 @@ func FuzzParse(f *testing.F) {
 		if file, err := Parse(data); err == nil && string(file.Encode()) != string(data) {
 			t.Errorf("accepted, but written as %q", file.Encode())
 		}
-		if index, err := ParseIndex(data); err == nil && string(index.Encode()) != string(data) {
+		if index, err := parseIndex(data); err == nil && string(index.Encode()) != string(data) {
 			t.Errorf("accepted, but written as %q", index.Encode())
 		}
 	})

@@ -12,20 +12,20 @@ import (
 	"citycard/ledger"
 )
 
-// WrittenError says that a clearing day was written before with other content.
+// writtenError says that a clearing day was written before with other content.
 // Nothing was changed.
-type WrittenError struct {
+type writtenError struct {
 	Path string // the index in place
 }
 
-func (e *WrittenError) Error() string {
+func (e *writtenError) Error() string {
 	return "settlement: " + e.Path + " exists with other content; a day is settled once: book the difference in today's day"
 }
 
 // Write puts the files of a clearing day into dir, which it makes, and the index last. When it
 // returns without error, all of it is on disk. A crash leaves complete files without an index, and
 // perhaps a temporary file; writing again corrects both. Other content than what
-// an index already lists is a *WrittenError. One writer at a time.
+// an index already lists is a *writtenError. One writer at a time.
 func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
 	if !day.Valid() {
 		return Index{}, fmt.Errorf("settlement: clearing day %s is no day of the calendar", day)
@@ -35,7 +35,7 @@ func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	data := index.Encode()
-	if err := refuseOther(filepath.Join(dir, IndexName), data); err != nil {
+	if err := refuseOther(filepath.Join(dir, indexName), data); err != nil {
 		return Index{}, err
 	}
 	if err := durable.MkdirAll(dir); err != nil {
@@ -50,7 +50,7 @@ func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
 		}
 	}
 	// The index comes last: it must never be on disk without a file that it lists.
-	if err := durable.WriteFile(filepath.Join(dir, IndexName), data); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, indexName), data); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	return index, nil
@@ -80,7 +80,7 @@ func encode(day ledger.Day, positions []Position) (Index, [][]byte, error) {
 	if err != nil {
 		return Index{}, nil, err
 	}
-	if _, err := ParseIndex(index.Encode()); err != nil {
+	if _, err := parseIndex(index.Encode()); err != nil {
 		return Index{}, nil, fmt.Errorf("positions: %w", err)
 	}
 	return index, files, nil
@@ -94,7 +94,7 @@ func refuseOther(path string, data []byte) error {
 	case err != nil:
 		return fmt.Errorf("settlement: %w", err)
 	case !bytes.Equal(present, data):
-		return &WrittenError{path}
+		return &writtenError{path}
 	}
 	return nil
 }

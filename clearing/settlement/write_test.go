@@ -160,8 +160,8 @@ func TestWriteNeverOverwritesADay(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Write(dir, testDay, other)
-	var written *WrittenError
-	if !errors.As(err, &written) || written.Path != filepath.Join(dir, IndexName) {
+	var written *writtenError
+	if !errors.As(err, &written) || written.Path != filepath.Join(dir, indexName) {
 		t.Errorf("error %v", err)
 	}
 	same(t, read(t, dir), before)
@@ -176,7 +176,7 @@ func TestWriteMakesFolders(t *testing.T) {
 			t.Fatal(err)
 		}
 		written := read(t, filepath.Join(days, day))
-		if len(written) != len(index.Entries)+1 || written[IndexName] != string(index.Encode()) {
+		if len(written) != len(index.Entries)+1 || written[indexName] != string(index.Encode()) {
 			t.Errorf("%s: there is %v", day, slices.Sorted(maps.Keys(written)))
 		}
 		for _, path := range []string{days, filepath.Join(days, day)} {

@@ -107,9 +107,9 @@ func (e *Edition) Issuer(id [8]byte, day ledger.Day) (Issuer, bool) {
 	return inForce(&e.rows.Issuers, InstitutionOf(id), day)
 }
 
-// ListsIssuers reports whether issuers are registered at all; where they are not,
+// listsIssuers reports whether issuers are registered at all; where they are not,
 // those of registered cards are all there are.
-func (e *Edition) ListsIssuers() bool { return e.rows.Issuers.Len() > 0 }
+func (e *Edition) listsIssuers() bool { return e.rows.Issuers.Len() > 0 }
 
 // Acceptance is how cards of an issuer are taken on a day.
 type Acceptance uint8
@@ -124,7 +124,7 @@ const (
 
 // Acceptance says how cards of an issuer are taken on a day.
 func (e *Edition) Acceptance(issuer [8]byte, day ledger.Day) Acceptance {
-	if !e.ListsIssuers() {
+	if !e.listsIssuers() {
 		return Own
 	}
 	listed, inForce := e.Issuer(issuer, day)
@@ -178,16 +178,16 @@ func (e *Edition) Placed(t Terminal, line uint32, vehicle string, day ledger.Day
 // Terminal finds the place, on a day, of the terminal in which the SAM of this
 // number was then. A SAM that was not in a terminal has no place.
 func (e *Edition) Terminal(sam [6]byte, day ledger.Day) (Terminal, bool) {
-	terminal, ok := e.TerminalOf(sam, day)
+	terminal, ok := e.terminalOf(sam, day)
 	if !ok {
 		return Terminal{}, false
 	}
 	return inForce(&e.rows.Terminals, terminal, day)
 }
 
-// TerminalOf finds the number of the terminal that a SAM was in on a day. It is
+// terminalOf finds the number of the terminal that a SAM was in on a day. It is
 // the SAM's own where no SAM is registered for the terminal of that number.
-func (e *Edition) TerminalOf(sam [6]byte, day ledger.Day) ([6]byte, bool) {
+func (e *Edition) terminalOf(sam [6]byte, day ledger.Day) ([6]byte, bool) {
 	for _, terminal := range e.seats[sam] {
 		if seated, ok := inForce(&e.rows.SAMs, terminal, day); ok && seated.Number == sam {
 			return terminal, true

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// MaxStations bounds a network: a table holds a price for every pair.
-	MaxStations = 512
-	// MaxBusLines bounds the bus lines of a network.
-	MaxBusLines  = 2000
+	// maxStations bounds a network: a table holds a price for every pair.
+	maxStations = 512
+	// maxBusLines bounds the bus lines of a network.
+	maxBusLines  = 2000
 	maxHopMetres = 200_000
 )
 
@@ -71,8 +71,8 @@ func (n *Network) Validate() error {
 	if n.Source == "" {
 		faults = append(faults, errors.New("source: empty, want where the distances come from"))
 	}
-	if len(n.Stations) > MaxStations {
-		faults = append(faults, fmt.Errorf("stations: %d, want at most %d", len(n.Stations), MaxStations))
+	if len(n.Stations) > maxStations {
+		faults = append(faults, fmt.Errorf("stations: %d, want at most %d", len(n.Stations), maxStations))
 	}
 	seen := make(map[uint32]bool)
 	for i, s := range n.Stations {
@@ -123,8 +123,8 @@ func (n *Network) checkLines() []error {
 
 func (n *Network) checkBusLines() []error {
 	var faults []error
-	if len(n.BusLines) > MaxBusLines {
-		faults = append(faults, fmt.Errorf("bus_lines: %d, want at most %d", len(n.BusLines), MaxBusLines))
+	if len(n.BusLines) > maxBusLines {
+		faults = append(faults, fmt.Errorf("bus_lines: %d, want at most %d", len(n.BusLines), maxBusLines))
 	}
 	seen := make(map[uint32]bool)
 	for i, number := range n.BusLines {

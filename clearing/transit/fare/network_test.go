@@ -68,7 +68,7 @@ func TestNetworkFaults(t *testing.T) {
 			wantFaults(t, func(data []byte) error { _, err := LoadNetwork(data); return err }, city, c.old, c.new, []string{c.want})
 		})
 	}
-	over := &Network{Version: "v", Source: "s", Stations: make([]Station, MaxStations+1)}
+	over := &Network{Version: "v", Source: "s", Stations: make([]Station, maxStations+1)}
 	if err := over.Validate(); err == nil {
 		t.Error("too many stations: accepted")
 	}

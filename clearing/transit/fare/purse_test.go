@@ -59,14 +59,14 @@ func TestStoredTableWithinThePurse(t *testing.T) {
 		c.alter(fares)
 		name0, _, _ := strings.Cut(fares.GetVersion(), "+")
 		fares.Version = name0 + "+test-1+" + contentHash(fares)
-		_, err := NewTable(fares)
+		_, err := newTable(fares)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
 	altered := proto.CloneOf(cityTable(t).Message())
 	altered.MaximumFen++
-	if _, err := NewTable(altered); err == nil || !strings.Contains(err.Error(), "version") {
+	if _, err := newTable(altered); err == nil || !strings.Contains(err.Error(), "version") {
 		t.Errorf("a table with another maximum under the same version: %v", err)
 	}
 }

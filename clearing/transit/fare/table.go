@@ -41,7 +41,7 @@ func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) 
 		if err != nil {
 			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
 		}
-		if e.table, err = NewTable(fares); err != nil {
+		if e.table, err = newTable(fares); err != nil {
 			return nil, err
 		}
 		tables.entries = append(tables.entries, e)
@@ -182,16 +182,16 @@ type prices struct {
 	bus     map[uint32]int64
 }
 
-// NewTable checks a table that was stored or received, its hash included, and
+// newTable checks a table that was stored or received, its hash included, and
 // makes it ready for use. It keeps the message.
-func NewTable(fares *message.FareTable) (*Table, error) {
+func newTable(fares *message.FareTable) (*Table, error) {
 	var faults []error
 	if _, err := time.Parse("20060102", fares.GetEffectiveFrom()); err != nil {
 		faults = append(faults, fmt.Errorf("effective_from: %q, want a date YYYYMMDD", fares.GetEffectiveFrom()))
 	}
 	stations := fares.GetMetroStations()
-	if stations > MaxStations {
-		return nil, fmt.Errorf("fare table %q: metro_stations: %d, want at most %d", fares.GetVersion(), stations, MaxStations)
+	if stations > maxStations {
+		return nil, fmt.Errorf("fare table %q: metro_stations: %d, want at most %d", fares.GetVersion(), stations, maxStations)
 	}
 	if len(fares.GetFares()) == 0 {
 		faults = append(faults, errors.New("fares: empty, want at least one card type"))

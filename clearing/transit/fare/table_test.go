@@ -144,7 +144,7 @@ func TestStoredTable(t *testing.T) {
 		}
 		return fares
 	}
-	if _, err := NewTable(read()); err != nil {
+	if _, err := newTable(read()); err != nil {
 		t.Errorf("as stored: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -164,7 +164,7 @@ func TestStoredTable(t *testing.T) {
 	} {
 		fares := read()
 		c.alter(fares)
-		if _, err := NewTable(fares); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := newTable(fares); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}

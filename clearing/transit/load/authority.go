@@ -31,16 +31,16 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return fmt.Sprintf("load refused: %s: %s", r.Reason, r.Detail) }
 
-// FieldError refuses a request as InvalidField, and says which field it is.
-type FieldError struct {
+// fieldError refuses a request as InvalidField, and says which field it is.
+type fieldError struct {
 	Field string // as in message.LoadRequest
 	What  string
 }
 
-func (f *FieldError) Error() string { return f.Unwrap().Error() }
+func (f *fieldError) Error() string { return f.Unwrap().Error() }
 
 // Unwrap gives the *Refusal.
-func (f *FieldError) Unwrap() error { return &Refusal{verdict.InvalidField, f.Field + " " + f.What} }
+func (f *fieldError) Unwrap() error { return &Refusal{verdict.InvalidField, f.Field + " " + f.What} }
 
 // Authority authorises loads: it checks MAC1, takes the channel's money and
 // gives MAC2, in that order.
@@ -169,7 +169,7 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 // check validates the request and asks the rules.
 func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	invalid := func(field, format string, args ...any) (keys.LoadOrder, error) {
-		return keys.LoadOrder{}, &FieldError{field, fmt.Sprintf(format, args...)}
+		return keys.LoadOrder{}, &fieldError{field, fmt.Sprintf(format, args...)}
 	}
 	var o keys.LoadOrder
 	switch {
@@ -227,7 +227,7 @@ func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 func allowAt(edition *index.Edition, channel string, id keys.CardID, at [message.TimeLen]byte) error {
 	day, ok := identity.SignedDay(at)
 	if !ok {
-		return &FieldError{"time", fmt.Sprintf("is %x, which names no day", at)}
+		return &fieldError{"time", fmt.Sprintf("is %x, which names no day", at)}
 	}
 	if _, ok := edition.Channel(channel, day); !ok {
 		return &Refusal{verdict.UnknownChannel, fmt.Sprintf("channel %q on %s", channel, day)}

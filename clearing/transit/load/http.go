@@ -70,7 +70,7 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 			return
 		}
 		answer, err := a.answer(r.Context(), request)
-		if wrong := (*FieldError)(nil); errors.As(err, &wrong) {
+		if wrong := (*fieldError)(nil); errors.As(err, &wrong) {
 			counted(verdict.InvalidField)
 			fault{string(verdict.InvalidField), wrong.Field, wrong.Field + " " + wrong.What}.write(w, http.StatusBadRequest)
 			return
@@ -114,7 +114,7 @@ func readRequest(w http.ResponseWriter, r *http.Request) (request *message.LoadR
 
 func (a *Authority) answer(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error) {
 	mac2, err := a.Authorise(ctx, request)
-	if wrong := (*FieldError)(nil); errors.As(err, &wrong) {
+	if wrong := (*fieldError)(nil); errors.As(err, &wrong) {
 		return nil, err
 	}
 	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
