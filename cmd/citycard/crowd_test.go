@@ -52,7 +52,7 @@ func newCrowdDay(t *testing.T, p programs) *crowdDay {
 		}
 	}
 	dir := reachableDir(t)
-	d := &crowdDay{T: t, programs: p, data: filepath.Join(dir, "data"), field: filepath.Join(dir, "field")}
+	d := &crowdDay{T: t, programs: p.fresh(t), data: filepath.Join(dir, "data"), field: filepath.Join(dir, "field")}
 	riders := max(200, records*10/54) // 5.4 records of a rider
 	d.city = []string{
 		"--direct", "--data", d.field, "--cards", strconv.Itoa(2 * riders), "--riders", strconv.Itoa(riders), "--seed", "11", "--keys", d.keyFile(),

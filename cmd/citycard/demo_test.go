@@ -141,6 +141,7 @@ func TestDemoLeavesNothing(t *testing.T) {
 	if out := p.run(t, "citycard", demo...); len(left()) != 0 || !strings.Contains(out, "data in "+temporary) || strings.Contains(out, "settlement files") {
 		t.Errorf("%q is left, and it printed\n%s", left(), out)
 	}
+	p = p.fresh(t)
 	out := p.run(t, "citycard", append(demo, "--keep")...)
 	kept := left()
 	if len(kept) != 1 || !strings.Contains(out, "settlement files / 结算文件: "+kept[0]) {

@@ -17,7 +17,7 @@ import (
 // in one line and ends with 1; with room again it starts, and the books hold.
 func TestFullDisk(t *testing.T) {
 	disk := ledgertest.SmallDisk(t, "300")
-	p := build(t, "citycard", "cardsim")
+	p := build(t, "citycard", "cardsim").private() // the disk that fills is the database's too
 	data, field := filepath.Join(disk, "data"), filepath.Join(t.TempDir(), "field")
 	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -42,16 +43,29 @@ type programs struct {
 // build builds the programs named into a directory of the test's.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}
-	if url := bookstest.Database(t); url != "" {
-		p.env = append(p.env, "CITYCARD_DB="+url)
-	}
+	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}.fresh(t)
 	for _, name := range names {
 		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", name, err, out)
 		}
 	}
+	return p
+}
+
+// fresh returns the same programs with a database that is empty. Where each data directory has a
+// private one, nothing changes.
+func (p programs) fresh(t *testing.T) programs {
+	t.Helper()
+	if url := bookstest.Database(t); url != "" {
+		p.env = append(slices.Clip(p.env), "CITYCARD_DB="+url)
+	}
+	return p
+}
+
+// private returns the same programs with each data directory's own database.
+func (p programs) private() programs {
+	p.env = append(slices.Clip(p.env), "CITYCARD_DB=")
 	return p
 }
 
@@ -124,7 +138,7 @@ func (s *process) signal(signal os.Signal) {
 // ready waits until the server says that it is.
 func (s *process) ready() {
 	s.Helper()
-	s.until(time.Minute, "ready", func() bool { return s.get("/readyz") != "" })
+	s.until(4*time.Minute, "ready", func() bool { return s.get("/readyz") != "" })
 }
 
 // until asks again and again whether something has come about.

@@ -16,9 +16,7 @@ import (
 // TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
 // it has books and brokers: they wait, say so, and do what they are for.
 func TestCommandsWaitForServe(t *testing.T) {
-	p := build(t, "citycard", "cardsim")
-	// The books are found by the directory, wherever the other tests have theirs.
-	p.env = append(p.env, "CITYCARD_DB=")
+	p := build(t, "citycard", "cardsim").private() // the books are found by the directory
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")

@@ -21,8 +21,7 @@ import (
 // docs/configuration.md grants, and on databases that are empty, missing, older and newer:
 // testdata/rights.
 func TestRights(t *testing.T) {
-	database, _ := bookstest.New(t)
-	r := &rightsTest{T: t, server: database.URL}
+	r := &rightsTest{T: t, server: bookstest.Private(t).URL}
 	r.grant()
 	owner, err := books.Open(t.Context(), r.url("city", "citycard_owner"), "", 4, slog.New(slog.DiscardHandler))
 	if err != nil {

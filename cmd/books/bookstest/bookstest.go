@@ -14,6 +14,19 @@ import (
 // New opens empty books of their own, in the data directory dir.
 func New(t *testing.T) (b *books.Books, dir string) {
 	t.Helper()
+	return open(t, Database(t))
+}
+
+// Private opens empty books on a private server, for tests that change the server: its roles, its
+// databases.
+func Private(t *testing.T) *books.Books {
+	t.Helper()
+	b, _ := open(t, "")
+	return b
+}
+
+func open(t *testing.T, url string) (b *books.Books, dir string) {
+	t.Helper()
 	// In /tmp, because the private server's user must reach it.
 	dir, err := os.MkdirTemp("", "citycard-books-")
 	if err != nil {
@@ -23,7 +36,7 @@ func New(t *testing.T) (b *books.Books, dir string) {
 	if err = os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = books.Open(t.Context(), Database(t), books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
+	if b, err = books.Open(t.Context(), url, books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
