@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,15 +27,19 @@ type Keyed struct {
 }
 
 // Name names what the rows are about, for errors.
-func (k *Keyed) Name() string { return k.Kind.keyName(k.Key) }
+func (k *Keyed) Name() string { return k.Kind.KeyName(k.Key) }
 
-// keyName names a key for errors: a card by its last digits only.
-func (k Kind) keyName(key []byte) string {
-	digits := hex.EncodeToString(key)
-	if k == Cards || k == Purses || k == Hotlist {
-		digits = tunion.Masked(digits)
+// KeyName names a key for errors: as text, or in hexadecimal where it is none; a card by its
+// last digits only.
+func (k Kind) KeyName(key []byte) string {
+	name := string(key)
+	switch digits := hex.EncodeToString(key); {
+	case k == Cards || k == Purses || k == Hotlist:
+		name = tunion.Masked(digits)
+	case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }):
+		name = digits
 	}
-	return k.String() + " " + digits
+	return k.String() + " " + name
 }
 
 // Latest is the number of the newest version, 0 where there is none.
@@ -103,7 +108,7 @@ func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64
 	_, err = pgx.ForEachRow(rows, []any{&key, &from, &text}, func() error {
 		row, err := layout.row(text)
 		if err != nil {
-			return fmt.Errorf("%s from %d: %w", kind.keyName(key), from, err)
+			return fmt.Errorf("%s from %d: %w", kind.KeyName(key), from, err)
 		}
 		last := len(page) - 1
 		switch {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"citycard/cardos/tunion"
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
@@ -125,23 +124,10 @@ func (c *check) registryRows(ctx context.Context, all changes) error {
 	return c.each(ctx, "SELECT change, kind, key, effective_from, record FROM registry_rows ORDER BY change, kind, key, effective_from",
 		[]any{&number, &kind, &key, &from, &record}, func() error {
 			if err := all.at(number).digest.Add(registry.Kind(kind), key, from, record); err != nil {
-				c.fault(RegistryRow, fmt.Sprintf("%s, %s %s from %d", changeName(number), registry.Kind(kind), keyName(registry.Kind(kind), key), from), "%v", err)
+				c.fault(RegistryRow, fmt.Sprintf("%s, %s from %d", changeName(number), registry.Kind(kind).KeyName(key), from), "%v", err)
 			}
 			return nil
 		})
-}
-
-// keyName is a key as text, or in hexadecimal where it is none; of a card the last digits.
-func keyName(kind registry.Kind, key []byte) string {
-	if kind == registry.Cards || kind == registry.Purses || kind == registry.Hotlist {
-		return tunion.Masked(hex.EncodeToString(key))
-	}
-	for _, b := range key {
-		if b <= ' ' || b > '~' {
-			return hex.EncodeToString(key)
-		}
-	}
-	return string(key)
 }
 
 // registryChanges compares changes with what was proposed, and with their rows.

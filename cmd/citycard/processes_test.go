@@ -95,7 +95,7 @@ func (s *process) streams() int {
 	return strings.Count(s.get("/metrics"), "\ncitycard_stream_position{")
 }
 
-// overtakes stops the other process until this one has claimed all its
+// overtakes stops the other process until this one has leased all its
 // partitions, and then lets it go on.
 func (s *process) overtakes(other *process) {
 	s.Helper()
