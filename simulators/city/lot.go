@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
+	"citycard/terminals/card"
 )
 
 // Money in a purse, in fen.
@@ -95,7 +96,7 @@ func powered(image []byte) (*chip.Chip, error) {
 // live plays the day.
 func (l *lot) live(ctx context.Context) error {
 	for _, w := range l.wallets {
-		balance, err := readBalance(ctx, w.chip)
+		balance, err := w.read(ctx)
 		if err != nil {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}
@@ -218,10 +219,20 @@ func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error
 	return true, l.postLoad(w, m, now)
 }
 
+// read asks the card what it holds, in fen.
+func (w *wallet) read(ctx context.Context) (int64, error) {
+	p, err := card.OpenPurse(ctx, w.chip)
+	if err != nil {
+		return 0, err
+	}
+	fen, err := p.Balance(ctx)
+	return int64(fen), err
+}
+
 // readPurses asks every card what it holds.
 func (l *lot) readPurses(ctx context.Context, purses []truth.Purse) error {
 	for _, w := range l.wallets {
-		balance, err := readBalance(ctx, w.chip)
+		balance, err := w.read(ctx)
 		if err != nil {
 			return fmt.Errorf("card %d of the city: %w", w.index, err)
 		}

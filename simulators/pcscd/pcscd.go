@@ -191,9 +191,6 @@ func (d *Daemon) await(ctx context.Context) error {
 	}
 }
 
-// ours reports whether Ensure started the daemon.
-func (d *Daemon) ours() bool { return d.cmd != nil }
-
 // Close stops the daemon if it is ours and lets the readers go. It may be
 // called again.
 func (d *Daemon) Close() error {

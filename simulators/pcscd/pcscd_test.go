@@ -52,7 +52,7 @@ func testDaemon(t *testing.T, ensure func(context.Context, *slog.Logger) (*Daemo
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if d.ours() && ping(ctx, d.Socket) == nil {
+	if d.cmd != nil && ping(ctx, d.Socket) == nil {
 		t.Error("our pcscd answers after Close")
 	}
 	if err := d.Close(); err != nil {
