@@ -15,24 +15,24 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// Access is how a cluster lets a program in. The zero value is a cluster that asks
-// nobody.
+// Access says how a program authenticates to a cluster. The zero value is for a cluster without TLS
+// and authentication.
 type Access struct {
-	CAFile       string // PEM of who signed the brokers' certificates; empty: no TLS
+	CAFile       string // PEM of the authority that signed the brokers' certificates; empty: no TLS
 	User         string // for SCRAM-SHA-512; empty: none
 	PasswordFile string
 }
 
-// Register adds the flags that state it. All programs take the same three.
+// Register adds the flags that set it. All programs have the same three.
 func (a *Access) Register(flags *flag.FlagSet) {
 	flags.StringVar(&a.CAFile, "kafka-tls-ca", "", "PEM `file` of who signed the brokers' certificates; empty: no TLS / Kafka TLS 根证书")
 	flags.StringVar(&a.User, "kafka-user", "", "`name` for SCRAM-SHA-512, over TLS alone unless the brokers are on this machine; empty: none / Kafka 用户")
 	flags.StringVar(&a.PasswordFile, "kafka-password-file", "", "`file` of the user's password / Kafka 口令文件")
 }
 
-// Options are what a client of the brokers "HOST:PORT[,HOST:PORT…]" is made with. Files are
-// read here, so that a mistake shows at start. A user proves itself over TLS alone, unless
-// all brokers are on this machine.
+// Options are what a client of the brokers "HOST:PORT[,HOST:PORT…]" is made with. Files are read
+// here, so that a mistake shows at start. A user and password are sent only over TLS, unless all
+// brokers are on this machine.
 func (a Access) Options(seeds string) ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	if a.CAFile != "" {

@@ -31,11 +31,11 @@ type Embedded struct {
 	log     *clusterLog
 }
 
-// Start runs a broker on 127.0.0.1 that keeps its log in dir; port 0 takes a
-// free one. What a producer was told is stored survives a kill of the process.
-// A directory that another process uses is refused. Whoever connects must prove to be
-// embeddedUser, by a random password that only the owner of dir can read, in its file
-// "password": who else is on this machine must not write claims.
+// Start runs a broker on 127.0.0.1 that keeps its log in dir; port 0 takes a free one. Records that
+// were acknowledged survive a kill of the process. A directory that another process uses is
+// refused. A client must prove that it is embeddedUser, by a random password in the file
+// "password", which only the owner of dir can read: other users of this machine must not write
+// claims.
 func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 	if err := durable.MkdirAll(filepath.Join(dir, logDir)); err != nil {
 		return nil, fmt.Errorf("broker: data directory: %w", err)
@@ -75,7 +75,7 @@ const embeddedUser = "citycard"
 // embeddedAccess reads the broker's password, or makes one.
 func embeddedAccess(dir string) (access Access, password string, err error) {
 	access = Access{User: embeddedUser, PasswordFile: filepath.Join(dir, "password")}
-	// The broker would rather believe whom it knew before.
+	// kfake would prefer the users in this file to the one that it is given.
 	if err := os.Remove(filepath.Join(dir, logDir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return access, "", fmt.Errorf("broker: forget former users: %w", err)
 	}
@@ -96,12 +96,12 @@ func embeddedAccess(dir string) (access Access, password string, err error) {
 	return access, password, nil
 }
 
-// Failed gives the first error of a write of the broker's log. What a producer was told then is
-// that its records are not stored; what was stored before is there at the next start. A broker
-// that cannot write is of no use: end the program.
+// Failed returns a channel with the first error of a write to the broker's log. The producer has
+// then been told that its records are not stored; records stored before are there at the next
+// start. A broker that cannot write is of no use: end the program.
 func (b *Embedded) Failed() <-chan error { return b.log.failed }
 
-// Close stops the broker and gives the directory free.
+// Close stops the broker and releases the directory.
 func (b *Embedded) Close() error {
 	b.cluster.Close()
 	if err := b.lock.Unlock(); err != nil {
@@ -110,15 +110,15 @@ func (b *Embedded) Close() error {
 	return nil
 }
 
-// clusterLog hands kfake's warnings and errors to our log. That it cannot write kfake says
-// nowhere else.
+// clusterLog hands kfake's warnings and errors to our log. Only there does kfake say that it cannot
+// write.
 type clusterLog struct {
 	log    *slog.Logger
 	dir    string
 	failed chan error
 }
 
-// writeFailed begins what kfake says where it cannot write.
+// writeFailed is the start of kfake's messages about failed writes.
 const writeFailed = "persist "
 
 func (c *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
@@ -129,7 +129,7 @@ func (c *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		}
 		level = kfake.LogLevelDebug
 	}
-	// The end of a transaction waits for its writes to be synced; that takes as long as it does.
+	// The end of a transaction waits until its writes are synced; that has no time limit.
 	if strings.HasPrefix(format, "txn: EndTxn slow") {
 		c.log.Debug("broker: " + fmt.Sprintf(format, args...))
 		return
@@ -142,7 +142,8 @@ func (c *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	}
 }
 
-// lastError is the error at the end of what kfake has to say, without the path that it names.
+// lastError returns the error at the end of a message of kfake, without the path that the message
+// names.
 func lastError(args []any) error {
 	if len(args) == 0 {
 		return nil

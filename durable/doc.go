@@ -14,9 +14,9 @@
 // If a call fails up to the rename, the old file is as it was. If it fails afterwards, the new file
 // is in its place, and a loss of power may bring the old one back.
 //
-// What is not promised: order between two writers of the same file (the last rename wins); mode and
-// owner of the file that was there before; anything on a disk that reports a sync which it has not
-// done. A crash may leave a temporary file behind, which RemoveLeftovers removes.
+// These are not promised: order between two writers of the same file (the last rename wins); mode
+// and owner of the file that was there before; anything on a disk that reports a sync which it has
+// not done. A crash may leave a temporary file behind, which RemoveLeftovers removes.
 //
 // The package is a leaf: every room may import it.
 package durable

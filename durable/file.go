@@ -15,7 +15,7 @@ const leftover = ".tmp"
 // bufferSize is what a File gathers before it writes.
 const bufferSize = 256 << 10
 
-// disk is what a test can make fail: every call that changes the disk.
+// disk has every call that changes the disk, so that a test can make each of them fail.
 type disk struct {
 	writer                 func(f *os.File) io.Writer
 	sync, close            func(f *os.File) error
@@ -109,8 +109,8 @@ func WriteNew(path string, write func(io.Writer) error) error {
 	return d.fill(path, write, d.placeNew)
 }
 
-// placeNew gives a file its name, unless the name is taken. Some disks, a memory stick's for
-// example, cannot do that in one step: there the name is looked for first.
+// placeNew gives a file its name, unless the name is taken. Some file systems, such as a memory
+// stick's, cannot do that in one step; there it checks first whether the name is taken.
 func (d disk) placeNew(from, to string) error {
 	err := d.link(from, to)
 	switch {

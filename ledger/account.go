@@ -30,7 +30,7 @@ func validateAccount(a *Account) error {
 	return nil
 }
 
-// text reports whether s is UTF-8 of so many bytes, none of them zero.
+// text reports whether s is valid UTF-8, of a length within the bounds, without a zero byte.
 func text(s string, least, most int) bool {
 	if len(s) < least || len(s) > most || !utf8.ValidString(s) {
 		return false

@@ -57,7 +57,7 @@ func (t *Transfer) expires() int64 {
 	return t.Expires.Unix()
 }
 
-// act decides a transfer that acts on a row that stands already.
+// act decides a transfer that acts on an earlier row.
 func (j *judge) act(i int, k Key) Decision {
 	t := &j.batch.Transfers[i]
 	target := j.actedOn(t)
@@ -98,7 +98,7 @@ func (j *judge) act(i int, k Key) Decision {
 	return j.carryOut(i, k, row)
 }
 
-// carryOut applies an act that is right in itself to the accounts.
+// carryOut applies an act that is well-formed to the accounts.
 func (j *judge) carryOut(i int, k Key, row newRow) Decision {
 	if row.Act == PostHold || row.Act == Reverse {
 		if reason, detail := j.checkAccounts(row.Debit, row.Credit); reason != 0 {
@@ -119,8 +119,9 @@ func (j *judge) carryOut(i int, k Key, row newRow) Decision {
 	return Decision{Result: Inserted, Amount: row.Amount}
 }
 
-// actedOn returns the row a transfer acts on, or nil when there is none that can be. A hold may stand earlier in the same batch; what is
-// reversed must be in the journal, because its accounts are locked before the batch is decided.
+// actedOn returns the row a transfer acts on, or nil when there is none that can be. A hold may
+// stand earlier in the same batch; what is reversed must be in the journal, because its accounts
+// are locked before the batch is decided.
 func (j *judge) actedOn(t *Transfer) *Row {
 	if t.Act == Reverse {
 		if was := j.post.known[t.target()]; was != nil && !was.IsMemo() && (was.Act == Move || was.Act == PostHold) {

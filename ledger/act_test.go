@@ -182,7 +182,8 @@ func TestHoldOnClosedAccount(t *testing.T) {
 	b.verify()
 }
 
-// TestCapAndAlarm lets an agent sell on credit up to a cap and says when the alarm level is reached.
+// TestCapAndAlarm lets an agent sell on credit up to a cap and says when the alarm level is
+// reached.
 func TestCapAndAlarm(t *testing.T) {
 	b := newBooks(t)
 	b.must(b.OpenAccounts(context.Background(), []ledger.Account{

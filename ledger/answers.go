@@ -13,11 +13,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// answers bounds how long each statement of a pool waits for its answer. It sits where pgx lets its users trace statements, and so covers every
-// statement of everybody on the pool, COMMIT too: one that is not answered in time ends with context.DeadlineExceeded and its connection. Then
-// the idle connections are given up as well: the next statement should not find out about each of them by waiting.
+// answers bounds how long each statement of a pool waits for its answer. It is installed as pgx's
+// tracer, and so covers every statement on the pool, COMMIT too. A statement that is not answered
+// in time ends with context.DeadlineExceeded, and its connection is closed. The idle connections
+// are closed as well, so that the next statements do not wait on each of them in vain.
 //
-// The bound is the client's alone. PostgreSQL's statement_timeout would end a COMMIT that waits for a standby by calling it done.
+// The bound is the client's alone. PostgreSQL's statement_timeout would end a COMMIT that waits for
+// a standby, and report it as done.
 type answers struct {
 	limit time.Duration
 	pool  atomic.Pointer[pgxpool.Pool] // nil until it is made
@@ -26,10 +28,10 @@ type answers struct {
 // errNoAnswer is the cause that ends a statement's context.
 var errNoAnswer = errors.New("the database does not answer")
 
-// allowance is the key under which a connection has another limit for the time being; 0 is none.
+// allowance is the key under which a connection keeps another limit for a while; 0 means no limit.
 const allowance = "citycard allowance"
 
-// What a transaction allows its statements, in multiples of the limit.
+// The limit of a transaction's statements, in multiples of the limit of one.
 const (
 	unlimited  = 0  // reads that may be long, ended by the kernel when the host is gone
 	prompt     = 1  // what somebody waits for
@@ -78,7 +80,7 @@ func (a *answers) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.Tra
 	return a.begin(ctx, conn.PgConn())
 }
 
-// TraceBatchQuery is nothing to us.
+// TraceBatchQuery does nothing.
 func (a *answers) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 
 // TraceBatchEnd ends them.
@@ -106,7 +108,7 @@ func (a *answers) allow(conn *pgxpool.Conn, times int) (restore func()) {
 	return func() { delete(data, allowance) }
 }
 
-// bound is for a statement that goes around pgx's tracing.
+// bound bounds a statement that pgx does not trace.
 func (a *answers) bound(ctx context.Context, conn *pgconn.PgConn) (bounded context.Context, end func(error)) {
 	if a == nil {
 		return ctx, func(error) {}

@@ -16,7 +16,8 @@ import (
 // impatient is short enough for a test and long enough for its statements on a busy machine.
 const impatient = 2 * time.Second
 
-// released is by when somebody who waits must have an answer: some attempts, each of which costs the patience.
+// released is how long a waiting caller may go without an answer: several attempts, each as long as
+// the patience.
 const released = 10 * impatient
 
 func connectImpatiently(t *testing.T, url string) *ledger.Ledger {
@@ -41,8 +42,9 @@ func within(t *testing.T, what string, fn func()) {
 	}
 }
 
-// TestVanishedDuringCommit has the database's host vanish without a word as COMMIT is sent, which it hears of, or not. Whoever posts is told
-// within some seconds that the outcome is not known, and once the host is back posts again: the money has moved once.
+// TestVanishedDuringCommit lets the database's host vanish without a word as COMMIT is sent, which
+// it has received, or not. The caller is told within some seconds that the outcome is not known,
+// and once the host is back posts again: the money has moved once.
 func TestVanishedDuringCommit(t *testing.T) {
 	for name, cut := range map[string]cut{"not stored": mute, "stored": muteAfter} {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +56,8 @@ func TestVanishedDuringCommit(t *testing.T) {
 			batch := b.batch([]ledger.Transfer{transfer(2, "fund", "operator:bus", 60)})
 			p.arm(cut)
 			within(t, "post", func() {
-				// The session that never heard of its COMMIT holds the stream's row, so nobody can tell yet.
+				// The session that never heard of its COMMIT holds the stream's row, so nobody can
+				// tell yet.
 				if _, err := b.Post(ctx, batch); !errors.Is(err, ledger.ErrOutcomeUnknown) {
 					t.Errorf("with the host gone during the commit: %v, expected ErrOutcomeUnknown", err)
 				}
@@ -76,7 +79,8 @@ func TestVanishedDuringCommit(t *testing.T) {
 	}
 }
 
-// TestGatheredVanishes does it to a caller who shares commits: the answer comes within some seconds, and the chain posted again has moved its money once.
+// TestGatheredVanishes does it to a caller who shares commits: the answer comes within some
+// seconds, and the chain posted again has moved its money once.
 func TestGatheredVanishes(t *testing.T) {
 	for name, cut := range map[string]cut{"not stored": mute, "stored": muteAfter} {
 		t.Run(name, func(t *testing.T) {
@@ -112,8 +116,9 @@ func TestGatheredVanishes(t *testing.T) {
 	}
 }
 
-// TestVanishedBetween has the host vanish between two batches, with idle connections in the pool: nothing was posted, and that is the answer. When it
-// is back the next batch goes through at once, on a new connection.
+// TestVanishedBetween has the host vanish between two batches, with idle connections in the pool:
+// nothing was posted, and that is the answer. When it is back the next batch goes through at once,
+// on a new connection.
 func TestVanishedBetween(t *testing.T) {
 	p, through := newProxy(t, ledgertest.New(t))
 	b := openBooks(t, connectImpatiently(t, through))
@@ -139,7 +144,8 @@ func TestVanishedBetween(t *testing.T) {
 	})
 }
 
-// TestPatience has a statement take longer than the patience where that is allowed and where it is not.
+// TestPatience has a statement take longer than the patience where that is allowed and where it is
+// not.
 func TestPatience(t *testing.T) {
 	ctx := context.Background()
 	url := ledgertest.New(t)

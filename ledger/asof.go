@@ -11,15 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AsOf is a past moment: the end of a booking day, or a time. The zero AsOf is now. A batch counts to the moment at which the database took it up, by
-// the database's clock.
+// AsOf is a past moment: the end of a booking day, or a time. The zero AsOf is now. A batch belongs
+// to the moment at which its transaction began, by the database's clock.
 type AsOf struct {
 	Day Day
 	At  time.Time // when set, Day is not looked at
 }
 
-// view is a moment in terms of booking days: everything booked up to base counts, and is covered by checkpoints; of what was booked in the days after it,
-// what is booked up to last and, when at is set, by batches up to then.
+// view is a moment in terms of booking days. Everything booked up to base counts, and checkpoints
+// cover it. Of the days after base, those up to last count; when at is set, only batches up to that
+// time count.
 type view struct {
 	base, last Day
 	at         *time.Time
@@ -58,12 +59,14 @@ func (a AsOf) view(ctx context.Context, tx pgx.Tx) (view, error) {
 	return v, err
 }
 
-// taken is the condition on rows j of the journal that a view sees; its arguments are the view's last day and time.
+// taken is the condition on rows j of the journal that a view sees; its arguments are the view's
+// last day and time.
 const taken = `j.booking_day <= $1 AND ($2::TIMESTAMPTZ IS NULL OR EXISTS (
 	SELECT 1 FROM batches b WHERE b.stream = j.stream AND b.sequence = j.sequence AND b.at <= $2))`
 
-// BalanceAsOf returns what an account's debits and credits added up to at a past moment; what was held then is not told. Whole days come from their
-// sums; for a time within a day the rows booked in that day are read.
+// BalanceAsOf returns what an account's debits and credits added up to at a past moment; it does
+// not tell what was held then. Whole days come from their sums. For a time within a day, the rows
+// booked in that day are read.
 func (l *Ledger) BalanceAsOf(ctx context.Context, code string, moment AsOf) (Sums, error) {
 	var sums Sums
 	err := l.Read(ctx, func(tx pgx.Tx) error {

@@ -53,8 +53,9 @@ func AuditIn(ctx context.Context, tx pgx.Tx, acts ...string) ([]chain.AuditEntry
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (chain.AuditEntry, error) { return scanAudit(row) })
 }
 
-// appendAudit numbers, chains and stores an entry. Its transaction should take no other lock afterwards, because all who write one wait for
-// its end. An entry without a time gets the database's.
+// appendAudit numbers, chains and stores an entry. Its transaction should take no other lock
+// afterwards, because every other writer of the audit waits until it ends. An entry without a time
+// gets the database's time.
 func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 	var previous []byte
 	var now int64
@@ -77,7 +78,8 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// appendOwn stores the entry of an act of the ledger's own, which by approves where it takes two people.
+// appendOwn stores the entry of one of the ledger's own acts. Where the act takes two people, by is
+// their approval.
 func appendOwn(ctx context.Context, tx pgx.Tx, act string, what any, by *Approval) error {
 	text, err := json.Marshal(what)
 	if err != nil {
@@ -89,7 +91,7 @@ func appendOwn(ctx context.Context, tx pgx.Tx, act string, what any, by *Approva
 	return appendApproved(ctx, tx, act, string(text), by)
 }
 
-// Approval is by which two people, and why, something is done that takes two.
+// Approval names the two people who approve an act that takes two, and their reason.
 type Approval struct {
 	First, Second string // who asks and who agrees, by the names they are known by (Person)
 	Reason        string // 1 to 1024 bytes
@@ -123,7 +125,8 @@ func (a *Approval) people() (first, second string, err error) {
 	return first, second, nil
 }
 
-// Approve writes an act of the caller's own into the audit, inside the transaction that does it (Batch.Finish).
+// Approve writes an act of the caller's own into the audit, inside the transaction that does it
+// (Batch.Finish).
 func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
 	if err := by.Validate(); err != nil {
 		return err
@@ -141,8 +144,9 @@ func callersAct(act, what string) error {
 	return nil
 }
 
-// Record writes an act of the caller's own into the audit that takes no second person, inside the transaction that does it: what stands there is covered
-// by the seals of days. First of by did it, or the program itself where that is empty; without a time it gets the database's.
+// Record writes a caller's act that takes no second person into the audit, inside the transaction
+// that does it. The seals of days cover the audit. by.First did it, or the program itself where
+// by.First is empty. Without a time it gets the database's time.
 func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
 	if err := callersAct(act, what); err != nil {
 		return err
@@ -169,9 +173,11 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
-// ReopenDay makes a closed day open again, so that streams leased for it again (Lease with the day) can book in it, until CloseDay; streams that left
-// it stay where they are. Who does it and why goes into the audit. A day that was reopened already is left as it is; one that was never closed, is
-// closing or sealed is ErrDay. That they are two people, and who they are, is for the caller to make sure of.
+// ReopenDay makes a closed day open again, so that streams leased for it again (Lease with the day)
+// can book in it, until CloseDay. Streams that left it stay where they are. The audit keeps who
+// reopened it and why. A day that was reopened already is left as it is. The error is ErrDay for a
+// day that was never closed, is closing or is sealed. The caller makes sure that the two are
+// different people, and who they are.
 func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 	if err := by.Validate(); err != nil {
 		return fmt.Errorf("reopen day %v: %w", day, err)

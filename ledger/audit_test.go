@@ -11,7 +11,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// TestReopenedDay reopens a closed day, books in it with a stream of its own, closes it again and seals it, after which it stays as it is.
+// TestReopenedDay reopens a closed day, books in it with a stream of its own, closes it again and
+// seals it, after which it stays as it is.
 func TestReopenedDay(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

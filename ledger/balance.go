@@ -15,8 +15,8 @@ type delta struct {
 	Sums
 }
 
-// fold adds up, account by account, the transfers that really went in, in the order of account numbers: the order in
-// which all batches lock balance rows.
+// fold adds up, account by account, the transfers that really went in, in the order of account
+// numbers: the order in which all batches lock balance rows.
 func fold(chart *Chart, rows []newRow) []delta {
 	sums := make(map[AccountID]*Sums)
 	at := func(id AccountID) *Sums {
@@ -50,14 +50,14 @@ type TrialRow struct {
 	Day     Sums // booked on the day itself
 }
 
-// Trial returns the trial balance at the end of a booking day, by code: every account with anything booked up to then. All debits
-// equal all credits, in each column.
+// Trial returns the trial balance at the end of a booking day, by code: every account with anything
+// booked up to then. All debits equal all credits, in each column.
 func (l *Ledger) Trial(ctx context.Context, day Day) ([]TrialRow, error) {
 	return l.trial(ctx, day, "")
 }
 
-// NotAtZero returns the accounts that must return to zero (MustReturnToZero) and were not there at the end of a booking day, as rows of its
-// trial balance.
+// NotAtZero returns the accounts that must return to zero (MustReturnToZero) and were not there at
+// the end of a booking day, as rows of its trial balance.
 func (l *Ledger) NotAtZero(ctx context.Context, day Day) ([]TrialRow, error) {
 	const mustReturn = "AND (a.flags & 16) <> 0"
 	rows, err := l.trial(ctx, day, mustReturn)

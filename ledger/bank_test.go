@@ -16,8 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestBank has several streams move money between limited accounts, part of it through holds, while connections are cut around COMMIT, and reads all the while.
-// Every read balances and no limit is exceeded; in the end each transfer stands exactly as its caller was told.
+// TestBank has several streams move money between limited accounts, part of it through holds, while
+// connections are cut around COMMIT, and reads all the while. Every read balances and no limit is
+// exceeded; in the end each transfer stands exactly as its caller was told.
 func TestBank(t *testing.T) {
 	direct := ledgertest.New(t)
 	p, through := newProxy(t, direct)
@@ -94,8 +95,8 @@ func rowID(t *ledger.Transfer) string {
 	return string(t.ID)
 }
 
-// watch reads all balances in one statement, again and again, until done: debits equal credits, what is held is what the open holds hold, and
-// no limited account is overdrawn.
+// watch reads all balances in one statement, again and again, until done: debits equal credits,
+// what is held is what the open holds hold, and no limited account is overdrawn.
 func watch(t *testing.T, url string, done *atomic.Bool) {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, url)

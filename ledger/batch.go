@@ -14,32 +14,37 @@ type Batch struct {
 	// Stream and Epoch name the stream and the lease under which it is posted.
 	Stream string
 	Epoch  int64
-	// From is the position the stream must stand at, Next the one it moves to; Next > From.
+	// From is the position at which the stream must be, Next the one to which it moves; Next >
+	// From.
 	From, Next int64
 	// Day is the booking day; it must be the stream's.
 	Day Day
-	// Shard picks the balance rows the batch adds to (modulo the account's shards). Streams that run at the same time
-	// should have different shards.
+	// Shard picks the balance rows the batch adds to (modulo the account's shards). Streams that
+	// run at the same time should have different shards.
 	Shard int
 
 	Transfers []Transfer
 	Memos     []Memo
 
-	// Same, when set, says whether the evidence that stands under a key and the one that comes under it now say the same,
-	// where their bytes differ. Only a caller knows what of its records counts; without it every byte does.
+	// Same, when set, is called where the evidence stored under a key and the evidence that comes
+	// under it now differ in their bytes. It says whether they mean the same. Only a caller knows
+	// which parts of its records count; without Same every byte counts.
 	Same func(standing, now []byte) bool
 
-	// Recent, when set, is the stream owner's memory of keys it posted. It only makes repeats cheaper.
+	// Recent, when set, is the stream owner's memory of keys it posted. It only makes repeats
+	// cheaper.
 	Recent *Recent
 
-	// Keys are those that Prepare may give to transfers. They are looked up before the transaction;
-	// a key that Prepare uses and that is not among them may cost a second attempt.
+	// Keys are the keys that Prepare may give to transfers. They are looked up before the
+	// transaction. If Prepare uses a key that is not among them, that may cost a second attempt.
 	Keys []Key
-	// Prepare, when set, runs inside the transaction once the stream is known to be ours, and may fill Transfers and
-	// Memos. It runs again whenever the transaction does, so it must start afresh each time.
+	// Prepare, when set, runs inside the transaction once the stream is known to be ours, and may
+	// fill Transfers and Memos. It runs again whenever the transaction does, so it must start
+	// afresh each time.
 	Prepare func(ctx context.Context, tx pgx.Tx) error
-	// Finish, when set, runs inside the transaction after the rows are in, with the outcome so far. Its note is hashed into
-	// the stream's chain and stored with the batch. It runs again whenever the transaction does.
+	// Finish, when set, runs inside the transaction after the rows are in, with the outcome so far.
+	// Its note is hashed into the stream's chain and stored with the batch. It runs again whenever
+	// the transaction does.
 	Finish func(ctx context.Context, tx pgx.Tx, out *Outcome) (note []byte, err error)
 }
 
@@ -50,11 +55,12 @@ type Result uint8
 const (
 	// Inserted: the row is new and in the journal.
 	Inserted Result = iota + 1
-	// Duplicate: the same row was there before, as what stands under the key or as a dispute; nothing changed.
+	// Duplicate: the same row was there before, under the key or as a dispute; nothing changed.
 	Duplicate
 	// Conflict: another row with this key was there before; this version is kept as a dispute memo.
 	Conflict
-	// Refused: the row is not in the journal; the decision's error is a *TransferError that says why.
+	// Refused: the row is not in the journal; the decision's error is a *TransferError that says
+	// why.
 	Refused
 )
 
@@ -76,10 +82,11 @@ func (r Result) String() string {
 // Decision is the answer for one transfer or memo.
 type Decision struct {
 	Result Result
-	// Amount is what stands in the journal under the key: for a duplicate or conflict the first
-	// version's amount, for a refused one zero.
+	// Amount is the amount in the journal under the key: for a duplicate or conflict the first
+	// version's, for a refused transfer zero.
 	Amount Fen
-	// Disputed tells that another version stands under the key, and this one is kept as a dispute: since now (Conflict) or since it came before (Duplicate).
+	// Disputed tells that another version is stored under the key, and that this one is kept as a
+	// dispute: from now on (Conflict), or since it came earlier (Duplicate).
 	Disputed bool
 	// Err is a *TransferError when the row was refused or is in conflict, else nil.
 	Err error
@@ -102,7 +109,7 @@ type Outcome struct {
 // Alarm says that an account has come to its alarm level.
 type Alarm struct {
 	Account Account
-	// Used is what its debits and holds exceed its credits by.
+	// Used is the amount by which its debits and holds exceed its credits.
 	Used Fen
 }
 

@@ -16,8 +16,10 @@ const (
 	fullEnds    = 10 // turns at either end whose median is compared
 )
 
-// BenchmarkLedgerFull posts ten million rows of one day into an empty journal, and then copies as many into an empty bare table, so that only one big
-// table and one big index are there at a time. It compares the last million with the first. It runs with FULL=1 in the environment, or FULL=rows.
+// BenchmarkLedgerFull posts ten million rows of one day into an empty journal, and then copies as
+// many into an empty bare table, so that only one big table and one big index are there at a time.
+// It compares the last million with the first. It runs with FULL=1 in the environment, or
+// FULL=rows.
 func BenchmarkLedgerFull(b *testing.B) {
 	rows, err := strconv.Atoi(os.Getenv("FULL"))
 	if err != nil || rows < 1 {
@@ -62,7 +64,8 @@ func (m *bench) fill(b *testing.B, rows int, table string, turn func(*testing.B,
 	return ends{median(rates[:fullEnds]), median(rates[len(rates)-fullEnds:])}
 }
 
-// server tells what the server did so far: the size of the table's index, how much of it was read past the cache, checkpoints, and its log.
+// server tells what the server did so far: the size of the table's index, how much of it was read
+// past the cache, checkpoints, and its log.
 func (m *bench) server(b *testing.B, table string) string {
 	b.Helper()
 	if os.Getenv(ledgertest.Server) != "" {

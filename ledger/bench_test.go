@@ -31,10 +31,12 @@ const (
 	benchSingles = 4 * time.Second
 )
 
-// BenchmarkLedger measures, in turns on one database with durable commits: raw COPY of the rows into a bare table with the same columns and key; Post of the
-// same rows in batches; one transaction a transfer, the obvious way; and 64 callers with one transfer a call. The rows are those of a city: nine of ten
-// credit one operator, whose account is limited as is a person's, which one in fifty debits; a fiftieth repeats. It counts rows that went in. The database is a private
-// PostgreSQL, or one of the server in CITYCARD_TEST_DATABASE_URL.
+// BenchmarkLedger measures, in turns on one database with durable commits: raw COPY of the rows
+// into a bare table with the same columns and key; Post of the same rows in batches; one
+// transaction a transfer, the obvious way; and 64 callers with one transfer a call. The rows are
+// those of a city: nine of ten credit one operator, whose account is limited as is a person's,
+// which one in fifty debits; a fiftieth repeats. It counts rows that went in. The database is a
+// private PostgreSQL, or one of the server in CITYCARD_TEST_DATABASE_URL.
 func BenchmarkLedger(b *testing.B) {
 	m := newBench(b)
 	for range b.N {
@@ -47,7 +49,8 @@ func BenchmarkLedger(b *testing.B) {
 	}
 }
 
-// BenchmarkLedgerMemory measures the resident memory of a process that posts with 8 workers, each with a memory of a million keys, on a database of its own.
+// BenchmarkLedgerMemory measures the resident memory of a process that posts with 8 workers, each
+// with a memory of a million keys, on a database of its own.
 func BenchmarkLedgerMemory(b *testing.B) {
 	m := newBench(b)
 	for range b.N {
@@ -55,7 +58,8 @@ func BenchmarkLedgerMemory(b *testing.B) {
 	}
 }
 
-// bench is one run's database and what was measured: rows a second by number of workers, one value a turn.
+// bench is one run's database and what was measured: rows a second by number of workers, one value
+// a turn.
 type bench struct {
 	ledger  *ledger.Ledger
 	url     string

@@ -20,7 +20,8 @@ import (
 
 const benchPersons = 1000 // of one worker: a person's records stay in one partition
 
-// benchChart has one operator that takes most, limited (what is paid out to it must have been earned), and persons with limited accounts.
+// benchChart has one operator that takes most, limited (what is paid out to it must have been
+// earned), and persons with limited accounts.
 func benchChart() []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
@@ -66,8 +67,8 @@ func benchTransfers(worker, number int) []ledger.Transfer {
 	return transfers
 }
 
-// singles has 8 clients post one transfer a transaction, as one would write it without thinking of load: lock both accounts, insert, update both. It
-// returns transfers a second.
+// singles has 8 clients post one transfer a transaction, as one would write it without thinking of
+// load: lock both accounts, insert, update both. It returns transfers a second.
 func (m *bench) singles(b *testing.B) float64 {
 	b.Helper()
 	rows := m.prepare(8, 8)

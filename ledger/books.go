@@ -25,8 +25,8 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 )
 
-// writeBooks adds the batch's deltas to balances and turnovers, notes what became of holds and which rows came late, and hangs the batch's link into
-// the chain.
+// writeBooks adds the batch's deltas to balances and turnovers, notes the new states of holds and
+// the rows that are late, and appends the batch's link to the chain.
 func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *chain.Link, rows []newRow) error {
 	deltas := fold(chart, rows)
 	accounts, shards := make([]int64, len(deltas)), make([]int32, len(deltas))
@@ -54,7 +54,8 @@ func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *ch
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// Balance returns what an account's debits and credits add up to. The error is ErrNoAccount for an unknown code.
+// Balance returns what an account's debits and credits add up to. The error is ErrNoAccount for an
+// unknown code.
 func (l *Ledger) Balance(ctx context.Context, code string) (Sums, error) {
 	var sums Sums
 	err := l.run(ctx, func(ctx context.Context) error {

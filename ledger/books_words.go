@@ -6,8 +6,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// What the books are made of is package chain's, which needs no database. The ledger's functions take
-// and return it, so it has its names here too.
+// The values that the books consist of are in package chain, which needs no database. The ledger's
+// functions take and return them, so their names are repeated here.
 type (
 	Fen       = chain.Fen
 	Sums      = chain.Sums

@@ -21,8 +21,10 @@ const (
 	oldActive = 3   // the old card rides every third day
 )
 
-// TestOldCardIsReadInAHandfulOfRows lets a card and two newer ones ride for 400 days, all sealed and with checkpoints but the last two. What is asked of the old one, or of
-// all, then reads no more the older it is: rows that came back are counted on the way (tracer), rows that the server fetched by its own statistics.
+// TestOldCardIsReadInAHandfulOfRows lets a card and two newer ones ride for 400 days, all sealed
+// and with checkpoints but the last two. What is asked of the old one, or of all, then reads no
+// more the older it is: rows that came back are counted on the way (tracer), rows that the server
+// fetched by its own statistics.
 func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 	url := ledgertest.New(t)
 	b := openBooks(t, ledgertest.Connect(t, url, 4))
@@ -107,8 +109,8 @@ func (c *rowCounter) TraceQueryEnd(_ context.Context, _ *pgx.Conn, end pgx.Trace
 	}
 }
 
-// askCounted asks through connections of its own, and returns the answer, how many rows came back, and how many the server fetched from tables; that is told by
-// PostgreSQL only.
+// askCounted asks through connections of its own, and returns the answer, how many rows came back,
+// and how many the server fetched from tables; that is told by PostgreSQL only.
 func askCounted(t *testing.T, url string, past bool, ask func(*ledger.Ledger) (string, error)) (answer string, returned, fetched int) {
 	t.Helper()
 	ctx := context.Background()
@@ -131,7 +133,8 @@ func askCounted(t *testing.T, url string, past bool, ask func(*ledger.Ledger) (s
 	return answer, int(counter.rows.Load()), fetchedRows(t, url, past) - before
 }
 
-// fetchedRows asks when no other session is left: a session's statistics are complete when it has ended.
+// fetchedRows asks when no other session is left: a session's statistics are complete when it has
+// ended.
 func fetchedRows(t *testing.T, url string, past bool) int {
 	t.Helper()
 	ctx := context.Background()

@@ -14,8 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Chart is the chart of accounts as this process knows it. It follows the database: a batch that finds the chart's version
-// changed reads the changed accounts before it goes on. It is safe for concurrent use.
+// Chart is the chart of accounts as this process knows it. It follows the database: if a batch
+// finds that the chart's version has changed, it first reads the changed accounts. It is safe for
+// concurrent use.
 type Chart struct {
 	mu      sync.RWMutex
 	version int64
@@ -52,7 +53,7 @@ func (c *Chart) All() []Account {
 	return all
 }
 
-// Version moves whenever an account does.
+// Version changes whenever an account changes.
 func (c *Chart) Version() int64 { return c.known() }
 
 func (c *Chart) known() int64 {
@@ -110,9 +111,10 @@ func (l *Ledger) Accounts(ctx context.Context) (*Chart, error) {
 	return l.chart, nil
 }
 
-// OpenAccounts opens the accounts that are not open yet. One that is open must have the same kind, owner, shards and limits
-// (closed and frozen do not count; a cap and alarm that were changed may be those of now or those it was opened with), else the error is ErrAccount
-// and none is opened.
+// OpenAccounts opens the accounts that are not open yet. An account that is open already must have
+// the same kind, owner, shards and limits, else the error is ErrAccount and none is opened. Closed
+// and frozen are not compared. If its cap and alarm were changed, either the current ones or the
+// original ones will do.
 func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 	wanted := slices.Clone(accounts)
 	for i := range wanted {
@@ -126,7 +128,7 @@ func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 	err := l.run(ctx, func(ctx context.Context) error {
 		return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
 	})
-	// An outcome that stayed open needs no settling: opening again finds the accounts open.
+	// An unknown outcome need not be resolved: a second attempt finds the accounts open.
 	if err != nil && errors.Is(err, ErrOutcomeUnknown) {
 		err = l.run(ctx, func(ctx context.Context) error {
 			return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
@@ -192,7 +194,8 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Ac
 		tree.Add(hash)
 		batch.Queue(`INSERT INTO accounts (account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)`, a.ID, a.Code, a.Kind, a.Owner, a.Flags, a.Shards, a.Cap, a.Alarm, version, hash[:])
-		// Every shard's row exists from the start, so that locking an account's rows locks all of it.
+		// Every shard's row exists from the start, so that locking an account's rows locks all of
+		// it.
 		shards := make([]int32, a.Shards)
 		for i := range shards {
 			shards[i] = int32(i)
@@ -207,7 +210,8 @@ func insertAccounts(ctx context.Context, tx pgx.Tx, version int64, accounts []Ac
 
 const setChartVersion = "UPDATE chart SET version = $1 WHERE one = 1"
 
-// lockChart locks the chart's row, so that changes of the chart happen one after the other, and returns its version.
+// lockChart locks the chart's row, so that changes of the chart happen one after the other, and
+// returns its version.
 func lockChart(ctx context.Context, tx pgx.Tx) (version int64, err error) {
 	err = tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1 FOR UPDATE").Scan(&version)
 	return version, err
@@ -219,8 +223,10 @@ func sameAccount(a, b Account) bool {
 	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
 }
 
-// MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits stay as they were opened. Who does it and why goes into
-// the audit. Every batch that begins after MarkAccount returned obeys the new marks, in all processes. Marks that are so already are left as they are.
+// MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits
+// stay as they were opened. Who does it and why goes into the audit. Every batch that begins after
+// MarkAccount returned obeys the new marks, in all processes. If the account has these marks
+// already, nothing changes.
 func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bool, by Approval) error {
 	what := fmt.Sprintf("mark account %q", code)
 	if err := by.Validate(); err != nil {

@@ -17,7 +17,8 @@ const DefaultChunk = 20_000
 // pastSubjects is greater than any subject.
 var pastSubjects = bytes.Repeat([]byte{0xFF}, MaxKey+1)
 
-// The rows a chunk looks at: those booked in the day $1 by subjects after $3 up to $4, in the day's prompt window $2 or noted as late.
+// The rows a chunk looks at: those booked in the day $1 by subjects after $3 up to $4, in the day's
+// prompt window $2 or noted as late.
 const (
 	chunkRows = `(SELECT subject, effective_day, debit, credit, amount, kind, flags FROM journal
 			WHERE effective_day = ANY($2::INT4[]) AND subject > $3 AND subject <= $4 AND booking_day = $1
@@ -47,9 +48,11 @@ const (
 		ON CONFLICT (account, subject) DO UPDATE SET day = excluded.day, balance = excluded.balance`
 )
 
-// Checkpoint writes the next chunk of checkpoints: what each subject's transfers left on each account at the end of the earliest sealed day that has
-// none yet, and the days on which the subject was active. chunk is about how many rows of the journal to read (0: DefaultChunk). It returns the day it
-// worked on, 0 when there is nothing to do. It may be stopped anywhere and called again, by any process.
+// Checkpoint writes the next chunk of checkpoints: what each subject's transfers left on each
+// account at the end of the earliest sealed day that has none yet, and the days on which the
+// subject was active. chunk is about how many rows of the journal to read (0: DefaultChunk). It
+// returns the day it worked on, 0 when there is nothing to do. It may be stopped anywhere and
+// called again, by any process.
 func (l *Ledger) Checkpoint(ctx context.Context, chunk int) (Day, error) {
 	if chunk <= 0 {
 		chunk = DefaultChunk
@@ -103,7 +106,8 @@ func checkpointChunk(ctx context.Context, tx pgx.Tx, day Day, chunk int) error {
 	return err
 }
 
-// chunkEnd returns the last subject of a chunk of about the given number of rows of each day of the window.
+// chunkEnd returns the last subject of a chunk of about the given number of rows of each day of the
+// window.
 func chunkEnd(ctx context.Context, tx pgx.Tx, window []int32, reached []byte, chunk int) ([]byte, error) {
 	until := pastSubjects
 	for _, day := range window {

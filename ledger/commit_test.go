@@ -14,8 +14,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestCommitCut breaks the connection exactly between COMMIT sent and COMMIT answered, with the commit landed and not landed. In each case
-// the caller must get the one true answer, and money must have moved once.
+// TestCommitCut breaks the connection exactly between COMMIT sent and COMMIT answered, with the
+// commit landed and not landed. In each case the caller must get the one true answer, and money
+// must have moved once.
 func TestCommitCut(t *testing.T) {
 	for name, c := range map[string]struct {
 		cut   cut
@@ -66,8 +67,9 @@ func TestCommitCut(t *testing.T) {
 	}
 }
 
-// TestGatheredCommitCut breaks the connection around the commits that make and end a caller's hold, landed and not landed. The caller gets the one true
-// answer each time, and the hold is made and ended once.
+// TestGatheredCommitCut breaks the connection around the commits that make and end a caller's hold,
+// landed and not landed. The caller gets the one true answer each time, and the hold is made and
+// ended once.
 func TestGatheredCommitCut(t *testing.T) {
 	for name, cut := range map[string]cut{"not landed": unsent, "landed": answered} {
 		t.Run(name, func(t *testing.T) {

@@ -19,8 +19,9 @@ import (
 	"citycard/ledger/schema"
 )
 
-// TestServerKilled kills the database server under a stream of batches and callers of a gatherer with holds in flight, and starts it again. Every
-// batch that was answered is there, at most one more, and all that callers were told; when they have posted it once more, the books are whole.
+// TestServerKilled kills the database server under a stream of batches and callers of a gatherer
+// with holds in flight, and starts it again. Every batch that was answered is there, at most one
+// more, and all that callers were told; when they have posted it once more, the books are whole.
 func TestServerKilled(t *testing.T) {
 	ctx := context.Background()
 	parent, err := os.MkdirTemp("", "citycard-crash-")
@@ -84,7 +85,8 @@ func TestServerKilled(t *testing.T) {
 	again.wholeAfter(heard)
 }
 
-// callers has callers post their chains through a gatherer, each until it is done or fails, and notes what they are told.
+// callers has callers post their chains through a gatherer, each until it is done or fails, and
+// notes what they are told.
 func (b *books) callers(heard *told) *sync.WaitGroup {
 	ctx := context.Background()
 	g, err := b.NewGatherer(ctx, "desk", "test", 1, time.Millisecond)

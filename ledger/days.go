@@ -17,8 +17,8 @@ type DayStatus struct {
 	Next  Day // the day its streams moved to; zero until it is closed first
 }
 
-// OpenDay opens the first booking day; each later one is opened by the close of the one before. It does nothing when
-// the day is known already.
+// OpenDay opens the first booking day; each later one is opened by the close of the one before. It
+// does nothing when the day is known already.
 func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 	if !day.Valid() {
 		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
@@ -64,10 +64,11 @@ func (l *Ledger) CurrentDay(ctx context.Context) (Day, error) {
 	return day, nil
 }
 
-// CloseDay begins to close an open day: next is opened, and every stream of the day moves there, except those named in stay. A
-// batch in flight either commits before its stream moves, and is in the day, or fails with ErrDayMoved. Closing
-// again with the same next changes nothing; with another next the error is ErrDay. The streams of a day that was reopened move to the day that is
-// open by then, where the next one has ended too.
+// CloseDay begins to close an open day: next is opened, and every stream of the day moves there,
+// except those named in stay. A batch in flight either commits before its stream moves, and is in
+// the day, or fails with ErrDayMoved. Closing again with the same next changes nothing; with
+// another next the error is ErrDay. When a reopened day is closed again and next has ended
+// meanwhile, its streams move to the day that is open then.
 func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) error {
 	if !next.Valid() || next <= day {
 		return &BatchError{What: fmt.Sprintf("day %v cannot be followed by %v", day, next)}
@@ -109,7 +110,8 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 	})
 }
 
-// lockOpen locks the day after one and returns it, or the open day where it has ended too, as it may when the one before was reopened.
+// lockOpen locks the day next and returns it. Where next has ended too, which is possible after a
+// day was reopened, it returns the latest open day.
 func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
 	status, err := LockDay(ctx, tx, next)
 	if err == nil && status.State != DayOpen {
@@ -118,7 +120,8 @@ func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
 	return status.Day, err
 }
 
-// EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it again changes nothing.
+// EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it
+// again changes nothing.
 func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 	return l.change(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
 		status, err := LockDay(ctx, tx, day)
@@ -145,8 +148,9 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 	})
 }
 
-// moveStreams moves the day's streams, notes where each stood and returns how many there were. The update waits for a batch in flight on each stream, and
-// reads the row as that batch left it, which is what READ COMMITTED is for.
+// moveStreams moves the day's streams, notes the position of each and returns their number. On each
+// stream the update waits for a batch in flight and then reads the row as that batch left it. That
+// needs READ COMMITTED.
 func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) (int, error) {
 	rows, err := tx.Query(ctx, "UPDATE streams SET day = $2 WHERE day = $1 AND NOT (stream = ANY($3)) RETURNING stream, sequence, head, NULL::BYTEA",
 		day, next, stay)
@@ -164,7 +168,8 @@ func moveStreams(ctx context.Context, tx pgx.Tx, day, next Day, stay []string) (
 	return len(heads), tx.SendBatch(ctx, batch).Close()
 }
 
-// streamHead is where a stream stood when it left a day. Batches is the root over the heads of what it booked in the day.
+// streamHead is where a stream stood when it left a day. Batches is the root over the heads of what
+// it booked in the day.
 type streamHead struct {
 	Stream   string
 	Sequence int64
@@ -183,7 +188,8 @@ func LockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 	return status, err
 }
 
-// change runs a change of days, limits or checkpoints. Each is made so that doing it twice is doing it once; so an unknown outcome is tried again.
+// change runs a change of days, limits or checkpoints. Each has the same effect when it is done
+// twice, so after an unknown outcome it is tried again.
 func (l *Ledger) change(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return change(ctx, tx) })

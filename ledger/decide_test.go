@@ -22,7 +22,8 @@ func with(t ledger.Transfer, change func(*ledger.Transfer)) ledger.Transfer {
 	return t
 }
 
-// decision is one case of a table: what is posted first, the batch in question, and every answer to it.
+// decision is one case of a table: what is posted first, the batch in question, and every answer to
+// it.
 type decision struct {
 	name         string
 	first, batch []ledger.Transfer

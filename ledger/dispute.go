@@ -11,13 +11,14 @@ import (
 
 // DisputeKind is the kind of the memos in which the ledger keeps the second version of a conflict.
 //
-// Such a memo stands beside the row in dispute, under its day and subject. Its id is the byte 0xFF and the SHA-256 of the disputed id (after its length as
-// 4 bytes) and of what the versions are compared by, so that the same second version is kept once, however often it comes. Its reason is the disputed
-// id in hex and, for a transfer, the second version's amount; its evidence the second version's (or, when that had none, the canonical bytes
-// of its content).
+// Such a memo has the day and subject of the disputed row. Its id is the byte 0xFF and a SHA-256
+// over the disputed id (after its length as 4 bytes) and over the content by which versions are
+// compared. So the same second version is kept once, however often it comes. Its reason is the
+// disputed id in hex and, for a transfer, the second version's amount; its evidence the second
+// version's (or, when that had none, the canonical bytes of its content).
 const DisputeKind = "dispute"
 
-// What a second version is: the first byte of what its id is hashed from.
+// The kinds of second version: the first byte of what its id is hashed from.
 const (
 	versionTransfer byte = iota + 1 // amount and evidence
 	versionBare                     // a transfer without evidence: accounts, amount, purpose
@@ -61,7 +62,8 @@ func disputeRow(k Key, version, evidence []byte, reason string) (Key, newRow) {
 	return d, newRow{Row: Row{Day: d.Day, Subject: d.Subject, ID: d.ID, Kind: DisputeKind, Reason: reason, Evidence: evidence}}
 }
 
-// dispute answers for a version that differs from the row that stands under its key: a conflict, or a duplicate where it was kept before.
+// dispute decides a version that differs from the row stored under its key. The answer is a
+// conflict, or a duplicate where this version was kept before.
 func (j *judge) dispute(standing, k Key, row newRow, stands Fen, why *TransferError) Decision {
 	if j.keepDispute(standing, k, row) {
 		return Decision{Result: Duplicate, Amount: stands, Disputed: true}
@@ -69,8 +71,9 @@ func (j *judge) dispute(standing, k Key, row newRow, stands Fen, why *TransferEr
 	return Decision{Result: Conflict, Amount: stands, Disputed: true, Err: why}
 }
 
-// keepDispute keeps such a version, and reports whether it was kept before, in this batch or an earlier one.
-// When the standing row is in the journal already, so may the dispute be; then it must have been looked up.
+// keepDispute keeps such a version, and reports whether it was kept before, in this batch or an
+// earlier one. If the row under the key is in the journal already, the dispute may be there too, so
+// it must have been looked up.
 func (j *judge) keepDispute(standing, k Key, row newRow) (repeated bool) {
 	if _, ok := j.disputed[k]; ok {
 		j.repeats++

@@ -13,7 +13,8 @@ import (
 
 const conflict = "conflict: its key is taken by other content"
 
-// TestConflictKeepsBothVersions sends other versions of one transfer, some again and again: each is kept once, beside the first.
+// TestConflictKeepsBothVersions sends other versions of one transfer, some again and again: each is
+// kept once, beside the first.
 func TestConflictKeepsBothVersions(t *testing.T) {
 	b := newBooks(t)
 	version := func(amount ledger.Fen, text string) ledger.Transfer { return evidence(1, amount, text) }
@@ -62,8 +63,8 @@ func TestConflictKeepsBothVersions(t *testing.T) {
 	t.Errorf("no dispute keeps the second version under its hash: %v", rows)
 }
 
-// TestDisputeFromAnotherStream has two streams keep the same second version at once, the other one committing at each moment of this one's
-// attempts: one keeps it, the other finds it kept.
+// TestDisputeFromAnotherStream has two streams keep the same second version at once, the other one
+// committing at each moment of this one's attempts: one keeps it, the other finds it kept.
 func TestDisputeFromAnotherStream(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

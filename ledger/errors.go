@@ -5,9 +5,11 @@ import (
 	"fmt"
 )
 
-// What a caller does next decides the error. ErrFenced, ErrPosition: give the stream up, lease it again if it should be
-// ours. ErrDayMoved: take the new day from the StreamError and post again. ErrDaySealed: book in another day. ErrUnavailable: nothing was
-// committed; try later. ErrBusy: others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: lease the stream again and see how far it got.
+// Errors are grouped by what a caller does next. ErrFenced, ErrPosition: give the stream up, lease
+// it again if it should be ours. ErrDayMoved: take the new day from the StreamError and post again.
+// ErrDaySealed: book in another day. ErrUnavailable: nothing was committed; try later. ErrBusy:
+// others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: lease the
+// stream again and see how far it got.
 var (
 	ErrFenced         = errors.New("the stream has a newer owner")
 	ErrPosition       = errors.New("the stream stands at another position")
@@ -23,8 +25,9 @@ var (
 	ErrDay            = errors.New("the day's state does not allow it")
 )
 
-// BatchError says that a batch, or what names a stream or day, is malformed, or that an account's sums would no longer fit (MaxAmount). It is the
-// caller's mistake; posting it again cannot succeed.
+// BatchError says that a batch, or the name of a stream or day, is malformed, or that an account's
+// sums would become too large (MaxAmount). It is the caller's mistake; posting it again cannot
+// succeed.
 type BatchError struct {
 	Stream string
 	What   string
@@ -32,8 +35,8 @@ type BatchError struct {
 
 func (e *BatchError) Error() string { return fmt.Sprintf("stream %q: %s", e.Stream, e.What) }
 
-// StreamError says that the stream is not where the batch expects it. It unwraps to ErrFenced, ErrPosition, ErrDayMoved, ErrDaySealed
-// or ErrNoStream.
+// StreamError says that the stream is not where the batch expects it. It unwraps to ErrFenced,
+// ErrPosition, ErrDayMoved, ErrDaySealed or ErrNoStream.
 type StreamError struct {
 	Err     error
 	Current Lease // the stream as it stands now

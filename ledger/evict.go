@@ -10,11 +10,12 @@ import (
 	"citycard/ledger/schema"
 )
 
-// evictIdle ends sessions that hold the stream's row against tx's and wait for their client: a process that was stopped in the middle of a
-// batch, whose connection lives. No setting of PostgreSQL 15 ends one that was sending rows. What it had done is rolled back, and
-// its stream has a new owner in any case. It looks several times before the lease itself loses patience.
-// The function returned calls it off. On CockroachDB it does nothing: there the lease passes such
-// sessions, see schema's PassStatement.
+// evictIdle ends sessions that hold the stream's row while they wait for their client, so that tx
+// waits for them. Their process was stopped in the middle of a batch, but its connection is still
+// open. No setting of PostgreSQL 15 ends a session that was sending rows. The work of an ended
+// session is rolled back; its stream gets a new owner in any case. It looks several times before
+// the lease itself loses patience. The returned function stops it. On CockroachDB it does nothing:
+// there the lease passes such sessions, see schema's PassStatement.
 func (l *Ledger) evictIdle(ctx context.Context, tx pgx.Tx) (stop func()) {
 	if l.dialect != schema.PostgreSQL {
 		return func() {}

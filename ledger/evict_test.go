@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestLeaseFromOneWhoStandsStill leases a stream whose owner was stopped in the middle of a batch with its connection alive: between two
-// statements, and while it was sending rows, which no time limit of the server's ends.
+// TestLeaseFromOneWhoStandsStill leases a stream whose owner was stopped in the middle of a batch
+// with its connection alive: between two statements, and while it was sending rows, which no time
+// limit of the server's ends.
 func TestLeaseFromOneWhoStandsStill(t *testing.T) {
 	b := newBooks(t)
 	for name, sends := range map[string]bool{"between statements": false, "while it sends rows": true} {

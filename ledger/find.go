@@ -40,8 +40,9 @@ func (l *Ledger) KeysOf(ctx context.Context, subject Subject) (keys []Key, err e
 	return keys, nil
 }
 
-// Amounts reads what the transfers under keys moved, one amount a key, 0 where there is no transfer. A row of the journal never
-// changes, so an amount that was found stays true; one that was not found may be posted later.
+// Amounts reads the amounts that the transfers under keys moved: one amount for each key, 0 where
+// there is no transfer. A row of the journal never changes, so an amount that was found stays true;
+// one that was not found may be posted later.
 func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
 	amounts := make([]Fen, len(keys))
 	if len(keys) == 0 {
@@ -75,8 +76,9 @@ func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
 	return amounts, nil
 }
 
-// Holdings reads and locks, in a caller's transaction (Batch.Prepare), what accounts hold: credits - debits - what is held of it, over all shards. An
-// account on which nothing was ever booked holds 0.
+// Holdings reads and locks, in a caller's transaction (Batch.Prepare), what accounts hold: credits
+// - debits - what is held of it, over all shards. An account on which nothing was ever booked holds
+// 0.
 func (l *Ledger) Holdings(ctx context.Context, tx pgx.Tx, accounts []AccountID) (map[AccountID]Fen, error) {
 	holdings := make(map[AccountID]Fen, len(accounts))
 	if len(accounts) == 0 {

@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// Gatherer lets callers that post one chain at a time (a desk, a counter) share commits. While one commit is under way the next
-// batch gathers, so the busier it is the more callers a commit serves; a caller waits at most Linger for company.
+// Gatherer lets callers that post one chain at a time (a desk, a counter) share commits. While one
+// commit is under way, the next batch gathers; so the busier the gatherer is, the more callers
+// share a commit. A caller waits at most the linger for others to join.
 //
-// It owns one stream, one position for each chain. It follows the stream when its day moves. When another owner leases the stream, it
-// stops and every further call fails with ErrFenced.
+// It owns one stream and uses one position for each chain. When the stream moves to another day, it
+// goes on there. When another owner leases the stream, it stops and every further call fails with
+// ErrFenced.
 type Gatherer struct {
 	ledger *Ledger
 	stream string
@@ -50,8 +52,9 @@ const (
 // ErrStopped means that the gatherer was closed before the chain was posted.
 var ErrStopped = errors.New("the gatherer is closed")
 
-// NewGatherer leases the stream and starts gathering. linger is how long a batch waits for company: 0 posts at once whatever is
-// there; 1 or 2 ms suit a desk. The context bounds only the lease. Close must be called.
+// NewGatherer leases the stream and starts gathering. linger is how long a batch waits for company:
+// 0 posts at once whatever is there; 1 or 2 ms suit a desk. The context bounds only the lease.
+// Close must be called.
 func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard int, linger time.Duration) (*Gatherer, error) {
 	lease, err := l.Lease(ctx, stream, owner, 0)
 	if err != nil {
@@ -66,14 +69,15 @@ func (l *Ledger) NewGatherer(ctx context.Context, stream, owner string, shard in
 	return g, nil
 }
 
-// Close waits for the commit under way and stops. Callers still waiting get ErrStopped. It must be called once.
+// Close waits for the commit under way and stops. Callers still waiting get ErrStopped. It must be
+// called once.
 func (g *Gatherer) Close() {
 	close(g.stop)
 	<-g.done
 }
 
-// Check asks whether the gatherer could post now: ErrFenced when another owner has leased the stream, which one that is idle would not
-// notice by itself.
+// Check asks whether the gatherer could post now: ErrFenced when another owner has leased the
+// stream, which one that is idle would not notice by itself.
 func (g *Gatherer) Check(ctx context.Context) error {
 	select {
 	case <-g.done:
@@ -93,8 +97,9 @@ func (g *Gatherer) Check(ctx context.Context) error {
 	return nil
 }
 
-// Post posts a chain: all of its transfers succeed or fail together, whatever their Linked says. It returns one decision for each. After an error
-// other than ErrOutcomeUnknown and the context's, nothing was posted; posting the chain again is always safe.
+// Post posts a chain: all of its transfers succeed or fail together, whatever their Linked says. It
+// returns one decision for each. After an error other than ErrOutcomeUnknown and the context's,
+// nothing was posted; posting the chain again is always safe.
 func (g *Gatherer) Post(ctx context.Context, chain []Transfer) ([]Decision, error) {
 	if len(chain) == 0 || len(chain) > gatheredRows {
 		return nil, &BatchError{Stream: g.stream, What: fmt.Sprintf("a chain of %d transfers, expected 1 to %d", len(chain), gatheredRows)}
@@ -157,7 +162,8 @@ func (g *Gatherer) loop() {
 	}
 }
 
-// gather collects calls until none is waiting and the linger is over, or the batch is full; the one that does not fit is handed back.
+// gather collects calls until none is waiting and the linger is over, or until the batch is full.
+// It returns the call that did not fit.
 func (g *Gatherer) gather(first *call) (calls []*call, left *call) {
 	calls = []*call{first}
 	rows := len(first.chain)
@@ -184,8 +190,9 @@ func (g *Gatherer) gather(first *call) (calls []*call, left *call) {
 	}
 }
 
-// commit posts the gathered chains as one batch. It belongs to many callers, so no one's context bounds it. Its own does; where that ends before
-// COMMIT nothing was posted, and during COMMIT the outcome is found out as after any lost connection.
+// commit posts the gathered chains as one batch. The batch belongs to many callers, so no caller's
+// context bounds it; it has a context of its own. If that ends before COMMIT, nothing was posted.
+// If it ends during COMMIT, the outcome is found out as after any lost connection.
 func (g *Gatherer) commit(calls []*call) ([][]Decision, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), g.ledger.answers.patience(committing))
 	defer cancel()
@@ -220,7 +227,7 @@ func (g *Gatherer) post(ctx context.Context, calls []*call) ([][]Decision, error
 		out, err = g.ledger.Post(ctx, batch)
 	}
 	if errors.Is(err, ErrOutcomeUnknown) {
-		// Where the stream stands must be asked again before the next batch.
+		// The stream's position must be read again before the next batch.
 		g.lease.Epoch = 0
 		g.epoch.Store(0)
 	}
@@ -241,7 +248,7 @@ func (g *Gatherer) renew(ctx context.Context) error {
 	return err
 }
 
-// split hands each call its own decisions, with errors that count within its chain.
+// split gives each call its own decisions; the indexes in their errors are those within its chain.
 func split(calls []*call, all []Decision) [][]Decision {
 	decisions := make([][]Decision, len(calls))
 	first := 0

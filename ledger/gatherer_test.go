@@ -11,7 +11,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestGathererGivesEachCallerItsOwnAnswer has many callers debit a fund that holds enough for half of them, over a day's close.
+// TestGathererGivesEachCallerItsOwnAnswer has many callers debit a fund that holds enough for half
+// of them, over a day's close.
 func TestGathererGivesEachCallerItsOwnAnswer(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

@@ -14,7 +14,8 @@ type Standing struct {
 	Today   Fen
 }
 
-// Standings tells how accounts stand now, with what was booked on them in a booking day: a look at each of their shards, however old the books are.
+// Standings returns what accounts hold now, and how much of it was booked in one booking day. It
+// reads one row for each of their shards, however old the books are.
 func (l *Ledger) Standings(ctx context.Context, day Day, accounts []AccountID) (standings []Standing, err error) {
 	err = l.run(ctx, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `SELECT b.account, sum(b.credits - b.debits)::INT8, coalesce(sum(t.credits - t.debits), 0)::INT8
@@ -32,11 +33,13 @@ func (l *Ledger) Standings(ctx context.Context, day Day, accounts []AccountID) (
 	return standings, nil
 }
 
-// Reached is how far a reader of notes has come in each stream, by the stream's number; nil is nowhere.
+// Reached is how far a reader of notes has read in each stream, by the stream's number; nil means
+// that it has read nothing.
 type Reached map[int64]int64
 
-// NotesSince calls fn with the note, where it has one, of every batch that was booked since a reader was there last; for a reader who was
-// nowhere, of every batch booked in the days from first on. It returns where the reader has come. What was read before is not read again.
+// NotesSince calls fn with the note of every batch that was booked since the reader's last call and
+// has one. For a reader that has read nothing (nil), it does so for every batch booked in the days
+// from first on. It returns how far the reader has read. Nothing is read twice.
 func (l *Ledger) NotesSince(ctx context.Context, first Day, reached Reached, fn func(day Day, note []byte) error) (Reached, error) {
 	now := Reached{}
 	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {

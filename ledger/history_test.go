@@ -137,8 +137,9 @@ func (h *history) compareAt(t *rapid.T, moment ledger.AsOf, seen func(entry) boo
 	}
 }
 
-// TestHistory posts on many days, some of it late or early, seals and writes checkpoints in small pieces at any point; balances and statements, now and as
-// of any past moment, do not depend on how far they have come.
+// TestHistory posts on many days, some of it late or early, seals and writes checkpoints in small
+// pieces at any point; balances and statements, now and as of any past moment, do not depend on how
+// far they have come.
 func TestHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{books: openBooks(rt, ledgertest.Open(rt, 4)), signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}

@@ -29,7 +29,8 @@ func (h *HoldStatus) Expiry(now time.Time) Transfer {
 
 const selectHolds = "SELECT day, subject, id, debit, credit, amount, expires, state, posted FROM holds "
 
-// Holds calls fn for each hold that has not ended, those that lapse first first, those that never do before all.
+// Holds calls fn for each hold that has not ended: first those that never lapse, then the others in
+// the order in which they lapse.
 func (l *Ledger) Holds(ctx context.Context, fn func(HoldStatus) error) error {
 	return l.holds(ctx, fn, "WHERE state = 'held' ORDER BY expires, day, subject, id")
 }
@@ -89,7 +90,8 @@ const putHolds = `INSERT INTO holds (day, subject, id, debit, credit, amount, ex
 	FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[], $4::INT8[], $5::INT8[], $6::INT8[], $7::INT8[], $8::TEXT[], $9::INT8[]) AS u (d, s, i, de, cr, a, e, st, p)
 	ON CONFLICT (day, subject, id) DO UPDATE SET state = excluded.state, posted = excluded.posted`
 
-// queueHolds notes the holds that the rows make and end, each with what it is after the batch, in the order of their keys.
+// queueHolds queues the holds that the rows make and end, each in its state after the batch, in the
+// order of their keys.
 func queueHolds(batch *pgx.Batch, rows []newRow) {
 	after := make(map[Key]*newRow)
 	for i := range rows {
@@ -118,7 +120,8 @@ func queueHolds(batch *pgx.Batch, rows []newRow) {
 	batch.Queue(putHolds, h.days, h.subjects, h.ids, h.debits, h.credits, h.amounts, h.lapses, h.states, h.posted)
 }
 
-// add adds the hold under k as row r, the hold itself or what ended it, leaves it.
+// add adds the hold under k in the state that row r gives it: r is the hold itself or the row that
+// ended it.
 func (h *holdRows) add(k Key, r *newRow) {
 	hold, state, posted := &r.Row, chain.HoldHeld, Fen(0)
 	if r.ends != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The older way to say BINARY is the one both databases know in all versions.
+// This is the older syntax for BINARY: both databases know it in all versions.
 const copyJournal = `COPY journal (effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
 	stream, sequence, position, hash, expires) FROM STDIN BINARY`
 
 const journalColumns = 17
 
-// copyRows sends the rows by COPY in PostgreSQL's binary format, encoded here because the general encoder, one value at a time,
-// costs more than the hashing.
+// copyRows sends the rows by COPY in PostgreSQL's binary format, encoded here because the general
+// encoder, one value at a time, costs more than the hashing.
 func (l *Ledger) copyRows(ctx context.Context, conn *pgconn.PgConn, rows []newRow) error {
 	buffers := &l.buffers
 	if len(rows) == 0 {

@@ -27,10 +27,11 @@ type judge struct {
 	here map[Key]int32
 	// chain is the number of rows before the chain being decided.
 	chain int
-	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their keys.
+	// disputes are the conflicting versions, to be appended as memos at the end; disputed are their
+	// keys.
 	disputes []newRow
 	disputed map[Key]struct{}
-	// total is what the rows move and hold together; account by account it must fit their sums.
+	// total is the sum of all that the rows move and hold. It must fit an account's sums.
 	total Fen
 	// repeats counts the versions that were kept as disputes before.
 	repeats int
@@ -79,7 +80,7 @@ func (j *judge) decide(sequence int64) {
 	}
 }
 
-// nameRefused adds to the errors whose they are.
+// nameRefused fills in the Key of every TransferError.
 func (j *judge) nameRefused() {
 	var e *TransferError
 	for i := range j.out.Transfers {
@@ -135,8 +136,9 @@ func (j *judge) decideChain(first, last int) {
 	}
 }
 
-// refuseNew refuses a transfer that would have gone in by itself. When its key was not looked up, it may have been posted before
-// after all and deserve another answer; then that is found out first.
+// refuseNew refuses a transfer that would have been inserted if it stood alone. If its key was not
+// looked up, it may have been posted before and need another answer; so the key becomes a doubt,
+// which is looked up first.
 func (j *judge) refuseNew(i int, reason Reason) Decision {
 	k := j.batch.Transfers[i].key()
 	if _, looked := j.post.known[k]; !looked {
@@ -145,7 +147,7 @@ func (j *judge) refuseNew(i int, reason Reason) Decision {
 	return refuse(i, reason, "")
 }
 
-// unwind takes the rows from number n on back, and what they did to the limits.
+// unwind removes the rows from number n on, and undoes what they did to the limits.
 func (j *judge) unwind(n int) {
 	for i := n; i < len(j.rows); i++ {
 		r := &j.rows[i]
@@ -250,7 +252,8 @@ func (j *judge) decideMemo(i int) Decision {
 	return j.keep(k, m, &TransferError{Index: i, Memo: true, Reason: ContentDiffers})
 }
 
-// keep answers for a memo that is right in itself; differs is the error where another row stands under its key.
+// keep decides a memo that is well-formed; differs is the error if another row is stored under its
+// key.
 func (j *judge) keep(k Key, m *Memo, differs *TransferError) Decision {
 	if row := j.standing(k); row != nil {
 		if j.sameMemo(row, m) {
@@ -263,7 +266,7 @@ func (j *judge) keep(k Key, m *Memo, differs *TransferError) Decision {
 	return Decision{Result: Inserted}
 }
 
-// standing returns the row that stands under the key, in this batch or before, or nil.
+// standing returns the row under the key, from this batch or from an earlier one, or nil.
 func (j *judge) standing(k Key) *Row {
 	if i, ok := j.here[k]; ok {
 		return &j.rows[i].Row

@@ -29,8 +29,8 @@ const (
 	callerStride = 1000
 )
 
-// clientChain is what a caller posts as its step n: money held, the hold before it ended in one of four ways, and something moved with it. So a
-// chain that came half would show.
+// clientChain is what a caller posts as its step n: money held, the hold before it ended in one of
+// four ways, and something moved with it. So a chain that came half would show.
 func clientChain(caller, n int) []ledger.Transfer {
 	id := callerStride*(caller+1) + 10*n
 	random := rand.New(rand.NewPCG(uint64(caller), uint64(n)))
@@ -51,7 +51,8 @@ func clientChain(caller, n int) []ledger.Transfer {
 	return append(chain, end)
 }
 
-// runClient works until it is done or killed: callers share a gatherer, one posts batches of its own. What was answered is written out, a line a transfer.
+// runClient works until it is done or killed: callers share a gatherer, one posts batches of its
+// own. What was answered is written out, a line a transfer.
 func runClient(url string, out io.Writer) error {
 	ctx := context.Background()
 	pool, dialect, err := ledger.Connect(ctx, url, 6)
@@ -122,7 +123,8 @@ func ownStream(ctx context.Context, l *ledger.Ledger) func([]ledger.Transfer) ([
 	}
 }
 
-// told is what callers were answered: the amounts under the ids that went in, and how far each caller came.
+// told is what callers were answered: the amounts under the ids that went in, and how far each
+// caller came.
 type told struct {
 	amounts map[string]ledger.Fen
 	steps   [killCallers + 1]int
@@ -153,8 +155,9 @@ func (a *told) goOn() string {
 	return strings.Join(text, " ")
 }
 
-// TestClientKilled kills a posting process again and again, while somebody reads. Every read balances and no limit is exceeded; what was answered is
-// there; and when all was posted once more, nothing is there twice and every hold is in one state.
+// TestClientKilled kills a posting process again and again, while somebody reads. Every read
+// balances and no limit is exceeded; what was answered is there; and when all was posted once more,
+// nothing is there twice and every hold is in one state.
 func TestClientKilled(t *testing.T) {
 	url := ledgertest.New(t)
 	b := openBooks(t, ledgertest.Connect(t, url, 4))
@@ -166,7 +169,7 @@ func TestClientKilled(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range killedTimes {
 		client(t, url, heard, heard.goOn(), 1+random.IntN(80))
-		// Before anything is posted again, which would heal a loss.
+		// This comes before anything is posted again, because that would hide a loss.
 		b.nothingLost(heard)
 	}
 	if left := strings.Count(heard.goOn(), fmt.Sprint(killSteps-2)); left == killCallers+1 {
@@ -178,7 +181,8 @@ func TestClientKilled(t *testing.T) {
 	b.wholeAfter(heard)
 }
 
-// client runs the client from where it is told to, and kills it after so many lines (0: not at all).
+// client runs the client from where it is told to, and kills it after so many lines (0: not at
+// all).
 func client(t *testing.T, url string, heard *told, from string, lines int) {
 	t.Helper()
 	command := exec.Command(os.Args[0])
@@ -206,7 +210,8 @@ func client(t *testing.T, url string, heard *told, from string, lines int) {
 	}
 }
 
-// nothingLost checks that what callers were told is in the journal, and returns how often each act is.
+// nothingLost checks that what callers were told is in the journal, and returns how often each act
+// is.
 func (b *books) nothingLost(heard *told) map[ledger.Act]int {
 	b.t.Helper()
 	stands := make(map[string]ledger.Fen)
@@ -224,8 +229,8 @@ func (b *books) nothingLost(heard *told) map[ledger.Act]int {
 	return acts
 }
 
-// wholeAfter checks the books after all was posted again: what callers were told, that each hold is in one state, and that what is reserved is
-// what the open ones hold.
+// wholeAfter checks the books after all was posted again: what callers were told, that each hold is
+// in one state, and that what is reserved is what the open ones hold.
 func (b *books) wholeAfter(heard *told) {
 	b.t.Helper()
 	ctx := context.Background()

@@ -7,8 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// promptDays is how many days before its booking day a row's effective day may lie without being late. Where a subject's rows of a booking day
-// can be is then known without an index on that day: in these few days, or where the late table says.
+// promptDays is how many days before its booking day a row's effective day may lie without being
+// late. So a subject's rows of a booking day are found without an index on that day: they are in
+// these few effective days, or in those that the late table names.
 const promptDays = 3
 
 // promptWindow returns the effective days on which rows of a booking day are prompt.

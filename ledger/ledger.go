@@ -19,8 +19,8 @@ type Ledger struct {
 	answers *answers // nil where the pool is none of Connect's
 	chart   *Chart
 	log     *slog.Logger
-	// retries bounds how often one transaction is attempted again; backoff is the first pause between two attempts, doubled each
-	// time up to maxBackoff.
+	// retries bounds how often one transaction is attempted again; backoff is the first pause
+	// between two attempts, doubled each time up to maxBackoff.
 	retries    int
 	backoff    time.Duration
 	maxBackoff time.Duration
@@ -35,7 +35,8 @@ type Option func(*Ledger)
 // WithLog sends notices of retries and resolved commits to log; the default drops them.
 func WithLog(log *slog.Logger) Option { return func(l *Ledger) { l.log = log } }
 
-// WithRetries bounds the attempts after the first of one transaction (default 40, about eight seconds).
+// WithRetries bounds the attempts after the first of one transaction (default 40, about eight
+// seconds).
 func WithRetries(n int) Option { return func(l *Ledger) { l.retries = n } }
 
 // WithBackoff sets the first and the longest pause between two attempts (default 2 ms and 250 ms).
@@ -43,8 +44,9 @@ func WithBackoff(first, longest time.Duration) Option {
 	return func(l *Ledger) { l.backoff, l.maxBackoff = first, longest }
 }
 
-// WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "no answer", "duplicate", "chart",
-// "look-up", "unknown commit", "not landed" or "stream taken". It is called by many goroutines at once.
+// WithRetryHook calls fn before each further attempt with its cause: an SQLSTATE, "connection", "no
+// answer", "duplicate", "chart", "look-up", "unknown commit", "not landed" or "stream taken". It is
+// called by many goroutines at once.
 func WithRetryHook(fn func(cause string)) Option { return func(l *Ledger) { l.onRetry = fn } }
 
 // WithRehearsal makes the ledger roll back every transaction that it would commit. Each call
@@ -78,16 +80,19 @@ type connection struct {
 	patience time.Duration
 }
 
-// ReadOnly makes connections on which nothing can be written, so that a user who may only read is enough.
+// ReadOnly makes connections on which nothing can be written; for them a database user with the
+// right to read is enough.
 func ReadOnly() ConnectOption { return func(c *connection) { c.readOnly = true } }
 
-// Patience is how long the database may leave a statement of a posting, COMMIT included, without an answer (default 10 s). Then the connection is
-// given up and the statement's outcome is found out as after any lost connection. A second statement in a row without an answer is
-// ErrUnavailable. The steps of a day's end may take sixty times as long; reads take as long as they do, while the server's host answers.
+// Patience is how long the database may leave a statement of a posting, COMMIT included, without an
+// answer (default 10 s). Then the connection is closed, and the statement's outcome is found out as
+// after any lost connection. A second statement in a row without an answer is ErrUnavailable. The
+// steps of a day's end may take sixty times as long. Reads are not limited, as long as the server's
+// host answers.
 func Patience(d time.Duration) ConnectOption { return func(c *connection) { c.patience = d } }
 
-// Connect opens a pool of up to conns connections, set up for posting, to the database at url. It does not migrate; see
-// schema.Apply.
+// Connect opens a pool of up to conns connections, set up for posting, to the database at url. It
+// does not migrate; see schema.Apply.
 func Connect(ctx context.Context, url string, conns int, options ...ConnectOption) (*pgxpool.Pool, schema.Dialect, error) {
 	set := connection{patience: schema.DefaultPatience}
 	for _, option := range options {

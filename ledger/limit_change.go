@@ -16,17 +16,20 @@ var ErrLimit = errors.New("the account has used more than the new cap")
 // Limit is what an account's cap and alarm level shall be from now on; see Account.
 type Limit struct {
 	Cap, Alarm Fen
-	// BelowUsed allows a cap below what the account has used already. Nothing that was booked is touched; the account takes no debit and
-	// no hold until it has come down below the cap again.
+	// BelowUsed allows a cap below what the account has used already. Nothing that was booked
+	// changes. The account takes no debit and no hold until its use is below the cap again.
 	BelowUsed bool
 }
 
-// ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its credits. Who does it and why goes into the audit, with
-// what the account had used at the time; that they are two people, and who they are, is for the caller to make sure of. The error is ErrNoAccount, ErrLimit (a
-// cap below what is used, without BelowUsed) or a *BatchError. A limit that is so already is left as it is.
+// ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its
+// credits. The audit keeps who does it and why, and what the account had used at the time. The
+// caller makes sure that the two are different people, and who they are. The error is ErrNoAccount,
+// ErrLimit (a cap below what is used, without BelowUsed) or a *BatchError. If the account has this
+// limit already, nothing changes.
 //
-// Each batch is decided wholly under the old limit or wholly under the new one: the change writes all of the account's rows, so that it waits for a batch
-// that has locked them, and one that began before and has not is decided again.
+// Each batch is decided wholly under the old limit or wholly under the new one: the change writes
+// all of the account's rows. So it waits for a batch that has locked them, and a batch that began
+// before and has not locked them yet is decided again.
 func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by Approval) (chain.LimitChange, error) {
 	change := chain.LimitChange{Account: code, Cap: limit.Cap, Alarm: limit.Alarm}
 	what := fmt.Sprintf("change the limit of account %q", code)
@@ -88,8 +91,9 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belo
 	return appendOwn(ctx, tx, chain.ActChangeLimit, change, &by)
 }
 
-// takeAccount locks all shards of an account, in order as batches do, and returns what is used of its limit. It also writes them, as they
-// are: on PostgreSQL a batch that began before and waits for the lock would else get it, and go on with the chart it has read.
+// takeAccount locks all shards of an account, in order as batches do, and returns what is used of
+// its limit. It also writes them, unchanged. Otherwise, on PostgreSQL, a batch that began before
+// and waits for the lock would get it, and go on with the chart that it has read.
 func takeAccount(ctx context.Context, tx pgx.Tx, account AccountID) (Fen, error) {
 	rows, err := tx.Query(ctx, "SELECT debits + debits_held - credits FROM balances WHERE account = $1 ORDER BY shard FOR UPDATE", account)
 	if err != nil {
@@ -107,7 +111,8 @@ func takeAccount(ctx context.Context, tx pgx.Tx, account AccountID) (Fen, error)
 	return used, err
 }
 
-// openedAs reports whether an account that is open is the one wanted: as it is, or as it was before its limit was first changed.
+// openedAs reports whether an open account is the one wanted: as it is now, or as it was before its
+// limit was first changed.
 func openedAs(ctx context.Context, tx pgx.Tx, is, wanted Account) (bool, error) {
 	if !sameAccount(is, wanted) || is.Cap == wanted.Cap && is.Alarm == wanted.Alarm {
 		return sameAccount(is, wanted), nil

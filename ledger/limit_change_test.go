@@ -28,7 +28,8 @@ func newAgent(t ledgertest.TB) (*books, ledger.Account) {
 
 func sell(id int, amount ledger.Fen) ledger.Transfer { return transfer(id, "agent", "float", amount) }
 
-// TestChangeLimit widens and narrows an agent's credit. Another process, which learns of it only from the database, posts in between.
+// TestChangeLimit widens and narrows an agent's credit. Another process, which learns of it only
+// from the database, posts in between.
 func TestChangeLimit(t *testing.T) {
 	b, agent := newAgent(t)
 	ctx := context.Background()
@@ -119,7 +120,8 @@ func limitChanges(t *testing.T, b *books) []chain.AuditEntry {
 	return slices.DeleteFunc(entries, func(e chain.AuditEntry) bool { return e.Act != chain.ActChangeLimit })
 }
 
-// TestLimitChangedUnderABatch narrows the limit after a batch has read the chart and before it locks the account.
+// TestLimitChangedUnderABatch narrows the limit after a batch has read the chart and before it
+// locks the account.
 func TestLimitChangedUnderABatch(t *testing.T) {
 	b, _ := newAgent(t)
 	elsewhere := ledger.New(b.Pool(), b.Dialect())
@@ -140,8 +142,8 @@ func TestLimitChangedUnderABatch(t *testing.T) {
 	b.verify()
 }
 
-// TestLimitChangedUnderLoad has streams sell and repay while the limit goes up and down below what is used; the audit's own figures show whether any batch
-// was decided by a limit that had gone.
+// TestLimitChangedUnderLoad has streams sell and repay while the limit goes up and down below what
+// is used; the audit's own figures show whether any batch was decided by a limit that had gone.
 func TestLimitChangedUnderLoad(t *testing.T) {
 	b, _ := newAgent(t)
 	ctx := context.Background()

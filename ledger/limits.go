@@ -40,7 +40,8 @@ func effectOf(r *newRow) effect {
 	return e
 }
 
-// limits holds the locked accounts of one batch, and what was applied to them since the last mark, so that a chain can be taken back.
+// limits holds the locked accounts of one batch, and the effects applied to them since the last
+// mark, so that a chain can be undone.
 type limits struct {
 	accounts map[AccountID]*standing
 	applied  []effect
@@ -73,7 +74,8 @@ func (l *limits) add(e effect) {
 	}
 }
 
-// alarms lists, in the order of their codes, the accounts that the batch took to their alarm level.
+// alarms lists, in the order of their codes, the accounts that this batch brought to their alarm
+// level.
 func (l *limits) alarms() []Alarm {
 	var alarms []Alarm
 	for _, s := range l.accounts {
@@ -97,8 +99,9 @@ func (l *limits) refuse(t *Transfer) Reason {
 	return 0
 }
 
-// lockLimits locks all shards of the accounts whose limits the batch may meet, in the order of (account, shard), and reads
-// what they hold. Debits of an account limited in debits are locked, credits to it are not: they can only help.
+// lockLimits locks all shards of the accounts whose limits the batch may meet, in the order of
+// (account, shard), and reads what they hold. An account whose debits are limited is locked for a
+// debit, not for a credit: a credit can only help.
 func (p *post) lockLimits(ctx context.Context, tx pgx.Tx) (*limits, error) {
 	l := &limits{}
 	ids := p.limitedAccounts()
@@ -156,7 +159,8 @@ func (p *post) limitedAccounts() []int64 {
 	return slices.Compact(ids)
 }
 
-// sides returns the accounts whose limits a transfer may meet. What ends a hold meets none: the hold has met them.
+// sides returns the accounts whose limits a transfer may break. A transfer that ends a hold can
+// break none: the hold was checked against them.
 func (p *post) sides(t *Transfer) (debit, credit AccountID) {
 	if !t.Act.OnEarlier() {
 		return t.Debit, t.Credit

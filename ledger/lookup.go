@@ -9,9 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// findMissing lists the keys that must be looked up before the batch can be decided: suspected repeats, and all transfers whose
-// answer would not simply be "inserted", because one that was posted before is a duplicate whatever its account is like now. A chain
-// is looked up whole: known half, it would look as if only that half had been posted. Where that still comes to pass, the judge raises a doubt.
+// findMissing lists the keys that must be looked up before the batch can be decided. These are
+// suspected repeats, and all transfers whose answer may be other than "inserted": one that was
+// posted before is a duplicate, whatever the state of its account is now. All keys of a chain are
+// looked up. With only half of them known, it would look as if only that half had been posted.
+// Where that still happens, the judge raises a doubt.
 func (p *post) findMissing() {
 	p.missing = p.missing[:0]
 	b := p.batch
@@ -41,7 +43,7 @@ func (p *post) findMissing() {
 	}
 }
 
-// wantStated lists the keys that the batch states before its transfers are known.
+// wantStated adds the keys that the batch names before its transfers are known (Batch.Keys).
 func (p *post) wantStated() {
 	for _, k := range p.batch.Keys {
 		p.want(k)
@@ -81,8 +83,9 @@ func (p *post) delicate(t *Transfer) bool {
 	return !ok || credit.Flags&(CreditsMustNotExceedDebits|Closed|Frozen) != 0
 }
 
-// lookUp reads the rows that stand under the missing keys. It runs outside the transaction: a read of many rows inside
-// a SERIALIZABLE one locks index pages against the other streams' inserts.
+// lookUp reads the rows that stand under the missing keys. It runs outside the transaction, because
+// a read of many rows inside a SERIALIZABLE transaction locks index pages against the inserts of
+// other streams.
 func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	if len(p.missing) == 0 {
 		return nil

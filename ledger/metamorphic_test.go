@@ -14,8 +14,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A workload is one and the same work that is posted in many ways. It has lanes, as a log has partitions: what is done to one key, or to an account with a limit,
-// is in one lane, in order; the accounts without limits are everybody's. Between its two phases all wait: the second reverses what the first booked.
+// A workload is one and the same work that is posted in many ways. It has lanes, as a log has
+// partitions. All work on one key, or on an account with a limit, is in one lane, in order; all
+// lanes use the accounts without limits. It has two phases, and all lanes wait between them: the
+// second phase reverses what the first booked.
 type workload [2][workloadLanes]lane
 
 const workloadLanes = 4
@@ -129,8 +131,9 @@ func (w *workload) expect() *model {
 	return m
 }
 
-// TestMetamorphic posts the same work in batches of other sizes, by other numbers of workers, to accounts of other numbers of shards, with and without repeats: every answer,
-// balance and row is the model's, and the same each time.
+// TestMetamorphic posts the same work in batches of other sizes, by other numbers of workers, to
+// accounts of other numbers of shards, with and without repeats: every answer, balance and row is
+// the model's, and the same each time.
 func TestMetamorphic(t *testing.T) {
 	happened := make(map[string]int)
 	for seed := range 3 {
@@ -259,7 +262,8 @@ func (r *metamorphicRun) lanes(ctx context.Context, phase, worker int) error {
 	return nil
 }
 
-// repeats are those that may be delivered again without changing anything: one that was refused might go through later.
+// repeats are those that may be delivered again without changing anything: one that was refused
+// might go through later.
 func repeats(deliveries []delivery) []delivery {
 	var again []delivery
 	for _, d := range deliveries {
@@ -322,7 +326,8 @@ func (r *metamorphicRun) compare(m *model) {
 	}
 }
 
-// dump tells all that must not depend on the way: rows by key and content, what each subject has on each account, the trial balance.
+// dump tells all that must not depend on the way: rows by key and content, what each subject has on
+// each account, the trial balance.
 func (r *metamorphicRun) dump() []string {
 	ctx := context.Background()
 	var lines []string

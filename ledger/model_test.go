@@ -16,8 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// model is the ledger as simply as it can be said: a map of rows and a map of balances, one transfer after the other. It answers with
-// the words of describe, the reason left out.
+// model is the simplest form of the ledger: a map of rows and a map of balances, and one transfer
+// after the other. It answers with the words of describe, without the reason.
 type model struct {
 	rows     map[string]modelRow
 	balances map[string]ledger.Fen // credits - debits
@@ -184,7 +184,8 @@ func (m *model) act(s step) string {
 	return fmt.Sprintf("inserted %d", amount)
 }
 
-// post answers a batch: chain by chain, each on a copy that is kept only when the whole chain went through.
+// post answers a batch: chain by chain, each on a copy that is kept only when the whole chain went
+// through.
 func (m *model) post(steps []step) []string {
 	m.before = maps.Clone(m.rows)
 	var answers []string
@@ -246,7 +247,8 @@ func drawSteps(t *rapid.T) []step {
 	}), 1, 8).Draw(t, "batch")
 }
 
-// drawStep draws a step on one of the keys, between the accounts, with one of the acts up to the last.
+// drawStep draws a step on one of the keys, between the accounts, with one of the acts up to the
+// last.
 func drawStep(t *rapid.T, first, last int, codes []string, acts ledger.Act) step {
 	s := step{
 		key:    rapid.IntRange(first, last).Draw(t, "key"),
@@ -270,8 +272,9 @@ func drawStep(t *rapid.T, first, last int, codes []string, acts ledger.Act) step
 	return s
 }
 
-// TestModel drives random batches, repeats, stale owners, frozen accounts and closing days against the model and the database. Shards, streams
-// and the memory of recent keys vary and must not matter.
+// TestModel drives random batches, repeats, stale owners, frozen accounts and closing days against
+// the model and the database. Shards, streams and the memory of recent keys vary and must not
+// matter.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := ledgertest.Open(rt, 4)

@@ -10,8 +10,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// TestNote posts chains of a transfer and a note: the note's key is taken once, and another chain that needs it moves
-// no money, however often it comes.
+// TestNote posts chains of a transfer and a note: the note's key is taken once, and another chain
+// that needs it moves no money, however often it comes.
 func TestNote(t *testing.T) {
 	b := newBooks(t)
 	note := func(id, text string) ledger.Transfer {

@@ -6,13 +6,15 @@ import (
 	"fmt"
 )
 
-// PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It leases the stream (day is for a
-// new one, as with Lease), has build fill the batch, and posts it. Where build leaves the batch without rows and without Prepare,
-// nothing is posted and the outcome is nil.
+// PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It
+// leases the stream (day is for a new one, as with Lease), has build fill the batch, and posts it.
+// Where build leaves the batch without rows and without Prepare, nothing is posted and the outcome
+// is nil.
 //
-// Another process that does the same at the same time takes the stream away, and a day may end meanwhile. Then all of it is tried
-// again after a pause, as often as a transaction is (WithRetries): what build reads may have changed. In the end it is ErrBusy.
-// What build posts must have keys that make repeating it harmless.
+// Another process that does the same at the same time takes the stream away, and a day may end
+// meanwhile. Then all of it is tried again after a pause, as often as a transaction is
+// (WithRetries): what build reads may have changed. In the end it is ErrBusy. What build posts must
+// have keys that make repeating it harmless.
 func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, build func(*Batch) error) (*Outcome, error) {
 	for tries := 1; ; tries++ {
 		lease, err := l.Lease(ctx, stream, owner, day)

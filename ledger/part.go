@@ -13,7 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Part is a run of subjects, in the order of their bytes: those after After, up to and including To.
+// Part is a run of subjects, in the order of their bytes: those after After, up to and including
+// To.
 type Part struct{ After, To []byte }
 
 // Last reports whether no part comes after this one.
@@ -24,7 +25,7 @@ func (p Part) Holds(subject []byte) bool {
 	return bytes.Compare(subject, p.After) > 0 && bytes.Compare(subject, p.To) <= 0
 }
 
-// Entry is a row of the journal as ScanPart hands it on: of the bytes in it, none may be kept.
+// Entry is a row of the journal as ScanPart passes it to fn, which must not keep any of its bytes.
 type Entry struct {
 	Day           Day
 	Subject, ID   []byte
@@ -40,10 +41,11 @@ type Sample struct {
 	Rows    int64
 }
 
-// sampleEvery is how many rows of a batch one sample stands for, about.
+// sampleEvery is about how many rows of a batch one sample represents.
 const sampleEvery = 500
 
-// SampledPositions are the positions, in a batch of so many rows, of those whose subjects are kept as samples; of any that has rows, one at least.
+// SampledPositions returns the positions, in a batch of so many rows, of the rows whose subjects
+// are kept as samples. A batch with rows has at least one.
 func SampledPositions(rows int) []int {
 	count := max(1, rows/sampleEvery)
 	positions := make([]int, min(count, rows))
@@ -61,8 +63,8 @@ func samples(rows []newRow) [][]byte {
 	return list
 }
 
-// Samples returns subjects picked out of what was booked in a day, in the order of their bytes. They tell, without a look at the day's rows, about how many
-// rows lie between two subjects.
+// Samples returns subjects picked out of what was booked in a day, in the order of their bytes.
+// From them one can estimate how many rows lie between two subjects without reading the day's rows.
 func (l *Ledger) Samples(ctx context.Context, day Day) ([]Sample, error) {
 	var list []Sample
 	err := l.run(ctx, func(ctx context.Context) error {
@@ -88,18 +90,20 @@ func (l *Ledger) Samples(ctx context.Context, day Day) ([]Sample, error) {
 	return list, nil
 }
 
-// LastSubject is where the last part of anything ends: it comes after every subject there can be.
+// LastSubject ends the last part: it is greater than every possible subject.
 func LastSubject() []byte { return bytes.Clone(pastSubjects) }
 
-// Rows booked in the day $1 by subjects after $3 up to $4: in the day's prompt window $2, or noted as late.
+// Rows booked in the day $1 by subjects after $3 up to $4: in the day's prompt window $2, or noted
+// as late.
 const selectPart = `SELECT effective_day, subject, id, debit, credit, CASE WHEN ` + chain.MovesMoney + ` THEN amount ELSE 0 END, kind, reason, evidence FROM journal
 		WHERE effective_day = ANY($2::INT4[]) AND subject > $3 AND subject <= $4 AND booking_day = $1
 	UNION ALL SELECT j.effective_day, j.subject, j.id, j.debit, j.credit, CASE WHEN ` + chain.MovesMoney + ` THEN j.amount ELSE 0 END, j.kind, j.reason, j.evidence
 		FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
 		WHERE l.booking_day = $1 AND l.subject > $3 AND l.subject <= $4 AND j.booking_day = $1`
 
-// ScanPart calls fn for each row, transfer or memo, that was booked in a day by a subject of the part, in no order. An error of fn ends the scan and
-// is returned. It is not repeated on failure, because fn has seen rows already.
+// ScanPart calls fn for each row, transfer or memo, that was booked in a day by a subject of the
+// part, in no order. An error of fn ends the scan and is returned. It is not repeated on failure,
+// because fn has seen rows already.
 func (l *Ledger) ScanPart(ctx context.Context, day Day, part Part, fn func(*Entry) error) error {
 	after := part.After
 	if after == nil {
@@ -132,7 +136,8 @@ func (l *Ledger) ScanPart(ctx context.Context, day Day, part Part, fn func(*Entr
 	return nil
 }
 
-// decode reads a row of selectPart from what the server sent: the general decoder, value by value, takes longer than the server.
+// decode reads a row of selectPart from the bytes that the server sent. The general decoder, which
+// works value by value, takes longer than the server.
 func (e *Entry) decode(rows pgx.Rows) error {
 	raw := rows.RawValues()
 	day, err := integer(raw[0])
@@ -176,7 +181,8 @@ func integer(b []byte) (int64, error) {
 	return 0, fmt.Errorf("an integer of %d bytes, expected 2, 4 or 8", len(b))
 }
 
-// Turnover is what was moved in a booking day between two accounts for one purpose and one effective day.
+// Turnover is what was moved in a booking day between two accounts for one purpose and one
+// effective day.
 type Turnover struct {
 	Debit, Credit AccountID
 	Day           Day // effective
@@ -185,7 +191,8 @@ type Turnover struct {
 	Sum           Fen
 }
 
-// Turnovers adds up what was booked in a day. The database does it, where the rows are; holds, which move nothing, are left out.
+// Turnovers adds up what was booked in a day. The database does it, where the rows are; holds,
+// which move nothing, are left out.
 func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
 	var sums []Turnover
 	err := l.Read(ctx, func(tx pgx.Tx) error {

@@ -10,7 +10,8 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-// TestParts scans days, and one of them part by part: together parts hold each row of the day once, late ones included, and none of another day.
+// TestParts scans days, and one of them part by part: together parts hold each row of the day once,
+// late ones included, and none of another day.
 func TestParts(t *testing.T) {
 	l := ledgertest.Open(t, 4)
 	const day, next ledger.Day = 20260105, 20260106

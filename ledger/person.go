@@ -7,8 +7,10 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// Person gives a person's name in the one form in which it is kept: RFC 8266's for nicknames (Unicode NFKC, no space around it, one space between its
-// parts), of 1 to 64 bytes. It must show all that it holds: letters, marks, digits, spaces and what ASCII has, nothing that controls or cannot be seen.
+// Person gives a person's name in the one form in which it is kept: RFC 8266's for nicknames
+// (Unicode NFKC, no space around it, one space between its parts), of 1 to 64 bytes. All of it must
+// be visible: letters, marks, digits, punctuation, spaces and ASCII characters are allowed, control
+// and invisible characters are not.
 func Person(name string) (string, error) {
 	kept, err := precis.Nickname.String(name)
 	if err != nil || len(kept) > MaxKey {
@@ -22,8 +24,10 @@ func Person(name string) (string, error) {
 	return kept, nil
 }
 
-// SamePerson tells whether two names are one person's however they are written: upper and lower case, spaces, compatible characters. What is no name may
-// be anybody's, so it is the same as every other. That two unlike names are two people is for the caller to make sure of.
+// SamePerson tells whether two names are one person's however they are written: upper and lower
+// case, spaces, compatible characters. A text that is not a valid name may belong to anybody, so it
+// counts as the same as every other. The caller makes sure that two different names belong to two
+// people.
 func SamePerson(a, b string) bool {
 	first, err := personKey(a)
 	if err != nil {

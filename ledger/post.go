@@ -22,12 +22,14 @@ type buffers struct {
 // outOfRange is the SQLSTATE of a number that does not fit its column.
 const outOfRange = "22003"
 
-// Post commits a batch: the stream's step, the rows that are new, the balances they change, and the batch's link in the
-// stream's chain, all or nothing.
+// Post commits a batch: the stream's step, the rows that are new, the balances they change, and the
+// batch's link in the stream's chain, all or nothing.
 //
-// A transfer that cannot be posted is refused in its decision and does not stop the rest; Post itself fails only for what
-// concerns the batch: a *BatchError, a *StreamError (ErrFenced, ErrPosition, ErrDayMoved, ErrDaySealed, ErrNoStream), an error of Prepare or
-// Finish, ErrUnavailable, or the context's error; in all of these nothing was committed. With ErrOutcomeUnknown it is not known.
+// A transfer that cannot be posted is refused in its decision and does not stop the rest; Post
+// itself fails only for what concerns the batch: a *BatchError, a *StreamError (ErrFenced,
+// ErrPosition, ErrDayMoved, ErrDaySealed, ErrNoStream), an error of Prepare or Finish,
+// ErrUnavailable, or the context's error; in all of these nothing was committed. With
+// ErrOutcomeUnknown it is not known.
 func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 	if err := b.validate(); err != nil {
 		return nil, err
@@ -57,20 +59,23 @@ func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 type post struct {
 	ledger *Ledger
 	batch  *Batch
-	// known holds what was looked up: the row that stands under a key, or nil when there was none. Rows never change or
-	// go, so a row once seen needs no second look, and looking before the transaction is as good as inside it; that
-	// a key is free is only proved by the primary key, when the row goes in.
+	// known holds the rows that were looked up by key, nil where there was none. Rows are never
+	// changed or deleted, so a row that was seen need not be looked up again, and a look-up before
+	// the transaction is as good as one inside it. Only the primary key proves that a key is free,
+	// when the row is inserted.
 	known   map[Key]*Row
 	lookAll bool // look all keys up, not only the suspected ones
-	// doubts are keys the last attempt wanted to refuse without knowing whether they were posted before.
+	// doubts are keys the last attempt wanted to refuse without knowing whether they were posted
+	// before.
 	doubts  map[Key]struct{}
 	missing []Key
 	out     *Outcome
-	// link is what the attempt was about to commit: by it an attempt with an unknown outcome is recognised.
+	// link is the link that the attempt was about to commit. If it is found later, that attempt was
+	// committed.
 	link chain.Link
 }
 
-// takenKey means that a row went in under a key that is in the journal already.
+// takenKey means that an inserted row's key is in the journal already.
 type takenKey struct{ err error }
 
 func (e *takenKey) Error() string { return e.err.Error() }
@@ -83,7 +88,8 @@ func (p *post) attempt(ctx context.Context) error {
 	}
 	var taken *takenKey
 	if errors.As(err, &taken) {
-		// A repeat nobody suspected: look at all keys, then leave out what is there already.
+		// An unexpected repeat: look all keys up, then leave out the rows that are in the journal
+		// already.
 		p.lookAll = true
 		for k, row := range p.known {
 			if row == nil {
@@ -170,7 +176,7 @@ func (p *post) within(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error 
 	return writeBooks(ctx, tx, l.chart, b, &p.link, j.rows)
 }
 
-// refreshChart reads the accounts that changed and has the attempt made again.
+// refreshChart reads the accounts that changed and asks for another attempt.
 func (p *post) refreshChart(ctx context.Context, tx pgx.Tx) error {
 	var version int64
 	if err := tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1").Scan(&version); err != nil {
@@ -188,13 +194,15 @@ func (p *post) refreshChart(ctx context.Context, tx pgx.Tx) error {
 	return &again{cause: "chart", err: errors.New("the chart of accounts changed"), now: true}
 }
 
-// resolve finds out what became of an attempt whose COMMIT was not answered. The lock on the stream's row is granted only when the
-// lost transaction has ended one way or the other; then the link is there or it is not.
+// resolve finds out what became of an attempt whose COMMIT was not answered. The lock on the
+// stream's row is granted only after the lost transaction was committed or rolled back. Then the
+// link shows which.
 func (p *post) resolve(ctx context.Context, open *openCommit) error {
 	l := p.ledger
 	l.onRetry("unknown commit")
 	landed := false
-	// The caller's context may be what cut the commit short; the question must be answered all the same.
+	// The caller's context may be what cut the commit short; the question must be answered all the
+	// same.
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.answers.patience(settling))
 	defer cancel()
 	err := l.run(patient, func(ctx context.Context) error {
@@ -210,7 +218,7 @@ func (p *post) resolve(ctx context.Context, open *openCommit) error {
 			landed = string(head) == string(p.link.Head[:])
 			return err
 		})
-		// This transaction wrote nothing, so its own commit matters not.
+		// This transaction wrote nothing, so the outcome of its commit does not matter.
 		var lost *openCommit
 		if errors.As(err, &lost) {
 			return &again{cause: "connection", err: lost.err}

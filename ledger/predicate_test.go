@@ -10,9 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestNoRelationIsLocked posts batches of all kinds, after the planner was told how small the tables are, and looks which predicate
-// locks they took. One on a whole relation would make every two batches abort each other. An open SERIALIZABLE transaction keeps PostgreSQL from
-// forgetting the locks at commit. CockroachDB has no such locks.
+// TestNoRelationIsLocked posts batches of all kinds, after the planner was told how small the
+// tables are, and looks which predicate locks they took. One on a whole relation would make every
+// two batches abort each other. An open SERIALIZABLE transaction keeps PostgreSQL from forgetting
+// the locks at commit. CockroachDB has no such locks.
 func TestNoRelationIsLocked(t *testing.T) {
 	b := newBooks(t)
 	if b.Dialect() != schema.PostgreSQL {

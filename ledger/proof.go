@@ -12,7 +12,8 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 )
 
-// pathOf computes the inclusion path of one of the leaves. It is the other half of rootFrom: the leaves are all in memory here, a few thousand.
+// pathOf computes the inclusion path of one of the leaves. It is the other half of rootFrom: the
+// leaves are all in memory here, a few thousand.
 func pathOf(leaves []chain.Hash, index int) ([]chain.Hash, error) {
 	nodes, err := proof.Inclusion(uint64(index), uint64(len(leaves)))
 	if err != nil {
@@ -35,8 +36,9 @@ func pathOf(leaves []chain.Hash, index int) ([]chain.Hash, error) {
 	return path, nil
 }
 
-// Prove makes the proof of the row under a key. The error is ErrNoRow when there is none, ErrDay when its booking day is not sealed. The rows of its
-// batch are looked for in the effective days that the batch can have.
+// Prove makes the proof of the row under a key. The error is ErrNoRow when there is none, ErrDay
+// when its booking day is not sealed. The rows of its batch are searched in the effective days that
+// the batch can have.
 func (l *Ledger) Prove(ctx context.Context, k Key) (*chain.Proof, error) {
 	p := &chain.Proof{Version: 1}
 	err := l.Read(ctx, func(tx pgx.Tx) error {

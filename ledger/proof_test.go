@@ -11,7 +11,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// TestProofs proves rows of batches of all sizes, in a few kB, and refuses proofs in which anything was changed.
+// TestProofs proves rows of batches of all sizes, in a few kB, and refuses proofs in which anything
+// was changed.
 func TestProofs(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

@@ -15,14 +15,15 @@ type cut int
 
 const (
 	pass      cut = iota
-	unsent        // the connection breaks before the server hears of it
-	answered      // the server commits, the connection breaks before the client hears of it
+	unsent        // the connection breaks before the server receives it
+	answered      // the server commits, the connection breaks before the client learns it
 	mute          // the server does not hear of it, and the client hears nothing
 	muteAfter     // the server commits, and the client hears nothing
-	late          // the client's connection breaks; the server hears of the COMMIT only when release is closed
+	late          // the client's connection breaks; the server receives the COMMIT only when release is closed
 )
 
-// proxy stands between client and database, frame by frame, and cuts the connection around a COMMIT.
+// proxy stands between client and database, frame by frame, and cuts the connection around a
+// COMMIT.
 type proxy struct {
 	t        *testing.T
 	listener net.Listener
@@ -132,7 +133,8 @@ func (p *proxy) closeAll() {
 	}
 }
 
-// readFrame reads one message of the client: a type byte (not in the first message), a length that counts itself, a body.
+// readFrame reads one message of the client: a type byte (not in the first message), a length that
+// counts itself, a body.
 func readFrame(from io.Reader, first bool) ([]byte, error) {
 	header := make([]byte, 5)
 	if first {

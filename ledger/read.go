@@ -12,13 +12,14 @@ import (
 const selectRows = `SELECT effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
 	stream, sequence, position, hash, expires FROM `
 
-// What was booked in the days from $1 to $2: by the key in the days from $3 on in which rows of those days are prompt, and the late ones outside.
+// Rows booked in the days from $1 to $2: the prompt ones by their key, in the days from $3 on, and
+// the late ones besides.
 const bookedRows = `(SELECT * FROM journal WHERE effective_day BETWEEN $3 AND $2 AND booking_day BETWEEN $1 AND $2
 	UNION ALL SELECT j.* FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject AND j.booking_day = l.booking_day
 		WHERE l.booking_day BETWEEN $1 AND $2 AND NOT l.effective_day BETWEEN $3 AND $2) AS booked `
 
-// Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on PostgreSQL with the planner settings
-// for reading much. It is not repeated on failure.
+// Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on
+// PostgreSQL with the planner settings for reading much. It is not repeated on failure.
 func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
 		if statement := l.dialect.ReadStatement(); statement != "" {
@@ -30,8 +31,9 @@ func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
 	})
 }
 
-// Write runs fn in a serializable transaction, for tables that a caller keeps beside the ledger's. It is repeated on failure, also when it is not known
-// whether it was committed: what fn writes must be the same when it is written twice.
+// Write runs fn in a serializable transaction, for tables that a caller keeps beside the ledger's.
+// It is repeated on failure, also when it is not known whether it was committed: what fn writes
+// must be the same when it is written twice.
 func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.run(ctx, func(ctx context.Context) error {
 		err := l.inTxFor(ctx, unhurried, posting, fn)
@@ -43,8 +45,9 @@ func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
 	})
 }
 
-// Scan calls fn for each transfer booked in the days from first to last, in the order of their keys, in constant memory. All of it is one
-// moment's view. An error of fn ends the scan and is returned.
+// Scan calls fn for each transfer booked in the days from first to last, in the order of their
+// keys, in constant memory. All of it is one moment's view. An error of fn ends the scan and is
+// returned.
 func (l *Ledger) Scan(ctx context.Context, first, last Day, fn func(Row) error) error {
 	from, _ := promptWindow(first)
 	return l.stream(ctx, "scan transfers", fn, bookedRows+"WHERE kind IS NULL ORDER BY effective_day, subject, id", first, last, from)
@@ -56,7 +59,8 @@ func (l *Ledger) ScanMemos(ctx context.Context, first, last Day, fn func(Row) er
 	return l.stream(ctx, "scan memos", fn, bookedRows+"WHERE kind IS NOT NULL ORDER BY effective_day, subject, id", first, last, from)
 }
 
-// stream runs a query over the journal, from its source on, and hands the rows on. It is not repeated on failure, because fn has seen rows already.
+// stream runs a query over the journal, from its source on, and hands the rows on. It is not
+// repeated on failure, because fn has seen rows already.
 func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, from string, args ...any) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		return eachRow(ctx, tx, fn, from, args...)

@@ -6,21 +6,22 @@ import (
 	"sync/atomic"
 )
 
-// Recent is a stream owner's memory of the keys it posted lately, of fixed size. It is a hint: it may forget (the primary
-// key then catches the repeat at the price of a second attempt) and it may be wrong (the suspect is looked up in vain; of 31-bit fingerprints, four to
-// a set, about two in a thousand million). It serves one stream, one batch at a time.
+// Recent is a stream owner's memory of the keys it posted lately, of fixed size. It is a hint: it
+// may forget (the primary key then catches the repeat at the price of a second attempt) and it may
+// be wrong (the suspect is looked up in vain; with 31-bit fingerprints, four to a set, that happens
+// about twice in a thousand million look-ups). It serves one stream, one batch at a time.
 type Recent struct {
 	seed  maphash.Seed
 	slots []uint32
-	// wary counts the batches that still look all their keys up first, after a repeat came as a surprise: repeats tend
-	// to come in runs, as when a terminal sends a day again.
+	// wary counts the batches that still look all their keys up first, after a repeat came as a
+	// surprise: repeats tend to come in runs, as when a terminal sends a day again.
 	wary atomic.Int32
 }
 
 // recentWays is how many fingerprints share a set; the oldest of them is forgotten first.
 const recentWays = 4
 
-// warySpan is how many batches look first after a surprise.
+// warySpan is the number of batches that look their keys up first after a surprise.
 const warySpan = 8
 
 // NewRecent returns a memory of about the given number of keys, at 4 bytes each.
@@ -32,9 +33,10 @@ func NewRecent(keys int) *Recent {
 	return &Recent{seed: maphash.MakeSeed(), slots: make([]uint32, size)}
 }
 
-// find returns a key's fingerprint, which is never zero, the mark of an empty slot, and the slots it may be in, the newest first. With one slot to choose
-// from, of a hundred repeats of a batch of five thousand one was forgotten in every second batch, and each such surprise makes the next batches
-// look first.
+// find returns a key's fingerprint and the slots it may be in, the newest first. A fingerprint is
+// never zero; zero marks an empty slot. With one slot for each key, one of the hundred repeats in a
+// batch of five thousand was forgotten in every second batch, and each such surprise makes the next
+// batches look first.
 func (r *Recent) find(k Key) (print uint32, set []uint32) {
 	hash := maphash.Comparable(r.seed, k)
 	first := hash >> 32 * recentWays & uint64(len(r.slots)-1)

@@ -8,7 +8,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestRecentKeepsTheLast posts batches that each repeat a part of the one before: a memory of twenty batches' keys is surprised by hardly any.
+// TestRecentKeepsTheLast posts batches that each repeat a part of the one before: a memory of
+// twenty batches' keys is surprised by hardly any.
 func TestRecentKeepsTheLast(t *testing.T) {
 	var surprises atomic.Int64
 	b := newBooks(t, ledger.WithRetryHook(func(cause string) {

@@ -10,7 +10,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestRefusalsNameTheTransfer posts one bad transfer of each kind, as the second of a batch: the error tells which it is and why, and the first goes in.
+// TestRefusalsNameTheTransfer posts one bad transfer of each kind, as the second of a batch: the
+// error tells which it is and why, and the first goes in.
 func TestRefusalsNameTheTransfer(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SealDay seals a closed day with the signer's key. The seal of a day that is sealed already is returned as it is. The days
-// before it need not be sealed.
+// SealDay seals a closed day with the signer's key. The seal of a day that is sealed already is
+// returned as it is. The days before it need not be sealed.
 func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey) (chain.Seal, error) {
 	if len(signer) != ed25519.PrivateKeySize {
 		return chain.Seal{}, fmt.Errorf("seal day %v: the signing key has %d bytes, expected %d", day, len(signer), ed25519.PrivateKeySize)
@@ -72,7 +72,8 @@ func readSeal(ctx context.Context, tx pgx.Tx, day Day) (chain.Seal, error) {
 	return seal, err
 }
 
-// dayRoot notes what each stream booked in the day, and where the audit stands, and computes the day's root.
+// dayRoot stores what each stream booked in the day and the last entry of the audit, and computes
+// the day's root.
 func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (chain.Hash, int, error) {
 	rows, err := tx.Query(ctx, "SELECT stream, sequence, head, batches FROM day_heads WHERE day = $1 AND stream <> $2", day, chain.AuditStream)
 	if err != nil {
@@ -105,7 +106,8 @@ func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (chain.Hash, int, error) {
 	return rootOfHeads(day, heads)
 }
 
-// batchesRoot computes the Merkle root over the heads (each hashed as an RFC 6962 leaf) of the batches a stream booked in a day, in order.
+// batchesRoot computes the Merkle root over the heads (each hashed as an RFC 6962 leaf) of the
+// batches a stream booked in a day, in order.
 func batchesRoot(ctx context.Context, tx pgx.Tx, day Day, at *streamHead) (chain.Hash, error) {
 	var tree chain.Tree
 	err := eachHead(ctx, tx, day, at, func(_ int64, head chain.Hash) error {
@@ -151,7 +153,8 @@ func leavesOf(day Day, heads []streamHead) ([]chain.Hash, error) {
 	return leaves, nil
 }
 
-// rootOfHeads computes a day's root: the RFC 6962 Merkle root over the leaves of its streams, by name.
+// rootOfHeads computes a day's root: the RFC 6962 Merkle root over the leaves of its streams, by
+// name.
 func rootOfHeads(day Day, heads []streamHead) (chain.Hash, int, error) {
 	leaves, err := leavesOf(day, heads)
 	if err != nil {

@@ -20,7 +20,8 @@ func onConnection(t *testing.T, l *ledger.Ledger, statement string) {
 	}
 }
 
-// TestReadOnlyServer meets a server that takes no writes, as after a failover: it is waited for, and a connection made since is tried.
+// TestReadOnlyServer meets a server that takes no writes, as after a failover: it is waited for,
+// and a connection made since is tried.
 func TestReadOnlyServer(t *testing.T) {
 	url := ledgertest.New(t)
 	few := []ledger.Option{ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)}
@@ -35,7 +36,8 @@ func TestReadOnlyServer(t *testing.T) {
 	}
 }
 
-// TestStatementTimeout lets the server give a statement up while another transaction has the stream's row: it is tried again later.
+// TestStatementTimeout lets the server give a statement up while another transaction has the
+// stream's row: it is tried again later.
 func TestStatementTimeout(t *testing.T) {
 	url := ledgertest.New(t)
 	b := openBooks(t, ledgertest.Connect(t, url, 1, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))

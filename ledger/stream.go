@@ -19,11 +19,12 @@ type Lease struct {
 	Day      Day   // the booking day of the next batch
 }
 
-// Lease makes owner the stream's only owner: its epoch rises, and batches under an older epoch are refused from now on. A
-// stream that does not exist is created at position 0 in the given day, which must be open or closing; day 0 stands for the
-// latest open day (ErrDay when there is none). For an existing stream day is not looked at. After a lost connection a caller may lease again.
-// A batch of the former owner that is under way is waited for, unless that owner stands still in the
-// middle of it; on CockroachDB it is aborted.
+// Lease makes owner the stream's only owner: its epoch rises, and batches under an older epoch are
+// refused from now on. A stream that does not exist is created at position 0 in the given day,
+// which must be open or closing; day 0 means the latest open day (ErrDay when there is none). For
+// an existing stream, day is ignored. After a lost connection a caller may lease again. A batch of
+// the former owner that is under way is allowed to end first, unless that owner has stopped in the
+// middle of it. On CockroachDB such a batch is aborted.
 func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Lease, error) {
 	if !text(stream, 1, MaxKey) || !text(owner, 0, 128) {
 		return Lease{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
@@ -42,7 +43,8 @@ func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Leas
 			lease, err = leaseIn(ctx, tx, stream, owner, day)
 			return err
 		})
-		// To lease once more than needed does no harm, so an unknown outcome is a failure like any other.
+		// To lease once more than needed does no harm, so an unknown outcome is a failure like any
+		// other.
 		var open *openCommit
 		if errors.As(err, &open) {
 			return &again{cause: "unknown commit", err: open.err}
@@ -61,7 +63,7 @@ func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lea
 		return tx.QueryRow(ctx, "UPDATE streams SET epoch = epoch + 1, owner = $2 WHERE stream = $1 RETURNING epoch, next, sequence, day",
 			stream, owner).Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
 	}
-	// The hash over both shows that one of them was changed by accident; nothing is decided by it.
+	// The hash over both shows whether one of them was changed by accident. Nothing depends on it.
 	sign := func(err error) error {
 		if err == nil {
 			hash := chain.LeaseHash(stream, lease.Epoch, owner)
@@ -80,7 +82,8 @@ func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lea
 	}
 	err = tx.QueryRow(ctx, query, args...).Scan(&day)
 	if errors.Is(err, pgx.ErrNoRows) {
-		// A close that was waited for took the one day this statement saw as open; the next statement sees the day that followed it.
+		// The statement waited for a close of the only day that it saw as open. The next statement
+		// sees the day that follows.
 		err = tx.QueryRow(ctx, query, args...).Scan(&day)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -115,7 +118,7 @@ func (l *Ledger) Stream(ctx context.Context, stream string) (Lease, error) {
 	return lease, nil
 }
 
-// Answers reports whether the database says now where a stream stands. It asks once.
+// Answers reports whether the database answers a read of a stream's state now. It tries once.
 func (l *Ledger) Answers(ctx context.Context, stream string) bool {
 	var next int64
 	return l.pool.QueryRow(ctx, "SELECT next FROM streams WHERE stream = $1", stream).Scan(&next) == nil
@@ -143,8 +146,8 @@ func (l *Ledger) StreamNames(ctx context.Context) (names map[StreamID]string, er
 	return names, nil
 }
 
-// advance is the compare-and-swap: the first statement of every batch. It returns the batch's link as far as it is known by then, the chain's head
-// before it, and the chart's version.
+// advance is the compare-and-swap: the first statement of every batch. It returns the batch's link
+// as far as it is known by then, the chain's head before it, and the chart's version.
 func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link chain.Link, head chain.Hash, chart int64, err error) {
 	link = chain.Link{Stream: IDOfStream(b.Stream), From: b.From, Next: b.Next, Day: b.Day, Shard: int32(b.Shard), Epoch: b.Epoch}
 	var previous []byte
@@ -167,7 +170,7 @@ func advance(ctx context.Context, tx pgx.Tx, b *Batch) (link chain.Link, head ch
 	return link, head, chart, nil
 }
 
-// whyNot explains a compare-and-swap that met no row.
+// whyNot explains why a compare-and-swap found no row.
 func whyNot(ctx context.Context, tx pgx.Tx, b *Batch) error {
 	e := &StreamError{Current: Lease{Stream: b.Stream}, Epoch: b.Epoch, From: b.From, Day: b.Day}
 	err := tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", b.Stream).

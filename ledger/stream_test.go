@@ -220,7 +220,8 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	b.verify()
 }
 
-// checkTrials checks that the trial balances of the two days add up to the bus operator's total, each day balanced.
+// checkTrials checks that the trial balances of the two days add up to the bus operator's total,
+// each day balanced.
 func (b *books) checkTrials(today, tomorrow ledger.Day, want ledger.Fen) {
 	b.t.Helper()
 	trial, err := b.Trial(context.Background(), tomorrow)

@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// effectiveDays lists the effective days on which a subject may have rows that were booked in the view's tail.
+// effectiveDays lists the effective days on which a subject may have rows that were booked in the
+// view's tail.
 func (v *view) effectiveDays(ctx context.Context, tx pgx.Tx, subject Subject) ([]int32, error) {
 	if len(v.tail) == 0 {
 		return []int32{}, nil
@@ -31,8 +32,9 @@ func distinct(days []int32) []int32 {
 	return slices.Compact(days)
 }
 
-// SubjectBalance returns what a subject's transfers left on an account at a moment: credits - debits. For the float account and a card this is what
-// the card should hold. It reads the last checkpoint and the few rows booked since.
+// SubjectBalance returns what a subject's transfers left on an account at a moment: credits -
+// debits. For the float account and a card this is what the card should hold. It reads the last
+// checkpoint and the few rows booked since.
 func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject Subject, moment AsOf) (Fen, error) {
 	var balance Fen
 	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
@@ -55,18 +57,20 @@ func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject 
 	return balance, nil
 }
 
-// Statement calls fn for each row of a subject, transfers and memos, whose effective day is from first to last, in the order of day and id.
+// Statement calls fn for each row of a subject, transfers and memos, whose effective day is from
+// first to last, in the order of day and id.
 func (l *Ledger) Statement(ctx context.Context, subject Subject, first, last Day, fn func(Row) error) error {
 	return l.StatementAsOf(ctx, subject, first, last, AsOf{}, fn)
 }
 
-// StatementAsOf is Statement as it was at a past moment. It looks only at days on which the subject was active and at those around what has no
-// checkpoints yet.
+// StatementAsOf is Statement as it was at a past moment. It reads only the days on which the
+// subject was active, and those that rows without checkpoints may have.
 func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last Day, moment AsOf, fn func(Row) error) error {
 	if !first.Valid() || !last.Valid() {
 		return fmt.Errorf("statement: %d to %d are not days", first, last)
 	}
-	// The planner's settings stay those for posting, by keys: a day is one look-up, however large the journal.
+	// The planner keeps its settings for posting, which look rows up by key: a day is one look-up,
+	// however large the journal is.
 	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
 		v, err := moment.view(ctx, tx)
 		if err != nil {
@@ -94,8 +98,9 @@ func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last
 	return nil
 }
 
-// The latest checkpoints of all subjects and an account (while a day's are being written, some are the day's already: then the one before), and what
-// was booked since: rows of the prompt windows of all later days, and the late ones before.
+// The latest checkpoints of all subjects and an account (while those of a new day are being
+// written, some are that day's already; then the one before counts), and what was booked since:
+// rows of the prompt windows of all later days, and the late ones before.
 const selectShadow = `WITH tail AS (
 		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND ` + chain.MovesMoney + `
 		UNION ALL SELECT j.subject, j.debit, j.amount FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
@@ -106,8 +111,8 @@ const selectShadow = `WITH tail AS (
 	FULL JOIN (SELECT subject, sum(CASE WHEN debit = $1 THEN -amount ELSE amount END)::INT8 AS fen FROM tail GROUP BY subject) AS t ON t.subject = c.subject
 	ORDER BY whose`
 
-// Shadow calls fn for each subject with what its transfers left on an account, credits - debits, in the order of subjects: the last checkpoint and
-// what was booked since.
+// Shadow calls fn for each subject with what its transfers left on an account, credits - debits, in
+// the order of subjects: the last checkpoint and what was booked since.
 func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject, Fen) error) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		v, err := AsOf{}.view(ctx, tx)

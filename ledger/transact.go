@@ -16,17 +16,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its batches (a lease, the close of a
-// day, settling an unknown commit) runs READ COMMITTED behind explicit row locks: under SERIALIZABLE, PostgreSQL takes the snapshot before it
-// waits for the lock and then refuses the row because it has changed, for ever on a busy stream.
+// The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its
+// batches (a lease, the close of a day, settling an unknown commit) runs READ COMMITTED behind
+// explicit row locks: under SERIALIZABLE, PostgreSQL takes the snapshot before it waits for the
+// lock and then refuses the row because it has changed, for ever on a busy stream.
 var (
 	posting  = pgx.TxOptions{IsoLevel: pgx.Serializable}
 	control  = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 	readOnly = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 )
 
-// again is an error after which the whole attempt is made again; nothing of it was committed. Its SQLSTATE is what crdb.ExecuteCtx
-// looks for.
+// again is an error after which the whole attempt is made again; nothing of it was committed. Its
+// SQLSTATE is what crdb.ExecuteCtx looks for.
 type again struct {
 	cause string
 	err   error
@@ -38,14 +39,14 @@ func (e *again) Unwrap() error    { return e.err }
 func (e *again) SQLState() string { return "40001" }
 
 const (
-	// causeReadOnly marks an attempt that met a server which takes no writes.
+	// causeReadOnly marks an attempt at a server that accepts no writes.
 	causeReadOnly = "read only"
 	// causeNoAnswer marks one that ended because the server gave no answer in time.
 	causeNoAnswer = "no answer"
 )
 
-// maxUnanswered is after how many attempts without an answer a transaction is given up: each costs the whole patience, and the second was made on
-// a fresh connection.
+// maxUnanswered is the number of attempts without an answer after which a transaction is given up.
+// Each lasts the whole patience, and the second was made on a fresh connection.
 const maxUnanswered = 2
 
 // openCommit means that COMMIT was sent and its answer is not known.
@@ -57,9 +58,10 @@ func (e *openCommit) Is(target error) bool {
 	return target == ErrOutcomeUnknown
 }
 
-// ErrInside is a transaction that was asked for inside a batch's own: on another connection it would
-// read what the batch has locked or written, and CockroachDB would let it wait for the batch, which
-// waits for it, for ever. What a batch needs to know it reads before, or through its transaction.
+// ErrInside means that a transaction was begun inside a batch's transaction. On another connection
+// it would read rows that the batch has locked or written. On CockroachDB it would then wait for
+// the batch while the batch waits for it, for ever. A batch reads what it needs beforehand, or in
+// its own transaction.
 var ErrInside = errors.New("a transaction inside the transaction of a batch")
 
 type insideKey struct{}
@@ -69,9 +71,10 @@ func insideTx(ctx context.Context) context.Context { return context.WithValue(ct
 
 func isInside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
 
-// run makes attempts until one succeeds, fails for good or the retries are used up (ErrUnavailable). It is the only place that
-// repeats a transaction. Here crdb.ExecuteCtx goes around the whole attempt, begin to commit; crdb.ExecuteTx would not do: it
-// drops the error of COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
+// run makes attempts until one succeeds, fails for good or the retries are used up
+// (ErrUnavailable). It is the only place that repeats a transaction. Here crdb.ExecuteCtx goes
+// around the whole attempt, begin to commit; crdb.ExecuteTx would not do: it drops the error of
+// COMMIT and retries inside the failed transaction, which is right on CockroachDB only.
 func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) error) error {
 	if isInside(ctx) {
 		return ErrInside
@@ -99,7 +102,8 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 				return fmt.Errorf("%w (after %d attempts): %w", ErrUnavailable, tries, retry.err)
 			}
 			if retry.cause == causeReadOnly {
-				// A standby, or a primary that was made one: the next connections may find its successor.
+				// The server is a standby, or a primary that has become one; the next connections
+				// may reach the new primary.
 				l.pool.Reset()
 			}
 			return retry
@@ -112,8 +116,9 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 	return err
 }
 
-// Retry runs fn for callers that keep tables of their own beside the ledger's: again while its error is one that passes by itself, until the
-// retries are used up (ErrUnavailable). fn must do no harm when it runs once more after it was done.
+// Retry runs fn for callers that keep tables of their own beside the ledger's: again while its
+// error is temporary, until the retries are used up (ErrUnavailable). fn must do no harm when it
+// runs again after it has succeeded.
 func (l *Ledger) Retry(ctx context.Context, fn func(ctx context.Context) error) error {
 	return l.run(ctx, fn)
 }
@@ -123,7 +128,7 @@ func (l *Ledger) pause(ctx context.Context, last *again, tries int) error {
 		return ctx.Err()
 	}
 	length := min(l.backoff<<min(tries-1, 16), l.maxBackoff)
-	// Half of the pause is drawn, so that two who collided do not collide again.
+	// Half of the pause is random, so that two transactions that collided do not collide again.
 	timer := time.NewTimer(length/2 + rand.N(length/2+1))
 	defer timer.Stop()
 	select {
@@ -134,8 +139,8 @@ func (l *Ledger) pause(ctx context.Context, last *again, tries int) error {
 	}
 }
 
-// asAgain returns err as one to be retried, or nil when it is final. So is an unknown outcome: what is inside it may look like a lost
-// connection, but to try again could do the work twice.
+// asAgain returns err as one to be retried, or nil when it is final. An unknown outcome is final
+// too: its cause may look like a lost connection, but another attempt could do the work twice.
 func asAgain(ctx context.Context, err error) *again {
 	var retry *again
 	var pg *pgconn.PgError
@@ -151,7 +156,8 @@ func asAgain(ctx context.Context, err error) *again {
 		case connectionLost(pg.Code), strings.HasPrefix(pg.Code, "53"):
 			return &again{cause: "connection", err: err}
 		case pg.Code == "57014":
-			// The caller's own context is alive, so it was the server that lost patience: a statement's time-out, or an administrator.
+			// The caller's own context has not ended, so the server cancelled the statement: by a
+			// statement's time-out, or for an administrator.
 			return &again{cause: "cancelled", err: err}
 		case pg.Code == "25006":
 			return &again{cause: causeReadOnly, err: err}
@@ -165,13 +171,14 @@ func asAgain(ctx context.Context, err error) *again {
 	return nil
 }
 
-// connectionLost reports whether the server ended the connection: connection exceptions, operator intervention (shutdown, crash, start-up),
-// idle-in-transaction time-out.
+// connectionLost reports whether the server ended the connection: connection exceptions, operator
+// intervention (shutdown, crash, start-up), idle-in-transaction time-out.
 func connectionLost(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P0") || code == "25P03"
 }
 
-// timedOut reports a statement, or a connection's making, that ran out of time while its caller had more.
+// timedOut reports whether a statement, or the making of a connection, ran out of time before its
+// caller's deadline.
 func timedOut(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) && network.Timeout()
@@ -184,7 +191,8 @@ func isConnectionError(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// inTx runs fn in a transaction on a connection of its own. What only reads may take its time.
+// inTx runs fn in a transaction on a connection of its own. A transaction that only reads has no
+// time limit.
 func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	if options.AccessMode == pgx.ReadOnly {
 		return l.inTxFor(ctx, unlimited, options, fn)
@@ -192,7 +200,7 @@ func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx
 	return l.inTxFor(ctx, prompt, options, fn)
 }
 
-// inTxFor is inTx with statements that may take so many times the patience.
+// inTxFor is inTx with statements that may take the given multiple of the patience.
 func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	if isInside(ctx) {
 		return ErrInside
@@ -206,8 +214,8 @@ func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, 
 	return l.inTxOn(ctx, conn, options, fn)
 }
 
-// inTxOn runs fn in a transaction on conn. It returns nil only when COMMIT was answered with success, and an *openCommit when it is
-// not known what became of it.
+// inTxOn runs fn in a transaction on conn. It returns nil only when COMMIT was answered with
+// success, and an *openCommit when it is not known what became of it.
 func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	tx, err := conn.BeginTx(ctx, options)
 	if err != nil {
@@ -216,7 +224,8 @@ func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxO
 	if err = fn(tx); err != nil || l.rehearses {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		// Its error adds nothing: a connection that cannot roll back is closed, and the server rolls back.
+		// Its error adds nothing: a connection that cannot roll back is closed, and the server
+		// rolls back.
 		_ = tx.Rollback(undo)
 		return err
 	}
@@ -227,9 +236,10 @@ func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxO
 	return &openCommit{err}
 }
 
-// commitOpen reports whether an error of COMMIT leaves open whether it happened. Only a plain ERROR from the server and a COMMIT answered with
-// ROLLBACK are certain. pgconn.SafeToRetry is no help here: a connection that breaks while COMMIT is under way comes back from pgx
-// v5.12 as "conn closed", which it calls safe to retry.
+// commitOpen reports whether an error of COMMIT leaves open whether it happened. Only a plain ERROR
+// from the server and a COMMIT answered with ROLLBACK are certain. pgconn.SafeToRetry is no help
+// here: a connection that breaks while COMMIT is under way comes back from pgx v5.12 as "conn
+// closed", which it calls safe to retry.
 func commitOpen(err error) bool {
 	var pg *pgconn.PgError
 	switch {

@@ -13,7 +13,8 @@ const (
 
 // Transfer moves an amount from one account to another: it debits Debit and credits Credit.
 type Transfer struct {
-	// Day, Subject and ID are the key (invariant 2). Day is the effective day, which need not be the booking day.
+	// Day, Subject and ID are the key (invariant 2). Day is the effective day, which need not be
+	// the booking day.
 	Day     Day
 	Subject Subject
 	ID      ID
@@ -21,24 +22,25 @@ type Transfer struct {
 	Debit, Credit AccountID
 	Amount        Fen // 1 to MaxAmount
 	Purpose       Purpose
-	// Evidence is the record the transfer came from, as its caller encoded it. The ledger hashes it and never reads
-	// it. Two transfers with one key are the same when their evidence and amount are; without evidence, when
-	// accounts, amount and purpose are.
+	// Evidence is the record the transfer came from, as its caller encoded it. The ledger hashes it
+	// and never reads it. Two transfers with one key are the same when their evidence and amount
+	// are; without evidence, when accounts, amount and purpose are.
 	Evidence []byte
-	// Linked ties the transfer to the next of the batch: a run of linked transfers and the one after it succeed or
-	// fail together.
+	// Linked ties the transfer to the next of the batch: a run of linked transfers and the one
+	// after it succeed or fail together.
 	Linked bool
 
 	// Act is what the transfer does; the zero Act moves the amount.
 	Act Act
 	// Expires is when a Hold lapses, in whole seconds; the zero time is never.
 	Expires time.Time
-	// Now is the time at which PostHold and ExpireHold ask whether the hold has lapsed.
+	// Now is the time by which PostHold and ExpireHold decide whether the hold has lapsed.
 	Now time.Time
 }
 
-// Memo is a row without money: keyed, hashed and chained like a transfer, under the same identity (a memo and a transfer cannot
-// share a key). Its kind and reason are the caller's words; kind "dispute" is the ledger's own.
+// Memo is a row without money: keyed, hashed and chained like a transfer, under the same identity
+// (a memo and a transfer cannot share a key). Its kind and reason are the caller's words; kind
+// "dispute" is the ledger's own.
 type Memo struct {
 	Day      Day
 	Subject  Subject

@@ -28,7 +28,7 @@ type Broker struct {
 	output *os.File
 }
 
-// Who is let in at Secured.
+// The users that Secured lets in.
 const (
 	User     = "citycard"
 	Password = "only for this test"
@@ -71,7 +71,7 @@ ssl.keystore.location=%[5]s
 	if err := os.WriteFile(b.properties(), []byte(properties), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// Any 16 bytes will do as a cluster's id; these spell nothing.
+	// A cluster's id may be any 16 bytes; these have no meaning.
 	format := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c", b.properties(),
 		"--add-scram", fmt.Sprintf("SCRAM-SHA-512=[name=%s,password=%q]", User, Password))
 	if out, err := format.CombinedOutput(); err != nil {
@@ -123,7 +123,7 @@ func (b *Broker) Run() {
 	ctx, cancel := context.WithTimeout(b.t.Context(), readyLimit)
 	defer cancel()
 	for {
-		// Ping's own dial back-off keeps this from spinning.
+		// Ping waits between its own attempts to connect, so this loop does not spin.
 		if err := client.Ping(ctx); err == nil {
 			return
 		} else if ctx.Err() != nil {

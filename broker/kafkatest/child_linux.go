@@ -2,5 +2,5 @@ package kafkatest
 
 import "syscall"
 
-// childAttributes let the broker die with the tests, whatever ended them.
+// childAttributes ends the broker with the tests, however they end.
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

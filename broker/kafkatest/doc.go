@@ -2,8 +2,7 @@
 // on free ports of 127.0.0.1, with its log in a directory of the test's, that can
 // be killed and started again.
 //
-// Java and Maven must be on the machine. The broker's jars are fetched once, by
-// Maven, in the version pinned here, into the user's cache directory; a broker
-// is ready some five seconds after Start. It listens twice: at one address it asks
-// nobody who it is, at the other it wants TLS and a user.
+// Java and Maven must be on the machine. The broker's jars are fetched once, by Maven, in the
+// version pinned here, into the user's cache directory; a broker is ready some five seconds after
+// Start. It has two listeners: one without authentication, and one that asks for TLS and a user.
 package kafkatest

@@ -61,8 +61,8 @@ func jars(ctx context.Context) (string, error) {
 	if err := os.WriteFile(filepath.Join(home, "pom.xml"), []byte(pom), 0o644); err != nil {
 		return "", fmt.Errorf("kafka jars: %w", err)
 	}
-	// They come into a directory beside the place and are renamed: half a set is
-	// never taken for a whole one.
+	// They are fetched into a temporary directory, which is then renamed, so that an incomplete set
+	// is never used.
 	partial := dir + ".part"
 	fetch := exec.CommandContext(ctx, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory="+partial)
 	fetch.Dir = home

@@ -186,8 +186,8 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
-// After which answers a command may have been carried out all the same: warnings, changed
-// memory, no diagnosis, and no answer at all.
+// The answers after which a command may still have been carried out: warnings, changed memory, no
+// diagnosis, and no answer at all.
 func TestUndone(t *testing.T) {
 	for _, undone := range []Status{0x6400, 0x6700, 0x6982, 0x6985, 0x6A88, 0x6D00, 0x9302, 0x9401} {
 		if err := fmt.Errorf("debit: %w", &StatusError{Status: undone}); !IsUndone(err) {

@@ -81,8 +81,8 @@ func send(ctx context.Context, card Card, cmd Command) ([]byte, Status, error) {
 	return data, status, nil
 }
 
-// SplitAnswer parts an answer into data and status word. The data's capacity
-// ends with it, so that appending to it never writes over the answer.
+// SplitAnswer splits an answer into data and status word. The data's capacity equals its length, so
+// that appending to it never overwrites the answer.
 func SplitAnswer(answer []byte) ([]byte, Status, error) {
 	n := len(answer)
 	if n < 2 || n > maxAnswer+2 {

@@ -3,7 +3,7 @@ package apdu
 // The commands of ISO/IEC 7816-4 that every card of this project knows.
 // SFI is a short file identifier, 1..30.
 
-// Select selects an application by its name (AID), whole or its beginning.
+// Select selects an application by its name (AID) or by the beginning of its name.
 func Select(aid []byte) Command {
 	return Command{INS: 0xA4, P1: 0x04, Data: aid, Le: 0}
 }

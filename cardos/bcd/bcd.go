@@ -9,8 +9,8 @@ import (
 // errDigit is wrapped by every error about something that is not a digit.
 var errDigit = errors.New("not a decimal digit")
 
-// Append packs a string of digits to b. An odd number of digits is an error:
-// how to pad is the format's business.
+// Append packs a string of digits to b. An odd number of digits is an error: each format has its
+// own padding.
 func Append(b []byte, digits string) ([]byte, error) {
 	if len(digits)%2 != 0 {
 		return nil, fmt.Errorf("%d digits, want an even number: %w", len(digits), errDigit)

@@ -5,18 +5,17 @@ import (
 	"citycard/cardos/keys"
 )
 
-// preparable is a master of a module that commands may prepare, as they name it: type and
-// identifier. The purchase master is none of them: ciphering at will with it would make
-// the module sign anything.
+// preparable is a master of a module that commands may prepare; they name it by type and
+// identifier. The purchase master is not preparable: with it CIPHER would let the module sign
+// anything.
 type preparable struct {
 	master keys.Key
 	mode   byte // of CIPHER, that the prepared key serves
 	levels int  // between the master and a card's key
 }
 
-// preparable finds a master by its name, as public dialogues have them; those of
-// social-security cards stand beside the card's own key reference. A module without
-// that master has a zero one.
+// preparable finds a master by its name, as in public dialogues; for social-security cards the
+// card's own key reference is given in brackets. A module without that master has a zero one.
 //
 //	47 0A  reads social-security cards        (0A)
 //	48 12  writes them                        (04)

@@ -13,10 +13,9 @@ const (
 	maxSequence = 0xFFFF
 )
 
-// initialize is INITIALIZE FOR … (80 50 P1 P2): P1 00 load, 01 purchase, 02 cash,
-// 03 composite purchase, 04 overdraft update. It changes nothing lasting. Unknown
-// key index is 9403, too little money 9401, an exhausted counter 9402, a deposit
-// debited without PIN 6982.
+// initialize is INITIALIZE FOR … (80 50 P1 P2): P1 00 load, 01 purchase, 02 cash, 03 composite
+// purchase, 04 overdraft update. It changes nothing permanent. Unknown key index is 9403, too
+// little money 9401, an exhausted counter 9402, a deposit debited without PIN 6982.
 func (c *Chip) initialize(cmd apdu.Command) ([]byte, apdu.Status) {
 	d := c.session.current
 	w := d.wallet(cmd.P2)

@@ -8,11 +8,10 @@ import (
 	"citycard/cardos/purse"
 )
 
-// debit is DEBIT FOR PURCHASE, CASH and CAPP (80 54 01 00 0F terminal sequence4
-// date4 time3 MAC1): takes the money, counts, logs, and makes cached updates
-// lasting, all in one step. The answer is TAC, then MAC2. A wrong MAC1 is 9302
-// and ends the transaction; a composite purchase without a cached update is
-// 6985.
+// debit is DEBIT FOR PURCHASE, CASH and CAPP (80 54 01 00 0F terminal sequence4 date4 time3 MAC1):
+// takes the money, counts, logs, and makes cached updates permanent, all in one step. The answer is
+// TAC, then MAC2. A wrong MAC1 is 9302 and ends the transaction; a composite purchase without a
+// cached update is 6985.
 func (c *Chip) debit(cmd apdu.Command) ([]byte, apdu.Status) {
 	deal := &c.session.deal
 	if deal.state != paying && deal.state != caching {

@@ -2,11 +2,10 @@ package chip
 
 import "citycard/cardos/apdu"
 
-// prove is GET TRANSACTION PROVE (80 5A 00 type 02 sequence2): TAC and MAC2 of
-// the last transaction once more, when type and sequence (the counter as it
-// stands, one more than the transaction's) are its own; else 9406. It outlives
-// the power, which is what it is for. Sources disagree on the order of the two:
-// see [Chip.ProveMACFirst].
+// prove is GET TRANSACTION PROVE (80 5A 00 type 02 sequence2): gives TAC and MAC2 of the last
+// transaction again if type and sequence (the present counter, one more than the transaction's)
+// match it; else 9406. The proof survives a loss of power; that is its purpose. Sources disagree on
+// the order of the two: see [Chip.ProveMACFirst].
 func (c *Chip) prove(cmd apdu.Command) ([]byte, apdu.Status) {
 	d := c.session.current
 	if d.ep == nil && d.ed == nil || cmd.P1 != 0 {

@@ -7,10 +7,10 @@ import (
 	"citycard/cardos/keys"
 )
 
-// initializeSAM is INITIALIZE SAM FOR PURCHASE (80 70 00 00 Lc random4 offline
-// sequence2 amount4 type1 date4 time3 key version1 algorithm1 factors8..24): counts and
-// answers terminal sequence4 and MAC1. The number is used up whatever comes next.
-// An unknown key version or algorithm is 9403, a counter at its end 9402.
+// initializeSAM is INITIALIZE SAM FOR PURCHASE (80 70 00 00 Lc random4 offline sequence2 amount4
+// type1 date4 time3 key version1 algorithm1 factors8..24): counts and answers terminal sequence4
+// and MAC1. The number is used, whatever command follows. An unknown key version or algorithm is
+// 9403, a counter at its end 9402.
 func (c *Chip) initializeSAM(cmd apdu.Command) ([]byte, apdu.Status) {
 	const head = 20
 	c.session.sale = sale{}

@@ -9,9 +9,9 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// Key identifiers of a transit card's authentications. The issuer authenticates
-// itself with the application master key, the card with its card master key: were
-// it one key, the card would answer its own challenges.
+// Key identifiers of a transit card's authentications. The issuer authenticates itself with the
+// application master key, the card with its card master key: with a single key the card would
+// answer its own challenges.
 const (
 	keyTransport   = 0x00
 	keyApplication = 0x03

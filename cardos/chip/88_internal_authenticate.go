@@ -6,10 +6,10 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// internalAuthenticate is INTERNAL AUTHENTICATE (00 88 00 key). A transit card enciphers
-// eight bytes of the terminal with the card master key. A social-security card takes
-// random8 and data8 and answers eight bytes under the key that serves nothing else: one
-// that opens the card would answer its own challenges here.
+// internalAuthenticate is INTERNAL AUTHENTICATE (00 88 00 key). A transit card enciphers eight
+// bytes of the terminal with the card master key. A social-security card takes random8 and data8
+// and answers eight bytes under a key that serves nothing else: with a key that opens the card, the
+// card would answer its own challenges here.
 func (c *Chip) internalAuthenticate(cmd apdu.Command) ([]byte, apdu.Status) {
 	if cmd.P1 != 0 {
 		return nil, apdu.WrongParameters

@@ -130,10 +130,10 @@ func (c *Chip) purseFCI(d *directory, name string) ([]byte, error) {
 	return f.Encode()
 }
 
-// algorithmFCI is SSSE's from version 2 on: what version 1 answers, and then the
-// algorithm, in 30 bytes together, since one public reader wants 611E. Another looks for
-// the plain bytes 9F0C86 and takes the next one, 01 for DES. Which object they stand in was
-// not found: the private tag C1 around them is ours.
+// algorithmFCI is the FCI of SSSE from version 2 on: the answer of version 1 followed by the
+// algorithm, 30 bytes in all, since one public reader expects 611E. Another reader looks for the
+// plain bytes 9F0C86 and takes the next byte, 01 for DES. The object that holds these bytes was not
+// found: the private tag C1 around them is ours.
 func algorithmFCI(d *directory, name string) ([]byte, error) {
 	inner, err := tlv.Append(d.listing(), 0xC1, []byte{0x9F, 0x0C, 0x86, 0x01})
 	if err != nil {

@@ -17,8 +17,8 @@ func (c *Chip) mayRead(f *file, tag byte) apdu.Status {
 	return apdu.SecurityNotSatisfied
 }
 
-// satisfies reports whether who is at the card may do what a condition guards; id is the
-// key for doing it on social-security cards.
+// satisfies reports whether the terminal has proved what a condition requires; id is the key that
+// the operation needs on social-security cards.
 func (c *Chip) satisfies(guard condition, id byte) bool {
 	key := c.session.authenticated&(1<<id) != 0
 	switch guard {

@@ -14,8 +14,8 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// What a composite purchase caches becomes lasting with its DEBIT, all of it, or is gone:
-// the power is cut after every command of a metro exit, and inside the DEBIT.
+// The records that a composite purchase caches become permanent with its DEBIT, all of them, or are
+// lost. The test cuts the power after every command of a metro exit, and inside the DEBIT.
 func TestCompositePurchaseIsAtomic(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	blank, app := issueTransit(t, keyStore, 1)

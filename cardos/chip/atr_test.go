@@ -9,8 +9,8 @@ import (
 	"citycard/cardos/chip"
 )
 
-// ATRs of real contactless cards, check byte included: the rule that makes them is the one
-// that ours come from. The last is the storage card of the readers' manuals.
+// ATRs of real contactless cards, check byte included: the rule for our ATRs yields them too. The
+// last is the storage card of the readers' manuals.
 func TestRealContactlessATRs(t *testing.T) {
 	for card, atr := range map[string]string{
 		"Beijing":         "3B 8A 80 01 4D540005002086640001 D4",
@@ -36,7 +36,7 @@ func TestRealContactlessATRs(t *testing.T) {
 			t.Errorf("%s: ATR %s does not check", name, hex.EncodeToString(atr))
 		}
 	}
-	// T=0 alone is offered by contact cards, and then there is no check byte.
+	// Contact cards offer T=0 only, and then there is no check byte.
 	if atr := chip.NewSocialSecurity(7).PowerOn(); len(atr) != 17 || !bytes.HasPrefix(atr, []byte{0x3B, 0x6D, 0, 0}) {
 		t.Errorf("social security: ATR %X", atr)
 	}

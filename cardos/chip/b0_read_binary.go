@@ -5,9 +5,8 @@ import "citycard/cardos/apdu"
 // maxShortLe is what an answer carries at most when its length is left open.
 const maxShortLe = 256
 
-// readBinary is READ BINARY: 00 B0 (80+SFI) offset, or 00 B0 offset2 in the
-// selected file. Le beyond the file's end gives what there is, a Le left open at
-// most 256 bytes.
+// readBinary is READ BINARY: 00 B0 (80+SFI) offset, or 00 B0 offset2 in the selected file. If Le
+// goes beyond the file's end, the bytes up to the end are given; with an open Le at most 256 bytes.
 func (c *Chip) readBinary(cmd apdu.Command) ([]byte, apdu.Status) {
 	f, offset, status := c.binaryAt(cmd)
 	if status != apdu.OK {

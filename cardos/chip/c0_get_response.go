@@ -2,9 +2,9 @@ package chip
 
 import "citycard/cardos/apdu"
 
-// getResponse is GET RESPONSE (00 C0): gives what waits, at most Le bytes at a
-// time. Nothing waiting is 6985, a Le beyond what waits 6Cxx; 00 and none stand for 256,
-// as the third parameter does over T=0.
+// getResponse is GET RESPONSE (00 C0): gives the waiting data, at most Le bytes at a time. No
+// waiting data is 6985, a Le beyond it 6Cxx; 00 and none stand for 256, as the third parameter does
+// over T=0.
 func (c *Chip) getResponse(cmd apdu.Command) ([]byte, apdu.Status) {
 	waiting := c.session.waiting
 	if len(waiting) == 0 {

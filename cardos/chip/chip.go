@@ -17,8 +17,8 @@ var (
 	ErrNoPower = errors.New("chip has no power")
 	// ErrPowerLost says that the power went during the command.
 	ErrPowerLost = errors.New("chip lost power during the command")
-	// ErrNotKept says that a change could not be kept outside (see [Chip.Keep]); the power
-	// went with it.
+	// ErrNotKept says that a change could not be stored outside (see [Chip.Keep]); the chip then
+	// lost its power.
 	ErrNotKept = errors.New("the card's change could not be kept")
 )
 
@@ -61,9 +61,9 @@ type Moment int
 // Moments at which the power can go.
 const (
 	never Moment = iota
-	// BeforeCommit: the command was received, nothing lasting has changed.
+	// BeforeCommit: the command was received, nothing permanent has changed.
 	BeforeCommit
-	// AfterCommit: the change is lasting, the answer was not sent.
+	// AfterCommit: the change is permanent, the answer was not sent.
 	AfterCommit
 )
 
@@ -135,18 +135,18 @@ func (c *Chip) Profile() Profile { return c.profile }
 // Format hides the chip's memory, keys included, from every fmt verb.
 func (c *Chip) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "["+c.profile.String()+" chip]") }
 
-// LosePower makes the next command that changes the card's lasting state lose
-// power at the moment given; Transmit then returns ErrPowerLost.
+// LosePower makes the next command that changes the card's permanent state lose power at the given
+// moment; Transmit then returns ErrPowerLost.
 func (c *Chip) LosePower(at Moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tear = at
 }
 
-// Keep has fn write the card's image, at once and then with each change: before the command
-// is answered, as a real card's memory keeps it. Where fn fails the card loses its power
-// instead of answering; its memory has the change, as after a loss of power that came late.
-// fn must not call the chip.
+// Keep calls fn with the card's image, at once and then with each change. It does so before the
+// command is answered, since a real card's memory is also written before the answer. If fn fails,
+// the card loses its power instead of answering; its memory has the change, as after a late loss of
+// power. fn must not call the chip.
 func (c *Chip) Keep(fn func(image []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,8 +203,8 @@ func answer(data []byte, status apdu.Status) []byte {
 	return append(out, byte(status>>8), byte(status))
 }
 
-// hold is what T=0 makes of an answer: data that follows a command with data
-// waits for GET RESPONSE, a wrong Le is corrected.
+// hold adapts an answer to T=0: the answer to a command with data waits for GET RESPONSE, and a
+// wrong Le is corrected.
 func (c *Chip) hold(cmd apdu.Command, data []byte, status apdu.Status) ([]byte, apdu.Status) {
 	if len(data) == 0 || status != apdu.OK {
 		return data, status
@@ -219,9 +219,9 @@ func (c *Chip) hold(cmd apdu.Command, data []byte, status apdu.Status) ([]byte, 
 	return nil, apdu.MoreData(len(data))
 }
 
-// commit makes staged changes lasting: the one place where a command changes what
-// survives the power, and is kept outside. It reports false when the power went, in which
-// case the change is whole or absent.
+// commit makes staged changes permanent. It is the only place where a command changes the state
+// that survives a loss of power, and where that state is stored outside. It reports false when the
+// power was lost; the change is then either complete or absent.
 func (c *Chip) commit(change func()) bool {
 	at := c.tear
 	c.tear = never

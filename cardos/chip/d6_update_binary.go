@@ -11,7 +11,7 @@ const enabledOffset = 9
 
 // updateBinary is UPDATE BINARY (00 D6 plain, 04 D6 with a MAC). Data beyond the
 // file's end is 6A84. Writing 01 to byte 9 of file 0015 ends a transit card's
-// personalisation; it wants purchase, load and TAC key stored before, else 6985.
+// personalisation; purchase, load and TAC key must be stored before, else 6985.
 func (c *Chip) updateBinary(cmd apdu.Command, isSealed bool) apdu.Status {
 	f, offset, status := c.binaryAt(cmd)
 	if status != apdu.OK {

@@ -57,11 +57,10 @@ func compositeSlot(f *file, p1 byte, data []byte) int {
 	}
 }
 
-// tripSlot finds the record of file 001A that data is meant for. Readers name it in
-// P1 by the low byte of its identifier, by number, or not at all, and the two
-// may collide; so the identifier inside the record decides: the record that has it,
-// then the place where it is known to belong, then P1 as the number of a record
-// without identifier.
+// tripSlot finds the record of file 001A that data is meant for. Readers name it in P1 by the low
+// byte of its identifier, by number, or not at all, and the two may collide; so the identifier
+// inside the record decides. First comes the record that has it, then the place where it is known
+// to belong, then P1 as the number of a record without identifier.
 func tripSlot(f *file, p1 byte, data []byte) int {
 	if len(data) < 2 {
 		return -1

@@ -11,7 +11,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// A union card has no deposit and no overdraft; this one has both, under the keys of the
+// A union card has no deposit and no overdraft; this test card has both, under the keys of the
 // published examples.
 func depositCard() (*Chip, keys.Key, keys.Key) {
 	key := keys.Key{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11}
@@ -71,7 +71,7 @@ func overdraft(t *testing.T, c *Chip, key, tacKey keys.Key, limit uint32) {
 	}
 }
 
-// The four kinds of balance follow limit and spending.
+// The four kinds of balance change with the limit and with spending.
 func TestOverdraft(t *testing.T) {
 	c, key, tacKey := depositCard()
 	ask(t, c, apdu.Select(tunion.AIDPurse.Bytes()))
@@ -118,7 +118,8 @@ func balances(t *testing.T, c *Chip, want ...uint32) {
 	}
 }
 
-// An image keeps purse and proof of the last payment also where every number is the largest.
+// An image keeps the purse and the proof of the last payment even if every number has its largest
+// value.
 func TestImageOfLargestNumbers(t *testing.T) {
 	c := NewTransit(1)
 	d := c.directories[0]
@@ -137,8 +138,8 @@ func TestImageOfLargestNumbers(t *testing.T) {
 	}
 }
 
-// What ends a transaction works once: the same command again adds nothing, and somebody who has guessed
-// a MAC wrong does not get to guess again at the same random number.
+// A command that ends a transaction works once: repeating it adds nothing, and after a wrong MAC
+// there is no second guess for the same random number.
 func TestEndedOnce(t *testing.T) {
 	c, key, _ := depositCard()
 	ask(t, c, apdu.Select(tunion.AIDPurse.Bytes()))
@@ -201,7 +202,7 @@ func TestEndedOnce(t *testing.T) {
 	}
 }
 
-// Counters at their end refuse instead of starting again.
+// A counter at its highest value refuses instead of starting again.
 func TestCountersEnd(t *testing.T) {
 	c, _, _ := depositCard()
 	w := c.directories[0].ep

@@ -10,7 +10,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// Description is what is on a card, for comparing with what a reader read. Bytes
+// Description is the content of a card, for comparison with the result of a reader. Bytes
 // are hexadecimal, amounts fen, times as the card holds them. It holds personal
 // data and no keys.
 type Description struct {
@@ -139,7 +139,7 @@ func (c *Chip) Describe() Description {
 	return out
 }
 
-// personalised reports whether every application is.
+// personalised reports whether every application is personalised.
 func (c *Chip) personalised() bool {
 	for _, d := range c.directories {
 		if d.parent == nil && !d.issued {

@@ -18,8 +18,7 @@ type TicketDescribed struct {
 	Left   uint16 `json:"rides_left"`
 }
 
-// FileDescribed is what was written in a file whose fields are known by tag and
-// length alone.
+// FileDescribed is the written content of a file whose fields are known only by tag and length.
 type FileDescribed struct {
 	Directory string            `json:"directory"`         // DF04; empty for SSSE
 	File      string            `json:"file"`              // EF08

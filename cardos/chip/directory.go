@@ -7,7 +7,7 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// block is how far an application is blocked.
+// block says whether an application is blocked, and whether permanently.
 type block byte
 
 const (

@@ -7,8 +7,8 @@ const (
 	insGetResponse = 0xC0
 )
 
-// dispatch runs one command. A class that the card lacks is 6E00, an instruction that a class
-// of the card lacks 6D00, whether or not another class has it.
+// dispatch runs one command. A class that the card does not have is 6E00. An instruction that this
+// class does not have is 6D00, even if another class of the card has it.
 func (c *Chip) dispatch(cmd apdu.Command) ([]byte, apdu.Status) {
 	if !continues(c.session.deal.state, cmd) {
 		c.session.deal.end()

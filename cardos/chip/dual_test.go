@@ -24,8 +24,8 @@ func contactDual(t testing.TB) *chip.Chip {
 	return c
 }
 
-// One chip answers at once through its antenna and waits for GET RESPONSE through its
-// contacts, under two ATRs that lead to the same card factor.
+// One chip answers at once on its contactless interface and waits for GET RESPONSE on its contacts;
+// its two ATRs give the same card factor.
 func TestDualInterfaces(t *testing.T) {
 	card := chip.NewDual(7)
 	antenna := card.PowerOn()
@@ -79,7 +79,7 @@ func TestDualInterfaces(t *testing.T) {
 	}
 }
 
-// Each application of a dual card is personalised for itself.
+// Each application of a dual card is personalised separately.
 func TestDualApplicationsAreIssuedApart(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card := chip.NewDual(7)
@@ -160,8 +160,9 @@ func TestModuleRecomputesTAC(t *testing.T) {
 	refuse(t, newSAM(t, keyStore), psam.PrepareTAC(psam.UnionFactors(record.Card)...), apdu.KeyNotFound)
 }
 
-// The two commands of a published recomputation, byte for byte. Its keys are secret and so
-// its TAC cannot come out; under known masters it is the TAC of what the page says was paid.
+// The two commands of a published recomputation, byte for byte. Its keys are secret, so its TAC
+// cannot be reproduced; under known masters the result is the TAC of the payment that the page
+// states.
 func TestPublishedRecomputation(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	masters := keyStore.SAMKeys()
@@ -187,7 +188,7 @@ func TestPublishedRecomputation(t *testing.T) {
 	}
 }
 
-// A monthly ticket changes with the debit it belongs to, and with nothing else.
+// A monthly ticket changes with the debit to which it belongs, and at no other time.
 func TestMonthlyTicket(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, app := issueTransit(t, keyStore, 1)

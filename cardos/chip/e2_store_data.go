@@ -6,13 +6,13 @@ import (
 	"citycard/cardos/personalisation"
 )
 
-// maxStored bounds what waits for the rest of its grouping.
+// maxStored limits the bytes that wait for the rest of their grouping.
 const maxStored = 2 << 10
 
-// storeData is STORE DATA (80 E2 P1 block): blocks are numbered from 0 in P2 and
-// may cut groupings anywhere. Wants the transport authentication (6982), the
-// next block (6A86) and groupings this profile knows (6A88). The last-block
-// bit ends a social-security card's personalisation.
+// storeData is STORE DATA (80 E2 P1 block): blocks are numbered from 0 in P2 and may cut groupings
+// anywhere. It requires the transport authentication (else 6982), the next block number (else 6A86)
+// and groupings that this profile knows (else 6A88). The last-block bit ends a social-security
+// card's personalisation.
 func (c *Chip) storeData(cmd apdu.Command) apdu.Status {
 	if !c.session.issuing || c.session.current.parent != nil {
 		return apdu.SecurityNotSatisfied

@@ -16,7 +16,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// change is a command that changes a card's lasting state: begin leads up to it and
+// change is a command that changes a card's permanent state: begin runs the commands before it and
 // returns it.
 type change struct {
 	name  string
@@ -144,9 +144,9 @@ func otherChanges(t *testing.T, keyStore *keys.Store) []change {
 	}
 }
 
-// Every command that changes something, cut by a loss of power before and after its change:
-// the card is, to the last bit of its image, the one that never got the command, or the one
-// that finished it.
+// Every command that changes something is cut by a loss of power, before and after its change.
+// Every bit of the card's image is then as if the card had never received the command, or as if it
+// had finished it.
 func TestEveryChangeIsAtomic(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	for _, c := range append(transitChanges(t, keyStore), otherChanges(t, keyStore)...) {
@@ -186,9 +186,9 @@ func TestEveryChangeIsAtomic(t *testing.T) {
 	}
 }
 
-// Every command that changes something keeps the change outside before it is answered; where
-// that fails it is not answered at all. Out of what was kept comes the card that answered, or
-// the one before.
+// Every command that changes something stores the change outside before it is answered; if that
+// fails, it is not answered at all. The stored image gives the card as it answered, or as it was
+// before.
 func TestEveryChangeIsKept(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	for _, c := range append(transitChanges(t, keyStore), otherChanges(t, keyStore)...) {

@@ -96,7 +96,7 @@ func (f *file) tag(number int) byte {
 // written.
 func (s structure) ownLength() bool { return s == tagged || s == variable }
 
-// fits reports whether data can be record slot's new content.
+// fits reports whether data can be the new content of a record.
 func (f *file) fits(data []byte) bool {
 	if f.structure.ownLength() || f.structure == linear {
 		return len(data) > 0 && len(data) <= f.size
@@ -104,7 +104,7 @@ func (f *file) fits(data []byte) bool {
 	return len(data) == f.size
 }
 
-// apply makes a staged update lasting; it cannot fail.
+// apply makes a staged update permanent; it cannot fail.
 func (f *file) apply(u update) {
 	slot := u.slot
 	if slot < 0 {

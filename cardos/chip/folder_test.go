@@ -32,8 +32,8 @@ func ownKeys(t *testing.T, card *chip.Chip, keyStore *keys.Store) keys.SocialSec
 	return keyStore.SocialSecurityKeys(ssc.ProvinceFactor(region), ssc.CityFactor(region), factor)
 }
 
-// Every file of every directory is written and read, by each way there is, under the
-// conditions that its guard states.
+// Every file of every directory is written and read, in every possible way, under the conditions
+// that its guard states.
 func TestFolders(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, _, _ := issueSocial(t, keyStore, "2.00", 5)
@@ -110,7 +110,7 @@ func writeTable(t *testing.T, card *chip.Chip, table ssc.Table, value []byte, au
 	return read
 }
 
-// The photograph is longer than any short offset and any short answer.
+// The photograph is longer than a short offset can address and than a short answer can hold.
 func TestPhotograph(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, _, _ := issueSocial(t, keyStore, "2.00", 5)
@@ -141,7 +141,7 @@ func TestPhotograph(t *testing.T) {
 }
 
 // What is proved to the card holds for its directories too, until SSSE is selected
-// anew; a blocked PIN is blocked everywhere.
+// again; a blocked PIN is blocked everywhere.
 func TestFoldersShareSecurity(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, _, _ := issueSocial(t, keyStore, "2.00", 5)

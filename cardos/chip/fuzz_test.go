@@ -78,7 +78,8 @@ func run(t *testing.T, c *chip.Chip, script []byte) {
 	}
 }
 
-// FuzzLoad: whatever loads is a card that answers, and saves to an image that loads.
+// FuzzLoad: every image that loads gives a card that answers and that saves to an image which loads
+// again.
 func FuzzLoad(f *testing.F) {
 	keyStore := keys.GenerateTest(1)
 	transit, app := issueTransit(f, keyStore, 3)

@@ -32,9 +32,8 @@ const (
 	flagsAll     = 7
 )
 
-// Image returns the card's lasting state. It holds the card's keys in the clear,
-// as the chip's memory does: where it is written is for the caller to guard. Its
-// session is not in it.
+// Image returns the card's permanent state, without the session. It holds the card's keys in clear
+// text, as the chip's memory does, so the caller must protect the place where it is written.
 func (c *Chip) Image() ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,9 +195,8 @@ func (w *imageWriter) sam(s *sam) {
 	w.uint(uint64(s.sequence))
 }
 
-// file writes the newest record's place and each record: 0 for one never
-// written, else its length without zeros at the end, plus one. Records of their own
-// length keep it.
+// file writes the newest record's place and each record: 0 for one that was never written, else its
+// length without zeros at the end, plus one. Records with a length of their own keep their zeros.
 func (w *imageWriter) file(f *file) {
 	w.uint(uint64(f.newest))
 	for _, r := range f.records {
@@ -214,8 +212,8 @@ func (w *imageWriter) file(f *file) {
 	}
 }
 
-// imageReader reads what imageWriter wrote; the first thing that does not fit
-// makes all that follows zero.
+// imageReader reads what imageWriter wrote; after the first error all values that it returns are
+// zero.
 type imageReader struct {
 	b      []byte
 	failed bool

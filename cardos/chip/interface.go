@@ -12,10 +12,9 @@ const (
 	Contact     Interface = 2
 )
 
-// NewDual returns a blank chip with both applications and both interfaces, the
-// contactless one in use. Its two ATRs have the same historical bytes, so that a
-// terminal finds the card's factor through either; how real dual cards do
-// it was not found.
+// NewDual returns a blank chip with both applications and both interfaces, the contactless one in
+// use. Its two ATRs have the same historical bytes, so that a terminal finds the card's factor on
+// either interface; how real dual cards do this was not found.
 func NewDual(seed uint64) *Chip {
 	return &Chip{
 		profile: Dual, random: newRandom(seed), atr: ContactlessATR(socialHistory(seed)), contactATR: socialATR(seed),
@@ -23,9 +22,8 @@ func NewDual(seed uint64) *Chip {
 	}
 }
 
-// Use chooses the interface through which the card is reached from the next
-// PowerOn on; it takes the power away. It fails for an interface that the card
-// does not have.
+// Use chooses the interface for the time from the next PowerOn on; it switches the power off. It
+// fails for an interface that the card does not have.
 func (c *Chip) Use(i Interface) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,9 +38,8 @@ func (c *Chip) Use(i Interface) error {
 	return nil
 }
 
-// ProveMACFirst makes GET TRANSACTION PROVE give MAC2 before TAC, as one source has
-// it, or, with false, TAC before MAC2, as the one recorded exchange has it and as
-// cards are made here.
+// ProveMACFirst makes GET TRANSACTION PROVE give MAC2 before TAC, as in one source. With false it
+// gives TAC before MAC2, as in the one recorded exchange; this is the default.
 func (c *Chip) ProveMACFirst(yes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,10 +15,9 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// model is what a purse is to its owner: the test's own few lines of truth. The goal is
-// that whatever is sent to the card, and whenever the power goes, balance, counters, log,
-// journeys and trip are those of the transactions that the model knows to be
-// done, all together or not at all.
+// model is the test's own simple model of a purse. Whatever is sent to the card, and whenever the
+// power is lost, balance, counters, log, journeys and trip must be those of the transactions that
+// the model knows to be done, all together or not at all.
 type model struct {
 	balance         uint32
 	online, offline uint16

@@ -77,8 +77,8 @@ func hangzhou(t *testing.T) tunion.Application {
 	return app
 }
 
-// A card with a city-union application answers to it as the real card did, pays with its purse
-// alone, and comes out of its image as it was.
+// A card with a city-union application answers its commands as the real card did, pays only with
+// its purse, and is unchanged when it is loaded from its image.
 func TestCityUnionReaders(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card := chip.NewCityUnion(1, hangzhou(t))
@@ -115,8 +115,8 @@ func TestSocialSecurityReaders(t *testing.T) {
 	dialogue(t, second, "social_readers.txt")
 }
 
-// The identification names the chip by the end of its ATR, so that no two cards share what
-// readers take of it: the first twelve bytes.
+// The identification contains the end of the ATR, which is the chip's serial number, so that no two
+// cards share the first twelve bytes, the part that readers use.
 func TestIdentificationNamesTheChip(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(10) {

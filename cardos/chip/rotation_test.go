@@ -10,8 +10,9 @@ import (
 	"citycard/cardos/psam"
 )
 
-// A module that was rekeyed after a rotation sells to cards of both generations, out of its
-// image too, and counts on; one that was not refuses new cards (9403).
+// A module that was rekeyed after a rotation serves cards of both generations, also after it is
+// loaded from its image, and its sequence continues. A module that was not rekeyed refuses new
+// cards (9403).
 func TestModuleServesBothGenerations(t *testing.T) {
 	before := keys.GenerateTest(1)
 	after, err := before.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))

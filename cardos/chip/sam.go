@@ -41,8 +41,8 @@ func (s *sam) cardKey(version byte, factors []byte) (keys.Key, bool) {
 	}
 }
 
-// Rekey gives a module other masters, as its keeper does after a rotation; its number and
-// its sequence go on. It reports false for what is no module.
+// Rekey gives a module new masters, as its operator does after a rotation; its number stays and its
+// sequence continues. It reports false for a card that is not a module.
 func (c *Chip) Rekey(masters keys.SAMKeys) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"hash/crc32"
 )
 
-// sealImage puts the right checksum behind a body, so that fuzzing gets past it.
+// sealImage appends the right checksum to a body, so that fuzzing gets past the check.
 func sealImage(body []byte) []byte {
 	sum := crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))
 	return binary.BigEndian.AppendUint32(append([]byte(nil), body...), sum)

@@ -54,7 +54,7 @@ func TestSealedUpdates(t *testing.T) {
 	refuse(t, card, sealed(t, card, log, cardKeys.Maintenance()), apdu.SecurityNotSatisfied)
 }
 
-// A key that was guessed at too often is closed for good.
+// A key whose MAC was guessed wrong too often is blocked permanently.
 func TestSealedGuessing(t *testing.T) {
 	card, cardKeys := secured(t)
 	update := apdu.UpdateBinary(tunion.RegionSFI, 0, []byte{0})

@@ -4,7 +4,7 @@ import (
 	"citycard/cardos/keys"
 )
 
-// session is what dies with the power.
+// session is the state that a loss of power ends.
 type session struct {
 	current *directory
 	file    *file // selected elementary file, or nil
@@ -24,8 +24,8 @@ type session struct {
 	sale    sale
 }
 
-// stay forgets what belongs to a directory but not to its application: moving to
-// a directory that shares keys and PIN keeps what was proved to them.
+// stay forgets the state of a directory but keeps that of its application: moving to a directory
+// with the same keys and PIN keeps what was proved.
 func (s *session) stay() {
 	s.file = nil
 	s.stored, s.block = nil, 0

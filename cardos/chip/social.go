@@ -7,10 +7,9 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// NewSocialSecurity returns a blank social-security card of version 2 or 3 as its
-// maker delivers it: the application SSSE and the directories beside it. Whether it
-// asks for authentication before it gives the holder's data follows from the
-// version record its issuer writes.
+// NewSocialSecurity returns a blank social-security card of version 2 or 3 as its maker delivers
+// it: the application SSSE and the directories beside it. The version record that its issuer writes
+// decides whether the card asks for authentication before it gives the holder's data.
 func NewSocialSecurity(seed uint64) *Chip { return newSocial(seed, SocialSecurity, "2.00") }
 
 // NewSocialSecurityV1 returns a blank card of version 1: no extension of the name,

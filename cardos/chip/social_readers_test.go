@@ -54,8 +54,8 @@ func factors(card *chip.Chip) string {
 	return fmt.Sprintf("%X %X7378", atr[len(atr)-8:], "410100")
 }
 
-// A reader finds out whether a card is genuine: it has module and card encipher the same data
-// under the same random number, byte for byte as a public reader does it.
+// A reader finds out whether a card is genuine: it lets module and card encipher the same data
+// under the same random number, byte for byte as a public reader does.
 func TestInternalAuthenticate(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	const random, data = "A1A2A3A4A5A6A7A8", "0102030405060708"
@@ -101,9 +101,9 @@ func TestInternalAuthenticate(t *testing.T) {
 	raw(t, blank, "0088000010"+random+data, "6A88")
 }
 
-// Cards of version 3 are read with key 0A, written with key 04 and, the person's
-// identification, with key 0D; a module that writes cards prepares each of them, a terminal's
-// the first alone. No key does the work of another.
+// Cards of version 3 are read with key 0A and written with key 04; the person's identification is
+// written with key 0D. A module that writes cards prepares each of these keys, a terminal's module
+// only the first. No key can be used in place of another.
 func TestKeyReferences(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, _, _ := issueSocial(t, keyStore, "3.00", 5)

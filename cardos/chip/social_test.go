@@ -57,7 +57,7 @@ func TestSocialSecurityAnswersSelectLikeContactCards(t *testing.T) {
 	}
 }
 
-// A card of version 3 gives the holder's data only to who authenticates through a SAM.
+// A card of version 3 gives the holder's data only to a terminal that authenticates through a SAM.
 func TestSocialSecurityVersion3(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, issuer, holder := issueSocial(t, keyStore, "3.00", 5)

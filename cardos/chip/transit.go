@@ -99,9 +99,9 @@ func directoryFile(id uint16, all ...listed) *file {
 	return f
 }
 
-// transitATR is what a PC/SC reader makes of an ISO 14443-4 card with ten
-// historical bytes. They begin with "MT" as on several union cards; the rest
-// is this chip's serial, since the meaning of the real ones was not found.
+// transitATR is the ATR that a PC/SC reader gives for an ISO 14443-4 card with ten historical
+// bytes. They begin with "MT" as on several union cards; the rest is this chip's serial, since the
+// meaning of the real ones was not found.
 func transitATR(seed uint64) []byte {
 	history := append([]byte("MT\x00\x00"), make([]byte, 6)...)
 	binary.BigEndian.PutUint32(history[6:], uint32(seed))

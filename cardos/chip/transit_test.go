@@ -11,7 +11,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// A card is made, loaded and used; every reader's way of asking sees the same.
+// A card is made, loaded and used; every kind of reader command reads the same data.
 func TestTransitLife(t *testing.T) {
 	keyStore := keys.GenerateTest(1)
 	card, app := issueTransit(t, keyStore, 42)
@@ -47,7 +47,7 @@ func TestTransitLife(t *testing.T) {
 	refuse(t, card, purse.Prove(purse.TypeCAPP, 2), apdu.MACUnavailable)
 }
 
-// After personalisation nothing of it is possible any more.
+// After personalisation no personalisation command is accepted any more.
 func TestPersonalisationEnds(t *testing.T) {
 	card, _ := issueTransit(t, keys.GenerateTest(1), 7)
 	send(t, card, apdu.GetChallenge(8))

@@ -24,9 +24,8 @@ func (a *lanes) xor(b *lanes) {
 	}
 }
 
-// schedule says, for each of DES's 16 rounds, which bit of the key (0 is the
-// left-most) each of the 48 bits of the round key is. In columns a key schedule is
-// nothing more.
+// schedule says, for each of DES's 16 rounds, which bit of the key (0 is the left-most) each of the
+// 48 bits of the round key is. In columns this table is the whole key schedule.
 type schedule [16][48]uint8
 
 // newSchedule works the schedule out from FIPS 46-3: PC-1, the rotations, PC-2.
@@ -86,8 +85,8 @@ func initial(i int) int {
 	return (start - i%8*8) & 63
 }
 
-// feistel adds one round's function of r to l: expansion, key, S-boxes and
-// permutation P, all of them wiring in columns.
+// feistel adds one round's function of r to l: expansion, key, S-boxes and permutation P. In
+// columns a permutation is only a choice of words.
 func feistel(l, r *[32]uint64, k *lanes, s *[48]uint8) {
 	o1, o2, o3, o4 := sbox1(r[31]^k[s[0]&63], r[0]^k[s[1]&63], r[1]^k[s[2]&63],
 		r[2]^k[s[3]&63], r[3]^k[s[4]&63], r[4]^k[s[5]&63])

@@ -1,7 +1,6 @@
-// Package keys holds the cryptography of purse and social-security cards: how
-// a card's keys come from a master, how a session key comes from a card's key,
-// what each MAC and TAC covers, and a store that keeps masters in an encrypted
-// file.
+// Package keys holds the cryptography of purse and social-security cards: the derivation of a
+// card's keys from a master, the derivation of a session key from a card's key, the data that each
+// MAC and TAC covers, and a store that keeps masters in an encrypted file.
 //
 // Algorithms, as the PBOC 2.0/3.0 electronic purse (part 1 and 2) uses them
 // with algorithm identifier 00:
@@ -18,10 +17,10 @@
 //
 // All numbers are big-endian, all amounts whole fen.
 //
-// Masters in a [Store] never leave it, but for two that must be used elsewhere
-// and say so: the TAC master ([Store.TACMaster]) and what a SAM is made with
-// ([Store.SAMKeys]). A [Key] never prints itself.
+// Masters never leave their [Store], with two exceptions: the TAC master ([Store.TACMaster]) and
+// the masters for a SAM ([Store.SAMKeys]), which must be used elsewhere. A [Key] never prints
+// itself.
 //
-// Masters are rotated by adding a generation to the file ([RotateFile]); a process that
-// runs on uses the store through a [Keyring], which follows the file.
+// Masters are rotated by adding a generation to the file ([RotateFile]); a long-running process
+// uses the store through a [Keyring], which follows the file.
 package keys

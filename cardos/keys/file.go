@@ -25,7 +25,7 @@ var (
 // maxStoreFile bounds what is read as a store; one of 16 generations has some 20 kB.
 const maxStoreFile = 1 << 20
 
-// Create writes the store to a new file, as Save does; where there is one it fails with
+// Create writes the store to a new file, as Save does; if the file exists it fails with
 // fs.ErrExist, since keys in use are never replaced.
 func (s *Store) Create(path, passphrase string) error {
 	unlock, err := lockStore(path)
@@ -42,11 +42,11 @@ func (s *Store) Create(path, passphrase string) error {
 	return s.Save(path, passphrase)
 }
 
-// RotateFile rotates the masters of a store's file and returns the new store. One process
-// does it at a time, and what it replaces is what it read: cards may have been made
-// under a version as soon as that was in the file, so none may vanish. The file as it
-// was stays beside the new one, its version behind the name. Errors: those of Open and
-// Rotate, ErrBusy, ErrChanged; after one the store is as it was.
+// RotateFile rotates the masters of a store's file and returns the new store. Only one process can
+// do this at a time, and it replaces only the file that it read: cards may have been made under a
+// version as soon as it was in the file, so no version may vanish. The old file stays beside the
+// new one, with its version appended to the name. Errors: those of Open and Rotate, ErrBusy,
+// ErrChanged; after an error the store is unchanged.
 func RotateFile(path, passphrase string, rand io.Reader) (*Store, error) {
 	return rotateFile(path, passphrase, rand, defaultWorkFactor)
 }
@@ -81,7 +81,7 @@ func rotateFile(path, passphrase string, rand io.Reader, workFactor int) (*Store
 	if err := keep(fmt.Sprintf("%s.v%d", file, old.Version()), sealed); err != nil {
 		return failed(err)
 	}
-	// Whoever copies a file here takes no lock.
+	// A person who copies a file to this place takes no lock.
 	if now, err := readSealed(file); err != nil || !bytes.Equal(now, sealed) {
 		return failed(errors.Join(ErrChanged, err))
 	}
@@ -91,8 +91,8 @@ func rotateFile(path, passphrase string, rand io.Reader, workFactor int) (*Store
 	return store, nil
 }
 
-// lockStore takes the lock of a store's file. The lock is a file of its own, which stays:
-// the store's file is another one after each change.
+// lockStore takes the lock of a store's file. The lock is a separate file that is never replaced:
+// each change replaces the store's own file.
 func lockStore(path string) (unlock func(), err error) {
 	lock := flock.New(path + ".lock")
 	taken, err := lock.TryLock()
@@ -105,8 +105,8 @@ func lockStore(path string) (unlock func(), err error) {
 	return func() { _ = lock.Close() }, nil // it goes with the process in any case
 }
 
-// keep writes a file that is to stay. One of that name may be there already, from a
-// rotation that did not come to its end, but no other.
+// keep writes a file that is kept permanently. A file of that name may exist only if it has the
+// same bytes, left by a rotation that was interrupted.
 func keep(path string, content []byte) error {
 	kept, err := readSealed(path)
 	switch {

@@ -44,8 +44,8 @@ func contentOf(t *testing.T, path string) []byte {
 	return content
 }
 
-// Of two rotations at once one is refused, and the masters that the other returned are
-// those in the file.
+// If two rotations run at once, one is refused, and the file has the masters that the other
+// returned.
 func TestTwoRotationsAtOnce(t *testing.T) {
 	path, _ := storeOnDisk(t)
 	var second error
@@ -64,8 +64,8 @@ func TestTwoRotationsAtOnce(t *testing.T) {
 	}
 }
 
-// A file that was put in the place of the one that was opened stays, and so does a way back
-// from every rotation.
+// A file that replaced the one that was opened is not overwritten, and every rotation keeps the old
+// file.
 func TestRotationReplacesWhatItRead(t *testing.T) {
 	path, before := storeOnDisk(t)
 	other := []byte("another store, copied here from elsewhere")
@@ -91,7 +91,7 @@ func TestRotationReplacesWhatItRead(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	// The first attempt left the old file beside already; the same bytes are no hindrance.
+	// The first attempt already left the old file there; the same bytes do no harm.
 	if _, err := rotateFile(link, "p", &meanwhile{seed: "x"}, 2); err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,10 @@ type generation struct {
 	masters [roleEnd]Key
 }
 
-// Rotate returns the store with new masters for the keys of transit cards, under the next
-// version: cards made from now on have keys of it, cards made before are served as ever. The
-// masters of social-security cards stay, since nothing in their dialogue names a version, and
-// so does that of tokens, which must not change. It fails after 15 rotations.
+// Rotate returns the store with new masters for the keys of transit cards, under the next version:
+// cards made from now on have keys of that version; cards made before are served as before. The
+// masters of social-security cards stay, since nothing in their dialogue names a version, and so
+// does that of tokens, which must not change. It fails after 15 rotations.
 func (s *Store) Rotate(rand io.Reader) (*Store, error) {
 	if len(s.older) == maxOlder || s.current.version == math.MaxUint8 {
 		return nil, errors.New("rotate masters: no room for another generation")

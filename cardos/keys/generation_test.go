@@ -22,8 +22,8 @@ func rotated(t *testing.T) (first, second, third *Store) {
 }
 
 // After rotations the store serves the cards of every generation, also when it comes out of its
-// file; new cards get the newest keys. A TAC verifies whatever version stands beside it, since
-// no card signs that.
+// file; new cards get the newest keys. A TAC verifies whatever version its record names, since no
+// card signs the version.
 func TestRotate(t *testing.T) {
 	first, second, third := rotated(t)
 	path := filepath.Join(t.TempDir(), "keys")
@@ -73,7 +73,7 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// A key of zeros is not what a version without master verifies under.
+// A version without a master does not verify under a key of zeros.
 func TestVersionWithoutMasterVerifiesNothing(t *testing.T) {
 	_, _, third := rotated(t)
 	id := CardID{ASN: [10]byte{1}}
@@ -86,9 +86,8 @@ func TestVersionWithoutMasterVerifiesNothing(t *testing.T) {
 	}
 }
 
-// Among the cards of many generations only the wrong records fail, whatever order and
-// versions they come in; and records that name their own generation cost no more room
-// than under one master.
+// Among the cards of many generations only the wrong records fail, in any order and with any
+// versions. Records that name their own generation need no more memory than under one master.
 func TestVerifyAmongGenerations(t *testing.T) {
 	first, second, third := rotated(t)
 	verifier := third.TACVerifier()
@@ -139,8 +138,8 @@ func TestOneGenerationTakesAnyVersion(t *testing.T) {
 	}
 }
 
-// Rotations end where the file's room and the version's byte end, and an RNG that fails
-// makes no store.
+// Rotations end when the file is full or the version's byte is at its limit; if the RNG fails, no
+// store is made.
 func TestRotateRefuses(t *testing.T) {
 	s := GenerateTest(1)
 	if _, err := s.Rotate(strings.NewReader("too short")); err == nil {

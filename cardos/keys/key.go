@@ -93,16 +93,16 @@ type CardID struct {
 	ASN    [10]byte
 }
 
-// Digits are the last sixteen digits of a serial number, BCD: all of it that enters
-// a card's keys. The four before them are covered by no signature.
+// Digits are the last sixteen digits of a serial number, BCD: the only part of the number that
+// enters a card's keys. No signature covers the four digits before them.
 type Digits [8]byte
 
 // Digits are those of the card's serial number.
 func (id CardID) Digits() Digits { return Digits(id.ASN[2:]) }
 
-// Derived is what a card's keys are derived from and nothing else: institution and
-// city of the issuer, then [Digits]. Two numbers with the same are one card, whatever
-// else they say: no signature could tell them apart.
+// Derived is what a card's keys are derived from and nothing else: institution and city of the
+// issuer, then [Digits]. Two numbers with the same derived bytes are one card, whatever their other
+// digits: no signature could tell them apart.
 func (id CardID) Derived() (b [12]byte) {
 	copy(b[:4], id.Issuer[:4])
 	copy(b[4:], id.ASN[2:])

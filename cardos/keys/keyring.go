@@ -11,22 +11,22 @@ import (
 	"sync/atomic"
 )
 
-// ErrOutdated says that the file of a key store was changed, and that what is in it now
-// cannot be taken into use: whatever was asked may have another answer under it.
+// ErrOutdated says that the file of a key store was changed and that its new content cannot be
+// used. The answer to the present question could be different under the new content.
 var ErrOutdated = errors.New("the key store was changed and cannot be taken into use")
 
-// Keyring is the key store of a process that runs on while masters are rotated. Before it
-// rejects anything it makes sure that it has the masters that are in the file: a card has
-// its keys only after they were in there, and its records come later still. So nothing is
-// rejected because a process was started before a rotation, and nothing in a record, of
-// which the version is signed by no card, has a say in when the file is looked at.
+// Keyring is the key store of a process that keeps running while masters are rotated. Before it
+// rejects anything it makes sure that it has the masters in the file: a card gets its keys only
+// after they were in the file, and its records come later still. So nothing is rejected because a
+// process was started before a rotation. The version in a record, which no card signs, does not
+// influence when the file is read.
 //
-// What a hostile record costs is a look at some kilobytes, a batch; the passphrase is put
-// to work only where the file is another one than last time. And only what somebody
-// did to the file can make a caller wait (ErrOutdated). A file that is missing is not
-// newer, since a store is replaced in one step: the masters at hand go on.
+// A hostile record costs one look at some kilobytes, for a whole batch; the passphrase is used only
+// if the file has changed since the last time. Only a change to the file can make a caller wait
+// (ErrOutdated). A missing file is not a newer one, since a store is replaced in one step: the
+// present masters stay in use.
 //
-// It is safe for concurrent use. Where the first answer is yes it costs a pointer.
+// It is safe for concurrent use. Where the first answer is yes, a look costs one pointer.
 type Keyring struct {
 	path, passphrase string // path is empty where the store has no file
 	log              *slog.Logger
@@ -69,8 +69,8 @@ func (k *Keyring) use(s *Store) { k.used.Store(&masters{s, s.TACVerifier()}) }
 // Store is the store in use.
 func (k *Keyring) Store() *Store { return k.used.Load().store }
 
-// Refresh takes the masters in the file into use, where it is another file than last time.
-// It fails with ErrOutdated until what is there can be used.
+// Refresh takes the masters in the file into use if the file has changed since the last time. It
+// fails with ErrOutdated as long as the file's content cannot be used.
 func (k *Keyring) Refresh() error {
 	if k.path == "" {
 		return nil
@@ -93,8 +93,8 @@ func (k *Keyring) Refresh() error {
 	return k.fault
 }
 
-// follow goes on with the store in a file, if that holds what is in use and more. With less
-// nothing is gained, and nothing lost by going on as before.
+// follow switches to the store in a file if that store has all masters in use, and more. If it has
+// fewer, the present store stays in use: nothing is lost.
 func (k *Keyring) follow(sealed []byte) error {
 	s, err := unseal(bytes.NewReader(sealed), k.passphrase)
 	if err != nil {
@@ -125,8 +125,8 @@ func (s *Store) includes(other *Store) bool {
 	return has(&other.current)
 }
 
-// newer returns masters that answers given under used have to be asked again under; mostly
-// nil. ok are the answers.
+// newer returns the masters under which the question must be repeated, or nil, which is the usual
+// case. used are the masters of the first answers, ok these answers.
 func (k *Keyring) newer(used *masters, ok []bool) (*masters, error) {
 	if !slices.Contains(ok, false) {
 		return nil, nil
@@ -140,8 +140,8 @@ func (k *Keyring) newer(used *masters, ok []bool) (*masters, error) {
 	return nil, nil
 }
 
-// VerifyPurchases is that of TACVerifier, or fails with ErrOutdated, after which no false
-// in ok counts.
+// VerifyPurchases does the same as TACVerifier.VerifyPurchases, or fails with ErrOutdated; after
+// that error a false in ok means nothing.
 func (k *Keyring) VerifyPurchases(records []PurchaseRecord, ok []bool) error {
 	used := k.used.Load()
 	used.tacs.VerifyPurchases(records, ok)
@@ -152,7 +152,7 @@ func (k *Keyring) VerifyPurchases(records []PurchaseRecord, ok []bool) error {
 	return err
 }
 
-// VerifyLoads is that of TACVerifier, or fails as VerifyPurchases does.
+// VerifyLoads does the same as TACVerifier.VerifyLoads, or fails as VerifyPurchases does.
 func (k *Keyring) VerifyLoads(records []LoadRecord, ok []bool) error {
 	used := k.used.Load()
 	used.tacs.VerifyLoads(records, ok)
@@ -163,7 +163,7 @@ func (k *Keyring) VerifyLoads(records []LoadRecord, ok []bool) error {
 	return err
 }
 
-// AuthoriseLoad is that of Store, or fails with ErrOutdated.
+// AuthoriseLoad does the same as Store.AuthoriseLoad, or fails with ErrOutdated.
 func (k *Keyring) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	mac2, err := k.Store().AuthoriseLoad(o)
 	if !errors.Is(err, errKeyVersion) {

@@ -39,8 +39,8 @@ func orderOf(s *Store) LoadOrder {
 	return o
 }
 
-// The first record of a card made after a rotation is good, whatever version it names, in a
-// process that was started before.
+// In a process that was started before a rotation, the first record of a card made after it
+// verifies, whatever version the record names.
 func TestKeyringFollowsItsFile(t *testing.T) {
 	asks := map[string]func(ring *Keyring, s *Store) (bool, error){
 		"purchase": func(ring *Keyring, s *Store) (bool, error) {
@@ -81,8 +81,8 @@ func TestKeyringFollowsItsFile(t *testing.T) {
 	}
 }
 
-// What somebody did to the file makes wrong records wait, for as long as it cannot be said
-// that they are wrong, and no others.
+// If the file was changed into something that cannot be used, wrong records wait as long as it is
+// not certain that they are wrong. No other records wait.
 func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 	ring, path, first, second := followed(t)
 	third, err := second.Rotate(&meanwhile{seed: "third"})
@@ -102,7 +102,7 @@ func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 		waits   bool
 		version byte
 	}{
-		{"the same masters, sealed anew", save(first, "p"), false, 1},
+		{"the same masters, sealed again", save(first, "p"), false, 1},
 		{"under another passphrase", save(second, "q"), true, 1},
 		{"half a file", func() error { return os.WriteFile(path, []byte("age-encryption"), 0o600) }, true, 1},
 		{"other masters", save(stranger, "p"), true, 1},
@@ -141,8 +141,7 @@ func TestKeyringWaitsForWhatItCannotUse(t *testing.T) {
 	}
 }
 
-// Wrong records do not put the passphrase, which costs a second, to work on a file that is
-// the same.
+// Wrong records do not cause an unchanged file to be decrypted again, which costs a second.
 func TestKeyringUnsealsAFileOnce(t *testing.T) {
 	ring, _, _, second := followed(t)
 	ring.passphrase = "no longer right"

@@ -28,9 +28,9 @@ type LoadOrder struct {
 	MAC1           MAC
 }
 
-// AuthoriseLoad checks a card's MAC1 and returns the MAC2 that lets the card
-// add the money, or ErrMAC or errKeyVersion. It keeps no record: that the order
-// is paid, and that an order is answered once, is for the caller to know.
+// AuthoriseLoad checks a card's MAC1 and returns the MAC2 that lets the card add the money, or
+// ErrMAC or errKeyVersion. It stores nothing: the caller has to know that the order is paid and
+// that it is answered only once.
 func (s *Store) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	g := s.generation(o.KeyVersion)
 	if g == nil || o.Algorithm != 0 {

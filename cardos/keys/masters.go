@@ -7,7 +7,7 @@ import (
 )
 
 // Role is the use of a key. The order of 1..13 is the order of the key entries in
-// a T-Union personalisation file (data grouping B0A0); those behind are ours.
+// a T-Union personalisation file (data grouping B0A0); those after them are ours.
 type Role uint8
 
 // Roles of masters.
@@ -125,9 +125,9 @@ func (s *Store) CardKeys(id CardID) CardKeys {
 	return c
 }
 
-// SocialSecurityKeys derives the keys of a social-security card from the
-// province's, the city's and the card's factor. The key by which a card proves that it is
-// genuine has all three levels, the others have the last two.
+// SocialSecurityKeys derives the keys of a social-security card from the province's, the city's and
+// the card's factor. The key with which a card proves that it is genuine is derived by all three
+// levels, the others by the last two.
 func (s *Store) SocialSecurityKeys(province, city, card Factor) SocialSecurityKeys {
 	return SocialSecurityKeys{
 		Version:  s.current.version,
@@ -164,8 +164,7 @@ func (s *Store) IssuerSAMKeys() SAMKeys {
 	return k
 }
 
-// TACMaster returns the newest TAC master. TAC masters are the ones that the clearing
-// process may hold.
+// TACMaster returns the newest TAC master. The clearing process may hold TAC masters and no others.
 func (s *Store) TACMaster() Key { return s.current.masters[RoleTAC] }
 
 // PersonToken turns an identity number into the keyed token that stands for a

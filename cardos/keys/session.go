@@ -31,8 +31,8 @@ func (p Prepared) LoadSession(random [4]byte, onlineSequence uint16) Session {
 	})
 }
 
-// PurchaseSession derives the key of a purchase or composite purchase; of the
-// terminal's sequence the low two bytes count.
+// PurchaseSession derives the key of a purchase or composite purchase; only the low two bytes of
+// the terminal's sequence are used.
 func (p Prepared) PurchaseSession(random [4]byte, offlineSequence uint16, terminalSequence uint32) Session {
 	return p.session([8]byte{
 		random[0], random[1], random[2], random[3],
@@ -65,8 +65,7 @@ func single(k [8]byte) cipher.Block {
 // MAC computes the session's MAC over data.
 func (s Session) MAC(data []byte) MAC { return cbcMAC(s.block, data) }
 
-// cbcMAC is the CBC-MAC with IV 0 and the padding 80 00.. that is always
-// added, cut to four bytes.
+// cbcMAC is the CBC-MAC with IV 0, cut to four bytes. The padding 80 00.. is always added.
 func cbcMAC(b cipher.Block, data []byte) MAC {
 	var x [8]byte
 	for len(data) >= 8 {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// TACSigner computes TACs as the cards of one TAC master would, 64 at once on the
-// circuits of the verifier: for load tests and for made-up cities, where no chip
-// signs. It is safe for concurrent use.
+// TACSigner computes TACs as the cards of one TAC master would, 64 at once, with the verifier's
+// circuits. It serves load tests and simulated cities in which no chip signs. It is safe for
+// concurrent use.
 type TACSigner struct{ verifier *TACVerifier }
 
 // NewTACSigner returns a signer for the cards of a TAC master.

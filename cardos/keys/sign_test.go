@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSignPurchases signs in numbers that fill no group, and holds every TAC
-// against the one that a card computes by itself.
+// TestSignPurchases signs numbers of records that do not fill a group, and compares every TAC with
+// the one that a card computes.
 func TestSignPurchases(t *testing.T) {
 	master := GenerateTest(5).TACMaster()
 	signer := NewTACSigner(master)

@@ -23,9 +23,8 @@ var (
 	ErrStoreFormat = errors.New("not a key file")
 )
 
-// Store is a set of masters kept in software: for development and tests, and
-// where no hardware module is at hand. It is not changed after it was made,
-// and safe for concurrent use.
+// Store is a set of masters kept in software: for development and tests, and for sites without a
+// hardware module. It never changes after it is made, and is safe for concurrent use.
 type Store struct {
 	current    generation   // what new cards are made with
 	older      []generation // newest first
@@ -48,8 +47,8 @@ func Generate(rand io.Reader) (*Store, error) {
 	return s, nil
 }
 
-// GenerateTest makes masters that anyone can make again from the seed. They are
-// marked as test keys, in the file too.
+// GenerateTest makes masters that anyone can reproduce from the seed. They are marked as test keys,
+// also in the file.
 func GenerateTest(seed uint64) *Store {
 	s := &Store{current: generation{version: 1}, test: true, workFactor: defaultWorkFactor}
 	for r := Role(1); r < roleEnd; r++ {
@@ -94,7 +93,7 @@ type generationFile struct {
 const storeFormat = "citycard masters 1"
 
 // Save writes the masters to a file of mode 0600, encrypted with the passphrase
-// (age, scrypt). The file is on disk, whole, or it is as it was.
+// (age, scrypt). Afterwards the whole file is on disk, or the old file is unchanged.
 func (s *Store) Save(path, passphrase string) error {
 	sealed, err := s.seal(passphrase)
 	if err != nil {

@@ -6,9 +6,8 @@ import (
 	"hash"
 )
 
-// CardTokens turns cards into keyed tokens, which stand for a card
-// wherever its number must not appear. It is made for many: it keeps its buffers
-// and is not safe for concurrent use.
+// CardTokens turns cards into keyed tokens, which are used where the card's number must not appear.
+// It is meant for many cards: it reuses its buffers and is not safe for concurrent use.
 type CardTokens struct {
 	mac   hash.Hash
 	input []byte // the label, then the card
@@ -17,9 +16,9 @@ type CardTokens struct {
 
 const cardTokenLabel = "citycard card token 1\x00"
 
-// CardTokens makes a maker of tokens: HMAC-SHA256 under the key of person
-// tokens, over a label of its own and what the card's keys are derived from, the left
-// 16 bytes: a number whose other digits were altered has the card's own token.
+// CardTokens makes a maker of tokens: HMAC-SHA256 under the key of person tokens, over its own
+// label and the data from which the card's keys are derived, the left 16 bytes. A number whose
+// other digits were altered has the same token.
 func (s *Store) CardTokens() *CardTokens {
 	k := s.current.masters[RolePersonToken]
 	return &CardTokens{mac: hmac.New(sha256.New, k[:]), input: append([]byte(cardTokenLabel), make([]byte, len(CardID{}.Derived()))...)}

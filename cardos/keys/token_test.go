@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCardTokens works a token out by hand and looks at what it must depend on:
-// the card and the key, and nothing that was asked before.
+// TestCardTokens computes a token by hand and checks that it depends on the card and the key, and
+// not on earlier calls.
 func TestCardTokens(t *testing.T) {
 	s := GenerateTest(1)
 	card := CardID{Issuer: [8]byte{1, 1, 0x49, 0x10, 9, 9, 9, 9}, ASN: [10]byte{3, 0x10, 0x50, 0x70, 0x20, 0, 0, 0, 0, 1}}

@@ -39,15 +39,14 @@ const maxIssuers = 1024
 // TACVerifier verifies TACs under keys derived from one TAC master, or from those of several
 // generations. It is safe for concurrent use.
 //
-// No card signs the version that a record names, so that only says where to begin: what does
-// not verify under the generation it names is tried under the others. A forger's guess
-// at 32 bits then meets up to sixteen keys in place of one; and good records, which name
-// their own generation, cost what they cost under one master.
+// No card signs the version that a record names, so the version only says which generation to try
+// first: a record that does not verify under that one is tried under the others. A forger's guess
+// at 32 bits is then tried under up to sixteen keys instead of one. Good records, which name their
+// own generation, cost the same as under one master.
 //
-// It works on 64 records at once: each is a lane of one DES circuit, from the card's
-// key to the last block of the CBC-MAC. That costs about a thirtieth of crypto/des
-// record by record, where most of the time goes into key schedules, and takes
-// the same time whatever keys and data are.
+// It works on 64 records at once: each is a lane of one DES circuit, from the card's key to the
+// last block of the CBC-MAC. That costs about a thirtieth of verifying each record with crypto/des,
+// which spends most of its time on key schedules. The time does not depend on keys and data.
 type TACVerifier struct {
 	masters  []Key      // the newest generation's first
 	begin    [256]uint8 // place in masters by version; the newest where it has none
@@ -94,15 +93,15 @@ func (v *TACVerifier) issuer(f Factor, generation uint8) halves {
 	return h
 }
 
-// VerifyPurchases sets ok[i] to whether records[i] carries the right TAC. The
-// slices must be of one length; the shorter one bounds the work.
+// VerifyPurchases sets ok[i] to whether records[i] carries the right TAC. The slices should have
+// the same length; only the length of the shorter one is processed.
 func (v *TACVerifier) VerifyPurchases(records []PurchaseRecord, ok []bool) {
 	v.purchases(records, ok, 0)
 	tryOthers(v, records, ok, v.purchases)
 }
 
-// purchases verifies under the generation that stands shift places from the one where
-// each record begins.
+// purchases verifies each record under the generation that is shift places after the one that is
+// tried first.
 func (v *TACVerifier) purchases(records []PurchaseRecord, ok []bool, shift int) {
 	spread(min(len(records), len(ok)), func(from, to int) {
 		var g group
@@ -125,7 +124,7 @@ func (v *TACVerifier) VerifyLoads(records []LoadRecord, ok []bool) {
 	tryOthers(v, records, ok, v.loads)
 }
 
-// loads is to loads what purchases is to purchases.
+// loads verifies the TACs of loads, as purchases does those of purchases.
 func (v *TACVerifier) loads(records []LoadRecord, ok []bool, shift int) {
 	spread(min(len(records), len(ok)), func(from, to int) {
 		var g group
@@ -142,8 +141,8 @@ func (v *TACVerifier) loads(records []LoadRecord, ok []bool, shift int) {
 	})
 }
 
-// generation is the place in masters that stands shift places, in a ring, from the one where
-// a record of a version begins.
+// generation is the index in masters that is shift places, in a ring, after the one that is tried
+// first for a version.
 func (v *TACVerifier) generation(version byte, shift int) uint8 {
 	place := int(v.begin[version]) + shift
 	if place >= len(v.masters) {
@@ -152,7 +151,7 @@ func (v *TACVerifier) generation(version byte, shift int) uint8 {
 	return uint8(place)
 }
 
-// tryOthers gives the records that did not verify their chance under each other generation.
+// tryOthers verifies the records that failed under each of the other generations.
 func tryOthers[R any](v *TACVerifier, records []R, ok []bool, verify func([]R, []bool, int)) {
 	for shift := 1; shift < len(v.masters); shift++ {
 		var again []R
@@ -188,7 +187,7 @@ type group struct {
 	tac         lanes
 }
 
-// put makes a record lane i of the group; text holds n bytes and zeros.
+// put makes a record lane i of the group; text holds n bytes, then zeros.
 func (v *TACVerifier) put(g *group, i int, id CardID, generation uint8, tac MAC, text *[32]byte, n int) {
 	text[n] = 0x80
 	issuer := v.issuer(id.issuerFactor(), generation)
@@ -201,8 +200,8 @@ func (v *TACVerifier) put(g *group, i int, id CardID, generation uint8, tac MAC,
 	g.tac[i] = uint64(binary.BigEndian.Uint32(tac[:])) << 32
 }
 
-// tacs computes all TACs, as columns, each in the left half of its record. It uses
-// the group up.
+// tacs computes all TACs, as columns, each in the left half of its record. The group cannot be used
+// again.
 func (g *group) tacs(s *schedule) lanes {
 	g.left.transpose()
 	g.right.transpose()
@@ -227,8 +226,8 @@ func (g *group) tacs(s *schedule) lanes {
 	return x
 }
 
-// verdicts computes all TACs and compares. What stands in lanes beyond len(ok) does
-// not matter.
+// verdicts computes all TACs and compares them. The content of lanes beyond len(ok) does not
+// matter.
 func (g *group) verdicts(s *schedule, ok []bool) {
 	g.tac.transpose()
 	x := g.tacs(s)
@@ -241,8 +240,8 @@ func (g *group) verdicts(s *schedule, ok []bool) {
 	}
 }
 
-// spread runs work over 0..n on all cores, in parts that are worth a goroutine
-// and, but for the last, whole groups of 64.
+// spread runs work over 0..n on all cores. Each part is large enough for a goroutine and, except
+// the last, consists of whole groups of 64.
 func spread(n int, work func(from, to int)) {
 	const least = 256
 	workers := min(runtime.GOMAXPROCS(0), max(1, n/least))

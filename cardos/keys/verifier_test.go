@@ -115,7 +115,7 @@ func TestVerifyLoads(t *testing.T) {
 	}
 }
 
-// The work must not grow the heap with the number of records.
+// The memory in use must not grow with the number of records.
 func TestVerifyDoesNotAllocatePerRecord(t *testing.T) {
 	store, records, _ := purchases(2000)
 	ok := make([]bool, len(records))
@@ -125,8 +125,8 @@ func TestVerifyDoesNotAllocatePerRecord(t *testing.T) {
 	}
 }
 
-// One core, through the batch interface and one by one with crypto/des, in turns, so that both
-// meet the same machine.
+// One core, through the batch interface and one by one with crypto/des, in turns, so that both run
+// under the same load.
 func BenchmarkTAC(b *testing.B) {
 	store, records, _ := purchases(256) // fewer than two parts: the caller's core alone
 	ok := make([]bool, len(records))
@@ -162,8 +162,8 @@ func verifyNaively(master Key, records []PurchaseRecord, ok []bool) {
 	}
 }
 
-// A naive loop that knows the issuer's key already, which all cards of a city share: the
-// fairest loop that crypto/des allows.
+// A naive loop that already knows the issuer's key, which all cards of a city share: the fairest
+// comparison with crypto/des.
 func BenchmarkTACNaiveIssuerKnown(b *testing.B) {
 	store, records, _ := purchases(256)
 	f := records[0].Card.Factors()

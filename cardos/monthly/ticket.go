@@ -8,7 +8,7 @@ import (
 	"citycard/cardos/bcd"
 )
 
-// Where the tickets are.
+// The places of the tickets.
 const (
 	File    uint16 = 0x000C
 	SFI     byte   = 0x0C

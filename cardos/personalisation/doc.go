@@ -1,6 +1,6 @@
-// Package personalisation holds what an issuer tells a blank card, for both
-// sides of the wire: keys and PIN by STORE DATA in data groupings, the way the EMV
-// Card Personalization Specification frames them.
+// Package personalisation holds the data that an issuer sends to a blank card, for both sides of
+// the wire: keys and PIN by STORE DATA in data groupings, framed as in the EMV Card Personalization
+// Specification.
 //
 // A blank card comes from its maker with a transport key. The issuer
 //
@@ -14,10 +14,9 @@
 //
 // From then on the card refuses steps 2 (key 00) and 4, and guards its files.
 //
-// Known from a real personalisation file of a union card: grouping B0A0 holds
-// fifteen entries of 19 bytes in the order of [keys.Role], 3DES. Ours, because
-// nothing was found: the three bytes before each key (key type as FMCOS numbers
-// it, version, algorithm), that the key itself is enciphered with the transport
-// key (3DES-ECB), and the grouping B0C0 of the social-security card. 8010 and
-// 9010 are the PIN groupings of the EMV specification.
+// Known from a real personalisation file of a union card: grouping B0A0 holds fifteen entries of 19
+// bytes in the order of [keys.Role], 3DES. No source was found for the following, which is
+// therefore ours: the three bytes before each key (key type as FMCOS numbers it, version,
+// algorithm), the encryption of the key itself with the transport key (3DES-ECB), and the grouping
+// B0C0 of the social-security card. 8010 and 9010 are the PIN groupings of the EMV specification.
 package personalisation

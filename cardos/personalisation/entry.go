@@ -12,9 +12,8 @@ const (
 	socialEntries  = 5
 )
 
-// TransportKey is the key that blank cards of this project come with: the bytes
-// 40..4F, which card makers publish for samples. It protects nothing but against
-// mistakes; it dies with personalisation.
+// TransportKey is the key that blank cards of this project come with: the bytes 40..4F, which card
+// makers publish for samples. It protects only against mistakes; personalisation destroys it.
 func TransportKey() keys.Key {
 	var k keys.Key
 	for i := range k {

@@ -21,8 +21,8 @@ const (
 // AIDSocialSecurity is the application of a SAM that opens social-security cards.
 const AIDSocialSecurity = "\xD1\x56\x00\x00\x05\x90"
 
-// Info is what the module says about itself (file 0015, 14 bytes); all but the
-// key version is the issuer's own.
+// Info is the module's public information (file 0015, 14 bytes); the issuer defines all of it
+// except the key version.
 type Info [14]byte
 
 // SelectTransit selects the transit application.
@@ -43,9 +43,8 @@ func ParseTerminal(b []byte) ([6]byte, error) {
 	return [6]byte(b), nil
 }
 
-// Purchase is what INITIALIZE SAM FOR PURCHASE carries. The first factor is the
-// card's, those of the issuer's levels follow, the lowest first: a union card has
-// two.
+// Purchase is the data of INITIALIZE SAM FOR PURCHASE. The first factor is the card's; those of the
+// issuer's levels follow, the lowest first. A union card has two factors.
 type Purchase struct {
 	Random          [4]byte
 	OfflineSequence uint16
@@ -97,9 +96,9 @@ func Credit(mac2 keys.MAC) apdu.Command {
 	return apdu.Command{CLA: 0x80, INS: 0x72, Data: mac2[:], Le: apdu.NoLe}
 }
 
-// PrepareAccess derives the session key that reads a social-security card (its key 0A): the
-// card's and the city's factor, and a random number of the terminal's. That the module names
-// the key 47 0A is what one province's table of keys has.
+// PrepareAccess derives the session key that reads a social-security card (its key 0A): the card's
+// and the city's factor, and a random number of the terminal's. The module's name for the key, 47
+// 0A, comes from one province's table of keys.
 func PrepareAccess(card, city keys.Factor, random [8]byte) apdu.Command {
 	data := append(append(append(make([]byte, 0, 24), card[:]...), city[:]...), random[:]...)
 	return apdu.Command{CLA: 0xBF, INS: 0xDE, P1: 0x47, P2: 0x0A, Data: data, Le: apdu.NoLe}

@@ -116,7 +116,7 @@ func ParseTAC(b []byte) (keys.MAC, error) {
 	return keys.MAC(b), nil
 }
 
-// Receipt is what a card gives for its money.
+// Receipt holds the codes with which a card confirms a transaction.
 type Receipt struct{ TAC, MAC2 keys.MAC }
 
 // ParseDebit reads the answer to DEBIT: TAC, then MAC2.

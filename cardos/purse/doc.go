@@ -2,9 +2,9 @@
 // electronic deposit (ED): commands to send, answers to read, and the
 // transaction log. Everything here is pure; dialogues belong to the terminals.
 //
-// A transaction is two commands. INITIALIZE changes nothing on the card; the
-// second command (CREDIT or DEBIT) changes balance, counter and log in one
-// step if its MAC is right, else nothing:
+// A transaction is two commands. INITIALIZE changes nothing on the card; the second command (CREDIT
+// or DEBIT) changes balance, counter and log in one step if its MAC is right; otherwise it changes
+// nothing:
 //
 //	idle ─ INITIALIZE FOR LOAD ──────▶ loading ─ CREDIT FOR LOAD ──▶ idle
 //	idle ─ INITIALIZE FOR PURCHASE ──▶ paying ── DEBIT ────────────▶ idle

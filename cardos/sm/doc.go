@@ -2,11 +2,10 @@
 // use on cards: the block cipher SM4 (GB/T 32907) in the two uses that cards make
 // of a block cipher, and the digest SM3 (GB/T 32905).
 //
-// A purse does not run on them here. JT/T 978 has SM4 beside 3DES, and a
-// personalisation file has a grouping of SM4 keys (B1A0), but how card keys and
-// session keys come from an SM4 master, what block its MACs chain over, to what length
-// they are cut, and the commands that switch the algorithm were not found. The
-// same holds for the SM4 authentication and the SM2 and SM3 services of
-// social-security cards of version 3. Cards made here say algorithm 00 (3DES) and
-// refuse the others.
+// The purse does not use them here. JT/T 978 has SM4 besides 3DES, and a personalisation file has a
+// grouping of SM4 keys (B1A0), but four things were not found: the derivation of card keys and
+// session keys from an SM4 master, the block over which its MACs chain, the length to which they
+// are cut, and the commands that switch the algorithm. Nor was the SM4 authentication found and the
+// SM2 and SM3 services of social-security cards of version 3. Cards made here say algorithm 00
+// (3DES) and refuse the others.
 package sm

@@ -39,8 +39,8 @@ func (k Key) Decrypt(block [BlockSize]byte) [BlockSize]byte {
 	return block
 }
 
-// MAC is the CBC-MAC of GB/T 15852.1 (algorithm 1) over data padded with 80 00.., always,
-// to whole blocks; the whole last block. Cards cut it; where is theirs to say.
+// MAC is the CBC-MAC of GB/T 15852.1 (algorithm 1) over data that is always padded with 80 00.. to
+// whole blocks; it returns the whole last block. Cards cut it, each kind to its own length.
 func (k Key) MAC(data []byte) [BlockSize]byte {
 	b := k.block()
 	var x [BlockSize]byte

@@ -84,9 +84,9 @@ func ExternalAuthenticate(key byte, cryptogram, random [8]byte) apdu.Command {
 	return apdu.ExternalAuthenticate(key, append(cryptogram[:], random[:]...))
 }
 
-// Cryptogram answers a card's challenge: 3DES with the card's key diversified once
-// more by random. That the random number is used in this way is our reading of
-// the personalisation dialogues; no text of it was found.
+// Cryptogram answers a card's challenge: 3DES with the card's key diversified once more by random.
+// We inferred this use of the random number from the personalisation dialogues; no text about it
+// was found.
 func Cryptogram(key keys.Key, random, challenge [8]byte) [8]byte {
 	return [8]byte(keys.Diversify(key, keys.Factor(random)).Encrypt(challenge[:]))
 }
@@ -94,8 +94,8 @@ func Cryptogram(key keys.Key, random, challenge [8]byte) [8]byte {
 // Genuine is a way to answer INTERNAL AUTHENTICATE.
 type Genuine byte
 
-// How real cards work the answer out was not published. Our cards have the way named here;
-// it is stored on each card, so that another one can stand beside it.
+// How real cards compute the answer was not published. Our cards use the way named here; each card
+// stores its way, so that another one can be added.
 const (
 	// GenuineCryptogram is ours: the answer is [Cryptogram] over the data. A module then
 	// finds the same bytes with the commands that readers send to it (BF DE 67 08, 80 FA).
@@ -110,8 +110,8 @@ func (g Genuine) Answer(key keys.Key, random, data [8]byte) ([8]byte, bool) {
 	return Cryptogram(key, random, data), true
 }
 
-// ProvinceFactor is the factor of the issuing province: the two digits that its regions
-// begin with and four zeros in ASCII, and "sh".
+// ProvinceFactor is the factor of the issuing province: the first two digits of its regions' codes
+// and four zeros in ASCII, and "sh".
 func ProvinceFactor(region [3]byte) keys.Factor {
 	var f keys.Factor
 	copy(f[:], fmt.Sprintf("%X0000sh", region[:1]))
@@ -127,9 +127,9 @@ func CityFactor(region [3]byte) keys.Factor {
 	return f
 }
 
-// CardFactor is the factor of a card: the last eight historical bytes of its ATR,
-// which on a contact card end the ATR, and on a contactless one (3B 8n 80 01) stand
-// before the check byte. A shorter ATR is an error.
+// CardFactor is the factor of a card: the last eight historical bytes of its ATR, which end the ATR
+// on a contact card and precede the check byte on a contactless one (3B 8n 80 01). A shorter ATR is
+// an error.
 func CardFactor(atr []byte) (keys.Factor, error) {
 	if len(atr) > 4 && atr[1]&0xF0 == 0x80 && atr[2] == 0x80 && atr[3] == 0x01 {
 		atr = atr[4 : len(atr)-1]

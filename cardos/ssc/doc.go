@@ -8,8 +8,7 @@
 // of them found in the field: by number in the selected file, by tag in the
 // selected file, by tag with the short file identifier.
 //
-// Layouts are those of LD/T 32 as public readers and file tables restate them; the
-// standard's text was not available. Not found, and therefore not here: how the
-// last four bytes of the card identification are computed, and the SM2/SM3 services
-// of version 3.
+// Layouts are those of LD/T 32 as public readers and file tables restate them; the standard's text
+// was not available. Two things were not found and are therefore missing here: the rule for the
+// last four bytes of the card identification, and the SM2/SM3 services of version 3.
 package ssc

@@ -1,9 +1,8 @@
 package ssc
 
-// SSSE holds two more files, and directories beside SSSE hold the rest of the
-// card. Their layouts are known by tag and length from public file tables; what
-// the fields mean is not, but for a few, so they are read and written here as they
-// are.
+// SSSE holds two more files, and directories beside SSSE hold the rest of the card. Their layouts
+// are known by tag and length from public file tables. The meaning of most fields is not known, so
+// they are read and written here unchanged.
 
 // Kind is how a value is coded.
 type Kind byte
@@ -98,8 +97,8 @@ func Binaries(version string) []Table {
 	}
 }
 
-// Folders lists the directories of a card. Cards of version 1 differ in many
-// files that no source lists; of theirs only the medical cost records are here.
+// Folders lists the directories of a card. Cards of version 1 differ in many files that no source
+// lists; only their medical cost records are included here.
 func Folders(version string) []Folder {
 	if isFirst(version) {
 		return []Folder{{FolderMedical, folderAID + "\x03", []Table{medicalCosts(10)}}}

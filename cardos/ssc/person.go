@@ -13,9 +13,10 @@ type Identification [16]byte
 
 const identificationIssuer = "\xD1\x56\x00\x00\x05"
 
-// NewIdentification makes the identification of a card from the last eight historical
-// bytes of its ATR, as [CardFactor] finds them. On real cards the chip's serial, which ends
-// them, stands before four bytes whose rule was not found: here they are the other four.
+// NewIdentification makes the identification of a card from the last eight historical bytes of its
+// ATR, as [CardFactor] finds them. On real cards the chip's serial, the last four of these bytes,
+// is followed by four bytes whose rule was not found. Here the first four of the eight are used for
+// them.
 func NewIdentification(region [3]byte, factor keys.Factor) Identification {
 	var id Identification
 	copy(id[:], region[:])

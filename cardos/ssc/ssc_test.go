@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// The published card identification and the ATR beside it: region, issuer's code, and the
-// chip's serial, the ATR's last four bytes. The rule of the last four was not published.
+// The published card identification and its ATR: region, issuer's code, and the chip's serial,
+// which is the ATR's last four bytes. The rule for the identification's last four bytes was not
+// published.
 func TestIdentificationSample(t *testing.T) {
 	atr, err := hex.DecodeString("3B6D0000" + "00814E43238697159900BF7C7A")
 	if err != nil {

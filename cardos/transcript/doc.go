@@ -6,8 +6,8 @@
 //	...
 //	err := t.Print(os.Stdout, apdu.Chinese)
 //
-// Secrets are not recorded at all: the data of PIN commands and of STORE DATA, and
-// whatever carries a holder's name or identity number, are kept as a length. What
-// is not known to be harmless (a command of an unknown class) is kept as its
-// header, what is no command at all as a length.
+// Secrets are not recorded at all: of the data of PIN commands and of STORE DATA, and of all data
+// with a holder's name or identity number, only the length is kept. Of a command that is not known
+// to be harmless (of an unknown class) only the header is kept, and of bytes that are not a command
+// only the length.
 package transcript

@@ -123,8 +123,7 @@ func (t *Transcript) follow(cmd, subject apdu.Command, status apdu.Status) {
 	}
 }
 
-// selected follows a SELECT, whether or not the card takes it: what is hidden for
-// nothing does no harm.
+// selected follows a SELECT, whether or not the card accepts it: hiding too much does no harm.
 func (t *Transcript) selected(cmd apdu.Command) {
 	t.file = 0
 	if cmd.P1 == 4 {

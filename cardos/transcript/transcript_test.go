@@ -161,8 +161,8 @@ func TestFetchedAnswer(t *testing.T) {
 	}
 }
 
-// What is in the directories of a social-security card stays out too; its issuer's file and a
-// transit card's files with the same short identifiers do not.
+// The content of the directories of a social-security card is not recorded either; its issuer's
+// file and a transit card's files with the same short identifiers are.
 func TestDirectoriesStayOut(t *testing.T) {
 	ctx := context.Background()
 	ssse, purse := ssc.AID, "\xA0\x00\x00\x06\x32\x01\x01\x05"

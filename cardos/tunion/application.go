@@ -50,10 +50,9 @@ const (
 	ZhengzhouPrefix        = "31050702"
 )
 
-// Application is file 0015, public application data (30 bytes):
-// issuer8 type1 status1 ASN10 start4 expiry4 FCI2. It is also tag 9F0C of the
-// answer to SELECT. The older city union has the same file, its issuer being institution2, the
-// first four digits of the postal code, and zeros.
+// Application is file 0015, public application data (30 bytes): issuer8 type1 status1 ASN10 start4
+// expiry4 FCI2. It is also tag 9F0C of the answer to SELECT. The older city union has the same
+// file; its issuer consists of institution2, the first four digits of the postal code, and zeros.
 type Application struct {
 	Issuer  [8]byte // institution2 city2 FFFFFFFF
 	Type    byte    // 02

@@ -3,11 +3,10 @@
 // 001A and 001E, the answers to SELECT, and card numbers. The purse itself is in
 // package purse.
 //
-// JT/T 978 itself is not public; layouts are those that several public readers
-// and reader firmwares agree on. Where they differ from city to city (line and
-// station of a journey, most of a rail record behind the exit line) the bytes are
-// kept as they are. Zhengzhou's coding of institution, line and station was not
-// found anywhere: it is data of whoever issues cards, not a constant here.
+// JT/T 978 itself is not public; layouts are those that several public readers and reader firmwares
+// agree on. If they differ from city to city (line and station of a journey, most of a rail record
+// after the exit line), the bytes are kept unchanged. Zhengzhou's coding of institution, line and
+// station was not found anywhere: it is the card issuer's data, not a constant here.
 //
 // Every codec is lossless: parsing a record and encoding it gives the same bytes.
 package tunion

@@ -65,8 +65,8 @@ func (h Holder) Text() (name, id string, err error) {
 	return string(utf), string(trimFilling(h.ID[:])), nil
 }
 
-// trimFilling cuts spaces, 00 and FF at the end: bytes, not characters, none of
-// which ends a GBK character.
+// trimFilling cuts spaces, 00 and FF at the end: it cuts bytes, not characters; none of these bytes
+// ends a GBK character.
 func trimFilling(b []byte) []byte {
 	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == 0 || b[len(b)-1] == 0xFF) {
 		b = b[:len(b)-1]

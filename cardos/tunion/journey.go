@@ -13,8 +13,8 @@ type Journey struct {
 	Type     byte
 	Terminal [8]byte // usually 0000 and the SAM's terminal number
 	Industry byte
-	// Place is line2, station2, operator2 and one byte more; how a city fills
-	// them is its own affair (see Line and Station for big-endian numbers).
+	// Place is line2, station2, operator2 and one byte more; each city fills them in its own way
+	// (see Line and Station for big-endian numbers).
 	Place       [7]byte
 	Amount      uint32
 	Balance     uint32 // after the transaction

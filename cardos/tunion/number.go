@@ -24,8 +24,8 @@ func Number(asn [10]byte) (string, error) {
 	return s, nil
 }
 
-// Masked shows the last four digits of a card number, as a receipt does: what logs, errors
-// and lists that may be passed on show of it.
+// Masked shows the last four digits of a card number, as a receipt does: logs, errors, and lists
+// that may be passed on, show only these.
 func Masked(number string) string { return "****" + number[max(0, len(number)-4):] }
 
 // ParseNumber reads a card number of 20 digits, or of the 19 printed ones.
@@ -43,8 +43,7 @@ func ParseNumber(s string) ([10]byte, error) {
 	return [10]byte(b), nil
 }
 
-// ZhengzhouNumber returns the serial number of the card that is the n-th of the
-// issuer's, n of at most 11 digits.
+// ZhengzhouNumber returns the serial number of the issuer's n-th card; n has at most 11 digits.
 func ZhengzhouNumber(n uint64) ([10]byte, error) {
 	if n > maxSerial {
 		return [10]byte{}, fmt.Errorf("card %d, at most %d: %w", n, uint64(maxSerial), ErrLayout)

@@ -7,15 +7,15 @@ import (
 	"citycard/ledger"
 )
 
-// hotShards is how many rows the balance of an account is spread over that most
-// taps touch, so that partitions do not wait for each other.
+// hotShards is the number of rows over which the balance of an account is spread if most taps touch
+// it, so that partitions do not wait for each other.
 const hotShards = 16
 
 // Insurances are the insurance funds.
 func Insurances() []string { return []string{"employee", "resident"} }
 
-// Accounts are the accounts that the registry calls for, beside those that exist
-// once. Those that a day's close pays out must return to zero.
+// Accounts returns the accounts that the registry requires, and those that exist once. The accounts
+// that a day's close pays out must return to zero.
 func Accounts(r *index.Edition) []ledger.Account {
 	guarded := ledger.DebitsMustNotExceedCredits
 	accounts := []ledger.Account{
@@ -34,8 +34,8 @@ func Accounts(r *index.Edition) []ledger.Account {
 	}
 	for _, entry := range verdict.List() {
 		if entry.Verdict == verdict.Suspended {
-			// A batch of thousands of taps has some that are suspended, nearly always: were there one row,
-			// all partitions would meet at it.
+			// A batch of thousands of taps has some that are suspended, nearly always: with one
+			// row, all partitions would wait for it.
 			accounts = append(accounts, ledger.Account{Code: Suspense(entry.Reason), Kind: ledger.Liability, Owner: "issuer", Shards: hotShards})
 		}
 	}
@@ -58,9 +58,8 @@ func Accounts(r *index.Edition) []ledger.Account {
 	return accounts
 }
 
-// Openings are the balances that the registry brings along from the system
-// before: personal medical accounts and purses. They are posted once, whoever
-// asks how often.
+// Openings are the balances that the registry takes over from the previous system: personal medical
+// accounts and purses. They are posted once, whichever process asks how often.
 func Openings(r *index.Edition) []ledger.Transfer {
 	var transfers []ledger.Transfer
 	r.Persons(func(token index.Token, p index.Person) {

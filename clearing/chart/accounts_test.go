@@ -57,8 +57,8 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestStoredPurposes holds the numbers of purposes, and their names in reports and settlement files,
-// to those that stand in books and files. A new one is added to the file.
+// TestStoredPurposes holds the numbers of purposes, and their names in reports and settlement
+// files, to those that stand in books and files. A new one is added to the file.
 func TestStoredPurposes(t *testing.T) {
 	stored, err := os.ReadFile(filepath.Join("testdata", "purposes.txt"))
 	if err != nil {

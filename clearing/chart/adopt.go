@@ -12,10 +12,10 @@ import (
 	"citycard/ledger"
 )
 
-// Adopt opens the accounts that rows of the registry call for, and books what they bring
-// along, once however often it is called. An opening that the ledger refuses is reported
-// and left out: one bad row must not keep a registry from being taken up, and the hotlist
-// with it. It is tried again when the same rows are adopted again.
+// Adopt opens the accounts that rows of the registry require, and books their opening balances
+// once, however often it is called. An opening that the ledger refuses is reported and left out:
+// one bad row must not keep a registry from coming into force, and the hotlist with it. It is tried
+// again when the same rows are adopted again.
 func Adopt(ctx context.Context, l *ledger.Ledger, owner string, rows *index.Edition, refused func(ledger.Transfer, error)) error {
 	if err := l.OpenAccounts(ctx, Accounts(rows)); err != nil {
 		return fmt.Errorf("open the chart of accounts: %w", err)
@@ -32,8 +32,8 @@ func Adopt(ctx context.Context, l *ledger.Ledger, owner string, rows *index.Edit
 	return err
 }
 
-// openingList is what an edition brings along, in streams of the edition's, since its
-// list is always the same.
+// openingList is the list of an edition's opening balances. It is booked in streams named after the
+// edition, because an edition's list is always the same.
 type openingList struct {
 	ledger        *ledger.Ledger
 	owner, stream string
@@ -44,9 +44,9 @@ const openingsChunk = 10_000
 
 var errOpeningRefused = errors.New("an opening was refused")
 
-// bookWhole books the list in chunks, up to one of which something is refused; rest is
-// that chunk and those behind it. The stream's position says how many are in the books,
-// so a process that goes on books the others, and a list that is in the books costs nothing.
+// bookWhole books the list in chunks, until part of a chunk is refused; rest is that chunk and
+// those after it. The stream's position says how many entries are in the books. So a process that
+// resumes books only the others, and a list that is booked already costs nothing.
 func (o *openingList) bookWhole(ctx context.Context) (rest []ledger.Transfer, err error) {
 	wholly := func(_ context.Context, _ pgx.Tx, out *ledger.Outcome) ([]byte, error) {
 		for _, d := range out.Transfers {

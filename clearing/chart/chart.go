@@ -48,8 +48,8 @@ const (
 // no transfer.
 const MetroEntry = "metro_entry"
 
-// AllCash is the reason under which a medical settlement is kept of which neither
-// fund nor personal account pays anything.
+// AllCash is the reason under which a medical settlement is kept when neither the fund nor the
+// personal account pays anything.
 const AllCash = "medical"
 
 // PurposeName is a purpose's name in reports.

@@ -21,8 +21,8 @@ type Smuggled struct {
 	Record []string // every column
 }
 
-// Smuggle puts a row in force that no import accepts: as if it had been imported and
-// approved by a program with other rules.
+// Smuggle puts a row in force that no import accepts, as if a program with other rules had imported
+// and approved it.
 func Smuggle(t testing.TB, pool *pgxpool.Pool, row Smuggled) {
 	t.Helper()
 	must := func(err error) {

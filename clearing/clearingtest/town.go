@@ -91,7 +91,7 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 // Seed is that of a Town's keys.
 const Seed = 1
 
-// Fares are a Town's, and what purses hold there: two stations on a line, and a bus line.
+// Fares are a Town's fares and purse limits: two stations on a line, and a bus line.
 func Fares() (*fare.Tables, *load.Rules, error) {
 	purses, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
@@ -138,7 +138,7 @@ func WriteFiles(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// Approved is the word of two people that a test needs and does not look at.
+// Approved is an approval by two people, for tests that need one and do not check it.
 func Approved() ledger.Approval {
 	return ledger.Approval{First: "Li", Second: "Wang", Reason: "a test", At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)}
 }
@@ -160,7 +160,7 @@ func CardID(number string) keys.CardID {
 	return id
 }
 
-// Tap is what a test says of a tap; the rest is filled in.
+// Tap has the fields of a tap that a test sets; the others are filled in.
 type Tap struct {
 	Card, Terminal string
 	Sequence       uint32
@@ -187,7 +187,7 @@ func (w *Town) Tap(o Tap) *message.Tap {
 	}
 }
 
-// Sign puts the TAC of what the debit says into it.
+// Sign computes the debit's TAC over its fields and sets it.
 func (w *Town) Sign(debit *message.Debit) {
 	purchase := keys.Purchase{
 		Amount: debit.GetAmountFen(), Type: byte(debit.GetType()), TerminalSequence: debit.GetTerminalSequence(),
@@ -216,7 +216,7 @@ func (w *Town) Load(card string, sequence uint16, fen, newBalance uint32, at tim
 	return m
 }
 
-// SignLoad puts the TAC of what the load says into it.
+// SignLoad computes the load's TAC over its fields and sets it.
 func (w *Town) SignLoad(m *message.Load) {
 	load := keys.Load{
 		NewBalance: m.GetNewBalanceFen(), OnlineSequence: uint16(m.GetOnlineSequence()), Amount: m.GetAmountFen(), Type: byte(m.GetType()),
@@ -236,7 +236,7 @@ func Encode(m proto.Message) []byte {
 	return b
 }
 
-// LoadRequest makes what a counter asks for a card that is about to be loaded.
+// LoadRequest makes a counter's request for a card that is about to be loaded.
 func (w *Town) LoadRequest(card, order string, sequence uint16, balance, fen uint32, at time.Time) *message.LoadRequest {
 	m := &message.LoadRequest{
 		Order: order, Channel: "counter", Card: Hex(card), Issuer: Hex(Issuer), AmountFen: fen, Terminal: Hex("310000000050"),

@@ -185,7 +185,7 @@ func TestInterrupted(t *testing.T) {
 }
 
 // TestReopened passes two days, reopens the first and books in it what was late: both
-// are passed anew, and what the late records filled is found no more.
+// are checked again, and the gap that the late records filled is no longer found.
 func TestReopened(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
 	records := life(random, 3)

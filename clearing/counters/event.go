@@ -36,7 +36,7 @@ func (u *use) order() uint64 {
 	return uint64(binary.BigEndian.Uint32(u.terminal[:4]))<<16 | uint64(binary.BigEndian.Uint16(u.terminal[4:]))
 }
 
-// uses are those of many taps: signed by cards of ours, whose TACs were verified, and those of
+// uses are the uses of many taps: those signed by our cards, whose TACs were verified, and those of
 // records whose TACs another city has to check.
 type uses struct{ signed, unverified []use }
 
@@ -59,8 +59,8 @@ func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool)
 	case e.Credit:
 		ev.moved = int64(e.Amount)
 	}
-	// Records of zero fen are memos, and move nothing. Of another city's card the taps
-	// here are some among many.
+	// Records of zero fen are memos, and move nothing. Another city's card makes most of its taps
+	// elsewhere, so it has no event.
 	kept := booked.ZeroFen && booked.Verdict != verdict.Pending
 	if ev.moved == 0 && !kept {
 		return event{}, false
@@ -82,9 +82,9 @@ func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool)
 	return ev, true
 }
 
-// take adds the number of a SAM that a row was signed with. Nobody answers for a SAM that is
-// not registered. The number is unverified where the card is another city's, or may be: of a
-// record of zero fen two of the reasons do not tell.
+// take adds the number of a SAM that a row was signed with. It skips a SAM that is not registered,
+// because nobody is responsible for it. The number is unverified if the card is or may be another
+// city's: for a record of zero fen, two of the reasons do not tell.
 func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	terminal, sequence, ok := identity.ParseSpend(e.ID)
 	if !ok || booked.Reason == verdict.UnknownTerminal {
@@ -98,7 +98,7 @@ func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
 	}
 }
 
-// compareCards compares as bytes.Compare does: a day's pass does little else so often.
+// compareCards gives the order of bytes.Compare, but faster: a day's pass calls it very often.
 func compareCards(a, b *identity.Card) int {
 	if x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8]); x != y {
 		return cmp.Compare(x, y)

@@ -14,12 +14,11 @@ import (
 	"citycard/ledger"
 )
 
-// ActPass is the act by which the ledger's audit has what a round came to. The seals of
-// days cover it.
+// ActPass is the audit's act that keeps the result of a round. The seals of days cover it.
 const ActPass = "pass over cards"
 
-// Outcome is what the audit has of a round that is done: its row in the table passes, and
-// hashes over what it left, in hexadecimal.
+// Outcome is the audit's record of a completed round: its row in the table passes, and hashes over
+// its results, in hexadecimal.
 type Outcome struct {
 	Day         ledger.Day `json:"day"`
 	Round       int        `json:"round"`
@@ -136,8 +135,8 @@ func FindingsOf(ctx context.Context, tx pgx.Tx, day ledger.Day, round int) (stri
 	return d.text(), nil
 }
 
-// HistoriesOf computes the hashes over the histories of a round: of the cards of each part,
-// by its number, and of the SAMs. Those that lie in no part are counted as of part 0.
+// HistoriesOf computes the hashes over the histories of a round: one for the cards of each part, by
+// its number, and one for the SAMs. Histories outside every part belong to part 0.
 func HistoriesOf(ctx context.Context, tx pgx.Tx, day ledger.Day, round int) (parts map[int][]byte, modules string, err error) {
 	rows, err := tx.Query(ctx, `SELECT h.kind, h.last, h.after, h.items, h.packed, coalesce((SELECT min(c.number) FROM history_cuts c
 			WHERE c.day = h.day AND c.round = h.round AND c.last >= h.last), 0) AS part

@@ -97,7 +97,7 @@ type Subject []byte
 
 const cardLength = len(identity.Card{})
 
-// String is a SAM's number in digits, and of a card's the last four.
+// String returns all digits of a SAM's number, and the last four digits of a card's.
 func (s Subject) String() string {
 	if len(s) == cardLength {
 		return tunion.Masked(s.Digits())
@@ -114,5 +114,5 @@ type Finding struct {
 	Subject Subject
 	First   int64 // of the numbers
 	Last    int64
-	Fen     int64 // of a balance: what was claimed less what should be there
+	Fen     int64 // of a balance: the claimed amount less the expected one
 }

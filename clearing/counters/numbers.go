@@ -6,16 +6,16 @@ import (
 )
 
 const (
-	// gapLimit is how many gaps of one counter are kept open, and looseLimit how many
-	// numbers beyond it that nobody vouches for.
+	// gapLimit is how many gaps of one counter are kept open. looseLimit is how many unverified
+	// numbers beyond the counter are kept.
 	gapLimit   = 32
 	looseLimit = 32
 
-	// heldLimit is how many are kept open that were not reported yet: when a day was closed
-	// without a partition, a SAM's numbers have as many gaps as it made taps there.
+	// heldLimit is how many unreported gaps are kept open. When a day was closed without a
+	// partition, a SAM's numbers may have a gap for each tap in that partition.
 	heldLimit = 1 << 14
 
-	// jumpLimit is by how much one record alone may move a counter.
+	// jumpLimit is the largest step of a counter that one record alone can cause.
 	jumpLimit = 256
 )
 
@@ -25,12 +25,12 @@ type run struct{ first, last int64 }
 // numbers says which numbers of a counter were seen: all from first to before next,
 // but those in the gaps. The zero value has seen none.
 //
-// One record with a number far away, which a terminal may invent, moves nothing: it is
-// remembered, and believed once another one is near it.
+// A single record with a number far away changes nothing, because a terminal may have invented it.
+// The number is remembered, and believed once another one is near it.
 type numbers struct {
 	first, next int64
 	gaps        []run   // ascending, not touching
-	loose       []int64 // ascending: numbers from next on that were used, by records that nobody vouches for
+	loose       []int64 // ascending: numbers from next on that unverified records used
 	far         int64   // the number far away, plus one; 0 for none
 	held        int64   // gaps from this number on were not reported yet, plus one; 0: all were
 }
@@ -65,7 +65,7 @@ func (n *numbers) add(v int64) seen {
 	return n.fill(v)
 }
 
-// advance moves next behind v, which leaves a gap where numbers were passed over.
+// advance moves next past v, which leaves a gap if numbers are missing in between.
 func (n *numbers) advance(v int64) {
 	if v > n.next {
 		n.gaps = append(n.gaps, run{n.next, v - 1})
@@ -78,7 +78,7 @@ func (n *numbers) advance(v int64) {
 }
 
 // jump believes a number far away where the last one far away was near it. From a
-// higher one on the history goes on with a gap; from a lower one it begins anew.
+// higher one on the history goes on with a gap; from a lower one it begins again.
 func (n *numbers) jump(v int64) seen {
 	other := n.far - 1
 	if n.far == 0 || other == v || other < v-jumpLimit || other > v+jumpLimit {
@@ -124,9 +124,8 @@ func (n *numbers) fill(v int64) seen {
 	return fresh
 }
 
-// giveUp forgets the oldest gaps where there are too many, and with them everything
-// before their end. A day does so when it has reported what it opened; gaps that were not
-// reported are kept, up to a limit of their own.
+// giveUp drops the oldest gaps if there are too many, and with them everything before their end. It
+// runs after a day's new gaps were reported. Unreported gaps are kept, up to a limit of their own.
 func (n *numbers) giveUp() {
 	most := len(n.gaps) - gapLimit
 	if n.held != 0 {
@@ -139,8 +138,8 @@ func (n *numbers) giveUp() {
 	}
 }
 
-// addUnverified takes up a number that nobody vouches for. It fills a gap, now or when the
-// counter has come to it, and moves nothing.
+// addUnverified adds a number from an unverified record. It fills a gap, now or when the counter
+// has reached it, and changes nothing else.
 func (n *numbers) addUnverified(v int64) {
 	switch {
 	case !n.any() || v < n.first:
@@ -154,9 +153,9 @@ func (n *numbers) addUnverified(v int64) {
 	}
 }
 
-// report gives the gaps that a day has to report: those that it opened, from a number on,
-// and those that were held back. A day that was closed without all of its records holds them
-// back, for the next one that has them.
+// report returns the gaps that a day has to report: those that it opened, from number next on, and
+// those that were held back. A day that was closed without all of its records holds them back until
+// the next day that has all of its records.
 func (n *numbers) report(next int64, unread bool) []run {
 	if n.held != 0 {
 		next = min(next, n.held-1)
@@ -172,8 +171,8 @@ func (n *numbers) report(next int64, unread bool) []run {
 	return gaps
 }
 
-// opened lists the gaps from a number on: those that were not open when next was
-// to come. What fills a gap in part opens none.
+// opened lists the new gaps: those from number next on, where next is the counter's next number at
+// the start of the day. The rest of a gap that was filled in part is not new.
 func (n *numbers) opened(next int64) []run {
 	var list []run
 	for _, g := range n.gaps {

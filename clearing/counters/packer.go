@@ -9,14 +9,15 @@ type packed struct {
 	bytes       []byte
 }
 
-// packer puts histories into rows of so many at most, in the order of their numbers.
+// packer puts histories into rows, in the order of their numbers, with at most limit histories
+// each.
 type packer struct {
 	limit int64
 	rows  []packed
 	row   packed
 }
 
-// add appends one history by pack, which is given the number before it in the row.
+// add appends one history by calling pack with the number before it in the row.
 func (p *packer) add(number []byte, pack func(b, before []byte) []byte) {
 	if p.row.items == p.limit {
 		p.cut(p.row.last)

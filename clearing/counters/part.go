@@ -10,7 +10,7 @@ import (
 // counterLimit is the highest number of a card's counters, which have two bytes.
 const counterLimit = 0xFFFF
 
-// part is one part of a day's pass on its way.
+// part is one part of a day's pass while it is computed.
 type part struct {
 	ledger.Part
 	number   int // from 1
@@ -102,7 +102,7 @@ func (p *part) begin(events []event) {
 	}
 }
 
-// live takes a card through its events of the day.
+// live applies the day's events to a card.
 func (p *part) live(c *card, events []event) {
 	tap, load, far := c.taps.next, c.loads.next, c.taps.far
 	for i := range events {
@@ -139,8 +139,8 @@ func (p *part) live(c *card, events []event) {
 	p.keep(c)
 }
 
-// balance compares the last reading of the card with what the ledger says. Where records were left for
-// the next day, that is the next day's to do.
+// balance compares the last reading of the card with what the ledger says. If some of the day's
+// records were left for the next day, the next day makes the comparison.
 func (p *part) balance(c *card) {
 	difference := c.reading.balance - c.shadow
 	switch {
@@ -173,7 +173,7 @@ func (p *part) keep(c *card) {
 
 func (p *part) find(kind Kind, subject []byte, numbers run, fen int64) {
 	f := Finding{kind, bytes.Clone(subject), numbers.first, numbers.last, fen}
-	// Three taps may have one number.
+	// Three taps may have the same number; it is reported once.
 	if n := len(p.findings); n > 0 && p.findings[n-1].Kind == kind && p.findings[n-1].First == f.First && bytes.Equal(p.findings[n-1].Subject, subject) {
 		return
 	}

@@ -54,10 +54,10 @@ type pass struct {
 	unread unread
 }
 
-// Run passes over a day in which nothing more is booked. It passes again over later days that
-// began with histories which are no longer the latest. Earlier days that have ended and were never
-// passed come first. reopened is how often the day was reopened; a day that was passed since it
-// was last reopened is not passed again. A pass that was interrupted goes on.
+// Run passes over a day in which nothing more is booked. It repeats the pass of later days that
+// began with histories which are outdated now. Earlier days that have ended and were never passed
+// come first. reopened is how often the day was reopened; a day that was passed since it was last
+// reopened is not passed again. A pass that was interrupted goes on.
 func (c Checker) Run(ctx context.Context, day ledger.Day, reopened int) (Summary, error) {
 	days, err := c.Ledger.Days(ctx)
 	if err != nil {
@@ -83,8 +83,8 @@ func (c Checker) Run(ctx context.Context, day ledger.Day, reopened int) (Summary
 	return summary, nil
 }
 
-// runDay makes the day's next round, and again until its last one is up to date.
-// reopened nil leaves it as it was.
+// runDay makes rounds of the day until its last one is up to date.
+// If reopened is nil, the stored number of reopenings is kept.
 func (c Checker) runDay(ctx context.Context, day ledger.Day, reopened *int) (Summary, error) {
 	for {
 		begin, err := c.latestBefore(ctx, day)
@@ -143,8 +143,8 @@ func (p *pass) parts(ctx context.Context) error {
 	return group.Wait()
 }
 
-// cuts says where parts end, so that none has many more rows or histories of the round
-// before than it should.
+// cuts returns the ends of the parts, chosen so that no part has many more rows, or histories of
+// the round before, than intended.
 func (p *pass) cuts(ctx context.Context) ([][]byte, error) {
 	samples, err := p.Ledger.Samples(ctx, p.day)
 	if err != nil {

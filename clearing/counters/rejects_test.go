@@ -75,7 +75,8 @@ func TestRejectsOfOtherDays(t *testing.T) {
 	}
 }
 
-// journalRowsRead asks through connections of its own how many rows of the journal the server fetched for ask; that is told by PostgreSQL only.
+// journalRowsRead asks through connections of its own how many rows of the journal the server
+// fetched for ask; that is told by PostgreSQL only.
 func journalRowsRead(t *testing.T, url string, ask func(*ledger.Ledger)) int {
 	t.Helper()
 	before := journalRows(t, url)
@@ -88,7 +89,8 @@ func journalRowsRead(t *testing.T, url string, ask func(*ledger.Ledger)) int {
 	return journalRows(t, url) - before
 }
 
-// journalRows asks when no other session is left: a session's statistics are complete when it has ended.
+// journalRows asks when no other session is left: a session's statistics are complete when it has
+// ended.
 func journalRows(t *testing.T, url string) (rows int) {
 	t.Helper()
 	ctx := context.Background()

@@ -48,8 +48,8 @@ type sam struct {
 	signed, unverified []uint32
 }
 
-// modules are the SAMs of a day. Uses are few bytes a tap; all of a day's are in memory
-// at once.
+// modules are the SAMs of a day. A use takes a few bytes for each tap, so all uses of a day fit in
+// memory.
 type modules map[[6]byte]*sam
 
 func (m modules) of(terminal [6]byte) *sam {
@@ -109,8 +109,8 @@ func (m modules) begin(packed []byte) error {
 	return nil
 }
 
-// live takes the SAMs through the day. One of which no card of ours has signed a number
-// has no history.
+// live applies the day's uses to the SAMs. A SAM whose numbers none of our cards has signed has no
+// history.
 func (m modules) live(unread bool) (findings []Finding) {
 	for terminal, s := range m {
 		findings = append(findings, s.live(terminal, unread)...)

@@ -12,13 +12,13 @@ import (
 	"citycard/ledger"
 )
 
-// What a row of histories holds.
+// The content of a row of histories.
 const (
 	kindCards = 1
 	kindSAMs  = 2
 )
 
-// start makes the round known, and cuts its parts; or takes it up as it was started.
+// start stores the round and its parts, or, if the round was started before, reads it.
 func (p *pass) start(ctx context.Context, reopened int, begin before) error {
 	p.before = begin
 	cuts, err := p.cuts(ctx)
@@ -69,7 +69,7 @@ func (p *pass) known(ctx context.Context) (parts []ledger.Part, stored map[int]b
 	return parts, stored, nil
 }
 
-// ends lists where the rows of the round before end, and how many histories each has.
+// ends lists the last card of each row of the round before, and the row's number of histories.
 func (p *pass) ends(ctx context.Context) (list []packed, err error) {
 	err = p.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT last, items FROM histories WHERE day = $1 AND round = $2 AND kind = $3 ORDER BY last",
@@ -90,8 +90,8 @@ func (p *pass) ends(ctx context.Context) (list []packed, err error) {
 	return list, nil
 }
 
-// earlier calls fn with the packed histories of the round before that the part meets,
-// in their order.
+// earlier calls fn, in order, with the rows of packed histories of the round before that overlap
+// the part.
 func (p *pass) earlier(ctx context.Context, of ledger.Part, fn func(packed []byte) error) error {
 	err := p.eachPacked(ctx, fn, `SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 AND after < $5 ORDER BY last`,
 		p.before.day, p.before.round, kindCards, orEmpty(of.After), of.To)
@@ -108,7 +108,7 @@ func orEmpty(b []byte) []byte {
 	return b
 }
 
-// store keeps a part and its findings, unless another worker has.
+// store stores a part and its findings, unless another worker has stored it.
 func (p *pass) store(ctx context.Context, part *part) error {
 	histories, uses := part.packer.end(part.To), part.uses.pack()
 	digest := digestOf(kindCards, histories)
@@ -160,7 +160,8 @@ func (p *pass) storeFindings(ctx context.Context, tx pgx.Tx, findings []Finding)
 // errParts says that the parts of a round are not all there.
 var errParts = errors.New("not all parts are stored")
 
-// finish takes the SAMs through the day and ends the round, unless another worker has.
+// finish computes the SAMs' histories of the day and ends the round, unless another worker has
+// ended it.
 func (p *pass) finish(ctx context.Context) error {
 	m := modules{}
 	if err := p.eachPacked(ctx, m.use, "SELECT uses FROM history_parts WHERE day = $1 AND round = $2 AND length(uses) > 0", p.day, p.round); err != nil {
@@ -202,7 +203,7 @@ func (p *pass) finish(ctx context.Context) error {
 	})
 }
 
-// eachPacked calls fn with each value that a query gives, for which it may take its time.
+// eachPacked calls fn with each value of a query's result; the query has no time limit.
 func (p *pass) eachPacked(ctx context.Context, fn func([]byte) error, query string, args ...any) error {
 	return p.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, query, args...)
@@ -272,8 +273,7 @@ func (c Checker) passed(ctx context.Context) (map[ledger.Day]bool, error) {
 	return days, nil
 }
 
-// Of reads what the day's last complete round came to. found is false where the day
-// has not been passed.
+// Of reads the result of the day's last complete round. found is false if the day has none.
 func (c Checker) Of(ctx context.Context, day ledger.Day) (s Summary, found bool, err error) {
 	s, _, found, err = c.latest(ctx, day)
 	return s, found, err
@@ -302,8 +302,8 @@ func (c Checker) Findings(ctx context.Context, day ledger.Day, kind Kind, fn fun
 	return nil
 }
 
-// Progress is how many rows the day's round under way has dealt with; once it is
-// complete, all of them.
+// Progress returns how many rows the day's latest round has processed; once the round is complete,
+// that is all of them.
 func (c Checker) Progress(ctx context.Context, day ledger.Day) (rows int64, err error) {
 	err = c.Ledger.Pool().QueryRow(ctx, `SELECT coalesce(sum(rows_read), 0)::INT8 FROM history_parts
 		WHERE day = $1 AND round = (SELECT max(round) FROM passes WHERE day = $1)`, day).Scan(&rows)
@@ -313,8 +313,8 @@ func (c Checker) Progress(ctx context.Context, day ledger.Day) (rows int64, err 
 	return rows, nil
 }
 
-// Forget drops histories that no day can begin with any more: those of the days
-// before the last one that was passed before the earliest day not sealed.
+// Forget drops the histories with which no day can begin any more. It looks for the last passed day
+// before the earliest unsealed one, and drops the histories of all days before that day.
 func (c Checker) Forget(ctx context.Context, earliestOpen ledger.Day) error {
 	begin, err := c.latestBefore(ctx, earliestOpen)
 	if err != nil || begin.day == 0 {

@@ -10,18 +10,18 @@ import (
 	"citycard/ledger"
 )
 
-// ActCloseWithout is the audit's word for a day that two people close without a stream.
+// ActCloseWithout is the audit's act for a day that two people close without a stream.
 const ActCloseWithout = "close day without"
 
-// Unread is a stream that a day was closed without: it stood at a position, its partition's
-// end is what was waited for. What it held then is booked on a later day.
+// Unread is a stream without which a day was closed. It has the stream's position and the
+// partition's end for which the close waited. The records in between are booked on a later day.
 type Unread struct {
 	Day     ledger.Day
 	Stream  string // topic/partition
 	At, End int64
 }
 
-// String is how the audit has it.
+// String is the text that the audit keeps.
 func (u Unread) String() string { return fmt.Sprintf("%s "+unreadFormat, u.Day, u.Stream, u.At, u.End) }
 
 const unreadFormat = "%s stood at %d of %d"
@@ -44,7 +44,7 @@ func (c Checker) Unread(ctx context.Context, day ledger.Day) ([]Unread, error) {
 	return slices.DeleteFunc(list, func(u Unread) bool { return u.Day != day }), err
 }
 
-// EverUnread lists what days were closed without, of all days.
+// EverUnread lists the streams without which days were closed, for all days.
 func (c Checker) EverUnread(ctx context.Context) (list []Unread, err error) {
 	entries, err := c.Ledger.Audit(ctx, ActCloseWithout)
 	if err != nil {
@@ -60,8 +60,8 @@ func (c Checker) EverUnread(ctx context.Context) (list []Unread, err error) {
 	return list, nil
 }
 
-// unread says of which kinds of records a day does not have all: what is missing of them is
-// no finding yet.
+// unread names the kinds of records that a day does not have completely. A missing number of these
+// kinds is no finding yet.
 type unread struct{ taps, loads bool }
 
 func (c Checker) unread(ctx context.Context, day ledger.Day) (of unread, err error) {

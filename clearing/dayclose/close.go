@@ -27,10 +27,10 @@ import (
 // day while the input streams move on.
 const StreamSettlement = "settlement"
 
-// ActClose is the act by which the audit has with what a day is closed.
+// ActClose is the audit's act that says with which registry version a day is closed.
 const ActClose = "close with registry"
 
-// Closing is what the audit has of it, and the table closings.
+// Closing is the content of that audit entry, and of a row of table closings.
 type Closing struct {
 	Day      ledger.Day `json:"day"`
 	Reopened int        `json:"reopened"` // how often the day was
@@ -55,15 +55,15 @@ type Result struct {
 	Counters  counters.Summary
 	Unpaid    []Unpaid
 	Without   []counters.Unread // streams that it was closed without
-	// Quarantined is how many records are kept alone by now, of this day and others.
+	// Quarantined is the number of records that are kept alone now, of this day and of others.
 	Quarantined int
 	Uncounted   error // why that is not known
 }
 
-// Unpaid is what was not paid to a participant or could not be collected. It stays on the
-// account, which is then not at zero. Where Err is a *Held two people may release it
-// (package release). Otherwise the account is closed or frozen: once it may move again, two
-// people reopen the day and it is closed again.
+// Unpaid is what was not paid to a participant or could not be collected. It stays on the account,
+// which is then not at zero. Where Err is a *Held two people may release it (package release).
+// Otherwise the account is closed or frozen. Once it can be posted to again, two people reopen the
+// day, and the day is closed again.
 type Unpaid struct {
 	Code string
 	Fen  ledger.Fen // positive: owed to it
@@ -72,7 +72,7 @@ type Unpaid struct {
 
 // Close closes day, which next follows. Call it once every input has been
 // consumed up to the cut-off (intake.Await). A day that was reopened is closed
-// again: its files are written anew beside the first ones, and what the
+// again: its files are written again, beside the first ones, and what the
 // adjustments changed is paid or collected.
 func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, error) {
 	if err := c.Ledger.CloseDay(ctx, day, next, StreamSettlement); err != nil {
@@ -108,7 +108,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if err := c.Ledger.EndDay(ctx, day); err != nil {
 		return nil, err
 	}
-	// The day is closed: nothing that fails from here on may hide that, or what is unpaid.
+	// The day is closed. A failure from here on must not hide that, nor what is unpaid.
 	r := &Result{Day: day, Positions: positions, Files: folder, Counters: summary, Unpaid: unpaid, Without: unread}
 	r.Quarantined, r.Uncounted = quarantine.Open(ctx, c.Ledger)
 	return r, nil
@@ -134,10 +134,10 @@ func (c *Closer) Preview(ctx context.Context, day, next ledger.Day) (payments []
 
 func (c *Closer) checker() counters.Checker { return counters.Checker{Ledger: c.Ledger} }
 
-// positions computes what a close of the day states. Until it can be stated it goes by the
-// newest registry, so a change that corrects a row reaches a close that stands. The version
-// is noted once nothing is left but to write the files: a run that goes on with an
-// interrupted one states the same, whatever was changed meanwhile.
+// positions computes the positions that a close of the day states. Until they can be written it
+// uses the newest registry, so a change that corrects a row also reaches a close that failed
+// because of that row. Its version is noted just before the files are written. A run that continues
+// an interrupted one uses that version, and so states the same, whatever was changed meanwhile.
 func (c *Closer) positions(ctx context.Context, day ledger.Day, round int) (positions []settlement.Position, paid map[string]int64, err error) {
 	store := registry.NewStore(c.Ledger.Pool())
 	number, err := c.noted(ctx, day, round)
@@ -174,7 +174,7 @@ func (c *Closer) positions(ctx context.Context, day ledger.Day, round int) (posi
 	}
 }
 
-// noted is the version that the close of a day goes by, 0 where none is noted.
+// noted returns the registry version that was noted for the close of a day, 0 where none was.
 func (c *Closer) noted(ctx context.Context, day ledger.Day, round int) (number int64, err error) {
 	err = c.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "SELECT coalesce((SELECT registry FROM closings WHERE day = $1 AND reopened = $2), 0)::INT8", day, round).Scan(&number)
@@ -185,7 +185,7 @@ func (c *Closer) noted(ctx context.Context, day ledger.Day, round int) (number i
 	return number, nil
 }
 
-// note notes a version, unless one is noted, and gives the one that is.
+// note notes a version, unless one is noted already, and returns the noted one.
 func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version int64) (number int64, err error) {
 	err = c.Ledger.Write(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO closings (day, reopened, registry) VALUES ($1, $2, $3) ON CONFLICT (day, reopened) DO NOTHING", day, round, version)
@@ -227,8 +227,8 @@ func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
 	return round, nil
 }
 
-// Seal seals a closed day for good, publishes the seal as a file and then writes
-// the checkpoints of shadow balances, which an interrupted run goes on with.
+// Seal seals a closed day for good, publishes the seal as a file and then writes the checkpoints of
+// shadow balances. A run after an interrupted one continues them.
 func (c *Closer) Seal(ctx context.Context, day ledger.Day) (chain.Seal, error) {
 	if err := c.unpublished(ctx, day); err != nil {
 		return chain.Seal{}, err
@@ -246,7 +246,7 @@ func (c *Closer) Seal(ctx context.Context, day ledger.Day) (chain.Seal, error) {
 	return seal, c.forget(ctx)
 }
 
-// forget drops the histories that only days could begin with that are sealed by now.
+// forget drops the histories with which only sealed days could begin.
 func (c *Closer) forget(ctx context.Context) error {
 	days, err := c.Ledger.Days(ctx)
 	if err != nil {
@@ -286,7 +286,7 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
 	if out == nil {
-		// The day has ended, and this is what its close has left.
+		// The day has ended; these payments were not made.
 		for _, u := range left {
 			if u.Err == nil {
 				u.Err = ledger.ErrDayMoved
@@ -312,8 +312,9 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 	return unpaid, errors.Join(refused...)
 }
 
-// payments are what is left to pay or to collect, and the notes of what is held; left says
-// what each of them leaves unpaid if it is refused, unpaid what is held.
+// payments returns the transfers that pay or collect what is still open, and the notes of held
+// payouts. left says, for each of them, what stays unpaid if it is refused; unpaid lists the held
+// payouts.
 func (c *Closer) payments(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) (transfers []ledger.Transfer, left, unpaid []Unpaid, err error) {
 	holds, err := c.holds(ctx, day)
 	if err != nil {
@@ -343,8 +344,8 @@ func (c *Closer) payments(ctx context.Context, day ledger.Day, round int, positi
 	return transfers, left, unpaid, nil
 }
 
-// settlementStream is where a close of the day books: after each reopening a stream of
-// its own, because the one before may have gone on.
+// settlementStream names the stream in which a close of the day books. After each reopening it is a
+// new one, because the earlier one may have moved on to a later day.
 func settlementStream(day ledger.Day, round int) string {
 	if round == 0 {
 		return StreamSettlement
@@ -361,15 +362,16 @@ type sealFile struct {
 	Signer    string `json:"signer"`    // public key, hexadecimal
 }
 
-// PublishedError says that a seal of the day was published which the books do not have: they were
-// brought back to a time before it. Those who were given it would find that a day has two.
+// PublishedError says that a seal of the day was published which the books do not have, because the
+// books were restored to an earlier time. With another seal the day would have two, and those who
+// hold the first would see it.
 type PublishedError struct{ File string }
 
 func (e *PublishedError) Error() string {
 	return e.File + " was published, and the books do not have that seal"
 }
 
-// unpublished refuses a day of which a seal was published and that the books have not sealed.
+// unpublished refuses a day whose seal was published although the books have not sealed it.
 func (c *Closer) unpublished(ctx context.Context, day ledger.Day) error {
 	days, err := c.Ledger.Days(ctx)
 	if err != nil {

@@ -209,7 +209,7 @@ func checkSealFile(t *testing.T, path string, seal chain.Seal) {
 }
 
 // TestReopen closes a day, reopens it by two people, books an adjustment in it and
-// closes it again: the difference alone is paid, the files are written anew beside
+// closes it again: the difference alone is paid, the files are written again beside
 // the first ones, and after the seal nothing reopens it.
 func TestReopen(t *testing.T) {
 	o := newOffice(t)
@@ -256,8 +256,8 @@ func TestReopen(t *testing.T) {
 	o.must(err)
 }
 
-// TestSealPublishedBefore: books that were brought back to a time before a day's seal do not take the
-// published one's place without a word.
+// TestSealPublishedBefore: books that were brought back to a time before a day's seal do not take
+// the published one's place without a word.
 func TestSealPublishedBefore(t *testing.T) {
 	o := newOffice(t)
 	_, err := o.closer.Close(t.Context(), today, today.Next())

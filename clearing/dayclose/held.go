@@ -15,9 +15,9 @@ import (
 	"citycard/ledger/chain"
 )
 
-// Held is why an operator was not paid for a day: too many TACs at its terminals were
-// wrong. It is the note that the close books in place of the payment, so that one that goes
-// on decides the same, whatever the rules say by then.
+// Held is why an operator was not paid for a day: too many TACs at its terminals were wrong. It is
+// the note that the close books in place of the payment, so that a later run of the close decides
+// the same, whatever the rules say by then.
 type Held struct {
 	docket.TACs
 	Rule string `json:"rule"`
@@ -44,7 +44,7 @@ func tacsOf(ctx context.Context, l *ledger.Ledger, day ledger.Day) ([]docket.TAC
 	return sums.List(), nil
 }
 
-// payout is what the books have of an operator's pay for a day beside the close's own
+// payout is what the books have about an operator's pay for a day, apart from the close's own
 // payments.
 type payout struct {
 	held     *Held
@@ -86,9 +86,9 @@ func (c *Closer) holds(ctx context.Context, day ledger.Day) (*holds, error) {
 	return &holds{ledger: c.Ledger, day: day, rule: c.Rules.On(day), tacs: tacs}, err
 }
 
-// of gives what was paid to a participant by release, and why what is left is held; note
-// is what says so in the books, nil where it is there. What was released once is not held
-// again: two people have looked at that day.
+// of returns the amount that was released to a participant, and why the rest is held. note is the
+// row that says so, nil if the books have it already. After one release nothing is held again: two
+// people have looked at that day.
 func (h *holds) of(ctx context.Context, code string) (released ledger.Fen, held *Held, note *ledger.Transfer, err error) {
 	operator, ok := strings.CutPrefix(code, chart.Operator(""))
 	if !ok {

@@ -178,9 +178,9 @@ func TestHeldReopened(t *testing.T) {
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 0})
 }
 
-// TestHeldChangesMeanwhile has a day reopened, changed and closed again after it was read what two
-// people release and before that is booked: it is refused, and asked again it pays what is
-// owed now.
+// TestHeldChangesMeanwhile has a day reopened, changed and closed again while two people release
+// its payout: after the amount is read and before it is booked. The release is refused, and a
+// second request pays what is owed now.
 func TestHeldChangesMeanwhile(t *testing.T) {
 	o := newOffice(t)
 	if o.ledger.Dialect() != schema.PostgreSQL {

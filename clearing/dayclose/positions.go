@@ -12,9 +12,9 @@ import (
 	"citycard/ledger"
 )
 
-// participants are all who get a settlement file: who is registered on the day, and of the
-// others those on whose account something was booked. So a change can end what should never
-// have been registered.
+// participants are all that get a settlement file: those that are registered on the day, and those
+// on whose account something was booked. So a change of the registry can end a participant that
+// should never have been registered.
 func participants(r *index.Edition, day ledger.Day, booked func(code string) bool) []settlement.Participant {
 	var list []settlement.Participant
 	add := func(code, name, nameEN string, registered bool) {
@@ -51,8 +51,8 @@ func participants(r *index.Edition, day ledger.Day, booked func(code string) boo
 	return list
 }
 
-// Rehearse closes a day on which nothing was booked for everybody whom the edition has: what
-// is wrong with a change shows before it is proposed, not when a day cannot be closed.
+// Rehearse computes the close of an empty day for all participants of the edition. So a fault in a
+// change shows before the change is proposed, not when a day cannot be closed.
 func Rehearse(r *index.Edition) error {
 	const day ledger.Day = 20000101
 	positions, err := settlement.Net(nil, participants(r, day, func(string) bool { return true }))
@@ -62,9 +62,9 @@ func Rehearse(r *index.Edition) error {
 	return settlement.Check(day, positions)
 }
 
-// Positions computes the net position of every participant from the rows that
-// were booked on a day: credits count for it, debits against. paid is what the
-// day's payments came to so far, by account code.
+// Positions computes the net position of every participant from the rows that were booked on a day:
+// credits count for it, debits against it. paid is the sum of the day's payments so far, by account
+// code.
 func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledger.Day) (positions []settlement.Position, paid map[string]int64, err error) {
 	turnovers, err := l.Turnovers(ctx, day)
 	if err != nil {
@@ -72,7 +72,7 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 	}
 	booked := map[ledger.AccountID]bool{}
 	for _, t := range turnovers {
-		// Payments only follow what else was booked: a close that goes on states the same.
+		// Payments are left out of the positions, so a close that is resumed states the same.
 		if t.Purpose != chart.PurposeSettlement {
 			booked[t.Debit], booked[t.Credit] = true, true
 		}
@@ -108,8 +108,8 @@ func Positions(ctx context.Context, l *ledger.Ledger, r *index.Edition, day ledg
 }
 
 // counts reports whether a turnover booked on a day belongs to that day's accounts with its
-// participants. Openings and the bank's receipts do not, nor does a payout of an earlier
-// day that was released on this one.
+// participants. Openings, the bank's receipts, and a payout of an earlier day that was released on
+// this one do not belong to it.
 func counts(t ledger.Turnover, day ledger.Day) bool {
 	switch t.Purpose {
 	case chart.PurposeOpening, chart.PurposeReceipt:
@@ -120,9 +120,9 @@ func counts(t ledger.Turnover, day ledger.Day) bool {
 	return true
 }
 
-// payment is the transfer that pays what is left of a participant's position, or
-// collects it. Funds and channels are not paid out of an account of ours: a
-// channel's debt stands until the bank reports its money.
+// payment is the transfer that pays or collects the rest of a participant's position. Funds and
+// channels are not paid out of an account of ours; a channel owes its debt until the bank reports
+// the money.
 func payment(day ledger.Day, round int, p settlement.Position, paid int64) (ledger.Transfer, bool) {
 	code, left := p.Participant.Code, ledger.Fen(p.Fen-paid)
 	var bank string

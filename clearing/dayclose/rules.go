@@ -20,12 +20,12 @@ func ExampleJSON() []byte { return []byte(example) }
 // Rules say which payouts a close holds, by date.
 type Rules struct{ versions []Rule }
 
-// Rule is one version. It holds until the next begins; a day before the first is held
-// against the first.
+// Rule is one version. It is in force until the next begins; for a day before the first, the first
+// counts.
 type Rule struct {
 	rulefile.Since
-	// An operator's payout is held where at least WrongLeast taps at its terminals had a
-	// wrong TAC, and these are more than WrongShare of all whose TAC was checked.
+	// An operator's payout is held if at least WrongLeast taps at its terminals had a wrong TAC,
+	// and if they are more than WrongShare of all taps whose TAC was checked.
 	WrongShare decimal.Decimal `json:"wrong_share"`
 	WrongLeast int64           `json:"wrong_least"`
 	rulefile.Figures
@@ -58,7 +58,7 @@ func (r *Rules) On(day ledger.Day) *Rule { return rulefile.On(r.versions, day) }
 // Examples names the versions that the file marks as examples.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
 
-// holds reports whether an operator's payout waits after a day with these TACs.
+// holds reports whether an operator's payout is held after a day with these TACs.
 func (r *Rule) holds(t docket.TACs) bool {
 	all := decimal.NewFromInt(t.Wrong).Add(decimal.NewFromInt(t.Verified))
 	return t.Wrong >= r.WrongLeast && decimal.NewFromInt(t.Wrong).GreaterThan(r.WrongShare.Mul(all))

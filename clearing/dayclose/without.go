@@ -12,9 +12,10 @@ import (
 	"citycard/ledger/chain"
 )
 
-// Without notes in the audit that two people close a day without streams that stand, and how
-// far each was. Call it before Close, once everything else has been consumed: what the
-// streams hold then is booked in the day in which it is read. Noted again, nothing changes.
+// Without notes in the audit that two people close a day without streams that make no progress, and
+// how far each of them was. Call it before Close, once everything else has been consumed. The rest
+// of those streams is booked in the day in which it is read. A second call with the same streams
+// changes nothing.
 func (c *Closer) Without(ctx context.Context, streams []counters.Unread, by ledger.Approval) error {
 	if err := by.Validate(); err != nil {
 		return err
@@ -40,7 +41,7 @@ func (c *Closer) Without(ctx context.Context, streams []counters.Unread, by ledg
 	return nil
 }
 
-// isOf reports whether an entry has the stream for the day.
+// isOf reports whether an audit entry names the stream for the day.
 func isOf(e *chain.AuditEntry, u counters.Unread) bool {
 	of, err := counters.ParseUnread(e.What)
 	return err == nil && of.Day == u.Day && of.Stream == u.Stream

@@ -2,24 +2,24 @@ package docket
 
 import "errors"
 
-// Two errors of a judge inside its transaction say that the batch is good and only has to be
-// judged in another way.
+// A judge returns one of two errors inside its transaction when the batch is good and only has to
+// be judged in another way.
 var (
-	// ErrMoved says that what a batch was judged by has changed before its commit: it is judged
-	// once more, as things are then.
+	// ErrMoved says that the data by which a batch was judged has changed before its commit. The
+	// batch is judged again, by the new data.
 	ErrMoved = errors.New("what the batch was judged by has changed")
-	// ErrApart says that a ruling was built on another that the ledger then refused, or that a
-	// refused line cannot be traced to its record. In smaller batches they come out right.
+	// ErrApart says that a ruling depends on another one that the ledger then refused, or that the
+	// record of a refused line cannot be found. Smaller batches avoid both.
 	ErrApart = errors.New("the batch must be judged in parts")
 )
 
-// Place is a batch: its number in its stream.
+// Place identifies a batch by its stream and its number there.
 type Place struct {
 	Stream   string
 	Sequence int64
 }
 
-// Outgoing is a message that becomes true with the commit.
+// Outgoing is a message that is stored by the batch's commit and then sent.
 type Outgoing struct {
 	Topic string
 	Key   []byte

@@ -18,8 +18,9 @@ import (
 const (
 	KindRecord = "record" // verified, zero fen
 	KindReject = "reject"
-	// KindQuarantine has the bytes of what is kept alone, its reason a reason code, ": " and
-	// the error; KindJudged says that it was judged again, its reason the verdict.
+	// KindQuarantine is the kind of a memo with the bytes of a record that is kept alone; its
+	// reason is a reason code, ": " and the error. KindJudged is the kind of a memo that says that
+	// the record was judged again; its reason is the verdict.
 	KindQuarantine = "quarantine"
 	KindJudged     = "judged"
 )
@@ -37,12 +38,13 @@ type Record struct {
 	At     time.Time // when the broker took it; zero where not known
 	Key    []byte
 	Value  []byte
-	// Kept is the clearing day on which it was kept alone; 0 where it is judged for the first time.
+	// Kept is the clearing day on which the record was kept alone; 0 when it is judged for the
+	// first time.
 	Kept ledger.Day
 }
 
-// Came is the clearing day on which a record came to be judged, on a docket of another day or
-// not: whether it was in time is asked about that one.
+// Came is the clearing day on which a record was first judged, even if the docket is of another
+// day. Whether the record was in time is decided by that day.
 func (r *Record) Came(on ledger.Day) ledger.Day {
 	if r.Kept != 0 {
 		return r.Kept
@@ -56,8 +58,8 @@ type Ruling struct {
 	Reason  verdict.Reason
 	Purpose string // what the money was for, as in reports
 	Fen     ledger.Fen
-	// Refusal is why the ledger refused what was to be posted; it stays where the same
-	// bytes were refused before and the ruling is a duplicate.
+	// Refusal is why the ledger refused the posting. It is also set when the same bytes were
+	// refused before, so that the ruling is a duplicate.
 	Refusal verdict.Reason
 
 	Short Short // for a chain of one transfer of money that has moved already
@@ -74,8 +76,8 @@ type Ruling struct {
 	memo         int // index of the memo, or -1
 }
 
-// Short is what becomes of a transfer whose debit account holds too little, where its
-// money has moved already and so cannot be refused: it is suspended against another account.
+// Short says what happens if a transfer's debit account holds too little although its money has
+// moved already, so that it cannot be refused: it is suspended against another account.
 type Short struct {
 	Reason verdict.Reason
 	Debit  ledger.AccountID
@@ -88,11 +90,11 @@ type Docket struct {
 	Rulings   []Ruling
 	Transfers []ledger.Transfer
 	Memos     []ledger.Memo
-	// Absent are rows that were not in the books when the batch was judged, and on whose
-	// absence its rulings rest.
+	// Absent are the keys of rows that were not in the books when the batch was judged. Its rulings
+	// are right only while they are absent.
 	Absent []ledger.Key
 
-	// Beside are the marks of what is stored with the batch, by the attempt under way.
+	// Beside are the marks of the rows that the current attempt stores beside the ledger.
 	Beside Evidence
 
 	settled []Ruling
@@ -120,7 +122,7 @@ func (d *Docket) Reset() {
 }
 
 // Pay rules that the transfers are posted, all or none; they are linked here.
-// Reason None means cleared, any other suspended.
+// Reason None means cleared; any other reason means suspended.
 func (d *Docket) Pay(reason verdict.Reason, purpose string, transfers ...ledger.Transfer) *Ruling {
 	return d.post(ruled(reason), reason, purpose, transfers)
 }
@@ -131,7 +133,7 @@ func (d *Docket) PayPending(purpose string, transfers ...ledger.Transfer) *Rulin
 	return d.post(verdict.Pending, verdict.None, purpose, transfers)
 }
 
-// ruled is the verdict on a record that is good, or whose payee a reason leaves
+// ruled is the ruling on a good record: cleared, or suspended for the reason that leaves its payee
 // open.
 func ruled(reason verdict.Reason) verdict.Verdict {
 	if reason != verdict.None {
@@ -167,9 +169,8 @@ func (d *Docket) keep(v verdict.Verdict, reason verdict.Reason, purpose string, 
 	return d.add(r)
 }
 
-// Reject rules that no money moves; the bytes are kept under their hash, in
-// several memos where they exceed what one may carry. The same bytes again are a
-// duplicate.
+// Reject rules that no money moves. The bytes are kept under their hash, in several memos if one
+// cannot hold them. The same bytes again are a duplicate.
 func (d *Docket) Reject(reason verdict.Reason, purpose string, offset int64, original []byte) *Ruling {
 	return d.reject(Ruling{Verdict: verdict.Rejected, Reason: reason, Purpose: purpose}, offset, original)
 }
@@ -195,7 +196,7 @@ func (d *Docket) Dispute(purpose string, offset int64, original []byte) *Ruling 
 	return d.reject(Ruling{Verdict: verdict.Disputed, Purpose: purpose}, offset, original)
 }
 
-// Remark rules about an item that was already in the books and posts nothing.
+// Remark adds a ruling about an item that is in the books already; it posts nothing.
 func (d *Docket) Remark(v verdict.Verdict, purpose string, fen ledger.Fen) *Ruling {
 	return d.add(Ruling{Verdict: v, Purpose: purpose, Fen: fen, memo: -1})
 }
@@ -226,15 +227,15 @@ type Note struct {
 	Evidence
 }
 
-// Evidence are the marks of rows that lie beside the ledger and became true with the
-// batch, each in the order of its table: so the chain covers them.
+// Evidence has the marks of the rows that the batch stored beside the ledger, in the order of each
+// table, so that the chain covers them.
 type Evidence struct {
 	Answers   []Mark `json:"answers,omitempty"`   // medical_settlements
 	Originals []Mark `json:"originals,omitempty"` // pension_originals
 	Outgoing  []Mark `json:"outgoing,omitempty"`  // outbound
 }
 
-// Mark stands for the content of a row: the first 16 bytes of a SHA-256, in base64.
+// Mark is a hash of a row's content: the first 16 bytes of a SHA-256, in base64.
 type Mark string
 
 // MarkOf computes the mark of a row's fields.
@@ -248,7 +249,7 @@ func MarkOf(fields ...[]byte) Mark {
 	return Mark(base64.RawStdEncoding.EncodeToString(sum.Sum(nil)[:16]))
 }
 
-// Flags count what is odd about records that were booked all the same.
+// Flags count the faults of records that were booked all the same.
 type Flags struct {
 	Flagged   int64 `json:"flagged,omitempty"`   // fares unlike the table's
 	Misplaced int64 `json:"misplaced,omitempty"` // lines or vehicles unlike the registry's
@@ -270,7 +271,7 @@ func (d *Docket) Tally() (lines []Line, flags Flags) {
 	return sums.Lines(), flags
 }
 
-// OperatorVerdict is what taps at an operator's terminals became.
+// OperatorVerdict is an operator and the verdict on taps at its terminals.
 type OperatorVerdict struct {
 	Operator string
 	Verdict  verdict.Verdict

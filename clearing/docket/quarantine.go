@@ -39,8 +39,8 @@ func cause(text string) (reason verdict.Reason, failure string) {
 	return verdict.Reason(code), failure
 }
 
-// bounded makes a text such as a column takes: valid, without NUL, and no longer than so
-// many bytes.
+// bounded makes a text that a column accepts: valid UTF-8, without NUL, and no longer than limit
+// bytes.
 func bounded(text string, limit int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
 	if len(text) > limit {
@@ -49,7 +49,7 @@ func bounded(text string, limit int) string {
 	return text
 }
 
-// pieces cuts bytes into what one memo may carry; no bytes are one piece.
+// pieces cuts bytes into parts that fit one memo each; an empty slice is one piece.
 func pieces(original []byte) (list [][]byte) {
 	for {
 		piece := original[:min(len(original), ledger.MaxEvidence)]
@@ -60,8 +60,8 @@ func pieces(original []byte) (list [][]byte) {
 	}
 }
 
-// keepPieces adds a ruling with the memos of its bytes: the first at a place, which may be
-// behind all others, the rest there.
+// keepPieces adds a ruling with the memos of its bytes: the first at the given index, which may be
+// the end of the list, the others at the end.
 func (d *Docket) keepPieces(r Ruling, at int, memos []ledger.Memo, offset int64) *Ruling {
 	r.memo = at
 	for n, memo := range memos {

@@ -6,8 +6,8 @@ import (
 	"citycard/ledger"
 )
 
-// stored is the reason of the memo that keeps a ruling: the verdict where that has no reason
-// code of its own, the reason code, or what a cleared record of zero fen was for. Reader reads it.
+// stored is the reason of the memo that keeps a ruling: the verdict if it has no reason code of its
+// own, else the reason code, or the purpose of a cleared record of zero fen. Reader reads it.
 func stored(v verdict.Verdict, reason verdict.Reason, purpose string) string {
 	switch {
 	case v == verdict.Pending || v == verdict.Disputed:
@@ -23,17 +23,17 @@ func stored(v verdict.Verdict, reason verdict.Reason, purpose string) string {
 type Booked struct {
 	Verdict verdict.Verdict
 	Reason  verdict.Reason
-	// Purpose is empty where the row does not say: a memo does only of a cleared record, and a
-	// ledger.Entry only of a memo.
+	// Purpose is empty where the row does not tell it: a memo tells it only for a cleared record,
+	// and a ledger.Entry only for a memo.
 	Purpose string
 	ZeroFen bool   // a memo of kind "record"
-	Foreign bool   // surely another city's card: the national centre owes the fare
+	Foreign bool   // certainly another city's card: the national centre owes the fare
 	Owed    bool   // the suspense account is owed the money: a load
 	Cause   string // the error of what is kept alone
 }
 
-// Reader reads what was ruled out of rows of the journal. Nobody else tells a verdict from the
-// kind and the reason of a memo, or from the accounts of a transfer.
+// Reader reads rulings out of rows of the journal. No other code derives a verdict from the kind
+// and the reason of a memo, or from the accounts of a transfer.
 type Reader struct {
 	centre   ledger.AccountID
 	suspense map[ledger.AccountID]verdict.Reason
@@ -56,8 +56,8 @@ func NewReader() *Reader {
 	return r
 }
 
-// Row reads a row. ok is false where it keeps no ruling, and for the transfers of a request
-// that is neither tap nor load: of those only what was refused is told apart.
+// Row reads a row. ok is false where it keeps no ruling, and for the transfers of a request that is
+// neither tap nor load. Of such requests only the refused ones can be recognised.
 func (r *Reader) Row(row *ledger.Row) (b Booked, ok bool) {
 	if row.IsMemo() {
 		return r.memo(row.Kind, row.Reason)

@@ -10,16 +10,16 @@ import (
 	"citycard/ledger"
 )
 
-// Settle gives the rulings as the ledger's answer makes them: a repeat is a
-// duplicate, other content under the same identity is disputed, what was refused
-// is rejected (see Replace): for the reason refused where an account holds too little, as
-// an invalid field where the ledger takes no such transfer at all. The rulings
-// themselves stay as they were, so that a transaction which runs again settles afresh.
+// Settle returns the rulings as they are after the ledger's answer. A repeat is a duplicate, other
+// content under the same identity is disputed, and a refused posting is rejected (see Replace):
+// with the reason refused if an account holds too little, as an invalid field if the ledger accepts
+// no such transfer at all. The docket's own rulings stay unchanged, so that a transaction which
+// runs again starts from them.
 //
-// What was refused for another cause (an account that was not opened yet; for money that
-// has moved already, an account that is frozen or closed) is a *RefusedError: no verdict
-// fits it, the batch has to wait or to be judged again. Where the debit account of a
-// ruling with a Short holds too little, that is what becomes of it.
+// A posting that was refused for another cause (an account that was not opened yet; for money that
+// has moved already, an account that is frozen or closed) is a *RefusedError. No verdict fits it,
+// so the batch has to wait or to be judged again. If the debit account of a ruling with a Short
+// holds too little, the Short applies.
 func (d *Docket) Settle(out *ledger.Outcome, refused verdict.Reason) ([]Ruling, error) {
 	d.settled = append(d.settled[:0], d.Rulings...)
 	var stuck []Stuck
@@ -53,8 +53,8 @@ type Stuck struct {
 	Err    error
 }
 
-// Passes reports whether the refusal may pass by itself: an account may be opened, or move
-// again, but not once it is closed.
+// Passes reports whether the refusal may end by itself: an account may be opened or unfrozen, but a
+// closed one stays closed.
 func (s Stuck) Passes() bool {
 	var because *ledger.TransferError
 	return !errors.As(s.Err, &because) || because.Reason != ledger.AccountClosed
@@ -74,9 +74,9 @@ func (e *RefusedError) Error() string {
 
 func (e *RefusedError) Unwrap() error { return e.Stuck[0].Err }
 
-// unexplained finds a refusal that no verdict fits. What a request asks for may
-// be refused for good (its account is closed, or holds too little); money that
-// has moved on a card may not, and an account that is not open yet will be.
+// unexplained finds a refusal that no verdict fits. A request may be refused for good (its account
+// is closed, or holds too little). Money that has moved on a card may not be refused, and an
+// account that is not open yet will be opened.
 func unexplained(decisions []ledger.Decision, refused verdict.Reason, short Short) error {
 	for _, decision := range decisions {
 		if decision.Result == ledger.Conflict {
@@ -97,7 +97,7 @@ func unexplained(decisions []ledger.Decision, refused verdict.Reason, short Shor
 	return nil
 }
 
-// ofAccount reports whether a refusal is for the sake of an account, not of what was posted.
+// ofAccount reports whether the reason for a refusal is an account, not the posting itself.
 func ofAccount(reason ledger.Reason) bool {
 	switch reason {
 	case ledger.UnknownAccount, ledger.AccountClosed, ledger.AccountFrozen, ledger.ExceedsCredits, ledger.ExceedsDebits:
@@ -146,14 +146,15 @@ func reasonOf(because ledger.Reason, refused verdict.Reason) verdict.Reason {
 // Replacement is what takes the place of something that the ledger refused.
 type Replacement struct {
 	Reason verdict.Reason // None where a Short says what becomes of it
-	// Cause, where set, has it kept alone instead of rejected, as from Record.
+	// Cause, if set, is the error with which it is kept alone, as part of Record, instead of
+	// rejected.
 	Cause  error
 	Record Record
 
 	evidence []byte // what was refused; another version may have the same key
 }
 
-// Replacements are by the key of the memo, or of the first transfer of the chain.
+// Replacements has the replacements by the key of the memo or of the chain's first transfer.
 type Replacements map[ledger.Key][]Replacement
 
 // Add adds all of another.
@@ -163,7 +164,7 @@ func (f Replacements) Add(other Replacements) {
 	}
 }
 
-// of finds the last word on what was posted under a key.
+// of finds the last replacement for a posting under a key.
 func (f Replacements) of(key ledger.Key, evidence []byte) (Replacement, bool) {
 	for _, r := range slices.Backward(f[key]) {
 		if bytes.Equal(r.evidence, evidence) {
@@ -173,7 +174,7 @@ func (f Replacements) of(key ledger.Key, evidence []byte) (Replacement, bool) {
 	return Replacement{}, false
 }
 
-// Replacements are rejects in the place of what the ledger refused.
+// Replacements returns rejects in place of the postings that the ledger refused.
 func (d *Docket) Replacements(settled []Ruling) Replacements {
 	refused := Replacements{}
 	for i := range settled {
@@ -186,8 +187,8 @@ func (d *Docket) Replacements(settled []Ruling) Replacements {
 	return refused
 }
 
-// KeepAlone adds what the ruling at a place posts, so that it is kept alone as from a record. It
-// is false where the ruling posts nothing.
+// KeepAlone adds a replacement for the posting of a ruling, so that it is kept alone as part of a
+// record. It is false where the ruling posts nothing.
 func (d *Docket) KeepAlone(refused Replacements, ruling int, reason verdict.Reason, record Record, cause error) bool {
 	r := &d.Rulings[ruling]
 	key, posted := d.keyOf(r)
@@ -197,7 +198,7 @@ func (d *Docket) KeepAlone(refused Replacements, ruling int, reason verdict.Reas
 	return posted
 }
 
-// keyOf is the key of what a ruling posts; ok is false for what is kept and not posted.
+// keyOf returns the key of a ruling's posting; ok is false for a ruling that only keeps bytes.
 func (d *Docket) keyOf(r *Ruling) (key ledger.Key, ok bool) {
 	switch {
 	case r.count > 0:
@@ -213,9 +214,9 @@ func keyOf(t *ledger.Transfer) ledger.Key {
 	return ledger.Key{Day: t.Day, Subject: t.Subject, ID: t.ID}
 }
 
-// Replace makes rejects of what the ledger refused when it was last asked, or keeps it
-// alone: its bytes are kept, and nothing of it is posted. What has a Short is suspended by
-// it, or stands as it was judged meanwhile. The rulings keep their places.
+// Replace turns the postings that the ledger refused at the last attempt into rejects, or keeps
+// them alone: their bytes are kept, and nothing is posted. A ruling with a Short is suspended by
+// it, or stays as it has been judged meanwhile. The rulings keep their places.
 func (d *Docket) Replace(refused Replacements) {
 	if len(refused) == 0 {
 		return
@@ -249,7 +250,7 @@ func (d *Docket) Replace(refused Replacements) {
 	}
 }
 
-// replace puts what is kept of a ruling where its memo is, or behind all memos.
+// replace puts the memos that keep a ruling's bytes in the place of its memo, or after all memos.
 func (d *Docket) replace(r Ruling, by Replacement, memo int, evidence []byte) {
 	kept := Ruling{Verdict: verdict.Rejected, Reason: by.Reason, Purpose: r.Purpose, Fen: r.Fen, Refusal: by.Reason}
 	if by.Cause == nil {

@@ -7,12 +7,12 @@ import (
 	"citycard/clearing/verdict"
 )
 
-// UnregisteredOperator stands for whose terminal is in no registry on the signed day. No
+// UnregisteredOperator is the operator of a terminal that is in no registry on the signed day. No
 // operator's id has brackets.
 const UnregisteredOperator = "(unknown)"
 
-// TACs are taps at an operator's terminals by what became of their TACs. A repeat of a
-// record counts once, and another city's taps not at all: nobody here can check them.
+// TACs counts the taps at an operator's terminals by the result of their TAC check. A repeat of a
+// record counts once. Another city's taps do not count, because nobody here can check their TACs.
 type TACs struct {
 	Operator string `json:"operator"`
 	Verified int64  `json:"verified,omitempty"`

@@ -47,8 +47,8 @@ func (s *Sums) add(key lineKey, count int64, fen ledger.Fen) {
 		s.lines[key] = line
 	}
 	line.Count += count
-	// A sum that does not fit stays at the largest number: it is a count for
-	// people, and amounts of that size are nobody's.
+	// A sum that does not fit stays at the largest number. It is only shown to people, and no real
+	// amount is so large.
 	if line.Fen += fen; line.Fen < 0 {
 		line.Fen = math.MaxInt64
 	}

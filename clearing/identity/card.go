@@ -8,15 +8,15 @@ import (
 	"citycard/ledger"
 )
 
-// Card is what a card is in the books: the twelve bytes that its keys are derived from
-// (keys.CardID.Derived). The other bytes of its number and issuer id are in no signature, so
-// records that differ there alone are of one card.
+// Card identifies a card in the books: the twelve bytes from which its keys are derived
+// (keys.CardID.Derived). No signature covers the other bytes of its number and issuer id, so
+// records that differ only there belong to one card.
 type Card [12]byte
 
 // CardOf is the card of a number and an issuer.
 func CardOf(id keys.CardID) Card { return id.Derived() }
 
-// Subject is whose statement the card's records belong to.
+// Subject is the subject of the card's records in the journal.
 func (c Card) Subject() ledger.Subject { return ledger.Subject(c[:]) }
 
 // String shows the last four digits of the card's number.

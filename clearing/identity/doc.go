@@ -3,13 +3,13 @@
 // repeat after any failure), so that a record that comes late, twice, through
 // another terminal or with altered unsigned fields still posts once.
 //
-// A card, as a subject, is the twelve bytes that its keys are derived from (Card): the first
-// four of its issuer id, institution and city, and the last eight of its serial number. SameTap
-// and SameLoad say of two records under one key whether they are the same transaction.
+// A card, as a subject, is the twelve bytes that its keys are derived from (Card): the first four
+// of its issuer id, institution and city, and the last eight of its serial number. SameTap and
+// SameLoad say whether two records under one key are the same transaction.
 //
 //	spend            day signed     subject card    01 type terminal(6) SAM sequence(4)
 //	load written     day signed     subject card    02 type online sequence(2)
-//	load authorised  none           subject card    03 type online sequence(2), attempt from the second on
+//	load authorised  none           subject card    03 type online sequence(2), attempt from 2 on
 //	load refunded    none           subject card    04 as what is refunded
 //	medical          day of claim   subject person  10 part hash of hospital and settlement
 //	pension          first of month subject person  20 YYYYMM
@@ -19,10 +19,10 @@
 //	receipt          none           subject account 31 the bank's reference
 //	reject           none           stream, hash    40 hash of the bytes, piece
 //	judged again     as what is     quarantine      41 as what is judged again
-//	kept alone       clearing day   quarantine      42 stream offset time, hash of the bytes, piece
+//	kept alone       clearing day   quarantine      42 stream offset time, hash of bytes, piece
 //	release          as what is released            50 part id of what is released
 //
-// A pension's effective day is the first of the month it pays for, so that a
-// second batch for the same month, on whatever payday, meets the first. Only a
-// payout that the bank returned is paid again, as the month's next payment.
+// A pension's effective day is the first of the month it pays for, so that a second batch for the
+// same month gets the same keys as the first, whatever its payday. Only a payout that the bank
+// returned is paid again, as the month's next payment.
 package identity

@@ -47,9 +47,9 @@ func LoadWritten(kind byte, onlineSequence uint16) ledger.ID {
 	return ledger.ID([]byte{kindLoadWritten, kind, byte(onlineSequence >> 8), byte(onlineSequence)})
 }
 
-// Load is a load as its ids name it. The card counts its online sequence on only when
-// a load is written, so an order that was refunded leaves its sequence to the next:
-// Attempt is the number of orders for the sequence that were refunded before.
+// Load is a load as its ids name it. The card increments its online sequence only when a load is
+// written, so the order after a refunded one has the same sequence. Attempt is the number of orders
+// for the sequence that were refunded before.
 type Load struct {
 	Kind     byte
 	Sequence uint16
@@ -72,8 +72,8 @@ func (l Load) id(kind byte) ledger.ID {
 // asked for again after midnight is the same order.
 func LoadAuthorised(l Load) ledger.ID { return l.id(kindLoadAuthorised) }
 
-// LoadRefunded is the id of a paid load that was given back because no card has it,
-// under the same day as the load itself.
+// LoadRefunded is the id of the refund of a paid load that no card has, under the same day as the
+// load itself.
 func LoadRefunded(l Load) ledger.ID { return l.id(kindLoadRefunded) }
 
 // LoadOrder is the id under which a channel's order number names its load; the channel
@@ -103,21 +103,20 @@ func loadOf(id ledger.ID, kind byte) (l Load, ok bool) {
 	return l, true
 }
 
-// Medical is the id of one part of a settlement. Settlement numbers, in the form that
-// Number gives, are a hospital's own, so the hospital belongs to it; both go in as a
-// hash, since together they may be longer than an id. No number holds the zero byte
-// between them.
+// Medical is the id of one part of a settlement. Each hospital has its own settlement numbers, in
+// the form that Number returns, so the hospital is part of the id. The id has a hash of both, since
+// together they may be longer than an id. A zero byte separates them; no number contains one.
 func Medical(part MedicalPart, hospital, settlement string) ledger.ID {
 	sum := sha256.Sum256([]byte(hospital + "\x00" + settlement))
 	return ledger.ID(append([]byte{kindMedical, byte(part)}, sum[:]...))
 }
 
-// MaxPayment bounds how often one month is paid to one person: a payout that
-// came back so often needs a person, not another batch.
+// MaxPayment bounds how often one month is paid to one person: after so many returned payouts, a
+// person has to look at the case.
 const MaxPayment = 99
 
-// Pension is the id of a month's payout; month is YYYYMM. payment counts from 1:
-// 1 is the month's own, n pays again what the bank returned of n - 1.
+// Pension is the id of a month's payout; month is YYYYMM. payment counts from 1: payment 1 is the
+// month's regular one, payment n repeats what the bank returned of payment n - 1.
 func Pension(month string, payment uint8) ledger.ID {
 	if payment > 1 {
 		return ledger.ID(append(append([]byte{kindPensionAgain}, month...), payment))
@@ -145,9 +144,9 @@ func Settlement(part string) ledger.ID {
 	return ledger.ID(append([]byte{kindSettlement}, part...))
 }
 
-// PayoutHeld is the id of the note that a day's close did not pay an operator, and
-// PayoutReleased that of the payment that two people released; day and subject are those
-// of the payment. So each is once for a day, however often it is reopened.
+// PayoutHeld is the id of the note that a day's close did not pay an operator. PayoutReleased is
+// the id of the payment that two people released. Day and subject are those of the payment, so each
+// exists at most once for a day, however often the day is reopened.
 func PayoutHeld() ledger.ID     { return Settlement("held") }
 func PayoutReleased() ledger.ID { return Settlement("released") }
 
@@ -157,9 +156,9 @@ func Receipt(reference string) ledger.ID {
 	return ledger.ID(append([]byte{kindReceipt}, reference...))
 }
 
-// Release is the id of a part of what an operator's decision does with a suspended
-// transfer, under that transfer's day and subject: so it is decided on once. The id
-// released has at most 62 bytes, as all of clearing's have.
+// Release is the id of one part of a decision on a suspended transfer. Its day and subject are the
+// transfer's, so the transfer is decided on only once. The id released has at most 62 bytes, as all
+// of clearing's have.
 func Release(part byte, suspended ledger.ID) ledger.ID {
 	return ledger.ID([]byte{kindRelease, part}) + suspended
 }
@@ -171,10 +170,10 @@ func Reject(original []byte, part uint16) ledger.ID {
 	return ledger.ID(binary.BigEndian.AppendUint16(append([]byte{kindReject}, sum[:]...), part))
 }
 
-// RejectSubject is the subject of bytes that were refused: their stream, a slash and the
-// beginning of their hash. So a day's rejects are found by the day's notes of what is
-// late, without a look at those of the days before: all rejects of a stream have one
-// effective day, under which the same bytes meet themselves however late they come again.
+// RejectSubject is the subject of bytes that were refused: their stream, a slash and the beginning
+// of their hash. So a day's rejects are found by the day's notes of late rows, without reading the
+// rejects of earlier days. All rejects of a stream have one effective day, so the same bytes get
+// the same key however late they come again.
 func RejectSubject(stream string, original []byte) ledger.Subject {
 	const begin = 4
 	sum := sha256.Sum256(original)

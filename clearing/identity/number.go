@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// IsName allows what may stand in a key and in a text column as it is written: 1 to limit bytes
-// of letters, digits and punctuation, nothing that is invisible.
+// IsName reports whether a text may be used unchanged in a key and in a text column: 1 to limit
+// bytes of letters, digits and punctuation, all of them visible.
 func IsName(text string, limit int) bool {
 	return text != "" && len(text) <= limit && utf8.ValidString(text) && allGraphic(text)
 }
@@ -19,11 +19,11 @@ func allGraphic(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
-// Number gives a number that a hospital, a bank or a person has written the one form in which
-// it is an identity: RFC 8266's for comparing (Unicode NFKC, case folded, no space around it,
-// one between its parts). So a number that comes again in capitals, in full-width characters
-// or with a space behind it is the number that it was. It must show all that it holds, in 1 to
-// limit bytes as written and as compared.
+// Number converts a number that a hospital, a bank or a person has written to the one form in which
+// it is an identity: RFC 8266's form for comparison (Unicode NFKC, case folded, no space around it,
+// one between its parts). So a number that comes again in capitals, in full-width characters or
+// with a trailing space is the same number. All of its characters must be visible, and it must have
+// 1 to limit bytes, both as written and as compared.
 func Number(text string, limit int) (string, error) {
 	key, err := precis.Nickname.CompareKey(text)
 	if err != nil || len(text) > limit || len(key) > limit || !allGraphic(text) {

@@ -12,20 +12,20 @@ import (
 // day is the clearing day on which they were.
 const QuarantineSubject ledger.Subject = "quarantine"
 
-// The first bytes of the two ids. What was judged again comes first, so that a reader of a
-// day knows it when it comes to what is kept.
+// The first bytes of the two ids. The id of what was judged again sorts first, so that a reader of
+// a day knows it before it reads the kept records.
 const (
 	kindJudged      = 0x41
 	kindQuarantined = 0x42
 )
 
-// Quarantined names a record, or a line of one, that is kept alone because it could not be
-// booked: by the place that it has in its topic, since nothing in it can be believed, and by
-// its bytes, since one record may have several lines.
+// Quarantined names a record, or a line of one, that is kept alone because it could not be booked.
+// It has the record's place in its topic, since nothing in the record can be believed, and a hash
+// of its bytes, since one record may have several lines.
 type Quarantined struct {
 	Stream ledger.StreamID
 	Offset int64
-	At     time.Time // when the broker took it, to the millisecond; zero where that is not known
+	At     time.Time // when the broker appended it, to the millisecond; zero where that is not known
 	Hash   [sha256.Size]byte
 	Piece  uint16 // numbers the pieces of long bytes
 }
@@ -33,7 +33,8 @@ type Quarantined struct {
 // Quarantine is the key under which the record is kept on a clearing day.
 func (q Quarantined) Quarantine(day ledger.Day) ledger.Key { return q.key(kindQuarantined, day) }
 
-// Judged is the key of what says that the record was judged again: so it is once.
+// Judged is the key of the memo that says that the record was judged again. So it is judged again
+// only once.
 func (q Quarantined) Judged(day ledger.Day) ledger.Key {
 	q.Piece = 0
 	return q.key(kindJudged, day)

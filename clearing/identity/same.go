@@ -9,9 +9,9 @@ import (
 	"citycard/clearing/message"
 )
 
-// SameTap reports whether two encoded taps are the same transaction: whether what the card
-// signed is the same and one code may be the TAC of both. Whatever else differs was altered
-// or added on the way, and no signature says which of the two is right.
+// SameTap reports whether two encoded taps are the same transaction: whether the card signed the
+// same content and one code may be the TAC of both. Any other difference was made on the way, and
+// no signature says which of the two records is right.
 func SameTap(standing, now []byte) bool {
 	var a, b message.Tap
 	if proto.Unmarshal(standing, &a) != nil || proto.Unmarshal(now, &b) != nil {
@@ -54,9 +54,9 @@ func cardOf(m signed) (Card, bool) {
 	return CardOf(id), ok
 }
 
-// sameTAC reports whether the two have a code in common. Of a card of ours the verified one
-// is; of another city's nobody here knows which it is, and two that share none are two words
-// of which its issuer may confirm one.
+// sameTAC reports whether the two have a code in common. For a card of ours that is the verified
+// one. For another city's card nobody here knows which code is right; two records without a common
+// code are two claims, and its issuer may confirm one of them.
 func sameTAC(x, y signed, unsure message.Unsure) bool {
 	for _, a := range codes(x, unsure) {
 		for _, b := range codes(y, unsure) {
@@ -68,8 +68,8 @@ func sameTAC(x, y signed, unsure message.Unsure) bool {
 	return false
 }
 
-// codes are those that may be the TAC: a second one where the terminal says why it could not
-// tell.
+// codes returns the codes that may be the TAC. There is a second one if the terminal says why it
+// did not know which is right.
 func codes(m signed, unsure message.Unsure) [][]byte {
 	list := [][]byte{m.GetTac()}
 	if m.GetOtherTacReason() == unsure && len(m.GetOtherTac()) > 0 {

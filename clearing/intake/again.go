@@ -16,14 +16,14 @@ import (
 // streamAgain is the stream in which records are booked that were judged again.
 const streamAgain = "quarantine"
 
-// ActJudgeAgain is the audit's word for it.
+// ActJudgeAgain is the audit's act for such a judgement.
 const ActJudgeAgain = "judge quarantined"
 
-// Again judges once more what is kept alone. Each record is judged as if it came today, alone
-// and under its own identity, but whether it was in time is asked about the day on which it was
-// kept; and what becomes of it is booked by one commit with the word
-// that it was judged: so it is booked once, and where the same record came meanwhile it is a
-// duplicate. A record that fails once more stays where it is.
+// Again judges the records that are kept alone once more. Each record is judged as if it came
+// today, alone and under its own identity; but whether it was in time is decided by the day on
+// which it was kept. One commit books the result together with the memo that the record was judged.
+// So it is booked once, and if the same record has come meanwhile, it is a duplicate. A record that
+// fails again stays in quarantine.
 type Again struct {
 	Ledger *ledger.Ledger
 	Rules  map[string]func() Rules // as for New
@@ -35,8 +35,9 @@ type Again struct {
 // errJudged says that a record was judged again before.
 var errJudged = errors.New("it was judged again before")
 
-// Judge judges one record, by two people. verdict is what is booked then. Where stays is true the
-// record fails once more, by its own fault or an account's, and stays; the next may be judged.
+// Judge judges one record, as two people decided. verdict is the result that is booked. If stays is
+// true, the record fails again, because of itself or of an account, and stays in quarantine; the
+// next one may be judged.
 func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Approval) (verdict string, stays bool, err error) {
 	if err := by.Validate(); err != nil {
 		return "", false, err
@@ -54,7 +55,8 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	}
 	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, by: by, refused: docket.Replacements{}}
 	for {
-		// Of two who judge at the same time each gets a turn: what was judged is not again.
+		// If two processes judge the record at the same time, each gets its turn, and the second
+		// finds that it was judged.
 		_, err := a.Ledger.PostOnce(ctx, streamAgain, a.Owner, 0, func(b *ledger.Batch) error { return j.attempt(ctx, b) })
 		var more *refusals
 		switch {
@@ -87,8 +89,9 @@ func (a *Again) rules(topic string) (Rules, error) {
 	return a.made[topic], nil
 }
 
-// followed refuses a record whose topic is judged behind another of which something is still
-// kept alone: a bank's answer to a list that is not paid yet would be refused for good.
+// followed refuses a record if its topic is judged after another topic and a record of that one is
+// still kept alone. Otherwise a bank's answer to a list that is not paid yet would be refused for
+// good.
 func (a *Again) followed(ctx context.Context, follows string, r *quarantine.Record) error {
 	if follows == "" {
 		return nil
@@ -115,13 +118,13 @@ type again struct {
 	verdict string // as the last attempt found it
 }
 
-// errVerdict says that the verdict is another than the memo of the attempt said.
+// errVerdict says that the verdict differs from the one in the attempt's memo.
 var errVerdict = errors.New("the verdict turned out another")
 
 func (j *again) attempt(ctx context.Context, batch *ledger.Batch) error {
 	r := j.record
 	records := []docket.Record{{Offset: r.Place.Offset, At: r.Place.At, Value: r.Value, Kept: r.Day}}
-	// What is refused for good is kept and published under the stream that it came from.
+	// A final reject is kept and published under the stream from which the record came.
 	d := docket.New(docket.Source{Stream: r.Stream, Day: batch.Day}, 1)
 	batch.Same = j.topic.same
 	judged, err := j.rules.judge(ctx, records, d, batch, j.refused)

@@ -39,8 +39,8 @@ func (h *house) judgeAgain(records ...*quarantine.Record) (verdicts []string) {
 	return verdicts
 }
 
-// TestJudgedAgain keeps three claims alone. While the cause lasts they stay, however often they
-// are judged. Once it is gone one of them comes again by itself and is settled; judged again it is a
+// TestJudgedAgain keeps three claims alone. While the cause lasts they stay, however often they are
+// judged. Once it is gone one of them comes again by itself and is settled; judged again it is a
 // duplicate, the others are settled and answered, once: asked again, nothing happens.
 func TestJudgedAgain(t *testing.T) {
 	h := newHouse(t)

@@ -9,8 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// refusedForGood reports an answer of the broker that the same message gets again, whenever it
-// is sent.
+// refusedForGood reports an answer of the broker that the same message would get every time.
 func refusedForGood(err error) bool {
 	for _, refusal := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {
 		if errors.Is(err, refusal) {
@@ -20,8 +19,8 @@ func refusedForGood(err error) bool {
 	return false
 }
 
-// alone sends the records of a parcel one by one: the broker takes or refuses them as they were
-// gathered, and a message that it refuses takes others along.
+// alone sends the records of a parcel one by one. The broker accepts or refuses a whole batch, so
+// one refused message would keep others from being sent.
 func (p *pump) alone(ctx context.Context, of *parcel) {
 	of.unsent = nil
 	for _, r := range of.records {
@@ -37,8 +36,8 @@ func (p *pump) alone(ctx context.Context, of *parcel) {
 	}
 }
 
-// setAside keeps a row that the broker refuses for good, with the error, where it does not hold
-// up what is behind it.
+// setAside marks a row that the broker refuses for good with the error, so that it does not hold up
+// the rows behind it.
 func (p *pump) setAside(ctx context.Context, stream string, of *parcel) error {
 	_, err := p.ledger.Pool().Exec(ctx, "UPDATE outbound SET refused = $4 WHERE stream = $1 AND sequence = $2 AND position = $3",
 		stream, of.sequence, of.position, of.refused.Error())
@@ -51,8 +50,8 @@ func (p *pump) setAside(ctx context.Context, stream string, of *parcel) error {
 	return nil
 }
 
-// asideAgain sends once more what was set aside of a stream, each row alone. Done when a
-// process begins to send for the stream, since the broker may have been told to take more.
+// asideAgain sends the rows of a stream that were set aside once more, each row alone. A process
+// does that when it begins to send for the stream, since the broker's limits may have been raised.
 func (p *pump) asideAgain(ctx context.Context, stream string) error {
 	at := place{position: -1}
 	for {

@@ -21,8 +21,8 @@ func (h *house) limit(topic, size string) {
 	}
 }
 
-// TestMessagesSetAside publishes rejects of which the broker refuses many for their length, more
-// than are read at once: all others go out, those before, between and behind them; the refused
+// TestMessagesSetAside publishes rejects. The broker refuses many of them for their length, more
+// than are read at once. All others are sent, those before, between and behind them; the refused
 // ones are kept with the error, and go out once the broker takes them and a process starts.
 func TestMessagesSetAside(t *testing.T) {
 	h := newHouse(t)

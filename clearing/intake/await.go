@@ -13,8 +13,8 @@ import (
 	"citycard/ledger"
 )
 
-// Cut is how far each stream must have come before something is done: the ends of the
-// partitions at a moment. Whatever a producer had acknowledged before it is in the books then.
+// Cut is how far each stream must have come before something is done: the ends of the partitions at
+// a moment. Every record that was acknowledged before that moment is in the books then.
 type Cut struct{ ends kadm.ListedOffsets }
 
 // CutNow is where the input topics end now.
@@ -33,8 +33,8 @@ func cutNow(ctx context.Context, client *kgo.Client, topics ...string) (Cut, err
 	return Cut{ends}, nil
 }
 
-// CutBefore is where they ended at a moment, by when brokers took what is in them. Where the
-// moment is still to come, it is CutNow.
+// CutBefore is where the input topics ended at a moment, by the broker's time of each record. If
+// the moment is in the future, it is CutNow.
 func CutBefore(ctx context.Context, client *kgo.Client, moment time.Time) (Cut, error) {
 	positions, err := kadm.NewClient(client).ListOffsetsAfterMilli(ctx, moment.UnixMilli(), message.InputTopics()...)
 	if err == nil {
@@ -46,7 +46,7 @@ func CutBefore(ctx context.Context, client *kgo.Client, moment time.Time) (Cut, 
 	return Cut{positions}, nil
 }
 
-// Standing is a stream that has not come as far as the cut.
+// Standing is a stream that has not reached the cut.
 type Standing struct {
 	Topic   string
 	Stream  string
@@ -59,8 +59,8 @@ type Through struct {
 	Behind      []Standing
 }
 
-// Await returns once every stream has come to the cut, but for those that without, where not
-// nil, names. progress, where not nil, is told how far it is.
+// Await returns once every stream has reached the cut, except those that without names, if it is
+// not nil. progress, if not nil, is called with how far clearing is.
 func (c Cut) Await(ctx context.Context, l *ledger.Ledger, without func(Standing) bool, progress func(Through)) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -87,13 +87,13 @@ func (c Cut) Await(ctx context.Context, l *ledger.Ledger, without func(Standing)
 	}
 }
 
-// stopped says what was waited for when the waiting was given up.
+// stopped says for which streams Await was waiting when it gave up.
 func (t Through) stopped(ctx context.Context) error {
 	first := t.Behind[0]
 	return fmt.Errorf("%s stands at %d of %d: %w", first.Stream, first.At, first.End, ctx.Err())
 }
 
-// Through looks how far the streams are, but for those that without, where not nil, names.
+// Through returns how far the streams are, except those that without names, if it is not nil.
 func (c Cut) Through(ctx context.Context, l *ledger.Ledger, without func(Standing) bool) (Through, error) {
 	var through Through
 	for _, end := range c.ends.Offsets().Sorted() {

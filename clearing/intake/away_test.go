@@ -48,9 +48,9 @@ func (h *house) run(in *intake.Intake) (ended <-chan error, stop func()) {
 	}
 }
 
-// TestDatabaseAwayWhileJoining breaks the line to the database around a statement of the
-// joining and keeps it broken: the intake is not ready and says why, goes on once the
-// line is mended, and books what came meanwhile once.
+// TestDatabaseAwayWhileJoining breaks the line to the database around a statement of the joining
+// and keeps it broken: the intake is not ready and says why, goes on once the line is repaired, and
+// books the records that came meanwhile once.
 func TestDatabaseAwayWhileJoining(t *testing.T) {
 	for _, test := range []struct {
 		name, statement string

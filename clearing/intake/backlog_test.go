@@ -101,7 +101,8 @@ func benchCard(i int) [10]byte {
 // card is the one of a rider: they are spread over all that are registered.
 func (l *backlog) card(rider int) [10]byte { return benchCard(rider * (benchCards / l.riders)) }
 
-// rider is whose the n-th tap is: each rides once before any rides again, in no order of their numbers, as in a city.
+// rider is whose the n-th tap is: each rides once before any rides again, in no order of their
+// numbers, as in a city.
 func (l *backlog) rider(n int) int {
 	const prime = 123_457
 	return n % l.riders * prime % l.riders
@@ -110,8 +111,9 @@ func (l *backlog) rider(n int) int {
 // sent counts the records, repeats included: two of a hundred.
 func (l *backlog) sent() int { return l.taps + l.taps/100 + l.taps/100 }
 
-// chunk makes chunkTaps taps from the n-th on, or the rest, and the repeats among them: of each hundred, one follows its original, one is sent
-// with the end of the chunk. It signs them on all cores.
+// chunk makes chunkTaps taps from the n-th on, or the rest, and the repeats among them: of each
+// hundred, one follows its original, one is sent with the end of the chunk. It signs them on all
+// cores.
 func (l *backlog) chunk(n int) []benchTap {
 	count := min(chunkTaps, l.taps-n)
 	signed := make([]keys.PurchaseRecord, count)

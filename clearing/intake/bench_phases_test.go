@@ -33,8 +33,8 @@ func phases() []phase {
 	}
 }
 
-// explain prints where the time went: by the metrics of all partitions together, and by the CPU profile. PROFILES in the environment is
-// a directory that keeps the profiles.
+// explain prints where the time went: by the metrics of all partitions together, and by the CPU
+// profile. PROFILES in the environment is a directory that keeps the profiles.
 func (d *drain) explain(c cleared, seconds float64) {
 	d.Helper()
 	d.Logf("%d records in %.1f s, %.0f batches; 4 partitions judged for %.1f s and committed for %.1f s together; live heap at the end %.0f MB",

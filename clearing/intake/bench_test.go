@@ -38,13 +38,16 @@ const (
 	benchBatch = 4000 // rows of one COPY of the yardstick; the intake's batches have as many
 )
 
-// BenchmarkDrain clears a backlog, by drain time: the taps wait in the broker when the clearing process begins, and it ends when all of them
-// are in the books, commits durable. Five million cards are registered (imported from CSV by the clearing process before it begins); a
-// fifth as many cards ride as there are taps; 90 of 100 taps are for one operator; 2 of 100 are sent twice. Before and after, half the same
-// rows each are copied raw into a bare keyed table, with a connection for each partition. Then the day is closed.
+// BenchmarkDrain clears a backlog, by drain time: the taps wait in the broker when the clearing
+// process begins, and it ends when all of them are in the books, commits durable. Five million
+// cards are registered (imported from CSV by the clearing process before it begins); a fifth as
+// many cards ride as there are taps; 90 of 100 taps are for one operator; 2 of 100 are sent twice.
+// Before and after, half the same rows each are copied raw into a bare keyed table, with a
+// connection for each partition. Then the day is closed.
 //
-// Clearing and broker (the embedded one, synced writes) are processes of their own, and share the cores with the database. core.rss_mb is
-// the most that the clearing process had resident while it drained, cards and all.
+// Clearing and broker (the embedded one, synced writes) are processes of their own, and share the
+// cores with the database. core.rss_mb is the most that the clearing process had resident while it
+// drained, cards and all.
 func BenchmarkDrain(b *testing.B) {
 	for range b.N {
 		d := newDrain(b)
@@ -84,7 +87,8 @@ func (d *drain) must(err error) {
 	}
 }
 
-// newDrain lays everything out: files, broker, books, and the purses of those who ride, booked and closed the day before.
+// newDrain lays everything out: files, broker, books, and the purses of those who ride, booked and
+// closed the day before.
 func newDrain(b *testing.B) *drain {
 	b.Helper()
 	taps := benchTaps

@@ -16,8 +16,9 @@ import (
 // clearedBytes is about how long one cleared record is in its batch.
 const clearedBytes = 128
 
-// clearedMessage gathers what a batch cleared into one message for the pump, which takes it
-// apart again: one row a batch instead of one a tap. The judge has decoded each record already.
+// clearedMessage gathers the cleared records of a batch into one message for the pump, which splits
+// it again. So there is one row for each batch instead of one for each tap. The judge has decoded
+// each record already.
 func clearedMessage(d *docket.Docket, rulings []docket.Ruling, tokens *keys.CardTokens) ([]docket.Outgoing, error) {
 	value := make([]byte, 0, clearedBytes*len(rulings))
 	var record message.Cleared

@@ -15,7 +15,7 @@ import (
 	"citycard/ledger"
 )
 
-// fault is what an error of a batch says about going on. Nothing was committed.
+// fault says how to go on after an error of a batch. Nothing was committed.
 type fault uint8
 
 const (
@@ -23,13 +23,12 @@ const (
 	// lacks a table or a right. No record can cause it, so the batch waits for as long as it
 	// lasts, and readiness fails.
 	passing fault = iota
-	// doubtful: an account refuses what must be booked, or an error that nobody knows and
-	// that is not the database's. It may pass by itself; while the partition has patience
-	// the batch waits.
+	// doubtful: an account refuses a posting that must be booked, or the error is unknown and not
+	// the database's. It may pass by itself; the batch waits while the partition has patience.
 	doubtful
-	// own: a record's own. Waiting changes nothing: the batch is cut until the record is alone.
+	// own: a record causes it. Waiting does not help; the batch is cut until the record is alone.
 	own
-	// lost: the stream is not this process's to consume, or must not be consumed.
+	// lost: the stream belongs to another process now, or must not be consumed.
 	lost
 )
 
@@ -64,10 +63,10 @@ func faultOf(err error) fault {
 	return doubtful
 }
 
-// databaseFault sorts SQLSTATEs by their classes. A record can cause those alone that speak of
-// values and their sizes. All others, unknown ones included, say something of the database: a
-// broken page, a full disk, a server that shuts down. Records that met it are good, and a
-// partition that kept each of them alone would have two people book all its traffic.
+// databaseFault sorts SQLSTATEs by their classes. A record can cause only those about values and
+// their sizes. All others, unknown ones included, say something of the database: a broken page, a
+// full disk, a server that shuts down. The records are good, and a partition that kept each of them
+// alone would make two people book all its traffic.
 func databaseFault(code string) fault {
 	if len(code) < 2 {
 		return passing
@@ -86,11 +85,10 @@ func connectionFailed(err error) bool {
 	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// patience is for how long a partition may still wait for what may pass by itself. It is
-// spent by waiting and comes back ten times slower; once it has run out there is none until
-// a tenth of it is back. So the accounts that a new registry brings have time to be opened,
-// and however many records meet an account that does not, they hold the partition for a
-// tenth of its time at most.
+// patience is how long a partition may still wait for faults that may pass by themselves. Waiting
+// uses it up, and it comes back ten times slower. Once it has run out, there is none until a tenth
+// of it is back. So there is time to open the accounts of a new registry. But however many records
+// need an account that does not open, they stop the partition for at most a tenth of its time.
 type patience struct {
 	most, left time.Duration
 	at         time.Time
@@ -99,7 +97,7 @@ type patience struct {
 
 const patienceReturns = 10 // times slower than it is spent
 
-// now says what is left at a moment.
+// now returns the patience that is left at a moment.
 func (w *patience) now(at time.Time) time.Duration {
 	switch {
 	case w.at.IsZero():
@@ -114,14 +112,14 @@ func (w *patience) now(at time.Time) time.Duration {
 	return w.left
 }
 
-// spend takes what was waited up to a moment.
+// spend uses up the time waited until a moment.
 func (w *patience) spend(at time.Time) {
 	w.left -= max(0, at.Sub(w.at))
 	w.at, w.out = at, w.out || w.left <= 0
 }
 
-// caught calls fn and makes errors of the rules known as theirs, and a panic an error: a
-// record that the rules cannot bear must not end the process.
+// caught calls fn. It marks errors of the rules as such, and turns a panic into an error: a record
+// that makes the rules panic must not end the process.
 func caught(fn func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -29,9 +29,9 @@ func (h *house) visit(sequence, fen uint32) *message.Tap {
 	return m
 }
 
-// TestForeign books rides of another city's card: what the national centre owes is
-// pending, once however often it comes, nothing of it is published as cleared, and
-// the shadow balances are none the wiser.
+// TestForeign books rides of another city's card: what the national centre owes is pending, once
+// however often it comes, nothing of it is published as cleared, and the shadow balances do not
+// change.
 func TestForeign(t *testing.T) {
 	h := newHouseWith(t, listOtherCity)
 	again := h.visit(1, 80)

@@ -23,10 +23,10 @@ func (e *gapError) Error() string {
 		e.From, e.To-1, e.Stream, e.Why)
 }
 
-// contiguous checks that the fetched records follow the position, and each other,
-// without a gap. An input topic is never compacted and markers of transactions are
-// delivered, so the only gap there may be is what an aborted transaction left: data
-// that the log has and that the committed view rightly lacks. Both are asked of the log.
+// contiguous checks that the fetched records follow the position, and each other, without a gap. An
+// input topic is never compacted and markers of transactions are delivered, so the only gap there
+// may be is what an aborted transaction left: records that the log has and that the committed view
+// rightly lacks. Both views of the log are read to see that.
 func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error {
 	next := p.lease.Next
 	for _, r := range fetched {
@@ -47,9 +47,8 @@ func (p *partition) contiguous(ctx context.Context, fetched []*kgo.Record) error
 // gapWait bounds one look into the log.
 const gapWait = 30 * time.Second
 
-// explain reads the log itself from one offset to another, twice: all that was ever
-// written must be there and be part of transactions, and of what was committed nothing
-// may be there but markers.
+// explain reads the log from one offset to another twice. The log must have every offset, all of
+// them in transactions; the committed view may have nothing there but markers.
 func (p *partition) explain(ctx context.Context, from, to int64) error {
 	ctx, cancel := context.WithTimeout(ctx, gapWait)
 	defer cancel()
@@ -75,8 +74,9 @@ func (p *partition) explain(ctx context.Context, from, to int64) error {
 	})
 }
 
-// look reads the log in one view from an offset to another and calls fn for each record,
-// up to the first at or behind the other, which is shown too: it was delivered, so each view has it.
+// look reads the log in one view, from one offset to another, and calls fn for each record. It ends
+// with the first record at or behind the second offset. It shows that one too: it was delivered, so
+// both views have it.
 func (p *partition) look(ctx context.Context, view kgo.IsolationLevel, from, to int64, fn func(*kgo.Record) error) error {
 	client, err := p.in.connect(ctx,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: {p.number: kgo.NewOffset().At(from)}}),

@@ -70,8 +70,8 @@ type Intake struct {
 	again    atomic.Int64 // the last batch of what was judged again, as last seen
 }
 
-// New makes an intake for the brokers at kafka. rules makes, for each partition
-// of each input topic, what is done with its records; a topic without is an error.
+// New makes an intake for the brokers at kafka. rules makes the Rules for each partition of each
+// input topic; a topic without one is an error.
 func New(l *ledger.Ledger, kafka string, rules map[string]func() Rules, settings Settings, metrics *Metrics, log *slog.Logger) (*Intake, error) {
 	for _, topic := range message.InputTopics() {
 		if rules[topic] == nil {
@@ -91,18 +91,17 @@ func (in *Intake) connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, er
 	return broker.Connect(ctx, in.kafka, 10*time.Second, in.log, append(opts, in.settings.Kafka...)...)
 }
 
-// pauses between two sessions: a process that lost its streams does not fight for
-// them at once.
+// pauses between two sessions: a process that lost its streams does not try to get them back at
+// once.
 const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 10 * time.Second
 )
 
-// Run consumes the partitions that the group gives to this process, until ctx
-// ends; then it finishes the batches under way and returns nil. A process whose
-// stream has a newer owner drops all it has and joins the group anew; so does one that
-// finds database or broker away while it joins, and until then it is not ready. Any
-// other error is one after which nothing is consumed any more.
+// Run consumes the partitions that the group gives to this process, until ctx ends; then it
+// finishes the batches under way and returns nil. A process whose stream has a newer owner drops
+// all it has and joins the group again; so does one that finds database or broker away while it
+// joins, and until then it is not ready. After any other error nothing is consumed any more.
 func (in *Intake) Run(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		begun := in.metrics.clock()
@@ -113,7 +112,7 @@ func (in *Intake) Run(ctx context.Context) error {
 		switch {
 		case errors.Is(err, ledger.ErrFenced), errors.Is(err, ledger.ErrPosition):
 			in.metrics.lost.Inc()
-			in.log.Warn("a stream has a newer owner; joining the group anew", "error", err)
+			in.log.Warn("a stream has a newer owner; joining the group again", "error", err)
 		case passes(err):
 			in.away.Store(&err)
 			in.metrics.unjoined.Inc()

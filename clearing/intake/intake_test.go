@@ -152,7 +152,7 @@ func TestStoppedAnywhere(t *testing.T) {
 }
 
 // TestNewerOwner leases a stream from under an intake: it commits no more under
-// its old lease, drops what it has, joins the group anew and goes on; every tap is
+// its old lease, drops what it has, joins the group again and goes on; every tap is
 // booked once.
 func TestNewerOwner(t *testing.T) {
 	h := newHouse(t)

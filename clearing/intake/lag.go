@@ -12,12 +12,12 @@ import (
 	"citycard/clearing/message"
 )
 
-// lag is how far a partition is behind. What was fetched says so itself; of what lies at the broker
-// and cannot be fetched, only the partition's end is known, and since when it waits.
+// lag is how far a partition is behind. Fetched records have their own time. Of records at the
+// broker that cannot be fetched, only the partition's end is known, and since when they wait.
 type lag struct {
 	end     int64     // of the partition, the newest that is known
-	at      int64     // where the stream stood when it was last looked at
-	waiting time.Time // since when it stood there with records before it; zero: there were none
+	at      int64     // the stream's position at the last look
+	waiting time.Time // since when it has been there with records still to be read; zero: there were none
 }
 
 // look takes the partition's end into account, as it is at a moment.
@@ -32,8 +32,8 @@ func (g *lag) look(position, end int64, now time.Time) {
 	g.at = position
 }
 
-// read says how many records are not booked, and how old the oldest of them is: since it was
-// appended where it was fetched, else since it is known to wait. oldest is zero where none was.
+// read returns how many records are not booked, and the age of the oldest: since it was appended if
+// it was fetched, else since it is known to wait. oldest is zero if none was fetched.
 func (g *lag) read(position int64, oldest, now time.Time) (records int64, age time.Duration) {
 	if position >= g.end {
 		return 0, 0
@@ -48,8 +48,8 @@ func (g *lag) read(position int64, oldest, now time.Time) (records int64, age ti
 	return g.end - position, max(0, now.Sub(since))
 }
 
-// lags shows how far behind the streams are that this process has, at the time of asking: so a
-// stream that stands gets older, whether it fails to commit or has nothing to fetch.
+// lags shows how far behind this process's streams are, at the time of each query. So the lag of a
+// stream that makes no progress grows, whether it fails to commit or fetches nothing.
 type lags struct {
 	clock            func() time.Time
 	records, seconds *prometheus.Desc
@@ -90,7 +90,7 @@ func (l *lags) Collect(out chan<- prometheus.Metric) {
 }
 
 // endsEvery is how often the broker is asked for the ends of the partitions. A fetch tells them as
-// well, but none comes for a partition that stands.
+// well, but there is none for a partition that cannot be read.
 const endsEvery = 10 * time.Second
 
 // lookForEnds asks again and again.
@@ -107,7 +107,7 @@ func (s *session) lookForEnds(ctx context.Context) error {
 	}
 }
 
-// askForEnds asks the broker once. That it does not answer is for others to say.
+// askForEnds asks the broker once. If the broker does not answer, other code reports it.
 func (s *session) askForEnds(ctx context.Context, client *kgo.Client) {
 	if ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.InputTopics()...); err == nil {
 		s.reached(ends)
@@ -128,7 +128,7 @@ func (s *session) reached(ends kadm.ListedOffsets) {
 	}
 }
 
-// measure holds the partition's position against its end.
+// measure compares the partition's position with its end.
 func (p *partition) measure() {
 	end := p.ends()
 	p.mu.Lock()

@@ -86,8 +86,8 @@ func streams() map[string]float64 {
 	return all
 }
 
-// TestLagWithoutTraffic: all streams say how far behind they are before anything was fetched, also
-// after a restart, and say nothing once they are somebody else's.
+// TestLagWithoutTraffic: all streams show their lag before anything was fetched, also after a
+// restart, and show nothing once another process has them.
 func TestLagWithoutTraffic(t *testing.T) {
 	h := newHouse(t)
 	h.send(tap(h.ride(1)))

@@ -11,7 +11,7 @@ import (
 )
 
 // line is the connection between an intake and its database. It breaks around one
-// statement, and nothing gets through from then on until it is mended: connections are
+// statement, and nothing gets through from then on until it is repaired: connections are
 // cut or, where the line is quiet, stay and carry nothing.
 type line struct {
 	listener net.Listener

@@ -72,7 +72,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_stream_claims_total", Help: "Leases of streams by this process, by topic.",
 		}, []string{"topic"}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "citycard_sessions_lost_total", Help: "Times this process found a newer owner of a stream and joined the group anew.",
+			Name: "citycard_sessions_lost_total", Help: "Times this process found a newer owner of a stream and joined the group again.",
 		}),
 		unjoined: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "citycard_joins_failed_total", Help: "Times this process could not join the group because database or broker were away, and tried again.",
@@ -103,8 +103,8 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 	return m
 }
 
-// begin has the counters that alerts watch begin at zero. One that begins with its first event
-// shows no increase for it.
+// begin sets the counters that alerts watch to zero. A counter that appeared only with its first
+// event would show no increase for it.
 func (m *Metrics) begin() {
 	for _, topic := range message.InputTopics() {
 		m.abandoned.WithLabelValues(topic)

@@ -18,11 +18,11 @@ import (
 
 // partition is one stream on its way through.
 //
-// What runs where: the session's poll loop is the only one that offers records, and it never
-// waits for a batch. One goroutine a partition (run) takes them, judges and commits batch after
-// batch, and waits here whenever database or broker are away; so at any time one batch of a
-// stream is under way, and partitions do not wait for each other. Readiness, metrics and lag read
-// from other goroutines what mu or an atomic covers. The pump sends what was committed by itself.
+// Goroutines: only the session's poll loop offers records, and it never waits for a batch. Each
+// partition has one goroutine (run), which takes the records, judges and commits batch after batch,
+// and waits while database or broker are away. So a stream has one batch under way at any time, and
+// partitions do not wait for each other. Readiness, metrics and lag run in other goroutines; they
+// read only fields that mu or an atomic covers. The pump sends committed messages by itself.
 type partition struct {
 	// Set once.
 	in     *Intake
@@ -38,11 +38,11 @@ type partition struct {
 	// Of run's goroutine alone.
 	lease  ledger.Lease // the stream as this process has it: epoch, day, next position
 	recent *ledger.Recent
-	// explained is the offset up to which gaps were looked into.
+	// explained is the offset up to which gaps were checked.
 	explained int64
 	patience  patience
-	// most is how many records a batch may have after larger ones were not answered; 0: as
-	// many as the settings say.
+	// most is how many records a batch may have after the database did not answer larger ones; 0:
+	// as many as the settings say.
 	most int
 
 	// Written by run, read by anybody.
@@ -51,7 +51,7 @@ type partition struct {
 
 	arrived chan struct{} // has one token while the queue is not empty
 
-	// Shared by poll, run and those who ask how it is; mu covers them.
+	// Shared by poll, run, readiness and metrics; mu covers them.
 	mu     sync.Mutex
 	queue  []*kgo.Record
 	bytes  int
@@ -176,8 +176,8 @@ func (p *partition) run(ctx context.Context) error {
 	}
 }
 
-// Pauses between attempts at a batch, and how many attempts a record gets before it is kept
-// alone: two streams may have met at one row.
+// Pauses between attempts at a batch, and how many attempts a record gets before it is kept alone.
+// It gets several, because two streams may have collided at one row.
 const (
 	firstWait   = 50 * time.Millisecond
 	longestWait = 5 * time.Second
@@ -185,13 +185,13 @@ const (
 	tries       = 3
 )
 
-// commit takes one batch through. Whatever the records are, it gets there: a batch that
-// fails for one of them is cut in two, and a record that fails alone is kept alone. It
-// returns only errors after which the stream must not be consumed.
+// commit commits one batch, whatever its records are. A batch that fails because of one record is
+// cut in two, and a record that fails alone is kept alone. It returns only errors after which the
+// stream must not be consumed.
 func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 	records := make([]docket.Record, 0, len(fetched))
 	for _, r := range fetched {
-		// A transaction's marker takes up an offset and says nothing.
+		// A transaction's marker has an offset and no content.
 		if !r.Attrs.IsControl() {
 			records = append(records, docket.Record{Offset: r.Offset, At: r.Timestamp, Key: r.Key, Value: r.Value})
 		}
@@ -254,7 +254,7 @@ func (p *partition) commit(ctx context.Context, fetched []*kgo.Record) error {
 	}
 }
 
-// pause waits between two attempts; of what is doubtful no longer than there is patience.
+// pause waits between two attempts; for a doubtful fault no longer than there is patience.
 func (p *partition) pause(ctx context.Context, of fault, wait time.Duration) error {
 	if of == doubtful {
 		wait = min(wait, p.patience.left)
@@ -270,7 +270,7 @@ func (p *partition) pause(ctx context.Context, of fault, wait time.Duration) err
 	return nil
 }
 
-// keepAlone are the rules that keep a record with the error that it met.
+// keepAlone returns rules that keep a record in quarantine with the error that it caused.
 func (p *partition) keepAlone(cause error) Rules {
 	reason := verdict.Unbookable
 	if refused := (*docket.RefusedError)(nil); errors.As(cause, &refused) {
@@ -296,8 +296,8 @@ func (p *partition) commitHalves(ctx context.Context, fetched []*kgo.Record) err
 	return p.commit(ctx, fetched[half:])
 }
 
-// findOut resolves a commit whose outcome nobody could tell: the stream is
-// leased again, and stands either before the batch or behind it.
+// findOut resolves a commit whose outcome is unknown: it leases the stream again, whose position is
+// then either before the batch or after it.
 func (p *partition) findOut(ctx context.Context, next int64) (committed bool, err error) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		lease, err := p.in.ledger.Lease(ctx, p.stream, p.in.settings.Owner, p.lease.Day)
@@ -335,17 +335,17 @@ func (p *partition) followDay(err error) error {
 	return nil
 }
 
-// refusals says that the ledger refused some of the batch, so that it must be judged again
-// with that as rejects, or kept alone.
+// refusals says that the ledger refused part of the batch. The batch must be judged again, with
+// that part as rejects or kept alone.
 type refusals struct{ refused docket.Replacements }
 
 func (e *refusals) Error() string {
 	return fmt.Sprintf("the ledger refused %d items", len(e.refused))
 }
 
-// post judges the records and commits them: once, or again with what the ledger
-// refused as rejects, so that it is in the books as well. Each time more is refused,
-// so it comes to an end.
+// post judges the records and commits them. If the ledger refuses some, it judges again with those
+// as rejects, so that they are in the books as well. Each time more records are refused, so the
+// loop ends.
 func (p *partition) post(ctx context.Context, rules Rules, records []docket.Record, next int64) error {
 	refused := docket.Replacements{}
 	for {
@@ -378,7 +378,8 @@ func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.R
 	if err != nil {
 		return err
 	}
-	// Killed up to here, nothing has happened: the position stands, the records come again.
+	// If the process is killed before this point, nothing has changed: the position is the same,
+	// and the records come again.
 	decided := p.in.metrics.clock()
 	batch.Finish = func(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) (note []byte, err error) {
 		err = caught(func() error {
@@ -387,14 +388,15 @@ func (p *partition) attempt(ctx context.Context, rules Rules, records []docket.R
 		})
 		return note, err
 	}
-	// Rows, position, link and messages become true together, or not at all. Where the answer to
-	// COMMIT is lost the ledger finds out which; ErrOutcomeUnknown says that it could not.
+	// Rows, position, link and messages are committed together, or not at all. If the answer to
+	// COMMIT is lost, the ledger finds out which; ErrOutcomeUnknown says that it could not.
 	out, err := p.in.ledger.Post(ctx, batch)
 	if err != nil {
 		return err
 	}
-	// Killed from here on, the batch is booked and does not come again; what follows is memory
-	// that a new owner reads from the stream's row. The messages are the pump's.
+	// If the process is killed after this point, the batch is booked and does not come again. The
+	// rest only updates memory, which a new owner reads from the stream's row. The pump sends the
+	// messages.
 	p.advance(next)
 	p.sequence.Store(out.Sequence)
 	p.in.metrics.batch(p.topic, p.stream, next, len(records), d, decided.Sub(started), p.in.metrics.clock().Sub(decided))
@@ -423,8 +425,9 @@ func (p *partition) finish(ctx context.Context, tx pgx.Tx, rules Rules, records 
 	return rules.publish(ctx, tx, p.stream, d, judged, rulings, out)
 }
 
-// stuck decides about what the ledger refused for an account's sake: it is waited for while
-// that may help and there is patience; then it is kept alone, and all else is booked.
+// stuck decides what to do with postings that the ledger refused because of an account. While
+// waiting may help and there is patience, the batch waits. Then these records are kept alone, and
+// all others are booked.
 func (p *partition) stuck(d *docket.Docket, records []docket.Record, err *docket.RefusedError) error {
 	patient := p.patience.now(p.in.metrics.clock()) > 0
 	places := placesOf(records)
@@ -445,7 +448,7 @@ func (p *partition) stuck(d *docket.Docket, records []docket.Record, err *docket
 	return &refusals{refused}
 }
 
-// places finds a record by its bytes. A line of a record is found where that is the only one.
+// places finds a record by its bytes. A line of a record is found only if the batch has one record.
 type places struct {
 	records []docket.Record
 	byValue map[string]int
@@ -470,7 +473,7 @@ func (f places) of(evidence []byte) (docket.Record, bool) {
 	return f.records[i], true
 }
 
-// report says why there is no progress; nil: there is.
+// report sets why there is no progress; nil means that there is progress.
 func (p *partition) report(err error) {
 	p.mu.Lock()
 	p.fault = err

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// TestPatience spends patience on what does not pass, hour after hour: whole at first, then a
-// tenth of the time at most, in pieces that an account can be opened in; and what passes soon is
-// waited for again when the next one comes later.
+// TestPatience spends patience on a fault that does not pass, hour after hour. At first all of it
+// is spent, then at most a tenth of the time, in pieces that are long enough to open an account. If
+// a fault passes soon, there is patience again for the next one that comes later.
 func TestPatience(t *testing.T) {
 	const most = 2 * time.Minute
 	start := time.Unix(1_000_000, 0)

@@ -26,7 +26,7 @@ func returned(payment uint32, fen int64) sent {
 }
 
 // TestPensionAgain pays what the bank returned again: once for each return, out of
-// what came back, in the same amount, whoever asks how often.
+// what came back, in the same amount, however often it is asked for.
 func TestPensionAgain(t *testing.T) {
 	h := newHouse(t)
 	want := func(fund, payout, returned ledger.Fen) {

@@ -15,18 +15,19 @@ import (
 	"citycard/ledger"
 )
 
-// RegistryStream is the stream under which the registry is published: its sequence
-// is the version, its position the row's number in it.
+// RegistryStream is the stream name under which the registry is published. The sequence is the
+// version, the position the row's number in the version.
 const RegistryStream = "registry"
 
 // RegistryProducer is the transactional id under which the registry is published.
-// Whoever opens it shuts out who had it before.
+// The process that opens it fences the one that had it before.
 const RegistryProducer = "citycard-registry"
 
 const publishEvery = time.Second
 
-// publish keeps the topics registry and hotlist up to date, and has sent what comes of
-// records that another process judged again, in the process that has the first partition of taps.
+// publish keeps the topics registry and hotlist up to date, in the process that has the first
+// partition of taps. It also lets the pump send the messages of records that another process judged
+// again.
 func (in *Intake) publish(ctx context.Context, s *session) error {
 	ticker := time.NewTicker(publishEvery)
 	defer ticker.Stop()
@@ -50,12 +51,11 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 
 // publishRegistry sends what has changed since the version published last.
 //
-// The topics are compacted, so what counts is what comes last of each key: a process
-// that was stopped and wakes up must not put an old version behind a new one. It
-// cannot. A producer opens its transactional id first, which shuts all earlier ones
-// out, and then reads how far the last one got; so of two that are at it, the one
-// that opened later sends everything again that may be missing, and the other
-// nothing more.
+// The topics are compacted, so the last message of each key counts. A process that was stopped and
+// wakes up must not append an old version after a new one, and it cannot. A producer opens its
+// transactional id first, which fences all earlier ones, and then reads how far the last one got.
+// So if two processes publish at once, the one that opened later sends again whatever may be
+// missing, and the earlier one sends nothing more.
 func (in *Intake) publishRegistry(ctx context.Context) error {
 	store := registry.NewStore(in.ledger.Pool())
 	done, latest, err := in.unpublished(ctx, store)
@@ -72,7 +72,7 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	// While the broker owes an answer, nothing else ends what is under way.
+	// Nothing else ends a call that waits for the broker's answer.
 	defer context.AfterFunc(ctx, client.Close)()
 	if _, _, err := client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("open the registry's producer: %w", err)
@@ -137,7 +137,7 @@ func (in *Intake) sendRegistry(ctx context.Context, client *kgo.Client, page []r
 	return nil
 }
 
-// registryRecord is what is published of a key.
+// registryRecord makes the message about a key.
 func registryRecord(k *registry.Keyed, version int64) (*kgo.Record, error) {
 	r := &kgo.Record{Topic: message.TopicRegistry, Key: append([]byte(k.Kind.String()+":"), k.Key...)}
 	var m proto.Message

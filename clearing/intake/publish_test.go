@@ -176,7 +176,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// TestPublishFences stops an owner in the middle of publishing: whoever comes after
+// TestPublishFences stops an owner in the middle of publishing: the one that comes after
 // it publishes a newer version, and nothing that the first one had under way is ever
 // read behind it. On Apache Kafka, whose word it is.
 func TestPublishFences(t *testing.T) {

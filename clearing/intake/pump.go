@@ -30,7 +30,7 @@ const (
 
 const (
 	pumpRows = 50
-	// pumpPages bounds how often a round reads on where topics failed, so that other streams
+	// pumpPages bounds how many pages a round reads when topics have failed, so that other streams
 	// have their turn.
 	pumpPages = 20
 	pumpIdle  = time.Second // looks again without being told, after a failure
@@ -39,18 +39,18 @@ const (
 	hospitalsIdle = 10 * time.Second
 )
 
-// pump sends what was committed, each stream in the order of its chain, and forgets a
-// message after its acknowledgement: at least once.
+// pump sends committed messages, each stream in the order of its chain, and deletes a message after
+// its acknowledgement. So a message is sent at least once.
 type pump struct {
 	*Intake
 	client *kgo.Client
 	// ready are the topics that were looked at, or made, and are fit to be written to.
 	ready map[string]bool
-	// named is the registry whose hospitals have their topics; while some cannot be made,
-	// that is tried again at a later moment.
+	// named is the registry whose hospitals have their topics. If some cannot be made, the pump
+	// tries again later.
 	named *index.Edition
 	later time.Time
-	// begun are the streams of which it was tried again what the broker had refused.
+	// begun are the streams whose messages that the broker had refused were tried again.
 	begun map[string]bool
 	// passed is by stream.
 	passed map[string]passed
@@ -60,8 +60,8 @@ type pump struct {
 func (in *Intake) pump(ctx context.Context, s *session) error {
 	client, err := in.connect(ctx,
 		kgo.ClientID("citycard-pump"), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		// Without it a process could not be stopped while the broker owes an answer. What
-		// becomes of such a message does not matter: it is sent again.
+		// Without it a process could not be stopped while it waits for the broker. Whether such a
+		// message was stored does not matter: it is sent again.
 		kgo.AllowIdempotentProduceCancellation())
 	if err != nil {
 		return fmt.Errorf("pump: %w", err)
@@ -102,7 +102,7 @@ func (p *pump) run(ctx context.Context, s *session) error {
 }
 
 // hospitals makes the topics of hospitals that the registry has named since the last look,
-// so that each can be given the right to read its own before there is anything in it.
+// so that each hospital can get the right to read its own topic before it has messages.
 func (p *pump) hospitals(ctx context.Context) error {
 	edition := p.settings.Registry.Current()
 	if edition == p.named || p.metrics.clock().Before(p.later) {
@@ -176,8 +176,8 @@ type round struct {
 	failed []string // topics that the broker did not take something of; never nil
 }
 
-// passed is how far the round before read: what is still to be sent up to there is of the
-// topics that failed. While they fail it need not be read again to find what is for others.
+// passed is how far the previous round read. All unsent rows up to there belong to the topics that
+// failed. While these topics fail, those rows need not be read again to find rows of other topics.
 type passed struct {
 	to     place
 	topics []string
@@ -187,7 +187,7 @@ func (b passed) isOf(failed []string) bool {
 	return !slices.ContainsFunc(b.topics, func(topic string) bool { return !slices.Contains(failed, topic) })
 }
 
-// behind is by how many batches the pump is behind the last one.
+// behind returns how many batches the pump is behind the last one.
 func (r round) behind(last int64) int64 {
 	switch {
 	case r.next != place{}:
@@ -198,9 +198,9 @@ func (r round) behind(last int64) int64 {
 	return 0
 }
 
-// stream sends the next rows of one stream. A row that the broker does not take stays
-// and is tried again; no more of its topic is read in this round, so that rows of other topics
-// go on however many stay. One that it refuses for good is set aside.
+// stream sends the next rows of one stream. A row that the broker does not accept stays and is
+// tried again. No more rows of its topic are read in this round, so that rows of other topics are
+// sent however many stay. A row that the broker refuses for good is set aside.
 func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 	if !p.begun[stream] {
 		if err := p.asideAgain(ctx, stream); err != nil {
@@ -241,8 +241,8 @@ func (p *pump) stream(ctx context.Context, stream string) (round, error) {
 	return r, failure
 }
 
-// settle forgets what was sent of one reading, sets aside what was refused, and notes in the
-// round what stays.
+// settle deletes the rows of one page that were sent, sets aside those that were refused, and notes
+// in the round those that stay.
 func (p *pump) settle(ctx context.Context, stream string, parcels []parcel, r *round) error {
 	before, settled := r.next, r.sent
 	var sent []place
@@ -288,7 +288,7 @@ func (p *pump) settle(ctx context.Context, stream string, parcels []parcel, r *r
 }
 
 // place is where a stream's sent rows end. It only saves the reading of them: rows that
-// are gone still take up room in the index until the database has cleared it.
+// are gone still use space in the index until the database has cleared it.
 func (p *pump) place(ctx context.Context, stream string) (place, error) {
 	at := place{position: -1}
 	err := p.ledger.Pool().QueryRow(ctx, `SELECT sequence, position FROM pumps WHERE stream = $1`, stream).Scan(&at.sequence, &at.position)
@@ -303,7 +303,8 @@ func (p *pump) waiting(ctx context.Context, stream string, at place, failed []st
 	return p.rows(ctx, stream, at, "NULL", failed)
 }
 
-// rows reads rows whose refusal is NULL, or NOT NULL, but none of the topics to be left out.
+// rows reads rows whose column refused is NULL, or is NOT NULL, except those of the topics in
+// without.
 func (p *pump) rows(ctx context.Context, stream string, at place, refused string, without []string) ([]parcel, error) {
 	rows, err := p.ledger.Pool().Query(ctx, `
 		SELECT sequence, position, topic, key, value FROM outbound
@@ -332,8 +333,8 @@ func (p *pump) rows(ctx context.Context, stream string, at place, refused string
 	return parcels, nil
 }
 
-// send sends parcels, notes of each why the broker has not all of it, and returns one such
-// reason.
+// send sends parcels. It notes in each of them why the broker does not have all of it, and returns
+// one such reason.
 func (p *pump) send(ctx context.Context, parcels []parcel) error {
 	failures := map[string]error{} // by topic
 	topics := map[string]bool{}
@@ -370,7 +371,7 @@ func (p *pump) send(ctx context.Context, parcels []parcel) error {
 			p.alone(ctx, of)
 		}
 		if of.unsent != nil {
-			// The topic may be gone: it is looked at again.
+			// The topic may be gone, so it is checked again.
 			delete(p.ready, of.topic)
 			failures[of.topic] = of.unsent
 		}
@@ -381,9 +382,9 @@ func (p *pump) send(ctx context.Context, parcels []parcel) error {
 	return nil
 }
 
-// forget drops rows that were acknowledged, counts them, and remembers the place before which
-// there are none, in one statement: a process that dies before it has them sent again, and one that
-// dies behind it has done with them.
+// forget deletes acknowledged rows, counts them, and stores the place up to which no row is left,
+// in one statement. If the process dies before the statement, the rows are sent again; if it dies
+// after it, they are done.
 func (p *pump) forget(ctx context.Context, stream string, at place, sent []place) error {
 	sequences, positions := make([]int64, len(sent)), make([]int64, len(sent))
 	for i, p := range sent {
@@ -413,8 +414,8 @@ func pumpHeaders(stream string, sequence, position int64) []kgo.RecordHeader {
 	}
 }
 
-// recordsOf is what one row sends: itself, or the cleared records in it, numbered onward
-// from the row's own position.
+// recordsOf returns the records of one row: the row itself, or the cleared records in it, numbered
+// from the row's position on.
 func recordsOf(r *kgo.Record, stream string, at place) ([]*kgo.Record, error) {
 	if r.Topic != message.TopicCleared {
 		r.Headers = pumpHeaders(stream, at.sequence, at.position)

@@ -54,9 +54,9 @@ func TestFareBeyondThePurse(t *testing.T) {
 	}
 }
 
-// TestLoadBeyondThePurse writes a load that was paid in full after which the purse holds a
-// fen more than it may. It is the card's, but waits against suspense; released, it is
-// settled out of its order.
+// TestLoadBeyondThePurse writes a load that was paid in full and leaves one fen more in the purse
+// than it may hold. The money is the card's, but the load waits in suspense; a release settles it
+// out of its order.
 func TestLoadBeyondThePurse(t *testing.T) {
 	h := newHouse(t)
 	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 1, 95_000, 5000, noon(5)))

@@ -221,7 +221,7 @@ func TestAccountAway(t *testing.T) {
 	begun := time.Now()
 	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
 	if took := time.Since(begun); took > taps*h.patience/4 {
-		t.Errorf("it took %s, so each waited anew", took)
+		t.Errorf("it took %s, so each waited for itself", took)
 	}
 	list := h.keptAlone()
 	if len(list) != taps {
@@ -240,8 +240,8 @@ func TestAccountAway(t *testing.T) {
 	h.verify()
 }
 
-// TestVersionsKeptAlone sends, while the float is frozen, two versions of one tap in one batch: each
-// is kept alone with its own bytes, under the place where it was.
+// TestVersionsKeptAlone sends, while the float is frozen, two versions of one tap in one batch:
+// each is kept alone with its own bytes, under the place where it was.
 func TestVersionsKeptAlone(t *testing.T) {
 	h := newHouse(t)
 	h.patience = time.Millisecond

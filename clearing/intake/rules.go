@@ -18,29 +18,29 @@ import (
 	"citycard/ledger"
 )
 
-// Rules is what is done with the records of one partition; what holds for all records of a
-// topic is its topic's (topicOf).
+// Rules says how the records of one partition are judged. What is the same for all records of a
+// topic is in its topic (topicOf).
 type Rules struct {
-	// Rule judges a batch from its records alone, before the transaction, or begins with it and
-	// leaves the rest to Judged.Within.
+	// Rule judges a batch by its records alone, before the transaction, or does a first part of it
+	// and leaves the rest to Judged.Within.
 	Rule func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error)
 
-	// Tokens, where set, has what is cleared published, with tokens in place of cards.
+	// Tokens, when set, makes cleared records be published, with tokens in place of card numbers.
 	Tokens *keys.CardTokens
 
 	// Versions names the data that rules.
 	Versions func() map[string]string
 }
 
-// Judged is what a judge has still to do about a batch inside its transaction, where it may run
-// again. The zero value is nothing.
+// Judged is the rest of a judge's work on a batch inside the transaction, where it may run more
+// than once. The zero value does nothing.
 type Judged struct {
-	// Within, where set, fills the docket where rulings depend on rows that other batches
-	// change; Keys are those that it may pay under, looked up before the transaction.
+	// Within, when set, fills the docket if rulings depend on rows that other batches change. Keys
+	// are the keys under which it may pay; they are looked up before the transaction.
 	Keys   []ledger.Key
 	Within func(ctx context.Context, tx pgx.Tx) error
-	// Answer, where set, runs after the ledger has decided. It stores what belongs to the rulings,
-	// asks whether what Rule read before still holds, and gives messages for the pump.
+	// Answer, where set, runs after the ledger has decided. It stores the rows that belong to the
+	// rulings, checks whether what Rule has read is still true, and returns messages for the pump.
 	Answer func(ctx context.Context, tx pgx.Tx, in docket.Place, rulings []docket.Ruling) (docket.Answers, error)
 }
 
@@ -48,11 +48,11 @@ type Judged struct {
 type topic struct {
 	// same, where set, says whether two records under one identity are the same.
 	same func(standing, now []byte) bool
-	// short is the reason of a request whose account holds too little; None where the money
+	// short is the reason for refusing a request whose account holds too little; None if the money
 	// of a record has moved already.
 	short verdict.Reason
-	// follows names a topic whose records, as far as they were there when a batch of this one
-	// is judged, are judged first.
+	// follows names another topic. Its records that are there when a batch of this topic is judged
+	// are judged first.
 	follows string
 }
 
@@ -128,8 +128,8 @@ func registryVersion(r *registry.Registry) func() map[string]string {
 	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
-// judge has the records judged, now or inside the transaction, with what was refused before
-// as rejects or kept alone.
+// judge judges the records, now or inside the transaction. Postings that were refused before become
+// rejects or are kept alone.
 func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Docket, batch *ledger.Batch, refused docket.Replacements) (judged Judged, err error) {
 	take := func() {
 		d.Replace(refused)
@@ -158,7 +158,7 @@ func (r Rules) judge(ctx context.Context, records []docket.Record, d *docket.Doc
 	return judged, nil
 }
 
-// publish stores what goes out with the rulings, and says what was ruled.
+// publish stores the outgoing messages of the rulings, and returns the batch's note.
 func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.Docket, judged Judged, rulings []docket.Ruling, out *ledger.Outcome) ([]byte, error) {
 	outgoing, err := rejectMessages(d, out)
 	if err != nil {

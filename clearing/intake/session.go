@@ -15,8 +15,8 @@ import (
 	"citycard/clearing/message"
 )
 
-// How long the group waits for a process that says nothing. A killed process's
-// partitions are idle for that long, unless it comes back under its name.
+// How long the group waits for a silent process. A killed process's partitions are idle for that
+// long, unless it comes back under its name.
 const (
 	sessionTimeout    = 10 * time.Second
 	rebalanceTimeout  = 20 * time.Second
@@ -83,8 +83,8 @@ func (in *Intake) session(ctx context.Context) error {
 	return err
 }
 
-// join makes the client. The broker is asked for the topics before the group is
-// joined, so that other topics than the ledger knows are refused.
+// join makes the client. The topics are read from the broker before the group is joined, so that
+// topics other than those that the ledger knows are refused.
 func (s *session) join(ctx context.Context) error {
 	defer close(s.ready)
 	admin, err := s.in.connect(ctx)
@@ -109,10 +109,10 @@ func (s *session) join(ctx context.Context) error {
 		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(256 << 10), kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.MaxConcurrentFetches(1), kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		// What a transaction took back was never sent; its markers are kept, since
-		// they take up offsets.
+		// Records of an aborted transaction count as never sent; its markers are kept, since they
+		// have offsets.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
-		// A partition must not be taken away between a poll and the hand-over.
+		// A partition must not be revoked between a poll and the delivery of its records.
 		kgo.BlockRebalanceOnPoll(),
 	}
 	if s.in.settings.Instance != "" {
@@ -139,7 +139,7 @@ func (s *session) assigned(_ context.Context, _ *kgo.Client, given map[string][]
 // take leases the partitions that the group gave to this process and says where
 // to begin: at the position in the ledger's database, whatever Kafka thinks.
 func (s *session) take(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	// The group may answer before the client's maker has returned it.
+	// The group may answer before the constructor has returned the client.
 	select {
 	case <-s.ready:
 	case <-ctx.Done():
@@ -198,8 +198,8 @@ func (s *session) start(p *partition) {
 	old := s.partitions[p.stream]
 	s.partitions[p.stream] = r
 	s.mu.Unlock()
-	// The pump may have looked before this stream was ours: what its last owner
-	// left to be sent must not wait for the next commit.
+	// The pump may have looked before this stream was ours. Messages that the last owner did not
+	// send must not wait for the next commit.
 	s.in.progress.signal()
 	old.end()
 	go func() {
@@ -213,9 +213,8 @@ func (s *session) start(p *partition) {
 	}()
 }
 
-// end stops the partition's goroutine and waits for it. The client remembers what
-// is paused beyond an assignment: were the partition to come back, it would never be
-// fetched again.
+// end stops the partition's goroutine and waits for it. The client keeps a partition paused even
+// after it was revoked; if the partition came back, it would never be fetched.
 func (r *running) end() {
 	if r != nil {
 		r.stop()
@@ -224,9 +223,8 @@ func (r *running) end() {
 	}
 }
 
-// drop lets go of partitions that the group takes away: what is queued is
-// forgotten, a batch under way ends or is cut off, and whoever comes next finds
-// out from the database which.
+// drop gives up partitions that the group takes away: queued records are dropped, a batch under way
+// ends or is cut off, and the next owner finds out from the database which.
 func (s *session) drop(_ context.Context, _ *kgo.Client, taken map[string][]int32) {
 	for topic, numbers := range taken {
 		for _, number := range numbers {
@@ -268,15 +266,14 @@ func (s *session) owned() []*running {
 	return list
 }
 
-// outgoing is a stream whose messages are to be sent: where the pump reads them, and how far
-// the stream is.
+// outgoing is a stream whose messages are to be sent: its name, and its latest batch.
 type outgoing struct {
 	stream   string
 	sequence *atomic.Int64
 }
 
-// outgoing lists the streams that this process sends for: its partitions, and with the first
-// one of taps what was judged again.
+// outgoing lists the streams whose messages this process sends: its partitions, and StreamAgain if
+// it has the first partition of taps.
 func (s *session) outgoing() (list []outgoing) {
 	for _, r := range s.owned() {
 		list = append(list, outgoing{r.stream, &r.sequence})

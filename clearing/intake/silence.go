@@ -11,12 +11,12 @@ import (
 	"citycard/ledger"
 )
 
-// probeWait is how long the database may take to say that it answers.
+// probeWait is how long the database may take to answer the probe.
 const probeWait = 5 * time.Second
 
-// silence counts the failures in a row of one batch that the database could not be used for,
-// though it answers a question about the stream: then the batch may be more than it stores in
-// the time that it has, and waiting alone would not help.
+// silence counts consecutive failures of one batch in which the database was unavailable for the
+// batch, although it answers a query about the stream. Then the batch may be too large to be stored
+// in time, and waiting alone would not help.
 func (p *partition) silence(ctx context.Context, err error, before int) int {
 	if !errors.Is(err, ledger.ErrUnavailable) {
 		return 0
@@ -29,7 +29,7 @@ func (p *partition) silence(ctx context.Context, err error, before int) int {
 	return before + 1
 }
 
-// commitSmaller commits a batch in two parts and has the next ones be no larger.
+// commitSmaller commits a batch in two parts, and limits the next batches to that size.
 func (p *partition) commitSmaller(ctx context.Context, fetched []*kgo.Record) error {
 	p.most = max(1, len(fetched)/2)
 	p.in.log.Warn("the database does not store a batch of this size, so it is cut", "stream", p.stream, "records", len(fetched))
@@ -54,8 +54,9 @@ func (p *partition) grow() {
 	}
 }
 
-// tooMuch reports a single record that may be more than the database stores in time. A short
-// one cannot: where that is not answered, the database is at fault, and the record waits.
+// tooMuch reports whether the batch is a single record that may be too large for the database to
+// store in time. A short record cannot be: if it gets no answer, the fault is the database's, and
+// the record waits.
 func tooMuch(records []docket.Record) bool {
 	return len(records) == 1 && len(records[0].Value) > ledger.MaxEvidence
 }

@@ -89,8 +89,8 @@ func (in *Intake) knownTopic(ctx context.Context, topic string, id []byte, parti
 	return knownID, known, nil
 }
 
-// awayOr marks an error of the broker that passes by itself. That a topic is missing is none:
-// the client tries that again as well, but topics are there before the intake is.
+// awayOr marks an error of the broker that passes by itself. A missing topic is not such an error,
+// although the client retries that too: the topics exist before the intake starts.
 func awayOr(err error) error {
 	if broker.Passing(err) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return fmt.Errorf("%w: %w", errBroker, err)
@@ -143,7 +143,7 @@ func store(ctx context.Context, tx pgx.Tx, stream string, sequence int64, outgoi
 	return nil
 }
 
-// orEmpty makes bytes of no bytes: the driver takes a nil slice for NULL.
+// orEmpty turns nil into an empty slice: the driver takes a nil slice for NULL.
 func orEmpty(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -11,8 +11,8 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-// TestClosedAndNotCounted takes the database away once a day is closed, before it is counted
-// what is in quarantine: the close says that it succeeded, what is unpaid, and what is not known.
+// TestClosedAndNotCounted takes the database away after a day is closed and before the records in
+// quarantine are counted. The close says that it succeeded, what is unpaid, and what is not known.
 func TestClosedAndNotCounted(t *testing.T) {
 	h := newHouse(t)
 	h.town.Found(t, h.ledger.Pool())

@@ -6,13 +6,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// maxBatchBytes bounds what a batch of the broker may unpack to. The broker bounds the packed
-// bytes alone, and some thousand of them unpack to as many as one likes.
+// maxBatchBytes bounds what a batch of the broker may unpack to. The broker limits only the
+// compressed bytes, and a few thousand of them can unpack to any size.
 const maxBatchBytes = 16 << 20
 
-// unreadable takes an error of a fetch that the same batch gives each time it is fetched: it
-// unpacks to too much. The client fetches nothing more of that partition, which stands with
-// readiness saying why; the others go on.
+// unreadable handles a fetch error that repeats every time the same batch is fetched: the batch
+// unpacks to too many bytes. The client fetches nothing more of that partition. It stops, readiness
+// says why, and the other partitions go on.
 func (s *session) unreadable(e kgo.FetchError) bool {
 	var batch *kgo.ErrDecompressTooLarge
 	if !errors.As(e.Err, &batch) {

@@ -9,8 +9,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestBatchUnpacksToTooMuch produces a small batch that unpacks to more than is taken. Its partition
-// stands and says so; what is before it and other partitions are booked, also by the next
+// TestBatchUnpacksToTooMuch produces a small batch that unpacks to more than is taken. Its
+// partition stands and says so; what is before it and other partitions are booked, also by the next
 // process.
 func TestBatchUnpacksToTooMuch(t *testing.T) {
 	h := newHouse(t)

@@ -8,7 +8,7 @@ import (
 )
 
 // TestDatabaseVanishes has the database's host vanish without a word as a batch is
-// committed, which it hears of, or not. The partition says within seconds that it makes
+// committed, which it receives, or not. The partition says within seconds that it makes
 // no progress, lets go when it is told to stop, and goes on where the books stand once
 // the host is back.
 func TestDatabaseVanishes(t *testing.T) {

@@ -66,9 +66,9 @@ func TestIdleAuthority(t *testing.T) {
 	h.wantLoadRefused("signed two days ahead", verdict.ImplausibleDate, ask("o5", 3, noon(22)))
 }
 
-// TestWrittenLongAgo refuses to refund a load of which the card's word is in the books,
-// however far from the order's day it was signed: by the table, inside the refund's
-// transaction, and by the journal, whichever of the two is there alone.
+// TestWrittenLongAgo refuses to refund a load if the books have the card's confirmation, however
+// far from the order's day it was signed. The table, read inside the refund's transaction, or the
+// journal alone is enough.
 func TestWrittenLongAgo(t *testing.T) {
 	for name, signed := range map[string]time.Time{"before": noon(5).AddDate(0, -3, 0), "after": noon(5).AddDate(0, 3, 0)} {
 		t.Run(name, func(t *testing.T) {
@@ -126,9 +126,9 @@ func TestSecondWord(t *testing.T) {
 	}
 }
 
-// TestUncovered writes two loads whose orders are paid while the books hold less of paid
-// loads than they come to: what is not covered waits in suspense, nothing stops, the
-// account never goes below zero, and with the money back it is settled against its order.
+// TestUncovered writes two loads whose orders are paid while the account of paid loads holds less
+// than their sum. The load that is not covered waits in suspense, nothing stops, and the account
+// never goes below zero. Once the money is back, the load is settled against its order.
 func TestUncovered(t *testing.T) {
 	h := newHouse(t)
 	authority := h.authority()

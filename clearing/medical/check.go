@@ -91,7 +91,7 @@ func (s schemeFile) check(row string) []error {
 	return faults
 }
 
-// isShare bounds the digits too, so that a hostile exponent costs no memory.
+// isShare also limits the digits, so that a hostile exponent cannot use up memory.
 func isShare(d decimal.Decimal) bool {
 	return d.Exponent() >= -9 && d.Exponent() <= 0 && !d.IsNegative() && d.LessThanOrEqual(decimal.NewFromInt(1))
 }

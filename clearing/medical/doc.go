@@ -1,8 +1,8 @@
-// Package medical splits a hospital's claim between the insurance fund, the
-// patient's personal account and cash. Settle is arithmetic over a dated rule
-// table: no clock, no database, no message. Judge applies it to a batch of claims
-// inside the batch's transaction, which it is handed: it reads and stores what persons have
-// used in the year, and answers each desk. It knows nothing of Kafka or of the commit.
+// Package medical splits a hospital's claim between the insurance fund, the patient's personal
+// account and cash. Settle is arithmetic over a dated rule table: no clock, no database, no
+// message. Judge applies it to a batch of claims inside the batch's transaction, which its caller
+// passes in. It reads and stores what each person has used in the year, and answers each desk. It
+// knows nothing of Kafka or of the commit.
 //
 // The order is fixed. The deductible comes off the in-scope cost first; each
 // band above it pays its ratio; the sum is rounded to a whole fen once; the

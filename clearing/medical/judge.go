@@ -20,9 +20,9 @@ import (
 	"citycard/ledger"
 )
 
-// Judge rules on claims and answers each desk. What a fund pays depends on what the person has
-// used this year, and the personal account on what it holds, so a batch is judged inside its
-// transaction. Claims are keyed by person, so one partition sees all of a person's.
+// Judge rules on claims and answers each desk. What a fund pays depends on what the person has used
+// this year, and what the personal account pays depends on what it holds. So a batch is judged
+// inside its transaction. Claims are keyed by person, so one partition has all claims of a person.
 type Judge struct {
 	People *registry.Registry
 	Rules  *Rules
@@ -35,9 +35,9 @@ func (j *Judge) Versions() map[string]string {
 	return map[string]string{"registry": j.People.Current().Version(), "medical": j.Rules.Names()}
 }
 
-// Batch is a batch of claims on its way: Read makes it, Keys are stated before the transaction,
-// Rule and Answer run inside it, Rule before the ledger decides and Answer after. Both may run
-// again when the transaction does.
+// Batch is a batch of claims while it is judged. Read makes it. Its Keys are looked up before the
+// transaction. Rule and Answer run inside the transaction: Rule before the ledger decides, Answer
+// after. Both may run again when the transaction does.
 type Batch struct {
 	judge    *Judge
 	edition  *index.Edition
@@ -68,7 +68,7 @@ func (j *Judge) Read(records []docket.Record, d *docket.Docket) *Batch {
 	return b
 }
 
-// Keys are those under which the claims may be paid; a claim says its own.
+// Keys returns the keys under which the claims may be paid; each claim determines its own.
 func (b *Batch) Keys() []ledger.Key {
 	var keys []ledger.Key
 	for r := range b.usable() {
@@ -187,7 +187,7 @@ func (b *Batch) pay(r *request, fund string, account ledger.AccountID) {
 }
 
 // Answer stores the year tallies and the answers, and sends each answer to its hospital.
-// One that the registry never named reads nothing here: its claim is a reject, and no more.
+// A hospital that was never in the registry gets no answer: its claim is only rejected.
 func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings []docket.Ruling) (docket.Answers, error) {
 	var answers docket.Answers
 	var accepted acceptedClaims
@@ -229,9 +229,9 @@ func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings 
 	return answers, storeYears(ctx, tx, years)
 }
 
-// answerTo encodes what the desk is told; of a repeat, what it was told the first time. There is
-// no answer to a claim that is kept alone: whether it will be paid is not known, and the patient
-// would pay.
+// answerTo encodes the answer to the desk; for a repeated claim it is the first answer. A claim
+// that is kept alone gets no answer: whether it will be paid is not known yet, and after a refusal
+// the patient would pay.
 func (b *Batch) answerTo(n int, rulings []docket.Ruling) ([]byte, error) {
 	known := b.requests[n].known
 	if first := b.requests[n].repeats; first >= 0 {

@@ -51,8 +51,8 @@ func read(record docket.Record, booking ledger.Day) *request {
 // span is a range of days, both included.
 type span struct{ from, to ledger.Day }
 
-// How far a claim's date may lie from the clearing day and from the day on which
-// the claim arrived: a desk's clock must not reach into another year's tally.
+// How many days a claim's date may be from the clearing day and from the day on which the claim
+// arrived: a wrong clock at a desk must not reach into another year's tally.
 const (
 	claimDaysBack  = 400
 	claimDaysAhead = 1
@@ -83,8 +83,8 @@ func (r *request) shape(bounds span) verdict.Reason {
 	return verdict.None
 }
 
-// answerable reports a claim that can be answered: under its person, and with what it says
-// of itself. Other bytes are refused, and there is nobody to tell.
+// answerable reports whether a claim can be answered, with its person as the key and its own fields
+// in the answer. Other bytes are refused without an answer.
 func (r *request) answerable() bool {
 	return len(r.record.Value) <= message.RecordLimit && len(r.claim.GetPerson()) == len(r.token)
 }

@@ -160,7 +160,7 @@ func (r *Rules) at(t time.Time) (*version, bool) {
 func (r *Rules) Names() string { return rulefile.Names(r.versions) }
 
 // Examples names the rows that the file marks as examples: figures that nobody
-// answers for. A city that settles real claims wants none.
+// answers for. A city that settles real claims must have none.
 func (r *Rules) Examples() []string {
 	var all []string
 	for _, v := range r.versions {

@@ -26,8 +26,8 @@ type Split struct {
 // PatientFen is psn_part_amt: what the fund does not pay.
 func (s Split) PatientFen() int64 { return s.TotalFen - s.FundFen }
 
-// Check proves the identities of a settlement against the claim it came from.
-// It fails on a split that was altered or wrongly computed, naming the identity.
+// Check checks the equations of a settlement against its claim. It fails on a split that was
+// altered or wrongly computed, and names the equation.
 func (s Split) Check(claim Claim) error {
 	for _, part := range []struct {
 		name string
@@ -64,9 +64,9 @@ func (s Split) Check(claim Claim) error {
 // day. year is the person's tally before this claim, accountFen what the
 // personal account holds (a negative balance pays nothing).
 //
-// A claim that cannot be settled has a reason and no split; NoRule says that the table has no
-// row for it, which is for the operator to correct and not for the hospital. An error is the
-// caller's: a tally of a later year than the claim's, or a table that splits wrongly.
+// A claim that cannot be settled has a reason and no split; NoRule says that the table has no row
+// for it; the operator has to correct that, not the hospital. An error is the caller's mistake: the
+// tally is of a later year than the claim, or the table splits wrongly.
 func Settle(rules *Rules, person Person, class Class, year YearSoFar, claim Claim, day time.Time, accountFen int64) (Split, verdict.Reason, error) {
 	if reason := claim.refuse(person); reason != verdict.None {
 		return Split{}, reason, nil
@@ -111,7 +111,7 @@ func (s scheme) split(claim Claim, used Used, accountFen int64) Split {
 	}
 }
 
-// deductible is that of the next settlement of the year, half-up to a whole fen.
+// deductible is the deductible of the year's next settlement, rounded half-up to a whole fen.
 func (s scheme) deductible(used Used) int64 {
 	if used.Settlements == 0 || !s.readmission.Valid {
 		return s.deductibleFen
@@ -119,10 +119,10 @@ func (s scheme) deductible(used Used) int64 {
 	return s.readmission.Decimal.Mul(decimal.NewFromInt(s.deductibleFen)).Round(0).IntPart()
 }
 
-// bandsPay is what the bands pay of the cost in (from, to]. The ratios' products
-// are summed exactly and rounded half-up to a whole fen here, once; what rounding
-// takes or gives falls to the patient's share. Half-up cannot exceed to - from,
-// because the sum does not and that is a whole number.
+// bandsPay is what the bands pay of the cost in (from, to]. The products with the ratios are summed
+// exactly and rounded half-up to a whole fen here, once. The difference that rounding makes falls
+// to the patient's share. The result cannot exceed to - from: the exact sum does not, and to - from
+// is a whole number.
 func (s scheme) bandsPay(from, to int64) int64 {
 	var sum decimal.Decimal
 	var below int64

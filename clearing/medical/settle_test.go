@@ -69,7 +69,8 @@ func checkSettle(t *testing.T, cases []settleCase) {
 func TestEmployeesInHospital(t *testing.T) {
 	again := YearSoFar{Year: 2026, Inpatient: Used{Settlements: 1}}
 	checkSettle(t, []settleCase{
-		// 10,000 - 900 deductible = 9,100; 85 % = 7,735; share 1,365; patient 2,265, account has 1,000.
+		// 10,000 - 900 deductible = 9,100; 85 % = 7,735; share 1,365; patient 2,265, account has
+		// 1,000.
 		{
 			"class 3, working", worker, Class3,
 			YearSoFar{},
@@ -107,7 +108,8 @@ func TestEmployeesInHospital(t *testing.T) {
 
 func TestDeductible(t *testing.T) {
 	checkSettle(t, []settleCase{
-		// 1,000 total: 100 own pay, 50 over limit, 50 first pay, 800 in scope; 800 - 300 = 500; 95 % = 475.
+		// 1,000 total: 100 own pay, 50 over limit, 50 first pay, 800 in scope; 800 - 300 = 500; 95
+		// % = 475.
 		{
 			"class 1, all four parts", worker, Class1,
 			YearSoFar{},
@@ -149,7 +151,8 @@ func TestDeductible(t *testing.T) {
 func TestResidentsInHospital(t *testing.T) {
 	again := YearSoFar{Year: 2026, Inpatient: Used{Settlements: 1}}
 	checkSettle(t, []settleCase{
-		// Resident, class 3: 2,000 deductible; 2,000..8,000 55 % = 3,300; 8,000..10,000 65 % = 1,300; fund 4,600.
+		// Resident, class 3: 2,000 deductible; 2,000..8,000 55 % = 3,300; 8,000..10,000 65 % =
+		// 1,300; fund 4,600.
 		{
 			"resident, two bands", resident, Class3,
 			YearSoFar{},
@@ -168,7 +171,8 @@ func TestResidentsInHospital(t *testing.T) {
 			"resident, again", resident, Class3, again, wholly(Inpatient, 800000), 0,
 			Split{TotalFen: 800000, DeductibleFen: 200000, ShareFen: 270000, FundFen: 330000, CashFen: 470000},
 		},
-		// Rounded once: community 150 deductible; 850.00 * 80 % = 680.00; 0.03 * 90 % = 0.027: 680.027 -> 680.03.
+		// Rounded once: community 150 deductible; 850.00 * 80 % = 680.00; 0.03 * 90 % = 0.027:
+		// 680.027 -> 680.03.
 		{
 			"resident, rounded once", resident, Community,
 			YearSoFar{},

@@ -4,10 +4,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// CardRecord is a record of a card's, of which a part is published once it is cleared.
+// CardRecord is a record of a card; part of it is published once it is cleared.
 type CardRecord interface {
-	// Publish sets what of the record may leave the house. It returns the card's number and its
-	// issuer, for which only a token may stand.
+	// Publish sets the fields of the record that may be published. It returns the card's number and
+	// its issuer, which only a token may represent.
 	Publish(c *Cleared) (card, issuer []byte)
 }
 

@@ -4,11 +4,11 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Reading are the parts of a tap or load that say how the card stood then.
+// Reading has the fields of a tap or load that tell the card's state at that moment.
 type Reading struct {
 	Time    [TimeLen]byte // as signed
 	Counter uint32        // of a tap: the offline sequence before it
-	Balance uint32        // after it, fen; signed by a load's TAC, a tap's word only
+	Balance uint32        // after it, fen; a load's TAC signs it, of a tap it is only a claim
 }
 
 // Field numbers of citycard.proto.

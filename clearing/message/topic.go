@@ -18,9 +18,9 @@ const (
 	TopicHotlist         = "hotlist"
 )
 
-// RecordLimit is the most bytes a tap, a load or a claim may have; a real one has
-// some 150. What is longer is refused whole, so that the books keep what a
-// terminal said and not what somebody added to it.
+// RecordLimit is the most bytes a tap, a load or a claim may have; a real one has some 150. A
+// longer record is refused as a whole, so that the books keep what a terminal said and nothing that
+// somebody added to it.
 const RecordLimit = 4 << 10
 
 // InputTopics are the topics that clearing consumes.
@@ -28,14 +28,14 @@ func InputTopics() []string {
 	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
 
-// OutputTopics are the topics in which clearing says what it has ruled, each message in
-// the order in which it became true; those of hospitals are beside them.
+// OutputTopics are the topics of clearing's results, with messages in the order of their commits.
+// The topics of hospitals are not among them.
 func OutputTopics() []string {
 	return []string{TopicRejectsTransit, TopicRejectsLoads, TopicRejectsMedical, TopicRejectsPension, TopicCleared}
 }
 
-// RejectsOf is the topic for rejects of an input topic: who may read the one need not be
-// shown the other. Empty for any other topic.
+// RejectsOf is the topic for rejects of an input topic. There is one for each, since a reader of
+// one need not be allowed to read another. Empty for any other topic.
 func RejectsOf(input string) string {
 	switch input {
 	case TopicTaps:
@@ -54,14 +54,15 @@ func RejectsOf(input string) string {
 // alone to read.
 func MedicalResultsOf(hospital string) string { return "medical.results." + hospital }
 
-// StateTopics are the topics that state how things are: the last message of a key counts.
+// StateTopics are the topics whose messages state a current value: the last message of a key
+// counts.
 func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist} }
 
-// ActTopic is the act by which the ledger's audit has an input topic as it was first seen:
-// another id or partition count means other data.
+// ActTopic is the audit's act that keeps an input topic as it was first seen: another id or
+// partition count means other data.
 const ActTopic = "first seen topic"
 
-// TopicFound is what the audit has of it, and clearing's table topics.
+// TopicFound is the content of that audit entry, and of a row of clearing's table topics.
 type TopicFound struct {
 	Topic      string `json:"topic"`
 	ID         string `json:"id"` // in hexadecimal

@@ -18,8 +18,8 @@ func CheckReturn(paid, returned ledger.Fen) verdict.Reason {
 }
 
 // CheckAgain is the reason against paying again, given what the bank returned of the payment
-// before; returned is 0 where nothing came back. That it happens once is the ledger's to see
-// to: the payment's number is part of its identity.
+// before; returned is 0 where nothing came back. The ledger makes sure that it happens once: the
+// payment's number is part of its identity.
 func CheckAgain(returned, amount ledger.Fen) verdict.Reason {
 	switch {
 	case returned <= 0:

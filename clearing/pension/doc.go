@@ -14,10 +14,10 @@
 // person's are not. The states and the precedence are this project's reading of
 // the published procedures, whose clause texts were not found.
 //
-// Before any line is looked at, the list as a whole must be one that can be meant on
-// the clearing day (Bounds, out of a dated rule file): its month and its payday near
-// that day, its size and sum within reason. One slip in a month would otherwise pay
-// every pensioner at once, and the right list would pay them again.
+// Before any line is looked at, the list as a whole must be plausible on the clearing day (Bounds,
+// from a dated rule file): its month and its payday near that day, its size and sum within reason.
+// Otherwise one wrong digit in a month would pay every pensioner at once, and the right list would
+// pay them again.
 //
 // A payment comes back whole or not at all. What came back may be paid again, in
 // the same amount, as the month's next payment, if the month is still owed: the

@@ -49,12 +49,12 @@ func (m Month) day(later int) ledger.Day {
 	return ledger.DayOf(time.Date(int(m/100), time.Month(int(m%100)+later), 1, 0, 0, 0, 0, time.UTC))
 }
 
-// since counts the months from an earlier one to m; below zero where m is the earlier.
+// since counts the months from another month to m; it is negative if m is the earlier one.
 func (m Month) since(earlier Month) int {
 	return (int(m/100)*12 + int(m%100)) - (int(earlier/100)*12 + int(earlier%100))
 }
 
-// State is where a person's entitlement stands.
+// State is the state of a person's entitlement.
 type State string
 
 // The states. A suspension ends with a certification, which moves

@@ -16,11 +16,11 @@ import (
 	"citycard/ledger"
 )
 
-// Judge rules on the lists of a payday and on what the bank returns of them.
+// Judge rules on the lists of a payday and on the payments that the bank returns.
 type Judge struct {
 	People *registry.Registry
 	Rules  *Rules
-	// Booked finds what stands in the books under keys: one amount a key, 0 where there is none.
+	// Booked finds the amounts in the books under keys: one for each key, 0 where there is none.
 	Booked func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 }
 
@@ -32,10 +32,11 @@ func (j *Judge) Versions() map[string]string {
 	return map[string]string{"registry": j.People.Current().Version(), "pension": j.Rules.Names()}
 }
 
-// RuleLists rules on lists: each line that is owed goes from the pension fund to the bank,
-// under the month it pays for. A list that the rules do not allow on the clearing day on which
-// it came is refused whole. A list that pays returned money again takes it from what came back;
-// a line is refused where the bank's answer has not been cleared yet, and may then be sent again.
+// RuleLists rules on lists: each line that is owed goes from the pension fund to the bank, under
+// the month it pays for. A list that the rules do not allow on the clearing day on which it came is
+// refused whole. A list that pays returned money again takes it from the account of returned
+// payouts. A line is refused if the bank's answer has not been cleared yet; it may be sent again
+// later.
 func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
 	originals := Originals{topic: message.TopicPensionBatches}
 	people := j.People.Current()
@@ -63,7 +64,7 @@ type list struct {
 	payment
 }
 
-// payment is which payment of its month a list makes, and out of what.
+// payment says which payment of its month a list makes, and from which account.
 type payment struct {
 	number  uint8 // 1 is the month's own
 	debit   string
@@ -77,7 +78,7 @@ func paymentOf(number uint32) payment {
 	return payment{1, chart.PensionFund, chart.PurposePension}
 }
 
-// read reads a list and asks the rules whether it may be paid that came on a clearing day.
+// read reads a list that came on a clearing day, and checks by the rules whether it may be paid.
 func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) {
 	l := &list{PensionBatch: &message.PensionBatch{}}
 	if err := proto.Unmarshal(value, l.PensionBatch); err != nil {
@@ -92,7 +93,8 @@ func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) 
 	}
 	asked := List{Month: l.month, Payday: payday, Lines: len(lines)}
 	for _, line := range lines {
-		// A line asks for more than nothing, and a sum that is beyond all lists stays there.
+		// A negative amount counts as 0 here, and a sum that is too large for any list stops
+		// growing.
 		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(ledger.Fen(line.GetAmountFen()), 0), math.MaxInt64/2)
 	}
 	var ok bool
@@ -138,8 +140,8 @@ func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, of
 	return nil
 }
 
-// returned is what the bank sent back of the payment before, line by line; nothing
-// where it is the first.
+// returned is what the bank sent back of the previous payment, line by line; nothing if this is the
+// first payment.
 func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
 	if l.number == 1 {
 		return nil, nil
@@ -161,14 +163,13 @@ func (l *list) entitled(people *index.Edition, token index.Token, fen ledger.Fen
 	if reason := e.Check(l.month, fen); reason != verdict.None {
 		return reason
 	}
-	// What the registry approves may itself be a slip.
+	// Even an approved registry may contain a slip.
 	return l.bounds.CheckAmount(fen)
 }
 
-// RuleReturns rules on the bank's answers: money that came back waits to be
-// paid again. A list is always judged before the bank's answer to it. No window bounds
-// the month here: money comes back only of a payment that stands in the books, and the
-// bank may take its time.
+// RuleReturns rules on the bank's answers: money that came back waits to be paid again. A list is
+// always judged before the bank's answer to it. The month is not checked against the day here:
+// money comes back only for a payment that is in the books, and the bank may answer late.
 func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
 	originals := Originals{topic: message.TopicPensionResults}
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
@@ -211,7 +212,7 @@ func readResult(value []byte) (*result, verdict.Reason) {
 func (j *Judge) ruleReturns(ctx context.Context, result *result, offset int64, d *docket.Docket) error {
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
 	if len(result.GetReturns()) == 0 {
-		// All of the list was paid: the answer says so, and moves nothing.
+		// The whole list was paid; such an answer moves no money.
 		d.Remark(verdict.Cleared, purpose, 0)
 		return nil
 	}

@@ -70,7 +70,7 @@ func (r *Rules) On(day ledger.Day) (*Bounds, bool) { return rulefile.Holding(r.v
 func (r *Rules) Names() string { return rulefile.Names(r.versions) }
 
 // Examples names the versions that the file marks as examples: figures that nobody
-// answers for. A city that pays real pensions wants none.
+// answers for. A city that pays real pensions must have none.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
 
 // List is what a list says of itself.
@@ -81,8 +81,8 @@ type List struct {
 	Fen    ledger.Fen // of all its lines
 }
 
-// Check is the first reason against a list on a clearing day. A month or a payday far from the
-// day is a slip of the pen or worse, and it would pay every pensioner at once.
+// Check is the first reason against a list on a clearing day. A month or a payday far from the day
+// is a typing error or worse, and it would pay every pensioner at once.
 func (b *Bounds) Check(clearing ledger.Day, l List) verdict.Reason {
 	from, to := clearing.Add(-b.PaydayDaysBack), clearing.Add(b.PaydayDaysAhead)
 	switch ahead := l.Month.since(Month(clearing / 100)); {
@@ -96,7 +96,7 @@ func (b *Bounds) Check(clearing ledger.Day, l List) verdict.Reason {
 	return verdict.None
 }
 
-// CheckAmount is the reason against one line that pays so much.
+// CheckAmount is the reason against a line of this amount.
 func (b *Bounds) CheckAmount(fen ledger.Fen) verdict.Reason {
 	if fen > b.PersonFen {
 		return verdict.PensionTooHigh

@@ -84,7 +84,7 @@ func OpenOf(ctx context.Context, l *ledger.Ledger, topic string) (records int, e
 		return 0, err
 	}
 	return open(ctx, l, func(stream ledger.StreamID) bool {
-		// A stream that has no name may be any topic's.
+		// A stream without a known name may belong to any topic.
 		name, known := names[stream]
 		return !known || strings.HasPrefix(name, topic+"/")
 	})

@@ -13,9 +13,8 @@ import (
 	"citycard/ledger"
 )
 
-// cells reads the fields of one row and keeps the first error. Rows that are stored are
-// read by less strict rules: what got in before a rule was there must stay readable, or no
-// later change could correct it.
+// cells reads the fields of one row and keeps the first error. Stored rows are read by less strict
+// rules: rows that are older than a rule must stay readable, or no later change could correct them.
 type cells struct {
 	fields []string
 	stored bool
@@ -28,7 +27,7 @@ func (c *cells) fail(i int, want string) {
 	}
 }
 
-// text is a name. What a settlement file cannot state is refused here.
+// text reads a name. It refuses a name that cannot be written into a settlement file.
 func (c *cells) text(i int) string {
 	if c.stored {
 		return c.fields[i]
@@ -74,9 +73,9 @@ func (c *cells) hex(i int, dst []byte) {
 	c.fail(i, fmt.Sprintf("%d hexadecimal digits", 2*len(dst)))
 }
 
-// cardNumber is an application serial number: 0 and the nineteen digits that are printed on
-// the card. What is none is not quoted, but for its end: it may be a number that was written
-// another way.
+// cardNumber is an application serial number: 0 and the nineteen digits that are printed on the
+// card. An invalid one is not quoted in the error, except for its end: it may be a real number
+// written in another way.
 func (c *cells) cardNumber(i int) (n index.Number) {
 	text := c.fields[i]
 	if len(text) != 2*len(n) || text[0] != '0' || strings.Trim(text, "0123456789") != "" {
@@ -109,8 +108,8 @@ func (c *cells) number(i int) uint32 {
 	return uint32(n)
 }
 
-// purseLimit is the most that a purse may hold where no rule says less: the balance on a
-// card has four bytes, and rules of loads stop at half of what they can state.
+// purseLimit is the most that a purse may hold where no rule sets less. The balance on a card has
+// four bytes, and the rules for loads allow at most half of what these can express.
 const purseLimit ledger.Fen = 1<<31 - 1
 
 // fen is an amount up to a limit.

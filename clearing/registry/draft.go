@@ -7,7 +7,7 @@ import (
 	"citycard/clearing/registry/index"
 )
 
-// Draft is a set of rows that is not in force: what files bring beside what is.
+// Draft is a set of rows that is not in force yet: the new rows of imported files.
 type Draft struct {
 	rows   index.Rows
 	base   int64 // version it was checked against
@@ -21,7 +21,7 @@ func (d *Draft) Rows() int64 { return d.count }
 // Edition is the draft by itself, as if nothing were in force beside it.
 func (d *Draft) Edition() *index.Edition { return d.on(&index.Edition{}) }
 
-// on is what follows base when the draft is approved.
+// on returns the edition that follows base when the draft is approved.
 func (d *Draft) on(base *index.Edition) *index.Edition {
 	return index.Next(base, &d.rows, Head(base.Head(), d.digest))
 }

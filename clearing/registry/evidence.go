@@ -27,10 +27,10 @@ func auditActs() map[string]string {
 	return map[string]string{actFound: ActFound, actApprove: ActApprove, actReject: ActReject}
 }
 
-// noReason stands in the audit for a reason that nobody gave.
+// noReason is written into the audit if no reason was given.
 const noReason = "(none given)"
 
-// Proposal is what the audit has of a change that somebody imported.
+// Proposal is the content of the audit entry for an imported change.
 type Proposal struct {
 	Change int64  `json:"change"`
 	Base   int64  `json:"base"`
@@ -38,7 +38,7 @@ type Proposal struct {
 	Digest string `json:"digest"` // over its rows, in hexadecimal
 }
 
-// Decision is what the audit has of a change that was taken, with its version, or
+// Decision is the content of the audit entry for a change that was approved, with its version, or
 // rejected.
 type Decision struct {
 	Change  int64  `json:"change"`
@@ -55,7 +55,7 @@ func audit(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Appro
 	return ledger.Record(ctx, tx, act, string(text), by)
 }
 
-// Digest adds up the rows of a change as the database has them, in their order.
+// Digest hashes the rows of a change as the database has them, in their order.
 type Digest struct {
 	sum  hash.Hash
 	rows int64

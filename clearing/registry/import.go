@@ -68,7 +68,7 @@ func (e *ImportError) Lines() (lines []string) {
 
 // Bounds are what rules outside the registry allow in its rows.
 type Bounds struct {
-	// PurseFen is the most that a purse may hold on a day; nil: what a card can state.
+	// PurseFen is the most that a purse may hold on a day; nil: the most that a card can express.
 	PurseFen func(ledger.Day) ledger.Fen
 }
 
@@ -79,8 +79,8 @@ func (b Bounds) purse(day ledger.Day) ledger.Fen {
 	return min(b.PurseFen(day), purseLimit)
 }
 
-// Import reads the files of a whole registry from dir: what is in force when
-// they are the founding change.
+// Import reads the files of a whole registry from dir, and returns the edition that is in force
+// when they are the founding change.
 func Import(dir string) (*index.Edition, error) {
 	draft, err := Read(dir, nil)
 	if err != nil {
@@ -95,7 +95,7 @@ func Import(dir string) (*index.Edition, error) {
 // with one *ImportError that names all that is wrong.
 //
 // A founding change, base nil, must have operators, terminals, cards, channels,
-// hospitals, persons and purses; any other has what it has.
+// hospitals, persons and purses; any other may have any of the files.
 func Read(dir string, base *index.Edition) (*Draft, error) { return Bounds{}.Read(dir, base) }
 
 // Read reads a change as the function Read does, and holds its rows against the bounds.
@@ -206,7 +206,7 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 	}
 }
 
-// otherEncoding is what a file gets that a spreadsheet saved as it pleased.
+// otherEncoding is the fault of a file that a spreadsheet saved in another encoding.
 const otherEncoding = "not UTF-8, GBK perhaps: save it as CSV UTF-8 / 不是 UTF-8 编码,可能是 GBK: 请另存为 CSV UTF-8"
 
 // byteOrderMark is what Excel begins a file of UTF-8 with.
@@ -223,8 +223,9 @@ func newReader(file io.Reader) *csv.Reader {
 	return r
 }
 
-// linesOf finds a card's rows in a file again, a few of them, for a fault that shows only when
-// all rows are sorted: a fault names no card by its whole number, since it is logged.
+// linesOf finds some of a card's rows in a file again, for a fault that shows only when all rows
+// are sorted. The fault gives lines because faults are logged and must not contain a whole card
+// number.
 func (in *importer) linesOf(name string, card index.Number) (lines []int) {
 	file, err := os.Open(filepath.Join(in.dir, name))
 	if err != nil {
@@ -254,8 +255,8 @@ func (in *importer) checkPurses() {
 	}
 }
 
-// checkRoom refuses what the packed tables cannot tell apart any more together with what is
-// in force.
+// checkRoom refuses rows if the packed tables have no room for them together with the rows in
+// force.
 func (in *importer) checkRoom() {
 	if n := in.rows.Cards.Classes(&in.base.Cards); n > index.MaxClasses {
 		in.fault("cards.csv", 0, fmt.Sprintf("%d combinations of issuer and type with those registered, want at most %d", n, index.MaxClasses))

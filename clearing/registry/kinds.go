@@ -9,7 +9,7 @@ import (
 	"citycard/clearing/registry/index"
 )
 
-// Kind is a kind of row. Its numbers stand in the database.
+// Kind is a kind of row. Its numbers are stored in the database.
 type Kind int64
 
 // The kinds, in the order in which files are read: what is referred to first.
@@ -29,8 +29,8 @@ const (
 	Hotlist
 )
 
-// layout says how the rows of a kind look in their file. The first column is the
-// key, of a card or an issuer the part of it that enters the cards' keys.
+// layout says how the rows of a kind look in their file. The first column is the key; for a card or
+// an issuer, the key is the part of it that enters the cards' keys.
 type layout struct {
 	kind    Kind
 	name    string // the file's, without .csv

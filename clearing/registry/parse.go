@@ -21,15 +21,16 @@ type builder struct {
 	spelt  map[Kind]map[string]string // ids as they are written, by their small letters
 }
 
-// finish completes the rows. wrong and overlap hear of what shows only when all are sorted.
+// finish completes the rows. wrong and overlap are called for faults that show only when all rows
+// are sorted.
 func (b *builder) finish(wrong func(index.Number, index.Conflict), overlap func(row, before index.Listing)) {
 	b.rows.Cards = b.cards.Finish(wrong)
 	b.rows.Hotlist.Finish(overlap)
 }
 
-// checkSpelling refuses an id that differs from another of its kind in capitals alone: people, and
-// programs that read what is written for them, take the two for one. An id that is
-// registered may be corrected.
+// checkSpelling refuses an id that differs from another of its kind only in capitals: people, and
+// programs that read their files, would take the two for one. An id that is registered may be
+// corrected.
 func checkSpelling[T index.Dated](b *builder, kind Kind, base *index.Timelines[string, T], id string) error {
 	if b.stored || base.Has(id) {
 		return nil
@@ -215,7 +216,7 @@ func (b *builder) card(f []string) error {
 	return nil
 }
 
-// conflict says of a card's number what is wrong with two rows.
+// conflict says how two rows of a card conflict.
 func conflict(wrong index.Conflict, number index.Number) string {
 	switch wrong {
 	case index.Full:
@@ -226,10 +227,9 @@ func conflict(wrong index.Conflict, number index.Number) string {
 	return fmt.Sprintf("card %s occurs twice with the same first day", number)
 }
 
-// checkCard looks up issuer and type where any are registered. It holds the card's number
-// against the prefix of its issuer, and the card against known, the rows that have its last
-// digits. The row that a card has alone is corrected by one of the same first day, its number
-// and issuer too.
+// checkCard looks up issuer and type where any are registered. It compares the card's number with
+// the prefix of its issuer, and the card with known, the rows that have its last digits. If a card
+// has only one row, a row of the same first day corrects it, its number and issuer too.
 func (b *builder) checkCard(card index.Card, known []index.Card) error {
 	number := index.Number(card.ID.ASN)
 	institution := index.InstitutionOf(card.ID.Issuer)
@@ -258,8 +258,8 @@ func (b *builder) checkCard(card index.Card, known []index.Card) error {
 	return b.checkKnown(card.ID, corrects)
 }
 
-// checkKnown refuses a card, or a purse of it, that is another one's but for what no card
-// signs, if it does not correct that one.
+// checkKnown refuses a card or purse that differs from a known card only in parts that no card
+// signs, unless it corrects that card.
 func (b *builder) checkKnown(id keys.CardID, corrects bool) error {
 	digits := id.Digits()
 	if card, ok := b.base.Cards.Find(digits); ok && !corrects && card.ID != id {
@@ -271,7 +271,7 @@ func (b *builder) checkKnown(id keys.CardID, corrects bool) error {
 	return nil
 }
 
-// sameSignature says that a card is registered already, but for what no card signs.
+// sameSignature says that a registered card differs from this one only in parts that no card signs.
 func sameSignature(card, known keys.CardID) string {
 	return fmt.Sprintf("card %s of issuer %x: a card of issuer %x has the same last sixteen digits; nothing that a card signs tells them apart",
 		index.Number(card.ASN), card.Issuer, known.Issuer)
@@ -303,7 +303,7 @@ func (b *builder) hospital(f []string) error {
 	return add(b, &b.rows.Hospitals, &b.base.Hospitals, f[0], h.ID, h)
 }
 
-// person reads a person. A personal account comes along once, with the row that
+// person reads a person. A personal account's balance is taken over once, with the row that
 // registers the person; from then on the books have it.
 func (b *builder) person(f []string) error {
 	c := cells{fields: f, stored: b.stored}
@@ -324,7 +324,7 @@ func (b *builder) person(f []string) error {
 	if standing && old == p.KeepingAccount(old) {
 		return nil
 	}
-	// What no account can have held was never booked, so it may be stated again.
+	// An amount that no account can have held was never booked, so it may be stated again.
 	wrong := standing && old.PersonalAccount > index.PersonLimit
 	if p.PersonalAccount != 0 && !wrong && (b.rows.Persons.Has(token) || b.base.Persons.Has(token)) {
 		c.fail(3, "0: the person is registered already, the books have the balance")
@@ -334,8 +334,8 @@ func (b *builder) person(f []string) error {
 	return nil
 }
 
-// purse is what a card held before; the card need not be registered, since the
-// money is there all the same.
+// purse reads what a card held in the previous system. The card need not be registered, since its
+// money exists all the same.
 func (b *builder) purse(f []string) error {
 	c := cells{fields: f, stored: b.stored}
 	number := c.cardNumber(0)
@@ -354,7 +354,7 @@ func (b *builder) purse(f []string) error {
 			return fmt.Errorf("card %s: a purse of the same last sixteen digits occurs twice", number)
 		}
 		old, taken := b.base.Purses.Latest(digits)
-		// What no purse can have held was never booked, so it may be stated again.
+		// An amount that no purse can have held was never booked, so it may be stated again.
 		wrong := old.Fen > purseLimit && old.Day == p.Day
 		switch {
 		case taken && old == p:

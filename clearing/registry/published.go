@@ -12,13 +12,13 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// Published are the kinds that are told to whoever reads the message log. Cards and
+// Published are the kinds that readers of the message log are told. Cards and
 // persons are personal and too many, and what purses held is nobody's business.
 func Published() []Kind {
 	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals, Hotlist}
 }
 
-// Keyed is all that a version says of one key: its rows in order of first day, as
+// Keyed has everything that a version says about one key: its rows in order of first day, as
 // columns by name.
 type Keyed struct {
 	Kind Kind
@@ -51,12 +51,12 @@ func (s *Store) Latest(ctx context.Context) (number int64, err error) {
 	return number, nil
 }
 
-// keysPage is how many keys Changed hands over at once.
+// keysPage is how many keys Changed passes to fn at once.
 const keysPage = 1000
 
-// Changed calls fn with every key of a kind that the versions behind after changed,
-// up to upto, and what is said of it at upto. The order is fixed: by version, then
-// key; a key that several versions changed comes several times.
+// Changed calls fn with every key of a kind that the versions from after + 1 to upto changed, and
+// with its rows at version upto. The order is fixed: by version, then key; a key that several
+// versions changed comes several times.
 func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn func([]Keyed) error) error {
 	versions, err := s.versions(ctx, after)
 	if err != nil {
@@ -92,8 +92,8 @@ func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn fu
 	return nil
 }
 
-// states reads what a version says of keys, which are in order. Of two rows of one
-// first day the later version's stands.
+// states reads the rows of keys at a version; the keys are in order. Of two rows with the same
+// first day, the later version's counts.
 func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64) ([]Keyed, error) {
 	layout := layouts()[kind-1]
 	rows, err := s.pool.Query(ctx, `SELECT r.key, r.effective_from, r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change

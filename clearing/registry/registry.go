@@ -23,18 +23,17 @@ func New(e *index.Edition) *Registry {
 	return r
 }
 
-// Current is the edition in force now. Who looks several things up for one
-// decision takes it once.
+// Current is the edition in force now. Code that looks several things up for one decision calls it
+// once.
 func (r *Registry) Current() *index.Edition { return r.current.Load() }
 
 // Version is the current edition's.
 func (r *Registry) Version() string { return r.Current().Version() }
 
-// Follow looks every so often whether the store has a newer version, and makes it
-// current, until ctx ends. Before that it calls adopt with the change's rows by
-// themselves, so that what they need, such as accounts, is there when the first
-// record names them; while adopt or the database fails, the edition stays and
-// the log is told.
+// Follow looks every so often whether the store has a newer version, and makes it current, until
+// ctx ends. Before that it calls adopt with the change's rows alone, so that what they need, such
+// as accounts, exists before the first record names them. While adopt or the database fails, the
+// edition stays, and the failure is logged.
 func (r *Registry) Follow(ctx context.Context, store *Store, every time.Duration, adopt func(context.Context, *index.Edition) error, log *slog.Logger) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -50,8 +49,7 @@ func (r *Registry) Follow(ctx context.Context, store *Store, every time.Duration
 	}
 }
 
-// Update takes up the versions that the store has beside the current one, one by
-// one. Only one goroutine may call it.
+// Update adopts the store's newer versions one by one. Only one goroutine may call it.
 func (r *Registry) Update(ctx context.Context, store *Store, adopt func(context.Context, *index.Edition) error) error {
 	versions, err := store.versions(ctx, r.Current().Number())
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"citycard/ledger"
 )
 
-// What a store refuses.
+// The errors of a store.
 var (
 	ErrEmpty      = errors.New("the database holds no registry yet")
 	ErrFounded    = errors.New("the database holds a registry already")
-	ErrSamePerson = errors.New("whoever imported a change may not approve it")
+	ErrSamePerson = errors.New("the person who imported a change may not approve it")
 	ErrDecided    = errors.New("the change is decided already")
 	ErrStale      = errors.New("the registry has changed since; import the files again")
 	ErrNoChange   = errors.New("no such change is proposed")
@@ -101,8 +101,8 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 	return n, nil
 }
 
-// Found stores a draft as the founding change, in force at once. ErrFounded means
-// that there is a registry, which may be another process's of this moment.
+// Found stores a draft as the founding change, in force at once. ErrFounded means that there is a
+// registry already; another process may just have founded it.
 func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
 	if versions, err := s.versions(ctx, 0); err != nil || len(versions) > 0 {
 		return errors.Join(err, ErrFounded)
@@ -119,8 +119,7 @@ func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
 	return nil
 }
 
-// Approve puts a change in force, on the word of somebody else than who imported
-// it.
+// Approve puts a change in force. The person who approves must not be the one who imported it.
 func (s *Store) Approve(ctx context.Context, change int64, by Act) error {
 	return s.decide(ctx, change, by, actApprove)
 }
@@ -130,8 +129,8 @@ func (s *Store) Reject(ctx context.Context, change int64, by Act) error {
 	return s.decide(ctx, change, by, actReject)
 }
 
-// reserve takes the next number. Changes of earlier numbers that are approved have
-// been approved on a version that this one's base contains, or never will be.
+// reserve takes the next number. Every change with an earlier number was approved on a version that
+// this one's base contains, or will never be approved.
 func (s *Store) reserve(ctx context.Context, by Act) (n int64, err error) {
 	err = attempts(ctx, func() error {
 		return s.pool.QueryRow(ctx, `INSERT INTO registry_audit (change, step, act, person, at)
@@ -176,8 +175,8 @@ func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
 	return flush()
 }
 
-// decide writes the second step of a change, and its version where it is taken,
-// in one transaction. Two who decide at once collide on a key.
+// decide writes the decision on a change, and its version if it is approved, in one transaction.
+// Two decisions at the same time collide on a key.
 func (s *Store) decide(ctx context.Context, change int64, by Act, act string) error {
 	if err := by.check(); err != nil {
 		return err
@@ -243,7 +242,8 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 	return audit(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At})
 }
 
-// addVersion puts the change in force on its base and nothing else, and returns its head in hexadecimal.
+// addVersion puts the change in force on its base and nothing else, and returns its head in
+// hexadecimal.
 func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]byte) (string, error) {
 	var last int64
 	var head []byte
@@ -261,7 +261,7 @@ func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]b
 	return hex.EncodeToString(next[:]), err
 }
 
-// attempts repeats what the database asks to repeat: transactions that collided.
+// attempts repeats transactions that collided, as the database asks.
 // On a collision of keys the next attempt reads what the other one wrote.
 func attempts(ctx context.Context, attempt func() error) error {
 	const limit = 10

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { ledgertest.Main(m) }
 
-// archive is a store with a registry in a fresh database, and the people at it.
+// archive is a store with a registry in a fresh database, and the people who use it.
 type archive struct {
 	*testing.T
 	*registry.Store
@@ -143,7 +143,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestTwoPeople refuses whoever imported, in any spelling, and everything that
+// TestTwoPeople refuses the person who imported, in any spelling, and everything that
 // follows a decision.
 func TestTwoPeople(t *testing.T) {
 	a := founded(t)
@@ -300,7 +300,7 @@ func TestUpdateWhileLookingUp(t *testing.T) {
 	}
 }
 
-// TestFollow waits for a process to take up a change by itself.
+// TestFollow waits for a process to read a change by itself.
 func TestFollow(t *testing.T) {
 	a := founded(t)
 	live := registry.New(a.load())

@@ -9,12 +9,12 @@ import (
 	"citycard/ledger"
 )
 
-// RowName is how a row is named to people: DAY/SUBJECT/ID, the last two in
+// RowName is the name of a row for people: DAY/SUBJECT/ID, the last two in
 // hexadecimal digits.
 func RowName(key ledger.Key) string { return fmt.Sprintf("%s/%x/%x", key.Day, key.Subject, key.ID) }
 
-// maskedRow names a row in the audit, which is exported: day and id find it again, so the
-// card's number need not be whole.
+// maskedRow names a row in the audit, which is exported. Day and id are enough to find the row
+// again, so the card's number is shortened.
 func maskedRow(key ledger.Key) string {
 	return fmt.Sprintf("%s/%s/%x", key.Day, tunion.Masked(hex.EncodeToString([]byte(key.Subject))), key.ID)
 }

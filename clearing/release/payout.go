@@ -12,15 +12,15 @@ import (
 	"citycard/ledger"
 )
 
-// Payout asks for an operator to be paid what the close of a day held.
+// Payout is a request to pay an operator the amount that the close of a day held.
 type Payout struct {
 	Day      ledger.Day
 	Operator string
 	By       ledger.Approval
 }
 
-// Payout pays what was held for a day, whole and once. The error is a *Refusal where it
-// cannot be paid so.
+// Payout pays the whole amount held for a day, once. The error is a *Refusal if that is not
+// possible.
 func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
 	if !p.Day.Valid() {
 		return Done{}, refuse("give --day YYYYMMDD / 日期有误", "%d is no day", p.Day)
@@ -49,8 +49,9 @@ func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
 	return o.book(ctx, d)
 }
 
-// unchanged makes sure, inside the transaction, that the day is over and that nothing was booked in
-// it since its rows were counted and what it owes was read: while its row is locked nobody reopens it.
+// unchanged makes sure, inside the transaction, that the day has ended, and that nothing was booked
+// in it since its rows were counted and the amount owed was read. While the day's row is locked,
+// nobody can reopen it.
 func unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout, booked int64) error {
 	is, err := ledger.LockDay(ctx, tx, held.Day)
 	if err != nil {

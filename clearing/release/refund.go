@@ -18,15 +18,15 @@ import (
 	"citycard/ledger"
 )
 
-// Refund asks for a paid load to be given back to its channel.
+// Refund is a request to refund a paid load to its channel.
 type Refund struct {
 	Card    identity.Card
 	Order   string // the channel's number
 	Channel string // may be empty where only one channel has the number for the card
-	// Sequence is the card's online sequence; nil where one order has the number.
+	// Sequence is the card's online sequence; nil if only one order has the number.
 	Sequence *uint16
-	// NotWritten says that the counter has looked at the card and it does not have it;
-	// then the rules' days need not pass.
+	// NotWritten says that the counter has read the card and that the card does not have the load.
+	// Then the rules' waiting time does not apply.
 	NotWritten bool
 	By         ledger.Approval
 }
@@ -62,7 +62,7 @@ func (o *Office) Refund(ctx context.Context, r Refund) (Done, error) {
 		return Done{}, err
 	}
 	if before[0] == 0 {
-		// In this order: a later question sees what was read or judged after an earlier one.
+		// The order matters: each check sees what was read or judged after the one before it.
 		if err := o.unread(ctx); err != nil {
 			return Done{}, err
 		}
@@ -125,7 +125,7 @@ func (o *Office) find(ctx context.Context, r Refund) (paidLoad, error) {
 	return paidLoad{}, refuse("give --channel and --sequence / 请指定渠道与联机序号", "%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card)
 }
 
-// standing leaves out orders that were refunded, where others stand beside them.
+// standing leaves out refunded orders if there are others.
 func (o *Office) standing(ctx context.Context, found []paidLoad) ([]paidLoad, error) {
 	if len(found) < 2 {
 		return found, nil
@@ -150,8 +150,8 @@ func (o *Office) standing(ctx context.Context, found []paidLoad) ([]paidLoad, er
 	return open, nil
 }
 
-// unread refuses while part of a stream of loads that a day was closed without has not been read:
-// the card's confirmation may be in it.
+// unread refuses if a day was closed without a stream of loads and part of that stream is still
+// unread: the card's confirmation may be in it.
 func (o *Office) unread(ctx context.Context) error {
 	list, err := counters.Checker{Ledger: o.Ledger}.EverUnread(ctx)
 	if err != nil {

@@ -39,7 +39,7 @@ type Office struct {
 	RefundAfterDays int
 }
 
-// Done is what stands in the books after a decision.
+// Done is what the books have after a decision.
 type Done struct {
 	Repeated bool // it stood there before
 	Parts    []Part
@@ -65,8 +65,8 @@ type decision struct {
 	keep func(ctx context.Context, tx pgx.Tx) error
 }
 
-// evidence says what a decision does, without the time and the people: whoever repeats it, the
-// evidence is the same.
+// evidence says what a decision does, without the time and the people: no matter who repeats it,
+// the evidence is the same.
 type evidence struct {
 	Act string `json:"act"`
 	Row string `json:"row"`
@@ -89,8 +89,8 @@ func (o *Office) book(ctx context.Context, d *decision) (Done, error) {
 	} else if err != nil {
 		return Done{}, err
 	}
-	// Of several who decide at the same time each gets its turn: what is booked already is not
-	// booked again.
+	// If several processes decide at the same time, each gets its turn, and what is booked already
+	// is not booked again.
 	out, err := o.Ledger.PostOnce(ctx, Stream, o.Owner, 0, func(b *ledger.Batch) error {
 		b.Transfers, b.Prepare, b.Finish = d.chain, d.within, d.finish
 		return nil
@@ -101,7 +101,7 @@ func (o *Office) book(ctx context.Context, d *decision) (Done, error) {
 	return o.done(d, out)
 }
 
-// finish books beside a decision that is new what belongs to it.
+// finish writes what belongs to a new decision, in its transaction.
 func (d *decision) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome) ([]byte, error) {
 	if out.Transfers[0].Result != ledger.Inserted {
 		return nil, nil

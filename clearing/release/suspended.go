@@ -15,9 +15,9 @@ import (
 // Release asks for a suspended transfer to be released.
 type Release struct {
 	Row ledger.Key
-	// To is whose money it is: an operator or a channel for a tap, what is pending for
-	// an operator for another city's, the channel that owes it for a load that nobody
-	// paid. A load unlike its order, or too high, goes to the order's channel.
+	// To is the account that gets the money: an operator or a channel for a tap, an operator's
+	// pending account for another city's tap, and for a load that nobody paid the channel that owes
+	// it. A load unlike its order, or too high, goes to the order's channel.
 	To string
 	By ledger.Approval
 }
@@ -40,7 +40,7 @@ type Suspended struct {
 	Booked   ledger.Day
 }
 
-// suspendedRow reads a row as what waits; ok is false for any other.
+// suspendedRow reads a row as a suspended transfer; ok is false for any other row.
 func suspendedRow(reader *docket.Reader, row *ledger.Row) (s Suspended, ok bool) {
 	booked, ok := reader.Row(row)
 	if !ok || row.IsMemo() || booked.Verdict != verdict.Suspended {
@@ -52,8 +52,8 @@ func suspendedRow(reader *docket.Reader, row *ledger.Row) (s Suspended, ok bool)
 	}, true
 }
 
-// Release releases a suspended transfer, whole and once. The error is a *Refusal where
-// it cannot be released so.
+// Release releases a whole suspended transfer, once. The error is a *Refusal if that is not
+// possible.
 func (o *Office) Release(ctx context.Context, r Release) (Done, error) {
 	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {

@@ -26,7 +26,7 @@
 //     be read names only files that are there.
 //  3. A day that was written is never overwritten by other content: somebody may
 //     have paid by it. Writing the same again is harmless.
-//  4. Files of two participants have two names, also where A is not told from a: a capital
-//     is written as its small letter behind a plus sign.
+//  4. Files of two participants have two names even on a file system that does not distinguish A
+//     from a: a capital is written as a plus sign and its small letter.
 //  5. Reading trusts nothing: hash, totals, order and header are all checked.
 package settlement

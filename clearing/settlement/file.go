@@ -76,7 +76,7 @@ func unseal(data []byte) ([]string, error) {
 
 // Parse reads a settlement file back and checks its hash, its header, the order
 // of its lines and its totals. The hash guards against damage, not against a
-// forger: whoever can write the file can hash it; compare with the index too.
+// forger: a person who can write the file can hash it; compare with the index too.
 func Parse(data []byte) (File, error) {
 	return parse("file", data, parseLines)
 }
@@ -87,8 +87,8 @@ func parse[T interface{ Encode() []byte }](kind string, data []byte, parseLines 
 	if err == nil {
 		parsed, err = parseLines(lines)
 	}
-	// One file has one spelling: a number like 007, or a wrong total in the
-	// header, parses above and differs here.
+	// Each file has exactly one encoding: a number like 007, or a wrong total in the header, parses
+	// above but differs here.
 	if err == nil && string(parsed.Encode()) != string(data) {
 		err = errors.New("not written as this layout writes it; totals or spelling differ")
 	}

@@ -46,10 +46,9 @@ type Position struct {
 	Fen         int64  // net: the sum of all lines
 }
 
-// Net adds rows up to one position per participant, ordered by code. Everybody
-// in participants gets one, with or without rows: an empty file says "nothing",
-// a missing one says nothing at all. It fails on a row whose participant is not
-// listed, naming the row.
+// Net adds rows up to one position per participant, ordered by code. Everybody in participants gets
+// one, with or without rows: an empty file says that there was nothing, while a missing file could
+// mean anything. It fails on a row whose participant is not listed, naming the row.
 func Net(rows []Row, participants []Participant) ([]Position, error) {
 	known := make(map[string]Participant, len(participants))
 	for i, p := range participants {
@@ -166,14 +165,14 @@ func CheckName(name string) error {
 	return nil
 }
 
-// breaksLines reports what some program takes for the end of a line, or for a command.
+// breaksLines reports characters that some program takes for the end of a line or for a command.
 func breaksLines(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp)
 }
 
-// fileName of a participant: kind-id.csv. A kind holds no hyphen, so the first one tells
-// kind and id apart and distinct codes give distinct names. Some file systems do not tell A
-// from a, so a capital is written as its small letter behind a plus sign.
+// fileName of a participant: kind-id.csv. A kind holds no hyphen, so the first one tells kind and
+// id apart and distinct codes give distinct names. Some file systems do not distinguish A from a,
+// so a capital is written as a plus sign and its small letter.
 func (p Participant) fileName() string {
 	var b strings.Builder
 	for _, c := range []byte(strings.Replace(p.Code, ":", "-", 1)) {

@@ -56,7 +56,7 @@ func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
 	return index, nil
 }
 
-// Check reports whether positions can be written: what Write refuses for what is in them.
+// Check reports whether positions can be written: it fails where Write would refuse their content.
 func Check(day ledger.Day, positions []Position) error {
 	if _, _, err := encode(day, positions); err != nil {
 		return fmt.Errorf("settlement: %w", err)
@@ -64,8 +64,8 @@ func Check(day ledger.Day, positions []Position) error {
 	return nil
 }
 
-// encode makes all bytes before any is written. What it gives can be read back:
-// positions come from a caller, and a name with a line break in it would not.
+// encode makes all files before any is written, and checks that they can be read back: positions
+// come from a caller, and a name with a line break could not be read back.
 func encode(day ledger.Day, positions []Position) (Index, [][]byte, error) {
 	files := make([][]byte, len(positions))
 	entries := make([]Entry, len(positions))

@@ -16,7 +16,7 @@ import (
 	"citycard/ledger"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 const testDay = ledger.Day(20261124)
 

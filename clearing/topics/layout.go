@@ -15,16 +15,16 @@ import (
 	"citycard/clearing/message"
 )
 
-// Layout is how topics are made where they are missing, and how safe those that are
-// there must be. The zero value fits a cluster of any size, but for Partitions.
+// Layout says how missing topics are made, and how safe existing ones must be. The zero value suits
+// a cluster of any size, except for Partitions.
 type Layout struct {
-	Partitions int32 // of topics that are made; those that only state how things are have one
+	Partitions int32 // of topics that are made; those that only state current values have one
 	Replicas   int   // of each partition; 0: three, or as many as there are brokers where those are fewer
 	MinInsync  int   // replicas that acknowledge a record; 0: a majority of those that a topic has
 }
 
-// usualReplicas is how many replicas a topic gets where nothing else is said: one broker
-// may be away for repair and another fail.
+// usualReplicas is how many replicas a topic gets by default: one broker may be down for repair
+// while another fails.
 const usualReplicas = 3
 
 // minInsync is how many replicas of a topic must have a record before it is acknowledged:
@@ -61,8 +61,8 @@ func (l Layout) Ensure(ctx context.Context, client *kgo.Client, topics ...string
 	return l.check(ctx, client, replicas, topics)
 }
 
-// EnsureWorking is Ensure for a program that is at work: a broker that joins the cluster
-// must not stop it, so it is not asked how many replicas a topic has.
+// EnsureWorking is Ensure for a program that is running. It does not check the number of replicas
+// of a topic, so that a broker that joins the cluster does not stop the program.
 func (l Layout) EnsureWorking(ctx context.Context, client *kgo.Client, topics ...string) error {
 	if _, err := l.make(ctx, client, topics); err != nil {
 		return err
@@ -99,8 +99,8 @@ func (l Layout) make(ctx context.Context, client *kgo.Client, topics []string) (
 	return replicas, known(ctx, admin, topics)
 }
 
-// uncached has the cluster asked what topics there are. A client remembers for seconds
-// what it was told, but not with what it may do to them.
+// uncached makes the client ask the cluster which topics there are. A client caches the answer for
+// seconds, unless it also asks for the authorised operations.
 func uncached(ctx context.Context) context.Context { return kadm.WithAuthorizedOps(ctx) }
 
 // create makes topics of a kind. Another process may have made them a moment before.
@@ -133,7 +133,7 @@ const (
 	knownEvery = 50 * time.Millisecond
 )
 
-// known waits until the topics can be looked at: a broker hears of a new one a moment
+// known waits until the topics can be looked at: a broker learns of a new one a moment
 // after it was made.
 func known(ctx context.Context, admin *kadm.Client, topics []string) error {
 	ctx, cancel := context.WithTimeout(ctx, knownLimit)
@@ -199,7 +199,7 @@ func fewest(partitions kadm.PartitionDetails) int {
 	return least
 }
 
-// faults are what does not fit of a topic with as many replicas as it has.
+// faults returns the wrong settings of a topic that has the given number of replicas.
 func (l Layout) faults(topic string, has, replicas int, configs []kadm.Config) (faults []Fault) {
 	stated := map[string]string{}
 	for _, c := range configs {

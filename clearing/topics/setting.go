@@ -14,8 +14,8 @@ import (
 type kind int
 
 const (
-	input  kind = iota // clearing's truth: all of it, with the broker's own time
-	output             // what clearing says, in the order in which it became true
+	input  kind = iota // clearing's input: all of it, with the broker's own time
+	output             // clearing's results, in the order of their commits
 	state              // the last word on each key, for ever
 )
 
@@ -50,13 +50,13 @@ func exactly(name, value string) setting {
 	return setting{name: name, made: value, want: value, fits: func(found string) bool { return found == value }}
 }
 
-// leastRetention is how long what clearing says must at least be there to be read. What
-// it says is in the books as well, so a city may let it go after a while.
+// leastRetention is how long clearing's results must at least stay in their topics. They are in the
+// books as well, so a city may delete them after a while.
 const leastRetention = 7 * 24 * time.Hour
 
-// settings are those on which it depends that nothing is lost.
+// settings are the settings that keep records from being lost.
 func (k kind) settings() []setting {
-	// A replica that missed records must never become the one that is believed.
+	// A replica that missed records must never become the leader.
 	clean := setting{name: "unclean.leader.election.enable", optional: true, want: "false", fits: func(found string) bool { return found == "false" }}
 	forever, anySize := exactly("retention.ms", "-1"), exactly("retention.bytes", "-1")
 	appendTime := exactly("message.timestamp.type", "LogAppendTime")
@@ -73,13 +73,13 @@ func (k kind) settings() []setting {
 		appendTime.fits = func(string) bool { return true }
 		return []setting{forever, anySize, exactly("cleanup.policy", "delete"), appendTime, clean}
 	}
-	// The broker unpacks what a producer packed and bounds that. Otherwise a batch within
-	// message.max.bytes may unpack to more than a reader has memory.
+	// With this setting the broker itself unpacks compressed batches and limits their size.
+	// Otherwise a batch within message.max.bytes may unpack to more than a reader has memory for.
 	return []setting{forever, anySize, exactly("cleanup.policy", "delete"), appendTime, clean, exactly("compression.type", "uncompressed")}
 }
 
-// insync is how many replicas acknowledge a record: at least the number wanted, and no
-// more than there are, since then nothing could be written.
+// insync is how many replicas must acknowledge a record: at least the number wanted, but not more
+// than there are, since then nothing could be written.
 func insync(want, replicas int) setting {
 	value := strconv.Itoa(want)
 	return setting{
@@ -91,10 +91,10 @@ func insync(want, replicas int) setting {
 	}
 }
 
-// replicasSetting names in a Fault what is no setting.
+// replicasSetting is the name used in a Fault for the number of replicas, which is not a setting.
 const replicasSetting = "replicas"
 
-// Fault is one thing about a topic that does not fit.
+// Fault is one wrong setting of a topic.
 type Fault struct {
 	Topic   string
 	Setting string

@@ -60,9 +60,9 @@ type tap struct {
 	verified bool // its TAC, by us
 }
 
-// Rule decides every record and adds it to the docket, in order. It fails, with nothing
-// added, where the masters in use are out of date (keys.ErrOutdated): until they are not,
-// nobody can say what a wrong TAC is.
+// Rule decides every record and adds it to the docket, in order. If the masters in use are out of
+// date (keys.ErrOutdated), it fails and adds nothing: until they are up to date, nobody can say
+// which TAC is wrong.
 func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 	taps, own := make([]tap, len(records)), make([]*tap, 0, len(records))
 	edition := j.Registry.Current()
@@ -96,7 +96,8 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 	return nil
 }
 
-// operatorOf is whose terminal a tap names, whether or not it was there.
+// operatorOf is the operator of the terminal that a tap names, whether or not the tap was made
+// there.
 func operatorOf(edition *index.Edition, t *tap) string {
 	if terminal, ok := edition.Terminal(t.signed.Terminal, t.day); ok {
 		return terminal.Operator
@@ -104,8 +105,8 @@ func operatorOf(edition *index.Edition, t *tap) string {
 	return docket.UnregisteredOperator
 }
 
-// verify checks the TACs. A record whose terminal could not tell which of two codes is the TAC
-// gets a second chance.
+// verify checks the TACs. If the terminal could not tell which of two codes is the TAC, the
+// record's second code is tried too.
 func (j *Judge) verify(taps []*tap) error {
 	if err := j.verifySigned(taps); err != nil {
 		return err
@@ -137,8 +138,8 @@ func (j *Judge) verifySigned(taps []*tap) error {
 	return nil
 }
 
-// secondTAC is the second candidate of a record that says why it has two. Any other is
-// not looked at: it would only be a second guess at one tap.
+// secondTAC is the second code of a record that says why it has two. Without a reason it is
+// ignored: it would only be a second guess at one tap.
 func secondTAC(debit *message.Debit) []byte {
 	if debit.GetOtherTacReason() != message.Unsure_UNSURE_TORN_TAP {
 		return nil
@@ -172,8 +173,8 @@ func (t *tap) decode() verdict.Reason {
 	return verdict.None
 }
 
-// place finds out whose card it says it is. A number that is registered here is
-// ours, whatever issuer stands beside it.
+// place finds out whose card the record names. A number that is registered here is ours, whatever
+// issuer the record gives.
 func (t *tap) place(edition *index.Edition) {
 	t.day, t.dated = identity.SignedDay(t.signed.Time)
 	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
@@ -186,14 +187,14 @@ func (t *tap) place(edition *index.Edition) {
 // window is a range of plausible days.
 type window struct{ from, to ledger.Day }
 
-// windows are those of one clearing day by the day of arrival. Records arrive in order, so the
-// last one is nearly always the next one too.
+// windows has the plausible days of one clearing day, by the day of arrival. Records arrive in
+// order, so the last window nearly always fits the next record too.
 type windows struct {
 	dates Plausible
 	day   ledger.Day
 	zone  *time.Location
 
-	today ledger.Day // the day of arrival that last is of, 0 for none that is known
+	today ledger.Day // the day of arrival for which last is, 0 if it is not known
 	last  window
 }
 
@@ -207,7 +208,7 @@ func (w *windows) of(arrived time.Time) window {
 	}
 	w.today, w.last = today, window{w.day.Add(-w.dates.DaysBack), w.day.Add(w.dates.DaysAhead)}
 	if today != 0 {
-		// A close that is late must not make today's taps implausible.
+		// A late close must not make today's taps implausible.
 		w.last.from, w.last.to = min(w.last.from, today.Add(-w.dates.DaysBack)), max(w.last.to, today.Add(w.dates.DaysAhead))
 	}
 	return w.last
@@ -265,7 +266,7 @@ func (j *Judge) maximum(t *tap, clearing ledger.Day) ledger.Fen {
 	return j.Purses.On(t.day).MaximumFen
 }
 
-// accounts are who owes the fare and who is owed it.
+// accounts returns the account that owes the fare and the account to which it is owed.
 func (t *tap) accounts(p *payee, reason verdict.Reason) (debit, credit ledger.AccountID) {
 	if debit = p.float; t.foreign {
 		debit = p.centre
@@ -305,8 +306,7 @@ func (j *Judge) question(edition *index.Edition, t *tap, w window, payees payees
 	return terminal, verdict.None
 }
 
-// questionForeign asks about another city's card, of which nothing is known here
-// but its issuer.
+// questionForeign asks the registry about another city's card; only its issuer is known here.
 func (j *Judge) questionForeign(edition *index.Edition, t *tap, terminal index.Terminal, placed bool, w window, payees payees) verdict.Reason {
 	switch {
 	case t.dated && !placed:
@@ -323,8 +323,7 @@ func (j *Judge) questionForeign(edition *index.Edition, t *tap, terminal index.T
 	return verdict.None
 }
 
-// listed goes by the second that the card signed, since a card is good until it is
-// listed.
+// listed uses the second that the card signed, since a card is good until it is listed.
 func listed(edition *index.Edition, t *tap) bool {
 	_, hot := edition.Listed(t.signed.Card.Digits(), t.signed.Time)
 	return hot

@@ -5,8 +5,8 @@ import (
 	"citycard/ledger"
 )
 
-// payee is what a tap of an operator's may be booked on. Account numbers are hashes of
-// codes, so they are looked up once a batch and not once a tap.
+// payee has the accounts on which a tap at an operator's terminal may be booked. Account numbers
+// are hashes of codes, so they are computed once for each batch, not for each tap.
 type payee struct {
 	float, centre     ledger.AccountID
 	operator, pending ledger.AccountID
@@ -34,8 +34,8 @@ func (p payees) of(operator string) *payee {
 	return found
 }
 
-// closed reports an account that takes nothing. One that is not open yet is not
-// closed: the ledger refuses it, and the batch waits until it is.
+// closed reports whether an account accepts no postings. An account that is not open yet is not
+// closed: the ledger refuses the posting, and the batch waits until the account is open.
 func (p payees) closed(code string) bool {
 	account, open := p.accounts.Account(code)
 	return open && account.Flags&(ledger.Closed|ledger.Frozen) != 0

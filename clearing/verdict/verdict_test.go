@@ -35,8 +35,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestStoredReasons holds the codes to those that stand in books and messages: none is renamed, none
-// makes another verdict of a record. A new one is added to the file.
+// TestStoredReasons holds the codes to those that stand in books and messages: none is renamed,
+// none makes another verdict of a record. A new one is added to the file.
 func TestStoredReasons(t *testing.T) {
 	stored, err := os.ReadFile(filepath.Join("testdata", "reasons.txt"))
 	if err != nil {

@@ -41,7 +41,7 @@ type beside struct {
 	one, two, thirds []byte
 }
 
-// batch is what a note says, and how much of it was seen.
+// batch has the content of a note, and how much of it was found.
 type batch struct {
 	stream   ledger.StreamID
 	sequence int64
@@ -165,7 +165,7 @@ func (r *batchReader) add(b *beside) {
 	}
 }
 
-// begin reads a note. Notes that are not a docket's say nothing of rows beside.
+// begin reads a note. A note that is not a docket's names no rows beside the ledger.
 func (r *batchReader) begin(b *beside) {
 	var note docket.Note
 	if err := json.Unmarshal(b.note, &note); err != nil {
@@ -212,7 +212,7 @@ func (r *batchReader) list(b *beside) {
 }
 
 func (r *batchReader) message(b *beside) {
-	// What the broker refused for good lies behind the pump's place, to be tried again.
+	// Rows that the broker refused for good stay behind the pump's place, to be tried again.
 	if _, some := r.first[b.stream]; !some && len(b.thirds) == 0 {
 		r.first[b.stream] = place{b.sequence, b.position}
 	}
@@ -235,7 +235,7 @@ func (r *batchReader) end() {
 	}
 }
 
-// pumps compares what was sent and what waits with what became true.
+// pumps compares the sent and the waiting messages with the committed ones.
 func (r *batchReader) pumps() {
 	for _, id := range slices.Sorted(maps.Keys(r.pumped)) {
 		p := r.pumped[id]

@@ -15,7 +15,7 @@ import (
 	"citycard/ledger/chain"
 )
 
-// closings compares the registries with which days were closed with the audit.
+// closings compares the registry version of each closed day with the audit.
 func (c *check) closings(ctx context.Context) error {
 	want := map[dayclose.Closing]bool{}
 	told(c, dayclose.ActClose, func(_ *chain.AuditEntry, what dayclose.Closing) { want[what] = true })
@@ -102,8 +102,8 @@ func (c *check) passes(ctx context.Context) error {
 	return c.strayHistories(ctx, want, there)
 }
 
-// keptFrom is the day from which on histories must be there: those before the last round
-// with which a day that is not sealed may begin are dropped.
+// keptFrom is the first day whose histories must exist. Histories before the last round with which
+// an unsealed day may begin are dropped.
 func (c *check) keptFrom(ctx context.Context, rounds map[roundKey]counters.Outcome) (kept ledger.Day, err error) {
 	var open ledger.Day
 	if err := c.tx.QueryRow(ctx, "SELECT coalesce(min(day), 29991231)::INT4 FROM days WHERE state <> 'sealed'").Scan(&open); err != nil {
@@ -117,7 +117,7 @@ func (c *check) keptFrom(ctx context.Context, rounds map[roundKey]counters.Outco
 	return kept, nil
 }
 
-// leftovers compares what a round left with its hashes.
+// leftovers compares the results of a round with its hashes.
 func (c *check) leftovers(ctx context.Context, k roundKey, said counters.Outcome, must bool) error {
 	found, err := counters.FindingsOf(ctx, c.tx, k.day, k.round)
 	if err != nil {
@@ -174,7 +174,7 @@ func (c *check) cardHistories(ctx context.Context, k roundKey, made map[int][]by
 	return err
 }
 
-// strayHistories reports what belongs to no round that is done or under way.
+// strayHistories reports histories that belong to no round, neither complete nor under way.
 func (c *check) strayHistories(ctx context.Context, done map[roundKey]counters.Outcome, there map[roundKey]bool) error {
 	var table string
 	var k roundKey

@@ -1,7 +1,7 @@
 // Package verify checks the tables that clearing keeps beside the ledger, in the same view of
 // the database as package ledger/verify checks the ledger's.
 //
-// What a table says follows from what the ledger covers, and from nothing else:
+// Each table is checked only against what the ledger covers:
 //
 //	registry_*           the audit names each change's digest and who imported and decided it;
 //	                     rows make the digest, digests the heads of versions, and batches
@@ -18,14 +18,13 @@
 //	outbound, pumps      a batch has the marks of its messages in its note; what waits and
 //	                     what was sent are together as many
 //
-// Notes lie in the chains of streams, and chains and audit are what the seals of days
-// cover. So anybody who changes a row has to change what is sealed as well.
+// Notes are in the chains of streams, and the seals of days cover the chains and the audit. So
+// anybody who changes a row must change sealed content as well.
 //
-// Not covered is how far back the pump remembers to have come: a place that was set back
-// has it look at rows that are gone, or publish the registry once more. An import of the
-// registry that did not come to its end is in force nowhere. The parts of a pass that is
-// not done are covered once it is.
+// The pump's place is not covered: if it is set back, the pump only looks for rows that are gone,
+// or publishes the registry once more. An import of the registry that did not come to its end is in
+// force nowhere. The parts of a pass that is not done are covered once it is.
 //
-// Memory does not grow with the number of transfers, of claims or of cards: the database
-// sorts, and what belongs together comes together.
+// Memory does not grow with the number of transfers, of claims or of cards: the database sorts, so
+// rows that belong together come one after another.
 package verify

@@ -11,8 +11,8 @@ import (
 	"citycard/ledger"
 )
 
-// A card's loads as the journal has them (ids that begin with 02 and 04), and then what is
-// kept of them.
+// A card's loads in the journal (ids that begin with 02 and 04), and then the rows that are kept
+// about them.
 const besideCards = `
 	SELECT subject AS card, 0 AS what, id, effective_day AS day, stream, sequence, position::INT8 AS number, 0::INT8 AS type, 0::INT8 AS refunds FROM journal
 		WHERE kind IS NULL AND (id >= '\x02' AND id < '\x03' OR id >= '\x04' AND id < '\x05')
@@ -35,11 +35,11 @@ type cardLoad struct {
 	sequence uint16
 }
 
-// word is the first word of a card on a load, and any later ones under other days.
+// word is a card's first confirmation of a load, and any later ones under other days.
 type word struct {
 	day    ledger.Day
 	stream int64
-	others []ledger.Day // of other streams, of which none is known to be the first
+	others []ledger.Day // of other streams; which one is first is not known
 }
 
 // cardLoads are one card's loads, as the journal tells them.
@@ -102,7 +102,7 @@ func (l *cardLoads) add(r *loadRow) {
 	}
 }
 
-// begins reports whether a day can be that of the first word.
+// begins reports whether a day can be that of the first confirmation.
 func (w *word) begins(day ledger.Day) bool {
 	for _, other := range w.others {
 		if day == other {

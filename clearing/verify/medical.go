@@ -62,7 +62,7 @@ func tallyName(token []byte, key tallyKey) string {
 	return fmt.Sprintf("person %x, year %d, %s", token, key.year, key.kind)
 }
 
-// settle adds a settlement. A year with any has tallies of both kinds.
+// settle adds a settlement. A year with a settlement has tallies of both kinds.
 func (c *check) settle(p *person, claim, result []byte) {
 	var request message.MedicalClaim
 	var answer message.MedicalResult
@@ -72,7 +72,7 @@ func (c *check) settle(p *person, claim, result []byte) {
 	}
 	at, timeErr := message.ParseTime(request.GetTime(), time.UTC)
 	if err != nil || timeErr != nil {
-		return // that the row is another than it was is reported with its batch
+		return // that the row was changed is reported with its batch
 	}
 	for _, kind := range []medical.Kind{medical.Inpatient, medical.Outpatient} {
 		key := tallyKey{int64(at.Year()), string(kind)}

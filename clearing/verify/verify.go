@@ -81,7 +81,7 @@ func (c *check) readAudit(ctx context.Context) error {
 		}, acts())
 }
 
-// told reads what the entries of an act say, in order.
+// told reads the content of an act's entries, in order.
 func told[T any](c *check, act string, fn func(e *chain.AuditEntry, what T)) {
 	for i := range c.entries[act] {
 		e := &c.entries[act][i]

@@ -27,8 +27,8 @@ func main() {
 // errFailed: a benchmark or a package failed; its figures are missing.
 var errFailed = errors.New("a benchmark failed, see above; nothing was written")
 
-// run collects from in, passes it on to out, prints the table and writes the file. Nothing is
-// written when a benchmark failed: half a file would be taken for a whole one.
+// run collects from in, passes it on to out, prints the table and writes the file. If a benchmark
+// failed nothing is written, since half a file would be taken for a complete one.
 func run(in io.Reader, out io.Writer, path string, now time.Time) error {
 	figures, err := collect(io.TeeReader(in, out))
 	if err != nil {

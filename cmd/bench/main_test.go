@@ -47,7 +47,7 @@ func TestFiguresAreWritten(t *testing.T) {
 	}
 }
 
-// A failure anywhere leaves the file of before alone.
+// After any failure the earlier file is unchanged.
 func TestFailuresWriteNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bench.json")
 	for _, in := range []string{

@@ -25,8 +25,8 @@ type Books struct {
 	Retries     *prometheus.CounterVec
 
 	database *embedded.Database
-	told     atomic.Bool // that the database has ended, so that Close need not say it
-	place    *Place      // nil where Open was told where they are
+	told     atomic.Bool // the end of the database was reported; Close need not report it
+	place    *Place      // nil if Open was given the place
 
 	rehearses bool
 }
@@ -97,7 +97,7 @@ func (b *Books) Err() error {
 	return b.database.Err()
 }
 
-// Close closes the connections, stops a private database and gives up a data directory that Find
+// Close closes the connections, stops a private database and releases a data directory that Find
 // holds.
 func (b *Books) Close(context.Context) error {
 	b.Pool().Close()
@@ -121,13 +121,13 @@ func (b *Books) Ready(ctx context.Context) error {
 	return conn.Conn().Ping(ctx)
 }
 
-// Right is what a command may do with the books that it opens.
+// Right says what a command may do with the books that it opens.
 type Right int
 
 // The rights.
 const (
-	ToRead     Right = iota // a user of the database is enough who may only read
-	ToRehearse              // what it would change is rolled back
+	ToRead     Right = iota // a database user with only the right to read is enough
+	ToRehearse              // the command's changes are rolled back
 	ToChange
 )
 
@@ -156,7 +156,8 @@ func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) 
 	return b, nil
 }
 
-// CodeOf is the code of an account, for people: of an account that the chart lacks, its number.
+// CodeOf is the code of an account, for display; if the chart does not have the account, its
+// number.
 func CodeOf(accounts *ledger.Chart, id ledger.AccountID) string {
 	if account, ok := accounts.ByID(id); ok {
 		return account.Code

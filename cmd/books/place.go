@@ -27,9 +27,9 @@ type Place struct {
 // PrivateDir is where a data directory has its private database.
 func PrivateDir(data string) string { return filepath.Join(data, "database") }
 
-// Locate finds the books for a command that looks in from the side: at url where it
-// is given, else with the process that serves the data directory, if its database
-// answers, else in the private database. A process that starts to serve is waited for.
+// Locate finds the books for a command other than serve: at url if it is given, else those of the
+// process that serves the data directory, if its database answers, else in the private database. It
+// waits for a process that is starting to serve.
 func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, error) {
 	place := &Place{URL: url, Private: PrivateDir(data)}
 	var r Running
@@ -59,7 +59,7 @@ func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, er
 	return place, err
 }
 
-// Close gives a data directory that was held up.
+// Close releases the data directory if it was held.
 func (p *Place) Close() error {
 	if p.held == nil {
 		return nil

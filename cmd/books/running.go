@@ -12,13 +12,13 @@ import (
 	"citycard/durable"
 )
 
-// Running is what a serving process leaves in its data directory for other commands:
-// what it is busy with while it starts, and then how to reach it. The file goes when the
-// process ends. One that was killed leaves it behind, without the lock.
+// Running is the information that a serving process leaves in its data directory for other
+// commands: its present step while it starts, and then how to reach it. The file is removed when
+// the process ends. A killed process leaves it behind, but not the lock.
 type Running struct {
-	// Doing is what a process that starts is busy with; then nothing but Long is set.
+	// Doing is the present step of a process that is starting; besides it only Long is set then.
 	Doing string `json:"doing,omitempty"`
-	// Long says that this takes as long as the city is large.
+	// Long says that the time for this step depends on the size of the city.
 	Long bool `json:"long,omitempty"`
 
 	Database string        `json:"database,omitempty"`
@@ -31,20 +31,21 @@ type Running struct {
 // runningFile is where it leaves it.
 const runningFile = "running.json"
 
-// Write leaves word in a data directory, whole or not at all: somebody may be reading it.
+// Write writes the file in a data directory, completely or not at all, since another process may be
+// reading it.
 func (r Running) Write(dir string) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	// The database's password is in it: the file is for its owner only.
+	// The file holds the database's password, so only its owner may read it.
 	if err := durable.WriteFile(filepath.Join(dir, runningFile), data); err != nil {
 		return fmt.Errorf("leave word in the data directory: %w", err)
 	}
 	return nil
 }
 
-// RemoveRunning takes the word back.
+// RemoveRunning removes the file.
 func RemoveRunning(dir string) error {
 	if err := os.Remove(filepath.Join(dir, runningFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -52,7 +53,7 @@ func RemoveRunning(dir string) error {
 	return nil
 }
 
-// ReadRunning reads what a process left in a data directory, if one did.
+// ReadRunning reads the file that a process left in a data directory, if there is one.
 func ReadRunning(dir string) (Running, bool) {
 	var r Running
 	data, err := os.ReadFile(filepath.Join(dir, runningFile))

@@ -17,7 +17,7 @@ import (
 // Sets are all tables of the books, in the order in which they are made.
 func Sets() []schema.Set { return []schema.Set{schema.Ledger(), clearingschema.Clearing()} }
 
-// checkLimit bounds the look at a database before it is used.
+// checkLimit is the time limit of the check of a database before it is used.
 const checkLimit = 30 * time.Second
 
 // check refuses a database without books, and one with tables that this program does not know. It
@@ -43,7 +43,7 @@ func check(ctx context.Context, url string) error {
 	return nil
 }
 
-// Refusal says why the database at url cannot be used, in one sentence for the person at the keyboard.
+// Refusal says why the database at url cannot be used, in one sentence for the user.
 func Refusal(url string, err error) error {
 	var version *schema.VersionError
 	var pg *pgconn.PgError

@@ -12,31 +12,31 @@ import (
 // Patience is how long a command waits for a process that starts to serve.
 type Patience struct {
 	Appear time.Duration // for one that is not there yet
-	Step   time.Duration // for one that starts and stands at the same step; a long step has no limit
-	Say    time.Duration // after so long it says once more what it waits for
+	Step   time.Duration // for a starting process that stays at one step; a long step has no limit
+	Say    time.Duration // interval of the messages that say what it waits for
 	Log    *slog.Logger
 }
 
-// StepLimit is how long a process that starts may stand at a step that is not long.
+// StepLimit is how long a starting process may stay at a step that is not long.
 const StepLimit = time.Minute
 
 const (
 	lookEvery = 50 * time.Millisecond
 	sayEvery  = 10 * time.Second
-	// wordless is how long a directory may be in use before its user has left word: it does
-	// so at once where it serves.
+	// wordless is how long a directory may be in use before its process has written the running
+	// file. A serving process writes it at once.
 	wordless = time.Second
 )
 
-// Serving finds the process that serves a data directory, and waits for one that starts; ok
-// is false where there is none. What a killed one left behind is taken for its word: the
-// database and the broker that it names may be there still.
+// Serving finds the process that serves a data directory, and waits for one that is starting; ok is
+// false if there is none. It also returns the file of a killed process, since the database and the
+// broker that the file names may still be there.
 func Serving(ctx context.Context, data string, log *slog.Logger) (r Running, ok bool, err error) {
 	return (&Patience{Step: StepLimit, Say: sayEvery, Log: log}).Serving(ctx, data)
 }
 
-// Serving is the function Serving with a patience of one's own. With Appear a process is
-// waited for that is not there, and what a killed one left counts for nothing.
+// Serving does the same as the function Serving, with other time limits. With Appear it also waits
+// for a process that has not started yet, and ignores the file of a killed one.
 func (p *Patience) Serving(ctx context.Context, data string) (r Running, ok bool, err error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -64,7 +64,7 @@ type watch struct {
 	said    time.Time
 }
 
-// look looks once; done is false while there is something to wait for.
+// look checks once; done is false while there is something to wait for.
 func (w *watch) look(now time.Time) (r Running, ok, done bool, err error) {
 	r, word := ReadRunning(w.data)
 	held := service.InUse(w.data)
@@ -86,7 +86,7 @@ func (w *watch) look(now time.Time) (r Running, ok, done bool, err error) {
 	return Running{}, false, true, nil
 }
 
-// starting waits for a process that starts, until it has stood at a step for too long.
+// starting waits for a process that is starting, until it has stayed at one step for too long.
 func (w *watch) starting(r Running, now time.Time) error {
 	if r.Doing != w.doing {
 		w.doing, w.since = r.Doing, now
@@ -100,7 +100,7 @@ func (w *watch) starting(r Running, now time.Time) error {
 	return nil
 }
 
-// say says what is waited for, at once and then every now and then.
+// say logs what it waits for, at once and then at intervals.
 func (w *watch) say(now time.Time, serve string) {
 	if !w.said.IsZero() && now.Sub(w.said) < w.Say {
 		return

@@ -13,11 +13,11 @@ import (
 	"citycard/cmd/service"
 )
 
-// station is a data directory with what a wait says of it.
+// station is a data directory and the messages of a wait for it.
 type station struct {
 	*testing.T
 	dir  string
-	said chan string // what serve was doing, at each word of the wait
+	said chan string // what serve was doing, at each message of the wait
 	held *service.DataDir
 }
 
@@ -43,7 +43,7 @@ func (s *station) Enabled(context.Context, slog.Level) bool { return true }
 func (s *station) WithAttrs([]slog.Attr) slog.Handler       { return s }
 func (s *station) WithGroup(string) slog.Handler            { return s }
 
-// take is a process that takes the directory.
+// take acts as a process that takes the directory.
 func (s *station) take() {
 	s.Helper()
 	var err error
@@ -74,7 +74,7 @@ type found struct {
 	err     error
 }
 
-// wait begins a wait, whose words come every millisecond.
+// wait begins a wait that logs a message every millisecond.
 func (s *station) wait(p Patience) <-chan found {
 	p.Say, p.Log = time.Millisecond, slog.New(s)
 	result := make(chan found, 1)
@@ -100,7 +100,7 @@ func TestStartIsAwaited(t *testing.T) {
 	}
 }
 
-// TestLongStep: what takes as long as the city is large has no limit.
+// TestLongStep: a step whose time depends on the size of the city has no time limit.
 func TestLongStep(t *testing.T) {
 	s := newStation(t)
 	s.take()
@@ -118,7 +118,7 @@ func TestLongStep(t *testing.T) {
 	}
 }
 
-// TestStartFails: a process that ends before it is ready is waited for no longer.
+// TestStartFails: the wait ends when the process ends before it is ready.
 func TestStartFails(t *testing.T) {
 	s := newStation(t)
 	s.take()
@@ -134,7 +134,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestNobodyServes: where no process is, nothing is waited for and nothing is made.
+// TestNobodyServes: without a process there is no wait, and nothing is created.
 func TestNobodyServes(t *testing.T) {
 	s := newStation(t)
 	look := func(what string, ok bool) {
@@ -164,8 +164,8 @@ func TestNobodyServes(t *testing.T) {
 	}
 }
 
-// TestServeAppears: with Appear a process is waited for that has not taken the directory yet, and
-// what a killed one left there is not it.
+// TestServeAppears: with Appear the wait includes a process that has not taken the directory yet,
+// and ignores the file of a killed one.
 func TestServeAppears(t *testing.T) {
 	s := newStation(t)
 	if f := <-s.wait(Patience{Appear: time.Nanosecond, Step: time.Minute}); f.ok || f.err != nil {
@@ -185,7 +185,8 @@ func TestServeAppears(t *testing.T) {
 	}
 }
 
-// TestAskingTurnsNobodyAway asks all the time whether a directory is in use while it is taken.
+// TestAskingTurnsNobodyAway checks continuously whether a directory is in use while a process takes
+// it.
 func TestAskingTurnsNobodyAway(t *testing.T) {
 	s := newStation(t)
 	s.take()

@@ -70,7 +70,8 @@ func TestSecuredBrokers(t *testing.T) {
 	}
 }
 
-// TestAuthorityAddress asks the load authority where citycard serve has it by default.
+// TestAuthorityAddress checks that the default address of the load authority is that of citycard
+// serve.
 func TestAuthorityAddress(t *testing.T) {
 	if api := cityCommand().FlagSet.Lookup("api").DefValue; api != "http://"+service.LoadAuthority {
 		t.Errorf("--api is %s by default", api)

@@ -40,8 +40,7 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// at is the i-th value, the last one where there are fewer, or what stands in
-// where there is none.
+// at is the i-th value, the last one if there are fewer, or the default if there is none.
 func (l list) at(i int, otherwise string) string {
 	if len(l) == 0 {
 		return otherwise
@@ -168,7 +167,7 @@ func (c *virtualCard) imageOf(i int) string {
 	return c.images[i]
 }
 
-// check refuses settings that no card can be made with.
+// check refuses settings with which no card can be made.
 func (c *virtualCard) check() error {
 	if _, err := time.Parse("20060102", c.date); err != nil {
 		return service.Fail(fmt.Sprintf("%q is no date / 日期有误", c.date), "give --date YYYYMMDD", nil)

@@ -30,8 +30,8 @@ type recipe struct {
 	macFirst bool
 }
 
-// place is where an image lies: in the data directory, where there is one. Nothing is put into a
-// directory of citycard's.
+// place is the path of an image: in the data directory if there is one. cardsim writes nothing to a
+// directory of citycard.
 func (r recipe) place(image string) (string, error) {
 	if image == "" || image == noImage {
 		return "", nil
@@ -87,7 +87,7 @@ func (r recipe) make(ctx context.Context, profile string, seed uint64) (*chip.Ch
 	return specimen.New(ctx, kind, seed, date)
 }
 
-// turn lays a card with two interfaces on the side that was asked for.
+// turn selects the requested interface of a card that has two.
 func (r recipe) turn(card *chip.Chip) error {
 	if r.side == "" {
 		return nil
@@ -126,7 +126,8 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 	if image == "" {
 		return s.put(ctx, card, "")
 	}
-	// From here on what the card answers stays, even if this program is killed.
+	// From here on every change that the card has answered is stored, even if this program is
+	// killed.
 	if err := city.KeepChip(image, card); err != nil {
 		return service.Fail("card image not written / 卡映像未写入", "give another file with --image", err)
 	}
@@ -147,7 +148,7 @@ func (s *slot) put(ctx context.Context, card *chip.Chip, image string) error {
 	return nil
 }
 
-// back puts the card in again that was taken out last.
+// back puts the card that was taken out last into the reader again.
 func (s *slot) back(ctx context.Context) error {
 	if s.card != nil {
 		return vcard.ErrOccupied
@@ -158,8 +159,7 @@ func (s *slot) back(ctx context.Context) error {
 	return s.put(ctx, s.last, s.image)
 }
 
-// remove takes the card out and saves it. That a torn card had left before is no
-// error.
+// remove takes the card out and saves it. It is no error if a torn card had left before.
 func (s *slot) remove() error {
 	if s.card == nil {
 		return vcard.ErrEmpty
@@ -177,7 +177,7 @@ func (s *slot) remove() error {
 	return errors.Join(err, city.SaveChip(s.image, card))
 }
 
-// tear makes the next change of the card lose its power.
+// tear makes the card lose its power at its next change.
 func (s *slot) tear(when string) error {
 	if s.card == nil {
 		return vcard.ErrEmpty

@@ -285,8 +285,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What a card has answered stays when the program is killed right after: a new PIN, and the
-// tries that a wrong one costs.
+// A change that a card has answered is stored even if the program is killed right after it: a new
+// PIN, and the tries that a wrong PIN costs.
 func TestKilledProgramTakesNothingBack(t *testing.T) {
 	path, err := os.Executable()
 	if err != nil {
@@ -323,8 +323,8 @@ func TestKilledProgramTakesNothingBack(t *testing.T) {
 	}
 }
 
-// A card whose image can no longer be written leaves its reader without an answer, and what it
-// changed was not written; one that no reader took leaves no image.
+// A card whose image can no longer be written leaves its reader without an answer, and its change
+// is not stored. A card that no reader accepted leaves no image.
 func TestCardThatCannotBeKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cards")
 	image := filepath.Join(dir, "card.img")

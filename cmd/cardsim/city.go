@@ -208,8 +208,8 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 	return played, err
 }
 
-// authority asks the load authority over HTTP, many lots side by side, and again
-// for about two minutes while it does not answer.
+// authority asks the load authority over HTTP, for many lots in parallel. If there is no answer it
+// repeats the request for about two minutes.
 func (c *dayInTheCity) authority() (counter.LoadAuthority, error) {
 	client := &http.Client{
 		Timeout:   10 * time.Second,

@@ -144,8 +144,8 @@ func run(t testing.TB, args ...string) error {
 	return command.Run(t.Context())
 }
 
-// TestCityIntoKafka issues a city, plays its day and finds in Kafka exactly the
-// records that the truth tells of, each card's in the truth's order.
+// TestCityIntoKafka issues a city, plays its day and finds in Kafka exactly the records of the
+// truth, each card's in the truth's order.
 func TestCityIntoKafka(t *testing.T) {
 	keyPath, store := keyFile(t)
 	dir := t.TempDir()
@@ -192,8 +192,8 @@ func TestCityIntoKafka(t *testing.T) {
 	}
 }
 
-// numberOf is the number of a card of this city or of a simulated other one; what is no card's
-// subject stays as it is.
+// numberOf is the number of a card of this city or of a simulated other city; a subject that is not
+// a card's is returned unchanged.
 func numberOf(subject string) string {
 	if len(subject) != 24 {
 		return subject
@@ -210,8 +210,8 @@ func splitKey(key string) (topic, subject string) {
 	return "", ""
 }
 
-// readAll reads so many records of the input topics: topic, key, hashes in order;
-// and the values by hash.
+// readAll reads a given number of records of the input topics. It returns the hashes in order, by
+// topic and key, and the values by hash.
 func readAll(t *testing.T, addr string, count int, opts ...kgo.Opt) (got map[string]map[string][]string, values map[string][]byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -241,8 +241,8 @@ func readAll(t *testing.T, addr string, count int, opts ...kgo.Opt) (got map[str
 	return got, values
 }
 
-// checkTACs holds what the truth says of every tap's TAC against the keys, which
-// the truth does not have.
+// checkTACs uses the keys, which the truth does not have, to check the truth's statement about
+// every tap's TAC.
 func checkTACs(t *testing.T, store *keys.Store, records []truth.Record, values map[string][]byte) {
 	t.Helper()
 	verifier := keys.NewTACVerifier(store.TACMaster())
@@ -251,7 +251,7 @@ func checkTACs(t *testing.T, store *keys.Store, records []truth.Record, values m
 		if r.Topic != message.TopicTaps || r.Reason == "undecodable" || r.Reason == "invalid_field" || r.Reason == "transaction_type" {
 			continue
 		}
-		// Nobody here has the keys of another city's cards.
+		// The test does not have the keys of another city's cards.
 		foreign := strings.HasPrefix(r.Subject, "999999")
 		var m message.Tap
 		if err := proto.Unmarshal(values[r.SHA256], &m); err != nil {

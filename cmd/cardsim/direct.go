@@ -18,8 +18,8 @@ import (
 	"citycard/simulators/plan"
 )
 
-// directFrom is the number of cards above which no chips are made unless told: ten
-// times as many would fill gigabytes and take an hour to play.
+// directFrom is the number of cards above which no chips are made by default: with ten times as
+// many, the chips would fill gigabytes and a day would take an hour.
 const directFrom = 200_000
 
 // mode chooses between chips and compact state: a flag that may be left to the
@@ -50,7 +50,7 @@ func (m *mode) Set(text string) error {
 // IsBoolFlag lets --direct stand alone.
 func (m *mode) IsBoolFlag() bool { return true }
 
-// onlyDirect lists given flags that mean nothing to chips.
+// onlyDirect lists the given flags that have no effect in a city with chips.
 func (c *dayInTheCity) onlyDirect() (names []string) {
 	c.flags.Visit(func(f *flag.Flag) {
 		if strings.HasPrefix(f.Usage, "direct:") {
@@ -95,8 +95,8 @@ func (c *dayInTheCity) playDirect(ctx context.Context, day plan.Day) error {
 	return err
 }
 
-// post sends letters to Kafka, acknowledged by all in-sync replicas and each once
-// (the client is idempotent). The first error ends it.
+// post sends letters to Kafka, acknowledged by all in-sync replicas, each exactly once (the client
+// is idempotent). The first error ends it.
 type post struct {
 	client *kgo.Client
 	mu     sync.Mutex

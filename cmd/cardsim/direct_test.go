@@ -20,9 +20,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// TestDirectIntoKafka issues a city without chips, plays a day whole and a day in
-// two parts, shuffled, and finds in Kafka exactly the records that the truth tells
-// of, each card's in the truth's order.
+// TestDirectIntoKafka issues a city without chips, plays a day whole and a day in two parts,
+// shuffled, and finds in Kafka exactly the records of the truth, each card's in the truth's order.
 func TestDirectIntoKafka(t *testing.T) {
 	keyPath, _ := keyFile(t)
 	dir := t.TempDir()
@@ -92,7 +91,7 @@ func TestDirectRefusals(t *testing.T) {
 	}
 }
 
-// TestMode reads the flag that may stand alone, say a truth value, or auto.
+// TestMode reads the flag, which may be given alone, with a truth value, or with auto.
 func TestMode(t *testing.T) {
 	for _, test := range []struct {
 		args  []string
@@ -149,7 +148,7 @@ func brokerOf(t testing.TB, fares *message.FareTable) *embedded.Embedded {
 	return b
 }
 
-// kafkaFlags let a program in to an embedded broker.
+// kafkaFlags are the flags with which a program can connect to an embedded broker.
 func kafkaFlags(b *embedded.Embedded) []string {
 	return []string{"--kafka", b.Addr, "--kafka-user", b.Access.User, "--kafka-password-file", b.Access.PasswordFile}
 }
@@ -163,7 +162,7 @@ func clientOptions(t testing.TB, b *embedded.Embedded) []kgo.Opt {
 	return opts
 }
 
-// TestCheckRefusals: nothing to compare is an error, never agreement.
+// TestCheckRefusals: if there is nothing to compare, that is an error and not agreement.
 func TestCheckRefusals(t *testing.T) {
 	if err := run(t, "check", "--data", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no truth of a simulated city in") {
 		t.Errorf("an empty directory: %v", err)

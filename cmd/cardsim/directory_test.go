@@ -10,8 +10,8 @@ import (
 	"citycard/cmd/service"
 )
 
-// TestDirectory: a city has a directory of its own, which one program uses at a time. One of
-// citycard's is refused, whether it is in use or not, and nothing is written there.
+// TestDirectory: a city has its own directory, which one program uses at a time. A directory of
+// citycard is refused, whether or not it is in use, and nothing is written there.
 func TestDirectory(t *testing.T) {
 	keyPath, _ := keyFile(t)
 	theirs := t.TempDir()

@@ -1,5 +1,5 @@
-// Command cardsim stands in for what a development machine lacks: plastic cards
-// and a city full of people.
+// Command cardsim simulates what a development machine does not have: plastic cards and a city full
+// of people.
 //
 //	cardsim card     virtual cards in vpcd readers, put in, torn and swapped by commands
 //	cardsim orders   the first cards' orders, one JSON line each, for cardterm issue
@@ -17,7 +17,7 @@
 //	truth/         what must come out, of all days played here (package truth)
 //
 // The passphrase of the key file comes from a file or from the environment variable
-// CITYCARD_KEYS_PASSPHRASE, so that it stands in no process list.
+// CITYCARD_KEYS_PASSPHRASE, so that it does not appear in process lists.
 //
 // Progress goes to standard output as JSON lines {"phase","done","total"}. Exit
 // codes and the precedence of flags, environment and configuration file are those

@@ -70,8 +70,8 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 	return err
 }
 
-// issue issues the city that the flags describe and writes its registry; already is true where the
-// directory holds it.
+// issue issues the city that the flags describe and writes its registry; already is true if the
+// directory already holds that city.
 func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, p *progress) (c plan.City, already bool, err error) {
 	c, already, err = s.issued(day)
 	if err != nil || already {

@@ -41,7 +41,7 @@ func (p *progress) report(phase string, done, total int) {
 	p.err = p.out.Encode(progressLine{phase, done, total})
 }
 
-// Err is what kept lines from being written: whoever listened is gone.
+// Err is why lines could not be written: the listener is gone.
 func (p *progress) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 	"citycard/simulators/truth"
 )
 
-// drawn is what follows from a seed: hashes of all messages, in order within a topic and a key, of
-// the truth's files and of the registry's.
+// drawn is the result of a seed: hashes of all messages (in order within a topic and a key), of the
+// truth's files and of the registry's files.
 type drawn struct{ messages, truth, registry string }
 
 // TestSeedDraws plays two days of a small city of each kind, with every fault that a flag asks for,
-// and compares all that came out with what is written down here. A report of the demonstration
-// names its seed, so the seed must give the same city tomorrow. The hashes change with the bytes of
-// a chip, a terminal, a message or the registry; when only the simulators' code changes, they stay.
+// and compares the whole result with the hashes stored here. A report of the demonstration names
+// its seed, so a seed must always give the same city. The hashes change with the bytes of a chip, a
+// terminal, a message or the registry; when only the simulators' code changes, they stay.
 func TestSeedDraws(t *testing.T) {
 	keyPath, store := keyFile(t)
 	faults := []string{
@@ -107,7 +107,7 @@ func hashOf(t *testing.T, dir string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// messagesOf counts the messages that held the records: those of one list stand together.
+// messagesOf counts the messages that held the records; the records of one list share one message.
 func messagesOf(records []truth.Record) (messages int) {
 	last := ""
 	for _, r := range records {

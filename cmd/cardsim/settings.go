@@ -83,11 +83,11 @@ func (s *settings) store() (*keys.Store, error) {
 	return store, nil
 }
 
-// dataPurpose marks the data directories of cardsim. A directory of citycard's, whether it runs
-// or not, is none: what cardsim writes there would pass for what citycard was given.
+// dataPurpose marks the data directories of cardsim. A directory of citycard is not one, whether or
+// not citycard runs: files that cardsim wrote there would be taken for citycard's own input.
 const dataPurpose = "cardsim"
 
-// directory takes the data directory, which is made where it is missing.
+// directory takes the data directory and creates it if it is missing.
 func (s *settings) directory() (*service.DataDir, error) {
 	return service.OpenClosedDir(s.Data, dataPurpose)
 }
@@ -101,8 +101,7 @@ func (s *settings) city(day time.Time) plan.City {
 	return c
 }
 
-// issued finds out what the directory holds, and refuses one that holds another
-// city.
+// issued reads which city the directory holds, and refuses a directory with another city.
 func (s *settings) issued(day time.Time) (c plan.City, ok bool, err error) {
 	want := s.city(day)
 	have, ok, err := plan.Read(s.Data)

@@ -8,8 +8,8 @@ import (
 	"citycard/cmd/service"
 )
 
-// readTokens reads what channels prove themselves by at the load authority: one file
-// ID.token for each. An empty dir is none.
+// readTokens reads the tokens with which channels authenticate to the load authority: one file
+// ID.token for each channel. With an empty dir there are none.
 func readTokens(dir string) (map[string]string, error) {
 	tokens := map[string]string{}
 	if dir == "" {

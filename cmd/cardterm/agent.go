@@ -126,7 +126,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	return context.Cause(running)
 }
 
-// stoppedWaiting is no error where the program was told to stop while it waited.
+// stoppedWaiting returns nil if the program was told to stop while it waited, else the error.
 func stoppedWaiting(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
@@ -134,7 +134,7 @@ func stoppedWaiting(ctx context.Context, err error) error {
 	return err
 }
 
-// open makes everything that a lane needs to take fares.
+// open opens everything that a lane needs to take fares.
 func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *service.Ops) error {
 	if a.kafka == "" {
 		return service.Exit(service.ExitUsage, service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil))
@@ -188,7 +188,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	return nil
 }
 
-// newTapCounter counts what became of cards, by outcome.
+// newTapCounter counts the cards served, by outcome.
 func newTapCounter(registry *prometheus.Registry) *prometheus.CounterVec {
 	taps := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cardterm_taps_total", Help: "Cards held to the reader, by outcome.",
@@ -205,5 +205,5 @@ func watchOutbox(pages *service.Ops, out *outbox.Log) {
 	pages.Check("outbox", func(context.Context) error { return out.Ready() })
 }
 
-// logged gives an error its place in the log.
+// logged is an error as an attribute of a log line.
 func logged(err error) slog.Attr { return slog.String("error", err.Error()) }

@@ -9,17 +9,17 @@ import (
 	"citycard/terminals/reader"
 )
 
-// askAgain is how often a smart card service that is away is asked for.
+// askAgain is the interval between two attempts to reach a smart card service that is away.
 const askAgain = time.Second
 
-// away reports that the smart card service or the reader is not there. Both come back: pcscd is
-// restarted, a plug is put in again.
+// away reports that the smart card service or the reader is not there. Both can come back: pcscd is
+// restarted, or the reader is plugged in again.
 func away(err error) bool {
 	return errors.Is(err, reader.ErrNoService) || errors.Is(err, reader.ErrNoReader)
 }
 
-// openAtLast opens what needs the smart card service, and waits for it where it does not run
-// yet. A reader that a running service does not have is an error.
+// openAtLast opens a part that needs the smart card service, and waits for the service if it does
+// not run yet. If the running service does not have the reader, that is an error.
 func openAtLast(ctx context.Context, log *slog.Logger, open func() error) error {
 	err := open()
 	if err == nil || !errors.Is(err, reader.ErrNoService) {
@@ -28,8 +28,8 @@ func openAtLast(ctx context.Context, log *slog.Logger, open func() error) error 
 	return comeBack(ctx, log, err, open)
 }
 
-// comeBack opens again what has gone, as often as it takes. It says once that it waits, and
-// once that this is over. Its error is one that waiting does not help against, or ctx's.
+// comeBack repeats the opening until it succeeds. It logs once that it waits, and once that the
+// wait is over. It returns an error that waiting cannot remove, or ctx's.
 func comeBack(ctx context.Context, log *slog.Logger, why error, open func() error) error {
 	log.Warn("the smart card service is away; waiting for it / 读卡服务中断,等待恢复", logged(why))
 	tick := time.NewTicker(askAgain)
@@ -51,8 +51,8 @@ func comeBack(ctx context.Context, log *slog.Logger, why error, open func() erro
 	}
 }
 
-// settling reports what readers answer in the moments after their service has started: the card
-// in them is not powered yet, or is powered just now.
+// settling reports the errors that readers give just after their service has started, when the card
+// in them has no power yet or is being powered.
 func settling(err error) bool {
 	return errors.Is(err, reader.ErrNoCard) || errors.Is(err, reader.ErrUnresponsive) || errors.Is(err, reader.ErrCardGone) || errors.Is(err, reader.ErrCardReset)
 }

@@ -28,7 +28,7 @@ type daemon struct {
 	*pcscd.Daemon
 }
 
-// begin starts a pcscd. All that begin in one test are found at the same place.
+// begin starts a pcscd. All daemons of one test use the same socket.
 func begin(t *testing.T) *daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -75,7 +75,7 @@ func listen(t *testing.T, cmd *exec.Cmd) *spokenLines {
 	return s
 }
 
-// until waits for a line with a text, and says how many lines came before it that have another.
+// until waits for a line with a text, and returns how many earlier lines have another text.
 func (s *spokenLines) until(text, other string) (others int) {
 	s.Helper()
 	limit := time.After(time.Minute)
@@ -103,8 +103,8 @@ const (
 	isBack = "the smart card service is back"
 )
 
-// TestServiceComesBack: an agent waits for pcscd when it starts and when pcscd ends, says each
-// once, and serves cards again.
+// TestServiceComesBack: an agent waits for pcscd at its own start and after pcscd has ended, logs
+// each wait once, and then serves cards again.
 func TestServiceComesBack(t *testing.T) {
 	store, _ := keyFile(t)
 	first := begin(t)
@@ -135,8 +135,8 @@ func TestServiceComesBack(t *testing.T) {
 	}
 }
 
-// TestIssueAsksForTheCard: the last order is waited for like all others, and a clerk who
-// leaves the card in is told to take it out; pcscd may end meanwhile.
+// TestIssueAsksForTheCard: the program waits for the card of the last order as for all others, and
+// tells a clerk who leaves the card in to take it out; pcscd may end meanwhile.
 func TestIssueAsksForTheCard(t *testing.T) {
 	_, keyPath := keyFile(t)
 	first := begin(t)

@@ -151,7 +151,7 @@ func TestIssueAndRead(t *testing.T) {
 }
 
 // takeOut takes a card out of the first slot and waits until pcscd has seen it:
-// a program that comes new would still find the old card announced.
+// a newly started program would otherwise still find the old card.
 func takeOut(t *testing.T, slot *vcard.Slot) {
 	t.Helper()
 	if slot != nil {
@@ -175,8 +175,8 @@ func output(t *testing.T, args ...string) []byte {
 	return b
 }
 
-// tapsOfLane runs the agent with its SAM in the second reader, holds a card to it, and gives
-// the tap that came to Kafka and what was printed. SIGTERM ends the program in order.
+// tapsOfLane runs the agent with its SAM in the second reader, holds a card to it, and returns the
+// tap that arrived in Kafka and the printed text. SIGTERM ends the program in order.
 func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string) (*message.Tap, *chip.Chip) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares))
@@ -237,8 +237,8 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// wantWatched looks for the metrics of terminals that alerts and dashboard use on the page of one
-// at work.
+// wantWatched checks that the page of a working terminal has the metrics that alerts and dashboard
+// use.
 func wantWatched(t *testing.T, address string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
@@ -307,7 +307,7 @@ func TestLanesSendTaps(t *testing.T) {
 			}
 		})
 	}
-	// A trace whose reader has gone is no reason to stop taking fares.
+	// A lane goes on taking fares after the reader of its trace has gone.
 	r, w, err := os.Pipe()
 	must(t, err)
 	must(t, r.Close())
@@ -360,8 +360,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The software SAM never uses a sequence number twice, whatever happens after it
-// has told one.
+// The software SAM never uses a sequence number twice, whatever happens after it has given one out.
 func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 	_, keyPath := keyFile(t)
 	t.Setenv(service.PassphraseVariable, passphrase)
@@ -379,7 +378,7 @@ func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 			last = n
 		}
 	}
-	// Rotated masters come into the module, and its numbers go on.
+	// The module gets the rotated masters, and its sequence continues.
 	store, err := keys.Open(keyPath, passphrase)
 	must(t, err)
 	store, err = store.Rotate(strings.NewReader(strings.Repeat("rotation", 100)))
@@ -400,7 +399,7 @@ func TestSoftwareSAMCountsOnAfterACrash(t *testing.T) {
 	}
 }
 
-// sale starts one with a card of a key version and returns its number.
+// sale starts a sale with a card of a key version and returns its number.
 func sale(t *testing.T, card *softModule, version byte) uint32 {
 	t.Helper()
 	module, err := sam.Open(t.Context(), card)

@@ -7,6 +7,6 @@
 //	cardterm trace          show the dialogue with a card, explained, as it goes on
 //	cardterm issue          personalise cards by orders from standard input
 //
-// It reaches readers through PC/SC and is therefore linked with cgo; nothing
-// else of the project is.
+// It reaches readers through PC/SC and is therefore linked with cgo; no other program of the
+// project is.
 package main

@@ -17,15 +17,15 @@ import (
 	"citycard/terminals/outbox"
 )
 
-// Between two tries to forward: from one second, doubling, to one minute. It
-// goes on for ever: records wait on the disk, and the metric tells how many.
+// The pause between two attempts to forward: from one second, doubling, to one minute. The attempts
+// never end: records wait on the disk, and a metric shows how many.
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
 )
 
-// uplink is the way to the brokers. What they ask for is read anew for every attempt: a
-// password that was wrong or has changed is put right in its file, while taps go on.
+// uplink is the way to the brokers. What they ask for is read again for every attempt: a wrong or
+// changed password can be corrected in its file while the terminal goes on taking taps.
 type uplink struct {
 	brokers []string
 	access  broker.Access
@@ -62,11 +62,11 @@ func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger,
 	})
 }
 
-// askLimit is how long brokers may take to answer whether they let the terminal in.
+// askLimit is how long brokers may take to accept or refuse the terminal's connection.
 const askLimit = 10 * time.Second
 
-// ask asks the brokers over a connection of its own. away tells a broker that is not
-// there from one that takes no connection of ours.
+// ask connects to the brokers over a separate connection. away is true if the broker is not there,
+// and false if it refuses the connection.
 func (u uplink) ask(ctx context.Context, opts []kgo.Opt) (away bool, err error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(u.brokers...), kgo.RequestRetries(1)}, opts...)...)
 	if err != nil {
@@ -85,8 +85,8 @@ func (u uplink) ask(ctx context.Context, opts []kgo.Opt) (away bool, err error) 
 	return false, fmt.Errorf("the brokers refuse the connection, look at the terminal's user, password and certificate authority: %w", err)
 }
 
-// forwardOnce forwards until ctx ends or the brokers refuse it. The client alone would
-// wait without a word for a broker that is away, and for one that does not let it in.
+// forwardOnce forwards until ctx ends or the brokers refuse it. The client alone would wait
+// silently, both for a broker that is away and for one that refuses it.
 func forwardOnce(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink) error {
 	opts, err := up.options()
 	if err != nil {
@@ -117,8 +117,8 @@ func forwardOnce(ctx context.Context, log *slog.Logger, out *outbox.Log, up upli
 // askEvery is how often brokers are asked why records wait.
 const askEvery = time.Minute
 
-// watch asks the brokers at first and then whenever nothing was sent for a while though
-// records wait. It returns when ctx ends, or with the brokers' refusal.
+// watch asks the brokers at the start, and again whenever records wait and nothing was sent for a
+// while. It returns when ctx ends, or with the brokers' refusal.
 func watch(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink, opts []kgo.Opt) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()

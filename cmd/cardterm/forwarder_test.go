@@ -62,9 +62,9 @@ func (s *said) await(ctx context.Context, t *testing.T, words ...string) {
 	}
 }
 
-// TestPasswordPutRight has a terminal with a wrong password at brokers that ask for TLS
-// and a user: its records wait and the log says why, for the hotlist too; once the file
-// is right they arrive, each once, without a restart.
+// TestPasswordPutRight runs a terminal with a wrong password against brokers that require TLS and a
+// user. Its records wait and the log says why, for the hotlist too. Once the file is corrected the
+// records arrive, each once, without a restart.
 func TestPasswordPutRight(t *testing.T) {
 	identity := kafkatest.NewIdentity(t)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "gate-7", "secret"),

@@ -13,12 +13,12 @@ import (
 	"citycard/terminals/hotlist"
 )
 
-// openHotlist opens the list that is kept; a damaged one is begun anew, since the
+// openHotlist opens the list that is kept; a damaged one is replaced by an empty one, since the
 // broker has it.
 func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 	list, err := hotlist.Open(path)
 	if errors.Is(err, hotlist.ErrDamaged) {
-		log.Warn("the hotlist begins anew", logged(err))
+		log.Warn("the hotlist begins again, empty", logged(err))
 		return list, nil
 	}
 	return list, err

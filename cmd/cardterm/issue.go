@@ -110,7 +110,7 @@ type issueDesk struct {
 	reader *reader.Reader
 }
 
-// open takes the reader, also where it was taken before.
+// open opens the reader, even if it was open before.
 func (d *issueDesk) open() error {
 	if d.reader != nil {
 		_ = d.reader.Close() // its service has gone
@@ -122,8 +122,8 @@ func (d *issueDesk) open() error {
 	return err
 }
 
-// withReader does something with the reader, and once more whenever the smart card service
-// has gone and come back meanwhile.
+// withReader runs a function with the reader, and runs it again whenever the smart card service has
+// gone and come back meanwhile.
 func (d *issueDesk) withReader(ctx context.Context, act func() error) error {
 	err := act()
 	for err != nil && away(err) && ctx.Err() == nil {
@@ -134,10 +134,10 @@ func (d *issueDesk) withReader(ctx context.Context, act func() error) error {
 	return err
 }
 
-// patience is how long a card may lie in the reader before somebody is asked to take it out.
+// patience is how long a card may stay in the reader before the clerk is asked to take it out.
 const patience = time.Second
 
-// emptied waits until the card is out, and asks for that.
+// emptied asks for the card to be taken out and waits until it is.
 func (d *issueDesk) emptied(ctx context.Context) error {
 	asked := false
 	return d.withReader(ctx, func() error {
@@ -155,8 +155,8 @@ func (d *issueDesk) emptied(ctx context.Context) error {
 	})
 }
 
-// one carries out one order. A fatal error ends the program: there is no use in
-// the next order without a reader.
+// one carries out one order. A fatal error ends the program: without a reader the next order would
+// fail too.
 func (d *issueDesk) one(ctx context.Context, line []byte) (result, error) {
 	order, err := parseOrder(line)
 	if err != nil {

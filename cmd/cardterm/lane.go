@@ -22,18 +22,18 @@ import (
 	"citycard/terminals/sam"
 )
 
-// tapLimit is how long one card may take. A passenger has gone by then.
+// tapLimit is how long one card may take; by then the passenger has left.
 const tapLimit = 3 * time.Second
 
 // maxOpen is how many unknown outcomes a lane keeps for the cards to come back.
-// The oldest goes first; the gap in its card's counter still tells of it.
+// The oldest is dropped first; the gap in its card's counter still shows it.
 const maxOpen = 32
 
-// role is what a gate and a validator do with a card.
+// role holds the functions in which a gate and a validator differ.
 type role struct {
 	pass func(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error)
-	// resolve finds the outcome that an error of pass leaves unknown; card.ErrOtherCard when the
-	// card is not the one.
+	// resolve finds the outcome that an error of pass left unknown; it returns card.ErrOtherCard if
+	// the card is another one.
 	resolve func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error)
 }
 
@@ -50,13 +50,15 @@ type lane struct {
 	live *live // or nil
 	role role
 	seat *seat // of the SAM; nil where none is needed
-	// equip takes the SAM again, and with it the role; nil where it is not in a reader.
+	// equip opens the SAM again, and makes the role again with it; nil if the SAM is not in a
+	// reader.
 	equip func() error
 	out   *outbox.Log
 	open  []*card.UnknownError
 }
 
-// run serves until ctx ends; nil then. A smart card service that goes is waited for.
+// run serves until ctx ends and then returns nil. If the smart card service goes away, it waits for
+// it.
 func (l *lane) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := l.next(ctx)
@@ -64,7 +66,7 @@ func (l *lane) run(ctx context.Context) error {
 			l.gone.Store(true)
 			if err = comeBack(ctx, l.log, err, l.reopen); err == nil {
 				l.gone.Store(false)
-				// A card that lay there all the time has had its turn.
+				// A card that stayed in the reader has already been served.
 				err = l.reader.WaitEmpty(ctx)
 			}
 		}
@@ -75,9 +77,9 @@ func (l *lane) run(ctx context.Context) error {
 	return nil
 }
 
-// reopen takes the reader, and a SAM in another one, as if for the first time.
+// reopen opens the reader, and the reader of a SAM, as if for the first time.
 func (l *lane) reopen() error {
-	_ = l.leave() // what was taken before went with its service
+	_ = l.leave() // what was open before is gone with its service
 	rd, err := reader.Open(l.name)
 	if err != nil {
 		return err
@@ -89,7 +91,7 @@ func (l *lane) reopen() error {
 	return nil
 }
 
-// leave lets the readers go.
+// leave closes the readers.
 func (l *lane) leave() error {
 	var err error
 	if l.reader != nil {
@@ -121,11 +123,11 @@ func (l *lane) next(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	// A card under way is finished also when we are told to stop.
+	// A card that is being served is finished even if the program is told to stop.
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
 	defer cancel()
 	err = l.serve(limited, card)
-	// Where the service has gone, or is just going, it says so when it is asked next.
+	// If the service has gone, or is shutting down, the next call returns an error that says so.
 	if failed := card.Close(); failed != nil {
 		l.log.Warn("card not let go", logged(failed))
 	}
@@ -135,7 +137,7 @@ func (l *lane) next(ctx context.Context) error {
 	return l.reader.WaitEmpty(ctx)
 }
 
-// watch shows what is on a card, in the log: nothing that says whose it is.
+// watch logs the contents of a card, without anything that identifies its holder.
 func (l *lane) watch(ctx context.Context, card *reader.Card) error {
 	c, err := contents.Read(ctx, l.overheard(card), card.ATR())
 	if err != nil {
@@ -158,7 +160,7 @@ func (l *lane) charge(ctx context.Context, card *reader.Card) error {
 	return l.take(ctx, l.overheard(card), time.Now().In(l.zone))
 }
 
-// overheard is the card, with what is said to it printed where that is wanted.
+// overheard is the card; if a trace was asked for, its dialogue is printed.
 func (l *lane) overheard(card *reader.Card) apdu.Card {
 	if l.live == nil {
 		return card
@@ -166,7 +168,7 @@ func (l *lane) overheard(card *reader.Card) apdu.Card {
 	return l.live.overhear(l.reader.Name(), card)
 }
 
-// take takes a fare. The card is not touched while its record would find no room.
+// take takes a fare. It does not touch the card while there is no room for its record.
 func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	if err := l.out.Ready(); err != nil {
 		l.taps.WithLabelValues("closed").Inc()
@@ -189,7 +191,7 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 }
 
 // resolve finds out whether the card is one whose outcome is unknown, and its outcome. served is
-// false when the card is to be taken as a new one.
+// false if the card is to be treated as a new one.
 func (l *lane) resolve(ctx context.Context, c apdu.Card) (tap *message.Tap, served bool, err error) {
 	for i, open := range l.open {
 		tap, err := l.role.resolve(ctx, c, open)
@@ -221,7 +223,7 @@ func (l *lane) record(tap *message.Tap) error {
 	return l.out.Append(outbox.Record{Topic: message.TopicTaps, Key: []byte(number), Value: value})
 }
 
-// tell says what became of the card. An error means that the lane cannot go on.
+// tell logs the outcome for the card. An error means that the lane cannot go on.
 func (l *lane) tell(tap *message.Tap, err error) error {
 	var broken *sam.Error
 	var unknown *card.UnknownError

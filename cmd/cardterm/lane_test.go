@@ -63,8 +63,8 @@ func counted(t *testing.T, l *lane, outcome string) float64 {
 	return m.GetCounter().GetValue()
 }
 
-// A torn tap is recorded once, whether the card had paid or not, and a card that
-// came in between does not disturb it.
+// A torn tap is recorded once, whether or not the card had paid, and a card that comes in between
+// does not disturb this.
 func TestTornTapIsRecordedOnce(t *testing.T) {
 	at := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 	for name, moment := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
@@ -95,7 +95,7 @@ func TestTornTapIsRecordedOnce(t *testing.T) {
 	}
 }
 
-// A listed card is refused and counted as that, and the agent begins anew with a list
+// A listed card is refused and counted as that, and the agent begins again with a list
 // whose file is damaged.
 func TestListedCard(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hotlist")
@@ -117,7 +117,7 @@ func TestListedCard(t *testing.T) {
 	}
 }
 
-// An outbox that takes no records keeps the lane from touching a card.
+// If the outbox accepts no records, the lane does not touch a card.
 func TestNoRoomNoCharge(t *testing.T) {
 	l, card := newLane(t)
 	closed, err := outbox.Open(filepath.Join(t.TempDir(), "closed"))

@@ -16,10 +16,10 @@ import (
 // maxUnprinted is how many exchanges may wait for the output; some twenty cards' worth.
 const maxUnprinted = 256
 
-// live prints the dialogues of a lane in words while they go on. It never delays a card:
-// what the output does not take in time is left out, and how much that was is printed. An
-// output that fails ends the trace and not the lane; a program that starts one has to ignore
-// SIGPIPE, which else ends it between a debit and its record.
+// live prints the dialogues of a lane in words while they go on. It never delays a card: exchanges
+// that the output does not accept in time are left out, and their number is printed. If the output
+// fails, the trace ends and the lane goes on. A program that starts a trace has to ignore SIGPIPE,
+// which would otherwise end the program between a debit and its record.
 type live struct {
 	lang   apdu.Language
 	spoken chan spoken
@@ -51,18 +51,18 @@ func startLive(out io.Writer, lang apdu.Language, log *slog.Logger) *live {
 // print prints until the end or the output's first error.
 func (l *live) print(out io.Writer) error {
 	for s := range l.spoken {
-		if err := l.confess(out); err != nil {
+		if err := l.printLeftOut(out); err != nil {
 			return err
 		}
 		if err := l.one(out, s); err != nil {
 			return err
 		}
 	}
-	return l.confess(out)
+	return l.printLeftOut(out)
 }
 
-// confess prints how much was left out, if anything.
-func (l *live) confess(out io.Writer) error {
+// printLeftOut prints how many events were left out, if any.
+func (l *live) printLeftOut(out io.Writer) error {
 	n := l.missed.Swap(0)
 	if n == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (l *live) one(out io.Writer, s spoken) error {
 	return s.exchange.Print(out, s.number, l.lang)
 }
 
-// overhear returns the card, and every exchange with it is printed from now on.
+// overhear returns the card; from now on every exchange with it is printed.
 func (l *live) overhear(name string, card *reader.Card) apdu.Card {
 	l.say(spoken{arrival: fmt.Sprintf("%s: ATR %x, %s", name, card.ATR(), card.Protocol())})
 	number := 0
@@ -101,7 +101,7 @@ func (l *live) say(s spoken) {
 	}
 }
 
-// Close prints what is left, as far as ctx allows. No card may be overheard any more.
+// Close prints the remaining exchanges, as far as ctx allows. overhear must not be called after it.
 func (l *live) Close(ctx context.Context) error {
 	close(l.spoken)
 	select {

@@ -12,8 +12,8 @@ import (
 	"citycard/cardos/apdu"
 )
 
-// An output that takes nothing keeps no card waiting: the trace leaves out what there is no
-// room for, says how much that was, and goes on.
+// An output that accepts nothing keeps no card waiting: the trace leaves out the exchanges for
+// which there is no room, prints their number, and goes on.
 func TestTraceNeverWaitsForItsOutput(t *testing.T) {
 	r, w := io.Pipe()
 	l := startLive(w, apdu.English, slog.New(slog.DiscardHandler))
@@ -41,7 +41,8 @@ func TestTraceNeverWaitsForItsOutput(t *testing.T) {
 	}
 }
 
-// An output that fails ends the trace, once and for all; one that hangs is left behind.
+// If the output fails, the trace ends for good; if the output hangs, the program does not wait for
+// it.
 func TestTraceEndsWithItsOutput(t *testing.T) {
 	r, w := io.Pipe()
 	must(t, r.CloseWithError(errors.New("no paper")))

@@ -56,7 +56,7 @@ func (r *readerFlags) card(ctx context.Context, rd *reader.Reader) (*reader.Card
 	return rd.WaitCard(ctx)
 }
 
-// keyFlags name the key file, and where its passphrase is.
+// keyFlags name the key file and the source of its passphrase.
 type keyFlags struct {
 	path       string
 	passphrase string // the file of it

@@ -35,14 +35,14 @@ func (m *moduleFlags) register(flags *flag.FlagSet) {
 	m.keyFlags.register(flags)
 }
 
-// seat is a SAM and what holds it; a SAM in software has neither reader nor card.
+// seat is a SAM with its reader and card; a SAM in software has neither.
 type seat struct {
 	module *sam.Module
 	reader *reader.Reader
 	card   *reader.Card
 }
 
-// Close lets a SAM go.
+// Close releases the SAM.
 func (s *seat) Close() error {
 	if s == nil || s.reader == nil {
 		return nil
@@ -117,8 +117,8 @@ func (m *moduleFlags) software(image string) (*softModule, error) {
 	return soft, nil
 }
 
-// softModule is a SAM in software whose sequence number survives a crash: it is
-// on the disk before a sale is told, so that no number is used twice.
+// softModule is a SAM in software whose sequence number survives a crash: the number is on disk
+// before it is given out, so that no number is used twice.
 type softModule struct {
 	chip *chip.Chip
 	path string

@@ -91,7 +91,7 @@ func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error
 		err = examine(ctx, watched, card.ATR())
 	}
 	if err != nil && !p.commands {
-		// A card that misbehaves is what a trace is for.
+		// An error of the card is part of the trace: traces are made to find it.
 		out.line("! %v", err)
 		err = nil
 	}
@@ -107,7 +107,7 @@ func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error
 // stepLimit bounds reading one card.
 const stepLimit = 30 * time.Second
 
-// examine asks the card what it is and reads all that may be read.
+// examine identifies the card and reads everything that may be read.
 func examine(ctx context.Context, c apdu.Card, atr []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
@@ -122,8 +122,8 @@ func examine(ctx context.Context, c apdu.Card, atr []byte) error {
 	return err
 }
 
-// send passes on the commands of a reader, in hexadecimal with or without spaces; what follows
-// "#" is a comment. Any answer of the card is a good one.
+// send passes on the commands of a reader, in hexadecimal with or without spaces; text after "#" is
+// a comment. No answer of the card is an error.
 func send(ctx context.Context, card apdu.Card, in io.Reader) error {
 	lines := bufio.NewScanner(in)
 	for n := 1; lines.Scan(); n++ {

@@ -11,8 +11,8 @@ import (
 	"citycard/simulators/specimen"
 )
 
-// A technician's view of a card: every command explained, in both languages, and nothing of its
-// holder.
+// A technician's view of a card: every command is explained, in both languages, and nothing about
+// the holder is shown.
 func TestTrace(t *testing.T) {
 	slot := pcscdtest.Slots(t)[0]
 	takeOut(t, nil)

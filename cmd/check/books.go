@@ -26,7 +26,7 @@ const (
 	lastDay  ledger.Day = 29991231
 )
 
-// books gives what the comparison needs, from a database or from an export.
+// books gives the comparison its data, from a database or from an export.
 type books struct {
 	*truth.Comparison
 	codes  map[ledger.AccountID]string
@@ -103,7 +103,7 @@ func (b *books) end() error {
 	return b.Memo(m)
 }
 
-// note takes what a batch says of itself.
+// note reads the counts that a batch recorded about itself.
 func (b *books) note(data []byte) error {
 	if len(data) == 0 {
 		return nil
@@ -127,7 +127,7 @@ func (b *books) shadows(ctx context.Context, l *ledger.Ledger) error {
 	})
 }
 
-// pieces puts a reject together again that was kept in several memos.
+// pieces puts together a reject that was kept in several memos.
 type pieces struct {
 	memo     truth.Memo
 	evidence []byte
@@ -139,7 +139,7 @@ func (p *pieces) begin(row *ledger.Row, is verdict.Verdict) {
 	if is == verdict.Disputed {
 		p.memo = truth.Memo{Verdict: truth.Disputed}
 	}
-	// A reject's subject is its stream; a dispute's is the card or the person.
+	// The subject of a reject is its stream; that of a dispute is the card or the person.
 	topic, _, _ := strings.Cut(string(row.Subject), "/")
 	p.memo.Topic = topic
 	if _, card := identity.ParseCard([]byte(row.Subject)); card && row.Kind == ledger.DisputeKind {

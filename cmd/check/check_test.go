@@ -31,9 +31,9 @@ func card() string {
 }
 func terminal() []byte { return []byte{0x49, 0x10, 2, 0x90, 0, 1} }
 
-// sent is a small day: an opening balance that is no record, a ride, an entry of 0
-// fen, a second version of the ride, the ride again, a forged one, and one reject
-// that is longer than a memo.
+// sent is a small day: an opening balance (which is not a record), a ride, an entry of 0 fen, a
+// second version of the ride, the ride again, a forged ride, and a reject that is longer than a
+// memo.
 func sent() []truth.Record {
 	book := truth.NewBook()
 	entry := func(sequence uint32, value string, fen int64, f truth.Facts) truth.Record {
@@ -100,8 +100,8 @@ func keep(t *testing.T, l *ledger.Ledger) {
 	}
 }
 
-// TestBooksAndExport holds the same books, in the database and as an export, against
-// truths that fit and truths that do not.
+// TestBooksAndExport compares the same books, in the database and as an export, with truths that
+// agree and truths that do not.
 func TestBooksAndExport(t *testing.T) {
 	l := ledgertest.Open(t, 2)
 	keep(t, l)

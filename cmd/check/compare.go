@@ -17,20 +17,20 @@ import (
 	"citycard/simulators/truth"
 )
 
-// Finding is what the comparison found.
+// Finding is the result of the comparison.
 type Finding struct {
 	truth.Result
 	Counts Counts
 	Want   truth.Summary
 }
 
-// Books holds a ledger against the truth in dir. Files that the comparison needs
-// while it runs go to a directory of its own below scratch (empty: the system's).
+// Books compares a ledger with the truth in dir. The comparison's temporary files are in a separate
+// directory below scratch (empty: the system's).
 func Books(ctx context.Context, l *ledger.Ledger, dir, scratch string) (*Finding, error) {
 	return compare(dir, scratch, func(b *books) error { return b.read(ctx, l) })
 }
 
-// Export holds an export of the books against the truth in dir. An export that is
+// Export compares an export of the books with the truth in dir. An export that is
 // cut short or altered is an error.
 func Export(r io.Reader, dir, scratch string) (*Finding, error) {
 	return compare(dir, scratch, func(b *books) error { return b.readExport(r) })
@@ -59,8 +59,8 @@ func compare(dir, scratch string, read func(*books) error) (finding *Finding, er
 	return finding, err
 }
 
-// readExport reads an export. Shadow balances are the sums of its rows: one number
-// a card, the only thing here that grows with the city.
+// readExport reads an export. Shadow balances are the sums of its rows: one number per card, the
+// only memory use here that grows with the city.
 func (b *books) readExport(r io.Reader) error {
 	float := ledger.IDOfCode(chart.Float)
 	shadows := map[identity.Card]int64{}

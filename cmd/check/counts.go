@@ -10,8 +10,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// Counts are records by verdict, as the batches say of themselves. Duplicates leave
-// no other trace.
+// Counts are the numbers of records by verdict, from the batches' own notes. Duplicates leave no
+// other trace.
 type Counts struct {
 	Cleared    int            `json:"cleared"`
 	Duplicates int            `json:"duplicates"`
@@ -45,8 +45,8 @@ func (c *Counts) add(note *docket.Note) {
 	}
 }
 
-// differ lists what differs from the truth's counts. A sender that is cut off sends
-// again, so there may be more duplicates than the truth knows, never fewer.
+// differ lists what differs from the truth's counts. A sender that was interrupted sends again, so
+// there may be more duplicates than the truth knows, never fewer.
 func (c *Counts) differ(want *truth.Summary) (faults []string) {
 	check := func(what string, got, want int) {
 		if got != want {

@@ -11,7 +11,7 @@ import (
 	"citycard/ledger"
 )
 
-// Report is what days came to. docs/report.md explains its keys.
+// Report holds the totals of the days. docs/report.md explains its keys.
 type Report struct {
 	Day       string `json:"day"`
 	Sent      int64  `json:"sent"`
@@ -56,10 +56,10 @@ type bookSums struct {
 	Balanced   bool       `json:"balanced"`
 }
 
-// reserveSums is the reserve equation: what was received for purses, or is still
-// owed by channels and, for other cities' cards, by the national centre, is what
-// cards hold, what was paid for and not yet written, what was spent and not yet paid
-// out, and what came in for deposits, prepaid passes and fees.
+// reserveSums is the reserve equation. On one side is the money received for purses, or still owed
+// by channels and, for other cities' cards, by the national centre. On the other side are the
+// cards' balances, the loads paid for and not yet written, the money spent and not yet paid out,
+// and the money received for deposits, prepaid passes and fees.
 type reserveSums struct {
 	ReserveFen   ledger.Fen `json:"reserve_fen"`
 	ChannelsFen  ledger.Fen `json:"channels_fen"`
@@ -76,7 +76,7 @@ type reserveSums struct {
 	Closed       bool       `json:"closed"`
 }
 
-// NewReport is empty; it is named after the last of its days.
+// NewReport returns an empty report; day is the last of its days.
 func NewReport(day ledger.Day) *Report {
 	return &Report{
 		Day: day.String(), Suspended: map[verdict.Reason]int64{}, Rejected: map[verdict.Reason]int64{}, Kept: map[verdict.Reason]int64{}, Faults: []string{},
@@ -209,7 +209,7 @@ func (r *Report) ReadTrial(ctx context.Context, l *ledger.Ledger, day ledger.Day
 	return nil
 }
 
-// Compare holds the books, and the counts of verdicts too, against the truth in dir.
+// Compare compares the books, and the counts of verdicts, with the truth in dir.
 func (r *Report) Compare(ctx context.Context, l *ledger.Ledger, dir string) error {
 	found, err := Books(ctx, l, dir, "")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"citycard/simulators/truth"
 )
 
-// Truth refuses a directory without the truth of a simulated city.
+// Truth returns an error if the directory has no truth of a simulated city.
 func Truth(dir string) error {
 	if _, err := truth.ReadSummary(dir); errors.Is(err, fs.ErrNotExist) {
 		return service.Fail("no truth of a simulated city in "+dir+" / 该目录中没有模拟城市的对照结果", "give the directory truth/ of a city that cardsim has played", nil)
@@ -20,7 +20,7 @@ func Truth(dir string) error {
 	return nil
 }
 
-// File holds the export at path, "-" for standard input, against the truth.
+// File compares the export at path ("-" for standard input) with the truth.
 func File(path, dir, scratch string) (f *Finding, err error) {
 	if path == "-" {
 		return Export(os.Stdin, dir, scratch)

@@ -16,7 +16,7 @@ import (
 	"citycard/ledger"
 )
 
-// past are the flags that ask for the books as they were.
+// past are the flags that select an earlier state of the books.
 type past struct {
 	day books.Day
 	at  moment

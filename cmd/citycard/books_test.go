@@ -16,7 +16,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestLooks is what an operator reads of the books and takes away: testdata/books, over two days of which the first is sealed.
+// TestLooks runs the commands with which an operator reads and exports the books: testdata/books,
+// over two days of which the first is sealed.
 func TestLooks(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
@@ -29,7 +30,7 @@ func TestLooks(t *testing.T) {
 	}})
 }
 
-// TestReaderGone is a command whose output nobody reads to its end: testdata/pipe.
+// TestReaderGone runs a command whose output is not read to its end: testdata/pipe.
 func TestReaderGone(t *testing.T) {
 	data, err := service.OpenDataDir(filepath.Join(reachableDir(t), "data"), books.DataPurpose)
 	if err != nil {
@@ -53,7 +54,8 @@ func TestReaderGone(t *testing.T) {
 	}})
 }
 
-// fillBooks books two days: moves, a reversal, a hold, a clearing account with something left on it.
+// fillBooks books two days: moves, a reversal, a hold, a clearing account with something left on
+// it.
 func fillBooks(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	ctx := t.Context()

@@ -16,8 +16,8 @@ import (
 	"citycard/ledger"
 )
 
-// cardNumber names a card by its number, as printed or with the 0 before it. The books know a
-// card by the bytes that its keys are derived from, to which its issuer belongs.
+// cardNumber names a card by its number, as printed or with the 0 before it. The books identify a
+// card by the bytes from which its keys are derived; these include the issuer's.
 type cardNumber struct {
 	number, issuer string
 }
@@ -43,9 +43,9 @@ func (c *cardNumber) parse() (id keys.CardID, err error) {
 	return id, nil
 }
 
-// find gives what the number may be in the books: the card of the issuer given, else the
-// registered card, else one of each issuer that is registered. known: it is registered, or its
-// issuer was given.
+// find returns the cards that the number may mean in the books: the card of the given issuer, else
+// the registered card, else one card for each registered issuer. known is true if the card is
+// registered or its issuer was given.
 func (c *cardNumber) find(ctx context.Context, books *ledger.Ledger) (cards []identity.Card, known bool, err error) {
 	id, err := c.parse()
 	if err != nil {

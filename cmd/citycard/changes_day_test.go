@@ -37,7 +37,7 @@ import (
 	"citycard/ledger"
 )
 
-// lived are the books of a small town that has lived through three days: the first was
+// lived are the books of a small town after three days: the first was
 // closed, reopened, closed again and sealed, the second is closed, the third is open.
 type lived struct {
 	*testing.T
@@ -105,8 +105,8 @@ func withPurse(files map[string]string) {
 	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
 }
 
-// found founds the registry and changes it: a hospital and a listed card come, another
-// change is rejected.
+// found creates the registry and changes it: a hospital and a listed card are added, another change
+// is rejected.
 func (l *lived) found() {
 	store := registry.NewStore(l.Pool())
 	l.town.Found(l, l.Pool())
@@ -138,8 +138,8 @@ func (l *lived) found() {
 	l.must(err)
 }
 
-// intake runs an intake until the records are in the books and what follows from them is
-// sent, but for what goes to a topic that takes nothing.
+// intake runs an intake until the records are in the books and the messages that follow from them
+// are sent, except those to a topic that accepts nothing.
 func (l *lived) intake(closed string, records ...*kgo.Record) {
 	in := l.newIntake()
 	ctx, cancel := context.WithCancel(l.Context())
@@ -218,8 +218,8 @@ func (l *lived) claim(settlement, kind, hospital string, fen int64, at time.Time
 	}))
 }
 
-// firstDay has taps good and bad, loads paid, written and given back, claims, a payday, what
-// people decide, a hold, and a limit and marks that change.
+// firstDay has good and bad taps, loads that are paid, written and refunded, claims, a payday,
+// decisions of people, a hold, a changed limit and changed marks.
 func (l *lived) firstDay() {
 	ctx, at := l.Context(), noonOf(firstLived)
 	wrong := l.ride(clearingtest.Card, clearingtest.BusValidator, 80, at)
@@ -263,7 +263,7 @@ func (l *lived) firstDay() {
 	l.hold(firstLived)
 }
 
-// decide gives loads back that were not written, and releases what is suspended.
+// decide refunds loads that were not written, and releases suspended transfers.
 func (l *lived) decide(day ledger.Day) {
 	office := &release.Office{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
 	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {

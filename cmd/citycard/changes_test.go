@@ -26,7 +26,7 @@ import (
 	"citycard/ledger/verify"
 )
 
-// harmless says why nobody need notice a change; of all others it says nothing.
+// harmless says why a change need not be noticed, and is empty for all others.
 func (c change) harmless() string {
 	before, _ := strconv.ParseInt(c.before, 10, 64)
 	after, _ := strconv.ParseInt(c.after, 10, 64)
@@ -40,9 +40,9 @@ func (c change) harmless() string {
 	return ""
 }
 
-// TestChanges changes one bit, one number or one letter of one cell, or takes one row out, has
-// the books verified and puts the change back; in every table, as often as CITYCARD_SOAK_CHANGES
-// says. Each change must be noticed but for those that do no harm, and of all of them 99 of 100.
+// TestChanges changes one bit, one number or one letter of one cell, or removes one row, verifies
+// the books and undoes the change. It does so in every table, as often as CITYCARD_SOAK_CHANGES
+// says. Each change must be noticed except those that do no harm, and of all changes 99 of 100.
 func TestChanges(t *testing.T) {
 	l := live(t)
 	if l.Dialect() != schema.PostgreSQL {
@@ -57,7 +57,7 @@ func TestChanges(t *testing.T) {
 	tried, noticed := map[string]int64{}, map[string]int64{}
 	missed := map[string]int64{}
 	for n := range int(ledgertest.Setting(t, ledgertest.SoakChanges, 150)) {
-		// Every table in turn, so that few changes meet all of them.
+		// Every table in turn, so that even a few changes cover all tables.
 		table := tables[n%len(tables)]
 		c, ok := l.changeSomething(random, table)
 		if !ok {
@@ -85,8 +85,9 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestPensionOriginalsAreProved alters and takes out what is kept of a list of pensions and of
-// the bank's answer: verify names the batch, and that it booked pensions that are in no list.
+// TestPensionOriginalsAreProved alters and removes the stored originals of a list of pensions and
+// of the bank's answer: verify names the batch, and reports that it booked pensions that are in no
+// list.
 func TestPensionOriginalsAreProved(t *testing.T) {
 	l := live(t)
 	for _, f := range l.faults() {
@@ -115,7 +116,7 @@ func TestPensionOriginalsAreProved(t *testing.T) {
 	}
 }
 
-// faultsWith are the faults after a change of rows, which is taken back.
+// faultsWith returns the faults after a change of rows, and undoes the change.
 func (l *lived) faultsWith(change string, args ...any) (list []string) {
 	l.Helper()
 	const keep = "CREATE TABLE kept AS SELECT * FROM pension_originals"
@@ -145,8 +146,8 @@ func (l *lived) faults() (list []string) {
 	return list
 }
 
-// covers reads from docs/ledger.md which tables there are, and what covers each; those of
-// which it says "not the books" are the programs' own.
+// covers reads from docs/ledger.md the tables and what covers each of them; tables marked "not the
+// books" are the programs' own.
 func covers(t *testing.T) map[string]string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/ledger.md")
@@ -222,8 +223,8 @@ func (c change) place() string {
 	return c.table + "." + c.column
 }
 
-// changeSomething changes a random row of a table. A change that the database refuses is
-// none; then another is tried.
+// changeSomething changes a random row of a table. If the database refuses a change, another one is
+// tried.
 func (l *lived) changeSomething(random *rand.Rand, table string) (c change, ok bool) {
 	for range 100 {
 		var rows int
@@ -245,8 +246,7 @@ func (l *lived) changeSomething(random *rand.Rand, table string) (c change, ok b
 	return c, false
 }
 
-// changeCell changes one cell of the row, if it has anything in it that the database lets
-// be changed.
+// changeCell changes one cell of the row, if the database allows a change of its content.
 func (l *lived) changeCell(random *rand.Rand, c *change) bool {
 	rows, err := l.Pool().Query(l.Context(), `SELECT column_name::TEXT, data_type::TEXT FROM information_schema.columns
 		WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position`, c.table)

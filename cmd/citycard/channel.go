@@ -22,7 +22,7 @@ func channelCommand() *ffcli.Command {
 }
 
 func channelTokenCommand() *ffcli.Command {
-	c := newCommand("channel token", "--channel ID", "make a channel's token anew / 更换渠道令牌",
+	c := newCommand("channel token", "--channel ID", "replace a channel's token / 更换渠道令牌",
 		"Writes ID.token, for the channel alone, and ID.sha256, by which citycard serve knows it from its next start on.\n"+
 			"The token before ends then.")
 	c.registerJSON("print for machines")
@@ -56,8 +56,8 @@ func channelTokenCommand() *ffcli.Command {
 	})
 }
 
-// registered refuses a channel that the registry does not have: its token would open nothing,
-// and look as if it did.
+// registered refuses a channel that the registry does not have: its token would look valid, but
+// would give no access.
 func registered(ctx context.Context, books *ledger.Ledger, channel string) error {
 	edition, err := registry.NewStore(books.Pool()).Load(ctx)
 	if err != nil && !errors.Is(err, registry.ErrEmpty) {

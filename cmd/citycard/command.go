@@ -18,22 +18,22 @@ import (
 	"citycard/ledger"
 )
 
-// command is one command of the operator. newCommand and its flags declare it; reads, changes or
-// runs says what it does.
+// command is one command of the operator. newCommand and the flags declare it; reads, changes or
+// runs sets its action.
 type command struct {
 	service.Common
 	cli       *ffcli.Command
 	flags     *flag.FlagSet
-	takes     func(arguments []string) error // refuses them; service.NoArguments unless it takes some
+	takes     func(arguments []string) error // checks them; service.NoArguments if it takes none
 	arguments []string
-	check     func() error // says what is wrong with the flags, before anything is opened; nil: nothing
+	check     func() error // checks the flags, before anything is opened; nil: no check
 	database  string
 	asJSON    bool
-	dry       bool // it says what it would do, and does nothing
+	dry       bool // it prints what it would do, and does nothing
 }
 
-// newCommand makes the command that name, such as "day close", is typed for. usage are its
-// arguments and the flags that it needs.
+// newCommand makes the command with a name such as "day close". usage shows its arguments and the
+// flags that it needs.
 func newCommand(name, usage, short, long string) *command {
 	c := &command{Common: service.Common{Data: "citycard-data"}, flags: flag.NewFlagSet("citycard "+name, flag.ContinueOnError), takes: service.NoArguments}
 	c.Register(c.flags)
@@ -44,7 +44,7 @@ func newCommand(name, usage, short, long string) *command {
 	return c
 }
 
-// group is a command that only has others below it.
+// group is a command that only has subcommands.
 func group(name, short, long string, below ...*ffcli.Command) *ffcli.Command {
 	var names []string
 	for _, c := range below {
@@ -61,7 +61,7 @@ func group(name, short, long string, below ...*ffcli.Command) *ffcli.Command {
 	}
 }
 
-// reads has the command open the books to read them.
+// reads makes the command open the books to read them.
 func (c *command) reads(do func(context.Context, *books.Books) error) *ffcli.Command {
 	if c.flags.Lookup("json") == nil {
 		c.registerJSON("print for machines")
@@ -69,8 +69,8 @@ func (c *command) reads(do func(context.Context, *books.Books) error) *ffcli.Com
 	return c.opens(books.ToRead, do)
 }
 
-// changes has the command open the books to change them or, with --dry-run, to rehearse that:
-// then do gets books that roll back what they are told.
+// changes makes the command open the books to change them or, with --dry-run, to rehearse the
+// change: then do gets books that roll back every change.
 func (c *command) changes(do func(context.Context, *books.Books) error) *ffcli.Command {
 	c.registerDry(&c.dry)
 	return c.opens(books.ToChange, do)
@@ -81,7 +81,7 @@ func (c *command) opens(right books.Right, do func(context.Context, *books.Books
 	return c.runs(func(ctx context.Context) error { return c.within(ctx, right, do) })
 }
 
-// within opens the books, has something done with them and closes them.
+// within opens the books, runs a function with them and closes them.
 func (c *command) within(ctx context.Context, right books.Right, do func(context.Context, *books.Books) error) error {
 	if right == books.ToChange && c.dry {
 		right = books.ToRehearse
@@ -93,7 +93,7 @@ func (c *command) within(ctx context.Context, right books.Right, do func(context
 	return errors.Join(do(ctx, b), b.Close(ctx))
 }
 
-// runs has the command do something once what it was told was looked at.
+// runs sets the command's function, which is called once arguments and flags are checked.
 func (c *command) runs(do func(context.Context) error) *ffcli.Command {
 	c.cli.Exec = func(ctx context.Context, args []string) error {
 		if err := c.takes(args); err != nil {
@@ -129,7 +129,7 @@ func (c *command) registerDry(dry *bool) {
 	c.flags.BoolVar(dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
 }
 
-// people are the two who decide something, and why.
+// people holds the names of the two people who decide something, and their reason.
 type people struct{ first, second, reason string }
 
 func (p *people) register(flags *flag.FlagSet) {
@@ -142,7 +142,7 @@ func (p *people) approval() ledger.Approval {
 	return ledger.Approval{First: p.first, Second: p.second, Reason: p.reason, At: time.Now()}
 }
 
-// missing says what the approval lacks, before anything is begun.
+// missing says what is missing in the approval, before the command begins.
 func (p *people) missing() error {
 	by := p.approval()
 	err := by.Validate()
@@ -156,7 +156,7 @@ func (p *people) missing() error {
 // span are two flags for the first and the last clearing day.
 type span struct{ from, to books.Day }
 
-// everyDay is a span that has every day which books may have.
+// everyDay is a span with every day that books may have.
 func everyDay() span { return span{19000101, 29991231} }
 
 func (s *span) register(flags *flag.FlagSet) {
@@ -174,8 +174,7 @@ func (s *span) check() error {
 func (s *span) days() (first, last ledger.Day) { return ledger.Day(s.from), ledger.Day(s.to) }
 
 // list prints items as a table or, with --json, as one object a line. Names of columns of numbers
-// begin with ">". each hands them over one by
-// one, so that many need no memory.
+// begin with ">". each passes them one by one, so that many items need no memory.
 func list[T any](c *command, header string, line func(T) string, each func(add func(T) error) error) error {
 	if c.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
@@ -192,7 +191,7 @@ func list[T any](c *command, header string, line func(T) string, each func(add f
 	return errors.Join(err, table.Write(os.Stdout))
 }
 
-// listAll is list for items that are there.
+// listAll does the same as list for a slice of items.
 func listAll[T any](c *command, header string, line func(T) string, items []T) error {
 	return list(c, header, line, func(add func(T) error) error {
 		for _, item := range items {

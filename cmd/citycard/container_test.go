@@ -16,7 +16,7 @@ type stage struct {
 	words  []string   // and what it is given, unless told otherwise
 }
 
-// containerStages reads the Containerfile, as far as these tests look at it, and the programs that
+// containerStages reads the parts of the Containerfile that these tests need, and the programs that
 // it builds.
 func containerStages(t *testing.T) (stages map[string]*stage, built []string) {
 	t.Helper()
@@ -55,8 +55,8 @@ func listOf(t *testing.T, text string) (words []string) {
 	return words
 }
 
-// checkContainerfile: what the images copy is there or was built, and what they start has those
-// commands and flags.
+// checkContainerfile: the files that the images copy exist or were built, and the programs that
+// they start have these commands and flags.
 func checkContainerfile(t *testing.T, m *manual) {
 	stages, built := containerStages(t)
 	if strings.Contains(readFile(t, filepath.Join(containerDir, "Containerfile")), "--create-home") {
@@ -89,7 +89,7 @@ func checkContainerfile(t *testing.T, m *manual) {
 	}
 }
 
-// composition is a file of compose, as far as this test looks at it.
+// composition is a compose file, with the parts that this test needs.
 type composition struct {
 	Services map[string]struct {
 		Image   string
@@ -104,8 +104,8 @@ type composition struct {
 	Volumes map[string]struct{}
 }
 
-// checkCompose: what the services need of each other is there, and the clearing centre's command has
-// those flags.
+// checkCompose: the files and services on which the services depend exist, and the clearing
+// centre's command has these flags.
 func checkCompose(t *testing.T, m *manual) {
 	stages, _ := containerStages(t)
 	var c composition

@@ -11,11 +11,11 @@ import (
 	"citycard/ledger"
 )
 
-// TestCrowdDay clears a day of a city without chips: undisturbed, through kills and
-// restarts, with a process that is stopped, in another order, and over two clearing
-// days. Each time the books are the truth's, and every account and card ends with
-// the same balance. One run comes after the other with DAY_RECORDS, for their
-// figures, else they go side by side: they wait most of the time.
+// TestCrowdDay clears a day of a city without chips: undisturbed, through kills and restarts, with
+// a process that is stopped, in another order, and over two clearing days. Each time the books
+// agree with the truth, and every account and card ends with the same balance. With DAY_RECORDS the
+// runs come one after the other, so that their figures can be compared. Otherwise they run in
+// parallel, since they wait most of the time.
 func TestCrowdDay(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	runs := []struct {
@@ -45,8 +45,7 @@ func TestCrowdDay(t *testing.T) {
 	}
 }
 
-// compareBalances names the first balances that differ; a run that was not asked
-// for has none.
+// compareBalances names the first balances that differ; a run that was not selected has none.
 func compareBalances(t *testing.T, first, second string, want, got map[string]ledger.Fen) {
 	if want == nil || got == nil || maps.Equal(want, got) {
 		return
@@ -79,8 +78,8 @@ func inAnotherOrder(d *crowdDay) map[string]ledger.Fen {
 	return d.agrees(d.closes(testDay))
 }
 
-// overTwoDays closes the clearing day when two thirds are there, in another order
-// again; the rest is the next day's.
+// overTwoDays sends the day in another order and closes the clearing day when two thirds have
+// arrived; the rest belongs to the next day.
 func overTwoDays(d *crowdDay) map[string]ledger.Fen {
 	d.serve()
 	for n := range 2 {
@@ -98,7 +97,7 @@ func overTwoDays(d *crowdDay) map[string]ledger.Fen {
 
 // throughFaults has two processes that share a real Kafka and a database, while each
 // of these happens: one process is killed, the other, both, the broker, the database;
-// and a third process comes, takes partitions, and is killed.
+// and a third process starts, takes partitions, and is killed.
 func throughFaults(d *crowdDay) map[string]ledger.Fen {
 	d.share()
 	one, other := d.serve(), d.serve()
@@ -141,8 +140,8 @@ func throughFaults(d *crowdDay) map[string]ledger.Fen {
 	return d.agrees(d.closes(testDay))
 }
 
-// overtaken stops (SIGSTOP) a process in the middle of its work until
-// the other has taken all its partitions, and then lets it go on with what it held.
+// overtaken stops (SIGSTOP) a process in the middle of its work until the other has taken all its
+// partitions, and then lets it continue with its old state.
 func overtaken(d *crowdDay) map[string]ledger.Fen {
 	d.share()
 	one, other := d.serve(), d.serve()

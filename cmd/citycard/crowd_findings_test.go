@@ -21,9 +21,9 @@ type found struct {
 // visitors is how the cards of the simulated other cities begin, as subjects.
 const visitors = "999999"
 
-// findsGaps holds what the close found against the truth: every number of a SAM that
-// no record in the books has, and no other; and a gap or more in the counters of cards
-// that lost a record between two others.
+// findsGaps compares the findings of the close with the truth: exactly the numbers of SAMs that no
+// record in the books has, and at least one gap in the counters of each card that lost a record
+// between two others.
 func (d *crowdDay) findsGaps() {
 	d.Helper()
 	used, claimed := map[string][]int64{}, map[string][]int64{}
@@ -95,7 +95,7 @@ func (d *crowdDay) findsGaps() {
 	}
 	missed := 0
 	for card, gap := range gapped {
-		// A gap before the first record of a card is none.
+		// A gap before a card's first record does not count.
 		if gap && taps[card] > 2 && !ofCards[card] {
 			missed++
 		}

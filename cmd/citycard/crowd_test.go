@@ -23,8 +23,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// dayRecords is about how many records a day of these tests has. DAY_RECORDS in
-// the environment makes it another.
+// dayRecords is roughly the number of records in a day of these tests. DAY_RECORDS in the
+// environment changes it.
 const dayRecords = 35_000
 
 // crowdDay is a day of a city without chips, five records in a hundred at fault, on
@@ -65,7 +65,7 @@ func newCrowdDay(t *testing.T, p programs) *crowdDay {
 
 func (d *crowdDay) keyFile() string { return filepath.Join(d.data, "keys.age") }
 
-// share lays a real Kafka and a database that processes share.
+// share starts a real Kafka and a database that processes share.
 func (d *crowdDay) share() {
 	d.Helper()
 	d.kafka = kafkatest.Start(d)
@@ -81,8 +81,7 @@ func (d *crowdDay) share() {
 	})
 }
 
-// serve starts a process on what is shared, or with a broker and a database of its
-// own where nothing is.
+// serve starts a process on the shared broker and database, or with its own if none are shared.
 func (d *crowdDay) serve() *process {
 	d.Helper()
 	number, ops := len(d.servers), kafkatest.FreePort(d.T)
@@ -135,8 +134,8 @@ func (d *crowdDay) broker() []string {
 	return flags
 }
 
-// send plays the n-th of so many parts of the day; the returned function waits for
-// its end.
+// send plays the n-th of the given number of parts of the day; the returned function waits for its
+// end.
 func (d *crowdDay) send(n, parts int, more ...string) (sent func()) {
 	d.Helper()
 	args := slices.Concat([]string{"city", "--part", fmt.Sprintf("%d/%d", n, parts)}, d.broker(), d.city)
@@ -157,8 +156,8 @@ func (d *crowdDay) send(n, parts int, more ...string) (sent func()) {
 	}
 }
 
-// booked is how many records of the tap topic are in the books, -1 while the
-// database does not say.
+// booked is the number of records of the tap topic that are in the books, -1 while the database
+// does not answer.
 func (d *crowdDay) booked() (n int64) {
 	for partition := range 4 {
 		stream, err := d.books.Stream(d.Context(), fmt.Sprintf("taps/%d", partition))
@@ -170,8 +169,8 @@ func (d *crowdDay) booked() (n int64) {
 	return n
 }
 
-// during sends the n-th part of the day, lets something happen once a little of it
-// is in the books, and waits until all of it is sent and everybody serves.
+// during sends the n-th part of the day, runs a fault once a little of the part is in the books,
+// and waits until all of it is sent and all processes serve.
 func (d *crowdDay) during(n, parts int, happen func()) {
 	d.Helper()
 	before := d.booked()
@@ -208,8 +207,8 @@ func (d *crowdDay) closes(day string) map[string]int64 {
 	return owed
 }
 
-// agrees holds the books and the settlement files against the truth, ends the
-// servers, and returns the books' last balances.
+// agrees compares the books and the settlement files with the truth, ends the servers, and returns
+// the books' last balances.
 func (d *crowdDay) agrees(owed map[string]int64) map[string]ledger.Fen {
 	d.Helper()
 	var c struct {

@@ -40,8 +40,8 @@ func dayStatusCommand() *ffcli.Command {
 	})
 }
 
-// due is the day to close, and the one after it: the named day, else the oldest that
-// is closing or over. So repeating the command never closes the day after as well.
+// due is the day to close, and the day after it. The day to close is the named day, else the oldest
+// day that is closing or over. So repeating the command never closes the next day as well.
 func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledger.Day) bool) (ledger.DayStatus, error) {
 	days, err := l.Days(ctx)
 	if err != nil {
@@ -65,7 +65,7 @@ func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledg
 	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
 }
 
-// oneDay is a command about one day of the books, which must be named.
+// oneDay is a command for one day of the books; the day must be named.
 type oneDay struct {
 	*command
 	day books.Day
@@ -83,7 +83,7 @@ func newOneDay(name, usage, short, long string) *oneDay {
 	return d
 }
 
-// known has something done only where the books have the day.
+// known runs a function only if the books have the day.
 func (d *oneDay) known(do func(context.Context, *books.Books, ledger.Day) error) func(context.Context, *books.Books) error {
 	return func(ctx context.Context, b *books.Books) error {
 		if err := knownDay(ctx, b.Ledger, ledger.Day(d.day)); err != nil {

@@ -24,7 +24,7 @@ import (
 	"citycard/ledger"
 )
 
-// closing is what citycard day close is told.
+// closing holds the flags of citycard day close.
 type closing struct {
 	*command
 	server  *server.Settings
@@ -57,7 +57,8 @@ func dayCloseCommand() *ffcli.Command {
 	return c.runs(c.findKafka)
 }
 
-// findKafka asks the serving process where Kafka is, unless that was said, and closes the day.
+// findKafka asks the serving process for Kafka's address, unless a flag gives it, and closes the
+// day.
 func (c *closing) findKafka(ctx context.Context) error {
 	if c.server.Kafka == "" {
 		serving, ok, err := books.Serving(ctx, c.Data, c.Logger())
@@ -128,7 +129,7 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 	return nil
 }
 
-// preview says what the close would wait for, pay and hold as the books are now.
+// preview prints what the close would wait for, pay and hold, given the present books.
 func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Closer, d ledger.DayStatus, cut intake.Cut) error {
 	c.Print("day %s, which is %s, is closed, and %s follows / 清算日将关闭", d.Day, d.State, d.Next)
 	through, err := cut.Through(ctx, b.Ledger, func(s intake.Standing) bool { return c.without.named(s) })
@@ -157,7 +158,7 @@ func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Cl
 	return nil
 }
 
-// print says what a close has done, and what is left to be done by people.
+// print prints what a close has done, and what people still have to do.
 func (c *closing) print(result *dayclose.Result) {
 	c.Print("day %s closed; settlement files in %s / 清算日已关闭", result.Day, result.Files)
 	c.printUnpaid(result.Day, result.Unpaid)
@@ -177,8 +178,8 @@ func (c *closing) print(result *dayclose.Result) {
 	c.Print("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %[1]d 项", found, result.Day)
 }
 
-// waiting says every few seconds which streams are behind and how far they are, so that
-// nobody waits without a word for a process that does not run.
+// waiting logs every few seconds which streams are behind and their positions, so that the user
+// does not wait silently for a process that does not run.
 func waiting(log *slog.Logger, now func() time.Time) func(intake.Through) {
 	const every, most = 5 * time.Second, 10
 	said := now()
@@ -194,7 +195,7 @@ func waiting(log *slog.Logger, now func() time.Time) func(intake.Through) {
 	}
 }
 
-// without is what two people close a day without.
+// without lists the streams for which two people decide that a close does not wait.
 type without struct {
 	people
 	streams []string // topics, or partitions of them
@@ -212,7 +213,7 @@ func (w *without) register(flags *flag.FlagSet) {
 	w.people.register(flags)
 }
 
-// check asks for two people before anything is waited for.
+// check requires two people before the wait begins.
 func (w *without) check() error {
 	if len(w.streams) == 0 {
 		return nil
@@ -228,8 +229,8 @@ func (w *without) named(s intake.Standing) bool {
 	return slices.Contains(w.streams, s.Topic) || slices.Contains(w.streams, s.Stream)
 }
 
-// wait waits for all streams but those that the day is closed without, and notes how far
-// these are.
+// wait waits for all streams except those without which the day is closed, and records the
+// positions of these.
 func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cut intake.Cut, log *slog.Logger) error {
 	before, err := c.Unread(ctx, day)
 	if err != nil {

@@ -24,9 +24,10 @@ import (
 	"citycard/ledger"
 )
 
-// TestCloseWithout closes a day while a topic stands: alone, the close waits and says for
-// what; with two people it closes without, and the audit has where the topic stood. To say so
-// again, and to close the next day without it as well, changes nothing that was noted.
+// TestCloseWithout closes a day while a topic makes no progress. With one person the close waits
+// and says for which topic. With two people it closes without the topic, and the audit has the
+// topic's position. Repeating the command, or closing the next day without the topic too, changes
+// nothing in the audit's earlier entry.
 func TestCloseWithout(t *testing.T) {
 	b, dir := bookstest.New(t)
 	must := func(err error) {

@@ -14,7 +14,7 @@ import (
 	"citycard/ledger"
 )
 
-// printUnpaid says what a close of a day leaves unpaid, and what is to be done about it.
+// printUnpaid prints what a close of a day leaves unpaid, and what to do about it.
 func (c *command) printUnpaid(day ledger.Day, unpaid []dayclose.Unpaid) {
 	for _, u := range unpaid {
 		if held := (*dayclose.Held)(nil); errors.As(u.Err, &held) {

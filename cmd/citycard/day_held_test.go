@@ -21,7 +21,7 @@ import (
 	"citycard/ledger"
 )
 
-// TestHeldPayouts is how two people pay what the close of a day held: testdata/held, over a
+// TestHeldPayouts lets two people pay a payout that the close of a day held: testdata/held, over a
 // day on which the bus operator was owed 2.60 yuan and 300 of 400 TACs were wrong.
 func TestHeldPayouts(t *testing.T) {
 	b, dir := bookstest.New(t)
@@ -52,7 +52,8 @@ func TestHeldPayouts(t *testing.T) {
 	}})
 }
 
-// bookWrongTACs books a tap of the bus operator, and that most TACs at its terminals were wrong.
+// bookWrongTACs books a tap of the bus operator, and a note that most TACs at its terminals were
+// wrong.
 func bookWrongTACs(t *testing.T, l *ledger.Ledger, today ledger.Day) {
 	t.Helper()
 	lease, err := l.Lease(t.Context(), "taps/0", "test", 0)

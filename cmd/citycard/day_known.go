@@ -21,7 +21,7 @@ func knownDay(ctx context.Context, books *ledger.Ledger, day ledger.Day) error {
 	return oneOf(days, day)
 }
 
-// oneOf refuses a day that is none of these, and says which there are; 0 passes.
+// oneOf refuses a day that is not in the list and names the days in it; 0 passes.
 func oneOf(days []ledger.DayStatus, day ledger.Day) error {
 	if day == 0 || slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == day }) {
 		return nil

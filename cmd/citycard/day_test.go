@@ -7,8 +7,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestDue picks the day to close: the one named if no earlier one is unfinished, else
-// the oldest that is over, and again the one whose close was broken off.
+// TestDue picks the day to close: the named day if no earlier day is unfinished, else the oldest
+// that is over. A day whose close was interrupted is picked again.
 func TestDue(t *testing.T) {
 	const first, second, third ledger.Day = 20260105, 20260106, 20260107
 	b, _ := bookstest.New(t)

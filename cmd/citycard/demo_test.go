@@ -12,8 +12,8 @@ import (
 	"citycard/cmd/check"
 )
 
-// TestDemo runs the demonstration as its user does, readers included, and holds
-// its report against itself and against the files it wrote.
+// TestDemo runs the demonstration as a user does, readers included. It checks that the report is
+// consistent and agrees with the files that were written.
 func TestDemo(t *testing.T) {
 	p := build(t, "citycard", "cardterm", "cardsim")
 	dir := reachableDir(t)
@@ -53,7 +53,7 @@ func TestDemo(t *testing.T) {
 	checkTaps(t, p, data, &r)
 }
 
-// checkTaps looks verdicts up and counts them against the report.
+// checkTaps looks up verdicts and compares their counts with the report.
 func checkTaps(t *testing.T, p programs, data string, r *check.Report) {
 	t.Helper()
 	find := func(args ...string) []ruled {
@@ -83,7 +83,7 @@ func checkTaps(t *testing.T, p programs, data string, r *check.Report) {
 	}
 }
 
-// checkFiles holds the settlement files against the report's positions.
+// checkFiles compares the settlement files with the report's positions.
 func checkFiles(t *testing.T, dir string, r *check.Report) {
 	t.Helper()
 	index, err := settlement.Verify(dir)
@@ -123,8 +123,8 @@ func checkKeys(t *testing.T, text []byte) {
 	}
 }
 
-// TestDemoLeavesNothing: without --data a demonstration takes a directory of its own and removes it,
-// unless it is told to keep it, and says where it is.
+// TestDemoLeavesNothing: without --data a demonstration takes a directory of its own and removes
+// it, unless it is told to keep it, and says where it is.
 func TestDemoLeavesNothing(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	temporary := reachableDir(t)

@@ -81,8 +81,8 @@ func readFile(t *testing.T, path string) string {
 // metricName finds the names of our metrics in expressions.
 var metricName = regexp.MustCompile(`\b(?:citycard|cardterm)_[a-z_]+`)
 
-// watched are the names of a program's metrics that alerts and dashboard use, without the suffixes
-// of a histogram's series.
+// watched returns the names of a program's metrics that alerts and dashboard use, without the
+// suffixes of a histogram's series.
 func watched(t *testing.T, program string) []string {
 	t.Helper()
 	names := map[string]bool{}
@@ -107,11 +107,12 @@ func watched(t *testing.T, program string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// seldom are metrics that have no series in a day on which all goes well: their names are held
-// against the source instead.
+// seldom are metrics that have no series on a day without faults: their names are compared with the
+// source instead.
 var seldom = []string{"citycard_close_progress_ratio", "citycard_ledger_retries_total"}
 
-// wantWatched holds alerts and dashboard to the page /metrics of a program at work.
+// wantWatched checks that the page /metrics of a working program has the metrics of alerts and
+// dashboard.
 func wantWatched(t *testing.T, program, page string) {
 	t.Helper()
 	names := watched(t, program)
@@ -140,7 +141,7 @@ func TestSeldomMetrics(t *testing.T) {
 	}
 }
 
-// TestAlertRules lets Prometheus's own tool check the rules and play them through.
+// TestAlertRules lets Prometheus's own tool check the rules and run their tests.
 func TestAlertRules(t *testing.T) {
 	tool, err := exec.LookPath("promtool")
 	if errors.Is(err, exec.ErrNotFound) {
@@ -158,8 +159,8 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// TestAlertsLead: each alert names its place in the runbook, which is there, and a panel of the
-// dashboard that shows what it watches. The runbook has no entry that no alert has.
+// TestAlertsLead: each alert names an existing entry of the runbook, and a panel of the dashboard
+// that shows the alert's metric. Every entry of the runbook belongs to an alert.
 func TestAlertsLead(t *testing.T) {
 	places := anchors(readFile(t, runbookFile))
 	board := readDashboard(t)
@@ -203,7 +204,7 @@ func (p panel) shows(expr string) bool {
 	})
 }
 
-// anchors are what the headings of a page are linked by.
+// anchors are the link targets of the headings of a page.
 func anchors(page string) (found []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(page, -1) {
 		anchor := strings.ReplaceAll(strings.ToLower(heading[1]), " ", "-")
@@ -226,8 +227,8 @@ func TestRunbookLinks(t *testing.T) {
 	}
 }
 
-// TestDashboard: no two panels have one number or lie over each other, what is a rate is shown as
-// one and nothing else is, and what is named is shown by name.
+// TestDashboard: no two panels have the same number or overlap, exactly the rates are shown as
+// rates, and named values are shown by name.
 func TestDashboard(t *testing.T) {
 	board := readDashboard(t)
 	rate := regexp.MustCompile(`\brate\(`)

@@ -3,7 +3,7 @@
 // itself and needs no cgo: readers belong to cardterm, simulated cards and
 // cities to cardsim, which demo starts as its children.
 //
-// What it keeps is in the data directory:
+// The data directory holds what it keeps:
 //
 //	database/     the private database, where no other is given
 //	kafka/        the embedded broker's log, where no other is given

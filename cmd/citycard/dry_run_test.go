@@ -25,8 +25,9 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-// dryRuns are all commands that change something, in an order in which each finds what it needs. A line that begins with "="
-// prints the same with --dry-run as without it.
+// dryRuns are all commands that change something, in an order in which each command finds the state
+// that it needs. A line that begins with "=" marks a command that prints the same with --dry-run as
+// without it.
 const dryRuns = `
 = receive --account deposits:own --amount 12.5 --reference slip
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --by ann --and bob --reason late
@@ -92,7 +93,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// leaves are the commands below one that do something themselves.
+// leaves returns the subcommands of a command that have an action of their own.
 func leaves(path string, c *ffcli.Command) (names []string) {
 	for _, below := range c.Subcommands {
 		name := strings.TrimSpace(path + " " + below.Name)
@@ -104,7 +105,7 @@ func leaves(path string, c *ffcli.Command) (names []string) {
 	return names
 }
 
-// dryRun is what the commands of TestDryRun work on.
+// dryRun holds the data on which the commands of TestDryRun work.
 type dryRun struct {
 	*testing.T
 	books *books.Books
@@ -158,7 +159,7 @@ func newDryRun(t *testing.T) *dryRun {
 // run runs a command and gives what it prints.
 func (d *dryRun) run(args []string) string {
 	d.Helper()
-	// A dry run that is not rolled back may take its own stream away again and again.
+	// A dry run that is not rolled back could take its own stream away repeatedly.
 	ctx, cancel := context.WithTimeout(d.Context(), time.Minute)
 	defer cancel()
 	return printed(d.T, func() {
@@ -168,7 +169,8 @@ func (d *dryRun) run(args []string) string {
 	})
 }
 
-// state is every row of every table and every file of the data directory, read beside the commands.
+// state returns every row of every table and every file of the data directory, read independently
+// of the commands.
 func (d *dryRun) state() string {
 	d.Helper()
 	var all strings.Builder
@@ -188,7 +190,7 @@ func (d *dryRun) state() string {
 	return all.String()
 }
 
-// difference are the lines that only one of two states has.
+// difference returns the lines that only one of two states has.
 func difference(before, after string) string {
 	var lines []string
 	for line := range strings.Lines(before) {

@@ -65,8 +65,8 @@ func proveCommand() *ffcli.Command {
 	})
 }
 
-// writeTo writes to standard output, or to a new file, which has its name once it is whole and on
-// disk.
+// writeTo writes to standard output, or to a new file, which gets its name when it is complete and
+// on disk.
 func writeTo(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return write(os.Stdout)
@@ -84,7 +84,8 @@ func writeTo(path string, write func(io.Writer) error) error {
 	return err
 }
 
-// readProof reads a proof and checks it. By a signer that is not known it proves nothing, whatever else holds.
+// readProof reads a proof and checks it. If the signer is not known, it proves nothing, even if
+// everything else is right.
 func (c *command) readProof(path string, trusted signer) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

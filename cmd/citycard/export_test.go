@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestWriteTo: whenever the program ends, the name holds the whole file or none.
+// TestWriteTo: whenever the program ends, the file of that name is complete or absent.
 func TestWriteTo(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "books.ndjson")

@@ -32,17 +32,17 @@ import (
 	"citycard/simulators/city"
 )
 
-// exposedDay is a small city's day whose every word is kept: what programs say, what goes
-// through Kafka, what is exported.
+// exposedDay is a small city's day of which all texts are kept: the output of programs, the records
+// in Kafka, the export.
 type exposedDay struct {
 	process
 	data, field, kafka string
 	said               bytes.Buffer // by the commands
 }
 
-// TestExposure lives a small city's day and closes, seals, verifies and exports it. Then it
-// looks for every card number and for everything personal on social-security cards in all
-// that was said and sent, and at who may read the files.
+// TestExposure plays a small city's day and closes, seals, verifies and exports it. Then it
+// searches everything that was printed and sent for every card number and for all personal data on
+// social-security cards, and checks the access rights of the files.
 func TestExposure(t *testing.T) {
 	d := &exposedDay{}
 	dir := reachableDir(t)
@@ -84,7 +84,7 @@ func (d *exposedDay) say(name string, args ...string) string {
 	return out.String()
 }
 
-// live is the day, from the keys to the export.
+// live plays the day, from the keys to the export.
 func (d *exposedDay) live() {
 	city := []string{"--data", d.field, "--cards", "400", "--seed", "13", "--keys", filepath.Join(d.data, "keys.age"), "--day", testDay, "--log-level", "debug"}
 	d.say("citycard", "keys", "--data", d.data, "--seed", "13")
@@ -174,7 +174,7 @@ func (d *exposedDay) topics() []*kgo.Record {
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			records = append(records, r)
-			// A topic written in transactions ends with a marker, which is no record.
+			// A topic that was written in transactions ends with a marker, which is not a record.
 			if at := fmt.Sprint(r.Topic, r.Partition); r.Offset+2 >= left[at] {
 				delete(left, at)
 			}
@@ -184,7 +184,7 @@ func (d *exposedDay) topics() []*kgo.Record {
 	return records
 }
 
-// exposedTopics are the topics' keys and values, but for those that need a card's number.
+// exposedTopics are the topics' keys and values, except those that need a card's number.
 func exposedTopics(t *testing.T, records []*kgo.Record) []byte {
 	var text bytes.Buffer
 	seen := map[string]bool{}
@@ -228,8 +228,8 @@ func ofCards(stream string) bool {
 	return false
 }
 
-// exported is the export as text, without subjects and evidence of what is about cards;
-// what is written in base64 or hex stands there as bytes as well.
+// exported is the export as text, without the subjects and evidence of rows about cards. Values in
+// base64 or hex are added as bytes as well.
 func (d *exposedDay) exported() []byte {
 	file, err := os.Open(filepath.Join(d.data, "books"))
 	if err != nil {
@@ -288,7 +288,7 @@ func spread(out *bytes.Buffer, value any, ofCard bool) {
 	}
 }
 
-// secrets are what must not be found, in each form, with its name.
+// secrets are the values that must not be found, in each form, by name.
 func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 	secrets := map[string]string{}
 	add := func(name, digits string) {
@@ -346,7 +346,7 @@ func (d *exposedDay) chips() (all []*chip.Chip) {
 	return all
 }
 
-// private is a file of the private PostgreSQL, nil where the private database is another.
+// private is a file of the private PostgreSQL; nil if the private database is of another kind.
 func (d *exposedDay) private(elements ...string) []byte {
 	if _, err := os.Stat(filepath.Join(d.data, "database", "data")); err != nil {
 		return nil
@@ -362,8 +362,9 @@ func (d *exposedDay) file(elements ...string) []byte {
 	return text
 }
 
-// modes looks at who may read what is below a directory. What is inside the folders of the
-// embedded broker and the private database is theirs; the folders let nobody in.
+// modes checks the access rights of everything below a directory. It does not look inside the
+// folders of the embedded broker and the private database, since the folders themselves allow no
+// access.
 func (d *exposedDay) modes(root string) {
 	files := 0
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

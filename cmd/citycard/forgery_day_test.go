@@ -12,9 +12,9 @@ import (
 	"citycard/simulators/truth"
 )
 
-// TestForgeryDay clears a day on which every tap and load of a city with chips has a copy beside
-// it of which one byte of one field was altered, before the original or after it: the books are
-// the truth's, every purse agrees, and the operators have what they are owed.
+// TestForgeryDay clears a day on which every tap and load of a city with chips has a copy beside it
+// of which one byte of one field was altered, before the original or after it: the books agree with
+// the truth, every purse agrees, and the operators get what they are owed.
 func TestForgeryDay(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)

@@ -14,7 +14,7 @@ import (
 	"citycard/cmd/service"
 )
 
-// keyMaking is what citycard keys is told.
+// keyMaking holds the flags of citycard keys.
 type keyMaking struct {
 	*command
 	path       string
@@ -42,7 +42,7 @@ func keysCommand() *ffcli.Command {
 		}
 		s := server.Settings{Keys: k.path}
 		path := s.KeyPath(k.Data)
-		if k.rotate { // under the store's own lock: whoever uses the data directory goes on
+		if k.rotate { // under the store's own lock: the programs that use the data directory go on
 			return k.rotates(path, passphrase)
 		}
 		return k.makes(path, passphrase)

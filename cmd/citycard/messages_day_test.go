@@ -24,7 +24,7 @@ import (
 	"citycard/cmd/server"
 )
 
-// exampleRegistry is a registry in which the examples of docs/messages.md are what they are there.
+// exampleRegistry is a registry for which the examples of docs/messages.md are valid.
 func exampleRegistry() map[string]string {
 	return map[string]string{
 		"operators.csv": "id,name,name_en,mode,effective_from,effective_to\nbus,公交,Bus,bus,20200101,\n",
@@ -90,7 +90,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	return c
 }
 
-// send writes a record as its topic asks for it.
+// send writes a record in the form that its topic requires.
 func (c *exampleCity) send(topic, key string, value []byte) {
 	c.Helper()
 	if err := c.client.ProduceSync(c.Context(), &kgo.Record{Topic: topic, Key: []byte(key), Value: value}).FirstErr(); err != nil {
@@ -133,8 +133,8 @@ func (c *exampleCity) encoded(m proto.Message) []byte {
 	return value
 }
 
-// TestExamplesAreCleared writes what the page has participants write into a serving citycard, each with the
-// page's key, and reads what the page has it answer.
+// TestExamplesAreCleared writes the page's examples of participants' messages to a serving
+// citycard, each with the page's key, and compares the answers with the page's.
 func TestExamplesAreCleared(t *testing.T) {
 	c := startExampleCity(t)
 	want := map[string]example{} // by topic
@@ -183,8 +183,8 @@ func TestExamplesAreCleared(t *testing.T) {
 	}
 }
 
-// isExample reports a record that is the example of its topic. Where a rejected record stood is the
-// broker's to say.
+// isExample reports whether a record is the example of its topic. The position of a rejected record
+// depends on the broker.
 func (c *exampleCity) isExample(e example, r *kgo.Record) bool {
 	c.Helper()
 	got := e.message.ProtoReflect().New().Interface()

@@ -49,7 +49,7 @@ func newReference(t *testing.T) *reference {
 	return &reference{t, string(text), strings.Split(string(text), "\n"), message.File_citycard_proto}
 }
 
-// rows are the rows of the first table below a heading, cell by cell, without code marks.
+// rows returns the rows of the first table below a heading, cell by cell, without code marks.
 func (r *reference) rows(heading string) (rows [][]string) {
 	r.Helper()
 	at := slices.Index(r.lines, heading)
@@ -72,8 +72,8 @@ func (r *reference) rows(heading string) (rows [][]string) {
 	return rows[min(2, len(rows)):]
 }
 
-// TestMessagesAreDescribed holds the tables to the messages as they are compiled: each
-// field and value in its order, with its number and type.
+// TestMessagesAreDescribed compares the tables with the compiled messages: each field and value in
+// its order, with its number and type.
 func TestMessagesAreDescribed(t *testing.T) {
 	r := newReference(t)
 	for i := range r.file.Messages().Len() {
@@ -124,8 +124,8 @@ func typeOf(f protoreflect.FieldDescriptor) string {
 // hospitalTopics is how the page names the topics that there are for each hospital.
 const hospitalTopics = "medical.results.ID"
 
-// TestTopicsAreDescribed holds the page to the topics that serve makes, each with the message that its
-// example has.
+// TestTopicsAreDescribed compares the page with the topics that serve makes, each with the message
+// of its example.
 func TestTopicsAreDescribed(t *testing.T) {
 	r := newReference(t)
 	var got []string
@@ -158,7 +158,7 @@ func TestTopicsAreDescribed(t *testing.T) {
 	}
 }
 
-// TestCodesAreDescribed holds the page to the list of verdicts and reasons, in its order.
+// TestCodesAreDescribed compares the page with the list of verdicts and reasons, in its order.
 func TestCodesAreDescribed(t *testing.T) {
 	r := newReference(t)
 	rows, want := r.rows("## Reasons"), verdict.List()
@@ -189,7 +189,8 @@ var (
 	valueish = regexp.MustCompile(`^[A-Z]+(_[A-Z]+)+$`)
 )
 
-// TestNothingElseIsNamed: a word in code that looks like a field, a reason, a message or a value is one.
+// TestNothingElseIsNamed: every word in code style that looks like a field, a reason, a message or
+// a value really is one.
 func TestNothingElseIsNamed(t *testing.T) {
 	r := newReference(t)
 	known := map[string]bool{"SerializeToString": true, "murmur2": true}
@@ -225,7 +226,7 @@ type example struct {
 
 var exampleHead = regexp.MustCompile(`^# (\S+): citycard\.v1\.(\w+)(?:, key (.+))?\n`)
 
-// examples reads all examples, and holds the bytes of each against its text.
+// examples reads all examples, and compares the bytes of each with its text.
 func (r *reference) examples() (found []example) {
 	r.Helper()
 	var last *example
@@ -310,7 +311,8 @@ func exampleOf[M proto.Message](r *reference) (found M) {
 	return found
 }
 
-// TestExampleSecrets works all tokens and codes of the examples out, under the TEST masters of seed 1.
+// TestExampleSecrets computes all tokens and codes of the examples, under the TEST masters of seed
+// 1.
 func TestExampleSecrets(t *testing.T) {
 	r, store := newReference(t), keys.GenerateTest(1)
 	person := store.PersonToken("419999196001010028")
@@ -357,8 +359,8 @@ func TestExampleSecrets(t *testing.T) {
 	}
 }
 
-// TestExamplesAreTaken: terminals take the example's fares and hotlist, and its row of the registry has
-// the columns of the file.
+// TestExamplesAreTaken: terminals accept the fares and the hotlist of the examples, and the example
+// row of the registry has the columns of the file.
 func TestExamplesAreTaken(t *testing.T) {
 	r := newReference(t)
 	fares := exampleOf[*message.FareTable](r)
@@ -417,7 +419,7 @@ func TestExampleSettlement(t *testing.T) {
 	}
 }
 
-// TestLimitsAreDescribed holds the table of time limits to the rules.
+// TestLimitsAreDescribed compares the table of time limits with the rules.
 func TestLimitsAreDescribed(t *testing.T) {
 	rules, err := pension.LoadRules(pension.ExampleJSON())
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"citycard/ledger/schema"
 )
 
-// migration is what citycard migrate is told.
+// migration holds the flags of citycard migrate.
 type migration struct {
 	*command
-	list   bool // --dry-run, which says by itself that nothing was changed
+	list   bool // --dry-run, whose output already says that nothing was changed
 	create bool
 }
 

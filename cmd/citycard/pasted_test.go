@@ -16,8 +16,8 @@ import (
 	"citycard/simulators/pcscd"
 )
 
-// treatment is what is done with a block of commands, which its page and first line name:
-// it is pasted in a session, or there is a reason why it is not.
+// treatment says how a block of commands is tested. The block is named by its page and first line.
+// It is pasted in a session, or there is a reason why it is not.
 type treatment struct{ page, first, session, reason string }
 
 func treatments() []treatment {
@@ -26,7 +26,7 @@ func treatments() []treatment {
 		twin   = "its lines are those of README.md, which is tested"
 		stand  = "words in capitals stand for what the reader has; "
 		protoc = "make setup does not install protoc; TestMessagesAreDescribed reads the same definition"
-		// What a restore does was tried by hand and is told on the page.
+		// A restore was tried by hand; the page describes the result.
 		postgres = "they are PostgreSQL's own programs, for a server that the reader has"
 		nothing  = "the day of README leaves nothing of that kind; "
 	)
@@ -71,8 +71,8 @@ func sessions() []session {
 	}
 }
 
-// session is one shell. Of what it is given nothing is changed but the numbers of cards, in
-// small, the directories, and the ports.
+// session is one shell. Its input is changed only in the numbers of cards (see small), the
+// directories, and the ports.
 type session struct {
 	name   string
 	small  []string // each number of cards and the smaller one
@@ -90,7 +90,7 @@ type fence struct {
 
 func (f fence) String() string { return fmt.Sprintf("%s:%d", f.page, f.line) }
 
-// script is what the block has its reader type.
+// script is the commands of the block.
 func (f fence) script() string {
 	if f.kind != "console" {
 		return f.text
@@ -148,7 +148,8 @@ func pages(t *testing.T) (found []string) {
 	return found
 }
 
-// TestBlocks: every block says what it is, and one with commands is pasted or has a reason.
+// TestBlocks: every block names its language, and a block with commands is pasted or has a reason
+// why not.
 func TestBlocks(t *testing.T) {
 	used := map[treatment]int{}
 	names := map[string]bool{}

@@ -44,7 +44,8 @@ func personTokenCommand() *ffcli.Command {
 // numberLength is that of a citizen's identity number (GB 11643).
 const numberLength = 18
 
-// personTokens makes the tokens of a list. An error names the line and shows nothing of it.
+// personTokens makes the tokens of a list. An error names the number of the line and shows none of
+// its text.
 func personTokens(list io.Reader, store *keys.Store) (string, error) {
 	var tokens strings.Builder
 	lines := bufio.NewScanner(list)

@@ -40,7 +40,7 @@ type programs struct {
 	env []string
 }
 
-// build builds the programs named into a directory of the test's.
+// build builds the named programs in a directory of the test.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
 	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}.fresh(t)
@@ -141,7 +141,7 @@ func (s *process) ready() {
 	s.until(4*time.Minute, "ready", func() bool { return s.get("/readyz") != "" })
 }
 
-// until asks again and again whether something has come about.
+// until checks repeatedly whether a condition has become true.
 func (s *process) until(limit time.Duration, what string, asked func() bool) {
 	s.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -171,8 +171,8 @@ func (s *process) get(page string) string {
 	return string(text)
 }
 
-// reachableDir makes a directory that a private PostgreSQL's user can reach, as
-// it cannot t.TempDir's.
+// reachableDir makes a directory that a private PostgreSQL's user can reach; it cannot reach that
+// of t.TempDir.
 func reachableDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "citycard-test-")
@@ -209,7 +209,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
 	s, kafka, api := p.serving(t, data, registryDir)
-	// Under nohup the server would inherit that it ignores the hangup at the end.
+	// Under nohup the server would inherit the setting that ignores SIGHUP, which the test sends at
+	// the end.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
 	defer signal.Stop(heard)
@@ -264,8 +265,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
-// booked waits until this life of the server has committed a batch of taps, or
-// none will come any more.
+// booked waits until the server has committed a batch of taps since its last start, or until no
+// more will come.
 func (s *process) booked(ended *atomic.Bool) {
 	s.Helper()
 	s.until(time.Minute, "booked a tap", func() bool {

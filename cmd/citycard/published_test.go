@@ -20,12 +20,12 @@ import (
 	"citycard/simulators/truth"
 )
 
-// publishedLimit is how long the pump may take with what was committed.
+// publishedLimit is how long the pump may take to publish everything that was committed.
 const publishedLimit = 2 * time.Minute
 
-// wantPublished holds what a broker was given against the truth, as a reader sees it that
-// drops what it has seen: every tap and load that was cleared, with its amount, and every
-// reject with its bytes, once each and nothing else.
+// wantPublished compares the published records with the truth, as a reader that drops repeats sees
+// them: every cleared tap and load with its amount, and every reject with its bytes, once each, and
+// nothing else.
 func wantPublished(t *testing.T, kafka, dir string, opts ...kgo.Opt) {
 	t.Helper()
 	want := map[string]int{}

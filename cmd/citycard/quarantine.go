@@ -68,7 +68,7 @@ func quarantineListCommand() *ffcli.Command {
 	})
 }
 
-// judging is what quarantine judge is told.
+// judging holds the flags of quarantine judge.
 type judging struct {
 	*decision
 	records    []string
@@ -102,7 +102,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 	return j.changes(j.judge)
 }
 
-// judge judges the records, and says of each what became of it.
+// judge judges the records, and prints the outcome of each.
 func (j *judging) judge(ctx context.Context, b *books.Books) error {
 	again, err := j.prepare(ctx, b)
 	if err != nil {
@@ -147,8 +147,8 @@ func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, e
 	return &intake.Again{Ledger: b.Ledger, Rules: rules, Owner: server.OwnerName()}, err
 }
 
-// open reads the records to be judged. Lists of pensions come before the bank's answers to
-// them, as in their names.
+// open reads the records to be judged. Lists of pensions come before the bank's answers to them,
+// because of the order of the topics' names.
 func (j *judging) open(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
 	found := map[string]bool{}
 	every := everyDay()

@@ -14,7 +14,7 @@ import (
 )
 
 // TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
-// it has books and brokers: they wait, say so, and do what they are for.
+// it has books and brokers. They wait, say so, and then do their work.
 func TestCommandsWaitForServe(t *testing.T) {
 	p := build(t, "citycard", "cardsim").private() // the books are found by the directory
 	dir := reachableDir(t)

@@ -29,8 +29,8 @@ func registryCommand() *ffcli.Command {
 		registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
-// newRegistryCommand makes a command of the registry that takes so many arguments. hint says what
-// they may be.
+// newRegistryCommand makes a command of the registry that takes a given number of arguments. hint
+// describes them.
 func newRegistryCommand(name, usage, short, hint string, words int) *command {
 	c := newCommand("registry "+name, usage, short, "")
 	c.registerJSON(jsonLines)
@@ -43,7 +43,7 @@ func newRegistryCommand(name, usage, short, hint string, words int) *command {
 	return c
 }
 
-// registryChange is a command that changes the registry, by one person.
+// registryChange is a command with which one person changes the registry.
 type registryChange struct {
 	*command
 	person string
@@ -225,8 +225,8 @@ func (r registryLine) text() string {
 	return strings.Join(cells, "\t")
 }
 
-// rowInForce finds the row in force on a day, of a hotlist at its last second: the last that has
-// begun, where it is not over. It is -1 where there is none.
+// rowInForce finds the row in force on a day (for a hotlist: at the day's last second). It is the
+// last row that has begun, if that one is not over; -1 if there is none.
 func rowInForce(rows []registry.Row, day ledger.Day) (int, error) {
 	for i := len(rows) - 1; i >= 0; i-- {
 		if rows[i].From > day {

@@ -19,7 +19,7 @@ import (
 	"citycard/ledger"
 )
 
-// decision is a command by which two people decide about money that waits.
+// decision is a command with which two people decide about money that waits.
 type decision struct {
 	*command
 	people
@@ -39,8 +39,8 @@ func (d *decision) approval() ledger.Approval {
 	return by
 }
 
-// decides has the command book one decision and say what stands there then. act gives a text that
-// says so.
+// decides makes the command book one decision and print the result. act returns the text of the
+// result.
 func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, string, error)) *ffcli.Command {
 	return d.changes(func(ctx context.Context, b *books.Books) error {
 		office, err := newOffice(b)

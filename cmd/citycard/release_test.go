@@ -21,8 +21,9 @@ import (
 	"citycard/ledger"
 )
 
-// TestDecisions is how two people refund a load and release what was suspended:
-// testdata/decisions, over taps at an unknown terminal, one of them another city's, and loads without a card's word.
+// TestDecisions lets two people refund a load and release suspended transfers: testdata/decisions,
+// over taps at an unknown terminal, one of them with another city's card, and loads that no card
+// has confirmed.
 func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b, dir)
@@ -32,7 +33,8 @@ func TestDecisions(t *testing.T) {
 	}})
 }
 
-// fillDecisions books what people must decide about, in the town's first day, and has dir name the books.
+// fillDecisions books the cases for the decisions on the town's first day, and writes the books'
+// address to dir.
 func fillDecisions(t *testing.T, b *books.Books, dir string) {
 	t.Helper()
 	must := func(err error) {
@@ -81,8 +83,8 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 	must(books.Running{Database: b.URL}.Write(dir))
 }
 
-// keepAlone books that a claim and a tap could not be booked, and before each that another
-// record contradicted what was booked.
+// keepAlone quarantines a claim and a tap, and before each of them books a dispute of another
+// record.
 func keepAlone(t *testing.T, b *books.Books) {
 	t.Helper()
 	for stream, value := range map[string][]byte{

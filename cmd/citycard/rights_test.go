@@ -17,7 +17,7 @@ import (
 	"citycard/ledger/schema"
 )
 
-// TestRights runs commands as the database's owner, writer and reader, whose rights are those that
+// TestRights runs commands as the database's owner, writer and reader, with the rights that
 // docs/configuration.md grants, and on databases that are empty, missing, older and newer:
 // testdata/rights.
 func TestRights(t *testing.T) {
@@ -70,7 +70,8 @@ type rightsTest struct {
 	server string
 }
 
-// url leads to a database of the server as a user, whose password in the test is his name.
+// url is the address of a database of the server for a user; in the test the password equals the
+// user's name.
 func (r *rightsTest) url(database, user string) string {
 	r.Helper()
 	at, err := url.Parse(r.server)
@@ -116,7 +117,7 @@ func (r *rightsTest) tables(database string) (n int) {
 	return n
 }
 
-// statements are those of a page, which has so many blocks of SQL.
+// statements returns the SQL statements of a page, which must have the wanted number of SQL blocks.
 func (r *rightsTest) statements(page string, want int) (blocks [][]string) {
 	r.Helper()
 	for _, part := range strings.Split(readFile(r.T, page), "```sql\n")[1:] {
@@ -129,7 +130,7 @@ func (r *rightsTest) statements(page string, want int) (blocks [][]string) {
 	return blocks
 }
 
-// grant does what docs/configuration.md says, statement by statement: the first block by the server's
+// grant runs the statements of docs/configuration.md one by one: the first block by the server's
 // administrator, the second by the owner in the new database.
 func (r *rightsTest) grant() {
 	r.Helper()

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts is what an operator types and reads: testdata/script.
+// TestScripts runs commands as an operator types them and checks their output: testdata/script.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
 }

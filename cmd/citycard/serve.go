@@ -34,7 +34,7 @@ func serveCommand() *ffcli.Command {
 	}
 }
 
-// stoppedTodo is what to do about a part that has ended.
+// stoppedTodo is the advice for a part that has ended.
 func stoppedTodo(err error) string {
 	if books.DiskFull(err) {
 		return "nothing that was acknowledged is lost; free some space and start again / 已确认的数据未丢失,请释放磁盘空间后重新启动"

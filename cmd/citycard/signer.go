@@ -13,18 +13,18 @@ import (
 	"citycard/cmd/service"
 )
 
-// signer is whose seals are believed. Nobody's are believed by default: a seal carries its
-// signer's public key, so without one that is known from elsewhere any key would do.
+// signer is the signer whose seals are trusted. By default none are: a seal carries its signer's
+// public key, so without a key that is known from elsewhere any key would pass.
 type signer struct {
 	key  ed25519.PublicKey // nil: none is known
 	from string            // where it is known from
 }
 
-// askSigner is what to do where no signer is known.
+// askSigner is the advice if no signer is known.
 const askSigner = "give --signer, the public key that \"citycard seal-key show\" prints where days are sealed / 请以 --signer 给出封账公钥"
 
-// trustedSigner is the signer that was named, in hex or as the file that has it, else the data
-// directory's own.
+// trustedSigner is the named signer (in hex, or the file with the key), else the data directory's
+// own.
 func trustedSigner(named, data string) (signer, error) {
 	if named != "" {
 		return namedSigner(named)

@@ -22,7 +22,8 @@ type statementLine struct {
 	Purpose uint16     `json:"purpose,omitempty"`
 	Reason  string     `json:"reason,omitempty"`
 	Booked  string     `json:"booked"`
-	// Balance, where an account was asked for, is what the subject has on it at the end of all rows; it stands on the last line only.
+	// Balance, if an account was given, is the subject's balance on it after all rows; only the
+	// last line has it.
 	Balance *ledger.Fen `json:"balance,omitempty"`
 }
 
@@ -35,7 +36,7 @@ func (s statementLine) text() string {
 
 const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tREASON 原因\tBOOKED 入账日"
 
-// statement is what citycard statement is told.
+// statement holds the flags of citycard statement.
 type statement struct {
 	*command
 	past

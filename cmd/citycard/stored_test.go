@@ -16,21 +16,21 @@ import (
 	"citycard/ledger/export"
 )
 
-// The books of a demonstration of 100 cards with seed 7, as they were stored when these figures were
-// written down. The identities of records, purposes, reason codes, evidence and the canonical bytes
-// of a row all enter them, so a change of any of them shows here. Who changes stored bytes on
-// purpose says so, and writes the figures down again.
+// The figures of the books of a demonstration of 100 cards with seed 7, as they were stored at an
+// earlier time. The identities of records, purposes, reason codes, evidence and the canonical bytes
+// of a row all enter these figures, so a change of any of them shows here. If you change stored
+// bytes on purpose, say so and update the figures.
 const (
 	storedRows = 2194
-	// storedHash is the SHA-256 over the sorted content hashes of all rows, each worked out
-	// without stream, sequence and position: batches are cut by time.
+	// storedHash is the SHA-256 over the sorted content hashes of all rows, each computed without
+	// stream, sequence and position, since the time decides where batches are cut.
 	storedHash = "9a8070e655d665f85cf584c87012be8527fcf3f7f77e4bdd791370ed38954186"
 	// storedSigner signed the seals of the exports in testdata/stored.
 	storedSigner = "6b0962aefc74dec0a5606f865d56353814226de37a2682e84574e6cb0b3c0c5d"
 )
 
-// TestStoredBytes plays the demonstration again: the same rows and the same report, but for the
-// seal and the timings.
+// TestStoredBytes plays the demonstration again: it gives the same rows and the same report, except
+// for the seal and the timings.
 func TestStoredBytes(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
@@ -76,7 +76,7 @@ func contents(t *testing.T, r io.Reader) (rows int, hash string) {
 	return len(leaves), fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(leaves, ""))))
 }
 
-// steady is a report without what differs from run to run.
+// steady is a report without the values that differ from run to run.
 func steady(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

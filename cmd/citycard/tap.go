@@ -21,7 +21,7 @@ import (
 	"citycard/ledger"
 )
 
-// ruled is a tap or load as the books have it.
+// ruled is a tap or load as recorded in the books.
 type ruled struct {
 	Verdict  string         `json:"verdict"`
 	Reason   verdict.Reason `json:"reason,omitempty"`
@@ -30,7 +30,7 @@ type ruled struct {
 	Card     string         `json:"card,omitempty"`
 	Time     string         `json:"time,omitempty"` // as signed, YYYYMMDDhhmmss
 	Terminal string         `json:"terminal,omitempty"`
-	What     string         `json:"what,omitempty"`     // it is, where it is neither tap nor load
+	What     string         `json:"what,omitempty"`     // what it is, if neither tap nor load
 	Sequence uint32         `json:"sequence,omitempty"` // the SAM's for a tap, the card's for a load
 	Payee    string         `json:"payee,omitempty"`
 	Booked   string         `json:"booked"`          // clearing day
@@ -38,7 +38,7 @@ type ruled struct {
 	Evidence string         `json:"evidence_hex"`
 }
 
-// tapQuery is a command that looks taps up; its empty fields match everything.
+// tapQuery is a command that searches for taps; its empty fields match everything.
 type tapQuery struct {
 	*command
 	card     cardNumber
@@ -92,7 +92,7 @@ func (item ruled) text() string {
 		item.Fen.String(), item.Verdict, item.Reason, item.Payee, item.Booked)
 }
 
-// looks has the command print what look finds.
+// looks makes the command print the results of look.
 func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) error) error) *ffcli.Command {
 	return q.reads(func(ctx context.Context, b *books.Books) error {
 		if err := q.complete(ctx, b.Ledger); err != nil {
@@ -107,10 +107,10 @@ func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) erro
 	})
 }
 
-// usualDays is how many days before the last one are looked at where no first one is given.
+// usualDays is the number of days before the last one that are searched if no first day is given.
 const usualDays = 30
 
-// complete fills in the days that were not given. A card may have signed a day ahead of the
+// complete fills in the days that were not given. A card may have signed a date one day after the
 // clearing day.
 func (q *tapQuery) complete(ctx context.Context, b *ledger.Ledger) error {
 	if q.to == 0 {
@@ -168,8 +168,8 @@ func (q *tapQuery) show(ctx context.Context, r *tapReader, add func(ruled) error
 	return nil
 }
 
-// nothing says that a card has nothing in the days looked at, and of one that nobody knows that
-// too: the number may be wrong.
+// nothing says that a card has no records in the days searched. For an unknown card it adds that,
+// since the number may be wrong.
 func (q *tapQuery) nothing(known bool) error {
 	if !known {
 		return service.Fail("no card "+q.card.number+" is registered, and nothing is booked for it from "+q.from.String()+" to "+q.to.String()+" / 卡未登记,且该期间无记录",
@@ -234,8 +234,8 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 	return item, r.readEvidence(row, &item, booked.Verdict)
 }
 
-// readEvidence reads what the record says. Evidence that is neither tap nor load is shown where
-// it was rejected, disputed or kept alone, and named as far as it can be.
+// readEvidence reads the record. Evidence that is neither tap nor load is shown if it was rejected,
+// disputed or quarantined, and its kind is named if it can be told.
 func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdict) bool {
 	var tap message.Tap
 	if err := proto.Unmarshal(row.Evidence, &tap); err == nil && len(tap.GetDebit().GetCard()) == len(index.Number{}) {

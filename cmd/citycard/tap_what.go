@@ -12,9 +12,8 @@ import (
 	"citycard/ledger"
 )
 
-// nameOf says in a few words what a row is that was refused, disputed or kept alone and is
-// neither tap nor load: a claim, a list of pensions, a receipt. Who a person is, nobody can
-// read in it.
+// nameOf describes in a few words a row that was refused, disputed or quarantined and is neither
+// tap nor load: a claim, a list of pensions, a receipt. The text does not identify a person.
 func (r *tapReader) nameOf(row *ledger.Row) string {
 	if q, ok := identity.ParseQuarantined(row.ID); ok && row.Kind == docket.KindQuarantine {
 		if name := nameOfMessage(row.Evidence); name != "" {
@@ -34,8 +33,8 @@ func (r *tapReader) nameOf(row *ledger.Row) string {
 	return fmt.Sprintf("%d bytes that are no known message", len(row.Evidence))
 }
 
-// nameOfMessage finds the message that the bytes are; a field that every message of its kind has
-// tells one from another.
+// nameOfMessage finds the kind of message in the bytes, by a field that every message of that kind
+// has.
 func nameOfMessage(evidence []byte) string {
 	var claim message.MedicalClaim
 	if err := proto.Unmarshal(evidence, &claim); err == nil && claim.GetHospital() != "" && claim.GetSettlement() != "" && len(claim.GetPerson()) == 16 {

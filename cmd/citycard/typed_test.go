@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestTyped pastes every block, also those that TestPasted does not, into a shell whose programs
-// only write down how they are called. Ours must know each command with its flags, make each
-// target, and the Chinese README has its reader type what the English one does.
+// TestTyped pastes every block, also those that TestPasted leaves out, into a shell whose programs
+// only record how they are called. Our programs must know each command with its flags, make must
+// know each target, and the Chinese README must have the same commands as the English one.
 func TestTyped(t *testing.T) {
 	p := build(t, ours()...)
 	typed := map[string][]string{}
@@ -32,15 +32,15 @@ func TestTyped(t *testing.T) {
 	}
 }
 
-// stub writes down its name and arguments, at once: another one may run beside it.
+// stub records its name and arguments in one write, since another stub may run at the same time.
 const stub = `#!/bin/sh
 line=${0##*/} unit=$(printf '\037')
 for argument; do line=$line$unit$argument; done
 printf '%s\n' "$line" >>"$TYPED"
 `
 
-// typedBy are the calls of ours and of make that a block makes, in an order that does not depend on what
-// runs in the background. Other programs are not there.
+// typedBy returns the calls of our programs and of make in a block, in an order that does not
+// depend on background jobs. Other programs are not available.
 func typedBy(t *testing.T, f fence) (calls [][]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func typedBy(t *testing.T, f fence) (calls [][]string) {
 	return calls
 }
 
-// checkCall asks a program of ours for the help of what it is called with, and make for what it would do.
+// checkCall asks our program for the help of the command that is called, and make for a dry run.
 func checkCall(t *testing.T, p programs, f fence, call []string) {
 	t.Helper()
 	args := append(call[1:len(call):len(call)], "--help")
@@ -100,7 +100,7 @@ func checkCall(t *testing.T, p programs, f fence, call []string) {
 	}
 }
 
-// TestReadmeNamesCommands: the table of README has every command of ours.
+// TestReadmeNamesCommands: the table in README has every command of our programs.
 func TestReadmeNamesCommands(t *testing.T) {
 	for _, page := range []string{"README.md", "README.zh-CN.md"} {
 		text, err := os.ReadFile("../../" + page)

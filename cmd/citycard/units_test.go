@@ -16,7 +16,7 @@ const (
 	containerDir = "../../deploy/container"
 )
 
-// manual knows what the programs answer to --help.
+// manual has the programs' answers to --help.
 type manual struct {
 	*testing.T
 	programs
@@ -38,7 +38,7 @@ func (m *manual) help(words ...string) string {
 	return m.pages[key]
 }
 
-// wantCommand holds a command line to the program: its commands and its flags are there.
+// wantCommand checks that the program has the commands and flags of a command line.
 func (m *manual) wantCommand(where string, line []string) (command []string) {
 	m.Helper()
 	command = []string{filepath.Base(line[0])}
@@ -63,7 +63,7 @@ func (m *manual) flag(name string, command ...string) bool {
 	return regexp.MustCompile(`(?m)^  --` + regexp.QuoteMeta(name) + `\s`).MatchString(m.help(command...))
 }
 
-// unitSettings are the values of a unit's keys, with lines that go on joined.
+// unitSettings are the values of a unit's keys; continued lines are joined.
 func unitSettings(text string) map[string][]string {
 	settings := map[string][]string{}
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
@@ -75,7 +75,8 @@ func unitSettings(text string) map[string][]string {
 	return settings
 }
 
-// TestDeployedCommands holds the commands that units, images and pages name to the programs.
+// TestDeployedCommands checks that the programs have the commands that units, images and pages
+// name.
 func TestDeployedCommands(t *testing.T) {
 	m := newManual(t)
 	for name, check := range map[string]func(*testing.T, *manual){
@@ -89,8 +90,8 @@ func TestDeployedCommands(t *testing.T) {
 	}
 }
 
-// checkUnits: what the units of systemd start is there, with every flag, and reads only credentials
-// that the unit has; what writes does so in the unit's own directory.
+// checkUnits: the programs that the systemd units start exist, have every flag, read only
+// credentials that the unit has, and write only in the unit's own directory.
 func checkUnits(t *testing.T, m *manual) {
 	units, err := filepath.Glob(filepath.Join(unitsDir, "*.service"))
 	if err != nil || len(units) < 5 {
@@ -188,7 +189,7 @@ func TestUnitsVerified(t *testing.T) {
 	}
 }
 
-// checkRunbookCommands: the commands that the page of operations names are there, with their flags.
+// checkRunbookCommands: the commands that docs/operations.md names exist, with their flags.
 func checkRunbookCommands(t *testing.T, m *manual) {
 	found := regexp.MustCompile("`((?:citycard|cardterm) [^`…]*)").FindAllStringSubmatch(readFile(t, runbookFile), -1)
 	if len(found) < 20 {

@@ -25,13 +25,12 @@ type verification struct {
 	Faults  []verify.Fault `json:"faults"`
 	Truth   *check.Report  `json:"truth,omitempty"`
 	Seconds float64        `json:"seconds"`
-	// Signer is the public key whose seals were believed; empty: of none was known
-	// whose it is.
+	// Signer is the public key whose seals were trusted; empty: no signer was known.
 	Signer string `json:"signer"`
 	Holds  bool   `json:"holds"`
 
 	signer  signer
-	unknown bool // there is something that a signer must vouch for, and none is known
+	unknown bool // something needs a trusted signer, and none is known
 }
 
 func verifyCommand() *ffcli.Command {
@@ -82,7 +81,7 @@ func (c *command) verifyExport(path string, trusted signer) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	// Whoever made the file may have left the sealed days out.
+	// The person who made the file may have left the sealed days out.
 	v.unknown = trusted.key == nil
 	v.Holds, v.Seconds = v.Books.Faults == 0 && !v.unknown, time.Since(started).Seconds()
 	return v.print(c)
@@ -178,7 +177,7 @@ func (v *verification) printText(c *command) {
 	}
 }
 
-// printSigner says whose word the seals were taken for.
+// printSigner prints the signer whose seals were trusted.
 func (v *verification) printSigner(c *command) {
 	switch s := v.Books; {
 	case v.signer.key == nil && s.SealedDays == 0:

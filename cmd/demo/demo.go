@@ -41,8 +41,8 @@ type settings struct {
 	keep   bool // the directory that is made if none is given
 }
 
-// How much the funds hold when the day begins: enough for any day that the city
-// plays. It is the demonstration's own figure.
+// The money in the funds at the start of the day: enough for any day that the city plays. It is the
+// demonstration's own figure.
 const demoFundFen ledger.Fen = 50_000_000_00
 
 // Command is "citycard demo".
@@ -173,8 +173,8 @@ func (d *demo) prepare() error {
 	return server.MakeKeys(d.KeyPath(dir.Path), d.seed, passphrase, false)
 }
 
-// leave removes the data directory where it was made for this run, and says where it is where
-// it stays: what failed is looked into.
+// leave removes a data directory that was made for this run. If the directory is kept instead, as
+// after a failure that somebody may want to examine, it prints where it is.
 func (d *demo) leave(failed bool) error {
 	switch {
 	case !d.made:
@@ -225,7 +225,7 @@ func (d *demo) issue(ctx context.Context) error {
 
 func (d *demo) seedText() string { return strconv.FormatUint(d.seed, 10) }
 
-// progressLine is what a child says of its progress.
+// progressLine is one progress report of a child process.
 type progressLine struct {
 	Phase string `json:"phase"`
 	Done  int64  `json:"done"`
@@ -282,7 +282,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// play lets the city live through its day.
+// play plays the city's day.
 func (d *demo) play(ctx context.Context) error {
 	err := d.cardsim(ctx, []string{
 		"city", "--direct=false", "--data", d.field, "--kafka", d.base.Kafka,
@@ -333,7 +333,7 @@ func (d *demo) close(ctx context.Context) (err error) {
 	return nil
 }
 
-// remit books the channels' money as arrived: their banks pay on the day.
+// remit books the channels' money as received, since their banks pay on the same day.
 func (d *demo) remit(ctx context.Context) error {
 	var receipts []server.Receipt
 	for _, channel := range d.server.Registry.Current().Channels() {

@@ -1,4 +1,4 @@
-// Package demo is "citycard demo": it issues cards, lets a simulated city live through a day, clears
-// and closes the day, and holds the books against what the city knows it sent. Cards and city are
-// programs of their own, cardsim and cardterm, which it runs.
+// Package demo is "citycard demo": it issues cards, plays a day of a simulated city, clears and
+// closes the day, and compares the books with the city's own record of what it sent. Cards and city
+// are simulated by the programs cardsim and cardterm, which it runs.
 package demo

@@ -17,8 +17,8 @@ import (
 	"citycard/simulators/pcscd"
 )
 
-// order is one card to be personalised, as cardsim writes it and cardterm reads
-// it; what is in it beyond the kind is theirs.
+// order is one card to be personalised, as cardsim writes it and cardterm reads it. Only these two
+// know its content beyond the kind.
 type order struct {
 	Kind   string `json:"kind"`
 	line   []byte
@@ -97,7 +97,7 @@ func (d *demo) orders(ctx context.Context) ([]order, error) {
 	return orders, nil
 }
 
-// readerDesk is one virtual reader with the two programs at its ends.
+// readerDesk is one virtual reader with the program on each of its two sides.
 type readerDesk struct {
 	*demo
 	daemon *pcscd.Daemon
@@ -105,7 +105,7 @@ type readerDesk struct {
 	dir    string
 }
 
-// issue works through the orders of this reader: as many readers as there are share them in turn.
+// issue carries out the orders of this reader; the readers share the orders in turn.
 func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) (err error) {
 	reader, readerSays, err := r.talk(ctx, "cardsim", "card", "--vpcd", r.daemon.Slots[r.slot], "--commands")
 	if err != nil {

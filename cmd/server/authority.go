@@ -24,8 +24,8 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	if err != nil {
 		return err
 	}
-	// First the address, then the stream: a process that cannot serve must not take
-	// the stream from one that does.
+	// The address comes first, then the stream: a process that cannot serve must not take the
+	// stream from one that can.
 	listener, err := service.Listen(ctx, "api", addr)
 	if err != nil {
 		return err
@@ -53,8 +53,8 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	return nil
 }
 
-// answer serves the load authority. The process ends with it: it would say that it is ready, and
-// answer no channel.
+// answer serves the load authority. If the load authority ends, the process ends too: otherwise it
+// would say that it is ready, and answer no channel.
 func (c *Server) answer(listener net.Listener, handler http.Handler, stack *service.Stack) {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	go func() {
@@ -65,13 +65,13 @@ func (c *Server) answer(listener net.Listener, handler http.Handler, stack *serv
 	stack.Push("load authority", server.Shutdown)
 }
 
-// watchEvery is how often the load authority's stream is looked at: an idle process
-// would not notice that it has lost it.
+// watchEvery is the interval at which the load authority's stream is checked: an idle process would
+// not notice that it has lost the stream.
 const watchEvery = 2 * time.Second
 
-// watchPoster ends the process when another one has taken the load authority's
-// stream. The stream belongs to the instance's name, so both would go on under one
-// name, and the older could only answer that the outcome is not known.
+// watchPoster ends the process when another one has taken the load authority's stream. The stream
+// belongs to the instance's name, so both processes would go on under one name, and the older one
+// could only answer that the outcome is unknown.
 func (c *Server) watchPoster(ctx context.Context, poster *ledger.Gatherer, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

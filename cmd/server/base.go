@@ -18,7 +18,7 @@ import (
 	"citycard/ledger"
 )
 
-// Base is what a server works on: the books and the message log.
+// Base holds the books and the message log, with which a server works.
 type Base struct {
 	Books  *books.Books
 	Kafka  string // seed addresses
@@ -28,10 +28,10 @@ type Base struct {
 	fresh   bool      // the books were empty
 	options []kgo.Opt // of Access, as a client is made with them
 	layout  topics.Layout
-	failed  chan error // the first end of a part that nobody asked for
+	failed  chan error // the first unexpected end of a part
 }
 
-// fail reports that a part ended that nobody asked to end. The first report counts.
+// fail reports that a part ended without being asked to. The first report counts.
 func (b *Base) fail(err error) {
 	select {
 	case b.failed <- err:
@@ -39,7 +39,7 @@ func (b *Base) fail(err error) {
 	}
 }
 
-// Failed gives the reason when a part ends that nobody asked to end.
+// Failed gives the reason when a part ends without being asked to.
 func (b *Base) Failed() <-chan error { return b.failed }
 
 // Failure is why a part ended, nil while all are at work.
@@ -130,8 +130,8 @@ func (b *Base) begin(ctx context.Context, first ledger.Day) error {
 	return b.Books.OpenDay(ctx, first)
 }
 
-// Unused refuses books and topics that hold something already: a demonstration could
-// not tell it from its own.
+// Unused refuses books and topics that are not empty: a demonstration could not tell their content
+// from its own.
 func (b *Base) Unused(ctx context.Context) error {
 	if !b.fresh {
 		return service.Refuse("the database holds books already / 数据库中已有账簿", "give --db of an empty database", nil)

@@ -14,7 +14,7 @@ import (
 // Closer closes and seals days of a data directory.
 type Closer struct{ dayclose.Closer }
 
-// NewCloser is that of a data directory.
+// NewCloser returns the Closer of a data directory.
 func NewCloser(l *ledger.Ledger, dir string) (*Closer, error) {
 	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
 	if err != nil {

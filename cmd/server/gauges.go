@@ -8,7 +8,7 @@ import (
 	"citycard/clearing/counters"
 )
 
-// gauges are those of the registry and the keys in use.
+// gauges are the gauges of the registry and of the keys in use.
 type gauges struct {
 	*Server
 	registry *prometheus.Desc
@@ -39,8 +39,8 @@ func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect shows what was read last, so that an alert on it goes on; how old that is has
-// a gauge of its own.
+// Collect shows the values that were read last, so that an alert on them continues; another gauge
+// has their age.
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
@@ -60,7 +60,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.test, test)
 }
 
-// bookGauges are those that come from the books.
+// bookGauges are the gauges whose values come from the books.
 type bookGauges struct {
 	glance   *glance
 	zone     *time.Location

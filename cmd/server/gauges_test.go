@@ -25,8 +25,8 @@ import (
 	"citycard/ledger"
 )
 
-// TestCountLeft counts what a close left on accounts that it pays out, and nothing
-// that was booked since or stands elsewhere.
+// TestCountLeft counts the money that a close left on accounts that it pays out, and neither later
+// bookings nor other accounts.
 func TestCountLeft(t *testing.T) {
 	got := map[string]int{}
 	count := func(code string, flags ledger.Flags, before, today ledger.Fen) {
@@ -150,8 +150,8 @@ func (l *lookedAt) want(path string, texts ...string) {
 	}
 }
 
-// TestLooksAreCheap has a request of a page cost the database nothing, and a look in the
-// background as much as is new: not the batches and accounts that there are.
+// TestLooksAreCheap: a request of a page costs the database nothing, and a read in the background
+// costs in proportion to what is new, not to the existing batches and accounts.
 func TestLooksAreCheap(t *testing.T) {
 	l := newLookedAt(t)
 	l.want("/", "books read")
@@ -179,8 +179,8 @@ func TestLooksAreCheap(t *testing.T) {
 	}
 }
 
-// TestLookFails keeps what was read last when the books cannot be read, so that alerts go
-// on, and its age.
+// TestLookFails: if the books cannot be read, the last values are kept with their age, so that
+// alerts continue.
 func TestLookFails(t *testing.T) {
 	l := newLookedAt(t)
 	l.book(1, 20260105)

@@ -17,16 +17,16 @@ import (
 	"citycard/ledger"
 )
 
-// glance is what the status page and the metrics show of the books. It is read in the
-// background, so that a request costs the database nothing, and adds up what is new: the
-// notes of batches are read once, accounts are looked up by key and only those that are
-// nobody's own. When reading fails, what was read last stays, with its age.
+// glance holds the values from the books that the status page and the metrics show. They are read
+// in the background, so that a request costs the database nothing, and only new rows are added: the
+// notes of batches are read once, and accounts are looked up by key, except personal ones. If
+// reading fails, the last values stay, with their age.
 type glance struct {
 	ledger *ledger.Ledger
 	now    func() time.Time
 	log    *slog.Logger
 
-	// These are the reader's alone.
+	// Only the reader uses these.
 	reached ledger.Reached
 	tallies map[ledger.Day]*docket.Sums
 	version int64 // of the chart that control was picked from
@@ -36,7 +36,7 @@ type glance struct {
 	seen view
 }
 
-// view is one look at the books.
+// view is the result of one reading of the books.
 type view struct {
 	read     time.Time // when; before the first, when the program began
 	day      ledger.Day
@@ -112,8 +112,8 @@ func (g *glance) read(ctx context.Context) error {
 	return nil
 }
 
-// readAccounts reads what control accounts hold. Personal ones are many, and nobody's
-// business here.
+// readAccounts reads the balances of control accounts. Personal accounts are many and are not
+// needed here.
 func (g *glance) readAccounts(ctx context.Context, v *view) error {
 	accounts, err := g.ledger.Accounts(ctx)
 	if err != nil {
@@ -142,8 +142,8 @@ func (g *glance) readAccounts(ctx context.Context, v *view) error {
 	return nil
 }
 
-// countLeft counts, by kind, the accounts that must return to zero, and of them those
-// where something was left before today.
+// countLeft counts, by kind, the accounts that must return to zero and have money left from before
+// today.
 func countLeft(counts map[string]int, account ledger.Account, s ledger.Standing) {
 	if account.Flags&ledger.MustReturnToZero == 0 {
 		return
@@ -155,7 +155,7 @@ func countLeft(counts map[string]int, account ledger.Account, s ledger.Standing)
 	counts[chart.KindOf(account.Code)] += left
 }
 
-// readNotes adds up what batches booked since the last look say of themselves.
+// readNotes adds up the notes of the batches that were booked since the last reading.
 func (g *glance) readNotes(ctx context.Context, v *view, days []ledger.DayStatus) error {
 	if len(days) == 0 {
 		return nil
@@ -194,8 +194,8 @@ func (g *glance) readNotes(ctx context.Context, v *view, days []ledger.DayStatus
 	return nil
 }
 
-// readCloses reads how far the close of a day is, whichever process closes it, and what
-// the last one found.
+// readCloses reads the progress of the close of a day, whichever process closes it, and the
+// findings of the last close.
 func (g *glance) readCloses(ctx context.Context, v *view, days []ledger.DayStatus) (err error) {
 	if v.alone, err = quarantine.Open(ctx, g.ledger); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 	"citycard/cmd/service"
 )
 
-// Inputs are what clearing is told from outside: the masters, the registry and the
-// fares of the network.
+// Inputs are the data that clearing gets from outside: the masters, the registry and the fares of
+// the network.
 type Inputs struct {
 	Registry *registry.Registry
 
@@ -31,7 +31,7 @@ type Inputs struct {
 	purses   *load.Rules
 }
 
-// ReadInputs reads all of them but the registry, so that a mistake shows before anything starts.
+// ReadInputs reads all of them but the registry, so that a mistake is found before anything starts.
 func (s *Settings) ReadInputs(dir string, log *slog.Logger) (*Inputs, error) {
 	ring, err := OpenKeys(s.KeyPath(dir), s.Passphrase, s.Demo, log)
 	if err != nil {
@@ -44,11 +44,12 @@ func (s *Settings) ReadInputs(dir string, log *slog.Logger) (*Inputs, error) {
 	return in, in.load(s.registryPath(dir))
 }
 
-// TapWindow is how far a signed date may be from the clearing day before a person has
-// to look at it. An operator's choice, not a rule of any city.
+// TapWindow is how far a signed date may be from the clearing day before a person has to check it.
+// It is the operator's choice, not a rule of a city.
 func TapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, DaysAhead: 1} }
 
-// load builds the fare tables of the network that lies beside the registry's files.
+// load builds the fare tables of the network file, which is in the same folder as the registry's
+// files.
 func (in *Inputs) load(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, "network.json"))
 	if err != nil {
@@ -71,7 +72,7 @@ func (in *Inputs) load(dir string) error {
 	return nil
 }
 
-// Rules say what is done with the records of each input topic.
+// Rules says how the records of each input topic are processed.
 func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location) (map[string]func() intake.Rules, error) {
 	accounts, err := b.Accounts(ctx)
 	if err != nil {

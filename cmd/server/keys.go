@@ -12,7 +12,7 @@ import (
 	"citycard/cmd/service"
 )
 
-// testMasters is what a process that uses them says of itself.
+// testMasters is the notice of a process that uses TEST masters.
 const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify / 正在使用测试主密钥"
 
 // OpenKeys opens the key store. TEST masters are refused outside a demonstration.
@@ -39,8 +39,8 @@ func CannotOpenKeys(path string, err error) error {
 	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and its passphrase; \"citycard keys\" makes one", err)
 }
 
-// MakeKeys writes a new key store; with a seed its masters are test masters that
-// anybody can make. With dry it only says whether it could.
+// MakeKeys writes a new key store; with a seed its masters are test masters, which anybody can
+// reproduce. With dry it only checks whether it could.
 func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	store := keys.GenerateTest(seed)
 	if seed == 0 {
@@ -64,7 +64,7 @@ func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	return nil
 }
 
-// absent is an fs.ErrExist where there is a file.
+// absent returns an fs.ErrExist if there is a file.
 func absent(path string) error {
 	_, err := os.Lstat(path)
 	switch {

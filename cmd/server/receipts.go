@@ -40,18 +40,19 @@ func NewReceipt(account string, fen ledger.Fen, reference string) (Receipt, erro
 	return r, nil
 }
 
-// key is the receipt's place in the books. Its day is a fixed one, so that a reference books
-// once, on whatever day it is repeated.
+// key is the receipt's key in the books. Its day is fixed, so that a reference is booked once, on
+// whatever day it is repeated.
 func (r *Receipt) key() ledger.Key {
 	return ledger.Key{Day: identity.NoDay, Subject: ledger.Subject(r.Bank), ID: identity.Receipt(r.Reference)}
 }
 
-// Receive books receipts that are not in the books yet, and says how many these were: the
-// bank's account is debited, the account that the money belongs to credited. A Receipt whose
-// reference stands there with another amount or account is refused before anything is booked,
-// so that it leaves no dispute.
+// Receive books receipts that are not in the books yet, and says how many these were: the bank's
+// account is debited, the account that the money belongs to credited. A Receipt whose reference was
+// booked with another amount or account is refused before anything is booked, so that it leaves no
+// dispute.
 func Receive(ctx context.Context, l *ledger.Ledger, owner string, receipts ...Receipt) (booked int, err error) {
-	// A process that books the same meanwhile takes the stream, and all of this is asked again.
+	// If another process books the same meanwhile, it takes the stream, and this function runs
+	// again.
 	out, err := l.PostOnce(ctx, "receipts", owner, 0, func(b *ledger.Batch) error {
 		for i := range receipts {
 			stands, err := receipts[i].stands(ctx, l)
@@ -86,8 +87,8 @@ func (r *Receipt) transfer() ledger.Transfer {
 	}
 }
 
-// stands reports whether a receipt is in the books. It refuses one for an account that is not
-// there, and one whose reference was booked for something else.
+// stands reports whether a receipt is in the books. It refuses a receipt for an unknown account,
+// and one whose reference was booked for another receipt.
 func (r *Receipt) stands(ctx context.Context, l *ledger.Ledger) (bool, error) {
 	accounts, err := l.Accounts(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"citycard/ledger"
 )
 
-// TestReceive books what came in for deposits, passes and fees once, whoever repeats
+// TestReceive books what came in for deposits, passes and fees once, no matter who repeats
 // it, and keeps the reserve equation; other accounts are refused.
 func TestReceive(t *testing.T) {
 	const day ledger.Day = 20260105

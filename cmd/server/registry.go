@@ -24,8 +24,8 @@ import (
 // registryPoll is how often a process looks for a newer registry.
 const registryPoll = 2 * time.Second
 
-// readFounding reads the registry's files where there is no database yet, so that
-// a mistake in them shows before anything is started.
+// readFounding reads the registry's files if there is no database yet, so that a mistake in them is
+// found before anything starts.
 func (in *Inputs) readFounding(s *Settings, dir string) error {
 	if s.Database != "" {
 		return nil
@@ -36,8 +36,8 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 	return in.readDraft(s.registryPath(dir))
 }
 
-// ReadChange reads a change from files and tries to close a day on it before anybody proposes it,
-// so that it cannot keep a day from being closed later.
+// ReadChange reads a change from files and, before the change is proposed, tries to close a day
+// with it, so that the change cannot block a later close.
 func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
 	rules, err := load.ParseRules(load.ExampleJSON())
 	if err != nil {
@@ -61,7 +61,7 @@ func (in *Inputs) readDraft(dir string) (err error) {
 	return nil
 }
 
-// Founds says what is done with the registry while a process starts.
+// Founds describes the step of the start that reads or founds the registry.
 func (in *Inputs) Founds() string {
 	if in.founding == nil {
 		return "loading the registry, or founding it"
@@ -77,8 +77,8 @@ func BadFiles(what, todo string, err error) error {
 	return service.Fail(what, todo, err)
 }
 
-// openRegistry loads the registry, which the files found in an empty database,
-// opens the accounts that it calls for, and follows it from then on.
+// openRegistry loads the registry and opens the accounts that it needs; from then on it follows the
+// registry's changes. In an empty database the registry is founded from the files.
 func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
 	store := registry.NewStore(c.Books.Pool())
 	edition, err := store.Load(ctx)
@@ -97,8 +97,8 @@ func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stac
 	return nil
 }
 
-// foundRegistry makes the files the founding change. Of two processes that do so
-// at once one is first, and the other takes what it founded.
+// foundRegistry makes the files the founding change. If two processes do so at once, one is first
+// and the other uses its result.
 func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir string, log *slog.Logger) (*index.Edition, error) {
 	if c.founding == nil {
 		if err := c.readDraft(dir); err != nil {
@@ -116,8 +116,8 @@ func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir s
 	return c.founding.Edition(), nil
 }
 
-// adopt opens the accounts that rows of the registry call for, and books what they
-// bring along. What cannot be booked is said at every start until a change corrects it.
+// adopt opens the accounts that rows of the registry need, and books the opening balances of these
+// rows. A balance that cannot be booked is reported at every start until a change corrects it.
 func (c *Server) adopt(log *slog.Logger) func(context.Context, *index.Edition) error {
 	return func(ctx context.Context, rows *index.Edition) error {
 		return chart.Adopt(ctx, c.Books.Ledger, c.Owner, rows, func(opening ledger.Transfer, err error) {

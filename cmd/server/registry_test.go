@@ -7,8 +7,8 @@ import (
 	"citycard/clearing/clearingtest"
 )
 
-// TestReadChange reads the files of a registry as an import and a founding do: what no later
-// step could use is refused by file and line.
+// TestReadChange reads the files of a registry as an import and a founding do: rows that no later
+// step could use are refused by file and line.
 func TestReadChange(t *testing.T) {
 	for name, test := range map[string]struct{ file, more, want string }{
 		"fine":                    {"purses.csv", clearingtest.Card + "," + clearingtest.Issuer + ",100000,20260101\n", ""},

@@ -20,7 +20,7 @@ const sealKeyType = "CITYCARD SEAL KEY"
 // SealKeyPath is where a data directory has its seal key.
 func SealKeyPath(dir string) string { return filepath.Join(dir, "seal.key") }
 
-// MakeSealKey makes the seal key of a data directory, which must have none. With dry it only says
+// MakeSealKey makes the seal key of a data directory, which must have none. With dry it only checks
 // whether it could.
 func MakeSealKey(dir string, dry bool) (ed25519.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)

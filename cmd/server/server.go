@@ -15,8 +15,8 @@ import (
 	"citycard/cmd/service"
 )
 
-// Server is clearing at work: registry and rules loaded, accounts open, the intake
-// consuming, the load authority answering.
+// Server is a running clearing process: registry and rules are loaded, accounts are open, the
+// intake consumes, and the load authority answers.
 type Server struct {
 	*Base
 	*Inputs
@@ -44,7 +44,7 @@ func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, o
 	return c, c.startIntake(ctx, s, ops, stack, log)
 }
 
-// OwnerName is by what name this process holds the streams that it writes.
+// OwnerName is the name under which this process holds the streams that it writes.
 func OwnerName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -53,8 +53,8 @@ func OwnerName() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// publishFares puts the fare tables where terminals read them, oldest first. It
-// may do so at every start: the topic is compacted by version.
+// publishFares publishes the fare tables for the terminals, oldest first. It can do so at every
+// start, since the topic is compacted by version.
 func (c *Server) publishFares(ctx context.Context) error {
 	for _, table := range c.fares.All() {
 		value, err := proto.Marshal(table.Message())

@@ -45,7 +45,8 @@ type Settings struct {
 	minInsync int
 }
 
-// RegisterServing adds the flags of a process that serves; what is set before is the default.
+// RegisterServing adds the flags of a serving process; values that are already set become the
+// defaults.
 func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	s.Register(fs)
 	service.RegisterDatabase(fs, &s.Database, "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory / 数据库地址")
@@ -69,7 +70,7 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	fs.Var(&s.Day, "day", "first clearing `day` YYYYMMDD; empty: today / 首个清算日")
 }
 
-// layout is what the topics must be like.
+// layout describes the required topics.
 func (s *Settings) layout() topics.Layout {
 	return topics.Layout{Partitions: int32(s.Partitions), Replicas: s.replicas, MinInsync: s.minInsync}
 }
@@ -87,8 +88,8 @@ func (s *Settings) instanceName(dir string) string {
 	return fmt.Sprintf("%.32s-%x", host, sum[:4])
 }
 
-// CheckPorts tries to listen on the addresses, before anything starts that nobody could reach in
-// the end.
+// CheckPorts tries to listen on the addresses before anything starts, so that no process starts
+// which cannot be reached.
 func (s *Settings) CheckPorts(ctx context.Context) error {
 	if s.Kafka == "" {
 		if err := service.TryListen(ctx, "kafka-port", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.KafkaPort))); err != nil {

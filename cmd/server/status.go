@@ -12,7 +12,7 @@ import (
 	"citycard/ledger"
 )
 
-// statusHTML is the page for a person who looks in.
+// statusHTML is the status page for people.
 const statusHTML = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>citycard</title><meta http-equiv="refresh" content="5">
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;color:#222}
@@ -28,7 +28,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good
 <p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
 `
 
-// shownDay is a day as its committed batches tell it.
+// shownDay is a day according to its committed batches.
 type shownDay struct {
 	ledger.DayStatus
 	Lines []docket.Line
@@ -68,7 +68,7 @@ func statusPage(head func(context.Context) statusHead, g *glance) (http.Handler,
 			Days []shownDay
 		}{head(r.Context()), v.read.Format(time.DateTime), g.now().Sub(v.read) > time.Minute, v.days}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		// The page is gone from the browser or it is not; there is nobody to tell.
+		// If the browser has gone, there is nobody to report the error to.
 		_ = shown.Execute(w, page)
 	}), nil
 }

@@ -12,14 +12,13 @@ import (
 	"citycard/durable"
 )
 
-// ChannelTokens is where the channels' tokens are in a data directory: ID.sha256, by
-// which serve knows a channel, and ID.token, which is handed to the channel and may be
-// removed then.
+// ChannelTokens is the folder of the channels' tokens in a data directory: ID.sha256, by which
+// serve recognises a channel, and ID.token, which is given to the channel and may be removed after
+// that.
 const ChannelTokens = "channels"
 
-// channelTokens reads the hashes of the registered channels' tokens. In the data
-// directory's own place missing ones are made; in one that was named a channel without
-// a hash is allowed nothing.
+// channelTokens reads the hashes of the registered channels' tokens. In the data directory's own
+// folder missing tokens are made. In a named folder, a channel without a hash has no access.
 func (s *Server) channelTokens(named, data string) (load.Tokens, error) {
 	dir := named
 	if dir == "" {
@@ -35,7 +34,7 @@ func (s *Server) channelTokens(named, data string) (load.Tokens, error) {
 			continue
 		}
 		if err != nil {
-			return nil, service.Fail("cannot use the channels' tokens / 渠道令牌不可用", "correct --channel-tokens, or make the channel's anew with citycard channel token", err)
+			return nil, service.Fail("cannot use the channels' tokens / 渠道令牌不可用", "correct --channel-tokens, or replace the channel's token with citycard channel token", err)
 		}
 		tokens[channel.ID] = hash
 	}
@@ -54,8 +53,8 @@ func readTokenHash(dir, channel string) (load.TokenHash, error) {
 	return hash, nil
 }
 
-// MakeToken makes a channel's token. Its hash comes last: a channel that has one has
-// a token.
+// MakeToken makes a channel's token. The hash is written last, so a channel with a hash also has a
+// token.
 func MakeToken(dir, channel string) (load.TokenHash, error) {
 	token := load.NewToken()
 	hash := load.HashToken(token)

@@ -11,8 +11,8 @@ import (
 	"citycard/clearing/transit/load"
 )
 
-// TestChannelTokens makes tokens in the data directory's own place, once, and none in
-// a place that was named, where a channel without a token is left out.
+// TestChannelTokens makes tokens in the data directory's own folder, once, and none in a named
+// folder, where a channel without a token is left out.
 func TestChannelTokens(t *testing.T) {
 	people, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
 	if err != nil {
@@ -36,7 +36,7 @@ func TestChannelTokens(t *testing.T) {
 		t.Errorf("a second start made another token: %v", err)
 	}
 	if anew, err := MakeToken(own, "counter"); err != nil || anew == first["counter"] {
-		t.Errorf("a token made anew is the old one, or none: %v", err)
+		t.Errorf("a replaced token is the old one, or none: %v", err)
 	}
 	elsewhere := t.TempDir()
 	if named, err := c.channelTokens(elsewhere, data); err != nil || len(named) != 0 {

@@ -7,10 +7,10 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
 
-// arrange finds the chain of commands that the arguments name, the root first, and puts the
-// flags of the last one before its arguments: package flag stops at the first argument, and
-// what stood behind it would not count. Flags before a command's name are refused, since they
-// would be those of the command above. What stands behind "--" is no flag.
+// arrange finds the chain of commands that the arguments name, the root first, and puts the flags
+// of the last one before its arguments: package flag stops at the first argument, and flags after
+// it would be ignored. Flags before a command's name are refused, since they would belong to the
+// command above. Words after "--" are not flags.
 func arrange(name string, root *ffcli.Command, args []string) (path []*ffcli.Command, ordered []string, err error) {
 	a := arrangement{name: name, path: []*ffcli.Command{root}}
 	for len(args) > 0 && err == nil {
@@ -32,7 +32,7 @@ type arrangement struct {
 
 func (a *arrangement) last() *ffcli.Command { return a.path[len(a.path)-1] }
 
-// next takes the first of the arguments, with its value where it is a flag that has one.
+// next takes the first of the arguments, with its value if it is a flag that has one.
 func (a *arrangement) next(args []string) (rest []string, err error) {
 	arg, rest := args[0], args[1:]
 	switch {
@@ -79,7 +79,7 @@ func flagName(arg string) string {
 	return name
 }
 
-// ordered are the arguments as package flag reads all of them.
+// ordered returns the arguments in an order in which package flag reads all of them.
 func (a *arrangement) ordered() []string {
 	var words []string
 	for _, c := range a.path[1:] {

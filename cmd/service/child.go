@@ -31,17 +31,17 @@ type ChildSpec struct {
 	Args    []string // without the program's name
 	Env     []string // "KEY=value", added to this process's environment
 
-	// Line gets each line of standard output without its end, one after the
-	// other; the slice is valid during the call only. An error stops the child
-	// and is what Wait returns. Nil: lines go to the log.
+	// Line gets each line of standard output without its end, one after the other; the slice is
+	// valid during the call only. An error stops the child, and Wait returns it. If Line is nil,
+	// lines go to the log.
 	Line func(line []byte) error
 
 	Log   *slog.Logger  // gets each line of standard error
 	Grace time.Duration // from SIGTERM to SIGKILL; 0: 10 seconds
 }
 
-// Child is a program started by this one. It does not outlive it: on Linux the
-// kernel kills it with its parent, whatever ended that.
+// Child is a program started by this one. It does not outlive its parent: on Linux the kernel kills
+// it when the parent ends, for whatever reason.
 type Child struct {
 	name   string
 	stdin  io.WriteCloser
@@ -57,9 +57,9 @@ type Child struct {
 // errStopped is the cancellation that Stop asked for.
 var errStopped = errors.New("stopped")
 
-// StartChild starts the program. When ctx ends it gets SIGTERM, and SIGKILL after
-// the grace; the same happens at Stop. It runs in a process group of its own, so
-// that Ctrl-C reaches it through its parent only, in the parent's order.
+// StartChild starts the program. When ctx ends it gets SIGTERM, and SIGKILL after the grace; the
+// same happens at Stop. It runs in its own process group, so that Ctrl-C reaches it only through
+// its parent, which keeps the order of the stop.
 func StartChild(ctx context.Context, spec ChildSpec) (*Child, error) {
 	path, err := FindProgram(spec.Program)
 	if err != nil {
@@ -121,7 +121,8 @@ func (c *Child) live(ctx context.Context, cmd *exec.Cmd, started chan<- error, f
 	close(c.done)
 }
 
-// verdict words the end of the child. A stop that was asked for is no error.
+// verdict turns the end of the child into an error with a text. A stop that was asked for is no
+// error.
 func (c *Child) verdict(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errStopped) {
@@ -171,12 +172,11 @@ func (c *Child) complaint(log *slog.Logger, line []byte) {
 	log.Info(string(line), "child", c.name)
 }
 
-// Done is closed when the child has ended and its output has been heard.
+// Done is closed when the child has ended and its output has been read.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Wait waits for the child's own end. Nil means exit code 0 or a stop asked for
-// with Stop; other errors carry the child's last line on standard error, and an
-// *exec.ExitError where there is an exit code.
+// Wait waits until the child ends. Nil means exit code 0 or a stop by Stop. An error has the
+// child's last line on standard error and, if there is an exit code, wraps an *exec.ExitError.
 func (c *Child) Wait() error {
 	<-c.done
 	return c.err
@@ -247,7 +247,7 @@ type lines struct {
 	err  error
 }
 
-// Write fails for good once a line was too long or was refused.
+// After a line that was too long or refused, every Write fails.
 func (l *lines) Write(data []byte) (int, error) {
 	if l.err != nil {
 		return 0, l.err

@@ -70,8 +70,8 @@ func TestChildEnds(t *testing.T) {
 	}
 }
 
-// TestChildStop: one that ends when told to, one that must be killed, and one
-// whose context ends.
+// TestChildStop: a child that ends when told to, one that must be killed, and one whose context
+// ends.
 func TestChildStop(t *testing.T) {
 	begin := func(ctx context.Context, t *testing.T, script string) *Child {
 		ready := make(chan struct{})

@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// LoadAuthority is where the load authority listens, and is asked, unless told otherwise.
+// LoadAuthority is the default address of the load authority, for the server and for its clients.
 const LoadAuthority = "127.0.0.1:8480"
 
 // LogFormat is how log lines are written.
@@ -34,7 +34,7 @@ func (f *LogFormat) Set(text string) error {
 	return fmt.Errorf("want %s or %s", LogText, LogJSON)
 }
 
-// logFormatFlag is the flag that says how the log is written, and with it what Run says.
+// logFormatFlag is the flag for the format of the log and of Run's own messages.
 const logFormatFlag = "log-format"
 
 // levelValue is a flag that holds the lowest level to log.
@@ -54,8 +54,8 @@ func (l levelValue) Set(text string) error {
 	return nil
 }
 
-// Common holds the settings that every command has. The zero value is ready for
-// Register; what is set before it is the default.
+// Common holds the settings that every command has. The zero value is ready for Register; values
+// that are set before Register become the defaults.
 type Common struct {
 	Data      string     // directory for everything the program keeps
 	Config    string     // configuration file, "" for none
@@ -82,8 +82,8 @@ func (c *Common) Print(format string, args ...any) {
 	fmt.Printf(format+"\n", args...)
 }
 
-// Say tells the person at the keyboard something beside the answer, on standard error: as a line
-// of the log where that is read by machines.
+// Say gives the user a message besides the command's answer, on standard error; with --log-format
+// json it is a line of the log.
 func (c *Common) Say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if c.LogFormat == LogJSON {
@@ -93,8 +93,7 @@ func (c *Common) Say(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, text)
 }
 
-// LoggerTo logs to w: while bars are shown, to Progress, which keeps log lines
-// above them.
+// LoggerTo logs to w. While bars are shown w is a Progress, which keeps log lines above them.
 func (c *Common) LoggerTo(w io.Writer) *slog.Logger { return newLogger(w, c.LogFormat, c.LogLevel) }
 
 func newLogger(w io.Writer, format LogFormat, level slog.Level) *slog.Logger {

@@ -19,14 +19,14 @@ const (
 )
 
 // RegisterDatabase adds --db and --db-password-file. Run puts the password of the file into the
-// URL, so a caller that reads *at has all that a connection needs.
+// URL, so *at then has everything that a connection needs.
 func RegisterDatabase(flags *flag.FlagSet, at *string, usage string) {
 	flags.StringVar(at, databaseFlag, "", usage)
 	flags.String(passwordFileFlag, "", "`file` of the password of --db / 数据库口令文件")
 }
 
-// completeDatabase puts the password of its file into the database's URL. warning is what to
-// say of a password that stands on the command line, empty where none does.
+// completeDatabase puts the password of its file into the database's URL. warning is a text about a
+// password on the command line, empty if there is none.
 func completeDatabase(flags *flag.FlagSet, args []string) (warning string, err error) {
 	database, file := flags.Lookup(databaseFlag), flags.Lookup(passwordFileFlag)
 	if database == nil || file == nil {
@@ -60,8 +60,8 @@ func completeDatabase(flags *flag.FlagSet, args []string) (warning string, err e
 	return "", database.Value.Set(complete)
 }
 
-// hasPassword reports whether the text has a password itself; one that the environment or
-// .pgpass gives does not count.
+// hasPassword reports whether the text has a password itself; a password from the environment or
+// .pgpass does not count.
 func hasPassword(at string) bool {
 	if u, err := url.Parse(at); err == nil && u.Scheme != "" {
 		_, inUser := u.User.Password()

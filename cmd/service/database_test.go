@@ -10,8 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A password comes from its file into whatever way the database is written, and stands in no
-// refusal.
+// The password from the file is added to every form of a database address, and appears in no error.
 func TestDatabasePassword(t *testing.T) {
 	const odd = `g'eh e:i@m\%`
 	file := filepath.Join(t.TempDir(), "password")
@@ -58,7 +57,7 @@ func TestDatabasePassword(t *testing.T) {
 	}
 }
 
-// A password on the command line is warned of; one from anywhere else is not.
+// A password on the command line causes a warning; a password from another source does not.
 func TestDatabasePasswordOnCommandLine(t *testing.T) {
 	for _, test := range []struct {
 		db   string

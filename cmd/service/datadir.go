@@ -23,7 +23,7 @@ const (
 	lockFile     = ".lock"
 )
 
-// DataDir is a directory that this process alone uses.
+// DataDir is a directory that only this process uses.
 type DataDir struct {
 	Path string // absolute
 	Used bool   // it held data of this purpose before
@@ -31,17 +31,16 @@ type DataDir struct {
 	lock *flock.Flock
 }
 
-// OpenDataDir takes the directory for a purpose ("serve", "demo", "agent"),
-// creating and marking it where it is missing or empty. It refuses with a
-// Failure: a file, a directory that cannot be read or written, one that holds
-// files of somebody else or data of another purpose, and one that a running
-// process uses. The lock goes with the process, also when that is killed.
+// OpenDataDir takes the directory for a purpose ("serve", "demo", "agent"), creating and marking it
+// where it is missing or empty. It refuses with a Failure: a file, a directory that cannot be read
+// or written, one that holds foreign files or data of another purpose, and one that a running
+// process uses. The lock ends with the process, even if the process is killed.
 func OpenDataDir(path, purpose string) (*DataDir, error) {
 	return openDataDir(path, purpose, directoryMode())
 }
 
-// OpenClosedDir is OpenDataDir for a directory without a database inside: nobody else passes
-// through it either.
+// OpenClosedDir is OpenDataDir for a directory without a database inside: no other user can pass
+// through it.
 func OpenClosedDir(path, purpose string) (*DataDir, error) { return openDataDir(path, purpose, 0o700) }
 
 func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
@@ -52,8 +51,7 @@ func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
 	if err != nil {
 		return nil, Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
 	}
-	// Looked at before the lock, so that nothing is written into a directory of
-	// somebody else.
+	// This check comes before the lock, so that nothing is written into a foreign directory.
 	if _, err := examine(absolute, purpose, mode); err != nil {
 		return nil, err
 	}
@@ -64,8 +62,8 @@ func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
 	return dir, nil
 }
 
-// NewDataDir is OpenDataDir for what must begin empty: it also refuses a
-// directory that holds data of this purpose already.
+// NewDataDir is OpenDataDir for a directory that must be empty at first: it also refuses a
+// directory that already holds data of this purpose.
 func NewDataDir(path, purpose string) (*DataDir, error) {
 	dir, err := OpenDataDir(path, purpose)
 	if err != nil {
@@ -79,7 +77,7 @@ func NewDataDir(path, purpose string) (*DataDir, error) {
 	return dir, nil
 }
 
-// Marked reports whether a directory is marked as one of the purpose; it takes no lock.
+// Marked reports whether a directory is marked with the purpose; it takes no lock.
 func Marked(path, purpose string) bool {
 	marker, err := os.ReadFile(filepath.Join(path, markerFile))
 	return err == nil && checkMarker(path, purpose, marker) == nil
@@ -90,7 +88,7 @@ func (d *DataDir) Join(elements ...string) string {
 	return filepath.Join(append([]string{d.Path}, elements...)...)
 }
 
-// Close gives the directory up; its contents stay.
+// Close releases the directory; its contents stay.
 func (d *DataDir) Close() error {
 	err := os.Truncate(d.Join(lockFile), 0)
 	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it all
@@ -145,9 +143,8 @@ func checkMarker(path, purpose string, marker []byte) error {
 	return nil
 }
 
-// directoryMode lets nobody else in. Root's directory can be passed through, not
-// listed: the database inside runs as an unprivileged user, in a directory of
-// its own.
+// directoryMode gives other users no access. They can pass through root's directory, but not list
+// it: the database inside runs as an unprivileged user, in its own directory.
 func directoryMode() fs.FileMode {
 	if os.Geteuid() == 0 {
 		return 0o711
@@ -155,8 +152,8 @@ func directoryMode() fs.FileMode {
 	return 0o700
 }
 
-// take locks the directory, looks at it again, since another process may have
-// used it meanwhile, and marks it where it is new.
+// take locks the directory and marks it if it is new. It checks the directory again first, since
+// another process may have used it meanwhile.
 func (d *DataDir) take(purpose string) error {
 	d.lock = flock.New(d.Join(lockFile), flock.SetPermissions(0o600))
 	locked, err := d.tryLock()
@@ -182,8 +179,8 @@ func (d *DataDir) take(purpose string) error {
 	return nil
 }
 
-// A command that only asks whether a directory is in use (InUse) has the lock for an
-// instant. That must not turn away who really takes the directory.
+// A command that only checks whether a directory is in use (InUse) holds the lock for an instant.
+// This must not refuse a process that really takes the directory.
 const (
 	askedFor = 100 * time.Millisecond
 	askAgain = 5 * time.Millisecond

@@ -59,8 +59,8 @@ func TestReadOnlyDataDir(t *testing.T) {
 	}
 }
 
-// TestNewDataDirRace: of many who want the same new directory, one gets it, also
-// when that one has left before the others look.
+// TestNewDataDirRace: of many processes that want the same new directory only one gets it, even if
+// that one has ended before the others check.
 func TestNewDataDirRace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	var wait sync.WaitGroup
@@ -86,8 +86,8 @@ func TestNewDataDirRace(t *testing.T) {
 	}
 }
 
-// TestDataDirModes: nobody else can look in; below root's directory the
-// database's user can pass.
+// TestDataDirModes: other users cannot read the directory; the database's user can pass through
+// root's directory.
 func TestDataDirModes(t *testing.T) {
 	path := t.TempDir()
 	dir, err := OpenDataDir(path, "serve")

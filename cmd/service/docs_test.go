@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 )
 
-// TestDocs holds docs/ to the code that it describes.
+// TestDocs compares docs/ with the code that it describes.
 func TestDocs(t *testing.T) {
 	found, err := docOffences(os.DirFS("../.."))
 	if err != nil {

@@ -5,15 +5,14 @@ import (
 	"strings"
 )
 
-// Failure is an error meant for the person at the keyboard: what went wrong,
-// why, and what to do about it.
+// Failure is an error for the user: what went wrong, why, and what to do about it.
 type Failure struct {
 	What string // "cannot reach Kafka at 10.0.0.5:9092"
 	Todo string // "start the broker or correct --kafka"; may be empty
 	Err  error  // the cause; may be nil
 }
 
-// Error gives the whole story in one line: what: cause; what to do.
+// Error gives all parts in one line: what: cause; what to do.
 func (f *Failure) Error() string {
 	var b strings.Builder
 	b.WriteString(f.What)
@@ -36,8 +35,8 @@ func Fail(what, todo string, err error) error {
 	return &Failure{What: what, Todo: todo, Err: err}
 }
 
-// FailMany makes a Failure of many causes: each is printed in a line of its own, and how many
-// there are in the last one.
+// FailMany makes a Failure of many causes: each is printed on its own line, and the last line has
+// their number.
 func FailMany(what, todo string, count int, lines []string) error {
 	return Fail(what, todo, &faultList{count, lines})
 }

@@ -45,7 +45,7 @@ func Codes() []Code {
 	}
 }
 
-// exitError carries the exit code that its error should end the program with.
+// exitError carries an error and the exit code with which it ends the program.
 type exitError struct {
 	code int
 	err  error
@@ -83,7 +83,7 @@ func NoBooks(what, todo string, err error) error { return Exit(ExitNoBooks, Fail
 // Refuse is a Failure that ends with ExitRefused.
 func Refuse(what, todo string, err error) error { return Exit(ExitRefused, Fail(what, todo, err)) }
 
-// exitCode is the code that err ends the program with.
+// exitCode is the exit code for err.
 func exitCode(err error) int {
 	if err == nil {
 		return ExitOK

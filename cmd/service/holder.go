@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// holder is the process that has a data directory. It says so in the lock file, which is empty
-// while nobody has the directory; that it still has it, the lock alone says.
+// holder is the process that holds a data directory. It writes its data to the lock file, which is
+// empty while no process holds the directory. Only the lock itself shows that the process still
+// holds it.
 type holder struct {
 	Program string    `json:"program"` // with its command
 	PID     int       `json:"pid"`
@@ -22,7 +23,7 @@ type holder struct {
 
 func thisProcess(now time.Time) holder {
 	h := holder{Program: filepath.Base(os.Args[0]), PID: os.Getpid(), Since: now}
-	// The words before the first flag are the command; what follows may be a secret.
+	// The words before the first flag are the command; later words may be secret.
 	for _, word := range os.Args[1:] {
 		if strings.HasPrefix(word, "-") {
 			break
@@ -38,7 +39,7 @@ func thisProcess(now time.Time) holder {
 	return h
 }
 
-// holdAs leaves word in the lock file, which the process must have locked.
+// holdAs writes the holder to the lock file, which the process must have locked.
 func holdAs(path string, h holder) error {
 	text, err := json.Marshal(h)
 	if err != nil {
@@ -47,8 +48,8 @@ func holdAs(path string, h holder) error {
 	return os.WriteFile(filepath.Join(path, lockFile), append(text, '\n'), 0o600)
 }
 
-// holderOf says who has a directory, for people. A process that has just begun may not have
-// said so yet.
+// holderOf describes the process that holds a directory, for people. A process that has just
+// started may not have written its data yet.
 func holderOf(path string) string {
 	var h holder
 	text, err := os.ReadFile(filepath.Join(path, lockFile))

@@ -13,9 +13,9 @@ import (
 // createTable is a table in a migration.
 var createTable = regexp.MustCompile(`CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)`)
 
-// tableOffences finds SQL of clearing's that reads or writes a table of the ledger's: the ledger
-// offers functions for what clearing needs. clearing/verify may: it checks clearing's tables
-// against the ledger's, by queries of its own. Tests may look anywhere.
+// tableOffences finds SQL in clearing that reads or writes a table of the ledger: the ledger has
+// functions for what clearing needs. clearing/verify is allowed to, since it compares clearing's
+// tables with the ledger's by its own queries. Tests may read any table.
 func tableOffences(tree fs.FS, sources []*source) (found []string, err error) {
 	migrations, err := fs.Glob(tree, "ledger/schema/migrations/*.sql")
 	if err != nil {
@@ -54,5 +54,5 @@ func tableOffences(tree fs.FS, sources []*source) (found []string, err error) {
 	return found, nil
 }
 
-// isSQL is a statement, or a part of one.
+// isSQL matches a statement, or a part of one.
 var isSQL = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|WITH)\b`)

@@ -13,8 +13,7 @@ import (
 	"unicode"
 )
 
-// TestFailuresInBothLanguages: what went wrong is said in Chinese too, by every Failure of the
-// programs.
+// TestFailuresInBothLanguages: every Failure of the programs also has its text in Chinese.
 func TestFailuresInBothLanguages(t *testing.T) {
 	makers := []string{"Fail", "FailMany", "Refuse", "Unreachable", "NoBooks", "Taken", "usage"}
 	root, found := os.DirFS(".."), 0

@@ -6,8 +6,9 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// NotifyReady tells the service manager that started this process, where there is one, that it is
-// at work. What waits for it, such as a unit of systemd of Type=notify, then goes on.
+// NotifyReady tells the service manager that started this process, if there is one, that the
+// process is ready. Units that wait for it, such as those after a systemd unit of Type=notify, then
+// start.
 func NotifyReady(log *slog.Logger) { notify(log, daemon.SdNotifyReady) }
 
 // NotifyStopping tells it that the process ends by itself.

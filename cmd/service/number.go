@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Whole adds a flag that takes a whole number from least to most; a most of 0 is no bound.
+// Whole adds a flag that takes a whole number from least to most; a most of 0 means no upper limit.
 func Whole(flags *flag.FlagSet, to *int, name string, least, most int, usage string) {
 	if most == 0 {
 		most = math.MaxInt32

@@ -18,8 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// readyTimeout bounds one answer of /readyz; a check still running then counts
-// as failed.
+// readyTimeout is the time limit of one answer of /readyz; a check that still runs then counts as
+// failed.
 const readyTimeout = 2 * time.Second
 
 // How long a client may take to read an answer, and keep a connection without a request.
@@ -28,10 +28,9 @@ const (
 	idleTimeout   = 2 * time.Minute
 )
 
-// Ops is the side door of a program: /metrics for Prometheus, /healthz (the
-// process answers), /readyz (every check passes), and what else is added with
-// Handle. It asks nobody who they are: bind it to loopback or a network of the
-// operators' own.
+// Ops serves the operators' pages of a program: /metrics for Prometheus, /healthz (the process
+// answers), /readyz (every check passes), and other pages that are added with Handle. It has no
+// authentication: bind it to loopback or to a network that only operators use.
 type Ops struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
@@ -81,16 +80,16 @@ func (o *Ops) Check(name string, run func(ctx context.Context) error) {
 	o.checks = append(o.checks, check{name, run})
 }
 
-// Notice adds a text that /readyz shows from now on and that changes no readiness: what
-// anybody who looks should know of this process.
+// Notice adds a text that /readyz shows from now on. It does not change readiness; it is
+// information that every reader of the page should have.
 func (o *Ops) Notice(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.notices = append(o.notices, text)
 }
 
-// Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close. Where the pages
-// end before, failed hears why.
+// Start listens on addr ("127.0.0.1:0" takes a free port) and serves until Close. If the pages end
+// before that, failed is called with the reason.
 func (o *Ops) Start(ctx context.Context, addr string, failed func(error)) error {
 	listener, err := Listen(ctx, "ops", addr)
 	if err != nil {
@@ -127,7 +126,8 @@ func Listen(ctx context.Context, name, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// TryListen tells whether Listen could, so that what cannot be reached in the end is not begun.
+// TryListen tells whether Listen would succeed, so that nothing is started that could not be
+// reached.
 func TryListen(ctx context.Context, name, addr string) error {
 	listener, err := Listen(ctx, name, addr)
 	if err != nil {

@@ -98,7 +98,7 @@ func TestOps(t *testing.T) {
 // unasked fails the test if the pages end.
 func unasked(t *testing.T) func(error) { return func(err error) { t.Error(err) } }
 
-// TestOpsEnd takes the address away from the pages: the process hears of it, because nobody else
+// TestOpsEnd takes the address away from the pages: the process must notice it, since nobody else
 // would.
 func TestOpsEnd(t *testing.T) {
 	ended := make(chan error, 1)
@@ -139,7 +139,7 @@ func TestReadinessOfStuckCheck(t *testing.T) {
 	})
 }
 
-// TestOpsLetsGo closes connections that nobody uses, and ends answers that nobody reads.
+// TestOpsLetsGo: unused connections are closed, and answers that are not read are ended.
 func TestOpsLetsGo(t *testing.T) {
 	ops := NewOps("station", quiet())
 	ops.idle, ops.answer = 50*time.Millisecond, 200*time.Millisecond

@@ -45,7 +45,7 @@ func (p *program) parse() error {
 	return refusal(err, p.command().FlagSet, seeHelp(p.name, path))
 }
 
-// command is the one that is being run.
+// command is the command that is run.
 func (p *program) command() *ffcli.Command { return p.path[len(p.path)-1] }
 
 // walk visits the tree, giving each command a flag set where it has none.
@@ -77,7 +77,7 @@ func seeHelp(name string, path []*ffcli.Command) string {
 	return fmt.Sprintf("see %q", strings.Join(words, " ")+" --help")
 }
 
-// noCommand says that none of the commands of c was named, or one that it does not have.
+// noCommand is the error if no command of c was named, or one that c does not have.
 func noCommand(c *ffcli.Command, args []string, hint string) error {
 	var names []string
 	for _, sub := range c.Subcommands {
@@ -110,9 +110,9 @@ func (e *keyError) Error() string {
 
 func (e *keyError) Unwrap() error { return e.err }
 
-// configParser reads "flag value" lines; a flag alone means true, '#' begins a
-// comment at the start of a line or after white space. Keys of the program's
-// other commands are passed over, so that one file can serve them all.
+// configParser reads "flag value" lines; a flag alone means true, '#' begins a comment at the start
+// of a line or after white space. Keys of the program's other commands are ignored, so that one
+// file can serve all commands.
 func configParser(flags *flag.FlagSet, known map[string]bool) ff.ConfigFileParser {
 	return func(r io.Reader, set func(name, value string) error) error {
 		file := flags.Lookup(configFlag).Value.String()
@@ -150,7 +150,7 @@ func keyAndValue(line string) (name, value string) {
 	return strings.TrimLeft(line, "-"), "true"
 }
 
-// refusal words an error of the flag packages for the person at the keyboard.
+// refusal turns an error of the flag packages into a text for the user.
 func refusal(err error, flags *flag.FlagSet, hint string) error {
 	if key, ok := errors.AsType[*keyError](err); ok {
 		return usage(key.Error(), "correct or remove that line; "+hint, nil)
@@ -176,11 +176,10 @@ func refusal(err error, flags *flag.FlagSet, hint string) error {
 var dashes = strings.NewReplacer("error parsing commandline arguments: ", "",
 	"error parsing environment variables: ", "", " for flag -", " for flag --", "invalid boolean value", "invalid value", " for -", " for flag --")
 
-// wrongValue finds the flag in an error of the flag packages, and the little that they say of
-// what is wrong with its value.
+// wrongValue finds the flag in an error of the flag packages, and their short text about its value.
 var wrongValue = regexp.MustCompile(`(?: for flag --|setting flag ")([a-z0-9-]+)"?.*: (parse error|value out of range)$`)
 
-// wanted says which values a flag takes, where the flag package only says that this is none.
+// wanted says which values a flag accepts; the flag package only says that the given one is wrong.
 func wanted(flags *flag.FlagSet, name, text string) string {
 	f := flags.Lookup(name)
 	if f == nil || text != "parse error" && text != "value out of range" {

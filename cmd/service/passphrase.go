@@ -10,14 +10,14 @@ import (
 // to everybody on the machine.
 const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 
-// RegisterPassphrase adds --keys-passphrase-file, for where a file is kept better than the
+// RegisterPassphrase adds --keys-passphrase-file, for systems where a file is safer than the
 // environment.
 func RegisterPassphrase(flags *flag.FlagSet, file *string) {
 	flags.StringVar(file, "keys-passphrase-file", "", "`file` of the key store's passphrase; empty: it is in "+PassphraseVariable+" / 密钥库口令文件")
 }
 
-// Passphrase reads the passphrase of the key store: the file's without its line's end, where one is
-// named, else the environment's.
+// Passphrase reads the passphrase of the key store: the content of the named file without its line
+// end, else the value in the environment.
 func Passphrase(file string) (string, error) {
 	if file == "" {
 		if passphrase := os.Getenv(PassphraseVariable); passphrase != "" {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress shows how far the phases of a long command are: bars on a terminal,
+// Progress shows the progress of the phases of a long command: bars on a terminal,
 // plain lines elsewhere (one at every tenth of a phase). It is an io.Writer for
 // log lines, which appear above the bars.
 type Progress struct {
@@ -74,7 +74,7 @@ func (p *Progress) Close() {
 }
 
 func (p *Progress) line(format string, args ...any) {
-	fmt.Fprintf(p, format+"\n", args...) // a courtesy: a closed output stops nothing
+	fmt.Fprintf(p, format+"\n", args...) // an output that was closed is no error
 }
 
 // Phase is one phase of a Progress. Its methods may be called from any goroutine.
@@ -118,7 +118,7 @@ func (p *Phase) update(change func()) {
 	}
 }
 
-// Done ends the phase and returns how long it took. Again, it does nothing.
+// Done ends the phase and returns how long it took. A second call does nothing.
 func (p *Phase) Done() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

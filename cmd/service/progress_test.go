@@ -50,8 +50,8 @@ drain 清空: done, 6 in 0.0 s
 	})
 }
 
-// TestBars: bars that are done, unfinished, or of unknown length all let the
-// display end, and log lines written meanwhile come through.
+// TestBars: the display ends with bars that are done, unfinished, or of unknown length, and log
+// lines that are written meanwhile appear.
 func TestBars(t *testing.T) {
 	out := &collected{}
 	p := &Progress{out: out, bars: mpb.New(mpb.WithOutput(out), mpb.WithAutoRefresh(), mpb.WithWidth(100))}

@@ -20,7 +20,7 @@ import (
 // one line, and returns the exit code for os.Exit. Name is the program's name:
 // in capitals it is the prefix of its environment variables.
 //
-// Each command's flag set is made to report instead of exit; a flag named
+// Each command's flag set is changed to return errors instead of exiting; a flag named
 // config, where one is registered (Common does), names the configuration file.
 func Run(name string, root *ffcli.Command) int {
 	p := program{name: name, root: root, args: os.Args[1:], stdout: os.Stdout, stderr: os.Stderr}
@@ -66,8 +66,8 @@ func (p *program) run() int {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	defer signal.Stop(signals)
-	// A reader of the output that has gone is an error of the write, not the end of
-	// the process: what it started would be left behind.
+	// If the reader of the output has gone, the write returns an error. The process must not end at
+	// that point, since it would leave behind what it has started.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		select {
@@ -141,8 +141,8 @@ func (p *program) sayPlain(level slog.Level, text string) {
 	fmt.Fprintln(p.stderr, text)
 }
 
-// logFormat is how the log of the command is written. Where its flags were not read to their
-// end, the environment may still say so.
+// logFormat is how the log of the command is written. If not all of its flags could be read, the
+// environment may still have the format.
 func (p *program) logFormat() LogFormat {
 	f := p.command().FlagSet.Lookup(logFormatFlag)
 	if f == nil {

@@ -37,8 +37,8 @@ func start(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Builder
 	return cmd, stderr, strings.TrimSpace(first)
 }
 
-// TestSignals: a service that is told to stop ends with 0, a job that could not
-// finish with the code a shell expects; both say that they are stopping.
+// TestSignals: a service that is told to stop ends with 0; a job that could not finish ends with
+// the code that a shell expects. Both log that they are stopping.
 func TestSignals(t *testing.T) {
 	tests := []struct {
 		command string
@@ -53,7 +53,7 @@ func TestSignals(t *testing.T) {
 		{"job", syscall.SIGINT, 130, "station: interrupted (interrupt) before the end / 被中断\n"},
 		{"job", syscall.SIGTERM, 143, "station: interrupted (terminated) before the end / 被中断\n"},
 	}
-	// Under nohup the programs would inherit that they ignore the signal.
+	// Under nohup the programs would inherit the setting that ignores the signal.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
 	defer signal.Stop(heard)
@@ -80,8 +80,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestChildDiesWithParent: the data directory that the grandchild holds comes
-// free when its parent is stopped, and when it is killed.
+// TestChildDiesWithParent: the data directory that the grandchild holds is released when its parent
+// is stopped, and when its parent is killed.
 func TestChildDiesWithParent(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Stack stops the parts of a program in the reverse of the order in which they
-// were started, each within a time limit. A part that does not end in time is
-// named and left behind, so that one stuck part cannot hold up the others.
+// Stack stops the parts of a program in the reverse of the order in which they were started, each
+// within a time limit. A part that does not end in time is named in the error and not waited for,
+// so that one stuck part cannot block the others.
 type Stack struct {
 	log   *slog.Logger
 	limit time.Duration
@@ -80,7 +80,7 @@ func (s *Stack) pop() (part, bool) {
 }
 
 func (s *Stack) stop(p part) error {
-	// Not the command's context: that one is already cancelled when things stop.
+	// Not the command's context: it is already cancelled when the parts are stopped.
 	ctx, cancel := context.WithTimeout(context.Background(), s.limit)
 	defer cancel()
 	s.log.Debug("stopping", "part", p.name)
@@ -89,8 +89,8 @@ func (s *Stack) stop(p part) error {
 	return await(ctx, done, fmt.Sprintf("not stopped within %v, left behind", s.limit))
 }
 
-// await gives the result that comes before ctx ends, else an error with the text
-// late. What is there when both are is the result.
+// await returns the result if it comes before ctx ends, else an error with the text late. If both
+// are there, it returns the result.
 func await(ctx context.Context, result <-chan error, late string) error {
 	select {
 	case err := <-result:

@@ -16,8 +16,8 @@ func variableOf(program, name string) string {
 	return strings.ToUpper(program + "_" + strings.ReplaceAll(name, "-", "_"))
 }
 
-// unknownVariables are those of an environment that begin like the program's and that none of
-// its commands reads: mistyped, they would change nothing without a word.
+// unknownVariables are the variables of an environment that begin with the program's prefix and
+// that none of its commands reads. A mistyped variable would otherwise be ignored silently.
 func (p *program) unknownVariables(environment []string) (unknown []string) {
 	known := map[string]bool{PassphraseVariable: true}
 	p.walk(p.root, func(c *ffcli.Command) {

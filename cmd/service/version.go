@@ -11,11 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Version is what a program knows of its own making: what Go wrote into it when it was built.
+// Version is the build information that Go wrote into the program.
 type Version struct {
 	Program  string
 	Number   string // a tag, or one that Go makes of the commit; (devel) where Go knew no commit
-	Commit   string // empty where it was not built in a clone of the sources; a linked work tree is none
+	Commit   string // empty if it was not built in a clone of the sources; a linked work tree does not count as one
 	Time     string // of the commit
 	Modified bool   // the work tree held more than the commit
 	Go       string
@@ -64,10 +64,10 @@ func (v Version) metric() prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// versionFlag is what people type who do not know of the command.
+// versionFlag is for people who do not know the command.
 const versionFlag = "--version"
 
-// VersionCommand is the command version of a program, which --version means too. Each of more adds
+// VersionCommand is the command version of a program; --version does the same. Each of more adds
 // a line.
 func VersionCommand(program string, more ...func() (string, error)) *ffcli.Command {
 	return &ffcli.Command{

@@ -30,8 +30,8 @@ func (z *Zone) Set(text string) error {
 // Location is the zone.
 func (z *Zone) Location() *time.Location {
 	if z.named == nil {
-		// Without a zone database on the machine the offset is right all the same:
-		// China has had no summer time since 1991.
+		// Without a zone database on the machine the offset is still right: China has had no summer
+		// time since 1991.
 		return time.FixedZone(defaultZone, 8*60*60)
 	}
 	return z.named

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// AccountID is an account's number in the journal: the first 63 bits of the SHA-256 of its code. So it can be worked out
-// without a look-up, opening accounts needs no sequence, and the link between code and journal can be checked by anyone.
-// Two codes with one number (about 1 in 10^5 at ten million accounts) are refused when the second is opened.
+// AccountID is an account's number in the journal: the first 63 bits of the SHA-256 of its code. So
+// it can be computed without a look-up, no sequence is needed to open accounts, and anyone can
+// check the link between code and journal. If two codes have the same number (about 1 in 10^5 at
+// ten million accounts), the second account is refused when it is opened.
 type AccountID int64
 
 // IDOfCode returns the account number that belongs to a code.
@@ -39,15 +40,18 @@ type Flags int32
 
 // The account flags.
 const (
-	// DebitsMustNotExceedCredits refuses a debit beyond what the account holds (a person's or a fund's money).
+	// DebitsMustNotExceedCredits refuses a debit beyond what the account holds (a person's or a
+	// fund's money).
 	DebitsMustNotExceedCredits Flags = 1 << iota
-	// CreditsMustNotExceedDebits refuses a credit beyond what the account was debited with (money at a bank).
+	// CreditsMustNotExceedDebits refuses a credit beyond what the account was debited with (money
+	// at a bank).
 	CreditsMustNotExceedDebits
 	// Closed refuses every transfer, for good.
 	Closed
 	// Frozen refuses every transfer until the flag is taken away.
 	Frozen
-	// MustReturnToZero marks a clearing account, on which nothing should be left at the end of a day; see Ledger.NotAtZero.
+	// MustReturnToZero marks a clearing account, on which nothing should be left at the end of a
+	// day; see Ledger.NotAtZero.
 	MustReturnToZero
 
 	// AllFlags has every flag there is.
@@ -83,17 +87,21 @@ type Account struct {
 	// Owner is whom the account belongs to, for the caller's reports; at most 128 bytes.
 	Owner string
 	Flags Flags
-	// Shards is the number of rows its balance is spread over, so that several streams can add to one account at
-	// once; 0 means 1. It cannot be changed later. An account limited both ways has one shard.
+	// Shards is the number of rows its balance is spread over, so that several streams can add to
+	// one account at once; 0 means 1. It cannot be changed later. An account limited both ways has
+	// one shard.
 	Shards int
-	// Cap, for an account whose debits must not exceed its credits, is what they may exceed them by after all (an agent's credit).
+	// Cap is the amount by which the debits of an account may exceed its credits although the flag
+	// forbids it (an agent's credit).
 	Cap Fen
-	// Alarm, at most Cap, is from where on a batch that takes the account there says so in its outcome; 0 is never.
+	// Alarm, at most Cap, is the use from which on there is an alarm: the batch that brings the
+	// account there says so in its outcome. 0 is never.
 	Alarm Fen
 }
 
-// OpeningHash computes the hash of what an account was opened with: the RFC 6962 leaf hash over the text "ledger account 1", flags and shards as 4 bytes
-// each, cap and alarm as 8, and code, kind and owner, each after its length as 4 bytes.
+// OpeningHash computes the hash of what an account was opened with: the RFC 6962 leaf hash over the
+// text "ledger account 1", flags and shards as 4 bytes each, cap and alarm as 8, and code, kind and
+// owner, each after its length as 4 bytes.
 func (a Account) OpeningHash() Hash {
 	b := append([]byte{0}, "ledger account 1"...)
 	b = binary.BigEndian.AppendUint32(b, uint32(a.Flags))

@@ -18,7 +18,8 @@ const (
 	// PostHold ends a hold by moving Amount of it (0: all) and letting the rest go. It is refused
 	// when the hold has lapsed by Now.
 	PostHold
-	// VoidHold ends a hold and moves nothing; Amount is 0. It is allowed on frozen and closed accounts.
+	// VoidHold ends a hold and moves nothing; Amount is 0. It is allowed on frozen and closed
+	// accounts.
 	VoidHold
 	// ExpireHold ends a hold that has lapsed by Now; else it is like VoidHold.
 	ExpireHold
@@ -27,8 +28,8 @@ const (
 	// reversal cannot be reversed: book the transfer again instead.
 	Reverse
 	// KeepMemo moves nothing: it keeps its evidence under its key, as a memo of kind KeptKind. So a
-	// chain can depend on a key of its own beside those of its transfers. Debit, Credit and Amount
-	// are 0.
+	// chain of transfers can depend on one more key than those of its transfers. Debit, Credit and
+	// Amount are 0.
 	KeepMemo
 )
 
@@ -54,9 +55,9 @@ func (a Act) OnEarlier() bool { return a >= PostHold && a <= Reverse }
 // EndsHold reports whether the act ends a hold.
 func (a Act) EndsHold() bool { return a == PostHold || a == VoidHold || a == ExpireHold }
 
-// The first bytes of ids that are the ledger's own: of disputes, of the end of a hold, of a reversal.
-// After the last two comes the id of the earlier row; so the end of a hold is found from the hold,
-// and there is at most one.
+// The first bytes of ids that are the ledger's own: of disputes, of the end of a hold, of a
+// reversal. After the last two comes the id of the earlier row. So the end of a hold is found by
+// the hold's id, and there is at most one.
 const (
 	DisputeID  = 0xFF
 	HoldEndID  = 0xFE
@@ -66,8 +67,8 @@ const (
 // HoldState is what became of a hold.
 type HoldState string
 
-// The states of a hold. One that has lapsed stays held, and its money reserved, until an ExpireHold
-// is posted.
+// The states of a hold. A hold that has lapsed stays held, and its money stays reserved, until an
+// ExpireHold is posted.
 const (
 	HoldHeld    HoldState = "held"
 	HoldPosted  HoldState = "posted"

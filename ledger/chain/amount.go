@@ -8,8 +8,8 @@ import (
 // Fen is an amount of money in whole fen (分, a hundredth of a yuan).
 type Fen int64
 
-// MaxAmount is the largest amount of one transfer: ten trillion yuan. It leaves room for nine thousand such transfers
-// before a balance could overflow, which the database would refuse.
+// MaxAmount is the largest amount of one transfer: ten trillion yuan. A balance can hold nine
+// thousand such transfers before it overflows; the database would refuse an overflow.
 const MaxAmount Fen = 1_000_000_000_000_000
 
 // String formats the amount in yuan with two decimals, for people.

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The ledger's own acts. What of their entries is JSON: AccountsOpened, AccountMarked, LimitChange, or DayMoved for those of days.
+// The ledger's own acts. The field What of their entries is JSON: AccountsOpened, AccountMarked,
+// LimitChange, or DayMoved for the acts on days.
 const (
 	ActOpenAccounts = "open accounts"
 	ActMarkAccount  = "mark account"
@@ -20,20 +21,22 @@ const (
 	ActReopenDay    = "reopen day"
 )
 
-// AuditEntry is an act that must not be forgotten: one that took two people, or by which the books are checked, such as the opening of accounts. Entries
-// are numbered from 1, never changed, and chained by hash; when a day is sealed, its root covers the chain's head.
+// AuditEntry is an act that must stay on record: one that took two people, or one that is needed to
+// check the books, such as the opening of accounts. Entries are numbered from 1, never changed, and
+// chained by hash; when a day is sealed, its root covers the chain's head.
 type AuditEntry struct {
 	Number        int64
-	At            time.Time // to the second, as its caller told; of an act without people by the database's clock
+	At            time.Time // to the second, as the caller gave it; for an act without people by the database's clock
 	Act           string    // one of the acts, or a caller's (Approve, Record)
 	What          string    // JSON of the ledger's own acts, or the caller's words
-	First, Second string    // who asked and who agreed; empty where it took nobody's word
+	First, Second string    // who asked and who agreed; empty where the act takes no person
 	Reason        string
 	Hash          Hash
 }
 
-// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the SHA-256 over the text "ledger audit 1", that hash,
-// number and second since 1970 as 8 bytes each, and act, what, first, second and reason, each after its length as 4 bytes.
+// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the
+// SHA-256 over the text "ledger audit 1", that hash, number and second since 1970 as 8 bytes each,
+// and act, what, first, second and reason, each after its length as 4 bytes.
 func (e *AuditEntry) HashAfter(previous Hash) Hash {
 	b := append([]byte("ledger audit 1"), previous[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Number))
@@ -48,7 +51,8 @@ func (e *AuditEntry) HashAfter(previous Hash) Hash {
 type AccountsOpened struct {
 	Version  int64 `json:"version"` // of the chart
 	Accounts int   `json:"accounts"`
-	// Root is the RFC 6962 Merkle root over the accounts' opening hashes, in the order of their numbers.
+	// Root is the RFC 6962 Merkle root over the accounts' opening hashes, in the order of their
+	// numbers.
 	Root Hash `json:"root"`
 }
 
@@ -77,8 +81,9 @@ type LimitChange struct {
 	OldAlarm Fen    `json:"old_alarm"`
 	Cap      Fen    `json:"cap"`
 	Alarm    Fen    `json:"alarm"`
-	// Used is what its debits and holds exceeded its credits by at the change, 0 where they did not.
-	// No alarm is given for what lies above a new alarm level already: the caller should look here.
+	// Used is the amount by which its debits and holds exceeded its credits at the change, 0 where
+	// they did not. If it is above the new alarm level already, no alarm follows: the caller should
+	// compare the two.
 	Used    Fen   `json:"used"`
 	Version int64 `json:"version"` // of the chart, by which processes learn of it
 }
@@ -96,7 +101,8 @@ type DayMoved struct {
 	Streams int `json:"streams,omitempty"`
 }
 
-// DayMoved reads the change out of an entry whose act is ActOpenDay, ActCloseDay, ActEndDay or ActReopenDay.
+// DayMoved reads the change out of an entry whose act is ActOpenDay, ActCloseDay, ActEndDay or
+// ActReopenDay.
 func (e *AuditEntry) DayMoved() (DayMoved, error) {
 	switch e.Act {
 	case ActOpenDay, ActCloseDay, ActEndDay, ActReopenDay:

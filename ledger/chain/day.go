@@ -53,8 +53,9 @@ func (d Day) String() string { return fmt.Sprintf("%08d", int32(d)) }
 // DayState is where a booking day is in its life.
 type DayState string
 
-// The states of a day, in order; a closed day may be open once more, see Ledger.ReopenDay. While a day is closing, its input streams have moved on and only the streams that were
-// named to stay (settlement) still book in it; when it is closed, none does.
+// The states of a day, in order; a closed day may be open once more, see Ledger.ReopenDay. While a
+// day is closing, its input streams have moved on and only the streams that were named to stay
+// (settlement) still book in it; when it is closed, none does.
 const (
 	DayOpen    DayState = "open"
 	DayClosing DayState = "closing"

@@ -42,7 +42,8 @@ func AppendSized[T ~string | ~[]byte](b []byte, field T) []byte {
 // the logarithm of their number. The zero Tree is empty.
 type Tree struct {
 	leaves uint64
-	// nodes are the roots of whole subtrees, one for each bit of leaves that is set, the largest first.
+	// nodes are the roots of whole subtrees, one for each bit of leaves that is set, the largest
+	// first.
 	nodes []Hash
 }
 

@@ -9,8 +9,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// TestHashes compares with values worked out from the documented layouts by a separate program, so that the books of today
-// can be proved by the code of tomorrow.
+// TestHashes compares with values worked out from the documented layouts by a separate program, so
+// that the books of today can be proved by the code of tomorrow.
 func TestHashes(t *testing.T) {
 	row := chain.Row{
 		Day: 20260104, BookingDay: 20260105, Debit: 11, Credit: 22, Amount: 333, Purpose: 7, Linked: true, Stream: 44, Sequence: 5,

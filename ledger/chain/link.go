@@ -29,9 +29,10 @@ type Link struct {
 	Head       Hash
 }
 
-// HeadAfter computes what Head must be, given the head before it (zero for the first batch of a stream): the SHA-256 over the text
-// "ledger batch 2", the previous head, stream, sequence, from, next, epoch and the microsecond since 1970 as 8 bytes each, day, shard, transfers and memos
-// as 4, all big endian, the root, and the SHA-256 of the note.
+// HeadAfter computes what Head must be, given the head before it (zero for the first batch of a
+// stream): the SHA-256 over the text "ledger batch 2", the previous head, stream, sequence, from,
+// next, epoch and the microsecond since 1970 as 8 bytes each, day, shard, transfers and memos as 4,
+// all big endian, the root, and the SHA-256 of the note.
 func (k *Link) HeadAfter(previous Hash) Hash {
 	b := make([]byte, 0, 256)
 	b = append(b, "ledger batch 2"...)
@@ -51,8 +52,9 @@ func (k *Link) HeadAfter(previous Hash) Hash {
 // a day.
 func LeafOfHead(head Hash) Hash { return sha256.Sum256(append([]byte{0}, head[:]...)) }
 
-// LeaseHash computes the hash that stands beside a stream's lease: the SHA-256 over the text "ledger claim 1", the lease's number as 8 bytes, big endian, and
-// the stream's and the owner's name, each after its length as 4 bytes.
+// LeaseHash computes the hash that stands beside a stream's lease: the SHA-256 over the text
+// "ledger claim 1", the lease's number as 8 bytes, big endian, and the stream's and the owner's
+// name, each after its length as 4 bytes.
 func LeaseHash(stream string, epoch int64, owner string) Hash {
 	b := binary.BigEndian.AppendUint64([]byte("ledger claim 1"), uint64(epoch))
 	return sha256.Sum256(AppendSized(AppendSized(b, stream), owner))

@@ -12,9 +12,10 @@ import (
 // ErrProof means that a proof does not prove what it should.
 var ErrProof = errors.New("the proof does not hold")
 
-// Proof shows that one row of the journal is covered by the seal of its booking day. It needs no database to check: the row makes a leaf of its batch's
-// root, the batch's link a leaf of the root over what its stream booked in the day, and that a leaf of the day's signed root. It is a few kB, however
-// large the day, and tells nothing of other rows.
+// Proof shows that one row of the journal is covered by the seal of its booking day. It needs no
+// database to check: the row makes a leaf of its batch's root, the batch's link a leaf of the root
+// over what its stream booked in the day, and that a leaf of the day's signed root. It is a few kB,
+// however large the day, and tells nothing of other rows.
 type Proof struct {
 	Version  int    `json:"version"` // 1
 	Row      Row    `json:"row"`
@@ -34,8 +35,9 @@ type Proof struct {
 	Seal        Seal   `json:"seal"`
 }
 
-// Check proves the row by the signer of the day, which the caller must know from elsewhere: the one that the proof names proves nothing. The error
-// wraps ErrProof and says what does not hold.
+// Check checks the proof with the public key of the day's signer. The caller must know that key
+// from another source: the key that the proof names proves nothing. The error wraps ErrProof and
+// says what does not hold.
 func (p *Proof) Check(signer ed25519.PublicKey) error {
 	switch {
 	case p.Version != 1:

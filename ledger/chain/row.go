@@ -80,10 +80,10 @@ func (r *Row) Flags() byte {
 // noAct is an act that no row has.
 const noAct = 1<<6 - 1
 
-// SetStored sets what the journal stores in columns that can hold more than a row can: its purpose,
-// what Flags tells, and when a hold lapses, in seconds since 1970 (0: never). A purpose that is none
-// is read as the highest one, and flags that Flags never tells as those of an act that no row has;
-// so the row's hash tells that they were changed.
+// SetStored sets the fields whose columns in the journal have more values than a row can have: the
+// purpose, the flags as Flags returns them, and when a hold lapses, in seconds since 1970 (0:
+// never). An invalid purpose becomes the highest one, and flags that Flags never returns become
+// those of an act that no row has. So the row's hash shows that they were changed.
 func (r *Row) SetStored(purpose int32, flags int16, expires int64) {
 	r.Purpose = math.MaxUint16
 	if purpose >= 0 && purpose < math.MaxUint16 {
@@ -117,7 +117,7 @@ func (r *Row) Lapsed(now time.Time) bool {
 	return !r.Expires.IsZero() && !now.Before(r.Expires)
 }
 
-// Moved returns what the row moved: nothing for a hold or a memo.
+// Moved returns the amount that the row moved: 0 for a hold or a memo.
 func (r *Row) Moved() Fen {
 	if r.Act == Hold {
 		return 0
@@ -132,7 +132,7 @@ func (r *Row) ContentHash() Hash {
 	return sha256.Sum256(r.AppendCanonical(scratch[:0]))
 }
 
-// Where the numbers of the canonical bytes lie. A row that lapses has, from atLapse on, 8 bytes more
+// The offsets of the numbers in the canonical bytes. A row that lapses has 8 more bytes at atLapse,
 // before its fields.
 const (
 	atVersion    = 1
@@ -149,10 +149,10 @@ const (
 	atLapse      = 57
 )
 
-// AppendCanonical writes the row's canonical bytes: the zero byte of a leaf and a version byte 1; the
-// days, accounts, amount, purpose, flags, stream number, sequence and position as fixed-width
-// big-endian numbers; for a row that lapses, which has version byte 2, the second at which it does as
-// 8 bytes; then subject, id, kind, reason and evidence, each after its length as 4 bytes.
+// AppendCanonical writes the row's canonical bytes: the zero byte of a leaf and a version byte 1;
+// the days, accounts, amount, purpose, flags, stream number, sequence and position as fixed-width
+// big-endian numbers; for a row that lapses, which has version byte 2, the second at which it does
+// as 8 bytes; then subject, id, kind, reason and evidence, each after its length as 4 bytes.
 func (r *Row) AppendCanonical(b []byte) []byte {
 	version := byte(1)
 	if !r.Expires.IsZero() {
@@ -176,7 +176,7 @@ func (r *Row) AppendCanonical(b []byte) []byte {
 	return AppendSized(b, r.Evidence)
 }
 
-// AppendContent writes what identifies a transfer that has no evidence.
+// AppendContent writes the content by which transfers without evidence are compared.
 func AppendContent(b []byte, debit, credit AccountID, amount Fen, purpose Purpose) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(debit))
 	b = binary.BigEndian.AppendUint64(b, uint64(credit))

@@ -50,8 +50,8 @@ func TestParseRow(t *testing.T) {
 	}
 }
 
-// TestMerkleTree compares roots with the example of certificate transparency's test vectors (RFC 6962
-// trees over eight leaves), each leaf after its zero byte.
+// TestMerkleTree compares roots with the example of certificate transparency's test vectors (RFC
+// 6962 trees over eight leaves), each leaf after its zero byte.
 func TestMerkleTree(t *testing.T) {
 	leaves := []string{"", "\x00", "\x10", "\x20\x21", "\x30\x31", "\x40\x41\x42\x43", "\x50\x51\x52\x53\x54\x55\x56\x57", "\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f"}
 	var hashes []chain.Hash

@@ -2,8 +2,8 @@ package embedded
 
 import "syscall"
 
-// childAttributes: a session of its own keeps Ctrl-C for the program, which stops the node
-// in its own order; when the program is killed, so is the node.
+// childAttributes gives the node a session of its own, so that Ctrl-C reaches only the program,
+// which then stops the node in order. When the program is killed, the node is killed too.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,6 +4,7 @@ package embedded
 
 import "syscall"
 
-// childAttributes: a session of its own keeps Ctrl-C for the program. Only Linux ties a
-// child's life to its parent's; elsewhere the next start stops what was left over.
+// childAttributes gives the node a session of its own, so that Ctrl-C reaches only the program.
+// Only Linux can end a child with its parent; elsewhere the next start stops a node that was left
+// running.
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

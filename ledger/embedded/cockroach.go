@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// How long a node may take to answer for the first time, and to end once it is asked to.
+// How long a node may take until its first answer, and to end when it is asked to.
 const (
 	startLimit = 2 * time.Minute
 	endLimit   = time.Minute
@@ -98,8 +98,8 @@ func (c *cockroach) urlFile() string { return filepath.Join(c.dir, "cockroach.ur
 func (c *cockroach) logFile() string { return filepath.Join(c.dir, "cockroach.log") }
 func (c *cockroach) certs() string   { return filepath.Join(c.dir, "certs") }
 
-// command is a run of the binary that sees nothing of our environment: passphrases and
-// passwords of this program are in it.
+// command runs the binary without our environment, which holds passphrases and passwords of this
+// program.
 func (c *cockroach) command(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, c.binary, args...)
 	command.Dir = c.dir
@@ -107,8 +107,8 @@ func (c *cockroach) command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// certify makes an authority, certificates for the node and for its user root, and removes
-// the authority's key, so that nobody makes another. They are new at every start.
+// certify makes an authority, certificates for the node and for its user root, and removes the
+// authority's key, so that nobody can make more. They are new at every start.
 func (c *cockroach) certify(ctx context.Context) error {
 	key := filepath.Join(c.dir, "ca.key")
 	for _, old := range []string{c.certs(), key} {
@@ -132,8 +132,8 @@ func (c *cockroach) certify(ctx context.Context) error {
 	return nil
 }
 
-// start runs the node as our child, with its output in a file: a pipe would have to be read
-// for as long as it lives. It is stopped in good order, not when ctx ends.
+// start runs the node as our child, with its output in a file, because a pipe would have to be read
+// all the time. The node is stopped in order, not when ctx ends.
 func (c *cockroach) start(ctx context.Context, address string) error {
 	output, err := os.OpenFile(c.logFile(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -145,7 +145,7 @@ func (c *cockroach) start(ctx context.Context, address string) error {
 	command.SysProcAttr = childAttributes()
 	started := make(chan error, 1)
 	go func() {
-		// What ends a child with its parent follows the thread that made it.
+		// The child is killed when the thread that made it ends, not only when the process does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := command.Start()
@@ -205,7 +205,7 @@ func (c *cockroach) address() (*url.URL, error) {
 	}, nil
 }
 
-// end is why a node that is gone ended.
+// end returns why a node that is gone has ended.
 func (c *cockroach) end() error {
 	if c.err == nil {
 		return errors.New("exit status 0")
@@ -218,7 +218,7 @@ func (c *cockroach) gone() <-chan struct{} { return c.ended }
 // exitDiskFull is the exit code of a node whose store has no room.
 const exitDiskFull = 10
 
-// why says what the node ended of.
+// why says why the node ended.
 func (c *cockroach) why() error {
 	why := whyEnded(c.dir, c.logFile(), 0)
 	var exit *exec.ExitError
@@ -231,7 +231,7 @@ func (c *cockroach) why() error {
 	return &EndedError{Server: "CockroachDB in " + c.dir, Why: why}
 }
 
-// said is the last line of the node's output.
+// said returns the last line of the node's output.
 func (c *cockroach) said() string {
 	text, err := os.ReadFile(c.logFile())
 	if err != nil {
@@ -262,8 +262,8 @@ func (c *cockroach) stop() error {
 	return errors.Join(fmt.Errorf("CockroachDB in %s did not end within %s and was killed", c.dir, endLimit), err)
 }
 
-// cockroachProcess returns the number of the running process named in the file, or 0. A number the system gave to another program since
-// does not count.
+// cockroachProcess returns the number of the running process named in the file, or 0. If the system
+// has since given the number to another program, the result is 0.
 func cockroachProcess(pidFile string) int {
 	text, err := os.ReadFile(pidFile)
 	if err != nil {

@@ -55,7 +55,8 @@ func runsOf(t *testing.T, home string) (runs []aRun) {
 	return runs
 }
 
-// gone waits until a process is no more; one that only its parent has not noticed is.
+// gone waits until a process has ended. A process that has ended and is only still listed for its
+// parent counts as gone.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -18,15 +18,17 @@ const databaseName = "citycard"
 
 // Options say which database to open.
 type Options struct {
-	// URL names a running database; then Dir and Settings are not looked at.
+	// URL names a running database; then Dir and Settings are ignored.
 	URL string
-	// Dir is where a private server keeps its data. It is created when missing and used by one program at a time.
+	// Dir is where a private server keeps its data. It is created when missing and used by one
+	// program at a time.
 	Dir string
 	// PostgreSQL chooses the machine's PostgreSQL even where there is a cockroach binary.
 	PostgreSQL bool
-	// Log, when set, hears what is started and stopped.
+	// Log, when set, gets a message for each server that is started or stopped.
 	Log *slog.Logger
-	// Settings replace or add to the private PostgreSQL's settings, such as {"shared_buffers": "64MB"}.
+	// Settings replace or add to the private PostgreSQL's settings, such as {"shared_buffers":
+	// "64MB"}.
 	Settings map[string]string
 }
 
@@ -46,13 +48,13 @@ type Database struct {
 type server interface {
 	// stop ends it in good order. A server that had ended by itself is an *EndedError.
 	stop() error
-	// gone is closed once it has ended, asked to or not, and why says what of.
+	// gone is closed once it has ended, asked to or not; why then says why.
 	gone() <-chan struct{}
 	why() error
 }
 
-// Ended is closed once a private server has ended though nobody has closed the database; Err
-// then says why. A database that is not ours never ends here.
+// Ended is closed once a private server has ended although nobody closed the database; Err then
+// says why. For a database that is not private it is never closed.
 func (d *Database) Ended() <-chan struct{} {
 	if d.server == nil {
 		return nil
@@ -70,8 +72,8 @@ func (d *Database) Err() error {
 	}
 }
 
-// Restart ends a private server as a power cut would, without a checkpoint and cutting all
-// connections, and starts it again at the same address.
+// Restart ends a private server as a power cut would: it makes no checkpoint and cuts all
+// connections. Then it starts the server again at the same address.
 func (d *Database) Restart(ctx context.Context) error {
 	if d.restart == nil {
 		return fmt.Errorf("restart %s: not a private server", d.Description)
@@ -127,7 +129,8 @@ func Open(ctx context.Context, options Options) (*Database, error) {
 	return database, nil
 }
 
-// start runs the private server. A directory that holds one kind of database is never given to the other.
+// start runs the private server. A directory that holds one kind of database is never given to the
+// other.
 func start(ctx context.Context, dir string, options Options) (*Database, error) {
 	if !options.PostgreSQL && !exists(filepath.Join(dir, "data")) {
 		if binary := cockroachBinary(); binary != "" {
@@ -143,7 +146,7 @@ func start(ctx context.Context, dir string, options Options) (*Database, error) 
 func makeDir(dir string) error {
 	mode := os.FileMode(0o700)
 	if os.Geteuid() == 0 {
-		// The server runs as another user, who must be able to pass through.
+		// The server runs as another user, who must be able to enter the directories above.
 		mode = 0o711
 	}
 	if err := os.MkdirAll(dir, mode); err != nil {

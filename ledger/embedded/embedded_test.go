@@ -21,8 +21,8 @@ import (
 // small keeps the test servers light.
 var small = map[string]string{"shared_buffers": "32MB", "wal_buffers": "1MB", "max_wal_size": "256MB", "min_wal_size": "64MB"}
 
-// childDir, in the environment, turns the test binary into a program that opens the database in the directory it names and
-// waits to be killed.
+// childDir, in the environment, turns the test binary into a program that opens the database in the
+// directory it names and waits to be killed.
 const childDir = "CITYCARD_TEST_EMBEDDED_CHILD"
 
 func TestMain(m *testing.M) {
@@ -103,8 +103,8 @@ func open(t *testing.T, dir string) *embedded.Database {
 	return database
 }
 
-// TestLives starts, stops and starts again; then a program with the database open is killed, then the server itself. What was committed is
-// there each time.
+// TestLives starts, stops and starts again; then a program with the database open is killed, then
+// the server itself. What was committed is there each time.
 func TestLives(t *testing.T) {
 	dir := newDir(t)
 	ctx := context.Background()

@@ -21,14 +21,14 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("the private %s has ended: %s", e.Server, e.Why)
 }
 
-// noSpace is what a server and the system say of a full disk.
+// noSpace is the text by which a server and the system report a full disk.
 const noSpace = "No space left on device"
 
-// leastSpace is what a disk with less free, in bytes, is called full: a server that has just
-// ended may have given some of it back.
+// leastSpace is in bytes: a disk with less free space counts as full. It is not zero, because a
+// server that has just ended may have freed some space.
 const leastSpace = 64 << 10
 
-// lastWords is how much of a server's log, in bytes, is looked at for why it ended.
+// lastWords is how much of a server's log, in bytes, is searched for the reason of its end.
 const lastWords = 256 << 10
 
 var (
@@ -36,9 +36,9 @@ var (
 	serious  = regexp.MustCompile(`(?:PANIC|FATAL|ERROR): +(.*)`)
 )
 
-// whyEnded finds in a server's log, from a position on, why it has ended: that the disk is
-// full, else its last serious word; empty where there is none. On a full disk that word may not
-// have been written.
+// whyEnded finds in a server's log, from a position on, why the server has ended: the disk is full,
+// or else its last serious message; empty where there is none. On a full disk that message may be
+// missing.
 func whyEnded(dir, logFile string, from int64) string {
 	if diskIsFull(dir, logFile, from) {
 		return noSpace + " in " + dir
@@ -75,7 +75,8 @@ func size(path string) int64 {
 	return info.Size()
 }
 
-// freeSpace is what may be written to the disk of a directory; plenty, where that is not known.
+// freeSpace is the free space on the disk of a directory; a very large number where that is not
+// known.
 func freeSpace(dir string) uint64 {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(dir, &disk); err != nil {
@@ -84,7 +85,7 @@ func freeSpace(dir string) uint64 {
 	return uint64(disk.Bavail) * uint64(disk.Bsize)
 }
 
-// watchEvery is how often a server is looked at that is no child of ours.
+// watchEvery is how often a server that is not our child is checked.
 const watchEvery = 500 * time.Millisecond
 
 // watcher looks at a process until it is told to stop.
@@ -115,8 +116,8 @@ func watch(pid int) *watcher {
 // end stops watching. It may be called again.
 func (w *watcher) end() { w.once.Do(func() { close(w.stop) }) }
 
-// gone reports whether a process has ended. One that nobody has asked for its exit code is still
-// listed, as a zombie.
+// gone reports whether a process has ended. A process whose exit code nobody has read is still
+// listed, as a zombie; it counts as ended.
 func gone(pid int) bool {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
 		return true
@@ -125,7 +126,7 @@ func gone(pid int) bool {
 	if err != nil {
 		return false
 	}
-	// The state follows the program's name, which stands in brackets and may hold anything.
+	// The state follows the program's name, which is in brackets and may contain any characters.
 	after := status[bytes.LastIndexByte(status, ')')+1:]
 	return len(after) > 1 && after[1] == 'Z'
 }

@@ -32,12 +32,15 @@ type postgres struct {
 	watcher *watcher
 }
 
-// settings of the private server: room for the hot table's pages and for minutes of writing between two checkpoints. Durability is
-// PostgreSQL's default, stated here so that it can be seen.
+// settings of the private server: memory for the hot table's pages, and log space for minutes of
+// writing between two checkpoints. Durability is PostgreSQL's default, stated here so that it can
+// be seen.
 //
-// Rows come in the order of nothing, so every page of a day's part of the journal's index is written all the time: about 61 bytes a row, 610 MB at ten
-// million rows a day. Where it does not fit shared_buffers posting falls to half; and after each checkpoint the first change of
-// each of its pages puts the whole page into the log, so that checkpoints should be rare (max_wal_size, half of which lies between two).
+// Rows come in random order, so every page of a day's part of the journal's index is written all
+// the time: about 61 bytes a row, 610 MB at ten million rows a day. Where that does not fit into
+// shared_buffers, posting falls to half the speed; and after each checkpoint the first change of
+// each of its pages puts the whole page into the log, so that checkpoints should be rare
+// (max_wal_size, half of which lies between two).
 func settings(overrides map[string]string) map[string]string {
 	all := map[string]string{
 		"listen_addresses":               "127.0.0.1",
@@ -51,7 +54,7 @@ func settings(overrides map[string]string) map[string]string {
 		"min_wal_size":                   "512MB",
 		"checkpoint_timeout":             "15min",
 		"checkpoint_completion_target":   "0.9",
-		"log_error_verbosity":            "terse", // a DETAIL quotes keys, and they have card numbers
+		"log_error_verbosity":            "terse", // a DETAIL quotes keys, which contain card numbers
 		"max_connections":                "100",
 		"max_pred_locks_per_transaction": "256",
 		"wal_level":                      "minimal",
@@ -63,10 +66,10 @@ func settings(overrides map[string]string) map[string]string {
 	return all
 }
 
-// sharedBuffersMB is an eighth of the machine's memory, within what is useful.
+// sharedBuffersMB is an eighth of the machine's memory, within useful bounds.
 func sharedBuffersMB(memoryMB int) int { return min(max(memoryMB/8, 256), 2048) }
 
-// machineMemoryMB returns the machine's memory, or what a small machine has where that cannot be told.
+// machineMemoryMB returns the machine's memory, or that of a small machine where it is not known.
 func machineMemoryMB() int {
 	const small = 4096
 	text, err := os.ReadFile("/proc/meminfo")
@@ -199,8 +202,8 @@ func (p *postgres) password() (string, error) {
 	return password, nil
 }
 
-// initialise makes the data directory, once. It is made beside its place and renamed, so that an initdb cut short leaves nothing
-// that looks finished.
+// initialise makes the data directory, once. It is made under another name and renamed, so that an
+// interrupted initdb leaves nothing that looks finished.
 func (p *postgres) initialise(ctx context.Context, password string) error {
 	if exists(p.data()) {
 		return nil
@@ -228,9 +231,9 @@ func (p *postgres) initialise(ctx context.Context, password string) error {
 	return nil
 }
 
-// stopLeftOver stops the server of a program that was killed. pg_ctl fails when the process is gone;
-// then there is nothing to stop. One that was killed itself may go while it is asked, and pg_ctl
-// then misses the end that it waits for.
+// stopLeftOver stops the server of a program that was killed. pg_ctl fails when the process is
+// gone; then there is nothing to stop. A server that was killed itself may end while pg_ctl asks it
+// to, and then pg_ctl misses the end for which it waits.
 func (p *postgres) stopLeftOver(ctx context.Context) error {
 	pid, err := p.postmaster()
 	if err != nil || gone(pid) {
@@ -269,8 +272,8 @@ func (p *postgres) restart(ctx context.Context) error {
 	return p.watched()
 }
 
-// startAttempts bounds the attempts to start: the port may be taken by another at the last moment, or the children of a server that was
-// killed may need a moment to notice.
+// startAttempts bounds the attempts to start: the port may be taken by another at the last moment,
+// or the children of a server that was killed may need a moment to notice.
 const startAttempts = 10
 
 func (p *postgres) start(ctx context.Context, settings map[string]string) error {

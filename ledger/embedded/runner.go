@@ -19,8 +19,8 @@ type runner struct {
 	name       string
 }
 
-// newRunner chooses the user: ourselves, or for root, as whom PostgreSQL refuses to run, postgres or nobody. That user must be able
-// to reach dir.
+// newRunner chooses the user: our own, or, because PostgreSQL refuses to run as root, postgres or
+// nobody when we are root. That user must be able to reach dir.
 func newRunner(dir string) (runner, error) {
 	if os.Geteuid() != 0 {
 		return runner{}, nil
@@ -87,8 +87,8 @@ func (r runner) mkdir(path string) error {
 	return nil
 }
 
-// run runs a program to its end and returns what it printed. Output goes through a file, because a pipe would stay open in the
-// server that pg_ctl leaves behind.
+// run runs a program to its end and returns what it printed. Output goes to a file, because the
+// server that pg_ctl starts would keep a pipe open.
 func (r runner) run(ctx context.Context, program string, args ...string) ([]byte, error) {
 	output, err := os.CreateTemp("", "citycard-database-*")
 	if err != nil {

@@ -6,7 +6,8 @@
 // Each line has one member, which tells what it holds:
 //
 //	export    version and dialect; the first line
-//	audit     an entry of the audit; before accounts and days, because it tells how they were opened and changed
+//	audit     an entry of the audit; first, because it tells how accounts and days were opened
+//	          and changed
 //	chart     the version of the chart of accounts, and the audit's last entry
 //	account   an account of the chart, as it is, and the hash of what it was opened with
 //	stream    a stream and where it stands
@@ -22,8 +23,8 @@
 // The kinds come in this order, except that each batch is followed by its rows; batches are in the
 // order of stream number and sequence, rows in that of their positions, accounts in that of their
 // openings and numbers. Hashes are in hex, subjects and ids of JSON too, amounts in whole fen, days
-// as YYYYMMDD. A reader refuses what it does not know, an export cut short, and one with other bytes
-// than its last line says.
+// as YYYYMMDD. A reader refuses an unknown kind of line, an incomplete export, and one whose bytes
+// differ from what its last line says.
 //
 // # Layout
 //
@@ -34,7 +35,7 @@
 //
 // Version 1, which is read, is text: each line JSON, rows too, with a line feed after it.
 //
-// All of an export is one moment's view. Writing and reading it takes memory that does not grow with
-// it: rows, which the database has in the order of their keys, are sorted in files below the
+// All of an export is one moment's view. Writing and reading it takes memory that does not grow
+// with it: rows, which the database has in the order of their keys, are sorted in files below the
 // system's directory for temporary ones, which take about as much as the export.
 package export

@@ -26,7 +26,8 @@ type Line struct {
 
 	// Content is what the hash of Row must be: it is made of the bytes from which the row was read.
 	Content chain.Hash `json:"-"`
-	// Samples are the subjects that lie beside Batch in the database, if Sampled; an export has none.
+	// Samples are the subjects that lie beside Batch in the database, if Sampled; an export has
+	// none.
 	Sampled bool     `json:"-"`
 	Samples [][]byte `json:"-"`
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrFormat means that what is read is not an export, or not a whole one.
+// ErrFormat means that the input is not an export, or not a complete one.
 var ErrFormat = errors.New("not a whole export")
 
 const (
@@ -32,8 +32,8 @@ var endsWith = []byte(`{"end":`)
 
 // Read calls fn for each line but the last, in their order, on the caller's goroutine. Lines are
 // decoded, and the bytes of rows hashed, on all processors, some of them ahead. The error wraps
-// ErrFormat, with the line's number, when r does not hold a whole export; then fn may have seen
-// lines already.
+// ErrFormat, with the line's number, when r is not a complete export; fn may have been called for
+// lines before that.
 func Read(r io.Reader, fn func(*Line) error) error {
 	ordered, stop := make(chan *block, 2*runtime.GOMAXPROCS(0)), make(chan struct{})
 	in := newInput(r)

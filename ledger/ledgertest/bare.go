@@ -12,14 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// CreateBare makes the yardstick's table: the journal's columns and key, and nothing else.
+// CreateBare makes the table of the baseline measurement: the journal's columns and key, and
+// nothing else.
 func CreateBare(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, `CREATE TABLE bare (effective_day INT4, subject BYTEA, id BYTEA, debit INT8, credit INT8, amount INT8, purpose INT4, flags INT2,
 		evidence BYTEA, booking_day INT4, stream INT8, sequence INT8, position INT4, hash BYTEA, PRIMARY KEY (effective_day, subject, id))`)
 	return err
 }
 
-// CopyBare sends a batch as COPY's binary format, encoded by hand: the yardstick should not wait for its encoder. Evidence has 32 bytes at least.
+// CopyBare sends a batch as COPY's binary format, encoded by hand: the measurement should not
+// include the time of a slower encoder. Evidence has 32 bytes at least.
 func CopyBare(ctx context.Context, conn *pgx.Conn, day ledger.Day, worker, number int, transfers []ledger.Transfer) error {
 	b := make([]byte, 0, 400*len(transfers))
 	b = append(b, "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)

@@ -8,7 +8,7 @@ import (
 )
 
 // SmallDisk returns an empty directory, which every user can reach, on a disk of its own of so
-// many megabytes. A test that cannot have one is skipped with the reason.
+// many megabytes. Where none can be made, the test is skipped and the reason is given.
 func SmallDisk(t testing.TB, megabytes string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "citycard-disk-")
@@ -31,8 +31,8 @@ func SmallDisk(t testing.TB, megabytes string) string {
 	return dir
 }
 
-// FillDisk takes all the space that is left on the disk of a directory, and returns what gives it
-// back.
+// FillDisk uses up the space on the disk of a directory, and returns a function that frees it
+// again.
 func FillDisk(t testing.TB, dir string) (free func()) {
 	t.Helper()
 	path := filepath.Join(dir, "ballast")

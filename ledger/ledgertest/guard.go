@@ -18,10 +18,10 @@ find "$1" -name postmaster.pid 2>/dev/null | while read -r file; do
 done
 rm -rf "$1"`
 
-// guard starts a shell that outlives the test process and cleans up behind it, however it ended:
-// a test binary whose time is up ends at once, and so would leave its server running. The shell
-// acts when the pipe that only this process holds is closed. Where all was stopped and removed
-// before, it finds nothing to do.
+// guard starts a shell that outlives the test process and cleans up after it, however the process
+// ended: a test binary whose time is up ends at once, and would leave its server running. The shell
+// acts when the pipe that only this process holds is closed. If everything was stopped and removed
+// before, it has nothing to do.
 func guard(dir string) (io.Closer, error) {
 	shell := exec.Command("/bin/sh", "-c", stopAndRemove, "sh", dir)
 	// Ctrl-C is for the tests; the shell has to outlive them.

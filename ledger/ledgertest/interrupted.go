@@ -17,9 +17,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Interrupted migrates an empty database with the sets up to last, which is cut short after each of
-// its statements in turn and begun again each time; the tables must come out as in one go. Sets before
-// the last are applied first.
+// Interrupted migrates an empty database with the sets up to last. The last set is interrupted
+// after each of its statements in turn and started again each time; the result must be the same
+// tables as without interruption. Sets before the last are applied first.
 func Interrupted(t *testing.T, sets ...schema.Set) {
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	straight, broken := Empty(t), Empty(t)

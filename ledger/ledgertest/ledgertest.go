@@ -20,7 +20,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TB is what the package needs of a test; *testing.T, *testing.B and *rapid.T have it.
+// TB has the methods of a test that the package needs; *testing.T, *testing.B and *rapid.T have
+// them.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -39,7 +40,8 @@ type server struct {
 	spares   spares // CockroachDB only
 }
 
-// process is shared by all tests of the process, which have no other place to meet.
+// process is shared by all tests of the process; a global variable is the only thing they have in
+// common.
 var process server
 
 const template = "citycard_template"
@@ -54,7 +56,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// New returns the URL of a fresh database with the ledger's tables. It is dropped when the test ends.
+// New returns the URL of a fresh database with the ledger's tables. It is dropped when the test
+// ends.
 func New(t TB) string { return fresh(t, true) }
 
 // Empty returns the URL of a fresh database without any tables. It is dropped when the test ends.
@@ -94,7 +97,8 @@ func Connect(t TB, url string, conns int, options ...ledger.Option) *ledger.Ledg
 	return ledger.New(pool, dialect, options...)
 }
 
-// clone gives a database that no other test has, with the ledger's tables or empty, and returns its URL.
+// clone makes or reuses a database for one test, with the ledger's tables or empty, and returns its
+// URL.
 func (s *server) clone(ctx context.Context, migrated bool) (*url.URL, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +147,7 @@ func (s *server) template() string { return template + "_" + strconv.Itoa(os.Get
 func (s *server) start(ctx context.Context) (err error) {
 	options := embedded.Options{URL: os.Getenv(Server)}
 	if !benchmarking() {
-		// Nothing here survives its test, so nothing need survive a power cut.
+		// No data is needed after its test, so none has to survive a power cut.
 		options.Settings = map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "fsync": "off"}
 	}
 	if options.URL == "" {
@@ -183,7 +187,8 @@ func (s *server) start(ctx context.Context) (err error) {
 	return s.spares.learn(ctx, at.String())
 }
 
-// benchmarking reports whether this run was asked for benchmarks, whose figures are about durable commits.
+// benchmarking reports whether this run was asked for benchmarks, whose figures are about durable
+// commits.
 func benchmarking() bool {
 	asked := flag.Lookup("test.bench")
 	return asked != nil && asked.Value.String() != ""
@@ -198,7 +203,8 @@ func (s *server) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// giveBack takes a database from a test that has ended: it is emptied for the next one, or dropped.
+// giveBack takes the database of a test that has ended. It is emptied for the next test, or
+// dropped.
 func (s *server) giveBack(ctx context.Context, at *url.URL, migrated bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 const reportAfter = 3 * time.Minute
 
 // report writes to standard error what the database's server is doing, each time a test has had the
-// database for that long, until the function returned is called: a test that stands is ended by the
-// package's time limit, which says nothing of the server.
+// database for that long, until the returned function is called. A test that hangs is ended by the
+// package's time limit, which says nothing about the server.
 func (s *server) report(at *url.URL) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -41,7 +41,8 @@ func (s *server) report(at *url.URL) (stop func()) {
 	}
 }
 
-// activity is what the server at url is doing, one line for each statement, job and lock waited for.
+// activity is what the server at url is doing, one line for each statement, job and lock waited
+// for.
 func activity(ctx context.Context, url string, dialect schema.Dialect) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

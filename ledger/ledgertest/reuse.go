@@ -15,8 +15,8 @@ import (
 // emptyLimit is how long a database may take to become empty for the next test.
 const emptyLimit = time.Minute
 
-// spares are CockroachDB's databases that a test has left and the next one may have. To make a
-// database means some 35 changes of its schema, each a job of its own, 8 to 10 seconds in all; to
+// spares are databases of CockroachDB that a test no longer needs and the next one may use. A new
+// database takes some 35 changes of its schema, each a job of its own, 8 to 10 seconds in all. To
 // empty one takes a tenth of a second.
 type spares struct {
 	free   []*url.URL
@@ -60,8 +60,8 @@ func (s *spares) learn(ctx context.Context, template string) error {
 // errAltered says that a test has altered tables; the next test cannot use the database.
 var errAltered = errors.New("a table is not what the migrations made")
 
-// empty brings the database back to what the migrations made. Tables that the template does not have
-// are other migrations' and stay, empty.
+// empty brings the database back to what the migrations made. Tables that the template does not
+// have belong to other migrations; they stay, emptied.
 func (s *spares) empty(ctx context.Context, at *url.URL, template string) error {
 	ctx, cancel := context.WithTimeout(ctx, emptyLimit)
 	defer cancel()
@@ -104,8 +104,8 @@ func (s *spares) empty(ctx context.Context, at *url.URL, template string) error 
 	return nil
 }
 
-// cutSessions ends what a test of cut connections may have left, and waits until it has ended:
-// otherwise it could still commit.
+// cutSessions ends the sessions that a test of cut connections may have left, and waits until they
+// have ended; otherwise they could still commit.
 func cutSessions(ctx context.Context, conn *pgx.Conn, name string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

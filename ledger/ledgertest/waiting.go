@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AwaitWaiting returns once so many statements of the database at url wait for the lock of another.
+// AwaitWaiting returns once the given number of statements in the database at url wait for
+// another's lock.
 func AwaitWaiting(ctx context.Context, url string, statements int) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -23,7 +24,8 @@ func AwaitWaiting(ctx context.Context, url string, statements int) error {
 	}
 	query := "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 	if dialect == schema.CockroachDB {
-		// Its older versions do not show locks; a statement of a test that takes so long waits for one.
+		// Older versions of CockroachDB do not show locks. A test's statement that takes this long
+		// is waiting for one.
 		query = `SELECT count(*) FROM [SHOW CLUSTER STATEMENTS] WHERE application_name = current_setting('application_name')
 			AND phase = 'executing' AND start < clock_timestamp() - INTERVAL '300 ms'`
 	}

@@ -13,11 +13,12 @@ import (
 // DefaultPatience is how long a database may leave a statement, or sent bytes, without any answer.
 const DefaultPatience = 10 * time.Second
 
-// connectTimeout bounds a connection's making, where its URL does not.
+// connectTimeout bounds the making of a connection, where its URL does not.
 const connectTimeout = 5 * time.Second
 
-// Bound has connections notice a host that vanished without a word: within patience while they wait
-// for it, and in a few seconds while they are made. The kernel alone would wait a quarter of an hour.
+// Bound makes connections notice a host that has vanished without closing them: within patience
+// while they wait for an answer, within a few seconds while they are being made. The kernel alone
+// would wait a quarter of an hour.
 func Bound(config *pgx.ConnConfig, patience time.Duration) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = min(connectTimeout, patience)
@@ -34,7 +35,7 @@ func Bound(config *pgx.ConnConfig, patience time.Duration) {
 	}
 }
 
-// atLeastSecond is what the kernel can count.
+// atLeastSecond rounds a duration up to one second, the kernel's smallest unit.
 func atLeastSecond(d time.Duration) time.Duration { return max(d, time.Second) }
 
 // Connect opens one connection, bounded as Bound does.

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userTimeout has the kernel give a connection up when what was sent stays unacknowledged this long.
+// userTimeout makes the kernel close a connection when sent bytes stay unacknowledged for this
+// long.
 func userTimeout(patience time.Duration) func(network, address string, conn syscall.RawConn) error {
 	return func(_, _ string, conn syscall.RawConn) error {
 		var setErr error

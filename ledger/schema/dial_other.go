@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// userTimeout is Linux's; elsewhere a connection is given up by its keepalives.
+// userTimeout exists on Linux only; elsewhere keepalives end a connection.
 func userTimeout(time.Duration) func(network, address string, conn syscall.RawConn) error { return nil }

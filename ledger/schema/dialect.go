@@ -49,12 +49,13 @@ func Detect(ctx context.Context, conn *pgx.Conn) (Dialect, error) {
 
 // HotParameters are the session settings of connections that post.
 //
-// On PostgreSQL sequential scans are off: inside a SERIALIZABLE transaction one over even a tiny table locks the whole relation against
-// every other writer, and the planner prefers it for tiny tables. Keys are looked up one by one through the index: the planner cannot know
-// how few they are, and would rather read the whole journal once.
+// On PostgreSQL sequential scans are off: inside a SERIALIZABLE transaction, a sequential scan of
+// even a tiny table locks the whole relation against every other writer, and the planner prefers
+// one for tiny tables. Keys are looked up one by one through the index: the planner cannot know how
+// few they are, and would rather read the whole journal once.
 //
-// On both a session that sits in a transaction is ended, so that the lock of a client that vanished
-// does not outlive it by much.
+// On both databases, a session that is idle in a transaction is ended, so that the lock of a
+// vanished client does not last much longer than the client.
 func (d Dialect) HotParameters() map[string]string {
 	if d != PostgreSQL {
 		return map[string]string{"idle_in_transaction_session_timeout": "30s"}
@@ -68,8 +69,8 @@ func (d Dialect) HotParameters() map[string]string {
 	}
 }
 
-// ReadStatement undoes, for one transaction, the hot parameters that would hurt one that reads a lot. It is empty where there is nothing
-// to undo.
+// ReadStatement undoes, for one transaction that reads a lot, the hot parameters that would slow it
+// down. It is empty where there is nothing to undo.
 func (d Dialect) ReadStatement() string {
 	if d != PostgreSQL {
 		return ""
@@ -77,8 +78,8 @@ func (d Dialect) ReadStatement() string {
 	return "SELECT set_config(name, 'on', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin']) AS name"
 }
 
-// PassStatement begins a transaction that takes over from others: they are ended where they hold a
-// row that it needs. A transaction of CockroachDB aborts those of a lower priority. It is empty on
+// PassStatement begins a transaction that goes before others: those that hold a row that it needs
+// are aborted. A transaction of CockroachDB aborts those of a lower priority. It is empty on
 // PostgreSQL, whose sessions have to be ended one by one.
 func (d Dialect) PassStatement() string {
 	if d != CockroachDB {
@@ -102,8 +103,8 @@ func (d Dialect) OtherFiles(names []string) []string {
 	return others
 }
 
-// waitStatement asks for what the session $1 waits for, in one line: on PostgreSQL the sessions
-// that hold what it needs; on CockroachDB, which changes schemas in jobs, the jobs that run.
+// waitStatement selects in one line what session $1 waits for: on PostgreSQL the sessions that
+// block it; on CockroachDB, which changes schemas in jobs, the running jobs.
 func (d Dialect) waitStatement() string {
 	if d == PostgreSQL {
 		return `SELECT coalesce(string_agg(format('session %s of %s (%s): %s', pid, usename, state, left(query, 120)), '; '), '')

@@ -17,16 +17,17 @@ import (
 	"github.com/pressly/goose/v3/database"
 )
 
-// Apply brings the ledger's tables of the database at url up to date and says which dialect it speaks.
+// Apply brings the ledger's tables of the database at url up to date and says which dialect it
+// speaks.
 func Apply(ctx context.Context, url string) (Dialect, error) {
 	return Migrate(ctx, url, slog.New(slog.DiscardHandler), Ledger())
 }
 
-// Migrate brings the tables of all sets up to date, in the order of the sets. Where nothing is to be
-// done it only reads. Programs that migrate one database at the same time take turns. One that ends
-// half way has done whole statements; the next goes on from the last migration that was counted, and
-// repeats statements of the one after it. A step that takes longer than a minute says in the log what
-// it waits for.
+// Migrate brings the tables of all sets up to date, in the order of the sets. Where nothing is to
+// be done it only reads. Programs that migrate one database at the same time take turns. A program
+// that ends half way has completed whole statements. The next one goes on after the last migration
+// that was counted, and repeats statements of the migration after it. If a step takes longer than a
+// minute, the log says what it waits for.
 func Migrate(ctx context.Context, url string, log *slog.Logger, sets ...Set) (Dialect, error) {
 	return migrate(ctx, url, &watch{log: log, patience: time.Minute}, sets)
 }
@@ -64,17 +65,18 @@ func migrate(ctx context.Context, url string, w *watch, sets []Set) (Dialect, er
 	return w.dialect, db.Close()
 }
 
-// takeTurn makes the session the one that migrates, for as long as it lasts: a row that it changes in
-// a transaction which nobody ends. CockroachDB has no advisory locks.
+// takeTurn makes this session the only one that migrates, for as long as the session lasts: it
+// changes a row in a transaction that is never ended. CockroachDB has no advisory locks.
 func takeTurn(ctx context.Context, conn *pgx.Conn) error {
 	const pause = 50 * time.Millisecond
-	// A table that another session makes at the same moment (a catalogue's row, the table, its type, a row that was
-	// updated), and a retry.
+	// SQLSTATEs met when another session makes the same table at the same moment (a catalogue's
+	// row, the table, its type, a row that was updated), and one that asks for a retry.
 	collisions := []string{"23505", "42P07", "42710", "XX000", "40001"}
 	for tries := 1; ; tries++ {
 		err := tryTurn(ctx, conn)
 		var pg *pgconn.PgError
-		// Sessions that make the table at once: some of them fail, and find it there the next time.
+		// If several sessions make the table at once, some of them fail, and find it at their next
+		// attempt.
 		if !errors.As(err, &pg) || !slices.Contains(collisions, pg.Code) || tries == 100 {
 			return err
 		}
@@ -106,8 +108,8 @@ func tryTurn(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// up applies what is pending of a set, each statement in a transaction of its own, on both databases
-// alike: CockroachDB v26.1 ends the open transaction before each change of a schema.
+// up applies the pending migrations of a set, each statement in a transaction of its own, on both
+// databases: CockroachDB v26.1 ends the open transaction before each change of a schema.
 func (s Set) up(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	names, err := s.names()
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// missing is what CockroachDB v22.1 or v26.1 lacks, or takes to mean something else; each with why it is looked for.
+// missing is what CockroachDB v22.1 or v26.1 lacks, or takes to mean something else; each with why
+// it is looked for.
 var missing = map[string]*regexp.Regexp{
 	"advisory lock":                 regexp.MustCompile(`(?i)pg_(try_)?advisory`),
 	"LISTEN, NOTIFY":                regexp.MustCompile(`(?i)^\s*(listen|notify)\s+\w+\s*;?\s*$|pg_notify`),
@@ -55,8 +56,8 @@ func findings(statement string) []string {
 	return found
 }
 
-// TestNothingCockroachLacks scans every .sql file of the module, and every string in the ledger's and clearing's Go code that is a
-// statement.
+// TestNothingCockroachLacks scans every .sql file of the module, and every string in the ledger's
+// and clearing's Go code that is a statement.
 func TestNothingCockroachLacks(t *testing.T) {
 	files, statements := 0, 0
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {

@@ -36,7 +36,7 @@ func Ledger() Set {
 	return Set{Name: "ledger", Table: VersionTable, Files: files, Dir: "migrations"}
 }
 
-// What a database is, held against what the program knows.
+// The states of a database, compared with what the program knows.
 var (
 	ErrNoTables = errors.New("the database has no such tables")
 	ErrOlder    = errors.New("the tables are of an older program")
@@ -58,8 +58,8 @@ func (e *VersionError) Error() string {
 
 func (e *VersionError) Unwrap() error { return e.Err }
 
-// Check tells whether the tables of all sets are there in the version that the program has; else the
-// error is a *VersionError. It reads and changes nothing.
+// Check tells whether the tables of all sets are there in the version that the program has; else
+// the error is a *VersionError. It reads and changes nothing.
 func Check(ctx context.Context, conn *pgx.Conn, sets ...Set) error {
 	dialect, err := Detect(ctx, conn)
 	if err != nil {
@@ -69,7 +69,7 @@ func Check(ctx context.Context, conn *pgx.Conn, sets ...Set) error {
 		err := set.check(ctx, conn, dialect)
 		var is *VersionError
 		if i > 0 && errors.As(err, &is) && is.Err == ErrNoTables {
-			// The first set's tables are there: this migration was begun and not finished.
+			// The first set's tables are there, so the migration was begun and not finished.
 			is.Err = ErrOlder
 		}
 		if err != nil {
@@ -94,8 +94,8 @@ func (s Set) check(ctx context.Context, conn *pgx.Conn, dialect Dialect) error {
 	return &stands
 }
 
-// pending lists the steps that the database does not count, and says which versions there are. Where
-// the database has never counted any, all are pending and the error is ErrNoTables.
+// pending lists the steps that the database has not recorded as applied, and returns the versions.
+// If the database has recorded none, all are pending and the error is ErrNoTables.
 func (s Set) pending(ctx context.Context, conn *pgx.Conn, dialect Dialect) (pending []Step, stands VersionError, err error) {
 	steps, err := s.steps(dialect)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s Set) steps(dialect Dialect) ([]Step, error) {
 	return steps, nil
 }
 
-// Newest is the number of the newest migration, which is the version of the tables on PostgreSQL.
+// Newest is the number of the newest migration; on PostgreSQL it is the version of the tables.
 func (s Set) Newest() (int64, error) {
 	steps, err := s.steps(PostgreSQL)
 	if err != nil {
@@ -205,8 +205,8 @@ func (s Set) names() ([]string, error) {
 	return names, nil
 }
 
-// firstLines picks the lines that begin a statement: those at the margin that are no comment and do
-// not close a list.
+// firstLines returns the lines that begin a statement: those that are not indented, are no comment
+// and do not close a list.
 func firstLines(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \n\r")

@@ -2,9 +2,9 @@ package schema
 
 import "fmt"
 
-// versions is how goose counts migrations in a table of ours. Its own table for PostgreSQL has an
-// identity column, which on an older CockroachDB is a sequence: the first row, inserted in the
-// transaction that made the sequence, would wait for it for ever.
+// versions makes goose record migrations in a table of ours. Goose's own table for PostgreSQL has
+// an identity column. On an older CockroachDB that is a sequence, and the first row, inserted in
+// the transaction that made the sequence, would wait for it for ever.
 type versions struct{}
 
 func (versions) CreateTable(table string) string {

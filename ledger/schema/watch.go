@@ -47,8 +47,8 @@ func (w *watch) now() (number int, statement string, session uint32) {
 	return w.number, w.statement, w.session
 }
 
-// start reports, each time the patience is over, a statement that was under way all along. The
-// function returned stops it.
+// start reports a statement each time it has run for the patience once more, until the returned
+// function is called.
 func (w *watch) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -84,7 +84,7 @@ func (w *watch) report(ctx context.Context, statement string, session uint32) {
 	w.log.WarnContext(ctx, "the migration waits", "statement", strings.Join(strings.Fields(statement), " "), "for", waits)
 }
 
-// ask asks the database what a session waits for, in another session.
+// ask uses a second session to ask the database what the first one waits for.
 func (w *watch) ask(ctx context.Context, session uint32) (waits string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -12,9 +12,9 @@ import (
 	"citycard/ledger/verify"
 )
 
-// BenchmarkDatabase verifies books of a million taps of an open day in a database of its own: rows a
-// second, and the most memory that was resident in the verifying process. The rows are those of the
-// export.
+// BenchmarkDatabase verifies books of a million taps of an open day in a database of its own: rows
+// a second, and the most memory that was resident in the verifying process. The rows are those of
+// the export.
 func BenchmarkDatabase(b *testing.B) {
 	const batches = 200
 	ctx := context.Background()

@@ -9,7 +9,8 @@ import (
 	"citycard/ledger"
 )
 
-// withCredit adds an agent to the books whose cap was changed twice, the second time below what it had used.
+// withCredit adds an agent to the books whose cap was changed twice, the second time below what it
+// had used.
 func withCredit(t *testing.T) *ledger.Ledger {
 	t.Helper()
 	ctx := context.Background()

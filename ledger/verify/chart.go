@@ -15,7 +15,8 @@ type chartHistory struct {
 	accounts map[string]*accountHistory
 }
 
-// opening is accounts that were opened together: what the audit says of them, and the tree over those that are there.
+// opening is accounts that were opened together: what the audit says of them, and the tree over
+// those that are there.
 type opening struct {
 	chain.AccountsOpened
 	entry int64
@@ -91,8 +92,9 @@ func (b *books) changeMarks(where string, mark chain.AccountMarked) {
 	h.version, h.flags = mark.Version, mark.Flags
 }
 
-// account compares an account with its opening and its changes. The tree takes the hashes that are stored, which keeps an account that was changed from
-// being reported twice. Accounts come in the order of their openings and numbers.
+// account compares an account with its opening and its changes. The tree takes the hashes that are
+// stored, which keeps an account that was changed from being reported twice. Accounts come in the
+// order of their openings and numbers.
 func (b *books) account(line *export.Account) {
 	a := line.Chart()
 	where := "account " + a.Code

@@ -9,7 +9,8 @@ import (
 	"citycard/ledger"
 )
 
-// withMarks adds an account to the books that was frozen and is not any more, and another that was closed.
+// withMarks adds an account to the books that was frozen and is not any more, and another that was
+// closed.
 func withMarks(t *testing.T) *ledger.Ledger {
 	t.Helper()
 	ctx := context.Background()

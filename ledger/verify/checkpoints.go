@@ -9,7 +9,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// promptDays is how many days before its booking day a row may lie without being noted as late, as package ledger has it.
+// promptDays is how many days before its booking day a row may lie without being noted as late, as
+// package ledger has it.
 const promptDays = 3
 
 const (
@@ -37,7 +38,8 @@ const (
 		WHERE (j.effective_day < w.first OR j.effective_day > w.day) AND l.subject IS NULL`
 )
 
-// checkCheckpoints compares the checkpoints that are complete with the transfers, and what helps to find a subject's rows with the rows.
+// checkCheckpoints compares the checkpoints that are complete with the transfers, and what helps to
+// find a subject's rows with the rows.
 func (t *tables) checkCheckpoints(ctx context.Context) error {
 	done, under, reached, err := t.checkpointed(ctx)
 	if err != nil {
@@ -66,8 +68,9 @@ func (t *tables) checkCheckpoints(ctx context.Context) error {
 	return t.each(ctx, missingLate, []any{&k.Subject, &k.Day}, unfindable, days, firsts)
 }
 
-// checkpointed returns the last day whose checkpoints are complete, and the one under way with the last subject that it has. Days are taken in their order, each
-// once it is sealed, and one is under way at most.
+// checkpointed returns the last day whose checkpoints are complete, and the day under way with its
+// last subject so far. Checkpoints are written day by day in order, each day once it is sealed, and
+// at most one day is under way.
 func (t *tables) checkpointed(ctx context.Context) (done, under ledger.Day, reached []byte, err error) {
 	reached = []byte{}
 	var day ledger.Day
@@ -97,7 +100,8 @@ func (t *tables) checkpointed(ctx context.Context) (done, under ledger.Day, reac
 	return done, max(under, 0), reached, err
 }
 
-// compareCheckpoints names the checkpoints that differ from what they should say, by the source that tells that.
+// compareCheckpoints names the checkpoints that differ from what they should say, by the source
+// that tells that.
 func (t *tables) compareCheckpoints(ctx context.Context, what, source, query string, args ...any) error {
 	var account ledger.AccountID
 	var k ledger.Key

@@ -113,7 +113,8 @@ type headLeaf struct {
 	hash   chain.Hash
 }
 
-// head adds a stream's leaf, and compares what it says of the batches booked in the day with those that were seen.
+// head adds a stream's leaf, and compares what it says of the batches booked in the day with those
+// that were seen.
 func (b *books) head(h *export.Head) {
 	var root chain.Hash
 	if h.Batches != nil {

@@ -9,7 +9,8 @@ import (
 	"citycard/ledger/export"
 )
 
-// hold is a hold and its end as the rows of an export tell it; either may come first. Only what is compared is kept.
+// hold is a hold and its end as the rows of an export tell it; either may come first. Only what is
+// compared is kept.
 type hold struct {
 	made, ended holdTerms
 }

@@ -8,12 +8,13 @@ import (
 // limitHistory is how far the changes of one account's limit have come.
 type limitHistory struct {
 	first, last chain.LimitChange
-	// allowed is the most that the account can have used since: its cap, or, where that was set below what was used, what was used then. From
-	// there it can only come down.
+	// allowed is the most that the account can have used since the change: its cap, or, if the cap
+	// was set below what was used, the amount used then. From there the use can only go down.
 	allowed ledger.Fen
 }
 
-// changeLimit follows one change: it must start from where the one before ended, and find no more used than was allowed.
+// changeLimit follows one change: it must start from where the one before ended, and find no more
+// used than was allowed.
 func (b *books) changeLimit(where string, change chain.LimitChange) {
 	account := b.chart.account(change.Account)
 	account.version = change.Version

@@ -23,7 +23,8 @@ import (
 
 const exportBatch = 5000
 
-// writeExport writes a true export of so many batches, without a database: taps with 180 bytes of evidence, in batches of 5,000. After each it calls posted.
+// writeExport writes a true export of so many batches, without a database: taps with 180 bytes of
+// evidence, in batches of 5,000. After each it calls posted.
 func writeExport(w io.Writer, batches int, posted func(batch int)) error {
 	e, err := export.NewWriter(w, "none")
 	if err != nil {
@@ -149,7 +150,9 @@ func TestExportInConstantMemory(t *testing.T) {
 			after = inUse()
 		}
 	})
-	if grown := after - before; grown > 1<<20 {
+	// What is on its way between the processors differs by a batch or two. A hash kept for each row
+	// would be more than this.
+	if grown := after - before; grown > 4<<20 {
 		t.Errorf("after %d rows %d bytes more are in use than after %d", (late+1)*exportBatch, grown, (early+1)*exportBatch)
 	}
 }

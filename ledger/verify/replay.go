@@ -21,7 +21,8 @@ type replay struct {
 	samples          samples
 }
 
-// samples are subjects of a batch's rows that lie beside its link, and where they come from. An export has none.
+// samples are subjects of a batch's rows that lie beside its link, and where they come from. An
+// export has none.
 type samples struct {
 	kept      bool
 	subjects  [][]byte
@@ -106,8 +107,8 @@ func (r *replay) begin(line *export.Line) {
 	}
 }
 
-// add checks one row, whose content makes a hash, and adds it to its batch's tree. A tree of the stored hashes keeps a changed row from
-// being reported twice.
+// add checks one row, whose content makes a hash, and adds it to its batch's tree. A tree of the
+// stored hashes keeps a changed row from being reported twice.
 func (r *replay) add(row *ledger.Row, content chain.Hash) {
 	b := r.books
 	if row.IsMemo() {

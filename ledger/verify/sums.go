@@ -15,8 +15,8 @@ type sums struct {
 	balances  map[ledger.AccountID]*ledger.Sums
 	turnovers map[turnoverKey]*ledger.Sums
 	total     ledger.Sums // of the balances as they are
-	// named are accounts, and their days, of which a fault was reported that all others of them
-	// follow from.
+	// named are the accounts, and their days, whose fault was reported already; their other faults
+	// follow from it and are not reported.
 	named map[string]bool
 }
 

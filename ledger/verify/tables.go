@@ -58,8 +58,9 @@ func (t *tables) checkShardRows(ctx context.Context) error {
 		})
 }
 
-// What a stream left a day with must be the last batch it booked in the day, and nothing may be
-// booked in the day by a stream that has left it, or in a day that was closed without it.
+// The head with which a stream left a day must be that of the last batch that it booked in the day.
+// A stream that has left a day may book nothing more in it, and no stream may book in a day that
+// was closed without it.
 const (
 	wrongHeads = `SELECT h.day, h.stream, h.sequence FROM day_heads h LEFT JOIN streams s ON s.stream = h.stream
 		LEFT JOIN batches b ON b.stream = s.number AND b.sequence = h.sequence

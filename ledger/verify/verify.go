@@ -76,13 +76,14 @@ func newBooks(signer ed25519.PublicKey, report func(Fault)) *books {
 	return b
 }
 
-// Check is a check of tables that somebody keeps beside the ledger's. It is made in the same view of the database, after the ledger's own, so what
-// follows from journal, chain and audit it may take from there.
+// Check is a check of tables that somebody keeps beside the ledger's. It runs in the same view of
+// the database, after the ledger's own checks, so it may rely on journal, chain and audit.
 type Check func(ctx context.Context, tx pgx.Tx, report func(Fault)) error
 
-// Books checks all books of the ledger and calls report for each fault, as it is found; then it makes the checks of what lies beside. The
-// seals of days must be the signer's; without a signer each of them is a fault. The error says that the books could not be read to the end, not that they
-// are wrong.
+// Books checks all books of the ledger and calls report for each fault, as it is found; then it
+// makes the checks of what lies beside. The seals of days must be the signer's; without a signer
+// each of them is a fault. The error says that the books could not be read to the end, not that
+// they are wrong.
 func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault), beside ...Check) (Summary, error) {
 	b := newBooks(signer, report)
 	b.database = true
@@ -128,8 +129,9 @@ func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, repo
 	return b.summary, nil
 }
 
-// Export checks an export as Books checks the database, as far as one pass can: that keys are unique and that what was reversed is there follows from
-// the database only. The error wraps export.ErrFormat when what is read is not a whole export.
+// Export checks an export as Books checks the database, as far as one pass can. Only the database
+// can show that keys are unique and that each reversed transfer exists. The error wraps
+// export.ErrFormat when what is read is not a whole export.
 func Export(r io.Reader, signer ed25519.PublicKey, report func(Fault)) (Summary, error) {
 	b := newBooks(signer, report)
 	if err := export.Read(r, b.line); err != nil {

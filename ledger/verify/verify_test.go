@@ -139,7 +139,8 @@ func TestTrueBooksHaveNoFault(t *testing.T) {
 	}
 }
 
-// tampering is one thing changed by hand, and the beginnings of the faults that name it; no others may be found.
+// tampering is one thing changed by hand, and the beginnings of the faults that name it; no others
+// may be found.
 type tampering struct {
 	name, statement string
 	want            []string

@@ -10,8 +10,8 @@ import (
 	"citycard/terminals/counter"
 )
 
-// Persistent asks a load authority again with the same request while no answer
-// comes, as a counter must that does not know whether its order was booked.
+// Persistent repeats the same request to a load authority while no answer comes. A counter has to
+// do so when it does not know whether its order was booked.
 type Persistent struct {
 	Authority counter.LoadAuthority
 	Tries     int           // at least 1
@@ -19,8 +19,7 @@ type Persistent struct {
 	Longest   time.Duration
 }
 
-// AuthoriseLoad returns the first answer; after the last try it gives up with that
-// try's error.
+// AuthoriseLoad returns the first answer; after the last try it returns that try's error.
 func (p Persistent) AuthoriseLoad(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error) {
 	pause := p.First
 	for try := 1; ; try++ {

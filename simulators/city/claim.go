@@ -30,8 +30,8 @@ func (l *lot) claim(ctx context.Context, h *holder, v *visit, now time.Time) err
 	return l.post(l.Shares.Claims(), letter{key: hex.EncodeToString(h.token[:]), entry: e}, m)
 }
 
-// judgeClaim works out what becomes of a claim. One of which neither fund nor personal
-// account pays anything is kept as a record and moves no money in the books.
+// judgeClaim works out the outcome of a claim. If neither fund nor personal account pays anything,
+// the claim is kept as a record and moves no money in the books.
 func (l *lot) judgeClaim(h *holder, v *visit, day int, number string) (e truth.Entry, err error) {
 	fund, account, cash := truth.MedicalKeys(day, h.token[:], v.hospital.ID, number)
 	e = truth.Entry{Key: fund, Purpose: truth.MedicalFund, Fen: v.costs.total, Fault: v.fault}

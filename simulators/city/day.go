@@ -19,28 +19,28 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// Options are what a day is played with.
+// Options are the settings with which a day is played.
 type Options struct {
 	plan.Day
 	Authority counter.LoadAuthority // authorises top-ups
-	Outbox    *outbox.Log           // takes the records; somebody else forwards it
+	Outbox    *outbox.Log           // takes the records; the caller forwards it
 }
 
-// DefaultRides makes about 24 transactions of a transit card in a day.
+// DefaultRides gives a transit card about 24 transactions a day.
 const DefaultRides = 15
 
-// Played is a day that is over.
+// Played is the result of a day.
 type Played struct {
 	Records []truth.Record
 	Purses  []truth.Purse
 	Summary truth.Summary
 }
 
-// Play plays one day and returns its truth. The cards' new images replace the old
-// ones in the directory once all records are in the outbox. A day that was
-// interrupted leaves the old images while its records and loads may be out: the
-// directory is not fit for another day then, and Play answers ErrUnfinished. It
-// fails when a terminal charges another price than the truth works out.
+// Play plays one day and returns its truth. The cards' new images replace the old ones in the
+// directory once all records are in the outbox. An interrupted day leaves the old images, although
+// its records and loads may have been sent. The directory then cannot be used for another day, and
+// Play returns ErrUnfinished. Play fails when a terminal charges a price that differs from the
+// truth's.
 func Play(ctx context.Context, o Options) (*Played, error) {
 	if o.Rides == 0 {
 		o.Rides = DefaultRides
@@ -120,11 +120,11 @@ func newDay(o Options) (*day, error) {
 	return d, nil
 }
 
-// ErrUnfinished says that a day in this directory was interrupted: its cards are
-// not what they were when the records were sent.
+// ErrUnfinished says that a day in this directory was interrupted: the cards' images do not match
+// the records that were sent.
 var ErrUnfinished = errors.New("a day was begun here and not finished")
 
-// beginFile stands in the directory while a day is played.
+// beginFile exists in the directory while a day is played.
 const beginFile = "playing"
 
 func (d *day) begin() error {
@@ -142,7 +142,7 @@ func (d *day) sent(n int) {
 	d.Report("day", int(d.done.Add(int64(n))), d.total)
 }
 
-// play lets all lots live their day, each on its own.
+// play plays the day of all lots, independently of each other.
 func (d *day) play(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range d.lots {

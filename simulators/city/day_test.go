@@ -56,7 +56,7 @@ func publicFares(t testing.TB) *message.FareTable {
 	return table
 }
 
-// manyFaults are shares at which a small city shows every fault.
+// manyFaults are shares with which every fault occurs in a small city.
 func manyFaults() plan.Shares {
 	return plan.Shares{
 		Duplicate: 0.02, OutOfOrder: 0.03, Late: 0.1, Tampered: 0.05,
@@ -101,7 +101,7 @@ func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares 
 
 func beijing() *time.Location { return time.FixedZone("CST", 8*3600) }
 
-// fingerprint hashes the truth card by card: how the lots mix is left to chance.
+// fingerprint hashes the truth card by card: the order between lots is left to chance.
 func fingerprint(t *testing.T, p *Played) string {
 	t.Helper()
 	bySubject := map[string][]truth.Record{}
@@ -143,8 +143,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
-// Every fault that the package comment lists must befall a small city, with the
-// verdict that belongs to it.
+// Every fault in the package comment's list must occur in a small city, with its verdict.
 func TestEveryFaultFires(t *testing.T) {
 	store := keys.GenerateTest(1)
 	dir := smallCity(t, store)
@@ -184,7 +183,7 @@ func TestEveryFaultFires(t *testing.T) {
 	}
 }
 
-// What the purses hold is what they held and what was loaded less what was spent, each tap once.
+// The purses hold their old balance plus the loads less the spending, with each tap counted once.
 func TestPursesFollowFromTheRecords(t *testing.T) {
 	store := keys.GenerateTest(1)
 	dir := smallCity(t, store)
@@ -212,8 +211,8 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 	if found := truth.ComparePurses(p.Purses, shadow); len(found) > 0 {
 		t.Errorf("%d purses of %d differ, first %+v", len(found), len(p.Purses), found[0])
 	}
-	// The next day begins with what the cards hold now, and no record of it has an
-	// identity of the day before.
+	// The next day begins with the cards' present contents, and none of its records has an identity
+	// of the day before.
 	next := playDay(t, dir, store, day.AddDate(0, 0, 1), manyFaults())
 	keysOf := map[truth.Key]bool{}
 	for _, r := range p.Records {
@@ -314,7 +313,7 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 	}
 }
 
-// Cards that were made elsewhere are taken as they are, and no others.
+// Cards of this city that were made elsewhere are taken unchanged; other cards are refused.
 func TestIssueTakesMadeCards(t *testing.T) {
 	store := keys.GenerateTest(1)
 	people, err := NewPopulation(plan.City{Seed: 11, Cards: 100, Day: 20261124})

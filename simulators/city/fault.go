@@ -49,7 +49,8 @@ func (l *lot) post(s plan.Shares, original letter, m proto.Message) (err error) 
 	return nil
 }
 
-// truncated is a tap whose TAC is too short; nothing else is sent with a field of impossible length.
+// truncated is a tap whose TAC is too short; nothing else is sent with a field of impossible
+// length.
 func truncated(m proto.Message) ([]byte, error) {
 	c := proto.CloneOf(m)
 	if tap, ok := c.(*message.Tap); ok {

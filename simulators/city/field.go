@@ -20,8 +20,7 @@ import (
 // holderPIN is every simulated holder's PIN.
 const holderPIN = "123456"
 
-// field is a lot's terminals, set up when somebody first comes to one. Each has a
-// SAM of its own.
+// field holds a lot's terminals, each with its own SAM. A terminal is set up when it is first used.
 type field struct {
 	*lot
 	tariff *tariff.Table
@@ -39,7 +38,7 @@ func newField(l *lot, fares *tariff.Table) *field {
 	}
 }
 
-// chipOf is the SAM with a number: as it was after the day before, or new.
+// chipOf returns the SAM with a number: as it was after the day before, or a new one.
 func (f *field) chipOf(kind plan.Kind, place, lot int) (*chip.Chip, error) {
 	number, err := plan.Terminal(kind, place, lot)
 	if err != nil {
@@ -103,8 +102,7 @@ func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, n
 	return g.Exit(ctx, card, now)
 }
 
-// ride takes a fare on the lot's bus of a line; a stray one's SAM is in no
-// registry.
+// ride charges a fare on the lot's bus of a line; the SAM of a stray bus is not in the registry.
 func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool, now time.Time) (*message.Tap, error) {
 	fleet, kind := f.buses, plan.Validator
 	if stray {

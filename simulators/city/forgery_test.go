@@ -14,8 +14,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// whole are a tap and a load in which every field of a fixed length has it; of text one byte
-// is asked for.
+// whole are a tap and a load in which every field of fixed length has its full length; text fields
+// have one byte.
 func whole() map[string]proto.Message {
 	return map[string]proto.Message{
 		message.TopicTaps: &message.Tap{
@@ -29,9 +29,9 @@ func whole() map[string]proto.Message {
 	}
 }
 
-// TestEveryByteIsAltered plays days on which every record has an altered copy beside it: of
-// taps and of loads every byte of every field, before the original and after it, and what a
-// copy became is known.
+// TestEveryByteIsAltered plays days on which every record has an altered copy beside it: every byte
+// of every field of taps and loads, before the original and after it. The outcome of each copy is
+// known.
 func TestEveryByteIsAltered(t *testing.T) {
 	store := keys.GenerateTest(1)
 	dir := smallCity(t, store)

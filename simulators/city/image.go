@@ -23,7 +23,7 @@ const (
 
 // Layout of the file, which is sealed: for each image its length, big-endian, and the image.
 // In cards.img transit cards come first, in their order, then social-security
-// cards. An image holds the chip's keys, as its memory does: the file is for its owner.
+// cards. An image holds the chip's keys, as its memory does, so only the owner may read the file.
 const (
 	imageMagic = "CITYIMG1"
 	imageLimit = 64 << 10 // of one image, bytes
@@ -70,10 +70,10 @@ func readImages(path string) ([][]byte, error) {
 	return images, nil
 }
 
-// KeepChip has a chip keep its image in a file of its own, with each change and before the
-// change is answered. The file is whole at any moment, whenever the program is killed; a
-// machine that loses its power may take back what was written since the last SaveChip,
-// because to wait for the disk at each command would slow every reader down.
+// KeepChip makes a chip store its image in its own file, at each change and before the command is
+// answered. The file is complete at any moment, even if the program is killed. If the machine loses
+// its power, the changes since the last SaveChip may be lost, because waiting for the disk at each
+// command would slow down every reader.
 func KeepChip(path string, c *chip.Chip) error {
 	return c.Keep(func(image []byte) error {
 		return durable.Swap(path, image)

@@ -29,7 +29,7 @@ type IssueOptions struct {
 	Progress   func(phase string, done, total int)
 }
 
-// transitOrder is what the counter makes a transit card from.
+// transitOrder is the counter's order for a transit card.
 func (p *Population) transitOrder(i int) counter.Order {
 	c, issuer := p.Transit[i], plan.Issuer()
 	return counter.Order{Kind: counter.Transit, Transit: &counter.TransitOrder{
@@ -38,8 +38,8 @@ func (p *Population) transitOrder(i int) counter.Order {
 	}}
 }
 
-// socialOrder is what the counter makes a social-security card from. One in three
-// is of version 3, which gives the holder's data to a desk with a SAM only.
+// socialOrder is the counter's order for a social-security card. One card in three is of version 3,
+// which gives the holder's data only to a desk with a SAM.
 func (p *Population) socialOrder(i int) counter.Order {
 	q := p.Persons[i]
 	o := &counter.SocialSecurityOrder{
@@ -56,8 +56,8 @@ func (p *Population) socialOrder(i int) counter.Order {
 	return counter.Order{Kind: counter.SocialSecurity, SocialSecurity: o}
 }
 
-// Orders are the first count cards, transit and social security by turns: those
-// that go through a real reader.
+// Orders returns the orders of the first count cards, transit and social security in turn; these
+// cards go through a real reader.
 func (p *Population) Orders(count int) ([]counter.Order, error) {
 	if limit := 2 * min(p.Holders, len(p.Transit), healthyCards); count < 0 || count > limit {
 		return nil, fmt.Errorf("%d orders, want 0 to %d", count, limit)
@@ -136,7 +136,8 @@ func (p *Population) issueCard(ctx context.Context, store *keys.Store, i int, ma
 	return c.Image()
 }
 
-// load puts money on a card before the ledger's first day, so that no record of it is sent.
+// load puts money on a card. The load counts as made before the ledger's first day, so no record of
+// it is sent.
 func load(ctx context.Context, c *chip.Chip, store *keys.Store, fen uint32) error {
 	terminal, err := plan.Terminal(plan.Counter, 0, 0)
 	if err != nil {
@@ -149,7 +150,7 @@ func load(ctx context.Context, c *chip.Chip, store *keys.Store, fen uint32) erro
 	return err
 }
 
-// pastLoads authorises loads of the time before the ledger, which nobody books.
+// pastLoads authorises loads from the time before the ledger, which are not booked.
 type pastLoads struct{ store *keys.Store }
 
 func (l pastLoads) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*message.LoadAnswer, error) {

@@ -15,7 +15,7 @@ import (
 
 // Money in a purse, in fen.
 const (
-	lowBalance  = 1_000 // less than this and the card tops up first: no ride costs more
+	lowBalance  = 1_000 // with less than this the card tops up first: no ride costs more
 	topUpStep   = 1_000
 	topUpLeast  = 30_00
 	topUpMost   = 100_00
@@ -113,7 +113,7 @@ func (l *lot) live(ctx context.Context) error {
 	return l.sender.finish()
 }
 
-// plans is what the lot's people have in mind, in order of time.
+// plans returns the planned steps of the lot's people, in order of time.
 func (l *lot) plans() []step {
 	var steps []step
 	add := func(card int, rides []ride) {
@@ -183,7 +183,7 @@ func (l *lot) do(ctx context.Context, s step) error {
 	return nil
 }
 
-// facts is what the registry holds against a tap of the card.
+// facts returns the registry's reasons against a tap of the card.
 func (l *lot) facts(w *wallet, at time.Time, o plan.Odd) truth.Facts {
 	return l.City.Facts(w.index, w.card, plan.DayNumber(at), at.Hour()*3600+at.Minute()*60+at.Second(), o)
 }
@@ -196,8 +196,8 @@ func (l *lot) fault(f *truth.Facts, at time.Time, o plan.Odd) string {
 	return plan.Fault(f, o)
 }
 
-// funded tops a card up that runs low. It reports false for a card that cannot be:
-// it stays at home.
+// funded tops up a card with a low balance. It reports false for a card that cannot be topped up,
+// which then stays at home.
 func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error) {
 	if w.balance >= lowBalance {
 		return true, nil

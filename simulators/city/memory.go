@@ -13,11 +13,11 @@ import (
 	"citycard/simulators/truth"
 )
 
-// patientFile keeps what the year has used of medical benefits, by person.
+// patientFile holds each person's medical benefits of the year so far.
 const patientFile = "patients.json"
 
-// memory is what a city knows of its days before: SAMs go on counting, and what a
-// fund paid in the year counts against its ceiling.
+// memory is what a city keeps from earlier days: SAMs continue their sequences, and a fund's
+// payments of the year count against its ceiling.
 type memory struct {
 	sams     map[[6]byte][]byte // images, by terminal number
 	patients map[int]truth.Patient

@@ -16,7 +16,7 @@ import (
 // linesPerBatch is how the pension office cuts its list.
 const linesPerBatch = 400
 
-// payday is the month's list and what becomes of it.
+// payday is the month's list and its outcome.
 type payday struct {
 	mistyped []truth.Entry // the first part of it for next year's month, sent first
 	batches  []*message.PensionBatch
@@ -25,8 +25,8 @@ type payday struct {
 	returns  [][]truth.Entry
 }
 
-// newPayday makes the list for the month of the day: every registered pensioner,
-// and what the office got wrong.
+// newPayday makes the list for the month of the day: every registered pensioner, and the office's
+// errors.
 func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares plan.Shares, day time.Time) (*payday, error) {
 	r := newDice(p.City.Seed, "pension", day.Year()*12+int(day.Month()))
 	month := day.Format("200601")
@@ -52,8 +52,7 @@ func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares
 	return out, errors.Join(out.seal(), out.mistype(rules, day))
 }
 
-// mistype makes the list whose year somebody mistyped. It is refused as a whole, so it
-// is one record.
+// mistype makes a list with a mistyped year. It is refused as a whole, so it is one record.
 func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
 	if len(p.batches) == 0 {
 		return nil
@@ -75,8 +74,8 @@ func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
 	return err
 }
 
-// line is what the list says of a person, why it must be refused, and what the
-// office did wrong. 0 is no line.
+// line returns a person's line of the list, why it must be refused, and the office's error. 0 means
+// no line.
 func (q Person) line(r dice, shares plan.Shares, month string) (amount int64, refused, fault string) {
 	wrongAmount, notEntitled := r.Chance(shares.Pension), r.Chance(shares.Pension)
 	switch {
@@ -162,8 +161,8 @@ func (p *payday) seal() error {
 	return nil
 }
 
-// pay sends the list: its first part with a mistyped year before, and the last part of
-// it twice, as an office does that is not sure whether it was sent.
+// pay sends the list. Before it, it sends the first part with a mistyped year; the last part it
+// sends twice, as an office does when it is not sure that the part was sent.
 func (p *payday) pay(s *sender) error {
 	if err := s.putLines("mistyped", p.mistyped); err != nil {
 		return err
@@ -186,7 +185,7 @@ func (p *payday) pay(s *sender) error {
 	return s.deliver()
 }
 
-// answer sends what the bank says, at the end of the day.
+// answer sends the bank's answers, at the end of the day.
 func (p *payday) answer(s *sender) error {
 	for i, b := range p.results {
 		if err := s.putLines(b.GetBatch(), p.returns[i]); err != nil {

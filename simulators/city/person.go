@@ -64,10 +64,10 @@ func name(i int) string {
 	return "模拟" + string(stems[i%len(stems)]) + string(branches[i%len(branches)])
 }
 
-// identityNumber makes an 18-character number of the form of GB 11643 with its
-// check digit (ISO 7064 MOD 11-2). The district, 419999, is not assigned. The
-// place in the row of a birthday is drawn from the index, so that numbers are
-// told apart by birthday and index together; Population checks that they are.
+// identityNumber makes an 18-character number of the form of GB 11643 with its check digit (ISO
+// 7064 MOD 11-2). The district, 419999, is not assigned. The sequence number within a birthday is
+// drawn from the index, so that birthday and index together make the numbers differ; Population
+// checks that they do.
 func identityNumber(born string, i int, female bool) string {
 	order := i % 500 * 2
 	if !female {

@@ -24,7 +24,7 @@ type ride struct {
 	exit     int
 }
 
-// timetable is the network as a planner needs it.
+// timetable is the network in the form that a planner needs.
 type timetable struct {
 	lines []network.MetroLine
 	bus   []network.BusLine
@@ -53,8 +53,8 @@ func (t timetable) late(r dice, count int) (list []ride) {
 	return list
 }
 
-// around plans bus rides in the morning and evening, the second before a second of
-// the day, and on it.
+// around plans bus rides in the morning, in the evening, one second before a given second of the
+// day, and on that second.
 func (t timetable) around(r dice, second int) (list []ride) {
 	for _, start := range []int{8 * 3600, second - 1, second, 19 * 3600} {
 		list = append(list, ride{start: start, line: t.bus[r.IntN(len(t.bus))].Number})
@@ -126,7 +126,7 @@ type step struct {
 	out  bool // metro exit
 
 	visit   *visit // a settlement instead of a ride; card is then a holder
-	foreign bool   // another city's card rides; card is then whom it joins
+	foreign bool   // another city's card rides; card is then the one it accompanies
 }
 
 // inOrder sorts steps by time; at one second by card, and entries before exits.

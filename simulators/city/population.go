@@ -9,7 +9,7 @@ import (
 	"citycard/simulators/plan"
 )
 
-// Population is everybody and every card.
+// Population holds all persons and all cards.
 type Population struct {
 	City    plan.City
 	Transit []plan.Card
@@ -17,12 +17,12 @@ type Population struct {
 	Holders int
 }
 
-// healthyCards begin both kinds of cards: those that go through a real reader are good ones.
+// The first healthyCards cards of both kinds are good ones, since they go through a real reader.
 const healthyCards = 40
 
-// NewPopulation invents a city's people: four of five cards are for transit, the
-// rest for social security, and there are pensioners without a card beside them. The city's day
-// dates certifications and ages.
+// NewPopulation invents a city's people. Four of five cards are for transit, the rest for social
+// security; in addition there are pensioners without a card. The city's day dates certifications
+// and ages.
 func NewPopulation(c plan.City) (*Population, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -54,7 +54,8 @@ func NewPopulation(c plan.City) (*Population, error) {
 	return p, nil
 }
 
-// WriteRegistry writes what clearing must know of the city into dir, persons as tokens.
+// WriteRegistry writes the data that clearing needs about the city into dir; persons appear as
+// tokens.
 func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
 	r := plan.Registry{City: p.City, Network: n, Card: func(i int) (plan.Card, error) { return p.Transit[i], nil }}
 	for _, q := range p.Persons {

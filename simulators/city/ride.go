@@ -11,8 +11,7 @@ import (
 	"citycard/simulators/truth"
 )
 
-// board takes a bus; now and then one whose SAM is in no registry or whose clock
-// is far behind.
+// board takes a bus; sometimes one whose SAM is not in the registry or whose clock is far behind.
 func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) error {
 	if ok, err := l.funded(ctx, w, now); !ok || err != nil {
 		return err
@@ -55,7 +54,7 @@ func (l *lot) enter(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	return l.postMetro(w, m, 0, truth.MetroEntry, r.line, now)
 }
 
-// leave passes a metro gate on the way out. Who had no money to enter does not.
+// leave passes a metro gate on the way out, unless the card had no money to enter.
 func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) error {
 	if w.entry == 0 {
 		return nil
@@ -77,8 +76,7 @@ func (l *lot) postMetro(w *wallet, m *message.Tap, want int64, purpose string, l
 	return l.postTap(w, m, want, truth.Entry{Purpose: purpose, Payee: "operator:" + l.field.operator(line), Facts: facts, Fault: l.fault(&facts, now, 0)})
 }
 
-// postTap checks what the terminal charged and sends its record, with whatever
-// goes wrong on the way.
+// postTap checks the terminal's charge and sends its record, with the faults that occur on the way.
 func (l *lot) postTap(w *wallet, m *message.Tap, want int64, e truth.Entry) error {
 	debit := m.GetDebit()
 	if charged := int64(debit.GetAmountFen()); charged != want {

@@ -8,8 +8,8 @@ import (
 // dice are random numbers for one thing.
 type dice struct{ *rand.Rand }
 
-// newDice gives the random numbers for one thing of one seed: the same whatever
-// else was drawn before.
+// newDice gives the random numbers for one purpose and one seed; they do not depend on earlier
+// draws.
 func newDice(seed uint64, what string, index int) dice {
 	h := fnv.New64a()
 	h.Write([]byte(what))

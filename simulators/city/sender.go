@@ -13,20 +13,20 @@ import (
 // collector does for its gates.
 const together = 128
 
-// letter is a record on its way, with what truth must know of it.
+// letter is a record to be sent, with the data that truth needs about it.
 type letter struct {
 	key   string // of the Kafka record
 	entry truth.Entry
 }
 
-// held is a letter that waits until so many have been sent.
+// held is a letter that waits until a number of others have been sent.
 type held struct {
 	letter
 	due int
 }
 
 // sender puts one lot's records into the outbox and enters each in the truth at
-// that moment, so that both agree about the order. It is used by one goroutine.
+// that moment, so that both have the same order. Only one goroutine uses it.
 type sender struct {
 	out     *outbox.Log
 	book    *truth.Book

@@ -21,7 +21,7 @@ type costs struct{ total, ownPay, overLimit, firstPay, inScope int64 }
 // unlisted is a hospital that stands in no registry.
 func unlisted() network.Hospital { return network.Hospital{ID: "h-999", Class: "1"} }
 
-// visits plans a card holder's day at hospital: three of four come, some twice.
+// visits plans a card holder's hospital visits of a day: three of four holders go, some twice.
 func visits(seed uint64, person int, hospitals []network.Hospital, shares plan.Shares) []visit {
 	r := newDice(seed, "visit", person)
 	count := 0
@@ -56,8 +56,8 @@ func visits(seed uint64, person int, hospitals []network.Hospital, shares plan.S
 	return list
 }
 
-// uncovered are costs of which no fund pays anything, such as glasses: all in cash
-// for who has no personal account.
+// uncovered are costs of which no fund pays anything, such as glasses: a person without a personal
+// account pays all in cash.
 func uncovered(c costs) costs { return costs{total: c.total, ownPay: c.total} }
 
 func newCosts(r dice, kind string) costs {

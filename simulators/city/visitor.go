@@ -18,9 +18,9 @@ import (
 // visitorOpening is what a visitor's card holds, in fen.
 const visitorOpening = 5_000
 
-// visitor lets another city's card take one bus. The whole union's terminals share
-// the purchase keys, so the dialogue is that of any card; but the TAC is made under
-// the other city's master, which nobody here has.
+// visitor lets another city's card take one bus ride. All terminals of the union share the purchase
+// keys, so the dialogue is the same as for any card; but the TAC is made under the other city's
+// master, which this city does not have.
 func (l *lot) visitor(ctx context.Context, i int, r *ride, now time.Time) error {
 	k, err := plan.Visitor(i)
 	if err != nil {
@@ -41,7 +41,7 @@ func (l *lot) visitor(ctx context.Context, i int, r *ride, now time.Time) error 
 	w := &wallet{card: &k, balance: visitorOpening}
 	facts := plan.VisitorFacts(i, 0)
 	if i%8 == 5 {
-		// Somebody changes the record on its way: nobody here can check its TAC.
+		// The record is changed on its way; this city cannot check its TAC.
 		want, facts.AbovePurse = l.rules.PurseMaximum+1, true
 		m.Debit.AmountFen, w.balance = uint32(want), int64(m.GetBalanceFen())+want
 	}

@@ -69,7 +69,7 @@ func publicFares(t testing.TB) *message.FareTable {
 	return table
 }
 
-// sent gathers what a day sends, by lot.
+// sent collects the letters of a day, by lot.
 type sent struct {
 	mu   sync.Mutex
 	lots [plan.Lots][]Letter
@@ -96,7 +96,7 @@ func (s *sent) hash() string {
 
 func (s *sent) all() []Letter { return slices.Concat(s.lots[:]...) }
 
-// someFaults is a bit of everything, more than usual.
+// someFaults has every fault, more often than usual.
 func someFaults() plan.Shares {
 	s := plan.Shares{Duplicate: 0.02, OutOfOrder: 0.01, UnknownTerminal: 0.002}
 	s.Foreign, s.Late, s.WrongClock = 0.02, 0.05, 0.01
@@ -152,8 +152,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
-// TestLettersAreTrue reads every letter and holds it against its line of the truth
-// with the cards' own keys: what is cleared is signed, and nothing else is.
+// TestLettersAreTrue reads every letter and compares it with its line of the truth, using the
+// cards' own keys: cleared records are signed, and no others are.
 func TestLettersAreTrue(t *testing.T) {
 	var s sent
 	dir := t.TempDir()
@@ -245,9 +245,8 @@ func signed(store *keys.Store, d *message.Debit) bool {
 	}) == keys.MAC(d.GetTac())
 }
 
-// TestMoneyAndSequences follows every card and SAM through two days: purses hold
-// what the openings and the taps leave, counters and sequences have the gaps that
-// were asked for and no others.
+// TestMoneyAndSequences follows every card and SAM through two days: each purse holds its opening
+// less its taps, and counters and sequences have exactly the gaps that were asked for.
 func TestMoneyAndSequences(t *testing.T) {
 	dir := t.TempDir()
 	var s sent
@@ -378,7 +377,7 @@ func TestIssue(t *testing.T) {
 	}
 }
 
-// TestRefusals: what cannot be played is said before anything is sent.
+// TestRefusals: a day that cannot be played is refused before anything is sent.
 func TestRefusals(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"few cards":     func(o *Options) { o.City.Cards = 5 },

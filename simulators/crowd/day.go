@@ -17,13 +17,13 @@ import (
 	"citycard/simulators/truth"
 )
 
-// DefaultRides make about six taps of a rider in a day.
+// DefaultRides gives a rider about six taps a day.
 const DefaultRides = 4
 
 // Letter is one Kafka record of the tap topic.
 type Letter struct{ Key, Value []byte }
 
-// Options are what a day is written with.
+// Options are the settings with which a day is written.
 type Options struct {
 	plan.Day
 	Hot string // operator that has Shares.Hot of the rides, or empty
@@ -32,11 +32,10 @@ type Options struct {
 	Part, Parts int    // send the Part-th of Parts parts, from 1; 0: the whole day
 	Truth       string // directory of the truth; empty: none is written
 
-	// Send takes letters of one lot, in order; lots send side by side. The bytes are
-	// its to keep, the slice is not. ctx is that of Play: it outlives the lots.
+	// Send takes letters of one lot, in order; lots send side by side. It may keep the letters'
+	// bytes, but not the slice. ctx is that of Play and outlives the lots.
 	Send func(ctx context.Context, lot int, letters []Letter) error
-	// Sent returns when all letters are where they cannot be lost. The cards'
-	// state is saved after it.
+	// Sent returns when all letters are stored safely. The cards' state is saved after it.
 	Sent func(ctx context.Context) error
 }
 
@@ -77,9 +76,8 @@ type day struct {
 	summary truth.Summary
 }
 
-// Play writes one day and returns its truth in numbers. It fails when the fare
-// table has another price than the truth works out, and with ErrPlayed on a day
-// before which it has been.
+// Play writes one day and returns its truth in numbers. It fails when a price in the fare table
+// differs from the truth's, and with ErrPlayed if this day or a later one was already played.
 func Play(ctx context.Context, o Options) (*truth.Summary, error) {
 	if o.Rides == 0 {
 		o.Rides = DefaultRides
@@ -147,8 +145,8 @@ func (d *day) play(ctx context.Context) error {
 	return group.Wait()
 }
 
-// settle ends the day: once everything is where it should be, the truth gets what
-// the cards hold, and the cards' state is kept.
+// settle ends the day: once all letters are stored, the cards' balances are written to the truth,
+// and the cards' state is saved.
 func (d *day) settle(ctx context.Context) error {
 	if d.Sent != nil {
 		if err := d.Sent(ctx); err != nil {
@@ -181,7 +179,7 @@ func (d *day) purses(yield func(truth.Purse) bool) {
 	}
 }
 
-// dated is a day of the calendar as cards and keys have it.
+// dated is a calendar day in the forms that cards and keys use.
 type dated struct {
 	number int // YYYYMMDD
 	bcd    [4]byte

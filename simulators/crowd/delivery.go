@@ -12,8 +12,8 @@ type letterPlan struct {
 	what plan.Copy
 }
 
-// deliveries decides what is sent about each tap and in which order. Letters about
-// one tap keep their order whatever the order seed is: the first version counts.
+// deliveries decides which letters are sent about each tap, and in which order. The letters about
+// one tap keep their order for any order seed, since the first version counts.
 func (l *lot) deliveries() []letterPlan {
 	letters := make([]letterPlan, 0, len(l.taps)*21/20)
 	order := make([]uint64, 0, cap(letters)) // time to send, then place in letters
@@ -33,7 +33,7 @@ func (l *lot) deliveries() []letterPlan {
 			l.taps[i].odd |= plan.Held
 			at += uint64(wait)
 		}
-		// Of another city's card nobody here could tell.
+		// For another city's card this city could not detect it.
 		forge := func() bool { return l.taps[i].card&visitorBit == 0 }
 		l.Shares.Copies(d, forge, func(what plan.Copy) { add(i, at, what) })
 		if d.Chance(l.Shares.Duplicate) {

@@ -1,7 +1,7 @@
 package crowd
 
-// dice is a stream of random numbers (SplitMix64) in one word, so that every card
-// has its own: what a card does depends on no other.
+// dice is a stream of random numbers (SplitMix64) in one word. Every card has its own stream, so
+// that its actions do not depend on other cards.
 type dice uint64
 
 // mixed makes dice from a seed and what they are for.
@@ -13,7 +13,7 @@ func mixed(seed uint64, what ...uint64) dice {
 	return d
 }
 
-// What dice are for.
+// The purposes of dice.
 const (
 	forCard uint64 = iota + 1
 	forRides

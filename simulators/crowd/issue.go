@@ -7,9 +7,9 @@ import (
 	"citycard/simulators/plan"
 )
 
-// Issue writes what clearing must know of the city into dir/registry, and the city
-// into dir: no chips are made. It takes constant memory; progress is told how many
-// cards are written.
+// Issue writes the data that clearing needs about the city into dir/registry, and the city into
+// dir; no chips are made. It uses constant memory; progress is called with the number of cards
+// written.
 func Issue(dir string, c plan.City, n *network.Network, progress func(phase string, done, total int)) error {
 	if err := c.Check(); err != nil {
 		return err
@@ -21,7 +21,7 @@ func Issue(dir string, c plan.City, n *network.Network, progress func(phase stri
 	return c.Write(dir)
 }
 
-// newCard works a card out.
+// newCard computes the data of a card.
 func newCard(c *plan.City, i int) (plan.Card, error) {
 	d := mixed(c.Seed, forCard, uint64(i))
 	return c.Card(i, &d)

@@ -5,7 +5,7 @@ import (
 )
 
 const (
-	lowBalance     = 1_000   // fen; who has less stays at home: no ride costs more
+	lowBalance     = 1_000   // fen; a card with less stays at home: no ride costs more
 	visitorBalance = 100_000 // fen, what a visitor has left
 )
 
@@ -34,9 +34,8 @@ func (d *day) newLot(number int) (*lot, error) {
 // index is the place of the lot's i-th card among all.
 func (l *lot) index(i int) int { return l.number + i*plan.Lots }
 
-// happen lets the planned taps happen, in order of time: each takes its place in its
-// card's and its SAM's sequence. Who cannot pay stays out. The purses and sequences
-// of the day are moved on.
+// happen carries out the planned taps in order of time: each gets its number in its card's and its
+// SAM's sequence. A card that cannot pay is left out. The day's purses and sequences are updated.
 func (l *lot) happen() {
 	l.taps = l.plan()
 	inside := make([]bool, len(l.cards))
@@ -75,7 +74,7 @@ func (l *lot) happen() {
 	l.taps = kept
 }
 
-// spoil lets a bus ride of a good card happen at a bad terminal now and then.
+// spoil sometimes moves a bus ride of a good card to a bad terminal.
 func (l *lot) spoil(t *tap, k *plan.Card) {
 	if k.Fate != plan.Ordinary || t.odd&plan.Late != 0 {
 		return
@@ -88,8 +87,8 @@ func (l *lot) spoil(t *tap, k *plan.Card) {
 	}
 }
 
-// stray moves a bus ride to a SAM that is in no registry. A hot seat may be no
-// bus; its rides are not spoilt.
+// stray moves a bus ride to a SAM that is not in the registry. A hot seat may not be on a bus; then
+// its rides are not spoilt.
 func (l *lot) stray(t *tap) {
 	for i, place := range l.grid.buses {
 		if place == t.seat {

@@ -17,8 +17,8 @@ const (
 // visitorBit marks the number of a visitor's card within a lot.
 const visitorBit = 1 << 31
 
-// tap is one planned tap; what stands below the line is known once the lot's taps
-// have happened in order.
+// tap is one planned tap; the fields below the line are known once the lot's taps have been carried
+// out in order.
 type tap struct {
 	at    int32  // seconds from midnight; negative: yesterday
 	took  int32  // leave: seconds since the entry
@@ -41,7 +41,7 @@ const (
 	lateRides   = 2
 )
 
-// plan gives the taps that a lot's cards have in mind, in order of time.
+// plan returns the planned taps of a lot's cards, in order of time.
 func (l *lot) plan() []tap {
 	taps := make([]tap, 0, len(l.cards)*l.Rides*8/5)
 	for i := range l.cards {

@@ -10,8 +10,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// seat is where a SAM sits: in a lot's gate of a line in a station, or in its
-// validator on a bus line. Each lot has one in every seat.
+// seat is the place of a SAM: in a lot's gate of a line in a station, or in its validator on a bus
+// line. Each lot has one SAM in every seat.
 type seat struct {
 	metro     bool
 	stray     bool // in no registry
@@ -26,7 +26,7 @@ type seat struct {
 // cardKinds bounds the card types, 1..3.
 const cardKinds = int(tunion.CardSenior) + 1
 
-// grid is the network as a planner of millions needs it.
+// grid is the network in the form that a planner of millions of rides needs.
 type grid struct {
 	seats    []seat
 	gates    []uint16 // seats of the metro
@@ -101,7 +101,7 @@ func (g *grid) bus(l network.BusLine, fares *truth.Fares, stray bool) (uint16, e
 	return g.add(one), nil
 }
 
-// heat finds the seats of the operator that is to have most of the rides.
+// heat finds the seats of the operator that gets most of the rides.
 func (g *grid) heat(operator string) error {
 	if operator == "" {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"citycard/simulators/plan"
 )
 
-// stateFile holds what the days so far have left behind. It is sealed. Its layout, big-endian:
+// stateFile holds the state after the days so far. It is sealed. Its layout, big-endian:
 // the last day as YYYYMMDD (4 bytes), riders (4), seats (4), then 6 bytes a rider (balance 4,
 // counter 2) and 4 bytes a SAM (its last sequence; by lot, then seat).
 const (
@@ -28,14 +28,14 @@ type holding struct {
 	counter uint16 // offline sequence of the next debit
 }
 
-// memory is what the days so far have left behind.
+// memory is the state after the days so far.
 type memory struct {
 	day       int
 	purses    []holding
 	sequences [plan.Lots][]uint32 // the last of each SAM, by seat
 }
 
-// recall reads the memory of a city, or begins it with the openings.
+// recall reads the memory of a city, or starts a new one with the opening balances.
 func recall(dir string, c *plan.City, seats int) (*memory, error) {
 	path := filepath.Join(dir, stateFile)
 	data, err := plan.ReadSealed(path, stateMagic)

@@ -18,11 +18,11 @@ import (
 // together is how many letters are signed and sent at once.
 const together = 256
 
-// arenaBytes is what the bytes of letters are cut from, so that they cost one
-// allocation a few hundred.
+// arenaBytes is the size of the buffers from which the letters' bytes are cut, so that a few
+// hundred letters cost one allocation.
 const arenaBytes = 64 << 10
 
-// writer turns a lot's taps into letters and tells the truth of each.
+// writer turns a lot's taps into letters and reports each to the truth.
 type writer struct {
 	*lot
 	book    *truth.Book // of taps that occur more than once
@@ -34,8 +34,8 @@ type writer struct {
 	letters []Letter
 }
 
-// write sends the lot's part of the day, while running lasts. The truth is always
-// that of the whole day.
+// write sends the lot's part of the day until running ends. The truth is always that of the whole
+// day.
 func (l *lot) write(ctx, running context.Context) (err error) {
 	w := &writer{lot: l, book: truth.NewBook(), summary: truth.NewSummary(l.date, l.City.Seed), scratch: make([]byte, 0, 128)}
 	if l.Truth != "" {
@@ -197,7 +197,7 @@ func (w *writer) tell(t *tap, e truth.Entry) error {
 	return w.truth.Append(&judged)
 }
 
-// cut appends to the arena and cuts off what was appended, at most about size.
+// cut appends to the arena and returns the appended bytes, at most roughly size.
 func (w *writer) cut(size int, write func([]byte) []byte) []byte {
 	if cap(w.arena)-len(w.arena) < size {
 		w.arena = make([]byte, 0, arenaBytes)
@@ -221,7 +221,7 @@ func (w *writer) noise(b []byte, tap uint32) []byte {
 // purposes of taps, by move.
 func purposes() [3]string { return [3]string{truth.MetroEntry, truth.Bus, truth.MetroExit} }
 
-// facts is what the registry holds against a tap on a day.
+// facts returns the registry's reasons against a tap on a day.
 func (w *writer) facts(t *tap, day int) truth.Facts {
 	if t.card&visitorBit != 0 {
 		return plan.VisitorFacts(w.index(int(t.card&^visitorBit)), t.odd)

@@ -52,8 +52,8 @@ func Fields(m proto.Message) (names []string) {
 	return names
 }
 
-// Places lists every byte of a message that can be altered, of the fields given or, where none
-// are, of all.
+// Places lists every byte of a message that can be altered, in the given fields or, if none are
+// given, in all.
 func Places(m proto.Message, fields []string) (places []Place) {
 	for _, h := range holders(proto.Clone(m).ProtoReflect()) {
 		if name := h.name(); len(fields) == 0 || slices.Contains(fields, name) {
@@ -96,8 +96,8 @@ func (h holder) set(b []byte) {
 	h.message.Set(h.field, v)
 }
 
-// Altered is a copy of a message with another byte at a place that Places gave, and what the
-// field holds then. The byte differs in the bits of mask, of which 1 to 0x7F count.
+// Altered returns a copy of a message with a changed byte at a place that Places gave, and the
+// field's new value. The byte differs in the bits of mask, of which 1 to 0x7F are used.
 func Altered[M proto.Message](m M, p Place, mask byte) (altered M, now []byte, err error) {
 	altered, _ = proto.Clone(m).(M)
 	for _, h := range holders(altered.ProtoReflect()) {

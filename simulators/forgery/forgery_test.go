@@ -18,8 +18,8 @@ func tap() *message.Tap {
 	}
 }
 
-// TestEveryByte alters each byte of a small tap: one field differs each time, by that byte, and
-// the tap itself stays as it was.
+// TestEveryByte alters each byte of a small tap: each time one field of the copy differs by that
+// byte, and the tap itself is unchanged.
 func TestEveryByte(t *testing.T) {
 	places := forgery.Places(tap(), nil)
 	// medium 4; card 2, type 4, amount 4, terminal 1, sequence 4, TAC 1, key version 4,

@@ -32,7 +32,7 @@ type fareStop struct {
 	Metres  int `json:"metres"`
 }
 
-// FareNetwork encodes what a fare office must know of the map, in the form that
+// FareNetwork encodes the part of the map that a fare office needs, in the form that
 // clearing reads: stations, lines with distances, numbers of bus lines.
 func (n *Network) FareNetwork() ([]byte, error) {
 	out := fareNetwork{Version: "simulated-1", Source: n.About, Stations: make([]fareStation, n.Stations())}

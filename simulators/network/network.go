@@ -24,7 +24,7 @@ type Station struct {
 	Metres  int    `json:"metres"` // from the stop before it on this line; 0 for the first
 }
 
-// MetroLine is a line as the row of its stops.
+// MetroLine is a line as the sequence of its stops.
 type MetroLine struct {
 	Number   int       `json:"line"`
 	Chinese  string    `json:"zh"`

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// childAttributes let the daemon end with us, and keep the terminal's Ctrl-C
-// from it: it must outlive the cards we still have to take out.
+// childAttributes end the daemon when this process ends, and keep the terminal's Ctrl-C from it: it
+// must run until the remaining cards have been taken out.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -51,12 +51,12 @@ type Daemon struct {
 // Environment is what a program's environment needs so that its PC/SC library finds this daemon.
 func (d *Daemon) Environment() []string { return []string{socketVariable + "=" + d.Socket} }
 
-// Ensure returns a pcscd that answers and has two virtual readers. As root on Linux it is a
-// private one, which no other program sees. Elsewhere it is the machine's, started when none
-// answers; its readers belong to one program at a time, so a second program waits in Ensure until
-// the first calls Close or ends.
+// Ensure returns a pcscd that answers and has two virtual readers. As root on Linux it is a private
+// one, which no other program sees. Elsewhere it is the machine's, started when none answers; only
+// one program at a time can use its readers, so a second program waits in Ensure until the first
+// calls Close or ends.
 //
-// Programs find it by Environment. ctx bounds the waiting and starting only; call Close at the
+// Programs find it by Environment. ctx limits only the waiting and the start; call Close at the
 // end. Errors: errNotInstalled, errNoVirtualReader, or what the daemon said.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	d, err := startPrivate(ctx, log)
@@ -110,7 +110,7 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A killed pcscd leaves its files behind. That none answered was just seen.
+	// A killed pcscd leaves its files behind. The check just above found none that answers.
 	for _, stale := range []string{debianSocket, "/run/pcscd/pcscd.pid"} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
@@ -191,7 +191,7 @@ func (d *Daemon) await(ctx context.Context) error {
 	}
 }
 
-// Close stops the daemon if it is ours and lets the readers go. It may be
+// Close stops the daemon if Ensure started it, and releases the readers. It may be
 // called again.
 func (d *Daemon) Close() error {
 	err := d.stop()

@@ -96,7 +96,7 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// What listens at the socket but is no pcscd is not taken for one.
+// A program that listens at the socket but is not pcscd is not taken for one.
 func TestPingRefuses(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	if err := ping(t.Context(), socket); err == nil {
@@ -127,8 +127,8 @@ func TestPingRefuses(t *testing.T) {
 	}
 }
 
-// TestAwaitPorts waits for a port that another program holds, and names it where
-// it is not given up.
+// TestAwaitPorts waits for a port that another program holds, and names the port if it is not
+// released.
 func TestAwaitPorts(t *testing.T) {
 	taken, err := net.Listen("tcp", ":0")
 	if err != nil {

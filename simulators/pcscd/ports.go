@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// portLimit is how long another program may sit on a port of the readers.
+// portLimit is how long another program may hold a port of the readers.
 const portLimit = 30 * time.Second
 
-// awaitPorts waits until the ports can be listened on. They lie in the range from
-// which Linux takes the near ends of outgoing connections, so any connection of
-// the machine may hold one for a while; vpcd then has no reader and says nothing.
+// awaitPorts waits until the ports can be listened on. They are in the range from which Linux takes
+// the local ports of outgoing connections, so any connection of the machine may hold one for a
+// while. vpcd then has no reader and reports nothing.
 func awaitPorts(ctx context.Context, log *slog.Logger, addresses ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, portLimit)
 	defer cancel()

@@ -25,7 +25,7 @@ var errNotPrivate = errors.New("a private pcscd needs root on Linux")
 // runFolder is where pcscd keeps its socket and its process number; the path is compiled in.
 const runFolder = "/run/pcscd"
 
-// A private daemon's readers listen below the range from which Linux takes the near ends of
+// A private daemon's readers listen below the range from which Linux takes the local ports of
 // outgoing connections.
 const (
 	lowestPort  = 20000
@@ -37,7 +37,7 @@ const (
 // daemon $2 sees, and becomes the daemon with the readers of $3.
 const inNamespace = `mount --bind "$1" ` + runFolder + ` || exit 77; exec "$2" --foreground --config "$3"`
 
-// notMounted is the exit code of inNamespace where the system lets nobody mount.
+// notMounted is the exit code of inNamespace on a system that does not allow mounting.
 const notMounted = 77
 
 // startPrivate starts a daemon that no other program sees. All daemons of this process, one
@@ -67,7 +67,8 @@ func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 			log.Info("started a private pcscd", "pid", d.cmd.Process.Pid, "socket", d.Socket)
 			return d, nil
 		}
-		// Without readers their ports were taken at the last moment: others are tried.
+		// If there are no readers, their ports were taken at the last moment: other ports are
+		// tried.
 		if !errors.Is(err, errNoVirtualReader) || ctx.Err() != nil {
 			break
 		}

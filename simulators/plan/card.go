@@ -7,7 +7,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// Fate is how a transit card stands with the registry.
+// Fate is the state of a transit card in the registry.
 type Fate uint8
 
 // Fates.
@@ -19,34 +19,35 @@ const (
 	Listed // put on the hotlist on the city's first day
 )
 
-// Days, YYYYMMDD, from and to which cards and all else in the registry are good, and on which an
-// expired card or issuer was good for the last time. The file on an expired card, which terminals
-// go by, was never rewritten.
+// Days as YYYYMMDD: the first and last day of validity of cards and of everything else in the
+// registry, and the last day of an expired card or issuer. The file on an expired card, which
+// terminals read, was never rewritten.
 const (
 	ValidFrom = "20200101"
 	ValidTo   = "20401231"
 	expiredOn = "20231231"
 )
 
-// The first of the cards' serial numbers, 11 digits, invented: with chips and without.
+// The first of the cards' serial numbers (11 digits, invented) in a city with chips and in one
+// without.
 const (
 	firstChip   = 90_000_000_001
 	firstDirect = 80_000_000_001
 )
 
-// Card is a transit card and how it stands with the registry.
+// Card is a transit card and its state in the registry.
 type Card struct {
 	ASN     [10]byte
 	Type    byte // file 0017, offset 10
 	Fate    Fate
-	Opening uint32 // fen that were put on it before the ledger's first day
+	Opening uint32 // fen that were loaded before the ledger's first day
 }
 
-// Card works the i-th transit card out, with dice of its own. Of three hundred cards one is
-// unregistered, one expired, one blocked and one put on the hotlist.
+// Card computes the i-th transit card, with separate dice for each card. Of three hundred cards one
+// is unregistered, one expired, one blocked and one put on the hotlist.
 //
-// Without chips nobody tops up, so riders' purses were filled before. With chips only those cards
-// were that the load authority would rightly refuse.
+// Without chips nobody tops up, so the purses of all riders were filled before the ledger's first
+// day. With chips only the purses of cards that the load authority has to refuse were filled then.
 func (c *City) Card(i int, d Dice) (Card, error) {
 	serial := uint64(firstChip)
 	if c.Direct() {

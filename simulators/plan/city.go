@@ -15,12 +15,12 @@ import (
 // cityFile says what was issued in a data directory.
 const cityFile = "city.json"
 
-// City is what was issued; population, registry and days follow from it.
+// City holds the parameters of an issued city; population, registry and days follow from them.
 type City struct {
 	Seed   uint64 `json:"seed"`
-	Cards  int    `json:"cards"`  // chips: four of five for transit; else all, in the registry
+	Cards  int    `json:"cards"`  // with chips: four of five are for transit; without: all, in the registry
 	Riders int    `json:"riders"` // without chips: the first cards ride; 0: a city with chips
-	Day    int    `json:"day"`    // YYYYMMDD: ages and the hotlist are dated from it; 0, without chips: nobody is ever listed
+	Day    int    `json:"day"`    // YYYYMMDD: ages and the hotlist are dated from it; 0, without chips: no card is ever listed
 }
 
 // Bounds of a city.
@@ -31,7 +31,7 @@ const (
 	directMost  = 20_000_000
 )
 
-// Direct reports whether the city has no chips: its taps come straight from arithmetic.
+// Direct reports whether the city has no chips: its taps are calculated.
 func (c *City) Direct() bool { return c.Riders != 0 }
 
 // Transit is how many transit cards there are; the others are social-security cards.
@@ -72,7 +72,7 @@ func DayNumber(t time.Time) int {
 	return y*10_000 + int(m)*100 + d
 }
 
-// Read reads what was issued in dir; ok is false where nothing was.
+// Read reads the city that was issued in dir; ok is false if none was.
 func Read(dir string) (c City, ok bool, err error) {
 	path := filepath.Join(dir, cityFile)
 	data, err := os.ReadFile(path)
@@ -91,7 +91,8 @@ func Read(dir string) (c City, ok bool, err error) {
 	return c, true, nil
 }
 
-// Write writes it, when all that follows from it is there.
+// Write writes the city's file. Call it last, when everything that follows from the city is
+// written.
 func (c *City) Write(dir string) error {
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

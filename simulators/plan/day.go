@@ -10,7 +10,7 @@ import (
 	"citycard/simulators/truth"
 )
 
-// Day is what a day is played with, whoever plays it.
+// Day holds the settings of a day, for both kinds of city.
 type Day struct {
 	Dir     string // the data directory where the city was issued
 	City    City
@@ -19,13 +19,13 @@ type Day struct {
 	Fares   *message.FareTable
 	Date    time.Time // midnight, in the city's zone
 	Shares  Shares
-	Rides   int // of a card, about; 0: as the performer thinks fit
-	// Progress is told how far a phase is, from several goroutines; it may be nil.
+	Rides   int // per card, roughly; 0: the package's default
+	// Progress is called with the progress of a phase, from several goroutines; it may be nil.
 	Progress func(phase string, done, total int)
 }
 
-// Prices are the truth's own rules and fares. A fare table that has another price than they work
-// out is refused.
+// Prices are the truth's own rules and fares. A fare table with a price that differs from theirs is
+// refused.
 func (d *Day) Prices() (*truth.Rules, *truth.Fares, error) {
 	rules, err := truth.Example()
 	if err != nil {

@@ -4,13 +4,13 @@
 // chips and the terminals' own code, crowd with arithmetic, for millions of cards. Start with City
 // and Day.
 //
-// A performer brings its own Dice. The two draw in different ways and stay apart, because a seed
-// must give the same city tomorrow: a test of cmd/cardsim has written down what it gives.
+// Each of the two has its own Dice. They draw in different ways and must not be merged, because a
+// seed must always give the same city: a test of cmd/cardsim compares it with a stored result.
 //
 // # Faults
 //
-// Each imitates something that happens in the field; Shares sets how many, and the truth names
-// the fault beside the record.
+// Each fault imitates something that happens in the field. Shares sets how often it occurs, and the
+// truth names the fault beside the record.
 //
 //	duplicate         a record is sent again, at once or much later (agent restarted)
 //	out_of_order      a record is held back until later ones are gone

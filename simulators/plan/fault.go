@@ -2,7 +2,7 @@ package plan
 
 import "citycard/simulators/truth"
 
-// Odd is what is odd about a tap, beside its card.
+// Odd is the set of faults that a tap has besides those of its card.
 type Odd uint8
 
 // What may be odd.
@@ -18,8 +18,8 @@ const (
 // SlowDays is how far the wrong clock is behind.
 const SlowDays = 400
 
-// Facts is what the registry holds against a tap of the i-th card on a day, YYYYMMDD, at a second
-// of it.
+// Facts returns the registry's reasons against a tap of the i-th card on a day, YYYYMMDD, at a
+// second of that day.
 func (c *City) Facts(i int, k *Card, day, second int, o Odd) truth.Facts {
 	f := o.facts()
 	f.UnknownCard, f.Expired, f.Blocked = k.Fate == Unregistered, k.Fate == Expired, k.Fate == Blocked
@@ -27,7 +27,7 @@ func (c *City) Facts(i int, k *Card, day, second int, o Odd) truth.Facts {
 	return f
 }
 
-// VisitorFacts is what the registry holds against a tap of the i-th card of other cities.
+// VisitorFacts returns the registry's reasons against a tap of the i-th card of other cities.
 func VisitorFacts(i int, o Odd) truth.Facts {
 	f := o.facts()
 	f.Foreign, f.NotAccepted = true, VisitorOf(i) != VisitorIssuer()
@@ -38,7 +38,7 @@ func (o Odd) facts() truth.Facts {
 	return truth.Facts{UnknownTerminal: o&Stray != 0, ImplausibleDate: o&Slow != 0}
 }
 
-// Fault names what is wrong with a tap, the worst first; nothing is empty.
+// Fault names the fault of a tap, the gravest one if it has several, or "" if it has none.
 func Fault(f *truth.Facts, o Odd) string {
 	for _, wrong := range []struct {
 		so   bool

@@ -11,7 +11,8 @@ import (
 	"citycard/simulators/truth"
 )
 
-// TestCityFile writes and reads what was issued, and refuses cities of impossible sizes.
+// TestCityFile writes and reads a city's file, and checks that cities of impossible sizes are
+// refused.
 func TestCityFile(t *testing.T) {
 	dir := t.TempDir()
 	if _, ok, err := Read(dir); ok || err != nil {
@@ -76,8 +77,8 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// TestFacts holds a card that is put on the hotlist at noon against the days around, and names the
-// worst of what is wrong with it.
+// TestFacts checks a card that is put on the hotlist at noon on that day and the days around it,
+// and that its gravest fault is named.
 func TestFacts(t *testing.T) {
 	c := City{Cards: 1000, Day: 20261124}
 	k := Card{Fate: Listed}

@@ -13,15 +13,15 @@ import (
 	"citycard/simulators/network"
 )
 
-// Registry is what clearing must know of a city: operators, terminals, cards, channels, hospitals,
-// persons (as tokens), purses that were taken over with money in them, the hotlist, and the network
-// that fares are built from.
+// Registry is the data that clearing needs about a city: operators, terminals, cards, channels,
+// hospitals, persons (as tokens), purses that were taken over with money in them, the hotlist, and
+// the network that fares are built from.
 type Registry struct {
 	City     City
 	Network  *network.Network
 	Card     func(i int) (Card, error)           // the i-th transit card
 	Persons  [][]string                          // rows of persons.csv
-	Progress func(phase string, done, total int) // nil, or told how many cards are written
+	Progress func(phase string, done, total int) // called with the number of cards written; may be nil
 }
 
 // row adds a row to a table.
@@ -52,7 +52,7 @@ func (r *Registry) Write(dir string) error {
 				return err
 			}
 			w := csv.NewWriter(out)
-			// What a row does not write, the writer remembers.
+			// The writer keeps the error of a row that could not be written.
 			if err := table.rows(func(cells ...string) { _ = w.Write(cells) }); err != nil {
 				return err
 			}

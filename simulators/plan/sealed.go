@@ -14,8 +14,8 @@ import (
 // errDamaged says that a file is none of its kind, or not as it was written.
 var errDamaged = errors.New("damaged, or not a file of this kind")
 
-// WriteSealed writes what a city keeps from day to day: magic, body, and the CRC-32 (IEEE) of both,
-// big-endian.
+// WriteSealed writes a file that a city keeps from day to day: magic, body, and the CRC-32 (IEEE)
+// of both, big-endian.
 func WriteSealed(path, magic string, body []byte) error {
 	sum := crc32.Update(crc32.ChecksumIEEE([]byte(magic)), crc32.IEEETable, body)
 	return durable.Write(path, func(w io.Writer) error {
@@ -28,8 +28,8 @@ func WriteSealed(path, magic string, body []byte) error {
 	})
 }
 
-// ReadSealed reads the body of what WriteSealed wrote; errors.Is(err, os.ErrNotExist) where there is
-// no such file.
+// ReadSealed reads the body of a file that WriteSealed wrote; errors.Is(err, os.ErrNotExist) if
+// there is no such file.
 func ReadSealed(path, magic string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"citycard/simulators/forgery"
 )
 
-// Shares says how much goes wrong: each the share of what the fault befalls, 0 to 1.
+// Shares says how often faults occur: each field is the share, 0 to 1, of the taps, cards or other
+// items that have the fault.
 type Shares struct {
 	Duplicate  float64 // of taps, loads and claims
 	OutOfOrder float64 // of taps
@@ -22,14 +23,14 @@ type Shares struct {
 	Invalid         float64 // of taps
 	UnknownTerminal float64 // of bus rides
 	WrongClock      float64 // of bus rides
-	Foreign         float64 // of cards: each is joined by another city's card for a ride
+	Foreign         float64 // of cards: for each, another city's card also takes a ride
 
-	Claim   float64 // chips: of claims, each: unknown hospital, amounts that disagree
-	Pension float64 // chips: of pension lines, each: other amount, not entitled, returned
+	Claim   float64 // chips: of claims, for each fault: unknown hospital, amounts that disagree
+	Pension float64 // chips: of pension lines, for each fault: other amount, not entitled, returned
 
 	CounterGap float64 // arithmetic: of taps
 	SAMGap     float64 // arithmetic: of taps
-	Hot        float64 // arithmetic: of rides, that the hot operator has before the others share the rest
+	Hot        float64 // arithmetic: of rides that the hot operator gets; all operators share the rest
 }
 
 // DefaultShares are the shares of a demonstration: of 200,000 records about 3,000

@@ -6,12 +6,12 @@ import (
 	"citycard/cardos/bcd"
 )
 
-// Lots is the number of parts that a city is dealt to, each with terminals of its own. It is a
-// constant because the records follow from it; more lots than processors also let top-ups wait for
-// the load authority side by side.
+// Lots is the number of parts into which a city is divided, each with its own terminals. It is a
+// constant because the records depend on it. Having more lots than processors also lets top-ups
+// wait for the load authority in parallel.
 const Lots = 32
 
-// Kind is what a terminal is, as its number has it.
+// Kind is the kind of a terminal, as coded in its number.
 type Kind int
 
 // Kinds of terminals.
@@ -33,5 +33,6 @@ func Terminal(kind Kind, place, lot int) ([6]byte, error) {
 	return [6]byte(b), nil
 }
 
-// GateLot tells gates of two lines in one station apart: lots of line n follow those of line n-1.
+// GateLot makes the gates of two lines in one station differ: the lots of line n follow those of
+// line n-1.
 func GateLot(line, lot int) int { return line*Lots + lot }

@@ -31,7 +31,8 @@ func Visitor(i int) (Card, error) {
 	return Card{ASN: [10]byte(asn), Type: tunion.CardOrdinary}, nil
 }
 
-// VisitorOf is the issuer of that card: of every eighth it is one that is no longer accepted.
+// VisitorOf is the issuer of that card. For every eighth card it is an issuer that is no longer
+// accepted.
 func VisitorOf(i int) [8]byte {
 	if i%8 == 3 {
 		return FormerIssuer()
@@ -39,5 +40,5 @@ func VisitorOf(i int) [8]byte {
 	return VisitorIssuer()
 }
 
-// VisitorKeys are the other cities' keys, which nobody here has.
+// VisitorKeys are the other cities' keys, which this city does not have.
 func (c *City) VisitorKeys() *keys.Store { return keys.GenerateTest(c.Seed ^ 0x5649534954) }

@@ -20,8 +20,8 @@ type Attempt struct {
 	At    int // the first command that goes wrong, from 1
 }
 
-// Attempts are every trick at every command of a dialogue of so many commands, with
-// copies of the card in an image. The error says that the image holds no card.
+// Attempts yields every trick at every command of a dialogue with the given number of commands,
+// each with a copy of the card in the image. An error means that the image holds no card.
 func Attempts(image []byte, commands int) iter.Seq2[Attempt, error] {
 	return func(yield func(Attempt, error) bool) {
 		for _, trick := range Tricks() {
@@ -40,8 +40,8 @@ func Attempts(image []byte, commands int) iter.Seq2[Attempt, error] {
 	}
 }
 
-// Context is the terminal's: it ends soon where the card hangs, so that a terminal that
-// heeds its context is back in time.
+// Context returns the context for the terminal. If the card hangs it ends soon, so that a terminal
+// that obeys its context returns in time.
 func (a Attempt) Context(parent context.Context) (context.Context, context.CancelFunc) {
 	if a.Trick.Hangs {
 		return context.WithTimeout(parent, patience)

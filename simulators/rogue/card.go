@@ -18,8 +18,8 @@ type Card struct {
 	sent  int
 }
 
-// New returns a card that lets after commands go well and then plays its trick on every
-// one that follows. A Trick without a name never comes.
+// New returns a card that answers the first after commands normally and plays its trick on every
+// later one. A Trick without a name is never played.
 func New(c *chip.Chip, trick Trick, after int) *Card {
 	return &Card{chip: c, trick: trick, after: after}
 }

@@ -9,8 +9,8 @@ import (
 	"citycard/simulators/rogue"
 )
 
-// Every trick leaves the commands before it alone, and the one that it is played on looks
-// different from the honest card, or ends in no answer.
+// Every trick leaves the earlier commands unchanged. The answer to the command on which it is
+// played differs from the honest card's, or there is none.
 func TestTricks(t *testing.T) {
 	image, err := chip.NewTransit(1).Image()
 	if err != nil {

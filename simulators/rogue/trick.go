@@ -11,7 +11,7 @@ type Trick struct {
 	Name string // reads on after "a card that"
 	// Hangs: the trick lasts as long as the terminal waits.
 	Hangs bool
-	// Mute: what comes is no answer at all, so that a terminal that goes on is wrong.
+	// Mute: the card gives no usable answer, so that a terminal which continues is wrong.
 	Mute bool
 
 	play func(ctx context.Context, c *chip.Chip, command []byte) ([]byte, error)
@@ -82,7 +82,7 @@ func says(answer ...byte) func(context.Context, *chip.Chip, []byte) ([]byte, err
 	return func(context.Context, *chip.Chip, []byte) ([]byte, error) { return answer, nil }
 }
 
-// edits lets the chip answer and alters the data of what is no refusal.
+// edits lets the chip answer, and alters the data of the answer unless it is a refusal.
 func edits(edit func([]byte) []byte) func(context.Context, *chip.Chip, []byte) ([]byte, error) {
 	return func(ctx context.Context, c *chip.Chip, command []byte) ([]byte, error) {
 		answer, err := c.Transmit(ctx, command)
@@ -94,7 +94,7 @@ func edits(edit func([]byte) []byte) func(context.Context, *chip.Chip, []byte) (
 	}
 }
 
-// refusesAfter lets the chip do what it is told and answers with a status word alone.
+// refusesAfter lets the chip carry out the command and answers with a status word only.
 func refusesAfter(sw1, sw2 byte) func(context.Context, *chip.Chip, []byte) ([]byte, error) {
 	return func(ctx context.Context, c *chip.Chip, command []byte) ([]byte, error) {
 		if _, err := c.Transmit(ctx, command); err != nil {

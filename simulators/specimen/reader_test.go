@@ -56,8 +56,8 @@ func read(t *testing.T, into any, args ...string) {
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			text = string(exit.Stderr)
 		}
-		// No card, removed card, unpowered card, not transacted: pcscd looks at its readers
-		// every 400 ms, and still sees the card before.
+		// No card, removed card, unpowered card, not transacted: pcscd checks its readers every 400
+		// ms and still sees the previous card.
 		unnoticed := slices.ContainsFunc([]string{"8010000C", "80100069", "80100066", "80100016", "80100067"},
 			func(code string) bool { return strings.Contains(text, code) })
 		if !unnoticed || time.Now().After(deadline) {
@@ -101,8 +101,8 @@ func (r readTransit) same(want *chip.UnionDescribed) bool {
 		r.CityUnion.Number[:8] == "45004500" && r.CityUnion.Listed == "7011610f4f09a0000000038698070150023f01"
 }
 
-// A foreign reader finds everything on a transit card that the chip knows of, whatever
-// lengths it asks for, and through either side of a dual card.
+// A foreign reader finds all data that the chip has on a transit card, with any lengths that it
+// asks for, and on either interface of a dual card.
 func TestForeignReaderOfTransitCards(t *testing.T) {
 	slot := pcscdtest.Slots(t)[0]
 	for _, c := range []struct {
@@ -200,7 +200,7 @@ func TestForeignReaderOfSocialSecurityCards(t *testing.T) {
 }
 
 // A card of version 3 gives a foreign reader the holder only with a SAM in the second reader;
-// so does a dual card, through its contacts and its antenna.
+// so does a dual card, on its contact and its contactless interface.
 func TestForeignReaderOfGuardedCards(t *testing.T) {
 	both := pcscdtest.Slots(t)
 	insert(t, both[1], made(t, specimen.PSAM, 1))

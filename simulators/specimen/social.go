@@ -102,7 +102,7 @@ func (m *maker) folder(ctx context.Context, card apdu.Card, folder ssc.Folder) e
 	return nil
 }
 
-// table is the commands that fill a file, for cyclic files one for each record, the oldest
+// table returns the commands that fill a file; for cyclic files one for each record, the oldest
 // first.
 func (m *maker) table(table ssc.Table) []apdu.Command {
 	var commands []apdu.Command

@@ -83,7 +83,7 @@ func TestTransitFilesAgree(t *testing.T) {
 	}
 }
 
-// Every file that is known by tag and length is filled, to the last field.
+// Every file that is known by tag and length is filled completely.
 func TestSocialSecurityIsFilled(t *testing.T) {
 	for kind, version := range map[specimen.Kind]string{
 		specimen.SocialV1: "1.00", specimen.SocialV2: "2.00", specimen.SocialV3: "3.00", specimen.Dual: "3.00",

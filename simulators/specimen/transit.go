@@ -40,7 +40,7 @@ const (
 	daysOfRides = 8 // four rides and more a day fill thirty journeys
 )
 
-// transit makes a transit application: issues it and lives with it for some days.
+// transit makes a transit application: it issues the card and uses it for some days.
 func (m *maker) transit(ctx context.Context, c *chip.Chip) error {
 	asn, err := tunion.ZhengzhouNumber(m.seed % 1e11)
 	if err != nil {
@@ -138,7 +138,7 @@ func (l *life) live(ctx context.Context) error {
 	return nil
 }
 
-// ride takes one ride and returns when it was over. The second of a day is by bus.
+// ride takes one ride and returns the time of its end. The second ride of a day is by bus.
 func (l *life) ride(ctx context.Context, at time.Time, ride int) (time.Time, error) {
 	if ride == 1 {
 		return at, l.busRide(ctx, at)

@@ -6,20 +6,19 @@ import (
 	"slices"
 )
 
-// coverage is what a transaction's TAC covers, straight or through the key that it is made
-// under, and what its message may not hold. The fields are those of the message that carries
-// it, by name.
+// coverage says which fields a transaction's TAC covers, directly or through its key, and what its
+// message may not hold. Fields are named as in the message that carries the transaction.
 type coverage struct {
 	covered, open []string
 	types         []uint32 // that a record of the topic may have
 }
 
-// coverageOf writes the protocol down. The key of a card is derived from institution and city
-// of its issuer and the last sixteen digits of its number; the TAC of a purchase covers amount,
-// type, terminal, the SAM's sequence and the time, that of a load the new balance, the online
-// sequence, amount, type, terminal and time. Taps are purchases (06) and composite ones (09),
-// loads are loads (02). A second code counts for nothing where the terminal gives no reason for
-// it, and these records have none.
+// coverageOf writes the protocol down. The key of a card is derived from institution and city of
+// its issuer and the last sixteen digits of its number; the TAC of a purchase covers amount, type,
+// terminal, the SAM's sequence and the time, that of a load the new balance, the online sequence,
+// amount, type, terminal and time. Taps are purchases (06) and composite ones (09), loads are loads
+// (02). A second code is ignored if the terminal gives no reason for it, and these records give
+// none.
 func coverageOf(topic string) coverage {
 	if topic == "loads" {
 		return coverage{
@@ -38,11 +37,11 @@ func coverageOf(topic string) coverage {
 	}
 }
 
-// Altered is what is to be said of a copy of a tap or load in which one byte of one field is
-// another: now is what the field holds. What no key and no TAC covers changes nothing. sure is
-// false where the city's own keys do not decide: a covered byte of another city's card makes
-// another record, of which nobody here can say that it was never signed. Only its TAC can be
-// altered so that it stays the same record; that is then another word on it.
+// Altered returns the facts of a copy of a tap or load in which one byte of one field was changed;
+// now is the field's new value. A field that no key and no TAC covers changes nothing. sure is
+// false if the city's own keys do not decide: with a changed covered byte, a record of another
+// city's card is another record, and this city cannot say that it was never signed. Only a change
+// of its TAC leaves it the same record, which then has a second, different TAC.
 func (f Facts) Altered(topic, field string, place int, now []byte) (altered Facts, sure bool, err error) {
 	c := coverageOf(topic)
 	covered := slices.Contains(c.covered, field)
@@ -80,8 +79,8 @@ func number(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// SignedTap is what a card signed of a tap beside its key: the amount and the time. Of another
-// city's card, whose tac nobody here can check, that belongs to it.
+// SignedTap returns what a card signed of a tap besides its key: the amount and the time. For
+// another city's card, whose tac this city cannot check, it also includes the tac.
 func SignedTap(amount uint32, time, tac []byte, foreign bool) []byte {
 	b := append(binary.BigEndian.AppendUint32(nil, amount), time...)
 	if foreign {
@@ -90,7 +89,7 @@ func SignedTap(amount uint32, time, tac []byte, foreign bool) []byte {
 	return b
 }
 
-// SignedLoad is what a card signed of a load beside its key.
+// SignedLoad returns what a card signed of a load besides its key.
 func SignedLoad(amount, newBalance uint32, terminal, time []byte) []byte {
 	b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, amount), newBalance)
 	return append(append(b, terminal...), time...)

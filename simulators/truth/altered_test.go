@@ -7,7 +7,7 @@ import (
 	"citycard/simulators/forgery"
 )
 
-// TestAltered works out, case by case, what must come of a record of which one byte differs.
+// TestAltered works out, case by case, the expected outcome of a record with one changed byte.
 func TestAltered(t *testing.T) {
 	own, foreign := Facts{}, Facts{Foreign: true}
 	for _, test := range []struct {
@@ -75,8 +75,8 @@ func TestEveryFieldIsKnown(t *testing.T) {
 	}
 }
 
-// TestSignedDecides enters versions of one record: of what was signed it decides whether a
-// later one is a duplicate or disputed, not of the rest, and never of a forged one.
+// TestSignedDecides enters versions of one record. The signed part, and not the rest, decides
+// whether a later version is a duplicate or disputed; a forged version is neither.
 func TestSignedDecides(t *testing.T) {
 	time := []byte{0x20, 0x26, 0x11, 0x24, 8, 0, 0}
 	e := Entry{Topic: "taps", Value: []byte("one"), Key: SpendKey(20261124, card(), 9, gate(), 1), Purpose: Bus, Fen: 160, Payee: "operator:a"}

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Facts is what the city knows of a record because it made it.
+// Facts is what the city knows about a record because it made the record.
 type Facts struct {
 	Broken  bool // the bytes are no message
 	Invalid bool // a message with a field of impossible length or value
-	// OtherType: the transaction type is none that the topic takes.
+	// OtherType: the topic does not accept this transaction type.
 	OtherType bool
 
 	Forged  bool // the TAC does not fit what it should cover
-	Foreign bool // the card is another city's: its master is not ours, so that nobody here can tell a forgery
+	Foreign bool // another city's card: without its master this city cannot detect a forgery
 
-	AbovePurse      bool // the amount is more than any purse may hold, whoever issued the card
+	AbovePurse      bool // the amount is more than any purse may hold, of whatever issuer
 	UnknownCard     bool
 	UnknownTerminal bool
 	ImplausibleDate bool
@@ -28,8 +28,8 @@ type Facts struct {
 	Refused string // a request that the rules refuse, and why
 }
 
-// judge gives verdict and reason of a record that nothing is known about yet,
-// in the order in which reasons take precedence.
+// judge gives verdict and reason of a record whose identity was not seen before. It checks the
+// reasons in their order of precedence.
 func (f Facts) judge() (verdict, reason string) {
 	switch {
 	case f.Broken:
@@ -76,9 +76,9 @@ type Entry struct {
 	Also    *Also
 	Fault   string
 	Facts   Facts
-	// Signed is what the card signed of a record beside its key, where it was a card that
-	// signed it: a second record that has the same is the same record, whatever else in it
-	// was altered. Of a card whose TAC nobody here can check the TAC belongs to it.
+	// Signed is what the card signed of a record beside its key, where it was a card that signed
+	// it: a second record with the same signed part is the same record, whatever else in it was
+	// altered. For a card whose TAC this city cannot check, the TAC is a part of it.
 	Signed []byte
 }
 
@@ -89,11 +89,11 @@ type Book struct {
 	kept  map[string]bool           // what was rejected or disputed, by topic and hash
 }
 
-// NewBook is a book that has seen nothing.
+// NewBook returns an empty book.
 func NewBook() *Book { return &Book{first: map[Key][sha256.Size]byte{}, kept: map[string]bool{}} }
 
-// Enter judges the next record. A rejected one leaves its identity free. What was
-// rejected or disputed before, to the byte, is a duplicate.
+// Enter judges the next record. A rejected record leaves its identity free. A record that equals,
+// byte for byte, one that was rejected or disputed before is a duplicate.
 func (b *Book) Enter(e Entry) Record {
 	r, content := b.enter(e)
 	if r.Verdict == Rejected || r.Verdict == Disputed {
@@ -106,8 +106,8 @@ func (b *Book) Enter(e Entry) Record {
 	return r
 }
 
-// enter judges a record as if nothing had been rejected; content is the hash of
-// what makes it the same record when it comes again.
+// enter judges a record as if nothing had been rejected; content is the hash by which the record is
+// recognised when it comes again.
 func (b *Book) enter(e Entry) (r Record, content string) {
 	r, same := alone(&e)
 	content = hex.EncodeToString(same[:])
@@ -128,14 +128,14 @@ func (b *Book) enter(e Entry) (r Record, content string) {
 	return r, content
 }
 
-// Alone judges a record whose identity occurs once among all that are sent: what
-// Enter says of it, without the memory of a book.
+// Alone judges a record whose identity occurs once among all that are sent. The result is that of
+// Enter, but needs no book.
 func Alone(e *Entry) Record {
 	r, _ := alone(e)
 	return r
 }
 
-// alone also gives the hash of what makes it the same record when it comes again.
+// alone also returns the hash by which the record is recognised when it comes again.
 func alone(e *Entry) (Record, [sha256.Size]byte) {
 	sum := sha256.Sum256(e.Value)
 	r := Record{Topic: e.Topic, Purpose: e.Purpose, Fen: e.Fen, SHA256: hex.EncodeToString(sum[:]), Fault: e.Fault}

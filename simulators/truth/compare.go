@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// Row is a posting as the ledger's export has it: a transfer, or a kept record of
-// 0 fen. Rows whose ids are of a kind that the city does not send (openings,
-// settlements) are passed over; an authorised load must belong to a load that the
-// truth knows.
+// Row is a posting as the ledger's export has it: a transfer, or a kept record of 0 fen. Rows whose
+// ids are of a kind that the city does not send (openings, settlements) are ignored; an authorised
+// load must belong to a load that the truth knows.
 type Row struct {
 	Key    Key
 	Fen    int64
@@ -20,11 +19,11 @@ type Memo struct {
 	Topic   string // of the record
 	Verdict string // Rejected or Disputed
 	Reason  string // of a rejection
-	Subject string // hexadecimal; with the hash of a whole pension batch it tells the lines apart
+	Subject string // hexadecimal; with the hash of a whole pension batch it distinguishes the lines
 	SHA256  string // of the bytes as they arrived, or of the one line of a batch, hexadecimal
 }
 
-// Result counts what does not agree. Found names the first few.
+// Result counts the differences. Found names the first few.
 type Result struct {
 	Lost       int // should have posted or been kept, did not
 	Doubled    int // posted or kept more than once
@@ -38,14 +37,14 @@ type Result struct {
 	PursesFen int64 // what all cards hold
 }
 
-// Position is what the records should have credited to an account, and what they
-// have.
+// Position is the amount that the records should have credited to an account, and the amount that
+// they did credit.
 type Position struct {
 	Want int64 `json:"want_fen"`
 	Got  int64 `json:"got_fen"`
 }
 
-// foundLimit bounds how many differences a result names.
+// foundLimit is the number of differences that a result names at most.
 const foundLimit = 20
 
 // Agrees reports whether nothing differs.
@@ -87,8 +86,8 @@ func newComparison() *comparison {
 	return &comparison{rows: map[Key]*expectation{}, memos: map[memoKey]*keptness{}, loads: map[Key]bool{}}
 }
 
-// orderDay is the day under which the ledger keeps authorised loads: none of the
-// calendar's, since a card uses an online sequence once.
+// orderDay is the day under which the ledger keeps authorised loads: it is not a real date, since a
+// card uses each online sequence only once.
 const orderDay = 19000101
 
 func (c *comparison) expect(r *Record) {
@@ -198,8 +197,8 @@ type PurseMismatch struct {
 	Purse, Books int64 // fen
 }
 
-// ComparePurses holds what the cards say against the shadow balances of the
-// ledger (credits less debits of the float, by card).
+// ComparePurses compares the cards' balances with the shadow balances of the ledger (credits less
+// debits of the float, by card).
 func ComparePurses(purses []Purse, shadow map[string]int64) []PurseMismatch {
 	var found []PurseMismatch
 	for _, p := range purses {

@@ -18,7 +18,7 @@ func card() string {
 }
 func gate() []byte { return []byte{0x49, 0x10, 0, 0, 0, 1} }
 
-// someDay enters one record of every fate.
+// someDay enters one record for every outcome.
 func someDay(t *testing.T) []Record {
 	t.Helper()
 	b := NewBook()
@@ -63,7 +63,7 @@ type observed struct {
 	Memos []Memo
 }
 
-// compare holds it against the truth, through a comparison.
+// compare compares it with the truth, by a Comparison.
 func compare(t *testing.T, records []Record, o observed) Result {
 	t.Helper()
 	c := NewComparison(filepath.Join(t.TempDir(), "comparison"))
@@ -84,7 +84,7 @@ func compare(t *testing.T, records []Record, o observed) Result {
 	return result
 }
 
-// books is what a ledger that works has of the records.
+// books returns what a correct ledger holds for the records.
 func books(records []Record) observed {
 	var o observed
 	for _, r := range records {

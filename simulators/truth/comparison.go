@@ -14,13 +14,13 @@ import (
 // holds some 40,000, about 40 MB while it is compared.
 const parts = 256
 
-// Comparison holds the books against the truth in bounded memory. Both are cut
-// into pieces by what can meet: rows by subject, kept records by the hash of their
-// bytes. Small ones stay in memory, the others wait in files. It is not safe for
+// Comparison compares the books with the truth in limited memory. Both are cut into pieces so that
+// all items that can match are in the same piece: rows by subject, kept records by the hash of
+// their bytes. Small pieces stay in memory, the others are kept in files. It is not safe for
 // concurrent use.
 //
-// Piece 0 takes kept requests (medical, pension) besides: the books may know a line
-// of a batch by either of two hashes. They are few.
+// Piece 0 also takes kept requests (medical, pension), since the books may identify a line of a
+// batch by either of two hashes. There are few of them.
 type Comparison struct {
 	dir       string // for the files; made when first needed
 	expected  [parts]spill
@@ -43,7 +43,7 @@ func NewComparison(dir string) *Comparison {
 // Close removes the files.
 func (c *Comparison) Close() error { return os.RemoveAll(c.dir) }
 
-// piece is where what is known by a hexadecimal text belongs. FNV-1a.
+// piece returns the piece for an item that a hexadecimal text identifies, by FNV-1a.
 func piece(text string) int {
 	h := uint32(2166136261)
 	for i := range len(text) {
@@ -77,7 +77,7 @@ func (c *Comparison) Expect(r *Record) error {
 		}
 	case r.Verdict == Rejected || r.Verdict == Disputed:
 		return c.put(&c.expected[keptPiece(r.Topic, r.SHA256)], func(e *encoder) { e.record(r) })
-	case r.Purpose != Load: // a load's order is looked for even when it came twice
+	case r.Purpose != Load: // a load's order is expected even if the load came twice
 		return nil
 	}
 	return c.put(&c.expected[piece(r.Subject)], func(e *encoder) { e.record(r) })
@@ -180,8 +180,7 @@ func counted(id string) bool {
 	return len(id) > 1 && strings.Contains(idSpend+" "+idLoadWritten+" "+idMedical+" "+idPension+" "+idPensionReturn, id[:2])
 }
 
-// purses compares the cards of one piece; what the books say of any other is wrong
-// unless it is nothing.
+// purses compares the cards of one piece; for any other card the books must hold nothing.
 func (c *Comparison) purses(purses []Purse, shadows map[string]int64) {
 	for _, m := range ComparePurses(purses, shadows) {
 		c.result.add(&c.result.Purses, "card %s holds %d fen, the books say %d", m.Card, m.Purse, m.Books)

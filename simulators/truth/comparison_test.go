@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestLargeComparison compares more than fits into memory's share, with one fault
-// of each kind among it, and leaves no files behind.
+// TestLargeComparison compares more than its share of memory can hold, with one fault of each kind,
+// and leaves no files behind.
 func TestLargeComparison(t *testing.T) {
 	const count = 60_000
 	dir := filepath.Join(t.TempDir(), "comparison")
@@ -58,9 +58,9 @@ func TestLargeComparison(t *testing.T) {
 	}
 }
 
-// TestForeign gives another city's card its verdict: what cannot be told of it
-// counts for nothing, the rest keeps its order; and a pending record posts to the
-// operator's pending account, nowhere else.
+// TestForeign checks the verdict on another city's card: reasons that this city cannot determine
+// are ignored, the others keep their order. A pending record posts only to the operator's pending
+// account.
 func TestForeign(t *testing.T) {
 	e := Entry{Topic: "taps", Value: []byte("x"), Key: SpendKey(20261124, card(), 9, gate(), 1), Purpose: Bus, Fen: 160, Payee: "operator:a"}
 	for _, test := range []struct {
@@ -102,7 +102,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestAppendJSON holds the fast encoding against encoding/json.
+// TestAppendJSON compares the fast encoding with encoding/json.
 func TestAppendJSON(t *testing.T) {
 	records := append(someDay(t), Record{}, Record{Topic: "<&>\"\\\n\x7f郑州", Fault: "\u2028", Fen: -5, Line: "l"})
 	for _, r := range records {
@@ -116,8 +116,8 @@ func TestAppendJSON(t *testing.T) {
 	}
 }
 
-// TestDaysAdd reads two days written one after the other as one truth, and a day
-// written again once.
+// TestDaysAdd reads two days, written one after the other, as one truth, and counts a day that is
+// written again only once.
 func TestDaysAdd(t *testing.T) {
 	dir := t.TempDir()
 	for _, day := range []int{20261124, 20261125, 20261125} {

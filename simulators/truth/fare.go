@@ -30,7 +30,7 @@ func NewFares(rules *Rules, n *network.Network) (*Fares, error) {
 	return f, nil
 }
 
-// shortest relaxes every way over every station (Floyd and Warshall); -1 is no way.
+// shortest computes the shortest ways between all stations (Floyd and Warshall); -1 means no way.
 func shortest(n *network.Network) [][]int {
 	count := n.Stations()
 	d := make([][]int, count)

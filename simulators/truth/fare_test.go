@@ -28,7 +28,7 @@ func exampleFares(t *testing.T) *Fares {
 	return f
 }
 
-// The public rule, worked by hand at both sides of every bound.
+// The public rule, calculated by hand on both sides of every limit.
 func TestMetroPriceByDistance(t *testing.T) {
 	rules, err := Example()
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"citycard/durable"
 )
 
-// Names of the files. Records and summaries have one a day, and one a part where a
-// day is written in several parts; purses are those of the last day.
+// Names of the files. There is one file of records and one of summaries for each day, or for each
+// part if a day is written in several parts; the purses are those of the last day.
 const (
 	pursesFile     = "purses.jsonl"
 	recordsPattern = "records-*.jsonl"
@@ -26,8 +26,8 @@ func recordsFile(day, part int) string { return fmt.Sprintf("records-%08d-%03d.j
 
 func summaryFile(day int) string { return fmt.Sprintf("summary-%08d.json", day) }
 
-// Write writes a day into dir, which it makes. Each file is on disk, whole, or not
-// there. The files of other days stay.
+// Write writes a day into dir, which it makes. Each file is either complete and on disk or absent.
+// The files of other days stay.
 func Write(dir string, records []Record, purses []Purse, summary Summary) error {
 	w, err := NewWriter(dir, summary.Day, 0)
 	if err != nil {

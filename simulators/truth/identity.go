@@ -19,7 +19,7 @@ type Key struct {
 // String is the key as it is named in findings.
 func (k Key) String() string { return fmt.Sprintf("%d/%s/%s", k.Day, k.Subject, k.ID) }
 
-// What a posting is, the first byte of its id.
+// The first byte of a posting's id says what the posting is.
 const (
 	idSpend          = "01"
 	idLoadWritten    = "02"
@@ -48,10 +48,10 @@ func LoadKey(day int, card string, kind byte, onlineSequence uint16) Key {
 	return Key{Day: day, Subject: card, ID: fmt.Sprintf("%s%02x%04x", idLoadWritten, kind, onlineSequence)}
 }
 
-// MedicalKeys are the identities of the two transfers of one settlement, what the
-// fund pays and what the personal account pays, and of the record that is kept where
-// both pay nothing. person has 16 bytes. The number is told apart by the hospital
-// that gave it: both are in the hash. Capitals make no other number; here it is of ASCII.
+// MedicalKeys are the identities of the two transfers of one settlement, what the fund pays and
+// what the personal account pays, and of the record that is kept if both pay nothing. person has 16
+// bytes. Numbers of different hospitals are different, since the hospital is in the hash too. Upper
+// and lower case make no difference; here the number is ASCII.
 func MedicalKeys(day int, person []byte, hospital, settlement string) (fund, account, cash Key) {
 	sum := sha256.Sum256(append(append([]byte(hospital), 0), strings.ToLower(settlement)...))
 	subject, number := hex.EncodeToString(person), hex.EncodeToString(sum[:])

@@ -2,8 +2,8 @@ package truth
 
 import "fmt"
 
-// Patient is what the medical rules need to know of a person, and what the year
-// has used of it so far. It is not safe for concurrent use.
+// Patient is what the medical rules need to know about a person, and the benefits that the person
+// has used in the year so far. It is not safe for concurrent use.
 type Patient struct {
 	Insurance string           `json:"insurance"` // employee, resident, none
 	Status    string           `json:"status"`    // working, retired, resident
@@ -35,8 +35,8 @@ type Claim struct {
 // Split is who pays: fund + account + cash = total.
 type Split struct{ Fund, Account, Cash int64 }
 
-// Settle splits a claim and remembers it. A claim that the rules refuse gives the
-// reason and changes nothing.
+// Settle splits a claim and records the amounts used. For a claim that the rules refuse it returns
+// the reason and changes nothing.
 func (r *Rules) Settle(p *Patient, c Claim) (split Split, refused string, err error) {
 	if p.Insurance == "none" {
 		return Split{}, "not_insured", nil

@@ -59,8 +59,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// The two rule files are data of two rooms that must not import each other; they
-// have to say the same.
+// The two rule files are data of two packages that must not import each other; they have to agree.
 func TestMedicalFiguresAreThoseOfTheExample(t *testing.T) {
 	data, err := os.ReadFile("../../clearing/medical/example.json")
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// PensionRule bounds a list of pensions by the day on which it is booked. Its month may
-// be so many months before that day's month or after it, its payday so many days before
-// that day or after it, and no more lines or money may be on it. Each bound itself is
+// PensionRule limits a list of pensions, relative to the day on which it is booked: how many months
+// its month may be before or after that day's month, how many days its payday may be before or
+// after that day, and how many lines and how much money it may have. The limits themselves are
 // allowed.
 type PensionRule struct {
 	MonthsBack  int   `json:"months_back"`
@@ -18,8 +18,8 @@ type PensionRule struct {
 	Fen         int64 `json:"batch_fen"`
 }
 
-// Refuses says why a list is refused as a whole on a day, the month before the payday
-// before the size; nothing where it is not.
+// Refuses says why a list is refused as a whole on a day. It checks the month, then the payday,
+// then the size, and returns "" if the list is not refused.
 func (p PensionRule) Refuses(day time.Time, month, payday string, lines int, fen int64) (reason string, err error) {
 	paid, err := time.Parse("20060102", payday)
 	if err != nil {

@@ -30,9 +30,8 @@ const (
 	PensionReturn  = "pension_return"
 )
 
-// Record is what must become of one record that was sent. A record sent twice
-// occurs twice; each line of a pension batch is a record, with the hash of the
-// whole batch.
+// Record is the expected outcome of one record that was sent. A record sent twice occurs twice;
+// each line of a pension batch is a record, with the hash of the whole batch.
 type Record struct {
 	Topic   string `json:"topic"`
 	Verdict string `json:"verdict"`
@@ -71,8 +70,8 @@ type Purse struct {
 	Fen  int64  `json:"fen"`
 }
 
-// AppendJSON appends the record as one line of its file, byte for byte what
-// encoding/json makes of it, in a fraction of the time.
+// AppendJSON appends the record as one line of its file. The bytes equal those of encoding/json, in
+// a fraction of the time.
 func (r *Record) AppendJSON(b []byte) []byte {
 	b = appendMember(b, `{"topic":`, r.Topic)
 	b = appendMember(b, `,"verdict":`, r.Verdict)

@@ -16,14 +16,14 @@ type Rules struct {
 	Medical   []scheme   `json:"medical"`
 
 	Pension PensionRule `json:"pension"`
-	// PurseMaximum is the most that a purse may hold. A debit of more cannot have been.
+	// PurseMaximum is the most that a purse may hold. A larger debit is impossible.
 	PurseMaximum int64 `json:"purse_maximum_fen"`
 }
 
-// metroRule prices a distance: first_fen up to first_metres, then step_fen for
-// each step begun. The bands follow each other; the last has no end. A bound
-// belongs to the cheaper side. A trip longer than the limit costs the highest
-// single fare, undiscounted; one of exactly the limit is still in time.
+// metroRule prices a distance: first_fen up to first_metres, then step_fen for each step begun. The
+// bands follow each other; the last has no end. A distance equal to a limit has the cheaper price.
+// A trip longer than the time limit costs the highest single fare, undiscounted; a trip of exactly
+// the time limit is still in time.
 type metroRule struct {
 	FirstMetres  int         `json:"first_metres"`
 	FirstFen     int64       `json:"first_fen"`

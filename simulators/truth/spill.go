@@ -13,9 +13,9 @@ import (
 // spillBytes is how much of a piece waits in memory.
 const spillBytes = 32 << 10
 
-// spill is a heap of items, in memory and, where it is large, in a file. An item is
+// spill is a collection of items, in memory and, if it is large, in a file. An item is
 // its length (unsigned varint), a byte for its kind, and its fields: numbers as
-// varints, texts after their length. The form is for one run of one program.
+// varints, texts after their length. The format is used only within one run of the program.
 type spill struct {
 	path     string
 	file     bool // something is in the file
@@ -134,7 +134,7 @@ func (e *encoder) purse(p *Purse) {
 	e.end()
 }
 
-// decoder reads one item. What is missing reads as zero and sets short.
+// decoder reads one item. A missing field reads as zero and sets short.
 type decoder struct {
 	b     []byte
 	short bool

@@ -33,7 +33,7 @@ func NewSummary(day int, seed uint64) Summary {
 	}
 }
 
-// Summarise counts records; by purpose and payee only what posts.
+// Summarise counts records; by purpose and payee it counts only those that post.
 func Summarise(day int, seed uint64, records []Record, purses []Purse) Summary {
 	s := NewSummary(day, seed)
 	for i := range records {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quickAck acknowledges what was read at once. It only saves time, so a socket
-// that cannot is left as it is.
+// quickAck acknowledges what was read at once. It only saves time, so it is not an error if a
+// socket does not support it.
 func quickAck(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

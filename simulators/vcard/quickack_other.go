@@ -4,5 +4,5 @@ package vcard
 
 import "net"
 
-// quickAck is known on Linux only; elsewhere an APDU may take 40 ms.
+// quickAck exists on Linux only; elsewhere an APDU may take 40 ms.
 func quickAck(net.Conn) {}

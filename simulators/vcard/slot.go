@@ -89,16 +89,16 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 	return nil
 }
 
-// unnoticed is longer than pcscd takes between two looks at its readers.
+// unnoticed is longer than pcscd's interval between two polls of its readers.
 const unnoticed = 600 * time.Millisecond
 
-// errMistaken: the reader sent a command without powering the card; it takes it for
-// the card that was in the slot before.
+// errMistaken: the reader sent a command without powering the card, since it takes the card for the
+// previous one in the slot.
 var errMistaken = errors.New("the reader did not power the card")
 
-// stay serves the card until it is taken out. A card that is mistaken for the one
-// before it (they were exchanged between two looks of pcscd, and something sent a
-// command in between) goes out and in again, slowly enough to be seen.
+// stay serves the card until it is taken out. A card that is mistaken for the previous one (they
+// were exchanged between two polls of pcscd, and a program sent a command in between) goes out and
+// in again, slowly enough to be noticed.
 func (s *Slot) stay(ctx context.Context, conn net.Conn, card Card) error {
 	for {
 		err := serve(ctx, conn, card)
@@ -118,7 +118,7 @@ func (s *Slot) stay(ctx context.Context, conn net.Conn, card Card) error {
 	}
 }
 
-// again connects the slot anew; nil when the card was taken out meanwhile.
+// again connects the slot again; nil when the card was taken out meanwhile.
 func (s *Slot) again(ctx context.Context) (net.Conn, error) {
 	conn, err := s.dial(ctx)
 	if err != nil {
@@ -161,9 +161,9 @@ func (s *Slot) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Remove takes the card out, as a hand would: whatever is under way is cut.
-// When it returns the card is no longer used. It returns ErrEmpty, or why the
-// card had stopped answering before.
+// Remove takes the card out, as a person would: it interrupts any command in progress. When it
+// returns, the card is no longer used. It returns ErrEmpty, or why the card had stopped answering
+// before.
 func (s *Slot) Remove() error {
 	s.mu.Lock()
 	conn, cancel, done := s.conn, s.cancel, s.done

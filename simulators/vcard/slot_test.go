@@ -22,7 +22,7 @@ type reader struct {
 	conn net.Conn
 }
 
-// listen makes a reader without a card and returns what waits for one.
+// listen makes a reader without a card and returns the function that waits for one.
 func listen(t *testing.T) (address string, accept func() *reader) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -129,7 +129,7 @@ func TestInsertRemoveSwap(t *testing.T) {
 	if atr := r.receive(); !bytes.Equal(atr, second.ATR()) {
 		t.Errorf("ATR %x, want the second card's", atr)
 	}
-	// The reader goes away: the slot tells, and can be used again.
+	// The reader goes away: the slot reports it, and can be used again.
 	must(t, r.conn.Close())
 	<-slot.Done()
 	must(t, slot.Remove())
@@ -138,7 +138,7 @@ func TestInsertRemoveSwap(t *testing.T) {
 	must(t, slot.Remove())
 }
 
-// A reader that sends what is no message ends the card, with the reason.
+// If the reader sends bytes that are not a message, the card ends with the reason.
 func TestBadMessages(t *testing.T) {
 	for _, message := range [][]byte{{0x03}, {0xFF}} {
 		address, accept := listen(t)
@@ -205,8 +205,8 @@ func TestDyingCard(t *testing.T) {
 	}
 }
 
-// A card that is sent a command before it was powered is taken for the one before it: it
-// goes out, comes again, and is then a card like any other. It can be taken out meanwhile.
+// A card that receives a command before it is powered has been taken for the previous card: it goes
+// out, comes again, and is then treated like any other card. It can be taken out meanwhile.
 func TestMistakenCardComesAgain(t *testing.T) {
 	address, accept := listen(t)
 	slot := vcard.NewSlot(address)

@@ -10,8 +10,8 @@ import (
 	"citycard/terminals/card"
 )
 
-// Why a card is not taken, beside [card.ErrExpired]. The passenger is told; nothing on the card
-// has changed.
+// The reasons why a card is not taken, besides [card.ErrExpired]. The passenger is told; nothing on
+// the card has changed.
 var (
 	// ErrNotEnabled: the issuer has not enabled the card.
 	ErrNotEnabled = errors.New("the card is not in use yet")

@@ -7,7 +7,7 @@ import (
 	"citycard/terminals/card"
 )
 
-// Sale is a ride, or a way through a gate, as the card is to pay for it and to remember it.
+// Sale is a ride, or a passage through a gate: what the card is to pay for it and to store of it.
 type Sale struct {
 	Amount uint32 // fen, 0 at an entry
 	Time   [7]byte
@@ -17,11 +17,11 @@ type Sale struct {
 	// Journey is the record of file 001E. Terminal, amount, balance and time are filled in, so
 	// that it agrees with the purse's own log.
 	Journey tunion.Journey
-	// Tap is what the terminal records of the sale beside the payment.
+	// Tap is what the terminal records of the sale besides the payment.
 	Tap *message.Tap
 }
 
-// Payment is what the card is asked for.
+// Payment is the payment that the card is asked for.
 func (s Sale) Payment() card.Payment {
 	return card.Payment{
 		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap,

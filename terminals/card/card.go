@@ -10,7 +10,7 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// Why a card is not served. Nothing on it has changed.
+// The reasons why a card is not served. Nothing on it has changed.
 var (
 	// ErrUnknownCard: no application that this package knows is on the card.
 	ErrUnknownCard = errors.New("no transit purse, social-security application or SAM on the card")
@@ -45,7 +45,7 @@ func ask[T any](ctx context.Context, c apdu.Card, cmd apdu.Command, parse func([
 	return parse(answer)
 }
 
-// read is ask for what is read from a card; its errors name it.
+// read is ask for commands that read; its errors name what was to be read.
 func read[T any](ctx context.Context, c apdu.Card, what string, cmd apdu.Command, parse func([]byte) (T, error)) (T, error) {
 	v, err := ask(ctx, c, cmd, parse)
 	if err != nil {

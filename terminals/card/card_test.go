@@ -89,7 +89,7 @@ type deaf struct{}
 
 func (deaf) Transmit(context, []byte) ([]byte, error) { return []byte{0x6D, 0x00}, nil }
 
-// Whatever is on a purse card is read as values, the same as the chip describes.
+// Everything on a purse card is read as values that equal the chip's description.
 func TestReadPurse(t *testing.T) {
 	ctx, held := t.Context(), made(t, specimen.Transit)
 	want := held.Describe().Transit

@@ -1,6 +1,6 @@
-// Package card is the dialogue of a terminal with a card: it finds out what a card is, opens
-// its purse or its social-security application, reads, takes payments, loads money, checks and
-// changes PINs. The packages for gates, validators, counters and desks add what they alone know.
+// Package card is the dialogue of a terminal with a card: it finds out what a card is, opens its
+// purse or its social-security application, reads, takes payments, loads money, checks and changes
+// PINs. The packages for gates, validators, counters and desks add what is specific to them.
 //
 // A card is identified by the applications that answer, never by its ATR: bank cards share the
 // ATRs of social-security cards, and few union cards share any.
@@ -14,12 +14,12 @@
 //	card: DEBIT                                            -> TAC, MAC2
 //	SAM:  CREDIT FOR PURCHASE                              MAC2 is right
 //
-// Until DEBIT is sent nothing on the card has changed, whatever goes wrong. What DEBIT leads to:
+// Until DEBIT is sent nothing on the card has changed, whatever goes wrong. The outcomes of DEBIT:
 //
 //	answer                         the card      Pay returns
 //	9000 with TAC and MAC2         has paid      the tap
 //	… and the SAM fails            has paid      the tap and *sam.Error: record it, then close
-//	… and the SAM refuses MAC2     is unknown    *UnknownError with sam.ErrForged: it is no card of
+//	… and the SAM refuses MAC2     is unknown    *UnknownError with sam.ErrForged: the card is not
 //	                                             ours, or its answer was altered on the way
 //	none, or no status word,       is unknown    *UnknownError
 //	or 9000 with a wrong length,
@@ -27,7 +27,7 @@
 //	it open (62xx 63xx 65xx 6Fxx)
 //	any other status word          has not paid  *apdu.StatusError
 //
-// A load creates money. The order of its steps decides who can lose:
+// A load creates money. The order of its steps decides which side can lose money:
 //
 //	card:      INITIALIZE FOR LOAD -> balance, online sequence, random, MAC1
 //	authority: order, MAC1         -> MAC2   (the authority books the order before it answers)
@@ -36,17 +36,17 @@
 //	what fails              the card         the money          do
 //	before the authority    unchanged        not booked         start again
 //	its answer is lost      unchanged        maybe booked       start again with the same order
-//	CREDIT is refused       unchanged        booked, unwritten  refund, or try the same order again
-//	no usable answer        is unknown       booked             *UnknownError: ResolveLoad with the
-//	to CREDIT                                                   same card
+//	CREDIT is refused       unchanged        booked, unwritten  refund, or repeat the same order
+//	no usable answer        is unknown       booked             *UnknownError: ResolveLoad with
+//	to CREDIT                                                   the same card
 //
-// An unknown outcome is resolved when the same card comes again: its counter tells whether it
-// paid or took the money, and GET TRANSACTION PROVE gives the codes again. Cards give them in
-// either order. For a payment the SAM tells which is MAC2 as long as it holds the sale; for a
-// load MAC2 is known. Then the record is the same as if the answer had come. Otherwise the
-// record carries both codes as candidates for the TAC, and clearing, which has the key, tells.
-// Until then the payment is the card's word; a terminal lets its passenger through, since honest
-// cards tear every day, and the TAC convicts a cheat.
+// An unknown outcome is resolved when the same card comes again: its counter tells whether it paid
+// or took the money, and GET TRANSACTION PROVE gives the codes again. Cards give them in either
+// order. For a payment the SAM tells which code is MAC2 as long as it holds the sale; for a load
+// MAC2 is known. Then the record is the same as if the answer had come. Otherwise the record
+// carries both codes as candidates for the TAC, and clearing, which has the key, decides. Until
+// then only the card says that it has paid. A terminal lets the passenger through: honest cards are
+// torn every day, and the TAC exposes a forged payment.
 //
 // Known layout: PBOC 2.0 part 2 and public readers; files as in package tunion.
 package card

@@ -93,9 +93,9 @@ func readSocial(c context, held apdu.Card) error {
 	return errors.Join(err, s.VerifyPIN(c, specimen.PIN))
 }
 
-// Whatever a card does from whichever command on, the terminal comes back in time with a value
-// or an error that says something, and never panics. A card that vanishes, stalls or answers
-// nothing that is an answer is always an error.
+// Whatever a card does, from any command on, the terminal returns in time, with a value or with an
+// error that has a text, and never panics. A card that vanishes, stalls or gives an unusable answer
+// always leads to an error.
 func TestHostileCards(t *testing.T) {
 	for _, a := range acts(t) {
 		clean := made(t, a.kind)
@@ -136,9 +136,9 @@ func TestHostileCards(t *testing.T) {
 	}
 }
 
-// A card that goes away in the middle of a payment, before or after each command: the terminal
-// says not paid, or not known; and when it comes again the truth is found, with the TAC, in
-// either order of the proof.
+// A card that goes away in the middle of a payment, before or after each command: the terminal says
+// "not paid" or "not known". When the card comes again the true outcome is found, with the TAC, in
+// either order of the proof's codes.
 func TestUnknownOutcomesAreFound(t *testing.T) {
 	image, err := made(t, specimen.Transit).Image()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// Identity is what a card turned out to be; a dual card is two things.
+// Identity says what kind of card a card is; a dual card is of two kinds.
 type Identity struct {
 	Purse     *tunion.Application // of the union
 	Directory []tunion.Entry      // what PPSE lists
@@ -25,7 +25,7 @@ func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 	answer, err := apdu.Exchange(ctx, c, apdu.Select(tunion.PPSE.Bytes()))
 	switch {
 	case err == nil:
-		// A directory that cannot be read does not keep a purse from being found.
+		// The purse is found even if the directory cannot be read.
 		id.Directory, _ = tunion.ParseDirectory(answer)
 	case !absent(err):
 		return id, err

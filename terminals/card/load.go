@@ -14,8 +14,8 @@ import (
 // Authorise books an order and returns MAC2 for it.
 type Authorise func(ctx context.Context, request *message.LoadRequest) (keys.MAC, error)
 
-// Load writes money that was paid onto the purse. order has the amount, the terminal, the time
-// and who took the money; what comes back is it with what the card added. Errors: errBlocked,
+// Load writes money that was paid onto the purse. order has the amount, the terminal, the time and
+// the channel that took the money; Load returns it with the card's data added. Errors: errBlocked,
 // that of authorise, *UnknownError, *apdu.StatusError where the card refuses, or the transport's.
 func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authorise) (*message.Load, error) {
 	start, err := p.beginLoad(ctx, order.GetAmountFen(), [6]byte(order.GetTerminal()))
@@ -54,7 +54,7 @@ func (p *Purse) beginLoad(ctx context.Context, amount uint32, terminal [6]byte) 
 	return start, nil
 }
 
-// credit writes the money; load is complete but for its TAC.
+// credit writes the money; load is complete except for its TAC.
 func (p *Purse) credit(ctx context.Context, load *message.Load, mac2 keys.MAC) (*message.Load, error) {
 	tac, err := ask(ctx, p.card, purse.CreditLoad([7]byte(load.GetTime()), mac2), purse.ParseTAC)
 	if apdu.IsUndone(err) {
@@ -67,9 +67,9 @@ func (p *Purse) credit(ctx context.Context, load *message.Load, mac2 keys.MAC) (
 	return load, nil
 }
 
-// loadTAC finds the TAC in the proof of a load. A load has one code of the card's own and its
-// proof has room for two: the half that is the authority's MAC2 or zeros is not the TAC. other is
-// the second candidate where that leaves both.
+// loadTAC finds the TAC in the proof of a load. A load has one code of the card's own, but its
+// proof has room for two: a half that equals the authority's MAC2, or is zeros, is not the TAC. If
+// neither half can be ruled out, other is the second candidate.
 func loadTAC(proof purse.Receipt, mac2 keys.MAC) (tac keys.MAC, other *keys.MAC, err error) {
 	none := keys.MAC{}
 	switch {

@@ -28,11 +28,12 @@ type Payment struct {
 	Time   [7]byte
 	// Updates are records that a composite purchase leaves on the card; nil where there are none.
 	Updates func(terminal [6]byte, balance uint32) []Update
-	// Tap is what is recorded beside the payment; Pay adds debit, card counter and balance.
+	// Tap is what is recorded besides the payment; Pay adds debit, card counter and balance.
 	Tap *message.Tap
 }
 
-// Update is a record that becomes lasting with the debit. Of several, all do or none does.
+// Update is a record that the debit makes permanent. If there are several, all become permanent or
+// none does.
 type Update struct {
 	Name   string // for errors
 	ID     byte   // P1: the low byte of the record's own identifier, its number, or 0
@@ -41,9 +42,9 @@ type Update struct {
 }
 
 // UnknownError says that a card was told to pay, or to take money, and no usable answer came.
-// Tap or Load, the one that was under way, is complete but for its TAC. Keep it: Resolve or
+// Tap or Load, whichever was in progress, is complete except for its TAC. Keep it: Resolve or
 // ResolveLoad tells the outcome when the card comes again. If it never does, the gap in the
-// card's counter tells clearing. Money that may be on a card is not given back before.
+// card's counter tells clearing. Money that may be on a card must not be given back before that.
 type UnknownError struct {
 	Tap  *message.Tap
 	Load *message.Load
@@ -62,7 +63,7 @@ func (e *UnknownError) Error() string {
 // Unwrap returns the cause.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
-// Pay carries a payment out. See the package for what it returns; when both a tap and an error
+// Pay carries out a payment. The package comment says what it returns; when both a tap and an error
 // come back, the card has paid. Errors before the debit: ErrInsufficient, errBlocked, a
 // *sam.Error, or the card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
@@ -118,7 +119,7 @@ func (p *Purse) begin(ctx context.Context, kind byte, amount uint32, terminal [6
 	return start, nil
 }
 
-// handOver gives the card the records that become lasting with the debit.
+// handOver gives the card the records that the debit makes permanent.
 func (p *Purse) handOver(ctx context.Context, updates []Update) error {
 	for _, u := range updates {
 		if _, err := apdu.Exchange(ctx, p.card, purse.UpdateCAPP(u.ID, u.SFI, u.Record)); err != nil {
@@ -128,8 +129,8 @@ func (p *Purse) handOver(ctx context.Context, updates []Update) error {
 	return nil
 }
 
-// debit takes the money. The tap that comes in is complete but for its TAC: it is all that has
-// to be remembered, before the command is sent, of an outcome that may stay unknown.
+// debit takes the money. The tap passed in is complete except for its TAC. It is everything that
+// must be kept, before the command is sent, in case the outcome stays unknown.
 func (p *Purse) debit(ctx context.Context, module *sam.Module, tap *message.Tap, mac1 keys.MAC) (*message.Tap, error) {
 	d := tap.GetDebit()
 	paid, err := ask(ctx, p.card, purse.Debit(d.GetTerminalSequence(), [7]byte(d.GetTime()), mac1), purse.ParseDebit)

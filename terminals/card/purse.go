@@ -21,7 +21,7 @@ type Purse struct {
 // regionRead is how much of file 0017 a terminal needs: up to the card type.
 const regionRead = 11
 
-// OpenPurse selects the union's purse and reads what every terminal needs. Errors:
+// OpenPurse selects the union's purse and reads the files that every terminal needs. Errors:
 // ErrNotTransit, errBlocked, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
 func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
@@ -46,10 +46,10 @@ func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	return p, nil
 }
 
-// isBlocked reports how cards of the union answer when purse or card is blocked.
+// isBlocked recognises the answer of the union's cards when the purse or the card is blocked.
 func isBlocked(err error) bool { return apdu.IsBlocked(err) || apdu.FunctionNotSupported.Is(err) }
 
-// ID is what the card's keys come from.
+// ID is the identity from which the card's keys are derived.
 func (p *Purse) ID() keys.CardID {
 	return keys.CardID{Issuer: p.Application.Issuer, ASN: p.Application.ASN}
 }

@@ -16,8 +16,8 @@ import (
 var (
 	// ErrOtherCard: the card at hand is not the one whose outcome is unknown.
 	ErrOtherCard = errors.New("this is another card")
-	// ErrTooLate: the card has been used elsewhere since, and no longer tells the outcome by
-	// itself; its log and the clearing centre do.
+	// ErrTooLate: the card has been used elsewhere since, so its counter no longer tells the
+	// outcome; its log and the clearing centre do.
 	ErrTooLate = errors.New("the card has been used since")
 )
 
@@ -104,7 +104,7 @@ func reopen(ctx context.Context, c apdu.Card, number, issuer []byte) (*Purse, er
 	return p, nil
 }
 
-// moved tells from a card's counter, now and before, whether it has done what it was told.
+// moved tells from a card's counter, now and before, whether the card carried out the transaction.
 func moved(now, before uint16) (bool, error) {
 	if now != before && now != before+1 {
 		return false, fmt.Errorf("%w: its counter is %d, it was %d", ErrTooLate, now, before)

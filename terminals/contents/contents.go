@@ -21,7 +21,7 @@ import (
 // on the card.
 var ErrUnknownCard = errors.New("neither a transit card nor a social-security card")
 
-// Contents is what was read. Bytes are hexadecimal, amounts fen, dates and times
+// Contents is what was read from a card. Bytes are hexadecimal, amounts fen, dates and times
 // the card's digits YYYYMMDD[hhmmss].
 type Contents struct {
 	ATR            string          `json:"atr"`
@@ -169,7 +169,7 @@ func readSocial(ctx context.Context, c *card.Social) (*SocialSecurity, error) {
 	return s, nil
 }
 
-// Masked is a copy in which personal data are recognisable to their owner only.
+// Masked is a copy in which only the holder would recognise the personal data.
 func (c Contents) Masked() Contents {
 	if c.Transit != nil {
 		t := *c.Transit

@@ -33,9 +33,9 @@ type HTTPAuthority struct {
 	client *http.Client
 }
 
-// NewHTTPAuthority returns a client for the authority at base, such as
-// http://127.0.0.1:8080. tokens are what the channels prove themselves by, by the
-// channel's id. With a nil client one with a time limit of ten seconds is used.
+// NewHTTPAuthority returns a client for the authority at base, such as http://127.0.0.1:8080.
+// tokens are the bearer tokens with which the channels authenticate, by the channel's id. If client
+// is nil, a client with a time limit of ten seconds is used.
 func NewHTTPAuthority(base string, tokens map[string]string, client *http.Client) (*HTTPAuthority, error) {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
@@ -47,7 +47,7 @@ func NewHTTPAuthority(base string, tokens map[string]string, client *http.Client
 	return &HTTPAuthority{url: strings.TrimSuffix(base, "/") + authorisePath, tokens: tokens, client: client}, nil
 }
 
-// AuthoriseLoad asks once; asking again is for the caller, with the same order.
+// AuthoriseLoad asks once; the caller may ask again, with the same order.
 func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error) {
 	body, err := proto.Marshal(request)
 	if err != nil {
@@ -89,8 +89,8 @@ func (a *HTTPAuthority) AuthoriseLoad(ctx context.Context, request *message.Load
 // invalidField is the reason code of a request with a wrong field.
 const invalidField = "invalid_field"
 
-// refusedAs is the reason code of a request that the authority takes for wrong, and that it
-// will never take otherwise. Any other answer but 200 leaves the outcome open.
+// refusedAs is the reason code of a request that the authority regards as wrong and will never
+// accept. Any other answer but 200 leaves the outcome open.
 func refusedAs(response *http.Response, content []byte) string {
 	var fault struct {
 		Error string `json:"error"`

@@ -21,7 +21,7 @@ type LoadAuthority interface {
 	AuthoriseLoad(ctx context.Context, request *message.LoadRequest) (*message.LoadAnswer, error)
 }
 
-// Load is money that the holder has paid and wants on the card.
+// Load is an amount that the holder has paid and that is to be put on the card.
 type Load struct {
 	Order    string // unique per channel: the authority gives a number to one load for ever
 	Channel  string // who took the money
@@ -31,7 +31,7 @@ type Load struct {
 	Medium   message.Medium
 }
 
-// RefusedError is the authority's no. The card is unchanged, nothing is booked.
+// RefusedError means that the authority refused the load. The card is unchanged, nothing is booked.
 type RefusedError struct {
 	Order  string
 	Reason string // code
@@ -42,7 +42,7 @@ func (e *RefusedError) Error() string {
 }
 
 // TopUp puts the money of a load on a card. Errors: those of card.OpenPurse and
-// [card.Purse.Load], *RefusedError, and whatever the authority's way of answering says.
+// [card.Purse.Load], *RefusedError, and the errors of the authority's transport.
 func TopUp(ctx context.Context, c apdu.Card, authority LoadAuthority, l Load) (*message.Load, error) {
 	if l.Amount == 0 || l.Order == "" || l.Channel == "" {
 		return nil, fmt.Errorf("load of %d fen, order %q, channel %q: none of them may be empty", l.Amount, l.Order, l.Channel)

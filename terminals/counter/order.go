@@ -20,12 +20,12 @@ const (
 	SocialSecurity Kind = "ssc"
 )
 
-// ErrOrder is wrapped by every error about an order that no card is made from;
-// its text names the field.
+// ErrOrder is wrapped by every error about an order from which no card can be made; its text names
+// the field.
 var ErrOrder = errors.New("the order is not complete")
 
-// Order is what a blank card is made into. Dates are YYYYMMDD, codes digits or
-// hexadecimal as said.
+// Order describes the card to be made from a blank. Dates are YYYYMMDD; codes are digits or
+// hexadecimal, as each field says.
 type Order struct {
 	Kind           Kind                 `json:"kind"`
 	Transit        *TransitOrder        `json:"transit,omitempty"`
@@ -64,7 +64,7 @@ type SocialSecurityOrder struct {
 	PIN            string `json:"pin"`
 }
 
-// Validate names the first field that no card can be made with.
+// Validate names the first field that prevents making a card.
 func (o Order) Validate() error {
 	switch {
 	case o.Kind == Transit && o.Transit != nil && o.SocialSecurity == nil:

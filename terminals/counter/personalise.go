@@ -25,10 +25,10 @@ type Issued struct {
 	ATR            string `json:"atr"`
 }
 
-// Personalise makes a blank card into what the order says; keys come from the
-// store, and for a social-security card from the card's ATR too. It checks the
-// order before it touches the card, and reads back at the end what the card says
-// it is. After any other error the card is scrap.
+// Personalise makes a blank card into the card that the order describes. Keys come from the store,
+// and for a social-security card from the card's ATR too. It checks the order before it touches the
+// card, and at the end reads the card's identity back. After any error but one about the order the
+// card is scrap.
 func Personalise(ctx context.Context, card apdu.Card, atr []byte, store *keys.Store, o Order) (Issued, error) {
 	if err := o.Validate(); err != nil {
 		return Issued{}, err

@@ -17,9 +17,8 @@ import (
 	"citycard/terminals/counter"
 )
 
-// Every trick at every command of a personalisation: an error in time, that names what
-// was done and quotes neither person nor PIN; a card that is reported as issued is what was
-// ordered.
+// Every trick at every command of a personalisation leads to an error in time, which names what was
+// done and quotes neither person nor PIN. A card that is reported as issued is as ordered.
 func TestEveryTrickWhileACardIsIssued(t *testing.T) {
 	for name, blank := range map[string]struct {
 		card  *chip.Chip
@@ -59,7 +58,7 @@ func TestEveryTrickWhileACardIsIssued(t *testing.T) {
 	}
 }
 
-// proved says whether a load's TAC is right, in either of the places that it may stand in.
+// proved says whether a load's TAC is right, in either of the two fields that may hold it.
 func proved(m *message.Load) bool {
 	var records []keys.LoadRecord
 	for i, tac := range [][]byte{m.GetTac(), m.GetOtherTac()} {
@@ -77,10 +76,10 @@ func proved(m *message.Load) bool {
 	return slices.Contains(ok, true)
 }
 
-// Every trick at every command of a load. A record with a right TAC means that the chip holds
-// the money; a chip that holds it without a record is an unknown outcome, which the same card
-// settles. Only the back end can see that a TAC is wrong, so a lying card gets a record, and
-// no more.
+// Every trick at every command of a load. A record with a right TAC means that the chip holds the
+// money. If the chip holds it and there is no record, the outcome is unknown, and the same card
+// resolves it. Only the back end can see that a TAC is wrong, so a lying card gets a record and
+// nothing else.
 func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
 	held := chip.NewTransit(1)
 	issue(t, held, transitOrder())
@@ -125,8 +124,8 @@ func TestEveryTrickWhileMoneyIsLoaded(t *testing.T) {
 	}
 }
 
-// A card that tears and plays tricks while its load is settled is never taken for loaded
-// when it is not, nor the other way round.
+// A card is torn and then plays tricks while its load is resolved: it is never taken for loaded
+// when it is not, nor for not loaded when it is.
 func TestTricksWhileALoadIsSettled(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"written": chip.AfterCommit, "not written": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +166,7 @@ func torn(t *testing.T, held *chip.Chip, at chip.Moment) *card.UnknownError {
 	return open
 }
 
-// proving is a card whose GET TRANSACTION PROVE has its own way with the two codes.
+// proving is a card whose GET TRANSACTION PROVE orders the two codes in its own way.
 type proving struct {
 	*chip.Chip
 	answer func(tac []byte) []byte
@@ -183,9 +182,9 @@ func (p proving) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 
 var _ apdu.Card = proving{}
 
-// A load has one code of the card's own, its proof has room for two, and cards fill them in
-// either order: with zeros, with the authority's MAC2, or with something that the counter
-// cannot know. Then both go to clearing.
+// A load has one code of the card's own, its proof has room for two, and cards fill them in either
+// order: with zeros, with the authority's MAC2, or with bytes that the counter does not know. In
+// the last case both halves go to clearing.
 func TestProofOfALoadInEitherOrder(t *testing.T) {
 	mac2 := func(open *card.UnknownError) []byte { return open.MAC2[:] }
 	zeros := func(*card.UnknownError) []byte { return make([]byte, 4) }

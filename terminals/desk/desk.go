@@ -2,12 +2,11 @@
 // lets its holder enter the PIN, and makes the claim that the clearing centre
 // settles.
 //
-// Only a keyed token of the person leaves the desk. Number and name stay on the
-// desk's screen, and so does the card's identification code (卡识别码): it is one
-// person's for as long as the card is used, and only its issuer asks for it. Cards of
-// version 3 give the holder's data only to a desk with a SAM. The sums of a bill are
-// the hospital software's; the clearing centre checks whether they agree, so that a
-// wrong bill is refused with its reason and on record.
+// Only a keyed token of the person leaves the desk. Number and name stay on the desk's screen. So
+// does the card's identification code (卡识别码), which belongs to one person as long as the card is
+// used and which only the card's issuer asks for. Cards of version 3 give the holder's data only to
+// a desk with a SAM. The sums of a bill are the hospital software's; the clearing centre checks
+// whether they agree, so that the refusal of a wrong bill is recorded with its reason.
 package desk
 
 import (
@@ -31,10 +30,10 @@ var ErrNeedsSAM = errors.New("this card gives the holder's data only to a desk w
 // Desk is one desk.
 type Desk struct {
 	Hospital string
-	// Access answers cards of version 3; nil where the desk has no SAM.
+	// Access authenticates the desk to cards of version 3; nil if the desk has no SAM.
 	Access *sam.Access
-	// Token turns an identity number into the person's token; the key to it is the
-	// key service's (keys.Store.PersonToken).
+	// Token turns an identity number into the person's token; the key store has the key for it
+	// (keys.Store.PersonToken).
 	Token func(identityNumber string) [16]byte
 }
 

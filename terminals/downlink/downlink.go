@@ -1,4 +1,4 @@
-// Package downlink brings to a terminal what the clearing centre publishes.
+// Package downlink reads what the clearing centre publishes for terminals.
 package downlink
 
 import (
@@ -20,9 +20,9 @@ import (
 // ErrNoFares: the clearing centre has published no fare table.
 var ErrNoFares = errors.New("no fare table has been published")
 
-// Fares returns the newest fare table of the topic fares; opts are what the brokers ask
-// of a client. It waits for a broker, and for a table to be published, as long as ctx allows,
-// and tells waiting once for what. Errors: ErrNoFares, or what the broker says.
+// Fares returns the newest fare table of the topic fares; opts are the client options that the
+// brokers require. It waits for a broker, and for a table to be published, as long as ctx allows.
+// It calls waiting once, with what it waits for. Errors: ErrNoFares, or what the broker says.
 func Fares(ctx context.Context, brokers []string, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
@@ -43,14 +43,14 @@ func Fares(ctx context.Context, brokers []string, waiting func(why error), opts 
 	}
 }
 
-// passing reports an error that ends when the broker comes back or the clearing centre has
-// started: it makes the topic and publishes the table.
+// passing reports an error that ends when the broker comes back or when the clearing centre, which
+// makes the topic and publishes the table, has started.
 func passing(err error) bool {
 	var away net.Error
 	return errors.As(err, &away) || errors.Is(err, ErrNoFares) || errors.Is(err, io.EOF) || kgo.IsRetryableBrokerErr(err) || kerr.IsRetriable(err)
 }
 
-// retryPause lies between two attempts to reach a broker that is away.
+// retryPause is the time between two attempts to reach a broker that is away.
 const retryPause = 200 * time.Millisecond
 
 // read reads the topic once.

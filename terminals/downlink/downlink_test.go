@@ -64,8 +64,8 @@ func TestBrokerAway(t *testing.T) {
 	}
 }
 
-// TestFaresAreAwaited starts a terminal before the broker, whose topic is made and filled later
-// still: it says once that it waits, and has the fares in the end.
+// TestFaresAreAwaited starts a terminal before the broker; the topic is made and filled even later.
+// The terminal says once that it waits, and has the fares in the end.
 func TestFaresAreAwaited(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -13,10 +13,10 @@ import (
 	"citycard/terminals/hotlist"
 )
 
-// Hotlist keeps a list up to date with the topic hotlist until ctx ends, and its file
-// whenever the end of the topic is reached. It reads the whole, compacted topic at
-// every start, and waits for a broker that is away. opts are what the brokers ask of a
-// client. Any error but ctx's is one after which the list is not followed any more.
+// Hotlist keeps a list up to date with the topic hotlist until ctx ends. It saves the list to its
+// file whenever it reaches the end of the topic. It reads the whole, compacted topic at every
+// start, and waits for a broker that is away. opts are the client options that the brokers require.
+// After any error but ctx's the topic is no longer followed.
 func Hotlist(ctx context.Context, list *hotlist.List, brokers []string, opts ...kgo.Opt) error {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicHotlist), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -18,7 +18,7 @@ import (
 )
 
 // TestHotlist follows the topic: what was committed before and after the start
-// reaches the list and its file, what was taken back does not.
+// reaches the list and its file; what was aborted does not.
 func TestHotlist(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicHotlist))
 	must(t, err)

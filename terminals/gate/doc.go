@@ -6,18 +6,17 @@
 // from the record alone. A trip longer than the fare table's limit costs the
 // highest fare.
 //
-// A gate opens when Enter or Exit returns a tap. On an error it stays shut, the
-// passenger is told why, and nothing on the card has changed, but for two cases:
-//   - *card.UnknownError: whether the card has paid is not known; keep it, and
-//     call Resolve when the card is held to this gate again (a card whose proof is
-//     wrong is one of them: its answer may have been altered on the way);
+// A gate opens when Enter or Exit returns a tap. On an error it stays shut, the passenger is told
+// why, and nothing on the card has changed, except in two cases:
+//   - *card.UnknownError: whether the card has paid is not known; keep it, and call Resolve when
+//     the card is held to this gate again (a wrong MAC2 also leads here, since the answer may have
+//     been altered on the way);
 //   - a tap together with a *sam.Error: the card has paid, let the passenger
 //     through, record the tap, and close the gate.
 //
-// A card on the hotlist, by this gate's clock, is refused with a
-// *hotlist.ListedError before anything is written to it, on the way out too: its
-// holder has to see somebody.
+// A card that is on the hotlist, by this gate's clock, is refused with a *hotlist.ListedError
+// before anything is written to it. This also holds at the exit: the holder has to see the staff.
 //
-// Line and station stand in the card's records as big-endian numbers: how
-// Zhengzhou codes them was not found.
+// Line and station are written to the card's records as big-endian numbers: Zhengzhou's own coding
+// was not found.
 package gate

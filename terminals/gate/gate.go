@@ -117,7 +117,7 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 
 // Resolve finds the outcome of a payment that is not known, with the same card. It returns the
 // tap when the card has paid: record it and let the passenger through. It returns nil when it has
-// not: take the card as if it came for the first time. Errors: see [card.Resolve].
+// not: then treat the card as if it came for the first time. Errors: see [card.Resolve].
 func (g *Gate) Resolve(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error) {
 	return card.Resolve(ctx, c, g.module, open)
 }
@@ -143,7 +143,7 @@ func inside(last tunion.Journey) bool {
 	return last.Type == tunion.JourneyEntry && last.Industry == tunion.IndustryMetro
 }
 
-// tap adds to the record of a passage what is the same for all of them.
+// tap adds to the record of a passage the fields that all passages share.
 func (g *Gate) tap(p *card.Purse, t *message.Tap) *message.Tap {
 	t.Medium, t.Mode, t.Line, t.Station = g.place.Medium, message.Mode_MODE_METRO, uint32(g.place.Line), uint32(g.place.Station)
 	t.CardType, t.FareVersion = uint32(p.Region.CardType), g.fares.Version()

@@ -24,8 +24,8 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// The tests let real chips in memory pass real gates, and then compare what the
-// gate says with what stands in the chip's own files.
+// The tests pass simulated chips through real gates and then compare what the gate says with the
+// chip's own files.
 
 var (
 	store      = keys.GenerateTest(7)

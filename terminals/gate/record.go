@@ -6,8 +6,7 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// journey is the record of file 001E; what belongs to the payment is filled in
-// by it.
+// journey is the record of file 001E; the payment fills in its own fields.
 func (g *Gate) journey(kind byte) tunion.Journey {
 	return tunion.Journey{
 		Type: kind, Industry: tunion.IndustryMetro, Place: tunion.Place(g.place.Line, g.place.Station, g.place.Operator),
@@ -15,8 +14,8 @@ func (g *Gate) journey(kind byte) tunion.Journey {
 	}
 }
 
-// station is how a station stands in the eight bytes of a rail record: line2
-// station2 and zeros. The filling is ours; cities differ.
+// station encodes a station in the eight bytes of a rail record: line2 station2 and zeros. The
+// coding is ours; cities differ.
 func station(line, number uint16) [8]byte {
 	var b [8]byte
 	binary.BigEndian.PutUint16(b[0:], line)

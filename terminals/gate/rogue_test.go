@@ -41,7 +41,7 @@ func passes(t *testing.T) []pass {
 
 // Every trick at every command: the gate comes back in time and stays shut, or the card has
 // paid what the tap says. A card that has paid without a tap is an unknown outcome, and the
-// same card, presented again, settles it as its own files have it.
+// same card, presented again, resolves it in agreement with its own files.
 func TestEveryTrickAtEveryCommand(t *testing.T) {
 	for _, p := range passes(t) {
 		t.Run(p.name, func(t *testing.T) {
@@ -88,8 +88,8 @@ func TestEveryTrickAtEveryCommand(t *testing.T) {
 	}
 }
 
-// A card that tears and then plays tricks while its outcome is settled: it is never taken
-// for paid when it is not, nor the other way round.
+// A card is torn and then plays tricks while its outcome is resolved: an unpaid ride is never taken
+// for paid, nor a paid one for unpaid.
 func TestTricksWhileAnOutcomeIsSettled(t *testing.T) {
 	for name, at := range map[string]chip.Moment{"debited": chip.AfterCommit, "not debited": chip.BeforeCommit} {
 		t.Run(name, func(t *testing.T) {

@@ -39,7 +39,7 @@ func (c *leavingCard) Transmit(ctx context.Context, command []byte) ([]byte, err
 	return c.Chip.Transmit(ctx, command)
 }
 
-// A torn tap (闪卡) in both versions: the terminal sees the same, the card knows.
+// A torn tap (闪卡), before and after the debit: the terminal sees no difference, the card knows.
 func TestTornTapIsSettledByTheCard(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -92,8 +92,8 @@ func TestResolveRefuses(t *testing.T) {
 		if _, err := g.Resolve(t.Context(), stranger, open); !errors.Is(err, card.ErrOtherCard) {
 			t.Errorf("another card: %v", err)
 		}
-		// It did not pay here, but then at another gate: the counter alone would lie, and so
-		// would the time where both clocks show the same second.
+		// The card did not pay here, but then it paid at another gate. The counter alone would
+		// mislead, and so would the time if both clocks show the same second.
 		held.PowerOn()
 		_, err = other.Enter(t.Context(), held, morning.Add(later))
 		must(t, err)
@@ -103,8 +103,8 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// A card whose counter stands before the open payment was put back to an earlier state: what it
-// has paid since cannot be told from it.
+// A card whose counter is below that of the open payment was put back to an earlier state, so it
+// cannot tell what it has paid since.
 func TestResolveRefusesAnEarlierState(t *testing.T) {
 	held := newCard(t, 5000)
 	before, err := held.Image()

@@ -17,12 +17,12 @@ import (
 	"citycard/durable"
 )
 
-// magic begins a file; then come the entries, each after its length (unsigned
-// varint), and the CRC-32 (IEEE) of everything before it, big-endian.
+// magic begins a file. The entries follow, each after its length (unsigned varint), and at the end
+// the CRC-32 (IEEE) of everything before it, big-endian.
 const magic = "CITYHOT1"
 
-// ErrDamaged: the file is not what Save wrote. The list is empty then, and usable;
-// the next Save replaces the file.
+// ErrDamaged: the file is not as Save wrote it. The list is then empty and usable; the next Save
+// replaces the file.
 var ErrDamaged = errors.New("the kept hotlist is damaged")
 
 // Open reads the list that is kept in a file; it is empty where there is none, and

@@ -44,8 +44,8 @@ func refused(t *testing.T, l *hotlist.List, card keys.Digits, at time.Time) bool
 	return err != nil
 }
 
-// TestList asks around the seconds of its rows, takes up what is newer and nothing
-// that is older, and is the same when it is opened again.
+// TestList checks cards just before and after the seconds of the rows. The list accepts newer
+// entries and no older ones, and is the same after it is opened again.
 func TestList(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hotlist")
 	l, err := hotlist.Open(path)
@@ -56,7 +56,7 @@ func TestList(t *testing.T) {
 	must(t, l.Apply(entry(2, lost, row("20260105120000", "20260105120002"), row("20260105120010", ""))))
 	must(t, l.Apply(entry(1, lost), entry(3, other, row("20260105120000", ""))))
 	if err := l.Apply(entry(4, other), entry(4, lost, row("20260105", ""))); err == nil {
-		t.Error("a row without a second was taken up")
+		t.Error("a row without a second was accepted")
 	}
 	must(t, l.Save())
 	again, err := hotlist.Open(path)

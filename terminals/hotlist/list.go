@@ -11,7 +11,7 @@ import (
 	"citycard/clearing/message"
 )
 
-// clock is how rows name seconds; texts compare as the seconds do.
+// clock is the format of seconds in rows; the texts sort in the order of time.
 const clock = "20060102150405"
 
 // ListedError refuses a card that is on the hotlist. Nothing on it has changed.
@@ -33,9 +33,9 @@ type List struct {
 	newer int64 // the highest version seen
 }
 
-// Check refuses a card that is listed at a time in the city's zone, with a
-// *ListedError. It goes by the digits that derive the card's keys: whatever pretends to
-// be a listed card can change the others on the way.
+// Check refuses a card that is listed at a time in the city's zone, with a *ListedError. It
+// compares only the digits that derive the card's keys, since the other digits can be changed on
+// the way.
 func (l *List) Check(card keys.Digits, at time.Time) error {
 	if l == nil {
 		return nil
@@ -54,8 +54,8 @@ func (l *List) Check(card keys.Digits, at time.Time) error {
 	return &ListedError{Reason: found.GetReason(), Since: found.GetFrom()}
 }
 
-// Apply takes up what was published of cards. An entry of an older version than the
-// one known is passed over; one that cannot be is an error, and none is taken up.
+// Apply adds published entries to the list. An entry older than the known one is skipped; an
+// invalid one is an error, and none is kept.
 func (l *List) Apply(entries ...*message.HotlistEntry) error {
 	for _, e := range entries {
 		if err := check(e); err != nil {
@@ -88,14 +88,14 @@ func check(e *message.HotlistEntry) error {
 	return nil
 }
 
-// Version is the newest registry version that the list has heard of, 0 for none.
+// Version is the newest registry version that the list has received, 0 for none.
 func (l *List) Version() int64 {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.newer
 }
 
-// Cards is how many cards the list knows of, those included that are free again.
+// Cards is the number of cards that the list knows, including those that are no longer listed.
 func (l *List) Cards() int {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

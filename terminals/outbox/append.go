@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Append makes the records durable, in order and all or none, and returns when
-// they are. It waits for the disk and cannot be cancelled: a caller that left
-// early could not know whether the records are in. Errors: a record outside the
-// limits (nothing was written), ErrBroken with its cause, errClosed.
+// Append makes the records durable, in order and all or none, and returns when they are. It waits
+// for the disk and cannot be cancelled: a caller that returned early could not know whether the
+// records are stored. Errors: a record outside the limits (nothing was written), ErrBroken with its
+// cause, errClosed.
 func (l *Log) Append(records ...Record) error {
 	if len(records) == 0 {
 		return nil
@@ -107,7 +107,7 @@ func (l *Log) write(g *group) error {
 	return nil
 }
 
-// Ready returns nil when the records of a tap that starts now will find room.
+// Ready returns nil if there is room for the records of a tap that starts now.
 // Call it before the card is debited. A full disk is reported here and heals as
 // soon as there is room; ErrBroken and errClosed do not heal.
 func (l *Log) Ready() error {
@@ -143,7 +143,7 @@ func (l *Log) breakOn(err error) {
 	}
 }
 
-// notify wakes who waits for a change. The caller holds mu.
+// notify wakes all goroutines that wait for a change. The caller holds mu.
 func (l *Log) notify() {
 	close(l.changed)
 	l.changed = make(chan struct{})

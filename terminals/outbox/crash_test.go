@@ -7,15 +7,14 @@ import (
 	"testing"
 )
 
-// The crash test runs one script (open, append, forward by hand, roll over,
-// close) and cuts it before every single step on the disk, in the ways a
-// machine can stop. After each cut the outbox is opened again and must hold
-// what its promises say.
+// The crash test runs one script (open, append, forward by hand, roll over, close) and cuts it
+// before every single step on the disk, in each way in which a machine can stop. After each cut the
+// outbox is opened again and must keep its promises.
 
 var errCut = errors.New("the machine stopped")
 
-// cutMode is what becomes of writes that were not synced and of a rename whose
-// directory was not synced.
+// cutMode says what happens to writes that were not synced and to a rename whose directory was not
+// synced.
 type cutMode int
 
 const (
@@ -133,7 +132,7 @@ func (c *cuttingDisk) disk() disk {
 	}
 }
 
-// fall leaves on the disk what the mode lets survive.
+// fall leaves on the disk what survives in this mode.
 func (c *cuttingDisk) fall(t *testing.T, mode cutMode) {
 	t.Helper()
 	if mode == keepAll {
@@ -165,8 +164,7 @@ func (c *cuttingDisk) fall(t *testing.T, mode cutMode) {
 	}
 }
 
-// unsynced leaves the waiting for the disk out: what would have been lost is
-// taken away by fall.
+// unsynced does not wait for the disk: fall removes what would have been lost.
 func unsynced() disk {
 	d := osDisk()
 	d.sync = func(*os.File) error { return nil }

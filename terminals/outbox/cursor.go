@@ -19,7 +19,7 @@ type cursor struct {
 	seq  uint64 // first record of the frame at at
 }
 
-// cursorAt stands on the frame that starts with record seq.
+// cursorAt returns a cursor at the frame that starts with record seq.
 func (l *Log) cursorAt(seq uint64) (*cursor, error) {
 	c := &cursor{log: l}
 	if err := c.enter(seq); err != nil {

@@ -36,8 +36,7 @@ func osDisk() disk {
 	}
 }
 
-// prepare writes and syncs content under a temporary name. Nothing that counts
-// has changed when it fails.
+// prepare writes and syncs content under a temporary name. If it fails, the outbox is unchanged.
 func (d disk) prepare(temporary string, content []byte) (*os.File, error) {
 	f, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -1,6 +1,5 @@
-// Package outbox is the terminal's memory: what a card has been charged for is
-// written here first and leaves for Kafka afterwards, however long the network
-// is away.
+// Package outbox is the terminal's memory: every charge to a card is written here first and is sent
+// to Kafka afterwards, however long the network is down.
 //
 // # Promises
 //
@@ -10,11 +9,11 @@
 //     the broker has acknowledged, only after the acknowledgement. A crash in
 //     between sends some records twice and never loses one; the clearing side
 //     counts a repeat once.
-//  3. Only what no Append had returned for may vanish, and it vanishes as a
-//     whole frame. Damage anywhere else is ErrDamaged: the outbox refuses to
-//     open, because money would be missing silently. The single case that
-//     cannot be told apart is damage to the very last frame after a crash;
-//     Open and Close write an empty mark frame to make that case short.
+//  3. Only records whose Append had not returned may vanish, and they vanish as a whole frame.
+//     Damage anywhere else is ErrDamaged: the outbox refuses to open, because money would be
+//     missing silently. The only damage that cannot be told from an unfinished write is that of the
+//     very last frame after a crash; Open and Close write an empty mark frame to make that case
+//     short.
 //  4. Ready fails while the disk has no room for the next records. A terminal
 //     asks it before it debits a card, so that a full disk stops the gate and
 //     not the record.
@@ -27,7 +26,7 @@
 // on the disk and changes no file size.
 //
 //	segment  magic "CITYBOX1" 8 | first sequence 8 | salt 8 | CRC-32C of the 24 bytes 4 | zero 4
-//	frame    magic "FRM1" 4 | payload length 4 | records 4 | first sequence 8 | CRC-32C 4 | payload
+//	frame    magic "FRM1" 4 | payload length 4 | records 4 | first sequence 8 | CRC-32C 4, payload
 //	record   topic length 1 | key length 2 | value length 4 | topic | key | value
 //
 // Numbers are big-endian. A frame's CRC covers the segment's salt, the frame's

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// What a caller branches on.
+// The errors that callers branch on.
 var (
 	// errInUse: another process holds the directory. Stop that one, or use
 	// another directory.

@@ -8,13 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// sendBytes is about how much is in flight before the position moves on.
+// sendBytes is roughly the number of bytes in flight before the position moves on.
 const sendBytes = 1 << 20
 
-// ProducerOptions are the options a client must have to forward an outbox:
-// acknowledged by all in-sync replicas, idempotent (the client's default), and
-// no time limit on a record, since a broker may be away for days. What the brokers ask
-// of a client (TLS, a user) comes on top.
+// ProducerOptions are the options a client must have to forward an outbox: acknowledged by all
+// in-sync replicas, idempotent (the client's default), and no time limit on a record, since a
+// broker may be away for days. Add the options that the brokers require (TLS, a user).
 func ProducerOptions(brokers ...string) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(brokers...),
@@ -119,8 +118,8 @@ func (l *Log) acknowledge(position uint64) error {
 	return nil
 }
 
-// Drain returns when every record appended so far is acknowledged, or with
-// ctx's error. Something else must be running Forward.
+// Drain returns when every record appended so far is acknowledged, or with ctx's error. Another
+// goroutine must be running Forward.
 func (l *Log) Drain(ctx context.Context) error {
 	goal := l.Status().Next
 	_, err := l.wait(ctx, func(s Status) bool { return s.Position >= goal })

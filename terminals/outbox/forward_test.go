@@ -139,8 +139,8 @@ func TestForwardOutlivesTheBroker(t *testing.T) {
 	b.stop()
 }
 
-// A record that no broker will ever take stops Forward with the broker's
-// words, and the position stays before it.
+// A record that no broker will ever accept stops Forward with the broker's error, and the position
+// stays before it.
 func TestForwardTellsWhatTheBrokerRefuses(t *testing.T) {
 	b := newBroker(t)
 	b.start()

@@ -78,7 +78,7 @@ func parseFrame(salt [8]byte, b []byte) (frame, error) {
 	return frame{first: binary.BigEndian.Uint64(b[12:]), count: int(binary.BigEndian.Uint32(b[8:])), payload: payload}, nil
 }
 
-// scanned is what a segment file was found to hold.
+// scanned is the result of reading a segment file.
 type scanned struct {
 	first, next uint64
 	salt        [8]byte
@@ -126,8 +126,8 @@ func scanSegment(path string, last bool) (scanned, error) {
 	}
 }
 
-// laterFrame finds a good frame behind a bad place: the bad place was synced
-// before that frame was written, so it is damage and not an unfinished write.
+// laterFrame finds a good frame behind a bad one. The bad one was synced before the good one was
+// written, so it is damage and not an unfinished write.
 func laterFrame(salt [8]byte, b []byte) int {
 	for at := 1; ; at++ {
 		i := bytes.Index(b[at:], []byte(frameMagic))

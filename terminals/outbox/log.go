@@ -16,7 +16,7 @@ import (
 // in bytes.
 const reserve = 64 << 10
 
-// maxGroup is how many bytes may wait for one sync; more appends wait their turn.
+// maxGroup is the number of bytes that may wait for one sync; further appends wait for the next.
 const maxGroup = 1 << 20
 
 // group is what one write and one sync make durable together.
@@ -27,8 +27,7 @@ type group struct {
 	err     error
 }
 
-// Log is an open outbox. It is safe for concurrent use; appends that meet share
-// one sync.
+// Log is an open outbox. It is safe for concurrent use; concurrent appends share one sync.
 type Log struct {
 	dir  string
 	disk disk
@@ -48,7 +47,7 @@ type Log struct {
 	segments []segment
 	sending  bool
 
-	// The writer's own: touched by one goroutine at a time under writing.
+	// The writer's fields: one goroutine at a time uses them, under writing.
 	writing sync.Mutex
 	file    *os.File
 	salt    [8]byte
@@ -58,9 +57,8 @@ type Log struct {
 	stopped chan struct{}
 }
 
-// Open opens the outbox in dir, making it when it is not there. An unfinished
-// last write is cleared away (Torn says how many bytes). Errors: errInUse,
-// *damagedError, or what the file system says.
+// Open opens the outbox in dir, making it when it is not there. An unfinished last write is removed
+// (Torn says how many bytes). Errors: errInUse, *damagedError, or what the file system says.
 func Open(dir string) (*Log, error) { return open(dir, osDisk(), segmentSize) }
 
 func open(dir string, d disk, size int64) (*Log, error) {
@@ -126,8 +124,8 @@ func (l *Log) recover() error {
 	return l.resume(segments[len(segments)-1].path, s)
 }
 
-// resume opens the last segment for writing, clears an unfinished write and
-// sets a mark, so that damage to what is there now will be told from a tear.
+// resume opens the last segment for writing, removes an unfinished write and writes a mark, so that
+// later damage to the present records can be told from an unfinished write.
 func (l *Log) resume(path string, s scanned) error {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -155,9 +153,8 @@ func (l *Log) mark() error {
 	return nil
 }
 
-// startSegment makes the segment for the records from first on current. It is
-// ErrBroken when the new segment may or may not be there; any other error left
-// everything as it was.
+// startSegment makes the segment for the records from first on the current one. ErrBroken means
+// that the new segment may or may not be there; after any other error everything is as before.
 func (l *Log) startSegment(first uint64) error {
 	file, salt, err := prepareSegment(l.disk, l.dir, first, l.newSize)
 	if err != nil {
@@ -183,7 +180,7 @@ func (l *Log) startSegment(first uint64) error {
 	return nil
 }
 
-// Status is where the outbox stands.
+// Status is the state of the outbox.
 type Status struct {
 	Next     uint64 // records appended, ever
 	Position uint64 // records acknowledged by the broker, ever
@@ -194,14 +191,14 @@ type Status struct {
 // Waiting is the number of records that the broker has not acknowledged.
 func (s Status) Waiting() uint64 { return s.Next - s.Position }
 
-// Status returns where the outbox stands now.
+// Status returns the present state of the outbox.
 func (l *Log) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return Status{Next: l.next, Position: l.position, Segments: len(l.segments), Torn: l.torn}
 }
 
-// Close waits for the appends under way, sets a mark and lets the directory go.
+// Close waits for the appends in progress, writes a mark and releases the directory.
 // Forward must have returned.
 func (l *Log) Close() error {
 	l.mu.Lock()

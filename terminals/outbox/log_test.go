@@ -21,8 +21,8 @@ func filled(t *testing.T, dir string, n int) {
 	must(t, l.Close())
 }
 
-// Every byte of every record that was promised is turned over in turn; each
-// time the outbox must refuse to open, and name the file.
+// Every byte of every promised record is changed, one at a time; each time the outbox must refuse
+// to open, and name the file.
 func TestDamageIsNeverTakenForAnEnd(t *testing.T) {
 	dir := t.TempDir()
 	filled(t, dir, 9)
@@ -180,7 +180,7 @@ func TestAppendersMeet(t *testing.T) {
 	}
 }
 
-// A full disk is told by Ready before the record is needed, and heals.
+// Ready reports a full disk before the record is needed, and no longer once there is room.
 func TestFullDiskIsToldInTime(t *testing.T) {
 	full := false
 	d := osDisk()
@@ -204,7 +204,7 @@ func TestFullDiskIsToldInTime(t *testing.T) {
 			}
 			told = true
 		}
-		// A tap under way when the disk is found full still has its room.
+		// A tap that is in progress when the disk is found full still has room.
 		must(t, l.Append(testRecord(i)))
 	}
 	if !told {

@@ -27,12 +27,12 @@ func segmentPath(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, segmentExt))
 }
 
-// temporaryName is the name of a segment that is being made; a crash may leave
-// one behind, and the next one overwrites it.
+// temporaryName is the name of a segment that is being made; a crash may leave one behind, and the
+// next segment overwrites it.
 const temporaryName = "new.tmp"
 
-// prepareSegment writes a zero-filled segment under the temporary name. A disk
-// without room fails here and leaves the log as it was.
+// prepareSegment writes a zero-filled segment under the temporary name. A full disk makes this fail
+// and leaves the log as it was.
 func prepareSegment(d disk, dir string, first uint64, size int64) (*os.File, [8]byte, error) {
 	var salt [8]byte
 	if _, err := rand.Read(salt[:]); err != nil {

@@ -12,7 +12,7 @@ import (
 // maxCommand is an extended APDU at its longest, in bytes.
 const maxCommand = 4 + 3 + 65535 + 2
 
-// Protocol is what card and reader speak.
+// Protocol is the transmission protocol between card and reader.
 type Protocol string
 
 // The two protocols of ISO/IEC 7816-3.
@@ -51,7 +51,7 @@ type transmitted struct {
 
 // Transmit sends one raw command and returns the raw answer with its status
 // word. Errors: ErrCardGone, ErrCardReset, ErrNoService, or ctx's error with
-// ErrCardGone when the card did not answer in time; the card is given up then.
+// ErrCardGone when the card did not answer in time; the card is then unusable.
 func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if len(command) < 4 || len(command) > maxCommand {
 		return nil, fmt.Errorf("command of %d bytes, want 4 to %d", len(command), maxCommand)
@@ -84,7 +84,7 @@ func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	default:
 	}
 	c.mu.Lock()
-	c.handle = nil // the driver still waits for the card; the handle is its
+	c.handle = nil // the driver still waits for the card and owns the handle
 	c.mu.Unlock()
 	return nil, fmt.Errorf("%w: no answer in time: %w", ErrCardGone, ctx.Err())
 }
@@ -106,7 +106,7 @@ func transmit(handle *scard.Card, command []byte) (answer []byte, err error) {
 	return answer, nil
 }
 
-// Close lets the card go and resets it, so that nothing of ours stays selected.
+// Close disconnects from the card and resets it, so that nothing stays selected.
 // A card that was taken out is not an error.
 func (c *Card) Close() error {
 	c.mu.Lock()

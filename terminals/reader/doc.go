@@ -1,17 +1,16 @@
 // Package reader reaches cards through PC/SC readers. It is the only package
 // that needs cgo (pcsc-lite's library on Linux).
 //
-// A Reader waits for cards; a Card in it answers raw APDUs and is an apdu.Card.
-// While a Card is open the reader is ours alone: nobody else may slip a command
-// between two of ours.
+// A Reader waits for cards; a Card in it answers raw APDUs and is an apdu.Card. While a Card is
+// open this program has exclusive use of the reader: no other program can send a command between
+// two of ours.
 //
-// Every PC/SC failure is one of the errors below, by what the caller does next,
-// and its text is one line that says what to do. ErrCardGone during Transmit
-// means that the command may or may not have been carried out.
+// Every PC/SC failure is mapped to one of the errors below, according to what the caller does next.
+// Its text is one line that says what to do. ErrCardGone during Transmit means that the command may
+// or may not have been carried out.
 //
-// The card side may be broken or hostile: an answer is at most 64 kB, an empty
-// command is refused here (the library would crash), and what the library
-// panics on comes back as an error. A card that never answers holds the
-// reader's driver; Transmit then returns when its context ends, and the card
-// is unusable until it is taken out.
+// The card side may be broken or hostile: an answer is at most 64 kB, an empty command is refused
+// here (the library would crash), and a panic of the library is returned as an error. A card that
+// never answers blocks the reader's driver. Transmit then returns when its context ends, and the
+// card is unusable until it is taken out.
 package reader

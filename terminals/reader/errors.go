@@ -8,7 +8,7 @@ import (
 	"github.com/ebfe/scard"
 )
 
-// What a caller branches on.
+// The errors that callers branch on.
 var (
 	// ErrNoService: no smart card daemon answers.
 	ErrNoService = errors.New("no smart card service / 没有读卡服务: start pcscd (as root: pcscd --foreground; Debian: apt-get install pcscd)")
@@ -50,7 +50,7 @@ func (n *noCard) Error() string { return fmt.Sprintf("%v (%s)", ErrNoCard, n.rea
 
 func (n *noCard) Unwrap() []error { return []error{ErrNoCard, n.why} }
 
-// sorted wraps a PC/SC error in what the caller branches on.
+// sorted wraps a PC/SC error in one of the errors that callers branch on.
 func sorted(act string, err error) error {
 	if err == nil {
 		return nil
@@ -60,7 +60,7 @@ func sorted(act string, err error) error {
 		return fmt.Errorf("%s: %w", act, err)
 	}
 	switch code {
-	// With a service that has gone, what it gave out is known to nobody.
+	// When the service has gone, its handles are no longer valid.
 	case scard.ErrNoService, scard.ErrServiceStopped, scard.ErrCommError, scard.ErrInvalidHandle:
 		return fmt.Errorf("%w (%s: %w)", ErrNoService, act, err)
 	case scard.ErrNoReadersAvailable, scard.ErrUnknownReader, scard.ErrReaderUnavailable:

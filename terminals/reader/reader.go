@@ -11,8 +11,8 @@ import (
 	"github.com/ebfe/scard"
 )
 
-// look is how long one question to the daemon may block; then the context is
-// looked at. A change ends the question at once.
+// look is how long one call to the daemon may block before the context is checked. A change of
+// state ends the call at once.
 const look = 200 * time.Millisecond
 
 // List returns the names of the readers. Errors: ErrNoService, ErrNoReader.
@@ -41,8 +41,8 @@ type Reader struct {
 	name    string
 	context *scard.Context // nil once closed
 	state   scard.StateFlag
-	// insertion is pcscd's count of insertions and removals, in the upper half of
-	// the state, when the last card was given out; it tells a card from the next.
+	// insertion is pcscd's count of insertions and removals (the upper half of the state) when the
+	// last card was returned. It tells one card from the next.
 	insertion scard.StateFlag
 	given     bool
 }
@@ -68,7 +68,7 @@ func Open(name string) (*Reader, error) {
 // Name is the reader's full name.
 func (r *Reader) Name() string { return r.name }
 
-// Close lets the reader go.
+// Close releases the reader.
 func (r *Reader) Close() error {
 	if r.context == nil {
 		return nil
@@ -81,10 +81,9 @@ func (r *Reader) Close() error {
 // counter is the part of a state that counts insertions and removals.
 const counter scard.StateFlag = 0xFFFF0000
 
-// WaitCard waits until a card is in the reader and opens it. A card that is
-// there already counts, but for the one that was given out last: that one has to
-// be taken out and put in again. When ctx ends first the error is ErrNoCard
-// together with ctx's.
+// WaitCard waits until a card is in the reader and opens it. A card that is already there counts,
+// except the one that was returned last, which has to be taken out and put in again. When ctx ends
+// first the error is ErrNoCard together with ctx's.
 func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 	for {
 		err := r.wait(ctx, func(state scard.StateFlag) (bool, error) {
@@ -107,23 +106,22 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 		if err == nil {
 			return card, nil
 		}
-		// Gone again between the look and the grip: wait for the next one.
+		// The card went away before it could be opened: wait for the next one.
 		if !errors.Is(err, ErrNoCard) && !errors.Is(err, ErrCardGone) {
 			return nil, err
 		}
 	}
 }
 
-// WaitEmpty waits until the card that was given out last is taken out; another
-// one may be in already.
+// WaitEmpty waits until the card that was returned last is taken out; another card may already be
+// in.
 func (r *Reader) WaitEmpty(ctx context.Context) error {
 	return r.wait(ctx, func(state scard.StateFlag) (bool, error) {
 		return state&scard.StateEmpty != 0 || r.given && state&counter != r.insertion, nil
 	})
 }
 
-// wait looks at the reader's state until enough is satisfied with it. The first
-// look returns at once.
+// wait reads the reader's state until enough returns true for it. The first read returns at once.
 func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, error)) error {
 	r.state = scard.StateUnaware
 	for {
@@ -139,14 +137,14 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 			continue
 		}
 		if errors.Is(err, scard.ErrSecurityViolation) {
-			// The service asks whether a program may reach it when that connects. One that ends
-			// answers so to a program that it has let in long ago.
+			// The service checks a program's rights when the program connects. A service that is
+			// shutting down also gives this answer to a program that it admitted long before.
 			return fmt.Errorf("%w (watch reader %s: %w)", ErrNoService, r.name, err)
 		}
 		if err != nil {
 			return sorted("watch reader "+r.name, err)
 		}
-		// What is fed back is what was seen, else the next call returns at once.
+		// The state that was seen is passed to the next call; else that call returns at once.
 		r.state = states[0].EventState &^ scard.StateChanged
 		if r.state&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
 			return fmt.Errorf("%w; %s was unplugged", ErrNoReader, r.name)

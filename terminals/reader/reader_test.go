@@ -34,7 +34,7 @@ var (
 	terminal = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x01}
 )
 
-// readers makes sure of pcscd for a test and returns the two virtual slots.
+// readers makes sure that pcscd runs for a test and returns the two virtual slots.
 func readers(t *testing.T) [2]*vcard.Slot {
 	t.Helper()
 	slots := pcscdtest.Slots(t)
@@ -177,7 +177,7 @@ func TestSocialSecurityCardInARealReader(t *testing.T) {
 	}
 }
 
-// Cards are swapped as fast as pcscd sees it; each one is a fresh card.
+// Cards are swapped as fast as pcscd notices; each one counts as a new card.
 func TestSwapsAreSeenAndFast(t *testing.T) {
 	slots, r := readers(t), open(t, 0)
 	const cards = 5

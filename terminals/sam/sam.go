@@ -1,15 +1,13 @@
-// Package sam talks to a terminal's secure access module (PSAM): for the transit
-// purse it numbers a sale and makes the MAC1 that lets a card pay, and checks the
-// MAC2 that proves it did; for the social-security card it answers the card's
-// challenge.
+// Package sam talks to a terminal's secure access module (PSAM): for the transit purse it numbers a
+// sale, makes the MAC1 that allows the card to pay, and checks the MAC2 that proves that the card
+// paid; for the social-security card it answers the card's challenge.
 //
-// A module holds one sale at a time: Start begins it, Confirm ends it. Resolve is for a
-// proof that comes later, out of a card whose answer was lost. Every Start
-// uses up a terminal sequence number, also when the sale comes to nothing; gaps
-// in it are normal and mean no lost money.
+// A module holds one sale at a time: Start begins it, Confirm ends it. Resolve is for a proof that
+// comes later, from a card whose answer was lost. Every Start uses one terminal sequence number,
+// even if the sale is not completed; gaps in these numbers are normal and do not mean lost money.
 //
-// A Module is safe for concurrent use command by command, but a sale is two
-// commands: a terminal serves one card at a time.
+// Each command of a Module is safe for concurrent use, but a sale is two commands, so a terminal
+// serves one card at a time.
 package sam
 
 import (
@@ -25,12 +23,12 @@ import (
 	"citycard/cardos/ssc"
 )
 
-// ErrForged: the card's MAC2 is wrong. It is no card of ours, or the answer was
-// altered on its way; the gate stays shut.
+// ErrForged: the card's MAC2 is wrong. It is not one of our cards, or its answer was altered on the
+// way; the gate stays shut.
 var ErrForged = errors.New("the card's proof of payment does not verify")
 
-// Error says that the module failed, not the card: take the terminal out of
-// service and call its keeper.
+// Error means that the module failed, not the card: take the terminal out of service and call
+// maintenance.
 type Error struct {
 	Act string
 	Err error
@@ -95,8 +93,8 @@ func (m *Module) Confirm(ctx context.Context, mac2 keys.MAC) error {
 	return m.confirm(ctx, mac2)
 }
 
-// confirm ends the held sale, but for ErrForged: whether a module still takes another
-// code then is its own.
+// confirm ends the held sale, except on ErrForged: it depends on the module whether it then still
+// accepts another code.
 func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 	_, err := apdu.Exchange(ctx, m.card, psam.Credit(mac2))
 	if apdu.IsMACRefused(err) {
@@ -109,11 +107,11 @@ func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 	return nil
 }
 
-// Resolve puts the two codes of a card's GET TRANSACTION PROVE in order: cards give them in
-// either, and only the module knows MAC2. sequence is the sale's number. sure is false, and the
-// codes as they came, where the module cannot tell because it has ended the sale or begun
-// another one. A module that ends a sale with the first wrong code tells by that one alone.
-// Errors: ErrForged, where neither code is MAC2.
+// Resolve tells which of the two codes of a card's GET TRANSACTION PROVE is MAC2 and which the TAC:
+// cards give them in either order, and only the module knows MAC2. sequence is the sale's number.
+// If the module cannot tell, because it has ended the sale or begun another one, sure is false and
+// the codes are returned as they came. If a module ends the sale at the first wrong code, that one
+// code decides. Errors: ErrForged, where neither code is MAC2.
 func (m *Module) Resolve(ctx context.Context, sequence uint32, proof purse.Receipt) (ordered purse.Receipt, sure bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -159,7 +157,7 @@ func (a *Access) answer(ctx context.Context, card, city keys.Factor, random, cha
 	return [8]byte(answer), nil
 }
 
-// Present lets a social-security card know that it may give the holder's data:
+// Present proves to a social-security card that it may give the holder's data:
 // challenge, cryptogram, external authentication. A refusal of the card is a
 // *apdu.StatusError.
 func (a *Access) Present(ctx context.Context, card apdu.Card, cardFactor, city keys.Factor, random [8]byte) error {

@@ -76,8 +76,7 @@ type (
 func (dead) Transmit(context.Context, []byte) ([]byte, error) { return nil, errors.New("no answer") }
 func (deaf) Transmit(context.Context, []byte) ([]byte, error) { return []byte{1, 0x90, 0x00}, nil }
 
-// Whatever is wrong with a module is an *Error, so that it is never taken for the
-// card's fault.
+// Every failure of a module is an *Error, so that it is never taken for the card's fault.
 func TestModuleFaultsAreItsOwn(t *testing.T) {
 	transit := chip.NewTransit(1)
 	transit.PowerOn()

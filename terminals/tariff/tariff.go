@@ -1,6 +1,6 @@
-// Package tariff holds the fare table of a terminal: what the clearing centre
-// published, checked once and laid out for look-up. A terminal does no
-// arithmetic on fares; every price is final.
+// Package tariff holds the fare table of a terminal: the table that the clearing centre published,
+// checked once and arranged for look-up. A terminal calculates no fares; every price in the table
+// is final.
 package tariff
 
 import (
@@ -11,7 +11,7 @@ import (
 	"citycard/clearing/message"
 )
 
-// maxStations bounds a table; it is the clearing centre's own bound.
+// maxStations limits a table; the clearing centre has the same limit.
 const maxStations = 512
 
 // ErrNoFare: the table has no price for this card type, station or line. The
@@ -113,7 +113,7 @@ func (t *Table) Highest(cardType uint32) (uint32, error) {
 	return f.highest, nil
 }
 
-// Metro is the price in fen of a trip that took so long.
+// Metro is the price in fen of a trip that took the given time.
 func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32, error) {
 	if err := t.Entry(cardType, entry); err != nil {
 		return 0, err

@@ -11,8 +11,9 @@ import (
 	"citycard/simulators/rogue"
 )
 
-// Every trick at every command: red in time, or the card has paid what the tap says. A card
-// that has paid without a tap is an unknown outcome, and the same card settles it once.
+// Every trick at every command: the light is red in time, or the card has paid what the tap says.
+// If a card has paid and there is no tap, the outcome is unknown, and the same card resolves it
+// once.
 func TestEveryTrickAtEveryCommand(t *testing.T) {
 	held := newCard(t, 1000)
 	image, err := held.Image()

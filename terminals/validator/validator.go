@@ -29,7 +29,7 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// Place is where a validator rides.
+// Place says where a validator is installed.
 type Place struct {
 	City        uint16  // clearing centre of the operator, 4910 Zhengzhou
 	Institution [8]byte // the operator's, for the card's records
@@ -103,8 +103,8 @@ func (v *Validator) Resolve(ctx context.Context, c apdu.Card, open *card.Unknown
 	return card.Resolve(ctx, c, v.module, open)
 }
 
-// trip is the bus record of file 001A. A ride is paid at boarding, so there is
-// no place to alight.
+// trip is the bus record of file 001A. A ride is paid when the passenger boards, so the alighting
+// stop is not known.
 func (v *Validator) trip(fare uint32, at [7]byte) tunion.BusTrip {
 	return tunion.BusTrip{
 		TripHeader: tunion.NewTripHeader(tunion.TripBusID, tunion.TripEntered),

@@ -91,8 +91,9 @@ type CardTable struct {
 	history int // rows in earlier
 }
 
-// pageTail is where a page ends. With the first card it tells about where in the page a card is,
-// without a look at the page: that of millions of cards no processor's cache has room for.
+// pageTail is where a page ends. Together with the page's first card it tells about where in the
+// page a card is, without reading the page: with millions of cards the pages are too large for a
+// processor's cache.
 type pageTail struct {
 	last keys.Digits
 	n    int
@@ -137,7 +138,8 @@ func (t *CardTable) find(id keys.Digits) (cardRow, bool) {
 	return page.rows[at], true
 }
 
-// decimal is the number that the digits are. Of digits that are none it is any number.
+// decimal is the number that the digits form. If they are not decimal digits, the result is an
+// arbitrary number.
 func decimal(digits *keys.Digits) uint64 {
 	v := value(digits)
 	v = v&0x0F0F0F0F0F0F0F0F + v>>4&0x0F0F0F0F0F0F0F0F*10
@@ -146,10 +148,10 @@ func decimal(digits *keys.Digits) uint64 {
 	return v&0xFFFFFFFF + v>>32*100_000_000
 }
 
-// search finds the first card of the page that is not before id, which is not behind its last.
-// Numbers are given out in runs, so it begins where id would be in an even run, and
-// doubles its steps from there: one or two lines of memory where a binary search
-// touches six, and never worse than twice as many steps.
+// search finds the first card of the page that is not before id. id must not be after the page's
+// last card. Numbers are issued in runs, so the search begins where id would be if the numbers were
+// evenly spaced, and doubles its steps from there. It touches one or two cache lines where a binary
+// search touches six, and never takes more than twice as many steps.
 func (p *cardPage) search(id, first *keys.Digits, tail *pageTail) int {
 	low, high := 0, tail.n-1 // the answer is in low … high
 	begin, end, wanted := decimal(first), decimal(&tail.last), decimal(id)
@@ -186,8 +188,7 @@ func (p *cardPage) search(id, first *keys.Digits, tail *pageTail) int {
 	return low
 }
 
-// on returns the row that the day falls to, or the first where the day is before
-// all of them.
+// on returns the row in force on the day, or the first row if the day is before all of them.
 func (t *CardTable) on(id keys.Digits, day dayNumber) (cardRow, bool) {
 	row, ok := t.find(id)
 	if !ok || row.from <= day || row.flags&historyFlag == 0 {
@@ -281,7 +282,7 @@ type keyedRow struct {
 	row cardRow
 }
 
-// Conflict is what is wrong with a card's row beside another of the same digits.
+// Conflict is how a card's row conflicts with another row of the same digits.
 type Conflict uint8
 
 // The conflicts; of several the last one counts.
@@ -386,8 +387,8 @@ func (t *CardTable) mix(dst []keyedRow, page *cardPage, pending []keyedRow, wron
 	return dst
 }
 
-// split appends as few pages as hold the cards, about equally full, so that the
-// next card finds room.
+// split appends the smallest number of pages for the cards, about equally full, so that the next
+// card has room.
 func (t *CardTable) split(cards []keyedRow) {
 	pages := (len(cards) + pageCards - 1) / pageCards
 	for i := range pages {
@@ -439,8 +440,8 @@ func (t *CardTable) class(c cardClass) (n uint16, ok bool) {
 	return uint16(at), true
 }
 
-// CardBuilder fills a new table. Cards that come in order of digits go straight
-// in; others wait until the end.
+// CardBuilder fills a new table. Cards in order of digits are stored at once; others wait until the
+// end.
 type CardBuilder struct {
 	table   CardTable
 	last    keys.Digits

@@ -1,19 +1,20 @@
 // Package index holds the rows of a registry in memory, and finds the one that is in force: who an
 // operator is on a day, in which terminal a SAM was, whether a card is listed at a second. It knows
-// no files and no database. Package registry reads those, builds [Rows] and puts them into editions.
+// no files and no database. Package registry reads those, builds [Rows] and puts them into
+// editions.
 //
 // # Dates
 //
-// Of the rows of one key the one with the latest first day not after the day asked about is in
-// force, until its last day if it has one. Of two rows with the same first day the one that was
-// added later stands. The hotlist alone goes by the second: a card that was stolen at noon was good
-// in the morning. A card that is registered at all is known on each day.
+// On a given day, the row of a key with the latest first day up to that day is in force, until its
+// last day if it has one. Of two rows with the same first day, the one that was added later counts.
+// Only the hotlist is exact to the second: a card that was stolen at noon was good in the morning.
+// A registered card is known on every day.
 //
 // # Editions
 //
-// An [Edition] is one version of a registry. It is never changed and safe for concurrent use. [Next]
-// makes the one that follows it, and shares with it all that the new rows leave alone. Rows are
-// added only to tables that nobody else has yet.
+// An [Edition] is one version of a registry. It is never changed and safe for concurrent use.
+// [Next] makes the following edition, which shares with it everything that the new rows do not
+// change. Rows are added only to tables that no other code can see yet.
 //
 // # Size and speed
 //
@@ -26,5 +27,5 @@
 // bytes a row before it: 22 to 24 bytes a row. A card that is on no list costs one look at the
 // filter in most cases.
 //
-// Names of persons do not occur: a person is a keyed token.
+// There are no names of persons: a person is a keyed token.
 package index

@@ -37,7 +37,7 @@ func (r *Rows) with(more *Rows) Rows {
 	}
 }
 
-// withPersons is the rows of base and then those of more; an account that came along stays.
+// withPersons has the rows of base and then those of more; an account that was taken over stays.
 func withPersons(base, more Timelines[Token, Person]) Timelines[Token, Person] {
 	merged := base.with(more)
 	for token := range more.last {
@@ -107,8 +107,8 @@ func (e *Edition) Issuer(id [8]byte, day ledger.Day) (Issuer, bool) {
 	return inForce(&e.rows.Issuers, InstitutionOf(id), day)
 }
 
-// listsIssuers reports whether issuers are registered at all; where they are not,
-// those of registered cards are all there are.
+// listsIssuers reports whether issuers are registered at all; where they are not, the issuers of
+// registered cards are the only ones.
 func (e *Edition) listsIssuers() bool { return e.rows.Issuers.Len() > 0 }
 
 // Acceptance is how cards of an issuer are taken on a day.
@@ -157,9 +157,9 @@ func (e *Edition) Vehicle(id string, day ledger.Day) (Vehicle, bool) {
 	return inForce(&e.rows.Vehicles, id, day)
 }
 
-// Placed reports whether a line and vehicle that a tap claims are those of its
-// terminal on a day. What is not registered (a terminal without a line, a registry
-// without vehicles, a vehicle without a line) contradicts nothing.
+// Placed reports whether a line and vehicle that a tap claims are those of its terminal on a day.
+// Missing registrations (a terminal without a line, a registry without vehicles, a vehicle without
+// a line) contradict nothing.
 func (e *Edition) Placed(t Terminal, line uint32, vehicle string, day ledger.Day) bool {
 	if t.Line != 0 && line != t.Line {
 		return false
@@ -219,11 +219,11 @@ func (e *Edition) SAMOf(terminal [6]byte, day ledger.Day) ([6]byte, bool) {
 	return sam.Number, ok
 }
 
-// Card finds a card as it stands by its latest row.
+// Card finds a card by its latest row.
 func (e *Edition) Card(digits keys.Digits) (Card, bool) { return e.rows.Cards.Find(digits) }
 
-// CardOn finds a card as it stood on a day. A day before its first row gets the
-// first, so that a card is known whenever it is known at all.
+// CardOn finds a card as it stood on a day. For a day before its first row it returns the first, so
+// that a registered card is known on every day.
 func (e *Edition) CardOn(digits keys.Digits, day ledger.Day) (Card, bool) {
 	n, ok := numberOf(day)
 	if !ok {
@@ -236,8 +236,8 @@ func (e *Edition) CardOn(digits keys.Digits, day ledger.Day) (Card, bool) {
 	return e.rows.Cards.unpack(digits, row), true
 }
 
-// Listed reports whether a card is on the hotlist at a time as it is signed, of a
-// date that is in the calendar, and why.
+// Listed reports whether, and why, a card is on the hotlist at a signed time, whose date must be in
+// the calendar.
 func (e *Edition) Listed(digits keys.Digits, bcd [7]byte) (reason string, listed bool) {
 	row, listed := e.rows.Hotlist.on(digits, bcd)
 	if !listed {

@@ -34,9 +34,9 @@ type Listing struct {
 // Hotlist holds the hotlist in order of digits and moment. It is never changed once
 // somebody may be reading it.
 //
-// Nearly every card that is asked about is on no list: filter has at least 16 bits
-// a row, of which a row sets one, and answers for 15 cards of 16 with one look at
-// memory. With it a row takes 22 to 24 bytes.
+// Nearly every card that is looked up is on no list. The filter has at least 16 bits for each row,
+// and each row sets one of them. So it answers for 15 of 16 cards with one memory access. With it a
+// row takes 22 to 24 bytes.
 type Hotlist struct {
 	rows    []hotRow
 	reasons []string
@@ -98,8 +98,7 @@ func (t *Hotlist) Add(l Listing) (ok bool) {
 // Reasons counts the reasons of both hotlists, each once.
 func (t *Hotlist) Reasons(other *Hotlist) int { return distinct(t.reasons, other.reasons) }
 
-// on finds the row that a moment falls to: the latest that has begun, unless it is
-// over.
+// on finds the row in force at a moment: the latest that has begun, unless it has ended.
 func (t *Hotlist) on(digits keys.Digits, bcd [7]byte) (hotRow, bool) {
 	if len(t.rows) == 0 {
 		return hotRow{}, false
@@ -166,7 +165,7 @@ func (t *Hotlist) cards() (n int) {
 	return n
 }
 
-// Finish puts the rows in order, as they were added. overlap hears of each that
+// Finish puts the rows in order, as they were added. overlap is called for each that
 // begins before the one before it is over.
 func (t *Hotlist) Finish(overlap func(row, before Listing)) {
 	slices.SortStableFunc(t.rows, compareHot)

@@ -18,8 +18,8 @@ const (
 	Open      = Moment(1<<32 - 1)
 )
 
-// momentOf reads a card time, 7 bytes BCD. Its date is one of the calendar; a time
-// of day that is none stands for the day's last second.
+// momentOf reads a card time, 7 bytes BCD. Its date is one of the calendar; an invalid time of day
+// counts as the day's last second.
 func momentOf(bcd [7]byte) Moment {
 	digits := func(b byte) uint32 { return uint32(b>>4)*10 + uint32(b&15) }
 	year := min(max(digits(bcd[0])*100+digits(bcd[1]), FirstYear), LastYear) - FirstYear

@@ -76,8 +76,8 @@ type Terminal struct {
 	Span
 }
 
-// SAM is the module in a terminal. A terminal of which none is registered has
-// one with the terminal's own number.
+// SAM is the module in a terminal. A terminal for which none is registered has one with the
+// terminal's own number.
 type SAM struct {
 	Number [6]byte
 	Span
@@ -164,7 +164,7 @@ func (s PersonStatus) String() string { return PersonStatuses()[s] }
 
 // Person is what the medical and pension rules need to know of somebody.
 type Person struct {
-	PersonalAccount ledger.Fen // when first registered; since then the books know
+	PersonalAccount ledger.Fen // when first registered; since then the books have it
 	Pension         ledger.Fen // approved monthly amount, 0 for none
 	From            ledger.Day
 	CertifiedUntil  int32 // YYYYMM, 0 for never
@@ -179,8 +179,8 @@ func (p Person) Since() ledger.Day { return p.From }
 // no city's figure; it keeps the sum over all persons of a country within an account.
 const PersonLimit ledger.Fen = 10_000_000_000
 
-// KeepingAccount is p with the account that the row before it, of the same first day, brought
-// along: what is corrected later is everything but the money, which is in the books.
+// KeepingAccount is p with the account of the earlier row of the same first day. A later row
+// corrects everything but the money, which is in the books.
 func (p Person) KeepingAccount(before Person) Person {
 	if p.PersonalAccount == 0 && before.PersonalAccount <= PersonLimit {
 		p.PersonalAccount = before.PersonalAccount

@@ -27,7 +27,7 @@ type Timelines[K comparable, T Dated] struct {
 	earlier map[K][]T // in order of first day
 }
 
-// Add puts a row in its place; one of the same first day gives way.
+// Add puts a row in its place; it replaces a row of the same first day.
 func (t *Timelines[K, T]) Add(key K, row T) {
 	if t.last == nil {
 		t.last, t.earlier = map[K]T{}, map[K][]T{}
@@ -54,7 +54,7 @@ func (t *Timelines[K, T]) Add(key K, row T) {
 
 func byDay[T Dated](a, b T) int { return int(a.Since()) - int(b.Since()) }
 
-// on finds the row that the day falls to, whose last day may be over.
+// on finds the latest row that has begun by the day; its last day may be past.
 func (t *Timelines[K, T]) on(key K, day ledger.Day) (T, bool) {
 	row, ok := t.last[key]
 	if !ok || row.Since() <= day {
@@ -135,7 +135,7 @@ func (t Timelines[K, T]) with(more Timelines[K, T]) Timelines[K, T] {
 	return merged
 }
 
-// inForce is the row of a day whose last day is not over.
+// inForce is the row of a day, unless its last day is past.
 func inForce[K comparable, T Spanned](t *Timelines[K, T], key K, day ledger.Day) (T, bool) {
 	row, ok := t.on(key, day)
 	if !ok || !row.Days().Holds(day) {

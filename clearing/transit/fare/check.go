@@ -6,7 +6,7 @@ import (
 	"citycard/clearing/message"
 )
 
-// Message is the table as it goes to the terminals. It must not be changed.
+// Message is the table as it is sent to the terminals. It must not be changed.
 func (t *Table) Message() *message.FareTable { return t.message }
 
 // Version is rule version, network version and content hash, joined by plus signs.

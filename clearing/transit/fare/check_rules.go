@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxPriceFen     = 1<<31 - 1 // keeps sums in range; what a fare may be is for Build to check
+	maxPriceFen     = 1<<31 - 1 // keeps sums in range; Build checks the limit of a fare
 	maxLimitMinutes = 24 * 60   // beyond a day the time limit means nothing
 	maxCardType     = 255       // one byte on the card
 	maxKM           = 10_000    // longer than any metro
@@ -94,13 +94,13 @@ func checkCards(where string, cards []card) []error {
 	return faults
 }
 
-// isShare bounds the digits too, so that a hostile exponent costs no memory.
+// isShare also limits the digits, so that a hostile exponent cannot use up memory.
 func isShare(d decimal.NullDecimal) bool {
 	return d.Valid && d.Decimal.Exponent() >= -9 && d.Decimal.Exponent() <= 0 &&
 		!d.Decimal.IsNegative() && d.Decimal.LessThanOrEqual(decimal.NewFromInt(1))
 }
 
-// isKM says whether d is a usable length: whole metres, more than none.
+// isKM reports whether d is a usable length: whole metres, more than zero.
 func isKM(d decimal.Decimal) bool {
 	return d.Exponent() >= -3 && d.Exponent() <= 4 && d.IsPositive() && d.LessThanOrEqual(decimal.NewFromInt(maxKM))
 }

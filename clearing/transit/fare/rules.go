@@ -137,7 +137,7 @@ func LoadRules(data []byte) (*Rules, error) {
 }
 
 // Examples names the parts that the file marks as examples: figures that nobody
-// answers for. A city that charges real fares wants none.
+// answers for. A city that charges real fares must have none.
 func (r *Rules) Examples() []string {
 	var all []string
 	for _, v := range r.versions {

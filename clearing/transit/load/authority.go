@@ -54,12 +54,12 @@ type Authority struct {
 	Now      func() time.Time // in the zone of the cards' dates
 }
 
-// A signed day may lie this many days from today's date or from the clearing day: a
-// terminal's clock may be a little off, and a day's close may be late.
+// A signed day may be this many days from today's date or from the clearing day: a terminal's clock
+// may be slightly wrong, and a day's close may be late.
 const daysAround = 1
 
-// dated refuses a day that no counter can mean. It asks the ledger for the clearing day:
-// a process that authorised nothing for days has seen none of them close.
+// dated refuses an implausible day. It asks the ledger for the clearing day, because a process that
+// authorised nothing for days has not noticed their closes.
 func (a *Authority) dated(ctx context.Context, day ledger.Day) error {
 	clearing, err := a.Books.CurrentDay(ctx)
 	if err != nil {
@@ -88,11 +88,12 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 		return keys.MAC{}, err
 	}
 	if card, known := a.Registry.Current().Card(order.Card.Digits()); known {
-		// Whatever the request has where MAC1 covers nothing, it is this card's.
+		// MAC1 does not cover all of the card's number and issuer. Whatever the request has in the
+		// other bytes, it means this card.
 		order.Card = card.ID
 	}
-	// MAC2 is worked out first, so that MAC1 is proved before money moves, and
-	// given out last, so that it exists only once the posting is durable.
+	// MAC2 is computed first, so that MAC1 is verified before money moves. It is returned last, so
+	// that nobody has it before the posting is durable.
 	mac2, err := a.Keys.AuthoriseLoad(order)
 	if errors.Is(err, keys.ErrMAC) {
 		return keys.MAC{}, &Refusal{verdict.BadMAC1, "MAC1 does not verify under the card's load key"}
@@ -119,8 +120,9 @@ func (a *Authority) Authorise(ctx context.Context, request *message.LoadRequest)
 	return keys.MAC{}, refusedPosting(decisions[0].Err)
 }
 
-// refusedPosting is a *Refusal where asking again brings the same answer as long as
-// somebody does not change the channel's account. An account that is not open yet will be.
+// refusedPosting returns a *Refusal if another request would get the same answer until somebody
+// changes the channel's account. An account that is not open yet will be opened, so that is another
+// error.
 func refusedPosting(err error) error {
 	var because *ledger.TransferError
 	if errors.As(err, &because) {
@@ -134,9 +136,9 @@ func refusedPosting(err error) error {
 	return fmt.Errorf("load authority: posting refused: %w", err)
 }
 
-// attempt finds which order for the card's sequence this one is, after those that were
-// refunded, and refuses one of those. An order that is refunded from now on may still
-// be written: that load is booked against suspense when it arrives.
+// attempt finds the number of this order among those for the card's sequence: it comes after the
+// refunded ones. It refuses an order that was refunded. If this order is refunded later, the load
+// may still be written; then it is booked against suspense when it arrives.
 func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []byte) (identity.Load, error) {
 	order := Order{identity.CardOf(o.Card).Subject(), identity.Load{Kind: o.Type, Sequence: o.OnlineSequence}}
 	if _, err := Standing(ctx, a.Books.Amounts, []*Order{&order}); err != nil {
@@ -145,8 +147,8 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 	if order.Load.Attempt == 0 {
 		return order.Load, nil
 	}
-	// At the bound nothing stands and nothing new is taken: the last attempt is never made,
-	// so no refunded order can be met under it.
+	// At the bound no new order is accepted. The last attempt is never made, so no refunded order
+	// can have its number.
 	again := false
 	err := a.Books.Statement(ctx, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		was, ok := identity.AuthorisedLoad(row.ID)
@@ -212,9 +214,9 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	return o, nil
 }
 
-// allow asks the registry about channel and card as they stand now, and at the signed time
-// where that is later: a counter whose clock is slow, or put back, must not load a card that
-// was listed meanwhile.
+// allow checks channel and card in the registry as of now, and also at the signed time if that is
+// later. A counter whose clock is slow or was set back must not load a card that was listed
+// meanwhile.
 func (a *Authority) allow(r *message.LoadRequest, o keys.LoadOrder) error {
 	edition := a.Registry.Current()
 	now := bcd.Time(a.Now())
@@ -247,10 +249,10 @@ func allowAt(edition *index.Edition, channel string, id keys.CardID, at [message
 	return nil
 }
 
-// posting is the transfer of an authorised load, and the note that gives the channel's
-// order number to it: one chain, so a number that another load has moves no money. The
-// transfer's evidence is what makes two requests the same order: not the card's random
-// number or MAC1, which change each time the counter asks.
+// posting returns the transfer of an authorised load and the memo that binds the channel's order
+// number to it. They are one chain, so if another load has the number, no money moves. Two requests
+// are the same order if the transfer's evidence is the same. It leaves out the card's random number
+// and MAC1, which change with each request.
 func (a *Authority) posting(ctx context.Context, r *message.LoadRequest, o keys.LoadOrder) ([]ledger.Transfer, error) {
 	evidence, err := proto.MarshalOptions{Deterministic: true}.Marshal(&message.LoadRequest{
 		Order: r.GetOrder(), Channel: r.GetChannel(), Card: o.Card.ASN[:], AmountFen: r.GetAmountFen(), OnlineSequence: r.GetOnlineSequence(),

@@ -10,32 +10,32 @@
 //	refunded    no card has it: unwritten:own → channel:ID, by two people
 //	            (package release)
 //
-// An authorised load is known by card and the card's online sequence. The card uses a sequence for one load only, so whatever goes wrong
-// between the counter and us, asking again with the same order gives MAC2 again
-// and takes the channel's money once; another order for the same sequence is
-// refused. An order asked for
-// again after midnight is the same order.
+// An authorised load is known by card and the card's online sequence. The card uses a sequence for
+// one load only. So whatever goes wrong between the counter and us, a repeated request with the
+// same order returns MAC2 again and takes the channel's money once. Another order for the same
+// sequence is refused. An order that is requested again after midnight is the same order.
 //
 // A channel's order number is one load's for ever: it is bound to card, sequence and
 // amount in the commit that takes the money. The same number for the card's next
 // sequence, another card or another amount is refused, so a counter that does not know
 // what became of a load cannot take its money twice.
 //
-// A load whose TAC verifies but for which no paid order exists is money that a
-// card holds and nobody paid: it is booked to the float, against suspense. So is one
-// that is written after its order was refunded, and for a refunded order MAC2 is not
-// given again. Its sequence is free for another order, up to a bound: the card has not
-// counted on. So is a second word on one load, signed for another day: an order pays once.
+// A load whose TAC verifies but for which no paid order exists is money that a card holds and
+// nobody paid: it is booked to the float, against suspense. So is a load that is written after its
+// order was refunded. For a refunded order MAC2 is not returned again. The refunded order's
+// sequence is free for another order, up to a bound, because the card has not incremented it. A
+// second confirmation of one load, signed for another day, is booked against suspense too: an order
+// pays once.
 //
-// unwritten:own never goes below zero. Where it holds less than a paid order, which only
-// a fault elsewhere can bring about, the load waits in suspense as load_uncovered and is
-// released against its order.
+// unwritten:own never goes below zero. If it holds less than a paid order, which only a fault
+// elsewhere can cause, the load waits in suspense as load_uncovered and is released against its
+// order.
 //
-// The authority judges card and channel as they stand now, not only at the signed time:
-// that one is the counter's clock. A definite refusal by the ledger (the channel's account
-// is closed, frozen, or at its limit) is answered as a refusal; only an outcome that is not
-// known is to be asked about again.
+// The authority judges card and channel as they are now, not only as they were at the signed time,
+// which comes from the counter's clock. A definite refusal by the ledger (the channel's account is
+// closed, frozen, or at its limit) is answered as a refusal; the counter should repeat the request
+// only if the outcome is unknown.
 //
-// That a card has its load is kept by card, type and sequence (table written_loads), in
-// the transaction that books its word, so that it is found whatever day it was signed for.
+// The transaction that books a card's confirmation also stores it by card, type and sequence (table
+// written_loads), so that it is found whatever day was signed.
 package load

@@ -28,7 +28,7 @@ const requestLimit = 4 << 10 // bytes; a request has about 150
 // strangersEvery is how often requests without the channel's token are logged at most.
 const strangersEvery = 10 * time.Second
 
-// known is a channel's id for the log; one that cannot be any channel's is not repeated there.
+// known is a channel's id for the log. An id that is too long for a channel is not repeated there.
 func known(channel string) string {
 	if len(channel) > 32 {
 		return fmt.Sprintf("%d bytes", len(channel))
@@ -50,10 +50,10 @@ func (f fault) write(w http.ResponseWriter, status int) {
 }
 
 // Handler serves the authority. A refusal is an answer with a reason code and status 200. Other
-// answers are JSON: 400 says what is wrong with the request, and of invalid_field in which
-// field; 401 that the token is not the channel's; 503 that the outcome is not known and the same
-// request is to be sent again. counted is told every answer's reason. Of requests with a wrong
-// token one is logged every few seconds, with the number of the others.
+// answers are JSON: 400 says what is wrong with the request, and for invalid_field in which field;
+// 401 says that the token is not the channel's; 503 that the outcome is not known and the same
+// request is to be sent again. counted is told every answer's reason. For requests with a wrong
+// token, one line is logged every few seconds, with the number of the others.
 func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http.Handler {
 	strangers := &sample{every: strangersEvery}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func (a *Authority) Handler(log *slog.Logger, counted func(verdict.Reason)) http
 	})
 }
 
-// readRequest reads a request's body; what is none it answers itself.
+// readRequest reads a request's body. If the body is no request, it answers itself.
 func readRequest(w http.ResponseWriter, r *http.Request) (request *message.LoadRequest, ok bool) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)

@@ -124,7 +124,7 @@ func (c *counter) owed() ledger.Fen {
 	return sums.Debits - sums.Credits
 }
 
-// TestAuthoriseOnce asks for the same order again, from the card powered anew
+// TestAuthoriseOnce asks for the same order again, from the card after a reset
 // (other random number, other MAC1): MAC2 both times, the money once.
 func TestAuthoriseOnce(t *testing.T) {
 	c := newCounter(t)

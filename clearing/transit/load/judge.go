@@ -15,14 +15,14 @@ import (
 	"citycard/ledger"
 )
 
-// Paid finds the amounts of authorised and of refunded loads: one entry a key, 0
-// where there is none. What stands is never changed, so the answer may be read before
-// the transaction that relies on it; that none of it was refunded since has to be
-// asked inside (docket.Absent).
+// Paid finds the amounts of authorised and of refunded loads: one entry a key, 0 where there is
+// none. A row in the books never changes, so the answer may be read before the transaction that
+// relies on it. Whether one of the loads was refunded since must be checked inside the transaction
+// (docket.Absent).
 type Paid func(ctx context.Context, orders []ledger.Key) ([]ledger.Fen, error)
 
-// Standing sets each order to the first attempt that was not refunded, and gives what
-// was paid for it: 0 where nothing was.
+// Standing sets each order to its first attempt that was not refunded, and returns what was paid
+// for it, 0 if nothing was.
 func Standing(ctx context.Context, paid Paid, orders []*Order) ([]ledger.Fen, error) {
 	amounts := make([]ledger.Fen, len(orders))
 	open := make([]int, len(orders))
@@ -136,8 +136,8 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 	return nil
 }
 
-// verifyOther gives records their second chance whose counter could not tell which of two
-// codes is the TAC.
+// verifyOther tries the second code of the records whose counter could not tell which of two codes
+// is the TAC.
 func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified []bool) error {
 	var places []int
 	var again []keys.LoadRecord
@@ -195,11 +195,11 @@ func decode(record docket.Record) (written, verdict.Reason) {
 	return l, verdict.None
 }
 
-// words are the days of the first words that a batch has on its loads.
+// words has, for each load of a batch, the day of the card's first confirmation in the batch.
 type words map[ledger.Key]ledger.Day
 
-// first reports whether a record is the card's first word on its load, or a repeat of it.
-// said is the day of the word that the books have, 0 for none.
+// first reports whether a record is the card's first confirmation of its load, or a repeat of that
+// one. said is the day of the confirmation that the books have, 0 for none.
 func (w words) first(l *written, said ledger.Day) bool {
 	load := ledger.Key{Subject: l.order.Card, ID: identity.LoadWritten(l.signed.Type, l.signed.OnlineSequence)}
 	if said == 0 {
@@ -212,10 +212,10 @@ func (w words) first(l *written, said ledger.Day) bool {
 	return said == l.day
 }
 
-// post books a load that the card has confirmed: against the paid order, or
-// against suspense where nobody is known to have paid, or was paid back since. An order
-// pays for one load: a second word on it, signed for another day, has none. So is a load
-// after which the purse holds more than any may.
+// post books a load that the card has confirmed, against the paid order. It books against suspense
+// if no payment is known, or if the order was refunded since. An order pays for one load, so a
+// second confirmation of it, signed for another day, is booked against suspense too. So is a load
+// after which the purse holds more than any purse may.
 func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) {
 	reason := verdict.None
 	switch {

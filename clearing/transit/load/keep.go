@@ -14,10 +14,10 @@ import (
 	"citycard/ledger"
 )
 
-// Keep keeps, in a batch's transaction, that its loads are written, and asks whether an order
-// that one of them was held against has been given back since it was looked up, or has another
-// word since; then the error is docket.ErrMoved. Refund and batch are serializable: one that is
-// not seen here makes the database refuse the other.
+// Keep stores, in a batch's transaction, that its loads are written. It also checks whether one of
+// their orders was refunded, or got another confirmation, since it was looked up; then the error is
+// docket.ErrMoved. Refund and batch are serializable: if the refund is not seen here, the database
+// refuses one of the two.
 func Keep(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 	if err := keepWritten(ctx, tx, d.Transfers); err != nil {
 		return err
@@ -54,7 +54,7 @@ func notRefunded(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 	return nil
 }
 
-// firstWords asks whether each load that an order pays for is the order's first word.
+// firstWords checks that each load for which an order pays is the first confirmation of that order.
 func firstWords(ctx context.Context, tx pgx.Tx, d *docket.Docket) error {
 	notPaid := ledger.IDOfCode(chart.Suspense(verdict.LoadNotPaid))
 	var orders []*Order

@@ -16,14 +16,14 @@ var example []byte
 // Rules are all versions of what a purse may hold and how it is loaded, by date.
 type Rules struct{ versions []Rule }
 
-// Rule is one version. It holds until the next begins; what is dated before the first
-// is held against the first, so that there is no day without a bound.
+// Rule is one version. It is in force until the next begins. A date before the first version is
+// judged by the first, so that no day is without a bound.
 type Rule struct {
 	rulefile.Since
 	MaximumFen    ledger.Fen `json:"maximum_fen"`     // the most a purse may hold
 	MultipleOfFen ledger.Fen `json:"multiple_of_fen"` // a load is a multiple of this
-	// RefundAfterDays is how long a paid load must have been without a card's word
-	// before it may be given back on that ground alone.
+	// RefundAfterDays is how long a paid load must have been without a card's confirmation before
+	// it may be refunded for that reason alone.
 	RefundAfterDays int `json:"refund_after_days"`
 	rulefile.Figures
 }

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// sample lets one of many through: what strangers can cause as often as they like must
-// not fill the log.
+// sample lets one of many log lines through: lines that strangers can cause must not fill the log.
 type sample struct {
 	every time.Duration
 
@@ -15,7 +14,7 @@ type sample struct {
 	passed int64
 }
 
-// due reports whether it is time for the next one, and how many were passed over before it.
+// due reports whether it is time for the next line, and how many were left out before it.
 func (s *sample) due(now time.Time) (passed int64, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

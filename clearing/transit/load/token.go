@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// A channel proves who it is by a token, sent as "Authorization: Bearer TOKEN". A token
+// A channel authenticates by a token, sent as "Authorization: Bearer TOKEN". A token
 // is 32 random bytes, so its plain SHA-256 is all that has to be kept of it.
 
 // NewToken makes a channel's token.
 func NewToken() string {
 	var secret [32]byte
-	// crypto/rand's Read does not fail: it ends the program rather.
+	// crypto/rand's Read never returns an error; it ends the program instead.
 	_, _ = rand.Read(secret[:])
 	return base64.RawURLEncoding.EncodeToString(secret[:])
 }

@@ -10,8 +10,8 @@ import (
 	"citycard/ledger"
 )
 
-// Written finds under which signed day the books have the card's word on each load, 0
-// where they have none. What it says of a load that has one never changes.
+// Written finds the signed day under which the books have the card's confirmation of each load, 0
+// where they have none. Once a load has one, the answer never changes.
 type Written func(ctx context.Context, orders []*Order) ([]ledger.Day, error)
 
 // WrittenIn looks in the books, before a transaction.
@@ -58,8 +58,8 @@ func WrittenOn(ctx context.Context, q querier, orders []*Order) ([]ledger.Day, e
 	return days, nil
 }
 
-// keepWritten keeps the words among a batch's transfers, in its transaction. Of two on one
-// load the first stays.
+// keepWritten stores the confirmations among a batch's transfers, in its transaction. Of two
+// confirmations of one load the first stays.
 func keepWritten(ctx context.Context, tx pgx.Tx, transfers []ledger.Transfer) error {
 	var cards [][]byte
 	var kinds, sequences []int64

@@ -11,7 +11,7 @@ import (
 	"citycard/ledger/ledgertest"
 )
 
-// New opens empty books of their own, in the data directory dir.
+// New opens new, empty books in the data directory dir.
 func New(t *testing.T) (b *books.Books, dir string) {
 	t.Helper()
 	return open(t, Database(t))
@@ -47,7 +47,7 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 	return b, dir
 }
 
-// Database is an empty database of the server that the tests are to use, or "" where each has a
+// Database is an empty database on the server that the tests are to use, or "" if each test has a
 // private one.
 func Database(t *testing.T) string {
 	t.Helper()
