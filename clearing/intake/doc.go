@@ -17,12 +17,12 @@
 //
 // # Several processes
 //
-// Processes share the partitions through a consumer group; the group says who should have a
-// partition, the database who has it. The process that is given one leases its stream, which raises
-// the stream's epoch, and begins at the position found there. So even if the group is wrong for a
-// moment (a process was stopped and wakes up, or two processes take a partition for theirs), only
-// the latest lease commits. A process that finds a newer epoch drops all it has, leaves and joins
-// the group again.
+// Processes share the partitions through a consumer group. The group says which process should have
+// a partition, the database which one has it. A process that is given a partition leases its
+// stream, which raises the stream's epoch, and begins at the position found there. So even if the
+// group is wrong for a moment (a process was stopped and wakes up, or two processes believe that a
+// partition is theirs), only the latest lease commits. A process that finds a newer epoch drops all
+// it has, leaves and joins the group again.
 //
 // # What one commit holds
 //
@@ -46,13 +46,14 @@
 // No record does. Bytes that cannot be read become a reject. A batch that fails because of one of
 // its records is cut in two, and again, until that record is alone. Its bytes are kept with the
 // error (package quarantine), and the others are booked in their order. Once the reason is gone,
-// two people have the record judged again (Again). What fails so is told from what passes by
-// itself, for which a batch waits and readiness fails: database or broker are away, also at the
-// moment at which the group is joined and streams are leased; the database is broken or full, or
-// lacks a table or a right; a key store was changed into what cannot be used, once a TAC is wrong,
-// which may be right under the masters that are not at hand. An account that refuses what must be
-// booked (it is not open yet, or frozen) is between the two: the partition waits while it has
-// patience, and then keeps the refused records alone.
+// two people have the record judged again (Again).
+//
+// Other causes pass by themselves: for these a batch waits and readiness fails. They are: the
+// database or the broker is away, also while the group is joined and streams are leased; the
+// database is broken or full, or lacks a table or a right; the key store was changed and cannot be
+// used, and a TAC is wrong that may be right under the masters that are not at hand. An account
+// that refuses what must be booked (it is not open yet, or frozen) is between the two: the
+// partition waits while it has patience, and then keeps the refused records alone.
 //
 // A batch may also be too large for the database to store in time. If it fails for that reason
 // three times in a row, and the database answers otherwise, the batch is cut, and the next ones
