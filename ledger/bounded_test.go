@@ -9,7 +9,6 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
-	"citycard/ledger/schema"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -114,7 +113,11 @@ func (c *rowCounter) TraceQueryEnd(_ context.Context, _ *pgx.Conn, end pgx.Trace
 func askCounted(t *testing.T, url string, past bool, ask func(*ledger.Ledger) (string, error)) (answer string, returned, fetched int) {
 	t.Helper()
 	ctx := context.Background()
-	before := fetchedRows(t, url, past)
+	var tables []string // all of them
+	if past {
+		tables = []string{"checkpoints", "activity", "late"}
+	}
+	before := ledgertest.FetchedRows(t, url, tables...)
 	pool, dialect, err := ledger.Connect(ctx, url, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -130,32 +133,5 @@ func askCounted(t *testing.T, url string, past bool, ask func(*ledger.Ledger) (s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer, int(counter.rows.Load()), fetchedRows(t, url, past) - before
-}
-
-// fetchedRows asks when no other session is left: a session's statistics are complete when it has
-// ended.
-func fetchedRows(t *testing.T, url string, past bool) int {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if dialect, err := schema.Detect(ctx, conn); err != nil || dialect != schema.PostgreSQL {
-		return 0
-	}
-	for others := 1; others > 0; {
-		if err = conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-			AND backend_type = 'client backend'`).Scan(&others); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var rows int
-	if err = conn.QueryRow(ctx, `SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::INT8 FROM pg_stat_user_tables
-		WHERE NOT $1 OR relname IN ('checkpoints', 'activity', 'late')`, past).Scan(&rows); err != nil {
-		t.Fatal(err)
-	}
-	return rows
+	return answer, int(counter.rows.Load()), ledgertest.FetchedRows(t, url, tables...) - before
 }

@@ -52,6 +52,16 @@ func (o *office) must(err error) {
 	}
 }
 
+// closes closes a day and checks it.
+func (o *office) closes(day ledger.Day) counters.Summary {
+	o.Helper()
+	o.must(o.Ledger.CloseDay(o.Context(), day, day.Next()))
+	summary, err := o.Checker.Run(o.Context(), day, 0)
+	o.must(err)
+	o.must(o.Ledger.EndDay(o.Context(), day))
+	return summary
+}
+
 // book posts what is booked on a day, in a random order.
 func (o *office) book(stream string, random *rand.Rand, records []record, day int) {
 	o.Helper()
@@ -119,10 +129,7 @@ func TestPass(t *testing.T) {
 			for day := range days {
 				o.book("taps/0", random, records, day)
 				date := firstDay.Add(day)
-				o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-				summary, err := o.Checker.Run(t.Context(), date, 0)
-				o.must(err)
-				o.must(o.Ledger.EndDay(t.Context(), date))
+				summary := o.closes(date)
 				if got, want := o.findings(date), expected(records, day); !slices.Equal(got, want) {
 					t.Fatalf("day %d: found\n%s\nwant\n%s", day, strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
@@ -203,10 +210,7 @@ func TestReopened(t *testing.T) {
 	for day := range 2 {
 		date := firstDay.Add(day)
 		o.book("taps/0", random, records, day)
-		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-		_, err := o.Checker.Run(t.Context(), date, 0)
-		o.must(err)
-		o.must(o.Ledger.EndDay(t.Context(), date))
+		o.closes(date)
 	}
 	before := o.findings(firstDay)
 	o.must(o.Ledger.ReopenDay(t.Context(), firstDay, ledger.Approval{First: "Li", Second: "Wang", Reason: "late", At: firstDay.Time(time.UTC)}))

@@ -1,20 +1,15 @@
 package counters_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
 	"citycard/clearing/counters"
 	"citycard/clearing/docket"
+	"citycard/clearing/schema"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
-	"citycard/ledger/schema"
-
-	clearingschema "citycard/clearing/schema"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // TestRejectsOfOtherDays lets a stream have many rejects on the first day, and a few on each
@@ -23,7 +18,7 @@ import (
 func TestRejectsOfOtherDays(t *testing.T) {
 	const many, few = 20_000, 5 // a small journal would be read whole rather than by its key
 	url := ledgertest.New(t)
-	if err := clearingschema.Apply(t.Context(), url); err != nil {
+	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
 	l := ledgertest.Connect(t, url, 4)
@@ -79,37 +74,12 @@ func TestRejectsOfOtherDays(t *testing.T) {
 // fetched for ask; that is told by PostgreSQL only.
 func journalRowsRead(t *testing.T, url string, ask func(*ledger.Ledger)) int {
 	t.Helper()
-	before := journalRows(t, url)
+	before := ledgertest.FetchedRows(t, url, "journal")
 	pool, dialect, err := ledger.Connect(t.Context(), url, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask(ledger.New(pool, dialect))
 	pool.Close()
-	return journalRows(t, url) - before
-}
-
-// journalRows asks when no other session is left: a session's statistics are complete when it has
-// ended.
-func journalRows(t *testing.T, url string) (rows int) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if dialect, err := schema.Detect(ctx, conn); err != nil || dialect != schema.PostgreSQL {
-		return 0
-	}
-	for others := 1; others > 0; {
-		if err = conn.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-			AND backend_type = 'client backend'`).Scan(&others); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err = conn.QueryRow(ctx, "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::INT8 FROM pg_stat_user_tables WHERE relname = 'journal'").Scan(&rows); err != nil {
-		t.Fatal(err)
-	}
-	return rows
+	return ledgertest.FetchedRows(t, url, "journal") - before
 }

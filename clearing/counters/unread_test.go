@@ -47,10 +47,7 @@ func TestUnread(t *testing.T) {
 					o.without(date, "loads/0")
 				}
 				o.book("taps/0", random, records, day)
-				o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-				_, err := o.Checker.Run(t.Context(), date, 0)
-				o.must(err)
-				o.must(o.Ledger.EndDay(t.Context(), date))
+				o.closes(date)
 				if got, want := o.findings(date), expected(records, day, without...); !slices.Equal(got, want) {
 					t.Fatalf("day %d of %v: found\n%s\nwant\n%s", day, without, strings.Join(got, "\n"), strings.Join(want, "\n"))
 				}
@@ -91,10 +88,7 @@ func TestUnreadOfOneTopic(t *testing.T) {
 		for day, want := range test.found {
 			date := firstDay.Add(day)
 			o.book("taps/0", rand.New(rand.NewPCG(1, 4)), records, day)
-			o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-			_, err := o.Checker.Run(t.Context(), date, 0)
-			o.must(err)
-			o.must(o.Ledger.EndDay(t.Context(), date))
+			o.closes(date)
 			if found := o.findings(date); !slices.Equal(found, want) {
 				t.Errorf("without %q, day %d: found %q, want %q", test.without, day, found, want)
 			}
@@ -132,10 +126,7 @@ func TestUnreadManyGaps(t *testing.T) {
 	for day := range 3 {
 		date := firstDay.Add(day)
 		o.book("taps/0", random, records, day)
-		o.must(o.Ledger.CloseDay(t.Context(), date, date.Next()))
-		_, err := o.Checker.Run(t.Context(), date, 0)
-		o.must(err)
-		o.must(o.Ledger.EndDay(t.Context(), date))
+		o.closes(date)
 		if found := o.findings(date); !slices.Equal(found, want[day]) {
 			t.Errorf("day %d: %d findings (%.5v), want %v", day, len(found), found, want[day])
 		}

@@ -429,13 +429,18 @@ func (t *CardTable) with(more *CardTable) CardTable {
 
 // class numbers a class; ok is false where there are too many.
 func (t *CardTable) class(c cardClass) (n uint16, ok bool) {
-	at := slices.Index(t.classes, c)
+	return numberIn(&t.classes, c, MaxClasses)
+}
+
+// numberIn numbers a value by its place in a list, to which it adds a new one; ok is false where
+// the list is full.
+func numberIn[T comparable](list *[]T, value T, most int) (n uint16, ok bool) {
+	at := slices.Index(*list, value)
 	if at < 0 {
-		if len(t.classes) == MaxClasses {
+		if at = len(*list); at == most {
 			return 0, false
 		}
-		at = len(t.classes)
-		t.classes = append(t.classes, c)
+		*list = append(*list, value)
 	}
 	return uint16(at), true
 }

@@ -119,15 +119,7 @@ func (t *Hotlist) on(digits keys.Digits, bcd [7]byte) (hotRow, bool) {
 
 // reason numbers a reason; ok is false where there are too many.
 func (t *Hotlist) reason(text string) (n uint16, ok bool) {
-	at := slices.Index(t.reasons, text)
-	if at < 0 {
-		if len(t.reasons) == MaxReasons {
-			return 0, false
-		}
-		at = len(t.reasons)
-		t.reasons = append(t.reasons, text)
-	}
-	return uint16(at), true
+	return numberIn(&t.reasons, text, MaxReasons)
 }
 
 // with is t and then the rows of more, which replace those of the same card and
