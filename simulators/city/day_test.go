@@ -143,7 +143,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
-// Every fault in the package comment's list must occur in a small city, with its verdict.
+// Every fault that package plan lists for cities with chips must occur in a small one, with its
+// verdict.
 func TestEveryFaultFires(t *testing.T) {
 	store := keys.GenerateTest(1)
 	dir := smallCity(t, store)

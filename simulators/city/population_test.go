@@ -46,8 +46,11 @@ func TestPopulationIsToldByItsSeed(t *testing.T) {
 		t.Error("another seed gave the same persons")
 	}
 	fates := map[plan.Fate]int{}
-	for _, card := range a.Transit {
+	for i, card := range a.Transit {
 		fates[card.Fate]++
+		if i < healthyCards && card.Fate != plan.Ordinary {
+			t.Errorf("card %d goes through a real reader and has fate %d", i, card.Fate)
+		}
 	}
 	for _, f := range []plan.Fate{plan.Unregistered, plan.Expired, plan.Blocked} {
 		if fates[f] == 0 {

@@ -3,6 +3,8 @@ package city
 import (
 	"hash/fnv"
 	"math/rand/v2"
+
+	"citycard/simulators/plan"
 )
 
 // dice are random numbers for one thing.
@@ -24,5 +26,5 @@ func (d dice) Chance(share float64) bool { return share > 0 && d.Float64() < sha
 
 // fen draws an amount of whole steps from low..high.
 func (d dice) fen(low, high, step int) int64 {
-	return int64((low/step + d.IntN(high/step-low/step+1)) * step)
+	return int64(plan.Between(d, low/step, high/step) * step)
 }

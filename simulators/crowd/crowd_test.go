@@ -375,6 +375,14 @@ func TestIssue(t *testing.T) {
 	if _, ok, err := plan.Read(t.TempDir()); ok || err != nil {
 		t.Errorf("an empty directory: %v, %v", ok, err)
 	}
+	empty := t.TempDir()
+	c.Riders = 0
+	if err := Issue(empty, c, zhengzhou(t), nil); !errors.Is(err, errChips) {
+		t.Errorf("a city with chips: %v", err)
+	}
+	if _, ok, err := plan.Read(empty); ok || err != nil {
+		t.Errorf("it was issued all the same: %v, %v", ok, err)
+	}
 }
 
 // TestRefusals: a day that cannot be played is refused before anything is sent.
@@ -416,7 +424,11 @@ func BenchmarkDay(b *testing.B) {
 			records := 0
 			for b.Loop() {
 				o := options(b, b.TempDir(), nil)
-				o.City, o.Shares = plan.City{Seed: 1, Cards: 500_000, Riders: 200_000}, plan.DefaultShares()
+				o.City = plan.City{Seed: 1, Cards: 500_000, Riders: 200_000}
+				o.Shares = plan.Shares{
+					Duplicate: 0.02, OutOfOrder: 0.01, Late: 0.01, Tampered: 0.006, Undecodable: 0.0003, Invalid: 0.0002,
+					UnknownTerminal: 0.002, WrongClock: 0.0005, Foreign: 0.005, CounterGap: 0.001, SAMGap: 0.001,
+				}
 				if !files {
 					o.Truth = ""
 				}

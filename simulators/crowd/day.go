@@ -42,13 +42,16 @@ type Options struct {
 // whole reports whether the day is over when this part is sent.
 func (o *Options) whole() bool { return o.Part == o.Parts }
 
+// errChips: the city's cards are chips, and package city plays it.
+var errChips = errors.New("the city has chips: nobody rides without them")
+
 func (o *Options) check() error {
 	if err := errors.Join(o.City.Check(), o.Shares.Check()); err != nil {
 		return err
 	}
 	switch {
 	case !o.City.Direct():
-		return errors.New("the city has chips: nobody rides without them")
+		return errChips
 	case o.Rides < 0 || o.Rides > 60:
 		return fmt.Errorf("%d rides a day: want 1 to 60", o.Rides)
 	case o.Parts < 0 || o.Parts > 100 || o.Part < 0 || o.Part > o.Parts || o.Parts > 0 && o.Part == 0:

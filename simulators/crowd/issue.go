@@ -14,6 +14,9 @@ func Issue(dir string, c plan.City, n *network.Network, progress func(phase stri
 	if err := c.Check(); err != nil {
 		return err
 	}
+	if !c.Direct() {
+		return errChips
+	}
 	r := plan.Registry{City: c, Network: n, Card: func(i int) (plan.Card, error) { return newCard(&c, i) }, Progress: progress}
 	if err := r.Write(filepath.Join(dir, "registry")); err != nil {
 		return err

@@ -57,7 +57,7 @@ func (d *Daemon) Environment() []string { return []string{socketVariable + "=" +
 // calls Close or ends.
 //
 // Programs find it by Environment. ctx limits only the waiting and the start; call Close at the
-// end. Errors: errNotInstalled, errNoVirtualReader, or what the daemon said.
+// end. Errors: no pcscd on this machine, no virtual reader, or what the daemon said.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	d, err := startPrivate(ctx, log)
 	if !errors.Is(err, errNotPrivate) {
