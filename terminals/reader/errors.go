@@ -78,3 +78,12 @@ func sorted(act string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", act, err)
 }
+
+// sortedAdmitted does so for a program that the service has admitted. The service checks a
+// program's rights when the program connects; later it gives this answer when it is shutting down.
+func sortedAdmitted(act string, err error) error {
+	if errors.Is(err, scard.ErrSecurityViolation) {
+		return fmt.Errorf("%w (%s: %w)", ErrNoService, act, err)
+	}
+	return sorted(act, err)
+}

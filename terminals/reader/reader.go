@@ -136,13 +136,8 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 		if errors.Is(err, scard.ErrTimeout) {
 			continue
 		}
-		if errors.Is(err, scard.ErrSecurityViolation) {
-			// The service checks a program's rights when the program connects. A service that is
-			// shutting down also gives this answer to a program that it admitted long before.
-			return fmt.Errorf("%w (watch reader %s: %w)", ErrNoService, r.name, err)
-		}
 		if err != nil {
-			return sorted("watch reader "+r.name, err)
+			return sortedAdmitted("watch reader "+r.name, err)
 		}
 		// The state that was seen is passed to the next call; else that call returns at once.
 		r.state = states[0].EventState &^ scard.StateChanged
