@@ -27,7 +27,7 @@ const (
 // GET RESPONSE and repeats once with the right length after 6Cxx, as T=0 cards
 // want it. Any status word other than 9000 is returned as a *StatusError,
 // together with the data that came with it. Errors of the transport are
-// wrapped; a card without end is errEndless; an answer shorter than a status
+// wrapped; a card that never ends its answer is an error; an answer shorter than a status
 // word is ErrMalformed.
 func Exchange(ctx context.Context, card Card, cmd Command) ([]byte, error) {
 	data, status, err := send(ctx, card, cmd)

@@ -72,7 +72,8 @@ func (c *Chip) flags() byte {
 	return flags
 }
 
-// Load makes a chip from an image; it has no power. Errors wrap errImage.
+// Load makes a chip from an image; it has no power. Other bytes are an error that says where they
+// are wrong.
 func Load(image []byte) (*Chip, error) {
 	n := len(image) - 4
 	if n < len(imageMagic)+3 || string(image[:len(imageMagic)]) != imageMagic {

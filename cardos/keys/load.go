@@ -29,8 +29,8 @@ type LoadOrder struct {
 }
 
 // AuthoriseLoad checks a card's MAC1 and returns the MAC2 that lets the card add the money, or
-// ErrMAC or errKeyVersion. It stores nothing: the caller has to know that the order is paid and
-// that it is answered only once.
+// ErrMAC, or an error for a key or an algorithm that it does not hold. It stores nothing: the
+// caller has to know that the order is paid and that it is answered only once.
 func (s *Store) AuthoriseLoad(o LoadOrder) (MAC, error) {
 	g := s.generation(o.KeyVersion)
 	if g == nil || o.Algorithm != 0 {

@@ -19,7 +19,7 @@ type Identity struct {
 }
 
 // Identify asks a card for each application in turn. Nothing on the card changes.
-// Errors: ErrUnknownCard, errBlocked, or the card's and the transport's.
+// Errors: ErrUnknownCard, a blocked application, or the card's and the transport's.
 func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 	var id Identity
 	answer, err := apdu.Exchange(ctx, c, apdu.Select(tunion.PPSE.Bytes()))

@@ -15,8 +15,9 @@ import (
 type Authorise func(ctx context.Context, request *message.LoadRequest) (keys.MAC, error)
 
 // Load writes money that was paid onto the purse. order has the amount, the terminal, the time and
-// the channel that took the money; Load returns it with the card's data added. Errors: errBlocked,
-// that of authorise, *UnknownError, *apdu.StatusError where the card refuses, or the transport's.
+// the channel that took the money; Load returns it with the card's data added. Errors: a blocked
+// purse, that of authorise, *UnknownError, *apdu.StatusError where the card refuses, or the
+// transport's.
 func (p *Purse) Load(ctx context.Context, order *message.Load, authorise Authorise) (*message.Load, error) {
 	start, err := p.beginLoad(ctx, order.GetAmountFen(), [6]byte(order.GetTerminal()))
 	if err != nil {

@@ -64,7 +64,7 @@ func (e *UnknownError) Error() string {
 func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Pay carries out a payment. The package comment says what it returns; when both a tap and an error
-// come back, the card has paid. Errors before the debit: ErrInsufficient, errBlocked, a
+// come back, the card has paid. Errors before the debit: ErrInsufficient, a blocked purse, a
 // *sam.Error, or the card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
 	terminal, id := module.Terminal(), p.ID()

@@ -22,7 +22,7 @@ type Purse struct {
 const regionRead = 11
 
 // OpenPurse selects the union's purse and reads the files that every terminal needs. Errors:
-// ErrNotTransit, errBlocked, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
+// ErrNotTransit, a blocked purse, a *apdu.StatusError, tunion.ErrLayout, or the transport's.
 func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
 		switch {

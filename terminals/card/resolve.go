@@ -24,7 +24,7 @@ var (
 // Resolve finds the outcome of a payment with the same card, presented again to the same
 // terminal: the tap when the card has paid, with its TAC, or with both codes where the module no
 // longer tells which is the TAC; nil when it has not. Either way the card changes nothing.
-// Errors: ErrOtherCard, ErrTooLate, errBlocked, sam.ErrForged where the module refuses both
+// Errors: ErrOtherCard, ErrTooLate, a blocked purse, sam.ErrForged where the module refuses both
 // codes, or the card's and the transport's; the outcome then stays unknown.
 func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *UnknownError) (*message.Tap, error) {
 	debit := open.Tap.GetDebit()
@@ -62,7 +62,7 @@ func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *Unknown
 
 // ResolveLoad finds the outcome of a load with the same card: the record with its TAC, or with
 // both codes that it may be, when the money is on it; nil when it is not. Either way the card
-// changes nothing. Errors: ErrOtherCard, ErrTooLate, errBlocked, or the card's and the
+// changes nothing. Errors: ErrOtherCard, ErrTooLate, a blocked purse, or the card's and the
 // transport's; the outcome then stays unknown.
 func ResolveLoad(ctx context.Context, c apdu.Card, open *UnknownError) (*message.Load, error) {
 	load := proto.CloneOf(open.Load)

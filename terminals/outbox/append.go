@@ -8,7 +8,7 @@ import (
 // Append makes the records durable, in order and all or none, and returns when they are. It waits
 // for the disk and cannot be cancelled: a caller that returned early could not know whether the
 // records are stored. Errors: a record outside the limits (nothing was written), ErrBroken with its
-// cause, errClosed.
+// cause, or that the outbox was closed.
 func (l *Log) Append(records ...Record) error {
 	if len(records) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func (l *Log) write(g *group) error {
 
 // Ready returns nil if there is room for the records of a tap that starts now.
 // Call it before the card is debited. A full disk is reported here and heals as
-// soon as there is room; ErrBroken and errClosed do not heal.
+// soon as there is room; ErrBroken does not heal, and a closed outbox does not either.
 func (l *Log) Ready() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()

@@ -10,7 +10,7 @@
 //     between sends some records twice and never loses one; the clearing side
 //     counts a repeat once.
 //  3. Only records whose Append had not returned may vanish, and they vanish as a whole frame.
-//     Damage anywhere else is ErrDamaged: the outbox refuses to open, because money would be
+//     Damage anywhere else is an error of Open, which names the file and the place: money would be
 //     missing silently. The only damage that cannot be told from an unfinished write is that of the
 //     very last frame after a crash; Open and Close write an empty mark frame to make that case
 //     short.

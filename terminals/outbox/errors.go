@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The errors that callers branch on.
+// The errors of an outbox. Callers branch on ErrBroken alone.
 var (
 	// errInUse: another process holds the directory. Stop that one, or use
 	// another directory.

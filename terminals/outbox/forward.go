@@ -27,8 +27,8 @@ func ProducerOptions(brokers ...string) []kgo.Opt {
 // client before the next Forward, since it may still hold some of them. While the
 // broker is away it waits; the client retries with its own back-off. It returns
 // early with what the broker said when a record can never be taken (no such
-// topic, no right to write, too large), with *damagedError, and with
-// errForwarding when it already runs.
+// topic, no right to write, too large), when a record on the disk is damaged, and
+// when it already runs.
 func (l *Log) Forward(ctx context.Context, client *kgo.Client) error {
 	l.mu.Lock()
 	if l.sending {

@@ -58,7 +58,8 @@ type Log struct {
 }
 
 // Open opens the outbox in dir, making it when it is not there. An unfinished last write is removed
-// (Torn says how many bytes). Errors: errInUse, *damagedError, or what the file system says.
+// (Torn says how many bytes). It fails when another process has
+// the directory, when a record is damaged, or with the file system's error.
 func Open(dir string) (*Log, error) { return open(dir, osDisk(), segmentSize) }
 
 func open(dir string, d disk, size int64) (*Log, error) {
