@@ -136,6 +136,36 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFilesFaults has each step fail for the first of two files. The second is there only where the
+// sync of the directory failed, which is the last step of both.
+func TestFilesFaults(t *testing.T) {
+	for _, fault := range faults {
+		for _, done := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, done %v", fault.step, done), func(t *testing.T) {
+				want := map[string]string{"a": "old"}
+				if fault.after || done && fault.done {
+					want["a"] = "new"
+				}
+				if fault.after {
+					want["b"] = "new"
+				}
+				dir := t.TempDir()
+				if err := os.WriteFile(filepath.Join(dir, "a"), []byte("old"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				d := osDisk()
+				fault.fail(&d, done)
+				if err := d.fillAll(dir, map[string][]byte{"a": []byte("new"), "b": []byte("new")}); !errors.Is(err, errFault) {
+					t.Errorf("it says %v", err)
+				}
+				if found := files(t, dir); !maps.Equal(found, want) {
+					t.Errorf("there is %v, want %v", found, want)
+				}
+			})
+		}
+	}
+}
+
 // TestNewWithoutLinks makes a new file on a disk that has no links.
 func TestNewWithoutLinks(t *testing.T) {
 	dir := t.TempDir()
@@ -175,6 +205,10 @@ func TestOrder(t *testing.T) {
 		{func() error { return d.mkdirAll(deep) }, "mkdir b, sync a"},
 		{func() error { return d.fill(filepath.Join(deep, "x"), content([]byte("1")), d.rename) }, "write, sync, rename, sync b"},
 		{func() error { return d.fill(filepath.Join(deep, "y"), content([]byte("2")), d.placeNew) }, "write, sync, link, remove, sync b"},
+		{
+			func() error { return d.fillAll(deep, map[string][]byte{"y": []byte("3"), "z": []byte("4")}) },
+			"write, sync, rename, write, sync, rename, sync b",
+		},
 	} {
 		steps = nil
 		if err := test.do(); err != nil {
@@ -184,7 +218,7 @@ func TestOrder(t *testing.T) {
 			t.Errorf("done: %s; want %s", found, test.want)
 		}
 	}
-	if found, want := files(t, deep), (map[string]string{"x": "1", "y": "2"}); !maps.Equal(found, want) {
+	if found, want := files(t, deep), (map[string]string{"x": "1", "y": "3", "z": "4"}); !maps.Equal(found, want) {
 		t.Errorf("there is %v, want %v", found, want)
 	}
 }
@@ -231,6 +265,12 @@ func TestWrite(t *testing.T) {
 		t.Errorf("in no directory: %v", err)
 	}
 	if found := files(t, dir); !maps.Equal(found, map[string]string{"file": "swapped", "other": "new"}) {
+		t.Errorf("there is %v", found)
+	}
+	if err := WriteFiles(dir, map[string][]byte{"file": []byte("one"), "other": []byte("two")}); err != nil {
+		t.Error(err)
+	}
+	if found := files(t, dir); !maps.Equal(found, map[string]string{"file": "one", "other": "two"}) {
 		t.Errorf("there is %v", found)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // leftover ends the name of a temporary file; a dot begins it.
@@ -101,6 +103,21 @@ func Write(path string, write func(io.Writer) error) error {
 
 // WriteFile puts data in place of the file at path.
 func WriteFile(path string, data []byte) error { return Write(path, content(data)) }
+
+// WriteFiles puts data in place of several files of one directory, by their names in it, and syncs
+// the directory once, after the last. An error may leave some of them in their places.
+func WriteFiles(dir string, files map[string][]byte) error { return osDisk().fillAll(dir, files) }
+
+func (d disk) fillAll(dir string, files map[string][]byte) error {
+	each := d
+	each.syncDir = func(string) error { return nil }
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := each.fill(filepath.Join(dir, name), content(files[name]), each.rename); err != nil {
+			return err
+		}
+	}
+	return d.syncDir(dir)
+}
 
 // WriteNew makes a file, which write fills, where there is none; where there is one, it fails with
 // fs.ErrExist.

@@ -21,9 +21,9 @@
 // Promises:
 //
 //  1. The same rows give the same bytes, in any order of rows.
-//  2. A file appears whole or not at all: it is written beside its place, synced,
-//     renamed, and the folder synced. The index comes last, so an index that can
-//     be read names only files that are there.
+//  2. A file appears whole or not at all: it is written beside its place, synced and renamed. The
+//     folder is synced when all files are in their places. Only then comes the index, so an index
+//     that can be read names only files that are there.
 //  3. A day that was written is never overwritten by other content: somebody may
 //     have paid by it. Writing the same again is harmless.
 //  4. Files of two participants have two names even on a file system that does not distinguish A

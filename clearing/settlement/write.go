@@ -44,10 +44,8 @@ func Write(dir string, day ledger.Day, positions []Position) (Index, error) {
 	if err := durable.RemoveLeftovers(dir); err != nil {
 		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
-	for i, entry := range index.Entries {
-		if err := durable.WriteFile(filepath.Join(dir, entry.File), files[i]); err != nil {
-			return Index{}, fmt.Errorf("settlement: %w", err)
-		}
+	if err := durable.WriteFiles(dir, files); err != nil {
+		return Index{}, fmt.Errorf("settlement: %w", err)
 	}
 	// The index comes last: it must never be on disk without a file that it lists.
 	if err := durable.WriteFile(filepath.Join(dir, indexName), data); err != nil {
@@ -66,15 +64,16 @@ func Check(day ledger.Day, positions []Position) error {
 
 // encode makes all files before any is written, and checks that they can be read back: positions
 // come from a caller, and a name with a line break could not be read back.
-func encode(day ledger.Day, positions []Position) (Index, [][]byte, error) {
-	files := make([][]byte, len(positions))
+func encode(day ledger.Day, positions []Position) (Index, map[string][]byte, error) {
+	files := make(map[string][]byte, len(positions))
 	entries := make([]Entry, len(positions))
 	for i, position := range positions {
-		files[i] = File{day, position}.Encode()
-		if _, err := Parse(files[i]); err != nil {
+		data := File{day, position}.Encode()
+		if _, err := Parse(data); err != nil {
 			return Index{}, nil, fmt.Errorf("position of %s: %w", position.Participant.Code, err)
 		}
-		entries[i] = newEntry(position, files[i])
+		entries[i] = newEntry(position, data)
+		files[entries[i].File] = data
 	}
 	index, err := newIndex(day, entries)
 	if err != nil {

@@ -146,6 +146,28 @@ func TestWriteAfterACrash(t *testing.T) {
 	}
 }
 
+// TestWriteWithoutAFile: where a participant's file cannot be put in its place there is no index.
+func TestWriteWithoutAFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "day")
+	taken := filepath.Join(dir, "operator-metro.csv")
+	if err := os.MkdirAll(filepath.Join(taken, "in the way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(dir, testDay, dayPositions(t)); err == nil {
+		t.Error("written in place of a folder")
+	}
+	if _, err := os.Stat(filepath.Join(dir, indexName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the index: %v", err)
+	}
+	if err := os.RemoveAll(taken); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(dir, testDay, dayPositions(t)); err != nil {
+		t.Error(err)
+	}
+	same(t, read(t, dir), read(t, filepath.Join("testdata", "20261124")))
+}
+
 // A day is settled once.
 func TestWriteNeverOverwritesADay(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "day")
