@@ -23,6 +23,7 @@ func ordersCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim orders", flag.ContinueOnError)
 	var c ordering
 	c.register(flags)
+	c.mode = mode{set: true} // an order makes a chip, however large the city is
 	flags.IntVar(&c.count, "count", 20, "`NUMBER` of orders / 订单数")
 	return &ffcli.Command{
 		Name:       "orders",
