@@ -9,6 +9,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/schema"
 )
 
 // TestRehearsal has each act first rehearsed and then done: it answers the same both times, and
@@ -73,5 +74,20 @@ func TestRehearsal(t *testing.T) {
 		if act.err == nil && act.name != "the same again" && ledgertest.Dump(t, b.Pool()) == before {
 			t.Errorf("%s: nothing changed when it was done", act.name)
 		}
+	}
+}
+
+// TestRehearsedLeaseWaits rehearses a lease in the way of CockroachDB. It must not run the statement
+// that aborts the owner's batch, which PostgreSQL refuses as a mistake in the syntax.
+func TestRehearsedLeaseWaits(t *testing.T) {
+	b := newBooks(t)
+	if b.Dialect() != schema.PostgreSQL {
+		t.Skip("only PostgreSQL refuses the statement")
+	}
+	if _, err := ledger.New(b.Pool(), schema.CockroachDB).Lease(t.Context(), "taps/0", "test", 0); err == nil {
+		t.Error("PostgreSQL takes the statement that passes others")
+	}
+	if _, err := ledger.New(b.Pool(), schema.CockroachDB, ledger.WithRehearsal()).Lease(t.Context(), "taps/0", "test", 0); err != nil {
+		t.Errorf("a rehearsed lease: %v", err)
 	}
 }

@@ -32,12 +32,12 @@ func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Leas
 	var lease Lease
 	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
-			if !l.rehearses {
+			if !l.rehearses { // which takes nothing away from the owner
 				defer l.evictIdle(ctx, tx)()
-			}
-			if pass := l.dialect.PassStatement(); pass != "" {
-				if _, err := tx.Exec(ctx, pass); err != nil {
-					return err
+				if pass := l.dialect.PassStatement(); pass != "" {
+					if _, err := tx.Exec(ctx, pass); err != nil {
+						return err
+					}
 				}
 			}
 			lease, err = leaseIn(ctx, tx, stream, owner, day)
