@@ -125,6 +125,26 @@ func (a *Approval) people() (first, second string, err error) {
 	return first, second, nil
 }
 
+// ValidateAlone says what is wrong with the approval of an act that takes no second person, as a
+// *BatchError.
+func (a *Approval) ValidateAlone() error {
+	_, err := a.alone()
+	return err
+}
+
+// alone gives the one person's name as it is kept; it is empty if the program itself acts.
+func (a *Approval) alone() (first string, err error) {
+	if a.First != "" {
+		if first, err = Person(a.First); err != nil {
+			return "", &BatchError{What: err.Error()}
+		}
+	}
+	if a.Second != "" || !text(a.Reason, 0, MaxReason) {
+		return "", &BatchError{What: fmt.Sprintf("it takes one person at most, and a reason of at most %d bytes of UTF-8", MaxReason)}
+	}
+	return first, nil
+}
+
 // Approve writes an act of the caller's own into the audit, inside the transaction that does it
 // (Batch.Finish).
 func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
@@ -151,15 +171,9 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	if err := callersAct(act, what); err != nil {
 		return err
 	}
-	first := by.First
-	if first != "" {
-		var err error
-		if first, err = Person(first); err != nil {
-			return &BatchError{What: err.Error()}
-		}
-	}
-	if by.Second != "" || !text(by.Reason, 0, MaxReason) {
-		return &BatchError{What: fmt.Sprintf("act %q takes one person at most, and a reason of at most %d bytes of UTF-8", act, MaxReason)}
+	first, err := by.alone()
+	if err != nil {
+		return fmt.Errorf("act %q: %w", act, err)
 	}
 	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason})
 }

@@ -65,11 +65,15 @@ const (
 	actReject  = "reject"
 )
 
-// Propose stores a draft as a change that waits for a second person, and gives
-// its number.
+// Propose stores a draft as a change that waits for a second person, and gives its number. A
+// *ledger.BatchError says that the reason cannot be kept; then no number is taken.
 func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (int64, error) {
 	if err := by.check(); err != nil {
 		return 0, err
+	}
+	approval := ledger.Approval{First: by.Person, Reason: reason, At: by.At}
+	if err := approval.ValidateAlone(); err != nil { // before a number is taken for good
+		return 0, fmt.Errorf("propose a change: %w", err)
 	}
 	if d.count == 0 {
 		return 0, ErrNothingNew
@@ -92,7 +96,7 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 				return err
 			}
 			what := Proposal{Change: n, Base: d.base, Rows: d.count, Digest: hex.EncodeToString(d.digest[:])}
-			return audit(ctx, tx, ActPropose, what, ledger.Approval{First: by.Person, Reason: reason, At: by.At})
+			return audit(ctx, tx, ActPropose, what, approval)
 		})
 	})
 	if err != nil {

@@ -403,3 +403,26 @@ func TestNothingNew(t *testing.T) {
 		t.Errorf("an empty directory reads with %v", err)
 	}
 }
+
+// TestUnfitReason proposes changes with reasons that cannot be kept, rehearsed and not. They are
+// refused before anything is written: the database stays as it is.
+func TestUnfitReason(t *testing.T) {
+	a := founded(t)
+	draft := a.read(block(clearingtest.Card, "20261124"), a.load())
+	before := ledgertest.Dump(t, a.ledger.Pool())
+	for name, reason := range map[string]string{"long": strings.Repeat("x", 5000), "not UTF-8": "\xff", "a zero byte": "a\x00b"} {
+		for _, rehearses := range []bool{true, false} {
+			a.Rehearses = rehearses
+			var unfit *ledger.BatchError
+			if n, err := a.Propose(t.Context(), draft, act("ann"), reason); !errors.As(err, &unfit) || !strings.Contains(unfit.What, "1024 bytes of UTF-8") {
+				t.Errorf("%s, rehearsed %v: change %d, %v", name, rehearses, n, err)
+			}
+		}
+	}
+	if after := ledgertest.Dump(t, a.ledger.Pool()); after != before {
+		t.Error("a refused proposal has left something")
+	}
+	if n, err := a.Propose(t.Context(), draft, act("ann"), strings.Repeat("x", 1024)); n != 2 || err != nil {
+		t.Errorf("the longest reason: change %d, %v", n, err)
+	}
+}

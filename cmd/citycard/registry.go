@@ -86,6 +86,9 @@ func registryImportCommand() *ffcli.Command {
 		if errors.Is(err, registry.ErrNothingNew) {
 			return service.Refuse("nothing was imported / 未导入", "change something first", err)
 		}
+		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
+			return service.Refuse("nothing was imported / 未导入", "correct --reason", errors.New(unfit.What))
+		}
 		if err != nil {
 			return err
 		}
