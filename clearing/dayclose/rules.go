@@ -43,7 +43,7 @@ func LoadRules(data []byte) (*Rules, error) {
 // check names what is wrong with the figures of a version.
 func (r *Rule) check(where string) []error {
 	faults := r.CheckSource(where)
-	if r.WrongShare.IsNegative() || r.WrongShare.Exponent() < -9 || r.WrongShare.Exponent() > 0 || r.WrongShare.GreaterThanOrEqual(decimal.NewFromInt(1)) {
+	if !rulefile.IsShare(r.WrongShare) || r.WrongShare.Equal(decimal.NewFromInt(1)) {
 		faults = append(faults, fmt.Errorf("%s.wrong_share: want a share from 0 to below 1, with at most 9 decimals", where))
 	}
 	if r.WrongLeast < 1 {

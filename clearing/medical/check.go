@@ -3,8 +3,6 @@ package medical
 import (
 	"fmt"
 
-	"github.com/shopspring/decimal"
-
 	"citycard/clearing/rulefile"
 )
 
@@ -68,7 +66,7 @@ func (s schemeFile) check(row string) []error {
 	add := func(format string, values ...any) {
 		faults = append(faults, fmt.Errorf(row+format, values...))
 	}
-	if s.ReadmissionRatio.Valid && !isShare(s.ReadmissionRatio.Decimal) {
+	if s.ReadmissionRatio.Valid && !rulefile.IsShare(s.ReadmissionRatio.Decimal) {
 		add(".readmission_ratio: %s, want 0 to 1", s.ReadmissionRatio.Decimal)
 	}
 	if len(s.Bands) == 0 {
@@ -83,15 +81,10 @@ func (s schemeFile) check(row string) []error {
 		case !last && (b.UpToFen <= below || b.UpToFen > maxFen):
 			add(".bands[%d].up_to_fen: %d, want more than %d", i, b.UpToFen, below)
 		}
-		if !b.Ratio.Valid || !isShare(b.Ratio.Decimal) {
+		if !b.Ratio.Valid || !rulefile.IsShare(b.Ratio.Decimal) {
 			add(".bands[%d].ratio: want a number from 0 to 1", i)
 		}
 		below = b.UpToFen
 	}
 	return faults
-}
-
-// isShare also limits the digits, so that a hostile exponent cannot use up memory.
-func isShare(d decimal.Decimal) bool {
-	return d.Exponent() >= -9 && d.Exponent() <= 0 && !d.IsNegative() && d.LessThanOrEqual(decimal.NewFromInt(1))
 }

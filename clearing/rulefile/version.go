@@ -3,6 +3,8 @@ package rulefile
 import (
 	"fmt"
 
+	"github.com/shopspring/decimal"
+
 	"citycard/ledger"
 )
 
@@ -105,6 +107,12 @@ func Range[N interface{ ~int | ~int64 | ~uint32 }](where string, value, least, m
 		return []error{fmt.Errorf("%s: %d, want %d to %d", where, value, least, most)}
 	}
 	return nil
+}
+
+// IsShare reports whether a figure is a share, from 0 to 1. It also limits the digits, to nine
+// decimals, so that a hostile exponent cannot use up memory.
+func IsShare(d decimal.Decimal) bool {
+	return d.Exponent() >= -9 && d.Exponent() <= 0 && !d.IsNegative() && d.LessThanOrEqual(decimal.NewFromInt(1))
 }
 
 // CheckSource finds figures that come from nowhere.

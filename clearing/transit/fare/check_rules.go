@@ -83,21 +83,15 @@ func checkCards(where string, cards []card) []error {
 			faults = append(faults, fmt.Errorf("%s.card_type: %d again, want each type once", row, c.CardType))
 		}
 		seen[c.CardType] = true
-		if !isShare(c.Metro) {
+		if !c.Metro.Valid || !rulefile.IsShare(c.Metro.Decimal) {
 			faults = append(faults, fmt.Errorf("%s.metro: want a share from 0 to 1", row))
 		}
-		if !isShare(c.Bus) {
+		if !c.Bus.Valid || !rulefile.IsShare(c.Bus.Decimal) {
 			faults = append(faults, fmt.Errorf("%s.bus: want a share from 0 to 1", row))
 		}
 		faults = append(faults, c.CheckSource(row)...)
 	}
 	return faults
-}
-
-// isShare also limits the digits, so that a hostile exponent cannot use up memory.
-func isShare(d decimal.NullDecimal) bool {
-	return d.Valid && d.Decimal.Exponent() >= -9 && d.Decimal.Exponent() <= 0 &&
-		!d.Decimal.IsNegative() && d.Decimal.LessThanOrEqual(decimal.NewFromInt(1))
 }
 
 // isKM reports whether d is a usable length: whole metres, more than zero.
