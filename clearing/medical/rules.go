@@ -168,13 +168,3 @@ func (r *Rules) Examples() []string {
 	}
 	return all
 }
-
-// Version names the rule version in force on the calendar day of t: the file's
-// name for it, a plus sign, and a hash of its content.
-func (r *Rules) Version(t time.Time) (string, bool) {
-	v, ok := r.at(t)
-	if !ok {
-		return "", false
-	}
-	return v.Name(), true
-}

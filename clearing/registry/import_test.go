@@ -89,12 +89,6 @@ func TestSAMReplaced(t *testing.T) {
 			t.Errorf("SAM %s on %d is at %q (%v), want %q", test.sam, test.day, terminal.Operator, ok, test.operator)
 		}
 	}
-	gate := [6]byte(clearingtest.Hex(clearingtest.MetroGate))
-	for day, want := range map[ledger.Day]string{20260228: clearingtest.MetroGate, 20260301: "310000000777", 20260701: "310000000778"} {
-		if sam, ok := r.SAMOf(gate, day); !ok || sam != [6]byte(clearingtest.Hex(want)) {
-			t.Errorf("on %d the gate holds %x (%v), want %s", day, sam, ok, want)
-		}
-	}
 }
 
 // TestVersion changes with any row, and with nothing else.

@@ -115,7 +115,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	day := ledger.Day(20261124)
 	for _, e := range []*index.Edition{got, want} {
-		if v, ok := e.Vehicle("bus-7", day); !ok || v.Line != "bus-1" || v.Operator != "bus" {
+		if v, ok := e.Rows().Vehicles.Latest("bus-7"); !ok || v.Line != "bus-1" || v.Operator != "bus" {
 			t.Errorf("vehicle %+v (%v)", v, ok)
 		}
 		if l, ok := e.Line("bus-1", day); !ok || l.Number != 1 || l.Name != `一路,"快"` {
@@ -128,7 +128,7 @@ func TestRoundTrip(t *testing.T) {
 		if _, ok := e.Issuer(issuer, day); ok {
 			t.Error("the issuer is off the whitelist and still found")
 		}
-		if c, ok := e.CardType(1, day); !ok || c.NameEN != "Ordinary" {
+		if c, ok := e.Rows().CardTypes.Latest(1); !ok || c.NameEN != "Ordinary" {
 			t.Errorf("card type %+v (%v)", c, ok)
 		}
 		if c, ok := e.Card(index.Number(clearingtest.Hex(clearingtest.Card)).Signed()); !ok || c.Blocked() || c.Registered || c.Expires != 20401231 {

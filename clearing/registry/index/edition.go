@@ -142,18 +142,13 @@ func (e *Edition) Acceptance(issuer [8]byte, day ledger.Day) Acceptance {
 	return NotAccepted
 }
 
-// CardType finds what a type byte stood for on a day.
-func (e *Edition) CardType(code byte, day ledger.Day) (CardType, bool) {
-	return inForce(&e.rows.CardTypes, code, day)
-}
-
 // Line finds a line on a day.
 func (e *Edition) Line(id string, day ledger.Day) (Line, bool) {
 	return inForce(&e.rows.Lines, id, day)
 }
 
-// Vehicle finds a vehicle on a day.
-func (e *Edition) Vehicle(id string, day ledger.Day) (Vehicle, bool) {
+// vehicle finds a vehicle on a day.
+func (e *Edition) vehicle(id string, day ledger.Day) (Vehicle, bool) {
 	return inForce(&e.rows.Vehicles, id, day)
 }
 
@@ -167,7 +162,7 @@ func (e *Edition) Placed(t Terminal, line uint32, vehicle string, day ledger.Day
 	if t.Mode != "bus" || e.rows.Vehicles.Len() == 0 {
 		return true
 	}
-	v, ok := e.Vehicle(vehicle, day)
+	v, ok := e.vehicle(vehicle, day)
 	if !ok || v.Operator != t.Operator {
 		return false
 	}
@@ -208,15 +203,6 @@ func (e *Edition) TerminalsOf(sam [6]byte, day ledger.Day) (terminals [][6]byte)
 		}
 	}
 	return terminals
-}
-
-// SAMOf finds the number of the SAM in a terminal on a day.
-func (e *Edition) SAMOf(terminal [6]byte, day ledger.Day) ([6]byte, bool) {
-	if _, registered := e.rows.SAMs.on(terminal, day); !registered {
-		return terminal, e.rows.Terminals.Has(terminal)
-	}
-	sam, ok := inForce(&e.rows.SAMs, terminal, day)
-	return sam.Number, ok
 }
 
 // Card finds a card by its latest row.
