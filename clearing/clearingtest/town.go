@@ -93,7 +93,7 @@ const Seed = 1
 
 // Fares are a Town's fares and purse limits: two stations on a line, and a bus line.
 func Fares() (*fare.Tables, *load.Rules, error) {
-	purses, err := load.ParseRules(load.ExampleJSON())
+	purses, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		return nil, nil, err
 	}

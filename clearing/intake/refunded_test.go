@@ -25,7 +25,7 @@ func (h *house) authority() *load.Authority {
 	gatherer, err := h.ledger.NewGatherer(h.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	h.Cleanup(gatherer.Close)
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	h.must(err)
 	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 }

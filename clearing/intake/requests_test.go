@@ -194,7 +194,7 @@ func TestLoads(t *testing.T) {
 	gatherer, err := h.ledger.NewGatherer(t.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	defer gatherer.Close()
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	h.must(err)
 	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 	order := func(name string, sequence uint16, fen uint32) *message.LoadRequest {
@@ -303,7 +303,7 @@ func TestLoadAcrossMidnight(t *testing.T) {
 	gatherer, err := h.ledger.NewGatherer(t.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	defer gatherer.Close()
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	h.must(err)
 	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: rules, Now: func() time.Time { return noon(5) }}
 	for _, day := range []int{5, 6} {

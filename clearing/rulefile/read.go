@@ -44,11 +44,11 @@ func Read[V any, P version[V]](data []byte, check func(v P, where string) []erro
 	if err := Decode(data, &file); err != nil {
 		return nil, err
 	}
-	return file.Versions, Check(file.Versions, check)
+	return file.Versions, checkAll(file.Versions, check)
 }
 
-// Check checks versions and gives each its name in records.
-func Check[V any, P version[V]](versions []V, check func(v P, where string) []error) error {
+// checkAll checks versions and gives each its name in records.
+func checkAll[V any, P version[V]](versions []V, check func(v P, where string) []error) error {
 	if len(versions) == 0 {
 		return errors.New("versions: empty, want at least one")
 	}

@@ -119,7 +119,7 @@ func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	purses, err := load.ParseRules(load.ExampleJSON())
+	purses, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}

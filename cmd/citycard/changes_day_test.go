@@ -235,7 +235,7 @@ func (l *lived) firstDay() {
 	}
 	gatherer, err := l.NewGatherer(ctx, "authorised", "test", 0, 0)
 	l.must(err)
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	l.must(err)
 	authority := &load.Authority{
 		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: rules, Now: func() time.Time { return at },

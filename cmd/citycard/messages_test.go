@@ -429,7 +429,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 	if !ok {
 		t.Fatal("no rules of pensions")
 	}
-	loads, err := load.ParseRules(load.ExampleJSON())
+	loads, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}

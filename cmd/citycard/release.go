@@ -67,7 +67,7 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 }
 
 func newOffice(b *books.Books) (*release.Office, error) {
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		return nil, err
 	}

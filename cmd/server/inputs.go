@@ -63,7 +63,7 @@ func (in *Inputs) load(dir string) error {
 	if err != nil {
 		return err
 	}
-	if in.purses, err = load.ParseRules(load.ExampleJSON()); err != nil {
+	if in.purses, err = load.LoadRules(load.ExampleJSON()); err != nil {
 		return err
 	}
 	if in.fares, err = fare.Build(rules, network, in.purses.PurseMaximum); err != nil {

@@ -39,7 +39,7 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 // ReadChange reads a change from files and, before the change is proposed, tries to close a day
 // with it, so that the change cannot block a later close.
 func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		return nil, err
 	}

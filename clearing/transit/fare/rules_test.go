@@ -1,14 +1,13 @@
 package fare
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
-
-	"citycard/clearing/rulefile"
 )
 
 func exampleRules(t testing.TB) *Rules {
@@ -178,15 +177,23 @@ func TestVersionsMayNotOverlap(t *testing.T) {
 	first := exampleRules(t).versions[0]
 	second := first
 	first.EffectiveTo, second.Version, second.EffectiveFrom = "20201231", "zz-2021", "20210101"
-	if err := rulefile.Check([]version{first, second}, (*version).check); err != nil {
+	load := func() error {
+		data, err := json.Marshal(map[string][]version{"versions": {first, second}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = LoadRules(data)
+		return err
+	}
+	if err := load(); err != nil {
 		t.Errorf("one after the other: %v", err)
 	}
 	second.EffectiveFrom = "20201231"
-	if err := rulefile.Check([]version{first, second}, (*version).check); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20201231") {
+	if err := load(); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20201231") {
 		t.Errorf("one day in both: %v", err)
 	}
 	first.EffectiveTo = ""
-	if err := rulefile.Check([]version{first, second}, (*version).check); err == nil {
+	if err := load(); err == nil {
 		t.Error("a version after an open one: accepted")
 	}
 }

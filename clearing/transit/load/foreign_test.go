@@ -55,7 +55,7 @@ func TestListedLoad(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n"
 	})
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}

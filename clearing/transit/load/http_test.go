@@ -60,7 +60,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
 	must(err)
 	t.Cleanup(gatherer.Close)
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	must(err)
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: rules,

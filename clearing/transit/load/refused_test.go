@@ -29,7 +29,7 @@ func TestWrongClock(t *testing.T) {
 		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n" + last + "," + clearingtest.Issuer + ",01,active,20200101,20260105\n"
 		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\nclosing,新柜台,Closing,20200101,20260105\n"
 	})
-	rules, err := load.ParseRules(load.ExampleJSON())
+	rules, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,8 @@ type Rule struct {
 // ExampleJSON is the rule file that ships with the program.
 func ExampleJSON() []byte { return bytes.Clone(example) }
 
-// ParseRules reads and checks a rule file. The error names every fault by version.
-func ParseRules(data []byte) (*Rules, error) {
+// LoadRules reads and checks a rule file. The error names every fault by version.
+func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*Rule).check)
 	if err != nil {
 		return nil, fmt.Errorf("load rules: %w", err)

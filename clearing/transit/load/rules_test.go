@@ -16,7 +16,7 @@ const dated = `{"note": "", "versions": [
 
 func datedRules(t *testing.T) *load.Rules {
 	t.Helper()
-	rules, err := load.ParseRules([]byte(dated))
+	rules, err := load.LoadRules([]byte(dated))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestRulesAreDated(t *testing.T) {
 	if names := rules.Names(); !strings.HasPrefix(names, "a+") || strings.Count(names, ",") != 2 {
 		t.Errorf("names %q, want three with hashes", names)
 	}
-	example, err := load.ParseRules(load.ExampleJSON())
+	example, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestRulesAreDated(t *testing.T) {
 	}
 }
 
-func TestParseRulesRefuses(t *testing.T) {
+func TestLoadRulesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"versions: empty":                            {dated, `{"versions": []}`},
 		"after the closing brace":                    {dated, dated + "{}"},
@@ -74,7 +74,7 @@ func TestParseRulesRefuses(t *testing.T) {
 		"versions[1].refund_after_days: 0":           {`"refund_after_days": 10`, `"refund_after_days": 0`},
 		"versions[2].source":                         {`"refund_after_days": 30, "example": false, "source": "test"`, `"refund_after_days": 30, "example": false, "source": ""`},
 	} {
-		if _, err := load.ParseRules([]byte(strings.Replace(dated, change[0], change[1], 1))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := load.LoadRules([]byte(strings.Replace(dated, change[0], change[1], 1))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
