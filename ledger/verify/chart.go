@@ -11,6 +11,7 @@ import (
 // chartHistory is the chart of accounts as the audit tells it.
 type chartHistory struct {
 	version  int64              // after the last change
+	ended    bool               // the books told where chart and audit end
 	openings map[int64]*opening // by the version that they made
 	accounts map[string]*accountHistory
 }
@@ -138,6 +139,9 @@ func (b *books) account(line *export.Account) {
 
 // endChart reports what the audit opened or changed and is not there.
 func (b *books) endChart() {
+	if !b.chart.ended {
+		b.fault(ChartVersion, "the chart", "its version and the end of the audit are not there")
+	}
 	for _, o := range b.chart.openings {
 		where := fmt.Sprintf("accounts opened in version %d by audit entry %d", o.Version, o.entry)
 		root := o.tree.Root()
@@ -157,6 +161,7 @@ func (b *books) endChart() {
 
 // chartEnds compares the chart's version with the last change.
 func (b *books) chartEnds(version int64) {
+	b.chart.ended = true
 	if version != b.chart.version {
 		b.fault(ChartVersion, "the chart", "its version is %d, its last change made %d", version, b.chart.version)
 	}

@@ -129,6 +129,7 @@ func (b *books) head(h *export.Head) {
 	b.dayAt(h.Day).heads++
 	s := b.streams[ledger.IDOfStream(h.Stream)]
 	if s == nil {
+		b.fault(DayHead, fmt.Sprintf("day %v, stream %s", h.Day, h.Stream), "it left the day with batch %d, and there is no such stream", h.Sequence)
 		return
 	}
 	if s.left = max(s.left, h.Day); h.Batches == nil {

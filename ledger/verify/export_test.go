@@ -54,24 +54,52 @@ func compareExport(t *testing.T, faults []string, c tampering) {
 // asVersion1 writes an export as version 1 had it: each line JSON.
 func asVersion1(t *testing.T, file []byte) []byte {
 	t.Helper()
-	var text []byte
-	lines := int64(0)
-	add := func(line *export.Line) error {
-		data, err := json.Marshal(line)
-		text = append(append(text, data...), '\n')
-		lines++
-		return err
-	}
+	return version1(t, linesOf(t, file))
+}
+
+// linesOf reads the lines of an export.
+func linesOf(t *testing.T, file []byte) (lines []*export.Line) {
+	t.Helper()
 	err := export.Read(bytes.NewReader(file), func(line *export.Line) error {
-		if line.Export != nil {
-			line.Export.Version = 1
-		}
-		return add(line)
+		lines = append(lines, line)
+		return nil
 	})
-	if err = errors.Join(err, add(&export.Line{End: &export.End{Lines: lines, Hash: sha256.Sum256(text)}})); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
+	return lines
+}
+
+func version1(t *testing.T, lines []*export.Line) (text []byte) {
+	t.Helper()
+	add := func(line *export.Line) {
+		data, err := json.Marshal(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(append(text, data...), '\n')
+	}
+	for _, line := range lines {
+		if line.Export != nil {
+			line = &export.Line{Export: &export.Header{Version: 1, Dialect: line.Export.Dialect}}
+		}
+		add(line)
+	}
+	add(&export.Line{End: &export.End{Lines: int64(len(lines)), Hash: sha256.Sum256(text)}})
 	return text
+}
+
+func version2(t *testing.T, lines []*export.Line) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := export.NewWriter(&file, lines[0].Export.Dialect)
+	for _, line := range lines[1:] {
+		err = errors.Join(err, w.Line(line))
+	}
+	if err = errors.Join(err, w.End()); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }
 
 // TestExport verifies a true export, and refuses one that was changed or cut: of both versions.
