@@ -23,8 +23,8 @@
 // The kinds come in this order, except that each batch is followed by its rows; batches are in the
 // order of stream number and sequence, rows in that of their positions, accounts in that of their
 // openings and numbers. Hashes are in hex, subjects and ids of JSON too, amounts in whole fen, days
-// as YYYYMMDD. A reader refuses an unknown kind of line, an incomplete export, and one whose bytes
-// differ from what its last line says.
+// as YYYYMMDD. A reader refuses an unknown kind of line, one that comes too late, an incomplete
+// export, and one whose bytes differ from what its last line says. A line has at most 16 MB.
 //
 // # Layout
 //

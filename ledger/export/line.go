@@ -32,6 +32,71 @@ type Line struct {
 	Samples [][]byte `json:"-"`
 }
 
+// member returns where the member of a name is read into; nil if no line has it.
+func (l *Line) member(name string) any {
+	switch name {
+	case "export":
+		return &l.Export
+	case "audit":
+		return &l.Audit
+	case "chart":
+		return &l.Chart
+	case "account":
+		return &l.Account
+	case "stream":
+		return &l.Stream
+	case "batch":
+		return &l.Batch
+	case "row":
+		return &l.Row
+	case "balance":
+		return &l.Balance
+	case "turnover":
+		return &l.Turnover
+	case "hold":
+		return &l.Hold
+	case "head":
+		return &l.Head
+	case "day":
+		return &l.Day
+	case "end":
+		return &l.End
+	}
+	return nil
+}
+
+// rank returns the place of the line's kind in the order of an export, from 1; batches and rows
+// share one. A line without a member has 0.
+func (l *Line) rank() int {
+	switch {
+	case l.Row != nil, l.Batch != nil:
+		return 6
+	case l.Export != nil:
+		return 1
+	case l.Audit != nil:
+		return 2
+	case l.Chart != nil:
+		return 3
+	case l.Account != nil:
+		return 4
+	case l.Stream != nil:
+		return 5
+	case l.Balance != nil:
+		return 7
+	case l.Turnover != nil:
+		return 8
+	case l.Hold != nil:
+		return 9
+	case l.Head != nil:
+		return 10
+	case l.Day != nil:
+		return 11
+	case l.End != nil:
+		return 12
+	}
+	return 0
+}
+
 // Header begins an export.
 type Header struct {
 	Version int    `json:"version"`

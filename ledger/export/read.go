@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"runtime"
+	"slices"
 
 	"citycard/ledger/chain"
 
@@ -21,8 +22,10 @@ import (
 var ErrFormat = errors.New("not a whole export")
 
 const (
-	// maxFrame bounds a frame: evidence, in version 1 in base64, reason, and room.
-	maxFrame = 1 << 18
+	// maxFrame bounds a frame with its length. The largest is a link with its note in base64. A note
+	// of clearing's has at most two marks and a line of its tally, 250 bytes, for each of 4,000
+	// records: 1.3 MB. The limit is ten times that. Evidence of a row is at most 64 kB.
+	maxFrame = 1 << 24
 	// blockBytes is about how much is decoded at once.
 	blockBytes = 1 << 18
 )
@@ -57,11 +60,12 @@ func Read(r io.Reader, fn func(*Line) error) error {
 		})
 	}()
 	var err error
+	last := 0
 	for b := range ordered {
 		if <-b.done; err != nil {
 			continue
 		}
-		if err = b.hand(in.version, fn); err != nil {
+		if last, err = b.hand(in.version, last, fn); err != nil {
 			close(stop)
 		}
 	}
@@ -96,17 +100,24 @@ func (b *block) decode(version int) {
 	}
 }
 
-func (b *block) hand(version int, fn func(*Line) error) error {
+// hand hands the lines on, which must not rank lower than those before them, and returns the rank
+// of the last.
+func (b *block) hand(version, last int, fn func(*Line) error) (int, error) {
 	for i := range b.lines {
 		line, number := &b.lines[i], b.first+int64(i)
 		if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != version {
-			return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, version)
+			return last, fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, version)
 		}
+		rank := line.rank()
+		if rank < last {
+			return last, fmt.Errorf("%w: line %d: its kind comes before that of the line before it", ErrFormat, number)
+		}
+		last = rank
 		if err := fn(line); err != nil {
-			return err
+			return last, err
 		}
 	}
-	return b.failed
+	return last, b.failed
 }
 
 // decode reads one frame. A row of version 2 begins with the zero byte of a leaf, all else is JSON.
@@ -118,9 +129,7 @@ func (l *Line) decode(version int, frame []byte, row *chain.Row) (err error) {
 		l.Row, l.Content = row, sha256.Sum256(canonical)
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(frame))
-	decoder.DisallowUnknownFields()
-	if err = decoder.Decode(l); err != nil {
+	if err = l.parse(frame); err != nil {
 		return err
 	}
 	switch {
@@ -134,17 +143,53 @@ func (l *Line) decode(version int, frame []byte, row *chain.Row) (err error) {
 	return nil
 }
 
+// errMember means that JSON is no line.
+var errMember = errors.New("expected one object with one member that is not null")
+
+// parse reads a line's JSON. It takes the member's name from the text: a Decoder alone would take
+// several members, of those with one name the last, and names in capitals.
+func (l *Line) parse(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var tokens [2]json.Token
+	for i := range tokens {
+		var err error
+		if tokens[i], err = decoder.Token(); err != nil {
+			return errors.Join(errMember, err)
+		}
+	}
+	name, named := tokens[1].(string)
+	if tokens[0] != json.Delim('{') || !named {
+		return errMember
+	}
+	member := l.member(name)
+	if member == nil {
+		return fmt.Errorf("the kind %q is unknown", name)
+	}
+	if err := decoder.Decode(member); err != nil {
+		return err
+	}
+	if end, err := decoder.Token(); err != nil || end != json.Delim('}') || l.rank() == 0 {
+		return errors.Join(errMember, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.Join(errMember, err)
+	}
+	return nil
+}
+
 // input cuts an export into frames.
 type input struct {
 	in      *bufio.Reader
 	version int
 	sum     hash.Hash
+	frame   []byte
 	number  int64 // of the last frame
 }
 
 // newInput tells the version by the first byte: version 2 begins with the length of a frame.
 func newInput(r io.Reader) *input {
-	in := &input{in: bufio.NewReaderSize(r, maxFrame), version: Version, sum: sha256.New()}
+	in := &input{in: bufio.NewReaderSize(r, 1<<18), version: Version, sum: sha256.New()}
 	if first, err := in.in.Peek(1); err == nil && first[0] != 0 {
 		in.version = 1
 	}
@@ -156,23 +201,41 @@ func newInput(r io.Reader) *input {
 func (in *input) next() (raw, content []byte, err error) {
 	in.number++
 	if in.version == 1 {
-		if raw, err = in.in.ReadSlice('\n'); len(raw) > 0 && errors.Is(err, io.EOF) {
-			err = nil // as many a program leaves the last line
-		}
-		return raw, bytes.TrimSuffix(raw, []byte{'\n'}), err
+		return in.nextLine()
 	}
 	head, err := in.in.Peek(4)
 	if err != nil {
 		return nil, nil, cutShort(err, len(head))
 	}
-	size := 4 + int(binary.BigEndian.Uint32(head))
+	size := 4 + int64(binary.BigEndian.Uint32(head))
 	if size > maxFrame {
-		return nil, nil, bufio.ErrBufferFull
+		return nil, nil, tooLong(size)
 	}
-	if raw, err = in.in.Peek(size); err == nil {
-		_, err = in.in.Discard(size)
+	in.frame = slices.Grow(in.frame[:0], int(size))[:size]
+	_, err = io.ReadFull(in.in, in.frame)
+	return in.frame, in.frame[4:], err
+}
+
+// nextLine is next for version 1.
+func (in *input) nextLine() (raw, content []byte, err error) {
+	for in.frame = in.frame[:0]; ; {
+		var part []byte
+		part, err = in.in.ReadSlice('\n')
+		if in.frame = append(in.frame, part...); len(in.frame) > maxFrame {
+			return nil, nil, tooLong(int64(len(in.frame)))
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			break
+		}
 	}
-	return raw, raw[min(4, len(raw)):], cutShort(err, len(raw))
+	if len(in.frame) > 0 && errors.Is(err, io.EOF) {
+		err = nil // as many a program leaves the last line
+	}
+	return in.frame, bytes.TrimSuffix(in.frame, []byte{'\n'}), err
+}
+
+func tooLong(size int64) error {
+	return fmt.Errorf("a line of %d bytes or more, expected at most %d", size, maxFrame)
 }
 
 // cutShort tells an end inside a frame from one between two.
@@ -215,7 +278,7 @@ func (in *input) blocks(hand func(*block) bool) error {
 // end compares the last frame with those before it.
 func (in *input) end(content []byte) error {
 	var line Line
-	if err := json.Unmarshal(content, &line); err != nil || line.End == nil {
+	if err := line.parse(content); err != nil || line.End == nil {
 		return fmt.Errorf("%w: line %d: %w", ErrFormat, in.number, errors.Join(err, errors.New("expected the end")))
 	}
 	if want := (End{in.number - 1, chain.Hash(in.sum.Sum(nil))}); *line.End != want {

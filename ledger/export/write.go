@@ -40,8 +40,10 @@ func (x *Writer) Line(line *Line) error {
 		}
 		b = append(b, data...)
 	}
+	if x.frame = b; len(b) > maxFrame {
+		return tooLong(int64(len(b)))
+	}
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
-	x.frame = b
 	x.sum.Write(b)
 	x.frames++
 	_, err := x.out.Write(b)

@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/export"
 	"citycard/ledger/verify"
 )
@@ -79,5 +85,106 @@ func TestExportWithoutChart(t *testing.T) {
 		if err != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], "chart version mismatch: the chart: its version and the end") {
 			t.Errorf("faults %q, %v; expected that the chart's end is missing", faults, err)
 		}
+	}
+}
+
+// TestExportOutOfOrder moves the lines of each kind behind all others. The checks rely on the
+// order: sums, for instance, are compared with the rows before them.
+func TestExportOutOfOrder(t *testing.T) {
+	lines, signer := exported(t)
+	for kind, is := range map[string]func(*export.Line) bool{
+		"audit": func(l *export.Line) bool { return l.Audit != nil }, "chart": func(l *export.Line) bool { return l.Chart != nil },
+		"account": func(l *export.Line) bool { return l.Account != nil }, "stream": func(l *export.Line) bool { return l.Stream != nil },
+		"batch": func(l *export.Line) bool { return l.Batch != nil }, "row": func(l *export.Line) bool { return l.Row != nil },
+		"balance": func(l *export.Line) bool { return l.Balance != nil }, "turnover": func(l *export.Line) bool { return l.Turnover != nil },
+		"hold": func(l *export.Line) bool { return l.Hold != nil }, "head": func(l *export.Line) bool { return l.Head != nil },
+	} {
+		moved := slices.Clone(lines)
+		slices.SortStableFunc(moved, func(a, b *export.Line) int {
+			switch {
+			case is(a) == is(b):
+				return 0
+			case is(a):
+				return 1
+			}
+			return -1
+		})
+		for version, text := range [][]byte{1: version1(t, moved), 2: version2(t, moved)} {
+			if version == 0 {
+				continue
+			}
+			if _, err := verified(text, signer); !errors.Is(err, export.ErrFormat) {
+				t.Errorf("version %d, each %s last: %v, expected ErrFormat", version, kind, err)
+			}
+		}
+	}
+}
+
+// resealed writes the text of lines as an export of a version.
+func resealed(t *testing.T, version int, lines []string) []byte {
+	t.Helper()
+	var text []byte
+	add := func(line string) {
+		if version == 1 {
+			text = append(append(text, line...), '\n')
+		} else {
+			text = append(binary.BigEndian.AppendUint32(text, uint32(len(line))), line...)
+		}
+	}
+	for _, line := range lines {
+		add(line)
+	}
+	end, err := json.Marshal(&export.Line{End: &export.End{Lines: int64(len(lines)), Hash: sha256.Sum256(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(string(end))
+	return text
+}
+
+// TestLinesHaveOneMember puts JSON among the lines that is not one object with one member.
+func TestLinesHaveOneMember(t *testing.T) {
+	const balance = `{"account":1,"debits":0,"credits":0}`
+	for _, header := range []string{`{"export":{"version":1,"dialect":"none"}}`, `{"export":{"version":2,"dialect":"none"}}`} {
+		version := int(header[len(`{"export":{"version":`)] - '0')
+		for line, want := range map[string]error{
+			`{"balance":` + balance + `}`: nil, ` { "balance" : ` + balance + ` } `: nil,
+			`{}`: export.ErrFormat, `null`: export.ErrFormat, ``: export.ErrFormat, `[]`: export.ErrFormat, `["balance",` + balance + `]`: export.ErrFormat,
+			`{"row":null}`: export.ErrFormat, `{"balance":null}`: export.ErrFormat, `{"balance":` + balance + `}{}`: export.ErrFormat,
+			`{"balance":` + balance + `} x`: export.ErrFormat, `{"balance":` + balance: export.ErrFormat,
+			`{"balance":` + balance + `,"turnover":{"account":1,"day":0,"debits":0,"credits":0}}`: export.ErrFormat,
+			`{"balance":` + balance + `,"balance":` + balance + `}`:                               export.ErrFormat,
+			`{"balance":` + balance + `,"row":null}`:                                              export.ErrFormat,
+			`{"Balance":` + balance + `}`:                                                         export.ErrFormat,
+		} {
+			_, err := verified(resealed(t, version, []string{header, line}), nil)
+			if !errors.Is(err, want) {
+				t.Errorf("version %d, line %s: %v, expected %v", version, line, err, want)
+			}
+		}
+	}
+}
+
+// TestLargeNotes exports a note of half a megabyte, which is more than that of 4,000 claims, and one
+// that no batch has.
+func TestLargeNotes(t *testing.T) {
+	lines := []*export.Line{{Export: &export.Header{Version: 2, Dialect: "none"}}, {Batch: &chain.Link{Sequence: 1, Note: bytes.Repeat([]byte("0123456789abcdef"), 1<<15)}}}
+	for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+		got := linesOf(t, text)
+		if len(got) != 2 || !bytes.Equal(got[1].Batch.Note, lines[1].Batch.Note) {
+			t.Errorf("%d lines are read, expected 2 with the note", len(got))
+		}
+	}
+	w, err := export.NewWriter(io.Discard, "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines[1].Batch.Note = make([]byte, 16<<20)
+	if err := w.Line(lines[1]); err == nil {
+		t.Error("a note that cannot be read was written")
+	}
+	large := resealed(t, 1, []string{`{"export":{"version":1,"dialect":"none"}}`, strings.Repeat(" ", 17<<20)})
+	if _, err := verified(large, nil); !errors.Is(err, export.ErrFormat) || !strings.Contains(err.Error(), "expected at most") {
+		t.Errorf("a line of 17 MB: %v, expected ErrFormat", err)
 	}
 }
