@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -87,7 +86,7 @@ func (c *checking) exec(ctx context.Context, args []string) error {
 		PurseMismatches: found.Purses, Positions: found.Positions, Verdicts: found.Counts,
 		DuplicatesBeyond: max(0, found.Counts.Duplicates-found.Want.Duplicates), Faults: found.Faults(), Seconds: time.Since(started).Seconds(),
 	}
-	if err := out.print(c.asJSON); err != nil {
+	if err := c.print(&out); err != nil {
 		return err
 	}
 	if !out.Agrees {
@@ -108,21 +107,21 @@ func (c *checking) compare(ctx context.Context, dir string) (found *check.Findin
 	return check.Books(ctx, b.Ledger, dir, c.scratch)
 }
 
-func (c *checked) print(asJSON bool) error {
-	if asJSON {
+func (c *checking) print(out *checked) error {
+	if c.asJSON {
 		enc := json.NewEncoder(os.Stdout)
 		enc.SetIndent("", "  ")
-		return enc.Encode(c)
+		return enc.Encode(out)
 	}
-	for _, fault := range c.Faults {
-		fmt.Println("! " + fault)
+	for _, fault := range out.Faults {
+		c.Print("! %s", fault)
 	}
-	fmt.Printf("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与对照结果核对\n",
-		c.Sent, c.Lost, c.Doubled, c.Wrong, c.Unexpected, c.PurseMismatches, len(c.Positions), c.Seconds)
-	if c.Agrees {
-		fmt.Println("THE BOOKS AGREE WITH THE TRUTH / 账目与对照结果一致")
+	c.Print("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与对照结果核对",
+		out.Sent, out.Lost, out.Doubled, out.Wrong, out.Unexpected, out.PurseMismatches, len(out.Positions), out.Seconds)
+	if out.Agrees {
+		c.Print("THE BOOKS AGREE WITH THE TRUTH / 账目与对照结果一致")
 	} else {
-		fmt.Println("THE BOOKS DIFFER FROM THE TRUTH / 账目与对照结果不一致")
+		c.Print("THE BOOKS DIFFER FROM THE TRUTH / 账目与对照结果不一致")
 	}
-	return nil
+	return c.Printed()
 }

@@ -107,7 +107,7 @@ func (c *command) runs(do func(context.Context) error) *ffcli.Command {
 		if c.dry && !c.asJSON {
 			c.Print(dryRunNote)
 		}
-		return do(ctx)
+		return errors.Join(do(ctx), c.Printed())
 	}
 	return c.cli
 }

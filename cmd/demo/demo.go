@@ -392,30 +392,30 @@ func (d *demo) finish(ctx context.Context) error {
 		return err
 	}
 	d.sayWhere()
-	fmt.Printf("sealed by the demonstration's own key / 封账公钥: %x\n", []byte(d.signer))
+	d.Print("sealed by the demonstration's own key / 封账公钥: %x", []byte(d.signer))
 	if d.json != "" {
 		if err := writeJSON(d.json, d.report); err != nil {
 			return err
 		}
 	}
 	if d.serve {
-		fmt.Printf("status page and metrics / 状态页与监控: http://%s/  (Ctrl-C to stop / 按 Ctrl-C 结束)\n", d.ops.Addr())
+		d.Print("status page and metrics / 状态页与监控: http://%s/  (Ctrl-C to stop / 按 Ctrl-C 结束)", d.ops.Addr())
 		<-ctx.Done()
 	}
 	if !d.report.Holds() {
 		return service.Exit(service.ExitFindings, errors.New("the books do not hold / 账目不符"))
 	}
-	return nil
+	return d.Printed()
 }
 
 // sayWhere says where the data is, and whether it stays there.
 func (d *demo) sayWhere() {
-	fmt.Println()
+	d.Print("")
 	if !d.made || d.keep || d.serve {
-		fmt.Printf("settlement files / 结算文件: %s\n", d.result.Files)
+		d.Print("settlement files / 结算文件: %s", d.result.Files)
 	}
 	if d.made && !d.keep && d.report.Holds() {
-		fmt.Printf("data in %s, which is removed at the end; --keep or --data DIR keeps it / 演示数据,结束后删除\n", d.Data)
+		d.Print("data in %s, which is removed at the end; --keep or --data DIR keeps it / 演示数据,结束后删除", d.Data)
 	}
 }
 

@@ -61,6 +61,8 @@ type Common struct {
 	Config    string     // configuration file, "" for none
 	LogLevel  slog.Level // lowest level that is written
 	LogFormat LogFormat
+
+	unprinted error // the first of Print
 }
 
 // Register adds --data, --config, --log-level and --log-format to the flags.
@@ -77,9 +79,20 @@ func (c *Common) Register(flags *flag.FlagSet) {
 // Logger logs to standard error.
 func (c *Common) Logger() *slog.Logger { return c.LoggerTo(os.Stderr) }
 
-// Print prints a line of the answer, on standard output.
+// Print prints a line of the answer, on standard output. Whether it got there, Printed says.
 func (c *Common) Print(format string, args ...any) {
-	fmt.Printf(format+"\n", args...)
+	if _, err := fmt.Printf(format+"\n", args...); c.unprinted == nil {
+		c.unprinted = err
+	}
+}
+
+// Printed returns an error if a line of the answer could not be printed; the command has done its
+// work all the same.
+func (c *Common) Printed() error {
+	if c.unprinted == nil {
+		return nil
+	}
+	return Fail("the answer could not be printed / 结果未能输出", "", c.unprinted)
 }
 
 // Say gives the user a message besides the command's answer, on standard error; with --log-format

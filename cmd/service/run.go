@@ -42,8 +42,8 @@ func (p *program) run() int {
 	err := p.parse()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(p.stdout, help(p.name, p.command(), len(p.path) == 1))
-		return ExitOK
+		_, err = fmt.Fprint(p.stdout, help(p.name, p.command(), len(p.path) == 1))
+		return p.report(err)
 	case err != nil:
 		return p.report(err)
 	}
@@ -106,7 +106,8 @@ func (p *program) report(err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return ExitSIGPIPE
 	}
-	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil {
+	// With other errors beside it, these are said.
+	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil && err.Error() == exit.Error() {
 		return exit.code
 	}
 	if err == nil {
