@@ -70,8 +70,10 @@ type accountLine struct {
 	Alarm     ledger.Fen  `json:"alarm,omitempty"`
 }
 
-func (a accountLine) text() string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%v\t%v\t%v\t%v\t%v", a.Code, a.Kind, a.Owner, a.Flags, a.Debits, a.Credits, a.Held, a.Balance, a.Available)
+func (a accountLine) cells() []string {
+	return []string{
+		a.Code, string(a.Kind), a.Owner, a.Flags, a.Debits.String(), a.Credits.String(), a.Held.String(), a.Balance.String(), a.Available.String(),
+	}
 }
 
 const accountHeader = "ACCOUNT 账户\tKIND 类别\tOWNER 所有者\tFLAGS 标志\t>DEBITS 借\t>CREDITS 贷\t>HELD 冻结\t>BALANCE 余额\t>AVAILABLE 可用"
@@ -103,7 +105,7 @@ func (c *command) accounts(ctx context.Context, b *books.Books, code string, not
 	if len(accounts) == 0 && code != "" {
 		return noAccount(code)
 	}
-	return list(c, accountHeader, accountLine.text, func(add func(accountLine) error) error {
+	return list(c, accountHeader, accountLine.cells, func(add func(accountLine) error) error {
 		for _, a := range accounts {
 			sums, err := sumsOf(ctx, b.Ledger, a.Code, asOf)
 			if err != nil {

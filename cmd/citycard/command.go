@@ -174,8 +174,9 @@ func (s *span) check() error {
 func (s *span) days() (first, last ledger.Day) { return ledger.Day(s.from), ledger.Day(s.to) }
 
 // list prints items as a table or, with --json, as one object a line. Names of columns of numbers
-// begin with ">". each passes them one by one, so that many items need no memory.
-func list[T any](c *command, header string, line func(T) string, each func(add func(T) error) error) error {
+// begin with ">". each passes the items one by one: with --json they need no memory, however many
+// they are; a table is kept until its widths are known.
+func list[T any](c *command, header string, cells func(T) []string, each func(add func(T) error) error) error {
 	if c.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
 		return each(func(item T) error { return encoder.Encode(item) })
@@ -185,15 +186,15 @@ func list[T any](c *command, header string, line func(T) string, each func(add f
 		table.Head(strings.Split(header, "\t")...)
 	}
 	err := each(func(item T) error {
-		table.Add(strings.Split(line(item), "\t")...)
+		table.Add(cells(item)...)
 		return nil
 	})
 	return errors.Join(err, table.Write(os.Stdout))
 }
 
 // listAll does the same as list for a slice of items.
-func listAll[T any](c *command, header string, line func(T) string, items []T) error {
-	return list(c, header, line, func(add func(T) error) error {
+func listAll[T any](c *command, header string, cells func(T) []string, items []T) error {
+	return list(c, header, cells, func(add func(T) error) error {
 		for _, item := range items {
 			if err := add(item); err != nil {
 				return err

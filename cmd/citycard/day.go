@@ -23,7 +23,7 @@ type dayLine struct {
 	State ledger.DayState `json:"state"`
 }
 
-func (d dayLine) text() string { return d.Day + "\t" + string(d.State) }
+func (d dayLine) cells() []string { return []string{d.Day, string(d.State)} }
 
 func dayStatusCommand() *ffcli.Command {
 	c := newCommand("day status", "", "list the days / 列出清算日", "")
@@ -36,7 +36,7 @@ func dayStatusCommand() *ffcli.Command {
 		for _, d := range days {
 			lines = append(lines, dayLine{d.Day.String(), d.State})
 		}
-		return listAll(c, "", dayLine.text, lines)
+		return listAll(c, "", dayLine.cells, lines)
 	})
 }
 

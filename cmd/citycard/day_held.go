@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -56,12 +55,12 @@ type heldLine struct {
 	Released bool       `json:"released"`
 }
 
-func (h heldLine) text() string {
+func (h heldLine) cells() []string {
 	state := "waits / 待放行"
 	if h.Released {
 		state = "released / 已放行"
 	}
-	return strings.Join([]string{h.Day, h.Operator, h.Fen.String(), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}, "\t")
+	return []string{h.Day, h.Operator, h.Fen.String(), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}
 }
 
 const heldHeader = "DAY 清算日\tOPERATOR 运营单位\t>YUAN 元\t>WRONG 错误\t>VERIFIED 正确\tRULE 规则\tSTATE 状态"
@@ -72,7 +71,7 @@ func dayHeldCommand() *ffcli.Command {
 	of.register(c.flags)
 	all := c.flags.Bool("all", false, "what was released, too / 包括已放行")
 	return c.reads(func(ctx context.Context, b *books.Books) error {
-		return list(c, heldHeader, heldLine.text, func(add func(heldLine) error) error {
+		return list(c, heldHeader, heldLine.cells, func(add func(heldLine) error) error {
 			first, last := of.days()
 			return dayclose.EachHeld(ctx, b.Ledger, first, last, func(h dayclose.HeldPayout) error {
 				if h.Released && !*all {

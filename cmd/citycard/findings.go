@@ -49,7 +49,7 @@ type findingLine struct {
 	Fen     int64         `json:"fen"`
 }
 
-func (f findingLine) text() string {
+func (f findingLine) cells() []string {
 	numbers, yuan := fmt.Sprint(f.First), ""
 	switch {
 	case f.Kind == counters.Balance:
@@ -57,7 +57,7 @@ func (f findingLine) text() string {
 	case f.Last > f.First:
 		numbers = fmt.Sprintf("%d-%d", f.First, f.Last)
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s", f.Kind, f.Subject, numbers, yuan)
+	return []string{f.Kind.String(), f.Subject, numbers, yuan}
 }
 
 const findingHeader = "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\t>YUAN 元"
@@ -70,7 +70,7 @@ func (c *command) findings(ctx context.Context, checker counters.Checker, day le
 	if !found {
 		return service.Fail("day "+day.String()+" has not been passed over yet / 该日尚未核对", "close it first", nil)
 	}
-	err = list(c, findingHeader, findingLine.text, func(add func(findingLine) error) error {
+	err = list(c, findingHeader, findingLine.cells, func(add func(findingLine) error) error {
 		return checker.Findings(ctx, day, only, func(f counters.Finding) error {
 			line := findingLine{f.Kind, f.Subject.String(), f.First, f.Last, f.Fen}
 			if whole {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -24,12 +23,12 @@ type holdLine struct {
 	Lapsed  bool       `json:"lapsed"`
 }
 
-func (h holdLine) text() string {
+func (h holdLine) cells() []string {
 	state := ""
 	if h.Lapsed {
 		state = "lapsed 已过期"
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s", h.Day, h.Subject, h.ID, h.Debit, h.Credit, h.Amount, h.Expires, state)
+	return []string{h.Day, h.Subject, h.ID, h.Debit, h.Credit, h.Amount.String(), h.Expires, state}
 }
 
 const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
@@ -45,7 +44,7 @@ func (c *command) holds(ctx context.Context, b *books.Books, lapsedOnly bool, no
 	if err != nil {
 		return err
 	}
-	return list(c, holdHeader, holdLine.text, func(add func(holdLine) error) error {
+	return list(c, holdHeader, holdLine.cells, func(add func(holdLine) error) error {
 		return b.Holds(ctx, func(h ledger.HoldStatus) error {
 			line := holdLine{
 				Day: h.Key.Day.String(), Subject: hex.EncodeToString([]byte(h.Key.Subject)), ID: hex.EncodeToString([]byte(h.Key.ID)),

@@ -36,12 +36,12 @@ type quarantinedLine struct {
 
 const quarantinedHeader = "RECORD 记录\tDAY 清算日\tREASON 原因\t>BYTES 字节\tSTATE 状态\tERROR 错误"
 
-func (q quarantinedLine) text() string {
+func (q quarantinedLine) cells() []string {
 	state := "open / 待复判"
 	if q.Judged != "" {
 		state = "judged: " + q.Judged + " / 已复判"
 	}
-	return strings.Join([]string{q.Record, q.Day, string(q.Reason), strconv.Itoa(len(q.Value) / 2), state, strings.Join(strings.Fields(q.Error), " ")}, "\t")
+	return []string{q.Record, q.Day, string(q.Reason), strconv.Itoa(len(q.Value) / 2), state, strings.Join(strings.Fields(q.Error), " ")}
 }
 
 func quarantineListCommand() *ffcli.Command {
@@ -56,7 +56,7 @@ func quarantineListCommand() *ffcli.Command {
 		return nil
 	}
 	return c.reads(func(ctx context.Context, b *books.Books) error {
-		return list(c, quarantinedHeader, quarantinedLine.text, func(add func(quarantinedLine) error) error {
+		return list(c, quarantinedHeader, quarantinedLine.cells, func(add func(quarantinedLine) error) error {
 			first, last := of.days()
 			return quarantine.List(ctx, b.Ledger, first, last, func(r *quarantine.Record) error {
 				if r.Judged != "" && !*all {

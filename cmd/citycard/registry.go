@@ -141,7 +141,7 @@ func registryStatusCommand() *ffcli.Command {
 		if current.Version > 0 {
 			shown = append([]registry.Change{current}, shown...)
 		}
-		return listAll(c, changeHeader, changeText, shown)
+		return listAll(c, changeHeader, changeCells, shown)
 	})
 }
 
@@ -152,13 +152,13 @@ func registryHistoryCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		return listAll(c, changeHeader, changeText, changes)
+		return listAll(c, changeHeader, changeCells, changes)
 	})
 }
 
 const changeHeader = "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\t>ROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因"
 
-func changeText(c registry.Change) string {
+func changeCells(c registry.Change) []string {
 	decided, version := "", ""
 	if c.Decided != nil {
 		decided = who(*c.Decided)
@@ -166,7 +166,7 @@ func changeText(c registry.Change) string {
 	if c.Version > 0 {
 		version = strconv.FormatInt(c.Version, 10)
 	}
-	return fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s", c.Number, c.State, version, c.Hash, c.Rows, who(c.Imported), decided, c.Reason)
+	return []string{fmt.Sprint(c.Number), string(c.State), version, c.Hash, fmt.Sprint(c.Rows), who(c.Imported), decided, c.Reason}
 }
 
 func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
@@ -195,7 +195,7 @@ func registryShowCommand() *ffcli.Command {
 			return service.Fail(c.arguments[1]+" is not among the "+c.arguments[0]+" / 未登记", "check the number; only approved changes count", nil)
 		}
 		header := "IN FORCE 有效\tCHANGE 变更\t" + strings.ToUpper(strings.Join(rows[0].Columns, "\t"))
-		return list(c, header, registryLine.text, func(add func(registryLine) error) error {
+		return list(c, header, registryLine.cells, func(add func(registryLine) error) error {
 			for i, r := range rows {
 				if err := add(registryLine{r.Change, r.Version, r.From, i == inForce, r.Fields, r.Columns}); err != nil {
 					return err
@@ -216,7 +216,7 @@ type registryLine struct {
 	columns []string
 }
 
-func (r registryLine) text() string {
+func (r registryLine) cells() []string {
 	mark := ""
 	if r.InForce {
 		mark = "*"
@@ -225,7 +225,7 @@ func (r registryLine) text() string {
 	for _, column := range r.columns {
 		cells = append(cells, r.Row[column])
 	}
-	return strings.Join(cells, "\t")
+	return cells
 }
 
 // rowInForce finds the row in force on a day (for a hotlist: at the day's last second). It is the

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -147,7 +146,7 @@ type suspendedLine struct {
 	Foreign  bool           `json:"foreign"` // another city's, never verified
 }
 
-func (s suspendedLine) text() string {
+func (s suspendedLine) cells() []string {
 	state := "waits / 待处理"
 	if s.Released {
 		state = "released / 已解除"
@@ -155,7 +154,7 @@ func (s suspendedLine) text() string {
 	if s.Foreign {
 		state += "; foreign, unverified / 外地卡，未验证"
 	}
-	return strings.Join([]string{s.Row, string(s.Reason), s.Fen.String(), s.Booked, state}, "\t")
+	return []string{s.Row, string(s.Reason), s.Fen.String(), s.Booked, state}
 }
 
 const suspendedHeader = "ROW 分录\tREASON 原因\t>YUAN 元\tBOOKED 清算日\tSTATE 状态"
@@ -168,7 +167,7 @@ func suspenseListCommand() *ffcli.Command {
 	all := c.flags.Bool("all", false, "what was released, too / 包括已解除")
 	c.check = of.check
 	return c.reads(func(ctx context.Context, b *books.Books) error {
-		return list(c, suspendedHeader, suspendedLine.text, func(add func(suspendedLine) error) error {
+		return list(c, suspendedHeader, suspendedLine.cells, func(add func(suspendedLine) error) error {
 			office := &release.Office{Ledger: b.Ledger}
 			first, last := of.days()
 			return office.List(ctx, first, last, func(s release.Suspended) error {

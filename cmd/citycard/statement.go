@@ -27,11 +27,11 @@ type statementLine struct {
 	Balance *ledger.Fen `json:"balance,omitempty"`
 }
 
-func (s statementLine) text() string {
+func (s statementLine) cells() []string {
 	if s.Balance != nil {
-		return fmt.Sprintf("balance / 余额\t\t\t\t%s\t%v\t\t", s.Credit, *s.Balance)
+		return []string{"balance / 余额", "", "", "", s.Credit, s.Balance.String(), "", ""}
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s", s.Day, s.ID, s.Act, s.Debit, s.Credit, s.Amount, s.Reason, s.Booked)
+	return []string{s.Day, s.ID, s.Act, s.Debit, s.Credit, s.Amount.String(), s.Reason, s.Booked}
 }
 
 const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tREASON 原因\tBOOKED 入账日"
@@ -78,7 +78,7 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 	if s.account != "" && !known {
 		return noAccount(s.account)
 	}
-	return list(s.command, statementHeader, statementLine.text, func(add func(statementLine) error) error {
+	return list(s.command, statementHeader, statementLine.cells, func(add func(statementLine) error) error {
 		first, last := s.days()
 		err := b.StatementAsOf(ctx, ledger.Subject(whose), first, last, asOf, func(r ledger.Row) error {
 			line := statementLine{

@@ -77,7 +77,7 @@ func tapShowCommand() *ffcli.Command {
 func tapFindCommand() *ffcli.Command {
 	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT]",
 		"taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
-		"Reads through the whole of the days named, in constant memory.")
+		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
 	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
 	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
 	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
@@ -87,9 +87,11 @@ func tapFindCommand() *ffcli.Command {
 
 const tapHeader = "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\t>YUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日"
 
-func (item ruled) text() string {
-	return fmt.Sprintf("%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s", item.Time, cmp.Or(item.Card, item.What), item.Terminal, item.Sequence,
-		item.Fen.String(), item.Verdict, item.Reason, item.Payee, item.Booked)
+func (item ruled) cells() []string {
+	return []string{
+		item.Time, cmp.Or(item.Card, item.What), item.Terminal, fmt.Sprint(item.Sequence), item.Fen.String(), item.Verdict, string(item.Reason),
+		item.Payee, item.Booked,
+	}
 }
 
 // looks makes the command print the results of look.
@@ -103,7 +105,7 @@ func (q *tapQuery) looks(look func(context.Context, *tapReader, func(ruled) erro
 			return err
 		}
 		r := &tapReader{books: b, accounts: accounts, booked: docket.NewReader()}
-		return list(q.command, tapHeader, ruled.text, func(add func(ruled) error) error { return look(ctx, r, add) })
+		return list(q.command, tapHeader, ruled.cells, func(add func(ruled) error) error { return look(ctx, r, add) })
 	})
 }
 

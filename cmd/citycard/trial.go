@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -21,8 +20,8 @@ type trialLine struct {
 	Balance       ledger.Fen `json:"balance"` // credits - debits at the end of the day
 }
 
-func (r trialLine) text() string {
-	return fmt.Sprintf("%s\t%v\t%v\t%v\t%v\t%v", r.Code, r.DebitsBefore, r.CreditsBefore, r.Debits, r.Credits, r.Balance)
+func (r trialLine) cells() []string {
+	return []string{r.Code, r.DebitsBefore.String(), r.CreditsBefore.String(), r.Debits.String(), r.Credits.String(), r.Balance.String()}
 }
 
 const trialHeader = "ACCOUNT 账户\t>DEBITS BEFORE 期初借\t>CREDITS BEFORE 期初贷\t>DEBITS 本日借\t>CREDITS 本日贷\t>BALANCE 余额"
@@ -55,7 +54,7 @@ func (c *command) trial(ctx context.Context, b *books.Books, day ledger.Day, ope
 		return err
 	}
 	total := trialLine{Code: "total / 合计"}
-	err = list(c, trialHeader, trialLine.text, func(add func(trialLine) error) error {
+	err = list(c, trialHeader, trialLine.cells, func(add func(trialLine) error) error {
 		for _, r := range rows {
 			line := trialLine{
 				r.Account.Code, r.Before.Debits, r.Before.Credits, r.Day.Debits, r.Day.Credits, r.Before.CreditBalance() + r.Day.CreditBalance(),

@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -29,9 +30,11 @@ func (t *Table) Head(names ...string) {
 	t.rows = append(t.rows, names)
 }
 
-// Add adds a row.
+// Add adds a row. Control characters in its cells become spaces, so that a row stays one line and
+// no text that somebody gave looks like more rows.
 func (t *Table) Add(cells ...string) {
 	for i := range cells {
+		cells[i] = strings.Map(visible, cells[i])
 		if slices.Contains(t.Numbers, i) {
 			cells[i] = thousands(cells[i])
 		}
@@ -71,6 +74,13 @@ func (t *Table) Write(out io.Writer) error {
 	t.rows = nil
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return ' '
+	}
+	return r
 }
 
 // thousands separates the thousands of a decimal number; what is none stays.

@@ -30,3 +30,16 @@ none                        open
 		t.Errorf("printed%swant%s", got, want)
 	}
 }
+
+// TestTableOfOneLineRows has cells with characters that would begin another column or another row.
+func TestTableOfOneLineRows(t *testing.T) {
+	var table Table
+	table.Add("1", "a\tb\nc\r\u0085\x1b[1m\x00d", "last")
+	var out strings.Builder
+	if err := table.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "1  a b c   [1m d  last\n"; got != want {
+		t.Errorf("printed %q, want %q", got, want)
+	}
+}
