@@ -5,9 +5,9 @@ import (
 	"citycard/ledger"
 )
 
-// CheckReturn is the reason against a return, given what was paid to that person in the list;
+// checkReturn is the reason against a return, given what was paid to that person in the list;
 // paid is 0 when nothing was. A payment returns whole: banks do not credit part of one.
-func CheckReturn(paid, returned ledger.Fen) verdict.Reason {
+func checkReturn(paid, returned ledger.Fen) verdict.Reason {
 	switch {
 	case paid <= 0:
 		return verdict.NotPaid
@@ -17,10 +17,10 @@ func CheckReturn(paid, returned ledger.Fen) verdict.Reason {
 	return verdict.None
 }
 
-// CheckAgain is the reason against paying again, given what the bank returned of the payment
+// checkAgain is the reason against paying again, given what the bank returned of the payment
 // before; returned is 0 where nothing came back. The ledger makes sure that it happens once: the
 // payment's number is part of its identity.
-func CheckAgain(returned, amount ledger.Fen) verdict.Reason {
+func checkAgain(returned, amount ledger.Fen) verdict.Reason {
 	switch {
 	case returned <= 0:
 		return verdict.NotReturned

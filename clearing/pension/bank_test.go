@@ -19,7 +19,7 @@ func TestCheckReturn(t *testing.T) {
 		{0, 320050, verdict.NotPaid},
 		{0, 0, verdict.NotPaid},
 	} {
-		got := CheckReturn(c.paid, c.returned)
+		got := checkReturn(c.paid, c.returned)
 		if got != c.want {
 			t.Errorf("paid %d, returned %d: %q, want %q", c.paid, c.returned, got, c.want)
 		}
@@ -37,7 +37,7 @@ func TestCheckAgain(t *testing.T) {
 		{0, 320050, verdict.NotReturned},
 		{0, 0, verdict.NotReturned},
 	} {
-		got := CheckAgain(c.returned, c.again)
+		got := checkAgain(c.returned, c.again)
 		if got != c.want {
 			t.Errorf("returned %d, again %d: %q, want %q", c.returned, c.again, got, c.want)
 		}

@@ -7,12 +7,17 @@
 // entitled in that month, the certification reaches that month, and the amount
 // is the approved one. The first that fails is the reason.
 //
-//	approved ──▶ eligible ──lapse──▶ suspended ──certified──▶ eligible
-//	                 └──death, prison──▶ stopped
+// The registry's row in force on the month's last day decides. It has the approved amount and the
+// last month that the person's certification covers:
 //
-// A suspended person's months are owed after certification (arrears); a stopped
-// person's are not. The states and the precedence are this project's reading of
-// the published procedures, whose clause texts were not found.
+//	approved amount above 0?       no ──▶ not_entitled
+//	month covered?                 no ──▶ certification_lapsed
+//	amount that is the approved?   no ──▶ amount_differs
+//	owed
+//
+// A person who is no longer entitled, after a death or in prison, has a row without an amount. The
+// order of the questions is this project's reading of the published procedures, whose clause texts
+// were not found.
 //
 // Before any line is looked at, the list as a whole must be plausible on the clearing day (Bounds,
 // from a dated rule file): its month and its payday near that day, its size and sum within reason.

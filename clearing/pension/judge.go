@@ -3,6 +3,7 @@ package pension
 import (
 	"context"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -38,19 +39,63 @@ func (j *Judge) Versions() map[string]string {
 // payouts. A line is refused if the bank's answer has not been cleared yet; it may be sent again
 // later.
 func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
-	originals := Originals{topic: message.TopicPensionBatches}
 	people := j.People.Current()
 	d.Registry = people.Version()
-	for _, record := range records {
-		list, reason := j.read(record.Value, record.Came(d.Source.Day))
-		if reason != verdict.None {
-			d.Reject(reason, chart.PurposeName(chart.PurposePension), record.Offset, record.Value)
+	return j.rule(ctx, records, d, message.TopicPensionBatches, chart.PurposePension, func(record docket.Record) (decoded, verdict.Reason) {
+		return j.read(people, record.Value, record.Came(d.Source.Day))
+	})
+}
+
+// RuleReturns rules on the bank's answers: money that came back waits to be paid again. A list is
+// always judged before the bank's answer to it. The month is not checked against the day here:
+// money comes back only for a payment that is in the books, and the bank may answer late.
+func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
+	return j.rule(ctx, records, d, message.TopicPensionResults, chart.PurposePensionReturn, func(record docket.Record) (decoded, verdict.Reason) {
+		return readResult(record.Value)
+	})
+}
+
+// decoded is a list, or a bank's answer, that may be ruled on line by line.
+type decoded interface {
+	// keys are those under which the books are asked: none, or one for each line.
+	keys() []ledger.Key
+	// lines are the lines as the journal has them.
+	lines() ([][]byte, error)
+	// rule rules on each of the lines; amounts are what the books have under the keys.
+	rule(amounts []ledger.Fen, lines [][]byte, offset int64, d *docket.Docket)
+}
+
+// rule reads the messages of a batch, asks the books once for all of them, and rules on each.
+func (j *Judge) rule(ctx context.Context, records []docket.Record, d *docket.Docket, topic string, purpose ledger.Purpose, read func(docket.Record) (decoded, verdict.Reason)) (Originals, error) {
+	messages, keys := make([]decoded, len(records)), make([][]ledger.Key, len(records))
+	faults := make([]verdict.Reason, len(records))
+	for i, record := range records {
+		if messages[i], faults[i] = read(record); faults[i] == verdict.None {
+			keys[i] = messages[i].keys()
+		}
+	}
+	amounts, err := j.Booked(ctx, slices.Concat(keys...))
+	if err != nil {
+		return Originals{}, err
+	}
+	originals := Originals{topic: topic}
+	for i, record := range records {
+		if faults[i] != verdict.None {
+			d.Reject(faults[i], chart.PurposeName(purpose), record.Offset, record.Value)
+			continue
+		}
+		lines, err := messages[i].lines()
+		if err != nil {
+			return Originals{}, err
+		}
+		if len(lines) == 0 {
+			// The bank paid the whole list. Such an answer moves no money, and no row needs its bytes.
+			d.Remark(verdict.Cleared, chart.PurposeName(purpose), 0)
 			continue
 		}
 		from := len(d.Rulings)
-		if err := j.ruleList(ctx, people, list, record.Offset, d); err != nil {
-			return Originals{}, err
-		}
+		messages[i].rule(amounts[:len(keys[i])], lines, record.Offset, d)
+		amounts = amounts[len(keys[i]):]
 		originals.messages = append(originals.messages, original{record.Value, from, len(d.Rulings)})
 	}
 	return originals, nil
@@ -59,6 +104,7 @@ func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docke
 // list is a list that may be paid.
 type list struct {
 	*message.PensionBatch
+	people *index.Edition
 	month  Month
 	bounds *Bounds
 	payment
@@ -79,15 +125,15 @@ func paymentOf(number uint32) payment {
 }
 
 // read reads a list that came on a clearing day, and checks by the rules whether it may be paid.
-func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) {
-	l := &list{PensionBatch: &message.PensionBatch{}}
+func (j *Judge) read(people *index.Edition, value []byte, clearing ledger.Day) (*list, verdict.Reason) {
+	l := &list{PensionBatch: &message.PensionBatch{}, people: people}
 	if err := proto.Unmarshal(value, l.PensionBatch); err != nil {
 		return nil, verdict.Undecodable
 	}
 	lines := l.GetLines()
 	payday, paydayErr := ledger.ParseDay(l.GetPayday())
 	var err error
-	if l.month, err = ParseMonth(l.GetMonth()); err != nil || paydayErr != nil || !identity.IsName(l.GetBatch(), maxName) ||
+	if l.month, err = parseMonth(l.GetMonth()); err != nil || paydayErr != nil || !identity.IsName(l.GetBatch(), maxName) ||
 		len(lines) == 0 || len(lines) > MaxLines || l.GetPayment() > identity.MaxPayment {
 		return nil, verdict.InvalidField
 	}
@@ -105,87 +151,69 @@ func (j *Judge) read(value []byte, clearing ledger.Day) (*list, verdict.Reason) 
 	return l, l.bounds.Check(clearing, asked)
 }
 
-func (j *Judge) ruleList(ctx context.Context, people *index.Edition, l *list, offset int64, d *docket.Docket) error {
-	returned, err := j.returned(ctx, l)
-	if err != nil {
-		return err
-	}
-	alone, err := listLines(l.PensionBatch)
-	if err != nil {
-		return err
-	}
-	purpose := chart.PurposeName(l.purpose)
-	for i, line := range l.GetLines() {
-		evidence := alone[i]
-		var token index.Token
-		amount := ledger.Fen(line.GetAmountFen())
-		if !message.Fixed(token[:], line.GetPerson()) || amount <= 0 {
-			d.Reject(verdict.InvalidField, purpose, offset, evidence)
-			continue
-		}
-		reason := l.entitled(people, token, amount)
-		if l.number > 1 && reason == verdict.None {
-			reason = CheckAgain(returned[i], amount)
-		}
-		if reason != verdict.None {
-			d.Reject(reason, purpose, offset, evidence)
-			continue
-		}
-		d.Pay(verdict.None, purpose, ledger.Transfer{
-			Day: l.month.First(), Subject: ledger.Subject(token[:]), ID: identity.Pension(l.GetMonth(), l.number),
-			Debit: ledger.IDOfCode(l.debit), Credit: ledger.IDOfCode(chart.PensionPayout),
-			Amount: amount, Purpose: l.purpose, Evidence: evidence,
-		})
-	}
-	return nil
-}
-
-// returned is what the bank sent back of the previous payment, line by line; nothing if this is the
-// first payment.
-func (j *Judge) returned(ctx context.Context, l *list) ([]ledger.Fen, error) {
+// keys are those of what the bank sent back of the payment before; the first payment has none.
+func (l *list) keys() []ledger.Key {
 	if l.number == 1 {
-		return nil, nil
+		return nil
 	}
 	keys := make([]ledger.Key, len(l.GetLines()))
 	for i, line := range l.GetLines() {
 		keys[i] = ledger.Key{Day: l.month.First(), Subject: ledger.Subject(line.GetPerson()), ID: identity.PensionReturn(l.GetMonth(), l.number-1)}
 	}
-	return j.Booked(ctx, keys)
+	return keys
+}
+
+func (l *list) lines() ([][]byte, error) { return listLines(l.PensionBatch) }
+
+func (l *list) rule(returned []ledger.Fen, lines [][]byte, offset int64, d *docket.Docket) {
+	purpose := chart.PurposeName(l.purpose)
+	for i, line := range l.GetLines() {
+		var token index.Token
+		amount := ledger.Fen(line.GetAmountFen())
+		if !message.Fixed(token[:], line.GetPerson()) || amount <= 0 {
+			d.Reject(verdict.InvalidField, purpose, offset, lines[i])
+			continue
+		}
+		reason := l.entitled(token, amount)
+		if l.number > 1 && reason == verdict.None {
+			reason = checkAgain(returned[i], amount)
+		}
+		if reason != verdict.None {
+			d.Reject(reason, purpose, offset, lines[i])
+			continue
+		}
+		d.Pay(verdict.None, purpose, ledger.Transfer{
+			Day: l.month.First(), Subject: ledger.Subject(token[:]), ID: identity.Pension(l.GetMonth(), l.number),
+			Debit: ledger.IDOfCode(l.debit), Credit: ledger.IDOfCode(chart.PensionPayout),
+			Amount: amount, Purpose: l.purpose, Evidence: lines[i],
+		})
+	}
 }
 
 // entitled asks the registry and the rules about one line.
-func (l *list) entitled(people *index.Edition, token index.Token, fen ledger.Fen) verdict.Reason {
-	person, ok := people.PersonOn(token, l.month.Last())
+func (l *list) entitled(token index.Token, fen ledger.Fen) verdict.Reason {
+	person, ok := l.people.PersonOn(token, l.month.Last())
 	if !ok {
 		return verdict.UnknownPerson
 	}
-	e := Entitlement{State: Eligible, ApprovedFen: person.Pension, CertifiedUntil: Month(person.CertifiedUntil)}
-	if reason := e.Check(l.month, fen); reason != verdict.None {
+	if reason := owed(person, l.month, fen); reason != verdict.None {
 		return reason
 	}
 	// Even an approved registry may contain a slip.
-	return l.bounds.CheckAmount(fen)
+	return l.bounds.checkAmount(fen)
 }
 
-// RuleReturns rules on the bank's answers: money that came back waits to be paid again. A list is
-// always judged before the bank's answer to it. The month is not checked against the day here:
-// money comes back only for a payment that is in the books, and the bank may answer late.
-func (j *Judge) RuleReturns(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
-	originals := Originals{topic: message.TopicPensionResults}
-	purpose := chart.PurposeName(chart.PurposePensionReturn)
-	for _, record := range records {
-		result, reason := readResult(record.Value)
-		if reason != verdict.None {
-			d.Reject(reason, purpose, record.Offset, record.Value)
-			continue
-		}
-		from := len(d.Rulings)
-		if err := j.ruleReturns(ctx, result, record.Offset, d); err != nil {
-			return Originals{}, err
-		}
-		originals.messages = append(originals.messages, original{record.Value, from, len(d.Rulings)})
+// owed is the first reason against an amount being owed to a person for a month.
+func owed(person index.Person, month Month, fen ledger.Fen) verdict.Reason {
+	switch {
+	case person.Pension <= 0:
+		return verdict.NotEntitled
+	case month > Month(person.CertifiedUntil):
+		return verdict.CertificationLapsed
+	case fen != person.Pension:
+		return verdict.AmountDiffers
 	}
-	return originals, nil
+	return verdict.None
 }
 
 // result is a bank's answer that can be looked up.
@@ -201,7 +229,7 @@ func readResult(value []byte) (*result, verdict.Reason) {
 		return nil, verdict.Undecodable
 	}
 	var err error
-	if r.month, err = ParseMonth(r.GetMonth()); err != nil || !identity.IsName(r.GetBatch(), maxName) ||
+	if r.month, err = parseMonth(r.GetMonth()); err != nil || !identity.IsName(r.GetBatch(), maxName) ||
 		len(r.GetReturns()) > MaxLines || r.GetPayment() > identity.MaxPayment {
 		return nil, verdict.InvalidField
 	}
@@ -209,39 +237,32 @@ func readResult(value []byte) (*result, verdict.Reason) {
 	return r, verdict.None
 }
 
-func (j *Judge) ruleReturns(ctx context.Context, result *result, offset int64, d *docket.Docket) error {
+// keys are those of the payments.
+func (r *result) keys() []ledger.Key {
+	keys := make([]ledger.Key, len(r.GetReturns()))
+	for i, line := range r.GetReturns() {
+		keys[i] = ledger.Key{Day: r.month.First(), Subject: ledger.Subject(line.GetPerson()), ID: identity.Pension(r.GetMonth(), r.payment)}
+	}
+	return keys
+}
+
+func (r *result) lines() ([][]byte, error) { return resultLines(r.PensionResult) }
+
+func (r *result) rule(paid []ledger.Fen, lines [][]byte, offset int64, d *docket.Docket) {
 	purpose := chart.PurposeName(chart.PurposePensionReturn)
-	if len(result.GetReturns()) == 0 {
-		// The whole list was paid; such an answer moves no money.
-		d.Remark(verdict.Cleared, purpose, 0)
-		return nil
-	}
-	keys := make([]ledger.Key, len(result.GetReturns()))
-	for i, r := range result.GetReturns() {
-		keys[i] = ledger.Key{Day: result.month.First(), Subject: ledger.Subject(r.GetPerson()), ID: identity.Pension(result.GetMonth(), result.payment)}
-	}
-	amounts, err := j.Booked(ctx, keys)
-	if err != nil {
-		return err
-	}
-	alone, err := resultLines(result.PensionResult)
-	if err != nil {
-		return err
-	}
-	for i, r := range result.GetReturns() {
+	for i, line := range r.GetReturns() {
 		reason := verdict.InvalidField
-		if len(r.GetPerson()) == len(index.Token{}) && r.GetAmountFen() > 0 {
-			reason = CheckReturn(amounts[i], ledger.Fen(r.GetAmountFen()))
+		if len(line.GetPerson()) == len(index.Token{}) && line.GetAmountFen() > 0 {
+			reason = checkReturn(paid[i], ledger.Fen(line.GetAmountFen()))
 		}
 		if reason != verdict.None {
-			d.Reject(reason, purpose, offset, alone[i])
+			d.Reject(reason, purpose, offset, lines[i])
 			continue
 		}
 		d.Pay(verdict.None, purpose, ledger.Transfer{
-			Day: keys[i].Day, Subject: keys[i].Subject, ID: identity.PensionReturn(result.GetMonth(), result.payment),
+			Day: r.month.First(), Subject: ledger.Subject(line.GetPerson()), ID: identity.PensionReturn(r.GetMonth(), r.payment),
 			Debit: ledger.IDOfCode(chart.PensionPayout), Credit: ledger.IDOfCode(chart.PensionReturned),
-			Amount: amounts[i], Purpose: chart.PurposePensionReturn, Evidence: alone[i],
+			Amount: paid[i], Purpose: chart.PurposePensionReturn, Evidence: lines[i],
 		})
 	}
-	return nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Originals are the messages of a batch that were judged line by line. The journal has their
-// lines; Keep stores the bytes that arrived.
+// lines; Keep stores the bytes that arrived. A message without lines is none of them.
 type Originals struct {
 	topic    string
 	messages []original

@@ -96,8 +96,8 @@ func (b *Bounds) Check(clearing ledger.Day, l List) verdict.Reason {
 	return verdict.None
 }
 
-// CheckAmount is the reason against a line of this amount.
-func (b *Bounds) CheckAmount(fen ledger.Fen) verdict.Reason {
+// checkAmount is the reason against a line of this amount.
+func (b *Bounds) checkAmount(fen ledger.Fen) verdict.Reason {
 	if fen > b.PersonFen {
 		return verdict.PensionTooHigh
 	}

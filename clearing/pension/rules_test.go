@@ -59,7 +59,7 @@ func TestBounds(t *testing.T) {
 		}
 	}
 	b := bounds(t, clearing)
-	if b.CheckAmount(1000) != verdict.None || b.CheckAmount(1001) == verdict.None {
+	if b.checkAmount(1000) != verdict.None || b.checkAmount(1001) == verdict.None {
 		t.Error("1000 fen are allowed for a person and 1001 are not")
 	}
 }
