@@ -97,7 +97,7 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 	if _, err := settlement.Write(folder, day, positions); err != nil {
 		return nil, err
 	}
-	unpaid, err := c.pay(ctx, day, round, positions, paid)
+	_, unpaid, err := c.pay(ctx, day, round, positions, paid)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,7 @@ func (c *Closer) Preview(ctx context.Context, day, next ledger.Day) (payments []
 	if err != nil {
 		return nil, nil, err
 	}
-	payments, _, unpaid, err = c.payments(ctx, day, round, positions, paid)
-	return slices.DeleteFunc(payments, func(t ledger.Transfer) bool { return t.Act == chain.KeepMemo }), unpaid, err
+	return c.pay(ctx, day, round, positions, paid)
 }
 
 func (c *Closer) checker() counters.Checker { return counters.Checker{Ledger: c.Ledger} }
@@ -260,12 +259,12 @@ func (c *Closer) forget(ctx context.Context) error {
 	return nil
 }
 
-// pay books what is left to pay. What an earlier, interrupted run has booked
-// counts as paid, so nobody is paid twice.
-func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) ([]Unpaid, error) {
+// pay books what is left to pay, and returns what it booked and what stays unpaid. What an earlier,
+// interrupted run has booked counts as paid, so nobody is paid twice.
+func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions []settlement.Position, paid map[string]int64) (payments []ledger.Transfer, unpaid []Unpaid, err error) {
 	transfers, left, unpaid, err := c.payments(ctx, day, round, positions, paid)
 	if err != nil || len(transfers) == 0 {
-		return unpaid, err
+		return nil, unpaid, err
 	}
 	another := false
 	out, err := c.Ledger.PostOnce(ctx, settlementStream(day, round), c.Owner, day, func(b *ledger.Batch) error {
@@ -283,7 +282,7 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("book payments of day %s: %w", day, err)
+		return nil, nil, fmt.Errorf("book payments of day %s: %w", day, err)
 	}
 	if out == nil {
 		// The day has ended; these payments were not made.
@@ -293,7 +292,7 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 				unpaid = append(unpaid, u)
 			}
 		}
-		return unpaid, nil
+		return nil, unpaid, nil
 	}
 	var refused []error
 	for i, decision := range out.Transfers {
@@ -302,6 +301,9 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 		case decision.Disputed:
 			refused = append(refused, fmt.Errorf("payment of %s: %d fen, and %d fen were booked under its number before", transfers[i].Subject, transfers[i].Amount, decision.Amount))
 		case decision.Result == ledger.Inserted || decision.Result == ledger.Duplicate:
+			if transfers[i].Act != chain.KeepMemo {
+				payments = append(payments, transfers[i])
+			}
 		case errors.As(decision.Err, &because) && (because.Reason == ledger.AccountClosed || because.Reason == ledger.AccountFrozen):
 			left[i].Err = decision.Err
 			unpaid = append(unpaid, left[i])
@@ -309,7 +311,7 @@ func (c *Closer) pay(ctx context.Context, day ledger.Day, round int, positions [
 			refused = append(refused, fmt.Errorf("payment of %s: %w", transfers[i].Subject, decision.Err))
 		}
 	}
-	return unpaid, errors.Join(refused...)
+	return payments, unpaid, errors.Join(refused...)
 }
 
 // payments returns the transfers that pay or collect what is still open, and the notes of held

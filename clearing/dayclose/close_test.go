@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +47,7 @@ type office struct {
 	ledger *ledger.Ledger
 	closer *dayclose.Closer
 	dir    string
+	url    string // of the database
 }
 
 func (o *office) must(err error) {
@@ -70,6 +73,20 @@ func (o *office) post(stream string, day ledger.Day, transfers ...ledger.Transfe
 	}
 }
 
+// files are the files of a folder by name.
+func (o *office) files(dir string) map[string]string {
+	o.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	o.must(err)
+	for _, entry := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		o.must(err)
+		files[entry.Name()] = string(data)
+	}
+	return files
+}
+
 func (o *office) wantBalances(want map[string]ledger.Fen) {
 	o.Helper()
 	for code, fen := range want {
@@ -84,7 +101,7 @@ func (o *office) wantBalances(want map[string]ledger.Fen) {
 func newOffice(t *testing.T) *office {
 	t.Helper()
 	url := ledgertest.New(t)
-	o := &office{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Connect(t, url, 8), dir: t.TempDir()}
+	o := &office{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Connect(t, url, 8), dir: t.TempDir(), url: url}
 	o.must(schema.Apply(t.Context(), url))
 	o.town.Found(t, o.ledger.Pool())
 	o.must(o.ledger.OpenDay(t.Context(), today))
@@ -173,7 +190,8 @@ func TestClose(t *testing.T) {
 func TestCloseTogether(t *testing.T) {
 	o := newOffice(t)
 	group, ctx := errgroup.WithContext(t.Context())
-	for range 4 {
+	results := make([]*dayclose.Result, 4)
+	for i := range results {
 		closer := *o.closer
 		closer.Dir = t.TempDir()
 		group.Go(func() error {
@@ -184,10 +202,25 @@ func TestCloseTogether(t *testing.T) {
 			if err == nil && len(result.Unpaid) > 0 {
 				return fmt.Errorf("unpaid: %+v", result.Unpaid)
 			}
+			results[i] = result
 			return err
 		})
 	}
 	o.must(group.Wait())
+	var said []map[string]string
+	for _, result := range results {
+		if result != nil {
+			said = append(said, o.files(result.Files))
+		}
+	}
+	if len(said) == 0 || len(said[0]) < 2 {
+		t.Fatalf("the closes wrote %v", said)
+	}
+	for i, files := range said[1:] {
+		if !maps.Equal(files, said[0]) {
+			t.Errorf("close %d wrote %v, the first %v", i+1, files, said[0])
+		}
+	}
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 0, chart.PensionPayout: 0, chart.Reserve: 260, chart.BankMedical: -10_000 - 50_000 + 900})
 }
 
@@ -356,6 +389,52 @@ func TestRegistryChanges(t *testing.T) {
 		t.Errorf("%d participants on the next day, %d on the first, want one more", len(next.Positions), len(result.Positions))
 	}
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 0, chart.Reserve: 260})
+}
+
+// TestPreview previews a close while one payee's account is frozen and another's is closed: only
+// the rest is shown as paid, and the close then leaves unpaid what the preview said. So it is when
+// both are repeated, and on a day that was reopened because one account moves again.
+func TestPreview(t *testing.T) {
+	o := newOffice(t)
+	rehearsing := *o.closer
+	rehearsing.Ledger = ledgertest.Connect(t, o.url, 2, ledger.WithRehearsal())
+	check := func(payments, unpaid map[string]ledger.Fen) {
+		t.Helper()
+		transfers, left, err := rehearsing.Preview(t.Context(), today, today.Next())
+		o.must(err)
+		found := map[string]ledger.Fen{}
+		for _, p := range transfers {
+			found[string(p.Subject)] = p.Amount
+		}
+		if !maps.Equal(found, payments) || len(transfers) != len(payments) {
+			t.Errorf("it would pay %v, want %v", found, payments)
+		}
+		result := o.close(today)
+		said := func(list []dayclose.Unpaid) (lines []string) {
+			for _, u := range list {
+				lines = append(lines, fmt.Sprint(u.Code, " ", int64(u.Fen), " ", u.Err))
+			}
+			return lines
+		}
+		if !slices.Equal(said(left), said(result.Unpaid)) {
+			t.Errorf("it would leave unpaid %v, and the close left %v", said(left), said(result.Unpaid))
+		}
+		open := map[string]ledger.Fen{}
+		for _, u := range left {
+			open[u.Code] = u.Fen
+		}
+		if !maps.Equal(open, unpaid) {
+			t.Errorf("it would leave unpaid %v, want %v", open, unpaid)
+		}
+	}
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "hospital:h1", false, true, clearingtest.Approved()))
+	check(map[string]ledger.Fen{chart.PensionPayout: 2000}, map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 900})
+	check(map[string]ledger.Fen{}, map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 900})
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false, clearingtest.Approved()))
+	o.must(o.ledger.ReopenDay(t.Context(), today, clearingtest.Approved()))
+	check(map[string]ledger.Fen{"operator:bus": 260}, map[string]ledger.Fen{"hospital:h1": 900})
+	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 900, chart.Reserve: 260, chart.PensionPayout: 0})
 }
 
 // TestFrozenPayee closes a day on which one operator's account is frozen: the others are
