@@ -77,8 +77,8 @@ func TestRehearsal(t *testing.T) {
 	}
 }
 
-// TestRehearsedLeaseWaits rehearses a lease in the way of CockroachDB. It must not run the statement
-// that aborts the owner's batch, which PostgreSQL refuses as a mistake in the syntax.
+// TestRehearsedLeaseWaits rehearses a lease in the way of CockroachDB. It must not run the
+// statement that aborts the owner's batch, which PostgreSQL refuses as a mistake in the syntax.
 func TestRehearsedLeaseWaits(t *testing.T) {
 	b := newBooks(t)
 	if b.Dialect() != schema.PostgreSQL {

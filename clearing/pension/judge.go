@@ -89,7 +89,7 @@ func (j *Judge) rule(ctx context.Context, records []docket.Record, d *docket.Doc
 			return Originals{}, err
 		}
 		if len(lines) == 0 {
-			// The bank paid the whole list. Such an answer moves no money, and no row needs its bytes.
+			// The bank paid the whole list. Such an answer moves no money; no row needs its bytes.
 			d.Remark(verdict.Cleared, chart.PurposeName(purpose), 0)
 			continue
 		}

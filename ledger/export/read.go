@@ -22,9 +22,9 @@ import (
 var ErrFormat = errors.New("not a whole export")
 
 const (
-	// maxFrame bounds a frame with its length. The largest is a link with its note in base64. A note
-	// of clearing's has at most two marks and a line of its tally, 250 bytes, for each of 4,000
-	// records: 1.3 MB. The limit is ten times that. Evidence of a row is at most 64 kB.
+	// maxFrame bounds a frame with its length. The largest is a link with its note in base64. A
+	// note of clearing's has at most two marks and a line of its tally, 250 bytes, for each of
+	// 4,000 records: 1.3 MB. The limit is ten times that. Evidence of a row is at most 64 kB.
 	maxFrame = 1 << 24
 	// blockBytes is about how much is decoded at once.
 	blockBytes = 1 << 18

@@ -165,8 +165,8 @@ func TestLinesHaveOneMember(t *testing.T) {
 	}
 }
 
-// TestLargeNotes exports a note of half a megabyte, which is more than that of 4,000 claims, and one
-// that no batch has.
+// TestLargeNotes exports a note of half a megabyte, which is more than that of 4,000 claims, and
+// one that no batch has.
 func TestLargeNotes(t *testing.T) {
 	lines := []*export.Line{{Export: &export.Header{Version: 2, Dialect: "none"}}, {Batch: &chain.Link{Sequence: 1, Note: bytes.Repeat([]byte("0123456789abcdef"), 1<<15)}}}
 	for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
