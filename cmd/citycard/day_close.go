@@ -132,14 +132,18 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 // preview prints what the close would wait for, pay and hold, given the present books.
 func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Closer, d ledger.DayStatus, cut intake.Cut) error {
 	c.Print("day %s, which is %s, is closed, and %s follows / 清算日将关闭", d.Day, d.State, d.Next)
-	through, err := cut.Through(ctx, b.Ledger, func(s intake.Standing) bool { return c.without.named(s) })
+	excluded, err := c.without.excluded(ctx, closer, d.Day)
+	if err != nil {
+		return err
+	}
+	through, err := cut.Through(ctx, b.Ledger, among(excluded))
 	if err != nil {
 		return err
 	}
 	for _, s := range through.Behind {
 		c.Print("it waits for %s, which is at %d of %d / 等待该分区", s.Stream, s.At, s.End)
 	}
-	for _, name := range c.without.streams {
+	for _, name := range excluded {
 		c.Print("it does not wait for %s / 不等待该分区", name)
 	}
 	accounts, err := b.Accounts(ctx)
@@ -224,25 +228,39 @@ func (w *without) check() error {
 	return nil
 }
 
-// named reports a stream that the day is closed without.
-func (w *without) named(s intake.Standing) bool {
-	return slices.Contains(w.streams, s.Topic) || slices.Contains(w.streams, s.Stream)
+// excluded lists the topics and streams for which the close of a day does not wait: those of the
+// flags and, unless a flag names their topic, those that two people have excluded before.
+func (w *without) excluded(ctx context.Context, c *server.Closer, day ledger.Day) ([]string, error) {
+	before, err := c.Unread(ctx, day)
+	names := slices.Clone(w.streams)
+	for _, u := range before {
+		if topic, _, _ := strings.Cut(u.Stream, "/"); !slices.Contains(names, topic) && !slices.Contains(names, u.Stream) {
+			names = append(names, u.Stream)
+		}
+	}
+	return names, err
+}
+
+// among returns a condition for streams: one of the names is theirs or their topic's.
+func among(names []string) func(intake.Standing) bool {
+	return func(s intake.Standing) bool {
+		return slices.Contains(names, s.Topic) || slices.Contains(names, s.Stream)
+	}
 }
 
 // wait waits for all streams except those without which the day is closed, and records the
 // positions of these.
 func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cut intake.Cut, log *slog.Logger) error {
-	before, err := c.Unread(ctx, day)
+	excluded, err := w.excluded(ctx, c, day)
 	if err != nil {
 		return err
 	}
-	err = cut.Await(ctx, c.Ledger, func(s intake.Standing) bool {
-		return w.named(s) || slices.ContainsFunc(before, func(u counters.Unread) bool { return u.Stream == s.Stream })
-	}, waiting(log, time.Now))
+	err = cut.Await(ctx, c.Ledger, among(excluded), waiting(log, time.Now))
 	if err != nil || len(w.streams) == 0 {
 		return err
 	}
-	through, err := cut.Through(ctx, c.Ledger, func(s intake.Standing) bool { return !w.named(s) })
+	named := among(w.streams)
+	through, err := cut.Through(ctx, c.Ledger, func(s intake.Standing) bool { return !named(s) })
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/counters"
+	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/topics"
 	"citycard/cmd/books"
@@ -63,12 +64,24 @@ func TestCloseWithout(t *testing.T) {
 
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&said, nil))
-	closeIt := func(ctx context.Context, on ledger.Day, w *without) error {
+	closeOf := func(on ledger.Day, w *without) *closing {
 		t.Helper()
 		must(w.check())
 		c := &closing{command: newCommand("day close", "", "", ""), server: &server.Settings{Day: books.Day(on)}, without: *w}
 		c.Data = dir
-		return c.closeOne(ctx, b, client, log)
+		return c
+	}
+	closeIt := func(ctx context.Context, on ledger.Day, w *without) error {
+		t.Helper()
+		return closeOf(on, w).closeOne(ctx, b, client, log)
+	}
+	preview := func(w *without) string {
+		t.Helper()
+		c := closeOf(first, w)
+		c.dry = true
+		return printed(t, func() {
+			must(c.closeOne(t.Context(), &books.Books{Ledger: ledger.New(b.Pool(), b.Dialect(), ledger.WithRehearsal())}, client, log))
+		})
 	}
 	impatient, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -85,6 +98,20 @@ func TestCloseWithout(t *testing.T) {
 	defer stop()
 	if err := closeIt(cancelled, first, two("medical.requests/1")); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "medical.requests/2 stands at 0 of 2") {
 		t.Errorf("the close ended with %v, want it to wait for the other partition", err)
+	}
+	const waits1, waits2 = "it waits for medical.requests/1, which is at 1 of 3", "it waits for medical.requests/2, which is at 0 of 2"
+	if text := preview(&without{}); !strings.Contains(text, waits1) || !strings.Contains(text, waits2) {
+		t.Errorf("the preview says\n%swant it to wait for both partitions", text)
+	}
+	// Two people have decided, and the close was killed before it moved the streams. It does not
+	// wait for these streams, even if it is repeated without the flag.
+	closer, err := server.NewCloser(b.Ledger, dir)
+	must(err)
+	cut, err := intake.CutNow(t.Context(), client)
+	must(err)
+	must(two("medical.requests").wait(t.Context(), closer, first, cut, log))
+	if text := preview(&without{}); strings.Contains(text, "it waits for") || strings.Count(text, "it does not wait for medical.requests/") != 2 {
+		t.Errorf("the preview says\n%swant it to wait for neither partition", text)
 	}
 	for range 2 {
 		must(closeIt(t.Context(), first, two("medical.requests")))
