@@ -42,10 +42,8 @@ func channelTokenCommand() *ffcli.Command {
 		if *dir == "" {
 			*dir = filepath.Join(c.Data, server.ChannelTokens)
 		}
-		if !c.dry {
-			if _, err := server.MakeToken(*dir, *channel); err != nil {
-				return service.Fail("no token was made / 未生成令牌", "check the directory", err)
-			}
+		if _, err := server.MakeToken(*dir, *channel, c.dry); err != nil {
+			return service.Fail("no token was made / 未生成令牌", "check the directory", err)
 		}
 		path := filepath.Join(*dir, *channel+".token")
 		if c.asJSON {

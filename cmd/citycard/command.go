@@ -104,7 +104,10 @@ func (c *command) runs(do func(context.Context) error) *ffcli.Command {
 				return service.Exit(service.ExitUsage, err)
 			}
 		}
-		if c.dry && !c.asJSON {
+		switch {
+		case c.dry && c.asJSON:
+			c.Say(dryRunNote)
+		case c.dry:
 			c.Print(dryRunNote)
 		}
 		return errors.Join(do(ctx), c.Printed())
@@ -127,6 +130,19 @@ const jsonLines = "one JSON object a line"
 
 func (c *command) registerDry(dry *bool) {
 	c.flags.BoolVar(dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
+}
+
+// takeDir takes the data directory, for a file that the command makes there, until release is
+// called. A dry run only checks whether it could.
+func (c *command) takeDir() (release func() error, err error) {
+	if c.dry {
+		return func() error { return nil }, service.CheckDataDir(c.Data, books.DataPurpose)
+	}
+	dir, err := service.OpenDataDir(c.Data, books.DataPurpose)
+	if err != nil {
+		return nil, err
+	}
+	return dir.Close, nil
 }
 
 // people holds the names of the two people who decide something, and their reason.

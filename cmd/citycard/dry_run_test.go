@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,10 +17,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/peterbourgon/ff/v3/ffcli"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"citycard/broker"
+	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/docket"
+	"citycard/clearing/quarantine"
 	"citycard/clearing/topics"
+	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/service"
@@ -78,7 +86,7 @@ func TestDryRun(t *testing.T) {
 		if d.state() == before {
 			t.Errorf("%s changed nothing", name)
 		}
-		answer := strings.TrimPrefix(dry, dryRunNote+"\n")
+		answer := strings.TrimPrefix(strings.TrimPrefix(dry, dryRunNote+"\n"), triedAlone+"\n")
 		if answer == "" || line[0] == '=' && (answer != done || answer == dry) {
 			t.Errorf("%s: the dry run printed\n%s\nand the command\n%s", name, dry, done)
 		}
@@ -90,6 +98,120 @@ func TestDryRun(t *testing.T) {
 	}
 	if verified := d.run([]string{"verify", "--data", d.dir}); !strings.Contains(verified, "THE BOOKS HOLD") {
 		t.Errorf("in the end: %s", verified)
+	}
+}
+
+// refusedRuns are commands that are refused, each with a part of what they say. A line that begins
+// with "=" marks a command that says the same with --dry-run as without it; the others log a time,
+// or meet another error of the system.
+const refusedRuns = `
+= keys --seed 1 --data {foreign} | {foreign} holds files that are not ours, notes for one
+= keys --seed 1 --data {file}/data | cannot create data directory {file}/data
+= keys --seed 1 --data {served} | {served} is in use by 
+  keys --seed 1 --keys {gone}/keys.age | cannot write {gone}/keys.age
+  keys --seed 1 --keys {file}/keys.age | cannot write {file}/keys.age
+= keys --rotate --keys {full} | rotate masters: no room for another generation
+= seal-key make --data {foreign} | {foreign} holds files that are not ours, notes for one
+= seal-key make --data {file}/data | cannot create data directory {file}/data
+= registry import --by ann --reason {long} {more} | nothing was imported / 未导入: it takes one person at most, and a reason of at most 1024 bytes
+= registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
+  channel token --channel counter --channel-tokens {file} | no token was made
+  channel token --channel counter --channel-tokens {file}/tokens | no token was made
+= channel token --channel tram | channel "tram" is not registered
+= receive --account fund:nosuch --amount 1 --reference slip | there is no account fund:nosuch
+= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked
+= account limit --code agnt --cap 20 --by ann --and bob --reason trusted | no such account
+  quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
+= day reopen --day 20260105 --by ann --and bob --reason forgotten | day 20260105 is not reopened
+= day seal --day 20260105 | there is no seal key
+`
+
+// TestDryRunRefuses runs each of refusedRuns with --dry-run and then without it. Both end with the
+// same exit code, and the dry run changes nothing.
+func TestDryRunRefuses(t *testing.T) {
+	d := newDryRun(t)
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Mkdir(at("foreign"), 0o755))
+	must(os.WriteFile(at("foreign/notes"), nil, 0o600))
+	must(os.WriteFile(at("file"), nil, 0o600))
+	served, err := service.OpenDataDir(at("served"), books.DataPurpose)
+	must(err)
+	defer func() { must(served.Close()) }()
+	store := keys.GenerateTest(1)
+	must(store.WithWorkFactor(2).Create(at("keys.age"), "secret"))
+	for version := 1; ; version++ {
+		next, err := store.Rotate(rand.Reader)
+		if err != nil {
+			break
+		}
+		if store = next; version > 255 {
+			t.Fatal("a store that never fills")
+		}
+	}
+	must(store.WithWorkFactor(2).Create(at("full.age"), "secret"))
+	words := strings.NewReplacer("{foreign}", at("foreign"), "{file}", at("file"), "{served}", at("served"), "{gone}", at("gone"),
+		"{full}", at("full.age"), "{keys}", at("keys.age"), "{long}", strings.Repeat("x", 5000))
+	for line := range strings.Lines(strings.TrimPrefix(refusedRuns, "\n")) {
+		typed, want, _ := strings.Cut(strings.TrimSuffix(line[2:], "\n"), " | ")
+		name, flags, _ := strings.Cut(typed, " --")
+		want = words.Replace(want)
+		before := d.state()
+		run := func(more ...string) (code int, said string) {
+			given := strings.Fields(words.Replace(d.words.Replace("--" + flags)))
+			return d.refused(slices.Concat(strings.Fields(name), []string{"--data", d.dir}, more, given))
+		}
+		dryCode, drySaid := run("--dry-run")
+		if after := d.state(); after != before {
+			t.Errorf("%s --dry-run changed something:\n%s", typed, difference(before, after))
+		}
+		code, said := run()
+		if code == 0 || !strings.Contains(said, want) {
+			t.Errorf("%s: exit code %d, it said %s, want %s", typed, code, said, want)
+		}
+		if dryCode != code || !strings.Contains(drySaid, want) || line[0] == '=' && drySaid != said {
+			t.Errorf("%s --dry-run: exit code %d, it said %swithout the flag: exit code %d, it said %s", typed, dryCode, drySaid, code, said)
+		}
+	}
+}
+
+// TestDryRunTriesAlone judges a tap that is in quarantine twice. The first is booked, the second is
+// a duplicate. A dry run says that it does not see this.
+func TestDryRunTriesAlone(t *testing.T) {
+	d := newDryRun(t)
+	var tap *quarantine.Record
+	err := quarantine.List(t.Context(), d.books.Ledger, 20260105, 20260105, func(r *quarantine.Record) error {
+		if r.Stream == "taps/3" {
+			tap = r
+		}
+		return nil
+	})
+	if err != nil || tap == nil {
+		t.Fatalf("no tap is in quarantine: %v", err)
+	}
+	lease, err := d.books.Lease(t.Context(), "taps/2", "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := docket.New(docket.Source{Stream: lease.Stream, Day: lease.Day}, 1)
+	again.Quarantine(verdict.Unbookable, "test", docket.Record{Offset: 0, At: time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC), Value: tap.Value}, errors.New("the table is missing"))
+	if _, err := d.books.Post(t.Context(), &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: 0, Next: 1, Day: lease.Day, Memos: again.Memos}); err != nil {
+		t.Fatal(err)
+	}
+	d.run([]string{"keys", "--data", d.dir, "--seed", "1"})
+	judge := strings.Fields("quarantine judge --demo --record taps/2@0 --record taps/3@17 --by ann --and bob --reason repaired --data " + d.dir)
+	const both = "taps/2@0: cleared / 已复判\ntaps/3@17: "
+	if got, want := d.run(append(slices.Clone(judge), "--dry-run")), dryRunNote+"\n"+triedAlone+"\n"+both+"cleared / 已复判\n"; got != want {
+		t.Errorf("the dry run printed\n%swant\n%s", got, want)
+	}
+	if got, want := d.run(judge), both+"duplicate / 已复判\n"; got != want {
+		t.Errorf("the command printed\n%swant\n%s", got, want)
 	}
 }
 
@@ -110,6 +232,7 @@ type dryRun struct {
 	*testing.T
 	books *books.Books
 	empty *pgxpool.Pool // a database without tables
+	kafka *kadm.Client
 	dir   string
 	words *strings.Replacer
 }
@@ -140,7 +263,7 @@ func newDryRun(t *testing.T) *dryRun {
 	must(err)
 	client, err := broker.Connect(t.Context(), kafka.Addr, 10*time.Second, log, options...)
 	must(err)
-	defer client.Close()
+	t.Cleanup(client.Close)
 	must(topics.Layout{Partitions: 1}.Ensure(t.Context(), client, topics.All()...))
 
 	operators := func(row string) string {
@@ -151,7 +274,7 @@ func newDryRun(t *testing.T) *dryRun {
 	empty, err := pgxpool.New(t.Context(), url)
 	must(err)
 	t.Cleanup(empty.Close)
-	return &dryRun{T: t, books: b, empty: empty, dir: dir, words: strings.NewReplacer(
+	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
 }
@@ -169,8 +292,24 @@ func (d *dryRun) run(args []string) string {
 	})
 }
 
-// state returns every row of every table and every file of the data directory, read independently
-// of the commands.
+// refused runs a command as a process, and gives its exit code and what it says on standard error.
+func (d *dryRun) refused(args []string) (code int, said string) {
+	d.Helper()
+	var stderr strings.Builder
+	command := exec.CommandContext(d.Context(), "citycard", args...)
+	command.Stderr = &stderr
+	err := command.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode(), stderr.String()
+	}
+	if err != nil {
+		d.Fatal(err)
+	}
+	return 0, stderr.String()
+}
+
+// state returns every row of every table, every file of the data directory and the end of every
+// partition in Kafka, read independently of the commands.
 func (d *dryRun) state() string {
 	d.Helper()
 	var all strings.Builder
@@ -186,6 +325,13 @@ func (d *dryRun) state() string {
 	})
 	if err != nil {
 		d.Fatal(err)
+	}
+	ends, err := d.kafka.ListEndOffsets(d.Context())
+	if err = errors.Join(err, ends.Error()); err != nil {
+		d.Fatal(err)
+	}
+	for _, end := range ends.Offsets().Sorted() {
+		fmt.Fprintf(&all, "%s/%d ends at %d\n", end.Topic, end.Partition, end.At)
 	}
 	return all.String()
 }

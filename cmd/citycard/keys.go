@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
-	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 )
@@ -51,12 +54,14 @@ func keysCommand() *ffcli.Command {
 
 // makes makes a key store.
 func (k *keyMaking) makes(path, passphrase string) error {
-	if k.path == "" && !k.dry {
-		dir, err := service.OpenDataDir(k.Data, books.DataPurpose)
+	if k.path == "" {
+		release, err := k.takeDir()
 		if err != nil {
 			return err
 		}
-		defer dir.Close()
+		defer release()
+	} else if _, err := os.Stat(filepath.Dir(path)); err != nil && k.dry {
+		return server.CannotWriteKeys(path, err) // the directory of --keys is not made
 	}
 	if err := server.MakeKeys(path, k.seed, passphrase, k.dry); err != nil {
 		return err
@@ -74,11 +79,11 @@ func (k *keyMaking) rotates(path, passphrase string) error {
 	if k.seed != 0 {
 		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
 	}
-	rotate := func() (*keys.Store, error) { return keys.RotateFile(path, passphrase, rand.Reader) }
+	rotate := keys.RotateFile
 	if k.dry {
-		rotate = func() (*keys.Store, error) { return keys.Open(path, passphrase) }
+		rotate = rotated
 	}
-	store, err := rotate()
+	store, err := rotate(path, passphrase, rand.Reader)
 	switch {
 	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
 		return service.Fail("somebody else is changing "+path+" / 密钥库正被他人修改", "try again; the store is as it was", err)
@@ -87,10 +92,18 @@ func (k *keyMaking) rotates(path, passphrase string) error {
 	case err != nil:
 		return service.Fail("cannot rotate "+path+" / 无法轮换密钥", "check the directory; the store is as it was", err)
 	}
-	version := int(store.Version())
-	if k.dry {
-		version++
-	}
-	k.Print("new cards get keys of version %d / 新卡密钥版本 %[1]d", version)
+	k.Print("new cards get keys of version %d / 新卡密钥版本 %[1]d", store.Version())
 	return nil
+}
+
+// rotated returns what keys.RotateFile would make of a store, and writes nothing.
+func rotated(path, passphrase string, random io.Reader) (*keys.Store, error) {
+	store, err := keys.Open(path, passphrase)
+	if err == nil {
+		store, err = store.Rotate(random)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("rotate keys %s: %w", path, err)
+	}
+	return store, nil
 }

@@ -102,6 +102,10 @@ func quarantineJudgeCommand() *ffcli.Command {
 	return j.changes(j.judge)
 }
 
+// triedAlone stands before the answers of a dry run that tries several records: each is rolled back
+// before the next.
+const triedAlone = "each record is tried as if the others were not judged; what depends on another may end otherwise / 每条记录单独试判,相互依赖者结果可能不同"
+
 // judge judges the records, and prints the outcome of each.
 func (j *judging) judge(ctx context.Context, b *books.Books) error {
 	again, err := j.prepare(ctx, b)
@@ -111,6 +115,9 @@ func (j *judging) judge(ctx context.Context, b *books.Books) error {
 	open, err := j.open(ctx, b)
 	if err != nil {
 		return err
+	}
+	if j.dry && len(open) > 1 {
+		j.Print(triedAlone)
 	}
 	stay := 0
 	for _, r := range open {

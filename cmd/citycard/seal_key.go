@@ -22,12 +22,12 @@ func sealKeyMakeCommand() *ffcli.Command {
 	c.registerDry(&c.dry)
 	return c.runs(func(context.Context) error {
 		// A serving process holds the directory, and may go on.
-		if !c.dry && !service.Marked(c.Data, books.DataPurpose) {
-			dir, err := service.OpenDataDir(c.Data, books.DataPurpose)
+		if !service.Marked(c.Data, books.DataPurpose) {
+			release, err := c.takeDir()
 			if err != nil {
 				return err
 			}
-			defer dir.Close()
+			defer release()
 		}
 		public, err := server.MakeSealKey(c.Data, c.dry)
 		if err != nil {

@@ -59,9 +59,14 @@ func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	case errors.Is(err, keys.ErrBusy):
 		return service.Fail("somebody else is making "+path+" / 密钥库正被他人生成", "use the store that is there now", err)
 	case err != nil:
-		return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
+		return CannotWriteKeys(path, err)
 	}
 	return nil
+}
+
+// CannotWriteKeys says that a key store cannot be written.
+func CannotWriteKeys(path string, err error) error {
+	return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
 }
 
 // absent returns an fs.ErrExist if there is a file.

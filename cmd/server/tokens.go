@@ -28,7 +28,7 @@ func (s *Server) channelTokens(named, data string) (load.Tokens, error) {
 	for _, channel := range s.Registry.Current().Channels() {
 		hash, err := readTokenHash(dir, channel.ID)
 		if errors.Is(err, fs.ErrNotExist) && named == "" {
-			hash, err = MakeToken(dir, channel.ID)
+			hash, err = MakeToken(dir, channel.ID, false)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -54,10 +54,13 @@ func readTokenHash(dir, channel string) (load.TokenHash, error) {
 }
 
 // MakeToken makes a channel's token. The hash is written last, so a channel with a hash also has a
-// token.
-func MakeToken(dir, channel string) (load.TokenHash, error) {
+// token. With dry it only checks whether there is a directory for them, or could be.
+func MakeToken(dir, channel string, dry bool) (load.TokenHash, error) {
 	token := load.NewToken()
 	hash := load.HashToken(token)
+	if dry {
+		return hash, service.CheckDirectory(dir)
+	}
 	if err := durable.MkdirAll(dir); err != nil {
 		return hash, err
 	}

@@ -35,7 +35,7 @@ func TestChannelTokens(t *testing.T) {
 	if again, err := c.channelTokens("", data); err != nil || again["counter"] != first["counter"] {
 		t.Errorf("a second start made another token: %v", err)
 	}
-	if anew, err := MakeToken(own, "counter"); err != nil || anew == first["counter"] {
+	if again, err := MakeToken(own, "counter", false); err != nil || again == first["counter"] {
 		t.Errorf("a replaced token is the old one, or none: %v", err)
 	}
 	elsewhere := t.TempDir()

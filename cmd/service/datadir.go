@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"citycard/durable"
@@ -44,12 +45,9 @@ func OpenDataDir(path, purpose string) (*DataDir, error) {
 func OpenClosedDir(path, purpose string) (*DataDir, error) { return openDataDir(path, purpose, 0o700) }
 
 func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
-	if path == "" {
-		return nil, usage("no data directory given / 未指定数据目录", "name one with --data DIR", nil)
-	}
-	absolute, err := filepath.Abs(path)
+	absolute, err := absoluteOf(path)
 	if err != nil {
-		return nil, Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
+		return nil, err
 	}
 	// This check comes before the lock, so that nothing is written into a foreign directory.
 	if _, err := examine(absolute, purpose, mode); err != nil {
@@ -60,6 +58,52 @@ func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
 		return nil, err
 	}
 	return dir, nil
+}
+
+func absoluteOf(path string) (string, error) {
+	if path == "" {
+		return "", usage("no data directory given / 未指定数据目录", "name one with --data DIR", nil)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
+	}
+	return absolute, nil
+}
+
+// CheckDataDir refuses what OpenDataDir would refuse, and makes nothing. Whether the directory can
+// be written it does not know.
+func CheckDataDir(path, purpose string) error {
+	path, err := absoluteOf(path)
+	if err != nil {
+		return err
+	}
+	if err := CheckDirectory(path); err != nil {
+		return notCreated(path, err)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := look(path, purpose); err != nil {
+		return err
+	}
+	if InUse(path) {
+		return taken(path)
+	}
+	return nil
+}
+
+// CheckDirectory returns an error if the path is no directory and could not become one, because
+// what there is of it is not a directory. It makes nothing.
+func CheckDirectory(path string) error {
+	info, err := os.Stat(path)
+	switch above := filepath.Dir(path); {
+	case err == nil && !info.IsDir():
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) && above != path:
+		return CheckDirectory(above)
+	}
+	return err
 }
 
 // NewDataDir is OpenDataDir for a directory that must be empty at first: it also refuses a
@@ -104,9 +148,13 @@ func (d *DataDir) Close() error {
 // data of the purpose.
 func examine(path, purpose string, mode fs.FileMode) (used bool, err error) {
 	if err := os.MkdirAll(path, mode); err != nil {
-		return false, Fail(fmt.Sprintf("cannot create data directory %s / 无法创建数据目录", path),
-			"name another with --data, or give this user the right to write there", err)
+		return false, notCreated(path, err)
 	}
+	return look(path, purpose)
+}
+
+// look tells whether a directory holds data of the purpose.
+func look(path, purpose string) (used bool, err error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return false, Fail(fmt.Sprintf("cannot read data directory %s / 无法读取数据目录", path),
@@ -161,8 +209,7 @@ func (d *DataDir) take(purpose string) error {
 		return notWritable(d.Path, err)
 	}
 	if !locked {
-		return Taken(fmt.Sprintf("data directory %s is in use by %s / 数据目录正被使用", d.Path, holderOf(d.Path)),
-			"stop that process or name another with --data", nil)
+		return taken(d.Path)
 	}
 	if d.Used, err = examine(d.Path, purpose, d.mode); err != nil {
 		return errors.Join(err, d.Close())
@@ -201,6 +248,16 @@ func InUse(path string) bool {
 	lock := flock.New(filepath.Join(path, lockFile), flock.SetFlag(os.O_RDONLY))
 	free, err := lock.TryRLock()
 	return errors.Join(err, lock.Close()) == nil && !free
+}
+
+func taken(path string) error {
+	return Taken(fmt.Sprintf("data directory %s is in use by %s / 数据目录正被使用", path, holderOf(path)),
+		"stop that process or name another with --data", nil)
+}
+
+func notCreated(path string, err error) error {
+	return Fail(fmt.Sprintf("cannot create data directory %s / 无法创建数据目录", path),
+		"name another with --data, or give this user the right to write there", err)
 }
 
 func notWritable(path string, err error) error {
