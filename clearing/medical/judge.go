@@ -186,8 +186,8 @@ func (b *Batch) pay(r *request, fund string, account ledger.AccountID) {
 	b.docket.Keep(verdict.None, purpose, key.Day, key.Subject, key.ID, r.record.Value).Fen = ledger.Fen(r.split.TotalFen)
 }
 
-// Answer stores the year tallies and the answers, and sends each answer to its hospital.
-// A hospital that was never in the registry gets no answer: its claim is only rejected.
+// Answer stores the answers and the year tallies that changed, and sends each answer to its
+// hospital. A hospital that was never in the registry gets no answer: its claim is only rejected.
 func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings []docket.Ruling) (docket.Answers, error) {
 	var answers docket.Answers
 	var accepted acceptedClaims
@@ -226,6 +226,7 @@ func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings 
 		return docket.Answers{}, err
 	}
 	answers.Stored = accepted.marks
+	maps.DeleteFunc(years, func(key yearKey, so YearSoFar) bool { return so == b.base[key] })
 	return answers, storeYears(ctx, tx, years)
 }
 

@@ -111,7 +111,7 @@ func (b *Batch) readYears(ctx context.Context, tx pgx.Tx) (map[yearKey]YearSoFar
 	return years, rows.Err()
 }
 
-// storeYears writes the tallies that the batch changed.
+// storeYears writes tallies.
 func storeYears(ctx context.Context, tx pgx.Tx, years map[yearKey]YearSoFar) error {
 	if len(years) == 0 {
 		return nil
