@@ -44,21 +44,20 @@ type Sample struct {
 // sampleEvery is about how many rows of a batch one sample represents.
 const sampleEvery = 500
 
-// SampledPositions returns the positions, in a batch of so many rows, of the rows whose subjects
-// are kept as samples. A batch with rows has at least one.
-func SampledPositions(rows int) []int {
+// SampledPosition returns the position of sample n, from 0, in a batch of so many rows; -1 is none.
+// The subjects of these rows are kept as samples. A batch with rows has at least one.
+func SampledPosition(n, rows int) int {
 	count := max(1, rows/sampleEvery)
-	positions := make([]int, min(count, rows))
-	for n := range positions {
-		positions[n] = (2*n + 1) * rows / (2 * count)
+	if n >= min(count, rows) {
+		return -1
 	}
-	return positions
+	return (2*n + 1) * rows / (2 * count)
 }
 
 func samples(rows []newRow) [][]byte {
 	list := [][]byte{}
-	for _, position := range SampledPositions(len(rows)) {
-		list = append(list, []byte(rows[position].Subject))
+	for at := SampledPosition(0, len(rows)); at >= 0; at = SampledPosition(len(list), len(rows)) {
+		list = append(list, []byte(rows[at].Subject))
 	}
 	return list
 }

@@ -81,30 +81,28 @@ func findBatch(ctx context.Context, tx pgx.Tx, p *chain.Proof) error {
 
 // findRows reads the hashes of all rows of the batch, and makes the row's path.
 func findRows(ctx context.Context, tx pgx.Tx, p *chain.Proof) error {
-	leaves := make([]chain.Hash, p.Link.Transfers+p.Link.Memos)
 	rows, err := tx.Query(ctx, `SELECT position, hash FROM journal WHERE stream = $1 AND sequence = $2 AND effective_day = ANY($3::INT4[])
 		UNION ALL SELECT j.position, j.hash FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
-		WHERE l.booking_day = $4 AND j.stream = $1 AND j.sequence = $2`,
+		WHERE l.booking_day = $4 AND j.stream = $1 AND j.sequence = $2 ORDER BY position`,
 		p.Link.Stream, p.Link.Sequence, promptDaysOf([]Day{p.Link.Day}), p.Link.Day)
 	if err != nil {
 		return err
 	}
 	var position int32
 	var hash []byte
-	found := 0
+	var leaves []chain.Hash
 	_, err = pgx.ForEachRow(rows, []any{&position, &hash}, func() error {
-		if position < 0 || int(position) >= len(leaves) || len(hash) != len(chain.Hash{}) {
-			return fmt.Errorf("row %d of the batch has a hash of %d bytes; the batch has %d rows", position, len(hash), len(leaves))
+		if int(position) != len(leaves) || len(hash) != len(chain.Hash{}) {
+			return fmt.Errorf("row %d of the batch has a hash of %d bytes; %d rows come before it", position, len(hash), len(leaves))
 		}
-		leaves[position] = chain.Hash(hash)
-		found++
+		leaves = append(leaves, chain.Hash(hash))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if found != len(leaves) {
-		return fmt.Errorf("the batch has %d rows, its link says %d", found, len(leaves))
+	if rows := int64(p.Link.Transfers) + int64(p.Link.Memos); int64(len(leaves)) != rows {
+		return fmt.Errorf("the batch has %d rows, its link says %d", len(leaves), rows)
 	}
 	p.RowPath, err = pathOf(leaves, int(p.Row.Position))
 	return err

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"citycard/ledger"
@@ -68,6 +69,13 @@ func TestProofs(t *testing.T) {
 		}
 	}
 	tamperProof(t, b, keys[len(keys)-2], elsewhere.Stream)
+	for _, counts := range []string{"transfers = -2147483648", "transfers = 2147483647, memos = 2147483647"} {
+		_, err := b.Pool().Exec(ctx, "UPDATE batches SET "+counts)
+		b.must(err)
+		if _, err = b.Prove(ctx, keys[0]); err == nil || !strings.Contains(err.Error(), "the batch has 1 rows, its link says") {
+			t.Errorf("of a batch with %s: %v, expected that its rows are not as many", counts, err)
+		}
+	}
 }
 
 // tamperProof changes every part of a proof in turn.

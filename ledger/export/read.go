@@ -26,8 +26,10 @@ const (
 	// note of clearing's has at most two marks and a line of its tally, 250 bytes, for each of
 	// 4,000 records: 1.3 MB. The limit is ten times that. Evidence of a row is at most 64 kB.
 	maxFrame = 1 << 24
-	// blockBytes is about how much is decoded at once.
+	// blockBytes is about how much is decoded at once, blockLines how many lines at most. A true
+	// line has 64 bytes or more; what is decoded takes much more memory than a short one.
 	blockBytes = 1 << 18
+	blockLines = blockBytes / 64
 )
 
 // endsWith is how the last frame begins.
@@ -266,7 +268,7 @@ func (in *input) blocks(hand func(*block) bool) error {
 		in.sum.Write(raw)
 		b.data = append(b.data, content...)
 		b.ends = append(b.ends, len(b.data))
-		if len(b.data) >= blockBytes {
+		if len(b.data) >= blockBytes || len(b.ends) == blockLines {
 			if !hand(b) {
 				return nil
 			}

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -187,4 +189,69 @@ func TestLargeNotes(t *testing.T) {
 	if _, err := verified(large, nil); !errors.Is(err, export.ErrFormat) || !strings.Contains(err.Error(), "expected at most") {
 		t.Errorf("a line of 17 MB: %v, expected ErrFormat", err)
 	}
+}
+
+// TestExtremeNumbers puts numbers into an export that no batch and no row can have. Each is a
+// fault, and makes nothing large.
+func TestExtremeNumbers(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(b *chain.Link, row *ledger.Row)
+		want   string
+	}{
+		"fewer transfers than none": {func(b *chain.Link, _ *ledger.Row) { b.Transfers = math.MinInt32 }, "batch count mismatch: stream taps, batch 2"},
+		"a memo less than none":     {func(b *chain.Link, _ *ledger.Row) { b.Transfers, b.Memos = 10, -1 }, "batch count mismatch: stream taps, batch 2"},
+		"transfers":                 {func(b *chain.Link, _ *ledger.Row) { b.Transfers, b.Memos = math.MaxInt32, 0 }, "row missing: stream taps, batch 2, positions 29 to 2147483646"},
+		"rows":                      {func(b *chain.Link, _ *ledger.Row) { b.Transfers, b.Memos = math.MaxInt32, math.MaxInt32 }, "batch count mismatch: stream taps, batch 2"},
+		"last position":             {func(_ *chain.Link, r *ledger.Row) { r.Position = math.MaxInt32 }, "row missing: stream taps, batch 2, positions 28 to 2147483646"},
+		"position before the first": {func(_ *chain.Link, r *ledger.Row) { r.Position = math.MinInt32 }, "row not in its batch: memo (day 20260104, subject 63617264, id 6d31)"},
+	} {
+		lines, signer := exported(t)
+		for _, line := range lines {
+			isBatch, isRow := line.Batch != nil && line.Batch.Sequence == 2, line.Row != nil && line.Row.ID == "m1"
+			switch {
+			case isBatch:
+				c.change(line.Batch, &ledger.Row{})
+			case isRow:
+				c.change(&chain.Link{}, line.Row)
+			}
+		}
+		for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+			allocated := allocatedBy(func() {
+				faults, err := verified(text, signer)
+				if err != nil || !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, c.want) }) {
+					t.Errorf("%s: faults %q, %v; expected %q", name, faults, err, c.want)
+				}
+			})
+			if allocated > 16<<20 {
+				t.Errorf("%s: %d bytes were allocated", name, allocated)
+			}
+		}
+	}
+}
+
+// TestEmptyLines reads half a million empty lines, which are refused at the first.
+func TestEmptyLines(t *testing.T) {
+	const lines = 1 << 19
+	for _, text := range []string{
+		`{"export":{"version":1,"dialect":"none"}}` + strings.Repeat("\n", 1+lines),
+		string(binary.BigEndian.AppendUint32(nil, 41)) + `{"export":{"version":2,"dialect":"none"}}` + strings.Repeat("\x00\x00\x00\x00", lines),
+	} {
+		allocated := allocatedBy(func() {
+			if _, err := verified([]byte(text), nil); !errors.Is(err, export.ErrFormat) {
+				t.Errorf("%v, expected ErrFormat", err)
+			}
+		})
+		if allocated > int64(len(text))+64<<20 {
+			t.Errorf("%d bytes were allocated for %d", allocated, len(text))
+		}
+	}
+}
+
+// allocatedBy returns how much memory was allocated while a function ran.
+func allocatedBy(run func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	run()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"math"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -15,8 +16,8 @@ type replay struct {
 	link             chain.Link
 	open             bool
 	tree             chain.Tree
-	next             int32 // the position expected next
-	transfers, memos int32
+	next             int64 // the position expected next
+	transfers, memos int64
 	torn             bool // rows are missing or extra, so the root cannot match
 	samples          samples
 }
@@ -24,23 +25,22 @@ type replay struct {
 // samples are subjects of a batch's rows that lie beside its link, and where they come from. An
 // export has none.
 type samples struct {
-	kept      bool
-	subjects  [][]byte
-	positions []int
-	wrong     bool
+	kept     bool
+	subjects [][]byte
+	rows     int // by the link
+	seen     int // of the rows whose subjects they are
+	wrong    bool
 }
 
 // add compares a row with the next sample.
 func (s *samples) add(r *ledger.Row) {
-	if len(s.positions) == 0 || int(r.Position) != s.positions[0] {
+	if !s.kept || int(r.Position) != ledger.SampledPosition(s.seen, s.rows) {
 		return
 	}
-	if len(s.subjects) == 0 || string(s.subjects[0]) != string(r.Subject) {
+	if s.seen >= len(s.subjects) || string(s.subjects[s.seen]) != string(r.Subject) {
 		s.wrong = true
-	} else {
-		s.subjects = s.subjects[1:]
 	}
-	s.positions = s.positions[1:]
+	s.seen++
 }
 
 // finish ends the last batch and compares the ends of the chains with where the streams stand.
@@ -78,10 +78,7 @@ func (r *replay) begin(line *export.Line) {
 	r.link, r.open, r.torn = *link, true, false
 	r.next, r.transfers, r.memos = 0, 0, 0
 	r.tree.Reset()
-	r.samples = samples{kept: line.Sampled, subjects: line.Samples}
-	if line.Sampled {
-		r.samples.positions = ledger.SampledPositions(int(link.Transfers) + int(link.Memos))
-	}
+	r.samples = samples{kept: line.Sampled, subjects: line.Samples, rows: int(link.Transfers) + int(link.Memos)}
 	where := b.batchName(link.Stream, link.Sequence)
 	s := b.streams[link.Stream]
 	if s == nil {
@@ -143,13 +140,14 @@ func (r *replay) place(row *ledger.Row) bool {
 	if row.BookingDay != r.link.Day {
 		b.fault(RowDay, rowName(row), "it is booked in %v, its batch in %v", row.BookingDay, r.link.Day)
 	}
-	if row.Position < r.next {
+	position := int64(row.Position)
+	if position < r.next {
 		b.fault(RowExtra, rowName(row), "%s has two rows at position %d", b.batchName(row.Stream, row.Sequence), row.Position)
 		r.torn = true
 		return false
 	}
-	r.missing(row.Position)
-	r.next = row.Position + 1
+	r.missing(position)
+	r.next = position + 1
 	r.samples.add(row)
 	if row.IsMemo() {
 		r.memos++
@@ -172,7 +170,7 @@ func (r *replay) account(row *ledger.Row, id ledger.AccountID) *ledger.Account {
 // missingShown bounds the missing rows named one by one, so that a lost batch is not a flood.
 const missingShown = 20
 
-func (r *replay) missing(until int32) {
+func (r *replay) missing(until int64) {
 	for at := r.next; at < until; at++ {
 		where := r.books.batchName(r.link.Stream, r.link.Sequence)
 		r.torn = true
@@ -192,16 +190,20 @@ func (r *replay) end() {
 	r.open = false
 	b := r.books
 	where := b.batchName(r.link.Stream, r.link.Sequence)
-	total := r.link.Transfers + r.link.Memos
-	r.missing(total)
-	if r.next > total || !r.torn && (r.transfers != r.link.Transfers || r.memos != r.link.Memos) {
+	transfers, memos := int64(r.link.Transfers), int64(r.link.Memos)
+	total := transfers + memos
+	possible := transfers >= 0 && memos >= 0 && total <= math.MaxInt32 // so many positions there are
+	if possible {
+		r.missing(total)
+	}
+	if !possible || r.next > total || !r.torn && (r.transfers != transfers || r.memos != memos) {
 		b.fault(BatchCount, where, "it has %d transfers and %d memos, its link says %d and %d", r.transfers, r.memos, r.link.Transfers, r.link.Memos)
 		return
 	}
 	if r.torn {
 		return
 	}
-	if s := &r.samples; s.kept && (s.wrong || len(s.subjects) > 0) {
+	if s := &r.samples; s.kept && (s.wrong || s.seen < len(s.subjects)) {
 		b.fault(Samples, where, "they are not the subjects of its rows")
 	}
 	if root := r.tree.Root(); root != r.link.Root {
