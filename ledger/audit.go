@@ -32,11 +32,9 @@ func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
 
 // Audit lists the entries of some acts, oldest first; all entries where no act is named.
 func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []chain.AuditEntry, err error) {
-	err = l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
-			entries, err = AuditIn(ctx, tx, acts...)
-			return err
-		})
+	err = l.look(ctx, func(tx pgx.Tx) error {
+		entries, err = AuditIn(ctx, tx, acts...)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the audit: %w", err)
@@ -196,7 +194,7 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 	if err := by.Validate(); err != nil {
 		return fmt.Errorf("reopen day %v: %w", day, err)
 	}
-	return l.change(ctx, fmt.Sprintf("reopen day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.Change(ctx, fmt.Sprintf("reopen day %v", day), func(tx pgx.Tx) error {
 		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:

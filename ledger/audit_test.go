@@ -9,6 +9,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // TestReopenedDay reopens a closed day, books in it with a stream of its own, closes it again and
@@ -78,7 +79,7 @@ func TestReopenedDay(t *testing.T) {
 	if !slices.Equal(acts, want) {
 		t.Errorf("the audit has %q, expected %q", acts, want)
 	}
-	if sums, err := b.BalanceAsOf(ctx, "fund", ledger.AsOf{Day: today}); err != nil || sums.CreditBalance() != 60 {
+	if sums, err := shadow.SumsAsOf(ctx, b.Ledger, "fund", shadow.AsOf{Day: today}); err != nil || sums.CreditBalance() != 60 {
 		t.Errorf("fund at the end of the day: %+v, %v, expected 60", sums, err)
 	}
 	b.verify()

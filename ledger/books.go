@@ -54,6 +54,27 @@ func writeBooks(ctx context.Context, tx pgx.Tx, chart *Chart, b *Batch, link *ch
 	return tx.SendBatch(ctx, batch).Close()
 }
 
+// sampleEvery is about how many rows of a batch one sample represents.
+const sampleEvery = 500
+
+// SampledPosition returns the position of sample n, from 0, in a batch of so many rows; -1 is none.
+// The subjects of these rows are kept as samples. A batch with rows has at least one.
+func SampledPosition(n, rows int) int {
+	count := max(1, rows/sampleEvery)
+	if n >= min(count, rows) {
+		return -1
+	}
+	return (2*n + 1) * rows / (2 * count)
+}
+
+func samples(rows []newRow) [][]byte {
+	list := [][]byte{}
+	for at := SampledPosition(0, len(rows)); at >= 0; at = SampledPosition(len(list), len(rows)) {
+		list = append(list, []byte(rows[at].Subject))
+	}
+	return list
+}
+
 // Balance returns what an account's debits and credits add up to. The error is ErrNoAccount for an
 // unknown code.
 func (l *Ledger) Balance(ctx context.Context, code string) (Sums, error) {

@@ -88,22 +88,20 @@ func scanAccount(row pgx.CollectableRow) (Account, error) {
 
 // Accounts brings the chart up to date and returns it. Later calls return the same chart.
 func (l *Ledger) Accounts(ctx context.Context) (*Chart, error) {
-	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
-			var version int64
-			if err := tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1").Scan(&version); err != nil {
-				return err
-			}
-			rows, err := tx.Query(ctx, selectAccounts+"WHERE version > $1", l.chart.known())
-			if err != nil {
-				return err
-			}
-			accounts, err := collectAccounts(rows)
-			if err == nil {
-				l.chart.merge(version, accounts)
-			}
+	err := l.look(ctx, func(tx pgx.Tx) error {
+		var version int64
+		if err := tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1").Scan(&version); err != nil {
 			return err
-		})
+		}
+		rows, err := tx.Query(ctx, selectAccounts+"WHERE version > $1", l.chart.known())
+		if err != nil {
+			return err
+		}
+		accounts, err := collectAccounts(rows)
+		if err == nil {
+			l.chart.merge(version, accounts)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the chart of accounts: %w", err)
@@ -125,17 +123,10 @@ func (l *Ledger) OpenAccounts(ctx context.Context, accounts []Account) error {
 		wanted[i].Shards = max(wanted[i].Shards, 1)
 	}
 	slices.SortFunc(wanted, func(a, b Account) int { return strings.Compare(a.Code, b.Code) })
-	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
-	})
-	// An unknown outcome need not be resolved: a second attempt finds the accounts open.
-	if err != nil && errors.Is(err, ErrOutcomeUnknown) {
-		err = l.run(ctx, func(ctx context.Context) error {
-			return l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
-		})
-	}
+	// A second attempt finds open what the first one opened.
+	err := l.Change(ctx, "open accounts", func(tx pgx.Tx) error { return openAccounts(ctx, tx, wanted) })
 	if err != nil {
-		return fmt.Errorf("open accounts: %w", err)
+		return err
 	}
 	_, err = l.Accounts(ctx)
 	return err
@@ -239,7 +230,7 @@ func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bo
 	if closed {
 		marks |= Closed
 	}
-	err := l.change(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.Change(ctx, what, func(tx pgx.Tx) error {
 		version, err := lockChart(ctx, tx)
 		if err != nil {
 			return err

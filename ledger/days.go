@@ -23,7 +23,7 @@ func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 	if !day.Valid() {
 		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
 	}
-	return l.change(ctx, fmt.Sprintf("open day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.Change(ctx, fmt.Sprintf("open day %v", day), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
@@ -76,7 +76,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 	if stay == nil {
 		stay = []string{}
 	}
-	return l.change(ctx, fmt.Sprintf("close day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.Change(ctx, fmt.Sprintf("close day %v", day), func(tx pgx.Tx) error {
 		status, err := LockDay(ctx, tx, day)
 		if err != nil {
 			return err
@@ -123,7 +123,7 @@ func lockOpen(ctx context.Context, tx pgx.Tx, next Day) (Day, error) {
 // EndDay ends the close: the streams that stayed move on too, and the day is closed. Ending it
 // again changes nothing.
 func (l *Ledger) EndDay(ctx context.Context, day Day) error {
-	return l.change(ctx, fmt.Sprintf("end day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	return l.Change(ctx, fmt.Sprintf("end day %v", day), func(tx pgx.Tx) error {
 		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:
@@ -186,21 +186,4 @@ func LockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 		err = fmt.Errorf("%w: it was never opened", ErrDay)
 	}
 	return status, err
-}
-
-// change runs a change of days, limits or checkpoints. Each has the same effect when it is done
-// twice, so after an unknown outcome it is tried again.
-func (l *Ledger) change(ctx context.Context, what string, change func(ctx context.Context, tx pgx.Tx) error) error {
-	err := l.run(ctx, func(ctx context.Context) error {
-		err := l.inTxFor(ctx, unhurried, control, func(tx pgx.Tx) error { return change(ctx, tx) })
-		var open *openCommit
-		if errors.As(err, &open) {
-			return &again{cause: "unknown commit", err: open.err}
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -45,7 +46,7 @@ func TestConflictKeepsBothVersions(t *testing.T) {
 		}
 	}
 	var rows []ledger.Row
-	b.must(b.Statement(context.Background(), version(5, "").Subject, today, today, func(r ledger.Row) error {
+	b.must(shadow.Statement(context.Background(), b.Ledger, version(5, "").Subject, today, today, func(r ledger.Row) error {
 		rows = append(rows, r)
 		return nil
 	}))

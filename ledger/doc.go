@@ -36,16 +36,12 @@
 //     or an account frozen, what a cap was changed to, and which two people did it. No entry is
 //     ever changed or deleted.
 //
-// # Reading what one subject has
+// # Finding rows
 //
-// The journal's only index is its key, so a subject's rows are found by day. [Ledger.Checkpoint],
-// called after days are sealed, writes what each subject has on each account and on which days it
-// was active. Then a balance is one checkpoint and the rows since, and a statement reads only
-// active days, however old the subject is. The latest checkpoint of each subject is in table
-// shadows too, so that a read of all of them does not read their past. A row whose effective day is
-// more than three days before its booking day, or after it, is noted in table late when it is
-// posted, so that none is missed. Without checkpoints the same reads are right, but look at every
-// booking day.
+// The journal's only index is its key, so what was booked in a day is found by effective day. A row
+// whose effective day is more than three days before its booking day, or after it, is noted in
+// table late when it is posted, so that none is missed. Package shadow finds the rows of one
+// subject.
 //
 // # Who may repeat what
 //

@@ -42,7 +42,7 @@ type Reached map[int64]int64
 // from first on. It returns how far the reader has read. Nothing is read twice.
 func (l *Ledger) NotesSince(ctx context.Context, first Day, reached Reached, fn func(day Day, note []byte) error) (Reached, error) {
 	now := Reached{}
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	err := l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT number, sequence FROM streams")
 		if err != nil {
 			return err

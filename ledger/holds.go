@@ -51,7 +51,7 @@ func (l *Ledger) HoldOf(ctx context.Context, k Key) (hold HoldStatus, found bool
 }
 
 func (l *Ledger) holds(ctx context.Context, fn func(HoldStatus) error, condition string, args ...any) error {
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	err := l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectHolds+condition, args...)
 		if err != nil {
 			return err

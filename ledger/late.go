@@ -15,8 +15,9 @@ const promptDays = 3
 // promptWindow returns the effective days on which rows of a booking day are prompt.
 func promptWindow(booking Day) (first, last Day) { return booking.Add(-promptDays), booking }
 
-// promptDaysOf lists the effective days on which rows of the booking days are prompt.
-func promptDaysOf(booking []Day) []int32 {
+// PromptDays lists, in order, the effective days on which rows of the booking days are prompt. The
+// table late names their rows of other effective days.
+func PromptDays(booking ...Day) []int32 {
 	var days []int32
 	for _, b := range booking {
 		for day, last := promptWindow(b); day <= last; day = day.Next() {

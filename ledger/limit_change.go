@@ -36,7 +36,7 @@ func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by A
 	if err := by.Validate(); err != nil {
 		return change, fmt.Errorf("%s: %w", what, err)
 	}
-	err := l.change(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+	err := l.Change(ctx, what, func(tx pgx.Tx) error {
 		return changeLimit(ctx, tx, &change, limit.BelowUsed, by)
 	})
 	if err != nil {

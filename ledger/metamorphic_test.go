@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 
 	"pgregory.net/rapid"
 )
@@ -342,7 +343,7 @@ func (r *metamorphicRun) dump() []string {
 	r.must(err)
 	for _, row := range trial {
 		lines = append(lines, fmt.Sprintf("account %s: %+v", row.Account.Code, row.Day))
-		r.must(r.Shadow(ctx, row.Account.ID, func(s ledger.Subject, fen ledger.Fen) error {
+		r.must(shadow.Balances(ctx, r.Ledger, row.Account.ID, func(s ledger.Subject, fen ledger.Fen) error {
 			lines = append(lines, fmt.Sprintf("%s on %s: %d", s, row.Account.Code, int64(fen)))
 			return nil
 		}))

@@ -8,6 +8,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // TestNote posts chains of a transfer and a note: the note's key is taken once, and another chain
@@ -47,7 +48,7 @@ func TestNote(t *testing.T) {
 		}
 	}
 	var kept []string
-	b.must(b.Statement(context.Background(), "orders", today, today, func(r ledger.Row) error {
+	b.must(shadow.Statement(context.Background(), b.Ledger, "orders", today, today, func(r ledger.Row) error {
 		if r.Kind == chain.KeptKind {
 			kept = append(kept, string(r.ID)+" "+string(r.Evidence))
 		}

@@ -207,7 +207,7 @@ func (p *post) resolve(ctx context.Context, open *openCommit) error {
 	defer cancel()
 	err := l.run(patient, func(ctx context.Context) error {
 		landed = false
-		err := l.inTx(ctx, control, func(tx pgx.Tx) error {
+		err := l.inTx(ctx, prompt, control, func(tx pgx.Tx) error {
 			var sequence int64
 			err := tx.QueryRow(ctx, "SELECT sequence FROM streams WHERE stream = $1 FOR UPDATE", p.batch.Stream).Scan(&sequence)
 			if err != nil || sequence < p.link.Sequence {

@@ -43,7 +43,7 @@ func (l *Ledger) Prove(ctx context.Context, k Key) (*chain.Proof, error) {
 	p := &chain.Proof{Version: 1}
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		found := false
-		err := eachRow(ctx, tx, func(r Row) error { p.Row, found = r, true; return nil },
+		err := EachRow(ctx, tx, func(r Row) error { p.Row, found = r, true; return nil },
 			"journal WHERE effective_day = $1 AND subject = $2 AND id = $3", k.Day, []byte(k.Subject), []byte(k.ID))
 		switch {
 		case err != nil:
@@ -84,7 +84,7 @@ func findRows(ctx context.Context, tx pgx.Tx, p *chain.Proof) error {
 	rows, err := tx.Query(ctx, `SELECT position, hash FROM journal WHERE stream = $1 AND sequence = $2 AND effective_day = ANY($3::INT4[])
 		UNION ALL SELECT j.position, j.hash FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
 		WHERE l.booking_day = $4 AND j.stream = $1 AND j.sequence = $2 ORDER BY position`,
-		p.Link.Stream, p.Link.Sequence, promptDaysOf([]Day{p.Link.Day}), p.Link.Day)
+		p.Link.Stream, p.Link.Sequence, PromptDays(p.Link.Day), p.Link.Day)
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,12 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 const selectRows = `SELECT effective_day, subject, id, debit, credit, amount, purpose, flags, kind, reason, evidence, booking_day,
@@ -19,9 +21,10 @@ const bookedRows = `(SELECT * FROM journal WHERE effective_day BETWEEN $3 AND $2
 		WHERE l.booking_day BETWEEN $1 AND $2 AND NOT l.effective_day BETWEEN $3 AND $2) AS booked `
 
 // Read runs fn in a read-only transaction that sees one moment's state and takes no locks, on
-// PostgreSQL with the planner settings for reading much. It is not repeated on failure.
+// PostgreSQL with the planner settings for reading much. It has no time limit, and is not repeated
+// on failure.
 func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
-	return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	return l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		if statement := l.dialect.ReadStatement(); statement != "" {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
@@ -31,12 +34,36 @@ func (l *Ledger) Read(ctx context.Context, fn func(pgx.Tx) error) error {
 	})
 }
 
+// ReadByKey is Read with the planner settings for posting, which looks rows up by key: then a run
+// of the key is one look-up, however large the table is.
+func (l *Ledger) ReadByKey(ctx context.Context, fn func(pgx.Tx) error) error {
+	return l.inTx(ctx, unlimited, readOnly, fn)
+}
+
+// look is ReadByKey, repeated on failure: fn must do no harm when it runs again.
+func (l *Ledger) look(ctx context.Context, fn func(pgx.Tx) error) error {
+	return l.run(ctx, func(ctx context.Context) error { return l.ReadByKey(ctx, fn) })
+}
+
 // Write runs fn in a serializable transaction, for tables that a caller keeps beside the ledger's.
 // It is repeated on failure, also when it is not known whether it was committed: what fn writes
 // must be the same when it is written twice.
 func (l *Ledger) Write(ctx context.Context, fn func(pgx.Tx) error) error {
+	return l.write(ctx, posting, fn)
+}
+
+// Change is Write for a change of days, accounts or checkpoints: it is READ COMMITTED and waits
+// behind explicit row locks. Its errors begin with what was to be done.
+func (l *Ledger) Change(ctx context.Context, what string, fn func(pgx.Tx) error) error {
+	if err := l.write(ctx, control, fn); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+func (l *Ledger) write(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	return l.run(ctx, func(ctx context.Context) error {
-		err := l.inTxFor(ctx, unhurried, posting, fn)
+		err := l.inTx(ctx, unhurried, options, fn)
 		var open *openCommit
 		if errors.As(err, &open) {
 			return &again{cause: "unknown commit", err: open.err}
@@ -63,7 +90,7 @@ func (l *Ledger) ScanMemos(ctx context.Context, first, last Day, fn func(Row) er
 // repeated on failure, because fn has seen rows already.
 func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, from string, args ...any) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
-		return eachRow(ctx, tx, fn, from, args...)
+		return EachRow(ctx, tx, fn, from, args...)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -71,42 +98,31 @@ func (l *Ledger) stream(ctx context.Context, what string, fn func(Row) error, fr
 	return nil
 }
 
-// eachRow runs a query over the journal, from its source on. What fn is handed may be kept.
-func eachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, from string, args ...any) error {
+// EachRow calls fn for each row of the journal that a query finds. from is the query without its
+// columns, as in "journal WHERE …". What fn is handed may be kept.
+func EachRow(ctx context.Context, tx pgx.Tx, fn func(Row) error, from string, args ...any) error {
 	return lendRows(ctx, tx, func(r *Row) error {
 		r.Evidence = bytes.Clone(r.Evidence)
 		return fn(*r)
 	}, from, args...)
 }
 
-// lendRows is eachRow with rows whose evidence is good until fn returns.
+// lendRows is EachRow with rows whose evidence is good until fn returns.
 func lendRows(ctx context.Context, tx pgx.Tx, fn func(*Row) error, from string, args ...any) error {
-	rows, err := tx.Query(ctx, selectRows+from, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	if err := binaryOnly(rows); err != nil {
-		return err
-	}
 	var r Row
-	for rows.Next() {
-		if err := decodeRow(&r, rows.RawValues()); err != nil {
+	return EachRaw(ctx, tx, func(raw Raw) error {
+		if err := decodeRow(&r, raw); err != nil {
 			return err
 		}
-		if err = fn(&r); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		return fn(&r)
+	}, selectRows+from, args...)
 }
 
-// decodeRow reads the columns of selectRows as they come from the server: to scan them one by one
-// takes longer than to hash the row.
-func decodeRow(r *Row, columns [][]byte) error {
+// decodeRow reads the columns of selectRows.
+func decodeRow(r *Row, columns Raw) error {
 	var numbers [17]int64
 	for _, i := range []int{0, 3, 4, 5, 6, 7, 11, 12, 13, 14, 16} {
-		n, err := integer(columns[i])
+		n, err := columns.Integer(i)
 		if err != nil {
 			return fmt.Errorf("row of the journal, column %d: %w", i+1, err)
 		}
@@ -119,4 +135,45 @@ func decodeRow(r *Row, columns [][]byte) error {
 	}
 	r.SetStored(int32(numbers[6]), int16(numbers[7]), numbers[16])
 	return r.Hash.ScanBytes(columns[15])
+}
+
+// Raw is the columns of a row as the server sent them, in binary. The general decoder, which works
+// value by value, takes longer than the server, and longer than the hash of a row.
+type Raw [][]byte
+
+// EachRaw calls fn for each row of a query; the row is good until fn returns. It refuses columns
+// that come as text, except texts, which are the same in both formats.
+func EachRaw(ctx context.Context, tx pgx.Tx, fn func(Raw) error, query string, args ...any) error {
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for _, field := range rows.FieldDescriptions() {
+		if field.Format != pgx.BinaryFormatCode && field.DataTypeOID != pgtype.TextOID {
+			return fmt.Errorf("column %s comes as text, expected binary", field.Name)
+		}
+	}
+	for rows.Next() {
+		if err := fn(rows.RawValues()); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Integer reads a column that is an integer; NULL is 0.
+func (r Raw) Integer(column int) (int64, error) {
+	switch b := r[column]; len(b) {
+	case 0:
+		return 0, nil
+	case 2:
+		return int64(int16(binary.BigEndian.Uint16(b))), nil
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(b))), nil
+	case 8:
+		return int64(binary.BigEndian.Uint64(b)), nil
+	default:
+		return 0, fmt.Errorf("an integer of %d bytes, expected 2, 4 or 8", len(b))
+	}
 }

@@ -24,7 +24,7 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 		return chain.Seal{}, fmt.Errorf("seal day %v: the signing key is not Ed25519", day)
 	}
 	var seal chain.Seal
-	err := l.change(ctx, fmt.Sprintf("seal day %v", day), func(ctx context.Context, tx pgx.Tx) error {
+	err := l.Change(ctx, fmt.Sprintf("seal day %v", day), func(tx pgx.Tx) error {
 		status, err := LockDay(ctx, tx, day)
 		switch {
 		case err != nil:
@@ -50,11 +50,9 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 // SealOf returns the seal of a sealed day; ErrDay when it is not sealed.
 func (l *Ledger) SealOf(ctx context.Context, day Day) (chain.Seal, error) {
 	var seal chain.Seal
-	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, readOnly, func(tx pgx.Tx) (err error) {
-			seal, err = readSeal(ctx, tx, day)
-			return err
-		})
+	err := l.look(ctx, func(tx pgx.Tx) (err error) {
+		seal, err = readSeal(ctx, tx, day)
+		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = fmt.Errorf("%w: it is not sealed", ErrDay)

@@ -31,7 +31,7 @@ func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Leas
 	}
 	var lease Lease
 	err := l.run(ctx, func(ctx context.Context) error {
-		err := l.inTx(ctx, control, func(tx pgx.Tx) (err error) {
+		err := l.inTx(ctx, prompt, control, func(tx pgx.Tx) (err error) {
 			if !l.rehearses { // which takes nothing away from the owner
 				defer l.evictIdle(ctx, tx)()
 				if pass := l.dialect.PassStatement(); pass != "" {
@@ -103,11 +103,9 @@ func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lea
 // On CockroachDB it waits for a batch under way, however long that takes.
 func (l *Ledger) Stream(ctx context.Context, stream string) (Lease, error) {
 	lease := Lease{Stream: stream}
-	err := l.run(ctx, func(ctx context.Context) error {
-		return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
-				Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
-		})
+	err := l.look(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
+			Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = ErrNoStream

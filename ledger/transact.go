@@ -191,17 +191,9 @@ func isConnectionError(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// inTx runs fn in a transaction on a connection of its own. A transaction that only reads has no
-// time limit.
-func (l *Ledger) inTx(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
-	if options.AccessMode == pgx.ReadOnly {
-		return l.inTxFor(ctx, unlimited, options, fn)
-	}
-	return l.inTxFor(ctx, prompt, options, fn)
-}
-
-// inTxFor is inTx with statements that may take the given multiple of the patience.
-func (l *Ledger) inTxFor(ctx context.Context, times int, options pgx.TxOptions, fn func(pgx.Tx) error) error {
+// inTx runs fn in a transaction on a connection of its own. Its statements may take the given
+// multiple of the patience.
+func (l *Ledger) inTx(ctx context.Context, times int, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	if isInside(ctx) {
 		return ErrInside
 	}

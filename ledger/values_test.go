@@ -45,30 +45,3 @@ func TestAccountsOpenOnce(t *testing.T) {
 		t.Errorf("marking an unknown account: %v, expected ErrNoAccount", err)
 	}
 }
-
-func TestStatementAndShadow(t *testing.T) {
-	b := newBooks(t)
-	ctx := context.Background()
-	old := with(transfer(7, "reserve", "float", 1000), func(x *ledger.Transfer) { x.Day = 20251230 })
-	b.post([]ledger.Transfer{old, transfer(14, "float", "operator:bus", 200), transfer(1, "float", "operator:bus", 5)},
-		ledger.Memo{Day: today, Subject: "card0", ID: "m", Kind: "record"})
-	var rows []ledger.Row
-	collect := func(r ledger.Row) error { rows = append(rows, r); return nil }
-	b.must(b.Statement(ctx, "card0", 20251201, today, collect))
-	if len(rows) != 3 || rows[0].Amount != 1000 || rows[1].Amount != 200 || rows[2].Kind != "record" || rows[1].ContentHash() != rows[1].Hash {
-		t.Errorf("statement %+v", rows)
-	}
-	rows = nil
-	b.must(b.Statement(ctx, "card0", today, today, collect))
-	if len(rows) != 2 {
-		t.Errorf("today's statement has %d rows, expected 2", len(rows))
-	}
-	if err := b.Statement(ctx, "card0", 20000230, today, collect); err == nil {
-		t.Error("a statement from the 30th of February: expected an error")
-	}
-	shadows := make(map[ledger.Subject]ledger.Fen)
-	b.must(b.Shadow(ctx, ledger.IDOfCode("float"), func(s ledger.Subject, f ledger.Fen) error { shadows[s] = f; return nil }))
-	if len(shadows) != 2 || shadows["card0"] != 800 || shadows["card1"] != -5 {
-		t.Errorf("shadow balances %v", shadows)
-	}
-}

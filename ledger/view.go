@@ -29,7 +29,7 @@ func (l *Ledger) View(ctx context.Context, fn func(*View) error) error {
 		}
 		v.share = "SET TRANSACTION AS OF SYSTEM TIME '" + at + "'"
 	}
-	return l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	return l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		v.Tx = tx
 		if err := v.begin(ctx, tx); err != nil {
 			return err

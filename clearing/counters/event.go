@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // event is what one row of the journal says about a card.
@@ -49,7 +50,7 @@ type sorter struct {
 func newSorter() sorter { return sorter{ledger.IDOfCode(chart.Float), docket.NewReader()} }
 
 // event reads a row; ok is false where it says nothing about a card of ours.
-func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool) {
+func (s sorter) event(e *shadow.Entry, booked docket.Booked) (ev event, ok bool) {
 	if ev.number, ok = identity.ParseCard(e.Subject); !ok {
 		return event{}, false
 	}
@@ -85,7 +86,7 @@ func (s sorter) event(e *ledger.Entry, booked docket.Booked) (ev event, ok bool)
 // take adds the number of a SAM that a row was signed with. It skips a SAM that is not registered,
 // because nobody is responsible for it. The number is unverified if the card is or may be another
 // city's: for a record of zero fen, two of the reasons do not tell.
-func (u *uses) take(e *ledger.Entry, booked docket.Booked) {
+func (u *uses) take(e *shadow.Entry, booked docket.Booked) {
 	terminal, sequence, ok := identity.ParseSpend(e.ID)
 	if !ok || booked.Reason == verdict.UnknownTerminal {
 		return

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 
-	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // counterLimit is the highest number of a card's counters, which have two bytes.
@@ -12,7 +12,7 @@ const counterLimit = 0xFFFF
 
 // part is one part of a day's pass while it is computed.
 type part struct {
-	ledger.Part
+	shadow.Part
 	number   int // from 1
 	rows     int64
 	cards    int64
@@ -23,11 +23,11 @@ type part struct {
 }
 
 // compute computes a part: what was booked for its cards, on top of their histories.
-func (p *pass) compute(ctx context.Context, number int, of ledger.Part) (*part, error) {
+func (p *pass) compute(ctx context.Context, number int, of shadow.Part) (*part, error) {
 	result := &part{Part: of, number: number, packer: packer{limit: p.limit(), row: packed{after: of.After}}, unread: p.unread}
 	events := make([]event, 0, p.size()*5/4)
 	result.uses.signed = make([]use, 0, p.size()*5/4)
-	err := p.Ledger.ScanPart(ctx, p.day, of, func(e *ledger.Entry) error {
+	err := shadow.ScanPart(ctx, p.Ledger, p.day, of, func(e *shadow.Entry) error {
 		result.rows++
 		booked, _ := p.sorter.booked.Entry(e)
 		result.uses.take(e, booked)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // defaultPart is about how many rows of the journal one part has.
@@ -146,7 +147,7 @@ func (p *pass) parts(ctx context.Context) error {
 // cuts returns the ends of the parts, chosen so that no part has many more rows, or histories of
 // the round before, than intended.
 func (p *pass) cuts(ctx context.Context) ([][]byte, error) {
-	samples, err := p.Ledger.Samples(ctx, p.day)
+	samples, err := shadow.Samples(ctx, p.Ledger, p.day)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +176,6 @@ func (p *pass) cuts(ctx context.Context) ([][]byte, error) {
 		}
 		ends = ends[1:]
 	}
-	cut(ledger.LastSubject())
+	cut(shadow.LastSubject())
 	return cuts, nil
 }

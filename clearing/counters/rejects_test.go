@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/shadow"
 )
 
 // TestRejectsOfOtherDays lets a stream have many rejects on the first day, and a few on each
@@ -54,8 +55,8 @@ func TestRejectsOfOtherDays(t *testing.T) {
 	for n, rows := range []int{many, few, few} {
 		read := journalRowsRead(t, url, func(l *ledger.Ledger) {
 			var seen int
-			part := ledger.Part{To: ledger.LastSubject()}
-			o.must(l.ScanPart(t.Context(), firstDay.Add(n), part, func(*ledger.Entry) error { seen++; return nil }))
+			part := shadow.Part{To: shadow.LastSubject()}
+			o.must(shadow.ScanPart(t.Context(), l, firstDay.Add(n), part, func(*shadow.Entry) error { seen++; return nil }))
 			if seen != rows {
 				t.Errorf("day %d: a close sees %d rejects, expected %d", n, seen, rows)
 			}

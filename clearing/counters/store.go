@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // The content of a row of histories.
@@ -49,7 +50,7 @@ func (p *pass) start(ctx context.Context, reopened int, begin before) error {
 }
 
 // known reads the parts, and which are stored, by their numbers.
-func (p *pass) known(ctx context.Context) (parts []ledger.Part, stored map[int]bool, err error) {
+func (p *pass) known(ctx context.Context) (parts []shadow.Part, stored map[int]bool, err error) {
 	rows, err := p.Ledger.Pool().Query(ctx, `SELECT c.number, c.last, s.number IS NOT NULL FROM history_cuts c
 		LEFT JOIN history_parts s ON s.day = c.day AND s.round = c.round AND s.number = c.number WHERE c.day = $1 AND c.round = $2 ORDER BY c.number`, p.day, p.round)
 	if err != nil {
@@ -60,7 +61,7 @@ func (p *pass) known(ctx context.Context) (parts []ledger.Part, stored map[int]b
 	var after, last []byte
 	var there bool
 	if _, err = pgx.ForEachRow(rows, []any{&number, &last, &there}, func() error {
-		parts, stored[number] = append(parts, ledger.Part{After: after, To: bytes.Clone(last)}), there
+		parts, stored[number] = append(parts, shadow.Part{After: after, To: bytes.Clone(last)}), there
 		after = parts[len(parts)-1].To
 		return nil
 	}); err != nil {
@@ -92,7 +93,7 @@ func (p *pass) ends(ctx context.Context) (list []packed, err error) {
 
 // earlier calls fn, in order, with the rows of packed histories of the round before that overlap
 // the part.
-func (p *pass) earlier(ctx context.Context, of ledger.Part, fn func(packed []byte) error) error {
+func (p *pass) earlier(ctx context.Context, of shadow.Part, fn func(packed []byte) error) error {
 	err := p.eachPacked(ctx, fn, `SELECT packed FROM histories WHERE day = $1 AND round = $2 AND kind = $3 AND last > $4 AND after < $5 ORDER BY last`,
 		p.before.day, p.before.round, kindCards, orEmpty(of.After), of.To)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"citycard/durable"
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // StreamSettlement is the stream in which payments are booked; it stays in the
@@ -239,7 +240,7 @@ func (c *Closer) Seal(ctx context.Context, day ledger.Day) (chain.Seal, error) {
 	if err := writeSeal(c.Seals, seal); err != nil {
 		return chain.Seal{}, err
 	}
-	if err := c.Ledger.CheckpointAll(ctx, 0); err != nil {
+	if err := shadow.CheckpointAll(ctx, c.Ledger, 0); err != nil {
 		return chain.Seal{}, err
 	}
 	return seal, c.forget(ctx)

@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // Held is why an operator was not paid for a day: too many TACs at its terminals were wrong. It is
@@ -52,7 +53,7 @@ type payout struct {
 }
 
 func readPayout(ctx context.Context, l *ledger.Ledger, code string, day ledger.Day) (p payout, err error) {
-	err = l.Statement(ctx, ledger.Subject(code), day, day, func(row ledger.Row) error {
+	err = shadow.Statement(ctx, l, ledger.Subject(code), day, day, func(row ledger.Row) error {
 		switch {
 		case row.ID == identity.PayoutReleased() && !row.IsMemo():
 			p.released = row.Amount
@@ -164,7 +165,7 @@ func EachHeld(ctx context.Context, l *ledger.Ledger, first, last ledger.Day, fn 
 			continue
 		}
 		var days []ledger.Day
-		err := l.Statement(ctx, ledger.Subject(account.Code), first, last, func(row ledger.Row) error {
+		err := shadow.Statement(ctx, l, ledger.Subject(account.Code), first, last, func(row ledger.Row) error {
 			if row.ID == identity.PayoutHeld() && row.Kind == chain.KeptKind {
 				days = append(days, row.Day)
 			}

@@ -4,6 +4,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // stored is the reason of the memo that keeps a ruling: the verdict if it has no reason code of its
@@ -24,7 +25,7 @@ type Booked struct {
 	Verdict verdict.Verdict
 	Reason  verdict.Reason
 	// Purpose is empty where the row does not tell it: a memo tells it only for a cleared record,
-	// and a ledger.Entry only for a memo.
+	// and a shadow.Entry only for a memo.
 	Purpose string
 	ZeroFen bool   // a memo of kind "record"
 	Foreign bool   // certainly another city's card: the national centre owes the fare
@@ -72,7 +73,7 @@ func (r *Reader) Row(row *ledger.Row) (b Booked, ok bool) {
 }
 
 // Entry reads a row that belongs to a tap or a load. ok is false where it keeps no ruling.
-func (r *Reader) Entry(e *ledger.Entry) (b Booked, ok bool) {
+func (r *Reader) Entry(e *shadow.Entry) (b Booked, ok bool) {
 	if len(e.Kind) > 0 {
 		return r.memo(string(e.Kind), string(e.Reason))
 	}

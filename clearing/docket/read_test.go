@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // TestReader writes each kind of ruling and reads it back, as a row of the journal and as an
@@ -97,7 +98,7 @@ func TestReader(t *testing.T) {
 			if !row.IsMemo() {
 				want.Purpose = "" // an entry has none
 			}
-			got, ok := reader.Entry(&ledger.Entry{Debit: row.Debit, Credit: row.Credit, Kind: []byte(row.Kind), Reason: []byte(row.Reason)})
+			got, ok := reader.Entry(&shadow.Entry{Debit: row.Debit, Credit: row.Credit, Kind: []byte(row.Kind), Reason: []byte(row.Reason)})
 			if !ok || got != want {
 				t.Errorf("the entry reads %+v, %v, want %+v", got, ok, want)
 			}

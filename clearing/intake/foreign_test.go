@@ -11,6 +11,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 	"citycard/ledger/verify"
 )
 
@@ -58,7 +59,7 @@ func TestForeign(t *testing.T) {
 	if token := h.town.Keys.CardTokens().Token(keys.CardID{Issuer: [8]byte(ours.Debit.Issuer), ASN: [10]byte(ours.Debit.Card)}); string(cleared.CardToken) != string(token[:]) {
 		t.Errorf("what was published as cleared is not the ride of our own card: %v", &cleared)
 	}
-	h.must(h.ledger.Shadow(t.Context(), ledger.IDOfCode("float:own"), func(subject ledger.Subject, fen ledger.Fen) error {
+	h.must(shadow.Balances(t.Context(), h.ledger, ledger.IDOfCode("float:own"), func(subject ledger.Subject, fen ledger.Fen) error {
 		if subject != identity.CardOf(clearingtest.CardID(clearingtest.Card)).Subject() {
 			t.Errorf("card %x has a shadow balance of %d fen", string(subject), fen)
 		}

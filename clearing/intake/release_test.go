@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
 
 // suspended lists what waits, by reason.
@@ -64,7 +65,7 @@ func TestRelease(t *testing.T) {
 	missing := taps[0].Row
 	missing.Day++
 	refused("no such row", missing, "operator:metro")
-	h.must(h.ledger.Statement(t.Context(), taps[0].Row.Subject, today, today, func(row ledger.Row) error {
+	h.must(shadow.Statement(t.Context(), h.ledger, taps[0].Row.Subject, today, today, func(row ledger.Row) error {
 		if row.Credit == ledger.IDOfCode("operator:bus") {
 			refused("a cleared tap", ledger.Key{Day: row.Day, Subject: row.Subject, ID: row.ID}, "operator:metro")
 		}

@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // Record is a record, or a line of one, that is kept alone.
@@ -42,7 +43,7 @@ func List(ctx context.Context, l *ledger.Ledger, from, to ledger.Day, fn func(*R
 		last = nil
 		return fn(done)
 	}
-	err = l.Statement(ctx, identity.QuarantineSubject, from, to, func(row ledger.Row) error {
+	err = shadow.Statement(ctx, l, identity.QuarantineSubject, from, to, func(row ledger.Row) error {
 		place, kept := identity.ParseQuarantined(row.ID)
 		switch {
 		case !kept:

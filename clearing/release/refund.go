@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/quarantine"
 	"citycard/clearing/transit/load"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // Refund is a request to refund a paid load to its channel.
@@ -93,7 +94,7 @@ func (o *Office) find(ctx context.Context, r Refund) (paidLoad, error) {
 		return paidLoad{}, err
 	}
 	var found []paidLoad
-	err = o.Ledger.Statement(ctx, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err = shadow.Statement(ctx, o.Ledger, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		paid, ok := identity.AuthorisedLoad(row.ID)
 		if !ok || row.IsMemo() {
 			return nil
@@ -191,7 +192,7 @@ func (o *Office) quarantined(ctx context.Context) error {
 func (o *Office) unreported(ctx context.Context, p paidLoad) error {
 	const first, last ledger.Day = 19000101, 29991231
 	id, written := identity.LoadWritten(p.Load.Kind, p.Load.Sequence), ledger.Day(0)
-	err := o.Ledger.Statement(ctx, p.Card, first, last, func(row ledger.Row) error {
+	err := shadow.Statement(ctx, o.Ledger, p.Card, first, last, func(row ledger.Row) error {
 		if row.ID == id {
 			written = row.Day
 		}

@@ -17,6 +17,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 	"citycard/simulators/truth"
 )
 
@@ -118,7 +119,7 @@ func (b *books) note(data []byte) error {
 
 // shadows reads what the ledger thinks each card holds.
 func (b *books) shadows(ctx context.Context, l *ledger.Ledger) error {
-	return l.Shadow(ctx, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
+	return shadow.Balances(ctx, l, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
 		card, ok := identity.ParseCard([]byte(subject))
 		if !ok {
 			return fmt.Errorf("subject %x moves the float and is not a card", string(subject))

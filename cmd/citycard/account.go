@@ -14,6 +14,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // past are the flags that select an earlier state of the books.
@@ -34,7 +35,7 @@ func (p *past) check() error {
 	return nil
 }
 
-func (p *past) asOf() ledger.AsOf { return ledger.AsOf{Day: ledger.Day(p.day), At: p.at.Time} }
+func (p *past) asOf() shadow.AsOf { return shadow.AsOf{Day: ledger.Day(p.day), At: p.at.Time} }
 
 // moment is a flag that holds a point in time.
 type moment struct{ time.Time }
@@ -91,7 +92,7 @@ func accountCommand() *ffcli.Command {
 	return account
 }
 
-func (c *command) accounts(ctx context.Context, b *books.Books, code string, notZero bool, asOf ledger.AsOf) error {
+func (c *command) accounts(ctx context.Context, b *books.Books, code string, notZero bool, asOf shadow.AsOf) error {
 	if err := knownDay(ctx, b.Ledger, asOf.Day); err != nil {
 		return err
 	}
@@ -126,11 +127,11 @@ func (c *command) accounts(ctx context.Context, b *books.Books, code string, not
 	})
 }
 
-func sumsOf(ctx context.Context, l *ledger.Ledger, code string, asOf ledger.AsOf) (ledger.Sums, error) {
-	if asOf == (ledger.AsOf{}) {
+func sumsOf(ctx context.Context, l *ledger.Ledger, code string, asOf shadow.AsOf) (ledger.Sums, error) {
+	if asOf == (shadow.AsOf{}) {
 		return l.Balance(ctx, code)
 	}
-	return l.BalanceAsOf(ctx, code, asOf)
+	return shadow.SumsAsOf(ctx, l, code, asOf)
 }
 
 func noAccount(code string) error {

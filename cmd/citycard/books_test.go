@@ -14,6 +14,7 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // TestLooks runs the commands with which an operator reads and exports the books: testdata/books,
@@ -99,7 +100,7 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 	must(l.EndDay(ctx, first))
 	_, err = l.SealDay(ctx, first, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	must(err)
-	must(l.CheckpointAll(ctx, 0))
+	must(shadow.CheckpointAll(ctx, l, 0))
 	memos := []ledger.Memo{{Day: second, Subject: "card1", ID: "m", Kind: "record", Reason: "free"}}
 	post(second, memos, move(second, "card1", "\x02", "float:own", "operator:bus", 50), move(second, "card3", "\x04", "float:own", "transit", 50),
 		move(second, "card4", "\x06", "agent", "float:own", 800),

@@ -20,6 +20,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/ledger"
 	"citycard/ledger/embedded"
+	"citycard/ledger/shadow"
 	"citycard/simulators/truth"
 )
 
@@ -271,7 +272,7 @@ func (d *crowdDay) balances() map[string]ledger.Fen {
 		balances[a.Account.Code+" debits"] = a.Before.Debits + a.Day.Debits
 		balances[a.Account.Code+" credits"] = a.Before.Credits + a.Day.Credits
 	}
-	err = d.books.Shadow(d.Context(), ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
+	err = shadow.Balances(d.Context(), d.books, ledger.IDOfCode(chart.Float), func(subject ledger.Subject, fen ledger.Fen) error {
 		balances[fmt.Sprintf("card %x", string(subject))] = fen
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // statementLine is a row of a subject's statement; the id is in hex, the amount in fen.
@@ -80,7 +81,7 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 	}
 	return list(s.command, statementHeader, statementLine.cells, func(add func(statementLine) error) error {
 		first, last := s.days()
-		err := b.StatementAsOf(ctx, ledger.Subject(whose), first, last, asOf, func(r ledger.Row) error {
+		err := shadow.StatementAsOf(ctx, b.Ledger, ledger.Subject(whose), first, last, asOf, func(r ledger.Row) error {
 			line := statementLine{
 				Day: r.Day.String(), ID: hex.EncodeToString([]byte(r.ID)), Act: r.Act.String(), Amount: r.Amount, Purpose: uint16(r.Purpose),
 				Reason: r.Reason, Booked: r.BookingDay.String(),
@@ -95,7 +96,7 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 		if err != nil || s.account == "" {
 			return err
 		}
-		balance, err := b.SubjectBalance(ctx, account.ID, ledger.Subject(whose), asOf)
+		balance, err := shadow.Balance(ctx, b.Ledger, account.ID, ledger.Subject(whose), asOf)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // ruled is a tap or load as recorded in the books.
@@ -148,7 +149,7 @@ func (q *tapQuery) show(ctx context.Context, r *tapReader, add func(ruled) error
 	}
 	var items []ruled
 	for _, card := range cards {
-		err := r.books.Statement(ctx, card.Subject(), ledger.Day(q.from), ledger.Day(q.to), func(row ledger.Row) error {
+		err := shadow.Statement(ctx, r.books.Ledger, card.Subject(), ledger.Day(q.from), ledger.Day(q.to), func(row ledger.Row) error {
 			if item, ok := r.read(&row); ok {
 				items = append(items, item)
 			}

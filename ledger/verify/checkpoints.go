@@ -7,11 +7,8 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/shadow"
 )
-
-// promptDays is how many days before its booking day a row may lie without being noted as late, as
-// package ledger has it.
-const promptDays = 3
 
 const (
 	differingCheckpoints = `SELECT coalesce(j.account, c.account), coalesce(j.subject, c.subject), coalesce(j.day, c.day), c.balance, j.balance
@@ -60,7 +57,7 @@ func (t *tables) checkCheckpoints(ctx context.Context) error {
 	days, firsts := []int32{}, []int32{}
 	var day ledger.Day
 	err = t.each(ctx, "SELECT day FROM days", []any{&day}, func() {
-		days, firsts = append(days, int32(day)), append(firsts, int32(day.Add(-promptDays)))
+		days, firsts = append(days, int32(day)), append(firsts, ledger.PromptDays(day)[0])
 	})
 	if err != nil {
 		return err
@@ -86,7 +83,7 @@ func (t *tables) checkpointed(ctx context.Context) (done, under ledger.Day, reac
 			}
 			return
 		}
-		all := bytes.Equal(to, ledger.LastSubject())
+		all := bytes.Equal(to, shadow.LastSubject())
 		if state != ledger.DaySealed || under != 0 || whole != all {
 			t.fault(Checkpoint, fmt.Sprintf("progress in day %v", day), "it is %s, has come to %x (complete: %v), after days that are not complete: %v", state, to,
 				whole, under != 0)

@@ -10,6 +10,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/shadow"
 	"citycard/ledger/verify"
 
 	"github.com/jackc/pgx/v5"
@@ -72,7 +73,7 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(l.EndDay(ctx, yesterday))
 	_, err = l.SealDay(ctx, yesterday, private)
 	must(err)
-	must(l.CheckpointAll(ctx, 0))
+	must(shadow.CheckpointAll(ctx, l, 0))
 	post(3, today)
 	post(4, today)
 	reverse(t, l)

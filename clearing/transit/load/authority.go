@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
+	"citycard/ledger/shadow"
 )
 
 // TypeLoad is the transaction type of an EP load (PBOC 3.0 part 2).
@@ -150,7 +151,7 @@ func (a *Authority) attempt(ctx context.Context, o keys.LoadOrder, evidence []by
 	// At the bound no new order is accepted. The last attempt is never made, so no refunded order
 	// can have its number.
 	again := false
-	err := a.Books.Statement(ctx, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err := shadow.Statement(ctx, a.Books, order.Card, identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		was, ok := identity.AuthorisedLoad(row.ID)
 		same := ok && was.Kind == order.Load.Kind && was.Sequence == order.Load.Sequence && was.Attempt < order.Load.Attempt
 		again = again || same && !row.IsMemo() && bytes.Equal(row.Evidence, evidence)

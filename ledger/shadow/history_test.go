@@ -1,4 +1,4 @@
-package ledger_test
+package shadow_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/shadow"
+	"citycard/ledger/verify"
 
 	"pgregory.net/rapid"
 )
@@ -31,7 +33,6 @@ type history struct {
 	moments []time.Time
 	sealed  int
 	number  int
-	signer  ed25519.PrivateKey
 }
 
 func (h *history) post(t *rapid.T) {
@@ -39,10 +40,10 @@ func (h *history) post(t *rapid.T) {
 	var batch []ledger.Transfer
 	for range rapid.IntRange(1, 6).Draw(t, "rows") {
 		h.number++
-		x := transfer(h.number, "float", "operator:bus", ledger.Fen(rapid.IntRange(1, 100).Draw(t, "fen")))
-		x.Subject = ledger.Subject(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(t, "subject"))
-		x.Day = h.lease.Day.Add(rapid.SampledFrom([]int{0, 0, 0, -1, -3, -4, -30, -400, 2, 40}).Draw(t, "days off"))
-		batch = append(batch, x)
+		fen := ledger.Fen(rapid.IntRange(1, 100).Draw(t, "fen"))
+		subject := ledger.Subject(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(t, "subject"))
+		day := h.lease.Day.Add(rapid.SampledFrom([]int{0, 0, 0, -1, -3, -4, -30, -400, 2, 40}).Draw(t, "days off"))
+		batch = append(batch, ride(day, subject, h.number, fen))
 	}
 	h.books.post(batch)
 	var at time.Time
@@ -54,11 +55,7 @@ func (h *history) post(t *rapid.T) {
 }
 
 func (h *history) closeDay(*rapid.T) {
-	ctx := context.Background()
-	next := h.lease.Day.Add(1 + h.number%3)
-	h.must(h.CloseDay(ctx, h.lease.Day, next))
-	h.must(h.EndDay(ctx, h.lease.Day))
-	h.lease.Day = next
+	h.endDay(h.lease.Day.Add(1 + h.number%3))
 }
 
 // seal seals the oldest day that is closed.
@@ -75,7 +72,7 @@ func (h *history) seal(*rapid.T) {
 
 // checkpoint writes one small chunk.
 func (h *history) checkpoint(t *rapid.T) {
-	_, err := h.Checkpoint(context.Background(), rapid.IntRange(1, 4).Draw(t, "chunk"))
+	_, err := shadow.Checkpoint(context.Background(), h.Ledger, rapid.IntRange(1, 4).Draw(t, "chunk"))
 	h.must(err)
 }
 
@@ -93,36 +90,36 @@ func (h *history) balances(seen func(entry) bool) map[ledger.Subject]ledger.Fen 
 func (h *history) compare(t *rapid.T) {
 	ctx := context.Background()
 	got := make(map[ledger.Subject]ledger.Fen)
-	h.must(h.Shadow(ctx, ledger.IDOfCode("float"), func(s ledger.Subject, fen ledger.Fen) error { got[s] = fen; return nil }))
+	h.must(shadow.Balances(ctx, h.Ledger, ledger.IDOfCode("float"), func(s ledger.Subject, fen ledger.Fen) error { got[s] = fen; return nil }))
 	if want := h.balances(func(entry) bool { return true }); !maps.Equal(got, want) {
 		t.Fatalf("shadow %v, expected %v", got, want)
 	}
-	h.compareAt(t, ledger.AsOf{}, func(entry) bool { return true })
+	h.compareAt(t, shadow.AsOf{}, func(entry) bool { return true })
 	day := today.Add(rapid.IntRange(0, 12).Draw(t, "past day"))
-	h.compareAt(t, ledger.AsOf{Day: day}, func(e entry) bool { return e.booked <= day })
+	h.compareAt(t, shadow.AsOf{Day: day}, func(e entry) bool { return e.booked <= day })
 	if len(h.moments) > 0 {
 		at := rapid.SampledFrom(h.moments).Draw(t, "past time")
-		h.compareAt(t, ledger.AsOf{At: at}, func(e entry) bool { return !e.at.After(at) })
+		h.compareAt(t, shadow.AsOf{At: at}, func(e entry) bool { return !e.at.After(at) })
 	}
 }
 
-func (h *history) compareAt(t *rapid.T, moment ledger.AsOf, seen func(entry) bool) {
+func (h *history) compareAt(t *rapid.T, moment shadow.AsOf, seen func(entry) bool) {
 	ctx := context.Background()
 	var total ledger.Fen
 	want := h.balances(seen)
 	for _, fen := range want {
 		total -= fen
 	}
-	if sums, err := h.BalanceAsOf(ctx, "float", moment); err != nil || sums.Debits != total {
+	if sums, err := shadow.SumsAsOf(ctx, h.Ledger, "float", moment); err != nil || sums.Debits != total {
 		t.Fatalf("float as of %v: %+v, %v, expected debits %d", moment, sums, err, total)
 	}
 	for _, subject := range []ledger.Subject{"a", "d", "nobody"} {
-		if fen, err := h.SubjectBalance(ctx, ledger.IDOfCode("float"), subject, moment); err != nil || fen != want[subject] {
+		if fen, err := shadow.Balance(ctx, h.Ledger, ledger.IDOfCode("float"), subject, moment); err != nil || fen != want[subject] {
 			t.Fatalf("%s as of %v: %d, %v, expected %d", subject, moment, fen, err, want[subject])
 		}
 		first, last := today.Add(-20), today.Add(15)
 		var rows, expected []string
-		h.must(h.StatementAsOf(ctx, subject, first, last, moment, func(r ledger.Row) error {
+		h.must(shadow.StatementAsOf(ctx, h.Ledger, subject, first, last, moment, func(r ledger.Row) error {
 			rows = append(rows, fmt.Sprintf("%v %x", r.Day, string(r.ID)))
 			return nil
 		}))
@@ -142,12 +139,14 @@ func (h *history) compareAt(t *rapid.T, moment ledger.AsOf, seen func(entry) boo
 // far they have come.
 func TestHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &history{books: openBooks(rt, ledgertest.Open(rt, 4)), signer: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+		h := &history{books: openBooks(rt, ledgertest.Open(rt, 4))}
 		rt.Repeat(map[string]func(*rapid.T){
 			"post": h.post, "post too": h.post, "close": h.closeDay, "seal": h.seal, "checkpoint": h.checkpoint, "compare": h.compare,
 		})
-		h.must(h.CheckpointAll(context.Background(), 3))
+		h.must(shadow.CheckpointAll(context.Background(), h.Ledger, 3))
 		h.compare(rt)
-		h.verify()
+		public, _ := h.signer.Public().(ed25519.PublicKey)
+		_, err := verify.Books(context.Background(), h.Ledger, public, func(f verify.Fault) { rt.Errorf("verify: %v", f) })
+		h.must(err)
 	})
 }

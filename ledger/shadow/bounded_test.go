@@ -1,14 +1,14 @@
-package ledger_test
+package shadow_test
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"sync/atomic"
 	"testing"
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/shadow"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -28,32 +28,26 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 	url := ledgertest.New(t)
 	b := openBooks(t, ledgertest.Connect(t, url, 4))
 	ctx := context.Background()
-	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	ride := func(n int, subject ledger.Subject) ledger.Transfer {
-		return with(transfer(n, "float", "operator:bus", 1), func(x *ledger.Transfer) { x.Day, x.Subject = b.lease.Day, subject })
-	}
 	rides := 0
 	for n := range oldDays {
-		rows := []ledger.Transfer{ride(3*n, "neighbour"), ride(3*n+1, ledger.Subject(fmt.Sprint("once ", n)))}
+		day := b.lease.Day
+		rows := []ledger.Transfer{ride(day, "neighbour", 3*n, 1), ride(day, ledger.Subject(fmt.Sprint("once ", n)), 3*n+1, 1)}
 		if n%oldActive == 0 {
 			rides++
-			rows = append(rows, ride(3*n+2, "old"))
+			rows = append(rows, ride(day, "old", 3*n+2, 1))
 		}
 		b.post(rows)
-		day := b.lease.Day
-		b.must(b.CloseDay(ctx, day, day.Next()))
-		b.must(b.EndDay(ctx, day))
+		b.endDay(day.Next())
 		if n < oldDays-2 {
-			_, err := b.SealDay(ctx, day, signer)
+			_, err := b.SealDay(ctx, day, b.signer)
 			b.must(err)
-			b.must(b.CheckpointAll(ctx, 0))
+			b.must(shadow.CheckpointAll(ctx, b.Ledger, 0))
 		}
-		b.lease.Day = day.Next()
 	}
 	last, float := b.lease.Day, ledger.IDOfCode("float")
 	month := last.Add(-30)
 	inMonth := 0
-	b.must(b.Statement(ctx, "old", month, last, func(ledger.Row) error { inMonth++; return nil }))
+	b.must(shadow.Statement(ctx, b.Ledger, "old", month, last, func(ledger.Row) error { inMonth++; return nil }))
 	subjects := oldDays + 2
 	b.Pool().Close()
 	for name, c := range map[string]struct {
@@ -63,16 +57,16 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 		past bool // only what was read of the past counts: a journal this small is read whole rather than by its key
 	}{
 		"balance of a card": {1, func(l *ledger.Ledger) (string, error) {
-			fen, err := l.SubjectBalance(ctx, float, "old", ledger.AsOf{})
+			fen, err := shadow.Balance(ctx, l, float, "old", shadow.AsOf{})
 			return fmt.Sprint(int64(fen)), err
 		}, fmt.Sprint(-rides), false},
 		"balance of a card half a year ago": {1, func(l *ledger.Ledger) (string, error) {
-			fen, err := l.SubjectBalance(ctx, float, "neighbour", ledger.AsOf{Day: today.Add(199)})
+			fen, err := shadow.Balance(ctx, l, float, "neighbour", shadow.AsOf{Day: today.Add(199)})
 			return fmt.Sprint(int64(fen)), err
 		}, "-200", false},
 		"statement of a month": {inMonth + inMonth, func(l *ledger.Ledger) (string, error) { // the days, and the rows
 			n := 0
-			err := l.Statement(ctx, "old", month, last, func(ledger.Row) error { n++; return nil })
+			err := shadow.Statement(ctx, l, "old", month, last, func(ledger.Row) error { n++; return nil })
 			return fmt.Sprint(n), err
 		}, "10", false},
 		"balance of an account": {4 + 1, func(l *ledger.Ledger) (string, error) { // its shards
@@ -81,7 +75,7 @@ func TestOldCardIsReadInAHandfulOfRows(t *testing.T) {
 		}, fmt.Sprint(-2*oldDays - rides), false},
 		"all cards": {subjects, func(l *ledger.Ledger) (string, error) {
 			n := 0
-			err := l.Shadow(ctx, float, func(ledger.Subject, ledger.Fen) error { n++; return nil })
+			err := shadow.Balances(ctx, l, float, func(ledger.Subject, ledger.Fen) error { n++; return nil })
 			return fmt.Sprint(n), err
 		}, fmt.Sprint(subjects), true},
 	} {

@@ -1,4 +1,4 @@
-package ledger_test
+package shadow_test
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/shadow"
 )
 
 // TestParts scans days, and one of them part by part: together parts hold each row of the day once,
@@ -70,11 +71,11 @@ func TestParts(t *testing.T) {
 
 	for _, step := range []int{1, 7, 30, 1000} {
 		var got []string
-		for part, n := (ledger.Part{}), step; !part.Last(); n += step {
-			if part = (ledger.Part{After: part.To, To: ledger.LastSubject()}); n < 60 {
+		for part, n := (shadow.Part{}), step; !part.Last(); n += step {
+			if part = (shadow.Part{After: part.To, To: shadow.LastSubject()}); n < 60 {
 				part.To = fmt.Appendf(nil, "card%03d", n)
 			}
-			must(l.ScanPart(t.Context(), day, part, func(e *ledger.Entry) error {
+			must(shadow.ScanPart(t.Context(), l, day, part, func(e *shadow.Entry) error {
 				if !part.Holds(e.Subject) || string(e.Evidence) != "e" {
 					t.Errorf("part %q to %q got %s with evidence %q", part.After, part.To, e.Subject, e.Evidence)
 				}
@@ -87,7 +88,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("parts of %d subjects: %d rows, want %d", step, len(got), len(want))
 		}
 	}
-	samples, err := l.Samples(t.Context(), day)
+	samples, err := shadow.Samples(t.Context(), l, day)
 	must(err)
 	sampled := int64(0)
 	for i, s := range samples {

@@ -1,21 +1,18 @@
-package ledger
+package shadow
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
+	"citycard/ledger"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// DefaultChunk is about how many rows of the journal one chunk of checkpoints reads.
-const DefaultChunk = 20_000
-
-// pastSubjects is greater than any subject.
-var pastSubjects = bytes.Repeat([]byte{0xFF}, MaxKey+1)
+// defaultChunk is about how many rows of the journal one chunk of checkpoints reads.
+const defaultChunk = 20_000
 
 // The rows a chunk looks at: those booked in the day $1 by subjects after $3 up to $4, in the day's
 // prompt window $2 or noted as late.
@@ -50,19 +47,19 @@ const (
 
 // Checkpoint writes the next chunk of checkpoints: what each subject's transfers left on each
 // account at the end of the earliest sealed day that has none yet, and the days on which the
-// subject was active. chunk is about how many rows of the journal to read (0: DefaultChunk). It
+// subject was active. chunk is about how many rows of the journal to read (0: 20,000). It
 // returns the day it worked on, 0 when there is nothing to do. It may be stopped anywhere and
 // called again, by any process.
-func (l *Ledger) Checkpoint(ctx context.Context, chunk int) (Day, error) {
+func Checkpoint(ctx context.Context, l *ledger.Ledger, chunk int) (ledger.Day, error) {
 	if chunk <= 0 {
-		chunk = DefaultChunk
+		chunk = defaultChunk
 	}
-	var day Day
-	err := l.change(ctx, "write checkpoints", func(ctx context.Context, tx pgx.Tx) error {
-		var state DayState
+	var day ledger.Day
+	err := l.Change(ctx, "write checkpoints", func(tx pgx.Tx) error {
+		var state ledger.DayState
 		err := tx.QueryRow(ctx, `SELECT d.day, d.state FROM days d LEFT JOIN checkpointing c ON c.day = d.day
 			WHERE c.done IS NULL OR NOT c.done ORDER BY d.day LIMIT 1`).Scan(&day, &state)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && state != DaySealed {
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && state != ledger.DaySealed {
 			day = 0
 			return nil
 		}
@@ -75,15 +72,15 @@ func (l *Ledger) Checkpoint(ctx context.Context, chunk int) (Day, error) {
 }
 
 // CheckpointAll writes checkpoints until none are missing.
-func (l *Ledger) CheckpointAll(ctx context.Context, chunk int) error {
+func CheckpointAll(ctx context.Context, l *ledger.Ledger, chunk int) error {
 	for {
-		if day, err := l.Checkpoint(ctx, chunk); err != nil || day == 0 {
+		if day, err := Checkpoint(ctx, l, chunk); err != nil || day == 0 {
 			return err
 		}
 	}
 }
 
-func checkpointChunk(ctx context.Context, tx pgx.Tx, day Day, chunk int) error {
+func checkpointChunk(ctx context.Context, tx pgx.Tx, day ledger.Day, chunk int) error {
 	if _, err := tx.Exec(ctx, "INSERT INTO checkpointing (day, reached, done) VALUES ($1, $2, false) ON CONFLICT (day) DO NOTHING", day, []byte{}); err != nil {
 		return err
 	}
@@ -92,7 +89,7 @@ func checkpointChunk(ctx context.Context, tx pgx.Tx, day Day, chunk int) error {
 	if err := tx.QueryRow(ctx, "SELECT reached, done FROM checkpointing WHERE day = $1 FOR UPDATE", day).Scan(&reached, &done); err != nil || done {
 		return err
 	}
-	window := promptDaysOf([]Day{day})
+	window := ledger.PromptDays(day)
 	until, err := chunkEnd(ctx, tx, window, reached, chunk)
 	if err != nil {
 		return err
@@ -130,15 +127,5 @@ func chunkEnd(ctx context.Context, tx pgx.Tx, window []int32, reached []byte, ch
 	return until, nil
 }
 
-// Checkpointed returns the last booking day whose checkpoints are complete, 0 when there is none.
-func (l *Ledger) Checkpointed(ctx context.Context) (day Day, err error) {
-	err = l.run(ctx, func(ctx context.Context) error {
-		return l.pool.QueryRow(ctx, selectCheckpointed).Scan(&day)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read how far checkpoints have come: %w", err)
-	}
-	return day, nil
-}
-
+// selectCheckpointed reads the last booking day whose checkpoints are complete, 0 if there is none.
 const selectCheckpointed = "SELECT coalesce(max(day), 0)::INT4 FROM checkpointing WHERE done"

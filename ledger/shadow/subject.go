@@ -1,10 +1,11 @@
-package ledger
+package shadow
 
 import (
 	"context"
 	"fmt"
 	"slices"
 
+	"citycard/ledger"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -12,19 +13,12 @@ import (
 
 // effectiveDays lists the effective days on which a subject may have rows that were booked in the
 // view's tail.
-func (v *view) effectiveDays(ctx context.Context, tx pgx.Tx, subject Subject) ([]int32, error) {
+func (v *view) effectiveDays(ctx context.Context, tx pgx.Tx, subject ledger.Subject) ([]int32, error) {
 	if len(v.tail) == 0 {
 		return []int32{}, nil
 	}
-	rows, err := tx.Query(ctx, "SELECT effective_day FROM late WHERE booking_day = ANY($1::INT4[]) AND subject = $2", v.tail, []byte(subject))
-	if err != nil {
-		return nil, err
-	}
-	days, err := pgx.CollectRows(rows, pgx.RowTo[int32])
-	if err != nil {
-		return nil, err
-	}
-	return distinct(append(days, promptDaysOf(v.tail)...)), nil
+	late, err := days[int32](ctx, tx, "SELECT effective_day FROM late WHERE booking_day = ANY($1::INT4[]) AND subject = $2", v.tail, []byte(subject))
+	return distinct(append(late, ledger.PromptDays(v.tail...)...)), err
 }
 
 func distinct(days []int32) []int32 {
@@ -32,24 +26,24 @@ func distinct(days []int32) []int32 {
 	return slices.Compact(days)
 }
 
-// SubjectBalance returns what a subject's transfers left on an account at a moment: credits -
-// debits. For the float account and a card this is what the card should hold. It reads the last
-// checkpoint and the few rows booked since.
-func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject Subject, moment AsOf) (Fen, error) {
-	var balance Fen
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+// Balance returns what a subject's transfers left on an account at a moment: credits - debits. For
+// the float account and a card this is what the card should hold. It reads the last checkpoint and
+// the few rows booked since.
+func Balance(ctx context.Context, l *ledger.Ledger, account ledger.AccountID, subject ledger.Subject, moment AsOf) (ledger.Fen, error) {
+	var balance ledger.Fen
+	err := l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		v, err := moment.view(ctx, tx)
 		if err != nil {
 			return err
 		}
-		days, err := v.effectiveDays(ctx, tx, subject)
+		since, err := v.effectiveDays(ctx, tx, subject)
 		if err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `SELECT coalesce((SELECT balance FROM checkpoints WHERE account = $3 AND subject = $4 AND day <= $5 ORDER BY day DESC LIMIT 1), 0)::INT8
 			+ coalesce((SELECT sum(CASE WHEN j.credit = $3 THEN j.amount ELSE -j.amount END) FROM journal j WHERE `+taken+`
 				AND j.effective_day = ANY($6::INT4[]) AND j.subject = $4 AND j.booking_day > $5 AND (j.debit = $3 OR j.credit = $3) AND `+chain.MovesMoney+`), 0)::INT8`,
-			v.last, v.at, account, []byte(subject), v.base, days).Scan(&balance)
+			v.last, v.at, account, []byte(subject), v.base, since).Scan(&balance)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("balance of a subject: %w", err)
@@ -59,38 +53,32 @@ func (l *Ledger) SubjectBalance(ctx context.Context, account AccountID, subject 
 
 // Statement calls fn for each row of a subject, transfers and memos, whose effective day is from
 // first to last, in the order of day and id.
-func (l *Ledger) Statement(ctx context.Context, subject Subject, first, last Day, fn func(Row) error) error {
-	return l.StatementAsOf(ctx, subject, first, last, AsOf{}, fn)
+func Statement(ctx context.Context, l *ledger.Ledger, subject ledger.Subject, first, last ledger.Day, fn func(ledger.Row) error) error {
+	return StatementAsOf(ctx, l, subject, first, last, AsOf{}, fn)
 }
 
 // StatementAsOf is Statement as it was at a past moment. It reads only the days on which the
 // subject was active, and those that rows without checkpoints may have.
-func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last Day, moment AsOf, fn func(Row) error) error {
+func StatementAsOf(ctx context.Context, l *ledger.Ledger, subject ledger.Subject, first, last ledger.Day, moment AsOf, fn func(ledger.Row) error) error {
 	if !first.Valid() || !last.Valid() {
 		return fmt.Errorf("statement: %d to %d are not days", first, last)
 	}
-	// The planner keeps its settings for posting, which look rows up by key: a day is one look-up,
-	// however large the journal is.
-	err := l.inTx(ctx, readOnly, func(tx pgx.Tx) error {
+	err := l.ReadByKey(ctx, func(tx pgx.Tx) error {
 		v, err := moment.view(ctx, tx)
 		if err != nil {
 			return err
 		}
-		days, err := v.effectiveDays(ctx, tx, subject)
+		since, err := v.effectiveDays(ctx, tx, subject)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "SELECT effective_day FROM activity WHERE subject = $1 AND effective_day BETWEEN $2 AND $3", []byte(subject), first, last)
+		active, err := days[int32](ctx, tx, "SELECT effective_day FROM activity WHERE subject = $1 AND effective_day BETWEEN $2 AND $3", []byte(subject), first, last)
 		if err != nil {
 			return err
 		}
-		active, err := pgx.CollectRows(rows, pgx.RowTo[int32])
-		if err != nil {
-			return err
-		}
-		days = slices.DeleteFunc(distinct(append(days, active...)), func(day int32) bool { return day < int32(first) || day > int32(last) })
-		return eachRow(ctx, tx, fn, "journal j WHERE "+taken+" AND j.effective_day = ANY($3::INT4[]) AND j.subject = $4 ORDER BY j.effective_day, j.id",
-			v.last, v.at, days, []byte(subject))
+		both := slices.DeleteFunc(distinct(append(since, active...)), func(day int32) bool { return day < int32(first) || day > int32(last) })
+		return ledger.EachRow(ctx, tx, fn, "journal j WHERE "+taken+" AND j.effective_day = ANY($3::INT4[]) AND j.subject = $4 ORDER BY j.effective_day, j.id",
+			v.last, v.at, both, []byte(subject))
 	})
 	if err != nil {
 		return fmt.Errorf("statement: %w", err)
@@ -101,7 +89,7 @@ func (l *Ledger) StatementAsOf(ctx context.Context, subject Subject, first, last
 // The latest checkpoints of all subjects and an account (while those of a new day are being
 // written, some are that day's already; then the one before counts), and what was booked since:
 // rows of the prompt windows of all later days, and the late ones before.
-const selectShadow = `WITH tail AS (
+const selectBalances = `WITH tail AS (
 		SELECT subject, debit, amount FROM journal WHERE effective_day >= $3 AND booking_day > $2 AND (debit = $1 OR credit = $1) AND ` + chain.MovesMoney + `
 		UNION ALL SELECT j.subject, j.debit, j.amount FROM late l JOIN journal j ON j.effective_day = l.effective_day AND j.subject = l.subject
 			WHERE l.booking_day > $2 AND l.effective_day < $3 AND j.booking_day = l.booking_day AND (j.debit = $1 OR j.credit = $1) AND ` + chain.MovesMoney + `)
@@ -111,24 +99,24 @@ const selectShadow = `WITH tail AS (
 	FULL JOIN (SELECT subject, sum(CASE WHEN debit = $1 THEN -amount ELSE amount END)::INT8 AS fen FROM tail GROUP BY subject) AS t ON t.subject = c.subject
 	ORDER BY whose`
 
-// Shadow calls fn for each subject with what its transfers left on an account, credits - debits, in
-// the order of subjects: the last checkpoint and what was booked since.
-func (l *Ledger) Shadow(ctx context.Context, account AccountID, fn func(Subject, Fen) error) error {
+// Balances calls fn for each subject with what its transfers left on an account, credits - debits,
+// in the order of subjects: the last checkpoint and what was booked since.
+func Balances(ctx context.Context, l *ledger.Ledger, account ledger.AccountID, fn func(ledger.Subject, ledger.Fen) error) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
 		v, err := AsOf{}.view(ctx, tx)
 		if err != nil {
 			return err
 		}
-		from := Day(29991231)
+		from := lastDay
 		if len(v.tail) > 0 {
-			from, _ = promptWindow(v.tail[0])
+			from = ledger.Day(ledger.PromptDays(v.tail[0])[0])
 		}
-		rows, err := tx.Query(ctx, selectShadow, account, v.base, from)
+		rows, err := tx.Query(ctx, selectBalances, account, v.base, from)
 		if err != nil {
 			return err
 		}
-		var subject Subject
-		var balance Fen
+		var subject ledger.Subject
+		var balance ledger.Fen
 		_, err = pgx.ForEachRow(rows, []any{&subject, &balance}, func() error { return fn(subject, balance) })
 		return err
 	})
