@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -22,11 +24,11 @@ func (p *post) findMissing() {
 		for last < len(b.Transfers)-1 && b.Transfers[last].Linked {
 			last++
 		}
-		chain := b.Transfers[first : last+1]
-		if p.lookAll || slices.ContainsFunc(chain, p.suspect) {
-			for i := range chain {
-				p.want(chain[i].key())
-				p.want(chain[i].target())
+		linked := b.Transfers[first : last+1]
+		if p.lookAll || slices.ContainsFunc(linked, p.suspect) {
+			for i := range linked {
+				p.want(linked[i].key())
+				p.want(linked[i].target())
 			}
 		}
 		first = last + 1
@@ -97,7 +99,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
 	}
 	rows, err := conn.Query(ctx, `SELECT j.effective_day, j.subject, j.id, coalesce(j.debit, 0), coalesce(j.credit, 0), j.amount, j.purpose,
-		coalesce(j.kind, ''), coalesce(j.reason, ''), j.evidence, j.flags, coalesce(j.expires, 0)
+		j.kind, coalesce(j.reason, ''), j.evidence, j.flags, coalesce(j.expires, 0)
 		FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (day, subject, id)
 		JOIN journal j ON j.effective_day = k.Day AND j.subject = k.Subject AND j.id = k.ID`, days, subjects, ids)
 	if err != nil {
@@ -109,11 +111,13 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 		var purpose int32
 		var flags int16
 		var expires int64
-		if err = rows.Scan(&row.Day, &row.Subject, &row.ID, &row.Debit, &row.Credit, &row.Amount, &purpose, &row.Kind, &row.Reason,
+		var kind []byte
+		if err = rows.Scan(&row.Day, &row.Subject, &row.ID, &row.Debit, &row.Credit, &row.Amount, &purpose, &kind, &row.Reason,
 			&row.Evidence, &flags, &expires); err != nil {
 			return fmt.Errorf("look up keys: %w", err)
 		}
 		row.SetStored(purpose, flags, expires)
+		row.Kind = string(chain.StoredKind(kind))
 		p.known[row.Key()] = row
 	}
 	if err = rows.Err(); err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/ledger/chain"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -130,11 +132,12 @@ func decodeRow(r *Row, columns Raw) error {
 	}
 	*r = Row{
 		Day: Day(numbers[0]), Subject: Subject(columns[1]), ID: ID(columns[2]), Debit: AccountID(numbers[3]), Credit: AccountID(numbers[4]),
-		Amount: Fen(numbers[5]), Kind: string(columns[8]), Reason: string(columns[9]), Evidence: columns[10],
+		Amount: Fen(numbers[5]), Kind: string(chain.StoredKind(columns[8])), Reason: string(columns[9]), Evidence: columns[10],
 		BookingDay: Day(numbers[11]), Stream: StreamID(numbers[12]), Sequence: numbers[13], Position: int32(numbers[14]),
 	}
 	r.SetStored(int32(numbers[6]), int16(numbers[7]), numbers[16])
-	return r.Hash.ScanBytes(columns[15])
+	r.Hash = chain.StoredHash(columns[15])
+	return nil
 }
 
 // Raw is the columns of a row as the server sent them, in binary. The general decoder, which works

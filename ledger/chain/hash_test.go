@@ -54,3 +54,19 @@ func TestHashes(t *testing.T) {
 		t.Errorf("operator:metro has the number %d, expected 181815622270387252", got)
 	}
 }
+
+// TestStoredHash reads hashes out of columns: NULL is zero, other lengths are refused, or like no
+// hash that has a meaning.
+func TestStoredHash(t *testing.T) {
+	short := make([]byte, sha256.Size-1) // a zero that lost a byte
+	for _, stored := range [][]byte{nil, make([]byte, sha256.Size), {}, {0}, short, make([]byte, sha256.Size+1)} {
+		valid := stored == nil || len(stored) == sha256.Size
+		var h chain.Hash
+		if err := h.ScanBytes(stored); (err == nil) != valid || h != (chain.Hash{}) {
+			t.Errorf("%d bytes are scanned as %x, %v", len(stored), h, err)
+		}
+		if got := chain.StoredHash(stored); (got == chain.Hash{}) != valid || got == sha256.Sum256(stored) {
+			t.Errorf("%d bytes are %x", len(stored), got)
+		}
+	}
+}

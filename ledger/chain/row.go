@@ -96,6 +96,16 @@ func (r *Row) SetStored(purpose int32, flags int16, expires int64) {
 	r.Expires = Unix(expires)
 }
 
+// StoredKind is a row's kind as its column has it; NULL is a transfer's, which has none. An empty
+// one, which no row has, becomes bytes that no text is: so the row stays a memo, as all queries see
+// it, and its hash shows that it was changed.
+func StoredKind(stored []byte) []byte {
+	if stored != nil && len(stored) == 0 {
+		return []byte{0xFF}
+	}
+	return stored
+}
+
 // ExpiresUnix is when the row lapses, in seconds since 1970; 0 is never.
 func (r *Row) ExpiresUnix() int64 {
 	if r.Expires.IsZero() {
@@ -104,12 +114,17 @@ func (r *Row) ExpiresUnix() int64 {
 	return r.Expires.Unix()
 }
 
-// Unix is the time of a second since 1970; 0 is none.
+// Unix is the time of a second since 1970; 0 is none. The second of Go's zero time, which would be
+// none too, gets a nanosecond more: so every second stays another value.
 func Unix(second int64) time.Time {
 	if second == 0 {
 		return time.Time{}
 	}
-	return time.Unix(second, 0)
+	at := time.Unix(second, 0)
+	if at.IsZero() {
+		at = at.Add(1)
+	}
+	return at
 }
 
 // Lapsed reports whether a hold that stands in the row has lapsed at the given time.

@@ -3,6 +3,8 @@ package chain_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -21,8 +23,10 @@ func TestParseRow(t *testing.T) {
 	hold.Act, hold.Expires = chain.Hold, time.Unix(1767614400, 0)
 	changed := hold // what SetStored makes of flags that no row has
 	changed.SetStored(-1, 300, -5)
+	zero := hold // the second of Go's zero time is not none
+	zero.SetStored(7, 4, time.Time{}.Unix())
 	memo := chain.Row{Day: 1, Subject: "s", ID: "i", Kind: "record", Reason: "free", Position: -1}
-	for _, row := range []chain.Row{transfer, hold, changed, memo, {}} {
+	for _, row := range []chain.Row{transfer, hold, changed, zero, memo, {}} {
 		b := row.AppendCanonical(nil)
 		got, err := chain.ParseRow(b)
 		if err != nil || !reflect.DeepEqual(got, row) {
@@ -46,6 +50,33 @@ func TestParseRow(t *testing.T) {
 		change(b)
 		if _, err := chain.ParseRow(b); !errors.Is(err, chain.ErrCanonical) {
 			t.Errorf("%s: %v, want ErrCanonical", name, err)
+		}
+	}
+}
+
+// TestStoredValues stores what a row can have, and what its columns can have besides: nothing of
+// that is like anything a row can have.
+func TestStoredValues(t *testing.T) {
+	row := func(kind []byte, expires int64) chain.Row {
+		r := chain.Row{Day: 20260104, Subject: "card", ID: "1", Kind: string(chain.StoredKind(kind))}
+		r.SetStored(7, 4, expires)
+		if got := r.ExpiresUnix(); got != expires {
+			t.Errorf("stored to lapse at %d, it lapses at %d", expires, got)
+		}
+		return r
+	}
+	seen := make(map[chain.Hash]string)
+	for _, kind := range [][]byte{nil, {}, []byte("record")} {
+		for _, expires := range []int64{math.MinInt64, time.Time{}.Unix() - 1, time.Time{}.Unix(), time.Time{}.Unix() + 1, -1, 0, 1, math.MaxInt64} {
+			r := row(kind, expires)
+			name := fmt.Sprintf("kind %q, lapses at %d", kind, expires)
+			if other, there := seen[r.ContentHash()]; there {
+				t.Errorf("%s hashes like %s", name, other)
+			}
+			seen[r.ContentHash()] = name
+			if r.IsMemo() != (kind != nil) {
+				t.Errorf("%s: a memo: %v", name, r.IsMemo())
+			}
 		}
 	}
 }

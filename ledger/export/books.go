@@ -13,6 +13,7 @@ import (
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Extent is how much of the books is read.
@@ -70,8 +71,8 @@ func (x *books) audit() error {
 	return x.each("SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) (*Line, error) {
 		e := &chain.AuditEntry{}
 		var at int64
-		err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &e.Hash)
-		e.At = time.Unix(at, 0).UTC()
+		err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, (*storedHash)(&e.Hash))
+		e.At = writable(time.Unix(at, 0))
 		return &Line{Audit: e}, err
 	})
 }
@@ -80,7 +81,7 @@ func (x *books) chart() error {
 	return x.each(`SELECT coalesce((SELECT version FROM chart), -1), coalesce((SELECT number FROM audit_end), -1),
 		(SELECT hash FROM audit_end)`, func(rows pgx.Rows) (*Line, error) {
 		c := &Chart{}
-		return &Line{Chart: c}, rows.Scan(&c.Version, &c.Audit, &c.AuditHash)
+		return &Line{Chart: c}, rows.Scan(&c.Version, &c.Audit, (*storedHash)(&c.AuditHash))
 	})
 }
 
@@ -88,14 +89,14 @@ func (x *books) accounts() error {
 	return x.each(`SELECT account, code, kind, owner, flags, shards, cap, alarm, version, opened, hash FROM accounts
 		ORDER BY opened, account`, func(rows pgx.Rows) (*Line, error) {
 		a := &Account{}
-		return &Line{Account: a}, rows.Scan(&a.Account, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm, &a.Version, &a.Opened, &a.Hash)
+		return &Line{Account: a}, rows.Scan(&a.Account, &a.Code, &a.Kind, &a.Owner, &a.Flags, &a.Shards, &a.Cap, &a.Alarm, &a.Version, &a.Opened, (*storedHash)(&a.Hash))
 	})
 }
 
 func (x *books) streams() error {
 	return x.each("SELECT stream, number, next, sequence, epoch, owner, claim, day, head FROM streams ORDER BY number", func(rows pgx.Rows) (*Line, error) {
 		s := &Stream{}
-		return &Line{Stream: s}, rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Epoch, &s.Owner, &s.Lease, &s.Day, &s.Head)
+		return &Line{Stream: s}, rows.Scan(&s.Stream, &s.Number, &s.Next, &s.Sequence, &s.Epoch, &s.Owner, (*storedHash)(&s.Lease), &s.Day, (*storedHash)(&s.Head))
 	})
 }
 
@@ -180,11 +181,21 @@ func (l *links) next() error {
 		return l.rows.Err()
 	}
 	k := &chain.Link{}
-	samples := [][]byte{}
-	err := l.rows.Scan(&k.Stream, &k.Sequence, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &k.At, &k.Transfers, &k.Memos, &k.Root, &k.Note, &k.Head, &samples)
-	k.At = k.At.UTC()
-	l.ahead = &Line{Batch: k, Sampled: true, Samples: samples}
+	var at pgtype.Timestamptz
+	var samples pgtype.Array[[]byte]
+	err := l.rows.Scan(&k.Stream, &k.Sequence, &k.From, &k.Next, &k.Day, &k.Shard, &k.Epoch, &at, &k.Transfers, &k.Memos, (*storedHash)(&k.Root), &k.Note, (*storedHash)(&k.Head), &samples)
+	k.At = writable(at.Time) // zero, which no batch has, where it is infinite
+	l.ahead = &Line{Batch: k, Sampled: true, Samples: inOneRow(samples)}
 	return err
+}
+
+// inOneRow returns the elements of an array as the ledger writes it. One of several dimensions, or
+// that does not begin at 1, gets an element more, so that it differs.
+func inOneRow(a pgtype.Array[[]byte]) [][]byte {
+	if len(a.Dims) > 1 || len(a.Dims) == 1 && a.Dims[0].LowerBound != 1 {
+		return append(a.Elements, nil)
+	}
+	return a.Elements
 }
 
 // handUntil hands on the links up to a batch's.
@@ -213,16 +224,22 @@ func (l *links) handOne() error {
 	return l.next()
 }
 
+// Bounded is SQL of a sum as an INT8. One that is beyond all of them, which no sum of true books is,
+// becomes the last, instead of an error that ends the reading.
+func Bounded(sum string) string {
+	return "greatest(least(" + sum + ", 9223372036854775807), -9223372036854775807)::INT8"
+}
+
 func (x *books) sums() error {
-	err := x.each(`SELECT account, sum(debits)::INT8, sum(credits)::INT8, sum(debits_held)::INT8, sum(credits_held)::INT8
-		FROM balances GROUP BY account ORDER BY account`, func(rows pgx.Rows) (*Line, error) {
+	err := x.each("SELECT account, "+Bounded("sum(debits)")+", "+Bounded("sum(credits)")+", "+Bounded("sum(debits_held)")+", "+
+		Bounded("sum(credits_held)")+" FROM balances GROUP BY account ORDER BY account", func(rows pgx.Rows) (*Line, error) {
 		b := &Balance{}
 		return &Line{Balance: b}, rows.Scan(&b.Account, &b.Debits, &b.Credits, &b.DebitsHeld, &b.CreditsHeld)
 	})
 	if err != nil {
 		return err
 	}
-	return x.each("SELECT account, day, sum(debits)::INT8, sum(credits)::INT8 FROM turnovers GROUP BY account, day ORDER BY account, day",
+	return x.each("SELECT account, day, "+Bounded("sum(debits)")+", "+Bounded("sum(credits)")+" FROM turnovers GROUP BY account, day ORDER BY account, day",
 		func(rows pgx.Rows) (*Line, error) {
 			t := &Turnover{}
 			return &Line{Turnover: t}, rows.Scan(&t.Account, &t.Day, &t.Debits, &t.Credits)
@@ -246,7 +263,7 @@ func (x *books) days() error {
 	err := x.each("SELECT day, stream, sequence, head, batches FROM day_heads ORDER BY day, stream", func(rows pgx.Rows) (*Line, error) {
 		h := &Head{}
 		var batches []byte
-		err := rows.Scan(&h.Day, &h.Stream, &h.Sequence, &h.Head, &batches)
+		err := rows.Scan(&h.Day, &h.Stream, &h.Sequence, (*storedHash)(&h.Head), &batches)
 		h.Batches = hashOrNone(batches)
 		return &Line{Head: h}, err
 	})
@@ -262,11 +279,28 @@ func (x *books) days() error {
 	})
 }
 
+// storedHash is a hash that a column has, or bytes that are none.
+type storedHash chain.Hash
+
+// ScanBytes reads it.
+func (h *storedHash) ScanBytes(stored []byte) error {
+	*h = storedHash(chain.StoredHash(stored))
+	return nil
+}
+
+// writable returns a time in UTC. One outside the years that JSON can have becomes the zero time,
+// which nothing in the books has.
+func writable(t time.Time) time.Time {
+	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
 func hashOrNone(data []byte) *chain.Hash {
 	if data == nil {
 		return nil
 	}
-	var h chain.Hash
-	copy(h[:], data)
+	h := chain.StoredHash(data)
 	return &h
 }

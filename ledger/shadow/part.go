@@ -117,7 +117,7 @@ func (e *Entry) decode(raw ledger.Raw) error {
 	}
 	*e = Entry{
 		Day: ledger.Day(day), Subject: raw[1], ID: raw[2], Debit: ledger.AccountID(debit), Credit: ledger.AccountID(credit), Amount: ledger.Fen(amount),
-		Kind: raw[6], Reason: raw[7], Evidence: raw[8],
+		Kind: chain.StoredKind(raw[6]), Reason: raw[7], Evidence: raw[8],
 	}
 	return nil
 }
