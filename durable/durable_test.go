@@ -335,3 +335,38 @@ func TestMkdirAll(t *testing.T) {
 		}
 	}
 }
+
+// TestMkdirAllBelowUnreadable makes folders in one that may be entered and not read: a folder that
+// is there is right, and a new one, whose name cannot be brought to the disk, is refused each time.
+func TestMkdirAllBelowUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	made, missing := filepath.Join(dir, "made"), filepath.Join(dir, "missing")
+	if err := os.Mkdir(made, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o300); err != nil {
+		t.Fatal(err)
+	}
+	d := osDisk()
+	d.syncDir = func(path string) error { // root may read it all the same
+		if path == dir {
+			return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+		}
+		return osDisk().syncDir(path)
+	}
+	for _, path := range []string{made, filepath.Join(made, "a", "b")} {
+		for range 2 {
+			if err := errors.Join(d.mkdirAll(path), MkdirAll(path)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	for range 2 {
+		if err := d.mkdirAll(missing); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("%v, expected that it is not permitted", err)
+		}
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { // so that it can be removed
+		t.Fatal(err)
+	}
+}

@@ -171,11 +171,13 @@ func content(data []byte) func(io.Writer) error {
 
 // MkdirAll makes a folder, for its owner alone, and those above it that are missing. The folder's
 // name is on disk afterwards, even if the folder was there already: an earlier call may have been
-// killed before its sync.
+// killed before its sync. The one above an existing folder need not be readable: then somebody else
+// made it, because this makes none there.
 func MkdirAll(path string) error { return osDisk().mkdirAll(filepath.Clean(path)) }
 
 func (d disk) mkdirAll(path string) error {
 	above := filepath.Dir(path)
+	_, missing := os.Stat(path)
 	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) {
 		if err := d.mkdirAll(above); err != nil {
 			return err
@@ -184,7 +186,14 @@ func (d disk) mkdirAll(path string) error {
 	if err := d.mkdir(path); err != nil {
 		return err
 	}
-	return d.syncDir(above)
+	err := d.syncDir(above)
+	switch {
+	case !errors.Is(err, fs.ErrPermission):
+		return err
+	case missing == nil:
+		return nil
+	}
+	return errors.Join(err, d.remove(path)) // or the next call would take it for somebody else's
 }
 
 // RemoveLeftovers removes the temporary files that a crash left in a directory. Nobody may be
