@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"citycard/ledger/schema"
@@ -118,12 +119,13 @@ func (v *View) ranges(ctx context.Context) (ranges []string, err error) {
 		}
 		return ranges, err
 	}
-	for day := int64(-1 << 31); ; {
-		var next *int64
-		if err = v.Tx.QueryRow(ctx, "SELECT min(effective_day) FROM journal WHERE effective_day > $1", day).Scan(&next); err != nil || next == nil {
+	for first := int64(math.MinInt32); first <= math.MaxInt32; {
+		var day *int64
+		if err = v.Tx.QueryRow(ctx, "SELECT min(effective_day) FROM journal WHERE effective_day >= $1", first).Scan(&day); err != nil || day == nil {
 			return ranges, err
 		}
-		day = *next
-		ranges = append(ranges, fmt.Sprintf("effective_day = %d", day))
+		ranges = append(ranges, fmt.Sprintf("effective_day = %d", *day))
+		first = *day + 1
 	}
+	return ranges, nil
 }
