@@ -37,7 +37,7 @@ type books struct {
 
 // Books calls fn for each line of the books but the first and the last, in the order of an export.
 // A line's row is good until fn returns. Rows are read by several connections, and sorted in files
-// below the system's directory for temporary ones.
+// on the file system of the directory for temporary ones, which have no name there.
 func Books(ctx context.Context, v *ledger.View, extent Extent, fn func(*Line) error) error {
 	x := &books{ctx: ctx, view: v, extent: extent, hand: fn}
 	for _, part := range []func() error{x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
@@ -103,10 +103,6 @@ func (x *books) streams() error {
 // journal reads the rows in the order in which the database has them, sorts them, and hands on each
 // batch's link before its rows.
 func (x *books) journal() (err error) {
-	dir, err := os.MkdirTemp("", "citycard-rows-")
-	if err != nil {
-		return err
-	}
 	piles := make([]*pile, runtime.GOMAXPROCS(0))
 	defer func() {
 		for _, p := range piles {
@@ -114,10 +110,9 @@ func (x *books) journal() (err error) {
 				err = errors.Join(err, p.file.Close())
 			}
 		}
-		err = errors.Join(err, os.RemoveAll(dir))
 	}()
 	for i := range piles {
-		if piles[i], err = newPile(dir); err != nil {
+		if piles[i], err = newPile(os.TempDir(), runBytes, runRecords); err != nil {
 			return err
 		}
 	}

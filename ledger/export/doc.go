@@ -36,6 +36,7 @@
 // Version 1, which is read, is text: each line JSON, rows too, with a line feed after it.
 //
 // All of an export is one moment's view. Writing and reading it takes memory that does not grow
-// with it: rows, which the database has in the order of their keys, are sorted in files below the
-// system's directory for temporary ones, which take about as much as the export.
+// with it: rows, which the database has in the order of their keys, are sorted in files that take
+// about as much as the export. They are on the file system of the directory for temporary ones
+// (TMPDIR) and have no name there, so that nothing is left of them, however the program ends.
 package export

@@ -34,7 +34,8 @@ func (p place) compare(record []byte, q place, other []byte) int {
 }
 
 const (
-	// runBytes is how much is sorted in memory at once, runRecords how many records at most.
+	// runBytes is how much is sorted in memory at once, and one record more; runRecords how many
+	// records at most.
 	runBytes   = 16 << 20
 	runRecords = 1 << 17
 	// mergeBytes is about what all readers of a merge have in memory.
@@ -45,6 +46,8 @@ const (
 // pile takes records in any order, and keeps them in a file, sorted piece by piece. It is for one
 // goroutine; several piles are merged. Its memory does not grow with the records.
 type pile struct {
+	bytes   int // sorted at once, at most
+	records int
 	file    *os.File
 	arena   []byte
 	entries []pileEntry
@@ -56,18 +59,22 @@ type pileEntry struct {
 	from, to int
 }
 
-func newPile(dir string) (*pile, error) {
-	file, err := os.CreateTemp(dir, "rows-*")
+// newPile makes a pile whose file is in a directory only until it is open.
+func newPile(dir string, bytes, records int) (*pile, error) {
+	file, err := os.CreateTemp(dir, "citycard-rows-*")
 	if err != nil {
 		return nil, err
 	}
+	if err = os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	// What is added last goes beyond what is sorted at once.
-	return &pile{file: file, arena: make([]byte, 0, runBytes+runBytes/8)}, nil
+	return &pile{bytes: bytes, records: records, file: file, arena: make([]byte, 0, bytes+bytes/8)}, nil
 }
 
 // add takes a record, which write appends.
 func (p *pile) add(at place, write func([]byte) []byte) error {
-	if len(p.arena) >= runBytes || len(p.entries) == runRecords {
+	if len(p.arena) >= p.bytes || len(p.entries) == p.records {
 		if err := p.flush(); err != nil {
 			return err
 		}

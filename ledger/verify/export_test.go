@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,31 @@ func version2(t *testing.T, lines []*export.Line) []byte {
 		t.Fatal(err)
 	}
 	return file.Bytes()
+}
+
+// TestRowsAreSortedWithoutNames reads the books and wants nothing in the directory for temporary
+// files while rows come out of them: a program that is killed then leaves nothing.
+func TestRowsAreSortedWithoutNames(t *testing.T) {
+	l, _ := write(t)
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	rows := 0
+	err := l.View(t.Context(), func(v *ledger.View) error {
+		return export.Books(t.Context(), v, export.Whole, func(line *export.Line) error {
+			if line.Row == nil {
+				return nil
+			}
+			rows++
+			names, err := os.ReadDir(dir)
+			if len(names) > 0 {
+				t.Errorf("there is %v", names)
+			}
+			return err
+		})
+	})
+	if err != nil || rows == 0 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
 }
 
 // TestExport verifies a true export, and refuses one that was changed or cut: of both versions.
