@@ -68,6 +68,9 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 	if e.At.IsZero() {
 		e.At = time.Unix(now, 0)
 	}
+	if year := e.At.UTC().Year(); year < 0 || year > 9999 { // an export could not say it
+		return &BatchError{What: fmt.Sprintf("a time in the year %d: expected one of four digits", year)}
+	}
 	e.Hash = e.HashAfter(chain.Hash(previous))
 	batch := &pgx.Batch{}
 	batch.Queue("INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

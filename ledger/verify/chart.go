@@ -171,11 +171,11 @@ func (b *books) chartEnds(version int64) {
 func (b *books) limit(a *ledger.Account, sums ledger.Sums) {
 	where := "account " + a.Code
 	limit := b.allowance(a)
-	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && sums.Debits+sums.DebitsHeld > sums.Credits+limit {
+	if a.Flags&ledger.DebitsMustNotExceedCredits != 0 && plus(sums.Debits, sums.DebitsHeld) > plus(sums.Credits, limit) {
 		b.fault(LimitBroken, where, "debits %d and holds %d exceed credits %d and cap %d", int64(sums.Debits), int64(sums.DebitsHeld),
 			int64(sums.Credits), int64(limit))
 	}
-	if a.Flags&ledger.CreditsMustNotExceedDebits != 0 && sums.Credits+sums.CreditsHeld > sums.Debits {
+	if a.Flags&ledger.CreditsMustNotExceedDebits != 0 && plus(sums.Credits, sums.CreditsHeld) > sums.Debits {
 		b.fault(LimitBroken, where, "credits %d and holds %d exceed debits %d", int64(sums.Credits), int64(sums.CreditsHeld), int64(sums.Debits))
 	}
 }

@@ -7,20 +7,25 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/export"
 	"citycard/ledger/shadow"
 )
 
-const (
-	differingCheckpoints = `SELECT coalesce(j.account, c.account), coalesce(j.subject, c.subject), coalesce(j.day, c.day), c.balance, j.balance
-		FROM (SELECT account, subject, day, (sum(fen) OVER (PARTITION BY account, subject ORDER BY day))::INT8 AS balance FROM (
-			SELECT account, subject, day, sum(fen)::INT8 AS fen FROM (
-				SELECT credit AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `
-				UNION ALL SELECT debit, subject, booking_day, -amount FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `) AS sides
+// differingCheckpoints has the parameters $1, the last day whose checkpoints are complete, and $2
+// and $3, the day under way and its last subject so far.
+func differingCheckpoints() string {
+	return `SELECT coalesce(j.account, c.account), coalesce(j.subject, c.subject), coalesce(j.day, c.day), c.balance, j.balance
+		FROM (SELECT account, subject, day, ` + export.Bounded("sum(fen) OVER (PARTITION BY account, subject ORDER BY day)") + ` AS balance FROM (
+			SELECT account, subject, day, sum(fen) AS fen FROM (
+				SELECT coalesce(credit, 0) AS account, subject, booking_day AS day, amount AS fen FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `
+				UNION ALL SELECT coalesce(debit, 0), subject, booking_day, -amount FROM journal WHERE kind IS NULL AND ` + chain.MovesMoney + `) AS sides
 			WHERE day <= $1 OR day = $2 AND subject <= $3 GROUP BY account, subject, day) AS daily) AS j
 		FULL JOIN (SELECT account, subject, day, balance FROM checkpoints) AS c
 			ON c.account = j.account AND c.subject = j.subject AND c.day = j.day
 		WHERE c.balance IS NULL OR j.balance IS NULL OR c.balance <> j.balance`
+}
 
+const (
 	differingShadows = `SELECT coalesce(c.account, s.account), coalesce(c.subject, s.subject), coalesce(c.day, s.day), s.balance, c.balance
 		FROM (SELECT DISTINCT ON (account, subject) account, subject, day, balance FROM checkpoints ORDER BY account, subject, day DESC) AS c
 		FULL JOIN shadows s ON s.account = c.account AND s.subject = c.subject
@@ -42,7 +47,7 @@ func (t *tables) checkCheckpoints(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := t.compareCheckpoints(ctx, "account ", "the transfers make", differingCheckpoints, done, under, reached); err != nil {
+	if err := t.compareCheckpoints(ctx, "account ", "the transfers make", differingCheckpoints(), done, under, reached); err != nil {
 		return err
 	}
 	// The latest ones are a copy: they are held against the checkpoints only.

@@ -119,6 +119,8 @@ func (b *books) head(h *export.Head) {
 	var root chain.Hash
 	if h.Batches != nil {
 		root = *h.Batches
+	} else if h.Stream == chain.AuditStream {
+		root = chain.StoredHash([]byte{}) // it has a root of zeros, not none
 	}
 	b.heads[h.Day] = append(b.heads[h.Day], headLeaf{h.Stream, chain.HeadLeaf(h.Day, h.Stream, h.Sequence, h.Head, root)})
 	if h.Stream == chain.AuditStream {

@@ -125,8 +125,8 @@ func (r *replay) add(row *ledger.Row, content chain.Hash) {
 	}
 	debit, credit := r.account(row, row.Debit), r.account(row, row.Credit)
 	if moved := row.Moved(); moved != 0 {
-		r.shardOf(row, row.Debit, debit, placed).Debits += moved
-		r.shardOf(row, row.Credit, credit, placed).Credits += moved
+		add(r.shardOf(row, row.Debit, debit, placed), ledger.Sums{Debits: moved})
+		add(r.shardOf(row, row.Credit, credit, placed), ledger.Sums{Credits: moved})
 	}
 }
 

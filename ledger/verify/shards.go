@@ -4,21 +4,22 @@ import (
 	"context"
 
 	"citycard/ledger"
+	"citycard/ledger/export"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // readHeld adds up what the open holds of the database hold.
 func (b *books) readHeld(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, "SELECT debit, credit, sum(amount)::INT8 FROM holds WHERE state = 'held' GROUP BY debit, credit")
+	rows, err := tx.Query(ctx, "SELECT debit, credit, "+export.Bounded("sum(amount)")+" FROM holds WHERE state = 'held' GROUP BY debit, credit")
 	if err != nil {
 		return err
 	}
 	var debit, credit ledger.AccountID
 	var held ledger.Fen
 	_, err = pgx.ForEachRow(rows, []any{&debit, &credit, &held}, func() error {
-		at(b.sums.balances, debit).DebitsHeld += held
-		at(b.sums.balances, credit).CreditsHeld += held
+		add(at(b.sums.balances, debit), ledger.Sums{DebitsHeld: held})
+		add(at(b.sums.balances, credit), ledger.Sums{CreditsHeld: held})
 		return nil
 	})
 	return err
@@ -33,9 +34,7 @@ func (b *books) checkShards(ctx context.Context, tx pgx.Tx) error {
 			continue
 		}
 		turnovers[k] = moved
-		all := at(balances, shardKey{account: k.account, shard: k.shard})
-		all.Debits += moved.Debits
-		all.Credits += moved.Credits
+		add(at(balances, shardKey{account: k.account, shard: k.shard}), *moved)
 	}
 	err := b.compareShards(ctx, tx, balances, `SELECT b.account, b.shard, 0::INT4, b.debits, b.credits FROM balances b
 		JOIN accounts a ON a.account = b.account WHERE a.shards > 1`)

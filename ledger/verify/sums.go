@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"math"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -42,6 +43,24 @@ func newSums() sums {
 	}
 }
 
+// add adds to sums.
+func add(all *ledger.Sums, more ledger.Sums) {
+	all.Debits, all.Credits = plus(all.Debits, more.Debits), plus(all.Credits, more.Credits)
+	all.DebitsHeld, all.CreditsHeld = plus(all.DebitsHeld, more.DebitsHeld), plus(all.CreditsHeld, more.CreditsHeld)
+}
+
+// plus adds amounts. A sum beyond the last amount is the last, and none that could be right again.
+func plus(a, b ledger.Fen) ledger.Fen {
+	switch sum := a + b; {
+	case a > 0 && b > 0 && sum < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && sum >= 0:
+		return math.MinInt64
+	default:
+		return sum
+	}
+}
+
 // shardOf returns the sums of the shard that a row's batch added to.
 func (r *replay) shardOf(row *ledger.Row, id ledger.AccountID, account *ledger.Account, placed bool) *ledger.Sums {
 	k := shardKey{account: id, day: row.BookingDay}
@@ -63,14 +82,13 @@ func (b *books) endJournal() {
 	b.replay.finish()
 	for k, moved := range b.sums.moved {
 		for _, all := range []*ledger.Sums{at(b.sums.balances, k.account), at(b.sums.turnovers, turnoverKey{k.account, k.day})} {
-			all.Debits += moved.Debits
-			all.Credits += moved.Credits
+			add(all, *moved)
 		}
 	}
 	for _, h := range b.holds {
 		if state, _ := h.state(); state == chain.HoldHeld {
-			at(b.sums.balances, h.made.debit).DebitsHeld += h.made.amount
-			at(b.sums.balances, h.made.credit).CreditsHeld += h.made.amount
+			add(at(b.sums.balances, h.made.debit), ledger.Sums{DebitsHeld: h.made.amount})
+			add(at(b.sums.balances, h.made.credit), ledger.Sums{CreditsHeld: h.made.amount})
 		}
 	}
 }
@@ -79,8 +97,7 @@ func (b *books) endJournal() {
 func (b *books) balance(line *export.Balance) {
 	b.endJournal()
 	has := ledger.Sums{Debits: line.Debits, Credits: line.Credits, DebitsHeld: line.DebitsHeld, CreditsHeld: line.CreditsHeld}
-	b.sums.total.Debits += has.Debits
-	b.sums.total.Credits += has.Credits
+	add(&b.sums.total, has)
 	b.checkBalance(line.Account, has)
 	if b.accounts[line.Account] == nil {
 		b.fault(ShardRows, "account "+b.accountName(line.Account), "it has balances, and there is no such account")
