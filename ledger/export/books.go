@@ -219,8 +219,8 @@ func (l *links) handOne() error {
 	return l.next()
 }
 
-// Bounded is SQL of a sum as an INT8. One that is beyond all of them, which no sum of true books is,
-// becomes the last, instead of an error that ends the reading.
+// Bounded is SQL of a sum as an INT8. One that is beyond all of them, which no sum of true books
+// is, becomes the last, instead of an error that ends the reading.
 func Bounded(sum string) string {
 	return "greatest(least(" + sum + ", 9223372036854775807), -9223372036854775807)::INT8"
 }
