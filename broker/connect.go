@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/language"
 )
 
 // UnreachableError says that no broker of the list answered.
@@ -19,8 +20,11 @@ type UnreachableError struct {
 	Err   error
 }
 
-func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("kafka at %s does not answer: %v", e.Seeds, e.Err)
+func (e *UnreachableError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language.
+func (e *UnreachableError) In(l language.Language) string {
+	return language.Textf("kafka at %s does not answer: %w", e.Seeds, e.Err).In(l)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
@@ -31,13 +35,13 @@ func Connect(ctx context.Context, seeds string, within time.Duration, log *slog.
 	list := strings.Split(seeds, ",")
 	for _, seed := range list {
 		if _, _, err := net.SplitHostPort(seed); err != nil {
-			return nil, fmt.Errorf("kafka address %q: want HOST:PORT", seed)
+			return nil, language.Textf("kafka address %q: want HOST:PORT", seed)
 		}
 	}
 	opts = append([]kgo.Opt{kgo.SeedBrokers(list...), kgo.WithLogger(clientLog{log})}, opts...)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, fmt.Errorf("kafka client: %w", err)
+		return nil, language.Textf("kafka client: %w", err)
 	}
 	ping, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/durable"
+	"citycard/language"
 )
 
 // logDir is where the broker keeps its log, in its directory.
@@ -38,15 +39,15 @@ type Embedded struct {
 // claims.
 func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 	if err := durable.MkdirAll(filepath.Join(dir, logDir)); err != nil {
-		return nil, fmt.Errorf("broker: data directory: %w", err)
+		return nil, language.Textf("broker: data directory: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"))
 	locked, err := lock.TryLock()
 	if err != nil {
-		return nil, fmt.Errorf("broker: lock %s: %w", dir, err)
+		return nil, language.Textf("broker: lock %s: %w", dir, err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("broker: %s is in use by another process", dir)
+		return nil, language.Textf("broker: %s is in use by another process", dir)
 	}
 	access, password, err := embeddedAccess(dir)
 	if err != nil {
@@ -64,7 +65,7 @@ func Start(dir string, port int, log *slog.Logger) (*Embedded, error) {
 		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", embeddedUser, password),
 	)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("broker: start on %s: %w", addr, err), lock.Unlock())
+		return nil, errors.Join(language.Textf("broker: start on %s: %w", addr, err), lock.Unlock())
 	}
 	return &Embedded{Addr: cluster.ListenAddrs()[0], Access: access, cluster: cluster, lock: lock, log: said}, nil
 }
@@ -77,21 +78,21 @@ func embeddedAccess(dir string) (access Access, password string, err error) {
 	access = Access{User: embeddedUser, PasswordFile: filepath.Join(dir, "password")}
 	// kfake would prefer the users in this file to the one that it is given.
 	if err := os.Remove(filepath.Join(dir, logDir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return access, "", fmt.Errorf("broker: forget former users: %w", err)
+		return access, "", language.Textf("broker: forget former users: %w", err)
 	}
 	text, err := os.ReadFile(access.PasswordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		password = rand.Text()
 		if err := durable.WriteFile(access.PasswordFile, []byte(password+"\n")); err != nil {
-			return access, "", fmt.Errorf("broker: keep the password: %w", err)
+			return access, "", language.Textf("broker: keep the password: %w", err)
 		}
 		return access, password, nil
 	}
 	if err != nil {
-		return access, "", fmt.Errorf("broker: password: %w", err)
+		return access, "", language.Textf("broker: password: %w", err)
 	}
 	if password = strings.TrimSpace(string(text)); password == "" {
-		return access, "", fmt.Errorf("broker: %s is empty; remove it, and a new one is made", access.PasswordFile)
+		return access, "", language.Textf("broker: %s is empty; remove it, and a new one is made", access.PasswordFile)
 	}
 	return access, password, nil
 }
@@ -105,7 +106,7 @@ func (b *Embedded) Failed() <-chan error { return b.log.failed }
 func (b *Embedded) Close() error {
 	b.cluster.Close()
 	if err := b.lock.Unlock(); err != nil {
-		return fmt.Errorf("broker: unlock: %w", err)
+		return language.Textf("broker: unlock: %w", err)
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ const writeFailed = "persist "
 func (c *clusterLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	if err := lastError(args); err != nil && strings.HasPrefix(format, writeFailed) {
 		select {
-		case c.failed <- fmt.Errorf("the embedded broker cannot write in %s: %w", c.dir, err):
+		case c.failed <- language.Textf("the embedded broker cannot write in %s: %w", c.dir, err):
 		default: // the first says it all
 		}
 		level = kfake.LogLevelDebug

@@ -17,10 +17,11 @@ GO=${GO:-go}
 CARDS=${CARDS:-3000}
 binary=${COCKROACH_BINARY:-$(command -v cockroach || true)}
 if ! [ -x "$binary" ]; then
-	echo "no cockroach program: set COCKROACH_BINARY or put cockroach on PATH / 未找到 cockroach 程序" >&2
+	echo "no cockroach program: set COCKROACH_BINARY or put cockroach on PATH" >&2
 	exit 1
 fi
-unset COCKROACH_BINARY CITYCARD_TEST_DATABASE_URL CITYCARD_DB
+unset COCKROACH_BINARY CITYCARD_TEST_DATABASE_URL CITYCARD_DB CITYCARD_LANGUAGE
+export LC_ALL=C # the demonstration's report is read in English
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/citycard-cockroach-XXXXXX")
 finish() {
@@ -104,7 +105,7 @@ holds() {
 		cat "$work/demo.log" >&2
 		fail "$1: the books do not hold"
 	fi
-	grep -E "sent /|lost /|doubled /|wrong /|drain .*total" "$work/demo.log" >&2 || true
+	grep -E "^(sent|lost|doubled|wrong) |, in all " "$work/demo.log" >&2 || true
 	say "$1: the books hold"
 	rm -rf "$work/data"
 }

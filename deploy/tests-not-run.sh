@@ -4,9 +4,9 @@
 set -eu
 
 if [ "${TESTS_SKIPPED:-0}" -eq 0 ]; then
-	echo "every test was run / 所有测试均已运行"
+	echo "every test was run"
 else
-	echo "$TESTS_SKIPPED of $TESTS_TOTAL tests were not run; each is named above with its reason / 未运行的测试及原因见上"
+	echo "$TESTS_SKIPPED of $TESTS_TOTAL tests were not run; each is named above with its reason"
 fi
 if [ -z "${CITYCARD_TEST_DATABASE_URL:-}${COCKROACH_BINARY:-}" ] && ! command -v cockroach >/dev/null; then
 	echo "the ledger was tested on PostgreSQL; for CockroachDB put cockroach on PATH or set CITYCARD_TEST_DATABASE_URL"

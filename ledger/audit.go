@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -69,7 +70,7 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 		e.At = time.Unix(now, 0)
 	}
 	if year := e.At.UTC().Year(); year < 0 || year > 9999 { // an export could not say it
-		return &BatchError{What: fmt.Sprintf("a time in the year %d: expected one of four digits", year)}
+		return &BatchError{What: language.Textf("a time in the year %d: expected one of four digits", year)}
 	}
 	e.Hash = e.HashAfter(chain.Hash(previous))
 	batch := &pgx.Batch{}
@@ -102,15 +103,15 @@ type Approval struct {
 // Validate says what is missing of an approval, as a *BatchError.
 func (a *Approval) Validate() error {
 	if _, _, err := a.people(); err != nil {
-		return &BatchError{What: err.Error()}
+		return &BatchError{What: language.Textf("%w", err)}
 	}
 	switch {
 	case SamePerson(a.First, a.Second):
-		return &BatchError{What: fmt.Sprintf("it takes two people, not twice the same: %q and %q", a.First, a.Second)}
+		return &BatchError{What: language.Textf("it takes two people, not twice the same: %q and %q", a.First, a.Second)}
 	case !text(a.Reason, 1, MaxReason):
-		return &BatchError{What: fmt.Sprintf("its reason must have 1 to %d bytes of UTF-8", MaxReason)}
+		return &BatchError{What: language.Textf("its reason must have 1 to %d bytes of UTF-8", MaxReason)}
 	case a.At.IsZero():
-		return &BatchError{What: "its time is missing"}
+		return &BatchError{What: language.Textf("its time is missing")}
 	}
 	return nil
 }
@@ -118,10 +119,10 @@ func (a *Approval) Validate() error {
 // people gives both names as they are kept.
 func (a *Approval) people() (first, second string, err error) {
 	if first, err = Person(a.First); err != nil {
-		return "", "", fmt.Errorf("who asks for it: %w", err)
+		return "", "", language.Textf("who asks for it: %w", err)
 	}
 	if second, err = Person(a.Second); err != nil {
-		return "", "", fmt.Errorf("who agrees: %w", err)
+		return "", "", language.Textf("who agrees: %w", err)
 	}
 	return first, second, nil
 }
@@ -137,11 +138,11 @@ func (a *Approval) ValidateAlone() error {
 func (a *Approval) alone() (first string, err error) {
 	if a.First != "" {
 		if first, err = Person(a.First); err != nil {
-			return "", &BatchError{What: err.Error()}
+			return "", &BatchError{What: language.Textf("%w", err)}
 		}
 	}
 	if a.Second != "" || !text(a.Reason, 0, MaxReason) {
-		return "", &BatchError{What: fmt.Sprintf("it takes one person at most, and a reason of at most %d bytes of UTF-8", MaxReason)}
+		return "", &BatchError{What: language.Textf("it takes one person at most, and a reason of at most %d bytes of UTF-8", MaxReason)}
 	}
 	return first, nil
 }
@@ -160,7 +161,7 @@ func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) erro
 
 func callersAct(act, what string) error {
 	if ownAct(act) || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
-		return &BatchError{What: fmt.Sprintf("act %q, %d bytes about it: not a caller's act", act, len(what))}
+		return &BatchError{What: language.Textf("act %q, %d bytes about it: not a caller's act", act, len(what))}
 	}
 	return nil
 }
@@ -205,7 +206,7 @@ func (l *Ledger) ReopenDay(ctx context.Context, day Day, by Approval) error {
 		case status.State == DayOpen && status.Next != 0:
 			return nil
 		case status.State != DayClosed:
-			return fmt.Errorf("%w: it is %s, expected closed", ErrDay, status.State)
+			return language.Textf("%w: it is %s, expected closed", ErrDay, status.State)
 		}
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'open' WHERE day = $1", day); err != nil {
 			return err

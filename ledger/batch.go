@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -116,20 +117,20 @@ type Alarm struct {
 func (b *Batch) validate() error {
 	switch {
 	case !text(b.Stream, 1, MaxKey):
-		return &BatchError{Stream: b.Stream, What: fmt.Sprintf("a stream's name must be 1 to %d bytes of UTF-8", MaxKey)}
+		return &BatchError{Stream: b.Stream, What: language.Textf("a stream's name must be 1 to %d bytes of UTF-8", MaxKey)}
 	case b.From < 0 || b.Next <= b.From:
-		return &BatchError{Stream: b.Stream, What: fmt.Sprintf("moves from %d to %d, expected a higher position", b.From, b.Next)}
+		return &BatchError{Stream: b.Stream, What: language.Textf("moves from %d to %d, expected a higher position", b.From, b.Next)}
 	case !b.Day.Valid():
-		return &BatchError{Stream: b.Stream, What: fmt.Sprintf("booking day %d is no calendar day", b.Day)}
+		return &BatchError{Stream: b.Stream, What: language.Textf("booking day %d is no calendar day", b.Day)}
 	case b.Shard < 0:
-		return &BatchError{Stream: b.Stream, What: fmt.Sprintf("shard %d is negative", b.Shard)}
+		return &BatchError{Stream: b.Stream, What: language.Textf("shard %d is negative", b.Shard)}
 	}
 	return b.validateSize()
 }
 
 func (b *Batch) validateSize() error {
 	if n := len(b.Transfers) + len(b.Memos); n > MaxRows {
-		return &BatchError{Stream: b.Stream, What: fmt.Sprintf("%d rows, at most %d fit one batch", n, MaxRows)}
+		return &BatchError{Stream: b.Stream, What: language.Textf("%d rows, at most %d fit one batch", n, MaxRows)}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -161,7 +162,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, wanted []Account) error {
 				return err
 			}
 			if !same {
-				return fmt.Errorf("account %q: %w: it is %v, not %v", a.Code, ErrAccount, was, a)
+				return language.Textf("account %q: %w: it is %v, not %v", a.Code, ErrAccount, was, a)
 			}
 			continue
 		}

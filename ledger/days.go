@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +22,7 @@ type DayStatus struct {
 // does nothing when the day is known already.
 func (l *Ledger) OpenDay(ctx context.Context, day Day) error {
 	if !day.Valid() {
-		return &BatchError{What: fmt.Sprintf("day %d is no calendar day", day)}
+		return &BatchError{What: language.Textf("day %d is no calendar day", day)}
 	}
 	return l.Change(ctx, fmt.Sprintf("open day %v", day), func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", day)
@@ -56,7 +57,7 @@ func (l *Ledger) CurrentDay(ctx context.Context) (Day, error) {
 		return l.pool.QueryRow(ctx, "SELECT day FROM days WHERE state = 'open' ORDER BY day DESC LIMIT 1").Scan(&day)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("%w: none is open", ErrDay)
+		err = language.Textf("%w: none is open", ErrDay)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("current day: %w", err)
@@ -71,7 +72,7 @@ func (l *Ledger) CurrentDay(ctx context.Context) (Day, error) {
 // meanwhile, its streams move to the day that is open then.
 func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) error {
 	if !next.Valid() || next <= day {
-		return &BatchError{What: fmt.Sprintf("day %v cannot be followed by %v", day, next)}
+		return &BatchError{What: language.Textf("day %v cannot be followed by %v", day, next)}
 	}
 	if stay == nil {
 		stay = []string{}
@@ -83,11 +84,11 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 		}
 		switch {
 		case status.Next != 0 && status.Next != next:
-			return fmt.Errorf("%w: it is %s and was followed by %v", ErrDay, status.State, status.Next)
+			return language.Textf("%w: it is %s and was followed by %v", ErrDay, status.State, status.Next)
 		case status.State != DayOpen && status.Next == next:
 			return nil
 		case status.State != DayOpen:
-			return fmt.Errorf("%w: it is %s", ErrDay, status.State)
+			return language.Textf("%w: it is %s", ErrDay, status.State)
 		}
 		if _, err = tx.Exec(ctx, "INSERT INTO days (day, state) VALUES ($1, 'open') ON CONFLICT (day) DO NOTHING", next); err != nil {
 			return err
@@ -97,7 +98,7 @@ func (l *Ledger) CloseDay(ctx context.Context, day, next Day, stay ...string) er
 			return err
 		}
 		if following != next && status.Next == 0 {
-			return fmt.Errorf("%w: the day after, %v, has ended", ErrDay, next)
+			return language.Textf("%w: the day after, %v, has ended", ErrDay, next)
 		}
 		if _, err = tx.Exec(ctx, "UPDATE days SET state = 'closing', next_day = $2 WHERE day = $1", day, next); err != nil {
 			return err
@@ -131,7 +132,7 @@ func (l *Ledger) EndDay(ctx context.Context, day Day) error {
 		case status.State == DayClosed || status.State == DaySealed:
 			return nil
 		case status.State != DayClosing:
-			return fmt.Errorf("%w: it is %s, expected closing", ErrDay, status.State)
+			return language.Textf("%w: it is %s, expected closing", ErrDay, status.State)
 		}
 		next, err := lockOpen(ctx, tx, status.Next)
 		if err != nil {
@@ -183,7 +184,7 @@ func LockDay(ctx context.Context, tx pgx.Tx, day Day) (DayStatus, error) {
 	status := DayStatus{Day: day}
 	err := tx.QueryRow(ctx, "SELECT state, coalesce(next_day, 0) FROM days WHERE day = $1 FOR UPDATE", day).Scan(&status.State, &status.Next)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("%w: it was never opened", ErrDay)
+		err = language.Textf("%w: it was never opened", ErrDay)
 	}
 	return status, err
 }

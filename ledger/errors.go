@@ -1,8 +1,9 @@
 package ledger
 
 import (
-	"errors"
 	"fmt"
+
+	"citycard/language"
 )
 
 // Errors are grouped by what a caller does next. ErrFenced, ErrPosition: give the stream up, lease
@@ -11,18 +12,18 @@ import (
 // others kept taking the stream, nothing was committed; try later. ErrOutcomeUnknown: lease the
 // stream again and see how far it got.
 var (
-	ErrFenced         = errors.New("the stream has a newer owner")
-	ErrPosition       = errors.New("the stream stands at another position")
-	ErrNoStream       = errors.New("the stream was never leased")
-	ErrDayMoved       = errors.New("the stream has moved to another day")
-	ErrDaySealed      = errors.New("the day is sealed")
-	ErrUnavailable    = errors.New("the database cannot be used at present; nothing was committed")
-	ErrBusy           = errors.New("the stream was taken away at every attempt; nothing was committed")
-	ErrOutcomeUnknown = errors.New("the connection was lost during the commit and the outcome cannot be read yet")
-	ErrAccount        = errors.New("the account is open with other properties")
-	ErrNoAccount      = errors.New("no such account")
-	ErrNoRow          = errors.New("no such row in the journal")
-	ErrDay            = errors.New("the day's state does not allow it")
+	ErrFenced         = language.Textf("the stream has a newer owner")
+	ErrPosition       = language.Textf("the stream stands at another position")
+	ErrNoStream       = language.Textf("the stream was never leased")
+	ErrDayMoved       = language.Textf("the stream has moved to another day")
+	ErrDaySealed      = language.Textf("the day is sealed")
+	ErrUnavailable    = language.Textf("the database cannot be used at present; nothing was committed")
+	ErrBusy           = language.Textf("the stream was taken away at every attempt; nothing was committed")
+	ErrOutcomeUnknown = language.Textf("the connection was lost during the commit and the outcome cannot be read yet")
+	ErrAccount        = language.Textf("the account is open with other properties")
+	ErrNoAccount      = language.Textf("no such account")
+	ErrNoRow          = language.Textf("no such row in the journal")
+	ErrDay            = language.Textf("the day's state does not allow it")
 )
 
 // BatchError says that a batch, or the name of a stream or day, is malformed, or that an account's
@@ -30,10 +31,15 @@ var (
 // succeed.
 type BatchError struct {
 	Stream string
-	What   string
+	What   *language.Text
 }
 
-func (e *BatchError) Error() string { return fmt.Sprintf("stream %q: %s", e.Stream, e.What) }
+func (e *BatchError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language.
+func (e *BatchError) In(l language.Language) string {
+	return language.Textf("stream %q: %w", e.Stream, e.What).In(l)
+}
 
 // StreamError says that the stream is not where the batch expects it. It unwraps to ErrFenced,
 // ErrPosition, ErrDayMoved, ErrDaySealed or ErrNoStream.

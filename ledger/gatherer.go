@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"citycard/language"
 )
 
 // Gatherer lets callers that post one chain at a time (a desk, a counter) share commits. While one
@@ -102,7 +104,7 @@ func (g *Gatherer) Check(ctx context.Context) error {
 // nothing was posted; posting the chain again is always safe.
 func (g *Gatherer) Post(ctx context.Context, chain []Transfer) ([]Decision, error) {
 	if len(chain) == 0 || len(chain) > gatheredRows {
-		return nil, &BatchError{Stream: g.stream, What: fmt.Sprintf("a chain of %d transfers, expected 1 to %d", len(chain), gatheredRows)}
+		return nil, &BatchError{Stream: g.stream, What: language.Textf("a chain of %d transfers, expected 1 to %d", len(chain), gatheredRows)}
 	}
 	c := &call{chain: chain, answer: make(chan answer, 1)}
 	select {

@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // ErrLimit means that an account has used more than its new cap would allow.
-var ErrLimit = errors.New("the account has used more than the new cap")
+var ErrLimit = language.Textf("the account has used more than the new cap")
 
 // Limit is what an account's cap and alarm level shall be from now on; see Account.
 type Limit struct {
@@ -65,10 +66,10 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belo
 	change.OldCap, change.OldAlarm = account.Cap, account.Alarm
 	account.Cap, account.Alarm = change.Cap, change.Alarm
 	if err = validateAccount(&account); err != nil {
-		return &BatchError{What: err.Error()}
+		return &BatchError{What: language.Textf("%w", err)}
 	}
 	if account.Flags&DebitsMustNotExceedCredits == 0 {
-		return &BatchError{What: fmt.Sprintf("account %q has no limit that a cap could widen", account.Code)}
+		return &BatchError{What: language.Textf("account %q has no limit that a cap could widen", account.Code)}
 	}
 	used, err := takeAccount(ctx, tx, account.ID)
 	if err != nil {
@@ -79,7 +80,7 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belo
 		return nil
 	}
 	if change.Used > change.Cap && change.Cap < change.OldCap && !belowUsed {
-		return fmt.Errorf("%w: %v of %v yuan", ErrLimit, change.Used, change.Cap)
+		return language.Textf("%w: %v of %v yuan", ErrLimit, change.Used, change.Cap)
 	}
 	change.Version = version + 1
 	batch := &pgx.Batch{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"citycard/language"
 )
 
 // PostOnce posts one batch in a stream of the caller's own, whose positions count its batches. It
@@ -30,7 +32,7 @@ func (l *Ledger) PostOnce(ctx context.Context, stream, owner string, day Day, bu
 			return out, err
 		}
 		if tries > l.retries {
-			return nil, fmt.Errorf("%w (%d attempts): %w", ErrBusy, tries, err)
+			return nil, language.Textf("%w (%d attempts): %w", ErrBusy, tries, err)
 		}
 		l.onRetry("stream taken")
 		if ended := l.pause(ctx, &again{}, tries); ended != nil {

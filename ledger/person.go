@@ -1,10 +1,11 @@
 package ledger
 
 import (
-	"fmt"
 	"unicode"
 
 	"golang.org/x/text/secure/precis"
+
+	"citycard/language"
 )
 
 // Person gives a person's name in the one form in which it is kept: RFC 8266's for nicknames
@@ -14,11 +15,11 @@ import (
 func Person(name string) (string, error) {
 	kept, err := precis.Nickname.String(name)
 	if err != nil || len(kept) > MaxKey {
-		return "", fmt.Errorf("name %q: want 1 to %d bytes of UTF-8 that can all be seen", name, MaxKey)
+		return "", language.Textf("name %q: want 1 to %d bytes of UTF-8 that can all be seen", name, MaxKey)
 	}
 	for _, r := range kept {
 		if r > unicode.MaxASCII && !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P) {
-			return "", fmt.Errorf("name %q: it has %U, want letters, digits and punctuation", name, r)
+			return "", language.Textf("name %q: it has %U, want letters, digits and punctuation", name, r)
 		}
 	}
 	return kept, nil

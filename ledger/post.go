@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +39,7 @@ func (l *Ledger) Post(ctx context.Context, b *Batch) (*Outcome, error) {
 	if err := l.run(ctx, p.attempt); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == outOfRange {
-			err = &BatchError{Stream: b.Stream, What: "an account's sums would no longer fit"}
+			err = &BatchError{Stream: b.Stream, What: language.Textf("an account's sums would no longer fit")}
 		}
 		return nil, fmt.Errorf("post to stream %q: %w", b.Stream, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +53,7 @@ func (l *Ledger) Prove(ctx context.Context, k Key) (*chain.Proof, error) {
 			return ErrNoRow
 		}
 		if p.Seal, err = readSeal(ctx, tx, p.Row.BookingDay); errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: %v, in which it is booked, is not sealed", ErrDay, p.Row.BookingDay)
+			return language.Textf("%w: %v, in which it is booked, is not sealed", ErrDay, p.Row.BookingDay)
 		}
 		for _, step := range []func(context.Context, pgx.Tx, *chain.Proof) error{findBatch, findRows, findStream} {
 			if err == nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -33,7 +34,7 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 			seal, err = readSeal(ctx, tx, day)
 			return err
 		case status.State != DayClosed:
-			return fmt.Errorf("%w: it is %s, expected closed", ErrDay, status.State)
+			return language.Textf("%w: it is %s, expected closed", ErrDay, status.State)
 		}
 		seal = chain.Seal{Day: day, Signer: public}
 		if seal.Root, seal.Streams, err = dayRoot(ctx, tx, day); err != nil {
@@ -55,7 +56,7 @@ func (l *Ledger) SealOf(ctx context.Context, day Day) (chain.Seal, error) {
 		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fmt.Errorf("%w: it is not sealed", ErrDay)
+		err = language.Textf("%w: it is not sealed", ErrDay)
 	}
 	if err != nil {
 		return chain.Seal{}, fmt.Errorf("seal of day %v: %w", day, err)

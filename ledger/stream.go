@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"citycard/language"
 	"citycard/ledger/chain"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +28,7 @@ type Lease struct {
 // middle of it. On CockroachDB such a batch is aborted.
 func (l *Ledger) Lease(ctx context.Context, stream, owner string, day Day) (Lease, error) {
 	if !text(stream, 1, MaxKey) || !text(owner, 0, 128) {
-		return Lease{}, &BatchError{Stream: stream, What: "its name must be 1 to 64, its owner's at most 128 bytes of UTF-8"}
+		return Lease{}, &BatchError{Stream: stream, What: language.Textf("its name must be 1 to 64, its owner's at most 128 bytes of UTF-8")}
 	}
 	var lease Lease
 	err := l.run(ctx, func(ctx context.Context) error {
@@ -87,7 +88,7 @@ func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lea
 		err = tx.QueryRow(ctx, query, args...).Scan(&day)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return lease, fmt.Errorf("%w: no such day is open for a new stream", ErrDay)
+		return lease, language.Textf("%w: no such day is open for a new stream", ErrDay)
 	}
 	if err != nil {
 		return lease, err

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"citycard/language"
 )
 
 // The kinds of transaction. Posting is SERIALIZABLE. What moves a stream's row from outside its
@@ -99,7 +101,7 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 			}
 			if unanswered == maxUnanswered {
 				last = nil
-				return fmt.Errorf("%w (after %d attempts): %w", ErrUnavailable, tries, retry.err)
+				return language.Textf("%w (after %d attempts): %w", ErrUnavailable, tries, retry.err)
 			}
 			if retry.cause == causeReadOnly {
 				// The server is a standby, or a primary that has become one; the next connections
@@ -111,7 +113,7 @@ func (l *Ledger) run(ctx context.Context, attempt func(ctx context.Context) erro
 		return err
 	})
 	if last != nil && err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w (after %d attempts): %w", ErrUnavailable, tries, last.err)
+		return language.Textf("%w (after %d attempts): %w", ErrUnavailable, tries, last.err)
 	}
 	return err
 }

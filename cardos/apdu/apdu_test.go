@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"citycard/language"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -163,10 +165,10 @@ func TestMeanings(t *testing.T) {
 	}
 	seen := map[string]Status{}
 	for _, s := range all {
-		for _, lang := range []Language{English, Chinese} {
-			text := s.Describe(lang)
+		for _, l := range []language.Language{{}, language.Chinese()} {
+			text := s.Describe(l)
 			if strings.Contains(text, "unknown status") || strings.Contains(text, "未知状态") {
-				t.Errorf("%s has no meaning in %s", s, lang)
+				t.Errorf("%s has no meaning in %s", s, l.String())
 			}
 			if other, ok := seen[text]; ok {
 				t.Errorf("%s and %s both mean %q", s, other, text)
@@ -178,10 +180,13 @@ func TestMeanings(t *testing.T) {
 	if got := err.Error(); got != "card answered 9302 to 80540100: MAC invalid" {
 		t.Errorf("error says %q", got)
 	}
+	if got := language.Error(language.Chinese(), fmt.Errorf("%w", err)); got != "卡片对 80540100 应答 9302：MAC无效" {
+		t.Errorf("in Chinese the error says %q", got)
+	}
 	if !IsMACRefused(err) || IsNotFound(err) || IsInsufficient(err) || IsBlocked(err) || IsSecurity(err) {
 		t.Error("9302 is sorted wrongly")
 	}
-	if Status(0x1234).Describe(English) != "unknown status word 1234" {
+	if Status(0x1234).Describe(language.Language{}) != "unknown status word 1234" {
 		t.Error("an unknown word is not named by its number")
 	}
 }

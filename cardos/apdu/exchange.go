@@ -2,8 +2,8 @@ package apdu
 
 import (
 	"context"
-	"errors"
-	"fmt"
+
+	"citycard/language"
 )
 
 // Card is anything that answers APDUs: a card in a PC/SC reader, a chip in
@@ -15,7 +15,7 @@ type Card interface {
 }
 
 // errEndless is returned when a card keeps saying that more data waits.
-var errEndless = errors.New("card never ends its answer")
+var errEndless = language.Textf("card never ends its answer")
 
 // Bounds for one exchange: a card that answers more is broken or hostile.
 const (
@@ -44,7 +44,7 @@ func Exchange(ctx context.Context, card Card, cmd Command) ([]byte, error) {
 	n, more := status.IsMoreData()
 	for round := 0; more; round++ {
 		if round == maxRounds || len(data)+n > maxAnswer {
-			return nil, fmt.Errorf("command %X: %d rounds of GET RESPONSE, %d bytes: %w", cmd.Header(), round, len(data), errEndless)
+			return nil, language.Textf("command %X: %d rounds of GET RESPONSE, %d bytes: %w", cmd.Header(), round, len(data), errEndless)
 		}
 		var part []byte
 		if part, status, err = send(ctx, card, GetResponse(n)); err != nil {
@@ -72,11 +72,11 @@ func send(ctx context.Context, card Card, cmd Command) ([]byte, Status, error) {
 	}
 	answer, err := card.Transmit(ctx, raw)
 	if err != nil {
-		return nil, 0, fmt.Errorf("command %X: %w", cmd.Header(), err)
+		return nil, 0, language.Textf("command %X: %w", cmd.Header(), err)
 	}
 	data, status, err := SplitAnswer(answer)
 	if err != nil {
-		return nil, 0, fmt.Errorf("command %X: %w", cmd.Header(), err)
+		return nil, 0, language.Textf("command %X: %w", cmd.Header(), err)
 	}
 	return data, status, nil
 }
@@ -86,7 +86,7 @@ func send(ctx context.Context, card Card, cmd Command) ([]byte, Status, error) {
 func SplitAnswer(answer []byte) ([]byte, Status, error) {
 	n := len(answer)
 	if n < 2 || n > maxAnswer+2 {
-		return nil, 0, fmt.Errorf("answer of %d bytes, want 2..%d: %w", n, maxAnswer+2, ErrMalformed)
+		return nil, 0, language.Textf("answer of %d bytes, want 2..%d: %w", n, maxAnswer+2, ErrMalformed)
 	}
 	return answer[: n-2 : n-2], Status(answer[n-2])<<8 | Status(answer[n-1]), nil
 }

@@ -1,25 +1,14 @@
 package apdu
 
-import "fmt"
+import (
+	"fmt"
 
-// Language of a description.
-type Language string
-
-// The two languages everything here is described in.
-const (
-	English Language = "en"
-	Chinese Language = "zh"
+	"citycard/language"
 )
 
-// Describe says what a status word means, in English unless Chinese is asked
-// for. A word not known here is described by its number.
-func (s Status) Describe(lang Language) string {
-	en, zh := s.meaning()
-	if lang == Chinese {
-		return zh
-	}
-	return en
-}
+// Describe says in a language what a status word means. A word not known here is described by its
+// number.
+func (s Status) Describe(l language.Language) string { return l.Choose(s.meaning()) }
 
 func (s Status) meaning() (en, zh string) {
 	if n, ok := s.IsMoreData(); ok {

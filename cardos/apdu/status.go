@@ -3,6 +3,8 @@ package apdu
 import (
 	"errors"
 	"fmt"
+
+	"citycard/language"
 )
 
 // Status is the status word SW1 SW2 that ends every answer.
@@ -100,8 +102,11 @@ type StatusError struct {
 	Status Status
 }
 
-func (e *StatusError) Error() string {
-	return fmt.Sprintf("card answered %s to %X: %s", e.Status, e.Header, e.Status.Describe(English))
+func (e *StatusError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language.
+func (e *StatusError) In(l language.Language) string {
+	return fmt.Sprintf(l.Of("card answered %s to %X: %s"), e.Status, e.Header, e.Status.Describe(l))
 }
 
 // StatusOf returns the status word an error came from, and false when the

@@ -2,17 +2,13 @@ package transcript
 
 import (
 	"citycard/cardos/apdu"
+	"citycard/language"
 )
 
 // word is a term in both languages.
 type word struct{ en, zh string }
 
-func (w word) in(lang apdu.Language) string {
-	if lang == apdu.Chinese {
-		return w.zh
-	}
-	return w.en
-}
+func (w word) in(l language.Language) string { return l.Choose(w.en, w.zh) }
 
 // name says what a command is.
 func name(cmd apdu.Command) word {

@@ -4,7 +4,7 @@
 //
 //	t := transcript.New(card)          // t is the card from now on
 //	...
-//	err := t.Print(os.Stdout, apdu.Chinese)
+//	err := t.Write(os.Stdout, language.Chinese())
 //
 // Secrets are not recorded at all: of the data of PIN commands and of STORE DATA, and of all data
 // with a holder's name or identity number, only the length is kept. Of a command that is not known

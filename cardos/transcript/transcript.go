@@ -21,7 +21,7 @@ type Exchange struct {
 	Answer        []byte  // without the status word; nil when hidden
 	HiddenAnswer  int
 	Status        apdu.Status
-	Failure       string // no answer came: why
+	Failure       error // no answer came: why
 	subject       apdu.Command
 }
 
@@ -54,9 +54,7 @@ func (t *Transcript) Transmit(ctx context.Context, command []byte) ([]byte, erro
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.record(command, answer)
-	if err != nil {
-		e.Failure = err.Error()
-	}
+	e.Failure = err
 	if len(t.exchanges) == limit {
 		t.exchanges = append(t.exchanges[:0], t.exchanges[1:]...)
 	}

@@ -13,6 +13,7 @@ import (
 	"citycard/cardos/psam"
 	"citycard/cardos/ssc"
 	"citycard/cardos/transcript"
+	"citycard/language"
 )
 
 // replay answers commands with what a real card answered.
@@ -23,7 +24,7 @@ func (r replay) Transmit(_ context.Context, cmd []byte) ([]byte, error) {
 }
 
 // A real Beijing card, read and printed in both languages.
-func TestPrint(t *testing.T) {
+func TestWrite(t *testing.T) {
 	card := transcript.New(replay{
 		"805C000204": "00000AC39000",
 		"00B201C400": "042D000000000001F4093000890003402024122914174090" + "00",
@@ -39,10 +40,10 @@ func TestPrint(t *testing.T) {
 		}
 	}
 	var en, zh strings.Builder
-	if err := card.Print(&en, apdu.English); err != nil {
+	if err := card.Write(&en, language.Language{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := card.Print(&zh, apdu.Chinese); err != nil {
+	if err := card.Write(&zh, language.Chinese()); err != nil {
 		t.Fatal(err)
 	}
 	want := `1. GET BALANCE
@@ -68,10 +69,28 @@ func TestPrint(t *testing.T) {
 	if en.String() != want {
 		t.Errorf("printed\n%s\nwant\n%s", en.String(), want)
 	}
-	for _, s := range []string{"读余额", "余额 = 27.55", "交易序号 = 1069", "未找到记录"} {
-		if !strings.Contains(zh.String(), s) {
-			t.Errorf("Chinese transcript lacks %q:\n%s", s, zh.String())
-		}
+	chinese := `1. 读余额
+   > 805C0002
+   < 9000 00000AC3
+     余额 = 27.55
+     成功
+2. 读记录
+   > 00B201C4
+   < 9000 042D000000000001F40930008900034020241229141740
+     交易序号 = 1069
+     透支限额 = 0.00
+     金额 = 5.00
+     交易类型 = 09
+     终端机编号 = 300089000340
+     交易时间 = 20241229141740
+     成功
+3. 读记录
+   > 00B202C4
+   < 6A83
+     未找到记录
+`
+	if zh.String() != chinese {
+		t.Errorf("printed\n%s\nwant\n%s", zh.String(), chinese)
 	}
 }
 
@@ -124,7 +143,7 @@ func TestSecretsStayOut(t *testing.T) {
 	_, _ = card.Transmit(ctx, append([]byte{0xA0, 0x20, 0, 0, 9}, "ZHANG SAN"...))
 
 	var out strings.Builder
-	if err := card.Print(&out, apdu.English); err != nil {
+	if err := card.Write(&out, language.Language{}); err != nil {
 		t.Fatal(err)
 	}
 	all := strings.ToUpper(out.String())
@@ -151,7 +170,7 @@ func TestFetchedAnswer(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := card.Print(&out, apdu.English); err != nil {
+	if err := card.Write(&out, language.Language{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range []string{"amount = 3.00", "8 more bytes wait", "GET RESPONSE (INITIALIZE SAM FOR PURCHASE)", "terminal sequence = 1\n", "MAC1 = "} {

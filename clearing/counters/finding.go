@@ -66,13 +66,13 @@ func (k Kind) Explain() (english, chinese string) {
 	case LoadGap:
 		return "loads missing by the card's counter", "圈存序号缺号"
 	case SAMGap:
-		return "taps missing by the SAM's sequence", "SAM交易序号缺号"
+		return "taps missing by the SAM's sequence", "SAM 交易序号缺号"
 	case SAMTwice:
-		return "SAM numbers used by two cards", "SAM交易序号重复"
+		return "SAM numbers used by two cards", "SAM 交易序号重复"
 	case CounterJump:
 		return "counter numbers far from the card's others", "卡交易序号跳变"
 	case SAMJump:
-		return "SAM numbers far from the SAM's others", "SAM交易序号跳变"
+		return "SAM numbers far from the SAM's others", "SAM 交易序号跳变"
 	case Balance:
 		return "cards whose claimed balance changed against the ledger's", "卡内余额与账面余额差异变动"
 	}

@@ -64,7 +64,7 @@ func (o *office) payout(second string) (release.Done, error) {
 func (o *office) wantRefused(second, what string) {
 	o.Helper()
 	_, err := o.payout(second)
-	if refusal := (*release.Refusal)(nil); !errors.As(err, &refusal) || !strings.Contains(refusal.What, what) {
+	if refusal := (*release.Refusal)(nil); !errors.As(err, &refusal) || !strings.Contains(refusal.Error(), what) {
 		o.Errorf("%v, want a refusal with %q", err, what)
 	}
 }
@@ -207,7 +207,7 @@ func TestHeldChangesMeanwhile(t *testing.T) {
 	o.post("adjustments", today, move(11, today, chart.Float, "operator:bus", 40, chart.PurposeBus))
 	o.wantHeld(o.close(today), 300)
 	o.must(tx.Rollback(t.Context()))
-	if refusal := (*release.Refusal)(nil); !errors.As(<-released, &refusal) || !strings.Contains(refusal.What, "changed just now") {
+	if refusal := (*release.Refusal)(nil); !errors.As(<-released, &refusal) || !strings.Contains(refusal.Error(), "changed just now") {
 		t.Errorf("%v, want a refusal because it has changed", refusal)
 	}
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 300})

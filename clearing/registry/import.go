@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"citycard/clearing/registry/index"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -107,9 +108,9 @@ func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
 	in := &importer{dir: dir, builder: builder{base: base.Rows(), bounds: b}}
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("registry: there is no directory %s", dir)
+		return nil, language.Textf("registry: there is no directory %s", dir)
 	case err == nil && !info.IsDir():
-		return nil, fmt.Errorf("registry: %s is not a directory", dir)
+		return nil, language.Textf("registry: %s is not a directory", dir)
 	}
 	found := 0
 	for _, l := range layouts() {
@@ -207,7 +208,7 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 }
 
 // otherEncoding is the fault of a file that a spreadsheet saved in another encoding.
-const otherEncoding = "not UTF-8, GBK perhaps: save it as CSV UTF-8 / 不是 UTF-8 编码,可能是 GBK: 请另存为 CSV UTF-8"
+const otherEncoding = "not UTF-8, GBK perhaps: save it as CSV UTF-8"
 
 // byteOrderMark is what Excel begins a file of UTF-8 with.
 const byteOrderMark = "\uFEFF"

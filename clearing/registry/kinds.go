@@ -7,6 +7,7 @@ import (
 
 	"citycard/cardos/tunion"
 	"citycard/clearing/registry/index"
+	"citycard/language"
 )
 
 // Kind is a kind of row. Its numbers are stored in the database.
@@ -110,7 +111,7 @@ func keyError(l *layout, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("key of %s: %w", l.name, err)
+	return language.Textf("key of %s: %w", l.name, err)
 }
 
 // String is the kind's name, as in file names.
@@ -130,7 +131,7 @@ func ParseKind(name string) (Kind, error) {
 			return l.kind, nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no kind of the registry, want one of %s", name, strings.Join(KindNames(), ", "))
+	return 0, language.Textf("%q is no kind of the registry, want one of %s", name, strings.Join(KindNames(), ", "))
 }
 
 // KindNames are the names of all kinds.

@@ -14,19 +14,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"citycard/language"
 	"citycard/ledger"
 )
 
 // The errors of a store.
 var (
-	ErrEmpty      = errors.New("the database holds no registry yet")
-	ErrFounded    = errors.New("the database holds a registry already")
-	ErrSamePerson = errors.New("the person who imported a change may not approve it")
-	ErrDecided    = errors.New("the change is decided already")
-	ErrStale      = errors.New("the registry has changed since; import the files again")
-	ErrNoChange   = errors.New("no such change is proposed")
-	ErrNothingNew = errors.New("the files hold nothing that is not in force already")
-	ErrAltered    = errors.New("the rows are not those that were approved")
+	ErrEmpty      = language.Textf("the database holds no registry yet")
+	ErrFounded    = language.Textf("the database holds a registry already")
+	ErrSamePerson = language.Textf("the person who imported a change may not approve it")
+	ErrDecided    = language.Textf("the change is decided already")
+	ErrStale      = language.Textf("the registry has changed since; import the files again")
+	ErrNoChange   = language.Textf("no such change is proposed")
+	ErrNothingNew = language.Textf("the files hold nothing that is not in force already")
+	ErrAltered    = language.Textf("the rows are not those that were approved")
 )
 
 // Store keeps changes and their history in the database.
@@ -213,18 +214,18 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 		change, stepImport, stepDecide).Scan(&base, &digest, &reason, &importer, &decided)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return fmt.Errorf("change %d: %w", change, ErrNoChange)
+		return language.Textf("change %d: %w", change, ErrNoChange)
 	case err != nil:
 		return fmt.Errorf("read change %d: %w", change, err)
 	case decided:
-		return fmt.Errorf("change %d: %w", change, ErrDecided)
+		return language.Textf("change %d: %w", change, ErrDecided)
 	case act == actApprove && ledger.SamePerson(importer, by.Person):
-		return fmt.Errorf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
+		return language.Textf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
 	}
 	what := Decision{Change: change}
 	if act != actReject {
 		if len(digest) != sha256.Size {
-			return fmt.Errorf("change %d has a digest of %d bytes: %w", change, len(digest), ErrAltered)
+			return language.Textf("change %d has a digest of %d bytes: %w", change, len(digest), ErrAltered)
 		}
 		if what.Head, err = addVersion(ctx, tx, change, base, [32]byte(digest)); err != nil {
 			return err
@@ -256,7 +257,7 @@ func addVersion(ctx context.Context, tx pgx.Tx, change, base int64, digest [32]b
 		return "", fmt.Errorf("read the registry's version: %w", err)
 	}
 	if last != base {
-		return "", fmt.Errorf("change %d was checked against version %d, now is %d: %w", change, base, last, ErrStale)
+		return "", language.Textf("change %d was checked against version %d, now is %d: %w", change, base, last, ErrStale)
 	}
 	var before [32]byte
 	copy(before[:], head)

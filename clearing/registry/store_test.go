@@ -414,7 +414,7 @@ func TestUnfitReason(t *testing.T) {
 		for _, rehearses := range []bool{true, false} {
 			a.Rehearses = rehearses
 			var unfit *ledger.BatchError
-			if n, err := a.Propose(t.Context(), draft, act("ann"), reason); !errors.As(err, &unfit) || !strings.Contains(unfit.What, "1024 bytes of UTF-8") {
+			if n, err := a.Propose(t.Context(), draft, act("ann"), reason); !errors.As(err, &unfit) || !strings.Contains(unfit.What.Error(), "1024 bytes of UTF-8") {
 				t.Errorf("%s, rehearsed %v: change %d, %v", name, rehearses, n, err)
 			}
 		}

@@ -23,7 +23,7 @@ type Payout struct {
 // possible.
 func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
 	if !p.Day.Valid() {
-		return Done{}, refuse("give --day YYYYMMDD / 日期有误", "%d is no day", p.Day)
+		return Done{}, refuse("%d is no day", p.Day).todo("give --day YYYYMMDD")
 	}
 	booked, err := o.Ledger.BookedRows(ctx, p.Day)
 	if err != nil {
@@ -34,9 +34,9 @@ func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
 	case err != nil:
 		return Done{}, err
 	case !ok:
-		return Done{}, refuse("citycard day held shows what is / 无此暂缓付款", "no payout of operator %q is held for day %s", p.Operator, p.Day)
+		return Done{}, refuse("no payout of operator %q is held for day %s", p.Operator, p.Day).todo("citycard day held shows what is")
 	case held.Fen <= 0:
-		return Done{}, refuse("nothing is to be paid / 无应付款", "operator %q is owed nothing of day %s", p.Operator, p.Day)
+		return Done{}, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day).todo("nothing is to be paid")
 	}
 	data, err := evidence{ActPayout, p.Day.String(), chart.Operator(p.Operator)}.encode()
 	if err != nil {
@@ -58,11 +58,11 @@ func unchanged(ctx context.Context, tx pgx.Tx, held dayclose.HeldPayout, booked 
 		return err
 	}
 	if is.State != ledger.DayClosed && is.State != ledger.DaySealed {
-		return refuse("citycard day close --day "+held.Day.String()+" / 请先关闭清算日", "day %s is %s: close it first", held.Day, is.State)
+		return refuse("day %s is %s: close it first", held.Day, is.State).todo("citycard day close --day %s", held.Day)
 	}
 	now, err := ledger.BookedRowsIn(ctx, tx, held.Day)
 	if err == nil && now != booked {
-		err = refuse("ask again / 请重试", "what operator %q is owed of day %s has changed just now", held.Operator, held.Day)
+		err = refuse("what operator %q is owed of day %s has changed just now", held.Operator, held.Day).todo("ask again")
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (o *Office) Refund(ctx context.Context, r Refund) (Done, error) {
 	}
 	today := ledger.DayOf(r.By.At)
 	if due := order.booked.Add(o.RefundAfterDays); !r.NotWritten && today < due {
-		return Done{}, refuse("wait until then, or look at the card and give --not-written / 请等待期满,或核实未写卡", "paid on %s: without a look at the card it can be refunded from %s on", order.booked, due)
+		return Done{}, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due).todo("wait until then, or look at the card and give --not-written")
 	}
 	data, err := evidence{ActRefund, RowName(order.row), order.channel}.encode()
 	if err != nil {
@@ -119,11 +119,11 @@ func (o *Office) find(ctx context.Context, r Refund) (paidLoad, error) {
 	}
 	switch len(found) {
 	case 0:
-		return paidLoad{}, refuse("check --card and --order / 请核对卡号与订单号", "no order %q was paid for card %s", r.Order, r.Card)
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.Card).todo("check --card and --order")
 	case 1:
 		return found[0], nil
 	}
-	return paidLoad{}, refuse("give --channel and --sequence / 请指定渠道与联机序号", "%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card)
+	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card).todo("give --channel and --sequence")
 }
 
 // standing leaves out refunded orders if there are others.
@@ -167,8 +167,7 @@ func (o *Office) unread(ctx context.Context) error {
 			return err
 		}
 		if stream.Next < u.End {
-			return refuse("", "day %s was closed without %s, which stands at %d of %d: the card's word may be unread there; have it read first / "+
-				"清算日 %[1]s 结算时未等待 %[2]s，现读至 %[3]d，应至 %[4]d：写卡记录可能尚未读取，请先读完", u.Day, u.Stream, stream.Next, u.End)
+			return refuse("day %s was closed without %s, which stands at %d of %d: the card's word may be unread there; have it read first", u.Day, u.Stream, stream.Next, u.End)
 		}
 	}
 	return nil
@@ -181,8 +180,7 @@ func (o *Office) quarantined(ctx context.Context) error {
 		return err
 	}
 	if open > 0 {
-		return refuse("", "%d records of written loads are in quarantine, and the card's word may be among them: judge them first (citycard quarantine judge) / "+
-			"隔离中有 %[1]d 条写卡记录，可能包含此卡的记录：请先复判 (citycard quarantine judge)", open)
+		return refuse("%d records of written loads are in quarantine, and the card's word may be among them: judge them first (citycard quarantine judge)", open)
 	}
 	return nil
 }
@@ -202,7 +200,7 @@ func (o *Office) unreported(ctx context.Context, p paidLoad) error {
 	case err != nil:
 		return fmt.Errorf("look for the card's word: %w", err)
 	case written != 0:
-		return refuse("it needs no refund / 已写卡,无须退还", "the card has it: written on %s", written)
+		return refuse("the card has it: written on %s", written).todo("it needs no refund")
 	}
 	return nil
 }
@@ -215,7 +213,7 @@ func (p *paidLoad) notWritten(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if days[0] != 0 {
-		return refuse("it needs no refund / 已写卡,无须退还", "the card has it: written on %s", days[0])
+		return refuse("the card has it: written on %s", days[0]).todo("it needs no refund")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/chart"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -23,12 +24,18 @@ const (
 )
 
 // Refusal says why nothing was booked, and what the asker can do about it.
-type Refusal struct{ What, Todo string }
+type Refusal struct {
+	*language.Text
+	Todo *language.Text // nil: the text says it
+}
 
-func (r *Refusal) Error() string { return r.What }
+func refuse(format string, args ...any) *Refusal {
+	return &Refusal{Text: language.Textf(format, args...)}
+}
 
-func refuse(todo, format string, args ...any) error {
-	return &Refusal{What: fmt.Sprintf(format, args...), Todo: todo}
+func (r *Refusal) todo(format string, args ...any) *Refusal {
+	r.Todo = language.Textf(format, args...)
+	return r
 }
 
 // Office books what was decided.
@@ -85,7 +92,7 @@ func (e evidence) encode() ([]byte, error) {
 func (o *Office) book(ctx context.Context, d *decision) (Done, error) {
 	var missing *ledger.BatchError
 	if err := d.by.Validate(); errors.As(err, &missing) {
-		return Done{}, refuse("give two names and a reason / 请填写两人姓名与原因", "%s", missing.What)
+		return Done{}, refuse("%w", missing.What).todo("give two names and a reason")
 	} else if err != nil {
 		return Done{}, err
 	}
@@ -119,12 +126,12 @@ func (o *Office) done(d *decision, out *ledger.Outcome) (Done, error) {
 	for _, decision := range out.Transfers {
 		switch {
 		case decision.Disputed:
-			return Done{}, refuse("what stands is not undone here; citycard statement shows it / 此前已有其他处理", "something else was decided about it before")
+			return Done{}, refuse("something else was decided about it before").todo("what stands is not undone here; citycard statement shows it")
 		case decision.Result == ledger.Inserted:
 			done.Repeated = false
 		case decision.Result == ledger.Duplicate:
 		default:
-			return Done{}, refuse("look at the accounts with citycard account / 请查看账户", "the ledger refused: %v", decision.Err)
+			return Done{}, refuse("the ledger refused: %v", decision.Err).todo("look at the accounts with citycard account")
 		}
 	}
 	return done, nil

@@ -60,7 +60,7 @@ func (o *Office) Release(ctx context.Context, r Release) (Done, error) {
 		return Done{}, err
 	}
 	if _, open := accounts.Account(r.To); !open {
-		return Done{}, refuse("citycard account lists them / 没有该账户", "there is no account %q", r.To)
+		return Done{}, refuse("there is no account %q", r.To).todo("citycard account lists them")
 	}
 	row, ok, err := o.Ledger.Find(ctx, r.Row)
 	if err != nil {
@@ -68,7 +68,7 @@ func (o *Office) Release(ctx context.Context, r Release) (Done, error) {
 	}
 	waiting, suspended := suspendedRow(docket.NewReader(), &row)
 	if !ok || !suspended {
-		return Done{}, refuse("citycard suspense list shows the rows / 请查看挂账明细", "row %s is no suspended transfer", RowName(r.Row))
+		return Done{}, refuse("row %s is no suspended transfer", RowName(r.Row)).todo("citycard suspense list shows the rows")
 	}
 	data, err := evidence{ActRelease, RowName(r.Row), r.To}.encode()
 	if err != nil {
@@ -83,13 +83,13 @@ func (o *Office) Release(ctx context.Context, r Release) (Done, error) {
 			return Done{}, err
 		}
 	case waiting.Owed && !isTo(r.To, "channel"):
-		return Done{}, refuse("give --to channel:ID / 请指定渠道", "a load that nobody paid is owed by a channel, not by %q", r.To)
+		return Done{}, refuse("a load that nobody paid is owed by a channel, not by %q", r.To).todo("give --to channel:ID")
 	case waiting.Owed:
 		d.add(whole, r.To, suspense, waiting.Fen, chart.PurposeRelease, data)
 	case waiting.Foreign && !isTo(r.To, "pending"):
-		return Done{}, refuse("give --to pending:OPERATOR / 外地卡须转入待确认账户", "another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To)
+		return Done{}, refuse("another city's tap, which is not verified, is released to pending:OPERATOR, not to %q", r.To).todo("give --to pending:OPERATOR")
 	case !waiting.Foreign && !isTo(r.To, "operator", "channel"):
-		return Done{}, refuse("give --to operator:ID or channel:ID / 请指定运营单位或渠道", "a suspended tap is released to an operator or a channel, not to %q", r.To)
+		return Done{}, refuse("a suspended tap is released to an operator or a channel, not to %q", r.To).todo("give --to operator:ID or channel:ID")
 	default:
 		d.add(whole, suspense, r.To, waiting.Fen, chart.PurposeRelease, data)
 	}
@@ -112,11 +112,11 @@ func (o *Office) againstOrder(ctx context.Context, accounts *ledger.Chart, d *de
 	case err != nil:
 		return err
 	case !ok || !found || paid.IsMemo():
-		return refuse("look the load up with citycard tap show / 请先查询该笔充值", "the order of row %s is not in the books", RowName(s.Row))
+		return refuse("the order of row %s is not in the books", RowName(s.Row)).todo("look the load up with citycard tap show")
 	}
 	channel, _ := accounts.ByID(paid.Debit)
 	if to != channel.Code {
-		return refuse("give --to "+channel.Code+" / 须由付款渠道承担", "its order was paid by %s, not by %q", channel.Code, to)
+		return refuse("its order was paid by %s, not by %q", channel.Code, to).todo("give --to %s", channel.Code)
 	}
 	suspense := chart.Suspense(s.Reason)
 	d.add(part(s.Row, partOrder), chart.Unwritten, suspense, min(paid.Amount, s.Fen), chart.PurposeRelease, data)

@@ -1,6 +1,10 @@
 package verdict
 
-import "fmt"
+import (
+	"fmt"
+
+	"citycard/language"
+)
 
 // Verdict is what became of a record.
 type Verdict uint8
@@ -15,25 +19,48 @@ const (
 	Quarantined
 )
 
-// String is the verdict's name in reports and metrics.
-func (v Verdict) String() string {
+// names gives the verdict's name in reports and metrics, which is an English word, and its Chinese
+// name.
+func (v Verdict) names() (english, chinese string) {
 	switch v {
 	case Cleared:
-		return "cleared"
+		return "cleared", "已清算"
 	case Pending:
-		return "pending"
+		return "pending", "待异地确认"
 	case Suspended:
-		return "suspended"
+		return "suspended", "挂账"
 	case Duplicate:
-		return "duplicate"
+		return "duplicate", "重复"
 	case Disputed:
-		return "disputed"
+		return "disputed", "争议"
 	case Rejected:
-		return "rejected"
+		return "rejected", "拒绝"
 	case Quarantined:
-		return "quarantined"
+		return "quarantined", "隔离"
 	}
-	return fmt.Sprintf("verdict(%d)", uint8(v))
+	return fmt.Sprintf("verdict(%d)", uint8(v)), ""
+}
+
+// String is the verdict's name in reports and metrics.
+func (v Verdict) String() string {
+	name, _ := v.names()
+	return name
+}
+
+// In is the verdict's name with what it means, for people.
+func (v Verdict) In(l language.Language) string {
+	name, chinese := v.names()
+	return l.Coded(name, name, chinese)
+}
+
+// Parse finds the verdict with a name; ok is false where there is none.
+func Parse(name string) (v Verdict, ok bool) {
+	for v = Cleared; v <= Quarantined; v++ {
+		if v.String() == name {
+			return v, true
+		}
+	}
+	return 0, false
 }
 
 // Reason is a code of the list below. Codes are stored and published: they are
@@ -163,4 +190,10 @@ func Explain(r Reason) (entry Entry, ok bool) {
 		}
 	}
 	return Entry{}, false
+}
+
+// In is the code with what it means, for people; a code that is not in the list stands alone.
+func (r Reason) In(l language.Language) string {
+	entry, _ := Explain(r)
+	return l.Coded(string(r), entry.English, entry.Chinese)
 }

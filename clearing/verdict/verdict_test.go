@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"citycard/clearing/verdict"
+	"citycard/language"
 )
 
 // TestList holds the list to its promises: codes once, both languages, and a
@@ -32,6 +33,35 @@ func TestList(t *testing.T) {
 	}
 	if _, ok := verdict.Explain("no_such"); ok {
 		t.Error("an unknown code is explained")
+	}
+}
+
+// TestIn shows codes with their words in both languages.
+func TestIn(t *testing.T) {
+	english, chinese := language.Language{}, language.Chinese()
+	for v := verdict.Cleared; v <= verdict.Quarantined; v++ {
+		if parsed, ok := verdict.Parse(v.String()); parsed != v || !ok {
+			t.Errorf("Parse(%s) = %d, %v", v, parsed, ok)
+		}
+		if got := v.In(english); got != v.String() {
+			t.Errorf("%s in English: %s", v, got)
+		}
+	}
+	if _, ok := verdict.Parse("verdict(8)"); ok {
+		t.Error("an unknown verdict was read")
+	}
+	for _, c := range [][2]string{
+		{verdict.Suspended.In(chinese), "suspended（挂账）"},
+		{verdict.Pending.In(chinese), "pending（待异地确认）"},
+		{verdict.Verdict(8).In(chinese), "verdict(8)"},
+		{verdict.UnknownTerminal.In(english), "unknown_terminal (the terminal is not registered on that day)"},
+		{verdict.UnknownTerminal.In(chinese), "unknown_terminal（终端当日未登记）"},
+		{verdict.Reason("no_such").In(chinese), "no_such"},
+		{verdict.None.In(chinese), ""},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%q, want %q", c[0], c[1])
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	path := flag.String("out", "bench.json", "`FILE` to write / 输出文件")
+	path := flag.String("out", "bench.json", "`FILE` to write")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q\n", flag.Arg(0))

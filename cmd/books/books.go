@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/embedded"
 	"citycard/ledger/schema"
@@ -21,7 +22,7 @@ import (
 type Books struct {
 	*ledger.Ledger
 	URL         string
-	Description string
+	Description *language.Text
 	Retries     *prometheus.CounterVec
 
 	database *embedded.Database
@@ -46,11 +47,11 @@ func Open(ctx context.Context, url, dir string, conns int, log *slog.Logger, opt
 func Database(ctx context.Context, url, dir string, log *slog.Logger) (*embedded.Database, error) {
 	database, err := embedded.Open(ctx, embedded.Options{URL: url, Dir: dir, Log: log})
 	if err != nil {
-		todo := "check --db, or that the data directory may be used by PostgreSQL's user"
+		todo := language.Textf("check --db, or that the data directory may be used by PostgreSQL's user")
 		if DiskFull(err) {
-			todo = "free some space / 请释放磁盘空间"
+			todo = language.Textf("free some space")
 		}
-		return nil, service.Fail("cannot use the database / 数据库不可用", todo, err)
+		return nil, service.Fail("cannot use the database").Todo("%w", todo).Because(err)
 	}
 	return database, nil
 }
@@ -115,7 +116,7 @@ func (b *Books) Close(context.Context) error {
 func (b *Books) Ready(ctx context.Context) error {
 	conn, err := b.Pool().Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("database: %w", err)
+		return language.Textf("database: %w", err)
 	}
 	defer conn.Release()
 	return conn.Conn().Ping(ctx)
@@ -162,7 +163,7 @@ func CodeOf(accounts *ledger.Chart, id ledger.AccountID) string {
 	if account, ok := accounts.ByID(id); ok {
 		return account.Code
 	}
-	return fmt.Sprintf("number %d", id)
+	return fmt.Sprintf("#%d", id)
 }
 
 // Day is a flag that holds a clearing day; the zero value is none.
@@ -179,7 +180,7 @@ func (d *Day) String() string {
 func (d *Day) Set(text string) error {
 	parsed, err := ledger.ParseDay(text)
 	if err != nil {
-		return err
+		return language.Textf("want a calendar day as YYYYMMDD")
 	}
 	*d = Day(parsed)
 	return nil

@@ -3,13 +3,13 @@ package books
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger/schema"
 )
 
@@ -43,7 +43,7 @@ func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, er
 	if ok {
 		if conn, err := schema.Connect(ctx, r.Database); err == nil {
 			if err := conn.Close(ctx); err != nil {
-				return nil, fmt.Errorf("close the trial connection: %w", err)
+				return nil, language.Textf("close the trial connection: %w", err)
 			}
 			place.URL = r.Database
 		}
@@ -52,7 +52,7 @@ func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, er
 		return place, nil
 	}
 	if _, err := os.Stat(place.Private); errors.Is(err, fs.ErrNotExist) {
-		return nil, service.NoBooks("no books in "+data+" / 数据目录中没有账簿", "name a directory that citycard serve or demo has used, or give --db", nil)
+		return nil, service.NoBooks("no books in %s", data).Todo("name a directory that citycard serve or demo has used, or give --db")
 	}
 	var err error
 	place.held, err = service.OpenDataDir(data, DataPurpose)

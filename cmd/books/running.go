@@ -3,20 +3,21 @@ package books
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"citycard/broker"
 	"citycard/durable"
+	"citycard/language"
 )
 
 // Running is the information that a serving process leaves in its data directory for other
 // commands: its present step while it starts, and then how to reach it. The file is removed when
 // the process ends. A killed process leaves it behind, but not the lock.
 type Running struct {
-	// Doing is the present step of a process that is starting; besides it only Long is set then.
+	// Doing is the present step of a process that is starting, in English; besides it only Long is
+	// set then.
 	Doing string `json:"doing,omitempty"`
 	// Long says that the time for this step depends on the size of the city.
 	Long bool `json:"long,omitempty"`
@@ -40,7 +41,7 @@ func (r Running) Write(dir string) error {
 	}
 	// The file holds the database's password, so only its owner may read it.
 	if err := durable.WriteFile(filepath.Join(dir, runningFile), data); err != nil {
-		return fmt.Errorf("leave word in the data directory: %w", err)
+		return language.Textf("leave word in the data directory: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package books
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,26 +50,25 @@ func Refusal(url string, err error) error {
 	case errors.As(err, &version):
 		return versionRefusal(url, version)
 	case errors.As(err, &pg) && pg.Code == "3D000":
-		return service.NoBooks("database "+name(url)+" does not exist / 数据库不存在", "create it, or let citycard migrate --create-database do it", nil)
+		return service.NoBooks("database %s does not exist", name(url)).Todo("create it, or let citycard migrate --create-database do it")
 	case errors.As(err, &pg) && pg.Code == "42501":
-		return service.Refuse("this user may not do that in database "+name(url)+" / 数据库权限不足", "give it the rights that docs/configuration.md lists", pg)
+		return service.Refuse("this user may not do that in database %s", name(url)).Todo("give it the rights that docs/configuration.md lists").Because(pg)
 	}
-	return service.Unreachable("cannot use the database / 数据库不可用", "start it or correct --db", err)
+	return service.Unreachable("cannot use the database").Todo("start it or correct --db").Because(err)
 }
 
 func versionRefusal(url string, v *schema.VersionError) error {
-	where := fmt.Sprintf("%s schema %d; this one knows %d", v.Set, v.Found, v.Known)
 	switch v.Err {
 	case schema.ErrNewer:
-		return service.NoBooks("this database is of a newer citycard ("+where+") / 数据库版本较新", "use that citycard", nil)
+		return service.NoBooks("this database is of a newer citycard (%s schema %d; this one knows %d)", v.Set, v.Found, v.Known).Todo("use that citycard")
 	case schema.ErrOlder:
-		return service.NoBooks("this database is of an older citycard ("+where+") / 数据库版本较旧", "run citycard migrate", nil)
+		return service.NoBooks("this database is of an older citycard (%s schema %d; this one knows %d)", v.Set, v.Found, v.Known).Todo("run citycard migrate")
 	}
 	return noBooks(url)
 }
 
 func noBooks(url string) error {
-	return service.NoBooks("no books in database "+name(url)+" / 数据库中没有账簿", "correct --db; citycard serve begins new books", nil)
+	return service.NoBooks("no books in database %s", name(url)).Todo("correct --db; citycard serve begins new books")
 }
 
 // name is the database's name, for people.

@@ -2,11 +2,11 @@ package books
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // Patience is how long a command waits for a process that starts to serve.
@@ -74,7 +74,7 @@ func (w *watch) look(now time.Time) (r Running, ok, done bool, err error) {
 	case word && held:
 		return Running{}, false, false, w.starting(r, now)
 	case w.waiting && !held:
-		return Running{}, false, true, service.Fail("citycard serve of "+w.data+" ended before it was ready / 清算服务未能启动", "see what it said, and start it again", nil)
+		return Running{}, false, true, service.Fail("citycard serve of %s ended before it was ready", w.data).Todo("see what it said, and start it again")
 	case w.waiting: // it is stopping
 		return Running{}, false, false, nil
 	case now.Sub(w.began) < w.Appear:
@@ -93,12 +93,19 @@ func (w *watch) starting(r Running, now time.Time) error {
 	}
 	w.waiting = true
 	if !r.Long && now.Sub(w.since) >= w.Step {
-		return service.Unreachable(fmt.Sprintf("citycard serve of %s is still %s after %s / 清算服务仍未就绪", w.data, r.Doing, now.Sub(w.since).Round(time.Second)),
-			"look at what it says, and try again", nil)
+		return service.Unreachable("citycard serve of %s is still %s after %s", w.data, step(r.Doing), now.Sub(w.since).Round(time.Second)).Todo("look at what it says, and try again")
 	}
 	w.say(now, r.Doing)
 	return nil
 }
+
+// step is what a starting process does, as its file says in English.
+type step string
+
+func (s step) Error() string { return string(s) }
+
+// In says it in a language.
+func (s step) In(l language.Language) string { return l.Of(string(s)) }
 
 // say logs what it waits for, at once and then at intervals.
 func (w *watch) say(now time.Time, serve string) {
@@ -106,5 +113,5 @@ func (w *watch) say(now time.Time, serve string) {
 		return
 	}
 	w.said = now
-	w.Log.Info("waiting for serve to be ready / 等待清算服务就绪", "data", w.data, "serve", serve)
+	w.Log.Info("waiting for serve to be ready", "data", w.data, "serve", serve)
 }

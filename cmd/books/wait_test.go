@@ -27,7 +27,7 @@ func newStation(t *testing.T) *station {
 
 // Handle is the log of a wait.
 func (s *station) Handle(_ context.Context, r slog.Record) error {
-	if r.Message != "waiting for serve to be ready / 等待清算服务就绪" {
+	if r.Message != "waiting for serve to be ready" {
 		s.Errorf("it says %q", r.Message)
 	}
 	r.Attrs(func(a slog.Attr) bool {
@@ -129,7 +129,7 @@ func TestStartFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.leave()
-	if f := <-result; f.err == nil || !strings.Contains(f.err.Error(), "ended before it was ready / 清算服务未能启动") {
+	if f := <-result; f.err == nil || !strings.Contains(f.err.Error(), "ended before it was ready") {
 		t.Errorf("it found %+v", f)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -55,10 +54,9 @@ serves the others, and the PIN 123456. Blank cards as they come from the maker: 
 blank-ssc-v1, blank-dual.
 
 Images lie in --data where that is given; the directory is then the program's own. An image that
-exists is used whatever the profile says; one that does not is made when the card
-is put in. It is written again with each change, before the card answers: no killed program takes
-back what a card has answered. Several slots: give --vpcd once for each, with --profile and --image in the same
-order.
+exists is used whatever the profile says; one that does not is made when the card is put in. It is
+written again with each change, before the card answers: no killed program takes back what a card
+has answered. Several slots: give --vpcd once for each, with --profile and --image in the same order.
 
 Without --commands the cards stay in their readers until the program is stopped. With --commands
 each line of standard input is answered by one line on standard output, "ok" or "error: TEXT"; the
@@ -77,19 +75,19 @@ func cardCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim card", flag.ContinueOnError)
 	var c virtualCard
 	c.Register(flags)
-	flags.Var(&c.profiles, "profile", "`KIND` of a new card, see above; tunion where not given / 新卡类型")
-	flags.Var(&c.images, "image", "`FILE` that holds the card, written with each change; made where it is missing / 卡映像文件")
-	flags.Uint64Var(&c.seed, "seed", 1, "`NUMBER` that a new card follows from / 随机种子")
-	flags.StringVar(&c.date, "date", "20261120", "`YYYYMMDD` on which a new card is looked at: its last journey is of that day / 卡片日期")
-	flags.StringVar(&c.side, "interface", "", "`SIDE` of a dual card: contactless, contact / 双界面卡所用界面")
-	flags.BoolVar(&c.macFirst, "prove-mac-first", false, "GET TRANSACTION PROVE gives MAC2 before TAC / 交易认证先返回MAC2")
-	flags.Var(&c.slots, "vpcd", "`HOST:PORT` of the virtual reader's slot, "+vcard.FirstSlot+" where not given / 虚拟读卡器地址")
-	flags.BoolVar(&c.describe, "describe", false, "print what is on the card as JSON and end; needs no reader / 打印卡内容")
-	flags.BoolVar(&c.commands, "commands", false, "take commands from standard input / 由标准输入控制")
+	flags.Var(&c.profiles, "profile", "`KIND` of a new card, see above; tunion where not given")
+	flags.Var(&c.images, "image", "`FILE` that holds the card, written with each change; made where it is missing")
+	flags.Uint64Var(&c.seed, "seed", 1, "`NUMBER` that a new card follows from")
+	flags.StringVar(&c.date, "date", "20261120", "`YYYYMMDD` on which a new card is looked at: its last journey is of that day")
+	flags.StringVar(&c.side, "interface", "", "`SIDE` of a dual card: contactless, contact")
+	flags.BoolVar(&c.macFirst, "prove-mac-first", false, "GET TRANSACTION PROVE gives MAC2 before TAC")
+	flags.Var(&c.slots, "vpcd", "`HOST:PORT` of the virtual reader's slot, "+vcard.FirstSlot+" where not given")
+	flags.BoolVar(&c.describe, "describe", false, "print what is on the card as JSON and end; needs no reader")
+	flags.BoolVar(&c.commands, "commands", false, "take commands from standard input")
 	return &ffcli.Command{
 		Name:       "card",
 		ShortUsage: "cardsim card [flags]",
-		ShortHelp:  "put virtual cards into vpcd readers / 将虚拟卡插入虚拟读卡器",
+		ShortHelp:  "put virtual cards into vpcd readers",
 		LongHelp:   cardHelp,
 		FlagSet:    flags,
 		Exec: func(ctx context.Context, args []string) error {
@@ -154,7 +152,7 @@ func (c *virtualCard) stay(ctx context.Context, r *rack, log *slog.Logger) error
 		}
 	}
 	if err := r.leave(nil); err != nil {
-		return service.Fail("the card left the reader / 卡片离开了读卡器", "is pcscd still running?", err)
+		return service.Fail("the card left the reader").Todo("is pcscd still running?").Because(err)
 	}
 	return nil
 }
@@ -170,13 +168,13 @@ func (c *virtualCard) imageOf(i int) string {
 // check refuses settings with which no card can be made.
 func (c *virtualCard) check() error {
 	if _, err := time.Parse("20060102", c.date); err != nil {
-		return service.Fail(fmt.Sprintf("%q is no date / 日期有误", c.date), "give --date YYYYMMDD", nil)
+		return service.Fail("%q is no date", c.date).Todo("give --date YYYYMMDD")
 	}
 	if c.side != "" && c.side != "contact" && c.side != "contactless" {
-		return service.Fail(fmt.Sprintf("no interface %q / 没有此界面", c.side), "give --interface contactless or contact", nil)
+		return service.Fail("no interface %q", c.side).Todo("give --interface contactless or contact")
 	}
 	if len(c.images) > max(len(c.slots), 1) || len(c.profiles) > max(len(c.slots), 1) {
-		return service.Fail("more cards than slots / 卡多于卡槽", "give --vpcd once for each card", nil)
+		return service.Fail("more cards than slots").Todo("give --vpcd once for each card")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"citycard/language"
 	"citycard/simulators/vcard"
 )
 
@@ -82,7 +83,7 @@ func (r *rack) command(ctx context.Context, line string) (answer string, again b
 	if len(words) > 0 {
 		if n, err := strconv.Atoi(words[0]); err == nil {
 			if n < 1 || n > len(r.slots) {
-				return "", true, fmt.Errorf("no slot %d, there are %d", n, len(r.slots))
+				return "", true, language.Textf("no slot %d, there are %d", n, len(r.slots))
 			}
 			s, words = r.slots[n-1], words[1:]
 		}
@@ -104,7 +105,7 @@ func (s *slot) obey(ctx context.Context, r recipe, words []string, line string) 
 	case len(words) == 4 && (words[0] == "insert" || words[0] == "swap"):
 		seed, err := strconv.ParseUint(words[3], 10, 64)
 		if err != nil {
-			return fmt.Errorf("seed %q is no number", words[3])
+			return language.Textf("seed %q is no number", words[3])
 		}
 		if words[0] == "swap" {
 			if err := s.remove(); err != nil {
@@ -119,7 +120,7 @@ func (s *slot) obey(ctx context.Context, r recipe, words []string, line string) 
 	case len(words) == 2 && words[0] == "tear":
 		return s.tear(words[1])
 	}
-	return fmt.Errorf("%q: want insert PROFILE IMAGE SEED, swap PROFILE IMAGE SEED, remove, back, tear before|after, describe or quit", line)
+	return language.Textf("%q: want insert PROFILE IMAGE SEED, swap PROFILE IMAGE SEED, remove, back, tear before|after, describe or quit", line)
 }
 
 // describe is the card in the slot, or the one that was there last, as JSON.

@@ -12,6 +12,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/simulators/city"
 	"citycard/simulators/specimen"
 	"citycard/simulators/vcard"
@@ -40,7 +41,7 @@ func (r recipe) place(image string) (string, error) {
 		return filepath.Join(r.dir, image), nil
 	}
 	if folder := filepath.Dir(image); service.Marked(folder, books.DataPurpose) {
-		return "", service.Refuse(folder+" is a data directory of citycard / 这是 citycard 的数据目录", "name another place with --image", nil)
+		return "", service.Refuse("%s is a data directory of citycard", folder).Todo("name another place with --image")
 	}
 	return image, nil
 }
@@ -53,7 +54,7 @@ func (r recipe) take(ctx context.Context, profile, image string, seed uint64) (c
 			return card, false, r.turn(card)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
-			return nil, false, service.Fail("card image not usable / 卡映像不可用", "give another file with --image", err)
+			return nil, false, service.Fail("card image not usable").Todo("give another file with --image").Because(err)
 		}
 	}
 	if card, err = r.make(ctx, profile, seed); err != nil {
@@ -77,8 +78,7 @@ func (r recipe) make(ctx context.Context, profile string, seed uint64) (*chip.Ch
 	}
 	kind := specimen.Kind(profile)
 	if !specimen.Known(kind) {
-		return nil, service.Fail(fmt.Sprintf("no card of profile %q / 没有这种卡", profile),
-			"give --profile "+strings.Trim(fmt.Sprint(specimen.Kinds()), "[]")+", or for a blank one transit, ssc, blank-ssc-v1, blank-dual", nil)
+		return nil, service.Fail("no card of profile %q", profile).Todo("give --profile %s, or for a blank one transit, ssc, blank-ssc-v1, blank-dual", strings.Trim(fmt.Sprint(specimen.Kinds()), "[]"))
 	}
 	date, err := time.Parse("20060102", r.date)
 	if err != nil {
@@ -97,7 +97,7 @@ func (r recipe) turn(card *chip.Chip) error {
 		side = chip.Contact
 	}
 	if err := card.Use(side); err != nil {
-		return service.Fail("the card has no such interface / 卡无此界面", "leave --interface out, or take --profile dual", err)
+		return service.Fail("the card has no such interface").Todo("leave --interface out, or take --profile dual").Because(err)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 	// From here on every change that the card has answered is stored, even if this program is
 	// killed.
 	if err := city.KeepChip(image, card); err != nil {
-		return service.Fail("card image not written / 卡映像未写入", "give another file with --image", err)
+		return service.Fail("card image not written").Todo("give another file with --image").Because(err)
 	}
 	if err = s.put(ctx, card, image); err != nil && fresh {
 		err = errors.Join(err, os.Remove(image)) // that card was never in a reader
@@ -140,7 +140,7 @@ func (s *slot) insert(ctx context.Context, r recipe, profile, image string, seed
 func (s *slot) put(ctx context.Context, card *chip.Chip, image string) error {
 	if err := s.slot.Insert(ctx, card); err != nil {
 		if errors.Is(err, vcard.ErrNoReader) {
-			return service.Fail("no virtual reader at "+s.address+" / 没有虚拟读卡器", "start pcscd with vsmartcard-vpcd, or correct --vpcd", err)
+			return service.Fail("no virtual reader at %s", s.address).Todo("start pcscd with vsmartcard-vpcd, or correct --vpcd").Because(err)
 		}
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *slot) back(ctx context.Context) error {
 		return vcard.ErrOccupied
 	}
 	if s.last == nil {
-		return errors.New("no card was taken out of this slot")
+		return language.Textf("no card was taken out of this slot")
 	}
 	return s.put(ctx, s.last, s.image)
 }
@@ -188,7 +188,7 @@ func (s *slot) tear(when string) error {
 	case "after":
 		s.card.LosePower(chip.AfterCommit)
 	default:
-		return fmt.Errorf("tear %q: want before or after", when)
+		return language.Textf("tear %q: want before or after", when)
 	}
 	return nil
 }

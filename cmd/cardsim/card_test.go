@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"citycard/cardos/apdu"
 	"citycard/cardos/chip"
 	"citycard/cardos/purse"
@@ -282,7 +284,12 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"cardsim": main})
+}
+
+// TestScripts runs commands as a user types them: testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
 }
 
 // A change that a card has answered is stored even if the program is killed right after it: a new

@@ -49,16 +49,16 @@ func checkCommand() *ffcli.Command {
 	var c checking
 	c.Data = "cardsim-data"
 	c.Register(flags)
-	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory / 对照结果目录")
-	flags.StringVar(&c.books, "books", "citycard-data", "data `DIR` of citycard whose books are compared / 账簿数据目录")
-	service.RegisterDatabase(flags, &c.database, "`URL` of the books' database, instead of --books / 数据库地址")
-	flags.StringVar(&c.export, "export", "", "`FILE` that citycard export wrote, - for standard input, instead of --books / 导出文件")
-	flags.StringVar(&c.scratch, "scratch", "", "`DIR` for files while it runs; empty: the system's / 临时目录")
-	flags.BoolVar(&c.asJSON, "json", false, "print for machines / 输出 JSON")
+	flags.StringVar(&c.truth, "truth", "", "`DIR` of the truth; empty: truth/ in the data directory")
+	flags.StringVar(&c.books, "books", "citycard-data", "data `DIR` of citycard whose books are compared")
+	service.RegisterDatabase(flags, &c.database, "`URL` of the books' database, instead of --books")
+	flags.StringVar(&c.export, "export", "", "`FILE` that citycard export wrote, - for standard input, instead of --books")
+	flags.StringVar(&c.scratch, "scratch", "", "`DIR` for files while it runs; empty: the system's")
+	flags.BoolVar(&c.asJSON, "json", false, "print for machines")
 	return &ffcli.Command{
 		Name:       "check",
 		ShortUsage: "cardsim check [flags]",
-		ShortHelp:  "hold every fen and every verdict of the books against the truth / 与对照结果核对",
+		ShortHelp:  "hold every fen and every verdict of the books against the truth",
 		LongHelp:   "Exit code 3 where anything differs. All days in the truth's directory are one truth.",
 		FlagSet:    flags,
 		Exec:       c.exec,
@@ -116,12 +116,12 @@ func (c *checking) print(out *checked) error {
 	for _, fault := range out.Faults {
 		c.Print("! %s", fault)
 	}
-	c.Print("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s / 与对照结果核对",
+	c.Print("%d sent, %d lost, %d doubled, %d wrong, %d unexpected, %d purse mismatches, %d positions differ, in %.1f s",
 		out.Sent, out.Lost, out.Doubled, out.Wrong, out.Unexpected, out.PurseMismatches, len(out.Positions), out.Seconds)
 	if out.Agrees {
-		c.Print("THE BOOKS AGREE WITH THE TRUTH / 账目与对照结果一致")
+		c.Print("THE BOOKS AGREE WITH THE TRUTH")
 	} else {
-		c.Print("THE BOOKS DIFFER FROM THE TRUTH / 账目与对照结果不一致")
+		c.Print("THE BOOKS DIFFER FROM THE TRUTH")
 	}
 	return c.Printed()
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +16,8 @@ import (
 	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/simulators/city"
-	"citycard/simulators/crowd"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
@@ -55,24 +53,24 @@ func cityCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardsim city", flag.ContinueOnError)
 	var c dayInTheCity
 	c.register(flags)
-	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log / Kafka 地址")
+	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log")
 	c.access.Register(flags)
-	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority / 圈存授权接口地址")
-	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each / 渠道令牌目录")
-	flags.IntVar(&c.rides, "rides", 0, fmt.Sprintf("rides of a card in a day, about, a `NUMBER`; 0: %d, direct %d / 每卡每日乘次", city.DefaultRides, crowd.DefaultRides))
-	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row / 连续天数")
-	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes / 等待票价的时间")
+	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority")
+	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each")
+	flags.IntVar(&c.rides, "rides", 0, "rides of a card in a day, about, a `NUMBER`; 0: 15, direct 4")
+	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row")
+	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes")
 	registerShares(flags, &c.shares)
 	c.registerDirect(flags)
-	flags.StringVar(&c.hot, "hot-operator", "", "direct: `ID` of the operator that has most of the rides / 热点运营商")
-	flags.Uint64Var(&c.orderSeed, "order-seed", 0, "direct: `NUMBER` that shuffles the order of sending; 0: as it happened / 发送次序种子")
-	flags.StringVar(&c.part, "part", "", "direct: send only part `N/M` of the day, in turn; the truth is the whole day's / 分批发送")
+	flags.StringVar(&c.hot, "hot-operator", "", "direct: `ID` of the operator that has most of the rides")
+	flags.Uint64Var(&c.orderSeed, "order-seed", 0, "direct: `NUMBER` that shuffles the order of sending; 0: as it happened")
+	flags.StringVar(&c.part, "part", "", "direct: send only part `N/M` of the day, in turn; the truth is the whole day's")
 	c.flags = flags
 	return &ffcli.Command{
 		Name:       "city",
 		ShortUsage: "cardsim city --keys FILE [flags]",
-		ShortHelp:  "play days of the city into Kafka and write the truth beside them / 模拟城市日",
-		LongHelp: "With --direct, or above " + strconv.Itoa(directFrom) + " cards, taps come straight from compact state, with the TACs that the cards would\n" +
+		ShortHelp:  "play days of the city into Kafka and write the truth beside them",
+		LongHelp: "With --direct, or above 200000 cards, taps come straight from compact state, with the TACs that the cards would\n" +
 			"have made: no chips, loads, claims or pensions; purses are those of registry/purses.csv. Such a day may be played\n" +
 			"again after an interruption; its records are the same.",
 		FlagSet: flags,
@@ -93,13 +91,13 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if c.days < 1 || c.days > 366 {
-		return service.Exit(service.ExitUsage, fmt.Errorf("--days %d: want 1 to 366", c.days))
+		return service.Exit(service.ExitUsage, language.Textf("--days %d: want 1 to 366", c.days))
 	}
 	if err := c.shares.Check(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
 	if names := c.onlyDirect(); !c.direct() && len(names) > 0 {
-		return service.Exit(service.ExitUsage, fmt.Errorf("%s: only with --direct", strings.Join(names, ", ")))
+		return service.Exit(service.ExitUsage, language.Textf("%s: only with --direct", strings.Join(names, " ")))
 	}
 	if c.opts, err = c.access.Options(c.kafka); err != nil {
 		return service.Exit(service.ExitUsage, err)
@@ -145,7 +143,7 @@ func (c *dayInTheCity) playChips(ctx context.Context, day plan.Day) error {
 		return err
 	}
 	if err := truth.Write(filepath.Join(c.Data, "truth"), played.Records, played.Purses, played.Summary); err != nil {
-		return service.Fail("truth not written / 对照结果未写入", "check the disk", err)
+		return service.Fail("truth not written").Todo("check the disk").Because(err)
 	}
 	return nil
 }
@@ -156,13 +154,13 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	fares, err := downlink.Fares(ctx, c.brokers(), func(why error) {
-		c.Logger().Info("waiting for serve to be ready / 等待清算服务就绪", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
+		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
-		return nil, service.Fail("topic fares is empty / 票价主题为空", "start citycard serve first: it publishes them", nil)
+		return nil, service.Fail("topic fares is empty").Todo("start citycard serve first: it publishes them")
 	}
 	if err != nil {
-		return nil, service.Unreachable("cannot read the fares from Kafka at "+c.kafka+" / 无法从 Kafka 读取票价", "start the broker or correct --kafka, --kafka-user and --kafka-tls-ca", err)
+		return nil, service.Unreachable("cannot read the fares from Kafka at %s", c.kafka).Todo("start the broker or correct --kafka, --kafka-user and --kafka-tls-ca").Because(err)
 	}
 	return fares, nil
 }
@@ -172,7 +170,7 @@ func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
 func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Played, err error) {
 	box, err := outbox.Open(filepath.Join(c.Data, "outbox"))
 	if err != nil {
-		return nil, service.Fail("the outbox cannot be used / 发件箱不可用", "see what it says; free some space", err)
+		return nil, service.Fail("the outbox cannot be used").Todo("see what it says; free some space").Because(err)
 	}
 	authority, err := c.authority()
 	if err != nil {
@@ -180,13 +178,13 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 	}
 	client, err := kgo.NewClient(append(outbox.ProducerOptions(c.brokers()...), c.opts...)...)
 	if err != nil {
-		return nil, errors.Join(service.Fail("bad address of the message log / Kafka 地址有误", "correct --kafka", err), box.Close())
+		return nil, errors.Join(service.Fail("bad address of the message log").Todo("correct --kafka").Because(err), box.Close())
 	}
 	forwarding, stop := context.WithCancelCause(ctx)
 	gone := make(chan error, 1)
 	go func() {
 		err := box.Forward(forwarding, client)
-		stop(fmt.Errorf("records cannot be sent: %w", err))
+		stop(language.Textf("records cannot be sent: %w", err))
 		gone <- err
 	}()
 	defer func() {
@@ -200,10 +198,10 @@ func (c *dayInTheCity) play(ctx context.Context, day plan.Day) (played *city.Pla
 		err = box.Drain(forwarding)
 	}
 	if errors.Is(err, city.ErrUnfinished) {
-		err = service.Refuse("a day in "+c.Data+" was interrupted; its cards no longer fit the books / 上次模拟被中断,卡片与账簿不再一致", "give an empty directory with --data", nil)
+		err = service.Refuse("a day in %s was interrupted; its cards no longer fit the books", c.Data).Todo("give an empty directory with --data")
 	}
 	if err != nil && forwarding.Err() != nil && ctx.Err() == nil {
-		err = service.Unreachable("Kafka at "+c.kafka+" does not take the records / Kafka 未接收记录", "look at the broker's log", context.Cause(forwarding))
+		err = service.Unreachable("Kafka at %s does not take the records", c.kafka).Todo("look at the broker's log").Because(context.Cause(forwarding))
 	}
 	return played, err
 }
@@ -221,7 +219,7 @@ func (c *dayInTheCity) authority() (counter.LoadAuthority, error) {
 	}
 	once, err := counter.NewHTTPAuthority(c.api, tokens, client)
 	if err != nil {
-		return nil, service.Fail("bad address of the load authority / 充值授权服务地址有误", "correct --api", err)
+		return nil, service.Fail("bad address of the load authority").Todo("correct --api").Because(err)
 	}
 	return city.Persistent{Authority: once, Tries: 60, First: 50 * time.Millisecond, Longest: 2 * time.Second}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,12 +13,13 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/simulators/crowd"
 	"citycard/simulators/plan"
 )
 
 // directFrom is the number of cards above which no chips are made by default: with ten times as
-// many, the chips would fill gigabytes and a day would take an hour.
+// many, the chips would fill gigabytes and a day would take an hour. The help texts have it too.
 const directFrom = 200_000
 
 // mode chooses between chips and compact state: a flag that may be left to the
@@ -41,7 +41,7 @@ func (m *mode) Set(text string) error {
 	}
 	direct, err := strconv.ParseBool(text)
 	if err != nil {
-		return errors.New("want true, false or auto")
+		return language.Textf("want true, false or auto")
 	}
 	*m = mode{set: true, direct: direct}
 	return nil
@@ -69,7 +69,7 @@ func (c *dayInTheCity) parts() (part, parts int, err error) {
 	part, errN := strconv.Atoi(n)
 	parts, errM := strconv.Atoi(m)
 	if !found || errN != nil || errM != nil || part < 1 || part > parts {
-		return 0, 0, service.Exit(service.ExitUsage, fmt.Errorf("--part %q: want N/M, such as 1/2", c.part))
+		return 0, 0, service.Exit(service.ExitUsage, language.Textf("--part %q: want N/M, such as 1/2", c.part))
 	}
 	return part, parts, nil
 }
@@ -82,7 +82,7 @@ func (c *dayInTheCity) playDirect(ctx context.Context, day plan.Day) error {
 	}
 	mail, err := newPost(c.brokers(), c.opts)
 	if err != nil {
-		return service.Fail("bad address of the message log / Kafka 地址有误", "correct --kafka", err)
+		return service.Fail("bad address of the message log").Todo("correct --kafka").Because(err)
 	}
 	defer mail.client.Close()
 	_, err = crowd.Play(ctx, crowd.Options{
@@ -90,7 +90,7 @@ func (c *dayInTheCity) playDirect(ctx context.Context, day plan.Day) error {
 		Send: mail.send, Sent: mail.sent,
 	})
 	if errors.Is(err, crowd.ErrPlayed) {
-		return service.Refuse(day.Date.Format("20060102")+" or a later day has been played in "+c.Data+" / 该日或更晚的日子已模拟", "give a later --day, or an empty directory with --data", nil)
+		return service.Refuse("%s or a later day has been played in %s", day.Date.Format("20060102"), c.Data).Todo("give a later --day, or an empty directory with --data")
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (p *post) answer(_ *kgo.Record, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err == nil {
-		p.err = fmt.Errorf("topic %s: %w", message.TopicTaps, err)
+		p.err = language.Textf("topic %s: %w", message.TopicTaps, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +19,8 @@ import (
 	embedded "citycard/broker"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/simulators/city"
+	"citycard/simulators/crowd"
 	"citycard/simulators/truth"
 )
 
@@ -76,7 +80,7 @@ func TestDirectRefusals(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"city", "--keys", keyPath, "--order-seed", "3", "--sam-gaps", "0.1"}, "--order-seed, --sam-gaps: only with --direct"},
+		{[]string{"city", "--keys", keyPath, "--order-seed", "3", "--sam-gaps", "0.1"}, "--order-seed --sam-gaps: only with --direct"},
 		{[]string{"city", "--keys", keyPath, "--cards", "200", "--data", direct}, "holds a city without chips"},
 		{[]string{"city", "--keys", keyPath, "--direct", "--cards", "300", "--data", direct}, "--cards 200"},
 		{[]string{"city", "--keys", keyPath, "--days", "0"}, "--days 0"},
@@ -88,6 +92,20 @@ func TestDirectRefusals(t *testing.T) {
 		if err := run(t, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v, want %q", test.args, err, test.want)
 		}
+	}
+}
+
+// TestDirectHelp: the help says the figures that the program has.
+func TestDirectHelp(t *testing.T) {
+	above := fmt.Sprintf("above %d cards", directFrom)
+	for _, c := range []*ffcli.Command{issueCommand(), cityCommand()} {
+		if usage := c.FlagSet.Lookup("direct").Usage; !strings.Contains(c.LongHelp, above) || !strings.Contains(usage, above) {
+			t.Errorf("%s: the help does not say %q: %s; %s", c.Name, above, c.LongHelp, usage)
+		}
+	}
+	rides, want := cityCommand().FlagSet.Lookup("rides").Usage, fmt.Sprintf("0: %d, direct %d", city.DefaultRides, crowd.DefaultRides)
+	if !strings.HasSuffix(rides, want) {
+		t.Errorf("--rides: %s, want %q", rides, want)
 	}
 }
 

@@ -6,13 +6,13 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/simulators/city"
 	"citycard/simulators/crowd"
 	"citycard/simulators/network"
@@ -30,12 +30,12 @@ func issueCommand() *ffcli.Command {
 	var c issuing
 	c.register(flags)
 	c.registerDirect(flags)
-	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already / 已个人化卡片目录")
+	flags.StringVar(&c.images, "images", "", "`DIR` of cards that went through a real reader already")
 	return &ffcli.Command{
 		Name:       "issue",
 		ShortUsage: "cardsim issue --keys FILE [flags]",
-		ShortHelp:  "personalise the cards of a city in memory and write its registry / 发卡",
-		LongHelp:   "With --direct, or above " + strconv.Itoa(directFrom) + " cards, only the registry is written: no chips are made, and no --keys are needed.",
+		ShortHelp:  "personalise the cards of a city in memory and write its registry",
+		LongHelp:   "With --direct, or above 200000 cards, only the registry is written: no chips are made, and no --keys are needed.",
 		FlagSet:    flags,
 		Exec:       c.exec,
 	}
@@ -52,7 +52,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	case c.images != "":
-		return service.Exit(service.ExitUsage, errors.New("--images: not with --direct, which makes no cards / 直接生成时没有卡片"))
+		return service.Exit(service.ExitUsage, language.Textf("--images: not with --direct, which makes no cards"))
 	}
 	day, err := c.midnight(time.Now())
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	_, already, err := c.issue(ctx, day, c.images, store, newProgress(os.Stdout, time.Now))
 	if already {
-		return service.Refuse(c.Data+" holds issued cards / 目录中已有发出的卡", "give another directory with --data", nil)
+		return service.Refuse("%s holds issued cards", c.Data).Todo("give another directory with --data")
 	}
 	return err
 }
@@ -82,15 +82,15 @@ func (s *settings) issue(ctx context.Context, day time.Time, images string, stor
 		return c, false, err
 	}
 	if err := c.Check(); err != nil {
-		hint := "correct --cards"
+		refused := service.Fail("no such city").Todo("correct --cards").Because(err)
 		if c.Direct() {
-			hint += " or --riders"
+			refused = refused.Todo("correct --cards or --riders")
 		}
-		return c, false, service.Fail("no such city / 没有这样的城市", hint, err)
+		return c, false, refused
 	}
 	if c.Direct() {
 		if err := crowd.Issue(s.Data, c, n, p.report); err != nil {
-			return c, false, service.Fail("registry not written / 登记文件未写入", "check the disk", err)
+			return c, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 		}
 		return c, false, p.Err()
 	}
@@ -99,7 +99,7 @@ func (s *settings) issue(ctx context.Context, day time.Time, images string, stor
 		return c, false, err
 	}
 	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), n, store); err != nil {
-		return c, false, service.Fail("registry not written / 登记文件未写入", "check the disk", err)
+		return c, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 	}
 	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Images: images, Progress: p.report}); err != nil {
 		return c, false, err

@@ -16,7 +16,7 @@ func rootCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name:        "cardsim",
 		ShortUsage:  "cardsim <command> [flags]",
-		ShortHelp:   "virtual cards and a simulated city / 虚拟卡与模拟城市",
+		ShortHelp:   "virtual cards and a simulated city",
 		FlagSet:     flag.NewFlagSet("cardsim", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), issueCommand(), cityCommand(), checkCommand(), service.VersionCommand("cardsim")},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },

@@ -24,11 +24,11 @@ func ordersCommand() *ffcli.Command {
 	var c ordering
 	c.register(flags)
 	c.mode = mode{set: true} // an order makes a chip, however large the city is
-	flags.IntVar(&c.count, "count", 20, "`NUMBER` of orders / 订单数")
+	flags.IntVar(&c.count, "count", 20, "`NUMBER` of orders")
 	return &ffcli.Command{
 		Name:       "orders",
 		ShortUsage: "cardsim orders [flags]",
-		ShortHelp:  "the first cards' orders as JSON lines, for cardterm issue / 发卡订单",
+		ShortHelp:  "the first cards' orders as JSON lines, for cardterm issue",
 		FlagSet:    flags,
 		Exec:       c.exec,
 	}
@@ -44,11 +44,11 @@ func (c *ordering) exec(_ context.Context, args []string) error {
 	}
 	people, err := city.NewPopulation(c.city(day))
 	if err != nil {
-		return service.Fail("no such city / 没有这样的城市", "correct --cards", err)
+		return service.Fail("no such city").Todo("correct --cards").Because(err)
 	}
 	orders, err := people.Orders(c.count)
 	if err != nil {
-		return service.Fail("no such orders / 没有这样的订单", "correct --count", err)
+		return service.Fail("no such orders").Todo("correct --count").Because(err)
 	}
 	enc := json.NewEncoder(os.Stdout)
 	for _, order := range orders {

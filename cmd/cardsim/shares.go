@@ -9,26 +9,19 @@ import (
 // registerShares gives every fault a flag.
 func registerShares(flags *flag.FlagSet, s *plan.Shares) {
 	*s = plan.DefaultShares()
-	for _, f := range []struct {
-		name, usage string
-		value       *float64
-	}{
-		{"duplicates", "`SHARE` of records sent twice / 重复", &s.Duplicate},
-		{"out-of-order", "`SHARE` of taps held back / 乱序", &s.OutOfOrder},
-		{"late", "`SHARE` of cards with rides of yesterday / 迟到", &s.Late},
-		{"tampered", "`SHARE` of taps and loads with a copy of which one byte differs / 篡改", &s.Tampered},
-		{"undecodable", "`SHARE` of taps with bytes beside them that are no message / 无法解析", &s.Undecodable},
-		{"invalid-field", "`SHARE` of taps with a copy of impossible length / 字段错误", &s.Invalid},
-		{"unknown-terminal", "`SHARE` of bus rides at an unregistered SAM / 未登记终端", &s.UnknownTerminal},
-		{"wrong-clock", "`SHARE` of bus rides at a clock 400 days slow / 时钟错误", &s.WrongClock},
-		{"foreign", "`SHARE` of cards that are joined by another city's card / 外地卡", &s.Foreign},
-		{"bad-claims", "`SHARE` of claims, for each fault / 问题结算", &s.Claim},
-		{"bad-pensions", "`SHARE` of pension lines, for each fault / 问题发放", &s.Pension},
-		{"counter-gaps", "direct: `SHARE` of taps before which one of the card was lost / 卡计数器缺口", &s.CounterGap},
-		{"sam-gaps", "direct: `SHARE` of taps before which the SAM lost one / 终端序号缺口", &s.SAMGap},
-		{"hot-share", "direct: `SHARE` of rides for --hot-operator / 热点运营商占比", &s.Hot},
-	} {
-		flags.Float64Var(f.value, f.name, *f.value, f.usage)
-	}
-	flags.Var((*list)(&s.Fields), "tampered-fields", "`NAMES` of the fields that are tampered with, such as card,tac; empty: every field / 篡改字段")
+	flags.Float64Var(&s.Duplicate, "duplicates", s.Duplicate, "`SHARE` of records sent twice")
+	flags.Float64Var(&s.OutOfOrder, "out-of-order", s.OutOfOrder, "`SHARE` of taps held back")
+	flags.Float64Var(&s.Late, "late", s.Late, "`SHARE` of cards with rides of yesterday")
+	flags.Float64Var(&s.Tampered, "tampered", s.Tampered, "`SHARE` of taps and loads with a copy of which one byte differs")
+	flags.Float64Var(&s.Undecodable, "undecodable", s.Undecodable, "`SHARE` of taps with bytes beside them that are no message")
+	flags.Float64Var(&s.Invalid, "invalid-field", s.Invalid, "`SHARE` of taps with a copy of impossible length")
+	flags.Float64Var(&s.UnknownTerminal, "unknown-terminal", s.UnknownTerminal, "`SHARE` of bus rides at an unregistered SAM")
+	flags.Float64Var(&s.WrongClock, "wrong-clock", s.WrongClock, "`SHARE` of bus rides at a clock 400 days slow")
+	flags.Float64Var(&s.Foreign, "foreign", s.Foreign, "`SHARE` of cards that are joined by another city's card")
+	flags.Float64Var(&s.Claim, "bad-claims", s.Claim, "`SHARE` of claims, for each fault")
+	flags.Float64Var(&s.Pension, "bad-pensions", s.Pension, "`SHARE` of pension lines, for each fault")
+	flags.Float64Var(&s.CounterGap, "counter-gaps", s.CounterGap, "direct: `SHARE` of taps before which one of the card was lost")
+	flags.Float64Var(&s.SAMGap, "sam-gaps", s.SAMGap, "direct: `SHARE` of taps before which the SAM lost one")
+	flags.Float64Var(&s.Hot, "hot-share", s.Hot, "direct: `SHARE` of rides for --hot-operator")
+	flags.Var((*list)(&s.Fields), "tampered-fields", "`NAMES` of the fields that are tampered with, such as card,tac; empty: every field")
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/broker"
-	"citycard/cardos/apdu"
 	"citycard/cmd/service"
 	"citycard/terminals/outbox"
 )
@@ -40,29 +39,26 @@ type agent struct {
 	fares  string
 	ops    string
 	zone   string
-
-	trace    bool
-	language string
+	trace  bool
 }
 
 func agentCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardterm", flag.ContinueOnError)
 	a := &agent{Common: service.Common{Data: "cardterm-data"}}
 	a.Register(flags)
-	flags.StringVar(&a.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
-	flags.StringVar(&a.role, "role", roleWatch, "watch (show cards), gate (metro), validator (bus) / 角色")
-	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators / Kafka 地址")
+	flags.StringVar(&a.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty")
+	flags.StringVar(&a.role, "role", roleWatch, "the terminal's `ROLE`: watch (show cards), gate (metro), validator (bus)")
+	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators")
 	a.access.Register(flags)
-	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty / 票价文件")
-	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty / 监控地址")
-	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time zone of the city / 时区")
-	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on / 实时逐条解释与卡片的对话")
-	flags.StringVar(&a.language, "language", string(apdu.English), "`LANGUAGE` of --trace: en, zh / 说明语言")
+	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty")
+	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
+	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
+	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on")
 	a.module.register(flags)
 	a.place.register(flags)
 	return &ffcli.Command{
 		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm trace | cardterm issue",
-		ShortHelp: "terminal agent for one reader / 单读卡器终端代理",
+		ShortHelp: "terminal agent for one reader",
 		LongHelp: "With --trace each command to a card and its answer is printed on standard output with its fields and\n" +
 			"its status word in words, as cardterm trace does, in every role. Keys, PINs and the holder's data are\n" +
 			"never shown. A card is never kept waiting: what the output does not take in time is left out.",
@@ -76,16 +72,12 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	}
 	zone, err := time.LoadLocation(a.zone)
 	if err != nil {
-		return service.Exit(service.ExitUsage, service.Fail("unknown time zone "+a.zone+" / 未知时区", "give --zone as Area/City", err))
+		return service.Exit(service.ExitUsage, service.Fail("unknown time zone %s", a.zone).Todo("give --zone as Area/City"))
 	}
 	switch a.role {
 	case roleWatch, roleGate, roleValidator:
 	default:
-		return service.Exit(service.ExitUsage, service.Fail(fmt.Sprintf("unknown role %q / 未知角色", a.role), "give --role watch, gate or validator", nil))
-	}
-	lang, err := languageOf(a.language)
-	if err != nil {
-		return err
+		return service.Exit(service.ExitUsage, service.Fail("unknown role %q", a.role).Todo("give --role watch, gate or validator"))
 	}
 	log := a.Logger()
 	stack := service.NewStack(log, 10*time.Second)
@@ -100,7 +92,7 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	log.Info("reader open", "reader", l.reader.Name(), "role", a.role)
 	if a.trace {
 		signal.Ignore(syscall.SIGPIPE)
-		l.live = startLive(os.Stdout, lang, log)
+		l.live = startLive(os.Stdout, a.Language, log)
 		stack.Push("trace", l.live.Close)
 	}
 	l.serve = l.watch
@@ -137,7 +129,7 @@ func stoppedWaiting(ctx context.Context, err error) error {
 // open opens everything that a lane needs to take fares.
 func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *service.Ops) error {
 	if a.kafka == "" {
-		return service.Exit(service.ExitUsage, service.Fail("no broker / 没有 Kafka 地址", "give --kafka HOST:PORT", nil))
+		return service.Exit(service.ExitUsage, service.Fail("no broker").Todo("give --kafka HOST:PORT"))
 	}
 	up := uplink{brokers: strings.Split(a.kafka, ","), access: a.access}
 	if _, err := up.options(); err != nil {
@@ -161,7 +153,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 			return err
 		}
 		if l.role, err = a.place.role(a.role, l.seat.module, table, list); err != nil {
-			return service.Fail("cannot take fares here / 无法在此收费", "correct --line and --station, or publish fares that know them", err)
+			return service.Fail("cannot take fares here").Todo("correct --line and --station, or publish fares that know them").Because(err)
 		}
 		return nil
 	}

@@ -31,7 +31,7 @@ func openAtLast(ctx context.Context, log *slog.Logger, open func() error) error 
 // comeBack repeats the opening until it succeeds. It logs once that it waits, and once that the
 // wait is over. It returns an error that waiting cannot remove, or ctx's.
 func comeBack(ctx context.Context, log *slog.Logger, why error, open func() error) error {
-	log.Warn("the smart card service is away; waiting for it / 读卡服务中断,等待恢复", logged(why))
+	log.Warn("the smart card service is away; waiting for it", logged(why))
 	tick := time.NewTicker(askAgain)
 	defer tick.Stop()
 	for {
@@ -42,7 +42,7 @@ func comeBack(ctx context.Context, log *slog.Logger, why error, open func() erro
 		}
 		err := open()
 		if err == nil {
-			log.Info("the smart card service is back / 读卡服务已恢复")
+			log.Info("the smart card service is back")
 			return nil
 		}
 		if !away(err) && !settling(err) {

@@ -149,7 +149,7 @@ func TestIssueAsksForTheCard(t *testing.T) {
 	slot := first.slot()
 	must(t, slot.Insert(t.Context(), chip.NewTransit(3)))
 	s := listen(t, cmd)
-	s.until("take the card out / 请取出卡片", "")
+	s.until("take the card out", "")
 	first.end()
 	s.until(isAway, "")
 	begin(t)

@@ -56,7 +56,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", service.PassphraseVariable+"="+passphrase)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", asProgram+"=1", service.PassphraseVariable+"="+passphrase)
 	return cmd
 }
 
@@ -132,7 +132,7 @@ func TestIssueAndRead(t *testing.T) {
 	}
 	must(t, slot.Remove())
 	must(t, in.Close())
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "1 orders failed") {
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "orders that failed: 1") {
 		t.Errorf("ended with %v, %q", err, stderr.String())
 	}
 
@@ -344,6 +344,9 @@ func TestRefusals(t *testing.T) {
 		{[]string{"--zone", "Mars/Olympus"}, "Area/City"},
 		{[]string{"--role", "gate", "--kafka", "127.0.0.1:1", "--fares", "/no/such/file", "--data", filepath.Join(t.TempDir(), "a")}, "--fares FILE"},
 		{[]string{"--no-such-flag"}, "no-such-flag"},
+		{[]string{"read", "--wait", "300ms", "--language", "zh"}, "cardterm: 读卡器中没有卡片：请放入卡片（读卡器 Virtual PCD 00 00）"},
+		{[]string{"read", "--reader", "none such", "--language", "zh"}, `cardterm: 没有名称含 "none such" 的读卡器；现有：Virtual PCD 00 00、Virtual PCD 00 01`},
+		{[]string{"--role", "bouncer", "--language", "zh"}, `cardterm: 未知角色 "bouncer"；请给出 --role watch、gate 或 validator`},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

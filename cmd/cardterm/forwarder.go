@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"citycard/broker"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/outbox"
 )
 
@@ -80,9 +80,9 @@ func (u uplink) ask(ctx context.Context, opts []kgo.Opt) (away bool, err error) 
 	}
 	var network net.Error
 	if errors.As(err, &network) || ctx.Err() != nil {
-		return true, fmt.Errorf("the brokers do not answer: %w", err)
+		return true, language.Textf("the brokers do not answer: %w", err)
 	}
-	return false, fmt.Errorf("the brokers refuse the connection, look at the terminal's user, password and certificate authority: %w", err)
+	return false, language.Textf("the brokers refuse the connection, look at the terminal's user, password and certificate authority: %w", err)
 }
 
 // forwardOnce forwards until ctx ends or the brokers refuse it. The client alone would wait

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/counter"
 	"citycard/terminals/reader"
 )
@@ -39,7 +39,7 @@ func issueCommand() *ffcli.Command {
 	p.keyFlags.register(flags)
 	return &ffcli.Command{
 		Name: "issue", ShortUsage: "cardterm issue --keys FILE [flags] < ORDERS",
-		ShortHelp: "personalise cards, one JSON order a line / 个人化发卡，每行一个 JSON 订单",
+		ShortHelp: "personalise cards, one JSON order a line",
 		LongHelp: "Reads one order a line, waits for a blank card, personalises it, and prints one JSON result a line:\n" +
 			`  {"ok":true,"issued":{…},"seconds":0.03} or {"ok":false,"error":"…"}` + "\n" +
 			"Then it waits until the card is taken out, and asks for that. A smart card service that is away is waited for. A failed order does not end it; its exit code is 1 then.",
@@ -72,7 +72,7 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 			failed++
 		}
 		if err := results.Encode(r); err != nil {
-			return fmt.Errorf("print the result of order %d: %w", n, err)
+			return language.Textf("print the result of order %d: %w", n, err)
 		}
 		if fatal != nil {
 			return fatal
@@ -84,10 +84,10 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return service.Fail("cannot read orders / 无法读取订单", fmt.Sprintf("one JSON order a line, at most %d kB each", maxOrder>>10), err)
+		return service.Fail("cannot read orders").Todo("one JSON order a line, at most %d kB each", maxOrder>>10).Because(err)
 	}
 	if failed > 0 {
-		return service.Fail(fmt.Sprintf("%d orders failed / %d 个订单失败", failed, failed), "see the results on standard output", nil)
+		return service.Fail("orders that failed: %d", failed).Todo("see the results on standard output")
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (d *issueDesk) emptied(ctx context.Context) error {
 			return err
 		}
 		if !asked {
-			d.log.Info("take the card out / 请取出卡片")
+			d.log.Info("take the card out")
 		}
 		asked = true
 		return d.reader.WaitEmpty(ctx)
@@ -194,10 +194,10 @@ func parseOrder(line []byte) (counter.Order, error) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&order); err != nil {
-		return order, fmt.Errorf("not an order in JSON: %w", err)
+		return order, language.Textf("not an order in JSON: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return order, errors.New("more than one order on the line")
+		return order, language.Textf("more than one order on the line")
 	}
 	return order, order.Validate()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/contents"
 	"citycard/terminals/hotlist"
@@ -214,11 +214,11 @@ func (l *lane) resolve(ctx context.Context, c apdu.Card) (tap *message.Tap, serv
 func (l *lane) record(tap *message.Tap) error {
 	number, err := tunion.Number([10]byte(tap.GetDebit().GetCard()))
 	if err != nil {
-		return fmt.Errorf("card number: %w", err)
+		return language.Textf("card number: %w", err)
 	}
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(tap)
 	if err != nil {
-		return fmt.Errorf("encode a tap: %w", err)
+		return language.Textf("encode a tap: %w", err)
 	}
 	return l.out.Append(outbox.Record{Topic: message.TopicTaps, Key: []byte(number), Value: value})
 }

@@ -9,7 +9,7 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/transcript"
-	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/reader"
 )
 
@@ -21,10 +21,10 @@ const maxUnprinted = 256
 // fails, the trace ends and the lane goes on. A program that starts a trace has to ignore SIGPIPE,
 // which would otherwise end the program between a debit and its record.
 type live struct {
-	lang   apdu.Language
-	spoken chan spoken
-	missed atomic.Int64
-	done   chan struct{}
+	language language.Language
+	spoken   chan spoken
+	missed   atomic.Int64
+	done     chan struct{}
 }
 
 // spoken is one exchange of a card, or its arrival where number is 0.
@@ -35,8 +35,8 @@ type spoken struct {
 }
 
 // startLive prints to out until it is closed.
-func startLive(out io.Writer, lang apdu.Language, log *slog.Logger) *live {
-	l := &live{lang: lang, spoken: make(chan spoken, maxUnprinted), done: make(chan struct{})}
+func startLive(out io.Writer, in language.Language, log *slog.Logger) *live {
+	l := &live{language: in, spoken: make(chan spoken, maxUnprinted), done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
 		if err := l.print(out); err != nil {
@@ -67,11 +67,7 @@ func (l *live) printLeftOut(out io.Writer) error {
 	if n == 0 {
 		return nil
 	}
-	text := "… %d exchanges left out\n"
-	if l.lang == apdu.Chinese {
-		text = "… %d条对话未显示\n"
-	}
-	_, err := fmt.Fprintf(out, text, n)
+	_, err := fmt.Fprintln(out, language.Textf("… exchanges left out: %d", n).In(l.language))
 	return err
 }
 
@@ -80,17 +76,22 @@ func (l *live) one(out io.Writer, s spoken) error {
 		_, err := fmt.Fprintln(out, s.arrival)
 		return err
 	}
-	return s.exchange.Print(out, s.number, l.lang)
+	return s.exchange.Write(out, s.number, l.language)
 }
 
 // overhear returns the card; from now on every exchange with it is printed.
 func (l *live) overhear(name string, card *reader.Card) apdu.Card {
-	l.say(spoken{arrival: fmt.Sprintf("%s: ATR %x, %s", name, card.ATR(), card.Protocol())})
+	l.say(spoken{arrival: arrival(name, card).In(l.language)})
 	number := 0
 	return transcript.Watch(card, func(e transcript.Exchange) {
 		number++
 		l.say(spoken{number: number, exchange: e})
 	})
+}
+
+// arrival says that a card is in the reader of a name.
+func arrival(name string, card *reader.Card) *language.Text {
+	return language.Textf("%s: ATR %x, %s", name, card.ATR(), card.Protocol())
 }
 
 func (l *live) say(s spoken) {
@@ -107,16 +108,7 @@ func (l *live) Close(ctx context.Context) error {
 	select {
 	case <-l.done:
 	case <-ctx.Done():
-		return fmt.Errorf("the output does not take the trace: %w", ctx.Err())
+		return language.Textf("the output does not take the trace: %w", ctx.Err())
 	}
 	return nil
-}
-
-// languageOf reads the flag --language.
-func languageOf(flag string) (apdu.Language, error) {
-	lang := apdu.Language(flag)
-	if lang != apdu.English && lang != apdu.Chinese {
-		return "", service.Exit(service.ExitUsage, service.Fail(fmt.Sprintf("no language %q / 不支持的语言", flag), "give --language en or zh", nil))
-	}
-	return lang, nil
 }

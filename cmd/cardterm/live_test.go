@@ -9,14 +9,14 @@ import (
 	"strings"
 	"testing"
 
-	"citycard/cardos/apdu"
+	"citycard/language"
 )
 
 // An output that accepts nothing keeps no card waiting: the trace leaves out the exchanges for
 // which there is no room, prints their number, and goes on.
 func TestTraceNeverWaitsForItsOutput(t *testing.T) {
 	r, w := io.Pipe()
-	l := startLive(w, apdu.English, slog.New(slog.DiscardHandler))
+	l := startLive(w, language.Language{}, slog.New(slog.DiscardHandler))
 	for range maxUnprinted + 101 { // nobody reads; one line at most is under way
 		l.say(spoken{arrival: "a card"})
 	}
@@ -47,7 +47,7 @@ func TestTraceEndsWithItsOutput(t *testing.T) {
 	r, w := io.Pipe()
 	must(t, r.CloseWithError(errors.New("no paper")))
 	var log strings.Builder
-	l := startLive(w, apdu.Chinese, slog.New(slog.NewTextHandler(&log, nil)))
+	l := startLive(w, language.Chinese(), slog.New(slog.NewTextHandler(&log, nil)))
 	for range 3 * maxUnprinted {
 		l.say(spoken{arrival: "a card"})
 	}
@@ -56,7 +56,7 @@ func TestTraceEndsWithItsOutput(t *testing.T) {
 		t.Errorf("the failure is logged %d times: %s", n, log.String())
 	}
 	_, stuck := io.Pipe()
-	l = startLive(stuck, apdu.English, slog.New(slog.DiscardHandler))
+	l = startLive(stuck, language.Language{}, slog.New(slog.DiscardHandler))
 	l.say(spoken{arrival: "a card"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

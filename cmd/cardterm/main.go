@@ -30,8 +30,8 @@ type readerFlags struct {
 }
 
 func (r *readerFlags) register(flags *flag.FlagSet, wait time.Duration) {
-	flags.StringVar(&r.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty / 读卡器名称")
-	flags.DurationVar(&r.wait, "wait", wait, "how long to wait for a card, 0 for ever / 等待卡片的时间")
+	flags.StringVar(&r.name, "reader", "", "`NAME` of the reader, or a part of it; the first one where empty")
+	flags.DurationVar(&r.wait, "wait", wait, "wait for a card for `DURATION`, 0 for ever")
 }
 
 // open opens the reader and waits for a card.
@@ -64,14 +64,14 @@ type keyFlags struct {
 }
 
 func (k *keyFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store / 密钥文件")
+	flags.StringVar(&k.path, "keys", "", "`FILE` of the key store")
 	service.RegisterPassphrase(flags, &k.passphrase)
 	service.RegisterDemo(flags, &k.demo)
 }
 
 func (k *keyFlags) open() (*keys.Store, error) {
 	if k.path == "" {
-		return nil, service.Fail("no key file / 没有密钥文件", "give --keys FILE", nil)
+		return nil, service.Fail("no key file").Todo("give --keys FILE")
 	}
 	passphrase, err := service.Passphrase(k.passphrase)
 	if err != nil {
@@ -79,7 +79,7 @@ func (k *keyFlags) open() (*keys.Store, error) {
 	}
 	store, err := keys.Open(k.path, passphrase)
 	if err != nil {
-		return nil, service.Fail("cannot open the key file "+k.path+" / 无法打开密钥文件", "check the path and the passphrase", err)
+		return nil, service.Fail("cannot open the key file %s", k.path).Todo("check the path and the passphrase").Because(err)
 	}
 	if err := service.AllowKeys(store.Test(), k.path, k.demo); err != nil {
 		return nil, err

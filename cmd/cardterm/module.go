@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
 )
@@ -30,8 +30,8 @@ type moduleFlags struct {
 }
 
 func (m *moduleFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&m.reader, "sam", "", "`READER` that holds the SAM / PSAM 所在读卡器")
-	flags.StringVar(&m.terminal, "terminal", "", "terminal number of a software SAM, 12 `DIGITS`; development only, with --keys / 软件 PSAM 终端号")
+	flags.StringVar(&m.reader, "sam", "", "`READER` that holds the SAM")
+	flags.StringVar(&m.terminal, "terminal", "", "terminal number of a software SAM, 12 `DIGITS`; development only, with --keys")
 	m.keyFlags.register(flags)
 }
 
@@ -61,13 +61,13 @@ func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
 	}
 	rd, err := reader.Open(m.reader)
 	if err != nil {
-		return nil, fmt.Errorf("SAM: %w", err)
+		return nil, language.Textf("SAM: %w", err)
 	}
 	wait, cancel := context.WithTimeout(ctx, samWait)
 	defer cancel()
 	card, err := rd.WaitCard(wait)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("SAM: %w", err), rd.Close())
+		return nil, errors.Join(language.Textf("SAM: %w", err), rd.Close())
 	}
 	s := &seat{reader: rd, card: card}
 	if s.module, err = sam.Open(ctx, card); err != nil {
@@ -80,7 +80,7 @@ func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
 func (m *moduleFlags) software(image string) (*softModule, error) {
 	terminal, err := hex.DecodeString(m.terminal)
 	if err != nil || len(terminal) != 6 {
-		return nil, service.Fail("no SAM / 没有 PSAM", "give --sam READER, or for development --keys FILE and --terminal with 12 digits", err)
+		return nil, service.Fail("no SAM").Todo("give --sam READER, or for development --keys FILE and --terminal with 12 digits").Because(err)
 	}
 	content, err := os.ReadFile(image)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,10 +97,10 @@ func (m *moduleFlags) software(image string) (*softModule, error) {
 	}
 	c, err := chip.Load(content)
 	if err != nil {
-		return nil, service.Fail("the software SAM is damaged / 软件 PSAM 损坏", "use another --terminal and --data; its sequence numbers must not be used again", err)
+		return nil, service.Fail("the software SAM is damaged").Todo("use another --terminal and --data; its sequence numbers must not be used again").Because(err)
 	}
 	if module := c.Describe().Module; module == nil || module.Terminal != m.terminal {
-		return nil, service.Fail("the data directory holds another SAM / 数据目录属于另一 PSAM", "use another --data, or the --terminal it was made with", nil)
+		return nil, service.Fail("the data directory holds another SAM").Todo("use another --data, or the --terminal it was made with")
 	}
 	soft := &softModule{chip: c, path: image}
 	if m.path != "" { // the store may have been rotated since
@@ -144,10 +144,10 @@ var _ apdu.Card = (*softModule)(nil)
 func (s *softModule) save() error {
 	image, err := s.chip.Image()
 	if err != nil {
-		return fmt.Errorf("software SAM: %w", err)
+		return language.Textf("software SAM: %w", err)
 	}
 	if err := durable.WriteFile(s.path, image); err != nil {
-		return fmt.Errorf("software SAM: %w", err)
+		return language.Textf("software SAM: %w", err)
 	}
 	return nil
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"flag"
-	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
@@ -15,6 +13,7 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/downlink"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
@@ -32,27 +31,27 @@ type placeFlags struct {
 }
 
 func (p *placeFlags) register(flags *flag.FlagSet) {
-	flags.UintVar(&p.line, "line", 1, "`NUMBER` of the line / 线路")
-	flags.UintVar(&p.station, "station", 1, "`NUMBER` of the station, gates only / 车站")
-	flags.StringVar(&p.direction, "direction", "in", "in or out, gates only / 进站或出站")
-	flags.StringVar(&p.vehicle, "vehicle", "", "`NAME` of the vehicle, validators only / 车辆")
-	flags.UintVar(&p.operator, "operator", 0, "the operator's `NUMBER` in card records / 运营商编号")
-	flags.StringVar(&p.city, "city", "4910", "clearing centre of the city, 4 `DIGITS` / 城市代码")
-	flags.StringVar(&p.institution, "institution", "0000000000000000", "the operator's institution in card records, 16 hexadecimal `DIGITS` / 机构代码")
+	flags.UintVar(&p.line, "line", 1, "`NUMBER` of the line")
+	flags.UintVar(&p.station, "station", 1, "`NUMBER` of the station, gates only")
+	flags.StringVar(&p.direction, "direction", "in", "`DIRECTION` of the passengers, in or out; gates only")
+	flags.StringVar(&p.vehicle, "vehicle", "", "`NAME` of the vehicle, validators only")
+	flags.UintVar(&p.operator, "operator", 0, "the operator's `NUMBER` in card records")
+	flags.StringVar(&p.city, "city", "4910", "clearing centre of the city, 4 `DIGITS`")
+	flags.StringVar(&p.institution, "institution", "0000000000000000", "the operator's institution in card records, 16 hexadecimal `DIGITS`")
 }
 
 // role makes a gate's or a validator's role.
 func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, hot *hotlist.List) (role, error) {
 	city, err := strconv.ParseUint(p.city, 16, 16)
 	if err != nil || len(p.city) != 4 {
-		return role{}, fmt.Errorf("--city %q, want 4 digits", p.city)
+		return role{}, language.Textf("--city %q, want 4 digits", p.city)
 	}
 	institution, err := hex.DecodeString(p.institution)
 	if err != nil || len(institution) != 8 {
-		return role{}, fmt.Errorf("--institution %q, want 16 hexadecimal digits", p.institution)
+		return role{}, language.Textf("--institution %q, want 16 hexadecimal digits", p.institution)
 	}
 	if max(p.line, p.station, p.operator) > 0xFFFF {
-		return role{}, errors.New("--line, --station and --operator go up to 65535")
+		return role{}, language.Textf("--line, --station and --operator go up to 65535")
 	}
 	if kind == roleValidator {
 		v, err := validator.New(module, table, validator.Place{
@@ -79,7 +78,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 	case "out":
 		r.pass = g.Exit
 	default:
-		return role{}, fmt.Errorf("--direction %q, want in or out", p.direction)
+		return role{}, language.Textf("--direction %q, want in or out", p.direction)
 	}
 	return r, nil
 }
@@ -91,7 +90,7 @@ const fareWait = 2 * time.Minute
 func (a *agent) tariff(ctx context.Context, up uplink, log *slog.Logger) (*tariff.Table, error) {
 	table, err := a.fareTable(ctx, up, log)
 	if err != nil {
-		return nil, service.Fail("no fares / 没有票价", "give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca", err)
+		return nil, service.Fail("no fares").Todo("give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca").Because(err)
 	}
 	return tariff.New(table)
 }
@@ -114,7 +113,7 @@ func (a *agent) fareTable(ctx context.Context, up uplink, log *slog.Logger) (*me
 	}
 	table := new(message.FareTable)
 	if err := protojson.Unmarshal(content, table); err != nil {
-		return nil, fmt.Errorf("%s: %w", a.fares, err)
+		return nil, language.Textf("%s: %w", a.fares, err)
 	}
 	return table, nil
 }

@@ -12,7 +12,10 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cardos/purse"
+	"citycard/cardos/tunion"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/contents"
 )
 
@@ -29,10 +32,10 @@ func readCommand() *ffcli.Command {
 	p := &readProgram{Common: service.Common{Data: "cardterm-data"}}
 	p.Register(flags)
 	p.register(flags, 10*time.Second)
-	flags.BoolVar(&p.json, "json", false, "print JSON / 输出 JSON")
-	flags.BoolVar(&p.person, "show-person", false, "show names and identity numbers unmasked / 不掩码显示个人信息")
+	flags.BoolVar(&p.json, "json", false, "print JSON")
+	flags.BoolVar(&p.person, "show-person", false, "show names and identity numbers unmasked")
 	return &ffcli.Command{
-		Name: "read", ShortUsage: "cardterm read [flags]", ShortHelp: "show what is on the card in the reader / 读出卡内信息",
+		Name: "read", ShortUsage: "cardterm read [flags]", ShortHelp: "show what is on the card in the reader",
 		FlagSet: flags, Exec: p.exec,
 	}
 }
@@ -58,52 +61,97 @@ func (p *readProgram) exec(ctx context.Context, args []string) (err error) {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(c)
 	}
-	return show(os.Stdout, c)
+	return show(os.Stdout, c, p.Language)
 }
 
 // yuan writes fen as yuan.
 func yuan(fen uint32) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }
 
-// page collects lines and keeps the first error of writing.
-type page struct {
-	w   io.Writer
-	err error
-}
-
-func (p *page) line(format string, values ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", values...)
-	}
-}
-
 // show prints a card for people.
-func show(w io.Writer, c contents.Contents) error {
-	p := &page{w: w}
-	p.line("ATR               %s", c.ATR)
-	if t := c.Transit; t != nil {
-		p.line("transit card      %s  交通卡", t.Number)
-		p.line("valid             %s to %s  有效期", t.Start, t.Expiry)
-		p.line("city              %s, type %d  城市、卡种", t.City, t.CardType)
-		if t.HolderName != "" {
-			p.line("holder            %s  持卡人", t.HolderName)
-		}
-		p.line("balance           %s CNY  余额", yuan(t.BalanceFen))
-		for _, e := range t.Log {
-			p.line("  log %5d  type %02x  %10s  %s  %s", e.Sequence, e.Type, yuan(e.AmountFen), e.Terminal, e.Time)
-		}
-		for _, j := range t.Journeys {
-			p.line("  journey    type %02x  %10s  line %d station %d  %s", j.Type, yuan(j.AmountFen), j.Line, j.Station, j.Time)
-		}
-	}
+func show(out io.Writer, c contents.Contents, l language.Language) error {
+	table := &service.Table{}
+	table.Add("ATR", c.ATR)
 	if s := c.SocialSecurity; s != nil {
-		p.line("social-security   version %s  社会保障卡", s.Version)
-		p.line("identification    %s  卡识别码", s.Identification)
-		p.line("valid             %s to %s  有效期", s.Issued, s.Expiry)
+		table.Add(l.Of("card"), language.Textf("social-security card, version %s", s.Version).In(l))
+		table.Add(l.Of("identification"), s.Identification)
+		table.Add(l.Of("valid"), days(s.Issued, s.Expiry, l))
 		if s.Guarded {
-			p.line("holder            only with a SAM  持卡人信息需 PSAM 认证")
+			table.Add(l.Of("holder"), l.Of("can be read only with a SAM"))
 		} else {
-			p.line("holder            %s  %s  持卡人", s.Name, s.SecurityNumber)
+			table.Add(l.Of("holder"), s.Name+"  "+s.SecurityNumber)
 		}
 	}
-	return p.err
+	t := c.Transit
+	if t == nil {
+		return table.Write(out)
+	}
+	table.Add(l.Of("card"), l.Of("transit card"))
+	table.Add(l.Of("card number"), t.Number)
+	table.Add(l.Of("valid"), days(t.Start, t.Expiry, l))
+	table.Add(l.Of("city"), t.City)
+	table.Add(l.Of("card type"), fmt.Sprint(t.CardType))
+	if t.HolderName != "" {
+		table.Add(l.Of("holder"), t.HolderName)
+	}
+	table.Add(l.Of("balance"), language.Textf("%s yuan", yuan(t.BalanceFen)).In(l))
+	return errors.Join(table.Write(out), showLog(out, t.Log, l), showJourneys(out, t.Journeys, l))
+}
+
+// days are the first and the last day of a card.
+func days(first, last string, l language.Language) string {
+	return language.Textf("%s to %s", first, last).In(l)
+}
+
+func showLog(out io.Writer, log []contents.Entry, l language.Language) error {
+	if len(log) == 0 {
+		return nil
+	}
+	table := &service.Table{Language: l}
+	table.Add()
+	table.Head("transaction", "sequence", ">yuan", "terminal", "time")
+	for _, e := range log {
+		table.Add(entryType(e.Type, l), fmt.Sprint(e.Sequence), yuan(e.AmountFen), e.Terminal, e.Time)
+	}
+	return table.Write(out)
+}
+
+func showJourneys(out io.Writer, journeys []contents.Journey, l language.Language) error {
+	if len(journeys) == 0 {
+		return nil
+	}
+	table := &service.Table{Language: l}
+	table.Add()
+	table.Head("journey", "line", "station", ">yuan", "time")
+	for _, j := range journeys {
+		table.Add(journeyType(j.Type, l), fmt.Sprint(j.Line), fmt.Sprint(j.Station), yuan(j.AmountFen), j.Time)
+	}
+	return table.Write(out)
+}
+
+// entryType is a type of transaction in the purse's log, with what it means.
+func entryType(code byte, l language.Language) string {
+	english, chinese := "", ""
+	switch code {
+	case purse.TypeEPLoad:
+		english, chinese = "load", "圈存"
+	case purse.TypeEPPurchase:
+		english, chinese = "purchase", "消费"
+	case purse.TypeCAPP:
+		english, chinese = "composite purchase", "复合应用消费"
+	}
+	return l.Coded(fmt.Sprintf("%02x", code), english, chinese)
+}
+
+// journeyType is a type of record in the file of journeys, with what it means.
+func journeyType(code byte, l language.Language) string {
+	english, chinese := "", ""
+	switch code {
+	case tunion.JourneyEntry:
+		english, chinese = "entry", "进站"
+	case tunion.JourneyExit:
+		english, chinese = "exit", "出站"
+	case tunion.JourneySingle:
+		english, chinese = "single ride", "单次乘车"
+	}
+	return l.Coded(fmt.Sprintf("%02x", code), english, chinese)
 }

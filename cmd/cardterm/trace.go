@@ -17,6 +17,7 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/transcript"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/contents"
 )
@@ -25,7 +26,6 @@ import (
 type traceProgram struct {
 	service.Common
 	readerFlags
-	language string
 	commands bool
 	once     bool
 }
@@ -35,12 +35,11 @@ func traceCommand() *ffcli.Command {
 	p := &traceProgram{Common: service.Common{Data: "cardterm-data"}}
 	p.Register(flags)
 	p.register(flags, 0)
-	flags.StringVar(&p.language, "language", string(apdu.English), "`LANGUAGE` of the explanations: en, zh / 说明语言")
-	flags.BoolVar(&p.commands, "commands", false, "send the commands of standard input, one in hexadecimal a line, instead of reading the card / 由标准输入逐行发送指令")
-	flags.BoolVar(&p.once, "once", false, "end after one card / 读一张卡后结束")
+	flags.BoolVar(&p.commands, "commands", false, "send the commands of standard input, one in hexadecimal a line, instead of reading the card")
+	flags.BoolVar(&p.once, "once", false, "end after one card")
 	return &ffcli.Command{
 		Name: "trace", ShortUsage: "cardterm trace [flags]",
-		ShortHelp: "show the dialogue with a card, explained, as it goes on / 实时逐条解释与卡片的对话",
+		ShortHelp: "show the dialogue with a card, explained, as it goes on",
 		LongHelp: "Every card put into the reader is read, and each command and answer is printed with its fields\n" +
 			"and its status word in words. Keys, PINs and the holder's data are never shown: in their place\n" +
 			"stands how many bytes were hidden.",
@@ -48,23 +47,19 @@ func traceCommand() *ffcli.Command {
 	}
 }
 
-func (p *traceProgram) exec(ctx context.Context, args []string) (err error) {
+func (p *traceProgram) exec(ctx context.Context, args []string) error {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	lang, err := languageOf(p.language)
-	if err != nil {
-		return err
-	}
 	for {
-		if err := p.trace(ctx, lang); err != nil || p.once || p.commands || ctx.Err() != nil {
+		if err := p.trace(ctx); err != nil || p.once || p.commands || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
 // trace waits for a card, shows the dialogue with it, and waits until it is taken out.
-func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error) {
+func (p *traceProgram) trace(ctx context.Context) (err error) {
 	rd, card, err := p.open(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -73,16 +68,15 @@ func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, rd.Close()) }()
-	out := &page{w: os.Stdout}
-	out.line("%s: ATR %x, %s", rd.Name(), card.ATR(), card.Protocol())
-	if out.err != nil {
-		return errors.Join(out.err, card.Close())
+	if _, err := fmt.Println(arrival(rd.Name(), card).In(p.Language)); err != nil {
+		return errors.Join(err, card.Close())
 	}
+	var unprinted error
 	number := 0
 	watched := transcript.Watch(card, func(e transcript.Exchange) {
 		number++
-		if out.err == nil {
-			out.err = e.Print(os.Stdout, number, lang)
+		if unprinted == nil {
+			unprinted = e.Write(os.Stdout, number, p.Language)
 		}
 	})
 	if p.commands {
@@ -92,10 +86,12 @@ func (p *traceProgram) trace(ctx context.Context, lang apdu.Language) (err error
 	}
 	if err != nil && !p.commands {
 		// An error of the card is part of the trace: traces are made to find it.
-		out.line("! %v", err)
+		if _, failed := fmt.Println("!", language.Error(p.Language, err)); unprinted == nil {
+			unprinted = failed
+		}
 		err = nil
 	}
-	if err := errors.Join(err, out.err, card.Close()); err != nil || p.once || p.commands {
+	if err := errors.Join(err, unprinted, card.Close()); err != nil || p.once || p.commands {
 		return err
 	}
 	if err := rd.WaitEmpty(ctx); err != nil && ctx.Err() == nil {
@@ -130,13 +126,13 @@ func send(ctx context.Context, card apdu.Card, in io.Reader) error {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		command, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
 		if err != nil {
-			return service.Fail(fmt.Sprintf("line %d is not hexadecimal / 第%d行不是十六进制", n, n), "write a command as 00A40000023F00", nil)
+			return service.Fail("line %d is not hexadecimal", n).Todo("write a command as 00A40000023F00")
 		}
 		if len(command) == 0 {
 			continue
 		}
 		if _, err := card.Transmit(ctx, command); err != nil {
-			return fmt.Errorf("line %d: %w", n, err)
+			return language.Textf("line %d: %w", n, err)
 		}
 	}
 	return lines.Err()

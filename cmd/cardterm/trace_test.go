@@ -22,7 +22,7 @@ func TestTrace(t *testing.T) {
 		want     []string
 	}{
 		{specimen.Transit, "en", []string{"T=1", "SELECT", "GET BALANCE", "balance = ", "READ RECORD", "industry = 02", "enabled = 01", "done"}},
-		{specimen.SocialV2, "zh", []string{"T=0", "选择", "取响应", "读记录", "隐去"}},
+		{specimen.SocialV2, "zh", []string{"：ATR ", "，T=0", "选择", "取响应（选择）", "读记录", "隐去"}},
 	} {
 		card, err := specimen.New(t.Context(), c.kind, 7, specimenDate())
 		must(t, err)

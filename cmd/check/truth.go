@@ -2,20 +2,20 @@ package check
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/simulators/truth"
 )
 
 // Truth returns an error if the directory has no truth of a simulated city.
 func Truth(dir string) error {
 	if _, err := truth.ReadSummary(dir); errors.Is(err, fs.ErrNotExist) {
-		return service.Fail("no truth of a simulated city in "+dir+" / 该目录中没有模拟城市的对照结果", "give the directory truth/ of a city that cardsim has played", nil)
+		return service.Fail("no truth of a simulated city in %s", dir).Todo("give the directory truth/ of a city that cardsim has played")
 	} else if err != nil {
-		return service.Fail("the truth in "+dir+" cannot be read / 无法读取对照结果", "give the directory truth/ of a city that cardsim has played", err)
+		return service.Fail("the truth in %s cannot be read", dir).Todo("give the directory truth/ of a city that cardsim has played").Because(err)
 	}
 	return nil
 }
@@ -27,7 +27,7 @@ func File(path, dir, scratch string) (f *Finding, err error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+		return nil, language.Textf("export: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	return Export(file, dir, scratch)

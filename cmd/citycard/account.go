@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +11,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
 )
@@ -24,13 +23,13 @@ type past struct {
 }
 
 func (p *past) register(flags *flag.FlagSet) {
-	flags.Var(&p.day, "day", "as it was at the end of the clearing `day` YYYYMMDD; empty: now / 截至清算日")
-	flags.Var(&p.at, "at", "as it was at a `time` such as 2026-01-05T12:00:00+08:00; empty: now / 截至时刻")
+	flags.Var(&p.day, "day", "as it was at the end of the clearing `day` YYYYMMDD; empty: now")
+	flags.Var(&p.at, "at", "as it was at a `time` such as 2026-01-05T12:00:00+08:00; empty: now")
 }
 
 func (p *past) check() error {
 	if p.day != 0 && !p.at.IsZero() {
-		return errors.New("--day and --at exclude each other / 不可同时给出")
+		return language.Textf("--day and --at exclude each other")
 	}
 	return nil
 }
@@ -50,7 +49,7 @@ func (m *moment) String() string {
 func (m *moment) Set(text string) error {
 	parsed, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return fmt.Errorf("%q is not a time such as 2026-01-05T12:00:00+08:00", text)
+		return language.Textf("%q is not a time such as 2026-01-05T12:00:00+08:00", text)
 	}
 	m.Time = parsed
 	return nil
@@ -71,21 +70,50 @@ type accountLine struct {
 	Alarm     ledger.Fen  `json:"alarm,omitempty"`
 }
 
-func (a accountLine) cells() []string {
+func (a accountLine) cells(l language.Language) []string {
 	return []string{
-		a.Code, string(a.Kind), a.Owner, a.Flags, a.Debits.String(), a.Credits.String(), a.Held.String(), a.Balance.String(), a.Available.String(),
+		a.Code, kindIn(l, a.Kind), a.Owner, flagsIn(l, a.Flags), a.Debits.String(), a.Credits.String(), a.Held.String(), a.Balance.String(), a.Available.String(),
 	}
 }
 
-const accountHeader = "ACCOUNT 账户\tKIND 类别\tOWNER 所有者\tFLAGS 标志\t>DEBITS 借\t>CREDITS 贷\t>HELD 冻结\t>BALANCE 余额\t>AVAILABLE 可用"
+// kindIn is a kind of account in words.
+func kindIn(l language.Language, kind ledger.Kind) string {
+	chinese := ""
+	switch kind {
+	case ledger.Asset:
+		chinese = "资产"
+	case ledger.Liability:
+		chinese = "负债"
+	case ledger.Income:
+		chinese = "收入"
+	case ledger.Expense:
+		chinese = "支出"
+	}
+	return l.Coded(string(kind), string(kind), chinese)
+}
+
+// flagsIn puts the names of an account's flags into words; names are separated by commas.
+func flagsIn(l language.Language, names string) string {
+	chinese := map[string]string{
+		ledger.DebitsMustNotExceedCredits.String(): "借方不得超过贷方", ledger.CreditsMustNotExceedDebits.String(): "贷方不得超过借方",
+		ledger.Closed.String(): "已销户", ledger.Frozen.String(): "已冻结", ledger.MustReturnToZero.String(): "须归零",
+	}
+	flags := strings.Split(names, ", ")
+	for i, name := range flags {
+		flags[i] = l.Coded(name, name, chinese[name])
+	}
+	return strings.Join(flags, l.Choose(", ", "，"))
+}
+
+const accountHeader = "ACCOUNT\tKIND\tOWNER\tFLAGS\t>DEBITS\t>CREDITS\t>HELD\t>BALANCE\t>AVAILABLE"
 
 func accountCommand() *ffcli.Command {
-	c := newCommand("account", "[--code CODE]", "accounts and what is on them / 账户余额", "Amounts are in yuan, with --json in fen. What is held is known of now only.")
+	c := newCommand("account", "[--code CODE]", "accounts and what is on them", "Amounts are in yuan, with --json in fen. What is held is known of now only.")
 	c.cli.ShortUsage += " | citycard account limit [flags]"
 	var as past
 	as.register(c.flags)
-	code := c.flags.String("code", "", "`code` of the account; suspense: stands for all whose codes begin so; empty: all of them / 账户代码,以冒号结尾表示一类")
-	notZero := c.flags.Bool("not-zero", false, "only those on which something is left / 仅列余额不为零")
+	code := c.flags.String("code", "", "`code` of the account; suspense: stands for all whose codes begin so; empty: all of them")
+	notZero := c.flags.Bool("not-zero", false, "only those on which something is left")
 	c.check = as.check
 	account := c.reads(func(ctx context.Context, b *books.Books) error { return c.accounts(ctx, b, *code, *notZero, as.asOf()) })
 	account.Subcommands = []*ffcli.Command{accountLimitCommand()}
@@ -135,5 +163,5 @@ func sumsOf(ctx context.Context, l *ledger.Ledger, code string, asOf shadow.AsOf
 }
 
 func noAccount(code string) error {
-	return service.Fail("no account "+code+" / 没有该账户", `"citycard account" lists them`, ledger.ErrNoAccount)
+	return service.Fail("no account %s", code).Todo(`"citycard account" lists them`).Because(ledger.ErrNoAccount)
 }

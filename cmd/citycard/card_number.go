@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"flag"
-	"fmt"
 
 	"citycard/cardos/keys"
 	"citycard/cardos/tunion"
@@ -13,6 +11,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -23,21 +22,21 @@ type cardNumber struct {
 }
 
 func (c *cardNumber) register(flags *flag.FlagSet) {
-	flags.StringVar(&c.number, "card", "", "card number, the 19 printed `digits` or 20 / 卡号")
-	flags.StringVar(&c.issuer, "issuer", "", "issuer id in `hex`, for a card that is not registered / 发卡机构标识")
+	flags.StringVar(&c.number, "card", "", "card number, the 19 printed `digits` or 20")
+	flags.StringVar(&c.issuer, "issuer", "", "issuer id in `hex`, for a card that is not registered")
 }
 
 // parse reads what was given.
 func (c *cardNumber) parse() (id keys.CardID, err error) {
 	if c.number == "" {
-		return id, errors.New("--card is missing: want 19 or 20 digits")
+		return id, language.Textf("--card is missing: want 19 or 20 digits")
 	}
 	if id.ASN, err = tunion.ParseNumber(c.number); err != nil {
-		return id, fmt.Errorf("--card %q: want 19 or 20 digits", c.number)
+		return id, language.Textf("--card %q: want 19 or 20 digits", c.number)
 	}
 	issuer, err := hex.DecodeString(c.issuer)
 	if err != nil || c.issuer != "" && len(issuer) != len(index.Institution{}) && len(issuer) != len(id.Issuer) {
-		return id, fmt.Errorf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer)
+		return id, language.Textf("--issuer %q: want 16 hexadecimal digits, or the first 8 of them", c.issuer)
 	}
 	copy(id.Issuer[:], issuer)
 	return id, nil
@@ -71,7 +70,7 @@ func (c *cardNumber) find(ctx context.Context, books *ledger.Ledger) (cards []id
 		cards[i] = identity.CardOf(keys.CardID{Issuer: issuer, ASN: id.ASN})
 	}
 	if len(cards) == 0 {
-		return nil, false, service.Fail("card "+c.number+" is not registered / 卡未登记", "name its issuer with --issuer", nil)
+		return nil, false, service.Fail("card %s is not registered", c.number).Todo("name its issuer with --issuer")
 	}
 	return cards, false, nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,24 +13,25 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 func channelCommand() *ffcli.Command {
-	return group("channel", "what top-up channels prove themselves by / 渠道令牌", "", channelTokenCommand())
+	return group("channel", "what top-up channels prove themselves by", "", channelTokenCommand())
 }
 
 func channelTokenCommand() *ffcli.Command {
-	c := newCommand("channel token", "--channel ID", "replace a channel's token / 更换渠道令牌",
+	c := newCommand("channel token", "--channel ID", "replace a channel's token",
 		"Writes ID.token, for the channel alone, and ID.sha256, by which citycard serve knows it from its next start on.\n"+
 			"The token before ends then.")
 	c.registerJSON("print for machines")
 	c.registerDry(&c.dry)
-	channel := c.flags.String("channel", "", "the channel's `ID`, which the registry has / 渠道")
-	dir := c.flags.String("channel-tokens", "", "`directory` of the channels' tokens; empty: "+server.ChannelTokens+" in the data directory / 渠道令牌目录")
+	channel := c.flags.String("channel", "", "the channel's `ID`, which the registry has")
+	dir := c.flags.String("channel-tokens", "", "`directory` of the channels' tokens; empty: "+server.ChannelTokens+" in the data directory")
 	c.check = func() error {
 		if *channel == "" {
-			return errors.New("--channel is missing: want a channel's id / 缺少渠道")
+			return language.Textf("--channel is missing: want a channel's id")
 		}
 		return nil
 	}
@@ -43,13 +43,13 @@ func channelTokenCommand() *ffcli.Command {
 			*dir = filepath.Join(c.Data, server.ChannelTokens)
 		}
 		if _, err := server.MakeToken(*dir, *channel, c.dry); err != nil {
-			return service.Fail("no token was made / 未生成令牌", "check the directory", err)
+			return service.Fail("no token was made").Todo("check the directory").Because(err)
 		}
 		path := filepath.Join(*dir, *channel+".token")
 		if c.asJSON {
 			return writeJSON(os.Stdout, map[string]string{"channel": *channel, "token_file": path})
 		}
-		c.Print("%s; serve takes it up at its next start / 重启 serve 后生效", path)
+		c.Print("%s; serve takes it up at its next start", path)
 		return nil
 	})
 }
@@ -69,6 +69,5 @@ func registered(ctx context.Context, books *ledger.Ledger, channel string) error
 			}
 		}
 	}
-	return service.Refuse(fmt.Sprintf("channel %q is not registered; no token was made / 渠道未登记,未生成令牌", channel),
-		"registered are: "+strings.Join(ids, ", "), nil)
+	return service.Refuse("channel %q is not registered; no token was made", channel).Todo("registered are: %s", strings.Join(ids, ", "))
 }

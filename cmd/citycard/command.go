@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -115,21 +115,21 @@ func (c *command) runs(do func(context.Context) error) *ffcli.Command {
 	return c.cli
 }
 
-const dryRunNote = "dry run, nothing is changed; it would answer: / 试运行,不做变更,结果将为:"
+const dryRunNote = "dry run, nothing is changed; it would answer:"
 
 func (c *command) registerDatabase() {
-	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the data directory's / 数据库地址")
+	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the data directory's")
 }
 
 func (c *command) registerJSON(what string) {
-	c.flags.BoolVar(&c.asJSON, "json", false, what+" / 输出 JSON")
+	c.flags.BoolVar(&c.asJSON, "json", false, what)
 }
 
 // jsonLines is how --json prints many.
 const jsonLines = "one JSON object a line"
 
 func (c *command) registerDry(dry *bool) {
-	c.flags.BoolVar(dry, "dry-run", false, "say what would be done, and do nothing / 仅显示将执行的变更")
+	c.flags.BoolVar(dry, "dry-run", false, "say what would be done, and do nothing")
 }
 
 // takeDir takes the data directory, for a file that the command makes there, until release is
@@ -149,9 +149,9 @@ func (c *command) takeDir() (release func() error, err error) {
 type people struct{ first, second, reason string }
 
 func (p *people) register(flags *flag.FlagSet) {
-	flags.StringVar(&p.first, "by", "", "`name` of who asks for it / 申请人")
-	flags.StringVar(&p.second, "and", "", "`name` of who agrees, somebody else / 批准人")
-	flags.StringVar(&p.reason, "reason", "", "`text` that is kept with it / 原因")
+	flags.StringVar(&p.first, "by", "", "`name` of who asks for it")
+	flags.StringVar(&p.second, "and", "", "`name` of who agrees, somebody else")
+	flags.StringVar(&p.reason, "reason", "", "`text` that is kept with it")
 }
 
 func (p *people) approval() ledger.Approval {
@@ -164,7 +164,7 @@ func (p *people) missing() error {
 	err := by.Validate()
 	var what *ledger.BatchError
 	if errors.As(err, &what) {
-		return errors.New(what.What)
+		return language.Textf("%s", what.What)
 	}
 	return err
 }
@@ -176,13 +176,13 @@ type span struct{ from, to books.Day }
 func everyDay() span { return span{19000101, 29991231} }
 
 func (s *span) register(flags *flag.FlagSet) {
-	flags.Var(&s.from, "from", "first clearing `day` YYYYMMDD / 起始日")
-	flags.Var(&s.to, "to", "last clearing `day` YYYYMMDD / 结束日")
+	flags.Var(&s.from, "from", "first clearing `day` YYYYMMDD")
+	flags.Var(&s.to, "to", "last clearing `day` YYYYMMDD")
 }
 
 func (s *span) check() error {
 	if s.from == 0 || s.to == 0 || s.from > s.to {
-		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", s.from.String(), s.to.String())
+		return language.Textf("--from %s --to %s: want two days, the first not after the last", s.from.String(), s.to.String())
 	}
 	return nil
 }
@@ -192,24 +192,24 @@ func (s *span) days() (first, last ledger.Day) { return ledger.Day(s.from), ledg
 // list prints items as a table or, with --json, as one object a line. Names of columns of numbers
 // begin with ">". each passes the items one by one: with --json they need no memory, however many
 // they are; a table is kept until its widths are known.
-func list[T any](c *command, header string, cells func(T) []string, each func(add func(T) error) error) error {
+func list[T any](c *command, header string, cells func(T, language.Language) []string, each func(add func(T) error) error) error {
 	if c.asJSON {
 		encoder := json.NewEncoder(os.Stdout)
 		return each(func(item T) error { return encoder.Encode(item) })
 	}
-	var table service.Table
+	table := service.Table{Language: c.Language}
 	if header != "" {
 		table.Head(strings.Split(header, "\t")...)
 	}
 	err := each(func(item T) error {
-		table.Add(cells(item)...)
+		table.Add(cells(item, c.Language)...)
 		return nil
 	})
 	return errors.Join(err, table.Write(os.Stdout))
 }
 
 // listAll does the same as list for a slice of items.
-func listAll[T any](c *command, header string, cells func(T) []string, items []T) error {
+func listAll[T any](c *command, header string, cells func(T, language.Language) []string, items []T) error {
 	return list(c, header, cells, func(add func(T) error) error {
 		for _, item := range items {
 			if err := add(item); err != nil {

@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 func dayCommand() *ffcli.Command {
-	return group("day", "clearing days / 清算日", "",
+	return group("day", "clearing days", "",
 		dayStatusCommand(), dayCloseCommand(), dayFindingsCommand(), dayHeldCommand(), dayReleaseCommand(), dayReopenCommand(), daySealCommand())
 }
 
@@ -23,10 +23,12 @@ type dayLine struct {
 	State ledger.DayState `json:"state"`
 }
 
-func (d dayLine) cells() []string { return []string{d.Day, string(d.State)} }
+func (d dayLine) cells(l language.Language) []string {
+	return []string{d.Day, server.StateIn(l, d.State)}
+}
 
 func dayStatusCommand() *ffcli.Command {
-	c := newCommand("day status", "", "list the days / 列出清算日", "")
+	c := newCommand("day status", "", "list the days", "")
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		days, err := b.Days(ctx)
 		if err != nil {
@@ -59,10 +61,10 @@ func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledg
 			}
 			return d, nil
 		case unfinished && named != 0:
-			return d, service.Refuse("day "+d.Day.String()+" is not closed yet / 较早的清算日尚未关闭", "close the days in their order", nil)
+			return d, service.Refuse("day %s is not closed yet", d.Day.String()).Todo("close the days in their order")
 		}
 	}
-	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed / 无可关闭的清算日", "name the day with --day; citycard day status lists them", nil)
+	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed").Todo("name the day with --day; citycard day status lists them")
 }
 
 // oneDay is a command for one day of the books; the day must be named.
@@ -73,10 +75,10 @@ type oneDay struct {
 
 func newOneDay(name, usage, short, long string) *oneDay {
 	d := &oneDay{command: newCommand(name, usage, short, long)}
-	d.flags.Var(&d.day, "day", "the `day` YYYYMMDD / 清算日")
+	d.flags.Var(&d.day, "day", "the `day` YYYYMMDD")
 	d.check = func() error {
 		if d.day == 0 {
-			return errors.New("--day is missing: want YYYYMMDD / 缺少清算日")
+			return language.Textf("--day is missing: want YYYYMMDD")
 		}
 		return nil
 	}
@@ -94,20 +96,20 @@ func (d *oneDay) known(do func(context.Context, *books.Books, ledger.Day) error)
 }
 
 func dayReopenCommand() *ffcli.Command {
-	c := newOneDay("day reopen", "--day DAY --by NAME --and NAME --reason TEXT", "reopen a closed day, by two people, before it is sealed / 双人重开清算日", "")
+	c := newOneDay("day reopen", "--day DAY --by NAME --and NAME --reason TEXT", "reopen a closed day, by two people, before it is sealed", "")
 	var by people
 	by.register(c.flags)
 	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
 		if err := b.ReopenDay(ctx, day, by.approval()); err != nil {
-			return service.Refuse("day "+day.String()+" is not reopened / 清算日未重开", "give two names and a reason, and a day that is closed and not sealed", err)
+			return service.Refuse("day %s is not reopened", day.String()).Todo("give two names and a reason, and a day that is closed and not sealed").Because(err)
 		}
-		c.Print("day %s reopened by %s and %s / 清算日已重开", day, by.first, by.second)
+		c.Print("day %s reopened by %s and %s", day, by.first, by.second)
 		return nil
 	}))
 }
 
 func daySealCommand() *ffcli.Command {
-	c := newOneDay("day seal", "--day DAY", "seal a closed day for good / 封账",
+	c := newOneDay("day seal", "--day DAY", "seal a closed day for good",
 		"Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.")
 	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
 		closer, err := server.NewCloser(b.Ledger, c.Data)
@@ -118,7 +120,7 @@ func daySealCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		c.Print("day %s sealed over %d streams, root %x, by the key %x / 已封账", day, seal.Streams, seal.Root, []byte(seal.Signer))
+		c.Print("day %s sealed over %d streams, root %x, by the key %x", day, seal.Streams, seal.Root, []byte(seal.Signer))
 		return nil
 	}))
 }

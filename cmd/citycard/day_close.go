@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -33,24 +33,24 @@ type closing struct {
 }
 
 func dayCloseCommand() *ffcli.Command {
-	c := &closing{server: &server.Settings{}, command: newCommand("day close", "[--without STREAM --by NAME --and NAME --reason TEXT]", "close and settle a day / 日终清算",
+	c := &closing{server: &server.Settings{}, command: newCommand("day close", "[--without STREAM --by NAME --and NAME --reason TEXT]", "close and settle a day",
 		"Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n"+
 			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n"+
 			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.\n\n"+
 			"While it waits it says which streams are behind. Two people may close the day without a topic, or one partition of\n"+
 			"it (--without taps/3), that stands: where it stood goes into the audit, what it holds is booked in the day in which\n"+
 			"it is read, and the day's findings have no gaps of it; the next day that has everything reports those that are left.")}
-	c.flags.StringVar(&c.server.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's / Kafka 地址")
+	c.flags.StringVar(&c.server.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's")
 	c.server.Access.Register(c.flags)
-	c.flags.Var(&c.server.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over / 要关闭的清算日")
-	c.flags.Var(&c.server.Zone, "zone", "time `zone` of the days / 时区")
-	c.flags.DurationVar(&c.grace, "grace", 30*time.Minute, "how long after midnight what arrives still counts / 零点后仍计入当日的时长")
+	c.flags.Var(&c.server.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over")
+	c.flags.Var(&c.server.Zone, "zone", "time `zone` of the days")
+	c.flags.DurationVar(&c.grace, "grace", 30*time.Minute, "how long after midnight what arrives still counts")
 	c.without.register(c.flags)
 	c.registerDry(&c.dry)
-	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the serving process's / 数据库地址")
+	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the serving process's")
 	c.check = func() error {
 		if c.grace < 0 {
-			return fmt.Errorf("--grace %s: want 0 or more", c.grace)
+			return language.Textf("--grace %s: want 0 or more", c.grace)
 		}
 		return c.without.check()
 	}
@@ -66,7 +66,7 @@ func (c *closing) findKafka(ctx context.Context) error {
 		case err != nil:
 			return err
 		case !ok:
-			return notServing(c.Data, "start citycard serve, or give --kafka and --db")
+			return notServing(c.Data, language.Textf("start citycard serve, or give --kafka and --db"))
 		}
 		c.server.Kafka = serving.Kafka
 		if c.server.Access == (broker.Access{}) {
@@ -80,7 +80,7 @@ func (c *closing) findKafka(ctx context.Context) error {
 		}
 		client, err := broker.Connect(ctx, c.server.Kafka, 10*time.Second, c.Logger(), options...)
 		if err != nil {
-			return service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+			return service.Unreachable("cannot reach Kafka").Todo("start the broker or correct --kafka").Because(err)
 		}
 		defer client.Close()
 		return c.closeOne(ctx, b, client, c.Logger())
@@ -131,7 +131,7 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 
 // preview prints what the close would wait for, pay and hold, given the present books.
 func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Closer, d ledger.DayStatus, cut intake.Cut) error {
-	c.Print("day %s, which is %s, is closed, and %s follows / 清算日将关闭", d.Day, d.State, d.Next)
+	c.Print("day %s, which is %s, is closed, and %s follows", d.Day, server.StateIn(c.Language, d.State), d.Next)
 	excluded, err := c.without.excluded(ctx, closer, d.Day)
 	if err != nil {
 		return err
@@ -141,10 +141,10 @@ func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Cl
 		return err
 	}
 	for _, s := range through.Behind {
-		c.Print("it waits for %s, which is at %d of %d / 等待该分区", s.Stream, s.At, s.End)
+		c.Print("it waits for %s, which is at %d of %d", s.Stream, s.At, s.End)
 	}
 	for _, name := range excluded {
-		c.Print("it does not wait for %s / 不等待该分区", name)
+		c.Print("it does not wait for %s", name)
 	}
 	accounts, err := b.Accounts(ctx)
 	if err != nil {
@@ -158,28 +158,28 @@ func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Cl
 		c.Print("%s -> %s %s", books.CodeOf(accounts, p.Debit), books.CodeOf(accounts, p.Credit), p.Amount.String())
 	}
 	c.printUnpaid(d.Day, unpaid)
-	c.Print("amounts are those of what is booked by now / 金额以目前已入账为准")
+	c.Print("amounts are those of what is booked by now")
 	return nil
 }
 
 // print prints what a close has done, and what people still have to do.
 func (c *closing) print(result *dayclose.Result) {
-	c.Print("day %s closed; settlement files in %s / 清算日已关闭", result.Day, result.Files)
+	c.Print("day %s closed; settlement files in %s", result.Day, result.Files)
 	c.printUnpaid(result.Day, result.Unpaid)
 	for _, u := range result.Without {
-		c.Print("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read / 未含该分区,读取时入账", u.Stream, u.At, u.End)
+		c.Print("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read", u.Stream, u.At, u.End)
 	}
 	if result.Uncounted != nil {
-		c.Print("how many records are kept alone is not known: %v; ask citycard quarantine list / 隔离记录数未知，请查 citycard quarantine list", result.Uncounted)
+		c.Print("how many records are kept alone is not known: %v; ask citycard quarantine list", result.Uncounted)
 	}
 	if result.Quarantined > 0 {
-		c.Print("%d records are kept alone and are not booked: citycard quarantine list / 隔离记录 %[1]d 条", result.Quarantined)
+		c.Print("%d records are kept alone and are not booked: citycard quarantine list", result.Quarantined)
 	}
 	found := 0
 	for _, n := range result.Counters.Found {
 		found += n
 	}
-	c.Print("%d findings in cards and SAMs: citycard day findings --day %s / 核对发现 %[1]d 项", found, result.Day)
+	c.Print("%d findings in cards and SAMs: citycard day findings --day %s", found, result.Day)
 }
 
 // waiting logs every few seconds which streams are behind and their positions, so that the user
@@ -206,10 +206,10 @@ type without struct {
 }
 
 func (w *without) register(flags *flag.FlagSet) {
-	flags.Func("without", "topic, or `stream` TOPIC/PARTITION, that stands and is not waited for, by two people; may be repeated / 双人决定不等待的主题或分区", func(text string) error {
+	flags.Func("without", "topic, or `stream` TOPIC/PARTITION, that stands and is not waited for, by two people; may be repeated", func(text string) error {
 		topic, partition, one := strings.Cut(text, "/")
 		if _, err := strconv.ParseInt(partition, 10, 32); one && err != nil || !slices.Contains(message.InputTopics(), topic) {
-			return fmt.Errorf("want a topic of %s, or TOPIC/PARTITION", strings.Join(message.InputTopics(), ", "))
+			return language.Textf("want a topic of %s, or TOPIC/PARTITION", strings.Join(message.InputTopics(), ", "))
 		}
 		w.streams = append(w.streams, text)
 		return nil
@@ -223,7 +223,7 @@ func (w *without) check() error {
 		return nil
 	}
 	if err := w.missing(); err != nil {
-		return fmt.Errorf("--without takes --by, --and and --reason: %w", err)
+		return language.Textf("--without takes --by, --and and --reason: %w", err)
 	}
 	return nil
 }

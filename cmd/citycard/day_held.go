@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/clearing/release"
 	"citycard/cmd/books"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -17,30 +18,30 @@ import (
 func (c *command) printUnpaid(day ledger.Day, unpaid []dayclose.Unpaid) {
 	for _, u := range unpaid {
 		if held := (*dayclose.Held)(nil); errors.As(u.Err, &held) {
-			c.Print("HELD: %s yuan of %s (%v); look into its terminals, then two people: citycard day release --day %s --operator %s / 验证码错误率异常,暂缓付款,须双人放行",
-				u.Fen.String(), u.Code, held, day, held.Operator)
+			c.Print("HELD: %s yuan of %s (%d of %d TACs at its terminals were wrong, rule %s); look into its terminals, then two people: citycard day release --day %s --operator %s",
+				u.Fen.String(), u.Code, held.Wrong, held.Wrong+held.Verified, held.Rule, day, held.Operator)
 			continue
 		}
-		c.Print("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move / 未付款,账户恢复后请重开清算日", u.Fen.String(), u.Code, u.Err)
+		c.Print("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move", u.Fen.String(), u.Code, u.Err)
 	}
 }
 
 func dayReleaseCommand() *ffcli.Command {
-	d := newDecision("day release", "--day DAY --operator ID", "pay an operator what a close held, by two people / 双人放行暂缓付款",
+	d := newDecision("day release", "--day DAY --operator ID", "pay an operator what a close held, by two people",
 		"A close does not pay an operator at whose terminals too many TACs of the day were wrong: somebody may be guessing\n"+
 			"them. citycard tap find --reason bad_tac has the records. The payment is booked in the open day, once.")
 	var held books.Day
-	d.flags.Var(&held, "day", "the clearing `day` YYYYMMDD that is not paid / 清算日")
-	operator := d.flags.String("operator", "", "`ID` of the operator / 运营单位")
+	d.flags.Var(&held, "day", "the clearing `day` YYYYMMDD that is not paid")
+	operator := d.flags.String("operator", "", "`ID` of the operator")
 	d.check = func() error {
 		if held == 0 || *operator == "" {
-			return errors.New("want --day YYYYMMDD and --operator ID / 缺少清算日或运营单位")
+			return language.Textf("want --day YYYYMMDD and --operator ID")
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, string, error) {
+	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
 		done, err := office.Payout(ctx, release.Payout{Day: ledger.Day(held), Operator: *operator, By: d.approval()})
-		return done, "day " + held.String() + " of operator " + *operator + " paid", err
+		return done, language.Textf("day %s of operator %s paid", held.String(), *operator), err
 	})
 }
 
@@ -55,21 +56,21 @@ type heldLine struct {
 	Released bool       `json:"released"`
 }
 
-func (h heldLine) cells() []string {
-	state := "waits / 待放行"
+func (h heldLine) cells(l language.Language) []string {
+	state := l.Choose("waits", "待放行")
 	if h.Released {
-		state = "released / 已放行"
+		state = l.Choose("released", "已放行")
 	}
 	return []string{h.Day, h.Operator, h.Fen.String(), fmt.Sprint(h.Wrong), fmt.Sprint(h.Verified), h.Rule, state}
 }
 
-const heldHeader = "DAY 清算日\tOPERATOR 运营单位\t>YUAN 元\t>WRONG 错误\t>VERIFIED 正确\tRULE 规则\tSTATE 状态"
+const heldHeader = "DAY\tOPERATOR\t>YUAN\t>WRONG\t>VERIFIED\tRULE\tSTATE"
 
 func dayHeldCommand() *ffcli.Command {
-	c := newCommand("day held", "[--from DAY] [--to DAY] [--all]", "payouts that closes held and that still wait / 暂缓付款", "")
+	c := newCommand("day held", "[--from DAY] [--to DAY] [--all]", "payouts that closes held and that still wait", "")
 	of := everyDay()
 	of.register(c.flags)
-	all := c.flags.Bool("all", false, "what was released, too / 包括已放行")
+	all := c.flags.Bool("all", false, "what was released, too")
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		return list(c, heldHeader, heldLine.cells, func(add func(heldLine) error) error {
 			first, last := of.days()

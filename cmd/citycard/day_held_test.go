@@ -41,7 +41,7 @@ func TestHeldPayouts(t *testing.T) {
 	must(err)
 	result, err := c.Close(t.Context(), today, today.Next())
 	must(err)
-	if printed := printed(t, func() { new(command).printUnpaid(result.Day, result.Unpaid) }); !strings.HasPrefix(printed, "HELD: 2.60 yuan of operator:bus (held: 300 of 400 TACs at its terminals were wrong (rule example-2020+") ||
+	if printed := printed(t, func() { new(command).printUnpaid(result.Day, result.Unpaid) }); !strings.HasPrefix(printed, "HELD: 2.60 yuan of operator:bus (300 of 400 TACs at its terminals were wrong, rule example-2020+") ||
 		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
 		t.Errorf("the close printed %q", printed)
 	}

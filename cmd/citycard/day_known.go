@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -26,9 +26,9 @@ func oneOf(days []ledger.DayStatus, day ledger.Day) error {
 	if day == 0 || slices.ContainsFunc(days, func(d ledger.DayStatus) bool { return d.Day == day }) {
 		return nil
 	}
-	there := "there are none"
+	there := language.Textf("there are none")
 	if n := len(days); n > 0 {
-		there = fmt.Sprintf("there are %s to %s, citycard day status lists them", days[0].Day, days[n-1].Day)
+		there = language.Textf("there are %s to %s, citycard day status lists them", days[0].Day, days[n-1].Day)
 	}
-	return service.Fail("the books have no day "+day.String()+" / 账簿中没有该清算日", there, nil)
+	return service.Fail("the books have no day %s", day.String()).Todo("%w", there)
 }

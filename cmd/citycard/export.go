@@ -14,13 +14,14 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 	"citycard/ledger/export"
 )
 
 func exportCommand() *ffcli.Command {
-	c := newCommand("export", "", "write all books to a file / 导出账簿",
+	c := newCommand("export", "", "write all books to a file",
 		"Rows as the bytes that are hashed, all else as JSON; package ledger/export describes them.\n"+
 			"\"citycard verify --export FILE\" replays it without a database.")
 	out := registerOut(c)
@@ -30,23 +31,23 @@ func exportCommand() *ffcli.Command {
 }
 
 func registerOut(c *command) *string {
-	return c.flags.String("out", "", "`file` to write, which must not exist; empty: standard output / 输出文件")
+	return c.flags.String("out", "", "`file` to write, which must not exist; empty: standard output")
 }
 
 func proveCommand() *ffcli.Command {
-	c := newCommand("prove", "--day DAY --subject HEX --id HEX", "write the proof of one transfer of a sealed day / 单笔交易证明",
+	c := newCommand("prove", "--day DAY --subject HEX --id HEX", "write the proof of one transfer of a sealed day",
 		"A few kB that \"citycard verify --proof FILE\" checks without the books.")
 	var day books.Day
-	c.flags.Var(&day, "day", "effective `day` YYYYMMDD of the transfer / 交易日")
-	subject := c.flags.String("subject", "", "its subject, in `hex` / 主体")
-	id := c.flags.String("id", "", "its id, in `hex`, as a statement shows it / 编号")
+	c.flags.Var(&day, "day", "effective `day` YYYYMMDD of the transfer")
+	subject := c.flags.String("subject", "", "its subject, in `hex`")
+	id := c.flags.String("id", "", "its id, in `hex`, as a statement shows it")
 	out := registerOut(c)
 	var key ledger.Key
 	c.check = func() error {
 		whose, err := hex.DecodeString(*subject)
 		which, idErr := hex.DecodeString(*id)
 		if err = errors.Join(err, idErr); err != nil || day == 0 || len(whose) == 0 || len(which) == 0 {
-			return errors.Join(errors.New("want --day, and --subject and --id in hex, two digits a byte / 缺少日期、主体或编号"), err)
+			return language.Textf("want --day, and --subject and --id in hex, two digits a byte")
 		}
 		key = ledger.Key{Day: ledger.Day(day), Subject: ledger.Subject(whose), ID: ledger.ID(which)}
 		return nil
@@ -55,9 +56,9 @@ func proveCommand() *ffcli.Command {
 		proof, err := b.Prove(ctx, key)
 		switch {
 		case errors.Is(err, ledger.ErrNoRow):
-			return service.Fail("there is no such row in the books / 账簿中没有该记录", "citycard statement --subject HEX lists the days and ids of what is booked for a subject", nil)
+			return service.Fail("there is no such row in the books").Todo("citycard statement --subject HEX lists the days and ids of what is booked for a subject")
 		case errors.Is(err, ledger.ErrDay):
-			return service.Refuse("it cannot be proved yet / 尚不能证明", "seal the day first: citycard day seal", err)
+			return service.Refuse("it cannot be proved yet").Todo("seal the day first: citycard day seal").Because(err)
 		case err != nil:
 			return err
 		}
@@ -79,7 +80,7 @@ func writeTo(path string, write func(io.Writer) error) error {
 		err = durable.WriteNew(path, func(w io.Writer) error { begun = true; return write(w) })
 	}
 	if err != nil && !begun || errors.Is(err, fs.ErrExist) {
-		return service.Fail("cannot write "+path+" / 无法写入", "name a file that does not exist, in a directory that does", err)
+		return service.Fail("cannot write %s", path).Todo("name a file that does not exist, in a directory that does").Because(err)
 	}
 	return err
 }
@@ -89,26 +90,26 @@ func writeTo(path string, write func(io.Writer) error) error {
 func (c *command) readProof(path string, trusted signer) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return service.Fail("cannot read the proof / 无法读取证明", "correct --proof", err)
+		return service.Fail("cannot read the proof").Todo("correct --proof").Because(err)
 	}
 	var proof chain.Proof
 	if err = json.Unmarshal(data, &proof); err != nil || proof.Stream == "" {
-		return service.Fail(path+" is not a proof file / 不是证明文件", "give the file that citycard prove has written", err)
+		return service.Fail("%s is not a proof file", path).Todo("give the file that citycard prove has written").Because(err)
 	}
 	key := trusted.key
 	if key == nil {
 		key = proof.Seal.Signer
 	}
 	if err := proof.Check(key); err != nil {
-		c.Print("THE PROOF DOES NOT HOLD / 证明不成立: %v", err)
+		c.Print("THE PROOF DOES NOT HOLD: %v", err)
 		return service.Exit(service.ExitFindings, nil)
 	}
 	r := &proof.Row
-	c.Print("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v / 入账日", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
+	c.Print("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
 	if trusted.key == nil {
-		c.Print("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x / 未核验封账者; %s", []byte(proof.Seal.Signer), askSigner)
+		c.Print("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x; "+askSigner, []byte(proof.Seal.Signer))
 		return service.Exit(service.ExitFindings, nil)
 	}
-	c.Print("THE PROOF HOLDS, by the seal of %x (%s) / 证明成立", []byte(trusted.key), trusted.from)
+	c.Print("THE PROOF HOLDS, by the seal of %x (%s)", []byte(trusted.key), trusted.from)
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -10,34 +9,40 @@ import (
 	"citycard/clearing/counters"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 func dayFindingsCommand() *ffcli.Command {
-	c := newOneDay("day findings", "--day DAY [--kind KIND]", "what the close of a day found in its cards and SAMs / 日终核对发现", findingsHelp())
-	kind := c.flags.String("kind", "", "only findings of this `kind`, such as counter_gap / 类别")
-	whole := c.flags.Bool("whole-numbers", false, "cards by their whole numbers, for who looks into one; else the last four digits / 显示完整卡号")
+	c := newOneDay("day findings", "--day DAY [--kind KIND]", "what the close of a day found in its cards and SAMs",
+		"Gaps are numbers that no record has; what comes later fills them. A balance is the last claimed one less\n"+
+			"what the ledger says the card should hold, found again on the day on which it changes.\n\n"+
+			"  counter_gap         taps missing by the card's counter\n"+
+			"  counter_twice       counter numbers claimed by two taps\n"+
+			"  counter_jump        counter numbers far from the card's others\n"+
+			"  counter_impossible  counter numbers that no card has\n"+
+			"  load_gap            loads missing by the card's counter\n"+
+			"  sam_gap             taps missing by the SAM's sequence\n"+
+			"  sam_twice           SAM numbers used by two cards\n"+
+			"  sam_jump            SAM numbers far from the SAM's others\n"+
+			"  balance             cards whose claimed balance changed against the ledger's")
+	kind := c.flags.String("kind", "", "only findings of this `kind`, such as counter_gap")
+	whole := c.flags.Bool("whole-numbers", false, "cards by their whole numbers, for who looks into one; else the last four digits")
 	c.registerJSON(jsonLines)
 	var only counters.Kind
 	named := c.check
-	c.check = func() (err error) {
+	c.check = func() error {
 		if *kind != "" {
-			only, err = counters.ParseKind(*kind)
+			var err error
+			if only, err = counters.ParseKind(*kind); err != nil {
+				return language.Textf("--kind %q: want one of %v", *kind, counters.Kinds())
+			}
 		}
-		return cmp.Or(err, named())
+		return named()
 	}
 	return c.reads(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
 		return c.findings(ctx, counters.Checker{Ledger: b.Ledger}, day, only, *whole)
 	}))
-}
-
-func findingsHelp() string {
-	text := "Gaps are numbers that no record has; what comes later fills them. A balance is the last claimed one less\nwhat the ledger says the card should hold, found again on the day on which it changes.\n\n"
-	for _, k := range counters.Kinds() {
-		english, chinese := k.Explain()
-		text += fmt.Sprintf("  %-19s %s / %s\n", k, english, chinese)
-	}
-	return text
 }
 
 // findingLine is a finding as it is printed.
@@ -49,7 +54,7 @@ type findingLine struct {
 	Fen     int64         `json:"fen"`
 }
 
-func (f findingLine) cells() []string {
+func (f findingLine) cells(l language.Language) []string {
 	numbers, yuan := fmt.Sprint(f.First), ""
 	switch {
 	case f.Kind == counters.Balance:
@@ -57,10 +62,11 @@ func (f findingLine) cells() []string {
 	case f.Last > f.First:
 		numbers = fmt.Sprintf("%d-%d", f.First, f.Last)
 	}
-	return []string{f.Kind.String(), f.Subject, numbers, yuan}
+	english, chinese := f.Kind.Explain()
+	return []string{l.Coded(f.Kind.String(), english, chinese), f.Subject, numbers, yuan}
 }
 
-const findingHeader = "KIND 类别\tCARD OR SAM 卡号或SAM号\tNUMBERS 序号\t>YUAN 元"
+const findingHeader = "KIND\tCARD OR SAM\tNUMBERS\t>YUAN"
 
 func (c *command) findings(ctx context.Context, checker counters.Checker, day ledger.Day, only counters.Kind, whole bool) error {
 	summary, found, err := checker.Of(ctx, day)
@@ -68,7 +74,7 @@ func (c *command) findings(ctx context.Context, checker counters.Checker, day le
 		return err
 	}
 	if !found {
-		return service.Fail("day "+day.String()+" has not been passed over yet / 该日尚未核对", "close it first", nil)
+		return service.Fail("day %s has not been passed over yet", day.String()).Todo("close it first")
 	}
 	err = list(c, findingHeader, findingLine.cells, func(add func(findingLine) error) error {
 		return checker.Findings(ctx, day, only, func(f counters.Finding) error {
@@ -80,7 +86,7 @@ func (c *command) findings(ctx context.Context, checker counters.Checker, day le
 		})
 	})
 	if err == nil && !c.asJSON {
-		c.Print("\n%d rows of the day read; %d cards and %d SAMs have a history / 已核对 %[1]d 笔", summary.Rows, summary.Cards, summary.SAMs)
+		c.Print("\n%d rows of the day read; %d cards and %d SAMs have a history", summary.Rows, summary.Cards, summary.SAMs)
 	}
 	return err
 }

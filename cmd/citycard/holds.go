@@ -8,6 +8,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/books"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -23,19 +24,19 @@ type holdLine struct {
 	Lapsed  bool       `json:"lapsed"`
 }
 
-func (h holdLine) cells() []string {
+func (h holdLine) cells(l language.Language) []string {
 	state := ""
 	if h.Lapsed {
-		state = "lapsed 已过期"
+		state = l.Choose("lapsed", "已过期")
 	}
 	return []string{h.Day, h.Subject, h.ID, h.Debit, h.Credit, h.Amount.String(), h.Expires, state}
 }
 
-const holdHeader = "DAY 日期\tSUBJECT 主体\tID 编号\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tEXPIRES 到期\tSTATE 状态"
+const holdHeader = "DAY\tSUBJECT\tID\tDEBIT\tCREDIT\t>AMOUNT\tEXPIRES\tSTATE"
 
 func holdsCommand() *ffcli.Command {
-	c := newCommand("holds", "", "holds that have not ended / 未了结的预授权", "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.")
-	lapsed := c.flags.Bool("lapsed", false, "only those that have lapsed / 仅列已过期")
+	c := newCommand("holds", "", "holds that have not ended", "A hold that has lapsed keeps its money until its expiry is posted. Amounts are in yuan, with --json in fen.")
+	lapsed := c.flags.Bool("lapsed", false, "only those that have lapsed")
 	return c.reads(func(ctx context.Context, b *books.Books) error { return c.holds(ctx, b, *lapsed, time.Now()) })
 }
 

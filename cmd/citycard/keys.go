@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // keyMaking holds the flags of citycard keys.
@@ -27,17 +27,18 @@ type keyMaking struct {
 }
 
 func keysCommand() *ffcli.Command {
-	k := &keyMaking{command: newCommand("keys", "", "make a key store, or rotate its masters / 生成密钥库或轮换主密钥",
+	k := &keyMaking{command: newCommand("keys", "", "make a key store, or rotate its masters",
 		"Makes a store with new random masters, encrypted under the passphrase of --keys-passphrase-file or\n"+
-			service.PassphraseVariable+". An existing file is never replaced. With --seed they are TEST masters, which serve and cardterm refuse without --demo. With --rotate a\n"+
-			"store gets another generation of masters beside those that it holds: new cards are made with it, the cards of all\n"+
-			"generations are served. What was there is kept beside it. A running serve takes it up by itself; counters do when\n"+
-			"they start; gates and validators whose SAM does not hold the new version refuse new cards until it is rekeyed.")}
+			service.PassphraseVariable+". An existing file is never replaced. With --seed they are TEST masters, which serve and\n"+
+			"cardterm refuse without --demo. With --rotate a store gets another generation of masters beside those that it\n"+
+			"holds: new cards are made with it, the cards of all generations are served. What was there is kept beside it. A\n"+
+			"running serve takes it up by itself; counters do when they start; gates and validators whose SAM does not hold\n"+
+			"the new version refuse new cards until it is rekeyed.")}
 	k.registerDry(&k.dry)
-	k.flags.StringVar(&k.path, "keys", "", "key store `file` to make; empty: keys.age in the data directory / 密钥库文件")
+	k.flags.StringVar(&k.path, "keys", "", "key store `file` to make; empty: keys.age in the data directory")
 	service.RegisterPassphrase(k.flags, &k.passphrase)
-	k.flags.BoolVar(&k.rotate, "rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs / 轮换主密钥")
-	k.flags.Uint64Var(&k.seed, "seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones / 测试种子")
+	k.flags.BoolVar(&k.rotate, "rotate", false, "add new masters for transit cards to the store, under the next version; cards that are out keep theirs")
+	k.flags.Uint64Var(&k.seed, "seed", 0, "make TEST masters from this `number`, the same ones each time; 0: random ones")
 	return k.runs(func(context.Context) error {
 		passphrase, err := service.Passphrase(k.passphrase)
 		if err != nil {
@@ -66,18 +67,18 @@ func (k *keyMaking) makes(path, passphrase string) error {
 	if err := server.MakeKeys(path, k.seed, passphrase, k.dry); err != nil {
 		return err
 	}
-	kind := "random masters; back up the file and its passphrase / 随机主密钥,请备份文件与口令"
 	if k.seed != 0 {
-		kind = "TEST masters, never for real cards / 测试主密钥,不得用于正式卡片"
+		k.Print("%s: TEST masters, never for real cards", path)
+	} else {
+		k.Print("%s: random masters; back up the file and its passphrase", path)
 	}
-	k.Print("%s: %s", path, kind)
 	return nil
 }
 
 // rotates adds a generation of masters to a key store.
 func (k *keyMaking) rotates(path, passphrase string) error {
 	if k.seed != 0 {
-		return service.Fail("--rotate makes random masters / 轮换不用种子", "leave --seed out", nil)
+		return service.Fail("--rotate makes random masters").Todo("leave --seed out")
 	}
 	rotate := keys.RotateFile
 	if k.dry {
@@ -86,13 +87,13 @@ func (k *keyMaking) rotates(path, passphrase string) error {
 	store, err := rotate(path, passphrase, rand.Reader)
 	switch {
 	case errors.Is(err, keys.ErrBusy), errors.Is(err, keys.ErrChanged):
-		return service.Fail("somebody else is changing "+path+" / 密钥库正被他人修改", "try again; the store is as it was", err)
+		return service.Fail("somebody else is changing %s", path).Todo("try again; the store is as it was").Because(err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, keys.ErrPassphrase), errors.Is(err, keys.ErrStoreFormat):
 		return server.CannotOpenKeys(path, err)
 	case err != nil:
-		return service.Fail("cannot rotate "+path+" / 无法轮换密钥", "check the directory; the store is as it was", err)
+		return service.Fail("cannot rotate %s", path).Todo("check the directory; the store is as it was").Because(err)
 	}
-	k.Print("new cards get keys of version %d / 新卡密钥版本 %[1]d", store.Version())
+	k.Print("new cards get keys of version %d", store.Version())
 	return nil
 }
 
@@ -103,7 +104,7 @@ func rotated(path, passphrase string, random io.Reader) (*keys.Store, error) {
 		store, err = store.Rotate(random)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("rotate keys %s: %w", path, err)
+		return nil, language.Textf("rotate keys %s: %w", path, err)
 	}
 	return store, nil
 }

@@ -12,6 +12,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/demo"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func main() { os.Exit(service.Run("citycard", rootCommand())) }
@@ -20,7 +21,7 @@ func rootCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "citycard",
 		ShortUsage: "citycard <command> [flags]",
-		ShortHelp:  "clearing and ledger of a city card / 城市一卡通清算与账务",
+		ShortHelp:  "clearing and ledger of a city card",
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
 			demo.Command(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), tapCommand(), registryCommand(),
@@ -31,14 +32,14 @@ func rootCommand() *ffcli.Command {
 }
 
 // knownSchemas says which tables the program works with.
-func knownSchemas() (string, error) {
+func knownSchemas() (*language.Text, error) {
 	var known []string
 	for _, set := range books.Sets() {
 		newest, err := set.Newest()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		known = append(known, fmt.Sprintf("%s %d", set.Name, newest))
 	}
-	return "schema  " + strings.Join(known, ", "), nil
+	return language.Textf("schema  %s", strings.Join(known, ", ")), nil
 }

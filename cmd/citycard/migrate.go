@@ -10,6 +10,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger/schema"
 )
 
@@ -21,16 +22,16 @@ type migration struct {
 }
 
 func migrateCommand() *ffcli.Command {
-	m := &migration{command: newCommand("migrate", "", "bring a database's tables up to date / 升级数据库结构",
+	m := &migration{command: newCommand("migrate", "", "bring a database's tables up to date",
 		"Makes the tables of an empty database, and those that this version adds to an older one. It may be repeated,\n"+
 			"also after a kill; several at once take turns. serve does the same at its start, if it has the right to; no\n"+
 			"other command changes tables.")}
 	m.registerDatabase()
 	m.registerDry(&m.list)
-	m.flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist / 数据库不存在时创建")
+	m.flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist")
 	m.check = func() error {
 		if m.create && (m.database == "" || m.list) {
-			return errors.New("--create-database goes with --db, and not with --dry-run / 选项不可同用")
+			return language.Textf("--create-database goes with --db, and not with --dry-run")
 		}
 		return nil
 	}
@@ -84,11 +85,11 @@ func (m *migration) print(steps []schema.Step) {
 	}
 	switch {
 	case len(steps) == 0:
-		m.Print("the tables are up to date / 数据库结构已是最新")
+		m.Print("the tables are up to date")
 	case m.list:
-		m.Print("%d migrations would be applied; nothing was changed / 未做任何变更", len(steps))
+		m.Print("%d migrations would be applied; nothing was changed", len(steps))
 	default:
-		m.Print("%d migrations applied / 数据库结构已升级", len(steps))
+		m.Print("%d migrations applied", len(steps))
 	}
 }
 
@@ -111,7 +112,7 @@ func createDatabase(ctx context.Context, url string) error {
 		err = nil
 	}
 	if err = errors.Join(err, conn.Close(ctx)); err != nil {
-		return service.Fail("cannot create database "+wanted+" / 无法创建数据库", "", err)
+		return service.Fail("cannot create database %s", wanted).Because(err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,16 +14,17 @@ import (
 	"citycard/cardos/keys"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func personTokenCommand() *ffcli.Command {
-	c := newCommand("person-token", "", "make persons' tokens out of identity numbers / 生成人员标识码",
+	c := newCommand("person-token", "", "make persons' tokens out of identity numbers",
 		"Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n"+
 			"hospitals and the pension office know a person by. A number stands in no flag, since process lists show those.\n"+
 			"Where a line is no number, nothing is printed at all.")
 	c.cli.ShortUsage += " < NUMBERS"
 	s := server.Settings{}
-	c.flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	c.flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(c.flags, &s.Passphrase)
 	service.RegisterDemo(c.flags, &s.Demo)
 	return c.runs(func(context.Context) error {
@@ -34,7 +34,7 @@ func personTokenCommand() *ffcli.Command {
 		}
 		text, err := personTokens(os.Stdin, ring.Store())
 		if err != nil {
-			return service.Fail("no tokens are made / 未生成人员标识码", "correct the list", err)
+			return service.Fail("no tokens are made").Todo("correct the list").Because(err)
 		}
 		_, err = io.WriteString(os.Stdout, text)
 		return err
@@ -52,7 +52,7 @@ func personTokens(list io.Reader, store *keys.Store) (string, error) {
 	for n := 1; lines.Scan(); n++ {
 		number := strings.TrimSuffix(lines.Text(), "\r")
 		if len(number) != numberLength || strings.Trim(strings.TrimSuffix(number, "X"), "0123456789") != "" {
-			return "", fmt.Errorf("line %d: want an identity number of %d characters, digits and perhaps a capital X at the end", n, numberLength)
+			return "", language.Textf("line %d: want an identity number of %d characters, digits and perhaps a capital X at the end", n, numberLength)
 		}
 		fmt.Fprintf(&tokens, "%x\n", store.PersonToken(number))
 	}
@@ -60,7 +60,7 @@ func personTokens(list io.Reader, store *keys.Store) (string, error) {
 		return "", err
 	}
 	if tokens.Len() == 0 {
-		return "", errors.New("there is no number in it")
+		return "", language.Textf("there is no number in it")
 	}
 	return tokens.String(), nil
 }

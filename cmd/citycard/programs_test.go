@@ -43,7 +43,7 @@ type programs struct {
 // build builds the named programs in a directory of the test.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir(), env: append(os.Environ(), service.PassphraseVariable+"="+passphrase)}.fresh(t)
+	p := programs{dir: t.TempDir(), env: append(os.Environ(), "LC_ALL=C", service.PassphraseVariable+"="+passphrase)}.fresh(t)
 	for _, name := range names {
 		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
 		if out, err := command.CombinedOutput(); err != nil {

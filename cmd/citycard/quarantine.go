@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +16,11 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func quarantineCommand() *ffcli.Command {
-	return group("quarantine", "records that could not be booked / 隔离记录", "", quarantineListCommand(), quarantineJudgeCommand())
+	return group("quarantine", "records that could not be booked", "", quarantineListCommand(), quarantineJudgeCommand())
 }
 
 // quarantinedLine is a record in quarantine as it is printed.
@@ -34,24 +33,32 @@ type quarantinedLine struct {
 	Value  string         `json:"value_hex"`
 }
 
-const quarantinedHeader = "RECORD 记录\tDAY 清算日\tREASON 原因\t>BYTES 字节\tSTATE 状态\tERROR 错误"
+const quarantinedHeader = "RECORD\tDAY\tREASON\t>BYTES\tSTATE\tERROR"
 
-func (q quarantinedLine) cells() []string {
-	state := "open / 待复判"
+func (q quarantinedLine) cells(l language.Language) []string {
+	state := l.Choose("open", "待复判")
 	if q.Judged != "" {
-		state = "judged: " + q.Judged + " / 已复判"
+		state = language.Textf("judged: %s", judgedAs(q.Judged, l)).In(l)
 	}
-	return []string{q.Record, q.Day, string(q.Reason), strconv.Itoa(len(q.Value) / 2), state, strings.Join(strings.Fields(q.Error), " ")}
+	return []string{q.Record, q.Day, q.Reason.In(l), strconv.Itoa(len(q.Value) / 2), state, strings.Join(strings.Fields(q.Error), " ")}
+}
+
+// judgedAs shows the verdict that a record was given when it was judged again.
+func judgedAs(name string, l language.Language) string {
+	if v, known := verdict.Parse(name); known {
+		return v.In(l)
+	}
+	return name
 }
 
 func quarantineListCommand() *ffcli.Command {
-	c := newCommand("quarantine list", "[--from DAY] [--to DAY] [--all]", "what is kept alone and was not judged again, with the error / 隔离明细", "")
+	c := newCommand("quarantine list", "[--from DAY] [--to DAY] [--all]", "what is kept alone and was not judged again, with the error", "")
 	of := everyDay()
 	of.register(c.flags)
-	all := c.flags.Bool("all", false, "what was judged again, too / 包括已复判")
+	all := c.flags.Bool("all", false, "what was judged again, too")
 	c.check = func() error {
 		if of.from > of.to {
-			return fmt.Errorf("--from %s --to %s: want the first day not after the last", of.from.String(), of.to.String())
+			return language.Textf("--from %s --to %s: want the first day not after the last", of.from.String(), of.to.String())
 		}
 		return nil
 	}
@@ -80,22 +87,22 @@ type judging struct {
 }
 
 func quarantineJudgeCommand() *ffcli.Command {
-	j := &judging{decision: newDecision("quarantine judge", "(--record STREAM@OFFSET | --all)", "judge once more what is kept alone, by two people / 双人复判",
+	j := &judging{decision: newDecision("quarantine judge", "(--record STREAM@OFFSET | --all)", "judge once more what is kept alone, by two people",
 		"Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n"+
 			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n"+
 			"more stays. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
-	j.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated / 记录", func(text string) error {
+	j.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated", func(text string) error {
 		j.records = append(j.records, text)
 		return nil
 	})
-	j.flags.BoolVar(&j.all, "all", false, "all that is open / 全部")
-	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory / 密钥库文件")
+	j.flags.BoolVar(&j.all, "all", false, "all that is open")
+	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(j.flags, &j.passphrase)
-	j.flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory / 线网目录")
-	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used / 允许测试密钥")
+	j.flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory")
+	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used")
 	j.check = func() error {
 		if j.all == (len(j.records) > 0) {
-			return errors.New("want either --record, once or more, or --all / 请指定记录或全部")
+			return language.Textf("want either --record, once or more, or --all")
 		}
 		return j.missing()
 	}
@@ -104,7 +111,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 
 // triedAlone stands before the answers of a dry run that tries several records: each is rolled back
 // before the next.
-const triedAlone = "each record is tried as if the others were not judged; what depends on another may end otherwise / 每条记录单独试判,相互依赖者结果可能不同"
+const triedAlone = "each record is tried as if the others were not judged; what depends on another may end otherwise"
 
 // judge judges the records, and prints the outcome of each.
 func (j *judging) judge(ctx context.Context, b *books.Books) error {
@@ -121,19 +128,19 @@ func (j *judging) judge(ctx context.Context, b *books.Books) error {
 	}
 	stay := 0
 	for _, r := range open {
-		verdict, stays, err := again.Judge(ctx, r, j.approval())
+		judged, stays, err := again.Judge(ctx, r, j.approval())
 		switch {
 		case stays:
 			stay++
-			j.Print("%s stays: %v / 仍隔离", r.Name(), err)
+			j.Print("%s stays: %v", r.Name(), err)
 		case err != nil:
 			return err
 		default:
-			j.Print("%s: %s / 已复判", r.Name(), verdict)
+			j.Print("%s: %s", r.Name(), judgedAs(judged, j.Language))
 		}
 	}
 	if stay > 0 {
-		return service.Fail(fmt.Sprintf("%d of %d records stay in quarantine / 仍有记录隔离", stay, len(open)), "put right what the errors name, and judge them again", nil)
+		return service.Fail("%d of %d records stay in quarantine", stay, len(open)).Todo("put right what the errors name, and judge them again")
 	}
 	return nil
 }
@@ -172,7 +179,7 @@ func (j *judging) open(ctx context.Context, b *books.Books) (open []*quarantine.
 	}
 	for _, name := range j.records {
 		if !found[name] {
-			return nil, service.Fail(name+" is not in quarantine / 无此隔离记录", "citycard quarantine list shows what is", nil)
+			return nil, service.Fail("%s is not in quarantine", name).Todo("citycard quarantine list shows what is")
 		}
 	}
 	slices.SortStableFunc(open, func(a, b *quarantine.Record) int {

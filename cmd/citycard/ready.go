@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -13,17 +12,18 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func readyCommand() *ffcli.Command {
-	c := newCommand("ready", "", "wait until serve is ready / 等待清算服务就绪",
+	c := newCommand("ready", "", "wait until serve is ready",
 		"Waits until the process that serves the data directory clears and answers, and prints where. For scripts that\n"+
 			"have just started it. Other commands wait for a serve that starts, but cannot know of one that is not there yet.\n"+
 			"Reading and founding a registry have no time limit: they take as long as the city is large.")
-	wait := c.flags.Duration("wait", books.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks / 等待时限")
+	wait := c.flags.Duration("wait", books.StepLimit, "how `long` to wait for serve to be there, and at each step of its start; 0 only asks")
 	c.check = func() error {
 		if *wait < 0 {
-			return fmt.Errorf("--wait %s: want 0s or more", *wait)
+			return language.Textf("--wait %s: want 0s or more", *wait)
 		}
 		return nil
 	}
@@ -31,8 +31,8 @@ func readyCommand() *ffcli.Command {
 }
 
 // notServing is for a directory without a serving process.
-func notServing(data, todo string) error {
-	return service.Unreachable("nothing serves "+data+" / 清算服务未运行", todo, nil)
+func notServing(data string, todo *language.Text) error {
+	return service.Unreachable("nothing serves %s", data).Todo("%w", todo)
 }
 
 func awaitReady(ctx context.Context, common *service.Common, limit time.Duration) error {
@@ -42,12 +42,12 @@ func awaitReady(ctx context.Context, common *service.Common, limit time.Duration
 	case err != nil:
 		return err
 	case !ok:
-		return notServing(common.Data, "start citycard serve")
+		return notServing(common.Data, language.Textf("start citycard serve"))
 	}
 	if err := untilReady(ctx, serving.Pages, limit); err != nil {
 		return err
 	}
-	common.Print("ready: Kafka %s, load authority %s, pages http://%s/ / 清算服务已就绪", serving.Kafka, serving.API, serving.Pages)
+	common.Print("ready: Kafka %s, load authority %s, pages http://%s/", serving.Kafka, serving.API, serving.Pages)
 	return nil
 }
 
@@ -61,7 +61,7 @@ func untilReady(ctx context.Context, pages string, limit time.Duration) error {
 			return nil
 		}
 		if time.Since(began) >= limit {
-			return service.Unreachable("citycard serve is there and not ready / 清算服务未就绪", "look at what it says", err)
+			return service.Unreachable("citycard serve is there and not ready").Todo("look at what it says").Because(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -84,7 +84,7 @@ func askReady(ctx context.Context, page string) (err error) {
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", page, response.Status, strings.TrimSpace(string(answer)))
+		err = language.Textf("%s: %s: %s", page, response.Status, strings.TrimSpace(string(answer)))
 	}
 	return err
 }

@@ -21,7 +21,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
-	wantExit(t, p, 4, "nothing serves "+data+" / 清算服务未运行; start citycard serve", "ready", "--data", data, "--wait", "0s")
+	wantExit(t, p, 4, "nothing serves "+data+"; start citycard serve", "ready", "--data", data, "--wait", "0s")
 	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
 
 	ops := kafkatest.FreePort(t)
@@ -48,7 +48,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 		go func() { said[i] <- command.Run() }()
 	}
 	for i, args := range waits {
-		if err := <-said[i]; err != nil || !strings.Contains(errs[i].String(), "waiting for serve to be ready / 等待清算服务就绪") {
+		if err := <-said[i]; err != nil || !strings.Contains(errs[i].String(), "waiting for serve to be ready") {
 			t.Errorf("%s while serve starts: %v\n%s", args[0], err, errs[i].String())
 		}
 	}

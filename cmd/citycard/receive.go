@@ -2,22 +2,21 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/shopspring/decimal"
 
 	"citycard/cmd/books"
 	"citycard/cmd/server"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 func receiveCommand() *ffcli.Command {
-	c := newCommand("receive", "--account CODE --amount YUAN --reference TEXT", "book money that arrived at the bank / 登记到账资金", "")
-	account := c.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund / 账户")
-	amount := c.flags.String("amount", "", "`yuan`, such as 1200.50 / 金额(元)")
-	reference := c.flags.String("reference", "", "the bank's `reference`; the same one books once / 银行流水号")
+	c := newCommand("receive", "--account CODE --amount YUAN --reference TEXT", "book money that arrived at the bank", "")
+	account := c.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund")
+	amount := c.flags.String("amount", "", "`yuan`, such as 1200.50")
+	reference := c.flags.String("reference", "", "the bank's `reference`; the same one books once")
 	var r server.Receipt
 	c.check = func() error {
 		fen, err := parseYuan(*amount)
@@ -25,7 +24,7 @@ func receiveCommand() *ffcli.Command {
 			err = errNoYuan
 		}
 		if err != nil {
-			return fmt.Errorf("--amount %q: %w", *amount, err)
+			return language.Textf("--amount %q: %w", *amount, err)
 		}
 		r, err = server.NewReceipt(*account, fen, *reference)
 		return err
@@ -35,17 +34,17 @@ func receiveCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		said := ""
 		if booked == 0 {
-			said = ": booked before; nothing changed / 此前已入账"
+			c.Print("%s +%s (%s): booked before; nothing changed", *account, r.Fen.String(), *reference)
+		} else {
+			c.Print("%s +%s (%s)", *account, r.Fen.String(), *reference)
 		}
-		c.Print("%s +%s (%s)%s", *account, r.Fen.String(), *reference, said)
 		return nil
 	})
 }
 
 // errNoYuan says what an amount of money received looks like.
-var errNoYuan = errors.New("want yuan above zero with at most two decimals / 金额须为正,单位元,至多两位小数")
+var errNoYuan = language.Textf("want yuan above zero with at most two decimals")
 
 // parseYuan reads an amount in yuan, 0 or more.
 func parseYuan(text string) (ledger.Fen, error) {

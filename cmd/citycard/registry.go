@@ -16,27 +16,27 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 func registryCommand() *ffcli.Command {
-	return group("registry", "who and what clearing knows, and changes to it / 登记库",
+	return group("registry", "who and what clearing knows, and changes to it",
 		"A change is imported by one person and approved by another. Serving processes take an approved change up\n"+
 			"within seconds, without a restart.",
 		registryImportCommand(),
-		registryDecisionCommand("approve", "put a change in force, as its second person / 复核生效", "approved / 已生效", (*registry.Store).Approve),
-		registryDecisionCommand("reject", "keep a change from being in force / 驳回变更", "rejected / 已驳回", (*registry.Store).Reject),
+		registryDecisionCommand("approve", "put a change in force, as its second person", registry.Approved, (*registry.Store).Approve),
+		registryDecisionCommand("reject", "keep a change from being in force", registry.Rejected, (*registry.Store).Reject),
 		registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
-// newRegistryCommand makes a command of the registry that takes a given number of arguments. hint
-// describes them.
-func newRegistryCommand(name, usage, short, hint string, words int) *command {
+// newRegistryCommand makes a command of the registry that takes a given number of arguments.
+func newRegistryCommand(name, usage, short string, words int) *command {
 	c := newCommand("registry "+name, usage, short, "")
 	c.registerJSON(jsonLines)
 	c.takes = func(given []string) error {
 		if c.arguments = given; len(given) != words {
-			return service.Exit(service.ExitUsage, fmt.Errorf("%d arguments, want %d: %s / 参数个数不符%s", len(given), words, c.cli.ShortUsage, hint))
+			return service.Exit(service.ExitUsage, language.Textf("%d arguments, want %d: %s", len(given), words, c.cli.ShortUsage))
 		}
 		return nil
 	}
@@ -50,11 +50,11 @@ type registryChange struct {
 }
 
 func newRegistryChange(name, usage, short string) *registryChange {
-	c := &registryChange{command: newRegistryCommand(name, usage+" --by NAME", short, "", 1)}
-	c.flags.StringVar(&c.person, "by", "", "`name` of the person who does it / 经办人")
+	c := &registryChange{command: newRegistryCommand(name, usage+" --by NAME", short, 1)}
+	c.flags.StringVar(&c.person, "by", "", "`name` of the person who does it")
 	c.check = func() error {
 		if strings.TrimSpace(c.person) == "" {
-			return errors.New("--by is missing: want the name of who does this / 缺少经办人")
+			return language.Textf("--by is missing: want the name of who does this")
 		}
 		return nil
 	}
@@ -70,8 +70,8 @@ func (c *registryChange) store(b *books.Books) *registry.Store {
 }
 
 func registryImportCommand() *ffcli.Command {
-	c := newRegistryChange("import", "DIR", "propose the CSV files in a directory as a change / 导入变更")
-	reason := c.flags.String("reason", "", "why, for the second person and for later / 变更原因")
+	c := newRegistryChange("import", "DIR", "propose the CSV files in a directory as a change")
+	reason := c.flags.String("reason", "", "why, a `text` for the second person and for later")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		store := c.store(b)
 		base, err := store.Load(ctx)
@@ -80,14 +80,14 @@ func registryImportCommand() *ffcli.Command {
 		}
 		draft, err := server.ReadChange(c.arguments[0], base)
 		if err != nil {
-			return server.BadFiles("nothing was imported / 未导入", "correct the files named and import again", err)
+			return server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)
 		}
 		change, err := store.Propose(ctx, draft, c.by(), *reason)
 		if errors.Is(err, registry.ErrNothingNew) {
-			return service.Refuse("nothing was imported / 未导入", "change something first", err)
+			return service.Refuse("nothing was imported").Todo("change something first").Because(err)
 		}
 		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
-			return service.Refuse("nothing was imported / 未导入", "correct --reason", errors.New(unfit.What))
+			return service.Refuse("nothing was imported").Todo("correct --reason").Because(unfit.What)
 		}
 		if err != nil {
 			return err
@@ -95,34 +95,38 @@ func registryImportCommand() *ffcli.Command {
 		if c.asJSON {
 			return writeJSON(os.Stdout, map[string]int64{"change": change, "rows": draft.Rows()})
 		}
-		c.Print("change %d: %d rows proposed; somebody else puts it in force with: citycard registry approve %[1]d --by NAME / 待复核", change, draft.Rows())
+		c.Print("change %d: %d rows proposed; somebody else puts it in force with: citycard registry approve %[1]d --by NAME", change, draft.Rows())
 		return nil
 	})
 }
 
-func registryDecisionCommand(name, short, done string, decide func(*registry.Store, context.Context, int64, registry.Act) error) *ffcli.Command {
+func registryDecisionCommand(name, short string, done registry.State, decide func(*registry.Store, context.Context, int64, registry.Act) error) *ffcli.Command {
 	c := newRegistryChange(name, "CHANGE", short)
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		change, err := strconv.ParseInt(c.arguments[0], 10, 64)
 		if err != nil {
-			return service.Exit(service.ExitUsage, fmt.Errorf("change %q is not a number", c.arguments[0]))
+			return service.Exit(service.ExitUsage, language.Textf("change %q is not a number", c.arguments[0]))
 		}
 		if err := decide(c.store(b), ctx, change, c.by()); err != nil {
-			return service.Refuse("not decided / 未处理", "see citycard registry history", err)
+			return service.Refuse("not decided").Todo("see citycard registry history").Because(err)
 		}
 		if c.asJSON {
 			return writeJSON(os.Stdout, struct {
-				Change int64  `json:"change"`
-				Result string `json:"result"`
-			}{change, strings.Fields(done)[0]})
+				Change int64          `json:"change"`
+				Result registry.State `json:"result"`
+			}{change, done})
 		}
-		c.Print("change %d %s", change, done)
+		if done == registry.Approved {
+			c.Print("change %d approved", change)
+		} else {
+			c.Print("change %d rejected", change)
+		}
 		return nil
 	})
 }
 
 func registryStatusCommand() *ffcli.Command {
-	c := newRegistryCommand("status", "", "the version in force, and what waits for approval / 当前版本与待复核变更", "", 0)
+	c := newRegistryCommand("status", "", "the version in force, and what waits for approval", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 		if err != nil {
@@ -146,7 +150,7 @@ func registryStatusCommand() *ffcli.Command {
 }
 
 func registryHistoryCommand() *ffcli.Command {
-	c := newRegistryCommand("history", "", "all changes: who, when, what became of them / 变更历史", "", 0)
+	c := newRegistryCommand("history", "", "all changes: who, when, what became of them", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 		if err != nil {
@@ -156,9 +160,9 @@ func registryHistoryCommand() *ffcli.Command {
 	})
 }
 
-const changeHeader = "CHANGE 变更\tSTATE 状态\tVERSION 版本\tHASH 摘要\t>ROWS 行数\tIMPORTED 导入\tDECIDED 复核\tREASON 原因"
+const changeHeader = "CHANGE\tSTATE\tVERSION\tHASH\t>ROWS\tIMPORTED\tDECIDED\tREASON"
 
-func changeCells(c registry.Change) []string {
+func changeCells(c registry.Change, l language.Language) []string {
 	decided, version := "", ""
 	if c.Decided != nil {
 		decided = who(*c.Decided)
@@ -166,18 +170,43 @@ func changeCells(c registry.Change) []string {
 	if c.Version > 0 {
 		version = strconv.FormatInt(c.Version, 10)
 	}
-	return []string{fmt.Sprint(c.Number), string(c.State), version, c.Hash, fmt.Sprint(c.Rows), who(c.Imported), decided, c.Reason}
+	return []string{fmt.Sprint(c.Number), stateOf(c.State, l), version, c.Hash, fmt.Sprint(c.Rows), who(c.Imported), decided, c.Reason}
+}
+
+// stateOf is a change's state, for people.
+func stateOf(s registry.State, l language.Language) string {
+	switch s {
+	case registry.Proposed:
+		return l.Coded(string(s), string(s), "待复核")
+	case registry.Founding:
+		return l.Coded(string(s), string(s), "初始登记")
+	case registry.Approved:
+		return l.Coded(string(s), string(s), "已生效")
+	case registry.Rejected:
+		return l.Coded(string(s), string(s), "已驳回")
+	case registry.Stale:
+		return l.Coded(string(s), "proposed, and the registry has changed since", "待复核，登记库已另有变更")
+	case registry.Unfinished:
+		return l.Coded(string(s), "the import did not come to its end", "导入未完成")
+	}
+	return string(s)
 }
 
 func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
 
 func registryShowCommand() *ffcli.Command {
-	c := newRegistryCommand("show", "KIND ID", "all rows of one operator, terminal, card, … / 查询登记内容",
-		"; KIND is one of "+strings.Join(registry.KindNames(), ", "), 2)
+	c := newRegistryCommand("show", "KIND ID", "all rows of one operator, terminal, card, …", 2)
+	takes := c.takes
+	c.takes = func(given []string) error {
+		if err := takes(given); err != nil {
+			return service.Exit(service.ExitUsage, language.Textf("%w; KIND is one of %s", err, strings.Join(registry.KindNames(), ", ")))
+		}
+		return nil
+	}
 	var zone service.Zone
 	var day books.Day
-	c.flags.Var(&zone, "zone", "time `zone` of days / 时区")
-	c.flags.Var(&day, "day", "mark the row in force on this `day` YYYYMMDD; empty: today / 日期")
+	c.flags.Var(&zone, "zone", "time `zone` of days")
+	c.flags.Var(&day, "day", "mark the row in force on this `day` YYYYMMDD; empty: today")
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		kind, err := registry.ParseKind(c.arguments[0])
 		if err != nil {
@@ -192,9 +221,10 @@ func registryShowCommand() *ffcli.Command {
 			return service.Exit(service.ExitUsage, err)
 		}
 		if len(rows) == 0 {
-			return service.Fail(c.arguments[1]+" is not among the "+c.arguments[0]+" / 未登记", "check the number; only approved changes count", nil)
+			return service.Fail("%s is not among the %s", c.arguments[1], c.arguments[0]).Todo("check the number; only approved changes count")
 		}
-		header := "IN FORCE 有效\tCHANGE 变更\t" + strings.ToUpper(strings.Join(rows[0].Columns, "\t"))
+		columns := strings.Join(rows[0].Columns, "\t")
+		header := c.Language.Of("IN FORCE") + "\t" + c.Language.Of("CHANGE") + "\t" + c.Language.Choose(strings.ToUpper(columns), columns)
 		return list(c, header, registryLine.cells, func(add func(registryLine) error) error {
 			for i, r := range rows {
 				if err := add(registryLine{r.Change, r.Version, r.From, i == inForce, r.Fields, r.Columns}); err != nil {
@@ -216,7 +246,7 @@ type registryLine struct {
 	columns []string
 }
 
-func (r registryLine) cells() []string {
+func (r registryLine) cells(l language.Language) []string {
 	mark := ""
 	if r.InForce {
 		mark = "*"

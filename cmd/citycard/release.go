@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -28,7 +28,7 @@ type decision struct {
 func newDecision(name, usage, short, long string) *decision {
 	d := &decision{command: newCommand(name, usage+" --by NAME --and NAME --reason TEXT", short, long)}
 	d.people.register(d.flags)
-	d.flags.Var(&d.zone, "zone", "time `zone` of days / 时区")
+	d.flags.Var(&d.zone, "zone", "time `zone` of days")
 	return d
 }
 
@@ -40,7 +40,7 @@ func (d *decision) approval() ledger.Approval {
 
 // decides makes the command book one decision and print the result. act returns the text of the
 // result.
-func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, string, error)) *ffcli.Command {
+func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, *language.Text, error)) *ffcli.Command {
 	return d.changes(func(ctx context.Context, b *books.Books) error {
 		office, err := newOffice(b)
 		if err != nil {
@@ -48,7 +48,11 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 		}
 		done, what, err := act(ctx, office)
 		if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
-			return service.Refuse("nothing was booked / 未入账", refusal.Todo, refusal)
+			refused := service.Refuse("nothing was booked").Because(refusal.Text)
+			if refusal.Todo != nil {
+				return refused.Todo("%w", refusal.Todo)
+			}
+			return refused
 		}
 		if err != nil {
 			return err
@@ -57,10 +61,10 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 			d.Print("%s -> %s %s", part.Debit, part.Credit, part.Fen.String())
 		}
 		if done.Repeated {
-			d.Print("booked before; nothing changed / 此前已入账")
+			d.Print("booked before; nothing changed")
 			return nil
 		}
-		d.Print("%s, by %s and %s / 已入账", what, d.first, d.second)
+		d.Print("%w, by %s and %s", what, d.first, d.second)
 		return nil
 	})
 }
@@ -74,65 +78,65 @@ func newOffice(b *books.Books) (*release.Office, error) {
 }
 
 func loadCommand() *ffcli.Command {
-	return group("load", "loads that were paid for / 圈存订单", "", loadRefundCommand())
+	return group("load", "loads that were paid for", "", loadRefundCommand())
 }
 
 func loadRefundCommand() *ffcli.Command {
-	d := newDecision("load refund", "--card DIGITS --order NUMBER [--not-written]", "give a load that no card has back to its channel, by two people / 双人退还未写卡圈存",
+	d := newDecision("load refund", "--card DIGITS --order NUMBER [--not-written]", "give a load that no card has back to its channel, by two people",
 		"Without --not-written the load must have been paid for as long as the rules say. A load that is written after\n"+
 			"its refund is suspended as load_not_paid; citycard suspense release has the channel owe it again. Nothing is refunded\n"+
 			"while a record of a written load is in quarantine, or is unread in a stream that a day was closed without.")
 	var card cardNumber
 	card.register(d.flags)
 	var r release.Refund
-	d.flags.StringVar(&r.Order, "order", "", "the channel's order `number` / 订单号")
-	d.flags.StringVar(&r.Channel, "channel", "", "channel `ID`, where two have the order number / 渠道")
-	sequence := d.flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number / 联机交易序号")
-	d.flags.BoolVar(&r.NotWritten, "not-written", false, "the counter has looked at the card: it does not have the load / 柜台已核实未写卡")
+	d.flags.StringVar(&r.Order, "order", "", "the channel's order `number`")
+	d.flags.StringVar(&r.Channel, "channel", "", "channel `ID`, where two have the order number")
+	sequence := d.flags.Int("sequence", -1, "the card's online `sequence`, where several orders have the number")
+	d.flags.BoolVar(&r.NotWritten, "not-written", false, "the counter has looked at the card: it does not have the load")
 	d.check = func() error {
 		switch _, err := card.parse(); {
 		case err != nil:
 			return err
 		case r.Order == "":
-			return errors.New("--order is missing: want the channel's order number / 缺少订单号")
+			return language.Textf("--order is missing: want the channel's order number")
 		case *sequence > math.MaxUint16:
-			return fmt.Errorf("--sequence %d: want at most %d", *sequence, math.MaxUint16)
+			return language.Textf("--sequence %d: want at most %d", *sequence, math.MaxUint16)
 		case *sequence >= 0:
 			online := uint16(*sequence)
 			r.Sequence = &online
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, string, error) {
+	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
 		cards, _, err := card.find(ctx, office.Ledger)
 		if err != nil {
-			return release.Done{}, "", err
+			return release.Done{}, nil, err
 		}
 		r.Card, r.By = cards[0], d.approval() // only a registered card's loads are paid for
 		done, err := office.Refund(ctx, r)
-		return done, "order " + r.Order + " refunded", err
+		return done, language.Textf("order %s refunded", r.Order), err
 	})
 }
 
 func suspenseCommand() *ffcli.Command {
-	return group("suspense", "money whose payee is open / 挂账处理", "", suspenseListCommand(), suspenseReleaseCommand())
+	return group("suspense", "money whose payee is open", "", suspenseListCommand(), suspenseReleaseCommand())
 }
 
 func suspenseReleaseCommand() *ffcli.Command {
-	d := newDecision("suspense release", "--row ROW --to ACCOUNT", "release one suspended transfer, by two people / 双人解除挂账", "")
-	row := d.flags.String("row", "", "`row` as citycard suspense list shows it / 挂账分录")
+	d := newDecision("suspense release", "--row ROW --to ACCOUNT", "release one suspended transfer, by two people", "")
+	row := d.flags.String("row", "", "`row` as citycard suspense list shows it")
 	var r release.Release
-	d.flags.StringVar(&r.To, "to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it / 转入账户")
+	d.flags.StringVar(&r.To, "to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it")
 	d.check = func() (err error) {
 		if r.Row, err = release.ParseRow(*row); err != nil {
-			return fmt.Errorf("--row: %w", err)
+			return language.Textf("--row: %w", err)
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, string, error) {
+	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
 		r.By = d.approval()
 		done, err := office.Release(ctx, r)
-		return done, "released to " + r.To, err
+		return done, language.Textf("released to %s", r.To), err
 	})
 }
 
@@ -146,25 +150,25 @@ type suspendedLine struct {
 	Foreign  bool           `json:"foreign"` // another city's, never verified
 }
 
-func (s suspendedLine) cells() []string {
-	state := "waits / 待处理"
+func (s suspendedLine) cells(l language.Language) []string {
+	state := l.Choose("waits", "待处理")
 	if s.Released {
-		state = "released / 已解除"
+		state = l.Choose("released", "已解除")
 	}
 	if s.Foreign {
-		state += "; foreign, unverified / 外地卡，未验证"
+		state += l.Choose("; foreign, unverified", "；外地卡，未验证")
 	}
-	return []string{s.Row, string(s.Reason), s.Fen.String(), s.Booked, state}
+	return []string{s.Row, s.Reason.In(l), s.Fen.String(), s.Booked, state}
 }
 
-const suspendedHeader = "ROW 分录\tREASON 原因\t>YUAN 元\tBOOKED 清算日\tSTATE 状态"
+const suspendedHeader = "ROW\tREASON\t>YUAN\tBOOKED\tSTATE"
 
 func suspenseListCommand() *ffcli.Command {
-	c := newCommand("suspense list", "--from DAY --to DAY [--reason CODE] [--all]", "what was suspended in these clearing days and still waits / 挂账明细", "")
+	c := newCommand("suspense list", "--from DAY --to DAY [--reason CODE] [--all]", "what was suspended in these clearing days and still waits", "")
 	var of span
 	of.register(c.flags)
-	reason := c.flags.String("reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	all := c.flags.Bool("all", false, "what was released, too / 包括已解除")
+	reason := c.flags.String("reason", "", "reason `code`, such as unknown_terminal")
+	all := c.flags.Bool("all", false, "what was released, too")
 	c.check = of.check
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		return list(c, suspendedHeader, suspendedLine.cells, func(add func(suspendedLine) error) error {

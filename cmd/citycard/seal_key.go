@@ -11,11 +11,11 @@ import (
 )
 
 func sealKeyCommand() *ffcli.Command {
-	return group("seal-key", "the key that signs sealed days / 封账密钥", "", sealKeyMakeCommand(), sealKeyShowCommand())
+	return group("seal-key", "the key that signs sealed days", "", sealKeyMakeCommand(), sealKeyShowCommand())
 }
 
 func sealKeyMakeCommand() *ffcli.Command {
-	c := newCommand("seal-key make", "", "make the seal key of a city, once / 生成封账密钥",
+	c := newCommand("seal-key make", "", "make the seal key of a city, once",
 		"Writes seal.key into the data directory and prints the public key, by which everybody else verifies the seals.\n"+
 			"A city has one seal key: where days are sealed on another machine too, copy the file there. It is never replaced,\n"+
 			"and nothing makes it again: back it up.")
@@ -34,16 +34,16 @@ func sealKeyMakeCommand() *ffcli.Command {
 			return err
 		}
 		if c.dry {
-			c.Print("%s: made; its public key is printed then / 将生成封账密钥并显示公钥", server.SealKeyPath(c.Data))
+			c.Print("%s: made; its public key is printed then", server.SealKeyPath(c.Data))
 			return nil
 		}
-		c.Print("%s: made; back it up, and give the public key to everybody who verifies / 已生成,请备份,并将公钥交给核验方\n%x", server.SealKeyPath(c.Data), []byte(public))
+		c.Print("%s: made; back it up, and give the public key to everybody who verifies\n%x", server.SealKeyPath(c.Data), []byte(public))
 		return nil
 	})
 }
 
 func sealKeyShowCommand() *ffcli.Command {
-	c := newCommand("seal-key show", "", "print the public key, for verify --signer / 显示封账公钥", "")
+	c := newCommand("seal-key show", "", "print the public key, for verify --signer", "")
 	return c.runs(func(context.Context) error {
 		private, err := server.ReadSealKey(c.Data)
 		if err != nil {

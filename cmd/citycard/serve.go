@@ -11,6 +11,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 func serveCommand() *ffcli.Command {
@@ -21,7 +22,7 @@ func serveCommand() *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "serve",
 		ShortUsage: "citycard serve [flags]",
-		ShortHelp:  "clear what arrives, until stopped / 持续清算",
+		ShortHelp:  "clear what arrives, until stopped",
 		LongHelp: "Claims every partition of the input topics, clears what arrives, answers the load authority and serves\n" +
 			"/metrics, /healthz and /readyz. The key store's passphrase is read from --keys-passphrase-file or " + service.PassphraseVariable + ".",
 		FlagSet: flags,
@@ -35,11 +36,11 @@ func serveCommand() *ffcli.Command {
 }
 
 // stoppedTodo is the advice for a part that has ended.
-func stoppedTodo(err error) string {
+func stoppedTodo(err error) *language.Text {
 	if books.DiskFull(err) {
-		return "nothing that was acknowledged is lost; free some space and start again / 已确认的数据未丢失,请释放磁盘空间后重新启动"
+		return language.Textf("nothing that was acknowledged is lost; free some space and start again")
 	}
-	return "nothing was lost; start again once what it names is put right / 数据未丢失,排除故障后重新启动"
+	return language.Textf("nothing was lost; start again once what it names is put right")
 }
 
 func serve(ctx context.Context, s *server.Settings) (err error) {
@@ -53,7 +54,7 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 	serving := false
 	defer func() {
 		if err = errors.Join(err, stack.Close()); serving {
-			log.Info("serve has stopped / 清算服务已停止")
+			log.Info("serve has stopped")
 		}
 	}()
 	stack.Push("word of the start", func(context.Context) error { return books.RemoveRunning(dir.Path) })
@@ -75,7 +76,7 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := (books.Running{Doing: in.Founds(), Long: true}).Write(dir.Path); err != nil {
+	if err := in.Founds().Write(dir.Path); err != nil {
 		return err
 	}
 	ops := service.NewOps("citycard", log)
@@ -99,6 +100,6 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 	case <-ctx.Done():
 		return nil
 	case err := <-c.Failed():
-		return service.Fail("clearing stopped / 清算已停止", stoppedTodo(err), err)
+		return service.Fail("clearing stopped").Todo("%w", stoppedTodo(err)).Because(err)
 	}
 }

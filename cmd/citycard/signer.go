@@ -4,13 +4,13 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
 
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // signer is the signer whose seals are trusted. By default none are: a seal carries its signer's
@@ -21,7 +21,7 @@ type signer struct {
 }
 
 // askSigner is the advice if no signer is known.
-const askSigner = "give --signer, the public key that \"citycard seal-key show\" prints where days are sealed / 请以 --signer 给出封账公钥"
+const askSigner = "give --signer, the public key that \"citycard seal-key show\" prints where days are sealed"
 
 // trustedSigner is the named signer (in hex, or the file with the key), else the data directory's
 // own.
@@ -42,11 +42,11 @@ func namedSigner(named string) (signer, error) {
 	}
 	text, err := os.ReadFile(named)
 	if err != nil {
-		return signer{}, service.Exit(service.ExitUsage, fmt.Errorf("--signer %q: want a public key of %d hex digits, or a file that has it / 须为公钥或公钥文件", named, 2*ed25519.PublicKeySize))
+		return signer{}, service.Exit(service.ExitUsage, language.Textf("--signer %q: want a public key of %d hex digits, or a file that has it", named, 2*ed25519.PublicKeySize))
 	}
 	key, err := publicKey(string(text))
 	if err != nil {
-		return signer{}, service.Exit(service.ExitUsage, fmt.Errorf("--signer %s: the file must have a public key of %d hex digits and nothing else / 公钥文件有误", named, 2*ed25519.PublicKeySize))
+		return signer{}, service.Exit(service.ExitUsage, language.Textf("--signer %s: the file must have a public key of %d hex digits and nothing else", named, 2*ed25519.PublicKeySize))
 	}
 	return signer{key, named}, nil
 }
@@ -55,7 +55,7 @@ func namedSigner(named string) (signer, error) {
 func publicKey(text string) (ed25519.PublicKey, error) {
 	key, err := hex.DecodeString(strings.TrimSpace(text))
 	if err == nil && len(key) != ed25519.PublicKeySize {
-		err = errors.New("not as long as a public key")
+		err = language.Textf("not as long as a public key")
 	}
 	return key, err
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/docket"
+	"citycard/clearing/verdict"
 	"citycard/cmd/books"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
 )
@@ -28,14 +31,38 @@ type statementLine struct {
 	Balance *ledger.Fen `json:"balance,omitempty"`
 }
 
-func (s statementLine) cells() []string {
+func (s statementLine) cells(l language.Language) []string {
 	if s.Balance != nil {
-		return []string{"balance / 余额", "", "", "", s.Credit, s.Balance.String(), "", ""}
+		return []string{l.Of("balance"), "", "", "", s.Credit, s.Balance.String(), "", ""}
 	}
-	return []string{s.Day, s.ID, s.Act, s.Debit, s.Credit, s.Amount.String(), s.Reason, s.Booked}
+	return []string{s.Day, s.ID, actIn(s.Act, l), s.Debit, s.Credit, s.Amount.String(), reasonIn(s.Reason, l), s.Booked}
 }
 
-const statementHeader = "DAY 日期\tID 编号\tACT 事项\tDEBIT 借方\tCREDIT 贷方\t>AMOUNT 金额\tREASON 原因\tBOOKED 入账日"
+// actIn is an act, or a memo's kind, with what it means.
+func actIn(act string, l language.Language) string {
+	chinese := map[string]string{
+		ledger.Move.String(): "转账", ledger.Hold.String(): "预授权", ledger.PostHold.String(): "预授权完成", ledger.VoidHold.String(): "预授权撤销",
+		ledger.ExpireHold.String(): "预授权到期", ledger.Reverse.String(): "冲正", ledger.KeepMemo.String(): "备注",
+		docket.KindRecord: "备查记录", docket.KindReject: "拒绝", docket.KindQuarantine: "隔离", docket.KindJudged: "复判", ledger.DisputeKind: "争议",
+	}
+	return l.Coded(act, act, chinese[act])
+}
+
+// reasonIn is the reason of a memo with what it means. It is a verdict, or a reason code that an
+// error may follow; other texts stay as they are.
+func reasonIn(reason string, l language.Language) string {
+	code, cause, more := strings.Cut(reason, ": ")
+	words := verdict.Reason(code).In(l)
+	if v, known := verdict.Parse(code); known {
+		words = v.In(l)
+	}
+	if more {
+		words += l.Choose(": ", "：") + cause
+	}
+	return words
+}
+
+const statementHeader = "EFFECTIVE\tID\tACT\tDEBIT\tCREDIT\t>AMOUNT\tREASON\tBOOKED"
 
 // statement holds the flags of citycard statement.
 type statement struct {
@@ -47,15 +74,15 @@ type statement struct {
 
 func statementCommand() *ffcli.Command {
 	s := &statement{span: everyDay()}
-	s.command = newCommand("statement", "--subject HEX", "what was booked for one card or person / 对账单", "Amounts are in yuan, with --json in fen.")
+	s.command = newCommand("statement", "--subject HEX", "what was booked for one card or person", "Amounts are in yuan, with --json in fen.")
 	s.past.register(s.flags)
-	s.flags.Var(&s.from, "from", "first `day` YYYYMMDD / 起始日")
-	s.flags.Var(&s.to, "to", "last `day` YYYYMMDD / 截止日")
-	s.flags.StringVar(&s.subject, "subject", "", "whose statement: a person's token, a card's first 8 digits of the issuer id and last 16 of the number, in `hex` / 主体")
-	s.flags.StringVar(&s.account, "account", "", "add what the subject has on the account with this `code` / 附主体在该账户的余额")
+	s.flags.Var(&s.from, "from", "first `day` YYYYMMDD")
+	s.flags.Var(&s.to, "to", "last `day` YYYYMMDD")
+	s.flags.StringVar(&s.subject, "subject", "", "whose statement: a person's token, a card's first 8 digits of the issuer id and last 16 of the number, in `hex`")
+	s.flags.StringVar(&s.account, "account", "", "add what the subject has on the account with this `code`")
 	s.command.check = func() error {
 		if whose, err := hex.DecodeString(s.subject); err != nil || len(whose) == 0 {
-			return fmt.Errorf("--subject %q: want hex digits, two a byte", s.subject)
+			return language.Textf("--subject %q: want hex digits, two a byte", s.subject)
 		}
 		return s.past.check()
 	}

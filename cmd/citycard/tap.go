@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
 )
@@ -37,6 +37,9 @@ type ruled struct {
 	Booked   string         `json:"booked"`          // clearing day
 	Error    string         `json:"error,omitempty"` // of what is kept alone
 	Evidence string         `json:"evidence_hex"`
+
+	verdict verdict.Verdict
+	what    *language.Text // What, for people; nil for a tap or a load
 }
 
 // tapQuery is a command that searches for taps; its empty fields match everything.
@@ -51,20 +54,20 @@ type tapQuery struct {
 }
 
 func tapCommand() *ffcli.Command {
-	return group("tap", "look verdicts up / 查询交易结果", "", tapShowCommand(), tapFindCommand())
+	return group("tap", "look verdicts up", "", tapShowCommand(), tapFindCommand())
 }
 
 func newTapQuery(name, usage, short, long string) *tapQuery {
 	q := &tapQuery{command: newCommand(name, usage+" [--from DAY] [--to DAY]", short, long)}
-	q.flags.Var(&q.from, "from", "first `day` YYYYMMDD; empty: 30 days before the last / 起始日")
-	q.flags.Var(&q.to, "to", "last `day` YYYYMMDD; empty: the newest that the books have / 结束日")
+	q.flags.Var(&q.from, "from", "first `day` YYYYMMDD; empty: 30 days before the last")
+	q.flags.Var(&q.to, "to", "last `day` YYYYMMDD; empty: the newest that the books have")
 	q.registerJSON(jsonLines)
 	q.command.check = q.check
 	return q
 }
 
 func tapShowCommand() *ffcli.Command {
-	q := newTapQuery("tap show", "--card DIGITS", "what became of a card's taps and loads, by signed day / 按卡查询", "")
+	q := newTapQuery("tap show", "--card DIGITS", "what became of a card's taps and loads, by signed day", "")
 	q.card.register(q.flags)
 	q.command.check = func() error {
 		if _, err := q.card.parse(); err != nil {
@@ -77,20 +80,24 @@ func tapShowCommand() *ffcli.Command {
 
 func tapFindCommand() *ffcli.Command {
 	q := newTapQuery("tap find", "[--terminal DIGITS] [--reason CODE] [--verdict VERDICT]",
-		"taps and loads by terminal, reason or verdict, by clearing day / 按终端、原因或结果查询",
+		"taps and loads by terminal, reason or verdict, by clearing day",
 		"Reads through the whole of the days named; with --json in constant memory, however large --limit is.")
-	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits` / 终端号")
-	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal / 原因码")
-	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined / 结果")
-	q.flags.IntVar(&q.limit, "limit", 1000, "how many at most / 最多条数")
+	q.flags.StringVar(&q.terminal, "terminal", "", "SAM terminal number, 12 `digits`")
+	q.flags.StringVar(&q.reason, "reason", "", "reason `code`, such as unknown_terminal")
+	q.flags.StringVar(&q.verdict, "verdict", "", "`verdict`: cleared, pending, suspended, disputed, rejected, quarantined")
+	q.flags.IntVar(&q.limit, "limit", 1000, "the greatest `number` of results")
 	return q.looks(q.find)
 }
 
-const tapHeader = "TIME 时间\tCARD OR WHAT 卡号或事项\tTERMINAL 终端\tSEQ 序号\t>YUAN 元\tVERDICT 结果\tREASON 原因\tPAYEE 收款方\tBOOKED 清算日"
+const tapHeader = "TIME\tCARD OR WHAT\tTERMINAL\tSEQ\t>YUAN\tVERDICT\tREASON\tPAYEE\tBOOKED"
 
-func (item ruled) cells() []string {
+func (item ruled) cells(l language.Language) []string {
+	what := item.Card
+	if item.what != nil {
+		what = item.what.In(l)
+	}
 	return []string{
-		item.Time, cmp.Or(item.Card, item.What), item.Terminal, fmt.Sprint(item.Sequence), item.Fen.String(), item.Verdict, string(item.Reason),
+		item.Time, what, item.Terminal, fmt.Sprint(item.Sequence), item.Fen.String(), item.verdict.In(l), item.Reason.In(l),
 		item.Payee, item.Booked,
 	}
 }
@@ -131,13 +138,13 @@ func (q *tapQuery) complete(ctx context.Context, b *ledger.Ledger) error {
 
 func (q *tapQuery) check() error {
 	if q.from != 0 && q.to != 0 && q.from > q.to {
-		return fmt.Errorf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
+		return language.Textf("--from %s --to %s: want two days, the first not after the last", q.from.String(), q.to.String())
 	}
 	if _, err := hex.DecodeString(q.terminal); q.terminal != "" && (err != nil || len(q.terminal) != 12) {
-		return fmt.Errorf("--terminal %q: want 12 digits", q.terminal)
+		return language.Textf("--terminal %q: want 12 digits", q.terminal)
 	}
 	if _, known := verdict.Explain(verdict.Reason(q.reason)); q.reason != "" && !known {
-		return fmt.Errorf("--reason %q is not a reason code", q.reason)
+		return language.Textf("--reason %q is not a reason code", q.reason)
 	}
 	return nil
 }
@@ -175,10 +182,9 @@ func (q *tapQuery) show(ctx context.Context, r *tapReader, add func(ruled) error
 // since the number may be wrong.
 func (q *tapQuery) nothing(known bool) error {
 	if !known {
-		return service.Fail("no card "+q.card.number+" is registered, and nothing is booked for it from "+q.from.String()+" to "+q.to.String()+" / 卡未登记,且该期间无记录",
-			"check --card and the days", nil)
+		return service.Fail("no card %s is registered, and nothing is booked for it from %s to %s", q.card.number, q.from.String(), q.to.String()).Todo("check --card and the days")
 	}
-	q.Say("nothing of card %s from %s to %s / 该期间无记录", q.card.number, q.from.String(), q.to.String())
+	q.Say("nothing of card %s from %s to %s", q.card.number, q.from.String(), q.to.String())
 	return nil
 }
 
@@ -202,7 +208,7 @@ func (q *tapQuery) find(ctx context.Context, r *tapReader, add func(ruled) error
 		err = r.books.ScanMemos(ctx, ledger.Day(q.from), ledger.Day(q.to), each)
 	}
 	if found > q.limit {
-		q.Say("more than %d; narrow the search or raise --limit / 结果过多", q.limit)
+		q.Say("more than %d; narrow the search or raise --limit", q.limit)
 		return nil
 	}
 	return err
@@ -227,7 +233,7 @@ func (r *tapReader) read(row *ledger.Row) (item ruled, ok bool) {
 		return ruled{}, false
 	}
 	item = ruled{
-		Verdict: booked.Verdict.String(), Reason: booked.Reason, Purpose: booked.Purpose, Error: booked.Cause,
+		Verdict: booked.Verdict.String(), verdict: booked.Verdict, Reason: booked.Reason, Purpose: booked.Purpose, Error: booked.Cause,
 		Booked: row.BookingDay.String(), Fen: row.Amount, Evidence: hex.EncodeToString(row.Evidence),
 	}
 	if !row.IsMemo() {
@@ -253,6 +259,7 @@ func (r *tapReader) readEvidence(row *ledger.Row, item *ruled, is verdict.Verdic
 		item.Terminal, item.Sequence = hex.EncodeToString(load.GetTerminal()), load.GetOnlineSequence()
 		return true
 	}
-	item.What = r.nameOf(row)
+	item.what = r.nameOf(row)
+	item.What = item.what.Error()
 	return is == verdict.Rejected || is == verdict.Quarantined || is == verdict.Disputed
 }

@@ -7,6 +7,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -20,18 +21,18 @@ type trialLine struct {
 	Balance       ledger.Fen `json:"balance"` // credits - debits at the end of the day
 }
 
-func (r trialLine) cells() []string {
+func (r trialLine) cells(l language.Language) []string {
 	return []string{r.Code, r.DebitsBefore.String(), r.CreditsBefore.String(), r.Debits.String(), r.Credits.String(), r.Balance.String()}
 }
 
-const trialHeader = "ACCOUNT 账户\t>DEBITS BEFORE 期初借\t>CREDITS BEFORE 期初贷\t>DEBITS 本日借\t>CREDITS 本日贷\t>BALANCE 余额"
+const trialHeader = "ACCOUNT\t>DEBITS BEFORE\t>CREDITS BEFORE\t>DEBITS\t>CREDITS\t>BALANCE"
 
 func trialCommand() *ffcli.Command {
-	c := newCommand("trial-balance", "", "all accounts at the end of a day / 试算平衡表",
+	c := newCommand("trial-balance", "", "all accounts at the end of a day",
 		"The last row adds up the others: debits equal credits, or the exit code is 3. Amounts are in yuan, with --json in fen.")
 	var day books.Day
-	c.flags.Var(&day, "day", "the clearing `day` YYYYMMDD; empty: the open one / 清算日")
-	open := c.flags.Bool("not-at-zero", false, "only clearing accounts that must return to zero and did not; exit code 3 where there are any / 仅列未归零的过渡账户")
+	c.flags.Var(&day, "day", "the clearing `day` YYYYMMDD; empty: the open one")
+	open := c.flags.Bool("not-at-zero", false, "only clearing accounts that must return to zero and did not; exit code 3 where there are any")
 	return c.reads(func(ctx context.Context, b *books.Books) error { return c.trial(ctx, b, ledger.Day(day), *open) })
 }
 
@@ -53,7 +54,7 @@ func (c *command) trial(ctx context.Context, b *books.Books, day ledger.Day, ope
 	if err != nil {
 		return err
 	}
-	total := trialLine{Code: "total / 合计"}
+	total := trialLine{Code: c.Language.Of("total")}
 	err = list(c, trialHeader, trialLine.cells, func(add func(trialLine) error) error {
 		for _, r := range rows {
 			line := trialLine{

@@ -34,17 +34,17 @@ type verification struct {
 }
 
 func verifyCommand() *ffcli.Command {
-	c := newCommand("verify", "", "replay the books and name every fault / 核验账簿",
+	c := newCommand("verify", "", "replay the books and name every fault",
 		"Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n"+
 			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n"+
 			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n"+
 			"no database is needed.")
 	c.registerDatabase()
 	c.registerJSON("print for machines")
-	truthDir := c.flags.String("truth", "", "`directory` of a simulated city's truth to compare with / 模拟城市对照结果目录")
-	exported := c.flags.String("export", "", "an export `file` to replay instead of the database, - for standard input / 导出文件")
-	proof := c.flags.String("proof", "", "the `file` of a transfer's proof to check instead / 单笔证明文件")
-	named := c.flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key / 封账公钥或其文件")
+	truthDir := c.flags.String("truth", "", "`directory` of a simulated city's truth to compare with")
+	exported := c.flags.String("export", "", "an export `file` to replay instead of the database, - for standard input")
+	proof := c.flags.String("proof", "", "the `file` of a transfer's proof to check instead")
+	named := c.flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key")
 	return c.runs(func(ctx context.Context) error {
 		trusted, err := trustedSigner(*named, c.Data)
 		if err == nil && *truthDir != "" {
@@ -72,7 +72,7 @@ func (c *command) verifyExport(path string, trusted signer) (err error) {
 	file := os.Stdin
 	if path != "-" {
 		if file, err = os.Open(path); err != nil {
-			return service.Fail("cannot read the export / 无法读取导出文件", "correct --export", err)
+			return service.Fail("cannot read the export").Todo("correct --export").Because(err)
 		}
 	}
 	started := time.Now()
@@ -150,17 +150,13 @@ func (v *verification) print(c *command) error {
 
 func (v *verification) printText(c *command) {
 	for _, f := range v.Faults {
-		c.Print("%s: %s: %s", f.Kind, f.Where, f.Detail)
+		c.Print("%s: %s: %s", faultIn(f.Kind, c.Language), f.Where, f.Detail)
 	}
 	s := v.Books
-	faults := "faults"
-	if s.Faults == 1 {
-		faults = "fault"
-	}
-	c.Print("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %d %s / 核验完成,差错 %d 处",
-		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, s.Faults, faults, s.Faults)
+	c.Print("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %w",
+		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, service.Faults(s.Faults))
 	if v.Truth != nil {
-		c.Print("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches / 与对照结果核对",
+		c.Print("against the truth: %d sent, %d lost, %d doubled, %d wrong, %d purse mismatches",
 			v.Truth.Sent, v.Truth.Lost, v.Truth.Doubled, v.Truth.Wrong, v.Truth.PurseMismatches)
 		for _, fault := range v.Truth.Faults {
 			c.Print("  ! %s", fault)
@@ -169,11 +165,11 @@ func (v *verification) printText(c *command) {
 	v.printSigner(c)
 	switch {
 	case v.Holds:
-		c.Print("THE BOOKS HOLD / 账目相符")
+		c.Print("THE BOOKS HOLD")
 	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds()):
-		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED / 未核验封账者; " + askSigner)
+		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
 	default:
-		c.Print("THE BOOKS DO NOT HOLD / 账目不符")
+		c.Print("THE BOOKS DO NOT HOLD")
 	}
 }
 
@@ -181,10 +177,10 @@ func (v *verification) printText(c *command) {
 func (v *verification) printSigner(c *command) {
 	switch s := v.Books; {
 	case v.signer.key == nil && s.SealedDays == 0:
-		c.Print("no day is sealed: nothing is signed yet / 尚无封账日")
+		c.Print("no day is sealed: nothing is signed yet")
 	case v.signer.key == nil:
-		c.Print("%d days are sealed; no signer is known to check them by / 有封账日,但未知封账公钥", s.SealedDays)
+		c.Print("%d days are sealed; no signer is known to check them by", s.SealedDays)
 	default:
-		c.Print("trusted signer %s (%s); %d of %d days are sealed / 可信封账公钥", v.Signer, v.signer.from, s.SealedDays, s.Days)
+		c.Print("trusted signer %s (%s); %d of %d days are sealed", v.Signer, v.signer.from, s.SealedDays, s.Days)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 	"citycard/ledger/verify"
@@ -50,17 +51,17 @@ func Command() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard demo", flag.ContinueOnError)
 	s := &settings{Settings: server.Settings{Ops: "127.0.0.1:0", API: "127.0.0.1:0", Demo: true}}
 	s.RegisterServing(flags)
-	flags.IntVar(&s.cards, "cards", 10_000, "cards in the city / 卡片数")
-	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from / 随机种子")
-	flags.BoolVar(&s.noPCSC, "no-pcsc", false, "leave out the leg through pcscd and virtual readers / 不经 PC/SC")
-	flags.IntVar(&s.pcsc, "pcsc-cards", 24, "cards personalised through PC/SC, at least 20 / 经 PC/SC 发卡数")
-	flags.BoolVar(&s.serve, "serve", false, "leave metrics and the status page up at the end / 结束后保留状态页")
-	flags.BoolVar(&s.keep, "keep", false, "keep the data directory that is made where no --data is given / 保留演示数据")
-	flags.StringVar(&s.json, "json", "", "write the report to `file` as JSON / 报告文件")
+	flags.IntVar(&s.cards, "cards", 10_000, "cards in the city")
+	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from")
+	flags.BoolVar(&s.noPCSC, "no-pcsc", false, "leave out the leg through pcscd and virtual readers")
+	flags.IntVar(&s.pcsc, "pcsc-cards", 24, "cards personalised through PC/SC, at least 20")
+	flags.BoolVar(&s.serve, "serve", false, "leave metrics and the status page up at the end")
+	flags.BoolVar(&s.keep, "keep", false, "keep the data directory that is made where no --data is given")
+	flags.StringVar(&s.json, "json", "", "write the report to `file` as JSON")
 	return &ffcli.Command{
 		Name:       "demo",
 		ShortUsage: "citycard demo [flags]",
-		ShortHelp:  "a whole city day, end to end / 演示完整的一天",
+		ShortHelp:  "a whole city day, end to end",
 		LongHelp: "Issues cards, plays a day of buses, metro, top-ups, hospitals and a pension payday, clears it, closes the\n" +
 			"day, writes settlement files, and verifies the books. Exit code 3 where they do not hold. Without --data all of it\n" +
 			"is in a directory of its own, which is removed at the end; --keep keeps it, and so does a day that fails.",
@@ -80,9 +81,9 @@ func Command() *ffcli.Command {
 func (s *settings) check() error {
 	switch {
 	case s.cards < 100 || s.cards > 1_000_000:
-		return fmt.Errorf("--cards %d: want 100 to 1000000", s.cards)
+		return language.Textf("--cards %d: want 100 to 1000000", s.cards)
 	case !s.noPCSC && (s.pcsc < 20 || s.pcsc > s.cards):
-		return fmt.Errorf("--pcsc-cards %d: want 20 to %d", s.pcsc, s.cards)
+		return language.Textf("--pcsc-cards %d: want 20 to %d", s.pcsc, s.cards)
 	}
 	return nil
 }
@@ -106,8 +107,38 @@ type demo struct {
 	seal     chain.Seal
 }
 
+// Titles of the steps.
+const (
+	starting = "start database and broker"
+	issuing  = "issue the cards"
+	opening  = "open accounts"
+	playing  = "play the day"
+	draining = "clear what is left"
+	closing  = "close and settle the day"
+	checking = "verify the books"
+)
+
+// step is one part of the demonstration.
+type step struct {
+	name  string // in the report
+	title *language.Text
+	run   func(*demo, context.Context) error
+}
+
+func steps() []step {
+	return []step{
+		{"start", language.Textf(starting), (*demo).start},
+		{"issue", language.Textf(issuing), (*demo).issue},
+		{"open", language.Textf(opening), (*demo).open},
+		{"day", language.Textf(playing), (*demo).play},
+		{"drain", language.Textf(draining), (*demo).drain},
+		{"close", language.Textf(closing), (*demo).close},
+		{"verify", language.Textf(checking), (*demo).verify},
+	}
+}
+
 func run(ctx context.Context, s *settings) (err error) {
-	d := &demo{settings: s, progress: service.NewProgress(os.Stderr)}
+	d := &demo{settings: s, progress: service.NewProgress(os.Stderr, s.Language)}
 	defer d.progress.Close()
 	d.log = s.LoggerTo(d.progress)
 	d.stack = service.NewStack(d.log, server.StopLimit)
@@ -123,15 +154,10 @@ func run(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	started := time.Now()
-	for _, step := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"start", d.start}, {"issue", d.issue}, {"open", d.open}, {"day", d.play}, {"drain", d.drain}, {"close", d.close}, {"verify", d.verify},
-	} {
+	for _, step := range steps() {
 		begun := time.Now()
-		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+		if err := step.run(d, ctx); err != nil {
+			return language.Textf("%w: %w", step.title, err)
 		}
 		d.report.Seconds[step.name] = time.Since(begun).Seconds()
 	}
@@ -144,7 +170,7 @@ func (d *demo) prepare() error {
 	if d.Data == "" {
 		temp, err := os.MkdirTemp("", "citycard-demo-")
 		if err != nil {
-			return fmt.Errorf("make a data directory: %w", err)
+			return language.Textf("make a data directory: %w", err)
 		}
 		d.Data, d.made = temp, true
 	}
@@ -181,18 +207,18 @@ func (d *demo) leave(failed bool) error {
 		return nil
 	case d.keep, failed && d.base != nil:
 		d.progress.Close()
-		d.Say("the demonstration's data is kept in %s / 演示数据保留于此", d.Data)
+		d.Say("the demonstration's data is kept in %s", d.Data)
 		return nil
 	}
 	if err := os.RemoveAll(d.Data); err != nil {
-		return service.Fail("the demonstration's data is not removed / 演示数据未能删除", "remove "+d.Data, err)
+		return service.Fail("the demonstration's data is not removed").Todo("remove %s", d.Data).Because(err)
 	}
 	return nil
 }
 
 // start brings up the books and the broker.
 func (d *demo) start(ctx context.Context) (err error) {
-	phase := d.progress.Phase("start database and broker", "启动数据库与消息服务", 1)
+	phase := d.progress.Phase(starting, 1)
 	if d.base, err = server.OpenBase(ctx, &d.Settings, d.dir, time.Now(), d.stack, d.log); err != nil {
 		return err
 	}
@@ -236,11 +262,11 @@ type progressLine struct {
 func (d *demo) cardsim(ctx context.Context, args []string) error {
 	phases := map[string]*service.Phase{}
 	child, err := service.StartChild(ctx, service.ChildSpec{
-		Program: "cardsim", Name: "cardsim " + args[0], Args: args, Log: d.log,
+		Program: "cardsim", Name: "cardsim " + args[0], Args: append(args, "--language", d.childLanguage()), Log: d.log,
 		Line: service.JSONLines(func(s progressLine) error {
 			phase := phases[s.Phase]
 			if phase == nil {
-				phase = d.progress.Phase(s.Phase, phaseInChinese(s.Phase), s.Total)
+				phase = d.childPhase(s.Phase, s.Total)
 				phases[s.Phase] = phase
 			}
 			phase.Set(s.Done, s.Total)
@@ -251,14 +277,33 @@ func (d *demo) cardsim(ctx context.Context, args []string) error {
 		}),
 	})
 	if err != nil {
-		return service.Fail("cannot start cardsim / 无法启动 cardsim", "build all three programs: make build", err)
+		return service.Fail("cannot start cardsim").Todo("build all three programs: make build").Because(err)
 	}
 	return child.Wait()
 }
 
+// childPhase begins a phase of cardsim.
+func (d *demo) childPhase(name string, total int64) *service.Phase {
+	switch name {
+	case "issue":
+		return d.progress.Phase(issuing, total)
+	case "day":
+		return d.progress.Phase(playing, total)
+	}
+	return d.progress.Phase(name, total)
+}
+
+// childLanguage is the language of a child's last words, which are part of the error if it fails.
+func (d *demo) childLanguage() string {
+	if d.LogFormat == service.LogJSON {
+		return "en"
+	}
+	return d.Language.String()
+}
+
 // open starts clearing and books the money that the funds begin with.
 func (d *demo) open(ctx context.Context) (err error) {
-	phase := d.progress.Phase("open accounts", "开立账户", 1)
+	phase := d.progress.Phase(opening, 1)
 	in, err := d.ReadInputs(d.dir.Path, d.log)
 	if err != nil {
 		return err
@@ -295,7 +340,7 @@ func (d *demo) play(ctx context.Context) error {
 
 // drain waits until everything that was sent is in the books.
 func (d *demo) drain(ctx context.Context) error {
-	phase := d.progress.Phase("clear what is left", "清算剩余交易", 0)
+	phase := d.progress.Phase(draining, 0)
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -314,7 +359,7 @@ func (d *demo) drain(ctx context.Context) error {
 
 // close books what the channels' banks remit and closes the day.
 func (d *demo) close(ctx context.Context) (err error) {
-	phase := d.progress.Phase("close and settle the day", "日终清算", 1)
+	phase := d.progress.Phase(closing, 1)
 	if err := d.remit(ctx); err != nil {
 		return err
 	}
@@ -355,7 +400,7 @@ func (d *demo) remit(ctx context.Context) error {
 
 // verify replays the books and compares them with the city's own truth.
 func (d *demo) verify(ctx context.Context) error {
-	phase := d.progress.Phase("verify the books", "核验账簿", 3)
+	phase := d.progress.Phase(checking, 3)
 	l := d.base.Books.Ledger
 	summary, err := verify.Books(ctx, l, d.signer, func(f verify.Fault) { d.report.Fault("%s: %s: %s", f.Kind, f.Where, f.Detail) }, beside.Tables)
 	if err != nil {
@@ -388,22 +433,22 @@ func (d *demo) finish(ctx context.Context) error {
 		d.report.ClearedPerSecond = float64(d.report.Cleared) / cleared
 	}
 	d.progress.Close()
-	if err := writeText(os.Stdout, d.report); err != nil {
+	if err := writeText(os.Stdout, d.report, d.Language); err != nil {
 		return err
 	}
 	d.sayWhere()
-	d.Print("sealed by the demonstration's own key / 封账公钥: %x", []byte(d.signer))
+	d.Print("sealed by the demonstration's own key: %x", []byte(d.signer))
 	if d.json != "" {
 		if err := writeJSON(d.json, d.report); err != nil {
 			return err
 		}
 	}
 	if d.serve {
-		d.Print("status page and metrics / 状态页与监控: http://%s/  (Ctrl-C to stop / 按 Ctrl-C 结束)", d.ops.Addr())
+		d.Print("status page and metrics: http://%s/  (Ctrl-C to stop)", d.ops.Addr())
 		<-ctx.Done()
 	}
 	if !d.report.Holds() {
-		return service.Exit(service.ExitFindings, errors.New("the books do not hold / 账目不符"))
+		return service.Exit(service.ExitFindings, language.Textf("the books do not hold"))
 	}
 	return d.Printed()
 }
@@ -412,21 +457,9 @@ func (d *demo) finish(ctx context.Context) error {
 func (d *demo) sayWhere() {
 	d.Print("")
 	if !d.made || d.keep || d.serve {
-		d.Print("settlement files / 结算文件: %s", d.result.Files)
+		d.Print("settlement files: %s", d.result.Files)
 	}
 	if d.made && !d.keep && d.report.Holds() {
-		d.Print("data in %s, which is removed at the end; --keep or --data DIR keeps it / 演示数据,结束后删除", d.Data)
+		d.Print("data in %s, which is removed at the end; --keep or --data DIR keeps it", d.Data)
 	}
-}
-
-func phaseInChinese(phase string) string {
-	switch phase {
-	case "issue":
-		return "发卡"
-	case "day":
-		return "一天的交易"
-	case "send":
-		return "发送"
-	}
-	return phase
 }

@@ -14,6 +14,7 @@ import (
 
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 	"citycard/simulators/pcscd"
 )
 
@@ -37,7 +38,7 @@ type issued struct {
 func (d *demo) issuePCSC(ctx context.Context, dir string) error {
 	daemon, err := pcscd.Ensure(ctx, d.log)
 	if err != nil {
-		return service.Fail("no PC/SC service / 没有 PC/SC 服务", "install it ("+pcscd.Install+"), or leave the leg out with --no-pcsc", err)
+		return service.Fail("no PC/SC service").Todo("install it (%s), or leave the leg out with --no-pcsc", pcscd.Install).Because(err)
 	}
 	err = d.issueThroughReaders(ctx, daemon, dir)
 	return errors.Join(err, daemon.Close())
@@ -51,7 +52,7 @@ func (d *demo) issueThroughReaders(ctx context.Context, daemon *pcscd.Daemon, di
 	if err != nil {
 		return err
 	}
-	phase := d.progress.Phase("issue through PC/SC", "经 PC/SC 发卡", int64(len(orders)))
+	phase := d.progress.Phase("issue through PC/SC", int64(len(orders)))
 	group, inner := errgroup.WithContext(ctx)
 	for slot := range daemon.Slots {
 		group.Go(func() error {
@@ -74,25 +75,25 @@ func (d *demo) orders(ctx context.Context) ([]order, error) {
 		Program: "cardsim", Name: "cardsim orders", Log: d.log,
 		Args: []string{
 			"orders", "--seed", d.seedText(), "--cards", strconv.Itoa(d.cards), "--count", strconv.Itoa(d.pcsc),
-			"--day", d.day.String(), "--zone", d.Zone.String(),
+			"--day", d.day.String(), "--zone", d.Zone.String(), "--language", d.childLanguage(),
 		},
 		Line: func(line []byte) error {
 			o := order{number: len(orders), line: append([]byte(nil), line...)}
 			if err := json.Unmarshal(line, &o); err != nil {
-				return fmt.Errorf("order %d: %w", o.number, err)
+				return language.Textf("order %d: %w", o.number, err)
 			}
 			orders = append(orders, o)
 			return nil
 		},
 	})
 	if err != nil {
-		return nil, service.Fail("cannot start cardsim / 无法启动 cardsim", "build all three programs: make build", err)
+		return nil, service.Fail("cannot start cardsim").Todo("build all three programs: make build").Because(err)
 	}
 	if err := child.Wait(); err != nil {
 		return nil, err
 	}
 	if len(orders) != d.pcsc {
-		return nil, fmt.Errorf("cardsim gave %d orders, want %d", len(orders), d.pcsc)
+		return nil, language.Textf("cardsim gave %d orders, want %d", len(orders), d.pcsc)
 	}
 	return orders, nil
 }
@@ -134,7 +135,7 @@ func (r *readerDesk) issue(ctx context.Context, orders []order, counted func()) 
 		}
 		var result issued
 		if err := json.Unmarshal([]byte(answer), &result); err != nil || !result.OK {
-			return fmt.Errorf("order %d through reader %d: %s", o.number, r.slot, firstNonEmpty(result.Error, answer))
+			return language.Textf("order %d through reader %d: %s", o.number, r.slot, firstNonEmpty(result.Error, answer))
 		}
 		if _, err := exchange(ctx, reader, readerSays, []byte("remove")); err != nil {
 			return err
@@ -155,7 +156,8 @@ func firstNonEmpty(a, b string) string {
 func (r *readerDesk) talk(ctx context.Context, program string, args ...string) (*service.Child, <-chan string, error) {
 	says := make(chan string, 16)
 	child, err := service.StartChild(ctx, service.ChildSpec{
-		Program: program, Name: fmt.Sprintf("%s, reader %d", program, r.slot), Args: args, Env: r.daemon.Environment(), Log: r.log,
+		Program: program, Name: fmt.Sprintf("%s, reader %d", program, r.slot), Args: append(args, "--language", r.childLanguage()),
+		Env: r.daemon.Environment(), Log: r.log,
 		Line: func(line []byte) error {
 			select {
 			case says <- string(line):
@@ -166,7 +168,7 @@ func (r *readerDesk) talk(ctx context.Context, program string, args ...string) (
 		},
 	})
 	if err != nil {
-		return nil, nil, service.Fail("cannot start "+program+" / 无法启动 "+program, "build all three programs: make build", err)
+		return nil, nil, service.Fail("cannot start %s", program).Todo("build all three programs: make build").Because(err)
 	}
 	return child, says, nil
 }
@@ -188,9 +190,9 @@ func exchange(ctx context.Context, child *service.Child, says <-chan string, lin
 		}
 		return answer, nil
 	case <-child.Done():
-		return "", errors.Join(errors.New("ended before it answered"), child.Wait())
+		return "", errors.Join(language.Textf("ended before it answered"), child.Wait())
 	case <-limit.C:
-		return "", fmt.Errorf("no answer within %s", answerLimit)
+		return "", language.Textf("no answer within %s", answerLimit)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -14,96 +14,140 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/cmd/check"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // writeText prints the report for people.
-func writeText(out io.Writer, r *check.Report) (failed error) {
+func writeText(out io.Writer, r *check.Report, l language.Language) (failed error) {
 	table := service.Table{Numbers: []int{1}}
 	line := table.Add
-	head := func(title string) {
+	head := func(format string, args ...any) {
 		failed = errors.Join(failed, table.Write(out))
-		fmt.Fprintf(out, "\n%s\n", title)
+		fmt.Fprintf(out, "\n%s\n", language.Textf(format, args...).In(l))
 	}
 	count := func(n int64) string { return fmt.Sprint(n) }
 
-	head("Clearing day " + r.Day + " / 清算日")
-	line("sent / 已发送", count(r.Sent))
-	line("cleared / 已清算", count(r.Cleared))
-	line("duplicates / 重复", count(r.Duplicate))
-	line("disputed / 争议", count(r.Disputed))
-	line("pending / 待异地确认", count(r.Pending))
-	line("suspended / 挂账", count(total(r.Suspended)))
-	line("rejected / 拒绝", count(total(r.Rejected)))
-	line("quarantined / 隔离", count(total(r.Kept)))
+	head("Clearing day %s", r.Day)
+	line(l.Of("sent"), count(r.Sent))
+	line(l.Of("cleared"), count(r.Cleared))
+	line(l.Of("duplicates"), count(r.Duplicate))
+	line(l.Of("disputed"), count(r.Disputed))
+	line(l.Of("pending"), count(r.Pending))
+	line(l.Of("suspended"), count(total(r.Suspended)))
+	line(l.Of("rejected"), count(total(r.Rejected)))
+	line(l.Of("quarantined"), count(total(r.Kept)))
 
-	head("By purpose / 按用途 (yuan 元)")
+	head("By purpose (yuan)")
 	table.Numbers = []int{1, 2}
 	for _, name := range sortedKeys(r.ByPurpose) {
-		line(name, count(r.ByPurpose[name].Count), r.ByPurpose[name].Fen.String())
+		line(l.Coded(name, "", purposeInChinese(name)), count(r.ByPurpose[name].Count), r.ByPurpose[name].Fen.String())
 	}
-	head("Net positions / 轧差 (yuan 元)")
+	head("Net positions (yuan)")
 	table.Numbers = []int{1}
 	for _, code := range sortedKeys(r.NetPositions) {
 		line(code, r.NetPositions[code].String())
 	}
-	head("Suspended, rejected and quarantined, by reason / 挂账、拒绝与隔离原因")
+	head("Suspended, rejected and quarantined, by reason")
+	table.Numbers = []int{0}
 	for _, reasons := range []map[verdict.Reason]int64{r.Suspended, r.Rejected, r.Kept} {
 		for _, reason := range sortedKeys(reasons) {
-			entry, _ := verdict.Explain(reason)
-			line(string(reason), count(reasons[reason]), entry.English+" / "+entry.Chinese)
+			line(count(reasons[reason]), reason.In(l))
 		}
 	}
 	if r.Findings != nil {
-		head("Found in cards and SAMs at the close / 日终核对发现")
+		head("Found in cards and SAMs at the close")
 		for _, kind := range counters.Kinds() {
 			english, chinese := kind.Explain()
-			line(kind.String(), count(int64(r.Findings[kind.String()])), english+" / "+chinese)
+			line(count(int64(r.Findings[kind.String()])), l.Coded(kind.String(), english, chinese))
 		}
 	}
-	head("Books / 账簿 (yuan 元)")
-	line("debits / 借方", r.Books.DebitsFen.String())
-	line("credits / 贷方", r.Books.CreditsFen.String())
-	line("reserve / 备付金", r.Reserve.ReserveFen.String())
-	line("+ owed by channels / 渠道应收", r.Reserve.ChannelsFen.String())
-	line("+ owed by the national centre / 全国清算中心应收", r.Reserve.CentreFen.String())
-	line("= float / 电子钱包余额", r.Reserve.FloatFen.String())
-	line("+ paid, unwritten / 已付未写卡", r.Reserve.UnwrittenFen.String())
-	line("+ suspense / 挂账", r.Reserve.SuspenseFen.String())
-	line("+ owed to operators / 应付运营商", r.Reserve.OperatorsFen.String())
-	line("+ pending for operators / 待确认应付运营商", r.Reserve.PendingFen.String())
-	line("+ deposits, passes, fees / 押金、预付月票、手续费", (r.Reserve.DepositsFen + r.Reserve.PassesFen + r.Reserve.FeesFen).String())
-	line("all purses, as read / 卡内余额合计", r.Reserve.PursesFen.String())
-	head("Checks / 核对")
-	line("lost / 丢失", count(r.Lost))
-	line("doubled / 重记", count(r.Doubled))
-	line("wrong / 错记", count(r.Wrong))
-	line("purse mismatches / 余额不符", count(r.PurseMismatches))
+	head("Books (yuan)")
+	table.Numbers = []int{1}
+	line(l.Of("debits"), r.Books.DebitsFen.String())
+	line(l.Of("credits"), r.Books.CreditsFen.String())
+	line(l.Of("reserve"), r.Reserve.ReserveFen.String())
+	line(l.Of("+ owed by channels"), r.Reserve.ChannelsFen.String())
+	line(l.Of("+ owed by the national centre"), r.Reserve.CentreFen.String())
+	line(l.Of("= float"), r.Reserve.FloatFen.String())
+	line(l.Of("+ paid, unwritten"), r.Reserve.UnwrittenFen.String())
+	line(l.Of("+ suspense"), r.Reserve.SuspenseFen.String())
+	line(l.Of("+ owed to operators"), r.Reserve.OperatorsFen.String())
+	line(l.Of("+ pending for operators"), r.Reserve.PendingFen.String())
+	line(l.Of("+ deposits, passes, fees"), (r.Reserve.DepositsFen + r.Reserve.PassesFen + r.Reserve.FeesFen).String())
+	line(l.Of("all purses, as read"), r.Reserve.PursesFen.String())
+	head("Checks")
+	line(l.Of("lost"), count(r.Lost))
+	line(l.Of("doubled"), count(r.Doubled))
+	line(l.Of("wrong"), count(r.Wrong))
+	line(l.Of("purse mismatches"), count(r.PurseMismatches))
 	if err := errors.Join(failed, table.Write(out)); err != nil {
 		return err
 	}
 	for _, fault := range r.Faults {
 		fmt.Fprintln(out, "  ! "+fault)
 	}
-	return writeEnd(out, r)
+	return writeEnd(out, r, l)
 }
 
-func writeEnd(out io.Writer, r *check.Report) error {
-	pcsc := fmt.Sprintf("%d cards went through PC/SC / 经 PC/SC 发卡 %d 张", r.PCSCCards, r.PCSCCards)
+func writeEnd(out io.Writer, r *check.Report, l language.Language) error {
+	pcsc := language.Textf("%d cards went through PC/SC", r.PCSCCards)
 	if r.PCSCCards == 0 {
-		pcsc = "the PC/SC leg was left out / 未经 PC/SC"
+		pcsc = language.Textf("the PC/SC leg was left out")
 	}
-	fmt.Fprintf(out, "\n%s; %.0f cleared a second / 每秒清算 %.0f 笔\n", pcsc, r.ClearedPerSecond, r.ClearedPerSecond)
-	var phases []string
-	for _, name := range sortedKeys(r.Seconds) {
-		phases = append(phases, fmt.Sprintf("%s %.1f s", name, r.Seconds[name]))
+	fmt.Fprintf(out, "\n%s\n", language.Textf("%w; %.0f cleared a second", pcsc, r.ClearedPerSecond).In(l))
+	var took []string
+	for _, step := range steps() {
+		took = append(took, language.Textf("%w %.1f s", step.title, r.Seconds[step.name]).In(l))
 	}
-	fmt.Fprintln(out, strings.Join(phases, ", "))
-	result := "THE BOOKS HOLD / 账目相符"
+	took = append(took, language.Textf("in all %.1f s", r.Seconds["total"]).In(l))
+	fmt.Fprintln(out, strings.Join(took, l.Choose(", ", "，")))
+	result := l.Of("THE BOOKS HOLD")
 	if !r.Holds() {
-		result = "THE BOOKS DO NOT HOLD / 账目不符"
+		result = l.Of("THE BOOKS DO NOT HOLD")
 	}
 	_, err := fmt.Fprintln(out, result)
 	return err
+}
+
+// purposeInChinese says what a purpose of the report is; in English its name says it.
+func purposeInChinese(name string) string {
+	switch name {
+	case "metro_exit":
+		return "地铁出站"
+	case "bus":
+		return "公交"
+	case "other_fare":
+		return "其他票款"
+	case "zero_fare":
+		return "零票价"
+	case "load":
+		return "圈存"
+	case "load_authorised":
+		return "圈存授权"
+	case "load_refund":
+		return "圈存退款"
+	case "medical_fund":
+		return "医保基金支付"
+	case "medical_account":
+		return "个人账户支付"
+	case "medical_cash":
+		return "全部现金支付的医保结算"
+	case "pension":
+		return "待遇发放"
+	case "pension_return":
+		return "退票"
+	case "pension_again":
+		return "退票重发"
+	case "opening":
+		return "期初余额"
+	case "receipt":
+		return "收款"
+	case "release":
+		return "解除挂账"
+	case "settlement":
+		return "结算"
+	}
+	return ""
 }
 
 func writeJSON(path string, r *check.Report) error {
@@ -112,7 +156,7 @@ func writeJSON(path string, r *check.Report) error {
 		return err
 	}
 	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the report: %w", err)
+		return language.Textf("write the report: %w", err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -32,7 +32,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}
 	gatherer, err := c.Books.NewGatherer(ctx, "authorised/"+c.instance, c.Owner, 0, 2*time.Millisecond)
 	if err != nil {
-		return errors.Join(fmt.Errorf("load authority: %w", err), listener.Close())
+		return errors.Join(language.Textf("load authority: %w", err), listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
@@ -59,7 +59,7 @@ func (c *Server) answer(listener net.Listener, handler http.Handler, stack *serv
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			c.fail(fmt.Errorf("the load authority has stopped: %w", err))
+			c.fail(language.Textf("the load authority has stopped: %w", err))
 		}
 	}()
 	stack.Push("load authority", server.Shutdown)
@@ -77,7 +77,7 @@ func (c *Server) watchPoster(ctx context.Context, poster *ledger.Gatherer, every
 	defer tick.Stop()
 	for {
 		if err := poster.Check(ctx); errors.Is(err, ledger.ErrFenced) {
-			c.fail(fmt.Errorf("another process serves as --instance %q and has taken over the load authority: %w", c.instance, err))
+			c.fail(language.Textf("another process serves as --instance %q and has taken over the load authority: %w", c.instance, err))
 			return
 		}
 		select {

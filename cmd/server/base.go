@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"citycard/clearing/topics"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -71,7 +71,7 @@ func (b *Base) watch(ctx context.Context, embedded *broker.Embedded) {
 func OpenBase(ctx context.Context, s *Settings, dir *service.DataDir, now time.Time, stack *service.Stack, log *slog.Logger) (*Base, error) {
 	b := &Base{layout: s.layout(), failed: make(chan error, 1)}
 	if s.DBTimeout <= 0 {
-		return nil, service.Exit(service.ExitUsage, fmt.Errorf("--db-timeout %s: want more than 0s", s.DBTimeout))
+		return nil, service.Exit(service.ExitUsage, language.Textf("--db-timeout %s: want more than 0s", s.DBTimeout))
 	}
 	// The quick refusal comes first: a database takes seconds to start.
 	embedded, err := b.reachKafka(ctx, s, dir, stack, log)
@@ -93,7 +93,7 @@ func (b *Base) reachKafka(ctx context.Context, s *Settings, dir *service.DataDir
 	if b.Kafka, b.Access = s.Kafka, s.Access; b.Kafka == "" {
 		embedded, err = broker.Start(dir.Join("kafka"), s.KafkaPort, log)
 		if err != nil {
-			return nil, service.Fail("cannot start the embedded broker / 内置消息服务无法启动", "choose another --kafka-port, or give --kafka", err)
+			return nil, service.Fail("cannot start the embedded broker").Todo("choose another --kafka-port, or give --kafka").Because(err)
 		}
 		stack.Push("broker", func(context.Context) error { return embedded.Close() })
 		b.Kafka, b.Access = embedded.Addr, embedded.Access
@@ -102,7 +102,7 @@ func (b *Base) reachKafka(ctx context.Context, s *Settings, dir *service.DataDir
 		return nil, service.Exit(service.ExitUsage, err)
 	}
 	if b.Admin, err = broker.Connect(ctx, b.Kafka, 10*time.Second, log, append([]kgo.Opt{kgo.RequiredAcks(kgo.AllISRAcks()), kgo.AllowIdempotentProduceCancellation()}, b.options...)...); err != nil {
-		return nil, service.Unreachable("cannot reach Kafka / 无法连接 Kafka", "start the broker or correct --kafka", err)
+		return nil, service.Unreachable("cannot reach Kafka").Todo("start the broker or correct --kafka").Because(err)
 	}
 	stack.Push("kafka client", func(context.Context) error { b.Admin.Close(); return nil })
 	return embedded, ensureTopics(ctx, b.Admin, s.layout())
@@ -113,7 +113,7 @@ func ensureTopics(ctx context.Context, admin *kgo.Client, layout topics.Layout) 
 	err := layout.Ensure(ctx, admin, topics.All()...)
 	var unfit *topics.SettingsError
 	if errors.As(err, &unfit) {
-		return service.Fail("Kafka would not keep what it is given / Kafka 主题配置不能保证数据不丢失", "", err)
+		return service.Fail("Kafka would not keep what it is given").Because(err)
 	}
 	return err
 }
@@ -134,16 +134,16 @@ func (b *Base) begin(ctx context.Context, first ledger.Day) error {
 // from its own.
 func (b *Base) Unused(ctx context.Context) error {
 	if !b.fresh {
-		return service.Refuse("the database holds books already / 数据库中已有账簿", "give --db of an empty database", nil)
+		return service.Refuse("the database holds books already").Todo("give --db of an empty database")
 	}
 	ends, err := kadm.NewClient(b.Admin).ListEndOffsets(ctx, message.InputTopics()...)
 	if err != nil {
-		return fmt.Errorf("ends of the input topics: %w", err)
+		return language.Textf("ends of the input topics: %w", err)
 	}
 	var used error
 	ends.Each(func(end kadm.ListedOffset) {
 		if end.Offset > 0 && used == nil {
-			used = service.Refuse("topic "+end.Topic+" holds records already / 主题中已有记录", "give --kafka of a cluster without them", nil)
+			used = service.Refuse("topic %s holds records already", end.Topic).Todo("give --kafka of a cluster without them")
 		}
 	})
 	return used

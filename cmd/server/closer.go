@@ -32,11 +32,10 @@ func (c *Closer) SealWith(ctx context.Context, dir string, day ledger.Day) (seal
 	}
 	seal, err = c.Seal(ctx, day)
 	if published, ok := errors.AsType[*dayclose.PublishedError](err); ok {
-		return seal, service.Refuse("a seal of day "+day.String()+" was published that the books do not have / 已公布的封账与账簿不符",
-			"the books were brought back to an earlier time: tell those who have "+published.File+" and move it away, and seal again", nil)
+		return seal, service.Refuse("a seal of day %s was published that the books do not have", day.String()).Todo("the books were brought back to an earlier time: tell those who have %s and move it away, and seal again", published.File)
 	}
 	if err != nil {
-		return seal, service.Refuse("day "+day.String()+" is not sealed / 未能封账", "close it first", err)
+		return seal, service.Refuse("day %s is not sealed", day.String()).Todo("close it first").Because(err)
 	}
 	return seal, nil
 }

@@ -22,6 +22,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -92,7 +93,7 @@ func newLookedAt(t *testing.T) *lookedAt {
 	t.Cleanup(pool.Close)
 	moment := time.Date(2026, 1, 6, 12, 0, 0, 0, time.UTC)
 	l.glance = newGlance(ledger.New(pool, dialect), func() time.Time { moment = moment.Add(time.Second); return moment }, slog.New(slog.DiscardHandler))
-	page, err := statusPage(func(context.Context) statusHead { return statusHead{} }, l.glance)
+	page, err := statusPage(func(context.Context) statusHead { return statusHead{Database: language.Textf("database %s", "city")} }, l.glance)
 	l.must(err)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newBookGauges(l.glance, time.UTC))

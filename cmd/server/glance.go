@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"citycard/clearing/counters"
 	"citycard/clearing/docket"
 	"citycard/clearing/quarantine"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -165,7 +165,7 @@ func (g *glance) readNotes(ctx context.Context, v *view, days []ledger.DayStatus
 	reached, err := g.ledger.NotesSince(ctx, first, g.reached, func(day ledger.Day, data []byte) error {
 		var note docket.Note
 		if err := json.Unmarshal(data, &note); err != nil {
-			return fmt.Errorf("batch note: %w", err)
+			return language.Textf("batch note: %w", err)
 		}
 		if added[day] == nil {
 			added[day] = new(docket.Sums)

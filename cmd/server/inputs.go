@@ -53,11 +53,11 @@ func TapWindow() transit.Plausible { return transit.Plausible{DaysBack: 60, Days
 func (in *Inputs) load(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, "network.json"))
 	if err != nil {
-		return service.Fail("the network cannot be read / 无法读取线网文件", "put network.json beside the registry's files", err)
+		return service.Fail("the network cannot be read").Todo("put network.json beside the registry's files").Because(err)
 	}
 	network, err := fare.LoadNetwork(data)
 	if err != nil {
-		return service.Fail("network.json cannot be used / 线网文件有误", "correct it", err)
+		return service.Fail("network.json cannot be used").Todo("correct it").Because(err)
 	}
 	rules, err := fare.LoadRules(fare.ExampleJSON())
 	if err != nil {
@@ -67,7 +67,7 @@ func (in *Inputs) load(dir string) error {
 		return err
 	}
 	if in.fares, err = fare.Build(rules, network, in.purses.PurseMaximum); err != nil {
-		return service.Fail("the fares of the network cannot be used / 票价表有误", "correct the fare rules or network.json", err)
+		return service.Fail("the fares of the network cannot be used").Todo("correct the fare rules or network.json").Because(err)
 	}
 	return nil
 }

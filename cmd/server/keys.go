@@ -3,17 +3,17 @@ package server
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 
 	"citycard/cardos/keys"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // testMasters is the notice of a process that uses TEST masters.
-const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify / 正在使用测试主密钥"
+const testMasters = "TEST masters are in use: anybody can make cards, taps and loads that verify"
 
 // OpenKeys opens the key store. TEST masters are refused outside a demonstration.
 func OpenKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.Keyring, error) {
@@ -36,7 +36,7 @@ func OpenKeys(path, passphraseFile string, demo bool, log *slog.Logger) (*keys.K
 
 // CannotOpenKeys says that a key store cannot be opened.
 func CannotOpenKeys(path string, err error) error {
-	return service.Fail("cannot open the key store "+path+" / 无法打开密钥库", "check --keys and its passphrase; \"citycard keys\" makes one", err)
+	return service.Fail("cannot open the key store %s", path).Todo(`check --keys and its passphrase; "citycard keys" makes one`).Because(err)
 }
 
 // MakeKeys writes a new key store; with a seed its masters are test masters, which anybody can
@@ -46,7 +46,7 @@ func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	if seed == 0 {
 		var err error
 		if store, err = keys.Generate(rand.Reader); err != nil {
-			return fmt.Errorf("make masters: %w", err)
+			return language.Textf("make masters: %w", err)
 		}
 	}
 	write := func() error { return store.Create(path, passphrase) }
@@ -55,9 +55,9 @@ func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 	}
 	switch err := write(); {
 	case errors.Is(err, fs.ErrExist):
-		return service.Fail(path+" exists / 密钥库已存在", "keys in use are never replaced; name another file", nil)
+		return service.Fail("%s exists", path).Todo("keys in use are never replaced; name another file")
 	case errors.Is(err, keys.ErrBusy):
-		return service.Fail("somebody else is making "+path+" / 密钥库正被他人生成", "use the store that is there now", err)
+		return service.Fail("somebody else is making %s", path).Todo("use the store that is there now").Because(err)
 	case err != nil:
 		return CannotWriteKeys(path, err)
 	}
@@ -66,7 +66,7 @@ func MakeKeys(path string, seed uint64, passphrase string, dry bool) error {
 
 // CannotWriteKeys says that a key store cannot be written.
 func CannotWriteKeys(path string, err error) error {
-	return service.Fail("cannot write "+path+" / 无法写入密钥库", "check the directory", err)
+	return service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
 }
 
 // absent returns an fs.ErrExist if there is a file.

@@ -2,13 +2,13 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -24,7 +24,7 @@ type Receipt struct {
 func NewReceipt(account string, fen ledger.Fen, reference string) (Receipt, error) {
 	number, err := identity.Number(reference, 60)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("--reference: %w", err)
+		return Receipt{}, language.Textf("--reference: %w", err)
 	}
 	r := Receipt{Account: account, Fen: fen, Reference: number}
 	switch {
@@ -35,7 +35,7 @@ func NewReceipt(account string, fen ledger.Fen, reference string) (Receipt, erro
 	case account == chart.PensionFund:
 		r.Bank = chart.BankPension
 	default:
-		return Receipt{}, fmt.Errorf("--account %q: want channel:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
+		return Receipt{}, language.Textf("--account %q: want channel:ID, %s, %s, %s, fund:ID or %s", account, chart.Deposits, chart.Passes, chart.Fees, chart.PensionFund)
 	}
 	return r, nil
 }
@@ -71,9 +71,9 @@ func Receive(ctx context.Context, l *ledger.Ledger, owner string, receipts ...Re
 	for i, decision := range out.Transfers {
 		switch {
 		case decision.Disputed:
-			return 0, fmt.Errorf("post receipts: transfer %d: other content stands under its key", i)
+			return 0, language.Textf("post receipts: transfer %d: other content stands under its key", i)
 		case decision.Result == ledger.Refused:
-			return 0, fmt.Errorf("post receipts: transfer %d: %s: %w", i, decision.Result, decision.Err)
+			return 0, language.Textf("post receipts: transfer %d: %s: %w", i, decision.Result, decision.Err)
 		}
 	}
 	return len(out.Transfers), nil
@@ -96,15 +96,14 @@ func (r *Receipt) stands(ctx context.Context, l *ledger.Ledger) (bool, error) {
 	}
 	account, open := accounts.Account(r.Account)
 	if !open {
-		return false, service.Refuse("there is no account "+r.Account+"; nothing booked / 没有该账户,未入账", "citycard account lists them", nil)
+		return false, service.Refuse("there is no account %s; nothing booked", r.Account).Todo("citycard account lists them")
 	}
 	row, found, err := l.Find(ctx, r.key())
 	if err != nil || !found {
 		return false, err
 	}
 	if row.Amount != r.Fen || row.Credit != account.ID {
-		return false, service.Refuse(fmt.Sprintf("reference %s is booked already with %s yuan to %s; nothing booked / 该流水号已登记,未入账",
-			r.Reference, row.Amount, books.CodeOf(accounts, row.Credit)), "correct --reference, or the amount and the account", nil)
+		return false, service.Refuse("reference %s is booked already with %s yuan to %s; nothing booked", r.Reference, row.Amount, books.CodeOf(accounts, row.Credit)).Todo("correct --reference, or the amount and the account")
 	}
 	return true, nil
 }

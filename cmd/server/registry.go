@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"citycard/clearing/transit/load"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -49,32 +49,32 @@ func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
 		return nil, err
 	}
 	if err := dayclose.Rehearse(draft.Edition()); err != nil {
-		return nil, fmt.Errorf("no day could be closed with it: %w", err)
+		return nil, language.Textf("no day could be closed with it: %w", err)
 	}
 	return draft, nil
 }
 
 func (in *Inputs) readDraft(dir string) (err error) {
 	if in.founding, err = ReadChange(dir, nil); err != nil {
-		return BadFiles("the registry in "+dir+" cannot be used / 登记库有误", "correct the files named; \"cardsim issue\" makes one to try", err)
+		return BadFiles(service.Fail("the registry in %s cannot be used", dir).Todo(`correct the files named; "cardsim issue" makes one to try`), err)
 	}
 	return nil
 }
 
-// Founds describes the step of the start that reads or founds the registry.
-func (in *Inputs) Founds() string {
+// Founds is the step of the start that reads or founds the registry.
+func (in *Inputs) Founds() books.Running {
 	if in.founding == nil {
-		return "loading the registry, or founding it"
+		return books.Running{Doing: "loading the registry, or founding it", Long: true}
 	}
-	return fmt.Sprintf("founding the registry, %d rows", in.founding.Rows())
+	return books.Running{Doing: "founding the registry", Long: true}
 }
 
-// BadFiles says what is wrong with the files of a registry, each fault in a line of its own.
-func BadFiles(what, todo string, err error) error {
+// BadFiles adds what is wrong with the files of a registry, each fault in a line of its own.
+func BadFiles(f *service.Failure, err error) error {
 	if many := (*registry.ImportError)(nil); errors.As(err, &many) {
-		return service.FailMany(what, todo, many.Count(), many.Lines())
+		return f.BecauseOf(many.Count(), many.Lines())
 	}
-	return service.Fail(what, todo, err)
+	return f.Because(err)
 }
 
 // openRegistry loads the registry and opens the accounts that it needs; from then on it follows the

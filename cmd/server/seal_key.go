@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 )
 
 const sealKeyType = "CITYCARD SEAL KEY"
@@ -25,7 +25,7 @@ func SealKeyPath(dir string) string { return filepath.Join(dir, "seal.key") }
 func MakeSealKey(dir string, dry bool) (ed25519.PublicKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make a seal key: %w", err)
+		return nil, language.Textf("make a seal key: %w", err)
 	}
 	path := SealKeyPath(dir)
 	if dry {
@@ -37,9 +37,9 @@ func MakeSealKey(dir string, dry bool) (ed25519.PublicKey, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil, service.Fail(path+" exists / 封账密钥已存在", "a seal key is never replaced; citycard seal-key show prints its public key", nil)
+		return nil, service.Fail("%s exists", path).Todo("a seal key is never replaced; citycard seal-key show prints its public key")
 	case err != nil:
-		return nil, service.Fail("cannot write "+path+" / 无法写入封账密钥", "check the directory", err)
+		return nil, service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
 	}
 	return public, nil
 }
@@ -49,15 +49,14 @@ func ReadSealKey(dir string) (ed25519.PrivateKey, error) {
 	path := SealKeyPath(dir)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, service.Fail("there is no seal key "+path+" / 没有封账密钥",
-			"copy the city's seal.key here; only where the city has none yet, make it: citycard seal-key make / 请复制本市的 seal.key,尚无时先生成", nil)
+		return nil, service.Fail("there is no seal key %s", path).Todo("copy the city's seal.key here; only where the city has none yet, make it: citycard seal-key make")
 	}
 	if err != nil {
-		return nil, service.Fail("cannot read the seal key / 无法读取封账密钥", "check "+path, err)
+		return nil, service.Fail("cannot read the seal key").Todo("check %s", path).Because(err)
 	}
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != sealKeyType || len(block.Bytes) != ed25519.SeedSize {
-		return nil, service.Fail(path+" is not a seal key / 不是封账密钥", "put the city's own back from its backup", nil)
+		return nil, service.Fail("%s is not a seal key", path).Todo("put the city's own back from its backup")
 	}
 	return ed25519.NewKeyFromSeed(block.Bytes), nil
 }

@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // Server is a running clearing process: registry and rules are loaded, accounts are open, the
@@ -59,11 +60,11 @@ func (c *Server) publishFares(ctx context.Context) error {
 	for _, table := range c.fares.All() {
 		value, err := proto.Marshal(table.Message())
 		if err != nil {
-			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
+			return language.Textf("encode fare table %s: %w", table.Version(), err)
 		}
 		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value}
 		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
-			return fmt.Errorf("publish fare table %s: %w", table.Version(), err)
+			return language.Textf("publish fare table %s: %w", table.Version(), err)
 		}
 	}
 	return nil

@@ -2,29 +2,30 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"time"
 
 	"citycard/clearing/docket"
 	"citycard/cmd/service"
+	"citycard/language"
 	"citycard/ledger"
 )
 
 // statusHTML is the status page for people.
 const statusHTML = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>citycard</title><meta http-equiv="refresh" content="5">
+<html lang="{{.Language}}"><head><meta charset="utf-8"><title>citycard</title><meta http-equiv="refresh" content="5">
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}
 td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good{color:#006b3c}</style></head><body>
 <h1>citycard</h1>
-<p class="{{if .Fault}}bad{{else}}good{{end}}">{{if .Fault}}not ready / 未就绪: {{.Fault}}{{else}}ready / 就绪{{end}}</p>
+<p class="{{if .Fault}}bad{{else}}good{{end}}">{{.Ready}}</p>
 {{if .Test}}<p class="bad">{{.Test}}</p>
-{{end}}<p>registry / 登记库 {{.Registry}}, Kafka {{.Kafka}}, {{.Database}}</p>
-{{range .Days}}<h2>clearing day / 清算日 {{.Day}}: {{.State}}</h2><table><tr><th>verdict / 结果</th><th>reason / 原因</th><th>purpose / 用途</th><th>count / 笔数</th><th>yuan / 元</th></tr>
-{{range .Lines}}<tr><td>{{.Verdict}}</td><td>{{.Reason}}</td><td>{{.Purpose}}</td><td class="n">{{.Count}}</td><td class="n">{{.Fen}}</td></tr>{{end}}
-</table>{{end}}<p{{if .Old}} class="bad"{{end}}>books read / 账簿读取于 {{.Read}}</p>
+{{end}}<p>{{.Parts}}</p>
+{{range .Days}}<h2>{{.Title}}</h2><table><tr>{{range $.Heads}}<th>{{.}}</th>{{end}}</tr>
+{{range .Lines}}<tr>{{range .Words}}<td>{{.}}</td>{{end}}{{range .Numbers}}<td class="n">{{.}}</td>{{end}}</tr>{{end}}
+</table>{{end}}<p{{if .Old}} class="bad"{{end}}>{{.Read}}</p>
 <p><a href="/metrics">metrics</a> · <a href="/healthz">healthz</a> · <a href="/readyz">readyz</a></p></body></html>
 `
 
@@ -36,38 +37,75 @@ type shownDay struct {
 
 // statusHead is what the page says above the days.
 type statusHead struct {
-	Registry, Kafka, Database string
-	Test                      string
-	Fault                     error
+	Registry, Kafka string
+	Database        *language.Text
+	Test            bool // TEST masters are in use
+	Fault           error
 }
 
 func (c *Server) statusHead(ctx context.Context) statusHead {
-	head := statusHead{Registry: c.Registry.Version(), Kafka: c.Kafka, Database: c.Books.Description, Fault: c.intake.Ready(ctx)}
-	if c.keys.Store().Test() {
-		head.Test = testMasters
+	return statusHead{
+		Registry: c.Registry.Version(), Kafka: c.Kafka, Database: c.Books.Description,
+		Fault: c.intake.Ready(ctx), Test: c.keys.Store().Test(),
 	}
-	return head
 }
 
-// statusPage shows the latest days, as they were read last.
-func statusPage(head func(context.Context) statusHead, g *glance) (http.Handler, error) {
+// statusText is what the page says, in one language.
+type statusText struct {
+	Language                 string // as HTML names it
+	Fault, Old               bool
+	Ready, Test, Parts, Read string
+	Heads                    []string
+	Days                     []dayText
+}
+
+// dayText is what the page says of a day.
+type dayText struct {
+	Title string
+	Lines []struct{ Words, Numbers []string }
+}
+
+func newStatusText(head statusHead, v view, now time.Time, l language.Language) statusText {
+	page := statusText{
+		Language: l.Choose("en", "zh-CN"), Fault: head.Fault != nil, Ready: l.Of("ready"),
+		Parts: language.Textf("registry %s, Kafka %s, %s", head.Registry, head.Kafka, head.Database).In(l),
+		Heads: []string{l.Of("verdict"), l.Of("reason"), l.Of("purpose"), l.Of("count"), l.Of("yuan")},
+		Read:  language.Textf("books read %s", v.read.Format(time.DateTime)).In(l), Old: now.Sub(v.read) > time.Minute,
+	}
+	if head.Fault != nil {
+		page.Ready = language.Textf("not ready: %w", head.Fault).In(l)
+	}
+	if head.Test {
+		page.Test = l.Of(testMasters)
+	}
+	for _, d := range v.days {
+		day := dayText{Title: language.Textf("clearing day %s: %s", d.Day, StateIn(l, d.State)).In(l)}
+		for _, line := range d.Lines {
+			day.Lines = append(day.Lines, struct{ Words, Numbers []string }{
+				[]string{verdictIn(l, line.Verdict), line.Reason.In(l), purposeIn(l, line.Purpose)},
+				[]string{strconv.FormatInt(line.Count, 10), line.Fen.String()},
+			})
+		}
+		page.Days = append(page.Days, day)
+	}
+	return page
+}
+
+// statusPage shows the latest days, as they were read last, in the language that the browser asks
+// for.
+func statusPage(read func(context.Context) statusHead, g *glance) (http.Handler, error) {
 	shown, err := template.New("status").Parse(statusHTML)
 	if err != nil {
-		return nil, fmt.Errorf("status page: %w", err)
+		return nil, language.Textf("status page: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
 			http.NotFound(w, r)
 			return
 		}
-		v := g.view()
-		page := struct {
-			statusHead
-			Read string
-			Old  bool
-			Days []shownDay
-		}{head(r.Context()), v.read.Format(time.DateTime), g.now().Sub(v.read) > time.Minute, v.days}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Vary", "Accept-Language")
+		page := newStatusText(read(r.Context()), g.view(), g.now(), language.Accepted(r.Header.Get("Accept-Language")))
 		// If the browser has gone, there is nobody to report the error to.
 		_ = shown.Execute(w, page)
 	}), nil

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
 	"citycard/durable"
+	"citycard/language"
 )
 
 // ChannelTokens is the folder of the channels' tokens in a data directory: ID.sha256, by which
@@ -34,7 +34,7 @@ func (s *Server) channelTokens(named, data string) (load.Tokens, error) {
 			continue
 		}
 		if err != nil {
-			return nil, service.Fail("cannot use the channels' tokens / 渠道令牌不可用", "correct --channel-tokens, or replace the channel's token with citycard channel token", err)
+			return nil, service.Fail("cannot use the channels' tokens").Todo("correct --channel-tokens, or replace the channel's token with citycard channel token").Because(err)
 		}
 		tokens[channel.ID] = hash
 	}
@@ -48,7 +48,7 @@ func readTokenHash(dir, channel string) (load.TokenHash, error) {
 	}
 	hash, err := load.ParseTokenHash(string(data))
 	if err != nil {
-		return hash, fmt.Errorf("channel %s: %w", channel, err)
+		return hash, language.Textf("channel %s: %w", channel, err)
 	}
 	return hash, nil
 }

@@ -42,7 +42,7 @@ func (a *arrangement) next(args []string) (rest []string, err error) {
 	case len(arg) > 1 && arg[0] == '-':
 		taken := a.values(arg)
 		if taken > len(rest) {
-			return nil, usage("flag --"+flagName(arg)+" needs a value / 选项缺少值", seeHelp(a.name, a.path), nil)
+			return nil, usage("flag --%s needs a value", flagName(arg)).Todo("%w", seeHelp(a.name, a.path))
 		}
 		a.flags = append(append(a.flags, arg), rest[:taken]...)
 		return rest[taken:], nil
@@ -53,8 +53,7 @@ func (a *arrangement) next(args []string) (rest []string, err error) {
 		a.arguments = append(a.arguments, arg)
 		return rest, nil
 	case len(a.flags) > 0:
-		return nil, usage("flag --"+flagName(a.flags[0])+" stands before the command; flags follow the command / 选项须写在命令之后",
-			seeHelp(a.name, append(a.path, sub)), nil)
+		return nil, usage("flag --%s stands before the command; flags follow the command", flagName(a.flags[0])).Todo("%w", seeHelp(a.name, append(a.path, sub)))
 	}
 	a.path = append(a.path, sub)
 	return rest, nil

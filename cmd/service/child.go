@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"citycard/language"
 )
 
 // Limits of a child process.
@@ -80,7 +81,7 @@ func StartChild(ctx context.Context, spec ChildSpec) (*Child, error) {
 	cmd.WaitDelay = spec.Grace
 	if c.stdin, err = cmd.StdinPipe(); err != nil {
 		cancel(nil)
-		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
+		return nil, language.Textf("starting %s: %w", spec.Name, err)
 	}
 	output := &lines{max: childLineMax, each: c.listener(spec)}
 	complaints := &lines{max: childLineMax, split: true, each: func(line []byte) error {
@@ -94,9 +95,9 @@ func StartChild(ctx context.Context, spec ChildSpec) (*Child, error) {
 	if err := <-started; err != nil {
 		defer cancel(nil)
 		if cause := context.Cause(ctx); cause != nil {
-			return nil, fmt.Errorf("starting %s: %w", spec.Name, cause)
+			return nil, language.Textf("starting %s: %w", spec.Name, cause)
 		}
-		return nil, Fail(fmt.Sprintf("cannot start %s / 无法启动", path), "run \"make build\"", err)
+		return nil, Fail("cannot start %s", path).Todo(`run "make build"`).Because(err)
 	}
 	return c, nil
 }
@@ -129,21 +130,21 @@ func (c *Child) verdict(ctx context.Context, err error) error {
 		return nil
 	}
 	if line, ok := errors.AsType[*lineError](cause); ok {
-		return fmt.Errorf("output of %s: %w", c.name, line.err)
+		return language.Textf("output of %s: %w", c.name, line.err)
 	}
 	if err == nil {
 		return nil
 	}
 	if cause != nil {
-		return fmt.Errorf("%s: %w", c.name, cause)
+		return language.Textf("%s was stopped: %w", c.name, cause)
 	}
 	c.mu.Lock()
 	last := c.last
 	c.mu.Unlock()
 	if last == "" {
-		return fmt.Errorf("%s ended: %w", c.name, err)
+		return language.Textf("%s ended: %w", c.name, err)
 	}
-	return fmt.Errorf("%s ended: %w: %s", c.name, err, last)
+	return language.Textf("%s ended: %w: %s", c.name, err, last)
 }
 
 // lineError is the cancellation that a refused line of output caused.
@@ -202,7 +203,7 @@ func (c *Child) Stop(ctx context.Context) error {
 // Send writes one line to the child's standard input.
 func (c *Child) Send(line []byte) error {
 	if _, err := c.stdin.Write(append(bytes.Clone(line), '\n')); err != nil {
-		return fmt.Errorf("writing to %s: %w", c.name, err)
+		return language.Textf("writing to %s: %w", c.name, err)
 	}
 	return nil
 }
@@ -220,8 +221,7 @@ func FindProgram(name string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", Fail(fmt.Sprintf("cannot find the program %s / 找不到程序", name),
-			"run \"make build\", or put it beside this program or on PATH", err)
+		return "", Fail("cannot find the program %s", name).Todo(`run "make build", or put it beside this program or on PATH`).Because(err)
 	}
 	return path, nil
 }
@@ -231,7 +231,7 @@ func JSONLines[T any](each func(value T) error) func(line []byte) error {
 	return func(line []byte) error {
 		var value T
 		if err := json.Unmarshal(line, &value); err != nil {
-			return fmt.Errorf("expected a line of JSON, got %.80q: %w", line, err)
+			return language.Textf("expected a line of JSON, got %.80q: %w", line, err)
 		}
 		return each(value)
 	}
@@ -265,7 +265,7 @@ func (l *lines) Write(data []byte) (int, error) {
 		l.flush()
 	}
 	if l.err == nil && len(l.rest) > l.max {
-		l.err = fmt.Errorf("a line of more than %d bytes", l.max)
+		l.err = language.Textf("a line of more than %d bytes", l.max)
 	}
 	if l.err != nil {
 		return 0, l.err

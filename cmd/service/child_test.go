@@ -106,7 +106,7 @@ func TestChildStop(t *testing.T) {
 
 func TestChildMissing(t *testing.T) {
 	_, err := StartChild(t.Context(), ChildSpec{Program: "no-such-program", Log: quiet()})
-	if err == nil || !strings.HasPrefix(err.Error(), "cannot find the program no-such-program / 找不到程序: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot find the program no-such-program: ") {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,12 +1,13 @@
 package service
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+
+	"citycard/language"
 )
 
 // LoadAuthority is the default address of the load authority, for the server and for its clients.
@@ -31,11 +32,14 @@ func (f *LogFormat) Set(text string) error {
 		*f = LogFormat(text)
 		return nil
 	}
-	return fmt.Errorf("want %s or %s", LogText, LogJSON)
+	return language.Textf("want %s or %s", LogText, LogJSON)
 }
 
 // logFormatFlag is the flag for the format of the log and of Run's own messages.
 const logFormatFlag = "log-format"
+
+// languageFlag is the flag for the language of texts.
+const languageFlag = "language"
 
 // levelValue is a flag that holds the lowest level to log.
 type levelValue struct{ to *slog.Level }
@@ -49,7 +53,7 @@ func (l levelValue) String() string {
 
 func (l levelValue) Set(text string) error {
 	if l.to.UnmarshalText([]byte(text)) != nil {
-		return errors.New("want debug, info, warn or error")
+		return language.Textf("want debug, info, warn or error")
 	}
 	return nil
 }
@@ -61,27 +65,36 @@ type Common struct {
 	Config    string     // configuration file, "" for none
 	LogLevel  slog.Level // lowest level that is written
 	LogFormat LogFormat
+	Language  language.Language // of what is printed for people
 
 	unprinted error // the first of Print
 }
 
-// Register adds --data, --config, --log-level and --log-format to the flags.
+// Register adds --data, --config, --log-level, --log-format and --language to the flags.
 func (c *Common) Register(flags *flag.FlagSet) {
 	if c.LogFormat == "" {
 		c.LogFormat = LogText
 	}
-	flags.StringVar(&c.Data, "data", c.Data, "keep everything in `DIR` / 数据目录")
-	flags.StringVar(&c.Config, configFlag, c.Config, "read settings from `FILE` / 配置文件")
-	flags.Var(levelValue{&c.LogLevel}, "log-level", "log `LEVEL` and above: debug, info, warn, error / 日志级别")
-	flags.Var(&c.LogFormat, logFormatFlag, "write the log as `FORMAT`: text or json / 日志格式")
+	flags.StringVar(&c.Data, "data", c.Data, "keep everything in `DIR`")
+	flags.StringVar(&c.Config, configFlag, c.Config, "read settings from `FILE`")
+	flags.Var(levelValue{&c.LogLevel}, "log-level", "log `LEVEL` and above: debug, info, warn, error")
+	flags.Var(&c.LogFormat, logFormatFlag, "write the log as `FORMAT`: text or json")
+	registerLanguage(flags, &c.Language)
+}
+
+// registerLanguage adds --language, whose default is the language that the environment asks for.
+func registerLanguage(flags *flag.FlagSet, to *language.Language) {
+	*to = language.Found(os.Getenv)
+	flags.Var(to, languageFlag, "print texts in `LANGUAGE`, en or zh, whatever LC_ALL, LC_MESSAGES and LANG say")
 }
 
 // Logger logs to standard error.
 func (c *Common) Logger() *slog.Logger { return c.LoggerTo(os.Stderr) }
 
-// Print prints a line of the answer, on standard output. Whether it got there, Printed says.
+// Print prints a line of the answer in the user's language, on standard output. Whether it got
+// there, Printed says.
 func (c *Common) Print(format string, args ...any) {
-	if _, err := fmt.Printf(format+"\n", args...); c.unprinted == nil {
+	if _, err := fmt.Println(language.Textf(format, args...).In(c.Language)); c.unprinted == nil {
 		c.unprinted = err
 	}
 }
@@ -92,18 +105,18 @@ func (c *Common) Printed() error {
 	if c.unprinted == nil {
 		return nil
 	}
-	return Fail("the answer could not be printed / 结果未能输出", "", c.unprinted)
+	return Fail("the answer could not be printed").Because(c.unprinted)
 }
 
 // Say gives the user a message besides the command's answer, on standard error; with --log-format
 // json it is a line of the log.
 func (c *Common) Say(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := language.Textf(format, args...)
 	if c.LogFormat == LogJSON {
-		c.Logger().Info(text)
+		c.Logger().Info(text.Error())
 		return
 	}
-	fmt.Fprintln(os.Stderr, text)
+	fmt.Fprintln(os.Stderr, text.In(c.Language))
 }
 
 // LoggerTo logs to w. While bars are shown w is a Progress, which keeps log lines above them.

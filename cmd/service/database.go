@@ -2,13 +2,14 @@ package service
 
 import (
 	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
+
+	"citycard/language"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -22,42 +23,42 @@ const (
 // URL, so *at then has everything that a connection needs.
 func RegisterDatabase(flags *flag.FlagSet, at *string, usage string) {
 	flags.StringVar(at, databaseFlag, "", usage)
-	flags.String(passwordFileFlag, "", "`file` of the password of --db / 数据库口令文件")
+	flags.String(passwordFileFlag, "", "`file` of the password of --db")
 }
 
 // completeDatabase puts the password of its file into the database's URL. warning is a text about a
-// password on the command line, empty if there is none.
-func completeDatabase(flags *flag.FlagSet, args []string) (warning string, err error) {
+// password on the command line, nil if there is none.
+func completeDatabase(flags *flag.FlagSet, args []string) (warning *language.Text, err error) {
 	database, file := flags.Lookup(databaseFlag), flags.Lookup(passwordFileFlag)
 	if database == nil || file == nil {
-		return "", nil
+		return nil, nil
 	}
 	at, path := database.Value.String(), file.Value.String()
 	inURL := hasPassword(at)
 	if inURL && slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, at) }) {
-		warning = "the password of --db stands on the command line, where everybody on this machine can read it; put it into --db-password-file / 数据库口令出现在命令行中,请改用 --db-password-file"
+		warning = language.Textf("the password of --db stands on the command line, where everybody on this machine can read it; put it into --db-password-file")
 	}
 	switch {
 	case path == "":
 		return warning, nil
 	case at == "":
-		return "", usage("--db-password-file without --db / 口令文件须与 --db 同用", "give the database's URL with --db", nil)
+		return nil, usage("--db-password-file without --db").Todo("give the database's URL with --db")
 	case inURL:
-		return "", usage("--db has a password, and --db-password-file too / 口令重复", "leave one of them out", nil)
+		return nil, usage("--db has a password, and --db-password-file too").Todo("leave one of them out")
 	}
 	text, err := os.ReadFile(path)
 	password := string(bytes.TrimRight(text, "\r\n"))
 	if err == nil && password == "" {
-		err = errors.New(path + " is empty")
+		err = language.Textf("%s is empty", path)
 	}
 	if err != nil {
-		return "", usage("cannot read the database's password / 无法读取数据库口令文件", "correct --db-password-file", err)
+		return nil, usage("cannot read the database's password").Todo("correct --db-password-file").Because(err)
 	}
 	complete, err := withPassword(at, password)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return "", database.Value.Set(complete)
+	return nil, database.Value.Set(complete)
 }
 
 // hasPassword reports whether the text has a password itself; a password from the environment or
@@ -75,14 +76,14 @@ func withPassword(at, password string) (string, error) {
 	u, err := url.Parse(at)
 	switch {
 	case err == nil && u.Scheme != "" && u.User.Username() == "":
-		return "", usage("--db names no user / 未指定数据库用户", "write it as postgres://USER@HOST/DATABASE", nil)
+		return "", usage("--db names no user").Todo("write it as postgres://USER@HOST/DATABASE")
 	case err == nil && u.Scheme != "":
 		u.User = url.UserPassword(u.User.Username(), password)
 		return u.String(), nil
 	}
 	complete := fmt.Sprintf("%s password='%s'", at, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password))
 	if _, err := pgx.ParseConfig(complete); err != nil {
-		return "", usage("--db is no URL of a database / 数据库地址有误", "write it as postgres://USER@HOST/DATABASE", nil)
+		return "", usage("--db is no URL of a database").Todo("write it as postgres://USER@HOST/DATABASE")
 	}
 	return complete, nil
 }

@@ -78,7 +78,7 @@ func TestDatabasePasswordOnCommandLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		warning, err := completeDatabase(flags, test.args)
-		if err != nil || (warning != "") != test.warn || strings.Contains(warning, "geheim") {
+		if err != nil || (warning != nil) != test.warn || warning != nil && strings.Contains(warning.Error(), "geheim") {
 			t.Errorf("%v: %q, %v; want a warning: %v", test.args, warning, err, test.warn)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"citycard/durable"
+	"citycard/language"
 
 	"github.com/gofrs/flock"
 )
@@ -62,11 +63,11 @@ func openDataDir(path, purpose string, mode fs.FileMode) (*DataDir, error) {
 
 func absoluteOf(path string) (string, error) {
 	if path == "" {
-		return "", usage("no data directory given / 未指定数据目录", "name one with --data DIR", nil)
+		return "", usage("no data directory given").Todo("name one with --data DIR")
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		return "", Fail(fmt.Sprintf("data directory %s / 数据目录无法使用", path), "name another with --data", err)
+		return "", Fail("data directory %s", path).Todo("name another with --data").Because(err)
 	}
 	return absolute, nil
 }
@@ -114,8 +115,7 @@ func NewDataDir(path, purpose string) (*DataDir, error) {
 		return nil, err
 	}
 	if dir.Used {
-		err := Refuse(fmt.Sprintf("data directory %s is already used by an earlier %s / 数据目录已被使用", dir.Path, purpose),
-			"remove it or name another with --data", nil)
+		err := Refuse("data directory %s is already used by an earlier %s", dir.Path, purpose).Todo("remove it or name another with --data")
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
@@ -139,7 +139,7 @@ func (d *DataDir) Close() error {
 		err = nil
 	}
 	if err := errors.Join(err, d.lock.Close()); err != nil {
-		return fmt.Errorf("unlocking data directory %s: %w", d.Path, err)
+		return language.Textf("unlocking data directory %s: %w", d.Path, err)
 	}
 	return nil
 }
@@ -157,22 +157,19 @@ func examine(path, purpose string, mode fs.FileMode) (used bool, err error) {
 func look(path, purpose string) (used bool, err error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return false, Fail(fmt.Sprintf("cannot read data directory %s / 无法读取数据目录", path),
-			"give this user the right to read and write it, or name another with --data", err)
+		return false, Fail("cannot read data directory %s", path).Todo("give this user the right to read and write it, or name another with --data").Because(err)
 	}
 	marker, err := os.ReadFile(filepath.Join(path, markerFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		for _, entry := range entries {
 			if name := entry.Name(); name != lockFile && name != "lost+found" {
-				return false, Refuse(fmt.Sprintf("data directory %s holds files that are not ours, %s for one / 数据目录中有其他文件", path, name),
-					"name an empty or a new directory with --data", nil)
+				return false, Refuse("data directory %s holds files that are not ours, %s for one", path, name).Todo("name an empty or a new directory with --data")
 			}
 		}
 		return false, nil
 	case err != nil:
-		return false, Fail(fmt.Sprintf("cannot read data directory %s / 无法读取数据目录", path),
-			"give this user the right to read and write it, or name another with --data", err)
+		return false, Fail("cannot read data directory %s", path).Todo("give this user the right to read and write it, or name another with --data").Because(err)
 	}
 	return true, checkMarker(path, purpose, marker)
 }
@@ -180,13 +177,11 @@ func look(path, purpose string) (used bool, err error) {
 func checkMarker(path, purpose string, marker []byte) error {
 	layout, rest, _ := strings.Cut(string(marker), "\n")
 	if layout != markerLayout {
-		return Refuse(fmt.Sprintf("data directory %s has an unknown layout %q / 数据目录版本不符", path, layout),
-			"use the program version that wrote it, or name another with --data", nil)
+		return Refuse("data directory %s has an unknown layout %q", path, layout).Todo("use the program version that wrote it, or name another with --data")
 	}
 	found := strings.TrimSpace(strings.TrimPrefix(rest, "purpose "))
 	if found != purpose {
-		return Refuse(fmt.Sprintf("data directory %s belongs to %q, not %q / 数据目录已作他用", path, found, purpose),
-			"name another with --data", nil)
+		return Refuse("data directory %s belongs to %q, not %q", path, found, purpose).Todo("name another with --data")
 	}
 	return nil
 }
@@ -251,18 +246,15 @@ func InUse(path string) bool {
 }
 
 func taken(path string) error {
-	return Taken(fmt.Sprintf("data directory %s is in use by %s / 数据目录正被使用", path, holderOf(path)),
-		"stop that process or name another with --data", nil)
+	return Taken("data directory %s is in use by %s", path, holderOf(path)).Todo("stop that process or name another with --data")
 }
 
 func notCreated(path string, err error) error {
-	return Fail(fmt.Sprintf("cannot create data directory %s / 无法创建数据目录", path),
-		"name another with --data, or give this user the right to write there", err)
+	return Fail("cannot create data directory %s", path).Todo("name another with --data, or give this user the right to write there").Because(err)
 }
 
 func notWritable(path string, err error) error {
-	return Fail(fmt.Sprintf("data directory %s cannot be written / 数据目录不可写", path),
-		"make it writable for this user and free some space, or name another with --data", innermost(err))
+	return Fail("data directory %s cannot be written", path).Todo("make it writable for this user and free some space, or name another with --data").Because(innermost(err))
 }
 
 func (d *DataDir) mark(purpose string) error {

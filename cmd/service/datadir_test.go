@@ -20,7 +20,7 @@ func TestDataDirLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := regexp.MustCompile(fmt.Sprintf(`in use by service\.test \(pid %d, user .+, host .+, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\) / 数据目录正被使用; stop that process or name another with --data$`, os.Getpid()))
+	want := regexp.MustCompile(fmt.Sprintf(`in use by service\.test \(pid %d, user .+, host .+, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\); stop that process or name another with --data$`, os.Getpid()))
 	if _, err := OpenDataDir(path, "serve"); err == nil || !want.MatchString(err.Error()) || exitCode(err) != ExitInUse {
 		t.Errorf("second user: %v, want %v", err, want)
 	}
@@ -53,7 +53,7 @@ func TestReadOnlyDataDir(t *testing.T) {
 	if output, err := exec.Command("mount", "-o", "remount,ro", disk).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	want := "data directory " + path + " cannot be written / 数据目录不可写: read-only file system; make it writable for this user and free some space, or name another with --data"
+	want := "data directory " + path + " cannot be written: read-only file system; make it writable for this user and free some space, or name another with --data"
 	if _, err := OpenDataDir(path, "serve"); err == nil || err.Error() != want {
 		t.Errorf("%v, want %q", err, want)
 	}

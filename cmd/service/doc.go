@@ -18,6 +18,14 @@
 //
 // Flags may stand before and behind a command's arguments, never before its name.
 //
+// # Language
+//
+// Every command has --language; Run adds it to those that do not have it from Common. Without it,
+// and without its variable and its line in the configuration file, the locale decides. If the flags
+// of a command cannot be read, the configuration file does not count. A text has a language only
+// where it is shown: Run does that for errors and help, Common for answers, Table for the names of
+// columns. Log lines, and all that is written with --log-format json, are English.
+//
 // # Exit codes
 //
 // Codes is the table of exit codes, by cause. From the code a script knows whether to repeat a

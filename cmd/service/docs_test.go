@@ -24,7 +24,7 @@ func TestDocs(t *testing.T) {
 var (
 	requirement = regexp.MustCompile(`(?m)^\s*(?:require )?([a-z0-9.]+\.[a-z]+/\S+) v\S+(.*)$`)
 	listed      = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
-	named       = regexp.MustCompile("`((?:broker|cardos|clearing|cmd|durable|ledger|simulators|terminals)(?:/[a-z0-9]+)*)`")
+	named       = regexp.MustCompile("`((?:broker|cardos|clearing|cmd|durable|language|ledger|simulators|terminals)(?:/[a-z0-9]+)*)`")
 )
 
 // docOffences: docs/dependencies.md lists just what go.mod requires directly,

@@ -1,57 +1,74 @@
 package service
 
 import (
-	"fmt"
 	"strings"
+
+	"citycard/language"
 )
 
 // Failure is an error for the user: what went wrong, why, and what to do about it.
 type Failure struct {
-	What string // "cannot reach Kafka at 10.0.0.5:9092"
-	Todo string // "start the broker or correct --kafka"; may be empty
-	Err  error  // the cause; may be nil
+	what, todo *language.Text // "cannot reach Kafka"; "start the broker or correct --kafka" or nil
+	err        error          // the cause; may be nil
+	code       int            // with which the program ends; 0: that of the cause, or ExitFailed
 }
 
-// Error gives all parts in one line: what: cause; what to do.
-func (f *Failure) Error() string {
-	var b strings.Builder
-	b.WriteString(f.What)
-	if f.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(f.Err.Error())
+// Fail makes a Failure that says what went wrong, in the format of package fmt.
+func Fail(format string, args ...any) *Failure {
+	return &Failure{what: language.Textf(format, args...)}
+}
+
+// Todo adds what to do about it, in the format of package fmt.
+func (f *Failure) Todo(format string, args ...any) *Failure {
+	f.todo = language.Textf(format, args...)
+	return f
+}
+
+// Because adds the cause, which may be nil.
+func (f *Failure) Because(err error) *Failure {
+	f.err = err
+	return f
+}
+
+// BecauseOf adds many causes: each is printed on its own line, and the last line has their number.
+// More of them may have been counted than are kept.
+func (f *Failure) BecauseOf(count int, lines []string) *Failure {
+	return f.Because(&faultList{Faults(count), lines})
+}
+
+// Faults is a number of faults in words.
+func Faults(count int) *language.Text {
+	if count == 1 {
+		return language.Textf("1 fault")
 	}
-	if f.Todo != "" {
-		b.WriteString("; ")
-		b.WriteString(f.Todo)
+	return language.Textf("%d faults", count)
+}
+
+// Error gives all parts in one line, in English: what: cause; what to do.
+func (f *Failure) Error() string { return f.In(language.Language{}) }
+
+// In gives the same in a language.
+func (f *Failure) In(l language.Language) string {
+	var b strings.Builder
+	b.WriteString(f.what.In(l))
+	if f.err != nil {
+		b.WriteString(l.Choose(": ", "："))
+		b.WriteString(language.Error(l, f.err))
+	}
+	if f.todo != nil {
+		b.WriteString(l.Choose("; ", "；"))
+		b.WriteString(f.todo.In(l))
 	}
 	return b.String()
 }
 
 // Unwrap gives the cause.
-func (f *Failure) Unwrap() error { return f.Err }
-
-// Fail makes a Failure. The cause may be nil, the hint empty.
-func Fail(what, todo string, err error) error {
-	return &Failure{What: what, Todo: todo, Err: err}
-}
-
-// FailMany makes a Failure of many causes: each is printed on its own line, and the last line has
-// their number.
-func FailMany(what, todo string, count int, lines []string) error {
-	return Fail(what, todo, &faultList{count, lines})
-}
+func (f *Failure) Unwrap() error { return f.err }
 
 // faultList is the cause of a Failure that has many.
 type faultList struct {
-	count int
+	*language.Text
 	lines []string
-}
-
-func (l *faultList) Error() string {
-	if l.count == 1 {
-		return "1 fault / 1 处错误"
-	}
-	return fmt.Sprintf("%d faults / %d 处错误", l.count, l.count)
 }
 
 // NoArguments refuses arguments left over after the flags. Every command that
@@ -61,7 +78,7 @@ func NoArguments(args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage(fmt.Sprintf("unexpected argument %q / 多余的参数", args[0]), "see --help", nil)
+	return usage("unexpected argument %q", args[0]).Todo("see --help")
 }
 
 // oneLine folds every run of white space, line breaks included, into a blank.

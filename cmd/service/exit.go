@@ -1,8 +1,10 @@
 package service
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
+
+	"citycard/language"
 )
 
 // Exit codes of the programs; Codes says what they mean.
@@ -23,25 +25,25 @@ const (
 
 // Code is an exit code and what it means.
 type Code struct {
-	Number           int
-	Meaning, Chinese string
+	Number  int
+	Meaning string // in English
 }
 
 // Codes is the table of all exit codes, which --help prints.
 func Codes() []Code {
 	return []Code{
-		{ExitOK, "done; a service that was asked to stop ends with 0 too", "完成"},
-		{ExitFailed, "failed; one line on standard error says what is wrong and what to do", "失败"},
-		{ExitUsage, "wrong use: a flag, an argument, the environment or the configuration file", "用法错误"},
-		{ExitFindings, "ran to its end, and what it checked does not hold", "核对不符"},
-		{ExitUnreachable, "the database, Kafka or serve does not answer; the same command may do once it does", "数据库、Kafka 或清算服务不可达"},
-		{ExitInUse, "a data directory or a port is in use by another process", "数据目录或端口被占用"},
-		{ExitNoBooks, "no books: the database or the directory has none, or those of another version", "没有可用的账簿"},
-		{ExitRefused, "refused: the books, the rules or the rights do not allow it; nothing was changed", "被规则或权限拒绝,未做变更"},
-		{ExitSIGHUP, "interrupted before its end, by SIGHUP", "被 SIGHUP 中断"},
-		{ExitSIGINT, "interrupted before its end, by SIGINT", "被 SIGINT 中断"},
-		{ExitSIGPIPE, "nobody reads its output any more", "输出已无人读取"},
-		{ExitSIGTERM, "interrupted before its end, by SIGTERM", "被 SIGTERM 中断"},
+		{Number: ExitOK, Meaning: "done; a service that was asked to stop ends with 0 too"},
+		{Number: ExitFailed, Meaning: "failed; one line on standard error says what is wrong and what to do"},
+		{Number: ExitUsage, Meaning: "wrong use: a flag, an argument, the environment or the configuration file"},
+		{Number: ExitFindings, Meaning: "ran to its end, and what it checked does not hold"},
+		{Number: ExitUnreachable, Meaning: "the database, Kafka or serve does not answer; the same command may do once it does"},
+		{Number: ExitInUse, Meaning: "a data directory or a port is in use by another process"},
+		{Number: ExitNoBooks, Meaning: "no books: the database or the directory has none, or those of another version"},
+		{Number: ExitRefused, Meaning: "refused: the books, the rules or the rights do not allow it; nothing was changed"},
+		{Number: ExitSIGHUP, Meaning: "interrupted before its end, by SIGHUP"},
+		{Number: ExitSIGINT, Meaning: "interrupted before its end, by SIGINT"},
+		{Number: ExitSIGPIPE, Meaning: "nobody reads its output any more"},
+		{Number: ExitSIGTERM, Meaning: "interrupted before its end, by SIGTERM"},
 	}
 }
 
@@ -66,30 +68,55 @@ func Exit(code int, err error) error {
 	return &exitError{code: code, err: err}
 }
 
+func failWith(code int, format string, args []any) *Failure {
+	return &Failure{what: language.Textf(format, args...), code: code}
+}
+
 // usage is a Failure that ends with ExitUsage.
-func usage(what, todo string, err error) error { return Exit(ExitUsage, Fail(what, todo, err)) }
+func usage(format string, args ...any) *Failure { return failWith(ExitUsage, format, args) }
 
 // Unreachable is a Failure that ends with ExitUnreachable.
-func Unreachable(what, todo string, err error) error {
-	return Exit(ExitUnreachable, Fail(what, todo, err))
+func Unreachable(format string, args ...any) *Failure {
+	return failWith(ExitUnreachable, format, args)
 }
 
 // Taken is a Failure that ends with ExitInUse.
-func Taken(what, todo string, err error) error { return Exit(ExitInUse, Fail(what, todo, err)) }
+func Taken(format string, args ...any) *Failure { return failWith(ExitInUse, format, args) }
 
 // NoBooks is a Failure that ends with ExitNoBooks.
-func NoBooks(what, todo string, err error) error { return Exit(ExitNoBooks, Fail(what, todo, err)) }
+func NoBooks(format string, args ...any) *Failure { return failWith(ExitNoBooks, format, args) }
 
 // Refuse is a Failure that ends with ExitRefused.
-func Refuse(what, todo string, err error) error { return Exit(ExitRefused, Fail(what, todo, err)) }
+func Refuse(format string, args ...any) *Failure { return failWith(ExitRefused, format, args) }
 
-// exitCode is the exit code for err.
+// exitCode is the exit code for err: the outermost that is given.
 func exitCode(err error) int {
 	if err == nil {
 		return ExitOK
 	}
-	if exit, ok := errors.AsType[*exitError](err); ok {
-		return exit.code
-	}
-	return ExitFailed
+	return cmp.Or(givenCode(err), ExitFailed)
 }
+
+// givenCode is the outermost exit code that an error or what it wraps has, 0 if none has.
+func givenCode(err error) (code int) {
+	if given, ok := err.(interface{ exits() int }); ok && given.exits() != 0 {
+		return given.exits()
+	}
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := err.Unwrap(); inner != nil {
+			return givenCode(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range err.Unwrap() {
+			if code = givenCode(inner); code != 0 {
+				return code
+			}
+		}
+	}
+	return 0
+}
+
+func (e *exitError) exits() int { return e.code }
+
+func (f *Failure) exits() int { return f.code }

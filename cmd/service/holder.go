@@ -2,12 +2,13 @@ package service
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"citycard/language"
 )
 
 // holder is the process that holds a data directory. It writes its data to the lock file, which is
@@ -50,11 +51,11 @@ func holdAs(path string, h holder) error {
 
 // holderOf describes the process that holds a directory, for people. A process that has just
 // started may not have written its data yet.
-func holderOf(path string) string {
+func holderOf(path string) *language.Text {
 	var h holder
 	text, err := os.ReadFile(filepath.Join(path, lockFile))
 	if err != nil || json.Unmarshal(text, &h) != nil {
-		return "a running process"
+		return language.Textf("a running process")
 	}
-	return fmt.Sprintf("%s (pid %d, user %s, host %s, since %s)", h.Program, h.PID, h.User, h.Host, h.Since.Format(time.DateTime))
+	return language.Textf("%s (pid %d, user %s, host %s, since %s)", h.Program, h.PID, h.User, h.Host, h.Since.Format(time.DateTime))
 }

@@ -23,8 +23,9 @@ const (
 var (
 	// rooms: who may import whom. A name ending in "/..." means the whole room.
 	rooms = map[string][]string{
-		"broker":     {"broker/...", "durable"},
+		"broker":     {"broker/...", "durable", "language"},
 		"durable":    {},
+		"language":   {"language"},
 		"cardos":     {"cardos/..."},
 		"ledger":     {"ledger/..."},
 		"clearing":   {"clearing/...", "ledger/...", "cardos/..."},
@@ -33,7 +34,7 @@ var (
 		"cmd":        {"cmd/...", "cardos/...", "ledger/...", "clearing/...", "terminals/...", "simulators/..."},
 	}
 	// leaves are basic packages that every room may import and that import no room.
-	leaves = []string{"broker/...", "durable"}
+	leaves = []string{"broker/...", "durable", "language"}
 	// modest are packages that may import less than their room: only themselves and leaves.
 	modest = []string{"cmd/service"}
 	// testRooms: what the tests of a room may import beyond that. Readers, gates and

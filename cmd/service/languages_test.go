@@ -1,74 +1,77 @@
 package service
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"os"
+	"cmp"
+	"flag"
+	"maps"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
-	"unicode"
 )
 
-// TestFailuresInBothLanguages: every Failure of the programs also has its text in Chinese.
-func TestFailuresInBothLanguages(t *testing.T) {
-	makers := []string{"Fail", "FailMany", "Refuse", "Unreachable", "NoBooks", "Taken", "usage"}
-	root, found := os.DirFS(".."), 0
-	err := fs.WalkDir(root, ".", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := fs.ReadFile(root, path)
-		if err != nil {
-			return err
-		}
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, path, text, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || len(call.Args) < 2 || !slices.Contains(makers, calledName(call)) {
-				return true
+var update = flag.Bool("update", false, "write the catalogues again: what is missing with an empty text, without what nothing uses")
+
+// TestTexts compares the texts that the programs may show with the catalogues: each has a Chinese
+// text with the same verbs, and no catalogue has a text that nothing shows.
+func TestTexts(t *testing.T) {
+	used := textsOf(t)
+	if len(used) < 600 {
+		t.Errorf("%d texts were found, want several hundred", len(used))
+	}
+	catalogues := map[string]map[string]string{}
+	known := map[string]string{}
+	names, err := filepath.Glob("../../language/zh/*.po")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		catalogues[name] = catalogueOf(t, name)
+		for english, chinese := range catalogues[name] {
+			if known[english] != "" && !*update {
+				t.Errorf("%s: %q stands in another catalogue too", name, english)
 			}
-			literals := literalsOf(call.Args[0])
-			if found++; literals != "" && !strings.ContainsFunc(literals, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
-				t.Errorf("%s: %q is English only", files.Position(call.Pos()), literals)
+			known[english] = cmp.Or(chinese, known[english])
+			if _, uses := used[english]; !uses && !*update {
+				t.Errorf("%s: nothing shows %q", name, english)
 			}
-			return true
-		})
-		return nil
-	})
-	if err != nil || found < 100 {
-		t.Errorf("%d failures were looked at, %v; want a hundred and more", found, err)
+		}
+	}
+	if *update {
+		writeCatalogues(t, used, known)
+		return
+	}
+	for _, english := range slices.Sorted(maps.Keys(used)) {
+		switch chinese := known[english]; {
+		case chinese == "":
+			t.Errorf("%s: %q has no Chinese text", used[english], english)
+		case !slices.Equal(verbsOf(english), verbsOf(chinese)):
+			t.Errorf("%s: %q has the verbs %v, its Chinese text %q %v", used[english], english, verbsOf(english), chinese, verbsOf(chinese))
+		case halfWidth.MatchString(chinese):
+			t.Errorf("%s: the Chinese text %q has a mark of half width between or after characters", used[english], chinese)
+		}
 	}
 }
 
-func calledName(call *ast.CallExpr) string {
-	switch f := call.Fun.(type) {
-	case *ast.Ident:
-		return f.Name
-	case *ast.SelectorExpr:
-		if room, ok := f.X.(*ast.Ident); ok && room.Name == "service" {
-			return f.Sel.Name
-		}
-	}
-	return ""
-}
+// halfWidth finds a punctuation mark of half width that should be one of full width.
+var halfWidth = regexp.MustCompile(`\p{Han}[,;:?!(]|[,;:?!)]\p{Han}`)
 
-// literalsOf joins the texts that stand in an expression.
-func literalsOf(expression ast.Expr) (all string) {
-	ast.Inspect(expression, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			if text, err := strconv.Unquote(literal.Value); err == nil {
-				all += text
-			}
+var verb = regexp.MustCompile(`%(?:%|[-+# 0]*(?:\[(\d+)\])?[0-9]*(?:\.[0-9]+)?([a-zA-Z]))`)
+
+// verbsOf lists which argument each verb of a format takes, and how, in the order of the arguments.
+func verbsOf(format string) (verbs []string) {
+	next := 1
+	for _, m := range verb.FindAllStringSubmatch(format, -1) {
+		if m[2] == "" {
+			continue
 		}
-		return true
-	})
-	return all
+		if m[1] != "" {
+			next, _ = strconv.Atoi(m[1])
+		}
+		verbs = append(verbs, strconv.Itoa(next)+m[2])
+		next++
+	}
+	slices.Sort(verbs)
+	return slices.Compact(verbs)
 }

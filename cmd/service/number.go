@@ -2,9 +2,10 @@ package service
 
 import (
 	"flag"
-	"fmt"
 	"math"
 	"strconv"
+
+	"citycard/language"
 )
 
 // Whole adds a flag that takes a whole number from least to most; a most of 0 means no upper limit.
@@ -31,9 +32,9 @@ func (w *wholeValue) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	switch {
 	case (err != nil || n < w.least || n > w.most) && w.most == math.MaxInt32:
-		return fmt.Errorf("want a whole number from %d on", w.least)
+		return language.Textf("want a whole number from %d on", w.least)
 	case err != nil || n < w.least || n > w.most:
-		return fmt.Errorf("want a whole number from %d to %d", w.least, w.most)
+		return language.Textf("want a whole number from %d to %d", w.least, w.most)
 	}
 	*w.to = n
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"citycard/language"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -104,7 +105,7 @@ func (o *Ops) Start(ctx context.Context, addr string, failed func(error)) error 
 	go func() {
 		defer close(o.done)
 		if err := o.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			failed(fmt.Errorf("the metrics and health pages have stopped: %w", err))
+			failed(language.Textf("the metrics and health pages have stopped: %w", err))
 		}
 	}()
 	return nil
@@ -114,14 +115,14 @@ func (o *Ops) Start(ctx context.Context, addr string, failed func(error)) error 
 func Listen(ctx context.Context, name, addr string) (net.Listener, error) {
 	var config net.ListenConfig
 	if addr == "" {
-		return nil, usage("--"+name+" is empty / 地址为空", "give it as HOST:PORT", nil)
+		return nil, usage("--%s is empty", name).Todo("give it as HOST:PORT")
 	}
 	listener, err := config.Listen(ctx, "tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, Taken(fmt.Sprintf("cannot listen on %s / 端口被占用", addr), "end the other process, or choose another --"+name, syscall.EADDRINUSE)
+		return nil, Taken("cannot listen on %s", addr).Todo("end the other process, or choose another --%s", name).Because(syscall.EADDRINUSE)
 	case err != nil:
-		return nil, Fail(fmt.Sprintf("cannot listen on %s / 无法监听", addr), "choose another --"+name, innermost(err))
+		return nil, Fail("cannot listen on %s", addr).Todo("choose another --%s", name).Because(innermost(err))
 	}
 	return listener, nil
 }
@@ -190,7 +191,7 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 	}
 	result := readiness{Ready: true, Checks: map[string]string{}, Notices: notices}
 	for i, c := range checks {
-		err := await(ctx, answers[i], "no answer in time")
+		err := await(ctx, answers[i], language.Textf("no answer in time"))
 		result.Checks[c.name] = passes
 		if err != nil {
 			result.Ready = false

@@ -3,12 +3,14 @@ package service
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"citycard/language"
 
 	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -21,6 +23,9 @@ const configFlag = "config"
 func (p *program) parse() error {
 	known := map[string]bool{}
 	p.walk(p.root, func(c *ffcli.Command) {
+		if c.FlagSet.Lookup(languageFlag) == nil {
+			registerLanguage(c.FlagSet, new(language.Language)) // Run itself reads it
+		}
 		c.FlagSet.VisitAll(func(f *flag.Flag) { known[f.Name] = true })
 	})
 	p.walk(p.root, func(c *ffcli.Command) {
@@ -69,28 +74,28 @@ func subcommand(c *ffcli.Command, name string) *ffcli.Command {
 }
 
 // seeHelp is where a command is explained.
-func seeHelp(name string, path []*ffcli.Command) string {
+func seeHelp(name string, path []*ffcli.Command) *language.Text {
 	words := []string{name}
 	for _, c := range path[1:] {
 		words = append(words, c.Name)
 	}
-	return fmt.Sprintf("see %q", strings.Join(words, " ")+" --help")
+	return language.Textf("see %q", strings.Join(words, " ")+" --help")
 }
 
 // noCommand is the error if no command of c was named, or one that c does not have.
-func noCommand(c *ffcli.Command, args []string, hint string) error {
+func noCommand(c *ffcli.Command, args []string, hint *language.Text) error {
 	var names []string
 	for _, sub := range c.Subcommands {
 		names = append(names, sub.Name)
 	}
-	choice := "commands: " + strings.Join(names, ", ")
+	choice := strings.Join(names, ", ")
 	if len(names) == 0 {
-		return usage("arguments missing / 缺少参数", hint, nil)
+		return usage("arguments missing").Todo("%w", hint)
 	}
 	if len(args) > 0 {
-		return usage(fmt.Sprintf("unknown command %q / 未知命令", args[0]), choice+"; "+hint, nil)
+		return usage("unknown command %q", args[0]).Todo("commands: %s; %w", choice, hint)
 	}
-	return usage("no command given / 缺少命令", choice+"; "+hint, nil)
+	return usage("no command given").Todo("commands: %s; %w", choice, hint)
 }
 
 // keyError is a line of the configuration file that was refused.
@@ -101,11 +106,14 @@ type keyError struct {
 	err  error // nil: no command knows the key
 }
 
-func (e *keyError) Error() string {
+func (e *keyError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language.
+func (e *keyError) In(l language.Language) string {
 	if e.err == nil {
-		return fmt.Sprintf("unknown key %q in configuration file %s, line %d / 配置文件中有未知的键", e.key, e.file, e.line)
+		return language.Textf("unknown key %q in configuration file %s, line %d", e.key, e.file, e.line).In(l)
 	}
-	return fmt.Sprintf("key %q in configuration file %s, line %d / 配置文件中的值无效: %v", e.key, e.file, e.line, e.err)
+	return language.Textf("key %q in configuration file %s, line %d: %w", e.key, e.file, e.line, e.err).In(l)
 }
 
 func (e *keyError) Unwrap() error { return e.err }
@@ -131,7 +139,7 @@ func configParser(flags *flag.FlagSet, known map[string]bool) ff.ConfigFileParse
 				continue
 			}
 			if err := set(name, value); err != nil {
-				return &keyError{file: file, line: i + 1, key: name, err: fmt.Errorf("%q: %s", value, wanted(flags, name, innermost(err).Error()))}
+				return &keyError{file: file, line: i + 1, key: name, err: language.Textf("invalid value %q: %w", value, wanted(flags, name, innermost(err)))}
 			}
 		}
 		return nil
@@ -151,57 +159,63 @@ func keyAndValue(line string) (name, value string) {
 }
 
 // refusal turns an error of the flag packages into a text for the user.
-func refusal(err error, flags *flag.FlagSet, hint string) error {
+func refusal(err error, flags *flag.FlagSet, hint *language.Text) error {
 	if key, ok := errors.AsType[*keyError](err); ok {
-		return usage(key.Error(), "correct or remove that line; "+hint, nil)
+		return usage("%w", key).Todo("correct or remove that line; %w", hint)
 	}
 	if file, ok := errors.AsType[*os.PathError](err); ok {
 		if f := flags.Lookup(configFlag); f != nil && f.Value.String() == file.Path {
-			return usage(fmt.Sprintf("cannot read configuration file %s / 无法读取配置文件", file.Path),
-				"correct --config", file.Err)
+			return usage("cannot read configuration file %s", file.Path).Todo("correct --config").Because(file.Err)
 		}
 	}
 	text := innermost(err).Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return usage(fmt.Sprintf("unknown flag --%s / 未知选项", name), hint, nil)
+		return usage("unknown flag --%s", name).Todo("%w", hint)
 	}
-	text = dashes.Replace(err.Error())
-	if m := wrongValue.FindStringSubmatchIndex(text); m != nil {
-		text = text[:m[4]] + wanted(flags, text[m[2]:m[3]], text[m[4]:m[5]])
+	if m := wrongValue.FindStringSubmatch(text); m != nil {
+		// Package flag keeps of the value's error only its text: it is asked for again.
+		if value, unquoted := strconv.Unquote(m[1]); unquoted == nil && flags.Lookup(m[2]) != nil {
+			reason := wanted(flags, m[2], flags.Set(m[2], value))
+			return usage("wrong setting").Because(language.Textf("invalid value %q for flag --%s: %w", value, m[2], reason)).Todo("%w", hint)
+		}
 	}
-	return usage("wrong setting / 设置有误", hint, errors.New(text))
+	if m := wrongVariable.FindStringSubmatch(err.Error()); m != nil {
+		reason := wanted(flags, m[1], innermost(err))
+		return usage("wrong setting").Because(language.Textf("error setting flag %q from environment variable %q: %w", m[1], m[2], reason)).Todo("%w", hint)
+	}
+	return usage("wrong setting").Because(err).Todo("%w", hint)
 }
 
-// dashes writes flags the way the help does.
-var dashes = strings.NewReplacer("error parsing commandline arguments: ", "",
-	"error parsing environment variables: ", "", " for flag -", " for flag --", "invalid boolean value", "invalid value", " for -", " for flag --")
+var (
+	// wrongValue finds the value and the flag in an error of package flag.
+	wrongValue = regexp.MustCompile(`^invalid (?:boolean )?value ("(?:[^"\\]|\\.)*") for (?:flag )?-([a-z0-9-]+): `)
+	// wrongVariable finds the flag and its variable in an error of package ff.
+	wrongVariable = regexp.MustCompile(`error setting flag "([a-z0-9-]+)" from environment variable "([A-Z0-9_]+)": `)
+)
 
-// wrongValue finds the flag in an error of the flag packages, and their short text about its value.
-var wrongValue = regexp.MustCompile(`(?: for flag --|setting flag ")([a-z0-9-]+)"?.*: (parse error|value out of range)$`)
-
-// wanted says which values a flag accepts; the flag package only says that the given one is wrong.
-func wanted(flags *flag.FlagSet, name, text string) string {
+// wanted says which values a flag accepts; package flag only says that the given one is wrong.
+func wanted(flags *flag.FlagSet, name string, err error) error {
 	f := flags.Lookup(name)
-	if f == nil || text != "parse error" && text != "value out of range" {
-		return text
+	if err == nil || f == nil || err.Error() != "parse error" && err.Error() != "value out of range" {
+		return err
 	}
 	getter, ok := f.Value.(flag.Getter)
 	if !ok {
-		return text
+		return err
 	}
 	switch getter.Get().(type) {
 	case bool:
-		return "want true or false"
+		return language.Textf("want true or false")
 	case int, int64:
-		return "want a whole number"
+		return language.Textf("want a whole number")
 	case uint, uint64:
-		return "want a whole number from 0 on"
+		return language.Textf("want a whole number from 0 on")
 	case float64:
-		return "want a number such as 0.01"
+		return language.Textf("want a number such as 0.01")
 	case time.Duration:
-		return "want a time such as 90s or 2m"
+		return language.Textf("want a time such as 90s or 2m")
 	}
-	return text
+	return err
 }
 
 // innermost follows the chain of wrapped errors to its end.

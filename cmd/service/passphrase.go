@@ -13,7 +13,7 @@ const PassphraseVariable = "CITYCARD_KEYS_PASSPHRASE"
 // RegisterPassphrase adds --keys-passphrase-file, for systems where a file is safer than the
 // environment.
 func RegisterPassphrase(flags *flag.FlagSet, file *string) {
-	flags.StringVar(file, "keys-passphrase-file", "", "`file` of the key store's passphrase; empty: it is in "+PassphraseVariable+" / 密钥库口令文件")
+	flags.StringVar(file, "keys-passphrase-file", "", "`file` of the key store's passphrase; empty: it is in "+PassphraseVariable)
 }
 
 // Passphrase reads the passphrase of the key store: the content of the named file without its line
@@ -23,15 +23,15 @@ func Passphrase(file string) (string, error) {
 		if passphrase := os.Getenv(PassphraseVariable); passphrase != "" {
 			return passphrase, nil
 		}
-		return "", Fail("no passphrase for the key store / 缺少密钥库口令", "set "+PassphraseVariable+" or give --keys-passphrase-file", nil)
+		return "", Fail("no passphrase for the key store").Todo("set %s or give --keys-passphrase-file", PassphraseVariable)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return "", Fail("cannot read the key store's passphrase / 无法读取密钥库口令文件", "correct --keys-passphrase-file", err)
+		return "", Fail("cannot read the key store's passphrase").Todo("correct --keys-passphrase-file").Because(err)
 	}
 	passphrase := string(bytes.TrimRight(text, "\r\n"))
 	if passphrase == "" {
-		return "", Fail("the file of the key store's passphrase "+file+" is empty / 密钥库口令文件为空", "write the passphrase into it, or correct --keys-passphrase-file", nil)
+		return "", Fail("the file of the key store's passphrase %s is empty", file).Todo("write the passphrase into it, or correct --keys-passphrase-file")
 	}
 	return passphrase, nil
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"citycard/language"
+
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
@@ -18,20 +20,24 @@ import (
 type Progress struct {
 	bars *mpb.Progress // nil: plain lines
 
+	language language.Language
+
 	mu     sync.Mutex
 	out    io.Writer
 	phases []*Phase
 }
 
-// NewProgress shows progress on out, with bars where out is a terminal.
-func NewProgress(out *os.File) *Progress {
+// NewProgress shows progress on out in a language, with bars where out is a terminal.
+func NewProgress(out *os.File, l language.Language) *Progress {
 	if term.IsTerminal(int(out.Fd())) {
-		return &Progress{out: out, bars: mpb.New(mpb.WithOutput(out), mpb.WithAutoRefresh())}
+		return &Progress{language: l, out: out, bars: mpb.New(mpb.WithOutput(out), mpb.WithAutoRefresh())}
 	}
-	return newPlainProgress(out)
+	return newPlainProgress(out, l)
 }
 
-func newPlainProgress(out io.Writer) *Progress { return &Progress{out: out} }
+func newPlainProgress(out io.Writer, l language.Language) *Progress {
+	return &Progress{language: l, out: out}
+}
 
 // Write puts whole lines above the bars.
 func (p *Progress) Write(line []byte) (int, error) {
@@ -44,8 +50,8 @@ func (p *Progress) Write(line []byte) (int, error) {
 }
 
 // Phase begins a phase of total steps; 0 where the number is not known yet.
-func (p *Progress) Phase(name, zh string, total int64) *Phase {
-	phase := &Phase{progress: p, title: name + " " + zh, total: total, began: time.Now()}
+func (p *Progress) Phase(title string, total int64) *Phase {
+	phase := &Phase{progress: p, title: p.language.Of(title), total: total, began: time.Now()}
 	p.mu.Lock()
 	p.phases = append(p.phases, phase)
 	p.mu.Unlock()
@@ -55,7 +61,7 @@ func (p *Progress) Phase(name, zh string, total int64) *Phase {
 			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}), decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 7})))
 		return phase
 	}
-	p.line("%s: begins", phase.title)
+	p.line(language.Textf("%s: begins", phase.title))
 	return phase
 }
 
@@ -73,8 +79,8 @@ func (p *Progress) Close() {
 	p.bars.Wait()
 }
 
-func (p *Progress) line(format string, args ...any) {
-	fmt.Fprintf(p, format+"\n", args...) // an output that was closed is no error
+func (p *Progress) line(text *language.Text) {
+	fmt.Fprintln(p, text.In(p.language)) // an output that was closed is no error
 }
 
 // Phase is one phase of a Progress. Its methods may be called from any goroutine.
@@ -114,7 +120,7 @@ func (p *Phase) update(change func()) {
 	}
 	if tenth := p.done * 10 / p.total; tenth > p.tenth && tenth < 10 {
 		p.tenth = tenth
-		p.progress.line("%s: %d/%d (%d %%)", p.title, p.done, p.total, p.done*100/p.total)
+		p.progress.line(language.Textf("%s: %d of %d (%d %%)", p.title, p.done, p.total, p.done*100/p.total))
 	}
 }
 
@@ -131,6 +137,6 @@ func (p *Phase) Done() time.Duration {
 		p.bar.SetTotal(max(p.done, 1), true)
 		return took
 	}
-	p.progress.line("%s: done, %d in %.1f s", p.title, p.done, took.Seconds())
+	p.progress.line(language.Textf("%s: done, %d in %.1f s", p.title, p.done, took.Seconds()))
 	return took
 }

@@ -10,7 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
+
+	"citycard/language"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 )
@@ -42,19 +45,19 @@ func (p *program) run() int {
 	err := p.parse()
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		_, err = fmt.Fprint(p.stdout, help(p.name, p.command(), len(p.path) == 1))
+		_, err = fmt.Fprint(p.stdout, help(p.name, p.command(), len(p.path) == 1, p.language()))
 		return p.report(err)
 	case err != nil:
 		return p.report(err)
 	}
 	for _, name := range p.unknownVariables(os.Environ()) {
-		p.say(slog.LevelWarn, fmt.Sprintf("no setting is called %s; the variable is not read / 未知的环境变量,不起作用", name))
+		p.say(slog.LevelWarn, language.Textf("no setting is called %s; the variable is not read", name))
 	}
 	warning, err := completeDatabase(p.command().FlagSet, p.args)
 	if err != nil {
 		return p.report(err)
 	}
-	if warning != "" {
+	if warning != nil {
 		p.say(slog.LevelWarn, warning)
 	}
 
@@ -75,7 +78,7 @@ func (p *program) run() int {
 			// From here on the signals have their default effect again, so that
 			// the second one kills.
 			signal.Stop(signals)
-			p.say(slog.LevelInfo, fmt.Sprintf("stopping (%v); once more to stop at once / 正在停止", s))
+			p.say(slog.LevelInfo, language.Textf("stopping (%v); once more to stop at once", s))
 			cancel(&interrupted{s})
 		case <-ctx.Done():
 		}
@@ -118,25 +121,29 @@ func (p *program) report(err error) int {
 			p.sayPlain(slog.LevelError, oneLine(fault))
 		}
 	}
-	p.say(slog.LevelError, oneLine(err.Error()), slog.Int("exit_code", exitCode(err)))
+	p.say(slog.LevelError, err, slog.Int("exit_code", exitCode(err)))
 	return exitCode(err)
 }
 
-// say writes a line on standard error: for people with the program's name before it, or as a
-// line of the log where that is written as JSON.
-func (p *program) say(level slog.Level, text string, attrs ...slog.Attr) {
+// say writes a line on standard error: for people in their language and with the program's name
+// before it, or in English as a line of the log where that is written as JSON.
+func (p *program) say(level slog.Level, text error, attrs ...slog.Attr) {
 	if p.logFormat() == LogJSON {
-		attrs = append(attrs, slog.String("program", p.name))
-		newLogger(p.stderr, LogJSON, level).LogAttrs(context.Background(), level, text, attrs...)
+		p.log(level, oneLine(text.Error()), attrs...)
 		return
 	}
-	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, text)
+	fmt.Fprintf(p.stderr, "%s: %s\n", p.name, oneLine(language.Error(p.language(), text)))
+}
+
+func (p *program) log(level slog.Level, text string, attrs ...slog.Attr) {
+	attrs = append(attrs, slog.String("program", p.name))
+	newLogger(p.stderr, LogJSON, level).LogAttrs(context.Background(), level, text, attrs...)
 }
 
 // sayPlain is say without the program's name: one of many lines.
 func (p *program) sayPlain(level slog.Level, text string) {
 	if p.logFormat() == LogJSON {
-		p.say(level, text)
+		p.log(level, text)
 		return
 	}
 	fmt.Fprintln(p.stderr, text)
@@ -156,6 +163,30 @@ func (p *program) logFormat() LogFormat {
 	return format
 }
 
+// language is that of the command, from its flag, variable, configuration file or locale. If not
+// all of its flags could be read, the flag counts wherever it stands, and the variable.
+func (p *program) language() language.Language {
+	l := language.Found(os.Getenv)
+	if flags := p.command().FlagSet; isSet(flags, languageFlag) {
+		_ = l.Set(flags.Lookup(languageFlag).Value.String())
+		return l
+	}
+	_ = l.Set(os.Getenv(variableOf(p.name, languageFlag))) // a wrong or no value changes nothing
+	for i, arg := range p.args {
+		name, value, given := strings.Cut(arg, "=")
+		if !given && i+1 < len(p.args) {
+			value = p.args[i+1]
+		}
+		if name == "--" {
+			break
+		}
+		if strings.TrimLeft(name, "-") == languageFlag && name != languageFlag {
+			_ = l.Set(value)
+		}
+	}
+	return l
+}
+
 func isSet(flags *flag.FlagSet, name string) (set bool) {
 	flags.Visit(func(f *flag.Flag) { set = set || f.Name == name })
 	return set
@@ -164,6 +195,9 @@ func isSet(flags *flag.FlagSet, name string) (set bool) {
 // interrupted is the cause of a context that a signal cancelled.
 type interrupted struct{ signal os.Signal }
 
-func (i *interrupted) Error() string {
-	return fmt.Sprintf("interrupted (%v) before the end / 被中断", i.signal)
+func (i *interrupted) Error() string { return i.In(language.Language{}) }
+
+// In says it in a language.
+func (i *interrupted) In(l language.Language) string {
+	return language.Textf("interrupted (%v) before the end", i.signal).In(l)
 }

@@ -21,6 +21,7 @@ import (
 func start(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *strings.Builder, first string) {
 	t.Helper()
 	cmd = exec.CommandContext(t.Context(), "station", args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	stderr = &strings.Builder{}
 	cmd.Stderr = stderr
 	stdout, err := cmd.StdoutPipe()
@@ -46,12 +47,12 @@ func TestSignals(t *testing.T) {
 		code    int
 		last    string
 	}{
-		{"keep", syscall.SIGINT, 0, "station: stopping (interrupt); once more to stop at once / 正在停止\n"},
-		{"keep", syscall.SIGTERM, 0, "station: stopping (terminated); once more to stop at once / 正在停止\n"},
-		{"keep", syscall.SIGHUP, 0, "station: stopping (hangup); once more to stop at once / 正在停止\n"},
-		{"job", syscall.SIGHUP, 129, "station: interrupted (hangup) before the end / 被中断\n"},
-		{"job", syscall.SIGINT, 130, "station: interrupted (interrupt) before the end / 被中断\n"},
-		{"job", syscall.SIGTERM, 143, "station: interrupted (terminated) before the end / 被中断\n"},
+		{"keep", syscall.SIGINT, 0, "station: stopping (interrupt); once more to stop at once\n"},
+		{"keep", syscall.SIGTERM, 0, "station: stopping (terminated); once more to stop at once\n"},
+		{"keep", syscall.SIGHUP, 0, "station: stopping (hangup); once more to stop at once\n"},
+		{"job", syscall.SIGHUP, 129, "station: interrupted (hangup) before the end\n"},
+		{"job", syscall.SIGINT, 130, "station: interrupted (interrupt) before the end\n"},
+		{"job", syscall.SIGTERM, 143, "station: interrupted (terminated) before the end\n"},
 	}
 	// Under nohup the programs would inherit the setting that ignores the signal.
 	heard := make(chan os.Signal, 1)
@@ -124,6 +125,7 @@ func TestUnreadableDataDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, "keep", "--once", "--data", closed)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if os.Geteuid() == 0 {
 		const nobody = 65534
 		if err := os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755); err != nil {
@@ -134,7 +136,7 @@ func TestUnreadableDataDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	output, err := cmd.CombinedOutput()
-	want := "station: cannot read data directory " + closed + " / 无法读取数据目录: open " + closed +
+	want := "station: cannot read data directory " + closed + ": open " + closed +
 		": permission denied; give this user the right to read and write it, or name another with --data\n"
 	if err == nil || string(output) != want {
 		t.Errorf("%v; said %q, want %q", err, output, want)

@@ -3,10 +3,11 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"citycard/language"
 )
 
 // Stack stops the parts of a program in the reverse of the order in which they were started, each
@@ -63,7 +64,7 @@ func (s *Stack) Close() error {
 			return errors.Join(errs...)
 		}
 		if err := s.stop(next); err != nil {
-			errs = append(errs, fmt.Errorf("stopping %s: %w", next.name, err))
+			errs = append(errs, language.Textf("stopping %s: %w", next.name, err))
 		}
 	}
 }
@@ -86,12 +87,12 @@ func (s *Stack) stop(p part) error {
 	s.log.Debug("stopping", "part", p.name)
 	done := make(chan error, 1)
 	go func() { done <- p.stop(ctx) }()
-	return await(ctx, done, fmt.Sprintf("not stopped within %v, left behind", s.limit))
+	return await(ctx, done, language.Textf("not stopped within %v, left behind", s.limit))
 }
 
 // await returns the result if it comes before ctx ends, else an error with the text late. If both
 // are there, it returns the result.
-func await(ctx context.Context, result <-chan error, late string) error {
+func await(ctx context.Context, result <-chan error, late error) error {
 	select {
 	case err := <-result:
 		return err
@@ -101,6 +102,6 @@ func await(ctx context.Context, result <-chan error, late string) error {
 	case err := <-result:
 		return err
 	default:
-		return errors.New(late)
+		return late
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"citycard/language"
+
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -60,11 +62,10 @@ func station() *ffcli.Command {
 		Subcommands: []*ffcli.Command{
 			showCommand(), greetCommand(), keepCommand(), freshCommand(),
 			plainCommand("fail", func(context.Context) error {
-				return Fail("cannot reach Kafka at 10.0.0.5:9092", "start the broker or correct --kafka",
-					errors.New("dial:\n\tconnection refused"))
+				return Fail("cannot reach Kafka at 10.0.0.5:9092").Todo("start the broker or correct --kafka").Because(errors.New("dial:\n\tconnection refused"))
 			}),
 			plainCommand("faults", func(context.Context) error {
-				return fmt.Errorf("try: %w", FailMany("nothing was read / 未读取", "correct the files", 2, []string{"a.csv:2: no\nnumber", "b.csv: empty"}))
+				return fmt.Errorf("try: %w", Fail("nothing was read").Todo("correct the files").BecauseOf(2, []string{"a.csv:2: no\nnumber", "b.csv: empty"}))
 			}),
 			plainCommand("findings", func(context.Context) error { return Exit(ExitFindings, nil) }),
 			plainCommand("job", func(ctx context.Context) error {
@@ -72,7 +73,7 @@ func station() *ffcli.Command {
 				<-ctx.Done()
 				return fmt.Errorf("working: %w", ctx.Err())
 			}),
-			parentCommand(), secretCommand(), VersionCommand("station", func() (string, error) { return "gauge   1435 mm", nil }),
+			parentCommand(), secretCommand(), VersionCommand("station", func() (*language.Text, error) { return language.Textf("gauge   1435 mm"), nil }),
 			{
 				Name: "group", Exec: func(context.Context, []string) error { return flag.ErrHelp },
 				Subcommands: []*ffcli.Command{plainCommand("one", func(context.Context) error { return flag.ErrHelp })},
@@ -110,12 +111,12 @@ func showCommand() *ffcli.Command {
 	var common Common
 	flags := flag.NewFlagSet("show", flag.ExitOnError)
 	common.Register(flags)
-	number := flags.Int("number", 7, "how many `N` / 数量")
+	number := flags.Int("number", 7, "how many `N`")
 	c := plainCommand("show", func(context.Context) error {
 		fmt.Printf("number %d\nlevel %v\n", *number, common.LogLevel)
 		return nil
 	})
-	c.FlagSet, c.ShortHelp = flags, "print what is set / 显示设置"
+	c.FlagSet, c.ShortHelp = flags, "print what is set"
 	return c
 }
 
@@ -124,9 +125,9 @@ func greetCommand() *ffcli.Command {
 	var common Common
 	flags := flag.NewFlagSet("greet", flag.ContinueOnError)
 	common.Register(flags)
-	number, loud := 7, flags.Bool("loud", false, "in capitals / 大写")
-	Whole(flags, &number, "number", 1, 9, "how many `N` / 数量")
-	return &ffcli.Command{Name: "greet", ShortHelp: "greet / 问候", FlagSet: flags, Exec: func(_ context.Context, args []string) error {
+	number, loud := 7, flags.Bool("loud", false, "in capitals")
+	Whole(flags, &number, "number", 1, 9, "how many `N`")
+	return &ffcli.Command{Name: "greet", ShortHelp: "greet", FlagSet: flags, Exec: func(_ context.Context, args []string) error {
 		fmt.Printf("%q number %d loud %t level %v\n", args, number, *loud, common.LogLevel)
 		return nil
 	}}
@@ -137,7 +138,7 @@ func keepCommand() *ffcli.Command {
 	var common Common
 	flags := flag.NewFlagSet("keep", flag.ContinueOnError)
 	common.Register(flags)
-	once := flags.Bool("once", false, "end at once / 立即结束")
+	once := flags.Bool("once", false, "end at once")
 	c := plainCommand("keep", func(ctx context.Context) error {
 		dir, err := OpenDataDir(common.Data, "keep")
 		if err != nil {

@@ -6,12 +6,16 @@ import (
 	"strings"
 	"unicode"
 
+	"citycard/language"
+
 	"github.com/mattn/go-runewidth"
 )
 
 // Table prints rows of cells for people. Columns are aligned by the width that a terminal gives
 // their cells, where a Chinese character is as wide as two others.
 type Table struct {
+	// Language is that of the names in Head.
+	Language language.Language
 	// Numbers are the columns of numbers, counted from 0: they are aligned at their right ends, and
 	// thousands are separated.
 	Numbers []int
@@ -19,13 +23,15 @@ type Table struct {
 	rows [][]string
 }
 
-// Head adds a row of names; those that begin with ">" are of columns of numbers.
+// Head adds a row of names, which are given in English; those that begin with ">" are of columns of
+// numbers.
 func (t *Table) Head(names ...string) {
 	for i, name := range names {
-		if _, number := strings.CutPrefix(name, ">"); number {
+		name, number := strings.CutPrefix(name, ">")
+		if number {
 			t.Numbers = append(t.Numbers, i)
-			names[i] = name[1:]
 		}
+		names[i] = t.Language.Of(name)
 	}
 	t.rows = append(t.rows, names)
 }

@@ -12,7 +12,7 @@ func TestTable(t *testing.T) {
 	table.Add("reserve", "1234567.50", "open")
 	table.Add("fund:居民", "-123456.00", "冻结")
 	table.Add("agent", "-0.05", "")
-	table.Add("total / 合计", "999")
+	table.Add("合计", "999")
 	table.Add("none", "", "open")
 	var out strings.Builder
 	if err := table.Write(&out); err != nil {
@@ -23,7 +23,7 @@ ACCOUNT 账户   DEBITS 借方  STATE 状态
 reserve       1,234,567.50  open
 fund:居民      -123,456.00  冻结
 agent                -0.05
-total / 合计           999
+合计                   999
 none                        open
 `
 	if got := "\n" + out.String(); got != want {

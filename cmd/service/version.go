@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"citycard/language"
+
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -44,16 +46,16 @@ func ReadVersion(program string) Version {
 	return v
 }
 
-// String gives one fact a line.
-func (v Version) String() string {
-	commit := "unknown: Go saw none when it built this"
+// text gives one fact a line.
+func (v Version) text() *language.Text {
+	commit := language.Textf("unknown: Go saw none when it built this")
 	if v.Commit != "" {
-		commit = fmt.Sprintf("%s of %s", v.Commit, v.Time)
+		commit = language.Textf("%s of %s", v.Commit, v.Time)
 	}
 	if v.Modified {
-		commit += ", with changes"
+		commit = language.Textf("%w, with changes", commit)
 	}
-	return fmt.Sprintf("%s %s\ncommit  %s\nbuilt   with %s for %s/%s\n", v.Program, v.Number, commit, v.Go, runtime.GOOS, runtime.GOARCH)
+	return language.Textf("%s %s\ncommit  %s\nbuilt   with %s for %s/%s", v.Program, v.Number, commit, v.Go, runtime.GOOS, runtime.GOARCH)
 }
 
 // metric is the gauge PROGRAM_build_info, always 1.
@@ -69,21 +71,24 @@ const versionFlag = "--version"
 
 // VersionCommand is the command version of a program; --version does the same. Each of more adds
 // a line.
-func VersionCommand(program string, more ...func() (string, error)) *ffcli.Command {
+func VersionCommand(program string, more ...func() (*language.Text, error)) *ffcli.Command {
+	var l language.Language
+	flags := flag.NewFlagSet(program+" version", flag.ContinueOnError)
+	registerLanguage(flags, &l)
 	return &ffcli.Command{
-		Name: "version", ShortUsage: program + " version", ShortHelp: "say which version this is / 显示版本",
-		FlagSet: flag.NewFlagSet(program+" version", flag.ContinueOnError),
+		Name: "version", ShortUsage: program + " version", ShortHelp: "say which version this is",
+		FlagSet: flags,
 		Exec: func(_ context.Context, args []string) error {
 			if err := NoArguments(args); err != nil {
 				return err
 			}
-			text := ReadVersion(program).String()
+			text := ReadVersion(program).text().In(l) + "\n"
 			for _, line := range more {
 				said, err := line()
 				if err != nil {
 					return err
 				}
-				text += said + "\n"
+				text += said.In(l) + "\n"
 			}
 			_, err := fmt.Print(text)
 			return err

@@ -1,8 +1,9 @@
 package service
 
 import (
-	"fmt"
 	"time"
+
+	"citycard/language"
 )
 
 // Zone is a flag that holds a time zone; the zero value is Asia/Shanghai.
@@ -21,7 +22,7 @@ func (z *Zone) String() string {
 func (z *Zone) Set(text string) error {
 	location, err := time.LoadLocation(text)
 	if err != nil {
-		return fmt.Errorf("%q is not a time zone such as %s", text, defaultZone)
+		return language.Textf("%q is not a time zone such as %s", text, defaultZone)
 	}
 	z.named = location
 	return nil

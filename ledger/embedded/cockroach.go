@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"citycard/language"
 )
 
 // How long a node may take until its first answer, and to end when it is asked to.
@@ -59,7 +61,7 @@ func startCockroach(ctx context.Context, binary, dir string, log *slog.Logger) (
 	}
 	c.host = at.Host
 	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private CockroachDB node in " + dir, server: c, restart: c.restart}, nil
+	return &Database{URL: at.String(), Description: language.Textf("private CockroachDB node in %s", dir), server: c, restart: c.restart}, nil
 }
 
 // run starts the node at the address, waits until it answers, and says where it is.

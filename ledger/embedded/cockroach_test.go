@@ -93,7 +93,7 @@ func TestCockroach(t *testing.T) {
 		if sum, _ := read(t, database.URL); sum != []int{1, 3}[life] {
 			t.Errorf("life %d: values sum to %d", life, sum)
 		}
-		if !strings.Contains(database.Description, "CockroachDB") || strings.Contains(database.Description, "@") {
+		if !strings.Contains(database.Description.Error(), "CockroachDB") || strings.Contains(database.Description.Error(), "@") {
 			t.Errorf("description %q", database.Description)
 		}
 		strangers(t, database.URL)

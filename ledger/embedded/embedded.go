@@ -11,6 +11,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5"
+
+	"citycard/language"
 )
 
 // databaseName is the database inside a private server.
@@ -37,7 +39,7 @@ type Database struct {
 	// URL is what to connect to. It holds the password of a private server.
 	URL string
 	// Description says in a few words what it is, for people; without secrets.
-	Description string
+	Description *language.Text
 
 	server  server                          // nil for a database that is not ours
 	restart func(ctx context.Context) error // nil for a server that is not ours to restart
@@ -104,7 +106,7 @@ func Open(ctx context.Context, options Options) (*Database, error) {
 		if err != nil {
 			return nil, fmt.Errorf("database URL: %w", err)
 		}
-		return &Database{URL: options.URL, Description: fmt.Sprintf("database %s at %s:%d", config.Database, config.Host, config.Port)}, nil
+		return &Database{URL: options.URL, Description: language.Textf("database %s at %s:%d", config.Database, config.Host, config.Port)}, nil
 	}
 	dir, err := filepath.Abs(options.Dir)
 	if err != nil || options.Dir == "" {

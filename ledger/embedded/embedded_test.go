@@ -119,7 +119,7 @@ func TestLives(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("password file: %v %v, expected mode 0600", info, err)
 	}
-	if strings.Contains(database.Description, "@") || !strings.Contains(database.URL, "127.0.0.1") {
+	if strings.Contains(database.Description.Error(), "@") || !strings.Contains(database.URL, "127.0.0.1") {
 		t.Errorf("description %q, URL %q", database.Description, database.URL)
 	}
 	before := database.URL
@@ -198,7 +198,7 @@ func TestRefusals(t *testing.T) {
 		t.Error("with a wrong URL: expected an error")
 	}
 	database, err := embedded.Open(ctx, embedded.Options{URL: "postgres://clerk:secret@db.example:5433/books"})
-	if err != nil || database.Description != "database books at db.example:5433" {
+	if err != nil || database.Description.Error() != "database books at db.example:5433" {
 		t.Errorf("with a URL: %+v %v", database, err)
 	}
 	file := filepath.Join(t.TempDir(), "file")

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"citycard/durable"
+	"citycard/language"
 )
 
 // postgres is a private PostgreSQL server.
@@ -114,7 +115,7 @@ func startPostgres(ctx context.Context, dir string, options Options) (*Database,
 		return nil, errors.Join(err, p.stop())
 	}
 	at.Path = "/" + databaseName
-	return &Database{URL: at.String(), Description: "private PostgreSQL in " + dir, server: p, restart: p.restart}, nil
+	return &Database{URL: at.String(), Description: language.Textf("private PostgreSQL in %s", dir), server: p, restart: p.restart}, nil
 }
 
 // watched begins to watch the server that has just been started.

@@ -16,6 +16,7 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/language"
 	"citycard/simulators/plan"
 	"citycard/terminals/counter"
 )
@@ -60,7 +61,7 @@ func (p *Population) socialOrder(i int) counter.Order {
 // cards go through a real reader.
 func (p *Population) Orders(count int) ([]counter.Order, error) {
 	if limit := 2 * min(p.Holders, len(p.Transit), healthyCards); count < 0 || count > limit {
-		return nil, fmt.Errorf("%d orders, want 0 to %d", count, limit)
+		return nil, language.Textf("%d orders, want 0 to %d", count, limit)
 	}
 	orders := make([]counter.Order, count)
 	for i := range orders {

@@ -13,6 +13,7 @@ import (
 
 	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
+	"citycard/language"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
@@ -53,11 +54,11 @@ func (o *Options) check() error {
 	case !o.City.Direct():
 		return errChips
 	case o.Rides < 0 || o.Rides > 60:
-		return fmt.Errorf("%d rides a day: want 1 to 60", o.Rides)
+		return language.Textf("%d rides a day: want 1 to 60", o.Rides)
 	case o.Parts < 0 || o.Parts > 100 || o.Part < 0 || o.Part > o.Parts || o.Parts > 0 && o.Part == 0:
-		return fmt.Errorf("part %d of %d: want 1 to the number of parts, at most 100", o.Part, o.Parts)
+		return language.Textf("part %d of %d: want 1 to the number of parts, at most 100", o.Part, o.Parts)
 	case o.Shares.Hot > 0 && o.Hot == "":
-		return errors.New("a share of rides for the hot operator, but no operator")
+		return language.Textf("a share of rides for the hot operator, but no operator")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"citycard/cardos/tunion"
+	"citycard/language"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
@@ -112,7 +113,7 @@ func (g *grid) heat(operator string) error {
 		}
 	}
 	if len(g.hot) == 0 {
-		return fmt.Errorf("hot operator %q has no line in the network", operator)
+		return language.Textf("hot operator %q has no line in the network", operator)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"citycard/language"
 	"citycard/simulators/vcard"
 )
 
@@ -30,10 +30,10 @@ const Install = "apt-get install pcscd vsmartcard-vpcd libpcsclite-dev"
 const startLimit = 10 * time.Second
 
 // errNotInstalled: there is no pcscd on this machine.
-var errNotInstalled = errors.New("pcscd is not installed; on Debian: " + Install)
+var errNotInstalled = language.Textf("pcscd is not installed; on Debian: %s", Install)
 
 // errNoVirtualReader: pcscd answers, but has no vpcd reader.
-var errNoVirtualReader = errors.New("pcscd has no virtual reader; on Debian: apt-get install vsmartcard-vpcd, then restart pcscd")
+var errNoVirtualReader = language.Textf("pcscd has no virtual reader; on Debian: apt-get install vsmartcard-vpcd, then restart pcscd")
 
 // Daemon is a pcscd that answers.
 type Daemon struct {
@@ -76,7 +76,7 @@ func machines(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		held, err = lock.TryLockContext(ctx, 100*time.Millisecond)
 	}
 	if err != nil || !held {
-		return nil, fmt.Errorf("the virtual readers are held by another citycard program (%s); stop it or wait: %w", lock.Path(), err)
+		return nil, language.Textf("the virtual readers are held by another citycard program (%s); stop it or wait: %w", lock.Path(), err)
 	}
 	d, err := ensure(ctx, log)
 	if err != nil {
@@ -113,7 +113,7 @@ func ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	// A killed pcscd leaves its files behind. The check just above found none that answers.
 	for _, stale := range []string{debianSocket, "/run/pcscd/pcscd.pid"} {
 		if err := os.Remove(stale); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
+			return nil, language.Textf("pcscd does not answer and its file is left behind; start pcscd as root, or remove %s: %w", stale, err)
 		}
 	}
 	if err := awaitPorts(ctx, log, d.Slots...); err != nil {
@@ -134,7 +134,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.cmd.Stdout, d.cmd.Stderr = &d.output, &d.output
 	if err := d.cmd.Start(); err != nil {
 		d.cmd = nil
-		return fmt.Errorf("start pcscd: %w", err)
+		return language.Textf("start pcscd: %w", err)
 	}
 	go func() {
 		d.err = d.cmd.Wait()
@@ -164,7 +164,7 @@ func (d *Daemon) awaitReaders(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (readers: %q, %w)", errNoVirtualReader, names, errors.Join(ctx.Err(), err))
+			return language.Textf("%w (readers: %q, %w)", errNoVirtualReader, names, errors.Join(ctx.Err(), err))
 		case <-tick.C:
 		}
 	}
@@ -183,9 +183,9 @@ func (d *Daemon) await(ctx context.Context) error {
 		}
 		select {
 		case <-d.exited:
-			return fmt.Errorf("pcscd ended at once (%v): %s; start it by hand as root: pcscd --foreground", d.err, d.output.line())
+			return language.Textf("pcscd ended at once (%v): %s; start it by hand as root: pcscd --foreground", d.err, d.output.line())
 		case <-ctx.Done():
-			return fmt.Errorf("pcscd does not answer at %s: %w: %s", d.Socket, err, d.output.line())
+			return language.Textf("pcscd does not answer at %s: %w: %s", d.Socket, err, d.output.line())
 		case <-tick.C:
 		}
 	}
@@ -216,7 +216,7 @@ func (d *Daemon) stop() error {
 	default:
 	}
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("stop pcscd: %w", err)
+		return language.Textf("stop pcscd: %w", err)
 	}
 	limit := time.NewTimer(5 * time.Second)
 	defer limit.Stop()
@@ -227,7 +227,7 @@ func (d *Daemon) stop() error {
 	}
 	err := d.cmd.Process.Kill()
 	<-d.exited
-	return errors.Join(errors.New("pcscd did not stop within 5 s and was killed"), err)
+	return errors.Join(language.Textf("pcscd did not stop within 5 s and was killed"), err)
 }
 
 func find() (string, error) {

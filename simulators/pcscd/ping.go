@@ -5,10 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
+
+	"citycard/language"
 )
 
 // Of pcsc-lite's winscard_msg.h and eventhandler.h: a message is a header of
@@ -62,7 +63,7 @@ func dial(ctx context.Context, socket string) (net.Conn, error) {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return nil, fmt.Errorf("no pcscd: %w", err)
+		return nil, language.Textf("no pcscd: %w", err)
 	}
 	deadline, _ := ctx.Deadline()
 	answer := make([]byte, versionLen)
@@ -73,7 +74,7 @@ func dial(ctx context.Context, socket string) (net.Conn, error) {
 		err = ask(conn, cmdVersion, body, answer)
 	}
 	if err == nil && binary.NativeEndian.Uint32(answer) != protocolMajor {
-		err = fmt.Errorf("pcscd speaks protocol %d, want %d", binary.NativeEndian.Uint32(answer), protocolMajor)
+		err = language.Textf("pcscd speaks protocol %d, want %d", binary.NativeEndian.Uint32(answer), protocolMajor)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -86,10 +87,10 @@ func ask(conn net.Conn, command uint32, body, answer []byte) error {
 	message := binary.NativeEndian.AppendUint32(nil, uint32(len(body)))
 	message = binary.NativeEndian.AppendUint32(message, command)
 	if _, err := conn.Write(append(message, body...)); err != nil {
-		return fmt.Errorf("pcscd takes no message: %w", err)
+		return language.Textf("pcscd takes no message: %w", err)
 	}
 	if _, err := io.ReadFull(conn, answer); err != nil {
-		return fmt.Errorf("pcscd does not answer: %w", err)
+		return language.Textf("pcscd does not answer: %w", err)
 	}
 	return nil
 }

@@ -2,10 +2,11 @@ package pcscd
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"time"
+
+	"citycard/language"
 )
 
 // portLimit is how long another program may hold a port of the readers.
@@ -28,7 +29,7 @@ func awaitPorts(ctx context.Context, log *slog.Logger, addresses ...string) erro
 			listener, err := net.Listen("tcp", net.JoinHostPort("", port))
 			if err == nil {
 				if err := listener.Close(); err != nil {
-					return fmt.Errorf("try port %s of the virtual readers: %w", port, err)
+					return language.Textf("try port %s of the virtual readers: %w", port, err)
 				}
 				break
 			}
@@ -37,7 +38,7 @@ func awaitPorts(ctx context.Context, log *slog.Logger, addresses ...string) erro
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("port %s of the virtual readers is taken by another program: %w; end it, or keep the port free with "+
+				return language.Textf("port %s of the virtual readers is taken by another program: %w; end it, or keep the port free with "+
 					"sysctl -w net.ipv4.ip_local_reserved_ports=35963-35964, as deploy/setup.sh does", port, err)
 			case <-tick.C:
 			}

@@ -14,13 +14,15 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"citycard/language"
 )
 
 // socketVariable tells libpcsclite where its daemon listens.
 const socketVariable = "PCSCLITE_CSOCK_NAME"
 
 // errNotPrivate: this system or user cannot have a daemon of its own.
-var errNotPrivate = errors.New("a private pcscd needs root on Linux")
+var errNotPrivate = language.Textf("a private pcscd needs root on Linux")
 
 // runFolder is where pcscd keeps its socket and its process number; the path is compiled in.
 const runFolder = "/run/pcscd"
@@ -58,7 +60,7 @@ func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	folder := filepath.Join(os.TempDir(), "citycard-pcscd-"+strconv.Itoa(os.Getpid()))
 	lock := flock.New(folder + ".lock")
 	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("another pcscd of this program has not been closed: %w", err)
+		return nil, language.Textf("another pcscd of this program has not been closed: %w", err)
 	}
 	for range portTries {
 		var d *Daemon
@@ -125,7 +127,7 @@ func freePair() (int, error) {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free ports for virtual readers between %d and %d: %w", lowestPort, highestPort, err)
+	return 0, language.Textf("no free ports for virtual readers between %d and %d: %w", lowestPort, highestPort, err)
 }
 
 func tryPort(port int) error {

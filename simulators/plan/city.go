@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"citycard/durable"
+	"citycard/language"
 )
 
 // cityFile says what was issued in a data directory.
@@ -50,9 +51,9 @@ func (c *City) Check() error {
 	}
 	switch {
 	case c.Cards < least || c.Cards > most:
-		return fmt.Errorf("city of %d cards: want %d to %d", c.Cards, least, most)
+		return language.Textf("city of %d cards: want %d to %d", c.Cards, least, most)
 	case c.Direct() && (c.Riders < least || c.Riders > c.Cards):
-		return fmt.Errorf("%d riders: want %d to the number of cards, %d", c.Riders, least, c.Cards)
+		return language.Textf("%d riders: want %d to the number of cards, %d", c.Riders, least, c.Cards)
 	}
 	return nil
 }

@@ -1,11 +1,11 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"citycard/clearing/message"
+	"citycard/language"
 	"citycard/simulators/forgery"
 )
 
@@ -51,13 +51,13 @@ func (s *Shares) Check() error {
 		s.Claim, s.Pension, s.CounterGap, s.SAMGap, s.Hot,
 	} {
 		if !(v >= 0 && v <= 1) {
-			return fmt.Errorf("share of a fault is %g, want 0 to 1", v)
+			return language.Textf("share of a fault is %g, want 0 to 1", v)
 		}
 	}
 	known := append(forgery.Fields(&message.Tap{}), forgery.Fields(&message.Load{})...)
 	for _, f := range s.Fields {
 		if !slices.Contains(known, f) {
-			return fmt.Errorf("no field %q can be tampered with, want some of %s", f, strings.Join(known, ", "))
+			return language.Textf("no field %q can be tampered with, want some of %s", f, strings.Join(known, " "))
 		}
 	}
 	return nil

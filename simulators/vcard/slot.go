@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"citycard/language"
 )
 
 // Addresses of the two slots of an unchanged vsmartcard-vpcd package.
@@ -31,11 +33,11 @@ const maxMessage = 1<<16 - 1
 
 var (
 	// ErrNoReader: nothing listens at the slot's address.
-	ErrNoReader = errors.New("no virtual reader")
+	ErrNoReader = language.Textf("no virtual reader")
 	// ErrOccupied: a card is in this slot already.
-	ErrOccupied = errors.New("a card is in the slot")
+	ErrOccupied = language.Textf("a card is in the slot")
 	// ErrEmpty: no card is in this slot.
-	ErrEmpty = errors.New("no card is in the slot")
+	ErrEmpty = language.Textf("no card is in the slot")
 )
 
 // Card is what can be put into a slot: a chip, or in tests something worse.
@@ -73,7 +75,7 @@ func (s *Slot) Insert(ctx context.Context, card Card) error {
 	}
 	conn, err := s.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("%w at %s: start pcscd (Debian: apt-get install pcscd vsmartcard-vpcd): %w", ErrNoReader, s.address, err)
+		return language.Textf("%w at %s: start pcscd (Debian: apt-get install pcscd vsmartcard-vpcd): %w", ErrNoReader, s.address, err)
 	}
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.conn, s.cancel, s.done, s.err = conn, cancel, make(chan struct{}), nil
@@ -125,7 +127,7 @@ func (s *Slot) again(ctx context.Context) (net.Conn, error) {
 		if ctx.Err() != nil {
 			return nil, nil //nolint:nilnil // taken out: nothing to serve and nothing wrong
 		}
-		return nil, fmt.Errorf("%w at %s: %w", ErrNoReader, s.address, err)
+		return nil, language.Textf("%w at %s: %w", ErrNoReader, s.address, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,22 +8,23 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
+	"citycard/language"
 )
 
 // The reasons why a card is not served. Nothing on it has changed.
 var (
 	// ErrUnknownCard: no application that this package knows is on the card.
-	ErrUnknownCard = errors.New("no transit purse, social-security application or SAM on the card")
+	ErrUnknownCard = language.Textf("no transit purse, social-security application or SAM on the card")
 	// ErrNotTransit: no purse of the transit union is on the card.
-	ErrNotTransit = errors.New("not a transit card")
+	ErrNotTransit = language.Textf("not a transit card")
 	// ErrNotSocialSecurity: no social-security application is on the card.
-	ErrNotSocialSecurity = errors.New("not a social-security card")
+	ErrNotSocialSecurity = language.Textf("not a social-security card")
 	// errBlocked: the purse is blocked, for good or for now.
-	errBlocked = errors.New("the card is blocked")
+	errBlocked = language.Textf("the card is blocked")
 	// ErrExpired: the card's last day is past, or its first has not come.
 	ErrExpired = errors.New("the card is not valid on this day")
 	// ErrGuarded: the card gives this only after an authentication or the PIN.
-	ErrGuarded = errors.New("the card wants an authentication or the PIN first")
+	ErrGuarded = language.Textf("the card wants an authentication or the PIN first")
 	// ErrPINLocked: too many wrong PINs; the issuer unlocks it.
 	ErrPINLocked = errors.New("the PIN is locked; the card's issuer unlocks it")
 )
@@ -46,11 +47,11 @@ func ask[T any](ctx context.Context, c apdu.Card, cmd apdu.Command, parse func([
 }
 
 // read is ask for commands that read; its errors name what was to be read.
-func read[T any](ctx context.Context, c apdu.Card, what string, cmd apdu.Command, parse func([]byte) (T, error)) (T, error) {
+func read[T any](ctx context.Context, c apdu.Card, what *language.Text, cmd apdu.Command, parse func([]byte) (T, error)) (T, error) {
 	v, err := ask(ctx, c, cmd, parse)
 	if err != nil {
 		var none T
-		return none, fmt.Errorf("read %s: %w", what, err)
+		return none, language.Textf("read %w: %w", what, err)
 	}
 	return v, nil
 }

@@ -3,11 +3,11 @@ package card
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/psam"
 	"citycard/cardos/tunion"
+	"citycard/language"
 )
 
 // Identity says what kind of card a card is; a dual card is of two kinds.
@@ -48,7 +48,7 @@ func Identify(ctx context.Context, c apdu.Card) (Identity, error) {
 		return id, nil
 	}
 	if id.Terminal, err = terminal(ctx, c); err != nil && (absent(err) || errors.Is(err, psam.ErrAnswer)) {
-		err = fmt.Errorf("%w: %w", ErrUnknownCard, err)
+		err = language.Textf("%w; its answer: %w", ErrUnknownCard, err)
 	}
 	return id, err
 }

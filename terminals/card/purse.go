@@ -2,12 +2,12 @@ package card
 
 import (
 	"context"
-	"fmt"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/keys"
 	"citycard/cardos/purse"
 	"citycard/cardos/tunion"
+	"citycard/language"
 )
 
 // Purse is a card whose purse is selected, until another application is.
@@ -27,19 +27,19 @@ func OpenPurse(ctx context.Context, c apdu.Card) (*Purse, error) {
 	if _, err := apdu.Exchange(ctx, c, apdu.Select(tunion.AIDPurse.Bytes())); err != nil {
 		switch {
 		case isBlocked(err):
-			return nil, fmt.Errorf("%w: %w", errBlocked, err)
+			return nil, language.Textf("%w; its answer: %w", errBlocked, err)
 		case apdu.IsNotFound(err):
-			return nil, fmt.Errorf("%w: %w", ErrNotTransit, err)
+			return nil, language.Textf("%w; its answer: %w", ErrNotTransit, err)
 		}
-		return nil, fmt.Errorf("select the purse: %w", err)
+		return nil, language.Textf("select the purse: %w", err)
 	}
 	p := &Purse{application: application{c}}
 	var err error
-	p.Application, err = read(ctx, c, "file 0015", apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize), tunion.ParseApplication)
+	p.Application, err = read(ctx, c, language.Textf("file 0015"), apdu.ReadBinary(tunion.ApplicationSFI, 0, tunion.ApplicationSize), tunion.ParseApplication)
 	if err != nil {
 		return nil, err
 	}
-	p.Region, err = read(ctx, c, "file 0017", apdu.ReadBinary(tunion.RegionSFI, 0, regionRead), tunion.ParseRegion)
+	p.Region, err = read(ctx, c, language.Textf("file 0017"), apdu.ReadBinary(tunion.RegionSFI, 0, regionRead), tunion.ParseRegion)
 	if err != nil {
 		return nil, err
 	}
@@ -56,24 +56,24 @@ func (p *Purse) ID() keys.CardID {
 
 // Holder reads file 0016.
 func (p *Purse) Holder(ctx context.Context) (tunion.Holder, error) {
-	return read(ctx, p.card, "file 0016", apdu.ReadBinary(tunion.HolderSFI, 0, tunion.HolderSize), tunion.ParseHolder)
+	return read(ctx, p.card, language.Textf("file 0016"), apdu.ReadBinary(tunion.HolderSFI, 0, tunion.HolderSize), tunion.ParseHolder)
 }
 
 // Balance reads what the purse holds, without an overdraft allowance, in fen.
 func (p *Purse) Balance(ctx context.Context) (uint32, error) {
-	return read(ctx, p.card, "the balance", purse.GetBalance(purse.Own, purse.EP), purse.ParseBalance)
+	return read(ctx, p.card, language.Textf("the balance"), purse.GetBalance(purse.Own, purse.EP), purse.ParseBalance)
 }
 
 // Log reads the purse's log, newest first, without records that were never written.
 func (p *Purse) Log(ctx context.Context) ([]purse.LogRecord, error) {
 	return records(ctx, p.card, cyclic[purse.LogRecord]{
-		"log record", purse.LogSFI, purse.LogRecords, purse.LogRecordSize, purse.ParseLogRecord, purse.LogRecord.Empty,
+		purse.LogSFI, purse.LogRecords, purse.LogRecordSize, purse.ParseLogRecord, purse.LogRecord.Empty,
 	})
 }
 
 // journeys is file 001E.
 func journeys(most int) cyclic[tunion.Journey] {
-	return cyclic[tunion.Journey]{"journey", tunion.JourneySFI, most, tunion.JourneySize, tunion.ParseJourney, tunion.Journey.Empty}
+	return cyclic[tunion.Journey]{tunion.JourneySFI, most, tunion.JourneySize, tunion.ParseJourney, tunion.Journey.Empty}
 }
 
 // Journeys reads file 001E, newest first, without records that were never written.
@@ -92,7 +92,6 @@ func (p *Purse) LastJourney(ctx context.Context) (tunion.Journey, error) {
 
 // cyclic is a cyclic file, or its newest records.
 type cyclic[T any] struct {
-	what  string
 	sfi   byte
 	most  int
 	size  int
@@ -104,7 +103,7 @@ type cyclic[T any] struct {
 func records[T any](ctx context.Context, c apdu.Card, file cyclic[T]) ([]T, error) {
 	var all []T
 	for n := 1; n <= file.most; n++ {
-		r, err := read(ctx, c, fmt.Sprintf("%s %d", file.what, n), apdu.ReadRecord(file.sfi, byte(n), file.size), file.parse)
+		r, err := read(ctx, c, language.Textf("record %d of file %04X", n, file.sfi), apdu.ReadRecord(file.sfi, byte(n), file.size), file.parse)
 		if apdu.RecordNotFound.Is(err) {
 			return all, nil
 		}

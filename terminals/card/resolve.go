@@ -10,6 +10,7 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/purse"
 	"citycard/clearing/message"
+	"citycard/language"
 	"citycard/terminals/sam"
 )
 
@@ -127,7 +128,7 @@ func (p *Purse) prove(ctx context.Context, kind byte, counter uint16) (purse.Rec
 // sameAsLogged checks that the payment by which the counter moved is this one and not another
 // terminal's.
 func (p *Purse) sameAsLogged(ctx context.Context, d *message.Debit, counter uint16) error {
-	last, err := read(ctx, p.card, "the card's log", apdu.ReadRecord(purse.LogSFI, 1, purse.LogRecordSize), purse.ParseLogRecord)
+	last, err := read(ctx, p.card, language.Textf("the card's log"), apdu.ReadRecord(purse.LogSFI, 1, purse.LogRecordSize), purse.ParseLogRecord)
 	if err != nil {
 		return err
 	}

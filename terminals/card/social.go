@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/ssc"
+	"citycard/language"
 	"citycard/terminals/sam"
 )
 
@@ -23,9 +23,9 @@ type Social struct {
 func OpenSocial(ctx context.Context, c apdu.Card) (*Social, error) {
 	if _, err := apdu.Exchange(ctx, c, ssc.Select()); err != nil {
 		if apdu.IsNotFound(err) {
-			return nil, fmt.Errorf("%w: %w", ErrNotSocialSecurity, err)
+			return nil, language.Textf("%w; its answer: %w", ErrNotSocialSecurity, err)
 		}
-		return nil, fmt.Errorf("select the social-security application: %w", err)
+		return nil, language.Textf("select the social-security application: %w", err)
 	}
 	s := &Social{application: application{c}}
 	r, err := s.record(ctx, ssc.TagVersion)
@@ -33,7 +33,7 @@ func OpenSocial(ctx context.Context, c apdu.Card) (*Social, error) {
 		return nil, err
 	}
 	if s.Version = string(bytes.TrimRight(r.Value, "\x00 ")); s.Version == "" {
-		return nil, fmt.Errorf("read record %02X: the version is empty: %w", byte(r.Tag), ssc.ErrLayout)
+		return nil, language.Textf("read record %02X: the version is empty: %w", byte(r.Tag), ssc.ErrLayout)
 	}
 	return s, nil
 }
@@ -42,14 +42,14 @@ func OpenSocial(ctx context.Context, c apdu.Card) (*Social, error) {
 func (s *Social) record(ctx context.Context, tag ssc.Tag) (ssc.Record, error) {
 	f, ok := ssc.FieldOf(tag)
 	if !ok {
-		return ssc.Record{}, fmt.Errorf("record %02X is not known", byte(tag))
+		return ssc.Record{}, language.Textf("record %02X is not known", byte(tag))
 	}
-	r, err := read(ctx, s.card, fmt.Sprintf("record %02X", byte(tag)), ssc.Read(f, ssc.ByTagAndFile), ssc.ParseRecord)
+	r, err := read(ctx, s.card, language.Textf("record %02X", byte(tag)), ssc.Read(f, ssc.ByTagAndFile), ssc.ParseRecord)
 	switch {
 	case apdu.IsSecurity(err):
-		return r, fmt.Errorf("%w: %w", ErrGuarded, err)
+		return r, language.Textf("%w; its answer: %w", ErrGuarded, err)
 	case err == nil && (r.Tag != tag || len(r.Value) != f.Size):
-		return r, fmt.Errorf("read record %02X: the card answers %02X with %d bytes, want %d: %w", byte(tag), byte(r.Tag), len(r.Value), f.Size, ssc.ErrLayout)
+		return r, language.Textf("read record %02X: the card answers %02X with %d bytes, want %d: %w", byte(tag), byte(r.Tag), len(r.Value), f.Size, ssc.ErrLayout)
 	}
 	return r, err
 }
@@ -94,7 +94,7 @@ func (s *Social) Person(ctx context.Context) (Person, error) {
 			return Person{}, err
 		}
 		if err := errors.Join(p.Issuer.Add(r), p.Holder.Add(r)); err != nil {
-			return Person{}, fmt.Errorf("record %02X: %w", byte(f.Tag), err)
+			return Person{}, language.Textf("record %02X: %w", byte(f.Tag), err)
 		}
 	}
 	return p, nil

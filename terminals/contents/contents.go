@@ -14,12 +14,13 @@ import (
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/tunion"
+	"citycard/language"
 	"citycard/terminals/card"
 )
 
 // ErrUnknownCard: neither a transit purse nor a social-security application is
 // on the card.
-var ErrUnknownCard = errors.New("neither a transit card nor a social-security card")
+var ErrUnknownCard = language.Textf("neither a transit card nor a social-security card")
 
 // Contents is what was read from a card. Bytes are hexadecimal, amounts fen, dates and times
 // the card's digits YYYYMMDD[hhmmss].
@@ -100,7 +101,7 @@ func Read(ctx context.Context, c apdu.Card, atr []byte) (Contents, error) {
 	if err == nil {
 		all.SocialSecurity, err = readSocial(ctx, s)
 	} else if refusal, ok := errors.AsType[*apdu.StatusError](err); ok && errors.Is(err, card.ErrNotSocialSecurity) {
-		err = fmt.Errorf("%w (ATR %s): %w", ErrUnknownCard, all.ATR, refusal)
+		err = language.Textf("%w (ATR %s): %w", ErrUnknownCard, all.ATR, refusal)
 	}
 	return all, err
 }
@@ -108,7 +109,7 @@ func Read(ctx context.Context, c apdu.Card, atr []byte) (Contents, error) {
 func readTransit(ctx context.Context, p *card.Purse) (*Transit, error) {
 	number, err := tunion.Number(p.Application.ASN)
 	if err != nil {
-		return nil, fmt.Errorf("card number: %w", err)
+		return nil, language.Textf("card number: %w", err)
 	}
 	t := &Transit{
 		Number: number, Issuer: hex.EncodeToString(p.Application.Issuer[:]),
@@ -122,7 +123,7 @@ func readTransit(ctx context.Context, p *card.Purse) (*Transit, error) {
 		return nil, err
 	}
 	if t.HolderName, _, err = holder.Text(); err != nil {
-		return nil, fmt.Errorf("read file 0016: %w", err)
+		return nil, language.Textf("read file 0016: %w", err)
 	}
 	if t.BalanceFen, err = p.Balance(ctx); err != nil {
 		return nil, err

@@ -15,10 +15,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
+	"citycard/language"
 )
 
 // ErrNoFares: the clearing centre has published no fare table.
-var ErrNoFares = errors.New("no fare table has been published")
+var ErrNoFares = language.Textf("no fare table has been published")
 
 // Fares returns the newest fare table of the topic fares; opts are the client options that the
 // brokers require. It waits for a broker, and for a table to be published, as long as ctx allows.

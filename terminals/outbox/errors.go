@@ -1,21 +1,18 @@
 package outbox
 
-import (
-	"errors"
-	"fmt"
-)
+import "citycard/language"
 
 // The errors of an outbox. Callers branch on ErrBroken alone.
 var (
 	// errInUse: another process holds the directory. Stop that one, or use
 	// another directory.
-	errInUse = errors.New("outbox is in use by another process")
+	errInUse = language.Textf("outbox is in use by another process")
 	// ErrBroken: a write or sync failed; open the outbox again.
-	ErrBroken = errors.New("outbox takes no more records until it is opened again")
+	ErrBroken = language.Textf("outbox takes no more records until it is opened again")
 	// errClosed: Close was called.
-	errClosed = errors.New("outbox is closed")
+	errClosed = language.Textf("outbox is closed")
 	// errForwarding: Forward is already running on this outbox.
-	errForwarding = errors.New("outbox is already being forwarded")
+	errForwarding = language.Textf("outbox is already being forwarded")
 )
 
 // damagedError says where records that were promised cannot be read. Nothing is
@@ -26,9 +23,12 @@ type damagedError struct {
 	Reason string
 }
 
-func (e *damagedError) Error() string {
+func (e *damagedError) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language; the reason stays in English.
+func (e *damagedError) In(l language.Language) string {
 	if e.Offset < 0 {
-		return fmt.Sprintf("outbox damaged: %s: %s; keep a copy of the directory and do not delete it", e.File, e.Reason)
+		return language.Textf("outbox damaged: %s: %s; keep a copy of the directory and do not delete it", e.File, e.Reason).In(l)
 	}
-	return fmt.Sprintf("outbox damaged: %s at byte %d: %s; keep a copy of the directory and do not delete it", e.File, e.Offset, e.Reason)
+	return language.Textf("outbox damaged: %s at byte %d: %s; keep a copy of the directory and do not delete it", e.File, e.Offset, e.Reason).In(l)
 }

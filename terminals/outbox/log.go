@@ -9,6 +9,8 @@ import (
 
 	"citycard/durable"
 
+	"citycard/language"
+
 	"github.com/gofrs/flock"
 )
 
@@ -72,7 +74,7 @@ func open(dir string, d disk, size int64) (*Log, error) {
 		return nil, fmt.Errorf("outbox: lock %s: %w", dir, err)
 	}
 	if !held {
-		return nil, fmt.Errorf("%s: %w", dir, errInUse)
+		return nil, language.Textf("%s: %w", dir, errInUse)
 	}
 	l := &Log{dir: dir, disk: d, lock: lock, newSize: size, changed: make(chan struct{}), stopped: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)

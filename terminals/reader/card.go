@@ -3,10 +3,11 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/ebfe/scard"
+
+	"citycard/language"
 )
 
 // maxCommand is an extended APDU at its longest, in bytes.
@@ -54,7 +55,7 @@ type transmitted struct {
 // ErrCardGone when the card did not answer in time; the card is then unusable.
 func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if len(command) < 4 || len(command) > maxCommand {
-		return nil, fmt.Errorf("command of %d bytes, want 4 to %d", len(command), maxCommand)
+		return nil, language.Textf("command of %d bytes, want 4 to %d", len(command), maxCommand)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err // nothing was sent
@@ -63,7 +64,7 @@ func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	handle := c.handle
 	c.mu.Unlock()
 	if handle == nil {
-		return nil, fmt.Errorf("%w: it was closed", ErrCardGone)
+		return nil, language.Textf("%w: it was closed", ErrCardGone)
 	}
 	if ctx.Done() == nil {
 		return transmit(handle, command)
@@ -86,24 +87,23 @@ func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	c.mu.Lock()
 	c.handle = nil // the driver still waits for the card and owns the handle
 	c.mu.Unlock()
-	return nil, fmt.Errorf("%w: no answer in time: %w", ErrCardGone, ctx.Err())
+	return nil, language.Textf("%w: no answer in time: %w", ErrCardGone, ctx.Err())
 }
 
 func transmit(handle *scard.Card, command []byte) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			answer, err = nil, fmt.Errorf("%w: the PC/SC library gave up: %v", ErrCardGone, p)
+			answer, err = nil, language.Textf("%w: the PC/SC library gave up: %v", ErrCardGone, p)
 		}
 	}()
-	answer, err = handle.Transmit(command)
-	if err = sorted("talk to the card", err); errors.Is(err, ErrNoService) {
+	if answer, err = handle.Transmit(command); err == nil {
+		return answer, nil
+	}
+	if err = sorted(language.Textf("talk to the card"), err); errors.Is(err, ErrNoService) {
 		// The command may have got to the card before the service went.
-		err = fmt.Errorf("%w; %w", ErrCardGone, err)
+		err = language.Textf("%w, because there is %w", ErrCardGone, err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return answer, nil
+	return nil, err
 }
 
 // Close disconnects from the card and resets it, so that nothing stays selected.
@@ -116,7 +116,7 @@ func (c *Card) Close() error {
 	if handle == nil {
 		return nil
 	}
-	err := sorted("let the card go", handle.Disconnect(scard.ResetCard))
+	err := sorted(language.Textf("let the card go"), handle.Disconnect(scard.ResetCard))
 	if errors.Is(err, ErrCardGone) || errors.Is(err, ErrNoCard) || errors.Is(err, ErrCardReset) || errors.Is(err, ErrNoReader) {
 		return nil
 	}

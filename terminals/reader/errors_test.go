@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/ebfe/scard"
+
+	"citycard/language"
 )
 
 // TestSorted compares answers of a smart card service with what callers do next.
@@ -27,7 +29,7 @@ func TestSorted(t *testing.T) {
 	branches := []error{ErrNoService, ErrNoReader, ErrNoCard, ErrCardGone, ErrBusy, ErrCardReset, ErrUnresponsive}
 	for _, test := range tests {
 		for _, got := range []struct{ err, want error }{
-			{sorted("connect", test.code), test.connects}, {sortedAdmitted("watch", test.code), test.admitted},
+			{sorted(language.Textf("connect"), test.code), test.connects}, {sortedAdmitted(language.Textf("watch"), test.code), test.admitted},
 		} {
 			if !errors.Is(got.err, test.code) {
 				t.Errorf("%v does not keep the code %v", got.err, test.code)

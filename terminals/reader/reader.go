@@ -3,12 +3,13 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ebfe/scard"
+
+	"citycard/language"
 )
 
 // look is how long one call to the daemon may block before the context is checked. A change of
@@ -19,7 +20,7 @@ const look = 200 * time.Millisecond
 func List() ([]string, error) {
 	ctx, err := scard.EstablishContext()
 	if err != nil {
-		return nil, sorted("list readers", err)
+		return nil, sorted(language.Textf("list the readers"), err)
 	}
 	defer ctx.Release() //nolint:errcheck // nothing to be done about it
 	return list(ctx)
@@ -28,7 +29,7 @@ func List() ([]string, error) {
 func list(ctx *scard.Context) ([]string, error) {
 	names, err := ctx.ListReaders()
 	if err != nil {
-		return nil, sorted("list readers", err)
+		return nil, sorted(language.Textf("list the readers"), err)
 	}
 	if len(names) == 0 {
 		return nil, ErrNoReader
@@ -52,7 +53,7 @@ type Reader struct {
 func Open(name string) (*Reader, error) {
 	ctx, err := scard.EstablishContext()
 	if err != nil {
-		return nil, sorted("reach PC/SC", err)
+		return nil, sorted(language.Textf("reach PC/SC"), err)
 	}
 	names, err := list(ctx)
 	if err != nil {
@@ -75,7 +76,7 @@ func (r *Reader) Close() error {
 	}
 	ctx := r.context
 	r.context = nil
-	return sorted("release PC/SC", ctx.Release())
+	return sorted(language.Textf("release PC/SC"), ctx.Release())
 }
 
 // counter is the part of a state that counts insertions and removals.
@@ -91,13 +92,13 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 				return false, nil
 			}
 			if state&scard.StateMute != 0 {
-				return false, fmt.Errorf("%w (reader %s)", ErrUnresponsive, r.name)
+				return false, language.Textf("%w (reader %s)", ErrUnresponsive, r.name)
 			}
 			return state&scard.StatePresent != 0, nil
 		})
 		if err != nil {
 			if ctx.Err() != nil {
-				err = &noCard{r.name, ctx.Err()}
+				err = &noCard{language.Textf("%w (reader %s)", ErrNoCard, r.name), ctx.Err()}
 			}
 			return nil, err
 		}
@@ -129,7 +130,7 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 			return err
 		}
 		if r.context == nil {
-			return fmt.Errorf("%w: reader %s was closed", ErrNoReader, r.name)
+			return language.Textf("%w (reader %s was closed)", ErrNoReader, r.name)
 		}
 		states := []scard.ReaderState{{Reader: r.name, CurrentState: r.state}}
 		err := r.context.GetStatusChange(states, look)
@@ -137,12 +138,12 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 			continue
 		}
 		if err != nil {
-			return sortedAdmitted("watch reader "+r.name, err)
+			return sortedAdmitted(language.Textf("watch the reader %s", r.name), err)
 		}
 		// The state that was seen is passed to the next call; else that call returns at once.
 		r.state = states[0].EventState &^ scard.StateChanged
 		if r.state&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
-			return fmt.Errorf("%w; %s was unplugged", ErrNoReader, r.name)
+			return language.Textf("%w (%s was unplugged)", ErrNoReader, r.name)
 		}
 		if ok, err := enough(r.state); ok || err != nil {
 			return err
@@ -153,11 +154,11 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 func (r *Reader) connect() (*Card, error) {
 	handle, err := r.context.Connect(r.name, scard.ShareExclusive, scard.ProtocolAny)
 	if err != nil {
-		return nil, sorted("open the card in "+r.name, err)
+		return nil, sorted(language.Textf("open the card in %s", r.name), err)
 	}
 	status, err := handle.Status()
 	if err != nil {
-		return nil, errors.Join(sorted("ask the card's state", err), handle.Disconnect(scard.ResetCard))
+		return nil, errors.Join(sorted(language.Textf("ask for the card's state"), err), handle.Disconnect(scard.ResetCard))
 	}
 	return newCard(handle, status.Atr), nil
 }

@@ -21,6 +21,7 @@ import (
 	"citycard/cardos/psam"
 	"citycard/cardos/purse"
 	"citycard/cardos/ssc"
+	"citycard/language"
 )
 
 // ErrForged: the card's MAC2 is wrong. It is not one of our cards, or its answer was altered on the
@@ -30,11 +31,16 @@ var ErrForged = errors.New("the card's proof of payment does not verify")
 // Error means that the module failed, not the card: take the terminal out of service and call
 // maintenance.
 type Error struct {
-	Act string
+	Act *language.Text
 	Err error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("SAM: %s: %v", e.Act, e.Err) }
+func (e *Error) Error() string { return e.In(language.Language{}) }
+
+// In says it in a language.
+func (e *Error) In(l language.Language) string {
+	return language.Textf("SAM: %w: %w", e.Act, e.Err).In(l)
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -53,15 +59,15 @@ type Module struct {
 // error is an *Error.
 func Open(ctx context.Context, card apdu.Card) (*Module, error) {
 	if _, err := apdu.Exchange(ctx, card, psam.SelectTransit()); err != nil {
-		return nil, &Error{"select the transit application", err}
+		return nil, &Error{language.Textf("select the transit application"), err}
 	}
 	answer, err := apdu.Exchange(ctx, card, psam.ReadTerminal())
 	if err != nil {
-		return nil, &Error{"read the terminal number", err}
+		return nil, &Error{language.Textf("read the terminal number"), err}
 	}
 	terminal, err := psam.ParseTerminal(answer)
 	if err != nil {
-		return nil, &Error{"read the terminal number", err}
+		return nil, &Error{language.Textf("read the terminal number"), err}
 	}
 	return &Module{card: card, terminal: terminal}, nil
 }
@@ -76,11 +82,11 @@ func (m *Module) Start(ctx context.Context, p psam.Purchase) (psam.Start, error)
 	m.holding = false
 	answer, err := apdu.Exchange(ctx, m.card, psam.Initialize(p))
 	if err != nil {
-		return psam.Start{}, &Error{"start a sale", err}
+		return psam.Start{}, &Error{language.Textf("start a sale"), err}
 	}
 	start, err := psam.ParseStart(answer)
 	if err != nil {
-		return psam.Start{}, &Error{"start a sale", err}
+		return psam.Start{}, &Error{language.Textf("start a sale"), err}
 	}
 	m.holding, m.held = true, start.TerminalSequence
 	return start, nil
@@ -102,7 +108,7 @@ func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 	}
 	m.holding = false
 	if err != nil {
-		return &Error{"check the card's proof of payment", err}
+		return &Error{language.Textf("check the card's proof of payment"), err}
 	}
 	return nil
 }
@@ -135,7 +141,7 @@ type Access struct {
 // OpenAccess selects the social-security application. Every error is an *Error.
 func OpenAccess(ctx context.Context, card apdu.Card) (*Access, error) {
 	if _, err := apdu.Exchange(ctx, card, apdu.Select([]byte(psam.AIDSocialSecurity))); err != nil {
-		return nil, &Error{"select the social-security application", err}
+		return nil, &Error{language.Textf("select the social-security application"), err}
 	}
 	return &Access{card: card}, nil
 }
@@ -145,14 +151,14 @@ func OpenAccess(ctx context.Context, card apdu.Card) (*Access, error) {
 // *Error.
 func (a *Access) answer(ctx context.Context, card, city keys.Factor, random, challenge [8]byte) ([8]byte, error) {
 	if _, err := apdu.Exchange(ctx, a.card, psam.PrepareAccess(card, city, random)); err != nil {
-		return [8]byte{}, &Error{"derive the access key", err}
+		return [8]byte{}, &Error{language.Textf("derive the access key"), err}
 	}
 	answer, err := apdu.Exchange(ctx, a.card, psam.Encrypt(challenge))
 	if err == nil && len(answer) != 8 {
 		err = fmt.Errorf("cryptogram of %d bytes, want 8: %w", len(answer), apdu.ErrMalformed)
 	}
 	if err != nil {
-		return [8]byte{}, &Error{"answer the card's challenge", err}
+		return [8]byte{}, &Error{language.Textf("answer the card's challenge"), err}
 	}
 	return [8]byte(answer), nil
 }

@@ -4,11 +4,10 @@
 package tariff
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/language"
 )
 
 // maxStations limits a table; the clearing centre has the same limit.
@@ -16,7 +15,7 @@ const maxStations = 512
 
 // ErrNoFare: the table has no price for this card type, station or line. The
 // card must not be charged.
-var ErrNoFare = errors.New("the fare table has no price for this")
+var ErrNoFare = language.Textf("the fare table has no price for this")
 
 // Table is a published fare table. It is not changed after New and is safe for
 // concurrent use.
@@ -41,28 +40,28 @@ func New(m *message.FareTable) (*Table, error) {
 	}
 	switch {
 	case t.version == "":
-		return nil, errors.New("fare table has no version")
+		return nil, language.Textf("fare table has no version")
 	case t.stations > maxStations:
-		return nil, fmt.Errorf("fare table %s: %d stations, at most %d", t.version, t.stations, maxStations)
+		return nil, language.Textf("fare table %s: %d stations, at most %d", t.version, t.stations, maxStations)
 	case len(m.GetFares()) == 0:
-		return nil, fmt.Errorf("fare table %s has no card type", t.version)
+		return nil, language.Textf("fare table %s has no card type", t.version)
 	}
 	for _, c := range m.GetFares() {
 		if _, twice := t.cards[c.GetCardType()]; twice {
-			return nil, fmt.Errorf("fare table %s: card type %d stands twice", t.version, c.GetCardType())
+			return nil, language.Textf("fare table %s: card type %d stands twice", t.version, c.GetCardType())
 		}
 		if n := len(c.GetMetroFen()); n != int(t.stations*t.stations) {
-			return nil, fmt.Errorf("fare table %s, card type %d: %d metro prices, want %d × %d", t.version, c.GetCardType(), n, t.stations, t.stations)
+			return nil, language.Textf("fare table %s, card type %d: %d metro prices, want %d × %d", t.version, c.GetCardType(), n, t.stations, t.stations)
 		}
 		f := fares{metro: c.GetMetroFen(), highest: c.GetMetroHighestFen(), bus: make(map[uint32]uint32, len(c.GetBus()))}
 		for _, b := range c.GetBus() {
 			if _, twice := f.bus[b.GetLine()]; twice {
-				return nil, fmt.Errorf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
+				return nil, language.Textf("fare table %s, card type %d: bus line %d stands twice", t.version, c.GetCardType(), b.GetLine())
 			}
 			f.bus[b.GetLine()] = b.GetFen()
 		}
 		if most := f.dearest(); most > m.GetMaximumFen() {
-			return nil, fmt.Errorf("fare table %s, card type %d: a price of %d fen, more than the %d that a purse may hold", t.version, c.GetCardType(), most, m.GetMaximumFen())
+			return nil, language.Textf("fare table %s, card type %d: a price of %d fen, more than the %d that a purse may hold", t.version, c.GetCardType(), most, m.GetMaximumFen())
 		}
 		t.cards[c.GetCardType()] = f
 	}
@@ -90,7 +89,7 @@ func (t *Table) Limit() time.Duration { return t.limit }
 // Station checks that a station is in the table.
 func (t *Table) Station(station uint32) error {
 	if station < 1 || station > t.stations {
-		return fmt.Errorf("%w: station %d of %d (fares %s)", ErrNoFare, station, t.stations, t.version)
+		return language.Textf("%w: station %d of %d (fares %s)", ErrNoFare, station, t.stations, t.version)
 	}
 	return nil
 }
@@ -98,7 +97,7 @@ func (t *Table) Station(station uint32) error {
 // Entry checks that a card type may enter at a station; entering costs nothing.
 func (t *Table) Entry(cardType, station uint32) error {
 	if _, ok := t.cards[cardType]; !ok {
-		return fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+		return language.Textf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
 	}
 	return t.Station(station)
 }
@@ -108,7 +107,7 @@ func (t *Table) Entry(cardType, station uint32) error {
 func (t *Table) Highest(cardType uint32) (uint32, error) {
 	f, ok := t.cards[cardType]
 	if !ok {
-		return 0, fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+		return 0, language.Textf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
 	}
 	return f.highest, nil
 }
@@ -132,11 +131,11 @@ func (t *Table) Metro(cardType, entry, exit uint32, took time.Duration) (uint32,
 func (t *Table) Bus(cardType, line uint32) (uint32, error) {
 	f, ok := t.cards[cardType]
 	if !ok {
-		return 0, fmt.Errorf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
+		return 0, language.Textf("%w: card type %d (fares %s)", ErrNoFare, cardType, t.version)
 	}
 	fen, ok := f.bus[line]
 	if !ok {
-		return 0, fmt.Errorf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
+		return 0, language.Textf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
 	}
 	return fen, nil
 }
@@ -148,5 +147,5 @@ func (t *Table) BusLine(line uint32) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
+	return language.Textf("%w: bus line %d (fares %s)", ErrNoFare, line, t.version)
 }
