@@ -10,6 +10,7 @@ import (
 
 	"citycard/clearing/docket"
 	"citycard/clearing/quarantine"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -33,7 +34,7 @@ type Again struct {
 }
 
 // errJudged says that a record was judged again before.
-var errJudged = errors.New("it was judged again before")
+var errJudged = language.Textf("it was judged again before")
 
 // Judge judges one record, as two people decided. verdict is the result that is booked. If stays is
 // true, the record fails again, because of itself or of an account, and stays in quarantine; the
@@ -98,7 +99,7 @@ func (a *Again) followed(ctx context.Context, follows string, r *quarantine.Reco
 	}
 	return quarantine.List(ctx, a.Ledger, firstDay, r.Day, func(other *quarantine.Record) error {
 		if other.Judged == "" && strings.HasPrefix(other.Stream, follows+"/") {
-			return fmt.Errorf("%s: judge %s first, which may be what it is about", r.Name(), other.Name())
+			return language.Textf("%s: judge %s first, which may be what it is about", r.Name(), other.Name())
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"citycard/cardos/tunion"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -21,7 +22,7 @@ func maskedRow(key ledger.Key) string {
 
 // ParseRow reads a row's name.
 func ParseRow(text string) (ledger.Key, error) {
-	wrong := fmt.Errorf("row %q: want DAY/SUBJECT/ID as \"citycard suspense list\" shows it", text)
+	wrong := language.Textf("row %q: want DAY/SUBJECT/ID as \"citycard suspense list\" shows it", text)
 	fields := strings.Split(text, "/")
 	if len(fields) != 3 {
 		return ledger.Key{}, wrong

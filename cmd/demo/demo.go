@@ -157,7 +157,7 @@ func run(ctx context.Context, s *settings) (err error) {
 	for _, step := range steps() {
 		begun := time.Now()
 		if err := step.run(d, ctx); err != nil {
-			return language.Textf("%w: %w", step.title, err)
+			return service.Fail("%w", step.title).Because(err)
 		}
 		d.report.Seconds[step.name] = time.Since(begun).Seconds()
 	}
