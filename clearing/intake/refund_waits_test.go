@@ -25,15 +25,15 @@ func (h *house) paidFor() {
 }
 
 // wantNoRefund asks for both loads, long after they were paid and with a look at the card, and
-// fails unless each is refused for a reason in both languages, with nothing booked.
-func (h *house) wantNoRefund(english, chinese string) {
+// fails unless each is refused for the reason, with nothing booked.
+func (h *house) wantNoRefund(reason string) {
 	h.Helper()
 	for _, order := range []string{"o1", "o2"} {
 		for _, looked := range []bool{false, true} {
 			_, err := h.office().Refund(h.Context(), refundOf(order, looked, 35))
 			h.wantRefusal(order, err)
-			if err != nil && (!strings.Contains(err.Error(), english) || !strings.Contains(err.Error(), chinese)) {
-				h.Errorf("%s is refused for %q, want %q and %q", order, err, english, chinese)
+			if err != nil && !strings.Contains(err.Error(), reason) {
+				h.Errorf("%s is refused for %q, want %q", order, err, reason)
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func TestRefundWaitsForQuarantine(t *testing.T) {
 	if len(list) != 2 {
 		t.Fatalf("%d records are kept alone, want the load and the tap", len(list))
 	}
-	h.wantNoRefund("1 records of written loads are in quarantine", "隔离中有 1 条写卡记录")
+	h.wantNoRefund("1 records of written loads are in quarantine")
 	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
 	for _, r := range list {
 		if strings.HasPrefix(r.Stream, message.TopicLoads+"/") {
@@ -85,7 +85,7 @@ func TestRefundWaitsForStream(t *testing.T) {
 	h.must(closer.Without(t.Context(), []counters.Unread{
 		{Day: today, Stream: "loads/0", At: 0, End: 1}, {Day: today, Stream: "taps/0", At: 0, End: 1},
 	}, clearingtest.Approved()))
-	h.wantNoRefund("day 20260105 was closed without loads/0, which stands at 0 of 1", "清算日 20260105 结算时未等待 loads/0")
+	h.wantNoRefund("day 20260105 was closed without loads/0, which stands at 0 of 1")
 	h.clear()
 	h.wantOneRefund()
 }

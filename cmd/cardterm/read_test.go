@@ -101,8 +101,8 @@ func TestHelp(t *testing.T) {
 		{[]string{"trace", "--help", "--language", "zh"}, []string{
 			"实时显示与卡片的对话并加以说明",
 			"隐去的字节数。",
-			"  --once               读一张卡后结束",
-			"  --reader 名称        读卡器的名称或其一部分；空则用第一个",
+			"  --once             读一张卡后结束",
+			"  --reader 名称      读卡器的名称或其一部分；空则用第一个",
 		}},
 	} {
 		lines := "\n" + string(output(t, c.args...))
