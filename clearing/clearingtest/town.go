@@ -14,8 +14,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
-	"citycard/clearing/transit/fare"
-	"citycard/clearing/transit/load"
+	"citycard/clearing/rules"
 	"citycard/ledger"
 )
 
@@ -63,8 +62,7 @@ func Files() map[string]string {
 type Town struct {
 	Keys     *keys.Store
 	Registry *registry.Registry
-	Fares    *fare.Tables
-	Purses   *load.Rules
+	Rules    *rules.Shelf
 
 	dir string
 }
@@ -81,36 +79,27 @@ func New(t testing.TB, edit func(files map[string]string)) *Town {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fares, purses, err := Fares()
+	set, err := Rules()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Town{Keys: keys.GenerateTest(Seed), Registry: registry.New(people), Fares: fares, Purses: purses, dir: dir}
+	return &Town{Keys: keys.GenerateTest(Seed), Registry: registry.New(people), Rules: rules.NewShelf(set), dir: dir}
 }
 
 // Seed is that of a Town's keys.
 const Seed = 1
 
-// Fares are a Town's fares and purse limits: two stations on a line, and a bus line.
-func Fares() (*fare.Tables, *load.Rules, error) {
-	purses, err := load.LoadRules(load.ExampleJSON())
-	if err != nil {
-		return nil, nil, err
+// Rules are the examples, with a network of two stations on a line, and a bus line.
+func Rules() (*rules.Set, error) {
+	contents := map[rules.Kind][]byte{}
+	for _, kind := range rules.Kinds() {
+		contents[kind] = kind.Example()
 	}
-	rules, err := fare.LoadRules(fare.ExampleJSON())
-	if err != nil {
-		return nil, nil, err
-	}
-	tables, err := fare.Build(rules, &fare.Network{
-		Version: "town", Source: "invented for tests",
-		Stations: []fare.Station{{Number: 1, Name: "一", NameEn: "One"}, {Number: 2, Name: "二", NameEn: "Two"}},
-		Lines: []fare.Line{{
-			Number: 1, Name: "一号线", NameEn: "Line 1",
-			Stops: []fare.Stop{{Station: 1}, {Station: 2, Metres: 4000}},
-		}},
-		BusLines: []uint32{1},
-	}, purses.PurseMaximum)
-	return tables, purses, err
+	contents[rules.Network] = []byte(`{"note": "", "versions": [{"version": "town", "effective_from": 20200101,
+		"stations": [{"number": 1, "name": "一", "name_en": "One"}, {"number": 2, "name": "二", "name_en": "Two"}],
+		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1, "metres": 0}, {"station": 2, "metres": 4000}]}],
+		"bus_lines": [1], "example": true, "source": "invented for tests"}]}`)
+	return rules.Read(contents)
 }
 
 // Found makes the town's registry files the founding change of a database, which has
@@ -183,7 +172,7 @@ func (w *Town) Tap(o Tap) *message.Tap {
 	return &message.Tap{
 		Medium: message.Medium_MEDIUM_CONTACTLESS, Debit: debit, CardCounter: o.Sequence, BalanceFen: 5000,
 		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 1, CardType: 1,
-		FareVersion: w.Fares.All()[0].Version(),
+		FareVersion: w.Rules.Current().Tables.All()[0].Version(),
 	}
 }
 

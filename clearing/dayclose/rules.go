@@ -63,3 +63,6 @@ func (r *Rule) holds(t docket.TACs) bool {
 	all := decimal.NewFromInt(t.Wrong).Add(decimal.NewFromInt(t.Verified))
 	return t.Wrong >= r.WrongLeast && decimal.NewFromInt(t.Wrong).GreaterThan(r.WrongShare.Mul(all))
 }
+
+// Terms are the versions with their days.
+func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
-	"maps"
 	"time"
 
 	"citycard/clearing/identity"
@@ -86,7 +85,7 @@ type Short struct {
 // Docket is one batch under judgement.
 type Docket struct {
 	Source    Source
-	Registry  string // version of the registry that judged, where one did
+	Versions  map[string]string // of the registry and of the rules that judged, where any did
 	Rulings   []Ruling
 	Transfers []ledger.Transfer
 	Memos     []ledger.Memo
@@ -289,12 +288,7 @@ func (d *Docket) Operators() map[OperatorVerdict]int64 {
 }
 
 // EncodeNote encodes the docket's note; the same rulings give the same bytes.
-func (d *Docket) EncodeNote(versions map[string]string) ([]byte, error) {
+func (d *Docket) EncodeNote() ([]byte, error) {
 	lines, flags := d.Tally()
-	if d.Registry != "" {
-		// It may have changed between the judgement and now.
-		versions = maps.Clone(versions)
-		versions["registry"] = d.Registry
-	}
-	return json.Marshal(Note{Versions: versions, Tally: lines, TACs: d.tacs(), Flags: flags, Evidence: d.Beside})
+	return json.Marshal(Note{Versions: d.Versions, Tally: lines, TACs: d.tacs(), Flags: flags, Evidence: d.Beside})
 }

@@ -146,7 +146,7 @@ func (l *backlog) tap(n int, s *keys.PurchaseRecord) benchTap {
 			TerminalSequence: s.TerminalSequence, Time: s.Time[:], Tac: s.TAC[:], KeyVersion: 1,
 		},
 		Medium: message.Medium_MEDIUM_CONTACTLESS, CardCounter: uint32(ride), BalanceFen: uint32(benchPurse - benchFen*(ride+1)),
-		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 1, CardType: 1, FareVersion: l.town.Fares.All()[0].Version(),
+		Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE, Line: 1, CardType: 1, FareVersion: l.town.Rules.Current().Tables.All()[0].Version(),
 		Vehicle: "M00101",
 	})
 	payee := "bus"

@@ -31,6 +31,7 @@ import (
 	"citycard/clearing/pension"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rules"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
@@ -221,30 +222,22 @@ func newBenchIntake(ctx context.Context, c *child, edition *index.Edition, metri
 		return nil, err
 	}
 	store, people := keys.GenerateTest(clearingtest.Seed), registry.New(edition)
-	fares, purses, err := clearingtest.Fares()
+	set, err := clearingtest.Rules()
 	if err != nil {
 		return nil, err
 	}
-	verifier := keys.NewKeyring(store)
-	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Fares: fares, Purses: purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
-	medicalRules, err := medical.LoadRules(medical.ExampleJSON())
-	if err != nil {
-		return nil, err
-	}
-	pensionRules, err := pension.LoadRules(pension.ExampleJSON())
-	if err != nil {
-		return nil, err
-	}
+	shelf, verifier := rules.NewShelf(set), keys.NewKeyring(store)
+	judge := &transit.Judge{Registry: people, Accounts: accounts, TACs: verifier, Rules: shelf.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}}
 	return intake.New(l, c.Kafka, map[string]func() intake.Rules{
 		message.TopicTaps: func() intake.Rules { return intake.Taps(judge, store.CardTokens()) },
 		message.TopicLoads: func() intake.Rules {
-			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: purses}, people, store.CardTokens())
+			return intake.Loads(&load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l), Rules: shelf.Loads}, store.CardTokens())
 		},
 		message.TopicMedicalRequests: func() intake.Rules {
-			return intake.MedicalRequests(&medical.Judge{People: people, Rules: medicalRules, Holdings: l.Holdings})
+			return intake.MedicalRequests(&medical.Judge{People: people, Rules: shelf.Medical, Holdings: l.Holdings})
 		},
 		message.TopicPensionBatches: func() intake.Rules {
-			return intake.PensionBatches(&pension.Judge{People: people, Rules: pensionRules, Booked: l.Amounts})
+			return intake.PensionBatches(&pension.Judge{People: people, Rules: shelf.Pension, Booked: l.Amounts})
 		},
 		message.TopicPensionResults: func() intake.Rules { return intake.PensionResults(&pension.Judge{People: people, Booked: l.Amounts}) },
 	}, intake.Settings{Owner: "bench", Topics: topics.Layout{Partitions: benchParts}, Registry: people}, intake.NewMetrics(metrics, time.Now), slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))

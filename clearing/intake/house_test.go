@@ -184,20 +184,16 @@ func (h *house) rules() map[string]func() intake.Rules {
 	}
 	accounts, err := h.ledger.Accounts(h.Context())
 	h.must(err)
-	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Fares: h.town.Fares, Purses: h.town.Purses, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.UTC}
-	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Purses}
-	rules, err := medical.LoadRules(medical.ExampleJSON())
-	h.must(err)
-	paydays, err := pension.LoadRules(pension.ExampleJSON())
-	h.must(err)
+	taps := &transit.Judge{Registry: h.town.Registry, Accounts: accounts, TACs: verifier, Rules: h.town.Rules.Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1}, Zone: time.UTC}
+	loads := &load.Judge{TACs: verifier, Paid: h.paid, Written: load.WrittenIn(h.ledger), Rules: h.town.Rules.Loads}
 	all := map[string]func() intake.Rules{
 		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, h.town.Keys.CardTokens()) },
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Registry, h.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, h.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
-			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: rules, Holdings: h.ledger.Holdings})
+			return intake.MedicalRequests(&medical.Judge{People: h.town.Registry, Rules: h.town.Rules.Medical, Holdings: h.ledger.Holdings})
 		},
 		message.TopicPensionBatches: func() intake.Rules {
-			return intake.PensionBatches(&pension.Judge{People: h.town.Registry, Rules: paydays, Booked: h.ledger.Amounts})
+			return intake.PensionBatches(&pension.Judge{People: h.town.Registry, Rules: h.town.Rules.Pension, Booked: h.ledger.Amounts})
 		},
 		message.TopicPensionResults: func() intake.Rules {
 			return intake.PensionResults(&pension.Judge{People: h.town.Registry, Booked: h.ledger.Amounts})

@@ -283,7 +283,6 @@ func (p *partition) keepAlone(cause error) Rules {
 			}
 			return Judged{}, nil
 		},
-		Versions: p.rules.Versions,
 	}
 }
 

@@ -129,7 +129,7 @@ func TestPensionAmounts(t *testing.T) {
 	h.wantRejects(map[string]int{"pension_too_high": 1, "batch_too_large": 2, "not_entitled": 1})
 }
 
-// TestPensionVersion holds the note of a batch to naming the rules that judged it.
+// TestPensionVersion holds the note of a batch to naming the edition of the rules that judged it.
 func TestPensionVersion(t *testing.T) {
 	h := newHouse(t)
 	h.send(list("b", "202601", "20260105"))
@@ -139,7 +139,7 @@ func TestPensionVersion(t *testing.T) {
 		notes = append(notes, string(note))
 		return nil
 	}))
-	if len(notes) != 1 || !strings.Contains(notes[0], `"pension":"example-2020+`) {
-		t.Errorf("notes %v, want one that names the pension rules", notes)
+	if len(notes) != 1 || !strings.Contains(notes[0], `"rules":"0+`) {
+		t.Errorf("notes %v, want one that names the edition of the rules", notes)
 	}
 }

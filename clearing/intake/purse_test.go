@@ -49,8 +49,8 @@ func TestFareBeyondThePurse(t *testing.T) {
 		notes = append(notes, string(note))
 		return nil
 	}))
-	if len(notes) == 0 || !strings.Contains(notes[0], `"purses":"zhengzhou-load-2013-12+`) {
-		t.Errorf("notes %v, want them to name the rules of purses", notes)
+	if len(notes) == 0 || !strings.Contains(notes[0], `"rules":"0+`) {
+		t.Errorf("notes %v, want them to name the edition of the rules", notes)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
-	"citycard/clearing/registry"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -27,9 +26,6 @@ type Rules struct {
 
 	// Tokens, when set, makes cleared records be published, with tokens in place of card numbers.
 	Tokens *keys.CardTokens
-
-	// Versions names the data that rules.
-	Versions func() map[string]string
 }
 
 // Judged is the rest of a judge's work on a batch inside the transaction, where it may run more
@@ -76,13 +72,12 @@ func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 		Rule: func(_ context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
 			return Judged{}, judge.Rule(records, d)
 		},
-		Versions: judge.Versions,
-		Tokens:   tokens,
+		Tokens: tokens,
 	}
 }
 
 // Loads judges the topic of written loads.
-func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens) Rules {
+func Loads(judge *load.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{
 		Rule: func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
 			keep := func(ctx context.Context, tx pgx.Tx, _ docket.Place, _ []docket.Ruling) (docket.Answers, error) {
@@ -90,8 +85,7 @@ func Loads(judge *load.Judge, cards *registry.Registry, tokens *keys.CardTokens)
 			}
 			return Judged{Answer: keep}, judge.Rule(ctx, records, d)
 		},
-		Versions: registryVersion(cards),
-		Tokens:   tokens,
+		Tokens: tokens,
 	}
 }
 
@@ -102,18 +96,17 @@ func MedicalRequests(judge *medical.Judge) Rules {
 			batch := judge.Read(records, d)
 			return Judged{Keys: batch.Keys(), Within: batch.Rule, Answer: batch.Answer}, nil
 		},
-		Versions: judge.Versions,
 	}
 }
 
 // PensionBatches judges the lists of a payday.
 func PensionBatches(judge *pension.Judge) Rules {
-	return Rules{Rule: withOriginals(judge.RuleLists), Versions: judge.Versions}
+	return Rules{Rule: withOriginals(judge.RuleLists)}
 }
 
 // PensionResults judges what the bank says about a list.
 func PensionResults(judge *pension.Judge) Rules {
-	return Rules{Rule: withOriginals(judge.RuleReturns), Versions: registryVersion(judge.People)}
+	return Rules{Rule: withOriginals(judge.RuleReturns)}
 }
 
 // withOriginals makes a Rule of a judge whose messages are kept as they came.
@@ -122,10 +115,6 @@ func withOriginals(rule func(ctx context.Context, records []docket.Record, d *do
 		originals, err := rule(ctx, records, d)
 		return Judged{Answer: originals.Keep}, err
 	}
-}
-
-func registryVersion(r *registry.Registry) func() map[string]string {
-	return func() map[string]string { return map[string]string{"registry": r.Current().Version()} }
 }
 
 // judge judges the records, now or inside the transaction. Postings that were refused before become
@@ -186,5 +175,5 @@ func (r Rules) publish(ctx context.Context, tx pgx.Tx, stream string, d *docket.
 	for i := range outgoing {
 		d.Beside.Outgoing[i] = outgoing[i].Mark()
 	}
-	return d.EncodeNote(r.Versions())
+	return d.EncodeNote()
 }

@@ -25,14 +25,9 @@ import (
 // inside its transaction. Claims are keyed by person, so one partition has all claims of a person.
 type Judge struct {
 	People *registry.Registry
-	Rules  *Rules
+	Rules  func() (rules *Rules, edition string) // those in force
 	// Holdings reads and locks what accounts hold, in the batch's transaction.
 	Holdings func(ctx context.Context, tx pgx.Tx, accounts []ledger.AccountID) (map[ledger.AccountID]ledger.Fen, error)
-}
-
-// Versions names the data that rules.
-func (j *Judge) Versions() map[string]string {
-	return map[string]string{"registry": j.People.Current().Version(), "medical": j.Rules.Names()}
 }
 
 // Batch is a batch of claims while it is judged. Read makes it. Its Keys are looked up before the
@@ -40,6 +35,7 @@ func (j *Judge) Versions() map[string]string {
 // after. Both may run again when the transaction does.
 type Batch struct {
 	judge    *Judge
+	rules    *Rules
 	edition  *index.Edition
 	docket   *docket.Docket
 	requests []*request            // one a record, as the docket's rulings
@@ -60,8 +56,9 @@ const purpose = chart.AllCash
 
 // Read decodes the claims of a batch.
 func (j *Judge) Read(records []docket.Record, d *docket.Docket) *Batch {
-	b := &Batch{judge: j, edition: j.People.Current(), docket: d, requests: make([]*request, len(records))}
-	d.Registry = b.edition.Version()
+	rules, named := j.Rules()
+	b := &Batch{judge: j, rules: rules, edition: j.People.Current(), docket: d, requests: make([]*request, len(records))}
+	d.Versions = map[string]string{"registry": b.edition.Version(), "rules": named}
 	for i, record := range records {
 		b.requests[i] = read(record, d.Source.Day)
 	}
@@ -138,7 +135,7 @@ func (b *Batch) judgeOne(n int, r *request) error {
 	}
 	account := ledger.IDOfCode(chart.Personal(r.token))
 	year := yearKey{r.token, r.at.Year()}
-	split, reason, err := Settle(b.judge.Rules, Person{Insurance(person.Insurance.String()), Status(person.Status.String())}, Class(hospital.Class),
+	split, reason, err := Settle(b.rules, Person{Insurance(person.Insurance.String()), Status(person.Status.String())}, Class(hospital.Class),
 		b.years[year], r.asked(), r.at, int64(b.holdings[account]))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r, err)

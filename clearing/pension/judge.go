@@ -20,18 +20,13 @@ import (
 // Judge rules on the lists of a payday and on the payments that the bank returns.
 type Judge struct {
 	People *registry.Registry
-	Rules  *Rules
+	Rules  func() (rules *Rules, edition string) // those in force; what the bank returns needs none
 	// Booked finds the amounts in the books under keys: one for each key, 0 where there is none.
 	Booked func(ctx context.Context, keys []ledger.Key) ([]ledger.Fen, error)
 }
 
 // maxName is how many bytes a list's name may have.
 const maxName = 64
-
-// Versions names the data that rules.
-func (j *Judge) Versions() map[string]string {
-	return map[string]string{"registry": j.People.Current().Version(), "pension": j.Rules.Names()}
-}
 
 // RuleLists rules on lists: each line that is owed goes from the pension fund to the bank, under
 // the month it pays for. A list that the rules do not allow on the clearing day on which it came is
@@ -40,9 +35,10 @@ func (j *Judge) Versions() map[string]string {
 // later.
 func (j *Judge) RuleLists(ctx context.Context, records []docket.Record, d *docket.Docket) (Originals, error) {
 	people := j.People.Current()
-	d.Registry = people.Version()
+	rules, named := j.Rules()
+	d.Versions = map[string]string{"registry": people.Version(), "rules": named}
 	return j.rule(ctx, records, d, message.TopicPensionBatches, chart.PurposePension, func(record docket.Record) (decoded, verdict.Reason) {
-		return j.read(people, record.Value, record.Came(d.Source.Day))
+		return j.read(people, rules, record.Value, record.Came(d.Source.Day))
 	})
 }
 
@@ -125,7 +121,7 @@ func paymentOf(number uint32) payment {
 }
 
 // read reads a list that came on a clearing day, and checks by the rules whether it may be paid.
-func (j *Judge) read(people *index.Edition, value []byte, clearing ledger.Day) (*list, verdict.Reason) {
+func (j *Judge) read(people *index.Edition, rules *Rules, value []byte, clearing ledger.Day) (*list, verdict.Reason) {
 	l := &list{PensionBatch: &message.PensionBatch{}, people: people}
 	if err := proto.Unmarshal(value, l.PensionBatch); err != nil {
 		return nil, verdict.Undecodable
@@ -144,7 +140,7 @@ func (j *Judge) read(people *index.Edition, value []byte, clearing ledger.Day) (
 		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(ledger.Fen(line.GetAmountFen()), 0), math.MaxInt64/2)
 	}
 	var ok bool
-	if l.bounds, ok = j.Rules.On(clearing); !ok {
+	if l.bounds, ok = rules.On(clearing); !ok {
 		return nil, verdict.NoRule
 	}
 	l.payment = paymentOf(l.GetPayment())

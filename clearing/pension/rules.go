@@ -103,3 +103,6 @@ func (b *Bounds) checkAmount(fen ledger.Fen) verdict.Reason {
 	}
 	return verdict.None
 }
+
+// Terms are the versions with their days.
+func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"citycard/ledger"
 )
@@ -26,6 +27,16 @@ func Decode(data []byte, into any) error {
 	return nil
 }
 
+// Text gives a file's text without the byte-order mark that Excel puts before it. It names another
+// encoding.
+func Text(data []byte) ([]byte, error) {
+	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8, GBK perhaps: save it as UTF-8")
+	}
+	return data, nil
+}
+
 // version is a pointer to a version of a file, whose head is Since or Between.
 type version[V any] interface {
 	*V
@@ -33,6 +44,8 @@ type version[V any] interface {
 	check(where string) []error
 	// Days are the first day and the last on which the next version may not begin.
 	Days() (first, last ledger.Day)
+	// lasts reports whether the version holds until the next begins.
+	lasts() bool
 }
 
 // Read reads a file of versions. check names what is wrong with what a room has in one of them.
@@ -78,8 +91,24 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 		}
 		sum := sha256.Sum256(content)
 		v.head().name = name + "+" + hex.EncodeToString(sum[:4])
+		if v.head().content, err = withoutEnd(content); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
 	}
 	return errors.Join(faults...)
+}
+
+// withoutEnd is a hash of a version's content but for its last day.
+func withoutEnd(content []byte) (hash [sha256.Size]byte, err error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(content, &fields); err != nil {
+		return hash, err
+	}
+	delete(fields, "effective_to")
+	if content, err = json.Marshal(fields); err != nil {
+		return hash, err
+	}
+	return sha256.Sum256(content), nil
 }
 
 // IsName reports whether a version may have a name. It keeps out the plus signs and commas that

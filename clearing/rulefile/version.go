@@ -1,6 +1,7 @@
 package rulefile
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/shopspring/decimal"
@@ -12,7 +13,8 @@ import (
 type named struct {
 	Version string `json:"version"`
 
-	name string // in records
+	name    string // in records
+	content [sha256.Size]byte
 }
 
 func (n *named) head() *named { return n }
@@ -35,6 +37,8 @@ func (s *Since) check(where string) []error {
 	}
 	return nil
 }
+
+func (s *Since) lasts() bool { return true }
 
 // On is the version that holds on a day; before the first one it is the first, so that there is no
 // day without a rule.
@@ -68,6 +72,8 @@ func (b *Between) Days() (first, last ledger.Day) {
 	return first, last
 }
 
+func (b *Between) lasts() bool { return false }
+
 func (b *Between) check(where string) []error {
 	var faults []error
 	if _, err := ledger.ParseDay(b.EffectiveFrom); err != nil {
@@ -93,6 +99,34 @@ func Holding[V any, P version[V]](versions []V, day ledger.Day) (*V, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Term is what a version says and the days on which it holds.
+type Term struct {
+	Name        string // in records
+	First, Last ledger.Day
+	Content     [sha256.Size]byte // a hash of all but the last day
+}
+
+// Terms are the versions with their days. One that holds until the next begins has the day before
+// as its last, and the first of these has all days before it too.
+func Terms[V any, P version[V]](versions []V) []Term {
+	terms := make([]Term, len(versions))
+	for i := range versions {
+		v, t := P(&versions[i]), &terms[i]
+		t.Name, t.Content = v.head().name, v.head().content
+		if t.First, t.Last = v.Days(); !v.lasts() {
+			continue
+		}
+		if t.Last = endless; i+1 < len(versions) {
+			next, _ := P(&versions[i+1]).Days()
+			t.Last = next.Add(-1)
+		}
+		if i == 0 {
+			t.First = 0
+		}
+	}
+	return terms
 }
 
 // Figures end what has figures in it, and say where those come from.

@@ -95,7 +95,7 @@ func TestRuleForeign(t *testing.T) {
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, len(records))
@@ -169,7 +169,7 @@ func TestRuleListed(t *testing.T) {
 		{visitor, 0, verdict.Suspended, verdict.CardListed, chart.Centre},
 	}
 	judge := &transit.Judge{
-		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
 	codes := accountCodes(town)

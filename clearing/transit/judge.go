@@ -25,8 +25,7 @@ type Judge struct {
 	Registry *registry.Registry
 	Accounts *ledger.Chart
 	TACs     *keys.Keyring
-	Fares    *fare.Tables
-	Purses   *load.Rules // how much one may hold: no tap takes more
+	Rules    func() (rules Rules, edition string) // those in force
 	Dates    Plausible
 	Zone     *time.Location // of the cards' dates
 }
@@ -38,13 +37,10 @@ type Plausible struct {
 	DaysAhead int // a device clock may run a little ahead
 }
 
-// Versions names the data that the judge rules by.
-func (j *Judge) Versions() map[string]string {
-	versions := map[string]string{"registry": j.Registry.Current().Version(), "purses": j.Purses.Names()}
-	for i, table := range j.Fares.All() {
-		versions[fmt.Sprintf("fares.%d", i)] = table.Version()
-	}
-	return versions
+// Rules are what a ride costs, and how much a purse may hold: no tap takes more.
+type Rules struct {
+	Fares  *fare.Tables
+	Purses *load.Rules
 }
 
 // tap is one record on its way through the questions.
@@ -66,7 +62,8 @@ type tap struct {
 func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 	taps, own := make([]tap, len(records)), make([]*tap, 0, len(records))
 	edition := j.Registry.Current()
-	d.Registry = edition.Version()
+	rules, named := j.Rules()
+	d.Versions = map[string]string{"registry": edition.Version(), "rules": named}
 	for i := range taps {
 		t := &taps[i]
 		t.record = &records[i]
@@ -90,7 +87,7 @@ func (j *Judge) Rule(records []docket.Record, d *docket.Docket) error {
 		case !t.foreign && !t.verified:
 			d.Reject(verdict.BadTAC, "tap", t.record.Offset, t.record.Value).Operator = operatorOf(edition, t)
 		default:
-			j.post(edition, t, windows.of(t.record.At), payees, d)
+			j.post(edition, &rules, t, windows.of(t.record.At), payees, d)
 		}
 	}
 	return nil
@@ -215,11 +212,11 @@ func (w *windows) of(arrived time.Time) window {
 }
 
 // post puts a signed tap into the docket.
-func (j *Judge) post(edition *index.Edition, t *tap, w window, payees payees, d *docket.Docket) {
+func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, payees payees, d *docket.Docket) {
 	subject := identity.CardOf(t.signed.Card).Subject()
 	id := identity.Spend(t.signed.Type, t.signed.Terminal[:], t.signed.TerminalSequence)
 	terminal, reason := j.question(edition, t, w, payees)
-	if ledger.Fen(t.signed.Amount) > j.maximum(t, d.Source.Day) {
+	if ledger.Fen(t.signed.Amount) > rules.maximum(t, d.Source.Day) {
 		reason = verdict.AmountTooHigh // before all others: no purse ever held that much
 	}
 
@@ -252,18 +249,18 @@ func (j *Judge) post(edition *index.Edition, t *tap, w window, payees payees, d 
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
-		ruling.Flagged = !j.fareAgrees(&t.message)
+		ruling.Flagged = !rules.fareAgrees(&t.message, t.day)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 }
 
 // maximum is what a purse may hold on the signed day, or on the clearing day where that
 // is none.
-func (j *Judge) maximum(t *tap, clearing ledger.Day) ledger.Fen {
+func (r *Rules) maximum(t *tap, clearing ledger.Day) ledger.Fen {
 	if !t.dated {
-		return j.Purses.On(clearing).MaximumFen
+		return r.Purses.On(clearing).MaximumFen
 	}
-	return j.Purses.On(t.day).MaximumFen
+	return r.Purses.On(t.day).MaximumFen
 }
 
 // accounts returns the account that owes the fare and the account to which it is owed.
@@ -329,9 +326,10 @@ func listed(edition *index.Edition, t *tap) bool {
 	return hot
 }
 
-func (j *Judge) fareAgrees(m *message.Tap) bool {
-	table, ok := j.Fares.Version(m.GetFareVersion())
-	return ok && table.Check(m).OK()
+// fareAgrees reports whether a tap costs what the table of its signed day says.
+func (r *Rules) fareAgrees(m *message.Tap, signed ledger.Day) bool {
+	table, ok := r.Fares.On(signed)
+	return ok && table.Version() == m.GetFareVersion() && table.Check(m).OK()
 }
 
 func claimedMode(m *message.Tap) string {

@@ -54,7 +54,7 @@ func TestRulePlace(t *testing.T) {
 	} {
 		town := clearingtest.New(t, test.registry)
 		judge := &transit.Judge{
-			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Fares: town.Fares, Purses: town.Purses,
+			Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Transit,
 			Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 		}
 		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: test.terminal, Sequence: 7, Fen: 80, At: noon(5)})
@@ -81,7 +81,7 @@ func checkPlaceNote(t *testing.T, d *docket.Docket, misplaced bool, operator str
 	if _, err := d.Settle(posted, verdict.None); err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := d.EncodeNote(map[string]string{})
+	encoded, err := d.EncodeNote()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,17 +116,18 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	fares, err := c.fares(ctx)
-	if err != nil {
-		return err
-	}
 	play := c.playChips
 	if issued.Direct() {
 		play = c.playDirect
 	}
 	for i := range c.days {
-		err := play(ctx, plan.Day{
-			Dir: c.Data, City: issued, Network: n, Keys: store, Fares: fares, Date: day.AddDate(0, 0, i),
+		date := day.AddDate(0, 0, i)
+		fares, err := c.fares(ctx, date)
+		if err != nil {
+			return err
+		}
+		err = play(ctx, plan.Day{
+			Dir: c.Data, City: issued, Network: n, Keys: store, Fares: fares, Date: date,
 			Shares: c.shares, Rides: c.rides, Progress: progress.report,
 		})
 		if err != nil {
@@ -150,10 +151,10 @@ func (c *dayInTheCity) playChips(ctx context.Context, day plan.Day) error {
 
 func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 
-func (c *dayInTheCity) fares(ctx context.Context) (*message.FareTable, error) {
+func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
-	fares, err := downlink.Fares(ctx, c.brokers(), func(why error) {
+	fares, err := downlink.Fares(ctx, c.brokers(), day.Format("20060102"), func(why error) {
 		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {

@@ -107,11 +107,11 @@ func fakeBroker(t *testing.T, fares *message.FareTable) string {
 // officialFares are what clearing builds from the city's network file.
 func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "registry", "network.json"))
+	data, err := os.ReadFile(filepath.Join(dir, "rules", "network.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := fare.LoadNetwork(data)
+	n, err := fare.LoadNetworks(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestSeedDraws(t *testing.T) {
 			drawn{
 				messages: "2ea8a66ecdec5f128d76d6b025794fde1558d45ef31c6ff19f26ddd6e0c9c35f",
 				truth:    "1bd6d40e3ac9c221cd5ccac5ee0c11970ea579be12bda3c886c39df783849abb",
-				registry: "244dfe8b0d1f29e5254e259d790206c3db25b211ae01c6d4cb30b8a5f7149ec2",
+				registry: "8ef06ab1a2f075541c7b691efa21baae22bd36568ca50ce4b8ea87cb0ac041c8",
 			},
 		},
 		{
@@ -52,7 +52,7 @@ func TestSeedDraws(t *testing.T) {
 			drawn{
 				messages: "9a5681b7ec794899aaa442ad1fb8c606903ec6ea0294ee8bc7b190a5c9870334",
 				truth:    "8a460350f36598db1e207cf8adf879208eb914f8e321ded8a53d8cf9c4eba461",
-				registry: "5c0abe0046c0eb3405d34aa5a76bd8528c28a5cd332fdf274187112ce98fc92a",
+				registry: "c7b2649f4de07f9785128b49a3d0679d44e3a4d732cc2251535f05c72614d9bf",
 			},
 		},
 	} {

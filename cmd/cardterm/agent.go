@@ -50,7 +50,7 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.role, "role", roleWatch, "the terminal's `ROLE`: watch (show cards), gate (metro), validator (bus)")
 	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators")
 	a.access.Register(flags)
-	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; the newest of topic fares where empty")
+	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: that of today in topic fares")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on")
@@ -140,7 +140,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 		return err
 	}
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
-	table, err := a.tariff(ctx, up, l.log)
+	table, err := a.tariff(ctx, up, l.zone, l.log)
 	if err != nil {
 		return err
 	}

@@ -87,15 +87,15 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 const fareWait = 2 * time.Minute
 
 // tariff reads the fare table from the file given, or from the broker.
-func (a *agent) tariff(ctx context.Context, up uplink, log *slog.Logger) (*tariff.Table, error) {
-	table, err := a.fareTable(ctx, up, log)
+func (a *agent) tariff(ctx context.Context, up uplink, zone *time.Location, log *slog.Logger) (*tariff.Table, error) {
+	table, err := a.fareTable(ctx, up, zone, log)
 	if err != nil {
 		return nil, service.Fail("no fares").Todo("give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca").Because(err)
 	}
 	return tariff.New(table)
 }
 
-func (a *agent) fareTable(ctx context.Context, up uplink, log *slog.Logger) (*message.FareTable, error) {
+func (a *agent) fareTable(ctx context.Context, up uplink, zone *time.Location, log *slog.Logger) (*message.FareTable, error) {
 	if a.fares == "" {
 		opts, err := up.options()
 		if err != nil {
@@ -103,7 +103,7 @@ func (a *agent) fareTable(ctx context.Context, up uplink, log *slog.Logger) (*me
 		}
 		ctx, cancel := context.WithTimeout(ctx, fareWait)
 		defer cancel()
-		return downlink.Fares(ctx, up.brokers, func(why error) {
+		return downlink.Fares(ctx, up.brokers, time.Now().In(zone).Format("20060102"), func(why error) {
 			log.Info("waiting for fares from Kafka", "at_most", fareWait, "why", why)
 		}, opts...)
 	}

@@ -71,7 +71,7 @@ func live(t *testing.T) *lived {
 	t.Helper()
 	b, dir := bookstest.New(t)
 	l := &lived{T: t, Books: b, town: clearingtest.New(t, withPurse)}
-	closer, err := server.NewCloser(b.Ledger, dir)
+	closer, err := server.NewCloser(t.Context(), b.Ledger, dir)
 	l.must(err)
 	l.closer = closer.Closer
 	l.closer.Signer = livedSigner()
@@ -170,22 +170,18 @@ func (l *lived) newIntake() *intake.Intake {
 	accounts, err := l.Accounts(l.Context())
 	l.must(err)
 	taps := &transit.Judge{
-		Registry: l.town.Registry, Accounts: accounts, TACs: verifier, Fares: l.town.Fares, Purses: l.town.Purses,
+		Registry: l.town.Registry, Accounts: accounts, TACs: verifier, Rules: l.town.Rules.Transit,
 		Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
 	}
-	loads := &load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l.Ledger), Rules: l.town.Purses}
-	treatments, err := medical.LoadRules(medical.ExampleJSON())
-	l.must(err)
-	paydays, err := pension.LoadRules(pension.ExampleJSON())
-	l.must(err)
+	loads := &load.Judge{TACs: verifier, Paid: l.Amounts, Written: load.WrittenIn(l.Ledger), Rules: l.town.Rules.Loads}
 	in, err := intake.New(l.Ledger, l.kafka, map[string]func() intake.Rules{
 		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, l.town.Keys.CardTokens()) },
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Registry, l.town.Keys.CardTokens()) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, l.town.Keys.CardTokens()) },
 		message.TopicMedicalRequests: func() intake.Rules {
-			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: treatments, Holdings: l.Ledger.Holdings})
+			return intake.MedicalRequests(&medical.Judge{People: l.town.Registry, Rules: l.town.Rules.Medical, Holdings: l.Ledger.Holdings})
 		},
 		message.TopicPensionBatches: func() intake.Rules {
-			return intake.PensionBatches(&pension.Judge{People: l.town.Registry, Rules: paydays, Booked: l.Amounts})
+			return intake.PensionBatches(&pension.Judge{People: l.town.Registry, Rules: l.town.Rules.Pension, Booked: l.Amounts})
 		},
 		message.TopicPensionResults: func() intake.Rules {
 			return intake.PensionResults(&pension.Judge{People: l.town.Registry, Booked: l.Amounts})
@@ -235,10 +231,8 @@ func (l *lived) firstDay() {
 	}
 	gatherer, err := l.NewGatherer(ctx, "authorised", "test", 0, 0)
 	l.must(err)
-	rules, err := load.LoadRules(load.ExampleJSON())
-	l.must(err)
 	authority := &load.Authority{
-		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: rules, Now: func() time.Time { return at },
+		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: l.town.Rules.Loads, Now: func() time.Time { return at },
 	}
 	for n, card := range []string{clearingtest.Card, clearingtest.Card, clearingtest.OtherCard} {
 		_, err = authority.Authorise(ctx, l.town.LoadRequest(card, fmt.Sprintf("order-%d", n+1), uint16(n), 0, 5000, at))

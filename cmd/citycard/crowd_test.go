@@ -87,7 +87,7 @@ func (d *crowdDay) serve() *process {
 	d.Helper()
 	number, ops := len(d.servers), kafkatest.FreePort(d.T)
 	s := &process{T: d.T, programs: d.programs, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--demo", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
+		"serve", "--demo", "--examples", "--day", testDay, "--data", d.data, "--keys", d.keyFile(), "--registry", filepath.Join(d.field, "registry"),
 		"--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	if d.database == nil {

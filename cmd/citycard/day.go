@@ -112,7 +112,7 @@ func daySealCommand() *ffcli.Command {
 	c := newOneDay("day seal", "--day DAY", "seal a closed day for good",
 		"Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.")
 	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
-		closer, err := server.NewCloser(b.Ledger, c.Data)
+		closer, err := server.NewCloser(ctx, b.Ledger, c.Data)
 		if err != nil {
 			return err
 		}

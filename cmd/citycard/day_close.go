@@ -89,7 +89,7 @@ func (c *closing) findKafka(ctx context.Context) error {
 
 // closeOne closes the named day, or the oldest that is over.
 func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Client, log *slog.Logger) error {
-	closer, err := server.NewCloser(b.Ledger, c.Data)
+	closer, err := server.NewCloser(ctx, b.Ledger, c.Data)
 	if err != nil {
 		return err
 	}

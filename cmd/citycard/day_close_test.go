@@ -105,7 +105,7 @@ func TestCloseWithout(t *testing.T) {
 	}
 	// Two people have decided, and the close was killed before it moved the streams. It does not
 	// wait for these streams, even if it is repeated without the flag.
-	closer, err := server.NewCloser(b.Ledger, dir)
+	closer, err := server.NewCloser(t.Context(), b.Ledger, dir)
 	must(err)
 	cut, err := intake.CutNow(t.Context(), client)
 	must(err)

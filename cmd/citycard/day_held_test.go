@@ -37,7 +37,7 @@ func TestHeldPayouts(t *testing.T) {
 	must(b.OpenDay(t.Context(), today))
 	must(b.OpenAccounts(t.Context(), chart.Accounts(town.Registry.Current())))
 	bookWrongTACs(t, b.Ledger, today)
-	c, err := server.NewCloser(b.Ledger, dir)
+	c, err := server.NewCloser(t.Context(), b.Ledger, dir)
 	must(err)
 	result, err := c.Close(t.Context(), today, today.Next())
 	must(err)

@@ -24,6 +24,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/quarantine"
+	"citycard/clearing/rules"
 	"citycard/clearing/topics"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
@@ -48,6 +49,11 @@ const dryRuns = `
 = registry approve --by bob 2
 = registry import --by ann {other}
 = registry reject --by bob 3
+= rules propose --by ann --reason council {medical}
+= rules approve --by bob 2
+= rules propose --by ann --reason council {pension}
+= rules reject --by bob 3
+= rules template --log-level info {drafts}
 = channel token --channel counter
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
 = day release --day 20260105 --operator bus --by ann --and bob --reason looked
@@ -61,7 +67,7 @@ const dryRuns = `
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
 	"account", "day findings", "day held", "day status", "demo", "export", "holds", "person-token", "prove", "quarantine list", "ready",
-	"registry history", "registry show", "registry status", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
+	"registry history", "registry show", "registry status", "rules check", "rules diff", "rules history", "rules show", "rules status", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
 
@@ -114,6 +120,10 @@ const refusedRuns = `
 = seal-key make --data {foreign} | {foreign} holds files that are not ours, notes for one
 = seal-key make --data {file}/data | cannot create data directory {file}/data
 = registry import --by ann --reason {long} {more} | nothing was imported: it takes one person at most, and a reason of at most 1024 bytes
+= rules propose --by ann --reason {long} {medical} | nothing was proposed: it takes one person at most, and a reason of at most 1024 bytes
+= rules propose --by ann {file} | nothing was proposed
+= rules approve --by bob 1 | not decided: proposal 1: the proposal is decided already
+= rules template --log-level info {file} | cannot make {file}
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
   channel token --channel counter --channel-tokens {file} | no token was made
   channel token --channel counter --channel-tokens {file}/tokens | no token was made
@@ -271,13 +281,17 @@ func newDryRun(t *testing.T) *dryRun {
 		files := clearingtest.Files()
 		return clearingtest.WriteFiles(t, map[string]string{"operators.csv": files["operators.csv"] + row})
 	}
+	document := func(kind rules.Kind, old, new string) string {
+		return clearingtest.WriteFiles(t, map[string]string{kind.File(): strings.Replace(string(kind.Example()), old, new, 1)})
+	}
 	url := ledgertest.Empty(t)
 	empty, err := pgxpool.New(t.Context(), url)
 	must(err)
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
-		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
+		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
+		"{drafts}", filepath.Join(dir, "drafts"), "{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
 }
 
 // run runs a command and gives what it prints.

@@ -92,7 +92,7 @@ func (d *exposedDay) live() {
 	kafka, api, ops := kafkatest.FreePort(d.T), kafkatest.FreePort(d.T), kafkatest.FreePort(d.T)
 	d.kafka, d.ops = fmt.Sprintf("127.0.0.1:%d", kafka), fmt.Sprintf("127.0.0.1:%d", ops)
 	d.args = []string{
-		"serve", "--demo", "--log-level", "debug", "--day", testDay, "--data", d.data, "--registry", filepath.Join(d.field, "registry"),
+		"serve", "--demo", "--examples", "--log-level", "debug", "--day", testDay, "--data", d.data, "--registry", filepath.Join(d.field, "registry"),
 		"--kafka-port", fmt.Sprint(kafka), "--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", d.ops,
 	}
 	d.start()

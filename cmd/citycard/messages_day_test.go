@@ -58,7 +58,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	if err := os.Mkdir(registry, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(filepath.Join(field, "registry", "network.json"), filepath.Join(registry, "network.json")); err != nil {
+	if err := os.Rename(filepath.Join(field, "rules"), filepath.Join(dir, "rules")); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range exampleRegistry() {
@@ -69,7 +69,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	kafka, ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	_, port, _ := strings.Cut(kafka, ":")
 	s := &process{T: t, programs: p, ops: ops, args: []string{
-		"serve", "--demo", "--day", testDay, "--data", c.data, "--registry", registry, "--kafka-port", port, "--api", c.api, "--ops", ops,
+		"serve", "--demo", "--examples", "--day", testDay, "--data", c.data, "--registry", registry, "--kafka-port", port, "--api", c.api, "--ops", ops,
 	}}
 	s.start()
 	t.Cleanup(func() { s.signal(os.Interrupt) })

@@ -45,7 +45,7 @@ func TestTwoProcesses(t *testing.T) {
 		ops := kafkatest.FreePort(t)
 		apis[i] = kafkatest.FreePort(t)
 		servers[i] = &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-			"serve", "--demo", "--day", testDay, "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
+			"serve", "--demo", "--examples", "--day", testDay, "--data", filepath.Join(dir, fmt.Sprintf("data-%d", i)), "--db", database.URL, "--kafka", kafka.Addr,
 			"--keys", keyFile, "--registry", filepath.Join(field, "registry"),
 			"--api", fmt.Sprintf("127.0.0.1:%d", apis[i]), "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 		}}

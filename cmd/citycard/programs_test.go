@@ -104,7 +104,7 @@ func (p programs) serving(t *testing.T, data, registry string) (s *process, kafk
 	kafka, api = kafkatest.FreePort(t), kafkatest.FreePort(t)
 	ops := fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))
 	return &process{T: t, programs: p, ops: ops, args: []string{
-		"serve", "--demo", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
+		"serve", "--demo", "--examples", "--day", testDay, "--data", data, "--registry", registry, "--kafka-port", fmt.Sprint(kafka),
 		"--api", fmt.Sprintf("127.0.0.1:%d", api), "--ops", ops,
 	}}, kafka, api
 }

@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/intake"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/registry"
+	"citycard/clearing/rules"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -82,7 +83,6 @@ type judging struct {
 	all        bool
 	keyFile    string
 	passphrase string // the file of it
-	registry   string
 	demo       bool
 }
 
@@ -98,7 +98,6 @@ func quarantineJudgeCommand() *ffcli.Command {
 	j.flags.BoolVar(&j.all, "all", false, "all that is open")
 	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(j.flags, &j.passphrase)
-	j.flags.StringVar(&j.registry, "registry", "", "`directory` of the network; empty: registry in the data directory")
 	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used")
 	j.check = func() error {
 		if j.all == (len(j.records) > 0) {
@@ -147,7 +146,7 @@ func (j *judging) judge(ctx context.Context, b *books.Books) error {
 
 // prepare makes the rules, as serve does.
 func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, error) {
-	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Registry: j.registry, Zone: j.zone, Demo: j.demo}
+	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Zone: j.zone, Demo: j.demo}
 	in, err := s.ReadInputs(j.Data, j.Logger())
 	if err != nil {
 		return nil, err
@@ -157,8 +156,13 @@ func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, e
 		return nil, err
 	}
 	in.Registry = registry.New(edition)
-	rules, err := server.Rules(ctx, b, in, j.zone.Location())
-	return &intake.Again{Ledger: b.Ledger, Rules: rules, Owner: server.OwnerName()}, err
+	set, err := server.InForce(ctx, b.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	in.Rules = rules.NewShelf(set)
+	topics, err := server.Rules(ctx, b, in, j.zone.Location())
+	return &intake.Again{Ledger: b.Ledger, Rules: topics, Owner: server.OwnerName()}, err
 }
 
 // open reads the records to be judged. Lists of pensions come before the bank's answers to them,

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -26,7 +27,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 
 	ops := kafkatest.FreePort(t)
 	s := &process{T: t, programs: p, ops: fmt.Sprintf("127.0.0.1:%d", ops), args: []string{
-		"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"),
+		"serve", "--demo", "--examples", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"),
 		"--kafka-port", fmt.Sprint(kafkatest.FreePort(t)), "--api", "127.0.0.1:0", "--ops", fmt.Sprintf("127.0.0.1:%d", ops),
 	}}
 	s.start()
@@ -56,6 +57,45 @@ func TestCommandsWaitForServe(t *testing.T) {
 	s.signal(syscall.SIGKILL) // and what it left behind is not taken for a serve
 	wantExit(t, p, 4, "is there and not ready", "ready", "--data", data, "--wait", "0s")
 	wantExit(t, p, 4, "nothing serves", "ready", "--data", data, "--wait", "200ms")
+}
+
+// TestRulesAreAdopted starts serve with example rules, which it refuses unless that is asked for.
+// Then an edition is approved, and the running process takes it up.
+func TestRulesAreAdopted(t *testing.T) {
+	p := build(t, "citycard", "cardsim")
+	dir := reachableDir(t)
+	data, field, drafts := filepath.Join(dir, "data"), filepath.Join(dir, "field"), filepath.Join(dir, "drafts")
+	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
+	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
+	s, _, _ := p.serving(t, data, filepath.Join(field, "registry"))
+	wantExit(t, p, 1, "fares: there is no such document", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"))
+	wantExit(t, p, 1, "the rules cannot be read", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"), "--rules", drafts)
+	s.start()
+	s.ready()
+	if page := s.get("/metrics"); !strings.Contains(page, `citycard_rules_info{edition="1+`) {
+		t.Error("the first edition is not in use")
+	}
+	p.run(t, "citycard", "rules", "template", drafts)
+	path := filepath.Join(drafts, "medical.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"network.json", "fares.json", "loads.json", "pension.json", "payouts.json"} {
+		if err := os.Remove(filepath.Join(drafts, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"deductible_fen": `), []byte(`"deductible_fen": 1`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, "citycard", "rules", "propose", drafts, "--data", data, "--by", "ann", "--reason", "council")
+	p.run(t, "citycard", "rules", "approve", "2", "--data", data, "--by", "bob")
+	s.until(time.Minute, "on the second edition", func() bool {
+		return strings.Contains(s.get("/metrics"), `citycard_rules_info{edition="2+`)
+	})
+	s.signal(os.Interrupt)
+	wantExit(t, p, 7, "the rules are examples, for which nobody answers: network.json: simulated-1; fares.json: ", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"))
 }
 
 // wantExit runs citycard to its end, and wants an exit code and a text among what it says.

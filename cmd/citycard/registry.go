@@ -30,35 +30,11 @@ func registryCommand() *ffcli.Command {
 		registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
-// newRegistryCommand makes a command of the registry that takes a given number of arguments.
-func newRegistryCommand(name, usage, short string, words int) *command {
-	c := newCommand("registry "+name, usage, short, "")
-	c.registerJSON(jsonLines)
-	c.takes = func(given []string) error {
-		if c.arguments = given; len(given) != words {
-			return service.Exit(service.ExitUsage, language.Textf("%d arguments, want %d: %s", len(given), words, c.cli.ShortUsage))
-		}
-		return nil
-	}
-	return c
-}
-
 // registryChange is a command with which one person changes the registry.
-type registryChange struct {
-	*command
-	person string
-}
+type registryChange struct{ *proposing }
 
 func newRegistryChange(name, usage, short string) *registryChange {
-	c := &registryChange{command: newRegistryCommand(name, usage+" --by NAME", short, 1)}
-	c.flags.StringVar(&c.person, "by", "", "`name` of the person who does it")
-	c.check = func() error {
-		if strings.TrimSpace(c.person) == "" {
-			return language.Textf("--by is missing: want the name of who does this")
-		}
-		return nil
-	}
-	return c
+	return &registryChange{newChange("registry "+name, usage, short)}
 }
 
 func (c *registryChange) by() registry.Act { return registry.Act{Person: c.person, At: time.Now()} }
@@ -78,7 +54,11 @@ func registryImportCommand() *ffcli.Command {
 		if err != nil && !errors.Is(err, registry.ErrEmpty) {
 			return err
 		}
-		draft, err := server.ReadChange(c.arguments[0], base)
+		set, err := server.InForce(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		draft, err := server.ReadChange(c.arguments[0], base, set.Loads)
 		if err != nil {
 			return server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)
 		}
@@ -126,7 +106,7 @@ func registryDecisionCommand(name, short string, done registry.State, decide fun
 }
 
 func registryStatusCommand() *ffcli.Command {
-	c := newRegistryCommand("status", "", "the version in force, and what waits for approval", 0)
+	c := newWithArguments("registry status", "", "the version in force, and what waits for approval", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 		if err != nil {
@@ -150,7 +130,7 @@ func registryStatusCommand() *ffcli.Command {
 }
 
 func registryHistoryCommand() *ffcli.Command {
-	c := newRegistryCommand("history", "", "all changes: who, when, what became of them", 0)
+	c := newWithArguments("registry history", "", "all changes: who, when, what became of them", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
 		if err != nil {
@@ -195,7 +175,7 @@ func stateOf(s registry.State, l language.Language) string {
 func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
 
 func registryShowCommand() *ffcli.Command {
-	c := newRegistryCommand("show", "KIND ID", "all rows of one operator, terminal, card, …", 2)
+	c := newWithArguments("registry show", "KIND ID", "all rows of one operator, terminal, card, …", 2)
 	takes := c.takes
 	c.takes = func(given []string) error {
 		if err := takes(given); err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/release"
-	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -42,7 +41,7 @@ func (d *decision) approval() ledger.Approval {
 // result.
 func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, *language.Text, error)) *ffcli.Command {
 	return d.changes(func(ctx context.Context, b *books.Books) error {
-		office, err := newOffice(b)
+		office, err := newOffice(ctx, b)
 		if err != nil {
 			return err
 		}
@@ -69,12 +68,12 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 	})
 }
 
-func newOffice(b *books.Books) (*release.Office, error) {
-	rules, err := load.LoadRules(load.ExampleJSON())
+func newOffice(ctx context.Context, b *books.Books) (*release.Office, error) {
+	set, err := server.InForce(ctx, b.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: rules.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
+	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: set.Loads.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -75,11 +73,6 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}...)
 	keepAlone(t, b)
-	must(os.MkdirAll(filepath.Join(dir, "registry"), 0o755))
-	must(os.WriteFile(filepath.Join(dir, "registry", "network.json"), []byte(`{"version": "town", "source": "invented for tests",
-		"stations": [{"number": 1, "name": "一", "name_en": "One"}, {"number": 2, "name": "二", "name_en": "Two"}],
-		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1}, {"station": 2, "metres": 4000}]}],
-		"bus_lines": [1]}`), 0o600))
 	must(books.Running{Database: b.URL}.Write(dir))
 }
 

@@ -180,7 +180,7 @@ func (d *demo) prepare() error {
 	}
 	d.stack.Push("data directory", func(context.Context) error { return dir.Close() })
 	d.dir, d.field = dir, dir.Join("field")
-	d.Registry = filepath.Join(d.field, "registry")
+	d.Registry, d.Examples = filepath.Join(d.field, "registry"), true
 	d.day = d.FirstDay(time.Now())
 	d.report = check.NewReport(d.day)
 	if d.signer, err = server.MakeSealKey(dir.Path, false); err != nil {
@@ -363,7 +363,7 @@ func (d *demo) close(ctx context.Context) (err error) {
 	if err := d.remit(ctx); err != nil {
 		return err
 	}
-	c, err := server.NewCloser(d.base.Books.Ledger, d.dir.Path)
+	c, err := server.NewCloser(ctx, d.base.Books.Ledger, d.dir.Path)
 	if err != nil {
 		return err
 	}

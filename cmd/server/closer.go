@@ -15,13 +15,13 @@ import (
 type Closer struct{ dayclose.Closer }
 
 // NewCloser returns the Closer of a data directory.
-func NewCloser(l *ledger.Ledger, dir string) (*Closer, error) {
-	rules, err := dayclose.LoadRules(dayclose.ExampleJSON())
+func NewCloser(ctx context.Context, l *ledger.Ledger, dir string) (*Closer, error) {
+	set, err := InForce(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	return &Closer{dayclose.Closer{
-		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: rules,
+		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: set.Payouts,
 	}}, nil
 }
 

@@ -16,6 +16,7 @@ type gauges struct {
 	hotlist  *prometheus.Desc
 	cards    *prometheus.Desc
 	test     *prometheus.Desc
+	rules    *prometheus.Desc
 	fares    *prometheus.Desc
 }
 
@@ -27,14 +28,15 @@ func newGauges(c *Server) *gauges {
 		version: prometheus.NewDesc("citycard_registry_version", "Number of the registry's version in use.", nil, nil),
 		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
-		fares:   prometheus.NewDesc("citycard_fares_info", "The newest fare table that terminals are given, by version; always 1.", []string{"version"}, nil),
+		rules:   prometheus.NewDesc("citycard_rules_info", "The edition of the rules in use; always 1.", []string{"edition"}, nil),
+		fares:   prometheus.NewDesc("citycard_fares_info", "The fare table that holds today, by version; always 1.", []string{"version"}, nil),
 		test:    prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.fares} {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.rules, g.fares} {
 		out <- desc
 	}
 }
@@ -49,8 +51,9 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.registry, 1, edition.Version())
 	gauge(g.version, float64(edition.Number()))
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
-	if tables := g.Server.fares.All(); len(tables) > 0 {
-		gauge(g.fares, 1, tables[len(tables)-1].Version())
+	gauge(g.rules, 1, g.Server.Rules.Current().Edition.String())
+	if table, ok := g.Server.Rules.Current().Tables.At(time.Now().In(g.Server.zone)); ok {
+		gauge(g.fares, 1, table.Version())
 	}
 	gauge(g.cards, float64(edition.Counts()["hotlist"]))
 	test := 0.0

@@ -33,17 +33,13 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 	if _, err := os.Stat(books.PrivateDir(dir)); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return in.readDraft(s.registryPath(dir))
+	return in.readDraft(s.registryPath(dir), in.first.Loads)
 }
 
 // ReadChange reads a change from files and, before the change is proposed, tries to close a day
 // with it, so that the change cannot block a later close.
-func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
-	rules, err := load.LoadRules(load.ExampleJSON())
-	if err != nil {
-		return nil, err
-	}
-	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return rules.On(day).MaximumFen }}
+func ReadChange(dir string, base *index.Edition, purses *load.Rules) (*registry.Draft, error) {
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return purses.On(day).MaximumFen }}
 	draft, err := bounds.Read(dir, base)
 	if err != nil {
 		return nil, err
@@ -54,8 +50,8 @@ func ReadChange(dir string, base *index.Edition) (*registry.Draft, error) {
 	return draft, nil
 }
 
-func (in *Inputs) readDraft(dir string) (err error) {
-	if in.founding, err = ReadChange(dir, nil); err != nil {
+func (in *Inputs) readDraft(dir string, purses *load.Rules) (err error) {
+	if in.founding, err = ReadChange(dir, nil, purses); err != nil {
 		return BadFiles(service.Fail("the registry in %s cannot be used", dir).Todo(`correct the files named; "cardsim issue" makes one to try`), err)
 	}
 	return nil
@@ -101,7 +97,7 @@ func (c *Server) openRegistry(ctx context.Context, s *Settings, dir string, stac
 // and the other uses its result.
 func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir string, log *slog.Logger) (*index.Edition, error) {
 	if c.founding == nil {
-		if err := c.readDraft(dir); err != nil {
+		if err := c.readDraft(dir, c.Rules.Current().Loads); err != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
+	"citycard/clearing/rules"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -33,10 +34,10 @@ type Server struct {
 // Start starts clearing on its base.
 func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*Server, error) {
 	c := &Server{Base: b, Inputs: in, zone: s.Zone.Location(), Owner: OwnerName(), instance: s.instanceName(dir)}
-	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
+	if err := c.openRules(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
-	if err := c.publishFares(ctx); err != nil {
+	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
 	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
@@ -55,9 +56,9 @@ func OwnerName() string {
 }
 
 // publishFares publishes the fare tables for the terminals, oldest first. It can do so at every
-// start, since the topic is compacted by version.
-func (c *Server) publishFares(ctx context.Context) error {
-	for _, table := range c.fares.All() {
+// start and for every edition, since the topic is compacted by version.
+func (c *Server) publishFares(ctx context.Context, set *rules.Set) error {
+	for _, table := range set.Tables.All() {
 		value, err := proto.Marshal(table.Message())
 		if err != nil {
 			return language.Textf("encode fare table %s: %w", table.Version(), err)
@@ -65,6 +66,21 @@ func (c *Server) publishFares(ctx context.Context) error {
 		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value}
 		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
 			return language.Textf("publish fare table %s: %w", table.Version(), err)
+		}
+	}
+	return nil
+}
+
+// withdrawFares publishes that tables of an earlier edition no longer count if the one in force
+// does not have them: they were to begin on a day that had not come.
+func (c *Server) withdrawFares(ctx context.Context, earlier, inForce *rules.Set) error {
+	for _, table := range earlier.Tables.All() {
+		if _, stands := inForce.Tables.Version(table.Version()); stands {
+			continue
+		}
+		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version())}
+		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
+			return fmt.Errorf("withdraw fare table %s: %w", table.Version(), err)
 		}
 	}
 	return nil

@@ -32,6 +32,8 @@ type Settings struct {
 	Keys       string // the key store's file
 	Passphrase string // the file of it
 	Registry   string
+	Rules      string // directory of the documents that found the rules
+	Examples   bool   // rules may be examples
 	Ops        string
 	API        string
 	Tokens     string
@@ -60,7 +62,9 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	service.Whole(fs, &s.minInsync, "kafka-min-insync", 0, 0, "`number` of replicas that must have a record before it is acknowledged; 0: more than half")
 	fs.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(fs, &s.Passphrase)
-	fs.StringVar(&s.Registry, "registry", "", "`directory` of the network, and of the files that found the registry of an empty database; empty: registry in the data directory")
+	fs.StringVar(&s.Registry, "registry", "", "`directory` of the files that found the registry of an empty database; empty: registry in the data directory")
+	fs.StringVar(&s.Rules, "rules", "", "`directory` of the documents that found the rules of an empty database; empty: rules beside the registry's")
+	fs.BoolVar(&s.Examples, "examples", false, "rules may be examples, for which nobody answers: this is a demonstration or a trial")
 	fs.StringVar(&s.Ops, "ops", s.Ops, "`address` of metrics, health and status pages")
 	fs.StringVar(&s.API, "api", s.API, "`address` of the load authority")
 	fs.StringVar(&s.Tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+ChannelTokens+" in the data directory, made where they are missing")

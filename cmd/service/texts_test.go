@@ -22,8 +22,8 @@ func textArguments() map[string][]int {
 		".Print": {0}, ".Say": {0}, ".Phase": {0}, "refuse": {0}, ".todo": {0}, ".Head": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
 		"list": {1}, "listAll": {1}, "head": {0},
 		// commands
-		"newCommand": {2, 3}, "newOneDay": {2, 3}, "newDecision": {2, 3}, "newTapQuery": {2, 3}, "group": {1, 2},
-		"newRegistryCommand": {2}, "newRegistryChange": {2}, "registryDecisionCommand": {1},
+		"newCommand": {2, 3}, "newWithArguments": {2}, "newChange": {2}, "rulesDecisionCommand": {1, 2}, "newOneDay": {2, 3}, "newDecision": {2, 3}, "newTapQuery": {2, 3}, "group": {1, 2},
+		"newRegistryChange": {2}, "registryDecisionCommand": {1},
 		// flags
 		".StringVar": {3}, ".BoolVar": {3}, ".IntVar": {3}, ".DurationVar": {3}, ".Uint64Var": {3}, ".Float64Var": {3}, ".Int64Var": {3}, ".UintVar": {3}, ".TextVar": {3},
 		".String": {2}, ".Bool": {2}, ".Int": {2}, ".Duration": {2}, ".Int64": {2}, ".Float64": {2}, ".Uint64": {2},

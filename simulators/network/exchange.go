@@ -6,8 +6,14 @@ import (
 )
 
 // The file that clearing builds its fares from.
+type fareNetworks struct {
+	Versions []fareNetwork `json:"versions"`
+}
+
 type fareNetwork struct {
 	Version  string        `json:"version"`
+	From     int           `json:"effective_from"`
+	Example  bool          `json:"example"`
 	Source   string        `json:"source"`
 	Stations []fareStation `json:"stations"`
 	Lines    []fareLine    `json:"lines"`
@@ -35,7 +41,7 @@ type fareStop struct {
 // FareNetwork encodes the part of the map that a fare office needs, in the form that
 // clearing reads: stations, lines with distances, numbers of bus lines.
 func (n *Network) FareNetwork() ([]byte, error) {
-	out := fareNetwork{Version: "simulated-1", Source: n.About, Stations: make([]fareStation, n.Stations())}
+	out := fareNetwork{Version: "simulated-1", From: 20200101, Example: true, Source: n.About, Stations: make([]fareStation, n.Stations())}
 	for _, l := range n.Metro {
 		line := fareLine{Number: l.Number, Chinese: l.Chinese, English: l.English}
 		for _, s := range l.Stations {
@@ -47,7 +53,7 @@ func (n *Network) FareNetwork() ([]byte, error) {
 	for _, l := range n.Bus {
 		out.BusLines = append(out.BusLines, l.Number)
 	}
-	data, err := json.MarshalIndent(out, "", "  ")
+	data, err := json.MarshalIndent(fareNetworks{[]fareNetwork{out}}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}

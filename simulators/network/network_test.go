@@ -59,10 +59,11 @@ func TestFareNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got fareNetwork
-	if err := json.Unmarshal(data, &got); err != nil {
-		t.Fatal(err)
+	var all fareNetworks
+	if err := json.Unmarshal(data, &all); err != nil || len(all.Versions) != 1 {
+		t.Fatal(len(all.Versions), err)
 	}
+	got := all.Versions[0]
 	if len(got.Stations) != 45 || got.Stations[17].Chinese != "紫荆山" || len(got.Lines) != 2 || len(got.BusLines) != 20 {
 		t.Errorf("%d stations (number 18 is %s), %d lines, %d bus lines", len(got.Stations), got.Stations[17].Chinese, len(got.Lines), len(got.BusLines))
 	}

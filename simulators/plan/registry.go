@@ -27,7 +27,8 @@ type Registry struct {
 // row adds a row to a table.
 type row func(cells ...string)
 
-// Write writes the registry into dir, which it makes where it is missing. Files are replaced
+// Write writes the registry into dir, which it makes where it is missing, and the rule document of
+// the network into the folder rules beside it. Files are replaced
 // whole. It takes constant memory.
 func (r *Registry) Write(dir string) error {
 	if err := durable.MkdirAll(dir); err != nil {
@@ -67,7 +68,11 @@ func (r *Registry) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, "network.json"), data)
+	rules := filepath.Join(filepath.Dir(dir), "rules")
+	if err := durable.MkdirAll(rules); err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(rules, "network.json"), data)
 }
 
 func (r *Registry) operators(add row) error {

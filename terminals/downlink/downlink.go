@@ -18,17 +18,18 @@ import (
 	"citycard/language"
 )
 
-// ErrNoFares: the clearing centre has published no fare table.
+// ErrNoFares: the clearing centre has published no fare table that holds on the day.
 var ErrNoFares = language.Textf("no fare table has been published")
 
-// Fares returns the newest fare table of the topic fares; opts are the client options that the
-// brokers require. It waits for a broker, and for a table to be published, as long as ctx allows.
-// It calls waiting once, with what it waits for. Errors: ErrNoFares, or what the broker says.
-func Fares(ctx context.Context, brokers []string, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
+// Fares returns the fare table of the topic fares that holds on a day, YYYYMMDD; opts are the
+// client options that the brokers require. It waits for a broker, and for a table to be published,
+// as long as ctx allows. It calls waiting once, with what it waits for. Errors: ErrNoFares, or what
+// the broker says.
+func Fares(ctx context.Context, brokers []string, day string, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
 	for told := false; ; told = true {
-		table, err := read(ctx, brokers, opts)
+		table, err := read(ctx, brokers, day, opts)
 		if err == nil || !passing(err) {
 			return table, err
 		}
@@ -55,7 +56,7 @@ func passing(err error) bool {
 const retryPause = 200 * time.Millisecond
 
 // read reads the topic once.
-func read(ctx context.Context, brokers []string, opts []kgo.Opt) (*message.FareTable, error) {
+func read(ctx context.Context, brokers []string, day string, opts []kgo.Opt) (*message.FareTable, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic
@@ -77,27 +78,44 @@ func read(ctx context.Context, brokers []string, opts []kgo.Opt) (*message.FareT
 			left[o.Partition] = o.Offset
 		}
 	})
-	var newest *kgo.Record
+	// A table that no longer counts was replaced by an empty record under its key.
+	standing := make(map[string]*kgo.Record)
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			return nil, fmt.Errorf("fares: read topic %s: %w", message.TopicFares, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if len(r.Value) > 0 && (newest == nil || !r.Timestamp.Before(newest.Timestamp)) {
-				newest = r
-			}
+			standing[string(r.Key)] = r
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}
 		})
 	}
-	if newest == nil {
+	return holding(standing, day)
+}
+
+// holding finds the table that began last up to a day; of two that began on one day, the one that
+// was published later.
+func holding(standing map[string]*kgo.Record, day string) (*message.FareTable, error) {
+	var found *message.FareTable
+	var record *kgo.Record
+	for _, r := range standing {
+		if len(r.Value) == 0 {
+			continue
+		}
+		table := new(message.FareTable)
+		if err := proto.Unmarshal(r.Value, table); err != nil {
+			return nil, fmt.Errorf("fares: a record of topic %s (offset %d) is no fare table: %w", message.TopicFares, r.Offset, err)
+		}
+		from := table.GetEffectiveFrom()
+		if from > day || found != nil && (from < found.GetEffectiveFrom() || from == found.GetEffectiveFrom() && r.Timestamp.Before(record.Timestamp)) {
+			continue
+		}
+		found, record = table, r
+	}
+	if found == nil {
 		return nil, ErrNoFares
 	}
-	table := new(message.FareTable)
-	if err := proto.Unmarshal(newest.Value, table); err != nil {
-		return nil, fmt.Errorf("fares: the newest record of topic %s (offset %d) is no fare table: %w", message.TopicFares, newest.Offset, err)
-	}
-	return table, nil
+	return found, nil
 }

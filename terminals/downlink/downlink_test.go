@@ -26,7 +26,7 @@ func must(t *testing.T, err error) {
 
 func ignore(error) {}
 
-func TestNewestTableCounts(t *testing.T) {
+func TestTableOfTheDayCounts(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
 	must(t, err)
 	defer cluster.Close()
@@ -37,21 +37,36 @@ func TestNewestTableCounts(t *testing.T) {
 	defer cancel()
 	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer stop()
-	if _, err := downlink.Fares(short, cluster.ListenAddrs(), ignore); !errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(short, cluster.ListenAddrs(), "20260105", ignore); !errors.Is(err, downlink.ErrNoFares) {
 		t.Fatalf("empty topic: %v", err)
 	}
-	for _, version := range []string{"v1", "v2"} {
-		value, err := proto.Marshal(&message.FareTable{Version: version})
+	publish := func(version, from string) {
+		t.Helper()
+		value, err := proto.Marshal(&message.FareTable{Version: version, EffectiveFrom: from})
 		must(t, err)
-		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("fares"), Value: value}).FirstErr())
+		if from == "" {
+			value = nil
+		}
+		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte(version), Value: value}).FirstErr())
 	}
-	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), ignore)
+	publish("tomorrow", "20260106")
+	again, stopAgain := context.WithCancel(ctx)
+	var waits error
+	_, err = downlink.Fares(again, cluster.ListenAddrs(), "20260105", func(why error) { waits = why; stopAgain() })
+	if err == nil || !errors.Is(waits, downlink.ErrNoFares) {
+		t.Fatalf("no table of today: %v, waiting for %v", err, waits)
+	}
+	publish("withdrawn", "20260105")
+	publish("v2", "20260101")
+	publish("v1", "20200101")
+	publish("withdrawn", "")
+	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), "20260105", ignore)
 	must(t, err)
 	if table.GetVersion() != "v2" {
 		t.Errorf("version %s, want v2", table.GetVersion())
 	}
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), ignore); err == nil {
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), "20260105", ignore); err == nil {
 		t.Error("garbage was taken for a fare table")
 	}
 }
@@ -59,7 +74,7 @@ func TestNewestTableCounts(t *testing.T) {
 func TestBrokerAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, "20260105", ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
 		t.Errorf("%v, want the broker's absence", err)
 	}
 }
@@ -80,7 +95,7 @@ func TestFaresAreAwaited(t *testing.T) {
 	answers := make(chan answer, 1)
 	must(t, place.Close())
 	go func() {
-		table, err := downlink.Fares(ctx, []string{address}, func(why error) { waits <- why })
+		table, err := downlink.Fares(ctx, []string{address}, "20260105", func(why error) { waits <- why })
 		answers <- answer{table, err}
 	}()
 	<-waits

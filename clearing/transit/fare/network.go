@@ -2,7 +2,7 @@ package fare
 
 import (
 	"container/heap"
-	"errors"
+	_ "embed" // the example network
 	"fmt"
 	"math"
 
@@ -17,13 +17,23 @@ const (
 	maxHopMetres = 200_000
 )
 
-// Network is the metro's lines and the numbers of the bus lines.
+//go:embed example_network.json
+var exampleNetwork string
+
+// ExampleNetworkJSON is a small invented network, for trials and tests.
+func ExampleNetworkJSON() []byte { return []byte(exampleNetwork) }
+
+// Networks are all versions of the network, by date.
+type Networks struct{ versions []Network }
+
+// Network is the metro's lines and the numbers of the bus lines, until the next version begins. A
+// day before the first version has the first, so that no day is without a network.
 type Network struct {
-	Version  string    `json:"version"`
-	Source   string    `json:"source"`
+	rulefile.Since
 	Stations []Station `json:"stations"`
 	Lines    []Line    `json:"lines"`
 	BusLines []uint32  `json:"bus_lines"`
+	rulefile.Figures
 }
 
 // Station is a place to enter and leave. Stations are numbered 1 to n across
@@ -49,101 +59,97 @@ type Stop struct {
 	Metres  int64  `json:"metres"`
 }
 
-// LoadNetwork reads and validates a network file.
-func LoadNetwork(data []byte) (*Network, error) {
-	network := new(Network)
-	if err := rulefile.Decode(data, network); err != nil {
+// LoadNetworks reads and checks a network document. The error names every fault by version, row and
+// field. Every version is connected: every station can be reached from every other.
+func LoadNetworks(data []byte) (*Networks, error) {
+	versions, err := rulefile.Read(data, (*Network).check)
+	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
-	if err := network.Validate(); err != nil {
-		return nil, err
-	}
-	return network, nil
+	return &Networks{versions}, nil
 }
 
-// Validate names every fault by row and field. A valid network is connected:
-// every station can be reached from every other.
-func (n *Network) Validate() error {
-	var faults []error
-	if !rulefile.IsName(n.Version) {
-		faults = append(faults, fmt.Errorf("version: %q, want 1 to 40 letters, digits, dots or hyphens", n.Version))
-	}
-	if n.Source == "" {
-		faults = append(faults, errors.New("source: empty, want where the distances come from"))
-	}
+// Names are the versions of the document, each with a hash of its content.
+func (ns *Networks) Names() string { return rulefile.Names(ns.versions) }
+
+// Examples names the versions that the document marks as examples.
+func (ns *Networks) Examples() []string { return rulefile.Examples(ns.versions) }
+
+// Terms are the versions with their days.
+func (ns *Networks) Terms() []rulefile.Term { return rulefile.Terms(ns.versions) }
+
+func (n *Network) check(where string) []error {
+	faults := n.CheckSource(where)
 	if len(n.Stations) > maxStations {
-		faults = append(faults, fmt.Errorf("stations: %d, want at most %d", len(n.Stations), maxStations))
+		return append(faults, fmt.Errorf("%s.stations: %d, want at most %d", where, len(n.Stations), maxStations))
 	}
 	seen := make(map[uint32]bool)
 	for i, s := range n.Stations {
 		if s.Number < 1 || int(s.Number) > len(n.Stations) || seen[s.Number] {
-			faults = append(faults, fmt.Errorf("stations[%d].number: %d, want each of 1 to %d once", i, s.Number, len(n.Stations)))
+			faults = append(faults, fmt.Errorf("%s.stations[%d].number: %d, want each of 1 to %d once", where, i, s.Number, len(n.Stations)))
 		}
 		seen[s.Number] = true
 		if s.Name == "" {
-			faults = append(faults, fmt.Errorf("stations[%d].name: empty, want a name", i))
+			faults = append(faults, fmt.Errorf("%s.stations[%d].name: empty, want a name", where, i))
 		}
 	}
-	faults = append(faults, n.checkLines()...)
-	faults = append(faults, n.checkBusLines()...)
+	faults = append(faults, n.checkLines(where)...)
+	faults = append(faults, n.checkBusLines(where)...)
 	if len(faults) == 0 {
-		faults = append(faults, n.checkConnected()...)
+		faults = append(faults, n.checkConnected(where)...)
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("network: %w", errors.Join(faults...))
-	}
-	return nil
+	return faults
 }
 
-func (n *Network) checkLines() []error {
+func (n *Network) checkLines(where string) []error {
 	var faults []error
 	seen := make(map[uint32]bool)
 	for i, line := range n.Lines {
 		if line.Number == 0 || seen[line.Number] {
-			faults = append(faults, fmt.Errorf("lines[%d].number: %d, want each number once, from 1", i, line.Number))
+			faults = append(faults, fmt.Errorf("%s.lines[%d].number: %d, want each number once, from 1", where, i, line.Number))
 		}
 		seen[line.Number] = true
 		if len(line.Stops) < 2 {
-			faults = append(faults, fmt.Errorf("lines[%d].stops: %d, want at least 2", i, len(line.Stops)))
+			faults = append(faults, fmt.Errorf("%s.lines[%d].stops: %d, want at least 2", where, i, len(line.Stops)))
 		}
 		for j, stop := range line.Stops {
 			if stop.Station < 1 || int(stop.Station) > len(n.Stations) {
-				faults = append(faults, fmt.Errorf("lines[%d].stops[%d].station: %d, want 1 to %d", i, j, stop.Station, len(n.Stations)))
+				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[%d].station: %d, want 1 to %d", where, i, j, stop.Station, len(n.Stations)))
 			}
 			switch {
 			case j == 0 && stop.Metres != 0:
-				faults = append(faults, fmt.Errorf("lines[%d].stops[0].metres: %d, want 0 at the first stop", i, stop.Metres))
+				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[0].metres: %d, want 0 at the first stop", where, i, stop.Metres))
 			case j > 0 && (stop.Metres < 1 || stop.Metres > maxHopMetres):
-				faults = append(faults, fmt.Errorf("lines[%d].stops[%d].metres: %d, want 1 to %d", i, j, stop.Metres, maxHopMetres))
+				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[%d].metres: %d, want 1 to %d", where, i, j, stop.Metres, maxHopMetres))
 			}
 		}
 	}
 	return faults
 }
 
-func (n *Network) checkBusLines() []error {
+func (n *Network) checkBusLines(where string) []error {
 	var faults []error
 	if len(n.BusLines) > maxBusLines {
-		faults = append(faults, fmt.Errorf("bus_lines: %d, want at most %d", len(n.BusLines), maxBusLines))
+		faults = append(faults, fmt.Errorf("%s.bus_lines: %d, want at most %d", where, len(n.BusLines), maxBusLines))
 	}
 	seen := make(map[uint32]bool)
 	for i, number := range n.BusLines {
 		if number == 0 || seen[number] {
-			faults = append(faults, fmt.Errorf("bus_lines[%d]: %d, want each number once, from 1", i, number))
+			faults = append(faults, fmt.Errorf("%s.bus_lines[%d]: %d, want each number once, from 1", where, i, number))
 		}
 		seen[number] = true
 	}
 	return faults
 }
 
-func (n *Network) checkConnected() []error {
+func (n *Network) checkConnected(where string) []error {
 	if len(n.Stations) == 0 {
 		return nil
 	}
 	var faults []error
 	for i, metres := range n.hops().from(0) {
 		if metres == unreachable {
-			faults = append(faults, fmt.Errorf("lines: no way from station 1 to station %d", i+1))
+			faults = append(faults, fmt.Errorf("%s.lines: no way from station 1 to station %d", where, i+1))
 		}
 	}
 	return faults

@@ -2,6 +2,7 @@ package fare
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -11,8 +12,8 @@ import (
 //
 //	1 --5000-- 2 --4000-- 3 --4001-- 4
 //	           2 --2500-- 5 --2500-- 4 --20000-- 6
-const city = `{
-  "version": "test-1", "source": "invented for tests",
+const city = `{"versions": [{
+  "version": "test-1", "effective_from": 20200101, "source": "invented for tests",
   "stations": [
     {"number": 1, "name": "甲", "name_en": "A"}, {"number": 2, "name": "乙"}, {"number": 3, "name": "丙"},
     {"number": 4, "name": "丁"}, {"number": 5, "name": "戊"}, {"number": 6, "name": "己"}],
@@ -20,19 +21,22 @@ const city = `{
     {"number": 1, "name": "1号线", "stops": [{"station": 1, "metres": 0}, {"station": 2, "metres": 5000}, {"station": 3, "metres": 4000}, {"station": 4, "metres": 4001}]},
     {"number": 2, "name": "2号线", "stops": [{"station": 2, "metres": 0}, {"station": 5, "metres": 2500}, {"station": 4, "metres": 2500}, {"station": 6, "metres": 20000}]}],
   "bus_lines": [7, 501]
-}`
+}]}`
 
-func cityNetwork(t testing.TB) *Network {
+func cityNetwork(t testing.TB) *Networks {
 	t.Helper()
-	network, err := LoadNetwork([]byte(city))
+	networks, err := LoadNetworks([]byte(city))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return network
+	return networks
 }
 
+// only is a series of one version.
+func only(n *Network) *Networks { return &Networks{[]Network{*n}} }
+
 func TestShortestWay(t *testing.T) {
-	hops := cityNetwork(t).hops()
+	hops := cityNetwork(t).versions[0].hops()
 	for _, c := range []struct {
 		start int
 		want  []int64
@@ -65,11 +69,11 @@ func TestNetworkFaults(t *testing.T) {
 		{"unknown field", `"source"`, `"sauce"`, `unknown field "sauce"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wantFaults(t, func(data []byte) error { _, err := LoadNetwork(data); return err }, city, c.old, c.new, []string{c.want})
+			wantFaults(t, func(data []byte) error { _, err := LoadNetworks(data); return err }, city, c.old, c.new, []string{c.want})
 		})
 	}
-	over := &Network{Version: "v", Source: "s", Stations: make([]Station, maxStations+1)}
-	if err := over.Validate(); err == nil {
+	over := &Network{Stations: make([]Station, maxStations+1)}
+	if faults := over.check(""); !slices.ContainsFunc(faults, func(err error) bool { return strings.Contains(err.Error(), "want at most 512") }) {
 		t.Error("too many stations: accepted")
 	}
 }
@@ -77,7 +81,7 @@ func TestNetworkFaults(t *testing.T) {
 // randomNetwork is a line through every station and some shortcuts.
 func randomNetwork(t *rapid.T) *Network {
 	count := rapid.IntRange(1, 12).Draw(t, "stations")
-	network := &Network{Version: "r", Source: "rapid", BusLines: []uint32{1}}
+	network := &Network{BusLines: []uint32{1}}
 	hop := func(a, b int) Line {
 		return Line{Number: uint32(len(network.Lines) + 1), Stops: []Stop{
 			{Station: uint32(a)},

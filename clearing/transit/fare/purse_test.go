@@ -31,7 +31,7 @@ func TestBuildWithinThePurse(t *testing.T) {
 			t.Errorf("asked for the days %s", asked)
 		}
 	}
-	buses := &Network{Version: "buses", Source: "invented for tests", BusLines: []uint32{7, 501}}
+	buses := only(&Network{BusLines: []uint32{7, 501}})
 	for fen, want := range map[ledger.Fen]string{200: "", 199: "line 501 costs 200 fen, want at most 199"} {
 		_, err := Build(exampleRules(t), buses, func(ledger.Day, ledger.Day) ledger.Fen { return fen })
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -155,3 +155,6 @@ func (r *Rules) Examples() []string {
 	}
 	return all
 }
+
+// Terms are the versions with their days.
+func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

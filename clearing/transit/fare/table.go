@@ -27,31 +27,40 @@ type entry struct {
 // PurseMaximum is what a purse may hold on every day from the first to the last.
 type PurseMaximum func(first, last ledger.Day) ledger.Fen
 
-// Build makes one table for every rule version. It fails when a bus line of the
-// network has no fare in a version, or where a fare is more than a purse may hold.
-func Build(rules *Rules, network *Network, purse PurseMaximum) (*Tables, error) {
-	if err := network.Validate(); err != nil {
-		return nil, err
-	}
+// Build makes one table for every rule version and every version of the network while it holds. It
+// fails when a bus line of the network has no fare in a version, or where a fare is more than a
+// purse may hold.
+func Build(rules *Rules, networks *Networks, purse PurseMaximum) (*Tables, error) {
 	tables := &Tables{}
+	terms := networks.Terms()
 	for _, v := range rules.versions {
-		var e entry
-		e.from, e.to = v.Days()
-		fares, err := v.table(network, int64(purse(e.from, e.to)))
-		if err != nil {
-			return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+		from, to := v.Days()
+		for i, term := range terms {
+			e := entry{from: max(from, term.First), to: min(to, term.Last)}
+			if e.from > e.to {
+				continue
+			}
+			network := &networks.versions[i]
+			fares, err := v.table(network, e.from, int64(purse(e.from, e.to)))
+			if err != nil {
+				return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+			}
+			if e.table, err = newTable(fares); err != nil {
+				return nil, err
+			}
+			tables.entries = append(tables.entries, e)
 		}
-		if e.table, err = newTable(fares); err != nil {
-			return nil, err
-		}
-		tables.entries = append(tables.entries, e)
 	}
 	return tables, nil
 }
 
 // At is the table in force on the calendar day of t, in t's own location.
 func (ts *Tables) At(t time.Time) (*Table, bool) {
-	day := ledger.DayOf(t)
+	return ts.On(ledger.DayOf(t))
+}
+
+// On is the table in force on a day.
+func (ts *Tables) On(day ledger.Day) (*Table, bool) {
 	for _, e := range ts.entries {
 		if e.from <= day && day <= e.to {
 			return e.table, true
@@ -79,8 +88,8 @@ func (ts *Tables) All() []*Table {
 	return all
 }
 
-// table prices every ride; purse is what a purse may hold.
-func (v *version) table(network *Network, purse int64) (*message.FareTable, error) {
+// table prices every ride from a day on; purse is what a purse may hold.
+func (v *version) table(network *Network, from ledger.Day, purse int64) (*message.FareTable, error) {
 	full := v.Metro.fullPrices(network)
 	var highest int64
 	if len(full) > 0 {
@@ -90,7 +99,7 @@ func (v *version) table(network *Network, purse int64) (*message.FareTable, erro
 		return nil, fmt.Errorf("metro: highest fare %d fen, want at most %d, which a purse may hold", highest, purse)
 	}
 	table := &message.FareTable{
-		EffectiveFrom:     v.EffectiveFrom,
+		EffectiveFrom:     from.String(),
 		MetroStations:     uint32(len(network.Stations)),
 		MetroLimitMinutes: v.Metro.LimitMinutes,
 		MaximumFen:        uint32(purse),

@@ -85,7 +85,7 @@ func TestTableVersion(t *testing.T) {
 
 func TestBuildNeedsAFareForEveryBusLine(t *testing.T) {
 	network := cityNetwork(t)
-	network.BusLines = append(network.BusLines, 1000)
+	network.versions[0].BusLines = append(network.versions[0].BusLines, 1000)
 	if _, err := Build(exampleRules(t), network, purse); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
 		t.Errorf("error %v", err)
 	}
@@ -174,7 +174,7 @@ func TestTableProperties(t *testing.T) {
 	rules := exampleRules(t)
 	rapid.Check(t, func(t *rapid.T) {
 		network := randomNetwork(t)
-		tables, err := Build(rules, network, purse)
+		tables, err := Build(rules, only(network), purse)
 		if err != nil {
 			t.Fatal(err)
 		}

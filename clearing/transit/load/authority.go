@@ -49,10 +49,10 @@ type Authority struct {
 	Registry *registry.Registry
 	Keys     *keys.Keyring
 	Poster   *ledger.Gatherer
-	Books    *ledger.Ledger // where refunds are looked up
-	Rules    *Rules
-	Tokens   Tokens           // of the channels, for requests over HTTP
-	Now      func() time.Time // in the zone of the cards' dates
+	Books    *ledger.Ledger                        // where refunds are looked up
+	Rules    func() (rules *Rules, edition string) // those in force
+	Tokens   Tokens                                // of the channels, for requests over HTTP
+	Now      func() time.Time                      // in the zone of the cards' dates
 }
 
 // A signed day may be this many days from today's date or from the clearing day: a terminal's clock
@@ -205,7 +205,8 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
 	day, _ := identity.SignedDay(o.Time)
-	amount, rule := ledger.Fen(o.Amount), a.Rules.On(day)
+	rules, _ := a.Rules()
+	amount, rule := ledger.Fen(o.Amount), rules.On(day)
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}

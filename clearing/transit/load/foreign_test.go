@@ -31,7 +31,7 @@ func TestForeignLoad(t *testing.T) {
 	away := &clearingtest.Town{Keys: keys.GenerateTest(2)}
 	m := away.Load(visitor, 3, 5000, 9000, at(12))
 	m.Issuer = clearingtest.Hex(otherCity)
-	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Rules: town.Purses, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
+	judge := &load.Judge{TACs: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Paid: func(_ context.Context, orders []ledger.Key) ([]ledger.Fen, error) {
 		return make([]ledger.Fen, len(orders)), nil
 	}, Written: noWords}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, 1)
@@ -55,12 +55,8 @@ func TestListedLoad(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n"
 	})
-	rules, err := load.LoadRules(load.ExampleJSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules, Now: func() time.Time { return at(12) }}
-	_, err = authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Now: func() time.Time { return at(12) }}
+	_, err := authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
 	var refusal *load.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != verdict.CardListed {
 		t.Errorf("the load ended with %v, want a refusal for %s", err, verdict.CardListed)

@@ -60,10 +60,8 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	gatherer, err := c.ledger.NewGatherer(t.Context(), "authorised", "test", 0, time.Millisecond)
 	must(err)
 	t.Cleanup(gatherer.Close)
-	rules, err := load.LoadRules(load.ExampleJSON())
-	must(err)
 	authority := &load.Authority{
-		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: rules,
+		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: c.town.Rules.Loads,
 		Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
 	}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))

@@ -58,7 +58,7 @@ type Judge struct {
 	TACs    *keys.Keyring
 	Paid    Paid
 	Written Written
-	Rules   *Rules
+	Rules   func() (rules *Rules, edition string) // those in force
 }
 
 // written is one decoded record.
@@ -90,6 +90,8 @@ func (o Order) Refunded() ledger.Key {
 
 // Rule decides every record and adds it to the docket, in order.
 func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Docket) error {
+	rules, named := j.Rules()
+	d.Versions = map[string]string{"rules": named}
 	loads := make([]written, 0, len(records))
 	signed := make([]keys.LoadRecord, 0, len(records))
 	orders := make([]*Order, 0, len(records))
@@ -129,7 +131,7 @@ func (j *Judge) Rule(ctx context.Context, records []docket.Record, d *docket.Doc
 		if !verified[next] {
 			d.Reject(verdict.BadTAC, "load", record.Offset, record.Value)
 		} else {
-			j.post(&loads[next], paid[next], words.first(&loads[next], said[next]), d)
+			j.post(rules, &loads[next], paid[next], words.first(&loads[next], said[next]), d)
 		}
 		next++
 	}
@@ -159,11 +161,11 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 
 // maximum is what a purse may hold on the signed day, or on the clearing day where that
 // is none.
-func (j *Judge) maximum(l *written, clearing ledger.Day) ledger.Fen {
+func (r *Rules) maximum(l *written, clearing ledger.Day) ledger.Fen {
 	if l.day == identity.NoDay {
-		return j.Rules.On(clearing).MaximumFen
+		return r.On(clearing).MaximumFen
 	}
-	return j.Rules.On(l.day).MaximumFen
+	return r.On(l.day).MaximumFen
 }
 
 func decode(record docket.Record) (written, verdict.Reason) {
@@ -216,14 +218,14 @@ func (w words) first(l *written, said ledger.Day) bool {
 // if no payment is known, or if the order was refunded since. An order pays for one load, so a
 // second confirmation of it, signed for another day, is booked against suspense too. So is a load
 // after which the purse holds more than any purse may.
-func (j *Judge) post(l *written, paid ledger.Fen, first bool, d *docket.Docket) {
+func (j *Judge) post(rules *Rules, l *written, paid ledger.Fen, first bool, d *docket.Docket) {
 	reason := verdict.None
 	switch {
 	case paid == 0 || !first:
 		reason = verdict.LoadNotPaid
 	case paid != ledger.Fen(l.signed.Amount):
 		reason = verdict.LoadAmount
-	case ledger.Fen(l.signed.NewBalance) > j.maximum(l, d.Source.Day):
+	case ledger.Fen(l.signed.NewBalance) > rules.maximum(l, d.Source.Day):
 		reason = verdict.LoadTooHigh
 	}
 	if reason != verdict.LoadNotPaid {

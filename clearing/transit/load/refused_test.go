@@ -29,11 +29,7 @@ func TestWrongClock(t *testing.T) {
 		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n" + last + "," + clearingtest.Issuer + ",01,active,20200101,20260105\n"
 		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\nclosing,新柜台,Closing,20200101,20260105\n"
 	})
-	rules, err := load.LoadRules(load.ExampleJSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: rules, Now: func() time.Time { return at(12) }}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Now: func() time.Time { return at(12) }}
 	yesterday, tomorrow := at(12).AddDate(0, 0, -1), at(12).AddDate(0, 0, 1)
 	for _, test := range []struct {
 		name, card, channel string

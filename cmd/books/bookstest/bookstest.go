@@ -1,4 +1,4 @@
-// Package bookstest makes empty books for the tests of commands.
+// Package bookstest makes empty books, with rules, for the tests of commands.
 package bookstest
 
 import (
@@ -6,8 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/rules"
 	"citycard/cmd/books"
+	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
 
@@ -44,6 +48,13 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 			t.Error(err)
 		}
 	})
+	set, err := clearingtest.Rules()
+	if err == nil {
+		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return b, dir
 }
 

@@ -1,0 +1,27 @@
+// Package rules keeps the documents by which a city prices, pays and settles: its network, fares,
+// loads, medical tables, bounds of pensions, and which payouts a close holds.
+//
+// A city writes them as files, KIND.json in one folder. Documents are checked whole, and together:
+// every line of the network needs a fare, and no fare may be more than a purse holds. One person
+// proposes documents, another approves them; who did is also in the ledger's audit. The first
+// documents of an empty database found its rules.
+//
+// # Editions
+//
+// An edition is one document of each kind. Every approval makes the next edition, in which its
+// documents replace those of the same kinds. Editions are numbered, and named by the number and the
+// beginning of a hash over all documents up to it, as in 3+1a2b3c4d. A batch's note in the ledger
+// names the edition that ruled it, and an edition loads again for ever: nothing is changed or
+// removed. A proposal can be approved only on the edition against which it was checked.
+//
+// # What is past stays
+//
+// Fares, the network, loads and held payouts begin after their approval: for every day up to that
+// of the approval, the new document says what the one before said. So a tap has the price that was
+// in force when it was signed, whenever it is priced. Medical tables and bounds of pensions may
+// begin in the past, as such policies do; nothing that is booked changes by itself.
+//
+// Running code has a [Shelf] with the edition in force, which follows the database. An approval
+// takes effect on the next day at the earliest, and not within [Lead] before midnight, so every
+// process has an edition before its first day begins.
+package rules

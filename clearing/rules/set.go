@@ -1,0 +1,201 @@
+package rules
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+
+	"citycard/clearing/dayclose"
+	"citycard/clearing/medical"
+	"citycard/clearing/pension"
+	"citycard/clearing/rulefile"
+	"citycard/clearing/transit/fare"
+	"citycard/clearing/transit/load"
+	"citycard/ledger"
+)
+
+// MaxBytes is how long a document may be.
+const MaxBytes = 8 << 20
+
+// Set is one document of each kind, checked.
+type Set struct {
+	Edition Edition // zero if it is in no database
+
+	Tables  *fare.Tables // the prices of its fares over its network
+	Loads   *load.Rules
+	Medical *medical.Rules
+	Pension *pension.Rules
+	Payouts *dayclose.Rules
+
+	contents  map[Kind][]byte
+	documents map[Kind]document
+}
+
+// Edition names what was in force.
+type Edition struct {
+	Number int64
+	Head   [sha256.Size]byte // over all documents up to it
+}
+
+// String is the number and the beginning of the head, such as 3+1a2b3c4d.
+func (e Edition) String() string { return fmt.Sprintf("%d+%x", e.Number, e.Head[:4]) }
+
+// Read checks documents, one of each kind. The error names every fault, by kind, version, row and
+// field.
+func Read(contents map[Kind][]byte) (*Set, error) {
+	s := &Set{contents: maps.Clone(contents), documents: map[Kind]document{}}
+	var faults []error
+	for kind := range contents {
+		if !kind.Known() {
+			faults = append(faults, fmt.Errorf("%q is no kind of document, want one of %v", kind, Kinds()))
+		}
+	}
+	networks, fares := new(fare.Networks), new(fare.Rules)
+	for _, kind := range Kinds() {
+		content, given := contents[kind]
+		if !given {
+			faults = append(faults, fmt.Errorf("%s: there is no such document, want one of each kind", kind))
+			continue
+		}
+		read, err := s.read(kind, content, &networks, &fares)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", kind.File(), err))
+			continue
+		}
+		s.documents[kind] = read
+	}
+	if len(faults) == 0 {
+		var err error
+		if s.Tables, err = fare.Build(fares, networks, s.Loads.PurseMaximum); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return s, errors.Join(faults...)
+}
+
+// Check checks one document alone.
+func Check(kind Kind, content []byte) error {
+	networks, fares := new(fare.Networks), new(fare.Rules)
+	_, err := new(Set).read(kind, content, &networks, &fares)
+	return err
+}
+
+// read checks one document.
+func (s *Set) read(kind Kind, content []byte, networks **fare.Networks, fares **fare.Rules) (d document, err error) {
+	if len(content) > MaxBytes {
+		return nil, fmt.Errorf("%d bytes, want at most %d", len(content), MaxBytes)
+	}
+	if content, err = rulefile.Text(content); err != nil {
+		return nil, err
+	}
+	switch kind {
+	case Network:
+		*networks, err = fare.LoadNetworks(content)
+		return *networks, err
+	case Fares:
+		*fares, err = fare.LoadRules(content)
+		return *fares, err
+	case Loads:
+		s.Loads, err = load.LoadRules(content)
+		return s.Loads, err
+	case Medical:
+		s.Medical, err = medical.LoadRules(content)
+		return s.Medical, err
+	case Pension:
+		s.Pension, err = pension.LoadRules(content)
+		return s.Pension, err
+	}
+	s.Payouts, err = dayclose.LoadRules(content)
+	return s.Payouts, err
+}
+
+// Content is a document as the city wrote it.
+func (s *Set) Content(kind Kind) []byte { return s.contents[kind] }
+
+// Terms are the versions of a document with their days.
+func (s *Set) Terms(kind Kind) []rulefile.Term { return s.documents[kind].Terms() }
+
+// Examples names what the documents mark as examples, each with its file.
+func (s *Set) Examples() []string {
+	var all []string
+	for _, kind := range Kinds() {
+		for _, part := range s.documents[kind].Examples() {
+			all = append(all, kind.File()+": "+part)
+		}
+	}
+	return all
+}
+
+// With replaces documents by others and checks them with the rest.
+func (s *Set) With(contents map[Kind][]byte) (*Set, error) {
+	all := maps.Clone(s.contents)
+	maps.Copy(all, contents)
+	return Read(all)
+}
+
+// Differs lists the kinds whose documents are others than those of a set; of nil all are.
+func (s *Set) Differs(from *Set) (kinds []Kind) {
+	for _, kind := range Kinds() {
+		if from == nil || !bytes.Equal(s.contents[kind], from.contents[kind]) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// keeps returns an error that names what the set says otherwise than the one before it, of days up
+// to a last one for which it must not.
+func (s *Set) keeps(before *Set, last ledger.Day) error {
+	var faults []error
+	for _, kind := range Kinds() {
+		if !kind.beginsLater() {
+			continue
+		}
+		now, then := s.Terms(kind), before.Terms(kind)
+		for _, day := range turns(now, then, last) {
+			if is, was := holding(now, day), holding(then, day); is.Content != was.Content {
+				faults = append(faults, fmt.Errorf("%s: %s would hold on %s, where %s held; want what was in force up to %s unchanged, and versions that begin after it",
+					kind.File(), named(is), day, named(was), last))
+				break
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// turns are the days up to a last one on which one of two series of versions may turn.
+func turns(a, b []rulefile.Term, last ledger.Day) []ledger.Day {
+	days := []ledger.Day{last}
+	for _, terms := range [][]rulefile.Term{a, b} {
+		for _, t := range terms {
+			for _, day := range []ledger.Day{t.First, t.Last} {
+				if day <= last {
+					days = append(days, day)
+				}
+			}
+			if t.Last < last {
+				days = append(days, t.Last.Add(1))
+			}
+		}
+	}
+	return days
+}
+
+// holding is the version that holds on a day, the zero Term if there is none.
+func holding(terms []rulefile.Term, day ledger.Day) rulefile.Term {
+	for _, t := range terms {
+		if t.First <= day && day <= t.Last {
+			return t
+		}
+	}
+	return rulefile.Term{}
+}
+
+func named(t rulefile.Term) string {
+	if t.Name == "" {
+		return "nothing"
+	}
+	return t.Name
+}

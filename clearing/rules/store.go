@@ -1,0 +1,300 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+)
+
+// The errors of a store.
+var (
+	ErrEmpty      = errors.New("the database holds no rules yet")
+	ErrFounded    = errors.New("the database holds rules already")
+	ErrNoProposal = errors.New("no such proposal")
+	ErrDecided    = errors.New("the proposal is decided already")
+	ErrSamePerson = errors.New("the person who proposed documents may not approve them")
+	ErrStale      = errors.New("the rules have changed since; propose the documents again")
+	ErrNothingNew = errors.New("the documents are those in force already")
+	ErrAltered    = errors.New("the documents are not those that were approved")
+)
+
+// Lead is how long before its first day begins a document must be approved.
+const Lead = time.Minute
+
+// The acts by which the ledger's audit has the history of the rules.
+const (
+	ActPropose = "propose rules"
+	ActFound   = "found rules"
+	ActApprove = "approve rules"
+	ActReject  = "reject rules"
+)
+
+// Store keeps documents in the ledger's database, which has clearing's tables.
+type Store struct {
+	Ledger *ledger.Ledger
+	Zone   *time.Location // of days
+}
+
+// Proposed is the content of the audit entry for a proposal.
+type Proposed struct {
+	Proposal int64  `json:"proposal"`
+	Base     int64  `json:"base"`
+	Digest   string `json:"digest"` // in hexadecimal
+}
+
+// Decided is the content of the audit entry for a proposal that was approved, with its edition, or
+// rejected.
+type Decided struct {
+	Proposal int64  `json:"proposal"`
+	Edition  int64  `json:"edition,omitempty"`
+	Head     string `json:"head,omitempty"` // in hexadecimal
+}
+
+// Draft is a proposal before it is stored: the documents that differ from those in force.
+type Draft struct {
+	Contents map[Kind][]byte
+	Set      *Set // what would be in force
+	base     int64
+}
+
+// Draft checks documents with those in force. What of the past they would change is a fault, as
+// seen at a time. ErrEmpty means that nothing is in force.
+func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Time) (*Draft, error) {
+	before, err := s.InForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Draft{Contents: map[Kind][]byte{}, base: before.Edition.Number}
+	if d.Set, err = before.With(contents); err != nil {
+		return nil, err
+	}
+	for _, kind := range d.Set.Differs(before) {
+		d.Contents[kind] = contents[kind]
+	}
+	if len(d.Contents) == 0 {
+		return nil, ErrNothingNew
+	}
+	return d, d.Set.keeps(before, s.lastFixed(at))
+}
+
+// Kinds are those of the draft's documents.
+func (d *Draft) Kinds() []Kind { return slices.Sorted(maps.Keys(d.Contents)) }
+
+// lastFixed is the last day of which an approval at a time may not change what holds.
+func (s *Store) lastFixed(at time.Time) ledger.Day { return ledger.DayOf(at.Add(Lead).In(s.Zone)) }
+
+// Propose stores a draft, which waits for a second person, and gives its number.
+func (s *Store) Propose(ctx context.Context, d *Draft, by ledger.Approval) (number int64, err error) {
+	if by.First, err = ledger.Person(by.First); err != nil {
+		return 0, err
+	}
+	if err := by.ValidateAlone(); err != nil {
+		return 0, err
+	}
+	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		number, err = s.propose(ctx, tx, d, by)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("propose rules: %w", err)
+	}
+	return number, nil
+}
+
+func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Approval) (number int64, err error) {
+	hashes := map[Kind][]byte{}
+	for kind, content := range d.Contents {
+		hash := sha256.Sum256(content)
+		hashes[kind] = hash[:]
+	}
+	sum := digest(hashes)
+	// It may have been stored by an attempt whose outcome was not known.
+	err = tx.QueryRow(ctx, "SELECT number FROM rule_proposals WHERE base = $1 AND digest = $2 AND person = $3 AND at = $4", d.base, sum[:], by.First, by.At.Unix()).Scan(&number)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return number, err
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO rule_proposals (number, base, digest, person, reason, at)
+		SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::BYTEA, $3::TEXT, $4::TEXT, $5::INT8 FROM rule_proposals RETURNING number`,
+		d.base, sum[:], by.First, by.Reason, by.At.Unix()).Scan(&number)
+	if err != nil {
+		return 0, err
+	}
+	for kind, content := range d.Contents {
+		_, err := tx.Exec(ctx, "INSERT INTO rule_documents (proposal, kind, content, hash) VALUES ($1, $2, $3, $4)", number, string(kind), content, hashes[kind])
+		if err != nil {
+			return 0, err
+		}
+	}
+	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:])}, by)
+}
+
+// digest is over kinds and hashes of documents, in the order of Kinds.
+func digest(hashes map[Kind][]byte) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, kind := range Kinds() {
+		if hash := hashes[kind]; hash != nil {
+			fmt.Fprintf(sum, "%s\n%x\n", kind, hash)
+		}
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	return ledger.Record(ctx, tx, act, string(text), by)
+}
+
+// Found stores the documents of an empty database, in force at once. ErrFounded means that there
+// are rules already; another process may just have founded them.
+func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) error {
+	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
+		return cmp.Or(err, ErrFounded)
+	}
+	by.Reason = "founding"
+	number, err := s.Propose(ctx, &Draft{Contents: set.contents, Set: set}, by)
+	if err != nil {
+		return err
+	}
+	if err = s.decide(ctx, number, ActFound, by); errors.Is(err, ErrStale) {
+		return ErrFounded
+	}
+	return err
+}
+
+// Approve puts a proposal in force. The person must not be the one who proposed it. An error says
+// if its documents would by now change what is past.
+func (s *Store) Approve(ctx context.Context, proposal int64, by ledger.Approval) error {
+	return s.decide(ctx, proposal, ActApprove, by)
+}
+
+// Reject keeps a proposal from ever being in force.
+func (s *Store) Reject(ctx context.Context, proposal int64, by ledger.Approval) error {
+	return s.decide(ctx, proposal, ActReject, by)
+}
+
+func stored(act string) string {
+	return map[string]string{ActFound: "found", ActApprove: "approve", ActReject: "reject"}[act]
+}
+
+func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledger.Approval) (err error) {
+	if by.First, err = ledger.Person(by.First); err != nil {
+		return err
+	}
+	if act == ActApprove {
+		if err := s.stillFits(ctx, proposal, by.At); err != nil {
+			return fmt.Errorf("proposal %d: %w", proposal, err)
+		}
+	}
+	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error { return s.decideIn(ctx, tx, proposal, act, by) })
+	if err != nil {
+		return fmt.Errorf("proposal %d: %w", proposal, err)
+	}
+	return nil
+}
+
+// stillFits checks that a proposal changes nothing that has passed meanwhile. That it is checked
+// against the edition in force, decideIn makes sure of.
+func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) error {
+	contents, err := s.contents(ctx, "WHERE proposal = $1", proposal)
+	if err != nil {
+		return err
+	}
+	before, err := s.InForce(ctx)
+	if err != nil || len(contents) == 0 {
+		return err
+	}
+	after, err := before.With(contents)
+	if err != nil {
+		return err
+	}
+	return after.keeps(before, s.lastFixed(at))
+}
+
+func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act string, by ledger.Approval) error {
+	var base, at int64
+	var sum []byte
+	var proposer, reason, done, decider string
+	err := tx.QueryRow(ctx, `SELECT p.base, p.digest, p.person, p.reason, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0)
+		FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number WHERE p.number = $1`, proposal).
+		Scan(&base, &sum, &proposer, &reason, &done, &decider, &at)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNoProposal
+	case err != nil:
+		return err
+	case done == stored(act) && decider == by.First && at == by.At.Unix():
+		return nil // by an attempt whose outcome was not known
+	case done != "":
+		return ErrDecided
+	case act == ActApprove && ledger.SamePerson(proposer, by.First):
+		return ErrSamePerson
+	}
+	what := Decided{Proposal: proposal}
+	if act != ActReject {
+		if what.Head, err = addEdition(ctx, tx, proposal, base, sum); err != nil {
+			return err
+		}
+		what.Edition = base + 1
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at) VALUES ($1, $2, $3, $4)", proposal, stored(act), by.First, by.At.Unix())
+	if err != nil {
+		return err
+	}
+	if act != ActApprove {
+		return record(ctx, tx, act, what, ledger.Approval{First: by.First, At: by.At})
+	}
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	return ledger.Approve(ctx, tx, act, string(text), ledger.Approval{First: proposer, Second: by.First, Reason: reason, At: by.At})
+}
+
+// addEdition puts a proposal in force on its base and nothing else, and returns the edition's head
+// in hexadecimal.
+func addEdition(ctx context.Context, tx pgx.Tx, proposal, base int64, sum []byte) (string, error) {
+	last, err := lastEdition(ctx, tx)
+	switch {
+	case err != nil && !errors.Is(err, ErrEmpty):
+		return "", err
+	case last.Number != base:
+		return "", fmt.Errorf("checked against edition %d, now is %d: %w", base, last.Number, ErrStale)
+	case len(sum) != sha256.Size:
+		return "", ErrAltered
+	}
+	head := headAfter(last.Head, [sha256.Size]byte(sum))
+	_, err = tx.Exec(ctx, "INSERT INTO rule_editions (number, proposal, head) VALUES ($1, $2, $3)", base+1, proposal, head[:])
+	return hex.EncodeToString(head[:]), err
+}
+
+// headAfter is the head of an edition: SHA-256 over "citycard rules 1", the head before, and the
+// digest of the proposal.
+func headAfter(before, sum [sha256.Size]byte) [sha256.Size]byte {
+	b := append([]byte("citycard rules 1"), before[:]...)
+	return sha256.Sum256(append(b, sum[:]...))
+}
+
+// lastEdition is the edition in force; ErrEmpty if there is none.
+func lastEdition(ctx context.Context, tx pgx.Tx) (e Edition, err error) {
+	var head []byte
+	err = tx.QueryRow(ctx, "SELECT number, head FROM rule_editions ORDER BY number DESC LIMIT 1").Scan(&e.Number, &head)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return e, ErrEmpty
+	}
+	copy(e.Head[:], head)
+	return e, err
+}

@@ -1,0 +1,260 @@
+package rules_test
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/rules"
+	"citycard/clearing/schema"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+// office is a store with two people, on the morning of 5 January 2026.
+type office struct {
+	*testing.T
+	store *rules.Store
+	now   time.Time
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	zone := time.FixedZone("test", 8*60*60)
+	return &office{t, &rules.Store{Ledger: ledgertest.Connect(t, url, 4), Zone: zone}, time.Date(2026, 1, 5, 9, 0, 0, 0, zone)}
+}
+
+func (o *office) must(err error) {
+	o.Helper()
+	if err != nil {
+		o.Fatal(err)
+	}
+}
+
+func (o *office) by(name string) ledger.Approval {
+	return ledger.Approval{First: name, Reason: "council of 1 January", At: o.now}
+}
+
+// examples are documents of every kind.
+func examples() map[rules.Kind][]byte {
+	all := map[rules.Kind][]byte{}
+	for _, kind := range rules.Kinds() {
+		all[kind] = kind.Example()
+	}
+	return all
+}
+
+func (o *office) found() *rules.Set {
+	o.Helper()
+	set, err := rules.Read(examples())
+	o.must(err)
+	o.must(o.store.Found(o.Context(), set, o.by("server")))
+	if err := o.store.Found(o.Context(), set, o.by("server")); !errors.Is(err, rules.ErrFounded) {
+		o.Errorf("founded twice: %v", err)
+	}
+	set, err = o.store.InForce(o.Context())
+	o.must(err)
+	return set
+}
+
+// dearer are the fares of the examples until the end of a day, and dearer ones after it.
+func dearer(until, from string) []byte {
+	text := strings.Replace(string(rules.Fares.Example()), `"effective_to": ""`, `"effective_to": "`+until+`"`, 1)
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	version = strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"`+from+`"`, `"`+until+`"`, `""`, `"base_fen": 200`, `"base_fen": 300`).Replace(version)
+	return []byte(text[:strings.LastIndex(text, "]")] + "," + version + "]}")
+}
+
+// TestEditions takes documents through founding, a proposal, its approval, and reads every edition
+// again.
+func TestEditions(t *testing.T) {
+	o := newOffice(t)
+	if _, err := o.store.InForce(t.Context()); !errors.Is(err, rules.ErrEmpty) {
+		t.Errorf("an empty database: %v, want ErrEmpty", err)
+	}
+	first := o.found()
+	if first.Edition.Number != 1 || len(first.Examples()) == 0 {
+		t.Errorf("edition %s, examples %q; want the first, and examples", first.Edition, first.Examples())
+	}
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106"), rules.Loads: rules.Loads.Example()}, o.now)
+	o.must(err)
+	if len(draft.Contents) != 1 {
+		t.Errorf("the draft has %d documents, want that which differs", len(draft.Contents))
+	}
+	number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	o.must(err)
+	again, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	if err != nil || again != number {
+		t.Errorf("proposed again at the same second: %d, %v; want %d", again, err, number)
+	}
+	if err := o.store.Approve(t.Context(), number, o.by(" ANN ")); !errors.Is(err, rules.ErrSamePerson) {
+		t.Errorf("approved by the proposer: %v", err)
+	}
+	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
+	o.must(o.store.Approve(t.Context(), number, o.by("bob"))) // its outcome was not known
+	if err := o.store.Reject(t.Context(), number, o.by("cy")); !errors.Is(err, rules.ErrDecided) {
+		t.Errorf("rejected after its approval: %v", err)
+	}
+	second, err := o.store.InForce(t.Context())
+	o.must(err)
+	for day, want := range map[int]string{5: "zz-2013", 6: "zz-2026"} {
+		table, ok := second.Tables.At(time.Date(2026, 1, day, 12, 0, 0, 0, o.store.Zone))
+		if !ok || !strings.HasPrefix(table.Version(), want+"+") {
+			t.Errorf("on day %d fares are %v, want %s", day, table, want)
+		}
+	}
+	for number, want := range map[int64]*rules.Set{1: first, 2: second} {
+		read, err := o.store.At(t.Context(), number)
+		if err != nil || read.Edition != want.Edition || len(read.Differs(want)) > 0 {
+			t.Errorf("edition %d reads as %s, %v; want %s", number, read.Edition, err, want.Edition)
+		}
+	}
+	if _, err := o.store.At(t.Context(), 3); err == nil {
+		t.Error("an edition that is not there was read")
+	}
+	history, err := o.store.History(t.Context())
+	o.must(err)
+	if len(history) != 2 || history[1].Decider != "bob" || history[1].Edition != second.Edition.String() || history[1].Kinds[0] != rules.Fares {
+		t.Errorf("history: %+v", history)
+	}
+}
+
+// TestPastStays proposes what would change the price of days that are over, or of today, and what
+// would be approved too late.
+func TestPastStays(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	propose := func(contents map[rules.Kind][]byte) (int64, error) {
+		draft, err := o.store.Draft(t.Context(), contents, o.now)
+		if err != nil {
+			return 0, err
+		}
+		return o.store.Propose(t.Context(), draft, o.by("ann"))
+	}
+	edited := func(kind rules.Kind, old, new string) map[rules.Kind][]byte {
+		text := bytes.Replace(kind.Example(), []byte(old), []byte(new), 1)
+		if bytes.Equal(text, kind.Example()) {
+			t.Fatalf("%s: nothing to replace by %s", kind, new)
+		}
+		return map[rules.Kind][]byte{kind: text}
+	}
+	for name, c := range map[string]struct {
+		contents map[rules.Kind][]byte
+		want     string // "" if it is taken
+	}{
+		"fares of yesterday":       {map[rules.Kind][]byte{rules.Fares: dearer("20260103", "20260104")}, "zz-2026"},
+		"fares of today":           {map[rules.Kind][]byte{rules.Fares: dearer("20260104", "20260105")}, "zz-2026"},
+		"fares of tomorrow":        {map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")}, ""},
+		"a gap from today":         {edited(rules.Fares, `"effective_to": ""`, `"effective_to": "20260104"`), "nothing would hold on 20260105"},
+		"no fares from tomorrow":   {edited(rules.Fares, `"effective_to": ""`, `"effective_to": "20260105"`), ""},
+		"another price":            {edited(rules.Fares, `"base_fen": 200`, `"base_fen": 201`), "fares.json"},
+		"another purse":            {edited(rules.Loads, `"maximum_fen": 100000`, `"maximum_fen": 90000`), "loads.json"},
+		"another network":          {edited(rules.Network, `"metres": 4200`, `"metres": 4201`), "network.json"},
+		"another medical table":    {edited(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), ""},
+		"a bus line without fares": {edited(rules.Network, `"bus_lines": [1, 501]`, `"bus_lines": [1, 501, 5000]`), "no fare for line 5000"},
+	} {
+		_, err := propose(c.contents)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+
+	number, err := propose(map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")})
+	o.must(err)
+	midnight := time.Date(2026, 1, 6, 0, 0, 0, 0, o.store.Zone)
+	o.now = midnight.Add(-rules.Lead)
+	if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "zz-2026") {
+		t.Errorf("approved a minute before midnight: %v", err)
+	}
+	o.now = midnight.Add(-rules.Lead - time.Second)
+	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
+}
+
+// TestStale approves of two proposals on one edition; the second is out of date.
+func TestStale(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	var numbers []int64
+	for _, until := range []string{"20260105", "20260106"} {
+		draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer(until, "20260201")}, o.now)
+		o.must(err)
+		number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+		o.must(err)
+		numbers = append(numbers, number)
+	}
+	o.must(o.store.Approve(t.Context(), numbers[0], o.by("bob")))
+	if err := o.store.Approve(t.Context(), numbers[1], o.by("bob")); !errors.Is(err, rules.ErrStale) {
+		t.Errorf("approved on another edition: %v", err)
+	}
+	o.must(o.store.Reject(t.Context(), numbers[1], o.by("ann")))
+	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260201")}, o.now); !errors.Is(err, rules.ErrNothingNew) {
+		t.Errorf("a draft of what is in force: %v", err)
+	}
+}
+
+// TestAltered changes rows behind the store's back, and takes the change back.
+func TestAltered(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	exec := func(statement string) {
+		t.Helper()
+		_, err := o.store.Ledger.Pool().Exec(t.Context(), statement)
+		o.must(err)
+	}
+	for _, c := range []struct{ name, change, back string }{
+		{"a document", `UPDATE rule_documents SET content = content || '\x20' WHERE kind = 'loads'`, `UPDATE rule_documents SET content = substr(content, 1, length(content) - 1) WHERE kind = 'loads'`},
+		{"a document's hash", `UPDATE rule_documents SET hash = hash || '\x20' WHERE kind = 'loads'`, `UPDATE rule_documents SET hash = substr(hash, 1, 32) WHERE kind = 'loads'`},
+		{"a digest", `UPDATE rule_proposals SET digest = digest || '\x20'`, `UPDATE rule_proposals SET digest = substr(digest, 1, 32)`},
+		{"a head", `UPDATE rule_editions SET head = head || '\x20'`, `UPDATE rule_editions SET head = substr(head, 1, 32)`},
+	} {
+		exec(c.change)
+		if _, err := o.store.InForce(t.Context()); !errors.Is(err, rules.ErrAltered) {
+			t.Errorf("%s changed: %v, want ErrAltered", c.name, err)
+		}
+		exec(c.back)
+		if _, err := o.store.InForce(t.Context()); err != nil {
+			t.Errorf("%s changed back: %v", c.name, err)
+		}
+	}
+}
+
+// TestReadNamesEveryFault reads documents with a fault each, all at once.
+func TestReadNamesEveryFault(t *testing.T) {
+	contents := maps.Clone(examples())
+	contents[rules.Loads] = []byte("\xEF\xBB\xBF" + string(rules.Loads.Example())) // as Excel saves it: taken
+	contents[rules.Fares] = []byte(`{"versions": []}`)
+	contents[rules.Medical] = []byte("\xc4\xe3")
+	contents[rules.Pension] = bytes.Repeat([]byte(" "), rules.MaxBytes+1)
+	contents["weather"] = []byte("{}")
+	delete(contents, rules.Payouts)
+	_, err := rules.Read(contents)
+	if err == nil {
+		t.Fatal("read")
+	}
+	for _, want := range []string{"fares.json: ", "medical.json: not UTF-8, GBK perhaps", "pension.json: 8388609 bytes", `"weather" is no kind`, "payouts: there is no such document"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant it to name %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "loads.json") {
+		t.Errorf("%v: the byte-order mark is no fault", err)
+	}
+}
+
+// TestTown makes sure that the documents of tests are valid.
+func TestTown(t *testing.T) {
+	if _, err := clearingtest.Rules(); err != nil {
+		t.Error(err)
+	}
+}

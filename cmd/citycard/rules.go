@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/clearing/rules"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/durable"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+func rulesCommand() *ffcli.Command {
+	return group("rules", "the documents by which the city prices, pays and settles",
+		"Documents are files KIND.json in one folder: network, fares, loads, medical, pension, payouts. One person\n"+
+			"proposes those that changed, another approves them. Serving processes take an approved edition up within\n"+
+			"seconds, without a restart. What documents say of past days stays, but for medical tables and bounds of\n"+
+			"pensions.",
+		rulesTemplateCommand(), rulesCheckCommand(), rulesProposeCommand(),
+		rulesDecisionCommand("approve", "put a proposal in force, as its second person", "proposal %d approved", (*rules.Store).Approve),
+		rulesDecisionCommand("reject", "keep a proposal from being in force", "proposal %d rejected", (*rules.Store).Reject),
+		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesDiffCommand())
+}
+
+// rulesZone adds the flag for the time zone of days.
+func (c *command) rulesZone(zone *service.Zone) { c.flags.Var(zone, "zone", "time `zone` of days") }
+
+func rulesTemplateCommand() *ffcli.Command {
+	c := newWithArguments("rules template", "DIR", "write an example of each document into a folder, to begin with", 1)
+	c.registerDry(&c.dry)
+	return c.runs(func(context.Context) error {
+		dir := c.arguments[0]
+		makeDir := durable.MkdirAll
+		if c.dry {
+			makeDir = service.CheckDirectory
+		}
+		if err := makeDir(dir); err != nil {
+			return service.Fail("cannot make %s", dir).Todo("name another folder").Because(err)
+		}
+		for _, kind := range rules.Kinds() {
+			path := kind.PathIn(dir)
+			write := durable.WriteNew
+			if c.dry {
+				write = wouldWrite
+			}
+			err := write(path, func(out io.Writer) error {
+				_, err := out.Write(kind.Example())
+				return err
+			})
+			switch {
+			case errors.Is(err, os.ErrExist):
+				return service.Refuse("%s exists", path).Todo("name a folder without documents; none is replaced")
+			case err != nil:
+				return service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
+			}
+			c.Print("%s", path)
+		}
+		return nil
+	})
+}
+
+// wouldWrite only says whether the file is there already.
+func wouldWrite(path string, _ func(io.Writer) error) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fs.ErrExist
+	}
+	return nil
+}
+
+func rulesCheckCommand() *ffcli.Command {
+	c := newCommand("rules check", "FILE…|DIR", "check documents, and name every fault",
+		"A folder must have a document of each kind; they are checked together. Files are checked one by one. What a\n"+
+			"change would say of past days is checked when it is proposed.")
+	c.takes = func(given []string) error {
+		if c.arguments = given; len(given) == 0 {
+			return service.Exit(service.ExitUsage, language.Textf("no file is given, want documents or their folder"))
+		}
+		return nil
+	}
+	return c.runs(func(context.Context) error {
+		for _, path := range c.arguments {
+			if err := checkDocuments(path); err != nil {
+				return server.BadRules(service.Fail("%s has faults", path).Todo("correct what is named"), err)
+			}
+			c.Print("%s: no faults", path)
+		}
+		return nil
+	})
+}
+
+// checkDocuments checks a folder of documents, or one file.
+func checkDocuments(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		contents, err := server.ReadDocuments(path)
+		if err == nil {
+			_, err = rules.Read(contents)
+		}
+		return err
+	}
+	kind := rules.KindOfFile(path)
+	if !kind.Known() {
+		return language.Textf("the file's name must be one of %s", strings.Join(rules.Files(), ", "))
+	}
+	content, err := server.ReadDocument(path)
+	if err != nil {
+		return err
+	}
+	return rules.Check(kind, content)
+}
+
+func rulesProposeCommand() *ffcli.Command {
+	c := newChange("rules propose", "DIR", "propose the documents of a folder that are not those in force")
+	var zone service.Zone
+	c.rulesZone(&zone)
+	reason := c.flags.String("reason", "", "why, for the second person and for later")
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		contents, err := server.ReadDocuments(c.arguments[0])
+		if err != nil {
+			return service.Fail("nothing was proposed").Todo("correct what is named").Because(err)
+		}
+		store := &rules.Store{Ledger: b.Ledger, Zone: zone.Location()}
+		draft, err := store.Draft(ctx, contents, time.Now())
+		switch {
+		case errors.Is(err, rules.ErrEmpty):
+			return service.NoBooks("the database holds no rules yet").Todo("citycard serve founds them from --rules")
+		case errors.Is(err, rules.ErrNothingNew):
+			return service.Refuse("nothing was proposed").Todo("change something first").Because(err)
+		case err != nil:
+			return server.BadRules(service.Refuse("nothing was proposed").Todo("correct what is named and propose again"), err)
+		}
+		number, err := store.Propose(ctx, draft, ledger.Approval{First: c.person, Reason: *reason, At: time.Now()})
+		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
+			return service.Refuse("nothing was proposed").Todo("correct --reason").Because(unfit.What)
+		}
+		if err != nil {
+			return err
+		}
+		kinds := draft.Kinds()
+		if c.asJSON {
+			return writeJSON(os.Stdout, struct {
+				Proposal int64        `json:"proposal"`
+				Kinds    []rules.Kind `json:"kinds"`
+			}{number, kinds})
+		}
+		c.Print("proposal %d: %s; somebody else puts it in force with: citycard rules approve %[1]d --by NAME", number, kindsIn(c.Language, kinds))
+		return nil
+	})
+}
+
+// kindsIn lists kinds with their words.
+func kindsIn(l language.Language, kinds []rules.Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = l.Coded(string(kind), string(kind), kind.Chinese())
+	}
+	return strings.Join(names, l.Choose(", ", "、"))
+}
+
+func rulesDecisionCommand(name, short, done string, decide func(*rules.Store, context.Context, int64, ledger.Approval) error) *ffcli.Command {
+	c := newChange("rules "+name, "PROPOSAL", short)
+	var zone service.Zone
+	c.rulesZone(&zone)
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		number, err := strconv.ParseInt(c.arguments[0], 10, 64)
+		if err != nil {
+			return service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", c.arguments[0]))
+		}
+		store := &rules.Store{Ledger: b.Ledger, Zone: zone.Location()}
+		if err := decide(store, ctx, number, ledger.Approval{First: c.person, At: time.Now()}); err != nil {
+			return server.BadRules(service.Refuse("not decided").Todo("see citycard rules history"), err)
+		}
+		if c.asJSON {
+			return writeJSON(os.Stdout, struct {
+				Proposal int64  `json:"proposal"`
+				Result   string `json:"result"`
+			}{number, name})
+		}
+		c.Print(done, number)
+		return nil
+	})
+}
+
+const proposalHeader = "PROPOSAL\tSTATE\tEDITION\tDOCUMENTS\tPROPOSED\tDECIDED\tREASON"
+
+func proposalCells(p rules.Proposal, l language.Language) []string {
+	state, decided := l.Coded("proposed", "proposed", "待复核"), ""
+	switch p.Act {
+	case "found":
+		state = l.Coded("founding", "founding", "初始规则")
+	case "approve":
+		state = l.Coded("approved", "approved", "已生效")
+	case "reject":
+		state = l.Coded("rejected", "rejected", "已驳回")
+	}
+	if p.Act != "" {
+		decided = fmt.Sprintf("%s %s", p.Decided.Format(time.DateTime), p.Decider)
+	}
+	return []string{strconv.FormatInt(p.Number, 10), state, p.Edition, kindsIn(l, p.Kinds), fmt.Sprintf("%s %s", p.At.Format(time.DateTime), p.Proposer), decided, p.Reason}
+}
+
+func rulesHistoryCommand() *ffcli.Command {
+	c := newWithArguments("rules history", "", "all proposals: who, when, what became of them", 0)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
+		if err != nil {
+			return err
+		}
+		return listAll(c, proposalHeader, proposalCells, all)
+	})
+}
+
+func rulesStatusCommand() *ffcli.Command {
+	c := newWithArguments("rules status", "", "the edition in force, and what waits for approval", 0)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
+		if err != nil {
+			return err
+		}
+		last := -1
+		for i, p := range all {
+			if p.Edition != "" {
+				last = i
+			}
+		}
+		shown := slices.Collect(func(yield func(rules.Proposal) bool) {
+			for i, p := range all {
+				if (i == last || p.Act == "") && !yield(p) {
+					return
+				}
+			}
+		})
+		return listAll(c, proposalHeader, proposalCells, shown)
+	})
+}

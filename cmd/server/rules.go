@@ -1,0 +1,182 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"citycard/clearing/rules"
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// rulesPoll is how often a process looks for a newer edition of the rules.
+const rulesPoll = time.Second
+
+// ReadDocuments reads the documents in a folder, KIND.json each. A kind without a file is left out.
+func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
+	contents := map[rules.Kind][]byte{}
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, err
+	}
+	for _, kind := range rules.Kinds() {
+		content, err := ReadDocument(kind.PathIn(dir))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		contents[kind] = content
+	}
+	return contents, nil
+}
+
+// ReadDocument reads a document. One that is too long for any is refused unread.
+func ReadDocument(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > rules.MaxBytes {
+		return nil, language.Textf("%s has %d bytes, want at most %d", path, info.Size(), rules.MaxBytes)
+	}
+	return os.ReadFile(path)
+}
+
+// InForce reads the rules in force. In a database without rules nothing can be worked with.
+func InForce(ctx context.Context, l *ledger.Ledger) (*rules.Set, error) {
+	set, err := (&rules.Store{Ledger: l}).InForce(ctx)
+	if errors.Is(err, rules.ErrEmpty) {
+		return nil, service.NoBooks("the database holds no rules yet").Todo("citycard serve founds them from --rules")
+	}
+	return set, err
+}
+
+// foundingRules reads the documents that found the rules of an empty database; those that are
+// missing are the examples, if these may be used.
+func (s *Settings) foundingRules(dir string) (*rules.Set, error) {
+	path := s.rulesPath(dir)
+	contents, err := ReadDocuments(path)
+	if errors.Is(err, fs.ErrNotExist) && s.Examples {
+		contents, err = map[rules.Kind][]byte{}, nil
+	}
+	if err != nil {
+		return nil, service.Fail("the rules cannot be read").Todo("put the city's documents there, or name their folder with --rules; citycard rules template writes examples to begin with").Because(err)
+	}
+	for _, kind := range rules.Kinds() {
+		if contents[kind] == nil && s.Examples {
+			contents[kind] = kind.Example()
+		}
+	}
+	set, err := rules.Read(contents)
+	if err != nil {
+		return nil, BadRules(service.Fail("the rules in %s cannot be used", path).Todo("correct the documents named; citycard rules check names every fault"), err)
+	}
+	return set, s.allow(set)
+}
+
+// BadRules adds faults, each in a line of its own.
+func BadRules(f *service.Failure, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) == 1 {
+		return f.Because(err)
+	}
+	return f.BecauseOf(len(lines), lines)
+}
+
+// allow refuses rules that are examples, for which nobody answers, unless this is a trial.
+func (s *Settings) allow(set *rules.Set) error {
+	if examples := set.Examples(); len(examples) > 0 && !s.Examples {
+		return service.Refuse("the rules are examples, for which nobody answers: %s", strings.Join(examples, "; ")).
+			Todo("give the city's own documents, or --examples where this is a demonstration or a trial")
+	}
+	return nil
+}
+
+func (s *Settings) rulesPath(dir string) string {
+	if s.Rules != "" {
+		return s.Rules
+	}
+	return filepath.Join(filepath.Dir(s.registryPath(dir)), "rules")
+}
+
+// readRules reads the founding documents if there is no database yet, so that a mistake in them is
+// found before anything starts.
+func (in *Inputs) readRules(s *Settings, dir string) (err error) {
+	if s.Database != "" {
+		return nil
+	}
+	if _, err := os.Stat(books.PrivateDir(dir)); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	in.first, err = s.foundingRules(dir)
+	return err
+}
+
+// openRules loads the rules in force, or founds them in an empty database, and publishes their
+// fares; from then on it follows their editions.
+func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
+	store := &rules.Store{Ledger: c.Books.Ledger, Zone: c.zone}
+	set, err := store.InForce(ctx)
+	if errors.Is(err, rules.ErrEmpty) {
+		set, err = c.foundRules(ctx, s, dir, store, log)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.allow(set); err != nil {
+		return err
+	}
+	c.Rules = rules.NewShelf(set)
+	if err := c.publishFares(ctx, set); err != nil {
+		return err
+	}
+	// A process that was killed may have left tables of an edition that no longer counts.
+	for number := range set.Edition.Number - 1 {
+		earlier, err := store.At(ctx, number+1)
+		if err != nil {
+			return err
+		}
+		if err := c.withdrawFares(ctx, earlier, set); err != nil {
+			return err
+		}
+	}
+	stack.Go(ctx, "rules", func(ctx context.Context) { c.Rules.Follow(ctx, store, rulesPoll, c.adoptRules, log) })
+	return nil
+}
+
+// adoptRules gives terminals the fares of an edition, and takes those away that only the one before
+// had.
+func (c *Server) adoptRules(ctx context.Context, newer *rules.Set) error {
+	if err := c.publishFares(ctx, newer); err != nil {
+		return err
+	}
+	return c.withdrawFares(ctx, c.Rules.Current(), newer)
+}
+
+// foundRules makes the documents the first edition. If two processes do so at once, one is first
+// and the other uses its result.
+func (c *Server) foundRules(ctx context.Context, s *Settings, dir string, store *rules.Store, log *slog.Logger) (*rules.Set, error) {
+	if c.first == nil {
+		var err error
+		if c.first, err = s.foundingRules(dir); err != nil {
+			return nil, err
+		}
+	}
+	err := store.Found(ctx, c.first, ledger.Approval{First: c.Owner, At: time.Now()})
+	if err == nil {
+		log.Info("rules founded", "directory", s.rulesPath(dir))
+	}
+	if err != nil && !errors.Is(err, rules.ErrFounded) {
+		return nil, err
+	}
+	return store.InForce(ctx)
+}
