@@ -157,16 +157,17 @@ func (f Figures) CheckSource(where string) []error {
 	return nil
 }
 
-func (f Figures) isExample() bool { return f.Example }
+// IsExample reports whether nobody answers for the figures.
+func (f Figures) IsExample() bool { return f.Example }
 
 // Examples names the versions that the file marks as examples. A city that has real figures wants
 // none.
 func Examples[V any, P interface {
 	version[V]
-	isExample() bool
+	IsExample() bool
 }](versions []V) (all []string) {
 	for i := range versions {
-		if v := P(&versions[i]); v.isExample() {
+		if v := P(&versions[i]); v.IsExample() {
 			all = append(all, v.head().Version)
 		}
 	}

@@ -135,6 +135,9 @@ func rulesProposeCommand() *ffcli.Command {
 		if err != nil {
 			return service.Fail("nothing was proposed").Todo("correct what is named").Because(err)
 		}
+		if len(contents) == 0 {
+			return service.Fail("there is no document in %s", c.arguments[0]).Todo("citycard rules template writes examples to begin with")
+		}
 		store := &rules.Store{Ledger: b.Ledger, Zone: zone.Location()}
 		draft, err := store.Draft(ctx, contents, time.Now())
 		switch {

@@ -20,21 +20,25 @@ import (
 // rulesPoll is how often a process looks for a newer edition of the rules.
 const rulesPoll = time.Second
 
-// ReadDocuments reads the documents in a folder, KIND.json each. A kind without a file is left out.
+// ReadDocuments reads the documents in a folder, KIND.json each. A kind without a file is left out;
+// another file that ends in .json may be a document whose name is misspelt, and is refused.
 func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
-	contents := map[rules.Kind][]byte{}
-	if _, err := os.ReadDir(dir); err != nil {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return nil, err
 	}
-	for _, kind := range rules.Kinds() {
-		content, err := ReadDocument(kind.PathIn(dir))
+	contents := map[rules.Kind][]byte{}
+	for _, entry := range entries {
+		kind := rules.KindOfFile(entry.Name())
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case !kind.Known() && strings.EqualFold(filepath.Ext(entry.Name()), ".json"):
+			return nil, language.Textf("%s is no document: want the names %s", filepath.Join(dir, entry.Name()), strings.Join(rules.Files(), ", "))
+		case !kind.Known():
 			continue
-		case err != nil:
+		}
+		if contents[kind], err = ReadDocument(kind.PathIn(dir)); err != nil {
 			return nil, err
 		}
-		contents[kind] = content
 	}
 	return contents, nil
 }
@@ -139,27 +143,8 @@ func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *
 	if err := c.publishFares(ctx, set); err != nil {
 		return err
 	}
-	// A process that was killed may have left tables of an edition that no longer counts.
-	for number := range set.Edition.Number - 1 {
-		earlier, err := store.At(ctx, number+1)
-		if err != nil {
-			return err
-		}
-		if err := c.withdrawFares(ctx, earlier, set); err != nil {
-			return err
-		}
-	}
-	stack.Go(ctx, "rules", func(ctx context.Context) { c.Rules.Follow(ctx, store, rulesPoll, c.adoptRules, log) })
+	stack.Go(ctx, "rules", func(ctx context.Context) { c.Rules.Follow(ctx, store, rulesPoll, c.publishFares, log) })
 	return nil
-}
-
-// adoptRules gives terminals the fares of an edition, and takes those away that only the one before
-// had.
-func (c *Server) adoptRules(ctx context.Context, newer *rules.Set) error {
-	if err := c.publishFares(ctx, newer); err != nil {
-		return err
-	}
-	return c.withdrawFares(ctx, c.Rules.Current(), newer)
 }
 
 // foundRules makes the documents the first edition. If two processes do so at once, one is first

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -14,7 +15,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/rules"
 	"citycard/cmd/service"
-	"citycard/language"
+	"citycard/terminals/downlink"
 )
 
 // Server is a running clearing process: registry and rules are loaded, accounts are open, the
@@ -56,32 +57,29 @@ func OwnerName() string {
 }
 
 // publishFares publishes the fare tables for the terminals, oldest first. It can do so at every
-// start and for every edition, since the topic is compacted by version.
+// start and for every edition, since the topic is compacted by version. Tables that the edition
+// does not have are published as gone: they were to begin on a day that had not come, or they are
+// of an edition that a backup did not have.
 func (c *Server) publishFares(ctx context.Context, set *rules.Set) error {
+	var records []*kgo.Record
 	for _, table := range set.Tables.All() {
 		value, err := proto.Marshal(table.Message())
 		if err != nil {
-			return language.Textf("encode fare table %s: %w", table.Version(), err)
+			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
 		}
-		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value}
-		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
-			return language.Textf("publish fare table %s: %w", table.Version(), err)
+		records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value})
+	}
+	standing, err := downlink.Standing(ctx, strings.Split(c.Kafka, ","), c.options...)
+	if err != nil {
+		return err
+	}
+	for version := range standing {
+		if _, stays := set.Tables.Version(version); !stays {
+			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(version)})
 		}
 	}
-	return nil
-}
-
-// withdrawFares publishes that tables of an earlier edition no longer count if the one in force
-// does not have them: they were to begin on a day that had not come.
-func (c *Server) withdrawFares(ctx context.Context, earlier, inForce *rules.Set) error {
-	for _, table := range earlier.Tables.All() {
-		if _, stands := inForce.Tables.Version(table.Version()); stands {
-			continue
-		}
-		record := &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version())}
-		if err := c.Admin.ProduceSync(ctx, record).FirstErr(); err != nil {
-			return fmt.Errorf("withdraw fare table %s: %w", table.Version(), err)
-		}
+	if err := c.Admin.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("publish fare tables: %w", err)
 	}
 	return nil
 }

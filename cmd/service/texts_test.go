@@ -32,11 +32,6 @@ func textArguments() map[string][]int {
 	}
 }
 
-// foreign are packages whose functions have such names and take other texts.
-func foreign() []string {
-	return []string{"fmt", "slog", "log", "strings", "bytes", "os", "utf8", "sha256"}
-}
-
 // constants are the expressions of the tree's constants, by package and name.
 type constants map[string]ast.Expr
 

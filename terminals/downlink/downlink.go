@@ -57,6 +57,16 @@ const retryPause = 200 * time.Millisecond
 
 // read reads the topic once.
 func read(ctx context.Context, brokers []string, day string, opts []kgo.Opt) (*message.FareTable, error) {
+	standing, err := Standing(ctx, brokers, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return holding(standing, day)
+}
+
+// Standing reads the topic fares: the last record under each key, without those that say that a
+// table no longer counts.
+func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[string]*kgo.Record, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic
@@ -78,7 +88,6 @@ func read(ctx context.Context, brokers []string, day string, opts []kgo.Opt) (*m
 			left[o.Partition] = o.Offset
 		}
 	})
-	// A table that no longer counts was replaced by an empty record under its key.
 	standing := make(map[string]*kgo.Record)
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
@@ -86,13 +95,15 @@ func read(ctx context.Context, brokers []string, day string, opts []kgo.Opt) (*m
 			return nil, fmt.Errorf("fares: read topic %s: %w", message.TopicFares, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			standing[string(r.Key)] = r
+			if standing[string(r.Key)] = r; len(r.Value) == 0 {
+				delete(standing, string(r.Key))
+			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}
 		})
 	}
-	return holding(standing, day)
+	return standing, nil
 }
 
 // holding finds the table that began last up to a day; of two that began on one day, the one that
@@ -101,9 +112,6 @@ func holding(standing map[string]*kgo.Record, day string) (*message.FareTable, e
 	var found *message.FareTable
 	var record *kgo.Record
 	for _, r := range standing {
-		if len(r.Value) == 0 {
-			continue
-		}
 		table := new(message.FareTable)
 		if err := proto.Unmarshal(r.Value, table); err != nil {
 			return nil, fmt.Errorf("fares: a record of topic %s (offset %d) is no fare table: %w", message.TopicFares, r.Offset, err)
