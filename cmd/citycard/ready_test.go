@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"citycard/broker/kafkatest"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/rules"
 	"citycard/cmd/books"
+	"citycard/terminals/downlink"
 )
 
 // TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
@@ -60,42 +63,52 @@ func TestCommandsWaitForServe(t *testing.T) {
 }
 
 // TestRulesAreAdopted starts serve with example rules, which it refuses unless that is asked for.
-// Then an edition is approved, and the running process takes it up.
+// Then editions are approved, and the running process takes them up: terminals are given fares that
+// begin later, and these are taken away again by an edition without them.
 func TestRulesAreAdopted(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
-	data, field, drafts := filepath.Join(dir, "data"), filepath.Join(dir, "field"), filepath.Join(dir, "drafts")
+	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
-	s, _, _ := p.serving(t, data, filepath.Join(field, "registry"))
-	wantExit(t, p, 1, "fares: there is no such document", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"))
-	wantExit(t, p, 1, "the rules cannot be read", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"), "--rules", drafts)
+	s, kafka, _ := p.serving(t, data, filepath.Join(field, "registry"))
+	plain := []string{"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry")}
+	wantExit(t, p, 1, "fares: there is no such document", plain...)
+	wantExit(t, p, 1, "the rules cannot be read", append(plain, "--rules", filepath.Join(dir, "nowhere"))...)
 	s.start()
 	s.ready()
-	if page := s.get("/metrics"); !strings.Contains(page, `citycard_rules_info{edition="1+`) {
-		t.Error("the first edition is not in use")
-	}
-	p.run(t, "citycard", "rules", "template", drafts)
-	path := filepath.Join(drafts, "medical.json")
-	text, err := os.ReadFile(path)
+
+	address := fmt.Sprintf("127.0.0.1:%d", kafka)
+	opts, err := serverAccess(data).Options(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"network.json", "fares.json", "loads.json", "pension.json", "payouts.json"} {
-		if err := os.Remove(filepath.Join(drafts, name)); err != nil {
-			t.Fatal(err)
+	adopted := func(edition string, tables int) {
+		t.Helper()
+		s.until(time.Minute, "on edition "+edition, func() bool {
+			return strings.Contains(s.get("/metrics"), `citycard_rules_info{edition="`+edition+`+`)
+		})
+		standing, err := downlink.Standing(t.Context(), []string{address}, opts...)
+		if err != nil || len(standing) != tables {
+			t.Errorf("edition %s: terminals are given %d tables, %v; want %d", edition, len(standing), err, tables)
 		}
 	}
-	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"deductible_fen": `), []byte(`"deductible_fen": 1`), 1), 0o600); err != nil {
-		t.Fatal(err)
+	example := string(rules.Fares.Example())
+	head, version, _ := strings.Cut(example, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	later := strings.NewReplacer(`"zz-2013"`, `"later"`, `"20131223"`, `"20990101"`).Replace(version)
+	adopted("1", 1)
+	for number, text := range []string{
+		head + `"versions": [` + strings.Replace(version, `"effective_to": ""`, `"effective_to": "20981231"`, 1) + "," + later + "]}",
+		example,
+	} {
+		drafts := clearingtest.WriteFiles(t, map[string]string{"fares.json": text})
+		p.run(t, "citycard", "rules", "propose", drafts, "--data", data, "--by", "ann", "--reason", "council")
+		p.run(t, "citycard", "rules", "approve", fmt.Sprint(number+2), "--data", data, "--by", "bob")
+		adopted(fmt.Sprint(number+2), 2-number)
 	}
-	p.run(t, "citycard", "rules", "propose", drafts, "--data", data, "--by", "ann", "--reason", "council")
-	p.run(t, "citycard", "rules", "approve", "2", "--data", data, "--by", "bob")
-	s.until(time.Minute, "on the second edition", func() bool {
-		return strings.Contains(s.get("/metrics"), `citycard_rules_info{edition="2+`)
-	})
 	s.signal(os.Interrupt)
-	wantExit(t, p, 7, "the rules are examples, for which nobody answers: network.json: simulated-1; fares.json: ", "serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry"))
+	wantExit(t, p, 7, "the rules are examples, for which nobody answers: network.json: simulated-1; fares.json: ", plain...)
 }
 
 // wantExit runs citycard to its end, and wants an exit code and a text among what it says.
