@@ -156,9 +156,6 @@ func (r *Rules) at(t time.Time) (*version, bool) {
 	return rulefile.Holding(r.versions, ledger.DayOf(t))
 }
 
-// Names lists the versions of the table, in order of date.
-func (r *Rules) Names() string { return rulefile.Names(r.versions) }
-
 // Examples names the rows that the file marks as examples: figures that nobody
 // answers for. A city that settles real claims must have none.
 func (r *Rules) Examples() []string {

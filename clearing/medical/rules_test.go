@@ -93,7 +93,7 @@ func TestVersionNamesTheContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := rules.Names(); got == exampleVersion || !strings.HasPrefix(got, "example-2019+") {
+	if got := rules.Terms()[0].Name; got == exampleVersion || !strings.HasPrefix(got, "example-2019+") {
 		t.Errorf("other figures are called %s", got)
 	}
 }

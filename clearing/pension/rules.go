@@ -66,9 +66,6 @@ func (b *Bounds) check(where string) []error {
 // On finds the bounds in force on a day.
 func (r *Rules) On(day ledger.Day) (*Bounds, bool) { return rulefile.Holding(r.versions, day) }
 
-// Names are the versions of the file, each with a hash of its content.
-func (r *Rules) Names() string { return rulefile.Names(r.versions) }
-
 // Examples names the versions that the file marks as examples: figures that nobody
 // answers for. A city that pays real pensions must have none.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }

@@ -1,6 +1,7 @@
 package pension
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,13 +86,13 @@ func TestRulesAreDated(t *testing.T) {
 	if reason := bounds(t, 20251231).Check(20251231, List{202512, 20251231, 1, 100}); reason != verdict.None {
 		t.Error(reason)
 	}
-	names := rules.Names()
+	terms := rules.Terms()
 	other, err := LoadRules([]byte(strings.Replace(twoVersions, `"months_ahead": 2`, `"months_ahead": 3`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b, ok := strings.Cut(names, ","); !ok || !strings.HasPrefix(a, "a+") || !strings.HasPrefix(b, "b+") || other.Names() == names {
-		t.Errorf("names %q, and %q of other content", names, other.Names())
+	if len(terms) != 2 || !strings.HasPrefix(terms[0].Name, "a+") || !strings.HasPrefix(terms[1].Name, "b+") || slices.Equal(terms, other.Terms()) {
+		t.Errorf("versions %v, and %v of other content", terms, other.Terms())
 	}
 }
 
@@ -100,8 +101,8 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "example-2020+12f632fb"; rules.Names() != want {
-		t.Errorf("records name it %q, as stored %q", rules.Names(), want)
+	if want := "example-2020+12f632fb"; rules.Terms()[0].Name != want {
+		t.Errorf("records name it %q, as stored %q", rules.Terms()[0].Name, want)
 	}
 	if len(rules.Examples()) != 1 {
 		t.Errorf("examples %v, want the one version marked", rules.Examples())

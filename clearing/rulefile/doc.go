@@ -4,5 +4,5 @@
 //
 // A version begins with its head, Since or Between, and ends with Figures; what lies between them
 // is its room's. Every version has a name that no other of the file has, and in records a hash of
-// its content behind it (Names): so a record never names two rules with one word.
+// its content behind it (Term): so a record never names two rules with one word.
 package rulefile

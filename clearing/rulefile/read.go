@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"citycard/ledger"
@@ -120,13 +119,4 @@ func IsName(s string) bool {
 		}
 	}
 	return len(s) >= 1 && len(s) <= 40
-}
-
-// Names are the versions as records name them, in order of date.
-func Names[V any, P version[V]](versions []V) string {
-	names := make([]string, len(versions))
-	for i := range versions {
-		names[i] = P(&versions[i]).head().name
-	}
-	return strings.Join(names, ",")
 }

@@ -69,9 +69,6 @@ func LoadNetworks(data []byte) (*Networks, error) {
 	return &Networks{versions}, nil
 }
 
-// Names are the versions of the document, each with a hash of its content.
-func (ns *Networks) Names() string { return rulefile.Names(ns.versions) }
-
 // Examples names the versions that the document marks as examples.
 func (ns *Networks) Examples() []string { return rulefile.Examples(ns.versions) }
 

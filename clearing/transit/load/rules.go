@@ -67,8 +67,5 @@ func (r *Rules) PurseMaximum(first, last ledger.Day) ledger.Fen {
 // Examples names the versions that the file marks as examples.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
 
-// Names are the versions of the file, each with a hash of its content.
-func (r *Rules) Names() string { return rulefile.Names(r.versions) }
-
 // Terms are the versions with their days.
 func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

@@ -48,15 +48,15 @@ func TestRulesAreDated(t *testing.T) {
 	if all := rules.Examples(); len(all) != 1 || all[0] != "a" {
 		t.Errorf("examples %v, want a", all)
 	}
-	if names := rules.Names(); !strings.HasPrefix(names, "a+") || strings.Count(names, ",") != 2 {
-		t.Errorf("names %q, want three with hashes", names)
+	if terms := rules.Terms(); len(terms) != 3 || !strings.HasPrefix(terms[0].Name, "a+") || terms[0].First != 0 || terms[0].Last != 20260104 {
+		t.Errorf("versions %v, want three with hashes, the first up to the day before the second", terms)
 	}
 	example, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "zhengzhou-load-2013-12+c955ef4f"; example.Names() != want {
-		t.Errorf("records name it %q, as stored %q", example.Names(), want)
+	if want := "zhengzhou-load-2013-12+c955ef4f"; example.Terms()[0].Name != want {
+		t.Errorf("records name it %q, as stored %q", example.Terms()[0].Name, want)
 	}
 }
 
