@@ -134,9 +134,9 @@ func (s *Store) checked(ctx context.Context, number int64) (last Edition, err er
 	if number < 1 || int64(len(links)) != number {
 		return Edition{}, fmt.Errorf("want 1 to %d", len(links))
 	}
-	for i, l := range links {
-		sum := digest(hashes[l.proposal])
-		last = Edition{int64(i) + 1, headAfter(last.Head, sum)}
+	for _, l := range links {
+		sum := Digest(hashes[l.proposal])
+		last = last.Next(sum)
 		if l.number != last.Number || string(l.digest) != string(sum[:]) || string(l.head) != string(last.Head[:]) {
 			return Edition{}, fmt.Errorf("from number %d on: %w", l.number, ErrAltered)
 		}

@@ -42,6 +42,13 @@ type Edition struct {
 // String is the number and the beginning of the head, such as 3+1a2b3c4d.
 func (e Edition) String() string { return fmt.Sprintf("%d+%x", e.Number, e.Head[:4]) }
 
+// Next is the edition that a proposal with a digest makes of this one. Its head is SHA-256 over
+// "citycard rules 1", the head before, and the digest.
+func (e Edition) Next(digest [sha256.Size]byte) Edition {
+	b := append([]byte("citycard rules 1"), e.Head[:]...)
+	return Edition{e.Number + 1, sha256.Sum256(append(b, digest[:]...))}
+}
+
 // Read checks documents, one of each kind. The error names every fault, by kind, version, row and
 // field.
 func Read(contents map[Kind][]byte) (*Set, error) {

@@ -118,7 +118,7 @@ func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Appr
 		hash := sha256.Sum256(content)
 		hashes[kind] = hash[:]
 	}
-	sum := digest(hashes)
+	sum := Digest(hashes)
 	// It may have been stored by an attempt whose outcome was not known.
 	err = tx.QueryRow(ctx, "SELECT number FROM rule_proposals WHERE base = $1 AND digest = $2 AND person = $3 AND at = $4", d.base, sum[:], by.First, by.At.Unix()).Scan(&number)
 	if !errors.Is(err, pgx.ErrNoRows) {
@@ -139,8 +139,8 @@ func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Appr
 	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:])}, by)
 }
 
-// digest is over kinds and hashes of documents, in the order of Kinds.
-func digest(hashes map[Kind][]byte) [sha256.Size]byte {
+// Digest is over kinds and hashes of documents, in the order of Kinds.
+func Digest(hashes map[Kind][]byte) [sha256.Size]byte {
 	sum := sha256.New()
 	for _, kind := range Kinds() {
 		if hash := hashes[kind]; hash != nil {
@@ -186,7 +186,8 @@ func (s *Store) Reject(ctx context.Context, proposal int64, by ledger.Approval) 
 	return s.decide(ctx, proposal, ActReject, by)
 }
 
-func stored(act string) string {
+// Stored is an act as the table of decisions has it.
+func Stored(act string) string {
 	return map[string]string{ActFound: "found", ActApprove: "approve", ActReject: "reject"}[act]
 }
 
@@ -236,7 +237,7 @@ func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act str
 		return ErrNoProposal
 	case err != nil:
 		return err
-	case done == stored(act) && decider == by.First && at == by.At.Unix():
+	case done == Stored(act) && decider == by.First && at == by.At.Unix():
 		return nil // by an attempt whose outcome was not known
 	case done != "":
 		return ErrDecided
@@ -250,7 +251,7 @@ func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act str
 		}
 		what.Edition = base + 1
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at) VALUES ($1, $2, $3, $4)", proposal, stored(act), by.First, by.At.Unix())
+	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at) VALUES ($1, $2, $3, $4)", proposal, Stored(act), by.First, by.At.Unix())
 	if err != nil {
 		return err
 	}
@@ -276,16 +277,9 @@ func addEdition(ctx context.Context, tx pgx.Tx, proposal, base int64, sum []byte
 	case len(sum) != sha256.Size:
 		return "", ErrAltered
 	}
-	head := headAfter(last.Head, [sha256.Size]byte(sum))
-	_, err = tx.Exec(ctx, "INSERT INTO rule_editions (number, proposal, head) VALUES ($1, $2, $3)", base+1, proposal, head[:])
-	return hex.EncodeToString(head[:]), err
-}
-
-// headAfter is the head of an edition: SHA-256 over "citycard rules 1", the head before, and the
-// digest of the proposal.
-func headAfter(before, sum [sha256.Size]byte) [sha256.Size]byte {
-	b := append([]byte("citycard rules 1"), before[:]...)
-	return sha256.Sum256(append(b, sum[:]...))
+	next := last.Next([sha256.Size]byte(sum))
+	_, err = tx.Exec(ctx, "INSERT INTO rule_editions (number, proposal, head) VALUES ($1, $2, $3)", next.Number, proposal, next.Head[:])
+	return hex.EncodeToString(next.Head[:]), err
 }
 
 // lastEdition is the edition in force; ErrEmpty if there is none.

@@ -175,6 +175,9 @@ func (r *batchReader) begin(b *beside) {
 	if version, ok := note.Versions["registry"]; ok && !r.heads[version] {
 		r.fault(RegistryNamed, r.name(b.stream, b.sequence), "it was judged by version %q, which is not there", version)
 	}
+	if named, ok := note.Versions["rules"]; ok && !r.knowsEdition(named) {
+		r.fault(RuleNamed, r.name(b.stream, b.sequence), "it was judged by edition %q, which is not there", named)
+	}
 	if n := len(note.Outgoing); n > 0 {
 		r.expected[b.stream] += int64(n)
 		r.last[b.stream] = place{b.sequence, n - 1}

@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rules"
 	"citycard/ledger/chain"
 )
 
@@ -19,6 +20,7 @@ import (
 func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
+		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject,
 	}
 }
 

@@ -18,6 +18,10 @@ const (
 	RegistryRow     books.Kind = "registry row differs from its record"
 	RegistryChange  books.Kind = "registry change differs from its rows or the audit"
 	RegistryVersion books.Kind = "registry version differs from its change or the audit"
+	RuleDocument    books.Kind = "rule document differs from its hash"
+	RuleProposal    books.Kind = "proposal of rules differs from its documents or the audit"
+	RuleEdition     books.Kind = "edition of rules differs from its proposal or the audit"
+	RuleNamed       books.Kind = "batch names an unknown edition of rules"
 	RegistryNamed   books.Kind = "batch names an unknown registry"
 	Settlement      books.Kind = "medical settlement differs from its batch"
 	MedicalYear     books.Kind = "medical tally differs from settlements"
@@ -35,18 +39,19 @@ const (
 
 // check is one run of the checks.
 type check struct {
-	tx      pgx.Tx
-	report  func(books.Fault)
-	entries map[string][]chain.AuditEntry // by act, in order
-	heads   map[string]bool               // the registry's versions, as batches name them
+	tx       pgx.Tx
+	report   func(books.Fault)
+	entries  map[string][]chain.AuditEntry // by act, in order
+	heads    map[string]bool               // the registry's versions, as batches name them
+	editions map[string]bool               // of the rules, as batches name them
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
 // (ledger/verify.Books).
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
-	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}}
+	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -12,7 +12,8 @@
 //	city.json      what was issued: seed, number of cards, day
 //	cards.img      the cards
 //	crowd.state    instead, what the cards of a city without chips hold (--direct)
-//	registry/      operators, terminals, cards, channels, hospitals, persons, network
+//	registry/      operators, terminals, cards, channels, hospitals, persons
+//	rules/         the rule document of the network
 //	outbox/        records on their way to Kafka
 //	truth/         what must come out, of all days played here (package truth)
 //

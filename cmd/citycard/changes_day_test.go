@@ -27,6 +27,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/release"
+	"citycard/clearing/rules"
 	"citycard/clearing/topics"
 	"citycard/clearing/transit"
 	"citycard/clearing/transit/load"
@@ -74,6 +75,9 @@ func live(t *testing.T) *lived {
 	closer, err := server.NewCloser(t.Context(), b.Ledger, dir)
 	l.must(err)
 	l.closer = closer.Closer
+	set, err := server.InForce(t.Context(), b.Ledger)
+	l.must(err)
+	l.town.Rules = rules.NewShelf(set)
 	l.closer.Signer = livedSigner()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	l.must(err)

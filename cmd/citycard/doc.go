@@ -10,7 +10,8 @@
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days, made by "seal-key make"
 //	channels/     the channels' tokens, and the hashes by which serve knows them
-//	registry/     the network, and the files that found the registry (package clearing/registry)
+//	registry/     the files that found the registry (package clearing/registry)
+//	rules/        the documents that found the rules (package clearing/rules)
 //	settlement/   settlement files, a folder a day
 //	seals/        what is published of sealed days
 //	running.json  what a starting "serve" is busy with, and how to reach one that runs
