@@ -9,7 +9,7 @@ import (
 )
 
 // TestRecentKeepsTheLast posts batches that each repeat a part of the one before: a memory of
-// twenty batches' keys is surprised by hardly any.
+// eighty batches' keys is surprised by hardly any.
 func TestRecentKeepsTheLast(t *testing.T) {
 	var surprises atomic.Int64
 	b := newBooks(t, ledger.WithRetryHook(func(cause string) {
@@ -17,7 +17,7 @@ func TestRecentKeepsTheLast(t *testing.T) {
 			surprises.Add(1)
 		}
 	}))
-	recent := ledger.NewRecent(1 << 14)
+	recent := ledger.NewRecent(1 << 16)
 	var before []ledger.Transfer
 	for n := range 40 {
 		var transfers []ledger.Transfer
