@@ -75,7 +75,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 	}
 	if len(faults) == 0 {
 		var err error
-		if s.Tables, err = fare.Build(fares, networks, s.Loads.PurseMaximum); err != nil {
+		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum); err != nil {
 			faults = append(faults, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -84,6 +85,10 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	}
 	if len(d.Contents) == 0 {
 		return nil, ErrNothingNew
+	}
+	// Whoever runs on rules that somebody answers for must not end on ones that nobody does.
+	if examples := d.Set.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
+		return nil, fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; "))
 	}
 	return d, d.Set.keeps(before, s.lastFixed(at))
 }

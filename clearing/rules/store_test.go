@@ -181,6 +181,42 @@ func TestPastStays(t *testing.T) {
 	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
 }
 
+// TestLaterPurse lets a purse hold less from a later day on: the table of fares that holds until then
+// is the same, under the same name.
+func TestLaterPurse(t *testing.T) {
+	o := newOffice(t)
+	first := o.found()
+	text := string(rules.Loads.Example())
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	later := strings.NewReplacer(`"version": "`, `"version": "later-`, "20131223", "20270101", "100000", "90000").Replace(version)
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Loads: []byte(text[:strings.LastIndex(text, "]")] + "," + later + "]}")}, o.now)
+	o.must(err)
+	for day, want := range map[ledger.Day]bool{20260105: true, 20261231: true, 20270101: false} {
+		was, _ := first.Tables.On(day)
+		is, ok := draft.Set.Tables.On(day)
+		if !ok || (is.Version() == was.Version()) != want {
+			t.Errorf("on %s the table is %s, it was %s; want the same: %v", day, is.Version(), was.Version(), want)
+		}
+	}
+}
+
+// TestNoExamplesLater founds rules that somebody answers for. A draft with examples is refused, since
+// serve would not start with them again.
+func TestNoExamplesLater(t *testing.T) {
+	o := newOffice(t)
+	real := examples()
+	for kind, text := range real {
+		real[kind] = bytes.ReplaceAll(text, []byte(`"example": true`), []byte(`"example": false`))
+	}
+	set, err := rules.Read(real)
+	o.must(err)
+	o.must(o.store.Found(t.Context(), set, o.by("server")))
+	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Medical: rules.Medical.Example()}, o.now); err == nil || !strings.Contains(err.Error(), "marked as examples") {
+		t.Errorf("examples were taken: %v", err)
+	}
+}
+
 // TestStale approves of two proposals on one edition; the second is out of date.
 func TestStale(t *testing.T) {
 	o := newOffice(t)

@@ -326,10 +326,12 @@ func listed(edition *index.Edition, t *tap) bool {
 	return hot
 }
 
-// fareAgrees reports whether a tap costs what the table of its signed day says.
+// fareAgrees reports whether a tap costs what the table of its signed day says. The table that it
+// names may be an earlier one with the same price, as in a terminal that was not started again.
 func (r *Rules) fareAgrees(m *message.Tap, signed ledger.Day) bool {
+	_, known := r.Fares.Version(m.GetFareVersion())
 	table, ok := r.Fares.On(signed)
-	return ok && table.Version() == m.GetFareVersion() && table.Check(m).OK()
+	return known && ok && table.Check(m).OK()
 }
 
 func claimedMode(m *message.Tap) string {

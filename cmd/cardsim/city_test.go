@@ -123,7 +123,7 @@ func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := fare.Build(rules, n, purses.PurseMaximum)
+	tables, err := fare.Build(rules, n, purses.Terms(), purses.PurseMaximum)
 	if err != nil {
 		t.Fatal(err)
 	}

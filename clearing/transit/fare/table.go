@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
 
@@ -27,28 +28,31 @@ type entry struct {
 // PurseMaximum is what a purse may hold on every day from the first to the last.
 type PurseMaximum func(first, last ledger.Day) ledger.Fen
 
-// Build makes one table for every rule version and every version of the network while it holds. It
-// fails when a bus line of the network has no fare in a version, or where a fare is more than a
-// purse may hold.
-func Build(rules *Rules, networks *Networks, purse PurseMaximum) (*Tables, error) {
+// Build makes a table for each run of days on which one rule version, one version of the network
+// and one term of the purses hold; so a version that begins later changes no table of the days
+// before it. It fails when a bus line of the network has no fare in a version, or where a fare is
+// more than a purse may hold.
+func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse PurseMaximum) (*Tables, error) {
 	tables := &Tables{}
 	terms := networks.Terms()
 	for _, v := range rules.versions {
 		from, to := v.Days()
 		for i, term := range terms {
-			e := entry{from: max(from, term.First), to: min(to, term.Last)}
-			if e.from > e.to {
-				continue
+			for _, held := range purses {
+				e := entry{from: max(from, term.First, held.First), to: min(to, term.Last, held.Last)}
+				if e.from > e.to {
+					continue
+				}
+				network := &networks.versions[i]
+				fares, err := v.table(network, e.from, int64(purse(e.from, e.to)))
+				if err != nil {
+					return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+				}
+				if e.table, err = newTable(fares); err != nil {
+					return nil, err
+				}
+				tables.entries = append(tables.entries, e)
 			}
-			network := &networks.versions[i]
-			fares, err := v.table(network, e.from, int64(purse(e.from, e.to)))
-			if err != nil {
-				return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
-			}
-			if e.table, err = newTable(fares); err != nil {
-				return nil, err
-			}
-			tables.entries = append(tables.entries, e)
 		}
 	}
 	return tables, nil

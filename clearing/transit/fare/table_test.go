@@ -13,7 +13,7 @@ import (
 
 func cityTable(t testing.TB) *Table {
 	t.Helper()
-	tables, err := Build(exampleRules(t), cityNetwork(t), purse)
+	tables, err := Build(exampleRules(t), cityNetwork(t), always(), purse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestTableVersion(t *testing.T) {
 	}
 	dearer := exampleRules(t)
 	dearer.versions[0].Metro.BaseFen = 201
-	tables, err := Build(dearer, cityNetwork(t), purse)
+	tables, err := Build(dearer, cityNetwork(t), always(), purse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestTableVersion(t *testing.T) {
 func TestBuildNeedsAFareForEveryBusLine(t *testing.T) {
 	network := cityNetwork(t)
 	network.versions[0].BusLines = append(network.versions[0].BusLines, 1000)
-	if _, err := Build(exampleRules(t), network, purse); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
+	if _, err := Build(exampleRules(t), network, always(), purse); err == nil || !strings.Contains(err.Error(), "no fare for line 1000") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -97,7 +97,7 @@ func TestTableOfTheDay(t *testing.T) {
 	rules.versions[0].EffectiveTo = "20201231"
 	later.Version, later.EffectiveFrom = "zz-2021", "20210101"
 	rules.versions = append(rules.versions, later)
-	tables, err := Build(rules, cityNetwork(t), purse)
+	tables, err := Build(rules, cityNetwork(t), always(), purse)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestTableProperties(t *testing.T) {
 	rules := exampleRules(t)
 	rapid.Check(t, func(t *rapid.T) {
 		network := randomNetwork(t)
-		tables, err := Build(rules, only(network), purse)
+		tables, err := Build(rules, only(network), always(), purse)
 		if err != nil {
 			t.Fatal(err)
 		}
