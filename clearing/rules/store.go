@@ -86,7 +86,7 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if len(d.Contents) == 0 {
 		return nil, ErrNothingNew
 	}
-	// Whoever runs on rules that somebody answers for must not end on ones that nobody does.
+	// With examples in force, serve would not start again where it runs without them.
 	if examples := d.Set.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
 		return nil, fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; "))
 	}

@@ -181,8 +181,8 @@ func TestPastStays(t *testing.T) {
 	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
 }
 
-// TestLaterPurse lets a purse hold less from a later day on: the table of fares that holds until then
-// is the same, under the same name.
+// TestLaterPurse lets a purse hold less from a later day on: the table of fares that holds until
+// then is the same, under the same name.
 func TestLaterPurse(t *testing.T) {
 	o := newOffice(t)
 	first := o.found()
@@ -201,8 +201,8 @@ func TestLaterPurse(t *testing.T) {
 	}
 }
 
-// TestNoExamplesLater founds rules that somebody answers for. A draft with examples is refused, since
-// serve would not start with them again.
+// TestNoExamplesLater founds rules that somebody answers for. A draft with examples is refused,
+// since serve would not start with them again.
 func TestNoExamplesLater(t *testing.T) {
 	o := newOffice(t)
 	real := examples()

@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
+	"citycard/clearing/rules"
 	"citycard/clearing/transit"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -198,6 +199,51 @@ func TestRuleBlockedFromADay(t *testing.T) {
 		note, err := d.EncodeNote()
 		if err != nil || !strings.Contains(string(note), town.Registry.Version()) {
 			t.Errorf("note %s (%v) does not name registry %s", note, err, town.Registry.Version())
+		}
+	}
+}
+
+// TestRuleFareOfTheSignedDay doubles the bus fare from 5 January on. Line 1 costs an ordinary card
+// 80 % of 1.00 yuan before that day and 80 % of 2.00 yuan from it on, whenever clearing reads the
+// tap, and whichever of the two tables the terminal names.
+func TestRuleFareOfTheSignedDay(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	text := string(rules.Fares.Example())
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	dearer := strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"20260105"`, `"last": 499, "fen": 100`, `"last": 499, "fen": 200`).Replace(version)
+	text = strings.Replace(text[:strings.LastIndex(text, "]")], `"effective_to": ""`, `"effective_to": "20260104"`, 1) + "," + dearer + "]}"
+	set, err := town.Rules.Current().With(map[rules.Kind][]byte{rules.Fares: []byte(text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys),
+		Rules: rules.NewShelf(set).Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	tables := set.Tables.All()
+	for n, c := range []struct {
+		day     int
+		fen     uint32
+		table   int
+		flagged bool
+	}{
+		{4, 80, 0, false},
+		{4, 160, 1, true},
+		{4, 160, 0, true},
+		{5, 160, 1, false},
+		{5, 80, 0, true},
+		{5, 80, 1, true},
+		{5, 160, 0, false},
+	} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(n), Fen: c.fen, At: noon(c.day)})
+		m.FareVersion = tables[c.table].Version()
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
+		if r := d.Rulings[0]; r.Flagged != c.flagged || r.Verdict != verdict.Cleared {
+			t.Errorf("%d fen on day %d by table %d: %s, flagged %v; want flagged %v", c.fen, c.day, c.table, r.Verdict, r.Flagged, c.flagged)
 		}
 	}
 }
