@@ -150,3 +150,49 @@ func TestOutcomeUnknown(t *testing.T) {
 		t.Errorf("the new lease is %+v, %v; expected next %d", lease, err, batch.Next)
 	}
 }
+
+// TestChangeCommitCut cuts the COMMIT that opens an account: once before it arrives and once after,
+// when only its answer is lost. The next attempt opens what is not there, and nothing twice.
+func TestChangeCommitCut(t *testing.T) {
+	for _, where := range []cut{unsent, answered} {
+		direct := ledgertest.New(t)
+		p, through := newProxy(t, direct)
+		b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+		there := ledgertest.Connect(t, direct, 2)
+		count := func(query string) (n int) {
+			t.Helper()
+			b.must(there.Pool().QueryRow(t.Context(), query).Scan(&n))
+			return n
+		}
+		const told = "SELECT count(*) FROM audit"
+		before := count(told)
+		p.arm(where)
+		b.must(b.OpenAccounts(context.Background(), []ledger.Account{{Code: "late", Kind: ledger.Liability}}))
+		if p.count() == 0 {
+			t.Fatal("no commit was cut")
+		}
+		if accounts, entries := count("SELECT count(*) FROM accounts WHERE code = 'late'"), count(told)-before; accounts != 1 || entries != 1 {
+			t.Errorf("cut %v: %d accounts and %d entries of the audit, want one of each", where, accounts, entries)
+		}
+	}
+}
+
+// TestChangeOutcomeUnknown loses the database for good while an account is opened. The account is
+// there, so the caller must not be told that nothing was committed.
+func TestChangeOutcomeUnknown(t *testing.T) {
+	direct := ledgertest.New(t)
+	p, through := newProxy(t, direct)
+	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
+	p.arm(answered)
+	_ = p.listener.Close()
+	err := b.OpenAccounts(context.Background(), []ledger.Account{{Code: "late", Kind: ledger.Liability}})
+	if !errors.Is(err, ledger.ErrOutcomeUnknown) || errors.Is(err, ledger.ErrUnavailable) {
+		t.Errorf("with the database lost during the commit: %v, expected ErrOutcomeUnknown", err)
+	}
+	there := ledgertest.Connect(t, direct, 2)
+	var accounts int
+	b.must(there.Pool().QueryRow(t.Context(), "SELECT count(*) FROM accounts WHERE code = 'late'").Scan(&accounts))
+	if accounts != 1 {
+		t.Errorf("%d accounts, want the one that was committed", accounts)
+	}
+}

@@ -64,14 +64,26 @@ func (l *Ledger) Change(ctx context.Context, what string, fn func(pgx.Tx) error)
 }
 
 func (l *Ledger) write(ctx context.Context, options pgx.TxOptions, fn func(pgx.Tx) error) error {
-	return l.run(ctx, func(ctx context.Context) error {
+	var first *openCommit // without an answer: it may have been done
+	err := l.run(ctx, func(ctx context.Context) error {
 		err := l.inTx(ctx, unhurried, options, fn)
 		var open *openCommit
-		if errors.As(err, &open) {
-			return &again{cause: "unknown commit", err: open.err}
+		if !errors.As(err, &open) {
+			return err
 		}
-		return err
+		if first == nil {
+			first = open
+		}
+		cause := "unknown commit"
+		if timedOut(open.err) {
+			cause = causeNoAnswer
+		}
+		return &again{cause: cause, err: open.err}
 	})
+	if first != nil && errors.Is(err, ErrUnavailable) {
+		return first
+	}
+	return err
 }
 
 // Scan calls fn for each transfer booked in the days from first to last, in the order of their

@@ -28,8 +28,8 @@ var (
 	readOnly = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 )
 
-// again is an error after which the whole attempt is made again; nothing of it was committed. Its
-// SQLSTATE is what crdb.ExecuteCtx looks for.
+// again is an error after which the whole attempt is made again: nothing of it was committed, or it
+// may be done twice. Its SQLSTATE is what crdb.ExecuteCtx looks for.
 type again struct {
 	cause string
 	err   error
