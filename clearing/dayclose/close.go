@@ -118,6 +118,9 @@ func (c *Closer) Close(ctx context.Context, day, next ledger.Day) (*Result, erro
 // Preview is what a close of the day would pay or collect, and what it would leave unpaid, as the
 // books are now. The ledger must rehearse.
 func (c *Closer) Preview(ctx context.Context, day, next ledger.Day) (payments []ledger.Transfer, unpaid []Unpaid, err error) {
+	if !c.Ledger.Rehearses() {
+		return nil, nil, errors.New("a preview on books that would keep it")
+	}
 	if err := c.Ledger.CloseDay(ctx, day, next, StreamSettlement); err != nil {
 		return nil, nil, err
 	}

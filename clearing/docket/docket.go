@@ -219,7 +219,7 @@ func (d *Docket) Evidence(r *Ruling) []byte {
 // Note is what clearing stores with a batch: the versions that judged it and
 // how the rulings add up.
 type Note struct {
-	Versions map[string]string `json:"versions"`
+	Versions map[string]string `json:"versions,omitempty"`
 	Tally    []Line            `json:"tally"`
 	TACs     []TACs            `json:"tacs,omitempty"` // of taps
 	Flags

@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/verdict"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -70,7 +71,11 @@ func (j *Judge) rule(ctx context.Context, records []docket.Record, d *docket.Doc
 			keys[i] = messages[i].keys()
 		}
 	}
-	amounts, err := j.Booked(ctx, slices.Concat(keys...))
+	asked := slices.Concat(keys...)
+	if len(asked) > ledger.MaxRows {
+		return Originals{}, &ledger.BatchError{Stream: d.Source.Stream, What: language.Textf("%d lines, at most %d fit one batch", len(asked), ledger.MaxRows)}
+	}
+	amounts, err := j.Booked(ctx, asked)
 	if err != nil {
 		return Originals{}, err
 	}
