@@ -21,14 +21,18 @@ import (
 type Fault struct {
 	File string
 	Line int // 1 is the header; 0 means the file as a whole
-	Text string
+	What error
 }
 
-func (f *Fault) String() string {
+// Error names the place and what is wrong there.
+func (f *Fault) Error() string { return f.In(language.Language{}) }
+
+// In says it in a language.
+func (f *Fault) In(l language.Language) string {
 	if f.Line > 0 {
-		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Text)
+		return fmt.Sprintf("%s:%d: %s", f.File, f.Line, language.Error(l, f.What))
 	}
-	return f.File + ": " + f.Text
+	return fmt.Sprintf("%s: %s", f.File, language.Error(l, f.What))
 }
 
 // ImportError lists what is wrong, up to a limit, and how much more there is.
@@ -48,7 +52,7 @@ func (e *ImportError) Error() string {
 	}
 	fmt.Fprintf(&b, "registry: %d %s", e.Count(), faults)
 	for _, line := range e.Lines() {
-		b.WriteString("\n  " + line)
+		b.WriteString("\n  " + line.Error())
 	}
 	return b.String()
 }
@@ -57,12 +61,12 @@ func (e *ImportError) Error() string {
 func (e *ImportError) Count() int { return len(e.Faults) + e.More }
 
 // Lines are the faults, one a line, and how many more there are.
-func (e *ImportError) Lines() (lines []string) {
-	for _, f := range e.Faults {
-		lines = append(lines, f.String())
+func (e *ImportError) Lines() (lines []error) {
+	for i := range e.Faults {
+		lines = append(lines, &e.Faults[i])
 	}
 	if e.More > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", e.More))
+		lines = append(lines, language.Textf("and %d more", e.More))
 	}
 	return lines
 }
@@ -147,12 +151,14 @@ type importer struct {
 	faults ImportError
 }
 
-func (in *importer) fault(file string, line int, text string) {
+func (in *importer) fault(file string, line int, text string) { in.wrong(file, line, errors.New(text)) }
+
+func (in *importer) wrong(file string, line int, what error) {
 	if len(in.faults.Faults) == faultLimit {
 		in.faults.More++
 		return
 	}
-	in.faults.Faults = append(in.faults.Faults, Fault{file, line, text})
+	in.faults.Faults = append(in.faults.Faults, Fault{file, line, what})
 }
 
 // table reads one file; found is false where there is none.
@@ -166,7 +172,7 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 		return false
 	}
 	if err != nil {
-		in.fault(name, 0, err.Error())
+		in.wrong(name, 0, err)
 		return true
 	}
 	defer file.Close()
@@ -177,10 +183,10 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 		in.fault(name, 1, "empty file, want the header "+l.columns)
 		return true
 	case err != nil:
-		in.fault(name, 1, err.Error())
+		in.wrong(name, 1, err)
 		return true
 	case !utf8.ValidString(strings.Join(first, "")):
-		in.fault(name, 1, otherEncoding)
+		in.wrong(name, 1, otherEncoding())
 		return true
 	case !slices.Equal(first, l.all()) && strings.Join(first, ",") != l.columns:
 		in.fault(name, 1, fmt.Sprintf("header is %q, want %q", strings.Join(first, ","), strings.Join(l.all(), ",")))
@@ -194,21 +200,23 @@ func (in *importer) table(l *layout, needed bool) (found bool) {
 		line, _ := r.FieldPos(0)
 		if err != nil {
 			// A parse error leaves the reader's place in the file uncertain.
-			in.fault(name, line, err.Error())
+			in.wrong(name, line, err)
 			return true
 		}
 		if err := l.parse(&in.builder, fields); err != nil {
 			if !utf8.ValidString(strings.Join(fields, "")) { // so are the other lines
-				in.fault(name, line, otherEncoding)
+				in.wrong(name, line, otherEncoding())
 				return true
 			}
-			in.fault(name, line, err.Error())
+			in.wrong(name, line, err)
 		}
 	}
 }
 
 // otherEncoding is the fault of a file that a spreadsheet saved in another encoding.
-const otherEncoding = "not UTF-8, GBK perhaps: save it as CSV UTF-8"
+func otherEncoding() error {
+	return language.Textf("not UTF-8, GBK perhaps: save it as CSV UTF-8")
+}
 
 // byteOrderMark is what Excel begins a file of UTF-8 with.
 const byteOrderMark = "\uFEFF"

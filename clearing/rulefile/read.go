@@ -10,6 +10,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -31,7 +32,7 @@ func Decode(data []byte, into any) error {
 func Text(data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
 	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8, GBK perhaps: save it as UTF-8")
+		return nil, language.Textf("not UTF-8, GBK perhaps: save it as UTF-8")
 	}
 	return data, nil
 }
@@ -90,24 +91,43 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 		}
 		sum := sha256.Sum256(content)
 		v.head().name = name + "+" + hex.EncodeToString(sum[:4])
-		if v.head().content, err = withoutEnd(content); err != nil {
+		if v.head().content, err = whatHolds(content); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// withoutEnd is a hash of a version's content but for its last day.
-func withoutEnd(content []byte) (hash [sha256.Size]byte, err error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(content, &fields); err != nil {
+// whatHolds is a hash of what a version says: of all but its last day, and but for where its
+// figures come from, which is no figure.
+func whatHolds(content []byte) (hash [sha256.Size]byte, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	var fields map[string]any
+	if err := decoder.Decode(&fields); err != nil {
 		return hash, err
 	}
 	delete(fields, "effective_to")
+	leaveOutSources(fields)
 	if content, err = json.Marshal(fields); err != nil {
 		return hash, err
 	}
 	return sha256.Sum256(content), nil
+}
+
+func leaveOutSources(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		delete(value, "example")
+		delete(value, "source")
+		for _, inner := range value {
+			leaveOutSources(inner)
+		}
+	case []any:
+		for _, inner := range value {
+			leaveOutSources(inner)
+		}
+	}
 }
 
 // IsName reports whether a version may have a name. It keeps out the plus signs and commas that

@@ -105,7 +105,7 @@ func Holding[V any, P version[V]](versions []V, day ledger.Day) (*V, bool) {
 type Term struct {
 	Name        string // in records
 	First, Last ledger.Day
-	Content     [sha256.Size]byte // a hash of all but the last day
+	Content     [sha256.Size]byte // a hash of it, without the last day and the sources
 }
 
 // Terms are the versions with their days. One that holds until the next begins has the day before

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
@@ -68,7 +69,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 		}
 		read, err := s.read(kind, content, &networks, &fares)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", kind.File(), err))
+			faults = append(faults, inFile(kind, err)...)
 			continue
 		}
 		s.documents[kind] = read
@@ -80,6 +81,18 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 		}
 	}
 	return s, errors.Join(faults...)
+}
+
+// inFile names the file in each of the faults that an error joins.
+func inFile(kind Kind, err error) (faults []error) {
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) == 1 {
+		return []error{fmt.Errorf("%s: %w", kind.File(), err)}
+	}
+	for _, line := range lines {
+		faults = append(faults, fmt.Errorf("%s: %s", kind.File(), line))
+	}
+	return faults
 }
 
 // Check checks one document alone.

@@ -14,7 +14,10 @@ import (
 
 // Shelf has the edition in force for running code, which takes one set for all that it judges
 // together.
-type Shelf struct{ current atomic.Pointer[Set] }
+type Shelf struct {
+	current atomic.Pointer[Set]
+	failure atomic.Pointer[error] // why a newer edition is not taken up
+}
 
 // NewShelf is a shelf with a set.
 func NewShelf(s *Set) *Shelf {
@@ -25,6 +28,15 @@ func NewShelf(s *Set) *Shelf {
 
 // Current is the edition in force.
 func (s *Shelf) Current() *Set { return s.current.Load() }
+
+// Check returns why the edition in force could not be taken up, or not be asked for; nil if it is
+// current.
+func (s *Shelf) Check(context.Context) error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Follow looks every so often whether the store has a newer edition, and takes it up, until ctx
 // ends. Before that it calls adopt, so that terminals have its prices. While adopt or the database
@@ -38,7 +50,9 @@ func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, a
 			return
 		case <-ticker.C:
 		}
-		if err := s.update(ctx, store, adopt); err != nil && ctx.Err() == nil {
+		err := s.update(ctx, store, adopt)
+		s.failure.Store(&err)
+		if err != nil && ctx.Err() == nil {
 			log.Error("the rules stay at their edition", "edition", s.Current().Edition.String(), "error", err)
 		}
 	}

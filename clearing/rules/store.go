@@ -118,11 +118,7 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by ledger.Approval) (numb
 }
 
 func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Approval) (number int64, err error) {
-	hashes := map[Kind][]byte{}
-	for kind, content := range d.Contents {
-		hash := sha256.Sum256(content)
-		hashes[kind] = hash[:]
-	}
+	hashes := hashesOf(d.Contents)
 	sum := Digest(hashes)
 	// It may have been stored by an attempt whose outcome was not known.
 	err = tx.QueryRow(ctx, "SELECT number FROM rule_proposals WHERE base = $1 AND digest = $2 AND person = $3 AND at = $4", d.base, sum[:], by.First, by.At.Unix()).Scan(&number)
@@ -142,6 +138,15 @@ func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Appr
 		}
 	}
 	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:])}, by)
+}
+
+func hashesOf(contents map[Kind][]byte) map[Kind][]byte {
+	hashes := map[Kind][]byte{}
+	for kind, content := range contents {
+		hash := sha256.Sum256(content)
+		hashes[kind] = hash[:]
+	}
+	return hashes
 }
 
 // Digest is over kinds and hashes of documents, in the order of Kinds.
@@ -165,19 +170,28 @@ func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Appr
 
 // Found stores the documents of an empty database, in force at once. ErrFounded means that there
 // are rules already; another process may just have founded them.
-func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) error {
+func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) (err error) {
 	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
 		return cmp.Or(err, ErrFounded)
 	}
 	by.Reason = "founding"
-	number, err := s.Propose(ctx, &Draft{Contents: set.contents, Set: set}, by)
-	if err != nil {
+	if by.First, err = ledger.Person(by.First); err != nil {
 		return err
 	}
-	if err = s.decide(ctx, number, ActFound, by); errors.Is(err, ErrStale) {
+	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		number, err := s.propose(ctx, tx, &Draft{Contents: set.contents, Set: set}, by)
+		if err != nil {
+			return err
+		}
+		return s.decideIn(ctx, tx, number, ActFound, by)
+	})
+	if errors.Is(err, ErrStale) {
 		return ErrFounded
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("found the rules: %w", err)
+	}
+	return nil
 }
 
 // Approve puts a proposal in force. The person must not be the one who proposed it. An error says
@@ -201,6 +215,10 @@ func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledge
 		return err
 	}
 	if act == ActApprove {
+		// It must be in force before the first day begins that was checked at by.At.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, Lead/2)
+		defer cancel()
 		if err := s.stillFits(ctx, proposal, by.At); err != nil {
 			return fmt.Errorf("proposal %d: %w", proposal, err)
 		}
@@ -215,19 +233,38 @@ func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledge
 // stillFits checks that a proposal changes nothing that has passed meanwhile. That it is checked
 // against the edition in force, decideIn makes sure of.
 func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) error {
-	contents, err := s.contents(ctx, "WHERE proposal = $1", proposal)
+	before, err := s.InForce(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := s.InForce(ctx)
-	if err != nil || len(contents) == 0 {
-		return err
-	}
-	after, err := before.With(contents)
+	after, err := s.Proposed(ctx, proposal, before)
 	if err != nil {
 		return err
 	}
 	return after.keeps(before, s.lastFixed(at))
+}
+
+// Proposed is what would be in force after a proposal on a set: its documents, which are checked
+// against the digest of the proposal, and the others.
+func (s *Store) Proposed(ctx context.Context, proposal int64, before *Set) (*Set, error) {
+	var sum []byte
+	err := s.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT digest FROM rule_proposals WHERE number = $1", proposal).Scan(&sum)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNoProposal
+	}
+	if err != nil {
+		return nil, err
+	}
+	contents, err := s.contents(ctx, "WHERE proposal = $1", proposal)
+	if err != nil {
+		return nil, err
+	}
+	if made := Digest(hashesOf(contents)); string(made[:]) != string(sum) {
+		return nil, ErrAltered
+	}
+	return before.With(contents)
 }
 
 func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act string, by ledger.Approval) error {

@@ -2,7 +2,9 @@ package rules_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -262,6 +264,81 @@ func TestAltered(t *testing.T) {
 		if _, err := o.store.InForce(t.Context()); err != nil {
 			t.Errorf("%s changed back: %v", c.name, err)
 		}
+	}
+}
+
+// TestAlteredProposal changes a document that waits for approval, its hash too. It is not approved,
+// and the rules in force can be read.
+func TestAlteredProposal(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")}, o.now)
+	o.must(err)
+	number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	o.must(err)
+	other := dearer("20260105", "20260107")
+	sum := sha256.Sum256(other)
+	_, err = o.store.Ledger.Pool().Exec(t.Context(), "UPDATE rule_documents SET content = $2, hash = $3 WHERE proposal = $1", number, other, sum[:])
+	o.must(err)
+	if err := o.store.Approve(t.Context(), number, o.by("bob")); !errors.Is(err, rules.ErrAltered) {
+		t.Errorf("approved what nobody has proposed: %v", err)
+	}
+	if set, err := o.store.InForce(t.Context()); err != nil || set.Edition.Number != 1 {
+		t.Errorf("in force: %v, %v", set, err)
+	}
+}
+
+// TestFoundedOnce founds by several processes at once: one does, and nothing of the others waits.
+func TestFoundedOnce(t *testing.T) {
+	o := newOffice(t)
+	set, err := rules.Read(examples())
+	o.must(err)
+	ends := make(chan error, 3)
+	for n := range cap(ends) {
+		go func() { ends <- o.store.Found(t.Context(), set, o.by(fmt.Sprintf("server %d", n))) }()
+	}
+	founded := 0
+	for range cap(ends) {
+		if err := <-ends; err == nil {
+			founded++
+		} else if !errors.Is(err, rules.ErrFounded) {
+			t.Error(err)
+		}
+	}
+	history, err := o.store.History(t.Context())
+	o.must(err)
+	if founded != 1 || len(history) != 1 || history[0].Act != "found" {
+		t.Errorf("%d processes founded the rules, and the history is %+v", founded, history)
+	}
+}
+
+// TestMarksMayGo takes the marks of examples away and names other sources: no figure of the past
+// changes.
+func TestMarksMayGo(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	marked := examples()
+	for kind, text := range marked {
+		marked[kind] = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte(`"example": true`), []byte(`"example": false`)), []byte(`"source": "`), []byte(`"source": "decree 7; `))
+	}
+	draft, err := o.store.Draft(t.Context(), marked, o.now)
+	if err != nil || len(draft.Contents) != len(rules.Kinds()) || len(draft.Set.Examples()) > 0 {
+		t.Errorf("documents without marks: %v", err)
+	}
+}
+
+// TestTableFitsIntoAMessage builds a network for which a table has more bytes than brokers take.
+func TestTableFitsIntoAMessage(t *testing.T) {
+	var stations, stops []string
+	for n := 1; n <= 512; n++ {
+		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S"}`, n))
+		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*900))
+	}
+	contents := examples()
+	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": 20200101, "stations": [` + strings.Join(stations, ",") +
+		`], "lines": [{"number": 1, "name": "1", "stops": [` + strings.Join(stops, ",") + `]}], "bus_lines": [1], "source": "invented"}]}`)
+	if _, err := rules.Read(contents); err == nil || !strings.Contains(err.Error(), "want at most 900000, which a broker takes as one message") {
+		t.Errorf("a table too large for a message: %v", err)
 	}
 }
 

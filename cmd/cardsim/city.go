@@ -158,7 +158,7 @@ func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (*message.FareT
 		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {
-		return nil, service.Fail("topic fares is empty").Todo("start citycard serve first: it publishes them")
+		return nil, service.Fail("topic fares has no table that has begun").Todo("start citycard serve first: it publishes them; citycard rules show lists their days")
 	}
 	if err != nil {
 		return nil, service.Unreachable("cannot read the fares from Kafka at %s", c.kafka).Todo("start the broker or correct --kafka, --kafka-user and --kafka-tls-ca").Because(err)

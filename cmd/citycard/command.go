@@ -110,7 +110,7 @@ func (c *command) runs(do func(context.Context) error) *ffcli.Command {
 		case c.dry:
 			c.Print(dryRunNote)
 		}
-		return errors.Join(do(ctx), c.Printed())
+		return c.Ended(do(ctx))
 	}
 	return c.cli
 }

@@ -46,7 +46,13 @@ func proveCommand() *ffcli.Command {
 	c.check = func() error {
 		whose, err := hex.DecodeString(*subject)
 		which, idErr := hex.DecodeString(*id)
-		if err = errors.Join(err, idErr); err != nil || day == 0 || len(whose) == 0 || len(which) == 0 {
+		switch {
+		case err != nil:
+			return language.Textf("--subject %q: %w", *subject, err)
+		case idErr != nil:
+			return language.Textf("--id %q: %w", *id, idErr)
+		}
+		if day == 0 || len(whose) == 0 || len(which) == 0 {
 			return language.Textf("want --day, and --subject and --id in hex, two digits a byte")
 		}
 		key = ledger.Key{Day: ledger.Day(day), Subject: ledger.Subject(whose), ID: ledger.ID(which)}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -22,11 +23,21 @@ import (
 	"citycard/ledger"
 )
 
-// editionOf reads an edition by its number or name; empty: the one in force.
+// proposedMark begins the name of a proposal where an edition may stand too.
+const proposedMark = "proposal:"
+
+// editionOf reads an edition by its number or name, or what a proposal would put in force; empty:
+// the edition in force.
 func editionOf(ctx context.Context, b *books.Books, text string) (set *rules.Set, err error) {
 	store := &rules.Store{Ledger: b.Ledger}
-	if text == "" {
-		set, err = store.InForce(ctx)
+	if number, proposed := strings.CutPrefix(text, proposedMark); proposed || text == "" {
+		if set, err = store.InForce(ctx); err == nil && proposed {
+			n, bad := strconv.ParseInt(number, 10, 64)
+			if bad != nil {
+				return nil, service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", number))
+			}
+			set, err = store.Proposed(ctx, n, set)
+		}
 	} else {
 		number, _, _ := strings.Cut(text, "+")
 		n, bad := strconv.ParseInt(number, 10, 64)
@@ -70,7 +81,7 @@ const termHeader = "DOCUMENT\tVERSION\tFROM\tTO"
 
 func rulesShowCommand() *ffcli.Command {
 	c := newCommand("rules show", "[KIND] [--edition EDITION]", "the versions of all documents, or one document as the city wrote it", "")
-	edition := c.flags.String("edition", "", "`edition` as a batch's note or citycard rules history names it; empty: the one in force")
+	edition := c.flags.String("edition", "", "`edition` as a batch's note or citycard rules history names it, or proposal:2; empty: the one in force")
 	c.takes = func(given []string) error {
 		if c.arguments = given; len(given) > 1 || len(given) == 1 && !rules.Kind(given[0]).Known() {
 			return service.Exit(service.ExitUsage, language.Textf("%q: want one of %s, or nothing", strings.Join(given, " "), strings.Join(kindNames(), ", ")))
@@ -119,7 +130,7 @@ func (f fieldChange) cells(language.Language) []string {
 }
 
 func rulesDiffCommand() *ffcli.Command {
-	c := newWithArguments("rules diff", "A B", "the fields in which two editions or folders of documents differ", 2)
+	c := newWithArguments("rules diff", "A B", "the fields in which two editions, proposals (proposal:2) or folders of documents differ", 2)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		var sides [2]map[rules.Kind][]byte
 		for i, text := range c.arguments {
@@ -190,8 +201,12 @@ func fieldsOf(document []byte) (map[string]string, error) {
 	if len(document) == 0 {
 		return fields, nil
 	}
+	text, err := rulefile.Text(document)
+	if err != nil {
+		return nil, err
+	}
 	var value any
-	if err := json.Unmarshal(document, &value); err != nil {
+	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err
 	}
 	flatten(fields, "", value)

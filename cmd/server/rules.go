@@ -89,7 +89,14 @@ func (s *Settings) foundingRules(dir string) (*rules.Set, error) {
 
 // BadRules adds faults, each in a line of its own.
 func BadRules(f *service.Failure, err error) error {
-	lines := strings.Split(err.Error(), "\n")
+	var lines []error
+	if many, ok := err.(interface{ Unwrap() []error }); ok && len(many.Unwrap()) > 1 {
+		lines = many.Unwrap()
+	} else {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			lines = append(lines, errors.New(line))
+		}
+	}
 	if len(lines) == 1 {
 		return f.Because(err)
 	}

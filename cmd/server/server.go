@@ -101,6 +101,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 	ops.Check("database", c.Books.Ready)
 	ops.Check("kafka", c.Admin.Ping)
 	ops.Check("intake", c.intake.Ready)
+	ops.Check("rules", c.Rules.Check)
 	if c.keys.Store().Test() {
 		ops.Notice(testMasters)
 	}

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"citycard/language"
 )
@@ -106,6 +108,19 @@ func (c *Common) Printed() error {
 		return nil
 	}
 	return Fail("the answer could not be printed").Because(c.unprinted)
+}
+
+// Ended is how a command ends that has ended with err. If its answer could not be printed, that is
+// an error too; but a reader that went away hides no other error.
+func (c *Common) Ended(err error) error {
+	printed := c.Printed()
+	if printed == nil || err != nil && errors.Is(printed, syscall.EPIPE) {
+		return err
+	}
+	if exit, ok := silent(err); ok {
+		return Exit(exit.code, printed)
+	}
+	return errors.Join(err, printed)
 }
 
 // Say gives the user a message besides the command's answer, on standard error; with --log-format

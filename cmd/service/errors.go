@@ -32,7 +32,7 @@ func (f *Failure) Because(err error) *Failure {
 
 // BecauseOf adds many causes: each is printed on its own line, and the last line has their number.
 // More of them may have been counted than are kept.
-func (f *Failure) BecauseOf(count int, lines []string) *Failure {
+func (f *Failure) BecauseOf(count int, lines []error) *Failure {
 	return f.Because(&faultList{Faults(count), lines})
 }
 
@@ -68,7 +68,7 @@ func (f *Failure) Unwrap() error { return f.err }
 // faultList is the cause of a Failure that has many.
 type faultList struct {
 	*language.Text
-	lines []string
+	lines []error
 }
 
 // NoArguments refuses arguments left over after the flags. Every command that

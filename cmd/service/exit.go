@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"citycard/language"
@@ -66,6 +67,13 @@ func (e *exitError) Unwrap() error { return e.err }
 // is printed: the command has said everything itself, in its report.
 func Exit(code int, err error) error {
 	return &exitError{code: code, err: err}
+}
+
+// silent finds the exit code of an error that says nothing. With other errors beside it, these are
+// said.
+func silent(err error) (*exitError, bool) {
+	exit, ok := errors.AsType[*exitError](err)
+	return exit, ok && exit.err == nil && err.Error() == exit.Error()
 }
 
 func failWith(code int, format string, args []any) *Failure {

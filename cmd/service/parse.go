@@ -183,7 +183,7 @@ func refusal(err error, flags *flag.FlagSet, hint *language.Text) error {
 		reason := wanted(flags, m[1], innermost(err))
 		return usage("wrong setting").Because(language.Textf("error setting flag %q from environment variable %q: %w", m[1], m[2], reason)).Todo("%w", hint)
 	}
-	return usage("wrong setting").Because(err).Todo("%w", hint)
+	return usage("wrong setting").Because(innermost(err)).Todo("%w", hint)
 }
 
 var (

@@ -109,8 +109,7 @@ func (p *program) report(err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return ExitSIGPIPE
 	}
-	// With other errors beside it, these are said.
-	if exit, ok := errors.AsType[*exitError](err); ok && exit.err == nil && err.Error() == exit.Error() {
+	if exit, ok := silent(err); ok {
 		return exit.code
 	}
 	if err == nil {
@@ -118,7 +117,7 @@ func (p *program) report(err error) int {
 	}
 	if many, ok := errors.AsType[*faultList](err); ok {
 		for _, fault := range many.lines {
-			p.sayPlain(slog.LevelError, oneLine(fault))
+			p.sayPlain(slog.LevelError, fault)
 		}
 	}
 	p.say(slog.LevelError, err, slog.Int("exit_code", exitCode(err)))
@@ -141,12 +140,12 @@ func (p *program) log(level slog.Level, text string, attrs ...slog.Attr) {
 }
 
 // sayPlain is say without the program's name: one of many lines.
-func (p *program) sayPlain(level slog.Level, text string) {
+func (p *program) sayPlain(level slog.Level, text error) {
 	if p.logFormat() == LogJSON {
-		p.log(level, text)
+		p.log(level, oneLine(text.Error()))
 		return
 	}
-	fmt.Fprintln(p.stderr, text)
+	fmt.Fprintln(p.stderr, oneLine(language.Error(p.language(), text)))
 }
 
 // logFormat is how the log of the command is written. If not all of its flags could be read, the

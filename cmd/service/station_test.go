@@ -65,7 +65,7 @@ func station() *ffcli.Command {
 				return Fail("cannot reach Kafka at 10.0.0.5:9092").Todo("start the broker or correct --kafka").Because(errors.New("dial:\n\tconnection refused"))
 			}),
 			plainCommand("faults", func(context.Context) error {
-				return fmt.Errorf("try: %w", Fail("nothing was read").Todo("correct the files").BecauseOf(2, []string{"a.csv:2: no\nnumber", "b.csv: empty"}))
+				return fmt.Errorf("try: %w", Fail("nothing was read").Todo("correct the files").BecauseOf(2, []error{errors.New("a.csv:2: no\nnumber"), errors.New("b.csv: empty")}))
 			}),
 			plainCommand("findings", func(context.Context) error { return Exit(ExitFindings, nil) }),
 			plainCommand("job", func(ctx context.Context) error {

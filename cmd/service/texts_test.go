@@ -106,7 +106,7 @@ func textsOf(t *testing.T) map[string]string {
 			}
 			for part := range strings.SplitSeq(text, "\t") {
 				part = strings.TrimPrefix(part, ">")
-				if strings.ContainsFunc(verb.ReplaceAllString(part, ""), unicode.IsLetter) && texts[part] == "" {
+				if strings.ContainsFunc(verb.ReplaceAllString(part, ""), translated) && texts[part] == "" {
 					texts[part] = s.path
 				}
 			}
@@ -130,6 +130,10 @@ func textsOf(t *testing.T) map[string]string {
 	}
 	return texts
 }
+
+// translated reports a character for which a text needs a Chinese one: a letter, or a mark that
+// Chinese writes in full width.
+func translated(r rune) bool { return unicode.IsLetter(r) || strings.ContainsRune(",;:(", r) }
 
 // textsIn says how a call is named in textArguments, and which of its arguments are texts.
 func (s *source) textsIn(call *ast.CallExpr) (name string, arguments []int) {

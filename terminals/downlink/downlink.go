@@ -19,7 +19,7 @@ import (
 )
 
 // ErrNoFares: the clearing centre has published no fare table that holds on the day.
-var ErrNoFares = language.Textf("no fare table has been published")
+var ErrNoFares = language.Textf("no fare table has been published that has begun")
 
 // Fares returns the fare table of the topic fares that holds on a day, YYYYMMDD; opts are the
 // client options that the brokers require. It waits for a broker, and for a table to be published,

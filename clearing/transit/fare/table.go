@@ -10,10 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"citycard/clearing/message"
 	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
+
+// maxTableBytes is how long a table may be as a message: brokers take 1 MB by default.
+const maxTableBytes = 900_000
 
 // Tables are the finished tables of all rule versions over one network.
 type Tables struct {
@@ -126,6 +131,9 @@ func (v *version) table(network *Network, from ledger.Day, purse int64) (*messag
 		table.Fares = append(table.Fares, fares)
 	}
 	table.Version = v.Version + "+" + network.Version + "+" + contentHash(table)
+	if size := proto.Size(table); size > maxTableBytes {
+		return nil, fmt.Errorf("the table of %d card types over %d stations has %d bytes, want at most %d, which a broker takes as one message", len(v.Cards), len(network.Stations), size, maxTableBytes)
+	}
 	return table, nil
 }
 
