@@ -77,6 +77,7 @@ func TestFaults(t *testing.T) {
 		{"a newer owner", ledger.ErrFenced, lost},
 		{"a missing offset", &gapError{}, lost},
 		{"the database is away", fmt.Errorf("%w: %w", ledger.ErrUnavailable, errors.New("no answer")), passing},
+		{"nobody knows whether it was stored", fmt.Errorf("%w: %w", ledger.ErrOutcomeUnknown, io.ErrUnexpectedEOF), passing},
 		{"the connection broke in the rules", &judgingError{fmt.Errorf("read: %w", io.ErrUnexpectedEOF)}, passing},
 		{"no connection", &judgingError{fmt.Errorf("read: %w", &pgconn.ConnectError{})}, passing},
 		{"the broker is away", errBroker, passing},

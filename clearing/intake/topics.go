@@ -98,14 +98,15 @@ func awayOr(err error) error {
 	return err
 }
 
-// passes reports an error of a session that passes by itself: database or broker are away.
+// passes reports an error of a session that passes by itself: database or broker are away. What a
+// session writes before its first batch may be written twice, so an unknown commit is repeated too.
 func passes(err error) bool {
 	var unreachable *broker.UnreachableError
 	var cutOff *kgo.ErrFirstReadEOF
 	if errors.As(err, &unreachable) {
 		return broker.Passing(err) || errors.As(err, &cutOff)
 	}
-	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, errBroker)
+	return errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrOutcomeUnknown) || errors.Is(err, errBroker)
 }
 
 // awaitTopic returns once the streams of topic have passed the offsets at which
