@@ -17,6 +17,9 @@ var example string
 // ExampleJSON is the example rule file of held payouts.
 func ExampleJSON() []byte { return []byte(example) }
 
+// Document is a document of which payouts are held.
+type Document = rulefile.File[Rule]
+
 // Rules say which payouts a close holds, by date.
 type Rules struct{ versions []Rule }
 
@@ -26,8 +29,8 @@ type Rule struct {
 	rulefile.Since
 	// An operator's payout is held if at least WrongLeast taps at its terminals had a wrong TAC,
 	// and if they are more than WrongShare of all taps whose TAC was checked.
-	WrongShare decimal.Decimal `json:"wrong_share"`
-	WrongLeast int64           `json:"wrong_least"`
+	WrongShare decimal.Decimal `json:"wrong_share" jsonschema:"pattern=^0(\\.[0-9]{1\\,9})?$"`
+	WrongLeast int64           `json:"wrong_least" jsonschema:"minimum=1,maximum=1000000000"`
 	rulefile.Figures
 }
 
@@ -35,7 +38,7 @@ type Rule struct {
 func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*Rule).check)
 	if err != nil {
-		return nil, fmt.Errorf("payout rules: %w", err)
+		return nil, err
 	}
 	return &Rules{versions}, nil
 }
@@ -46,10 +49,7 @@ func (r *Rule) check(where string) []error {
 	if !rulefile.IsShare(r.WrongShare) || r.WrongShare.Equal(decimal.NewFromInt(1)) {
 		faults = append(faults, fmt.Errorf("%s.wrong_share: want a share from 0 to below 1, with at most 9 decimals", where))
 	}
-	if r.WrongLeast < 1 {
-		faults = append(faults, fmt.Errorf("%s.wrong_least: %d, want 1 or more", where, r.WrongLeast))
-	}
-	return faults
+	return append(faults, rulefile.Range(where+".wrong_least", r.WrongLeast, 1, 1_000_000_000)...)
 }
 
 // On is the version that holds on a day.

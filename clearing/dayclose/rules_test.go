@@ -56,8 +56,8 @@ func TestRuleHolds(t *testing.T) {
 func TestLoadRulesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"versions: empty":                      {twoRules, `{"versions": []}`},
-		"after the closing brace":              {twoRules, twoRules + "1"},
-		"unknown field":                        {`"note"`, `"notes"`},
+		"after top-level value":                {twoRules, twoRules + "1"},
+		"notes: no such field":                 {`"note"`, `"notes"`},
 		"versions[0].version":                  {`"a"`, `"a+b"`},
 		`versions[1].version: "a" again`:       {`"b"`, `"a"`},
 		"versions[0].effective_from: 20200230": {"20200101", "20200230"},

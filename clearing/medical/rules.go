@@ -91,27 +91,34 @@ type band struct {
 	ratio   decimal.Decimal
 }
 
+// Document is a document of medical tables.
+type Document = rulefile.File[versionFile]
+
+// versionFile is a table, until the next begins.
 type versionFile struct {
 	rulefile.Between
-	Rounding string       `json:"rounding"`
+	Rounding string       `json:"rounding" jsonschema:"enum=half_up"`
 	Schemes  []schemeFile `json:"schemes"`
 }
 
+// schemeFile is what holds for a group of people, at a class of hospitals.
 type schemeFile struct {
-	Insurance        Insurance           `json:"insurance"`
-	Status           Status              `json:"status"`
-	Kind             Kind                `json:"kind"`
-	Class            Class               `json:"class"`
-	DeductibleFen    int64               `json:"deductible_fen"`
-	ReadmissionRatio decimal.NullDecimal `json:"readmission_ratio"`
-	Bands            []bandFile          `json:"bands"`
-	CeilingFen       *int64              `json:"ceiling_fen"`
+	Insurance     Insurance `json:"insurance" jsonschema:"enum=employee,enum=resident"`
+	Status        Status    `json:"status" jsonschema:"enum=working,enum=retired,enum=resident"`
+	Kind          Kind      `json:"kind" jsonschema:"enum=outpatient,enum=inpatient"`
+	Class         Class     `json:"class" jsonschema:"enum=community,enum=1,enum=2,enum=3"`
+	DeductibleFen int64     `json:"deductible_fen" jsonschema:"minimum=0,maximum=9999999999999999"`
+	// ReadmissionRatio is the share of the deductible from the second settlement of a year on.
+	ReadmissionRatio decimal.NullDecimal `json:"readmission_ratio,omitzero" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
+	Bands            []bandFile          `json:"bands" jsonschema:"minItems=1"`
+	CeilingFen       *int64              `json:"ceiling_fen,omitempty" jsonschema:"minimum=0,maximum=9999999999999999"`
 	rulefile.Figures
 }
 
+// bandFile covers cost above the band before it, up to and including up_to_fen.
 type bandFile struct {
-	UpToFen int64               `json:"up_to_fen"`
-	Ratio   decimal.NullDecimal `json:"ratio"`
+	UpToFen int64               `json:"up_to_fen,omitempty" jsonschema:"minimum=0,maximum=9999999999999999"` // none in the last band
+	Ratio   decimal.NullDecimal `json:"ratio" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`  // what the fund pays
 }
 
 // LoadRules reads and validates a rule file. The error names every fault by
@@ -119,7 +126,7 @@ type bandFile struct {
 func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*versionFile).check)
 	if err != nil {
-		return nil, fmt.Errorf("medical rules: %w", err)
+		return nil, err
 	}
 	rules := &Rules{}
 	for i := range versions {

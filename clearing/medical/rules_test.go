@@ -10,12 +10,12 @@ func TestRuleFileFaults(t *testing.T) {
 	for _, c := range []struct {
 		name, old, new, want string
 	}{
-		{"misspelt field", `"deductible_fen": 20000`, `"deductable_fen": 20000`, `unknown field "deductable_fen"`},
+		{"misspelt field", `"deductible_fen": 20000`, `"deductable_fen": 20000`, "versions[0].schemes[0].deductable_fen: no such field"},
 		{"negative deductible", `"deductible_fen": 30000`, `"deductible_fen": -1`, "versions[0].schemes[1].deductible_fen: -1, want 0 to"},
 		{"ratio above one", `"bands": [{"ratio": "0.90"}]`, `"bands": [{"ratio": "1.01"}]`, "versions[0].schemes[2].bands[0].ratio"},
 		{"ratio left out", `"bands": [{"ratio": "0.90"}]`, `"bands": [{}]`, "versions[0].schemes[2].bands[0].ratio"},
 		{"no bands", `"bands": [{"ratio": "0.90"}]`, `"bands": []`, "versions[0].schemes[2].bands: empty"},
-		{"readmission", `"readmission_ratio": "0.5"`, `"readmission_ratio": "-0.5"`, "versions[0].schemes[0].readmission_ratio: -0.5, want 0 to 1"},
+		{"readmission", `"readmission_ratio": "0.5"`, `"readmission_ratio": "-0.5"`, "versions[0].schemes[0].readmission_ratio: \"-0.5\", want a number"},
 		{"ceiling", `"ceiling_fen": 180000`, `"ceiling_fen": -180000`, "versions[0].schemes[8].ceiling_fen: -180000"},
 		{"bounded last band", `{"ratio": "0.90"}], "ceiling_fen": 15000000`, `{"up_to_fen": 200000, "ratio": "0.90"}], "ceiling_fen": 15000000`, "versions[0].schemes[16].bands[1].up_to_fen: 200000, want none"},
 		{"unbounded first band", `{"up_to_fen": 100000, "ratio": "0.80"}`, `{"ratio": "0.80"}`, "versions[0].schemes[16].bands[0].up_to_fen: 0, want more than 0"},

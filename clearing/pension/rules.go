@@ -2,7 +2,6 @@ package pension
 
 import (
 	_ "embed" // the example rules
-	"fmt"
 	"slices"
 
 	"citycard/clearing/rulefile"
@@ -21,6 +20,9 @@ func ExampleJSON() []byte { return []byte(example) }
 // one is cut by its sender into several batches.
 const MaxLines = 20_000
 
+// Document is a document of bounds of paydays.
+type Document = rulefile.File[Bounds]
+
 // Rules are all versions of the bounds of a payday, ordered by date.
 type Rules struct{ versions []Bounds }
 
@@ -28,13 +30,13 @@ type Rules struct{ versions []Bounds }
 // range belong to it.
 type Bounds struct {
 	rulefile.Between
-	MonthsBack      int        `json:"months_back"`       // a month before the clearing day's may be so old
-	MonthsAhead     int        `json:"months_ahead"`      // and a later one so far ahead
-	PaydayDaysBack  int        `json:"payday_days_back"`  // the payday against the clearing day
-	PaydayDaysAhead int        `json:"payday_days_ahead"` //
-	PersonFen       ledger.Fen `json:"person_fen"`        // the most that one line pays
-	BatchLines      int        `json:"batch_lines"`       // the most lines of a list
-	BatchFen        ledger.Fen `json:"batch_fen"`         // the most that a list asks for
+	MonthsBack      int        `json:"months_back" jsonschema:"minimum=0,maximum=120"`          // a month before the clearing day's may be so old
+	MonthsAhead     int        `json:"months_ahead" jsonschema:"minimum=0,maximum=12"`          // and a later one so far ahead
+	PaydayDaysBack  int        `json:"payday_days_back" jsonschema:"minimum=0,maximum=366"`     // the payday against the clearing day
+	PaydayDaysAhead int        `json:"payday_days_ahead" jsonschema:"minimum=0,maximum=366"`    // and after it
+	PersonFen       ledger.Fen `json:"person_fen" jsonschema:"minimum=1,maximum=1000000000000"` // the most that one line pays
+	BatchLines      int        `json:"batch_lines" jsonschema:"minimum=1,maximum=20000"`        // the most lines of a list
+	BatchFen        ledger.Fen `json:"batch_fen" jsonschema:"minimum=1,maximum=1000000000000"`  // the most that a list asks for
 	rulefile.Figures
 }
 
@@ -43,7 +45,7 @@ type Bounds struct {
 func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*Bounds).check)
 	if err != nil {
-		return nil, fmt.Errorf("pension rules: %w", err)
+		return nil, err
 	}
 	return &Rules{versions}, nil
 }

@@ -112,8 +112,8 @@ func TestExample(t *testing.T) {
 func TestLoadRulesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"versions: empty":                        {twoVersions, `{"versions": []}`},
-		"after the closing brace":                {twoVersions, twoVersions + "{}"},
-		"unknown field":                          {`"note"`, `"notes"`},
+		"after top-level value":                  {twoVersions, twoVersions + "{}"},
+		"notes: no such field":                   {`"note"`, `"notes"`},
 		"versions[0].version":                    {`"a"`, `""`},
 		`versions[1].version: "a" again`:         {`"b"`, `"a"`},
 		"versions[0].effective_from":             {`"20200101"`, `"20200230"`},

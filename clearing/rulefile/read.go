@@ -7,31 +7,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strings"
 	"unicode/utf8"
 
 	"citycard/language"
 	"citycard/ledger"
 )
 
-// Decode reads one JSON document. It refuses unknown fields and anything behind the document.
-func Decode(data []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("text after the closing brace")
-	}
-	return nil
-}
-
 // Text gives a file's text without the byte-order mark that Excel puts before it. It names another
 // encoding.
 func Text(data []byte) ([]byte, error) {
 	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
-	if !utf8.Valid(data) {
+	switch {
+	case bytes.IndexByte(data, 0) >= 0:
+		return nil, language.Textf("not UTF-8, UTF-16 perhaps: save it as UTF-8")
+	case !utf8.Valid(data):
 		return nil, language.Textf("not UTF-8, GBK perhaps: save it as UTF-8")
 	}
 	return data, nil
@@ -48,24 +38,56 @@ type version[V any] interface {
 	lasts() bool
 }
 
-// Read reads a file of versions. check names what is wrong with what a room has in one of them.
+// File is a document of versions.
+type File[V any] struct {
+	Schema   string `json:"$schema,omitempty"` // where an editor finds the form of the document
+	Note     string `json:"note,omitempty"`    // for people
+	Versions []V    `json:"versions" jsonschema:"minItems=1"`
+}
+
+// Read reads a file of versions. check names what is wrong with what a room has in one of them. The
+// error joins all faults, each of which begins with its place.
 func Read[V any, P version[V]](data []byte, check func(v P, where string) []error) ([]V, error) {
-	var file struct {
-		Note     string `json:"note"`
-		Versions []V    `json:"versions"`
+	var file File[V]
+	faults := decode(data, &file)
+	if file.Versions == nil && len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
-	if err := Decode(data, &file); err != nil {
-		return nil, err
+	unread := map[string]bool{}
+	for _, fault := range faults {
+		unread[placeOf(fault)] = true
 	}
-	return file.Versions, checkAll(file.Versions, check)
+	for _, fault := range checkAll(file.Versions, check) {
+		if len(unread) == 0 || !isUnread(unread, placeOf(fault)) {
+			faults = append(faults, fault)
+		}
+	}
+	if len(faults) > mostFaults {
+		faults = append(faults[:mostFaults], errMore)
+	}
+	return file.Versions, errors.Join(faults...)
+}
+
+// placeOf is the place with which a fault begins.
+func placeOf(fault error) string {
+	place, _, _ := strings.Cut(fault.Error(), ": ")
+	return place
+}
+
+// isUnread reports whether a place or one around it could not be read, so that what is wrong with
+// its value says nothing more.
+func isUnread(unread map[string]bool, place string) bool {
+	for place != "" && !unread[place] {
+		place = place[:max(strings.LastIndexAny(place, ".["), 0)]
+	}
+	return place != ""
 }
 
 // checkAll checks versions and gives each its name in records.
-func checkAll[V any, P version[V]](versions []V, check func(v P, where string) []error) error {
+func checkAll[V any, P version[V]](versions []V, check func(v P, where string) []error) (faults []error) {
 	if len(versions) == 0 {
-		return errors.New("versions: empty, want at least one")
+		return []error{errors.New("versions: empty, want at least one")}
 	}
-	var faults []error
 	named := map[string]bool{}
 	for i := range versions {
 		v, where := P(&versions[i]), fmt.Sprintf("versions[%d]", i)
@@ -85,17 +107,23 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 			}
 		}
 		faults = append(faults, check(v, where)...)
-		content, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Errorf("%s: %w", where, err)
-		}
-		sum := sha256.Sum256(content)
-		v.head().name = name + "+" + hex.EncodeToString(sum[:4])
-		if v.head().content, err = whatHolds(content); err != nil {
-			return fmt.Errorf("%s: %w", where, err)
+		if err := v.head().identify(v); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", where, err))
 		}
 	}
-	return errors.Join(faults...)
+	return faults
+}
+
+// identify names a version as records have it, after a hash of its content.
+func (n *named) identify(version any) error {
+	content, err := json.Marshal(version)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(content)
+	n.name = n.Version + "+" + hex.EncodeToString(sum[:4])
+	n.content, err = whatHolds(content)
+	return err
 }
 
 // whatHolds is a hash of what a version says: of all but its last day, and but for where its

@@ -3,6 +3,7 @@ package rulefile
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/shopspring/decimal"
 
@@ -11,7 +12,8 @@ import (
 
 // named is what every version begins with.
 type named struct {
-	Version string `json:"version"`
+	// Version is the name of the version, which no other version of the document has.
+	Version string `json:"version" jsonschema:"maxLength=40,pattern=^[A-Za-z0-9.-]+$"`
 
 	name    string // in records
 	content [sha256.Size]byte
@@ -56,8 +58,8 @@ func On[V any, P version[V]](versions []V, day ledger.Day) *V {
 // It has no end where the second is empty.
 type Between struct {
 	named
-	EffectiveFrom string `json:"effective_from"`
-	EffectiveTo   string `json:"effective_to"`
+	EffectiveFrom string `json:"effective_from" jsonschema:"pattern=^[0-9]{8}$"`
+	EffectiveTo   string `json:"effective_to" jsonschema:"pattern=^([0-9]{8})?$"`
 }
 
 // endless is behind every day of the calendar.
@@ -131,8 +133,8 @@ func Terms[V any, P version[V]](versions []V) []Term {
 
 // Figures end what has figures in it, and say where those come from.
 type Figures struct {
-	Example bool   `json:"example"` // nobody answers for them
-	Source  string `json:"source"`
+	Example bool   `json:"example,omitempty"`               // nobody answers for them
+	Source  string `json:"source" jsonschema:"pattern=\\S"` // where they come from
 }
 
 // Range finds a figure outside its bounds, which belong to the range.
@@ -151,7 +153,7 @@ func IsShare(d decimal.Decimal) bool {
 
 // CheckSource finds figures that come from nowhere.
 func (f Figures) CheckSource(where string) []error {
-	if f.Source == "" {
+	if strings.TrimSpace(f.Source) == "" {
 		return []error{fmt.Errorf("%s.source: empty, want where the figures come from", where)}
 	}
 	return nil

@@ -331,7 +331,7 @@ func TestMarksMayGo(t *testing.T) {
 func TestTableFitsIntoAMessage(t *testing.T) {
 	var stations, stops []string
 	for n := 1; n <= 512; n++ {
-		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S"}`, n))
+		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S%[1]d"}`, n))
 		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*900))
 	}
 	contents := examples()

@@ -76,8 +76,10 @@ func checkCards(where string, cards []card) []error {
 		faults = append(faults, fmt.Errorf("%s: empty, want at least one card type", where))
 	}
 	seen := make(map[uint32]bool)
+	names := rulefile.Names{}
 	for i, c := range cards {
 		row := fmt.Sprintf("%s[%d]", where, i)
+		faults = append(faults, names.Check(row+".name", c.Name)...)
 		faults = append(faults, rulefile.Range(row+".card_type", c.CardType, 0, maxCardType)...)
 		if seen[c.CardType] {
 			faults = append(faults, fmt.Errorf("%s.card_type: %d again, want each type once", row, c.CardType))

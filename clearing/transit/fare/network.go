@@ -23,6 +23,9 @@ var exampleNetwork string
 // ExampleNetworkJSON is a small invented network, for trials and tests.
 func ExampleNetworkJSON() []byte { return []byte(exampleNetwork) }
 
+// NetworkDocument is a document of networks.
+type NetworkDocument = rulefile.File[Network]
+
 // Networks are all versions of the network, by date.
 type Networks struct{ versions []Network }
 
@@ -30,33 +33,33 @@ type Networks struct{ versions []Network }
 // day before the first version has the first, so that no day is without a network.
 type Network struct {
 	rulefile.Since
-	Stations []Station `json:"stations"`
+	Stations []Station `json:"stations" jsonschema:"maxItems=512"`
 	Lines    []Line    `json:"lines"`
-	BusLines []uint32  `json:"bus_lines"`
+	BusLines []uint32  `json:"bus_lines" jsonschema:"maxItems=2000,uniqueItems=true,minimum=1,maximum=1000000"`
 	rulefile.Figures
 }
 
 // Station is a place to enter and leave. Stations are numbered 1 to n across
 // all lines; an interchange is one station on several lines.
 type Station struct {
-	Number uint32 `json:"number"`
-	Name   string `json:"name"`
-	NameEn string `json:"name_en"`
+	Number uint32 `json:"number" jsonschema:"minimum=1,maximum=512"`
+	Name   string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	NameEn string `json:"name_en,omitempty" jsonschema:"maxLength=100"`
 }
 
 // Line is a sequence of stops, travelled both ways. A loop ends where it began.
 type Line struct {
-	Number uint32 `json:"number"`
-	Name   string `json:"name"`
-	NameEn string `json:"name_en"`
-	Stops  []Stop `json:"stops"`
+	Number uint32 `json:"number" jsonschema:"minimum=1,maximum=1000000"`
+	Name   string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	NameEn string `json:"name_en,omitempty" jsonschema:"maxLength=100"`
+	Stops  []Stop `json:"stops" jsonschema:"minItems=2"`
 }
 
 // Stop is a station on a line. Metres is the way from the stop before; 0 at the
 // first stop.
 type Stop struct {
-	Station uint32 `json:"station"`
-	Metres  int64  `json:"metres"`
+	Station uint32 `json:"station" jsonschema:"minimum=1,maximum=512"`
+	Metres  int64  `json:"metres" jsonschema:"minimum=0,maximum=200000"`
 }
 
 // LoadNetworks reads and checks a network document. The error names every fault by version, row and
@@ -64,7 +67,7 @@ type Stop struct {
 func LoadNetworks(data []byte) (*Networks, error) {
 	versions, err := rulefile.Read(data, (*Network).check)
 	if err != nil {
-		return nil, fmt.Errorf("network: %w", err)
+		return nil, err
 	}
 	return &Networks{versions}, nil
 }
@@ -81,48 +84,62 @@ func (n *Network) check(where string) []error {
 		return append(faults, fmt.Errorf("%s.stations: %d, want at most %d", where, len(n.Stations), maxStations))
 	}
 	seen := make(map[uint32]bool)
+	names := rulefile.Names{}
 	for i, s := range n.Stations {
+		row := fmt.Sprintf("%s.stations[%d]", where, i)
 		if s.Number < 1 || int(s.Number) > len(n.Stations) || seen[s.Number] {
-			faults = append(faults, fmt.Errorf("%s.stations[%d].number: %d, want each of 1 to %d once", where, i, s.Number, len(n.Stations)))
+			faults = append(faults, fmt.Errorf("%s.number: %d, want each of 1 to %d once", row, s.Number, len(n.Stations)))
 		}
 		seen[s.Number] = true
-		if s.Name == "" {
-			faults = append(faults, fmt.Errorf("%s.stations[%d].name: empty, want a name", where, i))
-		}
+		faults = append(faults, names.Check(row+".name", s.Name)...)
+		faults = append(faults, rulefile.CheckOptionalName(row+".name_en", s.NameEn)...)
 	}
 	faults = append(faults, n.checkLines(where)...)
 	faults = append(faults, n.checkBusLines(where)...)
-	if len(faults) == 0 {
-		faults = append(faults, n.checkConnected(where)...)
-	}
-	return faults
+	return append(faults, n.checkConnected(where)...)
 }
 
 func (n *Network) checkLines(where string) []error {
 	var faults []error
 	seen := make(map[uint32]bool)
+	names := rulefile.Names{}
 	for i, line := range n.Lines {
-		if line.Number == 0 || seen[line.Number] {
-			faults = append(faults, fmt.Errorf("%s.lines[%d].number: %d, want each number once, from 1", where, i, line.Number))
+		row := fmt.Sprintf("%s.lines[%d]", where, i)
+		if line.Number < 1 || line.Number > maxLine || seen[line.Number] {
+			faults = append(faults, fmt.Errorf("%s.number: %d, want each number once, from 1 to %d", row, line.Number, maxLine))
 		}
 		seen[line.Number] = true
+		faults = append(faults, names.Check(row+".name", line.Name)...)
+		faults = append(faults, rulefile.CheckOptionalName(row+".name_en", line.NameEn)...)
 		if len(line.Stops) < 2 {
-			faults = append(faults, fmt.Errorf("%s.lines[%d].stops: %d, want at least 2", where, i, len(line.Stops)))
+			faults = append(faults, fmt.Errorf("%s.stops: %d, want at least 2", row, len(line.Stops)))
 		}
-		for j, stop := range line.Stops {
-			if stop.Station < 1 || int(stop.Station) > len(n.Stations) {
-				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[%d].station: %d, want 1 to %d", where, i, j, stop.Station, len(n.Stations)))
-			}
-			switch {
-			case j == 0 && stop.Metres != 0:
-				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[0].metres: %d, want 0 at the first stop", where, i, stop.Metres))
-			case j > 0 && (stop.Metres < 1 || stop.Metres > maxHopMetres):
-				faults = append(faults, fmt.Errorf("%s.lines[%d].stops[%d].metres: %d, want 1 to %d", where, i, j, stop.Metres, maxHopMetres))
-			}
+		faults = append(faults, n.checkStops(row, line.Stops)...)
+	}
+	return faults
+}
+
+func (n *Network) checkStops(row string, stops []Stop) []error {
+	var faults []error
+	for i, stop := range stops {
+		switch {
+		case !n.has(stop.Station):
+			faults = append(faults, fmt.Errorf("%s.stops[%d].station: %d, want 1 to %d", row, i, stop.Station, len(n.Stations)))
+		case i > 0 && stop.Station == stops[i-1].Station:
+			faults = append(faults, fmt.Errorf("%s.stops[%d].station: %d again, want another one than the stop before", row, i, stop.Station))
+		}
+		switch {
+		case i == 0 && stop.Metres != 0:
+			faults = append(faults, fmt.Errorf("%s.stops[0].metres: %d, want 0 at the first stop", row, stop.Metres))
+		case i > 0 && (stop.Metres < 1 || stop.Metres > maxHopMetres):
+			faults = append(faults, fmt.Errorf("%s.stops[%d].metres: %d, want 1 to %d", row, i, stop.Metres, maxHopMetres))
 		}
 	}
 	return faults
 }
+
+// has reports whether the network has a station.
+func (n *Network) has(station uint32) bool { return station >= 1 && int(station) <= len(n.Stations) }
 
 func (n *Network) checkBusLines(where string) []error {
 	var faults []error
@@ -131,14 +148,15 @@ func (n *Network) checkBusLines(where string) []error {
 	}
 	seen := make(map[uint32]bool)
 	for i, number := range n.BusLines {
-		if number == 0 || seen[number] {
-			faults = append(faults, fmt.Errorf("%s.bus_lines[%d]: %d, want each number once, from 1", where, i, number))
+		if number < 1 || number > maxLine || seen[number] {
+			faults = append(faults, fmt.Errorf("%s.bus_lines[%d]: %d, want each number once, from 1 to %d", where, i, number, maxLine))
 		}
 		seen[number] = true
 	}
 	return faults
 }
 
+// checkConnected finds a network in pieces. A stop at no station, a fault of its own, cuts no line.
 func (n *Network) checkConnected(where string) []error {
 	if len(n.Stations) == 0 {
 		return nil
@@ -166,10 +184,18 @@ type graph [][]hop
 func (n *Network) hops() graph {
 	g := make(graph, len(n.Stations))
 	for _, line := range n.Lines {
-		for j := 1; j < len(line.Stops); j++ {
-			a, b, metres := int(line.Stops[j-1].Station)-1, int(line.Stops[j].Station)-1, line.Stops[j].Metres
-			g[a] = append(g[a], hop{b, metres})
-			g[b] = append(g[b], hop{a, metres})
+		before := -1
+		for _, stop := range line.Stops {
+			if !n.has(stop.Station) {
+				continue
+			}
+			at := int(stop.Station) - 1
+			if before >= 0 {
+				metres := min(max(stop.Metres, 0), maxHopMetres)
+				g[before] = append(g[before], hop{at, metres})
+				g[at] = append(g[at], hop{before, metres})
+			}
+			before = at
 		}
 	}
 	return g

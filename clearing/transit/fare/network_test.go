@@ -66,7 +66,7 @@ func TestNetworkFaults(t *testing.T) {
 		{"cut off", `, {"station": 6, "metres": 20000}`, ``, "lines: no way from station 1 to station 6"},
 		{"line number", `{"number": 2, "name": "2号线"`, `{"number": 1, "name": "2号线"`, "lines[1].number: 1"},
 		{"no source", `"source": "invented for tests"`, `"source": ""`, "source: empty"},
-		{"unknown field", `"source"`, `"sauce"`, `unknown field "sauce"`},
+		{"unknown field", `"source"`, `"sauce"`, "versions[0].sauce: no such field"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			wantFaults(t, func(data []byte) error { _, err := LoadNetworks(data); return err }, city, c.old, c.new, []string{c.want})

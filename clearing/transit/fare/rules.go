@@ -19,13 +19,16 @@ func ExampleJSON() []byte { return []byte(example) }
 // Rules are all versions of the fare rules, ordered by date.
 type Rules struct{ versions []version }
 
+// Document is a document of fares.
+type Document = rulefile.File[version]
+
 // version is one dated set of rules.
 type version struct {
 	rulefile.Between
-	Rounding rounding `json:"rounding"`
+	Rounding rounding `json:"rounding" jsonschema:"enum=half_up,enum=down,enum=up"` // of a discounted price to a whole fen
 	Metro    metro    `json:"metro"`
 	Bus      bus      `json:"bus"`
-	Cards    []card   `json:"cards"`
+	Cards    []card   `json:"cards" jsonschema:"minItems=1"`
 }
 
 // metro is a distance fare: base_fen up to base_km, then fen for each begun
@@ -33,17 +36,17 @@ type version struct {
 // no to_km. Staying longer than limit_minutes costs the network's highest
 // undiscounted fare.
 type metro struct {
-	BaseFen      int64           `json:"base_fen"`
-	BaseKM       decimal.Decimal `json:"base_km"`
-	Steps        []step          `json:"steps"`
-	LimitMinutes uint32          `json:"limit_minutes"`
+	BaseFen      int64           `json:"base_fen" jsonschema:"minimum=0,maximum=2147483647"`
+	BaseKM       decimal.Decimal `json:"base_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
+	Steps        []step          `json:"steps" jsonschema:"minItems=1"`
+	LimitMinutes uint32          `json:"limit_minutes" jsonschema:"minimum=1,maximum=1440"`
 	rulefile.Figures
 }
 
 type step struct {
-	ToKM  decimal.NullDecimal `json:"to_km"`
-	PerKM decimal.Decimal     `json:"per_km"`
-	Fen   int64               `json:"fen"`
+	ToKM  decimal.NullDecimal `json:"to_km,omitzero" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"` // none in the last step
+	PerKM decimal.Decimal     `json:"per_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
+	Fen   int64               `json:"fen" jsonschema:"minimum=0,maximum=2147483647"` // for each begun per_km
 }
 
 // bus is a flat fare per line, given for ranges of line numbers.
@@ -53,17 +56,17 @@ type bus struct {
 }
 
 type lineRange struct {
-	First uint32 `json:"first"`
-	Last  uint32 `json:"last"`
-	Fen   int64  `json:"fen"`
+	First uint32 `json:"first" jsonschema:"minimum=1,maximum=1000000"`
+	Last  uint32 `json:"last" jsonschema:"minimum=1,maximum=1000000"`
+	Fen   int64  `json:"fen" jsonschema:"minimum=0,maximum=2147483647"`
 }
 
 // card is what one card type (file 0017, offset 10) pays, as a share of the full price.
 type card struct {
-	CardType uint32              `json:"card_type"`
-	Name     string              `json:"name"`
-	Metro    decimal.NullDecimal `json:"metro"`
-	Bus      decimal.NullDecimal `json:"bus"`
+	CardType uint32              `json:"card_type" jsonschema:"minimum=0,maximum=255"`
+	Name     string              `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	Metro    decimal.NullDecimal `json:"metro" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
+	Bus      decimal.NullDecimal `json:"bus" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
 	rulefile.Figures
 }
 
@@ -131,7 +134,7 @@ func (b bus) line(number uint32) (int64, bool) {
 func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*version).check)
 	if err != nil {
-		return nil, fmt.Errorf("fare rules: %w", err)
+		return nil, err
 	}
 	return &Rules{versions}, nil
 }

@@ -137,7 +137,7 @@ func TestRuleFileFaults(t *testing.T) {
 		name, old, new string
 		want           []string
 	}{
-		{"misspelt field", `"base_fen"`, `"base_fem"`, []string{`unknown field "base_fem"`}},
+		{"misspelt field", `"base_fen"`, `"base_fem"`, []string{"versions[0].metro.base_fem: no such field", "versions[0].metro.base_fen: missing"}},
 		{"negative base", `"base_fen": 200`, `"base_fen": -1`, []string{"versions[0].metro.base_fen: -1, want 0 to"}},
 		{"no distance", `"base_km": "6"`, `"base_km": "0"`, []string{"versions[0].metro.base_km: 0"}},
 		{"bounds fall", `"to_km": "21"`, `"to_km": "12"`, []string{"versions[0].metro.steps[1].to_km: want more than 13"}},

@@ -3,7 +3,6 @@ package load
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
 	"slices"
 
 	"citycard/clearing/rulefile"
@@ -13,6 +12,9 @@ import (
 //go:embed zhengzhou.json
 var example []byte
 
+// Document is a document of what a purse may hold.
+type Document = rulefile.File[Rule]
+
 // Rules are all versions of what a purse may hold and how it is loaded, by date.
 type Rules struct{ versions []Rule }
 
@@ -20,11 +22,11 @@ type Rules struct{ versions []Rule }
 // judged by the first, so that no day is without a bound.
 type Rule struct {
 	rulefile.Since
-	MaximumFen    ledger.Fen `json:"maximum_fen"`     // the most a purse may hold
-	MultipleOfFen ledger.Fen `json:"multiple_of_fen"` // a load is a multiple of this
+	MaximumFen    ledger.Fen `json:"maximum_fen" jsonschema:"minimum=1,maximum=2147483647"`     // the most a purse may hold
+	MultipleOfFen ledger.Fen `json:"multiple_of_fen" jsonschema:"minimum=1,maximum=2147483647"` // a load is a multiple of this
 	// RefundAfterDays is how long a paid load must have been without a card's confirmation before
 	// it may be refunded for that reason alone.
-	RefundAfterDays int `json:"refund_after_days"`
+	RefundAfterDays int `json:"refund_after_days" jsonschema:"minimum=1,maximum=3650"`
 	rulefile.Figures
 }
 
@@ -35,7 +37,7 @@ func ExampleJSON() []byte { return bytes.Clone(example) }
 func LoadRules(data []byte) (*Rules, error) {
 	versions, err := rulefile.Read(data, (*Rule).check)
 	if err != nil {
-		return nil, fmt.Errorf("load rules: %w", err)
+		return nil, err
 	}
 	return &Rules{versions}, nil
 }

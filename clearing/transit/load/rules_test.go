@@ -63,8 +63,8 @@ func TestRulesAreDated(t *testing.T) {
 func TestLoadRulesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"versions: empty":                            {dated, `{"versions": []}`},
-		"after the closing brace":                    {dated, dated + "{}"},
-		"unknown field":                              {`"note"`, `"notes"`},
+		"after top-level value":                      {dated, dated + "{}"},
+		"notes: no such field":                       {`"note"`, `"notes"`},
 		"versions[0].version":                        {`"a"`, `""`},
 		`versions[1].version: "a" again`:             {`"b"`, `"a"`},
 		"versions[0].effective_from: 20200230":       {"20200101", "20200230"},
