@@ -95,7 +95,7 @@ func Rules() (*rules.Set, error) {
 	for _, kind := range rules.Kinds() {
 		contents[kind] = kind.Example()
 	}
-	contents[rules.Network] = []byte(`{"note": "", "versions": [{"version": "town", "effective_from": 20200101,
+	contents[rules.Network] = []byte(`{"note": "", "versions": [{"version": "town", "effective_from": "20200101",
 		"stations": [{"number": 1, "name": "一", "name_en": "One"}, {"number": 2, "name": "二", "name_en": "Two"}],
 		"lines": [{"number": 1, "name": "一号线", "name_en": "Line 1", "stops": [{"station": 1, "metres": 0}, {"station": 2, "metres": 4000}]}],
 		"bus_lines": [1], "example": true, "source": "invented for tests"}]}`)

@@ -26,7 +26,7 @@ type Rules struct{ versions []Rule }
 // Rule is one version. It is in force until the next begins; for a day before the first, the first
 // counts.
 type Rule struct {
-	rulefile.Since
+	rulefile.SinceDay
 	// An operator's payout is held if at least WrongLeast taps at its terminals had a wrong TAC,
 	// and if they are more than WrongShare of all taps whose TAC was checked.
 	WrongShare decimal.Decimal `json:"wrong_share" jsonschema:"pattern=^0(\\.[0-9]{1\\,9})?$"`
@@ -53,7 +53,7 @@ func (r *Rule) check(where string) []error {
 }
 
 // On is the version that holds on a day.
-func (r *Rules) On(day ledger.Day) *Rule { return rulefile.On(r.versions, day) }
+func (r *Rules) On(day ledger.Day) *Rule { return rulefile.At(r.versions, rulefile.StartOf(day)) }
 
 // Examples names the versions that the file marks as examples.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }

@@ -9,8 +9,8 @@ import (
 )
 
 const twoRules = `{"note": "", "versions": [
-  {"version": "a", "effective_from": 20200101, "wrong_share": "0.01", "wrong_least": 100, "example": true, "source": "test"},
-  {"version": "b", "effective_from": 20260105, "wrong_share": "0", "wrong_least": 1, "example": false, "source": "test"}]}`
+  {"version": "a", "effective_from": "20200101", "wrong_share": "0.01", "wrong_least": 100, "example": true, "source": "test"},
+  {"version": "b", "effective_from": "20260105", "wrong_share": "0", "wrong_least": 1, "example": false, "source": "test"}]}`
 
 // TestRuleHolds goes to both bounds: 100 wrong TACs are enough, if they are more than one
 // in a hundred: 100 of 10,000 are just one in a hundred, 100 of 9,999 are more.
@@ -48,24 +48,25 @@ func TestRuleHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name, want := example.On(20200101).Name(), "example-2020+9fc256b4"; name != want {
+	if name, want := example.On(20200101).Name(), "example-2020+3d67aaca"; name != want {
 		t.Errorf("records name it %q, as stored %q", name, want)
 	}
 }
 
 func TestLoadRulesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
-		"versions: empty":                      {twoRules, `{"versions": []}`},
-		"after top-level value":                {twoRules, twoRules + "1"},
-		"notes: no such field":                 {`"note"`, `"notes"`},
-		"versions[0].version":                  {`"a"`, `"a+b"`},
-		`versions[1].version: "a" again`:       {`"b"`, `"a"`},
-		"versions[0].effective_from: 20200230": {"20200101", "20200230"},
-		"versions[1].effective_from: 20200101": {"20260105", "20200101"},
-		"versions[0].wrong_share":              {`"0.01"`, `"1"`},
-		"versions[1].wrong_share":              {`"0",`, `"-0.1",`},
-		"versions[0].wrong_least: 0":           {`"wrong_least": 100`, `"wrong_least": 0`},
-		"versions[1].source":                   {`"example": false, "source": "test"`, `"example": false, "source": ""`},
+		"versions: empty":                                          {twoRules, `{"versions": []}`},
+		"after top-level value":                                    {twoRules, twoRules + "1"},
+		"notes: no such field":                                     {`"note"`, `"notes"`},
+		"versions[0].version":                                      {`"a"`, `"a+b"`},
+		`versions[1].version: "a" again`:                           {`"b"`, `"a"`},
+		`versions[0].effective_from: "20200230"`:                   {"20200101", "20200230"},
+		"versions[1].effective_from: 2026-01-05T04:00, want a day": {"20260105", "2026-01-05T04:00"},
+		"versions[1].effective_from: 20200101":                     {"20260105", "20200101"},
+		"versions[0].wrong_share":                                  {`"0.01"`, `"1"`},
+		"versions[1].wrong_share":                                  {`"0",`, `"-0.1",`},
+		"versions[0].wrong_least: 0":                               {`"wrong_least": 100`, `"wrong_least": 0`},
+		"versions[1].source":                                       {`"example": false, "source": "test"`, `"example": false, "source": ""`},
 	} {
 		if _, err := LoadRules([]byte(strings.Replace(twoRules, change[0], change[1], 1))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

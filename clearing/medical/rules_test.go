@@ -74,6 +74,12 @@ func TestVersionOfTheDay(t *testing.T) {
 			t.Errorf("%s: %q, want %q", day, got, want)
 		}
 	}
+	if _, err := LoadRules(twoVersions(t, "20260102")); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20260102, want 20260101: no version holds on the days between") {
+		t.Errorf("a gap: %v", err)
+	}
+	if _, err := LoadRules(twoVersions(t, "2026-01-01T00:00")); err == nil || !strings.Contains(err.Error(), `versions[1].effective_from: "2026-01-01T00:00", want a day YYYYMMDD`) {
+		t.Errorf("a time of day: %v", err)
+	}
 	if _, err := LoadRules(twoVersions(t, "20251231")); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20251231") {
 		t.Errorf("overlap: %v", err)
 	}

@@ -1379,7 +1379,7 @@ func (x *PensionReturn) GetCause() string {
 type FareTable struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Version           string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	EffectiveFrom     string                 `protobuf:"bytes,2,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`  // YYYYMMDD
+	EffectiveFrom     string                 `protobuf:"bytes,2,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`  // YYYYMMDDhhmmss, local time
 	MetroStations     uint32                 `protobuf:"varint,3,opt,name=metro_stations,json=metroStations,proto3" json:"metro_stations,omitempty"` // stations are numbered 1..n across all lines
 	Fares             []*CardFares           `protobuf:"bytes,4,rep,name=fares,proto3" json:"fares,omitempty"`
 	MetroLimitMinutes uint32                 `protobuf:"varint,5,opt,name=metro_limit_minutes,json=metroLimitMinutes,proto3" json:"metro_limit_minutes,omitempty"`

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"citycard/language"
-	"citycard/ledger"
 )
 
 // Text gives a file's text without the byte-order mark that Excel puts before it. It names another
@@ -32,8 +31,9 @@ type version[V any] interface {
 	*V
 	head() *named
 	check(where string) []error
-	// Days are the first day and the last on which the next version may not begin.
-	Days() (first, last ledger.Day)
+	// span is from the moment at which the version begins to the last at which the next one may not
+	// begin.
+	span() (first, last Moment)
 	// lasts reports whether the version holds until the next begins.
 	lasts() bool
 }
@@ -101,10 +101,7 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 		named[name] = true
 		faults = append(faults, v.check(where)...)
 		if i > 0 {
-			first, _ := v.Days()
-			if _, last := P(&versions[i-1]).Days(); first <= last {
-				faults = append(faults, fmt.Errorf("%s.effective_from: %s, want a day after %s, which versions[%d] has", where, first, last, i-1))
-			}
+			faults = append(faults, follows[V, P](versions, i, where)...)
 		}
 		faults = append(faults, check(v, where)...)
 		if err := v.head().identify(v); err != nil {
@@ -124,6 +121,23 @@ func (n *named) identify(version any) error {
 	n.name = n.Version + "+" + hex.EncodeToString(sum[:4])
 	n.content, err = whatHolds(content)
 	return err
+}
+
+// follows checks that a version begins after the one before it, without a gap.
+func follows[V any, P version[V]](versions []V, i int, where string) []error {
+	first, _ := P(&versions[i]).span()
+	began, last := P(&versions[i-1]).span()
+	switch {
+	case first == 0 || began == 0: // unreadable, which is a fault of its own
+		return nil
+	case first <= last && !P(&versions[i]).lasts():
+		return []error{fmt.Errorf("%s.effective_from: %s, want a day after %s, which versions[%d] has", where, first, last.Day(), i-1)}
+	case first <= last:
+		return []error{fmt.Errorf("%s.effective_from: %s, want later than %s, when versions[%d] begins", where, first, last, i-1)}
+	case !P(&versions[i]).lasts() && first > last.Add(1):
+		return []error{fmt.Errorf("%s.effective_from: %s, want %s: no version holds on the days between", where, first, last.Add(1))}
+	}
+	return nil
 }
 
 // whatHolds is a hash of what a version says: of all but its last day, and but for where its

@@ -24,34 +24,52 @@ func (n *named) head() *named { return n }
 // Name is the version as records name it.
 func (n *named) Name() string { return n.name }
 
-// Since heads a version that holds until the next begins.
+// Since heads a version that holds from a moment until the next begins.
 type Since struct {
 	named
-	EffectiveFrom ledger.Day `json:"effective_from"`
+	// EffectiveFrom is when the version begins: a day YYYYMMDD, from its first second, or a time of
+	// day YYYY-MM-DDThh:mm of the city.
+	EffectiveFrom string `json:"effective_from" jsonschema:"pattern=^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)$"`
+
+	from Moment
 }
 
-// Days are the day on which it begins, twice.
-func (s *Since) Days() (first, last ledger.Day) { return s.EffectiveFrom, s.EffectiveFrom }
+// Begins is the moment at which it begins.
+func (s *Since) Begins() Moment { return s.from }
 
-func (s *Since) check(where string) []error {
-	if !s.EffectiveFrom.Valid() {
-		return []error{fmt.Errorf("%s.effective_from: %d, want YYYYMMDD", where, s.EffectiveFrom)}
+func (s *Since) span() (first, last Moment) { return s.from, s.from }
+
+func (s *Since) check(where string) (faults []error) {
+	var err error
+	if s.from, err = ParseMoment(s.EffectiveFrom); err != nil {
+		return []error{fmt.Errorf("%s.effective_from: %w", where, err)}
 	}
+	s.EffectiveFrom = s.from.String() // one moment makes one content, however it is written
 	return nil
 }
 
 func (s *Since) lasts() bool { return true }
 
-// On is the version that holds on a day; before the first one it is the first, so that there is no
-// day without a rule.
-func On[V any, P version[V]](versions []V, day ledger.Day) *V {
-	at := 0
+// SinceDay heads a version that holds from a day until the next begins.
+type SinceDay struct{ Since }
+
+func (s *SinceDay) check(where string) []error {
+	if faults := s.Since.check(where); len(faults) > 0 || s.from.IsStart() {
+		return faults
+	}
+	return []error{fmt.Errorf("%s.effective_from: %s, want a day YYYYMMDD: these rules begin with one", where, s.from)}
+}
+
+// At is the version that holds at a moment; before the first one it is the first, so that there is
+// no moment without a rule.
+func At[V any, P version[V]](versions []V, at Moment) *V {
+	found := 0
 	for i := range versions {
-		if first, _ := P(&versions[i]).Days(); first <= day {
-			at = i
+		if first, _ := P(&versions[i]).span(); first <= at {
+			found = i
 		}
 	}
-	return &versions[at]
+	return &versions[found]
 }
 
 // Between heads a version that holds from one day to another, both included and written YYYYMMDD.
@@ -62,16 +80,13 @@ type Between struct {
 	EffectiveTo   string `json:"effective_to" jsonschema:"pattern=^([0-9]{8})?$"`
 }
 
-// endless is behind every day of the calendar.
-const endless ledger.Day = 99991231
-
-// Days are the first and the last day on which it holds.
-func (b *Between) Days() (first, last ledger.Day) {
-	first, _ = ledger.ParseDay(b.EffectiveFrom) // check has looked at both
-	if last = endless; b.EffectiveTo != "" {
-		last, _ = ledger.ParseDay(b.EffectiveTo)
+func (b *Between) span() (first, last Moment) {
+	from, _ := ledger.ParseDay(b.EffectiveFrom) // check has looked at both
+	if b.EffectiveTo == "" {
+		return StartOf(from), Endless
 	}
-	return first, last
+	to, _ := ledger.ParseDay(b.EffectiveTo)
+	return StartOf(from), EndOf(to)
 }
 
 func (b *Between) lasts() bool { return false }
@@ -79,15 +94,15 @@ func (b *Between) lasts() bool { return false }
 func (b *Between) check(where string) []error {
 	var faults []error
 	if _, err := ledger.ParseDay(b.EffectiveFrom); err != nil {
-		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a date YYYYMMDD", where, b.EffectiveFrom))
+		faults = append(faults, fmt.Errorf("%s.effective_from: %q, want a day YYYYMMDD", where, b.EffectiveFrom))
 	}
 	if b.EffectiveTo == "" {
 		return faults
 	}
 	if _, err := ledger.ParseDay(b.EffectiveTo); err != nil {
-		return append(faults, fmt.Errorf("%s.effective_to: %q, want a date YYYYMMDD or nothing", where, b.EffectiveTo))
+		return append(faults, fmt.Errorf("%s.effective_to: %q, want a day YYYYMMDD or nothing", where, b.EffectiveTo))
 	}
-	if first, last := b.Days(); last < first {
+	if first, last := b.span(); last < first {
 		faults = append(faults, fmt.Errorf("%s.effective_to: %s is before effective_from %s", where, b.EffectiveTo, b.EffectiveFrom))
 	}
 	return faults
@@ -96,32 +111,51 @@ func (b *Between) check(where string) []error {
 // Holding is the version that holds on a day, if there is one.
 func Holding[V any, P version[V]](versions []V, day ledger.Day) (*V, bool) {
 	for i := range versions {
-		if first, last := P(&versions[i]).Days(); first <= day && day <= last {
+		if first, last := P(&versions[i]).span(); first <= StartOf(day) && StartOf(day) <= last {
 			return &versions[i], true
 		}
 	}
 	return nil, false
 }
 
-// Term is what a version says and the days on which it holds.
+// Term is what a version says and the moments at which it holds, of which both are the ends.
 type Term struct {
 	Name        string // in records
-	First, Last ledger.Day
+	First, Last Moment
 	Content     [sha256.Size]byte // a hash of it, without the last day and the sources
 }
 
-// Terms are the versions with their days. One that holds until the next begins has the day before
-// as its last, and the first of these has all days before it too.
+// Holds reports whether the version holds at a moment.
+func (t Term) Holds(at Moment) bool { return t.First <= at && at <= t.Last }
+
+// Bounds are the ends of the term in words: a day or a time of day each, as documents write them,
+// and nothing where the term has no such end. A last day counts whole.
+func (t Term) Bounds() (first, last string) {
+	if t.First != 0 {
+		first = t.First.String()
+	}
+	switch {
+	case t.Last == Endless:
+	case t.Last == EndOf(t.Last.Day()):
+		last = t.Last.Day().String()
+	default:
+		last = t.Last.String()
+	}
+	return first, last
+}
+
+// Terms are the versions with their moments. One that holds until the next begins has the second
+// before as its last, and the first of these has all moments before it too.
 func Terms[V any, P version[V]](versions []V) []Term {
 	terms := make([]Term, len(versions))
 	for i := range versions {
 		v, t := P(&versions[i]), &terms[i]
 		t.Name, t.Content = v.head().name, v.head().content
-		if t.First, t.Last = v.Days(); !v.lasts() {
+		if t.First, t.Last = v.span(); !v.lasts() {
 			continue
 		}
-		if t.Last = endless; i+1 < len(versions) {
-			next, _ := P(&versions[i+1]).Days()
+		if t.Last = Endless; i+1 < len(versions) {
+			next, _ := P(&versions[i+1]).span()
 			t.Last = next.Add(-1)
 		}
 		if i == 0 {

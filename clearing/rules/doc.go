@@ -16,12 +16,12 @@
 //
 // # What is past stays
 //
-// Fares, the network, loads and held payouts begin after their approval: for every day up to that
-// of the approval, the new document says what the one before said. So a tap has the price that was
-// in force when it was signed, whenever it is priced. Medical tables and bounds of pensions may
-// begin in the past, as such policies do; nothing that is booked changes by itself.
+// Fares, the network, loads and held payouts begin after their approval: for every moment up to
+// [Lead] after the approval, the new document says what the one before said. So a tap has the price
+// that was in force at the second that it signs, whenever it is priced. Medical tables and bounds
+// of pensions may begin in the past, as such policies do; nothing that is booked changes by itself.
 //
-// Running code has a [Shelf] with the edition in force, which follows the database. An approval
-// takes effect on the next day at the earliest, and not within [Lead] before midnight, so every
-// process has an edition before its first day begins.
+// Running code has a [Shelf] with the edition in force, which follows the database. No version
+// begins within [Lead] after its approval, so every process has an edition before anything in it
+// begins.
 package rules

@@ -95,11 +95,11 @@ func (k Kind) Chinese() string {
 
 // document is a checked document.
 type document interface {
-	// Terms are its versions with their days.
+	// Terms are its versions with their moments.
 	Terms() []rulefile.Term
 	// Examples names the parts that it marks as examples.
 	Examples() []string
 }
 
-// beginsLater reports whether what a kind says of past days may not change.
+// beginsLater reports whether what a kind says of past moments may not change.
 func (k Kind) beginsLater() bool { return k != Medical && k != Pension }

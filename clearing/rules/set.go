@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"citycard/clearing/dayclose"
@@ -14,7 +15,6 @@ import (
 	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
-	"citycard/ledger"
 )
 
 // MaxBytes is how long a document may be.
@@ -134,7 +134,7 @@ func (s *Set) read(kind Kind, content []byte, networks **fare.Networks, fares **
 // Content is a document as the city wrote it.
 func (s *Set) Content(kind Kind) []byte { return s.contents[kind] }
 
-// Terms are the versions of a document with their days.
+// Terms are the versions of a document with their moments.
 func (s *Set) Terms(kind Kind) []rulefile.Term { return s.documents[kind].Terms() }
 
 // Examples names what the documents mark as examples, each with its file.
@@ -165,19 +165,19 @@ func (s *Set) Differs(from *Set) (kinds []Kind) {
 	return kinds
 }
 
-// keeps returns an error that names what the set says otherwise than the one before it, of days up
-// to a last one for which it must not.
-func (s *Set) keeps(before *Set, last ledger.Day) error {
+// keeps returns an error that names what the set says otherwise than the one before it, of moments
+// up to a last one for which it must not.
+func (s *Set) keeps(before *Set, last rulefile.Moment) error {
 	var faults []error
 	for _, kind := range Kinds() {
 		if !kind.beginsLater() {
 			continue
 		}
 		now, then := s.Terms(kind), before.Terms(kind)
-		for _, day := range turns(now, then, last) {
-			if is, was := holding(now, day), holding(then, day); is.Content != was.Content {
-				faults = append(faults, fmt.Errorf("%s: %s would hold on %s, where %s held; want what was in force up to %s unchanged, and versions that begin after it",
-					kind.File(), named(is), day, named(was), last))
+		for _, at := range turns(now, then, last) {
+			if is, was := holding(now, at), holding(then, at); is.Content != was.Content {
+				faults = append(faults, fmt.Errorf("%s: %s would hold at %s, where %s held; want what was in force up to %s unchanged, and versions that begin after it",
+					kind.File(), named(is), at, named(was), last))
 				break
 			}
 		}
@@ -185,28 +185,25 @@ func (s *Set) keeps(before *Set, last ledger.Day) error {
 	return errors.Join(faults...)
 }
 
-// turns are the days up to a last one on which one of two series of versions may turn.
-func turns(a, b []rulefile.Term, last ledger.Day) []ledger.Day {
-	days := []ledger.Day{last}
-	for _, terms := range [][]rulefile.Term{a, b} {
-		for _, t := range terms {
-			for _, day := range []ledger.Day{t.First, t.Last} {
-				if day <= last {
-					days = append(days, day)
-				}
-			}
-			if t.Last < last {
-				days = append(days, t.Last.Add(1))
-			}
+// turns are the moments up to a last one at which one of two series of versions may turn, in order.
+func turns(a, b []rulefile.Term, last rulefile.Moment) []rulefile.Moment {
+	all := []rulefile.Moment{last}
+	for _, t := range slices.Concat(a, b) {
+		if t.First < last {
+			all = append(all, t.First)
+		}
+		if t.Last < last {
+			all = append(all, t.Last.Add(1))
 		}
 	}
-	return days
+	slices.Sort(all)
+	return all
 }
 
-// holding is the version that holds on a day, the zero Term if there is none.
-func holding(terms []rulefile.Term, day ledger.Day) rulefile.Term {
+// holding is the version that holds at a moment, the zero Term if there is none.
+func holding(terms []rulefile.Term, at rulefile.Moment) rulefile.Term {
 	for _, t := range terms {
-		if t.First <= day && day <= t.Last {
+		if t.Holds(at) {
 			return t
 		}
 	}

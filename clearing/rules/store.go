@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
 
@@ -30,8 +31,9 @@ var (
 	ErrAltered    = errors.New("the documents are not those that were approved")
 )
 
-// Lead is how long before its first day begins a document must be approved.
-const Lead = time.Minute
+// Lead is how long before it begins a version must be approved: every process has it by then. The
+// second half of it is theirs, since an approval has the first to be stored.
+const Lead = 30 * time.Second
 
 // The acts by which the ledger's audit has the history of the rules.
 const (
@@ -44,7 +46,7 @@ const (
 // Store keeps documents in the ledger's database, which has clearing's tables.
 type Store struct {
 	Ledger *ledger.Ledger
-	Zone   *time.Location // of days
+	Zone   *time.Location // of moments
 }
 
 // Proposed is the content of the audit entry for a proposal.
@@ -96,8 +98,10 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 // Kinds are those of the draft's documents.
 func (d *Draft) Kinds() []Kind { return slices.Sorted(maps.Keys(d.Contents)) }
 
-// lastFixed is the last day of which an approval at a time may not change what holds.
-func (s *Store) lastFixed(at time.Time) ledger.Day { return ledger.DayOf(at.Add(Lead).In(s.Zone)) }
+// lastFixed is the last moment of which an approval at a time may not change what holds.
+func (s *Store) lastFixed(at time.Time) rulefile.Moment {
+	return rulefile.MomentOf(at.Add(Lead).In(s.Zone))
+}
 
 // Propose stores a draft, which waits for a second person, and gives its number.
 func (s *Store) Propose(ctx context.Context, d *Draft, by ledger.Approval) (number int64, err error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
 	"citycard/clearing/schema"
 	"citycard/ledger"
@@ -69,12 +70,12 @@ func (o *office) found() *rules.Set {
 	return set
 }
 
-// dearer are the fares of the examples until the end of a day, and dearer ones after it.
-func dearer(until, from string) []byte {
-	text := strings.Replace(string(rules.Fares.Example()), `"effective_to": ""`, `"effective_to": "`+until+`"`, 1)
+// dearer are the fares of the examples, and dearer ones from a moment on.
+func dearer(from string) []byte {
+	text := string(rules.Fares.Example())
 	_, version, _ := strings.Cut(text, `"versions": [`)
 	version = version[:strings.LastIndex(version, "]")]
-	version = strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"`+from+`"`, `"`+until+`"`, `""`, `"base_fen": 200`, `"base_fen": 300`).Replace(version)
+	version = strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"`+from+`"`, `"base_fen": 200`, `"base_fen": 300`).Replace(version)
 	return []byte(text[:strings.LastIndex(text, "]")] + "," + version + "]}")
 }
 
@@ -89,7 +90,7 @@ func TestEditions(t *testing.T) {
 	if first.Edition.Number != 1 || len(first.Examples()) == 0 {
 		t.Errorf("edition %s, examples %q; want the first, and examples", first.Edition, first.Examples())
 	}
-	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106"), rules.Loads: rules.Loads.Example()}, o.now)
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260106"), rules.Loads: rules.Loads.Example()}, o.now)
 	o.must(err)
 	if len(draft.Contents) != 1 {
 		t.Errorf("the draft has %d documents, want that which differs", len(draft.Contents))
@@ -111,7 +112,7 @@ func TestEditions(t *testing.T) {
 	second, err := o.store.InForce(t.Context())
 	o.must(err)
 	for day, want := range map[int]string{5: "zz-2013", 6: "zz-2026"} {
-		table, ok := second.Tables.At(time.Date(2026, 1, day, 12, 0, 0, 0, o.store.Zone))
+		table, ok := second.Tables.At(rulefile.MomentOf(time.Date(2026, 1, day, 12, 0, 0, 0, o.store.Zone)))
 		if !ok || !strings.HasPrefix(table.Version(), want+"+") {
 			t.Errorf("on day %d fares are %v, want %s", day, table, want)
 		}
@@ -155,11 +156,13 @@ func TestPastStays(t *testing.T) {
 		contents map[rules.Kind][]byte
 		want     string // "" if it is taken
 	}{
-		"fares of yesterday":       {map[rules.Kind][]byte{rules.Fares: dearer("20260103", "20260104")}, "zz-2026"},
-		"fares of today":           {map[rules.Kind][]byte{rules.Fares: dearer("20260104", "20260105")}, "zz-2026"},
-		"fares of tomorrow":        {map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")}, ""},
-		"a gap from today":         {edited(rules.Fares, `"effective_to": ""`, `"effective_to": "20260104"`), "nothing would hold on 20260105"},
-		"no fares from tomorrow":   {edited(rules.Fares, `"effective_to": ""`, `"effective_to": "20260105"`), ""},
+		"fares of yesterday":       {map[rules.Kind][]byte{rules.Fares: dearer("20260104")}, "zz-2026"},
+		"fares of today":           {map[rules.Kind][]byte{rules.Fares: dearer("20260105")}, "zz-2026"},
+		"fares of tomorrow":        {map[rules.Kind][]byte{rules.Fares: dearer("20260106")}, ""},
+		"fares of an hour ago":     {map[rules.Kind][]byte{rules.Fares: dearer("2026-01-05T08:00")}, "zz-2026+"},
+		"fares of now":             {map[rules.Kind][]byte{rules.Fares: dearer("2026-01-05T09:00:30")}, "up to 2026-01-05T09:00:30 unchanged"},
+		"fares of just after":      {map[rules.Kind][]byte{rules.Fares: dearer("2026-01-05T09:00:31")}, ""},
+		"fares before the first":   {edited(rules.Fares, `"20131223"`, `"20131224"`), "fares.json"},
 		"another price":            {edited(rules.Fares, `"base_fen": 200`, `"base_fen": 201`), "fares.json"},
 		"another purse":            {edited(rules.Loads, `"maximum_fen": 100000`, `"maximum_fen": 90000`), "loads.json"},
 		"another network":          {edited(rules.Network, `"metres": 4200`, `"metres": 4201`), "network.json"},
@@ -172,14 +175,17 @@ func TestPastStays(t *testing.T) {
 		}
 	}
 
-	number, err := propose(map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")})
+	// A version of four o'clock is approved twenty seconds before, and a minute before.
+	number, err := propose(map[rules.Kind][]byte{rules.Fares: dearer("2026-01-06T04:00")})
 	o.must(err)
-	midnight := time.Date(2026, 1, 6, 0, 0, 0, 0, o.store.Zone)
-	o.now = midnight.Add(-rules.Lead)
-	if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "zz-2026") {
-		t.Errorf("approved a minute before midnight: %v", err)
+	four := time.Date(2026, 1, 6, 4, 0, 0, 0, o.store.Zone)
+	for _, before := range []time.Duration{20 * time.Second, rules.Lead} {
+		o.now = four.Add(-before)
+		if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "zz-2026") {
+			t.Errorf("approved %s before it begins: %v", before, err)
+		}
 	}
-	o.now = midnight.Add(-rules.Lead - time.Second)
+	o.now = four.Add(-time.Minute)
 	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
 }
 
@@ -194,11 +200,11 @@ func TestLaterPurse(t *testing.T) {
 	later := strings.NewReplacer(`"version": "`, `"version": "later-`, "20131223", "20270101", "100000", "90000").Replace(version)
 	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Loads: []byte(text[:strings.LastIndex(text, "]")] + "," + later + "]}")}, o.now)
 	o.must(err)
-	for day, want := range map[ledger.Day]bool{20260105: true, 20261231: true, 20270101: false} {
-		was, _ := first.Tables.On(day)
-		is, ok := draft.Set.Tables.On(day)
+	for at, want := range map[rulefile.Moment]bool{20260105_000000: true, 20261231_235959: true, 20270101_000000: false} {
+		was, _ := first.Tables.At(at)
+		is, ok := draft.Set.Tables.At(at)
 		if !ok || (is.Version() == was.Version()) != want {
-			t.Errorf("on %s the table is %s, it was %s; want the same: %v", day, is.Version(), was.Version(), want)
+			t.Errorf("at %s the table is %s, it was %s; want the same: %v", at, is.Version(), was.Version(), want)
 		}
 	}
 }
@@ -224,8 +230,8 @@ func TestStale(t *testing.T) {
 	o := newOffice(t)
 	o.found()
 	var numbers []int64
-	for _, until := range []string{"20260105", "20260106"} {
-		draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer(until, "20260201")}, o.now)
+	for _, from := range []string{"20260201", "20260202"} {
+		draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer(from)}, o.now)
 		o.must(err)
 		number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
 		o.must(err)
@@ -236,7 +242,7 @@ func TestStale(t *testing.T) {
 		t.Errorf("approved on another edition: %v", err)
 	}
 	o.must(o.store.Reject(t.Context(), numbers[1], o.by("ann")))
-	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260201")}, o.now); !errors.Is(err, rules.ErrNothingNew) {
+	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260201")}, o.now); !errors.Is(err, rules.ErrNothingNew) {
 		t.Errorf("a draft of what is in force: %v", err)
 	}
 }
@@ -272,11 +278,11 @@ func TestAltered(t *testing.T) {
 func TestAlteredProposal(t *testing.T) {
 	o := newOffice(t)
 	o.found()
-	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260105", "20260106")}, o.now)
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("20260106")}, o.now)
 	o.must(err)
 	number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
 	o.must(err)
-	other := dearer("20260105", "20260107")
+	other := dearer("20260107")
 	sum := sha256.Sum256(other)
 	_, err = o.store.Ledger.Pool().Exec(t.Context(), "UPDATE rule_documents SET content = $2, hash = $3 WHERE proposal = $1", number, other, sum[:])
 	o.must(err)
@@ -335,7 +341,7 @@ func TestTableFitsIntoAMessage(t *testing.T) {
 		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*900))
 	}
 	contents := examples()
-	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": 20200101, "stations": [` + strings.Join(stations, ",") +
+	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "stations": [` + strings.Join(stations, ",") +
 		`], "lines": [{"number": 1, "name": "1", "stops": [` + strings.Join(stops, ",") + `]}], "bus_lines": [1], "source": "invented"}]}`)
 	if _, err := rules.Read(contents); err == nil || !strings.Contains(err.Error(), "want at most 900000, which a broker takes as one message") {
 		t.Errorf("a table too large for a message: %v", err)

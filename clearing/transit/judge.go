@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
@@ -50,6 +51,7 @@ type tap struct {
 	message  message.Tap
 	signed   keys.PurchaseRecord
 	day      ledger.Day // signed; identity.NoDay where it is none
+	at       rulefile.Moment
 	dated    bool
 	issuer   index.Acceptance
 	foreign  bool // another city's: its TAC is for its issuer to check
@@ -174,6 +176,7 @@ func (t *tap) decode() verdict.Reason {
 // issuer the record gives.
 func (t *tap) place(edition *index.Edition) {
 	t.day, t.dated = identity.SignedDay(t.signed.Time)
+	t.at, _ = rulefile.SignedMoment(t.signed.Time)
 	t.issuer = edition.Acceptance(t.signed.Card.Issuer, t.day)
 	if t.issuer == index.Interoperable || t.issuer == index.Lapsed {
 		_, ours := edition.CardOn(t.signed.Card.Digits(), t.day)
@@ -249,18 +252,18 @@ func (j *Judge) post(edition *index.Edition, rules *Rules, t *tap, w window, pay
 	}
 	ruling.Verified, ruling.Record = !t.foreign, &t.message
 	if reason == verdict.None {
-		ruling.Flagged = !rules.fareAgrees(&t.message, t.day)
+		ruling.Flagged = !rules.fareAgrees(&t.message, t.at)
 		ruling.Misplaced = !edition.Placed(terminal, t.message.GetLine(), t.message.GetVehicle(), t.day)
 	}
 }
 
-// maximum is what a purse may hold on the signed day, or on the clearing day where that
+// maximum is what a purse may hold at the signed second, or as the clearing day begins where that
 // is none.
 func (r *Rules) maximum(t *tap, clearing ledger.Day) ledger.Fen {
 	if !t.dated {
-		return r.Purses.On(clearing).MaximumFen
+		return r.Purses.PurseMaximum(rulefile.StartOf(clearing))
 	}
-	return r.Purses.On(t.day).MaximumFen
+	return r.Purses.PurseMaximum(t.at)
 }
 
 // accounts returns the account that owes the fare and the account to which it is owed.
@@ -326,11 +329,11 @@ func listed(edition *index.Edition, t *tap) bool {
 	return hot
 }
 
-// fareAgrees reports whether a tap costs what the table of its signed day says. The table that it
-// names may be an earlier one with the same price, as in a terminal that was not started again.
-func (r *Rules) fareAgrees(m *message.Tap, signed ledger.Day) bool {
+// fareAgrees reports whether a tap costs what the table of its signed second says. The table that
+// it names may be an earlier one with the same price, as in a terminal that was not started again.
+func (r *Rules) fareAgrees(m *message.Tap, signed rulefile.Moment) bool {
 	_, known := r.Fares.Version(m.GetFareVersion())
-	table, ok := r.Fares.On(signed)
+	table, ok := r.Fares.At(signed)
 	return known && ok && table.Check(m).OK()
 }
 

@@ -203,16 +203,16 @@ func TestRuleBlockedFromADay(t *testing.T) {
 	}
 }
 
-// TestRuleFareOfTheSignedDay doubles the bus fare from 5 January on. Line 1 costs an ordinary card
-// 80 % of 1.00 yuan before that day and 80 % of 2.00 yuan from it on, whenever clearing reads the
-// tap, and whichever of the two tables the terminal names.
-func TestRuleFareOfTheSignedDay(t *testing.T) {
+// TestRuleFareOfTheSignedSecond doubles the bus fare from four o'clock on 5 January. Line 1 costs
+// an ordinary card 80 % of 1.00 yuan before that second and 80 % of 2.00 yuan from it on, whenever
+// clearing reads the tap, and whichever of the two tables the terminal names.
+func TestRuleFareOfTheSignedSecond(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	text := string(rules.Fares.Example())
 	_, version, _ := strings.Cut(text, `"versions": [`)
 	version = version[:strings.LastIndex(version, "]")]
-	dearer := strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"20260105"`, `"last": 499, "fen": 100`, `"last": 499, "fen": 200`).Replace(version)
-	text = strings.Replace(text[:strings.LastIndex(text, "]")], `"effective_to": ""`, `"effective_to": "20260104"`, 1) + "," + dearer + "]}"
+	dearer := strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"2026-01-05T04:00"`, `"last": 499, "fen": 100`, `"last": 499, "fen": 200`).Replace(version)
+	text = text[:strings.LastIndex(text, "]")] + "," + dearer + "]}"
 	set, err := town.Rules.Current().With(map[rules.Kind][]byte{rules.Fares: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
@@ -223,27 +223,33 @@ func TestRuleFareOfTheSignedDay(t *testing.T) {
 	}
 	tables := set.Tables.All()
 	for n, c := range []struct {
-		day     int
+		at      string
 		fen     uint32
 		table   int
 		flagged bool
 	}{
-		{4, 80, 0, false},
-		{4, 160, 1, true},
-		{4, 160, 0, true},
-		{5, 160, 1, false},
-		{5, 80, 0, true},
-		{5, 80, 1, true},
-		{5, 160, 0, false},
+		{"20260105035959", 80, 0, false},
+		{"20260105035959", 160, 1, true},
+		{"20260105035959", 160, 0, true},
+		{"20260105040000", 160, 1, false},
+		{"20260105040000", 80, 0, true},
+		{"20260105040000", 80, 1, true},
+		{"20260105040000", 160, 0, false},
+		{"20260104235959", 80, 0, false},
+		{"20260106000000", 160, 1, false},
 	} {
-		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(n), Fen: c.fen, At: noon(c.day)})
+		at, err := time.Parse("20060102150405", c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: uint32(n), Fen: c.fen, At: at})
 		m.FareVersion = tables[c.table].Version()
 		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
 		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
 			t.Fatal(err)
 		}
 		if r := d.Rulings[0]; r.Flagged != c.flagged || r.Verdict != verdict.Cleared {
-			t.Errorf("%d fen on day %d by table %d: %s, flagged %v; want flagged %v", c.fen, c.day, c.table, r.Verdict, r.Flagged, c.flagged)
+			t.Errorf("%d fen at %s by table %d: %s, flagged %v; want flagged %v", c.fen, c.at, c.table, r.Verdict, r.Flagged, c.flagged)
 		}
 	}
 }

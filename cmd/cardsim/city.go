@@ -154,7 +154,7 @@ func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (*message.FareTable, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
-	fares, err := downlink.Fares(ctx, c.brokers(), day.Format("20060102"), func(why error) {
+	fares, err := downlink.Fares(ctx, c.brokers(), day, func(why error) {
 		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, downlink.ErrNoFares) {

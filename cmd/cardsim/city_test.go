@@ -22,6 +22,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
 	"citycard/clearing/transit/load"
 	"citycard/cmd/service"
@@ -127,7 +128,7 @@ func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, ok := tables.At(day)
+	table, ok := tables.At(rulefile.MomentOf(day))
 	if !ok {
 		t.Fatalf("no fares on %s", day)
 	}

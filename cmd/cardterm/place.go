@@ -103,7 +103,7 @@ func (a *agent) fareTable(ctx context.Context, up uplink, zone *time.Location, l
 		}
 		ctx, cancel := context.WithTimeout(ctx, fareWait)
 		defer cancel()
-		return downlink.Fares(ctx, up.brokers, time.Now().In(zone).Format("20060102"), func(why error) {
+		return downlink.Fares(ctx, up.brokers, time.Now().In(zone), func(why error) {
 			log.Info("waiting for fares from Kafka", "at_most", fareWait, "why", why)
 		}, opts...)
 	}

@@ -442,7 +442,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 		fmt.Sprintf("| size of a list | %d lines and %d.%02d yuan", b.BatchLines, b.BatchFen/100, b.BatchFen%100),
 		fmt.Sprintf("| one pension | %d.%02d yuan", b.PersonFen/100, b.PersonFen%100),
 		fmt.Sprintf("1 to %d lines", pension.MaxLines),
-		fmt.Sprintf("after %d days by the example rules", loads.On(20260105).RefundAfterDays),
+		fmt.Sprintf("after %d days by the example rules", loads.At(20260105_000000).RefundAfterDays),
 		fmt.Sprintf("`POST %s`", load.Path), load.ContentType,
 		fmt.Sprintf("have at most %d bytes", message.RecordLimit),
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/release"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -73,7 +74,7 @@ func newOffice(ctx context.Context, b *books.Books) (*release.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: set.Loads.On(ledger.DayOf(time.Now())).RefundAfterDays}, nil
+	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: set.Loads.At(rulefile.MomentOf(time.Now())).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {

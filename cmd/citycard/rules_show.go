@@ -20,7 +20,6 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 // proposedMark begins the name of a proposal where an edition may stand too.
@@ -62,19 +61,17 @@ func editionOf(ctx context.Context, b *books.Books, text string) (set *rules.Set
 type termLine struct {
 	Kind    rules.Kind `json:"kind"`
 	Version string     `json:"version"`
-	From    ledger.Day `json:"from"`
-	To      ledger.Day `json:"to"`
+	From    string     `json:"from,omitempty"` // a day, or a time of day; empty: all that was before
+	To      string     `json:"to,omitempty"`   // the last day, or second; empty: no end
+}
+
+func newTermLine(kind rules.Kind, t rulefile.Term) termLine {
+	from, to := t.Bounds()
+	return termLine{kind, t.Name, from, to}
 }
 
 func (t termLine) cells(l language.Language) []string {
-	from, to := t.From.String(), t.To.String()
-	if t.From == 0 {
-		from = ""
-	}
-	if t.To == 99991231 {
-		to = ""
-	}
-	return []string{l.Coded(string(t.Kind), string(t.Kind), t.Kind.Chinese()), t.Version, from, to}
+	return []string{l.Coded(string(t.Kind), string(t.Kind), t.Kind.Chinese()), t.Version, t.From, t.To}
 }
 
 const termHeader = "DOCUMENT\tVERSION\tFROM\tTO"
@@ -100,7 +97,7 @@ func rulesShowCommand() *ffcli.Command {
 		return list(c, termHeader, termLine.cells, func(add func(termLine) error) error {
 			for _, kind := range rules.Kinds() {
 				for _, t := range set.Terms(kind) {
-					if err := add(termLine{kind, t.Name, t.First, t.Last}); err != nil {
+					if err := add(newTermLine(kind, t)); err != nil {
 						return err
 					}
 				}

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"citycard/clearing/counters"
+	"citycard/clearing/rulefile"
 )
 
 // gauges are the gauges of the registry and of the keys in use.
@@ -52,7 +53,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.version, float64(edition.Number()))
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
 	gauge(g.rules, 1, g.Server.Rules.Current().Edition.String())
-	if table, ok := g.Server.Rules.Current().Tables.At(time.Now().In(g.Server.zone)); ok {
+	if table, ok := g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))); ok {
 		gauge(g.fares, 1, table.Version())
 	}
 	gauge(g.cards, float64(edition.Counts()["hotlist"]))

@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/load"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -39,7 +40,9 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 // ReadChange reads a change from files and, before the change is proposed, tries to close a day
 // with it, so that the change cannot block a later close.
 func ReadChange(dir string, base *index.Edition, purses *load.Rules) (*registry.Draft, error) {
-	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen { return purses.On(day).MaximumFen }}
+	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen {
+		return max(purses.PurseMaximum(rulefile.StartOf(day)), purses.PurseMaximum(rulefile.EndOf(day)))
+	}}
 	draft, err := bounds.Read(dir, base)
 	if err != nil {
 		return nil, err

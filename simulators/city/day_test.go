@@ -42,7 +42,7 @@ func publicFares(t testing.TB) *message.FareTable {
 		return uint32(fen)
 	}
 	stations := n.Stations()
-	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101", MetroStations: uint32(stations), MetroLimitMinutes: 180}
+	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101000000", MetroStations: uint32(stations), MetroLimitMinutes: 180}
 	for _, d := range rules.Discounts {
 		c := &message.CardFares{CardType: d.CardType, MetroHighestFen: price(f.Metro(d.CardType, 1, 1, 24*time.Hour))}
 		for i := range stations * stations {

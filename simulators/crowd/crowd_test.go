@@ -49,7 +49,7 @@ func publicFares(t testing.TB) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101", MetroStations: uint32(n.Stations()), MetroLimitMinutes: 180}
+	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101000000", MetroStations: uint32(n.Stations()), MetroLimitMinutes: 180}
 	price := func(fen int64, err error) uint32 {
 		if err != nil {
 			t.Fatal(err)

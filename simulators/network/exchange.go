@@ -12,7 +12,7 @@ type fareNetworks struct {
 
 type fareNetwork struct {
 	Version  string        `json:"version"`
-	From     int           `json:"effective_from"`
+	From     string        `json:"effective_from"`
 	Example  bool          `json:"example"`
 	Source   string        `json:"source"`
 	Stations []fareStation `json:"stations"`
@@ -41,7 +41,7 @@ type fareStop struct {
 // FareNetwork encodes the part of the map that a fare office needs, in the form that
 // clearing reads: stations, lines with distances, numbers of bus lines.
 func (n *Network) FareNetwork() ([]byte, error) {
-	out := fareNetwork{Version: "simulated-1", From: 20200101, Example: true, Source: n.About, Stations: make([]fareStation, n.Stations())}
+	out := fareNetwork{Version: "simulated-1", From: "20200101", Example: true, Source: n.About, Stations: make([]fareStation, n.Stations())}
 	for _, l := range n.Metro {
 		line := fareLine{Number: l.Number, Chinese: l.Chinese, English: l.English}
 		for _, s := range l.Stations {

@@ -18,18 +18,18 @@ import (
 	"citycard/language"
 )
 
-// ErrNoFares: the clearing centre has published no fare table that holds on the day.
+// ErrNoFares: the clearing centre has published no fare table that holds at the time.
 var ErrNoFares = language.Textf("no fare table has been published that has begun")
 
-// Fares returns the fare table of the topic fares that holds on a day, YYYYMMDD; opts are the
-// client options that the brokers require. It waits for a broker, and for a table to be published,
-// as long as ctx allows. It calls waiting once, with what it waits for. Errors: ErrNoFares, or what
-// the broker says.
-func Fares(ctx context.Context, brokers []string, day string, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
+// Fares returns the fare table of the topic fares that holds at a time, as clocks in its location
+// show it; opts are the client options that the brokers require. It waits for a broker, and for a
+// table to be published, as long as ctx allows. It calls waiting once, with what it waits for.
+// Errors: ErrNoFares, or what the broker says.
+func Fares(ctx context.Context, brokers []string, at time.Time, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
 	for told := false; ; told = true {
-		table, err := read(ctx, brokers, day, opts)
+		table, err := read(ctx, brokers, at, opts)
 		if err == nil || !passing(err) {
 			return table, err
 		}
@@ -55,13 +55,16 @@ func passing(err error) bool {
 // retryPause is the time between two attempts to reach a broker that is away.
 const retryPause = 200 * time.Millisecond
 
+// clock is how a table says when it begins.
+const clock = "20060102150405"
+
 // read reads the topic once.
-func read(ctx context.Context, brokers []string, day string, opts []kgo.Opt) (*message.FareTable, error) {
+func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (*message.FareTable, error) {
 	standing, err := Standing(ctx, brokers, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return holding(standing, day)
+	return holding(standing, at.Format(clock))
 }
 
 // Standing reads the topic fares: the last record under each key, without those that say that a
@@ -106,9 +109,9 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 	return standing, nil
 }
 
-// holding finds the table that began last up to a day; of two that began on one day, the one that
-// was published later.
-func holding(standing map[string]*kgo.Record, day string) (*message.FareTable, error) {
+// holding finds the table that began last up to a time; of two that began at once, the one that was
+// published later.
+func holding(standing map[string]*kgo.Record, at string) (*message.FareTable, error) {
 	var found *message.FareTable
 	var record *kgo.Record
 	for _, r := range standing {
@@ -117,7 +120,7 @@ func holding(standing map[string]*kgo.Record, day string) (*message.FareTable, e
 			return nil, fmt.Errorf("fares: a record of topic %s (offset %d) is no fare table: %w", message.TopicFares, r.Offset, err)
 		}
 		from := table.GetEffectiveFrom()
-		if from > day || found != nil && (from < found.GetEffectiveFrom() || from == found.GetEffectiveFrom() && r.Timestamp.Before(record.Timestamp)) {
+		if from > at || found != nil && (from < found.GetEffectiveFrom() || from == found.GetEffectiveFrom() && r.Timestamp.Before(record.Timestamp)) {
 			continue
 		}
 		found, record = table, r

@@ -26,7 +26,10 @@ func must(t *testing.T, err error) {
 
 func ignore(error) {}
 
-func TestTableOfTheDayCounts(t *testing.T) {
+// morning is four o'clock.
+var morning = time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
+
+func TestTableOfTheMomentCounts(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
 	must(t, err)
 	defer cluster.Close()
@@ -37,7 +40,7 @@ func TestTableOfTheDayCounts(t *testing.T) {
 	defer cancel()
 	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer stop()
-	if _, err := downlink.Fares(short, cluster.ListenAddrs(), "20260105", ignore); !errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(short, cluster.ListenAddrs(), morning, ignore); !errors.Is(err, downlink.ErrNoFares) {
 		t.Fatalf("empty topic: %v", err)
 	}
 	publish := func(version, from string) {
@@ -49,24 +52,24 @@ func TestTableOfTheDayCounts(t *testing.T) {
 		}
 		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte(version), Value: value}).FirstErr())
 	}
-	publish("tomorrow", "20260106")
+	publish("later", "20260105040001")
 	again, stopAgain := context.WithCancel(ctx)
 	var waits error
-	_, err = downlink.Fares(again, cluster.ListenAddrs(), "20260105", func(why error) { waits = why; stopAgain() })
+	_, err = downlink.Fares(again, cluster.ListenAddrs(), morning, func(why error) { waits = why; stopAgain() })
 	if err == nil || !errors.Is(waits, downlink.ErrNoFares) {
-		t.Fatalf("no table of today: %v, waiting for %v", err, waits)
+		t.Fatalf("no table of the moment: %v, waiting for %v", err, waits)
 	}
-	publish("withdrawn", "20260105")
-	publish("v2", "20260101")
-	publish("v1", "20200101")
+	publish("withdrawn", "20260105040000")
+	publish("v2", "20260105040000")
+	publish("v1", "20260105035959")
 	publish("withdrawn", "")
-	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), "20260105", ignore)
+	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), morning, ignore)
 	must(t, err)
 	if table.GetVersion() != "v2" {
 		t.Errorf("version %s, want v2", table.GetVersion())
 	}
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
-	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), "20260105", ignore); err == nil {
+	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), morning, ignore); err == nil {
 		t.Error("garbage was taken for a fare table")
 	}
 }
@@ -74,7 +77,7 @@ func TestTableOfTheDayCounts(t *testing.T) {
 func TestBrokerAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, "20260105", ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, morning, ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
 		t.Errorf("%v, want the broker's absence", err)
 	}
 }
@@ -95,7 +98,7 @@ func TestFaresAreAwaited(t *testing.T) {
 	answers := make(chan answer, 1)
 	must(t, place.Close())
 	go func() {
-		table, err := downlink.Fares(ctx, []string{address}, "20260105", func(why error) { waits <- why })
+		table, err := downlink.Fares(ctx, []string{address}, morning, func(why error) { waits <- why })
 		answers <- answer{table, err}
 	}()
 	<-waits

@@ -65,7 +65,7 @@ func (f Finding) OK() bool { return f.Outcome == Match }
 
 // Check compares a tap's signed amount with this table's price, from the record
 // alone: station, line, entry and card type are the terminal's unsigned claims.
-// The caller chooses the table, by the signed day.
+// The caller chooses the table, by the signed second.
 func (t *Table) Check(tap *message.Tap) Finding {
 	expected, outcome := t.expect(tap)
 	if outcome == Match && expected != int64(tap.GetDebit().GetAmountFen()) {

@@ -26,11 +26,11 @@ func ExampleNetworkJSON() []byte { return []byte(exampleNetwork) }
 // NetworkDocument is a document of networks.
 type NetworkDocument = rulefile.File[Network]
 
-// Networks are all versions of the network, by date.
+// Networks are all versions of the network, by their beginnings.
 type Networks struct{ versions []Network }
 
 // Network is the metro's lines and the numbers of the bus lines, until the next version begins. A
-// day before the first version has the first, so that no day is without a network.
+// moment before the first version has the first, so that none is without a network.
 type Network struct {
 	rulefile.Since
 	Stations []Station `json:"stations" jsonschema:"maxItems=512"`
@@ -75,7 +75,7 @@ func LoadNetworks(data []byte) (*Networks, error) {
 // Examples names the versions that the document marks as examples.
 func (ns *Networks) Examples() []string { return rulefile.Examples(ns.versions) }
 
-// Terms are the versions with their days.
+// Terms are the versions with their moments.
 func (ns *Networks) Terms() []rulefile.Term { return rulefile.Terms(ns.versions) }
 
 func (n *Network) check(where string) []error {

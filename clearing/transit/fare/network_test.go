@@ -13,7 +13,7 @@ import (
 //	1 --5000-- 2 --4000-- 3 --4001-- 4
 //	           2 --2500-- 5 --2500-- 4 --20000-- 6
 const city = `{"versions": [{
-  "version": "test-1", "effective_from": 20200101, "source": "invented for tests",
+  "version": "test-1", "effective_from": "20200101", "source": "invented for tests",
   "stations": [
     {"number": 1, "name": "甲", "name_en": "A"}, {"number": 2, "name": "乙"}, {"number": 3, "name": "丙"},
     {"number": 4, "name": "丁"}, {"number": 5, "name": "戊"}, {"number": 6, "name": "己"}],

@@ -16,15 +16,15 @@ var example string
 // operator-set values (marked) where no source was found.
 func ExampleJSON() []byte { return []byte(example) }
 
-// Rules are all versions of the fare rules, ordered by date.
+// Rules are all versions of the fare rules, by their beginnings.
 type Rules struct{ versions []version }
 
 // Document is a document of fares.
 type Document = rulefile.File[version]
 
-// version is one dated set of rules.
+// version is one dated set of rules, until the next begins.
 type version struct {
-	rulefile.Between
+	rulefile.Since
 	Rounding rounding `json:"rounding" jsonschema:"enum=half_up,enum=down,enum=up"` // of a discounted price to a whole fen
 	Metro    metro    `json:"metro"`
 	Bus      bus      `json:"bus"`
@@ -159,5 +159,5 @@ func (r *Rules) Examples() []string {
 	return all
 }
 
-// Terms are the versions with their days.
+// Terms are the versions with their moments.
 func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

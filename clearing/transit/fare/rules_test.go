@@ -147,8 +147,8 @@ func TestRuleFileFaults(t *testing.T) {
 		{"ranges overlap", `"first": 500`, `"first": 499`, []string{"versions[0].bus.lines[1].first: 499, want more than 499"}},
 		{"dearer than full", `"bus": "0.80", "example": false`, `"bus": "1.2", "example": false`, []string{"versions[0].cards[0].bus: want a share from 0 to 1"}},
 		{"card type twice", `"card_type": 2`, `"card_type": 1`, []string{"versions[0].cards[1].card_type: 1 again"}},
-		{"date", `"20131223"`, `"20131323"`, []string{`versions[0].effective_from: "20131323", want a date YYYYMMDD`}},
-		{"ends before it starts", `"effective_to": ""`, `"effective_to": "20131222"`, []string{"versions[0].effective_to: 20131222 is before effective_from 20131223"}},
+		{"date", `"20131223"`, `"20131323"`, []string{`versions[0].effective_from: "20131323", want a day YYYYMMDD or a time of day YYYY-MM-DDThh:mm`}},
+		{"has an end", `"rounding"`, `"effective_to": "20991231", "rounding"`, []string{"versions[0].effective_to: no such field"}},
 		{"rounding", `"half_up"`, `"bankers"`, []string{`versions[0].rounding: "bankers", want half_up, down or up`}},
 		{"version name", `"zz-2013"`, `"zz+2013"`, []string{`versions[0].version: "zz+2013"`}},
 		{"no source", `"source": "zynews 2013-12-24: bus 80 %, metro 95 %"`, `"source": ""`, []string{"versions[0].cards[0].source: empty"}},
@@ -173,28 +173,24 @@ func TestRuleFileFaults(t *testing.T) {
 	})
 }
 
-func TestVersionsMayNotOverlap(t *testing.T) {
+func TestVersionsFollowEachOther(t *testing.T) {
 	first := exampleRules(t).versions[0]
 	second := first
-	first.EffectiveTo, second.Version, second.EffectiveFrom = "20201231", "zz-2021", "20210101"
-	load := func() error {
+	second.Version = "zz-2021"
+	for from, want := range map[string]string{
+		"2021-01-01T04:00": "",
+		"20131224":         "",
+		"20131223":         "versions[1].effective_from: 20131223, want later than 20131223, when versions[0] begins",
+		"20121231":         "versions[1].effective_from: 20121231, want later",
+	} {
+		second.EffectiveFrom = from
 		data, err := json.Marshal(map[string][]version{"versions": {first, second}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = LoadRules(data)
-		return err
-	}
-	if err := load(); err != nil {
-		t.Errorf("one after the other: %v", err)
-	}
-	second.EffectiveFrom = "20201231"
-	if err := load(); err == nil || !strings.Contains(err.Error(), "versions[1].effective_from: 20201231") {
-		t.Errorf("one day in both: %v", err)
-	}
-	first.EffectiveTo = ""
-	if err := load(); err == nil {
-		t.Error("a version after an open one: accepted")
+		if _, err = LoadRules(data); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("from %s: %v, want %q", from, err, want)
+		}
 	}
 }
 

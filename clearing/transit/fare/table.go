@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -26,30 +25,30 @@ type Tables struct {
 }
 
 type entry struct {
-	from, to ledger.Day // both included
+	from, to rulefile.Moment // both included
 	table    *Table
 }
 
-// PurseMaximum is what a purse may hold on every day from the first to the last.
-type PurseMaximum func(first, last ledger.Day) ledger.Fen
+// PurseMaximum is what a purse may hold at a moment.
+type PurseMaximum func(at rulefile.Moment) ledger.Fen
 
-// Build makes a table for each run of days on which one rule version, one version of the network
-// and one term of the purses hold; so a version that begins later changes no table of the days
-// before it. It fails when a bus line of the network has no fare in a version, or where a fare is
-// more than a purse may hold.
+// Build makes a table for each run of moments at which one rule version, one version of the network
+// and one term of the purses hold; so a version that begins later changes no table of the moments
+// before it. The first table holds before its beginning too. It fails when a bus line of the
+// network has no fare in a version, or where a fare is more than a purse may hold.
 func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse PurseMaximum) (*Tables, error) {
 	tables := &Tables{}
-	terms := networks.Terms()
-	for _, v := range rules.versions {
-		from, to := v.Days()
-		for i, term := range terms {
+	priced, mapped := rules.Terms(), networks.Terms()
+	for i := range rules.versions {
+		v := &rules.versions[i]
+		for j, term := range mapped {
 			for _, held := range purses {
-				e := entry{from: max(from, term.First, held.First), to: min(to, term.Last, held.Last)}
+				e := entry{from: max(priced[i].First, term.First, held.First), to: min(priced[i].Last, term.Last, held.Last)}
 				if e.from > e.to {
 					continue
 				}
-				network := &networks.versions[i]
-				fares, err := v.table(network, e.from, int64(purse(e.from, e.to)))
+				network := &networks.versions[j]
+				fares, err := v.table(network, max(e.from, v.Begins()), int64(purse(e.from)))
 				if err != nil {
 					return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
 				}
@@ -63,15 +62,10 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 	return tables, nil
 }
 
-// At is the table in force on the calendar day of t, in t's own location.
-func (ts *Tables) At(t time.Time) (*Table, bool) {
-	return ts.On(ledger.DayOf(t))
-}
-
-// On is the table in force on a day.
-func (ts *Tables) On(day ledger.Day) (*Table, bool) {
+// At is the table in force at a moment.
+func (ts *Tables) At(at rulefile.Moment) (*Table, bool) {
 	for _, e := range ts.entries {
-		if e.from <= day && day <= e.to {
+		if e.from <= at && at <= e.to {
 			return e.table, true
 		}
 	}
@@ -88,7 +82,7 @@ func (ts *Tables) Version(name string) (*Table, bool) {
 	return nil, false
 }
 
-// All lists the tables by date, oldest first.
+// All lists the tables by their beginnings, oldest first.
 func (ts *Tables) All() []*Table {
 	all := make([]*Table, len(ts.entries))
 	for i, e := range ts.entries {
@@ -97,8 +91,8 @@ func (ts *Tables) All() []*Table {
 	return all
 }
 
-// table prices every ride from a day on; purse is what a purse may hold.
-func (v *version) table(network *Network, from ledger.Day, purse int64) (*message.FareTable, error) {
+// table prices every ride from a moment on; purse is what a purse may hold.
+func (v *version) table(network *Network, from rulefile.Moment, purse int64) (*message.FareTable, error) {
 	full := v.Metro.fullPrices(network)
 	var highest int64
 	if len(full) > 0 {
@@ -108,7 +102,7 @@ func (v *version) table(network *Network, from ledger.Day, purse int64) (*messag
 		return nil, fmt.Errorf("metro: highest fare %d fen, want at most %d, which a purse may hold", highest, purse)
 	}
 	table := &message.FareTable{
-		EffectiveFrom:     from.String(),
+		EffectiveFrom:     from.Packed(),
 		MetroStations:     uint32(len(network.Stations)),
 		MetroLimitMinutes: v.Metro.LimitMinutes,
 		MaximumFen:        uint32(purse),
@@ -150,11 +144,12 @@ func (m metro) fullPrices(network *Network) []int64 {
 }
 
 // contentHash is the first 8 hexadecimal digits of a SHA-256 over every field
-// that prices a tap: big-endian 32-bit numbers in the order of the message, each
-// list after its length. It does not use the protobuf encoding, whose bytes may
-// change between library versions.
+// that prices a tap: the beginning as documents write it, then big-endian 32-bit
+// numbers in the order of the message, each list after its length. It does not
+// use the protobuf encoding, whose bytes may change between library versions.
 func contentHash(table *message.FareTable) string {
-	content := []byte(table.EffectiveFrom)
+	from, _ := rulefile.ParsePacked(table.EffectiveFrom) // newTable has looked at it
+	content := []byte(from.String())
 	number := func(v uint32) { content = binary.BigEndian.AppendUint32(content, v) }
 	number(table.MetroStations)
 	number(table.MetroLimitMinutes)
@@ -207,8 +202,8 @@ type prices struct {
 // makes it ready for use. It keeps the message.
 func newTable(fares *message.FareTable) (*Table, error) {
 	var faults []error
-	if _, err := time.Parse("20060102", fares.GetEffectiveFrom()); err != nil {
-		faults = append(faults, fmt.Errorf("effective_from: %q, want a date YYYYMMDD", fares.GetEffectiveFrom()))
+	if _, err := rulefile.ParsePacked(fares.GetEffectiveFrom()); err != nil {
+		faults = append(faults, fmt.Errorf("effective_from: %w", err))
 	}
 	stations := fares.GetMetroStations()
 	if stations > maxStations {

@@ -3,12 +3,13 @@ package fare
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"citycard/clearing/message"
+	"citycard/clearing/rulefile"
+	"citycard/ledger"
 )
 
 func cityTable(t testing.TB) *Table {
@@ -91,40 +92,56 @@ func TestBuildNeedsAFareForEveryBusLine(t *testing.T) {
 	}
 }
 
-func TestTableOfTheDay(t *testing.T) {
-	rules := exampleRules(t)
-	later := rules.versions[0]
-	rules.versions[0].EffectiveTo = "20201231"
-	later.Version, later.EffectiveFrom = "zz-2021", "20210101"
-	rules.versions = append(rules.versions, later)
-	tables, err := Build(rules, cityNetwork(t), always(), purse)
+// TestTableOfTheMoment lets fares, network and purses change at three seconds of one night. Each
+// table says when it begins, and holds up to the second before the next.
+func TestTableOfTheMoment(t *testing.T) {
+	text := string(ExampleJSON())
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	text = text[:strings.LastIndex(text, "]")] + "," + strings.NewReplacer(`"zz-2013"`, `"zz-2021"`, `"20131223"`, `"2021-01-01T04:00"`).Replace(version) + "]}"
+	rules, err := LoadRules([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	shanghai := time.FixedZone("CST", 8*3600)
-	for _, c := range []struct {
-		at   time.Time
-		want string
+	_, version, _ = strings.Cut(city, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	text = city[:strings.LastIndex(city, "]")] + "," + strings.NewReplacer(`"test-1"`, `"test-2"`, `"20200101"`, `"2021-01-01T04:00:01"`).Replace(version) + "]}"
+	networks, err := LoadNetworks([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	purses := []rulefile.Term{{Last: 20210101_050000}, {First: 20210101_050001, Last: rulefile.Endless}}
+	tables, err := Build(rules, networks, purses, func(at rulefile.Moment) ledger.Fen { return 100_000 + ledger.Fen(at/20210101_050001) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[rulefile.Moment]struct {
+		name, from string
+		purse      uint32
 	}{
-		{time.Date(2013, 12, 22, 23, 59, 59, 0, shanghai), ""},
-		{time.Date(2013, 12, 23, 0, 0, 0, 0, shanghai), "zz-2013"},
-		{time.Date(2020, 12, 31, 23, 59, 59, 0, shanghai), "zz-2013"},
-		{time.Date(2021, 1, 1, 0, 0, 0, 0, shanghai), "zz-2021"},
-		{time.Date(2099, 1, 1, 0, 0, 0, 0, shanghai), "zz-2021"},
+		0:               {"zz-2013+test-1", "20131223000000", 100_000},
+		20131222_235959: {"zz-2013+test-1", "20131223000000", 100_000},
+		20210101_035959: {"zz-2013+test-1", "20131223000000", 100_000},
+		20210101_040000: {"zz-2021+test-1", "20210101040000", 100_000},
+		20210101_040001: {"zz-2021+test-2", "20210101040001", 100_000},
+		20210101_050000: {"zz-2021+test-2", "20210101040001", 100_000},
+		20210101_050001: {"zz-2021+test-2", "20210101050001", 100_001},
+		20990101_000000: {"zz-2021+test-2", "20210101050001", 100_001},
 	} {
-		table, ok := tables.At(c.at)
+		table, ok := tables.At(at)
 		if !ok {
-			if c.want != "" {
-				t.Errorf("%s: no table, want %s", c.at, c.want)
-			}
+			t.Errorf("%s: no table", at)
 			continue
 		}
-		if !strings.HasPrefix(table.Version(), c.want+"+") || c.want == "" {
-			t.Errorf("%s: %s, want %q", c.at, table.Version(), c.want)
+		if m := table.Message(); !strings.HasPrefix(m.GetVersion(), want.name+"+") || m.GetEffectiveFrom() != want.from || m.GetMaximumFen() != want.purse {
+			t.Errorf("%s: %s from %s with purses of %d, want %v", at, m.GetVersion(), m.GetEffectiveFrom(), m.GetMaximumFen(), want)
 		}
 		if again, ok := tables.Version(table.Version()); !ok || again != table {
 			t.Errorf("%s is not found by its name", table.Version())
 		}
+	}
+	if got := len(tables.All()); got != 4 {
+		t.Errorf("%d tables, want 4", got)
 	}
 	if _, ok := tables.Version("zz-1999+x+00000000"); ok {
 		t.Error("an unknown version is found")
@@ -154,7 +171,8 @@ func TestStoredTable(t *testing.T) {
 		"metro price":    {func(f *message.FareTable) { f.Fares[0].MetroFen[3]++ }, "version: want it to end in +"},
 		"bus price":      {func(f *message.FareTable) { f.Fares[2].Bus[1].Fen = 0 }, "version"},
 		"limit":          {func(f *message.FareTable) { f.MetroLimitMinutes = 9000 }, "version"},
-		"date":           {func(f *message.FareTable) { f.EffectiveFrom = "20131224" }, "version"},
+		"date":           {func(f *message.FareTable) { f.EffectiveFrom = "20131223000001" }, "version"},
+		"a day":          {func(f *message.FareTable) { f.EffectiveFrom = "20131223" }, "effective_from"},
 		"bad date":       {func(f *message.FareTable) { f.EffectiveFrom = "yesterday" }, "effective_from"},
 		"too few prices": {func(f *message.FareTable) { f.Fares[1].MetroFen = f.Fares[1].MetroFen[1:] }, "fares[1].metro_fen: 35 prices, want 36"},
 		"type twice":     {func(f *message.FareTable) { f.Fares[1].CardType = 1 }, "fares[1].card_type: 1 again"},

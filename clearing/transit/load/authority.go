@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 	"citycard/ledger/shadow"
@@ -204,9 +205,9 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	o.OnlineSequence = uint16(r.GetOnlineSequence())
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
-	day, _ := identity.SignedDay(o.Time)
+	at, _ := rulefile.SignedMoment(o.Time)
 	rules, _ := a.Rules()
-	amount, rule := ledger.Fen(o.Amount), rules.On(day)
+	amount, rule := ledger.Fen(o.Amount), rules.At(at)
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 {
 		return invalid("amount_fen", "is %d fen, want a multiple of %d", amount, rule.MultipleOfFen)
 	}

@@ -11,6 +11,7 @@ import (
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -66,6 +67,7 @@ type written struct {
 	record  docket.Record
 	message *message.Load
 	signed  keys.LoadRecord
+	at      rulefile.Moment // signed; 0 where it is none
 	day     ledger.Day
 	order   Order
 
@@ -159,13 +161,13 @@ func (j *Judge) verifyOther(loads []written, signed []keys.LoadRecord, verified 
 	return nil
 }
 
-// maximum is what a purse may hold on the signed day, or on the clearing day where that
+// maximum is what a purse may hold at the signed second, or as the clearing day begins where that
 // is none.
 func (r *Rules) maximum(l *written, clearing ledger.Day) ledger.Fen {
 	if l.day == identity.NoDay {
-		return r.On(clearing).MaximumFen
+		return r.PurseMaximum(rulefile.StartOf(clearing))
 	}
-	return r.On(l.day).MaximumFen
+	return r.PurseMaximum(l.at)
 }
 
 func decode(record docket.Record) (written, verdict.Reason) {
@@ -193,6 +195,7 @@ func decode(record docket.Record) (written, verdict.Reason) {
 		l.otherTAC = m.GetOtherTac() // without the reason it would only be a second guess
 	}
 	l.day, _ = identity.SignedDay(s.Time)
+	l.at, _ = rulefile.SignedMoment(s.Time)
 	l.order = Order{identity.CardOf(s.Card).Subject(), identity.Load{Kind: s.Type, Sequence: s.OnlineSequence}}
 	return l, verdict.None
 }

@@ -15,11 +15,11 @@ var example []byte
 // Document is a document of what a purse may hold.
 type Document = rulefile.File[Rule]
 
-// Rules are all versions of what a purse may hold and how it is loaded, by date.
+// Rules are all versions of what a purse may hold and how it is loaded, by their beginnings.
 type Rules struct{ versions []Rule }
 
-// Rule is one version. It is in force until the next begins. A date before the first version is
-// judged by the first, so that no day is without a bound.
+// Rule is one version. It is in force until the next begins. A moment before the first version
+// is judged by the first, so that none is without a bound.
 type Rule struct {
 	rulefile.Since
 	MaximumFen    ledger.Fen `json:"maximum_fen" jsonschema:"minimum=1,maximum=2147483647"`     // the most a purse may hold
@@ -52,22 +52,14 @@ func (r *Rule) check(where string) []error {
 	)
 }
 
-// On is the version that holds on a day.
-func (r *Rules) On(day ledger.Day) *Rule { return rulefile.On(r.versions, day) }
+// At is the version that holds at a moment.
+func (r *Rules) At(at rulefile.Moment) *Rule { return rulefile.At(r.versions, at) }
 
-// PurseMaximum is what a purse may hold on every day from the first to the last.
-func (r *Rules) PurseMaximum(first, last ledger.Day) ledger.Fen {
-	least := r.On(first).MaximumFen
-	for _, v := range r.versions {
-		if first < v.EffectiveFrom && v.EffectiveFrom <= last {
-			least = min(least, v.MaximumFen)
-		}
-	}
-	return least
-}
+// PurseMaximum is what a purse may hold at a moment.
+func (r *Rules) PurseMaximum(at rulefile.Moment) ledger.Fen { return r.At(at).MaximumFen }
 
 // Examples names the versions that the file marks as examples.
 func (r *Rules) Examples() []string { return rulefile.Examples(r.versions) }
 
-// Terms are the versions with their days.
+// Terms are the versions with their moments.
 func (r *Rules) Terms() []rulefile.Term { return rulefile.Terms(r.versions) }

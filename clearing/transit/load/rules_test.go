@@ -4,15 +4,16 @@ import (
 	"strings"
 	"testing"
 
+	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/load"
 	"citycard/ledger"
 )
 
 // dated are rules by which purses held 1000 yuan, then 500, then 2000.
 const dated = `{"note": "", "versions": [
-  {"version": "a", "effective_from": 20200101, "maximum_fen": 100000, "multiple_of_fen": 1000, "refund_after_days": 30, "example": true, "source": "test"},
-  {"version": "b", "effective_from": 20260105, "maximum_fen": 50000, "multiple_of_fen": 500, "refund_after_days": 10, "example": false, "source": "test"},
-  {"version": "c", "effective_from": 20270101, "maximum_fen": 200000, "multiple_of_fen": 1000, "refund_after_days": 30, "example": false, "source": "test"}]}`
+  {"version": "a", "effective_from": "20200101", "maximum_fen": 100000, "multiple_of_fen": 1000, "refund_after_days": 30, "example": true, "source": "test"},
+  {"version": "b", "effective_from": "2026-01-05T04:00", "maximum_fen": 50000, "multiple_of_fen": 500, "refund_after_days": 10, "example": false, "source": "test"},
+  {"version": "c", "effective_from": "20270101", "maximum_fen": 200000, "multiple_of_fen": 1000, "refund_after_days": 30, "example": false, "source": "test"}]}`
 
 func datedRules(t *testing.T) *load.Rules {
 	t.Helper()
@@ -25,37 +26,31 @@ func datedRules(t *testing.T) *load.Rules {
 
 func TestRulesAreDated(t *testing.T) {
 	rules := datedRules(t)
-	for day, want := range map[ledger.Day]string{19000101: "a", 20200101: "a", 20260104: "a", 20260105: "b", 20261231: "b", 20270101: "c", 29991231: "c"} {
-		if got := rules.On(day).Version; got != want {
-			t.Errorf("on %s: %s, want %s", day, got, want)
-		}
-	}
-	for _, c := range []struct {
-		first, last ledger.Day
-		want        ledger.Fen
+	for at, want := range map[rulefile.Moment]struct {
+		version string
+		fen     ledger.Fen
 	}{
-		{20250101, 20260104, 100_000},
-		{20250101, 20260105, 50_000},
-		{20260105, 20261231, 50_000},
-		{20260104, 20280101, 50_000},
-		{20270101, 29991231, 200_000},
-		{19000101, 19991231, 100_000},
+		0: {"a", 100_000}, 20200101_000000: {"a", 100_000}, 20260105_035959: {"a", 100_000},
+		20260105_040000: {"b", 50_000}, 20261231_235959: {"b", 50_000}, 20270101_000000: {"c", 200_000}, 29991231_235959: {"c", 200_000},
 	} {
-		if got := rules.PurseMaximum(c.first, c.last); got != c.want {
-			t.Errorf("from %s to %s a purse holds %d, want %d", c.first, c.last, got, c.want)
+		if got := rules.At(at).Version; got != want.version {
+			t.Errorf("at %s: %s, want %s", at, got, want.version)
+		}
+		if got := rules.PurseMaximum(at); got != want.fen {
+			t.Errorf("at %s a purse holds %d, want %d", at, got, want.fen)
 		}
 	}
 	if all := rules.Examples(); len(all) != 1 || all[0] != "a" {
 		t.Errorf("examples %v, want a", all)
 	}
-	if terms := rules.Terms(); len(terms) != 3 || !strings.HasPrefix(terms[0].Name, "a+") || terms[0].First != 0 || terms[0].Last != 20260104 {
-		t.Errorf("versions %v, want three with hashes, the first up to the day before the second", terms)
+	if terms := rules.Terms(); len(terms) != 3 || !strings.HasPrefix(terms[0].Name, "a+") || terms[0].First != 0 || terms[0].Last != 20260105_035959 {
+		t.Errorf("versions %v, want three with hashes, the first up to the second before the second begins", terms)
 	}
 	example, err := load.LoadRules(load.ExampleJSON())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "zhengzhou-load-2013-12+c955ef4f"; example.Terms()[0].Name != want {
+	if want := "zhengzhou-load-2013-12+926fccd9"; example.Terms()[0].Name != want {
 		t.Errorf("records name it %q, as stored %q", example.Terms()[0].Name, want)
 	}
 }
@@ -67,8 +62,8 @@ func TestLoadRulesRefuses(t *testing.T) {
 		"notes: no such field":                       {`"note"`, `"notes"`},
 		"versions[0].version":                        {`"a"`, `""`},
 		`versions[1].version: "a" again`:             {`"b"`, `"a"`},
-		"versions[0].effective_from: 20200230":       {"20200101", "20200230"},
-		"versions[1].effective_from: 20200101, want": {"20260105", "20200101"},
+		`versions[0].effective_from: "20200230"`:     {"20200101", "20200230"},
+		"versions[1].effective_from: 20200101, want": {"2026-01-05T04:00", "20200101"},
 		"versions[1].maximum_fen: 0":                 {`"maximum_fen": 50000`, `"maximum_fen": 0`},
 		"versions[1].multiple_of_fen: 50001":         {`"multiple_of_fen": 500`, `"multiple_of_fen": 50001`},
 		"versions[1].refund_after_days: 0":           {`"refund_after_days": 10`, `"refund_after_days": 0`},
