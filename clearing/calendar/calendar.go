@@ -180,7 +180,7 @@ func (c *Calendar) Terms() []rulefile.Term {
 		for _, day := range days {
 			fmt.Fprintf(sum, "%s %s\n", day.Date, day.Kind)
 		}
-		t := rulefile.Term{First: days[0].Date, Last: days[len(days)-1].Date, Content: [sha256.Size]byte(sum.Sum(nil))}
+		t := rulefile.Term{First: rulefile.StartOf(days[0].Date), Last: rulefile.EndOf(days[len(days)-1].Date), Content: [sha256.Size]byte(sum.Sum(nil))}
 		t.Name = fmt.Sprintf("%d+%x", year, t.Content[:4])
 		terms = append(terms, t)
 	}
