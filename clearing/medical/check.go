@@ -2,6 +2,7 @@ package medical
 
 import (
 	"fmt"
+	"slices"
 
 	"citycard/clearing/rulefile"
 )
@@ -37,7 +38,10 @@ func (f *versionFile) checkSchemes(where string) []error {
 	for i, s := range f.Schemes {
 		row := fmt.Sprintf("%s.schemes[%d]", where, i)
 		key := s.key()
+		unknown := s.checkWords(row)
+		faults = append(faults, unknown...)
 		switch {
+		case len(unknown) > 0:
 		case !want[key]:
 			faults = append(faults, fmt.Errorf("%s: no such group: insurance %q, status %q, kind %q, class %q", row, s.Insurance, s.Status, s.Kind, s.Class))
 		case seen[key]:
@@ -56,6 +60,23 @@ func (f *versionFile) checkSchemes(where string) []error {
 		}
 	}
 	return faults
+}
+
+// checkWords finds words that no group of people, kind of treatment or class of hospitals has.
+func (s schemeFile) checkWords(row string) []error {
+	return slices.Concat(
+		checkWord(row+".insurance", s.Insurance, Employee, Resident),
+		checkWord(row+".status", s.Status, Working, Retired, ResidentStatus),
+		checkWord(row+".kind", s.Kind, kinds()...),
+		checkWord(row+".class", s.Class, classes()...),
+	)
+}
+
+func checkWord[W ~string](where string, word W, known ...W) []error {
+	if slices.Contains(known, word) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s: %q, want one of %v", where, word, known)}
 }
 
 func (s schemeFile) check(row string) []error {

@@ -2,6 +2,7 @@ package rulefile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (r *reader) fault(place, format string, values ...any) {
 	case len(r.faults) == mostFaults:
 		r.faults = append(r.faults, errMore)
 	case len(r.faults) < mostFaults:
-		r.faults = append(r.faults, errors.New(strings.TrimPrefix(place+": ", ": ")+fmt.Sprintf(format, values...)))
+		r.faults = append(r.faults, errors.New(cmp.Or(place, "the document")+": "+fmt.Sprintf(format, values...)))
 	}
 }
 

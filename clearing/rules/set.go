@@ -80,7 +80,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 		s.Pension = s.Pension.With(s.Calendar)
 		var err error
 		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum); err != nil {
-			faults = append(faults, err)
+			faults = append(faults, inFile(Fares, err)...)
 		}
 	}
 	return s, errors.Join(faults...)

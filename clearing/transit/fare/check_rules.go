@@ -44,7 +44,7 @@ func (m metro) check(where string) []error {
 		case last && s.ToKM.Valid:
 			faults = append(faults, fmt.Errorf("%s.to_km: %s, want none in the last step", row, s.ToKM.Decimal))
 		case !last && (!s.ToKM.Valid || !isKM(s.ToKM.Decimal) || s.ToKM.Decimal.LessThanOrEqual(below)):
-			faults = append(faults, fmt.Errorf("%s.to_km: want more than %s", row, below))
+			faults = append(faults, fmt.Errorf("%s.to_km: want more than %s, to %d, with at most 3 decimals", row, below, maxKM))
 		}
 		if !isKM(s.PerKM) {
 			faults = append(faults, fmt.Errorf("%s.per_km: %s, want 0.001 to %d with at most 3 decimals", row, s.PerKM, maxKM))
@@ -60,10 +60,12 @@ func (b bus) check(where string) []error {
 	var below uint32
 	for i, r := range b.Lines {
 		row := fmt.Sprintf("%s.lines[%d]", where, i)
-		if r.First <= below {
-			faults = append(faults, fmt.Errorf("%s.first: %d, want more than %d", row, r.First, below))
+		if r.First <= below || r.First > maxLine {
+			faults = append(faults, fmt.Errorf("%s.first: %d, want more than %d and at most %d", row, r.First, below, maxLine))
 		}
-		faults = append(faults, rulefile.Range(row+".last", r.Last, r.First, maxLine)...)
+		if r.Last < r.First || r.Last > maxLine {
+			faults = append(faults, fmt.Errorf("%s.last: %d, want first to %d", row, r.Last, maxLine))
+		}
 		faults = append(faults, rulefile.Range(row+".fen", r.Fen, 0, maxPriceFen)...)
 		below = max(below, r.Last)
 	}

@@ -21,14 +21,14 @@ func always() []rulefile.Term { return []rulefile.Term{{Last: rulefile.Endless}}
 // 500 fen and whose dearest bus costs 200: a purse of 500 may pay all of it, one of 499
 // may not.
 func TestBuildWithinThePurse(t *testing.T) {
-	for fen, want := range map[ledger.Fen]string{500: "", 499: "highest fare 500 fen, want at most 499"} {
+	for fen, want := range map[ledger.Fen]string{500: "", 499: "highest fare 500 fen over network test-1, want at most 499"} {
 		_, err := Build(exampleRules(t), cityNetwork(t), always(), func(rulefile.Moment) ledger.Fen { return fen })
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("a purse of %d: %v, want %q", fen, err, want)
 		}
 	}
 	buses := only(&Network{BusLines: []uint32{7, 501}})
-	for fen, want := range map[ledger.Fen]string{200: "", 199: "line 501 costs 200 fen, want at most 199"} {
+	for fen, want := range map[ledger.Fen]string{200: "", 199: " costs 200 fen, want at most 199"} {
 		_, err := Build(exampleRules(t), buses, always(), func(rulefile.Moment) ledger.Fen { return fen })
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("a purse of %d: %v, want %q", fen, err, want)

@@ -35,10 +35,12 @@ type PurseMaximum func(at rulefile.Moment) ledger.Fen
 // Build makes a table for each run of moments at which one rule version, one version of the network
 // and one term of the purses hold; so a version that begins later changes no table of the moments
 // before it. The first table holds before its beginning too. It fails when a bus line of the
-// network has no fare in a version, or where a fare is more than a purse may hold.
+// network has no fare in a version, or where a fare is more than a purse may hold, and names every
+// such fault by its place in the fares.
 func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse PurseMaximum) (*Tables, error) {
 	tables := &Tables{}
 	priced, mapped := rules.Terms(), networks.Terms()
+	var faults []error
 	for i := range rules.versions {
 		v := &rules.versions[i]
 		for j, term := range mapped {
@@ -48,10 +50,11 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 					continue
 				}
 				network := &networks.versions[j]
-				fares, err := v.table(network, max(e.from, v.Begins()), int64(purse(e.from)))
-				if err != nil {
-					return nil, fmt.Errorf("fare rules %s over network %s: %w", v.Version, network.Version, err)
+				fares, unfit := v.table(fmt.Sprintf("versions[%d]", i), network, max(e.from, v.Begins()), int64(purse(e.from)))
+				if faults = append(faults, unfit...); len(unfit) > 0 {
+					continue
 				}
+				var err error
 				if e.table, err = newTable(fares); err != nil {
 					return nil, err
 				}
@@ -59,7 +62,7 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 			}
 		}
 	}
-	return tables, nil
+	return tables, errors.Join(faults...)
 }
 
 // At is the table in force at a moment.
@@ -92,14 +95,14 @@ func (ts *Tables) All() []*Table {
 }
 
 // table prices every ride from a moment on; purse is what a purse may hold.
-func (v *version) table(network *Network, from rulefile.Moment, purse int64) (*message.FareTable, error) {
+func (v *version) table(where string, network *Network, from rulefile.Moment, purse int64) (*message.FareTable, []error) {
 	full := v.Metro.fullPrices(network)
 	var highest int64
 	if len(full) > 0 {
 		highest = slices.Max(full)
 	}
-	if highest > purse {
-		return nil, fmt.Errorf("metro: highest fare %d fen, want at most %d, which a purse may hold", highest, purse)
+	if faults := v.unfit(where, network, highest, purse); len(faults) > 0 {
+		return nil, faults
 	}
 	table := &message.FareTable{
 		EffectiveFrom:     from.Packed(),
@@ -113,22 +116,33 @@ func (v *version) table(network *Network, from rulefile.Moment, purse int64) (*m
 			fares.MetroFen[i] = uint32(v.Rounding.price(fen, c.Metro.Decimal))
 		}
 		for _, line := range network.BusLines {
-			fen, ok := v.Bus.line(line)
-			if !ok {
-				return nil, fmt.Errorf("bus.lines: no fare for line %d", line)
-			}
-			if fen > purse {
-				return nil, fmt.Errorf("bus.lines: line %d costs %d fen, want at most %d, which a purse may hold", line, fen, purse)
-			}
+			fen, _ := v.Bus.line(line)
 			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(fen, c.Bus.Decimal))})
 		}
 		table.Fares = append(table.Fares, fares)
 	}
 	table.Version = v.Version + "+" + network.Version + "+" + contentHash(table)
 	if size := proto.Size(table); size > maxTableBytes {
-		return nil, fmt.Errorf("the table of %d card types over %d stations has %d bytes, want at most %d, which a broker takes as one message", len(v.Cards), len(network.Stations), size, maxTableBytes)
+		return nil, []error{fmt.Errorf("%s: the table of %d card types over the %d stations of network %s has %d bytes, want at most %d, which a broker takes as one message",
+			where, len(v.Cards), len(network.Stations), network.Version, size, maxTableBytes)}
 	}
 	return table, nil
+}
+
+// unfit finds rides over a network without a price, or with one that is more than a purse may hold.
+func (v *version) unfit(where string, network *Network, highest, purse int64) (faults []error) {
+	if highest > purse {
+		faults = append(faults, fmt.Errorf("%s.metro: highest fare %d fen over network %s, want at most %d, which a purse may hold", where, highest, network.Version, purse))
+	}
+	for _, line := range network.BusLines {
+		switch fen, ok := v.Bus.line(line); {
+		case !ok:
+			faults = append(faults, fmt.Errorf("%s.bus.lines: no fare for line %d of network %s", where, line, network.Version))
+		case fen > purse:
+			faults = append(faults, fmt.Errorf("%s.bus.lines: line %d of network %s costs %d fen, want at most %d, which a purse may hold", where, line, network.Version, fen, purse))
+		}
+	}
+	return faults
 }
 
 // fullPrices is the undiscounted price of every pair, row by row.

@@ -1,0 +1,127 @@
+package rules_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"citycard/clearing/rules"
+)
+
+// documentKinds are the kinds whose documents are JSON.
+func documentKinds() []rules.Kind {
+	var all []rules.Kind
+	for _, kind := range rules.Kinds() {
+		if strings.HasSuffix(kind.File(), ".json") {
+			all = append(all, kind)
+		}
+	}
+	return all
+}
+
+// refused makes sure that a document is refused and each place named.
+func refused(t *testing.T, kind rules.Kind, name string, content []byte, places []string) bool {
+	t.Helper()
+	err := rules.Check(kind, content)
+	if err == nil {
+		t.Errorf("%s: accepted", name)
+		return false
+	}
+	return names(t, name, err, places)
+}
+
+// names makes sure that each place begins a line of an error.
+func names(t *testing.T, name string, err error, places []string) bool {
+	t.Helper()
+	for _, place := range places {
+		if !strings.Contains("\n"+err.Error(), "\n"+place) {
+			t.Errorf("%s: want %s named; the faults are %.600s", name, place, err)
+			return false
+		}
+	}
+	return true
+}
+
+// colons ends each place where its name ends.
+func colons(places []string) (ended []string) {
+	for _, place := range places {
+		ended = append(ended, place+":")
+	}
+	return ended
+}
+
+// least is in how many ways each document is broken.
+const least = 200
+
+// TestBrokenValues breaks every value and field of each document by itself. It is refused, and the
+// place is named.
+func TestBrokenValues(t *testing.T) {
+	for _, kind := range documentKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			document := parse(t, kind.Example())
+			count, seen := 0, map[string]bool{}
+			for _, b := range breakages(t, kind, document) {
+				broken := document.clone()
+				b.apply(broken)
+				content := broken.text()
+				if seen[string(content)] {
+					continue
+				}
+				seen[string(content)] = true
+				refused(t, kind, b.places[0]+" "+b.name, content, colons(b.places))
+				count++
+			}
+			t.Logf("broken in %d ways", count)
+			if count < least {
+				t.Errorf("broken in %d ways, want at least %d", count, least)
+			}
+		})
+	}
+}
+
+// TestBrokenTogether breaks what values say together.
+func TestBrokenTogether(t *testing.T) {
+	for _, kind := range documentKinds() {
+		document := parse(t, kind.Example())
+		for _, b := range together(kind) {
+			broken := document.clone()
+			b.apply(broken)
+			refused(t, kind, string(kind)+" "+b.name, broken.text(), colons(b.places))
+		}
+		withMore(document, kind, "20300101")
+		if err := rules.Check(kind, document.text()); err != nil {
+			t.Errorf("%s with a second version: %v", kind, err)
+		}
+	}
+}
+
+// TestTwoBroken breaks two values of a document, of which neither is within the other. Both places
+// are named.
+func TestTwoBroken(t *testing.T) {
+	for _, kind := range documentKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			document := parse(t, kind.Example())
+			all := append(breakages(t, kind, document), together(kind)...)
+			random := rand.New(rand.NewPCG(1, uint64(len(all))))
+			for done := 0; done < least; {
+				a, b := all[random.IntN(len(all))], all[random.IntN(len(all))]
+				if within(a.scope, b.scope) || within(b.scope, a.scope) {
+					continue
+				}
+				broken := document.clone()
+				a.apply(broken)
+				b.apply(broken)
+				if !refused(t, kind, fmt.Sprintf("%s %s; %s %s", a.places[0], a.name, b.places[0], b.name), broken.text(), colons(append(a.places, b.places...))) {
+					return
+				}
+				done++
+			}
+		})
+	}
+}
+
+// within reports whether a place is another or lies within it.
+func within(place, other string) bool {
+	return other == "" || place == other || strings.HasPrefix(place, other+".") || strings.HasPrefix(place, other+"[")
+}
