@@ -92,7 +92,7 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if examples := d.Set.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
 		return nil, fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; "))
 	}
-	return d, d.Set.fits(before, s.lastFixed(at))
+	return d, d.Set.keeps(before, s.lastFixed(at))
 }
 
 // Kinds are those of the draft's documents.
@@ -172,14 +172,11 @@ func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Appr
 	return ledger.Record(ctx, tx, act, string(text), by)
 }
 
-// Found stores the documents of an empty database, in force at once. Their calendar must cover the
-// day. ErrFounded means that there are rules already; another process may just have founded them.
+// Found stores the documents of an empty database, in force at once. ErrFounded means that there
+// are rules already; another process may just have founded them.
 func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) (err error) {
 	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
 		return cmp.Or(err, ErrFounded)
-	}
-	if err := set.Covers(ledger.DayOf(by.At.In(s.Zone))); err != nil {
-		return err
 	}
 	by.Reason = "founding"
 	if by.First, err = ledger.Person(by.First); err != nil {
@@ -248,7 +245,7 @@ func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) err
 	if err != nil {
 		return err
 	}
-	return after.fits(before, s.lastFixed(at))
+	return after.keeps(before, s.lastFixed(at))
 }
 
 // Proposed is what would be in force after a proposal on a set: its documents, which are checked

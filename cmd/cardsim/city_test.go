@@ -79,7 +79,7 @@ func loadService(t *testing.T, store *keys.Store) string {
 }
 
 // fakeBroker is an embedded Kafka with the input topics and the fares published.
-func fakeBroker(t *testing.T, fares *message.FareTable) string {
+func fakeBroker(t *testing.T, fares ...*message.FareTable) string {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, message.InputTopics()...), kfake.SeedTopics(1, message.TopicFares))
 	if err != nil {
@@ -87,40 +87,42 @@ func fakeBroker(t *testing.T, fares *message.FareTable) string {
 	}
 	t.Cleanup(cluster.Close)
 	addr := cluster.ListenAddrs()[0]
-	if fares == nil {
-		return addr
-	}
-	value, err := proto.Marshal(fares)
-	if err != nil {
-		t.Fatal(err)
-	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(addr))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr(); err != nil {
-		t.Fatal(err)
+	for _, table := range fares {
+		value, err := proto.Marshal(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte(table.GetVersion()), Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return addr
 }
 
-// officialFares are what clearing builds from the city's network file.
-func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
+// officialTables are what clearing builds from the documents of an issued city.
+func officialTables(t testing.TB, dir string) *fare.Tables {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "rules", "network.json"))
+	document := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join(dir, "rules", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	n, err := fare.LoadNetworks(document("network.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := fare.LoadNetworks(data)
+	rules, err := fare.LoadRules(document("fares.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := fare.LoadRules(fare.ExampleJSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	purses, err := load.LoadRules(load.ExampleJSON())
+	purses, err := load.LoadRules(document("loads.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,13 @@ func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, ok := tables.At(rulefile.MomentOf(day))
+	return tables
+}
+
+// officialFares are those of a day.
+func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
+	t.Helper()
+	table, ok := officialTables(t, dir).At(rulefile.MomentOf(day))
 	if !ok {
 		t.Fatalf("no fares on %s", day)
 	}
@@ -291,7 +299,7 @@ func subsequence(hashes, all []string) bool {
 
 func TestRefusals(t *testing.T) {
 	keyPath, store := keyFile(t)
-	empty := fakeBroker(t, nil)
+	empty := fakeBroker(t)
 	dir := t.TempDir()
 	common := []string{"--data", dir, "--keys", keyPath, "--cards", "50", "--day", "20261124"}
 	for _, c := range []struct {

@@ -15,7 +15,6 @@ import (
 	"citycard/language"
 	"citycard/simulators/city"
 	"citycard/simulators/crowd"
-	"citycard/simulators/network"
 	"citycard/simulators/plan"
 )
 
@@ -63,7 +62,7 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	_, already, err := c.issue(ctx, day, c.images, store, newProgress(os.Stdout, time.Now))
+	_, _, already, err := c.issue(ctx, day, c.images, store, newProgress(os.Stdout, time.Now))
 	if already {
 		return service.Refuse("%s holds issued cards", c.Data).Todo("give another directory with --data")
 	}
@@ -72,37 +71,40 @@ func (c *issuing) exec(ctx context.Context, args []string) (err error) {
 
 // issue issues the city that the flags describe and writes its registry; already is true if the
 // directory already holds that city.
-func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, p *progress) (c plan.City, already bool, err error) {
-	c, already, err = s.issued(day)
-	if err != nil || already {
-		return c, already, err
-	}
-	n, err := network.Zhengzhou()
+func (s *settings) issue(ctx context.Context, day time.Time, images string, store *keys.Store, p *progress) (c plan.City, town *plan.Town, already bool, err error) {
+	town, files, err := s.town()
 	if err != nil {
-		return c, false, err
+		return c, nil, false, err
+	}
+	c, already, err = s.issued(day, town)
+	if err != nil || already {
+		return c, town, already, err
 	}
 	if err := c.Check(); err != nil {
 		refused := service.Fail("no such city").Todo("correct --cards").Because(err)
 		if c.Direct() {
 			refused = refused.Todo("correct --cards or --riders")
 		}
-		return c, false, refused
+		return c, nil, false, refused
+	}
+	if err := files.write(s.Data); err != nil {
+		return c, nil, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 	}
 	if c.Direct() {
-		if err := crowd.Issue(s.Data, c, n, p.report); err != nil {
-			return c, false, service.Fail("registry not written").Todo("check the disk").Because(err)
+		if err := crowd.Issue(s.Data, c, town, p.report); err != nil {
+			return c, nil, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 		}
-		return c, false, p.Err()
+		return c, town, false, p.Err()
 	}
-	people, err := city.NewPopulation(c)
+	people, err := city.NewPopulation(c, town)
 	if err != nil {
-		return c, false, err
+		return c, nil, false, err
 	}
-	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), n, store); err != nil {
-		return c, false, service.Fail("registry not written").Todo("check the disk").Because(err)
+	if err := people.WriteRegistry(filepath.Join(s.Data, "registry"), store); err != nil {
+		return c, nil, false, service.Fail("registry not written").Todo("check the disk").Because(err)
 	}
 	if err := city.Issue(ctx, city.IssueOptions{Dir: s.Data, Population: people, Keys: store, Images: images, Progress: p.report}); err != nil {
-		return c, false, err
+		return c, nil, false, err
 	}
-	return c, false, p.Err()
+	return c, town, false, p.Err()
 }

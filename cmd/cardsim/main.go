@@ -18,7 +18,7 @@ func rootCommand() *ffcli.Command {
 		ShortUsage:  "cardsim <command> [flags]",
 		ShortHelp:   "virtual cards and a simulated city",
 		FlagSet:     flag.NewFlagSet("cardsim", flag.ContinueOnError),
-		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), issueCommand(), cityCommand(), checkCommand(), service.VersionCommand("cardsim")},
+		Subcommands: []*ffcli.Command{cardCommand(), ordersCommand(), templateCommand(), issueCommand(), cityCommand(), checkCommand(), service.VersionCommand("cardsim")},
 		Exec:        func(context.Context, []string) error { return flag.ErrHelp },
 	}
 }

@@ -42,7 +42,11 @@ func (c *ordering) exec(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	people, err := city.NewPopulation(c.city(day))
+	town, _, err := c.town()
+	if err != nil {
+		return err
+	}
+	people, err := city.NewPopulation(c.city(day, town), town)
 	if err != nil {
 		return service.Fail("no such city").Todo("correct --cards").Because(err)
 	}

@@ -22,6 +22,9 @@ type settings struct {
 
 	passphrase string // the file of it
 
+	cityFile string
+	rules    string // the folder of the documents
+
 	// of issue and city alone
 	mode   mode
 	riders int
@@ -36,6 +39,8 @@ func (s *settings) register(flags *flag.FlagSet) {
 	service.RegisterPassphrase(flags, &s.passphrase)
 	flags.StringVar(&s.day, "day", "", "the simulated day, `YYYYMMDD`; today where empty")
 	flags.StringVar(&s.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
+	flags.StringVar(&s.cityFile, "city", "", "`FILE` of a city of your own, from cardsim template; empty: the one that was issued, or the built-in city")
+	flags.StringVar(&s.rules, "rules", "", "`DIR` of its rule documents; empty: those with which it was issued, or the examples")
 }
 
 // registerDirect gives the flags of a city of millions.
@@ -91,8 +96,8 @@ func (s *settings) directory() (*service.DataDir, error) {
 }
 
 // city is the city that the flags describe.
-func (s *settings) city(day time.Time) plan.City {
-	c := plan.City{Seed: s.seed, Cards: s.cards, Day: plan.DayNumber(day)}
+func (s *settings) city(day time.Time, t *plan.Town) plan.City {
+	c := plan.City{Seed: s.seed, Cards: s.cards, Day: plan.DayNumber(day), Purse: t.Rules.LeastPurse()}
 	if s.direct() {
 		c.Riders = cmp.Or(s.riders, s.cards)
 	}
@@ -100,8 +105,8 @@ func (s *settings) city(day time.Time) plan.City {
 }
 
 // issued reads which city the directory holds, and refuses a directory with another city.
-func (s *settings) issued(day time.Time) (c plan.City, ok bool, err error) {
-	want := s.city(day)
+func (s *settings) issued(day time.Time, t *plan.Town) (c plan.City, ok bool, err error) {
+	want := s.city(day, t)
 	have, ok, err := plan.Read(s.Data)
 	switch {
 	case err != nil:
@@ -113,7 +118,8 @@ func (s *settings) issued(day time.Time) (c plan.City, ok bool, err error) {
 	case want.Direct() && !have.Direct():
 		return have, false, service.Refuse("%s holds a city with chips", s.Data).Todo("give another directory with --data, or leave out --direct")
 	}
-	want.Day = have.Day // a city may be played on other days than its first
+	// A city may be played on other days than its first, and under other rules.
+	want.Day, want.Purse = have.Day, have.Purse
 	if have == want {
 		return have, true, nil
 	}

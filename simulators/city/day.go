@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"citycard/clearing/message"
 	"citycard/durable"
-
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
@@ -56,7 +56,7 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 		return nil, err
 	}
 	office := newSender(o.Outbox, d.sent)
-	payday, err := newPayday(d.people, o.Keys, d.rules.Pension, o.Shares, o.Date)
+	payday, err := newPayday(d.people, o.Keys, o.Town.Rules, o.Shares, o.Date)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +76,9 @@ func Play(ctx context.Context, o Options) (*Played, error) {
 type day struct {
 	Options
 	people *Population
-	rules  *truth.Rules
-	fares  *truth.Fares
-	tariff *tariff.Table
 	lines  timetable
+	tariff map[*message.FareTable]*tariff.Table // of the terminals
+	low    int64                                // fen; a card with less tops up before it rides
 	memory memory
 	lots   []*lot
 	done   atomic.Int64
@@ -87,12 +86,12 @@ type day struct {
 }
 
 func newDay(o Options) (*day, error) {
-	people, err := NewPopulation(o.City)
+	people, err := NewPopulation(o.City, o.Town)
 	if err != nil {
 		return nil, err
 	}
-	d := &day{Options: o, people: people, lines: timetable{o.Network.Metro, o.Network.Bus}}
-	if d.rules, d.fares, err = o.Prices(); err != nil {
+	d := &day{Options: o, people: people, tariff: map[*message.FareTable]*tariff.Table{}}
+	if err := d.price(); err != nil {
 		return nil, err
 	}
 	images, err := readImages(filepath.Join(o.Dir, ImageFile))
@@ -101,9 +100,6 @@ func newDay(o Options) (*day, error) {
 	}
 	if want := len(d.people.Transit) + d.people.Holders; len(images) != want {
 		return nil, fmt.Errorf("%s holds %d cards, want %d", o.Dir, len(images), want)
-	}
-	if d.tariff, err = tariff.New(o.Fares); err != nil {
-		return nil, err
 	}
 	if d.memory, err = recall(o.Dir); err != nil {
 		return nil, err
@@ -118,6 +114,26 @@ func newDay(o Options) (*day, error) {
 		d.lots = append(d.lots, l)
 	}
 	return d, nil
+}
+
+// price prepares what rides cost.
+func (d *day) price() error {
+	periods, err := d.Periods()
+	if err != nil {
+		return err
+	}
+	for _, p := range periods {
+		if p.Table == nil || d.tariff[p.Table] != nil {
+			continue
+		}
+		if d.tariff[p.Table], err = tariff.New(p.Table); err != nil {
+			return err
+		}
+	}
+	d.lines = timetable{&d.Day, periods}
+	costly, err := periods.Costly()
+	d.low = max(lowBalance, costly)
+	return err
 }
 
 // ErrUnfinished says that a day in this directory was interrupted: the cards' images do not match

@@ -17,43 +17,18 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/plan"
+	"citycard/simulators/plan/plantest"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
 )
 
-// publicFares is the fare table that truth works out itself.
-func publicFares(t testing.TB) *message.FareTable {
+// publicFares are the fare tables that truth works out itself.
+func publicFares(t testing.TB) plan.Tables {
 	t.Helper()
-	n := zhengzhou(t)
-	rules, err := truth.Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := truth.NewFares(rules, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	price := func(fen int64, err error) uint32 {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return uint32(fen)
-	}
-	stations := n.Stations()
-	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101000000", MetroStations: uint32(stations), MetroLimitMinutes: 180}
-	for _, d := range rules.Discounts {
-		c := &message.CardFares{CardType: d.CardType, MetroHighestFen: price(f.Metro(d.CardType, 1, 1, 24*time.Hour))}
-		for i := range stations * stations {
-			c.MetroFen = append(c.MetroFen, price(f.Metro(d.CardType, i/stations+1, i%stations+1, 0)))
-		}
-		for _, l := range n.Bus {
-			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(l.Number), Fen: price(f.Bus(d.CardType, uint32(l.Number)))})
-		}
-		table.Fares = append(table.Fares, c)
-	}
-	return table
+	return plantest.Tables(t, zhengzhou(t), document.Midnight(20200101))
 }
 
 // manyFaults are shares with which every fault occurs in a small city.
@@ -70,7 +45,7 @@ func small() plan.City { return plan.City{Seed: 11, Cards: 700, Day: 20261124} }
 func smallCity(t *testing.T, store *keys.Store) string {
 	t.Helper()
 	dir := t.TempDir()
-	people, err := NewPopulation(small())
+	people, err := NewPopulation(small(), zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +62,7 @@ func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares 
 		t.Fatal(err)
 	}
 	played, err := Play(t.Context(), Options{
-		Day:       plan.Day{Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: day, Shares: shares, Rides: 5},
+		Day:       plan.Day{Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Date: day, Shares: shares, Rides: 5},
 		Authority: pastLoads{store}, Outbox: box,
 	})
 	if err != nil {
@@ -191,7 +166,7 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 	day := time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())
 	p := playDay(t, dir, store, day, manyFaults())
 	shadow := map[string]int64{}
-	people, err := NewPopulation(small())
+	people, err := NewPopulation(small(), zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,13 +218,13 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 func TestPlayRefuses(t *testing.T) {
 	store := keys.GenerateTest(1)
 	options := Options{Day: plan.Day{
-		Dir: t.TempDir(), City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+		Dir: t.TempDir(), City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 	}}
 	if _, err := Play(t.Context(), options); !errors.Is(err, errNoImages) {
 		t.Errorf("a day without cards: %v", err)
 	}
 	options.Dir = smallCity(t, store)
-	options.Fares.Fares[0].Bus[0].Fen++
+	options.Tables[0].Fares[0].Bus[0].Fen++
 	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "worked out") {
 		t.Errorf("a wrong fare table: %v", err)
 	}
@@ -275,7 +250,7 @@ func TestARefusedLoadEndsTheDay(t *testing.T) {
 	}
 	_, err = Play(t.Context(), Options{
 		Day: plan.Day{
-			Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5,
+			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Rides: 5,
 			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 		},
 		Authority: closed{}, Outbox: box,
@@ -298,7 +273,7 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	options := Options{
 		Day: plan.Day{
-			Dir: dir, City: small(), Network: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5, Progress: func(string, int, int) { stop() },
+			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Rides: 5, Progress: func(string, int, int) { stop() },
 			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 		},
 		Authority: pastLoads{store}, Outbox: box,
@@ -317,7 +292,7 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 // Cards of this city that were made elsewhere are taken unchanged; other cards are refused.
 func TestIssueTakesMadeCards(t *testing.T) {
 	store := keys.GenerateTest(1)
-	people, err := NewPopulation(plan.City{Seed: 11, Cards: 100, Day: 20261124})
+	people, err := NewPopulation(plan.City{Seed: 11, Cards: 100, Day: 20261124}, zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}

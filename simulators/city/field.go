@@ -8,6 +8,8 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
+	"citycard/simulators/document"
+	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/terminals/counter"
 	"citycard/terminals/desk"
@@ -20,22 +22,33 @@ import (
 // holderPIN is every simulated holder's PIN.
 const holderPIN = "123456"
 
-// field holds a lot's terminals, each with its own SAM. A terminal is set up when it is first used.
+// field holds a lot's terminals. Each place has its own SAM. A terminal is set up when it is first
+// used with a fare table.
 type field struct {
 	*lot
-	tariff *tariff.Table
-	sams   map[[6]byte]*chip.Chip
-	gates  map[[2]int]*gate.Gate // by line and station
-	buses  map[int]*validator.Validator
-	strays map[int]*validator.Validator // whose SAM is in no registry
-	access *sam.Access
+	sams    map[[6]byte]*chip.Chip
+	modules map[[6]byte]*sam.Module
+	gates   map[stand]*gate.Gate
+	buses   map[stand]*validator.Validator
+	access  *sam.Access
 }
 
-func newField(l *lot, fares *tariff.Table) *field {
+// stand is a terminal with a fare table in it.
+type stand struct {
+	fares         *tariff.Table
+	line, station int
+	stray         bool // its SAM is in no registry
+}
+
+func newField(l *lot) *field {
 	return &field{
-		lot: l, tariff: fares, sams: map[[6]byte]*chip.Chip{}, gates: map[[2]int]*gate.Gate{},
-		buses: map[int]*validator.Validator{}, strays: map[int]*validator.Validator{},
+		lot: l, sams: map[[6]byte]*chip.Chip{}, modules: map[[6]byte]*sam.Module{}, gates: map[stand]*gate.Gate{}, buses: map[stand]*validator.Validator{},
 	}
+}
+
+// fares is the table of a terminal whose clock shows a time; nil if it has none.
+func (f *field) fares(now time.Time) *tariff.Table {
+	return f.tariff[f.Tables.At(document.MomentOf(now))]
 }
 
 // chipOf returns the SAM with a number: as it was after the day before, or a new one.
@@ -58,16 +71,24 @@ func (f *field) chipOf(kind plan.Kind, place, lot int) (*chip.Chip, error) {
 }
 
 func (f *field) module(ctx context.Context, kind plan.Kind, place, lot int) (*sam.Module, error) {
+	number, err := plan.Terminal(kind, place, lot)
+	if err != nil {
+		return nil, err
+	}
+	if m := f.modules[number]; m != nil {
+		return m, nil
+	}
 	c, err := f.chipOf(kind, place, lot)
 	if err != nil {
 		return nil, err
 	}
-	return sam.Open(ctx, c)
+	f.modules[number], err = sam.Open(ctx, c)
+	return f.modules[number], err
 }
 
-// gate finds the lot's gate of a line in a station.
-func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error) {
-	where := [2]int{line, station}
+// gate finds the lot's gate of a line in a station, with the fares of a time.
+func (f *field) gate(ctx context.Context, line, station int, now time.Time) (*gate.Gate, error) {
+	where := stand{fares: f.fares(now), line: line, station: station}
 	if g := f.gates[where]; g != nil {
 		return g, nil
 	}
@@ -75,8 +96,9 @@ func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error)
 	if err != nil {
 		return nil, err
 	}
-	g, err := gate.New(module, f.tariff, gate.Place{
-		City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: f.operatorNumber(line), Line: uint16(line), Station: uint16(station),
+	_, operator := f.Town.Operator(network.Metro, line)
+	g, err := gate.New(module, where.fares, gate.Place{
+		City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line), Station: uint16(station),
 		Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 	if err != nil {
@@ -87,7 +109,7 @@ func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error)
 }
 
 func (f *field) enter(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
-	g, err := f.gate(ctx, line, station)
+	g, err := f.gate(ctx, line, station, now)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +117,7 @@ func (f *field) enter(ctx context.Context, card *chip.Chip, line, station int, n
 }
 
 func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
-	g, err := f.gate(ctx, line, station)
+	g, err := f.gate(ctx, line, station, now)
 	if err != nil {
 		return nil, err
 	}
@@ -104,24 +126,26 @@ func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, n
 
 // ride charges a fare on the lot's bus of a line; the SAM of a stray bus is not in the registry.
 func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool, now time.Time) (*message.Tap, error) {
-	fleet, kind := f.buses, plan.Validator
+	kind := plan.Validator
 	if stray {
-		fleet, kind = f.strays, plan.StrayValidator
+		kind = plan.StrayValidator
 	}
-	v := fleet[line]
+	where := stand{fares: f.fares(now), line: line, stray: stray}
+	v := f.buses[where]
 	if v == nil {
 		module, err := f.module(ctx, kind, line, f.number)
 		if err != nil {
 			return nil, err
 		}
-		v, err = validator.New(module, f.tariff, validator.Place{
-			City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: f.operatorNumber(line), Line: uint16(line),
+		_, operator := f.Town.Operator(network.Bus, line)
+		v, err = validator.New(module, where.fares, validator.Place{
+			City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line),
 			Vehicle: fmt.Sprintf("M%03d%02d", line, f.number), Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})
 		if err != nil {
 			return nil, err
 		}
-		fleet[line] = v
+		f.buses[where] = v
 	}
 	return v.Ride(ctx, card, now)
 }
@@ -133,7 +157,7 @@ func (f *field) topUp(ctx context.Context, card *chip.Chip, order string, amount
 		return nil, err
 	}
 	return counter.TopUp(ctx, card, f.Authority, counter.Load{
-		Order: order, Channel: f.Network.Channels[f.dice.IntN(len(f.Network.Channels))].ID, Amount: uint32(amount),
+		Order: order, Channel: f.Town.Channels[f.dice.IntN(len(f.Town.Channels))].ID, Amount: uint32(amount),
 		Terminal: terminal, At: now, Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 }
@@ -156,31 +180,4 @@ func (f *field) settle(ctx context.Context, h *holder, v *visit, number string, 
 	}
 	atr := h.chip.PowerOn() // the card is put into the desk's reader
 	return d.Claim(ctx, h.chip, atr, holderPIN, bill, now)
-}
-
-// operator runs a line, metro or bus.
-func (f *field) operator(line int) string {
-	for _, l := range f.Network.Metro {
-		if l.Number == line {
-			return l.Operator
-		}
-	}
-	for _, l := range f.Network.Bus {
-		if l.Number == line {
-			return l.Operator
-		}
-	}
-	return ""
-}
-
-// operatorNumber is the operator's place in the network file, from 1, as it is
-// written on cards.
-func (f *field) operatorNumber(line int) uint16 {
-	id := f.operator(line)
-	for i, o := range f.Network.Operators {
-		if o.ID == id {
-			return uint16(i + 1)
-		}
-	}
-	return 0
 }

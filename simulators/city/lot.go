@@ -8,6 +8,7 @@ import (
 
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/card"
@@ -15,7 +16,7 @@ import (
 
 // Money in a purse, in fen.
 const (
-	lowBalance  = 1_000 // with less than this the card tops up first: no ride costs more
+	lowBalance  = 1_000 // with less than this the card tops up first, in a city of cheap rides
 	topUpStep   = 1_000
 	topUpLeast  = 30_00
 	topUpMost   = 100_00
@@ -58,7 +59,7 @@ type lot struct {
 // newLot takes every lots-th card and holder.
 func (d *day) newLot(number int, images [][]byte) (*lot, error) {
 	l := &lot{day: d, number: number, dice: newDice(d.City.Seed, "lot "+d.Date.Format(dayLayout), number), sender: newSender(d.Outbox, d.sent)}
-	l.field = newField(l, d.tariff)
+	l.field = newField(l)
 	for i := number; i < len(d.people.Transit); i += plan.Lots {
 		c, err := powered(images[i])
 		if err != nil {
@@ -140,18 +141,32 @@ func (l *lot) plans() []step {
 		}
 		add(i, l.lines.rides(r, l.Count(r), r.Chance(0.004)))
 		if r.Chance(l.Shares.Foreign) {
-			line := l.lines.bus[r.IntN(len(l.lines.bus))]
-			steps = append(steps, step{at: int64(plan.Between(r, plan.FirstTrain, plan.LastTrain)), card: i, ride: &ride{line: line.Number}, foreign: true})
+			steps = append(steps, l.visitors(r, i)...)
 		}
 	}
 	for i, h := range l.holders {
-		planned := visits(l.City.Seed, h.index, l.Network.Hospitals, l.Shares)
+		planned := visits(l.City.Seed, h.index, l.Town.Hospitals, l.Shares)
 		for j := range planned {
 			steps = append(steps, step{at: planned[j].at, card: len(l.wallets) + i, visit: &planned[j]})
 		}
 	}
 	inOrder(steps)
 	return steps
+}
+
+// visitors lets another city's card ride beside the lot's i-th card. It takes a bus, so nobody
+// comes where there is none.
+func (l *lot) visitors(r dice, i int) []step {
+	first := l.lines.at(plan.FirstTrain).Map.Bus
+	if len(first) == 0 {
+		return nil
+	}
+	choice, at := r.IntN(len(first)), plan.Between(r, plan.FirstTrain, plan.LastTrain)
+	bus := l.lines.at(at).Map.Bus
+	if len(bus) == 0 {
+		return nil
+	}
+	return []step{{at: int64(at), card: i, ride: &ride{line: bus[choice%len(bus)]}, foreign: true}}
 }
 
 func (l *lot) do(ctx context.Context, s step) error {
@@ -199,13 +214,16 @@ func (l *lot) fault(f *truth.Facts, at time.Time, o plan.Odd) string {
 // funded tops up a card with a low balance. It reports false for a card that cannot be topped up,
 // which then stays at home.
 func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error) {
-	if w.balance >= lowBalance {
+	if w.balance >= l.low {
 		return true, nil
 	}
 	if w.card.Fate != plan.Ordinary {
 		return false, nil
 	}
-	amount := l.dice.fen(topUpLeast, topUpMost, topUpStep)
+	amount := l.allowed(w.balance, max(l.dice.fen(topUpLeast, topUpMost, topUpStep), l.low-w.balance), now)
+	if w.balance+amount < l.low {
+		return false, nil
+	}
 	w.loads++
 	order := fmt.Sprintf("%s-%06d-%d", l.Date.Format(dayLayout), w.index, w.loads)
 	m, err := l.field.topUp(ctx, w.chip, order, amount, now)
@@ -217,6 +235,15 @@ func (l *lot) funded(ctx context.Context, w *wallet, now time.Time) (bool, error
 	}
 	w.balance += amount
 	return true, l.postLoad(w, m, now)
+}
+
+// allowed is the amount that may be loaded onto a balance where so much is wanted: a multiple of
+// what the rules say, and no more than a purse may hold.
+func (l *lot) allowed(balance, wanted int64, now time.Time) int64 {
+	at := document.MomentOf(now)
+	multiple := l.Town.Rules.LoadMultiple(at)
+	most := (l.Town.Rules.PurseMaximum(at) - balance) / multiple
+	return min((wanted+multiple-1)/multiple, most) * multiple
 }
 
 // read asks the card what it holds, in fen.

@@ -18,6 +18,9 @@ const linesPerBatch = 400
 
 // payday is the month's list and its outcome.
 type payday struct {
+	day      time.Time
+	rule     truth.PensionRule
+	ruled    bool          // a rule holds on the day
 	mistyped []truth.Entry // the first part of it for next year's month, sent first
 	batches  []*message.PensionBatch
 	entries  [][]truth.Entry
@@ -27,17 +30,21 @@ type payday struct {
 
 // newPayday makes the list for the month of the day: every registered pensioner, and the office's
 // errors.
-func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares plan.Shares, day time.Time) (*payday, error) {
+func newPayday(p *Population, store *keys.Store, rules *truth.Rules, shares plan.Shares, day time.Time) (*payday, error) {
 	r := newDice(p.City.Seed, "pension", day.Year()*12+int(day.Month()))
 	month := day.Format("200601")
-	out := &payday{}
+	out := &payday{day: day}
+	out.rule, out.ruled = rules.Pension(day)
 	for _, q := range p.Persons {
 		amount, refused, fault := q.line(r, shares, month)
 		if amount == 0 {
 			continue
 		}
-		if n := len(out.batches); n == 0 || len(out.batches[n-1].Lines) == linesPerBatch {
-			out.begin(month, day)
+		if refused == "" && out.ruled && amount > out.rule.Person {
+			refused, fault = "pension_too_high", "pension_too_high"
+		}
+		if out.full(amount) {
+			out.begin(month)
 		}
 		token := store.PersonToken(q.IDNumber)
 		if err := out.add(month, token[:], amount, refused, fault); err != nil {
@@ -49,28 +56,54 @@ func newPayday(p *Population, store *keys.Store, rules truth.PensionRule, shares
 			}
 		}
 	}
-	return out, errors.Join(out.seal(), out.mistype(rules, day))
+	return out, errors.Join(out.seal(), out.mistype())
 }
 
-// mistype makes a list with a mistyped year. It is refused as a whole, so it is one record.
-func (p *payday) mistype(rules truth.PensionRule, day time.Time) error {
+// full reports whether a line needs a list of its own: the office cuts its list so that each part
+// is allowed.
+func (p *payday) full(amount int64) bool {
+	if len(p.batches) == 0 {
+		return true
+	}
+	b := p.batches[len(p.batches)-1]
+	return len(b.Lines) == linesPerBatch || p.ruled && (len(b.Lines) >= p.rule.Lines || sum(b)+amount > p.rule.Fen)
+}
+
+func sum(b *message.PensionBatch) (fen int64) {
+	for _, line := range b.GetLines() {
+		fen += line.GetAmountFen()
+	}
+	return fen
+}
+
+// refused is why a list is refused as a whole, "" if it is not.
+func (p *payday) refused(b *message.PensionBatch) (reason string, err error) {
+	if !p.ruled {
+		return "no_rule", nil
+	}
+	return p.rule.Refuses(p.day, b.GetMonth(), b.GetPayday(), len(b.GetLines()), sum(b))
+}
+
+// refusal is the one record of a list that is refused as a whole.
+func refusal(value []byte, reason, fault string) []truth.Entry {
+	return []truth.Entry{{Topic: message.TopicPensionBatches, Value: value, Purpose: truth.Pension, Fault: fault, Facts: truth.Facts{Refused: reason}}}
+}
+
+// mistype makes a list with a mistyped year. Where the rules allow that month, none is made.
+func (p *payday) mistype() error {
 	if len(p.batches) == 0 {
 		return nil
 	}
 	b := proto.CloneOf(p.batches[0])
-	b.Month = fmt.Sprintf("%04d%02d", day.Year()+1, day.Month())
+	b.Month = fmt.Sprintf("%04d%02d", p.day.Year()+1, p.day.Month())
 	value, err := plan.Encode(b)
 	if err != nil {
 		return err
 	}
-	var fen int64
-	for _, line := range b.GetLines() {
-		fen += line.GetAmountFen()
+	reason, err := p.refused(b)
+	if reason != "" {
+		p.mistyped = refusal(value, reason, "mistyped_month")
 	}
-	reason, err := rules.Refuses(day, b.GetMonth(), b.GetPayday(), len(b.GetLines()), fen)
-	p.mistyped = []truth.Entry{{
-		Topic: message.TopicPensionBatches, Value: value, Purpose: truth.Pension, Fault: "mistyped_month", Facts: truth.Facts{Refused: reason},
-	}}
 	return err
 }
 
@@ -93,9 +126,9 @@ func (q Person) line(r dice, shares plan.Shares, month string) (amount int64, re
 	return q.Pension, "", ""
 }
 
-func (p *payday) begin(month string, day time.Time) {
+func (p *payday) begin(month string) {
 	name := fmt.Sprintf("P%s-%02d", month, len(p.batches)+1)
-	p.batches = append(p.batches, &message.PensionBatch{Batch: name, Month: month, Payday: day.Format(dayLayout)})
+	p.batches = append(p.batches, &message.PensionBatch{Batch: name, Month: month, Payday: p.rule.Payday(p.day).Format(dayLayout)})
 	p.entries = append(p.entries, nil)
 	p.results = append(p.results, &message.PensionResult{Batch: name, Month: month})
 	p.returns = append(p.returns, nil)
@@ -150,6 +183,14 @@ func (p *payday) seal() error {
 		}
 		for j := range p.entries[i] {
 			p.entries[i][j].Value = value
+		}
+		reason, err := p.refused(p.batches[i])
+		if err != nil {
+			return err
+		}
+		if reason != "" {
+			p.entries[i], p.returns[i], p.results[i].Returns = refusal(value, reason, reason), nil, nil
+			continue
 		}
 		if value, err = plan.Encode(p.results[i]); err != nil {
 			return err

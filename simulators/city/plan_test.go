@@ -2,14 +2,19 @@ package city
 
 import (
 	"testing"
+	"time"
 
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
 
 func TestRidesFollowEachOther(t *testing.T) {
-	n := zhengzhou(t)
-	lines := timetable{n.Metro, n.Bus}
+	day := plan.Day{Town: zhengzhou(t), Tables: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())}
+	periods, err := day.Periods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := timetable{&day, periods}
 	long, changes, buses, total := 0, 0, 0, 0
 	for i := range 2000 {
 		r := newDice(3, "rides", i)

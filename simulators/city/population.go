@@ -5,13 +5,13 @@ import (
 	"strconv"
 
 	"citycard/cardos/keys"
-	"citycard/simulators/network"
 	"citycard/simulators/plan"
 )
 
 // Population holds all persons and all cards.
 type Population struct {
 	City    plan.City
+	Town    *plan.Town
 	Transit []plan.Card
 	Persons []Person // the first Holders of them have a social-security card
 	Holders int
@@ -23,7 +23,7 @@ const healthyCards = 40
 // NewPopulation invents a city's people. Four of five cards are for transit, the rest for social
 // security; in addition there are pensioners without a card. The city's day dates certifications
 // and ages.
-func NewPopulation(c plan.City) (*Population, error) {
+func NewPopulation(c plan.City, t *plan.Town) (*Population, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -31,9 +31,9 @@ func NewPopulation(c plan.City) (*Population, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Population{City: c, Holders: c.Cards - c.Transit()}
+	p := &Population{City: c, Town: t, Holders: c.Cards - c.Transit()}
 	for i := range c.Transit() {
-		card, err := c.Card(i, newDice(c.Seed, "card", i))
+		card, err := c.Card(i, t, newDice(c.Seed, "card", i))
 		if err != nil {
 			return nil, err
 		}
@@ -56,8 +56,8 @@ func NewPopulation(c plan.City) (*Population, error) {
 
 // WriteRegistry writes the data that clearing needs about the city into dir; persons appear as
 // tokens.
-func (p *Population) WriteRegistry(dir string, n *network.Network, store *keys.Store) error {
-	r := plan.Registry{City: p.City, Network: n, Card: func(i int) (plan.Card, error) { return p.Transit[i], nil }}
+func (p *Population) WriteRegistry(dir string, store *keys.Store) error {
+	r := plan.Registry{City: p.City, Town: p.Town, Card: func(i int) (plan.Card, error) { return p.Transit[i], nil }}
 	for _, q := range p.Persons {
 		if !q.Registered {
 			continue

@@ -10,35 +10,28 @@ import (
 	"testing"
 
 	"citycard/cardos/keys"
-	"citycard/simulators/network"
 	"citycard/simulators/plan"
+	"citycard/simulators/plan/plantest"
 )
 
-func zhengzhou(t testing.TB) *network.Network {
-	t.Helper()
-	n, err := network.Zhengzhou()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
+func zhengzhou(t testing.TB) *plan.Town { return plantest.Town(t, "../..") }
 
 func TestPopulationIsToldByItsSeed(t *testing.T) {
-	a, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124})
+	a, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124}, zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(a.Transit) != 1600 || a.Holders != 400 || len(a.Persons) != 688 {
 		t.Errorf("%d transit cards, %d holders, %d persons", len(a.Transit), a.Holders, len(a.Persons))
 	}
-	b, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124})
+	b, err := NewPopulation(plan.City{Seed: 7, Cards: 2000, Day: 20261124}, zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(a.Transit, b.Transit) || !slices.Equal(a.Persons, b.Persons) {
 		t.Error("the same seed gave another city")
 	}
-	c, err := NewPopulation(plan.City{Seed: 8, Cards: 2000, Day: 20261124})
+	c, err := NewPopulation(plan.City{Seed: 8, Cards: 2000, Day: 20261124}, zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +57,7 @@ func TestPopulationIsToldByItsSeed(t *testing.T) {
 		}
 		numbers[p.IDNumber] = true
 	}
-	if _, err := NewPopulation(plan.City{Seed: 7, Cards: 9, Day: 20261124}); err == nil {
+	if _, err := NewPopulation(plan.City{Seed: 7, Cards: 9, Day: 20261124}, zhengzhou(t)); err == nil {
 		t.Error("a city of 9 cards was founded")
 	}
 }
@@ -80,12 +73,12 @@ func TestIdentityNumber(t *testing.T) {
 }
 
 func TestRegistryFiles(t *testing.T) {
-	p, err := NewPopulation(plan.City{Seed: 7, Cards: 1000, Day: 20261124})
+	p, err := NewPopulation(plan.City{Seed: 7, Cards: 1000, Day: 20261124}, zhengzhou(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := p.WriteRegistry(dir, zhengzhou(t), keys.GenerateTest(1)); err != nil {
+	if err := p.WriteRegistry(dir, keys.GenerateTest(1)); err != nil {
 		t.Fatal(err)
 	}
 	rows := func(name string) [][]string {

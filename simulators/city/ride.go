@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
@@ -21,7 +22,7 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 		switch strayed, slow := l.dice.Chance(l.Shares.UnknownTerminal), l.dice.Chance(l.Shares.WrongClock); {
 		case strayed:
 			odd = plan.Stray
-		case slow:
+		case slow && l.couldBe(r.line, now.Add(-clockIsSlow)):
 			odd = plan.Slow
 		}
 	}
@@ -34,11 +35,17 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("bus line %d: %w", r.line, err)
 	}
-	want, err := l.fares.Bus(uint32(w.card.Type), uint32(r.line))
+	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Bus(uint32(w.card.Type), uint32(r.line))
 	if err != nil {
 		return err
 	}
-	return l.postTap(w, m, want, truth.Entry{Purpose: truth.Bus, Payee: "operator:" + l.field.operator(r.line), Facts: facts, Fault: fault})
+	return l.postTap(w, m, want, truth.Entry{Purpose: truth.Bus, Payee: l.Town.BusPayee(r.line), Facts: facts, Fault: fault})
+}
+
+// couldBe reports whether a terminal of a bus line has a price at what its clock shows.
+func (l *lot) couldBe(line int, clock time.Time) bool {
+	fares := l.field.fares(clock)
+	return fares != nil && fares.BusLine(uint32(line)) == nil
 }
 
 // enter passes a metro gate.
@@ -63,7 +70,7 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 	if err != nil {
 		return fmt.Errorf("exit at station %d: %w", r.exit, err)
 	}
-	want, err := l.fares.Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered))
+	want, err := l.Town.Rules.Fares(document.MomentOf(now)).Metro(uint32(w.card.Type), w.entry, r.exit, now.Sub(w.entered))
 	if err != nil {
 		return err
 	}
@@ -73,7 +80,7 @@ func (l *lot) leave(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 
 func (l *lot) postMetro(w *wallet, m *message.Tap, want int64, purpose string, line int, now time.Time) error {
 	facts := l.facts(w, now, 0)
-	return l.postTap(w, m, want, truth.Entry{Purpose: purpose, Payee: "operator:" + l.field.operator(line), Facts: facts, Fault: l.fault(&facts, now, 0)})
+	return l.postTap(w, m, want, truth.Entry{Purpose: purpose, Payee: l.Town.MetroPayee(line), Facts: facts, Fault: l.fault(&facts, now, 0)})
 }
 
 // postTap checks the terminal's charge and sends its record, with the faults that occur on the way.

@@ -20,54 +20,16 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/forgery"
-	"citycard/simulators/network"
 	"citycard/simulators/plan"
+	"citycard/simulators/plan/plantest"
 	"citycard/simulators/truth"
 )
 
 func beijing() *time.Location { return time.FixedZone("Asia/Shanghai", 8*3600) }
 
-func zhengzhou(t testing.TB) *network.Network {
-	t.Helper()
-	n, err := network.Zhengzhou()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// publicFares is the fare table that the truth agrees with.
-func publicFares(t testing.TB) *message.FareTable {
-	t.Helper()
-	rules, err := truth.Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := zhengzhou(t)
-	fares, err := truth.NewFares(rules, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	table := &message.FareTable{Version: "test", MaximumFen: 100_000, EffectiveFrom: "20200101000000", MetroStations: uint32(n.Stations()), MetroLimitMinutes: 180}
-	price := func(fen int64, err error) uint32 {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return uint32(fen)
-	}
-	for kind := uint32(1); kind < uint32(cardKinds); kind++ {
-		c := &message.CardFares{CardType: kind, MetroHighestFen: price(fares.Metro(kind, 1, 1, 4*time.Hour))}
-		for i := range n.Stations() * n.Stations() {
-			c.MetroFen = append(c.MetroFen, price(fares.Metro(kind, i/n.Stations()+1, i%n.Stations()+1, 0)))
-		}
-		for _, l := range n.Bus {
-			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(l.Number), Fen: price(fares.Bus(kind, uint32(l.Number)))})
-		}
-		table.Fares = append(table.Fares, c)
-	}
-	return table
-}
+func zhengzhou(t testing.TB) *plan.Town { return plantest.Town(t, "../..") }
 
 // sent collects the letters of a day, by lot.
 type sent struct {
@@ -108,8 +70,8 @@ func someFaults() plan.Shares {
 func options(t testing.TB, dir string, s *sent) Options {
 	return Options{
 		Day: plan.Day{
-			Dir: dir, City: plan.City{Seed: 11, Cards: 3000, Riders: 2000, Day: 20261124}, Network: zhengzhou(t), Keys: keys.GenerateTest(3),
-			Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(),
+			Dir: dir, City: plan.City{Seed: 11, Cards: 3000, Riders: 2000, Day: 20261124}, Town: zhengzhou(t), Keys: keys.GenerateTest(3),
+			Tables: plantest.Tables(t, zhengzhou(t), document.Midnight(20200101)), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(),
 		},
 		Truth: filepath.Join(dir, "truth"), Send: s.send,
 	}
@@ -291,7 +253,7 @@ func TestMoneyAndSequences(t *testing.T) {
 		t.Fatalf("%d purses, %v", len(purses), err)
 	}
 	for i, p := range purses {
-		k, err := newCard(&o.City, i)
+		k, err := newCard(&o.City, o.Town, i)
 		if err != nil || p.Card != truth.CardOf(plan.Issuer(), k.ASN) || p.Fen != int64(k.Opening)-spent[p.Card] {
 			t.Fatalf("card %s holds %d, %v; began with %d, spent %d", p.Card, p.Fen, err, k.Opening, spent[p.Card])
 		}
@@ -398,7 +360,7 @@ func TestRefusals(t *testing.T) {
 		"hot stranger":  func(o *Options) { o.Shares.Hot, o.Hot = 0.9, "nobody" },
 		"part 3 of 2":   func(o *Options) { o.Part, o.Parts = 3, 2 },
 		"rides":         func(o *Options) { o.Rides = 100 },
-		"other fares":   func(o *Options) { o.Fares = proto.CloneOf(o.Fares); o.Fares.Fares[0].MetroFen[1]++ },
+		"other fares":   func(o *Options) { o.Tables[0].Fares[0].MetroFen[1]++ },
 		"damaged state": func(o *Options) {
 			if err := os.WriteFile(filepath.Join(o.Dir, stateFile), []byte("CROWDST1 and noise"), 0o600); err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
 	"citycard/language"
+	"citycard/simulators/document"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 )
@@ -72,6 +73,7 @@ type day struct {
 	visitors keys.Key // TAC master of another city
 	version  uint32   // of our keys
 	date     int      // YYYYMMDD
+	low      uint32   // fen; a card with less stays at home
 	dates    calendar
 	total    int
 	done     atomic.Int64
@@ -103,19 +105,17 @@ func Play(ctx context.Context, o Options) (*truth.Summary, error) {
 }
 
 func newDay(o Options) (*day, error) {
-	rules, fares, err := o.Prices()
-	if err != nil {
-		return nil, err
-	}
 	d := &day{
 		Options: o, signer: keys.NewTACSigner(o.Keys.TACMaster()), dates: newCalendar(o.Date),
 		visitors: o.City.VisitorKeys().TACMaster(), version: uint32(o.Keys.SAMKeys().Version),
 	}
 	d.date = d.dates.today.number
-	if d.grid, err = newGrid(o.Network, rules, fares, o.Hot); err != nil {
+	var err error
+	if d.grid, err = newGrid(&d.Day, o.Hot); err != nil {
 		return nil, err
 	}
-	if d.after, err = recall(o.Dir, &o.City, len(d.grid.seats)); err != nil {
+	d.low = max(lowBalance, d.grid.costly)
+	if d.after, err = recall(o.Dir, &o.City, o.Town, d.grid.seats); err != nil {
 		return nil, err
 	}
 	if d.after.day >= d.date {
@@ -176,7 +176,7 @@ func (d *day) settle(ctx context.Context) error {
 // purses yields what every rider's card holds.
 func (d *day) purses(yield func(truth.Purse) bool) {
 	for i, p := range d.after.purses {
-		k, err := newCard(&d.City, i)
+		k, err := newCard(&d.City, d.Town, i)
 		if err != nil || !yield(truth.Purse{Card: truth.CardOf(plan.Issuer(), k.ASN), Fen: int64(p.balance)}) {
 			return
 		}
@@ -200,16 +200,26 @@ func newCalendar(day time.Time) calendar {
 	return calendar{on(0), on(-1), on(-plan.SlowDays)}
 }
 
-// at gives the day of a tap and its time as it is signed, 7 bytes BCD.
-func (c *calendar) at(seconds int32, slow bool) (dated, [7]byte) {
-	on := c.today
+// on gives the day of a tap and the second of that day.
+func (c *calendar) on(seconds int32, slow bool) (dated, int32) {
 	switch {
 	case slow:
-		on = c.slow
+		return c.slow, seconds
 	case seconds < 0:
-		on = c.yesterday
-		seconds += 24 * 3600
+		return c.yesterday, seconds + 24*3600
 	}
+	return c.today, seconds
+}
+
+// moment is when a tap is signed.
+func (c *calendar) moment(seconds int32, slow bool) document.Moment {
+	on, seconds := c.on(seconds, slow)
+	return document.Midnight(on.number) + document.Moment(seconds/3600*10_000+seconds/60%60*100+seconds%60)
+}
+
+// at gives the day of a tap and its time as it is signed, 7 bytes BCD.
+func (c *calendar) at(seconds int32, slow bool) (dated, [7]byte) {
+	on, seconds := c.on(seconds, slow)
 	b := [7]byte{on.bcd[0], on.bcd[1], on.bcd[2], on.bcd[3]}
 	for i, v := range [3]int32{seconds / 3600, seconds / 60 % 60, seconds % 60} {
 		b[4+i] = byte(v/10<<4 | v%10)

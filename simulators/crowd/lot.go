@@ -1,11 +1,13 @@
 package crowd
 
 import (
+	"slices"
+
 	"citycard/simulators/plan"
 )
 
 const (
-	lowBalance     = 1_000   // fen; a card with less stays at home: no ride costs more
+	lowBalance     = 1_000   // fen; a card with less stays at home, in a city of cheap rides
 	visitorBalance = 100_000 // fen, what a visitor has left
 )
 
@@ -22,7 +24,7 @@ type lot struct {
 func (d *day) newLot(number int) (*lot, error) {
 	l := &lot{day: d, number: number, dice: mixed(d.City.Seed, forLot, uint64(d.date), uint64(number))}
 	for i := number; i < d.City.Riders; i += plan.Lots {
-		k, err := newCard(&d.City, i)
+		k, err := newCard(&d.City, d.Town, i)
 		if err != nil {
 			return nil, err
 		}
@@ -48,13 +50,13 @@ func (l *lot) happen() {
 		}
 		k, p := &l.cards[t.card], &l.after.purses[l.index(int(t.card))]
 		switch {
-		case t.move == leave && !inside[t.card], t.move != leave && p.balance < lowBalance:
+		case t.move == leave && !inside[t.card], t.move != leave && p.balance < l.low:
 			continue
 		case t.move == board:
 			l.spoil(&t, k)
-			t.fen = l.grid.seats[t.seat].fen[k.Type]
+			t.fen = l.signed(&t).bus[k.Type][t.seat]
 		case t.move == leave:
-			t.fen = l.grid.trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took)
+			t.fen = l.signed(&t).trip(k.Type, t.entry, l.grid.seats[t.seat].station, t.took)
 		}
 		inside[t.card] = t.move == enter
 		if l.dice.Chance(l.Shares.CounterGap) {
@@ -83,21 +85,28 @@ func (l *lot) spoil(t *tap, k *plan.Card) {
 	case l.dice.Chance(l.Shares.UnknownTerminal):
 		l.stray(t)
 	case l.dice.Chance(l.Shares.WrongClock):
+		l.slow(t)
+	}
+}
+
+// stray moves a bus ride to a SAM that is not in the registry.
+func (l *lot) stray(t *tap) {
+	if place, ok := l.grid.strays[t.seat]; ok {
+		t.odd |= plan.Stray
+		t.seat = place
+	}
+}
+
+// slow moves a bus ride to a clock that is behind, if a terminal had a price for it then.
+func (l *lot) slow(t *tap) {
+	p := l.grid.at(l.dates.moment(t.at, true))
+	if p.table != nil && slices.Contains(p.buses, t.seat) {
 		t.odd |= plan.Slow
 	}
 }
 
-// stray moves a bus ride to a SAM that is not in the registry. A hot seat may not be on a bus; then
-// its rides are not spoilt.
-func (l *lot) stray(t *tap) {
-	for i, place := range l.grid.buses {
-		if place == t.seat {
-			t.odd |= plan.Stray
-			t.seat = l.grid.strays[i]
-			return
-		}
-	}
-}
+// signed is the period in which a tap is signed.
+func (l *lot) signed(t *tap) *period { return l.grid.at(l.dates.moment(t.at, t.odd&plan.Slow != 0)) }
 
 // visit lets another city's card ride; one in fifty at a SAM that is in no
 // registry or at a clock that is slow.
@@ -107,10 +116,10 @@ func (l *lot) visit(t tap, sequences []uint32) tap {
 	case 0:
 		l.stray(&t)
 	case 1:
-		t.odd |= plan.Slow
+		l.slow(&t)
 	}
 	sequences[t.seat]++
-	t.fen = l.grid.seats[t.seat].fen[1]
+	t.fen = l.signed(&t).bus[byte(l.Town.VisitorCardType)][t.seat]
 	t.counter, t.balance, t.sequence = uint16(d.next()), visitorBalance-t.fen, sequences[t.seat]
 	return t
 }

@@ -49,21 +49,19 @@ func (l *lot) plan() []tap {
 		rides := plan.FatefulRides
 		if l.cards[i].Fate == plan.Listed && l.date == l.City.Day {
 			at := int32(plan.ListedSecond(l.index(i)))
-			for _, at := range []int32{at - 1, at} {
-				taps = append(taps, tap{at: at, card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board})
-			}
+			taps = l.bus(l.bus(taps, &d, tap{at: at - 1, card: uint32(i)}), &d, tap{at: at, card: uint32(i)})
 		}
 		if l.cards[i].Fate == plan.Ordinary {
 			if d.Chance(l.Shares.Late) {
 				plan.LateRides(&d, lateRides, func(start int) {
-					taps = append(taps, tap{at: int32(start), card: uint32(i), seat: l.pick(&d, l.grid.buses), move: board, odd: plan.Late})
+					taps = l.bus(taps, &d, tap{at: int32(start), card: uint32(i), odd: plan.Late})
 				})
 			}
 			rides = l.Count(&d)
 		}
 		plan.Slots(&d, plan.FirstTrain, rides, func(start, longest int) { taps = l.ride(taps, &d, uint32(i), start, longest) })
 		if d.Chance(l.Shares.Foreign) {
-			taps = append(taps, tap{at: int32(plan.Between(&d, plan.FirstTrain, plan.LastTrain)), card: uint32(i) | visitorBit, seat: l.pick(&d, l.grid.buses), move: board})
+			taps = l.bus(taps, &d, tap{at: int32(plan.Between(&d, plan.FirstTrain, plan.LastTrain)), card: uint32(i) | visitorBit})
 		}
 	}
 	slices.SortFunc(taps, func(a, b tap) int {
@@ -74,26 +72,39 @@ func (l *lot) plan() []tap {
 
 func (l *lot) pick(d *dice, seats []uint16) uint16 { return seats[d.Below(len(seats))] }
 
+// bus adds a tap on some bus; where there is none, or none has fares, it adds nothing.
+func (l *lot) bus(taps []tap, d *dice, t tap) []tap {
+	p := l.signed(&t)
+	if len(p.buses) == 0 || p.table == nil {
+		return taps
+	}
+	t.seat, t.move = l.pick(d, p.buses), board
+	return append(taps, t)
+}
+
 // ride adds a ride that takes longest at most.
 func (l *lot) ride(taps []tap, d *dice, card uint32, start, longest int) []tap {
-	g := l.grid
-	seats, metro := g.buses, d.Below(2) == 0
-	if metro {
-		seats = g.gates
+	in := tap{at: int32(start), card: card, move: board}
+	p := l.signed(&in)
+	seats, metro := p.buses, d.Below(2) == 0
+	if metro = len(p.buses) == 0 || metro && len(p.gates) > 0; metro {
+		seats = p.gates
 	}
-	if len(g.hot) > 0 && d.Chance(l.Shares.Hot) {
-		seats, metro = g.hot, g.seats[g.hot[0]].metro
+	if len(p.hot) > 0 && d.Chance(l.Shares.Hot) {
+		seats, metro = p.hot, l.grid.seats[p.hot[0]].metro
 	}
-	in := tap{at: int32(start), card: card, seat: l.pick(d, seats), move: board}
+	in.seat = l.pick(d, seats)
 	if !metro {
 		return append(taps, in)
 	}
 	in.move = enter
-	out := tap{card: card, seat: l.pick(d, seats), move: leave, entry: g.seats[in.seat].station}
+	out := tap{card: card, seat: l.pick(d, seats), move: leave, entry: l.grid.seats[in.seat].station}
 	out.took = int32(plan.Between(d, 120, max(121, min(longestRide, longest))))
-	if longest > plan.Overstay+3600 && d.Chance(overstays) {
-		out.took = int32(plan.Between(d, plan.Overstay, plan.Overstay+3600))
+	if longest > p.overstay+3600 && d.Chance(overstays) {
+		out.took = int32(plan.Between(d, p.overstay, p.overstay+3600))
 	}
-	out.at = in.at + out.took
+	if out.at = in.at + out.took; l.signed(&out).roads != p.roads {
+		return taps // nobody is inside while the network becomes another one
+	}
 	return append(taps, in, out)
 }

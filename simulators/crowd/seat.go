@@ -2,10 +2,10 @@ package crowd
 
 import (
 	"fmt"
-	"time"
 
-	"citycard/cardos/tunion"
+	"citycard/clearing/message"
 	"citycard/language"
+	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
@@ -14,131 +14,202 @@ import (
 // seat is the place of a SAM: in a lot's gate of a line in a station, or in its validator on a bus
 // line. Each lot has one SAM in every seat.
 type seat struct {
-	metro     bool
-	stray     bool // in no registry
-	line      uint16
-	station   uint16
+	where
 	payee     string
-	fen       [cardKinds]uint32 // of a bus ride, by card type
 	terminals [plan.Lots][6]byte
 	vehicles  [plan.Lots]string
 }
 
-// cardKinds bounds the card types, 1..3.
-const cardKinds = int(tunion.CardSenior) + 1
-
-// grid is the network in the form that a planner of millions of rides needs.
-type grid struct {
-	seats    []seat
-	gates    []uint16 // seats of the metro
-	buses    []uint16
-	strays   []uint16 // by place in buses
-	hot      []uint16 // seats of the hot operator, all of one mode
-	stations int
-	metro    [cardKinds][]uint32 // fen by (entry-1)*stations + exit-1
-	highest  uint32              // fen, of a trip past the limit
-	limit    int32               // seconds
+// where tells seats apart.
+type where struct {
+	metro   bool
+	stray   bool // in no registry
+	line    uint16
+	station uint16
 }
 
-func newGrid(n *network.Network, rules *truth.Rules, fares *truth.Fares, hot string) (*grid, error) {
-	g := &grid{stations: n.Stations(), limit: int32(rules.Metro.LimitMinutes * 60)}
-	for _, l := range n.Metro {
-		for _, s := range l.Stations {
-			one := seat{metro: true, line: uint16(l.Number), station: uint16(s.Number), payee: "operator:" + l.Operator}
-			for lot := range plan.Lots {
-				number, err := plan.Terminal(plan.Gate, s.Number, plan.GateLot(l.Number, lot))
-				if err != nil {
-					return nil, err
-				}
-				one.terminals[lot] = number
-			}
-			g.gates = append(g.gates, g.add(one))
-		}
-	}
-	for _, stray := range []bool{false, true} {
-		for _, l := range n.Bus {
-			place, err := g.bus(l, fares, stray)
-			if err != nil {
-				return nil, err
-			}
-			if stray {
-				g.strays = append(g.strays, place)
-			} else {
-				g.buses = append(g.buses, place)
-			}
-		}
-	}
-	if err := g.heat(hot); err != nil {
+// grid is the network of all its versions, in the form that a planner of millions of rides needs.
+type grid struct {
+	seats   []seat
+	strays  map[uint16]uint16 // the stray seat of a bus line's seat
+	periods []period
+	costly  uint32 // fen; no ride costs more
+}
+
+// period is a time in which neither prices nor the network change.
+type period struct {
+	from  document.Moment
+	table *message.FareTable // nil: terminals have no fares
+	*roads
+	*prices
+}
+
+// roads are the seats of one version of the network.
+type roads struct {
+	gates []uint16 // of the metro
+	buses []uint16
+	hot   []uint16 // of the hot operator, all of one mode
+}
+
+// prices are those of one version of the fares over one network.
+type prices struct {
+	stations int
+	metro    map[byte][]uint32 // by card type: fen by (entry-1)*stations + exit-1
+	bus      map[byte][]uint32 // by card type: fen by seat
+	highest  uint32            // fen, of a trip past the limit
+	limit    int32             // seconds
+	overstay int               // seconds that are more than the limit
+}
+
+func newGrid(d *plan.Day, hot string) (*grid, error) {
+	g := &grid{strays: map[uint16]uint16{}}
+	if err := g.seat(d.Town); err != nil {
 		return nil, err
 	}
-	return g, g.price(fares)
+	periods, err := d.Periods()
+	if err != nil {
+		return nil, err
+	}
+	known, priced, heated := map[*network.Map]*roads{}, map[*truth.Fares]*prices{}, false
+	for _, p := range periods {
+		if known[p.Map] == nil {
+			known[p.Map] = g.roads(p.Map, hot)
+		}
+		if priced[p.Prices] == nil {
+			if priced[p.Prices], err = g.price(d.Town, p); err != nil {
+				return nil, err
+			}
+		}
+		heated = heated || len(known[p.Map].hot) > 0
+		g.periods = append(g.periods, period{p.From, p.Table, known[p.Map], priced[p.Prices]})
+	}
+	if hot != "" && !heated {
+		return nil, language.Textf("hot operator %q has no line in the network", hot)
+	}
+	costly, err := periods.Costly()
+	g.costly = uint32(costly)
+	return g, err
 }
 
-func (g *grid) add(s seat) uint16 {
-	g.seats = append(g.seats, s)
-	return uint16(len(g.seats) - 1)
-}
-
-func (g *grid) bus(l network.BusLine, fares *truth.Fares, stray bool) (uint16, error) {
-	one := seat{stray: stray, line: uint16(l.Number), payee: "operator:" + l.Operator}
-	for kind := 1; kind < cardKinds; kind++ {
-		fen, err := fares.Bus(uint32(kind), uint32(l.Number))
-		if err != nil {
-			return 0, err
+// seat makes the seats of all versions of the network: gates, buses, and stray buses.
+func (g *grid) seat(t *plan.Town) error {
+	for _, at := range t.Rules.Maps.Gates() {
+		one := seat{where: where{metro: true, line: uint16(at.Line), station: uint16(at.Station)}, payee: t.MetroPayee(at.Line)}
+		for lot := range plan.Lots {
+			number, err := plan.Terminal(plan.Gate, at.Station, plan.GateLot(at.Line, lot))
+			if err != nil {
+				return err
+			}
+			one.terminals[lot] = number
 		}
-		one.fen[kind] = uint32(fen)
+		g.seats = append(g.seats, one)
 	}
-	validator := plan.Validator
-	if stray {
-		validator = plan.StrayValidator
-	}
-	for lot := range plan.Lots {
-		terminal, err := plan.Terminal(validator, l.Number, lot)
-		if err != nil {
-			return 0, err
+	buses := t.Rules.Maps.BusLines()
+	for _, stray := range []bool{false, true} {
+		for _, line := range buses {
+			one := seat{where: where{stray: stray, line: uint16(line)}, payee: t.BusPayee(line)}
+			validator, place := plan.Validator, uint16(len(g.seats))
+			if stray {
+				validator = plan.StrayValidator
+				g.strays[place-uint16(len(buses))] = place
+			}
+			for lot := range plan.Lots {
+				terminal, err := plan.Terminal(validator, line, lot)
+				if err != nil {
+					return err
+				}
+				one.terminals[lot], one.vehicles[lot] = terminal, fmt.Sprintf("M%03d%02d", line, lot)
+			}
+			g.seats = append(g.seats, one)
 		}
-		one.terminals[lot], one.vehicles[lot] = terminal, fmt.Sprintf("M%03d%02d", l.Number, lot)
-	}
-	return g.add(one), nil
-}
-
-// heat finds the seats of the operator that gets most of the rides.
-func (g *grid) heat(operator string) error {
-	if operator == "" {
-		return nil
-	}
-	for i := range g.seats {
-		if s := &g.seats[i]; s.payee == "operator:"+operator && !s.stray {
-			g.hot = append(g.hot, uint16(i))
-		}
-	}
-	if len(g.hot) == 0 {
-		return language.Textf("hot operator %q has no line in the network", operator)
 	}
 	return nil
 }
 
-func (g *grid) price(fares *truth.Fares) error {
-	for kind := 1; kind < cardKinds; kind++ {
-		prices := make([]uint32, g.stations*g.stations)
-		for i := range prices {
-			fen, err := fares.Metro(uint32(kind), i/g.stations+1, i%g.stations+1, 0)
-			if err != nil {
-				return err
+// roads finds the seats of a map, in the map's order, and those of the operator that gets most of
+// the rides.
+func (g *grid) roads(m *network.Map, hot string) *roads {
+	r := new(roads)
+	add := func(list *[]uint16, at where) {
+		for i := range g.seats {
+			if g.seats[i].where != at {
+				continue
 			}
-			prices[i] = uint32(fen)
+			*list = append(*list, uint16(i))
+			if hot != "" && g.seats[i].payee == "operator:"+hot {
+				r.hot = append(r.hot, uint16(i))
+			}
 		}
-		g.metro[kind] = prices
 	}
-	highest, err := fares.Metro(uint32(tunion.CardOrdinary), 1, 1, time.Duration(g.limit+1)*time.Second)
-	g.highest = uint32(highest)
-	return err
+	seen := map[where]bool{}
+	for _, l := range m.Lines {
+		for _, s := range l.Stops {
+			at := where{metro: true, line: uint16(l.Number), station: uint16(s.Station)}
+			if !seen[at] { // a loop ends at its first station
+				add(&r.gates, at)
+			}
+			seen[at] = true
+		}
+	}
+	for _, line := range m.Bus {
+		add(&r.buses, where{line: uint16(line)})
+	}
+	return r
+}
+
+// price works out what every card type of the town pays.
+func (g *grid) price(t *plan.Town, p plan.Period) (*prices, error) {
+	stations := len(p.Map.Stations)
+	out := &prices{
+		stations: stations, metro: map[byte][]uint32{}, bus: map[byte][]uint32{},
+		limit: int32(p.Prices.Limit().Seconds()), overstay: p.Overstay(),
+	}
+	priced := map[int]bool{}
+	for _, line := range p.Map.Bus {
+		priced[line] = true
+	}
+	for _, kind := range t.Types() {
+		metro, bus := make([]uint32, stations*stations), make([]uint32, len(g.seats))
+		for i := range metro {
+			fen, err := p.Prices.Metro(uint32(kind), i/stations+1, i%stations+1, 0)
+			if err != nil {
+				return nil, err
+			}
+			metro[i] = uint32(fen)
+		}
+		for i := range g.seats {
+			if s := &g.seats[i]; !s.metro && priced[int(s.line)] {
+				fen, err := p.Prices.Bus(uint32(kind), uint32(s.line))
+				if err != nil {
+					return nil, err
+				}
+				bus[i] = uint32(fen)
+			}
+		}
+		out.metro[kind], out.bus[kind] = metro, bus
+	}
+	if stations == 0 {
+		return out, nil
+	}
+	highest, err := p.Prices.Metro(uint32(t.VisitorCardType), 1, 1, p.Prices.Limit()+1)
+	out.highest = uint32(highest)
+	return out, err
 }
 
 // trip is the price of a metro trip in fen.
-func (g *grid) trip(kind byte, entry, exit uint16, took int32) uint32 {
-	if took > g.limit {
-		return g.highest
+func (p *prices) trip(kind byte, entry, exit uint16, took int32) uint32 {
+	if took > p.limit {
+		return p.highest
 	}
-	return g.metro[kind][(int(entry)-1)*g.stations+int(exit)-1]
+	return p.metro[kind][(int(entry)-1)*p.stations+int(exit)-1]
+}
+
+// at is the period of a moment.
+func (g *grid) at(moment document.Moment) *period {
+	for i := len(g.periods) - 1; i > 0; i-- {
+		if g.periods[i].from <= moment {
+			return &g.periods[i]
+		}
+	}
+	return &g.periods[0]
 }

@@ -10,12 +10,13 @@ import (
 	"citycard/simulators/plan"
 )
 
-// stateFile holds the state after the days so far. It is sealed. Its layout, big-endian:
-// the last day as YYYYMMDD (4 bytes), riders (4), seats (4), then 6 bytes a rider (balance 4,
-// counter 2) and 4 bytes a SAM (its last sequence; by lot, then seat).
+// stateFile holds the state after the days so far. It is sealed. Its layout, big-endian: the last
+// day as YYYYMMDD (4 bytes), riders (4), seats (4), then 5 bytes a seat (0 for a bus line, 1 for a
+// stray one, 2 for a gate; line 2; station 2), 6 bytes a rider (balance 4, counter 2) and 4 bytes a
+// SAM (its last sequence; by lot, then seat).
 const (
 	stateFile  = "crowd.state"
-	stateMagic = "CROWDST1"
+	stateMagic = "CROWDST2"
 	head       = 12
 )
 
@@ -31,58 +32,98 @@ type holding struct {
 // memory is the state after the days so far.
 type memory struct {
 	day       int
+	seats     []seat
 	purses    []holding
 	sequences [plan.Lots][]uint32 // the last of each SAM, by seat
 }
 
-// recall reads the memory of a city, or starts a new one with the opening balances.
-func recall(dir string, c *plan.City, seats int) (*memory, error) {
+// recall reads the memory of a city, or starts a new one with the opening balances. The network may
+// have other seats than it had: those of before keep their sequences.
+func recall(dir string, c *plan.City, t *plan.Town, seats []seat) (*memory, error) {
 	path := filepath.Join(dir, stateFile)
 	data, err := plan.ReadSealed(path, stateMagic)
 	if errors.Is(err, os.ErrNotExist) {
-		return begin(c, seats)
+		return begin(c, t, seats)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(data) != head+6*c.Riders+4*plan.Lots*seats {
-		return nil, fmt.Errorf("%s: of another city or network", path)
+	other := fmt.Errorf("%s: of another city or network", path)
+	if len(data) < head {
+		return nil, other
 	}
-	m := &memory{day: int(binary.BigEndian.Uint32(data)), purses: make([]holding, c.Riders)}
-	data = data[head:]
+	m := &memory{day: int(binary.BigEndian.Uint32(data)), seats: seats, purses: make([]holding, c.Riders)}
+	riders, before := binary.BigEndian.Uint32(data[4:]), int(binary.BigEndian.Uint32(data[8:]))
+	if data = data[head:]; int(riders) != c.Riders || len(data) != 5*before+6*c.Riders+4*plan.Lots*before {
+		return nil, other
+	}
+	places := make(map[where]int, len(seats))
+	for i := range seats {
+		places[seats[i].where] = i
+	}
+	now := make([]int, before) // by place before
+	for i := range now {
+		var known bool
+		if now[i], known = places[readWhere([5]byte(data))]; !known {
+			return nil, other
+		}
+		data = data[5:]
+	}
 	for i := range m.purses {
 		m.purses[i] = holding{binary.BigEndian.Uint32(data), binary.BigEndian.Uint16(data[4:])}
 		data = data[6:]
 	}
 	for lot := range m.sequences {
-		m.sequences[lot] = make([]uint32, seats)
-		for i := range m.sequences[lot] {
-			m.sequences[lot][i] = binary.BigEndian.Uint32(data)
+		m.sequences[lot] = make([]uint32, len(seats))
+		for i := range before {
+			m.sequences[lot][now[i]] = binary.BigEndian.Uint32(data)
 			data = data[4:]
 		}
 	}
 	return m, nil
 }
 
-func begin(c *plan.City, seats int) (*memory, error) {
-	m := &memory{purses: make([]holding, c.Riders)}
+// bytes is a place in the state's file.
+func (w where) bytes() [5]byte {
+	b := [5]byte{0, byte(w.line >> 8), byte(w.line), byte(w.station >> 8), byte(w.station)}
+	switch {
+	case w.metro:
+		b[0] = 2
+	case w.stray:
+		b[0] = 1
+	}
+	return b
+}
+
+func readWhere(b [5]byte) where {
+	return where{
+		metro: b[0] == 2, stray: b[0] == 1, line: binary.BigEndian.Uint16(b[1:]), station: binary.BigEndian.Uint16(b[3:]),
+	}
+}
+
+func begin(c *plan.City, t *plan.Town, seats []seat) (*memory, error) {
+	m := &memory{seats: seats, purses: make([]holding, c.Riders)}
 	for i := range m.purses {
-		k, err := newCard(c, i)
+		k, err := newCard(c, t, i)
 		if err != nil {
 			return nil, err
 		}
 		m.purses[i].balance = k.Opening
 	}
 	for lot := range m.sequences {
-		m.sequences[lot] = make([]uint32, seats)
+		m.sequences[lot] = make([]uint32, len(seats))
 	}
 	return m, nil
 }
 
 func (m *memory) save(dir string) error {
-	b := make([]byte, 0, head+6*len(m.purses)+4*plan.Lots*len(m.sequences[0]))
-	for _, n := range []int{m.day, len(m.purses), len(m.sequences[0])} {
+	b := make([]byte, 0, head+5*len(m.seats)+6*len(m.purses)+4*plan.Lots*len(m.seats))
+	for _, n := range []int{m.day, len(m.purses), len(m.seats)} {
 		b = binary.BigEndian.AppendUint32(b, uint32(n))
+	}
+	for i := range m.seats {
+		where := m.seats[i].bytes()
+		b = append(b, where[:]...)
 	}
 	for _, p := range m.purses {
 		b = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(b, p.balance), p.counter)

@@ -43,12 +43,12 @@ type Card struct {
 	Opening uint32 // fen that were loaded before the ledger's first day
 }
 
-// Card computes the i-th transit card, with separate dice for each card. Of three hundred cards one
-// is unregistered, one expired, one blocked and one put on the hotlist.
+// Card computes the i-th transit card of a town, with separate dice for each card. Of three hundred
+// cards one is unregistered, one expired, one blocked and one put on the hotlist.
 //
 // Without chips nobody tops up, so the purses of all riders were filled before the ledger's first
 // day. With chips only the purses of cards that the load authority has to refuse were filled then.
-func (c *City) Card(i int, d Dice) (Card, error) {
+func (c *City) Card(i int, t *Town, d Dice) (Card, error) {
 	serial := uint64(firstChip)
 	if c.Direct() {
 		serial = firstDirect
@@ -57,20 +57,22 @@ func (c *City) Card(i int, d Dice) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	k := Card{ASN: asn, Type: tunion.CardOrdinary, Fate: c.fate(i)}
-	switch n := d.Below(100); {
-	case n < 12:
-		k.Type = tunion.CardStudent
-	case n < 20:
-		k.Type = tunion.CardSenior
-	}
+	k := Card{ASN: asn, Type: t.cardType(d), Fate: c.fate(i)}
 	switch {
 	case i < c.Riders:
-		k.Opening = uint32(Between(d, 200, 800)) * 100
+		k.Opening = c.opening(int64(Between(d, 200, 800)) * 100)
 	case !c.Direct() && k.Fate != Ordinary:
-		k.Opening = 20_000
+		k.Opening = c.opening(20_000)
 	}
 	return k, nil
+}
+
+// opening is a sum with which a purse may begin.
+func (c *City) opening(fen int64) uint32 {
+	if c.Purse > 0 {
+		fen = min(fen, c.Purse)
+	}
+	return uint32(fen)
 }
 
 func (c *City) fate(i int) Fate {

@@ -14,7 +14,7 @@ import (
 )
 
 // cityFile says what was issued in a data directory.
-const cityFile = "city.json"
+const cityFile = "issued.json"
 
 // City holds the parameters of an issued city; population, registry and days follow from them.
 type City struct {
@@ -22,6 +22,7 @@ type City struct {
 	Cards  int    `json:"cards"`  // with chips: four of five are for transit; without: all, in the registry
 	Riders int    `json:"riders"` // without chips: the first cards ride; 0: a city with chips
 	Day    int    `json:"day"`    // YYYYMMDD: ages and the hotlist are dated from it; 0, without chips: no card is ever listed
+	Purse  int64  `json:"purse"`  // fen: no purse begins with more; 0: nothing limits them
 }
 
 // Bounds of a city.

@@ -2,43 +2,99 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/truth"
 )
 
 // Day holds the settings of a day, for both kinds of city.
 type Day struct {
-	Dir     string // the data directory where the city was issued
-	City    City
-	Network *network.Network
-	Keys    *keys.Store
-	Fares   *message.FareTable
-	Date    time.Time // midnight, in the city's zone
-	Shares  Shares
-	Rides   int // per card, roughly; 0: the package's default
+	Dir    string // the data directory where the city was issued
+	City   City
+	Town   *Town
+	Keys   *keys.Store
+	Tables Tables
+	Date   time.Time // midnight, in the city's zone
+	Shares Shares
+	Rides  int // per card, roughly; 0: the package's default
 	// Progress is called with the progress of a phase, from several goroutines; it may be nil.
 	Progress func(phase string, done, total int)
 }
 
-// Prices are the truth's own rules and fares. A fare table with a price that differs from theirs is
-// refused.
-func (d *Day) Prices() (*truth.Rules, *truth.Fares, error) {
-	rules, err := truth.Example()
-	if err != nil {
-		return nil, nil, err
+// Period is a time in which neither prices nor the network change.
+type Period struct {
+	From   document.Moment
+	Table  *message.FareTable // of the terminals; nil: a terminal has no fares
+	Prices *truth.Fares       // the truth's own
+	Map    *network.Map
+}
+
+// Periods are in order.
+type Periods []Period
+
+// At is the period of a moment.
+func (ps Periods) At(at document.Moment) *Period {
+	for i := len(ps) - 1; i > 0; i-- {
+		if ps[i].From <= at {
+			return &ps[i]
+		}
 	}
-	fares, err := truth.NewFares(rules, d.Network)
-	if err != nil {
-		return nil, nil, err
+	return &ps[0]
+}
+
+// At is the moment of a second of the day; one before midnight, of yesterday, is negative.
+func (d *Day) At(second int) document.Moment {
+	return document.MomentOf(d.Date.Add(time.Duration(second) * time.Second))
+}
+
+// SlowAt is what a clock that is SlowDays behind shows at a second of the day.
+func (d *Day) SlowAt(second int) document.Moment {
+	return document.MomentOf(d.Date.AddDate(0, 0, -SlowDays).Add(time.Duration(second) * time.Second))
+}
+
+// Periods are all that the day's taps can be signed in: today, yesterday, and the day that slow
+// clocks show. A fare table is refused if one of its prices is not the truth's own while it holds.
+func (d *Day) Periods() (Periods, error) {
+	var all Periods
+	for _, days := range [][2]document.Moment{
+		{d.SlowAt(0), d.SlowAt(midnight)},
+		{d.At(-midnight), d.At(midnight)},
+	} {
+		first, last := days[0], days[1]
+		begins := slices.Concat([]document.Moment{first}, d.Town.Rules.Changes(first, last), d.Tables.changes(first, last))
+		slices.Sort(begins)
+		for _, from := range slices.Compact(begins) {
+			p := Period{from, d.Tables.At(from), d.Town.Rules.Fares(from), d.Town.Rules.Maps.At(from)}
+			if p.Table == nil && from >= d.At(0) {
+				return nil, fmt.Errorf("no fare table holds at %d", from)
+			}
+			if p.Table != nil {
+				if err := p.Prices.CheckTable(p.Table); err != nil {
+					return nil, fmt.Errorf("the fares of %d are not those of this city: %w", from, err)
+				}
+			}
+			all = append(all, p)
+		}
 	}
-	if err := fares.CheckTable(d.Fares); err != nil {
-		return nil, nil, fmt.Errorf("the fares are not those of this city: %w", err)
+	return all, nil
+}
+
+// Costly is a sum that no ride costs more than, in fen.
+func (ps Periods) Costly() (int64, error) {
+	var most int64
+	for _, p := range ps {
+		dearest, err := p.Prices.Dearest()
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, dearest)
 	}
-	return rules, fares, nil
+	return most, nil
 }
 
 // Report tells Progress.

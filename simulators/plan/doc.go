@@ -37,6 +37,8 @@
 //	not_entitled, certification_lapsed, amount_differs, repeated_batch
 //	                  lines of the pension list that must be refused, and a part of it sent twice
 //	mistyped_month    the first part of the list for the same month of next year
+//	pension_too_high, batch_too_large, no_rule
+//	                  of the pension list, where a city's rules allow no such payment
 //
 // By arithmetic alone:
 //

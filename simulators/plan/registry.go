@@ -14,11 +14,10 @@ import (
 )
 
 // Registry is the data that clearing needs about a city: operators, terminals, cards, channels,
-// hospitals, persons (as tokens), purses that were taken over with money in them, the hotlist, and
-// the network that fares are built from.
+// hospitals, persons (as tokens), purses that were taken over with money in them, and the hotlist.
 type Registry struct {
 	City     City
-	Network  *network.Network
+	Town     *Town
 	Card     func(i int) (Card, error)           // the i-th transit card
 	Persons  [][]string                          // rows of persons.csv
 	Progress func(phase string, done, total int) // called with the number of cards written; may be nil
@@ -27,9 +26,8 @@ type Registry struct {
 // row adds a row to a table.
 type row func(cells ...string)
 
-// Write writes the registry into dir, which it makes where it is missing, and the rule document of
-// the network into the folder rules beside it. Files are replaced
-// whole. It takes constant memory.
+// Write writes the registry into dir, which it makes where it is missing. Files are replaced whole.
+// It takes constant memory.
 func (r *Registry) Write(dir string) error {
 	if err := durable.MkdirAll(dir); err != nil {
 		return fmt.Errorf("registry: %w", err)
@@ -64,20 +62,12 @@ func (r *Registry) Write(dir string) error {
 			return fmt.Errorf("registry: %s: %w", table.name, err)
 		}
 	}
-	data, err := r.Network.FareNetwork()
-	if err != nil {
-		return err
-	}
-	rules := filepath.Join(filepath.Dir(dir), "rules")
-	if err := durable.MkdirAll(rules); err != nil {
-		return fmt.Errorf("rules: %w", err)
-	}
-	return durable.WriteFile(filepath.Join(rules, "network.json"), data)
+	return nil
 }
 
 func (r *Registry) operators(add row) error {
-	for _, o := range r.Network.Operators {
-		add(o.ID, o.Chinese, o.English, o.Mode, ValidFrom, "")
+	for _, o := range r.Town.Operators {
+		add(o.ID, o.Name, o.English, o.Mode, ValidFrom, "")
 	}
 	return nil
 }
@@ -102,18 +92,18 @@ func (r *Registry) terminals(add row) error {
 		add(hex.EncodeToString(number[:]), operator, mode, strconv.Itoa(line), strconv.Itoa(station), ValidFrom, "")
 		return err
 	}
-	for _, l := range r.Network.Metro {
-		for _, s := range l.Stations {
-			for lot := range Lots {
-				if err := one(Gate, s.Number, GateLot(l.Number, lot), l.Operator, "metro", l.Number, s.Number); err != nil {
-					return err
-				}
+	for _, g := range r.Town.Rules.Maps.Gates() {
+		operator, _ := r.Town.Operator(network.Metro, g.Line)
+		for lot := range Lots {
+			if err := one(Gate, g.Station, GateLot(g.Line, lot), operator, network.Metro, g.Line, g.Station); err != nil {
+				return err
 			}
 		}
 	}
-	for _, l := range r.Network.Bus {
+	for _, line := range r.Town.Rules.Maps.BusLines() {
+		operator, _ := r.Town.Operator(network.Bus, line)
 		for lot := range Lots {
-			if err := one(Validator, l.Number, lot, l.Operator, "bus", l.Number, 0); err != nil {
+			if err := one(Validator, line, lot, operator, network.Bus, line, 0); err != nil {
 				return err
 			}
 		}
@@ -122,15 +112,15 @@ func (r *Registry) terminals(add row) error {
 }
 
 func (r *Registry) channels(add row) error {
-	for _, c := range r.Network.Channels {
-		add(c.ID, c.Chinese, c.English, ValidFrom, "")
+	for _, c := range r.Town.Channels {
+		add(c.ID, c.Name, c.English, ValidFrom, "")
 	}
 	return nil
 }
 
 func (r *Registry) hospitals(add row) error {
-	for _, h := range r.Network.Hospitals {
-		add(h.ID, h.Chinese, h.English, h.Class, ValidFrom, "")
+	for _, h := range r.Town.Hospitals {
+		add(h.ID, h.Name, h.English, h.Class, ValidFrom, "")
 	}
 	return nil
 }
@@ -162,7 +152,7 @@ func (r *Registry) cards(add row) error {
 		case Expired:
 			expires = expiredOn
 		}
-		add(k.Number(), issuer, "0"+strconv.Itoa(int(k.Type)), status, ValidFrom, expires)
+		add(k.Number(), issuer, fmt.Sprintf("%02x", k.Type), status, ValidFrom, expires)
 	})
 	if err == nil {
 		report(total)

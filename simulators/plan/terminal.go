@@ -24,9 +24,10 @@ const (
 )
 
 // Terminal is the number of a lot's SAM: 12 digits of our own making: city 4910, kind, line or
-// station 3, lot 4. How Zhengzhou numbers its SAMs was not found.
+// station 3, lot 4. The thousands of a line's number are in the lot, as multiples of Lots. How
+// Zhengzhou numbers its SAMs was not found.
 func Terminal(kind Kind, place, lot int) ([6]byte, error) {
-	b, err := bcd.Append(make([]byte, 0, 6), fmt.Sprintf("4910%d%03d%04d", kind, place, lot))
+	b, err := bcd.Append(make([]byte, 0, 6), fmt.Sprintf("4910%d%03d%04d", kind, place%1000, place/1000*Lots+lot))
 	if err != nil || len(b) != 6 {
 		return [6]byte{}, fmt.Errorf("terminal of kind %d at %d, lot %d: number does not fit 12 digits", kind, place, lot)
 	}

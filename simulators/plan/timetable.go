@@ -8,8 +8,11 @@ const (
 	evening    = 21 * 3600 // yesterday's late rides begin here
 )
 
-// Overstay is how many seconds of a metro trip are more than any fare allows.
-const Overstay = 190 * 60
+// overstayMinutes is how long beyond the fares' limit somebody stays who stays too long.
+const overstayMinutes = 10
+
+// Overstay is how many seconds of a metro trip are more than the fares allow.
+func (p *Period) Overstay() int { return int(p.Prices.Limit().Seconds()) + overstayMinutes*60 }
 
 // Count draws how many rides a card in good order takes.
 func (d *Day) Count(dice Dice) int { return Between(dice, max(1, d.Rides*2/3), max(1, d.Rides*4/3)) }

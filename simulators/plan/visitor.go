@@ -5,7 +5,6 @@ import (
 
 	"citycard/cardos/bcd"
 	"citycard/cardos/keys"
-	"citycard/cardos/tunion"
 )
 
 // Issuer is the issuer id of the city's cards: city 4910 is Zhengzhou's, the
@@ -23,12 +22,12 @@ func FormerIssuer() [8]byte { return [8]byte{0x99, 0x99, 0x99, 0x98, 0xFF, 0xFF,
 const visitorPrefix = "031049999"
 
 // Visitor is the i-th card of other cities.
-func Visitor(i int) (Card, error) {
+func (t *Town) Visitor(i int) (Card, error) {
 	asn, err := bcd.Append(make([]byte, 0, 10), fmt.Sprintf("%s%011d", visitorPrefix, i))
 	if err != nil || len(asn) != 10 {
 		return Card{}, fmt.Errorf("visitor %d: no card number", i)
 	}
-	return Card{ASN: [10]byte(asn), Type: tunion.CardOrdinary}, nil
+	return Card{ASN: [10]byte(asn), Type: byte(t.VisitorCardType)}, nil
 }
 
 // VisitorOf is the issuer of that card. For every eighth card it is an issuer that is no longer

@@ -12,12 +12,14 @@
 //     identity was seen before. The first of two variants counts; a second one with the same signed
 //     part is a duplicate, any other is disputed (book.go);
 //   - the outcome of a record in which any one byte was altered (altered.go);
-//   - fares: shortest way over the metro, Zhengzhou's public bands, discounts of
-//     the example rules, half-up to a whole fen (fare.go);
-//   - medical settlements by the example rules, half-up to a whole fen once on the
-//     fund's share (medical.go);
+//   - fares: shortest way over the metro, priced and discounted by the city's documents as of the
+//     second that the card signed (fare.go);
+//   - medical settlements by the documents of the claim's day (medical.go);
 //   - whether an amount can have been in a purse (rules.go);
 //   - whether a list of pensions can be meant on the day (pension.go).
+//
+// The figures are those of the city's rule documents, read and calculated by its own code; an exact
+// amount becomes whole fen in one place (share.go).
 //
 // A record of 0 fen (metro entry, a hospital bill that the patient pays alone) has an identity and
 // a verdict like any other.

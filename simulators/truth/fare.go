@@ -4,89 +4,125 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"citycard/clearing/message"
+	"citycard/simulators/document"
 	"citycard/simulators/network"
 )
 
-// Fares prices rides from the map itself.
-type Fares struct {
-	rules   *Rules
-	metres  [][]int // station-1 by station-1, the shortest way
-	highest int64
-	bus     []network.BusLine
+// fareVersion is one version of the fares.
+type fareVersion struct {
+	document.Head
+	Rounding rounding   `json:"rounding"` // of a discounted price
+	Metro    metroRule  `json:"metro"`
+	Bus      busRule    `json:"bus"`
+	Cards    []discount `json:"cards"`
 }
 
-// NewFares measures the network.
-func NewFares(rules *Rules, n *network.Network) (*Fares, error) {
-	f := &Fares{rules: rules, metres: shortest(n), bus: n.Bus}
-	for i, row := range f.metres {
-		for j, m := range row {
-			if m < 0 {
+// metroRule prices a distance: base_fen up to base_km, then in each step its fen for every per_km
+// begun. The steps follow each other; the last has no end. A distance equal to a bound has the
+// cheaper price. A trip longer than the time limit costs the highest single fare of the network,
+// undiscounted; a trip of exactly the time limit is still in time.
+type metroRule struct {
+	BaseFen      int64       `json:"base_fen"`
+	Base         metres      `json:"base_km"`
+	Steps        []metroStep `json:"steps"`
+	LimitMinutes int         `json:"limit_minutes"`
+	document.Source
+}
+
+// metroStep is a range of distance with a price of its own.
+type metroStep struct {
+	To  metres `json:"to_km"` // 0: no end
+	Per metres `json:"per_km"`
+	Fen int64  `json:"fen"`
+}
+
+// metres is a length that documents write in kilometres.
+type metres int
+
+// UnmarshalJSON reads kilometres of whole metres; null is 0.
+func (m *metres) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*m = 0
+		return nil
+	}
+	var km decimal.Decimal
+	if err := km.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	if km = km.Shift(3); !km.IsInteger() || !km.IsPositive() {
+		return fmt.Errorf("%s km, want more than 0 in whole metres", data)
+	}
+	*m = metres(km.IntPart())
+	return nil
+}
+
+// busRule is the full price on ranges of line numbers, both ends included.
+type busRule struct {
+	Lines []struct {
+		First uint32 `json:"first"`
+		Last  uint32 `json:"last"`
+		Fen   int64  `json:"fen"`
+	} `json:"lines"`
+	document.Source
+}
+
+// discount is what a card type pays, as shares of the full prices.
+type discount struct {
+	CardType uint32 `json:"card_type"` // file 0017, offset 10
+	Name     string `json:"name"`
+	Metro    share  `json:"metro"`
+	Bus      share  `json:"bus"`
+	document.Source
+}
+
+// Fares are the prices of one version of the fares over one map.
+type Fares struct {
+	version *fareVersion
+	ways    [][]int // metres, station-1 by station-1, the shortest way
+	highest int64
+	bus     []int
+}
+
+func newFares(v *fareVersion, m *network.Map, ways [][]int) (*Fares, error) {
+	f := &Fares{version: v, ways: ways, bus: m.Bus}
+	for i, row := range ways {
+		for j, way := range row {
+			if way < 0 {
 				return nil, fmt.Errorf("no way leads from station %d to station %d", i+1, j+1)
 			}
-			f.highest = max(f.highest, rules.Metro.price(m))
+			f.highest = max(f.highest, v.Metro.price(way))
 		}
 	}
 	return f, nil
 }
 
-// shortest computes the shortest ways between all stations (Floyd and Warshall); -1 means no way.
-func shortest(n *network.Network) [][]int {
-	count := n.Stations()
-	d := make([][]int, count)
-	for i := range d {
-		d[i] = make([]int, count)
-		for j := range d[i] {
-			if i != j {
-				d[i][j] = -1
-			}
-		}
-	}
-	for _, l := range n.Metro {
-		for i := 1; i < len(l.Stations); i++ {
-			a, b, m := l.Stations[i-1].Number-1, l.Stations[i].Number-1, l.Stations[i].Metres
-			if d[a][b] < 0 || m < d[a][b] {
-				d[a][b], d[b][a] = m, m
-			}
-		}
-	}
-	for via := range d {
-		for i := range d {
-			for j := range d {
-				if d[i][via] < 0 || d[via][j] < 0 {
-					continue
-				}
-				if way := d[i][via] + d[via][j]; d[i][j] < 0 || way < d[i][j] {
-					d[i][j] = way
-				}
-			}
-		}
-	}
-	return d
-}
-
 // price is the full price of a trip in fen.
-func (r metroRule) price(metres int) int64 {
-	fen, from := r.FirstFen, r.FirstMetres
-	for _, b := range r.Bands {
-		if metres <= from {
+func (r *metroRule) price(distance int) int64 {
+	fen, from := r.BaseFen, int(r.Base)
+	for _, s := range r.Steps {
+		if distance <= from {
 			break
 		}
-		to := metres
-		if b.ToMetres > 0 {
-			to = min(metres, b.ToMetres)
+		to := distance
+		if s.To > 0 {
+			to = min(distance, int(s.To))
 		}
-		fen += r.StepFen * int64((to-from+b.StepMetres-1)/b.StepMetres)
+		fen += s.Fen * int64((to-from+int(s.Per)-1)/int(s.Per))
 		from = to
 	}
 	return fen
 }
 
-// discounted takes the share of a price, half-up to a whole fen.
-func discounted(fen, thousandths int64) int64 { return (fen*thousandths + 500) / 1000 }
+// discounted is the share of a price, rounded.
+func (f *Fares) discounted(fen int64, s share) int64 {
+	return f.version.Rounding.fen(exact{}.plus(fen, s))
+}
 
 func (f *Fares) discount(cardType uint32) (discount, error) {
-	for _, d := range f.rules.Discounts {
+	for _, d := range f.version.Cards {
 		if d.CardType == cardType {
 			return d, nil
 		}
@@ -94,7 +130,10 @@ func (f *Fares) discount(cardType uint32) (discount, error) {
 	return discount{}, fmt.Errorf("card type %02d is not priced", cardType)
 }
 
-func (f *Fares) limit() time.Duration { return time.Duration(f.rules.Metro.LimitMinutes) * time.Minute }
+// Limit is how long a trip may take before the highest fare is due.
+func (f *Fares) Limit() time.Duration {
+	return time.Duration(f.version.Metro.LimitMinutes) * time.Minute
+}
 
 // Metro is the price of a trip that took this long, in fen.
 func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration) (int64, error) {
@@ -102,13 +141,23 @@ func (f *Fares) Metro(cardType uint32, entry, exit int, took time.Duration) (int
 	if err != nil {
 		return 0, err
 	}
-	if entry < 1 || exit < 1 || entry > len(f.metres) || exit > len(f.metres) {
-		return 0, fmt.Errorf("stations %d and %d, want 1 to %d", entry, exit, len(f.metres))
+	if entry < 1 || exit < 1 || entry > len(f.ways) || exit > len(f.ways) {
+		return 0, fmt.Errorf("stations %d and %d, want 1 to %d", entry, exit, len(f.ways))
 	}
-	if took > f.limit() {
+	if took > f.Limit() {
 		return f.highest, nil
 	}
-	return discounted(f.rules.Metro.price(f.metres[entry-1][exit-1]), d.Metro), nil
+	return f.discounted(f.version.Metro.price(f.ways[entry-1][exit-1]), d.Metro), nil
+}
+
+// full is the price of a ride on a line without a discount.
+func (f *Fares) full(line uint32) (int64, error) {
+	for _, r := range f.version.Bus.Lines {
+		if line >= r.First && line <= r.Last {
+			return r.Fen, nil
+		}
+	}
+	return 0, fmt.Errorf("bus line %d is not priced", line)
 }
 
 // Bus is the price of a ride, in fen.
@@ -117,22 +166,31 @@ func (f *Fares) Bus(cardType, line uint32) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, r := range f.rules.Bus {
-		if line >= r.From && line <= r.To {
-			return discounted(r.Fen, d.Bus), nil
+	fen, err := f.full(line)
+	return f.discounted(fen, d.Bus), err
+}
+
+// Dearest is a sum that no ride costs more than, in fen.
+func (f *Fares) Dearest() (int64, error) {
+	dearest := f.highest
+	for _, line := range f.bus {
+		fen, err := f.full(uint32(line))
+		if err != nil {
+			return 0, err
 		}
+		dearest = max(dearest, fen)
 	}
-	return 0, fmt.Errorf("bus line %d is not priced", line)
+	return dearest, nil
 }
 
 // CheckTable compares every price of a fare table with its own calculation.
 func (f *Fares) CheckTable(t *message.FareTable) error {
-	n := len(f.metres)
+	n := len(f.ways)
 	if int(t.GetMetroStations()) != n {
 		return fmt.Errorf("fare table %s: %d stations, the map has %d", t.GetVersion(), t.GetMetroStations(), n)
 	}
-	if int(t.GetMetroLimitMinutes()) != f.rules.Metro.LimitMinutes {
-		return fmt.Errorf("fare table %s: limit of %d minutes, want %d", t.GetVersion(), t.GetMetroLimitMinutes(), f.rules.Metro.LimitMinutes)
+	if int(t.GetMetroLimitMinutes()) != f.version.Metro.LimitMinutes {
+		return fmt.Errorf("fare table %s: limit of %d minutes, want %d", t.GetVersion(), t.GetMetroLimitMinutes(), f.version.Metro.LimitMinutes)
 	}
 	if len(t.GetFares()) == 0 {
 		return fmt.Errorf("fare table %s: no prices", t.GetVersion())
@@ -146,9 +204,12 @@ func (f *Fares) CheckTable(t *message.FareTable) error {
 }
 
 func (f *Fares) checkCard(c *message.CardFares) error {
-	n := len(f.metres)
+	n := len(f.ways)
 	if len(c.GetMetroFen()) != n*n {
 		return fmt.Errorf("%d metro prices, want %d", len(c.GetMetroFen()), n*n)
+	}
+	if _, err := f.discount(c.GetCardType()); err != nil {
+		return err
 	}
 	for i, price := range c.GetMetroFen() {
 		want, err := f.Metro(c.GetCardType(), i/n+1, i%n+1, 0)
@@ -166,13 +227,13 @@ func (f *Fares) checkCard(c *message.CardFares) error {
 	for _, b := range c.GetBus() {
 		priced[b.GetLine()] = int64(b.GetFen())
 	}
-	for _, l := range f.bus {
-		want, err := f.Bus(c.GetCardType(), uint32(l.Number))
+	for _, line := range f.bus {
+		want, err := f.Bus(c.GetCardType(), uint32(line))
 		if err != nil {
 			return err
 		}
-		if got, ok := priced[uint32(l.Number)]; !ok || got != want {
-			return fmt.Errorf("bus line %d costs %d fen, worked out %d", l.Number, got, want)
+		if got, ok := priced[uint32(line)]; !ok || got != want {
+			return fmt.Errorf("bus line %d costs %d fen, worked out %d", line, got, want)
 		}
 	}
 	return nil

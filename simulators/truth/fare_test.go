@@ -1,44 +1,26 @@
 package truth
 
 import (
-	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"citycard/clearing/message"
-	"citycard/simulators/network"
 )
 
 func exampleFares(t *testing.T) *Fares {
 	t.Helper()
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := network.Zhengzhou()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := NewFares(rules, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
+	return exampleRules(t).Fares(20261124_12_00_00)
 }
 
 // The public rule, calculated by hand on both sides of every limit.
 func TestMetroPriceByDistance(t *testing.T) {
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := exampleFares(t)
 	for metres, want := range map[int]int64{
 		0: 200, 1: 200, 6000: 200, 6001: 300, 13000: 300, 13001: 400, 21000: 400,
 		21001: 500, 30000: 500, 30001: 600, 39000: 600, 39001: 700,
 	} {
-		if got := rules.Metro.price(metres); got != want {
+		if got := f.version.Metro.price(metres); got != want {
 			t.Errorf("%d m cost %d fen, want %d", metres, got, want)
 		}
 	}
@@ -95,7 +77,7 @@ func TestBus(t *testing.T) {
 // table builds the fare table that truth agrees with.
 func table(t *testing.T, f *Fares) *message.FareTable {
 	t.Helper()
-	n := len(f.metres)
+	n := len(f.ways)
 	out := &message.FareTable{Version: "test", MaximumFen: 100_000, MetroStations: uint32(n), MetroLimitMinutes: 180}
 	for _, card := range []uint32{1, 2} {
 		c := &message.CardFares{CardType: card, MetroHighestFen: 700}
@@ -106,12 +88,12 @@ func table(t *testing.T, f *Fares) *message.FareTable {
 			}
 			c.MetroFen = append(c.MetroFen, uint32(fen))
 		}
-		for _, l := range f.bus {
-			fen, err := f.Bus(card, uint32(l.Number))
+		for _, line := range f.bus {
+			fen, err := f.Bus(card, uint32(line))
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(l.Number), Fen: uint32(fen)})
+			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(line), Fen: uint32(fen)})
 		}
 		out.Fares = append(out.Fares, c)
 	}
@@ -144,29 +126,5 @@ func TestCheckTable(t *testing.T) {
 				t.Errorf("error %v, want one about %q", err, c.want)
 			}
 		})
-	}
-}
-
-// TestPurseFigureIsThatOfTheExample compares the purse's maximum with that of the newest
-// version that clearing ships.
-func TestPurseFigureIsThatOfTheExample(t *testing.T) {
-	data, err := os.ReadFile("../../clearing/transit/load/zhengzhou.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Versions []struct {
-			Maximum int64 `json:"maximum_fen"`
-		}
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(file.Versions); n == 0 || file.Versions[n-1].Maximum != rules.PurseMaximum {
-		t.Errorf("here %d, there %+v", rules.PurseMaximum, file.Versions)
 	}
 }

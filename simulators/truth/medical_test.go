@@ -1,18 +1,9 @@
 package truth
 
-import (
-	"encoding/json"
-	"os"
-	"testing"
-
-	"github.com/shopspring/decimal"
-)
+import "testing"
 
 func TestSettle(t *testing.T) {
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := exampleRules(t)
 	inpatient := Claim{Kind: "inpatient", Class: "3", Total: 1_100_000, OwnPay: 50_000, FirstPay: 50_000, InScope: 1_000_000}
 	visit := Claim{Kind: "outpatient", Class: "1", Total: 10_005, InScope: 10_005}
 	for _, c := range []struct {
@@ -36,17 +27,20 @@ func TestSettle(t *testing.T) {
 			{Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
 		}, []Split{{25_000, 0, 25_000}, {5_000, 0, 45_000}}, ""},
 		{"a new year", Patient{Insurance: "resident", Status: "resident"}, []Claim{
-			{Year: 2026, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
-			{Year: 2027, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
+			{Day: 20261231, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
+			{Day: 20270101, Kind: "outpatient", Class: "1", Total: 50_000, InScope: 50_000},
 		}, []Split{{25_000, 0, 25_000}, {25_000, 0, 25_000}}, ""},
 		{"not insured", Patient{Insurance: "none", Status: "resident"}, []Claim{visit}, []Split{{}}, "not_insured"},
 		{"sum wrong", Patient{Insurance: "employee", Status: "working"}, []Claim{{Kind: "outpatient", Class: "1", Total: 10, InScope: 9}}, []Split{{}}, "amounts_disagree"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i, claim := range c.claims {
-				got, refused, err := rules.Settle(&c.patient, claim)
-				if err != nil || got != c.want[i] || refused != c.refused {
-					t.Errorf("claim %d: %+v, refused %q, %v; want %+v, %q", i+1, got, refused, err, c.want[i], c.refused)
+				if claim.Day == 0 {
+					claim.Day = 20261124
+				}
+				got, refused := rules.Settle(&c.patient, claim)
+				if got != c.want[i] || refused != c.refused {
+					t.Errorf("claim %d: %+v, refused %q; want %+v, %q", i+1, got, refused, c.want[i], c.refused)
 				}
 				if refused == "" && got.Fund+got.Account+got.Cash != claim.Total {
 					t.Errorf("claim %d: %+v does not add up to %d", i+1, got, claim.Total)
@@ -54,52 +48,8 @@ func TestSettle(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := rules.Settle(&Patient{Insurance: "employee", Status: "working"}, Claim{Kind: "dental", Class: "1"}); err == nil {
-		t.Error("a kind without a rule was settled")
-	}
-}
-
-// The two rule files are data of two packages that must not import each other; they have to agree.
-func TestMedicalFiguresAreThoseOfTheExample(t *testing.T) {
-	data, err := os.ReadFile("../../clearing/medical/example.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Versions []struct {
-			Schemes []struct {
-				Insurance, Status, Kind, Class string
-				Deductible                     int64           `json:"deductible_fen"`
-				Readmission                    decimal.Decimal `json:"readmission_ratio"`
-				Ceiling                        int64           `json:"ceiling_fen"`
-				Bands                          []struct {
-					UpTo  int64           `json:"up_to_fen"`
-					Ratio decimal.Decimal `json:"ratio"`
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Versions) == 0 || len(file.Versions[len(file.Versions)-1].Schemes) != len(rules.Medical) {
-		t.Fatalf("%d schemes here, another number there", len(rules.Medical))
-	}
-	hundred := decimal.NewFromInt(100)
-	for i, theirs := range file.Versions[len(file.Versions)-1].Schemes {
-		ours := rules.Medical[i]
-		same := theirs.Insurance == ours.Insurance && theirs.Status == ours.Status && theirs.Kind == ours.Kind && theirs.Class == ours.Class &&
-			theirs.Deductible == ours.Deductible && theirs.Ceiling == ours.Ceiling && len(theirs.Bands) == len(ours.Bands) &&
-			theirs.Readmission.Mul(hundred).Equal(decimal.NewFromInt(ours.Readmission))
-		for j := 0; same && j < len(ours.Bands); j++ {
-			same = theirs.Bands[j].UpTo == ours.Bands[j].UpTo && theirs.Bands[j].Ratio.Mul(hundred).Equal(decimal.NewFromInt(ours.Bands[j].Percent))
-		}
-		if !same {
-			t.Errorf("scheme %d: here %+v, there %+v", i+1, ours, theirs)
-		}
+	claim := Claim{Day: 20261124, Kind: "dental", Class: "1"}
+	if _, refused := rules.Settle(&Patient{Insurance: "employee", Status: "working"}, claim); refused != "no_rule" {
+		t.Errorf("a kind without a rule: refused %q", refused)
 	}
 }

@@ -1,8 +1,6 @@
 package truth
 
 import (
-	"encoding/json"
-	"os"
 	"testing"
 	"time"
 )
@@ -11,10 +9,7 @@ import (
 // one after it February 2026; 10 days before 5 January is 26 December, 31 after it 5
 // February. On 31 March 2026 the months are those from March 2025 to April 2026.
 func TestPensionLists(t *testing.T) {
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := exampleRules(t)
 	january := time.Date(2026, 1, 5, 0, 0, 0, 0, time.FixedZone("", 8*3600))
 	march := time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -41,32 +36,17 @@ func TestPensionLists(t *testing.T) {
 		{march, "202604", "20260331", 1, 1, ""},
 		{march, "202605", "20260331", 1, 1, "implausible_month"},
 	} {
-		got, err := rules.Pension.Refuses(c.day, c.month, c.payday, c.lines, c.fen)
+		rule, ok := rules.Pension(c.day)
+		if !ok {
+			t.Fatalf("no rule on %s", c.day)
+		}
+		got, err := rule.Refuses(c.day, c.month, c.payday, c.lines, c.fen)
 		if err != nil || got != c.want {
 			t.Errorf("%+v: %q %v, want %q", c, got, err, c.want)
 		}
 	}
-	if _, err := rules.Pension.Refuses(january, "2026", "20260105", 1, 1); err == nil {
+	rule, _ := rules.Pension(january)
+	if _, err := rule.Refuses(january, "2026", "20260105", 1, 1); err == nil {
 		t.Error("a month that is none was judged")
-	}
-}
-
-// TestPensionFiguresAreThoseOfTheExample compares the figures with those that clearing
-// ships.
-func TestPensionFiguresAreThoseOfTheExample(t *testing.T) {
-	data, err := os.ReadFile("../../clearing/pension/example.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct{ Versions []PensionRule }
-	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	rules, err := Example()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Versions) != 1 || file.Versions[0] != rules.Pension {
-		t.Errorf("here %+v, there %+v", rules.Pension, file.Versions)
 	}
 }

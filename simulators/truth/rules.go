@@ -1,87 +1,157 @@
 package truth
 
 import (
-	"bytes"
-	_ "embed"
-	"encoding/json"
 	"fmt"
+	"slices"
+
+	"citycard/simulators/document"
+	"citycard/simulators/network"
 )
 
-// Rules are the figures that truth calculates with.
+// Rules are a city's rule documents in the form in which truth calculates with them. They do not
+// change.
 type Rules struct {
-	About     string     `json:"about"`
-	Metro     metroRule  `json:"metro"`
-	Bus       []busRule  `json:"bus"`
-	Discounts []discount `json:"discounts"`
-	Medical   []scheme   `json:"medical"`
+	Maps network.Maps
 
-	Pension PensionRule `json:"pension"`
-	// PurseMaximum is the most that a purse may hold. A larger debit is impossible.
-	PurseMaximum int64 `json:"purse_maximum_fen"`
+	fares   []fareVersion
+	loads   []loadVersion
+	medical []medicalVersion
+	pension []PensionRule
+	days    calendar
+	priced  [][]*Fares // by version of the fares and of the map
 }
 
-// metroRule prices a distance: first_fen up to first_metres, then step_fen for each step begun. The
-// bands follow each other; the last has no end. A distance equal to a limit has the cheaper price.
-// A trip longer than the time limit costs the highest single fare, undiscounted; a trip of exactly
-// the time limit is still in time.
-type metroRule struct {
-	FirstMetres  int         `json:"first_metres"`
-	FirstFen     int64       `json:"first_fen"`
-	Bands        []metroBand `json:"bands"`
-	StepFen      int64       `json:"step_fen"`
-	LimitMinutes int         `json:"limit_minutes"`
+// loadVersion says how much a purse may hold and how it is loaded.
+type loadVersion struct {
+	document.Head
+	Maximum         int64 `json:"maximum_fen"`
+	Multiple        int64 `json:"multiple_of_fen"`
+	RefundAfterDays int   `json:"refund_after_days"` // no simulated load is refunded
+	document.Source
 }
 
-// metroBand is a range of distance with its own step.
-type metroBand struct {
-	ToMetres   int `json:"to_metres"` // 0: no end
-	StepMetres int `json:"step_metres"`
-}
+// documents are the names of those that truth reads.
+const (
+	networkDocument = "network.json"
+	faresDocument   = "fares.json"
+	loadsDocument   = "loads.json"
+	medicalDocument = "medical.json"
+	pensionDocument = "pension.json"
+)
 
-// busRule is the full price on a range of line numbers, both ends included.
-type busRule struct {
-	From uint32 `json:"from"`
-	To   uint32 `json:"to"`
-	Fen  int64  `json:"fen"`
-}
-
-// discount is what a card type pays, in thousandths of the full price, half-up
-// to a whole fen.
-type discount struct {
-	CardType uint32 `json:"card_type"` // file 0017, offset 10
-	Metro    int64  `json:"metro_thousandths"`
-	Bus      int64  `json:"bus_thousandths"`
-}
-
-// scheme is what an insurance pays of one kind of claim in one class of hospital.
-type scheme struct {
-	Insurance   string        `json:"insurance"`
-	Status      string        `json:"status"`
-	Kind        string        `json:"kind"`
-	Class       string        `json:"class"`
-	Deductible  int64         `json:"deductible_fen"`
-	Readmission int64         `json:"readmission_percent,omitempty"` // of the deductible, from the second time in the year; 0: all of it
-	Bands       []medicalBand `json:"bands"`
-	Ceiling     int64         `json:"ceiling_fen,omitempty"` // of the fund in the year; 0: none
-}
-
-// medicalBand is the fund's share of in-scope costs up to a bound, counted from
-// the claim's first fen.
-type medicalBand struct {
-	UpTo    int64 `json:"up_to_fen,omitempty"` // 0: no end
-	Percent int64 `json:"percent"`
-}
-
-//go:embed example.json
-var example []byte
-
-// Example are the rules that are built in.
-func Example() (*Rules, error) {
-	dec := json.NewDecoder(bytes.NewReader(example))
-	dec.DisallowUnknownFields()
-	r := new(Rules)
-	if err := dec.Decode(r); err != nil {
-		return nil, fmt.Errorf("truth: rules: %w", err)
+// Read reads rule documents, by the names of their files. Those that rule nothing which a simulated
+// city does are not looked at.
+func Read(documents map[string][]byte) (r *Rules, err error) {
+	for _, name := range []string{networkDocument, faresDocument, loadsDocument, medicalDocument, pensionDocument} {
+		if documents[name] == nil {
+			return nil, fmt.Errorf("there is no document %s", name)
+		}
 	}
-	return r, nil
+	r = new(Rules)
+	if r.Maps, err = network.ReadMaps(documents[networkDocument]); err != nil {
+		return nil, err
+	}
+	if r.fares, err = document.Versions[fareVersion](faresDocument, documents[faresDocument]); err != nil {
+		return nil, err
+	}
+	if r.loads, err = document.Versions[loadVersion](loadsDocument, documents[loadsDocument]); err != nil {
+		return nil, err
+	}
+	if r.medical, err = document.Versions[medicalVersion](medicalDocument, documents[medicalDocument]); err != nil {
+		return nil, err
+	}
+	if r.pension, err = document.Versions[PensionRule](pensionDocument, documents[pensionDocument]); err != nil {
+		return nil, err
+	}
+	if data := documents[calendarDocument]; data != nil {
+		if r.days, err = readCalendar(data); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.price()
+}
+
+// price measures each map once and combines it with all versions of the fares.
+func (r *Rules) price() error {
+	ways := make([][][]int, len(r.Maps))
+	for i := range r.Maps {
+		ways[i] = r.Maps[i].Shortest()
+	}
+	for i := range r.fares {
+		row := make([]*Fares, len(r.Maps))
+		for j := range r.Maps {
+			var err error
+			if row[j], err = newFares(&r.fares[i], &r.Maps[j], ways[j]); err != nil {
+				return fmt.Errorf("%s, version %s: %w", networkDocument, r.Maps[j].Version, err)
+			}
+		}
+		r.priced = append(r.priced, row)
+	}
+	return nil
+}
+
+// Fares are the prices at a moment. They are the same value as long as neither the fares nor the
+// network changes.
+func (r *Rules) Fares(at document.Moment) *Fares {
+	return r.priced[document.At(r.fares, at)][document.At(r.Maps, at)]
+}
+
+// Changes are the moments after the first and up to the last at which the fares, the network or the
+// purses begin to be others.
+func (r *Rules) Changes(first, last document.Moment) (changes []document.Moment) {
+	add := func(at document.Moment) {
+		if first < at && at <= last {
+			changes = append(changes, at)
+		}
+	}
+	for _, v := range r.fares {
+		add(v.From)
+	}
+	for _, v := range r.Maps {
+		add(v.From)
+	}
+	for _, v := range r.loads {
+		add(v.From)
+	}
+	slices.Sort(changes)
+	return slices.Compact(changes)
+}
+
+// PurseMaximum is the most that a purse may hold at a moment. A larger debit is impossible.
+func (r *Rules) PurseMaximum(at document.Moment) int64 {
+	return r.loads[document.At(r.loads, at)].Maximum
+}
+
+// LoadMultiple is of what a load must be a multiple, in fen.
+func (r *Rules) LoadMultiple(at document.Moment) int64 {
+	return r.loads[document.At(r.loads, at)].Multiple
+}
+
+// LeastPurse is the most that a purse may hold at any time.
+func (r *Rules) LeastPurse() int64 {
+	least := r.loads[0].Maximum
+	for _, v := range r.loads {
+		least = min(least, v.Maximum)
+	}
+	return least
+}
+
+// Ruled is what a city's own file may name.
+func (r *Rules) Ruled() network.Ruled {
+	ruled := network.Ruled{Maps: r.Maps}
+	for _, v := range r.fares {
+		for _, c := range v.Cards {
+			if !slices.Contains(ruled.CardTypes, int(c.CardType)) {
+				ruled.CardTypes = append(ruled.CardTypes, int(c.CardType))
+			}
+		}
+	}
+	for _, v := range r.medical {
+		for _, s := range v.Schemes {
+			if !slices.Contains(ruled.Classes, s.Class) {
+				ruled.Classes = append(ruled.Classes, s.Class)
+			}
+		}
+	}
+	return ruled
 }

@@ -50,7 +50,7 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 	})
 	set, err := clearingtest.Rules()
 	if err == nil {
-		err = (&rules.Store{Ledger: b.Ledger, Zone: time.UTC}).Found(t.Context(), set, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,67 @@
+package document
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Head begins every version.
+type Head struct {
+	Version string `json:"version"`
+	From    Moment `json:"effective_from"`
+}
+
+// Begins is the moment from which the version holds.
+func (h Head) Begins() Moment { return h.From }
+
+// Source ends what has figures: nobody answers for an example. The simulators use neither.
+type Source struct {
+	Example bool   `json:"example"`
+	Source  string `json:"source"`
+}
+
+// Decode reads one JSON value and refuses fields that are not known, and text behind it.
+func Decode(data []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text behind the document")
+	}
+	return nil
+}
+
+// Versions reads the versions of a document, of which each begins after the one before.
+func Versions[V interface{ Begins() Moment }](name string, data []byte) ([]V, error) {
+	var file struct {
+		Note     string `json:"note"`
+		Versions []V    `json:"versions"`
+	}
+	if err := Decode(data, &file); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(file.Versions) == 0 {
+		return nil, fmt.Errorf("%s: versions: empty, want at least one", name)
+	}
+	for i := 1; i < len(file.Versions); i++ {
+		if file.Versions[i].Begins() <= file.Versions[i-1].Begins() {
+			return nil, fmt.Errorf("%s: versions[%d].effective_from: not after the version before", name, i)
+		}
+	}
+	return file.Versions, nil
+}
+
+// At is the place of the version that holds at a moment: the last that has begun, or the first.
+func At[V interface{ Begins() Moment }](versions []V, at Moment) int {
+	for i := len(versions) - 1; i > 0; i-- {
+		if versions[i].Begins() <= at {
+			return i
+		}
+	}
+	return 0
+}

@@ -1,0 +1,84 @@
+// Package plantest gives tests of the simulators a town and fare tables for it.
+package plantest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"citycard/clearing/message"
+	"citycard/simulators/document"
+	"citycard/simulators/network"
+	"citycard/simulators/plan"
+)
+
+// Documents are the example documents, and the network of the built-in city; root leads from the
+// test's folder to that of the repository.
+func Documents(t testing.TB, root string) map[string][]byte {
+	t.Helper()
+	documents := map[string][]byte{"network.json": network.Zhengzhou()}
+	for name, path := range map[string]string{
+		"fares.json": "transit/fare/example.json", "loads.json": "transit/load/zhengzhou.json",
+		"medical.json": "medical/example.json", "pension.json": "pension/example.json",
+	} {
+		content, err := os.ReadFile(filepath.Join(root, "clearing", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents[name] = content
+	}
+	return documents
+}
+
+// Town is the built-in city under the example documents.
+func Town(t testing.TB, root string) *plan.Town {
+	t.Helper()
+	town, err := plan.NewTown(network.ZhengzhouCity(), Documents(t, root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return town
+}
+
+// Tables are fare tables that the truth agrees with: one, called test, from a moment on, and one
+// more, called after its moment, for every later change of the town's rules.
+func Tables(t testing.TB, town *plan.Town, from document.Moment) plan.Tables {
+	t.Helper()
+	tables := plan.Tables{{From: from, FareTable: table(t, town, "test", from)}}
+	for _, at := range town.Rules.Changes(from, document.Midnight(9999_12_31)) {
+		tables = append(tables, plan.Table{From: at, FareTable: table(t, town, fmt.Sprintf("v%d", at), at)})
+	}
+	return tables
+}
+
+func table(t testing.TB, town *plan.Town, version string, at document.Moment) *message.FareTable {
+	t.Helper()
+	price := func(fen int64, err error) uint32 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return uint32(fen)
+	}
+	fares := town.Rules.Fares(at)
+	m := town.Rules.Maps.At(at)
+	n := len(m.Stations)
+	out := &message.FareTable{
+		Version: version, MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
+	}
+	for _, kind := range town.Types() {
+		kind := uint32(kind)
+		c := &message.CardFares{CardType: kind}
+		for i := range n * n {
+			c.MetroFen = append(c.MetroFen, price(fares.Metro(kind, i/n+1, i%n+1, 0)))
+		}
+		if n > 0 {
+			c.MetroHighestFen = price(fares.Metro(kind, 1, 1, fares.Limit()+1))
+		}
+		for _, line := range m.Bus {
+			c.Bus = append(c.Bus, &message.BusFare{Line: uint32(line), Fen: price(fares.Bus(kind, uint32(line)))})
+		}
+		out.Fares = append(out.Fares, c)
+	}
+	return out
+}
