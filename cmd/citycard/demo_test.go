@@ -15,6 +15,7 @@ import (
 // TestDemo runs the demonstration as a user does, readers included. It checks that the report is
 // consistent and agrees with the files that were written.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardterm", "cardsim")
 	dir := reachableDir(t)
 	data, reportFile := filepath.Join(dir, "data"), filepath.Join(dir, "report.json")
@@ -126,6 +127,7 @@ func checkKeys(t *testing.T, text []byte) {
 // TestDemoLeavesNothing: without --data a demonstration takes a directory of its own and removes
 // it, unless it is told to keep it, and says where it is.
 func TestDemoLeavesNothing(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim")
 	temporary := reachableDir(t)
 	p.env = append(p.env, "TMPDIR="+temporary)

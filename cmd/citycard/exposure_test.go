@@ -44,6 +44,7 @@ type exposedDay struct {
 // searches everything that was printed and sent for every card number and for all personal data on
 // social-security cards, and checks the access rights of the files.
 func TestExposure(t *testing.T) {
+	t.Parallel()
 	d := &exposedDay{}
 	dir := reachableDir(t)
 	d.data, d.field = filepath.Join(dir, "data"), filepath.Join(dir, "field")

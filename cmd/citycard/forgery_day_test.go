@@ -16,6 +16,7 @@ import (
 // of which one byte of one field was altered, before the original or after it: the books agree with
 // the truth, every purse agrees, and the operators get what they are owed.
 func TestForgeryDay(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")

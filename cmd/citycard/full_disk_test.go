@@ -16,6 +16,7 @@ import (
 // TestFullDisk fills the disk of a serving process while a city sends its day. The process says so
 // in one line and ends with 1; with room again it starts, and the books hold.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := ledgertest.SmallDisk(t, "300")
 	p := build(t, "citycard", "cardsim").private() // the disk that fills is the database's too
 	data, field := filepath.Join(disk, "data"), filepath.Join(t.TempDir(), "field")

@@ -136,6 +136,7 @@ func (c *exampleCity) encoded(m proto.Message) []byte {
 // TestExamplesAreCleared writes the page's examples of participants' messages to a serving
 // citycard, each with the page's key, and compares the answers with the page's.
 func TestExamplesAreCleared(t *testing.T) {
+	t.Parallel()
 	c := startExampleCity(t)
 	want := map[string]example{} // by topic
 	var rejected []example

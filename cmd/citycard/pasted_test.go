@@ -201,6 +201,7 @@ func treatmentOf(f fence) (treatment, bool) {
 // TestPasted pastes the blocks of each session into a shell, whole and in their order.
 // Every command must end with exit code 0.
 func TestPasted(t *testing.T) {
+	t.Parallel()
 	p := build(t, ours()...)
 	for _, s := range sessions() {
 		t.Run(s.name, func(t *testing.T) {

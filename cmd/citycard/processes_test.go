@@ -21,6 +21,7 @@ import (
 // process is stopped (SIGSTOP) until the other has taken its partitions, and then
 // continued. At the end every transaction is booked once and every purse agrees.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	kafka := kafkatest.Start(t)
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -40,17 +41,59 @@ type programs struct {
 	env []string
 }
 
-// build builds the named programs in a directory of the test.
+// builds has each program that a test asked for, in a folder that TestMain removes. A program is
+// linked once: that takes seconds, and most tests use the same three.
+type builds struct {
+	mutex sync.Mutex
+	dir   string
+	there map[string]bool
+}
+
+var built builds
+
+// folder builds programs that are not there yet, and names their folder.
+func (b *builds) folder(names []string) (string, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.dir == "" {
+		dir, err := os.MkdirTemp("", "citycard-programs-")
+		if err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil { // servers run as other users
+			return "", err
+		}
+		b.dir, b.there = dir, map[string]bool{}
+	}
+	for _, name := range names {
+		if b.there[name] {
+			continue
+		}
+		command := exec.Command("go", "build", "-o", filepath.Join(b.dir, name), "citycard/cmd/"+name)
+		if out, err := command.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+		b.there[name] = true
+	}
+	return b.dir, nil
+}
+
+// cleaned are the tests of this package; after them the programs that they used are removed.
+type cleaned struct{ tests *testing.M }
+
+func (c cleaned) Run() int {
+	defer func() { _ = os.RemoveAll(built.dir) }()
+	return c.tests.Run()
+}
+
+// build gives the named programs with an empty database.
 func build(t *testing.T, names ...string) programs {
 	t.Helper()
-	p := programs{dir: t.TempDir(), env: append(os.Environ(), "LC_ALL=C", service.PassphraseVariable+"="+passphrase)}.fresh(t)
-	for _, name := range names {
-		command := exec.Command("go", "build", "-o", filepath.Join(p.dir, name), "citycard/cmd/"+name)
-		if out, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
-		}
+	dir, err := built.folder(names)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return p
+	return programs{dir: dir, env: append(os.Environ(), "LC_ALL=C", service.PassphraseVariable+"="+passphrase)}.fresh(t)
 }
 
 // fresh returns the same programs with a database that is empty. Where each data directory has a
@@ -200,6 +243,7 @@ func serverAccess(data string) broker.Access {
 // time after some more of the day has been booked. At the end nothing is lost,
 // nothing doubled, every purse agrees, and the day closes and verifies.
 func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")

@@ -20,6 +20,7 @@ import (
 // TestCommandsWaitForServe runs commands as soon as serve has taken its directory, seconds before
 // it has books and brokers. They wait, say so, and then do their work.
 func TestCommandsWaitForServe(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim").private() // the books are found by the directory
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
@@ -66,6 +67,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 // Then editions are approved, and the running process takes them up: terminals are given fares that
 // begin later, and these are taken away again by an edition without them.
 func TestRulesAreAdopted(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")

@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(cleaned{m}, map[string]func(){
 		"citycard": func() { os.Exit(service.Run("citycard", rootCommand())) },
 	})
 }

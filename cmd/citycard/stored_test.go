@@ -32,6 +32,7 @@ const (
 // TestStoredBytes plays the demonstration again: it gives the same rows and the same report, except
 // for the seal and the timings.
 func TestStoredBytes(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
 	data, reported, books := filepath.Join(dir, "data"), filepath.Join(dir, "report.json"), filepath.Join(dir, "books")
@@ -100,6 +101,7 @@ func steady(t *testing.T, name string) string {
 // TestStoredBooksHold verifies exports that are kept with the source, one of each version, and that
 // the same rows are in them.
 func TestStoredBooksHold(t *testing.T) {
+	t.Parallel()
 	p := build(t, "citycard")
 	for _, name := range []string{"books-1.ndjson.gz", "books-2.gz"} {
 		text := stored(t, name)

@@ -13,6 +13,7 @@ import (
 // only record how they are called. Our programs must know each command with its flags, make must
 // know each target, and the Chinese README must have the same commands as the English one.
 func TestTyped(t *testing.T) {
+	t.Parallel()
 	p := build(t, ours()...)
 	typed := map[string][]string{}
 	for _, page := range pages(t) {
