@@ -4,7 +4,9 @@
 // A city writes them as files, KIND.json in one folder. Documents are checked whole, and together:
 // every line of the network needs a fare, and no fare may be more than a purse holds. One person
 // proposes documents, another approves them; who did is also in the ledger's audit. The first
-// documents of an empty database found its rules.
+// documents of an empty database found its rules, and with
+// them the time zone in which days and moments are read for ever: in another one, every document
+// would say something else.
 //
 // # Editions
 //

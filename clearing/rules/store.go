@@ -44,10 +44,7 @@ const (
 )
 
 // Store keeps documents in the ledger's database, which has clearing's tables.
-type Store struct {
-	Ledger *ledger.Ledger
-	Zone   *time.Location // of moments
-}
+type Store struct{ Ledger *ledger.Ledger }
 
 // Proposed is the content of the audit entry for a proposal.
 type Proposed struct {
@@ -57,11 +54,12 @@ type Proposed struct {
 }
 
 // Decided is the content of the audit entry for a proposal that was approved, with its edition, or
-// rejected.
+// rejected. Only the founding has a zone.
 type Decided struct {
 	Proposal int64  `json:"proposal"`
 	Edition  int64  `json:"edition,omitempty"`
 	Head     string `json:"head,omitempty"` // in hexadecimal
+	Zone     string `json:"zone,omitempty"`
 }
 
 // Draft is a proposal before it is stored: the documents that differ from those in force.
@@ -92,15 +90,52 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if examples := d.Set.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
 		return nil, fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; "))
 	}
-	return d, d.Set.keeps(before, s.lastFixed(at))
+	last, err := s.lastFixed(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.Set.keeps(before, last)
 }
 
 // Kinds are those of the draft's documents.
 func (d *Draft) Kinds() []Kind { return slices.Sorted(maps.Keys(d.Contents)) }
 
 // lastFixed is the last moment of which an approval at a time may not change what holds.
-func (s *Store) lastFixed(at time.Time) rulefile.Moment {
-	return rulefile.MomentOf(at.Add(Lead).In(s.Zone))
+func (s *Store) lastFixed(ctx context.Context, at time.Time) (rulefile.Moment, error) {
+	zone, err := s.Zone(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return rulefile.MomentOf(at.Add(Lead).In(zone)), nil
+}
+
+// Zone is the time zone in which days and moments are read. It was chosen when the rules were
+// founded, and never changes. ErrEmpty means that nothing is founded.
+func (s *Store) Zone(ctx context.Context) (*time.Location, error) {
+	var name string
+	err := s.Ledger.Read(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "SELECT d.zone FROM rule_editions e JOIN rule_decisions d ON d.proposal = e.proposal WHERE e.number = 1").Scan(&name)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrEmpty
+	}
+	if err != nil {
+		return nil, fmt.Errorf("zone of the rules: %w", err)
+	}
+	return loadZone(name)
+}
+
+// loadZone finds a zone by its name. It refuses the names that mean another zone on another machine
+// or look like none.
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err == nil && (name == "" || name == time.Local.String()) {
+		err = errors.New("want a name such as Asia/Shanghai")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("zone %q of the rules: %w", name, err)
+	}
+	return zone, nil
 }
 
 // Propose stores a draft, which waits for a second person, and gives its number.
@@ -172,11 +207,15 @@ func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Appr
 	return ledger.Record(ctx, tx, act, string(text), by)
 }
 
-// Found stores the documents of an empty database, in force at once. ErrFounded means that there
-// are rules already; another process may just have founded them.
-func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) (err error) {
+// Found stores the documents of an empty database, in force at once, and the zone in which days and
+// moments are read from then on. ErrFounded means that there are rules already; another process may
+// just have founded them.
+func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by ledger.Approval) (err error) {
 	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
 		return cmp.Or(err, ErrFounded)
+	}
+	if _, err := loadZone(zone.String()); err != nil {
+		return err
 	}
 	by.Reason = "founding"
 	if by.First, err = ledger.Person(by.First); err != nil {
@@ -187,7 +226,7 @@ func (s *Store) Found(ctx context.Context, set *Set, by ledger.Approval) (err er
 		if err != nil {
 			return err
 		}
-		return s.decideIn(ctx, tx, number, ActFound, by)
+		return s.decideIn(ctx, tx, Decided{Proposal: number, Zone: zone.String()}, ActFound, by)
 	})
 	if errors.Is(err, ErrStale) {
 		return ErrFounded
@@ -227,7 +266,7 @@ func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledge
 			return fmt.Errorf("proposal %d: %w", proposal, err)
 		}
 	}
-	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error { return s.decideIn(ctx, tx, proposal, act, by) })
+	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error { return s.decideIn(ctx, tx, Decided{Proposal: proposal}, act, by) })
 	if err != nil {
 		return fmt.Errorf("proposal %d: %w", proposal, err)
 	}
@@ -245,7 +284,11 @@ func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) err
 	if err != nil {
 		return err
 	}
-	return after.keeps(before, s.lastFixed(at))
+	last, err := s.lastFixed(ctx, at)
+	if err != nil {
+		return err
+	}
+	return after.keeps(before, last)
 }
 
 // Proposed is what would be in force after a proposal on a set: its documents, which are checked
@@ -271,12 +314,12 @@ func (s *Store) Proposed(ctx context.Context, proposal int64, before *Set) (*Set
 	return before.With(contents)
 }
 
-func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act string, by ledger.Approval) error {
+func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, what Decided, act string, by ledger.Approval) error {
 	var base, at int64
 	var sum []byte
 	var proposer, reason, done, decider string
 	err := tx.QueryRow(ctx, `SELECT p.base, p.digest, p.person, p.reason, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0)
-		FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number WHERE p.number = $1`, proposal).
+		FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number WHERE p.number = $1`, what.Proposal).
 		Scan(&base, &sum, &proposer, &reason, &done, &decider, &at)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -290,14 +333,13 @@ func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, proposal int64, act str
 	case act == ActApprove && ledger.SamePerson(proposer, by.First):
 		return ErrSamePerson
 	}
-	what := Decided{Proposal: proposal}
 	if act != ActReject {
-		if what.Head, err = addEdition(ctx, tx, proposal, base, sum); err != nil {
+		if what.Head, err = addEdition(ctx, tx, what.Proposal, base, sum); err != nil {
 			return err
 		}
 		what.Edition = base + 1
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at) VALUES ($1, $2, $3, $4)", proposal, Stored(act), by.First, by.At.Unix())
+	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at, zone) VALUES ($1, $2, $3, $4, $5)", what.Proposal, Stored(act), by.First, by.At.Unix(), what.Zone)
 	if err != nil {
 		return err
 	}

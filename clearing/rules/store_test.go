@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { ledgertest.Main(m) }
 type office struct {
 	*testing.T
 	store *rules.Store
+	zone  *time.Location
 	now   time.Time
 }
 
@@ -33,8 +34,11 @@ func newOffice(t *testing.T) *office {
 	if err := schema.Apply(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	zone := time.FixedZone("test", 8*60*60)
-	return &office{t, &rules.Store{Ledger: ledgertest.Connect(t, url, 4), Zone: zone}, time.Date(2026, 1, 5, 9, 0, 0, 0, zone)}
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &office{t, &rules.Store{Ledger: ledgertest.Connect(t, url, 4)}, zone, time.Date(2026, 1, 5, 9, 0, 0, 0, zone)}
 }
 
 func (o *office) must(err error) {
@@ -61,8 +65,8 @@ func (o *office) found() *rules.Set {
 	o.Helper()
 	set, err := rules.Read(examples())
 	o.must(err)
-	o.must(o.store.Found(o.Context(), set, o.by("server")))
-	if err := o.store.Found(o.Context(), set, o.by("server")); !errors.Is(err, rules.ErrFounded) {
+	o.must(o.store.Found(o.Context(), set, o.zone, o.by("server")))
+	if err := o.store.Found(o.Context(), set, o.zone, o.by("server")); !errors.Is(err, rules.ErrFounded) {
 		o.Errorf("founded twice: %v", err)
 	}
 	set, err = o.store.InForce(o.Context())
@@ -112,7 +116,7 @@ func TestEditions(t *testing.T) {
 	second, err := o.store.InForce(t.Context())
 	o.must(err)
 	for day, want := range map[int]string{5: "zz-2013", 6: "zz-2026"} {
-		table, ok := second.Tables.At(rulefile.MomentOf(time.Date(2026, 1, day, 12, 0, 0, 0, o.store.Zone)))
+		table, ok := second.Tables.At(rulefile.MomentOf(time.Date(2026, 1, day, 12, 0, 0, 0, o.zone)))
 		if !ok || !strings.HasPrefix(table.Version(), want+"+") {
 			t.Errorf("on day %d fares are %v, want %s", day, table, want)
 		}
@@ -178,7 +182,7 @@ func TestPastStays(t *testing.T) {
 	// A version of four o'clock is approved twenty seconds before, and a minute before.
 	number, err := propose(map[rules.Kind][]byte{rules.Fares: dearer("2026-01-06T04:00")})
 	o.must(err)
-	four := time.Date(2026, 1, 6, 4, 0, 0, 0, o.store.Zone)
+	four := time.Date(2026, 1, 6, 4, 0, 0, 0, o.zone)
 	for _, before := range []time.Duration{20 * time.Second, rules.Lead} {
 		o.now = four.Add(-before)
 		if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "zz-2026") {
@@ -209,6 +213,35 @@ func TestLaterPurse(t *testing.T) {
 	}
 }
 
+// TestZone founds rules for Shanghai and asks for a version of four o'clock from clocks elsewhere:
+// moments are those of the founding's zone, and a zone that every machine reads otherwise founds
+// nothing.
+func TestZone(t *testing.T) {
+	o := newOffice(t)
+	if _, err := o.store.Zone(t.Context()); !errors.Is(err, rules.ErrEmpty) {
+		t.Errorf("an empty database: %v, want ErrEmpty", err)
+	}
+	set, err := rules.Read(examples())
+	o.must(err)
+	for _, zone := range []*time.Location{time.Local, time.FixedZone("", 8*60*60), time.FixedZone("UTC+8", 8*60*60)} {
+		if err := o.store.Found(t.Context(), set, zone, o.by("server")); err == nil {
+			t.Errorf("founded for the zone %q", zone)
+		}
+	}
+	o.found()
+	if zone, err := o.store.Zone(t.Context()); err != nil || zone.String() != "Asia/Shanghai" {
+		t.Errorf("the zone is %v, %v", zone, err)
+	}
+	for now, want := range map[string]bool{"2026-01-05T19:59:00Z": true, "2026-01-05T19:59:40Z": false, "2026-01-06T03:59:00Z": false} {
+		at, err := time.Parse(time.RFC3339, now)
+		o.must(err)
+		_, err = o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: dearer("2026-01-06T04:00")}, at)
+		if (err == nil) != want {
+			t.Errorf("drafted at %s: %v", now, err)
+		}
+	}
+}
+
 // TestNoExamplesLater founds rules that somebody answers for. A draft with examples is refused,
 // since serve would not start with them again.
 func TestNoExamplesLater(t *testing.T) {
@@ -219,7 +252,7 @@ func TestNoExamplesLater(t *testing.T) {
 	}
 	set, err := rules.Read(real)
 	o.must(err)
-	o.must(o.store.Found(t.Context(), set, o.by("server")))
+	o.must(o.store.Found(t.Context(), set, o.zone, o.by("server")))
 	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Medical: rules.Medical.Example()}, o.now); err == nil || !strings.Contains(err.Error(), "marked as examples") {
 		t.Errorf("examples were taken: %v", err)
 	}
@@ -301,7 +334,7 @@ func TestFoundedOnce(t *testing.T) {
 	o.must(err)
 	ends := make(chan error, 3)
 	for n := range cap(ends) {
-		go func() { ends <- o.store.Found(t.Context(), set, o.by(fmt.Sprintf("server %d", n))) }()
+		go func() { ends <- o.store.Found(t.Context(), set, o.zone, o.by(fmt.Sprintf("server %d", n))) }()
 	}
 	founded := 0
 	for range cap(ends) {

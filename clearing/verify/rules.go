@@ -114,8 +114,8 @@ func (c *check) ruleProposals(ctx context.Context, all proposals) error {
 // ruleDecisions compares who decided.
 func (c *check) ruleDecisions(ctx context.Context, all proposals) error {
 	var number, at int64
-	var act, person string
-	err := c.each(ctx, "SELECT proposal, act, person, at FROM rule_decisions ORDER BY proposal", []any{&number, &act, &person, &at}, func() error {
+	var act, person, zone string
+	err := c.each(ctx, "SELECT proposal, act, person, at, zone FROM rule_decisions ORDER BY proposal", []any{&number, &act, &person, &at, &zone}, func() error {
 		of := all.at(number)
 		of.ended = true
 		if of.decider == nil {
@@ -129,6 +129,9 @@ func (c *check) ruleDecisions(ctx context.Context, all proposals) error {
 		}
 		if act != want || person != by || at != e.At.Unix() {
 			c.fault(RuleProposal, proposalName(number), "%s by %s at second %d; the audit has %s by %s at %d", act, person, at, want, by, e.At.Unix())
+		}
+		if zone != of.decided.Zone {
+			c.fault(RuleProposal, proposalName(number), "its zone is %q; the audit has %q", zone, of.decided.Zone)
 		}
 		return nil
 	})

@@ -43,7 +43,6 @@ func dayCloseCommand() *ffcli.Command {
 	c.flags.StringVar(&c.server.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's")
 	c.server.Access.Register(c.flags)
 	c.flags.Var(&c.server.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over")
-	c.flags.Var(&c.server.Zone, "zone", "time `zone` of the days")
 	c.flags.DurationVar(&c.grace, "grace", 30*time.Minute, "how long after midnight what arrives still counts")
 	c.without.register(c.flags)
 	c.registerDry(&c.dry)
@@ -93,7 +92,11 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 	if err != nil {
 		return err
 	}
-	end := func(day ledger.Day) time.Time { return day.Next().Time(c.server.Zone.Location()).Add(c.grace) }
+	zone, err := server.Zone(ctx, b.Ledger)
+	if err != nil {
+		return err
+	}
+	end := func(day ledger.Day) time.Time { return day.Next().Time(zone).Add(c.grace) }
 	d, err := due(ctx, b.Ledger, ledger.Day(c.server.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
 	if err != nil {
 		return err

@@ -146,7 +146,7 @@ func (j *judging) judge(ctx context.Context, b *books.Books) error {
 
 // prepare makes the rules, as serve does.
 func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, error) {
-	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Zone: j.zone, Demo: j.demo}
+	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Demo: j.demo}
 	in, err := s.ReadInputs(j.Data, j.Logger())
 	if err != nil {
 		return nil, err
@@ -161,7 +161,10 @@ func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, e
 		return nil, err
 	}
 	in.Rules = rules.NewShelf(set)
-	topics, err := server.Rules(ctx, b, in, j.zone.Location())
+	if j.zone, err = server.Zone(ctx, b.Ledger); err != nil {
+		return nil, err
+	}
+	topics, err := server.Rules(ctx, b, in, j.zone)
 	return &intake.Again{Ledger: b.Ledger, Rules: topics, Owner: server.OwnerName()}, err
 }
 

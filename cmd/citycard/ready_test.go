@@ -111,6 +111,9 @@ func TestRulesAreAdopted(t *testing.T) {
 	}
 	s.signal(os.Interrupt)
 	wantExit(t, p, 7, "the rules are examples, for which nobody answers: network.json: simulated-1; fares.json: ", plain...)
+	elsewhere := append(plain, "--examples", "--zone", "Europe/Berlin")
+	wantExit(t, p, 7, "the rules were founded for the time zone Asia/Shanghai, not Europe/Berlin; leave --zone out", elsewhere...)
+	wantExit(t, p, 7, "规则建立时的时区是 Asia/Shanghai，不是 Europe/Berlin；请去掉 --zone", append(elsewhere, "--language", "zh")...)
 }
 
 // wantExit runs citycard to its end, and wants an exit code and a text among what it says.

@@ -183,9 +183,7 @@ func registryShowCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	var zone service.Zone
 	var day books.Day
-	c.flags.Var(&zone, "zone", "time `zone` of days")
 	c.flags.Var(&day, "day", "mark the row in force on this `day` YYYYMMDD; empty: today")
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		kind, err := registry.ParseKind(c.arguments[0])
@@ -196,7 +194,11 @@ func registryShowCommand() *ffcli.Command {
 		if err != nil {
 			return service.Exit(service.ExitUsage, err)
 		}
-		inForce, err := rowInForce(rows, cmp.Or(ledger.Day(day), ledger.DayOf(time.Now().In(zone.Location()))))
+		zone, err := server.Zone(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		inForce, err := rowInForce(rows, cmp.Or(ledger.Day(day), ledger.DayOf(time.Now().In(zone))))
 		if err != nil {
 			return service.Exit(service.ExitUsage, err)
 		}

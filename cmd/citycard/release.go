@@ -22,27 +22,29 @@ import (
 type decision struct {
 	*command
 	people
-	zone service.Zone
+	zone *time.Location // of days; known when the books are open
 }
 
 func newDecision(name, usage, short, long string) *decision {
 	d := &decision{command: newCommand(name, usage+" --by NAME --and NAME --reason TEXT", short, long)}
 	d.people.register(d.flags)
-	d.flags.Var(&d.zone, "zone", "time `zone` of days")
 	return d
 }
 
 func (d *decision) approval() ledger.Approval {
 	by := d.people.approval()
-	by.At = by.At.In(d.zone.Location())
+	by.At = by.At.In(d.zone)
 	return by
 }
 
 // decides makes the command book one decision and print the result. act returns the text of the
 // result.
 func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, *language.Text, error)) *ffcli.Command {
-	return d.changes(func(ctx context.Context, b *books.Books) error {
-		office, err := newOffice(ctx, b)
+	return d.changes(func(ctx context.Context, b *books.Books) (err error) {
+		if d.zone, err = server.Zone(ctx, b.Ledger); err != nil {
+			return err
+		}
+		office, err := newOffice(ctx, b, d.zone)
 		if err != nil {
 			return err
 		}
@@ -69,12 +71,12 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 	})
 }
 
-func newOffice(ctx context.Context, b *books.Books) (*release.Office, error) {
+func newOffice(ctx context.Context, b *books.Books, zone *time.Location) (*release.Office, error) {
 	set, err := server.InForce(ctx, b.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: set.Loads.At(rulefile.MomentOf(time.Now())).RefundAfterDays}, nil
+	return &release.Office{Ledger: b.Ledger, Owner: server.OwnerName(), RefundAfterDays: set.Loads.At(rulefile.MomentOf(time.Now().In(zone))).RefundAfterDays}, nil
 }
 
 func loadCommand() *ffcli.Command {

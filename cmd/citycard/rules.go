@@ -35,9 +35,6 @@ func rulesCommand() *ffcli.Command {
 		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesDiffCommand())
 }
 
-// rulesZone adds the flag for the time zone of days.
-func (c *command) rulesZone(zone *service.Zone) { c.flags.Var(zone, "zone", "time `zone` of days") }
-
 func rulesTemplateCommand() *ffcli.Command {
 	c := newWithArguments("rules template", "DIR", "write an example of each document into a folder, to begin with", 1)
 	c.registerDry(&c.dry)
@@ -127,8 +124,6 @@ func checkDocuments(path string) error {
 
 func rulesProposeCommand() *ffcli.Command {
 	c := newChange("rules propose", "DIR", "propose the documents of a folder that are not those in force")
-	var zone service.Zone
-	c.rulesZone(&zone)
 	reason := c.flags.String("reason", "", "why, for the second person and for later")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		contents, err := server.ReadDocuments(c.arguments[0])
@@ -138,7 +133,7 @@ func rulesProposeCommand() *ffcli.Command {
 		if len(contents) == 0 {
 			return service.Fail("there is no document in %s", c.arguments[0]).Todo("citycard rules template writes examples to begin with")
 		}
-		store := &rules.Store{Ledger: b.Ledger, Zone: zone.Location()}
+		store := &rules.Store{Ledger: b.Ledger}
 		draft, err := store.Draft(ctx, contents, time.Now())
 		switch {
 		case errors.Is(err, rules.ErrEmpty):
@@ -178,14 +173,12 @@ func kindsIn(l language.Language, kinds []rules.Kind) string {
 
 func rulesDecisionCommand(name, short, done string, decide func(*rules.Store, context.Context, int64, ledger.Approval) error) *ffcli.Command {
 	c := newChange("rules "+name, "PROPOSAL", short)
-	var zone service.Zone
-	c.rulesZone(&zone)
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		number, err := strconv.ParseInt(c.arguments[0], 10, 64)
 		if err != nil {
 			return service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", c.arguments[0]))
 		}
-		store := &rules.Store{Ledger: b.Ledger, Zone: zone.Location()}
+		store := &rules.Store{Ledger: b.Ledger}
 		if err := decide(store, ctx, number, ledger.Approval{First: c.person, At: time.Now()}); err != nil {
 			return server.BadRules(service.Refuse("not decided").Todo("see citycard rules history"), err)
 		}

@@ -59,9 +59,22 @@ func ReadDocument(path string) ([]byte, error) {
 func InForce(ctx context.Context, l *ledger.Ledger) (*rules.Set, error) {
 	set, err := (&rules.Store{Ledger: l}).InForce(ctx)
 	if errors.Is(err, rules.ErrEmpty) {
-		return nil, service.NoBooks("the database holds no rules yet").Todo("citycard serve founds them from --rules")
+		return nil, errNoRules()
 	}
 	return set, err
+}
+
+// Zone reads the zone in which days and moments are read, from the founding of the rules.
+func Zone(ctx context.Context, l *ledger.Ledger) (*time.Location, error) {
+	zone, err := (&rules.Store{Ledger: l}).Zone(ctx)
+	if errors.Is(err, rules.ErrEmpty) {
+		return nil, errNoRules()
+	}
+	return zone, err
+}
+
+func errNoRules() error {
+	return service.NoBooks("the database holds no rules yet").Todo("citycard serve founds them from --rules")
 }
 
 // foundingRules reads the documents that found the rules of an empty database; those that are
@@ -135,7 +148,7 @@ func (in *Inputs) readRules(s *Settings, dir string) (err error) {
 // openRules loads the rules in force, or founds them in an empty database, and publishes their
 // fares; from then on it follows their editions.
 func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
-	store := &rules.Store{Ledger: c.Books.Ledger, Zone: c.zone}
+	store := &rules.Store{Ledger: c.Books.Ledger}
 	set, err := store.InForce(ctx)
 	if errors.Is(err, rules.ErrEmpty) {
 		set, err = c.foundRules(ctx, s, dir, store, log)
@@ -145,6 +158,13 @@ func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *
 	}
 	if err := s.allow(set); err != nil {
 		return err
+	}
+	if c.zone, err = store.Zone(ctx); err != nil {
+		return err
+	}
+	if s.Zone.Given() && s.Zone.String() != c.zone.String() {
+		return service.Refuse("the rules were founded for the time zone %s, not %s", c.zone.String(), s.Zone.String()).
+			Todo("leave --zone out: days and fares are read in one zone for ever")
 	}
 	c.Rules = rules.NewShelf(set)
 	if err := c.publishFares(ctx, set); err != nil {
@@ -163,7 +183,7 @@ func (c *Server) foundRules(ctx context.Context, s *Settings, dir string, store 
 			return nil, err
 		}
 	}
-	err := store.Found(ctx, c.first, ledger.Approval{First: c.Owner, At: time.Now()})
+	err := store.Found(ctx, c.first, s.Zone.Location(), ledger.Approval{First: c.Owner, At: time.Now()})
 	if err == nil {
 		log.Info("rules founded", "directory", s.rulesPath(dir))
 	}

@@ -26,7 +26,7 @@ type Server struct {
 	Owner string // of the streams that it writes
 	API   string // URL of the load authority
 
-	zone     *time.Location
+	zone     *time.Location // of days and moments, from the founding of the rules
 	intake   *intake.Intake
 	glance   *glance
 	instance string
@@ -34,7 +34,7 @@ type Server struct {
 
 // Start starts clearing on its base.
 func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*Server, error) {
-	c := &Server{Base: b, Inputs: in, zone: s.Zone.Location(), Owner: OwnerName(), instance: s.instanceName(dir)}
+	c := &Server{Base: b, Inputs: in, Owner: OwnerName(), instance: s.instanceName(dir)}
 	if err := c.openRules(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}

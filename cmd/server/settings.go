@@ -70,7 +70,7 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	fs.StringVar(&s.Tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+ChannelTokens+" in the data directory, made where they are missing")
 	fs.StringVar(&s.Instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory")
 	fs.DurationVar(&s.Patience, "patience", intake.DefaultPatience, "how `long` a partition waits for an account that refuses what must be booked, before the record is kept alone")
-	fs.Var(&s.Zone, "zone", "time `zone` of cards and days")
+	fs.Var(&s.Zone, "zone", "time `zone` of cards and days, with which an empty database is founded for ever")
 	fs.Var(&s.Day, "day", "first clearing `day` YYYYMMDD; empty: today")
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"time"
+	_ "time/tzdata" // a machine may have no zone database
 
 	"citycard/language"
 )
@@ -21,19 +22,25 @@ func (z *Zone) String() string {
 // Set takes a name such as Asia/Shanghai.
 func (z *Zone) Set(text string) error {
 	location, err := time.LoadLocation(text)
-	if err != nil {
+	if err != nil || text == "" || text == time.Local.String() { // these two are no city's
 		return language.Textf("%q is not a time zone such as %s", text, defaultZone)
 	}
 	z.named = location
 	return nil
 }
 
+// Given reports whether the flag was given.
+func (z *Zone) Given() bool { return z.named != nil }
+
 // Location is the zone.
 func (z *Zone) Location() *time.Location {
-	if z.named == nil {
-		// Without a zone database on the machine the offset is still right: China has had no summer
-		// time since 1991.
+	if z.named != nil {
+		return z.named
+	}
+	location, err := time.LoadLocation(defaultZone)
+	if err != nil {
+		// The offset is still right: China has had no summer time since 1991.
 		return time.FixedZone(defaultZone, 8*60*60)
 	}
-	return z.named
+	return location
 }

@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS rule_decisions (
     proposal INT8 NOT NULL PRIMARY KEY,
     act      TEXT NOT NULL CHECK (act IN ('found', 'approve', 'reject')),
     person   TEXT NOT NULL,
-    at       INT8 NOT NULL
+    at       INT8 NOT NULL,
+    zone     TEXT NOT NULL, -- in which days and moments are read, for ever; only of the founding
+    CHECK ((act = 'found') = (zone <> ''))
 );
 
 -- In force is, of each kind, the newest document up to the highest edition. head is SHA-256 over the

@@ -11,6 +11,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
+	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -50,7 +51,7 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 	})
 	set, err := clearingtest.Rules()
 	if err == nil {
-		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, new(service.Zone).Location(), ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	}
 	if err != nil {
 		t.Fatal(err)
