@@ -20,7 +20,8 @@
 // were not found.
 //
 // Before any line is looked at, the list as a whole must be plausible on the clearing day (Bounds,
-// from a dated rule file): its month and its payday near that day, its size and sum within reason.
+// from a dated rule file): its month and its payday near that day, its size and sum within reason,
+// and, where the rules want it, its payday a workday of the city's calendar.
 // Otherwise one wrong digit in a month would pay every pensioner at once, and the right list would
 // pay them again.
 //

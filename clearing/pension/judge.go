@@ -144,12 +144,10 @@ func (j *Judge) read(people *index.Edition, rules *Rules, value []byte, clearing
 		// growing.
 		asked.Fen = min(asked.Fen, math.MaxInt64/2) + min(max(ledger.Fen(line.GetAmountFen()), 0), math.MaxInt64/2)
 	}
-	var ok bool
-	if l.bounds, ok = rules.On(clearing); !ok {
-		return nil, verdict.NoRule
-	}
+	var reason verdict.Reason
+	l.bounds, reason = rules.Check(clearing, asked)
 	l.payment = paymentOf(l.GetPayment())
-	return l, l.bounds.Check(clearing, asked)
+	return l, reason
 }
 
 // keys are those of what the bank sent back of the payment before; the first payment has none.

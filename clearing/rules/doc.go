@@ -1,12 +1,13 @@
 // Package rules keeps the documents by which a city prices, pays and settles: its network, fares,
-// loads, medical tables, bounds of pensions, and which payouts a close holds.
+// loads, medical tables, bounds of pensions, when payouts are due and which a close holds, and the
+// calendar of its workdays.
 //
-// A city writes them as files, KIND.json in one folder. Documents are checked whole, and together:
-// every line of the network needs a fare, and no fare may be more than a purse holds. One person
-// proposes documents, another approves them; who did is also in the ledger's audit. The first
-// documents of an empty database found its rules, and with
-// them the time zone in which days and moments are read for ever: in another one, every document
-// would say something else.
+// A city writes them as files in one folder, KIND.json each and calendar.csv. Documents are checked
+// whole, and together: every line of the network needs a fare, and no fare may be more than a purse
+// holds. One person proposes documents, another approves them; who did is also in the ledger's
+// audit. The first documents of an empty database found its rules, and with them the time zone in
+// which days and moments are read for ever: in another one, every document would say something
+// else.
 //
 // # Editions
 //
@@ -22,6 +23,10 @@
 // [Lead] after the approval, the new document says what the one before said. So a tap has the price
 // that was in force at the second that it signs, whenever it is priced. Medical tables and bounds
 // of pensions may begin in the past, as such policies do; nothing that is booked changes by itself.
+//
+// A calendar is not dated by versions. What it says of a day stays from the day of the approval on
+// and may change before. An approval is refused where the calendar lacks the year of its day, or a
+// year in which a version begins: nobody would know the workdays there.
 //
 // Running code has a [Shelf] with the edition in force, which follows the database. No version
 // begins within [Lead] after its approval, so every process has an edition before anything in it

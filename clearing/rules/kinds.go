@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"citycard/clearing/calendar"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
 	"citycard/clearing/pension"
@@ -12,27 +13,33 @@ import (
 	"citycard/clearing/transit/load"
 )
 
-// Kind is a kind of document. Its file is called KIND.json.
+// Kind is a kind of document. Its file is called KIND.json, and that of the calendar calendar.csv.
 type Kind string
 
 // The kinds.
 const (
-	Network Kind = "network"
-	Fares   Kind = "fares"
-	Loads   Kind = "loads"
-	Medical Kind = "medical"
-	Pension Kind = "pension"
-	Payouts Kind = "payouts"
+	Network  Kind = "network"
+	Fares    Kind = "fares"
+	Loads    Kind = "loads"
+	Medical  Kind = "medical"
+	Pension  Kind = "pension"
+	Payouts  Kind = "payouts"
+	Calendar Kind = "calendar"
 )
 
 // Kinds lists all of them.
-func Kinds() []Kind { return []Kind{Network, Fares, Loads, Medical, Pension, Payouts} }
+func Kinds() []Kind { return []Kind{Network, Fares, Loads, Medical, Pension, Payouts, Calendar} }
 
 // Known reports whether there is such a kind.
 func (k Kind) Known() bool { return slices.Contains(Kinds(), k) }
 
 // File is the name of the document's file.
-func (k Kind) File() string { return string(k) + ".json" }
+func (k Kind) File() string {
+	if k == Calendar {
+		return string(k) + ".csv"
+	}
+	return string(k) + ".json"
+}
 
 // PathIn is the document's file in a folder.
 func (k Kind) PathIn(dir string) string { return filepath.Join(dir, k.File()) }
@@ -70,6 +77,8 @@ func (k Kind) Example() []byte {
 		return pension.ExampleJSON()
 	case Payouts:
 		return dayclose.ExampleJSON()
+	case Calendar:
+		return calendar.ExampleCSV()
 	}
 	return nil
 }
@@ -88,7 +97,9 @@ func (k Kind) Chinese() string {
 	case Pension:
 		return "养老金发放界限"
 	case Payouts:
-		return "暂缓付款规则"
+		return "付款规则"
+	case Calendar:
+		return "工作日历"
 	}
 	return ""
 }
@@ -102,4 +113,5 @@ type document interface {
 }
 
 // beginsLater reports whether what a kind says of past moments may not change.
-func (k Kind) beginsLater() bool { return k != Medical && k != Pension }
+// A calendar has no versions that begin: Set.keeps looks at each of its days.
+func (k Kind) beginsLater() bool { return k != Medical && k != Pension && k != Calendar }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"citycard/clearing/calendar"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/medical"
 	"citycard/clearing/pension"
@@ -24,11 +25,12 @@ const MaxBytes = 8 << 20
 type Set struct {
 	Edition Edition // zero if it is in no database
 
-	Tables  *fare.Tables // the prices of its fares over its network
-	Loads   *load.Rules
-	Medical *medical.Rules
-	Pension *pension.Rules
-	Payouts *dayclose.Rules
+	Tables   *fare.Tables // the prices of its fares over its network
+	Loads    *load.Rules
+	Medical  *medical.Rules
+	Pension  *pension.Rules
+	Payouts  *dayclose.Rules
+	Calendar *calendar.Calendar
 
 	contents  map[Kind][]byte
 	documents map[Kind]document
@@ -75,6 +77,7 @@ func Read(contents map[Kind][]byte) (*Set, error) {
 		s.documents[kind] = read
 	}
 	if len(faults) == 0 {
+		s.Pension = s.Pension.With(s.Calendar)
 		var err error
 		if s.Tables, err = fare.Build(fares, networks, s.Loads.Terms(), s.Loads.PurseMaximum); err != nil {
 			faults = append(faults, inFile(Fares, err)...)
@@ -126,6 +129,9 @@ func (s *Set) read(kind Kind, content []byte, networks **fare.Networks, fares **
 	case Pension:
 		s.Pension, err = pension.LoadRules(content)
 		return s.Pension, err
+	case Calendar:
+		s.Calendar, err = calendar.Load(content)
+		return s.Calendar, err
 	}
 	s.Payouts, err = dayclose.LoadRules(content)
 	return s.Payouts, err
@@ -165,10 +171,14 @@ func (s *Set) Differs(from *Set) (kinds []Kind) {
 	return kinds
 }
 
-// keeps returns an error that names what the set says otherwise than the one before it, of moments
-// up to a last one for which it must not.
-func (s *Set) keeps(before *Set, last rulefile.Moment) error {
-	var faults []error
+// fits returns an error that names why the set cannot follow the one before it after a last moment.
+func (s *Set) fits(before *Set, last rulefile.Moment) error {
+	return errors.Join(slices.Concat(s.keeps(before, last), s.keepsDays(before, last.Day()), s.uncovered(last.Day()))...)
+}
+
+// keeps names what the set says otherwise than the one before it, of moments up to a last one for
+// which it must not.
+func (s *Set) keeps(before *Set, last rulefile.Moment) (faults []error) {
 	for _, kind := range Kinds() {
 		if !kind.beginsLater() {
 			continue
@@ -182,7 +192,7 @@ func (s *Set) keeps(before *Set, last rulefile.Moment) error {
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return faults
 }
 
 // turns are the moments up to a last one at which one of two series of versions may turn, in order.

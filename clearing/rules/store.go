@@ -94,7 +94,7 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if err != nil {
 		return nil, err
 	}
-	return d, d.Set.keeps(before, last)
+	return d, d.Set.fits(before, last)
 }
 
 // Kinds are those of the draft's documents.
@@ -208,11 +208,14 @@ func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Appr
 }
 
 // Found stores the documents of an empty database, in force at once, and the zone in which days and
-// moments are read from then on. ErrFounded means that there are rules already; another process may
-// just have founded them.
+// moments are read from then on. Their calendar must cover the day. ErrFounded means that there are
+// rules already; another process may just have founded them.
 func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by ledger.Approval) (err error) {
 	if _, err := s.edition(ctx); !errors.Is(err, ErrEmpty) {
 		return cmp.Or(err, ErrFounded)
+	}
+	if err := set.Covers(ledger.DayOf(by.At.In(zone))); err != nil {
+		return err
 	}
 	if _, err := loadZone(zone.String()); err != nil {
 		return err
@@ -288,7 +291,7 @@ func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) err
 	if err != nil {
 		return err
 	}
-	return after.keeps(before, last)
+	return after.fits(before, last)
 }
 
 // Proposed is what would be in force after a proposal on a set: its documents, which are checked

@@ -110,6 +110,7 @@ const (
 	ImplausibleMonth    Reason = "implausible_month"
 	ImplausiblePayday   Reason = "implausible_payday"
 	BatchTooLarge       Reason = "batch_too_large"
+	PaydayNotWorkday    Reason = "payday_not_workday"
 	NotEntitled         Reason = "not_entitled"
 	CertificationLapsed Reason = "certification_lapsed"
 	AmountDiffers       Reason = "amount_differs"
@@ -170,6 +171,7 @@ func List() []Entry {
 		{ImplausibleMonth, Rejected, "the list pays for a month that is too far from the clearing day", "发放月份与清算日相差过大"},
 		{ImplausiblePayday, Rejected, "the payday is too far from the clearing day", "发放日与清算日相差过大"},
 		{BatchTooLarge, Rejected, "the list has more lines or asks for more money than the rules allow", "发放批次的笔数或总额超过规则上限"},
+		{PaydayNotWorkday, Rejected, "the rules want a workday as payday, and the calendar says it is none", "规则要求发放日为工作日，而按工作日历该日不是"},
 		{NotEntitled, Rejected, "the person draws no pension", "无待遇领取资格"},
 		{CertificationLapsed, Rejected, "the certification of life has lapsed", "资格认证已过期"},
 		{AmountDiffers, Rejected, "the amount is not the approved one", "金额与核定不符"},

@@ -128,8 +128,18 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 	if err != nil {
 		return err
 	}
-	c.print(result)
+	c.print(closer, result)
 	return nil
+}
+
+// printDue prints the value date of a day.
+func (c *closing) printDue(closer *server.Closer, day ledger.Day) {
+	due, err := closer.ValueDate(day)
+	if err != nil {
+		c.Print("when operators' money of day %s is due is not known: %v", day, err)
+		return
+	}
+	c.Print("operators' money of day %s is due on %s", day, due)
 }
 
 // preview prints what the close would wait for, pay and hold, given the present books.
@@ -160,14 +170,16 @@ func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Cl
 	for _, p := range payments {
 		c.Print("%s -> %s %s", books.CodeOf(accounts, p.Debit), books.CodeOf(accounts, p.Credit), p.Amount.String())
 	}
+	c.printDue(closer, d.Day)
 	c.printUnpaid(d.Day, unpaid)
 	c.Print("amounts are those of what is booked by now")
 	return nil
 }
 
 // print prints what a close has done, and what people still have to do.
-func (c *closing) print(result *dayclose.Result) {
+func (c *closing) print(closer *server.Closer, result *dayclose.Result) {
 	c.Print("day %s closed; settlement files in %s", result.Day, result.Files)
+	c.printDue(closer, result.Day)
 	c.printUnpaid(result.Day, result.Unpaid)
 	for _, u := range result.Without {
 		c.Print("WITHOUT %s, which stood at %d of %d; what it holds is booked when it is read", u.Stream, u.At, u.End)

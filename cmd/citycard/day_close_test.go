@@ -102,6 +102,8 @@ func TestCloseWithout(t *testing.T) {
 	const waits1, waits2 = "it waits for medical.requests/1, which is at 1 of 3", "it waits for medical.requests/2, which is at 0 of 2"
 	if text := preview(&without{}); !strings.Contains(text, waits1) || !strings.Contains(text, waits2) {
 		t.Errorf("the preview says\n%swant it to wait for both partitions", text)
+	} else if !strings.Contains(text, "operators' money of day 20260105 is due on 20260106\n") {
+		t.Errorf("the preview says\n%swant it to name the next workday", text)
 	}
 	// Two people have decided, and the close was killed before it moved the streams. It does not
 	// wait for these streams, even if it is repeated without the flag.

@@ -67,7 +67,7 @@ const dryRuns = `
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
 	"account", "day findings", "day held", "day status", "demo", "export", "holds", "person-token", "prove", "quarantine list", "ready",
-	"registry history", "registry show", "registry status", "rules check", "rules diff", "rules history", "rules show", "rules status", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
+	"registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
 

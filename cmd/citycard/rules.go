@@ -25,14 +25,14 @@ import (
 
 func rulesCommand() *ffcli.Command {
 	return group("rules", "the documents by which the city prices, pays and settles",
-		"Documents are files KIND.json in one folder: network, fares, loads, medical, pension, payouts. One person\n"+
-			"proposes those that changed, another approves them. Serving processes take an approved edition up within\n"+
-			"seconds, without a restart. What documents say of past days stays, but for medical tables and bounds of\n"+
-			"pensions.",
+		"Documents are files in one folder, KIND.json each (network, fares, loads, medical, pension, payouts) and\n"+
+			"calendar.csv. One person proposes those that changed, another approves them. Serving processes take an approved\n"+
+			"edition up within seconds, without a restart. What documents say of past days stays, but for medical tables and\n"+
+			"bounds of pensions.",
 		rulesTemplateCommand(), rulesCheckCommand(), rulesProposeCommand(),
 		rulesDecisionCommand("approve", "put a proposal in force, as its second person", "proposal %d approved", (*rules.Store).Approve),
 		rulesDecisionCommand("reject", "keep a proposal from being in force", "proposal %d rejected", (*rules.Store).Reject),
-		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesDiffCommand())
+		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesCalendarCommand(), rulesDiffCommand())
 }
 
 func rulesTemplateCommand() *ffcli.Command {

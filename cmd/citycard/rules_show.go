@@ -127,7 +127,7 @@ func (f fieldChange) cells(language.Language) []string {
 }
 
 func rulesDiffCommand() *ffcli.Command {
-	c := newWithArguments("rules diff", "A B", "the fields in which two editions, proposals (proposal:2) or folders of documents differ", 2)
+	c := newWithArguments("rules diff", "A B", "the fields in which two editions, proposals (proposal:2) or folders of documents differ, and the days of their calendars", 2)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		var sides [2]map[rules.Kind][]byte
 		for i, text := range c.arguments {
@@ -139,6 +139,9 @@ func rulesDiffCommand() *ffcli.Command {
 		}
 		return list(c, "DOCUMENT\tFIELD\tBEFORE\tAFTER", fieldChange.cells, func(add func(fieldChange) error) error {
 			for _, kind := range rules.Kinds() {
+				if sides[0][kind] == nil || sides[1][kind] == nil {
+					continue // a folder without the document says nothing of it
+				}
 				if err := eachChange(kind, sides[0][kind], sides[1][kind], add); err != nil {
 					return err
 				}
@@ -170,8 +173,12 @@ func documentsOf(ctx context.Context, b *books.Books, text string) (map[rules.Ki
 	return contents, nil
 }
 
-// eachChange compares two documents field by field. Versions are matched by their names.
+// eachChange compares two documents field by field. Versions are matched by their names, and the
+// days of calendars by their dates.
 func eachChange(kind rules.Kind, before, after []byte, add func(fieldChange) error) error {
+	if kind == rules.Calendar {
+		return eachDayChanged(before, after, add)
+	}
 	was, err := fieldsOf(before)
 	if err != nil {
 		return service.Fail("%s is no JSON document", kind.File()).Because(err)

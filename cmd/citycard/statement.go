@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/chart"
 	"citycard/clearing/docket"
+	"citycard/clearing/rules"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/language"
@@ -26,6 +29,8 @@ type statementLine struct {
 	Purpose uint16     `json:"purpose,omitempty"`
 	Reason  string     `json:"reason,omitempty"`
 	Booked  string     `json:"booked"`
+	// Due is the day on which an operator's payment is due, where it is one.
+	Due string `json:"due,omitempty"`
 	// Balance, if an account was given, is the subject's balance on it after all rows; only the
 	// last line has it.
 	Balance *ledger.Fen `json:"balance,omitempty"`
@@ -33,9 +38,9 @@ type statementLine struct {
 
 func (s statementLine) cells(l language.Language) []string {
 	if s.Balance != nil {
-		return []string{l.Of("balance"), "", "", "", s.Credit, s.Balance.String(), "", ""}
+		return []string{l.Of("balance"), "", "", "", s.Credit, s.Balance.String(), "", "", ""}
 	}
-	return []string{s.Day, s.ID, actIn(s.Act, l), s.Debit, s.Credit, s.Amount.String(), reasonIn(s.Reason, l), s.Booked}
+	return []string{s.Day, s.ID, actIn(s.Act, l), s.Debit, s.Credit, s.Amount.String(), reasonIn(s.Reason, l), s.Booked, s.Due}
 }
 
 // actIn is an act, or a memo's kind, with what it means.
@@ -62,7 +67,7 @@ func reasonIn(reason string, l language.Language) string {
 	return words
 }
 
-const statementHeader = "EFFECTIVE\tID\tACT\tDEBIT\tCREDIT\t>AMOUNT\tREASON\tBOOKED"
+const statementHeader = "EFFECTIVE\tID\tACT\tDEBIT\tCREDIT\t>AMOUNT\tREASON\tBOOKED\tDUE"
 
 // statement holds the flags of citycard statement.
 type statement struct {
@@ -74,7 +79,7 @@ type statement struct {
 
 func statementCommand() *ffcli.Command {
 	s := &statement{span: everyDay()}
-	s.command = newCommand("statement", "--subject HEX", "what was booked for one card or person", "Amounts are in yuan, with --json in fen.")
+	s.command = newCommand("statement", "--subject HEX", "what was booked for one card or person", "Amounts are in yuan, with --json in fen. An operator's payments have the day on which they are due.")
 	s.past.register(s.flags)
 	s.flags.Var(&s.from, "from", "first `day` YYYYMMDD")
 	s.flags.Var(&s.to, "to", "last `day` YYYYMMDD")
@@ -98,13 +103,17 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 	if err != nil {
 		return err
 	}
-	chart, err := b.Accounts(ctx)
+	accounts, err := b.Accounts(ctx)
 	if err != nil {
 		return err
 	}
-	account, known := chart.Account(s.account)
+	account, known := accounts.Account(s.account)
 	if s.account != "" && !known {
 		return noAccount(s.account)
+	}
+	due, err := valueDates(ctx, b, ledger.Subject(whose))
+	if err != nil {
+		return err
 	}
 	return list(s.command, statementHeader, statementLine.cells, func(add func(statementLine) error) error {
 		first, last := s.days()
@@ -116,7 +125,7 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 			if r.IsMemo() {
 				line.Act = r.Kind
 			} else {
-				line.Debit, line.Credit = books.CodeOf(chart, r.Debit), books.CodeOf(chart, r.Credit)
+				line.Debit, line.Credit, line.Due = books.CodeOf(accounts, r.Debit), books.CodeOf(accounts, r.Credit), due(r)
 			}
 			return add(line)
 		})
@@ -129,4 +138,31 @@ func (s *statement) print(ctx context.Context, b *books.Books) error {
 		}
 		return add(statementLine{Credit: s.account, Balance: &balance})
 	})
+}
+
+// valueDates finds the value date of a row that pays an operator, "" of any other row and where it
+// is not known. Only an operator's statement reads the rules.
+func valueDates(ctx context.Context, b *books.Books, whose ledger.Subject) (func(ledger.Row) string, error) {
+	none := func(ledger.Row) string { return "" }
+	if !strings.HasPrefix(string(whose), chart.Operator("")) {
+		return none, nil
+	}
+	set, err := (&rules.Store{Ledger: b.Ledger}).InForce(ctx)
+	if errors.Is(err, rules.ErrEmpty) {
+		return none, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	operator := ledger.IDOfCode(string(whose))
+	return func(r ledger.Row) string {
+		if r.Purpose != chart.PurposeSettlement || r.Debit != operator {
+			return ""
+		}
+		day, err := set.ValueDate(r.Day)
+		if err != nil {
+			return "" // the calendar does not reach that far
+		}
+		return day.String()
+	}, nil
 }

@@ -6,13 +6,20 @@ import (
 	"path/filepath"
 
 	"citycard/clearing/dayclose"
+	"citycard/clearing/rules"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
 
 // Closer closes and seals days of a data directory.
-type Closer struct{ dayclose.Closer }
+type Closer struct {
+	dayclose.Closer
+	set *rules.Set
+}
+
+// ValueDate is the day on which operators' money of a day is due.
+func (c *Closer) ValueDate(cleared ledger.Day) (ledger.Day, error) { return c.set.ValueDate(cleared) }
 
 // NewCloser returns the Closer of a data directory.
 func NewCloser(ctx context.Context, l *ledger.Ledger, dir string) (*Closer, error) {
@@ -22,7 +29,7 @@ func NewCloser(ctx context.Context, l *ledger.Ledger, dir string) (*Closer, erro
 	}
 	return &Closer{dayclose.Closer{
 		Ledger: l, Owner: OwnerName(), Dir: filepath.Join(dir, "settlement"), Seals: filepath.Join(dir, "seals"), Rules: set.Payouts,
-	}}, nil
+	}, set}, nil
 }
 
 // SealWith seals a day with the data directory's seal key, which must be there.

@@ -19,6 +19,7 @@ type gauges struct {
 	test     *prometheus.Desc
 	rules    *prometheus.Desc
 	fares    *prometheus.Desc
+	calendar *prometheus.Desc
 }
 
 func newGauges(c *Server) *gauges {
@@ -31,13 +32,15 @@ func newGauges(c *Server) *gauges {
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
 		rules:   prometheus.NewDesc("citycard_rules_info", "The edition of the rules in use; always 1.", []string{"edition"}, nil),
 		fares:   prometheus.NewDesc("citycard_fares_info", "The fare table that holds today, by version; always 1.", []string{"version"}, nil),
-		test:    prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
+		calendar: prometheus.NewDesc("citycard_calendar_last_day_timestamp_seconds",
+			"Midnight at which the last day begins that the calendar has, Unix time.", nil, nil),
+		test: prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),
 	}
 }
 
 // Describe names the gauges.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.rules, g.fares} {
+	for _, desc := range []*prometheus.Desc{g.registry, g.version, g.hotlist, g.cards, g.test, g.rules, g.fares, g.calendar} {
 		out <- desc
 	}
 }
@@ -52,6 +55,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.registry, 1, edition.Version())
 	gauge(g.version, float64(edition.Number()))
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
+	gauge(g.calendar, float64(g.Server.Rules.Current().Calendar.Last().Time(g.Server.zone).Unix()))
 	gauge(g.rules, 1, g.Server.Rules.Current().Edition.String())
 	if table, ok := g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))); ok {
 		gauge(g.fares, 1, table.Version())

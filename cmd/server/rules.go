@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"citycard/clearing/calendar"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -20,8 +22,8 @@ import (
 // rulesPoll is how often a process looks for a newer edition of the rules.
 const rulesPoll = time.Second
 
-// ReadDocuments reads the documents in a folder, KIND.json each. A kind without a file is left out;
-// another file that ends in .json may be a document whose name is misspelt, and is refused.
+// ReadDocuments reads the documents in a folder. A kind without a file is left out; another file
+// that ends in .json or .csv may be a document whose name is misspelt, and is refused.
 func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -31,7 +33,7 @@ func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
 	for _, entry := range entries {
 		kind := rules.KindOfFile(entry.Name())
 		switch {
-		case !kind.Known() && strings.EqualFold(filepath.Ext(entry.Name()), ".json"):
+		case !kind.Known() && slices.Contains([]string{".json", ".csv"}, strings.ToLower(filepath.Ext(entry.Name()))):
 			return nil, language.Textf("%s is no document: want the names %s", filepath.Join(dir, entry.Name()), strings.Join(rules.Files(), ", "))
 		case !kind.Known():
 			continue
@@ -95,6 +97,9 @@ func (s *Settings) foundingRules(dir string) (*rules.Set, error) {
 	}
 	set, err := rules.Read(contents)
 	if err != nil {
+		return nil, BadRules(service.Fail("the rules in %s cannot be used", path).Todo("correct the documents named; citycard rules check names every fault"), err)
+	}
+	if err := set.Covers(ledger.DayOf(time.Now().In(s.Zone.Location()))); err != nil {
 		return nil, BadRules(service.Fail("the rules in %s cannot be used", path).Todo("correct the documents named; citycard rules check names every fault"), err)
 	}
 	return set, s.allow(set)
@@ -172,6 +177,22 @@ func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *
 	}
 	stack.Go(ctx, "rules", func(ctx context.Context) { c.Rules.Follow(ctx, store, rulesPoll, c.publishFares, log) })
 	return nil
+}
+
+// calendarDays is how many days before its end a calendar is missed.
+const calendarDays = 30
+
+// calendarNotice says that the calendar in force ends soon, or has ended; nil where it does not.
+func (c *Server) calendarNotice(now time.Time) *language.Text {
+	return calendarEnds(c.Rules.Current().Calendar.Last(), ledger.DayOf(now.In(c.zone)))
+}
+
+func calendarEnds(last, today ledger.Day) *language.Text {
+	if today.Add(calendarDays) < last {
+		return nil
+	}
+	return language.Textf("the calendar ends with %s: propose a calendar.csv with the year %d; without it no rules can be approved in that year, and value dates are not known",
+		last, calendar.YearOf(last)+1)
 }
 
 // foundRules makes the documents the first edition. If two processes do so at once, one is first

@@ -103,8 +103,14 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 	ops.Check("intake", c.intake.Ready)
 	ops.Check("rules", c.Rules.Check)
 	if c.keys.Store().Test() {
-		ops.Notice(testMasters)
+		ops.Notice(func() string { return testMasters })
 	}
+	ops.Notice(func() string {
+		if notice := c.calendarNotice(time.Now()); notice != nil {
+			return notice.Error()
+		}
+		return ""
+	})
 	ops.Check("keys", func(context.Context) error { return c.keys.Refresh() })
 	stack.Go(ctx, "intake", func(ctx context.Context) {
 		if err := c.intake.Run(ctx); err != nil {

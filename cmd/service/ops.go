@@ -44,7 +44,7 @@ type Ops struct {
 
 	mu      sync.Mutex
 	checks  []check
-	notices []string
+	notices []func() string
 }
 
 type check struct {
@@ -81,9 +81,9 @@ func (o *Ops) Check(name string, run func(ctx context.Context) error) {
 	o.checks = append(o.checks, check{name, run})
 }
 
-// Notice adds a text that /readyz shows from now on. It does not change readiness; it is
-// information that every reader of the page should have.
-func (o *Ops) Notice(text string) {
+// Notice adds a text that /readyz shows whenever it is not empty. It does not change readiness; it
+// is information that every reader of the page should have.
+func (o *Ops) Notice(text func() string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.notices = append(o.notices, text)
@@ -189,7 +189,12 @@ func (o *Ops) readiness(ctx context.Context) readiness {
 		answers[i] = make(chan error, 1)
 		go func() { answers[i] <- c.run(ctx) }()
 	}
-	result := readiness{Ready: true, Checks: map[string]string{}, Notices: notices}
+	result := readiness{Ready: true, Checks: map[string]string{}}
+	for _, notice := range notices {
+		if text := notice(); text != "" {
+			result.Notices = append(result.Notices, text)
+		}
+	}
 	for i, c := range checks {
 		err := await(ctx, answers[i], language.Textf("no answer in time"))
 		result.Checks[c.name] = passes

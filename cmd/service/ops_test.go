@@ -73,7 +73,8 @@ func TestOps(t *testing.T) {
 	if code, body := get(t, url+"/readyz"); code != http.StatusOK || body != "{\"ready\":true,\"checks\":{\"consumer\":\"ok\",\"database\":\"ok\"}}\n" {
 		t.Errorf("/readyz: %d %s", code, body)
 	}
-	ops.Notice("TEST masters are in use")
+	ops.Notice(func() string { return "TEST masters are in use" })
+	ops.Notice(func() string { return "" })
 	if code, body := get(t, url+"/readyz"); code != http.StatusOK || !strings.Contains(body, `"ready":true`) || !strings.Contains(body, `"notices":["TEST masters are in use"]`) {
 		t.Errorf("/readyz with a notice: %d %s", code, body)
 	}
