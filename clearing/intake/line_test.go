@@ -20,6 +20,7 @@ type line struct {
 
 	mu       sync.Mutex
 	text     string // of the statement
+	behind   string // a statement that must have come before it, on any connection; empty: none
 	quiet    bool
 	mute     bool // a quiet line that broke
 	answered bool // the server does it, its answer is lost; else it hears nothing of it
@@ -108,6 +109,13 @@ func (l *line) mend() {
 	l.down, l.mute = false, false
 }
 
+// armBehind has the line break at the next statement with the text after one with another.
+func (l *line) armBehind(behind, text string, answered bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.behind, l.text, l.answered = behind, text, answered
+}
+
 // arm has the line break at the next statement with the text.
 func (l *line) arm(text string, answered bool) {
 	l.mu.Lock()
@@ -133,6 +141,12 @@ func (l *line) strikes() bool {
 func (l *line) names(statement []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.behind != "" {
+		if bytes.Contains(statement, []byte(l.behind)) {
+			l.behind = ""
+		}
+		return false
+	}
 	return l.text != "" && bytes.Contains(statement, []byte(l.text))
 }
 

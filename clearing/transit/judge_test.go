@@ -254,6 +254,35 @@ func TestRuleFareOfTheSignedSecond(t *testing.T) {
 	}
 }
 
+// TestRulePurseOfTheSignedSecond lets a purse hold 500 yuan in place of 1000 from four o'clock on 5
+// January. A tap of 600 yuan is signed in the second before, and in that second.
+func TestRulePurseOfTheSignedSecond(t *testing.T) {
+	town := clearingtest.New(t, nil)
+	text := string(rules.Loads.Example())
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	less := strings.NewReplacer(`"version": "`, `"version": "less-`, `"20131223"`, `"2026-01-05T04:00"`, `"maximum_fen": 100000`, `"maximum_fen": 50000`).Replace(version)
+	set, err := town.Rules.Current().With(map[rules.Kind][]byte{rules.Loads: []byte(text[:strings.LastIndex(text, "]")] + "," + less + "]}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := &transit.Judge{
+		Registry: town.Registry, Accounts: &ledger.Chart{}, TACs: keys.NewKeyring(town.Keys),
+		Rules: rules.NewShelf(set).Transit, Dates: transit.Plausible{DaysBack: 60, DaysAhead: 1},
+	}
+	four := time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
+	for at, want := range map[time.Time]verdict.Reason{four.Add(-time.Second): verdict.None, four: verdict.AmountTooHigh} {
+		m := town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 1, Fen: 60_000, At: at})
+		d := docket.New(docket.Source{Stream: "taps/0", Day: clearingDay}, 1)
+		if err := judge.Rule([]docket.Record{{Value: clearingtest.Encode(m)}}, d); err != nil {
+			t.Fatal(err)
+		}
+		if r := d.Rulings[0]; r.Reason != want {
+			t.Errorf("at %s: %s %q, want %q", at, r.Verdict, r.Reason, want)
+		}
+	}
+}
+
 // TestRuleLastDay makes taps on the last day on which a card is good and on the next.
 func TestRuleLastDay(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {

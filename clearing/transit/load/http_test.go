@@ -34,6 +34,7 @@ type counter struct {
 	ledger *ledger.Ledger
 	url    string
 	field  string // that the last answer names as wrong
+	rules  func() (*load.Rules, string)
 }
 
 func newCounter(t *testing.T) *counter {
@@ -45,6 +46,7 @@ func newCounter(t *testing.T) *counter {
 func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Helper()
 	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8)}
+	c.rules = c.town.Rules.Loads
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -61,7 +63,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	must(err)
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{
-		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: c.town.Rules.Loads,
+		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
 		Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
 	}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
@@ -135,6 +137,20 @@ func TestAuthoriseOnce(t *testing.T) {
 	}
 	if owed := c.owed(); owed != 5000 {
 		t.Errorf("the channel owes %d fen, want 5000", owed)
+	}
+}
+
+// TestAuthoriseBySignedSecond asks for 5 yuan, which may be loaded from four o'clock on and not a
+// second before.
+func TestAuthoriseBySignedSecond(t *testing.T) {
+	c := newCounter(t)
+	c.rules = func() (*load.Rules, string) { return datedRules(t), "" }
+	four := time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
+	if answer := c.ask(c.town.LoadRequest(clearingtest.Card, "o1", 1, 0, 500, four.Add(-time.Second))); answer.GetRefusal() != string(verdict.InvalidField) || c.field != "amount_fen" {
+		t.Errorf("a second before four: %v about %s, want %s about amount_fen", answer, c.field, verdict.InvalidField)
+	}
+	if answer := c.ask(c.town.LoadRequest(clearingtest.Card, "o2", 2, 0, 500, four)); answer.GetRefusal() != "" || len(answer.GetMac2()) != 4 {
+		t.Errorf("at four: %v, want MAC2", answer)
 	}
 }
 

@@ -77,8 +77,8 @@ func TestTACInEitherHalfOfAProof(t *testing.T) {
 }
 
 // TestLoadBeyondThePurse writes loads that were paid in full and after which the purse
-// holds as much as it may, and a fen more: on the day before the maximum falls from 1000 to
-// 500 yuan, and on that day. What nobody paid keeps that reason.
+// holds as much as it may, and a fen more: in the second before the maximum falls from 1000 to
+// 500 yuan, and in that second. What nobody paid keeps that reason.
 func TestLoadBeyondThePurse(t *testing.T) {
 	town := clearingtest.New(t, nil)
 	paid := map[uint16]ledger.Fen{1: 5000, 2: 5000, 3: 5000, 4: 5000, 5: 0, 6: 4000}
@@ -91,22 +91,23 @@ func TestLoadBeyondThePurse(t *testing.T) {
 		}
 		return amounts, nil
 	}, Written: noWords}
+	four := time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
 	tests := []struct {
 		sequence uint16
 		holds    uint32
-		day      int
+		at       time.Time
 		reason   verdict.Reason
 	}{
-		{1, 100_000, 4, verdict.None},
-		{2, 100_001, 4, verdict.LoadTooHigh},
-		{3, 50_000, 5, verdict.None},
-		{4, 50_001, 5, verdict.LoadTooHigh},
-		{5, 100_001, 4, verdict.LoadNotPaid},
-		{6, 100_001, 4, verdict.LoadAmount},
+		{1, 100_000, four.Add(-time.Second), verdict.None},
+		{2, 100_001, four.Add(-time.Second), verdict.LoadTooHigh},
+		{3, 50_000, four, verdict.None},
+		{4, 50_001, four, verdict.LoadTooHigh},
+		{5, 100_001, four.Add(-time.Second), verdict.LoadNotPaid},
+		{6, 100_001, four.Add(-time.Second), verdict.LoadAmount},
 	}
 	records := make([]docket.Record, len(tests))
 	for i, test := range tests {
-		m := town.Load(clearingtest.Card, test.sequence, 5000, test.holds, time.Date(2026, 1, test.day, 9, 0, 0, 0, time.UTC))
+		m := town.Load(clearingtest.Card, test.sequence, 5000, test.holds, test.at)
 		records[i] = docket.Record{Offset: int64(i), Value: clearingtest.Encode(m)}
 	}
 	d := docket.New(docket.Source{Stream: "loads/0", Day: 20260105}, len(records))
