@@ -9,6 +9,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/message"
+	"citycard/clearing/rules"
 	"citycard/ledger"
 )
 
@@ -98,6 +99,24 @@ func TestPensionWindowMoves(t *testing.T) {
 	h.send(list("march", "202603", "20260206"))
 	h.clear()
 	h.wantBalances(map[string]ledger.Fen{chart.PensionFund: 700_000, chart.PensionPayout: 300_000})
+}
+
+// TestPensionPaidOnWorkdays has rules that want a workday as payday. By the example calendar
+// Thursday 1 January 2026 is a holiday, Saturday the 10th a restday, and Sunday 1 February a
+// workday. What is refused is kept.
+func TestPensionPaidOnWorkdays(t *testing.T) {
+	h := newHouse(t)
+	text := strings.Replace(string(rules.Pension.Example()), `"payday_on": "any"`, `"payday_on": "workday"`, 1)
+	set, err := h.town.Rules.Current().With(map[rules.Kind][]byte{rules.Pension: []byte(text)})
+	h.must(err)
+	h.town.Rules = rules.NewShelf(set)
+	h.send(list("holiday", "202601", "20260101"), list("Saturday", "202601", "20260110"), list("working Sunday", "202602", "20260201"))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{chart.PensionFund: 700_000, chart.PensionPayout: 300_000})
+	h.wantRejects(map[string]int{"payday_not_workday": 2})
+	h.send(list("Monday", "202601", "20260112"))
+	h.clear()
+	h.wantBalances(map[string]ledger.Fen{chart.PensionFund: 400_000, chart.PensionPayout: 600_000})
 }
 
 // TestPensionAmounts bounds a list's sum and a person's pension by the rules: 200,000,000

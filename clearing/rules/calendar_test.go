@@ -132,3 +132,21 @@ func TestAYearWithoutItsCalendar(t *testing.T) {
 		t.Errorf("the calendar ends on %s", set.Calendar.Last())
 	}
 }
+
+// TestCalendarFiles checks files as spreadsheets write them.
+func TestCalendarFiles(t *testing.T) {
+	example := until(2020)
+	windows := append([]byte("\xEF\xBB\xBF"), bytes.ReplaceAll(example, []byte("\n"), []byte("\r\n"))...)
+	windows = bytes.Replace(windows, []byte(" city's: Sat"), []byte(" city's,,: Sat"), 1) // cells that a spreadsheet adds
+	if err := rules.Check(rules.Calendar, windows); err != nil {
+		t.Errorf("as Excel saves it: %v", err)
+	}
+	for want, content := range map[string][]byte{
+		"not UTF-8, GBK perhaps": bytes.Replace(example, []byte("an invented holiday"), []byte("\xd4\xaa\xb5\xa9"), 1),
+		"want at most 8388608":   append(bytes.Clone(example), bytes.Repeat([]byte("#"), rules.MaxBytes)...),
+	} {
+		if err := rules.Check(rules.Calendar, content); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
