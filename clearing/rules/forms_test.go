@@ -98,12 +98,12 @@ func forms(kind rules.Kind) map[string]form {
 	case rules.Pension:
 		return head(form{sort: day}, figures("", map[string]form{
 			"effective_to": {sort: day}, "months_back": {sort: whole, max: 120}, "months_ahead": {sort: whole, max: 12},
-			"payday_days_back": {sort: whole, max: 366}, "payday_days_ahead": {sort: whole, max: 366}, "batch_lines": {sort: whole, min: 1, max: 20_000},
+			"payday_days_back": {sort: whole, max: 366}, "payday_days_ahead": {sort: whole, max: 366}, "payday_on": {sort: word}, "batch_lines": {sort: whole, min: 1, max: 20_000},
 			"person_fen": {sort: whole, min: 1, max: 1_000_000_000_000}, "batch_fen": {sort: whole, min: 1, max: 1_000_000_000_000},
 		}))
 	case rules.Payouts:
 		return head(form{sort: day}, figures("", map[string]form{
-			"wrong_share": {sort: part}, "wrong_least": {sort: whole, min: 1, max: 1_000_000_000},
+			"wrong_share": {sort: part}, "wrong_least": {sort: whole, min: 1, max: 1_000_000_000}, "value_workdays": {sort: whole, min: 1, max: 30},
 		}))
 	}
 	return nil

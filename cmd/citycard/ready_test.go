@@ -75,7 +75,7 @@ func TestRulesAreAdopted(t *testing.T) {
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
 	s, kafka, _ := p.serving(t, data, filepath.Join(field, "registry"))
 	plain := []string{"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry")}
-	wantExit(t, p, 1, "fares: there is no such document", plain...)
+	wantExit(t, p, 1, "fares: there is no such document", append(plain, "--rules", clearingtest.WriteFiles(t, nil))...)
 	wantExit(t, p, 1, "the rules cannot be read", append(plain, "--rules", filepath.Join(dir, "nowhere"))...)
 	s.start()
 	s.ready()
