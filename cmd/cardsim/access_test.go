@@ -40,7 +40,8 @@ func TestSecuredBrokers(t *testing.T) {
 	if err := run(t, append([]string{"issue", "--data", chips}, size...)...); err != nil {
 		t.Fatal(err)
 	}
-	fares, err := proto.Marshal(officialFares(t, chips, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)))
+	table := officialFares(t, chips, time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
+	fares, err := proto.Marshal(table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestSecuredBrokers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: fares}).FirstErr(); err != nil {
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte(table.GetVersion()), Value: fares}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	city := append([]string{

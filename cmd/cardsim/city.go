@@ -27,6 +27,7 @@ import (
 	"citycard/terminals/counter"
 	"citycard/terminals/downlink"
 	"citycard/terminals/outbox"
+	"citycard/terminals/tariff"
 )
 
 // fareWait is how long the day waits for a broker and a fare table, if not told otherwise.
@@ -157,7 +158,7 @@ func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (plan.Tables, e
 	_, err := downlink.Fares(ctx, c.brokers(), day, func(why error) {
 		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
-	if errors.Is(err, downlink.ErrNoFares) {
+	if errors.Is(err, tariff.ErrNone) {
 		return nil, service.Fail("topic fares has no table that has begun").Todo("start citycard serve first: it publishes them; citycard rules show lists their days")
 	}
 	var standing map[string]*kgo.Record

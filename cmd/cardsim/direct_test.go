@@ -160,7 +160,7 @@ func brokerOf(t testing.TB, fares *message.FareTable) *embedded.Embedded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr(); err != nil {
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte(fares.GetVersion()), Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	return b

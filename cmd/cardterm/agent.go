@@ -50,7 +50,7 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.role, "role", roleWatch, "the terminal's `ROLE`: watch (show cards), gate (metro), validator (bus)")
 	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators")
 	a.access.Register(flags)
-	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: that of today in topic fares")
+	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: those of topic fares, as they are published")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on")
@@ -140,7 +140,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 		return err
 	}
 	stack.Push("data directory", func(context.Context) error { return dir.Close() })
-	table, err := a.tariff(ctx, up, l.zone, l.log)
+	fares, err := a.openFares(ctx, stack, l, dir.Join("fares"), up, pages.Registry())
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 		if l.seat, err = a.module.open(ctx, dir.Join("sam.img")); err != nil {
 			return err
 		}
-		if l.role, err = a.place.role(a.role, l.seat.module, table, list); err != nil {
+		if l.role, err = a.place.role(a.role, l.seat.module, fares.Schedule, list); err != nil {
 			return service.Fail("cannot take fares here").Todo("correct --line and --station, or publish fares that know them").Because(err)
 		}
 		return nil
@@ -170,13 +170,10 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	stack.Push("outbox", func(context.Context) error { return out.Close() })
 	l.out = out
 	watchOutbox(pages, out)
-	pages.Registry().MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "cardterm_fares_info", Help: "The fare table that the terminal charges by, by version; always 1.",
-		ConstLabels: prometheus.Labels{"version": table.Version()},
-	}, func() float64 { return 1 }))
+	pages.Check("fares", fares.ready)
 	startForwarder(ctx, stack, l.log, out, up, pages.Registry())
 	followHotlist(ctx, stack, l.log, list, up, pages.Registry())
-	l.log.Info("taking fares", "terminal", fmt.Sprintf("%x", l.seat.module.Terminal()), "fares", table.Version())
+	l.log.Info("taking fares", append([]any{"terminal", fmt.Sprintf("%x", l.seat.module.Terminal())}, fares.state().attrs()...)...)
 	return nil
 }
 

@@ -185,9 +185,9 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(message.TopicTaps))
 	must(t, err)
 	defer client.Close()
-	table, err := proto.Marshal(&message.FareTable{Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
+	table, err := proto.Marshal(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{200}, Bus: []*message.BusFare{{Line: 1, Fen: 0}}}}})
 	must(t, err)
-	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Value: table}).FirstErr())
+	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte("test-1"), Value: table}).FirstErr())
 
 	pages := freeAddress(t)
 	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"), "--ops", pages)...)

@@ -36,27 +36,36 @@ func (s *said) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
+// all is everything that was said.
+func (s *said) all() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// with lists the whole lines that hold all the words.
+func (s *said) with(words ...string) (lines []string) {
+	for line := range strings.Lines(s.all()) {
+		all := strings.HasSuffix(line, "\n")
+		for _, w := range words {
+			all = all && strings.Contains(line, w)
+		}
+		if all {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return lines
+}
+
 // await waits until a line holds all the words.
 func (s *said) await(ctx context.Context, t *testing.T, words ...string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		s.mu.Lock()
-		text := s.text.String()
-		s.mu.Unlock()
-		for line := range strings.Lines(text) {
-			all := true
-			for _, w := range words {
-				all = all && strings.Contains(line, w)
-			}
-			if all {
-				return
-			}
-		}
+	for len(s.with(words...)) == 0 {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("the log has no line with %q:\n%s", words, text)
+			t.Fatalf("the log has no line with %q:\n%s", words, s.all())
 		case <-tick.C:
 		}
 	}

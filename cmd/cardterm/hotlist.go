@@ -11,13 +11,14 @@ import (
 	"citycard/cmd/service"
 	"citycard/terminals/downlink"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/kept"
 )
 
 // openHotlist opens the list that is kept; a damaged one is replaced by an empty one, since the
 // broker has it.
 func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 	list, err := hotlist.Open(path)
-	if errors.Is(err, hotlist.ErrDamaged) {
+	if errors.Is(err, kept.ErrDamaged) {
 		log.Warn("the hotlist begins again, empty", logged(err))
 		return list, nil
 	}

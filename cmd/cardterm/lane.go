@@ -231,7 +231,7 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 	switch {
 	case tap != nil:
 		l.taps.WithLabelValues("paid").Inc()
-		l.log.Info("paid", "fen", tap.GetDebit().GetAmountFen(), "balance_fen", tap.GetBalanceFen(), "movement", tap.GetMovement().String())
+		l.log.Info("paid", "fen", tap.GetDebit().GetAmountFen(), "balance_fen", tap.GetBalanceFen(), "movement", tap.GetMovement().String(), "fares", tap.GetFareVersion())
 	case errors.As(err, &unknown):
 		l.taps.WithLabelValues("unknown").Inc()
 		l.log.Warn("outcome unknown", logged(err))

@@ -1,20 +1,12 @@
 package main
 
 import (
-	"context"
 	"encoding/hex"
 	"flag"
-	"log/slog"
-	"os"
 	"strconv"
-	"time"
-
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"citycard/clearing/message"
-	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/terminals/downlink"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
 	"citycard/terminals/sam"
@@ -40,8 +32,16 @@ func (p *placeFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&p.institution, "institution", "0000000000000000", "the operator's institution in card records, 16 hexadecimal `DIGITS`")
 }
 
+// priced checks that a table has prices for the place.
+func (p *placeFlags) priced(kind string, table *tariff.Table) error {
+	if kind == roleValidator {
+		return table.BusLine(uint32(p.line))
+	}
+	return table.Station(uint32(p.station))
+}
+
 // role makes a gate's or a validator's role.
-func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, hot *hotlist.List) (role, error) {
+func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List) (role, error) {
 	city, err := strconv.ParseUint(p.city, 16, 16)
 	if err != nil || len(p.city) != 4 {
 		return role{}, language.Textf("--city %q, want 4 digits", p.city)
@@ -54,7 +54,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 		return role{}, language.Textf("--line, --station and --operator go up to 65535")
 	}
 	if kind == roleValidator {
-		v, err := validator.New(module, table, validator.Place{
+		v, err := validator.New(module, fares, validator.Place{
 			City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
 			Vehicle: p.vehicle, Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})
@@ -64,7 +64,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 		v.Refuse(hot)
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
-	g, err := gate.New(module, table, gate.Place{
+	g, err := gate.New(module, fares, gate.Place{
 		City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
 		Station: uint16(p.station), Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
@@ -81,39 +81,4 @@ func (p *placeFlags) role(kind string, module *sam.Module, table *tariff.Table, 
 		return role{}, language.Textf("--direction %q, want in or out", p.direction)
 	}
 	return r, nil
-}
-
-// fareWait is how long a terminal waits for a broker and a fare table when it starts.
-const fareWait = 2 * time.Minute
-
-// tariff reads the fare table from the file given, or from the broker.
-func (a *agent) tariff(ctx context.Context, up uplink, zone *time.Location, log *slog.Logger) (*tariff.Table, error) {
-	table, err := a.fareTable(ctx, up, zone, log)
-	if err != nil {
-		return nil, service.Fail("no fares").Todo("give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca").Because(err)
-	}
-	return tariff.New(table)
-}
-
-func (a *agent) fareTable(ctx context.Context, up uplink, zone *time.Location, log *slog.Logger) (*message.FareTable, error) {
-	if a.fares == "" {
-		opts, err := up.options()
-		if err != nil {
-			return nil, err
-		}
-		ctx, cancel := context.WithTimeout(ctx, fareWait)
-		defer cancel()
-		return downlink.Fares(ctx, up.brokers, time.Now().In(zone), func(why error) {
-			log.Info("waiting for fares from Kafka", "at_most", fareWait, "why", why)
-		}, opts...)
-	}
-	content, err := os.ReadFile(a.fares)
-	if err != nil {
-		return nil, err
-	}
-	table := new(message.FareTable)
-	if err := protojson.Unmarshal(content, table); err != nil {
-		return nil, language.Textf("%s: %w", a.fares, err)
-	}
-	return table, nil
 }

@@ -77,8 +77,8 @@ type day struct {
 	Options
 	people *Population
 	lines  timetable
-	tariff map[*message.FareTable]*tariff.Table // of the terminals
-	low    int64                                // fen; a card with less tops up before it rides
+	tariff *tariff.Schedule // of the terminals
+	low    int64            // fen; a card with less tops up before it rides
 	memory memory
 	lots   []*lot
 	done   atomic.Int64
@@ -90,7 +90,7 @@ func newDay(o Options) (*day, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &day{Options: o, people: people, tariff: map[*message.FareTable]*tariff.Table{}}
+	d := &day{Options: o, people: people}
 	if err := d.price(); err != nil {
 		return nil, err
 	}
@@ -122,13 +122,12 @@ func (d *day) price() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range periods {
-		if p.Table == nil || d.tariff[p.Table] != nil {
-			continue
-		}
-		if d.tariff[p.Table], err = tariff.New(p.Table); err != nil {
-			return err
-		}
+	published := make([]*message.FareTable, len(d.Tables))
+	for i, t := range d.Tables {
+		published[i] = t.FareTable
+	}
+	if d.tariff, err = tariff.Of(published...); err != nil {
+		return err
 	}
 	d.lines = timetable{&d.Day, periods}
 	costly, err := periods.Costly()

@@ -8,47 +8,37 @@ import (
 	"citycard/cardos/chip"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
-	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/terminals/counter"
 	"citycard/terminals/desk"
 	"citycard/terminals/gate"
 	"citycard/terminals/sam"
-	"citycard/terminals/tariff"
 	"citycard/terminals/validator"
 )
 
 // holderPIN is every simulated holder's PIN.
 const holderPIN = "123456"
 
-// field holds a lot's terminals. Each place has its own SAM. A terminal is set up when it is first
-// used with a fare table.
+// field holds a lot's terminals, each with its own SAM. A terminal is set up when it is first used.
 type field struct {
 	*lot
-	sams    map[[6]byte]*chip.Chip
-	modules map[[6]byte]*sam.Module
-	gates   map[stand]*gate.Gate
-	buses   map[stand]*validator.Validator
-	access  *sam.Access
+	sams   map[[6]byte]*chip.Chip
+	gates  map[stand]*gate.Gate
+	buses  map[stand]*validator.Validator
+	access *sam.Access
 }
 
-// stand is a terminal with a fare table in it.
+// stand is the place of a terminal.
 type stand struct {
-	fares         *tariff.Table
 	line, station int
 	stray         bool // its SAM is in no registry
 }
 
 func newField(l *lot) *field {
 	return &field{
-		lot: l, sams: map[[6]byte]*chip.Chip{}, modules: map[[6]byte]*sam.Module{}, gates: map[stand]*gate.Gate{}, buses: map[stand]*validator.Validator{},
+		lot: l, sams: map[[6]byte]*chip.Chip{}, gates: map[stand]*gate.Gate{}, buses: map[stand]*validator.Validator{},
 	}
-}
-
-// fares is the table of a terminal whose clock shows a time; nil if it has none.
-func (f *field) fares(now time.Time) *tariff.Table {
-	return f.tariff[f.Tables.At(document.MomentOf(now))]
 }
 
 // chipOf returns the SAM with a number: as it was after the day before, or a new one.
@@ -71,24 +61,16 @@ func (f *field) chipOf(kind plan.Kind, place, lot int) (*chip.Chip, error) {
 }
 
 func (f *field) module(ctx context.Context, kind plan.Kind, place, lot int) (*sam.Module, error) {
-	number, err := plan.Terminal(kind, place, lot)
-	if err != nil {
-		return nil, err
-	}
-	if m := f.modules[number]; m != nil {
-		return m, nil
-	}
 	c, err := f.chipOf(kind, place, lot)
 	if err != nil {
 		return nil, err
 	}
-	f.modules[number], err = sam.Open(ctx, c)
-	return f.modules[number], err
+	return sam.Open(ctx, c)
 }
 
-// gate finds the lot's gate of a line in a station, with the fares of a time.
-func (f *field) gate(ctx context.Context, line, station int, now time.Time) (*gate.Gate, error) {
-	where := stand{fares: f.fares(now), line: line, station: station}
+// gate finds the lot's gate of a line in a station.
+func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error) {
+	where := stand{line: line, station: station}
 	if g := f.gates[where]; g != nil {
 		return g, nil
 	}
@@ -97,7 +79,7 @@ func (f *field) gate(ctx context.Context, line, station int, now time.Time) (*ga
 		return nil, err
 	}
 	_, operator := f.Town.Operator(network.Metro, line)
-	g, err := gate.New(module, where.fares, gate.Place{
+	g, err := gate.New(module, f.tariff, gate.Place{
 		City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line), Station: uint16(station),
 		Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
@@ -109,7 +91,7 @@ func (f *field) gate(ctx context.Context, line, station int, now time.Time) (*ga
 }
 
 func (f *field) enter(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
-	g, err := f.gate(ctx, line, station, now)
+	g, err := f.gate(ctx, line, station)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +99,7 @@ func (f *field) enter(ctx context.Context, card *chip.Chip, line, station int, n
 }
 
 func (f *field) leave(ctx context.Context, card *chip.Chip, line, station int, now time.Time) (*message.Tap, error) {
-	g, err := f.gate(ctx, line, station, now)
+	g, err := f.gate(ctx, line, station)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +112,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 	if stray {
 		kind = plan.StrayValidator
 	}
-	where := stand{fares: f.fares(now), line: line, stray: stray}
+	where := stand{line: line, stray: stray}
 	v := f.buses[where]
 	if v == nil {
 		module, err := f.module(ctx, kind, line, f.number)
@@ -138,7 +120,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 			return nil, err
 		}
 		_, operator := f.Town.Operator(network.Bus, line)
-		v, err = validator.New(module, where.fares, validator.Place{
+		v, err = validator.New(module, f.tariff, validator.Place{
 			City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line),
 			Vehicle: fmt.Sprintf("M%03d%02d", line, f.number), Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})

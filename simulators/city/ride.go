@@ -44,8 +44,8 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 
 // couldBe reports whether a terminal of a bus line has a price at what its clock shows.
 func (l *lot) couldBe(line int, clock time.Time) bool {
-	fares := l.field.fares(clock)
-	return fares != nil && fares.BusLine(uint32(line)) == nil
+	fares, err := l.tariff.At(clock)
+	return err == nil && fares.BusLine(uint32(line)) == nil
 }
 
 // enter passes a metro gate.

@@ -2,29 +2,28 @@
 package downlink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/message"
-	"citycard/language"
+	"citycard/terminals/tariff"
 )
-
-// ErrNoFares: the clearing centre has published no fare table that holds at the time.
-var ErrNoFares = language.Textf("no fare table has been published that has begun")
 
 // Fares returns the fare table of the topic fares that holds at a time, as clocks in its location
 // show it; opts are the client options that the brokers require. It waits for a broker, and for a
 // table to be published, as long as ctx allows. It calls waiting once, with what it waits for.
-// Errors: ErrNoFares, or what the broker says.
+// Errors: tariff.ErrNone, or what the broker says.
 func Fares(ctx context.Context, brokers []string, at time.Time, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
@@ -49,14 +48,11 @@ func Fares(ctx context.Context, brokers []string, at time.Time, waiting func(why
 // makes the topic and publishes the table, has started.
 func passing(err error) bool {
 	var away net.Error
-	return errors.As(err, &away) || errors.Is(err, ErrNoFares) || errors.Is(err, io.EOF) || kgo.IsRetryableBrokerErr(err) || kerr.IsRetriable(err)
+	return errors.As(err, &away) || errors.Is(err, tariff.ErrNone) || errors.Is(err, io.EOF) || kgo.IsRetryableBrokerErr(err) || kerr.IsRetriable(err)
 }
 
 // retryPause is the time between two attempts to reach a broker that is away.
 const retryPause = 200 * time.Millisecond
-
-// clock is how a table says when it begins.
-const clock = "20060102150405"
 
 // read reads the topic once.
 func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (*message.FareTable, error) {
@@ -64,7 +60,7 @@ func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (
 	if err != nil {
 		return nil, err
 	}
-	return holding(standing, at.Format(clock))
+	return holding(standing, at)
 }
 
 // Standing reads the topic fares: the last record under each key, without those that say that a
@@ -109,24 +105,28 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 	return standing, nil
 }
 
-// holding finds the table that began last up to a time; of two that began at once, the one that was
-// published later.
-func holding(standing map[string]*kgo.Record, at string) (*message.FareTable, error) {
-	var found *message.FareTable
-	var record *kgo.Record
-	for _, r := range standing {
-		table := new(message.FareTable)
-		if err := proto.Unmarshal(r.Value, table); err != nil {
-			return nil, fmt.Errorf("fares: a record of topic %s (offset %d) is no fare table: %w", message.TopicFares, r.Offset, err)
+// holding finds the table that holds at a time. A record that is no usable table is an error.
+func holding(standing map[string]*kgo.Record, at time.Time) (*message.FareTable, error) {
+	var tables []*message.FareTable
+	for _, r := range slices.SortedFunc(maps.Values(standing), published) {
+		table, err := tableOf(r)
+		if err != nil {
+			return nil, refused(r, err)
 		}
-		from := table.GetEffectiveFrom()
-		if from > at || found != nil && (from < found.GetEffectiveFrom() || from == found.GetEffectiveFrom() && r.Timestamp.Before(record.Timestamp)) {
-			continue
-		}
-		found, record = table, r
+		tables = append(tables, table.Message())
 	}
-	if found == nil {
-		return nil, ErrNoFares
+	schedule, err := tariff.Of(tables...)
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	table, err := schedule.At(at)
+	if err != nil {
+		return nil, err
+	}
+	return table.Message(), nil
+}
+
+// published compares records by when they were published.
+func published(a, b *kgo.Record) int {
+	return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.Offset, b.Offset))
 }

@@ -3,8 +3,6 @@ package downlink_test
 import (
 	"context"
 	"errors"
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"citycard/clearing/message"
 	"citycard/terminals/downlink"
+	"citycard/terminals/tariff"
 )
 
 func must(t *testing.T, err error) {
@@ -40,12 +39,12 @@ func TestTableOfTheMomentCounts(t *testing.T) {
 	defer cancel()
 	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer stop()
-	if _, err := downlink.Fares(short, cluster.ListenAddrs(), morning, ignore); !errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(short, cluster.ListenAddrs(), morning, ignore); !errors.Is(err, tariff.ErrNone) {
 		t.Fatalf("empty topic: %v", err)
 	}
 	publish := func(version, from string) {
 		t.Helper()
-		value, err := proto.Marshal(&message.FareTable{Version: version, EffectiveFrom: from})
+		value, err := proto.Marshal(published(version, from, 100))
 		must(t, err)
 		if from == "" {
 			value = nil
@@ -56,7 +55,7 @@ func TestTableOfTheMomentCounts(t *testing.T) {
 	again, stopAgain := context.WithCancel(ctx)
 	var waits error
 	_, err = downlink.Fares(again, cluster.ListenAddrs(), morning, func(why error) { waits = why; stopAgain() })
-	if err == nil || !errors.Is(waits, downlink.ErrNoFares) {
+	if err == nil || !errors.Is(waits, tariff.ErrNone) {
 		t.Fatalf("no table of the moment: %v, waiting for %v", err, waits)
 	}
 	publish("withdrawn", "20260105040000")
@@ -77,7 +76,7 @@ func TestTableOfTheMomentCounts(t *testing.T) {
 func TestBrokerAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, morning, ignore); err == nil || errors.Is(err, downlink.ErrNoFares) {
+	if _, err := downlink.Fares(ctx, []string{"127.0.0.1:1"}, morning, ignore); err == nil || errors.Is(err, tariff.ErrNone) {
 		t.Errorf("%v, want the broker's absence", err)
 	}
 }
@@ -87,25 +86,18 @@ func TestBrokerAway(t *testing.T) {
 func TestFaresAreAwaited(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	place, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address := place.Addr().String()
+	address, number := freePort(t)
 	waits := make(chan error, 10)
 	type answer struct {
 		table *message.FareTable
 		err   error
 	}
 	answers := make(chan answer, 1)
-	must(t, place.Close())
 	go func() {
 		table, err := downlink.Fares(ctx, []string{address}, morning, func(why error) { waits <- why })
 		answers <- answer{table, err}
 	}()
 	<-waits
-	_, port, err := net.SplitHostPort(address)
-	must(t, err)
-	number, err := strconv.Atoi(port)
-	must(t, err)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(number))
 	must(t, err)
 	defer cluster.Close()
@@ -114,9 +106,9 @@ func TestFaresAreAwaited(t *testing.T) {
 	defer client.Close()
 	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, 1, nil, message.TopicFares)
 	must(t, err)
-	value, err := proto.Marshal(&message.FareTable{Version: "v1"})
+	value, err := proto.Marshal(published("v1", "20260101000000", 100))
 	must(t, err)
-	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: value}).FirstErr())
+	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("v1"), Value: value}).FirstErr())
 	got := <-answers
 	if got.err != nil || got.table.GetVersion() != "v1" {
 		t.Errorf("fares %v, %v", got.table, got.err)

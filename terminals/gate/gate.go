@@ -41,13 +41,13 @@ type Place struct {
 // Gate is one gate. It serves one card at a time.
 type Gate struct {
 	module *sam.Module
-	fares  *tariff.Table
+	fares  *tariff.Schedule
 	place  Place
 	hot    *hotlist.List
 }
 
-// New makes a gate. It fails when the fare table does not know the station.
-func New(module *sam.Module, fares *tariff.Table, place Place) (*Gate, error) {
+// New makes a gate. It fails when no fare table knows the station.
+func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Gate, error) {
 	if err := fares.Station(uint32(place.Station)); err != nil {
 		return nil, fmt.Errorf("gate: %w", err)
 	}
@@ -58,33 +58,42 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Gate, error) {
 // in and out.
 func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
 
-// Enter takes a card in. at is the wall-clock time in the city's zone.
+// Enter takes a card in. at is the wall-clock time in the city's zone: the card signs its second,
+// and the table that holds then is the one that counts.
 func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	table, err := g.fares.At(at)
+	if err != nil {
+		return nil, err
+	}
 	p, last, err := g.read(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.fares.Entry(uint32(p.Region.CardType), uint32(g.place.Station)); err != nil {
+	if err := table.Entry(uint32(p.Region.CardType), uint32(g.place.Station)); err != nil {
 		return nil, err
 	}
 	if entered, err := bcd.ParseTime(last.Time, at.Location()); inside(last) && err == nil {
-		if took := at.Sub(entered); took >= 0 && took <= g.fares.Limit() {
+		if took := at.Sub(entered); took >= 0 && took <= table.Limit() {
 			return nil, fmt.Errorf("%w: at station %d since %s", ErrInside, last.Station(), entered.Format(time.TimeOnly))
 		}
 	}
-	highest, err := g.fares.Highest(uint32(p.Region.CardType))
+	highest, err := table.Highest(uint32(p.Region.CardType))
 	if err != nil {
 		return nil, err
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
 		Time: now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, highest).Encode(),
-		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
+		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
 	}.Payment())
 }
 
-// Exit lets a card out for the fare of its trip.
+// Exit lets a card out for the fare of its trip, by the table that holds at the second of the exit.
 func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	table, err := g.fares.At(at)
+	if err != nil {
+		return nil, err
+	}
 	p, last, err := g.read(ctx, c, at)
 	if err != nil {
 		return nil, err
@@ -100,18 +109,18 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 		return nil, fmt.Errorf("%w: %s, it is %s", ErrClock, entered.Format(time.DateTime), at.Format(time.DateTime))
 	}
 	cardType, entry := uint32(p.Region.CardType), uint32(last.Station())
-	fare, err := g.fares.Metro(cardType, entry, uint32(g.place.Station), at.Truncate(time.Second).Sub(entered))
+	fare, err := table.Metro(cardType, entry, uint32(g.place.Station), at.Truncate(time.Second).Sub(entered))
 	if err != nil {
 		return nil, err
 	}
-	highest, err := g.fares.Highest(cardType)
+	highest, err := table.Highest(cardType)
 	if err != nil {
 		return nil, err
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
 		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(last, now, highest).Encode(),
-		Tap: g.tap(p, &message.Tap{Movement: message.Movement_MOVEMENT_EXIT, EntryStation: entry, EntryTime: last.Time[:]}),
+		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_EXIT, EntryStation: entry, EntryTime: last.Time[:]}),
 	}.Payment())
 }
 
@@ -144,8 +153,8 @@ func inside(last tunion.Journey) bool {
 }
 
 // tap adds to the record of a passage the fields that all passages share.
-func (g *Gate) tap(p *card.Purse, t *message.Tap) *message.Tap {
+func (g *Gate) tap(p *card.Purse, table *tariff.Table, t *message.Tap) *message.Tap {
 	t.Medium, t.Mode, t.Line, t.Station = g.place.Medium, message.Mode_MODE_METRO, uint32(g.place.Line), uint32(g.place.Station)
-	t.CardType, t.FareVersion = uint32(p.Region.CardType), g.fares.Version()
+	t.CardType, t.FareVersion = uint32(p.Region.CardType), table.Version()
 	return t
 }

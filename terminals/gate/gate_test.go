@@ -73,14 +73,14 @@ func newCard(t testing.TB, fen uint32, change ...func(*counter.TransitOrder)) *c
 	return held
 }
 
-func fares(t testing.TB) *tariff.Table {
+func fares(t testing.TB) *tariff.Schedule {
 	t.Helper()
-	table, err := tariff.New(&message.FareTable{
-		Version: "test-1", MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
+	schedule, err := tariff.Of(&message.FareTable{
+		Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 3, MetroLimitMinutes: 240,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 400, 300, 200, 300, 400, 300, 200}, MetroHighestFen: 900}},
 	})
 	must(t, err)
-	return table
+	return schedule
 }
 
 func newGate(t testing.TB, number [6]byte, station uint16) *gate.Gate {

@@ -10,6 +10,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/kept"
 )
 
 func must(t *testing.T, err error) {
@@ -86,11 +87,11 @@ func TestDamage(t *testing.T) {
 		spoilt := append([]byte{}, whole...)
 		spoilt[i] ^= 1
 		must(t, os.WriteFile(path, spoilt, 0o600))
-		if l, err := hotlist.Open(path); !errors.Is(err, hotlist.ErrDamaged) || l.Cards() != 0 {
+		if l, err := hotlist.Open(path); !errors.Is(err, kept.ErrDamaged) || l.Cards() != 0 {
 			t.Fatalf("byte %d changed: %v", i, err)
 		}
 		must(t, os.WriteFile(path, whole[:i], 0o600))
-		if _, err := hotlist.Open(path); !errors.Is(err, hotlist.ErrDamaged) {
+		if _, err := hotlist.Open(path); !errors.Is(err, kept.ErrDamaged) {
 			t.Fatalf("cut to %d bytes: %v", i, err)
 		}
 	}

@@ -139,12 +139,13 @@ func newGate(t *testing.T, slot *vcard.Slot, r *reader.Reader) *gate.Gate {
 	t.Cleanup(func() { must(t, module.Close()) })
 	s, err := sam.Open(t.Context(), module)
 	must(t, err)
-	table, err := tariff.New(&message.FareTable{
-		Version: "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240,
+	fares, err := tariff.Of(&message.FareTable{
+		EffectiveFrom: "20200101000000",
+		Version:       "test-1", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200}, MetroHighestFen: 900}},
 	})
 	must(t, err)
-	g, err := gate.New(s, table, gate.Place{City: 0x4910, Operator: 1, Line: 1, Station: 1, Medium: message.Medium_MEDIUM_CONTACTLESS})
+	g, err := gate.New(s, fares, gate.Place{City: 0x4910, Operator: 1, Line: 1, Station: 1, Medium: message.Medium_MEDIUM_CONTACTLESS})
 	must(t, err)
 	return g
 }

@@ -1,6 +1,11 @@
-// Package tariff holds the fare table of a terminal: the table that the clearing centre published,
-// checked once and arranged for look-up. A terminal calculates no fares; every price in the table
-// is final.
+// Package tariff holds the fare tables of a terminal: those that the clearing centre published,
+// each checked once and arranged for look-up. A terminal calculates no fares; every price in a
+// table is final.
+//
+// A Table is what the centre published under one version. A Schedule is all tables that the
+// terminal knows. At each second that table holds which has begun last, by the terminal's clock; so
+// the terminal changes to new prices by itself, with or without a broker. A terminal asks once for
+// each tap, with the time that the card will sign, and takes price and version from that one table.
 package tariff
 
 import (
@@ -20,7 +25,9 @@ var ErrNoFare = language.Textf("the fare table has no price for this")
 // Table is a published fare table. It is not changed after New and is safe for
 // concurrent use.
 type Table struct {
+	message  *message.FareTable
 	version  string
+	from     string // the second from which it holds, in clock's format
 	stations uint32
 	limit    time.Duration
 	cards    map[uint32]fares
@@ -32,15 +39,18 @@ type fares struct {
 	bus     map[uint32]uint32
 }
 
-// New checks a published table: an error names what is wrong with it.
+// New checks a published table: an error names what is wrong with it. The message must not be
+// changed afterwards.
 func New(m *message.FareTable) (*Table, error) {
 	t := &Table{
-		version: m.GetVersion(), stations: m.GetMetroStations(),
+		message: m, version: m.GetVersion(), from: m.GetEffectiveFrom(), stations: m.GetMetroStations(),
 		limit: time.Duration(m.GetMetroLimitMinutes()) * time.Minute, cards: make(map[uint32]fares),
 	}
 	switch {
 	case t.version == "":
 		return nil, language.Textf("fare table has no version")
+	case !second(t.from):
+		return nil, language.Textf("fare table %s begins at %q, want YYYYMMDDhhmmss", t.version, t.from)
 	case t.stations > maxStations:
 		return nil, language.Textf("fare table %s: %d stations, at most %d", t.version, t.stations, maxStations)
 	case len(m.GetFares()) == 0:
@@ -82,6 +92,15 @@ func (f *fares) dearest() uint32 {
 
 // Version names the table, for the record of a tap.
 func (t *Table) Version() string { return t.version }
+
+// Begins is the second from which the table holds, in the city's zone.
+func (t *Table) Begins(zone *time.Location) time.Time {
+	begins, _ := time.ParseInLocation(clock, t.from, zone) // New has checked it
+	return begins
+}
+
+// Message is the table as it was published. It must not be changed.
+func (t *Table) Message() *message.FareTable { return t.message }
 
 // Limit is how long a metro trip may take before the highest fare is due.
 func (t *Table) Limit() time.Duration { return t.limit }

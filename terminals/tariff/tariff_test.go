@@ -12,7 +12,7 @@ import (
 
 func published() *message.FareTable {
 	return &message.FareTable{
-		Version: "v1", MetroStations: 2, MetroLimitMinutes: 60, MaximumFen: 900,
+		Version: "v1", EffectiveFrom: "20260101000000", MetroStations: 2, MetroLimitMinutes: 60, MaximumFen: 900,
 		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{200, 300, 350, 210}, MetroHighestFen: 900, Bus: []*message.BusFare{{Line: 7, Fen: 190}}}},
 	}
 }
@@ -54,6 +54,10 @@ func TestNewRefuses(t *testing.T) {
 		spoil func(*message.FareTable)
 	}{
 		{"no version", func(m *message.FareTable) { m.Version = "" }},
+		{`begins at "20260101", want YYYYMMDDhhmmss`, func(m *message.FareTable) { m.EffectiveFrom = "20260101" }},
+		{`begins at "20260101000000.5"`, func(m *message.FareTable) { m.EffectiveFrom = "20260101000000.5" }},
+		{`begins at "20261301000000"`, func(m *message.FareTable) { m.EffectiveFrom = "20261301000000" }},
+		{`begins at ""`, func(m *message.FareTable) { m.EffectiveFrom = "" }},
 		{"no card type", func(m *message.FareTable) { m.Fares = nil }},
 		{"at most 512", func(m *message.FareTable) { m.MetroStations = 513 }},
 		{"3 metro prices, want 2 × 2", func(m *message.FareTable) { m.Fares[0].MetroFen = m.Fares[0].MetroFen[:3] }},

@@ -42,15 +42,15 @@ type Place struct {
 // Validator is one validator. It serves one card at a time.
 type Validator struct {
 	module  *sam.Module
-	fares   *tariff.Table
+	fares   *tariff.Schedule
 	place   Place
 	vehicle [8]byte
 	hot     *hotlist.List
 }
 
-// New makes a validator. It fails when no card type has a fare on the line, and
-// on a vehicle name that does not fit the card.
-func New(module *sam.Module, fares *tariff.Table, place Place) (*Validator, error) {
+// New makes a validator. It fails when no table has a fare on the line, and on a vehicle name that
+// does not fit the card.
+func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Validator, error) {
 	v := &Validator{module: module, fares: fares, place: place}
 	if len(place.Vehicle) > len(v.vehicle) {
 		return nil, fmt.Errorf("validator: vehicle %q has more than %d characters", place.Vehicle, len(v.vehicle))
@@ -66,8 +66,13 @@ func New(module *sam.Module, fares *tariff.Table, place Place) (*Validator, erro
 // *hotlist.ListedError.
 func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
 
-// Ride takes one fare. at is the wall-clock time in the city's zone.
+// Ride takes one fare. at is the wall-clock time in the city's zone: the card signs its second, and
+// the fare is that of the table which holds then.
 func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	table, err := v.fares.At(at)
+	if err != nil {
+		return nil, err
+	}
 	p, err := card.OpenPurse(ctx, c)
 	if err != nil {
 		return nil, err
@@ -79,7 +84,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		return nil, err
 	}
 	cardType := uint32(p.Region.CardType)
-	fare, err := v.fares.Bus(cardType, uint32(v.place.Line))
+	fare, err := table.Bus(cardType, uint32(v.place.Line))
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 		},
 		Tap: &message.Tap{
 			Medium: v.place.Medium, Mode: message.Mode_MODE_BUS, Movement: message.Movement_MOVEMENT_SINGLE,
-			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: v.fares.Version(),
+			Line: uint32(v.place.Line), Vehicle: v.place.Vehicle, CardType: cardType, FareVersion: table.Version(),
 		},
 	}.Payment())
 }

@@ -68,9 +68,9 @@ func newValidator(t *testing.T) *validator.Validator {
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
 	must(t, err)
-	table, err := tariff.New(&message.FareTable{Version: "test-1", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901, Fen: 190}}}}})
+	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901, Fen: 190}}}}})
 	must(t, err)
-	v, err := validator.New(module, table, validator.Place{City: 0x4910, Operator: 3, Line: 901, Vehicle: "A12345", Medium: message.Medium_MEDIUM_CONTACTLESS})
+	v, err := validator.New(module, fares, validator.Place{City: 0x4910, Operator: 3, Line: 901, Vehicle: "A12345", Medium: message.Medium_MEDIUM_CONTACTLESS})
 	must(t, err)
 	return v
 }
@@ -177,9 +177,9 @@ func TestPaidRideSurvivesABrokenSAM(t *testing.T) {
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), dyingModule{psam})
 	must(t, err)
-	table, err := tariff.New(&message.FareTable{Version: "test-1", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901, Fen: 190}}}}})
+	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 901, Fen: 190}}}}})
 	must(t, err)
-	v, err := validator.New(module, table, validator.Place{City: 0x4910, Line: 901})
+	v, err := validator.New(module, fares, validator.Place{City: 0x4910, Line: 901})
 	must(t, err)
 	held := newCard(t, 1000)
 	tap, err := v.Ride(t.Context(), held, morning)
@@ -194,12 +194,12 @@ func TestNewRefuses(t *testing.T) {
 	psam.PowerOn()
 	module, err := sam.Open(t.Context(), psam)
 	must(t, err)
-	table, err := tariff.New(&message.FareTable{Version: "v", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 1, Fen: 100}}}}})
+	fares, err := tariff.Of(&message.FareTable{Version: "v", EffectiveFrom: "20200101000000", MaximumFen: 100_000, Fares: []*message.CardFares{{CardType: 1, Bus: []*message.BusFare{{Line: 1, Fen: 100}}}}})
 	must(t, err)
-	if _, err := validator.New(module, table, validator.Place{Line: 2}); !errors.Is(err, tariff.ErrNoFare) {
+	if _, err := validator.New(module, fares, validator.Place{Line: 2}); !errors.Is(err, tariff.ErrNoFare) {
 		t.Errorf("unknown line: %v", err)
 	}
-	if _, err := validator.New(module, table, validator.Place{Line: 1, Vehicle: "far too long"}); err == nil {
+	if _, err := validator.New(module, fares, validator.Place{Line: 1, Vehicle: "far too long"}); err == nil {
 		t.Error("a vehicle that does not fit was taken")
 	}
 }

@@ -64,7 +64,7 @@ func table(t testing.TB, town *plan.Town, version string, at document.Moment) *m
 	m := town.Rules.Maps.At(at)
 	n := len(m.Stations)
 	out := &message.FareTable{
-		Version: version, MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
+		Version: version, EffectiveFrom: fmt.Sprintf("%014d", at), MaximumFen: uint32(town.Rules.PurseMaximum(at)), MetroStations: uint32(n), MetroLimitMinutes: uint32(fares.Limit().Minutes()),
 	}
 	for _, kind := range town.Types() {
 		kind := uint32(kind)

@@ -1,0 +1,68 @@
+package gate_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"testing"
+	"time"
+
+	"citycard/cardos/chip"
+	"citycard/clearing/message"
+	"citycard/terminals/gate"
+	"citycard/terminals/sam"
+	"citycard/terminals/tariff"
+)
+
+// dated are fares of one price that begin at a second.
+func dated(version, from string, fen uint32) *message.FareTable {
+	return &message.FareTable{
+		Version: version, EffectiveFrom: from, MaximumFen: 100_000, MetroStations: 2, MetroLimitMinutes: 240,
+		Fares: []*message.CardFares{{CardType: 1, MetroFen: []uint32{fen, fen, fen, fen}, MetroHighestFen: 900}},
+	}
+}
+
+// TestPriceOfTheSignedSecond: a card that leaves in the last second of the old fares pays the old
+// one, and that second is what it signs; one that leaves in the next second pays the new one,
+// whenever it entered. Before all fares begin no card is charged.
+func TestPriceOfTheSignedSecond(t *testing.T) {
+	schedule, err := tariff.Of(dated("old", "20261124080000", 300), dated("new", "20261125040000", 500))
+	must(t, err)
+	at := func(number [6]byte, station uint16) *gate.Gate {
+		psam := chip.NewPSAM(number, store.SAMKeys())
+		psam.PowerOn()
+		module, err := sam.Open(t.Context(), psam)
+		must(t, err)
+		g, err := gate.New(module, schedule, gate.Place{City: 0x4910, Line: 1, Station: station})
+		must(t, err)
+		return g
+	}
+	in, out := at(terminal, 1), at(terminal2, 2)
+	change := time.Date(2026, 11, 25, 4, 0, 0, 0, zone)
+	for _, test := range []struct {
+		exit    time.Time
+		signed  string
+		fen     uint32
+		version string
+	}{
+		{change.Add(-time.Millisecond), "20261125035959", 300, "old"},
+		{change, "20261125040000", 500, "new"},
+		{change.Add(999 * time.Millisecond), "20261125040000", 500, "new"},
+	} {
+		held := newCard(t, 1000)
+		entry, err := in.Enter(t.Context(), held, change.Add(-10*time.Minute))
+		must(t, err)
+		tap, err := out.Exit(t.Context(), held, test.exit)
+		must(t, err)
+		signed := hex.EncodeToString(tap.GetDebit().GetTime())
+		if signed != test.signed || tap.GetDebit().GetAmountFen() != test.fen || tap.GetFareVersion() != test.version || entry.GetFareVersion() != "old" {
+			t.Errorf("at %s: signed %s, %d fen by %s; want %+v", test.exit, signed, tap.GetDebit().GetAmountFen(), tap.GetFareVersion(), test)
+		}
+	}
+	held := newCard(t, 1000)
+	before, early := held.Describe().Transit, time.Date(2026, 11, 24, 7, 59, 59, 0, zone)
+	_, entering := in.Enter(t.Context(), held, early)
+	_, leaving := out.Exit(t.Context(), held, early)
+	if !errors.Is(entering, tariff.ErrNone) || !errors.Is(leaving, tariff.ErrNone) || held.Describe().Transit.OfflineSequence != before.OfflineSequence {
+		t.Errorf("before all fares: %v, %v", entering, leaving)
+	}
+}
