@@ -45,6 +45,7 @@ func treatments() []treatment {
 		{"docs/architecture.md", "$ citycard tap find --verdict quarantined", "", nothing + "TestDecisions judges such a record again"},
 		{"docs/benchmarks.md", "make bench", "", demo},
 		{"docs/cities.md", "export CITYCARD_KEYS_PASSPHRASE", "a large city", ""},
+		{"docs/cities.md", "bin/citycard rules template", "a city of one's own", ""},
 		{"docs/cities.md", "DAY_RECORDS=1000000 go test", "", "it takes most of an hour; TestCrowdDay runs with fewer records each time"},
 		{"docs/configuration.md", "kafka-acls.sh", "", stand + "kafka-acls.sh is Kafka's own"},
 		{"docs/configuration.md", "citycard channel token", "a day by hand", ""},
@@ -68,6 +69,7 @@ func sessions() []session {
 		{name: "a day by hand", small: []string{"--cards 1000 ", "--cards 300 "}, want: []string{"ready: Kafka 127.0.0.1:", " sealed over ", "THE BOOKS HOLD"}},
 		{name: "a card in a reader", reader: true, want: []string{`"balance`, "SELECT"}},
 		{name: "a large city", small: []string{"--cards 5000000 --riders 180000", "--cards 20000 --riders 1500"}, want: []string{"THE BOOKS AGREE WITH THE TRUTH"}},
+		{name: "a city of one's own", small: []string{"--cards 1000 ", "--cards 300 "}, want: []string{"rules: no faults", "THE BOOKS AGREE WITH THE TRUTH"}},
 		{name: "a person's token", want: []string{"ec763aa442aaf5c42f9da6c07c5703b8"}},
 	}
 }
