@@ -245,8 +245,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// FuzzLoad takes any bytes. What is accepted has every day of whole years once and in order, and is
-// read again as it was written.
+// FuzzLoad takes any bytes. What is accepted has every day of whole years once and in order.
 func FuzzLoad(f *testing.F) {
 	f.Add(text(rows(2026, 2026, nil)))
 	f.Add(text(rows(2027, 2028, nil)[:400]))
