@@ -3,8 +3,10 @@ package intake_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,8 +43,9 @@ func (h *house) follow(t *testing.T, owner string) *follower {
 	in := far.intake(owner)
 	ctx, cancel := context.WithCancel(t.Context())
 	p.cancel = cancel
-	published := func(context.Context, *rules.Set) error { return nil }
-	go p.shelf.Follow(ctx, store, 10*time.Millisecond, published, slog.New(slog.DiscardHandler))
+	// Terminals need not have heard of fares for their taps to be judged.
+	unpublished := func(context.Context, *rules.Set) error { return errors.New("the broker is away") }
+	go p.shelf.Follow(ctx, store, 10*time.Millisecond, unpublished, slog.New(slog.DiscardHandler))
 	go func() { p.ended <- in.Run(ctx) }()
 	return p
 }
@@ -232,6 +235,57 @@ func (h *house) approve(t *testing.T, proposal int64, cut, stored bool) {
 	if told := h.audited(rules.ActApprove); len(told) != 1 || told[0].Second != "bob" {
 		t.Errorf("the audit has %+v, want one approval", told)
 	}
+}
+
+// TestFaresUnseen lets a process miss an approval, as one does that stood still: its last look is
+// before the approval. Ten seconds later taps wait until it has looked again, and have the price of
+// their second.
+func TestFaresUnseen(t *testing.T) {
+	h := newHouse(t)
+	proposal, tables := h.propose(t)
+	store := &rules.Store{Ledger: h.ledger}
+	set, err := store.InForce(t.Context())
+	h.must(err)
+	var clock atomic.Pointer[time.Time]
+	tell := func(text string) {
+		at := cityTime(t, text)
+		clock.Store(&at)
+	}
+	shelf := rules.Timed(set, cityTime(t, "03:58:59"), func() time.Time { return *clock.Load() })
+	far, town := *h, *h.town
+	far.town, town.Rules = &town, shelf
+	far.spoil = func(all map[string]func() intake.Rules) {
+		taps := all[message.TopicTaps]
+		all[message.TopicTaps] = func() intake.Rules { return taps().While(shelf.Fresh) }
+	}
+	tell("03:59:08")
+	in := far.intake("only")
+	ended, stop := h.run(in)
+	h.awaitReady(in, ended, "")
+	var sequence uint32
+	h.sendPriced(t, tables, &sequence, 0, priced{"03:59:07", 80, 0})
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+
+	h.approve(t, proposal, false, false)
+	tell("03:59:09")
+	h.sendPriced(t, tables, &sequence, 0, priced{"03:59:59", 80, 0}, priced{"04:00:00", 160, 1})
+	h.awaitReady(in, ended, rules.ErrOutdated.Error())
+	tell("04:00:01")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		shelf.Follow(ctx, store, 10*time.Millisecond, func(context.Context, *rules.Set) error { return nil }, slog.New(slog.DiscardHandler))
+	}()
+	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
+	stop()
+	cancel()
+	<-followed
+	if records, flagged, edition := h.flags("taps/0"); records != 3 || flagged != 0 || edition != "2" {
+		t.Errorf("%d records, of which %d are flagged, the last by edition %s; want 3, 0, 2", records, flagged, edition)
+	}
+	h.verify()
 }
 
 // TestFaresTooLate approves fares of four o'clock twenty seconds before: it is refused, and the old

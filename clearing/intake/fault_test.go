@@ -11,6 +11,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/docket"
+	"citycard/clearing/rules"
 	"citycard/ledger"
 )
 
@@ -82,6 +83,7 @@ func TestFaults(t *testing.T) {
 		{"no connection", &judgingError{fmt.Errorf("read: %w", &pgconn.ConnectError{})}, passing},
 		{"the broker is away", errBroker, passing},
 		{"the keys are outdated", &judgingError{keys.ErrOutdated}, passing},
+		{"the rules are outdated", &judgingError{rules.ErrOutdated}, passing},
 		{"time ran out", context.DeadlineExceeded, passing},
 		{"an account refuses", &docket.RefusedError{Stuck: []docket.Stuck{{Err: &ledger.TransferError{}}}}, doubtful},
 		{"nobody knows", errors.New("what is this"), doubtful},

@@ -66,6 +66,18 @@ func topicOf(name string) topic {
 	return topic{}
 }
 
+// While judges only while something holds; the batch waits otherwise.
+func (r Rules) While(holds func() error) Rules {
+	judge := r.Rule
+	r.Rule = func(ctx context.Context, records []docket.Record, d *docket.Docket) (Judged, error) {
+		if err := holds(); err != nil {
+			return Judged{}, err
+		}
+		return judge(ctx, records, d)
+	}
+	return r
+}
+
 // Taps judges the tap topic. tokens serve one stream: make them for each.
 func Taps(judge *transit.Judge, tokens *keys.CardTokens) Rules {
 	return Rules{

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -17,13 +18,43 @@ import (
 type Shelf struct {
 	current atomic.Pointer[Set]
 	failure atomic.Pointer[error] // why a newer edition is not taken up
+
+	now   func() time.Time          // nil: nobody follows
+	known atomic.Pointer[time.Time] // when the current edition was last known to be that in force
+
+	published Edition // the last for which Follow's publish has worked
 }
+
+// ErrOutdated: the rules in force could not be looked up for so long that others may have begun.
+var ErrOutdated = errors.New("it is not known which rules are in force: the last look is too long ago")
 
 // NewShelf is a shelf with a set.
 func NewShelf(s *Set) *Shelf {
-	shelf := &Shelf{}
+	shelf := &Shelf{published: s.Edition}
 	shelf.current.Store(s)
 	return shelf
+}
+
+// Timed is a shelf with a set that was in force at a time, to be followed by a clock.
+func Timed(s *Set, at time.Time, now func() time.Time) *Shelf {
+	shelf := NewShelf(s)
+	shelf.now = now
+	shelf.known.Store(&at)
+	return shelf
+}
+
+// lookLimit is how long a look is good for. An approval is stored at least half of Lead before
+// anything in it begins; the rest is for clocks that differ.
+const lookLimit = Lead / 3
+
+// Fresh is nil if every edition with something that has begun is on the shelf. Otherwise it is
+// ErrOutdated: something may have begun of which the shelf does not know.
+func (s *Shelf) Fresh() error {
+	// Clocks on the wall, since others stand still while the machine sleeps.
+	if s.now != nil && s.now().Round(0).Sub(s.known.Load().Round(0)) >= lookLimit {
+		return ErrOutdated
+	}
+	return nil
 }
 
 // Current is the edition in force.
@@ -38,10 +69,10 @@ func (s *Shelf) Check(context.Context) error {
 	return nil
 }
 
-// Follow looks every so often whether the store has a newer edition, and takes it up, until ctx
-// ends. Before that it calls adopt, so that terminals have its prices. While adopt or the database
-// fails, the edition stays, and the failure is logged.
-func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, adopt func(context.Context, *Set) error, log *slog.Logger) {
+// Follow looks every so often whether the store has a newer edition, takes it up and publishes its
+// prices for the terminals, until ctx ends. While one of these fails, the failure is logged, and it
+// is tried again.
+func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, publish func(context.Context, *Set) error, log *slog.Logger) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -50,27 +81,40 @@ func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, a
 			return
 		case <-ticker.C:
 		}
-		err := s.update(ctx, store, adopt)
+		err := s.update(ctx, store)
+		if err == nil && s.published != s.Current().Edition {
+			// Judges do not wait for it: what is approved counts.
+			if err = publish(ctx, s.Current()); err == nil {
+				s.published = s.Current().Edition
+			}
+		}
 		s.failure.Store(&err)
 		if err != nil && ctx.Err() == nil {
-			log.Error("the rules stay at their edition", "edition", s.Current().Edition.String(), "error", err)
+			log.Error("the rules cannot be followed", "edition", s.Current().Edition.String(), "error", err)
 		}
 	}
 }
 
-func (s *Shelf) update(ctx context.Context, store *Store, adopt func(context.Context, *Set) error) error {
-	last, err := store.edition(ctx)
-	if err != nil || last == s.Current().Edition {
-		return err
+// update takes up the edition in force.
+func (s *Shelf) update(ctx context.Context, store *Store) error {
+	ctx, cancel := context.WithTimeout(ctx, Lead/2) // a database that has gone does not always say so
+	defer cancel()
+	var at time.Time
+	if s.now != nil {
+		at = s.now()
 	}
-	newer, err := store.At(ctx, last.Number)
+	last, err := store.edition(ctx)
 	if err != nil {
 		return err
 	}
-	if err := adopt(ctx, newer); err != nil {
-		return err
+	if last != s.Current().Edition {
+		newer, err := store.At(ctx, last.Number)
+		if err != nil {
+			return err
+		}
+		s.current.Store(newer)
 	}
-	s.current.Store(newer)
+	s.known.Store(&at)
 	return nil
 }
 

@@ -53,8 +53,8 @@ func Rules(ctx context.Context, b *books.Books, in *Inputs, zone *time.Location)
 	taps := &transit.Judge{Registry: in.Registry, Accounts: accounts, TACs: in.keys, Rules: in.Rules.Transit, Dates: TapWindow(), Zone: zone}
 	loads := &load.Judge{TACs: in.keys, Paid: b.Amounts, Written: load.WrittenIn(b.Ledger), Rules: in.Rules.Loads}
 	return map[string]func() intake.Rules{
-		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, in.keys.Store().CardTokens()) },
-		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, in.keys.Store().CardTokens()) },
+		message.TopicTaps:  func() intake.Rules { return intake.Taps(taps, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
+		message.TopicLoads: func() intake.Rules { return intake.Loads(loads, in.keys.Store().CardTokens()).While(in.Rules.Fresh) },
 		message.TopicMedicalRequests: func() intake.Rules {
 			return intake.MedicalRequests(&medical.Judge{People: in.Registry, Rules: in.Rules.Medical, Holdings: b.Ledger.Holdings})
 		},

@@ -153,7 +153,7 @@ func (in *Inputs) readRules(s *Settings, dir string) (err error) {
 // openRules loads the rules in force, or founds them in an empty database, and publishes their
 // fares; from then on it follows their editions.
 func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
-	store := &rules.Store{Ledger: c.Books.Ledger}
+	store, at := &rules.Store{Ledger: c.Books.Ledger}, time.Now()
 	set, err := store.InForce(ctx)
 	if errors.Is(err, rules.ErrEmpty) {
 		set, err = c.foundRules(ctx, s, dir, store, log)
@@ -171,7 +171,7 @@ func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *
 		return service.Refuse("the rules were founded for the time zone %s, not %s", c.zone.String(), s.Zone.String()).
 			Todo("leave --zone out: days and fares are read in one zone for ever")
 	}
-	c.Rules = rules.NewShelf(set)
+	c.Rules = rules.Timed(set, at, time.Now)
 	if err := c.publishFares(ctx, set); err != nil {
 		return err
 	}
