@@ -209,7 +209,7 @@ func (l *Ledger) inTx(ctx context.Context, times int, options pgx.TxOptions, fn 
 }
 
 // inTxOn runs fn in a transaction on conn. It returns nil only when COMMIT was answered with
-// success, and an *openCommit when it is not known what became of it.
+// success, and an *openCommit when it is not known what became of it and it could write.
 func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxOptions, fn func(pgx.Tx) error) error {
 	tx, err := conn.BeginTx(ctx, options)
 	if err != nil {
@@ -224,8 +224,14 @@ func (l *Ledger) inTxOn(ctx context.Context, conn *pgxpool.Conn, options pgx.TxO
 		return err
 	}
 	err = tx.Commit(ctx)
-	if err == nil || !commitOpen(err) {
+	switch {
+	case err == nil || !commitOpen(err):
 		return err
+	case options.AccessMode == pgx.ReadOnly: // whatever became of it, it may be read again
+		if retry := asAgain(ctx, err); retry != nil {
+			return retry
+		}
+		return &again{cause: "connection", err: err}
 	}
 	return &openCommit{err}
 }
