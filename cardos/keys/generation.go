@@ -19,9 +19,10 @@ type generation struct {
 }
 
 // Rotate returns the store with new masters for the keys of transit cards, under the next version:
-// cards made from now on have keys of that version; cards made before are served as before. The
-// masters of social-security cards stay, since nothing in their dialogue names a version, and so
-// does that of tokens, which must not change. It fails after 15 rotations.
+// cards made from now on have keys of that version; cards made before are served as before. So
+// is the key of persons' data new, and what older keys sealed can still be opened. The masters of
+// social-security cards stay, since nothing in their dialogue names a version, and so does that of
+// tokens, which must not change. It fails after 15 rotations.
 func (s *Store) Rotate(rand io.Reader) (*Store, error) {
 	if len(s.older) == maxOlder || s.current.version == math.MaxUint8 {
 		return nil, errors.New("rotate masters: no room for another generation")
@@ -29,7 +30,10 @@ func (s *Store) Rotate(rand io.Reader) (*Store, error) {
 	c := *s
 	c.older = append([]generation{s.current}, s.older...)
 	c.current.version++
-	for r := Role(1); int(r) <= CardRoles; r++ {
+	for r := Role(1); r < roleEnd; r++ {
+		if int(r) > CardRoles && r != RolePersonData {
+			continue
+		}
 		if _, err := io.ReadFull(rand, c.current.masters[r][:]); err != nil {
 			return nil, fmt.Errorf("rotate master %d: %w", r, err)
 		}

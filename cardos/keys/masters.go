@@ -31,6 +31,7 @@ const (
 	RolePersonToken
 	RoleSocialSecurityRead    // read the holder's data
 	RoleSocialSecurityGenuine // by which a card proves that it is genuine
+	RolePersonData            // persons' names and numbers at rest
 	roleEnd
 )
 
