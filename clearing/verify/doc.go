@@ -15,6 +15,8 @@
 //	passes, findings, histories, history_cuts, history_parts   the audit has the hashes of
 //	                     what a round left; older histories that no day begins with are
 //	                     there as a whole or gone
+//	persons, person_*    the audit has the head over the parts of an import; a part has the hash
+//	                     over its rows, and a mark of each, by which a row is named
 //	outbound, pumps      a batch has the marks of its messages in its note; what waits and
 //	                     what was sent are together as many
 //
@@ -23,7 +25,8 @@
 //
 // The pump's place is not covered: if it is set back, the pump only looks for rows that are gone,
 // or publishes the registry once more. An import of the registry that did not come to its end is in
-// force nowhere. The parts of a pass that is not done are covered once it is.
+// force nowhere; one of persons does not count either, and its parts are only held against each
+// other. The parts of a pass that is not done are covered once it is.
 //
 // Memory does not grow with the number of transfers, of claims or of cards: the database sorts, so
 // rows that belong together come one after another.

@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
+	"citycard/clearing/persons"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/rules"
@@ -20,7 +21,7 @@ import (
 func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
-		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject,
+		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport,
 	}
 }
 

@@ -34,6 +34,8 @@ const (
 	Pass            books.Kind = "pass over cards differs from the audit"
 	Message         books.Kind = "outgoing message differs from its batch"
 	Pump            books.Kind = "count of sent messages differs from batches"
+	PersonRow       books.Kind = "person differs from its import"
+	PersonImport    books.Kind = "import of persons differs from its parts or the audit"
 	Unreadable      books.Kind = "audit entry cannot be read"
 )
 
@@ -51,7 +53,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.loads, c.closings, c.topics, c.passes, c.persons,
 	} {
 		if err := step(ctx); err != nil {
 			return err

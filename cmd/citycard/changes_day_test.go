@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
+	"citycard/clearing/persons"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/release"
@@ -89,6 +91,7 @@ func live(t *testing.T) *lived {
 	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
+	l.roster()
 	l.firstDay()
 	l.close(firstLived)
 	l.must(l.ReopenDay(t.Context(), firstLived, l.by(secondLived)))
@@ -107,6 +110,17 @@ func livedSigner() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byt
 // withPurse adds a purse of the system before.
 func withPurse(files map[string]string) {
 	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
+}
+
+// roster imports persons, and a line that is refused.
+func (l *lived) roster() {
+	store, err := persons.NewStore(l.Ledger, keys.GenerateTest(1), time.UTC)
+	l.must(err)
+	_, err = store.Import(l.Context(), strings.NewReader(persons.Header+"\n"+
+		"resident,419999196001010028,张三,,present,20200101,\nx\npassport,USA-1,ANN,,died,20200101,\npassport,USA-2,BOB,,present,20200101,\n"), persons.Order{
+		Charset: persons.UTF8, Part: 2, By: ledger.Approval{First: "ann", At: firstLived.Time(time.UTC)}, Faults: func(*persons.Reject) {},
+	})
+	l.must(err)
 }
 
 // found creates the registry and changes it: a hospital and a listed card are added, another change

@@ -23,6 +23,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/persons"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/rules"
 	"citycard/clearing/topics"
@@ -44,6 +45,8 @@ const dryRuns = `
 = account limit --code agent --cap 20 --by ann --and bob --reason trusted
 = keys --seed 1
 = keys --rotate
+  persons import --by ann --demo {roster}
+  persons find --by ann --reason complaint --demo
 = quarantine judge --demo --all --by ann --and bob --reason mended
 = registry import --by ann {more}
 = registry approve --by bob 2
@@ -66,7 +69,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"account", "day findings", "day held", "day status", "demo", "export", "holds", "person-token", "prove", "quarantine list", "ready",
+	"account", "day findings", "day held", "day status", "demo", "export", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
 	"registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
@@ -124,6 +127,10 @@ const refusedRuns = `
 = rules propose --by ann {file} | nothing was proposed
 = rules approve --by bob 1 | not decided: proposal 1: the proposal is decided already
 = rules template --log-level info {file} | cannot make {file}
+= persons import --by ann --demo --keys {keys} --reason {long} {roster} | nothing was imported: it takes one person at most, and a reason of at most 1024 bytes
+= persons import --by ann --demo --keys {keys} {file} | the file is empty, want the header
+= persons import --by ann --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
+= persons find --by ann --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
   channel token --channel counter --channel-tokens {file} | no token was made
   channel token --channel counter --channel-tokens {file}/tokens | no token was made
@@ -281,6 +288,9 @@ func newDryRun(t *testing.T) *dryRun {
 		files := clearingtest.Files()
 		return clearingtest.WriteFiles(t, map[string]string{"operators.csv": files["operators.csv"] + row})
 	}
+	beside := clearingtest.WriteFiles(t, map[string]string{
+		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n",
+	})
 	document := func(kind rules.Kind, old, new string) string {
 		return clearingtest.WriteFiles(t, map[string]string{kind.File(): strings.Replace(string(kind.Example()), old, new, 1)})
 	}
@@ -291,7 +301,8 @@ func newDryRun(t *testing.T) *dryRun {
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
-		"{drafts}", filepath.Join(dir, "drafts"), "{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
+		"{drafts}", filepath.Join(dir, "drafts"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
+		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
 }
 
 // run runs a command and gives what it prints.
@@ -300,6 +311,12 @@ func (d *dryRun) run(args []string) string {
 	// A dry run that is not rolled back could take its own stream away repeatedly.
 	ctx, cancel := context.WithTimeout(d.Context(), time.Minute)
 	defer cancel()
+	number, err := os.Open(d.words.Replace("{number}"))
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer func(was *os.File) { _, os.Stdin = number.Close(), was }(os.Stdin)
+	os.Stdin = number
 	return printed(d.T, func() {
 		if err := rootCommand().ParseAndRun(ctx, args); err != nil {
 			d.Fatalf("%s: %v", strings.Join(args, " "), err)

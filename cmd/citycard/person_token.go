@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/persons"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -19,20 +20,17 @@ import (
 
 func personTokenCommand() *ffcli.Command {
 	c := newCommand("person-token", "", "make persons' tokens out of identity numbers",
-		"Reads one identity number a line from standard input and prints its token in the same line: what persons.csv,\n"+
-			"hospitals and the pension office know a person by. A number stands in no flag, since process lists show those.\n"+
-			"Where a line is no number, nothing is printed at all.")
+		"Reads one certificate's number a line from standard input and prints its token in the same line: what\n"+
+			"persons.csv, hospitals and the pension office know a person by. A number stands in no flag, since process\n"+
+			"lists show those. Where a line is no number, nothing is printed at all.")
 	c.cli.ShortUsage += " < NUMBERS"
-	s := server.Settings{}
-	c.flags.StringVar(&s.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory")
-	service.RegisterPassphrase(c.flags, &s.Passphrase)
-	service.RegisterDemo(c.flags, &s.Demo)
+	keyStore := c.registerKeys()
 	return c.runs(func(context.Context) error {
-		ring, err := server.OpenKeys(s.KeyPath(c.Data), s.Passphrase, s.Demo, slog.New(slog.DiscardHandler))
+		store, err := keyStore.open()
 		if err != nil {
 			return err
 		}
-		text, err := personTokens(os.Stdin, ring.Store())
+		text, err := personTokens(os.Stdin, store)
 		if err != nil {
 			return service.Fail("no tokens are made").Todo("correct the list").Because(err)
 		}
@@ -41,8 +39,27 @@ func personTokenCommand() *ffcli.Command {
 	})
 }
 
-// numberLength is that of a citizen's identity number (GB 11643).
-const numberLength = 18
+// keyStoreFlags are the flags by which a command opens the key store.
+type keyStoreFlags struct {
+	of *command
+	server.Settings
+}
+
+func (c *command) registerKeys() *keyStoreFlags {
+	k := &keyStoreFlags{of: c}
+	c.flags.StringVar(&k.Keys, "keys", "", "key store `file`; empty: keys.age in the data directory")
+	service.RegisterPassphrase(c.flags, &k.Passphrase)
+	service.RegisterDemo(c.flags, &k.Demo)
+	return k
+}
+
+func (k *keyStoreFlags) open() (*keys.Store, error) {
+	ring, err := server.OpenKeys(k.KeyPath(k.of.Data), k.Passphrase, k.Demo, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	return ring.Store(), nil
+}
 
 // personTokens makes the tokens of a list. An error names the number of the line and shows none of
 // its text.
@@ -50,11 +67,11 @@ func personTokens(list io.Reader, store *keys.Store) (string, error) {
 	var tokens strings.Builder
 	lines := bufio.NewScanner(list)
 	for n := 1; lines.Scan(); n++ {
-		number := strings.TrimSuffix(lines.Text(), "\r")
-		if len(number) != numberLength || strings.Trim(strings.TrimSuffix(number, "X"), "0123456789") != "" {
-			return "", language.Textf("line %d: want an identity number of %d characters, digits and perhaps a capital X at the end", n, numberLength)
+		certificate, wrong := persons.ParseCertificate(lines.Text())
+		if wrong != nil {
+			return "", language.Textf("line %d: %w", n, wrong)
 		}
-		fmt.Fprintf(&tokens, "%x\n", store.PersonToken(number))
+		fmt.Fprintf(&tokens, "%x\n", store.PersonToken(certificate.Number))
 	}
 	if err := lines.Err(); err != nil {
 		return "", err

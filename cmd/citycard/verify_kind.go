@@ -58,6 +58,8 @@ func chineseKinds() map[verify.Kind]string {
 		beside.RuleProposal:    "规则提案与其文件或审计日志不符",
 		beside.RuleEdition:     "规则版次与提案或审计日志不符",
 		beside.RuleNamed:       "批次引用了未知的规则版次",
+		beside.PersonRow:       "人员记录与其导入不符",
+		beside.PersonImport:    "人员导入与其分段或审计日志不符",
 		beside.RegistryNamed:   "批次引用了未知的登记库版本",
 		beside.Settlement:      "医保结算与其批次不符",
 		beside.MedicalYear:     "医保年度累计与各笔结算不符",

@@ -1,0 +1,285 @@
+package persons
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"citycard/ledger"
+)
+
+// Order is what is to be imported, and how.
+type Order struct {
+	Charset Charset
+	Rows    int64 // that the roster has, as its sender says; 0: nobody said
+	Undo    bool  // an import of another roster that has not ended is undone
+	By      ledger.Approval
+	Faults  func(*Reject) // is called for each line that changes nothing
+	Part    int           // lines of a part; 0: some thousands
+}
+
+const partLines = 5_000
+
+// Result is what became of an order.
+type Result struct {
+	Import
+	Again   bool // the same roster was imported before; nothing is changed
+	Resumed bool // an earlier attempt had stored some parts
+}
+
+// FileError says why a file is refused as a whole.
+type FileError struct{ What error }
+
+func (e *FileError) Error() string { return e.What.Error() }
+func (e *FileError) Unwrap() error { return e.What }
+
+// Import imports a roster. A *FileError refuses the file as a whole; then nothing is stored.
+func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Result, err error) {
+	if o.By.First, err = ledger.Person(o.By.First); err != nil {
+		return r, err
+	}
+	if err := o.By.ValidateAlone(); err != nil {
+		return r, err
+	}
+	today := ledger.DayOf(o.By.At.In(s.zone))
+	look, err := surveyRoster(ctx, file, newRoster(file, o.Charset, s.token, today), o.Rows)
+	if err != nil {
+		return r, &FileError{err}
+	}
+	p, err := s.begin(ctx, look.hash, o.By)
+	if errors.Is(err, ErrUnfinished) && o.Undo {
+		if err := s.undo(ctx); err != nil {
+			return r, err
+		}
+		if p, err = s.begin(ctx, look.hash, o.By); errors.Is(err, ErrUnfinished) && s.ledger.Rehearses() {
+			p, err = &progress{number: p.number, by: o.By, file: look.hash, next: FirstLine}, nil
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Again, r.Resumed = p.done, p.parts > 0
+	if p.done {
+		r.Import = p.report()
+		return r, nil
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return r, err
+	}
+	if err := s.read(ctx, file, look, p, &o); err != nil {
+		return r, err
+	}
+	if err := s.finish(ctx, p, o.By); err != nil {
+		return r, err
+	}
+	p.done = true
+	r.Import = p.report()
+	return r, nil
+}
+
+// read stores the roster part by part, from the line on that comes next.
+func (s *Store) read(ctx context.Context, file io.Reader, look *survey, p *progress, o *Order) error {
+	sum := sha256.New()
+	t := newRoster(io.TeeReader(file, sum), o.Charset, s.token, ledger.DayOf(o.By.At.In(s.zone)))
+	size := o.Part
+	if size == 0 {
+		size = partLines
+	}
+	rows := make([]*row, 0, size)
+	for {
+		line, err := t.next()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		ended := err != nil
+		if !ended && t.number >= p.next {
+			r := t.row(line)
+			r.raw = append([]byte{}, r.raw...)
+			rows = append(rows, r)
+		}
+		if len(rows) == size || ended && len(rows) > 0 {
+			part, err := s.judge(ctx, p, look, rows)
+			if err != nil {
+				return err
+			}
+			if err := s.store(ctx, p, part); err != nil {
+				return err
+			}
+			for i := range part.rejects {
+				o.Faults(&part.rejects[i])
+			}
+			rows = rows[:0]
+		}
+		if ended {
+			break
+		}
+	}
+	if [sha256.Size]byte(sum.Sum(nil)) != look.hash {
+		return fmt.Errorf("import %d: %w", p.number, ErrChanged)
+	}
+	return nil
+}
+
+// judge compares rows with what is known, and makes a part of them.
+func (s *Store) judge(ctx context.Context, p *progress, look *survey, rows []*row) (*part, error) {
+	tokens := make([]Token, 0, len(rows))
+	for _, r := range rows {
+		if r.valid {
+			tokens = append(tokens, r.token)
+		}
+	}
+	known, err := s.Known(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	part := &part{next: p.next + int64(len(rows)), counts: p.counts, digest: Digest{Import: int64(p.number), First: p.next}}
+	for _, r := range rows {
+		var before *Person
+		if of, ok := known[r.token]; ok && r.valid {
+			before = &of
+		}
+		twin, named := look.twins[r.line]
+		if named && r.wrong == nil && !twin.alone && !twin.repeat {
+			r.refuse(columnNumber, &Wrong{TwoLines, fmt.Sprint(twin.other)})
+		}
+		if named && r.wrong == nil && twin.repeat {
+			part.counts.Repeated++
+			continue
+		}
+		stays := r.against(before)
+		part.counts.add(r, before, stays)
+		switch {
+		case r.wrong != nil:
+			reject := Reject{p.number, int32(r.line), r.wrong.Reason, r.column, r.wrong.Detail, s.data.Seal(r.raw, place(p.number, r.line))}
+			part.rejects = append(part.rejects, reject)
+			part.digest.Add(r.line, reject.Hash())
+		case !stays:
+			stored := Stored{Import: p.number, Line: int32(r.line), Since: r.since, Certificate: r.certificate.Kind, Status: r.status, Token: r.token}
+			stored.Sealed = r.identity(before).seal(s.data, r.token)
+			part.persons = append(part.persons, stored)
+			part.digest.Add(r.line, stored.Hash())
+		}
+	}
+	return part, nil
+}
+
+// agrees reports whether a row has the name of a person, or had it formerly.
+func (r *row) agrees(before *Person) bool {
+	form := nameForm(before.Name)
+	return r.name != "" && (nameForm(r.name) == form || r.former != "" && nameForm(r.former) == form)
+}
+
+// against holds a row against what is known of its person, and refuses it if they contradict each
+// other. Otherwise it reports whether the row says nothing new.
+//
+// The later day's status holds, whatever the order in which rosters come. A death stays, unless a
+// row says that it was recorded by mistake. A name changes with a row that has the known one as the
+// former, from a later day on.
+func (r *row) against(before *Person) (stays bool) {
+	if r.wrong != nil {
+		return false
+	}
+	if before == nil {
+		if r.restored {
+			r.refuse(columnStatus, &Wrong{Reason: NotDead})
+		}
+		return false
+	}
+	renamed := nameForm(r.name) != nameForm(before.Name)
+	switch {
+	case r.born != 0 && before.Born != 0 && r.born != before.Born:
+		r.refuse(columnBirth, &Wrong{Reason: TwoBirths})
+	case !r.agrees(before):
+		r.refuse(columnName, &Wrong{Reason: TwoNames})
+	case r.since < before.Since:
+		r.refuse(columnSince, &Wrong{Reason: Older})
+	case r.since == before.Since && r.status != before.Status:
+		r.refuse(columnStatus, &Wrong{Reason: TwoStatuses})
+	case r.since == before.Since && renamed:
+		r.refuse(columnName, &Wrong{Reason: TwoNames})
+	case r.since == before.Since:
+		return true
+	case r.restored && before.Status != Died:
+		r.refuse(columnStatus, &Wrong{Reason: NotDead})
+	case before.Status == Died && !r.restored:
+		r.refuse(columnStatus, &Wrong{Reason: AfterDeath})
+	}
+	return false
+}
+
+// identity is what is kept of the person. A known spelling of a name stays, and so does a known
+// birth date.
+func (r *row) identity(before *Person) *identity {
+	i := &identity{number: r.certificate.Number, name: r.name}
+	if r.certificate.Born() == 0 {
+		i.born = r.born
+	}
+	if before == nil {
+		return i
+	}
+	if nameForm(before.Name) == nameForm(r.name) {
+		i.name = before.Name
+	}
+	if i.born == 0 && r.certificate.Born() == 0 {
+		i.born = before.Born
+	}
+	return i
+}
+
+// add counts a row that was judged.
+func (c *Counts) add(r *row, before *Person, stays bool) {
+	if before != nil {
+		c.Known++
+		if r.agrees(before) {
+			c.Agreed++
+		}
+	}
+	switch {
+	case r.wrong != nil && r.wrong.Reason == Older:
+		c.Older++
+	case r.wrong != nil && r.wrong.Reason.conflict():
+		c.Conflicting++
+	case r.wrong != nil:
+		c.Refused++
+	case before == nil:
+		c.New++
+	case r.name == before.Name:
+		c.Exact++
+	default:
+		c.Form++
+	}
+	if r.wrong == nil && before != nil && !stays {
+		c.change(r, before)
+	}
+}
+
+// change counts what a row changes.
+func (c *Counts) change(r *row, before *Person) {
+	renamed := nameForm(r.name) != nameForm(before.Name)
+	if renamed {
+		c.Renamed++
+	}
+	switch {
+	case r.status == before.Status:
+		if !renamed {
+			c.Redated++
+		}
+	case r.status == Present:
+		c.Present++
+	case r.status == Moved:
+		c.Moved++
+	case r.status == Died:
+		c.Died++
+	}
+}
+
+// conflict reports whether a reason is a contradiction, not a fault of one line alone.
+func (r Reason) conflict() bool {
+	switch r {
+	case TwoBirths, TwoNames, TwoStatuses, TwoLines, AfterDeath, NotDead:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,298 @@
+package persons
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"citycard/ledger/ledgertest"
+)
+
+// line stands between a process and its database. It cuts the connection around one COMMIT: before
+// the server receives it, or after the server has committed and before the client learns it.
+type line struct {
+	upstream string
+	commits  atomic.Int64 // to pass before the cut
+	answered bool
+	cuts     atomic.Int64
+	done     sync.WaitGroup
+	listener net.Listener
+}
+
+// newLine returns a line that is not armed, and the URL that leads through it.
+func newLine(t *testing.T, rawURL string, answered bool) (*line, string) {
+	t.Helper()
+	at, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{upstream: at.Host, answered: answered, listener: listener}
+	l.commits.Store(1 << 40)
+	l.done.Go(l.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		l.done.Wait()
+	})
+	at.Host = listener.Addr().String()
+	return l, at.String()
+}
+
+func (l *line) accept() {
+	for {
+		client, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp4", l.upstream)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		var deaf atomic.Bool // the client hears nothing more
+		l.done.Go(func() {
+			defer func() { _, _ = client.Close(), server.Close() }()
+			buffer := make([]byte, 1<<16)
+			for {
+				n, err := server.Read(buffer)
+				if err != nil || deaf.Load() {
+					return // an answer that was read is one to what the server has done
+				}
+				if _, err := client.Write(buffer[:n]); err != nil {
+					return
+				}
+			}
+		})
+		l.done.Go(func() {
+			defer func() { _ = server.Close() }()
+			buffer := make([]byte, 1<<16)
+			for {
+				n, err := client.Read(buffer)
+				if err != nil {
+					return
+				}
+				cut := bytes.HasSuffix(buffer[:n], []byte("Q\x00\x00\x00\x0bcommit\x00")) && l.commits.Add(-1) == 0
+				if cut {
+					l.cuts.Add(1)
+					if !l.answered {
+						_ = client.Close()
+						return
+					}
+					deaf.Store(true)
+				}
+				if _, err := server.Write(buffer[:n]); err != nil {
+					return
+				}
+				if cut { // the other direction closes both once the server has answered
+					_, _ = io.Copy(io.Discard, client)
+					return
+				}
+			}
+		})
+	}
+}
+
+// sevenRows have a refused row and a repeated one, and make three parts of three lines.
+func sevenRows() []string {
+	rows := []string{"x"}
+	for n := range 5 {
+		rows = append(rows, resident(n, "张三", "present", 20200101))
+	}
+	return append(rows, rows[1])
+}
+
+// TestCommitCut cuts the connection around each COMMIT of an import, before and after the server
+// has committed: everything is stored once.
+func TestCommitCut(t *testing.T) {
+	for _, answered := range []bool{false, true} {
+		for commit := int64(1); ; commit++ {
+			w := newTown(t)
+			line, through := newLine(t, w.url, answered)
+			cut := townAt(t, through)
+			line.commits.Store(commit)
+			r := cut.imports(sevenRows()...)
+			cut.ledger.Pool().Close()
+			if r.Counts != (Counts{New: 5, Refused: 1, Repeated: 1}) {
+				t.Errorf("answered %t, commit %d: %+v", answered, commit, r)
+			}
+			if p, r, parts := w.rows("persons"), w.rows("person_rejects"), w.rows("person_parts"); p != 5 || r != 1 || parts != 3 {
+				t.Errorf("answered %t, commit %d: %d persons, %d rejects, %d parts", answered, commit, p, r, parts)
+			}
+			if entries, err := w.ledger.Audit(t.Context(), ActImport); err != nil || len(entries) != 1 {
+				t.Errorf("answered %t, commit %d: %d entries in the audit, %v", answered, commit, len(entries), err)
+			}
+			if line.cuts.Load() == 0 {
+				if commit < 6 { // begin, a look and a store for each part, end
+					t.Errorf("only %d commits", commit-1)
+				}
+				break
+			}
+		}
+	}
+}
+
+// breaking is a file that cannot be read beyond a place, the second time.
+type breaking struct {
+	io.ReadSeeker
+	limit int64 // bytes of the second reading
+	again bool
+}
+
+var errBroken = errors.New("the disk is gone")
+
+func (b *breaking) Seek(offset int64, whence int) (int64, error) {
+	b.again = true
+	return b.ReadSeeker.Seek(offset, whence)
+}
+
+func (b *breaking) Read(p []byte) (int, error) {
+	if !b.again {
+		return b.ReadSeeker.Read(p)
+	}
+	if b.limit == 0 {
+		return 0, errBroken
+	}
+	n, err := b.ReadSeeker.Read(p[:min(int64(len(p)), b.limit)])
+	b.limit -= int64(n)
+	return n, err
+}
+
+// stopped begins an import that ends before its file does.
+func (w *town) stopped(rows []string, bytes int) {
+	w.Helper()
+	if _, err := w.Import(w.Context(), &breaking{ReadSeeker: file(rows...), limit: int64(bytes)}, w.order()); !errors.Is(err, errBroken) {
+		w.Fatalf("the import ended with %v", err)
+	}
+}
+
+// TestStoppedGoesOn stops an import between two parts. Nothing of it counts, the same file goes on
+// where it stopped, and in the end it is as if it had never stopped.
+func TestStoppedGoesOn(t *testing.T) {
+	whole := newTown(t)
+	whole.imports(resident(1, "张三", "moved", 20190101))
+	want := whole.imports(sevenRows()...)
+	w := newTown(t)
+	w.imports(resident(1, "张三", "moved", 20190101))
+	w.stopped(sevenRows(), 280)
+	stored := w.rows("persons")
+	if parts := w.rows("person_parts"); parts < 2 || parts > 3 || stored < 3 {
+		t.Fatalf("%d parts and %d persons were stored; the test wants some of the second import", parts, stored)
+	}
+	w.is(numberOf(0), "")
+	w.is(numberOf(1), "张三 moved 20190101")
+	if i, err := Report(t.Context(), w.ledger, 2); err != nil || i.Done || i.Next <= FirstLine {
+		t.Errorf("the import that stopped: %+v, %v", i, err)
+	}
+	got := w.imports(sevenRows()...)
+	if !got.Resumed {
+		t.Error("it did not go on")
+	}
+	if got.Resumed = false; got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	w.is(numberOf(1), "张三 present 20200101")
+	for _, table := range []string{"persons", "person_rejects", "person_parts", "person_imports"} {
+		if w.rows(table) != whole.rows(table) {
+			t.Errorf("%s has %d rows, want %d", table, w.rows(table), whole.rows(table))
+		}
+	}
+}
+
+// TestStoppedIsUndone stops an import, and imports another file: it is refused, and with Undo the
+// first import is taken away.
+func TestStoppedIsUndone(t *testing.T) {
+	w := newTown(t)
+	w.imports(resident(1, "张三", "moved", 20190101))
+	before := ledgertest.Dump(t, w.ledger.Pool())
+	w.stopped(sevenRows(), 280)
+	order := w.order()
+	if _, err := w.Import(t.Context(), file(resident(9, "李四", "present", 20200101)), order); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "import 2, which ann began at 2026-01-05 09:00:00") {
+		t.Errorf("another file: %v", err)
+	}
+	if err := w.undo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := ledgertest.Dump(t, w.ledger.Pool()); after != before {
+		t.Error("something is left of an import that was undone")
+	}
+	w.stopped(sevenRows(), 280)
+	order.Undo = true
+	r, err := w.Import(t.Context(), file(resident(9, "李四", "present", 20200101)), order)
+	if err != nil || r.Number != 2 || r.Resumed || r.Counts.New != 1 {
+		t.Errorf("with Undo: %+v, %v", r, err)
+	}
+	w.is(numberOf(0), "")
+	w.is(numberOf(1), "张三 moved 20190101")
+	w.is(numberOf(9), "李四 present 20200101")
+}
+
+// racing lets another process act before a place of the second reading.
+type racing struct {
+	io.ReadSeeker
+	again, acted bool
+	act          func()
+}
+
+func (r *racing) Seek(offset int64, whence int) (int64, error) {
+	r.again = true
+	return r.ReadSeeker.Seek(offset, whence)
+}
+
+func (r *racing) Read(p []byte) (int, error) {
+	if r.again && !r.acted {
+		r.acted = true
+		r.act()
+	}
+	return r.ReadSeeker.Read(p)
+}
+
+// TestTwoAtOnce imports one file in two processes, and undoes an import while it runs: who comes
+// second in the database stops, and nothing is stored twice.
+func TestTwoAtOnce(t *testing.T) {
+	w := newTown(t)
+	other := townAt(t, w.url)
+	_, err := w.Import(t.Context(), &racing{ReadSeeker: file(sevenRows()...), act: func() { other.imports(sevenRows()...) }}, w.order())
+	if !errors.Is(err, ErrTaken) {
+		t.Errorf("the second of two: %v", err)
+	}
+	if n := w.rows("persons"); n != 5 {
+		t.Errorf("%d persons, want 5", n)
+	}
+	act := func() {
+		order := other.order()
+		order.Undo = true
+		if _, err := other.Import(t.Context(), file(resident(9, "李四", "present", 20200101)), order); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err = w.Import(t.Context(), &racing{ReadSeeker: file(resident(8, "王五", "present", 20200101)), act: act}, w.order())
+	if !errors.Is(err, ErrTaken) {
+		t.Errorf("one that was undone meanwhile: %v", err)
+	}
+	w.is(numberOf(8), "")
+	w.is(numberOf(9), "李四 present 20200101")
+}
+
+// TestFileChanges alters a file between its two readings: the import does not end.
+func TestFileChanges(t *testing.T) {
+	w := newTown(t)
+	text := []byte(Header + "\n" + resident(1, "张三", "present", 20200101) + "\n")
+	changing := &racing{ReadSeeker: bytes.NewReader(text), act: func() { text[bytes.Index(text, []byte("2020"))] = '1' }}
+	if _, err := w.Import(t.Context(), changing, w.order()); !errors.Is(err, ErrChanged) {
+		t.Errorf("a file that changed: %v", err)
+	}
+	w.is(numberOf(1), "")
+	if entries, err := w.ledger.Audit(t.Context(), ActImport); err != nil || len(entries) > 0 {
+		t.Error(fmt.Sprintf("%d entries in the audit", len(entries)), err)
+	}
+}

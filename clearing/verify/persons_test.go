@@ -1,0 +1,110 @@
+package verify_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/persons"
+	"citycard/clearing/schema"
+	"citycard/clearing/verify"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+	books "citycard/ledger/verify"
+)
+
+func TestMain(m *testing.M) { ledgertest.Main(m) }
+
+// faultsOf are the faults of the tables after a change, which is rolled back.
+func faultsOf(t *testing.T, l *ledger.Ledger, change string) (list []string) {
+	t.Helper()
+	tx, err := l.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	if change != "" {
+		if tag, err := tx.Exec(t.Context(), change); err != nil || tag.RowsAffected() == 0 {
+			t.Fatalf("%s: %d rows, %v", change, tag.RowsAffected(), err)
+		}
+	}
+	if err := verify.Tables(t.Context(), tx, func(f books.Fault) { list = append(list, f.String()) }); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestPersonsAreNamed alters, removes and adds single rows and cells of persons and their imports:
+// the fault names the line of the roster, or the part or the import.
+func TestPersonsAreNamed(t *testing.T) {
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	l := ledgertest.Connect(t, url, 4)
+	store, err := persons.NewStore(l, keys.GenerateTest(1), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := func(rows ...string) {
+		t.Helper()
+		_, err := store.Import(t.Context(), strings.NewReader(persons.Header+"\n"+strings.Join(rows, "\n")+"\n"), persons.Order{
+			Charset: persons.UTF8, Part: 2, By: ledger.Approval{First: "ann", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}, Faults: func(*persons.Reject) {},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	imports("resident,419999196001010028,张三,,present,20200101,", "x", "passport,USA-1,ANN,,present,20200101,", "passport,USA-2,BOB,,present,20200101,", "passport,USA-3,EVE,,present,20200101,")
+	imports("passport,USA-1,ANN,,moved,20250101,")
+	if faults := faultsOf(t, l, ""); len(faults) > 0 {
+		t.Fatalf("before any change: %q", faults)
+	}
+	const row, missing, altered, extra = "import 1 of persons, line ", "its row is not there", "its row was altered", "the import brought no such row"
+	for _, test := range []struct {
+		change string
+		want   []string // a part of each fault, in order
+	}{
+		{"DELETE FROM persons WHERE import = 1 AND line = 2", []string{row + "2: " + missing}},
+		{"DELETE FROM persons WHERE import = 1", []string{row + "2: " + missing, row + "4: " + missing, row + "5: " + missing, row + "6: " + missing}},
+		{"DELETE FROM person_rejects", []string{row + "3: " + missing}},
+		{"UPDATE persons SET status = 3 WHERE import = 2", []string{"import 2 of persons, line 2: " + altered}},
+		{"UPDATE persons SET since = since + 1 WHERE import = 1 AND line = 5", []string{row + "5: " + altered}},
+		{"UPDATE persons SET certificate = 4 WHERE import = 1 AND line = 2", []string{row + "2: " + altered}},
+		{"UPDATE persons SET token = '\\x00' WHERE import = 1 AND line = 5", []string{row + "5: " + altered}},
+		{"UPDATE persons SET sealed = (SELECT sealed FROM persons WHERE import = 2) WHERE import = 1 AND line = 4", []string{row + "4: " + altered}},
+		{"UPDATE persons SET line = 9 WHERE import = 1 AND line = 6", []string{row + "9: it belongs to no part", row + "6: " + missing}},
+		{"UPDATE persons SET line = 3 WHERE import = 1 AND line = 2", []string{row + "2: " + missing, row + "3: " + altered}},
+		{"UPDATE persons SET import = 3 WHERE import = 2", []string{"import 3 of persons, line 2: it belongs to no part", "import 2 of persons, line 2: " + missing}},
+		{"INSERT INTO persons SELECT 2, 1, since, certificate, status, '\\x01', sealed FROM persons WHERE import = 2", []string{"import 2 of persons, line 1: it belongs to no part"}},
+		{"INSERT INTO persons SELECT 1, 3, since, certificate, status, '\\x01', sealed FROM persons WHERE import = 2", []string{row + "3: " + altered}},
+		{"UPDATE person_rejects SET reason = 'missing'", []string{row + "3: " + altered}},
+		{"UPDATE person_rejects SET sealed = ''", []string{row + "3: " + altered}},
+		{"UPDATE person_parts SET marks = '' WHERE import = 1 AND part = 1", []string{row + "2: " + extra, row + "3: " + extra}},
+		{"UPDATE person_parts SET marks = '\\x00' WHERE import = 1 AND part = 1", []string{"part 1, lines 2 to 3: marks of 1 bytes"}},
+		{"UPDATE person_parts SET digest = sha256('x') WHERE import = 1 AND part = 2", []string{"part 2, lines 4 to 5: its rows do not make its digest", "its parts are 3 up to line 6 and make"}},
+		{"UPDATE person_parts SET next_line = 5 WHERE import = 1 AND part = 2", []string{"part 2, lines 4 to 4: its marks are of lines behind it"}},
+		{"DELETE FROM person_parts WHERE import = 2", []string{"import 2 of persons, line 2: it belongs to no part", "import 2 of persons: 1 parts"}},
+		{"DELETE FROM person_imports WHERE number = 1", []string{"import 1 of persons: it is not there, as entry"}},
+		{"UPDATE person_imports SET done = false WHERE number = 2", []string{"it has ended: false; the audit has its end: true"}},
+		{"UPDATE person_imports SET person = 'bob' WHERE number = 2", []string{"import 2 of persons: {"}},
+		{"UPDATE person_imports SET at = at + 1 WHERE number = 2", []string{"import 2 of persons: {"}},
+		{"UPDATE person_imports SET file = sha256('x') WHERE number = 2", []string{"import 2 of persons: {"}},
+		{"UPDATE person_imports SET counts = replace(counts, '1', '2') WHERE number = 2", []string{"import 2 of persons: {"}},
+		{"UPDATE person_imports SET counts = ' ' || counts WHERE number = 2", []string{"import 2 of persons: its counts are"}},
+		{"UPDATE person_imports SET next_line = 9 WHERE number = 2", []string{"import 2 of persons: 1 parts up to line 8"}},
+	} {
+		faults := faultsOf(t, l, test.change)
+		for _, want := range test.want {
+			if !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {
+				t.Errorf("%s: faults\n%s\nwant one with %q", test.change, strings.Join(faults, "\n"), want)
+			}
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/clearing/persons"
+	"citycard/cmd/books"
+	"citycard/cmd/service"
+	"citycard/language"
+)
+
+func personsReportCommand() *ffcli.Command {
+	c := newWithArguments("persons report", "IMPORT", "what an import of persons matched, or its lines that changed nothing", 1)
+	c.registerJSON(jsonLines)
+	rejects := c.flags.Bool("rejects", false, "list the lines that changed nothing, each with its reason")
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		number, err := strconv.ParseInt(c.arguments[0], 10, 64)
+		if err != nil {
+			return service.Exit(service.ExitUsage, language.Textf("import %q is not a number", c.arguments[0]))
+		}
+		of, err := persons.Report(ctx, b.Ledger, number)
+		if errors.Is(err, persons.ErrNoImport) {
+			return service.Fail("there is no import %d of persons", number).Todo("the number is printed at an import's end")
+		}
+		if err != nil {
+			return err
+		}
+		if !*rejects {
+			return c.personsReport(of)
+		}
+		return list(c, rejectHeader, rejectLine.cells, func(add func(rejectLine) error) error {
+			return persons.Rejects(ctx, b.Ledger, number, func(r *persons.Reject) error { return add(rejectLine{r}) })
+		})
+	})
+}
+
+// rejectLine is a line of a roster that changed nothing, as it is printed.
+type rejectLine struct{ *persons.Reject }
+
+const rejectHeader = ">LINE\tFIELD\tREASON"
+
+func (r rejectLine) cells(l language.Language) []string {
+	return []string{number(int64(r.Line)), r.Field, l.Choose(string(r.Reason)+" ("+r.Wrong().In(l)+")", string(r.Reason)+"（"+r.Wrong().In(l)+"）")}
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+// matchReport is a report for machines. A percentage is null where nothing was compared.
+type matchReport struct {
+	Import int32  `json:"import"`
+	File   string `json:"file_sha256"`
+	By     string `json:"by"`
+	At     string `json:"at"`
+	Done   bool   `json:"done"`
+	Rows   int64  `json:"rows"`
+	persons.Counts
+	Accuracy        *float64 `json:"accuracy_percent"`
+	AccuracyFormula string   `json:"accuracy_formula"`
+	Usable          *float64 `json:"usable_percent"`
+	UsableFormula   string   `json:"usable_formula"`
+}
+
+func (c *command) personsReport(of persons.Import) error {
+	n := of.Counts
+	if c.asJSON {
+		return writeJSON(os.Stdout, matchReport{
+			Import: of.Number, File: of.File, By: of.By, At: of.At.Format(time.RFC3339), Done: of.Done, Rows: n.Rows(), Counts: n,
+			Accuracy: percent(n.Accuracy()), AccuracyFormula: "100 * name_agreed / known_before",
+			Usable: percent(n.Usable()), UsableFormula: "100 * (rows - refused - conflicting) / rows",
+		})
+	}
+	l := c.Language
+	c.Print("import %d of persons, begun by %s at %s, roster %s", of.Number, of.By, of.At.Format(time.RFC3339), of.File)
+	if !of.Done {
+		c.Print("it has not ended: line %d comes next, and nothing of it counts yet", of.Next)
+	}
+	table := service.Table{Language: l}
+	table.Head("ROWS OF THE ROSTER", ">COUNT")
+	for _, r := range []struct {
+		english, chinese string
+		count            int64
+	}{
+		{"matched exactly", "完全匹配", n.Exact},
+		{"matched by name form", "姓名异写匹配", n.Form},
+		{"new", "新增", n.New},
+		{"conflicting", "冲突", n.Conflicting},
+		{"older than what is known", "早于已知状态", n.Older},
+		{"repeated", "重复", n.Repeated},
+		{"refused", "拒收", n.Refused},
+		{"all", "合计", n.Rows()},
+		{"of those matched: present again", "匹配中：恢复在册", n.Present},
+		{"of those matched: moved away", "匹配中：迁出", n.Moved},
+		{"of those matched: died", "匹配中：死亡", n.Died},
+		{"of those matched: renamed", "匹配中：更名", n.Renamed},
+		{"of those matched: same status from a later day", "匹配中：状态起始日延后", n.Redated},
+	} {
+		table.Add(l.Choose(r.english, r.chinese), number(r.count))
+	}
+	if err := table.Write(os.Stdout); err != nil {
+		return err
+	}
+	c.Print("accuracy %s: %d rows whose name agrees with the known one after normalisation / %d rows with a valid certificate number that was known before (repeated rows aside)",
+		shown(n.Accuracy()), n.Agreed, n.Known)
+	c.Print("usable %s: %d rows neither refused nor conflicting / %d rows", shown(n.Usable()), n.Rows()-n.Refused-n.Conflicting, n.Rows())
+	return nil
+}
+
+// percent is nil where nothing was compared.
+func percent(value float64, ok bool) *float64 {
+	if !ok {
+		return nil
+	}
+	return &value
+}
+
+// shown is a percentage with two digits, which are cut: 99.999 % is not 100 %.
+func shown(value float64, ok bool) string {
+	if !ok {
+		return "-"
+	}
+	return fmt.Sprintf("%d.%02d %%", int64(value*100)/100, int64(value*100)%100)
+}

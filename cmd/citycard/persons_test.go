@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"citycard/cardos/keys"
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/persons"
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/cmd/service"
+)
+
+// office is a process that runs the commands of persons.
+type office struct {
+	*testing.T
+	dir string
+}
+
+// run runs a command with a text on standard input; it gives what it prints on standard output and
+// standard error.
+func (o *office) run(input string, args ...string) (stdout, stderr string) {
+	o.Helper()
+	var out, said strings.Builder
+	command := exec.CommandContext(o.Context(), "citycard", append(args, "--data", o.dir)...)
+	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &said
+	if err := command.Run(); err != nil && said.Len() == 0 {
+		o.Fatalf("%q: %v", args, err)
+	}
+	return out.String(), said.String()
+}
+
+// TestPersons imports rosters, reads the reports and finds a person, as an office types it, in both
+// languages. No name and no whole number is printed by anything.
+func TestPersons(t *testing.T) {
+	t.Setenv("LC_ALL", "C")
+	t.Setenv(service.PassphraseVariable, "secret")
+	b, dir := bookstest.New(t)
+	data, err := service.OpenDataDir(filepath.Join(dir, "data"), books.DataPurpose)
+	if err == nil {
+		err = errors.Join(data.Close(), books.Running{Database: b.URL}.Write(data.Path), b.OpenDay(t.Context(), 20260105))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t, data.Path}
+	if err := keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(o.dir, "keys.age"), "secret"); err != nil {
+		t.Fatal(err)
+	}
+	const number, other = "419999196001010028", "USA-123456789"
+	rosters := clearingtest.WriteFiles(t, map[string]string{
+		"first.csv":  persons.Header + "\nresident," + number + ",张三,,present,20200101,\npassport," + other + ",\"DOE, JOHN\",,present,20200101,\n",
+		"second.csv": persons.Header + "\nresident," + number + ",张　三,,moved,20260101,\npassport," + other + ",JOHN SMITH,,present,20200101,\nresident,419999196001010029,李四,,present,20200101,\n",
+	})
+	first, second := filepath.Join(rosters, "first.csv"), filepath.Join(rosters, "second.csv")
+	for _, step := range []struct {
+		args  []string
+		input string
+		out   []string // parts of standard output
+		said  []string // parts of standard error
+	}{
+		{[]string{"import", first, "--by", "ann", "--rows", "2", "--demo"}, "", []string{"import 1 of persons, begun by ann at ", "new                                                 2", "accuracy -: 0 rows", "usable 100.00 %: 2 rows"}, nil},
+		{[]string{"import", first, "--by", "bob", "--demo"}, "", []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
+		{[]string{"import", second, "--by", "ann", "--demo"}, "", []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
+		{[]string{"import", second, "--by", "ann", "--demo", "--language", "zh"}, "", []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
+		{[]string{"report", "2", "--rejects"}, "", []string{"   3  name    two_names (one number with two names)", "number_check ("}, nil},
+		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", []string{"two_names（同一号码有两个姓名）"}, nil},
+		{[]string{"report", "2", "--rejects", "--json"}, "", []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
+		{[]string{"report", "9"}, "", nil, []string{"there is no import 9 of persons"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n", []string{"moved   20260101  resident     419*************28  张*        2"}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--language", "zh"}, number, []string{"moved（迁出）", "resident（居民身份证）"}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--json"}, other, []string{`{"status":"present","since":"20200101","certificate":"passport","number_masked":"USA********89","name_masked":"D********","import":1}`}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, "USA-1", nil, []string{"no person with this number is known"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n" + other, nil, []string{"there is more than one line"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number[:17] + "9", nil, []string{"the check character does not fit the digits"}},
+		{[]string{"find", "--by", "wang", "--demo"}, number, nil, []string{"--by and --reason are missing"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--dry-run"}, number, []string{"the audit would have this read; a dry run shows no person"}, nil},
+	} {
+		out, said := o.run(step.input, append([]string{"persons"}, step.args...)...)
+		for _, want := range step.out {
+			if !strings.Contains(out, want) {
+				t.Errorf("persons %q printed\n%s%swant %q", step.args, out, said, want)
+			}
+		}
+		for _, want := range step.said {
+			if !strings.Contains(said, want) {
+				t.Errorf("persons %q said %s, want %q", step.args, said, want)
+			}
+		}
+		for _, personal := range []string{number, other, "张三", "张　三", "DOE, J", "SMITH", "李四", number[:17] + "9"} {
+			if strings.Contains(out+said, personal) {
+				t.Errorf("persons %q prints %s", step.args, personal)
+			}
+		}
+	}
+	o.reportHolds()
+	entries, err := b.Audit(t.Context(), persons.ActRead)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("%d reads in the audit, want 4: %v", len(entries), err)
+	}
+	if out, said := o.run("", "verify"); !strings.Contains(out, "0 faults") {
+		t.Errorf("verify: %s%s", out, said)
+	}
+}
+
+// reportHolds computes the figures of a report for machines by its formulas.
+func (o *office) reportHolds() {
+	o.Helper()
+	out, said := o.run("", "persons", "report", "2", "--json")
+	var report struct {
+		Rows, Exact, New, Conflicting, Older, Repeated, Refused, Moved int64
+		Form                                                           int64    `json:"name_form"`
+		Known                                                          int64    `json:"known_before"`
+		Agreed                                                         int64    `json:"name_agreed"`
+		Accuracy                                                       *float64 `json:"accuracy_percent"`
+		Usable                                                         *float64 `json:"usable_percent"`
+		AccuracyFormula                                                string   `json:"accuracy_formula"`
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		o.Fatalf("%s%s: %v", out, said, err)
+	}
+	r := report
+	if r.Rows != 3 || r.Form != 1 || r.Conflicting != 1 || r.Refused != 1 || r.Exact+r.New+r.Older+r.Repeated != 0 || r.Moved != 1 || r.Known != 2 || r.Agreed != 1 {
+		o.Errorf("the report says %s", out)
+	}
+	if r.Accuracy == nil || *r.Accuracy != 50 || r.Usable == nil || fmt.Sprintf("%.2f", *r.Usable) != "33.33" || r.AccuracyFormula != "100 * name_agreed / known_before" {
+		o.Errorf("the report says %s", out)
+	}
+}
