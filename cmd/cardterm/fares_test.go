@@ -123,10 +123,7 @@ func (f *fareTest) broker() {
 // publish publishes a table by which a ride costs as much.
 func (f *fareTest) publish(version string, begins time.Time, fen uint32) {
 	f.Helper()
-	table := &message.FareTable{
-		Version: version, EffectiveFrom: begins.In(f.zone).Format("20060102150405"), MaximumFen: 100_000,
-		Fares: []*message.CardFares{{CardType: 3, Bus: []*message.BusFare{{Line: 1, Fen: fen}}}},
-	}
+	table := busFares(version, begins.In(f.zone).Format("20060102150405"), 1, fen)
 	value, err := proto.Marshal(table)
 	must(f.T, err)
 	f.fares = append(f.fares, table)
@@ -301,7 +298,7 @@ func TestFaresChangeWhileALaneRuns(t *testing.T) {
 	f.await("taking fares", "version=fourth")
 	f.fares = f.fares[1 : len(f.fares)-1] // those by which the taps that wait were priced
 	f.wantRecords(kept)
-	f.fares = []*message.FareTable{{EffectiveFrom: "20210101000000", Version: "fourth", Fares: []*message.CardFares{{Bus: []*message.BusFare{{Line: 1, Fen: 400}}}}}}
+	f.fares = []*message.FareTable{busFares("fourth", "20210101000000", 1, 400)}
 	f.wantTap(400, "fourth")
 	f.wantRecords(1)
 	f.stop()

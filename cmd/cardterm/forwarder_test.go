@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/broker"
 	"citycard/broker/kafkatest"
@@ -72,13 +73,13 @@ func (s *said) await(ctx context.Context, t *testing.T, words ...string) {
 }
 
 // TestPasswordPutRight runs a terminal with a wrong password against brokers that require TLS and a
-// user. Its records wait and the log says why, for the hotlist too. Once the file is corrected the
-// records arrive, each once, without a restart.
+// user. Its records wait and the log says why, for the hotlist and the fares too. Once the file is
+// corrected the records arrive, each once, and the fares come, without a restart.
 func TestPasswordPutRight(t *testing.T) {
 	identity := kafkatest.NewIdentity(t)
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "gate-7", "secret"),
 		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{identity.Certificate}}),
-		kfake.SeedTopics(1, message.TopicTaps, message.TopicHotlist))
+		kfake.SeedTopics(1, message.TopicTaps, message.TopicHotlist, message.TopicFares))
 	must(t, err)
 	defer cluster.Close()
 	password := filepath.Join(t.TempDir(), "password")
@@ -104,6 +105,13 @@ func TestPasswordPutRight(t *testing.T) {
 	followHotlist(ctx, stack, log, list, up, prometheus.NewRegistry())
 	words.await(ctx, t, "records wait in the outbox", "waiting=20", "user, password")
 	words.await(ctx, t, "the hotlist is not followed", "user, password")
+	f := newFares(t, log, prometheus.NewCounter(prometheus.CounterOpts{Name: "refused"}))
+	stack.Go(ctx, "fares", func(ctx context.Context) { f.follow(ctx, up) })
+	if err := f.await(ctx); err == nil || !strings.Contains(err.Error(), "user, password") {
+		t.Errorf("a terminal without fares starts with %v", err)
+	}
+	f.started.Store(true)
+	words.await(ctx, t, "the fares are not followed", "user, password")
 	if s := out.Status(); s.Position != 0 || s.Waiting() != records {
 		t.Errorf("with a wrong password %+v, want all %d records waiting", s, records)
 	}
@@ -115,6 +123,14 @@ func TestPasswordPutRight(t *testing.T) {
 	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(up.brokers...), kgo.ConsumeTopics(message.TopicTaps), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	must(t, err)
 	defer client.Close()
+	value, err := proto.Marshal(busFares("v1", "20200101000000", 1, 100))
+	must(t, err)
+	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("v1"), Value: value}).FirstErr())
+	words.await(ctx, t, "the fares are followed again")
+	for len(f.All()) == 0 {
+		must(t, ctx.Err())
+		<-f.news
+	}
 	for n := 0; n < records; {
 		fetches := client.PollFetches(ctx)
 		must(t, fetches.Err())
