@@ -34,7 +34,8 @@ type Rule struct {
 	// An operator's payout is held if at least WrongLeast taps at its terminals had a wrong TAC,
 	// and if they are more than WrongShare of all taps whose TAC was checked.
 	WrongShare decimal.Decimal `json:"wrong_share" jsonschema:"pattern=^0(\\.[0-9]{1\\,9})?$"`
-	WrongLeast int64           `json:"wrong_least" jsonschema:"minimum=1,maximum=1000000000"`
+	// WrongLeast is the least number of wrong TACs for which a payout is held.
+	WrongLeast int64 `json:"wrong_least" jsonschema:"minimum=1,maximum=1000000000"`
 	// ValueWorkdays is how many workdays after the cleared day an operator's money is due.
 	ValueWorkdays int `json:"value_workdays" jsonschema:"minimum=1,maximum=30"`
 	rulefile.Figures

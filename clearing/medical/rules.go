@@ -97,21 +97,30 @@ type Document = rulefile.File[versionFile]
 // versionFile is a table, until the next begins.
 type versionFile struct {
 	rulefile.Between
-	Rounding string       `json:"rounding" jsonschema:"enum=half_up"`
-	Schemes  []schemeFile `json:"schemes"`
+	// Rounding of a share to a whole fen.
+	Rounding string `json:"rounding" jsonschema:"enum=half_up"`
+	// Schemes has a row for each group of people, kind of treatment and class of hospitals.
+	Schemes []schemeFile `json:"schemes" jsonschema:"minItems=1"`
 }
 
 // schemeFile is what holds for a group of people, at a class of hospitals.
 type schemeFile struct {
-	Insurance     Insurance `json:"insurance" jsonschema:"enum=employee,enum=resident"`
-	Status        Status    `json:"status" jsonschema:"enum=working,enum=retired,enum=resident"`
-	Kind          Kind      `json:"kind" jsonschema:"enum=outpatient,enum=inpatient"`
-	Class         Class     `json:"class" jsonschema:"enum=community,enum=1,enum=2,enum=3"`
-	DeductibleFen int64     `json:"deductible_fen" jsonschema:"minimum=0,maximum=9999999999999999"`
+	// Insurance is the scheme to which people belong.
+	Insurance Insurance `json:"insurance" jsonschema:"enum=employee,enum=resident"`
+	// Status is their standing in it: working or retired employees, residents.
+	Status Status `json:"status" jsonschema:"enum=working,enum=retired,enum=resident"`
+	// Kind of treatment.
+	Kind Kind `json:"kind" jsonschema:"enum=outpatient,enum=inpatient"`
+	// Class of the hospital.
+	Class Class `json:"class" jsonschema:"enum=community,enum=1,enum=2,enum=3"`
+	// DeductibleFen is what people pay themselves before the fund pays anything.
+	DeductibleFen int64 `json:"deductible_fen" jsonschema:"minimum=0,maximum=9999999999999999"`
 	// ReadmissionRatio is the share of the deductible from the second settlement of a year on.
 	ReadmissionRatio decimal.NullDecimal `json:"readmission_ratio,omitzero" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
-	Bands            []bandFile          `json:"bands" jsonschema:"minItems=1"`
-	CeilingFen       *int64              `json:"ceiling_fen,omitempty" jsonschema:"minimum=0,maximum=9999999999999999"`
+	// Bands of cost, from the lowest on.
+	Bands []bandFile `json:"bands" jsonschema:"minItems=1"`
+	// CeilingFen is the most that the fund pays in a year; none without it.
+	CeilingFen *int64 `json:"ceiling_fen,omitempty" jsonschema:"minimum=0,maximum=9999999999999999"`
 	rulefile.Figures
 }
 

@@ -197,6 +197,7 @@ func (r *reader) object(into reflect.Value, place string) {
 }
 
 func (r *reader) list(into reflect.Value, place string) {
+	into.Set(reflect.MakeSlice(into.Type(), 0, 0)) // an empty list is not one that was not read
 	for i := 0; r.tokens.More(); i++ {
 		into.Grow(1)
 		into.SetLen(i + 1)

@@ -76,8 +76,10 @@ func At[V any, P version[V]](versions []V, at Moment) *V {
 // It has no end where the second is empty.
 type Between struct {
 	named
+	// EffectiveFrom is the first day of the version, YYYYMMDD.
 	EffectiveFrom string `json:"effective_from" jsonschema:"pattern=^[0-9]{8}$"`
-	EffectiveTo   string `json:"effective_to" jsonschema:"pattern=^([0-9]{8})?$"`
+	// EffectiveTo is its last day, YYYYMMDD; empty where it has no end.
+	EffectiveTo string `json:"effective_to" jsonschema:"pattern=^([0-9]{8})?$"`
 }
 
 func (b *Between) span() (first, last Moment) {

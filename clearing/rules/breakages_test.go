@@ -79,7 +79,7 @@ func (f form) wrongTypes(n *node) []string {
 	itself := string(n.text())
 	all := []string{"null", "{}", "[null]", "[[[[[[[[]]]]]]]]", `{"value": ` + itself + `}`, "[" + itself + "]", strings.Repeat("[", 9000) + strings.Repeat("]", 9000)}
 	switch f.sort {
-	case flag:
+	case mark:
 		return append(all, `"true"`, "1", "0", `""`)
 	case whole:
 		return append(all, "true", strconv.Quote(itself), `""`)

@@ -24,7 +24,7 @@ const (
 	label            // the name of a version
 	day
 	moment
-	flag
+	mark
 	free // anything that can be read
 )
 
@@ -56,7 +56,7 @@ func head(begins form, more map[string]form) map[string]form {
 // figures end what has figures in it.
 func figures(place string, all map[string]form) map[string]form {
 	all[place+"source"] = form{sort: text}
-	all[place+"example"] = form{sort: flag, optional: true}
+	all[place+"example"] = form{sort: mark, optional: true}
 	return all
 }
 
@@ -110,6 +110,12 @@ func forms(kind rules.Kind) map[string]form {
 }
 
 var indexes = regexp.MustCompile(`\[[0-9]+\]`)
+
+// The shapes of days and moments.
+var (
+	days    = regexp.MustCompile(`^[0-9]{8}$`)
+	moments = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$`)
+)
 
 // formOf is what is right at a place, whichever row it is in.
 func formOf(kind rules.Kind, place string) (form, bool) {

@@ -98,6 +98,14 @@ func inFile(kind Kind, err error) (faults []error) {
 	return faults
 }
 
+// CheckFile checks one document alone, and names its file in each fault.
+func CheckFile(kind Kind, content []byte) []error {
+	if err := Check(kind, content); err != nil {
+		return inFile(kind, err)
+	}
+	return nil
+}
+
 // Check checks one document alone.
 func Check(kind Kind, content []byte) error {
 	networks, fares := new(fare.Networks), new(fare.Rules)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ func rulesCommand() *ffcli.Command {
 }
 
 func rulesTemplateCommand() *ffcli.Command {
-	c := newWithArguments("rules template", "DIR", "write an example of each document into a folder, to begin with", 1)
+	c := newWithArguments("rules template", "DIR", "write an example of each document into a folder, to begin with, and their schemas for editors", 1)
 	c.registerDry(&c.dry)
 	return c.runs(func(context.Context) error {
 		dir := c.arguments[0]
@@ -48,25 +49,46 @@ func rulesTemplateCommand() *ffcli.Command {
 			return service.Fail("cannot make %s", dir).Todo("name another folder").Because(err)
 		}
 		for _, kind := range rules.Kinds() {
-			path := kind.PathIn(dir)
-			write := durable.WriteNew
-			if c.dry {
-				write = wouldWrite
-			}
-			err := write(path, func(out io.Writer) error {
-				_, err := out.Write(kind.Example())
+			if err := c.writeTemplate(kind.PathIn(dir), kind.Example()); err != nil {
 				return err
-			})
-			switch {
-			case errors.Is(err, os.ErrExist):
-				return service.Refuse("%s exists", path).Todo("name a folder without documents; none is replaced")
-			case err != nil:
-				return service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
 			}
-			c.Print("%s", path)
+		}
+		for _, kind := range rules.Kinds() {
+			path, schema := kind.SchemaPathIn(dir), kind.Schema()
+			if schema == nil {
+				continue
+			}
+			if !c.dry {
+				if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
+					return service.Fail("cannot make %s", filepath.Dir(path)).Todo("name another folder").Because(err)
+				}
+			}
+			if err := c.writeTemplate(path, schema); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
+}
+
+// writeTemplate writes a file that must not be there yet, and prints its path.
+func (c *command) writeTemplate(path string, content []byte) error {
+	write := durable.WriteNew
+	if c.dry {
+		write = wouldWrite
+	}
+	err := write(path, func(out io.Writer) error {
+		_, err := out.Write(content)
+		return err
+	})
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return service.Refuse("%s exists", path).Todo("name a folder without documents; none is replaced")
+	case err != nil:
+		return service.Fail("cannot write %s", path).Todo("check the directory").Because(err)
+	}
+	c.Print("%s", path)
+	return nil
 }
 
 // wouldWrite only says whether the file is there already.
@@ -88,13 +110,26 @@ func rulesCheckCommand() *ffcli.Command {
 		return nil
 	}
 	return c.runs(func(context.Context) error {
+		var faulty []string
+		var faults []error
 		for _, path := range c.arguments {
-			if err := checkDocuments(path); err != nil {
-				return server.BadRules(service.Fail("%s has faults", path).Todo("correct what is named"), err)
+			err := checkDocuments(path)
+			if err == nil {
+				c.Print("%s: no faults", path)
+				continue
 			}
-			c.Print("%s: no faults", path)
+			faulty = append(faulty, path)
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				faults = append(faults, fmt.Errorf("%s: %s", path, line))
+			}
+			if len(c.arguments) == 1 {
+				faults = []error{err}
+			}
 		}
-		return nil
+		if len(faulty) == 0 {
+			return nil
+		}
+		return server.BadRules(service.Fail("%s has faults", strings.Join(faulty, ", ")).Todo("correct what is named"), errors.Join(faults...))
 	})
 }
 
@@ -108,8 +143,15 @@ func checkDocuments(path string) error {
 		contents, err := server.ReadDocuments(path)
 		if err == nil {
 			_, err = rules.Read(contents)
+			return err
 		}
-		return err
+		faults := []error{err}
+		for _, kind := range rules.Kinds() {
+			if content, read := contents[kind]; read {
+				faults = append(faults, rules.CheckFile(kind, content)...)
+			}
+		}
+		return errors.Join(faults...)
 	}
 	kind := rules.KindOfFile(path)
 	if !kind.Known() {
@@ -128,7 +170,7 @@ func rulesProposeCommand() *ffcli.Command {
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		contents, err := server.ReadDocuments(c.arguments[0])
 		if err != nil {
-			return service.Fail("nothing was proposed").Todo("correct what is named").Because(err)
+			return server.BadRules(service.Fail("nothing was proposed").Todo("correct what is named"), err)
 		}
 		if len(contents) == 0 {
 			return service.Fail("there is no document in %s", c.arguments[0]).Todo("citycard rules template writes examples to begin with")

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -23,38 +24,60 @@ import (
 const rulesPoll = time.Second
 
 // ReadDocuments reads the documents in a folder. A kind without a file is left out; another file
-// that ends in .json or .csv may be a document whose name is misspelt, and is refused.
+// that ends in .json or .csv may be a document whose name is misspelt, and is refused. The error
+// joins all that cannot be read; what can be is returned too.
 func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	contents := map[rules.Kind][]byte{}
+	var faults []error
 	for _, entry := range entries {
 		kind := rules.KindOfFile(entry.Name())
 		switch {
 		case !kind.Known() && slices.Contains([]string{".json", ".csv"}, strings.ToLower(filepath.Ext(entry.Name()))):
-			return nil, language.Textf("%s is no document: want the names %s", filepath.Join(dir, entry.Name()), strings.Join(rules.Files(), ", "))
-		case !kind.Known():
-			continue
-		}
-		if contents[kind], err = ReadDocument(kind.PathIn(dir)); err != nil {
-			return nil, err
+			faults = append(faults, language.Textf("%s is no document: want the names %s", filepath.Join(dir, entry.Name()), strings.Join(rules.Files(), ", ")))
+		case kind.Known():
+			content, err := ReadDocument(kind.PathIn(dir))
+			if err != nil {
+				faults = append(faults, err)
+				continue
+			}
+			contents[kind] = content
 		}
 	}
-	return contents, nil
+	if len(faults) == 1 {
+		return contents, faults[0]
+	}
+	return contents, errors.Join(faults...)
 }
 
-// ReadDocument reads a document. One that is too long for any is refused unread.
+// ReadDocument reads a document. One that is too long for any is refused unread, and so is what is
+// no file: to open a pipe would wait for its writer.
 func ReadDocument(path string) ([]byte, error) {
 	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, language.Textf("%s is a folder, want a file", path)
+	case !info.Mode().IsRegular():
+		return nil, language.Textf("%s is a pipe or a device, want a file", path)
+	case info.Size() > rules.MaxBytes:
+		return nil, language.Textf("%s has %d bytes, want at most %d", path, info.Size(), rules.MaxBytes)
+	}
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > rules.MaxBytes {
-		return nil, language.Textf("%s has %d bytes, want at most %d", path, info.Size(), rules.MaxBytes)
+	defer file.Close()
+	// It may grow while it is read.
+	content, err := io.ReadAll(io.LimitReader(file, rules.MaxBytes+1))
+	if err == nil && len(content) > rules.MaxBytes {
+		return nil, language.Textf("%s has %d bytes, want at most %d", path, len(content), rules.MaxBytes)
 	}
-	return os.ReadFile(path)
+	return content, err
 }
 
 // InForce reads the rules in force. In a database without rules nothing can be worked with.
@@ -84,11 +107,11 @@ func errNoRules() error {
 func (s *Settings) foundingRules(dir string) (*rules.Set, error) {
 	path := s.rulesPath(dir)
 	contents, err := ReadDocuments(path)
-	if errors.Is(err, fs.ErrNotExist) && s.Examples {
+	if _, none := os.Stat(path); s.Examples && errors.Is(none, fs.ErrNotExist) {
 		contents, err = map[rules.Kind][]byte{}, nil
 	}
 	if err != nil {
-		return nil, service.Fail("the rules cannot be read").Todo("put the city's documents there, or name their folder with --rules; citycard rules template writes examples to begin with").Because(err)
+		return nil, BadRules(service.Fail("the rules cannot be read").Todo("put the city's documents there, or name their folder with --rules; citycard rules template writes examples to begin with"), err)
 	}
 	for _, kind := range rules.Kinds() {
 		if contents[kind] == nil && s.Examples {

@@ -39,6 +39,7 @@ func Decode(data []byte, into any) error {
 // Versions reads the versions of a document, of which each begins after the one before.
 func Versions[V interface{ Begins() Moment }](name string, data []byte) ([]V, error) {
 	var file struct {
+		Schema   string `json:"$schema"` // for editors
 		Note     string `json:"note"`
 		Versions []V    `json:"versions"`
 	}

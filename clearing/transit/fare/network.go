@@ -33,33 +33,45 @@ type Networks struct{ versions []Network }
 // moment before the first version has the first, so that none is without a network.
 type Network struct {
 	rulefile.Since
+	// Stations of the metro, numbered from 1 without gaps; none where there is no metro.
 	Stations []Station `json:"stations" jsonschema:"maxItems=512"`
-	Lines    []Line    `json:"lines"`
-	BusLines []uint32  `json:"bus_lines" jsonschema:"maxItems=2000,uniqueItems=true,minimum=1,maximum=1000000"`
+	// Lines of the metro.
+	Lines []Line `json:"lines"`
+	// BusLines are the numbers of the bus lines.
+	BusLines []uint32 `json:"bus_lines" jsonschema:"maxItems=2000,uniqueItems=true,minimum=1,maximum=1000000"`
 	rulefile.Figures
 }
 
 // Station is a place to enter and leave. Stations are numbered 1 to n across
 // all lines; an interchange is one station on several lines.
 type Station struct {
+	// Number is what a tap names the station by.
 	Number uint32 `json:"number" jsonschema:"minimum=1,maximum=512"`
-	Name   string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	// Name for passengers, which no other station has.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	// NameEn is the name in English.
 	NameEn string `json:"name_en,omitempty" jsonschema:"maxLength=100"`
 }
 
 // Line is a sequence of stops, travelled both ways. A loop ends where it began.
 type Line struct {
+	// Number is what a tap names the line by.
 	Number uint32 `json:"number" jsonschema:"minimum=1,maximum=1000000"`
-	Name   string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	// Name for passengers, which no other line has.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	// NameEn is the name in English.
 	NameEn string `json:"name_en,omitempty" jsonschema:"maxLength=100"`
-	Stops  []Stop `json:"stops" jsonschema:"minItems=2"`
+	// Stops are the stations in their order, travelled both ways.
+	Stops []Stop `json:"stops" jsonschema:"minItems=2"`
 }
 
 // Stop is a station on a line. Metres is the way from the stop before; 0 at the
 // first stop.
 type Stop struct {
+	// Station is the number of the station.
 	Station uint32 `json:"station" jsonschema:"minimum=1,maximum=512"`
-	Metres  int64  `json:"metres" jsonschema:"minimum=0,maximum=200000"`
+	// Metres from the stop before; 0 at the first.
+	Metres int64 `json:"metres" jsonschema:"minimum=0,maximum=200000"`
 }
 
 // LoadNetworks reads and checks a network document. The error names every fault by version, row and

@@ -26,9 +26,12 @@ type Document = rulefile.File[version]
 type version struct {
 	rulefile.Since
 	Rounding rounding `json:"rounding" jsonschema:"enum=half_up,enum=down,enum=up"` // of a discounted price to a whole fen
-	Metro    metro    `json:"metro"`
-	Bus      bus      `json:"bus"`
-	Cards    []card   `json:"cards" jsonschema:"minItems=1"`
+	// Metro is what a trip costs, by its length.
+	Metro metro `json:"metro"`
+	// Bus is what a ride costs, by its line.
+	Bus bus `json:"bus"`
+	// Cards are the card types, and what share of a price each pays.
+	Cards []card `json:"cards" jsonschema:"minItems=1"`
 }
 
 // metro is a distance fare: base_fen up to base_km, then fen for each begun
@@ -36,37 +39,50 @@ type version struct {
 // no to_km. Staying longer than limit_minutes costs the network's highest
 // undiscounted fare.
 type metro struct {
-	BaseFen      int64           `json:"base_fen" jsonschema:"minimum=0,maximum=2147483647"`
-	BaseKM       decimal.Decimal `json:"base_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
-	Steps        []step          `json:"steps" jsonschema:"minItems=1"`
-	LimitMinutes uint32          `json:"limit_minutes" jsonschema:"minimum=1,maximum=1440"`
+	// BaseFen is the fare up to base_km.
+	BaseFen int64 `json:"base_fen" jsonschema:"minimum=0,maximum=2147483647"`
+	// BaseKM is how far the base fare goes, in kilometres.
+	BaseKM decimal.Decimal `json:"base_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
+	// Steps are what is added beyond, band by band.
+	Steps []step `json:"steps" jsonschema:"minItems=1"`
+	// LimitMinutes is how long a trip may last; a longer one costs the highest fare.
+	LimitMinutes uint32 `json:"limit_minutes" jsonschema:"minimum=1,maximum=1440"`
 	rulefile.Figures
 }
 
 type step struct {
-	ToKM  decimal.NullDecimal `json:"to_km,omitzero" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"` // none in the last step
-	PerKM decimal.Decimal     `json:"per_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
-	Fen   int64               `json:"fen" jsonschema:"minimum=0,maximum=2147483647"` // for each begun per_km
+	ToKM decimal.NullDecimal `json:"to_km,omitzero" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"` // none in the last step
+	// PerKM is the length of a step in kilometres; a begun one counts whole.
+	PerKM decimal.Decimal `json:"per_km" jsonschema:"pattern=^(0|[1-9][0-9]{0\\,3}|10000)(\\.[0-9]{1\\,3})?$"`
+	Fen   int64           `json:"fen" jsonschema:"minimum=0,maximum=2147483647"` // for each begun per_km
 }
 
 // bus is a flat fare per line, given for ranges of line numbers.
 type bus struct {
+	// Lines are ranges of line numbers, in their order and apart from each other.
 	Lines []lineRange `json:"lines"`
 	rulefile.Figures
 }
 
 type lineRange struct {
+	// First line of the range.
 	First uint32 `json:"first" jsonschema:"minimum=1,maximum=1000000"`
-	Last  uint32 `json:"last" jsonschema:"minimum=1,maximum=1000000"`
-	Fen   int64  `json:"fen" jsonschema:"minimum=0,maximum=2147483647"`
+	// Last line of the range.
+	Last uint32 `json:"last" jsonschema:"minimum=1,maximum=1000000"`
+	// Fen is the price of a ride without a discount.
+	Fen int64 `json:"fen" jsonschema:"minimum=0,maximum=2147483647"`
 }
 
 // card is what one card type (file 0017, offset 10) pays, as a share of the full price.
 type card struct {
-	CardType uint32              `json:"card_type" jsonschema:"minimum=0,maximum=255"`
-	Name     string              `json:"name" jsonschema:"minLength=1,maxLength=100"`
-	Metro    decimal.NullDecimal `json:"metro" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
-	Bus      decimal.NullDecimal `json:"bus" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
+	// CardType as the card has it.
+	CardType uint32 `json:"card_type" jsonschema:"minimum=0,maximum=255"`
+	// Name for people, which no other card type has.
+	Name string `json:"name" jsonschema:"minLength=1,maxLength=100"`
+	// Metro is the share of the full price in the metro.
+	Metro decimal.NullDecimal `json:"metro" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
+	// Bus is the share of the full price in a bus.
+	Bus decimal.NullDecimal `json:"bus" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
 	rulefile.Figures
 }
 
