@@ -1,24 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"citycard/broker"
-	"citycard/clearing/message"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/simulators/city"
@@ -122,12 +117,12 @@ func (c *dayInTheCity) exec(ctx context.Context, args []string) (err error) {
 	}
 	for i := range c.days {
 		date := day.AddDate(0, 0, i)
-		tables, err := c.fares(ctx, date)
+		fares, err := c.fares(ctx, date)
 		if err != nil {
 			return err
 		}
 		err = play(ctx, plan.Day{
-			Dir: c.Data, City: issued, Town: town, Keys: store, Tables: tables, Date: date,
+			Dir: c.Data, City: issued, Town: town, Keys: store, Fares: fares, Date: date,
 			Shares: c.shares, Rides: c.rides, Progress: progress.report,
 		})
 		if err != nil {
@@ -152,31 +147,19 @@ func (c *dayInTheCity) playChips(ctx context.Context, day plan.Day) error {
 func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 
 // fares waits until a table of the day is published, and reads all that are.
-func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (plan.Tables, error) {
+func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (*tariff.Schedule, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
-	_, err := downlink.Fares(ctx, c.brokers(), day, func(why error) {
+	fares, err := downlink.Fares(ctx, c.brokers(), day, func(why error) {
 		c.Logger().Info("waiting for serve to be ready", "for", "fares from Kafka", "kafka", c.kafka, "at_most", c.wait, "why", why)
 	}, c.opts...)
 	if errors.Is(err, tariff.ErrNone) {
 		return nil, service.Fail("topic fares has no table that has begun").Todo("start citycard serve first: it publishes them; citycard rules show lists their days")
 	}
-	var standing map[string]*kgo.Record
-	if err == nil {
-		standing, err = downlink.Standing(ctx, c.brokers(), c.opts...)
-	}
 	if err != nil {
 		return nil, service.Unreachable("cannot read the fares from Kafka at %s", c.kafka).Todo("start the broker or correct --kafka, --kafka-user and --kafka-tls-ca").Because(err)
 	}
-	records := slices.SortedFunc(maps.Values(standing), func(a, b *kgo.Record) int { return cmp.Compare(a.Offset, b.Offset) })
-	tables := make([]*message.FareTable, len(records))
-	for i, r := range records {
-		tables[i] = new(message.FareTable)
-		if err := proto.Unmarshal(r.Value, tables[i]); err != nil {
-			return nil, language.Textf("topic %s, offset %d: %w", message.TopicFares, r.Offset, err)
-		}
-	}
-	return plan.NewTables(tables)
+	return fares, nil
 }
 
 // play plays the day while the outbox is forwarded, and waits until the broker

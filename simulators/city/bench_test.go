@@ -32,7 +32,7 @@ func BenchmarkDay(b *testing.B) {
 		b.StartTimer()
 		played, err := Play(b.Context(), Options{
 			Day: plan.Day{
-				Dir: dir, City: town, Town: zhengzhou(b), Keys: store, Tables: publicFares(b), Shares: plan.DefaultShares(),
+				Dir: dir, City: town, Town: zhengzhou(b), Keys: store, Fares: publicFares(b), Shares: plan.DefaultShares(),
 				Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 			},
 			Authority: pastLoads{store}, Outbox: box,

@@ -10,13 +10,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"citycard/clearing/message"
 	"citycard/durable"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
-	"citycard/terminals/tariff"
 )
 
 // Options are the settings with which a day is played.
@@ -77,8 +75,7 @@ type day struct {
 	Options
 	people *Population
 	lines  timetable
-	tariff *tariff.Schedule // of the terminals
-	low    int64            // fen; a card with less tops up before it rides
+	low    int64 // fen; a card with less tops up before it rides
 	memory memory
 	lots   []*lot
 	done   atomic.Int64
@@ -120,13 +117,6 @@ func newDay(o Options) (*day, error) {
 func (d *day) price() error {
 	periods, err := d.Periods()
 	if err != nil {
-		return err
-	}
-	published := make([]*message.FareTable, len(d.Tables))
-	for i, t := range d.Tables {
-		published[i] = t.FareTable
-	}
-	if d.tariff, err = tariff.Of(published...); err != nil {
 		return err
 	}
 	d.lines = timetable{&d.Day, periods}

@@ -23,12 +23,13 @@ import (
 	"citycard/simulators/truth"
 	"citycard/terminals/counter"
 	"citycard/terminals/outbox"
+	"citycard/terminals/tariff"
 )
 
 // publicFares are the fare tables that truth works out itself.
-func publicFares(t testing.TB) plan.Tables {
+func publicFares(t testing.TB) *tariff.Schedule {
 	t.Helper()
-	return plantest.Tables(t, zhengzhou(t), document.Midnight(20200101))
+	return plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), nil)
 }
 
 // manyFaults are shares with which every fault occurs in a small city.
@@ -62,7 +63,7 @@ func playDay(t *testing.T, dir string, store *keys.Store, day time.Time, shares 
 		t.Fatal(err)
 	}
 	played, err := Play(t.Context(), Options{
-		Day:       plan.Day{Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Date: day, Shares: shares, Rides: 5},
+		Day:       plan.Day{Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: day, Shares: shares, Rides: 5},
 		Authority: pastLoads{store}, Outbox: box,
 	})
 	if err != nil {
@@ -218,13 +219,13 @@ func TestPursesFollowFromTheRecords(t *testing.T) {
 func TestPlayRefuses(t *testing.T) {
 	store := keys.GenerateTest(1)
 	options := Options{Day: plan.Day{
-		Dir: t.TempDir(), City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
+		Dir: t.TempDir(), City: small(), Town: zhengzhou(t), Keys: store, Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 	}}
 	if _, err := Play(t.Context(), options); !errors.Is(err, errNoImages) {
 		t.Errorf("a day without cards: %v", err)
 	}
 	options.Dir = smallCity(t, store)
-	options.Tables[0].Fares[0].Bus[0].Fen++
+	options.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].Bus[0].Fen++ })
 	if _, err := Play(t.Context(), options); err == nil || !strings.Contains(err.Error(), "worked out") {
 		t.Errorf("a wrong fare table: %v", err)
 	}
@@ -250,7 +251,7 @@ func TestARefusedLoadEndsTheDay(t *testing.T) {
 	}
 	_, err = Play(t.Context(), Options{
 		Day: plan.Day{
-			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Rides: 5,
+			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5,
 			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 		},
 		Authority: closed{}, Outbox: box,
@@ -273,7 +274,7 @@ func TestAnInterruptedDayIsNotGoneOnWith(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	options := Options{
 		Day: plan.Day{
-			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Tables: publicFares(t), Rides: 5, Progress: func(string, int, int) { stop() },
+			Dir: dir, City: small(), Town: zhengzhou(t), Keys: store, Fares: publicFares(t), Rides: 5, Progress: func(string, int, int) { stop() },
 			Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()),
 		},
 		Authority: pastLoads{store}, Outbox: box,

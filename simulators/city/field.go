@@ -79,7 +79,7 @@ func (f *field) gate(ctx context.Context, line, station int) (*gate.Gate, error)
 		return nil, err
 	}
 	_, operator := f.Town.Operator(network.Metro, line)
-	g, err := gate.New(module, f.tariff, gate.Place{
+	g, err := gate.New(module, f.Fares, gate.Place{
 		City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line), Station: uint16(station),
 		Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
@@ -120,7 +120,7 @@ func (f *field) ride(ctx context.Context, card *chip.Chip, line int, stray bool,
 			return nil, err
 		}
 		_, operator := f.Town.Operator(network.Bus, line)
-		v, err = validator.New(module, f.tariff, validator.Place{
+		v, err = validator.New(module, f.Fares, validator.Place{
 			City: tunion.ZhengzhouCity, Institution: plan.Issuer(), Operator: uint16(operator), Line: uint16(line),
 			Vehicle: fmt.Sprintf("M%03d%02d", line, f.number), Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})

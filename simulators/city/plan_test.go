@@ -9,7 +9,7 @@ import (
 )
 
 func TestRidesFollowEachOther(t *testing.T) {
-	day := plan.Day{Town: zhengzhou(t), Tables: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())}
+	day := plan.Day{Town: zhengzhou(t), Fares: publicFares(t), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing())}
 	periods, err := day.Periods()
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func (l *lot) board(ctx context.Context, w *wallet, r *ride, now time.Time) erro
 
 // couldBe reports whether a terminal of a bus line has a price at what its clock shows.
 func (l *lot) couldBe(line int, clock time.Time) bool {
-	fares, err := l.tariff.At(clock)
+	fares, err := l.Fares.At(clock)
 	return err == nil && fares.BusLine(uint32(line)) == nil
 }
 

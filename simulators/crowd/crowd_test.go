@@ -71,7 +71,7 @@ func options(t testing.TB, dir string, s *sent) Options {
 	return Options{
 		Day: plan.Day{
 			Dir: dir, City: plan.City{Seed: 11, Cards: 3000, Riders: 2000, Day: 20261124}, Town: zhengzhou(t), Keys: keys.GenerateTest(3),
-			Tables: plantest.Tables(t, zhengzhou(t), document.Midnight(20200101)), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(),
+			Fares: plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), nil), Date: time.Date(2026, 11, 24, 0, 0, 0, 0, beijing()), Shares: someFaults(),
 		},
 		Truth: filepath.Join(dir, "truth"), Send: s.send,
 	}
@@ -360,7 +360,9 @@ func TestRefusals(t *testing.T) {
 		"hot stranger":  func(o *Options) { o.Shares.Hot, o.Hot = 0.9, "nobody" },
 		"part 3 of 2":   func(o *Options) { o.Part, o.Parts = 3, 2 },
 		"rides":         func(o *Options) { o.Rides = 100 },
-		"other fares":   func(o *Options) { o.Tables[0].Fares[0].MetroFen[1]++ },
+		"other fares": func(o *Options) {
+			o.Fares = plantest.Fares(t, zhengzhou(t), document.Midnight(20200101), func(m *message.FareTable) { m.Fares[0].MetroFen[1]++ })
+		},
 		"damaged state": func(o *Options) {
 			if err := os.WriteFile(filepath.Join(o.Dir, stateFile), []byte("CROWDST1 and noise"), 0o600); err != nil {
 				t.Fatal(err)

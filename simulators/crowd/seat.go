@@ -3,12 +3,12 @@ package crowd
 import (
 	"fmt"
 
-	"citycard/clearing/message"
 	"citycard/language"
 	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
 	"citycard/simulators/truth"
+	"citycard/terminals/tariff"
 )
 
 // seat is the place of a SAM: in a lot's gate of a line in a station, or in its validator on a bus
@@ -39,7 +39,7 @@ type grid struct {
 // period is a time in which neither prices nor the network change.
 type period struct {
 	from  document.Moment
-	table *message.FareTable // nil: terminals have no fares
+	table *tariff.Table // nil: terminals have no fares
 	*roads
 	*prices
 }

@@ -38,7 +38,7 @@ func TestNetworkGrows(t *testing.T) {
 	o.Shares = plan.Shares{}
 	play(t, o)
 	o.Town, o.Date = grown(t), o.Date.AddDate(0, 0, 1)
-	o.Tables = plantest.Tables(t, o.Town, document.Midnight(20200101))
+	o.Fares = plantest.Fares(t, o.Town, document.Midnight(20200101), nil)
 	play(t, o)
 	sequences, lines := map[string]uint32{}, map[uint32]int{}
 	for _, l := range s.all() {
@@ -56,7 +56,7 @@ func TestNetworkGrows(t *testing.T) {
 		t.Error("nobody rides the new line")
 	}
 	o.Town, o.Date = plantest.Town(t, "../.."), o.Date.AddDate(0, 0, 1)
-	o.Tables = plantest.Tables(t, o.Town, document.Midnight(20200101))
+	o.Fares = plantest.Fares(t, o.Town, document.Midnight(20200101), nil)
 	if _, err := Play(t.Context(), o); err == nil || !strings.Contains(err.Error(), "of another city or network") {
 		t.Errorf("without line 399: %v", err)
 	}

@@ -120,7 +120,7 @@ func (w *writer) message(t *tap, signed *keys.PurchaseRecord) *record {
 	r := &record{
 		PurchaseRecord: *signed, keyVersion: w.version, medium: uint32(message.Medium_MEDIUM_CONTACTLESS),
 		counter: uint32(t.counter), balance: t.balance, line: uint32(s.line), station: uint32(s.station),
-		cardType: uint32(k.Type), fares: w.lot.signed(t).table.GetVersion(), vehicle: s.vehicles[w.number],
+		cardType: uint32(k.Type), fares: w.lot.signed(t).table.Version(), vehicle: s.vehicles[w.number],
 	}
 	if t.card&visitorBit != 0 {
 		f := signed.Card.Factors()

@@ -25,13 +25,10 @@ func Midnight(day int) Moment { return Moment(day) * clockDigits }
 // Day is the moment's day, YYYYMMDD.
 func (m Moment) Day() int { return int(m / clockDigits) }
 
-// Packed reads the 14 digits of a published table.
-func Packed(text string) (Moment, error) {
-	t, err := time.Parse("20060102150405", text)
-	if err != nil || len(text) != 14 {
-		return 0, fmt.Errorf("%q, want 14 digits YYYYMMDDhhmmss", text)
-	}
-	return MomentOf(t), nil
+// Time is the moment in a zone.
+func (m Moment) Time(zone *time.Location) time.Time {
+	day, clock := m.Day(), int(m%clockDigits)
+	return time.Date(day/10_000, time.Month(day/100%100), day%100, clock/10_000, clock/100%100, clock%100, 0, zone)
 }
 
 // UnmarshalJSON reads a day "20270101", from its first second, or a time of day "2027-01-01T04:00".

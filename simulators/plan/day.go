@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"citycard/cardos/keys"
-	"citycard/clearing/message"
 	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/truth"
+	"citycard/terminals/tariff"
 )
 
 // Day holds the settings of a day, for both kinds of city.
@@ -18,8 +18,8 @@ type Day struct {
 	City   City
 	Town   *Town
 	Keys   *keys.Store
-	Tables Tables
-	Date   time.Time // midnight, in the city's zone
+	Fares  *tariff.Schedule // the published tables
+	Date   time.Time        // midnight, in the city's zone
 	Shares Shares
 	Rides  int // per card, roughly; 0: the package's default
 	// Progress is called with the progress of a phase, from several goroutines; it may be nil.
@@ -29,8 +29,8 @@ type Day struct {
 // Period is a time in which neither prices nor the network change.
 type Period struct {
 	From   document.Moment
-	Table  *message.FareTable // of the terminals; nil: a terminal has no fares
-	Prices *truth.Fares       // the truth's own
+	Table  *tariff.Table // of the terminals; nil: a terminal has no fares
+	Prices *truth.Fares  // the truth's own
 	Map    *network.Map
 }
 
@@ -61,20 +61,22 @@ func (d *Day) SlowAt(second int) document.Moment {
 // clocks show. A fare table is refused if one of its prices is not the truth's own while it holds.
 func (d *Day) Periods() (Periods, error) {
 	var all Periods
-	for _, days := range [][2]document.Moment{
+	for _, days := range [][]document.Moment{
 		{d.SlowAt(0), d.SlowAt(midnight)},
-		{d.At(-midnight), d.At(midnight)},
+		{d.At(-midnight), d.At(0)}, // yesterday a terminal may have had no fares
+		{d.At(0), d.At(midnight)},
 	} {
 		first, last := days[0], days[1]
-		begins := slices.Concat([]document.Moment{first}, d.Town.Rules.Changes(first, last), d.Tables.changes(first, last))
+		begins := slices.Concat([]document.Moment{first}, d.Town.Rules.Changes(first, last), d.published(first, last))
 		slices.Sort(begins)
 		for _, from := range slices.Compact(begins) {
-			p := Period{from, d.Tables.At(from), d.Town.Rules.Fares(from), d.Town.Rules.Maps.At(from)}
-			if p.Table == nil && from >= d.At(0) {
-				return nil, fmt.Errorf("no fare table holds at %d", from)
+			p := Period{From: from, Prices: d.Town.Rules.Fares(from), Map: d.Town.Rules.Maps.At(from)}
+			var err error
+			if p.Table, err = d.Fares.At(from.Time(d.Date.Location())); err != nil && from >= d.At(0) {
+				return nil, fmt.Errorf("at %d: %w", from, err)
 			}
-			if p.Table != nil {
-				if err := p.Prices.CheckTable(p.Table); err != nil {
+			if err == nil {
+				if err := p.Prices.CheckTable(p.Table.Message()); err != nil {
 					return nil, fmt.Errorf("the fares of %d are not those of this city: %w", from, err)
 				}
 			}
@@ -82,6 +84,16 @@ func (d *Day) Periods() (Periods, error) {
 		}
 	}
 	return all, nil
+}
+
+// published are the moments between two at which another table begins.
+func (d *Day) published(first, last document.Moment) (changes []document.Moment) {
+	for _, t := range d.Fares.All() {
+		if from := document.MomentOf(t.Begins(d.Date.Location())); first < from && from < last {
+			changes = append(changes, from)
+		}
+	}
+	return changes
 }
 
 // Costly is a sum that no ride costs more than, in fen.

@@ -96,11 +96,11 @@ func (r *Rules) Fares(at document.Moment) *Fares {
 	return r.priced[document.At(r.fares, at)][document.At(r.Maps, at)]
 }
 
-// Changes are the moments after the first and up to the last at which the fares, the network or the
-// purses begin to be others.
+// Changes are the moments between two at which the fares, the network or the purses begin to be
+// others.
 func (r *Rules) Changes(first, last document.Moment) (changes []document.Moment) {
 	add := func(at document.Moment) {
-		if first < at && at <= last {
+		if first < at && at < last {
 			changes = append(changes, at)
 		}
 	}

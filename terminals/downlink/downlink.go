@@ -20,17 +20,17 @@ import (
 	"citycard/terminals/tariff"
 )
 
-// Fares returns the fare table of the topic fares that holds at a time, as clocks in its location
-// show it; opts are the client options that the brokers require. It waits for a broker, and for a
-// table to be published, as long as ctx allows. It calls waiting once, with what it waits for.
-// Errors: tariff.ErrNone, or what the broker says.
-func Fares(ctx context.Context, brokers []string, at time.Time, waiting func(why error), opts ...kgo.Opt) (*message.FareTable, error) {
+// Fares returns the fare tables of the topic fares, of which one holds at a time as clocks in its
+// location show it; opts are the client options that the brokers require. It waits for a broker,
+// and for that table to be published, as long as ctx allows. It calls waiting once, with what it
+// waits for. Errors: tariff.ErrNone, or what the broker says.
+func Fares(ctx context.Context, brokers []string, at time.Time, waiting func(why error), opts ...kgo.Opt) (*tariff.Schedule, error) {
 	pause := time.NewTicker(retryPause)
 	defer pause.Stop()
 	for told := false; ; told = true {
-		table, err := read(ctx, brokers, at, opts)
+		fares, err := read(ctx, brokers, at, opts)
 		if err == nil || !passing(err) {
-			return table, err
+			return fares, err
 		}
 		if !told {
 			waiting(err)
@@ -55,7 +55,7 @@ func passing(err error) bool {
 const retryPause = 200 * time.Millisecond
 
 // read reads the topic once.
-func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (*message.FareTable, error) {
+func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (*tariff.Schedule, error) {
 	standing, err := Standing(ctx, brokers, opts...)
 	if err != nil {
 		return nil, err
@@ -105,25 +105,21 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 	return standing, nil
 }
 
-// holding finds the table that holds at a time. A record that is no usable table is an error.
-func holding(standing map[string]*kgo.Record, at time.Time) (*message.FareTable, error) {
-	var tables []*message.FareTable
+// holding are the tables, of which one must hold at a time. A record that is no usable table is an
+// error.
+func holding(standing map[string]*kgo.Record, at time.Time) (*tariff.Schedule, error) {
+	var tables []*tariff.Table
 	for _, r := range slices.SortedFunc(maps.Values(standing), published) {
 		table, err := tableOf(r)
 		if err != nil {
 			return nil, refused(r, err)
 		}
-		tables = append(tables, table.Message())
+		tables = append(tables, table)
 	}
-	schedule, err := tariff.Of(tables...)
-	if err != nil {
-		return nil, err
-	}
-	table, err := schedule.At(at)
-	if err != nil {
-		return nil, err
-	}
-	return table.Message(), nil
+	schedule := new(tariff.Schedule)
+	schedule.Set(tables...)
+	_, err := schedule.At(at)
+	return schedule, err
 }
 
 // published compares records by when they were published.

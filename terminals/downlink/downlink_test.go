@@ -62,10 +62,10 @@ func TestTableOfTheMomentCounts(t *testing.T) {
 	publish("v2", "20260105040000")
 	publish("v1", "20260105035959")
 	publish("withdrawn", "")
-	table, err := downlink.Fares(ctx, cluster.ListenAddrs(), morning, ignore)
+	fares, err := downlink.Fares(ctx, cluster.ListenAddrs(), morning, ignore)
 	must(t, err)
-	if table.GetVersion() != "v2" {
-		t.Errorf("version %s, want v2", table.GetVersion())
+	if table, err := fares.At(morning); err != nil || table.Version() != "v2" || len(fares.All()) != 3 {
+		t.Errorf("%d tables, %v, want 3, of which v2 holds", len(fares.All()), err)
 	}
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Value: []byte{0xFF}}).FirstErr())
 	if _, err := downlink.Fares(ctx, cluster.ListenAddrs(), morning, ignore); err == nil {
@@ -89,13 +89,13 @@ func TestFaresAreAwaited(t *testing.T) {
 	address, number := freePort(t)
 	waits := make(chan error, 10)
 	type answer struct {
-		table *message.FareTable
+		fares *tariff.Schedule
 		err   error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		table, err := downlink.Fares(ctx, []string{address}, morning, func(why error) { waits <- why })
-		answers <- answer{table, err}
+		fares, err := downlink.Fares(ctx, []string{address}, morning, func(why error) { waits <- why })
+		answers <- answer{fares, err}
 	}()
 	<-waits
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(number))
@@ -110,8 +110,9 @@ func TestFaresAreAwaited(t *testing.T) {
 	must(t, err)
 	must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte("v1"), Value: value}).FirstErr())
 	got := <-answers
-	if got.err != nil || got.table.GetVersion() != "v1" {
-		t.Errorf("fares %v, %v", got.table, got.err)
+	must(t, got.err)
+	if table, err := got.fares.At(morning); err != nil || table.Version() != "v1" {
+		t.Errorf("fares %v, %v", table, err)
 	}
 	if len(waits) > 0 {
 		t.Errorf("it said %d times more that it waits, want once", len(waits))

@@ -11,6 +11,7 @@ import (
 	"citycard/simulators/document"
 	"citycard/simulators/network"
 	"citycard/simulators/plan"
+	"citycard/terminals/tariff"
 )
 
 // Documents are the example documents, and the network of the built-in city; root leads from the
@@ -41,15 +42,23 @@ func Town(t testing.TB, root string) *plan.Town {
 	return town
 }
 
-// Tables are fare tables that the truth agrees with: one, called test, from a moment on, and one
-// more, called after its moment, for every later change of the town's rules.
-func Tables(t testing.TB, town *plan.Town, from document.Moment) plan.Tables {
+// Fares are fare tables that the truth agrees with: one, called test, from a moment on, and one
+// more, called after its moment, for every later change of the town's rules. change may spoil the
+// first.
+func Fares(t testing.TB, town *plan.Town, from document.Moment, change func(*message.FareTable)) *tariff.Schedule {
 	t.Helper()
-	tables := plan.Tables{{From: from, FareTable: table(t, town, "test", from)}}
+	tables := []*message.FareTable{table(t, town, "test", from)}
 	for _, at := range town.Rules.Changes(from, document.Midnight(9999_12_31)) {
-		tables = append(tables, plan.Table{From: at, FareTable: table(t, town, fmt.Sprintf("v%d", at), at)})
+		tables = append(tables, table(t, town, fmt.Sprintf("v%d", at), at))
 	}
-	return tables
+	if change != nil {
+		change(tables[0])
+	}
+	fares, err := tariff.Of(tables...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fares
 }
 
 func table(t testing.TB, town *plan.Town, version string, at document.Moment) *message.FareTable {
