@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
 
@@ -218,6 +219,23 @@ func TestStoppedIsUndone(t *testing.T) {
 	order := w.order()
 	if _, err := w.Import(t.Context(), file(resident(9, "李四", "present", 20200101)), order); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "import 2, which ann began at 2026-01-05 09:00:00") {
 		t.Errorf("another file: %v", err)
+	}
+	dry := townAt(t, w.url, ledger.WithRehearsal())
+	stopped := ledgertest.Dump(t, w.ledger.Pool())
+	rehearsal := dry.order()
+	rehearsal.Undo = true
+	if r, err := dry.Import(t.Context(), file(resident(9, "李四", "present", 20200101)), rehearsal); err != nil || r.Number != 2 || r.Resumed || r.Counts.New != 1 {
+		t.Errorf("rehearsed with Undo: %+v, %v", r, err)
+	}
+	if after := ledgertest.Dump(t, w.ledger.Pool()); after != stopped {
+		t.Error("a rehearsal took something away")
+	}
+	// The undoing itself may have stopped behind its first step: nobody goes on with the import then.
+	if _, err := w.ledger.Pool().Exec(t.Context(), "UPDATE person_imports SET file = $1, head = $1 WHERE NOT done", make([]byte, 32)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Import(t.Context(), file(sevenRows()...), order); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("the same file while it is undone: %v", err)
 	}
 	if err := w.undo(t.Context()); err != nil {
 		t.Fatal(err)

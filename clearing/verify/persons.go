@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"citycard/clearing/persons"
 	"citycard/ledger/chain"
@@ -28,6 +29,12 @@ type roster struct {
 	behind int64 // the line behind its last part
 }
 
+// undone reports whether an import that has not ended is being taken away: then some of its rows may
+// be gone already, and the others are going.
+func (r *roster) undone() bool {
+	return r != nil && r.there && !r.done && r.entry == nil && strings.Trim(r.here.File, "0") == ""
+}
+
 func importName(number int64) string { return fmt.Sprintf("import %d of persons", number) }
 
 // persons compares rows with the marks of their parts, parts with the heads of their imports, and
@@ -44,7 +51,7 @@ func (c *check) persons(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.personRows(ctx, parts); err != nil {
+	if err := c.personRows(ctx, all, parts); err != nil {
 		return err
 	}
 	for _, number := range slices.Sorted(maps.Keys(all)) {
@@ -101,6 +108,9 @@ func (c *check) personParts(ctx context.Context, all map[int64]*roster) (parts [
 				of = &roster{}
 				all[number] = of
 			}
+			if of.undone() {
+				return nil
+			}
 			if of.parts == 0 {
 				of.behind = persons.FirstLine
 			}
@@ -120,6 +130,8 @@ func (c *check) personParts(ctx context.Context, all map[int64]*roster) (parts [
 func (c *check) personImport(number int64, of *roster) {
 	name := importName(number)
 	switch {
+	case of.undone():
+		return
 	case !of.there && of.entry != nil:
 		c.fault(PersonImport, name, "it is not there, as entry %d of the audit has it", of.entry.Number)
 		return
@@ -142,7 +154,7 @@ func (c *check) personImport(number int64, of *roster) {
 
 // personRows goes through the rows in the order of imports and lines, and the parts beside them.
 // The rows of parts that they do not make are named by the parts' marks.
-func (c *check) personRows(ctx context.Context, parts []*personPart) error {
+func (c *check) personRows(ctx context.Context, all map[int64]*roster, parts []*personPart) error {
 	const query = `SELECT import, line, since, certificate, status, token, sealed, '' AS reason, '' AS field, '' AS detail, 1 AS person FROM persons
 		UNION ALL SELECT import, line, 0, 0, 0, ''::BYTEA, sealed, reason, field, detail, 0 FROM person_rejects ORDER BY import, line, person, token`
 	w := personWalk{check: c, parts: parts}
@@ -153,6 +165,9 @@ func (c *check) personRows(ctx context.Context, parts []*personPart) error {
 	err := c.each(ctx, query, []any{
 		&row.Import, &row.Line, &row.Since, &row.Certificate, &row.Status, &token, &row.Sealed, &reject.Reason, &reject.Field, &reject.Detail, &person,
 	}, func() error {
+		if all[int64(row.Import)].undone() {
+			return nil
+		}
 		var hash [sha256.Size]byte
 		if person == 1 {
 			copy(row.Token[:], token)

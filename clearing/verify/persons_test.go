@@ -99,6 +99,7 @@ func TestPersonsAreNamed(t *testing.T) {
 		{"UPDATE person_imports SET counts = replace(counts, '1', '2') WHERE number = 2", []string{"import 2 of persons: {"}},
 		{"UPDATE person_imports SET counts = ' ' || counts WHERE number = 2", []string{"import 2 of persons: its counts are"}},
 		{"UPDATE person_imports SET next_line = 9 WHERE number = 2", []string{"import 2 of persons: 1 parts up to line 8"}},
+		{"UPDATE person_imports SET file = '\\x" + strings.Repeat("00", 32) + "' WHERE number = 2", []string{"import 2 of persons: {"}},
 	} {
 		faults := faultsOf(t, l, test.change)
 		for _, want := range test.want {
@@ -106,5 +107,23 @@ func TestPersonsAreNamed(t *testing.T) {
 				t.Errorf("%s: faults\n%s\nwant one with %q", test.change, strings.Join(faults, "\n"), want)
 			}
 		}
+	}
+	// An import that has not ended counts nowhere, and its rows are only held against its parts;
+	// while it is undone, not even that.
+	if _, err := l.Pool().Exec(t.Context(), "INSERT INTO person_imports SELECT 3, sha256('3'), person, at, 0, 2, '\\x"+strings.Repeat("00", 32)+"', counts, false FROM person_imports WHERE number = 2"); err != nil {
+		t.Fatal(err)
+	}
+	if faults := faultsOf(t, l, ""); len(faults) > 0 {
+		t.Errorf("with an import that has begun: %q", faults)
+	}
+	const row3 = "INSERT INTO persons SELECT 3, line, since, certificate, status, token, sealed FROM persons WHERE import = 2"
+	if faults := faultsOf(t, l, row3); len(faults) != 1 || !strings.Contains(faults[0], "import 3 of persons, line 2: it belongs to no part") {
+		t.Errorf("with a row of no part: %q", faults)
+	}
+	if _, err := l.Pool().Exec(t.Context(), "UPDATE person_imports SET file = head WHERE number = 3"); err != nil {
+		t.Fatal(err)
+	}
+	if faults := faultsOf(t, l, row3); len(faults) > 0 {
+		t.Errorf("while an import is undone: %q", faults)
 	}
 }
