@@ -230,7 +230,7 @@ func TestStoppedIsUndone(t *testing.T) {
 	if after := ledgertest.Dump(t, w.ledger.Pool()); after != stopped {
 		t.Error("a rehearsal took something away")
 	}
-	// The undoing itself may have stopped behind its first step: nobody goes on with the import then.
+	// The undoing may have stopped behind its first step: nobody goes on with the import then.
 	if _, err := w.ledger.Pool().Exec(t.Context(), "UPDATE person_imports SET file = $1, head = $1 WHERE NOT done", make([]byte, 32)); err != nil {
 		t.Fatal(err)
 	}

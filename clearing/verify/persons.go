@@ -29,8 +29,8 @@ type roster struct {
 	behind int64 // the line behind its last part
 }
 
-// undone reports whether an import that has not ended is being taken away: then some of its rows may
-// be gone already, and the others are going.
+// undone reports whether an import that has not ended is being taken away: then some of its rows
+// may be gone already.
 func (r *roster) undone() bool {
 	return r != nil && r.there && !r.done && r.entry == nil && strings.Trim(r.here.File, "0") == ""
 }
