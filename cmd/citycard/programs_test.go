@@ -87,7 +87,7 @@ func (c cleaned) Run() int {
 }
 
 // build gives the named programs with an empty database.
-func build(t *testing.T, names ...string) programs {
+func build(t testing.TB, names ...string) programs {
 	t.Helper()
 	dir, err := built.folder(names)
 	if err != nil {
@@ -98,7 +98,7 @@ func build(t *testing.T, names ...string) programs {
 
 // fresh returns the same programs with a database that is empty. Where each data directory has a
 // private one, nothing changes.
-func (p programs) fresh(t *testing.T) programs {
+func (p programs) fresh(t testing.TB) programs {
 	t.Helper()
 	if url := bookstest.Database(t); url != "" {
 		p.env = append(slices.Clip(p.env), "CITYCARD_DB="+url)
@@ -119,7 +119,7 @@ func (p programs) command(ctx context.Context, name string, args ...string) *exe
 }
 
 // run runs a program to its end and returns what it printed.
-func (p programs) run(t *testing.T, name string, args ...string) string {
+func (p programs) run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	command := p.command(t.Context(), name, args...)
 	var out, errs bytes.Buffer
@@ -216,7 +216,7 @@ func (s *process) get(page string) string {
 
 // reachableDir makes a directory that a private PostgreSQL's user can reach; it cannot reach that
 // of t.TempDir.
-func reachableDir(t *testing.T) string {
+func reachableDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "citycard-test-")
 	if err != nil {

@@ -61,7 +61,7 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 
 // Database is an empty database on the server that the tests are to use, or "" if each test has a
 // private one.
-func Database(t *testing.T) string {
+func Database(t testing.TB) string {
 	t.Helper()
 	if os.Getenv(ledgertest.Server) == "" {
 		return ""
