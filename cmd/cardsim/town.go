@@ -58,7 +58,7 @@ func (s *settings) townFiles() (*townFiles, error) {
 		return nil, service.Fail("data directory not usable").Todo("give another one with --data").Because(err)
 	}
 	if s.cityFile != "" {
-		given, err := os.ReadFile(s.cityFile)
+		given, err := server.ReadDocument(s.cityFile)
 		if err != nil {
 			return nil, service.Fail("the city's file cannot be read").Todo("correct --city; cardsim template writes one to begin with").Because(err)
 		}

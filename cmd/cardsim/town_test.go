@@ -232,6 +232,47 @@ func TestTownOfTheDirectory(t *testing.T) {
 	refused("holds issued cards", append(slices.Clone(issue), "--city", city)...)
 }
 
+// TestNewerRules plays a day under documents that were changed after the city was issued. Under
+// those of before it is refused from the moment on at which the published fares are others.
+func TestNewerRules(t *testing.T) {
+	keyPath, _ := keyFile(t)
+	dir, newer := t.TempDir(), filepath.Join(t.TempDir(), "rules")
+	common := []string{"--direct", "--data", dir, "--keys", keyPath, "--seed", "5", "--day", "20261124", "--cards", "200"}
+	if err := run(t, append([]string{"issue"}, common...)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(newer, os.DirFS(filepath.Join(dir, "rules"))); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(newer, "fares.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fares map[string]any
+	decode(t, data, &fares)
+	var next map[string]any
+	decode(t, data, &next)
+	version := objects(t, next["versions"])[0]
+	version["version"], version["effective_from"], version["rounding"] = "zz-2026", "2026-11-24T04:00", "up"
+	versions, _ := fares["versions"].([]any)
+	fares["versions"] = append(versions, version)
+	if metro, ok := version["metro"].(map[string]any); ok {
+		metro["base_fen"] = 231
+	}
+	write(t, filepath.Join(newer, "fares.json"), fares)
+	var published []*message.FareTable
+	for _, table := range officialTables(t, filepath.Dir(newer)).All() {
+		published = append(published, table.Message())
+	}
+	city := append([]string{"city", "--kafka", fakeBroker(t, published...)}, common...)
+	if err := run(t, city...); err == nil || !strings.Contains(err.Error(), "the fares of 20261124040000 are not those of this city") {
+		t.Errorf("under the rules of before: %v", err)
+	}
+	if err := run(t, append(city, "--rules", newer)...); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTemplate writes the file of a city of one's own, once, and with --dry-run not at all.
 func TestTemplate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "mine")

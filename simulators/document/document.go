@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 // Head begins every version.
@@ -23,8 +24,12 @@ type Source struct {
 	Source  string `json:"source"`
 }
 
-// Decode reads one JSON value and refuses fields that are not known, and text behind it.
+// Decode reads one JSON value and refuses fields that are not known, and text behind it. It takes
+// the byte-order mark that Excel writes.
 func Decode(data []byte, into any) error {
+	if !utf8.Valid(data) {
+		return errors.New("not UTF-8, GBK perhaps: save it as UTF-8")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {

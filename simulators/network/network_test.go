@@ -115,6 +115,7 @@ func TestReadCityRefuses(t *testing.T) {
 		{`visitor_card_type: fares.json has no card type 4`, `"visitor_card_type": 1`, `"visitor_card_type": 4`},
 		{`hospitals[0].class: "4" has no table in medical.json, want one of ["community" "1" "2" "3"]`, `"class": "community"`, `"class": "4"`},
 		{`hospitals[1].id: "h-101" again`, `h-102`, `h-101`},
+		{`not UTF-8, GBK perhaps`, `郑州`, "\xd6\xa3\xd6\xdd"},
 		{`text behind the document`, "  ]\n}", "  ]\n}{}"},
 	} {
 		bad := strings.Replace(good, test.old, test.new, 1)
