@@ -125,3 +125,42 @@ func TestTwoBroken(t *testing.T) {
 func within(place, other string) bool {
 	return other == "" || place == other || strings.HasPrefix(place, other+".") || strings.HasPrefix(place, other+"[")
 }
+
+// TestNothingHalfTaken proposes a document that may be taken together with a broken one of each
+// kind: no row of the database is there more than before.
+func TestNothingHalfTaken(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	count := func() (rows int) {
+		t.Helper()
+		o.must(o.store.Ledger.Pool().QueryRow(t.Context(), `SELECT (SELECT count(*) FROM rule_proposals) + (SELECT count(*) FROM rule_documents)
+			+ (SELECT count(*) FROM rule_decisions) + (SELECT count(*) FROM rule_editions) + (SELECT count(*) FROM audit)`).Scan(&rows))
+		return rows
+	}
+	before := count()
+	for _, kind := range documentKinds() {
+		good := rules.Medical
+		if kind == good {
+			good = rules.Pension
+		}
+		changed := parse(t, good.Example())
+		changed.at("note").set(`"changed"`)
+		broken := parse(t, kind.Example())
+		broken.at("versions[0].version").set(`""`)
+		for name, content := range map[string][]byte{"a fault": broken.text(), "GBK": []byte("\xc4\xe3"), "9 MB": make([]byte, 9<<20), "nothing": {}} {
+			if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{good: changed.text(), kind: content}, o.now); err == nil {
+				t.Errorf("%s with %s: taken", kind, name)
+			}
+		}
+	}
+	if after := count(); after != before {
+		t.Errorf("%d rows, %d before", after, before)
+	}
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Medical: parse(t, rules.Medical.Example()).text()}, o.now)
+	o.must(err)
+	_, err = o.store.Propose(t.Context(), draft, o.by("ann"))
+	o.must(err)
+	if after := count(); after != before+3 {
+		t.Errorf("%d rows after a proposal of one document, %d before; want three more", after, before)
+	}
+}

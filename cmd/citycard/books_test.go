@@ -31,6 +31,20 @@ func TestLooks(t *testing.T) {
 	}})
 }
 
+// TestBadRules gives the commands of rules what is no document: testdata/bad, over books of their
+// own, since nothing else may be proposed meanwhile.
+func TestBadRules(t *testing.T) {
+	b, dir := bookstest.New(t)
+	fillBooks(t, b.Ledger)
+	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata/bad", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
+
 // TestReaderGone runs a command whose output is not read to its end: testdata/pipe.
 func TestReaderGone(t *testing.T) {
 	data, err := service.OpenDataDir(filepath.Join(reachableDir(t), "data"), books.DataPurpose)
