@@ -11,12 +11,85 @@ type Reading struct {
 	Balance uint32        // after it, fen; a load's TAC signs it, of a tap it is only a claim
 }
 
+// Ride has the fields of a tap on which its price depends, and the amount that was paid.
+type Ride struct {
+	CardType, Line, Station, EntryStation uint32
+	Mode                                  Mode
+	Movement                              Movement
+	AmountFen                             uint32
+	Time, EntryTime                       [TimeLen]byte // zero where the tap has none of that length
+}
+
 // Field numbers of citycard.proto.
 const (
-	tapDebit, tapCounter, tapBalance protowire.Number = 2, 3, 4
-	debitTime                        protowire.Number = 7
-	loadTime, loadBalance            protowire.Number = 8, 9
+	tapDebit, tapCounter, tapBalance                     protowire.Number = 2, 3, 4
+	tapMode, tapMovement, tapLine                        protowire.Number = 5, 6, 7
+	tapStation, tapEntryStation, tapEntryAt, tapCardType protowire.Number = 8, 9, 10, 11
+	debitAmount, debitTime                               protowire.Number = 4, 7
+	loadTime, loadBalance                                protowire.Number = 8, 9
 )
+
+// Ride is what the price of the tap depends on.
+func (t *Tap) Ride() (r Ride) {
+	r = Ride{
+		CardType: t.GetCardType(), Line: t.GetLine(), Station: t.GetStation(), EntryStation: t.GetEntryStation(),
+		Mode: t.GetMode(), Movement: t.GetMovement(), AmountFen: t.GetDebit().GetAmountFen(),
+	}
+	r.Time, r.EntryTime = timeOf(t.GetDebit().GetTime()), timeOf(t.GetEntryTime())
+	return r
+}
+
+// TapRide reads the same from an encoded tap without decoding the rest, since whole days are read.
+// ok is false where the bytes are no tap.
+func TapRide(b []byte) (r Ride, ok bool) {
+	paid := false
+	ok = fields(b, func(number protowire.Number, value uint64, inner []byte) bool {
+		switch {
+		case number == tapDebit && inner != nil:
+			paid = true
+			return fields(inner, r.debit)
+		case number == tapEntryAt && inner != nil:
+			r.EntryTime = timeOf(inner)
+		case inner == nil:
+			r.number(number, value)
+		}
+		return true
+	})
+	return r, ok && paid
+}
+
+func (r *Ride) debit(number protowire.Number, value uint64, inner []byte) bool {
+	switch {
+	case number == debitAmount && inner == nil:
+		r.AmountFen = uint32(value)
+	case number == debitTime && inner != nil:
+		r.Time = timeOf(inner)
+	}
+	return true
+}
+
+func (r *Ride) number(number protowire.Number, value uint64) {
+	switch number {
+	case tapMode:
+		r.Mode = Mode(value)
+	case tapMovement:
+		r.Movement = Movement(value)
+	case tapLine:
+		r.Line = uint32(value)
+	case tapStation:
+		r.Station = uint32(value)
+	case tapEntryStation:
+		r.EntryStation = uint32(value)
+	case tapCardType:
+		r.CardType = uint32(value)
+	}
+}
+
+// timeOf is zero where the bytes have another length than a time.
+func timeOf(b []byte) (at [TimeLen]byte) {
+	Fixed(at[:], b)
+	return at
+}
 
 // TapReading reads them from an encoded tap without decoding the rest: a day's close
 // reads every tap of the day. ok is false where the bytes are no tap.
@@ -67,8 +140,11 @@ func fields(b []byte, fn func(number protowire.Number, value uint64, inner []byt
 			value, n = protowire.ConsumeVarint(b)
 		case protowire.BytesType:
 			inner, n = protowire.ConsumeBytes(b)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, b)
+		default: // no message that is read here has a field of another kind
+			if n = protowire.ConsumeFieldValue(number, kind, b); n >= 0 {
+				b = b[n:]
+				continue
+			}
 		}
 		if n < 0 || !fn(number, value, inner) {
 			return false

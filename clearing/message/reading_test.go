@@ -55,3 +55,37 @@ func FuzzReading(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRide reads a tap with and without decoding it.
+func FuzzRide(f *testing.F) {
+	at := []byte{0x20, 0x26, 0x01, 0x05, 0x12, 0x34, 0x56}
+	for _, tap := range []*message.Tap{
+		{
+			Mode: message.Mode_MODE_METRO, Movement: message.Movement_MOVEMENT_EXIT, Line: 5, Station: 2, EntryStation: 300, EntryTime: at, CardType: 3,
+			Vehicle: "v", CardCounter: 7, BalanceFen: 9, Debit: &message.Debit{AmountFen: 285, Time: at, TerminalSequence: 9, Card: make([]byte, 10)},
+		},
+		{Mode: message.Mode_MODE_BUS, EntryTime: at[:6], Debit: &message.Debit{}},
+		{Line: 1},
+	} {
+		b, err := proto.Marshal(tap)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(append(b, 0x5d, 1, 0, 0, 0))                // the card type as four bytes, which is another field
+		f.Add(append(b, 0x5a, 1, 0))                      // or as bytes
+		f.Add(append(b, 0x50, 7))                         // the entry's time as a number
+		f.Add(append(b, 0x12, 4, 0x20, 9, 0x3a, 0))       // the debit again, with another amount and no time
+		f.Add(append(b, 0x12, 4, 0x22, 0, 0x38, 1, 0x10)) // cut short
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, ok := message.TapRide(b)
+		var tap message.Tap
+		if err := proto.Unmarshal(b, &tap); err != nil {
+			return
+		}
+		if want := tap.Ride(); ok != (tap.GetDebit() != nil) || ok && got != want {
+			t.Errorf("%x: %+v, %v; decoded %+v", b, got, ok, want)
+		}
+	})
+}

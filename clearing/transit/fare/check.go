@@ -3,6 +3,7 @@ package fare
 import (
 	"time"
 
+	"citycard/cardos/bcd"
 	"citycard/clearing/message"
 )
 
@@ -26,6 +27,11 @@ func (t *Table) Metro(cardType, entry, exit uint32) (int64, bool) {
 func (t *Table) Highest(cardType uint32) (int64, bool) {
 	p, ok := t.cards[cardType]
 	return p.highest, ok
+}
+
+// overstays reports whether a trip is past the time limit.
+func (t *Table) overstays(stay time.Duration) bool {
+	return stay > time.Duration(t.message.GetMetroLimitMinutes())*time.Minute
 }
 
 // Bus is the price in fen of one ride. It reports false for an unknown card
@@ -53,6 +59,25 @@ const (
 	BadTimes        // a time is unreadable, or the exit is before the entry
 )
 
+// String is the outcome's code.
+func (o Outcome) String() string {
+	switch o {
+	case Match:
+		return "match"
+	case AmountDiffers:
+		return "amount_differs"
+	case UnknownCardType:
+		return "unknown_card_type"
+	case UnknownStation:
+		return "unknown_station"
+	case UnknownLine:
+		return "unknown_line"
+	case UnknownMovement:
+		return "unknown_movement"
+	}
+	return "bad_times"
+}
+
 // Finding is the result of a check. It is a flag for people and day close: the
 // purse is debited already, so a finding never rejects a tap.
 type Finding struct {
@@ -67,53 +92,54 @@ func (f Finding) OK() bool { return f.Outcome == Match }
 // alone: station, line, entry and card type are the terminal's unsigned claims.
 // The caller chooses the table, by the signed second.
 func (t *Table) Check(tap *message.Tap) Finding {
-	expected, outcome := t.expect(tap)
-	if outcome == Match && expected != int64(tap.GetDebit().GetAmountFen()) {
+	ride := tap.Ride()
+	expected, outcome := t.Price(&ride)
+	if outcome == Match && expected != int64(ride.AmountFen) {
 		outcome = AmountDiffers
 	}
 	return Finding{Outcome: outcome, ExpectedFen: expected}
 }
 
-func (t *Table) expect(tap *message.Tap) (int64, Outcome) {
-	cardType := tap.GetCardType()
-	if _, ok := t.cards[cardType]; !ok {
+// Price is what a ride costs by this table. The outcome is Match, or why there is no price.
+func (t *Table) Price(ride *message.Ride) (int64, Outcome) {
+	if _, ok := t.cards[ride.CardType]; !ok {
 		return 0, UnknownCardType
 	}
-	switch mode, movement := tap.GetMode(), tap.GetMovement(); {
+	switch mode, movement := ride.Mode, ride.Movement; {
 	case mode == message.Mode_MODE_BUS && movement == message.Movement_MOVEMENT_SINGLE:
-		fen, ok := t.Bus(cardType, tap.GetLine())
+		fen, ok := t.Bus(ride.CardType, ride.Line)
 		if !ok {
 			return 0, UnknownLine
 		}
 		return fen, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_ENTRY:
-		if station := tap.GetStation(); station < 1 || station > t.stations {
+		if station := ride.Station; station < 1 || station > t.stations {
 			return 0, UnknownStation
 		}
 		return 0, Match
 	case mode == message.Mode_MODE_METRO && movement == message.Movement_MOVEMENT_EXIT:
-		return t.expectExit(tap)
+		return t.priceExit(ride)
 	}
 	return 0, UnknownMovement
 }
 
-// expectExit reads both times as wall-clock time without an offset: they come
+// priceExit reads both times as wall-clock time without an offset: they come
 // from one city's clocks, and China keeps one offset all year.
-func (t *Table) expectExit(tap *message.Tap) (int64, Outcome) {
-	fen, ok := t.Metro(tap.GetCardType(), tap.GetEntryStation(), tap.GetStation())
+func (t *Table) priceExit(ride *message.Ride) (int64, Outcome) {
+	fen, ok := t.Metro(ride.CardType, ride.EntryStation, ride.Station)
 	if !ok {
 		return 0, UnknownStation
 	}
-	entered, err := message.ParseTime(tap.GetEntryTime(), time.UTC)
+	entered, err := bcd.ParseTime(ride.EntryTime, time.UTC)
 	if err != nil {
 		return 0, BadTimes
 	}
-	left, err := message.ParseTime(tap.GetDebit().GetTime(), time.UTC)
+	left, err := bcd.ParseTime(ride.Time, time.UTC)
 	if err != nil || left.Before(entered) {
 		return 0, BadTimes
 	}
-	if left.Sub(entered) > time.Duration(t.message.GetMetroLimitMinutes())*time.Minute {
-		fen, _ = t.Highest(tap.GetCardType())
+	if t.overstays(left.Sub(entered)) {
+		fen, _ = t.Highest(ride.CardType)
 	}
 	return fen, Match
 }

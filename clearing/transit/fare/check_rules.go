@@ -21,6 +21,9 @@ func (v *version) check(where string) []error {
 	if v.Rounding != halfUp && v.Rounding != down && v.Rounding != up {
 		faults = append(faults, fmt.Errorf("%s.rounding: %q, want half_up, down or up", where, v.Rounding))
 	}
+	if v.LargestChange.Valid && !rulefile.IsShare(v.LargestChange.Decimal) {
+		faults = append(faults, fmt.Errorf("%s.largest_change: %s, want a share from 0 to 1", where, v.LargestChange.Decimal))
+	}
 	faults = append(faults, v.Metro.check(where+".metro")...)
 	faults = append(faults, v.Bus.check(where+".bus")...)
 	return append(faults, checkCards(where+".cards", v.Cards)...)

@@ -174,8 +174,8 @@ func (n *Network) checkConnected(where string) []error {
 		return nil
 	}
 	var faults []error
-	for i, metres := range n.hops().from(0) {
-		if metres == unreachable {
+	for i, way := range n.hops().from(0) {
+		if way.metres == unreachable {
 			faults = append(faults, fmt.Errorf("%s.lines: no way from station 1 to station %d", where, i+1))
 		}
 	}
@@ -188,6 +188,7 @@ const unreachable = math.MaxInt64
 type hop struct {
 	to     int
 	metres int64
+	line   int // index
 }
 
 // graph lists the neighbours of each station; index = number - 1.
@@ -195,7 +196,7 @@ type graph [][]hop
 
 func (n *Network) hops() graph {
 	g := make(graph, len(n.Stations))
-	for _, line := range n.Lines {
+	for i, line := range n.Lines {
 		before := -1
 		for _, stop := range line.Stops {
 			if !n.has(stop.Station) {
@@ -204,8 +205,8 @@ func (n *Network) hops() graph {
 			at := int(stop.Station) - 1
 			if before >= 0 {
 				metres := min(max(stop.Metres, 0), maxHopMetres)
-				g[before] = append(g[before], hop{at, metres})
-				g[at] = append(g[at], hop{before, metres})
+				g[before] = append(g[before], hop{at, metres, i})
+				g[at] = append(g[at], hop{before, metres, i})
 			}
 			before = at
 		}
@@ -213,27 +214,34 @@ func (n *Network) hops() graph {
 	return g
 }
 
-// from is the shortest way in metres from one station to each (Dijkstra).
-func (g graph) from(start int) []int64 {
-	metres := make([]int64, len(g))
-	for i := range metres {
-		metres[i] = unreachable
+// reach is how far a station is by the shortest way from where the ways begin, and its last hop:
+// the station before, and the line.
+type reach struct {
+	metres     int64
+	from, line int // indices
+}
+
+// from is the shortest way from one station to each (Dijkstra).
+func (g graph) from(start int) []reach {
+	ways := make([]reach, len(g))
+	for i := range ways {
+		ways[i].metres = unreachable
 	}
-	metres[start] = 0
-	queue := &frontier{{start, 0}}
+	ways[start].metres = 0
+	queue := &frontier{{to: start}}
 	for queue.Len() > 0 {
 		at := heap.Pop(queue).(hop)
-		if at.metres > metres[at.to] {
+		if at.metres > ways[at.to].metres {
 			continue
 		}
 		for _, next := range g[at.to] {
-			if way := at.metres + next.metres; way < metres[next.to] {
-				metres[next.to] = way
-				heap.Push(queue, hop{next.to, way})
+			if way := at.metres + next.metres; way < ways[next.to].metres {
+				ways[next.to] = reach{way, at.to, next.line}
+				heap.Push(queue, hop{to: next.to, metres: way})
 			}
 		}
 	}
-	return metres
+	return ways
 }
 
 // frontier is a heap of stations by distance from the start.

@@ -32,6 +32,9 @@ type version struct {
 	Bus bus `json:"bus"`
 	// Cards are the card types, and what share of a price each pays.
 	Cards []card `json:"cards" jsonschema:"minItems=1"`
+	// LargestChange is the share of a price by which later fares may change it without being
+	// accepted as a large change.
+	LargestChange decimal.NullDecimal `json:"largest_change,omitzero" jsonschema:"pattern=^(0(\\.[0-9]{1\\,9})?|1(\\.0{1\\,9})?)$"`
 }
 
 // metro is a distance fare: base_fen up to base_km, then fen for each begun
@@ -64,6 +67,7 @@ type bus struct {
 	rulefile.Figures
 }
 
+// lineRange has the full price of a ride on each of its lines.
 type lineRange struct {
 	// First line of the range.
 	First uint32 `json:"first" jsonschema:"minimum=1,maximum=1000000"`
@@ -99,7 +103,7 @@ const (
 // card's share, to a whole fen by the file's rule. Full prices are whole fen and
 // shares lie between 0 and 1, so the result never exceeds the full price.
 func (r rounding) price(fullFen int64, share decimal.Decimal) int64 {
-	exact := decimal.NewFromInt(fullFen).Mul(share)
+	exact := exactly(fullFen, share)
 	switch r {
 	case down:
 		return exact.Floor().IntPart()
@@ -110,12 +114,33 @@ func (r rounding) price(fullFen int64, share decimal.Decimal) int64 {
 	}
 }
 
-// fullFen is the undiscounted fare over a distance.
-func (m metro) fullFen(metres int64) int64 {
+// exactly is a price before it is rounded.
+func exactly(fullFen int64, share decimal.Decimal) decimal.Decimal {
+	return decimal.NewFromInt(fullFen).Mul(share)
+}
+
+// Part is what one stretch of the way adds to a distance fare: the first one the base fare, each
+// other one an amount per begun unit of length.
+type Part struct {
+	From decimal.Decimal `json:"from_metres"`
+	To   decimal.Decimal `json:"to_metres"`
+	Unit decimal.Decimal `json:"unit_metres,omitzero"` // zero for the base fare
+	// Units begun, each of which costs as much.
+	Units   int64 `json:"units,omitempty"`
+	UnitFen int64 `json:"unit_fen,omitempty"`
+	Fen     int64 `json:"fen"`
+}
+
+// fullFen is the undiscounted fare over a distance. It passes each part of it to explain, unless
+// that is nil.
+func (m metro) fullFen(metres int64, explain func(Part)) int64 {
 	const perKM = 1000
 	distance := decimal.New(metres, 0)
 	fen := m.BaseFen
 	from := m.BaseKM.Mul(decimal.NewFromInt(perKM))
+	if explain != nil {
+		explain(Part{To: from, Fen: m.BaseFen})
+	}
 	for _, s := range m.Steps {
 		if distance.LessThanOrEqual(from) {
 			break
@@ -124,25 +149,29 @@ func (m metro) fullFen(metres int64) int64 {
 		if s.ToKM.Valid {
 			to = decimal.Min(distance, s.ToKM.Decimal.Mul(decimal.NewFromInt(perKM)))
 		}
-		whole, rest := to.Sub(from).QuoRem(s.PerKM.Mul(decimal.NewFromInt(perKM)), 0)
+		unit := s.PerKM.Mul(decimal.NewFromInt(perKM))
+		whole, rest := to.Sub(from).QuoRem(unit, 0)
 		begun := whole.IntPart()
 		if rest.IsPositive() {
 			begun++
 		}
 		fen += begun * s.Fen
+		if explain != nil {
+			explain(Part{From: from, To: to, Unit: unit, Units: begun, UnitFen: s.Fen, Fen: begun * s.Fen})
+		}
 		from = to
 	}
 	return fen
 }
 
-// line finds the full price of a bus line.
-func (b bus) line(number uint32) (int64, bool) {
+// line finds the range of lines, with their full price, to which a bus line belongs.
+func (b bus) line(number uint32) (lineRange, bool) {
 	for _, r := range b.Lines {
 		if r.First <= number && number <= r.Last {
-			return r.Fen, true
+			return r, true
 		}
 	}
-	return 0, false
+	return lineRange{}, false
 }
 
 // LoadRules reads and validates a rule file. The error names every fault by

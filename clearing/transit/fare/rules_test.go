@@ -40,7 +40,7 @@ func TestDistanceFare(t *testing.T) {
 		{39001, 700},  // 400 + 3 begun
 		{66001, 1000}, // 45.001 km past 21: 6 begun
 	} {
-		if got := m.fullFen(c.metres); got != c.fen {
+		if got := m.fullFen(c.metres, nil); got != c.fen {
 			t.Errorf("%d m: %d fen, want %d", c.metres, got, c.fen)
 		}
 	}
@@ -66,7 +66,7 @@ func TestSeveralStepsInOneBand(t *testing.T) {
 		{10001, 460}, // 450 + one of 500 m
 		{11000, 470}, // 450 + two of 500 m
 	} {
-		if got := m.fullFen(c.metres); got != c.fen {
+		if got := m.fullFen(c.metres, nil); got != c.fen {
 			t.Errorf("%d m: %d fen, want %d", c.metres, got, c.fen)
 		}
 	}
@@ -107,7 +107,7 @@ func TestFareProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		near := rapid.Int64Range(0, 200_000).Draw(t, "near")
 		far := near + rapid.Int64Range(0, 50_000).Draw(t, "more")
-		low, high := v.Metro.fullFen(near), v.Metro.fullFen(far)
+		low, high := v.Metro.fullFen(near, nil), v.Metro.fullFen(far, nil)
 		if low < 0 || low > high {
 			t.Fatalf("%d m cost %d, %d m cost %d", near, low, far, high)
 		}

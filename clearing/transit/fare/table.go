@@ -27,6 +27,8 @@ type Tables struct {
 type entry struct {
 	from, to rulefile.Moment // both included
 	table    *Table
+	rules    *version // of which it is made
+	network  *Network
 }
 
 // PurseMaximum is what a purse may hold at a moment.
@@ -45,11 +47,11 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 		v := &rules.versions[i]
 		for j, term := range mapped {
 			for _, held := range purses {
-				e := entry{from: max(priced[i].First, term.First, held.First), to: min(priced[i].Last, term.Last, held.Last)}
+				network := &networks.versions[j]
+				e := entry{from: max(priced[i].First, term.First, held.First), to: min(priced[i].Last, term.Last, held.Last), rules: v, network: network}
 				if e.from > e.to {
 					continue
 				}
-				network := &networks.versions[j]
 				fares, unfit := v.table(fmt.Sprintf("versions[%d]", i), network, max(e.from, v.Begins()), int64(purse(e.from)))
 				if faults = append(faults, unfit...); len(unfit) > 0 {
 					continue
@@ -58,6 +60,7 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 				if e.table, err = newTable(fares); err != nil {
 					return nil, err
 				}
+				e.table.network = network
 				tables.entries = append(tables.entries, e)
 			}
 		}
@@ -67,13 +70,24 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 
 // At is the table in force at a moment.
 func (ts *Tables) At(at rulefile.Moment) (*Table, bool) {
-	for _, e := range ts.entries {
-		if e.from <= at && at <= e.to {
-			return e.table, true
+	e := ts.at(at)
+	if e == nil {
+		return nil, false
+	}
+	return e.table, true
+}
+
+func (ts *Tables) at(at rulefile.Moment) *entry {
+	for i := range ts.entries {
+		if e := &ts.entries[i]; e.from <= at && at <= e.to {
+			return e
 		}
 	}
-	return nil, false
+	return nil
 }
+
+// Last is the table that no other follows.
+func (ts *Tables) Last() *Table { return ts.entries[len(ts.entries)-1].table }
 
 // Version is the table of that name.
 func (ts *Tables) Version(name string) (*Table, bool) {
@@ -116,8 +130,8 @@ func (v *version) table(where string, network *Network, from rulefile.Moment, pu
 			fares.MetroFen[i] = uint32(v.Rounding.price(fen, c.Metro.Decimal))
 		}
 		for _, line := range network.BusLines {
-			fen, _ := v.Bus.line(line)
-			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(fen, c.Bus.Decimal))})
+			full, _ := v.Bus.line(line)
+			fares.Bus = append(fares.Bus, &message.BusFare{Line: line, Fen: uint32(v.Rounding.price(full.Fen, c.Bus.Decimal))})
 		}
 		table.Fares = append(table.Fares, fares)
 	}
@@ -135,11 +149,11 @@ func (v *version) unfit(where string, network *Network, highest, purse int64) (f
 		faults = append(faults, fmt.Errorf("%s.metro: highest fare %d fen over network %s, want at most %d, which a purse may hold", where, highest, network.Version, purse))
 	}
 	for _, line := range network.BusLines {
-		switch fen, ok := v.Bus.line(line); {
+		switch full, ok := v.Bus.line(line); {
 		case !ok:
 			faults = append(faults, fmt.Errorf("%s.bus.lines: no fare for line %d of network %s", where, line, network.Version))
-		case fen > purse:
-			faults = append(faults, fmt.Errorf("%s.bus.lines: line %d of network %s costs %d fen, want at most %d, which a purse may hold", where, line, network.Version, fen, purse))
+		case full.Fen > purse:
+			faults = append(faults, fmt.Errorf("%s.bus.lines: line %d of network %s costs %d fen, want at most %d, which a purse may hold", where, line, network.Version, full.Fen, purse))
 		}
 	}
 	return faults
@@ -150,8 +164,8 @@ func (m metro) fullPrices(network *Network) []int64 {
 	hops := network.hops()
 	prices := make([]int64, 0, len(hops)*len(hops))
 	for start := range hops {
-		for _, metres := range hops.from(start) {
-			prices = append(prices, m.fullFen(metres))
+		for _, way := range hops.from(start) {
+			prices = append(prices, m.fullFen(way.metres, nil))
 		}
 	}
 	return prices
@@ -202,6 +216,7 @@ func dearest(row *message.CardFares) uint32 {
 // be changed through the message it was made from.
 type Table struct {
 	message  *message.FareTable
+	network  *Network // over which it was made
 	stations uint32
 	cards    map[uint32]prices
 }
