@@ -3,30 +3,34 @@ package rules
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/transit/fare"
 )
 
 // Proposal is what became of a proposal.
 type Proposal struct {
-	Number   int64     `json:"proposal"`
-	Kinds    []Kind    `json:"kinds"`
-	Base     int64     `json:"base"`
-	Proposer string    `json:"proposed_by"`
-	Reason   string    `json:"reason"`
-	At       time.Time `json:"proposed_at"`
-	Act      string    `json:"decision,omitempty"` // found, approve or reject; empty while it waits
-	Decider  string    `json:"decided_by,omitempty"`
-	Decided  time.Time `json:"decided_at,omitzero"`
-	Edition  string    `json:"edition,omitempty"` // that it made
+	Number   int64       `json:"proposal"`
+	Kinds    []Kind      `json:"kinds"`
+	Base     int64       `json:"base"`
+	Proposer string      `json:"proposed_by"`
+	Reason   string      `json:"reason"`
+	At       time.Time   `json:"proposed_at"`
+	Act      string      `json:"decision,omitempty"` // found, approve or reject; empty while it waits
+	Decider  string      `json:"decided_by,omitempty"`
+	Decided  time.Time   `json:"decided_at,omitzero"`
+	Edition  string      `json:"edition,omitempty"`    // that it made
+	Change   fare.Change `json:"fare_change,omitzero"` // of prices, as it was when it was proposed
 }
 
 // History lists all proposals, oldest first.
 func (s *Store) History(ctx context.Context) (all []Proposal, err error) {
 	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT p.number, p.base, p.person, p.reason, p.at, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0),
+		rows, err := tx.Query(ctx, `SELECT p.number, p.base, p.person, p.reason, p.at, p.fare_change, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0),
 				coalesce(e.number, 0), e.head, (SELECT array_agg(r.kind ORDER BY r.kind) FROM rule_documents r WHERE r.proposal = p.number)
 			FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number LEFT JOIN rule_editions e ON e.proposal = p.number ORDER BY p.number`)
 		if err != nil {
@@ -36,7 +40,8 @@ func (s *Store) History(ctx context.Context) (all []Proposal, err error) {
 			var at, decided int64
 			var edition Edition
 			var head []byte
-			err = row.Scan(&p.Number, &p.Base, &p.Proposer, &p.Reason, &at, &p.Act, &p.Decider, &decided, &edition.Number, &head, &p.Kinds)
+			var change string
+			err = row.Scan(&p.Number, &p.Base, &p.Proposer, &p.Reason, &at, &change, &p.Act, &p.Decider, &decided, &edition.Number, &head, &p.Kinds)
 			p.At = time.Unix(at, 0)
 			if p.Act != "" {
 				p.Decided = time.Unix(decided, 0)
@@ -44,6 +49,9 @@ func (s *Store) History(ctx context.Context) (all []Proposal, err error) {
 			if edition.Number > 0 {
 				copy(edition.Head[:], head)
 				p.Edition = edition.String()
+			}
+			if err == nil && change != "" {
+				err = json.Unmarshal([]byte(change), &p.Change)
 			}
 			return p, err
 		})

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/rulefile"
+	"citycard/clearing/transit/fare"
 	"citycard/ledger"
 )
 
@@ -48,9 +49,10 @@ type Store struct{ Ledger *ledger.Ledger }
 
 // Proposed is the content of the audit entry for a proposal.
 type Proposed struct {
-	Proposal int64  `json:"proposal"`
-	Base     int64  `json:"base"`
-	Digest   string `json:"digest"` // in hexadecimal
+	Proposal int64       `json:"proposal"`
+	Base     int64       `json:"base"`
+	Digest   string      `json:"digest"`               // in hexadecimal
+	Change   fare.Change `json:"fare_change,omitzero"` // of prices
 }
 
 // Decided is the content of the audit entry for a proposal that was approved, with its edition, or
@@ -65,8 +67,19 @@ type Decided struct {
 // Draft is a proposal before it is stored: the documents that differ from those in force.
 type Draft struct {
 	Contents map[Kind][]byte
-	Set      *Set // what would be in force
+	Set      *Set        // what would be in force
+	Change   fare.Change // how much it changes prices
+	Accepted bool        // the proposer says that a change over the limit is intended
 	base     int64
+}
+
+// LargeChangeError refuses a draft that changes a price by more than the limit, which nobody said
+// is intended.
+type LargeChangeError struct{ fare.Change }
+
+// Error names the change.
+func (e *LargeChangeError) Error() string {
+	return fmt.Sprintf("a price changes from %d to %d fen, by more than a share of %s of it", e.Before, e.After, e.Limit)
 }
 
 // Draft checks documents with those in force. What of the past they would change is a fault, as
@@ -94,6 +107,7 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if err != nil {
 		return nil, err
 	}
+	d.Change = d.Set.Tables.ChangeFrom(before.Tables, last)
 	return d, d.Set.fits(before, last)
 }
 
@@ -138,8 +152,12 @@ func loadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Propose stores a draft, which waits for a second person, and gives its number.
+// Propose stores a draft, which waits for a second person, and gives its number. A
+// *LargeChangeError refuses a change of prices over the limit that is not accepted.
 func (s *Store) Propose(ctx context.Context, d *Draft, by ledger.Approval) (number int64, err error) {
+	if d.Change.Over && !d.Accepted {
+		return 0, &LargeChangeError{d.Change}
+	}
 	if by.First, err = ledger.Person(by.First); err != nil {
 		return 0, err
 	}
@@ -164,9 +182,13 @@ func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Appr
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return number, err
 	}
-	err = tx.QueryRow(ctx, `INSERT INTO rule_proposals (number, base, digest, person, reason, at)
-		SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::BYTEA, $3::TEXT, $4::TEXT, $5::INT8 FROM rule_proposals RETURNING number`,
-		d.base, sum[:], by.First, by.Reason, by.At.Unix()).Scan(&number)
+	change, err := ChangeText(d.Change)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO rule_proposals (number, base, digest, person, reason, at, fare_change)
+		SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::BYTEA, $3::TEXT, $4::TEXT, $5::INT8, $6::TEXT FROM rule_proposals RETURNING number`,
+		d.base, sum[:], by.First, by.Reason, by.At.Unix(), change).Scan(&number)
 	if err != nil {
 		return 0, err
 	}
@@ -176,7 +198,16 @@ func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Appr
 			return 0, err
 		}
 	}
-	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:])}, by)
+	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:]), d.Change}, by)
+}
+
+// ChangeText is a change of prices as the table of proposals has it: empty if there is none.
+func ChangeText(c fare.Change) (string, error) {
+	if c == (fare.Change{}) {
+		return "", nil
+	}
+	text, err := json.Marshal(c)
+	return string(text), err
 }
 
 func hashesOf(contents map[Kind][]byte) map[Kind][]byte {

@@ -79,7 +79,7 @@ func dearer(from string) []byte {
 	text := string(rules.Fares.Example())
 	_, version, _ := strings.Cut(text, `"versions": [`)
 	version = version[:strings.LastIndex(version, "]")]
-	version = strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"`+from+`"`, `"base_fen": 200`, `"base_fen": 300`).Replace(version)
+	version = strings.NewReplacer(`"zz-2013"`, `"zz-2026"`, `"20131223"`, `"`+from+`"`, `"base_fen": 200`, `"base_fen": 250`).Replace(version)
 	return []byte(text[:strings.LastIndex(text, "]")] + "," + version + "]}")
 }
 
@@ -256,6 +256,36 @@ func TestNoExamplesLater(t *testing.T) {
 	o.must(o.store.Found(t.Context(), set, o.zone, o.by("server")))
 	if _, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Medical: rules.Medical.Example()}, o.now); err == nil || !strings.Contains(err.Error(), "marked as examples") {
 		t.Errorf("examples were taken: %v", err)
+	}
+}
+
+// TestLargeChange proposes a fare that is dearer by half. It takes saying that this is intended,
+// and the history has it for the second person. A quarter, of which the history tells too, needs
+// no word.
+func TestLargeChange(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	quarter := dearer("20260106")
+	half := bytes.Replace(quarter, []byte(`"base_fen": 250`), []byte(`"base_fen": 300`), 1)
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: half}, o.now)
+	o.must(err)
+	var large *rules.LargeChangeError
+	if _, err := o.store.Propose(t.Context(), draft, o.by("ann")); !errors.As(err, &large) || large.Before != 190 || large.After != 285 || large.Limit != "0.3" {
+		t.Errorf("half more, and nobody says that it is intended: %v", err)
+	}
+	draft.Accepted = true
+	_, err = o.store.Propose(t.Context(), draft, o.by("ann"))
+	o.must(err)
+	draft, err = o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: quarter}, o.now)
+	o.must(err)
+	_, err = o.store.Propose(t.Context(), draft, o.by("ann"))
+	o.must(err)
+	history, err := o.store.History(t.Context())
+	o.must(err)
+	for i, want := range []string{"0->0 false ", "190->285 true 20260106", "190->238 false 20260106"} {
+		if c := history[i].Change; fmt.Sprintf("%d->%d %v %s", c.Before, c.After, c.Over, c.From) != want {
+			t.Errorf("proposal %d has the change %+v, want %s", i+1, c, want)
+		}
 	}
 }
 

@@ -78,11 +78,17 @@ func (c *check) ruleProposals(ctx context.Context, all proposals) error {
 	var number, at int64
 	var p rules.Proposed
 	var sum []byte
-	var person, reason string
-	err := c.each(ctx, "SELECT number, base, digest, person, reason, at FROM rule_proposals ORDER BY number", []any{&number, &p.Base, &sum, &person, &reason, &at}, func() error {
+	var person, reason, change string
+	err := c.each(ctx, "SELECT number, base, digest, person, reason, at, fare_change FROM rule_proposals ORDER BY number", []any{&number, &p.Base, &sum, &person, &reason, &at, &change}, func() error {
 		of := all.at(number)
 		of.there = true
 		p.Proposal, p.Digest = number, hex.EncodeToString(sum)
+		if of.proposed != nil {
+			p.Change = of.proposed.Change
+			if want, err := rules.ChangeText(p.Change); err != nil || change != want {
+				c.fault(RuleProposal, proposalName(number), "its change of prices is %q; the audit has %q", change, want)
+			}
+		}
 		switch e := of.proposer; {
 		case e == nil:
 			c.fault(RuleProposal, proposalName(number), "the audit has no such proposal")

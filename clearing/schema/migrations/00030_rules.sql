@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS rule_proposals (
     digest BYTEA NOT NULL, -- SHA-256 over its documents' kinds and hashes
     person TEXT NOT NULL,
     reason TEXT NOT NULL,
-    at     INT8 NOT NULL -- seconds since 1970
+    at     INT8 NOT NULL, -- seconds since 1970
+    fare_change TEXT NOT NULL -- how much it changes prices, in JSON; empty where it changes none
 );
 
 CREATE TABLE IF NOT EXISTS rule_documents (
