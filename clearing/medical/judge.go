@@ -136,7 +136,7 @@ func (b *Batch) judgeOne(n int, r *request) error {
 	account := ledger.IDOfCode(chart.Personal(r.token))
 	year := yearKey{r.token, r.at.Year()}
 	split, reason, err := Settle(b.rules, Person{Insurance(person.Insurance.String()), Status(person.Status.String())}, Class(hospital.Class),
-		b.years[year], r.asked(), r.at, int64(b.holdings[account]))
+		b.years[year], Asked(r.claim), r.at, int64(b.holdings[account]))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r, err)
 	}
@@ -219,7 +219,7 @@ func (b *Batch) Answer(ctx context.Context, tx pgx.Tx, in docket.Place, rulings 
 			Topic: message.MedicalResultsOf(r.claim.GetHospital()), Key: r.claim.GetPerson(), Value: value,
 		})
 	}
-	if err := accepted.store(ctx, tx, in); err != nil {
+	if err := accepted.store(ctx, tx, in, b.docket.Source.Day); err != nil {
 		return docket.Answers{}, err
 	}
 	answers.Stored = accepted.marks

@@ -89,11 +89,11 @@ func (r *request) answerable() bool {
 	return len(r.record.Value) <= message.RecordLimit && len(r.claim.GetPerson()) == len(r.token)
 }
 
-// asked is the claim as the rules see it.
-func (r *request) asked() Claim {
+// Asked is a claim as the rules see it.
+func Asked(m *message.MedicalClaim) Claim {
 	return Claim{
-		Kind: Kind(r.claim.GetKind()), TotalFen: r.claim.GetTotalFen(), OwnPayFen: r.claim.GetOwnPayFen(),
-		OverLimitFen: r.claim.GetOverLimitFen(), FirstPayFen: r.claim.GetFirstPayFen(), InScopeFen: r.claim.GetInScopeFen(),
+		Kind: Kind(m.GetKind()), TotalFen: m.GetTotalFen(), OwnPayFen: m.GetOwnPayFen(),
+		OverLimitFen: m.GetOverLimitFen(), FirstPayFen: m.GetFirstPayFen(), InScopeFen: m.GetInScopeFen(),
 	}
 }
 

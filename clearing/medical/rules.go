@@ -172,6 +172,13 @@ func (r *Rules) at(t time.Time) (*version, bool) {
 	return rulefile.Holding(r.versions, ledger.DayOf(t))
 }
 
+// Last are rules of the last version alone, which holds on every day.
+func (r *Rules) Last() *Rules {
+	last := r.versions[len(r.versions)-1]
+	last.EffectiveFrom, last.EffectiveTo = "00010101", ""
+	return &Rules{versions: []version{last}}
+}
+
 // Examples names the rows that the file marks as examples: figures that nobody
 // answers for. A city that settles real claims must have none.
 func (r *Rules) Examples() []string {

@@ -62,14 +62,14 @@ func (a *acceptedClaims) add(r *request, result []byte) {
 	a.marks = append(a.marks, docket.MarkOf([]byte(hospital), []byte(r.number), r.token[:], r.record.Value, result))
 }
 
-func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in docket.Place) error {
+func (a *acceptedClaims) store(ctx context.Context, tx pgx.Tx, in docket.Place, day ledger.Day) error {
 	if len(a.marks) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO medical_settlements (hospital, settlement, person, claim, result, stream, sequence, position)
-		SELECT h, s, p, c, r, $1, $2, n FROM unnest($3::TEXT[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BYTEA[], $8::INT4[]) AS u (h, s, p, c, r, n)`,
-		in.Stream, in.Sequence, a.hospitals, a.settlements, a.persons, a.claims, a.results, a.positions)
+		INSERT INTO medical_settlements (hospital, settlement, person, claim, result, stream, sequence, day, position)
+		SELECT h, s, p, c, r, $1, $2, $3, n FROM unnest($4::TEXT[], $5::TEXT[], $6::BYTEA[], $7::BYTEA[], $8::BYTEA[], $9::INT4[]) AS u (h, s, p, c, r, n)`,
+		in.Stream, in.Sequence, day, a.hospitals, a.settlements, a.persons, a.claims, a.results, a.positions)
 	if err != nil {
 		return fmt.Errorf("store answered claims: %w", err)
 	}

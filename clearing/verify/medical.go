@@ -17,6 +17,18 @@ const besidePersons = `
 	UNION ALL SELECT person, 1, NULL, NULL, year, kind, settlements, deductible_fen, fund_fen FROM medical_years
 	ORDER BY person, what`
 
+// settlementDays compares the days of settlements with those of their batches.
+func (c *check) settlementDays(ctx context.Context) error {
+	var hospital, settlement string
+	var day, booked int64
+	return c.each(ctx, `SELECT m.hospital, m.settlement, m.day, b.day FROM medical_settlements m
+		JOIN streams s ON s.stream = m.stream JOIN batches b ON b.stream = s.number AND b.sequence = m.sequence
+		WHERE b.day <> m.day ORDER BY m.hospital, m.settlement`, []any{&hospital, &settlement, &day, &booked}, func() error {
+		c.fault(Settlement, fmt.Sprintf("settlement %s of hospital %s", settlement, hospital), "it is kept under day %d; its batch is booked in %d", day, booked)
+		return nil
+	})
+}
+
 // tallyKey is a row of a person's tallies.
 type tallyKey struct {
 	year int64

@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS medical_settlements (
     stream     TEXT NOT NULL, -- these three: the batch that answered it, and its number there
     sequence   INT8 NOT NULL,
     position   INT4 NOT NULL,
+    day        INT4 NOT NULL, -- in which it is booked
     PRIMARY KEY (hospital, settlement)
 );
 
