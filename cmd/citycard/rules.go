@@ -16,6 +16,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/rules"
+	"citycard/clearing/transit/fare"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -30,7 +31,7 @@ func rulesCommand() *ffcli.Command {
 			"calendar.csv. One person proposes those that changed, another approves them. Serving processes take an approved\n"+
 			"edition up within seconds, without a restart. What documents say of past days stays, but for medical tables and\n"+
 			"bounds of pensions.",
-		rulesTemplateCommand(), rulesCheckCommand(), rulesProposeCommand(),
+		rulesTemplateCommand(), rulesCheckCommand(), rulesTryCommand(), rulesProposeCommand(),
 		rulesDecisionCommand("approve", "put a proposal in force, as its second person", "proposal %d approved", (*rules.Store).Approve),
 		rulesDecisionCommand("reject", "keep a proposal from being in force", "proposal %d rejected", (*rules.Store).Reject),
 		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesCalendarCommand(), rulesDiffCommand())
@@ -167,6 +168,7 @@ func checkDocuments(path string) error {
 func rulesProposeCommand() *ffcli.Command {
 	c := newChange("rules propose", "DIR", "propose the documents of a folder that are not those in force")
 	reason := c.flags.String("reason", "", "why, for the second person and for later")
+	accepted := c.flags.Bool("accept-change", false, "propose fares that change a price by a larger share than the fares in force allow without this word")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		contents, err := server.ReadDocuments(c.arguments[0])
 		if err != nil {
@@ -185,9 +187,14 @@ func rulesProposeCommand() *ffcli.Command {
 		case err != nil:
 			return server.BadRules(service.Refuse("nothing was proposed").Todo("correct what is named and propose again"), err)
 		}
+		draft.Accepted = *accepted
 		number, err := store.Propose(ctx, draft, ledger.Approval{First: c.person, Reason: *reason, At: time.Now()})
 		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
 			return service.Refuse("nothing was proposed").Todo("correct --reason").Because(unfit.What)
+		}
+		if large := (*rules.LargeChangeError)(nil); errors.As(err, &large) {
+			return service.Refuse("nothing was proposed: %w", changeText(large.Change)).
+				Todo("citycard rules try shows what it comes to; if it is intended, propose it with --accept-change")
 		}
 		if err != nil {
 			return err
@@ -197,7 +204,11 @@ func rulesProposeCommand() *ffcli.Command {
 			return writeJSON(os.Stdout, struct {
 				Proposal int64        `json:"proposal"`
 				Kinds    []rules.Kind `json:"kinds"`
-			}{number, kinds})
+				Change   fare.Change  `json:"fare_change,omitzero"`
+			}{number, kinds, draft.Change})
+		}
+		if draft.Change != (fare.Change{}) {
+			c.Print("%w", changeText(draft.Change))
 		}
 		c.Print("proposal %d: %s; somebody else puts it in force with: citycard rules approve %[1]d --by NAME", number, kindsIn(c.Language, kinds))
 		return nil
@@ -235,7 +246,40 @@ func rulesDecisionCommand(name, short, done string, decide func(*rules.Store, co
 	})
 }
 
-const proposalHeader = "PROPOSAL\tSTATE\tEDITION\tDOCUMENTS\tPROPOSED\tDECIDED\tREASON"
+// changeText says by how much prices change.
+func changeText(c fare.Change) *language.Text {
+	var rest []error
+	if c.Appeared > 0 {
+		rest = append(rest, language.Textf("%d new prices, such as of %w", c.Appeared, priceText(c.New)))
+	}
+	if c.Vanished > 0 {
+		rest = append(rest, language.Textf("%d prices go, such as of %w", c.Vanished, priceText(c.Gone)))
+	}
+	text := language.Textf("no price of before changes")
+	switch {
+	case c.Prices > 0 && c.Over:
+		text = language.Textf("%d prices change, the largest of them by more than %s of it: %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
+	case c.Prices > 0:
+		text = language.Textf("%d prices change, none of them by more than %s of it; most of all %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
+	}
+	for _, more := range rest {
+		text = language.Textf("%w; %w", text, more)
+	}
+	return text
+}
+
+// priceText names a price.
+func priceText(p fare.Price) *language.Text {
+	switch {
+	case p.Line != 0:
+		return language.Textf("card type %d on bus line %d", p.CardType, p.Line)
+	case p.Entry == 0:
+		return language.Textf("card type %d past the time limit", p.CardType)
+	}
+	return language.Textf("card type %d from station %d to %d", p.CardType, p.Entry, p.Exit)
+}
+
+const proposalHeader = "PROPOSAL\tSTATE\tEDITION\tDOCUMENTS\tPROPOSED\tDECIDED\tREASON\tCHANGE OF PRICES"
 
 func proposalCells(p rules.Proposal, l language.Language) []string {
 	state, decided := l.Coded("proposed", "proposed", "待复核"), ""
@@ -247,10 +291,14 @@ func proposalCells(p rules.Proposal, l language.Language) []string {
 	case "reject":
 		state = l.Coded("rejected", "rejected", "已驳回")
 	}
+	change := ""
+	if p.Change != (fare.Change{}) {
+		change = changeText(p.Change).In(l)
+	}
 	if p.Act != "" {
 		decided = fmt.Sprintf("%s %s", p.Decided.Format(time.DateTime), p.Decider)
 	}
-	return []string{strconv.FormatInt(p.Number, 10), state, p.Edition, kindsIn(l, p.Kinds), fmt.Sprintf("%s %s", p.At.Format(time.DateTime), p.Proposer), decided, p.Reason}
+	return []string{strconv.FormatInt(p.Number, 10), state, p.Edition, kindsIn(l, p.Kinds), fmt.Sprintf("%s %s", p.At.Format(time.DateTime), p.Proposer), decided, p.Reason, change}
 }
 
 func rulesHistoryCommand() *ffcli.Command {

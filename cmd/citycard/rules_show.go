@@ -16,6 +16,7 @@ import (
 
 	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
+	"citycard/clearing/transit/fare"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -94,6 +95,11 @@ func rulesShowCommand() *ffcli.Command {
 			_, err := os.Stdout.Write(set.Content(rules.Kind(c.arguments[0])))
 			return err
 		}
+		if !c.asJSON {
+			if err := c.printChange(ctx, b, *edition); err != nil {
+				return err
+			}
+		}
 		return list(c, termHeader, termLine.cells, func(add func(termLine) error) error {
 			for _, kind := range rules.Kinds() {
 				for _, t := range set.Terms(kind) {
@@ -105,6 +111,24 @@ func rulesShowCommand() *ffcli.Command {
 			return nil
 		})
 	})
+}
+
+// printChange prints how much a proposal changes prices.
+func (c *command) printChange(ctx context.Context, b *books.Books, edition string) error {
+	number, proposed := strings.CutPrefix(edition, proposedMark)
+	if !proposed {
+		return nil
+	}
+	all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if strconv.FormatInt(p.Number, 10) == number && p.Change != (fare.Change{}) {
+			c.Print("%w", changeText(p.Change))
+		}
+	}
+	return nil
 }
 
 func kindNames() (names []string) {
