@@ -60,7 +60,8 @@ func newOffice(t *testing.T) *office {
 	o := &office{T: t, ledger: ledgertest.Connect(t, url, 6)}
 	o.must(o.ledger.OpenDay(t.Context(), today))
 	o.must(o.ledger.OpenAccounts(t.Context(), []ledger.Account{
-		{Code: chart.Float, Kind: ledger.Liability, Shards: 1}, {Code: "operator:any", Kind: ledger.Liability, Shards: 1},
+		{Code: chart.Float, Kind: ledger.Liability, Shards: 1},
+		{Code: "operator:any", Kind: ledger.Liability, Shards: 1},
 		{Code: chart.Suspense(verdict.CardExpired), Kind: ledger.Liability, Shards: 1},
 	}))
 	var err error
