@@ -50,7 +50,7 @@ type File[V any] struct {
 func Read[V any, P version[V]](data []byte, check func(v P, where string) []error) ([]V, error) {
 	var file File[V]
 	faults := decode(data, &file)
-	if file.Versions == nil && len(faults) > 0 {
+	if file.Versions == nil && len(faults) > 0 || len(faults) > mostFaults {
 		return nil, errors.Join(faults...)
 	}
 	unread := map[string]bool{}
@@ -90,6 +90,9 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 	}
 	named := map[string]bool{}
 	for i := range versions {
+		if len(faults) > mostFaults {
+			return faults // there is no end to them
+		}
 		v, where := P(&versions[i]), fmt.Sprintf("versions[%d]", i)
 		name := v.head().Version
 		switch {

@@ -19,6 +19,7 @@ import (
 
 const (
 	mostFaults  = 1000 // how many faults of a document are named
+	mostRows    = 10_000
 	longestText = 4000 // characters of any text in a document
 	shownText   = 40   // characters of a wrong value or name that a fault shows
 )
@@ -199,6 +200,11 @@ func (r *reader) object(into reflect.Value, place string) {
 func (r *reader) list(into reflect.Value, place string) {
 	into.Set(reflect.MakeSlice(into.Type(), 0, 0)) // an empty list is not one that was not read
 	for i := 0; r.tokens.More(); i++ {
+		if i == mostRows {
+			r.fault(place, "more than %d rows", mostRows)
+			r.skip(1)
+			return
+		}
 		into.Grow(1)
 		into.SetLen(i + 1)
 		r.read(into.Index(i), fmt.Sprintf("%s[%d]", place, i))

@@ -82,4 +82,11 @@ func TestDecodeNamesAll(t *testing.T) {
 	if len(faults) != mostFaults+1 || !errors.Is(faults[mostFaults], errMore) || len(read.Versions) != 5001 {
 		t.Errorf("%d faults, the last is %v", len(faults), faults[len(faults)-1])
 	}
+	many := strings.Replace(formed, `{"name": "b"}`, `{"name": "b"}`+strings.Repeat(`, {"name": "b"}`, mostRows), 1)
+	if faults = decode([]byte(many), &read); len(faults) != 1 || faults[0].Error() != "versions[0].rows: more than 10000 rows" || read.Versions[0].Source != "decree" {
+		t.Errorf("too many rows: %v", faults)
+	}
+	if faults = decode([]byte(strings.Replace(formed, `{"name": "b"}`, strings.Repeat(`{"name": "b"},`, mostRows-2)+`{"name": "b"}`, 1)), &read); len(faults) > 0 {
+		t.Errorf("as many rows as there may be: %v", faults)
+	}
 }

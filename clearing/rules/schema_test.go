@@ -123,13 +123,17 @@ func schemaOf(kind rules.Kind, comments map[string]string) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// bounded gives each property a title, and texts that have no other bounds the length of any text.
+// bounded gives each property a title, and texts and lists that have no other bounds those of all.
 func bounded(object *jsonschema.Schema) {
 	for pair := object.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		pair.Value.Title = strings.ReplaceAll(strings.TrimPrefix(pair.Key, "$"), "_", " ")
 		if pair.Value.Type == "string" && pair.Value.MaxLength == nil && pair.Value.Enum == nil {
 			most := uint64(4000)
 			pair.Value.MaxLength = &most
+		}
+		if pair.Value.Type == "array" && pair.Value.MaxItems == nil {
+			most := uint64(10_000)
+			pair.Value.MaxItems = &most
 		}
 	}
 }
