@@ -182,7 +182,7 @@ func (n *Network) way(from, to int) (legs []Leg, metres int64) {
 func (n *Network) place(index int) Place {
 	for _, s := range n.Stations {
 		if int(s.Number) == index+1 {
-			return Place{s.Number, s.Name, s.NameEn}
+			return Place(s)
 		}
 	}
 	return Place{}
