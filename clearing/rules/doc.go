@@ -28,6 +28,10 @@
 // and may change before. An approval is refused where the calendar lacks the year of its day, or a
 // year in which a version begins: nobody would know the workdays there.
 //
+// A draft of fares that changes a price by a larger share than the fares in force allow is proposed
+// only if its proposer accepts the change ([Draft.Accepted]). Proposal and audit keep the largest
+// change of a price for the second person.
+//
 // Running code has a [Shelf] with the edition in force, which follows the database. No version
 // begins within [Lead] after its approval, so every process has an edition before anything in it
 // begins. One that cannot look for so long that it may have missed an edition judges no taps and no

@@ -19,6 +19,9 @@
 //  3. Check reads the record alone: an exit carries its entry. What needs a
 //     card's history (quotas, transfers, a missing exit) is not priced here.
 //
+// [Tables.Quote] explains a price by running what made it, and [Tables.ChangeFrom] finds how much
+// later tables change prices.
+//
 // The metro rule is by distance in bands: a base fare to a first bound, then one
 // amount per begun step, the step's length changing with the band. Distances are
 // the shortest way over the network, in metres.
