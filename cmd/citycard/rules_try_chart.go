@@ -19,7 +19,8 @@ import (
 const (
 	chartWidth = 24 * vg.Centimeter
 	panelHigh  = 8 * vg.Centimeter
-	mostBars   = 16 // of a panel; the groups that change most
+	margin     = vg.Centimeter / 2
+	mostBars   = 12 // of a panel; the groups that change most
 )
 
 // drawTrial draws the groups of a report, before and after, as an SVG.
@@ -42,7 +43,7 @@ func drawTrial(w io.Writer, r *trial.Report, l language.Language) error {
 		add(l.Of("paid by funds, by hospital, yuan"), r.Claims, trial.ByHospital)
 	}
 	canvas := vgsvg.New(chartWidth, max(1, vg.Length(len(panels)))*panelHigh)
-	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Centimeter / 2}
+	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Centimeter / 2, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: margin}
 	whole := draw.New(canvas)
 	for i, p := range panels {
 		chart, err := barsOf(p.title, p.groups, l)
@@ -105,6 +106,7 @@ func barsOf(title string, groups []trial.Group, l language.Language) (*plot.Plot
 	}
 	p.Legend.Top = true
 	p.NominalX(names...)
+	p.X.Min, p.X.Max = -0.7, float64(max(len(groups), 4))+1 // the legend is beside the last bars
 	p.Y.Min = min(p.Y.Min, 0)
 	return p, nil
 }
