@@ -100,6 +100,7 @@ func (h *house) propose(t *testing.T) (proposal int64, tables []string) {
 	h.must(store.Found(t.Context(), h.town.Rules.Current(), zone, by("server", "00:00:00")))
 	draft, err := store.Draft(t.Context(), dearer(), cityTime(t, "03:30:00"))
 	h.must(err)
+	draft.Accepted = true // twice the price
 	proposal, err = store.Propose(t.Context(), draft, by("ann", "03:30:00"))
 	h.must(err)
 	for _, table := range draft.Set.Tables.All() {
