@@ -25,7 +25,7 @@ func (h *house) authority() *load.Authority {
 	gatherer, err := h.ledger.NewGatherer(h.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	h.Cleanup(gatherer.Close)
-	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Now: func() time.Time { return noon(5) }}
+	return &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}
 }
 
 func (h *house) office() *release.Office {

@@ -194,7 +194,7 @@ func TestLoads(t *testing.T) {
 	gatherer, err := h.ledger.NewGatherer(t.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	defer gatherer.Close()
-	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Now: func() time.Time { return noon(5) }}
+	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}
 	order := func(name string, sequence uint16, fen uint32) *message.LoadRequest {
 		return h.town.LoadRequest(clearingtest.Card, name, sequence, 0, fen, noon(5))
 	}
@@ -301,7 +301,7 @@ func TestLoadAcrossMidnight(t *testing.T) {
 	gatherer, err := h.ledger.NewGatherer(t.Context(), "authorised", "test", 0, 0)
 	h.must(err)
 	defer gatherer.Close()
-	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Now: func() time.Time { return noon(5) }}
+	authority := &load.Authority{Registry: h.town.Registry, Keys: keys.NewKeyring(h.town.Keys), Poster: gatherer, Books: h.ledger, Rules: h.town.Rules.Loads, Fresh: h.town.Rules.Fresh, Now: func() time.Time { return noon(5) }}
 	for _, day := range []int{5, 6} {
 		_, err = authority.Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(day)))
 		h.must(err)

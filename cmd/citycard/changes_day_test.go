@@ -250,7 +250,7 @@ func (l *lived) firstDay() {
 	gatherer, err := l.NewGatherer(ctx, "authorised", "test", 0, 0)
 	l.must(err)
 	authority := &load.Authority{
-		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: l.town.Rules.Loads, Now: func() time.Time { return at },
+		Registry: l.town.Registry, Keys: keys.NewKeyring(l.town.Keys), Poster: gatherer, Books: l.Ledger, Rules: l.town.Rules.Loads, Fresh: l.town.Rules.Fresh, Now: func() time.Time { return at },
 	}
 	for n, card := range []string{clearingtest.Card, clearingtest.Card, clearingtest.OtherCard} {
 		_, err = authority.Authorise(ctx, l.town.LoadRequest(card, fmt.Sprintf("order-%d", n+1), uint16(n), 0, 5000, at))

@@ -36,7 +36,7 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
-		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Tokens: tokens,
+		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh, Tokens: tokens,
 		Now: func() time.Time { return time.Now().In(c.zone) },
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{

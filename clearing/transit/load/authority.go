@@ -52,6 +52,7 @@ type Authority struct {
 	Poster   *ledger.Gatherer
 	Books    *ledger.Ledger                        // where refunds are looked up
 	Rules    func() (rules *Rules, edition string) // those in force
+	Fresh    func() error                          // nil while Rules gives those in force
 	Tokens   Tokens                                // of the channels, for requests over HTTP
 	Now      func() time.Time                      // in the zone of the cards' dates
 }
@@ -206,6 +207,9 @@ func (a *Authority) check(r *message.LoadRequest) (keys.LoadOrder, error) {
 	o.KeyVersion, o.Algorithm = byte(r.GetKeyVersion()), byte(r.GetAlgorithm())
 
 	at, _ := rulefile.SignedMoment(o.Time)
+	if err := a.Fresh(); err != nil {
+		return keys.LoadOrder{}, fmt.Errorf("load authority: %w", err)
+	}
 	rules, _ := a.Rules()
 	amount, rule := ledger.Fen(o.Amount), rules.At(at)
 	if amount <= 0 || amount%rule.MultipleOfFen != 0 {

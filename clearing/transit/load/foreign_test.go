@@ -55,7 +55,7 @@ func TestListedLoad(t *testing.T) {
 	town := clearingtest.New(t, func(files map[string]string) {
 		files["hotlist.csv"] = "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n"
 	})
-	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Now: func() time.Time { return at(12) }}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Fresh: town.Rules.Fresh, Now: func() time.Time { return at(12) }}
 	_, err := authority.Authorise(t.Context(), town.LoadRequest(clearingtest.Card, "order-1", 1, 4000, 5000, at(12)))
 	var refusal *load.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != verdict.CardListed {

@@ -35,6 +35,7 @@ type counter struct {
 	url    string
 	field  string // that the last answer names as wrong
 	rules  func() (*load.Rules, string)
+	fresh  error // that the rules are not known to be in force
 }
 
 func newCounter(t *testing.T) *counter {
@@ -64,7 +65,7 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
-		Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
+		Fresh: func() error { return c.fresh }, Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
 	}
 	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
 	t.Cleanup(server.Close)

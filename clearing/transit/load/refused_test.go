@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,7 @@ func TestWrongClock(t *testing.T) {
 		files["cards.csv"] += other + "," + clearingtest.Issuer + ",01,active,20200101,20260104\n" + last + "," + clearingtest.Issuer + ",01,active,20200101,20260105\n"
 		files["channels.csv"] += "old,旧柜台,Old,20200101,20260104\nclosing,新柜台,Closing,20200101,20260105\n"
 	})
-	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Now: func() time.Time { return at(12) }}
+	authority := &load.Authority{Registry: town.Registry, Keys: keys.NewKeyring(town.Keys), Rules: town.Rules.Loads, Fresh: town.Rules.Fresh, Now: func() time.Time { return at(12) }}
 	yesterday, tomorrow := at(12).AddDate(0, 0, -1), at(12).AddDate(0, 0, 1)
 	for _, test := range []struct {
 		name, card, channel string
@@ -85,6 +86,28 @@ func TestChannelRefused(t *testing.T) {
 	mark(true)
 	if got := ask(0); got != "" {
 		t.Errorf("an order that stands is answered %q once its channel is frozen, want MAC2", got)
+	}
+	if owed := c.owed(); owed != 5000 {
+		t.Errorf("the channel owes %d fen, want one order's 5000", owed)
+	}
+}
+
+// TestRulesNotKnown asks while nobody knows which rules are in force: the outcome is not known, and
+// no money moves. The same request gets MAC2 once they are known.
+func TestRulesNotKnown(t *testing.T) {
+	c := newCounter(t)
+	c.fresh = errors.New("the last look is too long ago")
+	request := c.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, at(9))
+	answer := c.post(request, "Bearer "+token)
+	if err := answer.Body.Close(); err != nil || answer.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d, %v; want 503", answer.StatusCode, err)
+	}
+	if owed := c.owed(); owed != 0 {
+		t.Errorf("the channel owes %d fen for an order by unknown rules", owed)
+	}
+	c.fresh = nil
+	if answer := c.ask(request); len(answer.GetMac2()) != 4 {
+		t.Errorf("answer %v, want MAC2", answer)
 	}
 	if owed := c.owed(); owed != 5000 {
 		t.Errorf("the channel owes %d fen, want one order's 5000", owed)
