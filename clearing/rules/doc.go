@@ -35,5 +35,5 @@
 // Running code has a [Shelf] with the edition in force, which follows the database. No version
 // begins within [Lead] after its approval, so every process has an edition before anything in it
 // begins. One that cannot look for so long that it may have missed an edition judges no taps and no
-// loads until it can (Shelf.Fresh).
+// loads, and authorises none, until it can (Shelf.Fresh).
 package rules

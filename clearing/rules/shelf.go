@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,21 +17,23 @@ import (
 // Shelf has the edition in force for running code, which takes one set for all that it judges
 // together.
 type Shelf struct {
-	current atomic.Pointer[Set]
-	failure atomic.Pointer[error] // why a newer edition is not taken up
+	current     atomic.Pointer[Set]
+	failure     atomic.Pointer[error] // why a newer edition is not taken up
+	unpublished atomic.Pointer[error] // why terminals may not have the prices
 
 	now   func() time.Time          // nil: nobody follows
 	known atomic.Pointer[time.Time] // when the current edition was last known to be that in force
-
-	published Edition // the last for which Follow's publish has worked
 }
 
 // ErrOutdated: the rules in force could not be looked up for so long that others may have begun.
 var ErrOutdated = errors.New("it is not known which rules are in force: the last look is too long ago")
 
+// errUnpublished is what Check says until prices are published for the first time.
+var errUnpublished = errors.New("the fares in force are not published for the terminals yet")
+
 // NewShelf is a shelf with a set.
 func NewShelf(s *Set) *Shelf {
-	shelf := &Shelf{published: s.Edition}
+	shelf := new(Shelf)
 	shelf.current.Store(s)
 	return shelf
 }
@@ -40,6 +43,7 @@ func Timed(s *Set, at time.Time, now func() time.Time) *Shelf {
 	shelf := NewShelf(s)
 	shelf.now = now
 	shelf.known.Store(&at)
+	shelf.unpublished.Store(&errUnpublished)
 	return shelf
 }
 
@@ -60,19 +64,24 @@ func (s *Shelf) Fresh() error {
 // Current is the edition in force.
 func (s *Shelf) Current() *Set { return s.current.Load() }
 
-// Check returns why the edition in force could not be taken up, or not be asked for; nil if it is
-// current.
+// Check returns why the edition in force could not be taken up, not be asked for, or not be
+// published; nil if it is current.
 func (s *Shelf) Check(context.Context) error {
-	if err := s.failure.Load(); err != nil {
-		return *err
+	for _, failure := range []*atomic.Pointer[error]{&s.failure, &s.unpublished} {
+		if err := failure.Load(); err != nil && *err != nil {
+			return *err
+		}
 	}
 	return nil
 }
 
 // Follow looks every so often whether the store has a newer edition, takes it up and publishes its
 // prices for the terminals, until ctx ends. While one of these fails, the failure is logged, and it
-// is tried again.
+// is tried again. Judges do not wait for what is published: what is approved counts.
 func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, publish func(context.Context, *Set) error, log *slog.Logger) {
+	var publishing sync.WaitGroup
+	defer publishing.Wait()
+	publishing.Go(func() { s.publish(ctx, store, every, publish, log) })
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -82,12 +91,6 @@ func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, p
 		case <-ticker.C:
 		}
 		err := s.update(ctx, store)
-		if err == nil && s.published != s.Current().Edition {
-			// Judges do not wait for it: what is approved counts.
-			if err = publish(ctx, s.Current()); err == nil {
-				s.published = s.Current().Edition
-			}
-		}
 		s.failure.Store(&err)
 		if err != nil && ctx.Err() == nil {
 			log.Error("the rules cannot be followed", "edition", s.Current().Edition.String(), "error", err)
@@ -95,14 +98,68 @@ func (s *Shelf) Follow(ctx context.Context, store *Store, every time.Duration, p
 	}
 }
 
+const (
+	// publishLimit is how long publishing may take: brokers that have gone do not always say so.
+	publishLimit = 10 * time.Second
+	// publishAgain is the time after which prices are published again. Another process may have
+	// stood still while it published an older edition, and have ended before it saw the newer one.
+	publishAgain = time.Minute
+)
+
+// publish publishes each edition that the shelf takes up, and the last one from time to time.
+func (s *Shelf) publish(ctx context.Context, store *Store, every time.Duration, publish func(context.Context, *Set) error, log *slog.Logger) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	var done Edition // the last that was published
+	var at time.Time
+	for {
+		set, now := s.Current(), s.time()
+		if done != set.Edition || now.Sub(at) >= publishAgain {
+			published, err := publishInForce(ctx, store, set, publish)
+			if published {
+				done, at = set.Edition, now
+			}
+			if published || err != nil {
+				s.unpublished.Store(&err)
+			}
+			if err != nil && ctx.Err() == nil {
+				log.Error("the fares cannot be published", "edition", set.Edition.String(), "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// publishInForce publishes a set, unless a newer one is in force. A process that stood still takes
+// that one up first.
+func publishInForce(ctx context.Context, store *Store, set *Set, publish func(context.Context, *Set) error) (published bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, publishLimit)
+	defer cancel()
+	last, err := store.edition(ctx)
+	if err != nil || last != set.Edition {
+		return false, err
+	}
+	err = publish(ctx, set)
+	return err == nil, err
+}
+
+// time is the time by the shelf's clock; zero if nobody follows.
+func (s *Shelf) time() (now time.Time) {
+	if s.now != nil {
+		now = s.now()
+	}
+	return now
+}
+
 // update takes up the edition in force.
 func (s *Shelf) update(ctx context.Context, store *Store) error {
 	ctx, cancel := context.WithTimeout(ctx, Lead/2) // a database that has gone does not always say so
 	defer cancel()
-	var at time.Time
-	if s.now != nil {
-		at = s.now()
-	}
+	at := s.time()
 	last, err := store.edition(ctx)
 	if err != nil {
 		return err

@@ -90,10 +90,10 @@ func TestRulesAreAdopted(t *testing.T) {
 		s.until(time.Minute, "on edition "+edition, func() bool {
 			return strings.Contains(s.get("/metrics"), `citycard_rules_info{edition="`+edition+`+`)
 		})
-		standing, err := downlink.Standing(t.Context(), []string{address}, opts...)
-		if err != nil || len(standing) != tables {
-			t.Errorf("edition %s: terminals are given %d tables, %v; want %d", edition, len(standing), err, tables)
-		}
+		s.until(time.Minute, fmt.Sprintf("of edition %s, whose %d tables terminals are given", edition, tables), func() bool {
+			standing, err := downlink.Standing(t.Context(), []string{address}, opts...)
+			return err == nil && len(standing) == tables
+		})
 	}
 	example := string(rules.Fares.Example())
 	head, version, _ := strings.Cut(example, `"versions": [`)

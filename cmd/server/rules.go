@@ -173,8 +173,8 @@ func (in *Inputs) readRules(s *Settings, dir string) (err error) {
 	return err
 }
 
-// openRules loads the rules in force, or founds them in an empty database, and publishes their
-// fares; from then on it follows their editions.
+// openRules loads the rules in force, or founds them in an empty database; from then on it follows
+// their editions, and publishes their fares.
 func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *service.Stack, log *slog.Logger) error {
 	store, at := &rules.Store{Ledger: c.Books.Ledger}, time.Now()
 	set, err := store.InForce(ctx)
@@ -195,9 +195,6 @@ func (c *Server) openRules(ctx context.Context, s *Settings, dir string, stack *
 			Todo("leave --zone out: days and fares are read in one zone for ever")
 	}
 	c.Rules = rules.Timed(set, at, time.Now)
-	if err := c.publishFares(ctx, set); err != nil {
-		return err
-	}
 	stack.Go(ctx, "rules", func(ctx context.Context) { c.Rules.Follow(ctx, store, rulesPoll, c.publishFares, log) })
 	return nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -56,29 +57,31 @@ func OwnerName() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// publishFares publishes the fare tables for the terminals, oldest first. It can do so at every
-// start and for every edition, since the topic is compacted by version. Tables that the edition
-// does not have are published as gone: they were to begin on a day that had not come, or they are
-// of an edition that a backup did not have.
-func (c *Server) publishFares(ctx context.Context, set *rules.Set) error {
+// publishFares makes the topic fares hold the fare tables of a set for the terminals: it publishes
+// those that the topic does not have as they are, oldest first. Tables that the set does not have
+// are published as gone: they were to begin on a day that had not come, or they are of an edition
+// that a backup did not have.
+func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
+	standing, err := downlink.Standing(ctx, strings.Split(b.Kafka, ","), b.options...)
+	if err != nil {
+		return err
+	}
 	var records []*kgo.Record
 	for _, table := range set.Tables.All() {
-		value, err := proto.Marshal(table.Message())
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(table.Message())
 		if err != nil {
 			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
 		}
-		records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value})
-	}
-	standing, err := downlink.Standing(ctx, strings.Split(c.Kafka, ","), c.options...)
-	if err != nil {
-		return err
+		if stands := standing[table.Version()]; stands == nil || !bytes.Equal(stands.Value, value) {
+			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value})
+		}
 	}
 	for version := range standing {
 		if _, stays := set.Tables.Version(version); !stays {
 			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(version)})
 		}
 	}
-	if err := c.Admin.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := b.Admin.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("publish fare tables: %w", err)
 	}
 	return nil

@@ -64,17 +64,19 @@ func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (
 }
 
 // Standing reads the topic fares: the last record under each key, without those that say that a
-// table no longer counts.
+// table no longer counts. What an open transaction holds back is not there yet.
 func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[string]*kgo.Record, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic
+		// The last record may be the end of a transaction.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(),
 	}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("fares: %w", err)
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, message.TopicFares)
+	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, message.TopicFares)
 	if err == nil {
 		err = ends.Error()
 	}
@@ -94,8 +96,12 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 			return nil, fmt.Errorf("fares: read topic %s: %w", message.TopicFares, err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if standing[string(r.Key)] = r; len(r.Value) == 0 {
+			switch {
+			case r.Attrs.IsControl():
+			case len(r.Value) == 0:
 				delete(standing, string(r.Key))
+			default:
+				standing[string(r.Key)] = r
 			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)

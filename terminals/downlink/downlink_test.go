@@ -81,6 +81,29 @@ func TestBrokerAway(t *testing.T) {
 	}
 }
 
+// TestTransactions reads a topic whose last offset is the end of a transaction: what was committed
+// stands, what was aborted does not.
+func TestTransactions(t *testing.T) {
+	p := newTopic(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.cluster.ListenAddrs()...), kgo.TransactionalID("test"))
+	must(t, err)
+	defer client.Close()
+	p.put(published("one", "20260101000000", 100))
+	for version, end := range map[string]kgo.TransactionEndTry{"committed": kgo.TryCommit, "aborted": kgo.TryAbort} {
+		value, err := proto.Marshal(published(version, "20260101000000", 100))
+		must(t, err)
+		must(t, client.BeginTransaction())
+		must(t, client.ProduceSync(ctx, &kgo.Record{Topic: message.TopicFares, Key: []byte(version), Value: value}).FirstErr())
+		must(t, client.EndTransaction(ctx, end))
+	}
+	standing, err := downlink.Standing(ctx, p.cluster.ListenAddrs())
+	if err != nil || len(standing) != 2 || standing["one"] == nil || standing["committed"] == nil {
+		t.Errorf("%d tables stand, %v; want one, committed", len(standing), err)
+	}
+}
+
 // TestFaresAreAwaited starts a terminal before the broker; the topic is made and filled even later.
 // The terminal says once that it waits, and has the fares in the end.
 func TestFaresAreAwaited(t *testing.T) {

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/message"
+	"citycard/clearing/rules"
+	"citycard/terminals/downlink"
+)
+
+// laterFares are the example fares, and the same ones from a day on.
+func laterFares(from string) []byte {
+	head, version, _ := strings.Cut(string(rules.Fares.Example()), `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	return []byte(head + `"versions": [` + version + "," + strings.NewReplacer(`"zz-2013"`, `"later"`, `"20131223"`, `"`+from+`"`).Replace(version) + "]}")
+}
+
+// TestPublishFares publishes an edition, the next one, and the first one once more, as a process
+// does that stood still. Each time the topic has the edition's tables, and a second time changes
+// nothing.
+func TestPublishFares(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	b := &Base{Kafka: cluster.ListenAddrs()[0]}
+	if b.Admin, err = kgo.NewClient(kgo.SeedBrokers(b.Kafka)); err != nil {
+		t.Fatal(err)
+	}
+	defer b.Admin.Close()
+	first, err := clearingtest.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := first.With(map[rules.Kind][]byte{rules.Fares: laterFares("20350101")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		set     *rules.Set
+		records int64 // of the topic after it
+	}{{first, 1}, {first, 1}, {second, 2}, {second, 2}, {first, 3}, {second, 4}} {
+		if err := b.publishFares(ctx, step.set); err != nil {
+			t.Fatal(err)
+		}
+		standing, err := downlink.Standing(ctx, cluster.ListenAddrs())
+		if err != nil || len(standing) != len(step.set.Tables.All()) {
+			t.Errorf("%d tables stand, %v; want %d", len(standing), err, len(step.set.Tables.All()))
+		}
+		for _, table := range step.set.Tables.All() {
+			if standing[table.Version()] == nil {
+				t.Errorf("table %s does not stand", table.Version())
+			}
+		}
+		ends, err := kadm.NewClient(b.Admin).ListEndOffsets(ctx, message.TopicFares)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end, _ := ends.Lookup(message.TopicFares, 0); end.Offset != step.records {
+			t.Errorf("the topic has %d records, want %d", end.Offset, step.records)
+		}
+	}
+}
