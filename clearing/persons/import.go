@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -14,7 +15,7 @@ import (
 type Order struct {
 	Charset Charset
 	Rows    int64 // that the roster has, as its sender says; 0: nobody said
-	Undo    bool  // an import of another roster that has not ended is undone
+	Undo    bool  // an import that has not ended, of another roster or in another encoding, is undone
 	By      ledger.Approval
 	Faults  func(*Reject) // is called for each line that changes nothing
 	Part    int           // lines of a part; 0: some thousands
@@ -35,7 +36,12 @@ type FileError struct{ What error }
 func (e *FileError) Error() string { return e.What.Error() }
 func (e *FileError) Unwrap() error { return e.What }
 
-// Import imports a roster. A *FileError refuses the file as a whole; then nothing is stored.
+func unfit(what *language.Text) error { return &FileError{what} }
+
+// Import imports a roster. A *FileError refuses the file as a whole; then nothing is stored. The
+// file is read three times: for its hash, by which an import that was begun is found; for what must
+// be known of all lines; and to store it. Where there is an error, the result's number is 0 if
+// nothing was begun.
 func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Result, err error) {
 	if o.By.First, err = ledger.Person(o.By.First); err != nil {
 		return r, err
@@ -43,51 +49,85 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 	if err := o.By.ValidateAlone(); err != nil {
 		return r, err
 	}
+	if o.Part == 0 {
+		o.Part = partLines
+	}
+	hash, err := hashOf(file)
+	if err != nil {
+		return r, err
+	}
+	earlier, inTheWay, err := s.earlier(ctx, hash, o.Charset, o.Undo)
+	if err != nil {
+		return r, err
+	}
 	today := ledger.DayOf(o.By.At.In(s.zone))
-	look, err := surveyRoster(ctx, file, newRoster(file, o.Charset, s.token, today), o.Rows)
-	if err != nil {
-		return r, &FileError{err}
-	}
-	p, err := s.begin(ctx, look.hash, o.By)
-	if errors.Is(err, ErrUnfinished) && o.Undo {
-		if err := s.undo(ctx); err != nil {
-			return r, err
-		}
-		if p, err = s.begin(ctx, look.hash, o.By); errors.Is(err, ErrUnfinished) && s.ledger.Rehearses() {
-			p, err = &progress{number: p.number, by: o.By, file: look.hash, next: FirstLine}, nil
-		}
-	}
-	if err != nil {
-		return r, err
-	}
-	r.Again, r.Resumed = p.done, p.parts > 0
-	if p.done {
-		r.Import = p.report()
+	switch {
+	case earlier == nil || inTheWay:
+	case earlier.state == Done:
+		r.Again, r.Import = true, earlier.report()
 		return r, nil
+	default:
+		today = s.today(earlier)
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
+	look, err := surveyRoster(ctx, newRoster(file, o.Charset, s.token, today), &o)
+	if err == nil && look.hash != hash {
+		err = ErrChanged
+	}
+	if err == nil && inTheWay {
+		err = s.undo(ctx, o.By)
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
 		return r, err
 	}
-	if err := s.read(ctx, file, look, p, &o); err != nil {
+	return s.run(ctx, file, look, &o, today)
+}
+
+// hashOf reads a file, and goes back to its begin.
+func hashOf(file io.ReadSeeker) (hash [sha256.Size]byte, err error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return hash, unfit(language.Textf("the file cannot be read more than once, as a pipe cannot: %w", err))
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return hash, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return [sha256.Size]byte(sum.Sum(nil)), err
+}
+
+// run begins an import of a roster that was surveyed, or goes on with it, and ends it.
+func (s *Store) run(ctx context.Context, file io.Reader, look *survey, o *Order, today ledger.Day) (r Result, err error) {
+	p, err := s.begin(ctx, look.hash, o)
+	if err != nil {
+		return r, err
+	}
+	r.Resumed = p.parts > 0
+	r.Import = p.report()
+	switch {
+	case p.state == Done: // by another process, meanwhile
+		r.Again, r.Resumed = true, false
+		return r, nil
+	case s.today(p) != today:
+		return r, fmt.Errorf("import %d: %w", p.number, ErrTaken)
+	}
+	if err := s.read(ctx, newRoster(file, o.Charset, s.token, today), look, p, o); err != nil {
 		return r, err
 	}
 	if err := s.finish(ctx, p, o.By); err != nil {
 		return r, err
 	}
-	p.done = true
+	p.state = Done
 	r.Import = p.report()
 	return r, nil
 }
 
-// read stores the roster part by part, from the line on that comes next.
-func (s *Store) read(ctx context.Context, file io.Reader, look *survey, p *progress, o *Order) error {
-	sum := sha256.New()
-	t := newRoster(io.TeeReader(file, sum), o.Charset, s.token, ledger.DayOf(o.By.At.In(s.zone)))
-	size := o.Part
-	if size == 0 {
-		size = partLines
-	}
-	rows := make([]*row, 0, size)
+// read stores the roster part by part, from the line on that comes next. A part is stored if the
+// file is up to there as it was when it was surveyed.
+func (s *Store) read(ctx context.Context, t *roster, look *survey, p *progress, o *Order) error {
+	rows := make([]*row, 0, o.Part)
 	for {
 		line, err := t.next()
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -99,25 +139,41 @@ func (s *Store) read(ctx context.Context, file io.Reader, look *survey, p *progr
 			r.raw = append([]byte{}, r.raw...)
 			rows = append(rows, r)
 		}
-		if len(rows) == size || ended && len(rows) > 0 {
-			part, err := s.judge(ctx, p, look, rows)
-			if err != nil {
-				return err
-			}
-			if err := s.store(ctx, p, part); err != nil {
-				return err
-			}
-			for i := range part.rejects {
-				o.Faults(&part.rejects[i])
-			}
-			rows = rows[:0]
+		if !ended && !endsPart(t.number, o.Part) {
+			continue
+		}
+		if !look.agrees(t, o.Part, ended) {
+			return fmt.Errorf("import %d: %w", p.number, ErrChanged)
+		}
+		if err := s.storeRows(ctx, p, look, rows, o); err != nil {
+			return err
 		}
 		if ended {
-			break
+			return nil
 		}
+		rows = rows[:0]
 	}
-	if [sha256.Size]byte(sum.Sum(nil)) != look.hash {
-		return fmt.Errorf("import %d: %w", p.number, ErrChanged)
+}
+
+// endsPart reports whether a line is the last of a part. Parts end at the same lines wherever an
+// import goes on.
+func endsPart(line int64, size int) bool {
+	return line >= FirstLine && (line-FirstLine+1)%int64(size) == 0
+}
+
+func (s *Store) storeRows(ctx context.Context, p *progress, look *survey, rows []*row, o *Order) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	part, err := s.judge(ctx, p, look, rows)
+	if err != nil {
+		return err
+	}
+	if err := s.store(ctx, p, part); err != nil {
+		return err
+	}
+	for i := range part.rejects {
+		o.Faults(&part.rejects[i])
 	}
 	return nil
 }
@@ -200,7 +256,7 @@ func (r *row) against(before *Person) (stays bool) {
 	case r.since == before.Since && renamed:
 		r.refuse(columnName, &Wrong{Reason: TwoNames})
 	case r.since == before.Since:
-		return true
+		return before.Born != 0 || r.born == 0
 	case r.restored && before.Status != Died:
 		r.refuse(columnStatus, &Wrong{Reason: NotDead})
 	case before.Status == Died && !r.restored:
@@ -261,9 +317,12 @@ func (c *Counts) change(r *row, before *Person) {
 	if renamed {
 		c.Renamed++
 	}
+	if before.Born == 0 && r.born != 0 {
+		c.Born++
+	}
 	switch {
 	case r.status == before.Status:
-		if !renamed {
+		if !renamed && r.since > before.Since {
 			c.Redated++
 		}
 	case r.status == Present:

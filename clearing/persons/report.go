@@ -27,6 +27,7 @@ type Counts struct {
 	Died        int64 `json:"died"`
 	Renamed     int64 `json:"renamed"`
 	Redated     int64 `json:"redated"`      // the status as it was, from a later day
+	Born        int64 `json:"birth_told"`   // a birth date that nobody had told
 	Known       int64 `json:"known_before"` // rows with a valid number that was known, repeated ones aside
 	Agreed      int64 `json:"name_agreed"`  // of these, those with its name
 }
@@ -61,8 +62,8 @@ type Import struct {
 	File   string // SHA-256 of the roster, in hexadecimal
 	By     string
 	At     time.Time
-	Done   bool
-	Next   int64 // the line that comes next, where it is not done
+	State  State
+	Next   int64 // the line that comes next, where it goes on
 	Counts Counts
 }
 
@@ -82,7 +83,7 @@ func Report(ctx context.Context, l *ledger.Ledger, number int64) (i Import, err 
 }
 
 func (p *progress) report() Import {
-	return Import{p.number, hex.EncodeToString(p.file[:]), p.by.First, p.by.At, p.done, p.next, p.counts}
+	return Import{p.number, hex.EncodeToString(p.file[:]), p.by.First, p.by.At, p.state, p.next, p.counts}
 }
 
 // Rejects passes the lines of an import that changed nothing, in order.

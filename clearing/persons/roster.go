@@ -6,9 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"errors"
+	"hash"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -113,6 +113,7 @@ type roster struct {
 	today   ledger.Day // the last day that may stand in it
 
 	lines   *bufio.Reader
+	sum     hash.Hash // over all bytes up to the line that was read last
 	decoder *encoding.Decoder
 	number  int64 // of the line that was read last
 	long    bool  // it was cut
@@ -122,7 +123,7 @@ type roster struct {
 }
 
 func newRoster(r io.Reader, charset Charset, token func(string) [16]byte, today ledger.Day) *roster {
-	t := &roster{charset: charset, token: token, today: today, lines: bufio.NewReaderSize(r, 1<<16)}
+	t := &roster{charset: charset, token: token, today: today, lines: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
 	if charset == GB18030 {
 		t.decoder = simplifiedchinese.GB18030.NewDecoder()
 	}
@@ -148,13 +149,13 @@ func (f *feeder) Read(p []byte) (int, error) {
 // hold until the next call. The error is io.EOF at the end.
 func (t *roster) next() ([]byte, error) {
 	t.long, t.cut = false, false
-	line, err := t.lines.ReadSlice('\n')
+	line, err := t.slice()
 	t.number++
 	if errors.Is(err, bufio.ErrBufferFull) || len(line) > maxLine+2 {
 		line = bytes.Clone(line[:maxLine])
 		t.long = true
 		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = t.lines.ReadSlice('\n')
+			_, err = t.slice()
 		}
 	}
 	if err != nil && !(errors.Is(err, io.EOF) && len(line) > 0) {
@@ -170,6 +171,15 @@ func (t *roster) next() ([]byte, error) {
 	}
 	return line, nil
 }
+
+// slice reads up to the end of a line, or of the buffer.
+func (t *roster) slice() ([]byte, error) {
+	read, err := t.lines.ReadSlice('\n')
+	_, _ = t.sum.Write(read) // it never fails
+	return read, err
+}
+
+func (t *roster) hash() [sha256.Size]byte { return [sha256.Size]byte(t.sum.Sum(nil)) }
 
 // row reads what stands in a line.
 func (t *roster) row(line []byte) *row {
@@ -198,16 +208,14 @@ func (t *roster) row(line []byte) *row {
 }
 
 func (t *roster) fill(r *row, fields []string) {
-	for i, field := range fields {
-		if !utf8.ValidString(field) {
-			r.refuse(i, &Wrong{Reason: Encoding})
-		}
-	}
 	kind, wrong := parseKind(strings.TrimSpace(fields[columnKind]))
 	r.refuse(columnKind, wrong)
 	certificate, wrong := ParseCertificate(fields[columnNumber])
 	if wrong == nil && kind != 0 && kind != certificate.Kind {
 		wrong = &Wrong{Reason: KindOther}
+	}
+	if wrong == nil && certificate.Born() > t.today {
+		wrong = &Wrong{Reason: DayToCome}
 	}
 	r.refuse(columnNumber, wrong)
 	if r.valid = wrong == nil && kind != 0; r.valid {
@@ -261,9 +269,10 @@ func parseStatus(text string) (s Status, back bool, wrong *Wrong) {
 	return 0, false, &Wrong{Reason: StatusUnknown}
 }
 
-// content is a short hash over what a row says, however it is spelt.
-func (r *row) content() (short [8]byte) {
+// content is a short hash over what a row says, however it is spelt, and a salt.
+func (r *row) content(salt []byte) (short [8]byte) {
 	text := strings.Join([]string{
+		string(salt),
 		nameForm(r.name), nameForm(r.former), r.born.String(), r.status.String(), r.since.String(), map[bool]string{true: restored}[r.restored],
 	}, "\x00")
 	sum := sha256.Sum256([]byte(text))

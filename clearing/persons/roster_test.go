@@ -68,7 +68,7 @@ func TestLines(t *testing.T) {
 		{"resident," + number + ",张三,,present,20200101,,", "certificate", LineShape},
 		{"resident," + number + `,"张三,,present,20200101,`, "certificate", LineShape},
 		{"", "certificate", LineShape},
-		{"\xD5\xC5,,,,,,", "certificate", Encoding},
+		{"resident," + withCheck("41999920260106001") + ",张三,,present,20260105,", "number", DayToCome},
 		{strings.Repeat("x", maxLine+1), "certificate", LineLong},
 		{"resident," + number + "," + strings.Repeat("长", maxLine) + ",,present,20200101,", "certificate", LineLong},
 	} {
@@ -158,8 +158,11 @@ func TestFiles(t *testing.T) {
 		{Header + "\n" + gbk, UTF8, 0, "line 2 is not in UTF-8"},
 		{Header + "\n" + good, GB18030, 0, "the file is in UTF-8"},
 	} {
-		r := newRoster(nil, test.charset, keys.GenerateTest(1).PersonToken, today)
-		_, err := surveyRoster(t.Context(), strings.NewReader(test.text), r, test.rows)
+		r := newRoster(strings.NewReader(test.text), test.charset, keys.GenerateTest(1).PersonToken, today)
+		_, err := surveyRoster(t.Context(), r, &Order{Rows: test.rows, Part: 2})
+		if fit := (*FileError)(nil); err != nil && !errors.As(err, &fit) {
+			t.Errorf("%.40q: %T", test.text, err)
+		}
 		if said := errorText(err); test.want == "" && err != nil || !strings.Contains(said, test.want) || strings.Contains(said, "张") {
 			t.Errorf("%.40q in %s: %q, want %q", test.text, test.charset, said, test.want)
 		}

@@ -19,6 +19,7 @@ import (
 // The acts by which the ledger's audit has what was done with persons.
 const (
 	ActImport = "import persons"
+	ActUndo   = "undo an import of persons"
 	ActRead   = "read a person"
 )
 
@@ -26,8 +27,11 @@ const (
 var (
 	ErrNoImport   = language.Textf("no such import")
 	ErrUnfinished = language.Textf("an import of another roster has not ended")
-	ErrTaken      = language.Textf("somebody else goes on with this import")
-	ErrChanged    = language.Textf("the file changed while it was read; what was stored of it does not count")
+	ErrUndoing    = language.Textf("an import is being undone")
+	ErrCharset    = language.Textf("the import of this roster was begun in another encoding")
+	ErrTaken      = language.Textf("somebody else goes on with this import, or has undone it")
+	ErrChanged    = language.Textf("the file changed while it was read; nothing of the altered part was stored")
+	ErrKeys       = language.Textf("the key store is not the one under which persons are kept")
 )
 
 // Store keeps persons in the ledger's database, which has clearing's tables.
@@ -72,7 +76,7 @@ func (s *Store) Known(ctx context.Context, tokens []Token) (map[Token]Person, er
 		clear(known)
 		return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `SELECT DISTINCT ON (p.token) p.token, p.certificate, p.status, p.since, p.import, p.sealed
-				FROM persons p JOIN person_imports i ON i.number = p.import WHERE p.token = ANY($1) AND i.done ORDER BY p.token, p.import DESC`, wanted)
+				FROM persons p JOIN person_imports i ON i.number = p.import WHERE p.token = ANY($1) AND i.state = 'done' ORDER BY p.token, p.import DESC`, wanted)
 			if err != nil {
 				return err
 			}
@@ -109,7 +113,8 @@ type Looked struct {
 }
 
 // Find writes into the audit that somebody asks for a person, and then answers; found is false if
-// the person is not known.
+// the person is not known. Where the database's answer to the writing was lost, it is written
+// again: then the audit may have one question twice. It has each one that was answered.
 func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p Person, found bool, err error) {
 	token := Token(s.token(c.Number))
 	if by.First, err = ledger.Person(by.First); err != nil {
@@ -119,6 +124,9 @@ func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p 
 		return p, false, language.Textf("the reason is missing")
 	}
 	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
+		if err := s.sameKeys(ctx, tx, 0); err != nil {
+			return err
+		}
 		return record(ctx, tx, ActRead, Looked{hex.EncodeToString(token[:prefix])}, by)
 	})
 	if err != nil || s.ledger.Rehearses() {
@@ -129,75 +137,36 @@ func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p 
 	return p, found, err
 }
 
+// sameKeys opens the identity of a person, of any import but one, and makes the token of its
+// number. ErrKeys says that the token is another: under this key store nobody would be found, and
+// everybody be new.
+func (s *Store) sameKeys(ctx context.Context, tx pgx.Tx, but int32) error {
+	var token, sealed []byte
+	err := tx.QueryRow(ctx, "SELECT token, sealed FROM persons WHERE import <> $1 ORDER BY token, import LIMIT 1", but).Scan(&token, &sealed)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case len(token) != len(Token{}):
+		return fmt.Errorf("a token of %d bytes", len(token))
+	}
+	of, err := open(s.data, Token(token), sealed)
+	if errors.Is(err, keys.ErrSealed) {
+		return fmt.Errorf("%w: %w", ErrKeys, err)
+	}
+	if err == nil && s.token(of.number) != [16]byte(token) {
+		return ErrKeys
+	}
+	return err
+}
+
 func record[T any](ctx context.Context, tx pgx.Tx, act string, what T, by ledger.Approval) error {
 	text, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
 	return ledger.Record(ctx, tx, act, string(text), by)
-}
-
-// progress is how far an import has come.
-type progress struct {
-	number int32
-	by     ledger.Approval
-	file   [sha256.Size]byte
-	parts  int64
-	next   int64 // line
-	head   [sha256.Size]byte
-	counts Counts
-	done   bool
-}
-
-// begin takes the number of a new import, or finds the one of the same file: it has ended, or goes
-// on. An unfinished one of another file is ErrUnfinished.
-func (s *Store) begin(ctx context.Context, file [sha256.Size]byte, by ledger.Approval) (p *progress, err error) {
-	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
-		for _, which := range []string{"done AND file = $1", "NOT done AND $1::BYTEA IS NOT NULL"} {
-			if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE "+which+" ORDER BY number DESC LIMIT 1", file[:])); !errors.Is(err, ErrNoImport) {
-				break
-			}
-		}
-		switch {
-		case err == nil && p.file != file:
-			return language.Textf("import %d, which %s began at %s: %w", p.number, p.by.First, p.by.At.In(s.zone).Format(time.DateTime), ErrUnfinished)
-		case !errors.Is(err, ErrNoImport):
-			return err
-		}
-		p = &progress{by: by, file: file, next: FirstLine}
-		p.by.At = time.Unix(by.At.Unix(), 0)
-		counts, err := json.Marshal(p.counts)
-		if err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, `INSERT INTO person_imports (number, file, person, at, parts, next_line, head, counts, done)
-			SELECT coalesce(max(number), 0) + 1, $1::BYTEA, $2::TEXT, $3::INT8, 0, $4::INT8, $5::BYTEA, $6::TEXT, false FROM person_imports RETURNING number`,
-			file[:], by.First, by.At.Unix(), p.next, p.head[:], string(counts)).Scan(&p.number)
-	})
-	return p, err
-}
-
-// FirstLine is the first line behind the header.
-const FirstLine = 2
-
-const selectImport = "SELECT number, file, person, at, parts, next_line, head, counts, done FROM person_imports "
-
-func scanImport(r pgx.Row) (*progress, error) {
-	p := &progress{}
-	var file, head []byte
-	var at int64
-	var counts string
-	err := r.Scan(&p.number, &file, &p.by.First, &at, &p.parts, &p.next, &head, &counts, &p.done)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, ErrNoImport
-	case err != nil:
-		return nil, err
-	case len(file) != sha256.Size || len(head) != sha256.Size:
-		return nil, fmt.Errorf("import %d: hashes of %d and %d bytes", p.number, len(file), len(head))
-	}
-	p.file, p.head, p.by.At = [sha256.Size]byte(file), [sha256.Size]byte(head), time.Unix(at, 0)
-	return p, json.Unmarshal([]byte(counts), &p.counts)
 }
 
 // part is what is stored of some lines.
@@ -224,16 +193,13 @@ func (s *Store) store(ctx context.Context, p *progress, part *part) error {
 	}
 	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
 		moved, err := tx.Exec(ctx, `UPDATE person_imports SET parts = $1, next_line = $2, head = $3, counts = $4
-			WHERE number = $5 AND parts = $6 AND head = $7 AND NOT done`, p.parts+1, part.next, head[:], string(counts), p.number, p.parts, p.head[:])
+			WHERE number = $5 AND file = $6 AND parts = $7 AND head = $8 AND state = 'begun'`,
+			p.parts+1, part.next, head[:], string(counts), p.number, p.file[:], p.parts, p.head[:])
 		if err != nil {
 			return err
 		}
 		if moved.RowsAffected() == 0 {
-			now, err := scanImport(tx.QueryRow(ctx, selectImport+"WHERE number = $1", p.number))
-			if errors.Is(err, ErrNoImport) || err == nil && now.head != head {
-				return ErrTaken
-			}
-			return err // without one it was stored by an attempt whose outcome was not known
+			return p.moved(ctx, tx, head, Begun, Done)
 		}
 		return part.write(ctx, tx, p, sum)
 	})
@@ -264,40 +230,4 @@ func (part *part) write(ctx context.Context, tx pgx.Tx, p *progress, sum [sha256
 	_, err = tx.Exec(ctx, "INSERT INTO person_parts (import, part, next_line, digest, marks) VALUES ($1, $2, $3, $4, $5)",
 		p.number, p.parts+1, part.next, sum[:], part.digest.Marks())
 	return err
-}
-
-// Imported is the content of the audit entry for an import.
-type Imported struct {
-	Import int32  `json:"import"`
-	File   string `json:"file"` // SHA-256, in hexadecimal
-	By     string `json:"by"`   // who began it
-	At     int64  `json:"at"`   // when: seconds since 1970
-	Parts  int64  `json:"parts"`
-	Head   string `json:"head"` // in hexadecimal
-	Counts Counts `json:"counts"`
-}
-
-// finish writes the import into the audit; from then on it counts.
-func (s *Store) finish(ctx context.Context, p *progress, by ledger.Approval) error {
-	if s.ledger.Rehearses() {
-		return nil
-	}
-	err := s.ledger.Write(ctx, func(tx pgx.Tx) error {
-		ended, err := tx.Exec(ctx, "UPDATE person_imports SET done = true WHERE number = $1 AND head = $2 AND NOT done", p.number, p.head[:])
-		if err != nil {
-			return err
-		}
-		if ended.RowsAffected() == 0 {
-			now, err := scanImport(tx.QueryRow(ctx, selectImport+"WHERE number = $1", p.number))
-			if errors.Is(err, ErrNoImport) || err == nil && (now.head != p.head || !now.done) {
-				return ErrTaken
-			}
-			return err
-		}
-		return record(ctx, tx, ActImport, Imported{p.number, hex.EncodeToString(p.file[:]), p.by.First, p.by.At.Unix(), p.parts, hex.EncodeToString(p.head[:]), p.counts}, by)
-	})
-	if err != nil {
-		return fmt.Errorf("end import %d: %w", p.number, err)
-	}
-	return nil
 }

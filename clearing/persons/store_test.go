@@ -129,7 +129,7 @@ func TestImports(t *testing.T) {
 	}
 	r := w.imports(first...)
 	w.counts(r.Counts, Counts{New: 5})
-	if _, ok := r.Counts.Accuracy(); ok || r.Again || r.Resumed || !r.Done || r.Number != 1 {
+	if _, ok := r.Counts.Accuracy(); ok || r.Again || r.Resumed || r.State != Done || r.Number != 1 {
 		t.Errorf("the first import: %+v", r)
 	}
 	dump := ledgertest.Dump(t, w.ledger.Pool())
@@ -192,7 +192,7 @@ func TestConflicts(t *testing.T) {
 	w.refused("2 number two_lines", "3 status after_death", "4 status two_statuses", "5 birth two_births", "7 status not_dead",
 		"8 number two_lines", "9 number two_lines", "11 number two_lines", "13 number two_lines",
 		"14 former_name name_character", "15 name name_unreadable", "16 number number_check")
-	w.counts(r.Counts, Counts{Exact: 1, New: 1, Conflicting: 9, Repeated: 1, Refused: 3, Moved: 1, Known: 7, Agreed: 5})
+	w.counts(r.Counts, Counts{Exact: 1, New: 1, Conflicting: 9, Repeated: 1, Refused: 3, Moved: 1, Born: 1, Known: 7, Agreed: 5})
 	w.is(numberOf(1), "张三 present 20200101")
 	w.is(numberOf(2), "李四 died 20250101")
 	w.is(numberOf(3), "王五 present 20200101")
@@ -288,6 +288,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func otherKeys() *keys.Store { return keys.GenerateTest(2) }
+
 // TestOtherKeys reads with another key store, and after a rotation.
 func TestOtherKeys(t *testing.T) {
 	w := newTown(t)
@@ -300,7 +302,7 @@ func TestOtherKeys(t *testing.T) {
 	for _, test := range []struct {
 		store *keys.Store
 		opens bool
-	}{{rotated, true}, {keys.GenerateTest(2), false}} {
+	}{{rotated, true}, {otherKeys(), false}} {
 		other, err := NewStore(w.ledger, test.store, time.UTC)
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -17,8 +18,12 @@ import (
 	"citycard/language"
 )
 
-// maxTwins is how many lines may name a person whom another line names too.
-const maxTwins = 200_000
+// What bounds the memory of a survey. No city has as many people as a roster may have rows.
+const (
+	maxTwins = 200_000    // lines that may name a person whom another line names too
+	maxRows  = 50_000_000 // of a roster
+	maxPiece = 1_000_000  // rows in a piece; more than a 64th of maxRows, with maxTwins on top
+)
 
 // twin says of a line that another one names the same person.
 type twin struct {
@@ -30,15 +35,28 @@ type twin struct {
 // survey is what must be known of a roster before any of it is stored.
 type survey struct {
 	hash  [sha256.Size]byte
+	ends  [][sha256.Size]byte // of each whole part: the hash over the file up to its end
 	rows  int64
 	twins map[int64]twin // by line
 }
 
-// surveyRoster reads a whole roster. It fails for a file that is no roster, is in another charset,
-// was cut in half, or does not have as many rows as are wanted (0: any).
-func surveyRoster(ctx context.Context, file io.Reader, t *roster, want int64) (*survey, error) {
-	sum := sha256.New()
-	t.lines.Reset(io.TeeReader(file, sum))
+// agrees reports whether a roster that is read again is up to the end of a part, or of the file,
+// what was surveyed.
+func (s *survey) agrees(t *roster, size int, ended bool) bool {
+	want := s.hash
+	if !ended {
+		part := (t.number-FirstLine+1)/int64(size) - 1
+		if part >= int64(len(s.ends)) {
+			return false
+		}
+		want = s.ends[part]
+	}
+	return t.hash() == want
+}
+
+// surveyRoster reads a whole roster. It is a *FileError for a file that is no roster, is in another
+// charset, was cut in half, or does not have as many rows as are wanted (0: any).
+func surveyRoster(ctx context.Context, t *roster, o *Order) (*survey, error) {
 	list, err := newTokenList()
 	if err != nil {
 		return nil, err
@@ -58,15 +76,20 @@ func surveyRoster(ctx context.Context, file io.Reader, t *roster, want int64) (*
 			return nil, err
 		}
 		if t.cut {
-			return nil, language.Textf("line %d has no end: the file was cut, or its last line needs a line break", t.number)
+			return nil, unfit(language.Textf("line %d has no end: the file was cut, or its last line needs a line break", t.number))
 		}
 		if t.number == 1 {
 			if string(line) != Header {
-				return nil, language.Textf("line 1: want the header %s", Header)
+				return nil, unfit(language.Textf("line 1: want the header %s", Header))
 			}
 			continue
 		}
-		s.rows++
+		if s.rows++; s.rows > maxRows {
+			return nil, unfit(language.Textf("the roster has more than %d rows: split it", maxRows))
+		}
+		if endsPart(t.number, o.Part) {
+			s.ends = append(s.ends, t.hash())
+		}
 		if r := t.row(line); r.wrong == nil {
 			if err := list.add(r); err != nil {
 				return nil, err
@@ -78,16 +101,16 @@ func surveyRoster(ctx context.Context, file io.Reader, t *roster, want int64) (*
 	}
 	switch {
 	case t.number <= 1:
-		return nil, language.Textf("the file is empty, want the header %s", Header)
+		return nil, unfit(language.Textf("the file is empty, want the header %s", Header))
 	case s.rows == 0:
-		return nil, language.Textf("there is no row behind the header")
-	case want != 0 && s.rows != want:
-		return nil, language.Textf("the roster has %d rows, want %d: it was cut, or the number is another file's", s.rows, want)
+		return nil, unfit(language.Textf("there is no row behind the header"))
+	case o.Rows != 0 && s.rows != o.Rows:
+		return nil, unfit(language.Textf("the roster has %d rows, want %d: it was cut, or the number is another file's", s.rows, o.Rows))
 	case t.charset == GB18030 && look.beyond && !look.other:
-		return nil, language.Textf("the file is in UTF-8: import it with --encoding %s", UTF8)
+		return nil, unfit(language.Textf("the file is in UTF-8: import it with --encoding %s", UTF8))
 	}
-	s.hash = [sha256.Size]byte(sum.Sum(nil))
-	s.twins, err = list.twins()
+	s.hash = t.hash()
+	s.twins, err = list.findTwins()
 	return s, err
 }
 
@@ -107,7 +130,7 @@ func (c *charsetCheck) line(t *roster, line []byte) error {
 	}
 	c.other = true
 	if t.charset == UTF8 {
-		return language.Textf("line %d is not in UTF-8: save the file so, or import it with --encoding %s if it is in that or GBK", t.number, GB18030)
+		return unfit(language.Textf("line %d is not in UTF-8: save the file so, or import it with --encoding %s if it is in that or GBK", t.number, GB18030))
 	}
 	return nil
 }
@@ -122,10 +145,17 @@ const (
 type tokenList struct {
 	files   [pieces]*os.File
 	writers [pieces]*bufio.Writer
+	rows    [pieces]int
+	piece   int    // rows that a piece may have
+	twins   int    // rows that may name a person whom another one names
+	salt    []byte // without it, the hash of what a row says would tell who has guessed it that he is right
 }
 
 func newTokenList() (*tokenList, error) {
-	l := &tokenList{}
+	l := &tokenList{piece: maxPiece, twins: maxTwins, salt: make([]byte, 16)}
+	if _, err := rand.Read(l.salt); err != nil {
+		return nil, fmt.Errorf("keep the tokens of a roster: %w", err)
+	}
 	for i := range l.files {
 		file, err := os.CreateTemp("", "citycard-roster-")
 		if err != nil {
@@ -149,14 +179,24 @@ func (l *tokenList) close() {
 	}
 }
 
+// add adds a row. If a piece is too large, far more rows are of one person than a roster may have:
+// other people's tokens fall into all pieces alike.
 func (l *tokenList) add(r *row) error {
-	content := r.content()
+	in := r.token[0] % pieces
+	if l.rows[in]++; l.rows[in] > l.piece {
+		return l.tooMany()
+	}
+	content := r.content(l.salt)
 	record := append(append(make([]byte, 0, listRecord), r.token[:]...), content[:]...)
 	record = binary.BigEndian.AppendUint64(record, uint64(r.line))
-	if _, err := l.writers[r.token[0]%pieces].Write(record); err != nil {
+	if _, err := l.writers[in].Write(record); err != nil {
 		return fmt.Errorf("keep the tokens of a roster: %w", err)
 	}
 	return nil
+}
+
+func (l *tokenList) tooMany() error {
+	return unfit(language.Textf("more than %d rows name a person whom another row names: the file is no roster of persons", l.twins))
 }
 
 // named is a line that names a person.
@@ -166,11 +206,11 @@ type named struct {
 	line    int64
 }
 
-// twins finds the lines whose person another line names.
-func (l *tokenList) twins() (map[int64]twin, error) {
+// findTwins finds the lines whose person another line names.
+func (l *tokenList) findTwins() (map[int64]twin, error) {
 	found := map[int64]twin{}
 	for i := range l.files {
-		list, err := l.piece(i)
+		list, err := l.sorted(i)
 		if err != nil {
 			return nil, fmt.Errorf("sort the tokens of a roster: %w", err)
 		}
@@ -180,31 +220,33 @@ func (l *tokenList) twins() (map[int64]twin, error) {
 				n++
 			}
 			if n > 1 {
+				if len(found)+n > l.twins {
+					return nil, l.tooMany()
+				}
 				addTwins(found, list[:n])
 			}
 			list = list[n:]
-		}
-		if len(found) > maxTwins {
-			return nil, language.Textf("more than %d rows name a person whom another row names: the file is no roster of persons", maxTwins)
 		}
 	}
 	return found, nil
 }
 
-func (l *tokenList) piece(i int) ([]named, error) {
+// sorted reads a piece in the order of its tokens.
+func (l *tokenList) sorted(i int) ([]named, error) {
 	if err := l.writers[i].Flush(); err != nil {
 		return nil, err
 	}
 	if _, err := l.files[i].Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(l.files[i])
-	if err != nil {
-		return nil, err
-	}
-	list := make([]named, 0, len(content)/listRecord)
-	for record := range slices.Chunk(content, listRecord) {
-		list = append(list, named{Token(record[:16]), [8]byte(record[16:24]), int64(binary.BigEndian.Uint64(record[24:]))})
+	from := bufio.NewReader(l.files[i])
+	list := make([]named, l.rows[i])
+	var record [listRecord]byte
+	for n := range list {
+		if _, err := io.ReadFull(from, record[:]); err != nil {
+			return nil, err
+		}
+		list[n] = named{Token(record[:16]), [8]byte(record[16:24]), int64(binary.BigEndian.Uint64(record[24:]))}
 	}
 	slices.SortFunc(list, func(a, b named) int {
 		return cmp.Or(bytes.Compare(a.token[:], b.token[:]), cmp.Compare(a.line, b.line))

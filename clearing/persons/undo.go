@@ -2,39 +2,52 @@ package persons
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
 )
 
-// undo takes an import that has not ended away, as if it had not begun. Before anything else it
-// takes the file's hash and the head off it: a process that still imports finds another head and
-// stops, and nobody goes on with it.
-func (s *Store) undo(ctx context.Context) error {
-	var number int32
-	var nothing [sha256.Size]byte
-	err := s.ledger.Write(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "UPDATE person_imports SET file = $1, head = $1 WHERE NOT done RETURNING number", nothing[:]).Scan(&number)
+// undoPage is how many rows are looked at, or lines gone through, in one transaction.
+const undoPage = 20_000
+
+// undo takes away what the import that has not ended has stored. Before anything else it marks it:
+// nobody goes on with it then, and a process that still imports it stops. Its row stays, marked as
+// undone, so that no other import gets its number: two processes may undo it at once, and one that
+// comes late takes nothing away that is another's.
+func (s *Store) undo(ctx context.Context, by ledger.Approval) error {
+	var p *progress
+	err := s.ledger.Write(ctx, func(tx pgx.Tx) (err error) {
+		if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE state IN ('begun', 'undoing') ORDER BY number LIMIT 1")); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE person_imports SET state = 'undoing' WHERE number = $1 AND state = 'begun'", p.number)
+		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && s.ledger.Rehearses() {
+	if errors.Is(err, ErrNoImport) || err == nil && s.ledger.Rehearses() {
 		return nil
 	}
 	if err == nil {
-		err = s.undoPersons(ctx, number)
+		err = s.undoPersons(ctx, p.number)
+	}
+	if err == nil {
+		err = s.undoRejects(ctx, p)
 	}
 	if err == nil {
 		err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
-			for _, statement := range []string{
-				"DELETE FROM person_rejects WHERE import = $1", "DELETE FROM person_parts WHERE import = $1",
-				"DELETE FROM person_imports WHERE number = $1 AND NOT done",
-			} {
-				if _, err := tx.Exec(ctx, statement, number); err != nil {
-					return err
-				}
+			if _, err := tx.Exec(ctx, "DELETE FROM person_parts WHERE import = $1", p.number); err != nil {
+				return err
 			}
-			return nil
+			ended, err := tx.Exec(ctx, "UPDATE person_imports SET state = 'undone' WHERE number = $1 AND file = $2 AND state = 'undoing'", p.number, p.file[:])
+			if err != nil {
+				return err
+			}
+			if ended.RowsAffected() == 0 {
+				return p.moved(ctx, tx, p.head, Undone)
+			}
+			return record(ctx, tx, ActUndo, p.imported(), by)
 		})
 	}
 	if err != nil {
@@ -45,30 +58,26 @@ func (s *Store) undo(ctx context.Context) error {
 
 // undoPersons goes through all persons once, in the order of their key.
 func (s *Store) undoPersons(ctx context.Context, number int32) error {
-	const page = 20_000
-	after := []byte{}
+	after, afterOf := []byte{}, int32(0)
 	for {
 		var tokens [][]byte
+		var last []byte
+		var of int32
 		n := 0
 		err := s.ledger.Retry(ctx, func(ctx context.Context) error {
 			tokens, n = nil, 0
 			return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
-				rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, 0) ORDER BY token, import LIMIT $2", after, page)
+				rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, $2) ORDER BY token, import LIMIT $3", after, afterOf, undoPage)
 				if err != nil {
 					return err
 				}
-				var of int32
-				var token []byte
-				_, err = pgx.ForEachRow(rows, []any{&token, &of}, func() error {
+				_, err = pgx.ForEachRow(rows, []any{&last, &of}, func() error {
 					n++
 					if of == number {
-						tokens = append(tokens, append([]byte{}, token...))
+						tokens = append(tokens, append([]byte{}, last...))
 					}
 					return nil
 				})
-				if n > 0 {
-					after = append([]byte{}, token...)
-				}
 				return err
 			})
 		})
@@ -84,8 +93,22 @@ func (s *Store) undoPersons(ctx context.Context, number int32) error {
 				return err
 			}
 		}
-		if n < page {
+		if n < undoPage {
 			return nil
 		}
+		after, afterOf = last, of // of the reading that succeeded
 	}
+}
+
+func (s *Store) undoRejects(ctx context.Context, p *progress) error {
+	for line := int64(FirstLine); line < p.next; line += undoPage {
+		err := s.ledger.Write(ctx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "DELETE FROM person_rejects WHERE import = $1 AND line >= $2 AND line < $3", p.number, line, line+undoPage)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"citycard/clearing/persons"
 	"citycard/ledger/chain"
@@ -20,20 +19,18 @@ import (
 type roster struct {
 	told   *persons.Imported
 	entry  *chain.AuditEntry
+	ends   persons.State // that the audit has
 	here   persons.Imported
-	next   int64
-	done   bool
+	state  persons.State
 	there  bool
 	head   [sha256.Size]byte // that its parts make
 	parts  int64
 	behind int64 // the line behind its last part
 }
 
-// undone reports whether an import that has not ended is being taken away: then some of its rows
+// undoing reports whether an import that has not ended is being taken away: then some of its rows
 // may be gone already.
-func (r *roster) undone() bool {
-	return r != nil && r.there && !r.done && r.entry == nil && strings.Trim(r.here.File, "0") == ""
-}
+func (r *roster) undoing() bool { return r != nil && r.state == persons.Undoing && r.entry == nil }
 
 func importName(number int64) string { return fmt.Sprintf("import %d of persons", number) }
 
@@ -41,9 +38,14 @@ func importName(number int64) string { return fmt.Sprintf("import %d of persons"
 // imports with the audit.
 func (c *check) persons(ctx context.Context) error {
 	all := map[int64]*roster{}
-	told(c, persons.ActImport, func(e *chain.AuditEntry, i persons.Imported) {
-		all[int64(i.Import)] = &roster{told: &i, entry: e}
-	})
+	for act, state := range map[string]persons.State{persons.ActImport: persons.Done, persons.ActUndo: persons.Undone} {
+		told(c, act, func(e *chain.AuditEntry, i persons.Imported) {
+			if all[int64(i.Import)] != nil {
+				c.fault(PersonImport, importName(int64(i.Import)), "the audit has two ends of it")
+			}
+			all[int64(i.Import)] = &roster{told: &i, entry: e, ends: state}
+		})
+	}
 	if err := c.personImports(ctx, all); err != nil {
 		return err
 	}
@@ -65,14 +67,14 @@ func (c *check) personImports(ctx context.Context, all map[int64]*roster) error 
 	var file, head []byte
 	var counts string
 	r := roster{}
-	return c.each(ctx, "SELECT number, file, person, at, parts, next_line, head, counts, done FROM person_imports ORDER BY number",
-		[]any{&number, &file, &r.here.By, &r.here.At, &r.here.Parts, &r.next, &head, &counts, &r.done}, func() error {
+	return c.each(ctx, "SELECT number, file, charset, person, at, parts, next_line, head, counts, state FROM person_imports ORDER BY number",
+		[]any{&number, &file, &r.here.Charset, &r.here.By, &r.here.At, &r.here.Parts, &r.here.Next, &head, &counts, &r.state}, func() error {
 			of := all[number]
 			if of == nil {
 				of = &roster{}
 				all[number] = of
 			}
-			of.there, of.next, of.done, of.here = true, r.next, r.done, r.here
+			of.there, of.state, of.here = true, r.state, r.here
 			of.here.Import, of.here.File, of.here.Head = int32(number), hex.EncodeToString(file), hex.EncodeToString(head)
 			decoder := json.NewDecoder(bytes.NewReader([]byte(counts)))
 			decoder.DisallowUnknownFields()
@@ -108,7 +110,7 @@ func (c *check) personParts(ctx context.Context, all map[int64]*roster) (parts [
 				of = &roster{}
 				all[number] = of
 			}
-			if of.undone() {
+			if of.undoing() {
 				return nil
 			}
 			if of.parts == 0 {
@@ -130,7 +132,7 @@ func (c *check) personParts(ctx context.Context, all map[int64]*roster) (parts [
 func (c *check) personImport(number int64, of *roster) {
 	name := importName(number)
 	switch {
-	case of.undone():
+	case of.undoing():
 		return
 	case !of.there && of.entry != nil:
 		c.fault(PersonImport, name, "it is not there, as entry %d of the audit has it", of.entry.Number)
@@ -138,17 +140,25 @@ func (c *check) personImport(number int64, of *roster) {
 	case !of.there:
 		c.fault(PersonImport, name, "it has parts, and is not there")
 		return
-	case of.done != (of.entry != nil):
-		c.fault(PersonImport, name, "it has ended: %t; the audit has its end: %t", of.done, of.entry != nil)
-	case of.done && of.here != *of.told:
+	case of.entry != nil && of.state != of.ends:
+		c.fault(PersonImport, name, "it is %q; the audit has it as %s", of.state, of.ends)
+	case of.entry == nil && of.state != persons.Begun:
+		c.fault(PersonImport, name, "it is %q; the audit has no end of it", of.state)
+	case of.entry != nil && of.here != *of.told:
 		c.fault(PersonImport, name, "%+v; the audit has %+v", of.here, *of.told)
+	}
+	if of.ends == persons.Undone {
+		if of.parts > 0 {
+			c.fault(PersonImport, name, "it was undone, and has parts")
+		}
+		return
 	}
 	if of.parts == 0 {
 		of.behind = persons.FirstLine
 	}
-	if of.here.Parts != of.parts || of.next != of.behind || of.here.Head != hex.EncodeToString(of.head[:]) {
+	if of.here.Parts != of.parts || of.here.Next != of.behind || of.here.Head != hex.EncodeToString(of.head[:]) {
 		c.fault(PersonImport, name, "%d parts up to line %d with the head %s; its parts are %d up to line %d and make %x",
-			of.here.Parts, of.next-1, of.here.Head, of.parts, of.behind-1, of.head)
+			of.here.Parts, of.here.Next-1, of.here.Head, of.parts, of.behind-1, of.head)
 	}
 }
 
@@ -165,7 +175,7 @@ func (c *check) personRows(ctx context.Context, all map[int64]*roster, parts []*
 	err := c.each(ctx, query, []any{
 		&row.Import, &row.Line, &row.Since, &row.Certificate, &row.Status, &token, &row.Sealed, &reject.Reason, &reject.Field, &reject.Detail, &person,
 	}, func() error {
-		if all[int64(row.Import)].undone() {
+		if all[int64(row.Import)].undoing() {
 			return nil
 		}
 		var hash [sha256.Size]byte

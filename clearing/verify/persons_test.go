@@ -88,14 +88,18 @@ func TestPersonsAreNamed(t *testing.T) {
 		{"UPDATE person_rejects SET sealed = ''", []string{row + "3: " + altered}},
 		{"UPDATE person_parts SET marks = '' WHERE import = 1 AND part = 1", []string{row + "2: " + extra, row + "3: " + extra}},
 		{"UPDATE person_parts SET marks = '\\x00' WHERE import = 1 AND part = 1", []string{"part 1, lines 2 to 3: marks of 1 bytes"}},
-		{"UPDATE person_parts SET digest = sha256('x') WHERE import = 1 AND part = 2", []string{"part 2, lines 4 to 5: its rows do not make its digest", "its parts are 3 up to line 6 and make"}},
+		{"UPDATE person_parts SET digest = '\\x" + strings.Repeat("61", 32) + "' WHERE import = 1 AND part = 2", []string{"part 2, lines 4 to 5: its rows do not make its digest", "its parts are 3 up to line 6 and make"}},
 		{"UPDATE person_parts SET next_line = 5 WHERE import = 1 AND part = 2", []string{"part 2, lines 4 to 4: its marks are of lines behind it"}},
 		{"DELETE FROM person_parts WHERE import = 2", []string{"import 2 of persons, line 2: it belongs to no part", "import 2 of persons: 1 parts"}},
 		{"DELETE FROM person_imports WHERE number = 1", []string{"import 1 of persons: it is not there, as entry"}},
-		{"UPDATE person_imports SET done = false WHERE number = 2", []string{"it has ended: false; the audit has its end: true"}},
+		{"UPDATE person_imports SET state = 'begun' WHERE number = 2", []string{`import 2 of persons: it is "begun"; the audit has it as done`}},
+		{"UPDATE person_imports SET state = 'undoing' WHERE number = 2", []string{`import 2 of persons: it is "undoing"; the audit has it as done`}},
+		{"UPDATE person_imports SET state = 'undone' WHERE number = 2", []string{`import 2 of persons: it is "undone"; the audit has it as done`}},
+		{"UPDATE person_imports SET state = 'dome' WHERE number = 2", []string{`import 2 of persons: it is "dome"; the audit has it as done`}},
+		{"UPDATE person_imports SET charset = 'gb18030' WHERE number = 2", []string{"import 2 of persons: {"}},
 		{"UPDATE person_imports SET person = 'bob' WHERE number = 2", []string{"import 2 of persons: {"}},
 		{"UPDATE person_imports SET at = at + 1 WHERE number = 2", []string{"import 2 of persons: {"}},
-		{"UPDATE person_imports SET file = sha256('x') WHERE number = 2", []string{"import 2 of persons: {"}},
+		{"UPDATE person_imports SET file = '\\x" + strings.Repeat("61", 32) + "' WHERE number = 2", []string{"import 2 of persons: {"}},
 		{"UPDATE person_imports SET counts = replace(counts, '1', '2') WHERE number = 2", []string{"import 2 of persons: {"}},
 		{"UPDATE person_imports SET counts = ' ' || counts WHERE number = 2", []string{"import 2 of persons: its counts are"}},
 		{"UPDATE person_imports SET next_line = 9 WHERE number = 2", []string{"import 2 of persons: 1 parts up to line 8"}},
@@ -108,22 +112,63 @@ func TestPersonsAreNamed(t *testing.T) {
 			}
 		}
 	}
-	// An import that has not ended counts nowhere, and its rows are only held against its parts;
-	// while it is undone, not even that.
-	if _, err := l.Pool().Exec(t.Context(), "INSERT INTO person_imports SELECT 3, sha256('3'), person, at, 0, 2, '\\x"+strings.Repeat("00", 32)+"', counts, false FROM person_imports WHERE number = 2"); err != nil {
-		t.Fatal(err)
-	}
-	if faults := faultsOf(t, l, ""); len(faults) > 0 {
-		t.Errorf("with an import that has begun: %q", faults)
-	}
+	(&undoneTown{t, l, store}).undone()
+}
+
+// undoneTown has two imports that are done.
+type undoneTown struct {
+	*testing.T
+	*ledger.Ledger
+	store *persons.Store
+}
+
+// undone begins an import that counts nowhere, and whose rows are only held against its parts;
+// while it is undone, not even that. Once it is undone nothing of it may be there but its row.
+func (u *undoneTown) undone() {
+	u.Helper()
+	u.must("INSERT INTO person_imports SELECT 3, '\\x" + strings.Repeat("33", 32) + "', charset, person, at, 0, 2, '\\x" + strings.Repeat("00", 32) + "', counts, 'begun' FROM person_imports WHERE number = 2")
 	const row3 = "INSERT INTO persons SELECT 3, line, since, certificate, status, token, sealed FROM persons WHERE import = 2"
-	if faults := faultsOf(t, l, row3); len(faults) != 1 || !strings.Contains(faults[0], "import 3 of persons, line 2: it belongs to no part") {
-		t.Errorf("with a row of no part: %q", faults)
+	u.faults("")
+	u.faults(row3, "import 3 of persons, line 2: it belongs to no part")
+	u.faults("UPDATE person_imports SET state = 'done' WHERE number = 3", `import 3 of persons: it is "done"; the audit has no end of it`)
+	u.faults("UPDATE person_imports SET state = 'undone' WHERE number = 3", `import 3 of persons: it is "undone"; the audit has no end of it`)
+	u.faults("UPDATE person_imports SET state = 'begum' WHERE number = 3", `import 3 of persons: it is "begum"; the audit has no end of it`)
+	u.must("UPDATE person_imports SET state = 'undoing' WHERE number = 3")
+	u.faults(row3)
+
+	_, err := u.store.Import(u.Context(), strings.NewReader(persons.Header+"\npassport,USA-1,ANN,,moved,20250102,\n"), persons.Order{
+		Charset: persons.UTF8, Undo: true, By: ledger.Approval{First: "bob", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}, Faults: func(*persons.Reject) {},
+	})
+	if err != nil {
+		u.Fatal(err)
 	}
-	if _, err := l.Pool().Exec(t.Context(), "UPDATE person_imports SET file = head WHERE number = 3"); err != nil {
-		t.Fatal(err)
+	u.faults("")
+	u.faults(row3, "import 3 of persons, line 2: it belongs to no part")
+	u.faults("INSERT INTO person_rejects SELECT 3, line, reason, field, detail, sealed FROM person_rejects", "import 3 of persons, line 3: it belongs to no part")
+	u.faults("INSERT INTO person_parts SELECT 3, part, next_line, digest, '' FROM person_parts WHERE import = 2", "import 3 of persons: it was undone, and has parts")
+	u.faults("DELETE FROM person_imports WHERE number = 3", "import 3 of persons: it is not there, as entry")
+	for _, change := range []string{
+		"file = '\\x" + strings.Repeat("61", 32) + "'", "charset = 'x'", "person = 'x'", "at = 1", "parts = 1", "next_line = 3", "head = '\\x" + strings.Repeat("61", 32) + "'", "counts = replace(counts, '1', '2')",
+	} {
+		u.faults("UPDATE person_imports SET "+change+" WHERE number = 3", "import 3 of persons: {")
 	}
-	if faults := faultsOf(t, l, row3); len(faults) > 0 {
-		t.Errorf("while an import is undone: %q", faults)
+	for _, state := range []string{"begun", "done", "undoing"} {
+		u.faults("UPDATE person_imports SET state = '"+state+"' WHERE number = 3", "; the audit has it as undone")
+	}
+}
+
+func (u *undoneTown) must(change string) {
+	u.Helper()
+	if _, err := u.Pool().Exec(u.Context(), change); err != nil {
+		u.Fatal(err)
+	}
+}
+
+// faults checks that a change, which is rolled back, makes a fault, or none.
+func (u *undoneTown) faults(change string, want ...string) {
+	u.Helper()
+	got := faultsOf(u.T, u.Ledger, change)
+	if len(want) == 0 && len(got) > 0 || len(want) > 0 && !slices.ContainsFunc(got, func(f string) bool { return strings.Contains(f, want[0]) }) {
+		u.Errorf("%s: faults %q, want %q", change, got, want)
 	}
 }

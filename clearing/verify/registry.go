@@ -21,7 +21,7 @@ import (
 func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
-		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport,
+		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo,
 	}
 }
 

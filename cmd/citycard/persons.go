@@ -32,7 +32,7 @@ func personsImportCommand() *ffcli.Command {
 	var rows int
 	var charset charsetFlag
 	reason := c.flags.String("reason", "", "`text` that is kept with it")
-	undo := c.flags.Bool("undo", false, "undo an import of another roster that has not ended")
+	undo := c.flags.Bool("undo", false, "undo an import that has not ended, of another roster or in another encoding")
 	c.flags.Var(&charset, "encoding", "`encoding` of the file: utf-8, or gb18030 for that and GBK")
 	c.flags.Var(&zone, "zone", "time `zone` of days")
 	service.Whole(c.flags, &rows, "rows", 0, 0, "how many rows the roster has, a `number` that its sender says; 0: not said")
@@ -61,7 +61,7 @@ func personsImportCommand() *ffcli.Command {
 			},
 		})
 		if err != nil {
-			return notImported(err)
+			return notImported(done.Number != 0, err)
 		}
 		if more := told - faultsTold; more > 0 {
 			c.Say("and %d more; citycard persons report %d --rejects lists all", more, done.Number)
@@ -80,7 +80,7 @@ func personsImportCommand() *ffcli.Command {
 const faultsTold = 20
 
 // notImported says what became of a roster that was not imported.
-func notImported(err error) error {
+func notImported(begun bool, err error) error {
 	var unfit *ledger.BatchError
 	var file *persons.FileError
 	switch {
@@ -88,12 +88,21 @@ func notImported(err error) error {
 		return service.Fail("nothing was imported").Todo("correct the file and import it again").Because(file.What)
 	case errors.Is(err, persons.ErrUnfinished):
 		return service.Refuse("nothing was imported").Todo("import that roster again, and it goes on; or give --undo, which takes away what it has stored").Because(err)
+	case errors.Is(err, persons.ErrUndoing):
+		return service.Refuse("nothing was imported").Todo("give --undo, which goes on with taking it away").Because(err)
+	case errors.Is(err, persons.ErrCharset):
+		return service.Refuse("nothing was imported").Todo("give the --encoding with which it was begun; or give --undo, which takes away what it has stored").Because(err)
+	case errors.Is(err, persons.ErrKeys):
+		return service.Refuse("nothing was imported").Todo("give the key store of this city's persons with --keys").Because(err)
 	case errors.Is(err, persons.ErrTaken):
 		return service.Refuse("the import is not ended").Todo("wait for the other process, or start again once it has ended").Because(err)
 	case errors.Is(err, persons.ErrChanged):
-		return service.Fail("the import is not ended").Todo("import the file as it is now, with --undo").Because(err)
+		return service.Fail("the import is not ended").Todo("import the file as it was, and it goes on; or as it is now, with --undo").Because(err)
 	case errors.As(err, &unfit):
 		return service.Refuse("nothing was imported").Todo("correct --by or --reason").Because(unfit.What)
+	}
+	if !begun {
+		return service.Fail("nothing was imported").Todo("import the file again").Because(err)
 	}
 	return service.Fail("the import is not ended").Todo("import the file again, and it goes on: what was stored of it does not count yet").Because(err)
 }
@@ -177,6 +186,8 @@ func personsFindCommand() *ffcli.Command {
 		switch {
 		case errors.As(err, &unfit):
 			return service.Refuse("nobody is looked for").Todo("correct --by or --reason").Because(unfit.What)
+		case errors.Is(err, persons.ErrKeys):
+			return service.Refuse("nobody is looked for").Todo("give the key store of this city's persons with --keys").Because(err)
 		case err != nil:
 			return err
 		case c.dry:

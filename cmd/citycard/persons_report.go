@@ -54,12 +54,12 @@ func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // matchReport is a report for machines. A percentage is null where nothing was compared.
 type matchReport struct {
-	Import int32  `json:"import"`
-	File   string `json:"file_sha256"`
-	By     string `json:"by"`
-	At     string `json:"at"`
-	Done   bool   `json:"done"`
-	Rows   int64  `json:"rows"`
+	Import int32         `json:"import"`
+	File   string        `json:"file_sha256"`
+	By     string        `json:"by"`
+	At     string        `json:"at"`
+	State  persons.State `json:"state"`
+	Rows   int64         `json:"rows"`
 	persons.Counts
 	Accuracy        *float64 `json:"accuracy_percent"`
 	AccuracyFormula string   `json:"accuracy_formula"`
@@ -71,15 +71,21 @@ func (c *command) personsReport(of persons.Import) error {
 	n := of.Counts
 	if c.asJSON {
 		return writeJSON(os.Stdout, matchReport{
-			Import: of.Number, File: of.File, By: of.By, At: of.At.Format(time.RFC3339), Done: of.Done, Rows: n.Rows(), Counts: n,
+			Import: of.Number, File: of.File, By: of.By, At: of.At.Format(time.RFC3339), State: of.State, Rows: n.Rows(), Counts: n,
 			Accuracy: percent(n.Accuracy()), AccuracyFormula: "100 * name_agreed / known_before",
 			Usable: percent(n.Usable()), UsableFormula: "100 * (rows - refused - conflicting) / rows",
 		})
 	}
 	l := c.Language
 	c.Print("import %d of persons, begun by %s at %s, roster %s", of.Number, of.By, of.At.Format(time.RFC3339), of.File)
-	if !of.Done {
+	switch of.State {
+	case persons.Done:
+	case persons.Begun:
 		c.Print("it has not ended: line %d comes next, and nothing of it counts yet", of.Next)
+	case persons.Undoing:
+		c.Print("it is being undone: nothing of it counts")
+	case persons.Undone:
+		c.Print("it was undone: nothing of it is there")
 	}
 	table := service.Table{Language: l}
 	table.Head("ROWS OF THE ROSTER", ">COUNT")
@@ -100,6 +106,7 @@ func (c *command) personsReport(of persons.Import) error {
 		{"of those matched: died", "匹配中：死亡", n.Died},
 		{"of those matched: renamed", "匹配中：更名", n.Renamed},
 		{"of those matched: same status from a later day", "匹配中：状态起始日延后", n.Redated},
+		{"of those matched: birth date told first", "匹配中：首次提供出生日期", n.Born},
 	} {
 		table.Add(l.Choose(r.english, r.chinese), number(r.count))
 	}

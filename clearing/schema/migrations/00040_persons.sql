@@ -1,18 +1,20 @@
 -- Persons, and the rosters that brought them. Rows are only ever added, apart from those of an import
--- that has not ended and is undone. Names and numbers are encrypted (clearing/persons).
+-- that has not ended and is undone: of that, its row here alone is left. Names and numbers are
+-- encrypted (clearing/persons).
 
 -- +goose Up
 
 CREATE TABLE IF NOT EXISTS person_imports (
-    number    INT8 NOT NULL PRIMARY KEY,
+    number    INT8 NOT NULL PRIMARY KEY, -- of one import for good, also where that was undone
     file      BYTEA NOT NULL, -- SHA-256 over the roster
+    charset   TEXT NOT NULL, -- in which it is read
     person    TEXT NOT NULL, -- who began it
-    at        INT8 NOT NULL, -- seconds since 1970
+    at        INT8 NOT NULL, -- seconds since 1970; its day is the last that may stand in the roster
     parts     INT8 NOT NULL, -- that are stored
     next_line INT8 NOT NULL,
     head      BYTEA NOT NULL, -- SHA-256 over the head before and the last part's digest
     counts    TEXT NOT NULL, -- JSON
-    done      BOOL NOT NULL -- it is in the audit, and counts
+    state     TEXT NOT NULL -- begun; done: it counts; undoing; undone. The audit has done and undone
 );
 
 -- Of a person holds the row of the newest import that is done.
