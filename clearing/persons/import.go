@@ -74,7 +74,7 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 		err = ErrChanged
 	}
 	if err == nil && inTheWay {
-		err = s.undo(ctx, o.By)
+		err = s.undo(ctx, &o)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)

@@ -6,18 +6,18 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	"citycard/ledger"
 )
 
-// undoPage is how many rows are looked at, or lines gone through, in one transaction.
-const undoPage = 20_000
+// undoParts is of how many parts an undoing looks at the rows, or goes through the lines, in one
+// transaction.
+const undoParts = 4
 
 // undo takes away what the import that has not ended has stored. Before anything else it marks it:
 // nobody goes on with it then, and a process that still imports it stops. Its row stays, marked as
 // undone, so that no other import gets its number: two processes may undo it at once, and one that
 // comes late takes nothing away that is another's.
-func (s *Store) undo(ctx context.Context, by ledger.Approval) error {
+func (s *Store) undo(ctx context.Context, o *Order) error {
+	page := undoParts * int64(o.Part)
 	var p *progress
 	err := s.ledger.Write(ctx, func(tx pgx.Tx) (err error) {
 		if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE state IN ('begun', 'undoing') ORDER BY number LIMIT 1")); err != nil {
@@ -30,10 +30,10 @@ func (s *Store) undo(ctx context.Context, by ledger.Approval) error {
 		return nil
 	}
 	if err == nil {
-		err = s.undoPersons(ctx, p.number)
+		err = s.undoPersons(ctx, p.number, page)
 	}
 	if err == nil {
-		err = s.undoRejects(ctx, p)
+		err = s.undoRejects(ctx, p, page)
 	}
 	if err == nil {
 		err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
@@ -47,7 +47,7 @@ func (s *Store) undo(ctx context.Context, by ledger.Approval) error {
 			if ended.RowsAffected() == 0 {
 				return p.moved(ctx, tx, p.head, Undone)
 			}
-			return record(ctx, tx, ActUndo, p.imported(), by)
+			return record(ctx, tx, ActUndo, p.imported(), o.By)
 		})
 	}
 	if err != nil {
@@ -57,17 +57,17 @@ func (s *Store) undo(ctx context.Context, by ledger.Approval) error {
 }
 
 // undoPersons goes through all persons once, in the order of their key.
-func (s *Store) undoPersons(ctx context.Context, number int32) error {
+func (s *Store) undoPersons(ctx context.Context, number int32, page int64) error {
 	after, afterOf := []byte{}, int32(0)
 	for {
 		var tokens [][]byte
 		var last []byte
 		var of int32
-		n := 0
+		n := int64(0)
 		err := s.ledger.Retry(ctx, func(ctx context.Context) error {
 			tokens, n = nil, 0
 			return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
-				rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, $2) ORDER BY token, import LIMIT $3", after, afterOf, undoPage)
+				rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, $2) ORDER BY token, import LIMIT $3", after, afterOf, page)
 				if err != nil {
 					return err
 				}
@@ -93,17 +93,17 @@ func (s *Store) undoPersons(ctx context.Context, number int32) error {
 				return err
 			}
 		}
-		if n < undoPage {
+		if n < page {
 			return nil
 		}
 		after, afterOf = last, of // of the reading that succeeded
 	}
 }
 
-func (s *Store) undoRejects(ctx context.Context, p *progress) error {
-	for line := int64(FirstLine); line < p.next; line += undoPage {
+func (s *Store) undoRejects(ctx context.Context, p *progress, page int64) error {
+	for line := int64(FirstLine); line < p.next; line += page {
 		err := s.ledger.Write(ctx, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "DELETE FROM person_rejects WHERE import = $1 AND line >= $2 AND line < $3", p.number, line, line+undoPage)
+			_, err := tx.Exec(ctx, "DELETE FROM person_rejects WHERE import = $1 AND line >= $2 AND line < $3", p.number, line, line+page)
 			return err
 		})
 		if err != nil {

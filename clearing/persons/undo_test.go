@@ -60,6 +60,38 @@ func TestCommitCutWhileUndone(t *testing.T) {
 	}
 }
 
+// TestUndoneInPages undoes an import of more rows than an undoing looks at in one transaction; it
+// has people who were known and others, and refused lines. The people who were known stay so.
+func TestUndoneInPages(t *testing.T) {
+	w := newTown(t)
+	var first, second []string
+	for n := range 30 {
+		if n < 20 {
+			first = append(first, resident(n, "张三", "moved", 20190101))
+		}
+		second = append(second, resident(n, "张三", "present", 20200101), "x")
+	}
+	w.imports(first...)
+	w.stopped(second, len(Header)+1+30*(len(second[0])+1+2)-2) // but the last line
+	if people, rejects := w.rows("persons"), w.rows("person_rejects"); people < 20+26 || rejects < 26 {
+		t.Fatalf("%d persons and %d rejects were stored; the test wants more than four pages", people, rejects)
+	}
+	if r, err := w.undoing(resident(0, "张三", "present", 20200101)); err != nil || r.Counts != (Counts{Exact: 1, Present: 1, Known: 1, Agreed: 1}) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	w.holds(20+1, 0, 7+1)
+	for n := range 30 {
+		want := ""
+		switch {
+		case n == 0:
+			want = "张三 present 20200101"
+		case n < 20:
+			want = "张三 moved 20190101"
+		}
+		w.is(numberOf(n), want)
+	}
+}
+
 // TestUndoneBeforeItsFirstPart undoes an import that has stored nothing yet, and begins one of
 // another file: the process that still imports the first file writes nothing into that one.
 func TestUndoneBeforeItsFirstPart(t *testing.T) {

@@ -112,14 +112,20 @@ func withPurse(files map[string]string) {
 	files["purses.csv"] += clearingtest.OtherCard + "," + clearingtest.Issuer + ",1000,20251231\n"
 }
 
-// roster imports persons, and a line that is refused.
+// roster begins an import of persons, which is undone, and imports others, and a line that is
+// refused.
 func (l *lived) roster() {
 	store, err := persons.NewStore(l.Ledger, keys.GenerateTest(1), time.UTC)
 	l.must(err)
+	order := persons.Order{Charset: persons.UTF8, Part: 2, Undo: true, By: ledger.Approval{First: "ann", At: firstLived.Time(time.UTC)}}
+	ctx, stop := context.WithCancel(l.Context())
+	order.Faults = func(*persons.Reject) { stop() }
+	if _, err = store.Import(ctx, strings.NewReader(persons.Header+"\nx\nx\npassport,USA-1,ANN,,died,20200101,\n"), order); err == nil {
+		l.Fatal("an import did not stop")
+	}
+	order.Faults = func(*persons.Reject) {}
 	_, err = store.Import(l.Context(), strings.NewReader(persons.Header+"\n"+
-		"resident,419999196001010028,张三,,present,20200101,\nx\npassport,USA-1,ANN,,died,20200101,\npassport,USA-2,BOB,,present,20200101,\n"), persons.Order{
-		Charset: persons.UTF8, Part: 2, By: ledger.Approval{First: "ann", At: firstLived.Time(time.UTC)}, Faults: func(*persons.Reject) {},
-	})
+		"resident,419999196001010028,张三,,present,20200101,\nx\npassport,USA-1,ANN,,died,20200101,\npassport,USA-2,BOB,,present,20200101,\n"), order)
 	l.must(err)
 }
 

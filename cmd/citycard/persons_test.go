@@ -69,6 +69,7 @@ func TestPersons(t *testing.T) {
 		{[]string{"import", first, "--by", "bob", "--demo"}, "", []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
 		{[]string{"import", second, "--by", "ann", "--demo"}, "", []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
 		{[]string{"import", second, "--by", "ann", "--demo", "--language", "zh"}, "", []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
+		{[]string{"import", "/dev/stdin", "--by", "ann", "--demo"}, persons.Header + "\n", nil, []string{"nothing was imported: the file cannot be read more than once"}},
 		{[]string{"report", "2", "--rejects"}, "", []string{"   3  name    two_names (one number with two names)", "number_check ("}, nil},
 		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", []string{"two_names（同一号码有两个姓名）"}, nil},
 		{[]string{"report", "2", "--rejects", "--json"}, "", []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
