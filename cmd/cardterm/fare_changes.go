@@ -116,7 +116,7 @@ func newFareGauges(f *fares) *fareGauges {
 		fares:   f,
 		version: prometheus.NewDesc("cardterm_fares_info", "The fare table that the terminal charges by, by version; always 1.", []string{"version"}, nil),
 		next:    prometheus.NewDesc("cardterm_fares_next_timestamp_seconds", "When the next fare table that the terminal knows begins, by its version.", []string{"version"}, nil),
-		read:    prometheus.NewDesc("cardterm_fares_readtimestamp_seconds", "When the terminal last knew all that topic fares has, 0 for not since its start.", nil, nil),
+		read:    prometheus.NewDesc("cardterm_fares_read_timestamp_seconds", "When the terminal last knew all that topic fares has, 0 for not since its start.", nil, nil),
 	}
 }
 

@@ -258,6 +258,7 @@ func TestFaresChangeWhileALaneRuns(t *testing.T) {
 	f.record("bad", []byte{0xFF})
 	f.await("a published fare table is refused", `\"bad\"`)
 	f.metric("cardterm_fares_refused_total 1")
+	f.metric("cardterm_fares_read_timestamp_seconds 1")
 
 	f.publish("new", time.Now().Add(3*time.Second), 200)
 	f.tapsUntil("new")
