@@ -103,7 +103,7 @@ func readFares(path string) (*tariff.Schedule, error) {
 // that does not work.
 func (f *fares) follow(ctx context.Context, up uplink) {
 	follower := &downlink.Follower{
-		Schedule: f.Schedule, Read: f.reached, Away: func(why error) { f.stopped(why, false) },
+		Schedule: f.Schedule, Now: f.now, Read: f.reached, Away: func(why error) { f.stopped(why, false) },
 		Refused: func(why error) {
 			f.refused.Inc()
 			f.log.Error("a published fare table is refused", logged(why))

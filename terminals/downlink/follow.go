@@ -19,6 +19,7 @@ import (
 // called by Follow, one at a time, and have to be set.
 type Follower struct {
 	Schedule *tariff.Schedule
+	Now      func() time.Time
 	// Read is called whenever the terminal knows everything that has been published, after a
 	// change and every few seconds.
 	Read func()
@@ -39,13 +40,18 @@ const (
 	askEvery = 10 * time.Second
 	// askLimit is how long the brokers may take to answer one.
 	askLimit = 5 * time.Second
+	// behindLimit is how long the terminal may not know everything that has been published. After
+	// longer, the record of a withdrawal may be gone, which brokers keep for a day (topic setting
+	// delete.retention.ms): only who reads the whole topic knows that the table is gone.
+	behindLimit = time.Hour
 )
 
 // Follow keeps the schedule up to date until ctx ends. It reads the whole, compacted topic first,
 // and the schedule changes when all of it is read: so a table that was withdrawn never holds again
 // while an old record of it passes by. It waits for a broker or a topic that is away; meanwhile the
 // schedule stays as it is. opts are the client options that the brokers require. After any error
-// but ctx's the topic is no longer followed.
+// but ctx's the topic is no longer followed. One is that the terminal was behind for over an hour:
+// the caller follows again, and so reads the whole topic.
 func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt) error {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -130,7 +136,8 @@ type reading struct {
 	next      map[int32]int64 // the offset to be read next, by partition
 	tables    []*tariff.Table // in the order in which they were published
 	withdrawn map[string]bool
-	whole     bool // everything was read at least once
+	whole     bool      // everything was read at least once
+	known     time.Time // when it began, or last knew everything
 }
 
 // begin finds the start of the topic, and waits until there is one.
@@ -141,6 +148,7 @@ func (r *reading) begin(ctx context.Context) error {
 		starts, err := r.list(ctx, r.admin.ListStartOffsets)
 		if err == nil {
 			starts.Each(func(o kadm.ListedOffset) { r.next[o.Partition] = o.Offset })
+			r.known = r.Now()
 			return nil
 		}
 		if err := r.passed(ctx, err); err != nil {
@@ -173,6 +181,10 @@ func (r *reading) ended(ctx context.Context) (bool, error) {
 		return false, r.passed(ctx, err)
 	}
 	r.away = false
+	now := r.Now()
+	if behind := max(now.Sub(r.known), now.Round(0).Sub(r.known.Round(0))); behind > behindLimit {
+		return false, fmt.Errorf("fares: topic %s was not read for %s: it is read from its start", message.TopicFares, behind.Round(time.Minute))
+	}
 	all := true
 	ends.Each(func(o kadm.ListedOffset) {
 		next := r.next[o.Partition]
@@ -180,6 +192,9 @@ func (r *reading) ended(ctx context.Context) (bool, error) {
 			err = fmt.Errorf("fares: topic %s ends at offset %d and was read up to %d: it has been made again", message.TopicFares, o.Offset, next)
 		}
 	})
+	if all && err == nil {
+		r.known = now
+	}
 	return all && err == nil, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type followed struct {
 	path     string
 	schedule *tariff.Schedule
 	follower downlink.Follower
+	clock    atomic.Pointer[time.Time]
 	read     chan struct{}
 	away     chan error
 	refused  chan error
@@ -50,11 +52,12 @@ func newFollowed(t *testing.T) *followed {
 // open opens the kept schedule, as a terminal does when it starts.
 func (f *followed) open() *followed {
 	f.Helper()
+	f.clock.Store(&morning)
 	var err error
 	f.schedule, err = tariff.Open(f.path)
 	must(f.T, err)
 	f.follower = downlink.Follower{
-		Schedule: f.schedule, Away: func(why error) { f.away <- why }, Refused: func(why error) { f.refused <- why }, Unsaved: func(why error) { f.unsaved <- why },
+		Schedule: f.schedule, Now: func() time.Time { return *f.clock.Load() }, Away: func(why error) { f.away <- why }, Refused: func(why error) { f.refused <- why }, Unsaved: func(why error) { f.unsaved <- why },
 		Read: func() {
 			select {
 			case f.read <- struct{}{}:
@@ -353,6 +356,40 @@ func TestTopicMadeAgain(t *testing.T) {
 	p.put(published("two", "20260601000000", 200))
 	stop := f.follow(address)
 	f.know("two")
+	_ = stop()
+}
+
+// TestLongBehind: a terminal that knew nothing new for 59 minutes goes on; after 61 the following
+// ends, and the next one finds that a table is gone whose withdrawal is compacted away.
+func TestLongBehind(t *testing.T) {
+	p, f := newTopic(t), newFollowed(t)
+	p.put(published("one", "20260101000000", 100), published("two", "20260601000000", 200))
+	pass := func(minutes time.Duration) {
+		now := f.clock.Load().Add(minutes * time.Minute)
+		f.clock.Store(&now)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- f.follower.Follow(f.ctx, p.cluster.ListenAddrs()) }()
+	f.know("one", "two")
+	<-f.read
+	pass(59)
+	p.put(published("three", "20270101040000", 300))
+	f.know("one", "two", "three")
+	<-f.read
+	pass(61)
+	p.put(published("three", "20270101040000", 300))
+	select {
+	case err := <-ended:
+		if !strings.Contains(err.Error(), "was not read for 1h1m0s") {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-f.ctx.Done():
+		t.Fatal("it reads on")
+	}
+	compacted := newTopic(t)
+	compacted.put(published("one", "20260101000000", 100), published("three", "20270101040000", 300))
+	stop := f.follow(compacted.cluster.ListenAddrs()...)
+	f.know("one", "three")
 	_ = stop()
 }
 
