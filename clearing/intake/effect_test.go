@@ -77,6 +77,12 @@ func cityTime(t *testing.T, clock string) time.Time {
 	return at
 }
 
+// clockAt is the database's clock.
+func clockAt(t *testing.T, clock string) func() time.Time {
+	at := cityTime(t, clock)
+	return func() time.Time { return at }
+}
+
 // dearer are the example fares, and others of four o'clock on 5 January 2026 by which line 1 costs
 // an ordinary card 80 % of 2.00 yuan in place of 80 % of 1.00 yuan.
 func dearer() map[rules.Kind][]byte {
@@ -215,7 +221,7 @@ func TestFaresTakeEffect(t *testing.T) {
 func (h *house) approve(t *testing.T, proposal int64, cut, stored bool) {
 	t.Helper()
 	l, through := newLine(t, h.url, "", stored)
-	store := &rules.Store{Ledger: ledgertest.Connect(t, through, 4)}
+	store := &rules.Store{Ledger: ledgertest.Connect(t, through, 4), Now: clockAt(t, "03:59:00")}
 	done := make(chan error, 1)
 	if cut {
 		l.armBehind("INSERT INTO rule_decisions", "commit", stored)
@@ -235,6 +241,37 @@ func (h *house) approve(t *testing.T, proposal int64, cut, stored bool) {
 	h.must(<-done)
 	if told := h.audited(rules.ActApprove); len(told) != 1 || told[0].Second != "bob" {
 		t.Errorf("the audit has %+v, want one approval", told)
+	}
+}
+
+// TestFaresHeldUp loses the COMMIT of an approval on the way to the database, whose line stays. The
+// database gives the approval up before the person who approves does: if the COMMIT came later
+// still, nothing would be in force.
+func TestFaresHeldUp(t *testing.T) {
+	h := newHouse(t)
+	proposal, _ := h.propose(t)
+	l, through := newLine(t, h.url, "", false)
+	l.quiet = true
+	store := &rules.Store{Ledger: ledgertest.Connect(t, through, 4), Now: clockAt(t, "03:59:00")}
+	l.armBehind("INSERT INTO rule_decisions", "commit", false)
+	done := make(chan error, 1)
+	go func() {
+		done <- store.Approve(t.Context(), proposal, ledger.Approval{First: "bob", At: cityTime(t, "03:59:00")})
+	}()
+	<-l.broken
+	var number int64 // of the audit's last entry, whose row the approval holds
+	h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT number FROM audit_end WHERE one = 1 FOR UPDATE").Scan(&number))
+	select {
+	case err := <-done:
+		t.Errorf("the database held the approval until it was given up here: %v", err)
+	default:
+		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ended with %v", err)
+		}
+	}
+	set, err := (&rules.Store{Ledger: h.ledger}).InForce(t.Context())
+	if err != nil || set.Edition.Number != 1 {
+		t.Errorf("in force: %v, %v; want the first edition", set.Edition, err)
 	}
 }
 
@@ -295,7 +332,7 @@ func TestFaresTooLate(t *testing.T) {
 	h := newHouse(t)
 	proposal, tables := h.propose(t)
 	p := h.follow(t, "only")
-	store := &rules.Store{Ledger: h.ledger}
+	store := &rules.Store{Ledger: h.ledger, Now: clockAt(t, "03:59:40")}
 	err := store.Approve(t.Context(), proposal, ledger.Approval{First: "bob", At: cityTime(t, "03:59:40")})
 	if err == nil || !strings.Contains(err.Error(), "zz-2026+") || !strings.Contains(err.Error(), "would hold at 2026-01-05T04:00,") {
 		t.Errorf("approved twenty seconds before: %v", err)

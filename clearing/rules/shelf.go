@@ -48,14 +48,18 @@ func Timed(s *Set, at time.Time, now func() time.Time) *Shelf {
 }
 
 // lookLimit is how long a look is good for. An approval is stored at least half of Lead before
-// anything in it begins; the rest is for clocks that differ.
+// anything in it begins, by the database's clock; the rest is for clocks that differ from it.
 const lookLimit = Lead / 3
 
 // Fresh is nil if every edition with something that has begun is on the shelf. Otherwise it is
 // ErrOutdated: something may have begun of which the shelf does not know.
 func (s *Shelf) Fresh() error {
-	// Clocks on the wall, since others stand still while the machine sleeps.
-	if s.now != nil && s.now().Round(0).Sub(s.known.Load().Round(0)) >= lookLimit {
+	if s.now == nil {
+		return nil
+	}
+	// A clock on the wall may be set back. The other one may stand still while the machine sleeps.
+	now, known := s.now(), *s.known.Load()
+	if max(now.Sub(known), now.Round(0).Sub(known.Round(0))) >= lookLimit {
 		return ErrOutdated
 	}
 	return nil

@@ -66,10 +66,7 @@ func (w *watched) until(what string, done func() bool) {
 // adopt puts fares in force that are dearer from a day on.
 func (o *office) adopt(from string) {
 	o.Helper()
-	draft, err := o.store.Draft(o.Context(), map[rules.Kind][]byte{rules.Fares: dearer(from)}, o.now)
-	o.must(err)
-	number, err := o.store.Propose(o.Context(), draft, o.by("ann"))
-	o.must(err)
+	number := o.proposed(from)
 	o.must(o.store.Approve(o.Context(), number, o.by("bob")))
 }
 

@@ -36,6 +36,15 @@ var (
 // second half of it is theirs, since an approval has the first to be stored.
 const Lead = 30 * time.Second
 
+const (
+	// clockDifference is how far the clocks of the database and of the person who approves may be
+	// apart.
+	clockDifference = 5 * time.Second
+	// idleLimit is how long the database waits for the next statement of an approval. After it the
+	// session is ended: a COMMIT that was held up comes too late.
+	idleLimit = 5 * time.Second
+)
+
 // The acts by which the ledger's audit has the history of the rules.
 const (
 	ActPropose = "propose rules"
@@ -45,7 +54,10 @@ const (
 )
 
 // Store keeps documents in the ledger's database, which has clearing's tables.
-type Store struct{ Ledger *ledger.Ledger }
+type Store struct {
+	Ledger *ledger.Ledger
+	Now    func() time.Time // nil: the database's clock
+}
 
 // Proposed is the content of the audit entry for a proposal.
 type Proposed struct {
@@ -114,13 +126,36 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 // Kinds are those of the draft's documents.
 func (d *Draft) Kinds() []Kind { return slices.Sorted(maps.Keys(d.Contents)) }
 
-// lastFixed is the last moment of which an approval at a time may not change what holds.
+// lastFixed is the last moment of which an approval at a time may not change what holds. Clocks that
+// were set back, as at the end of summer time, show moments again that were fixed before.
 func (s *Store) lastFixed(ctx context.Context, at time.Time) (rulefile.Moment, error) {
 	zone, err := s.Zone(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return rulefile.MomentOf(at.Add(Lead).In(zone)), nil
+	last := at.Add(Lead).In(zone)
+	fixed := rulefile.MomentOf(last)
+	if set, _ := last.ZoneBounds(); !set.IsZero() {
+		fixed = max(fixed, rulefile.MomentOf(set.Add(-time.Second).In(zone)))
+	}
+	return fixed, nil
+}
+
+// clock is the time of an approval: what its person's clock shows, or the database's if that is
+// later. It refuses clocks that are far apart.
+func (s *Store) clock(ctx context.Context, at time.Time) (now time.Time, err error) {
+	if s.Now != nil {
+		now = s.Now()
+	} else if err := s.Ledger.Read(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now) }); err != nil {
+		return now, fmt.Errorf("the database's clock: %w", err)
+	}
+	if apart := now.Sub(at).Abs(); apart > clockDifference {
+		return now, fmt.Errorf("the clock here shows %s, the database's %s; want them at most %s apart", at.UTC().Format(time.DateTime), now.UTC().Format(time.DateTime), clockDifference)
+	}
+	if now.Before(at) {
+		now = at
+	}
+	return now, nil
 }
 
 // Zone is the time zone in which days and moments are read. It was chosen when the rules were
@@ -292,15 +327,23 @@ func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledge
 		return err
 	}
 	if act == ActApprove {
-		// It must be in force before the first day begins that was checked at by.At.
+		// It must be in force half of Lead before the first moment begins that is not fixed now.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, Lead/2)
+		ctx, cancel = context.WithTimeout(ctx, Lead/2-idleLimit)
 		defer cancel()
 		if err := s.stillFits(ctx, proposal, by.At); err != nil {
 			return fmt.Errorf("proposal %d: %w", proposal, err)
 		}
 	}
-	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error { return s.decideIn(ctx, tx, Decided{Proposal: proposal}, act, by) })
+	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		if act == ActApprove {
+			limit := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = '%s'", idleLimit)
+			if _, err := tx.Exec(ctx, limit); err != nil {
+				return err
+			}
+		}
+		return s.decideIn(ctx, tx, Decided{Proposal: proposal}, act, by)
+	})
 	if err != nil {
 		return fmt.Errorf("proposal %d: %w", proposal, err)
 	}
@@ -316,6 +359,9 @@ func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) err
 	}
 	after, err := s.Proposed(ctx, proposal, before)
 	if err != nil {
+		return err
+	}
+	if at, err = s.clock(ctx, at); err != nil {
 		return err
 	}
 	last, err := s.lastFixed(ctx, at)

@@ -38,7 +38,9 @@ func newOffice(t *testing.T) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &office{t, &rules.Store{Ledger: ledgertest.Connect(t, url, 4)}, zone, time.Date(2026, 1, 5, 9, 0, 0, 0, zone)}
+	o := &office{T: t, zone: zone, now: time.Date(2026, 1, 5, 9, 0, 0, 0, zone)}
+	o.store = &rules.Store{Ledger: ledgertest.Connect(t, url, 4), Now: func() time.Time { return o.now }}
+	return o
 }
 
 func (o *office) must(err error) {
