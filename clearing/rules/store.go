@@ -126,8 +126,8 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 // Kinds are those of the draft's documents.
 func (d *Draft) Kinds() []Kind { return slices.Sorted(maps.Keys(d.Contents)) }
 
-// lastFixed is the last moment of which an approval at a time may not change what holds. Clocks that
-// were set back, as at the end of summer time, show moments again that were fixed before.
+// lastFixed is the last moment of which an approval at a time may not change what holds. Clocks
+// that were set back, as at the end of summer time, show moments again that were fixed before.
 func (s *Store) lastFixed(ctx context.Context, at time.Time) (rulefile.Moment, error) {
 	zone, err := s.Zone(ctx)
 	if err != nil {

@@ -37,9 +37,8 @@ func TestTableOfTheMomentCounts(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	short, stop := context.WithTimeout(ctx, 300*time.Millisecond)
-	defer stop()
-	if _, err := downlink.Fares(short, cluster.ListenAddrs(), morning, ignore); !errors.Is(err, tariff.ErrNone) {
+	short, stop := context.WithCancel(ctx)
+	if _, err := downlink.Fares(short, cluster.ListenAddrs(), morning, func(error) { stop() }); !errors.Is(err, tariff.ErrNone) {
 		t.Fatalf("empty topic: %v", err)
 	}
 	publish := func(version, from string) {
