@@ -15,9 +15,7 @@ import (
 type watched struct {
 	*office
 	*rules.Shelf
-	clock   atomic.Pointer[time.Time]
-	stop    func()
-	publish func(context.Context, *rules.Set) error
+	clock atomic.Pointer[time.Time]
 }
 
 // watch makes a shelf with the edition in force.
