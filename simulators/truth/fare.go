@@ -18,6 +18,31 @@ type fareVersion struct {
 	Metro    metroRule  `json:"metro"`
 	Bus      busRule    `json:"bus"`
 	Cards    []discount `json:"cards"`
+	Largest  share      `json:"largest_change"` // for those who approve fares; it prices nothing
+}
+
+// check finds what is missing and would be taken for a rule of its own.
+func (v *fareVersion) check() error {
+	switch m := &v.Metro; {
+	case v.Rounding == "":
+		return fmt.Errorf("rounding: missing, want half_up, down or up")
+	case m.Base == 0:
+		return fmt.Errorf("metro.base_km: missing, want more than 0")
+	case len(m.Steps) == 0:
+		return fmt.Errorf("metro.steps: empty, want at least one")
+	case m.LimitMinutes < 1:
+		return fmt.Errorf("metro.limit_minutes: %d, want at least 1", m.LimitMinutes)
+	}
+	for i, s := range v.Metro.Steps {
+		last := i == len(v.Metro.Steps)-1
+		switch {
+		case s.Per == 0:
+			return fmt.Errorf("metro.steps[%d].per_km: missing, want more than 0", i)
+		case last != (s.To == 0):
+			return fmt.Errorf("metro.steps[%d].to_km: want one in every step but the last", i)
+		}
+	}
+	return nil
 }
 
 // metroRule prices a distance: base_fen up to base_km, then in each step its fen for every per_km

@@ -54,11 +54,21 @@ func Read(documents map[string][]byte) (r *Rules, err error) {
 	if r.fares, err = document.Versions[fareVersion](faresDocument, documents[faresDocument]); err != nil {
 		return nil, err
 	}
+	for i := range r.fares {
+		if err := r.fares[i].check(); err != nil {
+			return nil, fmt.Errorf("%s: versions[%d].%w", faresDocument, i, err)
+		}
+	}
 	if r.loads, err = document.Versions[loadVersion](loadsDocument, documents[loadsDocument]); err != nil {
 		return nil, err
 	}
 	if r.medical, err = document.Versions[medicalVersion](medicalDocument, documents[medicalDocument]); err != nil {
 		return nil, err
+	}
+	for i, v := range r.medical {
+		if v.Rounding == "" {
+			return nil, fmt.Errorf("%s: versions[%d].rounding: missing, want half_up, down or up", medicalDocument, i)
+		}
 	}
 	if r.pension, err = document.Versions[PensionRule](pensionDocument, documents[pensionDocument]); err != nil {
 		return nil, err
