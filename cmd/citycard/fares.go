@@ -39,14 +39,14 @@ type quotation struct {
 func faresQuoteCommand() *ffcli.Command {
 	q := &quotation{}
 	q.command = newCommand("fares quote", "--card-type N (--from STATION --to STATION | --line LINE)", "what a ride costs, with each rule that makes the price",
-		"The price is computed by the functions that make the terminals' table, and explained step by step. Amounts are in\n"+
-			"yuan, with --json in fen.")
+		"The price is computed by the functions that make the terminals' table, and explained step by step. A trip by metro\n"+
+			"has the price of the second in which it ends, --minutes after --at. Amounts are in yuan, with --json in fen.")
 	q.flags.UintVar(&q.cardType, "card-type", 0, "card type, a `number` of the fares")
 	q.flags.UintVar(&q.from, "from", 0, "`station` at which a trip by metro begins")
 	q.flags.UintVar(&q.to, "to", 0, "`station` at which it ends")
 	q.flags.UintVar(&q.line, "line", 0, "`number` of a bus line, instead of stations")
 	q.flags.UintVar(&q.minutes, "minutes", 0, "how many `minutes` the trip takes")
-	q.flags.StringVar(&q.at, "at", "", "local `time` such as 2026-10-08T08:10, or a day; empty: now")
+	q.flags.StringVar(&q.at, "at", "", "local `time` such as 2026-10-08T08:10, or a day, at which the ride begins; empty: now")
 	q.flags.StringVar(&q.folder, "rules", "", "`folder` of documents, one of each kind; empty: the edition in force")
 	q.registerJSON("print one JSON object")
 	q.registerDatabase()

@@ -89,10 +89,12 @@ var (
 	errAnotherPrice = errors.New("the table has another price than its rules make")
 )
 
-// Quote explains what a ride costs at a moment. It runs the functions that made the table, and
-// fails if the table has another price.
+// Quote explains what a ride costs that begins at a moment. A trip has the price of the second in
+// which it ends, since that is what its exit signs. Quote runs the functions that made the table,
+// and fails if the table has another price.
 func (ts *Tables) Quote(at rulefile.Moment, ride Ride) (Quote, error) {
-	return ts.at(max(at, 0)).quote(ride) // every moment has a table
+	at = at.Add(int(ride.Stay / time.Second))
+	return ts.at(min(max(at, 0), rulefile.Endless)).quote(ride) // each of these moments has a table
 }
 
 func (e *entry) quote(ride Ride) (Quote, error) {

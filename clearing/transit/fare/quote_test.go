@@ -111,3 +111,39 @@ func TestQuote(t *testing.T) {
 		t.Errorf("a table of other rules: %v", err)
 	}
 }
+
+// TestQuoteOverMidnight: at midnight of 1 January 2027 the base fare rises from 200 to 300 fen and
+// line 501 from 200 to 300; card type 1 pays 0.95 by metro and 0.80 on buses. A trip has the price
+// of the second in which it ends.
+func TestQuoteOverMidnight(t *testing.T) {
+	text := string(ExampleJSON())
+	_, version, _ := strings.Cut(text, `"versions": [`)
+	version = version[:strings.LastIndex(version, "]")]
+	later := strings.NewReplacer(`"zz-2013"`, `"dearer"`, `"20131223"`, `"20270101"`, `"base_fen": 200`, `"base_fen": 300`, `"last": 999, "fen": 200`, `"last": 999, "fen": 300`)
+	rules, err := LoadRules([]byte(text[:strings.LastIndex(text, "]")] + "," + later.Replace(version) + "]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := Build(rules, exampleNetworks(t), always(), purse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		at    rulefile.Moment
+		ride  Ride
+		fares string
+		fen   int64
+	}{
+		{2026_12_31_23_30_00, Ride{CardType: 1, From: 1, To: 2}, "zz-2013", 190},
+		{2026_12_31_23_30_00, Ride{CardType: 1, From: 1, To: 2, Stay: 29 * time.Minute}, "zz-2013", 190},
+		{2026_12_31_23_30_00, Ride{CardType: 1, From: 1, To: 2, Stay: 30 * time.Minute}, "dearer", 285},
+		{2026_12_31_23_59_59, Ride{CardType: 1, Line: 501}, "zz-2013", 160},
+		{2027_01_01_00_00_00, Ride{CardType: 1, Line: 501}, "dearer", 240},
+		{0, Ride{CardType: 1, From: 1, To: 2, Stay: time.Minute}, "zz-2013", 190},
+		{rulefile.Endless, Ride{CardType: 1, From: 1, To: 2, Stay: time.Minute}, "dearer", 285},
+	} {
+		if q, err := tables.Quote(test.at, test.ride); err != nil || !strings.HasPrefix(q.Fares, test.fares+"+") || q.Fen != test.fen {
+			t.Errorf("%s, %+v: %d fen by %s, %v; want %d by %s", test.at, test.ride, q.Fen, q.Fares, err, test.fen, test.fares)
+		}
+	}
+}
