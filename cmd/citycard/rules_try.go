@@ -146,7 +146,7 @@ func groupCells(g trial.Group, l language.Language) []string {
 // tapKindIn is a kind of tap or claim with what it means.
 func tapKindIn(kind string, l language.Language) string {
 	chinese := map[string]string{
-		"metro_entry": "地铁进站", "metro_exit": "地铁出站", "bus": "公交", "other_fare": "其他", "outpatient": "门诊", "inpatient": "住院",
+		"metro_entry": "地铁进站", "metro_exit": "地铁出站", "bus": "公交", "outpatient": "门诊", "inpatient": "住院",
 	}
 	return l.Coded(kind, kind, chinese[kind])
 }

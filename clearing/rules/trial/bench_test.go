@@ -23,8 +23,8 @@ const (
 	benchCards = 200_000
 )
 
-// BenchmarkTry tries dearer fares and a longer line over a million taps of a day, which are booked
-// in a database of its own: half of them on buses, and as many entries as exits of the metro.
+// BenchmarkTry tries dearer fares over a million taps of a day, which are booked in a database of
+// its own: half of them on buses, and as many entries as exits of the metro.
 func BenchmarkTry(b *testing.B) {
 	l := ledgertest.Open(b, 4)
 	bookTaps(b, l)

@@ -28,22 +28,22 @@ func (t *Trial) medicalChanges() bool {
 	return slices.Contains(t.Proposed.Differs(t.InForce), rules.Medical)
 }
 
-// claims settles the claims of the days again, on all processors, each with a run of persons.
+// claims settles the claims of the days again, on all processors. The books are read once; each
+// processor has persons of its own, whose claims reach it in their order.
 func (t *Trial) claims(ctx context.Context, first, last ledger.Day) (*Section, error) {
 	people, err := t.People(ctx)
 	if err != nil {
 		return nil, err
 	}
 	tallies := make([]*claims, runtime.GOMAXPROCS(0))
+	lanes := make([]chan row, len(tallies))
 	group, within := errgroup.WithContext(ctx)
 	for i := range tallies {
-		tally := &claims{
-			people: people, first: first, inForce: t.InForce.Medical, proposed: t.Proposed.Medical.Last(),
-			groups: map[groupKey]*Sum{}, unpriced: unpriced{},
-		}
-		tallies[i] = tally
-		group.Go(func() error { return tally.read(within, t.Ledger, i, len(tallies), last) })
+		tally, lane := t.newClaims(people, first), make(chan row, laneRows)
+		tallies[i], lanes[i] = tally, lane
+		group.Go(func() error { return tally.takeAll(lane) })
 	}
+	group.Go(func() error { return deal(within, t.Ledger, first, last, lanes) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -51,6 +51,13 @@ func (t *Trial) claims(ctx context.Context, first, last ledger.Day) (*Section, e
 		tallies[0].merge(other)
 	}
 	return tallies[0].section(), nil
+}
+
+func (t *Trial) newClaims(people *index.Edition, first ledger.Day) *claims {
+	return &claims{
+		people: people, first: first, inForce: t.InForce.Medical, proposed: t.Proposed.Medical.Last(),
+		groups: map[groupKey]*Sum{}, unpriced: unpriced{}, largest: noChanges(), years: noYears(),
+	}
 }
 
 type groupKey struct {
@@ -83,43 +90,65 @@ type claim struct {
 	deductible, fund     int64
 }
 
-// selectClaims are the claims of persons after $1 and up to $2 that were booked from $3 to $4.
+// noYears are the tallies of a person without claims.
+func noYears() [2]map[int]medical.YearSoFar { return [2]map[int]medical.YearSoFar{{}, {}} }
+
+// row is a row of selectClaims.
+type row struct {
+	person        []byte
+	booked        ledger.Day
+	asked, result []byte
+}
+
+// laneRows is how many rows wait for a processor at most.
+const laneRows = 256
+
+// selectClaims are the claims that were booked from $1 to $2.
 const selectClaims = `SELECT person, day, claim, result FROM medical_settlements
-	WHERE person > $1 AND person <= $2 AND day >= $3 AND day <= $4 ORDER BY person, day, stream, sequence, position`
+	WHERE day >= $1 AND day <= $2 ORDER BY person, day, stream, sequence, position`
 
 // claimDays is how long ago a claim that is booked may have been settled at its desk. What was
 // booked since the beginning of that year counts for its tally.
 const claimDays = 400
 
-// read reads part n of so many of the persons, and their claims of earlier days by which their
-// tallies begin.
-func (c *claims) read(ctx context.Context, books *ledger.Ledger, n, of int, last ledger.Day) error {
-	from := ledger.Day(int(c.first.Add(-claimDays))/10000*10000 + 101).Add(-1)
-	err := books.Read(ctx, func(tx pgx.Tx) error {
+// deal reads the claims of the days, and those of earlier days by which the tallies of persons
+// begin. It deals them to the lanes by the first byte of the person's token, and closes the lanes.
+func deal(ctx context.Context, books *ledger.Ledger, first, last ledger.Day, lanes []chan row) error {
+	defer func() {
+		for _, lane := range lanes {
+			close(lane)
+		}
+	}()
+	from := ledger.Day(int(first.Add(-claimDays))/10000*10000 + 101).Add(-1)
+	return books.Read(ctx, func(tx pgx.Tx) error {
 		return ledger.EachRaw(ctx, tx, func(raw ledger.Raw) error {
 			day, err := raw.Integer(1)
 			if err != nil {
 				return err
 			}
-			return c.take(raw[0], ledger.Day(day), raw[2], raw[3])
-		}, selectClaims, tokenBound(n, of), tokenBound(n+1, of), from, last)
+			r := row{bytes.Clone(raw[0]), ledger.Day(day), bytes.Clone(raw[2]), bytes.Clone(raw[3])}
+			lane := 0
+			if len(r.person) > 0 {
+				lane = int(r.person[0]) % len(lanes)
+			}
+			select {
+			case lanes[lane] <- r:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}, selectClaims, from, last)
 	})
-	if err != nil {
-		return err
-	}
-	return c.settleDay()
 }
 
-// tokenBound is the greatest token of the first n of so many parts; tokens are spread evenly.
-func tokenBound(n, of int) []byte {
-	switch n {
-	case 0:
-		return []byte{}
-	case of:
-		return bytes.Repeat([]byte{0xFF}, ledger.MaxKey+1)
+// takeAll takes the claims of a lane to its end.
+func (c *claims) takeAll(lane <-chan row) error {
+	for r := range lane {
+		if err := c.take(r.person, r.booked, r.asked, r.result); err != nil {
+			return err
+		}
 	}
-	first := n * 1 << 16 / of
-	return []byte{byte(first >> 8), byte(first)}
+	return c.settleDay()
 }
 
 // take takes the next claim, in the order of selectClaims.
@@ -134,7 +163,7 @@ func (c *claims) take(person []byte, booked ledger.Day, asked, result []byte) er
 		}
 		if token != c.token {
 			c.token = token
-			c.years = [2]map[int]medical.YearSoFar{{}, {}}
+			c.years = noYears()
 		}
 	}
 	of, err := read(asked, result)
@@ -260,7 +289,7 @@ func (c *claims) merge(other *claims) {
 }
 
 func (c *claims) section() *Section {
-	s := &Section{Sum: c.total, Unpriced: c.unpriced.list(), Largest: c.largest.list}
+	s := &Section{Sum: c.total, Groups: []Group{}, Unpriced: c.unpriced.list(), Largest: c.largest.list}
 	for _, key := range slices.SortedFunc(maps.Keys(c.groups), func(a, b groupKey) int { return cmp.Or(cmp.Compare(b.by, a.by), cmp.Compare(a.key, b.key)) }) {
 		s.Groups = append(s.Groups, Group{By: key.by, Key: key.key, Sum: *c.groups[key]})
 	}

@@ -9,7 +9,7 @@ import (
 	"citycard/ledger"
 )
 
-// Report is what a trial found.
+// Report is what a trial found. A list without anything is empty, not nil: JSON has [] for it.
 type Report struct {
 	From   ledger.Day `json:"from"` // clearing days
 	To     ledger.Day `json:"to"`
@@ -54,7 +54,7 @@ type By string
 
 // The groups of taps and claims.
 const (
-	ByKind      By = "kind" // metro_entry, metro_exit, bus, other; outpatient, inpatient
+	ByKind      By = "kind" // metro_entry, metro_exit, bus; outpatient, inpatient
 	ByCardType  By = "card_type"
 	ByLine      By = "line" // "metro 1", "bus 501"
 	ByHour      By = "hour" // of the signed time
@@ -111,6 +111,9 @@ const MaxChanges = 20
 // largest are the largest changes, the first of them the largest. Of equal ones the earlier is
 // first, so that the list does not depend on the order of reading.
 type largest struct{ list []Change }
+
+// noChanges is a list without any, which JSON has as [].
+func noChanges() largest { return largest{[]Change{}} }
 
 // takes reports whether a change of a size may belong to the list.
 func (l *largest) takes(size ledger.Fen) bool {

@@ -23,7 +23,6 @@ const (
 	entry = iota
 	exit
 	bus
-	other
 	kinds
 )
 
@@ -34,18 +33,15 @@ func kindName(kind int) string {
 		return chart.MetroEntry
 	case exit:
 		return chart.PurposeName(chart.PurposeMetroExit)
-	case bus:
-		return chart.PurposeName(chart.PurposeBus)
 	}
-	return chart.PurposeName(chart.PurposeOtherFare)
+	return chart.PurposeName(chart.PurposeBus)
 }
 
+// kindOf is the kind of a ride that has a price. No table prices a ride of neither mode.
 func kindOf(r *message.Ride) int {
 	switch {
 	case r.Mode == message.Mode_MODE_BUS:
 		return bus
-	case r.Mode != message.Mode_MODE_METRO:
-		return other
 	case r.Movement == message.Movement_MOVEMENT_ENTRY:
 		return entry
 	}
@@ -103,7 +99,7 @@ type taps struct {
 func (t *Trial) newTaps() *taps {
 	s := &taps{
 		inForce: t.InForce.Tables, proposed: t.Proposed.Tables.Last(), booked: docket.NewReader(),
-		used: map[string]bool{}, byLine: map[lineKey]*Sum{}, unpriced: unpriced{},
+		used: map[string]bool{}, byLine: map[lineKey]*Sum{}, unpriced: unpriced{}, largest: noChanges(),
 	}
 	s.lines = &s.noLine
 	for _, table := range append(s.inForce.All(), s.proposed) {
@@ -219,12 +215,14 @@ func (s *taps) merge(other *taps) {
 }
 
 func (s *taps) report(r *Report) {
-	r.Before = slices.Sorted(maps.Keys(s.used))
+	r.Before = slices.AppendSeq([]string{}, maps.Keys(s.used))
+	slices.Sort(r.Before)
 	r.Taps = Section{Sum: s.total, Groups: s.groups(), Unpriced: s.unpriced.list(), Largest: s.largest.list}
 }
 
 // groups are those that have taps.
-func (s *taps) groups() (all []Group) {
+func (s *taps) groups() []Group {
+	all := []Group{}
 	add := func(by By, key string, sum Sum) {
 		if sum.Count > 0 {
 			all = append(all, Group{By: by, Key: key, Sum: sum})

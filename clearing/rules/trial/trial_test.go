@@ -315,6 +315,8 @@ func TestClaims(t *testing.T) {
 		o.must(err)
 	}
 	in, out := string(medical.Inpatient), string(medical.Outpatient)
+	// The first person of all has a claim of an earlier day only.
+	claim(20260104, "x", strings.Repeat("0", 32), "h1", out, "2026-01-04 08:00:00", 10_000, 4_000, 3_300)
 	// The first settlement of 2026 is before the days that are tried.
 	claim(20260104, "x", clearingtest.Worker, "h1", in, "2026-01-04 09:00:00", 100_000, 90_000, 8_500)
 	// Of the year before, its first: 100,000 - 90,000 at 0.85: 8,500; 40,000 at 0.90: 36,000.
@@ -325,8 +327,9 @@ func TestClaims(t *testing.T) {
 	claim(20260105, "x", clearingtest.Worker, "h1", out, "2026-01-05 09:00:00", 10_000, 4_000, 3_300)
 	// The second of 2026: 200,000 - 45,000 at 0.85: 131,750; 200,000 - 30,000 at 0.90: 153,000.
 	claim(20260106, "x", clearingtest.Worker, "h1", in, "2026-01-05 11:00:00", 200_000, 45_000, 131_750)
-	claim(20260106, "x", clearingtest.Retired, "h9", in, "2026-01-05 11:00:00", 200_000, 0, 700) // no such hospital
-	claim(20260107, "x", clearingtest.Worker, "h1", in, "2026-01-07 11:00:00", 200_000, 0, 700)  // after the days
+	claim(20260106, "x", clearingtest.Retired, "h9", in, "2026-01-05 11:00:00", 200_000, 0, 700)    // no such hospital
+	claim(20260106, "x", strings.Repeat("f", 32), "h1", in, "2026-01-05 11:00:00", 200_000, 0, 800) // no such person
+	claim(20260107, "x", clearingtest.Worker, "h1", in, "2026-01-07 11:00:00", 200_000, 0, 700)     // after the days
 	later := strings.NewReplacer(`"example-2019"`, `"later"`, `"20190101"`, `"20270101"`, `"deductible_fen": 90000`, `"deductible_fen": 60000`, `"bands": [{"ratio": "0.85"}]`, `"bands": [{"ratio": "0.90"}]`)
 	text := string(rules.Medical.Example())
 	_, version, _ := strings.Cut(text, `"versions": [`)
@@ -344,10 +347,20 @@ kind outpatient 2: 180000 180000
 insurance employee 4: 320250 369000
 hospital h1 4: 320250 369000
 both unknown_hospital 1: 700
+both unknown_person 1: 800
 20251220090000 ****0001 inpatient: 8500 36000
 20260105110000 ****0001 inpatient: 131750 153000
 `
 	if report.Claims == nil || words(report.Claims) != want || report.Taps.Count != 0 {
 		t.Errorf("%+v\n%swant\n%s", report.Taps, words(report.Claims), want)
+	}
+	report.Claims = nil
+	empty, err := json.Marshal(report)
+	o.must(err)
+	if want := `"fares_before":[],`; !strings.Contains(string(empty), want) {
+		t.Errorf("%s\nwant %s", empty, want)
+	}
+	if want := `"taps":{"count":0,"before_fen":0,"after_fen":0,"groups":[],"unpriced":[],"largest_changes":[]}`; !strings.Contains(string(empty), want) {
+		t.Errorf("%s\nwant %s", empty, want)
 	}
 }
