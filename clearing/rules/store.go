@@ -85,13 +85,23 @@ type Draft struct {
 	base     int64
 }
 
-// LargeChangeError refuses a draft that changes a price by more than the limit, which nobody said
-// is intended.
+// LargeChangeError refuses a draft that changes a price by more than the limit, raises the limit or
+// shortens the time limit of trips, which nobody said is intended.
 type LargeChangeError struct{ fare.Change }
 
 // Error names the change.
 func (e *LargeChangeError) Error() string {
-	return fmt.Sprintf("a price changes from %d to %d fen, by more than a share of %s of it", e.Before, e.After, e.Limit)
+	var all []string
+	if e.Large {
+		all = append(all, fmt.Sprintf("a price changes from %d to %d fen, by more than a share of %s of it", e.Before, e.After, e.Limit))
+	}
+	if e.Minutes.After < e.Minutes.Before {
+		all = append(all, fmt.Sprintf("the time limit of a trip goes from %d to %d minutes", e.Minutes.Before, e.Minutes.After))
+	}
+	if e.Share.From != "" {
+		all = append(all, fmt.Sprintf("the largest change goes from %s to %s", e.Share.Before, e.Share.After))
+	}
+	return strings.Join(all, "; ")
 }
 
 // Draft checks documents with those in force. What of the past they would change is a fault, as

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,35 @@ func TestLargeChange(t *testing.T) {
 	for i, want := range []string{"0->0 false ", "190->285 true 20260106", "190->238 false 20260106"} {
 		if c := history[i].Change; fmt.Sprintf("%d->%d %v %s", c.Before, c.After, c.Over, c.From) != want {
 			t.Errorf("proposal %d has the change %+v, want %s", i+1, c, want)
+		}
+	}
+}
+
+// TestLooserFares proposes fares that change no price, but shorten the time limit of trips, and let
+// later ones change as they like. Each takes saying that it is intended, and the history tells it.
+func TestLooserFares(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	same := bytes.Replace(dearer("20260106"), []byte(`"base_fen": 250`), []byte(`"base_fen": 200`), 1)
+	last := bytes.LastIndex(same, []byte(`"version": "zz-2026"`))
+	for i, c := range []struct{ old, new, says string }{
+		{`"limit_minutes": 180`, `"limit_minutes": 1`, "the time limit of a trip goes from 180 to 1 minutes"},
+		{`"rounding"`, `"largest_change": "1", "rounding"`, "the largest change goes from 0.3 to 1"},
+	} {
+		later := bytes.Replace(same[last:], []byte(c.old), []byte(c.new), 1)
+		draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: slices.Concat(same[:last], later)}, o.now)
+		o.must(err)
+		var large *rules.LargeChangeError
+		if _, err := o.store.Propose(t.Context(), draft, o.by("ann")); !errors.As(err, &large) || err.Error() != c.says {
+			t.Errorf("proposed with %v, want it refused: %s", err, c.says)
+		}
+		draft.Accepted = true
+		_, err = o.store.Propose(t.Context(), draft, o.by("ann"))
+		o.must(err)
+		history, err := o.store.History(t.Context())
+		o.must(err)
+		if got := history[i+1].Change; !got.Over || got != draft.Change {
+			t.Errorf("the history has %+v, the draft %+v", got, draft.Change)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func checkDocuments(path string) error {
 func rulesProposeCommand() *ffcli.Command {
 	c := newChange("rules propose", "DIR", "propose the documents of a folder that are not those in force")
 	reason := c.flags.String("reason", "", "why, for the second person and for later")
-	accepted := c.flags.Bool("accept-change", false, "propose fares that change a price by a larger share than the fares in force allow without this word")
+	accepted := c.flags.Bool("accept-change", false, "propose fares that change a price, or the limit itself, by more than the fares in force allow without this word, or that shorten the time limit of trips")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		contents, err := server.ReadDocuments(c.arguments[0])
 		if err != nil {
@@ -255,9 +255,17 @@ func changeText(c fare.Change) *language.Text {
 	if c.Vanished > 0 {
 		rest = append(rest, language.Textf("%d prices go, such as of %w", c.Vanished, priceText(c.Gone)))
 	}
+	if c.Minutes.From != "" {
+		rest = append(rest, language.Textf("the time limit of a trip goes from %d to %d minutes, from %s on", c.Minutes.Before, c.Minutes.After, c.Minutes.From))
+	}
+	if c.Share.From != "" {
+		rest = append(rest, language.Textf("the share by which later fares may change a price without --accept-change goes from %s to %s, from %s on", c.Share.Before, c.Share.After, c.Share.From))
+	}
 	text := language.Textf("no price of before changes")
 	switch {
-	case c.Prices > 0 && c.Over:
+	case c.Prices == 0 && c.Before != c.After:
+		text = language.Textf("against the fares in force most of all %w changes, from %s to %s yuan, from %s on; more than %s of it needs to be accepted", priceText(c.Price), yuan(c.Before), yuan(c.After), c.From, c.Limit)
+	case c.Prices > 0 && c.Large:
 		text = language.Textf("%d prices change, the largest of them by more than %s of it: %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
 	case c.Prices > 0:
 		text = language.Textf("%d prices change, none of them by more than %s of it; most of all %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/shopspring/decimal"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/rulefile"
 )
@@ -18,59 +19,89 @@ type Price struct {
 }
 
 // Change is how much tables change prices: the one that changes by the largest share, and how many
-// there are. It is zero where no price changes. Two of them can be compared.
+// there are. It is zero where nothing changes. Two of them can be compared.
 type Change struct {
 	Price
 	Before int64  `json:"before_fen"`
 	After  int64  `json:"after_fen"`
 	From   string `json:"effective_from"` // of the table with the price after the change
 	Limit  string `json:"limit"`          // the share that needs to be accepted if it is exceeded
-	Over   bool   `json:"over_limit"`
+	Large  bool   `json:"large,omitzero"` // the price changes by more than the limit
+	Over   bool   `json:"over_limit"`     // something needs to be accepted
 
 	Prices   int   `json:"changed_prices"`
-	Appeared int   `json:"new_prices,omitempty"` // which have no price before, and so no share
+	Appeared int   `json:"new_prices,omitempty"` // which the table before lacks, and none before it has otherwise
 	New      Price `json:"new_price,omitzero"`   // the first of them
 	Vanished int   `json:"gone_prices,omitempty"`
 	Gone     Price `json:"gone_price,omitzero"`
+
+	// Minutes is how the time limit of a trip changes. A shorter one needs to be accepted: trips
+	// past it cost the highest price.
+	Minutes Turn[uint32] `json:"limit_minutes,omitzero"`
+	// Share is how the limit itself changes, for fares to come. A larger one needs to be accepted.
+	Share Turn[string] `json:"largest_change,omitzero"`
+}
+
+// Turn is a value before a table and with it.
+type Turn[T comparable] struct {
+	Before T      `json:"before"`
+	After  T      `json:"after"`
+	From   string `json:"effective_from"`
 }
 
 // usualLimit is the share of a price by which a table may change it without more ado, where the
 // fares in force set none. It protects from a slip of the pen, and is no figure of a city.
 func usualLimit() decimal.Decimal { return decimal.New(30, -2) }
 
+// limit is the share by which fares that follow may change a price without being accepted.
+func (v *version) limit() decimal.Decimal {
+	if v.LargestChange.Valid {
+		return v.LargestChange.Decimal
+	}
+	return usualLimit()
+}
+
+// same reports whether two tables are the same in all that is compared. The hash in their names is
+// too short to rely on.
+func (e *entry) same(other *entry) bool {
+	return e.table.Version() == other.table.Version() && e.rules.limit().Equal(other.rules.limit()) &&
+		proto.Equal(e.table.message, other.table.message)
+}
+
+// follows reports whether a table comes directly after another one in the series.
+func (ts *Tables) follows(before, e *entry) bool {
+	for i := 1; i < len(ts.entries); i++ {
+		if ts.entries[i-1].same(before) && ts.entries[i].same(e) {
+			return true
+		}
+	}
+	return false
+}
+
 // ChangeFrom compares each table that begins after a moment with the table before it, and with the
-// table in force then, so that a large change in small steps is found too. Tables that come in the
-// same place of the series in force are left out: they were compared when they were proposed. What
-// share is too large, the fares in force say, never those that are proposed.
+// table in force then, so that a large change in small steps is found too. A price that the table
+// before lacks is compared with its last one in the series. Tables that come in the same place of
+// the series in force are left out: they were compared when they were proposed. What share is too
+// large, the fares in force say, never those that are proposed.
 func (ts *Tables) ChangeFrom(inForce *Tables, at rulefile.Moment) Change {
 	now := inForce.at(at) // every moment has one
-	known := map[[2]string]bool{}
-	for i := 1; i < len(inForce.entries); i++ {
-		known[[2]string{inForce.entries[i-1].table.Version(), inForce.entries[i].table.Version()}] = true
-	}
-	limit := usualLimit()
-	if set := now.rules.LargestChange; set.Valid {
-		limit = set.Decimal
-	}
-	c := Change{Limit: limit.String()}
+	limit := now.rules.limit()
+	var c Change
 	for i := range ts.entries {
 		e := &ts.entries[i]
-		if e.from <= at || i == 0 {
+		if e.from <= at || i == 0 || inForce.follows(&ts.entries[i-1], e) {
 			continue
 		}
-		before := ts.entries[i-1].table
-		if known[[2]string{before.Version(), e.table.Version()}] {
-			continue
-		}
-		c.add(before, e, true)
-		if now.table.Version() != before.Version() {
-			c.add(now.table, e, false)
-		}
+		before := &ts.entries[i-1]
+		c.follow(ts.entries[:i], e)
+		c.compare(now.table, before.table, e)
+		c.turn(before, e)
 	}
-	if c.Prices+c.Appeared+c.Vanished == 0 {
-		return Change{}
+	if c == (Change{}) {
+		return c
 	}
-	c.Over = c.exceeds(limit)
+	c.Limit, c.Large = limit.String(), c.exceeds(limit)
+	c.Over = c.Over || c.Large
 	return c
 }
 
@@ -82,40 +113,86 @@ func (c *Change) exceeds(limit decimal.Decimal) bool {
 
 func (c *Change) size() int64 { return max(c.After-c.Before, c.Before-c.After) }
 
-// add compares two tables, and counts what differs if the second follows the first.
-func (c *Change) add(before *Table, e *entry, follows bool) {
-	after := e.table
+// follow compares a table with the last of those before it, and counts what differs.
+func (c *Change) follow(series []entry, e *entry) {
+	before, after := series[len(series)-1].table, e.table
 	before.each(func(p Price, was int64) {
-		is, there := after.price(p)
-		switch {
-		case !there && follows:
+		switch is, there := after.price(p); {
+		case !there:
 			if c.Vanished++; c.Vanished == 1 {
 				c.Gone = p
 			}
-		case there && is != was:
-			c.take(Change{Price: p, Before: was, After: is, From: e.from.String()})
-			if follows {
-				c.Prices++
-			}
+		case is != was:
+			c.Prices++
+			c.take(p, was, is, e.from)
 		}
 	})
-	if !follows {
-		return
-	}
-	after.each(func(p Price, _ int64) {
-		if _, there := before.price(p); !there {
-			if c.Appeared++; c.Appeared == 1 {
-				c.New = p
-			}
+	after.each(func(p Price, is int64) {
+		if _, there := before.price(p); there {
+			return
+		}
+		if was, there := lastPrice(series, p); there && is != was {
+			c.Prices++
+			c.take(p, was, is, e.from)
+			return
+		}
+		if c.Appeared++; c.Appeared == 1 {
+			c.New = p
 		}
 	})
 }
 
-// take keeps a change if it is larger than the one that is kept.
-func (c *Change) take(other Change) {
+// lastPrice is a price in the last table that has it.
+func lastPrice(series []entry, p Price) (int64, bool) {
+	for i := len(series) - 1; i >= 0; i-- {
+		if fen, there := series[i].table.price(p); there {
+			return fen, true
+		}
+	}
+	return 0, false
+}
+
+// compare compares a table with the one in force. What the table has in common with the one before
+// it was compared, or accepted, with that one.
+func (c *Change) compare(now, before *Table, e *entry) {
+	if now == before {
+		return
+	}
+	now.each(func(p Price, was int64) {
+		is, there := e.table.price(p)
+		if !there || is == was {
+			return
+		}
+		if already, there := before.price(p); !there || already != is {
+			c.take(p, was, is, e.from)
+		}
+	})
+}
+
+// turn keeps how a table changes the time limit, and its rules the share that needs to be accepted.
+func (c *Change) turn(before, e *entry) {
+	was, is := before.table.message.GetMetroLimitMinutes(), e.table.message.GetMetroLimitMinutes()
+	shorter := is < was
+	if was != is && (c.Minutes.From == "" || shorter && (c.Minutes.Before < c.Minutes.After || is < c.Minutes.After)) {
+		c.Minutes = Turn[uint32]{was, is, e.from.String()}
+	}
+	wasShare, isShare := before.rules.limit(), e.rules.limit()
+	larger := isShare.GreaterThan(wasShare)
+	// Of several that are larger the largest is kept.
+	held, _ := decimal.NewFromString(c.Share.After)
+	from, _ := decimal.NewFromString(c.Share.Before)
+	if !wasShare.Equal(isShare) && (c.Share.From == "" || larger && (held.LessThan(from) || isShare.GreaterThan(held))) {
+		c.Share = Turn[string]{wasShare.String(), isShare.String(), e.from.String()}
+	}
+	c.Over = c.Over || shorter || larger
+}
+
+// take keeps a change of a price if it is larger than the one that is kept.
+func (c *Change) take(p Price, was, is int64, from rulefile.Moment) {
+	size := max(is-was, was-is)
 	// Prices are at most 31 bits, so the products are exact.
-	if cmp.Or(cmp.Compare(other.size()*c.Before, c.size()*other.Before), cmp.Compare(other.size(), c.size())) > 0 || c.Before == c.After {
-		c.Price, c.Before, c.After, c.From = other.Price, other.Before, other.After, other.From
+	if cmp.Or(cmp.Compare(size*c.Before, c.size()*was), cmp.Compare(size, c.size())) > 0 || c.Before == c.After {
+		c.Price, c.Before, c.After, c.From = p, was, is, from.String()
 	}
 }
 

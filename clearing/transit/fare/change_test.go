@@ -51,12 +51,26 @@ func TestChange(t *testing.T) {
 		}},
 		// Bus lines 500 to 999: 160 -> 240 for type 1, exactly half more.
 		"dearer buses": {later(`"last": 999, "fen": 200`, `"last": 999, "fen": 300`), Change{
-			Price: Price{CardType: 1, Line: 501}, Before: 160, After: 240, From: "20270101", Limit: "0.3", Over: true, Prices: 3,
+			Price: Price{CardType: 1, Line: 501}, Before: 160, After: 240, From: "20270101", Limit: "0.3", Large: true, Over: true, Prices: 3,
 		}},
 		// 30 % is not more than 30 %: 100 -> 130 are 80 -> 104, 50 -> 65.
 		"at the limit": {later(`"last": 499, "fen": 100`, `"last": 499, "fen": 130`), Change{
 			Price: Price{CardType: 1, Line: 7}, Before: 80, After: 104, From: "20270101", Limit: "0.3", Prices: 3,
 		}},
+		// A trip of two minutes would cost the highest price.
+		"a shorter time limit": {later(`"limit_minutes": 180`, `"limit_minutes": 1`), Change{
+			Limit: "0.3", Over: true, Minutes: Turn[uint32]{180, 1, "20270101"},
+		}},
+		"a longer time limit": {later(`"limit_minutes": 180`, `"limit_minutes": 200`), Change{
+			Limit: "0.3", Minutes: Turn[uint32]{180, 200, "20270101"},
+		}},
+		"a larger limit": {later(`"rounding"`, `"largest_change": "0.31", "rounding"`), Change{
+			Limit: "0.3", Over: true, Share: Turn[string]{"0.3", "0.31", "20270101"},
+		}},
+		"a smaller limit": {later(`"rounding"`, `"largest_change": "0.2", "rounding"`), Change{
+			Limit: "0.3", Share: Turn[string]{"0.3", "0.2", "20270101"},
+		}},
+		"the limit in words": {later(`"rounding"`, `"largest_change": "0.30", "rounding"`), Change{}},
 		// Type 2 goes, type 4 comes, with 36 + 1 + 2 prices each. None of the others changes.
 		"another card type": {later(`"card_type": 2`, `"card_type": 4`), Change{
 			Limit: "0.3", Appeared: 39, New: Price{CardType: 4, Entry: 1, Exit: 1}, Vanished: 39, Gone: Price{CardType: 2, Entry: 1, Exit: 1},
@@ -94,5 +108,55 @@ func TestChangeInSteps(t *testing.T) {
 	}
 	if got := tablesOf(t, first, second).ChangeFrom(tablesOf(t, first, second), eve); got != (Change{}) {
 		t.Errorf("known tables: %+v", got)
+	}
+}
+
+// TestChangeByDetour takes card type 2 away for a minute, and brings it back with twice the fares
+// of buses: 50 -> 100 on line 7, 100 -> 200 on line 501. Its 37 prices of the metro come back as
+// they were.
+func TestChangeByDetour(t *testing.T) {
+	without := strings.NewReplacer(`"zz-2013"`, `"a"`, `"20131223"`, `"2027-01-01T00:00"`, `"card_type": 2`, `"card_type": 4`)
+	back := strings.NewReplacer(`"zz-2013"`, `"b"`, `"20131223"`, `"2027-01-01T00:01"`, `"metro": "0.50", "bus": "0.50"`, `"metro": "0.50", "bus": "1.00"`)
+	all := tablesOf(t, without, back)
+	want := Change{
+		Price: Price{CardType: 2, Line: 501}, Before: 100, After: 200, From: "2027-01-01T00:01", Limit: "0.3", Large: true, Over: true, Prices: 2,
+		Appeared: 39 + 37, New: Price{CardType: 4, Entry: 1, Exit: 1}, Vanished: 2 * 39, Gone: Price{CardType: 2, Entry: 1, Exit: 1},
+	}
+	if got := all.ChangeFrom(tablesOf(t), eve); got != want {
+		t.Errorf("both at once: %+v\nwant %+v", got, want)
+	}
+	// The minute has begun when the second is proposed, so that the fares in force lack the type.
+	want.Appeared, want.New, want.Vanished, want.Gone = 37, want.Gone, 39, want.New
+	if got := all.ChangeFrom(tablesOf(t, without), 20270101_000030); got != want {
+		t.Errorf("one after the other: %+v\nwant %+v", got, want)
+	}
+}
+
+// TestChangeOnceAccepted has fares to come in force whose buses cost half more. A proposal after
+// them that makes the metro dearer by one fen is not charged with the buses again. A return ride of
+// the metro costs 190 -> 191 (190.95) and 100 -> 101 (100.5).
+func TestChangeOnceAccepted(t *testing.T) {
+	accepted := strings.NewReplacer(`"zz-2013"`, `"a"`, `"20131223"`, `"20270101"`, `"last": 999, "fen": 200`, `"last": 999, "fen": 300`)
+	next := strings.NewReplacer(`"zz-2013"`, `"b"`, `"20131223"`, `"20270102"`, `"last": 999, "fen": 200`, `"last": 999, "fen": 300`, `"base_fen": 200`, `"base_fen": 201`)
+	want := Change{Price: Price{CardType: 2, Entry: 1, Exit: 1}, Before: 100, After: 101, From: "20270102", Limit: "0.3", Prices: 3 * 37}
+	if got := tablesOf(t, accepted, next).ChangeFrom(tablesOf(t, accepted), eve); got != want {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+// TestChangeOfWhatIsToCome changes fares to come whose name stays: their limit, of which the table
+// says nothing, and a price, with a hash that happens to be the same.
+func TestChangeOfWhatIsToCome(t *testing.T) {
+	pairs := []string{`"zz-2013"`, `"a"`, `"20131223"`, `"20270101"`}
+	approved := tablesOf(t, strings.NewReplacer(pairs...))
+	lax := tablesOf(t, strings.NewReplacer(append(pairs, `"rounding"`, `"largest_change": "1", "rounding"`)...))
+	if got, want := lax.ChangeFrom(approved, eve), (Change{Limit: "0.3", Over: true, Share: Turn[string]{"0.3", "1", "20270101"}}); got != want {
+		t.Errorf("another limit: %+v\nwant %+v", got, want)
+	}
+	forged := tablesOf(t, strings.NewReplacer(append(pairs, `"last": 999, "fen": 200`, `"last": 999, "fen": 300`)...))
+	forged.entries[1].table.message.Version = approved.entries[1].table.Version()
+	want := Change{Price: Price{CardType: 1, Line: 501}, Before: 160, After: 240, From: "20270101", Limit: "0.3", Large: true, Over: true, Prices: 3}
+	if got := forged.ChangeFrom(approved, eve); got != want {
+		t.Errorf("another price under the same name: %+v\nwant %+v", got, want)
 	}
 }
