@@ -123,8 +123,8 @@ func TestUnreachableDatabase(t *testing.T) {
 	direct := ledgertest.New(t)
 	p, through := newProxy(t, direct)
 	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
-	_ = p.listener.Close()
-	p.closeAll()
+	p.Refuse()
+	p.Cut()
 	batch := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
 	if _, err := b.Post(context.Background(), batch); !errors.Is(err, ledger.ErrUnavailable) {
 		t.Errorf("with the database out of reach: %v, expected ErrUnavailable", err)
@@ -137,7 +137,7 @@ func TestOutcomeUnknown(t *testing.T) {
 	p, through := newProxy(t, direct)
 	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
 	p.arm(answered)
-	_ = p.listener.Close()
+	p.Refuse()
 	batch := b.batch([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
 	batch.Finish = func(context.Context, pgx.Tx, *ledger.Outcome) ([]byte, error) { return nil, nil }
 	if _, err := b.Post(context.Background(), batch); !errors.Is(err, ledger.ErrOutcomeUnknown) {
@@ -184,7 +184,7 @@ func TestChangeOutcomeUnknown(t *testing.T) {
 	p, through := newProxy(t, direct)
 	b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithRetries(3), ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
 	p.arm(answered)
-	_ = p.listener.Close()
+	p.Refuse()
 	err := b.OpenAccounts(context.Background(), []ledger.Account{{Code: "late", Kind: ledger.Liability}})
 	if !errors.Is(err, ledger.ErrOutcomeUnknown) || errors.Is(err, ledger.ErrUnavailable) {
 		t.Errorf("with the database lost during the commit: %v, expected ErrOutcomeUnknown", err)

@@ -1,13 +1,12 @@
 package ledger_test
 
 import (
-	"bytes"
-	"encoding/binary"
 	"io"
 	"net"
-	"net/url"
 	"sync"
 	"testing"
+
+	"citycard/ledger/ledgertest"
 )
 
 // cut is what the proxy does to the next COMMIT.
@@ -25,39 +24,21 @@ const (
 // proxy stands between client and database, frame by frame, and cuts the connection around a
 // COMMIT.
 type proxy struct {
-	t        *testing.T
-	listener net.Listener
-	upstream string
+	*ledgertest.Relay
 
 	mu      sync.Mutex
 	next    cut
 	cuts    int
 	release chan struct{}
 	gone    bool // nothing passes, on no connection; nobody is told
-	conns   []net.Conn
-	done    sync.WaitGroup
 }
 
 // newProxy returns a proxy for the database at rawURL, and the URL that leads through it.
-func newProxy(t *testing.T, rawURL string) (*proxy, string) {
+func newProxy(t *testing.T, rawURL string) (p *proxy, through string) {
 	t.Helper()
-	at, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{t: t, listener: listener, upstream: at.Host, release: make(chan struct{})}
-	p.done.Go(p.accept)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		p.closeAll()
-		p.done.Wait()
-	})
-	at.Host = listener.Addr().String()
-	return p, at.String()
+	p = &proxy{release: make(chan struct{})}
+	p.Relay, through = ledgertest.NewRelay(t, rawURL, p.pass)
+	return p, through
 }
 
 func (p *proxy) arm(c cut) {
@@ -97,67 +78,28 @@ func (p *proxy) vanished() bool {
 	return p.gone
 }
 
-func (p *proxy) accept() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp4", p.upstream)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.conns = append(p.conns, client, server)
-		gone := p.gone
-		p.mu.Unlock()
-		if gone {
-			p.done.Go(func() { _, _ = io.Copy(io.Discard, client) })
-			continue
-		}
-		swallow, over := make(chan struct{}), make(chan struct{})
-		p.done.Go(func() { p.forward(client, server, swallow, over) })
-		p.done.Go(func() {
-			defer close(over)
-			p.back(client, server, swallow)
-		})
+func (p *proxy) pass(client, server net.Conn) {
+	if p.vanished() {
+		_, _ = io.Copy(io.Discard, client)
+		return
 	}
-}
-
-func (p *proxy) closeAll() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, conn := range p.conns {
-		_ = conn.Close()
-	}
-}
-
-// readFrame reads one message of the client: a type byte (not in the first message), a length that
-// counts itself, a body.
-func readFrame(from io.Reader, first bool) ([]byte, error) {
-	header := make([]byte, 5)
-	if first {
-		header = header[:4]
-	}
-	if _, err := io.ReadFull(from, header); err != nil {
-		return nil, err
-	}
-	length := binary.BigEndian.Uint32(header[len(header)-4:])
-	frame := make([]byte, len(header)+int(length)-4)
-	copy(frame, header)
-	_, err := io.ReadFull(from, frame[len(header):])
-	return frame, err
+	swallow, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		p.back(client, server, swallow)
+	}()
+	p.forward(client, server, swallow, over)
+	<-over
 }
 
 func (p *proxy) forward(client, server net.Conn, swallow, over chan struct{}) {
 	defer func() { _ = server.Close() }()
 	for first := true; ; first = false {
-		frame, err := readFrame(client, first)
+		frame, err := ledgertest.Frame(client, first)
 		if err != nil {
 			return
 		}
-		if bytes.Equal(frame, []byte("Q\x00\x00\x00\x0bcommit\x00")) {
+		if ledgertest.IsCommit(frame) {
 			switch p.take() {
 			case unsent:
 				_ = server.Close()

@@ -2,21 +2,20 @@ package intake_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"net"
-	"net/url"
 	"sync"
 	"testing"
+
+	"citycard/ledger/ledgertest"
 )
 
 // line is the connection between an intake and its database. It breaks around one
 // statement, and nothing gets through from then on until it is repaired: connections are
 // cut or, where the line is quiet, stay and carry nothing.
 type line struct {
-	listener net.Listener
-	upstream string
-	broken   chan struct{} // closed once it broke
+	*ledgertest.Relay
+	broken chan struct{} // closed once it broke
 
 	mu       sync.Mutex
 	text     string // of the statement
@@ -25,70 +24,43 @@ type line struct {
 	mute     bool // a quiet line that broke
 	answered bool // the server does it, its answer is lost; else it hears nothing of it
 	down     bool
-	conns    []net.Conn
-	done     sync.WaitGroup
 }
 
 // newLine returns a line to the database at rawURL that breaks at the first statement
 // with the text, and the URL that leads through it.
-func newLine(t *testing.T, rawURL, text string, answered bool) (*line, string) {
+func newLine(t *testing.T, rawURL, text string, answered bool) (l *line, through string) {
 	t.Helper()
-	at, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &line{listener: listener, upstream: at.Host, broken: make(chan struct{}), text: text, answered: answered}
-	l.done.Go(l.accept)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.cutAll()
-		l.done.Wait()
-	})
-	at.Host = listener.Addr().String()
-	return l, at.String()
+	l = &line{broken: make(chan struct{}), text: text, answered: answered}
+	l.Relay, through = ledgertest.NewRelay(t, rawURL, l.pass)
+	return l, through
 }
 
-func (l *line) accept() {
-	for {
-		client, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp4", l.upstream)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		l.mu.Lock()
-		l.conns = append(l.conns, client, server)
-		down, mute := l.down, l.mute
-		l.mu.Unlock()
-		if mute {
-			l.done.Go(func() { _, _ = io.Copy(io.Discard, client) })
-			continue
-		}
-		if down {
-			_, _ = client.Close(), server.Close()
-			continue
-		}
-		lost := make(chan struct{})
-		l.done.Go(func() { l.forward(client, server, lost) })
-		l.done.Go(func() { l.back(client, server, lost) })
+func (l *line) pass(client, server net.Conn) {
+	l.mu.Lock()
+	down, mute := l.down, l.mute
+	l.mu.Unlock()
+	switch {
+	case mute:
+		_, _ = io.Copy(io.Discard, client)
+	case down:
+		_, _ = client.Close(), server.Close()
+	default:
+		lost, over := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(over)
+			l.back(client, server, lost)
+		}()
+		l.forward(client, server, lost)
+		<-over
 	}
 }
 
 // cutAll ends every connection there is, and those to come at once.
 func (l *line) cutAll() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.down = true
-	for _, conn := range l.conns {
-		_ = conn.Close()
-	}
+	l.mu.Unlock()
+	l.Cut()
 }
 
 // breakDown does so for the statement's sake, or lets nothing pass.
@@ -150,29 +122,13 @@ func (l *line) names(statement []byte) bool {
 	return l.text != "" && bytes.Contains(statement, []byte(l.text))
 }
 
-// frame reads one message of the client: a type byte (not in the first message), a
-// length that counts itself, a body.
-func frame(from io.Reader, first bool) ([]byte, error) {
-	header := make([]byte, 5)
-	if first {
-		header = header[:4]
-	}
-	if _, err := io.ReadFull(from, header); err != nil {
-		return nil, err
-	}
-	whole := make([]byte, len(header)-4+int(binary.BigEndian.Uint32(header[len(header)-4:])))
-	copy(whole, header)
-	_, err := io.ReadFull(from, whole[len(header):])
-	return whole, err
-}
-
 // forward watches for the statement: a Parse gives it a name, a Bind of that name
 // begins its execution.
 func (l *line) forward(client, server net.Conn, lost chan struct{}) {
 	defer server.Close()
 	var name []byte
 	for first := true; ; first = false {
-		f, err := frame(client, first)
+		f, err := ledgertest.Frame(client, first)
 		if err != nil {
 			return
 		}

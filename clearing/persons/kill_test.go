@@ -1,13 +1,10 @@
 package persons
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
-	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -18,95 +15,74 @@ import (
 // line stands between a process and its database. It cuts the connection around one COMMIT: before
 // the server receives it, or after the server has committed and before the client learns it.
 type line struct {
-	upstream string
 	commits  atomic.Int64 // to pass before the cut
 	answered bool
 	act      func() // happens when the server has answered that commit, instead of a cut
 	cuts     atomic.Int64
-	done     sync.WaitGroup
-	listener net.Listener
 }
 
 // newLine returns a line that is not armed, and the URL that leads through it.
-func newLine(t *testing.T, rawURL string, answered bool) (*line, string) {
+func newLine(t *testing.T, rawURL string, answered bool) (l *line, through string) {
 	t.Helper()
-	at, err := url.Parse(rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &line{upstream: at.Host, answered: answered, listener: listener}
+	l = &line{answered: answered}
 	l.commits.Store(1 << 40)
-	l.done.Go(l.accept)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.done.Wait()
-	})
-	at.Host = listener.Addr().String()
-	return l, at.String()
+	_, through = ledgertest.NewRelay(t, rawURL, l.pass)
+	return l, through
 }
 
-func (l *line) accept() {
-	for {
-		client, err := l.listener.Accept()
+func (l *line) pass(client, server net.Conn) {
+	var deaf, acting atomic.Bool // the client hears nothing more; another process acts first
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		l.back(client, server, &deaf, &acting)
+	}()
+	defer func() {
+		_ = server.Close()
+		<-over
+	}()
+	for first := true; ; first = false {
+		frame, err := ledgertest.Frame(client, first)
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp4", l.upstream)
-		if err != nil {
-			_ = client.Close()
-			continue
+		cut := ledgertest.IsCommit(frame) && l.commits.Add(-1) == 0
+		if cut && l.act != nil {
+			acting.Store(true)
+			cut = false
 		}
-		var deaf, acting atomic.Bool // the client hears nothing more; another process acts first
-		l.done.Go(func() {
-			defer func() { _, _ = client.Close(), server.Close() }()
-			buffer := make([]byte, 1<<16)
-			for {
-				n, err := server.Read(buffer)
-				if err != nil || deaf.Load() {
-					return // an answer that was read is one to what the server has done
-				}
-				if acting.CompareAndSwap(true, false) {
-					l.act()
-				}
-				if _, err := client.Write(buffer[:n]); err != nil {
-					return
-				}
+		if cut {
+			l.cuts.Add(1)
+			if !l.answered {
+				_ = client.Close()
+				return
 			}
-		})
-		l.done.Go(func() {
-			defer func() { _ = server.Close() }()
-			buffer := make([]byte, 1<<16)
-			for {
-				n, err := client.Read(buffer)
-				if err != nil {
-					return
-				}
-				cut := bytes.HasSuffix(buffer[:n], []byte("Q\x00\x00\x00\x0bcommit\x00")) && l.commits.Add(-1) == 0
-				if cut && l.act != nil {
-					acting.Store(true)
-					cut = false
-				}
-				if cut {
-					l.cuts.Add(1)
-					if !l.answered {
-						_ = client.Close()
-						return
-					}
-					deaf.Store(true)
-				}
-				if _, err := server.Write(buffer[:n]); err != nil {
-					return
-				}
-				if cut { // the other direction closes both once the server has answered
-					_, _ = io.Copy(io.Discard, client)
-					return
-				}
-			}
-		})
+			deaf.Store(true)
+		}
+		if _, err := server.Write(frame); err != nil {
+			return
+		}
+		if cut { // the other direction closes both once the server has answered
+			_, _ = io.Copy(io.Discard, client)
+			return
+		}
+	}
+}
+
+func (l *line) back(client, server net.Conn, deaf, acting *atomic.Bool) {
+	defer func() { _, _ = client.Close(), server.Close() }()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil || deaf.Load() {
+			return // an answer that was read is one to what the server has done
+		}
+		if acting.CompareAndSwap(true, false) {
+			l.act()
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
 	}
 }
 

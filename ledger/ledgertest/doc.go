@@ -12,4 +12,6 @@
 //	func TestMain(m *testing.M) { ledgertest.Main(m) }
 //
 // so that the private server is stopped at the end.
+//
+// A [Relay] between a client and its database loses messages, such as the answer to a COMMIT.
 package ledgertest
