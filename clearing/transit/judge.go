@@ -333,8 +333,7 @@ func listed(edition *index.Edition, t *tap) bool {
 // it names may be an earlier one with the same price, as in a terminal that was not started again.
 func (r *Rules) fareAgrees(m *message.Tap, signed rulefile.Moment) bool {
 	_, known := r.Fares.Version(m.GetFareVersion())
-	table, ok := r.Fares.At(signed)
-	return known && ok && table.Check(m).OK()
+	return known && r.Fares.At(signed).Check(m).OK()
 }
 
 func claimedMode(m *message.Tap) string {

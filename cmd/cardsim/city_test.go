@@ -136,11 +136,7 @@ func officialTables(t testing.TB, dir string) *fare.Tables {
 // officialFares are those of a day.
 func officialFares(t testing.TB, dir string, day time.Time) *message.FareTable {
 	t.Helper()
-	table, ok := officialTables(t, dir).At(rulefile.MomentOf(day))
-	if !ok {
-		t.Fatalf("no fares on %s", day)
-	}
-	return table.Message()
+	return officialTables(t, dir).At(rulefile.MomentOf(day)).Message()
 }
 
 // run runs a command of the program with its real flags.

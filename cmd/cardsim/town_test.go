@@ -160,8 +160,8 @@ func checkTown(t *testing.T, dir, kafka, modes string, tables *fare.Tables, leas
 			t.Fatal(err)
 		}
 		signed, ok := rulefile.SignedMoment([7]byte(m.GetDebit().GetTime()))
-		table, held := tables.At(signed)
-		if !ok || !held || table.Version() != m.GetFareVersion() || !table.Check(&m).OK() {
+		table := tables.At(signed)
+		if !ok || table.Version() != m.GetFareVersion() || !table.Check(&m).OK() {
 			t.Fatalf("a tap of %s names the fares %s; clearing finds %+v by %v", hex.EncodeToString(m.GetDebit().GetTime()), m.GetFareVersion(), table.Check(&m), table.Version())
 		}
 		versions[table.Version()]++

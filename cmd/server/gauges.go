@@ -57,9 +57,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge(g.hotlist, float64(edition.HotlistNumber()))
 	gauge(g.calendar, float64(g.Server.Rules.Current().Calendar.Last().Time(g.Server.zone).Unix()))
 	gauge(g.rules, 1, g.Server.Rules.Current().Edition.String())
-	if table, ok := g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))); ok {
-		gauge(g.fares, 1, table.Version())
-	}
+	gauge(g.fares, 1, g.Server.Rules.Current().Tables.At(rulefile.MomentOf(time.Now().In(g.Server.zone))).Version())
 	gauge(g.cards, float64(edition.Counts()["hotlist"]))
 	test := 0.0
 	if g.Server.keys.Store().Test() {

@@ -139,7 +139,7 @@ func (s *taps) price(e *shadow.Entry, ride *message.Ride) {
 		s.unpriced.add(reasonKey{Both, fare.BadTimes.String()}, 1, e.Amount)
 		return
 	}
-	before, _ := s.inForce.At(at) // every moment has one
+	before := s.inForce.At(at)
 	if before != s.before {
 		s.before = before
 		s.used[before.Version()] = true

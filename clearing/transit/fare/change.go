@@ -84,7 +84,7 @@ func (ts *Tables) follows(before, e *entry) bool {
 // the series in force are left out: they were compared when they were proposed. What share is too
 // large, the fares in force say, never those that are proposed.
 func (ts *Tables) ChangeFrom(inForce *Tables, at rulefile.Moment) Change {
-	now := inForce.at(at) // every moment has one
+	now := inForce.at(at)
 	limit := now.rules.limit()
 	var c Change
 	for i := range ts.entries {

@@ -94,7 +94,7 @@ var (
 // and fails if the table has another price.
 func (ts *Tables) Quote(at rulefile.Moment, ride Ride) (Quote, error) {
 	at = at.Add(int(ride.Stay / time.Second))
-	return ts.at(min(max(at, 0), rulefile.Endless)).quote(ride) // each of these moments has a table
+	return ts.at(at).quote(ride)
 }
 
 func (e *entry) quote(ride Ride) (Quote, error) {

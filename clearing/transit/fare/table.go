@@ -25,10 +25,10 @@ type Tables struct {
 }
 
 type entry struct {
-	from, to rulefile.Moment // both included
-	table    *Table
-	rules    *version // of which it is made
-	network  *Network
+	from    rulefile.Moment // it is in force until the next begins
+	table   *Table
+	rules   *version // of which it is made
+	network *Network
 }
 
 // PurseMaximum is what a purse may hold at a moment.
@@ -48,8 +48,8 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 		for j, term := range mapped {
 			for _, held := range purses {
 				network := &networks.versions[j]
-				e := entry{from: max(priced[i].First, term.First, held.First), to: min(priced[i].Last, term.Last, held.Last), rules: v, network: network}
-				if e.from > e.to {
+				e := entry{from: max(priced[i].First, term.First, held.First), rules: v, network: network}
+				if e.from > min(priced[i].Last, term.Last, held.Last) {
 					continue
 				}
 				fares, unfit := v.table(fmt.Sprintf("versions[%d]", i), network, max(e.from, v.Begins()), int64(purse(e.from)))
@@ -68,22 +68,18 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 	return tables, errors.Join(faults...)
 }
 
-// At is the table in force at a moment.
-func (ts *Tables) At(at rulefile.Moment) (*Table, bool) {
-	e := ts.at(at)
-	if e == nil {
-		return nil, false
-	}
-	return e.table, true
-}
+// At is the table in force at a moment. There is always one, also at a signed time that is none,
+// such as 23:59:60.
+func (ts *Tables) At(at rulefile.Moment) *Table { return ts.at(at).table }
 
 func (ts *Tables) at(at rulefile.Moment) *entry {
+	last := &ts.entries[0]
 	for i := range ts.entries {
-		if e := &ts.entries[i]; e.from <= at && at <= e.to {
-			return e
+		if e := &ts.entries[i]; e.from <= at {
+			last = e
 		}
 	}
-	return nil
+	return last
 }
 
 // Last is the table that no other follows.
