@@ -33,7 +33,7 @@ func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
 
 // Audit lists the entries of some acts, oldest first; all entries where no act is named.
 func (l *Ledger) Audit(ctx context.Context, acts ...string) (entries []chain.AuditEntry, err error) {
-	err = l.look(ctx, func(tx pgx.Tx) error {
+	err = l.Look(ctx, func(tx pgx.Tx) error {
 		entries, err = AuditIn(ctx, tx, acts...)
 		return err
 	})

@@ -45,7 +45,7 @@ func (l *Ledger) Turnovers(ctx context.Context, day Day) ([]Turnover, error) {
 
 // BookedRows is how many rows, transfers and memos, were booked in a day.
 func (l *Ledger) BookedRows(ctx context.Context, day Day) (rows int64, err error) {
-	err = l.look(ctx, func(tx pgx.Tx) (err error) {
+	err = l.Look(ctx, func(tx pgx.Tx) (err error) {
 		rows, err = BookedRowsIn(ctx, tx, day)
 		return err
 	})

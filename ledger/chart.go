@@ -89,7 +89,7 @@ func scanAccount(row pgx.CollectableRow) (Account, error) {
 
 // Accounts brings the chart up to date and returns it. Later calls return the same chart.
 func (l *Ledger) Accounts(ctx context.Context) (*Chart, error) {
-	err := l.look(ctx, func(tx pgx.Tx) error {
+	err := l.Look(ctx, func(tx pgx.Tx) error {
 		var version int64
 		if err := tx.QueryRow(ctx, "SELECT version FROM chart WHERE one = 1").Scan(&version); err != nil {
 			return err

@@ -204,12 +204,10 @@ func TestReadCommitCut(t *testing.T) {
 		b := openBooks(t, ledgertest.Connect(t, through, 4, ledger.WithBackoff(time.Millisecond, 2*time.Millisecond)))
 		p.arm(where)
 		reads := 0
-		b.must(b.Retry(t.Context(), func(ctx context.Context) error {
-			return b.ReadByKey(ctx, func(tx pgx.Tx) error {
-				reads++
-				_, err := tx.Exec(ctx, "SELECT 1")
-				return err
-			})
+		b.must(b.Look(t.Context(), func(tx pgx.Tx) error {
+			reads++
+			_, err := tx.Exec(t.Context(), "SELECT 1")
+			return err
 		}))
 		if reads != 2 || p.count() != 1 {
 			t.Errorf("cut %v: %d reads, %d cuts, want 2 and 1", where, reads, p.count())

@@ -42,8 +42,8 @@ func (l *Ledger) ReadByKey(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.inTx(ctx, unlimited, readOnly, fn)
 }
 
-// look is ReadByKey, repeated on failure: fn must do no harm when it runs again.
-func (l *Ledger) look(ctx context.Context, fn func(pgx.Tx) error) error {
+// Look is ReadByKey, repeated on failure: fn must do no harm when it runs again.
+func (l *Ledger) Look(ctx context.Context, fn func(pgx.Tx) error) error {
 	return l.run(ctx, func(ctx context.Context) error { return l.ReadByKey(ctx, fn) })
 }
 

@@ -51,7 +51,7 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 // SealOf returns the seal of a sealed day; ErrDay when it is not sealed.
 func (l *Ledger) SealOf(ctx context.Context, day Day) (chain.Seal, error) {
 	var seal chain.Seal
-	err := l.look(ctx, func(tx pgx.Tx) (err error) {
+	err := l.Look(ctx, func(tx pgx.Tx) (err error) {
 		seal, err = readSeal(ctx, tx, day)
 		return err
 	})

@@ -104,7 +104,7 @@ func leaseIn(ctx context.Context, tx pgx.Tx, stream, owner string, day Day) (Lea
 // On CockroachDB it waits for a batch under way, however long that takes.
 func (l *Ledger) Stream(ctx context.Context, stream string) (Lease, error) {
 	lease := Lease{Stream: stream}
-	err := l.look(ctx, func(tx pgx.Tx) error {
+	err := l.Look(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, "SELECT epoch, next, sequence, day FROM streams WHERE stream = $1", stream).
 			Scan(&lease.Epoch, &lease.Next, &lease.Sequence, &lease.Day)
 	})
