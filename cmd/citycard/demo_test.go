@@ -47,7 +47,7 @@ func TestDemo(t *testing.T) {
 	}
 	checkFiles(t, filepath.Join(data, "settlement", "20260105"), &r)
 	v := p.run(t, "citycard", "verify", "--data", data)
-	if !strings.Contains(v, "0 faults") {
+	if !strings.Contains(v, ": 0 faults\n") {
 		t.Errorf("verify printed %s", v)
 	}
 	checkKeys(t, text)

@@ -113,7 +113,7 @@ func TestStoredBooksHold(t *testing.T) {
 			t.Fatal(err)
 		}
 		out := p.run(t, "citycard", "verify", "--export", books, "--signer", storedSigner)
-		if !strings.Contains(out, "0 faults") {
+		if !strings.Contains(out, ": 0 faults\n") {
 			t.Errorf("%s: verify printed %s", name, out)
 		}
 	}
