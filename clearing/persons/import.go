@@ -15,7 +15,7 @@ import (
 type Order struct {
 	Charset Charset
 	Rows    int64 // that the roster has, as its sender says; 0: nobody said
-	Undo    bool  // an import that has not ended, of another roster or in another encoding, is undone
+	Undo    bool  // one that has not ended is undone: of another roster, in another encoding, or under other keys
 	By      ledger.Approval
 	Faults  func(*Reject) // is called for each line that changes nothing
 	Part    int           // lines of a part; 0: some thousands
@@ -43,10 +43,10 @@ func unfit(what *language.Text) error { return &FileError{what} }
 // be known of all lines; and to store it. Where there is an error, the result's number is 0 if
 // nothing was begun.
 func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Result, err error) {
-	if o.By.First, err = ledger.Person(o.By.First); err != nil {
+	if err := o.By.ValidateAlone(); err != nil {
 		return r, err
 	}
-	if err := o.By.ValidateAlone(); err != nil {
+	if o.By.First, err = ledger.Person(o.By.First); err != nil {
 		return r, err
 	}
 	if o.Part == 0 {
@@ -67,14 +67,14 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 		r.Again, r.Import = true, earlier.report()
 		return r, nil
 	default:
-		today = s.today(earlier)
+		today, r.Import = s.today(earlier), earlier.report()
 	}
 	look, err := surveyRoster(ctx, newRoster(file, o.Charset, s.token, today), &o)
 	if err == nil && look.hash != hash {
 		err = ErrChanged
 	}
 	if err == nil && inTheWay {
-		err = s.undo(ctx, &o)
+		err = s.undo(ctx, earlier.number, &o)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
@@ -186,7 +186,7 @@ func (s *Store) judge(ctx context.Context, p *progress, look *survey, rows []*ro
 			tokens = append(tokens, r.token)
 		}
 	}
-	known, err := s.Known(ctx, tokens)
+	known, err := s.known(ctx, tokens)
 	if err != nil {
 		return nil, err
 	}

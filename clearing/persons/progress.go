@@ -41,6 +41,9 @@ type progress struct {
 	state   State
 }
 
+// ended reports whether an import has come to an end, done or undone.
+func (p *progress) ended() bool { return p.state == Done || p.state == Undone }
+
 // today is the day on which an import was begun, whenever it goes on.
 func (s *Store) today(p *progress) ledger.Day { return ledger.DayOf(p.by.At.In(s.zone)) }
 
@@ -75,21 +78,30 @@ func canBeUndone(err error) bool {
 	return errors.Is(err, ErrUnfinished) || errors.Is(err, ErrCharset) || errors.Is(err, ErrUndoing)
 }
 
-// earlier is find in a transaction of its own, before a file is surveyed. With undo it gives the
-// import that is in the way, too, without an error.
+// standing is find, and sees that the key store is that of the persons whom the database has. With
+// undo it gives the import that is in the way, too, without an error. An import of the same file is
+// then in the way as well if it alone was begun under another key store.
+func (s *Store) standing(ctx context.Context, tx pgx.Tx, file [sha256.Size]byte, charset Charset, undo bool) (p *progress, inTheWay bool, err error) {
+	p, err = s.find(ctx, tx, file, charset)
+	if inTheWay = canBeUndone(err); err != nil && !(inTheWay && undo) {
+		return p, inTheWay, err
+	}
+	var but int32 // which is gone before anything is stored
+	if inTheWay {
+		but = p.number
+	}
+	err = s.sameKeys(ctx, tx, but)
+	if undo && errors.Is(err, ErrKeys) && p != nil && p.state == Begun && !inTheWay {
+		inTheWay, err = true, s.sameKeys(ctx, tx, p.number)
+	}
+	return p, inTheWay, err
+}
+
+// earlier is standing in a transaction of its own, before a file is surveyed.
 func (s *Store) earlier(ctx context.Context, file [sha256.Size]byte, charset Charset, undo bool) (p *progress, inTheWay bool, err error) {
-	err = s.ledger.Retry(ctx, func(ctx context.Context) error {
-		return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
-			p, err = s.find(ctx, tx, file, charset)
-			if inTheWay = canBeUndone(err); err != nil && !(inTheWay && undo) {
-				return err
-			}
-			var but int32 // which is gone before anything is stored
-			if inTheWay {
-				but = p.number
-			}
-			return s.sameKeys(ctx, tx, but)
-		})
+	err = s.ledger.Look(ctx, func(tx pgx.Tx) error {
+		p, inTheWay, err = s.standing(ctx, tx, file, charset, undo)
+		return err
 	})
 	return p, inTheWay, err
 }
@@ -98,15 +110,8 @@ func (s *Store) earlier(ctx context.Context, file [sha256.Size]byte, charset Cha
 // on. A rehearsal in which one would be undone begins beside it.
 func (s *Store) begin(ctx context.Context, file [sha256.Size]byte, o *Order) (p *progress, err error) {
 	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
-		var but int32
-		p, err = s.find(ctx, tx, file, o.Charset)
-		if canBeUndone(err) && o.Undo && s.ledger.Rehearses() {
-			but, p, err = p.number, nil, nil
-		}
-		if err != nil || p != nil && p.state == Done {
-			return err
-		}
-		if err := s.sameKeys(ctx, tx, but); err != nil || p != nil {
+		of, inTheWay, err := s.standing(ctx, tx, file, o.Charset, o.Undo && s.ledger.Rehearses())
+		if p = of; err != nil || p != nil && !inTheWay {
 			return err
 		}
 		p = &progress{by: o.By, file: file, charset: o.Charset, next: FirstLine, state: Begun}

@@ -7,8 +7,9 @@ import (
 // Reason says why a line of a roster was refused or is in conflict, as it is stored.
 type Reason string
 
-// The reasons. Those up to StatusUnknown are of the line alone; then those in conflict with what is
-// known, or with another line of the roster; the last is that it is older than what is known.
+// The reasons. Those up to StatusUnknown are faults of the line alone. Those up to NotDead say that
+// it contradicts what is known, or another line of the roster. Older says that its status is from
+// an earlier day than the known one.
 const (
 	LineLong         Reason = "line_long"
 	LineShape        Reason = "line_shape"
@@ -101,7 +102,7 @@ func (w *Wrong) text() *language.Text {
 	return language.Textf("reason %q", string(w.Reason))
 }
 
-// ofNumber says what is wrong with a certificate's number, and is nil for other reasons.
+// ofNumber says what is wrong with a certificate's number or kind, and is nil for other reasons.
 func (w *Wrong) ofNumber() *language.Text {
 	switch w.Reason {
 	case KindUnknown:

@@ -37,24 +37,17 @@ func (c *Counts) Rows() int64 {
 	return c.Exact + c.Form + c.New + c.Conflicting + c.Older + c.Repeated + c.Refused
 }
 
-// Accuracy is the share of rows with a known number whose name is the known one, in percent; ok is
-// false if no number was known, since then nothing was compared.
+// Accuracy is the share of rows with a known number whose name is the known one.
 //
 // Only rows are in it that could be compared. A roster of a new city has none, and rows with a
 // number that is wrong never are: so Usable goes with it.
-func (c *Counts) Accuracy() (percent float64, ok bool) { return share(c.Agreed, c.Known) }
+func (c *Counts) Accuracy() Share { return Share{c.Agreed, c.Known} }
 
-// Usable is the share of all rows that are neither refused nor in conflict, in percent.
-func (c *Counts) Usable() (percent float64, ok bool) {
-	return share(c.Rows()-c.Refused-c.Conflicting, c.Rows())
-}
+// Usable is the share of all rows that are neither refused nor in conflict.
+func (c *Counts) Usable() Share { return Share{c.Rows() - c.Refused - c.Conflicting, c.Rows()} }
 
-func share(part, of int64) (percent float64, ok bool) {
-	if of == 0 {
-		return 0, false
-	}
-	return 100 * float64(part) / float64(of), true
-}
+// Share is a part of a number of rows. Where the number is 0, nothing was compared.
+type Share struct{ Part, Of int64 }
 
 // Import is an import as it stands.
 type Import struct {

@@ -65,41 +65,39 @@ type Person struct {
 // Masked is the name with all but its first character hidden.
 func (p *Person) Masked() string { return maskName(p.Name) }
 
-// Known reads people by their tokens. Those who are not known are missing from the answer.
-func (s *Store) Known(ctx context.Context, tokens []Token) (map[Token]Person, error) {
+// known reads people by their tokens. Those who are not known are missing from the answer.
+func (s *Store) known(ctx context.Context, tokens []Token) (map[Token]Person, error) {
 	known := make(map[Token]Person, len(tokens))
 	wanted := make([][]byte, len(tokens))
 	for i := range tokens {
 		wanted[i] = tokens[i][:]
 	}
-	err := s.ledger.Retry(ctx, func(ctx context.Context) error {
+	err := s.ledger.Look(ctx, func(tx pgx.Tx) error {
 		clear(known)
-		return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT DISTINCT ON (p.token) p.token, p.certificate, p.status, p.since, p.import, p.sealed
-				FROM persons p JOIN person_imports i ON i.number = p.import WHERE p.token = ANY($1) AND i.state = 'done' ORDER BY p.token, p.import DESC`, wanted)
+		rows, err := tx.Query(ctx, `SELECT DISTINCT ON (p.token) p.token, p.certificate, p.status, p.since, p.import, p.sealed
+			FROM persons p JOIN person_imports i ON i.number = p.import WHERE p.token = ANY($1) AND i.state = 'done' ORDER BY p.token, p.import DESC`, wanted)
+		if err != nil {
+			return err
+		}
+		var p Person
+		var token, sealed []byte
+		_, err = pgx.ForEachRow(rows, []any{&token, &p.Certificate.Kind, &p.Status, &p.Since, &p.Import, &sealed}, func() error {
+			if len(token) != len(p.Token) {
+				return fmt.Errorf("a token of %d bytes", len(token))
+			}
+			p.Token = Token(token)
+			i, err := open(s.data, p.Token, sealed)
 			if err != nil {
 				return err
 			}
-			var p Person
-			var token, sealed []byte
-			_, err = pgx.ForEachRow(rows, []any{&token, &p.Certificate.Kind, &p.Status, &p.Since, &p.Import, &sealed}, func() error {
-				if len(token) != len(p.Token) {
-					return fmt.Errorf("a token of %d bytes", len(token))
-				}
-				p.Token = Token(token)
-				i, err := open(s.data, p.Token, sealed)
-				if err != nil {
-					return err
-				}
-				p.Certificate.Number, p.Name, p.Born = i.number, i.name, i.born
-				if p.Born == 0 {
-					p.Born = p.Certificate.Born()
-				}
-				known[p.Token] = p
-				return nil
-			})
-			return err
+			p.Certificate.Number, p.Name, p.Born = i.number, i.name, i.born
+			if p.Born == 0 {
+				p.Born = p.Certificate.Born()
+			}
+			known[p.Token] = p
+			return nil
 		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read persons: %w", err)
@@ -107,8 +105,8 @@ func (s *Store) Known(ctx context.Context, tokens []Token) (map[Token]Person, er
 	return known, nil
 }
 
-// Looked is the content of the audit entry for a read.
-type Looked struct {
+// looked is the content of the audit entry for a read.
+type looked struct {
 	Token string `json:"token"` // its first bytes, in hexadecimal
 }
 
@@ -117,6 +115,9 @@ type Looked struct {
 // again: then the audit may have one question twice. It has each one that was answered.
 func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p Person, found bool, err error) {
 	token := Token(s.token(c.Number))
+	if err := by.ValidateAlone(); err != nil {
+		return p, false, err
+	}
 	if by.First, err = ledger.Person(by.First); err != nil {
 		return p, false, err
 	}
@@ -127,12 +128,12 @@ func (s *Store) Find(ctx context.Context, c Certificate, by ledger.Approval) (p 
 		if err := s.sameKeys(ctx, tx, 0); err != nil {
 			return err
 		}
-		return record(ctx, tx, ActRead, Looked{hex.EncodeToString(token[:prefix])}, by)
+		return record(ctx, tx, ActRead, looked{hex.EncodeToString(token[:prefix])}, by)
 	})
 	if err != nil || s.ledger.Rehearses() {
 		return p, false, err
 	}
-	known, err := s.Known(ctx, []Token{token})
+	known, err := s.known(ctx, []Token{token})
 	p, found = known[token]
 	return p, found, err
 }

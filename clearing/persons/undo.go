@@ -2,7 +2,6 @@ package persons
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -12,25 +11,25 @@ import (
 // transaction.
 const undoParts = 4
 
-// undo takes away what the import that has not ended has stored. Before anything else it marks it:
-// nobody goes on with it then, and a process that still imports it stops. Its row stays, marked as
-// undone, so that no other import gets its number: two processes may undo it at once, and one that
-// comes late takes nothing away that is another's.
-func (s *Store) undo(ctx context.Context, o *Order) error {
+// undo takes away what an import that was found in the way has stored, unless it has ended since,
+// or was undone. Before anything else it marks it: nobody goes on with it then, and a process that
+// still imports it stops. Its row stays, marked as undone, so that no other import gets its number:
+// two processes may undo it at once, and one that comes late takes nothing away that is another's.
+func (s *Store) undo(ctx context.Context, number int32, o *Order) error {
 	page := undoParts * int64(o.Part)
 	var p *progress
 	err := s.ledger.Write(ctx, func(tx pgx.Tx) (err error) {
-		if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE state IN ('begun', 'undoing') ORDER BY number LIMIT 1")); err != nil {
+		if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE number = $1", number)); err != nil || p.ended() {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE person_imports SET state = 'undoing' WHERE number = $1 AND state = 'begun'", p.number)
+		_, err = tx.Exec(ctx, "UPDATE person_imports SET state = 'undoing' WHERE number = $1 AND state = 'begun'", number)
 		return err
 	})
-	if errors.Is(err, ErrNoImport) || err == nil && s.ledger.Rehearses() {
+	if err == nil && (p.ended() || s.ledger.Rehearses()) {
 		return nil
 	}
 	if err == nil {
-		err = s.undoPersons(ctx, p.number, page)
+		err = s.undoPersons(ctx, number, page)
 	}
 	if err == nil {
 		err = s.undoRejects(ctx, p, page)
@@ -51,7 +50,7 @@ func (s *Store) undo(ctx context.Context, o *Order) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("undo an import that has not ended: %w", err)
+		return fmt.Errorf("undo import %d: %w", number, err)
 	}
 	return nil
 }
@@ -64,22 +63,20 @@ func (s *Store) undoPersons(ctx context.Context, number int32, page int64) error
 		var last []byte
 		var of int32
 		n := int64(0)
-		err := s.ledger.Retry(ctx, func(ctx context.Context) error {
+		err := s.ledger.Look(ctx, func(tx pgx.Tx) error {
 			tokens, n = nil, 0
-			return s.ledger.ReadByKey(ctx, func(tx pgx.Tx) error {
-				rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, $2) ORDER BY token, import LIMIT $3", after, afterOf, page)
-				if err != nil {
-					return err
-				}
-				_, err = pgx.ForEachRow(rows, []any{&last, &of}, func() error {
-					n++
-					if of == number {
-						tokens = append(tokens, append([]byte{}, last...))
-					}
-					return nil
-				})
+			rows, err := tx.Query(ctx, "SELECT token, import FROM persons WHERE (token, import) > ($1, $2) ORDER BY token, import LIMIT $3", after, afterOf, page)
+			if err != nil {
 				return err
+			}
+			_, err = pgx.ForEachRow(rows, []any{&last, &of}, func() error {
+				n++
+				if of == number {
+					tokens = append(tokens, last)
+				}
+				return nil
 			})
+			return err
 		})
 		if err != nil {
 			return err

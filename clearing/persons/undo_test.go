@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // tables are those of persons, apart from the imports themselves.
@@ -144,6 +146,48 @@ func TestUndoneTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// TestUndoneForAnother undoes an import in two processes. When the slower one goes on, the faster
+// one has undone it, and its own import has not ended: that one is in the way now, and nothing of
+// it is taken away. The slower one goes on behind one of its commits, or has lost the answer to its
+// marking.
+func TestUndoneForAnother(t *testing.T) {
+	const mark = 2
+	for commit := int64(1); commit <= 7; commit++ {
+		w := newTown(t)
+		w.stopped(sevenRows(), 340)
+		line, through := newLine(t, w.url, true)
+		faster := sync.OnceFunc(func() {
+			order := w.order()
+			order.Undo, order.By.First = true, "bob"
+			if _, err := w.Import(t.Context(), &breaking{ReadSeeker: file(sevenRows()[:6]...), limit: 280}, order); !errors.Is(err, errBroken) {
+				t.Errorf("the faster one: %v", err)
+			}
+		})
+		var slow *town
+		if line.commits.Store(commit); commit <= 6 {
+			slow, line.act = townAt(t, through), faster
+		} else {
+			slow = townAt(t, through, ledger.WithRetryHook(func(string) { faster() }))
+			line.commits.Store(mark)
+		}
+		_, err := slow.undoing(resident(9, "李四", "present", 20200101))
+		slow.ledger.Pool().Close()
+		if !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "import 2, which bob began") {
+			t.Errorf("commit %d: the slower one: %v", commit, err)
+		}
+		if i, err := Report(t.Context(), w.ledger, 2); err != nil || i.State != Begun || i.Counts.New == 0 || w.rows("persons") != i.Counts.New {
+			t.Errorf("commit %d: the faster one's import: %+v, %v, and %d persons", commit, i, err, w.rows("persons"))
+		}
+		if r := w.imports(sevenRows()[:6]...); !r.Resumed || r.Counts != (Counts{New: 5, Refused: 1}) {
+			t.Errorf("commit %d: the faster one's import goes on: %+v", commit, r)
+		}
+		w.holds(5, 1, 2)
+		if t.Failed() {
+			t.Fatalf("commit %d: see above", commit)
+		}
+	}
+}
+
 // TestFileChanges alters a file before the reading that stores, in its second part of three. The
 // import does not end, or the process is killed behind that part. Nothing of the altered lines is
 // stored, so the file as it was goes on.
@@ -169,6 +213,28 @@ func TestFileChanges(t *testing.T) {
 		}
 		w.is(numberOf(3), "张三 present 20200101")
 		w.is(numberOf(4), "张三 present 20200101")
+	}
+}
+
+// TestFileChangesBeforeItIsSurveyed alters a file between its hash and its survey: nothing is
+// begun, or what was begun stays as it was, and the number tells which.
+func TestFileChangesBeforeItIsSurveyed(t *testing.T) {
+	w := newTown(t)
+	rows := sevenRows()
+	for begun := range int32(2) {
+		changing := &swapped{ReadSeeker: file(rows...), other: file(rows[:6]...), seeks: 1}
+		if r, err := w.Import(t.Context(), changing, w.order()); !errors.Is(err, ErrChanged) || r.Number != begun {
+			t.Errorf("%d begun: import %d, %v", begun, r.Number, err)
+		}
+		if n := w.rows("person_imports"); n != int64(begun) {
+			t.Errorf("%d imports, want %d", n, begun)
+		}
+		if begun == 0 {
+			w.stopped(rows, 280)
+		}
+	}
+	if r := w.imports(rows...); !r.Resumed || r.Number != 1 || r.Counts != (Counts{New: 5, Refused: 1, Repeated: 1}) {
+		t.Errorf("the file as it was: %+v", r)
 	}
 }
 
@@ -248,7 +314,7 @@ func TestBirthIsTold(t *testing.T) {
 	w.imports("foreigner,ABC999978010101,BOB,,present,20200101,")
 	w.imports("foreigner,ABC999978010101,BOB,19780101,present,20200101,")
 	token := Token(w.token("ABC999978010101"))
-	known, err := w.Known(t.Context(), []Token{token})
+	known, err := w.known(t.Context(), []Token{token})
 	if err != nil || known[token].Born != ledger.Day(19780101) {
 		t.Errorf("known is %+v, %v", known[token], err)
 	}
@@ -327,5 +393,44 @@ func TestKeysOfOthers(t *testing.T) {
 	c, _ := ParseCertificate(numberOf(1))
 	if _, _, err := other.Find(t.Context(), c, ledger.Approval{First: "wang", Reason: "x", At: morning}); !errors.Is(err, ErrKeys) {
 		t.Errorf("looked for under other keys: %v", err)
+	}
+}
+
+// TestStoppedUnderOtherKeys stops a first import that was begun under a wrong key store. Under the
+// right one it does not go on; with Undo it is taken away, and the same file begins again. Once
+// people are known under the right one, nothing is undone under the wrong one.
+func TestStoppedUnderOtherKeys(t *testing.T) {
+	w := newTown(t)
+	store, err := NewStore(w.ledger, otherKeys(), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := &town{TB: t, Store: store, url: w.url}
+	wrong.stopped(sevenRows(), 340)
+	if r, err := w.Import(t.Context(), file(sevenRows()...), w.order()); !errors.Is(err, ErrKeys) {
+		t.Errorf("under the right keys: %+v, %v", r, err)
+	}
+	dry := townAt(t, w.url, ledger.WithRehearsal())
+	stopped := ledgertest.Dump(t, w.ledger.Pool())
+	want := Counts{New: 5, Refused: 1, Repeated: 1}
+	if r, err := dry.undoing(sevenRows()...); err != nil || r.Number != 2 || r.Resumed || r.Counts != want {
+		t.Errorf("rehearsed with Undo: %+v, %v", r, err)
+	}
+	if ledgertest.Dump(t, w.ledger.Pool()) != stopped {
+		t.Error("a rehearsal took something away")
+	}
+	if r, err := w.undoing(sevenRows()...); err != nil || r.Number != 2 || r.Resumed || r.Counts != want {
+		t.Errorf("with Undo: %+v, %v", r, err)
+	}
+	w.holds(5, 1, 3)
+	w.is(numberOf(1), "张三 present 20200101")
+	rows := []string{resident(1, "张三", "moved", 20250101), "x", "x", "x"}
+	w.stopped(rows, 100)
+	stopped = ledgertest.Dump(t, w.ledger.Pool())
+	if r, err := wrong.undoing(rows...); !errors.Is(err, ErrKeys) {
+		t.Errorf("with Undo, under the wrong keys: %+v, %v", r, err)
+	}
+	if ledgertest.Dump(t, w.ledger.Pool()) != stopped {
+		t.Error("the wrong keys took something away")
 	}
 }

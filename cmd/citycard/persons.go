@@ -13,6 +13,7 @@ import (
 
 	"citycard/clearing/persons"
 	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
@@ -28,20 +29,22 @@ func personsCommand() *ffcli.Command {
 func personsImportCommand() *ffcli.Command {
 	c := newChange("persons import", "FILE", "import a roster of persons, and report what matched")
 	keyStore := c.registerKeys()
-	var zone service.Zone
 	var rows int
 	var charset charsetFlag
 	reason := c.flags.String("reason", "", "`text` that is kept with it")
-	undo := c.flags.Bool("undo", false, "undo an import that has not ended, of another roster or in another encoding")
+	undo := c.flags.Bool("undo", false, "undo an import that has not ended: of another roster, in another encoding, or under another key store")
 	c.flags.Var(&charset, "encoding", "`encoding` of the file: utf-8, or gb18030 for that and GBK")
-	c.flags.Var(&zone, "zone", "time `zone` of days")
 	service.Whole(c.flags, &rows, "rows", 0, 0, "how many rows the roster has, a `number` that its sender says; 0: not said")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		keys, err := keyStore.open()
 		if err != nil {
 			return err
 		}
-		store, err := persons.NewStore(b.Ledger, keys, zone.Location())
+		zone, err := server.Zone(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		store, err := persons.NewStore(b.Ledger, keys, zone)
 		if err != nil {
 			return err
 		}
@@ -93,10 +96,10 @@ func notImported(begun bool, err error) error {
 	case errors.Is(err, persons.ErrCharset):
 		return service.Refuse("nothing was imported").Todo("give the --encoding with which it was begun; or give --undo, which takes away what it has stored").Because(err)
 	case errors.Is(err, persons.ErrKeys):
-		return service.Refuse("nothing was imported").Todo("give the key store of this city's persons with --keys").Because(err)
+		return service.Refuse("nothing was imported").Todo("give the key store of this city's persons with --keys; or --undo, if the import that has not ended was begun under a wrong one").Because(err)
 	case errors.Is(err, persons.ErrTaken):
 		return service.Refuse("the import is not ended").Todo("wait for the other process, or start again once it has ended").Because(err)
-	case errors.Is(err, persons.ErrChanged):
+	case begun && errors.Is(err, persons.ErrChanged):
 		return service.Fail("the import is not ended").Todo("import the file as it was, and it goes on; or as it is now, with --undo").Because(err)
 	case errors.As(err, &unfit):
 		return service.Refuse("nothing was imported").Todo("correct --by or --reason").Because(unfit.What)

@@ -120,17 +120,19 @@ func (c *command) personsReport(of persons.Import) error {
 }
 
 // percent is nil where nothing was compared.
-func percent(value float64, ok bool) *float64 {
-	if !ok {
+func percent(s persons.Share) *float64 {
+	if s.Of == 0 {
 		return nil
 	}
+	value := 100 * float64(s.Part) / float64(s.Of)
 	return &value
 }
 
 // shown is a percentage with two digits, which are cut: 99.999 % is not 100 %.
-func shown(value float64, ok bool) string {
-	if !ok {
+func shown(s persons.Share) string {
+	if s.Of == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d.%02d %%", int64(value*100)/100, int64(value*100)%100)
+	hundredths := 10_000 * s.Part / s.Of
+	return fmt.Sprintf("%d.%02d %%", hundredths/100, hundredths%100)
 }

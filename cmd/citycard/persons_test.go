@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
@@ -23,36 +24,42 @@ type office struct {
 	dir string
 }
 
+// openOffice is an office of a city with empty books and a key store.
+func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
+	t.Helper()
+	t.Setenv("LC_ALL", "C")
+	t.Setenv(service.PassphraseVariable, "secret")
+	b, dir := bookstest.NewIn(t, zone)
+	data, err := service.OpenDataDir(filepath.Join(dir, "data"), books.DataPurpose)
+	if err == nil {
+		err = errors.Join(data.Close(), books.Running{Database: b.URL}.Write(data.Path), b.OpenDay(t.Context(), 20260105))
+	}
+	if err == nil {
+		err = keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(data.Path, "keys.age"), "secret")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &office{t, data.Path}, b
+}
+
 // run runs a command with a text on standard input; it gives what it prints on standard output and
-// standard error.
-func (o *office) run(input string, args ...string) (stdout, stderr string) {
+// standard error, and its exit code.
+func (o *office) run(input string, args ...string) (stdout, stderr string, code int) {
 	o.Helper()
 	var out, said strings.Builder
 	command := exec.CommandContext(o.Context(), "citycard", append(args, "--data", o.dir)...)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &said
-	if err := command.Run(); err != nil && said.Len() == 0 {
+	if err := command.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		o.Fatalf("%q: %v", args, err)
 	}
-	return out.String(), said.String()
+	return out.String(), said.String(), command.ProcessState.ExitCode()
 }
 
 // TestPersons imports rosters, reads the reports and finds a person, as an office types it, in both
 // languages. No name and no whole number is printed by anything.
 func TestPersons(t *testing.T) {
-	t.Setenv("LC_ALL", "C")
-	t.Setenv(service.PassphraseVariable, "secret")
-	b, dir := bookstest.New(t)
-	data, err := service.OpenDataDir(filepath.Join(dir, "data"), books.DataPurpose)
-	if err == nil {
-		err = errors.Join(data.Close(), books.Running{Database: b.URL}.Write(data.Path), b.OpenDay(t.Context(), 20260105))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &office{t, data.Path}
-	if err := keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(o.dir, "keys.age"), "secret"); err != nil {
-		t.Fatal(err)
-	}
+	o, b := openOffice(t, new(service.Zone).Location())
 	const number, other = "419999196001010028", "USA-123456789"
 	rosters := clearingtest.WriteFiles(t, map[string]string{
 		"first.csv":  persons.Header + "\nresident," + number + ",张三,,present,20200101,\npassport," + other + ",\"DOE, JOHN\",,present,20200101,\n",
@@ -62,28 +69,34 @@ func TestPersons(t *testing.T) {
 	for _, step := range []struct {
 		args  []string
 		input string
+		code  int
 		out   []string // parts of standard output
 		said  []string // parts of standard error
 	}{
-		{[]string{"import", first, "--by", "ann", "--rows", "2", "--demo"}, "", []string{"import 1 of persons, begun by ann at ", "new                                                 2", "accuracy -: 0 rows", "usable 100.00 %: 2 rows"}, nil},
-		{[]string{"import", first, "--by", "bob", "--demo"}, "", []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
-		{[]string{"import", second, "--by", "ann", "--demo"}, "", []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
-		{[]string{"import", second, "--by", "ann", "--demo", "--language", "zh"}, "", []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
-		{[]string{"import", "/dev/stdin", "--by", "ann", "--demo"}, persons.Header + "\n", nil, []string{"nothing was imported: the file cannot be read more than once"}},
-		{[]string{"report", "2", "--rejects"}, "", []string{"   3  name    two_names (one number with two names)", "number_check ("}, nil},
-		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", []string{"two_names（同一号码有两个姓名）"}, nil},
-		{[]string{"report", "2", "--rejects", "--json"}, "", []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
-		{[]string{"report", "9"}, "", nil, []string{"there is no import 9 of persons"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n", []string{"moved   20260101  resident     419*************28  张*        2"}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--language", "zh"}, number, []string{"moved（迁出）", "resident（居民身份证）"}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--json"}, other, []string{`{"status":"present","since":"20200101","certificate":"passport","number_masked":"USA********89","name_masked":"D********","import":1}`}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, "USA-1", nil, []string{"no person with this number is known"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n" + other, nil, []string{"there is more than one line"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number[:17] + "9", nil, []string{"the check character does not fit the digits"}},
-		{[]string{"find", "--by", "wang", "--demo"}, number, nil, []string{"--by and --reason are missing"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--dry-run"}, number, []string{"the audit would have this read; a dry run shows no person"}, nil},
+		{[]string{"import", first, "--by", "ann", "--rows", "2", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann at ", "new                                                 2", "accuracy -: 0 rows", "usable 100.00 %: 2 rows"}, nil},
+		{[]string{"import", first, "--by", "bob", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
+		{[]string{"import", second, "--by", "ann", "--demo"}, "", service.ExitOK, []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
+		{[]string{"import", second, "--by", "ann", "--demo", "--language", "zh"}, "", service.ExitOK, []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
+		{[]string{"import", "/dev/stdin", "--by", "ann", "--demo"}, persons.Header + "\n", service.ExitFailed, nil, []string{"nothing was imported: the file cannot be read more than once"}},
+		{[]string{"report", "2", "--rejects"}, "", service.ExitOK, []string{"   3  name    two_names (one number with two names)", "number_check ("}, nil},
+		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", service.ExitOK, []string{"two_names（同一号码有两个姓名）"}, nil},
+		{[]string{"report", "2", "--rejects", "--json"}, "", service.ExitOK, []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
+		{[]string{"report", "9"}, "", service.ExitFailed, nil, []string{"there is no import 9 of persons"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n", service.ExitOK, []string{"moved   20260101  resident     419*************28  张*        2"}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--language", "zh"}, number, service.ExitOK, []string{"moved（迁出）", "resident（居民身份证）"}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--json"}, other, service.ExitOK, []string{`{"status":"present","since":"20200101","certificate":"passport","number_masked":"USA********89","name_masked":"D********","import":1}`}, nil},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, "USA-1", service.ExitFailed, nil, []string{"no person with this number is known"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n" + other, service.ExitFailed, nil, []string{"there is more than one line"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number[:17] + "9", service.ExitFailed, nil, []string{"the check character does not fit the digits"}},
+		{[]string{"find", "--by", "wang", "--demo"}, number, service.ExitUsage, nil, []string{"--by and --reason are missing"}},
+		{[]string{"find", "--by", "wang☃", "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"it has U+2603, want letters", "correct --by or --reason"}},
+		{[]string{"import", first, "--by", "wang☃", "--demo"}, "", service.ExitRefused, nil, []string{"it has U+2603, want letters", "correct --by or --reason"}},
+		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--dry-run"}, number, service.ExitOK, []string{"the audit would have this read; a dry run shows no person"}, nil},
 	} {
-		out, said := o.run(step.input, append([]string{"persons"}, step.args...)...)
+		out, said, code := o.run(step.input, append([]string{"persons"}, step.args...)...)
+		if code != step.code {
+			t.Errorf("persons %q ended with %d, want %d: %s%s", step.args, code, step.code, out, said)
+		}
 		for _, want := range step.out {
 			if !strings.Contains(out, want) {
 				t.Errorf("persons %q printed\n%s%swant %q", step.args, out, said, want)
@@ -105,15 +118,15 @@ func TestPersons(t *testing.T) {
 	if err != nil || len(entries) != 4 {
 		t.Errorf("%d reads in the audit, want 4: %v", len(entries), err)
 	}
-	if out, said := o.run("", "verify"); !strings.Contains(out, "0 faults") {
-		t.Errorf("verify: %s%s", out, said)
+	if out, said, code := o.run("", "verify"); code != service.ExitOK || !strings.Contains(out, ": 0 faults\n") {
+		t.Errorf("verify ended with %d: %s%s", code, out, said)
 	}
 }
 
 // reportHolds computes the figures of a report for machines by its formulas.
 func (o *office) reportHolds() {
 	o.Helper()
-	out, said := o.run("", "persons", "report", "2", "--json")
+	out, said, _ := o.run("", "persons", "report", "2", "--json")
 	var report struct {
 		Rows, Exact, New, Conflicting, Older, Repeated, Refused, Moved int64
 		Form                                                           int64    `json:"name_form"`
@@ -132,5 +145,49 @@ func (o *office) reportHolds() {
 	}
 	if r.Accuracy == nil || *r.Accuracy != 50 || r.Usable == nil || fmt.Sprintf("%.2f", *r.Usable) != "33.33" || r.AccuracyFormula != "100 * name_agreed / known_before" {
 		o.Errorf("the report says %s", out)
+	}
+}
+
+// TestPersonsZone imports a person whose status holds from a day that has come in one city and not
+// in another. Between the two zones are 25 hours, so their days always differ.
+func TestPersonsZone(t *testing.T) {
+	for name, want := range map[string]string{"Pacific/Kiritimati": "1 rows neither", "Pacific/Pago_Pago": "0 rows neither"} {
+		zone, err := time.LoadLocation(name)
+		east, err2 := time.LoadLocation("Pacific/Kiritimati")
+		if err = errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		o, _ := openOffice(t, zone)
+		roster := clearingtest.WriteFiles(t, map[string]string{
+			"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present," + time.Now().In(east).Format("20060102") + ",\n",
+		})
+		out, said, code := o.run("", "persons", "import", filepath.Join(roster, "roster.csv"), "--by", "ann", "--demo")
+		if code != service.ExitOK || !strings.Contains(out, want) || strings.Contains(said, "a day that has not come") != (name == "Pacific/Pago_Pago") {
+			t.Errorf("%s: ended with %d, %s%s", name, code, out, said)
+		}
+	}
+}
+
+// TestPersonsShares prints percentages: their digits are cut, and they are exact.
+func TestPersonsShares(t *testing.T) {
+	for want, share := range map[string]persons.Share{
+		"8.20 %": {Part: 41, Of: 500}, "99.99 %": {Part: 99_999, Of: 100_000}, "100.00 %": {Part: 7, Of: 7},
+		"0.00 %": {Part: 0, Of: 3}, "33.33 %": {Part: 1, Of: 3}, "0.07 %": {Part: 7, Of: 10_000}, "-": {},
+	} {
+		if got := shown(share); got != want {
+			t.Errorf("%d of %d: %q, want %q", share.Part, share.Of, got, want)
+		}
+	}
+}
+
+// TestPersonsFileChanged says of a file that changed while it was read what became of its import.
+func TestPersonsFileChanged(t *testing.T) {
+	for begun, want := range map[bool]string{
+		false: "nothing was imported: the file changed while it was read; nothing of the altered part was stored; import the file again",
+		true:  "the import is not ended: the file changed while it was read; nothing of the altered part was stored; import the file as it was, and it goes on; or as it is now, with --undo",
+	} {
+		if got := notImported(begun, persons.ErrChanged).Error(); got != want {
+			t.Errorf("begun %t: %q, want %q", begun, got, want)
+		}
 	}
 }

@@ -19,18 +19,24 @@ import (
 // New opens new, empty books in the data directory dir.
 func New(t *testing.T) (b *books.Books, dir string) {
 	t.Helper()
-	return open(t, Database(t))
+	return NewIn(t, new(service.Zone).Location())
+}
+
+// NewIn is New for a city in a zone.
+func NewIn(t *testing.T, zone *time.Location) (b *books.Books, dir string) {
+	t.Helper()
+	return open(t, Database(t), zone)
 }
 
 // Private opens empty books on a private server, for tests that change the server: its roles, its
 // databases.
 func Private(t *testing.T) *books.Books {
 	t.Helper()
-	b, _ := open(t, "")
+	b, _ := open(t, "", new(service.Zone).Location())
 	return b
 }
 
-func open(t *testing.T, url string) (b *books.Books, dir string) {
+func open(t *testing.T, url string, zone *time.Location) (b *books.Books, dir string) {
 	t.Helper()
 	// In /tmp, because the private server's user must reach it.
 	dir, err := os.MkdirTemp("", "citycard-books-")
@@ -51,7 +57,7 @@ func open(t *testing.T, url string) (b *books.Books, dir string) {
 	})
 	set, err := clearingtest.Rules()
 	if err == nil {
-		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, new(service.Zone).Location(), ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		err = (&rules.Store{Ledger: b.Ledger}).Found(t.Context(), set, zone, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 12, 0, 0, 0, zone)})
 	}
 	if err != nil {
 		t.Fatal(err)
