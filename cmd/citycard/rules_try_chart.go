@@ -66,13 +66,16 @@ func mostChanged(all []trial.Group, by trial.By) (groups []trial.Group) {
 	if by == trial.ByHour || len(groups) <= mostBars {
 		return groups
 	}
-	sizes := make([]int64, len(groups))
-	for i, g := range groups {
-		sizes[i] = changeOf(g)
+	places := make([]int, len(groups))
+	for i := range places {
+		places[i] = i
 	}
-	slices.SortFunc(sizes, func(a, b int64) int { return cmp.Compare(b, a) })
-	groups = slices.DeleteFunc(groups, func(g trial.Group) bool { return changeOf(g) < sizes[mostBars-1] })
-	return groups[:mostBars]
+	slices.SortStableFunc(places, func(a, b int) int { return cmp.Compare(changeOf(groups[b]), changeOf(groups[a])) })
+	most := make([]trial.Group, mostBars)
+	for i, place := range slices.Sorted(slices.Values(places[:mostBars])) {
+		most[i] = groups[place]
+	}
+	return most
 }
 
 func changeOf(g trial.Group) int64 {
