@@ -48,6 +48,24 @@ func TestApprovalByTwoClocks(t *testing.T) {
 	}
 }
 
+// TestSlowApproval approves while each use of a connection takes three seconds: the clocks are
+// compared before anything is read.
+func TestSlowApproval(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	number := o.proposed("20260201")
+	begin := o.store.Ledger.Pool().Stat().AcquireCount()
+	o.store.Now = func() time.Time {
+		return o.now.Add(time.Duration(o.store.Ledger.Pool().Stat().AcquireCount()-begin) * 3 * time.Second)
+	}
+	if err := o.store.Approve(t.Context(), number, o.by("bob")); err != nil {
+		t.Error(err)
+	}
+	if used := o.store.Ledger.Pool().Stat().AcquireCount() - begin; used < 3 {
+		t.Errorf("%d uses of a connection, want some after the comparison", used)
+	}
+}
+
 // TestDatabaseClock approves by the clock of the database itself.
 func TestDatabaseClock(t *testing.T) {
 	o := newOffice(t)

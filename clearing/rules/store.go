@@ -98,7 +98,7 @@ func (e *LargeChangeError) Error() string {
 	if e.Minutes.After < e.Minutes.Before {
 		all = append(all, fmt.Sprintf("the time limit of a trip goes from %d to %d minutes", e.Minutes.Before, e.Minutes.After))
 	}
-	if e.Share.From != "" {
+	if e.Looser() {
 		all = append(all, fmt.Sprintf("the largest change goes from %s to %s", e.Share.Before, e.Share.After))
 	}
 	return strings.Join(all, "; ")
@@ -363,15 +363,17 @@ func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledge
 // stillFits checks that a proposal changes nothing that has passed meanwhile. That it is checked
 // against the edition in force, decideIn makes sure of.
 func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) error {
+	// First of all: what follows takes time, by which the clocks would seem apart.
+	at, err := s.clock(ctx, at)
+	if err != nil {
+		return err
+	}
 	before, err := s.InForce(ctx)
 	if err != nil {
 		return err
 	}
 	after, err := s.Proposed(ctx, proposal, before)
 	if err != nil {
-		return err
-	}
-	if at, err = s.clock(ctx, at); err != nil {
 		return err
 	}
 	last, err := s.lastFixed(ctx, at)

@@ -320,6 +320,25 @@ func TestLooserFares(t *testing.T) {
 	}
 }
 
+// TestLoweredLimit shortens the time limit of trips together with the largest change. Only what
+// has to be accepted is given as the reason.
+func TestLoweredLimit(t *testing.T) {
+	o := newOffice(t)
+	o.found()
+	text := string(bytes.Replace(dearer("20260106"), []byte(`"base_fen": 250`), []byte(`"base_fen": 200`), 1))
+	last := strings.LastIndex(text, `"version": "zz-2026"`)
+	later := strings.NewReplacer(`"limit_minutes": 180`, `"limit_minutes": 60`, `"rounding"`, `"largest_change": "0.1", "rounding"`).Replace(text[last:])
+	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Fares: []byte(text[:last] + later)}, o.now)
+	o.must(err)
+	const want = "the time limit of a trip goes from 180 to 60 minutes"
+	if _, err := o.store.Propose(t.Context(), draft, o.by("ann")); err == nil || err.Error() != want {
+		t.Errorf("refused because of %v, want %s", err, want)
+	}
+	if share := draft.Change.Share; share.Before != "0.3" || share.After != "0.1" {
+		t.Errorf("the largest change goes from %s to %s", share.Before, share.After)
+	}
+}
+
 // TestStale approves of two proposals on one edition; the second is out of date.
 func TestStale(t *testing.T) {
 	o := newOffice(t)

@@ -61,6 +61,13 @@ func (v *version) limit() decimal.Decimal {
 	return usualLimit()
 }
 
+// Looser reports whether fares to come may change a price by a larger share than before.
+func (c *Change) Looser() bool {
+	before, _ := decimal.NewFromString(c.Share.Before)
+	after, _ := decimal.NewFromString(c.Share.After)
+	return after.GreaterThan(before)
+}
+
 // same reports whether two tables are the same in all that is compared. The hash in their names is
 // too short to rely on.
 func (e *entry) same(other *entry) bool {
@@ -180,8 +187,7 @@ func (c *Change) turn(before, e *entry) {
 	larger := isShare.GreaterThan(wasShare)
 	// Of several that are larger the largest is kept.
 	held, _ := decimal.NewFromString(c.Share.After)
-	from, _ := decimal.NewFromString(c.Share.Before)
-	if !wasShare.Equal(isShare) && (c.Share.From == "" || larger && (held.LessThan(from) || isShare.GreaterThan(held))) {
+	if !wasShare.Equal(isShare) && (c.Share.From == "" || larger && (!c.Looser() || isShare.GreaterThan(held))) {
 		c.Share = Turn[string]{wasShare.String(), isShare.String(), e.from.String()}
 	}
 	c.Over = c.Over || shorter || larger
