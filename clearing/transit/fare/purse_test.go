@@ -66,3 +66,28 @@ func TestStoredTableWithinThePurse(t *testing.T) {
 		t.Errorf("a table with another maximum under the same version: %v", err)
 	}
 }
+
+// TestPursesShareFullPrices builds tables of a long line with two terms of purses. The allocations
+// for its full prices are made once.
+func TestPursesShareFullPrices(t *testing.T) {
+	n := &Network{Lines: []Line{{Number: 1}}}
+	for number := uint32(1); number <= 60; number++ {
+		n.Stations = append(n.Stations, Station{Number: number})
+		n.Lines[0].Stops = append(n.Lines[0].Stops, Stop{Station: number, Metres: 1000})
+	}
+	rules, networks := exampleRules(t), only(n)
+	allocations := func(purses ...rulefile.Term) float64 {
+		return testing.AllocsPerRun(1, func() {
+			tables, err := Build(rules, networks, purses, purse)
+			if err != nil || len(tables.All()) != len(purses) {
+				t.Fatal(err)
+			}
+		})
+	}
+	noon := rulefile.StartOf(20260105) + 12_00_00
+	one, two := allocations(always()...), allocations(rulefile.Term{Last: noon - 1}, rulefile.Term{First: noon, Last: rulefile.Endless})
+	full := testing.AllocsPerRun(1, func() { rules.versions[0].Metro.fullPrices(n) })
+	if full < 1000 || 2*one-two < 0.9*full {
+		t.Errorf("%v allocations with one term, %v with two, %v of them for full prices", one, two, full)
+	}
+}

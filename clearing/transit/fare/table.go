@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -46,13 +47,14 @@ func Build(rules *Rules, networks *Networks, purses []rulefile.Term, purse Purse
 	for i := range rules.versions {
 		v := &rules.versions[i]
 		for j, term := range mapped {
+			full := sync.OnceValue(func() []int64 { return v.Metro.fullPrices(&networks.versions[j]) })
 			for _, held := range purses {
 				network := &networks.versions[j]
 				e := entry{from: max(priced[i].First, term.First, held.First), rules: v, network: network}
 				if e.from > min(priced[i].Last, term.Last, held.Last) {
 					continue
 				}
-				fares, unfit := v.table(fmt.Sprintf("versions[%d]", i), network, max(e.from, v.Begins()), int64(purse(e.from)))
+				fares, unfit := v.table(fmt.Sprintf("versions[%d]", i), network, full, max(e.from, v.Begins()), int64(purse(e.from)))
 				if faults = append(faults, unfit...); len(unfit) > 0 {
 					continue
 				}
@@ -104,9 +106,10 @@ func (ts *Tables) All() []*Table {
 	return all
 }
 
-// table prices every ride from a moment on; purse is what a purse may hold.
-func (v *version) table(where string, network *Network, from rulefile.Moment, purse int64) (*message.FareTable, []error) {
-	full := v.Metro.fullPrices(network)
+// table prices every ride from a moment on; purse is what a purse may hold. The full prices over a
+// network are the same whatever that is.
+func (v *version) table(where string, network *Network, fullPrices func() []int64, from rulefile.Moment, purse int64) (*message.FareTable, []error) {
+	full := fullPrices()
 	var highest int64
 	if len(full) > 0 {
 		highest = slices.Max(full)
