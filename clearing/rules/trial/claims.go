@@ -90,6 +90,11 @@ type claim struct {
 	deductible, fund     int64
 }
 
+// split is how the claim was divided when it was booked.
+func (of *claim) split() medical.Split {
+	return medical.Split{DeductibleFen: of.deductible, FundFen: of.fund}
+}
+
 // noYears are the tallies of a person without claims.
 func noYears() [2]map[int]medical.YearSoFar { return [2]map[int]medical.YearSoFar{{}, {}} }
 
@@ -198,8 +203,7 @@ func (c *claims) settleDay() error {
 		of := &c.list[i]
 		var err error
 		if of.booked < c.first {
-			split := medical.Split{DeductibleFen: of.deductible, FundFen: of.fund}
-			err = cmp.Or(c.count(0, of, split), c.count(1, of, split))
+			err = cmp.Or(c.count(0, of, of.split()), c.count(1, of, of.split()))
 		} else {
 			err = c.settle(of)
 		}
@@ -218,7 +222,8 @@ func (c *claims) count(side int, of *claim, split medical.Split) (err error) {
 	return err
 }
 
-// settle settles a claim by both rules.
+// settle settles a claim by both rules. For the year's tally of a side that cannot, it counts as it
+// was booked.
 func (c *claims) settle(of *claim) error {
 	day := ledger.DayOf(of.at)
 	person, known := c.people.PersonOn(c.token, day)
@@ -232,17 +237,16 @@ func (c *claims) settle(of *claim) error {
 	}
 	var splits [2]medical.Split
 	for side, table := range []*medical.Rules{c.inForce, c.proposed} {
-		if why[side] != verdict.None {
-			continue
-		}
 		var err error
-		// The account is as if it held nothing: the fund's share does not depend on it.
-		splits[side], why[side], err = medical.Settle(table, medical.Person{Insurance: medical.Insurance(person.Insurance.String()), Status: medical.Status(person.Status.String())},
-			medical.Class(hospital.Class), c.years[side][of.at.Year()], of.asked, of.at, 0)
-		if err == nil && why[side] == verdict.None {
-			err = c.count(side, of, splits[side])
+		if why[side] == verdict.None {
+			// The account is as if it held nothing: the fund's share does not depend on it.
+			splits[side], why[side], err = medical.Settle(table, medical.Person{Insurance: medical.Insurance(person.Insurance.String()), Status: medical.Status(person.Status.String())},
+				medical.Class(hospital.Class), c.years[side][of.at.Year()], of.asked, of.at, 0)
 		}
-		if err != nil {
+		if why[side] != verdict.None {
+			splits[side] = of.split()
+		}
+		if err = cmp.Or(err, c.count(side, of, splits[side])); err != nil {
 			return err
 		}
 	}

@@ -16,11 +16,13 @@
 // rejected is no record of a ride.
 //
 // Days are read in parts, runs of keys, on all processors. Memory is that of the sums, of the
-// largest changes, and of one person's claims, however many days there are. Nothing is written. A
-// day that is still open is read part by part, without one moment's view of it.
+// largest changes, of one person's claims, and, where claims are tried, of the registry of persons
+// and hospitals, however many days there are. Nothing is written. A day that is still open is read
+// part by part, without one moment's view of it.
 //
 // A person's claims are settled again in order: by booking day, and within it by the time at which
 // the desk settled. The year's tally begins with what was settled before the days, as it was
-// booked, and then follows each set of rules. What the fund pays is compared. How the rest divides
-// into personal account and cash depends on what the account held then, and is not tried.
+// booked, and then follows each set of rules; a claim that a set cannot settle counts there as it
+// was booked. What the fund pays is compared. How the rest divides into personal account and cash
+// depends on what the account held then, and is not tried.
 package trial

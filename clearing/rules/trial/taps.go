@@ -134,7 +134,7 @@ func (s *taps) take(e *shadow.Entry) error {
 
 func (s *taps) price(e *shadow.Entry, ride *message.Ride) {
 	at, dated := rulefile.SignedMoment(ride.Time)
-	hour := int(ride.Time[4]>>4)*10 + int(ride.Time[4]&0xF)
+	hour := int(at / 10_000 % 100)
 	if !dated || hour >= hours {
 		s.unpriced.add(reasonKey{Both, fare.BadTimes.String()}, 1, e.Amount)
 		return

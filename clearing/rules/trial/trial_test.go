@@ -87,6 +87,7 @@ type tap struct {
 	bus      uint32
 	paid     uint32
 	suspense bool
+	clock    string // what was signed as the time of day, in hexadecimal, if it is none
 }
 
 // book books taps as a batch of a day.
@@ -101,6 +102,9 @@ func (o *office) book(day ledger.Day, taps ...tap) {
 		m := &message.Tap{
 			Mode: message.Mode_MODE_METRO, Movement: message.Movement_MOVEMENT_ENTRY, Line: 1, Station: t.from, CardType: t.cardType,
 			Debit: &message.Debit{Card: clearingtest.Hex(t.card), Issuer: clearingtest.Hex(clearingtest.Issuer), AmountFen: t.paid, Time: message.AppendTime(nil, at)},
+		}
+		if t.clock != "" {
+			copy(m.Debit.Time[4:], clearingtest.Hex(t.clock))
 		}
 		switch {
 		case t.bus > 0:
@@ -266,6 +270,30 @@ hour 12 1: 240 200
 	}
 }
 
+// TestClocksThatAreNone tries taps with signed times of day that are none: with another digit than
+// 0 to 9 it is the first second of the day, in the groups as in the prices, and an hour after 23
+// has no group.
+func TestClocksThatAreNone(t *testing.T) {
+	o := newOffice(t)
+	o.book(
+		today,
+		tap{card: "03105070200000000001", at: "2026-01-05 08:00:00", clock: "0a4500", cardType: 1, bus: 501, paid: 160},
+		tap{card: "03105070200000000001", at: "2026-01-05 08:00:00", clock: "240000", cardType: 1, bus: 501, paid: 160},
+	)
+	report, err := (&trial.Trial{Ledger: o.ledger, InForce: o.read(nil), Proposed: o.read(nil)}).Run(t.Context(), today, today)
+	o.must(err)
+	const want = `1: 160 160
+kind bus 1: 160 160
+card_type 1 1: 160 160
+line bus 501 1: 160 160
+hour 00 1: 160 160
+both bad_times 1: 160
+`
+	if got := words(&report.Taps); got != want {
+		t.Errorf("%swant\n%s", got, want)
+	}
+}
+
 // TestManyChanges has more changes than are listed: the largest of them are, and of equal ones the
 // earliest, in whatever order they are read.
 func TestManyChanges(t *testing.T) {
@@ -321,8 +349,9 @@ func TestClaims(t *testing.T) {
 	claim(20260104, "x", clearingtest.Worker, "h1", in, "2026-01-04 09:00:00", 100_000, 90_000, 8_500)
 	// Of the year before, its first: 100,000 - 90,000 at 0.85: 8,500; 40,000 at 0.90: 36,000.
 	claim(20260105, "x", clearingtest.Worker, "h1", in, "2025-12-20 09:00:00", 100_000, 90_000, 8_500)
-	// Its fund's part is up to 180,000 - 3,300 of 2026, whatever its place in the table.
-	claim(20260105, "a", clearingtest.Worker, "h1", out, "2026-01-05 10:00:00", 400_000, 4_000, 176_700)
+	// Its fund's part is up to 180,000 - 3,300 - 5,000 of 2026, whatever its place in the table.
+	claim(20260105, "a", clearingtest.Worker, "h1", out, "2026-01-05 10:00:00", 400_000, 4_000, 171_700)
+	claim(20260105, "x", clearingtest.Worker, "h9", out, "2026-01-05 09:30:00", 10_000, 0, 5_000) // no such hospital now: as it was booked
 	// Settled before it: 6,000 at 0.55 are 3,300.
 	claim(20260105, "x", clearingtest.Worker, "h1", out, "2026-01-05 09:00:00", 10_000, 4_000, 3_300)
 	// The second of 2026: 200,000 - 45,000 at 0.85: 131,750; 200,000 - 30,000 at 0.90: 153,000.
@@ -341,12 +370,12 @@ func TestClaims(t *testing.T) {
 	}
 	report, err := tried.Run(t.Context(), today, today.Next())
 	o.must(err)
-	const want = `4: 320250 369000
+	const want = `4: 315250 364000
 kind inpatient 2: 140250 189000
-kind outpatient 2: 180000 180000
-insurance employee 4: 320250 369000
-hospital h1 4: 320250 369000
-both unknown_hospital 1: 700
+kind outpatient 2: 175000 175000
+insurance employee 4: 315250 364000
+hospital h1 4: 315250 364000
+both unknown_hospital 2: 5700
 both unknown_person 1: 800
 20251220090000 ****0001 inpatient: 8500 36000
 20260105110000 ****0001 inpatient: 131750 153000
