@@ -266,9 +266,9 @@ func changeText(c fare.Change) *language.Text {
 	case c.Prices == 0 && c.Before != c.After:
 		text = language.Textf("against the fares in force most of all %w changes, from %s to %s yuan, from %s on; more than %s of it needs to be accepted", priceText(c.Price), yuan(c.Before), yuan(c.After), c.From, c.Limit)
 	case c.Prices > 0 && c.Large:
-		text = language.Textf("%d prices change, the largest of them by more than %s of it: %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
+		text = language.Textf("%d prices change; against the table before or the fares in force most of all %w from %s to %s yuan, by more than %s of it, from %s on", c.Prices, priceText(c.Price), yuan(c.Before), yuan(c.After), c.Limit, c.From)
 	case c.Prices > 0:
-		text = language.Textf("%d prices change, none of them by more than %s of it; most of all %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
+		text = language.Textf("%d prices change, none of them by more than %s of it; against the table before or the fares in force most of all %w from %s to %s yuan, from %s on", c.Prices, c.Limit, priceText(c.Price), yuan(c.Before), yuan(c.After), c.From)
 	}
 	for _, more := range rest {
 		text = language.Textf("%w; %w", text, more)

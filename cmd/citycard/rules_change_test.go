@@ -13,13 +13,19 @@ func TestChangesOfPricesInWords(t *testing.T) {
 	dearer := fare.Change{Price: fare.Price{CardType: 2, Line: 501}, Before: 100, After: 200, From: "2027-01-01T00:01", Limit: "0.3", Large: true, Over: true}
 	both := dearer
 	both.Prices = 2
+	little := dearer
+	little.Prices, little.After, little.Large, little.Over = 1, 120, false, false
 	for _, c := range []struct {
 		change           fare.Change
 		english, chinese string
 	}{
 		{
-			both, "2 prices change, the largest of them by more than 0.3 of it: card type 2 on bus line 501 from 1.00 to 2.00 yuan, from 2027-01-01T00:01 on",
-			"2 个票价变动，其中最大的超过原价的 0.3：卡种 2 乘公交线路 501，由 1.00 元变为 2.00 元，自 2027-01-01T00:01 起",
+			both, "2 prices change; against the table before or the fares in force most of all card type 2 on bus line 501 from 1.00 to 2.00 yuan, by more than 0.3 of it, from 2027-01-01T00:01 on",
+			"2 个票价变动；与前一票价表或现行票价相比，变动最大的是卡种 2 乘公交线路 501，由 1.00 元变为 2.00 元，超过原价的 0.3，自 2027-01-01T00:01 起",
+		},
+		{
+			little, "1 prices change, none of them by more than 0.3 of it; against the table before or the fares in force most of all card type 2 on bus line 501 from 1.00 to 1.20 yuan, from 2027-01-01T00:01 on",
+			"1 个票价变动，均不超过原价的 0.3；与前一票价表或现行票价相比，变动最大的是卡种 2 乘公交线路 501，由 1.00 元变为 1.20 元，自 2027-01-01T00:01 起",
 		},
 		{
 			dearer, "against the fares in force most of all card type 2 on bus line 501 changes, from 1.00 to 2.00 yuan, from 2027-01-01T00:01 on; more than 0.3 of it needs to be accepted",
