@@ -172,10 +172,10 @@ func (r *Rules) at(t time.Time) (*version, bool) {
 	return rulefile.Holding(r.versions, ledger.DayOf(t))
 }
 
-// Last are rules of the last version alone, which holds on every day.
+// Last are rules of the last version alone, which holds on every day of the calendar.
 func (r *Rules) Last() *Rules {
 	last := r.versions[len(r.versions)-1]
-	last.EffectiveFrom, last.EffectiveTo = "00010101", ""
+	last.EffectiveFrom, last.EffectiveTo = "19000101", ""
 	return &Rules{versions: []version{last}}
 }
 

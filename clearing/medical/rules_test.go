@@ -3,6 +3,9 @@ package medical
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"citycard/ledger"
 )
 
 // Every fault of a rule file is named by row and field.
@@ -101,5 +104,23 @@ func TestVersionNamesTheContent(t *testing.T) {
 	}
 	if got := rules.Terms()[0].Name; got == exampleVersion || !strings.HasPrefix(got, "example-2019+") {
 		t.Errorf("other figures are called %s", got)
+	}
+}
+
+// TestLastVersionHasADate takes the last version alone: it holds on every day of the calendar, from
+// a first day that a document could have.
+func TestLastVersionHasADate(t *testing.T) {
+	rules, err := LoadRules(ExampleJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := rules.Last()
+	if first, err := ledger.ParseDay(last.versions[0].EffectiveFrom); err != nil || first != 19000101 {
+		t.Errorf("it begins on %s, %v", first, err)
+	}
+	for _, day := range []ledger.Day{19000101, 20260105, 29991231} {
+		if _, holds := last.at(day.Time(time.UTC)); !holds {
+			t.Errorf("it does not hold on %s", day)
+		}
 	}
 }
