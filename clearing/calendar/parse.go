@@ -8,16 +8,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
+	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
 
 // columns are the header of a file.
 const columns = "date,kind,source"
-
-// maxFaults is how many faults are named; of more only their number is.
-const maxFaults = 1000
 
 // Load reads and checks a calendar file. The error names every fault by row and column; the first
 // row of a file is row 1, comments count.
@@ -41,8 +38,9 @@ type parser struct {
 	more   int
 }
 
+// fault names a fault; of too many only their number is named.
 func (p *parser) fault(format string, args ...any) {
-	if len(p.faults) == maxFaults {
+	if len(p.faults) == rulefile.MostFaults {
 		p.more++
 		return
 	}
@@ -93,10 +91,13 @@ func (p *parser) row(row int, fields []string) {
 	if !slices.Contains(Kinds(), day.Kind) {
 		p.fault("row %d: kind: %q, want one of %v", row, fields[1], Kinds())
 	}
-	if strings.TrimSpace(day.Source) == "" || strings.ContainsFunc(day.Source, unicode.IsControl) {
+	err := rulefile.CheckText(day.Source)
+	switch {
+	case strings.TrimSpace(day.Source) == "" || strings.Contains(day.Source, "\n"):
 		p.fault("row %d: source: %q, want in one line where the day's kind is stated", row, day.Source)
+	case err != nil:
+		p.fault("row %d: source: %w", row, err)
 	}
-	var err error
 	if day.Date, err = ledger.ParseDay(fields[0]); err != nil {
 		p.fault("row %d: date: %q, want a day of the calendar YYYYMMDD", row, fields[0])
 		p.skip()

@@ -50,7 +50,7 @@ type File[V any] struct {
 func Read[V any, P version[V]](data []byte, check func(v P, where string) []error) ([]V, error) {
 	var file File[V]
 	faults := decode(data, &file)
-	if file.Versions == nil && len(faults) > 0 || len(faults) > mostFaults {
+	if file.Versions == nil && len(faults) > 0 || len(faults) > MostFaults {
 		return nil, errors.Join(faults...)
 	}
 	unread := map[string]bool{}
@@ -62,8 +62,8 @@ func Read[V any, P version[V]](data []byte, check func(v P, where string) []erro
 			faults = append(faults, fault)
 		}
 	}
-	if len(faults) > mostFaults {
-		faults = append(faults[:mostFaults], errMore)
+	if len(faults) > MostFaults {
+		faults = append(faults[:MostFaults], errMore)
 	}
 	return file.Versions, errors.Join(faults...)
 }
@@ -90,7 +90,7 @@ func checkAll[V any, P version[V]](versions []V, check func(v P, where string) [
 	}
 	named := map[string]bool{}
 	for i := range versions {
-		if len(faults) > mostFaults {
+		if len(faults) > MostFaults {
 			return faults // there is no end to them
 		}
 		v, where := P(&versions[i]), fmt.Sprintf("versions[%d]", i)

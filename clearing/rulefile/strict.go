@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	mostFaults  = 1000 // how many faults of a document are named
+	// MostFaults is how many faults of a document are named.
+	MostFaults  = 1000
 	mostRows    = 10_000
 	longestText = 4000 // characters of any text in a document
 	shownText   = 40   // characters of a wrong value or name that a fault shows
@@ -70,9 +71,9 @@ type reader struct {
 // fault adds a fault.
 func (r *reader) fault(place, format string, values ...any) {
 	switch {
-	case len(r.faults) == mostFaults:
+	case len(r.faults) == MostFaults:
 		r.faults = append(r.faults, errMore)
-	case len(r.faults) < mostFaults:
+	case len(r.faults) < MostFaults:
 		r.faults = append(r.faults, errors.New(cmp.Or(place, "the document")+": "+fmt.Sprintf(format, values...)))
 	}
 }
@@ -218,17 +219,25 @@ func (r *reader) text(token json.Token, place, want string) (string, bool) {
 		r.wrong(token, place, want)
 		return "", false
 	}
-	if long := utf8.RuneCountInString(text); long > longestText {
-		r.fault(place, "%d characters, want at most %d", long, longestText)
+	if err := CheckText(text); err != nil {
+		r.fault(place, "%s", err)
 		return "", false
+	}
+	return text, true
+}
+
+// CheckText finds what a text of a document may not have: too many characters, and such as cannot
+// be seen, which make a text look like another one.
+func CheckText(text string) error {
+	if long := utf8.RuneCountInString(text); long > longestText {
+		return fmt.Errorf("%d characters, want at most %d", long, longestText)
 	}
 	for _, c := range text {
 		if !unicode.IsGraphic(c) || c == utf8.RuneError {
-			r.fault(place, "the character %U in it, want only characters that can be seen", c)
-			return "", false
+			return fmt.Errorf("the character %U in it, want only characters that can be seen", c)
 		}
 	}
-	return text, true
+	return nil
 }
 
 func (r *reader) decimal(token json.Token, place string) (d decimal.Decimal, ok bool) {

@@ -79,7 +79,7 @@ func TestDecode(t *testing.T) {
 func TestDecodeNamesAll(t *testing.T) {
 	var read File[form]
 	faults := decode([]byte(`{"versions": [`+strings.Repeat(`{},`, 5000)+`{}]}`), &read)
-	if len(faults) != mostFaults+1 || !errors.Is(faults[mostFaults], errMore) || len(read.Versions) != 5001 {
+	if len(faults) != MostFaults+1 || !errors.Is(faults[MostFaults], errMore) || len(read.Versions) != 5001 {
 		t.Errorf("%d faults, the last is %v", len(faults), faults[len(faults)-1])
 	}
 	many := strings.Replace(formed, `{"name": "b"}`, `{"name": "b"}`+strings.Repeat(`, {"name": "b"}`, mostRows), 1)
