@@ -138,7 +138,7 @@ func kindNames() (names []string) {
 	return names
 }
 
-// change is a field in which two documents differ.
+// fieldChange is a field in which two documents differ.
 type fieldChange struct {
 	Kind   rules.Kind `json:"kind"`
 	Field  string     `json:"field"`

@@ -52,7 +52,7 @@ type Authority struct {
 	Poster   *ledger.Gatherer
 	Books    *ledger.Ledger                        // where refunds are looked up
 	Rules    func() (rules *Rules, edition string) // those in force
-	Fresh    func() error                          // nil while Rules gives those in force
+	Fresh    func() error                          // returns nil while Rules gives those in force
 	Tokens   Tokens                                // of the channels, for requests over HTTP
 	Now      func() time.Time                      // in the zone of the cards' dates
 }
