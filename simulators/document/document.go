@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -24,13 +25,14 @@ type Source struct {
 	Source  string `json:"source"`
 }
 
-// Decode reads one JSON value and refuses fields that are not known, and text behind it. It takes
-// the byte-order mark that Excel writes.
+// Decode reads one JSON value and refuses fields that are not known or stand twice, and text behind
+// it. It takes the byte-order mark that Excel writes.
 func Decode(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return errors.New("not UTF-8, GBK perhaps: save it as UTF-8")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))))
+	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
+	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return err
@@ -38,7 +40,35 @@ func Decode(data []byte, into any) error {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("text behind the document")
 	}
-	return nil
+	return once(json.NewDecoder(bytes.NewReader(data)), "")
+}
+
+// once reads a value at a place, which is JSON, and refuses a key that stands twice in one object:
+// package json takes the last one.
+func once(decoder *json.Decoder, place string) error {
+	token, err := decoder.Token()
+	if err != nil || token != json.Delim('{') && token != json.Delim('[') {
+		return err
+	}
+	seen := map[string]bool{}
+	for i := 0; decoder.More(); i++ {
+		at := fmt.Sprintf("%s[%d]", place, i)
+		if token == json.Delim('{') {
+			key, err := decoder.Token()
+			if err != nil {
+				return err
+			}
+			if at = strings.TrimPrefix(fmt.Sprintf("%s.%s", place, key), "."); seen[at] {
+				return fmt.Errorf("%s stands twice", at)
+			}
+			seen[at] = true
+		}
+		if err := once(decoder, at); err != nil {
+			return err
+		}
+	}
+	_, err = decoder.Token() // its end
+	return err
 }
 
 // Versions reads the versions of a document, of which each begins after the one before.

@@ -22,7 +22,7 @@ type fareVersion struct {
 }
 
 // check finds what is missing and would be taken for a rule of its own.
-func (v *fareVersion) check() error {
+func (v fareVersion) check() error {
 	switch m := &v.Metro; {
 	case v.Rounding == "":
 		return fmt.Errorf("rounding: missing, want half_up, down or up")

@@ -1,6 +1,8 @@
 package truth
 
 import (
+	"errors"
+
 	"citycard/simulators/document"
 )
 
@@ -10,6 +12,14 @@ type medicalVersion struct {
 	To       document.LastDay `json:"effective_to"`
 	Rounding rounding         `json:"rounding"` // of the fund's share
 	Schemes  []scheme         `json:"schemes"`
+}
+
+// check names what is missing.
+func (v medicalVersion) check() error {
+	if v.Rounding == "" {
+		return errors.New("rounding: missing, want half_up, down or up")
+	}
+	return nil
 }
 
 // scheme is what an insurance pays of one kind of claim in one class of hospital.

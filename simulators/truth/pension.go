@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,21 @@ const (
 	anyDay  paydayOn = "any"
 	workday paydayOn = "workday"
 )
+
+// check names a limit that is missing: no list at all would be allowed.
+func (p PensionRule) check() error {
+	switch {
+	case p.PaydayOn == "":
+		return errors.New("payday_on: missing, want any or workday")
+	case p.Person < 1:
+		return fmt.Errorf("person_fen: %d, want at least 1", p.Person)
+	case p.Lines < 1:
+		return fmt.Errorf("batch_lines: %d, want at least 1", p.Lines)
+	case p.Fen < 1:
+		return fmt.Errorf("batch_fen: %d, want at least 1", p.Fen)
+	}
+	return nil
+}
 
 // UnmarshalText reads one of the two words.
 func (p *paydayOn) UnmarshalText(text []byte) error {

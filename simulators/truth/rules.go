@@ -30,6 +30,17 @@ type loadVersion struct {
 	document.Source
 }
 
+// check names a limit that is missing: a sum is divided by it, or nothing would be allowed.
+func (v loadVersion) check() error {
+	switch {
+	case v.Maximum < 1:
+		return fmt.Errorf("maximum_fen: %d, want at least 1", v.Maximum)
+	case v.Multiple < 1:
+		return fmt.Errorf("multiple_of_fen: %d, want at least 1", v.Multiple)
+	}
+	return nil
+}
+
 // documents are the names of those that truth reads.
 const (
 	networkDocument = "network.json"
@@ -51,26 +62,16 @@ func Read(documents map[string][]byte) (r *Rules, err error) {
 	if r.Maps, err = network.ReadMaps(documents[networkDocument]); err != nil {
 		return nil, err
 	}
-	if r.fares, err = document.Versions[fareVersion](faresDocument, documents[faresDocument]); err != nil {
+	if r.fares, err = versions[fareVersion](documents, faresDocument); err != nil {
 		return nil, err
 	}
-	for i := range r.fares {
-		if err := r.fares[i].check(); err != nil {
-			return nil, fmt.Errorf("%s: versions[%d].%w", faresDocument, i, err)
-		}
-	}
-	if r.loads, err = document.Versions[loadVersion](loadsDocument, documents[loadsDocument]); err != nil {
+	if r.loads, err = versions[loadVersion](documents, loadsDocument); err != nil {
 		return nil, err
 	}
-	if r.medical, err = document.Versions[medicalVersion](medicalDocument, documents[medicalDocument]); err != nil {
+	if r.medical, err = versions[medicalVersion](documents, medicalDocument); err != nil {
 		return nil, err
 	}
-	for i, v := range r.medical {
-		if v.Rounding == "" {
-			return nil, fmt.Errorf("%s: versions[%d].rounding: missing, want half_up, down or up", medicalDocument, i)
-		}
-	}
-	if r.pension, err = document.Versions[PensionRule](pensionDocument, documents[pensionDocument]); err != nil {
+	if r.pension, err = versions[PensionRule](documents, pensionDocument); err != nil {
 		return nil, err
 	}
 	if data := documents[calendarDocument]; data != nil {
@@ -79,6 +80,23 @@ func Read(documents map[string][]byte) (r *Rules, err error) {
 		}
 	}
 	return r, r.price()
+}
+
+// versions reads the versions of a document and checks each.
+func versions[V interface {
+	Begins() document.Moment
+	check() error
+}](documents map[string][]byte, name string) ([]V, error) {
+	all, err := document.Versions[V](name, documents[name])
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range all {
+		if err := v.check(); err != nil {
+			return nil, fmt.Errorf("%s: versions[%d].%w", name, i, err)
+		}
+	}
+	return all, nil
 }
 
 // price measures each map once and combines it with all versions of the fares.
@@ -137,7 +155,8 @@ func (r *Rules) LoadMultiple(at document.Moment) int64 {
 	return r.loads[document.At(r.loads, at)].Multiple
 }
 
-// LeastPurse is the most that a purse may hold at any time.
+// LeastPurse is the smallest of the purse limits of all versions: a purse with so much is allowed
+// at every moment.
 func (r *Rules) LeastPurse() int64 {
 	least := r.loads[0].Maximum
 	for _, v := range r.loads {
