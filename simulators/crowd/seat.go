@@ -44,6 +44,9 @@ type period struct {
 	*prices
 }
 
+// Begins is the moment from which the period lasts.
+func (p period) Begins() document.Moment { return p.from }
+
 // roads are the seats of one version of the network.
 type roads struct {
 	gates []uint16 // of the metro
@@ -205,11 +208,4 @@ func (p *prices) trip(kind byte, entry, exit uint16, took int32) uint32 {
 }
 
 // at is the period of a moment.
-func (g *grid) at(moment document.Moment) *period {
-	for i := len(g.periods) - 1; i > 0; i-- {
-		if g.periods[i].from <= moment {
-			return &g.periods[i]
-		}
-	}
-	return &g.periods[0]
-}
+func (g *grid) at(moment document.Moment) *period { return &g.periods[document.At(g.periods, moment)] }

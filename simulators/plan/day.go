@@ -34,18 +34,14 @@ type Period struct {
 	Map    *network.Map
 }
 
+// Begins is the moment from which the period lasts.
+func (p Period) Begins() document.Moment { return p.From }
+
 // Periods are in order.
 type Periods []Period
 
 // At is the period of a moment.
-func (ps Periods) At(at document.Moment) *Period {
-	for i := len(ps) - 1; i > 0; i-- {
-		if ps[i].From <= at {
-			return &ps[i]
-		}
-	}
-	return &ps[0]
-}
+func (ps Periods) At(at document.Moment) *Period { return &ps[document.At(ps, at)] }
 
 // At is the moment of a second of the day; one before midnight, of yesterday, is negative.
 func (d *Day) At(second int) document.Moment {
