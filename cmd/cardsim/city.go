@@ -146,7 +146,7 @@ func (c *dayInTheCity) playChips(ctx context.Context, day plan.Day) error {
 
 func (c *dayInTheCity) brokers() []string { return strings.Split(c.kafka, ",") }
 
-// fares waits until a table of the day is published, and reads all that are.
+// fares waits until a table holds at the day's midnight, and reads all that are published.
 func (c *dayInTheCity) fares(ctx context.Context, day time.Time) (*tariff.Schedule, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()

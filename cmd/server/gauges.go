@@ -31,7 +31,7 @@ func newGauges(c *Server) *gauges {
 		hotlist: prometheus.NewDesc("citycard_hotlist_version", "Number of the registry's version that last changed the hotlist, 0 where none did.", nil, nil),
 		cards:   prometheus.NewDesc("citycard_hotlist_cards", "Cards that the hotlist has rows of, those included that are free again.", nil, nil),
 		rules:   prometheus.NewDesc("citycard_rules_info", "The edition of the rules in use; always 1.", []string{"edition"}, nil),
-		fares:   prometheus.NewDesc("citycard_fares_info", "The fare table that holds today, by version; always 1.", []string{"version"}, nil),
+		fares:   prometheus.NewDesc("citycard_fares_info", "The fare table in force, by version; always 1.", []string{"version"}, nil),
 		calendar: prometheus.NewDesc("citycard_calendar_last_day_timestamp_seconds",
 			"Midnight at which the last day begins that the calendar has, Unix time.", nil, nil),
 		test: prometheus.NewDesc("citycard_test_masters", "1 where the key store holds TEST masters, which anybody can make, else 0.", nil, nil),

@@ -49,9 +49,9 @@ const (
 // Follow keeps the schedule up to date until ctx ends. It reads the whole, compacted topic first,
 // and the schedule changes when all of it is read: so a table that was withdrawn never holds again
 // while an old record of it passes by. It waits for a broker or a topic that is away; meanwhile the
-// schedule stays as it is. opts are the client options that the brokers require. After any error
-// but ctx's the topic is no longer followed. One is that the terminal was behind for over an hour:
-// the caller follows again, and so reads the whole topic.
+// schedule stays as it is. opts are the client options that the brokers require. It returns ctx's
+// error, or one after which the caller follows again, and so reads the whole topic: one is that the
+// terminal was behind for over an hour.
 func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt) error {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -236,7 +236,12 @@ func TestOldRecordsPassBy(t *testing.T) {
 	go func() {
 		defer close(seen)
 		for watching.Err() == nil {
-			if table, err := f.schedule.At(time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC)); err != nil || table.Version() != "one" {
+			table, err := f.schedule.At(time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC))
+			if err != nil {
+				seen <- err.Error()
+				return
+			}
+			if table.Version() != "one" {
 				seen <- table.Version()
 				return
 			}
