@@ -76,19 +76,10 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 		return nil, fmt.Errorf("fares: %w", err)
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, message.TopicFares)
-	if err == nil {
-		err = ends.Error()
-	}
+	left, err := unread(ctx, kadm.NewClient(client))
 	if err != nil {
-		return nil, fmt.Errorf("fares: ask for the end of topic %s: %w", message.TopicFares, err)
+		return nil, err
 	}
-	left := make(map[int32]int64)
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
 	standing := make(map[string]*kgo.Record)
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
@@ -109,6 +100,32 @@ func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[strin
 		})
 	}
 	return standing, nil
+}
+
+// unread are the ends of the partitions of topic fares that have something to read: brokers may
+// have deleted all that came before an end.
+func unread(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
+	ends, err := admin.ListCommittedOffsets(ctx, message.TopicFares)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fares: ask for the end of topic %s: %w", message.TopicFares, err)
+	}
+	starts, err := admin.ListStartOffsets(ctx, message.TopicFares)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fares: ask for the start of topic %s: %w", message.TopicFares, err)
+	}
+	left := make(map[int32]int64)
+	ends.Each(func(end kadm.ListedOffset) {
+		if start, _ := starts.Lookup(end.Topic, end.Partition); start.Offset < end.Offset {
+			left[end.Partition] = end.Offset
+		}
+	})
+	return left, nil
 }
 
 // holding are the tables, of which one must hold at a time. A record that is no usable table is an

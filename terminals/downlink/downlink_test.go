@@ -140,3 +140,32 @@ func TestFaresAreAwaited(t *testing.T) {
 		t.Errorf("it said %d times more that it waits, want once", len(waits))
 	}
 }
+
+// TestTrimmedTopic reads a topic of two partitions whose first records the broker has deleted: all
+// of one partition, the first of the other.
+func TestTrimmedTopic(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, message.TopicFares))
+	must(t, err)
+	defer cluster.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	must(t, err)
+	defer client.Close()
+	for i, version := range []string{"one", "two", "three"} {
+		value, err := proto.Marshal(published(version, "20260101000000", 100))
+		must(t, err)
+		record := &kgo.Record{Topic: message.TopicFares, Partition: int32(i % 2), Key: []byte(version), Value: value}
+		must(t, client.ProduceSync(ctx, record).FirstErr())
+	}
+	var before kadm.Offsets
+	before.AddOffset(message.TopicFares, 0, 1, -1)
+	before.AddOffset(message.TopicFares, 1, 1, -1)
+	deleted, err := kadm.NewClient(client).DeleteRecords(ctx, before)
+	must(t, err)
+	must(t, deleted.Error())
+	standing, err := downlink.Standing(ctx, cluster.ListenAddrs())
+	if err != nil || len(standing) != 1 || standing["three"] == nil {
+		t.Errorf("%d tables stand, %v; want three", len(standing), err)
+	}
+}
