@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
@@ -70,5 +72,50 @@ func TestPublishFares(t *testing.T) {
 		if end, _ := ends.Lookup(message.TopicFares, 0); end.Offset != step.records {
 			t.Errorf("the topic has %d records, want %d", end.Offset, step.records)
 		}
+	}
+}
+
+// TestNewestFaresFirst: a terminal that reads a part of what is published has the table in force,
+// or none that has begun; never an older one.
+func TestNewestFaresFirst(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicFares))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	b := &Base{Kafka: cluster.ListenAddrs()[0]}
+	if b.Admin, err = kgo.NewClient(kgo.SeedBrokers(b.Kafka), kgo.ConsumeTopics(message.TopicFares), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
+		t.Fatal(err)
+	}
+	defer b.Admin.Close()
+	first, err := clearingtest.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := first.With(map[rules.Kind][]byte{rules.Fares: laterFares("20350101")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.publishFares(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	var begins []string
+	for len(begins) < 2 {
+		fetches := b.Admin.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range fetches.Records() {
+			table := new(message.FareTable)
+			if err := proto.Unmarshal(r.Value, table); err != nil {
+				t.Fatal(err)
+			}
+			begins = append(begins, table.GetEffectiveFrom())
+		}
+	}
+	if want := []string{"20350101000000", "20131223000000"}; !slices.Equal(begins, want) {
+		t.Errorf("published in the order of %v, want %v", begins, want)
 	}
 }

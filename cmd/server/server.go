@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,8 @@ func OwnerName() string {
 }
 
 // publishFares makes the topic fares hold the fare tables of a set for the terminals: it publishes
-// those that the topic does not have as they are, oldest first. Tables that the set does not have
+// those that the topic does not have as they are. The newest is the first, so that a topic with a
+// part of them has the table in force, or none that has begun. Tables that the set does not have
 // are published as gone: they were to begin on a day that had not come, or they are of an edition
 // that a backup did not have.
 func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
@@ -67,7 +69,7 @@ func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 		return err
 	}
 	var records []*kgo.Record
-	for _, table := range set.Tables.All() {
+	for _, table := range slices.Backward(set.Tables.All()) {
 		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(table.Message())
 		if err != nil {
 			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
