@@ -15,7 +15,6 @@ import (
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/downlink"
-	"citycard/terminals/kept"
 	"citycard/terminals/tariff"
 )
 
@@ -73,10 +72,8 @@ func (a *agent) fillFares(ctx context.Context, stack *service.Stack, f *fares, p
 		}
 		return err
 	}
-	if f.Schedule, err = tariff.Open(path); errors.Is(err, kept.ErrDamaged) {
+	if f.Schedule, err = tariff.Open(path); err != nil {
 		f.log.Warn("the fares that were kept are not used", logged(err))
-	} else if err != nil {
-		return err
 	}
 	stack.Go(ctx, "fares", func(ctx context.Context) { f.follow(ctx, up) })
 	return f.await(ctx)

@@ -42,7 +42,7 @@ func Of(published ...*message.FareTable) (*Schedule, error) {
 }
 
 // Open reads the tables that are kept in a file. There are none where there is no file, and with
-// kept.ErrDamaged; the schedule can be used in both cases.
+// any error, kept.ErrDamaged or the disk's; the schedule can be used in all cases.
 func Open(path string) (*Schedule, error) {
 	s := &Schedule{path: path}
 	published, err := kept.Read[message.FareTable](path, magic)
