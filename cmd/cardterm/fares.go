@@ -107,22 +107,11 @@ func (f *fares) follow(ctx context.Context, up uplink) {
 		},
 		Unsaved: func(why error) { f.log.Error("the fares are not kept on the disk", logged(why)) },
 	}
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	again(ctx, func(ctx context.Context) (gotOn bool, err error) {
 		before := f.read.Load()
-		err := f.followOnce(ctx, follower, up)
-		if ctx.Err() != nil {
-			return
-		}
-		if f.read.Load() > before {
-			pause = firstPause
-		}
-		f.stopped(err, true)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
+		err = f.followOnce(ctx, follower, up)
+		return f.read.Load() > before, err
+	}, func(err error, _ time.Duration) { f.stopped(err, true) })
 }
 
 // followOnce follows the topic until ctx ends or the brokers refuse it.

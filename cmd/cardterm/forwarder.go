@@ -17,13 +17,6 @@ import (
 	"citycard/terminals/outbox"
 )
 
-// The pause between two attempts to forward: from one second, doubling, to one minute. The attempts
-// never end: records wait on the disk, and a metric shows how many.
-const (
-	firstPause = time.Second
-	lastPause  = time.Minute
-)
-
 // uplink is the way to the brokers. What they ask for is read again for every attempt: a wrong or
 // changed password can be corrected in its file while the terminal goes on taking taps.
 type uplink struct {
@@ -33,32 +26,22 @@ type uplink struct {
 
 func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options(strings.Join(u.brokers, ",")) }
 
-// startForwarder forwards the outbox in the background.
+// startForwarder forwards the outbox in the background. The attempts never end: records wait on the
+// disk, and a metric shows how many.
 func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) {
 	failures := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "cardterm_forward_failures_total", Help: "Times that forwarding stopped with an error and was begun again.",
 	})
 	registry.MustRegister(failures)
 	stack.Go(ctx, "forwarder", func(ctx context.Context) {
-		pause := firstPause
-		for {
+		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
 			before := out.Status().Position
-			err := forwardOnce(ctx, log, out, up)
-			if ctx.Err() != nil {
-				return
-			}
+			err = forwardOnce(ctx, log, out, up)
+			return out.Status().Position > before, err
+		}, func(err error, pause time.Duration) {
 			failures.Inc()
-			if out.Status().Position > before {
-				pause = firstPause
-			}
 			log.Error("records wait in the outbox", "waiting", out.Status().Waiting(), "again_in", pause, logged(err))
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(pause):
-			}
-			pause = min(2*pause, lastPause)
-		}
+		})
 	})
 }
 

@@ -35,23 +35,24 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_version", Help: "Newest version of the registry that the terminal's hotlist has heard of, 0 for none.",
 		}, func() float64 { return float64(list.Version()) }))
+	read := false
+	follower := &downlink.HotlistFollower{
+		List: list, Read: func() { read = true },
+		Refused: func(why error) { log.Error("a published entry of the hotlist is refused", logged(why)) },
+		Unsaved: func(why error) { log.Error("the hotlist is not kept on the disk", logged(why)) },
+	}
 	stack.Go(ctx, "hotlist", func(ctx context.Context) {
-		for pause := firstPause; ; pause = min(2*pause, lastPause) {
-			err := followOnce(ctx, list, up)
-			if ctx.Err() != nil {
-				return
-			}
+		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
+			read = false
+			err = followOnce(ctx, follower, up)
+			return read, err
+		}, func(err error, pause time.Duration) {
 			log.Error("the hotlist is not followed", "version", list.Version(), "again_in", pause, logged(err))
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(pause):
-			}
-		}
+		})
 	})
 }
 
-func followOnce(ctx context.Context, list *hotlist.List, up uplink) error {
+func followOnce(ctx context.Context, follower *downlink.HotlistFollower, up uplink) error {
 	opts, err := up.options()
 	if err != nil {
 		return err
@@ -59,5 +60,5 @@ func followOnce(ctx context.Context, list *hotlist.List, up uplink) error {
 	if away, err := up.ask(ctx, opts); err != nil && !away {
 		return err
 	}
-	return downlink.Hotlist(ctx, list, up.brokers, opts...)
+	return follower.Follow(ctx, up.brokers, opts...)
 }

@@ -30,7 +30,7 @@ type Follower struct {
 	// Unsaved is called when the tables cannot be kept on disk, once until they are.
 	Unsaved func(why error)
 
-	refused map[string]bool // what Refused was told
+	refused told
 	away    bool
 	unsaved error
 }
@@ -117,15 +117,17 @@ func (f *Follower) passed(ctx context.Context, err error) error {
 	return nil
 }
 
-// refuse tells once that a record is not taken.
-func (f *Follower) refuse(record *kgo.Record, why error) {
-	err := refused(record, why)
-	if f.refused == nil {
-		f.refused = map[string]bool{}
+// told is what was told.
+type told map[string]bool
+
+// once tells what was not told before.
+func (t *told) once(tell func(why error), why error) {
+	if *t == nil {
+		*t = told{}
 	}
-	if !f.refused[err.Error()] {
-		f.refused[err.Error()] = true
-		f.Refused(err)
+	if !(*t)[why.Error()] {
+		(*t)[why.Error()] = true
+		tell(why)
 	}
 }
 
@@ -235,7 +237,7 @@ func (r *reading) take(record *kgo.Record) {
 	}
 	table, err := tableOf(record)
 	if err != nil {
-		r.refuse(record, err)
+		r.refused.once(r.Refused, refused(record, err))
 		known, ok := r.Schedule.Version(key)
 		if !ok || r.withdrawn[key] || slices.ContainsFunc(r.tables, named(key)) {
 			return
