@@ -29,10 +29,10 @@ type HotlistFollower struct {
 }
 
 // Follow keeps the list up to date until ctx ends. It saves the list to its file whenever it
-// reaches the end of the topic. It reads the whole, compacted topic at every start, and waits for a broker
-// that is away. A record that is no entry changes nothing, and a list that cannot be saved counts.
-// opts are the client options that the brokers require. It returns ctx's error, or one after which
-// the caller follows again.
+// reaches the end of the topic. It reads the whole, compacted topic at every start, and waits for a
+// broker that is away. A record that is no entry changes nothing, and a list that cannot be saved
+// counts. opts are the client options that the brokers require. It returns ctx's error, or one
+// after which the caller follows again.
 func (f *HotlistFollower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt) error {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicHotlist), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
