@@ -26,6 +26,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
 	"citycard/clearing/persons"
+	"citycard/clearing/receipt"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/release"
@@ -156,9 +157,21 @@ func (l *lived) found() {
 	l.must(store.Approve(l.Context(), change, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(store.Reject(l.Context(), rejected, registry.Act{Person: "bob", At: noonOf(firstLived)}))
 	l.must(l.town.Registry.Update(l.Context(), store, adopt))
-	_, err = server.Receive(l.Context(), l.Ledger, "test",
-		server.Receipt{Account: chart.Fund("employee"), Bank: chart.BankMedical, Fen: 1_000_000, Reference: "r1"},
-		server.Receipt{Account: chart.PensionFund, Bank: chart.BankPension, Fen: 1_000_000, Reference: "r2"})
+	l.receive(chart.Fund("employee"), "r1")
+	l.receive(chart.PensionFund, "r2")
+	l.receive(chart.Fund("resident"), "wrong")
+	wrong, err := receipt.NewReversal("wrong", "")
+	l.must(err)
+	_, err = l.receipts().Reverse(l.Context(), wrong, l.by(firstLived))
+	l.must(err)
+}
+
+func (l *lived) receipts() *receipt.Office { return &receipt.Office{Ledger: l.Ledger, Owner: "test"} }
+
+func (l *lived) receive(account, reference string) {
+	r, err := receipt.New(account, 1_000_000, reference)
+	l.must(err)
+	_, err = l.receipts().Book(l.Context(), r, l.by(firstLived))
 	l.must(err)
 }
 

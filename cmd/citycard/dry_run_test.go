@@ -39,7 +39,8 @@ import (
 // that it needs. A line that begins with "=" marks a command that prints the same with --dry-run as
 // without it.
 const dryRuns = `
-= receive --account deposits:own --amount 12.5 --reference slip
+= receive --account deposits:own --amount 12.5 --reference slip --by ann --and bob --reason statement
+= receive reverse --reference slip --by ann --and bob --reason mistyped
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --by ann --and bob --reason late
 = load refund --card 03105070200000000001 --order o-1 --not-written --by ann --and bob --reason complaint
 = account limit --code agent --cap 20 --by ann --and bob --reason trusted
@@ -135,7 +136,8 @@ const refusedRuns = `
   channel token --channel counter --channel-tokens {file} | no token was made
   channel token --channel counter --channel-tokens {file}/tokens | no token was made
 = channel token --channel tram | channel "tram" is not registered
-= receive --account fund:nosuch --amount 1 --reference slip | there is no account fund:nosuch
+= receive --account fund:nosuch --amount 1 --reference slip --by ann --and bob --reason statement | there is no account fund:nosuch
+= receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked
 = account limit --code agnt --cap 20 --by ann --and bob --reason trusted | no such account
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine

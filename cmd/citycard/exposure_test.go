@@ -99,7 +99,7 @@ func (d *exposedDay) live() {
 	d.start()
 	d.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account)
+		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	d.say("cardsim", append([]string{
 		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, server.ChannelTokens),

@@ -27,7 +27,7 @@ func TestForgeryDay(t *testing.T) {
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account)
+		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	p.run(t, "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),

@@ -142,7 +142,7 @@ func TestFoundedCity(t *testing.T) {
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account)
+		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	access := serverAccess(data)
 	p.run(t, "cardsim", append([]string{

@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
-	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before")
+	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before", "--by", "ann", "--and", "bob", "--reason", "statement")
 
 	free := ledgertest.FillDisk(t, disk)
 	play := p.command(t.Context(), "cardsim", append([]string{
@@ -61,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 	free()
 	s.start()
 	s.ready()
-	if out := p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before"); !strings.Contains(out, "booked before") {
+	if out := p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before", "--by", "ann", "--and", "bob", "--reason", "statement"); !strings.Contains(out, "booked before") {
 		t.Errorf("what was booked before: %s", out)
 	}
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)

@@ -75,7 +75,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	t.Cleanup(func() { s.signal(os.Interrupt) })
 	p.run(t, "citycard", "ready", "--data", c.data)
 	for _, account := range []string{"fund:employee", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", c.data, "--account", account, "--amount", "10000", "--reference", account)
+		p.run(t, "citycard", "receive", "--data", c.data, "--account", account, "--amount", "10000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	opts, err := serverAccess(c.data).Options(kafka)
 	if err != nil {

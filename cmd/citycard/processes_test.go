@@ -54,7 +54,7 @@ func TestTwoProcesses(t *testing.T) {
 		servers[i].ready()
 	}
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account)
+		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--channel-tokens", filepath.Join(dir, "data-0", server.ChannelTokens)}, city...)...)

@@ -261,7 +261,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	s.start()
 	s.ready()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account)
+		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{

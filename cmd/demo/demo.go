@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
+	"citycard/clearing/receipt"
 	beside "citycard/clearing/verify"
 	"citycard/cmd/books"
 	"citycard/cmd/check"
@@ -312,12 +313,13 @@ func (d *demo) open(ctx context.Context) (err error) {
 	if d.server, err = d.base.Start(ctx, &d.Settings, d.dir.Path, in, d.ops, d.stack, d.log); err != nil {
 		return err
 	}
-	receipts := []server.Receipt{{Account: chart.PensionFund, Bank: chart.BankPension, Fen: demoFundFen, Reference: "demo pension"}}
-	for _, insurance := range chart.Insurances() {
-		receipts = append(receipts, server.Receipt{Account: chart.Fund(insurance), Bank: chart.BankMedical, Fen: demoFundFen, Reference: "demo " + insurance})
-	}
-	if _, err := server.Receive(ctx, d.base.Books.Ledger, d.server.Owner, receipts...); err != nil {
+	if err := d.receive(ctx, chart.PensionFund, demoFundFen, "demo pension"); err != nil {
 		return err
+	}
+	for _, insurance := range chart.Insurances() {
+		if err := d.receive(ctx, chart.Fund(insurance), demoFundFen, "demo "+insurance); err != nil {
+			return err
+		}
 	}
 	if err := d.server.Show(ctx, d.ops, d.Ops, d.stack); err != nil {
 		return err
@@ -380,7 +382,6 @@ func (d *demo) close(ctx context.Context) (err error) {
 
 // remit books the channels' money as received, since their banks pay on the same day.
 func (d *demo) remit(ctx context.Context) error {
-	var receipts []server.Receipt
 	for _, channel := range d.server.Registry.Current().Channels() {
 		code := chart.Channel(channel.ID)
 		sums, err := d.base.Books.Balance(ctx, code)
@@ -388,14 +389,28 @@ func (d *demo) remit(ctx context.Context) error {
 			return err
 		}
 		if owed := sums.Debits - sums.Credits; owed > 0 {
-			receipts = append(receipts, server.Receipt{Account: code, Bank: chart.Reserve, Fen: owed, Reference: channel.ID + " " + d.day.String()})
+			if err := d.receive(ctx, code, owed, channel.ID+" "+d.day.String()); err != nil {
+				return err
+			}
 		}
 	}
-	if len(receipts) == 0 {
-		return nil
+	return nil
+}
+
+// receive books money as received at the bank.
+func (d *demo) receive(ctx context.Context, account string, fen ledger.Fen, reference string) error {
+	r, err := receipt.New(account, fen, reference)
+	if err != nil {
+		return err
 	}
-	_, err := server.Receive(ctx, d.base.Books.Ledger, d.server.Owner, receipts...)
+	office := &receipt.Office{Ledger: d.base.Books.Ledger, Owner: d.server.Owner}
+	_, err = office.Book(ctx, r, byDemonstrators("the day begins and ends with what the banks report"))
 	return err
+}
+
+// byDemonstrators is the approval of two people whom only a demonstration has.
+func byDemonstrators(reason string) ledger.Approval {
+	return ledger.Approval{First: "demo ann", Second: "demo bob", Reason: reason, At: time.Now()}
 }
 
 // verify replays the books and compares them with the city's own truth.
