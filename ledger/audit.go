@@ -21,14 +21,36 @@ func ownAct(act string) bool {
 	return false
 }
 
-const selectAudit = "SELECT number, at, act, what, first, second, reason, hash FROM audit "
+const selectAudit = "SELECT number, at, act, what, first, second, reason, signed, hash FROM audit "
 
 func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
 	var e chain.AuditEntry
 	var at int64
-	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &e.Hash)
+	var signed string
+	err := row.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &signed, &e.Hash)
 	e.At = time.Unix(at, 0)
+	if err == nil {
+		e.Signed, err = chain.ParseSignatures(signed)
+	}
 	return e, err
+}
+
+// ID returns the identity of the books, a random UUID that was made with their tables. The audit,
+// and with it each seal, covers it.
+func (l *Ledger) ID(ctx context.Context) (id string, err error) {
+	err = l.Look(ctx, func(tx pgx.Tx) error {
+		id, err = idIn(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the identity of the books: %w", err)
+	}
+	return id, nil
+}
+
+func idIn(ctx context.Context, tx pgx.Tx) (id string, err error) {
+	err = tx.QueryRow(ctx, "SELECT id::TEXT FROM books WHERE one = 1").Scan(&id)
+	return id, err
 }
 
 // Audit lists the entries of some acts, oldest first; all entries where no act is named.
@@ -66,16 +88,28 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 	if len(previous) != len(chain.Hash{}) {
 		return fmt.Errorf("the audit's last hash has %d bytes, expected %d", len(previous), len(chain.Hash{}))
 	}
+	if e.Number == 1 {
+		id, err := idIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		start := chain.AuditStart(id)
+		previous = start[:]
+	}
 	if e.At.IsZero() {
 		e.At = time.Unix(now, 0)
 	}
 	if year := e.At.UTC().Year(); year < 0 || year > 9999 { // an export could not say it
 		return &BatchError{What: language.Textf("a time in the year %d: expected one of four digits", year)}
 	}
+	signed, err := chain.SignaturesText(e.Signed)
+	if err != nil {
+		return err
+	}
 	e.Hash = e.HashAfter(chain.Hash(previous))
 	batch := &pgx.Batch{}
-	batch.Queue("INSERT INTO audit (number, at, act, what, first, second, reason, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, e.Hash[:])
+	batch.Queue("INSERT INTO audit (number, at, act, what, first, second, reason, signed, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+		e.Number, e.At.Unix(), e.Act, e.What, e.First, e.Second, e.Reason, signed, e.Hash[:])
 	batch.Queue("UPDATE audit_end SET hash = $1 WHERE one = 1", e.Hash[:])
 	return tx.SendBatch(ctx, batch).Close()
 }
@@ -91,102 +125,6 @@ func appendOwn(ctx context.Context, tx pgx.Tx, act string, what any, by *Approva
 		return appendAudit(ctx, tx, chain.AuditEntry{Act: act, What: string(text)})
 	}
 	return appendApproved(ctx, tx, act, string(text), by)
-}
-
-// Approval names the two people who approve an act that takes two, and their reason.
-type Approval struct {
-	First, Second string // who asks and who agrees, by the names they are known by (Person)
-	Reason        string // 1 to 1024 bytes
-	At            time.Time
-}
-
-// Validate says what is missing of an approval, as a *BatchError.
-func (a *Approval) Validate() error {
-	if _, _, err := a.people(); err != nil {
-		return &BatchError{What: language.Textf("%w", err)}
-	}
-	switch {
-	case SamePerson(a.First, a.Second):
-		return &BatchError{What: language.Textf("it takes two people, not twice the same: %q and %q", a.First, a.Second)}
-	case !text(a.Reason, 1, MaxReason):
-		return &BatchError{What: language.Textf("its reason must have 1 to %d bytes of UTF-8", MaxReason)}
-	case a.At.IsZero():
-		return &BatchError{What: language.Textf("its time is missing")}
-	}
-	return nil
-}
-
-// people gives both names as they are kept.
-func (a *Approval) people() (first, second string, err error) {
-	if first, err = Person(a.First); err != nil {
-		return "", "", language.Textf("who asks for it: %w", err)
-	}
-	if second, err = Person(a.Second); err != nil {
-		return "", "", language.Textf("who agrees: %w", err)
-	}
-	return first, second, nil
-}
-
-// ValidateAlone says what is wrong with the approval of an act that takes no second person, as a
-// *BatchError.
-func (a *Approval) ValidateAlone() error {
-	_, err := a.alone()
-	return err
-}
-
-// alone gives the one person's name as it is kept; it is empty if the program itself acts.
-func (a *Approval) alone() (first string, err error) {
-	if a.First != "" {
-		if first, err = Person(a.First); err != nil {
-			return "", &BatchError{What: language.Textf("%w", err)}
-		}
-	}
-	if a.Second != "" || !text(a.Reason, 0, MaxReason) {
-		return "", &BatchError{What: language.Textf("it takes one person at most, and a reason of at most %d bytes of UTF-8", MaxReason)}
-	}
-	return first, nil
-}
-
-// Approve writes an act of the caller's own into the audit, inside the transaction that does it
-// (Batch.Finish).
-func Approve(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
-	if err := by.Validate(); err != nil {
-		return err
-	}
-	if err := callersAct(act, what); err != nil {
-		return err
-	}
-	return appendApproved(ctx, tx, act, what, &by)
-}
-
-func callersAct(act, what string) error {
-	if ownAct(act) || !text(act, 1, MaxKind) || !text(what, 1, MaxReason) {
-		return &BatchError{What: language.Textf("act %q, %d bytes about it: not a caller's act", act, len(what))}
-	}
-	return nil
-}
-
-// Record writes a caller's act that takes no second person into the audit, inside the transaction
-// that does it. The seals of days cover the audit. by.First did it, or the program itself where
-// by.First is empty. Without a time it gets the database's time.
-func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error {
-	if err := callersAct(act, what); err != nil {
-		return err
-	}
-	first, err := by.alone()
-	if err != nil {
-		return fmt.Errorf("act %q: %w", act, err)
-	}
-	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Reason: by.Reason})
-}
-
-// appendApproved stores the audit's entry of an approved act.
-func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approval) error {
-	first, second, err := by.people()
-	if err != nil {
-		return err
-	}
-	return appendAudit(ctx, tx, chain.AuditEntry{At: by.At.Truncate(time.Second), Act: act, What: what, First: first, Second: second, Reason: by.Reason})
 }
 
 // ReopenDay makes a closed day open again, so that streams leased for it again (Lease with the day)

@@ -25,13 +25,15 @@ func (c *Closer) Without(ctx context.Context, streams []counters.Unread, by ledg
 		if err != nil {
 			return err
 		}
+		first := by
 		for _, u := range streams {
 			if slices.ContainsFunc(entries, func(e chain.AuditEntry) bool { return isOf(&e, u) }) {
 				continue
 			}
-			if err := ledger.Approve(ctx, tx, counters.ActCloseWithout, u.String(), by); err != nil {
+			if err := ledger.Approve(ctx, tx, counters.ActCloseWithout, u.String(), first); err != nil {
 				return err
 			}
+			first.Check = nil // one decision about all of them
 		}
 		return nil
 	})

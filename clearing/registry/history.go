@@ -203,7 +203,7 @@ func scanChange(r pgx.CollectableRow) (c Change, err error) {
 	}
 	if act != nil && person != nil && decidedAt != nil {
 		c.State = map[string]State{actFound: Founding, actApprove: Approved, actReject: Rejected}[*act]
-		c.Decided = &Act{*person, time.Unix(*decidedAt, 0).UTC()}
+		c.Decided = &Act{Person: *person, At: time.Unix(*decidedAt, 0).UTC()}
 	}
 	if number != nil && len(head) == sha256.Size {
 		c.Version, c.Hash = *number, index.VersionOf([32]byte(head))

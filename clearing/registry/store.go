@@ -16,6 +16,7 @@ import (
 
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // The errors of a store.
@@ -41,10 +42,13 @@ type Store struct {
 // NewStore is the store in the pool's database, which has clearing's tables.
 func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// Act is who did something, and when.
+// Act is who did something, and when. Signed and Check are those of a ledger.Approval; an approval
+// is signed by the importer and the person, or by nobody.
 type Act struct {
-	Person string    `json:"person"`
-	At     time.Time `json:"at"`
+	Person string                                     `json:"person"`
+	At     time.Time                                  `json:"at"`
+	Signed []chain.Signature                          `json:"-"`
+	Check  func(ctx context.Context, tx pgx.Tx) error `json:"-"`
 }
 
 func (a *Act) check() (err error) {
@@ -72,7 +76,7 @@ func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (i
 	if err := by.check(); err != nil {
 		return 0, err
 	}
-	approval := ledger.Approval{First: by.Person, Reason: reason, At: by.At}
+	approval := ledger.Approval{First: by.Person, Reason: reason, At: by.At, Signed: by.Signed, Check: by.Check}
 	if err := approval.ValidateAlone(); err != nil { // before a number is taken for good
 		return 0, fmt.Errorf("propose a change: %w", err)
 	}
@@ -112,7 +116,9 @@ func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
 	if versions, err := s.versions(ctx, 0); err != nil || len(versions) > 0 {
 		return errors.Join(err, ErrFounded)
 	}
-	n, err := s.Propose(ctx, d, by, "founding")
+	importer := by
+	importer.Check = nil // decide checks
+	n, err := s.Propose(ctx, d, importer, "founding")
 	if err != nil {
 		return err
 	}
@@ -242,9 +248,11 @@ func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) 
 		if err != nil {
 			return err
 		}
-		return ledger.Approve(ctx, tx, ActApprove, string(text), ledger.Approval{First: importer, Second: by.Person, Reason: cmp.Or(reason, noReason), At: by.At})
+		return ledger.Approve(ctx, tx, ActApprove, string(text), ledger.Approval{
+			First: importer, Second: by.Person, Reason: cmp.Or(reason, noReason), At: by.At, Signed: by.Signed, Check: by.Check,
+		})
 	}
-	return audit(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At})
+	return audit(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At, Signed: by.Signed, Check: by.Check})
 }
 
 // addVersion puts the change in force on its base and nothing else, and returns its head in

@@ -301,7 +301,9 @@ func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by led
 		return err
 	}
 	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		number, err := s.propose(ctx, tx, &Draft{Contents: set.contents, Set: set}, by)
+		proposer := by
+		proposer.Check = nil // decideIn checks
+		number, err := s.propose(ctx, tx, &Draft{Contents: set.contents, Set: set}, proposer)
 		if err != nil {
 			return err
 		}
@@ -316,8 +318,9 @@ func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by led
 	return nil
 }
 
-// Approve puts a proposal in force. The person must not be the one who proposed it. An error says
-// if its documents would by now change what is past.
+// Approve puts a proposal in force. The person must not be the one who proposed it. Signatures, if
+// any, are the proposer's and the person's. An error says if its documents would by now change what
+// is past.
 func (s *Store) Approve(ctx context.Context, proposal int64, by ledger.Approval) error {
 	return s.decide(ctx, proposal, ActApprove, by)
 }
@@ -436,13 +439,15 @@ func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, what Decided, act strin
 		return err
 	}
 	if act != ActApprove {
-		return record(ctx, tx, act, what, ledger.Approval{First: by.First, At: by.At})
+		return record(ctx, tx, act, what, ledger.Approval{First: by.First, At: by.At, Signed: by.Signed, Check: by.Check})
 	}
 	text, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	return ledger.Approve(ctx, tx, act, string(text), ledger.Approval{First: proposer, Second: by.First, Reason: reason, At: by.At})
+	return ledger.Approve(ctx, tx, act, string(text), ledger.Approval{
+		First: proposer, Second: by.First, Reason: reason, At: by.At, Signed: by.Signed, Check: by.Check,
+	})
 }
 
 // addEdition puts a proposal in force on its base and nothing else, and returns the edition's head

@@ -39,6 +39,7 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // lived are the books of a small town after three days: the first was
@@ -67,7 +68,12 @@ func (l *lived) must(err error) {
 }
 
 func (l *lived) by(day ledger.Day) ledger.Approval {
-	return ledger.Approval{First: "ann", Second: "bob", Reason: "as the town's day has it", At: noonOf(day)}
+	return ledger.Approval{
+		First: "ann", Second: "bob", Reason: "as the town's day has it", At: noonOf(day),
+		Signed: []chain.Signature{
+			{Key: "SHA256:ann", Statement: `{"person":"ann"}`, Signature: "U1NIU0lH"}, {Key: "SHA256:bob", Statement: `{"person":"bob"}`, Signature: "U1NI"},
+		},
+	}
 }
 
 // live makes the books.

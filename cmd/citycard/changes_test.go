@@ -85,6 +85,37 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestSignaturesAreProved alters the signatures of an act and the identity of the books: verify
+// names the entry.
+func TestSignaturesAreProved(t *testing.T) {
+	l := live(t)
+	var number int64
+	l.must(l.Pool().QueryRow(l.Context(), "SELECT min(number) FROM audit WHERE signed <> ''").Scan(&number))
+	entry := fmt.Sprintf("audit chain mismatch: audit entry %d: its hash", number)
+	for _, test := range []struct{ name, table, change, want string }{
+		{"statement", "audit", `UPDATE audit SET signed = replace(signed, 'bob\"', 'cob\"')`, entry},
+		{"key", "audit", "UPDATE audit SET signed = replace(signed, 'SHA256:ann', 'SHA256:bnn')", entry},
+		{"signature", "audit", "UPDATE audit SET signed = replace(signed, 'U1NI', 'U1NJ')", entry},
+		{"spelling", "audit", "UPDATE audit SET signed = signed || ' '", entry},
+		{"taken out", "audit", "UPDATE audit SET signed = ''", entry},
+		{"no JSON", "audit", "UPDATE audit SET signed = 'x'", entry},
+		{"another identity", "books", "UPDATE books SET id = gen_random_uuid()", "audit chain mismatch: audit entry 1: its hash"},
+		{"no identity", "books", "DELETE FROM books", "audit chain mismatch: the books: their identity is not there"},
+	} {
+		change := test.change
+		if test.table == "audit" {
+			change += fmt.Sprintf(" WHERE number = %d", number)
+		}
+		faults := l.faultsWith(test.table, change)
+		if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, test.want) }) {
+			t.Errorf("%s: faults %q, want one with %q", test.name, faults, test.want)
+		}
+	}
+	for _, f := range l.faults() {
+		t.Errorf("a change was not put back: %s", f)
+	}
+}
+
 // TestPensionOriginalsAreProved alters and removes the stored originals of a list of pensions and
 // of the bank's answer: verify names the batch, and reports that it booked pensions that are in no
 // list.
@@ -106,7 +137,7 @@ func TestPensionOriginalsAreProved(t *testing.T) {
 			{"taken out", "DELETE FROM pension_originals WHERE topic = $1", []string{missing, loose}},
 			{"in another batch", "UPDATE pension_originals SET sequence = sequence + 1 WHERE topic = $1", []string{other, missing, loose}},
 		} {
-			faults := l.faultsWith(test.change, topic)
+			faults := l.faultsWith("pension_originals", test.change, topic)
 			for _, want := range test.want {
 				if !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, topic+"/0") && strings.Contains(f, want) }) {
 					t.Errorf("%s of %s: faults %q, want one with %q", test.name, topic, faults, want)
@@ -116,11 +147,10 @@ func TestPensionOriginalsAreProved(t *testing.T) {
 	}
 }
 
-// faultsWith returns the faults after a change of rows, and undoes the change.
-func (l *lived) faultsWith(change string, args ...any) (list []string) {
+// faultsWith returns the faults after a change of one row of a table, and undoes the change.
+func (l *lived) faultsWith(table, change string, args ...any) (list []string) {
 	l.Helper()
-	const keep = "CREATE TABLE kept AS SELECT * FROM pension_originals"
-	_, err := l.Pool().Exec(l.Context(), keep)
+	_, err := l.Pool().Exec(l.Context(), "CREATE TABLE kept AS SELECT * FROM "+table)
 	l.must(err)
 	tag, err := l.Pool().Exec(l.Context(), change, args...)
 	l.must(err)
@@ -128,7 +158,7 @@ func (l *lived) faultsWith(change string, args ...any) (list []string) {
 		l.Errorf("%s changed %d rows, want 1", change, tag.RowsAffected())
 	}
 	list = l.faults()
-	for _, statement := range []string{"DELETE FROM pension_originals", "INSERT INTO pension_originals SELECT * FROM kept", "DROP TABLE kept"} {
+	for _, statement := range []string{"DELETE FROM " + table, "INSERT INTO " + table + " SELECT * FROM kept", "DROP TABLE kept"} {
 		_, err := l.Pool().Exec(l.Context(), statement)
 		l.must(err)
 	}

@@ -26,7 +26,7 @@ const (
 	// stream, sequence and position, since the time decides where batches are cut.
 	storedHash = "9a8070e655d665f85cf584c87012be8527fcf3f7f77e4bdd791370ed38954186"
 	// storedSigner signed the seals of the exports in testdata/stored.
-	storedSigner = "6b0962aefc74dec0a5606f865d56353814226de37a2682e84574e6cb0b3c0c5d"
+	storedSigner = "5aca32a4ab06fe5d8f18c5272df23e62b28997f598b3c0c21de10ab1be56ec80"
 )
 
 // TestStoredBytes plays the demonstration again: it gives the same rows and the same report, except

@@ -31,18 +31,30 @@ type AuditEntry struct {
 	What          string    // JSON of the ledger's own acts, or the caller's words
 	First, Second string    // who asked and who agreed; empty where the act takes no person
 	Reason        string
-	Hash          Hash
+	// Signed are the signatures of First and Second, in this order; none where the act has only
+	// their names.
+	Signed []Signature `json:",omitempty"`
+	Hash   Hash
 }
 
-// HashAfter computes what Hash must be, given the entry's before it (zero for the first): the
-// SHA-256 over the text "ledger audit 1", that hash, number and second since 1970 as 8 bytes each,
-// and act, what, first, second and reason, each after its length as 4 bytes.
+// AuditStart is what stands before the first entry instead of an entry's hash: the SHA-256 over the
+// text "ledger books 1" and the identity of the books. So every entry, and every seal, covers it.
+func AuditStart(books string) Hash { return sha256.Sum256([]byte("ledger books 1" + books)) }
+
+// HashAfter computes what Hash must be, given the entry's before it (AuditStart for the first): the
+// SHA-256 over the text "ledger audit 2", that hash, number and second since 1970 as 8 bytes each,
+// act, what, first, second and reason, each after its length as 4 bytes, the number of signatures
+// as 4 bytes, and key, statement and signature of each, after their lengths.
 func (e *AuditEntry) HashAfter(previous Hash) Hash {
-	b := append([]byte("ledger audit 1"), previous[:]...)
+	b := append([]byte("ledger audit 2"), previous[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Number))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.At.Unix()))
 	for _, field := range []string{e.Act, e.What, e.First, e.Second, e.Reason} {
 		b = AppendSized(b, field)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Signed)))
+	for _, s := range e.Signed {
+		b = AppendSized(AppendSized(AppendSized(b, s.Key), s.Statement), s.Signature)
 	}
 	return sha256.Sum256(b)
 }

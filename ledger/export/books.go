@@ -40,7 +40,7 @@ type books struct {
 // on the file system of the directory for temporary ones, which have no name there.
 func Books(ctx context.Context, v *ledger.View, extent Extent, fn func(*Line) error) error {
 	x := &books{ctx: ctx, view: v, extent: extent, hand: fn}
-	for _, part := range []func() error{x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
+	for _, part := range []func() error{x.identity, x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -67,11 +67,20 @@ func (x *books) each(query string, makeLine func(pgx.Rows) (*Line, error)) error
 	return rows.Err()
 }
 
+func (x *books) identity() error {
+	return x.each("SELECT coalesce((SELECT id::TEXT FROM books), '')", func(rows pgx.Rows) (*Line, error) {
+		i := &Identity{}
+		return &Line{Books: i}, rows.Scan(&i.ID)
+	})
+}
+
 func (x *books) audit() error {
-	return x.each("SELECT number, at, act, what, first, second, reason, hash FROM audit ORDER BY number", func(rows pgx.Rows) (*Line, error) {
+	return x.each("SELECT number, at, act, what, first, second, reason, signed, hash FROM audit ORDER BY number", func(rows pgx.Rows) (*Line, error) {
 		e := &chain.AuditEntry{}
 		var at int64
-		err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, (*storedHash)(&e.Hash))
+		var signed string
+		err := rows.Scan(&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &signed, (*storedHash)(&e.Hash))
+		e.Signed = chain.StoredSignatures(signed)
 		e.At = writable(time.Unix(at, 0))
 		return &Line{Audit: e}, err
 	})

@@ -6,7 +6,8 @@
 // Each line has one member, which tells what it holds:
 //
 //	export    version and dialect; the first line
-//	audit     an entry of the audit; first, because it tells how accounts and days were opened
+//	books     the identity of the books
+//	audit     an entry of the audit; early, because it tells how accounts and days were opened
 //	          and changed
 //	chart     the version of the chart of accounts, and the audit's last entry
 //	account   an account of the chart, as it is, and the hash of what it was opened with

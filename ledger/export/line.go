@@ -11,6 +11,7 @@ const Version = 2
 // Line is one line: one of its members is set.
 type Line struct {
 	Export   *Header           `json:"export,omitempty"`
+	Books    *Identity         `json:"books,omitempty"`
 	Chart    *Chart            `json:"chart,omitempty"`
 	Account  *Account          `json:"account,omitempty"`
 	Stream   *Stream           `json:"stream,omitempty"`
@@ -37,6 +38,8 @@ func (l *Line) member(name string) any {
 	switch name {
 	case "export":
 		return &l.Export
+	case "books":
+		return &l.Books
 	case "audit":
 		return &l.Audit
 	case "chart":
@@ -70,29 +73,31 @@ func (l *Line) member(name string) any {
 func (l *Line) rank() int {
 	switch {
 	case l.Row != nil, l.Batch != nil:
-		return 6
+		return 7
 	case l.Export != nil:
 		return 1
-	case l.Audit != nil:
+	case l.Books != nil:
 		return 2
-	case l.Chart != nil:
+	case l.Audit != nil:
 		return 3
-	case l.Account != nil:
+	case l.Chart != nil:
 		return 4
-	case l.Stream != nil:
+	case l.Account != nil:
 		return 5
+	case l.Stream != nil:
+		return 6
 	case l.Balance != nil:
-		return 7
-	case l.Turnover != nil:
 		return 8
-	case l.Hold != nil:
+	case l.Turnover != nil:
 		return 9
-	case l.Head != nil:
+	case l.Hold != nil:
 		return 10
-	case l.Day != nil:
+	case l.Head != nil:
 		return 11
-	case l.End != nil:
+	case l.Day != nil:
 		return 12
+	case l.End != nil:
+		return 13
 	}
 	return 0
 }
@@ -101,6 +106,11 @@ func (l *Line) rank() int {
 type Header struct {
 	Version int    `json:"version"`
 	Dialect string `json:"dialect"`
+}
+
+// Identity tells the books from all others.
+type Identity struct {
+	ID string `json:"id"`
 }
 
 // Chart is how far the chart of accounts and the audit have come.

@@ -10,16 +10,21 @@ import (
 // auditChain follows the audit's entries as they come.
 type auditChain struct {
 	books  *books
+	id     string // of the books
 	last   chain.AuditEntry
 	hashes map[int64]chain.Hash
 }
 
 func (c *auditChain) add(e chain.AuditEntry) {
 	where := fmt.Sprintf("audit entry %d", e.Number)
+	before, what := c.last.Hash, "the hash before"
+	if e.Number == 1 {
+		before, what = chain.AuditStart(c.id), fmt.Sprintf("the identity of the books, %q,", c.id)
+	}
 	if e.Number != c.last.Number+1 {
 		c.books.fault(AuditChain, where, "the entry before it is %d, expected %d", c.last.Number, e.Number-1)
-	} else if want := e.HashAfter(c.last.Hash); want != e.Hash {
-		c.books.fault(AuditChain, where, "its hash is %x, its content and the hash before make %x", e.Hash, want)
+	} else if want := e.HashAfter(before); want != e.Hash {
+		c.books.fault(AuditChain, where, "its hash is %x, its content and %s make %x", e.Hash, what, want)
 	}
 	c.hashes[e.Number], c.last = e.Hash, e
 	switch e.Act {
@@ -32,6 +37,9 @@ func (c *auditChain) add(e chain.AuditEntry) {
 
 // end compares the last entry with what the books say it is.
 func (c *auditChain) end(number int64, hash chain.Hash) {
+	if c.id == "" {
+		c.books.fault(AuditChain, "the books", "their identity is not there")
+	}
 	if number != c.last.Number || hash != c.last.Hash {
 		c.books.fault(AuditChain, "end of the audit", "it is entry %d of hash %x; the last one there is %d of hash %x", number, hash, c.last.Number, c.last.Hash)
 	}

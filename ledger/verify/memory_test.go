@@ -81,7 +81,11 @@ func beginning(e *export.Writer) error {
 		{Number: 1, Act: chain.ActOpenDay, What: fmt.Sprintf(`{"day":%d}`, today)},
 		{Number: 2, Act: chain.ActOpenAccounts, What: fmt.Sprintf(`{"version":1,"accounts":2,"root":"%x"}`, tree.Root())},
 	}
-	var last chain.Hash
+	const id = "11111111-2222-4333-8444-555555555555"
+	last := chain.AuditStart(id)
+	if err := e.Line(&export.Line{Books: &export.Identity{ID: id}}); err != nil {
+		return err
+	}
 	for i := range entries {
 		entries[i].At = time.Unix(0, 0)
 		entries[i].Hash = entries[i].HashAfter(last)

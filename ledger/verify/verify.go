@@ -152,6 +152,8 @@ func (b *books) line(line *export.Line) error {
 		b.replay.add(line.Row, line.Content)
 	case line.Batch != nil:
 		b.replay.begin(line)
+	case line.Books != nil:
+		b.audit.id = line.Books.ID
 	case line.Audit != nil:
 		b.audit.add(*line.Audit)
 	case line.Chart != nil:

@@ -38,8 +38,16 @@ CREATE TABLE IF NOT EXISTS audit (
     first    TEXT NOT NULL,
     second   TEXT NOT NULL,
     reason   TEXT NOT NULL,
+    signed   TEXT NOT NULL, -- a JSON array, or nothing
     hash     BYTEA NOT NULL
 );
+
+-- The identity of these books, by which they are told from all others. The audit's first entry covers it.
+CREATE TABLE IF NOT EXISTS books (
+    one INT4 PRIMARY KEY CHECK (one = 1),
+    id  UUID NOT NULL
+);
+INSERT INTO books (one, id) VALUES (1, gen_random_uuid()) ON CONFLICT (one) DO NOTHING;
 
 -- The last entry of the audit. Whoever writes one locks this row, so that they come one after the other.
 CREATE TABLE IF NOT EXISTS audit_end (
