@@ -78,7 +78,7 @@ func (d *Digest) Add(kind Kind, key []byte, from int64, record string) error {
 	if err != nil || len(fields) != len(columns) {
 		return fmt.Errorf("its record has %d columns, want %d", len(fields), len(columns))
 	}
-	first := slices.IndexFunc(columns, func(name string) bool { return name == "effective_from" || name == "day" })
+	first := slices.Index(columns, firstColumn(columns))
 	day, err := strconv.ParseInt(fields[first], 10, 64)
 	if err != nil || day != from {
 		return fmt.Errorf("it is kept from %d, its record says %q", from, fields[first])

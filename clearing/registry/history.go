@@ -114,14 +114,16 @@ func (s *Store) draft(ctx context.Context, v version, only []Kind) (*Draft, erro
 	return &Draft{rows: b.rows, base: v.number - 1, count: v.rows, digest: v.digest}, nil
 }
 
+// selectPage reads a page of the rows of a kind in a change, in order of key and first day.
+const selectPage = `SELECT key, effective_from, record FROM registry_rows
+	WHERE change = $1 AND kind = $2 AND (key, effective_from) > ($3, $4) ORDER BY change, kind, key, effective_from LIMIT $5`
+
 func (s *Store) pages(ctx context.Context, change int64, kind Kind, fn func(line string) error) error {
 	const page = 20_000
 	key, from := []byte{}, int64(0)
 	for {
 		n := 0
-		rows, err := s.pool.Query(ctx, `SELECT key, effective_from, record FROM registry_rows
-			WHERE change = $1 AND kind = $2 AND (key, effective_from) > ($3, $4) ORDER BY change, kind, key, effective_from LIMIT $5`,
-			change, int64(kind), key, from, page)
+		rows, err := s.pool.Query(ctx, selectPage, change, int64(kind), key, from, page)
 		if err != nil {
 			return err
 		}

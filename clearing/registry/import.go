@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"citycard/clearing/registry/index"
+	"citycard/clearing/rulefile"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -99,6 +100,8 @@ func Import(dir string) (*index.Edition, error) {
 // checks every row of every file against the others and against base, and fails
 // with one *ImportError that names all that is wrong.
 //
+// Beside them the directory may have what begins with a dot, and a README.
+//
 // A founding change, base nil, must have operators, terminals, cards, channels,
 // hospitals, persons and purses; any other may have any of the files.
 func Read(dir string, base *index.Edition) (*Draft, error) { return Bounds{}.Read(dir, base) }
@@ -116,6 +119,7 @@ func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
 	case err == nil && !info.IsDir():
 		return nil, language.Textf("registry: %s is not a directory", dir)
 	}
+	in.names()
 	found := 0
 	for _, l := range layouts() {
 		if in.table(&l, founding && l.first) {
@@ -145,6 +149,21 @@ func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
 	return draft, nil
 }
 
+// names refuses what is no file of a registry, with the name that may be meant.
+func (in *importer) names() {
+	var names []string
+	for _, l := range layouts() {
+		names = append(names, l.file())
+	}
+	foreign, err := rulefile.Foreign(in.dir, names)
+	if err != nil {
+		in.wrong(in.dir, 0, err)
+	}
+	for _, name := range foreign {
+		in.wrong(name, 0, language.Textf("no file of a registry has this name, the nearest is %s; rename it or take it out of the directory", language.Nearest(name, names)))
+	}
+}
+
 type importer struct {
 	builder
 	dir    string
@@ -164,13 +183,14 @@ func (in *importer) wrong(file string, line int, what error) {
 // table reads one file; found is false where there is none.
 func (in *importer) table(l *layout, needed bool) (found bool) {
 	name := l.file()
-	file, err := os.Open(filepath.Join(in.dir, name))
-	if errors.Is(err, os.ErrNotExist) {
+	path := filepath.Join(in.dir, name)
+	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 		if needed {
 			in.fault(name, 0, fmt.Sprintf("no such file in %s", in.dir))
 		}
 		return false
 	}
+	file, err := os.Open(path)
 	if err != nil {
 		in.wrong(name, 0, err)
 		return true

@@ -3,6 +3,8 @@ package registry_test
 import (
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -206,6 +208,39 @@ func TestPurseBound(t *testing.T) {
 		_, err := bounds.Read(clearingtest.WriteFiles(t, files), nil)
 		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "purses.csv:2: column 3") {
 			t.Errorf("a purse of %s: %v", row, err)
+		}
+	}
+}
+
+// TestForeignFiles refuses what a directory has beside the files of a registry, each by its name
+// and with the nearest one, and reads a directory with notes and hidden files.
+func TestForeignFiles(t *testing.T) {
+	base, err := registry.Import(clearingtest.WriteFiles(t, clearingtest.Files()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const channels = "id,name,name_en,effective_from,effective_to\nkiosk,自助机,Kiosk,20260101,\n"
+	for name, nearest := range map[string]string{
+		"termnals.csv": "terminals.csv", "Cards.csv": "cards.csv", "cards.csv.txt": "cards.csv", "hotlist.CSV": "hotlist.csv", "persons": "persons.csv",
+	} {
+		files := map[string]string{"channels.csv": channels, name: "x"}
+		want := "1 fault\n  " + name + ": no file of a registry has this name, the nearest is " + nearest + ";"
+		if _, err := registry.Read(clearingtest.WriteFiles(t, files), base); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	notes := map[string]string{"channels.csv": channels, "README": "x", "readme.txt": "x", ".gitignore": "x"}
+	if draft, err := registry.Read(clearingtest.WriteFiles(t, notes), base); err != nil || draft.Rows() != 1 {
+		t.Errorf("a directory with notes: %v", err)
+	}
+	dir := clearingtest.WriteFiles(t, map[string]string{"channels.csv": channels})
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "old"), 0o755), os.Symlink("gone", filepath.Join(dir, "cards.csv"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = registry.Read(dir, base)
+	for _, want := range []string{"2 faults", "old: no file of a registry", "cards.csv: open"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a directory with a folder and a link to nothing: %v, want %s", err, want)
 		}
 	}
 }

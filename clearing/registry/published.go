@@ -96,8 +96,14 @@ func (s *Store) Changed(ctx context.Context, kind Kind, after, upto int64, fn fu
 // first day, the later version's counts.
 func (s *Store) states(ctx context.Context, kind Kind, keys [][]byte, upto int64) ([]Keyed, error) {
 	layout := layouts()[kind-1]
-	rows, err := s.pool.Query(ctx, `SELECT r.key, r.effective_from, r.record FROM registry_versions v JOIN registry_rows r ON r.change = v.change
-		WHERE v.number <= $1 AND r.kind = $2 AND r.key = ANY($3::BYTEA[]) ORDER BY r.key, r.effective_from, v.number`, upto, int64(kind), keys)
+	// OFFSET 0 keeps PostgreSQL from an order in which it reads all rows of the kind each time.
+	rows, err := s.pool.Query(ctx, `SELECT r.key, r.effective_from, r.record
+		FROM (SELECT number, change FROM registry_versions
+			WHERE number <= $1 AND EXISTS (SELECT 1 FROM registry_rows x WHERE x.change = registry_versions.change AND x.kind = $2) OFFSET 0) v
+		CROSS JOIN unnest($3::BYTEA[]) AS k (key)
+		CROSS JOIN LATERAL (SELECT y.key, y.effective_from, y.record FROM registry_rows y
+			WHERE y.change = v.change AND y.kind = $2 AND y.key = k.key OFFSET 0) r
+		ORDER BY r.key, r.effective_from, v.number`, upto, int64(kind), keys)
 	if err != nil {
 		return nil, fmt.Errorf("read rows of %s: %w", kind, err)
 	}

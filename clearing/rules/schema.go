@@ -25,4 +25,7 @@ func (k Kind) SchemaPathIn(dir string) string {
 	return filepath.Join(dir, filepath.FromSlash(k.schema()))
 }
 
-func (k Kind) schema() string { return "schema/" + string(k) + ".schema.json" }
+// SchemaFolder has the schemas, in a folder of documents.
+const SchemaFolder = "schema"
+
+func (k Kind) schema() string { return SchemaFolder + "/" + string(k) + ".schema.json" }

@@ -27,7 +27,7 @@ func registryCommand() *ffcli.Command {
 		registryImportCommand(),
 		registryDecisionCommand("approve", "put a change in force, as its second person", registry.Approved, (*registry.Store).Approve),
 		registryDecisionCommand("reject", "keep a change from being in force", registry.Rejected, (*registry.Store).Reject),
-		registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
+		registryDiffCommand(), registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
 // registryChange is a command with which one person changes the registry.
@@ -50,15 +50,7 @@ func registryImportCommand() *ffcli.Command {
 	reason := c.flags.String("reason", "", "why, a `text` for the second person and for later")
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		store := c.store(b)
-		base, err := store.Load(ctx)
-		if err != nil && !errors.Is(err, registry.ErrEmpty) {
-			return err
-		}
-		set, err := server.InForce(ctx, b.Ledger)
-		if err != nil {
-			return err
-		}
-		draft, err := server.ReadChange(c.arguments[0], base, set.Loads)
+		draft, err := readChange(ctx, b, store, c.arguments[0])
 		if err != nil {
 			return server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)
 		}
@@ -87,7 +79,14 @@ func registryDecisionCommand(name, short string, done registry.State, decide fun
 		if err != nil {
 			return service.Exit(service.ExitUsage, language.Textf("change %q is not a number", c.arguments[0]))
 		}
-		if err := decide(c.store(b), ctx, change, c.by()); err != nil {
+		store := c.store(b)
+		if done == registry.Approved {
+			err = c.showsChange(ctx, store, change)
+		}
+		if err == nil {
+			err = decide(store, ctx, change, c.by())
+		}
+		if err != nil {
 			return service.Refuse("not decided").Todo("see citycard registry history").Because(err)
 		}
 		if c.asJSON {

@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"citycard/clearing/calendar"
+	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -23,29 +23,30 @@ import (
 // rulesPoll is how often a process looks for a newer edition of the rules.
 const rulesPoll = time.Second
 
-// ReadDocuments reads the documents in a folder. A kind without a file is left out; another file
-// that ends in .json or .csv may be a document whose name is misspelt, and is refused. The error
-// joins all that cannot be read; what can be is returned too.
+// ReadDocuments reads the documents in a folder, which may have their schemas beside them. A kind
+// without a file is left out; a file with another name may be a document whose name is misspelt,
+// and is refused. The error joins all that cannot be read; what can be is returned too.
 func ReadDocuments(dir string) (map[rules.Kind][]byte, error) {
-	entries, err := os.ReadDir(dir)
+	foreign, err := rulefile.Foreign(dir, append(rules.Files(), rules.SchemaFolder))
 	if err != nil {
 		return nil, err
 	}
 	contents := map[rules.Kind][]byte{}
 	var faults []error
-	for _, entry := range entries {
-		kind := rules.KindOfFile(entry.Name())
-		switch {
-		case !kind.Known() && slices.Contains([]string{".json", ".csv"}, strings.ToLower(filepath.Ext(entry.Name()))):
-			faults = append(faults, language.Textf("%s is no document: want the names %s", filepath.Join(dir, entry.Name()), strings.Join(rules.Files(), ", ")))
-		case kind.Known():
-			content, err := ReadDocument(kind.PathIn(dir))
-			if err != nil {
-				faults = append(faults, err)
-				continue
-			}
-			contents[kind] = content
+	for _, name := range foreign {
+		faults = append(faults, language.Textf("%s is no document: the nearest name is %s; rename it or take it out of the folder", filepath.Join(dir, name), language.Nearest(name, rules.Files())))
+	}
+	for _, kind := range rules.Kinds() {
+		path := kind.PathIn(dir)
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		content, err := ReadDocument(path)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		contents[kind] = content
 	}
 	if len(faults) == 1 {
 		return contents, faults[0]
