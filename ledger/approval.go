@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,10 +24,15 @@ type Approval struct {
 	// everything else of it and before the audit has its entry. What it writes is in the commit of
 	// the act; its error ends the transaction and comes back to the caller. It reads and writes on
 	// tx alone, and must be quick: the act's rows are locked meanwhile. It is called again if the
-	// transaction is tried again, which may happen after one whose outcome was not known. It is not
-	// called where the act finds that there is nothing to be done.
+	// transaction is tried again, which may happen after one whose outcome was not known: if it
+	// finds that this was committed, its error is ErrRecorded. It is not called where the act finds
+	// that there is nothing to be done.
 	Check func(ctx context.Context, tx pgx.Tx) error
 }
+
+// ErrRecorded is the error of Approval.Check if the audit has the entry already, of an attempt
+// whose outcome was not known. It gets no second one, and the act goes on.
+var ErrRecorded = errors.New("the audit has the entry already")
 
 // The bounds of a signature's parts, in bytes.
 const (
@@ -138,7 +144,9 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	if err != nil {
 		return fmt.Errorf("act %q: %w", act, err)
 	}
-	if err := by.check(ctx, tx); err != nil {
+	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	return appendAudit(ctx, tx, chain.AuditEntry{
@@ -152,7 +160,9 @@ func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approv
 	if err != nil {
 		return err
 	}
-	if err := by.check(ctx, tx); err != nil {
+	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	return appendAudit(ctx, tx, chain.AuditEntry{

@@ -39,7 +39,7 @@ func scanAudit(row pgx.Row) (chain.AuditEntry, error) {
 // and with it each seal, covers it.
 func (l *Ledger) ID(ctx context.Context) (id string, err error) {
 	err = l.Look(ctx, func(tx pgx.Tx) error {
-		id, err = idIn(ctx, tx)
+		id, err = IDIn(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -48,7 +48,8 @@ func (l *Ledger) ID(ctx context.Context) (id string, err error) {
 	return id, nil
 }
 
-func idIn(ctx context.Context, tx pgx.Tx) (id string, err error) {
+// IDIn is ID as a transaction sees it.
+func IDIn(ctx context.Context, tx pgx.Tx) (id string, err error) {
 	err = tx.QueryRow(ctx, "SELECT id::TEXT FROM books WHERE one = 1").Scan(&id)
 	return id, err
 }
@@ -89,7 +90,7 @@ func appendAudit(ctx context.Context, tx pgx.Tx, e chain.AuditEntry) error {
 		return fmt.Errorf("the audit's last hash has %d bytes, expected %d", len(previous), len(chain.Hash{}))
 	}
 	if e.Number == 1 {
-		id, err := idIn(ctx, tx)
+		id, err := IDIn(ctx, tx)
 		if err != nil {
 			return err
 		}

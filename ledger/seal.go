@@ -161,3 +161,12 @@ func rootOfHeads(day Day, heads []streamHead) (chain.Hash, int, error) {
 	}
 	return chain.RootOf(leaves), len(heads), nil
 }
+
+// LastSigner is the public key under which the last sealed day was sealed; nil if none was.
+func LastSigner(ctx context.Context, tx pgx.Tx) (key []byte, err error) {
+	err = tx.QueryRow(ctx, "SELECT signer FROM days WHERE signer IS NOT NULL ORDER BY day DESC LIMIT 1").Scan(&key)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return key, err
+}

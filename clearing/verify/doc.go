@@ -17,6 +17,9 @@
 //	                     there as a whole or gone
 //	persons, person_*    the audit has the head over the parts of an import; a part has the hash
 //	                     over its rows, and a mark of each, by which a row is named
+//	staff, staff_*, used_statements   follow from the audit, which says who was enrolled, changed
+//	                     and disabled; every signature in the audit is checked under the key
+//	                     that was in force at its place
 //	outbound, pumps      a batch has the marks of its messages in its note; what waits and
 //	                     what was sent are together as many
 //

@@ -1,10 +1,13 @@
 package verify_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/persons"
@@ -34,6 +37,15 @@ func faultsOf(t *testing.T, l *ledger.Ledger, change string) (list []string) {
 			t.Fatalf("%s: %d rows, %v", change, tag.RowsAffected(), err)
 		}
 	}
+	return faultsIn(t, tx)
+}
+
+// errUndone rolls a change back.
+var errUndone = errors.New("undone")
+
+// faultsIn are the faults of the tables as a transaction sees them.
+func faultsIn(t *testing.T, tx pgx.Tx) (list []string) {
+	t.Helper()
 	if err := verify.Tables(t.Context(), tx, func(f books.Fault) { list = append(list, f.String()) }); err != nil {
 		t.Fatal(err)
 	}

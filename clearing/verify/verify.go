@@ -36,6 +36,9 @@ const (
 	Pump            books.Kind = "count of sent messages differs from batches"
 	PersonRow       books.Kind = "person differs from its import"
 	PersonImport    books.Kind = "import of persons differs from its parts or the audit"
+	StaffRow        books.Kind = "staff differs from the audit"
+	StaffAct        books.Kind = "act on staff cannot be"
+	Signature       books.Kind = "act is not signed as it should be"
 	Unreadable      books.Kind = "audit entry cannot be read"
 )
 
@@ -53,7 +56,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.closings, c.topics, c.passes, c.persons,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.closings, c.topics, c.passes, c.persons, c.staff,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -92,13 +95,18 @@ func (c *check) readAudit(ctx context.Context) error {
 func told[T any](c *check, act string, fn func(e *chain.AuditEntry, what T)) {
 	for i := range c.entries[act] {
 		e := &c.entries[act][i]
-		var what T
-		decoder := json.NewDecoder(strings.NewReader(e.What))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&what); err != nil {
-			c.fault(Unreadable, fmt.Sprintf("audit entry %d", e.Number), "%s: %v", act, err)
-			continue
-		}
-		fn(e, what)
+		toldBy(c, e, func(what T) { fn(e, what) })
 	}
+}
+
+// toldBy reads the content of an entry.
+func toldBy[T any](c *check, e *chain.AuditEntry, fn func(what T)) {
+	var what T
+	decoder := json.NewDecoder(strings.NewReader(e.What))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&what); err != nil {
+		c.fault(Unreadable, fmt.Sprintf("audit entry %d", e.Number), "%s: %v", e.Act, err)
+		return
+	}
+	fn(what)
 }

@@ -25,6 +25,7 @@ import (
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
+	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/clearing/receipt"
 	"citycard/clearing/registry"
@@ -39,7 +40,6 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/ledger"
-	"citycard/ledger/chain"
 )
 
 // lived are the books of a small town after three days: the first was
@@ -68,12 +68,7 @@ func (l *lived) must(err error) {
 }
 
 func (l *lived) by(day ledger.Day) ledger.Approval {
-	return ledger.Approval{
-		First: "ann", Second: "bob", Reason: "as the town's day has it", At: noonOf(day),
-		Signed: []chain.Signature{
-			{Key: "SHA256:ann", Statement: `{"person":"ann"}`, Signature: "U1NIU0lH"}, {Key: "SHA256:bob", Statement: `{"person":"bob"}`, Signature: "U1NI"},
-		},
-	}
+	return ledger.Approval{First: "ann", Second: "bob", Reason: "as the town's day has it", At: noonOf(day)}
 }
 
 // live makes the books.
@@ -98,6 +93,7 @@ func live(t *testing.T) *lived {
 	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
+	peopletest.New(l, l.Ledger)
 	l.roster()
 	l.firstDay()
 	l.close(firstLived)

@@ -19,7 +19,7 @@ func textArguments() map[string][]int {
 		"service.Fail": {0}, "service.Refuse": {0}, "service.Unreachable": {0}, "service.NoBooks": {0}, "service.Taken": {0},
 		"Fail": {0}, "Refuse": {0}, "Unreachable": {0}, "NoBooks": {0}, "Taken": {0}, "usage": {0},
 		// answers
-		".Print": {0}, ".Say": {0}, ".Phase": {0}, "refuse": {0}, ".todo": {0}, ".Head": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+		".Print": {0}, ".Say": {0}, ".Phase": {0}, "refuse": {0}, "deny": {1}, ".todo": {0}, ".Head": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
 		"list": {1}, "listAll": {1}, "head": {0},
 		// commands
 		"newCommand": {2, 3}, "newWithArguments": {2}, "newChange": {2}, "rulesDecisionCommand": {1, 2}, "newOneDay": {2, 3}, "newDecision": {2, 3}, "newTapQuery": {2, 3}, "group": {1, 2},

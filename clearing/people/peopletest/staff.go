@@ -1,0 +1,206 @@
+package peopletest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/ssh"
+
+	"citycard/clearing/people"
+	"citycard/ledger"
+	"citycard/ledger/chain"
+)
+
+// Passphrase is that of all key files.
+const Passphrase = "correct horse"
+
+// Staff are the people of one ledger's database.
+type Staff struct {
+	*people.Store
+	Ledger *ledger.Ledger
+}
+
+// New enrols the staff in the ledger's database, which has clearing's tables and no people.
+func New(t testing.TB, l *ledger.Ledger) *Staff {
+	t.Helper()
+	s := Of(t, l)
+	tokens, err := s.Found(t.Context(), rand.Reader, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range []string{"kim", "lee"} {
+		newcomer := people.Newcomer{Token: tokens.Keepers[i], ID: id, Name: "Keeper " + id}
+		if err := s.EnrolKeeper(t.Context(), newcomer, Key(t, id).Public(), s.sign(t, id, newcomer.StatementOf(s.books(t), s.Now(t)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range []people.Enrolment{
+		{ID: "ann", Name: "Ann Li", Unit: people.Issuer, Role: people.Supervisor},
+		{ID: "bob", Name: "Bob Wang", Unit: people.Issuer, Role: people.Supervisor},
+		{ID: "cleo", Name: "Cleo Chen", Unit: people.Issuer, Role: people.Clerk},
+		{ID: "omar", Name: "Omar Xu", Unit: "operator:metro", Role: people.Clerk},
+		{ID: "max", Name: "Max Hu", Unit: people.Issuer, Role: people.Supervisor},
+	} {
+		e.Key = Key(t, e.ID).Public().String()
+		if err := s.Enrol(t.Context(), e, s.Two(t, "kim", "lee", people.ActEnrol, e.ID, "test")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Disable(t.Context(), people.Disabling{ID: "max"}, "revision 1", s.Two(t, "lee", "kim", people.ActDisable, "max", "test")); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Of is the staff of a database in which New, or another process, has enrolled it.
+func Of(t testing.TB, l *ledger.Ledger) *Staff {
+	t.Helper()
+	store, err := people.NewStore(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Staff{store, l}
+}
+
+func private(id string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte("key of " + id))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// Key is the key of somebody, the same in every test. The key of an id that is not enrolled is
+// nobody's.
+func Key(t testing.TB, id string) *people.Identity {
+	t.Helper()
+	key, err := people.FromKey(private(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// KeyFile writes somebody's key into a directory, under the Passphrase, with the .pub file beside
+// it. With plain it is under none.
+func KeyFile(t testing.TB, dir, id string, plain bool) (path string) {
+	t.Helper()
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var block *pem.Block
+	var err error
+	if plain {
+		block, err = ssh.MarshalPrivateKey(private(id), id)
+	} else {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(private(id), id, []byte(Passphrase))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, id)
+	write(path, string(pem.EncodeToMemory(block)))
+	write(path+".pub", Key(t, id).Public().String()+" "+id+"\n")
+	return path
+}
+
+// PassphraseFile writes the Passphrase into a file.
+func PassphraseFile(t testing.TB, dir string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(path, []byte(Passphrase+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Now is the time on the database's clock.
+func (s *Staff) Now(t testing.TB) (now time.Time) {
+	t.Helper()
+	if err := s.Ledger.Pool().QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+func (s *Staff) books(t testing.TB) string {
+	t.Helper()
+	id, err := s.Ledger.ID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Statement is somebody's of an act, now.
+func (s *Staff) Statement(t testing.TB, id, act, what, reason string) people.Statement {
+	t.Helper()
+	return people.Statement{Books: s.books(t), Person: id, Act: act, What: what, Reason: reason, At: s.Now(t)}
+}
+
+// Sign has somebody sign that they do an act.
+func (s *Staff) Sign(t testing.TB, id, act, what, reason string) chain.Signature {
+	t.Helper()
+	return s.sign(t, id, s.Statement(t, id, act, what, reason))
+}
+
+func (s *Staff) sign(t testing.TB, id string, statement people.Statement) chain.Signature {
+	t.Helper()
+	signature, err := people.Sign(Key(t, id), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signature
+}
+
+// Signer signs statements as somebody, and fills in who, when and of which books.
+func (s *Staff) Signer(t testing.TB, id string) func(people.Statement) (chain.Signature, error) {
+	return func(statement people.Statement) (chain.Signature, error) {
+		statement.Books, statement.Person, statement.At = s.books(t), id, s.Now(t)
+		return people.Sign(Key(t, id), statement)
+	}
+}
+
+// Alone is somebody's approval of an act that takes one person.
+func (s *Staff) Alone(t testing.TB, id, act, what, reason string) ledger.Approval {
+	t.Helper()
+	by, err := s.Signed(t.Context(), s.Sign(t, id, act, what, reason), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return by
+}
+
+// Two is the approval of an act that takes two people, who sign it without a proposal.
+func (s *Staff) Two(t testing.TB, first, second, act, what, reason string) ledger.Approval {
+	t.Helper()
+	signed := []chain.Signature{s.Sign(t, first, act, what, reason), s.Sign(t, second, act, what, reason)}
+	statement, err := people.ParseStatement(signed[1].Statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ledger.Approval{
+		First: first, Second: second, Reason: reason, At: statement.At, Signed: signed,
+		Check: func(ctx context.Context, tx pgx.Tx) error {
+			proposer, _, err := s.Check(ctx, tx, signed[0], act)
+			if err != nil {
+				return err
+			}
+			approver, _, err := s.Check(ctx, tx, signed[1], act)
+			if err != nil {
+				return err
+			}
+			if err := s.Policy.MayPropose(proposer, act, proposer.Unit); err != nil {
+				return err
+			}
+			return s.Policy.MayApprove(approver, act, proposer.Unit)
+		},
+	}
+}
