@@ -164,7 +164,8 @@ func (s *Set) Examples() []string {
 
 // With replaces documents by others and checks them with the rest.
 func (s *Set) With(contents map[Kind][]byte) (*Set, error) {
-	all := maps.Clone(s.contents)
+	all := map[Kind][]byte{}
+	maps.Copy(all, s.contents)
 	maps.Copy(all, contents)
 	return Read(all)
 }

@@ -232,6 +232,11 @@ func rulesDecisionCommand(name, short, done string, decide func(*rules.Store, co
 			return service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", c.arguments[0]))
 		}
 		store := &rules.Store{Ledger: b.Ledger}
+		if name == "approve" && !c.asJSON {
+			if err := c.showsProposal(ctx, b, number); err != nil {
+				return err
+			}
+		}
 		if err := decide(store, ctx, number, ledger.Approval{First: c.person, At: time.Now()}); err != nil {
 			return server.BadRules(service.Refuse("not decided").Todo("see citycard rules history"), err)
 		}

@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +13,6 @@ import (
 	"citycard/clearing/rules"
 	"citycard/clearing/transit/fare"
 	"citycard/cmd/books"
-	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -136,132 +130,4 @@ func kindNames() (names []string) {
 		names = append(names, string(kind))
 	}
 	return names
-}
-
-// fieldChange is a field in which two documents differ.
-type fieldChange struct {
-	Kind   rules.Kind `json:"kind"`
-	Field  string     `json:"field"`
-	Before string     `json:"before,omitempty"`
-	After  string     `json:"after,omitempty"`
-}
-
-func (f fieldChange) cells(language.Language) []string {
-	return []string{string(f.Kind), f.Field, f.Before, f.After}
-}
-
-func rulesDiffCommand() *ffcli.Command {
-	c := newWithArguments("rules diff", "A B", "the fields in which two editions, proposals (proposal:2) or folders of documents differ, and the days of their calendars", 2)
-	return c.reads(func(ctx context.Context, b *books.Books) error {
-		var sides [2]map[rules.Kind][]byte
-		for i, text := range c.arguments {
-			side, err := documentsOf(ctx, b, text)
-			if err != nil {
-				return err
-			}
-			sides[i] = side
-		}
-		return list(c, "DOCUMENT\tFIELD\tBEFORE\tAFTER", fieldChange.cells, func(add func(fieldChange) error) error {
-			for _, kind := range rules.Kinds() {
-				if sides[0][kind] == nil || sides[1][kind] == nil {
-					continue // a folder without the document says nothing of it
-				}
-				if err := eachChange(kind, sides[0][kind], sides[1][kind], add); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-// documentsOf are those of a folder or of an edition.
-func documentsOf(ctx context.Context, b *books.Books, text string) (map[rules.Kind][]byte, error) {
-	if info, err := os.Stat(text); err == nil && info.IsDir() {
-		contents, err := server.ReadDocuments(text)
-		if err != nil {
-			return nil, service.Fail("the documents in %s cannot be read", text).Todo("correct what is named").Because(err)
-		}
-		return contents, nil
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	set, err := editionOf(ctx, b, text)
-	if err != nil {
-		return nil, err
-	}
-	contents := map[rules.Kind][]byte{}
-	for _, kind := range rules.Kinds() {
-		contents[kind] = set.Content(kind)
-	}
-	return contents, nil
-}
-
-// eachChange compares two documents field by field. Versions are matched by their names, and the
-// days of calendars by their dates.
-func eachChange(kind rules.Kind, before, after []byte, add func(fieldChange) error) error {
-	if kind == rules.Calendar {
-		return eachDayChanged(before, after, add)
-	}
-	was, err := fieldsOf(before)
-	if err != nil {
-		return service.Fail("%s is no JSON document", kind.File()).Because(err)
-	}
-	is, err := fieldsOf(after)
-	if err != nil {
-		return service.Fail("%s is no JSON document", kind.File()).Because(err)
-	}
-	all := maps.Clone(was)
-	maps.Copy(all, is)
-	for _, field := range slices.Sorted(maps.Keys(all)) {
-		if was[field] != is[field] {
-			if err := add(fieldChange{kind, field, was[field], is[field]}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// fieldsOf flattens a document: each value under its path, versions by their names.
-func fieldsOf(document []byte) (map[string]string, error) {
-	fields := map[string]string{}
-	if len(document) == 0 {
-		return fields, nil
-	}
-	text, err := rulefile.Text(document)
-	if err != nil {
-		return nil, err
-	}
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return nil, err
-	}
-	flatten(fields, "", value)
-	return fields, nil
-}
-
-func flatten(fields map[string]string, path string, value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		for name, inner := range value {
-			flatten(fields, strings.TrimPrefix(path+"."+name, "."), inner)
-		}
-	case []any:
-		for i, inner := range value {
-			name := strconv.Itoa(i)
-			if object, ok := inner.(map[string]any); ok {
-				if version, ok := object["version"].(string); ok {
-					name = version
-				}
-			}
-			flatten(fields, path+"["+name+"]", inner)
-		}
-	default:
-		text, err := json.Marshal(value)
-		if err != nil {
-			text = []byte(fmt.Sprint(value))
-		}
-		fields[path] = strings.Trim(string(text), `"`)
-	}
 }
