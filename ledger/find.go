@@ -15,6 +15,36 @@ func (l *Ledger) Find(ctx context.Context, k Key) (row Row, found bool, err erro
 	return row, found, err
 }
 
+// FindAll reads the rows under keys with one query: one for each key, nil where there is none.
+func (l *Ledger) FindAll(ctx context.Context, keys []Key) ([]*Row, error) {
+	found := make(map[Key]*Row, len(keys))
+	days, subjects, ids := columnsOf(keys)
+	err := l.Look(ctx, func(tx pgx.Tx) error {
+		return EachRow(ctx, tx, func(r Row) error {
+			found[r.Key()] = &r
+			return nil
+		}, `(SELECT j.* FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (on_day, of_subject, with_id)
+			JOIN journal j ON j.effective_day = k.on_day AND j.subject = k.of_subject AND j.id = k.with_id) AS found`, days, subjects, ids)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find %d rows: %w", len(keys), err)
+	}
+	rows := make([]*Row, len(keys))
+	for i, k := range keys {
+		rows[i] = found[k]
+	}
+	return rows, nil
+}
+
+// columnsOf are keys as a query wants them.
+func columnsOf(keys []Key) (days []int32, subjects, ids [][]byte) {
+	days, subjects, ids = make([]int32, len(keys)), make([][]byte, len(keys)), make([][]byte, len(keys))
+	for i, k := range keys {
+		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
+	}
+	return days, subjects, ids
+}
+
 // KeysOf lists the keys of a subject's rows whose effective day is a booking day, in no order. It
 // reads nothing but keys.
 func (l *Ledger) KeysOf(ctx context.Context, subject Subject) (keys []Key, err error) {
@@ -48,12 +78,10 @@ func (l *Ledger) Amounts(ctx context.Context, keys []Key) ([]Fen, error) {
 	if len(keys) == 0 {
 		return amounts, nil
 	}
-	days := make([]int32, len(keys))
-	subjects, ids := make([][]byte, len(keys)), make([][]byte, len(keys))
+	days, subjects, ids := columnsOf(keys)
 	numbers := make([]int32, len(keys))
-	for i, k := range keys {
+	for i := range keys {
 		numbers[i] = int32(i)
-		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
 	}
 	err := l.run(ctx, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `SELECT k.n, j.amount

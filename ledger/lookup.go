@@ -92,12 +92,7 @@ func (p *post) lookUp(ctx context.Context, conn *pgxpool.Conn) error {
 	if len(p.missing) == 0 {
 		return nil
 	}
-	days := make([]int32, len(p.missing))
-	subjects := make([][]byte, len(p.missing))
-	ids := make([][]byte, len(p.missing))
-	for i, k := range p.missing {
-		days[i], subjects[i], ids[i] = int32(k.Day), []byte(k.Subject), []byte(k.ID)
-	}
+	days, subjects, ids := columnsOf(p.missing)
 	rows, err := conn.Query(ctx, `SELECT j.effective_day, j.subject, j.id, coalesce(j.debit, 0), coalesce(j.credit, 0), j.amount, j.purpose,
 		j.kind, coalesce(j.reason, ''), j.evidence, j.flags, coalesce(j.expires, 0)
 		FROM unnest($1::INT4[], $2::BYTEA[], $3::BYTEA[]) AS k (day, subject, id)
