@@ -65,7 +65,7 @@ func TestStoredPurposes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lines strings.Builder
-	for p := chart.PurposeMetroExit; p <= chart.PurposeRelease; p++ {
+	for p := chart.PurposeMetroExit; p <= chart.PurposeCorrection; p++ {
 		fmt.Fprintf(&lines, "%d %s\n", p, chart.PurposeName(p))
 	}
 	if got := lines.String(); got != string(stored) {

@@ -42,6 +42,7 @@ const (
 	PurposePensionAgain
 	PurposeLoadRefund
 	PurposeRelease
+	PurposeCorrection
 )
 
 // MetroEntry is the reason under which a metro entry of 0 fen is kept; it makes
@@ -77,6 +78,8 @@ func PurposeName(p ledger.Purpose) string {
 		return "load_refund"
 	case PurposeRelease:
 		return "release"
+	case PurposeCorrection:
+		return "correction"
 	case PurposeOpening:
 		return "opening"
 	case PurposeSettlement:

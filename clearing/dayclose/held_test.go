@@ -58,7 +58,11 @@ func (o *office) approval(second string) ledger.Approval {
 
 func (o *office) payout(second string) (release.Done, error) {
 	office := &release.Office{Ledger: o.ledger, Owner: "test"}
-	return office.Payout(o.Context(), release.Payout{Day: today, Operator: "bus", By: o.approval(second)})
+	plan, err := office.ShowPayout(o.Context(), release.Payout{Day: today, Operator: "bus"})
+	if err != nil {
+		return release.Done{}, err
+	}
+	return office.Do(o.Context(), plan, o.approval(second))
 }
 
 func (o *office) wantRefused(second, what string) {
@@ -106,7 +110,7 @@ func TestHeldPayout(t *testing.T) {
 	for n := range 2 {
 		done, err := o.payout("Wang")
 		o.must(err)
-		if done.Repeated != (n == 1) || len(done.Parts) != 1 || done.Parts[0].Fen != 260 {
+		if done.Repeated != (n == 1) || len(done.Rows[0].Parts) != 1 || done.Rows[0].Parts[0].Fen != 260 {
 			t.Errorf("time %d: %+v", n, done)
 		}
 	}

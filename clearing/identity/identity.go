@@ -23,6 +23,7 @@ const (
 	kindReceipt        = 0x31
 	kindReject         = 0x40
 	kindRelease        = 0x50
+	kindCorrection     = 0x51
 )
 
 // MedicalPart is the part of a settlement that one row stands for.
@@ -161,6 +162,20 @@ func Receipt(reference string) ledger.ID {
 // of clearing's have.
 func Release(part byte, suspended ledger.ID) ledger.ID {
 	return ledger.ID([]byte{kindRelease, part}) + suspended
+}
+
+// ReleaseCorrection is the id of one part of the correction of a release, under the same day and
+// subject. So a release is corrected only once.
+func ReleaseCorrection(part byte, suspended ledger.ID) ledger.ID {
+	return ledger.ID([]byte{kindCorrection, part}) + suspended
+}
+
+// ParseRelease reads the id of a part of a release, or of its correction.
+func ParseRelease(id ledger.ID) (correction bool, part byte, suspended ledger.ID, ok bool) {
+	if len(id) < 3 || id[0] != kindRelease && id[0] != kindCorrection {
+		return false, 0, "", false
+	}
+	return id[0] == kindCorrection, id[1], id[2:], true
 }
 
 // Reject is the id of bytes that were refused: their hash, since nothing in them

@@ -85,15 +85,14 @@ func TestWrongTACsHoldThePayout(t *testing.T) {
 		}
 		h.wantBalances(map[string]ledger.Fen{"operator:bus": 600 * 80, "operator:metro": 0, chart.Reserve: 201 * 190})
 	}
-	desk := h.office()
 	alone := approval(6)
 	alone.Second = alone.First
-	_, err := desk.Payout(t.Context(), release.Payout{Day: today, Operator: "bus", By: alone})
+	_, err := h.do(alone)(h.office().ShowPayout(t.Context(), release.Payout{Day: today, Operator: "bus"}))
 	h.wantRefusal("one person alone", err)
-	_, err = desk.Payout(t.Context(), release.Payout{Day: today, Operator: "metro", By: approval(6)})
+	_, err = h.do(approval(6))(h.office().ShowPayout(t.Context(), release.Payout{Day: today, Operator: "metro"}))
 	h.wantRefusal("what is not held", err)
 	for range 2 {
-		_, err = desk.Payout(t.Context(), release.Payout{Day: today, Operator: "bus", By: approval(6)})
+		_, err = h.do(approval(6))(h.office().ShowPayout(t.Context(), release.Payout{Day: today, Operator: "bus"}))
 		h.must(err)
 	}
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 0, chart.Reserve: 201*190 + 600*80})

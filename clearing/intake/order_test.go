@@ -38,7 +38,7 @@ func TestOrderOnce(t *testing.T) {
 	h.must(ask(clearingtest.Card, "o1", 0, 5000))
 	h.must(ask(clearingtest.Card, "o2", 1, 1000)) // it was refused, so it is still free
 	refund := func(order string) (bool, error) {
-		done, err := h.office().Refund(t.Context(), refundOf(order, true, 6))
+		done, err := h.refund(refundOf(order, true, 6))
 		return done.Repeated, err
 	}
 	for n := range 2 {

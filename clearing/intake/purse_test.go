@@ -6,7 +6,6 @@ import (
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
-	"citycard/clearing/release"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
 )
@@ -35,7 +34,7 @@ func TestFareBeyondThePurse(t *testing.T) {
 		}
 		alone := approval(6)
 		alone.Second = alone.First
-		_, err := h.office().Release(t.Context(), release.Release{Row: s.Row, To: "operator:bus", By: alone})
+		_, err := h.do(alone)(h.office().ShowRelease(t.Context(), releaseOf(s.Row, "operator:bus")))
 		h.wantRefusal("one person alone", err)
 		for range 2 {
 			_, err := h.release(s.Row, "operator:bus")

@@ -30,7 +30,7 @@ func (h *house) wantNoRefund(reason string) {
 	h.Helper()
 	for _, order := range []string{"o1", "o2"} {
 		for _, looked := range []bool{false, true} {
-			_, err := h.office().Refund(h.Context(), refundOf(order, looked, 35))
+			_, err := h.refund(refundOf(order, looked, 35))
 			h.wantRefusal(order, err)
 			if err != nil && !strings.Contains(err.Error(), reason) {
 				h.Errorf("%s is refused for %q, want %q", order, err, reason)
@@ -43,9 +43,9 @@ func (h *house) wantNoRefund(reason string) {
 // wantOneRefund asks for both once all is read and judged: the load that its card has stays.
 func (h *house) wantOneRefund() {
 	h.Helper()
-	_, err := h.office().Refund(h.Context(), refundOf("o1", false, 35))
+	_, err := h.refund(refundOf("o1", false, 35))
 	h.wantRefusal("the card has it", err)
-	_, err = h.office().Refund(h.Context(), refundOf("o2", false, 35))
+	_, err = h.refund(refundOf("o2", false, 35))
 	h.must(err)
 	h.wantBalances(map[string]ledger.Fen{"channel:counter": -5000, "unwritten:own": 0, "float:own": 5000, "suspense:load_not_paid": 0})
 	h.verify()

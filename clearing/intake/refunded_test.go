@@ -37,7 +37,24 @@ func approval(day int) ledger.Approval {
 }
 
 func refundOf(order string, notWritten bool, day int) release.Refund {
-	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)), Order: order, NotWritten: notWritten, By: approval(day)}
+	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)), Order: order, NotWritten: notWritten, On: ledger.DayOf(noon(day))}
+}
+
+// do books what an office has shown.
+func (h *house) do(by ledger.Approval) func(*release.Plan, error) (release.Done, error) {
+	return func(plan *release.Plan, err error) (release.Done, error) {
+		if err != nil {
+			return release.Done{}, err
+		}
+		return h.office().Do(h.Context(), plan, by)
+	}
+}
+
+// refund gives a load back, by two people on the day on which it is asked for.
+func (h *house) refund(r release.Refund) (release.Done, error) {
+	by := approval(6)
+	by.At = r.On.Time(time.UTC).Add(12 * time.Hour)
+	return h.do(by)(h.office().ShowRefund(h.Context(), r))
 }
 
 func (h *house) written(sequence uint16, fen, balance uint32) sent {
@@ -66,18 +83,18 @@ func TestRefund(t *testing.T) {
 	h.must(ask("o3", 2))
 	h.send(h.written(1, 5000, 5000))
 	h.clear()
-	d := h.office()
-	refund := func(r release.Refund) error { _, err := d.Refund(t.Context(), r); return err }
+	refund := func(r release.Refund) error { _, err := h.refund(r); return err }
 	h.wantRefusal("too early", refund(refundOf("o1", false, 6)))
 	h.wantRefusal("no such order", refund(refundOf("o9", true, 6)))
 	h.wantRefusal("a card has it", refund(refundOf("o2", true, 6)))
-	alone := refundOf("o1", true, 6)
-	alone.By.Second = alone.By.First
-	h.wantRefusal("one person", refund(alone))
+	alone := approval(6)
+	alone.Second = alone.First
+	_, err := h.do(alone)(h.office().ShowRefund(t.Context(), refundOf("o1", true, 6)))
+	h.wantRefusal("one person", err)
 	h.wantBalances(map[string]ledger.Fen{"channel:counter": -15_000, "unwritten:own": 10_000, "float:own": 5000})
 
 	for n := range 2 {
-		done, err := d.Refund(t.Context(), refundOf("o1", true, 6))
+		done, err := h.refund(refundOf("o1", true, 6))
 		h.must(err)
 		if done.Repeated != (n == 1) {
 			t.Errorf("refund %d: repeated %v", n, done.Repeated)
@@ -115,7 +132,7 @@ func TestRefund(t *testing.T) {
 	h.send(h.written(0, 5000, 15_000), h.written(0, 5000, 15_000))
 	h.clear()
 	h.wantBalances(map[string]ledger.Fen{"float:own": 15_000, "unwritten:own": 0, "suspense:load_not_paid": -5000})
-	done, err := d.Refund(t.Context(), refundOf("o1", true, 7))
+	done, err := h.refund(refundOf("o1", true, 7))
 	h.must(err)
 	if !done.Repeated {
 		t.Error("the refund was booked a second time")
@@ -131,7 +148,7 @@ func TestRefundOfWhatStands(t *testing.T) {
 	h := newHouse(t)
 	h.town.Registry = clearingtest.New(t, func(files map[string]string) { files["channels.csv"] += "kiosk,自助机,Kiosk,20200101,\n" }).Registry
 	h.must(h.ledger.OpenAccounts(t.Context(), chart.Accounts(h.town.Registry.Current())))
-	authority, office := h.authority(), h.office()
+	authority := h.authority()
 	for sequence, channel := range []string{"counter", "kiosk"} {
 		request := h.town.LoadRequest(clearingtest.Card, "o1", uint16(sequence), 0, 5000, noon(5))
 		request.Channel = channel
@@ -140,16 +157,16 @@ func TestRefundOfWhatStands(t *testing.T) {
 	}
 	either, kiosk := refundOf("o1", true, 6), refundOf("o1", true, 6)
 	kiosk.Channel = "kiosk"
-	_, err := office.Refund(t.Context(), either)
+	_, err := h.refund(either)
 	h.wantRefusal("either of two", err)
-	_, err = office.Refund(t.Context(), kiosk)
+	_, err = h.refund(kiosk)
 	h.must(err)
 	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": -5000, "unwritten:own": 5000})
-	if done, err := office.Refund(t.Context(), either); err != nil || done.Repeated {
+	if done, err := h.refund(either); err != nil || done.Repeated {
 		t.Errorf("the one that stands: %+v, %v", done, err)
 	}
 	h.wantBalances(map[string]ledger.Fen{"channel:kiosk": 0, "channel:counter": 0, "unwritten:own": 0})
-	_, err = office.Refund(t.Context(), either)
+	_, err = h.refund(either)
 	h.wantRefusal("either of two that were refunded", err)
 }
 
@@ -170,7 +187,7 @@ func TestRefundWhileJudged(t *testing.T) {
 				amounts, err := h.ledger.Amounts(ctx, keys)
 				if len(keys) > 0 {
 					once.Do(func() {
-						_, err := h.office().Refund(ctx, refundOf("o1", true, 6))
+						_, err := h.refund(refundOf("o1", true, 6))
 						h.must(err)
 					})
 				}
@@ -209,7 +226,7 @@ func TestRefundRace(t *testing.T) {
 	})
 	refunded := 0
 	for n := range orders {
-		_, err := h.office().Refund(t.Context(), refundOf(name(orders-1-n), true, 6))
+		_, err := h.refund(refundOf(name(orders-1-n), true, 6))
 		if err == nil {
 			refunded++
 			continue

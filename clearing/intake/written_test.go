@@ -82,18 +82,18 @@ func TestWrittenLongAgo(t *testing.T) {
 			after := map[string]ledger.Fen{"channel:counter": -15_000, "unwritten:own": 10_000, "float:own": 5000}
 			h.wantBalances(after)
 			for _, day := range []int{6, 300} {
-				_, err := h.office().Refund(t.Context(), refundOf("o1", true, day))
+				_, err := h.refund(refundOf("o1", true, day))
 				h.wantRefusal("a load that the card has", err)
 			}
 			// As a refund finds it that has looked at the journal just before the batch.
 			_, err := h.ledger.Pool().Exec(t.Context(), "UPDATE written_loads SET sequence = 1")
 			h.must(err)
-			_, err = h.office().Refund(t.Context(), refundOf("o2", true, 6))
+			_, err = h.refund(refundOf("o2", true, 6))
 			h.wantRefusal("a load that the table has", err)
-			_, err = h.office().Refund(t.Context(), refundOf("o1", true, 6))
+			_, err = h.refund(refundOf("o1", true, 6))
 			h.wantRefusal("a load that the journal has", err)
 			h.wantBalances(after)
-			_, err = h.office().Refund(t.Context(), refundOf("o3", true, 6))
+			_, err = h.refund(refundOf("o3", true, 6))
 			h.must(err)
 			h.sound()
 		})
@@ -150,7 +150,7 @@ func TestUncovered(t *testing.T) {
 	h.send(h.written(0, 5000, 5000), h.written(1, 5000, 10_000))
 	h.clear()
 	for _, order := range []string{"o1", "o2"} {
-		_, err := h.office().Refund(t.Context(), refundOf(order, true, 6))
+		_, err := h.refund(refundOf(order, true, 6))
 		h.wantRefusal("a refund of what the card has", err)
 	}
 	waiting := h.suspended(false)[verdict.LoadUncovered]
@@ -197,7 +197,7 @@ func TestRefundedToTheBound(t *testing.T) {
 	last := identity.MaxAttempt - 1
 	h.must(ask(last))
 	h.must(ask(last))
-	done, err := h.office().Refund(t.Context(), refundOf(name(last), true, 6))
+	done, err := h.refund(refundOf(name(last), true, 6))
 	h.must(err)
 	if done.Repeated {
 		t.Error("the last refund was booked before")

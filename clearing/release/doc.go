@@ -8,10 +8,27 @@
 //	          a load unlike its order, against the order: see below
 //	payout    what a day's close held:  operator:ID → reserve
 //
-// A decision names one row of the journal, and the key of the row that it books is made of that
-// row's key. So a decision is booked once, however often it is asked for, and never for more than
-// waits there. The suspended row stays as it is. The same commit writes into the audit who
-// decided, who agreed and why; the evidence of the booked row says what was decided.
+// A decision names rows of the journal, and the key of each row that it books is made of the key of
+// a row that it names. So a decision is booked once, however often it is asked for, and never for
+// more than waits there. The suspended row stays as it is. The same commit writes into the audit
+// who decided, who agreed and why; the evidence of a booked row says what was decided.
+//
+// A decision is first shown (a Plan: the rows with their state, the transfers, who gets the money),
+// which books nothing, and then done (Office.Do), which books what was shown and nothing else.
+//
+// # To whom a suspended tap is released
+//
+// It belongs to the operator that had the terminal when the card signed, by the registry's rows for
+// that day. Another account gets it only for a reason of its own. Several rows are released in one
+// commit (Select finds them), each by itself: if one account takes no money, its rows wait on.
+// Which rows they are, who gets them and how much is fixed when they are shown, so what waits by
+// the time of the approval and was not shown is not released.
+//
+// # A wrong release
+//
+// It is corrected once, by a chain that books the release the other way round and then to the right
+// account. The first account owes the money, even if a close has paid it out: what it is owed on
+// the day of the correction becomes less, and if that is below zero the close collects it.
 //
 // # A refund of a load that the card has after all
 //

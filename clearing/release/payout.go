@@ -14,39 +14,44 @@ import (
 
 // Payout is a request to pay an operator the amount that the close of a day held.
 type Payout struct {
-	Day      ledger.Day
-	Operator string
-	By       ledger.Approval
+	Day      ledger.Day `json:"day"`
+	Operator string     `json:"operator"`
 }
 
-// Payout pays the whole amount held for a day, once. The error is a *Refusal if that is not
-// possible.
-func (o *Office) Payout(ctx context.Context, p Payout) (Done, error) {
+// ShowPayout shows what paying the whole amount that was held for a day would book. The error is a
+// *Refusal if that is not possible.
+func (o *Office) ShowPayout(ctx context.Context, p Payout) (*Plan, error) {
 	if !p.Day.Valid() {
-		return Done{}, refuse("%d is no day", p.Day).todo("give --day YYYYMMDD")
+		return nil, refuse("%d is no day", p.Day).todo("give --day YYYYMMDD")
 	}
 	booked, err := o.Ledger.BookedRows(ctx, p.Day)
 	if err != nil {
-		return Done{}, err
+		return nil, err
 	}
 	held, ok, err := dayclose.ReadHeld(ctx, o.Ledger, p.Operator, p.Day)
 	switch {
 	case err != nil:
-		return Done{}, err
+		return nil, err
 	case !ok:
-		return Done{}, refuse("no payout of operator %q is held for day %s", p.Operator, p.Day).todo("citycard day held shows what is")
+		return nil, refuse("no payout of operator %q is held for day %s", p.Operator, p.Day).todo("citycard day held shows what is")
 	case held.Fen <= 0:
-		return Done{}, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day).todo("nothing is to be paid")
+		return nil, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day).todo("nothing is to be paid")
 	}
-	data, err := evidence{ActPayout, p.Day.String(), chart.Operator(p.Operator)}.encode()
+	code := chart.Operator(p.Operator)
+	data, err := evidence{ActPayout, p.Day.String(), code}.encode()
 	if err != nil {
-		return Done{}, err
+		return nil, err
 	}
-	d := &decision{name: ActPayout, by: p.By, what: fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())}
-	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(chart.Operator(p.Operator)), ID: identity.PayoutReleased()}
-	d.within = func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) }
-	d.add(key, chart.Operator(p.Operator), chart.Reserve, held.Fen, chart.PurposeSettlement, data)
-	return o.book(ctx, d)
+	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(code), ID: identity.PayoutReleased()}
+	paid := Planned{Row: p.Day.String() + " " + code, State: "held", Then: "paid", To: code, Fen: held.Fen}
+	if held.Released {
+		paid.State = paid.Then
+	}
+	paid.add(key, code, chart.Reserve, held.Fen, chart.PurposeSettlement, data)
+	return &Plan{
+		Act: ActPayout, Rows: []Planned{paid}, what: always(fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())),
+		within: func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) },
+	}, nil
 }
 
 // unchanged makes sure, inside the transaction, that the day has ended, and that nothing was booked

@@ -29,7 +29,7 @@ type Refund struct {
 	// NotWritten says that the counter has read the card and that the card does not have the load.
 	// Then the rules' waiting time does not apply.
 	NotWritten bool
-	By         ledger.Approval
+	On         ledger.Day // the day on which it is asked for
 }
 
 // paidLoad is an order as the books have it.
@@ -41,54 +41,61 @@ type paidLoad struct {
 	row     ledger.Key
 }
 
-// Refund gives a paid load back to its channel. The error is a *Refusal where the
-// load cannot be refunded.
-func (o *Office) Refund(ctx context.Context, r Refund) (Done, error) {
-	order, err := o.find(ctx, r)
+// ShowRefund shows what giving a paid load back to its channel would book. The error is a *Refusal
+// where the load cannot be refunded.
+func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
+	order, err := o.order(ctx, r)
 	if err != nil {
-		return Done{}, err
+		return nil, err
 	}
-	today := ledger.DayOf(r.By.At)
-	if due := order.booked.Add(o.RefundAfterDays); !r.NotWritten && today < due {
-		return Done{}, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due).todo("wait until then, or look at the card and give --not-written")
+	if due := order.booked.Add(o.RefundAfterDays); !r.NotWritten && r.On < due {
+		return nil, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due).todo("wait until then, or look at the card and give --not-written")
 	}
-	data, err := evidence{ActRefund, RowName(order.row), order.channel}.encode()
+	name := RowName(order.row)
+	data, err := evidence{ActRefund, name, order.channel}.encode()
 	if err != nil {
-		return Done{}, err
+		return nil, err
 	}
-	d := &decision{name: ActRefund, by: r.By, what: fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)}
-	d.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
+	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + order.channel, To: order.channel, Fen: order.fen}
+	refunded.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
+	what := fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)
+	plan := &Plan{Act: ActRefund, what: always(what), keep: order.keepRefund}
 	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
-		return Done{}, err
+		return nil, err
 	}
 	if before[0] == 0 {
 		// The order matters: each check sees what was read or judged after the one before it.
 		if err := o.unread(ctx); err != nil {
-			return Done{}, err
+			return nil, err
 		}
 		if err := o.quarantined(ctx); err != nil {
-			return Done{}, err
+			return nil, err
 		}
 		if err := o.unreported(ctx, order); err != nil {
-			return Done{}, err
+			return nil, err
 		}
-		d.within = order.notWritten
+		plan.within = order.notWritten
+	} else {
+		refunded.State = refunded.Then
 	}
-	d.keep = func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
-			[]byte(order.Card), int64(order.Load.Kind), int64(order.Load.Sequence), int64(order.Load.Attempt)+1)
-		if err != nil {
-			return fmt.Errorf("keep the refund: %w", err)
-		}
-		return nil
-	}
-	return o.book(ctx, d)
+	plan.Rows = []Planned{refunded}
+	return plan, nil
 }
 
-// find looks the order up among what was paid for the card.
-func (o *Office) find(ctx context.Context, r Refund) (paidLoad, error) {
+// keepRefund counts the refunds of the card's sequence, for the next order.
+func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `INSERT INTO load_refunds (card, type, sequence, refunds) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (card, type, sequence) DO UPDATE SET refunds = excluded.refunds`,
+		[]byte(p.Card), int64(p.Load.Kind), int64(p.Load.Sequence), int64(p.Load.Attempt)+1)
+	if err != nil {
+		return fmt.Errorf("keep the refund: %w", err)
+	}
+	return nil
+}
+
+// order looks the order up among what was paid for the card.
+func (o *Office) order(ctx context.Context, r Refund) (paidLoad, error) {
 	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {
 		return paidLoad{}, err

@@ -29,6 +29,7 @@ const (
 	PensionLine     books.Kind = "pension is in no list that is kept"
 	LoadRefund      books.Kind = "refunds of a load differ from journal"
 	WrittenLoad     books.Kind = "written load differs from journal"
+	Release         books.Kind = "release differs from what it releases"
 	Closing         books.Kind = "closing differs from the audit"
 	Topic           books.Kind = "topic differs from the audit"
 	Pass            books.Kind = "pass over cards differs from the audit"
@@ -56,7 +57,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.closings, c.topics, c.passes, c.persons, c.staff,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -296,22 +296,26 @@ func (l *lived) firstDay() {
 	l.hold(firstLived)
 }
 
-// decide refunds loads that were not written, and releases suspended transfers.
+// decide refunds loads that were not written, releases suspended transfers and corrects one.
 func (l *lived) decide(day ledger.Day) {
 	office := &release.Office{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
-	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
-		_, err := office.Refund(l.Context(), release.Refund{
-			Card: identity.CardOf(clearingtest.CardID(card)), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, By: l.by(day),
-		})
+	do := func(plan *release.Plan, err error) {
+		l.must(err)
+		_, err = office.Do(l.Context(), plan, l.by(day))
 		l.must(err)
 	}
-	l.must(office.List(l.Context(), day, day, func(s release.Suspended) error {
-		if s.Reason != verdict.UnknownTerminal {
-			return nil
-		}
-		_, err := office.Release(l.Context(), release.Release{Row: s.Row, To: chart.Operator("bus"), By: l.by(day)})
-		return err
+	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
+		do(office.ShowRefund(l.Context(), release.Refund{
+			Card: identity.CardOf(clearingtest.CardID(card)), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, On: day,
+		}))
+	}
+	var row string
+	l.must(office.List(l.Context(), release.Filter{First: day, Last: day, Reason: verdict.UnknownTerminal}, func(s release.Suspended) error {
+		row = release.RowName(s.Row)
+		do(office.ShowRelease(l.Context(), release.Releases{Rows: []release.Payee{{Row: row, To: chart.Operator("bus")}}, Because: "listed late"}))
+		return nil
 	}))
+	do(office.ShowCorrection(l.Context(), release.Correction{Row: row, To: chart.Operator("metro"), Because: "the wrong depot"}))
 }
 
 // hold makes two holds and posts one in part.

@@ -39,9 +39,10 @@ func dayReleaseCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
-		done, err := office.Payout(ctx, release.Payout{Day: ledger.Day(held), Operator: *operator, By: d.approval()})
-		return done, language.Textf("day %s of operator %s paid", held.String(), *operator), err
+	return d.decides(func(ctx context.Context, office *release.Office) (*release.Plan, error) {
+		return office.ShowPayout(ctx, release.Payout{Day: ledger.Day(held), Operator: *operator})
+	}, func(release.Done) *language.Text {
+		return language.Textf("day %s of operator %s paid", held.String(), *operator)
 	})
 }
 

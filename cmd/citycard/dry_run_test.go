@@ -39,9 +39,16 @@ import (
 // that it needs. A line that begins with "=" marks a command that prints the same with --dry-run as
 // without it.
 const dryRuns = `
+<<<<<<< HEAD
 = receive --account deposits:own --amount 12.5 --reference slip --by ann --and bob --reason statement
 = receive reverse --reference slip --by ann --and bob --reason mistyped
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --by ann --and bob --reason late
+=======
+= receive --account deposits:own --amount 12.5 --reference slip
+= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --because unlisted --by ann --and bob --reason late
+= suspense release --reason-code card_listed --by ann --and bob --reason late
+= suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late
+>>>>>>> 0cc7054 (Release: a tap goes to the operator of its terminal; many at once; a wrong release is corrected)
 = load refund --card 03105070200000000001 --order o-1 --not-written --by ann --and bob --reason complaint
 = account limit --code agent --cap 20 --by ann --and bob --reason trusted
 = keys --seed 1
@@ -139,6 +146,7 @@ const refusedRuns = `
 = receive --account fund:nosuch --amount 1 --reference slip --by ann --and bob --reason statement | there is no account fund:nosuch
 = receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked
+= suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late | nothing was booked
 = account limit --code agnt --cap 20 --by ann --and bob --reason trusted | no such account
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
 = day reopen --day 20260105 --by ann --and bob --reason forgotten | day 20260105 is not reopened

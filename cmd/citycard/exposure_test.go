@@ -137,7 +137,7 @@ func (d *exposedDay) release() {
 			d.Fatal(err)
 		}
 		if waiting.Reason == "unknown_terminal" {
-			d.say("citycard", "suspense", "release", "--data", d.data, "--row", waiting.Row, "--to", "operator:zzmetro", "--by", "ann", "--and", "bob", "--reason", "listed late")
+			d.say("citycard", "suspense", "release", "--data", d.data, "--row", waiting.Row, "--to", "operator:zzmetro", "--because", "its number was typed wrong", "--by", "ann", "--and", "bob", "--reason", "listed late")
 			return
 		}
 	}

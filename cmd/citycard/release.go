@@ -10,7 +10,6 @@ import (
 
 	"citycard/clearing/release"
 	"citycard/clearing/rulefile"
-	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -37,9 +36,9 @@ func (d *decision) approval() ledger.Approval {
 	return by
 }
 
-// decides makes the command book one decision and print the result. act returns the text of the
-// result.
-func (d *decision) decides(act func(context.Context, *release.Office) (release.Done, *language.Text, error)) *ffcli.Command {
+// decides makes the command book one decision and print the result. show plans it; without a plan
+// nothing is booked. said is the text of the result.
+func (d *decision) decides(show func(context.Context, *release.Office) (*release.Plan, error), said func(release.Done) *language.Text) *ffcli.Command {
 	return d.changes(func(ctx context.Context, b *books.Books) (err error) {
 		if d.zone, err = server.Zone(ctx, b.Ledger); err != nil {
 			return err
@@ -48,27 +47,54 @@ func (d *decision) decides(act func(context.Context, *release.Office) (release.D
 		if err != nil {
 			return err
 		}
-		done, what, err := act(ctx, office)
-		if refusal := (*release.Refusal)(nil); errors.As(err, &refusal) {
-			refused := service.Refuse("nothing was booked").Because(refusal.Text)
-			if refusal.Todo != nil {
-				return refused.Todo("%w", refusal.Todo)
-			}
-			return refused
+		plan, err := show(ctx, office)
+		if plan == nil || err != nil {
+			return refusedDecision(err)
 		}
+		done, err := office.Do(ctx, plan, d.approval())
 		if err != nil {
-			return err
+			return refusedDecision(err)
 		}
-		for _, part := range done.Parts {
+		return d.print(plan, done, said)
+	})
+}
+
+// refusedDecision says why nothing was booked.
+func refusedDecision(err error) error {
+	refusal := (*release.Refusal)(nil)
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	refused := service.Refuse("nothing was booked").Because(refusal.Text)
+	if refusal.Todo != nil {
+		return refused.Todo("%w", refusal.Todo)
+	}
+	return refused
+}
+
+// print prints the transfers of one row, or the sums of several.
+func (d *decision) print(plan *release.Plan, done release.Done, said func(release.Done) *language.Text) error {
+	if len(plan.Rows) == 1 {
+		for _, part := range done.Rows[0].Parts {
 			d.Print("%s -> %s %s", part.Debit, part.Credit, part.Fen.String())
 		}
-		if done.Repeated {
-			d.Print("booked before; nothing changed")
-			return nil
+	} else {
+		for _, total := range release.Totals(done.Rows) {
+			d.Print("%s: %d rows, %s yuan", total.To, total.Rows, total.Fen.String())
 		}
-		d.Print("%w, by %s and %s", what, d.first, d.second)
-		return nil
-	})
+	}
+	if done.Repeated {
+		d.Print("booked before; nothing changed")
+	} else {
+		d.Print("%w, by %s and %s", said(done), d.first, d.second)
+	}
+	for _, row := range done.Refused {
+		d.Say("not booked: %s: %w", row.Row, row.Why)
+	}
+	if n := len(done.Refused); n > 0 {
+		return service.Refuse("%d of %d rows were not booked and wait on", n, len(plan.Rows)).Todo("release them once their accounts take money")
+	}
+	return nil
 }
 
 func newOffice(ctx context.Context, b *books.Books, zone *time.Location) (*release.Office, error) {
@@ -109,83 +135,12 @@ func loadRefundCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
+	return d.decides(func(ctx context.Context, office *release.Office) (*release.Plan, error) {
 		cards, _, err := card.find(ctx, office.Ledger)
 		if err != nil {
-			return release.Done{}, nil, err
+			return nil, err
 		}
-		r.Card, r.By = cards[0], d.approval() // only a registered card's loads are paid for
-		done, err := office.Refund(ctx, r)
-		return done, language.Textf("order %s refunded", r.Order), err
-	})
-}
-
-func suspenseCommand() *ffcli.Command {
-	return group("suspense", "money whose payee is open", "", suspenseListCommand(), suspenseReleaseCommand())
-}
-
-func suspenseReleaseCommand() *ffcli.Command {
-	d := newDecision("suspense release", "--row ROW --to ACCOUNT", "release one suspended transfer, by two people", "")
-	row := d.flags.String("row", "", "`row` as citycard suspense list shows it")
-	var r release.Release
-	d.flags.StringVar(&r.To, "to", "", "`account`: operator:ID or channel:ID; pending:OPERATOR for another city's tap; for a load the channel that owes it")
-	d.check = func() (err error) {
-		if r.Row, err = release.ParseRow(*row); err != nil {
-			return language.Textf("--row: %w", err)
-		}
-		return nil
-	}
-	return d.decides(func(ctx context.Context, office *release.Office) (release.Done, *language.Text, error) {
-		r.By = d.approval()
-		done, err := office.Release(ctx, r)
-		return done, language.Textf("released to %s", r.To), err
-	})
-}
-
-// suspendedLine is a suspended transfer as it is printed.
-type suspendedLine struct {
-	Row      string         `json:"row"`
-	Reason   verdict.Reason `json:"reason"`
-	Fen      ledger.Fen     `json:"fen"` // below zero: the suspense account is owed it
-	Booked   string         `json:"booked"`
-	Released bool           `json:"released"`
-	Foreign  bool           `json:"foreign"` // another city's, never verified
-}
-
-func (s suspendedLine) cells(l language.Language) []string {
-	state := l.Choose("waits", "待处理")
-	if s.Released {
-		state = l.Choose("released", "已解除")
-	}
-	if s.Foreign {
-		state += l.Choose("; foreign, unverified", "；外地卡，未验证")
-	}
-	return []string{s.Row, s.Reason.In(l), s.Fen.String(), s.Booked, state}
-}
-
-const suspendedHeader = "ROW\tREASON\t>YUAN\tBOOKED\tSTATE"
-
-func suspenseListCommand() *ffcli.Command {
-	c := newCommand("suspense list", "--from DAY --to DAY [--reason CODE] [--all]", "what was suspended in these clearing days and still waits", "")
-	var of span
-	of.register(c.flags)
-	reason := c.flags.String("reason", "", "reason `code`, such as unknown_terminal")
-	all := c.flags.Bool("all", false, "what was released, too")
-	c.check = of.check
-	return c.reads(func(ctx context.Context, b *books.Books) error {
-		return list(c, suspendedHeader, suspendedLine.cells, func(add func(suspendedLine) error) error {
-			office := &release.Office{Ledger: b.Ledger}
-			first, last := of.days()
-			return office.List(ctx, first, last, func(s release.Suspended) error {
-				if s.Released && !*all || *reason != "" && string(s.Reason) != *reason {
-					return nil
-				}
-				line := suspendedLine{release.RowName(s.Row), s.Reason, s.Fen, s.Booked.String(), s.Released, s.Foreign}
-				if s.Owed {
-					line.Fen = -line.Fen
-				}
-				return add(line)
-			})
-		})
-	})
+		r.Card, r.On = cards[0], ledger.DayOf(time.Now().In(d.zone)) // only a registered card's loads are paid for
+		return office.ShowRefund(ctx, r)
+	}, func(release.Done) *language.Text { return language.Textf("order %s refunded", r.Order) })
 }

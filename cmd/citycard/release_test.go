@@ -20,8 +20,8 @@ import (
 )
 
 // TestDecisions lets two people refund a load and release suspended transfers: testdata/decisions,
-// over taps at an unknown terminal, one of them with another city's card, and loads that no card
-// has confirmed.
+// over taps at an unknown terminal, one of them with another city's card, taps with a listed card
+// at known terminals, and loads that no card has confirmed.
 func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b, dir)
@@ -51,6 +51,15 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 	tap := func(card string) []byte {
 		return clearingtest.Encode(&message.Tap{Debit: &message.Debit{Card: clearingtest.Hex(card), Terminal: clearingtest.Hex(clearingtest.Unlisted)}})
 	}
+	listed := func(terminal string, sequence uint32, fen ledger.Fen) ledger.Transfer {
+		return ledger.Transfer{
+			Day: day, Subject: card, ID: identity.Spend(9, clearingtest.Hex(terminal), sequence), Debit: ledger.IDOfCode(chart.Float),
+			Credit: ledger.IDOfCode(chart.Suspense(verdict.CardListed)), Amount: fen, Purpose: chart.PurposeBus,
+			Evidence: clearingtest.Encode(&message.Tap{Line: 5, Debit: &message.Debit{
+				Card: clearingtest.Hex(clearingtest.Card), Terminal: clearingtest.Hex(terminal), Time: clearingtest.Hex("20260105081500"),
+			}}),
+		}
+	}
 	paid := func(order string, sequence uint16, fen ledger.Fen) ledger.Transfer {
 		return ledger.Transfer{
 			Day: identity.NoDay, Subject: card, ID: identity.LoadAuthorised(identity.Load{Kind: 2, Sequence: sequence}), Debit: ledger.IDOfCode(chart.Channel("counter")),
@@ -68,6 +77,7 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 			Debit:  ledger.IDOfCode(chart.Centre),
 			Credit: ledger.IDOfCode(chart.Suspense(verdict.UnknownTerminal)), Amount: 300, Purpose: chart.PurposeBus, Evidence: tap("03104999900000000001"),
 		},
+		listed(clearingtest.BusValidator, 21, 110), listed(clearingtest.MetroGate, 22, 130), listed(clearingtest.MetroGate, 23, 150),
 		paid("o-1", 4, 5000),
 		// Two orders with one number: from before numbers were bound to loads.
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
