@@ -39,16 +39,11 @@ import (
 // that it needs. A line that begins with "=" marks a command that prints the same with --dry-run as
 // without it.
 const dryRuns = `
-<<<<<<< HEAD
 = receive --account deposits:own --amount 12.5 --reference slip --by ann --and bob --reason statement
 = receive reverse --reference slip --by ann --and bob --reason mistyped
-= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --by ann --and bob --reason late
-=======
-= receive --account deposits:own --amount 12.5 --reference slip
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --because unlisted --by ann --and bob --reason late
 = suspense release --reason-code card_listed --by ann --and bob --reason late
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late
->>>>>>> 0cc7054 (Release: a tap goes to the operator of its terminal; many at once; a wrong release is corrected)
 = load refund --card 03105070200000000001 --order o-1 --not-written --by ann --and bob --reason complaint
 = account limit --code agent --cap 20 --by ann --and bob --reason trusted
 = keys --seed 1
