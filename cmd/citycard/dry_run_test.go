@@ -72,7 +72,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"account", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
+	"account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }

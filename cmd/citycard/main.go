@@ -25,7 +25,7 @@ func rootCommand() *ffcli.Command {
 		FlagSet:    flag.NewFlagSet("citycard", flag.ContinueOnError),
 		Subcommands: []*ffcli.Command{
 			demo.Command(), serveCommand(), readyCommand(), migrateCommand(), verifyCommand(), dayCommand(), receiveCommand(), loadCommand(), channelCommand(), suspenseCommand(), quarantineCommand(), keysCommand(), sealKeyCommand(), personTokenCommand(), personsCommand(), tapCommand(), registryCommand(), rulesCommand(), faresCommand(),
-			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), exportCommand(), proveCommand(), service.VersionCommand("citycard", knownSchemas),
+			accountCommand(), statementCommand(), trialCommand(), holdsCommand(), auditCommand(), exportCommand(), proveCommand(), service.VersionCommand("citycard", knownSchemas),
 		},
 		Exec: func(context.Context, []string) error { return flag.ErrHelp },
 	}

@@ -61,6 +61,7 @@ func treatments() []treatment {
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},
 		{"docs/ledger.md", "$ citycard account limit", "", nothing + "TestLooks does it"},
+		{"docs/ledger.md", "citycard audit find", "", stand + "TestAudit does it"},
 	}
 }
 

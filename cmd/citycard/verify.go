@@ -16,6 +16,7 @@ import (
 	"citycard/cmd/check"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/export"
 	"citycard/ledger/verify"
 )
 
@@ -153,6 +154,13 @@ func (v *verification) printText(c *command) {
 		c.Print("%s: %s: %s", faultIn(f.Kind, c.Language), f.Where, f.Detail)
 	}
 	s := v.Books
+	c.Print("books %s", s.ID)
+	if s.Part == export.PartAudit {
+		c.Print("%d entries of the audit, %d sealed days checked in %.1f s: %w", s.Entries, s.SealedDays, v.Seconds, service.Faults(s.Faults))
+		v.printSigner(c)
+		v.printAudit(c)
+		return
+	}
 	c.Print("%d streams, %d batches, %d transfers, %d memos, %d accounts, %d sealed days checked in %.1f s: %w",
 		s.Streams, s.Batches, s.Transfers, s.Memos, s.Accounts, s.SealedDays, v.Seconds, service.Faults(s.Faults))
 	if v.Truth != nil {
@@ -166,11 +174,28 @@ func (v *verification) printText(c *command) {
 	switch {
 	case v.Holds:
 		c.Print("THE BOOKS HOLD")
-	case v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds()):
+	case v.onlyUnknown():
 		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
 	default:
 		c.Print("THE BOOKS DO NOT HOLD")
 	}
+}
+
+// printAudit prints what came out for an audit without its books.
+func (v *verification) printAudit(c *command) {
+	switch {
+	case v.Holds:
+		c.Print("THE AUDIT HOLDS; the rest of the books is not in the file")
+	case v.onlyUnknown():
+		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
+	default:
+		c.Print("THE AUDIT DOES NOT HOLD")
+	}
+}
+
+// onlyUnknown reports whether nothing is wrong but that no signer is known.
+func (v *verification) onlyUnknown() bool {
+	return v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds())
 }
 
 // printSigner prints the signer whose seals were trusted.

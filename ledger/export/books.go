@@ -40,7 +40,20 @@ type books struct {
 // on the file system of the directory for temporary ones, which have no name there.
 func Books(ctx context.Context, v *ledger.View, extent Extent, fn func(*Line) error) error {
 	x := &books{ctx: ctx, view: v, extent: extent, hand: fn}
-	for _, part := range []func() error{x.identity, x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days} {
+	return x.all(x.identity, x.audit, x.chart, x.accounts, x.streams, x.journal, x.sums, x.holds, x.days)
+}
+
+// part is Books for a part of them.
+func part(ctx context.Context, v *ledger.View, name string, fn func(*Line) error) error {
+	if name == "" {
+		return Books(ctx, v, Whole, fn)
+	}
+	x := &books{ctx: ctx, view: v, extent: Whole, hand: fn}
+	return x.all(x.identity, x.audit, x.chart, x.days)
+}
+
+func (x *books) all(parts ...func() error) error {
+	for _, part := range parts {
 		if err := part(); err != nil {
 			return err
 		}

@@ -34,7 +34,11 @@
 // zero byte, and the hash that is stored, 32 bytes. All other lines are JSON, one object with one
 // member. What the last line hashes are all frames before it, lengths included.
 //
-// Version 1, which is read, is text: each line JSON, rows too, with a line feed after it.
+// Version 1, which is read, is text: each line JSON, rows too, with a line feed after it. The audit
+// alone (WriteAudit) is written in it, for people and other programs. Its first line says part
+// audit, and it has lines of the kinds books, audit, chart, head and day: so it shows that each
+// entry follows from the one before it, where the audit ends, and which entries the seals of days
+// cover.
 //
 // All of an export is one moment's view. Writing and reading it takes memory that does not grow
 // with it: rows, which the database has in the order of their keys, are sorted in files that take

@@ -5,7 +5,8 @@ import (
 	"citycard/ledger/chain"
 )
 
-// Version is the version of the format that is written; Read reads version 1 as well.
+// Version is the version of the format in which all books are written. Version 1 is text: it is
+// read, and the audit alone is written in it.
 const Version = 2
 
 // Line is one line: one of its members is set.
@@ -102,10 +103,27 @@ func (l *Line) rank() int {
 	return 0
 }
 
+// PartAudit is the part of an export that has only the audit: besides its entries the identity of
+// the books, the chart's line, which says where the audit ends, and heads and days, whose seals
+// cover the audit.
+const PartAudit = "audit"
+
 // Header begins an export.
 type Header struct {
 	Version int    `json:"version"`
 	Dialect string `json:"dialect"`
+	Part    string `json:"part,omitempty"` // empty: all books
+}
+
+// partOf reports whether a line may be in a part of the books.
+func (l *Line) partOf(part string) bool {
+	switch part {
+	case "":
+		return true
+	case PartAudit:
+		return l.Export != nil || l.Books != nil || l.Audit != nil || l.Chart != nil || l.Head != nil || l.Day != nil
+	}
+	return false
 }
 
 // Identity tells the books from all others.

@@ -62,12 +62,12 @@ func Read(r io.Reader, fn func(*Line) error) error {
 		})
 	}()
 	var err error
-	last := 0
+	seen := order{version: in.version}
 	for b := range ordered {
 		if <-b.done; err != nil {
 			continue
 		}
-		if last, err = b.hand(in.version, last, fn); err != nil {
+		if err = b.hand(&seen, fn); err != nil {
 			close(stop)
 		}
 	}
@@ -102,24 +102,44 @@ func (b *block) decode(version int) {
 	}
 }
 
-// hand hands the lines on, which must not rank lower than those before them, and returns the rank
-// of the last.
-func (b *block) hand(version, last int, fn func(*Line) error) (int, error) {
+// order is what the lines so far say of those to come.
+type order struct {
+	version int
+	part    string
+	last    int // rank of the last line
+}
+
+// takes refuses a line that must not come next.
+func (o *order) takes(line *Line, number int64) error {
+	if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != o.version {
+		return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, o.version)
+	}
+	if line.Export != nil {
+		o.part = line.Export.Part
+	}
+	rank := line.rank()
+	if rank < o.last {
+		return fmt.Errorf("%w: line %d: its kind comes before that of the line before it", ErrFormat, number)
+	}
+	o.last = rank
+	if !line.partOf(o.part) {
+		return fmt.Errorf("%w: line %d: its kind is not in the part %q of the books", ErrFormat, number, o.part)
+	}
+	return nil
+}
+
+// hand hands the lines on, if they may come next.
+func (b *block) hand(seen *order, fn func(*Line) error) error {
 	for i := range b.lines {
-		line, number := &b.lines[i], b.first+int64(i)
-		if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != version {
-			return last, fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, version)
+		line := &b.lines[i]
+		if err := seen.takes(line, b.first+int64(i)); err != nil {
+			return err
 		}
-		rank := line.rank()
-		if rank < last {
-			return last, fmt.Errorf("%w: line %d: its kind comes before that of the line before it", ErrFormat, number)
-		}
-		last = rank
 		if err := fn(line); err != nil {
-			return last, err
+			return err
 		}
 	}
-	return last, b.failed
+	return b.failed
 }
 
 // decode reads one frame. A row of version 2 begins with the zero byte of a leaf, all else is JSON.

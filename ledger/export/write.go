@@ -14,9 +14,10 @@ import (
 	"citycard/ledger/chain"
 )
 
-// Writer writes lines as frames of version 2, and numbers and hashes them.
+// Writer writes lines as frames, and numbers and hashes them.
 type Writer struct {
 	out    *bufio.Writer
+	text   bool // version 1
 	sum    hash.Hash
 	frames int64
 	frame  []byte
@@ -24,14 +25,21 @@ type Writer struct {
 
 // NewWriter begins an export to w.
 func NewWriter(w io.Writer, dialect string) (*Writer, error) {
-	x := &Writer{out: bufio.NewWriterSize(w, 1<<18), sum: sha256.New()}
-	return x, x.Line(&Line{Export: &Header{Version, dialect}})
+	return newWriter(w, &Header{Version: Version, Dialect: dialect})
+}
+
+func newWriter(w io.Writer, header *Header) (*Writer, error) {
+	x := &Writer{out: bufio.NewWriterSize(w, 1<<18), text: header.Version == 1, sum: sha256.New()}
+	return x, x.Line(&Line{Export: header})
 }
 
 // Line writes a line.
 func (x *Writer) Line(line *Line) error {
-	b := append(x.frame[:0], 0, 0, 0, 0)
-	if line.Row != nil {
+	b := x.frame[:0]
+	if !x.text {
+		b = append(b, 0, 0, 0, 0)
+	}
+	if line.Row != nil && !x.text {
 		b = append(line.Row.AppendCanonical(b), line.Row.Hash[:]...)
 	} else {
 		data, err := json.Marshal(line)
@@ -40,10 +48,15 @@ func (x *Writer) Line(line *Line) error {
 		}
 		b = append(b, data...)
 	}
+	if x.text {
+		b = append(b, '\n')
+	}
 	if x.frame = b; len(b) > maxFrame {
 		return tooLong(int64(len(b)))
 	}
-	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	if !x.text {
+		binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	}
 	x.sum.Write(b)
 	x.frames++
 	_, err := x.out.Write(b)
@@ -60,9 +73,19 @@ func (x *Writer) End() error {
 
 // Write exports the books of l to w.
 func Write(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
-	x, err := NewWriter(w, l.Dialect().String())
+	return write(ctx, l, w, &Header{Version: Version})
+}
+
+// WriteAudit exports the audit alone, as text.
+func WriteAudit(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
+	return write(ctx, l, w, &Header{Version: 1, Part: PartAudit})
+}
+
+func write(ctx context.Context, l *ledger.Ledger, w io.Writer, header *Header) error {
+	header.Dialect = l.Dialect().String()
+	x, err := newWriter(w, header)
 	if err == nil {
-		err = l.View(ctx, func(v *ledger.View) error { return Books(ctx, v, Whole, x.Line) })
+		err = l.View(ctx, func(v *ledger.View) error { return part(ctx, v, header.Part, x.Line) })
 	}
 	if err == nil {
 		err = x.End()

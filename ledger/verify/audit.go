@@ -10,16 +10,16 @@ import (
 // auditChain follows the audit's entries as they come.
 type auditChain struct {
 	books  *books
-	id     string // of the books
 	last   chain.AuditEntry
 	hashes map[int64]chain.Hash
 }
 
 func (c *auditChain) add(e chain.AuditEntry) {
+	c.books.summary.Entries++
 	where := fmt.Sprintf("audit entry %d", e.Number)
 	before, what := c.last.Hash, "the hash before"
 	if e.Number == 1 {
-		before, what = chain.AuditStart(c.id), fmt.Sprintf("the identity of the books, %q,", c.id)
+		before, what = chain.AuditStart(c.books.summary.ID), fmt.Sprintf("the identity of the books, %q,", c.books.summary.ID)
 	}
 	if e.Number != c.last.Number+1 {
 		c.books.fault(AuditChain, where, "the entry before it is %d, expected %d", c.last.Number, e.Number-1)
@@ -37,7 +37,7 @@ func (c *auditChain) add(e chain.AuditEntry) {
 
 // end compares the last entry with what the books say it is.
 func (c *auditChain) end(number int64, hash chain.Hash) {
-	if c.id == "" {
+	if c.books.summary.ID == "" {
 		c.books.fault(AuditChain, "the books", "their identity is not there")
 	}
 	if number != c.last.Number || hash != c.last.Hash {

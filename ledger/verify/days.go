@@ -128,7 +128,9 @@ func (b *books) head(h *export.Head) {
 		b.dayAt(h.Day).auditHead = true
 		return
 	}
-	b.dayAt(h.Day).heads++
+	if b.dayAt(h.Day).heads++; b.summary.Part != "" {
+		return // streams and batches are not in it
+	}
 	s := b.streams[ledger.IDOfStream(h.Stream)]
 	if s == nil {
 		b.fault(DayHead, fmt.Sprintf("day %v, stream %s", h.Day, h.Stream), "it left the day with batch %d, and there is no such stream", h.Sequence)

@@ -62,14 +62,17 @@ func (f Fault) String() string { return fmt.Sprintf("%s: %s: %s", f.Kind, f.Wher
 
 // Summary counts what was checked.
 type Summary struct {
-	Transfers  int64 `json:"transfers"`
-	Memos      int64 `json:"memos"`
-	Batches    int64 `json:"batches"`
-	Streams    int   `json:"streams"`
-	Accounts   int   `json:"accounts"`
-	Days       int   `json:"days"`
-	SealedDays int   `json:"sealed_days"`
-	Faults     int   `json:"faults"`
+	ID         string `json:"id"`             // of the books
+	Part       string `json:"part,omitempty"` // of them; empty: all
+	Entries    int64  `json:"entries"`        // of the audit
+	Transfers  int64  `json:"transfers"`
+	Memos      int64  `json:"memos"`
+	Batches    int64  `json:"batches"`
+	Streams    int    `json:"streams"`
+	Accounts   int    `json:"accounts"`
+	Days       int    `json:"days"`
+	SealedDays int    `json:"sealed_days"`
+	Faults     int    `json:"faults"`
 }
 
 func rowName(r *ledger.Row) string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"citycard/ledger"
+	"citycard/ledger/chain"
 	"citycard/ledger/ledgertest"
 	"citycard/ledger/shadow"
 	"citycard/ledger/verify"
@@ -68,7 +69,9 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(err)
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
-	must(l.ReopenDay(ctx, yesterday, ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}))
+	must(l.ReopenDay(ctx, yesterday, ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0), Signed: []chain.Signature{
+		{Key: "SHA256:li", Statement: "reopen it", Signature: "U1NI"}, {Key: "SHA256:wang", Statement: "so be it", Signature: "U1NJ"},
+	}}))
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
 	_, err = l.SealDay(ctx, yesterday, private)
@@ -124,7 +127,11 @@ func check(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey) (faults []s
 func TestTrueBooksHaveNoFault(t *testing.T) {
 	l, signer := write(t)
 	faults, summary := check(t, l, signer)
-	want := verify.Summary{Transfers: 25, Memos: 5, Batches: 6, Streams: 2, Accounts: 3, Days: 2, SealedDays: 1}
+	id, err := l.ID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := verify.Summary{ID: id, Entries: 7, Transfers: 25, Memos: 5, Batches: 6, Streams: 2, Accounts: 3, Days: 2, SealedDays: 1}
 	if len(faults) > 0 || summary != want {
 		t.Errorf("faults %q, summary %+v, expected %+v", faults, summary, want)
 	}
@@ -382,6 +389,11 @@ func TestCheckpointsTampered(t *testing.T) {
 func TestAuditTampered(t *testing.T) {
 	tamper(t, []tampering{
 		{"name", "UPDATE audit SET second = 'Zhang' WHERE number = 5", []string{"audit chain mismatch: audit entry 5: its hash"}},
+		{"statement", "UPDATE audit SET signed = replace(signed, 'so be', 'no to') WHERE number = 5", []string{"audit chain mismatch: audit entry 5: its hash"}},
+		{"signatures", "UPDATE audit SET signed = '' WHERE number = 5", []string{"audit chain mismatch: audit entry 5: its hash"}},
+		{"spelling", "UPDATE audit SET signed = signed || ' ' WHERE number = 5", []string{"audit chain mismatch: audit entry 5: its hash"}},
+		{"identity", "UPDATE books SET id = '00000000-0000-4000-8000-000000000000'", []string{"audit chain mismatch: audit entry 1: its hash"}},
+		{"no identity", "DELETE FROM books", []string{"audit chain mismatch: audit entry 1: its hash", "audit chain mismatch: the books: their identity"}},
 		{"last deleted", "DELETE FROM audit WHERE number = 7", []string{
 			"audit chain mismatch: day 20260104: it was sealed when entry 7", "audit chain mismatch: end of the audit: it is entry 7",
 			"day differs from its changes: day 20260104: it is sealed; its last change left it \"closing\"",

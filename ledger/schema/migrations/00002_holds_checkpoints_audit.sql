@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS audit (
     signed   TEXT NOT NULL, -- a JSON array, or nothing
     hash     BYTEA NOT NULL
 );
+CREATE INDEX IF NOT EXISTS audit_at ON audit (at, number);
 
 -- The identity of these books, by which they are told from all others. The audit's first entry covers it.
 CREATE TABLE IF NOT EXISTS books (
