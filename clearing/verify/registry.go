@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
+	"citycard/clearing/people/access"
 	"citycard/clearing/persons"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
@@ -22,6 +23,7 @@ func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo,
+		access.ActIssue, access.ActRevoke,
 	}
 }
 

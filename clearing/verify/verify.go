@@ -40,6 +40,7 @@ const (
 	StaffRow        books.Kind = "staff differs from the audit"
 	StaffAct        books.Kind = "act on staff cannot be"
 	Signature       books.Kind = "act is not signed as it should be"
+	AccessRow       books.Kind = "credential differs from the audit"
 	Unreadable      books.Kind = "audit entry cannot be read"
 )
 
@@ -57,7 +58,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff, c.access,
 	} {
 		if err := step(ctx); err != nil {
 			return err

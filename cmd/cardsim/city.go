@@ -55,7 +55,7 @@ func cityCommand() *ffcli.Command {
 	flags.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`HOST:PORT[,HOST:PORT]` of the message log")
 	c.access.Register(flags)
 	flags.StringVar(&c.api, "api", "http://"+service.LoadAuthority, "`URL` of the load authority")
-	flags.StringVar(&c.tokens, "channel-tokens", "", "`DIR` with the channels' tokens, ID.token each")
+	flags.StringVar(&c.tokens, "tokens", "", "`DIR` with the channels' tokens, ID.token each, as citycard access issue --out writes them")
 	flags.IntVar(&c.rides, "rides", 0, "rides of a card in a day, about, a `NUMBER`; 0: 15, direct 4")
 	flags.IntVar(&c.days, "days", 1, "`NUMBER` of days in a row")
 	flags.DurationVar(&c.wait, "wait", fareWait, "`TIME` to wait for Kafka and for the fares that citycard serve publishes")

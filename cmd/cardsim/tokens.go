@@ -20,12 +20,12 @@ func readTokens(dir string) (map[string]string, error) {
 		_, err = os.Stat(dir)
 	}
 	if err != nil {
-		return nil, service.Fail("cannot read the channels' tokens").Todo("correct --channel-tokens").Because(err)
+		return nil, service.Fail("cannot read the channels' tokens").Todo("correct --tokens").Because(err)
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, service.Fail("cannot read the channels' tokens").Todo("correct --channel-tokens").Because(err)
+			return nil, service.Fail("cannot read the channels' tokens").Todo("correct --tokens").Because(err)
 		}
 		tokens[strings.TrimSuffix(filepath.Base(file), ".token")] = strings.TrimSpace(string(data))
 	}

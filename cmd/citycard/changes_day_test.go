@@ -25,6 +25,7 @@ import (
 	"citycard/clearing/medical"
 	"citycard/clearing/message"
 	"citycard/clearing/pension"
+	"citycard/clearing/people/access"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/clearing/receipt"
@@ -94,6 +95,7 @@ func live(t *testing.T) *lived {
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
 	peopletest.New(l, l.Ledger)
+	l.letIn()
 	l.roster()
 	l.firstDay()
 	l.close(firstLived)
@@ -129,6 +131,22 @@ func (l *lived) roster() {
 	order.Faults = func(*persons.Reject) {}
 	_, err = store.Import(l.Context(), strings.NewReader(persons.Header+"\n"+
 		"resident,419999196001010028,张三,,present,20200101,\nx\npassport,USA-1,ANN,,died,20200101,\npassport,USA-2,BOB,,present,20200101,\n"), order)
+	l.must(err)
+}
+
+// letIn issues credentials to the channel, and revokes one.
+func (l *lived) letIn() {
+	store := &access.Store{Ledger: l.Ledger}
+	by := ledger.Approval{First: "ann", Reason: "contract", At: noonOf(firstLived)}
+	for _, o := range []access.Order{
+		{Unit: access.Channel("counter"), Kind: access.Token, Hash: access.HashToken("lived"), Days: 30},
+		{Unit: access.Channel("counter"), Kind: access.Certificate, Hash: access.Hash{1}, Days: 400},
+	} {
+		_, err := store.Issue(l.Context(), o, by)
+		l.must(err)
+	}
+	by.First, by.At = "bob", noonOf(firstLived).Add(time.Hour)
+	_, _, err := store.Revoke(l.Context(), 1, by)
 	l.must(err)
 }
 

@@ -9,7 +9,6 @@
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days, made by "seal-key make"
-//	channels/     the channels' tokens, and the hashes by which serve knows them
 //	registry/     the files that found the registry (package clearing/registry)
 //	rules/        the documents that found the rules (package clearing/rules)
 //	settlement/   settlement files, a folder a day

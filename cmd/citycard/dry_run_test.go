@@ -60,7 +60,8 @@ const dryRuns = `
 = rules propose --by ann --reason council {pension}
 = rules reject --by bob 3
 = rules template --log-level info {drafts}
-= channel token --channel counter
+  access issue --unit channel:counter --days 3 --by ann --reason contract
+  access revoke --by ann --reason lost 1
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
 = day release --day 20260105 --operator bus --by ann --and bob --reason looked
 = day reopen --day 20260105 --by ann --and bob --reason forgotten
@@ -72,7 +73,7 @@ const dryRuns = `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
@@ -135,9 +136,11 @@ const refusedRuns = `
 = persons import --by ann --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
 = persons find --by ann --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
-  channel token --channel counter --channel-tokens {file} | no token was made
-  channel token --channel counter --channel-tokens {file}/tokens | no token was made
-= channel token --channel tram | channel "tram" is not registered
+  access issue --unit channel:counter --days 3 --by ann --reason contract --out {file} | no token was issued: {file} is there already
+= access issue --unit channel:counter --days 3 --by ann --reason contract --out {file}/token | no token was issued
+= access issue --unit channel:tram --days 3 --by ann --reason contract | channel:tram is not registered
+= access issue --unit channel:counter --days 3 --by ann --reason {long} | nothing was issued: it takes one person at most, and a reason of at most 1024 bytes
+= access revoke --by ann --reason lost 99 | there is no credential 99
 = receive --account fund:nosuch --amount 1 --reference slip --by ann --and bob --reason statement | there is no account fund:nosuch
 = receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked

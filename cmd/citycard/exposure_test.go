@@ -26,7 +26,6 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
-	"citycard/cmd/server"
 	"citycard/ledger"
 	"citycard/ledger/export"
 	"citycard/simulators/city"
@@ -37,6 +36,7 @@ import (
 type exposedDay struct {
 	process
 	data, field, kafka string
+	tokens             string       // the folder
 	said               bytes.Buffer // by the commands
 }
 
@@ -101,8 +101,9 @@ func (d *exposedDay) live() {
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
 		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
+	d.tokens = d.letIn(d.T, filepath.Join(d.field, "registry"), "--data", d.data)
 	d.say("cardsim", append([]string{
-		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(d.data, server.ChannelTokens),
+		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", d.tokens,
 	}, city...)...)
 	on := []string{"--data", d.data, "--day", testDay}
 	d.say("citycard", append([]string{"day", "close"}, on...)...)
@@ -302,7 +303,7 @@ func (d *exposedDay) secrets(records []*kgo.Record) map[string]string {
 	delete(secrets, "") // another database than a private PostgreSQL has none
 	secrets[string(bytes.TrimSpace(d.file("kafka", "password")))] = "the broker's password"
 	for _, channel := range []string{"app", "counter", "kiosk"} {
-		secrets[strings.TrimSpace(string(d.file(server.ChannelTokens, channel+".token")))] = "a channel's token"
+		secrets[tokenIn(d.T, d.tokens, channel)] = "a channel's token"
 	}
 	cards := 0
 	for _, r := range records {

@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"testing"
 
-	"citycard/cmd/server"
 	"citycard/simulators/truth"
 )
 
@@ -30,7 +29,7 @@ func TestForgeryDay(t *testing.T) {
 		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
 	p.run(t, "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, filepath.Join(field, "registry"), "--data", data),
 		"--tampered", "1", "--foreign", "0.2",
 	}, city...)...)
 	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data)

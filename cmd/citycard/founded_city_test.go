@@ -12,7 +12,6 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/check"
-	"citycard/cmd/server"
 	"citycard/ledger"
 	"citycard/simulators/truth"
 )
@@ -147,7 +146,7 @@ func TestFoundedCity(t *testing.T) {
 	access := serverAccess(data)
 	p.run(t, "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", access.User, "--kafka-password-file", access.PasswordFile,
-		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens), "--tampered", "0", "--late", "0.1",
+		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, filepath.Join(field, "registry"), "--data", data), "--tampered", "0", "--late", "0.1",
 	}, simulated...)...)
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)
 	if v := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth")); !strings.Contains(v, "THE BOOKS HOLD") {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"citycard/cmd/server"
 	"citycard/ledger/ledgertest"
 )
 
@@ -28,10 +27,11 @@ func TestFullDisk(t *testing.T) {
 	s.ready()
 	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before", "--by", "ann", "--and", "bob", "--reason", "statement")
 
+	tokens := p.letIn(t, filepath.Join(field, "registry"), "--data", data)
 	free := ledgertest.FillDisk(t, disk)
 	play := p.command(t.Context(), "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"),
-		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
+		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", tokens,
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said

@@ -21,7 +21,6 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/clearing/message"
 	"citycard/clearing/transit/load"
-	"citycard/cmd/server"
 )
 
 // exampleRegistry is a registry for which the examples of docs/messages.md are valid.
@@ -43,8 +42,8 @@ func exampleRegistry() map[string]string {
 type exampleCity struct {
 	*reference
 	programs
-	data, api string
-	client    *kgo.Client
+	data, api, token string
+	client           *kgo.Client
 }
 
 func startExampleCity(t *testing.T) *exampleCity {
@@ -74,6 +73,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	s.start()
 	t.Cleanup(func() { s.signal(os.Interrupt) })
 	p.run(t, "citycard", "ready", "--data", c.data)
+	c.token = tokenIn(t, p.letIn(t, registry, "--data", c.data), "counter")
 	for _, account := range []string{"fund:employee", "pension:fund"} {
 		p.run(t, "citycard", "receive", "--data", c.data, "--account", account, "--amount", "10000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
@@ -101,16 +101,12 @@ func (c *exampleCity) send(topic, key string, value []byte) {
 // authorise asks the load authority.
 func (c *exampleCity) authorise(request *message.LoadRequest) *message.LoadAnswer {
 	c.Helper()
-	token, err := os.ReadFile(filepath.Join(c.data, server.ChannelTokens, request.GetChannel()+".token"))
-	if err != nil {
-		c.Fatal(err)
-	}
 	ask, err := http.NewRequestWithContext(c.Context(), http.MethodPost, "http://"+c.api+load.Path, bytes.NewReader(c.encoded(request)))
 	if err != nil {
 		c.Fatal(err)
 	}
 	ask.Header.Set("Content-Type", load.ContentType)
-	ask.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	ask.Header.Set("Authorization", "Bearer "+c.token)
 	response, err := http.DefaultClient.Do(ask)
 	if err != nil {
 		c.Fatal(err)

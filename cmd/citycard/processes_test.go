@@ -5,21 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"citycard/broker/kafkatest"
+	"citycard/clearing/people/access"
 	"citycard/cmd/books/bookstest"
-	"citycard/cmd/server"
 	"citycard/ledger/embedded"
 )
 
 // TestTwoProcesses clears a day with two serving processes that share one real
 // Kafka and one database. Meanwhile each is killed, the broker is killed, and one
 // process is stopped (SIGSTOP) until the other has taken its partitions, and then
-// continued. At the end every transaction is booked once and every purse agrees.
+// continued. At the end every transaction is booked once and every purse agrees. Both know a
+// credential that a command issued, and that it was revoked.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	kafka := kafkatest.Start(t)
@@ -56,8 +58,10 @@ func TestTwoProcesses(t *testing.T) {
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
 		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}
+	books := []string{"--data", data, "--db", database.URL}
+	tokens := p.letIn(t, filepath.Join(field, "registry"), books...)
 	played := make(chan error, 1)
-	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--channel-tokens", filepath.Join(dir, "data-0", server.ChannelTokens)}, city...)...)
+	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--tokens", tokens}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said
 	go func() { played <- play.Run() }()
@@ -83,6 +87,25 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("two processes, kills and a stop: %s", out)
 	}
 	wantPublished(t, kafka.Addr, filepath.Join(field, "truth"))
+	// What one process of a command does, all serving ones know.
+	both := []string{fmt.Sprintf("http://127.0.0.1:%d", apis[0]), fmt.Sprintf("http://127.0.0.1:%d", apis[1])}
+	counters := tokenIn(t, tokens, "counter")
+	wantAccess(t, counters, true, both...)
+	var credentials []credentialLine
+	for line := range strings.Lines(p.run(t, "citycard", append([]string{"access", "list", "--json"}, books...)...)) {
+		var c credentialLine
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		credentials = append(credentials, c)
+	}
+	at := slices.IndexFunc(credentials, func(c credentialLine) bool { return c.Hash == access.HashToken(counters).String() })
+	if at < 0 {
+		t.Fatalf("the counter's token is not listed: %+v", credentials)
+	}
+	p.run(t, "citycard", append([]string{"access", "revoke", fmt.Sprint(credentials[at].Number), "--by", "ann", "--reason", "lost"}, books...)...)
+	wantAccess(t, counters, false, both...)
+	wantAccess(t, tokenIn(t, tokens, "kiosk"), true, both...)
 	for _, s := range servers {
 		s.signal(syscall.SIGTERM)
 	}

@@ -24,7 +24,6 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
-	"citycard/cmd/server"
 
 	"citycard/broker"
 	"citycard/cmd/service"
@@ -265,7 +264,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--channel-tokens", filepath.Join(data, server.ChannelTokens),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, registryDir, "--data", data),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said

@@ -16,7 +16,7 @@ import (
 
 func serveCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard serve", flag.ContinueOnError)
-	s := &server.Settings{KafkaPort: 9092, Ops: "127.0.0.1:9464", API: service.LoadAuthority, Common: service.Common{Data: "citycard-data"}}
+	s := &server.Settings{KafkaPort: 9092, Ops: "127.0.0.1:9464", API: server.APISettings{Address: service.LoadAuthority}, Common: service.Common{Data: "citycard-data"}}
 	s.RegisterServing(flags)
 	service.RegisterDemo(flags, &s.Demo)
 	return &ffcli.Command{

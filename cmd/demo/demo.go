@@ -18,6 +18,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
+	"citycard/clearing/people/access"
 	"citycard/clearing/receipt"
 	beside "citycard/clearing/verify"
 	"citycard/cmd/books"
@@ -50,7 +51,7 @@ const demoFundFen ledger.Fen = 50_000_000_00
 // Command is "citycard demo".
 func Command() *ffcli.Command {
 	flags := flag.NewFlagSet("citycard demo", flag.ContinueOnError)
-	s := &settings{Settings: server.Settings{Ops: "127.0.0.1:0", API: "127.0.0.1:0", Demo: true}}
+	s := &settings{Settings: server.Settings{Ops: "127.0.0.1:0", API: server.APISettings{Address: "127.0.0.1:0"}, Demo: true}}
 	s.RegisterServing(flags)
 	flags.IntVar(&s.cards, "cards", 10_000, "cards in the city")
 	flags.Uint64Var(&s.seed, "seed", 20260101, "`number` that everything random comes from")
@@ -321,6 +322,9 @@ func (d *demo) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := d.letIn(ctx); err != nil {
+		return err
+	}
 	if err := d.server.Show(ctx, d.ops, d.Ops, d.stack); err != nil {
 		return err
 	}
@@ -329,12 +333,27 @@ func (d *demo) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// tokens is the folder in the data directory for what the city's channels prove themselves by.
+const tokens = "tokens"
+
+// letIn issues a token to each channel, good for a day.
+func (d *demo) letIn(ctx context.Context) error {
+	by := ledger.Approval{First: d.server.Owner, Reason: "demonstration", At: time.Now()}
+	for _, channel := range d.server.Registry.Current().Channels() {
+		path := filepath.Join(d.dir.Join(tokens), channel.ID+".token")
+		if _, _, err := server.IssueToken(ctx, d.base.Books.Ledger, access.Channel(channel.ID), 1, path, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // play plays the city's day.
 func (d *demo) play(ctx context.Context) error {
 	err := d.cardsim(ctx, []string{
 		"city", "--direct=false", "--data", d.field, "--kafka", d.base.Kafka,
 		"--kafka-tls-ca", d.base.Access.CAFile, "--kafka-user", d.base.Access.User, "--kafka-password-file", d.base.Access.PasswordFile, "--api", d.server.API,
-		"--channel-tokens", d.dir.Join(server.ChannelTokens), "--keys", d.KeyPath(d.dir.Path),
+		"--tokens", d.dir.Join(tokens), "--keys", d.KeyPath(d.dir.Path),
 		"--cards", strconv.Itoa(d.cards), "--seed", d.seedText(), "--day", d.day.String(), "--zone", d.Zone.String(),
 	})
 	return errors.Join(err, d.server.Failure())

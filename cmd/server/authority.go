@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"citycard/clearing/people/access"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/cmd/service"
@@ -17,26 +16,22 @@ import (
 	"citycard/ledger"
 )
 
-// startAuthority serves the load authority.
-func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
-	addr := s.API
-	tokens, err := c.channelTokens(s.Tokens, dir)
-	if err != nil {
-		return err
-	}
+// startAuthority serves the load authority. If the API ends, the process ends too: otherwise it
+// would say that it is ready, and answer no channel.
+func (c *Server) startAuthority(ctx context.Context, s *Settings, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
 	// The address comes first, then the stream: a process that cannot serve must not take the
 	// stream from one that can.
-	listener, err := service.Listen(ctx, "api", addr)
+	api, err := listen(ctx, &s.API)
 	if err != nil {
 		return err
 	}
 	gatherer, err := c.Books.NewGatherer(ctx, "authorised/"+c.instance, c.Owner, 0, 2*time.Millisecond)
 	if err != nil {
-		return errors.Join(language.Textf("load authority: %w", err), listener.Close())
+		return errors.Join(language.Textf("load authority: %w", err), api.listener.Close())
 	}
 	stack.Push("load postings", func(context.Context) error { gatherer.Close(); return nil })
 	authority := &load.Authority{
-		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh, Tokens: tokens,
+		Registry: c.Registry, Keys: c.keys, Poster: gatherer, Books: c.Books.Ledger, Rules: c.Inputs.Rules.Loads, Fresh: c.Inputs.Rules.Fresh,
 		Now: func() time.Time { return time.Now().In(c.zone) },
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -46,23 +41,11 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, op
 	ops.Check("load authority", gatherer.Check)
 	stack.Go(ctx, "load authority's watch", func(ctx context.Context) { c.watchPoster(ctx, gatherer, watchEvery) })
 
-	mux := http.NewServeMux()
-	mux.Handle(load.Path, authority.Handler(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() }))
-	c.API = "http://" + listener.Addr().String()
-	c.answer(listener, mux, stack)
+	api.openDoor(ctx, &access.Store{Ledger: c.Books.Ledger}, ops, stack, log)
+	api.mux.Handle(load.Path, access.Handler(api.door, authority.Endpoint(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() })))
+	c.API = api.url()
+	api.serve(stack, c.fail, log)
 	return nil
-}
-
-// answer serves the load authority. If the load authority ends, the process ends too: otherwise it
-// would say that it is ready, and answer no channel.
-func (c *Server) answer(listener net.Listener, handler http.Handler, stack *service.Stack) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			c.fail(language.Textf("the load authority has stopped: %w", err))
-		}
-	}()
-	stack.Push("load authority", server.Shutdown)
 }
 
 // watchEvery is the interval at which the load authority's stream is checked: an idle process would

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -18,14 +17,14 @@ import (
 // TestAuthorityEnds takes the load authority's address away: a process that answers no channel
 // ends, and says why.
 func TestAuthorityEnds(t *testing.T) {
-	listener, err := service.Listen(t.Context(), "api", "127.0.0.1:0")
+	a, err := listen(t.Context(), &APISettings{Address: "127.0.0.1:0", Connections: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stack := service.NewStack(slog.New(slog.DiscardHandler), time.Minute)
 	c := &Server{Base: &Base{failed: make(chan error, 1)}}
-	c.answer(listener, http.NotFoundHandler(), stack)
-	if err := listener.Close(); err != nil {
+	a.serve(stack, c.fail, slog.New(slog.DiscardHandler))
+	if err := a.listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -43,7 +43,7 @@ func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, o
 	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
-	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
+	if err := c.startAuthority(ctx, s, ops, stack, log); err != nil {
 		return nil, err
 	}
 	return c, c.startIntake(ctx, s, ops, stack, log)

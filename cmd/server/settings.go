@@ -35,8 +35,7 @@ type Settings struct {
 	Rules      string // directory of the documents that found the rules
 	Examples   bool   // rules may be examples
 	Ops        string
-	API        string
-	Tokens     string
+	API        APISettings
 	Instance   string
 	Zone       service.Zone
 	Day        books.Day
@@ -66,8 +65,7 @@ func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	fs.StringVar(&s.Rules, "rules", "", "`directory` of the documents that found the rules of an empty database; empty: rules beside the registry's")
 	fs.BoolVar(&s.Examples, "examples", false, "rules may be examples, for which nobody answers: this is a demonstration or a trial")
 	fs.StringVar(&s.Ops, "ops", s.Ops, "`address` of metrics, health and status pages")
-	fs.StringVar(&s.API, "api", s.API, "`address` of the load authority")
-	fs.StringVar(&s.Tokens, "channel-tokens", "", "`directory` of the channels' tokens, ID.sha256 each; empty: "+ChannelTokens+" in the data directory, made where they are missing")
+	s.API.register(fs)
 	fs.StringVar(&s.Instance, "instance", "", "`name` of this process among those that share the work, kept over restarts; empty: of host and data directory")
 	fs.DurationVar(&s.Patience, "patience", intake.DefaultPatience, "how `long` a partition waits for an account that refuses what must be booked, before the record is kept alone")
 	fs.Var(&s.Zone, "zone", "time `zone` of cards and days, with which an empty database is founded for ever")
@@ -100,7 +98,10 @@ func (s *Settings) CheckPorts(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := service.TryListen(ctx, "api", s.API); err != nil {
+	if err := s.API.check(); err != nil {
+		return err
+	}
+	if err := service.TryListen(ctx, "api", s.API.Address); err != nil {
 		return err
 	}
 	return service.TryListen(ctx, "ops", s.Ops)

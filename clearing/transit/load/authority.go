@@ -53,7 +53,6 @@ type Authority struct {
 	Books    *ledger.Ledger                        // where refunds are looked up
 	Rules    func() (rules *Rules, edition string) // those in force
 	Fresh    func() error                          // returns nil while Rules gives those in force
-	Tokens   Tokens                                // of the channels, for requests over HTTP
 	Now      func() time.Time                      // in the zone of the cards' dates
 }
 

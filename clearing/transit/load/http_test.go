@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -17,6 +18,9 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
+	"citycard/clearing/people"
+	"citycard/clearing/people/access"
+	"citycard/clearing/schema"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -46,7 +50,11 @@ func newCounter(t *testing.T) *counter {
 // newCounterWith opens accounts as edit changes them.
 func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Helper()
-	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Open(t, 8)}
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	c := &counter{T: t, town: clearingtest.New(t, nil), ledger: ledgertest.Connect(t, url, 8)}
 	c.rules = c.town.Rules.Loads
 	must := func(err error) {
 		t.Helper()
@@ -65,16 +73,42 @@ func newCounterWith(t *testing.T, edit func(*ledger.Account)) *counter {
 	t.Cleanup(gatherer.Close)
 	authority := &load.Authority{
 		Registry: c.town.Registry, Keys: keys.NewKeyring(c.town.Keys), Poster: gatherer, Books: c.ledger, Rules: func() (*load.Rules, string) { return c.rules() },
-		Fresh: func() error { return c.fresh }, Tokens: load.Tokens{"counter": load.HashToken(token), "nobody": load.HashToken(token)}, Now: func() time.Time { return at(12) },
+		Fresh: func() error { return c.fresh }, Now: func() time.Time { return at(12) },
 	}
-	server := httptest.NewServer(authority.Handler(slog.New(slog.DiscardHandler), func(verdict.Reason) {}))
+	log := slog.New(slog.DiscardHandler)
+	server := httptest.NewServer(access.Handler(c.door(), authority.Endpoint(log, func(verdict.Reason) {})))
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
 }
 
-// token is what the channels prove themselves by here.
-const token = "7bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
+// token is what the channel counter proves itself by here, and nobodys that of a channel which the
+// registry does not have.
+const (
+	token   = "7bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
+	nobodys = "8bOYbJ7vTUYlX2s6QxvSgGv0cZbVqk0yQm8w1n2p3r4"
+)
+
+// door is a door that has read the tokens of the channels.
+func (c *counter) door() *access.Door {
+	c.Helper()
+	store := &access.Store{Ledger: c.ledger}
+	by := ledger.Approval{First: "ann", Reason: "test", At: time.Now()}
+	for unit, token := range map[people.Unit]string{access.Channel("counter"): token, access.Channel("nobody"): nobodys} {
+		if _, err := store.Issue(c.Context(), access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: 1}, by); err != nil {
+			c.Fatal(err)
+		}
+	}
+	door := access.NewDoor(access.Settings{Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Rate: 1000, Refused: func(access.Reason) {}})
+	ctx, cancel := context.WithCancel(c.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); door.Follow(ctx) }()
+	c.Cleanup(func() { cancel(); <-ended })
+	for door.Check(ctx) != nil {
+		time.Sleep(time.Millisecond)
+	}
+	return door
+}
 
 // post sends a request with what it is authorised by.
 func (c *counter) post(r *message.LoadRequest, authorization string) *http.Response {
@@ -95,7 +129,11 @@ func (c *counter) post(r *message.LoadRequest, authorization string) *http.Respo
 // ask sends a request and gives the answer.
 func (c *counter) ask(r *message.LoadRequest) *message.LoadAnswer {
 	c.Helper()
-	response := c.post(r, "Bearer "+token)
+	own := token
+	if r.GetChannel() == "nobody" {
+		own = nobodys
+	}
+	response := c.post(r, "Bearer "+own)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode == http.StatusBadRequest && response.Header.Get("Content-Type") == "application/json" {
@@ -223,24 +261,31 @@ func TestInvalidFields(t *testing.T) {
 // TestBadRequests sends what is no LoadRequest.
 func TestBadRequests(t *testing.T) {
 	c := newCounter(t)
-	get, err := http.Get(c.url + load.Path)
-	if err != nil {
-		t.Fatal(err)
+	send := func(method string, body []byte) *http.Response {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, c.url+load.Path, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
 	}
+	get := send(http.MethodGet, nil)
 	get.Body.Close()
 	if get.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("GET gives %s, want 405", get.Status)
 	}
-	for name, body := range map[string][]byte{"rubbish": {0xFF, 0xFF}, "too long": make([]byte, 10_000)} {
-		response, err := http.Post(c.url+load.Path, load.ContentType, bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for status, body := range map[int][]byte{http.StatusBadRequest: {0xFF, 0xFF}, http.StatusRequestEntityTooLarge: make([]byte, 10_000)} {
+		response := send(http.MethodPost, body)
 		var fault struct{ Error, Message string }
-		err = json.NewDecoder(response.Body).Decode(&fault)
+		err := json.NewDecoder(response.Body).Decode(&fault)
 		response.Body.Close()
-		if response.StatusCode != http.StatusBadRequest || err != nil || fault.Error == "" || fault.Message == "" {
-			t.Errorf("%s gives %s with %+v, %v; want 400 with JSON that says why", name, response.Status, fault, err)
+		if response.StatusCode != status || err != nil || fault.Error == "" || fault.Message == "" {
+			t.Errorf("%d bytes: %s with %+v, %v; want %d with JSON that says why", len(body), response.Status, fault, err, status)
 		}
 	}
 }

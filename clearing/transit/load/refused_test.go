@@ -1,19 +1,15 @@
 package load_test
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
-	"citycard/clearing/message"
+	"citycard/clearing/people/access"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -132,29 +128,23 @@ func TestChannelLimit(t *testing.T) {
 	}
 }
 
-// TestStrangersInTheLog sends many requests without a token, some with a name of
-// kilobytes: all are refused, and the log has a few short lines, with the number of the others.
-func TestStrangersInTheLog(t *testing.T) {
-	now := at(12)
-	authority := &load.Authority{Tokens: load.Tokens{"counter": load.HashToken(token)}, Now: func() time.Time { return now }}
-	var log bytes.Buffer
-	handler := authority.Handler(slog.New(slog.NewTextHandler(&log, nil)), func(verdict.Reason) {})
-	body := clearingtest.Encode(&message.LoadRequest{Channel: strings.Repeat("x", 3000)})
-	const requests = 500
-	for n := range 2 * requests {
-		if n == requests {
-			now = now.Add(time.Minute)
-		}
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, load.Path, bytes.NewReader(body)))
-		if answer.Code != http.StatusUnauthorized {
-			t.Fatalf("status %d, want 401", answer.Code)
+// TestAnothersChannel asks for a load in the name of another channel, and without a token: nothing
+// is booked.
+func TestAnothersChannel(t *testing.T) {
+	c := newCounter(t)
+	request := c.town.LoadRequest(clearingtest.Card, "o1", 3, 1000, 5000, at(9))
+	for authorization, want := range map[string]int{
+		"Bearer " + nobodys: http.StatusForbidden, "": http.StatusUnauthorized, "Bearer " + access.NewToken(): http.StatusUnauthorized,
+	} {
+		answer := c.post(request, authorization)
+		if err := answer.Body.Close(); err != nil || answer.StatusCode != want {
+			t.Errorf("%q: %s, want %d", authorization, answer.Status, want)
 		}
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != 2 || log.Len() > 1000 {
-		t.Errorf("the log has %d lines, %d bytes, want two short ones", lines, log.Len())
+	if owed := c.owed(); owed != 0 {
+		t.Errorf("the channel owes %d fen, want nothing", owed)
 	}
-	if !strings.Contains(log.String(), "others_since=499") {
-		t.Errorf("the log does not count the others: %s", log.String())
+	if answer := c.ask(request); len(answer.GetMac2()) != 4 {
+		t.Errorf("with its token: %v, want MAC2", answer)
 	}
 }

@@ -1,4 +1,4 @@
-package load
+package access
 
 import (
 	"sync"

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"citycard/clearing/people/access"
+	"citycard/clearing/registry"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+func accessCommand() *ffcli.Command {
+	return group("access", "by what units' systems prove themselves to the API",
+		"A unit is KIND:ID of the registry, such as channel:counter. It sends a token with each request, or brings a TLS\n"+
+			"certificate of its own. All processes of serve take an act up within five seconds.",
+		accessIssueCommand(), accessListCommand(), accessRevokeCommand())
+}
+
+// actor is who does an act that takes one person, and why.
+type actor struct{ name, reason string }
+
+func (a *actor) register(flags *flag.FlagSet) {
+	flags.StringVar(&a.name, "by", "", "`name` of the person who does it")
+	flags.StringVar(&a.reason, "reason", "", "`text` that is kept with it")
+}
+
+func (a *actor) approval() ledger.Approval {
+	return ledger.Approval{First: a.name, Reason: a.reason, At: time.Now()}
+}
+
+func (a *actor) missing() error {
+	switch {
+	case strings.TrimSpace(a.name) == "":
+		return language.Textf("--by is missing: want the name of who does this")
+	case a.reason == "":
+		return language.Textf("--reason is missing: want why, in a few words")
+	}
+	return nil
+}
+
+// credentialLine is a credential as it is printed.
+type credentialLine struct {
+	Number  int64        `json:"number"`
+	Unit    string       `json:"unit"`
+	Kind    access.Kind  `json:"kind"`
+	Hash    string       `json:"sha256"`
+	Person  string       `json:"issued_by"`
+	Issued  time.Time    `json:"issued"`
+	Expires time.Time    `json:"expires"`
+	Revoked *time.Time   `json:"revoked,omitempty"`
+	State   access.State `json:"state"`
+	Token   string       `json:"token,omitempty"` // only once, when it is issued
+}
+
+func credentialLineOf(c *access.Credential, zone *time.Location, now time.Time) credentialLine {
+	line := credentialLine{
+		Number: c.Number, Unit: string(c.Unit), Kind: c.Kind, Hash: c.Hash.String(), Person: c.Person,
+		Issued: c.Issued.In(zone), Expires: c.Expires.In(zone), State: c.State(now),
+	}
+	if !c.Revoked.IsZero() {
+		revoked := c.Revoked.In(zone)
+		line.Revoked = &revoked
+	}
+	return line
+}
+
+const credentialHeader = ">CREDENTIAL\tUNIT\tKIND\tSHA-256\tISSUED\tISSUED BY\tEXPIRES\tSTATE"
+
+func (c credentialLine) cells(l language.Language) []string {
+	return []string{
+		strconv.FormatInt(c.Number, 10), c.Unit, kindWords(c.Kind, l), c.Hash[:12], c.Issued.Format(time.DateTime), c.Person,
+		c.Expires.Format(time.DateTime), stateWords(c.State, l),
+	}
+}
+
+func kindWords(kind access.Kind, l language.Language) string {
+	return l.Coded(string(kind), string(kind), map[access.Kind]string{access.Token: "令牌", access.Certificate: "证书"}[kind])
+}
+
+func stateWords(state access.State, l language.Language) string {
+	words := map[access.State][2]string{
+		access.InForce: {"in force", "有效"}, access.Expired: {"expired", "已到期"}, access.Revoked: {"revoked", "已吊销"},
+	}[state]
+	return l.Choose(words[0], words[1])
+}
+
+func accessIssueCommand() *ffcli.Command {
+	c := newCommand("access issue", "--unit KIND:ID --days N [--certificate FILE] [--out FILE] --by NAME --reason TEXT", "let a unit's system in",
+		"Makes a token and prints it this once, or writes it into a new file that only its owner may read; of the token only\n"+
+			"its SHA-256 is kept. With --certificate the unit's own certificate counts instead, and no token is made. Credentials\n"+
+			"that the unit has stay as they are: so a new one is handed over before the old one ends.")
+	c.registerJSON("print for machines")
+	unit := c.flags.String("unit", "", "who is let in: `KIND:ID` of the registry, such as channel:counter")
+	var days int
+	service.Whole(c.flags, &days, "days", 0, 0, "after how many days it ends, a `number`")
+	certificate := c.flags.String("certificate", "", "`file` of the unit's certificate, PEM, in place of a token")
+	out := c.flags.String("out", "", "new `file` for the token; empty: it is printed")
+	var by actor
+	by.register(c.flags)
+	c.check = func() error {
+		switch {
+		case *unit == "":
+			return language.Textf("--unit is missing: want KIND:ID, such as channel:counter")
+		case days == 0:
+			return language.Textf("--days is missing: want after how many days it ends")
+		case *certificate != "" && *out != "":
+			return language.Textf("--out goes with a token, and with --certificate none is made")
+		}
+		return by.missing()
+	}
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		of, err := access.ParseUnit(*unit)
+		if err != nil {
+			return service.Refuse("nothing was issued").Todo("correct --unit").Because(err)
+		}
+		if err := registered(ctx, b.Ledger, string(of)); err != nil {
+			return err
+		}
+		approval := by.approval()
+		var issued access.Credential
+		var token string
+		if *certificate != "" {
+			order := access.Order{Unit: of, Kind: access.Certificate, Days: days}
+			if order.Hash, err = fingerprint(*certificate, days, approval.At); err == nil {
+				issued, err = (&access.Store{Ledger: b.Ledger}).Issue(ctx, order, approval)
+			}
+		} else {
+			issued, token, err = server.IssueToken(ctx, b.Ledger, of, days, *out, approval)
+		}
+		if err != nil {
+			return notIssued(err)
+		}
+		return c.printIssued(ctx, b, &issued, token, *out)
+	})
+}
+
+// printIssued prints a new credential, and its token, unless that is in a file.
+func (c *command) printIssued(ctx context.Context, b *books.Books, issued *access.Credential, token, out string) error {
+	zone, err := server.Zone(ctx, b.Ledger)
+	if err != nil {
+		return err
+	}
+	if out != "" || b.Rehearses() {
+		token = "" // one of a dry run opens nothing
+	}
+	line := credentialLineOf(issued, zone, time.Now())
+	if line.Token = token; c.asJSON {
+		return writeJSON(os.Stdout, line)
+	}
+	c.Print("credential %d lets %s in until %s; serve knows it within %s", line.Number, line.Unit, line.Expires.Format(time.DateTime), access.MaxAge.String())
+	switch {
+	case token != "":
+		c.Print("its token, shown this once: %s", token)
+	case out != "":
+		c.Print("its token is in %s", out)
+	}
+	return nil
+}
+
+// fingerprint reads a unit's certificate. It must last as long as it is to be good.
+func fingerprint(path string, days int, now time.Time) (access.Hash, error) {
+	file, err := server.ReadDocument(path)
+	if err != nil {
+		return access.Hash{}, service.Fail("nothing was issued").Todo("name a file that can be read").Because(err)
+	}
+	certificate, err := access.ReadCertificate(file)
+	if err == nil && certificate.NotAfter.Before(now.AddDate(0, 0, days)) {
+		err = language.Textf("it ends at %s, before the %d days are over", certificate.NotAfter.UTC().Format(time.DateTime), days)
+	}
+	if err != nil {
+		return access.Hash{}, service.Refuse("nothing was issued: %s cannot be used", path).Todo("ask the unit for its certificate; give fewer --days where it ends too early").Because(err)
+	}
+	return access.Fingerprint(certificate), nil
+}
+
+// notIssued says why a credential was not issued.
+func notIssued(err error) error {
+	var order *access.OrderError
+	var person *ledger.BatchError
+	var taken *access.TakenError
+	var said *service.Failure
+	switch {
+	case errors.As(err, &said):
+		return err
+	case errors.As(err, &taken):
+		return service.Refuse("nothing was issued: the certificate is credential %d already, of %s", taken.Number, string(taken.Unit)).
+			Todo("let the unit make another certificate, or revoke that credential first where it is the unit's own")
+	case errors.As(err, &order):
+		return service.Refuse("nothing was issued").Todo("correct what it names").Because(order.What)
+	case errors.As(err, &person):
+		return service.Refuse("nothing was issued").Todo("correct --by or --reason").Because(person.What)
+	case errors.Is(err, ledger.ErrOutcomeUnknown):
+		return service.Fail("it is not known whether the credential was issued").Todo("look with citycard access list: revoke it if it is there and you do not have its token").Because(err)
+	}
+	return service.Fail("nothing was issued").Todo("try again").Because(err)
+}
+
+// registered refuses a unit that the registry does not have: its credential would look valid, but
+// would open nothing.
+func registered(ctx context.Context, books *ledger.Ledger, unit string) error {
+	edition, err := registry.NewStore(books.Pool()).Load(ctx)
+	if err != nil && !errors.Is(err, registry.ErrEmpty) {
+		return err
+	}
+	var there []string
+	if err == nil {
+		for _, c := range edition.Channels() {
+			of := string(access.Channel(c.ID))
+			if there = append(there, of); of == unit {
+				return nil
+			}
+		}
+	}
+	return service.Refuse("%s is not registered; nothing was issued", unit).Todo("registered are: %s", strings.Join(there, ", "))
+}
+
+func accessListCommand() *ffcli.Command {
+	c := newCommand("access list", "", "all credentials that were ever issued, and how they stand", "")
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		zone, err := server.Zone(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		all, err := (&access.Store{Ledger: b.Ledger}).List(ctx)
+		if err != nil {
+			return err
+		}
+		lines := make([]credentialLine, len(all))
+		for i := range all {
+			lines[i] = credentialLineOf(&all[i], zone, time.Now())
+		}
+		return listAll(c, credentialHeader, credentialLine.cells, lines)
+	})
+}
+
+func accessRevokeCommand() *ffcli.Command {
+	c := newWithArguments("access revoke", "NUMBER --by NAME --reason TEXT", "shut out a credential, at once and for good", 1)
+	c.registerJSON("print for machines")
+	var by actor
+	by.register(c.flags)
+	var number int64
+	c.check = func() (err error) {
+		if number, err = strconv.ParseInt(c.arguments[0], 10, 64); err != nil {
+			return language.Textf("%q is no number of a credential", c.arguments[0])
+		}
+		return by.missing()
+	}
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		zone, err := server.Zone(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		revoked, again, err := (&access.Store{Ledger: b.Ledger}).Revoke(ctx, number, by.approval())
+		if err != nil {
+			return notRevoked(number, err)
+		}
+		switch line := credentialLineOf(&revoked, zone, time.Now()); {
+		case c.asJSON:
+			return writeJSON(os.Stdout, line)
+		case again:
+			c.Print("credential %d of %s was revoked at %s; nothing is changed", number, line.Unit, line.Revoked.Format(time.DateTime))
+		default:
+			c.Print("credential %d of %s is revoked; serve lets nobody in with it after %s", number, line.Unit, access.MaxAge.String())
+		}
+		return nil
+	})
+}
+
+// notRevoked says why a credential was not revoked.
+func notRevoked(number int64, err error) error {
+	var person *ledger.BatchError
+	switch {
+	case errors.Is(err, access.ErrNone):
+		return service.Refuse("there is no credential %d", number).Todo("citycard access list has them")
+	case errors.As(err, &person):
+		return service.Refuse("nothing was revoked").Todo("correct --by or --reason").Because(person.What)
+	}
+	return service.Fail("it is not known whether credential %d is revoked", number).Todo("try again: to revoke it twice does no harm").Because(err)
+}
