@@ -14,19 +14,25 @@ import (
 // ErrLimit means that an account has used more than its new cap would allow.
 var ErrLimit = language.Textf("the account has used more than the new cap")
 
+// ErrLimitMoved means that an account has another limit than the one that was to be changed.
+var ErrLimitMoved = language.Textf("the account has another limit by now")
+
 // Limit is what an account's cap and alarm level shall be from now on; see Account.
 type Limit struct {
 	Cap, Alarm Fen
 	// BelowUsed allows a cap below what the account has used already. Nothing that was booked
 	// changes. The account takes no debit and no hold until its use is below the cap again.
 	BelowUsed bool
+	// Before, where set, has the cap and the alarm level that are to be changed. If the account has
+	// others by now, the error is ErrLimitMoved.
+	Before *Limit
 }
 
 // ChangeLimit changes the cap and alarm level of an account whose debits must not exceed its
 // credits. The audit keeps who does it and why, and what the account had used at the time. The
 // caller makes sure that the two are different people, and who they are. The error is ErrNoAccount,
-// ErrLimit (a cap below what is used, without BelowUsed) or a *BatchError. If the account has this
-// limit already, nothing changes.
+// ErrLimit (a cap below what is used, without BelowUsed), ErrLimitMoved or a *BatchError. If the
+// account has this limit already, nothing changes.
 //
 // Each batch is decided wholly under the old limit or wholly under the new one: the change writes
 // all of the account's rows. So it waits for a batch that has locked them, and a batch that began
@@ -38,7 +44,7 @@ func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by A
 		return change, fmt.Errorf("%s: %w", what, err)
 	}
 	err := l.Change(ctx, what, func(tx pgx.Tx) error {
-		return changeLimit(ctx, tx, &change, limit.BelowUsed, by)
+		return changeLimit(ctx, tx, &change, limit, by)
 	})
 	if err != nil {
 		return change, err
@@ -47,7 +53,7 @@ func (l *Ledger) ChangeLimit(ctx context.Context, code string, limit Limit, by A
 	return change, err
 }
 
-func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belowUsed bool, by Approval) error {
+func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, limit Limit, by Approval) error {
 	version, err := lockChart(ctx, tx)
 	if err != nil {
 		return err
@@ -79,7 +85,10 @@ func changeLimit(ctx context.Context, tx pgx.Tx, change *chain.LimitChange, belo
 	if change.Cap == change.OldCap && change.Alarm == change.OldAlarm {
 		return nil
 	}
-	if change.Used > change.Cap && change.Cap < change.OldCap && !belowUsed {
+	if b := limit.Before; b != nil && (b.Cap != change.OldCap || b.Alarm != change.OldAlarm) {
+		return ErrLimitMoved
+	}
+	if change.Used > change.Cap && change.Cap < change.OldCap && !limit.BelowUsed {
 		return language.Textf("%w: %v of %v yuan", ErrLimit, change.Used, change.Cap)
 	}
 	change.Version = version + 1

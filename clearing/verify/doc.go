@@ -20,6 +20,8 @@
 //	staff, staff_*, used_statements   follow from the audit, which says who was enrolled, changed
 //	                     and disabled; every signature in the audit is checked under the key
 //	                     that was in force at its place
+//	proposals            the audit has each proposal and each decision with the signatures, whose
+//	                     statements name the hash over the proposal
 //	outbound, pumps      a batch has the marks of its messages in its note; what waits and
 //	                     what was sent are together as many
 //

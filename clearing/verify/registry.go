@@ -11,6 +11,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/clearing/message"
 	"citycard/clearing/people/access"
+	offered "citycard/clearing/people/proposal"
 	"citycard/clearing/persons"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
@@ -24,6 +25,7 @@ func acts() []string {
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo,
 		access.ActIssue, access.ActRevoke,
+		offered.ActPropose, offered.ActReject, offered.ActWithdraw,
 	}
 }
 

@@ -41,6 +41,7 @@ const (
 	StaffAct        books.Kind = "act on staff cannot be"
 	Signature       books.Kind = "act is not signed as it should be"
 	AccessRow       books.Kind = "credential differs from the audit"
+	Proposal        books.Kind = "proposal differs from the audit"
 	Unreadable      books.Kind = "audit entry cannot be read"
 )
 
@@ -58,7 +59,7 @@ type check struct {
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
 	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff, c.access,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.proposals,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -85,9 +86,10 @@ func (c *check) each(ctx context.Context, query string, values []any, fn func() 
 func (c *check) readAudit(ctx context.Context) error {
 	var e chain.AuditEntry
 	var at int64
-	return c.each(ctx, "SELECT number, at, act, what, first, second, reason FROM audit WHERE act = ANY($1) ORDER BY number",
-		[]any{&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason}, func() error {
-			e.At = time.Unix(at, 0)
+	var signed string
+	return c.each(ctx, "SELECT number, at, act, what, first, second, reason, signed FROM audit WHERE act = ANY($1) ORDER BY number",
+		[]any{&e.Number, &at, &e.Act, &e.What, &e.First, &e.Second, &e.Reason, &signed}, func() error {
+			e.At, e.Signed = time.Unix(at, 0), chain.StoredSignatures(signed)
 			c.entries[e.Act] = append(c.entries[e.Act], e)
 			return nil
 		}, acts())

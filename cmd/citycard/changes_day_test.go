@@ -99,7 +99,7 @@ func live(t *testing.T) *lived {
 	l.roster()
 	l.firstDay()
 	l.close(firstLived)
-	l.must(l.ReopenDay(t.Context(), firstLived, l.by(secondLived)))
+	l.reopen(firstLived)
 	l.late()
 	l.close(firstLived)
 	_, err = l.closer.Seal(t.Context(), firstLived)
@@ -306,8 +306,7 @@ func (l *lived) firstDay() {
 		Batch: "b1", Month: "202601", Returns: []*message.PensionReturn{{Person: clearingtest.Hex(clearingtest.Retired), AmountFen: 300_000, Cause: "账户状态异常"}},
 	})))
 	l.decide(firstLived)
-	_, err = l.ChangeLimit(ctx, chart.Fund("employee"), ledger.Limit{Cap: 500_000, Alarm: 400_000}, l.by(firstLived))
-	l.must(err)
+	l.limits()
 	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), true, false, l.by(firstLived)))
 	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), false, false, l.by(firstLived)))
 	l.must(l.MarkAccount(ctx, chart.Fees, true, false, l.by(firstLived)))

@@ -23,6 +23,9 @@ func textArguments() map[string][]int {
 		"list": {1}, "listAll": {1}, "head": {0},
 		// commands
 		"newCommand": {2, 3}, "newWithArguments": {2}, "newChange": {2}, "rulesDecisionCommand": {1, 2}, "newOneDay": {2, 3}, "newDecision": {2, 3}, "newTapQuery": {2, 3}, "group": {1, 2},
+		"newProposing": {2, 3}, "newNumbered": {2, 3},
+		// what a proposal shows
+		"proposal.RowOf": {0}, "RowOf": {0}, ".Alters": {0}, "proposal.Effectf": {0}, "Effectf": {0},
 		"newRegistryChange": {2}, "registryDecisionCommand": {1},
 		// flags
 		".StringVar": {3}, ".BoolVar": {3}, ".IntVar": {3}, ".DurationVar": {3}, ".Uint64Var": {3}, ".Float64Var": {3}, ".Int64Var": {3}, ".UintVar": {3}, ".TextVar": {3},

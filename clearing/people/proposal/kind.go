@@ -1,0 +1,70 @@
+package proposal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// Kind is a kind of act that takes two people.
+type Kind struct {
+	// Name is for people, and in the proposer's statement: "account limit". The policy has a row
+	// of that kind, or an act of that name. If the row says that one decision may be several
+	// entries of the audit, these may be in several commits: the first one decides the proposal,
+	// and the others go on with it.
+	Name string
+	// Show reads what a request does, as things are now. It writes nothing. Its error says why the
+	// act cannot be done, and what to do.
+	Show func(ctx context.Context, body json.RawMessage) (*Change, error)
+	// Do does it. change is what Show has made just now, and both people have signed it. Do must
+	// refuse if one of the change's rows has moved since.
+	Do func(ctx context.Context, body json.RawMessage, change *Change, by ledger.Approval) (Result, error)
+}
+
+// Result is what an act says when it is done.
+type Result struct {
+	Said []*language.Text
+}
+
+// Saying is a result of one text.
+func Saying(text *language.Text) Result { return Result{[]*language.Text{text}} }
+
+// Of is a kind whose request has the type T. Its JSON is the canonical one, so two requests that do
+// the same have the same text.
+func Of[T any](name string, show func(context.Context, T) (*Change, error), do func(context.Context, T, *Change, ledger.Approval) (Result, error)) Kind {
+	read := func(body json.RawMessage) (request T, err error) {
+		if err = decode(body, &request); err != nil {
+			return request, fmt.Errorf("request of %s: %w", name, err)
+		}
+		return request, nil
+	}
+	return Kind{
+		Name: name,
+		Show: func(ctx context.Context, body json.RawMessage) (*Change, error) {
+			request, err := read(body)
+			if err != nil {
+				return nil, err
+			}
+			return show(ctx, request)
+		},
+		Do: func(ctx context.Context, body json.RawMessage, change *Change, by ledger.Approval) (Result, error) {
+			request, err := read(body)
+			if err != nil {
+				return Result{}, err
+			}
+			return do(ctx, request, change, by)
+		},
+	}
+}
+
+// Body is the text of a request.
+func Body[T any](request T) (json.RawMessage, error) {
+	body, err := canonical(request)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,146 @@
+package proposal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/people"
+	"citycard/ledger/chain"
+)
+
+// State is what became of a proposal.
+type State string
+
+// The states. The last two are not stored: they follow from the clock and from the people.
+const (
+	Waiting   State = "waiting"
+	Approved  State = "approved"
+	Rejected  State = "rejected"
+	Withdrawn State = "withdrawn"
+	Expired   State = "expired"
+	Ended     State = "ended" // the proposer is not enrolled with that key any more
+)
+
+// BookedBefore is the note of a proposal whose act was booked already when it was approved.
+const BookedBefore = "booked before"
+
+// Proposal is one proposal as it is stored.
+type Proposal struct {
+	Number    int64
+	Kind      string
+	Unit      people.Unit
+	Body      json.RawMessage
+	Hash      [sha256.Size]byte
+	Proposer  string
+	Signed    chain.Signature
+	Reason    string
+	At        time.Time
+	Expires   time.Time
+	State     State
+	Decider   string
+	Decided   chain.Signature
+	DecidedAt time.Time
+	Note      string
+
+	change string // canonical
+}
+
+// Change is what was proposed.
+func (p *Proposal) Change() (*Change, error) { return decodeChange(p.change) }
+
+// decided says that the proposal does not wait; nil if it does.
+func (p *Proposal) decided() error {
+	switch p.State {
+	case Waiting:
+		return nil
+	case Expired:
+		return &DecidedError{p.Number, Expired, "", p.Expires}
+	case Ended:
+		return &DecidedError{p.Number, Ended, p.Proposer, time.Time{}}
+	}
+	return &DecidedError{p.Number, p.State, p.Decider, p.DecidedAt}
+}
+
+const selectProposals = `SELECT number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note,
+	floor(extract(epoch FROM clock_timestamp()))::INT8 FROM proposals `
+
+// scan reads a row, as it is at the database's clock.
+func scan(row pgx.Row) (*Proposal, error) {
+	p := new(Proposal)
+	var body, signed, decided string
+	var hash []byte
+	var at, expires, decidedAt, now int64
+	err := row.Scan(&p.Number, &p.Kind, &p.Unit, &body, &p.change, &hash, &p.Proposer, &signed, &p.Reason, &at, &expires, &p.State, &p.Decider, &decided, &decidedAt, &p.Note, &now)
+	if err != nil {
+		return nil, err
+	}
+	p.Body, p.At, p.Expires = json.RawMessage(body), time.Unix(at, 0), time.Unix(expires, 0)
+	if len(hash) != len(p.Hash) {
+		return nil, fmt.Errorf("proposal %d: a hash of %d bytes", p.Number, len(hash))
+	}
+	p.Hash = [sha256.Size]byte(hash)
+	if p.Signed, err = oneSignature(signed); err != nil {
+		return nil, fmt.Errorf("proposal %d: the proposer's %w", p.Number, err)
+	}
+	if p.State != Waiting {
+		p.DecidedAt = time.Unix(decidedAt, 0)
+		if p.Decided, err = oneSignature(decided); err != nil {
+			return nil, fmt.Errorf("proposal %d: the decider's %w", p.Number, err)
+		}
+	}
+	if p.State == Waiting && now >= expires {
+		p.State = Expired
+	}
+	return p, nil
+}
+
+// oneSignature reads a stored signature.
+func oneSignature(text string) (chain.Signature, error) {
+	list, err := chain.ParseSignatures(text)
+	if err == nil && len(list) != 1 {
+		err = fmt.Errorf("signatures: %d, want one", len(list))
+	}
+	if err != nil {
+		return chain.Signature{}, err
+	}
+	return list[0], nil
+}
+
+// locked reads a proposal and keeps its row until the transaction ends.
+func locked(ctx context.Context, tx pgx.Tx, number int64) (*Proposal, error) {
+	p, err := scan(tx.QueryRow(ctx, selectProposals+"WHERE number = $1 FOR UPDATE", number))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNone
+	}
+	return p, err
+}
+
+// decide stores a decision.
+func (p *Proposal) decide(ctx context.Context, tx pgx.Tx, state State, decider string, at time.Time, signed chain.Signature, note string) error {
+	text, err := chain.SignaturesText([]chain.Signature{signed})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE proposals SET state = $2, decider = $3, decided = $4, decided_at = $5, note = $6 WHERE number = $1",
+		p.Number, string(state), decider, text, at.Unix(), note)
+	return err
+}
+
+// sound makes sure that the row is the one that the proposer signed: its parts make its hash, and
+// the signature's statement names that and the kind.
+func (p *Proposal) sound() error {
+	hash, err := Hash(p.Kind, string(p.Body), p.change)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAltered, err)
+	}
+	if hash != p.Hash {
+		return ErrAltered
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/hex"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/dayclose"
+	"citycard/clearing/people/peopletest"
+	"citycard/clearing/people/proposal"
+	"citycard/cmd/server"
+	"citycard/ledger"
+)
+
+func propose[T any](l *lived, by, kind string, request T) *proposal.View {
+	l.Helper()
+	office, err := server.Proposals(l.Ledger)
+	l.must(err)
+	body, err := proposal.Body(request)
+	l.must(err)
+	view, err := office.Propose(l.Context(), kind, body, "as the town's day has it", peopletest.Of(l, l.Ledger).Signer(l, by))
+	l.must(err)
+	return view
+}
+
+// two has ann propose something and bob approve it.
+func two[T any](l *lived, kind string, request T) {
+	l.Helper()
+	office, err := server.Proposals(l.Ledger)
+	l.must(err)
+	p := propose(l, "ann", kind, request)
+	done, err := office.Approve(l.Context(), p.Number, hex.EncodeToString(p.Hash[:]), peopletest.Of(l, l.Ledger).Signer(l, "bob"))
+	l.must(err)
+	if done.Repeated {
+		l.Fatalf("proposal %d was done before", p.Number)
+	}
+}
+
+// limits changes a limit by two people; other changes of it are rejected, withdrawn, or wait.
+func (l *lived) limits() {
+	request := chart.LimitRequest{Account: chart.Fund("employee"), Cap: 500_000, Alarm: 400_000}
+	two(l, chart.LimitName, request)
+	office, err := server.Proposals(l.Ledger)
+	l.must(err)
+	staff := peopletest.Of(l, l.Ledger)
+	for n := range 3 {
+		request.Cap += 100
+		p := propose(l, "cleo", chart.LimitName, request)
+		switch n {
+		case 0:
+			_, err = office.Reject(l.Context(), p.Number, "too much", staff.Signer(l, "bob"))
+		case 1:
+			_, err = office.Withdraw(l.Context(), p.Number, "", staff.Signer(l, "cleo"))
+		}
+		l.must(err)
+	}
+}
+
+// reopen reopens a closed day by two people.
+func (l *lived) reopen(day ledger.Day) { two(l, dayclose.ReopenName, dayclose.ReopenRequest{Day: day}) }
