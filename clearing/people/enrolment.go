@@ -320,9 +320,13 @@ func enoughKeepers(ctx context.Context, tx pgx.Tx) error {
 func byID(ctx context.Context, tx pgx.Tx, id, lock string) (Person, error) {
 	p, err := scanPerson(tx.QueryRow(ctx, selectPerson+"WHERE s.id = $1 ORDER BY k.ended <> 0, k.since DESC, k.fingerprint DESC LIMIT 1"+lock, id))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p.Person, deny(NotThere, "nobody has the id %.64q", id).todo("citycard person list shows everybody")
+		return p.Person, nobody(id)
 	}
 	return p.Person, err
+}
+
+func nobody(id string) error {
+	return deny(NotThere, "nobody has the id %.64q", id).todo("citycard person list shows everybody")
 }
 
 // free refuses an id or a key that somebody has, or had.

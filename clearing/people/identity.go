@@ -53,6 +53,34 @@ func Open(path string, how Opening) (*Identity, error) {
 	return parsePrivate(path, text, how)
 }
 
+// ReadPublic reads the public half of a key file, or of its .pub file. It needs no passphrase.
+func ReadPublic(path string) (PublicKey, error) {
+	if strings.HasSuffix(path, ".pub") {
+		return readLine(path)
+	}
+	text, err := readPrivate(path)
+	if err != nil {
+		return PublicKey{}, err
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) && missing.PublicKey != nil {
+		return publicKey(missing.PublicKey)
+	}
+	if err != nil {
+		return PublicKey{}, notPrivate(path, text)
+	}
+	return publicKey(signer.PublicKey())
+}
+
+// readLine reads a .pub file.
+func readLine(path string) (PublicKey, error) {
+	line, err := os.ReadFile(path)
+	if err != nil {
+		return PublicKey{}, deny(BadFile, "the key file cannot be read: %w", err).todo("name another with --identity")
+	}
+	return ParsePublicKey(string(line))
+}
+
 // readPrivate reads a file that only its owner can read.
 func readPrivate(path string) ([]byte, error) {
 	file, err := os.Open(path)
@@ -133,11 +161,7 @@ func newIdentity(signer ssh.Signer) (*Identity, error) {
 
 // openAgent takes the key of a .pub file from the agent at a socket.
 func openAgent(path, socket string) (*Identity, error) {
-	line, err := os.ReadFile(path)
-	if err != nil {
-		return nil, deny(BadFile, "the key file cannot be read: %w", err).todo("name another with --identity")
-	}
-	public, err := ParsePublicKey(string(line))
+	public, err := readLine(path)
 	if err != nil {
 		return nil, err
 	}

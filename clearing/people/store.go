@@ -28,6 +28,9 @@ func NewStore(l *ledger.Ledger) (*Store, error) {
 	return &Store{policy, l}, err
 }
 
+// Books is the identity of the books, for which statements are.
+func (s *Store) Books(ctx context.Context) (string, error) { return s.ledger.ID(ctx) }
+
 const selectPerson = `SELECT s.id, s.name, s.unit, s.role, s.revision, s.since, s.ended, s.demo, k.fingerprint, k.public, k.ended
 	FROM staff s JOIN staff_keys k ON k.person = s.id `
 

@@ -23,6 +23,7 @@ import (
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
+	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/rules"
@@ -68,12 +69,15 @@ const dryRuns = `
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   seal-key make
 = day seal --day 20260105
+  person key --passphrase-file {passphrase} {key}
+  person found --seal-key --reason lost
+= person enrol --token {token} --id rita --name Rita --identity {key} --identity-passphrase-file {passphrase}
   migrate --db {empty}
 `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person-token", "persons report", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
@@ -83,10 +87,11 @@ var withoutDryRun = []string{
 func TestDryRun(t *testing.T) {
 	d := newDryRun(t)
 	var tried []string
+	token := ""
 	for line := range strings.Lines(strings.TrimPrefix(dryRuns, "\n")) {
 		name, flags, _ := strings.Cut(strings.TrimSpace(line[2:]), " --")
 		if flags != "" {
-			flags = "--" + d.words.Replace(flags)
+			flags = "--" + strings.ReplaceAll(d.words.Replace(flags), "{token}", token)
 		}
 		args := append(strings.Fields(name), "--data", d.dir)
 		tried = append(tried, name)
@@ -98,6 +103,9 @@ func TestDryRun(t *testing.T) {
 		done := d.run(slices.Concat(args, strings.Fields(flags)))
 		if d.state() == before {
 			t.Errorf("%s changed nothing", name)
+		}
+		if _, printed, found := strings.Cut(done, "--token "); found {
+			token, _, _ = strings.Cut(printed, " ")
 		}
 		answer := strings.TrimPrefix(strings.TrimPrefix(dry, dryRunNote+"\n"), triedAlone+"\n")
 		if answer == "" || line[0] == '=' && (answer != done || answer == dry) {
@@ -302,11 +310,17 @@ func newDryRun(t *testing.T) *dryRun {
 	document := func(kind rules.Kind, old, new string) string {
 		return clearingtest.WriteFiles(t, map[string]string{kind.File(): strings.Replace(string(kind.Example()), old, new, 1)})
 	}
+	peopletest.New(t, b.Ledger)
+	keys := t.TempDir()
+	as := func(id string) string {
+		return peopletest.KeyFile(t, keys, id, false) + " --identity-passphrase-file " + peopletest.PassphraseFile(t, keys)
+	}
 	url := ledgertest.Empty(t)
 	empty, err := pgxpool.New(t.Context(), url)
 	must(err)
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
+		"{ann}", as("ann"), "{bob}", as("bob"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	staff "citycard/clearing/people"
+	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/ledger"
+	"citycard/ledger/chain"
+)
+
+// identityFlags are the flags by which a person signs. They are registered behind those of the key
+// store, with which they share --demo.
+type identityFlags struct {
+	of         *command // whose language questions have; nil: English
+	flags      *flag.FlagSet
+	file       string
+	passphrase string // the file of it
+}
+
+func (c *command) registerIdentity() *identityFlags {
+	i := &identityFlags{of: c}
+	i.register(c.flags)
+	return i
+}
+
+func (i *identityFlags) register(flags *flag.FlagSet) {
+	i.flags = flags
+	flags.StringVar(&i.file, "identity", "", "key `file` with which you sign; one that ends in .pub: the ssh-agent has the key")
+	flags.StringVar(&i.passphrase, "identity-passphrase-file", "", "`file` of the passphrase of --identity; empty: it is asked for on the terminal")
+	if flags.Lookup("demo") == nil {
+		flags.Bool("demo", false, "this is a demonstration or a trial: a key without a passphrase may be used")
+	}
+}
+
+func (i *identityFlags) check() error {
+	if i.file == "" {
+		return language.Textf("--identity is missing: want the file of your key; citycard person key makes one")
+	}
+	return nil
+}
+
+// key opens the key.
+func (i *identityFlags) key() (*staff.Identity, error) {
+	return staff.Open(i.file, staff.Opening{
+		Passphrase: func() ([]byte, error) { return i.secret(false) },
+		Agent:      os.Getenv("SSH_AUTH_SOCK"),
+		Demo:       i.flags.Lookup("demo").Value.String() == "true",
+	})
+}
+
+// open opens the key, and gives a function with which its person signs statements, and one that
+// lets it go. The function fills in who signs, for which books and when.
+func (i *identityFlags) open(ctx context.Context, store *staff.Store) (sign func(staff.Statement) (chain.Signature, error), done func(), err error) {
+	key, err := i.key()
+	if err != nil {
+		return nil, func() {}, notAllowed(err)
+	}
+	done = func() { _ = key.Close() } // an agent that is gone has nothing to lose
+	person, _, err := store.ByKey(ctx, key.Public().Fingerprint())
+	if err != nil {
+		done()
+		return nil, func() {}, notAllowed(err)
+	}
+	books, err := store.Books(ctx)
+	if err != nil {
+		done()
+		return nil, func() {}, err
+	}
+	return func(s staff.Statement) (chain.Signature, error) {
+		s.Books, s.Person, s.At = books, person.ID, time.Now()
+		return staff.Sign(key, s)
+	}, done, nil
+}
+
+// alone signs an act that takes one person, and gives its approval. What says what exactly is done.
+func (i *identityFlags) alone(ctx context.Context, l *ledger.Ledger, act, what, reason string) (ledger.Approval, error) {
+	store, err := staff.NewStore(l)
+	if err != nil {
+		return ledger.Approval{}, err
+	}
+	sign, done, err := i.open(ctx, store)
+	if err != nil {
+		return ledger.Approval{}, err
+	}
+	defer done()
+	signature, err := sign(staff.Statement{Act: act, What: what, Reason: reason})
+	if err != nil {
+		return ledger.Approval{}, notAllowed(err)
+	}
+	by, err := store.Signed(ctx, signature, act)
+	return by, notAllowed(err)
+}
+
+// secret reads the passphrase from its file, or asks for it, twice for a new one.
+func (i *identityFlags) secret(twice bool) ([]byte, error) {
+	if i.passphrase != "" {
+		text, err := os.ReadFile(i.passphrase)
+		if err != nil {
+			return nil, service.Fail("cannot read the passphrase of your key").Todo("correct --identity-passphrase-file").Because(err)
+		}
+		return bytes.TrimRight(text, "\r\n"), nil
+	}
+	terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, service.Fail("nobody can be asked for the passphrase of your key").Todo("give --identity-passphrase-file, or run the command on a terminal").Because(err)
+	}
+	defer terminal.Close()
+	ask := func(question *language.Text) ([]byte, error) {
+		text := question.Error()
+		if i.of != nil {
+			text = question.In(i.of.Language)
+		}
+		if _, err := terminal.WriteString(text); err != nil {
+			return nil, err
+		}
+		secret, err := term.ReadPassword(int(terminal.Fd()))
+		_, _ = terminal.WriteString("\n") // the answer was read
+		return secret, err
+	}
+	secret, err := ask(language.Textf("passphrase of your key: "))
+	if err != nil || !twice {
+		return secret, err
+	}
+	again, err := ask(language.Textf("once more: "))
+	if err == nil && !bytes.Equal(secret, again) {
+		err = service.Fail("the passphrases differ").Todo("try again")
+	}
+	return secret, err
+}
+
+// notAllowed says why a person, a key or a signature was refused. Another error stays as it is.
+func notAllowed(err error) error {
+	var refusal *staff.Refusal
+	var denied *staff.DeniedError
+	switch {
+	case errors.As(err, &refusal):
+		failure := service.Refuse("nothing is done")
+		switch refusal.Why {
+		case staff.BadFile, staff.NoAgent, staff.BadKey, staff.BadPerson:
+			failure = service.Fail("nothing is done")
+		}
+		if refusal.Todo != nil {
+			failure = failure.Todo("%w", refusal.Todo)
+		}
+		return failure.Because(refusal.Text)
+	case errors.As(err, &denied):
+		return service.Refuse("nothing is done").Todo("ask somebody who may; the policy is in docs/people.md").Because(denied)
+	}
+	return err
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	staff "citycard/clearing/people"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/durable"
+	"citycard/language"
+)
+
+func personCommand() *ffcli.Command {
+	return group("person", "the people who act: their keys, and who they are",
+		"Each has a key of their own, with which every act is signed. The first two keepers enrol themselves with the\n"+
+			"tokens of person found; from then on keepers enrol everybody else.",
+		personKeyCommand(), personFoundCommand(), personEnrolCommand(), personListCommand(), personHistoryCommand(), personWhoamiCommand())
+}
+
+func personKeyCommand() *ffcli.Command {
+	c := newCommand("person key", "FILE", "make your key, under a passphrase",
+		"Writes FILE, an OpenSSH private key that only you can read, and FILE.pub, its public half, by which you are\n"+
+			"enrolled. ssh-keygen -t ed25519 makes such a key too, and ssh-add gives it to an ssh-agent.")
+	c.takesWords(1)
+	c.registerDry(&c.dry)
+	i := identityFlags{of: c}
+	c.flags.StringVar(&i.passphrase, "passphrase-file", "", "`file` of the passphrase; empty: it is asked for on the terminal")
+	algorithm := c.flags.String("algorithm", staff.Algorithm, "`algorithm` of the key; there is one")
+	c.check = func() error {
+		if *algorithm != staff.Algorithm {
+			return language.Textf("--algorithm %q: want %s", *algorithm, staff.Algorithm)
+		}
+		return nil
+	}
+	return c.runs(func(context.Context) error {
+		path := c.arguments[0]
+		for _, name := range []string{path, path + ".pub"} {
+			if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+				return service.Fail("no key was made").Todo("name a file that does not exist").Because(existing(name, err))
+			}
+		}
+		passphrase, err := i.secret(true)
+		if err != nil {
+			return err
+		}
+		private, public, err := staff.MakeKey(rand.Reader, filepath.Base(path), passphrase)
+		if err != nil {
+			return notAllowed(err)
+		}
+		if c.dry {
+			c.Print("%s: made; its fingerprint is printed then", path)
+			return nil
+		}
+		for _, file := range []struct{ name, text string }{{path, string(private)}, {path + ".pub", public}} {
+			err := durable.WriteNew(file.name, func(w io.Writer) error {
+				_, err := io.WriteString(w, file.text)
+				return err
+			})
+			if err != nil {
+				return service.Fail("cannot write %s", file.name).Todo("check the directory").Because(err)
+			}
+		}
+		key, err := staff.ParsePublicKey(public)
+		if err != nil {
+			return err
+		}
+		c.Print("%s: made, %s; give %s to a keeper, and the key to nobody", path, key.Fingerprint(), path+".pub")
+		return nil
+	})
+}
+
+// existing says that a file is there, or why it cannot be looked at.
+func existing(name string, err error) error {
+	if err != nil {
+		return err
+	}
+	return language.Textf("%s exists", name)
+}
+
+func personFoundCommand() *ffcli.Command {
+	c := newCommand("person found", "", "print the tokens with which the first two keepers enrol",
+		"Prints two one-time tokens, for two people: each enrols with one of them, within a week. Once a keeper is enrolled it\n"+
+			"is refused. If the keepers' keys are lost, --seal-key signs it with the seal key of --data, and the audit has that.")
+	sealed := c.flags.Bool("seal-key", false, "the keepers' keys are lost: sign with the seal key")
+	reason := c.flags.String("reason", "", "`text` that is kept with --seal-key")
+	demo := c.flags.Bool("demo", false, "mark the people as those of a demonstration")
+	c.check = func() error {
+		if *sealed == (*reason == "") {
+			return language.Textf("--reason goes with --seal-key, and --seal-key with a reason")
+		}
+		return nil
+	}
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		store, err := staff.NewStore(b.Ledger)
+		if err != nil {
+			return err
+		}
+		tokens, err := newTokens(ctx, c, store, *sealed, *reason, *demo)
+		if err != nil {
+			return notAllowed(err)
+		}
+		if c.dry {
+			c.Print("two tokens are printed then")
+			return nil
+		}
+		c.Print("give each of these to another person, until %s:", tokens.Expires.UTC().Format(time.RFC3339))
+		for _, token := range tokens.Keepers {
+			c.Print("citycard person enrol --token %s --id ID --name NAME --identity FILE", token)
+		}
+		return nil
+	})
+}
+
+func newTokens(ctx context.Context, c *command, store *staff.Store, sealed bool, reason string, demo bool) (staff.Tokens, error) {
+	if !sealed {
+		return store.Found(ctx, rand.Reader, demo)
+	}
+	key, err := server.ReadSealKey(c.Data)
+	if err != nil {
+		return staff.Tokens{}, err
+	}
+	return store.FoundAgain(ctx, rand.Reader, key, reason, time.Now())
+}
+
+func personEnrolCommand() *ffcli.Command {
+	c := newCommand("person enrol", "--token TOKEN --id ID --name NAME --identity FILE", "become a keeper, with a token of person found", "")
+	i := c.registerIdentity()
+	var n staff.Newcomer
+	c.flags.StringVar(&n.Token, "token", "", "`token` that person found printed; it works once")
+	c.flags.StringVar(&n.ID, "id", "", "`id` by which you are known from now on: letters, digits, dots and hyphens")
+	c.flags.StringVar(&n.Name, "name", "", "your `name`")
+	c.check = func() error {
+		if n.Token == "" || n.ID == "" || n.Name == "" {
+			return language.Textf("--token, --id or --name is missing")
+		}
+		return i.check()
+	}
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		store, err := staff.NewStore(b.Ledger)
+		if err != nil {
+			return err
+		}
+		key, err := i.key()
+		if err != nil {
+			return notAllowed(err)
+		}
+		defer key.Close()
+		books, err := store.Books(ctx)
+		if err != nil {
+			return err
+		}
+		signature, err := staff.Sign(key, n.StatementOf(books, time.Now()))
+		if err == nil {
+			err = store.EnrolKeeper(ctx, n, key.Public(), signature)
+		}
+		if err != nil {
+			return notAllowed(err)
+		}
+		c.Print("%s is a keeper, with the key %s", n.ID, key.Public().Fingerprint())
+		return nil
+	})
+}
+
+// personLine is a person as it is printed.
+type personLine struct {
+	ID    string     `json:"id"`
+	Name  string     `json:"name"`
+	Unit  staff.Unit `json:"unit"`
+	Role  staff.Role `json:"role"`
+	Since string     `json:"since"`
+	Ended string     `json:"ended,omitempty"`
+	Demo  bool       `json:"demo,omitempty"`
+	Key   string     `json:"key"`
+}
+
+const personHeader = "ID\tNAME\tUNIT\tROLE\tSINCE\tENDED\tKEY"
+
+func lineOf(p staff.Person) personLine {
+	l := personLine{ID: p.ID, Name: p.Name, Unit: p.Unit, Role: p.Role, Since: p.Since.UTC().Format(time.RFC3339), Demo: p.Demo, Key: p.Key.Fingerprint()}
+	if p.Disabled() {
+		l.Ended = p.Ended.UTC().Format(time.RFC3339)
+	}
+	return l
+}
+
+func (p personLine) cells(l language.Language) []string {
+	return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Key}
+}
+
+func roleOf(role staff.Role, l language.Language) string {
+	return l.Coded(string(role), string(role), map[staff.Role]string{staff.Clerk: "经办", staff.Supervisor: "主管", staff.Auditor: "审计", staff.Keeper: "保管员"}[role])
+}
+
+func personListCommand() *ffcli.Command {
+	c := newCommand("person list", "", "who may act, with unit, role and key", "")
+	all := c.flags.Bool("all", false, "those who were disabled, too")
+	c.registerJSON(jsonLines)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		store, err := staff.NewStore(b.Ledger)
+		if err != nil {
+			return err
+		}
+		people, err := store.List(ctx, *all)
+		if err != nil {
+			return err
+		}
+		lines := make([]personLine, len(people))
+		for i := range people {
+			lines[i] = lineOf(people[i])
+		}
+		return listAll(c, personHeader, personLine.cells, lines)
+	})
+}
+
+// eventLine is an act on a person as it is printed.
+type eventLine struct {
+	At     string     `json:"at"`
+	Act    string     `json:"act"`
+	By     string     `json:"by"`
+	And    string     `json:"and,omitempty"`
+	Reason string     `json:"reason"`
+	Name   string     `json:"name,omitempty"`
+	Unit   staff.Unit `json:"unit,omitempty"`
+	Role   staff.Role `json:"role,omitempty"`
+	Key    string     `json:"key,omitempty"`
+}
+
+const eventHeader = "AT\tACT\tBY\tAND\tREASON\tNAME\tUNIT\tROLE\tKEY"
+
+func (e eventLine) cells(l language.Language) []string {
+	role := ""
+	if e.Role != "" {
+		role = roleOf(e.Role, l)
+	}
+	act := l.Coded(e.Act, e.Act, map[string]string{
+		staff.ActEnrolKeeper: "保管员登记", staff.ActEnrol: "登记人员", staff.ActChange: "变更人员", staff.ActDisable: "停用人员",
+	}[e.Act])
+	return []string{e.At, act, e.By, e.And, e.Reason, e.Name, string(e.Unit), role, e.Key}
+}
+
+func personHistoryCommand() *ffcli.Command {
+	c := newWithArguments("person history", "ID", "what was done to a person, and by whom", 1)
+	c.registerJSON(jsonLines)
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		events, err := staff.History(ctx, b.Ledger, c.arguments[0])
+		if err != nil {
+			return notAllowed(err)
+		}
+		lines := make([]eventLine, len(events))
+		for i, e := range events {
+			lines[i] = eventLine{e.At.UTC().Format(time.RFC3339), e.Act, e.First, e.Second, e.Reason, e.Person.Name, e.Person.Unit, e.Person.Role, e.Person.Key.Fingerprint()}
+		}
+		return listAll(c, eventHeader, eventLine.cells, lines)
+	})
+}
+
+func personWhoamiCommand() *ffcli.Command {
+	c := newCommand("person whoami", "--identity FILE", "who you are by your key", "It needs no passphrase: the public half tells.")
+	file := c.flags.String("identity", "", "your key `file`, or its .pub file")
+	c.check = func() error {
+		if *file == "" {
+			return language.Textf("--identity is missing: want the file of your key")
+		}
+		return nil
+	}
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		key, err := staff.ReadPublic(*file)
+		if err != nil {
+			return notAllowed(err)
+		}
+		store, err := staff.NewStore(b.Ledger)
+		if err != nil {
+			return err
+		}
+		person, inForce, err := store.ByKey(ctx, key.Fingerprint())
+		if err != nil {
+			return notAllowed(err)
+		}
+		if !inForce {
+			c.Say("the key is no longer in force: nothing can be signed with it")
+		}
+		return listAll(c, personHeader, personLine.cells, []personLine{lineOf(person)})
+	})
+}

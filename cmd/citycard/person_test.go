@@ -1,0 +1,23 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+)
+
+// TestPeople founds people, and makes the mistakes that can be made: testdata/people.
+func TestPeople(t *testing.T) {
+	b, dir := bookstest.New(t)
+	fillBooks(t, b.Ledger)
+	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata/people", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DATA", dir)
+		return nil
+	}})
+}
