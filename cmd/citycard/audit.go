@@ -4,20 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/clearing/counters"
-	"citycard/clearing/dayclose"
-	"citycard/clearing/intake"
-	"citycard/clearing/message"
 	staff "citycard/clearing/people"
-	"citycard/clearing/persons"
-	"citycard/clearing/receipt"
-	"citycard/clearing/registry"
-	"citycard/clearing/release"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
@@ -67,6 +61,11 @@ func auditFindCommand() *ffcli.Command {
 }
 
 func (q *auditQuery) check() (err error) {
+	if policy, err := staff.OwnPolicy(); err != nil {
+		return err
+	} else if acts := policy.Acts(); q.search.Act != "" && !slices.Contains(acts, q.search.Act) {
+		return language.Textf("--act %q: want one of: %s", q.search.Act, strings.Join(acts, ", "))
+	}
 	if q.search.Person != "" {
 		q.search.Person, err = ledger.Person(q.search.Person)
 	}
@@ -160,21 +159,4 @@ func (d *dayOrMoment) behind(zone *time.Location) time.Time {
 		return d.at.Truncate(time.Second).Add(time.Second)
 	}
 	return time.Time{}
-}
-
-// auditActIn is an act of the audit with what it means.
-func auditActIn(act string, l language.Language) string {
-	chinese := map[string]string{
-		chain.ActOpenAccounts: "开立账户", chain.ActMarkAccount: "标记账户", chain.ActChangeLimit: "变更限额",
-		chain.ActOpenDay: "开启清算日", chain.ActCloseDay: "开始日切", chain.ActEndDay: "完成日切", chain.ActReopenDay: "重开清算日",
-		counters.ActCloseWithout: "缺流日切", counters.ActPass: "卡片核对", dayclose.ActClose: "确定日切所用登记库",
-		receipt.ActBook: "登记到账", receipt.ActReverse: "冲正到账",
-		release.ActRefund: "圈存退款", release.ActRelease: "解除挂账", release.ActCorrect: "更正解除", release.ActPayout: "放行付款",
-		rules.ActPropose: "提议规则", rules.ActFound: "初始规则", rules.ActApprove: "复核规则", rules.ActReject: "否决规则",
-		persons.ActImport: "导入人员", persons.ActUndo: "撤销人员导入", persons.ActRead: "查阅人员",
-		registry.ActPropose: "提议登记变更", registry.ActFound: "初始登记", registry.ActApprove: "复核登记变更", registry.ActReject: "否决登记变更",
-		staff.ActFound: "建立保管员", staff.ActEnrolKeeper: "登记保管员", staff.ActEnrol: "登记工作人员", staff.ActChange: "变更工作人员", staff.ActDisable: "停用工作人员",
-		message.ActTopic: "首次发现主题", intake.ActJudgeAgain: "复判隔离记录",
-	}
-	return l.Coded(act, act, chinese[act])
 }

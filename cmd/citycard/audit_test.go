@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	staff "citycard/clearing/people"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/ledger"
@@ -40,4 +41,22 @@ func TestAudit(t *testing.T) {
 		e.Setenv("DATA", dir)
 		return nil
 	}})
+}
+
+// TestActsInWords wants Chinese words for each act that the audit can have, and for no other.
+func TestActsInWords(t *testing.T) {
+	policy, err := staff.OwnPolicy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := chineseActs()
+	for _, act := range policy.Acts() {
+		if words[act] == "" {
+			t.Errorf("act %q has no Chinese words", act)
+		}
+		delete(words, act)
+	}
+	for act := range words {
+		t.Errorf("act %q has Chinese words, and no row in the policy", act)
+	}
 }
