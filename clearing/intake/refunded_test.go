@@ -37,7 +37,7 @@ func approval(day int) ledger.Approval {
 }
 
 func refundOf(order string, notWritten bool, day int) release.Refund {
-	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)), Order: order, NotWritten: notWritten, On: ledger.DayOf(noon(day))}
+	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)).Digits(), Order: order, NotWritten: notWritten, On: ledger.DayOf(noon(day))}
 }
 
 // do books what an office has shown.

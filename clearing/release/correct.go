@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"citycard/clearing/chart"
+	"citycard/clearing/people/proposal"
 	"citycard/ledger"
 )
 
@@ -59,7 +60,8 @@ func (o *Office) ShowCorrection(ctx context.Context, c Correction) (*Plan, error
 		return nil, err
 	}
 	what := fmt.Sprintf("%s, %s: %d fen from %s to %s; because: %s", maskedRow(s.Row), s.Reason, s.Fen, first.Code, c.To, c.Because)
-	return &Plan{Act: ActCorrect, Rows: []Planned{planned}, what: always(what)}, nil
+	owes := proposal.Effectf("%s owes the amount, even if it was paid out: the close of the open day deducts it, or collects it", first.Code)
+	return &Plan{Act: ActCorrect, Rows: []Planned{planned}, what: always(what), effects: append(because(c.Because), owes)}, nil
 }
 
 // mayCorrect refuses what was not released to an account that somebody chose.

@@ -3,12 +3,14 @@ package release
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/identity"
+	"citycard/clearing/people/proposal"
 	"citycard/ledger"
 )
 
@@ -48,7 +50,10 @@ func (o *Office) ShowPayout(ctx context.Context, p Payout) (*Plan, error) {
 		paid.State = paid.Then
 	}
 	paid.add(key, code, chart.Reserve, held.Fen, chart.PurposeSettlement, data)
+	why := &held.Why
 	return &Plan{
+		effects: []proposal.Effect{proposal.Effectf("it was held because %s of %s TACs at its terminals were wrong (rule %s)",
+			strconv.FormatInt(why.Wrong, 10), strconv.FormatInt(why.Wrong+why.Verified, 10), why.Rule)},
 		Act: ActPayout, Rows: []Planned{paid}, what: always(fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())),
 		within: func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) },
 	}, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/people/proposal"
 	"citycard/ledger"
 )
 
@@ -15,7 +16,8 @@ type Plan struct {
 	Act  string
 	Rows []Planned
 
-	what func(booked []Planned) string // for the audit
+	what    func(booked []Planned) string // for the audit
+	effects []proposal.Effect             // what is shown besides
 
 	// within, where set, runs inside the transaction before anything is booked.
 	within func(ctx context.Context, tx pgx.Tx) error

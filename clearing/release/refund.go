@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,15 +22,15 @@ import (
 
 // Refund is a request to refund a paid load to its channel.
 type Refund struct {
-	Card    identity.Card
-	Order   string // the channel's number
-	Channel string // may be empty where only one channel has the number for the card
+	Card    string `json:"card"`              // its digits, as identity.Card has them
+	Order   string `json:"order"`             // the channel's number
+	Channel string `json:"channel,omitempty"` // may be empty where only one channel has the number for the card
 	// Sequence is the card's online sequence; nil if only one order has the number.
-	Sequence *uint16
+	Sequence *uint16 `json:"sequence,omitempty"`
 	// NotWritten says that the counter has read the card and that the card does not have the load.
 	// Then the rules' waiting time does not apply.
-	NotWritten bool
-	On         ledger.Day // the day on which it is asked for
+	NotWritten bool       `json:"not_written,omitempty"`
+	On         ledger.Day `json:"on"` // the day on which it is asked for
 }
 
 // paidLoad is an order as the books have it.
@@ -44,7 +45,11 @@ type paidLoad struct {
 // ShowRefund shows what giving a paid load back to its channel would book. The error is a *Refusal
 // where the load cannot be refunded.
 func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
-	order, err := o.order(ctx, r)
+	card, err := r.card()
+	if err != nil {
+		return nil, err
+	}
+	order, err := o.order(ctx, r, card)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +63,7 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 	}
 	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + order.channel, To: order.channel, Fen: order.fen}
 	refunded.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
-	what := fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, r.Card, order.Load.Sequence, order.fen)
+	what := fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, card, order.Load.Sequence, order.fen)
 	plan := &Plan{Act: ActRefund, what: always(what), keep: order.keepRefund}
 	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
@@ -94,21 +99,31 @@ func (p *paidLoad) keepRefund(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
+// card reads the card of a request.
+func (r *Refund) card() (identity.Card, error) {
+	subject, err := hex.DecodeString(r.Card)
+	card, ok := identity.ParseCard(subject)
+	if err != nil || !ok {
+		return card, refuse("%q is no card: want its 24 digits", r.Card)
+	}
+	return card, nil
+}
+
 // order looks the order up among what was paid for the card.
-func (o *Office) order(ctx context.Context, r Refund) (paidLoad, error) {
+func (o *Office) order(ctx context.Context, r Refund, card identity.Card) (paidLoad, error) {
 	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {
 		return paidLoad{}, err
 	}
 	var found []paidLoad
-	err = shadow.Statement(ctx, o.Ledger, r.Card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
+	err = shadow.Statement(ctx, o.Ledger, card.Subject(), identity.NoDay, identity.NoDay, func(row ledger.Row) error {
 		paid, ok := identity.AuthorisedLoad(row.ID)
 		if !ok || row.IsMemo() {
 			return nil
 		}
 		var request message.LoadRequest
 		if err := proto.Unmarshal(row.Evidence, &request); err != nil {
-			return fmt.Errorf("order of card %s, sequence %d: %w", r.Card, paid.Sequence, err)
+			return fmt.Errorf("order of card %s, sequence %d: %w", card, paid.Sequence, err)
 		}
 		if request.GetOrder() == r.Order && (r.Channel == "" || request.GetChannel() == r.Channel) && (r.Sequence == nil || paid.Sequence == *r.Sequence) {
 			account, _ := accounts.ByID(row.Debit)
@@ -126,11 +141,11 @@ func (o *Office) order(ctx context.Context, r Refund) (paidLoad, error) {
 	}
 	switch len(found) {
 	case 0:
-		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, r.Card).todo("check --card and --order")
+		return paidLoad{}, refuse("no order %q was paid for card %s", r.Order, card).todo("check --card and --order")
 	case 1:
 		return found[0], nil
 	}
-	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, r.Card).todo("give --channel and --sequence")
+	return paidLoad{}, refuse("%d orders %q were paid for card %s: name the channel, and the card's sequence", len(found), r.Order, card).todo("give --channel and --sequence")
 }
 
 // standing leaves out refunded orders if there are others.

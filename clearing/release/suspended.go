@@ -8,6 +8,7 @@ import (
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/transit/load"
 	"citycard/clearing/verdict"
 	"citycard/ledger"
@@ -73,7 +74,7 @@ func (o *Office) ShowRelease(ctx context.Context, r Releases) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Act: ActRelease}
+	plan := &Plan{Act: ActRelease, effects: because(r.Because)}
 	for i := range rows {
 		planned, err := desk.release(&rows[i], r.Rows[i].To, r.Because)
 		if err != nil {
@@ -85,6 +86,14 @@ func (o *Office) ShowRelease(ctx context.Context, r Releases) (*Plan, error) {
 	return plan, nil
 }
 
+// because shows the reason for another payee.
+func because(text string) []proposal.Effect {
+	if text == "" {
+		return nil
+	}
+	return []proposal.Effect{proposal.Effectf("because: %s", text)}
+}
+
 func checkBecause(text string) error {
 	if len(text) > MaxBecause {
 		return refuse("the reason for another payee has %d bytes", len(text)).todo("give --because with at most %d bytes", MaxBecause)
@@ -94,8 +103,11 @@ func checkBecause(text string) error {
 
 // find reads the suspended transfers that are named.
 func (o *Office) find(ctx context.Context, payees []Payee) ([]Suspended, error) {
-	if len(payees) == 0 || len(payees) > MaxRows {
-		return nil, refuse("%d rows: want 1 to %d in one release", len(payees), MaxRows).todo("name fewer")
+	switch {
+	case len(payees) == 0:
+		return nil, refuse("there is nothing that waits and could be released")
+	case len(payees) > MaxRows:
+		return nil, refuse("%d rows: want at most %d in one release", len(payees), MaxRows).todo("name fewer")
 	}
 	keys := make([]ledger.Key, len(payees))
 	named := make(map[ledger.Key]bool, len(payees))

@@ -315,24 +315,21 @@ func (l *lived) firstDay() {
 
 // decide refunds loads that were not written, releases suspended transfers and corrects one.
 func (l *lived) decide(day ledger.Day) {
-	office := &release.Office{Ledger: l.Ledger, Owner: "test", RefundAfterDays: 30}
-	do := func(plan *release.Plan, err error) {
-		l.must(err)
-		_, err = office.Do(l.Context(), plan, l.by(day))
-		l.must(err)
-	}
 	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
-		do(office.ShowRefund(l.Context(), release.Refund{
-			Card: identity.CardOf(clearingtest.CardID(card)), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, On: day,
-		}))
+		two(l, release.KindRefund, release.Refund{
+			Card: identity.CardOf(clearingtest.CardID(card)).Digits(), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, On: day,
+		})
 	}
-	var row string
+	office := &release.Office{Ledger: l.Ledger}
+	var rows []string
 	l.must(office.List(l.Context(), release.Filter{First: day, Last: day, Reason: verdict.UnknownTerminal}, func(s release.Suspended) error {
-		row = release.RowName(s.Row)
-		do(office.ShowRelease(l.Context(), release.Releases{Rows: []release.Payee{{Row: row, To: chart.Operator("bus")}}, Because: "listed late"}))
+		rows = append(rows, release.RowName(s.Row))
 		return nil
 	}))
-	do(office.ShowCorrection(l.Context(), release.Correction{Row: row, To: chart.Operator("metro"), Because: "the wrong depot"}))
+	for _, row := range rows {
+		two(l, release.KindRelease, release.Releases{Rows: []release.Payee{{Row: row, To: chart.Operator("bus")}}, Because: "listed late"})
+	}
+	two(l, release.KindCorrect, release.Correction{Row: rows[0], To: chart.Operator("metro"), Because: "the wrong depot"})
 }
 
 // hold makes two holds and posts one in part.

@@ -89,7 +89,7 @@ func (d *decision) print(plan *release.Plan, done release.Done, said func(releas
 		d.Print("%w, by %s and %s", said(done), d.first, d.second)
 	}
 	for _, row := range done.Refused {
-		d.Say("not booked: %s: %w", row.Row, row.Why)
+		d.Say("not booked, it waits on: %s: %w", row.Row, row.Why)
 	}
 	if n := len(done.Refused); n > 0 {
 		return service.Refuse("%d of %d rows were not booked and wait on", n, len(plan.Rows)).Todo("release them once their accounts take money")
@@ -140,7 +140,7 @@ func loadRefundCommand() *ffcli.Command {
 		if err != nil {
 			return nil, err
 		}
-		r.Card, r.On = cards[0], ledger.DayOf(time.Now().In(d.zone)) // only a registered card's loads are paid for
+		r.Card, r.On = cards[0].Digits(), ledger.DayOf(time.Now().In(d.zone)) // only a registered card's loads are paid for
 		return office.ShowRefund(ctx, r)
 	}, func(release.Done) *language.Text { return language.Textf("order %s refunded", r.Order) })
 }

@@ -1,10 +1,15 @@
 package server
 
 import (
+	"context"
+	"time"
+
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/release"
+	"citycard/clearing/rulefile"
 	"citycard/ledger"
 )
 
@@ -15,5 +20,20 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 		return nil, err
 	}
 	kinds := append(proposal.Staff(store), chart.LimitKind(l), dayclose.ReopenKind(l))
+	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
+}
+
+// Releases is the office for money that waits, by the rules in force now.
+func Releases(ctx context.Context, l *ledger.Ledger) (*release.Office, error) {
+	zone, err := Zone(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	set, err := InForce(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	now := rulefile.MomentOf(time.Now().In(zone))
+	return &release.Office{Ledger: l, Owner: OwnerName(), RefundAfterDays: set.Loads.At(now).RefundAfterDays}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // The largest request, and the largest change, in bytes of canonical JSON.
 const (
-	MaxBody   = 64 << 10
+	MaxBody   = 2 << 20 // 10,000 rows, each with a name and an account
 	MaxChange = 4 << 20
 )
 
