@@ -136,6 +136,7 @@ func (a *api) openDoor(ctx context.Context, store *access.Store, ops *service.Op
 		Store: store, Now: time.Now, Log: log, Rate: a.settings.Rate,
 		Refused: func(reason access.Reason) { refused.WithLabelValues(string(reason)).Inc() },
 	})
+	ops.Registry().MustRegister(ends{a.door})
 	ops.Check("access", a.door.Check)
 	if a.settings.Certificate != "" {
 		ops.Check("api certificate", func(context.Context) error {
@@ -144,6 +145,24 @@ func (a *api) openDoor(ctx context.Context, store *access.Store, ops *service.Op
 		})
 	}
 	stack.Go(ctx, "access", a.door.Follow)
+}
+
+// ends are the gauges of when units' credentials end.
+type ends struct{ door *access.Door }
+
+func endsDesc() *prometheus.Desc {
+	return prometheus.NewDesc("citycard_access_ends_timestamp_seconds",
+		"When the last credential of a unit ends, or has ended within the last 30 days, Unix time.", []string{"unit"}, nil)
+}
+
+// Describe names the gauge.
+func (e ends) Describe(out chan<- *prometheus.Desc) { out <- endsDesc() }
+
+// Collect shows what was read last.
+func (e ends) Collect(out chan<- prometheus.Metric) {
+	for unit, end := range e.door.Ends() {
+		out <- prometheus.MustNewConstMetric(endsDesc(), prometheus.GaugeValue, float64(end.Unix()), string(unit))
+	}
 }
 
 // count keeps the number of open connections.

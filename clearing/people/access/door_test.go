@@ -162,6 +162,9 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: WWW-Authenticate %q", test.name, challenge)
 		}
 	}
+	if ends := g.Ends(); len(ends) != 2 || !ends["channel:counter"].Equal(end) || !ends["channel:kiosk"].Equal(end) {
+		t.Errorf("credentials end at %v", ends)
+	}
 	for _, secret := range []string{token, another, old} {
 		if strings.Contains(g.log.String(), secret) {
 			t.Errorf("a token is in the log: %s", g.log.String())

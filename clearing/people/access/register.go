@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"citycard/clearing/people"
 	"citycard/language"
 )
 
@@ -71,6 +72,19 @@ func (d *Door) look(ctx context.Context) error {
 	}
 	d.register.Store(r)
 	return nil
+}
+
+// Ends gives for each unit when the last of its credentials ends, or has ended lately.
+func (d *Door) Ends() map[people.Unit]time.Time {
+	ends := map[people.Unit]time.Time{}
+	if known := d.register.Load(); known != nil {
+		for _, c := range known.by {
+			if c.Expires.After(ends[c.Unit]) {
+				ends[c.Unit] = c.Expires
+			}
+		}
+	}
+	return ends
 }
 
 // Check returns why the credentials could not be read, nil if they were.
