@@ -76,7 +76,7 @@ func TestStaffIsNamed(t *testing.T) {
 		{"DELETE FROM staff_tokens WHERE person = 'kim'", missing},
 		{"DELETE FROM used_statements WHERE hash = (SELECT hash FROM used_statements ORDER BY hash LIMIT 1)", "used statement "},
 		{"INSERT INTO used_statements VALUES ('\\x00')", "used statement 00" + extra},
-		{"UPDATE audit SET signed = '' WHERE act = 'read a person'", "used statement "},
+		{"UPDATE audit SET signed = '' WHERE act = 'read a person'", "read a person: it has 1 people and 0 signatures"},
 		{"UPDATE audit SET signed = (SELECT signed FROM audit WHERE first = 'ann' ORDER BY number LIMIT 1) WHERE number = (SELECT max(number) FROM audit WHERE first = 'ann')", "the statement of \"ann\" was used before"},
 		{"UPDATE audit SET signed = replace(signed, 'complaint', 'curiosity') WHERE first = 'ann'", "the signature is not of this text"},
 		{"UPDATE audit SET first = 'bob' WHERE first = 'ann'", `is not one of "bob"`},

@@ -50,7 +50,7 @@ const dryRuns = `
 = keys --seed 1
 = keys --rotate
   persons import --by ann --demo {roster}
-  persons find --by ann --reason complaint --demo
+  persons find --identity {ann} --reason complaint --demo
 = quarantine judge --demo --all --by ann --and bob --reason mended
 = registry import --by ann {more}
 = registry approve --by bob 2
@@ -142,7 +142,7 @@ const refusedRuns = `
 = persons import --by ann --demo --keys {keys} --reason {long} {roster} | nothing was imported: it takes one person at most, and a reason of at most 1024 bytes
 = persons import --by ann --demo --keys {keys} {file} | the file is empty, want the header
 = persons import --by ann --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
-= persons find --by ann --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
+= persons find --identity {ann} --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
   access issue --unit channel:counter --days 3 --by ann --reason contract --out {file} | no token was issued: {file} is there already
 = access issue --unit channel:counter --days 3 --by ann --reason contract --out {file}/token | no token was issued

@@ -154,21 +154,20 @@ func certificateOf(code string, l language.Language) string {
 }
 
 func personsFindCommand() *ffcli.Command {
-	c := newCommand("persons find", "--by NAME --reason TEXT", "one person by the number of a certificate",
+	c := newCommand("persons find", "--identity FILE --reason TEXT", "one person by the number of a certificate",
 		"Reads the number from standard input, since process lists show flags. That somebody asks, and why, is written\n"+
 			"into the audit before the answer is printed; of the number, the audit has the first bytes of its token.\n"+
 			"Name and number are masked. A dry run shows no person.")
 	c.cli.ShortUsage += " < NUMBER"
 	c.registerJSON("print for machines")
 	keyStore := c.registerKeys()
-	var by ledger.Approval
-	c.flags.StringVar(&by.First, "by", "", "`name` of who asks")
-	c.flags.StringVar(&by.Reason, "reason", "", "`text` that is kept with it")
+	i := c.registerIdentity()
+	reason := c.flags.String("reason", "", "`text` that is kept with it")
 	c.check = func() error {
-		if strings.TrimSpace(by.First) == "" || strings.TrimSpace(by.Reason) == "" {
-			return language.Textf("--by and --reason are missing: who asks, and why")
+		if strings.TrimSpace(*reason) == "" {
+			return language.Textf("--reason is missing: why you ask")
 		}
-		return nil
+		return i.check()
 	}
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		certificate, err := oneNumber(os.Stdin)
@@ -183,16 +182,16 @@ func personsFindCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		by.At = time.Now()
+		by, err := i.alone(ctx, b.Ledger, persons.ActRead, "one person, by the number of a certificate", *reason)
+		if err != nil {
+			return err
+		}
 		person, found, err := store.Find(ctx, certificate, by)
-		unfit := (*ledger.BatchError)(nil)
 		switch {
-		case errors.As(err, &unfit):
-			return service.Refuse("nobody is looked for").Todo("correct --by or --reason").Because(unfit.What)
 		case errors.Is(err, persons.ErrKeys):
 			return service.Refuse("nobody is looked for").Todo("give the key store of this city's persons with --keys").Because(err)
 		case err != nil:
-			return err
+			return notAllowed(err)
 		case c.dry:
 			c.Print("the audit would have this read; a dry run shows no person")
 			return nil

@@ -12,6 +12,7 @@ import (
 
 	"citycard/cardos/keys"
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
@@ -65,6 +66,10 @@ func TestPersons(t *testing.T) {
 		"first.csv":  persons.Header + "\nresident," + number + ",张三,,present,20200101,\npassport," + other + ",\"DOE, JOHN\",,present,20200101,\n",
 		"second.csv": persons.Header + "\nresident," + number + ",张　三,,moved,20260101,\npassport," + other + ",JOHN SMITH,,present,20200101,\nresident,419999196001010029,李四,,present,20200101,\n",
 	})
+	peopletest.New(t, b.Ledger)
+	dir := t.TempDir()
+	file := func(id string) string { return peopletest.KeyFile(t, dir, id, true) }
+	wang, omar, max, eve := file("cleo"), file("omar"), file("max"), file("eve")
 	first, second := filepath.Join(rosters, "first.csv"), filepath.Join(rosters, "second.csv")
 	for _, step := range []struct {
 		args  []string
@@ -82,16 +87,19 @@ func TestPersons(t *testing.T) {
 		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", service.ExitOK, []string{"two_names（同一号码有两个姓名）"}, nil},
 		{[]string{"report", "2", "--rejects", "--json"}, "", service.ExitOK, []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
 		{[]string{"report", "9"}, "", service.ExitFailed, nil, []string{"there is no import 9 of persons"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n", service.ExitOK, []string{"moved   20260101  resident     419*************28  张*        2"}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--language", "zh"}, number, service.ExitOK, []string{"moved（迁出）", "resident（居民身份证）"}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--json"}, other, service.ExitOK, []string{`{"status":"present","since":"20200101","certificate":"passport","number_masked":"USA********89","name_masked":"D********","import":1}`}, nil},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, "USA-1", service.ExitFailed, nil, []string{"no person with this number is known"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number + "\n" + other, service.ExitFailed, nil, []string{"there is more than one line"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo"}, number[:17] + "9", service.ExitFailed, nil, []string{"the check character does not fit the digits"}},
-		{[]string{"find", "--by", "wang", "--demo"}, number, service.ExitUsage, nil, []string{"--by and --reason are missing"}},
-		{[]string{"find", "--by", "wang☃", "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"it has U+2603, want letters", "correct --by or --reason"}},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo"}, number + "\n", service.ExitOK, []string{"moved   20260101  resident     419*************28  张*        2"}, nil},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo", "--language", "zh"}, number, service.ExitOK, []string{"moved（迁出）", "resident（居民身份证）"}, nil},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo", "--json"}, other, service.ExitOK, []string{`{"status":"present","since":"20200101","certificate":"passport","number_masked":"USA********89","name_masked":"D********","import":1}`}, nil},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo"}, "USA-1", service.ExitFailed, nil, []string{"no person with this number is known"}},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo"}, number + "\n" + other, service.ExitFailed, nil, []string{"there is more than one line"}},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo"}, number[:17] + "9", service.ExitFailed, nil, []string{"the check character does not fit the digits"}},
+		{[]string{"find", "--identity", wang, "--demo"}, number, service.ExitUsage, nil, []string{"--reason is missing: why you ask"}},
+		{[]string{"find", "--reason", "complaint 7", "--demo"}, number, service.ExitUsage, nil, []string{"--identity is missing"}},
+		{[]string{"find", "--identity", omar, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{`omar, clerk of operator:metro, may not do or propose "read a person"; ask somebody who may`}},
+		{[]string{"find", "--identity", max, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"max is disabled since 20"}},
+		{[]string{"find", "--identity", eve, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"belongs to nobody; have two keepers enrol it"}},
 		{[]string{"import", first, "--by", "wang☃", "--demo"}, "", service.ExitRefused, nil, []string{"it has U+2603, want letters", "correct --by or --reason"}},
-		{[]string{"find", "--by", "wang", "--reason", "complaint 7", "--demo", "--dry-run"}, number, service.ExitOK, []string{"the audit would have this read; a dry run shows no person"}, nil},
+		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo", "--dry-run"}, number, service.ExitOK, []string{"the audit would have this read; a dry run shows no person"}, nil},
 	} {
 		out, said, code := o.run(step.input, append([]string{"persons"}, step.args...)...)
 		if code != step.code {
