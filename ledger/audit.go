@@ -15,7 +15,7 @@ import (
 // ownAct reports whether an act is the ledger's own.
 func ownAct(act string) bool {
 	switch act {
-	case chain.ActOpenAccounts, chain.ActMarkAccount, chain.ActChangeLimit, chain.ActOpenDay, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay:
+	case chain.ActOpenAccounts, chain.ActMarkAccount, chain.ActChangeLimit, chain.ActOpenDay, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay, chain.ActPinSealKey:
 		return true
 	}
 	return false

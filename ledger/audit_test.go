@@ -9,6 +9,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/ledgertest"
 	"citycard/ledger/shadow"
 )
 
@@ -56,6 +57,7 @@ func TestReopenedDay(t *testing.T) {
 	if _, err = b.Post(ctx, b.batch([]ledger.Transfer{fund(3, 1)})); !errors.Is(err, ledger.ErrDayMoved) {
 		t.Errorf("after it was closed again: %v, expected ErrDayMoved", err)
 	}
+	ledgertest.Pin(t, b.Ledger, signer)
 	_, err = b.SealDay(ctx, today, signer)
 	b.must(err)
 	if err = b.ReopenDay(ctx, today, by); !errors.Is(err, ledger.ErrDay) {
@@ -75,6 +77,7 @@ func TestReopenedDay(t *testing.T) {
 	}
 	want := []string{
 		chain.ActOpenDay, chain.ActOpenAccounts, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay, chain.ActCloseDay, chain.ActEndDay,
+		chain.ActPinSealKey,
 	}
 	if !slices.Equal(acts, want) {
 		t.Errorf("the audit has %q, expected %q", acts, want)

@@ -10,6 +10,7 @@ import (
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
+	"citycard/ledger/ledgertest"
 )
 
 // TestProofs proves rows of batches of all sizes, in a few kB, and refuses proofs in which anything
@@ -44,6 +45,7 @@ func TestProofs(t *testing.T) {
 	b.must(b.CloseDay(ctx, today, today.Next()))
 	b.must(b.EndDay(ctx, today))
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	ledgertest.Pin(t, b.Ledger, signer)
 	seal, err := b.SealDay(ctx, today, signer)
 	b.must(err)
 	if _, err = b.Prove(ctx, ledger.Key{Day: today, Subject: "nobody", ID: "x"}); !errors.Is(err, ledger.ErrNoRow) {

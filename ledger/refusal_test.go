@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // TestRefusalsNameTheTransfer posts one bad transfer of each kind, as the second of a batch: the
@@ -66,7 +67,9 @@ func TestSealedDayTakesNothing(t *testing.T) {
 	ctx := context.Background()
 	b.must(b.CloseDay(ctx, today, today.Next()))
 	b.must(b.EndDay(ctx, today))
-	_, err := b.SealDay(ctx, today, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	ledgertest.Pin(t, b.Ledger, signer)
+	_, err := b.SealDay(ctx, today, signer)
 	b.must(err)
 	var e *ledger.StreamError
 	_, err = b.Post(ctx, b.batch([]ledger.Transfer{transfer(1, "reserve", "float", 1)}))

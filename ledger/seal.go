@@ -14,7 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SealDay seals a closed day with the signer's key. The seal of a day that is sealed already is
+// SealDay seals a closed day with the signer's key, which must be the one that is pinned
+// (PinSealKey): the error is a *SignerError otherwise. The seal of a day that is sealed already is
 // returned as it is. The days before it need not be sealed.
 func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey) (chain.Seal, error) {
 	if len(signer) != ed25519.PrivateKeySize {
@@ -37,8 +38,18 @@ func (l *Ledger) SealDay(ctx context.Context, day Day, signer ed25519.PrivateKey
 			return language.Textf("%w: it is %s, expected closed", ErrDay, status.State)
 		}
 		seal = chain.Seal{Day: day, Signer: public}
-		if seal.Root, seal.Streams, err = dayRoot(ctx, tx, day); err != nil {
+		var audit int64
+		if seal.Root, seal.Streams, audit, err = dayRoot(ctx, tx, day); err != nil {
 			return err
+		}
+		// The key is the one of the part of the audit that the seal covers, even if another is
+		// pinned meanwhile.
+		pinned, err := sealKeyAt(ctx, tx, audit)
+		switch {
+		case err != nil:
+			return err
+		case !public.Equal(pinned.Key):
+			return &SignerError{Day: day, Signer: public, Pinned: pinned.Key}
 		}
 		seal.Signature = ed25519.Sign(signer, seal.Message())
 		_, err = tx.Exec(ctx, "UPDATE days SET state = 'sealed', root = $2, signature = $3, signer = $4 WHERE day = $1",
@@ -71,25 +82,25 @@ func readSeal(ctx context.Context, tx pgx.Tx, day Day) (chain.Seal, error) {
 	return seal, err
 }
 
-// dayRoot stores what each stream booked in the day and the last entry of the audit, and computes
-// the day's root.
-func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (chain.Hash, int, error) {
+// dayRoot stores what each stream booked in the day and the last entry of the audit, whose number
+// it returns, and computes the day's root.
+func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (root chain.Hash, streams int, audit int64, err error) {
 	rows, err := tx.Query(ctx, "SELECT stream, sequence, head, batches FROM day_heads WHERE day = $1 AND stream <> $2", day, chain.AuditStream)
 	if err != nil {
-		return chain.Hash{}, 0, err
+		return root, 0, 0, err
 	}
 	heads, err := pgx.CollectRows(rows, pgx.RowToStructByPos[streamHead])
 	if err != nil {
-		return chain.Hash{}, 0, err
+		return root, 0, 0, err
 	}
 	for i := range heads {
 		root, err := batchesRoot(ctx, tx, day, &heads[i])
 		if err != nil {
-			return chain.Hash{}, 0, err
+			return root, 0, 0, err
 		}
 		heads[i].Batches = root[:]
 		if _, err = tx.Exec(ctx, "UPDATE day_heads SET batches = $3 WHERE day = $1 AND stream = $2", day, heads[i].Stream, root[:]); err != nil {
-			return chain.Hash{}, 0, err
+			return root, 0, 0, err
 		}
 	}
 	last, err := scanAudit(tx.QueryRow(ctx, selectAudit+"ORDER BY number DESC LIMIT 1"))
@@ -100,9 +111,10 @@ func dayRoot(ctx context.Context, tx pgx.Tx, day Day) (chain.Hash, int, error) {
 			day, entry.Stream, entry.Sequence, entry.Head, entry.Batches)
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return chain.Hash{}, 0, err
+		return root, 0, 0, err
 	}
-	return rootOfHeads(day, heads)
+	root, streams, err = rootOfHeads(day, heads)
+	return root, streams, last.Number, err
 }
 
 // batchesRoot computes the Merkle root over the heads (each hashed as an RFC 6962 leaf) of the
@@ -160,13 +172,4 @@ func rootOfHeads(day Day, heads []streamHead) (chain.Hash, int, error) {
 		return chain.Hash{}, 0, err
 	}
 	return chain.RootOf(leaves), len(heads), nil
-}
-
-// LastSigner is the public key under which the last sealed day was sealed; nil if none was.
-func LastSigner(ctx context.Context, tx pgx.Tx) (key []byte, err error) {
-	err = tx.QueryRow(ctx, "SELECT signer FROM days WHERE signer IS NOT NULL ORDER BY day DESC LIMIT 1").Scan(&key)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return key, err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 	"citycard/ledger/verify"
 
 	"github.com/jackc/pgx/v5"
@@ -208,6 +209,7 @@ func TestDaysCloseAroundBatchesInFlight(t *testing.T) {
 	if _, err = b.Lease(ctx, "later", "test", today); !errors.Is(err, ledger.ErrDay) {
 		t.Errorf("a new stream for the closed day: %v, expected ErrDay", err)
 	}
+	ledgertest.Pin(t, b.Ledger, key)
 	seal, err := b.SealDay(ctx, today, key)
 	b.must(err)
 	if again, err := b.SealDay(ctx, today, key); err != nil || again.Root != seal.Root || !seal.Valid() || seal.Streams != workers+4 { // the audit is one

@@ -127,6 +127,7 @@ func newOffice(t *testing.T) *office {
 		Ledger: o.ledger, Owner: "test", Dir: filepath.Join(o.dir, "settlement"), Seals: filepath.Join(o.dir, "seals"),
 		Signer: ed25519.NewKeyFromSeed(seed[:]), Rules: rules,
 	}
+	ledgertest.Pin(t, o.ledger, o.closer.Signer)
 	return o
 }
 

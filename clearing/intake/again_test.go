@@ -16,6 +16,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/quarantine"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 func two() ledger.Approval {
@@ -126,6 +127,7 @@ func TestJudgedTomorrow(t *testing.T) {
 	if result.Quarantined != 2 {
 		t.Errorf("the close says that %d are kept alone, want 2", result.Quarantined)
 	}
+	ledgertest.Pin(t, h.ledger, signer)
 	_, err = closer.Seal(t.Context(), today)
 	h.must(err)
 	if again := h.keptAlone(); len(again) != 2 {

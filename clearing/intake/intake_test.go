@@ -24,6 +24,7 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/topics"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 	"citycard/ledger/verify"
 )
 
@@ -366,7 +367,9 @@ func TestDaySealed(t *testing.T) {
 	h.cleared()
 	h.must(h.ledger.CloseDay(t.Context(), today, today.Next()))
 	h.must(h.ledger.EndDay(t.Context(), today))
-	_, err := h.ledger.SealDay(t.Context(), today, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	ledgertest.Pin(t, h.ledger, signer)
+	_, err := h.ledger.SealDay(t.Context(), today, signer)
 	h.must(err)
 	h.send(tap(h.ride(2)))
 	h.cleared()

@@ -52,6 +52,7 @@ func TestSoak(t *testing.T) {
 	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer, Rules: payoutRules(t)}
 	result, err := closer.Close(t.Context(), today, today.Next())
 	h.must(err)
+	ledgertest.Pin(t, h.ledger, signer)
 	_, err = closer.Seal(t.Context(), today)
 	h.must(err)
 	h.must(stop())

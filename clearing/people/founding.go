@@ -64,7 +64,7 @@ func (s *Store) FoundAgain(ctx context.Context, random io.Reader, seal ed25519.P
 		return ledger.Approval{
 			First: SealKey, Reason: reason, At: at, Signed: []chain.Signature{sig},
 			Check: func(ctx context.Context, tx pgx.Tx) error {
-				if err := sealedBy(ctx, tx, public); err != nil {
+				if err := pinned(ctx, tx, public); err != nil {
 					return err
 				}
 				statement, err := Verify(sig, identity.Public())
@@ -77,11 +77,11 @@ func (s *Store) FoundAgain(ctx context.Context, random io.Reader, seal ed25519.P
 	})
 }
 
-// sealedBy refuses a seal key by which the last sealed day was not sealed.
-func sealedBy(ctx context.Context, tx pgx.Tx, key ed25519.PublicKey) error {
-	signer, err := ledger.LastSigner(ctx, tx)
-	if err == nil && signer != nil && !key.Equal(ed25519.PublicKey(signer)) {
-		err = deny(BadKey, "this is not the seal key by which the last day was sealed").todo("name the directory that has the city's seal key with --data")
+// pinned refuses a seal key where another one is pinned in the books.
+func pinned(ctx context.Context, tx pgx.Tx, key ed25519.PublicKey) error {
+	is, err := ledger.SealKeyIn(ctx, tx)
+	if err == nil && is != nil && !key.Equal(is) {
+		err = deny(BadKey, "this is not the seal key that is pinned in the books").todo("name the directory that has the city's seal key with --data")
 	}
 	return err
 }

@@ -32,15 +32,29 @@ type Books struct {
 	rehearses bool
 }
 
-// Open opens the database at url, or the private one in dir, and brings its tables up to
-// date: for serve and demo.
-func Open(ctx context.Context, url, dir string, conns int, log *slog.Logger, options ...ledger.ConnectOption) (*Books, error) {
-	return open(ctx, url, dir, log, func(b *Books) error {
+// Open opens the database at url, or the private one of a data directory, and brings its tables up
+// to date: for serve and demo. The data directory may be "" where there is a url.
+func Open(ctx context.Context, url, data string, conns int, log *slog.Logger, options ...ledger.ConnectOption) (*Books, error) {
+	return open(ctx, url, PrivateDir(data), log, func(b *Books) error {
+		if err := Identify(ctx, b.URL, data); err != nil {
+			return err
+		}
 		if _, err := schema.Migrate(ctx, b.URL, log, Sets()...); err != nil {
 			return Refusal(b.URL, err)
 		}
-		return b.connect(ctx, conns, log, options...)
+		if err := b.connect(ctx, conns, log, options...); err != nil {
+			return err
+		}
+		return b.keep(b.remember(ctx, data))
 	})
+}
+
+// keep closes the connections again if something that needed them failed.
+func (b *Books) keep(err error) error {
+	if err != nil {
+		b.Pool().Close()
+	}
+	return err
 }
 
 // Database opens the database at url, or the private one in dir, with whatever tables it has.
@@ -133,7 +147,7 @@ const (
 )
 
 // Find opens the books that Locate finds. It refuses tables that serve has not made or that this
-// program does not know.
+// program does not know, and books that are not those of the data directory.
 func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) (*Books, error) {
 	place, err := Locate(ctx, url, data, log)
 	if err != nil {
@@ -143,12 +157,18 @@ func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) 
 		if err := check(ctx, b.URL); err != nil {
 			return err
 		}
+		if err := Identify(ctx, b.URL, data); err != nil {
+			return err
+		}
 		var connecting []ledger.ConnectOption
 		if right == ToRead {
 			connecting = append(connecting, ledger.ReadOnly())
 		}
 		b.rehearses = right == ToRehearse
-		return b.connect(ctx, 4, log, connecting...)
+		if err := b.connect(ctx, 4, log, connecting...); err != nil || right != ToChange {
+			return err
+		}
+		return b.keep(b.remember(ctx, data))
 	})
 	if err != nil {
 		return nil, errors.Join(err, place.Close())

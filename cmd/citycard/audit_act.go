@@ -25,7 +25,7 @@ func auditActIn(act string, l language.Language) string {
 func chineseActs() map[string]string {
 	return map[string]string{
 		chain.ActOpenAccounts: "开立账户", chain.ActMarkAccount: "标记账户", chain.ActChangeLimit: "变更限额",
-		chain.ActOpenDay: "开启清算日", chain.ActCloseDay: "开始日切", chain.ActEndDay: "完成日切", chain.ActReopenDay: "重开清算日",
+		chain.ActOpenDay: "开启清算日", chain.ActCloseDay: "开始日切", chain.ActEndDay: "完成日切", chain.ActReopenDay: "重开清算日", chain.ActPinSealKey: "固定封账公钥",
 		counters.ActCloseWithout: "缺流日切", counters.ActPass: "卡片核对", dayclose.ActClose: "确定日切所用登记库",
 		receipt.ActBook: "登记到账", receipt.ActReverse: "冲正到账",
 		release.ActRefund: "圈存退款", release.ActRelease: "解除挂账", release.ActCorrect: "更正解除", release.ActPayout: "放行付款",

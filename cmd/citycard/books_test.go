@@ -14,6 +14,7 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/service"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 	"citycard/ledger/shadow"
 )
 
@@ -55,7 +56,7 @@ func TestReaderGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := data.Path
-	b, err := books.Open(t.Context(), "", books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler))
+	b, err := books.Open(t.Context(), "", dir, 4, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,9 @@ func fillBooks(t *testing.T, l *ledger.Ledger) {
 	post(first, nil, move(first, "card1", "\x01", "float:own", "operator:bus", 200), move(first, "bank", "\x05", "reserve", "fund", 100), hold)
 	must(l.CloseDay(ctx, first, second))
 	must(l.EndDay(ctx, first))
-	_, err = l.SealDay(ctx, first, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	ledgertest.Pin(t, l, signer)
+	_, err = l.SealDay(ctx, first, signer)
 	must(err)
 	must(shadow.CheckpointAll(ctx, l, 0))
 	memos := []ledger.Memo{{Day: second, Subject: "card1", ID: "m", Kind: "record", Reason: "free"}}

@@ -41,6 +41,7 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/ledger"
+	"citycard/ledger/ledgertest"
 )
 
 // lived are the books of a small town after three days: the first was
@@ -102,6 +103,7 @@ func live(t *testing.T) *lived {
 	l.reopen(firstLived)
 	l.late()
 	l.close(firstLived)
+	ledgertest.Pin(t, l.Ledger, l.closer.Signer)
 	_, err = l.closer.Seal(t.Context(), firstLived)
 	l.must(err)
 	l.secondDay()

@@ -9,6 +9,7 @@
 //	kafka/        the embedded broker's log, where no other is given
 //	keys.age      the key service's store, encrypted
 //	seal.key      the Ed25519 key that signs sealed days, made by "seal-key make"
+//	books.id      the identity of the books to which the directory belongs
 //	registry/     the files that found the registry (package clearing/registry)
 //	rules/        the documents that found the rules (package clearing/rules)
 //	settlement/   settlement files, a folder a day

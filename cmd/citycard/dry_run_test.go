@@ -68,17 +68,18 @@ const dryRuns = `
 = day reopen --day 20260105 --by ann --and bob --reason forgotten
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   seal-key make
+= seal-key pin --by kim --and lee --reason first
 = day seal --day 20260105
   person key --passphrase-file {passphrase} {key}
   person found --seal-key --reason lost
 = person enrol --token {token} --id rita --name Rita --identity {key} --identity-passphrase-file {passphrase}
-  migrate --db {empty}
+  migrate --data {nowhere} --db {empty}
 `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
 	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "prove", "quarantine list", "ready",
-	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
+	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
 
@@ -156,6 +157,7 @@ const refusedRuns = `
 = account limit --code agnt --cap 20 --by ann --and bob --reason trusted | no such account
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
 = day reopen --day 20260105 --by ann --and bob --reason forgotten | day 20260105 is not reopened
+= seal-key pin --by kim --and lee --reason first | there is no seal key
 = day seal --day 20260105 | there is no seal key
 `
 
@@ -323,7 +325,7 @@ func newDryRun(t *testing.T) *dryRun {
 		"{ann}", as("ann"), "{bob}", as("bob"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
-		"{drafts}", filepath.Join(dir, "drafts"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
+		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
 		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
 }
 

@@ -113,7 +113,7 @@ func (c *command) readProof(path string, trusted signer) error {
 	r := &proof.Row
 	c.Print("day %v, subject %x, id %x: %v yuan from account %d to %d, booked on %v", r.Day, string(r.Subject), string(r.ID), r.Amount, r.Debit, r.Credit, r.BookingDay)
 	if trusted.key == nil {
-		c.Print("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, it says %x; "+askSigner, []byte(proof.Seal.Signer))
+		c.Print("NOT PROVED: WHO SEALED THE DAY WAS NOT CHECKED, the proof's own word is %x; "+askSigner, []byte(proof.Seal.Signer))
 		return service.Exit(service.ExitFindings, nil)
 	}
 	c.Print("THE PROOF HOLDS, by the seal of %x (%s)", []byte(trusted.key), trusted.from)

@@ -110,6 +110,7 @@ func (d *exposedDay) live() {
 	d.say("citycard", append([]string{"day", "findings"}, on...)...)
 	d.release()
 	public := strings.Fields(d.say("citycard", "seal-key", "make", "--data", d.data))
+	d.say("citycard", "seal-key", "pin", "--data", d.data, "--by", "kim", "--and", "lee", "--reason", "first")
 	d.say("citycard", append([]string{"day", "seal"}, on...)...)
 	verified := d.say("citycard", "verify", "--data", d.data, "--truth", filepath.Join(d.field, "truth"))
 	if !strings.Contains(verified, "trusted signer "+public[len(public)-1]) || !strings.Contains(verified, "THE BOOKS HOLD") {

@@ -53,6 +53,9 @@ func (m *migration) migrate(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, place.Close())
 	}
+	if err := books.Identify(ctx, database.URL, m.Data); err != nil {
+		return errors.Join(err, database.Close(), place.Close())
+	}
 	steps, err := pendingSteps(ctx, database.URL)
 	if err == nil && !m.list {
 		_, err = schema.Migrate(ctx, database.URL, log, books.Sets()...)

@@ -2,23 +2,29 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"strconv"
+	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/ledger"
 )
 
 func sealKeyCommand() *ffcli.Command {
-	return group("seal-key", "the key that signs sealed days", "", sealKeyMakeCommand(), sealKeyShowCommand())
+	return group("seal-key", "the key that signs sealed days", "", sealKeyMakeCommand(), sealKeyPinCommand(), sealKeyShowCommand(), sealKeyListCommand())
 }
 
 func sealKeyMakeCommand() *ffcli.Command {
 	c := newCommand("seal-key make", "", "make the seal key of a city, once",
 		"Writes seal.key into the data directory and prints the public key, by which everybody else verifies the seals.\n"+
 			"A city has one seal key: where days are sealed on another machine too, copy the file there. It is never replaced,\n"+
-			"and nothing makes it again: back it up.")
+			"and nothing makes it again: back it up. Days are sealed with it once two people have pinned it: citycard seal-key pin.")
 	c.registerDry(&c.dry)
 	return c.runs(func(context.Context) error {
 		// A serving process holds the directory, and may go on.
@@ -42,6 +48,52 @@ func sealKeyMakeCommand() *ffcli.Command {
 	})
 }
 
+func sealKeyPinCommand() *ffcli.Command {
+	c := newCommand("seal-key pin", "[--key KEY] --by NAME --and NAME --reason TEXT", "pin the seal key in the books, by two people",
+		"From then on days are sealed with this key alone, and whoever verifies learns from the books which key sealed\n"+
+			"which day. Where a key was lost, make another and pin it: what the lost one sealed stays sealed by that.\n"+
+			"All who verify then need the new public key.")
+	named := c.flags.String("key", "", "the public `KEY`, in hex or a file that has it; empty: of the data directory's seal.key")
+	var by people
+	by.register(c.flags)
+	c.check = by.missing
+	return c.changes(func(ctx context.Context, b *books.Books) error {
+		key, err := c.keyToPin(*named)
+		if err != nil {
+			return err
+		}
+		before, replaces, err := b.SealKey(ctx)
+		if err != nil {
+			return err
+		}
+		changed, err := b.PinSealKey(ctx, key, by.approval())
+		switch {
+		case err != nil:
+			return err
+		case !changed:
+			c.Print("seal key %x: pinned before; nothing changed", []byte(key))
+		case replaces:
+			c.Print("seal key %x pinned instead of %x, by %s and %s; give it to everybody who verifies", []byte(key), []byte(before.Key), by.first, by.second)
+		default:
+			c.Print("seal key %x pinned, by %s and %s", []byte(key), by.first, by.second)
+		}
+		return nil
+	})
+}
+
+// keyToPin is the named public key, or that of the data directory.
+func (c *command) keyToPin(named string) (ed25519.PublicKey, error) {
+	if named != "" {
+		key, err := namedKey("--key", named)
+		return key, err
+	}
+	private, err := server.ReadSealKey(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	return server.PublicOf(private), nil
+}
+
 func sealKeyShowCommand() *ffcli.Command {
 	c := newCommand("seal-key show", "", "print the public key, for verify --signer", "")
 	return c.runs(func(context.Context) error {
@@ -52,4 +104,41 @@ func sealKeyShowCommand() *ffcli.Command {
 		c.Print("%x", []byte(server.PublicOf(private)))
 		return nil
 	})
+}
+
+// sealKeyLine is a key that was pinned, as it is printed.
+type sealKeyLine struct {
+	Key    string    `json:"key"`
+	Audit  int64     `json:"audit"`
+	At     time.Time `json:"at"`
+	First  string    `json:"first"`
+	Second string    `json:"second"`
+	Reason string    `json:"reason"`
+}
+
+func (k sealKeyLine) cells(language.Language) []string {
+	return []string{k.Key, strconv.FormatInt(k.Audit, 10), k.At.Format(time.RFC3339), k.First, k.Second, k.Reason}
+}
+
+func sealKeyListCommand() *ffcli.Command {
+	c := newCommand("seal-key list", "", "the keys that were pinned in the books, the last one in force", "")
+	return c.reads(func(ctx context.Context, b *books.Books) error {
+		keys, err := b.SealKeys(ctx)
+		if err != nil {
+			return err
+		}
+		zone, err := server.Zone(ctx, b.Ledger)
+		if err != nil {
+			return err
+		}
+		return listAll(c, "KEY\t>AUDIT\tAT\tBY\tAND\tREASON", sealKeyLine.cells, sealKeyLines(keys, zone))
+	})
+}
+
+func sealKeyLines(keys []ledger.SealKey, zone *time.Location) (lines []sealKeyLine) {
+	for _, key := range keys {
+		e := &key.Entry
+		lines = append(lines, sealKeyLine{hex.EncodeToString(key.Key), e.Number, e.At.In(zone), e.First, e.Second, e.Reason})
+	}
+	return lines
 }

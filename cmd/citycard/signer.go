@@ -37,18 +37,28 @@ func trustedSigner(named, data string) (signer, error) {
 }
 
 func namedSigner(named string) (signer, error) {
+	const from = "--signer"
+	key, err := namedKey(from, named)
+	if _, wrong := publicKey(named); wrong != nil {
+		return signer{key, named}, err
+	}
+	return signer{key, from}, err
+}
+
+// namedKey is the public key that a flag has, or the file that it names.
+func namedKey(flag, named string) (ed25519.PublicKey, error) {
 	if key, err := publicKey(named); err == nil {
-		return signer{key, "--signer"}, nil
+		return key, nil
 	}
 	text, err := os.ReadFile(named)
 	if err != nil {
-		return signer{}, service.Exit(service.ExitUsage, language.Textf("--signer %q: want a public key of %d hex digits, or a file that has it", named, 2*ed25519.PublicKeySize))
+		return nil, service.Exit(service.ExitUsage, language.Textf("%s %q: want a public key of %d hex digits, or a file that has it", flag, named, 2*ed25519.PublicKeySize))
 	}
 	key, err := publicKey(string(text))
 	if err != nil {
-		return signer{}, service.Exit(service.ExitUsage, language.Textf("--signer %s: the file must have a public key of %d hex digits and nothing else", named, 2*ed25519.PublicKeySize))
+		return nil, service.Exit(service.ExitUsage, language.Textf("%s %s: the file must have a public key of %d hex digits and nothing else", flag, named, 2*ed25519.PublicKeySize))
 	}
-	return signer{key, named}, nil
+	return key, nil
 }
 
 // publicKey reads a public key as seal-key show prints it.

@@ -26,7 +26,7 @@ const (
 	// stream, sequence and position, since the time decides where batches are cut.
 	storedHash = "9a8070e655d665f85cf584c87012be8527fcf3f7f77e4bdd791370ed38954186"
 	// storedSigner signed the seals of the exports in testdata/stored.
-	storedSigner = "5aca32a4ab06fe5d8f18c5272df23e62b28997f598b3c0c21de10ab1be56ec80"
+	storedSigner = "2c9569da7282c84a237707a0a59d53c5a4275a8a2ff576508abe467406b5cf10"
 )
 
 // TestStoredBytes plays the demonstration again: it gives the same rows and the same report, except

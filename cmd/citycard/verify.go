@@ -37,15 +37,16 @@ type verification struct {
 func verifyCommand() *ffcli.Command {
 	c := newCommand("verify", "", "replay the books and name every fault",
 		"Checks every row's hash, every batch's root and link, every balance, limit and seal. Exit code 3 where\n"+
-			"anything does not hold. Seals must be by --signer or, without it, by seal.key of the data directory; where\n"+
-			"neither is there, nothing says whose seals they are, and the exit code is 3 as well. With --export or --proof\n"+
-			"no database is needed.")
+			"anything does not hold. Each day must be sealed with the key that was pinned in the books at the time, and the\n"+
+			"last of these must be --signer or, without it, seal.key of the data directory; where neither is there, nothing\n"+
+			"but the books says whose seals they are, and the exit code is 3 as well. With --export or --proof no database\n"+
+			"is needed.")
 	c.registerDatabase()
 	c.registerJSON("print for machines")
 	truthDir := c.flags.String("truth", "", "`directory` of a simulated city's truth to compare with")
 	exported := c.flags.String("export", "", "an export `file` to replay instead of the database, - for standard input")
 	proof := c.flags.String("proof", "", "the `file` of a transfer's proof to check instead")
-	named := c.flags.String("signer", "", "public `KEY` by which days must be sealed, in hex or a file that has it; empty: of the data directory's seal.key")
+	named := c.flags.String("signer", "", "public `KEY` by which days must be sealed now, in hex or a file that has it; empty: of the data directory's seal.key")
 	return c.runs(func(ctx context.Context) error {
 		trusted, err := trustedSigner(*named, c.Data)
 		if err == nil && *truthDir != "" {
@@ -158,6 +159,7 @@ func (v *verification) printText(c *command) {
 	if s.Part == export.PartAudit {
 		c.Print("%d entries of the audit, %d sealed days checked in %.1f s: %w", s.Entries, s.SealedDays, v.Seconds, service.Faults(s.Faults))
 		v.printSigner(c)
+		v.printSealKeys(c)
 		v.printAudit(c)
 		return
 	}
@@ -171,11 +173,12 @@ func (v *verification) printText(c *command) {
 		}
 	}
 	v.printSigner(c)
+	v.printSealKeys(c)
 	switch {
 	case v.Holds:
 		c.Print("THE BOOKS HOLD")
 	case v.onlyUnknown():
-		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
+		v.printUnknown(c)
 	default:
 		c.Print("THE BOOKS DO NOT HOLD")
 	}
@@ -187,15 +190,23 @@ func (v *verification) printAudit(c *command) {
 	case v.Holds:
 		c.Print("THE AUDIT HOLDS; the rest of the books is not in the file")
 	case v.onlyUnknown():
-		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
+		v.printUnknown(c)
 	default:
 		c.Print("THE AUDIT DOES NOT HOLD")
 	}
 }
 
-// onlyUnknown reports whether nothing is wrong but that no signer is known.
+// onlyUnknown reports whether nothing is wrong but that nobody outside the books says who signed.
 func (v *verification) onlyUnknown() bool {
-	return v.unknown && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds())
+	return (v.unknown || len(v.Faults) > 0) && !slices.ContainsFunc(v.Faults, func(f verify.Fault) bool { return f.Kind != verify.SealUnknown }) && (v.Truth == nil || v.Truth.Holds())
+}
+
+func (v *verification) printUnknown(c *command) {
+	if v.signer.key == nil {
+		c.Print("NOT PROVED: WHO SEALED THE DAYS WAS NOT CHECKED; " + askSigner)
+	} else {
+		c.Print("NOT PROVED: WHICH KEY SEALED THE DAYS BEFORE IS THE BOOKS' OWN WORD; seal the next day with the new key, which covers it")
+	}
 }
 
 // printSigner prints the signer whose seals were trusted.
@@ -207,5 +218,22 @@ func (v *verification) printSigner(c *command) {
 		c.Print("%d days are sealed; no signer is known to check them by", s.SealedDays)
 	default:
 		c.Print("trusted signer %s (%s); %d of %d days are sealed", v.Signer, v.signer.from, s.SealedDays, s.Days)
+	}
+}
+
+// printSealKeys prints which keys the books have pinned. Without a trusted signer that is nothing
+// but their own word.
+func (v *verification) printSealKeys(c *command) {
+	for i, key := range v.Books.SealKeys {
+		switch last := i == len(v.Books.SealKeys)-1; {
+		case !last && key.SealedDays == 0:
+		case !last:
+			next := v.Books.SealKeys[i+1]
+			c.Print("%d days are sealed by the key before, %s, which %s and %s replaced with audit entry %d: %s", key.SealedDays, key.Key, next.First, next.Second, next.Audit, next.Reason)
+		case key.Key != v.Signer:
+			c.Print("the books' own word for the signer is %s, pinned by %s and %s with audit entry %d", key.Key, key.First, key.Second, key.Audit)
+		default:
+			c.Print("pinned in the books by %s and %s with audit entry %d", key.First, key.Second, key.Audit)
+		}
 	}
 }

@@ -50,6 +50,7 @@ func chineseKinds() map[verify.Kind]string {
 		verify.SealRoot:       "封账默克尔根不符",
 		verify.SealSignature:  "封账签名无效",
 		verify.SealUnknown:    "无已知封账公钥可核验封账",
+		verify.SealKeyHistory: "封账公钥与固定记录不符",
 
 		beside.RegistryRow:     "登记行与其凭证不符",
 		beside.RegistryChange:  "登记变更与其各行或审计日志不符",

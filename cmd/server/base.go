@@ -78,7 +78,7 @@ func OpenBase(ctx context.Context, s *Settings, dir *service.DataDir, now time.T
 	if err != nil {
 		return nil, err
 	}
-	if b.Books, err = books.Open(ctx, s.Database, books.PrivateDir(dir.Path), s.Partitions*4+8, log, ledger.Patience(s.DBTimeout)); err != nil {
+	if b.Books, err = books.Open(ctx, s.Database, dir.Path, s.Partitions*4+8, log, ledger.Patience(s.DBTimeout)); err != nil {
 		return nil, err
 	}
 	stack.Push("database", b.Books.Close)

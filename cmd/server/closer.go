@@ -38,6 +38,13 @@ func (c *Closer) SealWith(ctx context.Context, dir string, day ledger.Day) (seal
 		return seal, err
 	}
 	seal, err = c.Seal(ctx, day)
+	if unpinned, ok := errors.AsType[*ledger.SignerError](err); ok {
+		refused := service.Refuse("day %s is not sealed", day.String()).Because(unpinned)
+		if unpinned.Pinned == nil {
+			return seal, refused.Todo("two people pin it: citycard seal-key pin")
+		}
+		return seal, refused.Todo("seal with the city's own seal.key; where that is lost, two people pin this one: citycard seal-key pin")
+	}
 	if published, ok := errors.AsType[*dayclose.PublishedError](err); ok {
 		return seal, service.Refuse("a seal of day %s was published that the books do not have", day.String()).Todo("the books were brought back to an earlier time: tell those who have %s and move it away, and seal again", published.File)
 	}

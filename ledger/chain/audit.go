@@ -10,7 +10,7 @@ import (
 )
 
 // The ledger's own acts. The field What of their entries is JSON: AccountsOpened, AccountMarked,
-// LimitChange, or DayMoved for the acts on days.
+// LimitChange, SealKeyPinned, or DayMoved for the acts on days.
 const (
 	ActOpenAccounts = "open accounts"
 	ActMarkAccount  = "mark account"
@@ -19,6 +19,7 @@ const (
 	ActCloseDay     = "close day"
 	ActEndDay       = "end day"
 	ActReopenDay    = "reopen day"
+	ActPinSealKey   = "pin seal key"
 )
 
 // AuditEntry is an act that must stay on record: one that took two people, or one that is needed to

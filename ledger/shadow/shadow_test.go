@@ -34,6 +34,7 @@ func openBooks(t ledgertest.TB, l *ledger.Ledger) *books {
 	var err error
 	b.lease, err = b.Lease(ctx, "taps/0", "test", 0)
 	b.must(err)
+	ledgertest.Pin(t, l, b.signer)
 	return b
 }
 

@@ -32,6 +32,8 @@ func (c *auditChain) add(e chain.AuditEntry) {
 		c.books.changeChart(&e)
 	case chain.ActOpenDay, chain.ActCloseDay, chain.ActEndDay, chain.ActReopenDay:
 		c.books.changeDay(&e)
+	case chain.ActPinSealKey:
+		c.books.pinSealKey(&e)
 	}
 }
 

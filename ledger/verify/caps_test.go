@@ -48,30 +48,30 @@ func TestCapsTampered(t *testing.T) {
 			[]string{"account limit broken: account agent: debits 71 and holds 0 exceed credits 0 and cap 70", "balance differs", "debits differ"},
 		},
 		{
-			"other cap before", what + `replace(what, '"old_cap":90', '"old_cap":80') WHERE number = 10`,
-			[]string{"audit chain mismatch: audit entry 10", "limit differs from its changes: audit entry 10: it changes account agent from cap 80"},
+			"other cap before", what + `replace(what, '"old_cap":90', '"old_cap":80') WHERE number = 11`,
+			[]string{"audit chain mismatch: audit entry 11", "limit differs from its changes: audit entry 11: it changes account agent from cap 80"},
 		},
 		{
-			"more used than allowed", what + `replace(what, '"used":70', '"used":91') WHERE number = 10`,
-			[]string{"audit chain mismatch: audit entry 10", "account limit broken: audit entry 10: account agent had used 91, 90 was allowed"},
+			"more used than allowed", what + `replace(what, '"used":70', '"used":91') WHERE number = 11`,
+			[]string{"audit chain mismatch: audit entry 11", "account limit broken: audit entry 11: account agent had used 91, 90 was allowed"},
 		},
 		{
-			"no change", what + `'{}' WHERE number = 10`,
+			"no change", what + `'{}' WHERE number = 11`,
 			[]string{
-				"audit chain mismatch: audit entry 10", "limit differs from its changes: account agent: cap 20", "account differs from its changes: account agent: its version",
-				"chart version mismatch: audit entry 10: it makes version 0, the change before it 3", "chart version mismatch: the chart: its version is 4",
+				"audit chain mismatch: audit entry 11", "limit differs from its changes: account agent: cap 20", "account differs from its changes: account agent: its version",
+				"chart version mismatch: audit entry 11: it makes version 0, the change before it 3", "chart version mismatch: the chart: its version is 4",
 				"account differs from its changes: account : it was changed, and there is no such account",
 			},
 		},
 		{
-			"not to be read", what + `'?' WHERE number = 10`,
+			"not to be read", what + `'?' WHERE number = 11`,
 			[]string{
-				"audit chain mismatch: audit entry 10", "account differs from its changes: the audit: audit entry 10", "limit differs from its changes: account agent: cap 20",
+				"audit chain mismatch: audit entry 11", "account differs from its changes: the audit: audit entry 11", "limit differs from its changes: account agent: cap 20",
 				"account differs from its changes: account agent: its version", "chart version mismatch: the chart",
 			},
 		},
 		{"account gone", "DELETE FROM accounts" + agent, []string{
-			"account differs from its opening: accounts opened in version 2 by audit entry 8: there are 0, it opened 1",
+			"account differs from its opening: accounts opened in version 2 by audit entry 9: there are 0, it opened 1",
 			"account differs from its changes: account agent: it was changed, and there is no such account", "unknown account",
 			"balances differ from the account's shards: account number",
 		}},

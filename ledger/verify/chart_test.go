@@ -40,16 +40,16 @@ func TestChartTampered(t *testing.T) {
 		{"hash", "UPDATE accounts SET hash = '\\x00'" + of("bus"), []string{opening + "bus", "account differs from its opening: accounts opened in version 1 by audit entry 2"}},
 		{"version", "UPDATE accounts SET version = 9" + of("bus"), []string{"account differs from its changes: account bus: its version is 9; its last change made 1"}},
 		{"opening", "UPDATE accounts SET opened = 3" + of("old"), []string{
-			opening + "old: no entry of the audit opens accounts in version 3", "account differs from its opening: accounts opened in version 2 by audit entry 8: there are 1, it opened 2",
+			opening + "old: no entry of the audit opens accounts in version 3", "account differs from its opening: accounts opened in version 2 by audit entry 9: there are 1, it opened 2",
 		}},
 		{"deleted", "DELETE FROM accounts" + of("desk"), []string{
-			"account differs from its opening: accounts opened in version 2 by audit entry 8: there are 1, it opened 2",
+			"account differs from its opening: accounts opened in version 2 by audit entry 9: there are 1, it opened 2",
 			"account differs from its changes: account desk: it was changed, and there is no such account", "balances differ from the account's shards: account number",
 		}},
 		{"the chart", "UPDATE chart SET version = 7", []string{"chart version mismatch: the chart: its version is 7, its last change made 5"}},
 		{"the chart deleted", "DELETE FROM chart", []string{"chart version mismatch: the chart: its version is -1"}},
-		{"mark", "UPDATE audit SET what = replace(what, '\"old_flags\":8', '\"old_flags\":9') WHERE number = 10", []string{
-			"audit chain mismatch: audit entry 10", "account differs from its changes: audit entry 10: it marks account desk",
+		{"mark", "UPDATE audit SET what = replace(what, '\"old_flags\":8', '\"old_flags\":9') WHERE number = 11", []string{
+			"audit chain mismatch: audit entry 11", "account differs from its changes: audit entry 11: it marks account desk",
 		}},
 	})
 }

@@ -14,7 +14,7 @@ import (
 type dayHistory struct {
 	ledger.DayStatus
 	streams, heads int
-	auditHead      bool // what its seal covers of the audit is there
+	audit          int64 // the last entry of the audit that its seal covers; 0: none
 	seen           bool
 }
 
@@ -74,7 +74,7 @@ func (b *books) day(d *export.Day) {
 		b.fault(DayHistory, where, "of %d streams it is there how they left it; %d left it", h.heads, h.streams)
 	}
 	if !sealed {
-		if d.Root != nil || d.Signature != nil || d.Signer != nil || h.auditHead {
+		if d.Root != nil || d.Signature != nil || d.Signer != nil || h.audit != 0 {
 			b.fault(DayHistory, where, "it is %s and has parts of a seal", d.State)
 		}
 		return
@@ -83,7 +83,7 @@ func (b *books) day(d *export.Day) {
 	if d.Root != nil {
 		seal.Root = *d.Root
 	}
-	b.checkSeal(&seal, b.heads.root(d.Day))
+	b.checkSeal(&seal, b.heads.root(d.Day), h.audit)
 }
 
 // endDays reports days that are gone, and streams that stand in none that they can be in.
@@ -125,7 +125,7 @@ func (b *books) head(h *export.Head) {
 	b.heads[h.Day] = append(b.heads[h.Day], headLeaf{h.Stream, chain.HeadLeaf(h.Day, h.Stream, h.Sequence, h.Head, root)})
 	if h.Stream == chain.AuditStream {
 		b.covered = append(b.covered, *h)
-		b.dayAt(h.Day).auditHead = true
+		b.dayAt(h.Day).audit = h.Sequence
 		return
 	}
 	if b.dayAt(h.Day).heads++; b.summary.Part != "" {
@@ -155,19 +155,17 @@ func (heads dayHeads) root(day ledger.Day) chain.Hash {
 	return tree.Root()
 }
 
-// checkSeal compares a day's seal with the root that its streams make.
-func (b *books) checkSeal(seal *chain.Seal, root chain.Hash) {
+// checkSeal compares a day's seal, which covers the audit up to an entry, with the root that its
+// streams make and the key that was pinned.
+func (b *books) checkSeal(seal *chain.Seal, root chain.Hash, audit int64) {
 	b.summary.SealedDays++
 	where := fmt.Sprintf("day %v", seal.Day)
 	if root != seal.Root {
 		b.fault(SealRoot, where, "its root is %x, its streams' heads make %x", seal.Root, root)
 	}
-	switch {
-	case !seal.Valid():
+	if !seal.Valid() {
 		b.fault(SealSignature, where, "the signature does not match the root")
-	case b.signer == nil:
-		b.fault(SealUnknown, where, "it is signed by %x, and no signer was given to believe", []byte(seal.Signer))
-	case !b.signer.Equal(seal.Signer):
-		b.fault(SealSignature, where, "it was signed by %x, expected %x", []byte(seal.Signer), []byte(b.signer))
+		return
 	}
+	b.signedBy(seal, where, audit)
 }

@@ -48,6 +48,7 @@ const (
 	SealRoot       Kind = "seal root mismatch"
 	SealSignature  Kind = "seal signature invalid"
 	SealUnknown    Kind = "seal not checked against a known signer"
+	SealKeyHistory Kind = "seal key differs from its changes"
 )
 
 // Fault is one thing that is wrong.
@@ -73,6 +74,8 @@ type Summary struct {
 	Days       int    `json:"days"`
 	SealedDays int    `json:"sealed_days"`
 	Faults     int    `json:"faults"`
+	// SealKeys are the keys that were pinned, oldest first.
+	SealKeys []SealKey `json:"seal_keys,omitempty"`
 }
 
 func rowName(r *ledger.Row) string {

@@ -81,9 +81,9 @@ func newBooks(signer ed25519.PublicKey, report func(Fault)) *books {
 type Check func(ctx context.Context, tx pgx.Tx, report func(Fault)) error
 
 // Books checks all books of the ledger and calls report for each fault, as it is found; then it
-// makes the checks of what lies beside. The seals of days must be the signer's; without a signer
-// each of them is a fault. The error says that the books could not be read to the end, not that
-// they are wrong.
+// makes the checks of what lies beside. The seals of days must be by the keys that the audit pins,
+// of which the last must be the signer's; without a signer each seal is a fault. The error says
+// that the books could not be read to the end, not that they are wrong.
 func Books(ctx context.Context, l *ledger.Ledger, signer ed25519.PublicKey, report func(Fault), beside ...Check) (Summary, error) {
 	b := newBooks(signer, report)
 	b.database = true
@@ -197,6 +197,7 @@ func (b *books) finish() {
 	for i := range b.dayLines {
 		b.day(&b.dayLines[i])
 	}
+	b.endSealKeys()
 	b.endDays()
 }
 

@@ -3,7 +3,9 @@ package verify_test
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +76,7 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	}}))
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
+	ledgertest.Pin(t, l, private)
 	_, err = l.SealDay(ctx, yesterday, private)
 	must(err)
 	must(shadow.CheckpointAll(ctx, l, 0))
@@ -131,16 +134,20 @@ func TestTrueBooksHaveNoFault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := verify.Summary{ID: id, Entries: 7, Transfers: 25, Memos: 5, Batches: 6, Streams: 2, Accounts: 3, Days: 2, SealedDays: 1}
-	if len(faults) > 0 || summary != want {
+	want := verify.Summary{ID: id, Entries: 8, Transfers: 25, Memos: 5, Batches: 6, Streams: 2, Accounts: 3, Days: 2, SealedDays: 1}
+	if keys := summary.SealKeys; len(keys) != 1 || keys[0].SealedDays != 1 || keys[0].Key != hex.EncodeToString(signer) || keys[0].First != "li" && keys[0].First != "Li" {
+		t.Errorf("seal keys %+v, expected the signer's, with one day", keys)
+	}
+	want.SealKeys = summary.SealKeys
+	if len(faults) > 0 || !reflect.DeepEqual(summary, want) {
 		t.Errorf("faults %q, summary %+v, expected %+v", faults, summary, want)
 	}
 	other, _, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if faults, _ = check(t, l, other); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealSignature)) {
-		t.Errorf("with another signer: %q, expected one signature fault", faults)
+	if faults, _ = check(t, l, other); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealKeyHistory)) {
+		t.Errorf("with another signer: %q, expected one fault of the pinned key", faults)
 	}
 	if faults, _ = check(t, l, nil); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealUnknown)) {
 		t.Errorf("with no signer: %q, expected one fault of the seal", faults)
@@ -394,11 +401,23 @@ func TestAuditTampered(t *testing.T) {
 		{"spelling", "UPDATE audit SET signed = signed || ' ' WHERE number = 5", []string{"audit chain mismatch: audit entry 5: its hash"}},
 		{"identity", "UPDATE books SET id = '00000000-0000-4000-8000-000000000000'", []string{"audit chain mismatch: audit entry 1: its hash"}},
 		{"no identity", "DELETE FROM books", []string{"audit chain mismatch: audit entry 1: its hash", "audit chain mismatch: the books: their identity"}},
-		{"last deleted", "DELETE FROM audit WHERE number = 7", []string{
-			"audit chain mismatch: day 20260104: it was sealed when entry 7", "audit chain mismatch: end of the audit: it is entry 7",
-			"day differs from its changes: day 20260104: it is sealed; its last change left it \"closing\"",
+		{"pinned key deleted", "DELETE FROM audit WHERE number = 8", []string{
+			"audit chain mismatch: day 20260104: it was sealed when entry 8", "audit chain mismatch: end of the audit: it is entry 8",
+			"seal signature invalid: day 20260104: it was signed by ",
 		}},
-		{"end", "UPDATE audit_end SET number = 8", []string{"audit chain mismatch: end of the audit: it is entry 8"}},
+		{"pinned key replaced", "UPDATE audit SET what = '{\"key\":\"" + strings.Repeat("0a", 32) + "\"}' WHERE number = 8", []string{
+			"audit chain mismatch: audit entry 8: its hash", "seal signature invalid: day 20260104: it was signed by ",
+			"seal key differs from its changes: audit entry 8: it pins the seal key 0a0a",
+		}},
+		{"pinned key not to be read", "UPDATE audit SET what = '{\"key\":\"0a\"}' WHERE number = 8", []string{
+			"audit chain mismatch: audit entry 8: its hash", "seal signature invalid: day 20260104: it was signed by ",
+			"seal key differs from its changes: the audit: audit entry 8, pin seal key: a public key of 1 bytes, expected 32",
+		}},
+		{"last deleted", "DELETE FROM audit WHERE number >= 7", []string{
+			"audit chain mismatch: day 20260104: it was sealed when entry 8", "audit chain mismatch: end of the audit: it is entry 8",
+			"seal signature invalid: day 20260104: it was signed by ", "day differs from its changes: day 20260104: it is sealed; its last change left it \"closing\"",
+		}},
+		{"end", "UPDATE audit_end SET number = 9", []string{"audit chain mismatch: end of the audit: it is entry 9"}},
 		{"end deleted", "DELETE FROM audit_end", []string{"audit chain mismatch: end of the audit: it is entry -1"}},
 		{
 			"what the seal covers", "UPDATE day_heads SET head = batches WHERE stream = ''",

@@ -47,7 +47,7 @@ func open(t *testing.T, url string, zone *time.Location) (b *books.Books, dir st
 	if err = os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = books.Open(t.Context(), url, books.PrivateDir(dir), 4, slog.New(slog.DiscardHandler)); err != nil {
+	if b, err = books.Open(t.Context(), url, dir, 4, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"citycard/cmd/books"
+	"citycard/cmd/books/bookstest"
+	"citycard/ledger"
+	"citycard/ledger/ledgertest"
+)
+
+// TestSealKeys pins seal keys, seals days and verifies them: testdata/sealkey, over three days of
+// which two are closed, and the books of another city.
+func TestSealKeys(t *testing.T) {
+	b, _ := bookstest.New(t)
+	closeTwoDays(t, b)
+	other, _ := bookstest.New(t)
+	if err := other.OpenDay(t.Context(), 20260105); err != nil {
+		t.Fatal(err)
+	}
+	empty := ledgertest.Empty(t)
+	testscript.Run(t, testscript.Params{Dir: "testdata/sealkey", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		e.Setenv("DB", b.URL)
+		e.Setenv("OTHER", other.URL)
+		e.Setenv("EMPTY", empty)
+		return nil
+	}})
+}
+
+func closeTwoDays(t *testing.T, b *books.Books) {
+	t.Helper()
+	const first ledger.Day = 20260105
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(b.OpenDay(t.Context(), first))
+	must(b.OpenAccounts(t.Context(), []ledger.Account{{Code: "float:own", Kind: ledger.Liability}, {Code: "operator:bus", Kind: ledger.Liability}}))
+	postOnce(t, b.Ledger, "desk", ledger.Transfer{
+		Day: first, Subject: "card1", ID: "\x01", Debit: ledger.IDOfCode("float:own"), Credit: ledger.IDOfCode("operator:bus"), Amount: 200,
+	})
+	for _, day := range []ledger.Day{first, first.Next()} {
+		must(b.CloseDay(t.Context(), day, day.Next()))
+		must(b.EndDay(t.Context(), day))
+	}
+}
