@@ -318,7 +318,7 @@ func enoughKeepers(ctx context.Context, tx pgx.Tx) error {
 
 // byID reads a person with the key in force or, of a disabled one, the last.
 func byID(ctx context.Context, tx pgx.Tx, id, lock string) (Person, error) {
-	p, err := scanPerson(tx.QueryRow(ctx, selectPerson+"WHERE s.id = $1 ORDER BY k.ended <> 0, k.since DESC, k.fingerprint DESC LIMIT 1"+lock, id))
+	p, err := scanPerson(tx.QueryRow(ctx, selectPerson+"WHERE s.id = $1 ORDER BY k.revision DESC LIMIT 1"+lock, id))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return p.Person, nobody(id)
 	}
@@ -367,6 +367,7 @@ func (p *Person) insert(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (p *Person) insertKey(ctx context.Context, tx pgx.Tx, since time.Time) error {
-	_, err := tx.Exec(ctx, "INSERT INTO staff_keys (fingerprint, person, public, since, ended) VALUES ($1, $2, $3, $4, 0)", p.Key.Fingerprint(), p.ID, p.Key.String(), since.Unix())
+	_, err := tx.Exec(ctx, "INSERT INTO staff_keys (fingerprint, person, revision, public, since, ended) VALUES ($1, $2, $3, $4, $5, 0)",
+		p.Key.Fingerprint(), p.ID, p.Revision, p.Key.String(), since.Unix())
 	return err
 }

@@ -59,9 +59,7 @@ func scanPerson(row pgx.Row) (p ofPerson, err error) {
 
 // List gives all people by id: those who are enrolled, or with all those who were disabled too.
 func (s *Store) List(ctx context.Context, all bool) (people []Person, err error) {
-	// Of a person who has no key in force it is the last one.
-	const list = selectPerson + `WHERE ($1 OR s.ended = 0) AND NOT EXISTS (SELECT 1 FROM staff_keys l WHERE l.person = k.person
-		AND ((l.ended = 0 AND k.ended <> 0) OR ((l.ended = 0) = (k.ended = 0) AND (l.since, l.fingerprint) > (k.since, k.fingerprint)))) ORDER BY s.id`
+	const list = selectPerson + `WHERE ($1 OR s.ended = 0) AND NOT EXISTS (SELECT 1 FROM staff_keys l WHERE l.person = k.person AND l.revision > k.revision) ORDER BY s.id`
 	err = s.ledger.Look(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, list, all)
 		if err != nil {

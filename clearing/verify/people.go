@@ -15,8 +15,8 @@ import (
 
 // staffKey is a key, as a row of the table has it.
 type staffKey struct {
-	person, public string
-	since, ended   int64
+	person, public         string
+	revision, since, ended int64
 }
 
 // staffToken is a token of a founding, as a row of the table has it.
@@ -199,7 +199,7 @@ func (s *staff) addKey(e *chain.AuditEntry, p *people.Person) {
 		s.wrong(e, "the key %s is that of %q", fingerprint, other.person)
 		return
 	}
-	s.keys[fingerprint] = staffKey{p.ID, p.Key.String(), e.At.Unix(), 0}
+	s.keys[fingerprint] = staffKey{p.ID, p.Key.String(), p.Revision, e.At.Unix(), 0}
 }
 
 func (s *staff) endKey(id string, at time.Time) {
@@ -281,8 +281,8 @@ func (s *staff) compareKeys(ctx context.Context) error {
 	is := map[string]staffKey{}
 	var fingerprint string
 	var row staffKey
-	err := s.each(ctx, "SELECT fingerprint, person, public, since, ended FROM staff_keys ORDER BY fingerprint",
-		[]any{&fingerprint, &row.person, &row.public, &row.since, &row.ended}, func() error {
+	err := s.each(ctx, "SELECT fingerprint, person, public, revision, since, ended FROM staff_keys ORDER BY fingerprint",
+		[]any{&fingerprint, &row.person, &row.public, &row.revision, &row.since, &row.ended}, func() error {
 			is[fingerprint] = row
 			return nil
 		})

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS staff (
 CREATE TABLE IF NOT EXISTS staff_keys (
     fingerprint TEXT NOT NULL PRIMARY KEY, -- SHA256: and the digest, as ssh-keygen prints it
     person      TEXT NOT NULL,
+    revision    INT8 NOT NULL, -- of the person, with which it came
     public      TEXT NOT NULL, -- algorithm and key, as an authorized_keys file has them
     since       INT8 NOT NULL,
     ended       INT8 NOT NULL -- 0: it is in force
