@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"citycard/clearing/people"
 	"citycard/clearing/people/access"
 	"citycard/ledger/chain"
 )
@@ -26,9 +27,11 @@ func (c *check) access(ctx context.Context) error {
 		if all[i.Credential] != nil {
 			c.fault(AccessRow, name(i.Credential), "the audit has it issued twice, again in entry %d", e.Number)
 		}
+		c.signedWhat(e, i.What(e.At.Unix()))
 		all[i.Credential] = &granted{Issued: i, person: e.First, issued: e.At.Unix()}
 	})
 	told(c, access.ActRevoke, func(e *chain.AuditEntry, i access.Ended) {
+		c.signedWhat(e, i.What())
 		switch of := all[i.Credential]; {
 		case of == nil || of.revoked != 0:
 			c.fault(AccessRow, name(i.Credential), "entry %d of the audit revokes it, and it was not in force", e.Number)
@@ -54,4 +57,13 @@ func (c *check) access(ctx context.Context) error {
 		c.fault(AccessRow, name(number), "it is not there, and the audit has it")
 	}
 	return err
+}
+
+// signedWhat checks that the person of an act signed just what was done, if anybody signed it.
+func (c *check) signedWhat(e *chain.AuditEntry, what string) {
+	for _, signature := range e.Signed {
+		if statement, err := people.ParseStatement(signature.Statement); err == nil && statement.What != what {
+			c.fault(Signature, fmt.Sprintf("audit entry %d, %s", e.Number, e.Act), "%q signed %q, and done was %q", statement.Person, statement.What, what)
+		}
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"strconv"
 	"strings"
@@ -27,22 +26,32 @@ func accessCommand() *ffcli.Command {
 		accessIssueCommand(), accessListCommand(), accessRevokeCommand())
 }
 
-// actor is who does an act that takes one person, and why.
-type actor struct{ name, reason string }
-
-func (a *actor) register(flags *flag.FlagSet) {
-	flags.StringVar(&a.name, "by", "", "`name` of the person who does it")
-	flags.StringVar(&a.reason, "reason", "", "`text` that is kept with it")
+// actor is who does an act that takes one person, and why: a person who signs it, or a name.
+type actor struct {
+	name, reason string
+	identity     *identityFlags
 }
 
-func (a *actor) approval() ledger.Approval {
-	return ledger.Approval{First: a.name, Reason: a.reason, At: time.Now()}
+func (a *actor) register(c *command) {
+	c.flags.StringVar(&a.name, "by", "", "`name` of the person who does it")
+	c.flags.StringVar(&a.reason, "reason", "", "`text` that is kept with it")
+	a.identity = c.registerIdentity()
+}
+
+// approval is that of an act; what says what exactly is done.
+func (a *actor) approval(ctx context.Context, l *ledger.Ledger, act, what string) (ledger.Approval, error) {
+	if a.identity.file != "" {
+		return a.identity.alone(ctx, l, act, what, a.reason)
+	}
+	return ledger.Approval{First: a.name, Reason: a.reason, At: time.Now()}, nil
 }
 
 func (a *actor) missing() error {
 	switch {
-	case strings.TrimSpace(a.name) == "":
-		return language.Textf("--by is missing: want the name of who does this")
+	case a.name != "" && a.identity.file != "":
+		return language.Textf("--by and --identity: want one of them")
+	case strings.TrimSpace(a.name) == "" && a.identity.file == "":
+		return language.Textf("--by is missing: want the name of who does this, or --identity with which it is signed")
 	case a.reason == "":
 		return language.Textf("--reason is missing: want why, in a few words")
 	}
@@ -107,7 +116,7 @@ func accessIssueCommand() *ffcli.Command {
 	certificate := c.flags.String("certificate", "", "`file` of the unit's certificate, PEM, in place of a token")
 	out := c.flags.String("out", "", "new `file` for the token; empty: it is printed")
 	var by actor
-	by.register(c.flags)
+	by.register(c)
 	c.check = func() error {
 		switch {
 		case *unit == "":
@@ -127,16 +136,15 @@ func accessIssueCommand() *ffcli.Command {
 		if err := registered(ctx, b.Ledger, string(of)); err != nil {
 			return err
 		}
-		approval := by.approval()
+		approve := func(what string) (ledger.Approval, error) {
+			return by.approval(ctx, b.Ledger, access.ActIssue, what)
+		}
 		var issued access.Credential
 		var token string
 		if *certificate != "" {
-			order := access.Order{Unit: of, Kind: access.Certificate, Days: days}
-			if order.Hash, err = fingerprint(*certificate, days, approval.At); err == nil {
-				issued, err = (&access.Store{Ledger: b.Ledger}).Issue(ctx, order, approval)
-			}
+			issued, err = issueCertificate(ctx, b.Ledger, access.Order{Unit: of, Kind: access.Certificate, Days: days}, *certificate, approve)
 		} else {
-			issued, token, err = server.IssueToken(ctx, b.Ledger, of, days, *out, approval)
+			issued, token, err = server.IssueToken(ctx, b.Ledger, of, days, *out, approve)
 		}
 		if err != nil {
 			return notIssued(err)
@@ -184,15 +192,28 @@ func fingerprint(path string, days int, now time.Time) (access.Hash, error) {
 	return access.Fingerprint(certificate), nil
 }
 
+// issueCertificate makes a unit's certificate a credential.
+func issueCertificate(ctx context.Context, l *ledger.Ledger, order access.Order, path string, by func(what string) (ledger.Approval, error)) (c access.Credential, err error) {
+	if order.Hash, err = fingerprint(path, order.Days, time.Now()); err != nil {
+		return c, err
+	}
+	approval, err := by(order.What())
+	if err != nil {
+		return c, err
+	}
+	return (&access.Store{Ledger: l}).Issue(ctx, order, approval)
+}
+
 // notIssued says why a credential was not issued.
 func notIssued(err error) error {
 	var order *access.OrderError
 	var person *ledger.BatchError
 	var taken *access.TakenError
 	var said *service.Failure
-	switch {
-	case errors.As(err, &said):
+	if err = notAllowed(err); errors.As(err, &said) {
 		return err
+	}
+	switch {
 	case errors.As(err, &taken):
 		return service.Refuse("nothing was issued: the certificate is credential %d already, of %s", taken.Number, string(taken.Unit)).
 			Todo("let the unit make another certificate, or revoke that credential first where it is the unit's own")
@@ -248,7 +269,7 @@ func accessRevokeCommand() *ffcli.Command {
 	c := newWithArguments("access revoke", "NUMBER --by NAME --reason TEXT", "shut out a credential, at once and for good", 1)
 	c.registerJSON("print for machines")
 	var by actor
-	by.register(c.flags)
+	by.register(c)
 	var number int64
 	c.check = func() (err error) {
 		if number, err = strconv.ParseInt(c.arguments[0], 10, 64); err != nil {
@@ -261,7 +282,11 @@ func accessRevokeCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		revoked, again, err := (&access.Store{Ledger: b.Ledger}).Revoke(ctx, number, by.approval())
+		approval, err := by.approval(ctx, b.Ledger, access.ActRevoke, (&access.Ended{Credential: number}).What())
+		if err != nil {
+			return err
+		}
+		revoked, again, err := (&access.Store{Ledger: b.Ledger}).Revoke(ctx, number, approval)
 		if err != nil {
 			return notRevoked(number, err)
 		}
@@ -280,6 +305,10 @@ func accessRevokeCommand() *ffcli.Command {
 // notRevoked says why a credential was not revoked.
 func notRevoked(number int64, err error) error {
 	var person *ledger.BatchError
+	var said *service.Failure
+	if err = notAllowed(err); errors.As(err, &said) {
+		return err
+	}
 	switch {
 	case errors.Is(err, access.ErrNone):
 		return service.Refuse("there is no credential %d", number).Todo("citycard access list has them")

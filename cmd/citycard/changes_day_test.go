@@ -95,8 +95,7 @@ func live(t *testing.T) *lived {
 	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
-	peopletest.New(l, l.Ledger)
-	l.letIn()
+	l.letIn(peopletest.New(l, l.Ledger))
 	l.roster()
 	l.firstDay()
 	l.close(firstLived)
@@ -136,8 +135,8 @@ func (l *lived) roster() {
 	l.must(err)
 }
 
-// letIn issues credentials to the channel, and revokes one.
-func (l *lived) letIn() {
+// letIn issues credentials to the channel, one of them signed, and revokes one.
+func (l *lived) letIn(staff *peopletest.Staff) {
 	store := &access.Store{Ledger: l.Ledger}
 	by := ledger.Approval{First: "ann", Reason: "contract", At: noonOf(firstLived)}
 	for _, o := range []access.Order{
@@ -149,6 +148,9 @@ func (l *lived) letIn() {
 	}
 	by.First, by.At = "bob", noonOf(firstLived).Add(time.Hour)
 	_, _, err := store.Revoke(l.Context(), 1, by)
+	l.must(err)
+	order := access.Order{Unit: access.Channel("counter"), Kind: access.Token, Hash: access.HashToken("signed"), Days: 30}
+	_, err = store.Issue(l.Context(), order, staff.Alone(l, "kim", access.ActIssue, order.What(), "contract"))
 	l.must(err)
 }
 

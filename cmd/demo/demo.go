@@ -18,7 +18,6 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
-	"citycard/clearing/people/access"
 	beside "citycard/clearing/verify"
 	"citycard/cmd/books"
 	"citycard/cmd/check"
@@ -332,21 +331,6 @@ func (d *demo) open(ctx context.Context) (err error) {
 	}
 	phase.Add(1)
 	phase.Done()
-	return nil
-}
-
-// tokens is the folder in the data directory for what the city's channels prove themselves by.
-const tokens = "tokens"
-
-// letIn issues a token to each channel, good for a day.
-func (d *demo) letIn(ctx context.Context) error {
-	by := ledger.Approval{First: d.server.Owner, Reason: "demonstration", At: time.Now()}
-	for _, channel := range d.server.Registry.Current().Channels() {
-		path := filepath.Join(d.dir.Join(tokens), channel.ID+".token")
-		if _, _, err := server.IssueToken(ctx, d.base.Books.Ledger, access.Channel(channel.ID), 1, path, by); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -18,13 +18,18 @@ import (
 
 // IssueToken issues a token to a unit, good for a number of days. With a path the token is written
 // into a new file there, which only its owner may read, before it opens anything: so there is no
-// credential whose token nobody has.
-func IssueToken(ctx context.Context, l *ledger.Ledger, unit people.Unit, days int, path string, by ledger.Approval) (c access.Credential, token string, err error) {
+// credential whose token nobody has. by is who does it, given what is done.
+func IssueToken(ctx context.Context, l *ledger.Ledger, unit people.Unit, days int, path string, by func(what string) (ledger.Approval, error)) (c access.Credential, token string, err error) {
 	token = access.NewToken()
+	order := access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: days}
+	approval, err := by(order.What())
+	if err != nil {
+		return c, "", err
+	}
 	if err := keepToken(path, token, l.Rehearses()); err != nil {
 		return c, "", service.Fail("no token was issued").Todo("correct --out").Because(err)
 	}
-	c, err = (&access.Store{Ledger: l}).Issue(ctx, access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: days}, by)
+	c, err = (&access.Store{Ledger: l}).Issue(ctx, order, approval)
 	if err != nil && path != "" && !l.Rehearses() && !errors.Is(err, ledger.ErrOutcomeUnknown) {
 		err = errors.Join(err, os.Remove(path))
 	}

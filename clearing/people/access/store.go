@@ -29,10 +29,20 @@ type Issued struct {
 	Expires    int64       `json:"expires"` // in seconds since 1970
 }
 
+// What is what a person signs who issues the credential at a second.
+func (i *Issued) What(at int64) string {
+	return fmt.Sprintf("%s sha256:%s of %s for %d days", i.Kind, i.Hash, i.Unit, (i.Expires-at)/secondsOfDay)
+}
+
+const secondsOfDay = 24 * 60 * 60
+
 // Ended is the content of the audit entry for a credential that was revoked.
 type Ended struct {
 	Credential int64 `json:"credential"`
 }
+
+// What is what a person signs who revokes the credential.
+func (e *Ended) What() string { return fmt.Sprintf("credential %d", e.Credential) }
 
 // ErrNone means that there is no credential with a number.
 var ErrNone = language.Textf("there is no such credential")
@@ -60,6 +70,26 @@ type Order struct {
 	Days int // for which it is good
 }
 
+// What is what a person signs who issues it.
+func (o *Order) What() string {
+	i := Issued{Unit: o.Unit, Kind: o.Kind, Hash: o.Hash.String(), Expires: int64(o.Days) * secondsOfDay}
+	return i.What(0)
+}
+
+// signed refuses a person's signature of something else than what is done.
+func signed(by ledger.Approval, what string) error {
+	for _, signature := range by.Signed {
+		statement, err := people.ParseStatement(signature.Statement)
+		if err != nil {
+			return err
+		}
+		if statement.What != what {
+			return fmt.Errorf("signed is %q, and to be done %q", statement.What, what)
+		}
+	}
+	return nil
+}
+
 // Issue issues a credential; by.At is when. It may be repeated where the outcome was not known: the
 // same order by the same person at the same second is the same credential. Whether the unit is
 // registered is for the caller to see.
@@ -75,7 +105,10 @@ func (s *Store) Issue(ctx context.Context, o Order, by ledger.Approval) (Credent
 	if longest := all[kindOf(o.Unit)].LongestDays; o.Days < 1 || o.Days > longest {
 		return c, unfit(language.Textf("%d days: want 1 to %d for a unit of this kind", o.Days, longest))
 	}
-	c.Expires = c.Issued.AddDate(0, 0, o.Days)
+	if err := signed(by, o.What()); err != nil {
+		return c, err
+	}
+	c.Expires = c.Issued.Add(time.Duration(o.Days) * secondsOfDay * time.Second)
 	if c.Person, err = person(by); err != nil {
 		return c, err
 	}
@@ -137,6 +170,9 @@ func record[T any](ctx context.Context, tx pgx.Tx, act string, what T, by ledger
 // stays as it is, and again is true.
 func (s *Store) Revoke(ctx context.Context, number int64, by ledger.Approval) (c Credential, again bool, err error) {
 	if _, err := person(by); err != nil {
+		return c, false, err
+	}
+	if err := signed(by, (&Ended{number}).What()); err != nil {
 		return c, false, err
 	}
 	at, tried := by.At.UTC().Truncate(time.Second), false

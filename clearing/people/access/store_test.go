@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"citycard/clearing/people"
+	"citycard/clearing/people/peopletest"
 	"citycard/clearing/schema"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -255,5 +256,34 @@ func cutter(armed, cuts *atomic.Int64, landed bool) func(client, server net.Conn
 				return
 			}
 		}
+	}
+}
+
+// TestSigned has people sign what they issue and revoke: it happens if they may, and signed just
+// that.
+func TestSigned(t *testing.T) {
+	s := storeAt(t, fresh(t))
+	staff := peopletest.New(t, s.Ledger)
+	order := tokenOrder("channel:counter", "a")
+	other := tokenOrder("channel:kiosk", "a")
+	if c, err := s.Issue(t.Context(), order, staff.Alone(t, "kim", ActIssue, order.What(), "contract")); err != nil || c.Person != "kim" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if _, err := s.Issue(t.Context(), tokenOrder("channel:counter", "b"), staff.Alone(t, "kim", ActIssue, other.What(), "contract")); err == nil {
+		t.Error("issued what was not signed")
+	}
+	if _, _, err := s.Revoke(t.Context(), 1, staff.Alone(t, "kim", ActRevoke, "credential 2", "lost")); err == nil {
+		t.Error("revoked what was not signed")
+	}
+	signature := staff.Sign(t, "cleo", ActRevoke, "credential 1", "lost")
+	var denied *people.DeniedError
+	if _, err := staff.Signed(t.Context(), signature, ActRevoke); !errors.As(err, &denied) {
+		t.Errorf("a clerk: %v, want that she may not", err)
+	}
+	if _, _, err := s.Revoke(t.Context(), 1, staff.Alone(t, "ann", ActRevoke, "credential 1", "lost")); err != nil {
+		t.Errorf("a supervisor: %v", err)
+	}
+	if got := fmt.Sprint(audited(t, s)); got != "[issue access by kim revoke access by ann]" {
+		t.Errorf("the audit has %s", got)
 	}
 }
