@@ -1,0 +1,84 @@
+package receipt
+
+import (
+	"context"
+
+	"citycard/clearing/chart"
+	"citycard/clearing/people/proposal"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// BookRequest asks for a receipt to be booked.
+type BookRequest struct {
+	Account   string     `json:"account"`
+	Fen       ledger.Fen `json:"fen"`
+	Reference string     `json:"reference"`
+}
+
+// ReverseRequest asks for a receipt to be reversed.
+type ReverseRequest struct {
+	Reference string `json:"reference"`
+	Account   string `json:"account,omitempty"` // as in Reversal
+}
+
+// Kinds are the kinds of proposals about receipts. They have the names of the acts.
+func Kinds(o *Office) []proposal.Kind {
+	show := func(ctx context.Context, r BookRequest) (Receipt, Effect, error) {
+		receipt, err := New(r.Account, r.Fen, r.Reference)
+		if err != nil {
+			return receipt, Effect{}, err
+		}
+		effect, err := o.Show(ctx, receipt)
+		return receipt, effect, err
+	}
+	book := proposal.Of(ActBook, func(ctx context.Context, r BookRequest) (*proposal.Change, error) {
+		_, effect, err := show(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		return effect.change(effect.Credit, "", "booked")
+	}, func(ctx context.Context, r BookRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
+		receipt, _, err := show(ctx, r)
+		if err != nil {
+			return proposal.Result{}, err
+		}
+		return said(o.Book(ctx, receipt, by))
+	})
+	reverse := proposal.Of(ActReverse, func(ctx context.Context, r ReverseRequest) (*proposal.Change, error) {
+		reversal, err := NewReversal(r.Reference, r.Account)
+		if err != nil {
+			return nil, err
+		}
+		effect, err := o.ShowReversal(ctx, reversal)
+		if err != nil {
+			return nil, err
+		}
+		return effect.change(effect.Debit, "booked", "reversed")
+	}, func(ctx context.Context, r ReverseRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
+		reversal, err := NewReversal(r.Reference, r.Account)
+		if err != nil {
+			return proposal.Result{}, err
+		}
+		return said(o.Reverse(ctx, reversal, by))
+	})
+	return []proposal.Kind{book, reverse}
+}
+
+// change is the effect as two people sign it. The money belongs to an account.
+func (e *Effect) change(account, from, to string) (*proposal.Change, error) {
+	if e.Stands {
+		return nil, refused(language.Textf("it is booked already"), language.Textf("nothing is to be done"))
+	}
+	row := proposal.RowOf("receipt", e.Reference, from).Alters("state", from, to)
+	return &proposal.Change{
+		Unit: chart.UnitOf(account), Rows: []proposal.Row{row}, Transfers: []proposal.Transfer{{Debit: e.Debit, Credit: e.Credit, Fen: e.Fen}},
+	}, nil
+}
+
+func said(done Effect, err error) (proposal.Result, error) {
+	if err != nil {
+		return proposal.Result{}, err
+	}
+	return proposal.Saying(language.Textf("%s -> %s %s", done.Debit, done.Credit, done.Fen.String())), nil
+}
