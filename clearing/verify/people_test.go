@@ -1,6 +1,10 @@
 package verify_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +103,34 @@ func TestStaffIsNamed(t *testing.T) {
 		if !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, test.want) }) {
 			t.Errorf("%s: faults\n%s\nwant one with %q", test.change, strings.Join(faults, "\n"), test.want)
 		}
+	}
+}
+
+// TestFoundedBySealKey founds people once more in the name of the seal key that is pinned. An entry
+// by another key is named.
+func TestFoundedBySealKey(t *testing.T) {
+	s := staffed(t)
+	seal, other := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
+	public := func(key ed25519.PrivateKey) ed25519.PublicKey {
+		half, _ := key.Public().(ed25519.PublicKey)
+		return half
+	}
+	if _, err := s.Ledger.PinSealKey(t.Context(), public(seal), ledger.Approval{First: "kim", Second: "lee", Reason: "new", At: s.Now(t)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.FoundAgain(t.Context(), rand.Reader, other, "lost", s.Now(t)); err == nil {
+		t.Error("founded by a key that is not pinned")
+	}
+	if _, err := s.FoundAgain(t.Context(), rand.Reader, seal, "lost", s.Now(t)); err != nil {
+		t.Fatal(err)
+	}
+	if faults := faultsOf(t, s.Ledger, ""); len(faults) > 0 {
+		t.Fatalf("faults %q", faults)
+	}
+	const want = "found people: the seal key "
+	change := fmt.Sprintf("UPDATE audit SET what = replace(what, '%x', '%x') WHERE act = 'pin seal key'", public(seal), public(other))
+	if faults := faultsOf(t, s.Ledger, change); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {
+		t.Errorf("faults %q, want one with %q", faults, want)
 	}
 }
 
