@@ -26,8 +26,10 @@ func TestLooks(t *testing.T) {
 	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	people := staffed(t, b.Ledger)
+	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		people(e)
 		return nil
 	}})
 }

@@ -11,7 +11,7 @@ import (
 	"citycard/ledger"
 )
 
-func propose[T any](l *lived, by, kind string, request T) *proposal.View {
+func proposed[T any](l *lived, by, kind string, request T) *proposal.View {
 	l.Helper()
 	office, err := server.Proposals(l.Ledger)
 	l.must(err)
@@ -27,7 +27,7 @@ func two[T any](l *lived, kind string, request T) {
 	l.Helper()
 	office, err := server.Proposals(l.Ledger)
 	l.must(err)
-	p := propose(l, "ann", kind, request)
+	p := proposed(l, "ann", kind, request)
 	done, err := office.Approve(l.Context(), p.Number, hex.EncodeToString(p.Hash[:]), peopletest.Of(l, l.Ledger).Signer(l, "bob"))
 	l.must(err)
 	if done.Repeated {
@@ -44,7 +44,7 @@ func (l *lived) limits() {
 	staff := peopletest.Of(l, l.Ledger)
 	for n := range 3 {
 		request.Cap += 100
-		p := propose(l, "cleo", chart.LimitName, request)
+		p := proposed(l, "cleo", chart.LimitName, request)
 		switch n {
 		case 0:
 			_, err = office.Reject(l.Context(), p.Number, "too much", staff.Signer(l, "bob"))

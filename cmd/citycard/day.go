@@ -5,6 +5,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/dayclose"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -96,16 +97,18 @@ func (d *oneDay) known(do func(context.Context, *books.Books, ledger.Day) error)
 }
 
 func dayReopenCommand() *ffcli.Command {
-	c := newOneDay("day reopen", "--day DAY --by NAME --and NAME --reason TEXT", "reopen a closed day, by two people, before it is sealed", "")
-	var by people
-	by.register(c.flags)
-	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
-		if err := b.ReopenDay(ctx, day, by.approval()); err != nil {
-			return service.Refuse("day %s is not reopened", day.String()).Todo("give two names and a reason, and a day that is closed and not sealed").Because(err)
+	p := newProposing("day reopen", "--day DAY", "propose to reopen a closed day, before it is sealed", "")
+	var day books.Day
+	p.flags.Var(&day, "day", "the `day` YYYYMMDD")
+	p.check = func() error {
+		if day == 0 {
+			return language.Textf("--day is missing: want YYYYMMDD")
 		}
-		c.Print("day %s reopened by %s and %s", day, by.first, by.second)
 		return nil
-	}))
+	}
+	return proposes(p, dayclose.ReopenName, func(context.Context, *books.Books) (dayclose.ReopenRequest, error) {
+		return dayclose.ReopenRequest{Day: ledger.Day(day)}, nil
+	})
 }
 
 func daySealCommand() *ffcli.Command {

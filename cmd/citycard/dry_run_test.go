@@ -46,7 +46,12 @@ const dryRuns = `
 = suspense release --reason-code card_listed --by ann --and bob --reason late
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late
 = load refund --card 03105070200000000001 --order o-1 --not-written --by ann --and bob --reason complaint
-= account limit --code agent --cap 20 --by ann --and bob --reason trusted
+  account limit --code agent --cap 20 --identity {ann} --reason trusted
+= proposal approve --identity {bob} --hash {hash} 1
+  account limit --code agent --cap 30 --identity {ann} --reason trusted
+= proposal reject --identity {bob} --reason late 2
+  account limit --code agent --cap 30 --identity {ann} --reason trusted
+= proposal withdraw --identity {ann} 3
 = keys --seed 1
 = keys --rotate
   persons import --by ann --demo {roster}
@@ -65,20 +70,23 @@ const dryRuns = `
   access revoke --by ann --reason lost 1
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
 = day release --day 20260105 --operator bus --by ann --and bob --reason looked
-= day reopen --day 20260105 --by ann --and bob --reason forgotten
+  day reopen --day 20260105 --identity {ann} --reason forgotten
+= proposal approve --identity {bob} --hash {hash} 4
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   seal-key make
 = seal-key pin --by kim --and lee --reason first
 = day seal --day 20260105
   person key --passphrase-file {passphrase} {key}
   person found --seal-key --reason lost
+  person change --id cleo --name Clea --identity {kim} --reason married
+  person disable --id cleo --identity {kim} --reason left
 = person enrol --token {token} --id rita --name Rita --identity {key} --identity-passphrase-file {passphrase}
   migrate --data {nowhere} --db {empty}
 `
 
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
-	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "prove", "quarantine list", "ready",
+	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
 	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
@@ -92,7 +100,7 @@ func TestDryRun(t *testing.T) {
 	for line := range strings.Lines(strings.TrimPrefix(dryRuns, "\n")) {
 		name, flags, _ := strings.Cut(strings.TrimSpace(line[2:]), " --")
 		if flags != "" {
-			flags = "--" + strings.ReplaceAll(d.words.Replace(flags), "{token}", token)
+			flags = "--" + strings.NewReplacer("{token}", token, "{hash}", d.lastHash()).Replace(d.words.Replace(flags))
 		}
 		args := append(strings.Fields(name), "--data", d.dir)
 		tried = append(tried, name)
@@ -154,9 +162,10 @@ const refusedRuns = `
 = receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late | nothing was booked
-= account limit --code agnt --cap 20 --by ann --and bob --reason trusted | no such account
+= account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
+= proposal withdraw --identity {ann} 9 | there is no such proposal
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
-= day reopen --day 20260105 --by ann --and bob --reason forgotten | day 20260105 is not reopened
+= day reopen --day 20260105 --identity {ann} --reason forgotten | day 20260105 is not reopened
 = seal-key pin --by kim --and lee --reason first | there is no seal key
 = day seal --day 20260105 | there is no seal key
 `
@@ -322,11 +331,21 @@ func newDryRun(t *testing.T) *dryRun {
 	must(err)
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
-		"{ann}", as("ann"), "{bob}", as("bob"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
+		"{ann}", as("ann"), "{bob}", as("bob"), "{kim}", as("kim"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
 		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
+}
+
+// lastHash is the hash of the proposal that was made last.
+func (d *dryRun) lastHash() (hash string) {
+	d.Helper()
+	err := d.books.Pool().QueryRow(d.Context(), "SELECT coalesce((SELECT encode(hash, 'hex') FROM proposals ORDER BY number DESC LIMIT 1), '')").Scan(&hash)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return hash
 }
 
 // run runs a command and gives what it prints.

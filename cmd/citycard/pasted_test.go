@@ -58,6 +58,7 @@ func treatments() []treatment {
 		{"docs/messages.md", "citycard person-token", "", stand + "TestScripts makes tokens"},
 		{"docs/messages.md", "printf 'citycard person token", "a person's token", ""},
 		{"docs/people.md", "citycard person key", "", stand + "TestPeople does it"},
+		{"docs/people.md", "citycard account limit", "", stand + "TestLooks does it"},
 		{"docs/persons.md", "citycard persons import", "", stand + "TestPersons does it"},
 		{"docs/operations.md", "pg_dump", "", postgres},
 		{"docs/operations.md", "createdb", "", postgres},

@@ -24,7 +24,7 @@ func personCommand() *ffcli.Command {
 	return group("person", "the people who act: their keys, and who they are",
 		"Each has a key of their own, with which every act is signed. The first two keepers enrol themselves with the\n"+
 			"tokens of person found; from then on keepers enrol everybody else.",
-		personKeyCommand(), personFoundCommand(), personEnrolCommand(), personListCommand(), personHistoryCommand(), personWhoamiCommand())
+		personKeyCommand(), personFoundCommand(), personEnrolCommand(), personChangeCommand(), personDisableCommand(), personListCommand(), personHistoryCommand(), personWhoamiCommand())
 }
 
 func personKeyCommand() *ffcli.Command {
@@ -130,45 +130,6 @@ func newTokens(ctx context.Context, c *command, store *staff.Store, sealed bool,
 		return staff.Tokens{}, err
 	}
 	return store.FoundAgain(ctx, rand.Reader, key, reason, time.Now())
-}
-
-func personEnrolCommand() *ffcli.Command {
-	c := newCommand("person enrol", "--token TOKEN --id ID --name NAME --identity FILE", "become a keeper, with a token of person found", "")
-	i := c.registerIdentity()
-	var n staff.Newcomer
-	c.flags.StringVar(&n.Token, "token", "", "`token` that person found printed; it works once")
-	c.flags.StringVar(&n.ID, "id", "", "`id` by which you are known from now on: letters, digits, dots and hyphens")
-	c.flags.StringVar(&n.Name, "name", "", "your `name`")
-	c.check = func() error {
-		if n.Token == "" || n.ID == "" || n.Name == "" {
-			return language.Textf("--token, --id or --name is missing")
-		}
-		return i.check()
-	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		store, err := staff.NewStore(b.Ledger)
-		if err != nil {
-			return err
-		}
-		key, err := i.key()
-		if err != nil {
-			return notAllowed(err)
-		}
-		defer key.Close()
-		books, err := store.Books(ctx)
-		if err != nil {
-			return err
-		}
-		signature, err := staff.Sign(key, n.StatementOf(books, time.Now()))
-		if err == nil {
-			err = store.EnrolKeeper(ctx, n, key.Public(), signature)
-		}
-		if err != nil {
-			return notAllowed(err)
-		}
-		c.Print("%s is a keeper, with the key %s", n.ID, key.Public().Fingerprint())
-		return nil
-	})
 }
 
 // personLine is a person as it is printed.

@@ -34,6 +34,7 @@ func TestRights(t *testing.T) {
 	}
 	defer func() { _ = writer.Close(context.Background()) }()
 	fillBooks(t, writer.Ledger)
+	people := staffed(t, writer.Ledger)
 
 	r.exec("citycard", "CREATE DATABASE empty OWNER citycard_owner", "CREATE DATABASE newer OWNER citycard_owner", "CREATE DATABASE older OWNER citycard_owner")
 	for _, name := range []string{"newer", "older"} {
@@ -46,7 +47,8 @@ func TestRights(t *testing.T) {
 	r.execAs("older", "citycard_owner", r.statements("../../docs/operations.md", 1)[0]...)
 
 	signer, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
-	testscript.Run(t, testscript.Params{Dir: "testdata/rights", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	testscript.Run(t, testscript.Params{Dir: "testdata/rights", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+		people(e)
 		for name, value := range map[string]string{
 			"EMPTY": r.url("empty", "citycard_owner"), "MISSING": r.url("missing", "citycard"), "NEWER": r.url("newer", "citycard_owner"),
 			"OLDER": r.url("older", "citycard_owner"), "READER_OF_OLDER": r.url("older", "citycard_reader"), "WRITER_OF_OLDER": r.url("older", "citycard_writer"),
