@@ -27,22 +27,20 @@ func (c *command) printUnpaid(day ledger.Day, unpaid []dayclose.Unpaid) {
 }
 
 func dayReleaseCommand() *ffcli.Command {
-	d := newDecision("day release", "--day DAY --operator ID", "pay an operator what a close held, by two people",
+	p := newProposing("day release", "--day DAY --operator ID", "propose to pay an operator what a close held",
 		"A close does not pay an operator at whose terminals too many TACs of the day were wrong: somebody may be guessing\n"+
 			"them. citycard tap find --reason bad_tac has the records. The payment is booked in the open day, once.")
 	var held books.Day
-	d.flags.Var(&held, "day", "the clearing `day` YYYYMMDD that is not paid")
-	operator := d.flags.String("operator", "", "`ID` of the operator")
-	d.check = func() error {
+	p.flags.Var(&held, "day", "the clearing `day` YYYYMMDD that is not paid")
+	operator := p.flags.String("operator", "", "`ID` of the operator")
+	p.check = func() error {
 		if held == 0 || *operator == "" {
 			return language.Textf("want --day YYYYMMDD and --operator ID")
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (*release.Plan, error) {
-		return office.ShowPayout(ctx, release.Payout{Day: ledger.Day(held), Operator: *operator})
-	}, func(release.Done) *language.Text {
-		return language.Textf("day %s of operator %s paid", held.String(), *operator)
+	return proposes(p, release.KindPayout, func(context.Context, *books.Books) (release.Payout, error) {
+		return release.Payout{Day: ledger.Day(held), Operator: *operator}, nil
 	})
 }
 

@@ -46,7 +46,9 @@ func TestHeldPayouts(t *testing.T) {
 		t.Errorf("the close printed %q", printed)
 	}
 	must(books.Running{Database: b.URL}.Write(dir))
-	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	staff := staffed(t, b.Ledger)
+	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+		staff(e)
 		e.Setenv("DATA", dir)
 		return nil
 	}})

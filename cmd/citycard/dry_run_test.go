@@ -42,16 +42,20 @@ import (
 const dryRuns = `
 = receive --account deposits:own --amount 12.5 --reference slip --by ann --and bob --reason statement
 = receive reverse --reference slip --by ann --and bob --reason mistyped
-= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --because unlisted --by ann --and bob --reason late
-= suspense release --reason-code card_listed --by ann --and bob --reason late
-= suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late
-= load refund --card 03105070200000000001 --order o-1 --not-written --by ann --and bob --reason complaint
+  suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --because unlisted --identity {ann} --reason late
+= proposal approve --identity {bob} --hash {hash} {last}
+  suspense release --reason-code card_listed --identity {ann} --reason late
+= proposal approve --identity {bob} --hash {hash} {last}
+  suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late
+= proposal approve --identity {bob} --hash {hash} {last}
+  load refund --card 03105070200000000001 --order o-1 --not-written --identity {ann} --reason complaint
+= proposal approve --identity {bob} --hash {hash} {last}
   account limit --code agent --cap 20 --identity {ann} --reason trusted
-= proposal approve --identity {bob} --hash {hash} 1
+= proposal approve --identity {bob} --hash {hash} {last}
   account limit --code agent --cap 30 --identity {ann} --reason trusted
-= proposal reject --identity {bob} --reason late 2
+= proposal reject --identity {bob} --reason late {last}
   account limit --code agent --cap 30 --identity {ann} --reason trusted
-= proposal withdraw --identity {ann} 3
+= proposal withdraw --identity {ann} {last}
 = keys --seed 1
 = keys --rotate
   persons import --by ann --demo {roster}
@@ -69,9 +73,10 @@ const dryRuns = `
   access issue --unit channel:counter --days 3 --by ann --reason contract
   access revoke --by ann --reason lost 1
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
-= day release --day 20260105 --operator bus --by ann --and bob --reason looked
+  day release --day 20260105 --operator bus --identity {ann} --reason looked
+= proposal approve --identity {bob} --hash {hash} {last}
   day reopen --day 20260105 --identity {ann} --reason forgotten
-= proposal approve --identity {bob} --hash {hash} 4
+= proposal approve --identity {bob} --hash {hash} {last}
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   seal-key make
 = seal-key pin --by kim --and lee --reason first
@@ -100,7 +105,7 @@ func TestDryRun(t *testing.T) {
 	for line := range strings.Lines(strings.TrimPrefix(dryRuns, "\n")) {
 		name, flags, _ := strings.Cut(strings.TrimSpace(line[2:]), " --")
 		if flags != "" {
-			flags = "--" + strings.NewReplacer("{token}", token, "{hash}", d.lastHash()).Replace(d.words.Replace(flags))
+			flags = "--" + d.last("{token}", token).Replace(d.words.Replace(flags))
 		}
 		args := append(strings.Fields(name), "--data", d.dir)
 		tried = append(tried, name)
@@ -160,8 +165,8 @@ const refusedRuns = `
 = access revoke --by ann --reason lost 99 | there is no credential 99
 = receive --account fund:nosuch --amount 1 --reference slip --by ann --and bob --reason statement | there is no account fund:nosuch
 = receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
-= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --by ann --and bob --reason late | nothing was booked
-= suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --by ann --and bob --reason late | nothing was booked
+= suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --identity {ann} --reason late | nothing is proposed
+= suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late | nothing is proposed
 = account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
 = proposal withdraw --identity {ann} 9 | there is no such proposal
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
@@ -338,14 +343,16 @@ func newDryRun(t *testing.T) *dryRun {
 		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
 }
 
-// lastHash is the hash of the proposal that was made last.
-func (d *dryRun) lastHash() (hash string) {
+// last replaces the number and the hash of the proposal that was made last, and more.
+func (d *dryRun) last(more ...string) *strings.Replacer {
 	d.Helper()
-	err := d.books.Pool().QueryRow(d.Context(), "SELECT coalesce((SELECT encode(hash, 'hex') FROM proposals ORDER BY number DESC LIMIT 1), '')").Scan(&hash)
+	var number, hash string
+	err := d.books.Pool().QueryRow(d.Context(), `SELECT coalesce(max(number), 0)::TEXT,
+		coalesce((SELECT encode(hash, 'hex') FROM proposals ORDER BY number DESC LIMIT 1), '') FROM proposals`).Scan(&number, &hash)
 	if err != nil {
 		d.Fatal(err)
 	}
-	return hash
+	return strings.NewReplacer(append(more, "{last}", number, "{hash}", hash)...)
 }
 
 // run runs a command and gives what it prints.

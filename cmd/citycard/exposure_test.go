@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"index/suffixarray"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,6 +27,8 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
+	"citycard/clearing/people/peopletest"
+	"citycard/cmd/books"
 	"citycard/ledger"
 	"citycard/ledger/export"
 	"citycard/simulators/city"
@@ -139,11 +142,33 @@ func (d *exposedDay) release() {
 			d.Fatal(err)
 		}
 		if waiting.Reason == "unknown_terminal" {
-			d.say("citycard", "suspense", "release", "--data", d.data, "--row", waiting.Row, "--to", "operator:zzmetro", "--because", "its number was typed wrong", "--by", "ann", "--and", "bob", "--reason", "listed late")
+			d.propose("suspense", "release", "--row", waiting.Row, "--to", "operator:zzmetro", "--because", "its number was typed wrong")
 			return
 		}
 	}
 	d.Fatal("no tap of an unknown terminal waits")
+}
+
+// propose has ann propose something and bob approve it.
+func (d *exposedDay) propose(command ...string) {
+	b, err := books.Find(d.Context(), books.ToChange, "", d.data, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.Fatal(err)
+	}
+	peopletest.New(d.T, b.Ledger)
+	if err := b.Close(d.Context()); err != nil {
+		d.Fatal(err)
+	}
+	keys := d.TempDir()
+	as := func(id string) []string {
+		return []string{"--data", d.data, "--identity", peopletest.KeyFile(d.T, keys, id, false), "--identity-passphrase-file", peopletest.PassphraseFile(d.T, keys), "--json"}
+	}
+	shown := d.run(d.T, "citycard", slices.Concat(command, as("ann"), []string{"--reason", "listed late"})...) // for a person's eyes
+	var proposed proposalLine
+	if err := json.Unmarshal([]byte(shown), &proposed); err != nil {
+		d.Fatal(err)
+	}
+	d.say("citycard", slices.Concat([]string{"proposal", "approve", "--hash", proposed.Hash}, as("bob"), []string{fmt.Sprint(proposed.Proposal)})...)
 }
 
 // topics reads all that Kafka holds and ends the server.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -18,6 +19,7 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/ledger"
 )
 
 func quarantineCommand() *ffcli.Command {
@@ -78,19 +80,28 @@ func quarantineListCommand() *ffcli.Command {
 
 // judging holds the flags of quarantine judge.
 type judging struct {
-	*decision
+	*command
+	people
 	records    []string
 	all        bool
 	keyFile    string
 	passphrase string // the file of it
 	demo       bool
+	zone       *time.Location // of days; known when the books are open
+}
+
+func (j *judging) approval() ledger.Approval {
+	by := j.people.approval()
+	by.At = by.At.In(j.zone)
+	return by
 }
 
 func quarantineJudgeCommand() *ffcli.Command {
-	j := &judging{decision: newDecision("quarantine judge", "(--record STREAM@OFFSET | --all)", "judge once more what is kept alone, by two people",
+	j := &judging{command: newCommand("quarantine judge", "(--record STREAM@OFFSET | --all) --by NAME --and NAME --reason TEXT", "judge once more what is kept alone, by two people",
 		"Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n"+
 			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n"+
 			"more stays. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
+	j.people.register(j.flags)
 	j.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated", func(text string) error {
 		j.records = append(j.records, text)
 		return nil

@@ -25,7 +25,9 @@ import (
 func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b, dir)
-	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	staff := staffed(t, b.Ledger)
+	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+		staff(e)
 		e.Setenv("DATA", dir)
 		return nil
 	}})

@@ -157,7 +157,7 @@ func suspenseListCommand() *ffcli.Command {
 
 // releasing is the command that releases one row, or those that its flags select.
 type releasing struct {
-	*decision
+	*proposer
 	filter  suspenseFilter
 	day     books.Day
 	row     string
@@ -170,8 +170,8 @@ type releasing struct {
 const byReasonCode = "reason-code"
 
 func suspenseReleaseCommand() *ffcli.Command {
-	r := &releasing{decision: newDecision("suspense release", "--row ROW | [--reason-code CODE] [--terminal DIGITS] [--line NUMBER] [--operator ID] [--day DAY]",
-		"release suspended transfers, by two people",
+	r := &releasing{proposer: newProposing("suspense release", "--row ROW | [--reason-code CODE] [--terminal DIGITS] [--line NUMBER] [--operator ID] [--day DAY]",
+		"propose to release suspended transfers",
 		"A tap goes to the operator to which its terminal belonged when the card signed, by the registry; another city's tap\n"+
 			"to that operator's pending account. Another account takes --to, and a reason of its own, --because. With the flags that\n"+
 			"select rows, --to is only for those of which the registry names no operator; without it they stay and are named. Without\n"+
@@ -183,12 +183,7 @@ func suspenseReleaseCommand() *ffcli.Command {
 	r.flags.StringVar(&r.because, "because", "", "why the money goes to that account, a `text` that is kept with it")
 	r.flags.IntVar(&r.limit, "limit", 0, "release so many rows of those that match; 0: refuse more than one release takes")
 	r.check = r.flagsFit
-	return r.decides(r.show, func(done release.Done) *language.Text {
-		if r.row != "" {
-			return language.Textf("released to %s", done.Rows[0].To)
-		}
-		return language.Textf("%d rows released", len(done.Rows))
-	})
+	return proposes(r.proposer, release.KindRelease, r.request)
 }
 
 func (r *releasing) flagsFit() error {
@@ -210,8 +205,8 @@ func (r *releasing) flagsFit() error {
 	return nil
 }
 
-// request fixes the rows; none are found where none wait.
-func (r *releasing) request(ctx context.Context, office *release.Office) (release.Releases, error) {
+// request fixes the rows that are proposed.
+func (r *releasing) request(ctx context.Context, b *books.Books) (release.Releases, error) {
 	if r.row != "" {
 		return release.Releases{Rows: []release.Payee{{Row: r.row, To: r.to}}, Because: r.because}, nil
 	}
@@ -220,37 +215,31 @@ func (r *releasing) request(ctx context.Context, office *release.Office) (releas
 		return release.Releases{}, err
 	}
 	if filter.First, filter.Last = ledger.Day(r.day), ledger.Day(r.day); r.day == 0 {
-		if filter.First, filter.Last, err = usualSpan(ctx, office.Ledger); err != nil {
+		if filter.First, filter.Last, err = usualSpan(ctx, b.Ledger); err != nil {
 			return release.Releases{}, err
 		}
 	}
-	return office.Select(ctx, release.Selection{Filter: filter, To: r.to, Because: r.because, Limit: r.limit}, func(s release.Suspended, why *release.Refusal) error {
-		r.Print("%s stays: %w", release.RowName(s.Row), why.Text)
+	office := &release.Office{Ledger: b.Ledger}
+	selection := release.Selection{Filter: filter, To: r.to, Because: r.because, Limit: r.limit}
+	releases, err := office.Select(ctx, selection, func(s release.Suspended, why *release.Refusal) error {
+		r.Say("%s stays: %w", release.RowName(s.Row), why.Text)
 		return nil
 	})
-}
-
-func (r *releasing) show(ctx context.Context, office *release.Office) (*release.Plan, error) {
-	releases, err := r.request(ctx, office)
 	if err != nil {
-		return nil, err
+		return releases, proposalRefusal(language.Textf("nothing is proposed"), err)
 	}
-	if len(releases.Rows) == 0 {
-		r.Print("there is nothing that waits and could be released")
-		return nil, nil
-	}
-	return office.ShowRelease(ctx, releases)
+	return releases, nil
 }
 
 func suspenseCorrectCommand() *ffcli.Command {
-	d := newDecision("suspense correct", "--row ROW --to ACCOUNT --because TEXT", "put a wrong release right, by two people",
+	p := newProposing("suspense correct", "--row ROW --to ACCOUNT --because TEXT", "propose to put a wrong release right",
 		"It books the release the other way round, and the same amount to the right account. The first account owes it, even if\n"+
 			"a close has paid it out: the close of the open day deducts it, or collects it. A release is corrected once.")
 	var c release.Correction
-	d.flags.StringVar(&c.Row, "row", "", "suspended `row` as citycard suspense list --all shows it")
-	d.flags.StringVar(&c.To, "to", "", "`account` that the money belongs to")
-	d.flags.StringVar(&c.Because, "because", "", "why the release was wrong, a `text` that is kept with it")
-	d.check = func() error {
+	p.flags.StringVar(&c.Row, "row", "", "suspended `row` as citycard suspense list --all shows it")
+	p.flags.StringVar(&c.To, "to", "", "`account` that the money belongs to")
+	p.flags.StringVar(&c.Because, "because", "", "why the release was wrong, a `text` that is kept with it")
+	p.check = func() error {
 		switch _, err := release.ParseRow(c.Row); {
 		case err != nil:
 			return language.Textf("--row: %w", err)
@@ -259,7 +248,5 @@ func suspenseCorrectCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return d.decides(func(ctx context.Context, office *release.Office) (*release.Plan, error) {
-		return office.ShowCorrection(ctx, c)
-	}, func(release.Done) *language.Text { return language.Textf("corrected, to %s", c.To) })
+	return proposes(p, release.KindCorrect, func(context.Context, *books.Books) (release.Correction, error) { return c, nil })
 }
