@@ -188,12 +188,11 @@ func TestForged(t *testing.T) {
 	slices.Sort(names)
 	supervisors := []string{"ann", "bob", "dan"}
 	everybody := []string{"ann", "bob", "dan", "cleo", "otto", "mei", "bus", "omar", "kim", "lee"}
-	other := w.limit("ann", "fund:two", 4321)
 	first := w.limit("ann", "fund:two", 5000)
 	done, err := w.approve("bob", first.Proposal)
 	w.must(err)
 	used := []chain.Signature{first.Signed, done.Decided}
-	other = w.limit("ann", "fund:two", 4321)
+	other := w.limit("ann", "fund:two", 4321)
 	happened, tried, refused := 0, map[string]int{}, 0
 	var p *proposal.View
 	for n := range 1000 {
