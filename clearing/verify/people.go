@@ -126,8 +126,11 @@ func (s *staff) found(e *chain.AuditEntry, f people.Founding) {
 	if f.Founding != s.founding+1 {
 		s.wrong(e, "it is founding %d, expected %d", f.Founding, s.founding+1)
 	}
+	if bySealKey := e.First == people.SealKey; bySealKey != (f.Signer != "") {
+		s.wrong(e, "it names the seal key %q, and %q signed", f.Signer, e.First)
+	}
 	keeper := func(p people.Person) bool { return p.Role == people.Keeper }
-	if f.Signer == "" && slices.ContainsFunc(slices.Collect(maps.Values(s.people)), keeper) {
+	if e.First != people.SealKey && slices.ContainsFunc(slices.Collect(maps.Values(s.people)), keeper) {
 		s.wrong(e, "a keeper was enrolled, and the seal key did not sign")
 	}
 	s.founding = f.Founding

@@ -88,7 +88,7 @@ func TestStaffIsNamed(t *testing.T) {
 		{"UPDATE audit SET reason = 'curiosity' WHERE first = 'ann'", `for "curiosity"; signed was`},
 		{"UPDATE audit SET at = at + 1 WHERE first = 'ann'", "signed was"},
 		{"UPDATE audit SET act = 'import persons' WHERE first = 'ann'", `"ann" signed the act "read a person"`},
-		{"UPDATE audit SET second = '' WHERE act = 'disable person'", "it has 1 people and 2 signatures"},
+		{"UPDATE audit SET second = '' WHERE act = 'disable person'", "it takes two people, and has 1"},
 		{"UPDATE audit SET second = first WHERE act = 'disable person'", "it takes two people"},
 		{"UPDATE audit SET signed = '' WHERE act = 'enrol keeper'", "it has 1 people and 0 signatures"},
 		{"UPDATE audit SET number = 9999 WHERE number = (SELECT min(number) FROM audit WHERE first = 'ann')", "was no longer in force"},
@@ -155,6 +155,9 @@ func TestForgedActs(t *testing.T) {
 		by   ledger.Approval
 		want string
 	}{
+		{"of one alone, though it takes two", people.ActDisable, by("kim", "kim", people.ActDisable), "it takes two people, and has 1"},
+		{"of nobody, in the name of a seal key", people.ActFound, ledger.Approval{}, `names the seal key "00", and "" signed`},
+		{"of a keeper, in the name of a seal key", people.ActFound, by("kim", "kim", people.ActFound), `names the seal key "00", and "kim" signed`},
 		{"of nobody's key", persons.ActRead, by("bob", "eve", persons.ActRead), `is not one of "bob"`},
 		{"of a key that ended", persons.ActRead, by("ann", "ann", persons.ActRead), `of "ann" was no longer in force`},
 		{"of somebody disabled", persons.ActRead, by("max", "max", persons.ActRead), "was no longer in force"},
@@ -166,9 +169,14 @@ func TestForgedActs(t *testing.T) {
 		var faults []string
 		err := s.Ledger.Write(t.Context(), func(tx pgx.Tx) error {
 			var err error
-			if test.by.Second != "" {
+			switch {
+			case test.by.Second != "":
 				err = ledger.Approve(t.Context(), tx, test.act, `{"id":"bob","revision":1}`, test.by)
-			} else {
+			case test.act == people.ActDisable:
+				err = ledger.Record(t.Context(), tx, test.act, `{"id":"bob","revision":1}`, test.by)
+			case test.act == people.ActFound:
+				err = ledger.Record(t.Context(), tx, test.act, `{"founding":2,"tokens":["00","01"],"expires":1,"signer":"00"}`, test.by)
+			default:
 				err = ledger.Record(t.Context(), tx, test.act, "{}", test.by)
 			}
 			if err != nil {

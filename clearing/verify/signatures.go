@@ -24,7 +24,12 @@ func (s *staff) signatures(e *chain.AuditEntry) {
 			names = append(names, name)
 		}
 	}
-	if rule, _ := s.policy.Rule(e.Act); len(e.Signed) == 0 && (rule.Names || rule.Program && e.First == "") {
+	rule, _ := s.policy.Rule(e.Act)
+	if len(e.Signed) == 0 && (rule.Names || rule.Program && e.First == "") {
+		return
+	}
+	if rule.Two() && len(names) != 2 {
+		s.unsigned(e, "it takes two people, and has %d", len(names))
 		return
 	}
 	if len(e.Signed) != len(names) || len(names) == 0 {
