@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+
 	beside "citycard/clearing/verify"
 	"citycard/language"
 	"citycard/ledger/verify"
@@ -12,6 +14,12 @@ func faultIn(kind verify.Kind, l language.Language) string {
 }
 
 func chineseKinds() map[verify.Kind]string {
+	kinds := ledgerKinds()
+	maps.Copy(kinds, clearingKinds())
+	return kinds
+}
+
+func ledgerKinds() map[verify.Kind]string {
 	return map[verify.Kind]string{
 		verify.RowHash:        "记录哈希不符",
 		verify.RowMissing:     "缺少记录",
@@ -51,7 +59,11 @@ func chineseKinds() map[verify.Kind]string {
 		verify.SealSignature:  "封账签名无效",
 		verify.SealUnknown:    "无已知封账公钥可核验封账",
 		verify.SealKeyHistory: "封账公钥与固定记录不符",
+	}
+}
 
+func clearingKinds() map[verify.Kind]string {
+	return map[verify.Kind]string{
 		beside.RegistryRow:     "登记行与其凭证不符",
 		beside.RegistryChange:  "登记变更与其各行或审计日志不符",
 		beside.RegistryVersion: "登记库版本与变更或审计日志不符",
@@ -75,5 +87,10 @@ func chineseKinds() map[verify.Kind]string {
 		beside.Message:         "外发消息与其批次不符",
 		beside.Pump:            "已发消息数与批次不符",
 		beside.Unreadable:      "审计日志条目无法读取",
+		beside.StaffRow:        "操作人员与审计日志不符",
+		beside.StaffAct:        "对操作人员的操作不可能成立",
+		beside.Signature:       "操作未按规定签名",
+		beside.AccessRow:       "接入凭证与审计日志不符",
+		beside.Proposal:        "提案与审计日志不符",
 	}
 }

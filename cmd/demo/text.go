@@ -144,6 +144,8 @@ func purposeInChinese(name string) string {
 		return "收款"
 	case "release":
 		return "解除挂账"
+	case "correction":
+		return "更正解除"
 	case "settlement":
 		return "结算"
 	}

@@ -76,7 +76,7 @@ func TestPurposes(t *testing.T) {
 			seen[purposeInChinese(word)] = word
 		}
 	}
-	if len(seen) != 17 || seen[""] != "" {
+	if len(seen) != 18 || seen[""] != "" {
 		t.Errorf("Chinese names of purposes: %v", slices.Sorted(maps.Keys(seen)))
 	}
 }
