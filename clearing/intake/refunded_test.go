@@ -36,8 +36,14 @@ func approval(day int) ledger.Approval {
 	return ledger.Approval{First: "ann", Second: "bob", Reason: "customer's complaint 17", At: noon(day)}
 }
 
-func refundOf(order string, notWritten bool, day int) release.Refund {
-	return release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)).Digits(), Order: order, NotWritten: notWritten, On: ledger.DayOf(noon(day))}
+// refundAsked is a refund that is asked for on a day of January.
+type refundAsked struct {
+	release.Refund
+	day int
+}
+
+func refundOf(order string, notWritten bool, day int) refundAsked {
+	return refundAsked{release.Refund{Card: identity.CardOf(clearingtest.CardID(clearingtest.Card)).Digits(), Order: order, NotWritten: notWritten}, day}
 }
 
 // do books what an office has shown.
@@ -51,10 +57,10 @@ func (h *house) do(by ledger.Approval) func(*release.Plan, error) (release.Done,
 }
 
 // refund gives a load back, by two people on the day on which it is asked for.
-func (h *house) refund(r release.Refund) (release.Done, error) {
-	by := approval(6)
-	by.At = r.On.Time(time.UTC).Add(12 * time.Hour)
-	return h.do(by)(h.office().ShowRefund(h.Context(), r))
+func (h *house) refund(r refundAsked) (release.Done, error) {
+	office := h.office()
+	office.Today = ledger.DayOf(noon(r.day))
+	return h.do(approval(r.day))(office.ShowRefund(h.Context(), r.Refund))
 }
 
 func (h *house) written(sequence uint16, fen, balance uint32) sent {
@@ -83,13 +89,13 @@ func TestRefund(t *testing.T) {
 	h.must(ask("o3", 2))
 	h.send(h.written(1, 5000, 5000))
 	h.clear()
-	refund := func(r release.Refund) error { _, err := h.refund(r); return err }
+	refund := func(r refundAsked) error { _, err := h.refund(r); return err }
 	h.wantRefusal("too early", refund(refundOf("o1", false, 6)))
 	h.wantRefusal("no such order", refund(refundOf("o9", true, 6)))
 	h.wantRefusal("a card has it", refund(refundOf("o2", true, 6)))
 	alone := approval(6)
 	alone.Second = alone.First
-	_, err := h.do(alone)(h.office().ShowRefund(t.Context(), refundOf("o1", true, 6)))
+	_, err := h.do(alone)(h.office().ShowRefund(t.Context(), refundOf("o1", true, 6).Refund))
 	h.wantRefusal("one person", err)
 	h.wantBalances(map[string]ledger.Fen{"channel:counter": -15_000, "unwritten:own": 10_000, "float:own": 5000})
 

@@ -108,7 +108,7 @@ func TestProposedRefund(t *testing.T) {
 	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
 	h.must(err)
 	p := h.proposals()
-	shown, err := propose(p, "cleo", release.KindRefund, refundOf("o1", true, 6))
+	shown, err := propose(p, "cleo", release.KindRefund, refundOf("o1", true, 6).Refund)
 	h.must(err)
 	for n := range 2 {
 		done, err := p.approve("bob", shown)
@@ -118,7 +118,7 @@ func TestProposedRefund(t *testing.T) {
 		}
 	}
 	h.wantBalances(map[string]ledger.Fen{"channel:counter": 0, "unwritten:own": 0})
-	wrong := refundOf("o1", true, 6)
+	wrong := refundOf("o1", true, 6).Refund
 	wrong.Card = "0101"
 	_, err = propose(p, "cleo", release.KindRefund, wrong)
 	h.wantRefusal("no card", err)

@@ -80,7 +80,12 @@ func (p *Plan) change() *proposal.Change {
 	}
 	if totals := Totals(p.Rows); len(p.Rows) > 1 {
 		for _, t := range totals {
-			c.Effects = append(c.Effects, proposal.Effectf("%s gets %s yuan of %s rows", t.To, t.Fen.String(), strconv.Itoa(t.Rows)))
+			rows := strconv.Itoa(t.Rows)
+			if t.Fen < 0 {
+				c.Effects = append(c.Effects, proposal.Effectf("%s owes %s yuan of %s rows", t.To, (-t.Fen).String(), rows))
+			} else {
+				c.Effects = append(c.Effects, proposal.Effectf("%s gets %s yuan of %s rows", t.To, t.Fen.String(), rows))
+			}
 		}
 	}
 	return c

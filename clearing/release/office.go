@@ -41,6 +41,7 @@ type Office struct {
 	Owner  string // who leases the stream, for the log
 	// RefundAfterDays is how long the rules wait for a card to confirm its load.
 	RefundAfterDays int
+	Today           ledger.Day // in the city's zone
 }
 
 // evidence says what a decision does, without the time and the people: no matter who repeats it,

@@ -83,7 +83,7 @@ type Refused struct {
 type Total struct {
 	To   string
 	Rows int
-	Fen  ledger.Fen
+	Fen  ledger.Fen // below zero: it owes that much
 }
 
 // Totals adds rows up by the account that gets their money, in the order in which the accounts
@@ -98,7 +98,14 @@ func Totals(rows []Planned) []Total {
 			at[rows[i].To], totals = n, append(totals, Total{To: rows[i].To})
 		}
 		totals[n].Rows++
-		totals[n].Fen += rows[i].Fen
+		for _, part := range rows[i].Parts {
+			switch rows[i].To {
+			case part.Credit:
+				totals[n].Fen += part.Fen
+			case part.Debit:
+				totals[n].Fen -= part.Fen
+			}
+		}
 	}
 	return totals
 }

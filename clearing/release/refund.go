@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/counters"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/transit/load"
 	"citycard/ledger"
@@ -29,8 +30,7 @@ type Refund struct {
 	Sequence *uint16 `json:"sequence,omitempty"`
 	// NotWritten says that the counter has read the card and that the card does not have the load.
 	// Then the rules' waiting time does not apply.
-	NotWritten bool       `json:"not_written,omitempty"`
-	On         ledger.Day `json:"on"` // the day on which it is asked for
+	NotWritten bool `json:"not_written,omitempty"`
 }
 
 // paidLoad is an order as the books have it.
@@ -53,7 +53,8 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if due := order.booked.Add(o.RefundAfterDays); !r.NotWritten && r.On < due {
+	due := order.booked.Add(o.RefundAfterDays)
+	if !r.NotWritten && o.Today < due {
 		return nil, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due).todo("wait until then, or look at the card and give --not-written")
 	}
 	name := RowName(order.row)
@@ -64,7 +65,12 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + order.channel, To: order.channel, Fen: order.fen}
 	refunded.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
 	what := fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, card, order.Load.Sequence, order.fen)
-	plan := &Plan{Act: ActRefund, what: always(what), keep: order.keepRefund}
+	because := proposal.Effectf("it was paid on %s, and may be refunded from %s on without a look at the card", order.booked.String(), due.String())
+	if r.NotWritten {
+		because = proposal.Effectf("a counter has read the card, and says that it does not have the load")
+		what += ", not on the card as a counter says"
+	}
+	plan := &Plan{Act: ActRefund, what: always(what), effects: []proposal.Effect{because}, keep: order.keepRefund}
 	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
 		return nil, err

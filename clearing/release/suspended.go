@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/identity"
@@ -97,6 +98,10 @@ func because(text string) []proposal.Effect {
 func checkBecause(text string) error {
 	if len(text) > MaxBecause {
 		return refuse("the reason for another payee has %d bytes", len(text)).todo("give --because with at most %d bytes", MaxBecause)
+	}
+	// The second person reads it on a screen, where it must not hide or write over anything.
+	if i := strings.IndexFunc(text, func(c rune) bool { return !unicode.IsGraphic(c) }); i >= 0 {
+		return refuse("the reason for another payee has a character that cannot be seen, at byte %d", i).todo("give --because with letters, digits and punctuation alone")
 	}
 	return nil
 }
@@ -209,7 +214,7 @@ func (d *desk) release(s *Suspended, to, because string) (Planned, error) {
 	if err := d.may(s, to, own, because); err != nil {
 		return Planned{}, err
 	}
-	if !s.waiting() && s.To != to {
+	if s.State == Corrected || !s.waiting() && s.To != to {
 		return Planned{}, decidedBefore(s, name)
 	}
 	data, err := evidence{ActRelease, name, to}.encode()

@@ -321,7 +321,7 @@ func (l *lived) firstDay() {
 func (l *lived) decide(day ledger.Day) {
 	for n, card := range map[uint16]string{1: clearingtest.Card, 2: clearingtest.OtherCard} {
 		two(l, release.KindRefund, release.Refund{
-			Card: identity.CardOf(clearingtest.CardID(card)).Digits(), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true, On: day,
+			Card: identity.CardOf(clearingtest.CardID(card)).Digits(), Order: fmt.Sprintf("order-%d", n+1), NotWritten: true,
 		})
 	}
 	office := &release.Office{Ledger: l.Ledger}

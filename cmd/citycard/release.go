@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/release"
 	"citycard/cmd/books"
-	"citycard/cmd/server"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 func loadCommand() *ffcli.Command {
@@ -49,11 +46,7 @@ func loadRefundCommand() *ffcli.Command {
 		if err != nil {
 			return r, err
 		}
-		zone, err := server.Zone(ctx, b.Ledger)
-		if err != nil {
-			return r, err
-		}
-		r.Card, r.On = cards[0].Digits(), ledger.DayOf(time.Now().In(zone)) // only a registered card's loads are paid for
+		r.Card = cards[0].Digits() // only a registered card's loads are paid for
 		return r, nil
 	})
 }

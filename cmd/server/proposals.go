@@ -36,6 +36,7 @@ func Releases(ctx context.Context, l *ledger.Ledger) (*release.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := rulefile.MomentOf(time.Now().In(zone))
-	return &release.Office{Ledger: l, Owner: OwnerName(), RefundAfterDays: set.Loads.At(now).RefundAfterDays}, nil
+	now := time.Now().In(zone)
+	days := set.Loads.At(rulefile.MomentOf(now)).RefundAfterDays
+	return &release.Office{Ledger: l, Owner: OwnerName(), RefundAfterDays: days, Today: ledger.DayOf(now)}, nil
 }
