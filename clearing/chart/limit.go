@@ -105,6 +105,8 @@ func limitRefusal(code string, err error) error {
 	var request *ledger.BatchError
 	var said *language.Text
 	switch {
+	case errors.Is(err, ledger.ErrOutcomeUnknown), errors.Is(err, ledger.ErrUnavailable):
+		return err
 	case errors.Is(err, ledger.ErrLimit):
 		todo = language.Textf("give a cap that is not below what is used, or --below-used")
 	case errors.Is(err, ledger.ErrNoAccount):

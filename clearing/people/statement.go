@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"citycard/ledger"
@@ -56,6 +57,9 @@ func (s *Statement) validate() error {
 		{"what", s.What, 1, ledger.MaxReason},
 		{"reason", s.Reason, 0, ledger.MaxReason},
 	} {
+		if c, hidden := hiddenIn(field.text); hidden {
+			return deny(BadStatement, "a statement whose field %q has the character %U: want only characters that can be seen", field.name, c)
+		}
 		if n := len(field.text); n < field.least || n > field.most || !utf8.ValidString(field.text) || strings.ContainsRune(field.text, 0) {
 			return deny(BadStatement, "a statement whose field %q has %d bytes: want %d to %d of UTF-8", field.name, n, field.least, field.most)
 		}
@@ -64,6 +68,17 @@ func (s *Statement) validate() error {
 		return deny(BadStatement, "a statement of the year %d", year)
 	}
 	return nil
+}
+
+// hiddenIn finds a character that cannot be seen, or that moves others: on a screen it would make
+// one text look like another.
+func hiddenIn(text string) (rune, bool) {
+	for _, c := range text {
+		if !unicode.IsGraphic(c) {
+			return c, true
+		}
+	}
+	return 0, false
 }
 
 // ParseStatement reads the text of a statement. Any other text of the same statement is refused.

@@ -16,6 +16,7 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
+	"citycard/ledger"
 )
 
 // proposer is a command that proposes an act which takes two people. To make a command propose:
@@ -127,6 +128,12 @@ func proposalRefusal(what *language.Text, err error) error {
 	var person *staff.Refusal
 	var denied *staff.DeniedError
 	var released *release.Refusal
+	switch {
+	case errors.Is(err, ledger.ErrOutcomeUnknown):
+		return service.Fail("it is not known whether it was done").Todo("repeat the command: it says what became of it; citycard proposal list --all shows it, too").Because(err)
+	case errors.Is(err, ledger.ErrUnavailable), errors.Is(err, ledger.ErrBusy):
+		return service.Fail("%w", what).Todo("try again").Because(err)
+	}
 	var todo *language.Text
 	known := true
 	switch {
