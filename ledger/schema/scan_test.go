@@ -38,7 +38,7 @@ var missing = map[string]*regexp.Regexp{
 	"to_regclass, jsonpath (v22.1)": regexp.MustCompile(`(?i)to_regclass|jsonb_path_query`),
 	"CREATE EXTENSION (v22.1)":      regexp.MustCompile(`(?i)create\s+extension`),
 	"unlogged or temporary table":   regexp.MustCompile(`(?i)create\s+(unlogged|temp(orary)?)\s+table`),
-	"paging by OFFSET":              regexp.MustCompile(`(?i)\boffset\s+(\$?\d)`),
+	"paging by OFFSET":              regexp.MustCompile(`(?i)\boffset\s+(\$\d|[1-9])`), // OFFSET 0 only keeps a plan
 	"INT of unsure width":           regexp.MustCompile(`(?i)\b(int|integer)\b\s+(not\s+null|primary|,)`),
 }
 
@@ -117,7 +117,7 @@ func TestTheScanFinds(t *testing.T) {
 		"CREATE UNIQUE INDEX a ON b (c) NULLS NOT DISTINCT", "SELECT a FROM b GROUP BY ROLLUP (a)", "VACUUM journal", "CREATE INDEX a ON b USING brin (c)",
 		"CREATE TABLE a (b BIGSERIAL)", "SELECT nextval('a')", "CREATE FUNCTION a()", "SELECT a FROM b FOR UPDATE SKIP LOCKED", "COPY a TO STDOUT",
 		"DELETE FROM a USING b", "DECLARE a CURSOR FOR SELECT 1", "SELECT to_regclass('a')", "CREATE EXTENSION pgcrypto", "CREATE TEMP TABLE a ()",
-		"SELECT a FROM b OFFSET 10", "CREATE TABLE a (b INT NOT NULL)",
+		"SELECT a FROM b OFFSET 10", "SELECT a FROM b OFFSET $1", "CREATE TABLE a (b INT NOT NULL)",
 	} {
 		if len(findings(statement)) == 0 {
 			t.Errorf("%q passes the scan", statement)
