@@ -27,7 +27,7 @@ demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
 test: setup-test build vet ## all tests, and which were not run and why; with CI set also under the race detector
-	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 25m ./...
+	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 60m ./...
 
 test-cockroach: setup-test ## the tests and the demonstration on a real CockroachDB (COCKROACH_BINARY=program PARTS="kills three")
 	@GO="$(GO)" deploy/test-cockroach.sh $(PARTS)
