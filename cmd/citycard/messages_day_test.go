@@ -98,8 +98,23 @@ func (c *exampleCity) send(topic, key string, value []byte) {
 	}
 }
 
-// authorise asks the load authority.
+// authorise asks the load authority, which knows a new credential within seconds.
 func (c *exampleCity) authorise(request *message.LoadRequest) *message.LoadAnswer {
+	c.Helper()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	status, body := c.ask(request)
+	for end := time.Now().Add(20 * time.Second); status == http.StatusUnauthorized && time.Now().Before(end); status, body = c.ask(request) {
+		<-again.C
+	}
+	answer := new(message.LoadAnswer)
+	if status != http.StatusOK || proto.Unmarshal(body, answer) != nil {
+		c.Fatalf("the load authority: %d: %q", status, body)
+	}
+	return answer
+}
+
+func (c *exampleCity) ask(request *message.LoadRequest) (status int, body []byte) {
 	c.Helper()
 	ask, err := http.NewRequestWithContext(c.Context(), http.MethodPost, "http://"+c.api+load.Path, bytes.NewReader(c.encoded(request)))
 	if err != nil {
@@ -112,12 +127,10 @@ func (c *exampleCity) authorise(request *message.LoadRequest) *message.LoadAnswe
 		c.Fatal(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	answer := new(message.LoadAnswer)
-	if err != nil || response.StatusCode != http.StatusOK || proto.Unmarshal(body, answer) != nil {
-		c.Fatalf("the load authority: %s: %v %q", response.Status, err, body)
+	if body, err = io.ReadAll(response.Body); err != nil {
+		c.Fatal(err)
 	}
-	return answer
+	return response.StatusCode, body
 }
 
 func (c *exampleCity) encoded(m proto.Message) []byte {
