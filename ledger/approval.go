@@ -34,6 +34,9 @@ type Approval struct {
 // whose outcome was not known. It gets no second one, and the act goes on.
 var ErrRecorded = errors.New("the audit has the entry already")
 
+// ErrUnsigned refuses names alone in books in which people sign.
+var ErrUnsigned = language.Textf("nobody signed it, and these books have people who sign")
+
 // The bounds of a signature's parts, in bytes.
 const (
 	maxFingerprint = 128
@@ -61,6 +64,21 @@ func (a *Approval) check(ctx context.Context, tx pgx.Tx) error {
 		return nil
 	}
 	return a.Check(ctx, tx)
+}
+
+// Unstaffed refuses, as ErrUnsigned, an approval that nobody signed where the audit has a signature
+// already: books without people take names, and those with people do not. An act of two people does
+// it by itself. An act of one person calls it inside its transaction.
+func Unstaffed(ctx context.Context, tx pgx.Tx, by *Approval) error {
+	if len(by.Signed) > 0 || by.First == "" {
+		return nil
+	}
+	var staffed bool
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM audit WHERE signed <> '')").Scan(&staffed)
+	if err == nil && staffed {
+		err = ErrUnsigned
+	}
+	return err
 }
 
 // Validate says what is missing of an approval, as a *BatchError.
@@ -154,11 +172,25 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	})
 }
 
+// byNames are the acts that books with people take with names, too.
+func byNames(act string) bool {
+	switch act {
+	case chain.ActPinSealKey, "close day without", "judge quarantined", "book receipt", "reverse receipt", "approve registry change", "approve rules":
+		return true
+	}
+	return false
+}
+
 // appendApproved stores the audit's entry of an approved act.
 func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approval) error {
 	first, second, err := by.people()
 	if err != nil {
 		return err
+	}
+	if !byNames(act) {
+		if err := Unstaffed(ctx, tx, by); err != nil {
+			return err
+		}
 	}
 	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
 		return nil

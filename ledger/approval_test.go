@@ -23,15 +23,26 @@ func signedBy(name string) chain.Signature {
 }
 
 // TestSignedActs books acts of two people, of one and of none with as many signatures as people, or
-// without any, and finds them in the audit. Other numbers and sizes are refused.
+// without any, and finds them in the audit. Other numbers and sizes are refused; and so are two
+// people who do not sign, once somebody has.
 func TestSignedActs(t *testing.T) {
 	b, _ := newAgent(t)
 	ctx := context.Background()
 	li, wang := signedBy("Li"), signedBy("Wang")
 	by := approved
+	named := func() error {
+		return b.Write(ctx, func(tx pgx.Tx) error { return ledger.Approve(ctx, tx, "decide", "something", approved) })
+	}
+	b.must(named())
 	by.Signed = []chain.Signature{li, wang}
 	_, err := b.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 200}, by)
 	b.must(err)
+	if _, err := b.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 300}, approved); !errors.Is(err, ledger.ErrUnsigned) {
+		t.Errorf("a limit by names: %v", err)
+	}
+	if err := named(); !errors.Is(err, ledger.ErrUnsigned) {
+		t.Errorf("an act by names: %v", err)
+	}
 	write := func(fn func(tx pgx.Tx) error) error { return b.Write(ctx, fn) }
 	record := func(first string, signed ...chain.Signature) error {
 		return write(func(tx pgx.Tx) error {
@@ -43,7 +54,6 @@ func TestSignedActs(t *testing.T) {
 		return write(func(tx pgx.Tx) error { return ledger.Approve(ctx, tx, "decide", "something", by) })
 	}
 	b.must(approve(wang, li))
-	b.must(approve())
 	b.must(record("Li", li))
 	b.must(record("Li"))
 	b.must(record(""))
@@ -73,7 +83,7 @@ func TestSignedActs(t *testing.T) {
 	}
 	entries, err := b.Audit(ctx, chain.ActChangeLimit, "decide", "look")
 	b.must(err)
-	want := [][]chain.Signature{{li, wang}, {wang, li}, nil, {li}, nil, nil}
+	want := [][]chain.Signature{nil, {li, wang}, {wang, li}, {li}, nil, nil}
 	if !slices.EqualFunc(entries, want, func(e chain.AuditEntry, signed []chain.Signature) bool { return slices.Equal(e.Signed, signed) }) {
 		t.Errorf("the audit has %+v, want the signatures %+v", entries, want)
 	}

@@ -33,6 +33,9 @@ type Rule struct {
 	Several bool `json:"several,omitempty"`
 	// Names is true as long as the act is also done with names, which nobody signs.
 	Names bool `json:"names,omitempty"`
+	// Unstaffed is true if the act is done with names, too, as long as no keeper was ever enrolled.
+	// From then on its transaction refuses them (ledger.Unstaffed), and commands take keys always.
+	Unstaffed bool `json:"unstaffed,omitempty"`
 	// Days is how long a proposal of it waits; 0: a week.
 	Days int `json:"days,omitempty"`
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,11 +25,7 @@ import (
 // staffed are books with the staff of tests, and with two acts that ann has signed.
 func staffed(t *testing.T) *peopletest.Staff {
 	t.Helper()
-	url := ledgertest.New(t)
-	if err := schema.Apply(t.Context(), url); err != nil {
-		t.Fatal(err)
-	}
-	s := peopletest.New(t, ledgertest.Connect(t, url, 4))
+	s := peopletest.New(t, withTables(t))
 	change := people.Change{ID: "ann", Key: peopletest.Key(t, "ann's second").Public().String()}
 	for _, what := range []string{"somebody", "somebody else"} {
 		write(t, s.Ledger, s.Alone(t, "ann", persons.ActRead, what, "complaint"))
@@ -36,6 +34,16 @@ func staffed(t *testing.T) *peopletest.Staff {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// withTables are books with clearing's tables, and without people.
+func withTables(t *testing.T) *ledger.Ledger {
+	t.Helper()
+	url := ledgertest.New(t)
+	if err := schema.Apply(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	return ledgertest.Connect(t, url, 4)
 }
 
 // write writes an entry of a read person.
@@ -130,6 +138,34 @@ func TestFoundedBySealKey(t *testing.T) {
 	const want = "found people: the seal key "
 	change := fmt.Sprintf("UPDATE audit SET what = replace(what, '%x', '%x') WHERE act = 'pin seal key'", public(seal), public(other))
 	if faults := faultsOf(t, s.Ledger, change); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {
+		t.Errorf("faults %q, want one with %q", faults, want)
+	}
+}
+
+// TestUnstaffed books an act by names before there are people: verify takes that. From the first
+// keeper on the act refuses names, and verify names an entry that nobody signed.
+func TestUnstaffed(t *testing.T) {
+	l := withTables(t)
+	mark := func(by ledger.Approval) error { return l.MarkAccount(t.Context(), "agent", true, false, by) }
+	if err := l.OpenAccounts(t.Context(), []ledger.Account{{Code: "agent", Kind: ledger.Liability}}); err != nil {
+		t.Fatal(err)
+	}
+	named := ledger.Approval{First: "ann", Second: "bob", Reason: "new", At: time.Unix(1_700_000_000, 0)}
+	if err := mark(named); err != nil {
+		t.Fatal(err)
+	}
+	s := peopletest.New(t, l)
+	if err := l.MarkAccount(t.Context(), "agent", false, false, named); !errors.Is(err, ledger.ErrUnsigned) {
+		t.Errorf("by names, though there are people: %v", err)
+	}
+	if err := l.MarkAccount(t.Context(), "agent", false, false, s.Two(t, "ann", "bob", chain.ActMarkAccount, "agent", "old")); err != nil {
+		t.Fatal(err)
+	}
+	if faults := faultsOf(t, l, ""); len(faults) > 0 {
+		t.Fatalf("faults %q", faults)
+	}
+	const change, want = "UPDATE audit SET signed = '' WHERE act = 'mark account' AND signed <> ''", "mark account: it has 2 people and 0 signatures"
+	if faults := faultsOf(t, l, change); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {
 		t.Errorf("faults %q, want one with %q", faults, want)
 	}
 }

@@ -25,7 +25,8 @@ func (s *staff) signatures(e *chain.AuditEntry) {
 		}
 	}
 	rule, _ := s.policy.Rule(e.Act)
-	if len(e.Signed) == 0 && (rule.Names || rule.Program && e.First == "") {
+	nobody := rule.Names || rule.Unstaffed && len(s.people) == 0 || rule.Program && e.First == ""
+	if len(e.Signed) == 0 && nobody {
 		return
 	}
 	if rule.Two() && len(names) != 2 {
