@@ -77,12 +77,16 @@ type ConnectOption func(*connection)
 
 type connection struct {
 	readOnly bool
+	role     string
 	patience time.Duration
 }
 
 // ReadOnly makes connections on which nothing can be written; for them a database user with the
 // right to read is enough.
 func ReadOnly() ConnectOption { return func(c *connection) { c.readOnly = true } }
+
+// As makes connections that have the rights of a role alone, where the user may take it.
+func As(role string) ConnectOption { return func(c *connection) { c.role = role } }
 
 // Patience is how long the database may leave a statement of a posting, COMMIT included, without an
 // answer (default 10 s). Then the connection is closed, and the statement's outcome is found out as
@@ -123,6 +127,12 @@ func Connect(ctx context.Context, url string, conns int, options ...ConnectOptio
 	}
 	if set.readOnly {
 		config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	}
+	if set.role != "" {
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "SET ROLE "+pgx.Identifier{set.role}.Sanitize())
+			return err
+		}
 	}
 	bound := &answers{limit: set.patience}
 	config.ConnConfig.Tracer = bound

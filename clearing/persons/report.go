@@ -82,7 +82,7 @@ func (p *progress) report() Import {
 // Rejects passes the lines of an import that changed nothing, in order.
 func Rejects(ctx context.Context, l *ledger.Ledger, number int64, fn func(*Reject) error) error {
 	err := l.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT import, line, reason, field, detail FROM person_rejects WHERE import = $1 ORDER BY line", number)
+		rows, err := tx.Query(ctx, "SELECT import, line, reason, field, detail FROM person_rejects_listed WHERE import = $1 ORDER BY line", number)
 		if err != nil {
 			return err
 		}

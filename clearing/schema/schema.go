@@ -18,7 +18,10 @@ const VersionTable = "clearing_migrations"
 
 // Clearing is the set of clearing's own tables.
 func Clearing() schema.Set {
-	return schema.Set{Name: "clearing", Table: VersionTable, Files: files, Dir: "migrations"}
+	return schema.Set{
+		Name: "clearing", Table: VersionTable, Files: files, Dir: "migrations",
+		Closed: []string{"persons", "person_rejects", "person_parts", "staff_tokens", "credentials"},
+	}
 }
 
 // Apply brings clearing's tables of the database at url up to date.

@@ -21,7 +21,10 @@ import (
 // Books is the ledger's database, opened for a command.
 type Books struct {
 	*ledger.Ledger
-	URL         string
+	URL string
+	// Look is the URL for those who only look; empty if none is known. Open makes it for a private
+	// database.
+	Look        string
 	Description *language.Text
 	Retries     *prometheus.CounterVec
 
@@ -41,6 +44,12 @@ func Open(ctx context.Context, url, data string, conns int, log *slog.Logger, op
 		}
 		if _, err := schema.Migrate(ctx, b.URL, log, Sets()...); err != nil {
 			return Refusal(b.URL, err)
+		}
+		if url == "" {
+			var err error
+			if b.Look, err = letReaderIn(ctx, b.URL); err != nil {
+				return err
+			}
 		}
 		if err := b.connect(ctx, conns, log, options...); err != nil {
 			return err
@@ -141,7 +150,8 @@ type Right int
 
 // The rights.
 const (
-	ToRead     Right = iota // a database user with only the right to read is enough
+	ToRead     Right = iota // a database user who may only look is enough (schema.Reader)
+	ToVerify                // reads all tables, persons' too
 	ToRehearse              // the command's changes are rolled back
 	ToChange
 )
@@ -149,7 +159,7 @@ const (
 // Find opens the books that Locate finds. It refuses tables that serve has not made or that this
 // program does not know, and books that are not those of the data directory.
 func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) (*Books, error) {
-	place, err := Locate(ctx, url, data, log)
+	place, err := Locate(ctx, right, url, data, log)
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +171,11 @@ func Find(ctx context.Context, right Right, url, data string, log *slog.Logger) 
 			return err
 		}
 		var connecting []ledger.ConnectOption
-		if right == ToRead {
+		if right == ToRead || right == ToVerify {
 			connecting = append(connecting, ledger.ReadOnly())
+		}
+		if right == ToRead && place.held != nil {
+			connecting = append(connecting, ledger.As(schema.Reader))
 		}
 		b.rehearses = right == ToRehearse
 		if err := b.connect(ctx, 4, log, connecting...); err != nil || right != ToChange {

@@ -29,23 +29,12 @@ func PrivateDir(data string) string { return filepath.Join(data, "database") }
 
 // Locate finds the books for a command other than serve: at url if it is given, else those of the
 // process that serves the data directory, if its database answers, else in the private database. It
-// waits for a process that is starting to serve.
-func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, error) {
-	place := &Place{URL: url, Private: PrivateDir(data)}
-	var r Running
-	var ok bool
+// waits for a process that is starting to serve. Who only looks gets the URL for that.
+func Locate(ctx context.Context, right Right, url, data string, log *slog.Logger) (place *Place, err error) {
+	place = &Place{URL: url, Private: PrivateDir(data)}
 	if url == "" {
-		var err error
-		if r, ok, err = Serving(ctx, data, log); err != nil {
+		if place.URL, err = served(ctx, right, data, log); err != nil {
 			return nil, err
-		}
-	}
-	if ok {
-		if conn, err := schema.Connect(ctx, r.Database); err == nil {
-			if err := conn.Close(ctx); err != nil {
-				return nil, language.Textf("close the trial connection: %w", err)
-			}
-			place.URL = r.Database
 		}
 	}
 	if place.URL != "" {
@@ -54,9 +43,35 @@ func Locate(ctx context.Context, url, data string, log *slog.Logger) (*Place, er
 	if _, err := os.Stat(place.Private); errors.Is(err, fs.ErrNotExist) {
 		return nil, service.NoBooks("no books in %s", data).Todo("name a directory that citycard serve or demo has used, or give --db")
 	}
-	var err error
 	place.held, err = service.OpenDataDir(data, DataPurpose)
 	return place, err
+}
+
+// served is the URL of the database of the process that serves the data directory, if one does and
+// its database answers.
+func served(ctx context.Context, right Right, data string, log *slog.Logger) (string, error) {
+	r, ok, err := Serving(ctx, data, log)
+	if err != nil || !ok {
+		return "", err
+	}
+	at := r.Look
+	if right != ToRead {
+		at = Writing(data)
+	}
+	if at == "" {
+		if service.InUse(data) {
+			return "", service.Refuse("citycard serve of %s names no database for this command", data).Todo("give --db, with a user who may do it; for commands that only look, serve may be started with --db-look")
+		}
+		return "", nil
+	}
+	conn, err := schema.Connect(ctx, at)
+	if err != nil {
+		return "", nil // of a process that was killed, and the database is gone
+	}
+	if err := conn.Close(ctx); err != nil {
+		return "", language.Textf("close the trial connection: %w", err)
+	}
+	return at, nil
 }
 
 // Close releases the data directory if it was held.

@@ -22,11 +22,13 @@ type Running struct {
 	// Long says that the time for this step depends on the size of the city.
 	Long bool `json:"long,omitempty"`
 
-	Database string        `json:"database,omitempty"`
-	Kafka    string        `json:"kafka,omitempty"`
-	Access   broker.Access `json:"access,omitzero"` // what Kafka asks for
-	API      string        `json:"api,omitempty"`   // URL of the load authority
-	Pages    string        `json:"pages,omitempty"` // HOST:PORT of /readyz
+	// Look is the URL of the database for those who look: its user may read what is not personal,
+	// and change nothing.
+	Look   string        `json:"database_to_look,omitempty"`
+	Kafka  string        `json:"kafka,omitempty"`
+	Access broker.Access `json:"access,omitzero"` // what Kafka asks for
+	API    string        `json:"api,omitempty"`   // URL of the load authority
+	Pages  string        `json:"pages,omitempty"` // HOST:PORT of /readyz
 }
 
 // runningFile is where it leaves it.
@@ -39,7 +41,7 @@ func (r Running) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	// The file holds the database's password, so only its owner may read it.
+	// The file holds the password of the database's reader, so only its owner may read it.
 	if err := durable.WriteFile(filepath.Join(dir, runningFile), data); err != nil {
 		return language.Textf("leave word in the data directory: %w", err)
 	}

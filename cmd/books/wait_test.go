@@ -94,8 +94,8 @@ func TestStartIsAwaited(t *testing.T) {
 	if said := <-s.said; said != "opening the books" {
 		t.Errorf("first it says %q", said)
 	}
-	s.word(Running{Database: "postgres://here", Kafka: "127.0.0.1:1"})
-	if f := <-result; f.err != nil || !f.ok || f.serving.Database != "postgres://here" {
+	s.word(Running{Look: "postgres://here", Kafka: "127.0.0.1:1"})
+	if f := <-result; f.err != nil || !f.ok || f.serving.Look != "postgres://here" {
 		t.Errorf("it found %+v", f)
 	}
 }
@@ -152,7 +152,7 @@ func TestNobodyServes(t *testing.T) {
 	look("an unused directory", false)
 	s.word(Running{Doing: "opening the books"})
 	look("killed while it started", false)
-	s.word(Running{Database: "postgres://here"})
+	s.word(Running{Look: "postgres://here"})
 	look("killed while it served", true)
 	s.take()
 	if err := RemoveRunning(s.dir); err != nil {
@@ -173,14 +173,14 @@ func TestServeAppears(t *testing.T) {
 	}
 	s.take()
 	s.leave()
-	s.word(Running{Database: "postgres://killed"})
+	s.word(Running{Look: "postgres://killed"})
 	result := s.wait(Patience{Appear: time.Minute, Step: time.Minute})
 	if said := <-s.said; said != "not there yet" {
 		t.Errorf("it says %q", said)
 	}
-	s.word(Running{Database: "postgres://here"})
+	s.word(Running{Look: "postgres://here"})
 	s.take()
-	if f := <-result; f.err != nil || !f.ok || f.serving.Database != "postgres://here" {
+	if f := <-result; f.err != nil || !f.ok || f.serving.Look != "postgres://here" {
 		t.Errorf("it found %+v", f)
 	}
 }

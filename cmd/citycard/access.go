@@ -63,7 +63,7 @@ type credentialLine struct {
 	Number  int64        `json:"number"`
 	Unit    string       `json:"unit"`
 	Kind    access.Kind  `json:"kind"`
-	Hash    string       `json:"sha256"`
+	Hash    string       `json:"sha256_begins"`
 	Person  string       `json:"issued_by"`
 	Issued  time.Time    `json:"issued"`
 	Expires time.Time    `json:"expires"`
@@ -74,7 +74,7 @@ type credentialLine struct {
 
 func credentialLineOf(c *access.Credential, zone *time.Location, now time.Time) credentialLine {
 	line := credentialLine{
-		Number: c.Number, Unit: string(c.Unit), Kind: c.Kind, Hash: c.Hash.String(), Person: c.Person,
+		Number: c.Number, Unit: string(c.Unit), Kind: c.Kind, Hash: c.Hash.String()[:2*access.Listed], Person: c.Person,
 		Issued: c.Issued.In(zone), Expires: c.Expires.In(zone), State: c.State(now),
 	}
 	if !c.Revoked.IsZero() {
@@ -88,7 +88,7 @@ const credentialHeader = ">CREDENTIAL\tUNIT\tKIND\tSHA-256\tISSUED\tISSUED BY\tE
 
 func (c credentialLine) cells(l language.Language) []string {
 	return []string{
-		strconv.FormatInt(c.Number, 10), c.Unit, kindWords(c.Kind, l), c.Hash[:12], c.Issued.Format(time.DateTime), c.Person,
+		strconv.FormatInt(c.Number, 10), c.Unit, kindWords(c.Kind, l), c.Hash, c.Issued.Format(time.DateTime), c.Person,
 		c.Expires.Format(time.DateTime), stateWords(c.State, l),
 	}
 }

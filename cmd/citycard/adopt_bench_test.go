@@ -43,18 +43,18 @@ func longestAdoption(b *testing.B) (longest time.Duration) {
 	_, port, _ := strings.Cut(kafka, ":")
 	plain := []string{"serve", "--demo", "--examples", "--day", testDay, "--registry", filepath.Join(field, "registry"), "--api", "127.0.0.1:0"}
 	ops := []string{serveFor(b, p, append(plain, "--data", data, "--kafka-port", port)...)}
-	running, ok := books.ReadRunning(data)
-	if !ok {
+	database := books.Writing(data)
+	if database == "" {
 		b.Fatal("serve has not written where its database is")
 	}
 	access := serverAccess(data)
-	ops = append(ops, serveFor(b, p, append(plain, "--data", other, "--keys", filepath.Join(data, "keys.age"), "--db", running.Database,
+	ops = append(ops, serveFor(b, p, append(plain, "--data", other, "--keys", filepath.Join(data, "keys.age"), "--db", database,
 		"--kafka", kafka, "--kafka-user", access.User, "--kafka-password-file", access.PasswordFile)...))
 	opts, err := access.Options(kafka)
 	if err != nil {
 		b.Fatal(err)
 	}
-	store := &rules.Store{Ledger: ledgertest.Connect(b, running.Database, 4)}
+	store := &rules.Store{Ledger: ledgertest.Connect(b, database, 4)}
 	for n := range adoptions {
 		proposal := int64(n + 2)
 		drafts := clearingtest.WriteFiles(b, map[string]string{"fares.json": faresWithMore(n + 1)})

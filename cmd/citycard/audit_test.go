@@ -8,7 +8,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	staff "citycard/clearing/people"
-	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -34,7 +33,7 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/audit", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

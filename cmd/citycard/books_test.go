@@ -23,7 +23,7 @@ import (
 func TestLooks(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
 	people := staffed(t, b.Ledger)
@@ -39,7 +39,7 @@ func TestLooks(t *testing.T) {
 func TestBadRules(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/bad", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

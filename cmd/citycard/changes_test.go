@@ -205,7 +205,7 @@ func covers(t *testing.T) map[string]string {
 // tables are all tables but the programs' own. Each must be named in docs/ledger.md, and
 // hold a row.
 func (l *lived) tables() []string {
-	rows, err := l.Pool().Query(l.Context(), "SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name")
+	rows, err := l.Pool().Query(l.Context(), "SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name")
 	l.must(err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	l.must(err)

@@ -111,8 +111,7 @@ func (d *crowdDay) url() string {
 	if d.database != nil {
 		return d.database.URL
 	}
-	serving, _ := books.ReadRunning(d.data)
-	return serving.Database
+	return books.Writing(d.data)
 }
 
 func (d *crowdDay) look() *ledger.Ledger {

@@ -15,7 +15,6 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
 	"citycard/clearing/identity"
-	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/ledger"
@@ -45,7 +44,7 @@ func TestHeldPayouts(t *testing.T) {
 		!strings.Contains(printed, "citycard day release --day 20260105 --operator bus") {
 		t.Errorf("the close printed %q", printed)
 	}
-	must(books.Running{Database: b.URL}.Write(dir))
+	must(bookstest.Serve(b, dir))
 	staff := staffed(t, b.Ledger)
 	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/ledger"
 	"citycard/ledger/export"
+	"citycard/ledger/schema"
 	"citycard/simulators/city"
 )
 
@@ -74,6 +76,19 @@ func TestExposure(t *testing.T) {
 	d.modes(d.field)
 }
 
+// looks compares what the data directory says to those who look with the URL that writes.
+func (d *exposedDay) looks() {
+	word := readFile(d.T, filepath.Join(d.data, "running.json"))
+	writing, err := url.Parse(books.Writing(d.data))
+	if err != nil {
+		d.Fatal(err)
+	}
+	password, _ := writing.User.Password()
+	if !strings.Contains(word, schema.Reader) || len(password) < 20 || strings.Contains(word, password) {
+		d.Error("running.json has no URL for those who look, or the password of the one who writes")
+	}
+}
+
 func (d *exposedDay) say(name string, args ...string) string {
 	d.Helper()
 	var out, all bytes.Buffer
@@ -101,6 +116,7 @@ func (d *exposedDay) live() {
 	}
 	d.start()
 	d.ready()
+	d.looks()
 	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
 		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
 	}

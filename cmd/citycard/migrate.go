@@ -24,8 +24,9 @@ type migration struct {
 func migrateCommand() *ffcli.Command {
 	m := &migration{command: newCommand("migrate", "", "bring a database's tables up to date",
 		"Makes the tables of an empty database, and those that this version adds to an older one. It may be repeated,\n"+
-			"also after a kill; several at once take turns. serve does the same at its start, if it has the right to; no\n"+
-			"other command changes tables.")}
+			"also after a kill; several at once take turns. It also keeps the role citycard_reader, for commands that only\n"+
+			"look: it may read what is not personal. serve does the same at its start, if it has the right to; no other\n"+
+			"command changes tables.")}
 	m.registerDatabase()
 	m.registerDry(&m.list)
 	m.flags.BoolVar(&m.create, "create-database", false, "create the database of --db where it does not exist")
@@ -40,7 +41,7 @@ func migrateCommand() *ffcli.Command {
 
 func (m *migration) migrate(ctx context.Context) error {
 	log := m.Logger()
-	place, err := books.Locate(ctx, m.database, m.Data, log)
+	place, err := books.Locate(ctx, books.ToChange, m.database, m.Data, log)
 	if err != nil {
 		return err
 	}
@@ -56,34 +57,43 @@ func (m *migration) migrate(ctx context.Context) error {
 	if err := books.Identify(ctx, database.URL, m.Data); err != nil {
 		return errors.Join(err, database.Close(), place.Close())
 	}
-	steps, err := pendingSteps(ctx, database.URL)
+	steps, rights, err := pending(ctx, database.URL)
 	if err == nil && !m.list {
 		_, err = schema.Migrate(ctx, database.URL, log, books.Sets()...)
 	}
 	if err != nil {
 		err = books.Refusal(database.URL, err)
 	} else {
-		m.print(steps)
+		m.print(steps, rights)
 	}
 	return errors.Join(err, database.Close(), place.Close())
 }
 
-func pendingSteps(ctx context.Context, url string) ([]schema.Step, error) {
+// pending lists what is to be done: migrations, and statements for the rights of those who look.
+func pending(ctx context.Context, url string) (steps []schema.Step, statements []string, err error) {
 	conn, err := schema.Connect(ctx, url)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	steps, err := schema.Pending(ctx, conn, books.Sets()...)
-	return steps, errors.Join(err, conn.Close(ctx))
+	var rights schema.Rights
+	if steps, err = schema.Pending(ctx, conn, books.Sets()...); err == nil {
+		rights, err = schema.ReaderRights(ctx, conn, books.Sets()...)
+	}
+	return steps, rights.Statements(), errors.Join(err, conn.Close(ctx))
 }
 
-func (m *migration) print(steps []schema.Step) {
+func (m *migration) print(steps []schema.Step, rights []string) {
 	for _, step := range steps {
 		m.Print("%s %s", step.Set, step.File)
 		if m.list {
 			for _, line := range step.Statements {
 				m.Print("    %s", line)
 			}
+		}
+	}
+	if m.list {
+		for _, statement := range rights {
+			m.Print("    %s", statement)
 		}
 	}
 	switch {

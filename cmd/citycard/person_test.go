@@ -5,7 +5,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 )
 
@@ -13,7 +12,7 @@ import (
 func TestPeople(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/people", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

@@ -85,7 +85,7 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}...)
 	keepAlone(t, b)
-	must(books.Running{Database: b.URL}.Write(dir))
+	must(bookstest.Serve(b, dir))
 }
 
 // keepAlone quarantines a claim and a tap, and before each of them books a dispute of another

@@ -17,11 +17,12 @@ import (
 	"citycard/ledger/schema"
 )
 
-// TestRights runs commands as the database's owner, writer and reader, with the rights that
-// docs/configuration.md grants, and on databases that are empty, missing, older and newer:
+// TestRights runs commands as the database's owner, writer, verifier and reader, with the rights
+// that docs/configuration.md grants, and on databases that are empty, missing, older and newer:
 // testdata/rights.
 func TestRights(t *testing.T) {
 	r := &rightsTest{T: t, server: bookstest.Private(t).URL}
+	r.exec("citycard", "DROP OWNED BY citycard_reader", "DROP ROLE citycard_reader") // those of the private database
 	r.grant()
 	owner, err := books.Open(t.Context(), r.url("city", "citycard_owner"), "", 4, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -52,7 +53,7 @@ func TestRights(t *testing.T) {
 		for name, value := range map[string]string{
 			"EMPTY": r.url("empty", "citycard_owner"), "MISSING": r.url("missing", "citycard"), "NEWER": r.url("newer", "citycard_owner"),
 			"OLDER": r.url("older", "citycard_owner"), "READER_OF_OLDER": r.url("older", "citycard_reader"), "WRITER_OF_OLDER": r.url("older", "citycard_writer"),
-			"READER": r.url("city", "citycard_reader"), "WRITER": r.url("city", "citycard_writer"),
+			"READER": r.url("city", "citycard_reader"), "VERIFIER": r.url("city", "citycard_verifier"), "WRITER": r.url("city", "citycard_writer"),
 			"READONLY": r.url("city", "citycard_owner") + "&default_transaction_read_only=on",
 			"SIGNER":   hex.EncodeToString(signer), "CITYCARD_KEYS_PASSPHRASE": "secret",
 		} {
@@ -138,7 +139,7 @@ func (r *rightsTest) grant() {
 	r.Helper()
 	blocks := r.statements("../../docs/configuration.md", 2)
 	r.exec("citycard", blocks[0]...)
-	for _, user := range []string{"citycard_owner", "citycard_writer", "citycard_reader"} {
+	for _, user := range []string{"citycard_owner", "citycard_writer", "citycard_verifier", "citycard_reader"} {
 		r.exec("citycard", "ALTER ROLE "+user+" PASSWORD '"+user+"'")
 	}
 	r.execAs("city", "citycard_owner", blocks[1]...)

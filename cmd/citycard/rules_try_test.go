@@ -9,7 +9,6 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
-	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/ledger"
 )
@@ -20,7 +19,7 @@ import (
 func TestTry(t *testing.T) {
 	b, dir := bookstest.New(t)
 	bookRides(t, b.Ledger)
-	if err := (books.Running{Database: b.URL}).Write(dir); err != nil {
+	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/try", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {

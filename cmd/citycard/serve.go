@@ -87,7 +87,11 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 	if err := c.Show(ctx, ops, s.Ops, stack); err != nil {
 		return err
 	}
-	word := books.Running{Database: c.Books.URL, Kafka: c.Kafka, Access: c.Access, API: c.API, Pages: ops.Addr()}
+	if err := books.LeaveWriting(dir.Path, c.Books.URL); err != nil {
+		return err
+	}
+	stack.Push("database.url", func(context.Context) error { return books.RemoveWriting(dir.Path) })
+	word := books.Running{Look: c.Books.Look, Kafka: c.Kafka, Access: c.Access, API: c.API, Pages: ops.Addr()}
 	if err := word.Write(dir.Path); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func verifyCommand() *ffcli.Command {
 		case *exported != "":
 			return c.verifyExport(*exported, trusted)
 		}
-		return c.within(ctx, books.ToRead, func(ctx context.Context, b *books.Books) error {
+		return c.within(ctx, books.ToVerify, func(ctx context.Context, b *books.Books) error {
 			v, err := verifyBooks(ctx, b.Ledger, trusted, *truthDir)
 			if err != nil {
 				return err

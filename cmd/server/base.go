@@ -82,6 +82,12 @@ func OpenBase(ctx context.Context, s *Settings, dir *service.DataDir, now time.T
 		return nil, err
 	}
 	stack.Push("database", b.Books.Close)
+	if b.Books.Look == "" {
+		b.Books.Look = s.Look
+	}
+	if err := books.CheckLook(ctx, b.Books.Look); err != nil {
+		return nil, err
+	}
 	log.Info("books open", "database", b.Books.Description)
 	stack.Go(ctx, "watch", func(ctx context.Context) { b.watch(ctx, embedded) })
 	return b, b.begin(ctx, s.FirstDay(now))

@@ -24,6 +24,7 @@ import (
 type Settings struct {
 	service.Common
 	Database   string
+	Look       string // URL of the database for those who look
 	DBTimeout  time.Duration
 	Kafka      string
 	Access     broker.Access
@@ -51,6 +52,7 @@ type Settings struct {
 func (s *Settings) RegisterServing(fs *flag.FlagSet) {
 	s.Register(fs)
 	service.RegisterDatabase(fs, &s.Database, "`URL` of CockroachDB or PostgreSQL; empty: a private one in the data directory")
+	service.RegisterLook(fs, &s.Look)
 	fs.DurationVar(&s.DBTimeout, "db-timeout", schema.DefaultPatience, "how long the database may leave a statement of a posting without an answer")
 	fs.StringVar(&s.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: an embedded broker in the data directory")
 	s.Access.Register(fs)

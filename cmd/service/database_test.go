@@ -39,7 +39,7 @@ func TestDatabasePassword(t *testing.T) {
 		if err := flags.Parse([]string{"--db", test.db, "--db-password-file", test.file}); err != nil {
 			t.Fatal(err)
 		}
-		_, err := completeDatabase(flags, nil)
+		_, err := completeDatabase(flags, "db", nil)
 		if test.refused != "" {
 			if err == nil || !strings.Contains(err.Error(), test.refused) || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), odd) {
 				t.Errorf("%s: %v, want %q and no password", test.db, err, test.refused)
@@ -77,7 +77,7 @@ func TestDatabasePasswordOnCommandLine(t *testing.T) {
 		if err := flags.Set("db", test.db); err != nil {
 			t.Fatal(err)
 		}
-		warning, err := completeDatabase(flags, test.args)
+		warning, err := completeDatabase(flags, "db", test.args)
 		if err != nil || (warning != nil) != test.warn || warning != nil && strings.Contains(warning.Error(), "geheim") {
 			t.Errorf("%v: %q, %v; want a warning: %v", test.args, warning, err, test.warn)
 		}

@@ -53,11 +53,11 @@ func (p *program) run() int {
 	for _, name := range p.unknownVariables(os.Environ()) {
 		p.say(slog.LevelWarn, language.Textf("no setting is called %s; the variable is not read", name))
 	}
-	warning, err := completeDatabase(p.command().FlagSet, p.args)
+	warnings, err := completeDatabases(p.command().FlagSet, p.args)
 	if err != nil {
 		return p.report(err)
 	}
-	if warning != nil {
+	for _, warning := range warnings {
 		p.say(slog.LevelWarn, warning)
 	}
 

@@ -26,7 +26,7 @@ func Dump(t TB, pool *pgxpool.Pool) string {
 		return lines
 	}
 	var all strings.Builder
-	for _, table := range collect("SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name") {
+	for _, table := range collect("SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name") {
 		name := pgx.Identifier{table}.Sanitize()
 		for _, row := range collect("SELECT to_jsonb(r)::TEXT AS line FROM " + name + " r ORDER BY line") {
 			fmt.Fprintf(&all, "%s %s\n", table, row)

@@ -141,7 +141,7 @@ func deleteRows(ctx context.Context, conn *pgx.Conn, table string) error {
 // describeTables gives each table's columns and indexes in one text.
 func describeTables(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
 	rows, err := conn.Query(ctx, `SELECT table_name, column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS looks
-		FROM information_schema.columns WHERE table_schema = 'public'
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name IN (SELECT tablename FROM pg_tables WHERE schemaname = 'public')
 		UNION ALL SELECT tablename, replace(indexdef, current_database(), '') FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2`)
 	if err != nil {
 		return nil, err

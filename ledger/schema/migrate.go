@@ -23,11 +23,12 @@ func Apply(ctx context.Context, url string) (Dialect, error) {
 	return Migrate(ctx, url, slog.New(slog.DiscardHandler), Ledger())
 }
 
-// Migrate brings the tables of all sets up to date, in the order of the sets. Where nothing is to
-// be done it only reads. Programs that migrate one database at the same time take turns. A program
-// that ends half way has completed whole statements. The next one goes on after the last migration
-// that was counted, and repeats statements of the migration after it. If a step takes longer than a
-// minute, the log says what it waits for.
+// Migrate brings the tables of all sets up to date, in the order of the sets, and keeps the role
+// Reader with its rights to them. Where nothing is to be done it only reads. Programs that migrate
+// one database at the same time take turns. A program that ends half way has completed whole
+// statements. The next one goes on after the last migration that was counted, and repeats
+// statements of the migration after it. If a step takes longer than a minute, the log says what it
+// waits for.
 func Migrate(ctx context.Context, url string, log *slog.Logger, sets ...Set) (Dialect, error) {
 	return migrate(ctx, url, &watch{log: log, patience: time.Minute}, sets)
 }
@@ -49,20 +50,35 @@ func migrate(ctx context.Context, url string, w *watch, sets []Set) (Dialect, er
 		return 0, err
 	}
 	pending, err := Pending(ctx, conn, sets...)
-	if err != nil || len(pending) == 0 {
+	switch {
+	case err != nil:
 		return w.dialect, err
+	case len(pending) == 0:
+		return w.dialect, keepReader(ctx, conn, w.log, sets)
 	}
+	if err := w.up(ctx, conn, config, sets); err != nil {
+		return 0, err
+	}
+	other, err := pgx.ConnectConfig(ctx, w.config)
+	if err != nil {
+		return 0, fmt.Errorf("connect to the database: %w", err)
+	}
+	return w.dialect, errors.Join(keepReader(ctx, other, w.log, sets), other.Close(ctx))
+}
+
+// up applies what is pending, once it is this session's turn.
+func (w *watch) up(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig, sets []Set) error {
 	defer w.start(ctx)()
 	if err := takeTurn(ctx, conn); err != nil {
-		return 0, fmt.Errorf("wait for the turn to migrate: %w", err)
+		return fmt.Errorf("wait for the turn to migrate: %w", err)
 	}
 	db := stdlib.OpenDB(*config)
 	for _, set := range sets {
 		if err := set.up(ctx, db, w.dialect); err != nil {
-			return 0, errors.Join(fmt.Errorf("migrate the tables of %s: %w", set.Name, err), db.Close())
+			return errors.Join(fmt.Errorf("migrate the tables of %s: %w", set.Name, err), db.Close())
 		}
 	}
-	return w.dialect, db.Close()
+	return db.Close()
 }
 
 // takeTurn makes this session the only one that migrates, for as long as the session lasts: it

@@ -29,6 +29,9 @@ type Set struct {
 	// repeated (IF NOT EXISTS, ON CONFLICT), because each is committed alone.
 	Files fs.FS
 	Dir   string
+	// Closed are those of its tables that the role Reader may not read: persons, and what opens
+	// something.
+	Closed []string
 }
 
 // Ledger is the set of the ledger's own tables.

@@ -3,7 +3,9 @@ package bookstest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/schema"
 )
 
 // New opens new, empty books in the data directory dir.
@@ -63,6 +66,21 @@ func open(t *testing.T, url string, zone *time.Location) (b *books.Books, dir st
 		t.Fatal(err)
 	}
 	return b, dir
+}
+
+// Serve leaves the word that a process leaves which serves the books in a data directory, for
+// commands. Those that only look have the role for that alone, unless that cannot be said in a URL.
+func Serve(b *books.Books, dir string) error {
+	look, err := url.Parse(b.URL)
+	if err != nil {
+		return err
+	}
+	if b.Dialect() == schema.PostgreSQL {
+		query := look.Query()
+		query.Set("role", schema.Reader)
+		look.RawQuery = query.Encode()
+	}
+	return errors.Join(books.LeaveWriting(dir, b.URL), books.Running{Look: look.String()}.Write(dir))
 }
 
 // Database is an empty database on the server that the tests are to use, or "" if each test has a
