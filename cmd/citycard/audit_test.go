@@ -36,7 +36,7 @@ func TestAudit(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/audit", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/audit", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})

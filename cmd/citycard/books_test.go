@@ -27,7 +27,7 @@ func TestLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	people := staffed(t, b.Ledger)
-	testscript.Run(t, testscript.Params{Dir: "testdata/books", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/books", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		people(e)
 		return nil
@@ -42,7 +42,7 @@ func TestBadRules(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/bad", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/bad", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})
@@ -66,7 +66,7 @@ func TestReaderGone(t *testing.T) {
 	if err := b.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/pipe", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/pipe", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})

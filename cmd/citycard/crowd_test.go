@@ -59,7 +59,7 @@ func newCrowdDay(t *testing.T, p programs) *crowdDay {
 		"--direct", "--data", d.field, "--cards", strconv.Itoa(2 * riders), "--riders", strconv.Itoa(riders), "--seed", "11", "--keys", d.keyFile(),
 		"--day", testDay, "--duplicates", "0.025",
 	}
-	d.run(t, "citycard", "keys", "--data", d.data, "--seed", "11")
+	d.testKeys(t, d.data, 11)
 	d.run(t, "cardsim", append([]string{"issue"}, d.city[:9]...)...)
 	return d
 }

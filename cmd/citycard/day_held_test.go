@@ -46,7 +46,7 @@ func TestHeldPayouts(t *testing.T) {
 	}
 	must(bookstest.Serve(b, dir))
 	staff := staffed(t, b.Ledger)
-	testscript.Run(t, testscript.Params{Dir: "testdata/held", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/held", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)
 		e.Setenv("DATA", dir)
 		return nil

@@ -378,7 +378,7 @@ func (d *dryRun) run(args []string) string {
 func (d *dryRun) refused(args []string) (code int, said string) {
 	d.Helper()
 	var stderr strings.Builder
-	command := exec.CommandContext(d.Context(), "citycard", args...)
+	command := exec.CommandContext(d.Context(), program(d, "citycard"), args...)
 	command.Stderr = &stderr
 	err := command.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

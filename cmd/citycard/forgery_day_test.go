@@ -20,7 +20,7 @@ func TestForgeryDay(t *testing.T) {
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	city := []string{"--data", field, "--cards", "600", "--seed", "5", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "5")
+	p.testKeys(t, data, 5)
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()

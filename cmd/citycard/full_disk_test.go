@@ -20,7 +20,7 @@ func TestFullDisk(t *testing.T) {
 	p := build(t, "citycard", "cardsim").private() // the disk that fills is the database's too
 	data, field := filepath.Join(disk, "data"), filepath.Join(t.TempDir(), "field")
 	city := []string{"--data", field, "--cards", "300", "--seed", "7", "--keys", filepath.Join(data, "keys.age"), "--day", testDay}
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
+	p.testKeys(t, data, 7)
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()

@@ -51,7 +51,7 @@ func startExampleCity(t *testing.T) *exampleCity {
 	dir := reachableDir(t)
 	c := &exampleCity{reference: newReference(t), programs: p, data: filepath.Join(dir, "data"), api: fmt.Sprintf("127.0.0.1:%d", kafkatest.FreePort(t))}
 	field := filepath.Join(dir, "field")
-	p.run(t, "citycard", "keys", "--data", c.data, "--seed", "1")
+	p.testKeys(t, c.data, 1)
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(c.data, "keys.age"), "--day", testDay)
 	registry := filepath.Join(dir, "registry")
 	if err := os.Mkdir(registry, 0o700); err != nil {

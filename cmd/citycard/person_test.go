@@ -15,7 +15,7 @@ func TestPeople(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/people", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/people", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})

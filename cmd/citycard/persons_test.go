@@ -49,7 +49,7 @@ func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
 func (o *office) run(input string, args ...string) (stdout, stderr string, code int) {
 	o.Helper()
 	var out, said strings.Builder
-	command := exec.CommandContext(o.Context(), "citycard", append(args, "--data", o.dir)...)
+	command := exec.CommandContext(o.Context(), program(o, "citycard"), append(args, "--data", o.dir)...)
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(input), &out, &said
 	if err := command.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		o.Fatalf("%q: %v", args, err)

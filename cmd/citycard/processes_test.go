@@ -39,7 +39,7 @@ func TestTwoProcesses(t *testing.T) {
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	keyFile := filepath.Join(data, "keys.age")
 	city := []string{"--data", field, "--cards", "2000", "--seed", "9", "--keys", keyFile, "--day", testDay}
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "9")
+	p.testKeys(t, data, 9)
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
 	servers := make([]*process, 2)

@@ -21,11 +21,11 @@ import (
 	"testing"
 	"time"
 
+	"citycard/broker"
 	"citycard/broker/kafkatest"
+	"citycard/cardos/keys"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
-
-	"citycard/broker"
 	"citycard/cmd/service"
 )
 
@@ -41,7 +41,8 @@ type programs struct {
 }
 
 // builds has each program that a test asked for, in a folder that TestMain removes. A program is
-// linked once: that takes seconds, and most tests use the same three.
+// linked once: that takes seconds, and most tests use the same three. They are built without the
+// race detector, whatever this test is built with.
 type builds struct {
 	mutex sync.Mutex
 	dir   string
@@ -77,12 +78,14 @@ func (b *builds) folder(names []string) (string, error) {
 	return b.dir, nil
 }
 
-// cleaned are the tests of this package; after them the programs that they used are removed.
-type cleaned struct{ tests *testing.M }
-
-func (c cleaned) Run() int {
-	defer func() { _ = os.RemoveAll(built.dir) }()
-	return c.tests.Run()
+// program is the path of one of our programs.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := built.folder([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
 }
 
 // build gives the named programs with an empty database.
@@ -127,6 +130,20 @@ func (p programs) run(t testing.TB, name string, args ...string) string {
 		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
 	}
 	return out.String()
+}
+
+// testKeys makes a data directory with a store of test masters, as citycard keys does. A passphrase
+// takes little work there: a dozen processes of a test open the store, each in half a second of the
+// processor otherwise.
+func (p programs) testKeys(t testing.TB, data string, seed uint64) {
+	t.Helper()
+	dir, err := service.OpenDataDir(data, books.DataPurpose)
+	if err == nil {
+		err = errors.Join(keys.GenerateTest(seed).WithWorkFactor(2).Create(filepath.Join(data, "keys.age"), passphrase), dir.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // process is a serving citycard that is killed and started again.
@@ -248,7 +265,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
 	keyFile, registryDir := filepath.Join(data, "keys.age"), filepath.Join(field, "registry")
 	city := []string{"--data", field, "--cards", "2000", "--seed", "7", "--keys", keyFile, "--day", testDay}
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "7")
+	p.testKeys(t, data, 7)
 	p.run(t, "cardsim", append([]string{"issue"}, city...)...)
 
 	s, kafka, api := p.serving(t, data, registryDir)

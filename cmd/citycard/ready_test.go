@@ -24,7 +24,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 	p := build(t, "citycard", "cardsim").private() // the books are found by the directory
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
+	p.testKeys(t, data, 3)
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
 	wantExit(t, p, 4, "nothing serves "+data+"; start citycard serve", "ready", "--data", data, "--wait", "0s")
 	wantExit(t, p, 6, "no books in "+data, "day", "status", "--data", data)
@@ -71,7 +71,7 @@ func TestRulesAreAdopted(t *testing.T) {
 	p := build(t, "citycard", "cardsim")
 	dir := reachableDir(t)
 	data, field := filepath.Join(dir, "data"), filepath.Join(dir, "field")
-	p.run(t, "citycard", "keys", "--data", data, "--seed", "3")
+	p.testKeys(t, data, 3)
 	p.run(t, "cardsim", "issue", "--data", field, "--cards", "100", "--keys", filepath.Join(data, "keys.age"), "--day", testDay)
 	s, kafka, _ := p.serving(t, data, filepath.Join(field, "registry"))
 	plain := []string{"serve", "--demo", "--day", testDay, "--data", data, "--registry", filepath.Join(field, "registry")}

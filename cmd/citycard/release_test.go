@@ -26,7 +26,7 @@ func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillDecisions(t, b, dir)
 	staff := staffed(t, b.Ledger)
-	testscript.Run(t, testscript.Params{Dir: "testdata/decisions", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/decisions", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)
 		e.Setenv("DATA", dir)
 		return nil

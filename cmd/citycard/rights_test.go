@@ -48,7 +48,7 @@ func TestRights(t *testing.T) {
 	r.execAs("older", "citycard_owner", r.statements("../../docs/operations.md", 1)[0]...)
 
 	signer, _ := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
-	testscript.Run(t, testscript.Params{Dir: "testdata/rights", RequireExplicitExec: true, Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/rights", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		people(e)
 		for name, value := range map[string]string{
 			"EMPTY": r.url("empty", "citycard_owner"), "MISSING": r.url("missing", "citycard"), "NEWER": r.url("newer", "citycard_owner"),

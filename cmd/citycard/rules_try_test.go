@@ -22,7 +22,7 @@ func TestTry(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/try", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/try", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil
 	}})

@@ -21,7 +21,7 @@ func TestSealKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := ledgertest.Empty(t)
-	testscript.Run(t, testscript.Params{Dir: "testdata/sealkey", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/sealkey", Setup: func(e *testscript.Env) error {
 		e.Setenv("DB", b.URL)
 		e.Setenv("OTHER", other.URL)
 		e.Setenv("EMPTY", empty)

@@ -47,13 +47,16 @@ var process server
 const template = "citycard_template"
 
 // Main runs the package's tests with the server held, stops it, and exits.
-func Main(m *testing.M) {
-	code := m.Run()
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a package that has more to do before it exits with the code.
+func Run(m *testing.M) (code int) {
+	code = m.Run()
 	if err := process.shutDown(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the test database:", err)
-		code = 1
+		return 1
 	}
-	os.Exit(code)
+	return code
 }
 
 // New returns the URL of a fresh database with the ledger's tables. It is dropped when the test

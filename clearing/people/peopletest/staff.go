@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"embed"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -86,6 +87,16 @@ func Key(t testing.TB, id string) *people.Identity {
 	return key
 }
 
+// sealed are the key files of the staff under the Passphrase. Each was made from the plain one by
+//
+//	ssh-keygen -p -a 1 -N 'correct horse' -f FILE
+//
+// so that one round of bcrypt opens it, and not sixteen: tests open hundreds of them, and under the
+// race detector each takes a second.
+//
+//go:embed keys
+var sealed embed.FS
+
 // KeyFile writes somebody's key into a directory, under the Passphrase, with the .pub file beside
 // it. With plain it is under none.
 func KeyFile(t testing.TB, dir, id string, plain bool) (path string) {
@@ -95,20 +106,29 @@ func KeyFile(t testing.TB, dir, id string, plain bool) (path string) {
 			t.Fatal(err)
 		}
 	}
-	var block *pem.Block
-	var err error
+	path = filepath.Join(dir, id)
+	write(path, keyText(t, id, plain))
+	write(path+".pub", Key(t, id).Public().String()+" "+id+"\n")
+	return path
+}
+
+func keyText(t testing.TB, id string, plain bool) string {
+	t.Helper()
 	if plain {
-		block, err = ssh.MarshalPrivateKey(private(id), id)
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(private(id), id, []byte(Passphrase))
+		block, err := ssh.MarshalPrivateKey(private(id), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(pem.EncodeToMemory(block))
 	}
+	if text, err := sealed.ReadFile("keys/" + id); err == nil {
+		return string(text)
+	}
+	block, err := ssh.MarshalPrivateKeyWithPassphrase(private(id), id, []byte(Passphrase))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(dir, id)
-	write(path, string(pem.EncodeToMemory(block)))
-	write(path+".pub", Key(t, id).Public().String()+" "+id+"\n")
-	return path
+	return string(pem.EncodeToMemory(block))
 }
 
 // PassphraseFile writes the Passphrase into a file.

@@ -1,4 +1,5 @@
-// Package bookstest makes empty books, with rules, for the tests of commands.
+// Package bookstest makes empty books, with rules, for the tests of commands. They are on the one
+// server of ledgertest, whose Main the package's tests should run.
 package bookstest
 
 import (
@@ -28,7 +29,7 @@ func New(t *testing.T) (b *books.Books, dir string) {
 // NewIn is New for a city in a zone.
 func NewIn(t *testing.T, zone *time.Location) (b *books.Books, dir string) {
 	t.Helper()
-	return open(t, Database(t), zone)
+	return open(t, ledgertest.Empty(t), zone)
 }
 
 // Private opens empty books on a private server, for tests that change the server: its roles, its
