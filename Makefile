@@ -9,6 +9,8 @@ GO       ?= go
 TOOL     := $(GO) tool -modfile=lint.mod
 # In continuous integration the race detector watches the tests.
 RACE     ?= $(if $(CI),-race)
+# Tests wait for servers as much as they compute, so more packages than processors run at a time.
+PACKAGES ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 FUZZTIME ?= 20s
 # make soak: the seed and how long
 SEED     ?= $(shell date +%Y%m%d)
@@ -26,8 +28,9 @@ help: ## this list
 demo: setup build ## a whole city day, end to end (ARGS="--cards 500 --serve")
 	bin/citycard demo $(ARGS)
 
+# go vet has seen the tests before; go test would look again.
 test: setup-test build vet ## all tests, and which were not run and why; with CI set also under the race detector
-	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -timeout 60m ./...
+	@$(TOOL) gotestsum --format pkgname --format-hide-empty-pkg --post-run-command deploy/tests-not-run.sh -- $(RACE) -p $(PACKAGES) -vet=off -timeout 60m ./...
 
 test-cockroach: setup-test ## the tests and the demonstration on a real CockroachDB (COCKROACH_BINARY=program PARTS="kills three")
 	@GO="$(GO)" deploy/test-cockroach.sh $(PARTS)
