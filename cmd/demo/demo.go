@@ -15,6 +15,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
@@ -186,17 +187,32 @@ func (d *demo) prepare() error {
 	if d.signer, err = server.MakeSealKey(dir.Path, false); err != nil {
 		return err
 	}
-	passphrase := rand.Text()
+	passphrase, random := rand.Text(), true
 	if d.Passphrase != "" || d.Keys != "" || os.Getenv(service.PassphraseVariable) != "" {
 		if passphrase, err = service.Passphrase(d.Passphrase); err != nil {
 			return err
 		}
+		random = false
 	}
 	// For the children as well.
 	if err := os.Setenv(service.PassphraseVariable, passphrase); err != nil || d.Keys != "" {
 		return err
 	}
-	return server.MakeKeys(d.KeyPath(dir.Path), d.seed, passphrase, false)
+	path := d.KeyPath(dir.Path)
+	if random {
+		return makeQuickKeys(path, d.seed, passphrase)
+	}
+	return server.MakeKeys(path, d.seed, passphrase, false)
+}
+
+// makeQuickKeys writes the key store under a random passphrase. Nobody guesses 128 bits, however
+// little work a guess is, and eight processes open the store.
+func makeQuickKeys(path string, seed uint64, passphrase string) error {
+	const workFactor = 4
+	if err := keys.GenerateTest(seed).WithWorkFactor(workFactor).Create(path, passphrase); err != nil {
+		return server.CannotWriteKeys(path, err)
+	}
+	return nil
 }
 
 // leave removes a data directory that was made for this run. If the directory is kept instead, as
