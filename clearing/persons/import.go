@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"citycard/language"
 	"citycard/ledger"
@@ -14,11 +15,16 @@ import (
 // Order is what is to be imported, and how.
 type Order struct {
 	Charset Charset
-	Rows    int64 // that the roster has, as its sender says; 0: nobody said
-	Undo    bool  // one that has not ended is undone: of another roster, in another encoding, or under other keys
-	By      ledger.Approval
-	Faults  func(*Reject) // is called for each line that changes nothing
-	Part    int           // lines of a part; 0: some thousands
+	Rows    int64     // that the roster has, as its sender says; 0: nobody said
+	Undo    bool      // one that has not ended is undone: of another roster, in another encoding, or under other keys
+	Person  string    // who imports it, by the name under which Sign signs
+	At      time.Time // now; no later day may stand in the roster
+	// Sign gives the person's approval of an act. What says what is signed (Opened.Text,
+	// Undo.Text). It is called right before the act is booked, since a signature is good for
+	// minutes alone, and not at all if there is nothing to be signed.
+	Sign   func(act, what string) (ledger.Approval, error)
+	Faults func(*Reject) // is called for each line that changes nothing
+	Part   int           // lines of a part; 0: some thousands
 }
 
 const partLines = 5_000
@@ -43,16 +49,10 @@ func unfit(what *language.Text) error { return &FileError{what} }
 // be known of all lines; and to store it. Where there is an error, the result's number is 0 if
 // nothing was begun.
 func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Result, err error) {
-	if err := o.By.ValidateAlone(); err != nil {
-		return r, err
-	}
-	if o.By.First, err = ledger.Person(o.By.First); err != nil {
-		return r, err
-	}
 	if o.Part == 0 {
 		o.Part = partLines
 	}
-	hash, err := hashOf(file)
+	hash, size, err := hashOf(file)
 	if err != nil {
 		return r, err
 	}
@@ -60,7 +60,7 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 	if err != nil {
 		return r, err
 	}
-	today := ledger.DayOf(o.By.At.In(s.zone))
+	today := ledger.DayOf(o.At.In(s.zone))
 	switch {
 	case earlier == nil || inTheWay:
 	case earlier.state == Done:
@@ -74,7 +74,7 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 		err = ErrChanged
 	}
 	if err == nil && inTheWay {
-		err = s.undo(ctx, earlier.number, &o)
+		err = s.undo(ctx, earlier, &o)
 	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
@@ -82,28 +82,31 @@ func (s *Store) Import(ctx context.Context, file io.ReadSeeker, o Order) (r Resu
 	if err != nil {
 		return r, err
 	}
-	return s.run(ctx, file, look, &o, today)
-}
-
-// hashOf reads a file, and goes back to its begin.
-func hashOf(file io.ReadSeeker) (hash [sha256.Size]byte, err error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return hash, unfit(language.Textf("the file cannot be read more than once, as a pipe cannot: %w", err))
+	if inTheWay {
+		earlier = nil
 	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return hash, err
-	}
-	_, err = file.Seek(0, io.SeekStart)
-	return [sha256.Size]byte(sum.Sum(nil)), err
-}
-
-// run begins an import of a roster that was surveyed, or goes on with it, and ends it.
-func (s *Store) run(ctx context.Context, file io.Reader, look *survey, o *Order, today ledger.Day) (r Result, err error) {
-	p, err := s.begin(ctx, look.hash, o)
+	p, err := s.begin(ctx, hash, size, earlier, &o)
 	if err != nil {
 		return r, err
 	}
+	return s.run(ctx, file, look, p, &o, today)
+}
+
+// hashOf reads a file, and goes back to its begin.
+func hashOf(file io.ReadSeeker) (hash [sha256.Size]byte, size int64, err error) {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return hash, 0, unfit(language.Textf("the file cannot be read more than once, as a pipe cannot: %w", err))
+	}
+	sum := sha256.New()
+	if size, err = io.Copy(sum, file); err != nil {
+		return hash, 0, err
+	}
+	_, err = file.Seek(0, io.SeekStart)
+	return [sha256.Size]byte(sum.Sum(nil)), size, err
+}
+
+// run goes through a roster that was surveyed, whose import was begun, and ends it.
+func (s *Store) run(ctx context.Context, file io.Reader, look *survey, p *progress, o *Order, today ledger.Day) (r Result, err error) {
 	r.Resumed = p.parts > 0
 	r.Import = p.report()
 	switch {
@@ -116,7 +119,7 @@ func (s *Store) run(ctx context.Context, file io.Reader, look *survey, o *Order,
 	if err := s.read(ctx, newRoster(file, o.Charset, s.token, today), look, p, o); err != nil {
 		return r, err
 	}
-	if err := s.finish(ctx, p, o.By); err != nil {
+	if err := s.finish(ctx, p); err != nil {
 		return r, err
 	}
 	p.state = Done

@@ -1,9 +1,12 @@
 package persons
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -112,7 +115,7 @@ func TestCommitCut(t *testing.T) {
 			if p, r, parts := w.rows("persons"), w.rows("person_rejects"), w.rows("person_parts"); p != 5 || r != 1 || parts != 3 {
 				t.Errorf("answered %t, commit %d: %d persons, %d rejects, %d parts", answered, commit, p, r, parts)
 			}
-			if entries, err := w.ledger.Audit(t.Context(), ActImport); err != nil || len(entries) != 1 {
+			if entries, err := w.ledger.Audit(t.Context(), ActImport, ActEnd); err != nil || len(entries) != 2 || entries[1].Act != ActEnd {
 				t.Errorf("answered %t, commit %d: %d entries in the audit, %v", answered, commit, len(entries), err)
 			}
 			if line.cuts.Load() == 0 {
@@ -223,14 +226,15 @@ func TestStoppedIsUndone(t *testing.T) {
 	if _, err := w.Import(t.Context(), file(sevenRows()...), order); !errors.Is(err, ErrUndoing) {
 		t.Errorf("the same file while it is undone: %v", err)
 	}
-	order.Undo, order.By.First = true, "bob"
+	order = w.orderOf("bob")
+	order.Undo = true
 	r, err := w.Import(t.Context(), file(other), order)
 	if err != nil || r.Number != 3 || r.Resumed || r.Counts.New != 1 {
 		t.Errorf("with Undo: %+v, %v", r, err)
 	}
 	w.holds(2, 0, 2)
 	entries, err := w.ledger.Audit(t.Context(), ActUndo)
-	if err != nil || len(entries) != 1 || entries[0].First != "bob" || !strings.Contains(entries[0].What, `"import":2,`) || !strings.Contains(entries[0].What, `"by":"ann"`) {
+	if err != nil || len(entries) != 1 || entries[0].First != "bob" || !strings.Contains(entries[0].What, `"import":2,`) {
 		t.Errorf("the audit has %+v, %v", entries, err)
 	}
 	if i, err := Report(t.Context(), w.ledger, 2); err != nil || i.State != Undone {
@@ -241,6 +245,33 @@ func TestStoppedIsUndone(t *testing.T) {
 	w.is(numberOf(9), "李四 present 20200101")
 	if r := w.imports(sevenRows()...); r.Number != 4 || r.Resumed || r.Counts.New != 4 {
 		t.Errorf("the undone roster, imported after all: %+v", r)
+	}
+}
+
+// TestAnotherGoesOn stops an import, with which somebody else goes on, who signs for it; who opened
+// it needs no second signature, and nobody signs for one that is done.
+func TestAnotherGoesOn(t *testing.T) {
+	w := newTown(t)
+	rows := sevenRows()
+	text := Header + "\n" + strings.Join(rows, "\n") + "\n"
+	w.stopped(rows, 280)
+	other := townAt(t, w.url)
+	if _, err := other.Import(t.Context(), &breaking{ReadSeeker: file(rows...), limit: 340}, other.orderOf("bob")); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	if r := w.imports(rows...); !r.Resumed || r.By != "ann" {
+		t.Errorf("ann goes on: %+v", r)
+	}
+	if r, err := other.Import(t.Context(), file(rows...), other.orderOf("bob")); err != nil || !r.Again {
+		t.Errorf("bob, once it is done: %+v, %v", r, err)
+	}
+	want := fmt.Sprintf(": import persons: roster sha256:%x of %d bytes in utf-8", sha256.Sum256([]byte(text)), len(text))
+	if signed := append(w.signed, other.signed...); !slices.Equal(signed, []string{"ann" + want, "bob" + want}) {
+		t.Errorf("signed were %q, want %q of ann and bob", signed, want)
+	}
+	entries, err := w.ledger.Audit(t.Context(), ActImport)
+	if err != nil || len(entries) != 2 || entries[0].First != "ann" || entries[1].First != "bob" || entries[0].What != entries[1].What {
+		t.Errorf("the audit has %+v, %v", entries, err)
 	}
 }
 

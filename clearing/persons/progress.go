@@ -106,25 +106,63 @@ func (s *Store) earlier(ctx context.Context, file [sha256.Size]byte, charset Cha
 	return p, inTheWay, err
 }
 
-// begin takes the number of a new import, or finds the one of the same file: it has ended, or goes
-// on. A rehearsal in which one would be undone begins beside it.
-func (s *Store) begin(ctx context.Context, file [sha256.Size]byte, o *Order) (p *progress, err error) {
+// Opened is the content of the audit entry by which a person opens an import, or goes on with one
+// that somebody else has opened.
+type Opened struct {
+	Import  int32   `json:"import"`
+	File    string  `json:"file"` // SHA-256, in hexadecimal
+	Size    int64   `json:"size"` // of the file, in bytes
+	Charset Charset `json:"encoding"`
+	At      int64   `json:"at"` // when it was opened: seconds since 1970; its day is the last that may stand in the roster
+}
+
+// Text is what the person signs.
+func (o *Opened) Text() string {
+	return fmt.Sprintf("roster sha256:%s of %d bytes in %s", o.File, o.Size, o.Charset)
+}
+
+// begin opens a new import, or finds the one of the same file: it has ended, or goes on, as it was
+// found earlier. The person signs for a new one, and for one that somebody else has opened, with
+// the hash of the file. A rehearsal in which one would be undone begins beside it.
+func (s *Store) begin(ctx context.Context, file [sha256.Size]byte, size int64, earlier *progress, o *Order) (p *progress, err error) {
+	opened := Opened{File: hex.EncodeToString(file[:]), Size: size, Charset: o.Charset, At: o.At.Unix()}
+	var by ledger.Approval
+	if earlier == nil || earlier.by.First != o.Person {
+		if by, err = o.Sign(ActImport, opened.Text()); err != nil {
+			return nil, err
+		}
+	}
 	err = s.ledger.Write(ctx, func(tx pgx.Tx) error {
 		of, inTheWay, err := s.standing(ctx, tx, file, o.Charset, o.Undo && s.ledger.Rehearses())
-		if p = of; err != nil || p != nil && !inTheWay {
+		if p = of; err != nil {
 			return err
 		}
-		p = &progress{by: o.By, file: file, charset: o.Charset, next: FirstLine, state: Begun}
-		p.by.At = time.Unix(o.By.At.Unix(), 0)
-		counts, err := json.Marshal(p.counts)
-		if err != nil {
-			return err
+		if p == nil || inTheWay {
+			if p, err = opening(ctx, tx, file, o); err != nil {
+				return err
+			}
+		} else if p.state == Done || p.by.First == o.Person {
+			return nil
 		}
-		return tx.QueryRow(ctx, `INSERT INTO person_imports (number, file, charset, person, at, parts, next_line, head, counts, state)
-			SELECT coalesce(max(number), 0) + 1, $1::BYTEA, $2::TEXT, $3::TEXT, $4::INT8, 0, $5::INT8, $6::BYTEA, $7::TEXT, $8::TEXT FROM person_imports RETURNING number`,
-			file[:], string(o.Charset), o.By.First, o.By.At.Unix(), p.next, p.head[:], string(counts), string(p.state)).Scan(&p.number)
+		if by.First == "" { // the earlier one was undone meanwhile
+			return fmt.Errorf("import %d: %w", p.number, ErrTaken)
+		}
+		opened.Import, opened.At = p.number, p.by.At.Unix()
+		return record(ctx, tx, ActImport, opened, by)
 	})
 	return p, err
+}
+
+// opening takes the number of a new import.
+func opening(ctx context.Context, tx pgx.Tx, file [sha256.Size]byte, o *Order) (*progress, error) {
+	p := &progress{by: ledger.Approval{First: o.Person, At: time.Unix(o.At.Unix(), 0)}, file: file, charset: o.Charset, next: FirstLine, state: Begun}
+	counts, err := json.Marshal(p.counts)
+	if err != nil {
+		return nil, err
+	}
+	return p, tx.QueryRow(ctx, `INSERT INTO person_imports (number, file, charset, person, at, parts, next_line, head, counts, state)
+		SELECT coalesce(max(number), 0) + 1, $1::BYTEA, $2::TEXT, $3::TEXT, $4::INT8, 0, $5::INT8, $6::BYTEA, $7::TEXT, $8::TEXT FROM person_imports RETURNING number`,
+		file[:], string(o.Charset), p.by.First, p.by.At.Unix(), p.next, p.head[:], string(counts), string(p.state)).Scan(&p.number)
 }
 
 // FirstLine is the first line behind the header.
@@ -150,12 +188,13 @@ func scanImport(r pgx.Row) (*progress, error) {
 	return p, json.Unmarshal([]byte(counts), &p.counts)
 }
 
-// Imported is the content of the audit entry for the end of an import, done or undone.
+// Imported is the content of the audit entry for the end of an import.
 type Imported struct {
 	Import  int32   `json:"import"`
-	File    string  `json:"file"` // SHA-256, in hexadecimal
+	State   State   `json:"state"` // Done or Undone
+	File    string  `json:"file"`  // SHA-256, in hexadecimal
 	Charset Charset `json:"encoding"`
-	By      string  `json:"by"` // who began it
+	By      string  `json:"by"` // who opened it
 	At      int64   `json:"at"` // when: seconds since 1970
 	Parts   int64   `json:"parts"`
 	Next    int64   `json:"next_line"`
@@ -163,8 +202,8 @@ type Imported struct {
 	Counts  Counts  `json:"counts"`
 }
 
-func (p *progress) imported() Imported {
-	return Imported{p.number, hex.EncodeToString(p.file[:]), p.charset, p.by.First, p.by.At.Unix(), p.parts, p.next, hex.EncodeToString(p.head[:]), p.counts}
+func (p *progress) imported(end State) Imported {
+	return Imported{p.number, end, hex.EncodeToString(p.file[:]), p.charset, p.by.First, p.by.At.Unix(), p.parts, p.next, hex.EncodeToString(p.head[:]), p.counts}
 }
 
 // moved sees why an update of an import changed no row: an attempt whose outcome was not known has
@@ -180,8 +219,8 @@ func (p *progress) moved(ctx context.Context, tx pgx.Tx, head [sha256.Size]byte,
 	return err
 }
 
-// finish writes the import into the audit; from then on it counts.
-func (s *Store) finish(ctx context.Context, p *progress, by ledger.Approval) error {
+// finish writes the end of the import into the audit; from then on it counts.
+func (s *Store) finish(ctx context.Context, p *progress) error {
 	if s.ledger.Rehearses() {
 		return nil
 	}
@@ -193,7 +232,7 @@ func (s *Store) finish(ctx context.Context, p *progress, by ledger.Approval) err
 		if ended.RowsAffected() == 0 {
 			return p.moved(ctx, tx, p.head, Done)
 		}
-		return record(ctx, tx, ActImport, p.imported(), by)
+		return record(ctx, tx, ActEnd, p.imported(Done), ledger.Approval{})
 	})
 	if err != nil {
 		return fmt.Errorf("end import %d: %w", p.number, err)

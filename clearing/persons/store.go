@@ -20,6 +20,7 @@ import (
 const (
 	ActImport = "import persons"
 	ActUndo   = "undo an import of persons"
+	ActEnd    = "end an import of persons"
 	ActRead   = "read a person"
 )
 

@@ -22,6 +22,7 @@ type town struct {
 	*Store
 	url    string
 	faults []string // of the import made last: line and reason
+	signed []string // what was signed for, of all imports
 }
 
 func newTown(t testing.TB, options ...ledger.Option) *town {
@@ -45,11 +46,21 @@ func townAt(t testing.TB, url string, options ...ledger.Option) *town {
 
 var morning = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
-func (w *town) order() Order {
+func (w *town) order() Order { return w.orderOf("ann") }
+
+// orderOf is an order of somebody, for whose signature a name stands.
+func (w *town) orderOf(person string) Order {
 	w.faults = nil
-	return Order{Charset: UTF8, Part: 3, By: ledger.Approval{First: "ann", Reason: "monthly", At: morning}, Faults: func(r *Reject) {
-		w.faults = append(w.faults, fmt.Sprintf("%d %s %s", r.Line, r.Field, r.Reason))
-	}}
+	return Order{
+		Charset: UTF8, Part: 3, Person: person, At: morning,
+		Sign: func(act, what string) (ledger.Approval, error) {
+			w.signed = append(w.signed, fmt.Sprintf("%s: %s: %s", person, act, what))
+			return ledger.Approval{First: person, Reason: "monthly", At: morning}, nil
+		},
+		Faults: func(r *Reject) {
+			w.faults = append(w.faults, fmt.Sprintf("%d %s %s", r.Line, r.Field, r.Reason))
+		},
+	}
 }
 
 // imports imports rows, which are behind a header.

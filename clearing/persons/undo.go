@@ -2,10 +2,24 @@ package persons
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
 )
+
+// Undo is the content of the audit entry by which a person has an import undone.
+type Undo struct {
+	Import int32  `json:"import"`
+	File   string `json:"file"` // SHA-256, in hexadecimal
+}
+
+// Text is what the person signs.
+func (u *Undo) Text() string {
+	return fmt.Sprintf("import %d of persons, roster sha256:%s", u.Import, u.File)
+}
 
 // undoParts is of how many parts an undoing looks at the rows, or goes through the lines, in one
 // transaction.
@@ -15,15 +29,22 @@ const undoParts = 4
 // or was undone. Before anything else it marks it: nobody goes on with it then, and a process that
 // still imports it stops. Its row stays, marked as undone, so that no other import gets its number:
 // two processes may undo it at once, and one that comes late takes nothing away that is another's.
-func (s *Store) undo(ctx context.Context, number int32, o *Order) error {
+// The person signs for the mark, which is one commit with its entry in the audit.
+func (s *Store) undo(ctx context.Context, p *progress, o *Order) error {
 	page := undoParts * int64(o.Part)
-	var p *progress
-	err := s.ledger.Write(ctx, func(tx pgx.Tx) (err error) {
+	number, undoing := p.number, Undo{p.number, hex.EncodeToString(p.file[:])}
+	by, err := o.Sign(ActUndo, undoing.Text())
+	if err != nil {
+		return err
+	}
+	err = s.ledger.Write(ctx, func(tx pgx.Tx) (err error) {
 		if p, err = scanImport(tx.QueryRow(ctx, selectImport+"WHERE number = $1", number)); err != nil || p.ended() {
 			return err
 		}
-		_, err = tx.Exec(ctx, "UPDATE person_imports SET state = 'undoing' WHERE number = $1 AND state = 'begun'", number)
-		return err
+		if _, err = tx.Exec(ctx, "UPDATE person_imports SET state = 'undoing' WHERE number = $1 AND state = 'begun'", number); err != nil {
+			return err
+		}
+		return record(ctx, tx, ActUndo, undoing, by)
 	})
 	if err == nil && (p.ended() || s.ledger.Rehearses()) {
 		return nil
@@ -46,7 +67,7 @@ func (s *Store) undo(ctx context.Context, number int32, o *Order) error {
 			if ended.RowsAffected() == 0 {
 				return p.moved(ctx, tx, p.head, Undone)
 			}
-			return record(ctx, tx, ActUndo, p.imported(), o.By)
+			return record(ctx, tx, ActEnd, p.imported(Undone), ledger.Approval{})
 		})
 	}
 	if err != nil {

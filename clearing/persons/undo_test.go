@@ -157,8 +157,8 @@ func TestUndoneForAnother(t *testing.T) {
 		w.stopped(sevenRows(), 340)
 		line, through := newLine(t, w.url, true)
 		faster := sync.OnceFunc(func() {
-			order := w.order()
-			order.Undo, order.By.First = true, "bob"
+			order := w.orderOf("bob")
+			order.Undo = true
 			if _, err := w.Import(t.Context(), &breaking{ReadSeeker: file(sevenRows()[:6]...), limit: 280}, order); !errors.Is(err, errBroken) {
 				t.Errorf("the faster one: %v", err)
 			}
@@ -205,7 +205,7 @@ func TestFileChanges(t *testing.T) {
 			t.Errorf("a file that changed, read up to %d: %v", limit, err)
 		}
 		w.is(numberOf(3), "")
-		if entries, err := w.ledger.Audit(t.Context(), ActImport); err != nil || len(entries) > 0 {
+		if entries, err := w.ledger.Audit(t.Context(), ActEnd); err != nil || len(entries) > 0 {
 			t.Errorf("%d entries in the audit, %v", len(entries), err)
 		}
 		if r := w.imports(rows...); !r.Resumed || r.Counts != (Counts{New: 5, Refused: 1, Repeated: 1}) {
@@ -279,7 +279,7 @@ func TestResumedOnAnotherDay(t *testing.T) {
 	w := newTown(t)
 	w.stopped(rows, 300)
 	order := w.order()
-	order.By.At = order.By.At.AddDate(0, 0, 1)
+	order.At = order.At.AddDate(0, 0, 1)
 	r, err := w.Import(t.Context(), file(rows...), order)
 	if err != nil || !r.Resumed {
 		t.Fatalf("resumed %t, %v", r.Resumed, err)

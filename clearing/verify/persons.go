@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 
+	"citycard/clearing/people"
 	"citycard/clearing/persons"
 	"citycard/ledger/chain"
 )
@@ -18,8 +19,10 @@ import (
 // roster is an import of persons, as it is there and as the audit tells it.
 type roster struct {
 	told   *persons.Imported
-	entry  *chain.AuditEntry
-	ends   persons.State // that the audit has
+	entry  *chain.AuditEntry // of its end
+	opened *persons.Opened   // as the audit has it
+	by     string            // who opened it there
+	undone bool              // somebody has it undone, or had
 	here   persons.Imported
 	state  persons.State
 	there  bool
@@ -30,7 +33,9 @@ type roster struct {
 
 // undoing reports whether an import that has not ended is being taken away: then some of its rows
 // may be gone already.
-func (r *roster) undoing() bool { return r != nil && r.state == persons.Undoing && r.entry == nil }
+func (r *roster) undoing() bool {
+	return r != nil && r.state == persons.Undoing && r.entry == nil && r.undone
+}
 
 func importName(number int64) string { return fmt.Sprintf("import %d of persons", number) }
 
@@ -38,14 +43,7 @@ func importName(number int64) string { return fmt.Sprintf("import %d of persons"
 // imports with the audit.
 func (c *check) persons(ctx context.Context) error {
 	all := map[int64]*roster{}
-	for act, state := range map[string]persons.State{persons.ActImport: persons.Done, persons.ActUndo: persons.Undone} {
-		told(c, act, func(e *chain.AuditEntry, i persons.Imported) {
-			if all[int64(i.Import)] != nil {
-				c.fault(PersonImport, importName(int64(i.Import)), "the audit has two ends of it")
-			}
-			all[int64(i.Import)] = &roster{told: &i, entry: e, ends: state}
-		})
-	}
+	c.personActs(all)
 	if err := c.personImports(ctx, all); err != nil {
 		return err
 	}
@@ -62,6 +60,51 @@ func (c *check) persons(ctx context.Context) error {
 	return nil
 }
 
+// personActs reads what the audit has of imports: who opened each, or went on with it, who had it
+// undone, and how it ended. What they signed names the roster.
+func (c *check) personActs(all map[int64]*roster) {
+	of := func(number int32) *roster {
+		if all[int64(number)] == nil {
+			all[int64(number)] = &roster{}
+		}
+		return all[int64(number)]
+	}
+	told(c, persons.ActImport, func(e *chain.AuditEntry, o persons.Opened) {
+		r := of(o.Import)
+		if r.opened == nil {
+			r.opened, r.by = &o, e.First
+		}
+		if o != *r.opened {
+			c.fault(PersonImport, importName(int64(o.Import)), "entry %d of the audit goes on with %+v; it was opened as %+v", e.Number, o, *r.opened)
+		}
+		c.personSigned(e, o.Text())
+	})
+	told(c, persons.ActUndo, func(e *chain.AuditEntry, u persons.Undo) {
+		r := of(u.Import)
+		if r.undone = true; r.opened == nil || r.opened.File != u.File {
+			c.fault(PersonImport, importName(int64(u.Import)), "entry %d of the audit undoes an import of the roster %s, which was not opened", e.Number, u.File)
+		}
+		c.personSigned(e, u.Text())
+	})
+	told(c, persons.ActEnd, func(e *chain.AuditEntry, i persons.Imported) {
+		r := of(i.Import)
+		if r.entry != nil {
+			c.fault(PersonImport, importName(int64(i.Import)), "the audit has two ends of it")
+		}
+		r.told, r.entry = &i, e
+	})
+}
+
+// personSigned sees that the person of an entry signed just this. Whether the signature is theirs
+// is checked for all acts alike.
+func (c *check) personSigned(e *chain.AuditEntry, text string) {
+	for _, signature := range e.Signed {
+		if s, err := people.ParseStatement(signature.Statement); err == nil && s.What != text {
+			c.fault(Signature, fmt.Sprintf("audit entry %d, %s", e.Number, e.Act), "what was signed is %q; the entry is of %q", s.What, text)
+		}
+	}
+}
+
 func (c *check) personImports(ctx context.Context, all map[int64]*roster) error {
 	var number int64
 	var file, head []byte
@@ -75,6 +118,7 @@ func (c *check) personImports(ctx context.Context, all map[int64]*roster) error 
 				all[number] = of
 			}
 			of.there, of.state, of.here = true, r.state, r.here
+			of.here.State = r.state
 			of.here.Import, of.here.File, of.here.Head = int32(number), hex.EncodeToString(file), hex.EncodeToString(head)
 			decoder := json.NewDecoder(bytes.NewReader([]byte(counts)))
 			decoder.DisallowUnknownFields()
@@ -131,23 +175,40 @@ func (c *check) personParts(ctx context.Context, all map[int64]*roster) (parts [
 // personImport compares an import with its parts and the audit.
 func (c *check) personImport(number int64, of *roster) {
 	name := importName(number)
+	opened := persons.Opened{Import: int32(number), File: of.here.File, Charset: of.here.Charset, At: of.here.At}
 	switch {
-	case of.undoing():
-		return
 	case !of.there && of.entry != nil:
 		c.fault(PersonImport, name, "it is not there, as entry %d of the audit has it", of.entry.Number)
+		return
+	case !of.there && of.opened != nil:
+		c.fault(PersonImport, name, "it is not there, and the audit has that %s opened it", of.by)
 		return
 	case !of.there:
 		c.fault(PersonImport, name, "it has parts, and is not there")
 		return
-	case of.entry != nil && of.state != of.ends:
-		c.fault(PersonImport, name, "it is %q; the audit has it as %s", of.state, of.ends)
+	case of.opened == nil:
+		c.fault(PersonImport, name, "it is there, and nobody opened it")
+	case of.by != of.here.By:
+		c.fault(PersonImport, name, "%s opened it; the audit has %s", of.here.By, of.by)
+	}
+	if of.opened != nil {
+		if opened.Size = of.opened.Size; opened != *of.opened {
+			c.fault(PersonImport, name, "it was opened as %+v; the audit has %+v", opened, *of.opened)
+		}
+	}
+	switch {
+	case of.undoing():
+		return
+	case of.entry != nil && of.told.State == persons.Undone && !of.undone:
+		c.fault(PersonImport, name, "it is %q; nobody had it undone", of.state)
+	case of.entry != nil && of.state != of.told.State:
+		c.fault(PersonImport, name, "it is %q; the audit has it as %s", of.state, of.told.State)
 	case of.entry == nil && of.state != persons.Begun:
 		c.fault(PersonImport, name, "it is %q; the audit has no end of it", of.state)
 	case of.entry != nil && of.here != *of.told:
 		c.fault(PersonImport, name, "%+v; the audit has %+v", of.here, *of.told)
 	}
-	if of.ends == persons.Undone {
+	if of.told != nil && of.told.State == persons.Undone {
 		if of.parts > 0 {
 			c.fault(PersonImport, name, "it was undone, and has parts")
 		}

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"citycard/cardos/keys"
+	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
 	"citycard/clearing/schema"
 	"citycard/clearing/verify"
@@ -64,10 +66,11 @@ func TestPersonsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	staff := peopletest.New(t, l)
 	imports := func(rows ...string) {
 		t.Helper()
 		_, err := store.Import(t.Context(), strings.NewReader(persons.Header+"\n"+strings.Join(rows, "\n")+"\n"), persons.Order{
-			Charset: persons.UTF8, Part: 2, By: ledger.Approval{First: "ann", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}, Faults: func(*persons.Reject) {},
+			Charset: persons.UTF8, Part: 2, Person: "ann", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Sign: staff.Signing(t, "ann", "monthly"), Faults: func(*persons.Reject) {},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +127,7 @@ func TestPersonsAreNamed(t *testing.T) {
 			}
 		}
 	}
-	(&undoneTown{t, l, store}).undone()
+	(&undoneTown{t, l, store, staff}).undone()
 }
 
 // undoneTown has two imports that are done.
@@ -132,6 +135,7 @@ type undoneTown struct {
 	*testing.T
 	*ledger.Ledger
 	store *persons.Store
+	staff *peopletest.Staff
 }
 
 // undone begins an import that counts nowhere, and whose rows are only held against its parts;
@@ -139,6 +143,9 @@ type undoneTown struct {
 func (u *undoneTown) undone() {
 	u.Helper()
 	u.must("INSERT INTO person_imports SELECT 3, '\\x" + strings.Repeat("33", 32) + "', charset, person, at, 0, 2, '\\x" + strings.Repeat("00", 32) + "', counts, 'begun' FROM person_imports WHERE number = 2")
+	u.faults("", "import 3 of persons: it is there, and nobody opened it")
+	opened := persons.Opened{Import: 3, File: strings.Repeat("33", 32), Size: 9, Charset: persons.UTF8, At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC).Unix()}
+	u.record(persons.ActImport, opened, u.staff.Alone(u.T, "ann", persons.ActImport, opened.Text(), "monthly"))
 	const row3 = "INSERT INTO persons SELECT 3, line, since, certificate, status, token, sealed FROM persons WHERE import = 2"
 	u.faults("")
 	u.faults(row3, "import 3 of persons, line 2: it belongs to no part")
@@ -146,10 +153,13 @@ func (u *undoneTown) undone() {
 	u.faults("UPDATE person_imports SET state = 'undone' WHERE number = 3", `import 3 of persons: it is "undone"; the audit has no end of it`)
 	u.faults("UPDATE person_imports SET state = 'begum' WHERE number = 3", `import 3 of persons: it is "begum"; the audit has no end of it`)
 	u.must("UPDATE person_imports SET state = 'undoing' WHERE number = 3")
+	u.faults("", `it is "undoing"; the audit has no end of it`)
+	undo := persons.Undo{Import: 3, File: opened.File}
+	u.record(persons.ActUndo, undo, u.staff.Alone(u.T, "ann", persons.ActUndo, undo.Text(), "wrong roster"))
 	u.faults(row3)
 
 	_, err := u.store.Import(u.Context(), strings.NewReader(persons.Header+"\npassport,USA-1,ANN,,moved,20250102,\n"), persons.Order{
-		Charset: persons.UTF8, Undo: true, By: ledger.Approval{First: "bob", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}, Faults: func(*persons.Reject) {},
+		Charset: persons.UTF8, Undo: true, Person: "bob", At: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Sign: u.staff.Signing(u.T, "bob", "wrong roster"), Faults: func(*persons.Reject) {},
 	})
 	if err != nil {
 		u.Fatal(err)
@@ -166,6 +176,23 @@ func (u *undoneTown) undone() {
 	}
 	for _, state := range []string{"begun", "done", "undoing"} {
 		u.faults("UPDATE person_imports SET state = '"+state+"' WHERE number = 3", "; the audit has it as undone")
+	}
+	u.faults("")
+	more := persons.Opened{Import: 9, File: opened.File, Size: 9, Charset: persons.UTF8, At: opened.At}
+	u.record(persons.ActImport, more, u.staff.Alone(u.T, "ann", persons.ActImport, opened.Text()+" ", "monthly"))
+	u.faults("", "what was signed is \"roster sha256:3333")
+	u.faults("", "import 9 of persons: it is not there, and the audit has that ann opened it")
+}
+
+// record writes an entry into the audit.
+func (u *undoneTown) record(act string, what any, by ledger.Approval) {
+	u.Helper()
+	text, err := json.Marshal(what)
+	if err == nil {
+		err = u.Write(u.Context(), func(tx pgx.Tx) error { return ledger.Record(u.Context(), tx, act, string(text), by) })
+	}
+	if err != nil {
+		u.Fatal(err)
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
-		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo,
+		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw,
 	}

@@ -95,8 +95,9 @@ func live(t *testing.T) *lived {
 	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
-	l.letIn(peopletest.New(l, l.Ledger))
-	l.roster()
+	staff := peopletest.New(l, l.Ledger)
+	l.letIn(staff)
+	l.roster(staff)
 	l.firstDay()
 	l.close(firstLived)
 	l.reopen(firstLived)
@@ -120,10 +121,10 @@ func withPurse(files map[string]string) {
 
 // roster begins an import of persons, which is undone, and imports others, and a line that is
 // refused.
-func (l *lived) roster() {
+func (l *lived) roster(staff *peopletest.Staff) {
 	store, err := persons.NewStore(l.Ledger, keys.GenerateTest(1), time.UTC)
 	l.must(err)
-	order := persons.Order{Charset: persons.UTF8, Part: 2, Undo: true, By: ledger.Approval{First: "ann", At: firstLived.Time(time.UTC)}}
+	order := persons.Order{Charset: persons.UTF8, Part: 2, Undo: true, Person: "ann", At: firstLived.Time(time.UTC), Sign: staff.Signing(l, "ann", "monthly")}
 	ctx, stop := context.WithCancel(l.Context())
 	order.Faults = func(*persons.Reject) { stop() }
 	if _, err = store.Import(ctx, strings.NewReader(persons.Header+"\nx\nx\npassport,USA-1,ANN,,died,20200101,\n"), order); err == nil {

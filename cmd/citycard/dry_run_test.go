@@ -58,7 +58,7 @@ const dryRuns = `
 = proposal withdraw --identity {ann} {last}
 = keys --seed 1
 = keys --rotate
-  persons import --by ann --demo {roster}
+  persons import --identity {ann} --reason monthly --demo {roster}
   persons find --identity {ann} --reason complaint --demo
 = quarantine judge --demo --all --by ann --and bob --reason mended
 = registry import --by ann {more}
@@ -153,9 +153,9 @@ const refusedRuns = `
 = rules propose --by ann {file} | nothing was proposed
 = rules approve --by bob 1 | not decided: proposal 1: the proposal is decided already
 = rules template --log-level info {file} | cannot make {file}
-= persons import --by ann --demo --keys {keys} --reason {long} {roster} | nothing was imported: it takes one person at most, and a reason of at most 1024 bytes
-= persons import --by ann --demo --keys {keys} {file} | the file is empty, want the header
-= persons import --by ann --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
+= persons import --identity {ann} --demo --keys {keys} --reason {long} {roster} | a statement whose field "reason" has
+= persons import --identity {ann} --reason monthly --demo --keys {keys} {file} | the file is empty, want the header
+= persons import --identity {ann} --reason monthly --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
 = persons find --identity {ann} --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
   access issue --unit channel:counter --days 3 --by ann --reason contract --out {file} | no token was issued: {file} is there already

@@ -60,25 +60,54 @@ func (i *identityFlags) key() (*staff.Identity, error) {
 // open opens the key, and gives a function with which its person signs statements, and one that
 // lets it go. The function fills in who signs, for which books and when.
 func (i *identityFlags) open(ctx context.Context, store *staff.Store) (sign func(staff.Statement) (chain.Signature, error), done func(), err error) {
-	key, err := i.key()
+	a, err := i.acts(ctx, store)
 	if err != nil {
-		return nil, func() {}, notAllowed(err)
-	}
-	done = func() { _ = key.Close() } // an agent that is gone has nothing to lose
-	person, _, err := store.ByKey(ctx, key.Public().Fingerprint())
-	if err != nil {
-		done()
-		return nil, func() {}, notAllowed(err)
-	}
-	books, err := store.Books(ctx)
-	if err != nil {
-		done()
 		return nil, func() {}, err
 	}
-	return func(s staff.Statement) (chain.Signature, error) {
-		s.Books, s.Person, s.At = books, person.ID, time.Now()
-		return staff.Sign(key, s)
-	}, done, nil
+	return a.sign, a.close, nil
+}
+
+// acting is a person whose key is open.
+type acting struct {
+	staff.Person
+	store *staff.Store
+	key   *staff.Identity
+	books string
+}
+
+func (i *identityFlags) acts(ctx context.Context, store *staff.Store) (*acting, error) {
+	key, err := i.key()
+	if err != nil {
+		return nil, notAllowed(err)
+	}
+	a := &acting{store: store, key: key}
+	if a.Person, _, err = store.ByKey(ctx, key.Public().Fingerprint()); err != nil {
+		a.close()
+		return nil, notAllowed(err)
+	}
+	if a.books, err = store.Books(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *acting) close() { _ = a.key.Close() } // an agent that is gone has nothing to lose
+
+// sign fills in who signs, for which books and when.
+func (a *acting) sign(s staff.Statement) (chain.Signature, error) {
+	s.Books, s.Person, s.At = a.books, a.ID, time.Now()
+	return staff.Sign(a.key, s)
+}
+
+// alone signs an act that takes one person, and gives its approval. What says what exactly is done.
+func (a *acting) alone(ctx context.Context, act, what, reason string) (ledger.Approval, error) {
+	signature, err := a.sign(staff.Statement{Act: act, What: what, Reason: reason})
+	if err != nil {
+		return ledger.Approval{}, notAllowed(err)
+	}
+	by, err := a.store.Signed(ctx, signature, act)
+	return by, notAllowed(err)
 }
 
 // alone signs an act that takes one person, and gives its approval. What says what exactly is done.
@@ -87,17 +116,12 @@ func (i *identityFlags) alone(ctx context.Context, l *ledger.Ledger, act, what, 
 	if err != nil {
 		return ledger.Approval{}, err
 	}
-	sign, done, err := i.open(ctx, store)
+	a, err := i.acts(ctx, store)
 	if err != nil {
 		return ledger.Approval{}, err
 	}
-	defer done()
-	signature, err := sign(staff.Statement{Act: act, What: what, Reason: reason})
-	if err != nil {
-		return ledger.Approval{}, notAllowed(err)
-	}
-	by, err := store.Signed(ctx, signature, act)
-	return by, notAllowed(err)
+	defer a.close()
+	return a.alone(ctx, act, what, reason)
 }
 
 // secret reads the passphrase from its file, or asks for it, twice for a new one.

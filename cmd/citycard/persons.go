@@ -11,6 +11,7 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	staff "citycard/clearing/people"
 	"citycard/clearing/persons"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -27,19 +28,35 @@ func personsCommand() *ffcli.Command {
 }
 
 func personsImportCommand() *ffcli.Command {
-	c := newChange("persons import", "FILE", "import a roster of persons, and report what matched")
+	c := newCommand("persons import", "FILE --identity FILE --reason TEXT", "import a roster of persons, and report what matched",
+		"You sign the roster's hash and size, and the audit keeps that from the beginning. An import that was interrupted\n"+
+			"goes on with the same file; somebody else who goes on with it signs, too.")
+	c.takesWords(1)
+	c.registerJSON(jsonLines)
 	keyStore := c.registerKeys()
+	i := c.registerIdentity()
 	var rows int
 	var charset charsetFlag
 	reason := c.flags.String("reason", "", "`text` that is kept with it")
 	undo := c.flags.Bool("undo", false, "undo an import that has not ended: of another roster, in another encoding, or under another key store")
 	c.flags.Var(&charset, "encoding", "`encoding` of the file: utf-8, or gb18030 for that and GBK")
 	service.Whole(c.flags, &rows, "rows", 0, 0, "how many rows the roster has, a `number` that its sender says; 0: not said")
+	c.check = func() error {
+		if strings.TrimSpace(*reason) == "" {
+			return language.Textf("--reason is missing: want why it is imported")
+		}
+		return i.check()
+	}
 	return c.changes(func(ctx context.Context, b *books.Books) error {
 		keys, err := keyStore.open()
 		if err != nil {
 			return err
 		}
+		who, err := importer(ctx, i, b.Ledger, *reason)
+		if err != nil {
+			return err
+		}
+		defer who.close()
 		zone, err := server.Zone(ctx, b.Ledger)
 		if err != nil {
 			return err
@@ -55,8 +72,8 @@ func personsImportCommand() *ffcli.Command {
 		defer file.Close()
 		told := 0
 		done, err := store.Import(ctx, file, persons.Order{
-			Charset: charset.charset(), Rows: int64(rows), Undo: *undo,
-			By: ledger.Approval{First: c.person, Reason: *reason, At: time.Now()},
+			Charset: charset.charset(), Rows: int64(rows), Undo: *undo, Person: who.ID, At: time.Now(),
+			Sign: func(act, what string) (ledger.Approval, error) { return who.alone(ctx, act, what, *reason) },
 			Faults: func(r *persons.Reject) {
 				if told++; told <= faultsTold {
 					c.Say("line %d, %s: %w", r.Line, r.Field, r.Wrong())
@@ -79,6 +96,25 @@ func personsImportCommand() *ffcli.Command {
 	})
 }
 
+// importer is the person who signs an import. A signature that nothing keeps shows that the key is
+// there, also where the person goes on with an import of their own, and that they may import: who
+// may not is told so before the roster is read.
+func importer(ctx context.Context, i *identityFlags, l *ledger.Ledger, reason string) (*acting, error) {
+	store, err := staff.NewStore(l)
+	if err != nil {
+		return nil, err
+	}
+	who, err := i.acts(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := who.alone(ctx, persons.ActImport, "a roster", reason); err != nil {
+		who.close()
+		return nil, err
+	}
+	return who, nil
+}
+
 // faultsTold is how many lines of a roster are named while it is imported.
 const faultsTold = 20
 
@@ -86,7 +122,10 @@ const faultsTold = 20
 func notImported(begun bool, err error) error {
 	var unfit *ledger.BatchError
 	var file *persons.FileError
+	var refused *service.Failure
 	switch {
+	case errors.As(err, &refused): // of the person who signs
+		return err
 	case errors.As(err, &file):
 		return service.Fail("nothing was imported").Todo("correct the file and import it again").Because(file.What)
 	case errors.Is(err, persons.ErrUnfinished):
@@ -102,7 +141,7 @@ func notImported(begun bool, err error) error {
 	case begun && errors.Is(err, persons.ErrChanged):
 		return service.Fail("the import is not ended").Todo("import the file as it was, and it goes on; or as it is now, with --undo").Because(err)
 	case errors.As(err, &unfit):
-		return service.Refuse("nothing was imported").Todo("correct --by or --reason").Because(unfit.What)
+		return service.Refuse("nothing was imported").Todo("correct --reason").Because(unfit.What)
 	}
 	if !begun {
 		return service.Fail("nothing was imported").Todo("import the file again").Because(err)

@@ -69,7 +69,7 @@ func TestPersons(t *testing.T) {
 	peopletest.New(t, b.Ledger)
 	dir := t.TempDir()
 	file := func(id string) string { return peopletest.KeyFile(t, dir, id, true) }
-	wang, omar, max, eve := file("cleo"), file("omar"), file("max"), file("eve")
+	ann, wang, omar, max, eve := file("ann"), file("cleo"), file("omar"), file("max"), file("eve")
 	first, second := filepath.Join(rosters, "first.csv"), filepath.Join(rosters, "second.csv")
 	for _, step := range []struct {
 		args  []string
@@ -78,11 +78,11 @@ func TestPersons(t *testing.T) {
 		out   []string // parts of standard output
 		said  []string // parts of standard error
 	}{
-		{[]string{"import", first, "--by", "ann", "--rows", "2", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann at ", "new                                                 2", "accuracy -: 0 rows", "usable 100.00 %: 2 rows"}, nil},
-		{[]string{"import", first, "--by", "bob", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
-		{[]string{"import", second, "--by", "ann", "--demo"}, "", service.ExitOK, []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
-		{[]string{"import", second, "--by", "ann", "--demo", "--language", "zh"}, "", service.ExitOK, []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
-		{[]string{"import", "/dev/stdin", "--by", "ann", "--demo"}, persons.Header + "\n", service.ExitFailed, nil, []string{"nothing was imported: the file cannot be read more than once"}},
+		{[]string{"import", first, "--identity", ann, "--reason", "monthly", "--rows", "2", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann at ", "new                                                 2", "accuracy -: 0 rows", "usable 100.00 %: 2 rows"}, nil},
+		{[]string{"import", first, "--identity", wang, "--reason", "monthly", "--demo"}, "", service.ExitOK, []string{"import 1 of persons, begun by ann"}, []string{"import 1 was of this roster; nothing is changed"}},
+		{[]string{"import", second, "--identity", ann, "--reason", "monthly", "--demo"}, "", service.ExitOK, []string{"accuracy 50.00 %: 1 rows whose name agrees", "/ 2 rows with a valid certificate number", "usable 33.33 %"}, []string{"line 3, name: one number with two names\n", "line 4, number: the check character does not fit the digits\n"}},
+		{[]string{"import", second, "--identity", ann, "--reason", "monthly", "--demo", "--language", "zh"}, "", service.ExitOK, []string{"准确率 50.00 %", "姓名异写匹配"}, []string{"导入 2 即为本名册，未作任何变更"}},
+		{[]string{"import", "/dev/stdin", "--identity", ann, "--reason", "monthly", "--demo"}, persons.Header + "\n", service.ExitFailed, nil, []string{"nothing was imported: the file cannot be read more than once"}},
 		{[]string{"report", "2", "--rejects"}, "", service.ExitOK, []string{"   3  name    two_names (one number with two names)", "number_check ("}, nil},
 		{[]string{"report", "2", "--rejects", "--language", "zh"}, "", service.ExitOK, []string{"two_names（同一号码有两个姓名）"}, nil},
 		{[]string{"report", "2", "--rejects", "--json"}, "", service.ExitOK, []string{`{"import":2,"line":3,"reason":"two_names","field":"name"}`}, nil},
@@ -98,7 +98,10 @@ func TestPersons(t *testing.T) {
 		{[]string{"find", "--identity", omar, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{`omar, clerk of operator:metro, may not do or propose "read a person"; ask somebody who may`}},
 		{[]string{"find", "--identity", max, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"max is disabled since 20"}},
 		{[]string{"find", "--identity", eve, "--reason", "complaint 7", "--demo"}, number, service.ExitRefused, nil, []string{"belongs to nobody; have two keepers enrol it"}},
-		{[]string{"import", first, "--by", "wang☃", "--demo"}, "", service.ExitRefused, nil, []string{"it has U+2603, want letters", "correct --by or --reason"}},
+		{[]string{"import", first, "--identity", ann, "--demo"}, "", service.ExitUsage, nil, []string{"--reason is missing: want why it is imported"}},
+		{[]string{"import", first, "--reason", "monthly", "--demo"}, "", service.ExitUsage, nil, []string{"--identity is missing"}},
+		{[]string{"import", first, "--identity", omar, "--reason", "monthly", "--demo"}, "", service.ExitRefused, nil, []string{`omar, clerk of operator:metro, may not do or propose "import persons"; ask somebody who may`}},
+		{[]string{"import", first, "--identity", max, "--reason", "monthly", "--demo"}, "", service.ExitRefused, nil, []string{"max is disabled since 20"}},
 		{[]string{"find", "--identity", wang, "--reason", "complaint 7", "--demo", "--dry-run"}, number, service.ExitOK, []string{"the audit would have this read; a dry run shows no person"}, nil},
 	} {
 		out, said, code := o.run(step.input, append([]string{"persons"}, step.args...)...)
@@ -165,11 +168,12 @@ func TestPersonsZone(t *testing.T) {
 		if err = errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		o, _ := openOffice(t, zone)
+		o, b := openOffice(t, zone)
+		peopletest.New(t, b.Ledger)
 		roster := clearingtest.WriteFiles(t, map[string]string{
 			"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present," + time.Now().In(east).Format("20060102") + ",\n",
 		})
-		out, said, code := o.run("", "persons", "import", filepath.Join(roster, "roster.csv"), "--by", "ann", "--demo")
+		out, said, code := o.run("", "persons", "import", filepath.Join(roster, "roster.csv"), "--identity", peopletest.KeyFile(t, t.TempDir(), "ann", true), "--reason", "monthly", "--demo")
 		if code != service.ExitOK || !strings.Contains(out, want) || strings.Contains(said, "a day that has not come") != (name == "Pacific/Pago_Pago") {
 			t.Errorf("%s: ended with %d, %s%s", name, code, out, said)
 		}

@@ -198,6 +198,11 @@ func (s *Staff) Alone(t testing.TB, id, act, what, reason string) ledger.Approva
 	return by
 }
 
+// Signing gives what signs acts that somebody does alone.
+func (s *Staff) Signing(t testing.TB, id, reason string) func(act, what string) (ledger.Approval, error) {
+	return func(act, what string) (ledger.Approval, error) { return s.Alone(t, id, act, what, reason), nil }
+}
+
 // Two is the approval of an act that takes two people, who sign it without a proposal.
 func (s *Staff) Two(t testing.TB, first, second, act, what, reason string) ledger.Approval {
 	t.Helper()
