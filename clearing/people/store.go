@@ -165,17 +165,12 @@ func take(ctx context.Context, tx pgx.Tx, text string, statement *Statement) err
 	if err != nil {
 		return err
 	}
-	var milliseconds int64
-	if err := tx.QueryRow(ctx, "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::INT8").Scan(&milliseconds); err != nil {
+	now, err := clock(ctx, tx)
+	if err == nil {
+		err = fits(statement, books, now)
+	}
+	if err != nil {
 		return err
-	}
-	if statement.Books != books {
-		return deny(OtherBooks, "the statement is of the books %.64q, and these are %q", statement.Books, books)
-	}
-	now := time.UnixMilli(milliseconds).UTC()
-	if apart := now.Sub(statement.At).Abs(); apart > Patience {
-		return deny(OtherTime, "the statement is of %s, and the database's clock says %s: they are more than %s apart",
-			statement.At.Format(time.RFC3339), now.Format(time.RFC3339), Patience.String()).todo("set the clock of the machine that signs, and sign again")
 	}
 	hash := Hash(text)
 	taken, err := tx.Exec(ctx, "INSERT INTO used_statements (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING", hash[:])

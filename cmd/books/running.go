@@ -26,9 +26,10 @@ type Running struct {
 	// and change nothing.
 	Look   string        `json:"database_to_look,omitempty"`
 	Kafka  string        `json:"kafka,omitempty"`
-	Access broker.Access `json:"access,omitzero"` // what Kafka asks for
-	API    string        `json:"api,omitempty"`   // URL of the load authority
-	Pages  string        `json:"pages,omitempty"` // HOST:PORT of /readyz
+	Access broker.Access `json:"access,omitzero"`  // what Kafka asks for
+	API    string        `json:"api,omitempty"`    // URL of the load authority
+	Socket string        `json:"socket,omitempty"` // at which people act
+	Pages  string        `json:"pages,omitempty"`  // HOST:PORT of /readyz
 }
 
 // runningFile is where it leaves it.

@@ -91,7 +91,7 @@ func serve(ctx context.Context, s *server.Settings) (err error) {
 		return err
 	}
 	stack.Push("database.url", func(context.Context) error { return books.RemoveWriting(dir.Path) })
-	word := books.Running{Look: c.Books.Look, Kafka: c.Kafka, Access: c.Access, API: c.API, Pages: ops.Addr()}
+	word := books.Running{Look: c.Books.Look, Kafka: c.Kafka, Access: c.Access, API: c.API, Socket: c.Socket, Pages: ops.Addr()}
 	if err := word.Write(dir.Path); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 // startAuthority serves the load authority. If the API ends, the process ends too: otherwise it
 // would say that it is ready, and answer no channel.
-func (c *Server) startAuthority(ctx context.Context, s *Settings, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+func (c *Server) startAuthority(ctx context.Context, s *Settings, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
 	// The address comes first, then the stream: a process that cannot serve must not take the
 	// stream from one that can.
 	api, err := listen(ctx, &s.API)
@@ -43,6 +43,9 @@ func (c *Server) startAuthority(ctx context.Context, s *Settings, ops *service.O
 
 	api.openDoor(ctx, &access.Store{Ledger: c.Books.Ledger}, ops, stack, log)
 	api.mux.Handle(load.Path, access.Handler(api.door, authority.Endpoint(log, func(r verdict.Reason) { answers.WithLabelValues(string(r)).Inc() })))
+	if err := c.startPeople(ctx, api, dir, ops, stack, log); err != nil {
+		return errors.Join(err, api.listener.Close())
+	}
 	c.API = api.url()
 	api.serve(stack, c.fail, log)
 	return nil

@@ -25,8 +25,9 @@ import (
 type Server struct {
 	*Base
 	*Inputs
-	Owner string // of the streams that it writes
-	API   string // URL of the load authority
+	Owner  string // of the streams that it writes
+	API    string // URL of the load authority and, where that is safe, of the API for people
+	Socket string // at which people act
 
 	zone     *time.Location // of days and moments, from the founding of the rules
 	intake   *intake.Intake
@@ -43,7 +44,7 @@ func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, o
 	if err := c.openRegistry(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
-	if err := c.startAuthority(ctx, s, ops, stack, log); err != nil {
+	if err := c.startAuthority(ctx, s, dir, ops, stack, log); err != nil {
 		return nil, err
 	}
 	return c, c.startIntake(ctx, s, ops, stack, log)

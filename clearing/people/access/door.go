@@ -55,15 +55,15 @@ type Door struct {
 	unread   sample
 	lines    map[Reason]*sample
 
-	own       *rates[int64]      // of each credential
-	strangers *rates[netip.Addr] // failed ones of each address
+	own       *Rates[int64]      // of each credential
+	strangers *Rates[netip.Addr] // failed ones of each address
 }
 
 // NewDoor makes a door that lets nobody in before the first look.
 func NewDoor(s Settings) *Door {
 	d := &Door{
 		store: s.Store, now: s.Now, log: s.Log, refused: s.Refused, unread: sample{every: logEvery}, lines: map[Reason]*sample{},
-		own: newRates[int64](float64(s.Rate), s.Rate), strangers: newRates[netip.Addr](strangersRate, strangersBurst),
+		own: NewRates[int64](float64(s.Rate), s.Rate), strangers: NewRates[netip.Addr](strangersRate, strangersBurst),
 	}
 	for _, reason := range Reasons() {
 		d.lines[reason] = &sample{every: logEvery}

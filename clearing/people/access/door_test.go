@@ -238,24 +238,24 @@ func TestLog(t *testing.T) {
 // TestManyAddresses fails from more addresses than are told apart: memory is bounded, and those
 // that are quiet make room.
 func TestManyAddresses(t *testing.T) {
-	r := newRates[int](1, 2)
+	r := NewRates[int](1, 2)
 	for n := range 3 * mostRates {
-		r.take(n, noon)
+		r.Take(n, noon)
 	}
 	if len(r.by) != mostRates {
 		t.Errorf("%d keys are kept, want %d", len(r.by), mostRates)
 	}
-	if wait := r.take(-1, noon); wait <= 0 {
+	if wait := r.Take(-1, noon); wait <= 0 {
 		t.Error("a key without room of its own has no limit")
 	}
 	later := noon.Add(time.Minute)
-	if wait := r.take(-1, later); wait != 0 || len(r.by) != 1 {
+	if wait := r.Take(-1, later); wait != 0 || len(r.by) != 1 {
 		t.Errorf("a minute later: wait %v, %d keys", wait, len(r.by))
 	}
 	for remote, want := range map[string]string{
 		"192.0.2.1:80": "192.0.2.1", "[2001:db8:1:2:3::4]:80": "2001:db8:1:2::", "[::ffff:192.0.2.1]:80": "192.0.2.1", "@": "invalid IP",
 	} {
-		if got := placeOf(remote).String(); got != want {
+		if got := PlaceOf(remote).String(); got != want {
 			t.Errorf("%s counts as %s, want %s", remote, got, want)
 		}
 	}

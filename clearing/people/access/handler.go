@@ -69,7 +69,7 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request) *Credential {
 	c, refusal := d.identify(r, now)
 	switch refusal {
 	case "":
-		if wait := d.own.take(c.Number, now); wait > 0 {
+		if wait := d.own.Take(c.Number, now); wait > 0 {
 			d.refuseFor(w, r, c, wait, "too many requests of this credential")
 			return nil
 		}
@@ -80,7 +80,7 @@ func (d *Door) admit(w http.ResponseWriter, r *http.Request) *Credential {
 		return nil
 	}
 	w.Header().Set("Connection", "close")
-	if wait := d.strangers.take(placeOf(r.RemoteAddr), now); wait > 0 {
+	if wait := d.strangers.Take(PlaceOf(r.RemoteAddr), now); wait > 0 {
 		d.refuseFor(w, r, c, wait, "too many requests of this address were refused")
 		return nil
 	}

@@ -19,9 +19,9 @@ const (
 	sweepEvery = time.Second
 )
 
-// rates limits how often something happens, for each key by itself. Beyond mostRates keys the
-// others share one limit. Use newRates.
-type rates[K comparable] struct {
+// Rates limits how often something happens, for each key by itself. Beyond mostRates keys the
+// others share one limit. Use NewRates.
+type Rates[K comparable] struct {
 	limit rate.Limit
 	burst int
 
@@ -31,14 +31,15 @@ type rates[K comparable] struct {
 	swept time.Time
 }
 
-func newRates[K comparable](perSecond float64, burst int) *rates[K] {
-	r := &rates[K]{limit: rate.Limit(perSecond), burst: burst, by: map[K]*rate.Limiter{}}
+// NewRates makes limits of so many a second, and of burst at once, for each key.
+func NewRates[K comparable](perSecond float64, burst int) *Rates[K] {
+	r := &Rates[K]{limit: rate.Limit(perSecond), burst: burst, by: map[K]*rate.Limiter{}}
 	r.rest = rate.NewLimiter(r.limit, burst)
 	return r
 }
 
-// take counts one for a key; if that is one too many, it says how long to wait.
-func (r *rates[K]) take(key K, now time.Time) (wait time.Duration) {
+// Take counts one for a key; if that is one too many, it says how long to wait.
+func (r *Rates[K]) Take(key K, now time.Time) (wait time.Duration) {
 	reserved := r.of(key, now).ReserveN(now, 1)
 	if wait = reserved.DelayFrom(now); wait > 0 {
 		reserved.CancelAt(now)
@@ -46,7 +47,7 @@ func (r *rates[K]) take(key K, now time.Time) (wait time.Duration) {
 	return wait
 }
 
-func (r *rates[K]) of(key K, now time.Time) *rate.Limiter {
+func (r *Rates[K]) of(key K, now time.Time) *rate.Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if of := r.by[key]; of != nil {
@@ -64,7 +65,7 @@ func (r *rates[K]) of(key K, now time.Time) *rate.Limiter {
 }
 
 // sweep forgets the keys that have been quiet for so long that forgetting them changes nothing.
-func (r *rates[K]) sweep(now time.Time) {
+func (r *Rates[K]) sweep(now time.Time) {
 	if now.Sub(r.swept) < sweepEvery {
 		return
 	}
@@ -76,9 +77,9 @@ func (r *rates[K]) sweep(now time.Time) {
 	}
 }
 
-// placeOf is where a request comes from, as far as it is counted: an IPv4 address, or the 64 bits
+// PlaceOf is where a request comes from, as far as it is counted: an IPv4 address, or the 64 bits
 // of a network in which one machine has all addresses.
-func placeOf(remote string) netip.Addr {
+func PlaceOf(remote string) netip.Addr {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Addr{}

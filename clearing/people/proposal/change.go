@@ -195,6 +195,15 @@ func Hash(kind, body, change string) (hash [sha256.Size]byte, err error) {
 	return sha256.Sum256(text), nil
 }
 
+// HashOf is the Hash of a request and a change as they are shown.
+func HashOf(kind string, body json.RawMessage, c *Change) (hash [sha256.Size]byte, err error) {
+	change, err := c.encode()
+	if err != nil {
+		return hash, err
+	}
+	return Hash(kind, string(body), change)
+}
+
 // StatementOfKind is what the proposer signs.
 func StatementOfKind(kind string, hash [sha256.Size]byte) string {
 	return "proposal of " + kind + " sha256:" + hex.EncodeToString(hash[:])

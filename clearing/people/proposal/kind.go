@@ -37,7 +37,7 @@ func Saying(text *language.Text) Result { return Result{[]*language.Text{text}} 
 func Of[T any](name string, show func(context.Context, T) (*Change, error), do func(context.Context, T, *Change, ledger.Approval) (Result, error)) Kind {
 	read := func(body json.RawMessage) (request T, err error) {
 		if err = decode(body, &request); err != nil {
-			return request, fmt.Errorf("request of %s: %w", name, err)
+			return request, language.Textf("%w (%s): %w", ErrRequest, name, err)
 		}
 		return request, nil
 	}

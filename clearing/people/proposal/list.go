@@ -18,12 +18,14 @@ type Filter struct {
 	All  bool        // also those that do not wait any more
 	Kind string      // empty: every kind
 	Unit people.Unit // empty: every unit
+	// After skips the proposals with numbers up to this one.
+	After int64
 }
 
 // List passes the proposals on, oldest first.
 func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error) error {
 	const page = 100
-	for last := int64(0); ; {
+	for last := f.After; ; {
 		var found []*Proposal
 		err := o.Ledger.Look(ctx, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, selectProposals+`WHERE number > $1 AND ($2 OR state = 'waiting') AND ($3 = '' OR kind = $3) AND ($4 = '' OR unit = $4)

@@ -43,6 +43,23 @@ type Decided struct {
 // Sign signs a statement with a person's key. It fills in who the person is, and the time.
 type Sign func(people.Statement) (chain.Signature, error)
 
+// Given is the Sign of somebody who has signed already, elsewhere: what is to be signed now must be
+// what was signed then.
+func Given(signed chain.Signature) Sign {
+	return func(want people.Statement) (chain.Signature, error) {
+		given, err := people.ParseStatement(signed.Statement)
+		switch {
+		case err != nil:
+			return chain.Signature{}, err
+		case given.What != want.What:
+			return chain.Signature{}, ErrSigned
+		case given.Reason != want.Reason:
+			return chain.Signature{}, ErrReason
+		}
+		return signed, nil
+	}
+}
+
 // Office takes proposals and decisions.
 type Office struct {
 	Ledger *ledger.Ledger
@@ -59,9 +76,8 @@ func (o *Office) kind(name string) (*Kind, error) {
 	return nil, language.Textf("%w: %q", ErrKind, name)
 }
 
-// Propose shows what a request does, has that signed and stores it. It returns the proposal as Show
-// does.
-func (o *Office) Propose(ctx context.Context, kind string, body json.RawMessage, reason string, sign Sign) (*View, error) {
+// Draft reads what a request would do. It stores nothing: the proposal has no number yet.
+func (o *Office) Draft(ctx context.Context, kind string, body json.RawMessage, reason string) (*View, error) {
 	k, err := o.kind(kind)
 	if err != nil {
 		return nil, err
@@ -81,9 +97,17 @@ func (o *Office) Propose(ctx context.Context, kind string, body json.RawMessage,
 		return nil, err
 	}
 	beside, err := o.beside(ctx, kind, maxNumber, change)
+	return &View{Proposal: p, Change: change, Beside: beside}, err
+}
+
+// Propose shows what a request does, has that signed and stores it. It returns the proposal as Show
+// does.
+func (o *Office) Propose(ctx context.Context, kind string, body json.RawMessage, reason string, sign Sign) (*View, error) {
+	v, err := o.Draft(ctx, kind, body, reason)
 	if err != nil {
 		return nil, err
 	}
+	p := v.Proposal
 	st, signed, err := o.signed(ctx, sign, ActPropose, StatementOfKind(kind, p.Hash), reason)
 	if err != nil {
 		return nil, err
@@ -93,7 +117,7 @@ func (o *Office) Propose(ctx context.Context, kind string, body json.RawMessage,
 	if err := o.Ledger.Write(ctx, func(tx pgx.Tx) error { return o.store(ctx, tx, p) }); err != nil {
 		return nil, fmt.Errorf("propose: %w", err)
 	}
-	return &View{Proposal: p, Change: change, Beside: beside}, nil
+	return v, nil
 }
 
 // maxNumber is after every proposal's number.

@@ -14,6 +14,9 @@ var (
 	ErrReject   = language.Textf("somebody else must reject it: who proposed it withdraws it")
 	ErrNotOwn   = language.Textf("only the proposer may withdraw it")
 	ErrAltered  = language.Textf("the proposal is not the one that was signed: its row in the database was altered; citycard verify names it")
+	ErrRequest  = language.Textf("this is no request of its kind")
+	ErrSigned   = language.Textf("it would not do what was signed: something that it acts on has moved, or the statement is of something else")
+	ErrReason   = language.Textf("the statement has another reason")
 	ErrHash     = language.Textf("the proposal has another hash than the one that was approved")
 )
 

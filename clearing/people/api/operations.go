@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/people"
+	"citycard/clearing/people/proposal"
+)
+
+func problemType() reflect.Type { return reflect.TypeFor[Problem]() }
+
+// answer is an operation's answer.
+type answer[T any] struct{ Body T }
+
+// Looking is what a request has that only looks.
+type Looking struct {
+	Signed string `header:"Citycard-Signed" maxLength:"16384" hidden:"true"`
+}
+
+// DryRun is what an act has.
+type DryRun struct {
+	Dry bool `query:"dry_run" doc:"Do it, and roll it back"`
+}
+
+// Numbered names a proposal.
+type Numbered struct {
+	Number int64 `path:"number" minimum:"1" doc:"Number of the proposal"`
+}
+
+func (s *Server) register() {
+	s.registerLooks()
+	s.registerActs()
+}
+
+// look is an operation that changes nothing.
+func look(id, method, path, tag, summary, description string) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, Description: description,
+		Security: []map[string][]string{{}, {scheme: {}}}, MaxBodyBytes: proposalLimit, BodyReadTimeout: bodyTimeout,
+	}
+}
+
+// act is an operation that changes the books.
+func act(id, path, summary, description string, limit int64) huma.Operation {
+	return huma.Operation{
+		OperationID: id, Method: http.MethodPost, Path: path, Tags: []string{"proposals"}, Summary: summary, Description: description,
+		Security: []map[string][]string{{}}, MaxBodyBytes: limit, BodyReadTimeout: bodyTimeout,
+	}
+}
+
+func (s *Server) registerLooks() {
+	huma.Register(s.api, huma.Operation{
+		OperationID: "books", Method: http.MethodGet, Path: "/v1/books", Tags: []string{"people"}, Summary: "Which books these are",
+		Description: "Identity of the books, version of the program, and the database's clock. Takes no signature: it is needed to make one.",
+		Security:    []map[string][]string{{}},
+	}, func(ctx context.Context, _ *struct{}) (*answer[Books], error) {
+		b := Books{Version: s.s.Version}
+		err := s.s.Office.Ledger.Look(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&b.Time) })
+		if err == nil {
+			b.Books, err = s.people().Books(ctx)
+		}
+		if err == nil {
+			b.Zone, err = s.s.Zone(ctx)
+		}
+		return answered(ctx, s, b, err)
+	})
+	huma.Register(s.api, look("whoami", http.MethodGet, "/v1/whoami", "people", "Whose key it is", "The person who has or had a key."),
+		func(ctx context.Context, in *struct {
+			Looking
+			Key string `query:"key" required:"true" maxLength:"64" doc:"Fingerprint of the key"`
+		},
+		) (*answer[Person], error) {
+			if err := s.looks(ctx, in.Signed); err != nil {
+				return nil, err
+			}
+			p, inForce, err := s.people().ByKey(ctx, in.Key)
+			return answered(ctx, s, personOf(p, inForce), err)
+		})
+	huma.Register(s.api, look("draft", http.MethodPost, "/v1/proposals/draft", "proposals", "What a request would do",
+		"Makes the change of a request, and says what is to be signed. Nothing is stored."), s.draft)
+	huma.Register(s.api, look("list", http.MethodGet, "/v1/proposals", "proposals", "What waits, or was proposed", "Oldest first, in pages."), s.list)
+	huma.Register(s.api, look("show", http.MethodGet, "/v1/proposals/{number}", "proposals", "What a proposal would do, or did",
+		"The change is the one that was proposed; of one that waits, stale says why it would be refused now."),
+		func(ctx context.Context, in *struct {
+			Looking
+			Numbered
+		},
+		) (*answer[*View], error) {
+			if err := s.looks(ctx, in.Signed); err != nil {
+				return nil, err
+			}
+			v, err := s.s.Office.Show(ctx, in.Number)
+			return s.view(ctx, v, err)
+		})
+}
+
+func (s *Server) draft(ctx context.Context, in *struct {
+	Looking
+	Body Asked
+},
+) (*answer[*View], error) {
+	if err := s.looks(ctx, in.Signed); err != nil {
+		return nil, err
+	}
+	v, err := s.s.Office.Draft(ctx, in.Body.Kind, in.Body.Request, in.Body.Reason)
+	return s.view(ctx, v, err)
+}
+
+const pageSize = 100
+
+var errEnough = errors.New("the page is full")
+
+func (s *Server) list(ctx context.Context, in *struct {
+	Looking
+	All   bool   `query:"all" doc:"Also what was decided or has expired"`
+	Kind  string `query:"kind" maxLength:"64" doc:"Only of this kind"`
+	Unit  string `query:"unit" maxLength:"64" doc:"Only about the money or rows of this unit"`
+	After int64  `query:"after" minimum:"0" doc:"Only with a larger number"`
+},
+) (*answer[Page], error) {
+	if err := s.looks(ctx, in.Signed); err != nil {
+		return nil, err
+	}
+	page := Page{Proposals: []Proposal{}}
+	err := s.s.Office.List(ctx, proposal.Filter{All: in.All, Kind: in.Kind, Unit: people.Unit(in.Unit), After: in.After}, func(p *proposal.Proposal) error {
+		if len(page.Proposals) == pageSize {
+			page.Next = page.Proposals[pageSize-1].Number
+			return errEnough
+		}
+		page.Proposals = append(page.Proposals, proposalOf(p))
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return answered(ctx, s, page, err)
+}
+
+func (s *Server) registerActs() {
+	huma.Register(s.api, act("propose", "/v1/proposals", "Propose", "Stores a proposal, whose hash was signed.", proposalLimit),
+		func(ctx context.Context, in *struct {
+			DryRun
+			Body Proposing
+		},
+		) (*answer[*View], error) {
+			if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+				return nil, err
+			}
+			v, err := s.office(in.Dry).Propose(ctx, in.Body.Kind, in.Body.Request, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
+			return s.view(ctx, v, err)
+		})
+	huma.Register(s.api, act("approve", "/v1/proposals/{number}/approve", "Approve",
+		"Does what was proposed, if it would still do what was shown. May be repeated: nothing is done twice.", bodyLimit),
+		func(ctx context.Context, in *struct {
+			DryRun
+			Numbered
+			Body Approving
+		},
+		) (*answer[Outcome], error) {
+			if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+				return nil, err
+			}
+			done, err := s.office(in.Dry).Approve(ctx, in.Number, in.Body.Hash, proposal.Given(in.Body.Signed.chain()))
+			if err != nil {
+				return nil, s.problem(ctx, err)
+			}
+			return &answer[Outcome]{Outcome{proposalOf(done.Proposal), done.Repeated, said(callerOf(ctx).language, done.Said)}}, nil
+		})
+	s.registerDecision("reject", "Reject", "Decides that a proposal is not done.", (*proposal.Office).Reject)
+	s.registerDecision("withdraw", "Withdraw", "Takes back what the signer has proposed.", (*proposal.Office).Withdraw)
+}
+
+func (s *Server) registerDecision(id, summary, description string, decide func(*proposal.Office, context.Context, int64, string, proposal.Sign) (*proposal.Proposal, error)) {
+	huma.Register(s.api, act(id, "/v1/proposals/{number}/"+id, summary, description, bodyLimit), func(ctx context.Context, in *struct {
+		DryRun
+		Numbered
+		Body Deciding
+	},
+	) (*answer[Outcome], error) {
+		if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+			return nil, err
+		}
+		p, err := decide(s.office(in.Dry), ctx, in.Number, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return &answer[Outcome]{Outcome{Proposal: proposalOf(p)}}, nil
+	})
+}
+
+// answered is an answer, or the problem that an error is.
+func answered[T any](ctx context.Context, s *Server, body T, err error) (*answer[T], error) {
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	return &answer[T]{body}, nil
+}
+
+func (s *Server) view(ctx context.Context, v *proposal.View, err error) (*answer[*View], error) {
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	return &answer[*View]{viewOf(callerOf(ctx).language, v)}, nil
+}

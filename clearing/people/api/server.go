@@ -1,0 +1,214 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"citycard/clearing/people"
+	"citycard/clearing/people/access"
+	"citycard/clearing/people/proposal"
+	"citycard/language"
+	"citycard/ledger/chain"
+)
+
+// Settings are what a server is made with.
+type Settings struct {
+	Office *proposal.Office
+	// Rehearsal is an office over the same books whose ledger rehearses, for dry_run=true.
+	Rehearsal *proposal.Office
+	Zone      func(context.Context) (string, error)
+	Version   string // of the program
+	Now       func() time.Time
+	Log       *slog.Logger
+	// Rate is how many requests a second one key, and over a network one address, may make, and as
+	// many at once.
+	Rate int
+}
+
+// Server is the server half of the API. Use New.
+type Server struct {
+	s      Settings
+	mux    *http.ServeMux
+	api    huma.API
+	places *access.Rates[netip.Addr] // over a network
+	keys   *access.Rates[keyAt]
+}
+
+// keyAt is a key, as a request claims it. Who claims another's key uses up their own limit of it.
+type keyAt struct {
+	place netip.Addr
+	key   string
+}
+
+// Limits of a request's body, in bytes. A proposal's request has a limit of its own.
+const (
+	bodyLimit     = 64 << 10
+	proposalLimit = proposal.MaxBody + bodyLimit
+	bodyTimeout   = 10 * time.Second
+	// actTimeout is how long an act may take until its answer is written.
+	actTimeout = 10 * time.Minute
+)
+
+// Path is under which the API is.
+const Path = "/v1/"
+
+// LookHeader has the signed statement of a request over a network that only looks: JSON in base64.
+const LookHeader = "Citycard-Signed"
+
+const scheme = "statement"
+
+// New makes the server.
+func New(s Settings) *Server {
+	server := &Server{
+		s: s, mux: http.NewServeMux(),
+		places: access.NewRates[netip.Addr](float64(s.Rate), s.Rate), keys: access.NewRates[keyAt](float64(s.Rate), s.Rate),
+	}
+	config := huma.DefaultConfig("Citycard", "1")
+	config.Info.Description = "The acts of people who run a city card, each signed by the key of who does it."
+	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	config.Servers = []*huma.Server{{URL: "https://localhost:8480", Description: "citycard serve"}}
+	config.Tags = []*huma.Tag{{Name: "people", Description: "who may act"}, {Name: "proposals", Description: "acts that take two people"}}
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", "", nil
+	config.RejectUnknownQueryParameters = true
+	config.Transformers = []huma.Transformer{inOurs}
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
+		Type: "apiKey", In: "header", Name: LookHeader,
+		Description: "Over a network: a signed statement of the act \"look\" in JSON (key, statement, signature), in base64. Its person is the key's fingerprint, and its what the method, a blank, and path and query.",
+	}}
+	config.OnAddOperation = append(config.OnAddOperation, func(oapi *huma.OpenAPI, op *huma.Operation) {
+		problem := oapi.Components.Schemas.Schema(problemType(), true, "Problem")
+		op.Responses["default"] = &huma.Response{
+			Description: "A problem", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
+		}
+	})
+	server.api = humago.New(server.mux, config)
+	server.register()
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} { // a Problem takes their place
+		delete(server.api.OpenAPI().Components.Schemas.Map(), name)
+	}
+	server.mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
+		server.refuse(w, r, NotFound, language.Textf("there is no %s %s", r.Method, r.URL.Path))
+	})
+	return server
+}
+
+// Document is the OpenAPI document of the API, in YAML.
+func Document() ([]byte, error) { return New(Settings{}).api.OpenAPI().YAML() }
+
+// caller is what is known of a request's sender.
+type caller struct {
+	language language.Language
+	remote   bool
+	place    netip.Addr
+	request  string // as a statement of a look names it
+}
+
+type callerKey struct{}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// Local answers requests at a socket that only the owner of the data directory can open.
+func (s *Server) Local() http.Handler { return s.handler(false) }
+
+// Remote answers requests over a network.
+func (s *Server) Remote() http.Handler { return s.handler(true) }
+
+func (s *Server) handler(remote bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := caller{language: language.Accepted(r.Header.Get("Accept-Language")), remote: remote, request: r.Method + " " + r.URL.RequestURI()}
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+		if remote {
+			c.place = access.PlaceOf(r.RemoteAddr)
+			if wait := s.places.Take(c.place, s.s.Now()); wait > 0 {
+				w.Header().Set("Connection", "close")
+				w.Header().Set("Retry-After", seconds(wait))
+				s.refuse(w, r, TooMany, language.Textf("too many requests of this address"))
+				return
+			}
+		}
+		if r.Method != http.MethodGet {
+			// An act may take longer than other answers of this listener.
+			_ = http.NewResponseController(w).SetWriteDeadline(s.s.Now().Add(actTimeout)) // not every writer can
+		}
+		s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
+	})
+}
+
+func seconds(wait time.Duration) string { return strconv.Itoa(int(math.Ceil(wait.Seconds()))) }
+
+// refuse answers what no operation answers.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, kind Kind, detail *language.Text) {
+	p := newProblem(callerOf(r.Context()).language, kind, detail, nil)
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone; nobody else to tell
+}
+
+// problem is the answer for an error. What nobody expected is logged, too.
+func (s *Server) problem(ctx context.Context, err error) *Problem {
+	p := problemOf(callerOf(ctx).language, err)
+	if p.Type == Failed {
+		s.s.Log.Error("request failed", "request", callerOf(ctx).request, "error", err)
+	}
+	return p
+}
+
+// count counts a request of a key.
+func (s *Server) count(ctx context.Context, key string) error {
+	c := callerOf(ctx)
+	if wait := s.keys.Take(keyAt{c.place, key}, s.s.Now()); wait > 0 {
+		return huma.ErrorWithHeaders(newProblem(c.language, TooMany, language.Textf("too many requests of this key"), nil), http.Header{"Retry-After": {seconds(wait)}})
+	}
+	return nil
+}
+
+// looks refuses a request over a network that only looks and is not signed.
+func (s *Server) looks(ctx context.Context, header string) error {
+	c := callerOf(ctx)
+	if !c.remote {
+		return nil
+	}
+	if header == "" {
+		return newProblem(c.language, Unsigned, language.Textf("over a network reading takes a signed statement, too"), language.Textf("sign it: the command takes --identity"))
+	}
+	var signed chain.Signature
+	text, err := base64.StdEncoding.DecodeString(header)
+	if err == nil {
+		err = json.Unmarshal(text, &signed)
+	}
+	if err != nil {
+		p := newProblem(c.language, BadSignature, language.Textf("the header %s has no signed statement", LookHeader), nil)
+		p.Errors = []Fault{{"header." + LookHeader, "want key, statement and signature in JSON, in base64"}}
+		return p
+	}
+	if err := s.count(ctx, signed.Key); err != nil {
+		return err
+	}
+	if _, err := s.s.Office.People.Looks(ctx, signed, c.request); err != nil {
+		return s.problem(ctx, err)
+	}
+	return nil
+}
+
+// office is the one for an act, or the one that rolls everything back.
+func (s *Server) office(dry bool) *proposal.Office {
+	if dry {
+		return s.s.Rehearsal
+	}
+	return s.s.Office
+}
+
+func (s *Server) people() *people.Store { return s.s.Office.People }

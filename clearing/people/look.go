@@ -1,0 +1,71 @@
+package people
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/ledger"
+	"citycard/ledger/chain"
+)
+
+// ActLook is in the statement with which somebody asks a server to show something. It is no act:
+// the audit does not have it, and its statement may be used again while its time is near.
+const ActLook = "look"
+
+// Looks says who asks to be shown something. The statement names the key in place of the person,
+// who may be asking who they are, and as its "what" the request.
+func (s *Store) Looks(ctx context.Context, sig chain.Signature, what string) (Person, error) {
+	var p ofPerson
+	var books string
+	var now time.Time
+	err := s.ledger.Look(ctx, func(tx pgx.Tx) (err error) {
+		if p, err = byKey(ctx, tx, sig.Key, ""); err != nil {
+			return err
+		}
+		if books, err = ledger.IDIn(ctx, tx); err != nil {
+			return err
+		}
+		now, err = clock(ctx, tx)
+		return err
+	})
+	if err == nil {
+		err = p.inForce()
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	statement, err := Verify(sig, p.Key)
+	switch {
+	case err != nil:
+	case statement.Person != sig.Key:
+		err = deny(OtherPerson, "the statement is of %q: want the key itself, %s", statement.Person, sig.Key)
+	case statement.Act != ActLook:
+		err = deny(OtherAct, "the statement is of the act %q, not of %q", statement.Act, ActLook)
+	case statement.What != what:
+		err = deny(OtherAct, "the statement is of the request %q, not of %q", statement.What, what)
+	default:
+		err = fits(statement, books, now)
+	}
+	return p.Person, err
+}
+
+// clock is the database's.
+func clock(ctx context.Context, tx pgx.Tx) (time.Time, error) {
+	var milliseconds int64
+	err := tx.QueryRow(ctx, "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::INT8").Scan(&milliseconds)
+	return time.UnixMilli(milliseconds).UTC(), err
+}
+
+// fits refuses a statement of other books, or of another time.
+func fits(statement *Statement, books string, now time.Time) error {
+	if statement.Books != books {
+		return deny(OtherBooks, "the statement is of the books %.64q, and these are %q", statement.Books, books)
+	}
+	if apart := now.Sub(statement.At).Abs(); apart > Patience {
+		return deny(OtherTime, "the statement is of %s, and the database's clock says %s: they are more than %s apart",
+			statement.At.Format(time.RFC3339), now.Format(time.RFC3339), Patience.String()).todo("set the clock of the machine that signs, and sign again")
+	}
+	return nil
+}

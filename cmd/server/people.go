@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	peopleapi "citycard/clearing/people/api"
+	"citycard/clearing/rules"
+	"citycard/cmd/service"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+const (
+	// peopleRate is how many requests a second one person's key may make.
+	peopleRate = 100
+	// socketConnections is how many connections the socket takes at once; more wait.
+	socketConnections = 256
+	// actTimeout is how long an act of people may take.
+	actTimeout = 10 * time.Minute
+)
+
+// NewPeople is the API by which people act on the books of a ledger.
+func NewPeople(l *ledger.Ledger, log *slog.Logger) (*peopleapi.Server, error) {
+	office, err := Proposals(l)
+	if err != nil {
+		return nil, err
+	}
+	rehearsal, err := Proposals(ledger.New(l.Pool(), l.Dialect(), ledger.WithRehearsal(), ledger.WithLog(log)))
+	if err != nil {
+		return nil, err
+	}
+	return peopleapi.New(peopleapi.Settings{
+		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
+		Zone: func(ctx context.Context) (string, error) {
+			zone, err := (&rules.Store{Ledger: l}).Zone(ctx)
+			if errors.Is(err, rules.ErrEmpty) { // people come before rules
+				zone, err = new(service.Zone).Location(), nil
+			}
+			if err != nil {
+				return "", err
+			}
+			return zone.String(), nil
+		},
+	}), nil
+}
+
+// ServePeople answers people's requests at the socket of a directory, until the function that it
+// gives is called. If it ends before that, failed is called with the reason.
+func ServePeople(ctx context.Context, people *peopleapi.Server, dir string, failed func(error), log *slog.Logger) (stop func(context.Context) error, err error) {
+	listener, err := peopleapi.ListenSocket(ctx, dir)
+	if err != nil {
+		return nil, service.Fail("cannot listen at %s", peopleapi.SocketPath(dir)).Todo("make the data directory writable for this user, and free some space").Because(err)
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	server := &http.Server{
+		Handler: people.Local(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: actTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: headerLimit, Protocols: protocols, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		if err := server.Serve(netutil.LimitListener(listener, socketConnections)); !errors.Is(err, http.ErrServerClosed) {
+			failed(language.Textf("the API for people has stopped: %w", err))
+		}
+	}()
+	return server.Shutdown, nil
+}
+
+// startPeople serves people at the socket of the data directory and, where that is safe, at the
+// address of the API.
+func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
+	people, err := NewPeople(c.Books.Ledger, log)
+	if err != nil {
+		return err
+	}
+	if a.settings.Certificate != "" || onLoopback(a.settings.Address) {
+		a.mux.Handle(peopleapi.Path, people.Remote())
+	}
+	stop, err := ServePeople(ctx, people, dir, c.fail, log)
+	if err != nil {
+		return err
+	}
+	stack.Push("API for people", stop)
+	c.Socket = peopleapi.SocketPath(dir)
+	client := peopleapi.AtSocket(c.Socket, language.Language{})
+	ops.Check("people", func(ctx context.Context) error {
+		_, err := client.Books(ctx)
+		return err
+	})
+	return nil
+}
