@@ -70,7 +70,7 @@ func (a *Approval) check(ctx context.Context, tx pgx.Tx) error {
 // already: books without people take names, and those with people do not. An act of two people does
 // it by itself. An act of one person calls it inside its transaction.
 func Unstaffed(ctx context.Context, tx pgx.Tx, by *Approval) error {
-	if len(by.Signed) > 0 || by.First == "" {
+	if len(by.Signed) > 0 {
 		return nil
 	}
 	var staffed bool
@@ -175,7 +175,7 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 // byNames are the acts that books with people take with names, too.
 func byNames(act string) bool {
 	switch act {
-	case chain.ActPinSealKey, "close day without", "judge quarantined", "book receipt", "reverse receipt", "approve registry change", "approve rules":
+	case "close day without", "judge quarantined", "approve registry change", "approve rules":
 		return true
 	}
 	return false

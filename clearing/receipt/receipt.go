@@ -24,6 +24,10 @@ const (
 	ActReverse = "reverse receipt"
 )
 
+// MaxFen is the most that one receipt may have: a hundred billion yuan. Nine hundred thousand such
+// receipts do not make more than an account's sums can hold.
+const MaxFen ledger.Fen = 100_000_000_000_00
+
 // Receipt is money that the bank reports.
 type Receipt struct {
 	Account   string // that the money belongs to
@@ -37,6 +41,9 @@ func New(account string, fen ledger.Fen, reference string) (Receipt, error) {
 	number, err := referenceOf(reference)
 	if err != nil {
 		return Receipt{}, err
+	}
+	if fen < 1 || fen > MaxFen {
+		return Receipt{}, language.Textf("%s yuan: want 0.01 to %s", fen.String(), MaxFen.String())
 	}
 	r := Receipt{Account: account, Fen: fen, Reference: number}
 	switch {
@@ -104,7 +111,7 @@ func (o *Office) Show(ctx context.Context, r Receipt) (Effect, error) {
 	}
 	account, open := accounts.Account(r.Account)
 	if !open {
-		return effect, refused(language.Textf("there is no account %s; nothing booked", r.Account), language.Textf("citycard account lists them"))
+		return effect, refused(language.Textf("there is no account %s", r.Account), language.Textf("citycard account lists them"))
 	}
 	row, found, err := o.Ledger.Find(ctx, r.key())
 	if err != nil || !found {
@@ -115,10 +122,10 @@ func (o *Office) Show(ctx context.Context, r Receipt) (Effect, error) {
 	case err != nil:
 		return effect, err
 	case reversed:
-		return effect, refused(language.Textf("reference %s is of a receipt of %s yuan that was reversed; nothing booked", r.Reference, row.Amount),
+		return effect, refused(language.Textf("reference %s is of a receipt of %s yuan that was reversed", r.Reference, row.Amount),
 			language.Textf("book money that came again under a reference of its own"))
 	case row.Amount != r.Fen || row.Credit != account.ID:
-		return effect, refused(language.Textf("reference %s is booked already with %s yuan to %s; nothing booked", r.Reference, row.Amount, codeOf(accounts, row.Credit)),
+		return effect, refused(language.Textf("reference %s is booked already with %s yuan to %s", r.Reference, row.Amount, codeOf(accounts, row.Credit)),
 			language.Textf("correct --reference, or the amount and the account"))
 	}
 	effect.Stands = true
@@ -170,7 +177,7 @@ func refusal(effect *Effect, decision ledger.Decision) error {
 	case decision.Result != ledger.Refused:
 		return nil
 	case is && (denied.Reason == ledger.ExceedsCredits || denied.Reason == ledger.ExceedsDebits):
-		return refused(language.Textf("%s has not %s yuan left: the money of reference %s is used; nothing booked", effect.Debit, effect.Fen, effect.Reference),
+		return refused(language.Textf("%s has not %s yuan left: the money of reference %s is used", effect.Debit, effect.Fen, effect.Reference),
 			language.Textf("citycard account shows what is available there"))
 	}
 	return refused(language.Textf("the ledger refused: %v", decision.Err), language.Textf("look at the accounts with citycard account"))

@@ -3,6 +3,7 @@ package receipt_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -132,11 +133,11 @@ func TestBook(t *testing.T) {
 		}
 	}
 	_, err := b.book(chart.Deposits, 501, "slip "+chart.Deposits)
-	b.wantRefused(err, "is booked already with 5.00 yuan to deposits:own; nothing booked")
+	b.wantRefused(err, "is booked already with 5.00 yuan to deposits:own")
 	_, err = b.book(chart.Fees, 500, "slip "+chart.Deposits)
-	b.wantRefused(err, "is booked already with 5.00 yuan to deposits:own; nothing booked")
+	b.wantRefused(err, "is booked already with 5.00 yuan to deposits:own")
 	_, err = b.book("fund:nosuch", 500, "x")
-	b.wantRefused(err, "there is no account fund:nosuch; nothing booked")
+	b.wantRefused(err, "there is no account fund:nosuch")
 	b.wantAudit("book receipt: reference slip deposits:own: 500 fen, reserve -> deposits:own",
 		"book receipt: reference slip passes:own: 500 fen, reserve -> passes:own",
 		"book receipt: reference slip fees:own: 500 fen, reserve -> fees:own")
@@ -144,6 +145,11 @@ func TestBook(t *testing.T) {
 	for _, reference := range []string{"", "slip\u200b", strings.Repeat("x", 61)} {
 		if r, err := receipt.New(chart.Deposits, 500, reference); err == nil {
 			t.Errorf("reference %q was taken: %+v", reference, r)
+		}
+	}
+	for _, fen := range []ledger.Fen{math.MinInt64, -1, 0, receipt.MaxFen + 1, math.MaxInt64} {
+		if r, err := receipt.New(chart.Deposits, fen, "x"); err == nil {
+			t.Errorf("%d fen were taken: %+v", fen, r)
 		}
 	}
 	for _, account := range []string{"", "operator:bus", chart.Float, chart.Reserve, "deposits", "personal:1"} {
@@ -198,7 +204,7 @@ func TestReverse(t *testing.T) {
 		}
 	}
 	_, err = b.book(fund, 700, "both")
-	b.wantRefused(err, "reference both is of a receipt of 7.00 yuan that was reversed; nothing booked")
+	b.wantRefused(err, "reference both is of a receipt of 7.00 yuan that was reversed")
 
 	spend := ledger.Transfer{Day: day, Subject: "claim", ID: "1", Debit: ledger.IDOfCode(fund), Credit: ledger.IDOfCode("spent"), Amount: 1}
 	_, err = b.Ledger.PostOnce(t.Context(), "desk", "test", 0, func(batch *ledger.Batch) error {
@@ -207,7 +213,7 @@ func TestReverse(t *testing.T) {
 	})
 	b.must(err)
 	_, err = b.reverse("slip 1", "")
-	b.wantRefused(err, "fund:employee has not 5.00 yuan left: the money of reference slip 1 is used; nothing booked")
+	b.wantRefused(err, "fund:employee has not 5.00 yuan left: the money of reference slip 1 is used")
 	b.wantBalance(fund, 499)
 	b.wantBalance(chart.BankMedical, -500)
 	entries, err := b.Ledger.Audit(t.Context(), receipt.ActReverse)

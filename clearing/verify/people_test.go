@@ -123,7 +123,7 @@ func TestFoundedBySealKey(t *testing.T) {
 		half, _ := key.Public().(ed25519.PublicKey)
 		return half
 	}
-	if _, err := s.Ledger.PinSealKey(t.Context(), public(seal), ledger.Approval{First: "kim", Second: "lee", Reason: "new", At: s.Now(t)}); err != nil {
+	if _, err := s.Ledger.PinSealKey(t.Context(), public(seal), s.Two(t, "kim", "lee", chain.ActPinSealKey, "the seal key", "new")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.FoundAgain(t.Context(), rand.Reader, other, "lost", s.Now(t)); err == nil {

@@ -26,36 +26,27 @@ func accessCommand() *ffcli.Command {
 		accessIssueCommand(), accessListCommand(), accessRevokeCommand())
 }
 
-// actor is who does an act that takes one person, and why: a person who signs it, or a name.
+// actor is who does an act that takes one person, with a key, and why.
 type actor struct {
-	name, reason string
-	identity     *identityFlags
+	reason   string
+	identity *identityFlags
 }
 
 func (a *actor) register(c *command) {
-	c.flags.StringVar(&a.name, "by", "", "`name` of the person who does it")
 	c.flags.StringVar(&a.reason, "reason", "", "`text` that is kept with it")
 	a.identity = c.registerIdentity()
 }
 
 // approval is that of an act; what says what exactly is done.
 func (a *actor) approval(ctx context.Context, l *ledger.Ledger, act, what string) (ledger.Approval, error) {
-	if a.identity.file != "" {
-		return a.identity.alone(ctx, l, act, what, a.reason)
-	}
-	return ledger.Approval{First: a.name, Reason: a.reason, At: time.Now()}, nil
+	return a.identity.alone(ctx, l, act, what, a.reason)
 }
 
 func (a *actor) missing() error {
-	switch {
-	case a.name != "" && a.identity.file != "":
-		return language.Textf("--by and --identity: want one of them")
-	case strings.TrimSpace(a.name) == "" && a.identity.file == "":
-		return language.Textf("--by is missing: want the name of who does this, or --identity with which it is signed")
-	case a.reason == "":
+	if a.reason == "" {
 		return language.Textf("--reason is missing: want why, in a few words")
 	}
-	return nil
+	return a.identity.check()
 }
 
 // credentialLine is a credential as it is printed.
@@ -105,7 +96,7 @@ func stateWords(state access.State, l language.Language) string {
 }
 
 func accessIssueCommand() *ffcli.Command {
-	c := newCommand("access issue", "--unit KIND:ID --days N [--certificate FILE] [--out FILE] --by NAME --reason TEXT", "let a unit's system in",
+	c := newCommand("access issue", "--unit KIND:ID --days N [--certificate FILE] [--out FILE] --identity FILE --reason TEXT", "let a unit's system in",
 		"Makes a token and prints it this once, or writes it into a new file that only its owner may read; of the token only\n"+
 			"its SHA-256 is kept. With --certificate the unit's own certificate counts instead, and no token is made. Credentials\n"+
 			"that the unit has stay as they are: so a new one is handed over before the old one ends.")
@@ -207,7 +198,6 @@ func issueCertificate(ctx context.Context, l *ledger.Ledger, order access.Order,
 // notIssued says why a credential was not issued.
 func notIssued(err error) error {
 	var order *access.OrderError
-	var person *ledger.BatchError
 	var taken *access.TakenError
 	var said *service.Failure
 	if err = notAllowed(err); errors.As(err, &said) {
@@ -219,8 +209,6 @@ func notIssued(err error) error {
 			Todo("let the unit make another certificate, or revoke that credential first where it is the unit's own")
 	case errors.As(err, &order):
 		return service.Refuse("nothing was issued").Todo("correct what it names").Because(order.What)
-	case errors.As(err, &person):
-		return service.Refuse("nothing was issued").Todo("correct --by or --reason").Because(person.What)
 	case errors.Is(err, ledger.ErrOutcomeUnknown):
 		return service.Fail("it is not known whether the credential was issued").Todo("look with citycard access list: revoke it if it is there and you do not have its token").Because(err)
 	}
@@ -266,7 +254,7 @@ func accessListCommand() *ffcli.Command {
 }
 
 func accessRevokeCommand() *ffcli.Command {
-	c := newWithArguments("access revoke", "NUMBER --by NAME --reason TEXT", "shut out a credential, at once and for good", 1)
+	c := newWithArguments("access revoke", "NUMBER --identity FILE --reason TEXT", "shut out a credential, at once and for good", 1)
 	c.registerJSON("print for machines")
 	var by actor
 	by.register(c)
@@ -304,7 +292,6 @@ func accessRevokeCommand() *ffcli.Command {
 
 // notRevoked says why a credential was not revoked.
 func notRevoked(number int64, err error) error {
-	var person *ledger.BatchError
 	var said *service.Failure
 	if err = notAllowed(err); errors.As(err, &said) {
 		return err
@@ -312,8 +299,6 @@ func notRevoked(number int64, err error) error {
 	switch {
 	case errors.Is(err, access.ErrNone):
 		return service.Refuse("there is no credential %d", number).Todo("citycard access list has them")
-	case errors.As(err, &person):
-		return service.Refuse("nothing was revoked").Todo("correct --by or --reason").Because(person.What)
 	}
 	return service.Fail("it is not known whether credential %d is revoked", number).Todo("try again: to revoke it twice does no harm").Because(err)
 }

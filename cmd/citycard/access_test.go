@@ -12,26 +12,25 @@ import (
 
 	"citycard/clearing/people/access"
 	"citycard/clearing/transit/load"
+	"citycard/cmd/demostaff"
 )
 
 // letIn issues a token to each channel of a registry's files, and gives the folder that they are
-// in. at are the flags of the books.
-func (p programs) letIn(t testing.TB, registry string, at ...string) (dir string) {
-	t.Helper()
+// in.
+func (c *crew) letIn(registry string) (dir string) {
+	c.Helper()
 	file, err := os.Open(filepath.Join(registry, "channels.csv"))
 	if err != nil {
-		t.Fatal(err)
+		c.Fatal(err)
 	}
 	defer file.Close()
 	rows, err := csv.NewReader(file).ReadAll()
 	if err != nil || len(rows) < 2 {
-		t.Fatalf("%d rows of channels, %v", len(rows), err)
+		c.Fatalf("%d rows of channels, %v", len(rows), err)
 	}
-	dir = t.TempDir()
+	dir = c.TempDir()
 	for _, row := range rows[1:] {
-		p.run(t, "citycard", append([]string{
-			"access", "issue", "--unit", "channel:" + row[0], "--days", "2", "--out", filepath.Join(dir, row[0]+".token"), "--by", "ann", "--reason", "a test",
-		}, at...)...)
+		c.alone(demostaff.Ann, "access", "issue", "--unit", "channel:"+row[0], "--days", "2", "--out", filepath.Join(dir, row[0]+".token"))
 	}
 	return dir
 }

@@ -41,7 +41,7 @@ import (
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
 	"citycard/ledger"
-	"citycard/ledger/ledgertest"
+	"citycard/ledger/chain"
 )
 
 // lived are the books of a small town after three days: the first was
@@ -103,7 +103,7 @@ func live(t *testing.T) *lived {
 	l.reopen(firstLived)
 	l.late()
 	l.close(firstLived)
-	ledgertest.Pin(t, l.Ledger, l.closer.Signer)
+	l.pin()
 	_, err = l.closer.Seal(t.Context(), firstLived)
 	l.must(err)
 	l.secondDay()
@@ -136,22 +136,31 @@ func (l *lived) roster(staff *peopletest.Staff) {
 	l.must(err)
 }
 
-// letIn issues credentials to the channel, one of them signed, and revokes one.
+// letIn issues credentials to the channel, and revokes one.
 func (l *lived) letIn(staff *peopletest.Staff) {
 	store := &access.Store{Ledger: l.Ledger}
-	by := ledger.Approval{First: "ann", Reason: "contract", At: noonOf(firstLived)}
 	for _, o := range []access.Order{
 		{Unit: access.Channel("counter"), Kind: access.Token, Hash: access.HashToken("lived"), Days: 30},
 		{Unit: access.Channel("counter"), Kind: access.Certificate, Hash: access.Hash{1}, Days: 400},
 	} {
-		_, err := store.Issue(l.Context(), o, by)
+		_, err := store.Issue(l.Context(), o, staff.Alone(l, "kim", access.ActIssue, o.What(), "contract"))
 		l.must(err)
 	}
-	by.First, by.At = "bob", noonOf(firstLived).Add(time.Hour)
-	_, _, err := store.Revoke(l.Context(), 1, by)
+	_, _, err := store.Revoke(l.Context(), 1, staff.Alone(l, "bob", access.ActRevoke, (&access.Ended{Credential: 1}).What(), "lost"))
 	l.must(err)
-	order := access.Order{Unit: access.Channel("counter"), Kind: access.Token, Hash: access.HashToken("signed"), Days: 30}
-	_, err = store.Issue(l.Context(), order, staff.Alone(l, "kim", access.ActIssue, order.What(), "contract"))
+}
+
+// mark marks an account by two people who sign it without a proposal: no command does it.
+func (l *lived) mark(code string, frozen bool) {
+	by := peopletest.Of(l, l.Ledger).Two(l, "ann", "bob", chain.ActMarkAccount, code, "as the town's day has it")
+	l.must(l.MarkAccount(l.Context(), code, frozen, false, by))
+}
+
+// pin pins the key that seals the days.
+func (l *lived) pin() {
+	public, _ := livedSigner().Public().(ed25519.PublicKey)
+	by := peopletest.Of(l, l.Ledger).Two(l, "kim", "lee", chain.ActPinSealKey, "the seal key", "first")
+	_, err := l.PinSealKey(l.Context(), public, by)
 	l.must(err)
 }
 
@@ -312,9 +321,9 @@ func (l *lived) firstDay() {
 	})))
 	l.decide(firstLived)
 	l.limits()
-	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), true, false, l.by(firstLived)))
-	l.must(l.MarkAccount(ctx, chart.Hospital("h2"), false, false, l.by(firstLived)))
-	l.must(l.MarkAccount(ctx, chart.Fees, true, false, l.by(firstLived)))
+	l.mark(chart.Hospital("h2"), true)
+	l.mark(chart.Hospital("h2"), false)
+	l.mark(chart.Fees, true)
 	l.hold(firstLived)
 }
 

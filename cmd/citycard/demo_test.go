@@ -50,6 +50,9 @@ func TestDemo(t *testing.T) {
 	if !strings.Contains(v, ": 0 faults\n") {
 		t.Errorf("verify printed %s", v)
 	}
+	if people := p.run(t, "citycard", "person", "list", "--data", data, "--json"); strings.Count(people, "\n") != 4 || strings.Count(people, `"demo":true`) != 4 {
+		t.Errorf("the demonstration's people: %s", people)
+	}
 	checkKeys(t, text)
 	checkTaps(t, p, data, &r)
 }

@@ -40,8 +40,10 @@ import (
 // that it needs. A line that begins with "=" marks a command that prints the same with --dry-run as
 // without it.
 const dryRuns = `
-= receive --account deposits:own --amount 12.5 --reference slip --by ann --and bob --reason statement
-= receive reverse --reference slip --by ann --and bob --reason mistyped
+  receive --account deposits:own --amount 12.5 --reference slip --identity {ann} --reason statement
+= proposal approve --identity {bob} --hash {hash} {last}
+  receive reverse --reference slip --identity {ann} --reason mistyped
+= proposal approve --identity {bob} --hash {hash} {last}
   suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:metro --because unlisted --identity {ann} --reason late
 = proposal approve --identity {bob} --hash {hash} {last}
   suspense release --reason-code card_listed --identity {ann} --reason late
@@ -70,8 +72,8 @@ const dryRuns = `
 = rules propose --by ann --reason council {pension}
 = rules reject --by bob 3
 = rules template --log-level info {drafts}
-  access issue --unit channel:counter --days 3 --by ann --reason contract
-  access revoke --by ann --reason lost 1
+  access issue --unit channel:counter --days 3 --identity {ann} --reason contract
+  access revoke --identity {ann} --reason lost 1
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   day release --day 20260105 --operator bus --identity {ann} --reason looked
 = proposal approve --identity {bob} --hash {hash} {last}
@@ -79,7 +81,8 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
   seal-key make
-= seal-key pin --by kim --and lee --reason first
+  seal-key pin --identity {kim} --reason first
+= proposal approve --identity {lee} --hash {hash} {last}
 = day seal --day 20260105
   person key --passphrase-file {passphrase} {key}
   person found --seal-key --reason lost
@@ -158,20 +161,20 @@ const refusedRuns = `
 = persons import --identity {ann} --reason monthly --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
 = persons find --identity {ann} --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
 = registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
-  access issue --unit channel:counter --days 3 --by ann --reason contract --out {file} | no token was issued: {file} is there already
-= access issue --unit channel:counter --days 3 --by ann --reason contract --out {file}/token | no token was issued
-= access issue --unit channel:tram --days 3 --by ann --reason contract | channel:tram is not registered
-= access issue --unit channel:counter --days 3 --by ann --reason {long} | nothing was issued: it takes one person at most, and a reason of at most 1024 bytes
-= access revoke --by ann --reason lost 99 | there is no credential 99
-= receive --account fund:nosuch --amount 1 --reference slip --by ann --and bob --reason statement | there is no account fund:nosuch
-= receive reverse --reference unknown --by ann --and bob --reason mistyped | no receipt is booked under reference unknown
+  access issue --unit channel:counter --days 3 --identity {ann} --reason contract --out {file} | no token was issued: {file} is there already
+= access issue --unit channel:counter --days 3 --identity {ann} --reason contract --out {file}/token | no token was issued
+= access issue --unit channel:tram --days 3 --identity {ann} --reason contract | channel:tram is not registered
+= access issue --unit channel:counter --days 3 --identity {ann} --reason {long} | nothing is done: a statement whose field "reason" has 5000 bytes
+= access revoke --identity {ann} --reason lost 99 | there is no credential 99
+= receive --account fund:nosuch --amount 1 --reference slip --identity {ann} --reason statement | there is no account fund:nosuch
+= receive reverse --reference unknown --identity {ann} --reason mistyped | no receipt is booked under reference unknown
 = suspense release --row 20260105/010149105070200000000001/010931000000009900000007 --to float:own --identity {ann} --reason late | nothing is proposed
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late | nothing is proposed
 = account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
 = proposal withdraw --identity {ann} 9 | there is no such proposal
   quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
 = day reopen --day 20260105 --identity {ann} --reason forgotten | day 20260105 is not reopened
-= seal-key pin --by kim --and lee --reason first | there is no seal key
+= seal-key pin --identity {kim} --reason first | there is no seal key
 = day seal --day 20260105 | there is no seal key
 `
 
@@ -336,7 +339,7 @@ func newDryRun(t *testing.T) *dryRun {
 	must(err)
 	t.Cleanup(empty.Close)
 	return &dryRun{T: t, books: b, empty: empty, kafka: kadm.NewClient(client), dir: dir, words: strings.NewReplacer(
-		"{ann}", as("ann"), "{bob}", as("bob"), "{kim}", as("kim"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
+		"{ann}", as("ann"), "{bob}", as("bob"), "{kim}", as("kim"), "{lee}", as("lee"), "{passphrase}", peopletest.PassphraseFile(t, keys), "{key}", filepath.Join(dir, "rita.key"),
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),

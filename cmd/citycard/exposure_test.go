@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"index/suffixarray"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"net/url"
 	"os"
@@ -28,8 +27,8 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/cardos/chip"
 	"citycard/clearing/message"
-	"citycard/clearing/people/peopletest"
 	"citycard/cmd/books"
+	"citycard/cmd/demostaff"
 	"citycard/ledger"
 	"citycard/ledger/export"
 	"citycard/ledger/schema"
@@ -41,7 +40,8 @@ import (
 type exposedDay struct {
 	process
 	data, field, kafka string
-	tokens             string       // the folder
+	tokens             string // the folder
+	staff              *crew
 	said               bytes.Buffer // by the commands
 }
 
@@ -117,10 +117,9 @@ func (d *exposedDay) live() {
 	d.start()
 	d.ready()
 	d.looks()
-	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		d.say("citycard", "receive", "--data", d.data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
-	d.tokens = d.letIn(d.T, filepath.Join(d.field, "registry"), "--data", d.data)
+	d.staff = d.enrolled(d.T, "--data", d.data)
+	d.staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
+	d.tokens = d.staff.letIn(filepath.Join(d.field, "registry"))
 	d.say("cardsim", append([]string{
 		"city", "--kafka", d.kafka, "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(d.data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", d.tokens,
 	}, city...)...)
@@ -129,7 +128,7 @@ func (d *exposedDay) live() {
 	d.say("citycard", append([]string{"day", "findings"}, on...)...)
 	d.release()
 	public := strings.Fields(d.say("citycard", "seal-key", "make", "--data", d.data))
-	d.say("citycard", "seal-key", "pin", "--data", d.data, "--by", "kim", "--and", "lee", "--reason", "first")
+	d.said.WriteString(d.staff.two(demostaff.Kim, demostaff.Lee, "seal-key", "pin"))
 	d.say("citycard", append([]string{"day", "seal"}, on...)...)
 	verified := d.say("citycard", "verify", "--data", d.data, "--truth", filepath.Join(d.field, "truth"))
 	if !strings.Contains(verified, "trusted signer "+public[len(public)-1]) || !strings.Contains(verified, "THE BOOKS HOLD") {
@@ -158,33 +157,11 @@ func (d *exposedDay) release() {
 			d.Fatal(err)
 		}
 		if waiting.Reason == "unknown_terminal" {
-			d.propose("suspense", "release", "--row", waiting.Row, "--to", "operator:zzmetro", "--because", "its number was typed wrong")
+			d.said.WriteString(d.staff.two(demostaff.Ann, demostaff.Bob, "suspense", "release", "--row", waiting.Row, "--to", "operator:zzmetro", "--because", "its number was typed wrong"))
 			return
 		}
 	}
 	d.Fatal("no tap of an unknown terminal waits")
-}
-
-// propose has ann propose something and bob approve it.
-func (d *exposedDay) propose(command ...string) {
-	b, err := books.Find(d.Context(), books.ToChange, "", d.data, slog.New(slog.DiscardHandler))
-	if err != nil {
-		d.Fatal(err)
-	}
-	peopletest.New(d.T, b.Ledger)
-	if err := b.Close(d.Context()); err != nil {
-		d.Fatal(err)
-	}
-	keys := d.TempDir()
-	as := func(id string) []string {
-		return []string{"--data", d.data, "--identity", peopletest.KeyFile(d.T, keys, id, false), "--identity-passphrase-file", peopletest.PassphraseFile(d.T, keys), "--json"}
-	}
-	shown := d.run(d.T, "citycard", slices.Concat(command, as("ann"), []string{"--reason", "listed late"})...) // for a person's eyes
-	var proposed proposalLine
-	if err := json.Unmarshal([]byte(shown), &proposed); err != nil {
-		d.Fatal(err)
-	}
-	d.say("citycard", slices.Concat([]string{"proposal", "approve", "--hash", proposed.Hash}, as("bob"), []string{fmt.Sprint(proposed.Proposal)})...)
 }
 
 // topics reads all that Kafka holds and ends the server.

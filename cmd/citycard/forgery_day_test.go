@@ -25,11 +25,10 @@ func TestForgeryDay(t *testing.T) {
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
-	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
+	staff := p.enrolled(t, "--data", data)
+	staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
 	p.run(t, "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, filepath.Join(field, "registry"), "--data", data),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", staff.letIn(filepath.Join(field, "registry")),
 		"--tampered", "1", "--foreign", "0.2",
 	}, city...)...)
 	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data)

@@ -140,13 +140,12 @@ func TestFoundedCity(t *testing.T) {
 	}
 	s.start()
 	s.ready()
-	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
+	staff := p.enrolled(t, "--data", data)
+	staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
 	access := serverAccess(data)
 	p.run(t, "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", access.User, "--kafka-password-file", access.PasswordFile,
-		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, filepath.Join(field, "registry"), "--data", data), "--tampered", "0", "--late", "0.1",
+		"--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", staff.letIn(filepath.Join(field, "registry")), "--tampered", "0", "--late", "0.1",
 	}, simulated...)...)
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)
 	if v := p.run(t, "citycard", "verify", "--data", data, "--truth", filepath.Join(field, "truth")); !strings.Contains(v, "THE BOOKS HOLD") {

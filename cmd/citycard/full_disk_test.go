@@ -25,9 +25,10 @@ func TestFullDisk(t *testing.T) {
 	s, kafka, api := p.serving(t, data, filepath.Join(field, "registry"))
 	s.start()
 	s.ready()
-	p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before", "--by", "ann", "--and", "bob", "--reason", "statement")
+	staff := p.enrolled(t, "--data", data)
+	staff.receive("1000", "pension:fund")
 
-	tokens := p.letIn(t, filepath.Join(field, "registry"), "--data", data)
+	tokens := staff.letIn(filepath.Join(field, "registry"))
 	free := ledgertest.FillDisk(t, disk)
 	play := p.command(t.Context(), "cardsim", append([]string{
 		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"),
@@ -61,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 	free()
 	s.start()
 	s.ready()
-	if out := p.run(t, "citycard", "receive", "--data", data, "--account", "pension:fund", "--amount", "1000", "--reference", "before", "--by", "ann", "--and", "bob", "--reason", "statement"); !strings.Contains(out, "booked before") {
+	if out := p.run(t, "citycard", "account", "--data", data, "--code", "pension:fund"); !strings.Contains(out, " 1000.00 ") {
 		t.Errorf("what was booked before: %s", out)
 	}
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)

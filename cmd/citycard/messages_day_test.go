@@ -73,10 +73,9 @@ func startExampleCity(t *testing.T) *exampleCity {
 	s.start()
 	t.Cleanup(func() { s.signal(os.Interrupt) })
 	p.run(t, "citycard", "ready", "--data", c.data)
-	c.token = tokenIn(t, p.letIn(t, registry, "--data", c.data), "counter")
-	for _, account := range []string{"fund:employee", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", c.data, "--account", account, "--amount", "10000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
+	staff := p.enrolled(t, "--data", c.data)
+	c.token = tokenIn(t, staff.letIn(registry), "counter")
+	staff.receive("10000", "fund:employee", "pension:fund")
 	opts, err := serverAccess(c.data).Options(kafka)
 	if err != nil {
 		t.Fatal(err)

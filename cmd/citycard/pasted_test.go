@@ -48,7 +48,7 @@ func treatments() []treatment {
 		{"docs/cities.md", "bin/citycard rules template", "a city of one's own", ""},
 		{"docs/cities.md", "DAY_RECORDS=1000000 go test", "", "it takes most of an hour; TestCrowdDay runs with fewer records each time"},
 		{"docs/configuration.md", "kafka-acls.sh", "", stand + "kafka-acls.sh is Kafka's own"},
-		{"docs/configuration.md", "citycard access issue", "a day by hand", ""},
+		{"docs/configuration.md", "citycard access issue", "", stand + "README's day by hand issues, and TestBooks revokes"},
 		{"docs/configuration.md", "citycard suspense list", "", stand + "TestDecisions does it"},
 		{"docs/configuration.md", "citycard day held", "", nothing + "TestHeldPayouts does it"},
 		{"docs/configuration.md", "citycard registry import", "", stand + "TestLooks does it"},

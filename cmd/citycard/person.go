@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	staff "citycard/clearing/people"
 	"citycard/cmd/books"
+	"citycard/cmd/demostaff"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/durable"
@@ -90,17 +92,25 @@ func existing(name string, err error) error {
 func personFoundCommand() *ffcli.Command {
 	c := newCommand("person found", "", "print the tokens with which the first two keepers enrol",
 		"Prints two one-time tokens, for two people: each enrols with one of them, within a week. Once a keeper is enrolled it\n"+
-			"is refused. If the keepers' keys are lost, --seal-key signs it with the seal key of --data, and the audit has that.")
+			"is refused. If the keepers' keys are lost, --seal-key signs it with the seal key of --data, and the audit has that.\n"+
+			"For a trial, --demo --people FOLDER enrols the keepers kim and lee and the supervisors ann and bob at once.")
 	sealed := c.flags.Bool("seal-key", false, "the keepers' keys are lost: sign with the seal key")
 	reason := c.flags.String("reason", "", "`text` that is kept with --seal-key")
 	demo := c.flags.Bool("demo", false, "mark the people as those of a demonstration")
+	crew := c.flags.String("people", "", "with --demo: enrol people of a trial, and write their keys, under no passphrase, into a new `folder`")
 	c.check = func() error {
+		if *crew != "" && (!*demo || *sealed) {
+			return language.Textf("--people goes with --demo, and not with --seal-key")
+		}
 		if *sealed == (*reason == "") {
 			return language.Textf("--reason goes with --seal-key, and --seal-key with a reason")
 		}
 		return nil
 	}
 	return c.changes(func(ctx context.Context, b *books.Books) error {
+		if *crew != "" {
+			return c.foundCrew(ctx, b, *crew)
+		}
 		store, err := staff.NewStore(b.Ledger)
 		if err != nil {
 			return err
@@ -119,6 +129,17 @@ func personFoundCommand() *ffcli.Command {
 		}
 		return nil
 	})
+}
+
+// foundCrew enrols the people of a trial.
+func (c *command) foundCrew(ctx context.Context, b *books.Books, folder string) error {
+	if !c.dry { // each step is rolled back before the next
+		if _, err := demostaff.Enrol(ctx, b.Ledger, folder); err != nil {
+			return notAllowed(err)
+		}
+	}
+	c.Print("%s are enrolled for a trial, with keys in %s", strings.Join(demostaff.IDs(), ", "), folder)
+	return nil
 }
 
 func newTokens(ctx context.Context, c *command, store *staff.Store, sealed bool, reason string, demo bool) (staff.Tokens, error) {

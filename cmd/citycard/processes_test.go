@@ -14,6 +14,7 @@ import (
 	"citycard/broker/kafkatest"
 	"citycard/clearing/people/access"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/demostaff"
 	"citycard/ledger/embedded"
 )
 
@@ -55,11 +56,10 @@ func TestTwoProcesses(t *testing.T) {
 		servers[i].start()
 		servers[i].ready()
 	}
-	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--db", database.URL, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
 	books := []string{"--data", data, "--db", database.URL}
-	tokens := p.letIn(t, filepath.Join(field, "registry"), books...)
+	staff := p.enrolled(t, books...)
+	staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
+	tokens := staff.letIn(filepath.Join(field, "registry"))
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{"city", "--kafka", kafka.Addr, "--api", fmt.Sprintf("http://127.0.0.1:%d", apis[0]), "--tokens", tokens}, city...)...)
 	var said bytes.Buffer
@@ -103,7 +103,7 @@ func TestTwoProcesses(t *testing.T) {
 	if at < 0 {
 		t.Fatalf("the counter's token is not listed: %+v", credentials)
 	}
-	p.run(t, "citycard", append([]string{"access", "revoke", fmt.Sprint(credentials[at].Number), "--by", "ann", "--reason", "lost"}, books...)...)
+	staff.alone(demostaff.Ann, "access", "revoke", fmt.Sprint(credentials[at].Number))
 	wantAccess(t, counters, false, both...)
 	wantAccess(t, tokenIn(t, tokens, "kiosk"), true, both...)
 	for _, s := range servers {

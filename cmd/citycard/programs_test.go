@@ -276,12 +276,11 @@ func TestKilledInTheMiddle(t *testing.T) {
 	defer signal.Stop(heard)
 	s.start()
 	s.ready()
-	for _, account := range []string{"fund:employee", "fund:resident", "pension:fund"} {
-		p.run(t, "citycard", "receive", "--data", data, "--account", account, "--amount", "50000000", "--reference", account, "--by", "ann", "--and", "bob", "--reason", "statement")
-	}
+	staff := p.enrolled(t, "--data", data)
+	staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
 	played := make(chan error, 1)
 	play := p.command(t.Context(), "cardsim", append([]string{
-		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", p.letIn(t, registryDir, "--data", data),
+		"city", "--kafka", fmt.Sprintf("127.0.0.1:%d", kafka), "--kafka-user", "citycard", "--kafka-password-file", filepath.Join(data, "kafka", "password"), "--api", fmt.Sprintf("http://127.0.0.1:%d", api), "--tokens", staff.letIn(registryDir),
 	}, city...)...)
 	var said bytes.Buffer
 	play.Stdout, play.Stderr = &said, &said

@@ -40,7 +40,7 @@ func TestCommandsWaitForServe(t *testing.T) {
 		return word
 	})
 	waits := [][]string{
-		{"receive", "--data", data, "--account", "fund:employee", "--amount", "10", "--reference", "r-1", "--by", "ann", "--and", "bob", "--reason", "statement"},
+		{"person", "found", "--data", data, "--demo", "--people", filepath.Join(dir, "people")},
 		{"day", "close", "--data", data, "--day", testDay},
 		{"ready", "--data", data},
 	}

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"github.com/shopspring/decimal"
 
 	"citycard/clearing/receipt"
-	"citycard/clearing/release"
 	"citycard/cmd/books"
-	"citycard/cmd/server"
-	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -22,14 +18,12 @@ func registerReference(flags *flag.FlagSet) *string {
 }
 
 func receiveCommand() *ffcli.Command {
-	c := newCommand("receive", "--account CODE --amount YUAN --reference TEXT --by NAME --and NAME --reason TEXT", "book money that arrived at the bank, by two people", "")
-	account := c.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund")
-	amount := c.flags.String("amount", "", "`yuan`, such as 1200.50")
-	reference := registerReference(c.flags)
-	var by people
-	by.register(c.flags)
-	var r receipt.Receipt
-	c.check = func() error {
+	p := newProposing("receive", "--account CODE --amount YUAN --reference TEXT", "propose to book money that arrived at the bank", "")
+	account := p.flags.String("account", "", "`account` that the money belongs to: channel:ID, deposits:own, passes:own, fees:own, fund:ID or pension:fund")
+	amount := p.flags.String("amount", "", "`yuan`, such as 1200.50")
+	reference := registerReference(p.flags)
+	var r receipt.BookRequest
+	p.check = func() error {
 		fen, err := parseYuan(*amount)
 		if err == nil && fen == 0 {
 			err = errNoYuan
@@ -37,72 +31,28 @@ func receiveCommand() *ffcli.Command {
 		if err != nil {
 			return language.Textf("--amount %q: %w", *amount, err)
 		}
-		if r, err = receipt.New(*account, fen, *reference); err != nil {
-			return err
-		}
-		return by.missing()
+		of, err := receipt.New(*account, fen, *reference)
+		r = receipt.BookRequest{Account: of.Account, Fen: of.Fen, Reference: of.Reference}
+		return err
 	}
-	command := c.changes(func(ctx context.Context, b *books.Books) error {
-		done, err := receiptOffice(b).Book(ctx, r, by.approval())
-		if err != nil {
-			return notBooked(err)
-		}
-		if done.Stands {
-			c.Print("%s +%s (%s): booked before; nothing changed", *account, r.Fen.String(), *reference)
-		} else {
-			c.Print("%s +%s (%s), by %s and %s", *account, r.Fen.String(), *reference, by.first, by.second)
-		}
-		return nil
-	})
+	command := proposes(p, receipt.ActBook, func(context.Context, *books.Books) (receipt.BookRequest, error) { return r, nil })
 	command.Subcommands = []*ffcli.Command{receiveReverseCommand()}
 	return command
 }
 
 func receiveReverseCommand() *ffcli.Command {
-	c := newCommand("receive reverse", "--reference TEXT --by NAME --and NAME --reason TEXT", "take a receipt back that was booked wrongly, by two people",
+	p := newProposing("receive reverse", "--reference TEXT", "propose to take a receipt back that was booked wrongly",
 		"Books the whole amount back; both stay in the books. It is refused where the account does not hold the money any\n"+
 			"more. Book what really came under a reference of its own.")
-	reference := registerReference(c.flags)
-	account := c.flags.String("account", "", "`account` that the money was booked to, where two banks have the reference")
-	var by people
-	by.register(c.flags)
-	var r receipt.Reversal
-	c.check = func() (err error) {
-		if r, err = receipt.NewReversal(*reference, *account); err != nil {
-			return err
-		}
-		return by.missing()
-	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		done, err := receiptOffice(b).Reverse(ctx, r, by.approval())
-		if err != nil {
-			return notBooked(err)
-		}
-		c.Print("%s -> %s %s", done.Debit, done.Credit, done.Fen.String())
-		if done.Stands {
-			c.Print("reversed before; nothing changed")
-		} else {
-			c.Print("reference %s reversed, by %s and %s", done.Reference, by.first, by.second)
-		}
-		return nil
-	})
-}
-
-func receiptOffice(b *books.Books) *receipt.Office {
-	return &receipt.Office{Ledger: b.Ledger, Owner: server.OwnerName()}
-}
-
-// notBooked is an error for the user, where something was refused.
-func notBooked(err error) error {
-	refusal, ok := errors.AsType[*release.Refusal](err)
-	if !ok {
+	reference := registerReference(p.flags)
+	account := p.flags.String("account", "", "`account` that the money was booked to, where two banks have the reference")
+	var r receipt.ReverseRequest
+	p.check = func() error {
+		of, err := receipt.NewReversal(*reference, *account)
+		r = receipt.ReverseRequest{Reference: of.Reference, Account: of.Account}
 		return err
 	}
-	failure := service.Refuse("%w", refusal.Text)
-	if refusal.Todo != nil {
-		failure = failure.Todo("%w", refusal.Todo)
-	}
-	return failure
+	return proposes(p, receipt.ActReverse, func(context.Context, *books.Books) (receipt.ReverseRequest, error) { return r, nil })
 }
 
 // errNoYuan says what an amount of money received looks like.

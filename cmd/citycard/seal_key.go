@@ -9,11 +9,13 @@ import (
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/dayclose"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 func sealKeyCommand() *ffcli.Command {
@@ -49,35 +51,14 @@ func sealKeyMakeCommand() *ffcli.Command {
 }
 
 func sealKeyPinCommand() *ffcli.Command {
-	c := newCommand("seal-key pin", "[--key KEY] --by NAME --and NAME --reason TEXT", "pin the seal key in the books, by two people",
-		"From then on days are sealed with this key alone, and whoever verifies learns from the books which key sealed\n"+
-			"which day. Where a key was lost, make another and pin it: what the lost one sealed stays sealed by that.\n"+
-			"All who verify then need the new public key.")
-	named := c.flags.String("key", "", "the public `KEY`, in hex or a file that has it; empty: of the data directory's seal.key")
-	var by people
-	by.register(c.flags)
-	c.check = by.missing
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		key, err := c.keyToPin(*named)
-		if err != nil {
-			return err
-		}
-		before, replaces, err := b.SealKey(ctx)
-		if err != nil {
-			return err
-		}
-		changed, err := b.PinSealKey(ctx, key, by.approval())
-		switch {
-		case err != nil:
-			return err
-		case !changed:
-			c.Print("seal key %x: pinned before; nothing changed", []byte(key))
-		case replaces:
-			c.Print("seal key %x pinned instead of %x, by %s and %s; give it to everybody who verifies", []byte(key), []byte(before.Key), by.first, by.second)
-		default:
-			c.Print("seal key %x pinned, by %s and %s", []byte(key), by.first, by.second)
-		}
-		return nil
+	p := newProposing("seal-key pin", "[--key KEY]", "propose, as a keeper, to pin the seal key in the books",
+		"Once another keeper has approved it, days are sealed with this key alone, and whoever verifies learns from the books\n"+
+			"which key sealed which day. Where a key was lost, make another and pin it: what the lost one sealed stays sealed by\n"+
+			"that. All who verify then need the new public key.")
+	named := p.flags.String("key", "", "the public `KEY`, in hex or a file that has it; empty: of the data directory's seal.key")
+	return proposes(p, chain.ActPinSealKey, func(context.Context, *books.Books) (dayclose.PinRequest, error) {
+		key, err := p.keyToPin(*named)
+		return dayclose.PinRequest{Key: hex.EncodeToString(key)}, err
 	})
 }
 

@@ -16,12 +16,14 @@ import (
 func TestSealKeys(t *testing.T) {
 	b, _ := bookstest.New(t)
 	closeTwoDays(t, b)
+	people := staffed(t, b.Ledger)
 	other, _ := bookstest.New(t)
 	if err := other.OpenDay(t.Context(), 20260105); err != nil {
 		t.Fatal(err)
 	}
 	empty := ledgertest.Empty(t)
-	scripts(t, testscript.Params{Dir: "testdata/sealkey", Setup: func(e *testscript.Env) error {
+	scripts(t, testscript.Params{Dir: "testdata/sealkey", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+		people(e)
 		e.Setenv("DB", b.URL)
 		e.Setenv("OTHER", other.URL)
 		e.Setenv("EMPTY", empty)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"citycard/clearing/people/peopletest"
+	"citycard/cmd/demostaff"
 	"citycard/ledger"
 )
 
@@ -64,5 +67,51 @@ func approveLast(ts *testscript.TestScript, neg bool, args []string) {
 	approve := []string{"proposal", "approve", strconv.FormatInt(last.Proposal, 10), "--hash", last.Hash, "--identity", args[0]}
 	if err := ts.Exec("citycard", append(approve, args[1:]...)...); (err == nil) == neg {
 		ts.Fatalf("proposal %d: %v", last.Proposal, err)
+	}
+}
+
+// crew are the people of a trial, whom a test of the programs enrols as a user does.
+type crew struct {
+	programs
+	testing.TB
+	keys string   // the folder of their keys
+	at   []string // the flags that name the books
+}
+
+// enrolled enrols the people of a trial in the books that the flags name.
+func (p programs) enrolled(t testing.TB, at ...string) *crew {
+	t.Helper()
+	c := &crew{p, t, filepath.Join(t.TempDir(), "people"), at}
+	p.run(t, "citycard", append([]string{"person", "found", "--demo", "--people", c.keys}, at...)...)
+	return c
+}
+
+// signed are the flags with which somebody signs a command.
+func (c *crew) signed(id string) []string {
+	return slices.Concat([]string{"--demo", "--identity", demostaff.KeyFile(c.keys, id)}, c.at)
+}
+
+// alone runs a command that somebody signs.
+func (c *crew) alone(id string, command ...string) string {
+	c.Helper()
+	return c.run(c, "citycard", slices.Concat(command, []string{"--reason", "a test"}, c.signed(id))...)
+}
+
+// two has one person propose what a command does, and another approve it.
+func (c *crew) two(first, second string, command ...string) string {
+	c.Helper()
+	var proposed proposalLine
+	if err := json.Unmarshal([]byte(c.alone(first, append(command, "--json")...)), &proposed); err != nil {
+		c.Fatal(err)
+	}
+	approve := []string{"proposal", "approve", strconv.FormatInt(proposed.Proposal, 10), "--hash", proposed.Hash}
+	return c.run(c, "citycard", append(approve, c.signed(second)...)...)
+}
+
+// receive books money of the same reference as its account.
+func (c *crew) receive(yuan string, accounts ...string) {
+	c.Helper()
+	for _, account := range accounts {
+		c.two(demostaff.Ann, demostaff.Bob, "receive", "--account", account, "--amount", yuan, "--reference", account)
 	}
 }

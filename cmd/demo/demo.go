@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -22,6 +24,7 @@ import (
 	beside "citycard/clearing/verify"
 	"citycard/cmd/books"
 	"citycard/cmd/check"
+	"citycard/cmd/demostaff"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/durable"
@@ -103,6 +106,7 @@ type demo struct {
 	server   *server.Server
 	made     bool              // the data directory, for this run alone
 	signer   ed25519.PublicKey // of the demonstration's own seal key
+	staff    *demostaff.Staff
 	ops      *service.Ops
 	result   *dayclose.Result
 	seal     chain.Seal
@@ -232,7 +236,10 @@ func (d *demo) leave(failed bool) error {
 	return nil
 }
 
-// start brings up the books and the broker.
+// staffKeys is the folder in the data directory for the keys of the demonstration's people.
+const staffKeys = "people"
+
+// start brings up the books and the broker, and enrols the demonstration's people.
 func (d *demo) start(ctx context.Context) (err error) {
 	phase := d.progress.Phase(starting, 1)
 	if d.base, err = server.OpenBase(ctx, &d.Settings, d.dir, time.Now(), d.stack, d.log); err != nil {
@@ -241,7 +248,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.base.Unused(ctx); err != nil {
 		return err
 	}
-	if _, err := d.base.Books.PinSealKey(ctx, d.signer, byDemonstrators("the demonstration's own key")); err != nil {
+	if d.staff, err = demostaff.Enrol(ctx, d.base.Books.Ledger, d.dir.Join(staffKeys)); err != nil {
+		return err
+	}
+	pin := dayclose.PinRequest{Key: hex.EncodeToString(d.signer)}
+	if err := demostaff.Two(ctx, d.staff, demostaff.Kim, demostaff.Lee, chain.ActPinSealKey, pin, "the demonstration's own key"); err != nil {
 		return err
 	}
 	phase.Add(1)
@@ -441,6 +452,7 @@ func (d *demo) finish(ctx context.Context) error {
 	}
 	d.sayWhere()
 	d.Print("sealed by the demonstration's own key: %x", []byte(d.signer))
+	d.Print("money and access were signed by %s, people of this demonstration alone", strings.Join(demostaff.IDs(), ", "))
 	if d.json != "" {
 		if err := writeJSON(d.json, d.report); err != nil {
 			return err

@@ -2,10 +2,10 @@ package demo
 
 import (
 	"context"
-	"time"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/receipt"
+	"citycard/cmd/demostaff"
 	"citycard/ledger"
 )
 
@@ -32,12 +32,6 @@ func (d *demo) receive(ctx context.Context, account string, fen ledger.Fen, refe
 	if err != nil {
 		return err
 	}
-	office := &receipt.Office{Ledger: d.base.Books.Ledger, Owner: d.server.Owner}
-	_, err = office.Book(ctx, r, byDemonstrators("the day begins and ends with what the banks report"))
-	return err
-}
-
-// byDemonstrators is the approval of two people whom only a demonstration has.
-func byDemonstrators(reason string) ledger.Approval {
-	return ledger.Approval{First: "demo ann", Second: "demo bob", Reason: reason, At: time.Now()}
+	request := receipt.BookRequest{Account: r.Account, Fen: r.Fen, Reference: r.Reference}
+	return demostaff.Two(ctx, d.staff, demostaff.Ann, demostaff.Bob, receipt.ActBook, request, "the day begins and ends with what the banks report")
 }

@@ -164,6 +164,9 @@ func record[T any](ctx context.Context, tx pgx.Tx, act string, what T, by ledger
 	if err != nil {
 		return err
 	}
+	if err := ledger.Unstaffed(ctx, tx, &by); err != nil {
+		return err
+	}
 	return ledger.Record(ctx, tx, act, string(text), by)
 }
 
