@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/service"
 	"citycard/ledger/schema"
 )
 
@@ -177,5 +179,64 @@ func TestReaderIsKept(t *testing.T) {
 	}
 	if said := migrate(""); said != "" || len(rights()) != 0 {
 		t.Errorf("the administrator: %v; %s", rights(), said)
+	}
+}
+
+// TestReadersOwnBooks opens books with nothing running: who reads has the role's rights alone, who
+// verifies reads all, and who reads beside a process that names no database is refused.
+func TestReadersOwnBooks(t *testing.T) {
+	data, err := os.MkdirTemp("", "citycard-reader-") // which the private server's user can reach
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(data) })
+	quiet := slog.New(slog.DiscardHandler)
+	begin := func() error {
+		dir, err := service.OpenDataDir(data, books.DataPurpose)
+		if err != nil {
+			return err
+		}
+		b, err := books.Open(t.Context(), "", data, 2, quiet)
+		if err != nil {
+			return errors.Join(err, dir.Close())
+		}
+		return errors.Join(b.OpenDay(t.Context(), 20260105), b.Close(t.Context()), dir.Close())
+	}
+	if err := begin(); err != nil {
+		t.Fatal(err)
+	}
+	for right, denied := range map[books.Right]bool{books.ToRead: true, books.ToVerify: false} {
+		b, err := books.Find(t.Context(), right, "", data, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		err = b.Pool().QueryRow(t.Context(), "SELECT count(*) FROM persons").Scan(&n)
+		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && pg.Code == "42501" != denied || err != nil && !denied || err == nil && denied {
+			t.Errorf("right %d, persons: %v", right, err)
+		}
+		if err := b.Pool().QueryRow(t.Context(), "SELECT count(*) FROM days").Scan(&n); err != nil || n != 1 {
+			t.Errorf("right %d, days: %d, %v", right, n, err)
+		}
+		if _, err := b.Pool().Exec(t.Context(), "DELETE FROM days"); err == nil {
+			t.Errorf("right %d changes something", right)
+		}
+		if err := b.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+
+	dir, err := service.OpenDataDir(data, books.DataPurpose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	if err := (books.Running{Kafka: "127.0.0.1:1"}).Write(data); err != nil {
+		t.Fatal(err)
+	}
+	for _, right := range []books.Right{books.ToRead, books.ToChange} {
+		if _, err := books.Find(t.Context(), right, "", data, quiet); err == nil || !strings.Contains(err.Error(), "names no database for this command; give --db") {
+			t.Errorf("right %d beside a process that names none: %v", right, err)
+		}
 	}
 }
