@@ -24,7 +24,20 @@ const (
 // force have it.
 func Kinds(open func(context.Context) (*Office, error)) []proposal.Kind {
 	return []proposal.Kind{
-		kindOf(KindRefund, open, (*Office).ShowRefund), kindOf(KindRelease, open, (*Office).ShowRelease),
+		proposal.Completed(kindOf(KindRefund, open, (*Office).ShowRefund), func(ctx context.Context, asked AskedRefund) (Refund, []*language.Text, error) {
+			office, err := open(ctx)
+			if err != nil {
+				return Refund{}, nil, err
+			}
+			return office.refund(ctx, asked)
+		}),
+		proposal.Completed(kindOf(KindRelease, open, (*Office).ShowRelease), func(ctx context.Context, asked AskedReleases) (Releases, []*language.Text, error) {
+			office, err := open(ctx)
+			if err != nil {
+				return Releases{}, nil, err
+			}
+			return office.releases(ctx, asked)
+		}),
 		kindOf(KindCorrect, open, (*Office).ShowCorrection), kindOf(KindPayout, open, (*Office).ShowPayout),
 	}
 }

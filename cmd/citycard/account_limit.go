@@ -6,7 +6,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/chart"
-	"citycard/cmd/books"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -49,7 +48,7 @@ func accountLimitCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, chart.LimitName, func(context.Context, *books.Books) (chart.LimitRequest, error) {
+	return proposes(p, chart.LimitName, func(context.Context) (chart.LimitRequest, error) {
 		return chart.LimitRequest{Account: *code, Cap: limit.fen, Alarm: alarm.fen, BelowUsed: *below}, nil
 	})
 }

@@ -28,6 +28,7 @@ type command struct {
 	arguments []string
 	check     func() error // checks the flags, before anything is opened; nil: no check
 	database  string
+	server    string // of a client of the API
 	asJSON    bool
 	dry       bool // it prints what it would do, and does nothing
 }

@@ -106,7 +106,7 @@ func dayReopenCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, dayclose.ReopenName, func(context.Context, *books.Books) (dayclose.ReopenRequest, error) {
+	return proposes(p, dayclose.ReopenName, func(context.Context) (dayclose.ReopenRequest, error) {
 		return dayclose.ReopenRequest{Day: ledger.Day(day)}, nil
 	})
 }

@@ -39,7 +39,7 @@ func dayReleaseCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, release.KindPayout, func(context.Context, *books.Books) (release.Payout, error) {
+	return proposes(p, release.KindPayout, func(context.Context) (release.Payout, error) {
 		return release.Payout{Day: ledger.Day(held), Operator: *operator}, nil
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/demostaff"
 	"citycard/cmd/server"
@@ -247,30 +248,26 @@ func personHistoryCommand() *ffcli.Command {
 }
 
 func personWhoamiCommand() *ffcli.Command {
-	c := newCommand("person whoami", "--identity FILE", "who you are by your key", "It needs no passphrase: the public half tells.")
-	file := c.flags.String("identity", "", "your key `file`, or its .pub file")
-	c.check = func() error {
-		if *file == "" {
-			return language.Textf("--identity is missing: want the file of your key")
-		}
-		return nil
-	}
-	return c.reads(func(ctx context.Context, b *books.Books) error {
-		key, err := staff.ReadPublic(*file)
+	c := newCommand("person whoami", "--identity FILE", "who you are by your key", "It needs no passphrase, except with --server: the public half tells.")
+	of := c.registerIdentity()
+	c.check = of.check
+	c.registerJSON("print for machines")
+	return c.asks(false, of, func(ctx context.Context, client *api.Client) error {
+		key, err := staff.ReadPublic(of.file)
 		if err != nil {
 			return notAllowed(err)
 		}
-		store, err := staff.NewStore(b.Ledger)
+		person, err := client.Whoami(ctx, key.Fingerprint())
 		if err != nil {
-			return err
+			return refusedBy(language.Textf("nothing is done"), err)
 		}
-		person, inForce, err := store.ByKey(ctx, key.Fingerprint())
-		if err != nil {
-			return notAllowed(err)
-		}
-		if !inForce {
+		if !person.InForce {
 			c.Say("the key is no longer in force: nothing can be signed with it")
 		}
-		return listAll(c, personHeader, personLine.cells, []personLine{lineOf(person)})
+		line := personLine{ID: person.ID, Name: person.Name, Unit: person.Unit, Role: person.Role, Since: person.Since.Format(time.RFC3339), Demo: person.Demo, Key: key.Fingerprint()}
+		if person.Ended != nil {
+			line.Ended = person.Ended.Format(time.RFC3339)
+		}
+		return listAll(c, personHeader, personLine.cells, []personLine{line})
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -36,16 +37,26 @@ func personEnrolCommand() *ffcli.Command {
 		}
 		return p.complete()
 	}
-	return p.changes(func(ctx context.Context, b *books.Books) (err error) {
-		if token != "" {
-			return p.becomeKeeper(ctx, b, staff.Newcomer{Token: token, ID: e.ID, Name: e.Name})
-		}
+	c := p.asks(true, p.key, func(ctx context.Context, client *api.Client) (err error) {
 		e.Unit, e.Role = staff.Unit(*unit), staff.Role(*role)
 		if e.Key, err = publicOf(*public); err != nil {
 			return err
 		}
-		return propose(ctx, p, b, staff.ActEnrol, e)
+		return propose(ctx, p, client, staff.ActEnrol, e)
 	})
+	proposes := c.Exec
+	become := p.runs(func(ctx context.Context) error {
+		return p.within(ctx, books.ToChange, func(ctx context.Context, b *books.Books) error {
+			return p.becomeKeeper(ctx, b, staff.Newcomer{Token: token, ID: e.ID, Name: e.Name})
+		})
+	}).Exec
+	c.Exec = func(ctx context.Context, args []string) error {
+		if token != "" {
+			return become(ctx, args)
+		}
+		return proposes(ctx, args)
+	}
+	return c
 }
 
 func registerStaff(p *proposer) (unit, role, public *string) {
@@ -106,7 +117,7 @@ func personChangeCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, staff.ActChange, func(context.Context, *books.Books) (_ staff.Change, err error) {
+	return proposes(p, staff.ActChange, func(context.Context) (_ staff.Change, err error) {
 		c.Unit, c.Role = staff.Unit(*unit), staff.Role(*role)
 		c.Key, err = publicOf(*public)
 		return c, err
@@ -123,5 +134,5 @@ func personDisableCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, staff.ActDisable, func(context.Context, *books.Books) (staff.Disabling, error) { return d, nil })
+	return proposes(p, staff.ActDisable, func(context.Context) (staff.Disabling, error) { return d, nil })
 }

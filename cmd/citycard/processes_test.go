@@ -57,7 +57,7 @@ func TestTwoProcesses(t *testing.T) {
 		servers[i].ready()
 	}
 	books := []string{"--data", data, "--db", database.URL}
-	staff := p.enrolled(t, books...)
+	staff := p.enrolled(t, "--data", filepath.Join(dir, "data-0"))
 	staff.receive("50000000", "fund:employee", "fund:resident", "pension:fund")
 	tokens := staff.letIn(filepath.Join(field, "registry"))
 	played := make(chan error, 1)

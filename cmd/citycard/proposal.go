@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -12,8 +11,9 @@ import (
 	"golang.org/x/term"
 
 	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/clearing/people/proposal"
-	"citycard/cmd/books"
+	"citycard/cmd/service"
 	"citycard/language"
 )
 
@@ -36,14 +36,16 @@ func proposalListCommand() *ffcli.Command {
 		}
 		return err
 	}
-	return c.reads(func(ctx context.Context, b *books.Books) error {
-		desk, err := openDesk(ctx, c, nil, b)
+	c.registerJSON(jsonLines)
+	return c.asks(false, nil, func(ctx context.Context, client *api.Client) error {
+		desk, err := openDesk(ctx, c, client)
 		if err != nil {
 			return err
 		}
-		return list(c, waitingHeader, desk.cells, func(add func(proposalLine) error) error {
-			return desk.office.List(ctx, f, func(p *proposal.Proposal) error { return add(desk.line(p)) })
+		err = list(c, waitingHeader, desk.cells, func(add func(proposalLine) error) error {
+			return client.List(ctx, f, func(p *api.Proposal) error { return add(desk.line(p)) })
 		})
+		return refusedBy(language.Textf("they cannot be listed"), err)
 	})
 }
 
@@ -51,14 +53,14 @@ func proposalShowCommand() *ffcli.Command {
 	n := newNumbered("show", "", "exactly what a proposal would do, or did",
 		"Rows are shown with the state that each has and with what it becomes. The hash covers all of that, and not the\n"+
 			"balances and the earlier proposals, which are shown beside it.")
-	return n.reads(func(ctx context.Context, b *books.Books) error {
-		desk, err := openDesk(ctx, n.command, nil, b)
+	return n.asks(false, nil, func(ctx context.Context, client *api.Client) error {
+		desk, err := openDesk(ctx, n.command, client)
 		if err != nil {
 			return err
 		}
-		view, err := desk.office.Show(ctx, n.number)
+		view, err := client.Show(ctx, n.number)
 		if err != nil {
-			return proposalRefusal(language.Textf("it cannot be shown"), err)
+			return refusedBy(language.Textf("it cannot be shown"), err)
 		}
 		return desk.print(view)
 	})
@@ -71,48 +73,41 @@ func proposalApproveCommand() *ffcli.Command {
 			"done twice, and the answer says what became of it.")
 	of := n.registerIdentity()
 	hash := n.flags.String("hash", "", "the `hash` of what was shown, in hexadecimal digits")
-	var done *proposal.Outcome
-	return n.decides(of, func(ctx context.Context, desk *desk) (*proposal.Proposal, error) {
-		if *hash == "" {
-			if err := desk.ask(ctx, n.number, hash); err != nil {
-				return nil, err
-			}
+	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
+		view, err := desk.client.Show(ctx, n.number)
+		if err == nil && *hash == "" {
+			err = desk.ask(view, hash)
 		}
-		var err error
-		if done, err = desk.office.Approve(ctx, n.number, *hash, desk.sign); err != nil {
-			return nil, err
+		if err != nil {
+			return api.Outcome{}, err
 		}
-		return done.Proposal, nil
-	}, func(p *proposal.Proposal) {
+		return desk.client.Approve(ctx, n.number, *hash, view.Reason, n.dry)
+	}, func(done *api.Outcome) {
 		for _, text := range done.Said {
-			n.Print("%w", text)
+			n.Print("%s", text)
 		}
 		switch {
-		case p.Note == proposal.BookedBefore:
-			n.Print("proposal %d: it was booked before, and nothing more was done", p.Number)
+		case done.Note == proposal.BookedBefore:
+			n.Print("proposal %d: it was booked before, and nothing more was done", done.Number)
 		case done.Repeated:
-			n.Print("proposal %d was approved before, by %s; nothing more was done", p.Number, p.Decider)
+			n.Print("proposal %d was approved before, by %s; nothing more was done", done.Number, done.Decider)
 		default:
-			n.Print("proposal %d approved", p.Number)
+			n.Print("proposal %d approved", done.Number)
 		}
 	})
 }
 
 // ask shows a proposal on a terminal and asks whether to approve it.
-func (d *desk) ask(ctx context.Context, number int64, hash *string) error {
+func (d *desk) ask(view *api.View, hash *string) error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return &proposal.Refusal{Text: language.Textf("here is no terminal to ask on"), Todo: language.Textf("give --hash as citycard proposal show prints it")}
-	}
-	view, err := d.office.Show(ctx, number)
-	if err != nil {
-		return err
+		return service.Refuse("nothing is decided").Todo("give --hash as citycard proposal show prints it").Because(language.Textf("here is no terminal to ask on"))
 	}
 	if err := d.print(view); err != nil {
 		return err
 	}
-	*hash = hex.EncodeToString(view.Hash[:])
+	*hash = view.Hash
 	if view.State != proposal.Waiting {
-		return nil // the office says what became of it
+		return nil // the server says what became of it
 	}
 	d.Say("type yes to approve it:")
 	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
@@ -120,7 +115,7 @@ func (d *desk) ask(ctx context.Context, number int64, hash *string) error {
 		return fmt.Errorf("the answer: %w", err)
 	}
 	if word := strings.TrimSpace(answer); word != "yes" && word != "是" {
-		return &proposal.Refusal{Text: language.Textf("the answer was no")}
+		return service.Refuse("nothing is decided").Because(language.Textf("the answer was no"))
 	}
 	return nil
 }
@@ -135,16 +130,24 @@ func proposalRejectCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return n.decides(of, func(ctx context.Context, desk *desk) (*proposal.Proposal, error) {
-		return desk.office.Reject(ctx, n.number, *reason, desk.sign)
-	}, func(p *proposal.Proposal) { n.Print("proposal %d rejected", p.Number) })
+	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
+		view, err := desk.client.Show(ctx, n.number)
+		if err != nil {
+			return api.Outcome{}, err
+		}
+		return desk.client.Reject(ctx, n.number, view.Hash, *reason, n.dry)
+	}, func(done *api.Outcome) { n.Print("proposal %d rejected", done.Number) })
 }
 
 func proposalWithdrawCommand() *ffcli.Command {
 	n := newNumbered("withdraw", "--identity FILE", "take back what you proposed", "")
 	of := n.registerIdentity()
 	reason := n.flags.String("reason", "", "why, a `text` for later")
-	return n.decides(of, func(ctx context.Context, desk *desk) (*proposal.Proposal, error) {
-		return desk.office.Withdraw(ctx, n.number, *reason, desk.sign)
-	}, func(p *proposal.Proposal) { n.Print("proposal %d withdrawn", p.Number) })
+	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
+		view, err := desk.client.Show(ctx, n.number)
+		if err != nil {
+			return api.Outcome{}, err
+		}
+		return desk.client.Withdraw(ctx, n.number, view.Hash, *reason, n.dry)
+	}, func(done *api.Outcome) { n.Print("proposal %d withdrawn", done.Number) })
 }

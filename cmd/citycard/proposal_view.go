@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"regexp"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/clearing/people/proposal"
 	"citycard/cmd/service"
 	"citycard/language"
@@ -36,13 +36,13 @@ type proposalLine struct {
 	Hash     string         `json:"hash"`
 }
 
-func (d *desk) line(p *proposal.Proposal) proposalLine {
+func (d *desk) line(p *api.Proposal) proposalLine {
 	line := proposalLine{
 		Proposal: p.Number, Kind: p.Kind, Unit: p.Unit, State: p.State, Proposer: p.Proposer, At: d.zone.text(p.At), Expires: d.zone.text(p.Expires),
-		Decider: p.Decider, Reason: p.Reason, Note: p.Note, Hash: hex.EncodeToString(p.Hash[:]),
+		Decider: p.Decider, Reason: p.Reason, Note: p.Note, Hash: p.Hash,
 	}
-	if p.Decider != "" {
-		line.Decided = d.zone.text(p.DecidedAt)
+	if p.DecidedAt != nil {
+		line.Decided = d.zone.text(*p.DecidedAt)
 	}
 	return line
 }
@@ -104,31 +104,31 @@ type proposalSize struct {
 }
 
 // print prints what a proposal does.
-func (d *desk) print(v *proposal.View) error {
+func (d *desk) print(v *api.View) error {
 	if d.asJSON {
 		return d.printJSON(v)
 	}
-	p := v.Proposal
+	p := &v.Proposal
 	d.Print("proposal %d: %s, unit %s, %s", p.Number, p.Kind, string(p.Unit), proposalStateIn(d.Language, p.State))
 	d.Print("proposed by %s on %s, good until %s: %s", p.Proposer, d.zone.text(p.At), d.zone.text(p.Expires), p.Reason)
-	if p.Decider != "" {
-		d.Print("decided by %s on %s: %s", p.Decider, d.zone.text(p.DecidedAt), d.note(p))
+	if p.DecidedAt != nil {
+		d.Print("decided by %s on %s: %s", p.Decider, d.zone.text(*p.DecidedAt), d.note(p))
 	}
 	if err := d.printChange(v.Change); err != nil {
 		return err
 	}
-	if err := d.printBeside(v.Beside); err != nil {
+	if err := d.printBeside(&v.Beside); err != nil {
 		return err
 	}
 	if v.Stale != nil {
 		d.Print("IT WOULD BE REFUSED NOW: %w", v.Stale)
 	}
-	d.Print("hash %x", p.Hash)
+	d.Print("hash %s", p.Hash)
 	return nil
 }
 
 // note is what stands with a decision, for people.
-func (d *desk) note(p *proposal.Proposal) string {
+func (d *desk) note(p *api.Proposal) string {
 	switch {
 	case p.Note == proposal.BookedBefore:
 		return d.Language.Choose(p.Note, "此前已入账")
@@ -138,8 +138,8 @@ func (d *desk) note(p *proposal.Proposal) string {
 	return p.Note
 }
 
-func (d *desk) printJSON(v *proposal.View) error {
-	out := proposalView{proposalLine: d.line(v.Proposal), Request: v.Body, Change: v.Change, Beside: proposalBeside{
+func (d *desk) printJSON(v *api.View) error {
+	out := proposalView{proposalLine: d.line(&v.Proposal), Request: v.Request, Change: v.Change, Beside: proposalBeside{
 		At: d.zone.text(v.Beside.At), Balances: []proposalBalance{}, Last: []proposalSize{},
 	}}
 	if v.Stale != nil {
@@ -209,7 +209,7 @@ func (d *desk) printChange(c *proposal.Change) error {
 }
 
 // printBeside prints what is not signed.
-func (d *desk) printBeside(b *proposal.Beside) error {
+func (d *desk) printBeside(b *api.Beside) error {
 	if len(b.Balances) > 0 {
 		d.Print("balances on %s, which are not signed:", d.zone.text(b.At))
 		balances := service.Table{Language: d.Language}

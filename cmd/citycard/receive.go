@@ -8,7 +8,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"citycard/clearing/receipt"
-	"citycard/cmd/books"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -35,7 +34,7 @@ func receiveCommand() *ffcli.Command {
 		r = receipt.BookRequest{Account: of.Account, Fen: of.Fen, Reference: of.Reference}
 		return err
 	}
-	command := proposes(p, receipt.ActBook, func(context.Context, *books.Books) (receipt.BookRequest, error) { return r, nil })
+	command := proposes(p, receipt.ActBook, func(context.Context) (receipt.BookRequest, error) { return r, nil })
 	command.Subcommands = []*ffcli.Command{receiveReverseCommand()}
 	return command
 }
@@ -52,7 +51,7 @@ func receiveReverseCommand() *ffcli.Command {
 		r = receipt.ReverseRequest{Reference: of.Reference, Account: of.Account}
 		return err
 	}
-	return proposes(p, receipt.ActReverse, func(context.Context, *books.Books) (receipt.ReverseRequest, error) { return r, nil })
+	return proposes(p, receipt.ActReverse, func(context.Context) (receipt.ReverseRequest, error) { return r, nil })
 }
 
 // errNoYuan says what an amount of money received looks like.

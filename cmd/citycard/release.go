@@ -7,7 +7,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/release"
-	"citycard/cmd/books"
 	"citycard/language"
 )
 
@@ -41,12 +40,8 @@ func loadRefundCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, release.KindRefund, func(ctx context.Context, b *books.Books) (release.Refund, error) {
-		cards, _, err := card.find(ctx, b.Ledger)
-		if err != nil {
-			return r, err
-		}
-		r.Card = cards[0].Digits() // only a registered card's loads are paid for
-		return r, nil
+	return proposes(p, release.KindRefund, func(context.Context) (release.AskedRefund, error) {
+		r.Card = card.number
+		return release.AskedRefund{Refund: r, Issuer: card.issuer}, nil
 	})
 }

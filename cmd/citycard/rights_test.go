@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -59,6 +60,12 @@ func TestRights(t *testing.T) {
 		} {
 			e.Setenv(name, value)
 		}
+		for name, at := range map[string]string{
+			"READER_DATA": r.url("city", "citycard_reader"), "VERIFIER_DATA": r.url("city", "citycard_verifier"), "WRITER_DATA": r.url("city", "citycard_writer"),
+			"EMPTY_DATA": r.url("empty", "citycard_owner"), "OLDER_DATA": r.url("older", "citycard_owner"), "READER_OF_OLDER_DATA": r.url("older", "citycard_reader"),
+		} {
+			e.Setenv(name, r.served(at))
+		}
 		e.Defer(func() {
 			if n := r.tables("empty"); n != 0 {
 				t.Errorf("%d tables were made in the empty database", n)
@@ -66,6 +73,16 @@ func TestRights(t *testing.T) {
 		})
 		return nil
 	}})
+}
+
+// served is a data directory whose word names a database, for all commands.
+func (r *rightsTest) served(url string) string {
+	r.Helper()
+	dir := r.TempDir()
+	if err := errors.Join(books.LeaveWriting(dir, url), books.Running{Look: url}.Write(dir)); err != nil {
+		r.Fatal(err)
+	}
+	return dir
 }
 
 type rightsTest struct {

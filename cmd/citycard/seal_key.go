@@ -56,7 +56,7 @@ func sealKeyPinCommand() *ffcli.Command {
 			"which key sealed which day. Where a key was lost, make another and pin it: what the lost one sealed stays sealed by\n"+
 			"that. All who verify then need the new public key.")
 	named := p.flags.String("key", "", "the public `KEY`, in hex or a file that has it; empty: of the data directory's seal.key")
-	return proposes(p, chain.ActPinSealKey, func(context.Context, *books.Books) (dayclose.PinRequest, error) {
+	return proposes(p, chain.ActPinSealKey, func(context.Context) (dayclose.PinRequest, error) {
 		key, err := p.keyToPin(*named)
 		return dayclose.PinRequest{Key: hex.EncodeToString(key)}, err
 	})

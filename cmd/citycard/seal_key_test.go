@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,7 +23,15 @@ func TestSealKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := ledgertest.Empty(t)
-	scripts(t, testscript.Params{Dir: "testdata/sealkey", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+	commands := staffCommands()
+	commands["served"] = func(ts *testscript.TestScript, _ bool, dirs []string) { // has data directories name the books
+		for _, dir := range dirs {
+			dir = ts.MkAbs(dir)
+			ts.Check(os.MkdirAll(dir, 0o755))
+			ts.Check(bookstest.Serve(b, dir))
+		}
+	}
+	scripts(t, testscript.Params{Dir: "testdata/sealkey", Cmds: commands, Setup: func(e *testscript.Env) error {
 		people(e)
 		e.Setenv("DB", b.URL)
 		e.Setenv("OTHER", other.URL)

@@ -46,16 +46,6 @@ func (f *suspenseFilter) read(code string) (release.Filter, error) {
 	return filter, nil
 }
 
-// usualSpan is the newest clearing day that the books have and the usual number of days before it.
-func usualSpan(ctx context.Context, l *ledger.Ledger) (first, last ledger.Day, err error) {
-	days, err := l.Days(ctx)
-	if err != nil || len(days) == 0 {
-		return 0, 0, err
-	}
-	last = days[len(days)-1].Day
-	return last.Add(-usualDays), last, nil
-}
-
 // suspendedLine is a suspended transfer as it is printed.
 type suspendedLine struct {
 	Row      string           `json:"row"`
@@ -138,7 +128,7 @@ func suspenseListCommand() *ffcli.Command {
 		if err != nil {
 			return err
 		}
-		if f.First, f.Last, err = usualSpan(ctx, b.Ledger); err != nil {
+		if f.First, f.Last, err = release.UsualSpan(ctx, b.Ledger); err != nil {
 			return err
 		}
 		if of.to != 0 {
@@ -205,30 +195,12 @@ func (r *releasing) flagsFit() error {
 	return nil
 }
 
-// request fixes the rows that are proposed.
-func (r *releasing) request(ctx context.Context, b *books.Books) (release.Releases, error) {
-	if r.row != "" {
-		return release.Releases{Rows: []release.Payee{{Row: r.row, To: r.to}}, Because: r.because}, nil
-	}
-	filter, err := r.filter.read(byReasonCode)
-	if err != nil {
-		return release.Releases{}, err
-	}
-	if filter.First, filter.Last = ledger.Day(r.day), ledger.Day(r.day); r.day == 0 {
-		if filter.First, filter.Last, err = usualSpan(ctx, b.Ledger); err != nil {
-			return release.Releases{}, err
-		}
-	}
-	office := &release.Office{Ledger: b.Ledger}
-	selection := release.Selection{Filter: filter, To: r.to, Because: r.because, Limit: r.limit}
-	releases, err := office.Select(ctx, selection, func(s release.Suspended, why *release.Refusal) error {
-		r.Say("%s stays: %w", release.RowName(s.Row), why.Text)
-		return nil
-	})
-	if err != nil {
-		return releases, proposalRefusal(language.Textf("nothing is proposed"), err)
-	}
-	return releases, nil
+// request is what the flags ask for; the server fixes the rows.
+func (r *releasing) request(context.Context) (release.AskedReleases, error) {
+	return release.AskedReleases{
+		Row: r.row, Day: ledger.Day(r.day), Reason: verdict.Reason(r.filter.reason), Terminal: r.filter.terminal, Line: uint32(r.filter.line), Operator: r.filter.operator,
+		To: r.to, Because: r.because, Limit: r.limit,
+	}, nil
 }
 
 func suspenseCorrectCommand() *ffcli.Command {
@@ -248,5 +220,5 @@ func suspenseCorrectCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return proposes(p, release.KindCorrect, func(context.Context, *books.Books) (release.Correction, error) { return c, nil })
+	return proposes(p, release.KindCorrect, func(context.Context) (release.Correction, error) { return c, nil })
 }

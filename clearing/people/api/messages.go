@@ -98,7 +98,7 @@ type Outcome struct {
 // Asked asks what a request would do.
 type Asked struct {
 	Kind    string          `json:"kind" minLength:"1" maxLength:"64" doc:"Kind of proposal: account limit"`
-	Request json.RawMessage `json:"request" doc:"Request of that kind"`
+	Request json.RawMessage `json:"request" doc:"What is asked for; the draft has the request that it makes of that"`
 	Reason  string          `json:"reason" minLength:"1" maxLength:"1024"`
 }
 

@@ -108,8 +108,16 @@ func (s *Server) draft(ctx context.Context, in *struct {
 	if err := s.looks(ctx, in.Signed); err != nil {
 		return nil, err
 	}
-	v, err := s.s.Office.Draft(ctx, in.Body.Kind, in.Body.Request, in.Body.Reason)
-	return s.view(ctx, v, err)
+	request, left, err := s.s.Office.Complete(ctx, in.Body.Kind, in.Body.Request)
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	v, err := s.s.Office.Draft(ctx, in.Body.Kind, request, in.Body.Reason)
+	a, err := s.view(ctx, v, err)
+	if err == nil {
+		a.Body.Said = said(callerOf(ctx).language, left)
+	}
+	return a, err
 }
 
 const pageSize = 100

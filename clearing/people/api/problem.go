@@ -151,7 +151,7 @@ func classify(err error) (Kind, *language.Text) {
 		return ofPeople(refusal.Why), refusal.Todo
 	}
 	if denied, ok := errors.AsType[*people.DeniedError](err); ok && denied != nil {
-		return Denied, language.Textf("ask somebody who may; the policy is in docs/people.md")
+		return Denied, language.Textf("ask somebody who may")
 	}
 	if advised, ok := errors.AsType[*release.Refusal](err); ok {
 		return Refused, advised.Todo

@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,10 @@ type Kind struct {
 	// entries of the audit, these may be in several commits: the first one decides the proposal,
 	// and the others go on with it.
 	Name string
+	// Complete makes the request of what somebody asks for, which may leave to the books what they
+	// know: the rows that match, the card that has a number. It says what it has left out. The
+	// request has its canonical form.
+	Complete func(ctx context.Context, asked json.RawMessage) (json.RawMessage, []*language.Text, error)
 	// Show reads what a request does, as things are now. It writes nothing. Its error says why the
 	// act cannot be done, and what to do.
 	Show func(ctx context.Context, body json.RawMessage) (*Change, error)
@@ -42,7 +47,8 @@ func Of[T any](name string, show func(context.Context, T) (*Change, error), do f
 		return request, nil
 	}
 	return Kind{
-		Name: name,
+		Name:     name,
+		Complete: completing(name, func(_ context.Context, request T) (T, []*language.Text, error) { return request, nil, nil }),
 		Show: func(ctx context.Context, body json.RawMessage) (*Change, error) {
 			request, err := read(body)
 			if err != nil {
@@ -57,6 +63,29 @@ func Of[T any](name string, show func(context.Context, T) (*Change, error), do f
 			}
 			return do(ctx, request, change, by)
 		},
+	}
+}
+
+// Completed is a kind whose request of the type T is made of what somebody asks for, of the type A.
+func Completed[A, T any](k Kind, complete func(context.Context, A) (T, []*language.Text, error)) Kind {
+	k.Complete = completing(k.Name, complete)
+	return k
+}
+
+func completing[A, T any](name string, complete func(context.Context, A) (T, []*language.Text, error)) func(context.Context, json.RawMessage) (json.RawMessage, []*language.Text, error) {
+	return func(ctx context.Context, text json.RawMessage) (json.RawMessage, []*language.Text, error) {
+		var asked A
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&asked); err != nil {
+			return nil, nil, language.Textf("%w (%s): %w", ErrRequest, name, err)
+		}
+		request, left, err := complete(ctx, asked)
+		if err != nil {
+			return nil, nil, err
+		}
+		body, err := Body(request)
+		return body, left, err
 	}
 }
 

@@ -76,6 +76,15 @@ func (o *Office) kind(name string) (*Kind, error) {
 	return nil, language.Textf("%w: %q", ErrKind, name)
 }
 
+// Complete makes the request of what somebody asks for (Kind.Complete).
+func (o *Office) Complete(ctx context.Context, kind string, asked json.RawMessage) (json.RawMessage, []*language.Text, error) {
+	k, err := o.kind(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	return k.Complete(ctx, asked)
+}
+
 // Draft reads what a request would do. It stores nothing: the proposal has no number yet.
 func (o *Office) Draft(ctx context.Context, kind string, body json.RawMessage, reason string) (*View, error) {
 	k, err := o.kind(kind)

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	staff "citycard/clearing/people"
+	"citycard/clearing/people/api"
+	"citycard/cmd/books"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/language"
+)
+
+// asks makes the command a client of the API by which people act. With changes it has --dry-run. To
+// make a command with one signature such a client:
+//
+//   - its request and its answer get types and an operation in clearing/people/api (messages.go,
+//     operations.go): the operation takes a Signature, makes a ledger.Approval of it with
+//     people.Store.SignedFor, and does the act; a reading one calls looks instead. Then
+//     go test ./clearing/people/api -run TestDocument -update;
+//   - Client gets a method that signs what is done and asks;
+//   - the command ends with asks in place of reads or changes. person whoami is the smallest one.
+func (c *command) asks(changes bool, of *identityFlags, do func(context.Context, *api.Client) error) *ffcli.Command {
+	c.flags.StringVar(&c.server, "server", "", "`URL` of a citycard serve elsewhere, https://HOST:PORT; empty: the one of --data, or none if none runs")
+	if changes {
+		c.registerDry(&c.dry)
+	}
+	if of == nil {
+		of = c.registerIdentity() // reading over a network is signed
+	}
+	return c.runs(func(ctx context.Context) error { return c.asking(ctx, changes, of, do) })
+}
+
+// asking finds the server, opens the key, if one is given and is needed, and asks.
+func (c *command) asking(ctx context.Context, changes bool, of *identityFlags, do func(context.Context, *api.Client) error) error {
+	client, done, err := c.reach(ctx, changes)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if of != nil && of.file != "" && (changes || c.server != "") {
+		key, err := of.key()
+		if err != nil {
+			return errors.Join(notAllowed(err), done())
+		}
+		defer key.Close()
+		client.As(key, time.Now)
+	}
+	return errors.Join(do(ctx, client), done())
+}
+
+// reach finds the server: the one of --server, else the one that serves the data directory. If none
+// does, the command opens the books and serves them itself until done.
+func (c *command) reach(ctx context.Context, changes bool) (client *api.Client, done func() error, err error) {
+	in := c.Language
+	if c.asJSON || c.LogFormat == service.LogJSON {
+		in = language.Language{} // programs read English
+	}
+	done = func() error { return nil }
+	if c.server != "" {
+		if client, err = api.At(c.server, in); err != nil {
+			err = service.Exit(service.ExitUsage, language.Textf("--server: %w", err))
+		}
+		return client, done, err
+	}
+	serving, ok, err := books.Serving(ctx, c.Data, c.Logger())
+	if err != nil {
+		return nil, nil, err
+	}
+	if ok && serving.Socket != "" {
+		client = api.AtSocket(serving.Socket, in)
+		_, err := client.Books(ctx)
+		if err == nil {
+			return client, done, nil
+		}
+		if p, answered := errors.AsType[*api.Problem](err); service.InUse(c.Data) || !answered || p.Type != api.Unavailable {
+			return nil, nil, service.Unreachable("citycard serve of %s does not answer", c.Data).Todo("try again; run the command as the user who runs serve").Because(err)
+		}
+	}
+	return c.serveMyself(ctx, changes, in)
+}
+
+// serveMyself serves the books of the data directory, at a socket that nobody else finds.
+func (c *command) serveMyself(ctx context.Context, changes bool, in language.Language) (client *api.Client, done func() error, err error) {
+	right := books.ToRead
+	switch {
+	case c.dry:
+		right = books.ToRehearse
+	case changes:
+		right = books.ToChange
+	}
+	log := c.Logger()
+	b, err := books.Find(ctx, right, "", c.Data, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	stack := service.NewStack(log, server.StopLimit)
+	stack.Push("books", b.Close)
+	fail := func(err error) (*api.Client, func() error, error) { return nil, nil, errors.Join(err, stack.Close()) }
+	people, err := server.NewPeople(b.Ledger, log)
+	if err != nil {
+		return fail(err)
+	}
+	dir, err := os.MkdirTemp("", "citycard-")
+	if err != nil {
+		return fail(err)
+	}
+	stack.Push("socket's directory", func(context.Context) error { return os.RemoveAll(dir) })
+	stop, err := server.ServePeople(ctx, people, dir, func(error) {}, log)
+	if err != nil {
+		return fail(err)
+	}
+	stack.Push("API for people", stop)
+	return api.AtSocket(api.SocketPath(dir), in), stack.Close, nil
+}
+
+// refusedBy says why a server has refused something, and what to do.
+func refusedBy(what *language.Text, err error) error {
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok {
+		if errors.As(err, new(*staff.Refusal)) {
+			return notAllowed(err)
+		}
+		return err
+	}
+	var failure *service.Failure
+	switch p.Type {
+	case api.UnknownOutcome:
+		failure = service.Fail("it is not known whether it was done")
+	case api.Unavailable:
+		failure = service.Fail("%w", what)
+	case api.Failed:
+		return p
+	default:
+		failure = service.Refuse("%w", what)
+	}
+	if p.Todo != "" {
+		failure = failure.Todo("%w", errors.New(p.Todo))
+	}
+	return failure.Because(p)
+}
+
+// zoneOf is the zone of the city whose books a server has.
+func zoneOf(ctx context.Context, client *api.Client) (zoned, error) {
+	b, err := client.Books(ctx)
+	if err != nil {
+		return zoned{}, refusedBy(language.Textf("it cannot be shown"), err)
+	}
+	zone, err := time.LoadLocation(b.Zone)
+	return zoned{zone}, err
+}
