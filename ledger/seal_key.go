@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/hex"
@@ -48,23 +49,46 @@ func (l *Ledger) PinSealKey(ctx context.Context, key ed25519.PublicKey, by Appro
 	if len(key) != ed25519.PublicKeySize {
 		return false, &BatchError{What: language.Textf("a public key of %d bytes, expected %d", len(key), ed25519.PublicKeySize)}
 	}
-	err = l.Change(ctx, "pin a seal key", func(tx pgx.Tx) error {
-		// Nobody else writes to the audit until this is committed.
+	pin := func(tx pgx.Tx) error {
+		was, err := sealKeyAt(ctx, tx, math.MaxInt64)
+		if err != nil {
+			return err
+		}
+		if changed = !key.Equal(was.Key); !changed {
+			return nil // perhaps by an attempt whose answer was lost
+		}
+		own := by
+		own.Check = pinsAfter(was.Key, by.check)
+		return appendOwn(ctx, tx, chain.ActPinSealKey, chain.SealKeyPinned{Key: hex.EncodeToString(key), Before: hex.EncodeToString(was.Key)}, &own)
+	}
+	for {
+		if err = l.Change(ctx, "pin a seal key", pin); !errors.Is(err, errRepinned) {
+			return changed && err == nil, err
+		}
+	}
+}
+
+// errRepinned means that another key was pinned since the transaction has looked.
+var errRepinned = errors.New("another seal key was pinned just now")
+
+// pinsAfter locks the audit's end after an act's own check, as every other act does: who locked it
+// first would wait for rows of the check that others have locked, who wait for the audit's end. It
+// makes sure that the key that was pinned is still the one.
+func pinsAfter(was ed25519.PublicKey, check func(context.Context, pgx.Tx) error) func(context.Context, pgx.Tx) error {
+	return func(ctx context.Context, tx pgx.Tx) error {
+		if err := check(ctx, tx); err != nil {
+			return err
+		}
 		var last int64
 		if err := tx.QueryRow(ctx, "SELECT number FROM audit_end WHERE one = 1 FOR UPDATE").Scan(&last); err != nil {
 			return err
 		}
-		was, err := sealKeyAt(ctx, tx, last)
-		if err != nil {
-			return err
+		now, err := sealKeyAt(ctx, tx, last)
+		if err == nil && !bytes.Equal(now.Key, was) {
+			err = errRepinned
 		}
-		if key.Equal(was.Key) {
-			return nil // perhaps by an attempt whose answer was lost
-		}
-		changed = true
-		return appendOwn(ctx, tx, chain.ActPinSealKey, chain.SealKeyPinned{Key: hex.EncodeToString(key), Before: hex.EncodeToString(was.Key)}, &by)
-	})
-	return changed, err
+		return err
+	}
 }
 
 // SealKey returns the key that seals days now; ok is false if none is pinned yet.

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -8,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"citycard/ledger"
 	"citycard/ledger/chain"
@@ -211,4 +215,36 @@ func TestPinCut(t *testing.T) {
 	if len(entries) != int(n) {
 		t.Errorf("%d entries of the audit, expected %d", len(entries), n)
 	}
+}
+
+// TestPinLocksTheAuditLast pins a key while another act writes to the audit: the pin locks the
+// audit's end only once its own check has passed, as every act does, so neither waits for the
+// other.
+func TestPinLocksTheAuditLast(t *testing.T) {
+	b := newBooks(t)
+	checking, passed := make(chan struct{}), make(chan struct{})
+	first := true
+	by := approved
+	by.Check = func(context.Context, pgx.Tx) error {
+		if first {
+			first = false
+			close(checking)
+			<-passed
+		}
+		return nil
+	}
+	pinned := make(chan error, 1)
+	go func() {
+		_, err := b.PinSealKey(context.Background(), bytes.Repeat([]byte{7}, ed25519.PublicKeySize), by)
+		pinned <- err
+	}()
+	<-checking
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	err := b.Write(ctx, func(tx pgx.Tx) error { return ledger.Record(ctx, tx, "look", "around", ledger.Approval{}) })
+	close(passed)
+	if err != nil {
+		t.Errorf("another act waits for the pin: %v", err)
+	}
+	b.must(<-pinned)
 }

@@ -10,6 +10,7 @@ import (
 	"citycard/clearing/people/proposal"
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // LimitName is the kind of proposal that changes an account's limit.
@@ -75,6 +76,26 @@ func showLimit(ctx context.Context, l *ledger.Ledger, r LimitRequest) (*proposal
 		change.Effects = append(change.Effects, proposal.Effectf("the new cap counts also where more is used already: then nothing more is allowed until it is paid back"))
 	}
 	return change, nil
+}
+
+// LimitEntry is what the audit has of a changed limit.
+func LimitEntry() proposal.Entry {
+	return proposal.EntryOf(LimitName, func(r LimitRequest, change *proposal.Change, said string) error {
+		is, err := (&chain.AuditEntry{Act: chain.ActChangeLimit, What: said}).LimitChange()
+		if err != nil {
+			return err
+		}
+		row, err := change.One()
+		if err != nil {
+			return err
+		}
+		was := limitState(&ledger.Account{Cap: is.OldCap, Alarm: is.OldAlarm})
+		if is.Account != r.Account || is.Cap != r.Cap || is.Alarm != r.Alarm || row.State != was {
+			return fmt.Errorf("it gives %q the limit %v/%v in place of %s; signed was %q the limit %v/%v in place of %s",
+				is.Account, is.Cap, is.Alarm, was, r.Account, r.Cap, r.Alarm, row.State)
+		}
+		return nil
+	})
 }
 
 // limitState is the state of an account's row.

@@ -212,8 +212,17 @@ func (c *Closer) note(ctx context.Context, day ledger.Day, round int, version in
 }
 
 // round counts how often the day was reopened.
-func (c *Closer) round(ctx context.Context, day ledger.Day) (int, error) {
-	entries, err := c.Ledger.Audit(ctx, chain.ActReopenDay)
+func (c *Closer) round(ctx context.Context, day ledger.Day) (round int, err error) {
+	err = c.Ledger.Look(ctx, func(tx pgx.Tx) error {
+		round, err = roundIn(ctx, tx, day)
+		return err
+	})
+	return round, err
+}
+
+// roundIn is round as a transaction sees it.
+func roundIn(ctx context.Context, tx pgx.Tx, day ledger.Day) (int, error) {
+	entries, err := ledger.AuditIn(ctx, tx, chain.ActReopenDay)
 	if err != nil {
 		return 0, err
 	}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/language"
 	"citycard/ledger"
+	"citycard/ledger/chain"
 )
 
 // ReopenName is the kind of proposal that reopens a closed day.
@@ -23,7 +26,18 @@ type ReopenRequest struct {
 func ReopenKind(l *ledger.Ledger) proposal.Kind {
 	return proposal.Of(ReopenName, func(ctx context.Context, r ReopenRequest) (*proposal.Change, error) {
 		return showReopen(ctx, l, r.Day)
-	}, func(ctx context.Context, r ReopenRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
+	}, func(ctx context.Context, r ReopenRequest, shown *proposal.Change, by ledger.Approval) (proposal.Result, error) {
+		check := by.Check
+		by.Check = func(ctx context.Context, tx pgx.Tx) error { // the day is closed, and its row is locked
+			n, err := roundIn(ctx, tx, r.Day)
+			if err != nil {
+				return err
+			}
+			if state := reopenState(ledger.DayClosed, n); state != shown.Rows[0].State {
+				return reopenRefusal(r.Day, language.Textf("it was at %q, and is at %q", shown.Rows[0].State, state))
+			}
+			return check(ctx, tx)
+		}
 		err := l.ReopenDay(ctx, r.Day, by)
 		if errors.Is(err, ledger.ErrDay) {
 			err = reopenRefusal(r.Day, err)
@@ -55,10 +69,21 @@ func showReopen(ctx context.Context, l *ledger.Ledger, day ledger.Day) (*proposa
 	if err != nil {
 		return nil, err
 	}
-	row := proposal.RowOf("day", day.String(), fmt.Sprintf("%s, reopened %d times", state, n)).Alters("state", string(state), string(ledger.DayOpen))
+	row := proposal.RowOf("day", day.String(), reopenState(state, n)).Alters("state", string(state), string(ledger.DayOpen))
 	return &proposal.Change{Unit: people.Issuer, Rows: []proposal.Row{row}, Effects: []proposal.Effect{
 		proposal.Effectf("streams that are leased for the day again book in it until it is closed again"),
 	}}, nil
+}
+
+func reopenState(state ledger.DayState, times int) string {
+	return fmt.Sprintf("%s, reopened %d times", state, times)
+}
+
+// ReopenEntry is what the audit has of a day that was reopened.
+func ReopenEntry() proposal.Entry {
+	return proposal.EntryOf(ReopenName, func(r ReopenRequest, _ *proposal.Change, said string) error {
+		return proposal.ExpectJSON(said, chain.DayMoved{Day: r.Day})
+	})
 }
 
 func reopenRefusal(day ledger.Day, err error) error {

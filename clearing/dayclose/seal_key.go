@@ -42,6 +42,17 @@ func PinKind(l *ledger.Ledger) proposal.Kind {
 	})
 }
 
+// PinEntry is what the audit has of a seal key that was pinned.
+func PinEntry() proposal.Entry {
+	return proposal.EntryOf(chain.ActPinSealKey, func(r PinRequest, change *proposal.Change, said string) error {
+		row, err := change.One()
+		if err != nil {
+			return err
+		}
+		return proposal.ExpectJSON(said, chain.SealKeyPinned{Key: r.Key, Before: row.State})
+	})
+}
+
 func repinned(err error) error {
 	if err != nil {
 		return err

@@ -93,6 +93,11 @@ func TestProposedRelease(t *testing.T) {
 	h.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "operator:metro": 390, "suspense:card_blocked": 0})
 	_, err = verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) }, beside.Tables)
 	h.must(err)
+	h.wantDiffers(
+		differs{release.ActRelease, "150 fen to operator:metro", "150 fen to operator:bus"}, differs{release.ActRelease, "2 of 2 rows", "1 of 2 rows"},
+		differs{release.ActRelease, "130 fen to operator:metro", "130 fen to operator:bus"},
+		differs{release.ActCorrect, "to operator:metro", "to operator:bus"}, differs{release.ActCorrect, "the depot moved", "it is better so"},
+	)
 	for _, act := range []string{release.ActRelease, release.ActCorrect} {
 		for _, e := range h.audited(act) {
 			if len(e.Signed) != 2 {
@@ -124,4 +129,35 @@ func TestProposedRefund(t *testing.T) {
 	h.wantRefusal("no card", err)
 	_, err = verify.Books(t.Context(), h.ledger, nil, func(f verify.Fault) { t.Error(f) }, beside.Tables)
 	h.must(err)
+	h.wantDiffers(differs{release.ActRefund, "order o1", "order o2"}, differs{release.ActRefund, "5000 fen", "500 fen"}, differs{release.ActRefund, "as a counter says", "as it seems"})
+}
+
+// differs is a change of what the audit says of an act.
+type differs struct{ act, from, to string }
+
+// wantDiffers makes changes, one at a time: clearing's verification must name each, and each act
+// that is taken out of the audit with its transfers.
+func (h *house) wantDiffers(list ...differs) {
+	h.Helper()
+	try := func(kind verify.Kind, statement string, args ...any) {
+		h.Helper()
+		tx, err := h.ledger.Pool().Begin(h.Context())
+		h.must(err)
+		tag, err := tx.Exec(h.Context(), statement, args...)
+		h.must(err)
+		named := 0
+		h.must(beside.Tables(h.Context(), tx, func(f verify.Fault) {
+			if f.Kind == kind {
+				named++
+			}
+		}))
+		if named == 0 || tag.RowsAffected() == 0 {
+			h.Errorf("%q of %d rows is not named as %q", args, tag.RowsAffected(), kind)
+		}
+		h.must(tx.Rollback(h.Context()))
+	}
+	for _, d := range list {
+		try(beside.ActDone, "UPDATE audit SET what = replace(what, $2, $3) WHERE act = $1 AND strpos(what, $2) > 0", d.act, d.from, d.to)
+		try(beside.Decision, "DELETE FROM audit WHERE act = $1 AND strpos(what, $2) > 0", d.act, d.from)
+	}
 }

@@ -120,8 +120,11 @@ func (p *Person) state() string {
 	if p.Disabled() {
 		return "disabled"
 	}
-	return "revision " + strconv.FormatInt(p.Revision, 10)
+	return StateOf(p.Revision)
 }
+
+// StateOf is the state of a person who is enrolled, at a revision.
+func StateOf(revision int64) string { return "revision " + strconv.FormatInt(revision, 10) }
 
 // row shows what becomes of a person.
 func (p *Person) row(state string, before [4]string) Row {
@@ -205,7 +208,7 @@ func (s *Store) Change(ctx context.Context, c Change, state string, by ledger.Ap
 func change(ctx context.Context, tx pgx.Tx, c Change, state string, by ledger.Approval) error {
 	before, after, err := changed(ctx, tx, c, " FOR UPDATE")
 	switch {
-	case isWhy(err, Moved) && state == "revision "+strconv.FormatInt(before.Revision-1, 10):
+	case isWhy(err, Moved) && state == StateOf(before.Revision-1):
 		return nil // it was done, by an attempt whose outcome was not known
 	case err != nil:
 		return err

@@ -40,7 +40,7 @@ func unitKinds() []string { return []string{"operator", "hospital", "channel"} }
 
 var (
 	idForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$`)
-	unitIDForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,47}$`)
+	unitIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as the registry's
 )
 
 // ParseID reads a person's id.
@@ -65,6 +65,8 @@ func ParseUnit(text string) (Unit, error) {
 	switch {
 	case !many && slices.Contains([]Unit{Issuer, City, Pension}, Unit(text)):
 	case many && slices.Contains(unitKinds(), kind) && unitIDForm.MatchString(id):
+	case many && slices.Contains(unitKinds(), kind):
+		return "", deny(BadPerson, "unit %q: want the id of the %s as the registry has it: 1 to 32 letters, digits, - or _", text, kind)
 	default:
 		return "", deny(BadPerson, "unit %q: want issuer, city, pension, operator:ID, hospital:ID or channel:ID", text)
 	}
@@ -88,6 +90,7 @@ type Person struct {
 	Ended    time.Time // when disabled; zero before
 	Demo     bool      // enrolled by a demonstration
 	Key      PublicKey // that is in force, or was last; of a person who was read from the store
+	Odd      error     // why a listed person's row cannot be read: somebody altered it
 }
 
 // Disabled reports whether the person was disabled.

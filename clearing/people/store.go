@@ -52,7 +52,7 @@ func scanPerson(row pgx.Row) (p ofPerson, err error) {
 	}
 	p.keyEnded = keyEnded != 0
 	if p.Key, err = ParsePublicKey(public); err == nil && (p.Key.String() != public || p.Key.Fingerprint() != fingerprint) {
-		err = fmt.Errorf("the stored key %s is not the one that its fingerprint names", fingerprint)
+		err = deny(BadKey, "the stored key %s is not the one that its fingerprint names", fingerprint).todo("have citycard verify name what was altered")
 	}
 	return p, err
 }
@@ -67,6 +67,9 @@ func (s *Store) List(ctx context.Context, all bool) (people []Person, err error)
 		}
 		people, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Person, error) {
 			p, err := scanPerson(row)
+			if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
+				p.Odd, err = refusal, nil // the others are listed all the same
+			}
 			return p.Person, err
 		})
 		return err
@@ -81,7 +84,7 @@ func (s *Store) List(ctx context.Context, all bool) (people []Person, err error)
 func (s *Store) ByKey(ctx context.Context, fingerprint string) (p Person, inForce bool, err error) {
 	err = s.ledger.Look(ctx, func(tx pgx.Tx) error {
 		found, err := byKey(ctx, tx, fingerprint, "")
-		p, inForce = found.Person, !found.keyEnded && !found.Disabled()
+		p, inForce = found.Person, err == nil && !found.keyEnded && !found.Disabled()
 		return err
 	})
 	return p, inForce, err

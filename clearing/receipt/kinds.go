@@ -2,6 +2,9 @@ package receipt
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"strconv"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/people/proposal"
@@ -63,6 +66,53 @@ func Kinds(o *Office) []proposal.Kind {
 		return said(o.Reverse(ctx, reversal, by))
 	})
 	return []proposal.Kind{book, reverse}
+}
+
+// Entries say what the audit has of receipts and their reversals. Each of them names its transfer.
+func Entries() []proposal.Entry {
+	return []proposal.Entry{
+		proposal.EntryOf(ActBook, func(r BookRequest, _ *proposal.Change, said string) error {
+			receipt, err := New(r.Account, r.Fen, r.Reference)
+			if err != nil {
+				return err
+			}
+			return proposal.ExpectText(said, (&Effect{Reference: receipt.Reference, Debit: receipt.Bank, Credit: receipt.Account, Fen: receipt.Fen}).String())
+		}),
+		proposal.EntryOf(ActReverse, func(r ReverseRequest, change *proposal.Change, said string) error {
+			reversal, err := NewReversal(r.Reference, r.Account)
+			if err != nil {
+				return err
+			}
+			if n := len(change.Transfers); n != 1 {
+				return fmt.Errorf("its change has %d transfers, want 1", n)
+			}
+			t := change.Transfers[0]
+			return proposal.ExpectText(said, (&Effect{Reference: reversal.Reference, Debit: t.Debit, Credit: t.Credit, Fen: t.Fen}).String())
+		}),
+	}
+}
+
+var saidForm = regexp.MustCompile(`^reference (.+): ([0-9]{1,18}) fen, ([^ ]+) -> ([^ ]+)$`)
+
+// Booked is the transfer that an entry of the audit says: of a receipt, or of a reversal.
+func Booked(act, said string) (b proposal.Booking, err error) {
+	parts := saidForm.FindStringSubmatch(said)
+	if parts == nil {
+		return b, fmt.Errorf("%.100q says no receipt", said)
+	}
+	fen, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil {
+		return b, err
+	}
+	r := Receipt{Bank: parts[3], Reference: parts[1]}
+	if act == ActReverse {
+		r.Bank = parts[4]
+	}
+	b = proposal.Booking{Key: r.key(), Transfer: proposal.Transfer{Debit: parts[3], Credit: parts[4], Fen: ledger.Fen(fen)}}
+	if act == ActReverse {
+		b.ID = reversalOf(b.ID)
+	}
+	return b, nil
 }
 
 // change is the effect as two people sign it. The money belongs to an account.

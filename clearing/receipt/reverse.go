@@ -78,7 +78,9 @@ func (o *Office) find(ctx context.Context, r Reversal) (row ledger.Row, err erro
 
 // reversed reports whether the receipt under a key was reversed.
 func (o *Office) reversed(ctx context.Context, k ledger.Key) (bool, error) {
-	k.ID = ledger.ID([]byte{chain.ReversalID}) + k.ID
+	k.ID = reversalOf(k.ID)
 	_, found, err := o.Ledger.Find(ctx, k)
 	return found, err
 }
+
+func reversalOf(id ledger.ID) ledger.ID { return ledger.ID([]byte{chain.ReversalID}) + id }

@@ -59,9 +59,22 @@ func (o *Office) ShowCorrection(ctx context.Context, c Correction) (*Plan, error
 	if err != nil {
 		return nil, err
 	}
-	what := fmt.Sprintf("%s, %s: %d fen from %s to %s; because: %s", maskedRow(s.Row), s.Reason, s.Fen, first.Code, c.To, c.Because)
-	owes := proposal.Effectf("%s owes the amount, even if it was paid out: the close of the open day deducts it, or collects it", first.Code)
+	what := correctionText(s.Row, s.Reason, s.Fen, first.Code, c.To, c.Because)
+	owes := givesBack(first.Code, s.Owed)
 	return &Plan{Act: ActCorrect, Rows: []Planned{planned}, what: always(what), effects: append(because(c.Because), owes)}, nil
+}
+
+// givesBack says what it means for the account that had a release that this is taken back.
+func givesBack(code string, owed bool) proposal.Effect {
+	switch kind := chart.KindOf(code); {
+	case owed:
+		return proposal.Effectf("%s does not owe the amount any more: if it was collected, the close of the open day gives it back", code)
+	case kind == "pending":
+		return proposal.Effectf("%s gives the amount back: it waits there for the other city, and no close has paid any of it", code)
+	case kind == "channel":
+		return proposal.Effectf("%s owes the amount: it is part of what the close of the open day collects from the channel", code)
+	}
+	return proposal.Effectf("%s owes the amount, even if it was paid out: the close of the open day deducts it, or collects it", code)
 }
 
 // mayCorrect refuses what was not released to an account that somebody chose.

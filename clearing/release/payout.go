@@ -2,14 +2,12 @@ package release
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/identity"
 	"citycard/clearing/people/proposal"
 	"citycard/ledger"
 )
@@ -44,17 +42,16 @@ func (o *Office) ShowPayout(ctx context.Context, p Payout) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := ledger.Key{Day: p.Day, Subject: ledger.Subject(code), ID: identity.PayoutReleased()}
 	paid := Planned{Row: p.Day.String() + " " + code, State: "held", Then: "paid", To: code, Fen: held.Fen}
 	if held.Released {
 		paid.State = paid.Then
 	}
-	paid.add(key, code, chart.Reserve, held.Fen, chart.PurposeSettlement, data)
+	paid.add(payoutKey(p), code, chart.Reserve, held.Fen, chart.PurposeSettlement, data)
 	why := &held.Why
 	return &Plan{
 		effects: []proposal.Effect{proposal.Effectf("it was held because %s of %s TACs at its terminals were wrong (rule %s)",
 			strconv.FormatInt(why.Wrong, 10), strconv.FormatInt(why.Wrong+why.Verified, 10), why.Rule)},
-		Act: ActPayout, Rows: []Planned{paid}, what: always(fmt.Sprintf("day %s, operator %s: %d fen; %s", p.Day, p.Operator, held.Fen, held.Why.Error())),
+		Act: ActPayout, Rows: []Planned{paid}, what: always(payoutText(p, held.Fen, held.Why.Error())),
 		within: func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) },
 	}, nil
 }

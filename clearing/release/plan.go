@@ -151,13 +151,20 @@ func (p *Plan) each(out *ledger.Outcome, fn func(row *Planned, answers []ledger.
 // finish writes what belongs to a new decision, in its transaction.
 func (p *Plan) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome, by ledger.Approval) error {
 	var booked []Planned
+	var moved error
 	p.each(out, func(row *Planned, answers []ledger.Decision) {
-		if answers[0].Result == ledger.Inserted {
+		switch {
+		case answers[0].Result == ledger.Inserted:
 			booked = append(booked, *row)
+		case answers[0].Result == ledger.Duplicate && !answers[0].Disputed && row.State != row.Then:
+			moved = refuse("row %s was decided just now by others", row.Row).todo("look at it again")
 		}
 	})
-	if len(booked) == 0 {
+	switch {
+	case len(booked) == 0:
 		return nil
+	case moved != nil:
+		return moved // the audit would say of a row that this decision booked it
 	}
 	if p.keep != nil {
 		if err := p.keep(ctx, tx); err != nil {
@@ -168,7 +175,7 @@ func (p *Plan) finish(ctx context.Context, tx pgx.Tx, out *ledger.Outcome, by le
 }
 
 func (p *Plan) done(out *ledger.Outcome) (Done, error) {
-	done := Done{Repeated: true}
+	done, now := Done{Repeated: true}, false // now: a row that waited is booked, perhaps by an attempt whose answer was lost
 	p.each(out, func(row *Planned, answers []ledger.Decision) {
 		for i := range answers {
 			if why := refusalOf(&answers[i]); why != nil {
@@ -177,11 +184,12 @@ func (p *Plan) done(out *ledger.Outcome) (Done, error) {
 			}
 		}
 		done.Rows = append(done.Rows, *row)
+		now = now || row.State != row.Then
 		if answers[0].Result == ledger.Inserted {
 			done.Repeated = false
 		}
 	})
-	if len(done.Rows) == 0 && len(done.Refused) > 0 {
+	if !now && len(done.Refused) > 0 {
 		return Done{}, done.Refused[0].Why
 	}
 	return done, nil

@@ -64,11 +64,10 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 	}
 	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + order.channel, To: order.channel, Fen: order.fen}
 	refunded.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
-	what := fmt.Sprintf("order %s of %s, card %s, sequence %d: %d fen", r.Order, order.channel, card, order.Load.Sequence, order.fen)
+	what := refundText(r, order.channel, card, order.Load.Sequence, order.fen)
 	because := proposal.Effectf("it was paid on %s, and may be refunded from %s on without a look at the card", order.booked.String(), due.String())
 	if r.NotWritten {
 		because = proposal.Effectf("a counter has read the card, and says that it does not have the load")
-		what += ", not on the card as a counter says"
 	}
 	plan := &Plan{Act: ActRefund, what: always(what), effects: []proposal.Effect{because}, keep: order.keepRefund}
 	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})

@@ -21,7 +21,8 @@
 //	                     and disabled; every signature in the audit is checked under the key
 //	                     that was in force at its place
 //	proposals            the audit has each proposal and each decision with the signatures, whose
-//	                     statements name the hash over the proposal
+//	                     statements name the hash over the proposal; what was done, in the
+//	                     audit and in the journal, is what request and change say
 //	outbound, pumps      a batch has the marks of its messages in its note; what waits and
 //	                     what was sent are together as many
 //
@@ -34,5 +35,6 @@
 // other. The parts of a pass that is not done are covered once it is.
 //
 // Memory does not grow with the number of transfers, of claims or of cards: the database sorts, so
-// rows that belong together come one after another.
+// rows that belong together come one after another. It grows with what people decide: of each
+// proposal and of each transfer that two people decided, some bytes are kept.
 package verify

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"citycard/clearing/people"
+	offered "citycard/clearing/people/proposal"
 	"citycard/ledger/chain"
 )
 
@@ -36,6 +37,7 @@ type staff struct {
 	tokens   map[string]staffToken
 	founding int64
 	used     map[[32]byte]used // statements
+	open     map[int64]open    // proposals
 	pinned   string            // the seal key, in hexadecimal
 }
 
@@ -48,6 +50,7 @@ func (c *check) staff(ctx context.Context) error {
 	}
 	s := &staff{
 		check: c, policy: policy, people: map[string]people.Person{}, keys: map[string]staffKey{}, tokens: map[string]staffToken{}, used: map[[32]byte]used{},
+		open: map[int64]open{},
 	}
 	if err := c.tx.QueryRow(ctx, "SELECT coalesce((SELECT id::TEXT FROM books WHERE one = 1), '')").Scan(&s.books); err != nil {
 		return err
@@ -188,12 +191,28 @@ func (s *staff) change(e *chain.AuditEntry, of people.Enrolled) {
 		s.wrong(e, "%q is not there at revision %d, or was disabled before", of.ID, after.Revision-1)
 		return
 	}
+	s.altered[e.Number] = alteredOf(&before, &after)
 	after.Since = before.Since
 	s.people[of.ID] = after
 	if after.Key.String() != before.Key.String() {
 		s.endKey(of.ID, e.At)
 		s.addKey(e, &after)
 	}
+}
+
+// alteredOf names the fields in which a person differs, as a proposal's change does.
+func alteredOf(before, after *people.Person) (fields string) {
+	for _, f := range []offered.Field{
+		{Name: "name", Is: before.Name, Becomes: after.Name},
+		{Name: "unit", Is: string(before.Unit), Becomes: string(after.Unit)},
+		{Name: "role", Is: string(before.Role), Becomes: string(after.Role)},
+		{Name: "key", Is: before.Key.String(), Becomes: after.Key.String()},
+	} {
+		if f.Is != f.Becomes {
+			fields += " " + f.Name
+		}
+	}
+	return fields
 }
 
 func (s *staff) addKey(e *chain.AuditEntry, p *people.Person) {

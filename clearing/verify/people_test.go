@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/dayclose"
 	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/persons"
@@ -30,7 +31,7 @@ func staffed(t *testing.T) *peopletest.Staff {
 	for _, what := range []string{"somebody", "somebody else"} {
 		write(t, s.Ledger, s.Alone(t, "ann", persons.ActRead, what, "complaint"))
 	}
-	if err := s.Change(t.Context(), change, "revision 1", s.Two(t, "kim", "lee", people.ActChange, "ann", "lost")); err != nil {
+	if err := peopletest.Decide(s, t, "kim", "lee", people.ActChange, change); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -117,15 +118,13 @@ func TestStaffIsNamed(t *testing.T) {
 // TestFoundedBySealKey founds people once more in the name of the seal key that is pinned. An entry
 // by another key is named.
 func TestFoundedBySealKey(t *testing.T) {
-	s := staffed(t)
+	s := newOffice(t)
 	seal, other := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	public := func(key ed25519.PrivateKey) ed25519.PublicKey {
 		half, _ := key.Public().(ed25519.PublicKey)
 		return half
 	}
-	if _, err := s.Ledger.PinSealKey(t.Context(), public(seal), s.Two(t, "kim", "lee", chain.ActPinSealKey, "the seal key", "new")); err != nil {
-		t.Fatal(err)
-	}
+	s.approve("lee", propose(s, "kim", chain.ActPinSealKey, dayclose.PinRequest{Key: fmt.Sprintf("%x", public(seal))}))
 	if _, err := s.FoundAgain(t.Context(), rand.Reader, other, "lost", s.Now(t)); err == nil {
 		t.Error("founded by a key that is not pinned")
 	}
@@ -158,11 +157,11 @@ func TestUnstaffed(t *testing.T) {
 	if err := l.MarkAccount(t.Context(), "agent", false, false, named); !errors.Is(err, ledger.ErrUnsigned) {
 		t.Errorf("by names, though there are people: %v", err)
 	}
-	if err := l.MarkAccount(t.Context(), "agent", false, false, s.Two(t, "ann", "bob", chain.ActMarkAccount, "agent", "old")); err != nil {
-		t.Fatal(err)
-	}
 	if faults := faultsOf(t, l, ""); len(faults) > 0 {
 		t.Fatalf("faults %q", faults)
+	}
+	if err := l.MarkAccount(t.Context(), "agent", false, false, s.Two(t, "ann", "bob", chain.ActMarkAccount, "agent", "old")); err != nil {
+		t.Fatal(err)
 	}
 	const change, want = "UPDATE audit SET signed = '' WHERE act = 'mark account' AND signed <> ''", "mark account: it has 2 people and 0 signatures"
 	if faults := faultsOf(t, l, change); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {

@@ -19,6 +19,7 @@ type offer struct {
 	proposed *offered.Proposed
 	proposer *chain.AuditEntry
 	decider  *chain.AuditEntry // of the rejection, the withdrawal or the close, or of the act itself
+	said     []string          // what the entries that decided it say
 	there    bool
 }
 
@@ -62,6 +63,10 @@ func (c *check) proposals(ctx context.Context) error {
 	if err := c.approvals(ctx, all); err != nil {
 		return err
 	}
+	kinds := map[string]offered.Entry{}
+	for _, entry := range Entries() {
+		kinds[entry.Kind] = entry
+	}
 	var r storedOffer
 	err := c.each(ctx, `SELECT number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note
 		FROM proposals ORDER BY number`, []any{
@@ -71,6 +76,7 @@ func (c *check) proposals(ctx context.Context) error {
 		of.there = true
 		c.offerProposed(&r, of)
 		c.offerDecided(&r, of)
+		c.offerDone(kinds, &r, of)
 		return nil
 	})
 	for _, number := range slices.Sorted(maps.Keys(all)) {
@@ -120,6 +126,7 @@ func (c *check) decidedIn(all offers, number int64, hash string, e *chain.AuditE
 	if of.decider == nil {
 		of.decider = e
 	}
+	of.said = append(of.said, e.What)
 }
 
 // offerProposed compares what was proposed.

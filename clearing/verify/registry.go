@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/people/access"
 	offered "citycard/clearing/people/proposal"
 	"citycard/clearing/persons"
+	"citycard/clearing/receipt"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/rules"
@@ -25,7 +26,7 @@ func acts() []string {
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke,
-		offered.ActPropose, offered.ActReject, offered.ActWithdraw,
+		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
 	}
 }
 

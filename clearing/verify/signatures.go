@@ -50,6 +50,7 @@ func (s *staff) signatures(e *chain.AuditEntry) {
 		return
 	}
 	s.fits(e, statements)
+	s.may(e, statements)
 	for i, signature := range e.Signed {
 		s.use(e, i, statements[i], signature)
 	}
@@ -106,21 +107,25 @@ func (s *staff) fits(e *chain.AuditEntry, statements []*people.Statement) {
 	if at := last.At.Truncate(time.Second); !at.Equal(e.At) || first.Reason != e.Reason {
 		s.unsigned(e, "at second %d for %q; signed was %d for %q", e.At.Unix(), e.Reason, at.Unix(), first.Reason)
 	}
-	alone := func(s *people.Statement) bool { return s.Act == e.Act }
-	switch {
-	case alone(first) && alone(last):
-	case len(statements) == 1:
-		s.unsigned(e, "%q signed the act %q", e.First, first.Act)
-	case first.Act != people.ActPropose || last.Act != people.ActApprove:
-		s.unsigned(e, "%q signed the act %q, and %q the act %q", e.First, first.Act, e.Second, last.Act)
-	default:
-		kind, hash, ok := people.ProposalOf(first.What)
-		approved, isOne := people.ApprovedHash(last.What)
-		rule, known := s.policy.Rule(kind)
-		closes, _ := s.policy.Rule(e.Act)
-		if !ok || !isOne || hash != approved || !known || rule.Act != e.Act && !closes.Proposal {
-			s.unsigned(e, "%q signed %q, and %q signed %q", e.First, first.What, e.Second, last.What)
+	if len(statements) == 1 {
+		if first.Act != e.Act {
+			s.unsigned(e, "%q signed the act %q", e.First, first.Act)
 		}
+		return
+	}
+	if first.Act == e.Act && last.Act == e.Act && s.onPerson(e, first) && s.onPerson(e, last) {
+		return
+	}
+	if first.Act != people.ActPropose || last.Act != people.ActApprove {
+		s.unsigned(e, "%q signed the act %q, and %q the act %q, not a proposal and its approval", e.First, first.Act, e.Second, last.Act)
+		return
+	}
+	kind, hash, ok := people.ProposalOf(first.What)
+	approved, isOne := people.ApprovedHash(last.What)
+	rule, known := s.policy.Rule(kind)
+	closes, _ := s.policy.Rule(e.Act)
+	if !ok || !isOne || hash != approved || !known || rule.Act != e.Act && !closes.Proposal {
+		s.unsigned(e, "%q signed %q, and %q signed %q", e.First, first.What, e.Second, last.What)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/schema"
-	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
 
@@ -97,24 +96,18 @@ func TestStaffModel(t *testing.T) {
 		unit := people.Unit(rapid.SampledFrom(strings.Fields(units)).Draw(r, "unit"))
 		key := fmt.Sprintf("%s %d", id, rapid.IntRange(1, 4).Draw(r, "key"))
 		public := peopletest.Key(t, key).Public().String()
-		by := func(act string) ledger.Approval { return s.Two(t, "kim", "lee", act, id, "test") }
 		var err error
 		var want bool
-		before := 0
-		if p := m.people[id]; p != nil {
-			before = p.revision
-		}
-		state := fmt.Sprintf("revision %d", before)
 		switch act := rapid.SampledFrom([]string{people.ActEnrol, people.ActChange, people.ActDisable}).Draw(r, "act"); act {
 		case people.ActEnrol:
 			want = m.enrols(id, role, unit, key)
-			err = s.Enrol(t.Context(), people.Enrolment{ID: id, Name: id, Role: role, Unit: unit, Key: public}, by(act))
+			err = peopletest.Decide(s, t, "kim", "lee", act, people.Enrolment{ID: id, Name: id, Role: role, Unit: unit, Key: public})
 		case people.ActChange:
 			want = m.changes(id, role, unit, key)
-			err = s.Change(t.Context(), people.Change{ID: id, Role: role, Unit: unit, Key: public}, state, by(act))
+			err = peopletest.Decide(s, t, "kim", "lee", act, people.Change{ID: id, Role: role, Unit: unit, Key: public})
 		case people.ActDisable:
 			want = m.disables(id)
-			err = s.Disable(t.Context(), people.Disabling{ID: id}, state, by(act))
+			err = peopletest.Decide(s, t, "kim", "lee", act, people.Disabling{ID: id})
 		}
 		var refusal *people.Refusal
 		if want && err != nil || err != nil && !errors.As(err, &refusal) {

@@ -42,6 +42,8 @@ const (
 	Signature       books.Kind = "act is not signed as it should be"
 	AccessRow       books.Kind = "credential differs from the audit"
 	Proposal        books.Kind = "proposal differs from the audit"
+	ActDone         books.Kind = "act differs from what was signed"
+	Decision        books.Kind = "transfer that two people must decide is in no act"
 	Unreadable      books.Kind = "audit entry cannot be read"
 )
 
@@ -52,14 +54,16 @@ type check struct {
 	entries  map[string][]chain.AuditEntry // by act, in order
 	heads    map[string]bool               // the registry's versions, as batches name them
 	editions map[string]bool               // of the rules, as batches name them
+	altered  map[int64]string              // by the number of an entry that changes a person: what it alters
+	decided  map[mark]int                  // transfers that two people decide: how many acts say each
 }
 
 // Tables checks all tables of clearing's; it is a check beside the ledger's
 // (ledger/verify.Books).
 func Tables(ctx context.Context, tx pgx.Tx, report func(books.Fault)) error {
-	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}}
+	c := &check{tx: tx, report: report, entries: map[string][]chain.AuditEntry{}, heads: map[string]bool{}, editions: map[string]bool{}, altered: map[int64]string{}, decided: map[mark]int{}}
 	for _, step := range []func(context.Context) error{
-		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.proposals,
+		c.readAudit, c.registry, c.rules, c.batches, c.medicalYears, c.settlementDays, c.loads, c.releases, c.closings, c.topics, c.passes, c.persons, c.staff, c.access, c.decidedRows, c.proposals, c.undecidedRows,
 	} {
 		if err := step(ctx); err != nil {
 			return err

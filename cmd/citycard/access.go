@@ -91,6 +91,7 @@ func kindWords(kind access.Kind, l language.Language) string {
 func stateWords(state access.State, l language.Language) string {
 	words := map[access.State][2]string{
 		access.InForce: {"in force", "有效"}, access.Expired: {"expired", "已到期"}, access.Revoked: {"revoked", "已吊销"},
+		access.Odd: {"cannot be read", "无法读取"},
 	}[state]
 	return l.Choose(words[0], words[1])
 }

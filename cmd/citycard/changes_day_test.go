@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -95,6 +96,7 @@ func live(t *testing.T) *lived {
 	l.must(topics.Layout{Partitions: 1}.Ensure(t.Context(), l.client, topics.All()...))
 	l.must(l.OpenDay(t.Context(), firstLived))
 	l.found()
+	l.marks()
 	staff := peopletest.New(l, l.Ledger)
 	l.letIn(staff)
 	l.roster(staff)
@@ -150,18 +152,17 @@ func (l *lived) letIn(staff *peopletest.Staff) {
 	l.must(err)
 }
 
-// mark marks an account by two people who sign it without a proposal: no command does it.
-func (l *lived) mark(code string, frozen bool) {
-	by := peopletest.Of(l, l.Ledger).Two(l, "ann", "bob", chain.ActMarkAccount, code, "as the town's day has it")
-	l.must(l.MarkAccount(l.Context(), code, frozen, false, by))
+// marks marks accounts by names, before there are people who sign: no command does it.
+func (l *lived) marks() {
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h2"), true, false, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h2"), false, false, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Fees, true, false, l.by(firstLived)))
 }
 
 // pin pins the key that seals the days.
 func (l *lived) pin() {
 	public, _ := livedSigner().Public().(ed25519.PublicKey)
-	by := peopletest.Of(l, l.Ledger).Two(l, "kim", "lee", chain.ActPinSealKey, "the seal key", "first")
-	_, err := l.PinSealKey(l.Context(), public, by)
-	l.must(err)
+	decided(l, "kim", "lee", chain.ActPinSealKey, dayclose.PinRequest{Key: hex.EncodeToString(public)})
 }
 
 // found creates the registry and changes it: a hospital and a listed card are added, another change
@@ -321,9 +322,6 @@ func (l *lived) firstDay() {
 	})))
 	l.decide(firstLived)
 	l.limits()
-	l.mark(chart.Hospital("h2"), true)
-	l.mark(chart.Hospital("h2"), false)
-	l.mark(chart.Fees, true)
 	l.hold(firstLived)
 }
 

@@ -25,10 +25,16 @@ func proposed[T any](l *lived, by, kind string, request T) *proposal.View {
 // two has ann propose something and bob approve it.
 func two[T any](l *lived, kind string, request T) {
 	l.Helper()
+	decided(l, "ann", "bob", kind, request)
+}
+
+// decided has somebody propose an act, and somebody else approve it.
+func decided[T any](l *lived, by, and, kind string, request T) {
+	l.Helper()
 	office, err := server.Proposals(l.Ledger)
 	l.must(err)
-	p := proposed(l, "ann", kind, request)
-	done, err := office.Approve(l.Context(), p.Number, hex.EncodeToString(p.Hash[:]), peopletest.Of(l, l.Ledger).Signer(l, "bob"))
+	p := proposed(l, by, kind, request)
+	done, err := office.Approve(l.Context(), p.Number, hex.EncodeToString(p.Hash[:]), peopletest.Of(l, l.Ledger).Signer(l, and))
 	l.must(err)
 	if done.Repeated {
 		l.Fatalf("proposal %d was done before", p.Number)

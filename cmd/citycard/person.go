@@ -164,6 +164,7 @@ type personLine struct {
 	Ended string     `json:"ended,omitempty"`
 	Demo  bool       `json:"demo,omitempty"`
 	Key   string     `json:"key"`
+	Odd   string     `json:"odd,omitempty"` // why the key cannot be read
 }
 
 const personHeader = "ID\tNAME\tUNIT\tROLE\tSINCE\tENDED\tKEY"
@@ -173,10 +174,16 @@ func lineOf(p staff.Person) personLine {
 	if p.Disabled() {
 		l.Ended = p.Ended.UTC().Format(time.RFC3339)
 	}
+	if p.Odd != nil {
+		l.Odd = p.Odd.Error()
+	}
 	return l
 }
 
 func (p personLine) cells(l language.Language) []string {
+	if p.Odd != "" {
+		return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Odd}
+	}
 	return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Key}
 }
 

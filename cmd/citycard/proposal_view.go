@@ -72,6 +72,8 @@ func proposalStateIn(l language.Language, s proposal.State) string {
 		return l.Coded(string(s), string(s), "已过期")
 	case proposal.Ended:
 		return l.Coded(string(s), "who proposed it is not enrolled any more", "提出人已停用")
+	case proposal.Odd:
+		return l.Coded(string(s), "its row cannot be read: citycard verify names what was altered", "记录无法读取，请用 citycard verify 查明")
 	}
 	return string(s)
 }

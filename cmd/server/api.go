@@ -138,6 +138,7 @@ func (a *api) openDoor(ctx context.Context, store *access.Store, ops *service.Op
 	})
 	ops.Registry().MustRegister(ends{a.door})
 	ops.Check("access", a.door.Check)
+	ops.Notice(a.door.Notice)
 	if a.settings.Certificate != "" {
 		ops.Check("api certificate", func(context.Context) error {
 			_, err := tls.LoadX509KeyPair(a.settings.Certificate, a.settings.Key)

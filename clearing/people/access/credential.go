@@ -79,6 +79,7 @@ type Credential struct {
 	Issued  time.Time
 	Expires time.Time
 	Revoked time.Time // zero if it was not
+	Odd     error     // why its row cannot be read: somebody altered it
 }
 
 // State says how a credential stands.
@@ -89,6 +90,7 @@ const (
 	InForce State = "in_force"
 	Expired State = "expired"
 	Revoked State = "revoked"
+	Odd     State = "odd" // its row cannot be read, and it opens nothing
 )
 
 // State is how the credential stands at a time.
@@ -96,6 +98,8 @@ func (c *Credential) State(at time.Time) State {
 	switch {
 	case !c.Revoked.IsZero():
 		return Revoked
+	case c.Odd != nil:
+		return Odd
 	case !at.Before(c.Expires):
 		return Expired
 	}

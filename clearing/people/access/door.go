@@ -53,6 +53,7 @@ type Door struct {
 	register atomic.Pointer[register]
 	failure  atomic.Pointer[error] // of the last look
 	unread   sample
+	odd      sample
 	lines    map[Reason]*sample
 
 	own       *Rates[int64]      // of each credential
@@ -62,7 +63,7 @@ type Door struct {
 // NewDoor makes a door that lets nobody in before the first look.
 func NewDoor(s Settings) *Door {
 	d := &Door{
-		store: s.Store, now: s.Now, log: s.Log, refused: s.Refused, unread: sample{every: logEvery}, lines: map[Reason]*sample{},
+		store: s.Store, now: s.Now, log: s.Log, refused: s.Refused, unread: sample{every: logEvery}, odd: sample{every: logEvery}, lines: map[Reason]*sample{},
 		own: NewRates[int64](float64(s.Rate), s.Rate), strangers: NewRates[netip.Addr](strangersRate, strangersBurst),
 	}
 	for _, reason := range Reasons() {
@@ -78,6 +79,7 @@ func (d *Door) identify(r *http.Request, now time.Time) (*Credential, Reason) {
 	if known == nil || known.age(now) >= MaxAge {
 		return nil, Unsure
 	}
+	now = known.now(now)
 	var c *Credential
 	if given, ok := r.Header["Authorization"]; ok {
 		token, ok := bearer(given)

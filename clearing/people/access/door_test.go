@@ -65,7 +65,7 @@ func newGate(t *testing.T, s *Store, rate int) *gate {
 
 // know has the door know credentials, as if they were read now.
 func (g *gate) know(all ...Credential) {
-	r := &register{at: g.at, by: map[Hash]*Credential{}}
+	r := &register{at: g.at, clock: g.at, by: map[Hash]*Credential{}}
 	for i := range all {
 		r.by[all[i].Hash] = &all[i]
 	}

@@ -2,6 +2,8 @@ package access
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"citycard/clearing/people"
@@ -24,9 +26,15 @@ var errUnread = language.Textf("the credentials of the units have not been read 
 
 // register is what one look at the credentials found.
 type register struct {
-	at time.Time // before it was looked
-	by map[Hash]*Credential
+	at    time.Time // before it was looked
+	clock time.Time // of the database, then
+	by    map[Hash]*Credential
+	odd   []string // the numbers of those whose rows cannot be read
 }
+
+// now is the time by the database's clock, as far as it went on since the look. So a process whose
+// clock is wrong neither lets in nor shuts out.
+func (r *register) now(now time.Time) time.Time { return r.clock.Add(r.age(now)) }
 
 // age is how long ago the look was. A clock on the wall may be set back, and the other one may
 // stand still while the machine sleeps: the longer time counts.
@@ -59,12 +67,20 @@ func (d *Door) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	r := &register{at: d.now(), by: map[Hash]*Credential{}}
-	all, err := d.store.standing(ctx)
+	all, clock, err := d.store.standing(ctx)
 	if err != nil {
 		return err
 	}
+	r.clock = clock
 	for i := range all {
 		c := &all[i]
+		if c.Odd != nil {
+			r.odd = append(r.odd, strconv.FormatInt(c.Number, 10))
+			if passed, due := d.odd.due(d.now()); due {
+				d.log.Error("a credential cannot be read, and opens nothing", "credential", c.Number, "error", c.Odd, "others_since", passed)
+			}
+			continue
+		}
 		// A certificate may have been issued again after it had expired.
 		if was := r.by[c.Hash]; was == nil || was.Expires.Before(c.Expires) {
 			r.by[c.Hash] = c
@@ -85,6 +101,15 @@ func (d *Door) Ends() map[people.Unit]time.Time {
 		}
 	}
 	return ends
+}
+
+// Notice names the credentials that cannot be read; it is empty if there is none.
+func (d *Door) Notice() string {
+	known := d.register.Load()
+	if known == nil || len(known.odd) == 0 {
+		return ""
+	}
+	return language.Textf("credentials that cannot be read open nothing, and citycard verify names what was altered: %s", strings.Join(known.odd, ", ")).Error()
 }
 
 // Check returns why the credentials could not be read, nil if they were.

@@ -206,16 +206,26 @@ func scanCredential(row pgx.Row, hashed int) (c Credential, err error) {
 	if err := row.Scan(&c.Number, &c.Unit, &c.Kind, &hash, &c.Person, &issued, &expires, &revoked); err != nil {
 		return c, err
 	}
-	if len(hash) != hashed {
-		return c, fmt.Errorf("credential %d: its hash has %d bytes, want %d", c.Number, len(hash), hashed)
+	if len(hash) == hashed {
+		copy(c.Hash[:], hash)
+	} else {
+		c.Odd = fmt.Errorf("credential %d: its hash has %d bytes, want %d", c.Number, len(hash), hashed)
 	}
-	copy(c.Hash[:], hash)
-	c.Issued, c.Expires = time.Unix(issued, 0), time.Unix(expires, 0)
+	at := func(second int64) time.Time {
+		if second < 0 || second > lastSecond {
+			c.Odd = fmt.Errorf("credential %d: second %d is in no year of four digits", c.Number, second)
+			return time.Time{}
+		}
+		return time.Unix(second, 0)
+	}
+	c.Issued, c.Expires = at(issued), at(expires)
 	if revoked != 0 {
-		c.Revoked = time.Unix(revoked, 0)
+		c.Revoked = at(revoked)
 	}
 	return c, nil
 }
+
+const lastSecond = 253402300799 // of the year 9999
 
 func credential(ctx context.Context, tx pgx.Tx, number int64) (Credential, error) {
 	c, err := scanCredential(tx.QueryRow(ctx, selectCredentials+"WHERE number = $1", number), sha256.Size)
@@ -253,11 +263,15 @@ func collect(ctx context.Context, tx pgx.Tx, which string, args ...any) ([]Crede
 // remembered is how long one that has expired is told so; after that it is as unknown as any.
 const remembered = 30 * 24 * time.Hour
 
-// standing gives those that are in force or have expired lately, once, by the database's clock.
-func (s *Store) standing(ctx context.Context) (all []Credential, err error) {
+// standing gives those that are in force or have expired lately, once, by the database's clock, and
+// that clock.
+func (s *Store) standing(ctx context.Context) (all []Credential, clock time.Time, err error) {
 	err = s.Ledger.ReadByKey(ctx, func(tx pgx.Tx) (err error) {
+		if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&clock); err != nil {
+			return err
+		}
 		all, err = collect(ctx, tx, "WHERE revoked = 0 AND expires > floor(extract(epoch FROM now()))::INT8 - $1 ORDER BY number", int64(remembered/time.Second))
 		return err
 	})
-	return all, err
+	return all, clock, err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -49,20 +48,19 @@ func kinds() (all map[string]terms, err error) {
 	return all, nil
 }
 
-var registered = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as the registry's ids
-
 // ParseUnit reads a unit that may have a credential.
 func ParseUnit(text string) (people.Unit, error) {
 	all, err := kinds()
 	if err != nil {
 		return "", err
 	}
-	kind, id, _ := strings.Cut(text, ":")
+	kind, _, _ := strings.Cut(text, ":")
 	if _, known := all[kind]; !known {
 		return "", unfit(language.Textf("unit %q: want KIND:ID, where KIND is one of %s", text, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
 	}
-	if !registered.MatchString(id) {
-		return "", unfit(language.Textf("unit %q: want an id of 1 to 32 letters, digits, - or _", text))
+	unit, err := people.ParseUnit(text)
+	if err != nil {
+		return "", unfit(language.Textf("%w", err))
 	}
-	return people.Unit(text), nil
+	return unit, nil
 }

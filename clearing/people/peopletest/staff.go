@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/pem"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"citycard/clearing/people"
+	"citycard/clearing/people/proposal"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -59,6 +61,22 @@ func New(t testing.TB, l *ledger.Ledger) *Staff {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Decide has one keeper propose an act on people, and another approve it.
+func Decide[T any](s *Staff, t testing.TB, first, second, act string, request T) error {
+	t.Helper()
+	office := &proposal.Office{Ledger: s.Ledger, People: s.Store, Kinds: proposal.Staff(s.Store)}
+	body, err := proposal.Body(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := office.Propose(t.Context(), act, body, "test", s.Signer(t, first))
+	if err != nil {
+		return err
+	}
+	_, err = office.Approve(t.Context(), p.Number, hex.EncodeToString(p.Hash[:]), s.Signer(t, second))
+	return err
 }
 
 // Of is the staff of a database in which New, or another process, has enrolled it.
@@ -203,7 +221,8 @@ func (s *Staff) Signing(t testing.TB, id, reason string) func(act, what string) 
 	return func(act, what string) (ledger.Approval, error) { return s.Alone(t, id, act, what, reason), nil }
 }
 
-// Two is the approval of an act that takes two people, who sign it without a proposal.
+// Two is the approval of an act that takes two people, who sign it without a proposal: what is the
+// person's id if it is an act on people. Package clearing/verify names any other such act.
 func (s *Staff) Two(t testing.TB, first, second, act, what, reason string) ledger.Approval {
 	t.Helper()
 	signed := []chain.Signature{s.Sign(t, first, act, what, reason), s.Sign(t, second, act, what, reason)}

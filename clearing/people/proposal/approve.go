@@ -88,6 +88,9 @@ func (a *approval) check(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if p.State == Approved && p.Decided == a.signed && a.several {
+		if err := a.still(ctx, tx, p); err != nil {
+			return err
+		}
 		a.tx = tx
 		return nil
 	}
@@ -98,6 +101,20 @@ func (a *approval) check(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	a.tx = tx
+	return nil
+}
+
+// still refuses a further commit of an act of several, which this approval has begun, if one of the
+// two people could not sign any more. p is the locked row.
+func (a *approval) still(ctx context.Context, tx pgx.Tx, p *Proposal) error {
+	if err := p.sound(); err != nil {
+		return err
+	}
+	for _, signed := range []chain.Signature{p.Signed, a.signed} {
+		if _, _, err := a.office.People.Still(ctx, tx, signed); err != nil {
+			return language.Textf("what is left of it is not done: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -77,7 +77,7 @@ func TestCommitCut(t *testing.T) {
 				body, kind, entry := w.body(chart.LimitRequest{Account: "fund:one", Cap: fen}), chart.LimitName, chain.ActChangeLimit
 				switch act {
 				case "approve transfer":
-					body, kind, entry = w.body(transfer{fmt.Sprint("c", int64(fen)), 7}), transferName, "refund load"
+					body, kind, entry = w.body(transfer(fmt.Sprint("c", int64(fen)), 7)), transferName, transferName
 				case "approve many":
 					body, kind, entry = w.body(many{3, 9}), manyName, "judge quarantined"
 				case "reject":

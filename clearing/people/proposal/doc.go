@@ -37,6 +37,8 @@
 //     must not write anything before that in another transaction;
 //   - show reads what would be done, and refuses what cannot be done. Whatever the act depends on
 //     goes into a row's State. The act itself refuses, in its transaction, if that has moved since;
+//   - its Entry, beside it, says what the audit and the journal must have of the act, from request
+//     and change alone; clearing/verify has the list;
 //   - the act's row of the policy (clearing/people/policy.json) names the kind, says who proposes
 //     and who approves, and after how many days a proposal expires; "names" goes from it.
 package proposal

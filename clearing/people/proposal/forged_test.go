@@ -83,8 +83,8 @@ var forgeries = map[string]func(*attempt){
 	},
 	"row moved": func(a *attempt) {
 		before := a.cap("fund:one")
-		by := a.staff.Two(a, "ann", "bob", chain.ActChangeLimit, "fund:one", "meanwhile")
-		_, err := a.Ledger.ChangeLimit(a.Context(), "fund:one", ledger.Limit{Cap: before + 7}, by)
+		meanwhile := a.limit("dan", "fund:one", before+7)
+		_, err := a.approve("bob", meanwhile.Proposal)
 		a.must(err)
 	},
 	"request altered": func(a *attempt) {
@@ -94,6 +94,7 @@ var forgeries = map[string]func(*attempt){
 		a.cell("change", strings.Replace(a.text("change"), `"becomes":"`, `"becomes":"9`, 1))
 	},
 	"kind altered":     func(a *attempt) { a.cell("kind", transferName) },
+	"unit altered":     func(a *attempt) { a.cell("unit", "operator:metro") },
 	"reason altered":   func(a *attempt) { a.cell("reason", "another") },
 	"proposer altered": func(a *attempt) { a.cell("proposer", a.by); a.by = a.p.Proposer; a.sign = a.as(a.by) },
 	"expiry altered": func(a *attempt) {

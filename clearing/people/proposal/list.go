@@ -44,7 +44,7 @@ func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error)
 		}
 		for _, p := range found {
 			last = p.Number
-			if !f.All && p.State != Waiting {
+			if !f.All && p.State != Waiting && p.State != Odd {
 				continue
 			}
 			if err := each(p); err != nil {
@@ -110,7 +110,7 @@ func (o *Office) beside(ctx context.Context, kind string, before int64, c *Chang
 		for _, p := range found {
 			change, err := p.Change()
 			if err != nil {
-				return fmt.Errorf("proposal %d: %w", p.Number, err)
+				continue // it was altered: verify names it
 			}
 			b.Last = append(b.Last, Size{p.Number, p.At, len(change.Rows), change.Sum()})
 		}
@@ -138,6 +138,9 @@ func (o *Office) Show(ctx context.Context, number int64) (*View, error) {
 	}
 	if v.Change, err = v.Proposal.Change(); err != nil {
 		return nil, fmt.Errorf("proposal %d: %w: %w", number, ErrAltered, err)
+	}
+	if v.State == Odd {
+		v.Stale = v.decided()
 	}
 	if v.State == Waiting {
 		shown, stale := o.again(ctx, v.Proposal)
@@ -201,7 +204,8 @@ func (o *Office) standing(ctx context.Context, list ...*Proposal) error {
 		inForce, asked := known[p.Signed.Key]
 		if !asked {
 			var err error
-			if _, inForce, err = o.People.ByKey(ctx, p.Signed.Key); err != nil {
+			_, inForce, err = o.People.ByKey(ctx, p.Signed.Key)
+			if unknown := (*people.Refusal)(nil); err != nil && !errors.As(err, &unknown) {
 				return err
 			}
 			known[p.Signed.Key] = inForce

@@ -17,7 +17,8 @@ import (
 // State is what became of a proposal.
 type State string
 
-// The states. The last two are not stored: they follow from the clock and from the people.
+// The states. The last three are not stored: they follow from the clock, from the people and from
+// the row itself.
 const (
 	Waiting   State = "waiting"
 	Approved  State = "approved"
@@ -25,6 +26,7 @@ const (
 	Withdrawn State = "withdrawn"
 	Expired   State = "expired"
 	Ended     State = "ended" // the proposer is not enrolled with that key any more
+	Odd       State = "odd"   // it waited, and its row was altered so that it cannot be read
 )
 
 // BookedBefore is the note of a proposal whose act was booked already when it was approved.
@@ -49,6 +51,7 @@ type Proposal struct {
 	Note      string
 
 	change string // canonical
+	odd    error  // why the row cannot be read
 }
 
 // Change is what was proposed.
@@ -63,6 +66,8 @@ func (p *Proposal) decided() error {
 		return &DecidedError{p.Number, Expired, "", p.Expires}
 	case Ended:
 		return &DecidedError{p.Number, Ended, p.Proposer, time.Time{}}
+	case Odd:
+		return fmt.Errorf("%w: %w", ErrAltered, p.odd)
 	}
 	return &DecidedError{p.Number, p.State, p.Decider, p.DecidedAt}
 }
@@ -81,23 +86,35 @@ func scan(row pgx.Row) (*Proposal, error) {
 		return nil, err
 	}
 	p.Body, p.At, p.Expires = json.RawMessage(body), time.Unix(at, 0), time.Unix(expires, 0)
-	if len(hash) != len(p.Hash) {
-		return nil, fmt.Errorf("proposal %d: a hash of %d bytes", p.Number, len(hash))
-	}
-	p.Hash = [sha256.Size]byte(hash)
-	if p.Signed, err = oneSignature(signed); err != nil {
-		return nil, fmt.Errorf("proposal %d: the proposer's %w", p.Number, err)
-	}
-	if p.State != Waiting {
+	if p.odd = p.read(hash, signed, decided); p.State != Waiting {
 		p.DecidedAt = time.Unix(decidedAt, 0)
-		if p.Decided, err = oneSignature(decided); err != nil {
-			return nil, fmt.Errorf("proposal %d: the decider's %w", p.Number, err)
-		}
 	}
-	if p.State == Waiting && now >= expires {
+	switch {
+	case p.State != Waiting:
+	case p.odd != nil:
+		p.State = Odd
+	case now >= expires:
 		p.State = Expired
 	}
 	return p, nil
+}
+
+// read reads the cells that have a form of their own.
+func (p *Proposal) read(hash []byte, signed, decided string) (err error) {
+	if len(hash) != len(p.Hash) {
+		return fmt.Errorf("proposal %d: a hash of %d bytes", p.Number, len(hash))
+	}
+	p.Hash = [sha256.Size]byte(hash)
+	if p.Signed, err = oneSignature(signed); err != nil {
+		return fmt.Errorf("proposal %d: the proposer's %w", p.Number, err)
+	}
+	if p.State == Waiting {
+		return nil
+	}
+	if p.Decided, err = oneSignature(decided); err != nil {
+		return fmt.Errorf("proposal %d: the decider's %w", p.Number, err)
+	}
+	return nil
 }
 
 // oneSignature reads a stored signature.
@@ -133,13 +150,24 @@ func (p *Proposal) decide(ctx context.Context, tx pgx.Tx, state State, decider s
 }
 
 // sound makes sure that the row is the one that the proposer signed: its parts make its hash, and
-// the signature's statement names that and the kind.
+// its unit, by which the policy decides who may, is the one of the change. That the signature names
+// the hash is checked where the signature is read.
 func (p *Proposal) sound() error {
+	if p.odd != nil {
+		return fmt.Errorf("%w: %w", ErrAltered, p.odd)
+	}
 	hash, err := Hash(p.Kind, string(p.Body), p.change)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAltered, err)
 	}
 	if hash != p.Hash {
+		return ErrAltered
+	}
+	change, err := p.Change()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAltered, err)
+	}
+	if change.Unit != p.Unit {
 		return ErrAltered
 	}
 	return nil

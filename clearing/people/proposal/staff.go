@@ -2,7 +2,10 @@ package proposal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"citycard/clearing/people"
 	"citycard/language"
@@ -35,6 +38,79 @@ func Staff(s *people.Store) []Kind {
 			return Saying(language.Textf("%s is disabled", d.ID)), s.Disable(ctx, d, shown.Rows[0].State, by)
 		}),
 	}
+}
+
+// StaffEntries say what the audit has of the acts on people. Which fields a change leaves as they
+// are is for package clearing/verify to see, which knows the person before.
+func StaffEntries() []Entry {
+	return []Entry{
+		EntryOf(people.ActEnrol, func(e people.Enrolment, _ *Change, said string) error {
+			is, err := readSaid[people.Enrolled](said)
+			if err != nil {
+				return err
+			}
+			key, err := people.ParsePublicKey(e.Key)
+			if err != nil {
+				return err
+			}
+			return expectPerson(&is, &people.Enrolled{ID: e.ID, Revision: 1, Name: e.Name, Unit: e.Unit, Role: e.Role, Key: key.String(), Demo: is.Demo})
+		}),
+		EntryOf(people.ActChange, saysChange),
+		EntryOf(people.ActDisable, func(d people.Disabling, change *Change, said string) error {
+			is, err := readSaid[people.Gone](said)
+			if err != nil {
+				return err
+			}
+			row, err := change.One()
+			if err == nil && (is.ID != d.ID || row.State != people.StateOf(is.Revision)) {
+				err = fmt.Errorf("it disables %q at revision %d; signed was %q at %s", is.ID, is.Revision, d.ID, row.State)
+			}
+			return err
+		}),
+	}
+}
+
+func saysChange(c people.Change, change *Change, said string) error {
+	is, err := readSaid[people.Enrolled](said)
+	if err != nil {
+		return err
+	}
+	row, err := change.One()
+	if err != nil {
+		return err
+	}
+	want := people.Enrolled{ID: c.ID, Revision: is.Revision, Name: is.Name, Unit: is.Unit, Role: is.Role, Key: is.Key, Demo: is.Demo}
+	for _, f := range row.Fields {
+		switch f.Name {
+		case "name":
+			want.Name = f.Becomes
+		case "unit":
+			want.Unit = people.Unit(f.Becomes)
+		case "role":
+			want.Role = people.Role(f.Becomes)
+		case "key":
+			want.Key = f.Becomes
+		}
+	}
+	if state := people.StateOf(is.Revision - 1); row.State != state {
+		return fmt.Errorf("it changes the person at %s; signed was %s", state, row.State)
+	}
+	return expectPerson(&is, &want)
+}
+
+// readSaid reads content of the audit that is JSON.
+func readSaid[T any](said string) (is T, err error) {
+	decoder := json.NewDecoder(strings.NewReader(said))
+	decoder.DisallowUnknownFields()
+	err = decoder.Decode(&is)
+	return is, err
+}
+
+func expectPerson(is, want *people.Enrolled) error {
+	if *is != *want {
+		return fmt.Errorf("it leaves %+v; signed was %+v", *is, *want)
+	}
+	return nil
 }
 
 // ofStaff is a change of one person's row.
