@@ -57,10 +57,11 @@ setup-test:
 vet: setup
 	$(GO) vet ./...
 
-lint: setup vet ## gofumpt, go vet, staticcheck, govulncheck
+lint: setup vet ## gofumpt, go vet, staticcheck, the OpenAPI document, govulncheck
 	@unformatted=$$($(TOOL) gofumpt -l .) || exit; \
 	if [ -n "$$unformatted" ]; then echo "gofumpt: these files are not formatted:"; echo "$$unformatted"; exit 1; fi
 	$(TOOL) staticcheck ./...
+	$(TOOL) validate docs/api.yaml
 	@deploy/govulncheck.sh $(TOOL) govulncheck
 
 # Packages are measured one after the other, so that they do not disturb each other.
