@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"bufio"
+	"encoding/pem"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,9 @@ import (
 	"time"
 
 	"citycard/clearing/people/api"
+	"citycard/clearing/people/peopletest"
+	"citycard/clearing/people/proposal"
+	"citycard/language"
 )
 
 // TestSocket listens where a killed process has left its socket, in a directory whose path is too
@@ -79,5 +84,41 @@ func TestCrowd(t *testing.T) {
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusRequestTimeout || answer.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("a slow client is answered %s", answer.Status)
+	}
+}
+
+// TestTLS has people act over TLS: reading is signed by the client, too.
+func TestTLS(t *testing.T) {
+	w := newTown(t, 1000)
+	server := httptest.NewTLSServer(w.server.Remote())
+	defer server.Close()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	w.must(os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	t.Setenv("SSL_CERT_FILE", roots) // read once, and nothing else here speaks TLS
+	client := func(id string) *api.Client {
+		c, err := api.At(server.URL, language.Language{})
+		w.must(err)
+		if id != "" {
+			c.As(peopletest.Key(t, id), time.Now)
+		}
+		return c
+	}
+	v := w.proposed(client("ann"), 2000)
+	if _, err := client("ann").Approve(t.Context(), v.Number, v.Hash, v.Reason, false); w.kind(err) != api.Denied {
+		t.Errorf("the proposer approves: %v", err)
+	}
+	if done, err := client("bob").Approve(t.Context(), v.Number, v.Hash, v.Reason, false); err != nil || done.State != proposal.Approved {
+		t.Errorf("approved: %+v, %v", done, err)
+	}
+	if _, err := client("nobody").Show(t.Context(), v.Number); w.kind(err) != api.BadSignature {
+		t.Errorf("nobody's key: %v", err)
+	}
+	if _, err := client("").Show(t.Context(), v.Number); err == nil {
+		t.Error("without a key it is shown")
+	}
+	for _, at := range []string{"http://127.0.0.1:1", "https://", "127.0.0.1:8480", "https://ann@127.0.0.1:1", "https://127.0.0.1:1/x"} {
+		if _, err := api.At(at, language.Language{}); err == nil {
+			t.Errorf("%q is taken as a server", at)
+		}
 	}
 }

@@ -1,0 +1,78 @@
+package api_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"citycard/clearing/chart"
+	"citycard/ledger"
+)
+
+// load posts so many transfers a second into the books of the town, in batches, until stop is
+// closed, and gives how many it has posted.
+func (w *town) load(perSecond int, stop <-chan struct{}) (posted int) {
+	const every = 100 * time.Millisecond
+	l := w.staff.Ledger
+	lease, err := l.Lease(w.Context(), "taps/0", "bench", 0)
+	w.must(err)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for next := int64(0); ; {
+		select {
+		case <-stop:
+			return posted
+		case <-tick.C:
+		}
+		batch := &ledger.Batch{Stream: "taps/0", Epoch: lease.Epoch, From: next, Next: next + int64(perSecond/10), Day: lease.Day}
+		for n := next; n < batch.Next; n++ {
+			batch.Transfers = append(batch.Transfers, ledger.Transfer{
+				Day: lease.Day, Subject: ledger.Subject(fmt.Sprintf("card %d", n%100_000)), ID: ledger.ID(fmt.Sprintf("tap %d", n)),
+				Debit: ledger.IDOfCode("float"), Credit: ledger.IDOfCode("operator"), Amount: 200, Purpose: chart.PurposeBus, Evidence: make([]byte, 180),
+			})
+		}
+		_, err := l.Post(w.Context(), batch)
+		w.must(err)
+		next = batch.Next
+		posted += len(batch.Transfers)
+	}
+}
+
+// BenchmarkAct has people propose and approve over the socket while taps are posted in the same
+// database.
+func BenchmarkAct(b *testing.B) {
+	const perSecond, acts = 30_000, 200
+	w := newTown(b, 10_000)
+	ann, bob := w.socket("ann"), w.client("bob")
+	w.must(w.staff.Ledger.OpenAccounts(b.Context(), []ledger.Account{{Code: "float", Kind: ledger.Liability, Owner: "issuer"}, {Code: "operator", Kind: ledger.Liability, Owner: "operator"}}))
+	for b.Loop() {
+		stop := make(chan struct{})
+		var posting sync.WaitGroup
+		posted, began := 0, time.Now()
+		posting.Go(func() { posted = w.load(perSecond, stop) })
+		var took []time.Duration
+		timed := func(act func() error) {
+			start := time.Now()
+			w.must(act())
+			took = append(took, time.Since(start))
+		}
+		for n := range acts {
+			draft, err := ann.Draft(b.Context(), chart.LimitName, w.limit(ledger.Fen(2000+n)), "contract")
+			w.must(err)
+			v := draft
+			timed(func() (err error) { v, err = ann.Propose(b.Context(), draft, false); return err })
+			timed(func() error {
+				_, err := bob.Approve(b.Context(), v.Number, v.Hash, v.Reason, false)
+				return err
+			})
+		}
+		close(stop)
+		posting.Wait()
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "api.act_p99_ms")
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "api.act_p50_ms")
+		b.ReportMetric(float64(posted)/time.Since(began).Seconds(), "api.beside_per_second")
+	}
+}
