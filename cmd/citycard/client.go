@@ -21,8 +21,8 @@ import (
 //
 //   - its request and its answer get types and an operation in clearing/people/api (messages.go,
 //     operations.go): the operation takes a Signature, makes a ledger.Approval of it with
-//     people.Store.SignedFor, and does the act; a reading one calls looks instead. Then
-//     go test ./clearing/people/api -run TestDocument -update;
+//     people.Store.SignedFor, and does the act, as found does; a reading one calls looks instead.
+//     Then go test ./clearing/people/api -run TestDocument -update;
 //   - Client gets a method that signs what is done and asks;
 //   - the command ends with asks in place of reads or changes. person whoami is the smallest one.
 func (c *command) asks(changes bool, of *identityFlags, do func(context.Context, *api.Client) error) *ffcli.Command {

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"os"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	staff "citycard/clearing/people"
 	"citycard/clearing/people/api"
-	"citycard/cmd/books"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -37,26 +35,16 @@ func personEnrolCommand() *ffcli.Command {
 		}
 		return p.complete()
 	}
-	c := p.asks(true, p.key, func(ctx context.Context, client *api.Client) (err error) {
+	return p.asks(true, p.key, func(ctx context.Context, client *api.Client) (err error) {
+		if token != "" {
+			return p.becomeKeeper(ctx, client, staff.Newcomer{Token: token, ID: e.ID, Name: e.Name})
+		}
 		e.Unit, e.Role = staff.Unit(*unit), staff.Role(*role)
 		if e.Key, err = publicOf(*public); err != nil {
 			return err
 		}
 		return propose(ctx, p, client, staff.ActEnrol, e)
 	})
-	proposes := c.Exec
-	become := p.runs(func(ctx context.Context) error {
-		return p.within(ctx, books.ToChange, func(ctx context.Context, b *books.Books) error {
-			return p.becomeKeeper(ctx, b, staff.Newcomer{Token: token, ID: e.ID, Name: e.Name})
-		})
-	}).Exec
-	c.Exec = func(ctx context.Context, args []string) error {
-		if token != "" {
-			return become(ctx, args)
-		}
-		return proposes(ctx, args)
-	}
-	return c
 }
 
 func registerStaff(p *proposer) (unit, role, public *string) {
@@ -79,28 +67,16 @@ func publicOf(file string) (string, error) {
 }
 
 // becomeKeeper enrols who holds a token of a founding.
-func (p *proposer) becomeKeeper(ctx context.Context, b *books.Books, n staff.Newcomer) error {
-	store, err := staff.NewStore(b.Ledger)
+func (p *proposer) becomeKeeper(ctx context.Context, client *api.Client, n staff.Newcomer) error {
+	person, err := client.Found(ctx, n, p.dry)
+	if err != nil {
+		return refusedBy(language.Textf("nothing is done"), err)
+	}
+	key, err := staff.ParsePublicKey(person.Key)
 	if err != nil {
 		return err
 	}
-	key, err := p.key.key()
-	if err != nil {
-		return notAllowed(err)
-	}
-	defer key.Close()
-	books, err := store.Books(ctx)
-	if err != nil {
-		return err
-	}
-	signature, err := staff.Sign(key, n.StatementOf(books, time.Now()))
-	if err == nil {
-		err = store.EnrolKeeper(ctx, n, key.Public(), signature)
-	}
-	if err != nil {
-		return notAllowed(err)
-	}
-	p.Print("%s is a keeper, with the key %s", n.ID, key.Public().Fingerprint())
+	p.Print("%s is a keeper, with the key %s", n.ID, key.Fingerprint())
 	return nil
 }
 

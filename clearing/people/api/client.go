@@ -170,6 +170,22 @@ func decide[T any](ctx context.Context, c *Client, number int64, how string, dec
 	return ask[Outcome](ctx, c, call{method: http.MethodPost, path: fmt.Sprintf("/v1/proposals/%d/%s%s", number, how, rehearsed(dry)), body: body})
 }
 
+// Found has the key's owner become a keeper.
+func (c *Client) Found(ctx context.Context, n people.Newcomer, dry bool) (Person, error) {
+	if err := c.introduce(ctx); err != nil {
+		return Person{}, err
+	}
+	signed, err := people.Sign(c.key, n.StatementOf(c.books, c.now()))
+	if err != nil {
+		return Person{}, err
+	}
+	body, err := encode(Founding{n.Token, n.ID, n.Name, c.key.Public().String(), signatureOf(signed)})
+	if err != nil {
+		return Person{}, err
+	}
+	return ask[Person](ctx, c, call{method: http.MethodPost, path: "/v1/keepers" + rehearsed(dry), body: body})
+}
+
 func rehearsed(dry bool) string {
 	if dry {
 		return "?dry_run=true"

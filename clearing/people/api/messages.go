@@ -122,6 +122,15 @@ type Deciding struct {
 	Signed Signature `json:"signed" doc:"Statement of the act \"reject proposal\" or \"withdraw proposal\""`
 }
 
+// Founding has somebody become a keeper, with a token that was printed at the founding.
+type Founding struct {
+	Token  string    `json:"token" minLength:"1" maxLength:"128"`
+	ID     string    `json:"id" minLength:"1" maxLength:"64"`
+	Name   string    `json:"name" minLength:"1" maxLength:"256"`
+	Public string    `json:"public" minLength:"1" maxLength:"1024" doc:"The keeper's public key, as a .pub file has it"`
+	Signed Signature `json:"signed" doc:"Statement of the act \"enrol keeper\", by that key: its what is \"keeper\", a blank and the id, its reason the name"`
+}
+
 // Signature is a signed statement.
 type Signature struct {
 	Key       string `json:"key" minLength:"1" maxLength:"64" doc:"Fingerprint of the key, as ssh-keygen prints it: SHA256:…"`

@@ -180,6 +180,9 @@ func (s *Server) registerActs() {
 			}
 			return &answer[Outcome]{Outcome{proposalOf(done.Proposal), done.Repeated, said(callerOf(ctx).language, done.Said)}}, nil
 		})
+	found := act("found", "/v1/keepers", "Become a keeper", "Enrols the first keepers, each with a token that was printed at the founding.", bodyLimit)
+	found.Tags = []string{"people"}
+	huma.Register(s.api, found, s.found)
 	s.registerDecision("reject", "Reject", "Decides that a proposal is not done.", (*proposal.Office).Reject)
 	s.registerDecision("withdraw", "Withdraw", "Takes back what the signer has proposed.", (*proposal.Office).Withdraw)
 }
@@ -200,6 +203,31 @@ func (s *Server) registerDecision(id, summary, description string, decide func(*
 		}
 		return &answer[Outcome]{Outcome{Proposal: proposalOf(p)}}, nil
 	})
+}
+
+// found enrols a keeper. It is an act of one signature.
+func (s *Server) found(ctx context.Context, in *struct {
+	DryRun
+	Body Founding
+},
+) (*answer[Person], error) {
+	if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+		return nil, err
+	}
+	key, err := people.ParsePublicKey(in.Body.Public)
+	if err == nil {
+		n := people.Newcomer{Token: in.Body.Token, ID: in.Body.ID, Name: in.Body.Name}
+		err = s.office(in.Dry).People.EnrolKeeper(ctx, n, key, in.Body.Signed.chain())
+	}
+	if err != nil {
+		return nil, s.problem(ctx, err)
+	}
+	p := people.Person{ID: in.Body.ID, Name: in.Body.Name, Unit: people.Issuer, Role: people.Keeper, Revision: 1, Since: s.s.Now(), Key: key}
+	if in.Dry {
+		return &answer[Person]{personOf(p, true)}, nil
+	}
+	p, inForce, err := s.people().ByKey(ctx, key.Fingerprint())
+	return answered(ctx, s, personOf(p, inForce), err)
 }
 
 // answered is an answer, or the problem that an error is.
