@@ -194,7 +194,7 @@ func TestCheckRefusals(t *testing.T) {
 		t.Errorf("no books: %v", err)
 	}
 	cut := filepath.Join(dir, "cut.jsonl")
-	if err := os.WriteFile(cut, []byte(`{"export":{"version":1,"dialect":"postgres"}}`+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(cut, []byte(`{"export":{"version":3,"dialect":"postgres"}}`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(t, "check", "--data", dir, "--export", cut); err == nil {

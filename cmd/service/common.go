@@ -111,10 +111,11 @@ func (c *Common) Printed() error {
 }
 
 // Ended is how a command ends that has ended with err. If its answer could not be printed, that is
-// an error too; but a reader that went away hides no other error.
+// an error too; but a reader that went away hides no other error, and what err says already is not
+// said again.
 func (c *Common) Ended(err error) error {
 	printed := c.Printed()
-	if printed == nil || err != nil && errors.Is(printed, syscall.EPIPE) {
+	if printed == nil || err != nil && (errors.Is(printed, syscall.EPIPE) || errors.Is(err, c.unprinted)) {
 		return err
 	}
 	if exit, ok := silent(err); ok {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// rowJSON is how a row is written in proofs and in exports of version 1. Subject and id are any
+// rowJSON is how a row is written in proofs and in exports that are text. Subject and id are any
 // bytes, so they go in hex; evidence in base64; times in seconds since 1970.
 type rowJSON struct {
 	Day        Day       `json:"day"`

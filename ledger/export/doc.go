@@ -29,12 +29,12 @@
 //
 // # Layout
 //
-// Version 2, which is written, is frames: a length as 4 bytes, big endian, and as many bytes. Those
+// Version 4, which is written, is frames: a length as 4 bytes, big endian, and as many bytes. Those
 // of a row are the canonical ones that are hashed (chain.Row.AppendCanonical), which begin with a
 // zero byte, and the hash that is stored, 32 bytes. All other lines are JSON, one object with one
 // member. What the last line hashes are all frames before it, lengths included.
 //
-// Version 1, which is read, is text: each line JSON, rows too, with a line feed after it. The audit
+// Version 3, which is read, is text: each line JSON, rows too, with a line feed after it. The audit
 // alone (WriteAudit) is written in it, for people and other programs. Its first line says part
 // audit, and it has lines of the kinds books, audit, chart, head and day: so it shows that each
 // entry follows from the one before it, where the audit ends, and which entries the seals of days

@@ -5,9 +5,13 @@ import (
 	"citycard/ledger/chain"
 )
 
-// Version is the version of the format in which all books are written. Version 1 is text: it is
-// read, and the audit alone is written in it.
-const Version = 2
+// The versions of the format. All books are written in Version; TextVersion is text, which is read,
+// and in which the audit alone is written. Versions 1 and 2 had the same two layouts, and an audit
+// of other hashes: they are refused.
+const (
+	TextVersion = 3
+	Version     = 4
+)
 
 // Line is one line: one of its members is set.
 type Line struct {

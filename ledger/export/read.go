@@ -111,6 +111,9 @@ type order struct {
 
 // takes refuses a line that must not come next.
 func (o *order) takes(line *Line, number int64) error {
+	if number == 1 && line.Export != nil && line.Export.Version < TextVersion {
+		return fmt.Errorf("%w: it has version %d, whose audit has no signatures; export the books again with this program", ErrFormat, line.Export.Version)
+	}
 	if (number == 1) != (line.Export != nil) || line.Export != nil && line.Export.Version != o.version {
 		return fmt.Errorf("%w: line %d: expected the header of version %d first, and only first", ErrFormat, number, o.version)
 	}
@@ -142,9 +145,9 @@ func (b *block) hand(seen *order, fn func(*Line) error) error {
 	return b.failed
 }
 
-// decode reads one frame. A row of version 2 begins with the zero byte of a leaf, all else is JSON.
+// decode reads one frame. A row of a frame begins with the zero byte of a leaf, all else is JSON.
 func (l *Line) decode(version int, frame []byte, row *chain.Row) (err error) {
-	if version > 1 && len(frame) > len(l.Content) && frame[0] == 0 {
+	if version == Version && len(frame) > len(l.Content) && frame[0] == 0 {
 		canonical := frame[:len(frame)-len(l.Content)]
 		*row, err = chain.ParseRow(canonical)
 		copy(row.Hash[:], frame[len(canonical):])
@@ -157,7 +160,7 @@ func (l *Line) decode(version int, frame []byte, row *chain.Row) (err error) {
 	switch {
 	case l.End != nil:
 		return errors.New("the end, before the last line")
-	case l.Row != nil && version > 1:
+	case l.Row != nil && version == Version:
 		return errors.New("a row as JSON")
 	case l.Row != nil:
 		l.Content = l.Row.ContentHash()
@@ -209,11 +212,11 @@ type input struct {
 	number  int64 // of the last frame
 }
 
-// newInput tells the version by the first byte: version 2 begins with the length of a frame.
+// newInput tells the version by the first byte: Version begins with the length of a frame.
 func newInput(r io.Reader) *input {
 	in := &input{in: bufio.NewReaderSize(r, 1<<18), version: Version, sum: sha256.New()}
 	if first, err := in.in.Peek(1); err == nil && first[0] != 0 {
-		in.version = 1
+		in.version = TextVersion
 	}
 	return in
 }
@@ -222,7 +225,7 @@ func newInput(r io.Reader) *input {
 // good until the next call.
 func (in *input) next() (raw, content []byte, err error) {
 	in.number++
-	if in.version == 1 {
+	if in.version == TextVersion {
 		return in.nextLine()
 	}
 	head, err := in.in.Peek(4)
@@ -238,7 +241,7 @@ func (in *input) next() (raw, content []byte, err error) {
 	return in.frame, in.frame[4:], err
 }
 
-// nextLine is next for version 1.
+// nextLine is next for TextVersion.
 func (in *input) nextLine() (raw, content []byte, err error) {
 	for in.frame = in.frame[:0]; ; {
 		var part []byte

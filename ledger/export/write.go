@@ -17,7 +17,7 @@ import (
 // Writer writes lines as frames, and numbers and hashes them.
 type Writer struct {
 	out    *bufio.Writer
-	text   bool // version 1
+	text   bool // TextVersion
 	sum    hash.Hash
 	frames int64
 	frame  []byte
@@ -29,7 +29,7 @@ func NewWriter(w io.Writer, dialect string) (*Writer, error) {
 }
 
 func newWriter(w io.Writer, header *Header) (*Writer, error) {
-	x := &Writer{out: bufio.NewWriterSize(w, 1<<18), text: header.Version == 1, sum: sha256.New()}
+	x := &Writer{out: bufio.NewWriterSize(w, 1<<18), text: header.Version == TextVersion, sum: sha256.New()}
 	return x, x.Line(&Line{Export: header})
 }
 
@@ -78,7 +78,7 @@ func Write(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
 
 // WriteAudit exports the audit alone, as text.
 func WriteAudit(ctx context.Context, l *ledger.Ledger, w io.Writer) error {
-	return write(ctx, l, w, &Header{Version: 1, Part: PartAudit})
+	return write(ctx, l, w, &Header{Version: TextVersion, Part: PartAudit})
 }
 
 func write(ctx context.Context, l *ledger.Ledger, w io.Writer, header *Header) error {

@@ -67,7 +67,7 @@ func TestAuditAlone(t *testing.T) {
 		"another day":       {changed(`{"day":{"day":20260105`, "20260105", "20260106"), "day differs from its changes: day 20260105"},
 		"as if all of them": {changed(`{"export":`, `,"part":"audit"`, ""), "account differs from its opening"},
 	} {
-		faults, err := verified(resealed(t, 1, c.change(slices.Clone(lines))), signer)
+		faults, err := verified(resealed(t, export.TextVersion, c.change(slices.Clone(lines))), signer)
 		if err != nil || !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, c.want) }) {
 			t.Errorf("%s: faults %q, %v; want one that begins with %q", name, faults, err, c.want)
 		}
@@ -78,7 +78,7 @@ func TestAuditAlone(t *testing.T) {
 		},
 		"no known part": changed(`{"export":`, `"part":"audit"`, `"part":"half"`),
 	} {
-		if _, err := verified(resealed(t, 1, change(slices.Clone(lines))), signer); !errors.Is(err, export.ErrFormat) {
+		if _, err := verified(resealed(t, export.TextVersion, change(slices.Clone(lines))), signer); !errors.Is(err, export.ErrFormat) {
 			t.Errorf("%s: %v, want ErrFormat", name, err)
 		}
 	}

@@ -26,7 +26,7 @@ func checkExport(t *testing.T, l *ledger.Ledger, signer ed25519.PublicKey, c tam
 	if err := export.Write(context.Background(), l, &file); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range [][]byte{file.Bytes(), asVersion1(t, file.Bytes())} {
+	for _, text := range [][]byte{file.Bytes(), asText(t, file.Bytes())} {
 		var faults []string
 		if _, err := verify.Export(bytes.NewReader(text), signer, func(f verify.Fault) { faults = append(faults, f.String()) }); err != nil {
 			t.Fatal(err)
@@ -53,10 +53,10 @@ func compareExport(t *testing.T, faults []string, c tampering) {
 	}
 }
 
-// asVersion1 writes an export as version 1 had it: each line JSON.
-func asVersion1(t *testing.T, file []byte) []byte {
+// asText writes an export as text: each line JSON.
+func asText(t *testing.T, file []byte) []byte {
 	t.Helper()
-	return version1(t, linesOf(t, file))
+	return versionText(t, linesOf(t, file))
 }
 
 // linesOf reads the lines of an export.
@@ -72,7 +72,7 @@ func linesOf(t *testing.T, file []byte) (lines []*export.Line) {
 	return lines
 }
 
-func version1(t *testing.T, lines []*export.Line) (text []byte) {
+func versionText(t *testing.T, lines []*export.Line) (text []byte) {
 	t.Helper()
 	add := func(line *export.Line) {
 		data, err := json.Marshal(line)
@@ -83,7 +83,7 @@ func version1(t *testing.T, lines []*export.Line) (text []byte) {
 	}
 	for _, line := range lines {
 		if line.Export != nil {
-			line = &export.Line{Export: &export.Header{Version: 1, Dialect: line.Export.Dialect}}
+			line = &export.Line{Export: &export.Header{Version: export.TextVersion, Dialect: line.Export.Dialect}}
 		}
 		add(line)
 	}
@@ -91,7 +91,7 @@ func version1(t *testing.T, lines []*export.Line) (text []byte) {
 	return text
 }
 
-func version2(t *testing.T, lines []*export.Line) []byte {
+func versionFrames(t *testing.T, lines []*export.Line) []byte {
 	t.Helper()
 	var file bytes.Buffer
 	w, err := export.NewWriter(&file, lines[0].Export.Dialect)
@@ -153,17 +153,19 @@ func TestExport(t *testing.T) {
 		"no row":       header + framed("\x00"+strings.Repeat("r", 100)) + two[len(header):],
 		"too long":     header + "\xff\xff\xff\xff" + two[len(header):],
 		"empty frames": header + strings.Repeat("\x00", 64) + two[len(header):],
-		"version":      strings.Replace(two, `"version":2`, `"version":3`, 1),
+		"earlier":      strings.Replace(two, `"version":4`, `"version":2`, 1),
+		"version":      strings.Replace(two, `"version":4`, `"version":3`, 1),
 		"no header":    two[len(header):],
 	})
-	one := string(asVersion1(t, file.Bytes()))
+	one := string(asText(t, file.Bytes()))
 	line, _, _ := strings.Cut(one, "\n")
 	testBroken(t, one, signer, want, map[string]string{
 		"without end": one[:strings.LastIndex(one[:len(one)-1], "\n")+1],
 		"changed":     strings.Replace(one, `"amount":101`, `"amount":102`, 1),
 		"continued":   one + line + "\n",
 		"unknown":     line + "\n{\"surprise\":1}\n" + one[len(line)+1:],
-		"version":     strings.Replace(one, `"version":1`, `"version":2`, 1),
+		"earlier":     strings.Replace(one, `"version":3`, `"version":1`, 1),
+		"version":     strings.Replace(one, `"version":3`, `"version":4`, 1),
 		"empty":       "",
 		"other":       "hello\n",
 	})

@@ -69,7 +69,7 @@ func TestExportWithoutStream(t *testing.T) {
 			s.Debits, s.Credits = left(s.Account, s.Day)
 		}
 	}
-	for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+	for _, text := range [][]byte{versionFrames(t, lines), versionText(t, lines)} {
 		faults, err := verified(text, signer)
 		const want = "day does not end with its last batch: day 20260104, stream taps: it left the day with batch 3"
 		if err != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], want) {
@@ -82,7 +82,7 @@ func TestExportWithoutStream(t *testing.T) {
 func TestExportWithoutChart(t *testing.T) {
 	lines, signer := exported(t)
 	lines = slices.DeleteFunc(lines, func(line *export.Line) bool { return line.Chart != nil })
-	for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+	for _, text := range [][]byte{versionFrames(t, lines), versionText(t, lines)} {
 		faults, err := verified(text, signer)
 		if err != nil || len(faults) != 1 || !strings.HasPrefix(faults[0], "chart version mismatch: the chart: its version and the end") {
 			t.Errorf("faults %q, %v; expected that the chart's end is missing", faults, err)
@@ -111,7 +111,7 @@ func TestExportOutOfOrder(t *testing.T) {
 			}
 			return -1
 		})
-		for version, text := range [][]byte{1: version1(t, moved), 2: version2(t, moved)} {
+		for version, text := range [][]byte{1: versionText(t, moved), 2: versionFrames(t, moved)} {
 			if version == 0 {
 				continue
 			}
@@ -127,7 +127,7 @@ func resealed(t *testing.T, version int, lines []string) []byte {
 	t.Helper()
 	var text []byte
 	add := func(line string) {
-		if version == 1 {
+		if version == export.TextVersion {
 			text = append(append(text, line...), '\n')
 		} else {
 			text = append(binary.BigEndian.AppendUint32(text, uint32(len(line))), line...)
@@ -147,7 +147,7 @@ func resealed(t *testing.T, version int, lines []string) []byte {
 // TestLinesHaveOneMember puts JSON among the lines that is not one object with one member.
 func TestLinesHaveOneMember(t *testing.T) {
 	const balance = `{"account":1,"debits":0,"credits":0}`
-	for _, header := range []string{`{"export":{"version":1,"dialect":"none"}}`, `{"export":{"version":2,"dialect":"none"}}`} {
+	for _, header := range []string{`{"export":{"version":3,"dialect":"none"}}`, `{"export":{"version":4,"dialect":"none"}}`} {
 		version := int(header[len(`{"export":{"version":`)] - '0')
 		for line, want := range map[string]error{
 			`{"balance":` + balance + `}`: nil, ` { "balance" : ` + balance + ` } `: nil,
@@ -170,8 +170,8 @@ func TestLinesHaveOneMember(t *testing.T) {
 // TestLargeNotes exports a note of half a megabyte, which is more than that of 4,000 claims, and
 // one that no batch has.
 func TestLargeNotes(t *testing.T) {
-	lines := []*export.Line{{Export: &export.Header{Version: 2, Dialect: "none"}}, {Batch: &chain.Link{Sequence: 1, Note: bytes.Repeat([]byte("0123456789abcdef"), 1<<15)}}}
-	for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+	lines := []*export.Line{{Export: &export.Header{Version: export.Version, Dialect: "none"}}, {Batch: &chain.Link{Sequence: 1, Note: bytes.Repeat([]byte("0123456789abcdef"), 1<<15)}}}
+	for _, text := range [][]byte{versionFrames(t, lines), versionText(t, lines)} {
 		got := linesOf(t, text)
 		if len(got) != 2 || !bytes.Equal(got[1].Batch.Note, lines[1].Batch.Note) {
 			t.Errorf("%d lines are read, expected 2 with the note", len(got))
@@ -185,7 +185,7 @@ func TestLargeNotes(t *testing.T) {
 	if err := w.Line(lines[1]); err == nil {
 		t.Error("a note that cannot be read was written")
 	}
-	large := resealed(t, 1, []string{`{"export":{"version":1,"dialect":"none"}}`, strings.Repeat(" ", 17<<20)})
+	large := resealed(t, export.TextVersion, []string{`{"export":{"version":3,"dialect":"none"}}`, strings.Repeat(" ", 17<<20)})
 	if _, err := verified(large, nil); !errors.Is(err, export.ErrFormat) || !strings.Contains(err.Error(), "expected at most") {
 		t.Errorf("a line of 17 MB: %v, expected ErrFormat", err)
 	}
@@ -215,7 +215,7 @@ func TestExtremeNumbers(t *testing.T) {
 				c.change(&chain.Link{}, line.Row)
 			}
 		}
-		for _, text := range [][]byte{version2(t, lines), version1(t, lines)} {
+		for _, text := range [][]byte{versionFrames(t, lines), versionText(t, lines)} {
 			allocated := allocatedBy(func() {
 				faults, err := verified(text, signer)
 				if err != nil || !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, c.want) }) {
@@ -233,8 +233,8 @@ func TestExtremeNumbers(t *testing.T) {
 func TestEmptyLines(t *testing.T) {
 	const lines = 1 << 19
 	for _, text := range []string{
-		`{"export":{"version":1,"dialect":"none"}}` + strings.Repeat("\n", 1+lines),
-		string(binary.BigEndian.AppendUint32(nil, 41)) + `{"export":{"version":2,"dialect":"none"}}` + strings.Repeat("\x00\x00\x00\x00", lines),
+		`{"export":{"version":3,"dialect":"none"}}` + strings.Repeat("\n", 1+lines),
+		string(binary.BigEndian.AppendUint32(nil, 41)) + `{"export":{"version":4,"dialect":"none"}}` + strings.Repeat("\x00\x00\x00\x00", lines),
 	} {
 		allocated := allocatedBy(func() {
 			if _, err := verified([]byte(text), nil); !errors.Is(err, export.ErrFormat) {

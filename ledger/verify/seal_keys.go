@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"citycard/ledger/chain"
@@ -65,8 +66,32 @@ func (b *books) signedBy(seal *chain.Seal, where string, audit int64) {
 	default:
 		pinned.SealedDays++
 	}
-	if b.signer == nil {
-		b.fault(SealUnknown, where, "it is signed by %x, and no signer was given to believe", []byte(seal.Signer))
+	if b.signer != nil {
+		return
+	}
+	if !b.unknown.signer.Equal(seal.Signer) {
+		b.endUnknown()
+		b.unknown = sealRun{signer: slices.Clone(seal.Signer), first: where}
+	}
+	b.unknown.last = where
+	b.unknown.days++
+}
+
+// sealRun are sealed days one after another, of one key.
+type sealRun struct {
+	signer      ed25519.PublicKey
+	first, last string
+	days        int
+}
+
+// endUnknown reports a run of days whose seals no signer was given for.
+func (b *books) endUnknown() {
+	switch run := &b.unknown; run.days {
+	case 0:
+	case 1:
+		b.fault(SealUnknown, run.first, "it is signed by %x, and no signer was given to believe", []byte(run.signer))
+	default:
+		b.fault(SealUnknown, run.first+" to "+run.last, "%d days are signed by %x, and no signer was given to believe", run.days, []byte(run.signer))
 	}
 }
 
@@ -74,6 +99,7 @@ func (b *books) signedBy(seal *chain.Seal, where string, audit int64) {
 // that is pinned now. A key before it is believed because a seal of the trusted signer covers the
 // audit, which has both: until there is one, nothing says so but the books themselves.
 func (b *books) endSealKeys() {
+	b.endUnknown()
 	last := b.lastSealKey()
 	switch {
 	case b.signer == nil || last.public == nil:

@@ -17,6 +17,7 @@ import (
 // books is one run of the checks over the lines of the books, of an export or of the database.
 type books struct {
 	signer  ed25519.PublicKey
+	unknown sealRun // while there is no signer
 	report  func(Fault)
 	summary Summary
 	// database tells that the lines are read out of one. Then sums are kept by shard, and holds are
