@@ -175,7 +175,7 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 // byNames are the acts that books with people take with names, too.
 func byNames(act string) bool {
 	switch act {
-	case "close day without", "judge quarantined", "approve registry change", "approve rules":
+	case "approve registry change", "approve rules":
 		return true
 	}
 	return false

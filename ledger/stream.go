@@ -117,6 +117,15 @@ func (l *Ledger) Stream(ctx context.Context, stream string) (Lease, error) {
 	return lease, nil
 }
 
+// NextIn returns the position of a stream as a transaction sees it; 0 when it was never leased.
+func NextIn(ctx context.Context, tx pgx.Tx, stream string) (next int64, err error) {
+	err = tx.QueryRow(ctx, "SELECT next FROM streams WHERE stream = $1", stream).Scan(&next)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return next, err
+}
+
 // Answers reports whether the database answers a read of a stream's state now. It tries once.
 func (l *Ledger) Answers(ctx context.Context, stream string) bool {
 	var next int64

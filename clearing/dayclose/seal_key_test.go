@@ -11,7 +11,6 @@ import (
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
 	"citycard/ledger/chain"
-	"citycard/ledger/ledgertest"
 )
 
 // TestPinProposed has keepers pin a seal key. A proposal to replace a key that is no longer the
@@ -40,7 +39,9 @@ func TestPinProposed(t *testing.T) {
 	if err := approve("kim", first); err == nil {
 		t.Error("one keeper pinned a key")
 	}
-	ledgertest.Pin(t, o.ledger, key(2))
+	other, err := propose("lee", 2)
+	o.must(err)
+	o.must(approve("kim", other))
 	if err := approve("lee", first); !errors.As(err, new(*proposal.StaleError)) {
 		t.Errorf("approved although another key was pinned: %v", err)
 	}

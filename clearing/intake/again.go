@@ -17,9 +17,6 @@ import (
 // streamAgain is the stream in which records are booked that were judged again.
 const streamAgain = "quarantine"
 
-// ActJudgeAgain is the audit's act for such a judgement.
-const ActJudgeAgain = "judge quarantined"
-
 // Again judges the records that are kept alone once more. Each record is judged as if it came
 // today, alone and under its own identity; but whether it was in time is decided by the day on
 // which it was kept. One commit books the result together with the memo that the record was judged.
@@ -36,15 +33,20 @@ type Again struct {
 // errJudged says that a record was judged again before.
 var errJudged = language.Textf("it was judged again before")
 
-// Judge judges one record, as two people decided. verdict is the result that is booked. If stays is
-// true, the record fails again, because of itself or of an account, and stays in quarantine; the
-// next one may be judged.
-func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Approval) (verdict string, stays bool, err error) {
-	if err := by.Validate(); err != nil {
-		return "", false, err
-	}
+// Judge judges one record, as two people have decided (quarantine.Decide). verdict is the result
+// that is booked. If stays is true, the record fails again, because of itself or of an account, and
+// stays in quarantine; the next one may be judged.
+func (a *Again) Judge(ctx context.Context, r *quarantine.Record) (verdict string, stays bool, err error) {
 	if r.Judged != "" {
 		return "", true, fmt.Errorf("%s: %w", r.Name(), errJudged)
+	}
+	decisions, err := quarantine.Decisions(ctx, a.Ledger)
+	if err != nil {
+		return "", false, err
+	}
+	decision := decisions[r.Decided()]
+	if decision == 0 {
+		return "", true, fmt.Errorf("%s: %w", r.Name(), quarantine.ErrUndecided)
 	}
 	name, _, _ := strings.Cut(r.Stream, "/")
 	rules, err := a.rules(name)
@@ -54,7 +56,7 @@ func (a *Again) Judge(ctx context.Context, r *quarantine.Record, by ledger.Appro
 	if err := a.followed(ctx, topicOf(name).follows, r); err != nil {
 		return "", true, err
 	}
-	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, by: by, refused: docket.Replacements{}}
+	j := &again{Again: a, topic: topicOf(name), rules: rules, record: r, decision: decision, refused: docket.Replacements{}}
 	for {
 		// If two processes judge the record at the same time, each gets its turn, and the second
 		// finds that it was judged.
@@ -111,12 +113,12 @@ const firstDay ledger.Day = 19000101
 // again is one record on its way.
 type again struct {
 	*Again
-	topic   topic
-	rules   Rules
-	record  *quarantine.Record
-	by      ledger.Approval
-	refused docket.Replacements
-	verdict string // as the last attempt found it
+	topic    topic
+	rules    Rules
+	record   *quarantine.Record
+	decision int64 // the entry of the audit
+	refused  docket.Replacements
+	verdict  string // as the last attempt found it
 }
 
 // errVerdict says that the verdict differs from the one in the attempt's memo.
@@ -172,5 +174,5 @@ func (j *again) finish(ctx context.Context, tx pgx.Tx, d *docket.Docket, judged 
 	if err != nil {
 		return nil, err
 	}
-	return note, ledger.Approve(ctx, tx, ActJudgeAgain, j.record.Day.String()+" "+j.record.Name()+": "+j.verdict, j.by)
+	return note, j.record.Note(ctx, tx, j.verdict, j.decision)
 }

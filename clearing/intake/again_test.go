@@ -26,9 +26,14 @@ func two() ledger.Approval {
 // judgeAgain judges records and gives what became of each.
 func (h *house) judgeAgain(records ...*quarantine.Record) (verdicts []string) {
 	h.Helper()
+	var decided []quarantine.Decided
+	for _, r := range records {
+		decided = append(decided, r.Decided())
+	}
+	h.must(quarantine.Decide(h.Context(), h.ledger, decided, two()))
 	again := &intake.Again{Ledger: h.ledger, Rules: h.rules(), Owner: "test"}
 	for _, r := range records {
-		verdict, stays, err := again.Judge(h.Context(), r, two())
+		verdict, stays, err := again.Judge(h.Context(), r)
 		if err != nil {
 			verdict = err.Error()
 			if !stays {
@@ -96,15 +101,15 @@ func TestJudgedAgain(t *testing.T) {
 	entries, err := h.ledger.Audit(t.Context())
 	h.must(err)
 	for _, e := range entries {
-		if e.Act == intake.ActJudgeAgain {
+		if e.Act == quarantine.ActJudge || e.Act == quarantine.ActBooked {
 			acts++
-			if e.First != "Li" || e.Second != "Wang" || !strings.Contains(e.What, "medical.requests/0@") {
+			if decided := e.First == "Li" && e.Second == "Wang"; decided != (e.Act == quarantine.ActJudge) || !strings.Contains(e.What, `"medical.requests/0@`) {
 				t.Errorf("the audit has %+v", e)
 			}
 		}
 	}
-	if acts != 3 {
-		t.Errorf("the audit has %d acts, want one a record", acts)
+	if acts != 6 {
+		t.Errorf("the audit has %d acts, want a decision and a judgement of each record", acts)
 	}
 	h.verify()
 }

@@ -5,5 +5,6 @@
 //	kind "quarantine"   its bytes, in pieces where they are long, with a reason code and the error
 //	kind "judged"       that it was judged again, and with what verdict
 //
-// A record that has the first and not the second is open. Package intake writes these memos.
+// A record that has the first and not the second is open. Package intake writes these
+// memos. It judges again what two people have decided (Kind).
 package quarantine

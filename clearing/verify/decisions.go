@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/people"
 	offered "citycard/clearing/people/proposal"
+	"citycard/clearing/quarantine"
 	"citycard/clearing/receipt"
 	"citycard/clearing/release"
 	"citycard/ledger"
@@ -20,7 +21,7 @@ import (
 
 // Entries are those of all kinds of proposals.
 func Entries() []offered.Entry {
-	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), dayclose.ReopenEntry(), dayclose.PinEntry()}, receipt.Entries(), release.Entries())
+	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry()}, receipt.Entries(), release.Entries())
 }
 
 // Transfers that two people decide: refunds of loads (ids that begin with 04), releases and their

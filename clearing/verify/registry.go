@@ -13,6 +13,7 @@ import (
 	"citycard/clearing/people/access"
 	offered "citycard/clearing/people/proposal"
 	"citycard/clearing/persons"
+	"citycard/clearing/quarantine"
 	"citycard/clearing/receipt"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
@@ -25,7 +26,7 @@ func acts() []string {
 	return []string{
 		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
 		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo, persons.ActEnd,
-		access.ActIssue, access.ActRevoke,
+		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -144,30 +143,6 @@ func (c *command) takeDir() (release func() error, err error) {
 		return nil, err
 	}
 	return dir.Close, nil
-}
-
-// people holds the names of the two people who decide something, and their reason.
-type people struct{ first, second, reason string }
-
-func (p *people) register(flags *flag.FlagSet) {
-	flags.StringVar(&p.first, "by", "", "`name` of who asks for it")
-	flags.StringVar(&p.second, "and", "", "`name` of who agrees, somebody else")
-	flags.StringVar(&p.reason, "reason", "", "`text` that is kept with it")
-}
-
-func (p *people) approval() ledger.Approval {
-	return ledger.Approval{First: p.first, Second: p.second, Reason: p.reason, At: time.Now()}
-}
-
-// missing says what is missing in the approval, before the command begins.
-func (p *people) missing() error {
-	by := p.approval()
-	err := by.Validate()
-	var what *ledger.BatchError
-	if errors.As(err, &what) {
-		return language.Textf("%s", what.What)
-	}
-	return err
 }
 
 // span are two flags for the first and the last clearing day.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -13,10 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"citycard/broker"
-	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
 	"citycard/clearing/message"
+	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -29,36 +28,54 @@ type closing struct {
 	*command
 	server  *server.Settings
 	grace   time.Duration
-	without without
+	without []string  // topics, or partitions of them; then it proposes
+	by      *proposer // who proposes
 }
 
 func dayCloseCommand() *ffcli.Command {
-	c := &closing{server: &server.Settings{}, command: newCommand("day close", "[--without STREAM --by NAME --and NAME --reason TEXT]", "close and settle a day",
+	c := &closing{server: &server.Settings{}, command: newCommand("day close", "[--without STREAM --identity FILE --reason TEXT]", "close and settle a day",
 		"Waits until the serving process has cleared everything that arrived before the end of the day and the grace (for a\n"+
 			"day that is named: everything that is there now), moves the streams to the next day, passes over its cards and\n"+
 			"SAMs, writes the settlement files and books the payments. May be repeated, also after a kill.\n\n"+
-			"While it waits it says which streams are behind. Two people may close the day without a topic, or one partition of\n"+
-			"it (--without taps/3), that stands: where it stood goes into the audit, what it holds is booked in the day in which\n"+
+			"While it waits it says which streams are behind. With --without it closes nothing: it proposes that the close does\n"+
+			"not wait for a topic, or for one partition of it (--without taps/3), that stands. Once somebody else has approved it,\n"+
+			"close the day without the flag: where the streams stood is in the audit, what they hold is booked in the day in which\n"+
 			"it is read, and the day's findings have no gaps of it; the next day that has everything reports those that are left.")}
+	c.by = &proposer{command: c.command, key: c.registerIdentity()}
+	c.registerJSON("print the proposal of --without for machines")
+	c.flags.StringVar(&c.by.reason, "reason", "", "why the close does not wait, a `text` for who approves it and for later")
 	c.flags.StringVar(&c.server.Kafka, "kafka", "", "`HOST:PORT[,…]` of Kafka; empty: the serving process's")
 	c.server.Access.Register(c.flags)
 	c.flags.Var(&c.server.Day, "day", "the `day` YYYYMMDD to close, over or not; empty: the oldest that is over")
 	c.flags.DurationVar(&c.grace, "grace", 30*time.Minute, "how long after midnight what arrives still counts")
-	c.without.register(c.flags)
+	c.registerWithout()
 	c.registerDry(&c.dry)
 	service.RegisterDatabase(c.flags, &c.database, "`URL` of the database; empty: the serving process's")
 	c.check = func() error {
 		if c.grace < 0 {
 			return language.Textf("--grace %s: want 0 or more", c.grace)
 		}
-		return c.without.check()
+		if len(c.without) > 0 {
+			return c.by.complete()
+		}
+		if c.asJSON || c.by.reason != "" || c.by.key.file != "" {
+			return language.Textf("--json, --identity and --reason go with --without: nobody signs a close")
+		}
+		return nil
 	}
-	return c.runs(c.findKafka)
+	return c.runs(func(ctx context.Context) error {
+		if len(c.without) > 0 {
+			return c.proposeWithout(ctx)
+		}
+		return c.withKafka(ctx, books.ToChange, func(ctx context.Context, b *books.Books, client *kgo.Client) error {
+			return c.closeOne(ctx, b, client, c.Logger())
+		})
+	})
 }
 
-// findKafka asks the serving process for Kafka's address, unless a flag gives it, and closes the
-// day.
-func (c *closing) findKafka(ctx context.Context) error {
+// withKafka asks the serving process for Kafka's address, unless a flag gives it, and runs a
+// function with the books and Kafka.
+func (c *closing) withKafka(ctx context.Context, right books.Right, do func(context.Context, *books.Books, *kgo.Client) error) error {
 	if c.server.Kafka == "" {
 		serving, ok, err := books.Serving(ctx, c.Data, c.Logger())
 		switch {
@@ -72,7 +89,7 @@ func (c *closing) findKafka(ctx context.Context) error {
 			c.server.Access = serving.Access
 		}
 	}
-	return c.within(ctx, books.ToChange, func(ctx context.Context, b *books.Books) error {
+	return c.within(ctx, right, func(ctx context.Context, b *books.Books) error {
 		options, err := c.server.Access.Options(c.server.Kafka)
 		if err != nil {
 			return service.Exit(service.ExitUsage, err)
@@ -82,8 +99,26 @@ func (c *closing) findKafka(ctx context.Context) error {
 			return service.Unreachable("cannot reach Kafka").Todo("start the broker or correct --kafka").Because(err)
 		}
 		defer client.Close()
-		return c.closeOne(ctx, b, client, c.Logger())
+		return do(ctx, b, client)
 	})
+}
+
+// due is the named day, or the oldest that is over, and what arrived before its end.
+func (c *closing) due(ctx context.Context, b *books.Books, client *kgo.Client) (d ledger.DayStatus, cut intake.Cut, err error) {
+	zone, err := server.Zone(ctx, b.Ledger)
+	if err != nil {
+		return d, cut, err
+	}
+	end := func(day ledger.Day) time.Time { return day.Next().Time(zone).Add(c.grace) }
+	d, err = due(ctx, b.Ledger, ledger.Day(c.server.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
+	switch {
+	case err != nil || d.State != ledger.DayOpen:
+	case c.server.Day == 0:
+		cut, err = intake.CutBefore(ctx, client, end(d.Day))
+	default:
+		cut, err = intake.CutNow(ctx, client)
+	}
+	return d, cut, err
 }
 
 // closeOne closes the named day, or the oldest that is over.
@@ -92,37 +127,21 @@ func (c *closing) closeOne(ctx context.Context, b *books.Books, client *kgo.Clie
 	if err != nil {
 		return err
 	}
-	zone, err := server.Zone(ctx, b.Ledger)
+	d, cut, err := c.due(ctx, b, client)
 	if err != nil {
 		return err
-	}
-	end := func(day ledger.Day) time.Time { return day.Next().Time(zone).Add(c.grace) }
-	d, err := due(ctx, b.Ledger, ledger.Day(c.server.Day), func(day ledger.Day) bool { return time.Now().After(end(day)) })
-	if err != nil {
-		return err
-	}
-	var cut intake.Cut
-	if d.State == ledger.DayOpen {
-		if c.server.Day == 0 {
-			cut, err = intake.CutBefore(ctx, client, end(d.Day))
-		} else {
-			cut, err = intake.CutNow(ctx, client)
-		}
-		if err != nil {
-			return err
-		}
 	}
 	if c.dry {
 		return c.preview(ctx, b, closer, d, cut)
 	}
-	switch {
-	case d.State == ledger.DayOpen:
-		err = c.without.wait(ctx, closer, d.Day, cut, log)
-	case len(c.without.streams) > 0:
-		log.Warn("the day's streams have moved on already, and nothing is waited for", "day", d.Day)
-	}
-	if err != nil {
-		return err
+	if d.State == ledger.DayOpen {
+		excluded, err := excluded(ctx, closer, d.Day)
+		if err != nil {
+			return err
+		}
+		if err := cut.Await(ctx, closer.Ledger, among(excluded), waiting(log, time.Now)); err != nil {
+			return err
+		}
 	}
 	result, err := closer.Close(ctx, d.Day, d.Next)
 	if err != nil {
@@ -145,7 +164,7 @@ func (c *closing) printDue(closer *server.Closer, day ledger.Day) {
 // preview prints what the close would wait for, pay and hold, given the present books.
 func (c *closing) preview(ctx context.Context, b *books.Books, closer *server.Closer, d ledger.DayStatus, cut intake.Cut) error {
 	c.Print("day %s, which is %s, is closed, and %s follows", d.Day, server.StateIn(c.Language, d.State), d.Next)
-	excluded, err := c.without.excluded(ctx, closer, d.Day)
+	excluded, err := excluded(ctx, closer, d.Day)
 	if err != nil {
 		return err
 	}
@@ -214,44 +233,22 @@ func waiting(log *slog.Logger, now func() time.Time) func(intake.Through) {
 	}
 }
 
-// without lists the streams for which two people decide that a close does not wait.
-type without struct {
-	people
-	streams []string // topics, or partitions of them
-}
-
-func (w *without) register(flags *flag.FlagSet) {
-	flags.Func("without", "topic, or `stream` TOPIC/PARTITION, that stands and is not waited for, by two people; may be repeated", func(text string) error {
+func (c *closing) registerWithout() {
+	c.flags.Func("without", "propose not to wait for a topic, or a `stream` TOPIC/PARTITION, that stands; may be repeated", func(text string) error {
 		topic, partition, one := strings.Cut(text, "/")
 		if _, err := strconv.ParseInt(partition, 10, 32); one && err != nil || !slices.Contains(message.InputTopics(), topic) {
 			return language.Textf("want a topic of %s, or TOPIC/PARTITION", strings.Join(message.InputTopics(), ", "))
 		}
-		w.streams = append(w.streams, text)
+		c.without = append(c.without, text)
 		return nil
 	})
-	w.people.register(flags)
 }
 
-// check requires two people before the wait begins.
-func (w *without) check() error {
-	if len(w.streams) == 0 {
-		return nil
-	}
-	if err := w.missing(); err != nil {
-		return language.Textf("--without takes --by, --and and --reason: %w", err)
-	}
-	return nil
-}
-
-// excluded lists the topics and streams for which the close of a day does not wait: those of the
-// flags and, unless a flag names their topic, those that two people have excluded before.
-func (w *without) excluded(ctx context.Context, c *server.Closer, day ledger.Day) ([]string, error) {
-	before, err := c.Unread(ctx, day)
-	names := slices.Clone(w.streams)
-	for _, u := range before {
-		if topic, _, _ := strings.Cut(u.Stream, "/"); !slices.Contains(names, topic) && !slices.Contains(names, u.Stream) {
-			names = append(names, u.Stream)
-		}
+// excluded lists the streams for which the close of a day does not wait, as two people decided.
+func excluded(ctx context.Context, c *server.Closer, day ledger.Day) (names []string, err error) {
+	list, err := c.Unread(ctx, day)
+	for _, u := range list {
+		names = append(names, u.Stream)
 	}
 	return names, err
 }
@@ -263,26 +260,33 @@ func among(names []string) func(intake.Standing) bool {
 	}
 }
 
-// wait waits for all streams except those without which the day is closed, and records the
-// positions of these.
-func (w *without) wait(ctx context.Context, c *server.Closer, day ledger.Day, cut intake.Cut, log *slog.Logger) error {
-	excluded, err := w.excluded(ctx, c, day)
+// proposeWithout proposes that the close of the day does not wait for those of the named streams
+// that are behind.
+func (c *closing) proposeWithout(ctx context.Context) error {
+	var request dayclose.WithoutRequest
+	err := c.withKafka(ctx, books.ToRead, func(ctx context.Context, b *books.Books, client *kgo.Client) error {
+		d, cut, err := c.due(ctx, b, client)
+		if err == nil {
+			request, err = c.standing(ctx, b.Ledger, d.Day, cut)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	err = cut.Await(ctx, c.Ledger, among(excluded), waiting(log, time.Now))
-	if err != nil || len(w.streams) == 0 {
-		return err
-	}
-	named := among(w.streams)
-	through, err := cut.Through(ctx, c.Ledger, func(s intake.Standing) bool { return !named(s) })
-	if err != nil {
-		return err
-	}
-	var standing []counters.Unread
+	return c.asking(ctx, true, c.by.key, func(ctx context.Context, client *api.Client) error {
+		return propose(ctx, c.by, client, dayclose.WithoutName, request)
+	})
+}
+
+// standing is the request for those of the named streams that are behind.
+func (c *closing) standing(ctx context.Context, l *ledger.Ledger, day ledger.Day, cut intake.Cut) (request dayclose.WithoutRequest, err error) {
+	named := among(c.without)
+	through, err := cut.Through(ctx, l, func(s intake.Standing) bool { return !named(s) })
+	request.Day = day
 	for _, s := range through.Behind {
-		log.Warn("the day is closed without a stream", "stream", s.Stream, "at", s.At, "of", s.End)
-		standing = append(standing, counters.Unread{Day: day, Stream: s.Stream, At: s.At, End: s.End})
+		request.Streams = append(request.Streams, dayclose.Standing{Stream: s.Stream, At: s.At, End: s.End})
 	}
-	return c.Without(ctx, standing, w.approval())
+	slices.SortFunc(request.Streams, func(a, b dayclose.Standing) int { return strings.Compare(a.Stream, b.Stream) })
+	return request, err
 }

@@ -62,7 +62,9 @@ const dryRuns = `
 = keys --rotate
   persons import --identity {ann} --reason monthly --demo {roster}
   persons find --identity {ann} --reason complaint --demo
-= quarantine judge --demo --all --by ann --and bob --reason mended
+  quarantine judge --all --identity {ann} --reason repaired
+= proposal approve --identity {bob} --hash {hash} {last}
+= quarantine book --demo
 = registry import --by ann {more}
 = registry approve --by bob 2
 = registry import --by ann {other}
@@ -172,7 +174,7 @@ const refusedRuns = `
 = suspense correct --row 20260105/010149105070200000000001/010931000000009900000007 --to operator:bus --because unlisted --identity {ann} --reason late | nothing is proposed
 = account limit --code agnt --cap 20 --identity {ann} --reason trusted | no such account
 = proposal withdraw --identity {ann} 9 | there is no such proposal
-  quarantine judge --demo --keys {keys} --record taps/3@99 --by ann --and bob --reason mended | taps/3@99 is not in quarantine
+= quarantine judge --record taps/3@99 --identity {ann} --reason repaired | taps/3@99 is not in quarantine
 = day reopen --day 20260105 --identity {ann} --reason forgotten | day 20260105 is not reopened
 = seal-key pin --identity {kim} --reason first | there is no seal key
 = day seal --day 20260105 | there is no seal key
@@ -257,7 +259,12 @@ func TestDryRunTriesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.run([]string{"keys", "--data", d.dir, "--seed", "1"})
-	judge := strings.Fields("quarantine judge --demo --record taps/2@0 --record taps/3@17 --by ann --and bob --reason repaired --data " + d.dir)
+	typed := func(name, flags string) []string {
+		return slices.Concat(strings.Fields(name), []string{"--data", d.dir}, strings.Fields(d.last().Replace(d.words.Replace(flags))))
+	}
+	d.run(typed("quarantine judge", "--record taps/2@0 --record taps/3@17 --identity {ann} --reason repaired"))
+	d.run(typed("proposal approve", "--identity {bob} --hash {hash} {last}"))
+	judge := typed("quarantine book", "--demo")
 	const both = "taps/2@0: cleared\ntaps/3@17: "
 	if got, want := d.run(append(slices.Clone(judge), "--dry-run")), dryRunNote+"\n"+triedAlone+"\n"+both+"cleared\n"; got != want {
 		t.Errorf("the dry run printed\n%swant\n%s", got, want)

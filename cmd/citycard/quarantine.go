@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -19,11 +18,10 @@ import (
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 func quarantineCommand() *ffcli.Command {
-	return group("quarantine", "records that could not be booked", "", quarantineListCommand(), quarantineJudgeCommand())
+	return group("quarantine", "records that could not be booked", "", quarantineListCommand(), quarantineJudgeCommand(), quarantineBookCommand())
 }
 
 // quarantinedLine is a record in quarantine as it is printed.
@@ -78,44 +76,42 @@ func quarantineListCommand() *ffcli.Command {
 	})
 }
 
-// judging holds the flags of quarantine judge.
+func quarantineJudgeCommand() *ffcli.Command {
+	p := newProposing("quarantine judge", "(--record STREAM@OFFSET | --all)", "propose to judge once more what is kept alone",
+		"Put right first what the error names. Once somebody else has approved it, citycard quarantine book judges the records.")
+	var records []string
+	p.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated", func(text string) error {
+		records = append(records, text)
+		return nil
+	})
+	all := p.flags.Bool("all", false, "all that is open and not decided")
+	p.check = func() error {
+		if *all == (len(records) > 0) {
+			return language.Textf("want either --record, once or more, or --all")
+		}
+		return nil
+	}
+	return proposes(p, quarantine.KindJudge, func(context.Context) (quarantine.AskedJudge, error) {
+		return quarantine.AskedJudge{Records: records, All: *all}, nil
+	})
+}
+
+// judging holds the flags of quarantine book.
 type judging struct {
 	*command
-	people
-	records    []string
-	all        bool
 	keyFile    string
 	passphrase string // the file of it
 	demo       bool
-	zone       *time.Location // of days; known when the books are open
 }
 
-func (j *judging) approval() ledger.Approval {
-	by := j.people.approval()
-	by.At = by.At.In(j.zone)
-	return by
-}
-
-func quarantineJudgeCommand() *ffcli.Command {
-	j := &judging{command: newCommand("quarantine judge", "(--record STREAM@OFFSET | --all) --by NAME --and NAME --reason TEXT", "judge once more what is kept alone, by two people",
-		"Put right first what the error names. Each record is judged as if it came today, alone and under its own identity: it\n"+
-			"is booked once, however often this is asked, and where the same record came meanwhile it is a duplicate. What fails once\n"+
-			"more stays. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
-	j.people.register(j.flags)
-	j.flags.Func("record", "`record` STREAM@OFFSET as citycard quarantine list shows it; may be repeated", func(text string) error {
-		j.records = append(j.records, text)
-		return nil
-	})
-	j.flags.BoolVar(&j.all, "all", false, "all that is open")
+func quarantineBookCommand() *ffcli.Command {
+	j := &judging{command: newCommand("quarantine book", "", "judge and book the kept records of which two people have decided it",
+		"Each record is judged as if it came today, alone and under its own identity: it is booked once, however often this is\n"+
+			"asked, and where the same record came meanwhile it is a duplicate. What fails once more stays, and is tried again the\n"+
+			"next time. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
 	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory")
 	service.RegisterPassphrase(j.flags, &j.passphrase)
 	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used")
-	j.check = func() error {
-		if j.all == (len(j.records) > 0) {
-			return language.Textf("want either --record, once or more, or --all")
-		}
-		return j.missing()
-	}
 	return j.changes(j.judge)
 }
 
@@ -129,16 +125,19 @@ func (j *judging) judge(ctx context.Context, b *books.Books) error {
 	if err != nil {
 		return err
 	}
-	open, err := j.open(ctx, b)
+	open, err := toJudge(ctx, b)
 	if err != nil {
 		return err
+	}
+	if len(open) == 0 {
+		j.Print("nothing is to be judged; citycard quarantine judge proposes it")
 	}
 	if j.dry && len(open) > 1 {
 		j.Print(triedAlone)
 	}
 	stay := 0
 	for _, r := range open {
-		judged, stays, err := again.Judge(ctx, r, j.approval())
+		judged, stays, err := again.Judge(ctx, r)
 		switch {
 		case stays:
 			stay++
@@ -172,39 +171,34 @@ func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, e
 		return nil, err
 	}
 	in.Rules = rules.NewShelf(set)
-	if j.zone, err = server.Zone(ctx, b.Ledger); err != nil {
+	zone, err := server.Zone(ctx, b.Ledger)
+	if err != nil {
 		return nil, err
 	}
-	topics, err := server.Rules(ctx, b, in, j.zone)
+	topics, err := server.Rules(ctx, b, in, zone)
 	return &intake.Again{Ledger: b.Ledger, Rules: topics, Owner: server.OwnerName()}, err
 }
 
-// open reads the records to be judged. Lists of pensions come before the bank's answers to them,
-// because of the order of the topics' names.
-func (j *judging) open(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
-	found := map[string]bool{}
+// toJudge reads the records that two people want judged. Lists of pensions come before the bank's
+// answers to them, because of the order of the topics' names.
+func toJudge(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
+	decisions, err := quarantine.Decisions(ctx, b.Ledger)
+	if err != nil {
+		return nil, err
+	}
 	every := everyDay()
 	first, last := every.days()
 	err = quarantine.List(ctx, b.Ledger, first, last, func(r *quarantine.Record) error {
-		if slices.Contains(j.records, r.Name()) || j.all && r.Judged == "" {
-			found[r.Name()] = true
+		if r.Judged == "" && decisions[r.Decided()] != 0 {
 			open = append(open, r)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range j.records {
-		if !found[name] {
-			return nil, service.Fail("%s is not in quarantine", name).Todo("citycard quarantine list shows what is")
-		}
-	}
 	slices.SortStableFunc(open, func(a, b *quarantine.Record) int {
 		if a.Day != b.Day {
 			return int(a.Day) - int(b.Day)
 		}
 		return strings.Compare(a.Stream, b.Stream)
 	})
-	return open, nil
+	return open, err
 }

@@ -8,6 +8,7 @@ import (
 	"citycard/clearing/dayclose"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/quarantine"
 	"citycard/clearing/receipt"
 	"citycard/clearing/release"
 	"citycard/clearing/rulefile"
@@ -20,7 +21,7 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds := append(proposal.Staff(store), chart.LimitKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l))
+	kinds := append(proposal.Staff(store), chart.LimitKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: l, Owner: OwnerName()})...)
 	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
