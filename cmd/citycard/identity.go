@@ -57,16 +57,6 @@ func (i *identityFlags) key() (*staff.Identity, error) {
 	})
 }
 
-// open opens the key, and gives a function with which its person signs statements, and one that
-// lets it go. The function fills in who signs, for which books and when.
-func (i *identityFlags) open(ctx context.Context, store *staff.Store) (sign func(staff.Statement) (chain.Signature, error), done func(), err error) {
-	a, err := i.acts(ctx, store)
-	if err != nil {
-		return nil, func() {}, err
-	}
-	return a.sign, a.close, nil
-}
-
 // acting is a person whose key is open.
 type acting struct {
 	staff.Person
@@ -75,6 +65,7 @@ type acting struct {
 	books string
 }
 
+// acts opens the key of who acts with the books open.
 func (i *identityFlags) acts(ctx context.Context, store *staff.Store) (*acting, error) {
 	key, err := i.key()
 	if err != nil {

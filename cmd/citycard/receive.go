@@ -48,7 +48,7 @@ func receiveReverseCommand() *ffcli.Command {
 	var r receipt.ReverseRequest
 	p.check = func() error {
 		of, err := receipt.NewReversal(*reference, *account)
-		r = receipt.ReverseRequest{Reference: of.Reference, Account: of.Account}
+		r = receipt.ReverseRequest(of)
 		return err
 	}
 	return proposes(p, receipt.ActReverse, func(context.Context) (receipt.ReverseRequest, error) { return r, nil })
