@@ -10,9 +10,9 @@ import (
 	"citycard/ledger/chain"
 )
 
-// ActLook is in the statement with which somebody asks a server to show something. It is no act:
+// Looking is in the statement with which somebody asks a server to show something. It is no act:
 // the audit does not have it, and its statement may be used again while its time is near.
-const ActLook = "look"
+const Looking = "look"
 
 // Looks says who asks to be shown something. The statement names the key in place of the person,
 // who may be asking who they are, and as its "what" the request.
@@ -41,8 +41,8 @@ func (s *Store) Looks(ctx context.Context, sig chain.Signature, what string) (Pe
 	case err != nil:
 	case statement.Person != sig.Key:
 		err = deny(OtherPerson, "the statement is of %q: want the key itself, %s", statement.Person, sig.Key)
-	case statement.Act != ActLook:
-		err = deny(OtherAct, "the statement is of the act %q, not of %q", statement.Act, ActLook)
+	case statement.Act != Looking:
+		err = deny(OtherAct, "the statement is of the act %q, not of %q", statement.Act, Looking)
 	case statement.What != what:
 		err = deny(OtherAct, "the statement is of the request %q, not of %q", statement.What, what)
 	default:

@@ -306,7 +306,7 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 		return nil, err
 	}
 	signed, err := people.Sign(c.key, people.Statement{
-		Books: c.books, Person: c.key.Public().Fingerprint(), Act: people.ActLook, What: what.method + " " + what.path, At: c.now(),
+		Books: c.books, Person: c.key.Public().Fingerprint(), Act: people.Looking, What: what.method + " " + what.path, At: c.now(),
 	})
 	if err != nil {
 		return nil, err
