@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"citycard/clearing/registry"
+	"citycard/ledger"
 )
 
 // Smuggled is a row of the registry as a database holds it.
@@ -38,20 +40,19 @@ func Smuggle(t testing.TB, pool *pgxpool.Pool, row Smuggled) {
 	record := strings.TrimSuffix(line.String(), "\n")
 	digest := sha256.Sum256([]byte(string(rune(row.Kind)) + record + "\n"))
 	ctx := context.WithoutCancel(t.Context())
-	var change, base int64
-	must(pool.QueryRow(ctx, `SELECT (SELECT max(change) FROM registry_audit) + 1, (SELECT max(number) FROM registry_versions)`).Scan(&change, &base))
+	content := registry.Content{Rows: 1, Digest: hex.EncodeToString(digest[:])}
+	must(pool.QueryRow(ctx, `SELECT (SELECT max(number) FROM registry_changes) + 1, (SELECT max(number) FROM registry_versions)`).Scan(&content.Change, &content.Base))
 	exec := func(statement string, args ...any) {
 		t.Helper()
 		_, err := pool.Exec(ctx, statement, args...)
 		must(err)
 	}
-	exec("INSERT INTO registry_audit (change, step, act, person, at) VALUES ($1, 1, 'import', 'smuggler', 0)", change)
-	exec("INSERT INTO registry_rows (change, kind, key, effective_from, record) VALUES ($1, $2, $3, $4, $5)", change, int64(row.Kind), row.Key, row.From, record)
-	exec("INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, 1, $3, 'smuggled')", change, base, digest[:])
-	must(registry.NewStore(pool).Approve(ctx, change, registry.Act{Person: "accomplice", At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}))
+	exec("INSERT INTO registry_rows (change, kind, key, effective_from, record) VALUES ($1, $2, $3, $4, $5)", content.Change, int64(row.Kind), row.Key, row.From, record)
+	exec("INSERT INTO registry_changes (number, base, rows, digest) VALUES ($1, $2, 1, $3)", content.Change, content.Base, digest[:])
+	must(registry.NewStore(pool).Approve(ctx, content, ledger.Approval{First: "smuggler", Second: "accomplice", Reason: "smuggled", At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}))
 }
 
-// Change imports registry files as one person and approves them as another.
+// Change puts registry files in force by two people, who do not sign.
 func Change(t testing.TB, pool *pgxpool.Pool, files map[string]string) {
 	t.Helper()
 	store := registry.NewStore(pool)
@@ -64,9 +65,9 @@ func Change(t testing.TB, pool *pgxpool.Pool, files map[string]string) {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)
-	change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li", At: at}, "a test")
+	content, err := store.Keep(t.Context(), draft)
 	if err == nil {
-		err = store.Approve(t.Context(), change, registry.Act{Person: "Wang", At: at})
+		err = store.Approve(t.Context(), content, ledger.Approval{First: "Li", Second: "Wang", Reason: "a test", At: at})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func (w *Town) Found(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	draft, err := registry.Read(w.dir, nil)
 	if err == nil {
-		err = registry.NewStore(pool).Found(t.Context(), draft, registry.Act{Person: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+		err = registry.NewStore(pool).Found(t.Context(), draft, ledger.Approval{First: "test", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -374,9 +374,9 @@ func TestRegistryChanges(t *testing.T) {
 	draft, err := registry.Read(clearingtest.WriteFiles(t, files), base)
 	o.must(err)
 	at := time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)
-	change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li", At: at}, "a new operator")
+	content, err := store.Keep(t.Context(), draft)
 	o.must(err)
-	o.must(store.Approve(t.Context(), change, registry.Act{Person: "Wang", At: at}))
+	o.must(store.Approve(t.Context(), content, ledger.Approval{First: "Li", Second: "Wang", Reason: "a new operator", At: at}))
 	o.must(o.ledger.OpenAccounts(t.Context(), chart.Accounts(draft.Edition())))
 
 	result, err := o.closer.Close(t.Context(), today, today.Next())

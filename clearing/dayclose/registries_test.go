@@ -140,9 +140,9 @@ func TestAcceptedCloses(t *testing.T) {
 			}
 			accepted++
 			fmt.Fprintf(&log, "change %d: %q\n", accepted, files)
-			change, err := store.Propose(t.Context(), draft, registry.Act{Person: "Li", At: today.Time(time.UTC)}, "")
+			content, err := store.Keep(t.Context(), draft)
 			o.must(err)
-			o.must(store.Approve(t.Context(), change, registry.Act{Person: "Wang", At: today.Time(time.UTC)}))
+			o.must(store.Approve(t.Context(), content, ledger.Approval{First: "Li", Second: "Wang", Reason: "a test", At: today.Time(time.UTC)}))
 			if err := running.Update(t.Context(), store, adopt); err != nil {
 				t.Fatalf("a running process: %v\n%s", err, log.String())
 			}

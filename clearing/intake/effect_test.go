@@ -95,7 +95,7 @@ func dearer() map[rules.Kind][]byte {
 
 // propose founds the rules of the house's town and proposes dearer fares, half an hour before they
 // begin.
-func (h *house) propose(t *testing.T) (proposal int64, tables []string) {
+func (h *house) propose(t *testing.T) (proposal rules.Content, tables []string) {
 	t.Helper()
 	store := &rules.Store{Ledger: h.ledger}
 	by := func(name, clock string) ledger.Approval {
@@ -107,7 +107,7 @@ func (h *house) propose(t *testing.T) (proposal int64, tables []string) {
 	draft, err := store.Draft(t.Context(), dearer(), cityTime(t, "03:30:00"))
 	h.must(err)
 	draft.Accepted = true // twice the price
-	proposal, err = store.Propose(t.Context(), draft, by("ann", "03:30:00"))
+	proposal, err = store.Keep(t.Context(), draft)
 	h.must(err)
 	for _, table := range draft.Set.Tables.All() {
 		tables = append(tables, table.Version())
@@ -218,21 +218,21 @@ func TestFaresTakeEffect(t *testing.T) {
 
 // approve approves a minute before four o'clock. With cut, the line to the database breaks as the
 // approval is committed, which the database hears of, or not.
-func (h *house) approve(t *testing.T, proposal int64, cut, stored bool) {
+func (h *house) approve(t *testing.T, proposal rules.Content, cut, stored bool) {
 	t.Helper()
 	l, through := newLine(t, h.url, "", stored)
 	store := &rules.Store{Ledger: ledgertest.Connect(t, through, 4), Now: clockAt(t, "03:59:00")}
 	done := make(chan error, 1)
 	if cut {
-		l.armBehind("INSERT INTO rule_decisions", "commit", stored)
+		l.armBehind("INSERT INTO editions", "commit", stored)
 	}
 	go func() {
-		done <- store.Approve(t.Context(), proposal, ledger.Approval{First: "bob", At: cityTime(t, "03:59:00")})
+		done <- store.Approve(t.Context(), proposal, ledger.Approval{First: "ann", Second: "bob", Reason: "council", At: cityTime(t, "03:59:00")})
 	}()
 	if cut {
 		<-l.broken
 		var editions int64
-		h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM rule_editions").Scan(&editions))
+		h.must(h.ledger.Pool().QueryRow(t.Context(), "SELECT count(*) FROM editions").Scan(&editions))
 		if want := map[bool]int64{false: 1, true: 2}[stored]; editions != want {
 			t.Errorf("%d editions when the line is broken, want %d", editions, want)
 		}
@@ -253,10 +253,10 @@ func TestFaresHeldUp(t *testing.T) {
 	l, through := newLine(t, h.url, "", false)
 	l.quiet = true
 	store := &rules.Store{Ledger: ledgertest.Connect(t, through, 4), Now: clockAt(t, "03:59:00")}
-	l.armBehind("INSERT INTO rule_decisions", "commit", false)
+	l.armBehind("INSERT INTO editions", "commit", false)
 	done := make(chan error, 1)
 	go func() {
-		done <- store.Approve(t.Context(), proposal, ledger.Approval{First: "bob", At: cityTime(t, "03:59:00")})
+		done <- store.Approve(t.Context(), proposal, ledger.Approval{First: "ann", Second: "bob", Reason: "council", At: cityTime(t, "03:59:00")})
 	}()
 	<-l.broken
 	var number int64 // of the audit's last entry, whose row the approval holds
@@ -333,7 +333,7 @@ func TestFaresTooLate(t *testing.T) {
 	proposal, tables := h.propose(t)
 	p := h.follow(t, "only")
 	store := &rules.Store{Ledger: h.ledger, Now: clockAt(t, "03:59:40")}
-	err := store.Approve(t.Context(), proposal, ledger.Approval{First: "bob", At: cityTime(t, "03:59:40")})
+	err := store.Approve(t.Context(), proposal, ledger.Approval{First: "ann", Second: "bob", Reason: "council", At: cityTime(t, "03:59:40")})
 	if err == nil || !strings.Contains(err.Error(), "zz-2026+") || !strings.Contains(err.Error(), "would hold at 2026-01-05T04:00,") {
 		t.Errorf("approved twenty seconds before: %v", err)
 	}

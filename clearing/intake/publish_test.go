@@ -19,13 +19,13 @@ import (
 	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
+	"citycard/ledger"
 )
 
 // change puts registry files in force on top of what is.
 func (h *house) change(files map[string]string) {
 	h.Helper()
 	store := registry.NewStore(h.ledger.Pool())
-	act := func(person string) registry.Act { return registry.Act{Person: person, At: noon(5)} }
 	latest, err := store.Latest(h.Context())
 	h.must(err)
 	var base *index.Edition
@@ -36,12 +36,12 @@ func (h *house) change(files map[string]string) {
 	draft, err := registry.Read(clearingtest.WriteFiles(h, files), base)
 	h.must(err)
 	if base == nil {
-		h.must(store.Found(h.Context(), draft, act("founder")))
+		h.must(store.Found(h.Context(), draft, ledger.Approval{First: "founder", At: noon(5)}))
 		return
 	}
-	number, err := store.Propose(h.Context(), draft, act("ann"), "")
+	content, err := store.Keep(h.Context(), draft)
 	h.must(err)
-	h.must(store.Approve(h.Context(), number, act("bob")))
+	h.must(store.Approve(h.Context(), content, ledger.Approval{First: "ann", Second: "bob", Reason: "a test", At: noon(5)}))
 }
 
 // await waits until a version is published, and reads what both topics hold then.

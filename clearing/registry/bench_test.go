@@ -40,7 +40,7 @@ func BenchmarkFoundAndLoad(b *testing.B) {
 		}
 		draft, err := registry.Read(dir, nil)
 		lap("read", err)
-		lap("stored", store.Found(b.Context(), draft, act("founder")))
+		lap("stored", store.Found(b.Context(), draft, by("founder", "")))
 		edition, err := store.Load(b.Context())
 		lap("loaded", err)
 		if edition.Counts()["cards"] != cards {

@@ -80,7 +80,7 @@ func (s *Store) Diff(ctx context.Context, change int64) (*Diff, error) {
 	err := s.pool.QueryRow(ctx, "SELECT base, rows, digest FROM registry_changes WHERE number = $1", change).Scan(&d.Base, &d.Rows, &digest)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return nil, s.noChange(ctx, change)
+		return nil, language.Textf("change %d: %w", change, ErrNoChange)
 	case err != nil:
 		return nil, fmt.Errorf("read change %d: %w", change, err)
 	case len(digest) != sha256.Size:
@@ -106,19 +106,6 @@ func (s *Store) Diff(ctx context.Context, change int64) (*Diff, error) {
 		}
 	}
 	return d, nil
-}
-
-// noChange says why a change has no content.
-func (s *Store) noChange(ctx context.Context, change int64) error {
-	var begun bool
-	err := s.pool.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM registry_audit WHERE change = $1)", change).Scan(&begun)
-	switch {
-	case err != nil:
-		return fmt.Errorf("read change %d: %w", change, err)
-	case begun:
-		return language.Textf("change %d: %w", change, ErrUnfinished)
-	}
-	return language.Textf("change %d: %w", change, ErrNoChange)
 }
 
 // DiffDraft compares a draft that need not be stored.

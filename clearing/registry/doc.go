@@ -10,18 +10,17 @@
 // true is ended by another row with a last day.
 //
 // Files in one directory become a [Draft], checked as a whole against what is in force; rows that
-// are in force already are left out of it. A [Store] keeps drafts as proposed changes in the
-// ledger's database; a second person approves or rejects. Only the founding change, the first of an
-// empty database, needs no second person. A change can only be approved on the version against
-// which it was checked. Store relies on these rules:
+// are in force already are left out of it. A [Store] keeps its rows in the ledger's database; a
+// proposal ([ChangeKind]) names them by a digest, which two people sign. Only the founding change,
+// the first of an empty database, is the program's. A change can only be approved on the version
+// against which it was checked. Store relies on these rules:
 //
 //  1. rows of a change that has no version are in force nowhere;
 //  2. a version adds one change to the version before; its hash covers every
 //     row of every change so far, so the same changes give the same version
 //     everywhere, and rows altered behind the store's back are found on loading;
-//  3. the person who imported a change does not approve it;
-//  4. who imported and who decided is also in the ledger's audit, a chain that the seals of days
-//     cover.
+//  3. who proposed and who approved each version is in the ledger's audit, a chain that the seals
+//     of days cover.
 //
 // The content of files is compared with everything that is done with it later: what a settlement
 // file can state, what the ledger takes. Stored rows are checked only for the form of their cells,

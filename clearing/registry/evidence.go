@@ -1,58 +1,24 @@
 package registry
 
 import (
-	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"hash"
 	"slices"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
-
-	"citycard/ledger"
 )
 
-// The acts by which the ledger's audit has the registry's history: who imported which
-// rows, and who decided. The seals of days cover it.
+// The acts by which the ledger's audit has the registry's history. The seals of days cover it.
 const (
-	ActPropose = "propose registry change"
 	ActFound   = "found registry"
 	ActApprove = "approve registry change"
-	ActReject  = "reject registry change"
 )
 
-func auditActs() map[string]string {
-	return map[string]string{actFound: ActFound, actApprove: ActApprove, actReject: ActReject}
-}
-
-// noReason is written into the audit if no reason was given.
-const noReason = "(none given)"
-
-// Proposal is the content of the audit entry for an imported change.
-type Proposal struct {
-	Change int64  `json:"change"`
-	Base   int64  `json:"base"`
-	Rows   int64  `json:"rows"`
-	Digest string `json:"digest"` // over its rows, in hexadecimal
-}
-
-// Decision is the content of the audit entry for a change that was approved, with its version, or
-// rejected.
-type Decision struct {
-	Change  int64  `json:"change"`
-	Version int64  `json:"version,omitempty"`
-	Head    string `json:"head,omitempty"` // in hexadecimal
-}
-
-// audit records an act in the ledger's audit.
-func audit(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
-	text, err := json.Marshal(what)
-	if err != nil {
-		return fmt.Errorf("%s: %w", act, err)
-	}
-	return ledger.Record(ctx, tx, act, string(text), by)
+// Entered is the content of the audit entry for a change that came in force.
+type Entered struct {
+	Content
+	Version int64  `json:"version"`
+	Head    string `json:"head"` // in hexadecimal
 }
 
 // Digest hashes the rows of a change as the database has them, in their order.

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -142,75 +144,42 @@ func (s *Store) pages(ctx context.Context, change int64, kind Kind, fn func(line
 	}
 }
 
-// State is how a change stands.
-type State string
-
-// The states of a change.
-const (
-	Proposed   State = "proposed"
-	Founding   State = "founding"
-	Approved   State = "approved"
-	Rejected   State = "rejected"
-	Stale      State = "stale"      // proposed, and the registry has changed since
-	Unfinished State = "unfinished" // the import did not come to its end
-)
-
-// Change is a line of the registry's history.
-type Change struct {
-	Number   int64  `json:"change"`
-	State    State  `json:"state"`
-	Version  int64  `json:"version,omitempty"` // that it became
-	Hash     string `json:"hash,omitempty"`    // that version's, as recorded with batches
-	Base     int64  `json:"base"`
-	Rows     int64  `json:"rows"`
-	Reason   string `json:"reason,omitempty"`
-	Imported Act    `json:"imported"`
-	Decided  *Act   `json:"decided,omitempty"`
+// Version is a version of the registry, as the audit tells it.
+type Version struct {
+	Number   int64     `json:"version"`
+	Hash     string    `json:"hash"` // as recorded with batches
+	Change   int64     `json:"change"`
+	Rows     int64     `json:"rows"`
+	Reason   string    `json:"reason"`
+	Proposer string    `json:"proposed_by,omitempty"` // of the founding: nobody
+	Approver string    `json:"approved_by"`           // of the founding: who founded it
+	At       time.Time `json:"at"`
 }
 
-// Changes lists all changes, oldest first.
-func (s *Store) Changes(ctx context.Context) ([]Change, error) {
-	rows, err := s.pool.Query(ctx, `SELECT i.change, i.person, i.at, d.act, d.person, d.at, c.base, c.rows, c.reason, v.number, v.head,
-			(SELECT coalesce(max(number), 0) FROM registry_versions)
-		FROM registry_audit i
-		LEFT JOIN registry_audit d ON d.change = i.change AND d.step = $2
-		LEFT JOIN registry_changes c ON c.number = i.change
-		LEFT JOIN registry_versions v ON v.change = i.change
-		WHERE i.step = $1 ORDER BY i.change`, stepImport, stepDecide)
+// History lists all versions, oldest first.
+func History(ctx context.Context, l *ledger.Ledger) ([]Version, error) {
+	entries, err := l.Audit(ctx, ActFound, ActApprove)
 	if err != nil {
-		return nil, fmt.Errorf("read the registry's history: %w", err)
+		return nil, err
 	}
-	changes, err := pgx.CollectRows(rows, scanChange)
-	if err != nil {
-		return nil, fmt.Errorf("read the registry's history: %w", err)
+	all := make([]Version, 0, len(entries))
+	for _, e := range entries {
+		var what Entered
+		if err := json.Unmarshal([]byte(e.What), &what); err != nil {
+			return nil, fmt.Errorf("entry %d of the audit: %w", e.Number, err)
+		}
+		v := Version{Number: what.Version, Change: what.Change, Rows: what.Rows, Reason: e.Reason, Proposer: e.First, Approver: e.Second, At: e.At}
+		if e.Act == ActFound {
+			v.Proposer, v.Approver = "", e.First
+		}
+		var head [sha256.Size]byte
+		if _, err := hex.Decode(head[:], []byte(what.Head)); err != nil || len(what.Head) != 2*len(head) {
+			return nil, fmt.Errorf("entry %d of the audit: a head of %q", e.Number, what.Head)
+		}
+		v.Hash = index.VersionOf(head)
+		all = append(all, v)
 	}
-	return changes, nil
-}
-
-func scanChange(r pgx.CollectableRow) (c Change, err error) {
-	var at, latest int64
-	var act, person, reason *string
-	var decidedAt, base, count, number *int64
-	var head []byte
-	if err := r.Scan(&c.Number, &c.Imported.Person, &at, &act, &person, &decidedAt, &base, &count, &reason, &number, &head, &latest); err != nil {
-		return c, err
-	}
-	c.Imported.At = time.Unix(at, 0).UTC()
-	if c.State = Unfinished; base == nil || count == nil || reason == nil {
-		return c, nil
-	}
-	c.State, c.Base, c.Rows, c.Reason = Proposed, *base, *count, *reason
-	if c.Base != latest {
-		c.State = Stale
-	}
-	if act != nil && person != nil && decidedAt != nil {
-		c.State = map[string]State{actFound: Founding, actApprove: Approved, actReject: Rejected}[*act]
-		c.Decided = &Act{Person: *person, At: time.Unix(*decidedAt, 0).UTC()}
-	}
-	if number != nil && len(head) == sha256.Size {
-		c.Version, c.Hash = *number, index.VersionOf([32]byte(head))
-	}
-	return c, nil
+	return all, nil
 }
 
 // Row is a row of the registry with the change that brought it.

@@ -106,12 +106,12 @@ func TestHotlistFaults(t *testing.T) {
 func TestHotlistStored(t *testing.T) {
 	a := newArchive(t)
 	files := clearingtest.Files()
-	a.must(a.Found(t.Context(), a.read(files, nil), act("founder")))
+	a.must(a.Found(t.Context(), a.read(files, nil), by("founder", "")))
 	hot := map[string]string{"hotlist.csv": hotHeader + clearingtest.Card + ",lost,20260105120000,20260105120001\n" +
 		clearingtest.Card + ",lost,20260105120003,\n"}
-	change, err := a.Propose(t.Context(), a.read(hot, a.load()), act("one"), "")
+	change, err := a.Keep(t.Context(), a.read(hot, a.load()))
 	a.must(err)
-	a.must(a.Approve(t.Context(), change, act("two")))
+	a.must(a.Approve(t.Context(), change, by("one", "two")))
 	e := a.load()
 	for at, want := range map[string]string{"20260105115959": "no", "20260105120001": "lost", "20260105120002": "no", "20260105120003": "lost"} {
 		if got := listedAt(e, clearingtest.Card, at); got != want {

@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"citycard/clearing/registry/index"
-	"citycard/clearing/rulefile"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -108,17 +106,26 @@ func Read(dir string, base *index.Edition) (*Draft, error) { return Bounds{}.Rea
 
 // Read reads a change as the function Read does, and holds its rows against the bounds.
 func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
-	founding := base == nil
-	if founding {
-		base = &index.Edition{}
-	}
-	in := &importer{dir: dir, builder: builder{base: base.Rows(), bounds: b}}
 	switch info, err := os.Stat(dir); {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, language.Textf("registry: there is no directory %s", dir)
 	case err == nil && !info.IsDir():
 		return nil, language.Textf("registry: %s is not a directory", dir)
 	}
+	return b.read(source{dir: dir}, base)
+}
+
+// ReadFiles reads a change as Read does, from files that are in memory.
+func (b Bounds) ReadFiles(files Files, base *index.Edition) (*Draft, error) {
+	return b.read(source{files: files}, base)
+}
+
+func (b Bounds) read(from source, base *index.Edition) (*Draft, error) {
+	founding := base == nil
+	if founding {
+		base = &index.Edition{}
+	}
+	in := &importer{source: from, builder: builder{base: base.Rows(), bounds: b}}
 	in.names()
 	found := 0
 	for _, l := range layouts() {
@@ -127,7 +134,7 @@ func (b Bounds) Read(dir string, base *index.Edition) (*Draft, error) {
 		}
 	}
 	if found == 0 && len(in.faults.Faults) == 0 {
-		in.fault(dir, 0, "holds no file of a registry, such as cards.csv")
+		in.fault(from.dir, 0, "holds no file of a registry, such as cards.csv")
 	}
 	in.finish(func(number index.Number, wrong index.Conflict) {
 		in.fault("cards.csv", 0, fmt.Sprintf("%s: lines %v", conflict(wrong, number), in.linesOf("cards.csv", number)))
@@ -155,7 +162,7 @@ func (in *importer) names() {
 	for _, l := range layouts() {
 		names = append(names, l.file())
 	}
-	foreign, err := rulefile.Foreign(in.dir, names)
+	foreign, err := in.foreign(names)
 	if err != nil {
 		in.wrong(in.dir, 0, err)
 	}
@@ -166,7 +173,7 @@ func (in *importer) names() {
 
 type importer struct {
 	builder
-	dir    string
+	source
 	faults ImportError
 }
 
@@ -183,14 +190,13 @@ func (in *importer) wrong(file string, line int, what error) {
 // table reads one file; found is false where there is none.
 func (in *importer) table(l *layout, needed bool) (found bool) {
 	name := l.file()
-	path := filepath.Join(in.dir, name)
-	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+	if !in.has(name) {
 		if needed {
 			in.fault(name, 0, fmt.Sprintf("no such file in %s", in.dir))
 		}
 		return false
 	}
-	file, err := os.Open(path)
+	file, err := in.open(name)
 	if err != nil {
 		in.wrong(name, 0, err)
 		return true
@@ -256,7 +262,7 @@ func newReader(file io.Reader) *csv.Reader {
 // are sorted. The fault gives lines because faults are logged and must not contain a whole card
 // number.
 func (in *importer) linesOf(name string, card index.Number) (lines []int) {
-	file, err := os.Open(filepath.Join(in.dir, name))
+	file, err := in.open(name)
 	if err != nil {
 		return nil
 	}

@@ -2,56 +2,131 @@ package registry_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
-	"slices"
+	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"citycard/clearing/clearingtest"
+	"citycard/clearing/people/peopletest"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry"
-	"citycard/ledger/chain"
+	clearing "citycard/clearing/verify"
+	"citycard/ledger"
 	"citycard/ledger/ledgertest"
+	"citycard/ledger/verify"
 )
 
-func signedBy(name string) chain.Signature {
-	return chain.Signature{Key: "SHA256:" + name, Statement: name, Signature: "U1NIU0lH"}
+// proposing is a founded archive whose changes are proposed by people.
+type proposing struct {
+	*archive
+	staff  *peopletest.Staff
+	office *proposal.Office
 }
 
-// TestDecisionsAreChecked lets the check of a decision refuse it, after which nothing is decided,
-// and then allow it: the audit has the signatures. Each act is checked once.
-func TestDecisionsAreChecked(t *testing.T) {
-	a := newArchive(t)
-	errNo := errors.New("no")
-	calls := 0
-	by := func(person string, err error, signed ...chain.Signature) registry.Act {
-		act := act(person)
-		act.Signed = signed
-		act.Check = func(ctx context.Context, tx pgx.Tx) error {
-			calls++
-			_, wrote := tx.Exec(ctx, "INSERT INTO decisions (number) VALUES ($1)", calls)
-			return errors.Join(wrote, err)
+func newProposing(t *testing.T) *proposing {
+	t.Helper()
+	a := founded(t)
+	staff := peopletest.New(t, a.ledger)
+	return &proposing{a, staff, a.officeOn(a.ledger, staff)}
+}
+
+// officeOn takes proposals of files that are checked against what is in force.
+func (a *archive) officeOn(l *ledger.Ledger, staff *peopletest.Staff) *proposal.Office {
+	kind := registry.ChangeKind(l, func(ctx context.Context, files registry.Files) (*registry.Draft, error) {
+		base, err := a.Load(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return act
+		return registry.Bounds{}.ReadFiles(files, base)
+	})
+	return &proposal.Office{Ledger: l, People: staff.Store, Kinds: []proposal.Kind{kind}}
+}
+
+func (p *proposing) asks(by string, files map[string]string) (*proposal.View, error) {
+	p.Helper()
+	body, err := proposal.Body(registry.ImportRequest{Files: files})
+	p.must(err)
+	request, _, err := p.office.Complete(p.Context(), registry.ChangeName, body)
+	if err != nil {
+		return nil, err
 	}
-	_, err := a.ledger.Pool().Exec(t.Context(), "CREATE TABLE decisions (number INT8 PRIMARY KEY)")
-	a.must(err)
-	a.must(a.Found(t.Context(), a.read(clearingtest.Files(), nil), by("founder", nil, signedBy("founder"))))
-	if calls != 1 {
-		t.Errorf("the founding was checked %d times, want once", calls)
+	return p.office.Propose(p.Context(), registry.ChangeName, request, "because", p.staff.Signer(p, by))
+}
+
+func (p *proposing) approves(by string, v *proposal.View) error {
+	p.Helper()
+	_, err := p.office.Approve(p.Context(), v.Number, hex.EncodeToString(v.Hash[:]), p.staff.Signer(p, by))
+	return err
+}
+
+// faults are what verify finds.
+func (p *proposing) faults() (list []string) {
+	_, err := verify.Books(p.Context(), p.ledger, nil, func(f verify.Fault) { list = append(list, f.String()) }, clearing.Tables)
+	p.must(err)
+	return list
+}
+
+// TestProposed has one person propose a change and another approve it; a second one that was
+// checked against the version before is refused as stale, and one whose rows were altered too. What
+// is shown names the digest, both versions and how many rows do what.
+func TestProposed(t *testing.T) {
+	p := newProposing(t)
+	first, err := p.asks("cleo", block(clearingtest.OtherCard, "20261101"))
+	p.must(err)
+	second, err := p.asks("ann", block(clearingtest.Card, "20261101"))
+	p.must(err)
+	rows := first.Change.Rows
+	if len(rows) != 2 || rows[1].Table != "registry" || rows[1].Key != "cards" || !strings.HasPrefix(rows[0].State, "1+") || rows[1].State != rows[0].State {
+		t.Errorf("it shows %+v, want the registry at version 1 and its cards", rows)
 	}
-	change := a.propose(block(clearingtest.Card, "20260101"))
-	before := ledgertest.Dump(t, a.ledger.Pool())
-	for name, decide := range map[string]func(context.Context, int64, registry.Act) error{"approve": a.Approve, "reject": a.Reject} {
-		if err := decide(t.Context(), change, by("bob", errNo)); !errors.Is(err, errNo) || ledgertest.Dump(t, a.ledger.Pool()) != before {
-			t.Errorf("%s, refused by its check: %v, or something was written", name, err)
-		}
+	if f := rows[0].Fields; len(f) != 2 || !strings.HasPrefix(f[0].Becomes, "2+") || len(f[1].Becomes) != 64 {
+		t.Errorf("it shows %+v, want version 2 and a digest", f)
 	}
-	a.must(a.Approve(t.Context(), change, by("bob", nil, signedBy("ann"), signedBy("bob"))))
-	entries, err := a.ledger.Audit(t.Context(), registry.ActFound, registry.ActApprove)
-	a.must(err)
-	want := [][]chain.Signature{{signedBy("founder")}, {signedBy("ann"), signedBy("bob")}}
-	if !slices.EqualFunc(entries, want, func(e chain.AuditEntry, signed []chain.Signature) bool { return slices.Equal(e.Signed, signed) }) || calls != 4 {
-		t.Errorf("after %d checks the audit has %+v, want 4 and the signatures %+v", calls, entries, want)
+	if f := rows[1].Fields; len(f) != 4 || f[0].Becomes != "0" || f[1].Becomes != "1" {
+		t.Errorf("it shows %+v, want one row changed", f)
+	}
+	if err := p.approves("cleo", first); !errors.Is(err, proposal.ErrProposer) {
+		t.Errorf("the proposer approves: %v", err)
+	}
+	if err := p.approves("omar", first); err == nil {
+		t.Error("a clerk of an operator approves")
+	}
+	p.must(p.approves("bob", first))
+	if n := p.load().Number(); n != 2 {
+		t.Errorf("the registry is at version %d, want 2", n)
+	}
+	if err := p.approves("bob", second); !errors.Is(err, registry.ErrStale) {
+		t.Errorf("a change of the version before is approved: %v", err)
+	}
+	third, err := p.asks("ann", block(clearingtest.Card, "20261101"))
+	p.must(err)
+	if faults := p.faults(); len(faults) > 0 {
+		t.Errorf("faults: %v", faults)
+	}
+	_, err = p.ledger.Pool().Exec(t.Context(), "UPDATE registry_rows SET record = replace(record, 'blocked', 'active') WHERE change = (SELECT max(number) FROM registry_changes)")
+	p.must(err)
+	if err := p.approves("bob", third); !errors.Is(err, registry.ErrAltered) {
+		t.Errorf("altered rows are approved: %v", err)
+	}
+	if faults := p.faults(); len(faults) != 1 || !strings.Contains(faults[0], "registry change 4") {
+		t.Errorf("altered rows of a proposal: %v, want one fault", faults)
+	}
+}
+
+// TestRehearsed proposes and approves in a ledger that keeps nothing.
+func TestRehearsed(t *testing.T) {
+	p := newProposing(t)
+	waits, err := p.asks("ann", block(clearingtest.OtherCard, "20261101"))
+	p.must(err)
+	l := ledgertest.Connect(t, p.ledger.Pool().Config().ConnString(), 4, ledger.WithRehearsal())
+	before := ledgertest.Dump(t, p.ledger.Pool())
+	p.office = p.officeOn(l, p.staff)
+	if v, err := p.asks("ann", block(clearingtest.Card, "20261101")); err != nil || len(v.Change.Rows) != 2 {
+		t.Errorf("a rehearsed proposal: %v", err)
+	}
+	p.must(p.approves("bob", waits))
+	if ledgertest.Dump(t, p.ledger.Pool()) != before {
+		t.Error("a rehearsal has written something")
 	}
 }

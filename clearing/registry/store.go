@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,17 +15,14 @@ import (
 
 	"citycard/language"
 	"citycard/ledger"
-	"citycard/ledger/chain"
 )
 
 // The errors of a store.
 var (
 	ErrEmpty      = language.Textf("the database holds no registry yet")
 	ErrFounded    = language.Textf("the database holds a registry already")
-	ErrSamePerson = language.Textf("the person who imported a change may not approve it")
-	ErrDecided    = language.Textf("the change is decided already")
-	ErrStale      = language.Textf("the registry has changed since; import the files again")
-	ErrNoChange   = language.Textf("no such change is proposed")
+	ErrStale      = language.Textf("the registry has changed since")
+	ErrNoChange   = language.Textf("there is no such change")
 	ErrNothingNew = language.Textf("the files hold nothing that is not in force already")
 	ErrAltered    = language.Textf("the rows are not those that were approved")
 )
@@ -34,127 +30,126 @@ var (
 // Store keeps changes and their history in the database.
 type Store struct {
 	pool *pgxpool.Pool
-	// Rehearses makes Propose, Approve and Reject answer as if the change were kept, and roll it
-	// back.
-	Rehearses bool
+	// rehearses makes Approve answer as if the change were in force, and roll it back.
+	rehearses bool
 }
 
 // NewStore is the store in the pool's database, which has clearing's tables.
 func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// Act is who did something, and when. Signed and Check are those of a ledger.Approval; an approval
-// is signed by the importer and the person, or by nobody.
-type Act struct {
-	Person string                                     `json:"person"`
-	At     time.Time                                  `json:"at"`
-	Signed []chain.Signature                          `json:"-"`
-	Check  func(ctx context.Context, tx pgx.Tx) error `json:"-"`
+// Content names the rows of a change that the database keeps, and hashes them all.
+type Content struct {
+	Change int64  `json:"change"`
+	Base   int64  `json:"base"` // the version that it was checked against
+	Rows   int64  `json:"rows"`
+	Digest string `json:"digest"` // over its rows, in hexadecimal
 }
 
-func (a *Act) check() (err error) {
-	if a.At.IsZero() {
-		return errors.New("the time of an act is missing")
-	}
-	a.Person, err = ledger.Person(a.Person)
-	return err
+func (d *Draft) content(change int64) Content {
+	return Content{change, d.base, d.count, hex.EncodeToString(d.digest[:])}
 }
 
-// Steps and acts of the audit.
-const (
-	stepImport = 1
-	stepDecide = 2
-
-	actImport  = "import"
-	actFound   = "found"
-	actApprove = "approve"
-	actReject  = "reject"
-)
-
-// Propose stores a draft as a change that waits for a second person, and gives its number. A
-// *ledger.BatchError says that the reason cannot be kept; then no number is taken.
-func (s *Store) Propose(ctx context.Context, d *Draft, by Act, reason string) (int64, error) {
-	if err := by.check(); err != nil {
-		return 0, err
-	}
-	approval := ledger.Approval{First: by.Person, Reason: reason, At: by.At, Signed: by.Signed, Check: by.Check}
-	if err := approval.ValidateAlone(); err != nil { // before a number is taken for good
-		return 0, fmt.Errorf("propose a change: %w", err)
-	}
+// Keep stores the rows of a draft. They are in force nowhere until they are approved. The same rows
+// for the same version are kept once.
+func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 	if d.count == 0 {
-		return 0, ErrNothingNew
+		return Content{}, ErrNothingNew
 	}
-	if s.Rehearses {
-		return s.next(ctx)
+	kept, err := s.kept(ctx, d)
+	if err != nil || kept.Change > 0 {
+		return kept, err
 	}
-	n, err := s.reserve(ctx, by)
-	if err != nil {
-		return 0, fmt.Errorf("number a change: %w", err)
-	}
-	if err := s.writeRows(ctx, n, d); err != nil {
-		return 0, fmt.Errorf("store change %d: %w", n, err)
-	}
+	var number int64
 	err = attempts(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "INSERT INTO registry_changes (number, base, rows, digest, reason) VALUES ($1, $2, $3, $4, $5)",
-				n, d.base, d.count, d.digest[:], reason)
-			if err != nil {
-				return err
-			}
-			what := Proposal{Change: n, Base: d.base, Rows: d.count, Digest: hex.EncodeToString(d.digest[:])}
-			return audit(ctx, tx, ActPropose, what, approval)
-		})
+		return s.pool.QueryRow(ctx, `INSERT INTO registry_changes (number, base, rows, digest)
+			SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::INT8, $3::BYTEA FROM registry_changes RETURNING number`,
+			d.base, d.count, d.digest[:]).Scan(&number)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("propose change %d: %w", n, err)
+		return Content{}, fmt.Errorf("number a change: %w", err)
 	}
-	return n, nil
+	if err := s.writeRows(ctx, number, d); err != nil {
+		return Content{}, fmt.Errorf("store change %d: %w", number, err)
+	}
+	return d.content(number), nil
 }
 
-// Found stores a draft as the founding change, in force at once. ErrFounded means that there is a
-// registry already; another process may just have founded it.
-func (s *Store) Found(ctx context.Context, d *Draft, by Act) error {
+// kept finds the change that has the rows of a draft already. Change is 0 if there is none.
+func (s *Store) kept(ctx context.Context, d *Draft) (Content, error) {
+	var number int64
+	err := s.pool.QueryRow(ctx, "SELECT coalesce(max(number), 0) FROM registry_changes WHERE base = $1 AND digest = $2", d.base, d.digest[:]).Scan(&number)
+	if err != nil || number == 0 {
+		return Content{}, err
+	}
+	content := d.content(number)
+	switch err := s.sound(ctx, content); {
+	case errors.Is(err, ErrAltered), errors.Is(err, ErrUnfinished):
+		return Content{}, nil
+	case err != nil:
+		return Content{}, err
+	}
+	return content, nil
+}
+
+// sound makes sure that the database has the rows of a change. ErrUnfinished says that some are
+// missing, ErrAltered that they are others.
+func (s *Store) sound(ctx context.Context, c Content) error {
+	digest := sha256.New()
+	var rows int64
+	for _, l := range layouts() {
+		err := s.pages(ctx, c.Change, l.kind, func(line string) error {
+			rows++
+			hashRecord(digest, l.kind, line)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("read the rows of change %d: %w", c.Change, err)
+		}
+	}
+	switch {
+	case rows < c.Rows:
+		return language.Textf("change %d: %w", c.Change, ErrUnfinished)
+	case rows != c.Rows || hex.EncodeToString(digest.Sum(nil)) != c.Digest:
+		return language.Textf("change %d: %w", c.Change, ErrAltered)
+	}
+	return nil
+}
+
+// Found puts a draft in force as the founding change. ErrFounded means that there is a registry
+// already; another process may just have founded it.
+func (s *Store) Found(ctx context.Context, d *Draft, by ledger.Approval) (err error) {
 	if versions, err := s.versions(ctx, 0); err != nil || len(versions) > 0 {
 		return errors.Join(err, ErrFounded)
 	}
-	importer := by
-	importer.Check = nil // decide checks
-	n, err := s.Propose(ctx, d, importer, "founding")
+	if by.First, err = ledger.Person(by.First); err != nil {
+		return err
+	}
+	content, err := s.Keep(ctx, d)
 	if err != nil {
 		return err
 	}
-	if err := s.decide(ctx, n, by, actFound); errors.Is(err, ErrStale) {
+	by.Reason = "founding"
+	err = s.enters(ctx, content, ActFound, func(ctx context.Context, tx pgx.Tx, what string) error {
+		return ledger.Record(ctx, tx, ActFound, what, by)
+	})
+	if errors.Is(err, ErrStale) {
 		return ErrFounded
-	} else if err != nil {
+	}
+	if err != nil {
 		return fmt.Errorf("found the registry: %w", err)
 	}
 	return nil
 }
 
-// Approve puts a change in force. The person who approves must not be the one who imported it.
-func (s *Store) Approve(ctx context.Context, change int64, by Act) error {
-	return s.decide(ctx, change, by, actApprove)
-}
-
-// Reject keeps a change from ever being in force.
-func (s *Store) Reject(ctx context.Context, change int64, by Act) error {
-	return s.decide(ctx, change, by, actReject)
-}
-
-// reserve takes the next number. Every change with an earlier number was approved on a version that
-// this one's base contains, or will never be approved.
-func (s *Store) reserve(ctx context.Context, by Act) (n int64, err error) {
-	err = attempts(ctx, func() error {
-		return s.pool.QueryRow(ctx, `INSERT INTO registry_audit (change, step, act, person, at)
-			SELECT coalesce(max(change), 0) + 1, $1::INT8, $2::TEXT, $3::TEXT, $4::INT8 FROM registry_audit RETURNING change`,
-			stepImport, actImport, by.Person, by.At.Unix()).Scan(&n)
+// Approve puts a change in force. The first person of the approval proposed it. ErrStale says that
+// another change came in between.
+func (s *Store) Approve(ctx context.Context, c Content, by ledger.Approval) error {
+	if err := s.sound(ctx, c); err != nil {
+		return err
+	}
+	return s.enters(ctx, c, ActApprove, func(ctx context.Context, tx pgx.Tx, what string) error {
+		return ledger.Approve(ctx, tx, ActApprove, what, by)
 	})
-	return n, err
-}
-
-// next is the number that reserve would take.
-func (s *Store) next(ctx context.Context) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, "SELECT coalesce(max(change), 0) + 1 FROM registry_audit").Scan(&n)
-	return n, err
 }
 
 const rowsChunk = 10_000
@@ -186,16 +181,13 @@ func (s *Store) writeRows(ctx context.Context, change int64, d *Draft) error {
 	return flush()
 }
 
-// decide writes the decision on a change, and its version if it is approved, in one transaction.
-// Two decisions at the same time collide on a key.
-func (s *Store) decide(ctx context.Context, change int64, by Act, act string) error {
-	if err := by.check(); err != nil {
-		return err
-	}
+// enters puts a change in force and has it recorded, in one transaction. Two changes at the same
+// time collide on a key.
+func (s *Store) enters(ctx context.Context, c Content, act string, record func(context.Context, pgx.Tx, string) error) error {
 	return attempts(ctx, func() error {
 		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(tx pgx.Tx) error {
-			err := decideIn(ctx, tx, change, by, act)
-			if err == nil && s.Rehearses {
+			err := enterIn(ctx, tx, c, record)
+			if err == nil && s.rehearses {
 				err = errRehearsed
 			}
 			return err
@@ -203,56 +195,42 @@ func (s *Store) decide(ctx context.Context, change int64, by Act, act string) er
 		if errors.Is(err, errRehearsed) {
 			return nil
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("%s: %w", act, err)
+		}
+		return nil
 	})
 }
 
-// errRehearsed rolls back a decision that would have been kept.
+// errRehearsed rolls back what would have been kept.
 var errRehearsed = errors.New("rehearsed")
 
-func decideIn(ctx context.Context, tx pgx.Tx, change int64, by Act, act string) error {
-	var base int64
+func enterIn(ctx context.Context, tx pgx.Tx, c Content, record func(context.Context, pgx.Tx, string) error) error {
+	var there Content
 	var digest []byte
-	var importer, reason string
-	var decided bool
-	err := tx.QueryRow(ctx, `SELECT c.base, c.digest, c.reason, a.person, EXISTS (SELECT 1 FROM registry_audit d WHERE d.change = c.number AND d.step = $3)
-		FROM registry_changes c JOIN registry_audit a ON a.change = c.number AND a.step = $2 WHERE c.number = $1`,
-		change, stepImport, stepDecide).Scan(&base, &digest, &reason, &importer, &decided)
+	err := tx.QueryRow(ctx, "SELECT number, base, rows, digest FROM registry_changes WHERE number = $1", c.Change).Scan(&there.Change, &there.Base, &there.Rows, &digest)
+	if there.Digest = hex.EncodeToString(digest); errors.Is(err, pgx.ErrNoRows) {
+		return language.Textf("change %d: %w", c.Change, ErrNoChange)
+	}
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return language.Textf("change %d: %w", change, ErrNoChange)
 	case err != nil:
-		return fmt.Errorf("read change %d: %w", change, err)
-	case decided:
-		return language.Textf("change %d: %w", change, ErrDecided)
-	case act == actApprove && ledger.SamePerson(importer, by.Person):
-		return language.Textf("change %d was imported by %s: %w", change, importer, ErrSamePerson)
+		return fmt.Errorf("read change %d: %w", c.Change, err)
+	case there != c || len(digest) != sha256.Size:
+		return language.Textf("change %d: %w", c.Change, ErrAltered)
 	}
-	what := Decision{Change: change}
-	if act != actReject {
-		if len(digest) != sha256.Size {
-			return language.Textf("change %d has a digest of %d bytes: %w", change, len(digest), ErrAltered)
-		}
-		if what.Head, err = addVersion(ctx, tx, change, base, [32]byte(digest)); err != nil {
-			return err
-		}
-		what.Version = base + 1
+	var known bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM registry_versions WHERE change = $1)", c.Change).Scan(&known); err != nil || known {
+		return err // by an attempt whose outcome was not known
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO registry_audit (change, step, act, person, at) VALUES ($1, $2, $3, $4, $5)",
-		change, stepDecide, act, by.Person, by.At.Unix())
+	what := Entered{Content: c, Version: c.Base + 1}
+	if what.Head, err = addVersion(ctx, tx, c.Change, c.Base, [32]byte(digest)); err != nil {
+		return err
+	}
+	text, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	if act == actApprove {
-		text, err := json.Marshal(what)
-		if err != nil {
-			return err
-		}
-		return ledger.Approve(ctx, tx, ActApprove, string(text), ledger.Approval{
-			First: importer, Second: by.Person, Reason: cmp.Or(reason, noReason), At: by.At, Signed: by.Signed, Check: by.Check,
-		})
-	}
-	return audit(ctx, tx, auditActs()[act], what, ledger.Approval{First: by.Person, At: by.At, Signed: by.Signed, Check: by.Check})
+	return record(ctx, tx, string(text))
 }
 
 // addVersion puts the change in force on its base and nothing else, and returns its head in

@@ -42,7 +42,7 @@ func newArchive(t *testing.T) *archive {
 func founded(t *testing.T) *archive {
 	t.Helper()
 	a := newArchive(t)
-	a.must(a.Found(t.Context(), a.read(clearingtest.Files(), nil), act("founder")))
+	a.must(a.Found(t.Context(), a.read(clearingtest.Files(), nil), by("founder", "")))
 	return a
 }
 
@@ -53,8 +53,9 @@ func (a *archive) must(err error) {
 	}
 }
 
-func act(person string) registry.Act {
-	return registry.Act{Person: person, At: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
+// by is one person, or two.
+func by(first, second string) ledger.Approval {
+	return ledger.Approval{First: first, Second: second, Reason: "because", At: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)}
 }
 
 func (a *archive) read(files map[string]string, base *index.Edition) *registry.Draft {
@@ -71,18 +72,18 @@ func (a *archive) load() *index.Edition {
 	return e
 }
 
-// propose imports files as ann and gives the change's number.
-func (a *archive) propose(files map[string]string) int64 {
+// keep keeps the rows of files.
+func (a *archive) keep(files map[string]string) registry.Content {
 	a.Helper()
-	change, err := a.Propose(a.Context(), a.read(files, a.load()), act("ann"), "because")
+	content, err := a.Keep(a.Context(), a.read(files, a.load()))
 	a.must(err)
-	return change
+	return content
 }
 
-// change imports files as ann and approves them as bob.
+// change puts files in force by ann and bob.
 func (a *archive) change(files map[string]string) {
 	a.Helper()
-	a.must(a.Approve(a.Context(), a.propose(files), act("bob")))
+	a.must(a.Approve(a.Context(), a.keep(files), by("ann", "bob")))
 }
 
 const cardsHeader = "card,issuer,type,status,effective_from,expires,holder\n"
@@ -100,7 +101,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	files := clearingtest.Files()
 	maps.Copy(files, moreFiles())
-	a.must(a.Found(t.Context(), a.read(files, nil), act("founder")))
+	a.must(a.Found(t.Context(), a.read(files, nil), by("founder", "")))
 	lines := strings.SplitAfter(files["cards.csv"], "\n")
 	lines[1], lines[3] = lines[3], lines[1]
 	files["cards.csv"] = strings.Join(lines, "")
@@ -138,63 +139,58 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("person %+v (%v)", p, ok)
 		}
 	}
-	if err := a.Found(t.Context(), a.read(files, nil), act("founder")); !errors.Is(err, registry.ErrFounded) {
+	if err := a.Found(t.Context(), a.read(files, nil), by("founder", "")); !errors.Is(err, registry.ErrFounded) {
 		t.Errorf("founding again ends with %v", err)
 	}
 }
 
-// TestTwoPeople refuses the person who imported, in any spelling, and everything that
-// follows a decision.
-func TestTwoPeople(t *testing.T) {
+// TestApprovals refuses changes that are not there, that were checked against another version and
+// whose rows are others, and puts each in force once.
+func TestApprovals(t *testing.T) {
 	a := founded(t)
 	first := a.load()
 	blocked := index.Number(clearingtest.Hex(clearingtest.OtherCard)).Signed()
-	change := a.propose(block(clearingtest.OtherCard, "20261101"))
+	change, other := a.keep(block(clearingtest.OtherCard, "20261101")), a.keep(block(clearingtest.Card, "20261101"))
+	if again := a.keep(block(clearingtest.OtherCard, "20261101")); again != change {
+		t.Errorf("the same rows are kept as %+v and %+v", change, again)
+	}
 	if e := a.load(); e.Version() != first.Version() {
-		t.Fatal("a proposed change is in force")
+		t.Fatal("rows that are only kept are in force")
 	}
-	for _, who := range []string{"ann", " ANN ", "ａｎｎ"} {
-		if err := a.Approve(t.Context(), change, act(who)); !errors.Is(err, registry.ErrSamePerson) {
-			t.Errorf("approval by %q ends with %v", who, err)
+	none, short, another, rebased := change, change, change, other
+	none.Change, short.Rows, another.Digest, rebased.Base = 99, 0, strings.Repeat("0", 64), 0
+	for name, test := range map[string]struct {
+		content registry.Content
+		by      ledger.Approval
+		want    error
+	}{
+		"one that is not there": {none, by("ann", "bob"), registry.ErrUnfinished},
+		"without its rows":      {short, by("ann", "bob"), registry.ErrAltered},
+		"of another digest":     {another, by("ann", "bob"), registry.ErrAltered},
+		"of another version":    {rebased, by("ann", "bob"), registry.ErrAltered},
+	} {
+		if err := a.Approve(t.Context(), test.content, test.by); !errors.Is(err, test.want) {
+			t.Errorf("%s: approval ends with %v, want %v", name, err, test.want)
 		}
 	}
-	for _, who := range []string{"", "\u3000", "ann\u200b"} {
-		if err := a.Approve(t.Context(), change, act(who)); err == nil {
-			t.Errorf("%q approved a change", who)
-		}
+	if err := a.Approve(t.Context(), change, by("ann", " ANN ")); err == nil {
+		t.Error("one person alone changed the registry")
 	}
-	if err := a.Approve(t.Context(), 99, act("bob")); !errors.Is(err, registry.ErrNoChange) {
-		t.Errorf("approval of nothing ends with %v", err)
-	}
-	other := a.propose(block(clearingtest.Card, "20261101"))
-	refused := a.propose(block(clearingtest.Card, "20261102"))
-	a.must(a.Reject(t.Context(), refused, act("ann")))
-	a.must(a.Approve(t.Context(), change, act("bob")))
-	for number, want := range map[int64]error{change: registry.ErrDecided, refused: registry.ErrDecided, other: registry.ErrStale} {
-		if err := a.Approve(t.Context(), number, act("bob")); !errors.Is(err, want) {
-			t.Errorf("change %d: approval ends with %v, want %v", number, err, want)
-		}
+	a.must(a.Approve(t.Context(), change, by("ann", "bob")))
+	a.must(a.Approve(t.Context(), change, by("ann", "bob"))) // its outcome was not known
+	if err := a.Approve(t.Context(), other, by("ann", "bob")); !errors.Is(err, registry.ErrStale) {
+		t.Errorf("a change of the version before ends with %v", err)
 	}
 	if c, _ := a.load().Card(blocked); !c.Blocked() || !c.Registered {
 		t.Errorf("after the change the card reads %+v", c)
 	}
-	changes, err := a.Changes(t.Context())
+	versions, err := registry.History(t.Context(), a.ledger)
 	a.must(err)
-	var states []registry.State
-	for _, c := range changes {
-		states = append(states, c.State)
+	if len(versions) != 2 || versions[0].Proposer != "" || versions[0].Approver != "founder" {
+		t.Fatalf("history %+v, want the founding and one change", versions)
 	}
-	want := []registry.State{registry.Founding, registry.Approved, registry.Stale, registry.Rejected}
-	if len(states) != len(want) {
-		t.Fatalf("history %v, want %v", states, want)
-	}
-	for i := range want {
-		if states[i] != want[i] {
-			t.Errorf("change %d is %s, want %s", i+1, states[i], want[i])
-		}
-	}
-	if c := changes[1]; c.Imported.Person != "ann" || c.Decided == nil || c.Decided.Person != "bob" || !c.Decided.At.Equal(act("").At) || c.Hash != a.load().Version() || c.Reason != "because" {
-		t.Errorf("history says %+v", c)
+	if v := versions[1]; v.Number != 2 || v.Change != change.Change || v.Proposer != "ann" || v.Approver != "bob" || !v.At.Equal(by("", "").At) || v.Hash != a.load().Version() || v.Reason != "because" {
+		t.Errorf("history says %+v", v)
 	}
 }
 
@@ -374,7 +370,7 @@ func TestFoundingRace(t *testing.T) {
 	for range 4 {
 		draft := a.read(clearingtest.Files(), nil)
 		all.Go(func() {
-			err := a.Found(t.Context(), draft, act("founder"))
+			err := a.Found(t.Context(), draft, by("founder", ""))
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -393,7 +389,7 @@ func TestFoundingRace(t *testing.T) {
 // TestNothingNew finds no change in files that say what is in force.
 func TestNothingNew(t *testing.T) {
 	a := founded(t)
-	_, err := a.Propose(t.Context(), a.read(clearingtest.Files(), a.load()), act("ann"), "")
+	_, err := a.Keep(t.Context(), a.read(clearingtest.Files(), a.load()))
 	if !errors.Is(err, registry.ErrNothingNew) {
 		t.Errorf("the same files are proposed with %v", err)
 	}
@@ -404,25 +400,18 @@ func TestNothingNew(t *testing.T) {
 	}
 }
 
-// TestUnfitReason proposes changes with reasons that cannot be kept, rehearsed and not. They are
-// refused before anything is written: the database stays as it is.
-func TestUnfitReason(t *testing.T) {
+// TestUnfinished keeps rows of which some were lost on the way: they are kept once more, and the
+// change that lacks them is not approved.
+func TestUnfinished(t *testing.T) {
 	a := founded(t)
-	draft := a.read(block(clearingtest.Card, "20261124"), a.load())
-	before := ledgertest.Dump(t, a.ledger.Pool())
-	for name, reason := range map[string]string{"long": strings.Repeat("x", 5000), "not UTF-8": "\xff", "a zero byte": "a\x00b"} {
-		for _, rehearses := range []bool{true, false} {
-			a.Rehearses = rehearses
-			var unfit *ledger.BatchError
-			if n, err := a.Propose(t.Context(), draft, act("ann"), reason); !errors.As(err, &unfit) || !strings.Contains(unfit.What.Error(), "1024 bytes of UTF-8") {
-				t.Errorf("%s, rehearsed %v: change %d, %v", name, rehearses, n, err)
-			}
-		}
+	files := block(clearingtest.Card, "20261124")
+	change := a.keep(files)
+	_, err := a.ledger.Pool().Exec(t.Context(), "DELETE FROM registry_rows WHERE change = $1", change.Change)
+	a.must(err)
+	if err := a.Approve(t.Context(), change, by("ann", "bob")); !errors.Is(err, registry.ErrUnfinished) {
+		t.Errorf("a change without its rows was approved: %v", err)
 	}
-	if after := ledgertest.Dump(t, a.ledger.Pool()); after != before {
-		t.Error("a refused proposal has left something")
-	}
-	if n, err := a.Propose(t.Context(), draft, act("ann"), strings.Repeat("x", 1024)); n != 2 || err != nil {
-		t.Errorf("the longest reason: change %d, %v", n, err)
+	if again := a.keep(files); again.Change == change.Change || again.Digest != change.Digest {
+		t.Errorf("kept as %+v after %+v", again, change)
 	}
 }

@@ -59,14 +59,14 @@ func TestDaysThatHavePassedStay(t *testing.T) {
 	// A holiday tomorrow is refused once tomorrow has come.
 	draft, err := o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Calendar: edited(t, example, tomorrow, "20260106,holiday,example: decree 7")}, o.now)
 	o.must(err)
-	number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	number, err := o.store.Keep(t.Context(), draft)
 	o.must(err)
 	o.now = o.now.AddDate(0, 0, 1)
-	if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "20260106 would be holiday and was workday") {
+	if err := o.store.Approve(t.Context(), number, o.two()); err == nil || !strings.Contains(err.Error(), "20260106 would be holiday and was workday") {
 		t.Errorf("approved a day late: %v", err)
 	}
 	o.now = o.now.AddDate(0, 0, -1)
-	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
+	o.must(o.store.Approve(t.Context(), number, o.two()))
 	set, err := o.store.InForce(t.Context())
 	o.must(err)
 	if kind, err := set.Calendar.Kind(20260106); kind != calendar.Holiday || err != nil {
@@ -107,7 +107,7 @@ func TestAYearWithoutItsCalendar(t *testing.T) {
 	refused("fares of 2027", fares("2027-01-01T04:00"), "begins on 20270101: the calendar does not have the year 2027")
 	draft, err := o.store.Draft(t.Context(), fares("20261231"), o.now)
 	o.must(err)
-	waiting, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	waiting, err := o.store.Keep(t.Context(), draft)
 	o.must(err)
 	with := fares("2027-01-01T04:00")
 	with[rules.Calendar] = until(2027)
@@ -116,16 +116,16 @@ func TestAYearWithoutItsCalendar(t *testing.T) {
 	}
 
 	o.now = time.Date(2027, 1, 5, 9, 0, 0, 0, o.zone)
-	if err := o.store.Approve(t.Context(), waiting, o.by("bob")); err == nil || !strings.Contains(err.Error(), "20270105: the calendar does not have the year 2027") {
+	if err := o.store.Approve(t.Context(), waiting, o.two()); err == nil || !strings.Contains(err.Error(), "20270105: the calendar does not have the year 2027") {
 		t.Errorf("approved in a year without its calendar: %v", err)
 	}
 	refused("medical tables", map[rules.Kind][]byte{rules.Medical: bytes.Replace(rules.Medical.Example(), []byte(`"deductible_fen": `), []byte(`"deductible_fen": 1`), 1)},
 		"20270105: the calendar does not have the year 2027")
 	draft, err = o.store.Draft(t.Context(), map[rules.Kind][]byte{rules.Calendar: until(2027)}, o.now)
 	o.must(err)
-	number, err := o.store.Propose(t.Context(), draft, o.by("ann"))
+	number, err := o.store.Keep(t.Context(), draft)
 	o.must(err)
-	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
+	o.must(o.store.Approve(t.Context(), number, o.two()))
 	set, err = o.store.InForce(t.Context())
 	o.must(err)
 	if set.Calendar.Last() != ledger.Day(20271231) {

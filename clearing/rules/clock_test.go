@@ -11,12 +11,12 @@ import (
 	"citycard/clearing/rules"
 )
 
-// proposed is a proposal of fares that are dearer from a day or moment on.
-func (o *office) proposed(from string) int64 {
+// proposed are fares that are dearer from a day or moment on.
+func (o *office) proposed(from string) rules.Content {
 	o.Helper()
 	draft, err := o.store.Draft(o.Context(), map[rules.Kind][]byte{rules.Fares: dearer(from)}, o.now)
 	o.must(err)
-	number, err := o.store.Propose(o.Context(), draft, o.by("ann"))
+	number, err := o.store.Keep(o.Context(), draft)
 	o.must(err)
 	return number
 }
@@ -41,7 +41,7 @@ func TestApprovalByTwoClocks(t *testing.T) {
 	} {
 		o.now = four.Add(-c.here)
 		o.store.Now = func() time.Time { return four.Add(-c.database) }
-		err := o.store.Approve(t.Context(), number, o.by("bob"))
+		err := o.store.Approve(t.Context(), number, o.two())
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s before by the clock here, %s by the database's: %v, want %q", c.here, c.database, err, c.want)
 		}
@@ -58,7 +58,7 @@ func TestSlowApproval(t *testing.T) {
 	o.store.Now = func() time.Time {
 		return o.now.Add(time.Duration(o.store.Ledger.Pool().Stat().AcquireCount()-begin) * 3 * time.Second)
 	}
-	if err := o.store.Approve(t.Context(), number, o.by("bob")); err != nil {
+	if err := o.store.Approve(t.Context(), number, o.two()); err != nil {
 		t.Error(err)
 	}
 	if used := o.store.Ledger.Pool().Stat().AcquireCount() - begin; used < 3 {
@@ -72,11 +72,11 @@ func TestDatabaseClock(t *testing.T) {
 	o.found()
 	number := o.proposed("20350101")
 	o.store.Now = nil
-	if err := o.store.Approve(t.Context(), number, o.by("bob")); err == nil || !strings.Contains(err.Error(), "the clock here shows 2026-01-05 01:00:00, the database's ") {
+	if err := o.store.Approve(t.Context(), number, o.two()); err == nil || !strings.Contains(err.Error(), "the clock here shows 2026-01-05 01:00:00, the database's ") {
 		t.Errorf("approved on a day that is over: %v", err)
 	}
 	o.now = time.Now()
-	o.must(o.store.Approve(t.Context(), number, o.by("bob")))
+	o.must(o.store.Approve(t.Context(), number, o.two()))
 }
 
 // TestHourTwice drafts fares in Berlin on the night in which clocks are set back from three o'clock

@@ -4,10 +4,10 @@
 //
 // A city writes them as files in one folder, KIND.json each and calendar.csv. Documents are checked
 // whole, and together: every line of the network needs a fare, and no fare may be more than a purse
-// holds. One person proposes documents, another approves them; who did is also in the ledger's
-// audit. The first documents of an empty database found its rules, and with them the time zone in
-// which days and moments are read for ever: in another one, every document would say something
-// else.
+// holds. One person proposes documents, another approves them ([ChangeKind]): the proposal names
+// them by their hashes, which both sign; who did is in the ledger's audit. The first documents of
+// an empty database found its rules, and with them the time zone in which days and moments are read
+// for ever: in another one, every document would say something else.
 //
 // # Editions
 //
@@ -29,8 +29,8 @@
 // year in which a version begins: nobody would know the workdays there.
 //
 // A draft of fares that changes a price by a larger share than the fares in force allow is proposed
-// only if its proposer accepts the change ([Draft.Accepted]). Proposal and audit keep the largest
-// change of a price for the second person.
+// only if its proposer accepts the change ([Draft.Accepted]). The proposal has the largest change
+// of a price, and whether it was accepted, for the second person; the audit keeps the change.
 //
 // Running code has a [Shelf] with the edition in force, which follows the database. No version
 // begins within [Lead] after its approval, so every process has an edition before anything in it

@@ -1,10 +1,15 @@
 package rules
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,53 +17,38 @@ import (
 	"citycard/clearing/transit/fare"
 )
 
-// Proposal is what became of a proposal.
-type Proposal struct {
-	Number   int64       `json:"proposal"`
+// Entry is an edition, as the audit tells it.
+type Entry struct {
+	Edition  string      `json:"edition"`
 	Kinds    []Kind      `json:"kinds"`
-	Base     int64       `json:"base"`
-	Proposer string      `json:"proposed_by"`
 	Reason   string      `json:"reason"`
-	At       time.Time   `json:"proposed_at"`
-	Act      string      `json:"decision,omitempty"` // found, approve or reject; empty while it waits
-	Decider  string      `json:"decided_by,omitempty"`
-	Decided  time.Time   `json:"decided_at,omitzero"`
-	Edition  string      `json:"edition,omitempty"`    // that it made
+	Proposer string      `json:"proposed_by,omitempty"` // of the founding: nobody
+	Approver string      `json:"approved_by"`           // of the founding: who founded it
+	At       time.Time   `json:"at"`
 	Change   fare.Change `json:"fare_change,omitzero"` // of prices, as it was when it was proposed
 }
 
-// History lists all proposals, oldest first.
-func (s *Store) History(ctx context.Context) (all []Proposal, err error) {
-	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT p.number, p.base, p.person, p.reason, p.at, p.fare_change, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0),
-				coalesce(e.number, 0), e.head, (SELECT array_agg(r.kind ORDER BY r.kind) FROM rule_documents r WHERE r.proposal = p.number)
-			FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number LEFT JOIN rule_editions e ON e.proposal = p.number ORDER BY p.number`)
-		if err != nil {
-			return err
-		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Proposal, err error) {
-			var at, decided int64
-			var edition Edition
-			var head []byte
-			var change string
-			err = row.Scan(&p.Number, &p.Base, &p.Proposer, &p.Reason, &at, &change, &p.Act, &p.Decider, &decided, &edition.Number, &head, &p.Kinds)
-			p.At = time.Unix(at, 0)
-			if p.Act != "" {
-				p.Decided = time.Unix(decided, 0)
-			}
-			if edition.Number > 0 {
-				copy(edition.Head[:], head)
-				p.Edition = edition.String()
-			}
-			if err == nil && change != "" {
-				err = json.Unmarshal([]byte(change), &p.Change)
-			}
-			return p, err
-		})
-		return err
-	})
+// History lists all editions, oldest first.
+func (s *Store) History(ctx context.Context) ([]Entry, error) {
+	entries, err := s.Ledger.Audit(ctx, ActFound, ActApprove)
 	if err != nil {
-		return nil, fmt.Errorf("history of the rules: %w", err)
+		return nil, err
+	}
+	all := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		var what Entered
+		if err := json.Unmarshal([]byte(e.What), &what); err != nil {
+			return nil, fmt.Errorf("entry %d of the audit: %w", e.Number, err)
+		}
+		edition := Edition{Number: what.Edition}
+		if _, err := hex.Decode(edition.Head[:], []byte(what.Head)); err != nil || len(what.Head) != 2*len(edition.Head) {
+			return nil, fmt.Errorf("entry %d of the audit: a head of %q", e.Number, what.Head)
+		}
+		entry := Entry{Edition: edition.String(), Kinds: slices.Sorted(maps.Keys(what.Documents)), Reason: e.Reason, Proposer: e.First, Approver: e.Second, At: e.At, Change: what.Change}
+		if e.Act == ActFound {
+			entry.Proposer, entry.Approver = "", e.First
+		}
+		all = append(all, entry)
 	}
 	return all, nil
 }
@@ -83,12 +73,11 @@ func (s *Store) InForce(ctx context.Context) (*Set, error) {
 
 // At reads the documents of an edition, and checks that they are those that were approved.
 func (s *Store) At(ctx context.Context, number int64) (*Set, error) {
-	edition, err := s.checked(ctx, number)
+	edition, hashes, err := s.checked(ctx, number)
 	if err != nil {
 		return nil, fmt.Errorf("edition %d of the rules: %w", number, err)
 	}
-	contents, err := s.contents(ctx, `WHERE (kind, proposal) IN (SELECT d.kind, max(e.proposal) FROM rule_editions e
-		JOIN rule_documents d ON d.proposal = e.proposal WHERE e.number <= $1 GROUP BY d.kind)`, number)
+	contents, err := s.contents(ctx, hashes)
 	if err != nil {
 		return nil, fmt.Errorf("edition %d of the rules: %w", number, err)
 	}
@@ -100,76 +89,85 @@ func (s *Store) At(ctx context.Context, number int64) (*Set, error) {
 	return set, nil
 }
 
-// checked follows the heads of the editions up to one of them.
-func (s *Store) checked(ctx context.Context, number int64) (last Edition, err error) {
+// checked follows the heads of the editions up to one of them, and finds the hashes of the
+// documents that are in force then.
+func (s *Store) checked(ctx context.Context, number int64) (last Edition, inForce map[Kind][]byte, err error) {
 	type link struct {
-		number, proposal int64
-		head, digest     []byte
+		number int64
+		head   []byte
 	}
 	var links []link
 	hashes := map[int64]map[Kind][]byte{}
 	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT e.number, e.proposal, e.head, p.digest FROM rule_editions e JOIN rule_proposals p ON p.number = e.proposal WHERE e.number <= $1 ORDER BY e.number", number)
+		rows, err := tx.Query(ctx, "SELECT number, head FROM editions WHERE number <= $1 ORDER BY number", number)
 		if err != nil {
 			return err
 		}
 		links, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l link, err error) {
-			err = row.Scan(&l.number, &l.proposal, &l.head, &l.digest)
+			err = row.Scan(&l.number, &l.head)
 			return l, err
 		})
 		if err != nil {
 			return err
 		}
-		rows, err = tx.Query(ctx, "SELECT d.proposal, d.kind, d.hash FROM rule_editions e JOIN rule_documents d ON d.proposal = e.proposal WHERE e.number <= $1", number)
+		rows, err = tx.Query(ctx, "SELECT edition, kind, hash FROM edition_documents WHERE edition <= $1", number)
 		if err != nil {
 			return err
 		}
-		var proposal int64
+		var edition int64
 		var kind Kind
 		var hash []byte
-		_, err = pgx.ForEachRow(rows, []any{&proposal, &kind, &hash}, func() error {
-			if hashes[proposal] == nil {
-				hashes[proposal] = map[Kind][]byte{}
+		_, err = pgx.ForEachRow(rows, []any{&edition, &kind, &hash}, func() error {
+			if hashes[edition] == nil {
+				hashes[edition] = map[Kind][]byte{}
 			}
-			hashes[proposal][kind] = append([]byte{}, hash...)
+			hashes[edition][kind] = bytes.Clone(hash)
 			return nil
 		})
 		return err
 	})
 	if err != nil {
-		return Edition{}, err
+		return Edition{}, nil, err
 	}
 	if number < 1 || int64(len(links)) != number {
-		return Edition{}, fmt.Errorf("want 1 to %d", len(links))
+		return Edition{}, nil, fmt.Errorf("want 1 to %d", len(links))
 	}
+	inForce = map[Kind][]byte{}
 	for _, l := range links {
-		sum := Digest(hashes[l.proposal])
-		last = last.Next(sum)
-		if l.number != last.Number || string(l.digest) != string(sum[:]) || string(l.head) != string(last.Head[:]) {
-			return Edition{}, fmt.Errorf("from number %d on: %w", l.number, ErrAltered)
+		last = last.Next(Digest(hashes[l.number]))
+		if l.number != last.Number || string(l.head) != string(last.Head[:]) {
+			return Edition{}, nil, fmt.Errorf("from number %d on: %w", l.number, ErrAltered)
 		}
+		maps.Copy(inForce, hashes[l.number])
 	}
-	return last, nil
+	return last, inForce, nil
 }
 
 // contents reads documents and checks their hashes.
-func (s *Store) contents(ctx context.Context, where string, arguments ...any) (contents map[Kind][]byte, err error) {
+func (s *Store) contents(ctx context.Context, hashes map[Kind][]byte) (contents map[Kind][]byte, err error) {
 	contents = map[Kind][]byte{}
+	var last map[Kind][]byte
+	if rehearsed := s.rehearsed.Load(); rehearsed != nil {
+		last = *rehearsed
+	}
 	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT kind, content, hash FROM rule_documents "+where, arguments...)
-		if err != nil {
-			return err
-		}
-		var kind Kind
-		var content, hash []byte
-		_, err = pgx.ForEachRow(rows, []any{&kind, &content, &hash}, func() error {
-			if sum := sha256.Sum256(content); string(sum[:]) != string(hash) {
+		for kind, hash := range hashes {
+			content, rehearsed := last[kind]
+			if sum := sha256.Sum256(content); !rehearsed || !bytes.Equal(sum[:], hash) {
+				err := tx.QueryRow(ctx, "SELECT content FROM document_contents WHERE hash = $1", hash).Scan(&content)
+				if errors.Is(err, pgx.ErrNoRows) {
+					err = ErrAltered
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", kind, err)
+				}
+			}
+			if sum := sha256.Sum256(content); !bytes.Equal(sum[:], hash) {
 				return fmt.Errorf("%s: %w", kind, ErrAltered)
 			}
-			contents[kind] = append([]byte{}, content...)
-			return nil
-		})
-		return err
+			contents[kind] = content
+		}
+		return nil
 	})
 	return contents, err
 }

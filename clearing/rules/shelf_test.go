@@ -65,7 +65,7 @@ func (w *watched) until(what string, done func() bool) {
 func (o *office) adopt(from string) {
 	o.Helper()
 	number := o.proposed(from)
-	o.must(o.store.Approve(o.Context(), number, o.by("bob")))
+	o.must(o.store.Approve(o.Context(), number, o.two()))
 }
 
 // TestPublishingHangs publishes through brokers that never answer. The shelf looks, and takes up

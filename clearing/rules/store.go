@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -11,12 +12,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
+	"citycard/language"
 	"citycard/ledger"
 )
 
@@ -24,10 +27,7 @@ import (
 var (
 	ErrEmpty      = errors.New("the database holds no rules yet")
 	ErrFounded    = errors.New("the database holds rules already")
-	ErrNoProposal = errors.New("no such proposal")
-	ErrDecided    = errors.New("the proposal is decided already")
-	ErrSamePerson = errors.New("the person who proposed documents may not approve them")
-	ErrStale      = errors.New("the rules have changed since; propose the documents again")
+	ErrStale      = language.Textf("the rules have changed since")
 	ErrNothingNew = errors.New("the documents are those in force already")
 	ErrAltered    = errors.New("the documents are not those that were approved")
 )
@@ -47,42 +47,46 @@ const (
 
 // The acts by which the ledger's audit has the history of the rules.
 const (
-	ActPropose = "propose rules"
 	ActFound   = "found rules"
 	ActApprove = "approve rules"
-	ActReject  = "reject rules"
 )
 
 // Store keeps documents in the ledger's database, which has clearing's tables.
 type Store struct {
 	Ledger *ledger.Ledger
 	Now    func() time.Time // nil: the database's clock
+
+	// rehearsed are the documents that were kept last, in a ledger that keeps nothing.
+	rehearsed atomic.Pointer[map[Kind][]byte]
 }
 
-// Proposed is the content of the audit entry for a proposal.
-type Proposed struct {
-	Proposal int64       `json:"proposal"`
-	Base     int64       `json:"base"`
-	Digest   string      `json:"digest"`               // in hexadecimal
-	Change   fare.Change `json:"fare_change,omitzero"` // of prices
+// Entered is the content of the audit entry for documents that came in force. Only the founding has
+// a zone, and no change of prices.
+type Entered struct {
+	Edition   int64           `json:"edition"`
+	Head      string          `json:"head"`      // in hexadecimal
+	Documents map[Kind]string `json:"documents"` // the hash of each, in hexadecimal
+	Zone      string          `json:"zone,omitempty"`
+	Change    fare.Change     `json:"fare_change,omitzero"`
 }
 
-// Decided is the content of the audit entry for a proposal that was approved, with its edition, or
-// rejected. Only the founding has a zone.
-type Decided struct {
-	Proposal int64  `json:"proposal"`
-	Edition  int64  `json:"edition,omitempty"`
-	Head     string `json:"head,omitempty"` // in hexadecimal
-	Zone     string `json:"zone,omitempty"`
+// Content names documents that the database keeps, by their hashes.
+type Content struct {
+	Base      int64           `json:"base"`      // the edition that they were checked against
+	Documents map[Kind]string `json:"documents"` // the hash of each, in hexadecimal
+	Accepted  bool            `json:"accepted"`  // a change over the limit is intended
+	At        int64           `json:"at"`        // the second in which they were checked, since 1970
+	Change    fare.Change     `json:"fare_change,omitzero"`
 }
 
-// Draft is a proposal before it is stored: the documents that differ from those in force.
+// Draft are the documents that differ from those in force, checked.
 type Draft struct {
 	Contents map[Kind][]byte
 	Set      *Set        // what would be in force
 	Change   fare.Change // how much it changes prices
 	Accepted bool        // the proposer says that a change over the limit is intended
 	base     int64
+	at       time.Time
 }
 
 // LargeChangeError refuses a draft that changes a price by more than the limit, raises the limit or
@@ -111,9 +115,9 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{Contents: map[Kind][]byte{}, base: before.Edition.Number}
+	d := &Draft{Contents: map[Kind][]byte{}, base: before.Edition.Number, at: at}
 	if d.Set, err = before.With(contents); err != nil {
-		return nil, err
+		return nil, faulty(err)
 	}
 	for _, kind := range d.Set.Differs(before) {
 		d.Contents[kind] = contents[kind]
@@ -121,16 +125,24 @@ func (s *Store) Draft(ctx context.Context, contents map[Kind][]byte, at time.Tim
 	if len(d.Contents) == 0 {
 		return nil, ErrNothingNew
 	}
-	// With examples in force, serve would not start again where it runs without them.
-	if examples := d.Set.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
-		return nil, fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; "))
+	if err := d.Set.marked(before); err != nil {
+		return nil, err
 	}
 	last, err := s.lastFixed(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	d.Change = d.Set.Tables.ChangeFrom(before.Tables, last)
-	return d, d.Set.fits(before, last)
+	return d, faulty(d.Set.fits(before, last))
+}
+
+// marked refuses examples where nothing in force is one: serve would not start again where it runs
+// without them.
+func (s *Set) marked(before *Set) error {
+	if examples := s.Examples(); len(examples) > 0 && len(before.Examples()) == 0 {
+		return faulty(fmt.Errorf("marked as examples, which nothing in force is: %s", strings.Join(examples, "; ")))
+	}
+	return nil
 }
 
 // Kinds are those of the draft's documents.
@@ -154,16 +166,26 @@ func (s *Store) lastFixed(ctx context.Context, at time.Time) (rulefile.Moment, e
 // clock is the time of an approval: what its person's clock shows, or the database's if that is
 // later. It refuses clocks that are far apart.
 func (s *Store) clock(ctx context.Context, at time.Time) (now time.Time, err error) {
-	if s.Now != nil {
-		now = s.Now()
-	} else if err := s.Ledger.Read(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now) }); err != nil {
-		return now, fmt.Errorf("the database's clock: %w", err)
+	if now, err = s.now(ctx); err != nil {
+		return now, err
 	}
 	if apart := now.Sub(at).Abs(); apart > clockDifference {
-		return now, fmt.Errorf("the clock here shows %s, the database's %s; want them at most %s apart", at.UTC().Format(time.DateTime), now.UTC().Format(time.DateTime), clockDifference)
+		return now, faulty(fmt.Errorf("the clock here shows %s, the database's %s; want them at most %s apart", at.UTC().Format(time.DateTime), now.UTC().Format(time.DateTime), clockDifference))
 	}
 	if now.Before(at) {
 		now = at
+	}
+	return now, nil
+}
+
+// now is the time by the database's clock.
+func (s *Store) now(ctx context.Context) (now time.Time, err error) {
+	if s.Now != nil {
+		return s.Now(), nil
+	}
+	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now) })
+	if err != nil {
+		return now, fmt.Errorf("the database's clock: %w", err)
 	}
 	return now, nil
 }
@@ -173,7 +195,7 @@ func (s *Store) clock(ctx context.Context, at time.Time) (now time.Time, err err
 func (s *Store) Zone(ctx context.Context) (*time.Location, error) {
 	var name string
 	err := s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "SELECT d.zone FROM rule_editions e JOIN rule_decisions d ON d.proposal = e.proposal WHERE e.number = 1").Scan(&name)
+		return tx.QueryRow(ctx, "SELECT zone FROM editions WHERE number = 1").Scan(&name)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, ErrEmpty
@@ -197,62 +219,54 @@ func loadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
-// Propose stores a draft, which waits for a second person, and gives its number. A
+// Keep stores the documents of a draft. They are in force nowhere until they are approved. A
 // *LargeChangeError refuses a change of prices over the limit that is not accepted.
-func (s *Store) Propose(ctx context.Context, d *Draft, by ledger.Approval) (number int64, err error) {
+func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 	if d.Change.Over && !d.Accepted {
-		return 0, &LargeChangeError{d.Change}
+		return Content{}, &LargeChangeError{d.Change}
 	}
-	if by.First, err = ledger.Person(by.First); err != nil {
-		return 0, err
+	c := Content{Base: d.base, Documents: hashTexts(hashesOf(d.Contents)), Accepted: d.Accepted, At: d.at.Unix(), Change: d.Change}
+	if s.Ledger.Rehearses() {
+		s.rehearsed.Store(&d.Contents)
+		return c, nil
 	}
-	if err := by.ValidateAlone(); err != nil {
-		return 0, err
-	}
-	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		number, err = s.propose(ctx, tx, d, by)
-		return err
-	})
+	err := s.Ledger.Write(ctx, func(tx pgx.Tx) error { return keep(ctx, tx, d.Contents) })
 	if err != nil {
-		return 0, fmt.Errorf("propose rules: %w", err)
+		return Content{}, fmt.Errorf("keep documents: %w", err)
 	}
-	return number, nil
+	return c, nil
 }
 
-func (s *Store) propose(ctx context.Context, tx pgx.Tx, d *Draft, by ledger.Approval) (number int64, err error) {
-	hashes := hashesOf(d.Contents)
-	sum := Digest(hashes)
-	// It may have been stored by an attempt whose outcome was not known.
-	err = tx.QueryRow(ctx, "SELECT number FROM rule_proposals WHERE base = $1 AND digest = $2 AND person = $3 AND at = $4", d.base, sum[:], by.First, by.At.Unix()).Scan(&number)
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return number, err
-	}
-	change, err := ChangeText(d.Change)
-	if err != nil {
-		return 0, err
-	}
-	err = tx.QueryRow(ctx, `INSERT INTO rule_proposals (number, base, digest, person, reason, at, fare_change)
-		SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::BYTEA, $3::TEXT, $4::TEXT, $5::INT8, $6::TEXT FROM rule_proposals RETURNING number`,
-		d.base, sum[:], by.First, by.Reason, by.At.Unix(), change).Scan(&number)
-	if err != nil {
-		return 0, err
-	}
-	for kind, content := range d.Contents {
-		_, err := tx.Exec(ctx, "INSERT INTO rule_documents (proposal, kind, content, hash) VALUES ($1, $2, $3, $4)", number, string(kind), content, hashes[kind])
+func keep(ctx context.Context, tx pgx.Tx, contents map[Kind][]byte) error {
+	hashes := hashesOf(contents)
+	for _, kind := range slices.Sorted(maps.Keys(contents)) {
+		_, err := tx.Exec(ctx, "INSERT INTO document_contents (hash, content) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING", hashes[kind], contents[kind])
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return number, record(ctx, tx, ActPropose, Proposed{number, d.base, hex.EncodeToString(sum[:]), d.Change}, by)
+	return nil
 }
 
-// ChangeText is a change of prices as the table of proposals has it: empty if there is none.
-func ChangeText(c fare.Change) (string, error) {
-	if c == (fare.Change{}) {
-		return "", nil
+func hashTexts(hashes map[Kind][]byte) map[Kind]string {
+	texts := map[Kind]string{}
+	for kind, hash := range hashes {
+		texts[kind] = hex.EncodeToString(hash)
 	}
-	text, err := json.Marshal(c)
-	return string(text), err
+	return texts
+}
+
+// Hashes reads the hashes of documents.
+func Hashes(texts map[Kind]string) (map[Kind][]byte, error) {
+	hashes := map[Kind][]byte{}
+	for kind, text := range texts {
+		hash, err := hex.DecodeString(text)
+		if err != nil || len(hash) != sha256.Size || !kind.Known() {
+			return nil, fmt.Errorf("document %q of hash %q: %w", kind, text, ErrAltered)
+		}
+		hashes[kind] = hash
+	}
+	return hashes, nil
 }
 
 func hashesOf(contents map[Kind][]byte) map[Kind][]byte {
@@ -275,14 +289,6 @@ func Digest(hashes map[Kind][]byte) [sha256.Size]byte {
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 
-func record(ctx context.Context, tx pgx.Tx, act string, what any, by ledger.Approval) error {
-	text, err := json.Marshal(what)
-	if err != nil {
-		return err
-	}
-	return ledger.Record(ctx, tx, act, string(text), by)
-}
-
 // Found stores the documents of an empty database, in force at once, and the zone in which days and
 // moments are read from then on. Their calendar must cover the day. ErrFounded means that there are
 // rules already; another process may just have founded them.
@@ -300,14 +306,12 @@ func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by led
 	if by.First, err = ledger.Person(by.First); err != nil {
 		return err
 	}
+	what := Entered{Documents: hashTexts(hashesOf(set.contents)), Zone: zone.String()}
 	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		proposer := by
-		proposer.Check = nil // decideIn checks
-		number, err := s.propose(ctx, tx, &Draft{Contents: set.contents, Set: set}, proposer)
-		if err != nil {
+		if err := keep(ctx, tx, set.contents); err != nil {
 			return err
 		}
-		return s.decideIn(ctx, tx, Decided{Proposal: number, Zone: zone.String()}, ActFound, by)
+		return enter(ctx, tx, what, 0, func(text string) error { return ledger.Record(ctx, tx, ActFound, text, by) })
 	})
 	if errors.Is(err, ErrStale) {
 		return ErrFounded
@@ -318,159 +322,140 @@ func (s *Store) Found(ctx context.Context, set *Set, zone *time.Location, by led
 	return nil
 }
 
-// Approve puts a proposal in force. The person must not be the one who proposed it. Signatures, if
-// any, are the proposer's and the person's. An error says if its documents would by now change what
-// is past.
-func (s *Store) Approve(ctx context.Context, proposal int64, by ledger.Approval) error {
-	return s.decide(ctx, proposal, ActApprove, by)
-}
-
-// Reject keeps a proposal from ever being in force.
-func (s *Store) Reject(ctx context.Context, proposal int64, by ledger.Approval) error {
-	return s.decide(ctx, proposal, ActReject, by)
-}
-
-// Stored is an act as the table of decisions has it.
-func Stored(act string) string {
-	return map[string]string{ActFound: "found", ActApprove: "approve", ActReject: "reject"}[act]
-}
-
-func (s *Store) decide(ctx context.Context, proposal int64, act string, by ledger.Approval) (err error) {
-	if by.First, err = ledger.Person(by.First); err != nil {
+// Approve puts documents in force. The first person of the approval proposed them. An error says if
+// the documents would by now change what is past. ErrStale says that other documents came in
+// between.
+func (s *Store) Approve(ctx context.Context, c Content, by ledger.Approval) (err error) {
+	// It must be in force half of Lead before the first moment begins that is not fixed now.
+	ctx, cancel := context.WithTimeout(ctx, Lead/2-idleLimit)
+	defer cancel()
+	if err := s.stillFits(ctx, c, by.At); err != nil {
 		return err
 	}
-	if act == ActApprove {
-		// It must be in force half of Lead before the first moment begins that is not fixed now.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, Lead/2-idleLimit)
-		defer cancel()
-		if err := s.stillFits(ctx, proposal, by.At); err != nil {
-			return fmt.Errorf("proposal %d: %w", proposal, err)
+	what := Entered{Documents: c.Documents, Change: c.Change}
+	return s.Ledger.Write(ctx, func(tx pgx.Tx) error {
+		limit := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = '%s'", idleLimit)
+		if _, err := tx.Exec(ctx, limit); err != nil {
+			return err
 		}
-	}
-	err = s.Ledger.Write(ctx, func(tx pgx.Tx) error {
-		if act == ActApprove {
-			limit := fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = '%s'", idleLimit)
-			if _, err := tx.Exec(ctx, limit); err != nil {
-				return err
-			}
-		}
-		return s.decideIn(ctx, tx, Decided{Proposal: proposal}, act, by)
+		return enter(ctx, tx, what, c.Base, func(text string) error { return ledger.Approve(ctx, tx, ActApprove, text, by) })
 	})
-	if err != nil {
-		return fmt.Errorf("proposal %d: %w", proposal, err)
-	}
-	return nil
 }
 
-// stillFits checks that a proposal changes nothing that has passed meanwhile. That it is checked
-// against the edition in force, decideIn makes sure of.
-func (s *Store) stillFits(ctx context.Context, proposal int64, at time.Time) error {
+// stillFits checks that documents change nothing that has passed meanwhile. That they are checked
+// against the edition in force, enter makes sure of.
+func (s *Store) stillFits(ctx context.Context, c Content, at time.Time) error {
 	// First of all: what follows takes time, by which the clocks would seem apart.
 	at, err := s.clock(ctx, at)
 	if err != nil {
 		return err
 	}
 	before, err := s.InForce(ctx)
+	if err != nil || before.Edition.Number != c.Base { // enter says what became of it
+		return err
+	}
+	after, err := s.Proposed(ctx, c, before)
 	if err != nil {
 		return err
 	}
-	after, err := s.Proposed(ctx, proposal, before)
-	if err != nil {
-		return err
-	}
-	last, err := s.lastFixed(ctx, at)
-	if err != nil {
-		return err
-	}
-	return after.fits(before, last)
+	return s.allowed(ctx, c, before, after, at)
 }
 
-// Proposed is what would be in force after a proposal on a set: its documents, which are checked
-// against the digest of the proposal, and the others.
-func (s *Store) Proposed(ctx context.Context, proposal int64, before *Set) (*Set, error) {
-	var sum []byte
-	err := s.Ledger.Read(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "SELECT digest FROM rule_proposals WHERE number = $1", proposal).Scan(&sum)
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, ErrNoProposal
+// allowed refuses documents that are not what their request says of them, or that may not follow
+// those before at a time.
+func (s *Store) allowed(ctx context.Context, c Content, before, after *Set, now time.Time) error {
+	last, err := s.lastFixed(ctx, now)
+	if err != nil {
+		return err
 	}
+	if err := after.marked(before); err != nil {
+		return err
+	}
+	if change := after.Tables.ChangeFrom(before.Tables, last); change.Over && !c.Accepted {
+		return &LargeChangeError{change}
+	}
+	drafted, err := s.lastFixed(ctx, time.Unix(c.At, 0))
+	if err != nil {
+		return err
+	}
+	if at := time.Unix(c.At, 0); at.After(now.Add(clockDifference)) || c.Change != after.Tables.ChangeFrom(before.Tables, drafted) {
+		return ErrAltered
+	}
+	return faulty(after.fits(before, last))
+}
+
+// Proposed is what would be in force after documents on a set: these, which are checked against
+// their hashes, and the others.
+func (s *Store) Proposed(ctx context.Context, c Content, before *Set) (*Set, error) {
+	hashes, err := Hashes(c.Documents)
 	if err != nil {
 		return nil, err
 	}
-	contents, err := s.contents(ctx, "WHERE proposal = $1", proposal)
+	contents, err := s.contents(ctx, hashes)
 	if err != nil {
 		return nil, err
-	}
-	if made := Digest(hashesOf(contents)); string(made[:]) != string(sum) {
-		return nil, ErrAltered
 	}
 	return before.With(contents)
 }
 
-func (s *Store) decideIn(ctx context.Context, tx pgx.Tx, what Decided, act string, by ledger.Approval) error {
-	var base, at int64
-	var sum []byte
-	var proposer, reason, done, decider string
-	err := tx.QueryRow(ctx, `SELECT p.base, p.digest, p.person, p.reason, coalesce(d.act, ''), coalesce(d.person, ''), coalesce(d.at, 0)
-		FROM rule_proposals p LEFT JOIN rule_decisions d ON d.proposal = p.number WHERE p.number = $1`, what.Proposal).
-		Scan(&base, &sum, &proposer, &reason, &done, &decider, &at)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return ErrNoProposal
-	case err != nil:
+// enter makes the next edition of documents that are kept, on its base and nothing else, and has it
+// recorded.
+func enter(ctx context.Context, tx pgx.Tx, what Entered, base int64, record func(string) error) error {
+	last, err := lastEdition(ctx, tx)
+	if err != nil && !errors.Is(err, ErrEmpty) {
 		return err
-	case done == Stored(act) && decider == by.First && at == by.At.Unix():
-		return nil // by an attempt whose outcome was not known
-	case done != "":
-		return ErrDecided
-	case act == ActApprove && ledger.SamePerson(proposer, by.First):
-		return ErrSamePerson
 	}
-	if act != ActReject {
-		if what.Head, err = addEdition(ctx, tx, what.Proposal, base, sum); err != nil {
-			return err
-		}
-		what.Edition = base + 1
-	}
-	_, err = tx.Exec(ctx, "INSERT INTO rule_decisions (proposal, act, person, at, zone) VALUES ($1, $2, $3, $4, $5)", what.Proposal, Stored(act), by.First, by.At.Unix(), what.Zone)
+	hashes, err := Hashes(what.Documents)
 	if err != nil {
 		return err
 	}
-	if act != ActApprove {
-		return record(ctx, tx, act, what, ledger.Approval{First: by.First, At: by.At, Signed: by.Signed, Check: by.Check})
+	if last.Number == base+1 && what.Zone == "" {
+		same, err := entered(ctx, tx, last.Number, hashes)
+		if err != nil || same {
+			return err // by an attempt whose outcome was not known
+		}
+	}
+	if last.Number != base {
+		return language.Textf("checked against edition %d, now is %d: %w", base, last.Number, ErrStale)
+	}
+	next := last.Next(Digest(hashes))
+	what.Edition, what.Head = next.Number, hex.EncodeToString(next.Head[:])
+	if _, err := tx.Exec(ctx, "INSERT INTO editions (number, head, zone) VALUES ($1, $2, $3)", next.Number, next.Head[:], what.Zone); err != nil {
+		return err
+	}
+	for kind, hash := range hashes {
+		_, err := tx.Exec(ctx, "INSERT INTO edition_documents (edition, kind, hash) VALUES ($1, $2, $3)", next.Number, string(kind), hash)
+		if err != nil {
+			return err
+		}
 	}
 	text, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
-	return ledger.Approve(ctx, tx, act, string(text), ledger.Approval{
-		First: proposer, Second: by.First, Reason: reason, At: by.At, Signed: by.Signed, Check: by.Check,
-	})
+	return record(string(text))
 }
 
-// addEdition puts a proposal in force on its base and nothing else, and returns the edition's head
-// in hexadecimal.
-func addEdition(ctx context.Context, tx pgx.Tx, proposal, base int64, sum []byte) (string, error) {
-	last, err := lastEdition(ctx, tx)
-	switch {
-	case err != nil && !errors.Is(err, ErrEmpty):
-		return "", err
-	case last.Number != base:
-		return "", fmt.Errorf("checked against edition %d, now is %d: %w", base, last.Number, ErrStale)
-	case len(sum) != sha256.Size:
-		return "", ErrAltered
+// entered reports whether an edition is of just these documents.
+func entered(ctx context.Context, tx pgx.Tx, number int64, hashes map[Kind][]byte) (bool, error) {
+	rows, err := tx.Query(ctx, "SELECT kind, hash FROM edition_documents WHERE edition = $1", number)
+	if err != nil {
+		return false, err
 	}
-	next := last.Next([sha256.Size]byte(sum))
-	_, err = tx.Exec(ctx, "INSERT INTO rule_editions (number, proposal, head) VALUES ($1, $2, $3)", next.Number, proposal, next.Head[:])
-	return hex.EncodeToString(next.Head[:]), err
+	there := map[Kind][]byte{}
+	var kind Kind
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&kind, &hash}, func() error {
+		there[kind] = bytes.Clone(hash)
+		return nil
+	})
+	return maps.EqualFunc(there, hashes, bytes.Equal), err
 }
 
 // lastEdition is the edition in force; ErrEmpty if there is none.
 func lastEdition(ctx context.Context, tx pgx.Tx) (e Edition, err error) {
 	var head []byte
-	err = tx.QueryRow(ctx, "SELECT number, head FROM rule_editions ORDER BY number DESC LIMIT 1").Scan(&e.Number, &head)
+	err = tx.QueryRow(ctx, "SELECT number, head FROM editions ORDER BY number DESC LIMIT 1").Scan(&e.Number, &head)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e, ErrEmpty
 	}

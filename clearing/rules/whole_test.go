@@ -181,3 +181,18 @@ func TestBrokenAcross(t *testing.T) {
 		}
 	}
 }
+
+// TestTableFitsIntoAMessage builds a network for which a table has more bytes than brokers take.
+func TestTableFitsIntoAMessage(t *testing.T) {
+	var stations, stops []string
+	for n := 1; n <= 512; n++ {
+		stations = append(stations, fmt.Sprintf(`{"number": %d, "name": "S%[1]d"}`, n))
+		stops = append(stops, fmt.Sprintf(`{"station": %d, "metres": %d}`, n, min(n-1, 1)*900))
+	}
+	contents := examples()
+	contents[rules.Network] = []byte(`{"versions": [{"version": "large", "effective_from": "20200101", "stations": [` + strings.Join(stations, ",") +
+		`], "lines": [{"number": 1, "name": "1", "stops": [` + strings.Join(stops, ",") + `]}], "bus_lines": [1], "source": "invented"}]}`)
+	if _, err := rules.Read(contents); err == nil || !strings.Contains(err.Error(), "want at most 900000, which a broker takes as one message") {
+		t.Errorf("a table too large for a message: %v", err)
+	}
+}

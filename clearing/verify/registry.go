@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,19 +25,19 @@ import (
 // acts are clearing's acts by which its tables are checked.
 func acts() []string {
 	return []string{
-		registry.ActPropose, registry.ActFound, registry.ActApprove, registry.ActReject, dayclose.ActClose, message.ActTopic, counters.ActPass,
-		rules.ActPropose, rules.ActFound, rules.ActApprove, rules.ActReject, persons.ActImport, persons.ActUndo, persons.ActEnd,
+		registry.ActFound, registry.ActApprove, dayclose.ActClose, message.ActTopic, counters.ActPass,
+		rules.ActFound, rules.ActApprove, persons.ActImport, persons.ActUndo, persons.ActEnd,
 		access.ActIssue, access.ActRevoke, quarantine.ActJudge, quarantine.ActBooked,
 		offered.ActPropose, offered.ActReject, offered.ActWithdraw, receipt.ActBook, receipt.ActReverse,
 	}
 }
 
-// change is a change of the registry, as the audit tells it and as it is there.
+// change is a change of the registry, as the audit or a proposal tells it and as it is there.
 type change struct {
-	proposal *registry.Proposal
-	proposed *chain.AuditEntry
-	decision *registry.Decision
-	decided  *chain.AuditEntry
+	content *registry.Content
+	told    string // where
+	entered *registry.Entered
+	entry   *chain.AuditEntry
 
 	there  bool
 	digest registry.Digest
@@ -62,66 +63,48 @@ func (all changes) inOrder(fn func(number int64, c *change)) {
 
 func changeName(number int64) string { return fmt.Sprintf("registry change %d", number) }
 
-// registry compares changes and versions with the audit, and rows with the digests.
-func (c *check) registry(ctx context.Context) error {
-	all := changes{}
-	told(c, registry.ActPropose, func(e *chain.AuditEntry, p registry.Proposal) {
-		of := all.at(p.Change)
-		of.proposal, of.proposed = &p, e
-	})
-	for _, act := range []string{registry.ActFound, registry.ActApprove, registry.ActReject} {
-		told(c, act, func(e *chain.AuditEntry, d registry.Decision) {
-			of := all.at(d.Change)
-			of.decision, of.decided = &d, e
-		})
+// tells notes what a change is, and names one that is told in two ways.
+func (c *check) tells(all changes, content registry.Content, where string) *change {
+	of := all.at(content.Change)
+	if of.content != nil && *of.content != content {
+		c.fault(RegistryChange, changeName(content.Change), "%s has %+v; %s has %+v", of.told, *of.content, where, content)
 	}
-	for _, step := range []func(context.Context, changes) error{c.registrySteps, c.registryRows, c.registryChanges, c.registryVersions} {
-		if err := step(ctx, all); err != nil {
-			return err
-		}
-	}
-	return nil
+	of.content, of.told = &content, where
+	return of
 }
 
-// registrySteps compares who imported and who decided.
-func (c *check) registrySteps(ctx context.Context, all changes) error {
-	const imported, decided = 1, 2
-	seen := map[[2]int64]bool{}
-	var number, step, at int64
-	var act, person string
-	err := c.each(ctx, "SELECT change, step, act, person, at FROM registry_audit ORDER BY change, step", []any{&number, &step, &act, &person, &at}, func() error {
-		seen[[2]int64{number, step}] = true
-		e, wantAct, by := all.at(number).proposed, "import", ""
-		if step == decided {
-			if e = all.at(number).decided; e != nil {
-				wantAct = map[string]string{registry.ActFound: "found", registry.ActApprove: "approve", registry.ActReject: "reject"}[e.Act]
-			}
-		}
-		switch {
-		case e == nil && step == imported:
-			return nil // an import that did not come to its end: its rows are in force nowhere
-		case e == nil:
-			c.fault(RegistryChange, changeName(number), "%s by %s: the audit has no such act", act, person)
+// registry compares changes and versions with the audit and with the proposals, and rows with the
+// digests. A change that nobody has proposed is in force nowhere.
+func (c *check) registry(ctx context.Context) error {
+	all := changes{}
+	var number int64
+	var body string
+	err := c.each(ctx, "SELECT number, body FROM proposals WHERE kind = '"+registry.ChangeName+"' ORDER BY number", []any{&number, &body}, func() error {
+		var content registry.Content
+		if err := json.Unmarshal([]byte(body), &content); err != nil {
+			c.fault(Unreadable, offerName(number), "its request: %v", err)
 			return nil
 		}
-		if by = e.First; e.Act == registry.ActApprove {
-			by = e.Second
-		}
-		if act != wantAct || person != by || at != e.At.Unix() {
-			c.fault(RegistryChange, changeName(number), "%s by %s at second %d; the audit has %s by %s at %d", act, person, at, wantAct, by, e.At.Unix())
-		}
+		c.tells(all, content, offerName(number))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	all.inOrder(func(number int64, of *change) {
-		for step, e := range map[int64]*chain.AuditEntry{imported: of.proposed, decided: of.decided} {
-			if e != nil && !seen[[2]int64{number, step}] {
-				c.fault(RegistryChange, changeName(number), "who did %q is not there, as entry %d of the audit has it", e.Act, e.Number)
+	for _, act := range []string{registry.ActFound, registry.ActApprove} {
+		told(c, act, func(e *chain.AuditEntry, entered registry.Entered) {
+			of := c.tells(all, entered.Content, fmt.Sprintf("entry %d of the audit", e.Number))
+			if of.entered != nil {
+				c.fault(RegistryChange, changeName(entered.Change), "it came in force twice: in entries %d and %d of the audit", of.entry.Number, e.Number)
 			}
+			of.entered, of.entry = &entered, e
+		})
+	}
+	for _, step := range []func(context.Context, changes) error{c.registryRows, c.registryChanges, c.registryVersions} {
+		if err := step(ctx, all); err != nil {
+			return err
 		}
-	})
+	}
 	return nil
 }
 
@@ -139,21 +122,15 @@ func (c *check) registryRows(ctx context.Context, all changes) error {
 		})
 }
 
-// registryChanges compares changes with what was proposed, and with their rows.
+// registryChanges compares changes with what was proposed or came in force, and with their rows.
 func (c *check) registryChanges(ctx context.Context, all changes) error {
-	var number int64
-	var p registry.Proposal
+	var is registry.Content
 	var digest []byte
-	var reason string
-	err := c.each(ctx, "SELECT number, base, rows, digest, reason FROM registry_changes ORDER BY number", []any{&number, &p.Base, &p.Rows, &digest, &reason}, func() error {
-		of := all.at(number)
+	err := c.each(ctx, "SELECT number, base, rows, digest FROM registry_changes ORDER BY number", []any{&is.Change, &is.Base, &is.Rows, &digest}, func() error {
+		of := all.at(is.Change)
 		of.there = true
-		if p.Change, p.Digest = number, hex.EncodeToString(digest); of.proposal == nil {
-			c.fault(RegistryChange, changeName(number), "the audit has no such proposal")
-			return nil
-		}
-		if p != *of.proposal || reason != of.proposed.Reason {
-			c.fault(RegistryChange, changeName(number), "%+v for %q; the audit has %+v for %q", p, reason, *of.proposal, of.proposed.Reason)
+		if is.Digest = hex.EncodeToString(digest); of.content != nil && is != *of.content {
+			c.fault(RegistryChange, changeName(is.Change), "%+v; %s has %+v", is, of.told, *of.content)
 		}
 		return nil
 	})
@@ -161,44 +138,42 @@ func (c *check) registryChanges(ctx context.Context, all changes) error {
 		return err
 	}
 	all.inOrder(func(number int64, of *change) {
-		if of.proposal == nil {
+		if of.content == nil {
 			return
 		}
 		if !of.there {
-			c.fault(RegistryChange, changeName(number), "it is not there, as entry %d of the audit has it", of.proposed.Number)
+			c.fault(RegistryChange, changeName(number), "it is not there, as %s has it", of.told)
 		}
-		if sum, rows := of.digest.Sum(); rows != of.proposal.Rows || hex.EncodeToString(sum[:]) != of.proposal.Digest {
-			c.fault(RegistryChange, changeName(number), "its %d rows make the digest %x; the audit has %d and %s", rows, sum, of.proposal.Rows, of.proposal.Digest)
+		if sum, rows := of.digest.Sum(); rows != of.content.Rows || hex.EncodeToString(sum[:]) != of.content.Digest {
+			c.fault(RegistryChange, changeName(number), "its %d rows make the digest %x; %s has %d and %s", rows, sum, of.told, of.content.Rows, of.content.Digest)
 		}
 	})
 	return nil
 }
 
-// registryVersions compares the versions with the decisions, and their heads with the
-// digests.
+// registryVersions compares the versions with the audit, and their heads with the digests.
 func (c *check) registryVersions(ctx context.Context, all changes) error {
 	byVersion := map[int64]*change{}
-	for number, of := range all {
-		switch {
-		case of.decision == nil || of.decision.Version == 0:
-		case of.proposal == nil:
-			c.fault(RegistryVersion, changeName(number), "version %d: nobody proposed it", of.decision.Version)
-		default:
-			byVersion[of.decision.Version] = of
+	name := func(number int64) string { return fmt.Sprintf("registry version %d", number) }
+	all.inOrder(func(_ int64, of *change) {
+		if of.entered == nil {
+			return
 		}
-	}
+		if other := byVersion[of.entered.Version]; other != nil {
+			c.fault(RegistryVersion, name(of.entered.Version), "it came in force twice: in entries %d and %d of the audit", other.entry.Number, of.entry.Number)
+		}
+		byVersion[of.entered.Version] = of
+	})
 	var number, of int64
 	var head []byte
 	seen := map[int64]bool{}
 	err := c.each(ctx, "SELECT number, change, head FROM registry_versions ORDER BY number", []any{&number, &of, &head}, func() error {
 		seen[number] = true
-		want := byVersion[number]
-		switch {
+		switch want := byVersion[number]; {
 		case want == nil:
-			c.fault(RegistryVersion, fmt.Sprintf("registry version %d", number), "the audit has no such decision")
-		case want.decision.Change != of || want.decision.Head != hex.EncodeToString(head):
-			c.fault(RegistryVersion, fmt.Sprintf("registry version %d", number), "change %d, head %x; the audit has change %d, head %s", of, head,
-				want.decision.Change, want.decision.Head)
+			c.fault(RegistryVersion, name(number), "the audit has no such decision")
+		case want.entered.Change != of || want.entered.Head != hex.EncodeToString(head):
+			c.fault(RegistryVersion, name(number), "change %d, head %x; the audit has change %d, head %s", of, head, want.entered.Change, want.entered.Head)
 		}
 		return nil
 	})
@@ -206,17 +181,22 @@ func (c *check) registryVersions(ctx context.Context, all changes) error {
 		return err
 	}
 	var last [32]byte
+	next := int64(1)
 	for _, number := range slices.Sorted(maps.Keys(byVersion)) {
 		of := byVersion[number]
 		if !seen[number] {
-			c.fault(RegistryVersion, fmt.Sprintf("registry version %d", number), "it is not there, as entry %d of the audit has it", of.decided.Number)
+			c.fault(RegistryVersion, name(number), "it is not there, as entry %d of the audit has it", of.entry.Number)
 		}
+		if number != next || of.entered.Base != number-1 {
+			c.fault(RegistryVersion, name(number), "it was made for version %d, and follows %d", of.entered.Base, next-1)
+		}
+		next = number + 1
 		var digest [32]byte
-		if _, err := hex.Decode(digest[:], []byte(of.proposal.Digest)); err != nil || len(of.proposal.Digest) != 2*len(digest) {
-			c.fault(Unreadable, fmt.Sprintf("audit entry %d", of.proposed.Number), "its digest is %q", of.proposal.Digest)
+		if _, err := hex.Decode(digest[:], []byte(of.entered.Digest)); err != nil || len(of.entered.Digest) != 2*len(digest) {
+			c.fault(Unreadable, fmt.Sprintf("audit entry %d", of.entry.Number), "its digest is %q", of.entered.Digest)
 		}
-		if last = registry.Head(last, digest); hex.EncodeToString(last[:]) != of.decision.Head {
-			c.fault(RegistryVersion, fmt.Sprintf("registry version %d", number), "its head is %s; the changes make %x", of.decision.Head, last)
+		if last = registry.Head(last, digest); hex.EncodeToString(last[:]) != of.entered.Head {
+			c.fault(RegistryVersion, name(number), "its head is %s; the changes make %x", of.entered.Head, last)
 		}
 		c.heads[index.VersionOf(last)] = true
 	}

@@ -19,7 +19,6 @@ const (
 	RegistryChange  books.Kind = "registry change differs from its rows or the audit"
 	RegistryVersion books.Kind = "registry version differs from its change or the audit"
 	RuleDocument    books.Kind = "rule document differs from its hash"
-	RuleProposal    books.Kind = "proposal of rules differs from its documents or the audit"
 	RuleEdition     books.Kind = "edition of rules differs from its proposal or the audit"
 	RuleNamed       books.Kind = "batch names an unknown edition of rules"
 	RegistryNamed   books.Kind = "batch names an unknown registry"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,10 +12,11 @@ import (
 	"time"
 
 	"citycard/broker/kafkatest"
-	"citycard/clearing/clearingtest"
+	"citycard/clearing/people/peopletest"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
-	"citycard/ledger"
+	"citycard/cmd/server"
 	"citycard/ledger/ledgertest"
 	"citycard/terminals/downlink"
 )
@@ -54,19 +56,34 @@ func longestAdoption(b *testing.B) (longest time.Duration) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	store := &rules.Store{Ledger: ledgertest.Connect(b, database, 4)}
+	l := ledgertest.Connect(b, database, 4)
+	staff := peopletest.New(b, l)
+	office, err := server.Proposals(l)
+	if err != nil {
+		b.Fatal(err)
+	}
 	for n := range adoptions {
-		proposal := int64(n + 2)
-		drafts := clearingtest.WriteFiles(b, map[string]string{"fares.json": faresWithMore(n + 1)})
-		p.run(b, "citycard", "rules", "propose", drafts, "--data", data, "--by", "ann", "--reason", "council")
-		if err := store.Approve(b.Context(), proposal, ledger.Approval{First: "bob", At: time.Now()}); err != nil {
+		edition := int64(n + 2)
+		body, err := proposal.Body(rules.Request{Documents: map[rules.Kind][]byte{rules.Fares: []byte(faresWithMore(n + 1))}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		request, _, err := office.Complete(b.Context(), rules.ChangeName, body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		view, err := office.Propose(b.Context(), rules.ChangeName, request, "council", staff.Signer(b, "ann"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := office.Approve(b.Context(), view.Number, hex.EncodeToString(view.Hash[:]), staff.Signer(b, "bob")); err != nil {
 			b.Fatal(err)
 		}
 		committed := time.Now()
 		for _, address := range ops {
-			for !strings.Contains(page(address, "/metrics"), fmt.Sprintf(`citycard_rules_info{edition="%d+`, proposal)) {
+			for !strings.Contains(page(address, "/metrics"), fmt.Sprintf(`citycard_rules_info{edition="%d+`, edition)) {
 				if time.Since(committed) > time.Minute {
-					b.Fatalf("no process prices by edition %d after a minute", proposal)
+					b.Fatalf("no process prices by edition %d after a minute", edition)
 				}
 			}
 		}
@@ -74,7 +91,7 @@ func longestAdoption(b *testing.B) (longest time.Duration) {
 		standing, err := downlink.Standing(b.Context(), []string{kafka}, opts...)
 		for ; err == nil && len(standing) != n+2; standing, err = downlink.Standing(b.Context(), []string{kafka}, opts...) {
 			if time.Since(committed) > time.Minute {
-				b.Fatalf("edition %d: %d tables are on the topic after a minute, want %d", proposal, len(standing), n+2)
+				b.Fatalf("edition %d: %d tables are on the topic after a minute, want %d", edition, len(standing), n+2)
 			}
 		}
 		if err != nil {

@@ -34,6 +34,27 @@ func TestLooks(t *testing.T) {
 	}})
 }
 
+// TestTwoChange has two people change the registry and the rules, in books of their own: what was
+// proposed last is that of the script.
+func TestTwoChange(t *testing.T) {
+	for _, name := range []string{"registry", "rules"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, dir := bookstest.New(t)
+			fillBooks(t, b.Ledger)
+			if err := bookstest.Serve(b, dir); err != nil {
+				t.Fatal(err)
+			}
+			people := staffed(t, b.Ledger)
+			scripts(t, testscript.Params{Dir: filepath.Join("testdata", name), Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
+				e.Setenv("DATA", dir)
+				people(e)
+				return nil
+			}})
+		})
+	}
+}
+
 // TestBadRules gives the commands of rules what is no document: testdata/bad, over books of their
 // own, since nothing else may be proposed meanwhile.
 func TestBadRules(t *testing.T) {
@@ -42,8 +63,10 @@ func TestBadRules(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
+	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/bad", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		people(e)
 		return nil
 	}})
 }

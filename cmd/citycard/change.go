@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -22,23 +20,4 @@ func (c *command) takesWords(words int) {
 		}
 		return nil
 	}
-}
-
-// proposing is a command with which one person proposes a change, or decides about one.
-type proposing struct {
-	*command
-	person string
-}
-
-func newChange(name, usage, short string) *proposing {
-	c := &proposing{command: newWithArguments(name, usage+" --by NAME", short, 1)}
-	c.registerJSON(jsonLines)
-	c.flags.StringVar(&c.person, "by", "", "`name` of the person who does it")
-	c.check = func() error {
-		if strings.TrimSpace(c.person) == "" {
-			return language.Textf("--by is missing: want the name of who does this")
-		}
-		return nil
-	}
-	return c
 }

@@ -99,6 +99,8 @@ func live(t *testing.T) *lived {
 	l.marks()
 	staff := peopletest.New(l, l.Ledger)
 	l.letIn(staff)
+	l.changeRegistry()
+	l.changeRules()
 	l.roster(staff)
 	l.firstDay()
 	l.close(firstLived)
@@ -165,33 +167,14 @@ func (l *lived) pin() {
 	decided(l, "kim", "lee", chain.ActPinSealKey, dayclose.PinRequest{Key: hex.EncodeToString(public)})
 }
 
-// found creates the registry and changes it: a hospital and a listed card are added, another change
-// is rejected.
+// found creates the registry.
 func (l *lived) found() {
 	store := registry.NewStore(l.Pool())
 	l.town.Found(l, l.Pool())
 	edition, err := store.Load(l.Context())
 	l.must(err)
 	l.town.Registry = registry.New(edition)
-	adopt := func(ctx context.Context, rows *index.Edition) error {
-		return chart.Adopt(ctx, l.Ledger, "test", rows, func(opening ledger.Transfer, err error) { l.Errorf("opening %+v: %v", opening, err) })
-	}
-	l.must(adopt(l.Context(), edition))
-	propose := func(files map[string]string) int64 {
-		draft, err := registry.Read(clearingtest.WriteFiles(l, files), l.town.Registry.Current())
-		l.must(err)
-		change, err := store.Propose(l.Context(), draft, registry.Act{Person: "ann", At: noonOf(firstLived)}, "a new hospital")
-		l.must(err)
-		return change
-	}
-	change := propose(map[string]string{
-		"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh2,二院,Second,2,20200101,\n",
-		"hotlist.csv":   "card,reason,effective_from,effective_to\n" + clearingtest.OtherCard + ",lost,20260105180000,\n",
-	})
-	rejected := propose(map[string]string{"hospitals.csv": "id,name,name_en,class,effective_from,effective_to\nh3,三院,Third,1,20200101,\n"})
-	l.must(store.Approve(l.Context(), change, registry.Act{Person: "bob", At: noonOf(firstLived)}))
-	l.must(store.Reject(l.Context(), rejected, registry.Act{Person: "bob", At: noonOf(firstLived)}))
-	l.must(l.town.Registry.Update(l.Context(), store, adopt))
+	l.must(l.adopt(l.Context(), edition))
 	l.receive(chart.Fund("employee"), "r1")
 	l.receive(chart.PensionFund, "r2")
 	l.receive(chart.Fund("resident"), "wrong")
@@ -199,6 +182,39 @@ func (l *lived) found() {
 	l.must(err)
 	_, err = l.receipts().Reverse(l.Context(), wrong, l.by(firstLived))
 	l.must(err)
+}
+
+func (l *lived) adopt(ctx context.Context, rows *index.Edition) error {
+	return chart.Adopt(ctx, l.Ledger, "test", rows, func(opening ledger.Transfer, err error) { l.Errorf("opening %+v: %v", opening, err) })
+}
+
+// changeRegistry adds a hospital and lists a card by two people; another change is rejected, and
+// one waits.
+func (l *lived) changeRegistry() {
+	const header = "id,name,name_en,class,effective_from,effective_to\n"
+	two(l, registry.ChangeName, registry.ImportRequest{Files: registry.Files{
+		"hospitals.csv": header + "h2,二院,Second,2,20200101,\n",
+		"hotlist.csv":   "card,reason,effective_from,effective_to\n" + clearingtest.OtherCard + ",lost,20260105180000,\n",
+	}})
+	third := registry.ImportRequest{Files: registry.Files{"hospitals.csv": header + "h3,三院,Third,1,20200101,\n"}}
+	rejected := proposed(l, "ann", registry.ChangeName, third)
+	office, err := server.Proposals(l.Ledger)
+	l.must(err)
+	_, err = office.Reject(l.Context(), rejected.Number, "not yet", peopletest.Of(l, l.Ledger).Signer(l, "bob"))
+	l.must(err)
+	third.Files["hospitals.csv"] += "h4,四院,Fourth,1,20200101,\n"
+	proposed(l, "ann", registry.ChangeName, third)
+	l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
+}
+
+// changeRules puts a medical table in force by two people; another document waits.
+func (l *lived) changeRules() {
+	document := func(kind rules.Kind, old, new string) rules.Request {
+		text := strings.Replace(string(kind.Example()), old, new, 1)
+		return rules.Request{Documents: map[rules.Kind][]byte{kind: []byte(text)}}
+	}
+	two(l, rules.ChangeName, document(rules.Medical, `"source": "`, `"source": "decree 7: `))
+	proposed(l, "ann", rules.ChangeName, document(rules.Pension, `"source": "`, `"source": "decree 8: `))
 }
 
 func (l *lived) receipts() *receipt.Office { return &receipt.Office{Ledger: l.Ledger, Owner: "test"} }

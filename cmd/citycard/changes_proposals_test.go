@@ -17,7 +17,9 @@ func proposed[T any](l *lived, by, kind string, request T) *proposal.View {
 	l.must(err)
 	body, err := proposal.Body(request)
 	l.must(err)
-	view, err := office.Propose(l.Context(), kind, body, "as the town's day has it", peopletest.Of(l, l.Ledger).Signer(l, by))
+	asked, _, err := office.Complete(l.Context(), kind, body)
+	l.must(err)
+	view, err := office.Propose(l.Context(), kind, asked, "as the town's day has it", peopletest.Of(l, l.Ledger).Signer(l, by))
 	l.must(err)
 	return view
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -141,6 +142,9 @@ func refusedBy(what *language.Text, err error) error {
 	}
 	if p.Todo != "" {
 		failure = failure.Todo("%w", errors.New(p.Todo))
+	}
+	if strings.Contains(p.Detail, "\n") { // faults of files, each in a line
+		return server.BadRules(failure, errors.New(p.Detail))
 	}
 	return failure.Because(p)
 }

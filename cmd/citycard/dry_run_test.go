@@ -65,14 +65,14 @@ const dryRuns = `
   quarantine judge --all --identity {ann} --reason repaired
 = proposal approve --identity {bob} --hash {hash} {last}
 = quarantine book --demo
-= registry import --by ann {more}
-= registry approve --by bob 2
-= registry import --by ann {other}
-= registry reject --by bob 3
-= rules propose --by ann --reason council {medical}
-= rules approve --by bob 2
-= rules propose --by ann --reason council {pension}
-= rules reject --by bob 3
+  registry import --identity {ann} --reason contract {more}
+= proposal approve --identity {bob} --hash {hash} {last}
+  registry import --identity {ann} --reason contract {other}
+= proposal reject --identity {bob} --reason late {last}
+  rules propose --identity {ann} --reason council {medical}
+= proposal approve --identity {bob} --hash {hash} {last}
+  rules propose --identity {ann} --reason council {pension}
+= proposal reject --identity {bob} --reason late {last}
 = rules template --log-level info {drafts}
   access issue --unit channel:counter --days 3 --identity {ann} --reason contract
   access revoke --identity {ann} --reason lost 1
@@ -153,16 +153,13 @@ const refusedRuns = `
 = keys --rotate --keys {full} | rotate masters: no room for another generation
 = seal-key make --data {foreign} | {foreign} holds files that are not ours, notes for one
 = seal-key make --data {file}/data | cannot create data directory {file}/data
-= registry import --by ann --reason {long} {more} | nothing was imported: it takes one person at most, and a reason of at most 1024 bytes
-= rules propose --by ann --reason {long} {medical} | nothing was proposed: it takes one person at most, and a reason of at most 1024 bytes
-= rules propose --by ann {file} | nothing was proposed
-= rules approve --by bob 1 | not decided: proposal 1: the proposal is decided already
+= rules propose --identity {ann} --reason council {file} | nothing is proposed
+= registry import --identity {ann} --reason contract {file} | nothing was imported
 = rules template --log-level info {file} | cannot make {file}
 = persons import --identity {ann} --demo --keys {keys} --reason {long} {roster} | a statement whose field "reason" has
 = persons import --identity {ann} --reason monthly --demo --keys {keys} {file} | the file is empty, want the header
 = persons import --identity {ann} --reason monthly --demo --keys {keys} --rows 9 {roster} | the roster has 1 rows, want 9
 = persons find --identity {ann} --reason complaint --demo --keys {keys} | nobody is looked for: there is no number in it
-= registry import --by {long} {more} | want 1 to 64 bytes of UTF-8
   access issue --unit channel:counter --days 3 --identity {ann} --reason contract --out {file} | no token was issued: {file} is there already
 = access issue --unit channel:counter --days 3 --identity {ann} --reason contract --out {file}/token | no token was issued
 = access issue --unit channel:tram --days 3 --identity {ann} --reason contract | channel:tram is not registered

@@ -10,6 +10,8 @@ import (
 	staff "citycard/clearing/people"
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/proposal"
+	"citycard/clearing/registry"
+	"citycard/clearing/rules"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
@@ -118,6 +120,12 @@ func (d *desk) print(v *api.View) error {
 	}
 	if err := d.printChange(v.Change); err != nil {
 		return err
+	}
+	switch p.Kind {
+	case registry.ChangeName:
+		d.Print("citycard registry diff proposal:%d shows all rows, each with the row before", p.Number)
+	case rules.ChangeName:
+		d.Print("citycard rules diff proposal:%d shows each field", p.Number)
 	}
 	if err := d.printBeside(&v.Beside); err != nil {
 		return err

@@ -76,7 +76,7 @@ func propose[T any](ctx context.Context, p *proposer, client *api.Client, kind s
 		return err
 	}
 	nothing := language.Textf("nothing is proposed")
-	draft, err := client.Draft(ctx, kind, body, p.reason)
+	draft, err := client.Draft(ctx, kind, body, p.reason, p.dry)
 	if err != nil {
 		return refusedBy(nothing, err)
 	}

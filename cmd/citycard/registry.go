@@ -3,15 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
@@ -22,156 +20,78 @@ import (
 
 func registryCommand() *ffcli.Command {
 	return group("registry", "who and what clearing knows, and changes to it",
-		"A change is imported by one person and approved by another. Serving processes take an approved change up\n"+
-			"within seconds, without a restart.",
-		registryImportCommand(),
-		registryDecisionCommand("approve", "put a change in force, as its second person", registry.Approved, (*registry.Store).Approve),
-		registryDecisionCommand("reject", "keep a change from being in force", registry.Rejected, (*registry.Store).Reject),
-		registryDiffCommand(), registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
-}
-
-// registryChange is a command with which one person changes the registry.
-type registryChange struct{ *proposing }
-
-func newRegistryChange(name, usage, short string) *registryChange {
-	return &registryChange{newChange("registry "+name, usage, short)}
-}
-
-func (c *registryChange) by() registry.Act { return registry.Act{Person: c.person, At: time.Now()} }
-
-func (c *registryChange) store(b *books.Books) *registry.Store {
-	store := registry.NewStore(b.Pool())
-	store.Rehearses = c.dry
-	return store
+		"A change is proposed by one person and approved by another: citycard proposal approve. Serving processes take an\n"+
+			"approved change up within seconds, without a restart.",
+		registryImportCommand(), registryDiffCommand(), registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
 func registryImportCommand() *ffcli.Command {
-	c := newRegistryChange("import", "DIR", "propose the CSV files in a directory as a change")
-	reason := c.flags.String("reason", "", "why, a `text` for the second person and for later")
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		store := c.store(b)
-		draft, err := readChange(ctx, b, store, c.arguments[0])
-		if err != nil {
-			return server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)
+	p := newProposing("registry import", "DIR", "propose the CSV files in a directory as a change", "")
+	p.takesWords(1)
+	return proposes(p, registry.ChangeName, func(context.Context) (r registry.ImportRequest, err error) {
+		if r.Files, err = registry.ReadFiles(p.arguments[0]); err != nil {
+			return r, server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)
 		}
-		change, err := store.Propose(ctx, draft, c.by(), *reason)
-		if errors.Is(err, registry.ErrNothingNew) {
-			return service.Refuse("nothing was imported").Todo("change something first").Because(err)
-		}
-		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
-			return service.Refuse("nothing was imported").Todo("correct --reason").Because(unfit.What)
-		}
-		if err != nil {
-			return err
-		}
-		if c.asJSON {
-			return writeJSON(os.Stdout, map[string]int64{"change": change, "rows": draft.Rows()})
-		}
-		c.Print("change %d: %d rows proposed; somebody else puts it in force with: citycard registry approve %[1]d --by NAME", change, draft.Rows())
-		return nil
-	})
-}
-
-func registryDecisionCommand(name, short string, done registry.State, decide func(*registry.Store, context.Context, int64, registry.Act) error) *ffcli.Command {
-	c := newRegistryChange(name, "CHANGE", short)
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		change, err := strconv.ParseInt(c.arguments[0], 10, 64)
-		if err != nil {
-			return service.Exit(service.ExitUsage, language.Textf("change %q is not a number", c.arguments[0]))
-		}
-		store := c.store(b)
-		if done == registry.Approved {
-			err = c.showsChange(ctx, store, change)
-		}
-		if err == nil {
-			err = decide(store, ctx, change, c.by())
-		}
-		if err != nil {
-			return service.Refuse("not decided").Todo("see citycard registry history").Because(err)
-		}
-		if c.asJSON {
-			return writeJSON(os.Stdout, struct {
-				Change int64          `json:"change"`
-				Result registry.State `json:"result"`
-			}{change, done})
-		}
-		if done == registry.Approved {
-			c.Print("change %d approved", change)
-		} else {
-			c.Print("change %d rejected", change)
-		}
-		return nil
+		return r, nil
 	})
 }
 
 func registryStatusCommand() *ffcli.Command {
-	c := newWithArguments("registry status", "", "the version in force, and what waits for approval", 0)
+	c := newWithArguments("registry status", "", "the version in force", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
-		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
+		versions, err := registry.History(ctx, b.Ledger)
 		if err != nil {
 			return err
 		}
-		var current registry.Change
-		var shown []registry.Change
-		for _, change := range changes {
-			if change.Version > current.Version {
-				current = change
-			}
-			if change.State == registry.Proposed {
-				shown = append(shown, change)
-			}
+		if err := listAll(c, versionHeader, versionCells, versions[max(len(versions)-1, 0):]); err != nil {
+			return err
 		}
-		if current.Version > 0 {
-			shown = append([]registry.Change{current}, shown...)
-		}
-		return listAll(c, changeHeader, changeCells, shown)
+		return c.saysWaiting(ctx, b, registry.ChangeName)
 	})
 }
 
 func registryHistoryCommand() *ffcli.Command {
-	c := newWithArguments("registry history", "", "all changes: who, when, what became of them", 0)
+	c := newWithArguments("registry history", "", "all versions: who changed the registry, when, and why", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
-		changes, err := registry.NewStore(b.Pool()).Changes(ctx)
+		versions, err := registry.History(ctx, b.Ledger)
 		if err != nil {
 			return err
 		}
-		return listAll(c, changeHeader, changeCells, changes)
+		return listAll(c, versionHeader, versionCells, versions)
 	})
 }
 
-const changeHeader = "CHANGE\tSTATE\tVERSION\tHASH\t>ROWS\tIMPORTED\tDECIDED\tREASON"
+const versionHeader = ">VERSION\tHASH\t>CHANGE\t>ROWS\tSINCE\tPROPOSED\tAPPROVED\tREASON"
 
-func changeCells(c registry.Change, l language.Language) []string {
-	decided, version := "", ""
-	if c.Decided != nil {
-		decided = who(*c.Decided)
+func versionCells(v registry.Version, l language.Language) []string {
+	return []string{
+		strconv.FormatInt(v.Number, 10), v.Hash, strconv.FormatInt(v.Change, 10), strconv.FormatInt(v.Rows, 10),
+		v.At.Format(time.RFC3339), v.Proposer, approverIn(l, v.Proposer, v.Approver), v.Reason,
 	}
-	if c.Version > 0 {
-		version = strconv.FormatInt(c.Version, 10)
-	}
-	return []string{fmt.Sprint(c.Number), stateOf(c.State, l), version, c.Hash, fmt.Sprint(c.Rows), who(c.Imported), decided, c.Reason}
 }
 
-// stateOf is a change's state, for people.
-func stateOf(s registry.State, l language.Language) string {
-	switch s {
-	case registry.Proposed:
-		return l.Coded(string(s), string(s), "待复核")
-	case registry.Founding:
-		return l.Coded(string(s), string(s), "初始登记")
-	case registry.Approved:
-		return l.Coded(string(s), string(s), "已生效")
-	case registry.Rejected:
-		return l.Coded(string(s), string(s), "已驳回")
-	case registry.Stale:
-		return l.Coded(string(s), "proposed, and the registry has changed since", "待复核，登记库已另有变更")
-	case registry.Unfinished:
-		return l.Coded(string(s), "the import did not come to its end", "导入未完成")
+// approverIn is who approved something, or founded it, for people.
+func approverIn(l language.Language, proposer, approver string) string {
+	if proposer == "" {
+		return l.Choose("founded by "+approver, approver+"（初始登记）")
 	}
-	return string(s)
+	return approver
 }
 
-func who(a registry.Act) string { return a.Person + " " + a.At.Format(time.RFC3339) }
+// saysWaiting says which proposals of a kind wait for somebody.
+func (c *command) saysWaiting(ctx context.Context, b *books.Books, kind string) error {
+	if c.asJSON {
+		return nil
+	}
+	office, err := server.Proposals(b.Ledger)
+	if err != nil {
+		return err
+	}
+	return office.List(ctx, proposal.Filter{Kind: kind}, func(p *proposal.Proposal) error {
+		c.Print("proposal %d by %s waits: citycard proposal show %[1]d", p.Number, p.Proposer)
+		return nil
+	})
+}
 
 func registryShowCommand() *ffcli.Command {
 	c := newWithArguments("registry show", "KIND ID", "all rows of one operator, terminal, card, …", 2)

@@ -22,7 +22,7 @@ import (
 const shownRows = 20
 
 func registryDiffCommand() *ffcli.Command {
-	c := newWithArguments("registry diff", "CHANGE|DIR", "what a change, or the files in a directory, would do: each row with the row before", 1)
+	c := newWithArguments("registry diff", "proposal:N|CHANGE|DIR", "what a proposal, a change that is in force, or the files in a directory would do: each row with the row before", 1)
 	limit := c.flags.Int64("limit", shownRows, "print this `number` of rows of each kind; 0: all")
 	c.registerJSON("one JSON object a line: the counts, and then all rows")
 	c.check = func() error {
@@ -44,35 +44,51 @@ func registryDiffCommand() *ffcli.Command {
 	})
 }
 
-// diffOf finds the change whose number was given, or reads the directory.
+// diffOf finds the change or the proposal that was given, or reads the directory.
 func (c *command) diffOf(ctx context.Context, b *books.Books, store *registry.Store) (*registry.Diff, error) {
-	change, err := strconv.ParseInt(c.arguments[0], 10, 64)
-	if err == nil {
-		d, err := store.Diff(ctx, change)
+	name := c.arguments[0]
+	text, proposed := strings.CutPrefix(name, proposedMark)
+	number, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil && proposed:
+		return nil, service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", text))
+	case err != nil:
+		draft, err := readChange(ctx, b, store, name)
 		if err != nil {
-			return nil, service.Fail("change %d cannot be shown", change).Todo("see citycard registry history").Because(err)
+			return nil, server.BadFiles(service.Fail("the files cannot be compared").Todo("correct the files named"), err)
 		}
-		return d, nil
+		return store.DiffDraft(draft), nil
+	case proposed:
+		content, err := requestOf[registry.Content](ctx, b, registry.ChangeName, number)
+		if err != nil {
+			return nil, err
+		}
+		number = content.Change
 	}
-	draft, err := readChange(ctx, b, store, c.arguments[0])
+	d, err := store.Diff(ctx, number)
 	if err != nil {
-		return nil, server.BadFiles(service.Fail("the files cannot be compared").Todo("correct the files named"), err)
+		return nil, service.Fail("change %d cannot be shown", number).Todo("see citycard registry history").Because(err)
 	}
-	return store.DiffDraft(draft), nil
+	return d, nil
 }
 
-// showsChange shows the second person what is approved. Rows that are not those that were imported
-// are found with --json too.
-func (c *command) showsChange(ctx context.Context, store *registry.Store, change int64) error {
-	d, err := store.Diff(ctx, change)
+// requestOf reads the request of a proposal of a kind.
+func requestOf[T any](ctx context.Context, b *books.Books, kind string, number int64) (request T, err error) {
+	office, err := server.Proposals(b.Ledger)
 	if err != nil {
-		return err
+		return request, err
 	}
-	if c.asJSON {
-		_, err = d.Sums(ctx)
-		return err
+	p, err := office.Read(ctx, number)
+	if err == nil && p.Kind != kind {
+		err = language.Textf("proposal %d is one of %q", number, p.Kind)
 	}
-	return c.printDiff(ctx, d, shownRows)
+	if errors.As(err, new(*language.Text)) {
+		return request, service.Fail("proposal %d cannot be shown", number).Todo("citycard proposal list --all shows them").Because(err)
+	}
+	if err != nil {
+		return request, err
+	}
+	return request, json.Unmarshal(p.Body, &request)
 }
 
 // readChange reads the files of a change and checks them against what is in force.
@@ -203,7 +219,7 @@ func (c *command) printRows(ctx context.Context, d *registry.Diff, sum registry.
 		return err
 	}
 	if more := sum.Rows - shown; more > 0 {
-		c.Print("and %d more of %s; --limit 0 prints all", more, sum.Kind.String())
+		c.Print("and %d more of %s; citycard registry diff with --limit 0 prints all", more, sum.Kind.String())
 	}
 	return nil
 }

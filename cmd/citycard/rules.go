@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,18 +20,15 @@ import (
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 func rulesCommand() *ffcli.Command {
 	return group("rules", "the documents by which the city prices, pays and settles",
 		"Documents are files in one folder, KIND.json each (network, fares, loads, medical, pension, payouts) and\n"+
-			"calendar.csv. One person proposes those that changed, another approves them. Serving processes take an approved\n"+
-			"edition up within seconds, without a restart. What documents say of past days stays, but for medical tables and\n"+
-			"bounds of pensions.",
+			"calendar.csv. One person proposes those that changed, another approves them: citycard proposal approve. Serving\n"+
+			"processes take an approved edition up within seconds, without a restart. What documents say of past days stays,\n"+
+			"but for medical tables and bounds of pensions.",
 		rulesTemplateCommand(), rulesCheckCommand(), rulesTryCommand(), rulesProposeCommand(),
-		rulesDecisionCommand("approve", "put a proposal in force, as its second person", "proposal %d approved", (*rules.Store).Approve),
-		rulesDecisionCommand("reject", "keep a proposal from being in force", "proposal %d rejected", (*rules.Store).Reject),
 		rulesStatusCommand(), rulesHistoryCommand(), rulesShowCommand(), rulesCalendarCommand(), rulesDiffCommand())
 }
 
@@ -166,52 +161,27 @@ func checkDocuments(path string) error {
 }
 
 func rulesProposeCommand() *ffcli.Command {
-	c := newChange("rules propose", "DIR", "propose the documents of a folder that are not those in force")
-	reason := c.flags.String("reason", "", "why, for the second person and for later")
-	accepted := c.flags.Bool("accept-change", false, "propose fares that change a price, or the limit itself, by more than the fares in force allow without this word, or that shorten the time limit of trips")
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		contents, err := server.ReadDocuments(c.arguments[0])
-		if err != nil {
-			return server.BadRules(service.Fail("nothing was proposed").Todo("correct what is named"), err)
+	p := newProposing("rules propose", "DIR", "propose the documents of a folder that are not those in force", "")
+	p.takesWords(1)
+	accepted := p.flags.Bool("accept-change", false, "propose fares that change a price, or the limit itself, by more than the fares in force allow without this word, or that shorten the time limit of trips")
+	return proposes(p, rules.ChangeName, func(context.Context) (r rules.Request, err error) {
+		r.Accepted = *accepted
+		if r.Documents, err = server.ReadDocuments(p.arguments[0]); err != nil {
+			return r, server.BadRules(service.Fail("nothing is proposed").Todo("correct what is named"), err)
 		}
-		if len(contents) == 0 {
-			return service.Fail("there is no document in %s", c.arguments[0]).Todo("citycard rules template writes examples to begin with")
+		if len(r.Documents) == 0 {
+			return r, service.Fail("there is no document in %s", p.arguments[0]).Todo("citycard rules template writes examples to begin with")
 		}
-		store := &rules.Store{Ledger: b.Ledger}
-		draft, err := store.Draft(ctx, contents, time.Now())
-		switch {
-		case errors.Is(err, rules.ErrEmpty):
-			return service.NoBooks("the database holds no rules yet").Todo("citycard serve founds them from --rules")
-		case errors.Is(err, rules.ErrNothingNew):
-			return service.Refuse("nothing was proposed").Todo("change something first").Because(err)
-		case err != nil:
-			return server.BadRules(service.Refuse("nothing was proposed").Todo("correct what is named and propose again"), err)
+		var faults []error
+		for _, kind := range rules.Kinds() {
+			if content, given := r.Documents[kind]; given {
+				faults = append(faults, rules.CheckFile(kind, content)...)
+			}
 		}
-		draft.Accepted = *accepted
-		number, err := store.Propose(ctx, draft, ledger.Approval{First: c.person, Reason: *reason, At: time.Now()})
-		if unfit := (*ledger.BatchError)(nil); errors.As(err, &unfit) {
-			return service.Refuse("nothing was proposed").Todo("correct --reason").Because(unfit.What)
+		if len(faults) > 0 {
+			return r, server.BadRules(service.Refuse("nothing is proposed").Todo("correct what is named and propose again"), errors.Join(faults...))
 		}
-		if large := (*rules.LargeChangeError)(nil); errors.As(err, &large) {
-			return service.Refuse("nothing was proposed: %w", changeText(large.Change)).
-				Todo("citycard rules try shows what it comes to; if it is intended, propose it with --accept-change")
-		}
-		if err != nil {
-			return err
-		}
-		kinds := draft.Kinds()
-		if c.asJSON {
-			return writeJSON(os.Stdout, struct {
-				Proposal int64        `json:"proposal"`
-				Kinds    []rules.Kind `json:"kinds"`
-				Change   fare.Change  `json:"fare_change,omitzero"`
-			}{number, kinds, draft.Change})
-		}
-		if draft.Change != (fare.Change{}) {
-			c.Print("%w", changeText(draft.Change))
-		}
-		c.Print("proposal %d: %s; somebody else puts it in force with: citycard rules approve %[1]d --by NAME", number, kindsIn(c.Language, kinds))
-		return nil
+		return r, nil
 	})
 }
 
@@ -222,33 +192,6 @@ func kindsIn(l language.Language, kinds []rules.Kind) string {
 		names[i] = l.Coded(string(kind), string(kind), kind.Chinese())
 	}
 	return strings.Join(names, l.Choose(", ", "、"))
-}
-
-func rulesDecisionCommand(name, short, done string, decide func(*rules.Store, context.Context, int64, ledger.Approval) error) *ffcli.Command {
-	c := newChange("rules "+name, "PROPOSAL", short)
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		number, err := strconv.ParseInt(c.arguments[0], 10, 64)
-		if err != nil {
-			return service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", c.arguments[0]))
-		}
-		store := &rules.Store{Ledger: b.Ledger}
-		if name == "approve" && !c.asJSON {
-			if err := c.showsProposal(ctx, b, number); err != nil {
-				return err
-			}
-		}
-		if err := decide(store, ctx, number, ledger.Approval{First: c.person, At: time.Now()}); err != nil {
-			return server.BadRules(service.Refuse("not decided").Todo("see citycard rules history"), err)
-		}
-		if c.asJSON {
-			return writeJSON(os.Stdout, struct {
-				Proposal int64  `json:"proposal"`
-				Result   string `json:"result"`
-			}{number, name})
-		}
-		c.Print(done, number)
-		return nil
-	})
 }
 
 // changeText says by how much prices change.
@@ -292,59 +235,37 @@ func priceText(p fare.Price) *language.Text {
 	return language.Textf("card type %d from station %d to %d", p.CardType, p.Entry, p.Exit)
 }
 
-const proposalHeader = "PROPOSAL\tSTATE\tEDITION\tDOCUMENTS\tPROPOSED\tDECIDED\tREASON\tCHANGE OF PRICES"
+const editionHeader = "EDITION\tDOCUMENTS\tSINCE\tPROPOSED\tAPPROVED\tREASON\tCHANGE OF PRICES"
 
-func proposalCells(p rules.Proposal, l language.Language) []string {
-	state, decided := l.Coded("proposed", "proposed", "待复核"), ""
-	switch p.Act {
-	case "found":
-		state = l.Coded("founding", "founding", "初始规则")
-	case "approve":
-		state = l.Coded("approved", "approved", "已生效")
-	case "reject":
-		state = l.Coded("rejected", "rejected", "已驳回")
-	}
+func editionCells(e rules.Entry, l language.Language) []string {
 	change := ""
-	if p.Change != (fare.Change{}) {
-		change = changeText(p.Change).In(l)
+	if e.Change != (fare.Change{}) {
+		change = changeText(e.Change).In(l)
 	}
-	if p.Act != "" {
-		decided = fmt.Sprintf("%s %s", p.Decided.Format(time.DateTime), p.Decider)
-	}
-	return []string{strconv.FormatInt(p.Number, 10), state, p.Edition, kindsIn(l, p.Kinds), fmt.Sprintf("%s %s", p.At.Format(time.DateTime), p.Proposer), decided, p.Reason, change}
+	return []string{e.Edition, kindsIn(l, e.Kinds), e.At.Format(time.RFC3339), e.Proposer, approverIn(l, e.Proposer, e.Approver), e.Reason, change}
 }
 
 func rulesHistoryCommand() *ffcli.Command {
-	c := newWithArguments("rules history", "", "all proposals: who, when, what became of them", 0)
+	c := newWithArguments("rules history", "", "all editions: who changed the rules, when, and why", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
 		if err != nil {
 			return err
 		}
-		return listAll(c, proposalHeader, proposalCells, all)
+		return listAll(c, editionHeader, editionCells, all)
 	})
 }
 
 func rulesStatusCommand() *ffcli.Command {
-	c := newWithArguments("rules status", "", "the edition in force, and what waits for approval", 0)
+	c := newWithArguments("rules status", "", "the edition in force", 0)
 	return c.reads(func(ctx context.Context, b *books.Books) error {
 		all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
 		if err != nil {
 			return err
 		}
-		last := -1
-		for i, p := range all {
-			if p.Edition != "" {
-				last = i
-			}
+		if err := listAll(c, editionHeader, editionCells, all[max(len(all)-1, 0):]); err != nil {
+			return err
 		}
-		shown := slices.Collect(func(yield func(rules.Proposal) bool) {
-			for i, p := range all {
-				if (i == last || p.Act == "") && !yield(p) {
-					return
-				}
-			}
-		})
-		return listAll(c, proposalHeader, proposalCells, shown)
+		return c.saysWaiting(ctx, b, rules.ChangeName)
 	})
 }

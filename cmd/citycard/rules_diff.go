@@ -113,9 +113,6 @@ func versionChanges(before, after *rules.Set) (changes []versionChange) {
 }
 
 func termLines(set *rules.Set, kind rules.Kind) (lines []termLine) {
-	if set.Content(kind) == nil {
-		return nil // before the founding
-	}
 	for _, t := range set.Terms(kind) {
 		lines = append(lines, newTermLine(kind, t))
 	}
@@ -124,28 +121,34 @@ func termLines(set *rules.Set, kind rules.Kind) (lines []termLine) {
 
 // showsProposal shows all that a proposal changes of the edition that it was made for.
 func (c *command) showsProposal(ctx context.Context, b *books.Books, number int64) error {
-	store := &rules.Store{Ledger: b.Ledger}
-	all, err := store.History(ctx)
+	content, err := requestOf[rules.Content](ctx, b, rules.ChangeName, number)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(all, func(p rules.Proposal) bool { return p.Number == number })
-	if at < 0 {
-		return service.Fail("proposal %d cannot be shown", number).Todo("see citycard rules history").Because(rules.ErrNoProposal)
-	}
-	p := all[at]
-	before := &rules.Set{}
-	if p.Base > 0 {
-		if before, err = store.At(ctx, p.Base); err != nil {
+	if c.asJSON {
+		err := writeJSON(os.Stdout, struct {
+			Proposal int64 `json:"proposal"`
+			rules.Content
+		}{number, content})
+		if err != nil {
 			return err
 		}
 	}
-	after, err := store.Proposed(ctx, number, before)
+	return c.showsDocuments(ctx, &rules.Store{Ledger: b.Ledger}, content)
+}
+
+// showsDocuments shows the versions and the fields that documents change.
+func (c *command) showsDocuments(ctx context.Context, store *rules.Store, content rules.Content) error {
+	before, err := store.At(ctx, content.Base)
 	if err != nil {
-		return service.Fail("proposal %d cannot be shown", number).Todo("see citycard rules history").Because(err)
-	}
-	if err := c.printProposal(p); err != nil {
 		return err
+	}
+	after, err := store.Proposed(ctx, content, before)
+	if err != nil {
+		return service.Fail("the documents cannot be shown").Todo("citycard verify names what was altered").Because(err)
+	}
+	if content.Change != (fare.Change{}) && !c.asJSON {
+		c.Print("%w", changeText(content.Change))
 	}
 	if err := listAll(c, termHeader+"\tEFFECT", versionChange.cells, versionChanges(before, after)); err != nil {
 		return err
@@ -157,18 +160,6 @@ func (c *command) showsProposal(ctx context.Context, b *books.Books, number int6
 		}
 		return eachField(was, is, add)
 	})
-}
-
-// printProposal prints who proposed what, and how much it changes prices.
-func (c *command) printProposal(p rules.Proposal) error {
-	if c.asJSON {
-		return writeJSON(os.Stdout, p)
-	}
-	c.Print("proposal %d for edition %d, by %s: %s: %s", p.Number, p.Base, p.Proposer, kindsIn(c.Language, p.Kinds), p.Reason)
-	if p.Change != (fare.Change{}) {
-		c.Print("%w", changeText(p.Change))
-	}
-	return nil
 }
 
 // documentsOf are those of a folder or of an edition.

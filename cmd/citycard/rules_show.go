@@ -30,7 +30,11 @@ func editionOf(ctx context.Context, b *books.Books, text string) (set *rules.Set
 			if bad != nil {
 				return nil, service.Exit(service.ExitUsage, language.Textf("proposal %q is not a number", number))
 			}
-			set, err = store.Proposed(ctx, n, set)
+			content, failed := requestOf[rules.Content](ctx, b, rules.ChangeName, n)
+			if failed != nil {
+				return nil, failed
+			}
+			set, err = store.Proposed(ctx, content, set)
 		}
 	} else {
 		number, _, _ := strings.Cut(text, "+")
@@ -113,16 +117,15 @@ func (c *command) printChange(ctx context.Context, b *books.Books, edition strin
 	if !proposed {
 		return nil
 	}
-	all, err := (&rules.Store{Ledger: b.Ledger}).History(ctx)
+	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		return err
 	}
-	for _, p := range all {
-		if strconv.FormatInt(p.Number, 10) == number && p.Change != (fare.Change{}) {
-			c.Print("%w", changeText(p.Change))
-		}
+	content, err := requestOf[rules.Content](ctx, b, rules.ChangeName, n)
+	if err == nil && content.Change != (fare.Change{}) {
+		c.Print("%w", changeText(content.Change))
 	}
-	return nil
+	return err
 }
 
 func kindNames() (names []string) {

@@ -22,8 +22,10 @@ func TestTry(t *testing.T) {
 	if err := bookstest.Serve(b, dir); err != nil {
 		t.Fatal(err)
 	}
+	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/try", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
+		people(e)
 		return nil
 	}})
 }

@@ -68,7 +68,6 @@ func clearingKinds() map[verify.Kind]string {
 		beside.RegistryChange:  "登记变更与其各行或审计日志不符",
 		beside.RegistryVersion: "登记库版本与变更或审计日志不符",
 		beside.RuleDocument:    "规则文件与其摘要不符",
-		beside.RuleProposal:    "规则提案与其文件或审计日志不符",
 		beside.RuleEdition:     "规则版次与提案或审计日志不符",
 		beside.RuleNamed:       "批次引用了未知的规则版次",
 		beside.PersonRow:       "人员记录与其导入不符",

@@ -12,6 +12,7 @@ import (
 	"citycard/clearing/receipt"
 	"citycard/clearing/release"
 	"citycard/clearing/rulefile"
+	"citycard/clearing/rules"
 	"citycard/ledger"
 )
 
@@ -24,6 +25,7 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	kinds := append(proposal.Staff(store), chart.LimitKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: l, Owner: OwnerName()})...)
 	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
+	kinds = append(kinds, registryKind(l), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
 }
 

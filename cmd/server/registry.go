@@ -12,6 +12,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/clearing/rulefile"
@@ -40,10 +41,34 @@ func (in *Inputs) readFounding(s *Settings, dir string) error {
 // ReadChange reads a change from files and, before the change is proposed, tries to close a day
 // with it, so that the change cannot block a later close.
 func ReadChange(dir string, base *index.Edition, purses *load.Rules) (*registry.Draft, error) {
-	bounds := registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen {
+	draft, err := boundsOf(purses).Read(dir, base)
+	return closing(draft, err)
+}
+
+// boundsOf are the bounds of purses that were taken over.
+func boundsOf(purses *load.Rules) registry.Bounds {
+	return registry.Bounds{PurseFen: func(day ledger.Day) ledger.Fen {
 		return max(purses.PurseMaximum(rulefile.StartOf(day)), purses.PurseMaximum(rulefile.EndOf(day)))
 	}}
-	draft, err := bounds.Read(dir, base)
+}
+
+// registryKind is the kind of proposal that changes the registry, by the rules in force now.
+func registryKind(l *ledger.Ledger) proposal.Kind {
+	return registry.ChangeKind(l, func(ctx context.Context, files registry.Files) (*registry.Draft, error) {
+		base, err := registry.NewStore(l.Pool()).Load(ctx)
+		if err != nil && !errors.Is(err, registry.ErrEmpty) {
+			return nil, err
+		}
+		set, err := InForce(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		draft, err := boundsOf(set.Loads).ReadFiles(files, base)
+		return closing(draft, err)
+	})
+}
+
+func closing(draft *registry.Draft, err error) (*registry.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +129,7 @@ func (c *Server) foundRegistry(ctx context.Context, store *registry.Store, dir s
 			return nil, err
 		}
 	}
-	err := store.Found(ctx, c.founding, registry.Act{Person: c.Owner, At: time.Now()})
+	err := store.Found(ctx, c.founding, ledger.Approval{First: c.Owner, At: time.Now()})
 	if errors.Is(err, registry.ErrFounded) {
 		return store.Load(ctx)
 	}

@@ -103,7 +103,7 @@ func (w *town) limit(fen ledger.Fen) json.RawMessage {
 // proposed is a proposal that somebody has made.
 func (w *town) proposed(c *api.Client, fen ledger.Fen) *api.View {
 	w.Helper()
-	draft, err := c.Draft(w.Context(), chart.LimitName, w.limit(fen), "contract")
+	draft, err := c.Draft(w.Context(), chart.LimitName, w.limit(fen), "contract", false)
 	w.must(err)
 	v, err := c.Propose(w.Context(), draft, false)
 	w.must(err)
@@ -137,7 +137,7 @@ func TestTwoPeople(t *testing.T) {
 	if who.ID != "max" || who.InForce || who.Ended == nil {
 		t.Errorf("max is %+v", who)
 	}
-	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(2000), "<contract> & more")
+	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(2000), "<contract> & more", false)
 	w.must(err)
 	for range 2 {
 		v, err := ann.Propose(t.Context(), draft, true)
@@ -245,7 +245,7 @@ func TestBadRequests(t *testing.T) {
 		{"a long reason", "/v1/proposals/draft", `{"kind":"account limit","request":{},"reason":"` + strings.Repeat("r", 1025) + `"}`, api.Invalid, "body.reason"},
 		{"an unknown kind", "/v1/proposals/draft", `{"kind":"gift","request":{},"reason":"r"}`, api.NotFound, ""},
 		{"an unknown field of the request", "/v1/proposals/draft", `{"kind":"account limit","request":{"gift":1},"reason":"r"}`, api.Invalid, "body.request"},
-		{"3 MB", "/v1/proposals/draft", `{"kind":"` + strings.Repeat("k", 3<<20) + `"}`, api.TooLarge, ""},
+		{"3 MB", "/v1/proposals", `{"kind":"` + strings.Repeat("k", 3<<20) + `"}`, api.TooLarge, ""},
 		{"100 kB of a decision", "/v1/proposals/1/approve", `{"hash":"` + strings.Repeat("k", 100<<10) + `"}`, api.TooLarge, ""},
 		{"a wrong hash", "/v1/proposals/1/approve", `{"hash":"ABC","signed":` + signed + `}`, api.Invalid, "body.hash"},
 		{"no number", "/v1/proposals/x/approve", `{"hash":"` + hash + `","signed":` + signed + `}`, api.Invalid, "path.number"},
@@ -349,7 +349,7 @@ func TestForged(t *testing.T) {
 func TestAlteredRequest(t *testing.T) {
 	w := newTown(t, 1000)
 	ann, bob := w.socket("ann"), w.client("bob")
-	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract")
+	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false)
 	w.must(err)
 	first := w.proposed(ann, 2000)
 	if _, err := bob.Approve(t.Context(), first.Number, first.Hash, first.Reason, false); err != nil {
@@ -358,7 +358,7 @@ func TestAlteredRequest(t *testing.T) {
 	if _, err := ann.Propose(t.Context(), draft, false); w.kind(err) != api.Stale {
 		t.Errorf("a draft that has moved: %v", err)
 	}
-	if draft, err = ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract"); err != nil {
+	if draft, err = ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false); err != nil {
 		t.Fatal(err)
 	}
 	hash, err := hex.DecodeString(draft.Hash)

@@ -67,13 +67,13 @@ func (c *Client) Whoami(ctx context.Context, fingerprint string) (Person, error)
 	return ask[Person](ctx, c, call{method: http.MethodGet, path: "/v1/whoami?" + url.Values{"key": {fingerprint}}.Encode(), looks: true})
 }
 
-// Draft asks what a request would do.
-func (c *Client) Draft(ctx context.Context, kind string, request json.RawMessage, reason string) (*View, error) {
+// Draft asks what a request would do. Dry, it keeps no content of the request either.
+func (c *Client) Draft(ctx context.Context, kind string, request json.RawMessage, reason string, dry bool) (*View, error) {
 	body, err := encode(Asked{kind, request, reason})
 	if err != nil {
 		return nil, err
 	}
-	return c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals/draft", body: body, looks: true})
+	return c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals/draft" + rehearsed(dry), body: body, looks: true})
 }
 
 // Propose signs what a draft would do, and proposes it.

@@ -42,7 +42,7 @@ func (s *Server) register() {
 func look(id, method, path, tag, summary, description string) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, Description: description,
-		Security: []map[string][]string{{}, {scheme: {}}}, MaxBodyBytes: proposalLimit, BodyReadTimeout: bodyTimeout,
+		Security: []map[string][]string{{}, {scheme: {}}}, MaxBodyBytes: draftLimit, BodyReadTimeout: bodyTimeout,
 	}
 }
 
@@ -102,17 +102,18 @@ func (s *Server) registerLooks() {
 
 func (s *Server) draft(ctx context.Context, in *struct {
 	Looking
+	DryRun
 	Body Asked
 },
 ) (*answer[*View], error) {
 	if err := s.looks(ctx, in.Signed); err != nil {
 		return nil, err
 	}
-	request, left, err := s.s.Office.Complete(ctx, in.Body.Kind, in.Body.Request)
+	request, left, err := s.office(in.Dry).Complete(ctx, in.Body.Kind, in.Body.Request)
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	v, err := s.s.Office.Draft(ctx, in.Body.Kind, request, in.Body.Reason)
+	v, err := s.office(in.Dry).Draft(ctx, in.Body.Kind, request, in.Body.Reason)
 	a, err := s.view(ctx, v, err)
 	if err == nil {
 		a.Body.Said = said(callerOf(ctx).language, left)

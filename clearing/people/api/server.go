@@ -54,6 +54,7 @@ type keyAt struct {
 const (
 	bodyLimit     = 64 << 10
 	proposalLimit = proposal.MaxBody + bodyLimit
+	draftLimit    = proposal.MaxContent + bodyLimit
 	bodyTimeout   = 10 * time.Second
 	// actTimeout is how long an act may take until its answer is written.
 	actTimeout = 10 * time.Minute

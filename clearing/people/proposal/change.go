@@ -19,6 +19,8 @@ import (
 const (
 	MaxBody   = 2 << 20 // 10,000 rows, each with a name and an account
 	MaxChange = 4 << 20
+	// MaxContent is for what a draft asks of a kind that keeps its content beside the proposal.
+	MaxContent = 64 << 20
 )
 
 // Change is what an act does: all of it, and all that it depends on. What is in JSON is hashed and

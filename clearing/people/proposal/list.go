@@ -179,6 +179,11 @@ func (o *Office) again(ctx context.Context, p *Proposal) (*Change, error) {
 	return is, nil
 }
 
+// Read reads a proposal, whatever became of it.
+func (o *Office) Read(ctx context.Context, number int64) (*Proposal, error) {
+	return o.read(ctx, number)
+}
+
 func (o *Office) read(ctx context.Context, number int64) (p *Proposal, err error) {
 	err = o.Ledger.Look(ctx, func(tx pgx.Tx) error {
 		p, err = scan(tx.QueryRow(ctx, selectProposals+"WHERE number = $1", number))

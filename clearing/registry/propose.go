@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"citycard/clearing/people"
+	"citycard/clearing/people/proposal"
+	"citycard/clearing/registry/index"
+	"citycard/language"
+	"citycard/ledger"
+)
+
+// ChangeName is the kind of proposal that changes the registry.
+const ChangeName = "registry change"
+
+// ImportRequest asks for the rows of files to come in force.
+type ImportRequest struct {
+	Files Files `json:"files"`
+}
+
+// changing is how proposals change the registry.
+type changing struct {
+	ledger *ledger.Ledger
+	store  *Store
+	read   func(context.Context, Files) (*Draft, error)
+	// rehearsed is the draft that was asked for last, in a ledger that keeps nothing.
+	rehearsed atomic.Pointer[Draft]
+}
+
+// ChangeKind is the kind of proposal that changes the registry. read checks files against what is
+// in force. The files' rows are kept beside the proposal, which names and hashes them.
+func ChangeKind(l *ledger.Ledger, read func(context.Context, Files) (*Draft, error)) proposal.Kind {
+	c := &changing{ledger: l, store: NewStore(l.Pool()), read: read}
+	c.store.rehearses = l.Rehearses()
+	return proposal.Completed(proposal.Of(ChangeName, c.show, c.do), func(ctx context.Context, r ImportRequest) (Content, []*language.Text, error) {
+		content, err := c.keep(ctx, r)
+		return content, nil, err
+	})
+}
+
+func (c *changing) keep(ctx context.Context, r ImportRequest) (Content, error) {
+	draft, err := c.read(ctx, r.Files)
+	if faults := (*ImportError)(nil); errors.As(err, &faults) {
+		return Content{}, &proposal.Refusal{Text: language.Textf("%w", errors.Join(faults.Lines()...)), Todo: language.Textf("correct the files named and import again")}
+	}
+	if err != nil {
+		return Content{}, err
+	}
+	if draft.count == 0 {
+		return Content{}, &proposal.Refusal{Text: language.Textf("%w", ErrNothingNew), Todo: language.Textf("change something first")}
+	}
+	if c.ledger.Rehearses() {
+		c.rehearsed.Store(draft)
+		return draft.content(0), nil
+	}
+	return c.store.Keep(ctx, draft)
+}
+
+// diff compares the rows that a proposal names.
+func (c *changing) diff(ctx context.Context, content Content) (*Diff, error) {
+	if draft := c.rehearsed.Load(); draft != nil && content == draft.content(0) {
+		return c.store.DiffDraft(draft), nil
+	}
+	d, err := c.store.Diff(ctx, content.Change)
+	if err == nil && (Content{d.Change, d.Base, d.Rows, hex.EncodeToString(d.Digest[:])}) != content {
+		err = ErrAltered
+	}
+	return d, err
+}
+
+// show counts what the rows do. Their digest stands for each of them.
+func (c *changing) show(ctx context.Context, content Content) (*proposal.Change, error) {
+	d, err := c.diff(ctx, content)
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.store.versions(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	if n := int64(len(before)); n != d.Base {
+		return nil, &proposal.Refusal{
+			Text: language.Textf("change %d was checked against version %d, now is %d: %w", content.Change, d.Base, n, ErrStale),
+			Todo: language.Textf("import the files again"),
+		}
+	}
+	var head [32]byte // of no version, before the first
+	if d.Base > 0 {
+		head = before[d.Base-1].head
+	}
+	sums, err := d.Sums(ctx)
+	if err != nil {
+		return nil, err
+	}
+	version := func(number int64, head [32]byte) string { return fmt.Sprintf("%d+%s", number, index.VersionOf(head)) }
+	is := version(d.Base, head)
+	change := &proposal.Change{Unit: people.City, Rows: []proposal.Row{
+		proposal.RowOf("registry", "", is).Alters("version", is, version(d.Base+1, Head(head, d.Digest))).Alters("digest of the rows", "", content.Digest),
+	}}
+	for _, sum := range sums {
+		change.Rows = append(change.Rows, sum.row(is))
+		err := d.Each(ctx, sum.Kind, shownRows, func(difference *Difference) error {
+			change.Rows = append(change.Rows, difference.row(is))
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return change, nil
+}
+
+// shownRows is how many rows of each kind a proposal shows one by one.
+const shownRows = 200
+
+// row is the row as it becomes, beside the row before.
+func (d *Difference) row(version string) proposal.Row {
+	columns := d.Kind.Columns()
+	row := proposal.RowOf("registry", d.Kind.String()+" "+d.Row[columns[0]]+" "+d.Row[firstColumn(columns)], version)
+	differs := d.Differs
+	if d.Before == nil {
+		row.State, differs = "", columns
+	}
+	for _, column := range differs {
+		if d.Before[column] != d.Row[column] {
+			row = row.Alters(column, d.Before[column], d.Row[column])
+		}
+	}
+	return row
+}
+
+// row is what a change does to the rows of a kind.
+func (s *Sum) row(version string) proposal.Row {
+	count := func(e Effect) string { return strconv.FormatInt(s.Effects[e], 10) }
+	return proposal.RowOf("registry", s.Kind.String(), version).
+		Alters("rows added", "", count(Added)).Alters("rows changed", "", count(Changed)).
+		Alters("rows corrected", "", count(Corrected)).Alters("rows ended", "", count(Ended))
+}
+
+func (c *changing) do(ctx context.Context, content Content, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
+	err := c.store.Approve(ctx, content, by)
+	if errors.Is(err, ErrStale) {
+		return proposal.Result{}, &proposal.Refusal{Text: language.Textf("the registry is not changed: %w", err), Todo: language.Textf("import the files again")}
+	}
+	if err != nil {
+		return proposal.Result{}, err
+	}
+	return proposal.Saying(language.Textf("version %d of the registry is in force", content.Base+1)), nil
+}
