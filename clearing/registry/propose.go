@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -26,7 +27,6 @@ type ImportRequest struct {
 // changing is how proposals change the registry.
 type changing struct {
 	ledger *ledger.Ledger
-	store  *Store
 	read   func(context.Context, Files) (*Draft, error)
 	// rehearsed is the draft that was asked for last, in a ledger that keeps nothing.
 	rehearsed atomic.Pointer[Draft]
@@ -35,12 +35,17 @@ type changing struct {
 // ChangeKind is the kind of proposal that changes the registry. read checks files against what is
 // in force. The files' rows are kept beside the proposal, which names and hashes them.
 func ChangeKind(l *ledger.Ledger, read func(context.Context, Files) (*Draft, error)) proposal.Kind {
-	c := &changing{ledger: l, store: NewStore(l.Pool()), read: read}
-	c.store.rehearses = l.Rehearses()
+	c := &changing{ledger: l, read: read}
 	return proposal.Completed(proposal.Of(ChangeName, c.show, c.do), func(ctx context.Context, r ImportRequest) (Content, []*language.Text, error) {
 		content, err := c.keep(ctx, r)
 		return content, nil, err
 	})
+}
+
+func (c *changing) store() *Store {
+	s := NewStore(c.ledger.Pool())
+	s.rehearses = c.ledger.Rehearses()
+	return s
 }
 
 func (c *changing) keep(ctx context.Context, r ImportRequest) (Content, error) {
@@ -58,15 +63,15 @@ func (c *changing) keep(ctx context.Context, r ImportRequest) (Content, error) {
 		c.rehearsed.Store(draft)
 		return draft.content(0), nil
 	}
-	return c.store.Keep(ctx, draft)
+	return c.store().Keep(ctx, draft)
 }
 
 // diff compares the rows that a proposal names.
 func (c *changing) diff(ctx context.Context, content Content) (*Diff, error) {
 	if draft := c.rehearsed.Load(); draft != nil && content == draft.content(0) {
-		return c.store.DiffDraft(draft), nil
+		return c.store().DiffDraft(draft), nil
 	}
-	d, err := c.store.Diff(ctx, content.Change)
+	d, err := c.store().Diff(ctx, content.Change)
 	if err == nil && (Content{d.Change, d.Base, d.Rows, hex.EncodeToString(d.Digest[:])}) != content {
 		err = ErrAltered
 	}
@@ -79,7 +84,7 @@ func (c *changing) show(ctx context.Context, content Content) (*proposal.Change,
 	if err != nil {
 		return nil, err
 	}
-	before, err := c.store.versions(ctx, 0)
+	before, err := c.store().versions(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +148,7 @@ func (s *Sum) row(version string) proposal.Row {
 }
 
 func (c *changing) do(ctx context.Context, content Content, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
-	err := c.store.Approve(ctx, content, by)
+	err := c.store().Approve(ctx, content, by)
 	if errors.Is(err, ErrStale) {
 		return proposal.Result{}, &proposal.Refusal{Text: language.Textf("the registry is not changed: %w", err), Todo: language.Textf("import the files again")}
 	}
@@ -151,4 +156,24 @@ func (c *changing) do(ctx context.Context, content Content, _ *proposal.Change, 
 		return proposal.Result{}, err
 	}
 	return proposal.Saying(language.Textf("version %d of the registry is in force", content.Base+1)), nil
+}
+
+// ChangeEntry holds the audit's entry of a change against what two people signed: its rows, and the
+// version that they make.
+func ChangeEntry() proposal.Entry {
+	return proposal.EntryOf(ChangeName, func(c Content, change *proposal.Change, said string) error {
+		var is Entered
+		if err := json.Unmarshal([]byte(said), &is); err != nil {
+			return err
+		}
+		var head [32]byte
+		if _, err := hex.Decode(head[:], []byte(is.Head)); err != nil || len(is.Head) != 2*len(head) {
+			return fmt.Errorf("a head of %q", is.Head)
+		}
+		made := fmt.Sprintf("%d+%s", is.Version, index.VersionOf(head))
+		if is.Content != c || is.Version != c.Base+1 || len(change.Rows) == 0 || change.Rows[0].Becomes("version") != made {
+			return fmt.Errorf("it puts %+v in force as version %s; signed was %+v and %+v", is.Content, made, c, change.Rows)
+		}
+		return nil
+	})
 }

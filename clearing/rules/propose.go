@@ -3,7 +3,10 @@ package rules
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -182,4 +185,24 @@ func (s *Store) do(ctx context.Context, c Content, _ *proposal.Change, by ledger
 		return proposal.Result{}, refusal(err)
 	}
 	return proposal.Saying(language.Textf("edition %d of the rules is in force", c.Base+1)), nil
+}
+
+// ChangeEntry holds the audit's entry of documents against what two people signed: the hashes, and
+// the edition that they make.
+func ChangeEntry() proposal.Entry {
+	return proposal.EntryOf(ChangeName, func(c Content, change *proposal.Change, said string) error {
+		var is Entered
+		if err := json.Unmarshal([]byte(said), &is); err != nil {
+			return err
+		}
+		made := Edition{Number: is.Edition}
+		if _, err := hex.Decode(made.Head[:], []byte(is.Head)); err != nil || len(is.Head) != 2*len(made.Head) {
+			return fmt.Errorf("a head of %q", is.Head)
+		}
+		same := maps.Equal(is.Documents, c.Documents) && is.Change == c.Change && is.Zone == "" && is.Edition == c.Base+1
+		if !same || len(change.Rows) == 0 || change.Rows[0].Becomes("edition") != made.String() {
+			return fmt.Errorf("it puts %+v in force as edition %s; signed was %+v and %+v", is, made, c, change.Rows)
+		}
+		return nil
+	})
 }

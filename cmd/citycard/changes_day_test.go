@@ -98,9 +98,9 @@ func live(t *testing.T) *lived {
 	l.found()
 	l.marks()
 	staff := peopletest.New(l, l.Ledger)
-	l.letIn(staff)
 	l.changeRegistry()
 	l.changeRules()
+	l.letIn(staff)
 	l.roster(staff)
 	l.firstDay()
 	l.close(firstLived)
@@ -156,8 +156,8 @@ func (l *lived) letIn(staff *peopletest.Staff) {
 
 // marks marks accounts by names, before there are people who sign: no command does it.
 func (l *lived) marks() {
-	l.must(l.MarkAccount(l.Context(), chart.Hospital("h2"), true, false, l.by(firstLived)))
-	l.must(l.MarkAccount(l.Context(), chart.Hospital("h2"), false, false, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), true, false, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), false, false, l.by(firstLived)))
 	l.must(l.MarkAccount(l.Context(), chart.Fees, true, false, l.by(firstLived)))
 }
 
@@ -192,18 +192,18 @@ func (l *lived) adopt(ctx context.Context, rows *index.Edition) error {
 // one waits.
 func (l *lived) changeRegistry() {
 	const header = "id,name,name_en,class,effective_from,effective_to\n"
-	two(l, registry.ChangeName, registry.ImportRequest{Files: registry.Files{
+	two(l, registry.ChangeName, completed(l, registry.ChangeName, registry.ImportRequest{Files: registry.Files{
 		"hospitals.csv": header + "h2,二院,Second,2,20200101,\n",
 		"hotlist.csv":   "card,reason,effective_from,effective_to\n" + clearingtest.OtherCard + ",lost,20260105180000,\n",
-	}})
+	}}))
 	third := registry.ImportRequest{Files: registry.Files{"hospitals.csv": header + "h3,三院,Third,1,20200101,\n"}}
-	rejected := proposed(l, "ann", registry.ChangeName, third)
+	rejected := proposed(l, "ann", registry.ChangeName, completed(l, registry.ChangeName, third))
 	office, err := server.Proposals(l.Ledger)
 	l.must(err)
 	_, err = office.Reject(l.Context(), rejected.Number, "not yet", peopletest.Of(l, l.Ledger).Signer(l, "bob"))
 	l.must(err)
 	third.Files["hospitals.csv"] += "h4,四院,Fourth,1,20200101,\n"
-	proposed(l, "ann", registry.ChangeName, third)
+	proposed(l, "ann", registry.ChangeName, completed(l, registry.ChangeName, third))
 	l.must(l.town.Registry.Update(l.Context(), registry.NewStore(l.Pool()), l.adopt))
 }
 
@@ -213,8 +213,8 @@ func (l *lived) changeRules() {
 		text := strings.Replace(string(kind.Example()), old, new, 1)
 		return rules.Request{Documents: map[rules.Kind][]byte{kind: []byte(text)}}
 	}
-	two(l, rules.ChangeName, document(rules.Medical, `"source": "`, `"source": "decree 7: `))
-	proposed(l, "ann", rules.ChangeName, document(rules.Pension, `"source": "`, `"source": "decree 8: `))
+	two(l, rules.ChangeName, completed(l, rules.ChangeName, document(rules.Medical, `"source": "`, `"source": "decree 7: `)))
+	proposed(l, "ann", rules.ChangeName, completed(l, rules.ChangeName, document(rules.Pension, `"source": "`, `"source": "decree 8: `)))
 }
 
 func (l *lived) receipts() *receipt.Office { return &receipt.Office{Ledger: l.Ledger, Owner: "test"} }

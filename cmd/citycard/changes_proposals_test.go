@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"encoding/json"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
@@ -17,11 +18,21 @@ func proposed[T any](l *lived, by, kind string, request T) *proposal.View {
 	l.must(err)
 	body, err := proposal.Body(request)
 	l.must(err)
-	asked, _, err := office.Complete(l.Context(), kind, body)
-	l.must(err)
-	view, err := office.Propose(l.Context(), kind, asked, "as the town's day has it", peopletest.Of(l, l.Ledger).Signer(l, by))
+	view, err := office.Propose(l.Context(), kind, body, "as the town's day has it", peopletest.Of(l, l.Ledger).Signer(l, by))
 	l.must(err)
 	return view
+}
+
+// completed is the request that is made of what somebody asks for.
+func completed[T any](l *lived, kind string, asked T) json.RawMessage {
+	l.Helper()
+	office, err := server.Proposals(l.Ledger)
+	l.must(err)
+	body, err := proposal.Body(asked)
+	l.must(err)
+	request, _, err := office.Complete(l.Context(), kind, body)
+	l.must(err)
+	return request
 }
 
 // two has ann propose something and bob approve it.
