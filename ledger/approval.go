@@ -172,25 +172,14 @@ func Record(ctx context.Context, tx pgx.Tx, act, what string, by Approval) error
 	})
 }
 
-// byNames are the acts that books with people take with names, too.
-func byNames(act string) bool {
-	switch act {
-	case "approve registry change", "approve rules":
-		return true
-	}
-	return false
-}
-
 // appendApproved stores the audit's entry of an approved act.
 func appendApproved(ctx context.Context, tx pgx.Tx, act, what string, by *Approval) error {
 	first, second, err := by.people()
 	if err != nil {
 		return err
 	}
-	if !byNames(act) {
-		if err := Unstaffed(ctx, tx, by); err != nil {
-			return err
-		}
+	if err := Unstaffed(ctx, tx, by); err != nil {
+		return err
 	}
 	if err := by.check(ctx, tx); errors.Is(err, ErrRecorded) {
 		return nil

@@ -31,8 +31,6 @@ type Rule struct {
 	And      []Holder `json:"and,omitempty"` // who approve it; none: it takes one person
 	// Several is true if one decision may be several entries of the audit.
 	Several bool `json:"several,omitempty"`
-	// Names is true as long as the act is also done with names, which nobody signs.
-	Names bool `json:"names,omitempty"`
 	// Unstaffed is true if the act is done with names, too, as long as no keeper was ever enrolled.
 	// From then on its transaction refuses them (ledger.Unstaffed), and commands take keys always.
 	Unstaffed bool `json:"unstaffed,omitempty"`

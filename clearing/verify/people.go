@@ -66,10 +66,10 @@ func (c *check) staff(ctx context.Context) error {
 	return nil
 }
 
-// replayed are the acts that nobody does with names alone, and those that the others depend on.
+// replayed are the acts that people sign, and those that the others depend on.
 func replayed(policy *people.Policy) (acts []string) {
 	for _, act := range policy.Acts() {
-		if rule, _ := policy.Rule(act); !rule.Names && !rule.Program {
+		if rule, _ := policy.Rule(act); !rule.Program {
 			acts = append(acts, act)
 		}
 	}

@@ -25,7 +25,7 @@ func (s *staff) signatures(e *chain.AuditEntry) {
 		}
 	}
 	rule, _ := s.policy.Rule(e.Act)
-	nobody := rule.Names || rule.Unstaffed && len(s.people) == 0 || rule.Program && e.First == ""
+	nobody := rule.Unstaffed && len(s.people) == 0 || rule.Program && e.First == ""
 	if len(e.Signed) == 0 && nobody {
 		return
 	}

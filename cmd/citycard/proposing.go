@@ -16,7 +16,7 @@ import (
 // proposer is a command that proposes an act which takes two people. To make a command propose:
 //
 //   - the act gets a proposal.Kind (see that package) in the list of server.Proposals, and its row
-//     of clearing/people/policy.json names the kind in place of "names";
+//     of clearing/people/policy.json names the kind;
 //   - the command begins with newProposing in place of newCommand and ends with proposes, which
 //     makes the request from the flags and asks the server (see asks). What only the books know,
 //     such as the rows that match, the kind completes (proposal.Completed). The flags --identity,

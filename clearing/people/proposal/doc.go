@@ -40,5 +40,5 @@
 //   - its Entry, beside it, says what the audit and the journal must have of the act, from request
 //     and change alone; clearing/verify has the list;
 //   - the act's row of the policy (clearing/people/policy.json) names the kind, says who proposes
-//     and who approves, and after how many days a proposal expires; "names" goes from it.
+//     and who approves, and after how many days a proposal expires.
 package proposal
