@@ -77,8 +77,8 @@ func TestProposed(t *testing.T) {
 	second, err := p.asks("ann", block(clearingtest.Card, "20261101"))
 	p.must(err)
 	rows := first.Change.Rows
-	if len(rows) != 2 || rows[1].Table != "registry" || rows[1].Key != "cards" || !strings.HasPrefix(rows[0].State, "1+") || rows[1].State != rows[0].State {
-		t.Errorf("it shows %+v, want the registry at version 1 and its cards", rows)
+	if len(rows) != 3 || rows[1].Table != "registry" || rows[1].Key != "cards" || !strings.HasPrefix(rows[0].State, "1+") || rows[1].State != rows[0].State {
+		t.Errorf("it shows %+v, want the registry at version 1, its cards and one card", rows)
 	}
 	if f := rows[0].Fields; len(f) != 2 || !strings.HasPrefix(f[0].Becomes, "2+") || len(f[1].Becomes) != 64 {
 		t.Errorf("it shows %+v, want version 2 and a digest", f)
@@ -122,7 +122,7 @@ func TestRehearsed(t *testing.T) {
 	l := ledgertest.Connect(t, p.ledger.Pool().Config().ConnString(), 4, ledger.WithRehearsal())
 	before := ledgertest.Dump(t, p.ledger.Pool())
 	p.office = p.officeOn(l, p.staff)
-	if v, err := p.asks("ann", block(clearingtest.Card, "20261101")); err != nil || len(v.Change.Rows) != 2 {
+	if v, err := p.asks("ann", block(clearingtest.Card, "20261101")); err != nil || len(v.Change.Rows) != 3 {
 		t.Errorf("a rehearsed proposal: %v", err)
 	}
 	p.must(p.approves("bob", waits))
