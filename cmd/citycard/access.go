@@ -5,18 +5,16 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/people/access"
-	"citycard/clearing/registry"
+	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 func accessCommand() *ffcli.Command {
@@ -35,11 +33,6 @@ type actor struct {
 func (a *actor) register(c *command) {
 	c.flags.StringVar(&a.reason, "reason", "", "`text` that is kept with it")
 	a.identity = c.registerIdentity()
-}
-
-// approval is that of an act; what says what exactly is done.
-func (a *actor) approval(ctx context.Context, l *ledger.Ledger, act, what string) (ledger.Approval, error) {
-	return a.identity.alone(ctx, l, act, what, a.reason)
 }
 
 func (a *actor) missing() error {
@@ -120,41 +113,46 @@ func accessIssueCommand() *ffcli.Command {
 		}
 		return by.missing()
 	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
+	return c.asks(true, by.identity, func(ctx context.Context, client *api.Client) error {
 		of, err := access.ParseUnit(*unit)
 		if err != nil {
 			return service.Refuse("nothing was issued").Todo("correct --unit").Because(err)
 		}
-		if err := registered(ctx, b.Ledger, string(of)); err != nil {
+		issue := func(o access.Order) (access.Credential, error) {
+			issued, err := client.Issue(ctx, o, by.reason, c.dry)
+			return issued.Access(), notIssued(err)
+		}
+		if *certificate != "" {
+			issued, err := issueCertificate(access.Order{Unit: of, Kind: access.Certificate, Days: days}, *certificate, issue)
+			if err != nil {
+				return err
+			}
+			return c.printIssued(ctx, client, &issued, "", "")
+		}
+		issued, token, err := server.IssueToken(of, days, *out, c.dry, issue, func(err error) bool { return !unknownOutcome(err) })
+		if err != nil {
 			return err
 		}
-		approve := func(what string) (ledger.Approval, error) {
-			return by.approval(ctx, b.Ledger, access.ActIssue, what)
-		}
-		var issued access.Credential
-		var token string
-		if *certificate != "" {
-			issued, err = issueCertificate(ctx, b.Ledger, access.Order{Unit: of, Kind: access.Certificate, Days: days}, *certificate, approve)
-		} else {
-			issued, token, err = server.IssueToken(ctx, b.Ledger, of, days, *out, approve)
-		}
-		if err != nil {
-			return notIssued(err)
-		}
-		return c.printIssued(ctx, b, &issued, token, *out)
+		return c.printIssued(ctx, client, &issued, token, *out)
 	})
 }
 
+// unknownOutcome says that nobody knows whether a server has done what it was asked.
+func unknownOutcome(err error) bool {
+	p, ok := errors.AsType[*api.Problem](err)
+	return ok && p.Type == api.UnknownOutcome
+}
+
 // printIssued prints a new credential, and its token, unless that is in a file.
-func (c *command) printIssued(ctx context.Context, b *books.Books, issued *access.Credential, token, out string) error {
-	zone, err := server.Zone(ctx, b.Ledger)
+func (c *command) printIssued(ctx context.Context, client *api.Client, issued *access.Credential, token, out string) error {
+	zone, err := zoneOf(ctx, client)
 	if err != nil {
 		return err
 	}
-	if out != "" || b.Rehearses() {
+	if out != "" || c.dry {
 		token = "" // one of a dry run opens nothing
 	}
-	line := credentialLineOf(issued, zone, time.Now())
+	line := credentialLineOf(issued, zone.Location, time.Now())
 	if line.Token = token; c.asJSON {
 		return writeJSON(os.Stdout, line)
 	}
@@ -185,54 +183,19 @@ func fingerprint(path string, days int, now time.Time) (access.Hash, error) {
 }
 
 // issueCertificate makes a unit's certificate a credential.
-func issueCertificate(ctx context.Context, l *ledger.Ledger, order access.Order, path string, by func(what string) (ledger.Approval, error)) (c access.Credential, err error) {
+func issueCertificate(order access.Order, path string, issue func(access.Order) (access.Credential, error)) (c access.Credential, err error) {
 	if order.Hash, err = fingerprint(path, order.Days, time.Now()); err != nil {
 		return c, err
 	}
-	approval, err := by(order.What())
-	if err != nil {
-		return c, err
-	}
-	return (&access.Store{Ledger: l}).Issue(ctx, order, approval)
+	return issue(order)
 }
 
 // notIssued says why a credential was not issued.
 func notIssued(err error) error {
-	var order *access.OrderError
-	var taken *access.TakenError
-	var said *service.Failure
-	if err = notAllowed(err); errors.As(err, &said) {
-		return err
-	}
-	switch {
-	case errors.As(err, &taken):
-		return service.Refuse("nothing was issued: the certificate is credential %d already, of %s", taken.Number, string(taken.Unit)).
-			Todo("let the unit make another certificate, or revoke that credential first where it is the unit's own")
-	case errors.As(err, &order):
-		return service.Refuse("nothing was issued").Todo("correct what it names").Because(order.What)
-	case errors.Is(err, ledger.ErrOutcomeUnknown):
+	if unknownOutcome(err) {
 		return service.Fail("it is not known whether the credential was issued").Todo("look with citycard access list: revoke it if it is there and you do not have its token").Because(err)
 	}
-	return service.Fail("nothing was issued").Todo("try again").Because(err)
-}
-
-// registered refuses a unit that the registry does not have: its credential would look valid, but
-// would open nothing.
-func registered(ctx context.Context, books *ledger.Ledger, unit string) error {
-	edition, err := registry.NewStore(books.Pool()).Load(ctx)
-	if err != nil && !errors.Is(err, registry.ErrEmpty) {
-		return err
-	}
-	var there []string
-	if err == nil {
-		for _, c := range edition.Channels() {
-			of := string(access.Channel(c.ID))
-			if there = append(there, of); of == unit {
-				return nil
-			}
-		}
-	}
-	return service.Refuse("%s is not registered; nothing was issued", unit).Todo("registered are: %s", strings.Join(there, ", "))
+	return refusedBy(language.Textf("nothing was issued"), err)
 }
 
 func accessListCommand() *ffcli.Command {
@@ -266,40 +229,24 @@ func accessRevokeCommand() *ffcli.Command {
 		}
 		return by.missing()
 	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
-		zone, err := server.Zone(ctx, b.Ledger)
+	return c.asks(true, by.identity, func(ctx context.Context, client *api.Client) error {
+		zone, err := zoneOf(ctx, client)
 		if err != nil {
 			return err
 		}
-		approval, err := by.approval(ctx, b.Ledger, access.ActRevoke, (&access.Ended{Credential: number}).What())
+		ended, err := client.Revoke(ctx, number, by.reason, c.dry)
 		if err != nil {
-			return err
+			return refusedBy(language.Textf("nothing was revoked"), err)
 		}
-		revoked, again, err := (&access.Store{Ledger: b.Ledger}).Revoke(ctx, number, approval)
-		if err != nil {
-			return notRevoked(number, err)
-		}
-		switch line := credentialLineOf(&revoked, zone, time.Now()); {
+		revoked := ended.Access()
+		switch line := credentialLineOf(&revoked, zone.Location, time.Now()); {
 		case c.asJSON:
 			return writeJSON(os.Stdout, line)
-		case again:
+		case ended.Again:
 			c.Print("credential %d of %s was revoked at %s; nothing is changed", number, line.Unit, line.Revoked.Format(time.DateTime))
 		default:
 			c.Print("credential %d of %s is revoked; serve lets nobody in with it after %s", number, line.Unit, access.MaxAge.String())
 		}
 		return nil
 	})
-}
-
-// notRevoked says why a credential was not revoked.
-func notRevoked(number int64, err error) error {
-	var said *service.Failure
-	if err = notAllowed(err); errors.As(err, &said) {
-		return err
-	}
-	switch {
-	case errors.Is(err, access.ErrNone):
-		return service.Refuse("there is no credential %d", number).Todo("citycard access list has them")
-	}
-	return service.Fail("it is not known whether credential %d is revoked", number).Todo("try again: to revoke it twice does no harm").Because(err)
 }

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"citycard/clearing/people/access"
@@ -15,12 +16,18 @@ const tokens = "tokens"
 
 // letIn issues a token to each channel, good for a day.
 func (d *demo) letIn(ctx context.Context) error {
-	by := func(what string) (ledger.Approval, error) {
-		return d.staff.Alone(ctx, demostaff.Ann, access.ActIssue, what, "demonstration")
+	books := d.base.Books.Ledger
+	issue := func(o access.Order) (access.Credential, error) {
+		by, err := d.staff.Alone(ctx, demostaff.Ann, access.ActIssue, o.What(), "demonstration")
+		if err != nil {
+			return access.Credential{}, err
+		}
+		return (&access.Store{Ledger: books}).Issue(ctx, o, by)
 	}
+	notDone := func(err error) bool { return !errors.Is(err, ledger.ErrOutcomeUnknown) }
 	for _, channel := range d.server.Registry.Current().Channels() {
 		path := filepath.Join(d.dir.Join(tokens), channel.ID+".token")
-		if _, _, err := server.IssueToken(ctx, d.base.Books.Ledger, access.Channel(channel.ID), 1, path, by); err != nil {
+		if _, _, err := server.IssueToken(access.Channel(channel.ID), 1, path, false, issue, notDone); err != nil {
 			return err
 		}
 	}

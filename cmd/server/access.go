@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,24 +12,19 @@ import (
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/language"
-	"citycard/ledger"
 )
 
 // IssueToken issues a token to a unit, good for a number of days. With a path the token is written
 // into a new file there, which only its owner may read, before it opens anything: so there is no
-// credential whose token nobody has. by is who does it, given what is done.
-func IssueToken(ctx context.Context, l *ledger.Ledger, unit people.Unit, days int, path string, by func(what string) (ledger.Approval, error)) (c access.Credential, token string, err error) {
+// credential whose token nobody has. With dry no file is written. issue does the act; the file goes
+// again if it surely was not done, as notDone tells.
+func IssueToken(unit people.Unit, days int, path string, dry bool, issue func(access.Order) (access.Credential, error), notDone func(error) bool) (c access.Credential, token string, err error) {
 	token = access.NewToken()
-	order := access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: days}
-	approval, err := by(order.What())
-	if err != nil {
-		return c, "", err
-	}
-	if err := keepToken(path, token, l.Rehearses()); err != nil {
+	if err := keepToken(path, token, dry); err != nil {
 		return c, "", service.Fail("no token was issued").Todo("correct --out").Because(err)
 	}
-	c, err = (&access.Store{Ledger: l}).Issue(ctx, order, approval)
-	if err != nil && path != "" && !l.Rehearses() && !errors.Is(err, ledger.ErrOutcomeUnknown) {
+	c, err = issue(access.Order{Unit: unit, Kind: access.Token, Hash: access.HashToken(token), Days: days})
+	if err != nil && path != "" && !dry && notDone(err) {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return c, token, err

@@ -85,7 +85,7 @@ func signed(by ledger.Approval, what string) error {
 			return err
 		}
 		if statement.What != what {
-			return fmt.Errorf("signed is %q, and to be done %q", statement.What, what)
+			return language.Textf("signed is %q, and to be done %q", statement.What, what)
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) { ledgertest.Main(m) }
 type town struct {
 	testing.TB
 	server *api.Server
+	ledger *ledger.Ledger
 	staff  *peopletest.Staff
 	dir    string
 }
@@ -51,7 +52,7 @@ func newTown(t testing.TB, rate int) *town {
 	w := &town{TB: t, dir: t.TempDir()}
 	w.must(schema.Apply(t.Context(), url))
 	l := ledgertest.Connect(t, url, 8)
-	w.staff = peopletest.New(t, l)
+	w.ledger, w.staff = l, peopletest.New(t, l)
 	w.must(l.OpenDay(t.Context(), 20260105))
 	w.must(l.OpenAccounts(t.Context(), []ledger.Account{{Code: "agent", Kind: ledger.Liability, Owner: "issuer", Flags: ledger.DebitsMustNotExceedCredits, Cap: 1000}}))
 	w.server = api.New(api.Settings{

@@ -184,6 +184,7 @@ func (s *Server) registerActs() {
 	found := act("found", "/v1/keepers", "Become a keeper", "Enrols the first keepers, each with a token that was printed at the founding.", bodyLimit)
 	found.Tags = []string{"people"}
 	huma.Register(s.api, found, s.found)
+	s.registerCredentials()
 	s.registerDecision("reject", "Reject", "Decides that a proposal is not done.", (*proposal.Office).Reject)
 	s.registerDecision("withdraw", "Withdraw", "Takes back what the signer has proposed.", (*proposal.Office).Withdraw)
 }

@@ -128,6 +128,9 @@ func newProblem(l language.Language, kind Kind, detail error, todo *language.Tex
 
 // problemOf says which problem an error is, and what to do about it.
 func problemOf(l language.Language, err error) *Problem {
+	if kind, detail, todo := ofAccess(err); detail != nil {
+		return newProblem(l, kind, detail, todo)
+	}
 	kind, todo := classify(err)
 	p := newProblem(l, kind, err, todo)
 	if kind == Invalid {
