@@ -14,6 +14,7 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/rules"
 	"citycard/cmd/books"
+	"citycard/cmd/demostaff"
 	"citycard/terminals/downlink"
 )
 
@@ -100,13 +101,13 @@ func TestRulesAreAdopted(t *testing.T) {
 	version = version[:strings.LastIndex(version, "]")]
 	later := strings.NewReplacer(`"zz-2013"`, `"later"`, `"20131223"`, `"20350101"`).Replace(version)
 	adopted("1", 1)
+	staff := p.enrolled(t, "--data", data)
 	for number, text := range []string{
 		head + `"versions": [` + version + "," + later + "]}",
 		example,
 	} {
 		drafts := clearingtest.WriteFiles(t, map[string]string{"fares.json": text})
-		p.run(t, "citycard", "rules", "propose", drafts, "--data", data, "--by", "ann", "--reason", "council")
-		p.run(t, "citycard", "rules", "approve", fmt.Sprint(number+2), "--data", data, "--by", "bob")
+		staff.two(demostaff.Ann, demostaff.Bob, "rules", "propose", drafts)
 		adopted(fmt.Sprint(number+2), 2-number)
 	}
 	s.signal(os.Interrupt)
