@@ -17,6 +17,35 @@ const Looking = "look"
 // Looks says who asks to be shown something. The statement names the key in place of the person,
 // who may be asking who they are, and as its "what" the request.
 func (s *Store) Looks(ctx context.Context, sig chain.Signature, what string) (Person, error) {
+	return s.believes(ctx, sig, func(_ Person, st *Statement) error {
+		switch {
+		case st.Person != sig.Key:
+			return deny(OtherPerson, "the statement is of %q: want the key itself, %s", st.Person, sig.Key)
+		case st.Act != Looking:
+			return deny(OtherAct, "the statement is of the act %q, not of %q", st.Act, Looking)
+		case st.What != what:
+			return deny(OtherAct, "the statement is of the request %q, not of %q", st.What, what)
+		}
+		return nil
+	})
+}
+
+// Believes says who has signed an act, before anything else is read for it. It takes nothing: the
+// act's transaction has Check.
+func (s *Store) Believes(ctx context.Context, sig chain.Signature, act string) (Person, error) {
+	return s.believes(ctx, sig, func(p Person, st *Statement) error {
+		switch {
+		case st.Person != p.ID:
+			return deny(OtherPerson, "the statement is of %q, which is not who has the key", st.Person)
+		case st.Act != act:
+			return deny(OtherAct, "the statement is of the act %q, not of %q", st.Act, act)
+		}
+		return nil
+	})
+}
+
+// believes checks key, signature, books and time of a statement, and what else its use wants.
+func (s *Store) believes(ctx context.Context, sig chain.Signature, wants func(Person, *Statement) error) (Person, error) {
 	var p ofPerson
 	var books string
 	var now time.Time
@@ -30,25 +59,23 @@ func (s *Store) Looks(ctx context.Context, sig chain.Signature, what string) (Pe
 		now, err = clock(ctx, tx)
 		return err
 	})
+	if err != nil {
+		return Person{}, err
+	}
+	st, err := Verify(sig, p.Key)
 	if err == nil {
 		err = p.inForce()
+	}
+	if err == nil {
+		err = wants(p.Person, st)
+	}
+	if err == nil {
+		err = fits(st, books, now)
 	}
 	if err != nil {
 		return Person{}, err
 	}
-	statement, err := Verify(sig, p.Key)
-	switch {
-	case err != nil:
-	case statement.Person != sig.Key:
-		err = deny(OtherPerson, "the statement is of %q: want the key itself, %s", statement.Person, sig.Key)
-	case statement.Act != Looking:
-		err = deny(OtherAct, "the statement is of the act %q, not of %q", statement.Act, Looking)
-	case statement.What != what:
-		err = deny(OtherAct, "the statement is of the request %q, not of %q", statement.What, what)
-	default:
-		err = fits(statement, books, now)
-	}
-	return p.Person, err
+	return p.Person, nil
 }
 
 // clock is the database's.

@@ -232,7 +232,9 @@ func (w *town) answered(handler http.Handler, r *http.Request) (int, api.Problem
 // the language that was asked for.
 func TestBadRequests(t *testing.T) {
 	w := newTown(t, 1000)
-	signed := `{"key":"SHA256:x","statement":"s","signature":"x"}`
+	by, err := json.Marshal(w.staff.Sign(t, "bob", people.ActApprove, "proposal 7", "r"))
+	w.must(err)
+	signed := string(by)
 	hash := strings.Repeat("0", 64)
 	for _, c := range []struct {
 		name, path, body string

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -299,14 +300,18 @@ func (c *Client) request(ctx context.Context, what call) (*http.Request, error) 
 	if what.body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if !what.looks || !c.remote {
+	if !c.remote || !what.looks && len(what.body) < bodyLimit {
 		return request, nil
+	}
+	asked := what.method + " " + what.path
+	if sum := sha256.Sum256(what.body); len(what.body) > 0 {
+		asked = requestOf(asked, hex.EncodeToString(sum[:]))
 	}
 	if err := c.introduce(ctx); err != nil {
 		return nil, err
 	}
 	signed, err := people.Sign(c.key, people.Statement{
-		Books: c.books, Person: c.key.Public().Fingerprint(), Act: people.Looking, What: what.method + " " + what.path, At: c.now(),
+		Books: c.books, Person: c.key.Public().Fingerprint(), Act: people.Looking, What: asked, At: c.now(),
 	})
 	if err != nil {
 		return nil, err

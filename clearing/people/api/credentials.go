@@ -79,6 +79,10 @@ func (s *Server) issue(ctx context.Context, in *struct {
 },
 ) (*answer[Credential], error) {
 	office := s.office(in.Dry)
+	by, err := s.alone(ctx, office.People, in.Body.Signed, access.ActIssue)
+	if err != nil {
+		return nil, err
+	}
 	order := access.Order{Unit: in.Body.Unit, Kind: in.Body.Kind, Days: in.Body.Days}
 	hash, err := hashOf(in.Body.Hash)
 	if order.Hash = hash; err == nil {
@@ -89,10 +93,6 @@ func (s *Server) issue(ctx context.Context, in *struct {
 	}
 	if err != nil {
 		return nil, s.problem(ctx, err)
-	}
-	by, err := s.alone(ctx, office.People, in.Body.Signed, access.ActIssue)
-	if err != nil {
-		return nil, err
 	}
 	c, err := (&access.Store{Ledger: office.Ledger}).Issue(ctx, order, by)
 	return answered(ctx, s, credentialOf(&c, false), err)
@@ -115,7 +115,7 @@ func (s *Server) revoke(ctx context.Context, in *struct {
 
 // alone is the approval of an act that takes one person, by who signed it.
 func (s *Server) alone(ctx context.Context, store *people.Store, signed Signature, act string) (by ledger.Approval, err error) {
-	if err := s.count(ctx, signed.Key); err != nil {
+	if _, err := s.believes(ctx, signed, act); err != nil {
 		return by, err
 	}
 	if by, err = store.Signed(ctx, signed.chain(), act); err != nil {

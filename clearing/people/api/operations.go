@@ -18,11 +18,6 @@ func problemType() reflect.Type { return reflect.TypeFor[Problem]() }
 // answer is an operation's answer.
 type answer[T any] struct{ Body T }
 
-// Looking is what a request has that only looks.
-type Looking struct {
-	Signed string `header:"Citycard-Signed" maxLength:"16384" hidden:"true"`
-}
-
 // DryRun is what an act has.
 type DryRun struct {
 	Dry bool `query:"dry_run" doc:"Do it, and roll it back"`
@@ -39,10 +34,10 @@ func (s *Server) register() {
 }
 
 // look is an operation that changes nothing.
-func look(id, method, path, tag, summary, description string) huma.Operation {
+func look(id, method, path, tag, summary, description string, limit int64) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary, Description: description,
-		Security: []map[string][]string{{}, {scheme: {}}}, MaxBodyBytes: draftLimit, BodyReadTimeout: bodyTimeout,
+		Security: []map[string][]string{{}, {scheme: {}}}, MaxBodyBytes: limit, BodyReadTimeout: noTimeout,
 	}
 }
 
@@ -50,7 +45,7 @@ func look(id, method, path, tag, summary, description string) huma.Operation {
 func act(id, path, summary, description string, limit int64) huma.Operation {
 	return huma.Operation{
 		OperationID: id, Method: http.MethodPost, Path: path, Tags: []string{"proposals"}, Summary: summary, Description: description,
-		Security: []map[string][]string{{}}, MaxBodyBytes: limit, BodyReadTimeout: bodyTimeout,
+		Security: []map[string][]string{{}}, MaxBodyBytes: limit, BodyReadTimeout: noTimeout,
 	}
 }
 
@@ -70,44 +65,37 @@ func (s *Server) registerLooks() {
 		}
 		return answered(ctx, s, b, err)
 	})
-	huma.Register(s.api, look("whoami", http.MethodGet, "/v1/whoami", "people", "Whose key it is", "The person who has or had a key."),
+	huma.Register(s.api, look("whoami", http.MethodGet, "/v1/whoami", "people", "Whose key it is", "The person who has or had a key.", bodyLimit),
 		func(ctx context.Context, in *struct {
-			Looking
 			Key string `query:"key" required:"true" maxLength:"64" doc:"Fingerprint of the key"`
 		},
 		) (*answer[Person], error) {
-			if err := s.looks(ctx, in.Signed); err != nil {
-				return nil, err
-			}
 			p, inForce, err := s.people().ByKey(ctx, in.Key)
 			return answered(ctx, s, personOf(p, inForce), err)
 		})
 	huma.Register(s.api, look("draft", http.MethodPost, "/v1/proposals/draft", "proposals", "What a request would do",
-		"Makes the change of a request, and says what is to be signed. Nothing is stored."), s.draft)
-	huma.Register(s.api, look("list", http.MethodGet, "/v1/proposals", "proposals", "What waits, or was proposed", "Oldest first, in pages."), s.list)
+		"Makes the change of a request, and says what is to be signed. No proposal is stored; content that is too large for one may be kept.", draftLimit), s.draft)
+	huma.Register(s.api, look("list", http.MethodGet, "/v1/proposals", "proposals", "What waits, or was proposed", "Oldest first, in pages.", bodyLimit), s.list)
 	huma.Register(s.api, look("show", http.MethodGet, "/v1/proposals/{number}", "proposals", "What a proposal would do, or did",
-		"The change is the one that was proposed; of one that waits, stale says why it would be refused now."),
+		"The change is the one that was proposed; of one that waits, stale says why it would be refused now.", bodyLimit),
 		func(ctx context.Context, in *struct {
-			Looking
 			Numbered
 		},
 		) (*answer[*View], error) {
-			if err := s.looks(ctx, in.Signed); err != nil {
-				return nil, err
-			}
 			v, err := s.s.Office.Show(ctx, in.Number)
 			return s.view(ctx, v, err)
 		})
 }
 
 func (s *Server) draft(ctx context.Context, in *struct {
-	Looking
 	DryRun
 	Body Asked
 },
 ) (*answer[*View], error) {
-	if err := s.looks(ctx, in.Signed); err != nil {
-		return nil, err
+	if c := callerOf(ctx); c.person != nil { // a kind may keep what it is sent
+		if err := s.s.Office.MayAsk(*c.person, in.Body.Kind); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 	}
 	request, left, err := s.office(in.Dry).Complete(ctx, in.Body.Kind, in.Body.Request)
 	if err != nil {
@@ -126,16 +114,12 @@ const pageSize = 100
 var errEnough = errors.New("the page is full")
 
 func (s *Server) list(ctx context.Context, in *struct {
-	Looking
 	All   bool   `query:"all" doc:"Also what was decided or has expired"`
 	Kind  string `query:"kind" maxLength:"64" doc:"Only of this kind"`
 	Unit  string `query:"unit" maxLength:"64" doc:"Only about the money or rows of this unit"`
 	After int64  `query:"after" minimum:"0" doc:"Only with a larger number"`
 },
 ) (*answer[Page], error) {
-	if err := s.looks(ctx, in.Signed); err != nil {
-		return nil, err
-	}
 	page := Page{Proposals: []Proposal{}}
 	err := s.s.Office.List(ctx, proposal.Filter{All: in.All, Kind: in.Kind, Unit: people.Unit(in.Unit), After: in.After}, func(p *proposal.Proposal) error {
 		if len(page.Proposals) == pageSize {
@@ -158,8 +142,12 @@ func (s *Server) registerActs() {
 			Body Proposing
 		},
 		) (*answer[*View], error) {
-			if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+			by, err := s.believes(ctx, in.Body.Signed, proposal.ActPropose)
+			if err != nil {
 				return nil, err
+			}
+			if err := s.s.Office.MayAsk(by, in.Body.Kind); err != nil {
+				return nil, s.problem(ctx, err)
 			}
 			v, err := s.office(in.Dry).Propose(ctx, in.Body.Kind, in.Body.Request, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
 			return s.view(ctx, v, err)
@@ -172,7 +160,7 @@ func (s *Server) registerActs() {
 			Body Approving
 		},
 		) (*answer[Outcome], error) {
-			if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+			if _, err := s.believes(ctx, in.Body.Signed, people.ActApprove); err != nil {
 				return nil, err
 			}
 			done, err := s.office(in.Dry).Approve(ctx, in.Number, in.Body.Hash, proposal.Given(in.Body.Signed.chain()))
@@ -185,18 +173,18 @@ func (s *Server) registerActs() {
 	found.Tags = []string{"people"}
 	huma.Register(s.api, found, s.found)
 	s.registerCredentials()
-	s.registerDecision("reject", "Reject", "Decides that a proposal is not done.", (*proposal.Office).Reject)
-	s.registerDecision("withdraw", "Withdraw", "Takes back what the signer has proposed.", (*proposal.Office).Withdraw)
+	s.registerDecision("reject", proposal.ActReject, "Reject", "Decides that a proposal is not done.", (*proposal.Office).Reject)
+	s.registerDecision("withdraw", proposal.ActWithdraw, "Withdraw", "Takes back what the signer has proposed.", (*proposal.Office).Withdraw)
 }
 
-func (s *Server) registerDecision(id, summary, description string, decide func(*proposal.Office, context.Context, int64, string, proposal.Sign) (*proposal.Proposal, error)) {
+func (s *Server) registerDecision(id, name, summary, description string, decide func(*proposal.Office, context.Context, int64, string, proposal.Sign) (*proposal.Proposal, error)) {
 	huma.Register(s.api, act(id, "/v1/proposals/{number}/"+id, summary, description, bodyLimit), func(ctx context.Context, in *struct {
 		DryRun
 		Numbered
 		Body Deciding
 	},
 	) (*answer[Outcome], error) {
-		if err := s.count(ctx, in.Body.Signed.Key); err != nil {
+		if _, err := s.believes(ctx, in.Body.Signed, name); err != nil {
 			return nil, err
 		}
 		p, err := decide(s.office(in.Dry), ctx, in.Number, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
@@ -218,6 +206,9 @@ func (s *Server) found(ctx context.Context, in *struct {
 	}
 	key, err := people.ParsePublicKey(in.Body.Public)
 	if err == nil {
+		_, err = people.Verify(in.Body.Signed.chain(), key)
+	}
+	if err == nil {
 		n := people.Newcomer{Token: in.Body.Token, ID: in.Body.ID, Name: in.Body.Name}
 		err = s.office(in.Dry).People.EnrolKeeper(ctx, n, key, in.Body.Signed.chain())
 	}
@@ -228,8 +219,10 @@ func (s *Server) found(ctx context.Context, in *struct {
 	if in.Dry {
 		return &answer[Person]{personOf(p, true)}, nil
 	}
-	p, inForce, err := s.people().ByKey(ctx, key.Fingerprint())
-	return answered(ctx, s, personOf(p, inForce), err)
+	if found, inForce, err := s.people().ByKey(ctx, key.Fingerprint()); err == nil {
+		return &answer[Person]{personOf(found, inForce)}, nil
+	}
+	return &answer[Person]{personOf(p, true)}, nil // the keeper is enrolled, whatever can be read
 }
 
 // answered is an answer, or the problem that an error is.

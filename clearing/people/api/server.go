@@ -2,8 +2,8 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"math"
 	"net/http"
@@ -18,7 +18,6 @@ import (
 	"citycard/clearing/people/access"
 	"citycard/clearing/people/proposal"
 	"citycard/language"
-	"citycard/ledger/chain"
 )
 
 // Settings are what a server is made with.
@@ -42,6 +41,9 @@ type Server struct {
 	api    huma.API
 	places *access.Rates[netip.Addr] // over a network
 	keys   *access.Rates[keyAt]
+	large  chan struct{} // one for each large body in memory
+
+	operations map[string]operation // by pattern of mux
 }
 
 // keyAt is a key, as a request claims it. Who claims another's key uses up their own limit of it.
@@ -56,6 +58,7 @@ const (
 	proposalLimit = proposal.MaxBody + bodyLimit
 	draftLimit    = proposal.MaxContent + bodyLimit
 	bodyTimeout   = 10 * time.Second
+	noTimeout     = -1 // bodies are read before an operation begins
 	// actTimeout is how long an act may take until its answer is written.
 	actTimeout = 10 * time.Minute
 )
@@ -63,7 +66,8 @@ const (
 // Path is under which the API is.
 const Path = "/v1/"
 
-// LookHeader has the signed statement of a request over a network that only looks: JSON in base64.
+// LookHeader has the signed statement of a request over a network that only looks, or has a large
+// body: JSON in base64.
 const LookHeader = "Citycard-Signed"
 
 const scheme = "statement"
@@ -73,6 +77,7 @@ func New(s Settings) *Server {
 	server := &Server{
 		s: s, mux: http.NewServeMux(),
 		places: access.NewRates[netip.Addr](float64(s.Rate), s.Rate), keys: access.NewRates[keyAt](float64(s.Rate), s.Rate),
+		large: make(chan struct{}, largeBodies), operations: map[string]operation{},
 	}
 	config := huma.DefaultConfig("Citycard", "1")
 	config.Info.Description = "The acts of people who run a city card, each signed by the key of who does it."
@@ -84,9 +89,10 @@ func New(s Settings) *Server {
 	config.Transformers = []huma.Transformer{inOurs}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
 		Type: "apiKey", In: "header", Name: LookHeader,
-		Description: "Over a network: a signed statement of the act \"look\" in JSON (key, statement, signature), in base64. Its person is the key's fingerprint, and its what the method, a blank, and path and query.",
+		Description: "Over a network: a signed statement of the act \"look\" in JSON (key, statement, signature), in base64. Its person is the key's fingerprint, and its what the method, a blank, path and query, and for a request with a body also \" sha256:\" and the body's hash in hexadecimal digits. An act carries its signature in its body; one whose body has 64 kB or more takes this header, too.",
 	}}
 	config.OnAddOperation = append(config.OnAddOperation, func(oapi *huma.OpenAPI, op *huma.Operation) {
+		server.operations[op.Method+" "+op.Path] = operationOf(op)
 		problem := oapi.Components.Schemas.Schema(problemType(), true, "Problem")
 		op.Responses["default"] = &huma.Response{
 			Description: "A problem", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
@@ -98,7 +104,7 @@ func New(s Settings) *Server {
 		delete(server.api.OpenAPI().Components.Schemas.Map(), name)
 	}
 	server.mux.HandleFunc(Path, func(w http.ResponseWriter, r *http.Request) {
-		server.refuse(w, r, NotFound, language.Textf("there is no %s %s", r.Method, r.URL.Path))
+		newProblem(callerOf(r.Context()).language, NotFound, language.Textf("there is no %s %s", r.Method, r.URL.Path), nil).write(w)
 	})
 	return server
 }
@@ -111,7 +117,8 @@ type caller struct {
 	language language.Language
 	remote   bool
 	place    netip.Addr
-	request  string // as a statement of a look names it
+	request  string         // as a statement of a look names it
+	person   *people.Person // whose statement in the header is believed
 }
 
 type callerKey struct{}
@@ -130,15 +137,19 @@ func (s *Server) Remote() http.Handler { return s.handler(true) }
 func (s *Server) handler(remote bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := caller{language: language.Accepted(r.Header.Get("Accept-Language")), remote: remote, request: r.Method + " " + r.URL.RequestURI()}
-		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		if remote {
 			c.place = access.PlaceOf(r.RemoteAddr)
-			if wait := s.places.Take(c.place, s.s.Now()); wait > 0 {
-				w.Header().Set("Connection", "close")
-				w.Header().Set("Retry-After", seconds(wait))
-				s.refuse(w, r, TooMany, language.Textf("too many requests of this address"))
-				return
-			}
+		}
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+		if wait := s.wait(c); wait > 0 {
+			s.cut(w, tooMany(c.language, wait, language.Textf("too many requests of this address")))
+			return
+		}
+		leave, err := s.receive(w, r, &c)
+		defer leave()
+		if err != nil {
+			s.cut(w, err)
+			return
 		}
 		if r.Method != http.MethodGet {
 			// An act may take longer than other answers of this listener.
@@ -148,11 +159,30 @@ func (s *Server) handler(remote bool) http.Handler {
 	})
 }
 
+// wait is how long an address must wait that has sent too many requests over a network.
+func (s *Server) wait(c caller) time.Duration {
+	if !c.remote {
+		return 0
+	}
+	return s.places.Take(c.place, s.s.Now())
+}
+
 func seconds(wait time.Duration) string { return strconv.Itoa(int(math.Ceil(wait.Seconds()))) }
 
-// refuse answers what no operation answers.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, kind Kind, detail *language.Text) {
-	p := newProblem(callerOf(r.Context()).language, kind, detail, nil)
+// cut answers a request that no operation gets, and ends its connection.
+func (s *Server) cut(w http.ResponseWriter, err error) {
+	w.Header().Set("Connection", "close")
+	if more, ok := errors.AsType[huma.HeadersError](err); ok {
+		for name, values := range more.GetHeaders() {
+			w.Header()[name] = values
+		}
+	}
+	if p, ok := errors.AsType[*Problem](err); ok {
+		p.write(w)
+	}
+}
+
+func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the client may be gone; nobody else to tell
@@ -171,37 +201,27 @@ func (s *Server) problem(ctx context.Context, err error) *Problem {
 func (s *Server) count(ctx context.Context, key string) error {
 	c := callerOf(ctx)
 	if wait := s.keys.Take(keyAt{c.place, key}, s.s.Now()); wait > 0 {
-		return huma.ErrorWithHeaders(newProblem(c.language, TooMany, language.Textf("too many requests of this key"), nil), http.Header{"Retry-After": {seconds(wait)}})
+		return tooMany(c.language, wait, language.Textf("too many requests of this key"))
 	}
 	return nil
 }
 
-// looks refuses a request over a network that only looks and is not signed.
-func (s *Server) looks(ctx context.Context, header string) error {
-	c := callerOf(ctx)
-	if !c.remote {
-		return nil
-	}
-	if header == "" {
-		return newProblem(c.language, Unsigned, language.Textf("over a network reading takes a signed statement, too"), language.Textf("sign it: the command takes --identity"))
-	}
-	var signed chain.Signature
-	text, err := base64.StdEncoding.DecodeString(header)
-	if err == nil {
-		err = json.Unmarshal(text, &signed)
-	}
-	if err != nil {
-		p := newProblem(c.language, BadSignature, language.Textf("the header %s has no signed statement", LookHeader), nil)
-		p.Errors = []Fault{{"header." + LookHeader, "want key, statement and signature in JSON, in base64"}}
-		return p
-	}
+// believes counts a request of an act, and says who has signed it. Without a signature that is
+// believed nothing is read or said of what the act is about.
+func (s *Server) believes(ctx context.Context, signed Signature, act string) (people.Person, error) {
 	if err := s.count(ctx, signed.Key); err != nil {
-		return err
+		return people.Person{}, err
 	}
-	if _, err := s.s.Office.People.Looks(ctx, signed, c.request); err != nil {
-		return s.problem(ctx, err)
+	p, err := s.people().Believes(ctx, signed.chain(), act)
+	if err != nil {
+		return people.Person{}, s.problem(ctx, err)
 	}
-	return nil
+	return p, nil
+}
+
+// tooMany refuses a request that may come again after a while.
+func tooMany(l language.Language, wait time.Duration, detail *language.Text) error {
+	return huma.ErrorWithHeaders(newProblem(l, TooMany, detail, nil), http.Header{"Retry-After": {seconds(wait)}})
 }
 
 // office is the one for an act, or the one that rolls everything back.

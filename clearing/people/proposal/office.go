@@ -76,6 +76,15 @@ func (o *Office) kind(name string) (*Kind, error) {
 	return nil, language.Textf("%w: %q", ErrKind, name)
 }
 
+// MayAsk says whether a person may propose a kind at all, whosever money or rows it is about.
+func (o *Office) MayAsk(person people.Person, kind string) error {
+	k, err := o.kind(kind)
+	if err == nil {
+		err = o.People.Policy.MayPropose(person, k.Name, person.Unit)
+	}
+	return err
+}
+
 // Complete makes the request of what somebody asks for (Kind.Complete).
 func (o *Office) Complete(ctx context.Context, kind string, asked json.RawMessage) (json.RawMessage, []*language.Text, error) {
 	k, err := o.kind(kind)
