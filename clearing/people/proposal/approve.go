@@ -164,6 +164,8 @@ func (a *approval) settle(ctx context.Context, result Result, by ledger.Approval
 		return err
 	})
 	switch {
+	case err != nil && a.tx != nil: // decided, if that was committed
+		return nil, fmt.Errorf("%w: %w", ledger.ErrOutcomeUnknown, errors.Join(acted, err))
 	case err != nil && acted != nil:
 		return nil, fmt.Errorf("%w; %w", acted, err)
 	case err != nil:

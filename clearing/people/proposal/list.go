@@ -22,13 +22,13 @@ type Filter struct {
 	After int64
 }
 
-// List passes the proposals on, oldest first.
+// List passes the proposals on, oldest first, without what they do: neither request nor change.
 func (o *Office) List(ctx context.Context, f Filter, each func(*Proposal) error) error {
 	const page = 100
 	for last := f.After; ; {
 		var found []*Proposal
 		err := o.Ledger.Look(ctx, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, selectProposals+`WHERE number > $1 AND ($2 OR state = 'waiting') AND ($3 = '' OR kind = $3) AND ($4 = '' OR unit = $4)
+			rows, err := tx.Query(ctx, selectListed+`WHERE number > $1 AND ($2 OR state = 'waiting' AND expires > `+secondNow+`) AND ($3 = '' OR kind = $3) AND ($4 = '' OR unit = $4)
 				ORDER BY number LIMIT $5`, last, f.All, f.Kind, string(f.Unit), page)
 			if err != nil {
 				return err

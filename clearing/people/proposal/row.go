@@ -72,8 +72,13 @@ func (p *Proposal) decided() error {
 	return &DecidedError{p.Number, p.State, p.Decider, p.DecidedAt}
 }
 
-const selectProposals = `SELECT number, kind, unit, body, change, hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note,
-	floor(extract(epoch FROM clock_timestamp()))::INT8 FROM proposals `
+const (
+	selectProposals = "SELECT number, kind, unit, body, change" + selectRest
+	// selectListed leaves out what the proposals do, which has megabytes.
+	selectListed = "SELECT number, kind, unit, '', ''" + selectRest
+	selectRest   = ", hash, proposer, signed, reason, at, expires, state, decider, decided, decided_at, note, " + secondNow + " FROM proposals "
+	secondNow    = "floor(extract(epoch FROM clock_timestamp()))::INT8"
+)
 
 // scan reads a row, as it is at the database's clock.
 func scan(row pgx.Row) (*Proposal, error) {
