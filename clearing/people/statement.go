@@ -108,6 +108,10 @@ const (
 	ActApprove = "approve proposal"
 )
 
+// Tried is how a statement names an act that is only tried, and rolled back: with such a signature
+// nobody can do the act.
+func Tried(act string) string { return "try " + act }
+
 // ProposalOf reads what a proposer signs: "proposal of KIND sha256:HASH".
 func ProposalOf(what string) (kind, hash string, ok bool) {
 	if kind, ok = strings.CutPrefix(what, "proposal of "); ok {

@@ -145,7 +145,7 @@ func unknownOutcome(err error) bool {
 
 // printIssued prints a new credential, and its token, unless that is in a file.
 func (c *command) printIssued(ctx context.Context, client *api.Client, issued *access.Credential, token, out string) error {
-	zone, err := zoneOf(ctx, client)
+	_, zone, err := booksOf(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func accessRevokeCommand() *ffcli.Command {
 		return by.missing()
 	}
 	return c.asks(true, by.identity, func(ctx context.Context, client *api.Client) error {
-		zone, err := zoneOf(ctx, client)
+		_, zone, err := booksOf(ctx, client)
 		if err != nil {
 			return err
 		}

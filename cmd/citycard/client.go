@@ -149,12 +149,12 @@ func refusedBy(what *language.Text, err error) error {
 	return failure.Because(p)
 }
 
-// zoneOf is the zone of the city whose books a server has.
-func zoneOf(ctx context.Context, client *api.Client) (zoned, error) {
+// booksOf are the identity of a server's books, and the zone of their city.
+func booksOf(ctx context.Context, client *api.Client) (id string, zone zoned, err error) {
 	b, err := client.Books(ctx)
 	if err != nil {
-		return zoned{}, refusedBy(language.Textf("it cannot be shown"), err)
+		return "", zoned{}, refusedBy(language.Textf("it cannot be shown"), err)
 	}
-	zone, err := time.LoadLocation(b.Zone)
-	return zoned{zone}, err
+	location, err := time.LoadLocation(b.Zone)
+	return b.Books, zoned{location}, err
 }

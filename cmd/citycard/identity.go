@@ -93,7 +93,7 @@ func (a *acting) sign(s staff.Statement) (chain.Signature, error) {
 
 // alone signs an act that takes one person, and gives its approval. What says what exactly is done.
 func (a *acting) alone(ctx context.Context, act, what, reason string) (ledger.Approval, error) {
-	signature, err := a.sign(staff.Statement{Act: act, What: what, Reason: reason})
+	signature, err := a.sign(staff.Statement{Act: a.store.Signing(act), What: what, Reason: reason})
 	if err != nil {
 		return ledger.Approval{}, notAllowed(err)
 	}

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 	"golang.org/x/term"
@@ -75,13 +72,23 @@ func proposalApproveCommand() *ffcli.Command {
 	hash := n.flags.String("hash", "", "the `hash` of what was shown, in hexadecimal digits")
 	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
 		view, err := desk.client.Show(ctx, n.number)
-		if err == nil && *hash == "" {
+		switch {
+		case err != nil:
+			return api.Outcome{}, err
+		case view.State == proposal.Approved:
+			return api.Outcome{Proposal: view.Proposal, Repeated: true}, nil
+		}
+		if err = waits(view); err == nil && *hash == "" {
 			err = desk.ask(view, hash)
 		}
 		if err != nil {
 			return api.Outcome{}, err
 		}
-		return desk.client.Approve(ctx, n.number, *hash, view.Reason, n.dry)
+		done, err := desk.client.Approve(ctx, n.number, *hash, view.Reason, n.dry)
+		if err == nil && !n.dry && done.State != proposal.Approved {
+			err = language.Textf("the server says that the proposal is not approved: %s", string(done.State))
+		}
+		return done, err
 	}, func(done *api.Outcome) {
 		for _, text := range done.Said {
 			n.Print("%s", text)
@@ -97,6 +104,21 @@ func proposalApproveCommand() *ffcli.Command {
 	})
 }
 
+// waits refuses a decision about a proposal that does not wait, and says what became of it: for
+// such a one nothing is signed.
+func waits(view *api.View) error {
+	decided := &proposal.DecidedError{Number: view.Number, State: view.State, By: view.Decider, At: view.Expires}
+	switch {
+	case view.State == proposal.Waiting:
+		return nil
+	case view.State == proposal.Ended:
+		decided.By = view.Proposer
+	case view.DecidedAt != nil:
+		decided.At = *view.DecidedAt
+	}
+	return service.Refuse("nothing is decided").Todo("citycard proposal list --all shows them").Because(decided)
+}
+
 // ask shows a proposal on a terminal and asks whether to approve it.
 func (d *desk) ask(view *api.View, hash *string) error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
@@ -106,18 +128,8 @@ func (d *desk) ask(view *api.View, hash *string) error {
 		return err
 	}
 	*hash = view.Hash
-	if view.State != proposal.Waiting {
-		return nil // the server says what became of it
-	}
-	d.Say("type yes to approve it:")
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("the answer: %w", err)
-	}
-	if word := strings.TrimSpace(answer); word != "yes" && word != "是" {
-		return service.Refuse("nothing is decided").Because(language.Textf("the answer was no"))
-	}
-	return nil
+	d.Say("type yes to approve it in the books %s:", d.books)
+	return agreed(language.Textf("nothing is decided"))
 }
 
 func proposalRejectCommand() *ffcli.Command {
@@ -132,6 +144,9 @@ func proposalRejectCommand() *ffcli.Command {
 	}
 	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
 		view, err := desk.client.Show(ctx, n.number)
+		if err == nil {
+			err = waits(view)
+		}
 		if err != nil {
 			return api.Outcome{}, err
 		}
@@ -145,6 +160,9 @@ func proposalWithdrawCommand() *ffcli.Command {
 	reason := n.flags.String("reason", "", "why, a `text` for later")
 	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
 		view, err := desk.client.Show(ctx, n.number)
+		if err == nil {
+			err = waits(view)
+		}
 		if err != nil {
 			return api.Outcome{}, err
 		}

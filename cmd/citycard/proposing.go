@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
+	"golang.org/x/term"
 
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/proposal"
@@ -30,6 +34,9 @@ type proposer struct {
 	*command
 	key    *identityFlags
 	reason string
+	// completes is set where the server makes the request of what is asked for: such as of the rows
+	// that match. Who proposes then sees it before it is signed.
+	completes bool
 }
 
 func newProposing(name, usage, short, long string) *proposer {
@@ -76,20 +83,28 @@ func propose[T any](ctx context.Context, p *proposer, client *api.Client, kind s
 		return err
 	}
 	nothing := language.Textf("nothing is proposed")
-	draft, err := client.Draft(ctx, kind, body, p.reason, p.dry)
+	desk, err := openDesk(ctx, p.command, client)
+	if err != nil {
+		return err
+	}
+	draft, err := client.Draft(ctx, kind, body, p.reason, p.completes, p.dry)
 	if err != nil {
 		return refusedBy(nothing, err)
 	}
 	for _, text := range draft.Said {
 		p.Say("%s", text)
 	}
+	if p.completes && !p.dry {
+		if err := p.sees(desk, draft); err != nil {
+			return err
+		}
+	}
 	view, err := client.Propose(ctx, draft, p.dry)
+	if unknownOutcome(err) {
+		return service.Fail("it is not known whether it was proposed").Todo("look with citycard proposal list, and propose it again only if it is not there").Because(err)
+	}
 	if err != nil {
 		return refusedBy(nothing, err)
-	}
-	desk, err := openDesk(ctx, p.command, client)
-	if err != nil {
-		return err
 	}
 	if err := desk.print(view); err != nil || p.asJSON {
 		return err
@@ -98,16 +113,41 @@ func propose[T any](ctx context.Context, p *proposer, client *api.Client, kind s
 	return nil
 }
 
+// sees shows on a terminal what the server has made of what was asked for, before it is signed.
+func (p *proposer) sees(desk *desk, draft *api.View) error {
+	if p.asJSON || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	if err := desk.print(draft); err != nil {
+		return err
+	}
+	p.Say("type yes to sign it and propose it:")
+	return agreed(language.Textf("nothing is proposed"))
+}
+
+// agreed reads the answer to a question on the terminal.
+func agreed(nothing *language.Text) error {
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("the answer: %w", err)
+	}
+	if word := strings.TrimSpace(answer); word != "yes" && word != "是" {
+		return service.Refuse("%w", nothing).Because(language.Textf("the answer was no"))
+	}
+	return nil
+}
+
 // desk prints proposals.
 type desk struct {
 	*command
 	client *api.Client
 	zone   zoned
+	books  string // their identity
 }
 
 func openDesk(ctx context.Context, c *command, client *api.Client) (*desk, error) {
-	zone, err := zoneOf(ctx, client)
-	return &desk{c, client, zone}, err
+	books, zone, err := booksOf(ctx, client)
+	return &desk{c, client, zone, books}, err
 }
 
 // numbered is a command about one proposal, which is its argument.

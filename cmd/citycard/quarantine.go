@@ -91,6 +91,7 @@ func quarantineJudgeCommand() *ffcli.Command {
 		}
 		return nil
 	}
+	p.completes = true
 	return proposes(p, quarantine.KindJudge, func(context.Context) (quarantine.AskedJudge, error) {
 		return quarantine.AskedJudge{Records: records, All: *all}, nil
 	})

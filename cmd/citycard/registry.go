@@ -28,6 +28,7 @@ func registryCommand() *ffcli.Command {
 func registryImportCommand() *ffcli.Command {
 	p := newProposing("registry import", "DIR", "propose the CSV files in a directory as a change", "")
 	p.takesWords(1)
+	p.completes = true
 	return proposes(p, registry.ChangeName, func(context.Context) (r registry.ImportRequest, err error) {
 		if r.Files, err = registry.ReadFiles(p.arguments[0]); err != nil {
 			return r, server.BadFiles(service.Fail("nothing was imported").Todo("correct the files named and import again"), err)

@@ -40,6 +40,7 @@ func loadRefundCommand() *ffcli.Command {
 		}
 		return nil
 	}
+	p.completes = true
 	return proposes(p, release.KindRefund, func(context.Context) (release.AskedRefund, error) {
 		r.Card = card.number
 		return release.AskedRefund{Refund: r, Issuer: card.issuer}, nil

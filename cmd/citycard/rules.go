@@ -164,6 +164,7 @@ func rulesProposeCommand() *ffcli.Command {
 	p := newProposing("rules propose", "DIR", "propose the documents of a folder that are not those in force", "")
 	p.takesWords(1)
 	accepted := p.flags.Bool("accept-change", false, "propose fares that change a price, or the limit itself, by more than the fares in force allow without this word, or that shorten the time limit of trips")
+	p.completes = true
 	return proposes(p, rules.ChangeName, func(context.Context) (r rules.Request, err error) {
 		r.Accepted = *accepted
 		if r.Documents, err = server.ReadDocuments(p.arguments[0]); err != nil {

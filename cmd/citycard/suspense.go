@@ -173,6 +173,7 @@ func suspenseReleaseCommand() *ffcli.Command {
 	r.flags.StringVar(&r.because, "because", "", "why the money goes to that account, a `text` that is kept with it")
 	r.flags.IntVar(&r.limit, "limit", 0, "release so many rows of those that match; 0: refuse more than one release takes")
 	r.check = r.flagsFit
+	r.completes = true
 	return proposes(r.proposer, release.KindRelease, r.request)
 }
 

@@ -104,7 +104,7 @@ func (w *town) limit(fen ledger.Fen) json.RawMessage {
 // proposed is a proposal that somebody has made.
 func (w *town) proposed(c *api.Client, fen ledger.Fen) *api.View {
 	w.Helper()
-	draft, err := c.Draft(w.Context(), chart.LimitName, w.limit(fen), "contract", false)
+	draft, err := c.Draft(w.Context(), chart.LimitName, w.limit(fen), "contract", false, false)
 	w.must(err)
 	v, err := c.Propose(w.Context(), draft, false)
 	w.must(err)
@@ -138,7 +138,7 @@ func TestTwoPeople(t *testing.T) {
 	if who.ID != "max" || who.InForce || who.Ended == nil {
 		t.Errorf("max is %+v", who)
 	}
-	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(2000), "<contract> & more", false)
+	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(2000), "<contract> & more", false, false)
 	w.must(err)
 	for range 2 {
 		v, err := ann.Propose(t.Context(), draft, true)
@@ -352,7 +352,7 @@ func TestForged(t *testing.T) {
 func TestAlteredRequest(t *testing.T) {
 	w := newTown(t, 1000)
 	ann, bob := w.socket("ann"), w.client("bob")
-	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false)
+	draft, err := ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false, false)
 	w.must(err)
 	first := w.proposed(ann, 2000)
 	if _, err := bob.Approve(t.Context(), first.Number, first.Hash, first.Reason, false); err != nil {
@@ -361,7 +361,7 @@ func TestAlteredRequest(t *testing.T) {
 	if _, err := ann.Propose(t.Context(), draft, false); w.kind(err) != api.Stale {
 		t.Errorf("a draft that has moved: %v", err)
 	}
-	if draft, err = ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false); err != nil {
+	if draft, err = ann.Draft(t.Context(), chart.LimitName, w.limit(5000), "contract", false, false); err != nil {
 		t.Fatal(err)
 	}
 	hash, err := hex.DecodeString(draft.Hash)

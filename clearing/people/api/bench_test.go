@@ -59,7 +59,7 @@ func BenchmarkAct(b *testing.B) {
 			took = append(took, time.Since(start))
 		}
 		for n := range acts {
-			draft, err := ann.Draft(b.Context(), chart.LimitName, w.limit(ledger.Fen(2000+n)), "contract", false)
+			draft, err := ann.Draft(b.Context(), chart.LimitName, w.limit(ledger.Fen(2000+n)), "contract", false, false)
 			w.must(err)
 			v := draft
 			timed(func() (err error) { v, err = ann.Propose(b.Context(), draft, false); return err })

@@ -39,7 +39,7 @@ type Client struct {
 // AtSocket is a client of the process that listens at a socket. Problems are in the language l.
 func AtSocket(path string, l language.Language) *Client {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, path) }}
-	return &Client{base: "http://citycard", http: &http.Client{Transport: transport}, language: l}
+	return &Client{base: "http://citycard", http: &http.Client{Transport: transport, CheckRedirect: stays}, language: l}
 }
 
 // At is a client of the server at a URL, which must be one of https: over a network everything goes
@@ -49,8 +49,11 @@ func At(at string, l language.Language) (*Client, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, language.Textf("%q: want https://HOST:PORT", at)
 	}
-	return &Client{base: "https://" + u.Host, http: &http.Client{Transport: http.DefaultTransport}, language: l, remote: true}, nil
+	return &Client{base: "https://" + u.Host, http: &http.Client{Transport: http.DefaultTransport, CheckRedirect: stays}, language: l, remote: true}, nil
 }
+
+// stays follows no redirection: what is sent has signatures and tokens, and is for this server.
+func stays(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // As has a key sign from now on. The client does not close it.
 func (c *Client) As(key *people.Identity, now func() time.Time) { c.key, c.now = key, now }
@@ -68,13 +71,20 @@ func (c *Client) Whoami(ctx context.Context, fingerprint string) (Person, error)
 	return ask[Person](ctx, c, call{method: http.MethodGet, path: "/v1/whoami?" + url.Values{"key": {fingerprint}}.Encode(), looks: true})
 }
 
-// Draft asks what a request would do. Dry, it keeps no content of the request either.
-func (c *Client) Draft(ctx context.Context, kind string, request json.RawMessage, reason string, dry bool) (*View, error) {
+// Draft asks what a request would do. It refuses a draft of something else than was asked for: who
+// signs it signs kind, request and reason. Only where completes is set may the server have made the
+// request of what was asked for, and then it must be seen before it is signed. Dry, the server keeps
+// no content of the request either.
+func (c *Client) Draft(ctx context.Context, kind string, request json.RawMessage, reason string, completes, dry bool) (*View, error) {
 	body, err := encode(Asked{kind, request, reason})
 	if err != nil {
 		return nil, err
 	}
-	return c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals/draft" + rehearsed(dry), body: body, looks: true})
+	v, err := c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals/draft" + rehearsed(dry), body: body, looks: true})
+	if err == nil && (v.Number != 0 || v.Kind != kind || v.Reason != reason || !completes && !bytes.Equal(v.Request, request)) {
+		err = language.Textf("the server has drafted something else than was asked for; nothing is signed")
+	}
+	return v, err
 }
 
 // Propose signs what a draft would do, and proposes it.
@@ -83,7 +93,7 @@ func (c *Client) Propose(ctx context.Context, draft *View, dry bool) (*View, err
 	if err != nil {
 		return nil, err
 	}
-	signed, err := c.sign(ctx, proposal.ActPropose, proposal.StatementOfKind(draft.Kind, hash), draft.Reason)
+	signed, err := c.sign(ctx, proposal.ActPropose, proposal.StatementOfKind(draft.Kind, hash), draft.Reason, dry)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +101,11 @@ func (c *Client) Propose(ctx context.Context, draft *View, dry bool) (*View, err
 	if err != nil {
 		return nil, err
 	}
-	return c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals" + rehearsed(dry), body: body})
+	v, err := c.view(ctx, call{method: http.MethodPost, path: "/v1/proposals" + rehearsed(dry), body: body})
+	if err == nil && v.Hash != draft.Hash {
+		err = language.Textf("the server says that it has stored the proposal %d, which is another than was signed", v.Number)
+	}
+	return v, err
 }
 
 // view asks for a proposal, and makes sure that it is the one that its hash is of.
@@ -129,46 +143,50 @@ func (c *Client) Show(ctx context.Context, number int64) (*View, error) {
 
 // Approve signs a proposal, which was shown with a hash and a reason, and approves it.
 func (c *Client) Approve(ctx context.Context, number int64, hash, reason string, dry bool) (Outcome, error) {
-	signed, err := c.decision(ctx, people.ActApprove, number, hash, reason)
+	signed, err := c.decision(ctx, people.ActApprove, number, hash, reason, dry)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return decide(ctx, c, number, "approve", Approving{hash, signed}, dry)
+	return decide(ctx, c, number, "approve", hash, Approving{hash, signed}, dry)
 }
 
 // Reject signs that a proposal is not done, and why.
 func (c *Client) Reject(ctx context.Context, number int64, hash, reason string, dry bool) (Outcome, error) {
-	signed, err := c.decision(ctx, proposal.ActReject, number, hash, reason)
+	signed, err := c.decision(ctx, proposal.ActReject, number, hash, reason, dry)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return decide(ctx, c, number, "reject", Deciding{reason, signed}, dry)
+	return decide(ctx, c, number, "reject", hash, Deciding{reason, signed}, dry)
 }
 
 // Withdraw signs that a proposal is taken back, and why.
 func (c *Client) Withdraw(ctx context.Context, number int64, hash, reason string, dry bool) (Outcome, error) {
-	signed, err := c.decision(ctx, proposal.ActWithdraw, number, hash, reason)
+	signed, err := c.decision(ctx, proposal.ActWithdraw, number, hash, reason, dry)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return decide(ctx, c, number, "withdraw", Deciding{reason, signed}, dry)
+	return decide(ctx, c, number, "withdraw", hash, Deciding{reason, signed}, dry)
 }
 
 // decision signs a decision about a proposal.
-func (c *Client) decision(ctx context.Context, act string, number int64, hash, reason string) (Signature, error) {
+func (c *Client) decision(ctx context.Context, act string, number int64, hash, reason string, dry bool) (Signature, error) {
 	digest, err := hashOf(hash)
 	if err != nil {
 		return Signature{}, problemOf(c.language, err)
 	}
-	return c.sign(ctx, act, proposal.StatementOf(number, digest), reason)
+	return c.sign(ctx, act, proposal.StatementOf(number, digest), reason, dry)
 }
 
-func decide[T any](ctx context.Context, c *Client, number int64, how string, decision T, dry bool) (Outcome, error) {
+func decide[T any](ctx context.Context, c *Client, number int64, how, hash string, decision T, dry bool) (Outcome, error) {
 	body, err := encode(decision)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return ask[Outcome](ctx, c, call{method: http.MethodPost, path: fmt.Sprintf("/v1/proposals/%d/%s%s", number, how, rehearsed(dry)), body: body})
+	done, err := ask[Outcome](ctx, c, call{method: http.MethodPost, path: fmt.Sprintf("/v1/proposals/%d/%s%s", number, how, rehearsed(dry)), body: body})
+	if err == nil && (done.Number != number || done.Hash != hash) {
+		err = language.Textf("the server answers about the proposal %d and another hash", done.Number)
+	}
+	return done, err
 }
 
 // Found has the key's owner become a keeper.
@@ -184,7 +202,7 @@ func (c *Client) Found(ctx context.Context, n people.Newcomer, dry bool) (Person
 	if err != nil {
 		return Person{}, err
 	}
-	return ask[Person](ctx, c, call{method: http.MethodPost, path: "/v1/keepers" + rehearsed(dry), body: body})
+	return ask[Person](ctx, c, call{method: http.MethodPost, path: "/v1/keepers" + rehearsed(dry), body: body, once: true})
 }
 
 func rehearsed(dry bool) string {
@@ -194,8 +212,8 @@ func rehearsed(dry bool) string {
 	return ""
 }
 
-// sign signs that the key's person does an act.
-func (c *Client) sign(ctx context.Context, act, what, reason string) (Signature, error) {
+// sign signs that the key's person does an act; dry, that they try it.
+func (c *Client) sign(ctx context.Context, act, what, reason string, dry bool) (Signature, error) {
 	if err := c.introduce(ctx); err != nil {
 		return Signature{}, err
 	}
@@ -205,6 +223,9 @@ func (c *Client) sign(ctx context.Context, act, what, reason string) (Signature,
 			return Signature{}, err
 		}
 		c.person = p.ID
+	}
+	if dry {
+		act = people.Tried(act)
 	}
 	signed, err := people.Sign(c.key, people.Statement{Books: c.books, Person: c.person, Act: act, What: what, Reason: reason, At: c.now()})
 	return signatureOf(signed), err
@@ -250,6 +271,7 @@ type call struct {
 	method, path string
 	body         []byte
 	looks        bool // it only looks, and is signed over a network
+	once         bool // it is not sent again where no answer comes
 }
 
 // encode is the body of a request. What stands in it as JSON stays as it is, to the byte.
@@ -264,20 +286,33 @@ func encode[T any](body T) ([]byte, error) {
 // longestAnswer is more than any answer has bytes.
 const longestAnswer = 32 << 20
 
+// repeats is how often a signed act without an answer is sent again. It is the same act each time.
+const repeats = 2
+
 // ask sends a request and reads its answer.
 func ask[T any](ctx context.Context, c *Client, what call) (into T, err error) {
-	request, err := c.request(ctx, what)
+	for try := 0; ; try++ {
+		into, err = once[T](ctx, c, &what)
+		p, ok := errors.AsType[*Problem](err)
+		if what.once || try == repeats || ctx.Err() != nil || !ok || p.Type != UnknownOutcome {
+			return into, err
+		}
+	}
+}
+
+func once[T any](ctx context.Context, c *Client, what *call) (into T, err error) {
+	request, err := c.request(ctx, *what)
 	if err != nil {
 		return into, err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return into, c.unanswered(&what, err)
+		return into, c.unanswered(what, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer))
 	if err != nil {
-		return into, c.unanswered(&what, err)
+		return into, c.unanswered(what, err)
 	}
 	if response.StatusCode == http.StatusOK {
 		if err = json.Unmarshal(text, &into); err == nil {
@@ -288,7 +323,7 @@ func ask[T any](ctx context.Context, c *Client, what call) (into T, err error) {
 	if err = json.Unmarshal(text, p); err == nil && p.Type != "" {
 		return into, p
 	}
-	return into, c.unanswered(&what, language.Textf("the answer, of status %d, is none of citycard's", response.StatusCode))
+	return into, c.unanswered(what, language.Textf("the answer, of status %d, is none of citycard's", response.StatusCode))
 }
 
 func (c *Client) request(ctx context.Context, what call) (*http.Request, error) {
@@ -332,13 +367,13 @@ func setSigned(r *http.Request, signed chain.Signature) error {
 // unanswered is the problem of a request without an answer. An act that was sent may have been
 // done.
 func (c *Client) unanswered(what *call, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
 	kind := Unavailable
 	dial := (*net.OpError)(nil)
 	if what.method != http.MethodGet && !what.looks && !(errors.As(err, &dial) && dial.Op == "dial") {
 		kind = UnknownOutcome
+	}
+	if kind == Unavailable && errors.Is(err, context.Canceled) {
+		return err
 	}
 	if address := (*url.Error)(nil); errors.As(err, &address) {
 		err = address.Err // without the URL

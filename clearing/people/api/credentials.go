@@ -171,7 +171,7 @@ func ofAccess(err error) (kind Kind, detail *language.Text, todo *language.Text)
 
 // Issue signs that a unit's system is let in, and why.
 func (c *Client) Issue(ctx context.Context, o access.Order, reason string, dry bool) (Credential, error) {
-	signed, err := c.sign(ctx, access.ActIssue, o.What(), reason)
+	signed, err := c.sign(ctx, access.ActIssue, o.What(), reason, dry)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -184,7 +184,7 @@ func (c *Client) Issue(ctx context.Context, o access.Order, reason string, dry b
 
 // Revoke signs that a credential ends, and why.
 func (c *Client) Revoke(ctx context.Context, number int64, reason string, dry bool) (Credential, error) {
-	signed, err := c.sign(ctx, access.ActRevoke, (&access.Ended{Credential: number}).What(), reason)
+	signed, err := c.sign(ctx, access.ActRevoke, (&access.Ended{Credential: number}).What(), reason, dry)
 	if err != nil {
 		return Credential{}, err
 	}
