@@ -89,8 +89,8 @@ func Excess(ctx context.Context, conn *pgx.Conn, sets ...Set) ([]string, error) 
 	return append(more, personal...), err
 }
 
-// Tables are the tables and views that the sets make, with those in which migrations are counted:
-// open to the role Reader, or closed to it.
+// Tables are the tables and views that the sets make and keep, with those in which migrations are
+// counted: open to the role Reader, or closed to it.
 func Tables(sets ...Set) (open, closed []string, err error) {
 	open = append(open, "migrating")
 	for _, set := range sets {
@@ -101,21 +101,32 @@ func Tables(sets ...Set) (open, closed []string, err error) {
 		open = append(open, set.Table)
 		for _, step := range steps {
 			for _, statement := range step.Statements {
-				for _, makes := range []string{"CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW "} {
-					name, ok := strings.CutPrefix(statement, makes)
-					name, _, _ = strings.Cut(name, " ")
-					switch {
-					case !ok:
-					case slices.Contains(set.Closed, name):
-						closed = append(closed, name)
-					default:
-						open = append(open, name)
-					}
+				if names, drops := strings.CutPrefix(statement, "DROP TABLE IF EXISTS "); drops {
+					gone := strings.Split(strings.TrimRight(names, ";\n "), ", ")
+					open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(gone, name) })
+				}
+				switch name := made(statement); {
+				case name == "":
+				case slices.Contains(set.Closed, name):
+					closed = append(closed, name)
+				default:
+					open = append(open, name)
 				}
 			}
 		}
 	}
 	return open, closed, nil
+}
+
+// made is the table or view that a statement makes; empty if it makes none.
+func made(statement string) string {
+	for _, makes := range []string{"CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW "} {
+		if name, ok := strings.CutPrefix(statement, makes); ok {
+			name, _, _ = strings.Cut(name, " ")
+			return name
+		}
+	}
+	return ""
 }
 
 // keepReader makes the role Reader if there is none, and gives it its rights. Where this user may

@@ -71,10 +71,10 @@ func (c *Client) Whoami(ctx context.Context, fingerprint string) (Person, error)
 	return ask[Person](ctx, c, call{method: http.MethodGet, path: "/v1/whoami?" + url.Values{"key": {fingerprint}}.Encode(), looks: true})
 }
 
-// Draft asks what a request would do. It refuses a draft of something else than was asked for: who
+// Draft asks what a request would do, and refuses a draft of something else than was asked for: who
 // signs it signs kind, request and reason. Only where completes is set may the server have made the
-// request of what was asked for, and then it must be seen before it is signed. Dry, the server keeps
-// no content of the request either.
+// request of what was asked for, and then it must be seen before it is signed. Dry, the server
+// keeps no content of the request either.
 func (c *Client) Draft(ctx context.Context, kind string, request json.RawMessage, reason string, completes, dry bool) (*View, error) {
 	body, err := encode(Asked{kind, request, reason})
 	if err != nil {

@@ -79,7 +79,7 @@ func TestCommitCut(t *testing.T) {
 				case "approve transfer":
 					body, kind, entry = w.body(transfer(fmt.Sprint("c", int64(fen)), 7)), transferName, transferName
 				case "approve many":
-					body, kind, entry = w.body(many{3, 9}), manyName, "judge quarantined"
+					body, kind, entry = w.body(many{3, 9}), manyName, "close day without"
 				case "reject":
 					entry = proposal.ActReject
 				case "withdraw":

@@ -152,7 +152,7 @@ type many struct {
 	Fails int `json:"fails"` // the part at which it fails
 }
 
-const manyName = "judge quarantined"
+const manyName = "close day without"
 
 func (w *town) manyKind(l *ledger.Ledger) proposal.Kind {
 	return proposal.Of(manyName, func(context.Context, many) (*proposal.Change, error) {
@@ -166,7 +166,7 @@ func (w *town) manyKind(l *ledger.Ledger) proposal.Kind {
 				return proposal.Result{}, errors.New("a part fails")
 			}
 			err := l.Write(ctx, func(tx pgx.Tx) error {
-				return ledger.Approve(ctx, tx, "judge quarantined", fmt.Sprintf("part %d", part), by)
+				return ledger.Approve(ctx, tx, "close day without", fmt.Sprintf("part %d", part), by)
 			})
 			if err != nil {
 				return proposal.Result{}, err

@@ -27,9 +27,3 @@ CREATE TABLE IF NOT EXISTS edition_documents (
 INSERT INTO document_contents (hash, content) SELECT DISTINCT ON (hash) hash, content FROM rule_documents ORDER BY hash ON CONFLICT (hash) DO NOTHING;
 INSERT INTO editions (number, head, zone) SELECT e.number, e.head, d.zone FROM rule_editions e JOIN rule_decisions d ON d.proposal = e.proposal ON CONFLICT (number) DO NOTHING;
 INSERT INTO edition_documents (edition, kind, hash) SELECT e.number, d.kind, d.hash FROM rule_editions e JOIN rule_documents d ON d.proposal = e.proposal ON CONFLICT (edition, kind) DO NOTHING;
-DROP TABLE IF EXISTS rule_documents, rule_proposals, rule_decisions, rule_editions;
-
--- The rows of a change are written in many transactions after its number. A change that has not all
--- its rows, or that has no version, is in force nowhere.
-ALTER TABLE registry_changes DROP COLUMN IF EXISTS reason;
-DROP TABLE IF EXISTS registry_audit;
