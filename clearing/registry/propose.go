@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
@@ -28,8 +27,8 @@ type ImportRequest struct {
 type changing struct {
 	ledger *ledger.Ledger
 	read   func(context.Context, Files) (*Draft, error)
-	// rehearsed is the draft that was asked for last, in a ledger that keeps nothing.
-	rehearsed atomic.Pointer[Draft]
+	// rehearsed are drafts that were asked for, in a ledger that keeps nothing.
+	rehearsed proposal.Rehearsed[*Draft]
 }
 
 // ChangeKind is the kind of proposal that changes the registry. read checks files against what is
@@ -60,15 +59,19 @@ func (c *changing) keep(ctx context.Context, r ImportRequest) (Content, error) {
 		return Content{}, &proposal.Refusal{Text: language.Textf("%w", ErrNothingNew), Todo: language.Textf("change something first")}
 	}
 	if c.ledger.Rehearses() {
-		c.rehearsed.Store(draft)
-		return draft.content(0), nil
+		content := draft.content(0)
+		c.rehearsed.Keep(content.key(), draft)
+		return content, nil
 	}
 	return c.store().Keep(ctx, draft)
 }
 
+// key tells content of dry runs apart.
+func (c *Content) key() string { return strconv.FormatInt(c.Base, 10) + "+" + c.Digest }
+
 // diff compares the rows that a proposal names.
 func (c *changing) diff(ctx context.Context, content Content) (*Diff, error) {
-	if draft := c.rehearsed.Load(); draft != nil && content == draft.content(0) {
+	if draft, found := c.rehearsed.Find(content.key()); found && content == draft.content(0) {
 		return c.store().DiffDraft(draft), nil
 	}
 	d, err := c.store().Diff(ctx, content.Change)

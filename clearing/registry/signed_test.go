@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -124,6 +125,19 @@ func TestRehearsed(t *testing.T) {
 	p.office = p.officeOn(l, p.staff)
 	if v, err := p.asks("ann", block(clearingtest.Card, "20261101")); err != nil || len(v.Change.Rows) != 3 {
 		t.Errorf("a rehearsed proposal: %v", err)
+	}
+	var bodies []json.RawMessage // of two who rehearse at once
+	for _, day := range []string{"20261101", "20261102"} {
+		asked, err := proposal.Body(registry.ImportRequest{Files: block(clearingtest.Card, day)})
+		p.must(err)
+		body, _, err := p.office.Complete(t.Context(), registry.ChangeName, asked)
+		p.must(err)
+		bodies = append(bodies, body)
+	}
+	for _, body := range bodies {
+		if _, err := p.office.Draft(t.Context(), registry.ChangeName, body, "lost"); err != nil {
+			t.Errorf("one of two who rehearse: %v", err)
+		}
 	}
 	p.must(p.approves("bob", waits))
 	if ledgertest.Dump(t, p.ledger.Pool()) != before {

@@ -146,10 +146,7 @@ func (s *Store) checked(ctx context.Context, number int64) (last Edition, inForc
 // contents reads documents and checks their hashes.
 func (s *Store) contents(ctx context.Context, hashes map[Kind][]byte) (contents map[Kind][]byte, err error) {
 	contents = map[Kind][]byte{}
-	var last map[Kind][]byte
-	if rehearsed := s.rehearsed.Load(); rehearsed != nil {
-		last = *rehearsed
-	}
+	last, _ := s.rehearsed.Find(digestText(hashes))
 	err = s.Ledger.Read(ctx, func(tx pgx.Tx) error {
 		for kind, hash := range hashes {
 			content, rehearsed := last[kind]

@@ -152,6 +152,19 @@ func TestRehearsed(t *testing.T) {
 	if v, err := p.asks("ann", false, map[rules.Kind][]byte{rules.Fares: dearer(later(40))}); err != nil || len(v.Change.Rows) != 3 {
 		t.Errorf("a rehearsed proposal: %v", err)
 	}
+	var bodies []json.RawMessage // of two who rehearse at once
+	for _, days := range []int{40, 50} {
+		asked, err := proposal.Body(rules.Request{Documents: map[rules.Kind][]byte{rules.Fares: dearer(later(days))}})
+		p.must(err)
+		body, _, err := p.takes.Complete(t.Context(), rules.ChangeName, asked)
+		p.must(err)
+		bodies = append(bodies, body)
+	}
+	for _, body := range bodies {
+		if _, err := p.takes.Draft(t.Context(), rules.ChangeName, body, "council"); err != nil {
+			t.Errorf("one of two who rehearse: %v", err)
+		}
+	}
 	p.must(p.approves("bob", waits))
 	if ledgertest.Dump(t, pool) != before {
 		t.Error("a rehearsal has written something")

@@ -12,11 +12,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/people/proposal"
 	"citycard/clearing/rulefile"
 	"citycard/clearing/transit/fare"
 	"citycard/language"
@@ -56,8 +56,8 @@ type Store struct {
 	Ledger *ledger.Ledger
 	Now    func() time.Time // nil: the database's clock
 
-	// rehearsed are the documents that were kept last, in a ledger that keeps nothing.
-	rehearsed atomic.Pointer[map[Kind][]byte]
+	// rehearsed are documents that were kept by their Digest, in a ledger that keeps nothing.
+	rehearsed proposal.Rehearsed[map[Kind][]byte]
 }
 
 // Entered is the content of the audit entry for documents that came in force. Only the founding has
@@ -227,7 +227,7 @@ func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 	}
 	c := Content{Base: d.base, Documents: hashTexts(hashesOf(d.Contents)), Accepted: d.Accepted, At: d.at.Unix(), Change: d.Change}
 	if s.Ledger.Rehearses() {
-		s.rehearsed.Store(&d.Contents)
+		s.rehearsed.Keep(digestText(hashesOf(d.Contents)), d.Contents)
 		return c, nil
 	}
 	err := s.Ledger.Write(ctx, func(tx pgx.Tx) error { return keep(ctx, tx, d.Contents) })
@@ -287,6 +287,11 @@ func Digest(hashes map[Kind][]byte) [sha256.Size]byte {
 		}
 	}
 	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+func digestText(hashes map[Kind][]byte) string {
+	digest := Digest(hashes)
+	return hex.EncodeToString(digest[:])
 }
 
 // Found stores the documents of an empty database, in force at once, and the zone in which days and
