@@ -37,8 +37,8 @@ func (s *Store) Believes(ctx context.Context, sig chain.Signature, act string) (
 		switch {
 		case st.Person != p.ID:
 			return deny(OtherPerson, "the statement is of %q, which is not who has the key", st.Person)
-		case st.Act != act:
-			return deny(OtherAct, "the statement is of the act %q, not of %q", st.Act, act)
+		case st.Act != s.Signing(act):
+			return deny(OtherAct, "the statement is of the act %q, not of %q", st.Act, s.Signing(act))
 		}
 		return nil
 	})

@@ -115,7 +115,7 @@ func (s *Server) revoke(ctx context.Context, in *struct {
 
 // alone is the approval of an act that takes one person, by who signed it.
 func (s *Server) alone(ctx context.Context, store *people.Store, signed Signature, act string) (by ledger.Approval, err error) {
-	if _, err := s.believes(ctx, signed, act); err != nil {
+	if _, err := s.believes(ctx, store, signed, act); err != nil {
 		return by, err
 	}
 	if by, err = store.Signed(ctx, signed.chain(), act); err != nil {

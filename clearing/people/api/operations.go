@@ -142,7 +142,7 @@ func (s *Server) registerActs() {
 			Body Proposing
 		},
 		) (*answer[*View], error) {
-			by, err := s.believes(ctx, in.Body.Signed, proposal.ActPropose)
+			by, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, proposal.ActPropose)
 			if err != nil {
 				return nil, err
 			}
@@ -160,7 +160,7 @@ func (s *Server) registerActs() {
 			Body Approving
 		},
 		) (*answer[Outcome], error) {
-			if _, err := s.believes(ctx, in.Body.Signed, people.ActApprove); err != nil {
+			if _, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, people.ActApprove); err != nil {
 				return nil, err
 			}
 			done, err := s.office(in.Dry).Approve(ctx, in.Number, in.Body.Hash, proposal.Given(in.Body.Signed.chain()))
@@ -184,7 +184,7 @@ func (s *Server) registerDecision(id, name, summary, description string, decide 
 		Body Deciding
 	},
 	) (*answer[Outcome], error) {
-		if _, err := s.believes(ctx, in.Body.Signed, name); err != nil {
+		if _, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, name); err != nil {
 			return nil, err
 		}
 		p, err := decide(s.office(in.Dry), ctx, in.Number, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))

@@ -208,11 +208,11 @@ func (s *Server) count(ctx context.Context, key string) error {
 
 // believes counts a request of an act, and says who has signed it. Without a signature that is
 // believed nothing is read or said of what the act is about.
-func (s *Server) believes(ctx context.Context, signed Signature, act string) (people.Person, error) {
+func (s *Server) believes(ctx context.Context, store *people.Store, signed Signature, act string) (people.Person, error) {
 	if err := s.count(ctx, signed.Key); err != nil {
 		return people.Person{}, err
 	}
-	p, err := s.people().Believes(ctx, signed.chain(), act)
+	p, err := store.Believes(ctx, signed.chain(), act)
 	if err != nil {
 		return people.Person{}, s.problem(ctx, err)
 	}
