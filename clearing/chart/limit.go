@@ -68,19 +68,26 @@ func showLimit(ctx context.Context, l *ledger.Ledger, r LimitRequest) (*proposal
 	case used > r.Cap && r.Cap < account.Cap && !r.BelowUsed:
 		return nil, limitRefusal(r.Account, language.Textf("%w: %v of %v yuan", ledger.ErrLimit, used, r.Cap))
 	}
+	return r.change(account.Cap.String(), account.Alarm.String()), nil
+}
+
+// change is what the request does to a limit, whose cap and alarm are as they are shown.
+func (r *LimitRequest) change(wasCap, wasAlarm string) *proposal.Change {
 	change := &proposal.Change{Unit: UnitOf(r.Account), Beside: []string{r.Account}, Rows: []proposal.Row{
-		proposal.RowOf("account", r.Account, limitState(&account)).
-			Alters("cap", account.Cap.String(), r.Cap.String()).Alters("alarm", account.Alarm.String(), r.Alarm.String()),
+		proposal.RowOf("account", r.Account, wasCap+"/"+wasAlarm).Alters("cap", wasCap, r.Cap.String()).Alters("alarm", wasAlarm, r.Alarm.String()),
 	}}
 	if r.BelowUsed {
 		change.Effects = append(change.Effects, proposal.Effectf("the new cap counts also where more is used already: then nothing more is allowed until it is paid back"))
 	}
-	return change, nil
+	return change
 }
 
 // LimitEntry is what the audit has of a changed limit.
 func LimitEntry() proposal.Entry {
-	return proposal.EntryOf(LimitName, func(r LimitRequest, change *proposal.Change, said string) error {
+	return proposal.EntryOf(LimitName, func(r LimitRequest, shown *proposal.Change) (*proposal.Change, error) {
+		row, err := shown.One()
+		return r.change(row.Is("cap"), row.Is("alarm")), err
+	}, func(r LimitRequest, change *proposal.Change, said string) error {
 		is, err := (&chain.AuditEntry{Act: chain.ActChangeLimit, What: said}).LimitChange()
 		if err != nil {
 			return err

@@ -69,10 +69,15 @@ func showReopen(ctx context.Context, l *ledger.Ledger, day ledger.Day) (*proposa
 	if err != nil {
 		return nil, err
 	}
-	row := proposal.RowOf("day", day.String(), reopenState(state, n)).Alters("state", string(state), string(ledger.DayOpen))
+	return reopened(day, reopenState(state, n)), nil
+}
+
+// reopened is the change of a closed day, which is at a state, to one that is open.
+func reopened(day ledger.Day, state string) *proposal.Change {
+	row := proposal.RowOf("day", day.String(), state).Alters("state", string(ledger.DayClosed), string(ledger.DayOpen))
 	return &proposal.Change{Unit: people.Issuer, Rows: []proposal.Row{row}, Effects: []proposal.Effect{
 		proposal.Effectf("streams that are leased for the day again book in it until it is closed again"),
-	}}, nil
+	}}
 }
 
 func reopenState(state ledger.DayState, times int) string {
@@ -81,7 +86,10 @@ func reopenState(state ledger.DayState, times int) string {
 
 // ReopenEntry is what the audit has of a day that was reopened.
 func ReopenEntry() proposal.Entry {
-	return proposal.EntryOf(ReopenName, func(r ReopenRequest, _ *proposal.Change, said string) error {
+	return proposal.EntryOf(ReopenName, func(r ReopenRequest, shown *proposal.Change) (*proposal.Change, error) {
+		row, err := shown.One()
+		return reopened(r.Day, row.State), err
+	}, func(r ReopenRequest, _ *proposal.Change, said string) error {
 		return proposal.ExpectJSON(said, chain.DayMoved{Day: r.Day})
 	})
 }

@@ -44,7 +44,10 @@ func PinKind(l *ledger.Ledger) proposal.Kind {
 
 // PinEntry is what the audit has of a seal key that was pinned.
 func PinEntry() proposal.Entry {
-	return proposal.EntryOf(chain.ActPinSealKey, func(r PinRequest, change *proposal.Change, said string) error {
+	return proposal.EntryOf(chain.ActPinSealKey, func(r PinRequest, shown *proposal.Change) (*proposal.Change, error) {
+		row, err := shown.One()
+		return r.change(row.State), err
+	}, func(r PinRequest, change *proposal.Change, said string) error {
 		row, err := change.One()
 		if err != nil {
 			return err
@@ -80,9 +83,13 @@ func showPin(ctx context.Context, l *ledger.Ledger, r PinRequest) (*proposal.Cha
 	if key.Equal(now.Key) {
 		return nil, &proposal.Refusal{Text: language.Textf("seal key %s is pinned already", r.Key), Todo: language.Textf("nothing is to be done")}
 	}
-	was := hex.EncodeToString(now.Key)
+	return r.change(hex.EncodeToString(now.Key)), nil
+}
+
+// change is that of the key that was pinned, in hex, to the request's.
+func (r PinRequest) change(was string) *proposal.Change {
 	row := proposal.RowOf("seal key", "", was).Alters("key", was, r.Key)
 	return &proposal.Change{Unit: people.Issuer, Rows: []proposal.Row{row}, Effects: []proposal.Effect{
 		proposal.Effectf("days are sealed with this key alone; what is sealed stays as it is"),
-	}}, nil
+	}}
 }

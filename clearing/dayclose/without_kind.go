@@ -59,8 +59,17 @@ func WithoutKind(l *ledger.Ledger) proposal.Kind {
 // WithoutEntry is what the audit has of such an approval: an entry for each stream that it did not
 // have before.
 func WithoutEntry() proposal.Entry {
-	return proposal.Entry{Kind: WithoutName, Says: func(body json.RawMessage, _ *proposal.Change, said []string, _ []bool) error {
+	fits := proposal.FitsOf(WithoutName, func(r WithoutRequest, shown *proposal.Change) (*proposal.Change, error) {
+		if len(shown.Rows) == 0 {
+			return nil, fmt.Errorf("its change has no rows")
+		}
+		return r.change(shown.Rows[0].State), r.validate()
+	})
+	return proposal.Entry{Kind: WithoutName, Fits: fits, Says: func(body json.RawMessage, change *proposal.Change, said []string, _ []bool) error {
 		r, err := proposal.ReadRequest[WithoutRequest](body)
+		if err == nil {
+			err = fits(body, change)
+		}
 		if err != nil {
 			return err
 		}
@@ -167,7 +176,12 @@ func (c *Closer) showWithout(ctx context.Context, r WithoutRequest) (*proposal.C
 	if err != nil {
 		return nil, err
 	}
-	rows := []proposal.Row{proposal.RowOf("day", r.Day.String(), fmt.Sprintf("%s, reopened %d times", ledger.DayOpen, n)).
+	return r.change(reopenState(ledger.DayOpen, n)), nil
+}
+
+// change is what the request does to its day, which is at a state.
+func (r *WithoutRequest) change(state string) *proposal.Change {
+	rows := []proposal.Row{proposal.RowOf("day", r.Day.String(), state).
 		Alters("waits for", "every stream", fmt.Sprintf("all but %d", len(r.Streams)))}
 	for _, s := range r.Streams {
 		rows = append(rows, proposal.RowOf("stream", s.Stream, fmt.Sprintf("at %d", s.At)).Alters("waited for", fmt.Sprintf("to %d", s.End), "no"))
@@ -175,5 +189,5 @@ func (c *Closer) showWithout(ctx context.Context, r WithoutRequest) (*proposal.C
 	return &proposal.Change{Unit: people.Issuer, Rows: rows, Effects: []proposal.Effect{
 		proposal.Effectf("the next citycard day close closes the day once all other streams are cleared; what these hold is booked in the day in which it is read"),
 		proposal.Effectf("the findings of day %s have no gaps of these streams", r.Day.String()),
-	}}, nil
+	}}
 }

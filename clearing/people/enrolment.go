@@ -126,17 +126,43 @@ func (p *Person) state() string {
 // StateOf is the state of a person who is enrolled, at a revision.
 func StateOf(revision int64) string { return "revision " + strconv.FormatInt(revision, 10) }
 
-// row shows what becomes of a person.
-func (p *Person) row(state string, before [4]string) Row {
-	r := Row{Key: p.ID, State: state}
+// Row is the row that the enrolment adds.
+func (e Enrolment) Row() (r Row, err error) {
+	p, err := e.person()
+	r.Key = p.ID
 	after := p.fields()
-	for i, name := range []string{"name", "unit", "role", "key"} {
-		if before[i] != after[i] {
-			r.Fields = append(r.Fields, Field{name, before[i], after[i]})
+	for i, name := range fieldNames() {
+		r.Fields = append(r.Fields, Field{name, "", after[i]})
+	}
+	return r, err
+}
+
+// Row is the row of a person who is as state and before say, with the fields that the change names.
+func (c Change) Row(state string, before [4]string) (r Row, err error) {
+	named := [4]string{c.Name, string(c.Unit), string(c.Role), c.Key}
+	if c.Key != "" {
+		key, err := ParsePublicKey(c.Key)
+		if err != nil {
+			return r, err
+		}
+		named[3] = key.String()
+	}
+	r = Row{Key: c.ID, State: state}
+	for i, name := range fieldNames() {
+		if named[i] != "" {
+			r.Fields = append(r.Fields, Field{name, before[i], named[i]})
 		}
 	}
-	return r
+	return r, nil
 }
+
+// Row is the row of a person who is as state says.
+func (d Disabling) Row(state string) Row {
+	return Row{Key: d.ID, State: state, Fields: []Field{{"state", "enrolled", "disabled"}}}
+}
+
+// fieldNames are the names of what Person.fields gives.
+func fieldNames() [4]string { return [...]string{"name", "unit", "role", "key"} }
 
 // ShowEnrolment says what an enrolment does, or why it cannot be done.
 func (s *Store) ShowEnrolment(ctx context.Context, e Enrolment) (r Row, err error) {
@@ -144,14 +170,19 @@ func (s *Store) ShowEnrolment(ctx context.Context, e Enrolment) (r Row, err erro
 	if err == nil {
 		err = s.ledger.Look(ctx, func(tx pgx.Tx) error { return free(ctx, tx, &p) })
 	}
-	return p.row("", [4]string{}), err
+	if err != nil {
+		return r, err
+	}
+	return e.Row()
 }
 
 // ShowChange says what a change does, or why it cannot be done.
 func (s *Store) ShowChange(ctx context.Context, c Change) (r Row, err error) {
 	err = s.ledger.Look(ctx, func(tx pgx.Tx) error {
-		before, after, err := changed(ctx, tx, c, "")
-		r = after.row(before.state(), before.fields())
+		before, _, err := changed(ctx, tx, c, "")
+		if err == nil {
+			r, err = c.Row(before.state(), before.fields())
+		}
 		return err
 	})
 	return r, err
@@ -161,7 +192,7 @@ func (s *Store) ShowChange(ctx context.Context, c Change) (r Row, err error) {
 func (s *Store) ShowDisabling(ctx context.Context, d Disabling) (r Row, err error) {
 	err = s.ledger.Look(ctx, func(tx pgx.Tx) error {
 		p, err := disabling(ctx, tx, d, "")
-		r = Row{Key: p.ID, State: p.state(), Fields: []Field{{"state", "enrolled", "disabled"}}}
+		r = d.Row(p.state())
 		return err
 	})
 	return r, err

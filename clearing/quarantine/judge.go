@@ -60,13 +60,11 @@ var ErrUndecided = language.Textf("two people must decide that it is judged agai
 // Kind is the kind of proposal by which records are judged again.
 func Kind(l *ledger.Ledger) proposal.Kind {
 	return proposal.Completed(proposal.Of(KindJudge, func(ctx context.Context, r JudgeRequest) (*proposal.Change, error) {
-		rows, _, err := show(ctx, l, r)
+		states, _, err := show(ctx, l, r)
 		if err != nil {
 			return nil, err
 		}
-		return &proposal.Change{Unit: people.Issuer, Rows: rows, Effects: []proposal.Effect{
-			proposal.Effectf("citycard quarantine book judges each as if it came today, once, by the rules in force then, and books what they say"),
-		}}, nil
+		return r.change(states), nil
 	}, func(ctx context.Context, r JudgeRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
 		_, decided, err := show(ctx, l, r)
 		if err != nil {
@@ -86,10 +84,34 @@ func Kind(l *ledger.Ledger) proposal.Kind {
 	})
 }
 
+// change is that of the request's records, each of which is at a state.
+func (r *JudgeRequest) change(states []string) *proposal.Change {
+	change := &proposal.Change{Unit: people.Issuer, Effects: []proposal.Effect{
+		proposal.Effectf("citycard quarantine book judges each as if it came today, once, by the rules in force then, and books what they say"),
+	}}
+	for i, name := range r.Records {
+		change.Rows = append(change.Rows, proposal.RowOf("kept record", name, states[i]).Alters("state", "open", "to be judged again"))
+	}
+	return change
+}
+
+// makes is the change of a request, with the states of the one that is shown.
+func makes(r JudgeRequest, shown *proposal.Change) (*proposal.Change, error) {
+	states := make([]string, len(r.Records))
+	for i := range min(len(states), len(shown.Rows)) {
+		states[i] = shown.Rows[i].State
+	}
+	return r.change(states), r.validate()
+}
+
 // JudgeEntry is what the audit has of such an approval: an entry for each record that it did not
 // have before.
 func JudgeEntry() proposal.Entry {
-	return proposal.Entry{Kind: KindJudge, Says: func(_ json.RawMessage, change *proposal.Change, said []string, _ []bool) error {
+	fits := proposal.FitsOf(KindJudge, makes)
+	return proposal.Entry{Kind: KindJudge, Fits: fits, Says: func(body json.RawMessage, change *proposal.Change, said []string, _ []bool) error {
+		if err := fits(body, change); err != nil {
+			return err
+		}
 		signed := map[string]string{} // the day of each record
 		for _, row := range change.Rows {
 			day, _, _ := strings.Cut(row.State, ",")
@@ -128,9 +150,9 @@ func undecided(ctx context.Context, l *ledger.Ledger) (names []string, err error
 }
 
 // show finds the records of a request, with their states.
-func show(ctx context.Context, l *ledger.Ledger, r JudgeRequest) (rows []proposal.Row, decided []Decided, err error) {
-	if n := len(r.Records); n == 0 || n > maxRecords || !slices.IsSorted(r.Records) || len(slices.Compact(slices.Clone(r.Records))) != n {
-		return nil, nil, &proposal.Refusal{Text: language.Textf("%d records: want 1 to %d, in the order of their names, each once", n, maxRecords)}
+func show(ctx context.Context, l *ledger.Ledger, r JudgeRequest) (states []string, decided []Decided, err error) {
+	if err := r.validate(); err != nil {
+		return nil, nil, err
 	}
 	before, err := Decisions(ctx, l)
 	if err != nil {
@@ -158,9 +180,16 @@ func show(ctx context.Context, l *ledger.Ledger, r JudgeRequest) (rows []proposa
 			return nil, nil, &proposal.Refusal{Text: language.Textf("that %s is judged again is decided already", name), Todo: language.Textf("citycard quarantine book does it")}
 		}
 		decided = append(decided, kept.Decided())
-		rows = append(rows, proposal.RowOf("kept record", name, fmt.Sprintf("of day %s, %s", kept.Day, kept.Reason)).Alters("state", "open", "to be judged again"))
+		states = append(states, fmt.Sprintf("of day %s, %s", kept.Day, kept.Reason))
 	}
-	return rows, decided, nil
+	return states, decided, nil
+}
+
+func (r *JudgeRequest) validate() error {
+	if n := len(r.Records); n == 0 || n > maxRecords || !slices.IsSorted(r.Records) || len(slices.Compact(slices.Clone(r.Records))) != n {
+		return &proposal.Refusal{Text: language.Textf("%d records: want 1 to %d, in the order of their names, each once", n, maxRecords)}
+	}
+	return nil
 }
 
 // Decided is what a decision says of the record.

@@ -40,7 +40,7 @@ func Kinds(o *Office) []proposal.Kind {
 		if err != nil {
 			return nil, err
 		}
-		return effect.change(effect.Credit, "", "booked")
+		return effect.booked()
 	}, func(ctx context.Context, r BookRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
 		receipt, _, err := show(ctx, r)
 		if err != nil {
@@ -57,7 +57,7 @@ func Kinds(o *Office) []proposal.Kind {
 		if err != nil {
 			return nil, err
 		}
-		return effect.change(effect.Debit, "booked", "reversed")
+		return effect.reversed()
 	}, func(ctx context.Context, r ReverseRequest, _ *proposal.Change, by ledger.Approval) (proposal.Result, error) {
 		reversal, err := NewReversal(r.Reference, r.Account)
 		if err != nil {
@@ -71,25 +71,53 @@ func Kinds(o *Office) []proposal.Kind {
 // Entries say what the audit has of receipts and their reversals. Each of them names its transfer.
 func Entries() []proposal.Entry {
 	return []proposal.Entry{
-		proposal.EntryOf(ActBook, func(r BookRequest, _ *proposal.Change, said string) error {
+		proposal.EntryOf(ActBook, makesBooked, func(r BookRequest, _ *proposal.Change, said string) error {
 			receipt, err := New(r.Account, r.Fen, r.Reference)
 			if err != nil {
 				return err
 			}
-			return proposal.ExpectText(said, (&Effect{Reference: receipt.Reference, Debit: receipt.Bank, Credit: receipt.Account, Fen: receipt.Fen}).String())
+			effect := receipt.effect()
+			return proposal.ExpectText(said, effect.String())
 		}),
-		proposal.EntryOf(ActReverse, func(r ReverseRequest, change *proposal.Change, said string) error {
+		proposal.EntryOf(ActReverse, makesReversed, func(r ReverseRequest, change *proposal.Change, said string) error {
 			reversal, err := NewReversal(r.Reference, r.Account)
 			if err != nil {
 				return err
-			}
-			if n := len(change.Transfers); n != 1 {
-				return fmt.Errorf("its change has %d transfers, want 1", n)
 			}
 			t := change.Transfers[0]
 			return proposal.ExpectText(said, (&Effect{Reference: reversal.Reference, Debit: t.Debit, Credit: t.Credit, Fen: t.Fen}).String())
 		}),
 	}
+}
+
+func makesBooked(r BookRequest, _ *proposal.Change) (*proposal.Change, error) {
+	receipt, err := New(r.Account, r.Fen, r.Reference)
+	if err != nil {
+		return nil, err
+	}
+	return receipt.effect().booked()
+}
+
+// makesReversed takes from the change that is shown what the books have of the receipt. It must be
+// one that a bank can have for that account.
+func makesReversed(r ReverseRequest, shown *proposal.Change) (*proposal.Change, error) {
+	reversal, err := NewReversal(r.Reference, r.Account)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(shown.Transfers); n != 1 {
+		return nil, fmt.Errorf("its change has %d transfers, want 1", n)
+	}
+	account := shown.Transfers[0].Debit
+	if r.Account != "" {
+		account = r.Account
+	}
+	receipt, err := New(account, shown.Transfers[0].Fen, reversal.Reference)
+	if err != nil {
+		return nil, err
+	}
+	effect := Effect{Reference: receipt.Reference, Debit: receipt.Account, Credit: receipt.Bank, Fen: receipt.Fen}
+	return effect.reversed()
 }
 
 var saidForm = regexp.MustCompile(`^reference (.+): ([0-9]{1,18}) fen, ([^ ]+) -> ([^ ]+)$`)
@@ -114,6 +142,10 @@ func Booked(act, said string) (b proposal.Booking, err error) {
 	}
 	return b, nil
 }
+
+func (e *Effect) booked() (*proposal.Change, error) { return e.change(e.Credit, "", "booked") }
+
+func (e *Effect) reversed() (*proposal.Change, error) { return e.change(e.Debit, "booked", "reversed") }
 
 // change is the effect as two people sign it. The money belongs to an account.
 func (e *Effect) change(account, from, to string) (*proposal.Change, error) {

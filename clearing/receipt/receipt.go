@@ -95,6 +95,10 @@ type Effect struct {
 	Stands        bool // the books had it before, so nothing changes
 }
 
+func (r *Receipt) effect() *Effect {
+	return &Effect{Reference: r.Reference, Debit: r.Bank, Credit: r.Account, Fen: r.Fen}
+}
+
 func (e *Effect) String() string {
 	return fmt.Sprintf("reference %s: %d fen, %s -> %s", e.Reference, e.Fen, e.Debit, e.Credit)
 }
@@ -104,7 +108,7 @@ func refused(what, todo *language.Text) error { return &release.Refusal{Text: wh
 // Show says what Book would do. It refuses a receipt for an unknown account, and one whose
 // reference was booked for another receipt or was reversed, as a *release.Refusal.
 func (o *Office) Show(ctx context.Context, r Receipt) (Effect, error) {
-	effect := Effect{Reference: r.Reference, Debit: r.Bank, Credit: r.Account, Fen: r.Fen}
+	effect := *r.effect()
 	accounts, err := o.Ledger.Accounts(ctx)
 	if err != nil {
 		return effect, err

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
@@ -107,9 +110,7 @@ func (c *changing) show(ctx context.Context, content Content) (*proposal.Change,
 	}
 	version := func(number int64, head [32]byte) string { return fmt.Sprintf("%d+%s", number, index.VersionOf(head)) }
 	is := version(d.Base, head)
-	change := &proposal.Change{Unit: people.City, Rows: []proposal.Row{
-		proposal.RowOf("registry", "", is).Alters("version", is, version(d.Base+1, Head(head, d.Digest))).Alters("digest of the rows", "", content.Digest),
-	}}
+	change := content.change(is, version(d.Base+1, Head(head, d.Digest)))
 	for _, sum := range sums {
 		change.Rows = append(change.Rows, sum.row(is))
 		err := d.Each(ctx, sum.Kind, shownRows, func(difference *Difference) error {
@@ -121,6 +122,79 @@ func (c *changing) show(ctx context.Context, content Content) (*proposal.Change,
 		}
 	}
 	return change, nil
+}
+
+// change is that of the version, without the rows.
+func (c *Content) change(is, becomes string) *proposal.Change {
+	return &proposal.Change{Unit: people.City, Rows: []proposal.Row{
+		proposal.RowOf("registry", "", is).Alters("version", is, becomes).Alters("digest of the rows", "", c.Digest),
+	}}
+}
+
+// makes is the change of rows, with the versions and the rows of the one that is shown: what stands
+// in the rows, their digest says. There must be as many as the request has, in order of their kinds,
+// and the first of each kind are shown one by one.
+func makes(c Content, shown *proposal.Change) (*proposal.Change, error) {
+	if len(shown.Rows) == 0 {
+		return nil, fmt.Errorf("its change has no rows")
+	}
+	is, becomes := shown.Rows[0].Is("version"), shown.Rows[0].Becomes("version")
+	if !versionForm(c.Base).MatchString(is) || !versionForm(c.Base+1).MatchString(becomes) {
+		return nil, fmt.Errorf("it shows version %.100q that becomes %.100q; the request makes version %d of %d", is, becomes, c.Base+1, c.Base)
+	}
+	change := c.change(is, becomes)
+	var rows int64
+	left := shown.Rows[1:]
+	for _, l := range layouts() {
+		if len(left) == 0 || left[0].Key != l.kind.String() {
+			continue
+		}
+		sum := Sum{Kind: l.kind, Effects: map[Effect]int64{}}
+		for i, effect := range []Effect{Added, Changed, Corrected, Ended} {
+			if i < len(left[0].Fields) {
+				n, err := strconv.ParseInt(left[0].Fields[i].Becomes, 10, 64)
+				if err != nil || n < 0 {
+					return nil, fmt.Errorf("it shows %.100q rows of %s", left[0].Fields[i].Becomes, l.kind)
+				}
+				sum.Effects[effect], sum.Rows = n, sum.Rows+n
+			}
+		}
+		rows, left = rows+sum.Rows, left[1:]
+		change.Rows = append(change.Rows, sum.row(is))
+		n := min(sum.Rows, shownRows)
+		if int64(len(left)) < n || n == 0 {
+			return nil, fmt.Errorf("it shows %d of %d rows of %s", len(left), n, l.kind)
+		}
+		for _, row := range left[:n] {
+			if err := rowFits(l.kind, &row, is); err != nil {
+				return nil, err
+			}
+		}
+		change.Rows = append(change.Rows, left[:n]...)
+		left = left[n:]
+	}
+	if rows != c.Rows {
+		return nil, fmt.Errorf("it shows %d rows; the request has %d", rows, c.Rows)
+	}
+	return change, nil
+}
+
+// rowFits refuses what is shown as a row of a kind and has not its form.
+func rowFits(kind Kind, row *proposal.Row, version string) error {
+	if row.Table != "registry" || !strings.HasPrefix(row.Key, kind.String()+" ") || row.State != "" && row.State != version {
+		return fmt.Errorf("it shows a row %s %q at %q of %s at %s", row.Table, row.Key, row.State, kind, version)
+	}
+	for _, f := range row.Fields {
+		if !slices.Contains(kind.Columns(), f.Name) {
+			return fmt.Errorf("it shows %q of a row of %s", f.Name, kind)
+		}
+	}
+	return nil
+}
+
+// versionForm matches a version of a number.
+func versionForm(number int64) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`^%d\+[0-9a-f]{16}$`, number))
 }
 
 // shownRows is how many rows of each kind a proposal shows one by one.
@@ -164,7 +238,7 @@ func (c *changing) do(ctx context.Context, content Content, _ *proposal.Change, 
 // ChangeEntry holds the audit's entry of a change against what two people signed: its rows, and the
 // version that they make.
 func ChangeEntry() proposal.Entry {
-	return proposal.EntryOf(ChangeName, func(c Content, change *proposal.Change, said string) error {
+	return proposal.EntryOf(ChangeName, makes, func(c Content, change *proposal.Change, said string) error {
 		var is Entered
 		if err := json.Unmarshal([]byte(said), &is); err != nil {
 			return err

@@ -55,13 +55,17 @@ func (o *Office) ShowCorrection(ctx context.Context, c Correction) (*Plan, error
 	if first.Code == c.To {
 		return nil, refuse("row %s was released to %s before", c.Row, c.To).todo("nothing is to be corrected")
 	}
-	planned, err := correct(s, first.Code, c.To)
+	return correctionPlan(s, first.Code, &c)
+}
+
+// correctionPlan plans the correction of what was released to an account.
+func correctionPlan(s *Suspended, from string, c *Correction) (*Plan, error) {
+	planned, err := correct(s, from, c.To)
 	if err != nil {
 		return nil, err
 	}
-	what := correctionText(s.Row, s.Reason, s.Fen, first.Code, c.To, c.Because)
-	owes := givesBack(first.Code, s.Owed)
-	return &Plan{Act: ActCorrect, Rows: []Planned{planned}, what: always(what), effects: append(because(c.Because), owes)}, nil
+	what := correctionText(s.Row, s.Reason, s.Fen, from, c.To, c.Because)
+	return &Plan{Act: ActCorrect, Rows: []Planned{planned}, what: always(what), effects: append(because(c.Because), givesBack(from, s.Owed))}, nil
 }
 
 // givesBack says what it means for the account that had a release that this is taken back.

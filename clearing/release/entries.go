@@ -23,10 +23,10 @@ func Entries() []proposal.Entry {
 		return e
 	}
 	return []proposal.Entry{
-		one(proposal.EntryOf(KindRefund, saysRefund), booksRefund),
-		one(proposal.EntryOf(KindCorrect, saysCorrection), booksCorrection),
-		one(proposal.EntryOf(KindPayout, saysPayout), booksPayout),
-		{Kind: KindRelease, Says: saysReleases, Books: func(_ json.RawMessage, c *proposal.Change) (rows [][]proposal.Booking, err error) {
+		one(proposal.EntryOf(KindRefund, makesRefund, saysRefund), booksRefund),
+		one(proposal.EntryOf(KindCorrect, makesCorrection, saysCorrection), booksCorrection),
+		one(proposal.EntryOf(KindPayout, makesPayout, saysPayout), booksPayout),
+		{Kind: KindRelease, Fits: proposal.FitsOf(KindRelease, makesReleases), Says: saysReleases, Books: func(_ json.RawMessage, c *proposal.Change) (rows [][]proposal.Booking, err error) {
 			signed, err := signedRows(c)
 			for i := range signed {
 				rows = append(rows, signed[i].bookings)
@@ -218,6 +218,9 @@ func (r *signedRow) take(left []proposal.Transfer) ([]proposal.Transfer, error) 
 
 func saysReleases(body json.RawMessage, c *proposal.Change, said []string, done []bool) error {
 	r, err := proposal.ReadRequest[Releases](body)
+	if err == nil {
+		err = proposal.FitsOf(KindRelease, makesReleases)(body, c)
+	}
 	if err != nil {
 		return err
 	}

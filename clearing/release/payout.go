@@ -37,23 +37,33 @@ func (o *Office) ShowPayout(ctx context.Context, p Payout) (*Plan, error) {
 	case held.Fen <= 0:
 		return nil, refuse("operator %q is owed nothing of day %s", p.Operator, p.Day).todo("nothing is to be paid")
 	}
+	why := &held.Why
+	plan, err := payoutPlan(p, held.Fen, payoutHeld(strconv.FormatInt(why.Wrong, 10), strconv.FormatInt(why.Wrong+why.Verified, 10), why.Rule))
+	if err != nil {
+		return nil, err
+	}
+	if held.Released {
+		plan.Rows[0].State = plan.Rows[0].Then
+	}
+	plan.what = always(payoutText(p, held.Fen, held.Why.Error()))
+	plan.within = func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) }
+	return plan, nil
+}
+
+func payoutHeld(wrong, all, rule string) proposal.Effect {
+	return proposal.Effectf("it was held because %s of %s TACs at its terminals were wrong (rule %s)", wrong, all, rule)
+}
+
+// payoutPlan plans that an amount is paid which was held.
+func payoutPlan(p Payout, fen ledger.Fen, why proposal.Effect) (*Plan, error) {
 	code := chart.Operator(p.Operator)
 	data, err := evidence{ActPayout, p.Day.String(), code}.encode()
 	if err != nil {
 		return nil, err
 	}
-	paid := Planned{Row: p.Day.String() + " " + code, State: "held", Then: "paid", To: code, Fen: held.Fen}
-	if held.Released {
-		paid.State = paid.Then
-	}
-	paid.add(payoutKey(p), code, chart.Reserve, held.Fen, chart.PurposeSettlement, data)
-	why := &held.Why
-	return &Plan{
-		effects: []proposal.Effect{proposal.Effectf("it was held because %s of %s TACs at its terminals were wrong (rule %s)",
-			strconv.FormatInt(why.Wrong, 10), strconv.FormatInt(why.Wrong+why.Verified, 10), why.Rule)},
-		Act: ActPayout, Rows: []Planned{paid}, what: always(payoutText(p, held.Fen, held.Why.Error())),
-		within: func(ctx context.Context, tx pgx.Tx) error { return unchanged(ctx, tx, held, booked) },
-	}, nil
+	paid := Planned{Row: p.Day.String() + " " + code, State: "held", Then: "paid", To: code, Fen: fen}
+	paid.add(payoutKey(p), code, chart.Reserve, fen, chart.PurposeSettlement, data)
+	return &Plan{Act: ActPayout, Rows: []Planned{paid}, effects: []proposal.Effect{why}}, nil
 }
 
 // unchanged makes sure, inside the transaction, that the day has ended, and that nothing was booked

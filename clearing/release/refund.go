@@ -57,19 +57,15 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 	if !r.NotWritten && o.Today < due {
 		return nil, refuse("paid on %s: without a look at the card it can be refunded from %s on", order.booked, due).todo("wait until then, or look at the card and give --not-written")
 	}
-	name := RowName(order.row)
-	data, err := evidence{ActRefund, name, order.channel}.encode()
+	because := refundDue(order.booked.String(), due.String())
+	if r.NotWritten {
+		because = refundSeen()
+	}
+	plan, err := refundPlan(order.row, &order.Order, order.channel, order.fen, because)
 	if err != nil {
 		return nil, err
 	}
-	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + order.channel, To: order.channel, Fen: order.fen}
-	refunded.add(order.Refunded(), chart.Unwritten, order.channel, order.fen, chart.PurposeLoadRefund, data)
-	what := refundText(r, order.channel, card, order.Load.Sequence, order.fen)
-	because := proposal.Effectf("it was paid on %s, and may be refunded from %s on without a look at the card", order.booked.String(), due.String())
-	if r.NotWritten {
-		because = proposal.Effectf("a counter has read the card, and says that it does not have the load")
-	}
-	plan := &Plan{Act: ActRefund, what: always(what), effects: []proposal.Effect{because}, keep: order.keepRefund}
+	plan.what, plan.keep = always(refundText(r, order.channel, card, order.Load.Sequence, order.fen)), order.keepRefund
 	before, err := o.Ledger.Amounts(ctx, []ledger.Key{order.Refunded()})
 	if err != nil {
 		return nil, err
@@ -87,10 +83,29 @@ func (o *Office) ShowRefund(ctx context.Context, r Refund) (*Plan, error) {
 		}
 		plan.within = order.notWritten
 	} else {
-		refunded.State = refunded.Then
+		plan.Rows[0].State = plan.Rows[0].Then
 	}
-	plan.Rows = []Planned{refunded}
 	return plan, nil
+}
+
+func refundDue(paid, due string) proposal.Effect {
+	return proposal.Effectf("it was paid on %s, and may be refunded from %s on without a look at the card", paid, due)
+}
+
+func refundSeen() proposal.Effect {
+	return proposal.Effectf("a counter has read the card, and says that it does not have the load")
+}
+
+// refundPlan plans the refund of a row, which is an order's.
+func refundPlan(row ledger.Key, order *load.Order, channel string, fen ledger.Fen, because proposal.Effect) (*Plan, error) {
+	name := RowName(row)
+	data, err := evidence{ActRefund, name, channel}.encode()
+	if err != nil {
+		return nil, err
+	}
+	refunded := Planned{Row: name, State: stateOf(Waits, ""), Then: "refunded to " + channel, To: channel, Fen: fen}
+	refunded.add(order.Refunded(), chart.Unwritten, channel, fen, chart.PurposeLoadRefund, data)
+	return &Plan{Act: ActRefund, Rows: []Planned{refunded}, effects: []proposal.Effect{because}}, nil
 }
 
 // keepRefund counts the refunds of the card's sequence, for the next order.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -122,6 +123,49 @@ func (s *Store) show(ctx context.Context, c Content) (*proposal.Change, error) {
 	return change, nil
 }
 
+// makes is the change of documents, with the editions, the hashes and the versions of the one that
+// is shown: which versions a document has, its hash says.
+func makes(c Content, shown *proposal.Change) (*proposal.Change, error) {
+	if len(shown.Rows) == 0 {
+		return nil, fmt.Errorf("its change has no rows")
+	}
+	rules := &shown.Rows[0]
+	is, becomes := rules.Is("edition"), rules.Becomes("edition")
+	if !editionForm(c.Base).MatchString(is) || !editionForm(c.Base+1).MatchString(becomes) {
+		return nil, fmt.Errorf("it shows edition %.100q that becomes %.100q; the request makes edition %d of %d", is, becomes, c.Base+1, c.Base)
+	}
+	hashes, err := Hashes(c.Documents)
+	if err != nil {
+		return nil, err
+	}
+	change := &proposal.Change{Unit: people.City, Rows: []proposal.Row{proposal.RowOf("rules", "", is).Alters("edition", is, becomes)}}
+	for _, kind := range Kinds() {
+		hash := hashes[kind]
+		if hash == nil {
+			continue
+		}
+		row := proposal.RowOf("document", string(kind), "")
+		if n := len(change.Rows); n < len(shown.Rows) {
+			was := shown.Rows[n].State
+			row.State = was
+			row = row.Alters("hash", was, hex.EncodeToString(hash))
+			for _, f := range shown.Rows[n].Fields[min(1, len(shown.Rows[n].Fields)):] {
+				row = row.Alters("version", f.Is, f.Becomes)
+			}
+		}
+		change.Rows = append(change.Rows, row)
+	}
+	if c.Change != (fare.Change{}) {
+		change.Rows = append(change.Rows, pricesRow(&c))
+	}
+	return change, nil
+}
+
+// editionForm matches what Edition.String writes of a number.
+func editionForm(number int64) *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`^%d\+[0-9a-f]{8}$`, number))
+}
+
 func stale(text *language.Text) error {
 	return &proposal.Refusal{Text: text, Todo: language.Textf("propose the documents again")}
 }
@@ -190,7 +234,7 @@ func (s *Store) do(ctx context.Context, c Content, _ *proposal.Change, by ledger
 // ChangeEntry holds the audit's entry of documents against what two people signed: the hashes, and
 // the edition that they make.
 func ChangeEntry() proposal.Entry {
-	return proposal.EntryOf(ChangeName, func(c Content, change *proposal.Change, said string) error {
+	return proposal.EntryOf(ChangeName, makes, func(c Content, change *proposal.Change, said string) error {
 		var is Entered
 		if err := json.Unmarshal([]byte(said), &is); err != nil {
 			return err

@@ -159,7 +159,9 @@ func (c *check) alters(e *chain.AuditEntry, change *offered.Change) error {
 	}
 	fields := ""
 	for _, f := range row.Fields {
-		fields += " " + f.Name
+		if f.Is != f.Becomes {
+			fields += " " + f.Name
+		}
 	}
 	if is := c.altered[e.Number]; is != fields {
 		return fmt.Errorf("it alters%s; signed was%s", is, fields)

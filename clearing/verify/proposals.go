@@ -75,6 +75,7 @@ func (c *check) proposals(ctx context.Context) error {
 		of := all.at(r.number)
 		of.there = true
 		c.offerProposed(&r, of)
+		c.offerFits(kinds, &r)
 		c.offerDecided(&r, of)
 		c.offerDone(kinds, &r, of)
 		return nil
@@ -162,6 +163,22 @@ func (c *check) offerProposed(r *storedOffer, of *offer) {
 	st, err := people.ParseStatement(e.Signed[0].Statement)
 	if err != nil || st.What != offered.StatementOfKind(of.proposed.Kind, [32]byte(hashBytes(of.proposed.Hash))) {
 		c.fault(Proposal, where, "the proposer's statement is not of it: %v", e.Signed[0].Statement)
+	}
+}
+
+// offerFits holds what people were shown against what was asked for: the request is what is done.
+func (c *check) offerFits(kinds map[string]offered.Entry, r *storedOffer) {
+	kind, known := kinds[r.kind]
+	if !known {
+		c.fault(Proposal, offerName(r.number), "nothing says what a change is of the kind %q", r.kind)
+		return
+	}
+	change, err := offered.ReadChange(r.change)
+	if err == nil {
+		err = kind.Fits(json.RawMessage(r.body), change)
+	}
+	if err != nil {
+		c.fault(Proposal, offerName(r.number), "its change is not the one of its request: %v", err)
 	}
 }
 

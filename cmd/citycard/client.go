@@ -11,6 +11,7 @@ import (
 
 	staff "citycard/clearing/people"
 	"citycard/clearing/people/api"
+	"citycard/clearing/verify"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
 	"citycard/cmd/service"
@@ -44,6 +45,7 @@ func (c *command) asking(ctx context.Context, changes bool, of *identityFlags, d
 		return err
 	}
 	defer client.Close()
+	client.Knows(verify.Entries())
 	if of != nil && of.file != "" && (changes || c.server != "") {
 		key, err := of.key()
 		if err != nil {

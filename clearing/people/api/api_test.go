@@ -89,6 +89,7 @@ func (w *town) client(id string) *api.Client {
 	w.Helper()
 	c := api.AtSocket(api.SocketPath(w.dir), language.Language{})
 	c.As(peopletest.Key(w, id), time.Now)
+	c.Knows(append(proposal.StaffEntries(), chart.LimitEntry()))
 	w.Cleanup(c.Close)
 	return c
 }

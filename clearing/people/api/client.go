@@ -29,6 +29,7 @@ type Client struct {
 	http     *http.Client
 	language language.Language
 	remote   bool // reading is signed, too
+	kinds    map[string]proposal.Entry
 
 	key    *people.Identity // that signs; nil: nobody's
 	now    func() time.Time
@@ -113,6 +114,9 @@ func (c *Client) view(ctx context.Context, what call) (*View, error) {
 	v, err := ask[View](ctx, c, what)
 	if err == nil {
 		err = v.sound()
+	}
+	if err == nil {
+		err = c.fits(&v)
 	}
 	return &v, err
 }

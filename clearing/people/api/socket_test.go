@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"citycard/clearing/chart"
 	"citycard/clearing/people/api"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
@@ -98,6 +99,7 @@ func TestTLS(t *testing.T) {
 	client := func(id string) *api.Client {
 		c, err := api.At(server.URL, language.Language{})
 		w.must(err)
+		c.Knows([]proposal.Entry{chart.LimitEntry()})
 		if id != "" {
 			c.As(peopletest.Key(t, id), time.Now)
 		}

@@ -7,11 +7,14 @@ import (
 	"citycard/ledger"
 )
 
-// Entry knows what an act of a kind leaves in the books. Package clearing/verify holds the audit
-// and the journal against it, so each kind has one beside it. Neither of its functions reads
+// Entry knows what an act of a kind does and leaves in the books. Package clearing/verify holds the
+// audit and the journal against it, so each kind has one beside it. None of its functions reads
 // anything but what two people signed.
 type Entry struct {
 	Kind string
+	// Fits refuses a change that is not the one of the request. People read the change, and what is
+	// done follows from the request: whoever signs makes sure that both are the same.
+	Fits func(body json.RawMessage, change *Change) error
 	// Says is nil if the audit's entries of one approval say just what the request and the change
 	// do. Of a kind with Books, done says of each row of the change whether the journal has it.
 	Says func(body json.RawMessage, change *Change, said []string, done []bool) error
@@ -26,15 +29,19 @@ type Booking struct {
 	Transfer
 }
 
-// EntryOf is the Entry of a kind whose request has the type T, and whose act is one entry.
-func EntryOf[T any](kind string, says func(request T, change *Change, said string) error) Entry {
-	return Entry{Kind: kind, Says: func(body json.RawMessage, change *Change, said []string, _ []bool) error {
+// EntryOf is the Entry of a kind whose request has the type T, and whose act is one entry. makes is
+// as in FitsOf. Where the change is not the one of the request, no entry says what was signed.
+func EntryOf[T any](kind string, makes func(request T, shown *Change) (*Change, error), says func(request T, change *Change, said string) error) Entry {
+	return Entry{Kind: kind, Fits: FitsOf(kind, makes), Says: func(body json.RawMessage, change *Change, said []string, _ []bool) error {
 		var request T
 		if err := decode(body, &request); err != nil {
 			return fmt.Errorf("request of %s: %w", kind, err)
 		}
 		if len(said) != 1 {
 			return fmt.Errorf("it has %d entries, want 1", len(said))
+		}
+		if err := fits(request, change, makes); err != nil {
+			return err
 		}
 		return says(request, change, said[0])
 	}}
@@ -65,6 +72,16 @@ func (c *Change) One() (Row, error) {
 	return c.Rows[0], nil
 }
 
+// Is is what a field of the row is; empty if the row does not have it.
+func (r *Row) Is(name string) string {
+	for _, f := range r.Fields {
+		if f.Name == name {
+			return f.Is
+		}
+	}
+	return ""
+}
+
 // Becomes is what a field of the row becomes; empty if it stays.
 func (r *Row) Becomes(name string) string {
 	for _, f := range r.Fields {
@@ -74,6 +91,9 @@ func (r *Row) Becomes(name string) string {
 	}
 	return ""
 }
+
+// ReadChange reads the change of a stored proposal. Only its one text is read.
+func ReadChange(text string) (*Change, error) { return decodeChange(text) }
 
 // ReadRequest reads the request of a stored proposal.
 func ReadRequest[T any](body json.RawMessage) (request T, err error) {

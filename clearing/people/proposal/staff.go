@@ -29,22 +29,52 @@ func Staff(s *people.Store) []Kind {
 		}),
 		Of(people.ActDisable, func(ctx context.Context, d people.Disabling) (*Change, error) {
 			row, err := s.ShowDisabling(ctx, d)
-			change, err := ofStaff(row, err)
-			if err == nil {
-				change.Effects = append(change.Effects, Effectf("what %s proposed and waits ends", d.ID))
+			if err != nil {
+				return nil, err
 			}
-			return change, err
+			return ofDisabling(d, row)
 		}, func(ctx context.Context, d people.Disabling, shown *Change, by ledger.Approval) (Result, error) {
 			return Saying(language.Textf("%s is disabled", d.ID)), s.Disable(ctx, d, shown.Rows[0].State, by)
 		}),
 	}
 }
 
+// ofDisabling is the change by which somebody is disabled.
+func ofDisabling(d people.Disabling, row people.Row) (*Change, error) {
+	change, err := ofStaff(row, nil)
+	if err == nil {
+		change.Effects = append(change.Effects, Effectf("what %s proposed and waits ends", d.ID))
+	}
+	return change, err
+}
+
+func makesEnrolment(e people.Enrolment, _ *Change) (*Change, error) {
+	row, err := e.Row()
+	return ofStaff(row, err)
+}
+
+func makesChange(c people.Change, shown *Change) (*Change, error) {
+	is, err := shown.One()
+	if err != nil {
+		return nil, err
+	}
+	row, err := c.Row(is.State, [...]string{is.Is("name"), is.Is("unit"), is.Is("role"), is.Is("key")})
+	return ofStaff(row, err)
+}
+
+func makesDisabling(d people.Disabling, shown *Change) (*Change, error) {
+	is, err := shown.One()
+	if err != nil {
+		return nil, err
+	}
+	return ofDisabling(d, d.Row(is.State))
+}
+
 // StaffEntries say what the audit has of the acts on people. Which fields a change leaves as they
 // are is for package clearing/verify to see, which knows the person before.
 func StaffEntries() []Entry {
 	return []Entry{
-		EntryOf(people.ActEnrol, func(e people.Enrolment, _ *Change, said string) error {
+		EntryOf(people.ActEnrol, makesEnrolment, func(e people.Enrolment, _ *Change, said string) error {
 			is, err := readSaid[people.Enrolled](said)
 			if err != nil {
 				return err
@@ -55,8 +85,8 @@ func StaffEntries() []Entry {
 			}
 			return expectPerson(&is, &people.Enrolled{ID: e.ID, Revision: 1, Name: e.Name, Unit: e.Unit, Role: e.Role, Key: key.String(), Demo: is.Demo})
 		}),
-		EntryOf(people.ActChange, saysChange),
-		EntryOf(people.ActDisable, func(d people.Disabling, change *Change, said string) error {
+		EntryOf(people.ActChange, makesChange, saysChange),
+		EntryOf(people.ActDisable, makesDisabling, func(d people.Disabling, change *Change, said string) error {
 			is, err := readSaid[people.Gone](said)
 			if err != nil {
 				return err
