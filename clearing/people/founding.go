@@ -41,13 +41,14 @@ type Tokens struct {
 }
 
 // Found makes the tokens for the first two keepers. Once a keeper is enrolled it is refused, unless
-// the seal key signs it: that is for a city that has lost its keepers. The tokens of an earlier
-// founding are void from then on.
+// the seal key that is pinned in the books signs it: that is for a city that has lost its keepers.
+// The tokens of an earlier founding are void from then on.
 func (s *Store) Found(ctx context.Context, random io.Reader, demo bool) (Tokens, error) {
 	return s.found(ctx, random, Founding{Demo: demo}, func() (ledger.Approval, error) { return ledger.Approval{}, nil })
 }
 
-// FoundAgain is Found in the name of the seal key.
+// FoundAgain is Found in the name of the seal key. Where a keeper was ever enrolled, only the key
+// founds that keepers have pinned before: whoever reaches the database can make a key.
 func (s *Store) FoundAgain(ctx context.Context, random io.Reader, seal ed25519.PrivateKey, reason string, at time.Time) (Tokens, error) {
 	public, _ := seal.Public().(ed25519.PublicKey)
 	identity, err := FromKey(seal)
@@ -77,11 +78,22 @@ func (s *Store) FoundAgain(ctx context.Context, random io.Reader, seal ed25519.P
 	})
 }
 
-// pinned refuses a seal key where another one is pinned in the books.
+// pinned refuses a seal key where another one is pinned in the books, or where none is and there
+// was ever a keeper who could have pinned it.
 func pinned(ctx context.Context, tx pgx.Tx, key ed25519.PublicKey) error {
 	is, err := ledger.SealKeyIn(ctx, tx)
-	if err == nil && is != nil && !key.Equal(is) {
-		err = deny(BadKey, "this is not the seal key that is pinned in the books").todo("name the directory that has the city's seal key with --data")
+	switch {
+	case err != nil:
+		return err
+	case is != nil && !key.Equal(is):
+		return deny(BadKey, "this is not the seal key that is pinned in the books").todo("name the directory that has the city's seal key with --data")
+	case is != nil:
+		return nil
+	}
+	keeper := false
+	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM audit WHERE act = $1)", ActEnrolKeeper).Scan(&keeper)
+	if err == nil && keeper {
+		err = deny(BadKey, "no seal key is pinned in the books, so none may found people again").todo("two keepers pin it: citycard seal-key pin")
 	}
 	return err
 }

@@ -39,6 +39,7 @@ type staff struct {
 	used     map[[32]byte]used // statements
 	open     map[int64]open    // proposals
 	pinned   string            // the seal key, in hexadecimal
+	keeper   bool              // one was ever enrolled
 }
 
 // staff replays the acts on people, checks each signature at its place in the audit, and compares
@@ -177,7 +178,7 @@ func (s *staff) enrol(e *chain.AuditEntry, of people.Enrolled) {
 		token.person = p.ID
 		s.tokens[of.Token] = token
 	}
-	s.people[p.ID] = p
+	s.people[p.ID], s.keeper = p, s.keeper || p.Role == people.Keeper
 	s.addKey(e, &p)
 }
 
@@ -240,7 +241,7 @@ func (s *staff) sealed(e *chain.AuditEntry) (key people.PublicKey, err error) {
 		if public, err = hex.DecodeString(f.Signer); err == nil && len(public) == ed25519.PublicKeySize {
 			key, err = people.OfKey(public)
 		}
-		if s.pinned != "" && s.pinned != f.Signer {
+		if (s.pinned != "" || s.keeper) && s.pinned != f.Signer {
 			s.unsigned(e, "the seal key %q signed, and %q was pinned", f.Signer, s.pinned)
 		}
 	})

@@ -124,6 +124,9 @@ func TestFoundedBySealKey(t *testing.T) {
 		half, _ := key.Public().(ed25519.PublicKey)
 		return half
 	}
+	if _, err := s.FoundAgain(t.Context(), rand.Reader, seal, "lost", s.Now(t)); err == nil || !strings.Contains(err.Error(), "no seal key is pinned") {
+		t.Errorf("founded by a key, and none was ever pinned: %v", err)
+	}
 	s.approve("lee", propose(s, "kim", chain.ActPinSealKey, dayclose.PinRequest{Key: fmt.Sprintf("%x", public(seal))}))
 	if _, err := s.FoundAgain(t.Context(), rand.Reader, other, "lost", s.Now(t)); err == nil {
 		t.Error("founded by a key that is not pinned")
@@ -138,6 +141,10 @@ func TestFoundedBySealKey(t *testing.T) {
 	change := fmt.Sprintf("UPDATE audit SET what = replace(what, '%x', '%x') WHERE act = 'pin seal key'", public(seal), public(other))
 	if faults := faultsOf(t, s.Ledger, change); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) }) {
 		t.Errorf("faults %q, want one with %q", faults, want)
+	}
+	const early = "UPDATE audit SET number = 9999 WHERE act = 'pin seal key'"
+	if faults := faultsOf(t, s.Ledger, early); !slices.ContainsFunc(faults, func(f string) bool { return strings.Contains(f, want) && strings.Contains(f, `and "" was pinned`) }) {
+		t.Errorf("founded before the key was pinned: faults %q, want one with %q", faults, want)
 	}
 }
 

@@ -93,7 +93,7 @@ func existing(name string, err error) error {
 func personFoundCommand() *ffcli.Command {
 	c := newCommand("person found", "", "print the tokens with which the first two keepers enrol",
 		"Prints two one-time tokens, for two people: each enrols with one of them, within a week. Once a keeper is enrolled it\n"+
-			"is refused. If the keepers' keys are lost, --seal-key signs it with the seal key of --data, and the audit has that.\n"+
+			"is refused. If the keepers' keys are lost, --seal-key signs it with the seal key of --data, if it is pinned in the books.\n"+
 			"For a trial, --demo --people FOLDER enrols the keepers kim and lee and the supervisors ann and bob at once.")
 	sealed := c.flags.Bool("seal-key", false, "the keepers' keys are lost: sign with the seal key")
 	reason := c.flags.String("reason", "", "`text` that is kept with --seal-key")

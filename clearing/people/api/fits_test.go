@@ -58,10 +58,10 @@ func TestLies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown = api.View{Proposal: api.Proposal{Kind: people.ActEnrol, Hash: hex.EncodeToString(hash[:])}, Request: body, Change: test.change}
+		shown = api.View{Proposal: api.Proposal{Kind: people.ActEnrol, Reason: "new", Hash: hex.EncodeToString(hash[:])}, Request: body, Change: test.change}
 		c := api.AtSocket(api.SocketPath(dir), language.Language{})
 		c.Knows(test.kinds)
-		_, drafted := c.Draft(t.Context(), people.ActEnrol, body, "new", true)
+		_, drafted := c.Draft(t.Context(), people.ActEnrol, body, "new", false, true)
 		_, asked := c.Show(t.Context(), 1)
 		for _, err := range []error{drafted, asked} {
 			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
