@@ -48,7 +48,7 @@ func (s *Store) Found(ctx context.Context, random io.Reader, demo bool) (Tokens,
 }
 
 // FoundAgain is Found in the name of the seal key. Where a keeper was ever enrolled, only the key
-// founds that keepers have pinned before: whoever reaches the database can make a key.
+// founds that keepers have pinned before: anybody who reaches the database can make a key.
 func (s *Store) FoundAgain(ctx context.Context, random io.Reader, seal ed25519.PrivateKey, reason string, at time.Time) (Tokens, error) {
 	public, _ := seal.Public().(ed25519.PublicKey)
 	identity, err := FromKey(seal)
@@ -90,9 +90,8 @@ func pinned(ctx context.Context, tx pgx.Tx, key ed25519.PublicKey) error {
 	case is != nil:
 		return nil
 	}
-	keeper := false
-	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM audit WHERE act = $1)", ActEnrolKeeper).Scan(&keeper)
-	if err == nil && keeper {
+	keepers, err := ledger.AuditIn(ctx, tx, ActEnrolKeeper)
+	if err == nil && len(keepers) > 0 {
 		err = deny(BadKey, "no seal key is pinned in the books, so none may found people again").todo("two keepers pin it: citycard seal-key pin")
 	}
 	return err

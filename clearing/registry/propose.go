@@ -132,8 +132,8 @@ func (c *Content) change(is, becomes string) *proposal.Change {
 }
 
 // makes is the change of rows, with the versions and the rows of the one that is shown: what stands
-// in the rows, their digest says. There must be as many as the request has, in order of their kinds,
-// and the first of each kind are shown one by one.
+// in the rows, their digest says. There must be as many as the request has, in the order of their
+// kinds, and the first of each kind are shown one by one.
 func makes(c Content, shown *proposal.Change) (*proposal.Change, error) {
 	if len(shown.Rows) == 0 {
 		return nil, fmt.Errorf("its change has no rows")

@@ -9,7 +9,7 @@ import (
 )
 
 // TestKindsHaveEntries wants of each kind of proposal that verify can hold what was done against
-// what was signed, and that whoever signs can hold the change against the request.
+// what was signed, and that who signs can hold the change against the request.
 func TestKindsHaveEntries(t *testing.T) {
 	office, err := Proposals(nil)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 type Entry struct {
 	Kind string
 	// Fits refuses a change that is not the one of the request. People read the change, and what is
-	// done follows from the request: whoever signs makes sure that both are the same.
+	// done follows from the request: who signs makes sure that both are the same.
 	Fits func(body json.RawMessage, change *Change) error
 	// Says is nil if the audit's entries of one approval say just what the request and the change
 	// do. Of a kind with Books, done says of each row of the change whether the journal has it.
