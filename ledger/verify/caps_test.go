@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"citycard/ledger"
 )
@@ -22,7 +21,7 @@ func withCredit(t *testing.T) *ledger.Ledger {
 		}
 	}
 	must(l.OpenAccounts(ctx, []ledger.Account{{Code: "agent", Kind: ledger.Asset, Flags: ledger.DebitsMustNotExceedCredits, Cap: 10}}))
-	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "credit", At: time.Unix(1767614400, 0)}
+	by := approved("credit")
 	_, err := l.ChangeLimit(ctx, "agent", ledger.Limit{Cap: 90}, by)
 	must(err)
 	lease, err := l.Lease(ctx, "agents", "test", 0)

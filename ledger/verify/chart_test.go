@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"citycard/ledger"
 )
@@ -15,7 +14,7 @@ func withMarks(t *testing.T) *ledger.Ledger {
 	t.Helper()
 	ctx := context.Background()
 	l, _ := write(t)
-	by := ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0)}
+	by := approved("a look")
 	for _, err := range []error{
 		l.OpenAccounts(ctx, []ledger.Account{{Code: "desk", Kind: ledger.Asset, Owner: "kiosk"}, {Code: "old", Kind: ledger.Liability}}),
 		l.MarkAccount(ctx, "desk", true, false, by), l.MarkAccount(ctx, "desk", false, false, by), l.MarkAccount(ctx, "old", false, true, by),

@@ -71,9 +71,7 @@ func write(t *testing.T) (*ledger.Ledger, ed25519.PublicKey) {
 	must(err)
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
-	must(l.ReopenDay(ctx, yesterday, ledger.Approval{First: "Li", Second: "Wang", Reason: "a look", At: time.Unix(1767614400, 0), Signed: []chain.Signature{
-		{Key: "SHA256:li", Statement: "reopen it", Signature: "U1NI"}, {Key: "SHA256:wang", Statement: "so be it", Signature: "U1NJ"},
-	}}))
+	must(l.ReopenDay(ctx, yesterday, approved("a look")))
 	must(l.CloseDay(ctx, yesterday, today))
 	must(l.EndDay(ctx, yesterday))
 	ledgertest.Pin(t, l, private)
@@ -152,6 +150,13 @@ func TestTrueBooksHaveNoFault(t *testing.T) {
 	if faults, _ = check(t, l, nil); len(faults) != 1 || !strings.HasPrefix(faults[0], string(verify.SealUnknown)) {
 		t.Errorf("with no signer: %q, expected one fault of the seal", faults)
 	}
+}
+
+// approved is the approval of two people who have signed, as far as the ledger looks.
+func approved(reason string) ledger.Approval {
+	return ledger.Approval{First: "Li", Second: "Wang", Reason: reason, At: time.Unix(1767614400, 0), Signed: []chain.Signature{
+		{Key: "SHA256:li", Statement: "reopen it", Signature: "U1NI"}, {Key: "SHA256:wang", Statement: "so be it", Signature: "U1NJ"},
+	}}
 }
 
 // tampering is one thing changed by hand, and the beginnings of the faults that name it; no others
