@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 	free()
 	s.start()
 	s.ready()
-	if out := p.run(t, "citycard", "account", "--data", data, "--code", "pension:fund"); !strings.Contains(out, " 1000.00 ") {
+	if out := p.run(t, "citycard", "account", "--data", data, "--code", "pension:fund"); !strings.Contains(out, " 1,000.00 ") {
 		t.Errorf("what was booked before: %s", out)
 	}
 	p.run(t, "citycard", "day", "close", "--data", data, "--day", testDay)
