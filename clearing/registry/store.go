@@ -59,8 +59,13 @@ func (s *Store) Keep(ctx context.Context, d *Draft) (Content, error) {
 	if err != nil || kept.Change > 0 {
 		return kept, err
 	}
+	return s.keepNew(ctx, d)
+}
+
+// keepNew stores the rows of a draft under a number of their own.
+func (s *Store) keepNew(ctx context.Context, d *Draft) (Content, error) {
 	var number int64
-	err = attempts(ctx, func() error {
+	err := attempts(ctx, func() error {
 		return s.pool.QueryRow(ctx, `INSERT INTO registry_changes (number, base, rows, digest)
 			SELECT coalesce(max(number), 0) + 1, $1::INT8, $2::INT8, $3::BYTEA FROM registry_changes RETURNING number`,
 			d.base, d.count, d.digest[:]).Scan(&number)
@@ -124,7 +129,11 @@ func (s *Store) Found(ctx context.Context, d *Draft, by ledger.Approval) (err er
 	if by.First, err = ledger.Person(by.First); err != nil {
 		return err
 	}
-	content, err := s.Keep(ctx, d)
+	if d.count == 0 {
+		return ErrNothingNew
+	}
+	// Of several who found at once with the same rows, each knows by its own number whether it did.
+	content, err := s.keepNew(ctx, d)
 	if err != nil {
 		return err
 	}
