@@ -119,6 +119,15 @@ func waits(view *api.View) error {
 	return service.Refuse("nothing is decided").Todo("citycard proposal list --all shows them").Because(decided)
 }
 
+// waiting asks for a proposal that waits for a decision.
+func (d *desk) waiting(ctx context.Context, number int64) (*api.View, error) {
+	view, err := d.client.Show(ctx, number)
+	if err == nil {
+		err = waits(view)
+	}
+	return view, err
+}
+
 // ask shows a proposal on a terminal and asks whether to approve it.
 func (d *desk) ask(view *api.View, hash *string) error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
@@ -143,10 +152,7 @@ func proposalRejectCommand() *ffcli.Command {
 		return nil
 	}
 	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
-		view, err := desk.client.Show(ctx, n.number)
-		if err == nil {
-			err = waits(view)
-		}
+		view, err := desk.waiting(ctx, n.number)
 		if err != nil {
 			return api.Outcome{}, err
 		}
@@ -159,10 +165,7 @@ func proposalWithdrawCommand() *ffcli.Command {
 	of := n.registerIdentity()
 	reason := n.flags.String("reason", "", "why, a `text` for later")
 	return n.decides(of, func(ctx context.Context, desk *desk) (api.Outcome, error) {
-		view, err := desk.client.Show(ctx, n.number)
-		if err == nil {
-			err = waits(view)
-		}
+		view, err := desk.waiting(ctx, n.number)
 		if err != nil {
 			return api.Outcome{}, err
 		}
