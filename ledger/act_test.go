@@ -174,7 +174,7 @@ func TestHoldsAreListed(t *testing.T) {
 func TestHoldOnClosedAccount(t *testing.T) {
 	b := newBooks(t)
 	b.post([]ledger.Transfer{transfer(1, "reserve", "fund", 100), hold(2, 70)})
-	b.must(b.MarkAccount(context.Background(), "operator:bus", false, true, approved))
+	b.must(b.MarkAccount(context.Background(), "operator:bus", ledger.Marks{Closed: true}, approved))
 	got := describe(b.post([]ledger.Transfer{on(2, ledger.PostHold, 0), on(2, ledger.VoidHold, 0)}).Transfers)
 	if want := []string{"refused: an account is closed", "inserted 0"}; !slices.Equal(got, want) {
 		t.Errorf("%q, expected %q", got, want)

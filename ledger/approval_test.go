@@ -138,7 +138,9 @@ func TestCheckRefuses(t *testing.T) {
 			_, err := b.ChangeLimit(t.Context(), "agent", ledger.Limit{Cap: 7}, by)
 			return err
 		},
-		"mark": func(by ledger.Approval) error { return b.MarkAccount(t.Context(), "agent", true, false, by) },
+		"mark": func(by ledger.Approval) error {
+			return b.MarkAccount(t.Context(), "agent", ledger.Marks{Frozen: true}, by)
+		},
 		"batch": func(by ledger.Approval) error {
 			_, err := b.Post(t.Context(), c.refund(1, by))
 			return err

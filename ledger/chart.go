@@ -215,49 +215,65 @@ func sameAccount(a, b Account) bool {
 	return a.Code == b.Code && a.Kind == b.Kind && a.Owner == b.Owner && a.Shards == b.Shards && a.Flags&limits == b.Flags&limits
 }
 
+// ErrMarksMoved means that an account has other marks than those that were to be changed.
+var ErrMarksMoved = language.Textf("the account has other marks by now")
+
+// Marks are what an account shall be marked as. A closed account stays closed.
+type Marks struct {
+	Frozen, Closed bool
+	// Before, where set, has the flags of the account that is to be marked. If it has others, the
+	// error is ErrMarksMoved.
+	Before *Flags
+}
+
 // MarkAccount freezes, unfreezes or closes an account. A closed account stays closed, its limits
 // stay as they were opened. Who does it and why goes into the audit. Every batch that begins after
 // MarkAccount returned obeys the new marks, in all processes. If the account has these marks
 // already, nothing changes.
-func (l *Ledger) MarkAccount(ctx context.Context, code string, frozen, closed bool, by Approval) error {
+func (l *Ledger) MarkAccount(ctx context.Context, code string, marks Marks, by Approval) error {
 	what := fmt.Sprintf("mark account %q", code)
 	if err := by.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	var marks Flags
-	if frozen {
-		marks |= Frozen
-	}
-	if closed {
-		marks |= Closed
-	}
-	err := l.Change(ctx, what, func(tx pgx.Tx) error {
-		version, err := lockChart(ctx, tx)
-		if err != nil {
-			return err
-		}
-		mark := chain.AccountMarked{Account: code, Version: version + 1}
-		err = tx.QueryRow(ctx, "SELECT flags FROM accounts WHERE account = $1 AND code = $2", IDOfCode(code), code).Scan(&mark.OldFlags)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrNoAccount
-		}
-		if err != nil {
-			return err
-		}
-		if mark.Flags = mark.OldFlags&^Frozen | marks; mark.Flags == mark.OldFlags {
-			return nil
-		}
-		batch := &pgx.Batch{}
-		batch.Queue(setChartVersion, mark.Version)
-		batch.Queue("UPDATE accounts SET flags = $2, version = $3 WHERE account = $1", IDOfCode(code), mark.Flags, mark.Version)
-		if err = tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
-		}
-		return appendOwn(ctx, tx, chain.ActMarkAccount, mark, &by)
-	})
+	err := l.Change(ctx, what, func(tx pgx.Tx) error { return markAccount(ctx, tx, code, marks, by) })
 	if err != nil {
 		return err
 	}
 	_, err = l.Accounts(ctx)
 	return err
+}
+
+func markAccount(ctx context.Context, tx pgx.Tx, code string, marks Marks, by Approval) error {
+	version, err := lockChart(ctx, tx)
+	if err != nil {
+		return err
+	}
+	mark := chain.AccountMarked{Account: code, Version: version + 1}
+	err = tx.QueryRow(ctx, "SELECT flags FROM accounts WHERE account = $1 AND code = $2", IDOfCode(code), code).Scan(&mark.OldFlags)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ErrNoAccount
+	}
+	if err != nil {
+		return err
+	}
+	mark.Flags = mark.OldFlags &^ Frozen
+	if marks.Frozen {
+		mark.Flags |= Frozen
+	}
+	if marks.Closed {
+		mark.Flags |= Closed
+	}
+	switch {
+	case mark.Flags == mark.OldFlags:
+		return nil
+	case marks.Before != nil && *marks.Before != mark.OldFlags:
+		return ErrMarksMoved
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(setChartVersion, mark.Version)
+	batch.Queue("UPDATE accounts SET flags = $2, version = $3 WHERE account = $1", IDOfCode(code), mark.Flags, mark.Version)
+	if err = tx.SendBatch(ctx, batch).Close(); err != nil {
+		return err
+	}
+	return appendOwn(ctx, tx, chain.ActMarkAccount, mark, &by)
 }

@@ -253,14 +253,14 @@ func TestClosedAndFrozenAccounts(t *testing.T) {
 	b.post([]ledger.Transfer{transfer(1, "float", "operator:bus", 1)})
 	// Another process marks the accounts; this one must notice by itself.
 	elsewhere := ledger.New(b.Pool(), b.Dialect())
-	b.must(elsewhere.MarkAccount(ctx, "operator:bus", false, true, approved))
-	b.must(elsewhere.MarkAccount(ctx, "operator:metro", true, false, approved))
+	b.must(elsewhere.MarkAccount(ctx, "operator:bus", ledger.Marks{Closed: true}, approved))
+	b.must(elsewhere.MarkAccount(ctx, "operator:metro", ledger.Marks{Frozen: true}, approved))
 	out := b.post([]ledger.Transfer{transfer(1, "float", "operator:bus", 1), transfer(2, "float", "operator:bus", 1), transfer(3, "float", "operator:metro", 1)})
 	if got, want := describe(out.Transfers), []string{"duplicate 1", "refused: an account is closed", "refused: an account is frozen"}; !slices.Equal(got, want) {
 		t.Errorf("marked: %q, expected %q", got, want)
 	}
-	b.must(elsewhere.MarkAccount(ctx, "operator:bus", false, false, approved))
-	b.must(elsewhere.MarkAccount(ctx, "operator:metro", false, false, approved))
+	b.must(elsewhere.MarkAccount(ctx, "operator:bus", ledger.Marks{}, approved))
+	b.must(elsewhere.MarkAccount(ctx, "operator:metro", ledger.Marks{}, approved))
 	b.must(elsewhere.OpenAccounts(ctx, []ledger.Account{{Code: "new", Kind: ledger.Income}}))
 	out = b.post([]ledger.Transfer{transfer(2, "float", "operator:bus", 1), transfer(3, "float", "operator:metro", 1), transfer(4, "float", "new", 1)})
 	if got, want := describe(out.Transfers), []string{"refused: an account is closed", "inserted 1", "inserted 1"}; !slices.Equal(got, want) {

@@ -376,7 +376,7 @@ func (r *modelRun) fence(t *rapid.T) {
 func (r *modelRun) freeze(t *rapid.T) {
 	code := rapid.SampledFrom(modelCodes).Draw(t, "account")
 	frozen := !r.model.frozen[code]
-	r.must(r.l.MarkAccount(context.Background(), code, frozen, false, approved))
+	r.must(r.l.MarkAccount(context.Background(), code, ledger.Marks{Frozen: frozen}, approved))
 	r.model.frozen[code] = frozen
 }
 

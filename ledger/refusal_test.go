@@ -17,8 +17,8 @@ func TestRefusalsNameTheTransfer(t *testing.T) {
 	b := newBooks(t)
 	ctx := context.Background()
 	b.must(b.OpenAccounts(ctx, []ledger.Account{{Code: "closed", Kind: ledger.Income}, {Code: "frozen", Kind: ledger.Income}}))
-	b.must(b.MarkAccount(ctx, "closed", false, true, approved))
-	b.must(b.MarkAccount(ctx, "frozen", true, false, approved))
+	b.must(b.MarkAccount(ctx, "closed", ledger.Marks{Closed: true}, approved))
+	b.must(b.MarkAccount(ctx, "frozen", ledger.Marks{Frozen: true}, approved))
 	b.post([]ledger.Transfer{
 		transfer(1, "reserve", "fund", 100), hold(2, 70), transfer(3, "float", "operator:bus", 5), on(2, ledger.PostHold, 60), transfer(4, "vault", "float", 1),
 		with(fund(5, 10), func(x *ledger.Transfer) { x.Act = ledger.Hold }),

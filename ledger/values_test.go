@@ -41,7 +41,7 @@ func TestAccountsOpenOnce(t *testing.T) {
 	if _, err = b.Balance(ctx, "unborn"); !errors.Is(err, ledger.ErrNoAccount) {
 		t.Errorf("balance of an unknown account: %v, expected ErrNoAccount", err)
 	}
-	if err = b.MarkAccount(ctx, "unborn", true, false, approved); !errors.Is(err, ledger.ErrNoAccount) {
+	if err = b.MarkAccount(ctx, "unborn", ledger.Marks{Frozen: true}, approved); !errors.Is(err, ledger.ErrNoAccount) {
 		t.Errorf("marking an unknown account: %v, expected ErrNoAccount", err)
 	}
 }

@@ -159,7 +159,7 @@ func TestImpossibleAccount(t *testing.T) {
 // booked is, and the rest when a process starts after the account moves again.
 func TestOpeningRefusedForAWhile(t *testing.T) {
 	c := newCentre(t)
-	c.must(c.ledger.MarkAccount(t.Context(), chart.Reserve, true, false, clearingtest.Approved()))
+	c.must(c.ledger.MarkAccount(t.Context(), chart.Reserve, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	clearingtest.Change(t, c.ledger.Pool(), map[string]string{
 		"purses.csv": "card,issuer,fen,day\n" + clearingtest.Card + "," + clearingtest.Issuer + ",2000,20260101\n",
 		"persons.csv": "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from\n" +
@@ -171,7 +171,7 @@ func TestOpeningRefusedForAWhile(t *testing.T) {
 	c.restart()
 	c.wantRefused("started", refused)
 	c.wantBalances(map[string]ledger.Fen{chart.Float: 0, "personal:000000000000000000000000000000aa": 300})
-	c.must(c.ledger.MarkAccount(t.Context(), chart.Reserve, false, false, clearingtest.Approved()))
+	c.must(c.ledger.MarkAccount(t.Context(), chart.Reserve, ledger.Marks{}, clearingtest.Approved()))
 	for range 2 {
 		c.restart()
 		c.wantRefused("with the account free")

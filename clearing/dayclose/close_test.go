@@ -428,11 +428,11 @@ func TestPreview(t *testing.T) {
 			t.Errorf("it would leave unpaid %v, want %v", open, unpaid)
 		}
 	}
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false, clearingtest.Approved()))
-	o.must(o.ledger.MarkAccount(t.Context(), "hospital:h1", false, true, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", ledger.Marks{Frozen: true}, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "hospital:h1", ledger.Marks{Closed: true}, clearingtest.Approved()))
 	check(map[string]ledger.Fen{chart.PensionPayout: 2000}, map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 900})
 	check(map[string]ledger.Fen{}, map[string]ledger.Fen{"operator:bus": 260, "hospital:h1": 900})
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", ledger.Marks{}, clearingtest.Approved()))
 	o.must(o.ledger.ReopenDay(t.Context(), today, clearingtest.Approved()))
 	check(map[string]ledger.Fen{"operator:bus": 260}, map[string]ledger.Fen{"hospital:h1": 900})
 	o.wantBalances(map[string]ledger.Fen{"operator:bus": 0, "hospital:h1": 900, chart.Reserve: 260, chart.PensionPayout: 0})
@@ -443,7 +443,7 @@ func TestPreview(t *testing.T) {
 // reopened, and closing it pays.
 func TestFrozenPayee(t *testing.T) {
 	o := newOffice(t)
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", true, false, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	for range 2 {
 		result, err := o.closer.Close(t.Context(), today, today.Next())
 		o.must(err)
@@ -457,7 +457,7 @@ func TestFrozenPayee(t *testing.T) {
 	if len(left) != 1 || left[0].Account.Code != "operator:bus" {
 		t.Errorf("not at zero: %+v, want the bus operator", left)
 	}
-	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", false, false, clearingtest.Approved()))
+	o.must(o.ledger.MarkAccount(t.Context(), "operator:bus", ledger.Marks{}, clearingtest.Approved()))
 	o.must(o.ledger.ReopenDay(t.Context(), today, ledger.Approval{First: "Li", Second: "Wang", Reason: "may be paid", At: time.Date(2026, 1, 6, 9, 0, 0, 0, time.UTC)}))
 	result, err := o.closer.Close(t.Context(), today, today.Next())
 	o.must(err)

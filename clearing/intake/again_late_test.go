@@ -22,11 +22,11 @@ func TestJudgedBehindItsCopy(t *testing.T) {
 	h.patience = time.Millisecond
 	_, err := h.authority().Authorise(t.Context(), h.town.LoadRequest(clearingtest.Card, "o1", 0, 0, 5000, noon(5)))
 	h.must(err)
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	h.send(tap(h.ride(1)), h.written(0, 5000, 5000))
 	h.clear()
 	list := h.keptAlone()
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{}, clearingtest.Approved()))
 	ride, load := h.ride(1), h.town.Load(clearingtest.Card, 0, 5000, 5000, noon(5))
 	ride.Debit.Card[0] ^= 0x15
 	load.Card[0] ^= 0x15

@@ -120,11 +120,11 @@ func TestJudgedTomorrow(t *testing.T) {
 	h := newHouse(t)
 	h.patience = time.Millisecond
 	h.town.Found(t, h.ledger.Pool())
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	h.send(tap(h.ride(1)), tap(h.ride(2)))
 	h.clear()
 	list := h.keptAlone()
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{}, clearingtest.Approved()))
 	signer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	closer := &dayclose.Closer{Ledger: h.ledger, Owner: "test", Dir: t.TempDir(), Seals: t.TempDir(), Signer: signer, Rules: payoutRules(t)}
 	result, err := closer.Close(t.Context(), today, today.Next())

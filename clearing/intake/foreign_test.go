@@ -40,7 +40,7 @@ func TestForeign(t *testing.T) {
 	free, ours := h.visit(2, 0), h.ride(3)
 	h.send(tap(h.visit(1, 80)), tap(h.visit(1, 80)), tap(again), tap(free), tap(free), tap(ours))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	h.send(tap(h.visit(4, 80)))
 	h.clear()
 	h.wantBalances(map[string]ledger.Fen{

@@ -205,7 +205,7 @@ func TestPanic(t *testing.T) {
 func TestAccountAway(t *testing.T) {
 	h := newHouse(t)
 	h.patience = 500 * time.Millisecond
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	var messages []sent
 	const taps = 200
 	for i := range taps {
@@ -232,7 +232,7 @@ func TestAccountAway(t *testing.T) {
 			t.Fatalf("%s is kept as %s for %q", r.Name(), r.Reason, r.Cause)
 		}
 	}
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{}, clearingtest.Approved()))
 	h.send(tap(h.ride(taps)))
 	h.must(intake.Await(t.Context(), h.client, h.ledger, nil))
 	stop()
@@ -245,7 +245,7 @@ func TestAccountAway(t *testing.T) {
 func TestVersionsKeptAlone(t *testing.T) {
 	h := newHouse(t)
 	h.patience = time.Millisecond
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	var versions []sent
 	for _, fen := range []uint32{80, 90, 100} {
 		versions = append(versions, tap(h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.BusValidator, Sequence: 7, Fen: fen, At: noon(5)})))
@@ -268,7 +268,7 @@ func TestVersionsKeptAlone(t *testing.T) {
 func TestAccountClosed(t *testing.T) {
 	h := newHouse(t)
 	h.patience = time.Hour
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, true, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Closed: true}, clearingtest.Approved()))
 	h.send(tap(h.ride(0)))
 	in := h.intake("test")
 	_, stop := h.run(in)

@@ -56,7 +56,7 @@ func (h *house) wantOneRefund() {
 func TestRefundWaitsForQuarantine(t *testing.T) {
 	h := newHouse(t)
 	h.patience = time.Millisecond
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	h.paidFor()
 	h.send(tap(h.ride(1)))
 	h.clear()
@@ -65,7 +65,7 @@ func TestRefundWaitsForQuarantine(t *testing.T) {
 		t.Fatalf("%d records are kept alone, want the load and the tap", len(list))
 	}
 	h.wantNoRefund("1 records of written loads are in quarantine")
-	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, false, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), chart.Float, ledger.Marks{}, clearingtest.Approved()))
 	for _, r := range list {
 		if strings.HasPrefix(r.Stream, message.TopicLoads+"/") {
 			if verdicts := h.judgeAgain(r); verdicts[0] != "cleared" {

@@ -245,7 +245,7 @@ func TestReleaseWithoutAnAccount(t *testing.T) {
 	plan, err := h.office().ShowRelease(t.Context(), r)
 	h.must(err)
 	freeze := func(frozen bool) {
-		h.must(h.ledger.MarkAccount(t.Context(), "operator:metro", frozen, false, clearingtest.Approved()))
+		h.must(h.ledger.MarkAccount(t.Context(), "operator:metro", ledger.Marks{Frozen: frozen}, clearingtest.Approved()))
 	}
 	freeze(true)
 	done, err := h.do(approval(6))(plan, nil)

@@ -132,10 +132,10 @@ func TestReleaseForeign(t *testing.T) {
 	ours := h.town.Tap(clearingtest.Tap{Card: clearingtest.Card, Terminal: clearingtest.Unlisted, Sequence: 8, Fen: 200, At: noon(5)})
 	h.send(tap(unplaced), tap(ours))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	h.send(tap(h.visit(4, 80)))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", false, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), "pending:bus", ledger.Marks{}, clearingtest.Approved()))
 
 	waiting := h.suspended(false)
 	var foreign, own []release.Suspended

@@ -259,7 +259,7 @@ func TestMedicalNumberWrittenOtherwise(t *testing.T) {
 // on it is refused, those of others behind it are settled.
 func TestMedicalFrozenAccount(t *testing.T) {
 	h := newHouse(t)
-	h.must(h.ledger.MarkAccount(t.Context(), "personal:"+clearingtest.Worker, true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), "personal:"+clearingtest.Worker, ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	mine := claim("s1", clearingtest.Worker)
 	mine.InScopeFen, mine.OwnPayFen = 0, 20_000
 	far := claim("s2", clearingtest.Retired)

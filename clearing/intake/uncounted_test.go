@@ -18,7 +18,7 @@ func TestClosedAndNotCounted(t *testing.T) {
 	h.town.Found(t, h.ledger.Pool())
 	h.send(tap(h.ride(1)))
 	h.clear()
-	h.must(h.ledger.MarkAccount(t.Context(), "operator:bus", true, false, clearingtest.Approved()))
+	h.must(h.ledger.MarkAccount(t.Context(), "operator:bus", ledger.Marks{Frozen: true}, clearingtest.Approved()))
 	l, through := newLine(t, h.url, "SELECT j.effective_day, j.id FROM days AS d", false)
 	far := ledgertest.Connect(t, through, 8, ledger.WithRetries(2), ledger.WithBackoff(time.Millisecond, time.Millisecond))
 	closer := &dayclose.Closer{

@@ -47,7 +47,7 @@ func newOffice(t *testing.T) *office {
 	}))
 	must(s.Ledger.CloseDay(t.Context(), day, day.Next()))
 	must(s.Ledger.EndDay(t.Context(), day))
-	kinds := append(proposal.Staff(s.Store), chart.LimitKind(s.Ledger), dayclose.ReopenKind(s.Ledger), dayclose.PinKind(s.Ledger))
+	kinds := append(proposal.Staff(s.Store), chart.LimitKind(s.Ledger), chart.MarkKind(s.Ledger), dayclose.ReopenKind(s.Ledger), dayclose.PinKind(s.Ledger))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: s.Ledger, Owner: "test"})...)
 	return &office{t, s, &proposal.Office{Ledger: s.Ledger, People: s.Store, Kinds: kinds}}
 }
@@ -90,6 +90,7 @@ func TestDoneIsWhatWasSigned(t *testing.T) {
 	o.approve("lee", propose(o, "kim", people.ActDisable, people.Disabling{ID: "eve"}))
 	o.approve("lee", propose(o, "kim", chain.ActPinSealKey, dayclose.PinRequest{Key: strings.Repeat("ab", 32)}))
 	o.approve("bob", propose(o, "cleo", chart.LimitName, chart.LimitRequest{Account: "operator:metro", Cap: 2000}))
+	o.approve("bob", propose(o, "cleo", chart.MarkName, chart.MarkRequest{Account: "operator:metro", As: chart.Frozen}))
 	o.approve("bob", propose(o, "cleo", dayclose.ReopenName, dayclose.ReopenRequest{Day: 20260105}))
 	o.approve("bob", propose(o, "cleo", receipt.ActBook, receipt.BookRequest{Account: "channel:shop", Fen: 500, Reference: "r1"}))
 	o.approve("bob", propose(o, "cleo", receipt.ActBook, receipt.BookRequest{Account: "channel:shop", Fen: 700, Reference: "r2"}))
@@ -108,6 +109,8 @@ func TestDoneIsWhatWasSigned(t *testing.T) {
 		{chain.ActChangeLimit, `"cap":2000`, `"cap":9000`},
 		{chain.ActChangeLimit, `"alarm":0`, `"alarm":7`},
 		{chain.ActChangeLimit, `operator:metro`, `channel:shop`},
+		{chain.ActMarkAccount, `"flags":9,`, `"flags":1,`},
+		{chain.ActMarkAccount, `operator:metro`, `channel:shop`},
 		{chain.ActReopenDay, "20260105", "20260106"},
 		{receipt.ActBook, "reference r1: 500 fen", "reference r1: 900 fen"},
 		{receipt.ActReverse, "700 fen", "7 fen"},

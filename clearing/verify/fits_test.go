@@ -112,6 +112,9 @@ func moneyFits() []fitting {
 		{chart.LimitName, chart.LimitRequest{Account: "channel:shop", Cap: 2000, Alarm: 100, BelowUsed: true}, with(changeOf("channel:shop",
 			proposal.RowOf("account", "channel:shop", "10.00/0.00").Alters("cap", "10.00", "20.00").Alters("alarm", "0.00", "1.00")),
 			proposal.Effectf("the new cap counts also where more is used already: then nothing more is allowed until it is paid back")), nil},
+		{chart.MarkName, chart.MarkRequest{Account: "channel:shop", As: chart.Frozen}, with(changeOf("channel:shop",
+			proposal.RowOf("account", "channel:shop", "open").Alters("mark", "open", "frozen")),
+			proposal.Effectf("it takes no transfer until it is open again: what must be booked to it waits, or is kept for a person")), nil},
 		{receipt.ActBook, receipt.BookRequest{Account: "channel:shop", Fen: 500, Reference: "slip"}, booking(changeOf("channel:shop",
 			proposal.RowOf("receipt", "slip", "").Alters("state", "", "booked")), proposal.Transfer{Debit: chart.Reserve, Credit: "channel:shop", Fen: 500}), nil},
 		{

@@ -152,7 +152,9 @@ func TestFoundedBySealKey(t *testing.T) {
 // keeper on the act refuses names, and verify names an entry that nobody signed.
 func TestUnstaffed(t *testing.T) {
 	l := withTables(t)
-	mark := func(by ledger.Approval) error { return l.MarkAccount(t.Context(), "agent", true, false, by) }
+	mark := func(by ledger.Approval) error {
+		return l.MarkAccount(t.Context(), "agent", ledger.Marks{Frozen: true}, by)
+	}
 	if err := l.OpenAccounts(t.Context(), []ledger.Account{{Code: "agent", Kind: ledger.Liability}}); err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +163,13 @@ func TestUnstaffed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := peopletest.New(t, l)
-	if err := l.MarkAccount(t.Context(), "agent", false, false, named); !errors.Is(err, ledger.ErrUnsigned) {
+	if err := l.MarkAccount(t.Context(), "agent", ledger.Marks{}, named); !errors.Is(err, ledger.ErrUnsigned) {
 		t.Errorf("by names, though there are people: %v", err)
 	}
 	if faults := faultsOf(t, l, ""); len(faults) > 0 {
 		t.Fatalf("faults %q", faults)
 	}
-	if err := l.MarkAccount(t.Context(), "agent", false, false, s.Two(t, "ann", "bob", chain.ActMarkAccount, "agent", "old")); err != nil {
+	if err := l.MarkAccount(t.Context(), "agent", ledger.Marks{}, s.Two(t, "ann", "bob", chain.ActMarkAccount, "agent", "old")); err != nil {
 		t.Fatal(err)
 	}
 	const change, want = "UPDATE audit SET signed = '' WHERE act = 'mark account' AND signed <> ''", "mark account: it has 2 people and 0 signatures"

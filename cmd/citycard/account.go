@@ -109,14 +109,14 @@ const accountHeader = "ACCOUNT\tKIND\tOWNER\tFLAGS\t>DEBITS\t>CREDITS\t>HELD\t>B
 
 func accountCommand() *ffcli.Command {
 	c := newCommand("account", "[--code CODE]", "accounts and what is on them", "Amounts are in yuan, with --json in fen. What is held is known of now only.")
-	c.cli.ShortUsage += " | citycard account limit [flags]"
+	c.cli.ShortUsage += " | citycard account limit [flags] | citycard account mark [flags]"
 	var as past
 	as.register(c.flags)
 	code := c.flags.String("code", "", "`code` of the account; suspense: stands for all whose codes begin so; empty: all of them")
 	notZero := c.flags.Bool("not-zero", false, "only those on which something is left")
 	c.check = as.check
 	account := c.reads(func(ctx context.Context, b *books.Books) error { return c.accounts(ctx, b, *code, *notZero, as.asOf()) })
-	account.Subcommands = []*ffcli.Command{accountLimitCommand()}
+	account.Subcommands = []*ffcli.Command{accountLimitCommand(), accountMarkCommand()}
 	return account
 }
 

@@ -156,9 +156,9 @@ func (l *lived) letIn(staff *peopletest.Staff) {
 
 // marks marks accounts by names, before there are people who sign: no command does it.
 func (l *lived) marks() {
-	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), true, false, l.by(firstLived)))
-	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), false, false, l.by(firstLived)))
-	l.must(l.MarkAccount(l.Context(), chart.Fees, true, false, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), ledger.Marks{Frozen: true}, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Hospital("h1"), ledger.Marks{}, l.by(firstLived)))
+	l.must(l.MarkAccount(l.Context(), chart.Fees, ledger.Marks{Frozen: true}, l.by(firstLived)))
 }
 
 // pin pins the key that seals the days.

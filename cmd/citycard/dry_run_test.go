@@ -58,6 +58,8 @@ const dryRuns = `
 = proposal reject --identity {bob} --reason late {last}
   account limit --code agent --cap 30 --identity {ann} --reason trusted
 = proposal withdraw --identity {ann} {last}
+  account mark --code agent --as frozen --identity {ann} --reason court
+= proposal approve --identity {bob} --hash {hash} {last}
 = keys --seed 1
 = keys --rotate
   persons import --identity {ann} --reason monthly --demo {roster}

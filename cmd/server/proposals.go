@@ -22,7 +22,7 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds := append(proposal.Staff(store), chart.LimitKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
+	kinds := append(proposal.Staff(store), chart.LimitKind(l), chart.MarkKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: l, Owner: OwnerName()})...)
 	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
 	kinds = append(kinds, registryKind(l), rules.ChangeKind(&rules.Store{Ledger: l}))

@@ -17,7 +17,7 @@ func withMarks(t *testing.T) *ledger.Ledger {
 	by := approved("a look")
 	for _, err := range []error{
 		l.OpenAccounts(ctx, []ledger.Account{{Code: "desk", Kind: ledger.Asset, Owner: "kiosk"}, {Code: "old", Kind: ledger.Liability}}),
-		l.MarkAccount(ctx, "desk", true, false, by), l.MarkAccount(ctx, "desk", false, false, by), l.MarkAccount(ctx, "old", false, true, by),
+		l.MarkAccount(ctx, "desk", ledger.Marks{Frozen: true}, by), l.MarkAccount(ctx, "desk", ledger.Marks{}, by), l.MarkAccount(ctx, "old", ledger.Marks{Closed: true}, by),
 	} {
 		if err != nil {
 			t.Fatal(err)

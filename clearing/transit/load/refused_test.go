@@ -65,7 +65,7 @@ func TestChannelRefused(t *testing.T) {
 	}
 	mark := func(frozen bool) {
 		t.Helper()
-		if err := c.ledger.MarkAccount(t.Context(), chart.Channel("counter"), frozen, false, clearingtest.Approved()); err != nil {
+		if err := c.ledger.MarkAccount(t.Context(), chart.Channel("counter"), ledger.Marks{Frozen: frozen}, clearingtest.Approved()); err != nil {
 			t.Fatal(err)
 		}
 	}
