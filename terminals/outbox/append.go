@@ -9,11 +9,20 @@ import (
 // for the disk and cannot be cancelled: a caller that returned early could not know whether the
 // records are stored. Errors: a record outside the limits (nothing was written), ErrBroken with its
 // cause, or that the outbox was closed.
-func (l *Log) Append(records ...Record) error {
-	if len(records) == 0 {
+func (l *Log) Append(records ...Record) error { return l.Keep(nil, records...) }
+
+// Keep is Append for records to send and local ones: both are durable, or neither.
+func (l *Log) Keep(local []Local, records ...Record) error {
+	if len(local)+len(records) == 0 {
 		return nil
 	}
 	size := 0
+	for _, r := range local {
+		if err := r.validate(); err != nil {
+			return err
+		}
+		size += r.record().size()
+	}
 	for _, r := range records {
 		if err := r.validate(); err != nil {
 			return err
@@ -21,9 +30,9 @@ func (l *Log) Append(records ...Record) error {
 		size += r.size()
 	}
 	if size > maxGroup {
-		return fmt.Errorf("outbox: %d records of %d bytes at once, at most %d", len(records), size, maxGroup)
+		return fmt.Errorf("outbox: %d records of %d bytes at once, at most %d", len(local)+len(records), size, maxGroup)
 	}
-	g, err := l.join(records, size)
+	g, err := l.join(local, records, size)
 	if err != nil {
 		return err
 	}
@@ -32,7 +41,7 @@ func (l *Log) Append(records ...Record) error {
 }
 
 // join adds the records to the group that waits for the next sync.
-func (l *Log) join(records []Record, size int) (*group, error) {
+func (l *Log) join(local []Local, records []Record, size int) (*group, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.pending != nil && len(l.pending.payload)+size > maxGroup && l.err == nil && !l.closing {
@@ -44,10 +53,19 @@ func (l *Log) join(records []Record, size int) (*group, error) {
 	if l.closing {
 		return nil, errClosed
 	}
+	accepted, err := l.accepted.with(local)
+	if err != nil {
+		return nil, err
+	}
+	l.accepted = accepted
 	if l.pending == nil {
 		l.pending = &group{done: make(chan struct{})}
 	}
 	g := l.pending
+	for _, r := range local {
+		g.payload = appendRecord(g.payload, r.record())
+	}
+	g.local = append(g.local, local...)
 	for _, r := range records {
 		g.payload = appendRecord(g.payload, r)
 	}
@@ -77,6 +95,9 @@ func (l *Log) run() {
 		}
 		l.mu.Lock()
 		l.breakOn(err)
+		if err != nil {
+			l.takeBack()
+		}
 		l.notify()
 		l.mu.Unlock()
 		g.err = err
@@ -88,6 +109,12 @@ func (l *Log) run() {
 func (l *Log) write(g *group) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	l.mu.Lock()
+	standing, err := l.local.with(g.local)
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if l.end+int64(frameHeader+len(g.payload)) > l.size {
 		if err := l.startSegment(l.next); err != nil {
 			return err
@@ -102,9 +129,21 @@ func (l *Log) write(g *group) error {
 	}
 	l.end += int64(len(b))
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.next += uint64(g.count) // under writing too: Ready must not see the one without the other
-	l.mu.Unlock()
+	l.local = standing
 	return nil
+}
+
+// takeBack forgets the local records of a group that was not written. The caller holds mu.
+func (l *Log) takeBack() {
+	l.accepted = l.local
+	if l.pending == nil {
+		return
+	}
+	if accepted, err := l.local.with(l.pending.local); err == nil { // else write says so
+		l.accepted = accepted
+	}
 }
 
 // Ready returns nil if there is room for the records of a tap that starts now.

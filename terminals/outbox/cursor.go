@@ -132,7 +132,7 @@ func (c *cursor) records(durable uint64, limit int) ([]Record, error) {
 				return nil, &damagedError{File: c.path, Offset: c.at, Reason: fmt.Sprintf("record %d is missing", c.seq)}
 			}
 		}
-		records, err := parseRecords(f.payload, f.count)
+		records, _, err := parseRecords(f.payload, f.count)
 		if err != nil {
 			return nil, &damagedError{File: c.path, Offset: c.at, Reason: err.Error()}
 		}

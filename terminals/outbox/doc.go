@@ -14,7 +14,10 @@
 //     missing silently. The only damage that cannot be told from an unfinished write is that of the
 //     very last frame after a crash; Open and Close write an empty mark frame to make that case
 //     short.
-//  4. Ready fails while the disk has no room for the next records. A terminal
+//  4. Local records are the terminal's own: it knows them again after a crash, and they are never
+//     sent. Keep makes them durable together with records to send, both or neither. They stand
+//     until their key is given no value, however many segments are sent and removed meanwhile.
+//  5. Ready fails while the disk has no room for the next records. A terminal
 //     asks it before it debits a card, so that a full disk stops the gate and
 //     not the record.
 //
@@ -29,6 +32,12 @@
 //	frame    magic "FRM1" 4 | payload length 4 | records 4 | first sequence 8 | CRC-32C 4, payload
 //	record   topic length 1 | key length 2 | value length 4 | topic | key | value
 //
+// A record without a topic is local. It has no sequence number, and the frame's number of records
+// does not count it. Of the local records of a segment the last one with a key stands; without a
+// value none does. A segment begins with a frame of all that stood when it was made, so those of
+// the last segment are those that stand, and the others can be removed. At most 128 stand, with
+// keys of at most 64 bytes and values of at most 2,048: that frame has less than 300 kB.
+//
 // Numbers are big-endian. A frame's CRC covers the segment's salt, the frame's
 // header without magic and CRC, and the payload: bytes of a record that look
 // like a frame do not pass for one.
@@ -36,8 +45,9 @@
 // # Order of the steps on the disk
 //
 //	append     write frame; sync segment; only then Append returns
-//	rollover   (frames of the old segment are synced) write new.tmp; sync new.tmp;
-//	           rename to its name; sync directory
+//	rollover   (frames of the old segment are synced) write new.tmp with the local records that
+//	           stand; sync new.tmp; rename to its name; sync directory. If no record of the old
+//	           segment is sent, both have one name, and the rename replaces the old one
 //	position   (broker has acknowledged) write position.tmp; sync; rename; sync directory;
 //	           then remove segments below it
 //

@@ -22,7 +22,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // frame is one group of records that was synced together; a mark has none.
 type frame struct {
 	first   uint64 // sequence of its first record
-	count   int
+	count   int    // of records that are sent: local ones have no sequence numbers
 	payload []byte
 }
 
@@ -85,6 +85,7 @@ type scanned struct {
 	end         int64 // where the next frame goes
 	torn        int64 // bytes of an unfinished last write behind end
 	size        int64
+	local       locals // that stand at its end
 }
 
 // scanSegment reads a whole segment. Only the last segment may end in an
@@ -118,7 +119,11 @@ func scanSegment(path string, last bool) (scanned, error) {
 		if f.first != s.next {
 			return s, &damagedError{File: path, Offset: s.end, Reason: fmt.Sprintf("frame starts at record %d, want %d", f.first, s.next)}
 		}
-		if _, err := parseRecords(f.payload, f.count); err != nil {
+		_, local, err := parseRecords(f.payload, f.count)
+		if err == nil {
+			s.local, err = s.local.with(local)
+		}
+		if err != nil {
 			return s, &damagedError{File: path, Offset: s.end, Reason: err.Error()}
 		}
 		s.next += uint64(f.count)

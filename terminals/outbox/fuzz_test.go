@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever a segment file holds, opening it ends in an outbox that takes records
-// or in a damagedError; it never panics and never invents a record.
+// Whatever a segment file holds, opening it ends in an outbox that takes records and keeps its local
+// ones over a rollover, or in a damagedError; it never panics and never invents a record.
 func FuzzSegment(f *testing.F) {
 	dir := f.TempDir()
 	l, err := open(dir, unsynced(), 1024)
@@ -16,7 +16,7 @@ func FuzzSegment(f *testing.F) {
 		f.Fatal(err)
 	}
 	for i := range 3 {
-		if err := l.Append(testRecord(i)); err != nil {
+		if err := l.Keep([]Local{{testRecord(i).Key, testRecord(i).Value}, {Key: testRecord(i - 1).Key}}, testRecord(i)); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -42,6 +42,14 @@ func FuzzSegment(f *testing.F) {
 		must(t, err)
 		readAll(t, l)
 		must(t, l.Append(testRecord(9)))
+		standing := l.Locals()
+		must(t, l.startSegment(l.next))
+		must(t, l.Close())
+		l, err = open(dir, unsynced(), 1024)
+		must(t, err)
+		if has := l.Locals(); !sameLocals(has, standing) || len(has) > MaxLocal {
+			t.Errorf("local records %q, before %q", has, standing)
+		}
 		must(t, l.Close())
 	})
 }

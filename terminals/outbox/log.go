@@ -25,6 +25,7 @@ const maxGroup = 1 << 20
 type group struct {
 	payload []byte
 	count   int
+	local   []Local
 	done    chan struct{} // closed when err is final
 	err     error
 }
@@ -48,6 +49,8 @@ type Log struct {
 	position uint64
 	segments []segment
 	sending  bool
+	local    locals // that stand on the disk
+	accepted locals // that will stand when all groups are written
 
 	// The writer's fields: one goroutine at a time uses them, under writing.
 	writing sync.Mutex
@@ -124,6 +127,7 @@ func (l *Log) recover() error {
 		return &damagedError{File: l.dir, Offset: -1, Reason: fmt.Sprintf("position is %d, records %d to %d are here", position, segments[0].first, s.next)}
 	}
 	l.segments, l.position, l.next = segments, position, s.next
+	l.local, l.accepted = s.local, s.local // each segment begins with those that stood
 	return l.resume(segments[len(segments)-1].path, s)
 }
 
@@ -159,7 +163,10 @@ func (l *Log) mark() error {
 // startSegment makes the segment for the records from first on the current one. ErrBroken means
 // that the new segment may or may not be there; after any other error everything is as before.
 func (l *Log) startSegment(first uint64) error {
-	file, salt, err := prepareSegment(l.disk, l.dir, first, l.newSize)
+	l.mu.Lock()
+	standing := l.local
+	l.mu.Unlock()
+	file, made, err := prepareSegment(l.disk, l.dir, first, l.newSize, standing)
 	if err != nil {
 		return err
 	}
@@ -168,10 +175,10 @@ func (l *Log) startSegment(first uint64) error {
 		return errors.Join(fmt.Errorf("%w: start a segment: %w", ErrBroken, err), file.Close())
 	}
 	old := l.file
-	l.file, l.salt, l.end, l.size = file, salt, segmentHeader, l.newSize
+	l.file, l.salt, l.end, l.size = file, made.salt, made.end, made.size
 	l.mu.Lock()
 	if n := len(l.segments); n > 0 && l.segments[n-1].first == first {
-		l.segments = l.segments[:n-1] // it held marks only, and the new file took its name
+		l.segments = l.segments[:n-1] // no record of it is sent, and the new file took its name
 	}
 	l.segments = append(l.segments, s)
 	l.mu.Unlock()

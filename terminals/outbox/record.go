@@ -44,33 +44,42 @@ func appendRecord(dst []byte, r Record) []byte {
 	return append(dst, r.Value...)
 }
 
-// parseRecords reads exactly count records that fill the payload. The records
-// alias the payload.
-func parseRecords(payload []byte, count int) ([]Record, error) {
+// parseRecords reads the records that fill the payload: exactly count that are sent, and any number
+// of local ones. The records alias the payload.
+func parseRecords(payload []byte, count int) (records []Record, local []Local, err error) {
 	if count > len(payload)/recordHeader {
-		return nil, fmt.Errorf("%d records do not fit %d bytes", count, len(payload))
+		return nil, nil, fmt.Errorf("%d records do not fit %d bytes", count, len(payload))
 	}
-	records := make([]Record, 0, count)
-	for range count {
+	records = make([]Record, 0, count)
+	for len(payload) > 0 {
 		if len(payload) < recordHeader {
-			return nil, fmt.Errorf("record %d of %d is cut short", len(records), count)
+			return nil, nil, fmt.Errorf("a record behind %d of %d is cut short", len(records), count)
 		}
 		topic := int(payload[0])
 		key := int(binary.BigEndian.Uint16(payload[1:]))
 		value := int(binary.BigEndian.Uint32(payload[3:]))
 		payload = payload[recordHeader:]
 		if len(payload) < topic+key+value {
-			return nil, fmt.Errorf("record %d of %d: %d bytes, %d are left", len(records), count, topic+key+value, len(payload))
+			return nil, nil, fmt.Errorf("a record behind %d of %d: %d bytes, %d are left", len(records), count, topic+key+value, len(payload))
 		}
-		records = append(records, Record{
+		r := Record{
 			Topic: string(payload[:topic]),
 			Key:   payload[topic : topic+key : topic+key],
 			Value: payload[topic+key : topic+key+value : topic+key+value],
-		})
+		}
 		payload = payload[topic+key+value:]
+		if r.Topic != "" {
+			records = append(records, r)
+			continue
+		}
+		l := Local{r.Key, r.Value}
+		if err := l.validate(); err != nil {
+			return nil, nil, err
+		}
+		local = append(local, l)
 	}
-	if len(payload) != 0 {
-		return nil, fmt.Errorf("%d bytes behind the last record", len(payload))
+	if len(records) != count {
+		return nil, nil, fmt.Errorf("%d records, want %d", len(records), count)
 	}
-	return records, nil
+	return records, local, nil
 }

@@ -31,20 +31,23 @@ func segmentPath(dir string, first uint64) string {
 // next segment overwrites it.
 const temporaryName = "new.tmp"
 
-// prepareSegment writes a zero-filled segment under the temporary name. A full disk makes this fail
-// and leaves the log as it was.
-func prepareSegment(d disk, dir string, first uint64, size int64) (*os.File, [8]byte, error) {
-	var salt [8]byte
-	if _, err := rand.Read(salt[:]); err != nil {
-		return nil, salt, fmt.Errorf("outbox: %w", err)
+// prepareSegment writes a zero-filled segment under the temporary name, with the local records that
+// stand. A full disk makes this fail and leaves the log as it was.
+func prepareSegment(d disk, dir string, first uint64, size int64, local locals) (*os.File, scanned, error) {
+	s := scanned{first: first, next: first}
+	if _, err := rand.Read(s.salt[:]); err != nil {
+		return nil, s, fmt.Errorf("outbox: %w", err)
 	}
-	content := make([]byte, size)
-	copy(content, encodeSegmentHeader(first, salt))
+	head := append(encodeSegmentHeader(first, s.salt), local.frame(s.salt, first)...)
+	s.end = int64(len(head))
+	s.size = max(size, s.end)
+	content := make([]byte, s.size)
+	copy(content, head)
 	f, err := d.prepare(filepath.Join(dir, temporaryName), content)
 	if err != nil {
-		return nil, salt, fmt.Errorf("outbox: make room for the next records (%d kB): %w", size>>10, err)
+		return nil, s, fmt.Errorf("outbox: make room for the next records (%d kB): %w", s.size>>10, err)
 	}
-	return f, salt, nil
+	return f, s, nil
 }
 
 // listSegments returns the segments in order of their first record.
