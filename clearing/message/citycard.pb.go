@@ -237,6 +237,59 @@ func (Unsure) EnumDescriptor() ([]byte, []int) {
 	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
+// IntentState is how far a payment has come whose outcome is not known yet.
+type IntentState int32
+
+const (
+	IntentState_INTENT_STATE_UNSPECIFIED IntentState = 0
+	IntentState_INTENT_STATE_BEGUN       IntentState = 1 // the card is about to be told to pay; never on the topic
+	IntentState_INTENT_STATE_OPEN        IntentState = 2 // no answer came, or the terminal stopped before it kept one
+	IntentState_INTENT_STATE_UNCONFIRMED IntentState = 3 // open for so long that clearing was told
+)
+
+// Enum value maps for IntentState.
+var (
+	IntentState_name = map[int32]string{
+		0: "INTENT_STATE_UNSPECIFIED",
+		1: "INTENT_STATE_BEGUN",
+		2: "INTENT_STATE_OPEN",
+		3: "INTENT_STATE_UNCONFIRMED",
+	}
+	IntentState_value = map[string]int32{
+		"INTENT_STATE_UNSPECIFIED": 0,
+		"INTENT_STATE_BEGUN":       1,
+		"INTENT_STATE_OPEN":        2,
+		"INTENT_STATE_UNCONFIRMED": 3,
+	}
+)
+
+func (x IntentState) Enum() *IntentState {
+	p := new(IntentState)
+	*p = x
+	return p
+}
+
+func (x IntentState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IntentState) Descriptor() protoreflect.EnumDescriptor {
+	return file_citycard_proto_enumTypes[4].Descriptor()
+}
+
+func (IntentState) Type() protoreflect.EnumType {
+	return &file_citycard_proto_enumTypes[4]
+}
+
+func (x IntentState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IntentState.Descriptor instead.
+func (IntentState) EnumDescriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{4}
+}
+
 // Debit is one purse debit exactly as the card signed it: the TAC covers
 // amount, type, terminal, terminal_sequence and time under a key derived from
 // issuer and card.
@@ -517,6 +570,60 @@ func (x *Tap) GetVehicle() string {
 	return ""
 }
 
+// Intent is a payment that a card was, or may have been, told to make, and whose outcome is not
+// known. It is gone as soon as the card has told the outcome: as a record without a value.
+type Intent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tap           *Tap                   `protobuf:"bytes,1,opt,name=tap,proto3" json:"tap,omitempty"` // complete except for its TAC
+	State         IntentState            `protobuf:"varint,2,opt,name=state,proto3,enum=citycard.v1.IntentState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Intent) Reset() {
+	*x = Intent{}
+	mi := &file_citycard_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Intent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Intent) ProtoMessage() {}
+
+func (x *Intent) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Intent.ProtoReflect.Descriptor instead.
+func (*Intent) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Intent) GetTap() *Tap {
+	if x != nil {
+		return x.Tap
+	}
+	return nil
+}
+
+func (x *Intent) GetState() IntentState {
+	if x != nil {
+		return x.State
+	}
+	return IntentState_INTENT_STATE_UNSPECIFIED
+}
+
 // Load is a credit as the card confirmed it (the load TAC covers
 // new_balance_fen, online_sequence, amount_fen, type, terminal and time).
 type Load struct {
@@ -543,7 +650,7 @@ type Load struct {
 
 func (x *Load) Reset() {
 	*x = Load{}
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +662,7 @@ func (x *Load) String() string {
 func (*Load) ProtoMessage() {}
 
 func (x *Load) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[2]
+	mi := &file_citycard_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +675,7 @@ func (x *Load) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Load.ProtoReflect.Descriptor instead.
 func (*Load) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{2}
+	return file_citycard_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Load) GetMedium() Medium {
@@ -706,7 +813,7 @@ type LoadRequest struct {
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +825,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[3]
+	mi := &file_citycard_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +838,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{3}
+	return file_citycard_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *LoadRequest) GetOrder() string {
@@ -836,7 +943,7 @@ type LoadAnswer struct {
 
 func (x *LoadAnswer) Reset() {
 	*x = LoadAnswer{}
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +955,7 @@ func (x *LoadAnswer) String() string {
 func (*LoadAnswer) ProtoMessage() {}
 
 func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[4]
+	mi := &file_citycard_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +968,7 @@ func (x *LoadAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadAnswer.ProtoReflect.Descriptor instead.
 func (*LoadAnswer) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{4}
+	return file_citycard_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LoadAnswer) GetMac2() []byte {
@@ -900,7 +1007,7 @@ type MedicalClaim struct {
 
 func (x *MedicalClaim) Reset() {
 	*x = MedicalClaim{}
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1019,7 @@ func (x *MedicalClaim) String() string {
 func (*MedicalClaim) ProtoMessage() {}
 
 func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[5]
+	mi := &file_citycard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1032,7 @@ func (x *MedicalClaim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalClaim.ProtoReflect.Descriptor instead.
 func (*MedicalClaim) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{5}
+	return file_citycard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MedicalClaim) GetSettlement() string {
@@ -1023,7 +1130,7 @@ type MedicalResult struct {
 
 func (x *MedicalResult) Reset() {
 	*x = MedicalResult{}
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1142,7 @@ func (x *MedicalResult) String() string {
 func (*MedicalResult) ProtoMessage() {}
 
 func (x *MedicalResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[6]
+	mi := &file_citycard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1048,7 +1155,7 @@ func (x *MedicalResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MedicalResult.ProtoReflect.Descriptor instead.
 func (*MedicalResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{6}
+	return file_citycard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MedicalResult) GetSettlement() string {
@@ -1130,7 +1237,7 @@ type PensionBatch struct {
 
 func (x *PensionBatch) Reset() {
 	*x = PensionBatch{}
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1142,7 +1249,7 @@ func (x *PensionBatch) String() string {
 func (*PensionBatch) ProtoMessage() {}
 
 func (x *PensionBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[7]
+	mi := &file_citycard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1155,7 +1262,7 @@ func (x *PensionBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionBatch.ProtoReflect.Descriptor instead.
 func (*PensionBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{7}
+	return file_citycard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PensionBatch) GetBatch() string {
@@ -1203,7 +1310,7 @@ type PensionLine struct {
 
 func (x *PensionLine) Reset() {
 	*x = PensionLine{}
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1322,7 @@ func (x *PensionLine) String() string {
 func (*PensionLine) ProtoMessage() {}
 
 func (x *PensionLine) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[8]
+	mi := &file_citycard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1335,7 @@ func (x *PensionLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionLine.ProtoReflect.Descriptor instead.
 func (*PensionLine) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{8}
+	return file_citycard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PensionLine) GetPerson() []byte {
@@ -1258,7 +1365,7 @@ type PensionResult struct {
 
 func (x *PensionResult) Reset() {
 	*x = PensionResult{}
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1377,7 @@ func (x *PensionResult) String() string {
 func (*PensionResult) ProtoMessage() {}
 
 func (x *PensionResult) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[9]
+	mi := &file_citycard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +1390,7 @@ func (x *PensionResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionResult.ProtoReflect.Descriptor instead.
 func (*PensionResult) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{9}
+	return file_citycard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PensionResult) GetBatch() string {
@@ -1325,7 +1432,7 @@ type PensionReturn struct {
 
 func (x *PensionReturn) Reset() {
 	*x = PensionReturn{}
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1444,7 @@ func (x *PensionReturn) String() string {
 func (*PensionReturn) ProtoMessage() {}
 
 func (x *PensionReturn) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[10]
+	mi := &file_citycard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1457,7 @@ func (x *PensionReturn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PensionReturn.ProtoReflect.Descriptor instead.
 func (*PensionReturn) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{10}
+	return file_citycard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PensionReturn) GetPerson() []byte {
@@ -1390,7 +1497,7 @@ type FareTable struct {
 
 func (x *FareTable) Reset() {
 	*x = FareTable{}
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1509,7 @@ func (x *FareTable) String() string {
 func (*FareTable) ProtoMessage() {}
 
 func (x *FareTable) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[11]
+	mi := &file_citycard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1522,7 @@ func (x *FareTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FareTable.ProtoReflect.Descriptor instead.
 func (*FareTable) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{11}
+	return file_citycard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FareTable) GetVersion() string {
@@ -1473,7 +1580,7 @@ type CardFares struct {
 
 func (x *CardFares) Reset() {
 	*x = CardFares{}
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1592,7 @@ func (x *CardFares) String() string {
 func (*CardFares) ProtoMessage() {}
 
 func (x *CardFares) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[12]
+	mi := &file_citycard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1605,7 @@ func (x *CardFares) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardFares.ProtoReflect.Descriptor instead.
 func (*CardFares) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{12}
+	return file_citycard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CardFares) GetCardType() uint32 {
@@ -1539,7 +1646,7 @@ type BusFare struct {
 
 func (x *BusFare) Reset() {
 	*x = BusFare{}
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1658,7 @@ func (x *BusFare) String() string {
 func (*BusFare) ProtoMessage() {}
 
 func (x *BusFare) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[13]
+	mi := &file_citycard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1671,7 @@ func (x *BusFare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BusFare.ProtoReflect.Descriptor instead.
 func (*BusFare) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{13}
+	return file_citycard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *BusFare) GetLine() uint32 {
@@ -1595,7 +1702,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1607,7 +1714,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[14]
+	mi := &file_citycard_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1620,7 +1727,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{14}
+	return file_citycard_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Reject) GetReason() string {
@@ -1678,7 +1785,7 @@ type Cleared struct {
 
 func (x *Cleared) Reset() {
 	*x = Cleared{}
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1797,7 @@ func (x *Cleared) String() string {
 func (*Cleared) ProtoMessage() {}
 
 func (x *Cleared) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[15]
+	mi := &file_citycard_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1810,7 @@ func (x *Cleared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cleared.ProtoReflect.Descriptor instead.
 func (*Cleared) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{15}
+	return file_citycard_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cleared) GetCardToken() []byte {
@@ -1786,7 +1893,7 @@ type ClearedBatch struct {
 
 func (x *ClearedBatch) Reset() {
 	*x = ClearedBatch{}
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1905,7 @@ func (x *ClearedBatch) String() string {
 func (*ClearedBatch) ProtoMessage() {}
 
 func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[16]
+	mi := &file_citycard_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1918,7 @@ func (x *ClearedBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearedBatch.ProtoReflect.Descriptor instead.
 func (*ClearedBatch) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{16}
+	return file_citycard_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClearedBatch) GetRecords() []*Cleared {
@@ -1835,7 +1942,7 @@ type RegistryEntry struct {
 
 func (x *RegistryEntry) Reset() {
 	*x = RegistryEntry{}
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1954,7 @@ func (x *RegistryEntry) String() string {
 func (*RegistryEntry) ProtoMessage() {}
 
 func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[17]
+	mi := &file_citycard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1967,7 @@ func (x *RegistryEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryEntry.ProtoReflect.Descriptor instead.
 func (*RegistryEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{17}
+	return file_citycard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RegistryEntry) GetVersion() int64 {
@@ -1901,7 +2008,7 @@ type RegistryRow struct {
 
 func (x *RegistryRow) Reset() {
 	*x = RegistryRow{}
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +2020,7 @@ func (x *RegistryRow) String() string {
 func (*RegistryRow) ProtoMessage() {}
 
 func (x *RegistryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[18]
+	mi := &file_citycard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1926,7 +2033,7 @@ func (x *RegistryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRow.ProtoReflect.Descriptor instead.
 func (*RegistryRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{18}
+	return file_citycard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RegistryRow) GetColumns() map[string]string {
@@ -1950,7 +2057,7 @@ type HotlistEntry struct {
 
 func (x *HotlistEntry) Reset() {
 	*x = HotlistEntry{}
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +2069,7 @@ func (x *HotlistEntry) String() string {
 func (*HotlistEntry) ProtoMessage() {}
 
 func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[19]
+	mi := &file_citycard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +2082,7 @@ func (x *HotlistEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistEntry.ProtoReflect.Descriptor instead.
 func (*HotlistEntry) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{19}
+	return file_citycard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HotlistEntry) GetVersion() int64 {
@@ -2010,7 +2117,7 @@ type HotlistRow struct {
 
 func (x *HotlistRow) Reset() {
 	*x = HotlistRow{}
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2129,7 @@ func (x *HotlistRow) String() string {
 func (*HotlistRow) ProtoMessage() {}
 
 func (x *HotlistRow) ProtoReflect() protoreflect.Message {
-	mi := &file_citycard_proto_msgTypes[20]
+	mi := &file_citycard_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2142,7 @@ func (x *HotlistRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HotlistRow.ProtoReflect.Descriptor instead.
 func (*HotlistRow) Descriptor() ([]byte, []int) {
-	return file_citycard_proto_rawDescGZIP(), []int{20}
+	return file_citycard_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HotlistRow) GetFrom() string {
@@ -2096,7 +2203,10 @@ const file_citycard_proto_rawDesc = "" +
 	" \x01(\fR\tentryTime\x12\x1b\n" +
 	"\tcard_type\x18\v \x01(\rR\bcardType\x12!\n" +
 	"\ffare_version\x18\f \x01(\tR\vfareVersion\x12\x18\n" +
-	"\avehicle\x18\r \x01(\tR\avehicle\"\xf0\x03\n" +
+	"\avehicle\x18\r \x01(\tR\avehicle\"\\\n" +
+	"\x06Intent\x12\"\n" +
+	"\x03tap\x18\x01 \x01(\v2\x10.citycard.v1.TapR\x03tap\x12.\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x18.citycard.v1.IntentStateR\x05state\"\xf0\x03\n" +
 	"\x04Load\x12+\n" +
 	"\x06medium\x18\x01 \x01(\x0e2\x13.citycard.v1.MediumR\x06medium\x12\x12\n" +
 	"\x04card\x18\x02 \x01(\fR\x04card\x12\x16\n" +
@@ -2263,7 +2373,12 @@ const file_citycard_proto_rawDesc = "" +
 	"\x06Unsure\x12\x16\n" +
 	"\x12UNSURE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fUNSURE_TORN_TAP\x10\x01\x12\x14\n" +
-	"\x10UNSURE_TORN_LOAD\x10\x02B\x1bZ\x19citycard/clearing/messageb\x06proto3"
+	"\x10UNSURE_TORN_LOAD\x10\x02*x\n" +
+	"\vIntentState\x12\x1c\n" +
+	"\x18INTENT_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12INTENT_STATE_BEGUN\x10\x01\x12\x15\n" +
+	"\x11INTENT_STATE_OPEN\x10\x02\x12\x1c\n" +
+	"\x18INTENT_STATE_UNCONFIRMED\x10\x03B\x1bZ\x19citycard/clearing/messageb\x06proto3"
 
 var (
 	file_citycard_proto_rawDescOnce sync.Once
@@ -2278,59 +2393,63 @@ func file_citycard_proto_rawDescGZIP() []byte {
 }
 
 var (
-	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 22)
+	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 23)
 	file_citycard_proto_goTypes   = []any{
 		Medium(0),             // 0: citycard.v1.Medium
 		Mode(0),               // 1: citycard.v1.Mode
 		Movement(0),           // 2: citycard.v1.Movement
 		Unsure(0),             // 3: citycard.v1.Unsure
-		(*Debit)(nil),         // 4: citycard.v1.Debit
-		(*Tap)(nil),           // 5: citycard.v1.Tap
-		(*Load)(nil),          // 6: citycard.v1.Load
-		(*LoadRequest)(nil),   // 7: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),    // 8: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),  // 9: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil), // 10: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),  // 11: citycard.v1.PensionBatch
-		(*PensionLine)(nil),   // 12: citycard.v1.PensionLine
-		(*PensionResult)(nil), // 13: citycard.v1.PensionResult
-		(*PensionReturn)(nil), // 14: citycard.v1.PensionReturn
-		(*FareTable)(nil),     // 15: citycard.v1.FareTable
-		(*CardFares)(nil),     // 16: citycard.v1.CardFares
-		(*BusFare)(nil),       // 17: citycard.v1.BusFare
-		(*Reject)(nil),        // 18: citycard.v1.Reject
-		(*Cleared)(nil),       // 19: citycard.v1.Cleared
-		(*ClearedBatch)(nil),  // 20: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil), // 21: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),   // 22: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),  // 23: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),    // 24: citycard.v1.HotlistRow
-		nil,                   // 25: citycard.v1.RegistryRow.ColumnsEntry
+		IntentState(0),        // 4: citycard.v1.IntentState
+		(*Debit)(nil),         // 5: citycard.v1.Debit
+		(*Tap)(nil),           // 6: citycard.v1.Tap
+		(*Intent)(nil),        // 7: citycard.v1.Intent
+		(*Load)(nil),          // 8: citycard.v1.Load
+		(*LoadRequest)(nil),   // 9: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),    // 10: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),  // 11: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil), // 12: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),  // 13: citycard.v1.PensionBatch
+		(*PensionLine)(nil),   // 14: citycard.v1.PensionLine
+		(*PensionResult)(nil), // 15: citycard.v1.PensionResult
+		(*PensionReturn)(nil), // 16: citycard.v1.PensionReturn
+		(*FareTable)(nil),     // 17: citycard.v1.FareTable
+		(*CardFares)(nil),     // 18: citycard.v1.CardFares
+		(*BusFare)(nil),       // 19: citycard.v1.BusFare
+		(*Reject)(nil),        // 20: citycard.v1.Reject
+		(*Cleared)(nil),       // 21: citycard.v1.Cleared
+		(*ClearedBatch)(nil),  // 22: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil), // 23: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),   // 24: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),  // 25: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),    // 26: citycard.v1.HotlistRow
+		nil,                   // 27: citycard.v1.RegistryRow.ColumnsEntry
 	}
 )
 
 var file_citycard_proto_depIdxs = []int32{
 	3,  // 0: citycard.v1.Debit.other_tac_reason:type_name -> citycard.v1.Unsure
 	0,  // 1: citycard.v1.Tap.medium:type_name -> citycard.v1.Medium
-	4,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
+	5,  // 2: citycard.v1.Tap.debit:type_name -> citycard.v1.Debit
 	1,  // 3: citycard.v1.Tap.mode:type_name -> citycard.v1.Mode
 	2,  // 4: citycard.v1.Tap.movement:type_name -> citycard.v1.Movement
-	0,  // 5: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
-	3,  // 6: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
-	12, // 7: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
-	14, // 8: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
-	16, // 9: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
-	17, // 10: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
-	19, // 11: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
-	22, // 12: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	25, // 13: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
-	24, // 14: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	6,  // 5: citycard.v1.Intent.tap:type_name -> citycard.v1.Tap
+	4,  // 6: citycard.v1.Intent.state:type_name -> citycard.v1.IntentState
+	0,  // 7: citycard.v1.Load.medium:type_name -> citycard.v1.Medium
+	3,  // 8: citycard.v1.Load.other_tac_reason:type_name -> citycard.v1.Unsure
+	14, // 9: citycard.v1.PensionBatch.lines:type_name -> citycard.v1.PensionLine
+	16, // 10: citycard.v1.PensionResult.returns:type_name -> citycard.v1.PensionReturn
+	18, // 11: citycard.v1.FareTable.fares:type_name -> citycard.v1.CardFares
+	19, // 12: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
+	21, // 13: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
+	24, // 14: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
+	27, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	26, // 16: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -2343,8 +2462,8 @@ func file_citycard_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   22,
+			NumEnums:      5,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

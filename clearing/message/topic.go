@@ -1,6 +1,6 @@
 package message
 
-// Topics of the message log (docs/architecture.md). Taps and loads are keyed by
+// Topics of the message log (docs/architecture.md). Taps, confirmed or not, and loads are keyed by
 // card number, medical and pension messages by person token or batch.
 const (
 	TopicTaps            = "taps"
@@ -16,6 +16,12 @@ const (
 	TopicFares           = "fares"
 	TopicRegistry        = "registry"
 	TopicHotlist         = "hotlist"
+	// TopicIntents has the payments whose outcome a lane does not know, for the other lanes of its
+	// station; the key is that of IntentKey. Lanes alone write and read it.
+	TopicIntents = "intents"
+	// TopicTapsUnconfirmed has taps without a TAC, of payments whose outcome has been unknown for
+	// long; CheckUnconfirmed has the rules. They say that a card may have paid, and move no money.
+	TopicTapsUnconfirmed = "taps.unconfirmed"
 )
 
 // RecordLimit is the most bytes a tap, a load or a claim may have; a real one has some 150. A
@@ -27,6 +33,9 @@ const RecordLimit = 4 << 10
 func InputTopics() []string {
 	return []string{TopicTaps, TopicLoads, TopicMedicalRequests, TopicPensionBatches, TopicPensionResults}
 }
+
+// KeptTopics are the topics that clearing keeps like its input and does not consume.
+func KeptTopics() []string { return []string{TopicTapsUnconfirmed} }
 
 // OutputTopics are the topics of clearing's results, with messages in the order of their commits.
 // The topics of hospitals are not among them.
@@ -56,7 +65,7 @@ func MedicalResultsOf(hospital string) string { return "medical.results." + hosp
 
 // StateTopics are the topics whose messages state a current value: the last message of a key
 // counts.
-func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist} }
+func StateTopics() []string { return []string{TopicFares, TopicRegistry, TopicHotlist, TopicIntents} }
 
 // ActTopic is the audit's act that keeps an input topic as it was first seen: another id or
 // partition count means other data.

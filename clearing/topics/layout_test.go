@@ -64,9 +64,9 @@ func wantTopics(t *testing.T, client *kgo.Client, partitions, replicas int, insy
 	truth["compression.type"] = "uncompressed"
 	compacted := map[string]string{"cleanup.policy": "compact", "min.insync.replicas": insync}
 	want := map[string]map[string]string{
-		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth,
+		"taps": truth, "loads": truth, "medical.requests": truth, "pension.batches": truth, "pension.results": truth, "taps.unconfirmed": truth,
 		"rejects.transit": keeps, "rejects.loads": keeps, "rejects.medical": keeps, "rejects.pension": keeps, "cleared": keeps,
-		"fares": compacted, "registry": compacted, "hotlist": compacted,
+		"fares": compacted, "registry": compacted, "hotlist": compacted, "intents": compacted,
 	}
 	topics, err := kadm.NewClient(client).ListTopics(t.Context())
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 type kind int
 
 const (
-	input  kind = iota // clearing's input: all of it, with the broker's own time
+	input  kind = iota // clearing's input, consumed or not: all of it, with the broker's own time
 	output             // clearing's results, in the order of their commits
 	state              // the last word on each key, for ever
 )
 
 func kindOf(topic string) kind {
 	switch {
-	case slices.Contains(message.InputTopics(), topic):
+	case slices.Contains(message.InputTopics(), topic), slices.Contains(message.KeptTopics(), topic):
 		return input
 	case slices.Contains(message.StateTopics(), topic):
 		return state

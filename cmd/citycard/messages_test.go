@@ -205,6 +205,7 @@ func TestNothingElseIsNamed(t *testing.T) {
 		}
 	}
 	for i := range r.file.Enums().Len() {
+		known[string(r.file.Enums().Get(i).Name())] = true
 		values := r.file.Enums().Get(i).Values()
 		for j := range values.Len() {
 			known[string(values.Get(j).Name())] = true
@@ -269,6 +270,9 @@ func TestExampleKeys(t *testing.T) {
 		switch m := e.message.(type) {
 		case *message.Tap:
 			want = hex.EncodeToString(m.GetDebit().GetCard())
+			if _, err := message.CheckUnconfirmed(encoded(t, m)); (err == nil) != (e.topic == message.TopicTapsUnconfirmed) {
+				t.Errorf("the example of %s as an unconfirmed tap: %v", e.topic, err)
+			}
 		case *message.Load:
 			want = hex.EncodeToString(m.GetCard())
 		case *message.MedicalClaim:
@@ -290,6 +294,11 @@ func TestExampleKeys(t *testing.T) {
 			want = m.GetVersion()
 		case *message.RegistryEntry:
 			want = fmt.Sprintf("%s: and the 6 bytes %x", m.GetKind(), m.GetKey())
+		case *message.Intent:
+			want = fmt.Sprintf("the 20 bytes %x", message.IntentKey(m.GetTap().GetDebit()))
+			if _, err := message.ParseIntent(message.IntentKey(m.GetTap().GetDebit()), encoded(t, m)); err != nil {
+				t.Errorf("the example of %s: %v", e.topic, err)
+			}
 		case *message.HotlistEntry:
 			want = fmt.Sprintf("the 8 bytes %x", m.GetCard())
 		}
@@ -297,6 +306,15 @@ func TestExampleKeys(t *testing.T) {
 			t.Errorf("%s: key %q, want %q", e.topic, e.key, want)
 		}
 	}
+}
+
+func encoded(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // exampleOf is the example with a message of type M.

@@ -19,12 +19,14 @@ type Sale struct {
 	Journey tunion.Journey
 	// Tap is what the terminal records of the sale besides the payment.
 	Tap *message.Tap
+	// Before is that of the payment.
+	Before func(*message.Tap) error
 }
 
 // Payment is the payment that the card is asked for.
 func (s Sale) Payment() card.Payment {
 	return card.Payment{
-		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap,
+		Kind: purse.TypeCAPP, Amount: s.Amount, Time: s.Time, Tap: s.Tap, Before: s.Before,
 		Updates: func(terminal [6]byte, balance uint32) []card.Update {
 			j := s.Journey
 			j.Terminal, j.Amount, j.Balance, j.Time = tunion.LongTerminal(terminal), s.Amount, balance, s.Time

@@ -11,6 +11,7 @@
 //	card: INITIALIZE FOR CAPP PURCHASE, or FOR PURCHASE    Pay
 //	card: UPDATE CAPP DATA CACHE, once a record
 //	SAM:  INITIALIZE FOR PURCHASE                          -> sequence, MAC1
+//	terminal: makes the tap, without its TAC, durable      Payment.Before
 //	card: DEBIT                                            -> TAC, MAC2
 //	SAM:  CREDIT FOR PURCHASE                              MAC2 is right
 //
@@ -40,13 +41,15 @@
 //	no usable answer        is unknown       booked             *UnknownError: ResolveLoad with
 //	to CREDIT                                                   the same card
 //
-// An unknown outcome is resolved when the same card comes again: its counter tells whether it paid
-// or took the money, and GET TRANSACTION PROVE gives the codes again. Cards give them in either
-// order. For a payment the SAM tells which code is MAC2 as long as it holds the sale; for a load
-// MAC2 is known. Then the record is the same as if the answer had come. Otherwise the record
-// carries both codes as candidates for the TAC, and clearing, which has the key, decides. Until
-// then only the card says that it has paid. A terminal lets the passenger through: honest cards are
-// torn every day, and the TAC exposes a forged payment.
+// An unknown outcome is resolved when the same card comes again, to the same terminal or to
+// another: its counter tells whether it paid or took the money, and GET TRANSACTION PROVE gives the
+// codes again. Cards give them in either order. For a payment the SAM of the sale tells which code
+// is MAC2 as long as it holds the sale; for a load MAC2 is known. Then the record is the same as if
+// the answer had come. Otherwise the record carries both codes as candidates for the TAC, and
+// clearing, which has the key, decides. If the card was used since, its log may tell that another
+// payment has the place of this one. Until then only the card says that it has paid. A terminal
+// lets the passenger through: honest cards are torn every day, and the TAC exposes a forged
+// payment.
 //
 // Known layout: PBOC 2.0 part 2 and public readers; files as in package tunion.
 package card

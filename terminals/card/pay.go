@@ -30,6 +30,10 @@ type Payment struct {
 	Updates func(terminal [6]byte, balance uint32) []Update
 	// Tap is what is recorded besides the payment; Pay adds debit, card counter and balance.
 	Tap *message.Tap
+	// Before is given the tap, complete except for its TAC, just before the card is told to pay:
+	// make it durable, so that a payment is known whatever happens next. After an error the card is
+	// not told. Nil where nothing is to be done.
+	Before func(*message.Tap) error
 }
 
 // Update is a record that the debit makes permanent. If there are several, all become permanent or
@@ -65,7 +69,7 @@ func (e *UnknownError) Unwrap() error { return e.Err }
 
 // Pay carries out a payment. The package comment says what it returns; when both a tap and an error
 // come back, the card has paid. Errors before the debit: ErrInsufficient, a blocked purse, a
-// *sam.Error, or the card's and the transport's.
+// *sam.Error, that of pay.Before, or the card's and the transport's.
 func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*message.Tap, error) {
 	terminal, id := module.Terminal(), p.ID()
 	start, err := p.begin(ctx, pay.Kind, pay.Amount, terminal)
@@ -98,6 +102,11 @@ func (p *Purse) Pay(ctx context.Context, module *sam.Module, pay Payment) (*mess
 		return nil, err
 	}
 	tap.Debit.TerminalSequence = sold.TerminalSequence
+	if pay.Before != nil {
+		if err := pay.Before(tap); err != nil {
+			return nil, fmt.Errorf("before the payment: %w", err)
+		}
+	}
 	return p.debit(ctx, module, tap, sold.MAC1)
 }
 

@@ -20,13 +20,17 @@ var (
 	// ErrTooLate: the card has been used elsewhere since, so its counter no longer tells the
 	// outcome; its log and the clearing centre do.
 	ErrTooLate = errors.New("the card has been used since")
+	// ErrNotPaid comes together with ErrTooLate where the card's log has another payment in the
+	// place of this one: the card was not charged here.
+	ErrNotPaid = errors.New("its log has another payment in the place of this one")
 )
 
-// Resolve finds the outcome of a payment with the same card, presented again to the same
-// terminal: the tap when the card has paid, with its TAC, or with both codes where the module no
-// longer tells which is the TAC; nil when it has not. Either way the card changes nothing.
-// Errors: ErrOtherCard, ErrTooLate, a blocked purse, sam.ErrForged where the module refuses both
-// codes, or the card's and the transport's; the outcome then stays unknown.
+// Resolve finds the outcome of a payment with the same card, presented again to the same terminal
+// or to another: the tap when the card has paid, with its TAC, or with both codes where the module
+// cannot tell which is the TAC; nil when it has not. Either way the card changes nothing. Errors:
+// ErrOtherCard, ErrTooLate, alone or with ErrNotPaid, a blocked purse, sam.ErrForged where the
+// module refuses both codes, or the card's and the transport's; without ErrNotPaid the outcome then
+// stays unknown.
 func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *UnknownError) (*message.Tap, error) {
 	debit := open.Tap.GetDebit()
 	p, err := reopen(ctx, c, debit.GetCard(), debit.GetIssuer())
@@ -39,6 +43,9 @@ func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *Unknown
 		return nil, err
 	}
 	moved, err := moved(start.OfflineSequence, before)
+	if errors.Is(err, ErrTooLate) {
+		return nil, p.search(ctx, debit, before, err)
+	}
 	if err != nil || !moved {
 		return nil, err
 	}
@@ -49,7 +56,7 @@ func Resolve(ctx context.Context, c apdu.Card, module *sam.Module, open *Unknown
 	if err != nil {
 		return nil, err
 	}
-	proof, sure, err := module.Resolve(ctx, debit.GetTerminalSequence(), proof)
+	proof, sure, err := module.Resolve(ctx, [6]byte(debit.GetTerminal()), debit.GetTerminalSequence(), proof)
 	if err != nil {
 		return nil, err
 	}
@@ -132,9 +139,35 @@ func (p *Purse) sameAsLogged(ctx context.Context, d *message.Debit, counter uint
 	if err != nil {
 		return err
 	}
-	if last.Sequence != counter || last.Type != byte(d.GetType()) || last.Amount != d.GetAmountFen() ||
-		string(last.Terminal[:]) != string(d.GetTerminal()) || string(last.Time[:]) != string(d.GetTime()) {
-		return fmt.Errorf("%w: its last payment is another one", ErrTooLate)
+	if !logged(last, d, counter) {
+		return p.search(ctx, d, counter, fmt.Errorf("%w: its last payment is another one", ErrTooLate))
 	}
 	return nil
+}
+
+// logged reports whether a record of the card's log is that of a payment; counter is the card's
+// before it.
+func logged(r purse.LogRecord, d *message.Debit, counter uint16) bool {
+	return r.Sequence == counter && r.Type == byte(d.GetType()) && r.Amount == d.GetAmountFen() &&
+		string(r.Terminal[:]) == string(d.GetTerminal()) && string(r.Time[:]) == string(d.GetTime())
+}
+
+// search looks for a payment in the log of a card that has been used since. It returns late, and
+// ErrNotPaid with it if the log has another payment with the same counter: each counts once. The
+// counter of a load is another one.
+func (p *Purse) search(ctx context.Context, d *message.Debit, counter uint16, late error) error {
+	log, err := p.Log(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range log {
+		switch {
+		case r.Type == purse.TypeEPLoad || r.Type == purse.TypeEDLoad || r.Sequence != counter:
+		case logged(r, d, counter):
+			return fmt.Errorf("%w; its log has the payment, but the card gives its code no more", late)
+		default:
+			return fmt.Errorf("%w; %w", late, ErrNotPaid)
+		}
+	}
+	return late
 }

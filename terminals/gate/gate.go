@@ -44,6 +44,7 @@ type Gate struct {
 	fares  *tariff.Schedule
 	place  Place
 	hot    *hotlist.List
+	before func(*message.Tap) error
 }
 
 // New makes a gate. It fails when no fare table knows the station.
@@ -57,6 +58,9 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Gate, error)
 // Refuse makes the gate refuse the cards of a hotlist, with a *hotlist.ListedError,
 // in and out.
 func (g *Gate) Refuse(list *hotlist.List) { g.hot = list }
+
+// Intend has each payment made durable before a card is told to make it; see [card.Payment].
+func (g *Gate) Intend(before func(*message.Tap) error) { g.before = before }
 
 // Enter takes a card in. at is the wall-clock time in the city's zone: the card signs its second,
 // and the table that holds then is the one that counts.
@@ -83,7 +87,8 @@ func (g *Gate) Enter(ctx context.Context, c apdu.Card, at time.Time) (*message.T
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
-		Time: now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, highest).Encode(),
+		Before: g.before,
+		Time:   now, Journey: g.journey(tunion.JourneyEntry), Trip: g.entryTrip(now, highest).Encode(),
 		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_ENTRY}),
 	}.Payment())
 }
@@ -119,6 +124,7 @@ func (g *Gate) Exit(ctx context.Context, c apdu.Card, at time.Time) (*message.Ta
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, g.module, capp.Sale{
+		Before: g.before,
 		Amount: fare, Time: now, Journey: g.journey(tunion.JourneyExit), Trip: g.exitTrip(last, now, highest).Encode(),
 		Tap: g.tap(p, table, &message.Tap{Movement: message.Movement_MOVEMENT_EXIT, EntryStation: entry, EntryTime: last.Time[:]}),
 	}.Payment())

@@ -9,8 +9,8 @@ import (
 )
 
 // The crash test runs one script (open, append, keep local records, forward by hand, roll over,
-// close) and cuts it before every single step on the disk, in each way in which a machine can stop. After each cut the
-// outbox is opened again and must keep its promises.
+// close) and cuts it before every single step on the disk, in each way in which a machine can stop.
+// After each cut the outbox is opened again and must keep its promises.
 
 var errCut = errors.New("the machine stopped")
 

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever a segment file holds, opening it ends in an outbox that takes records and keeps its local
-// ones over a rollover, or in a damagedError; it never panics and never invents a record.
+// Whatever a segment file holds, opening it ends in an outbox that takes records and keeps its
+// local ones over a rollover, or in a damagedError; it never panics and never invents a record.
 func FuzzSegment(f *testing.F) {
 	dir := f.TempDir()
 	l, err := open(dir, unsynced(), 1024)

@@ -114,14 +114,15 @@ func (m *Module) confirm(ctx context.Context, mac2 keys.MAC) error {
 }
 
 // Resolve tells which of the two codes of a card's GET TRANSACTION PROVE is MAC2 and which the TAC:
-// cards give them in either order, and only the module knows MAC2. sequence is the sale's number.
-// If the module cannot tell, because it has ended the sale or begun another one, sure is false and
-// the codes are returned as they came. If a module ends the sale at the first wrong code, that one
-// code decides. Errors: ErrForged, where neither code is MAC2.
-func (m *Module) Resolve(ctx context.Context, sequence uint32, proof purse.Receipt) (ordered purse.Receipt, sure bool, err error) {
+// cards give them in either order, and only the module knows MAC2. terminal and sequence are the
+// sale's numbers. If the module cannot tell, because it has ended the sale or begun another one, or
+// because the sale was another module's, sure is false and the codes are returned as they came. If
+// a module ends the sale at the first wrong code, that one code decides. Errors: ErrForged, where
+// neither code is MAC2.
+func (m *Module) Resolve(ctx context.Context, terminal [6]byte, sequence uint32, proof purse.Receipt) (ordered purse.Receipt, sure bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.holding || m.held != sequence {
+	if !m.holding || m.held != sequence || m.terminal != terminal {
 		return proof, false, nil
 	}
 	if err := m.confirm(ctx, proof.MAC2); !errors.Is(err, ErrForged) {

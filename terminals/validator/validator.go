@@ -46,6 +46,7 @@ type Validator struct {
 	place   Place
 	vehicle [8]byte
 	hot     *hotlist.List
+	before  func(*message.Tap) error
 }
 
 // New makes a validator. It fails when no table has a fare on the line, and on a vehicle name that
@@ -65,6 +66,9 @@ func New(module *sam.Module, fares *tariff.Schedule, place Place) (*Validator, e
 // Refuse makes the validator refuse the cards of a hotlist, with a
 // *hotlist.ListedError.
 func (v *Validator) Refuse(list *hotlist.List) { v.hot = list }
+
+// Intend has each payment made durable before a card is told to make it; see [card.Payment].
+func (v *Validator) Intend(before func(*message.Tap) error) { v.before = before }
 
 // Ride takes one fare. at is the wall-clock time in the city's zone: the card signs its second, and
 // the fare is that of the table which holds then.
@@ -90,6 +94,7 @@ func (v *Validator) Ride(ctx context.Context, c apdu.Card, at time.Time) (*messa
 	}
 	now := bcd.Time(at)
 	return p.Pay(ctx, v.module, capp.Sale{
+		Before: v.before,
 		Amount: fare, Time: now, Trip: v.trip(fare, now).Encode(),
 		Journey: tunion.Journey{
 			Type: tunion.JourneySingle, Industry: tunion.IndustryBus, Place: tunion.Place(v.place.Line, 0, v.place.Operator),
