@@ -38,6 +38,12 @@ const (
 // unitKinds are the units of which there are many.
 func unitKinds() []string { return []string{"operator", "hospital", "channel"} }
 
+// Partner reports whether the unit is an operator, a hospital or a channel.
+func (u Unit) Partner() bool {
+	kind, _, many := strings.Cut(string(u), ":")
+	return many && slices.Contains(unitKinds(), kind)
+}
+
 var (
 	idForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$`)
 	unitIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`) // as the registry's

@@ -158,6 +158,10 @@ func (p *Policy) MayApprove(person Person, name string, unit Unit) error {
 	return nil
 }
 
+// Sees says whether a person is shown what is about a unit, or about who works for it. Who works
+// for an operator, a hospital or a channel sees its own alone.
+func (p *Person) Sees(unit Unit) bool { return !p.Unit.Partner() || unit == p.Unit }
+
 func (p *Person) among(holders []Holder, unit Unit) bool {
 	return slices.ContainsFunc(holders, func(h Holder) bool {
 		return h.Role == p.Role && (h.Unit == p.Unit || h.Unit == Own && unit != "" && unit == p.Unit)

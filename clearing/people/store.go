@@ -96,9 +96,14 @@ const keeps = " FOR SHARE"
 func byKey(ctx context.Context, tx pgx.Tx, fingerprint, lock string) (ofPerson, error) {
 	p, err := scanPerson(tx.QueryRow(ctx, selectPerson+"WHERE k.fingerprint = $1"+lock, fingerprint))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p, deny(UnknownKey, "the key %.60q belongs to nobody", fingerprint).todo("have two keepers enrol it")
+		return p, Unknown(fingerprint)
 	}
 	return p, err
+}
+
+// Unknown is the refusal of a key that is nobody's, or of nobody whom the asker may see.
+func Unknown(fingerprint string) error {
+	return deny(UnknownKey, "the key %.60q belongs to nobody", fingerprint).todo("have two keepers enrol it")
 }
 
 // inForce says why somebody cannot act with a key.

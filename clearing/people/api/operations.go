@@ -71,6 +71,9 @@ func (s *Server) registerLooks() {
 		},
 		) (*answer[Person], error) {
 			p, inForce, err := s.people().ByKey(ctx, in.Key)
+			if err == nil && !callerOf(ctx).sees(p.Unit) {
+				err = people.Unknown(in.Key)
+			}
 			return answered(ctx, s, personOf(p, inForce), err)
 		})
 	huma.Register(s.api, look("draft", http.MethodPost, "/v1/proposals/draft", "proposals", "What a request would do",
@@ -82,7 +85,7 @@ func (s *Server) registerLooks() {
 			Numbered
 		},
 		) (*answer[*View], error) {
-			v, err := s.s.Office.Show(ctx, in.Number)
+			v, err := s.shown(ctx, in.Number)
 			return s.view(ctx, v, err)
 		})
 }
@@ -102,6 +105,10 @@ func (s *Server) draft(ctx context.Context, in *struct {
 		return nil, s.problem(ctx, err)
 	}
 	v, err := s.office(in.Dry).Draft(ctx, in.Body.Kind, request, in.Body.Reason)
+	if c := callerOf(ctx); err == nil && c.person != nil {
+		err = s.people().Policy.MayPropose(*c.person, v.Kind, v.Unit)
+		c.alone(v)
+	}
 	a, err := s.view(ctx, v, err)
 	if err == nil {
 		a.Body.Said = said(callerOf(ctx).language, left)
@@ -121,7 +128,11 @@ func (s *Server) list(ctx context.Context, in *struct {
 },
 ) (*answer[Page], error) {
 	page := Page{Proposals: []Proposal{}}
-	err := s.s.Office.List(ctx, proposal.Filter{All: in.All, Kind: in.Kind, Unit: people.Unit(in.Unit), After: in.After}, func(p *proposal.Proposal) error {
+	unit, some := callerOf(ctx).only(people.Unit(in.Unit))
+	if !some {
+		return answered(ctx, s, page, nil)
+	}
+	err := s.s.Office.List(ctx, proposal.Filter{All: in.All, Kind: in.Kind, Unit: unit, After: in.After}, func(p *proposal.Proposal) error {
 		if len(page.Proposals) == pageSize {
 			page.Next = page.Proposals[pageSize-1].Number
 			return errEnough
@@ -160,8 +171,12 @@ func (s *Server) registerActs() {
 			Body Approving
 		},
 		) (*answer[Outcome], error) {
-			if _, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, people.ActApprove); err != nil {
+			by, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, people.ActApprove)
+			if err != nil {
 				return nil, err
+			}
+			if err := s.visible(ctx, by, in.Number); err != nil {
+				return nil, s.problem(ctx, err)
 			}
 			done, err := s.office(in.Dry).Approve(ctx, in.Number, in.Body.Hash, proposal.Given(in.Body.Signed.chain()))
 			if err != nil {
@@ -184,8 +199,12 @@ func (s *Server) registerDecision(id, name, summary, description string, decide 
 		Body Deciding
 	},
 	) (*answer[Outcome], error) {
-		if _, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, name); err != nil {
+		by, err := s.believes(ctx, s.office(in.Dry).People, in.Body.Signed, name)
+		if err != nil {
 			return nil, err
+		}
+		if err := s.visible(ctx, by, in.Number); err != nil {
+			return nil, s.problem(ctx, err)
 		}
 		p, err := decide(s.office(in.Dry), ctx, in.Number, in.Body.Reason, proposal.Given(in.Body.Signed.chain()))
 		if err != nil {

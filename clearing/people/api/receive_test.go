@@ -43,6 +43,12 @@ func (w *town) looks(id, what string) string {
 	key := peopletest.Key(w, id)
 	st := w.staff.Statement(w, id, people.Looking, what, "")
 	st.Person = key.Public().Fingerprint()
+	return w.header(key, st)
+}
+
+// header has a signed statement.
+func (w *town) header(key *people.Identity, st people.Statement) string {
+	w.Helper()
 	signed, err := people.Sign(key, st)
 	w.must(err)
 	text, err := json.Marshal(signed)
