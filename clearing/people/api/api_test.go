@@ -84,7 +84,7 @@ func (w *town) listen() {
 	w.Helper()
 	listener, err := api.ListenSocket(w.Context(), w.dir)
 	w.must(err)
-	server := &http.Server{Handler: w.server.Local(), ReadHeaderTimeout: time.Second, ReadTimeout: time.Second}
+	server := &http.Server{Handler: held(w, w.server.Local()), ReadHeaderTimeout: time.Second, ReadTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	w.Cleanup(func() { _ = server.Close() })
 }
@@ -219,7 +219,7 @@ func (w *town) post(handler http.Handler, path, body string, header ...string) (
 func (w *town) answered(handler http.Handler, r *http.Request) (int, api.Problem) {
 	w.Helper()
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, r)
+	held(w, handler).ServeHTTP(recorder, r)
 	var p api.Problem
 	if recorder.Code != http.StatusOK {
 		if got := recorder.Header().Get("Content-Type"); got != "application/problem+json" {
