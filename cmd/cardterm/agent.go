@@ -17,6 +17,7 @@ import (
 
 	"citycard/broker"
 	"citycard/cmd/service"
+	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
 )
 
@@ -148,11 +149,21 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	if err != nil {
 		return err
 	}
+	out, err := outbox.Open(dir.Join("outbox"))
+	if err != nil {
+		return err
+	}
+	stack.Push("outbox", func(context.Context) error { return out.Close() })
+	l.out = out
+	if l.book, err = intent.Open(out, a.place.passages(a.role)); err != nil {
+		return err
+	}
+	stack.Push("intents", func(context.Context) error { return l.book.Close() })
 	equip := func() error {
 		if l.seat, err = a.module.open(ctx, dir.Join("sam.img")); err != nil {
 			return err
 		}
-		if l.role, err = a.place.role(a.role, l.seat.module, fares.Schedule, list); err != nil {
+		if l.role, err = a.place.role(a.role, l.seat.module, fares.Schedule, list, l.book.Begin); err != nil {
 			return service.Fail("cannot take fares here").Todo("correct --line and --station, or publish fares that know them").Because(err)
 		}
 		return nil
@@ -163,12 +174,6 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, l *lane, pages *
 	if a.module.reader != "" {
 		l.equip = equip
 	}
-	out, err := outbox.Open(dir.Join("outbox"))
-	if err != nil {
-		return err
-	}
-	stack.Push("outbox", func(context.Context) error { return out.Close() })
-	l.out = out
 	watchOutbox(pages, out)
 	pages.Check("fares", fares.ready)
 	startForwarder(ctx, stack, l.log, out, up, pages.Registry())

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/proto"
 
 	"citycard/cardos/apdu"
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
-	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/contents"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
 	"citycard/terminals/reader"
 	"citycard/terminals/sam"
@@ -24,10 +23,6 @@ import (
 
 // tapLimit is how long one card may take; by then the passenger has left.
 const tapLimit = 3 * time.Second
-
-// maxOpen is how many unknown outcomes a lane keeps for the cards to come back.
-// The oldest is dropped first; the gap in its card's counter still shows it.
-const maxOpen = 32
 
 // role holds the functions in which a gate and a validator differ.
 type role struct {
@@ -54,7 +49,7 @@ type lane struct {
 	// reader.
 	equip func() error
 	out   *outbox.Log
-	open  []*card.UnknownError
+	book  *intent.Book // of payments whose outcome is not known
 }
 
 // run serves until ctx ends and then returns nil. If the smart card service goes away, it waits for
@@ -178,49 +173,31 @@ func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 		}
 		return nil // a full disk heals
 	}
-	tap, served, err := l.resolve(ctx, c)
-	if !served {
-		tap, err = l.role.pass(ctx, c, at)
+	tap, err := l.settle(ctx, c, at)
+	if tap != nil || err != nil {
+		return l.tell(tap, err)
 	}
-	if tap != nil {
-		if failed := l.record(tap); failed != nil {
-			return failed
-		}
+	tap, err = l.role.pass(ctx, c, at)
+	if failed := l.book.End(tap, err); failed != nil {
+		return failed
 	}
 	return l.tell(tap, err)
 }
 
-// resolve finds out whether the card is one whose outcome is unknown, and its outcome. served is
-// false if the card is to be treated as a new one.
-func (l *lane) resolve(ctx context.Context, c apdu.Card) (tap *message.Tap, served bool, err error) {
-	for i, open := range l.open {
-		tap, err := l.role.resolve(ctx, c, open)
-		if errors.Is(err, card.ErrOtherCard) {
-			continue
+// settle finds the outcomes of a card's payments that are not known, and returns the tap of those
+// for which the card is held to the reader now. If there is neither a tap nor an error, the card is
+// to be treated as a new one.
+func (l *lane) settle(ctx context.Context, c apdu.Card, at time.Time) (*message.Tap, error) {
+	s, err := l.book.Settle(ctx, c, at, l.role.resolve)
+	for _, tap := range s.Paid {
+		if tap != s.Passage {
+			l.paid(tap)
 		}
-		if err != nil && !errors.Is(err, card.ErrTooLate) {
-			return nil, true, err // still unknown
-		}
-		l.open = append(l.open[:i], l.open[i+1:]...)
-		if err != nil {
-			l.log.Warn("outcome stays unknown", logged(err))
-		}
-		return tap, tap != nil, nil
 	}
-	return nil, false, nil
-}
-
-// record makes a paid tap durable.
-func (l *lane) record(tap *message.Tap) error {
-	number, err := tunion.Number([10]byte(tap.GetDebit().GetCard()))
-	if err != nil {
-		return language.Textf("card number: %w", err)
+	if s.NotPaid+s.Lost > 0 {
+		l.log.Info("a card has come again", "not_paid", s.NotPaid, "used_since", s.Lost)
 	}
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(tap)
-	if err != nil {
-		return language.Textf("encode a tap: %w", err)
-	}
-	return l.out.Append(outbox.Record{Topic: message.TopicTaps, Key: []byte(number), Value: value})
+	return s.Passage, err
 }
 
 // tell logs the outcome for the card. An error means that the lane cannot go on.
@@ -230,14 +207,10 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 	var listed *hotlist.ListedError
 	switch {
 	case tap != nil:
-		l.taps.WithLabelValues("paid").Inc()
-		l.log.Info("paid", "fen", tap.GetDebit().GetAmountFen(), "balance_fen", tap.GetBalanceFen(), "movement", tap.GetMovement().String(), "fares", tap.GetFareVersion())
+		l.paid(tap)
 	case errors.As(err, &unknown):
 		l.taps.WithLabelValues("unknown").Inc()
 		l.log.Warn("outcome unknown", logged(err))
-		if l.open = append(l.open, unknown); len(l.open) > maxOpen {
-			l.open = l.open[1:]
-		}
 	case errors.As(err, &listed):
 		l.taps.WithLabelValues("listed").Inc()
 		l.log.Warn("refused", logged(err))
@@ -245,8 +218,14 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 		l.taps.WithLabelValues("refused").Inc()
 		l.log.Warn("refused", logged(err))
 	}
-	if errors.As(err, &broken) {
+	if errors.As(err, &broken) || errors.Is(err, outbox.ErrBroken) {
 		return err
 	}
 	return nil
+}
+
+// paid logs a tap.
+func (l *lane) paid(tap *message.Tap) {
+	l.taps.WithLabelValues("paid").Inc()
+	l.log.Info("paid", "fen", tap.GetDebit().GetAmountFen(), "balance_fen", tap.GetBalanceFen(), "movement", tap.GetMovement().String(), "fares", tap.GetFareVersion())
 }

@@ -15,6 +15,7 @@ import (
 	"citycard/cardos/tunion"
 	"citycard/clearing/message"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/intent"
 	"citycard/terminals/outbox"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
@@ -48,12 +49,14 @@ func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
 	fares, err := tariff.Of(&message.FareTable{Version: "test-1", EffectiveFrom: "20200101000000", MaximumFen: 100_000, MetroStations: 1, MetroLimitMinutes: 240, Fares: []*message.CardFares{{CardType: 3, MetroFen: []uint32{0}}}})
 	must(t, err)
 	place := placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
-	r, err := place.role(roleGate, module, fares, hot)
-	must(t, err)
 	out, err := outbox.Open(filepath.Join(t.TempDir(), "outbox"))
 	must(t, err)
 	t.Cleanup(func() { must(t, out.Close()) })
-	return &lane{log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()), role: r, out: out}, personalised(t, store)
+	book, err := intent.Open(out, place.passages(roleGate))
+	must(t, err)
+	r, err := place.role(roleGate, module, fares, hot, book.Begin)
+	must(t, err)
+	return &lane{log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()), role: r, out: out, book: book}, personalised(t, store)
 }
 
 func counted(t *testing.T, l *lane, outcome string) float64 {
@@ -71,19 +74,20 @@ func TestTornTapIsRecordedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, card := newLane(t)
 			must(t, l.take(t.Context(), leavingCard{card, moment}, at))
-			if n := l.out.Status().Next; n != 0 || len(l.open) != 1 {
-				t.Fatalf("after the tear: %d records, %d open", n, len(l.open))
+			if n := l.out.Status().Next; n != 1 || l.book.Counts().Open != 1 {
+				t.Fatalf("after the tear: %d records, %+v", n, l.book.Counts())
 			}
 			stranger := chip.NewSocialSecurity(1)
 			stranger.PowerOn()
 			must(t, l.take(t.Context(), stranger, at))
-			if len(l.open) != 1 {
+			if l.book.Counts().Open != 1 {
 				t.Fatal("another card closed the open outcome")
 			}
 			card.PowerOn()
 			must(t, l.take(t.Context(), card, at.Add(time.Minute)))
-			if n := l.out.Status().Next; n != 1 || len(l.open) != 0 {
-				t.Errorf("in the end: %d records, %d open; want 1, 0", n, len(l.open))
+			// The intent, the tap, the end of the intent.
+			if n := l.out.Status().Next; n != 3 || l.book.Counts() != (intent.Counts{}) {
+				t.Errorf("in the end: %d records, %+v; want 3, none", n, l.book.Counts())
 			}
 			if log := card.Describe().Transit.Log; len(log) != 1 {
 				t.Errorf("the card paid %d times, want once", len(log))

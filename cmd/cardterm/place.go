@@ -9,6 +9,7 @@ import (
 	"citycard/language"
 	"citycard/terminals/gate"
 	"citycard/terminals/hotlist"
+	"citycard/terminals/intent"
 	"citycard/terminals/sam"
 	"citycard/terminals/tariff"
 	"citycard/terminals/validator"
@@ -40,8 +41,25 @@ func (p *placeFlags) priced(kind string, table *tariff.Table) error {
 	return table.Station(uint32(p.station))
 }
 
-// role makes a gate's or a validator's role.
-func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List) (role, error) {
+// passages are those of the place, for a gate or a validator.
+func (p *placeFlags) passages(kind string) intent.Place {
+	here := intent.Place{Line: uint32(p.line)}
+	switch {
+	case kind == roleValidator:
+		here.Mode, here.Movement, here.Vehicle = message.Mode_MODE_BUS, message.Movement_MOVEMENT_SINGLE, p.vehicle
+		return here
+	case p.direction == "out":
+		here.Movement = message.Movement_MOVEMENT_EXIT
+	default:
+		here.Movement = message.Movement_MOVEMENT_ENTRY
+	}
+	here.Mode, here.Station = message.Mode_MODE_METRO, uint32(p.station)
+	return here
+}
+
+// role makes a gate's or a validator's role; before makes each payment durable before a card is
+// told to make it.
+func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, before func(*message.Tap) error) (role, error) {
 	city, err := strconv.ParseUint(p.city, 16, 16)
 	if err != nil || len(p.city) != 4 {
 		return role{}, language.Textf("--city %q, want 4 digits", p.city)
@@ -62,6 +80,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 			return role{}, err
 		}
 		v.Refuse(hot)
+		v.Intend(before)
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
 	g, err := gate.New(module, fares, gate.Place{
@@ -72,6 +91,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		return role{}, err
 	}
 	g.Refuse(hot)
+	g.Intend(before)
 	r := role{pass: g.Enter, resolve: g.Resolve}
 	switch p.direction {
 	case "in":

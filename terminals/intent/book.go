@@ -1,0 +1,273 @@
+package intent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/terminals/card"
+	"citycard/terminals/outbox"
+)
+
+// Limits of a book.
+const (
+	// Most is how many intents of its own a lane keeps.
+	Most = 64
+	// mostOthers is how many of other lanes it knows. Of more the oldest are forgotten: their own
+	// lanes keep them.
+	mostOthers = 256
+)
+
+// Book has the open payments of one lane, and knows those of its neighbours. It is safe for
+// concurrent use; the lane serves one card at a time.
+type Book struct {
+	out  *outbox.Log
+	here Place
+
+	mu     sync.Mutex
+	own    []*intent // oldest first
+	begun  *intent   // the one whose card is being told to pay, or nil; among own
+	others []*intent // oldest first
+	// over are ends of intents that are not written yet.
+	over []outbox.Local
+}
+
+// intent is a payment whose outcome is not known.
+type intent struct {
+	key   []byte
+	tap   *message.Tap
+	state message.IntentState
+}
+
+func newIntent(tap *message.Tap) *intent {
+	return &intent{message.IntentKey(tap.GetDebit()), proto.CloneOf(tap), message.IntentState_INTENT_STATE_BEGUN}
+}
+
+func (i *intent) is(key []byte) bool { return string(i.key) == string(key) }
+
+// shared reports whether the topic has it.
+func (i *intent) shared() bool { return i.state != message.IntentState_INTENT_STATE_BEGUN }
+
+// value is the intent in a state, encoded.
+func (i *intent) value(state message.IntentState) ([]byte, error) {
+	return encode(&message.Intent{Tap: i.tap, State: state})
+}
+
+func (i *intent) end() outbox.Local { return outbox.Local{Key: i.key} }
+
+// told is the end of the intent on the topic.
+func (i *intent) told() outbox.Record {
+	return outbox.Record{Topic: message.TopicIntents, Key: i.key}
+}
+
+// Open opens the book of a lane, which is kept in its outbox. What the last run began and did not
+// end is open from now on.
+func Open(out *outbox.Log, here Place) (*Book, error) {
+	b := &Book{out: out, here: here}
+	var local []outbox.Local
+	var records []outbox.Record
+	for _, l := range out.Locals() {
+		m, err := message.ParseIntent(l.Key, l.Value)
+		if err != nil {
+			return nil, fmt.Errorf("an intent in the outbox: %w", err)
+		}
+		i := &intent{l.Key, m.GetTap(), m.GetState()}
+		b.own = append(b.own, i)
+		if i.shared() {
+			continue
+		}
+		value, err := i.value(message.IntentState_INTENT_STATE_OPEN)
+		if err != nil {
+			return nil, err
+		}
+		i.state = message.IntentState_INTENT_STATE_OPEN
+		local = append(local, outbox.Local{Key: i.key, Value: value})
+		records = append(records, outbox.Record{Topic: message.TopicIntents, Key: i.key, Value: value})
+	}
+	return b, out.Keep(local, records...)
+}
+
+// Begin makes a payment durable that a card is about to be told to make. After an error the card
+// must not be told.
+func (b *Book) Begin(tap *message.Tap) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := newIntent(tap)
+	value, err := i.value(i.state)
+	if err != nil {
+		return err
+	}
+	if _, err := message.ParseIntent(i.key, value); err != nil {
+		return fmt.Errorf("the card's payment cannot be kept: %w", err)
+	}
+	over := slices.Clone(b.over)
+	var records []outbox.Record
+	last := b.last()
+	if last != nil {
+		over = append(over, last.end())
+		if records, err = last.givenUp(); err != nil {
+			return err
+		}
+	}
+	if err := b.out.Keep(append(over, outbox.Local{Key: i.key, Value: value}), records...); err != nil {
+		return err
+	}
+	b.over = nil
+	b.drop(last)
+	b.own, b.begun = append(b.own, i), i
+	return nil
+}
+
+// last is the intent that has to end before another begins, nil if there is room.
+func (b *Book) last() *intent {
+	if len(b.own) < Most {
+		return nil
+	}
+	at := slices.IndexFunc(b.own, func(i *intent) bool { return i.state == message.IntentState_INTENT_STATE_UNCONFIRMED })
+	return b.own[max(at, 0)]
+}
+
+// givenUp are the records of an intent that ends without its outcome.
+func (i *intent) givenUp() (records []outbox.Record, err error) {
+	if i.state != message.IntentState_INTENT_STATE_UNCONFIRMED {
+		if records, err = record(message.TopicTapsUnconfirmed, i.tap); err != nil {
+			return nil, err
+		}
+	}
+	if i.shared() {
+		records = append(records, i.told())
+	}
+	return records, nil
+}
+
+// End says how the payment ended for which a card was served, by what the gate or validator
+// returned: with a tap, which is durable when End returns, with an outcome that is not known, or
+// without a payment. It does nothing if no payment was begun and there is no tap.
+func (b *Book) End(tap *message.Tap, err error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.begun
+	b.begun = nil
+	unknown, open := errors.AsType[*card.UnknownError](err)
+	switch {
+	case tap != nil:
+		return b.paid(i, tap)
+	case open && unknown.Tap != nil:
+		if i == nil { // its lane has no intents, but this one is to be kept
+			i = newIntent(unknown.Tap)
+			b.own = append(b.own, i)
+		}
+		return b.open(i)
+	case i != nil:
+		b.over = append(b.over, i.end())
+		b.drop(i)
+	}
+	return nil
+}
+
+// open makes an outcome that is not known durable, for this lane and for the others.
+func (b *Book) open(i *intent) error {
+	value, err := i.value(message.IntentState_INTENT_STATE_OPEN)
+	if err != nil {
+		return err
+	}
+	i.state = message.IntentState_INTENT_STATE_OPEN
+	return b.keep([]outbox.Local{{Key: i.key, Value: value}}, outbox.Record{Topic: message.TopicIntents, Key: i.key, Value: value})
+}
+
+// paid makes a tap durable, together with the end of its intent, if it has one.
+func (b *Book) paid(i *intent, tap *message.Tap) error {
+	records, err := record(message.TopicTaps, tap)
+	if err != nil {
+		return err
+	}
+	return b.settled(i, records)
+}
+
+// settled makes the end of an intent durable, with what is sent because of it.
+func (b *Book) settled(i *intent, records []outbox.Record) error {
+	if i == nil {
+		return b.keep(nil, records...)
+	}
+	if i.shared() {
+		records = append(records, i.told())
+	}
+	if err := b.keep([]outbox.Local{i.end()}, records...); err != nil {
+		i.state = max(i.state, message.IntentState_INTENT_STATE_OPEN) // its card may come again
+		return err
+	}
+	b.drop(i)
+	return nil
+}
+
+// keep makes records durable, and the ends that were not written yet with them.
+func (b *Book) keep(local []outbox.Local, records ...outbox.Record) error {
+	if err := b.out.Keep(slices.Concat(b.over, local), records...); err != nil {
+		return err
+	}
+	b.over = nil
+	return nil
+}
+
+// drop removes an intent, if it is there.
+func (b *Book) drop(i *intent) {
+	same := func(has *intent) bool { return has == i }
+	b.own, b.others = slices.DeleteFunc(b.own, same), slices.DeleteFunc(b.others, same)
+}
+
+// Close writes the ends that were not written yet. The outbox stays open.
+func (b *Book) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.keep(nil)
+}
+
+// Counts are the numbers of intents in a book.
+type Counts struct {
+	Open        int // of this lane
+	Unconfirmed int // of this lane, and clearing was told
+	Others      int // of other lanes
+}
+
+// Counts returns how many intents there are.
+func (b *Book) Counts() (c Counts) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, i := range b.own {
+		switch i.state {
+		case message.IntentState_INTENT_STATE_OPEN:
+			c.Open++
+		case message.IntentState_INTENT_STATE_UNCONFIRMED:
+			c.Unconfirmed++
+		}
+	}
+	c.Others = len(b.others)
+	return c
+}
+
+// record is a tap as it is sent.
+func record(topic string, tap *message.Tap) ([]outbox.Record, error) {
+	number := tap.GetDebit().GetCard()
+	if len(number) != 10 {
+		return nil, fmt.Errorf("card number of %d bytes, want 10", len(number))
+	}
+	key, err := tunion.Number([10]byte(number))
+	if err != nil {
+		return nil, fmt.Errorf("card number: %w", err)
+	}
+	value, err := encode(tap)
+	return []outbox.Record{{Topic: topic, Key: []byte(key), Value: value}}, err
+}
+
+func encode(m proto.Message) ([]byte, error) {
+	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
+	return value, nil
+}

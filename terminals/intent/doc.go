@@ -1,0 +1,35 @@
+// Package intent keeps the payments of a lane whose outcome is not known, so that no debit is on a
+// card and nowhere else.
+//
+// An intent is a tap without its TAC. It is in the lane's outbox, synced, before the card is told
+// to pay:
+//
+//	Begin   intent is durable            then DEBIT is sent
+//	End     the tap and the end of its intent are durable together: two syncs a tap
+//	End     the card has not paid: the end is written with the next record, or by Close
+//	End     no usable answer: the intent is open
+//	Open    an intent that the last run began, and did not end, is open
+//
+// An intent that becomes open goes to topic intents, for the other lanes of the station. It is
+// settled by its card, at this lane or at one of those: Settle reads the card's counter and log and
+// asks for the codes. The lane that settles it writes the tap, if the card has paid, and then the
+// end of the intent on the topic. Two lanes that do so at once write the same tap twice, and
+// clearing counts it once. Nobody waits for the topic: without it another lane takes the card as a
+// new one.
+//
+//	stopped between          on the card   in the outbox   afterwards
+//	Begin and DEBIT          nothing       intent          the card says that it has not paid
+//	DEBIT and End            maybe paid    intent          the card says which
+//	End and its return       paid          tap, or intent  sent; or the card says that it has paid
+//
+// An open intent that is older than a set time goes up as unconfirmed, once: clearing is told that
+// the card may have paid. The lane keeps it, and a card that comes later is settled as before.
+//
+// At most 64 intents are kept. If another one is begun, the oldest unconfirmed one ends; if there
+// is none, the oldest one goes up as unconfirmed and ends. An intent also ends, unconfirmed, when
+// its card has paid and can no longer prove it, because it was used elsewhere since. So each debit
+// of a card is in the outbox as a tap, as an intent or as an unconfirmed tap.
+//
+// What would break these promises: a record on topic intents that says of an intent that its
+// outcome is known, and is a lie. Terminals alone may write there.
+package intent

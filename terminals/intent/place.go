@@ -1,0 +1,52 @@
+package intent
+
+import (
+	"time"
+
+	"citycard/clearing/message"
+)
+
+// passageLimit is how long after a ride was paid the card may be shown again and still mean that
+// ride. At a gate there is no such limit: what a gate has opened for is over once the card is used
+// elsewhere, and then the card's counter says so.
+const passageLimit = 10 * time.Minute
+
+// Place says which passages are those of a lane.
+type Place struct {
+	Mode     message.Mode
+	Movement message.Movement
+	Line     uint32
+	Station  uint32 // 0 on a bus
+	Vehicle  string // on a bus
+}
+
+// near reports whether a lane settles the open payments of the place of a tap: at a station all, of
+// buses those of the line.
+func (p Place) near(t *message.Tap) bool {
+	if t.GetMode() != p.Mode {
+		return false
+	}
+	if p.Mode == message.Mode_MODE_METRO {
+		return t.GetStation() == p.Station
+	}
+	return t.GetLine() == p.Line
+}
+
+// passed reports whether a tap that was paid is for the passage that a card is held to the lane for
+// now.
+func (p Place) passed(t *message.Tap, now time.Time) bool {
+	if !p.near(t) || t.GetMovement() != p.Movement || t.GetVehicle() != p.Vehicle {
+		return false
+	}
+	return p.Movement != message.Movement_MOVEMENT_SINGLE || age(t, now) <= passageLimit
+}
+
+// age is how long ago a tap was signed, by a clock in the city's zone. A clock that was put back
+// does not make a tap young.
+func age(t *message.Tap, now time.Time) time.Duration {
+	at, err := message.ParseTime(t.GetDebit().GetTime(), now.Location())
+	if err != nil { // no intent has such a time
+		return 0
+	}
+	return now.Sub(at).Abs()
+}
