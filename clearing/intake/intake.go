@@ -29,6 +29,7 @@ type Settings struct {
 	Kafka        []kgo.Opt          // what the cluster asks of a client: TLS, a user
 	Topics       topics.Layout      // how safe the topics must be
 	Registry     *registry.Registry // whose hospitals have topics of their own
+	Zone         *time.Location     // the city's; UTC
 	Instance     string             // this process's name in the group, kept over restarts; empty: a new member each time
 }
 
@@ -51,6 +52,9 @@ func (s Settings) filled() Settings {
 	if s.Group == "" {
 		s.Group = "citycard-clearing"
 	}
+	if s.Zone == nil {
+		s.Zone = time.UTC
+	}
 	return s
 }
 
@@ -67,6 +71,7 @@ type Intake struct {
 	current  atomic.Pointer[session]
 	away     atomic.Pointer[error] // why there is no session
 	progress progress
+	refused  atomic.Pointer[RefusedHotlist]
 	again    atomic.Int64 // the last batch of what was judged again, as last seen
 }
 

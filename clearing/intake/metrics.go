@@ -33,6 +33,7 @@ type Metrics struct {
 	pumpFailures prometheus.Counter
 	pumpRefused  *prometheus.CounterVec
 	published    prometheus.Gauge
+	hotlist      hotlistGauges
 }
 
 // NewMetrics registers the metrics. clock times the phases.
@@ -88,8 +89,9 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 			Name: "citycard_stream_position", Help: "Next offset of each stream, as committed.",
 		}, []string{"stream"}),
 		published: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "citycard_registry_published_version", Help: "Version of the registry that the topics registry and hotlist hold, as last seen by the process that publishes it.",
+			Name: "citycard_registry_published_version", Help: "Version of the registry that the topic registry holds, as last seen by the process that publishes it.",
 		}),
+		hotlist: newHotlistGauges(),
 		pumpRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "citycard_pump_refused_total", Help: "Committed messages that the broker refused for good and that were set aside, by topic.",
 		}, []string{"topic"}),
@@ -98,7 +100,7 @@ func NewMetrics(registry prometheus.Registerer, clock func() time.Time) *Metrics
 		}),
 	}
 	registry.MustRegister(m.records, m.fen, m.operators, m.flagged, m.misplaced, m.batches, m.abandoned, m.phases, m.sizes, m.leases, m.lost, m.unjoined, m.positions, m.lags,
-		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published)
+		m.pumped, m.pumpLag, m.pumpFailures, m.pumpRefused, m.published, m.hotlist.published, m.hotlist.refused)
 	m.begin()
 	return m
 }

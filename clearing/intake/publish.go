@@ -37,6 +37,10 @@ func (in *Intake) publish(ctx context.Context, s *session) error {
 				in.metrics.pumpFailures.Inc()
 				in.log.Warn("the registry is not published, trying again", "error", err)
 			}
+			if err := in.publishHotlist(ctx); err != nil && ctx.Err() == nil {
+				in.metrics.pumpFailures.Inc()
+				in.log.Warn("the hotlist is not published, trying again", "error", err)
+			}
 			if err := in.followAgain(ctx); err != nil && ctx.Err() == nil {
 				in.log.Warn("it is not known whether records were judged again, trying again", "error", err)
 			}
@@ -66,6 +70,30 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 	if done >= latest {
 		return nil
 	}
+	err = in.producing(ctx, func(client *kgo.Client) error {
+		if done, latest, err = in.unpublished(ctx, store); err != nil {
+			return err
+		}
+		position := int64(0)
+		for _, kind := range registry.Published() {
+			err := store.Changed(ctx, kind, done, latest, func(page []registry.Keyed) error {
+				return in.sendRegistry(ctx, client, RegistryStream, page, latest, &position)
+			})
+			if err != nil {
+				return fmt.Errorf("publish %s of version %d: %w", kind, latest, err)
+			}
+		}
+		return in.keepPublished(ctx, RegistryStream, latest)
+	})
+	if err == nil {
+		in.metrics.published.Set(float64(latest))
+	}
+	return err
+}
+
+// producing opens the registry's producer for fn. What fn reads then cannot be behind what an
+// earlier producer sent.
+func (in *Intake) producing(ctx context.Context, fn func(*kgo.Client) error) error {
 	client, err := in.connect(ctx, kgo.ClientID("citycard-registry"),
 		kgo.TransactionalID(RegistryProducer), kgo.RequiredAcks(kgo.AllISRAcks()))
 	if err != nil {
@@ -77,26 +105,18 @@ func (in *Intake) publishRegistry(ctx context.Context) error {
 	if _, _, err := client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("open the registry's producer: %w", err)
 	}
-	if done, latest, err = in.unpublished(ctx, store); err != nil {
-		return err
-	}
-	position := int64(0)
-	for _, kind := range registry.Published() {
-		err := store.Changed(ctx, kind, done, latest, func(page []registry.Keyed) error {
-			return in.sendRegistry(ctx, client, page, latest, &position)
-		})
-		if err != nil {
-			return fmt.Errorf("publish %s of version %d: %w", kind, latest, err)
-		}
-	}
-	_, err = in.ledger.Pool().Exec(ctx, `
+	return fn(client)
+}
+
+// keepPublished notes that a version is published.
+func (in *Intake) keepPublished(ctx context.Context, stream string, version int64) error {
+	_, err := in.ledger.Pool().Exec(ctx, `
 		INSERT INTO pumps (stream, sequence, position, sent) VALUES ($1, $2, 0, 0)
 		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence WHERE pumps.sequence < excluded.sequence`,
-		RegistryStream, latest)
+		stream, version)
 	if err != nil {
-		return fmt.Errorf("keep the registry's published version: %w", err)
+		return fmt.Errorf("keep the published version of %s: %w", stream, err)
 	}
-	in.metrics.published.Set(float64(latest))
 	return nil
 }
 
@@ -111,14 +131,14 @@ func (in *Intake) unpublished(ctx context.Context, store *registry.Store) (done,
 }
 
 // sendRegistry sends a page of keys in a transaction of its own.
-func (in *Intake) sendRegistry(ctx context.Context, client *kgo.Client, page []registry.Keyed, version int64, position *int64) error {
+func (in *Intake) sendRegistry(ctx context.Context, client *kgo.Client, stream string, page []registry.Keyed, version int64, position *int64) error {
 	records := make([]*kgo.Record, len(page))
 	for i := range page {
 		r, err := registryRecord(&page[i], version)
 		if err != nil {
 			return err
 		}
-		r.Headers = pumpHeaders(RegistryStream, version, *position)
+		r.Headers = pumpHeaders(stream, version, *position)
 		*position++
 		records[i] = r
 	}

@@ -126,6 +126,7 @@ func TestPublish(t *testing.T) {
 	h := newHouse(t)
 	h.change(registryFiles())
 	stop := h.start("test")
+	h.hotlistAt(1)
 	first := h.await(1)
 	if hot, rest := len(first[message.TopicHotlist]), len(first[message.TopicRegistry]); hot != 1 || rest != 2+2+2+1+1 {
 		h.Errorf("%d and %d records are published, want 1 card and 8 others", hot, rest)
@@ -134,6 +135,7 @@ func TestPublish(t *testing.T) {
 		"terminals.csv": terminalsHeader + clearingtest.BusValidator + ",bus,bus,9,,20260201,\n",
 		"hotlist.csv":   hotlistHeader + clearingtest.Card + ",lost,20260105120000,20260106000000\n" + clearingtest.Card + ",stolen,20260107000000,\n",
 	})
+	h.hotlistAt(2)
 	second := h.await(2)
 	h.must(stop())
 	left := last(second[message.TopicRegistry])
@@ -150,8 +152,8 @@ func TestPublish(t *testing.T) {
 	if rows := card.GetRows(); card.GetVersion() != 2 || len(rows) != 2 || rows[0].GetTo() != "20260106000000" || rows[1].GetFrom() != "20260107000000" || rows[1].GetReason() != "stolen" {
 		h.Errorf("the card reads %v", &card)
 	}
-	if at, sequence := numbered(hot, intake.HeaderPosition), numbered(hot, intake.HeaderSequence); sequence != 2 || at != 1 {
-		h.Errorf("the card is row %d of version %d, want row 1 of 2", at, sequence)
+	if at, sequence := numbered(hot, intake.HeaderPosition), numbered(hot, intake.HeaderSequence); sequence != 2 || at != 0 {
+		h.Errorf("the card is row %d of version %d, want row 0 of 2", at, sequence)
 	}
 	for _, r := range append(second[message.TopicRegistry], second[message.TopicHotlist]...) {
 		if bytes.Contains(r.Value, clearingtest.Hex(clearingtest.OtherCard)) || bytes.Contains(r.Value, []byte(clearingtest.Worker)) {

@@ -108,6 +108,15 @@ func (c *cells) number(i int) uint32 {
 	return uint32(n)
 }
 
+// percent is a share, of which there is always one.
+func (c *cells) percent(i int) uint32 {
+	n, err := strconv.ParseUint(c.fields[i], 10, 16)
+	if err != nil || n > 1000 {
+		c.fail(i, "whole percent, 0 to 1000")
+	}
+	return uint32(n)
+}
+
 // purseLimit is the most that a purse may hold where no rule sets less. The balance on a card has
 // four bytes, and the rules for loads allow at most half of what these can express.
 const purseLimit ledger.Fen = 1<<31 - 1

@@ -28,6 +28,7 @@ const (
 	Persons
 	Purses
 	Hotlist
+	ListBounds
 )
 
 // layout says how the rows of a kind look in their file. The first column is the key; for a card or
@@ -58,6 +59,7 @@ func layouts() []layout {
 		{Persons, "persons", "token,insurance,status,personal_account_fen,pension_fen,certified_until,effective_from", "", true, 32, (*builder).person, eachPerson},
 		{Purses, "purses", "card,issuer,fen,day", "", true, 20, (*builder).purse, eachPurse},
 		{Hotlist, "hotlist", "card,reason,effective_from,effective_to", "", false, 20, (*builder).listing, eachListing},
+		{ListBounds, "list_bounds", "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to", "", false, 0, (*builder).listBounds, eachListBounds},
 	}
 }
 

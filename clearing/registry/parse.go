@@ -391,3 +391,14 @@ func (b *builder) listing(f []string) error {
 	}
 	return nil
 }
+
+// listBounds reads how far a published list may move at once.
+func (b *builder) listBounds(f []string) error {
+	c := cells{fields: f, stored: b.stored}
+	list := []string{index.HotlistID}[c.oneOf(0, []string{index.HotlistID})]
+	l := index.ListBounds{Few: c.number(1), Grow: c.percent(2), Shrink: c.percent(3), Share: c.percent(4), Span: c.span(5, 6)}
+	if c.err != nil {
+		return c.err
+	}
+	return add(b, &b.rows.ListBounds, &b.base.ListBounds, f[0], list, l)
+}

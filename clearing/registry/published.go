@@ -12,10 +12,10 @@ import (
 	"citycard/cardos/tunion"
 )
 
-// Published are the kinds that readers of the message log are told. Cards and
-// persons are personal and too many, and what purses held is nobody's business.
+// Published are the kinds that readers of topic registry are told. Cards and persons are personal
+// and too many, and what purses held is nobody's business. The hotlist has a topic of its own.
 func Published() []Kind {
-	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals, Hotlist}
+	return []Kind{Operators, Issuers, CardTypes, Lines, Vehicles, Terminals, SAMs, Channels, Hospitals}
 }
 
 // Keyed has everything that a version says about one key: its rows in order of first day, as

@@ -172,6 +172,14 @@ func eachListing(rows *index.Rows, fn func(record) error) error {
 	return nil
 }
 
+func eachListBounds(rows *index.Rows, fn func(record) error) error {
+	return eachNamed(&rows.ListBounds, ListBounds, func(b index.ListBounds) []string {
+		from, to := spanFields(b.Span)
+		number := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+		return []string{number(b.Few), number(b.Grow), number(b.Shrink), number(b.Share), from, to}
+	}, fn)
+}
+
 // joinRecord writes a record as one line of CSV, without its end.
 func joinRecord(fields []string) (string, error) {
 	for _, f := range fields {

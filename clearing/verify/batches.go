@@ -91,8 +91,8 @@ func (c *check) pumped(ctx context.Context) (map[ledger.StreamID]*pump, error) {
 	pumps := map[ledger.StreamID]*pump{}
 	var is pump
 	err := c.each(ctx, "SELECT stream, sequence, position, sent FROM pumps", []any{&is.stream, &is.sequence, &is.position, &is.sent}, func() error {
-		if is.stream == registryPump {
-			c.registryPump(is.place, is.sent)
+		if is.stream == registryPump || is.stream == hotlistPump {
+			c.registryPump(is.stream, is.place, is.sent)
 			return nil
 		}
 		of := is
@@ -258,11 +258,15 @@ func (r *batchReader) pumps() {
 	}
 }
 
-// registryPump is the stream under which the registry is published, by version.
-const registryPump = "registry"
+// registryPump and hotlistPump are the streams under which the registry and its hotlist are
+// published, by version.
+const (
+	registryPump = "registry"
+	hotlistPump  = "hotlist"
+)
 
-func (c *check) registryPump(at place, sent int64) {
+func (c *check) registryPump(stream string, at place, sent int64) {
 	if at.sequence < 0 || at.sequence > int64(len(c.heads)) || at.position != 0 || sent != 0 {
-		c.fault(Pump, "pump of the registry", "it has come to version %d, message %d, and sent %d; there are %d versions", at.sequence, at.position, sent, len(c.heads))
+		c.fault(Pump, "pump of the "+stream, "it has come to version %d, message %d, and sent %d; there are %d versions", at.sequence, at.position, sent, len(c.heads))
 	}
 }

@@ -23,7 +23,7 @@ import (
 
 // Entries are those of all kinds of proposals.
 func Entries() []offered.Entry {
-	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), rules.ChangeEntry()}, receipt.Entries(), release.Entries())
+	return slices.Concat(offered.StaffEntries(), []offered.Entry{chart.LimitEntry(), chart.MarkEntry(), dayclose.ReopenEntry(), dayclose.PinEntry(), dayclose.WithoutEntry(), quarantine.JudgeEntry(), registry.ChangeEntry(), registry.PublishEntry(), rules.ChangeEntry()}, receipt.Entries(), release.Entries())
 }
 
 // Transfers that two people decide: refunds of loads (ids that begin with 04), releases and their

@@ -192,6 +192,15 @@ func documentFits() []fitting {
 			[]string{"row 1 version", "row 1 version is", "row 1 version becomes"},
 		},
 		{
+			registry.PublishName,
+			registry.PublishRequest{After: 3, Version: 4, At: "20260105120000"},
+			with(changeOf(people.City,
+				proposal.RowOf("hotlist", "", "3").Alters("version", "3", "4").Alters("cards", "5", "7").Alters("cards added", "", "2").
+					Alters("cards gone", "", "0").Alters("registered cards", "", "90").Alters("counted at", "", "20260105120000")),
+				proposal.Effectf("this one list is published although it is outside the bounds: every gate and validator refuses the cards that it names")),
+			nil,
+		},
+		{
 			registry.ChangeName,
 			registry.Content{Change: 1, Base: 3, Rows: 2, Digest: hash},
 			changeOf(people.City,

@@ -249,6 +249,11 @@ func (l *lived) intake(closed string, records ...*kgo.Record) {
 	for published := 0; published < int(l.town.Registry.Current().Number()); {
 		l.must(l.Pool().QueryRow(waiting, "SELECT coalesce(max(sequence), 0) FROM pumps WHERE stream = $1", intake.RegistryStream).Scan(&published))
 	}
+	for published := int64(-1); published < l.town.Registry.Current().HotlistNumber(); {
+		var err error
+		published, err = registry.NewStore(l.Pool()).PublishedHotlist(waiting)
+		l.must(err)
+	}
 	cancel()
 	l.must(<-ended)
 }

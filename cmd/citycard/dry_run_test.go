@@ -69,6 +69,8 @@ const dryRuns = `
 = quarantine book --demo
   registry import --identity {ann} --reason contract {more}
 = proposal approve --identity {bob} --hash {hash} {last}
+  registry publish --identity {ann} --reason counted
+= proposal approve --identity {bob} --hash {hash} {last}
   registry import --identity {ann} --reason contract {other}
 = proposal reject --identity {bob} --reason late {last}
   rules propose --identity {ann} --reason council {medical}
@@ -325,9 +327,13 @@ func newDryRun(t *testing.T) *dryRun {
 	t.Cleanup(client.Close)
 	must(topics.Layout{Partitions: 1}.Ensure(t.Context(), client, topics.All()...))
 
+	// Each has a hotlist that is outside the bounds.
 	operators := func(row string) string {
 		files := clearingtest.Files()
-		return clearingtest.WriteFiles(t, map[string]string{"operators.csv": files["operators.csv"] + row})
+		return clearingtest.WriteFiles(t, map[string]string{
+			"operators.csv": files["operators.csv"] + row, "hotlist.csv": "card,reason,effective_from,effective_to\n" + clearingtest.Card + ",lost,20260105120000,\n",
+			"list_bounds.csv": "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\nhotlist,0,0,0,0,20260101,\n",
+		})
 	}
 	beside := clearingtest.WriteFiles(t, map[string]string{
 		"roster.csv": persons.Header + "\nresident,419999196001010028,张三,,present,20200101,\n", "number": "419999196001010028\n",

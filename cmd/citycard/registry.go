@@ -22,7 +22,7 @@ func registryCommand() *ffcli.Command {
 	return group("registry", "who and what clearing knows, and changes to it",
 		"A change is proposed by one person and approved by another: citycard proposal approve. Serving processes take an\n"+
 			"approved change up within seconds, without a restart.",
-		registryImportCommand(), registryDiffCommand(), registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
+		registryImportCommand(), registryPublishCommand(), registryDiffCommand(), registryStatusCommand(), registryShowCommand(), registryHistoryCommand())
 }
 
 func registryImportCommand() *ffcli.Command {
@@ -35,6 +35,15 @@ func registryImportCommand() *ffcli.Command {
 		}
 		return r, nil
 	})
+}
+
+func registryPublishCommand() *ffcli.Command {
+	p := newProposing("registry publish", "", "propose to publish a hotlist that is outside its bounds, this once",
+		"A hotlist that grows, shrinks or names more cards than its bounds allow stays unpublished, and terminals go on with the\n"+
+			"one before it. Look first at what has changed: citycard registry diff. Once somebody else has approved it, this one list\n"+
+			"is published within seconds; the next one is held against the bounds again.")
+	p.completes = true
+	return proposes(p, registry.PublishName, func(context.Context) (registry.AskPublish, error) { return registry.AskPublish{}, nil })
 }
 
 func registryStatusCommand() *ffcli.Command {

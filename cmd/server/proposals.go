@@ -10,6 +10,8 @@ import (
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/quarantine"
 	"citycard/clearing/receipt"
+	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
 	"citycard/clearing/release"
 	"citycard/clearing/rulefile"
 	"citycard/clearing/rules"
@@ -25,8 +27,17 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	kinds := append(proposal.Staff(store), chart.LimitKind(l), chart.MarkKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: l, Owner: OwnerName()})...)
 	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
-	kinds = append(kinds, registryKind(l), rules.ChangeKind(&rules.Store{Ledger: l}))
+	kinds = append(kinds, registryKind(l), registry.PublishKind(l, func(ctx context.Context) (index.Moment, error) { return moment(ctx, l) }), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
+}
+
+// moment is the present one in the city's zone.
+func moment(ctx context.Context, l *ledger.Ledger) (index.Moment, error) {
+	zone, err := Zone(ctx, l)
+	if err != nil {
+		return 0, err
+	}
+	return index.MomentAt(time.Now().In(zone)), nil
 }
 
 // Releases is the office for money that waits, by the rules in force now.

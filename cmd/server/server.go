@@ -97,7 +97,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	settings := intake.Settings{Owner: c.Owner, Instance: c.instance, Kafka: c.options, Topics: c.layout, Registry: c.Registry, Patience: s.Patience}
+	settings := intake.Settings{Owner: c.Owner, Instance: c.instance, Kafka: c.options, Topics: c.layout, Registry: c.Registry, Zone: c.zone, Patience: s.Patience}
 	if c.intake, err = intake.New(c.Books.Ledger, c.Kafka, rules, settings, metrics, log); err != nil {
 		return err
 	}
@@ -114,6 +114,12 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 	ops.Notice(func() string {
 		if notice := c.calendarNotice(time.Now()); notice != nil {
 			return notice.Error()
+		}
+		return ""
+	})
+	ops.Notice(func() string {
+		if refused := c.intake.RefusedHotlist(); refused != nil {
+			return refused.Text().Error()
 		}
 		return ""
 	})

@@ -23,6 +23,7 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b00020}.good
 <p class="{{if .Fault}}bad{{else}}good{{end}}">{{.Ready}}</p>
 {{if .Test}}<p class="bad">{{.Test}}</p>
 {{end}}{{if .Calendar}}<p class="bad">{{.Calendar}}</p>
+{{end}}{{if .Hotlist}}<p class="bad">{{.Hotlist}}</p>
 {{end}}<p>{{.Parts}}</p>
 {{range .Days}}<h2>{{.Title}}</h2><table><tr>{{range $.Heads}}<th>{{.}}</th>{{end}}</tr>
 {{range .Lines}}<tr>{{range .Words}}<td>{{.}}</td>{{end}}{{range .Numbers}}<td class="n">{{.}}</td>{{end}}</tr>{{end}}
@@ -42,23 +43,28 @@ type statusHead struct {
 	Database        *language.Text
 	Test            bool           // TEST masters are in use
 	Calendar        *language.Text // that it ends soon; nil where it does not
+	Hotlist         *language.Text // that it is not published; nil where it is
 	Fault           error
 }
 
 func (c *Server) statusHead(ctx context.Context) statusHead {
-	return statusHead{
+	head := statusHead{
 		Registry: c.Registry.Version(), Kafka: c.Kafka, Database: c.Books.Description,
 		Fault: c.intake.Ready(ctx), Test: c.keys.Store().Test(), Calendar: c.calendarNotice(time.Now()),
 	}
+	if refused := c.intake.RefusedHotlist(); refused != nil {
+		head.Hotlist = refused.Text()
+	}
+	return head
 }
 
 // statusText is what the page says, in one language.
 type statusText struct {
-	Language                           string // as HTML names it
-	Fault, Old                         bool
-	Ready, Test, Calendar, Parts, Read string
-	Heads                              []string
-	Days                               []dayText
+	Language                                    string // as HTML names it
+	Fault, Old                                  bool
+	Ready, Test, Calendar, Hotlist, Parts, Read string
+	Heads                                       []string
+	Days                                        []dayText
 }
 
 // dayText is what the page says of a day.
@@ -82,6 +88,9 @@ func newStatusText(head statusHead, v view, now time.Time, l language.Language) 
 	}
 	if head.Calendar != nil {
 		page.Calendar = head.Calendar.In(l)
+	}
+	if head.Hotlist != nil {
+		page.Hotlist = head.Hotlist.In(l)
 	}
 	for _, d := range v.days {
 		day := dayText{Title: language.Textf("clearing day %s: %s", d.Day, StateIn(l, d.State)).In(l)}

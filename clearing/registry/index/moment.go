@@ -3,6 +3,7 @@ package index
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"citycard/ledger"
 )
@@ -44,6 +45,12 @@ func ParseMoment(text string) (Moment, bool) {
 	}
 	m := momentOf([7]byte(b))
 	return m, m.String() == text
+}
+
+// MomentAt is the second of a time as clocks in its location show it.
+func MomentAt(t time.Time) Moment {
+	m, _ := ParseMoment(t.Format("20060102150405"))
+	return m
 }
 
 // Number is the moment as YYYYMMDDhhmmss.

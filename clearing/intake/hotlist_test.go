@@ -1,0 +1,89 @@
+package intake_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"citycard/clearing/clearingtest"
+	"citycard/clearing/message"
+	"citycard/clearing/registry"
+	"citycard/clearing/registry/index"
+	"citycard/ledger"
+)
+
+const boundsHeader = "list,few,grow_percent,shrink_percent,share_percent,effective_from,effective_to\n"
+
+// listed are rows of a hotlist for cards of a range of numbers.
+func listed(from, to int) string {
+	var rows strings.Builder
+	rows.WriteString(hotlistHeader)
+	for n := from; n < to; n++ {
+		rows.WriteString("031050709999" + strconv.Itoa(10_000_000+n) + ",lost,20260105120000,\n")
+	}
+	return rows.String()
+}
+
+// hotlistAt waits until the hotlist of a version is published.
+func (h *house) hotlistAt(version int64) {
+	h.Helper()
+	ctx, cancel := context.WithTimeout(h.Context(), awaitLimit)
+	defer cancel()
+	store := registry.NewStore(h.ledger.Pool())
+	for done := int64(0); done < version; {
+		var err error
+		done, err = store.PublishedHotlist(ctx)
+		h.must(err)
+	}
+}
+
+// TestHotlistOutsideItsBounds: a hotlist that grows too much is not published until two people have
+// decided it, other kinds are, and the decision is good for that one list.
+func TestHotlistOutsideItsBounds(t *testing.T) {
+	h := newHouse(t)
+	files := clearingtest.Files()
+	files["hotlist.csv"] = listed(0, 5)
+	files["list_bounds.csv"] = boundsHeader + "hotlist,5,20,20,1000,20260101,\n"
+	h.change(files)
+	stop := h.start("test")
+	h.hotlistAt(1)
+	h.change(map[string]string{"hotlist.csv": listed(5, 11), "terminals.csv": terminalsHeader + clearingtest.BusValidator + ",bus,bus,9,,20260201,\n"})
+	if records := h.await(2); len(last(records[message.TopicHotlist])) != 5 {
+		t.Fatalf("%d cards are published, want the 5 of before", len(last(records[message.TopicHotlist])))
+	}
+	store := registry.NewStore(h.ledger.Pool())
+	at, _ := index.ParseMoment("20260201000000")
+	step, err := store.HotlistStep(t.Context(), 1, 2, at, 0)
+	h.must(err)
+	if step.Check() == nil || step.Before != 5 || step.Named != 11 || step.Added != 6 {
+		t.Errorf("the step is %+v", step)
+	}
+	// A decision about another step changes nothing.
+	override := func(after, version string) {
+		h.must(h.ledger.Change(t.Context(), "test", func(tx pgx.Tx) error {
+			return ledger.Approve(t.Context(), tx, registry.ActPublish, `{"after":`+after+`,"version":`+version+`}`, ledger.Approval{First: "ann", Second: "bob", Reason: "a test", At: noon(5)})
+		}))
+	}
+	override("0", "2")
+	h.change(map[string]string{"terminals.csv": terminalsHeader + clearingtest.BusValidator + ",bus,bus,10,,20260301,\n"})
+	if records := h.await(3); len(last(records[message.TopicHotlist])) != 5 {
+		t.Fatal("a decision about another step published the list")
+	}
+	override("1", "2")
+	h.hotlistAt(2)
+	if n := len(last(h.committed(message.TopicHotlist))); n != 11 {
+		t.Errorf("%d cards are published, want 11", n)
+	}
+	// A few cards are within the bounds; emptying the list is not.
+	h.change(map[string]string{"hotlist.csv": listed(11, 16)})
+	h.hotlistAt(4)
+	h.change(map[string]string{"hotlist.csv": strings.ReplaceAll(listed(0, 16), ",\n", ",20260105120001\n")})
+	h.await(5)
+	h.must(stop())
+	if done, err := store.PublishedHotlist(t.Context()); err != nil || done != 4 {
+		t.Errorf("the hotlist of version %d is published, %v, want that of 4", done, err)
+	}
+}
