@@ -1,4 +1,5 @@
-// Package downlink reads what the clearing centre publishes for terminals.
+// Package downlink reads what the clearing centre publishes for terminals, and what lanes tell each
+// other.
 package downlink
 
 import (
