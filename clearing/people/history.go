@@ -17,7 +17,7 @@ type Event struct {
 
 // History is what was done to a person, oldest first.
 func History(ctx context.Context, l *ledger.Ledger, id string) (events []Event, err error) {
-	entries, err := l.Audit(ctx, ActEnrolKeeper, ActEnrol, ActChange, ActDisable)
+	entries, err := l.Audit(ctx, ActEnrolKeeper, ActEnrol, ActChange, ActDisable, ActDeputy, ActEndDeputy)
 	if err != nil {
 		return nil, err
 	}

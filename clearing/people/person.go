@@ -93,10 +93,11 @@ type Person struct {
 	Role     Role
 	Revision int64 // 1 with the enrolment, one more with each change
 	Since    time.Time
-	Ended    time.Time // when disabled; zero before
-	Demo     bool      // enrolled by a demonstration
-	Key      PublicKey // that is in force, or was last; of a person who was read from the store
-	Odd      error     // why a listed person's row cannot be read: somebody altered it
+	Ended    time.Time  // when disabled; zero before
+	Demo     bool       // enrolled by a demonstration
+	Key      PublicKey  // that is in force, or was last; of a person who was read from the store
+	Stands   []Standing // in for whom, now or later; of a person who was read from the store
+	Odd      error      // why a listed person's row cannot be read: somebody altered it
 }
 
 // Disabled reports whether the person was disabled.

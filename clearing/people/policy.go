@@ -164,6 +164,6 @@ func (p *Person) Sees(unit Unit) bool { return !p.Unit.Partner() || unit == p.Un
 
 func (p *Person) among(holders []Holder, unit Unit) bool {
 	return slices.ContainsFunc(holders, func(h Holder) bool {
-		return h.Role == p.Role && (h.Unit == p.Unit || h.Unit == Own && unit != "" && unit == p.Unit)
+		return (h.Role == p.Role || h.Role == Supervisor && p.deputises()) && (h.Unit == p.Unit || h.Unit == Own && unit != "" && unit == p.Unit)
 	})
 }

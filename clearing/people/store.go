@@ -72,6 +72,13 @@ func (s *Store) List(ctx context.Context, all bool) (people []Person, err error)
 			}
 			return p.Person, err
 		})
+		if err != nil {
+			return err
+		}
+		all, err := standings(ctx, tx, "", "")
+		for i := range people {
+			people[i].Stands = all[people[i].ID]
+		}
 		return err
 	})
 	if err != nil {
@@ -98,6 +105,11 @@ func byKey(ctx context.Context, tx pgx.Tx, fingerprint, lock string) (ofPerson, 
 	if errors.Is(err, pgx.ErrNoRows) {
 		return p, Unknown(fingerprint)
 	}
+	if err != nil {
+		return p, err
+	}
+	stands, err := standings(ctx, tx, p.ID, lock)
+	p.Stands = stands[p.ID]
 	return p, err
 }
 

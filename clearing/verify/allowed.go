@@ -32,7 +32,7 @@ func (s *staff) may(e *chain.AuditEntry, statements []*people.Statement) {
 	case len(statements) == 2:
 		s.approves(e, last)
 	case len(rule.By) > 0 && !rule.Two():
-		s.allowed(e, s.policy.MayPropose(s.people[e.First], e.Act, ""))
+		s.allowed(e, s.policy.MayPropose(s.signer(e.First, first.At, false), e.Act, ""))
 	}
 }
 
@@ -57,7 +57,7 @@ func (s *staff) allowed(e *chain.AuditEntry, err error) {
 
 // proposes checks a proposal, and notes it.
 func (s *staff) proposes(e *chain.AuditEntry, st *people.Statement, p offered.Proposed) {
-	s.allowed(e, s.policy.MayPropose(s.people[e.First], p.Kind, p.Unit))
+	s.allowed(e, s.policy.MayPropose(s.signer(e.First, st.At, false), p.Kind, p.Unit))
 	if want := "proposal of " + p.Kind + " sha256:" + p.Hash; st.What != want {
 		s.unsigned(e, "%q signed %q; proposed is %q", e.First, st.What, want)
 	}
@@ -96,8 +96,9 @@ func (s *staff) approves(e *chain.AuditEntry, st *people.Statement) {
 	if e.Signed[0] != p.signed {
 		s.unsigned(e, "the first signature is not the one that proposed proposal %d", p.Proposal)
 	}
-	s.allowed(e, s.policy.MayPropose(s.people[e.First], p.Kind, p.Unit))
-	s.allowed(e, s.policy.MayApprove(s.people[e.Second], p.Kind, p.Unit))
+	s.allowed(e, s.policy.MayPropose(s.signer(e.First, st.At, false), p.Kind, p.Unit))
+	s.allowed(e, s.policy.MayApprove(s.signer(e.Second, st.At, false), p.Kind, p.Unit))
+	s.standsIn(e, e.Second, e.First, st.At)
 }
 
 // refuses checks who rejected a proposal or took it back, and what they signed.
@@ -114,6 +115,7 @@ func (s *staff) refuses(e *chain.AuditEntry, st *people.Statement, d offered.Dec
 	case e.Act == offered.ActReject && e.First == p.proposer:
 		s.unsigned(e, "%q rejected what %q proposed", e.First, e.First)
 	case e.Act == offered.ActReject:
-		s.allowed(e, s.policy.MayApprove(s.people[e.First], p.Kind, p.Unit))
+		s.allowed(e, s.policy.MayApprove(s.signer(e.First, st.At, false), p.Kind, p.Unit))
+		s.standsIn(e, e.First, p.proposer, st.At)
 	}
 }

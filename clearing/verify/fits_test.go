@@ -77,6 +77,11 @@ func staffFits(t *testing.T) []fitting {
 				proposal.RowOf("person", "zoe", "revision 1").Alters("name", "Z", "Zoe").Alters("unit", "issuer", "city").Alters("role", "clerk", "keeper").Alters("key", "", key)),
 			[]string{"row 0 at", "row 0 name is", "row 0 unit is", "row 0 role is", "row 0 key is"},
 		},
+		{people.ActDeputy, people.Deputy{ID: "zoe", For: "ann", From: "2026-01-05T00:00:00+08:00", Until: "2026-01-06T00:00:00+08:00"}, with(changeOf(people.Issuer,
+			proposal.RowOf("deputy", "zoe for ann", "revision 1, revision 1").Alters("from", "", "2026-01-05T00:00:00+08:00").Alters("until", "", "2026-01-06T00:00:00+08:00")),
+			proposal.Effectf("%s may do what %s may, in their own name, and decides nothing that %s has proposed", "zoe", "ann", "ann")), []string{"row 0 at"}},
+		{people.ActEndDeputy, people.EndDeputy{ID: "zoe", For: "ann"}, changeOf(people.Issuer,
+			proposal.RowOf("deputy", "zoe for ann", "deputy 1").Alters("state", "appointed", "ended")), []string{"row 0 at"}},
 		{people.ActDisable, people.Disabling{ID: "zoe"}, with(changeOf(people.Issuer,
 			proposal.RowOf("person", "zoe", "revision 1").Alters("state", "enrolled", "disabled")), proposal.Effectf("what %s proposed and waits ends", "zoe")), []string{"row 0 at"}},
 	}

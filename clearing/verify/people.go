@@ -38,8 +38,9 @@ type staff struct {
 	founding int64
 	used     map[[32]byte]used // statements
 	open     map[int64]open    // proposals
-	pinned   string            // the seal key, in hexadecimal
-	keeper   bool              // one was ever enrolled
+	deputies map[int64]deputyRow
+	pinned   string // the seal key, in hexadecimal
+	keeper   bool   // one was ever enrolled
 }
 
 // staff replays the acts on people, checks each signature at its place in the audit, and compares
@@ -51,7 +52,7 @@ func (c *check) staff(ctx context.Context) error {
 	}
 	s := &staff{
 		check: c, policy: policy, people: map[string]people.Person{}, keys: map[string]staffKey{}, tokens: map[string]staffToken{}, used: map[[32]byte]used{},
-		open: map[int64]open{},
+		open: map[int64]open{}, deputies: map[int64]deputyRow{},
 	}
 	if err := c.tx.QueryRow(ctx, "SELECT coalesce((SELECT id::TEXT FROM books WHERE one = 1), '')").Scan(&s.books); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (c *check) staff(ctx context.Context) error {
 	if err := s.replay(ctx); err != nil {
 		return err
 	}
-	for _, compare := range []func(context.Context) error{s.compareStaff, s.compareKeys, s.compareTokens, s.compareUsed} {
+	for _, compare := range []func(context.Context) error{s.compareStaff, s.compareKeys, s.compareTokens, s.compareUsed, s.compareDeputies} {
 		if err := compare(ctx); err != nil {
 			return err
 		}
@@ -102,6 +103,8 @@ func (s *staff) wrong(e *chain.AuditEntry, format string, args ...any) {
 // act does to the people what an entry says.
 func (s *staff) act(e *chain.AuditEntry) {
 	switch e.Act {
+	case people.ActDeputy, people.ActEndDeputy:
+		s.deputy(e)
 	case chain.ActPinSealKey:
 		if key, _, err := e.SealKeyPinned(); err == nil { // package ledger/verify names one that cannot be read
 			s.pinned = hex.EncodeToString(key)

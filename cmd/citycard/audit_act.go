@@ -35,6 +35,7 @@ func chineseActs() map[string]string {
 		staff.ActPropose: "提议", staff.ActApprove: "批准提议", proposal.ActReject: "驳回提议", proposal.ActWithdraw: "撤回提议", proposal.ActClose: "结束提议",
 		access.ActIssue: "签发访问凭证", access.ActRevoke: "撤销访问凭证",
 		staff.ActFound: "建立保管员", staff.ActEnrolKeeper: "登记保管员", staff.ActEnrol: "登记工作人员", staff.ActChange: "变更工作人员", staff.ActDisable: "停用工作人员",
+		staff.ActDeputy: "委任代行人", staff.ActEndDeputy: "终止代行",
 		message.ActTopic: "首次发现主题", quarantine.ActJudge: "决定复判隔离记录", quarantine.ActBooked: "复判入账",
 	}
 }

@@ -343,6 +343,7 @@ func (l *lived) firstDay() {
 	})))
 	l.decide(firstLived)
 	l.limits()
+	l.deputies()
 	l.hold(firstLived)
 }
 

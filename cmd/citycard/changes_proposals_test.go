@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
+	"citycard/clearing/people"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
 	"citycard/cmd/server"
@@ -72,6 +74,16 @@ func (l *lived) limits() {
 		}
 		l.must(err)
 	}
+}
+
+// deputies appoints deputies for leaves to come, and ends the time of one.
+func (l *lived) deputies() {
+	for i, of := range [][2]string{{"cleo", "ann"}, {"cleo", "bob"}, {"bob", "ann"}} {
+		decided(l, "kim", "lee", people.ActDeputy, people.Deputy{
+			ID: of[0], For: of[1], From: fmt.Sprintf("209%d-01-05T00:00:00+08:00", i), Until: fmt.Sprintf("209%d-01-16T00:00:00+08:00", i),
+		})
+	}
+	decided(l, "lee", "kim", people.ActEndDeputy, people.EndDeputy{ID: "bob", For: "ann"})
 }
 
 // reopen reopens a closed day by two people.

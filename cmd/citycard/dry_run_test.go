@@ -93,6 +93,7 @@ const dryRuns = `
   person key --passphrase-file {passphrase} {key}
   person found --seal-key --reason lost
   person change --id cleo --name Clea --identity {kim} --reason married
+  person deputy --id cleo --for bob --from 20260105 --to 20991231 --identity {kim} --reason leave
   person disable --id cleo --identity {kim} --reason left
 = person enrol --token {token} --id rita --name Rita --identity {key} --identity-passphrase-file {passphrase}
   migrate --data {nowhere} --db {empty}

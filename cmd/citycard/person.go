@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -27,7 +28,7 @@ func personCommand() *ffcli.Command {
 	return group("person", "the people who act: their keys, and who they are",
 		"Each has a key of their own, with which every act is signed. The first two keepers enrol themselves with the\n"+
 			"tokens of person found; from then on keepers enrol everybody else.",
-		personKeyCommand(), personFoundCommand(), personEnrolCommand(), personChangeCommand(), personDisableCommand(), personListCommand(), personHistoryCommand(), personWhoamiCommand())
+		personKeyCommand(), personFoundCommand(), personEnrolCommand(), personChangeCommand(), personDisableCommand(), personDeputyCommand(), personListCommand(), personHistoryCommand(), personWhoamiCommand())
 }
 
 func personKeyCommand() *ffcli.Command {
@@ -164,15 +165,35 @@ type personLine struct {
 	Ended string     `json:"ended,omitempty"`
 	Demo  bool       `json:"demo,omitempty"`
 	Key   string     `json:"key"`
-	Odd   string     `json:"odd,omitempty"` // why the key cannot be read
+	// Stands are those for whom the person stands in, now or later.
+	Stands []standingLine `json:"stands_for,omitempty"`
+	Odd    string         `json:"odd,omitempty"` // why the key cannot be read
 }
 
-const personHeader = "ID\tNAME\tUNIT\tROLE\tSINCE\tENDED\tKEY"
+// standingLine is for whom a deputy stands in.
+type standingLine struct {
+	For   string `json:"for"`
+	From  string `json:"from"`
+	Until string `json:"until"`
+}
+
+func (p *personLine) stands() string {
+	texts := make([]string, len(p.Stands))
+	for i, s := range p.Stands {
+		texts[i] = fmt.Sprintf("%s %s/%s", s.For, s.From, s.Until)
+	}
+	return strings.Join(texts, ", ")
+}
+
+const personHeader = "ID\tNAME\tUNIT\tROLE\tSINCE\tENDED\tKEY\tSTANDS FOR"
 
 func lineOf(p staff.Person) personLine {
 	l := personLine{ID: p.ID, Name: p.Name, Unit: p.Unit, Role: p.Role, Since: p.Since.UTC().Format(time.RFC3339), Demo: p.Demo, Key: p.Key.Fingerprint()}
 	if p.Disabled() {
 		l.Ended = p.Ended.UTC().Format(time.RFC3339)
+	}
+	for _, s := range p.Stands {
+		l.Stands = append(l.Stands, standingLine{s.For, s.From.UTC().Format(time.RFC3339), s.Until.UTC().Format(time.RFC3339)})
 	}
 	if p.Odd != nil {
 		l.Odd = p.Odd.Error()
@@ -182,9 +203,9 @@ func lineOf(p staff.Person) personLine {
 
 func (p personLine) cells(l language.Language) []string {
 	if p.Odd != "" {
-		return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Odd}
+		return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Odd, p.stands()}
 	}
-	return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Key}
+	return []string{p.ID, p.Name, string(p.Unit), roleOf(p.Role, l), p.Since, p.Ended, p.Key, p.stands()}
 }
 
 func roleOf(role staff.Role, l language.Language) string {
@@ -233,6 +254,7 @@ func (e eventLine) cells(l language.Language) []string {
 		role = roleOf(e.Role, l)
 	}
 	act := l.Coded(e.Act, e.Act, map[string]string{
+		staff.ActDeputy: "委任代行人", staff.ActEndDeputy: "终止代行",
 		staff.ActEnrolKeeper: "保管员登记", staff.ActEnrol: "登记人员", staff.ActChange: "变更人员", staff.ActDisable: "停用人员",
 	}[e.Act])
 	return []string{e.At, act, e.By, e.And, e.Reason, e.Name, string(e.Unit), role, e.Key}
@@ -274,6 +296,9 @@ func personWhoamiCommand() *ffcli.Command {
 		line := personLine{ID: person.ID, Name: person.Name, Unit: person.Unit, Role: person.Role, Since: person.Since.Format(time.RFC3339), Demo: person.Demo, Key: key.Fingerprint()}
 		if person.Ended != nil {
 			line.Ended = person.Ended.Format(time.RFC3339)
+		}
+		for _, s := range person.Stands {
+			line.Stands = append(line.Stands, standingLine{s.For, s.From.Format(time.RFC3339), s.Until.Format(time.RFC3339)})
 		}
 		return listAll(c, personHeader, personLine.cells, []personLine{line})
 	})

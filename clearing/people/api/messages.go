@@ -32,6 +32,14 @@ type Person struct {
 	Demo     bool        `json:"demo" doc:"Enrolled by a demonstration"`
 	Key      string      `json:"key" doc:"Public key"`
 	InForce  bool        `json:"in_force" doc:"The person can sign with the key that was asked for"`
+	Stands   []Standing  `json:"stands_for,omitempty" doc:"In for which supervisors the person stands as a deputy, now or later"`
+}
+
+// Standing is for whom a deputy stands in.
+type Standing struct {
+	For   string    `json:"for"`
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until" doc:"The first second after it"`
 }
 
 // Proposal is a proposal without what it does.
@@ -147,7 +155,10 @@ func signatureOf(s chain.Signature) Signature {
 }
 
 func personOf(p people.Person, inForce bool) Person {
-	out := Person{p.ID, p.Name, p.Unit, p.Role, p.Revision, p.Since.UTC(), nil, p.Demo, p.Key.String(), inForce}
+	out := Person{p.ID, p.Name, p.Unit, p.Role, p.Revision, p.Since.UTC(), nil, p.Demo, p.Key.String(), inForce, nil}
+	for _, s := range p.Stands {
+		out.Stands = append(out.Stands, Standing{s.For, s.From.UTC(), s.Until.UTC()})
+	}
 	if p.Disabled() {
 		ended := p.Ended.UTC()
 		out.Ended = &ended

@@ -192,7 +192,7 @@ func ofProposal(err error) (kind Kind, todo *language.Text, known bool) {
 		return Stale, language.Textf("look at it again, and sign what it does now"), true
 	case errors.Is(err, proposal.ErrReason):
 		return BadSignature, language.Textf("sign the reason that is sent"), true
-	case errors.Is(err, proposal.ErrProposer), errors.Is(err, proposal.ErrReject), errors.Is(err, proposal.ErrNotOwn):
+	case errors.Is(err, proposal.ErrProposer), errors.Is(err, proposal.ErrStandsIn), errors.Is(err, proposal.ErrReject), errors.Is(err, proposal.ErrNotOwn):
 		return Denied, nil, true
 	case errors.Is(err, proposal.ErrAltered):
 		return Refused, nil, true

@@ -143,6 +143,8 @@ func (a *approval) may(ctx context.Context, tx pgx.Tx, p *Proposal) error {
 		return err
 	case approver.ID == proposer.ID:
 		return ErrProposer
+	case approver.StandsFor(proposer.ID):
+		return ErrStandsIn
 	}
 	if err := o.People.Policy.MayPropose(proposer, p.Kind, p.Unit); err != nil {
 		return language.Textf("its proposer may not propose it any more: %w", err)

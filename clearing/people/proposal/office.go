@@ -204,6 +204,9 @@ func (o *Office) Reject(ctx context.Context, number int64, reason string, sign S
 		if person.ID == p.Proposer {
 			return ErrReject
 		}
+		if person.StandsFor(p.Proposer) {
+			return ErrStandsIn
+		}
 		return o.People.Policy.MayApprove(person, p.Kind, p.Unit)
 	})
 }

@@ -11,6 +11,7 @@ var (
 	ErrNone     = language.Textf("there is no such proposal")
 	ErrKind     = language.Textf("there is no such kind of proposal")
 	ErrProposer = language.Textf("somebody else must approve it: nobody approves what they proposed, with whatever key")
+	ErrStandsIn = language.Textf("somebody else must decide it: a deputy decides nothing that the person whom they stand in for has proposed")
 	ErrReject   = language.Textf("somebody else must reject it: who proposed it withdraws it")
 	ErrNotOwn   = language.Textf("only the proposer may withdraw it")
 	ErrAltered  = language.Textf("the proposal is not the one that was signed: its row in the database was altered; citycard verify names it")

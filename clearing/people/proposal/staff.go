@@ -12,9 +12,9 @@ import (
 	"citycard/ledger"
 )
 
-// Staff are the kinds by which keepers enrol, change and disable people.
+// Staff are the kinds by which keepers enrol, change and disable people, and appoint deputies.
 func Staff(s *people.Store) []Kind {
-	return []Kind{
+	return append(deputies(s), []Kind{
 		Of(people.ActEnrol, func(ctx context.Context, e people.Enrolment) (*Change, error) {
 			row, err := s.ShowEnrolment(ctx, e)
 			return ofStaff(row, err)
@@ -36,7 +36,7 @@ func Staff(s *people.Store) []Kind {
 		}, func(ctx context.Context, d people.Disabling, shown *Change, by ledger.Approval) (Result, error) {
 			return Saying(language.Textf("%s is disabled", d.ID)), s.Disable(ctx, d, shown.Rows[0].State, by)
 		}),
-	}
+	}...)
 }
 
 // ofDisabling is the change by which somebody is disabled.
@@ -73,7 +73,7 @@ func makesDisabling(d people.Disabling, shown *Change) (*Change, error) {
 // StaffEntries say what the audit has of the acts on people. Which fields a change leaves as they
 // are is for package clearing/verify to see, which knows the person before.
 func StaffEntries() []Entry {
-	return []Entry{
+	return append(deputyEntries(), []Entry{
 		EntryOf(people.ActEnrol, makesEnrolment, func(e people.Enrolment, _ *Change, said string) error {
 			is, err := readSaid[people.Enrolled](said)
 			if err != nil {
@@ -97,7 +97,7 @@ func StaffEntries() []Entry {
 			}
 			return err
 		}),
-	}
+	}...)
 }
 
 func saysChange(c people.Change, change *Change, said string) error {
