@@ -9,6 +9,8 @@ import (
 
 	staff "citycard/clearing/people"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/chain"
 )
@@ -33,9 +35,7 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := bookstest.Serve(b, dir); err != nil {
-		t.Fatal(err)
-	}
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	scripts(t, testscript.Params{Dir: "testdata/audit", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
 		return nil

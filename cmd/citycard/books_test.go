@@ -12,6 +12,7 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -23,9 +24,7 @@ import (
 func TestLooks(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := bookstest.Serve(b, dir); err != nil {
-		t.Fatal(err)
-	}
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/books", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)
@@ -42,9 +41,7 @@ func TestTwoChange(t *testing.T) {
 			t.Parallel()
 			b, dir := bookstest.New(t)
 			fillBooks(t, b.Ledger)
-			if err := bookstest.Serve(b, dir); err != nil {
-				t.Fatal(err)
-			}
+			serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 			people := staffed(t, b.Ledger)
 			scripts(t, testscript.Params{Dir: filepath.Join("testdata", name), Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 				e.Setenv("DATA", dir)
@@ -60,9 +57,7 @@ func TestTwoChange(t *testing.T) {
 func TestBadRules(t *testing.T) {
 	b, dir := bookstest.New(t)
 	fillBooks(t, b.Ledger)
-	if err := bookstest.Serve(b, dir); err != nil {
-		t.Fatal(err)
-	}
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/bad", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)

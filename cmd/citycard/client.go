@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -36,6 +35,23 @@ func (c *command) asks(changes bool, of *identityFlags, do func(context.Context,
 		of = c.registerIdentity() // reading over a network is signed
 	}
 	return c.runs(func(ctx context.Context) error { return c.asking(ctx, changes, of, do) })
+}
+
+// acts makes the command a client of the API at the socket, for an act of the program, which nobody
+// signs. It has --dry-run.
+func (c *command) acts(do func(context.Context, *api.Client) error) *ffcli.Command {
+	c.registerDry(&c.dry)
+	return c.runs(func(ctx context.Context) error {
+		return c.asking(ctx, true, nil, func(ctx context.Context, client *api.Client) error { return c.goesOn(ctx, do(ctx, client)) })
+	})
+}
+
+// goesOn says to who has interrupted an act of the program that the server goes on with it.
+func (c *command) goesOn(ctx context.Context, err error) error {
+	if ctx.Err() != nil && c.served && !c.dry {
+		c.Say("citycard serve goes on with it; the same command says how it ends")
+	}
+	return err
 }
 
 // asking finds the server, opens the key, if one is given and is needed, and asks.
@@ -79,6 +95,7 @@ func (c *command) reach(ctx context.Context, changes bool) (client *api.Client, 
 		client = api.AtSocket(serving.Socket, in)
 		_, err := client.Books(ctx)
 		if err == nil {
+			c.served = true
 			return client, done, nil
 		}
 		if p, answered := errors.AsType[*api.Problem](err); service.InUse(c.Data) || !answered || p.Type != api.Unavailable {
@@ -104,22 +121,13 @@ func (c *command) serveMyself(ctx context.Context, changes bool, in language.Lan
 	}
 	stack := service.NewStack(log, server.StopLimit)
 	stack.Push("books", b.Close)
-	fail := func(err error) (*api.Client, func() error, error) { return nil, nil, errors.Join(err, stack.Close()) }
-	people, err := server.NewPeople(b.Ledger, log)
+	c.settings.Common = c.Common
+	socket, stop, err := server.ServeAlone(ctx, c.settings.Alone(b.Ledger, log))
 	if err != nil {
-		return fail(err)
-	}
-	dir, err := os.MkdirTemp("", "citycard-")
-	if err != nil {
-		return fail(err)
-	}
-	stack.Push("socket's directory", func(context.Context) error { return os.RemoveAll(dir) })
-	stop, err := server.ServePeople(ctx, people, dir, func(error) {}, log)
-	if err != nil {
-		return fail(err)
+		return nil, nil, errors.Join(err, stack.Close())
 	}
 	stack.Push("API for people", stop)
-	return api.AtSocket(api.SocketPath(dir), in), stack.Close, nil
+	return api.AtSocket(socket, in), stack.Close, nil
 }
 
 // refusedBy says why a server has refused something, and what to do.
@@ -137,8 +145,8 @@ func refusedBy(what *language.Text, err error) error {
 		failure = service.Fail("it is not known whether it was done")
 	case api.Unavailable:
 		failure = service.Fail("%w", what)
-	case api.Failed:
-		return p
+	case api.Failed, api.NoBooks:
+		return failedBy(err)
 	default:
 		failure = service.Refuse("%w", what)
 	}
@@ -149,6 +157,32 @@ func refusedBy(what *language.Text, err error) error {
 		return server.BadRules(failure, errors.New(p.Detail))
 	}
 	return failure.Because(p)
+}
+
+// failedBy is the failure with which a server has answered, as if the command had met it itself.
+func failedBy(err error) error {
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok {
+		return err
+	}
+	fails := service.Fail
+	switch p.Type {
+	case api.Failed, api.Invalid, api.UnknownOutcome:
+	case api.Unavailable:
+		fails = service.Unreachable
+	case api.NoBooks:
+		fails = service.NoBooks
+	default:
+		fails = service.Refuse
+	}
+	failure := fails("%w", p)
+	if p.Todo != "" {
+		failure = failure.Todo("%w", errors.New(p.Todo))
+	}
+	if p.Type == api.Invalid {
+		return service.Exit(service.ExitUsage, failure)
+	}
+	return failure
 }
 
 // booksOf are the identity of a server's books, and the zone of their city.

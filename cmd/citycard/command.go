@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/cmd/books"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
@@ -27,7 +28,9 @@ type command struct {
 	arguments []string
 	check     func() error // checks the flags, before anything is opened; nil: no check
 	database  string
-	server    string // of a client of the API
+	server    string          // of a client of the API
+	settings  server.Settings // of a client that serves the books to itself
+	served    bool            // a citycard serve answers
 	asJSON    bool
 	dry       bool // it prints what it would do, and does nothing
 }

@@ -106,6 +106,14 @@ func (d *crowdDay) serve() *process {
 	return s
 }
 
+// served is the data directory of the first process.
+func (d *crowdDay) served() []string {
+	if d.database != nil {
+		return []string{"--data", d.data + "-0"}
+	}
+	return []string{"--data", d.data}
+}
+
 // url is the database's.
 func (d *crowdDay) url() string {
 	if d.database != nil {
@@ -188,7 +196,7 @@ func (d *crowdDay) during(n, parts int, happen func()) {
 func (d *crowdDay) closes(day string) map[string]int64 {
 	d.Helper()
 	begun := time.Now()
-	out := d.run(d.T, "citycard", append([]string{"day", "close", "--day", day, "--data", d.data, "--db", d.url()}, d.broker()...)...)
+	out := d.run(d.T, "citycard", append([]string{"day", "close", "--day", day}, d.served()...)...)
 	d.Logf("waited for and closed %s in %.1f s", day, time.Since(begun).Seconds())
 	said := regexp.MustCompile(`settlement files in (\S+)`).FindStringSubmatch(out)
 	if said == nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/dayclose"
+	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/server"
-	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/ledger"
 )
@@ -41,31 +41,6 @@ func dayStatusCommand() *ffcli.Command {
 		}
 		return listAll(c, "", dayLine.cells, lines)
 	})
-}
-
-// due is the day to close, and the day after it. The day to close is the named day, else the oldest
-// day that is closing or over. So repeating the command never closes the next day as well.
-func due(ctx context.Context, l *ledger.Ledger, named ledger.Day, over func(ledger.Day) bool) (ledger.DayStatus, error) {
-	days, err := l.Days(ctx)
-	if err != nil {
-		return ledger.DayStatus{}, err
-	}
-	if err := oneOf(days, named); err != nil {
-		return ledger.DayStatus{}, err
-	}
-	for _, d := range days {
-		unfinished := d.State == ledger.DayOpen || d.State == ledger.DayClosing
-		switch {
-		case named == d.Day || named == 0 && (d.State == ledger.DayClosing || unfinished && over(d.Day)):
-			if d.Next == 0 {
-				d.Next = d.Day.Next()
-			}
-			return d, nil
-		case unfinished && named != 0:
-			return d, service.Refuse("day %s is not closed yet", d.Day.String()).Todo("close the days in their order")
-		}
-	}
-	return ledger.DayStatus{}, service.Refuse("no day is over that was not closed").Todo("name the day with --day; citycard day status lists them")
 }
 
 // oneDay is a command for one day of the books; the day must be named.
@@ -114,16 +89,12 @@ func dayReopenCommand() *ffcli.Command {
 func daySealCommand() *ffcli.Command {
 	c := newOneDay("day seal", "--day DAY", "seal a closed day for good",
 		"Signs the day's root with seal.key of the data directory, which \"citycard seal-key make\" has made. No key is made here.")
-	return c.changes(c.known(func(ctx context.Context, b *books.Books, day ledger.Day) error {
-		closer, err := server.NewCloser(ctx, b.Ledger, c.Data)
+	return c.acts(func(ctx context.Context, client *api.Client) error {
+		seal, err := client.Seal(ctx, ledger.Day(c.day), c.dry)
 		if err != nil {
-			return err
+			return failedBy(err)
 		}
-		seal, err := closer.SealWith(ctx, c.Data, day)
-		if err != nil {
-			return err
-		}
-		c.Print("day %s sealed over %d streams, root %x, by the key %x", day, seal.Streams, seal.Root, []byte(seal.Signer))
+		c.Print("day %s sealed over %d streams, root %s, by the key %s", seal.Day, seal.Streams, seal.Root, seal.Signer)
 		return nil
-	}))
+	})
 }

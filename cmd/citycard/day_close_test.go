@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,7 +17,6 @@ import (
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/counters"
 	"citycard/clearing/dayclose"
-	"citycard/clearing/intake"
 	"citycard/clearing/message"
 	"citycard/clearing/people/peopletest"
 	"citycard/clearing/people/proposal"
@@ -26,6 +24,7 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
+	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
@@ -65,35 +64,28 @@ func TestCloseWithout(t *testing.T) {
 	_, err = b.Post(t.Context(), &ledger.Batch{Stream: lease.Stream, Epoch: lease.Epoch, From: 0, Next: 1, Day: first})
 	must(err)
 
-	var said bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&said, nil))
+	door := serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}, Kafka: embedded.Addr, Access: embedded.Access})
 	closeOf := func(on ledger.Day) *closing {
-		c := &closing{command: newCommand("day close", "", "", ""), server: &server.Settings{Day: books.Day(on)}}
+		c := &closing{command: newCommand("day close", "", "", ""), day: books.Day(on)}
 		c.Data = dir
 		return c
 	}
 	closeIt := func(ctx context.Context, on ledger.Day) error {
 		t.Helper()
-		return closeOf(on).closeOne(ctx, b, client, log)
+		return closeOf(on).closeOne(ctx, door)
 	}
 	preview := func() string {
 		t.Helper()
 		c := closeOf(first)
 		c.dry = true
-		return printed(t, func() {
-			must(c.closeOne(t.Context(), &books.Books{Ledger: ledger.New(b.Pool(), b.Dialect(), ledger.WithRehearsal())}, client, log))
-		})
+		return printed(t, func() { must(c.closeOne(t.Context(), door)) })
 	}
 	staff := peopletest.New(t, b.Ledger)
 	office, err := server.Proposals(b.Ledger)
 	must(err)
 	standing := func(on ledger.Day, streams ...string) dayclose.WithoutRequest {
 		t.Helper()
-		cut, err := intake.CutNow(t.Context(), client)
-		must(err)
-		c := closeOf(on)
-		c.without = streams
-		request, err := c.standing(t.Context(), b.Ledger, on, cut)
+		request, err := door.Standing(t.Context(), closeOf(on).what(), streams)
 		must(err)
 		return request
 	}

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"citycard/clearing/dayclose"
+	"citycard/clearing/people/api"
 	"citycard/clearing/release"
 	"citycard/cmd/books"
 	"citycard/language"
@@ -15,14 +15,14 @@ import (
 )
 
 // printUnpaid prints what a close of a day leaves unpaid, and what to do about it.
-func (c *command) printUnpaid(day ledger.Day, unpaid []dayclose.Unpaid) {
+func (c *command) printUnpaid(day ledger.Day, unpaid []api.Unpaid) {
 	for _, u := range unpaid {
-		if held := (*dayclose.Held)(nil); errors.As(u.Err, &held) {
+		if held := u.Held; held != nil {
 			c.Print("HELD: %s yuan of %s (%d of %d TACs at its terminals were wrong, rule %s); look into its terminals, then two people: citycard day release --day %s --operator %s",
-				u.Fen.String(), u.Code, held.Wrong, held.Wrong+held.Verified, held.Rule, day, held.Operator)
+				u.Fen.String(), u.Account, held.Wrong, held.Wrong+held.Verified, held.Rule, day, held.Operator)
 			continue
 		}
-		c.Print("NOT PAID: %s yuan of %s (%v); reopen the day once its account may move", u.Fen.String(), u.Code, u.Err)
+		c.Print("NOT PAID: %s yuan of %s (%s); reopen the day once its account may move", u.Fen.String(), u.Account, u.Why)
 	}
 }
 

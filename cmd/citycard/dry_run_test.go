@@ -31,6 +31,7 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
@@ -80,12 +81,12 @@ const dryRuns = `
 = rules template --log-level info {drafts}
   access issue --unit channel:counter --days 3 --identity {ann} --reason contract
   access revoke --identity {ann} --reason lost 1
-  day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
+  day close --day 20260105
   day release --day 20260105 --operator bus --identity {ann} --reason looked
 = proposal approve --identity {bob} --hash {hash} {last}
   day reopen --day 20260105 --identity {ann} --reason forgotten
 = proposal approve --identity {bob} --hash {hash} {last}
-  day close --day 20260105 --kafka {kafka} --kafka-user {user} --kafka-password-file {password}
+  day close --day 20260105
   seal-key make
   seal-key pin --identity {kim} --reason first
 = proposal approve --identity {lee} --hash {hash} {last}
@@ -313,7 +314,7 @@ func newDryRun(t *testing.T) *dryRun {
 	must(err)
 	must(data.Close())
 	dir = data.Path
-	fillDecisions(t, b, dir)
+	fillDecisions(t, b)
 	must(b.OpenAccounts(t.Context(), []ledger.Account{{Code: "agent", Kind: ledger.Asset, Owner: "kiosk", Flags: ledger.DebitsMustNotExceedCredits, Cap: 1000}}))
 	bookWrongTACs(t, b.Ledger, 20260105)
 
@@ -321,6 +322,7 @@ func newDryRun(t *testing.T) *dryRun {
 	kafka, err := broker.Start(filepath.Join(t.TempDir(), "kafka"), 0, log)
 	must(err)
 	t.Cleanup(func() { must(kafka.Close()) })
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}, Kafka: kafka.Addr, Access: kafka.Access})
 	options, err := kafka.Access.Options(kafka.Addr)
 	must(err)
 	client, err := broker.Connect(t.Context(), kafka.Addr, 10*time.Second, log, options...)
@@ -356,7 +358,7 @@ func newDryRun(t *testing.T) *dryRun {
 		"{more}", operators("tram,电车,Tram,bus,20260101,\n"), "{other}", operators("ferry,轮渡,Ferry,bus,20260101,\n"),
 		"{medical}", document(rules.Medical, `"deductible_fen": `, `"deductible_fen": 1`), "{pension}", document(rules.Pension, `"source": "`, `"source": "again: `),
 		"{drafts}", filepath.Join(dir, "drafts"), "{nowhere}", filepath.Join(dir, "nowhere"), "{roster}", filepath.Join(beside, "roster.csv"), "{number}", filepath.Join(beside, "number"),
-		"{kafka}", kafka.Addr, "{user}", kafka.Access.User, "{password}", kafka.Access.PasswordFile, "{empty}", url)}
+		"{empty}", url)}
 }
 
 // last replaces the number and the hash of the proposal that was made last, and more.

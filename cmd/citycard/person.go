@@ -18,7 +18,6 @@ import (
 	"citycard/clearing/people/api"
 	"citycard/cmd/books"
 	"citycard/cmd/demostaff"
-	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/durable"
 	"citycard/language"
@@ -109,23 +108,19 @@ func personFoundCommand() *ffcli.Command {
 		}
 		return nil
 	}
-	return c.changes(func(ctx context.Context, b *books.Books) error {
+	return c.acts(func(ctx context.Context, client *api.Client) error {
 		if *crew != "" {
-			return c.foundCrew(ctx, b, *crew)
+			return c.foundCrew(ctx, client, *crew)
 		}
-		store, err := staff.NewStore(b.Ledger)
+		tokens, err := client.Refound(ctx, api.Refounding{Demo: *demo, Sealed: *sealed, Reason: *reason}, c.dry)
 		if err != nil {
-			return err
-		}
-		tokens, err := newTokens(ctx, c, store, *sealed, *reason, *demo)
-		if err != nil {
-			return notAllowed(err)
+			return refusedBy(language.Textf("nothing is done"), err)
 		}
 		if c.dry {
 			c.Print("two tokens are printed then")
 			return nil
 		}
-		c.Print("give each of these to another person, until %s:", tokens.Expires.UTC().Format(time.RFC3339))
+		c.Print("give each of these to another person, until %s:", tokens.Expires.Format(time.RFC3339))
 		for _, token := range tokens.Keepers {
 			c.Print("citycard person enrol --token %s --id ID --name NAME --identity FILE", token)
 		}
@@ -134,25 +129,14 @@ func personFoundCommand() *ffcli.Command {
 }
 
 // foundCrew enrols the people of a trial.
-func (c *command) foundCrew(ctx context.Context, b *books.Books, folder string) error {
+func (c *command) foundCrew(ctx context.Context, client *api.Client, folder string) error {
 	if !c.dry { // each step is rolled back before the next
-		if _, err := demostaff.Enrol(ctx, b.Ledger, folder); err != nil {
-			return notAllowed(err)
+		if _, err := demostaff.Enrol(ctx, client, folder); err != nil {
+			return refusedBy(language.Textf("nobody is enrolled"), err)
 		}
 	}
 	c.Print("%s are enrolled for a trial, with keys in %s", strings.Join(demostaff.IDs(), ", "), folder)
 	return nil
-}
-
-func newTokens(ctx context.Context, c *command, store *staff.Store, sealed bool, reason string, demo bool) (staff.Tokens, error) {
-	if !sealed {
-		return store.Found(ctx, rand.Reader, demo)
-	}
-	key, err := server.ReadSealKey(c.Data)
-	if err != nil {
-		return staff.Tokens{}, err
-	}
-	return store.FoundAgain(ctx, rand.Reader, key, reason, time.Now())
 }
 
 // personLine is a person as it is printed.

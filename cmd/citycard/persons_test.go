@@ -33,7 +33,7 @@ func openOffice(t *testing.T, zone *time.Location) (*office, *books.Books) {
 	b, dir := bookstest.NewIn(t, zone)
 	data, err := service.OpenDataDir(filepath.Join(dir, "data"), books.DataPurpose)
 	if err == nil {
-		err = errors.Join(data.Close(), bookstest.Serve(b, data.Path), b.OpenDay(t.Context(), 20260105))
+		err = errors.Join(data.Close(), bookstest.Serve(b, data.Path, ""), b.OpenDay(t.Context(), 20260105))
 	}
 	if err == nil {
 		err = keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(data.Path, "keys.age"), "secret")

@@ -77,7 +77,7 @@ func TestTwoProcesses(t *testing.T) {
 	if err := <-played; err != nil {
 		t.Fatalf("the city: %v\n%s", err, said.String())
 	}
-	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", data, "--db", database.URL, "--kafka", kafka.Addr)
+	p.run(t, "citycard", "day", "close", "--day", testDay, "--data", filepath.Join(dir, "data-0"))
 	var v verification
 	out := p.run(t, "citycard", "verify", "--data", data, "--db", database.URL, "--truth", filepath.Join(field, "truth"), "--json")
 	if err := json.Unmarshal([]byte(out), &v); err != nil {

@@ -3,19 +3,15 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
-	"citycard/clearing/intake"
+	"citycard/clearing/people/api"
 	"citycard/clearing/quarantine"
-	"citycard/clearing/registry"
-	"citycard/clearing/rules"
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
-	"citycard/cmd/server"
 	"citycard/cmd/service"
 	"citycard/language"
 )
@@ -97,109 +93,45 @@ func quarantineJudgeCommand() *ffcli.Command {
 	})
 }
 
-// judging holds the flags of quarantine book.
-type judging struct {
-	*command
-	keyFile    string
-	passphrase string // the file of it
-	demo       bool
-}
-
 func quarantineBookCommand() *ffcli.Command {
-	j := &judging{command: newCommand("quarantine book", "", "judge and book the kept records of which two people have decided it",
+	c := newCommand("quarantine book", "", "judge and book the kept records of which two people have decided it",
 		"Each record is judged as if it came today, alone and under its own identity: it is booked once, however often this is\n"+
 			"asked, and where the same record came meanwhile it is a duplicate. What fails once more stays, and is tried again the\n"+
-			"next time. The key store's passphrase is read from --keys-passphrase-file or "+service.PassphraseVariable+".")}
-	j.flags.StringVar(&j.keyFile, "keys", "", "key store `file`; empty: keys.age in the data directory")
-	service.RegisterPassphrase(j.flags, &j.passphrase)
-	j.flags.BoolVar(&j.demo, "demo", false, "TEST masters may be used")
-	return j.changes(j.judge)
+			"next time. It takes the masters of citycard serve. Where none runs, the key store's passphrase is read from\n"+
+			"--keys-passphrase-file or "+service.PassphraseVariable+".")
+	c.flags.StringVar(&c.settings.Keys, "keys", "", "key store `file`, where no citycard serve runs; empty: keys.age in the data directory")
+	service.RegisterPassphrase(c.flags, &c.settings.Passphrase)
+	c.flags.BoolVar(&c.settings.Demo, "demo", false, "TEST masters may be used, where no citycard serve runs")
+	return c.acts(func(ctx context.Context, client *api.Client) error { return judge(ctx, c, client) })
 }
 
 // triedAlone stands before the answers of a dry run that tries several records: each is rolled back
 // before the next.
 const triedAlone = "each record is tried as if the others were not judged; what depends on another may end otherwise"
 
-// judge judges the records, and prints the outcome of each.
-func (j *judging) judge(ctx context.Context, b *books.Books) error {
-	again, err := j.prepare(ctx, b)
-	if err != nil {
-		return err
-	}
-	open, err := toJudge(ctx, b)
-	if err != nil {
-		return err
-	}
-	if len(open) == 0 {
-		j.Print("nothing is to be judged; citycard quarantine judge proposes it")
-	}
-	if j.dry && len(open) > 1 {
-		j.Print(triedAlone)
-	}
-	stay := 0
-	for _, r := range open {
-		judged, stays, err := again.Judge(ctx, r)
-		switch {
-		case stays:
-			stay++
-			j.Print("%s stays: %v", r.Name(), err)
-		case err != nil:
-			return err
-		default:
-			j.Print("%s: %s", r.Name(), judgedAs(judged, j.Language))
+// judge has the records judged, and prints the outcome of each.
+func judge(ctx context.Context, c *command, client *api.Client) error {
+	judged, stay := 0, 0
+	err := client.Judge(ctx, c.dry, func(j *api.Judged) error {
+		if judged++; judged == 1 && j.Of > 1 && c.dry {
+			c.Print(triedAlone)
 		}
-	}
-	if stay > 0 {
-		return service.Fail("%d of %d records stay in quarantine", stay, len(open)).Todo("put right what the errors name, and judge them again")
-	}
-	return nil
-}
-
-// prepare makes the rules, as serve does.
-func (j *judging) prepare(ctx context.Context, b *books.Books) (*intake.Again, error) {
-	s := &server.Settings{Common: j.Common, Database: b.URL, Keys: j.keyFile, Passphrase: j.passphrase, Demo: j.demo}
-	in, err := s.ReadInputs(j.Data, j.Logger())
-	if err != nil {
-		return nil, err
-	}
-	edition, err := registry.NewStore(b.Pool()).Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	in.Registry = registry.New(edition)
-	set, err := server.InForce(ctx, b.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	in.Rules = rules.NewShelf(set)
-	zone, err := server.Zone(ctx, b.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	topics, err := server.Rules(ctx, b, in, zone)
-	return &intake.Again{Ledger: b.Ledger, Rules: topics, Owner: server.OwnerName()}, err
-}
-
-// toJudge reads the records that two people want judged. Lists of pensions come before the bank's
-// answers to them, because of the order of the topics' names.
-func toJudge(ctx context.Context, b *books.Books) (open []*quarantine.Record, err error) {
-	decisions, err := quarantine.Decisions(ctx, b.Ledger)
-	if err != nil {
-		return nil, err
-	}
-	every := everyDay()
-	first, last := every.days()
-	err = quarantine.List(ctx, b.Ledger, first, last, func(r *quarantine.Record) error {
-		if r.Judged == "" && decisions[r.Decided()] != 0 {
-			open = append(open, r)
+		if j.Stays {
+			stay++
+			c.Print("%s stays: %s", j.Record, j.Why)
+		} else {
+			c.Print("%s: %s", j.Record, judgedAs(j.Verdict, c.Language))
 		}
 		return nil
 	})
-	slices.SortStableFunc(open, func(a, b *quarantine.Record) int {
-		if a.Day != b.Day {
-			return int(a.Day) - int(b.Day)
-		}
-		return strings.Compare(a.Stream, b.Stream)
-	})
-	return open, err
+	if err != nil {
+		return failedBy(err)
+	}
+	if judged == 0 {
+		c.Print("nothing is to be judged; citycard quarantine judge proposes it")
+	}
+	if stay > 0 {
+		return service.Fail("%d of %d records stay in quarantine", stay, judged).Todo("put right what the errors name, and judge them again")
+	}
+	return nil
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"citycard/cardos/keys"
 	"citycard/clearing/chart"
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/docket"
@@ -16,6 +18,8 @@ import (
 	"citycard/clearing/verdict"
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
@@ -24,7 +28,11 @@ import (
 // at known terminals, and loads that no card has confirmed.
 func TestDecisions(t *testing.T) {
 	b, dir := bookstest.New(t)
-	fillDecisions(t, b, dir)
+	fillDecisions(t, b)
+	if err := keys.GenerateTest(1).WithWorkFactor(2).Create(filepath.Join(dir, "keys.age"), "secret"); err != nil {
+		t.Fatal(err)
+	}
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	staff := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/decisions", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
 		staff(e)
@@ -33,9 +41,8 @@ func TestDecisions(t *testing.T) {
 	}})
 }
 
-// fillDecisions books the cases for the decisions on the town's first day, and writes the books'
-// address to dir.
-func fillDecisions(t *testing.T, b *books.Books, dir string) {
+// fillDecisions books the cases for the decisions on the town's first day.
+func fillDecisions(t *testing.T, b *books.Books) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -85,7 +92,6 @@ func fillDecisions(t *testing.T, b *books.Books, dir string) {
 		paid("o-3", 5, 2000), paid("o-3", 6, 3000),
 	}...)
 	keepAlone(t, b)
-	must(bookstest.Serve(b, dir))
 }
 
 // keepAlone quarantines a claim and a tap, and before each of them books a dispute of another

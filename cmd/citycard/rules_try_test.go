@@ -10,6 +10,8 @@ import (
 	"citycard/clearing/identity"
 	"citycard/clearing/message"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
 	"citycard/ledger"
 )
 
@@ -19,9 +21,7 @@ import (
 func TestTry(t *testing.T) {
 	b, dir := bookstest.New(t)
 	bookRides(t, b.Ledger)
-	if err := bookstest.Serve(b, dir); err != nil {
-		t.Fatal(err)
-	}
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 	people := staffed(t, b.Ledger)
 	scripts(t, testscript.Params{Dir: "testdata/try", Setup: func(e *testscript.Env) error {
 		e.Setenv("DATA", dir)

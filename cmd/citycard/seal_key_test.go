@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"testing"
 
@@ -8,6 +9,8 @@ import (
 
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
+	"citycard/cmd/server"
+	"citycard/cmd/service"
 	"citycard/ledger"
 	"citycard/ledger/ledgertest"
 )
@@ -28,7 +31,10 @@ func TestSealKeys(t *testing.T) {
 		for _, dir := range dirs {
 			dir = ts.MkAbs(dir)
 			ts.Check(os.MkdirAll(dir, 0o755))
-			ts.Check(bookstest.Serve(b, dir))
+			own, err := books.Open(t.Context(), b.URL, dir, 1, slog.New(slog.DiscardHandler)) // as serve does
+			ts.Check(err)
+			ts.Check(own.Close(t.Context()))
+			serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
 		}
 	}
 	scripts(t, testscript.Params{Dir: "testdata/sealkey", Cmds: commands, Setup: func(e *testscript.Env) error {

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -11,6 +14,8 @@ import (
 	"citycard/cmd/books"
 	"citycard/cmd/books/bookstest"
 	"citycard/cmd/server"
+	"citycard/cmd/service"
+	"citycard/language"
 )
 
 // TestServed has people act through the socket of a process that serves: testdata/served.
@@ -19,20 +24,10 @@ func TestServed(t *testing.T) {
 	fillBooks(t, b.Ledger)
 	people := staffed(t, b.Ledger)
 	dir := t.TempDir()
-	api, err := server.NewPeople(b.Ledger, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.ServePeople(t.Context(), api, dir, func(err error) { t.Error(err) }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // the script ends later than this function
-		if err := stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := (books.Running{Socket: peopleapi.SocketPath(dir)}).Write(dir); err != nil {
+	serveBooks(t, b, &server.Settings{Common: service.Common{Data: dir}})
+	word, _ := books.ReadRunning(dir)
+	word.Look = ""
+	if err := errors.Join(books.RemoveWriting(dir), word.Write(dir)); err != nil {
 		t.Fatal(err)
 	}
 	scripts(t, testscript.Params{Dir: "testdata/served", Cmds: staffCommands(), Setup: func(e *testscript.Env) error {
@@ -40,4 +35,29 @@ func TestServed(t *testing.T) {
 		people(e)
 		return nil
 	}})
+}
+
+// serveBooks serves books in a data directory as citycard serve does, as far as commands need it:
+// with keys under the passphrase secret, which may be TEST masters, and with the Kafka of the
+// settings.
+func serveBooks(t *testing.T, b *books.Books, s *server.Settings) *peopleapi.Client {
+	t.Helper()
+	dir := t.TempDir()
+	s.Demo, s.Passphrase = true, filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(s.Passphrase, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket, stop, err := server.ServeAlone(t.Context(), s.Alone(b.Ledger, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // scripts end later than the function that runs them
+		if err := stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := bookstest.Serve(b, s.Data, socket); err != nil {
+		t.Fatal(err)
+	}
+	return peopleapi.AtSocket(socket, language.Language{})
 }

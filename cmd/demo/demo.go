@@ -21,6 +21,7 @@ import (
 	"citycard/clearing/chart"
 	"citycard/clearing/dayclose"
 	"citycard/clearing/intake"
+	"citycard/clearing/people/api"
 	beside "citycard/clearing/verify"
 	"citycard/cmd/books"
 	"citycard/cmd/check"
@@ -248,7 +249,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.base.Unused(ctx); err != nil {
 		return err
 	}
-	if d.staff, err = demostaff.Enrol(ctx, d.base.Books.Ledger, d.dir.Join(staffKeys)); err != nil {
+	if err := d.enrol(ctx); err != nil {
 		return err
 	}
 	pin := dayclose.PinRequest{Key: hex.EncodeToString(d.signer)}
@@ -258,6 +259,23 @@ func (d *demo) start(ctx context.Context) (err error) {
 	phase.Add(1)
 	phase.Done()
 	return nil
+}
+
+// enrol enrols the demonstration's people, as a command does where nothing serves.
+func (d *demo) enrol(ctx context.Context) error {
+	l := d.base.Books.Ledger
+	socket, stop, err := server.ServeAlone(ctx, d.Settings.Alone(l, d.log))
+	if err != nil {
+		return err
+	}
+	client := api.AtSocket(socket, d.Language)
+	keys, err := demostaff.Enrol(ctx, client, d.dir.Join(staffKeys))
+	client.Close()
+	if err = errors.Join(err, stop(ctx)); err != nil {
+		return err
+	}
+	d.staff, err = demostaff.New(ctx, l, keys)
+	return err
 }
 
 // issue personalises the cards: some through PC/SC, the rest in memory.

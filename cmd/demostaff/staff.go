@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"citycard/clearing/people"
+	"citycard/clearing/people/api"
 	"citycard/clearing/people/proposal"
 	"citycard/cmd/server"
 	"citycard/durable"
@@ -35,52 +36,77 @@ func IDs() []string { return []string{Kim, Lee, Ann, Bob} }
 // KeyFile is somebody's key in the folder; KeyFile.pub is its public half.
 func KeyFile(folder, id string) string { return filepath.Join(folder, id+".key") }
 
-// Staff are the people of one ledger's books.
-type Staff struct {
-	office *proposal.Office
-	books  string
-	keys   map[string]*people.Identity
-}
+// Keys are the keys of the people, by id.
+type Keys map[string]*people.Identity
 
-// Enrol enrols the people in books that have none, and writes their keys into a folder.
-func Enrol(ctx context.Context, l *ledger.Ledger, folder string) (*Staff, error) {
-	office, err := server.Proposals(l)
-	if err != nil {
-		return nil, err
-	}
-	s := &Staff{office: office, keys: map[string]*people.Identity{}}
-	if s.books, err = office.People.Books(ctx); err != nil {
-		return nil, err
-	}
-	tokens, err := office.People.Found(ctx, rand.Reader, true)
+// Enrol enrols the people in books that have none, through the API at a socket, and writes their
+// keys into a folder.
+func Enrol(ctx context.Context, client *api.Client, folder string) (Keys, error) {
+	tokens, err := client.Refound(ctx, api.Refounding{Demo: true}, false)
 	if err != nil {
 		return nil, err
 	}
 	if err := durable.MkdirAll(folder); err != nil {
 		return nil, err
 	}
+	keys := Keys{}
 	for _, id := range IDs() {
-		if s.keys[id], err = makeKey(KeyFile(folder, id), id); err != nil {
+		if keys[id], err = makeKey(KeyFile(folder, id), id); err != nil {
 			return nil, err
 		}
 	}
+	client.Knows(proposal.StaffEntries())
 	for i, id := range []string{Kim, Lee} {
-		newcomer := people.Newcomer{Token: tokens.Keepers[i], ID: id, Name: "demonstration"}
-		sig, err := people.Sign(s.keys[id], newcomer.StatementOf(s.books, time.Now()))
-		if err == nil {
-			err = office.People.EnrolKeeper(ctx, newcomer, s.keys[id].Public(), sig)
-		}
-		if err != nil {
+		client.As(keys[id], time.Now)
+		if _, err := client.Found(ctx, people.Newcomer{Token: tokens.Keepers[i], ID: id, Name: reason}, false); err != nil {
 			return nil, err
 		}
 	}
 	for _, id := range []string{Ann, Bob} {
-		e := people.Enrolment{ID: id, Name: "demonstration", Unit: people.Issuer, Role: people.Supervisor, Key: s.keys[id].Public().String()}
-		if err := Two(ctx, s, Kim, Lee, people.ActEnrol, e, "demonstration"); err != nil {
+		if err := keys.enrol(ctx, client, id); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return keys, nil
+}
+
+const reason = "demonstration"
+
+// enrol has the keepers enrol a supervisor.
+func (k Keys) enrol(ctx context.Context, client *api.Client, id string) error {
+	body, err := proposal.Body(people.Enrolment{ID: id, Name: reason, Unit: people.Issuer, Role: people.Supervisor, Key: k[id].Public().String()})
+	if err != nil {
+		return err
+	}
+	client.As(k[Kim], time.Now)
+	draft, err := client.Draft(ctx, people.ActEnrol, body, reason, false, false)
+	if err != nil {
+		return err
+	}
+	view, err := client.Propose(ctx, draft, false)
+	if err != nil {
+		return err
+	}
+	client.As(k[Lee], time.Now)
+	_, err = client.Approve(ctx, view.Number, view.Hash, view.Reason, false)
+	return err
+}
+
+// Staff are the people of one ledger's books.
+type Staff struct {
+	office *proposal.Office
+	books  string
+	keys   Keys
+}
+
+// New are the people with these keys, who act in this process.
+func New(ctx context.Context, l *ledger.Ledger, keys Keys) (*Staff, error) {
+	office, err := server.Proposals(l)
+	if err != nil {
+		return nil, err
+	}
+	books, err := office.People.Books(ctx)
+	return &Staff{office, books, keys}, err
 }
 
 // makeKey makes a key under no passphrase, in new files.

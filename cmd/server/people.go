@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -25,8 +26,9 @@ const (
 	actTimeout = 10 * time.Minute
 )
 
-// NewPeople is the API by which people act on the books of a ledger.
-func NewPeople(l *ledger.Ledger, log *slog.Logger) (*peopleapi.Server, error) {
+// NewPeople is the API by which people act on the books of a program's ledger.
+func NewPeople(program *Program, log *slog.Logger) (*peopleapi.Server, error) {
+	l := program.Ledger
 	office, err := Proposals(l)
 	if err != nil {
 		return nil, err
@@ -37,6 +39,7 @@ func NewPeople(l *ledger.Ledger, log *slog.Logger) (*peopleapi.Server, error) {
 	}
 	return peopleapi.New(peopleapi.Settings{
 		Office: office, Rehearsal: rehearsal, Version: service.ReadVersion("citycard").Number, Now: time.Now, Log: log, Rate: peopleRate,
+		Program: program.Acts(),
 		Zone: func(ctx context.Context) (string, error) {
 			zone, err := (&rules.Store{Ledger: l}).Zone(ctx)
 			if errors.Is(err, rules.ErrEmpty) { // people come before rules
@@ -68,13 +71,33 @@ func ServePeople(ctx context.Context, people *peopleapi.Server, dir string, fail
 			failed(language.Textf("the API for people has stopped: %w", err))
 		}
 	}()
-	return server.Shutdown, nil
+	return func(ctx context.Context) error {
+		people.Stop()
+		return server.Shutdown(ctx)
+	}, nil
+}
+
+// ServeAlone answers people's requests at a socket that nobody else finds, until stop is called.
+func ServeAlone(ctx context.Context, program *Program) (socket string, stop func(context.Context) error, err error) {
+	people, err := NewPeople(program, program.Log)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "citycard-")
+	if err != nil {
+		return "", nil, err
+	}
+	end, err := ServePeople(ctx, people, dir, func(error) {}, program.Log)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return peopleapi.SocketPath(dir), func(ctx context.Context) error { return errors.Join(end(ctx), os.RemoveAll(dir)) }, nil
 }
 
 // startPeople serves people at the socket of the data directory and, where that is safe, at the
 // address of the API.
 func (c *Server) startPeople(ctx context.Context, a *api, dir string, ops *service.Ops, stack *service.Stack, log *slog.Logger) error {
-	people, err := NewPeople(c.Books.Ledger, log)
+	people, err := NewPeople(c.program(dir, log), log)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,10 @@ func Proposals(l *ledger.Ledger) (*proposal.Office, error) {
 	}
 	kinds := append(proposal.Staff(store), chart.LimitKind(l), chart.MarkKind(l), dayclose.ReopenKind(l), dayclose.PinKind(l), dayclose.WithoutKind(l), quarantine.Kind(l))
 	kinds = append(kinds, receipt.Kinds(&receipt.Office{Ledger: l, Owner: OwnerName()})...)
-	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) { return Releases(ctx, l) })...)
+	kinds = append(kinds, release.Kinds(func(ctx context.Context) (*release.Office, error) {
+		office, err := Releases(ctx, l)
+		return office, ofBooks(err)
+	})...)
 	kinds = append(kinds, registryKind(l), registry.PublishKind(l, func(ctx context.Context) (index.Moment, error) { return moment(ctx, l) }), rules.ChangeKind(&rules.Store{Ledger: l}))
 	return &proposal.Office{Ledger: l, People: store, Kinds: kinds}, nil
 }

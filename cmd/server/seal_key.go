@@ -49,7 +49,7 @@ func ReadSealKey(dir string) (ed25519.PrivateKey, error) {
 	path := SealKeyPath(dir)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, service.Fail("there is no seal key %s", path).Todo("copy the city's seal.key here; only where the city has none yet, make it: citycard seal-key make")
+		return nil, service.Fail("there is no seal key %s", path).Todo("copy the city's seal.key there: days are sealed with the key in the data directory of citycard serve; only where the city has none yet, make it: citycard seal-key make")
 	}
 	if err != nil {
 		return nil, service.Fail("cannot read the seal key").Todo("check %s", path).Because(err)

@@ -21,7 +21,7 @@ func TestDataDirLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := regexp.MustCompile(fmt.Sprintf(`in use by service\.test \(pid %d, user .+, host .+, since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\); stop that process or name another with --data$`, os.Getpid()))
-	if _, err := OpenDataDir(path, "serve"); err == nil || !want.MatchString(err.Error()) || exitCode(err) != ExitInUse {
+	if _, err := OpenDataDir(path, "serve"); err == nil || !want.MatchString(err.Error()) || ExitCode(err) != ExitInUse {
 		t.Errorf("second user: %v, want %v", err, want)
 	}
 	if err := first.Close(); err != nil {

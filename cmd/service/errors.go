@@ -62,6 +62,11 @@ func (f *Failure) In(l language.Language) string {
 	return b.String()
 }
 
+// Parts are what went wrong, with its cause, and what to do about it, which may be nil.
+func (f *Failure) Parts() (what error, todo *language.Text) {
+	return &Failure{what: f.what, err: f.err, code: f.code}, f.todo
+}
+
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.err }
 

@@ -97,8 +97,8 @@ func NoBooks(format string, args ...any) *Failure { return failWith(ExitNoBooks,
 // Refuse is a Failure that ends with ExitRefused.
 func Refuse(format string, args ...any) *Failure { return failWith(ExitRefused, format, args) }
 
-// exitCode is the exit code for err: the outermost that is given.
-func exitCode(err error) int {
+// ExitCode is the exit code for err: the outermost that is given.
+func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
 	}

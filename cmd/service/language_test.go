@@ -97,7 +97,7 @@ func TestExitCode(t *testing.T) {
 		{Exit(ExitSIGINT, usage("wrong")), ExitSIGINT},
 		{usage("wrong").Todo("%w", NoBooks("none")), ExitUsage},
 	} {
-		if got := exitCode(test.err); got != test.want {
+		if got := ExitCode(test.err); got != test.want {
 			t.Errorf("%v: exit code %d, want %d", test.err, got, test.want)
 		}
 	}

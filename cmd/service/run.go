@@ -120,8 +120,8 @@ func (p *program) report(err error) int {
 			p.sayPlain(slog.LevelError, fault)
 		}
 	}
-	p.say(slog.LevelError, err, slog.Int("exit_code", exitCode(err)))
-	return exitCode(err)
+	p.say(slog.LevelError, err, slog.Int("exit_code", ExitCode(err)))
+	return ExitCode(err)
 }
 
 // say writes a line on standard error: for people in their language and with the program's name

@@ -88,9 +88,13 @@ func (a *answer) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// held has each answer of a server be as docs/api.yaml says.
+// held has each answer of a server be as docs/api.yaml says; acts of the program are not in it.
 func held(t testing.TB, server http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/program/") {
+			server.ServeHTTP(w, r)
+			return
+		}
 		a := &answer{ResponseWriter: w, status: http.StatusOK}
 		server.ServeHTTP(a, r)
 		if how := differs(r, a.status, w.Header(), a.body.Bytes()); how != "" {

@@ -57,7 +57,9 @@ func At(at string, l language.Language) (*Client, error) {
 func stays(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // As has a key sign from now on. The client does not close it.
-func (c *Client) As(key *people.Identity, now func() time.Time) { c.key, c.now = key, now }
+func (c *Client) As(key *people.Identity, now func() time.Time) {
+	c.key, c.now, c.person = key, now, ""
+}
 
 // Close lets the connections go.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
@@ -327,7 +329,11 @@ func once[T any](ctx context.Context, c *Client, what *call) (into T, err error)
 	if err = json.Unmarshal(text, p); err == nil && p.Type != "" {
 		return into, p
 	}
-	return into, c.unanswered(what, language.Textf("the answer, of status %d, is none of citycard's", response.StatusCode))
+	return into, c.unanswered(what, noneOfOurs(response.StatusCode))
+}
+
+func noneOfOurs(status int) *language.Text {
+	return language.Textf("the answer, of status %d, is none of citycard's", status)
 }
 
 func (c *Client) request(ctx context.Context, what call) (*http.Request, error) {

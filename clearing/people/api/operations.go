@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
 
@@ -31,6 +32,8 @@ type Numbered struct {
 func (s *Server) register() {
 	s.registerLooks()
 	s.registerActs()
+	s.documented = maps.Clone(s.api.OpenAPI().Components.Schemas.Map())
+	s.registerProgram()
 }
 
 // look is an operation that changes nothing.

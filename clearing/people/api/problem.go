@@ -31,6 +31,7 @@ const (
 	Refused        Kind = "refused"         // the books or the rules do not allow it
 	UnknownOutcome Kind = "unknown-outcome" // it may have been done or not: ask again
 	Unavailable    Kind = "unavailable"     // nothing was done; try later
+	NoBooks        Kind = "no-books"        // the server has no books, or none that it knows
 	Failed         Kind = "failed"          // anything else
 )
 
@@ -53,7 +54,7 @@ func (k Kind) status() int {
 		return http.StatusConflict
 	case UnknownOutcome:
 		return http.StatusGatewayTimeout
-	case Unavailable:
+	case Unavailable, NoBooks:
 		return http.StatusServiceUnavailable
 	case Failed:
 	}
@@ -87,6 +88,8 @@ func (k Kind) title() *language.Text {
 		return language.Textf("it is not known whether it was done")
 	case Unavailable:
 		return language.Textf("nothing was done; the server cannot do it at present")
+	case NoBooks:
+		return language.Textf("there are no books")
 	case Failed:
 	}
 	return language.Textf("it has failed")
@@ -100,7 +103,7 @@ type Fault struct {
 
 // Problem is an answer that says what went wrong (RFC 9457).
 type Problem struct {
-	Type   Kind    `json:"type" enum:"invalid,too-large,too-many,unsigned,bad-signature,denied,not-found,stale,decided,refused,unknown-outcome,unavailable,failed" doc:"What kind of problem it is"`
+	Type   Kind    `json:"type" enum:"invalid,too-large,too-many,unsigned,bad-signature,denied,not-found,stale,decided,refused,unknown-outcome,unavailable,no-books,failed" doc:"What kind of problem it is"`
 	Title  string  `json:"title" doc:"The kind in words"`
 	Status int     `json:"status" doc:"The HTTP status"`
 	Detail string  `json:"detail" doc:"What went wrong"`
@@ -117,6 +120,19 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType is that of a problem.
 func (*Problem) ContentType(string) string { return "application/problem+json" }
 
+// Explained is an error that knows which problem it is. What is needed from outside this package
+// says with it what kind of problem it has met (Program).
+type Explained struct {
+	Kind Kind
+	What error
+	Todo *language.Text // may be nil
+}
+
+func (e *Explained) Error() string { return e.What.Error() }
+
+// Unwrap gives what went wrong.
+func (e *Explained) Unwrap() error { return e.What }
+
 // newProblem is a problem in a language. todo may be nil.
 func newProblem(l language.Language, kind Kind, detail error, todo *language.Text) *Problem {
 	p := &Problem{Type: kind, Title: kind.title().In(l), Status: kind.status(), Detail: language.Error(l, detail)}
@@ -130,6 +146,9 @@ func newProblem(l language.Language, kind Kind, detail error, todo *language.Tex
 func problemOf(l language.Language, err error) *Problem {
 	if kind, detail, todo := ofAccess(err); detail != nil {
 		return newProblem(l, kind, detail, todo)
+	}
+	if e, ok := errors.AsType[*Explained](err); ok {
+		return newProblem(l, e.Kind, e.What, e.Todo)
 	}
 	kind, todo := classify(err)
 	p := newProblem(l, kind, err, todo)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -29,6 +30,8 @@ type Settings struct {
 	Version   string // of the program
 	Now       func() time.Time
 	Log       *slog.Logger
+	// Program does what is asked for at the socket and takes nobody's signature.
+	Program Program
 	// Rate is how many requests a second one key, and over a network one address, may make, and as
 	// many at once.
 	Rate int
@@ -44,6 +47,9 @@ type Server struct {
 	large  chan struct{} // one for each large body in memory
 
 	operations map[string]operation // by pattern of mux
+	local      map[string]bool      // patterns that there are at the socket alone
+	documented map[string]*huma.Schema
+	works      works
 }
 
 // keyAt is a key, as a request claims it. Who claims another's key uses up their own limit of it.
@@ -77,7 +83,7 @@ func New(s Settings) *Server {
 	server := &Server{
 		s: s, mux: http.NewServeMux(),
 		places: access.NewRates[netip.Addr](float64(s.Rate), s.Rate), keys: access.NewRates[keyAt](float64(s.Rate), s.Rate),
-		large: make(chan struct{}, largeBodies), operations: map[string]operation{},
+		large: make(chan struct{}, largeBodies), operations: map[string]operation{}, local: map[string]bool{}, works: works{log: s.Log},
 	}
 	config := huma.DefaultConfig("Citycard", "1")
 	config.Info.Description = "The acts of people who run a city card, each signed by the key of who does it."
@@ -110,7 +116,14 @@ func New(s Settings) *Server {
 }
 
 // Document is the OpenAPI document of the API, in YAML.
-func Document() ([]byte, error) { return New(Settings{}).api.OpenAPI().YAML() }
+func Document() ([]byte, error) {
+	s := New(Settings{})
+	maps.DeleteFunc(s.api.OpenAPI().Components.Schemas.Map(), func(name string, _ *huma.Schema) bool {
+		_, documented := s.documented[name]
+		return !documented
+	})
+	return s.api.OpenAPI().YAML()
+}
 
 // caller is what is known of a request's sender.
 type caller struct {
@@ -128,6 +141,9 @@ func callerOf(ctx context.Context) caller {
 	return c
 }
 
+// LanguageOf is the language of who asks, in the context of an operation.
+func LanguageOf(ctx context.Context) language.Language { return callerOf(ctx).language }
+
 // Local answers requests at a socket that only the owner of the data directory can open.
 func (s *Server) Local() http.Handler { return s.handler(false) }
 
@@ -141,6 +157,10 @@ func (s *Server) handler(remote bool) http.Handler {
 			c.place = access.PlaceOf(r.RemoteAddr)
 		}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+		if _, pattern := s.mux.Handler(r); remote && s.local[pattern] {
+			s.cut(w, newProblem(c.language, NotFound, language.Textf("there is no %s %s", r.Method, r.URL.Path), nil))
+			return
+		}
 		if wait := s.wait(c); wait > 0 {
 			s.cut(w, tooMany(c.language, wait, language.Textf("too many requests of this address")))
 			return
@@ -158,6 +178,9 @@ func (s *Server) handler(remote bool) http.Handler {
 		s.mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, c)))
 	})
 }
+
+// Stop ends the long acts that run, and waits for their ends. Nothing long begins after it.
+func (s *Server) Stop() { s.works.stop() }
 
 // wait is how long an address must wait that has sent too many requests over a network.
 func (s *Server) wait(c caller) time.Duration {
