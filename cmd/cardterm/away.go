@@ -6,53 +6,81 @@ import (
 	"log/slog"
 	"time"
 
+	"citycard/language"
 	"citycard/terminals/reader"
 )
 
-// askAgain is the interval between two attempts to reach a smart card service that is away.
+// askAgain is the longest interval between two attempts to reach readers that are away.
 const askAgain = time.Second
 
-// away reports that the smart card service or the reader is not there. Both can come back: pcscd is
-// restarted, or the reader is plugged in again.
+// away reports what comes back by itself, or by a hand at the reader: pcscd is started again, a
+// reader is plugged in, a driver returns, another program lets a card go.
 func away(err error) bool {
-	return errors.Is(err, reader.ErrNoService) || errors.Is(err, reader.ErrNoReader)
-}
-
-// openAtLast opens a part that needs the smart card service, and waits for the service if it does
-// not run yet. If the running service does not have the reader, that is an error.
-func openAtLast(ctx context.Context, log *slog.Logger, open func() error) error {
-	err := open()
-	if err == nil || !errors.Is(err, reader.ErrNoService) {
-		return err
+	for _, passing := range []error{
+		reader.ErrNoService, reader.ErrNoReader, reader.ErrStalled, reader.ErrBusy,
+		// Readers answer so just after their service has started, when the card in them has no
+		// power yet or is being powered.
+		reader.ErrNoCard, reader.ErrUnresponsive, reader.ErrCardGone, reader.ErrCardReset,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
 	}
-	return comeBack(ctx, log, err, open)
+	return false
 }
 
-// comeBack repeats the opening until it succeeds. It logs once that it waits, and once that the
-// wait is over. It returns an error that waiting cannot remove, or ctx's.
-func comeBack(ctx context.Context, log *slog.Logger, why error, open func() error) error {
-	log.Warn("the smart card service is away; waiting for it", logged(why))
-	tick := time.NewTicker(askAgain)
-	defer tick.Stop()
+// standing says in one line each that something is out of service, and that it goes on.
+type standing struct {
+	log   *slog.Logger
+	why   string
+	since time.Time
+}
+
+// stop says why, unless that was said last.
+func (s *standing) stop(err error) {
+	why := err.Error()
+	for _, known := range []*language.Text{reader.ErrNoService, reader.ErrNoReader, reader.ErrStalled, reader.ErrBusy, reader.ErrNoCard} {
+		if errors.Is(err, known) {
+			why = known.Error() // its details change from one attempt to the next
+		}
+	}
+	if why == s.why {
+		return
+	}
+	if s.why == "" {
+		s.since = time.Now()
+	}
+	s.why = why
+	s.log.Warn("out of service", logged(err), "passenger", "out of service, use another one")
+}
+
+// goOn says that it goes on, and returns false if it had not stopped.
+func (s *standing) goOn() bool {
+	if s.why == "" {
+		return false
+	}
+	s.why = ""
+	s.log.Info("in service again", "after", time.Since(s.since).Round(time.Millisecond))
+	return true
+}
+
+// comeBack repeats the opening until it succeeds, or fails with an error that waiting cannot
+// remove.
+func comeBack(ctx context.Context, s *standing, open func() error) error {
 	for {
+		err := open()
+		if err == nil {
+			s.goOn()
+			return nil
+		}
+		if !away(err) {
+			return err
+		}
+		s.stop(err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
-		}
-		err := open()
-		if err == nil {
-			log.Info("the smart card service is back")
-			return nil
-		}
-		if !away(err) && !settling(err) {
-			return err
+		case <-time.After(askAgain):
 		}
 	}
-}
-
-// settling reports the errors that readers give just after their service has started, when the card
-// in them has no power yet or is being powered.
-func settling(err error) bool {
-	return errors.Is(err, reader.ErrNoCard) || errors.Is(err, reader.ErrUnresponsive) || errors.Is(err, reader.ErrCardGone) || errors.Is(err, reader.ErrCardReset)
 }

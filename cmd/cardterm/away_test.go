@@ -56,6 +56,7 @@ func (d *daemon) slot() *vcard.Slot { return vcard.NewSlot(d.Slots[0]) }
 // spokenLines are what a program says, line by line.
 type spokenLines struct {
 	*testing.T
+	cmd   *exec.Cmd
 	lines chan string
 }
 
@@ -65,7 +66,7 @@ func listen(t *testing.T, cmd *exec.Cmd) *spokenLines {
 	out, err := cmd.StderrPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	s := &spokenLines{t, make(chan string, 1000)}
+	s := &spokenLines{t, cmd, make(chan string, 1000)}
 	go func() {
 		defer close(s.lines)
 		for scanner := bufio.NewScanner(out); scanner.Scan(); {
@@ -87,7 +88,7 @@ func (s *spokenLines) until(text, other string) (others int) {
 				return others
 			}
 			if !ok {
-				s.Fatalf("it ended without %q; it said\n%s", text, strings.Join(before, "\n"))
+				s.Fatalf("it ended without %q (%v); it said\n%s", text, s.cmd.Wait(), strings.Join(before, "\n"))
 			}
 			if before = append(before, line); other != "" && strings.Contains(line, other) {
 				others++
@@ -99,8 +100,8 @@ func (s *spokenLines) until(text, other string) (others int) {
 }
 
 const (
-	isAway = "the smart card service is away; waiting for it"
-	isBack = "the smart card service is back"
+	isAway = `msg="out of service"`
+	isBack = `msg="in service again"`
 )
 
 // TestServiceComesBack: an agent waits for pcscd at its own start and after pcscd has ended, logs
@@ -113,7 +114,7 @@ func TestServiceComesBack(t *testing.T) {
 	s := listen(t, cmd)
 	s.until(isAway, "")
 	second := begin(t)
-	if n := s.until("reader open", isAway); n != 0 {
+	if n := s.until(isBack, isAway); n != 0 {
 		t.Errorf("that it waits was said %d times more", n)
 	}
 	card := personalised(t, store)

@@ -25,15 +25,15 @@ const (
 	keptWait = 10 * time.Second
 )
 
-// fares are the fare tables by which a lane charges.
+// fares are the fare tables by which the lanes charge.
 type fares struct {
 	*tariff.Schedule
 	log     *slog.Logger
 	now     func() time.Time          // in the city's zone
-	place   func(*tariff.Table) error // whether a table has prices for the lane's place
+	place   func(*tariff.Table) error // whether a table has prices for the lanes' places
 	refused prometheus.Counter
 
-	started atomic.Bool             // the lane has begun to charge
+	started atomic.Bool             // the lanes have begun to charge
 	read    atomic.Int64            // when everything published was last known, in seconds since 1970
 	trouble atomic.Pointer[trouble] // why the topic is not followed; nil if it is
 	news    chan struct{}           // one of these, or a table, has changed
@@ -45,16 +45,16 @@ type trouble struct {
 	final bool
 }
 
-// openFares opens the fare tables of a lane; they are kept up to date in the background.
-func (a *agent) openFares(ctx context.Context, stack *service.Stack, l *lane, path string, up uplink, registry *prometheus.Registry) (*fares, error) {
+// openFares opens the fare tables of the lanes; they are kept up to date in the background.
+func (a *agent) openFares(ctx context.Context, stack *service.Stack, common *shared, lanes []laneFlags, up uplink, registry *prometheus.Registry) (*fares, error) {
 	f := &fares{
-		log: l.log, now: func() time.Time { return time.Now().In(l.zone) }, news: make(chan struct{}, 1),
-		place: func(t *tariff.Table) error { return a.place.priced(a.role, t) },
+		log: common.log, now: func() time.Time { return time.Now().In(common.zone) }, news: make(chan struct{}, 1),
+		place: func(t *tariff.Table) error { return priced(lanes, t) },
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cardterm_fares_refused_total", Help: "Published fare tables that the terminal did not take, since its start.",
 		}),
 	}
-	if err := a.fillFares(ctx, stack, f, path, up); err != nil {
+	if err := a.fillFares(ctx, stack, f, common.dir.Join("fares"), up); err != nil {
 		return nil, service.Fail("no fares").Todo("give --fares FILE, or start citycard serve, which publishes them, and check --kafka, --kafka-user and --kafka-tls-ca").Because(err)
 	}
 	f.started.Store(true)

@@ -2,99 +2,212 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"citycard/broker"
 	"citycard/cmd/service"
-	"citycard/language"
 	"citycard/terminals/outbox"
 )
 
-// uplink is the way to the brokers. What they ask for is read again for every attempt: a wrong or
-// changed password can be corrected in its file while the terminal goes on taking taps.
-type uplink struct {
-	brokers []string
-	access  broker.Access
+// forwarder sends the records of all lanes over one client. The attempts never end: records wait
+// on the disk, and a metric shows how many.
+type forwarder struct {
+	log      *slog.Logger
+	up       uplink
+	failures *prometheus.CounterVec
+
+	mu      sync.Mutex
+	lanes   map[string]*sending
+	session *session // nil while there is no client
+	changed chan struct{}
 }
 
-func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options(strings.Join(u.brokers, ",")) }
+// sending is a lane's outbox.
+type sending struct{ out *outbox.Log }
 
-// startForwarder forwards the outbox in the background. The attempts never end: records wait on the
-// disk, and a metric shows how many.
-func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger, out *outbox.Log, up uplink, registry *prometheus.Registry) {
-	failures := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "cardterm_forward_failures_total", Help: "Times that forwarding stopped with an error and was begun again.",
-	})
-	registry.MustRegister(failures)
+// session is a client while it works. Its context ends when the client is to be closed.
+type session struct {
+	ctx    context.Context
+	refuse context.CancelCauseFunc
+	client *kgo.Client
+	users  sync.WaitGroup
+}
+
+// startForwarder begins to reach the brokers; add adds lanes.
+func startForwarder(ctx context.Context, stack *service.Stack, log *slog.Logger, up uplink, registry *prometheus.Registry) *forwarder {
+	f := &forwarder{
+		log: log, up: up, lanes: map[string]*sending{}, changed: make(chan struct{}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cardterm_forward_failures_total", Help: "Times that forwarding the records of a lane stopped with an error and was begun again.",
+		}, []string{"lane"}),
+	}
+	registry.MustRegister(f.failures)
 	stack.Go(ctx, "forwarder", func(ctx context.Context) {
 		again(ctx, func(ctx context.Context) (gotOn bool, err error) {
-			before := out.Status().Position
-			err = forwardOnce(ctx, log, out, up)
-			return out.Status().Position > before, err
+			_, before := f.status()
+			err = f.once(ctx)
+			_, after := f.status()
+			return after > before, err
 		}, func(err error, pause time.Duration) {
-			failures.Inc()
-			log.Error("records wait in the outbox", "waiting", out.Status().Waiting(), "again_in", pause, logged(err))
+			waiting, _ := f.status()
+			for _, name := range f.names() {
+				f.failures.WithLabelValues(name).Inc()
+			}
+			log.Error("records wait in the outbox", "waiting", waiting, "again_in", pause, logged(err))
 		})
 	})
+	return f
 }
 
-// askLimit is how long brokers may take to accept or refuse the terminal's connection.
-const askLimit = 10 * time.Second
-
-// ask connects to the brokers over a separate connection. away is true if the broker is not there,
-// and false if it refuses the connection.
-func (u uplink) ask(ctx context.Context, opts []kgo.Opt) (away bool, err error) {
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(u.brokers...), kgo.RequestRetries(1)}, opts...)...)
-	if err != nil {
-		return false, err
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	if err = client.Ping(ctx); err == nil {
-		return false, nil
-	}
-	var network net.Error
-	if errors.As(err, &network) || ctx.Err() != nil {
-		return true, language.Textf("the brokers do not answer: %w", err)
-	}
-	return false, language.Textf("the brokers refuse the connection, look at the terminal's user, password and certificate authority: %w", err)
-}
-
-// forwardOnce forwards until ctx ends or the brokers refuse it. The client alone would wait
-// silently, both for a broker that is away and for one that refuses it.
-func forwardOnce(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink) error {
-	opts, err := up.options()
-	if err != nil {
-		return err
-	}
-	client, err := kgo.NewClient(append(outbox.ProducerOptions(up.brokers...), opts...)...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	ctx, refuse := context.WithCancelCause(ctx)
-	watched := make(chan struct{})
+// add forwards the outbox of a lane until the function that it returns is called, which waits for
+// the end.
+func (f *forwarder) add(ctx context.Context, name string, out *outbox.Log) (stop func()) {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	f.failures.WithLabelValues(name)
+	f.mu.Lock()
+	f.lanes[name] = &sending{out}
+	f.mu.Unlock()
 	go func() {
-		defer close(watched)
-		if err := watch(ctx, log, out, up, opts); err != nil {
-			refuse(err)
-		}
+		defer close(ended)
+		again(running, func(ctx context.Context) (gotOn bool, err error) {
+			before := out.Status().Position
+			err = f.lane(ctx, out)
+			return out.Status().Position > before, err
+		}, func(err error, pause time.Duration) {
+			f.failures.WithLabelValues(name).Inc()
+			f.log.Error("records wait in the outbox", "lane", name, "waiting", out.Status().Waiting(), "again_in", pause, logged(err))
+		})
 	}()
-	err = out.Forward(ctx, client)
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
+	return func() {
+		cancel()
+		<-ended
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.lanes, name)
 	}
-	refuse(nil)
-	<-watched
+}
+
+// lane forwards an outbox over one client after the other. It returns when ctx ends, or with an
+// error of the outbox itself, which is no other lane's matter.
+func (f *forwarder) lane(ctx context.Context, out *outbox.Log) error {
+	for ctx.Err() == nil {
+		s := f.join(ctx)
+		if s == nil {
+			break
+		}
+		both, cancel := context.WithCancel(ctx)
+		stop := context.AfterFunc(s.ctx, cancel)
+		err := out.Forward(both, s.client)
+		stop()
+		cancel()
+		closing := s.ctx.Err() != nil
+		if !closing && ctx.Err() == nil && outbox.Refused(err) {
+			s.refuse(err)
+			closing = true
+		}
+		s.users.Done()
+		if closing || ctx.Err() != nil {
+			f.await(ctx, s)
+			continue
+		}
+		return err
+	}
+	return ctx.Err()
+}
+
+// join waits for a client and uses it; nil when ctx ends.
+func (f *forwarder) join(ctx context.Context) *session {
+	for {
+		f.mu.Lock()
+		s, changed := f.session, f.changed
+		if s != nil && s.ctx.Err() == nil {
+			s.users.Add(1)
+			f.mu.Unlock()
+			return s
+		}
+		f.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// await waits until a client is no longer the forwarder's.
+func (f *forwarder) await(ctx context.Context, old *session) {
+	for {
+		f.mu.Lock()
+		s, changed := f.session, f.changed
+		f.mu.Unlock()
+		if s != old {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// offer makes a client the one that lanes use; nil takes it back.
+func (f *forwarder) offer(s *session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.session = s
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// once lets the lanes use a client until ctx ends or the brokers refuse it. The client alone would
+// wait silently, both for a broker that is away and for one that refuses it.
+func (f *forwarder) once(ctx context.Context) error {
+	opts, err := f.up.options()
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(outbox.ProducerOptions(f.up.brokers...), opts...)...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s := &session{client: client}
+	s.ctx, s.refuse = context.WithCancelCause(ctx)
+	f.offer(s)
+	if err := f.watch(s.ctx, opts); err != nil {
+		s.refuse(err)
+	}
+	f.offer(nil)
+	s.users.Wait()
+	err = context.Cause(s.ctx)
+	s.refuse(nil)
 	return err
+}
+
+// status is how many records wait, and how many have been sent, of all lanes.
+func (f *forwarder) status() (waiting, sent uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.lanes {
+		s := l.out.Status()
+		waiting, sent = waiting+s.Waiting(), sent+s.Position
+	}
+	return waiting, sent
+}
+
+func (f *forwarder) names() (names []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name := range f.lanes {
+		names = append(names, name)
+	}
+	return names
 }
 
 // askEvery is how often brokers are asked why records wait.
@@ -102,17 +215,17 @@ const askEvery = time.Minute
 
 // watch asks the brokers at the start, and again whenever records wait and nothing was sent for a
 // while. It returns when ctx ends, or with the brokers' refusal.
-func watch(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink, opts []kgo.Opt) error {
+func (f *forwarder) watch(ctx context.Context, opts []kgo.Opt) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
-		before := out.Status()
-		away, err := up.ask(ctx, opts)
+		waiting, sent := f.status()
+		away, err := f.up.ask(ctx, opts)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case away:
-			log.Warn("records wait in the outbox", "waiting", before.Waiting(), logged(err))
+			f.log.Warn("records wait in the outbox", "waiting", waiting, logged(err))
 		case err != nil:
 			return err
 		}
@@ -122,9 +235,9 @@ func watch(ctx context.Context, log *slog.Logger, out *outbox.Log, up uplink, op
 				return nil
 			case <-tick.C:
 			}
-			now := out.Status()
-			stuck = now.Waiting() > 0 && now.Position == before.Position
-			before = now
+			waits, now := f.status()
+			stuck = waits > 0 && now == sent
+			sent = now
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestPasswordPutRight(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(&words, nil))
 	stack := service.NewStack(log, 30*time.Second)
 	defer func() { must(t, stack.Close()) }()
-	startForwarder(ctx, stack, log, out, up, prometheus.NewRegistry())
+	defer startForwarder(ctx, stack, log, up, prometheus.NewRegistry()).add(ctx, "1", out)()
 	followHotlist(ctx, stack, log, list, up, prometheus.NewRegistry())
 	words.await(ctx, t, "records wait in the outbox", "waiting=20", "user, password")
 	words.await(ctx, t, "the hotlist is not followed", "user, password")

@@ -55,8 +55,10 @@ func (p *issueProgram) exec(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &issueDesk{issueProgram: p, store: store, log: p.Logger()}
-	if err := openAtLast(ctx, d.log, d.open); err != nil {
+	d := &issueDesk{issueProgram: p, store: store, log: p.Logger(), readers: reader.Observe()}
+	d.standing.log = d.log
+	defer func() { err = errors.Join(err, d.readers.Close()) }()
+	if err := d.begin(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.reader.Close()) }()
@@ -105,17 +107,34 @@ type result struct {
 // issueDesk is a reader at which cards are made.
 type issueDesk struct {
 	*issueProgram
-	store  *keys.Store
-	log    *slog.Logger
-	reader *reader.Reader
+	store    *keys.Store
+	log      *slog.Logger
+	readers  *reader.Observer
+	reader   *reader.Reader
+	standing standing
+}
+
+// begin opens the reader for the first time. It waits for the service, and not for a reader that
+// the running service does not have.
+func (d *issueDesk) begin(ctx context.Context) error {
+	var missing error
+	err := comeBack(ctx, &d.standing, func() error {
+		err := d.open(ctx)
+		if errors.Is(err, reader.ErrNoReader) {
+			missing = err
+			return nil
+		}
+		return err
+	})
+	return errors.Join(missing, err)
 }
 
 // open opens the reader, even if it was open before.
-func (d *issueDesk) open() error {
+func (d *issueDesk) open(ctx context.Context) error {
 	if d.reader != nil {
 		_ = d.reader.Close() // its service has gone
 	}
-	rd, err := reader.Open(d.name)
+	rd, err := d.readers.Open(ctx, d.name)
 	if err == nil {
 		d.reader = rd
 	}
@@ -126,8 +145,9 @@ func (d *issueDesk) open() error {
 // gone and come back meanwhile.
 func (d *issueDesk) withReader(ctx context.Context, act func() error) error {
 	err := act()
-	for err != nil && away(err) && ctx.Err() == nil {
-		if err = comeBack(ctx, d.log, err, d.open); err == nil {
+	for (errors.Is(err, reader.ErrNoService) || errors.Is(err, reader.ErrNoReader) || errors.Is(err, reader.ErrStalled)) && ctx.Err() == nil {
+		d.standing.stop(err)
+		if err = comeBack(ctx, &d.standing, func() error { return d.open(ctx) }); err == nil {
 			err = act()
 		}
 	}

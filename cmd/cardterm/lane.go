@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,104 +33,27 @@ type role struct {
 	resolve func(ctx context.Context, c apdu.Card, open *card.UnknownError) (*message.Tap, error)
 }
 
-// lane serves the cards of one reader, one after the other.
+// lane serves the cards of one reader, one after the other. Its other half is in session.go.
 type lane struct {
-	name   string // of the reader, or a part of it
+	*shared
+	settings laneFlags
+	log      *slog.Logger
+	taps     *prometheus.CounterVec // by outcome
+	serve    func(ctx context.Context, card *reader.Card) error
+
 	reader *reader.Reader
-	gone   atomic.Bool // the reader, or the service that has it
-	log    *slog.Logger
-	zone   *time.Location
-	taps   *prometheus.CounterVec
-	serve  func(ctx context.Context, card *reader.Card) error
+	role   role
+	out    *outbox.Log
+	book   *intent.Book // of payments whose outcome is not known
 
-	live *live // or nil
-	role role
-	seat *seat // of the SAM; nil where none is needed
-	// equip opens the SAM again, and makes the role again with it; nil if the SAM is not in a
-	// reader.
-	equip func() error
-	out   *outbox.Log
-	book  *intent.Book // of payments whose outcome is not known
-}
-
-// run serves until ctx ends and then returns nil. If the smart card service goes away, it waits for
-// it.
-func (l *lane) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := l.next(ctx)
-		for err != nil && away(err) && ctx.Err() == nil {
-			l.gone.Store(true)
-			if err = comeBack(ctx, l.log, err, l.reopen); err == nil {
-				l.gone.Store(false)
-				// A card that stayed in the reader has already been served.
-				err = l.reader.WaitEmpty(ctx)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reopen opens the reader, and the reader of a SAM, as if for the first time.
-func (l *lane) reopen() error {
-	_ = l.leave() // what was open before is gone with its service
-	rd, err := reader.Open(l.name)
-	if err != nil {
-		return err
-	}
-	l.reader = rd
-	if l.equip != nil {
-		return l.equip()
-	}
-	return nil
-}
-
-// leave closes the readers.
-func (l *lane) leave() error {
-	var err error
-	if l.reader != nil {
-		err = l.reader.Close()
-	}
-	err = errors.Join(err, l.seat.Close())
-	l.reader = nil
-	if l.equip != nil { // it brings another
-		l.seat = nil
-	}
-	return err
-}
-
-// ready says whether cards can be served.
-func (l *lane) ready(context.Context) error {
-	if l.gone.Load() {
-		return reader.ErrNoService
-	}
-	return nil
-}
-
-// next serves one card. An error means that the lane cannot go on.
-func (l *lane) next(ctx context.Context) error {
-	card, err := l.reader.WaitCard(ctx)
-	switch {
-	case errors.Is(err, reader.ErrUnresponsive), errors.Is(err, reader.ErrBusy):
-		l.log.Warn("card not served", logged(err))
-		return l.reader.WaitEmpty(ctx)
-	case err != nil:
-		return err
-	}
-	// A card that is being served is finished even if the program is told to stop.
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
-	defer cancel()
-	err = l.serve(limited, card)
-	// If the service has gone, or is shutting down, the next call returns an error that says so.
-	if failed := card.Close(); failed != nil {
-		l.log.Warn("card not let go", logged(failed))
-	}
-	if err != nil {
-		return err
-	}
-	return l.reader.WaitEmpty(ctx)
+	box      atomic.Pointer[outbox.Log] // out, for the pages
+	trouble  atomic.Pointer[trouble]    // why it is out of service; nil if it serves
+	last     atomic.Int64               // when it last served a card, in seconds since 1970
+	tried    chan struct{}              // closed once it serves, or has said why not
+	once     sync.Once                  // closes it
+	served   bool                       // a card, since the start
+	unsent   func()                     // ends the forwarding of out
+	standing standing
 }
 
 // watch logs the contents of a card, without anything that identifies its holder.

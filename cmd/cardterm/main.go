@@ -35,8 +35,8 @@ func (r *readerFlags) register(flags *flag.FlagSet, wait time.Duration) {
 }
 
 // open opens the reader and waits for a card.
-func (r *readerFlags) open(ctx context.Context) (*reader.Reader, *reader.Card, error) {
-	rd, err := reader.Open(r.name)
+func (r *readerFlags) open(ctx context.Context, readers *reader.Observer) (*reader.Reader, *reader.Card, error) {
+	rd, err := readers.Open(ctx, r.name)
 	if err != nil {
 		return nil, nil, err
 	}

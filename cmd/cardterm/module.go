@@ -18,8 +18,9 @@ import (
 	"citycard/terminals/sam"
 )
 
-// samWait is how long a SAM in its slot may take to answer.
-const samWait = 10 * time.Second
+// samWait is how long a SAM may take until it is in its slot; then the next one is tried, or the
+// same one again.
+const samWait = 2 * time.Second
 
 // moduleFlags choose the SAM: one in a second reader, or for development one in
 // software, made from the key file.
@@ -29,10 +30,10 @@ type moduleFlags struct {
 	terminal string
 }
 
+// register registers the choice of the SAM; the key file is the whole agent's.
 func (m *moduleFlags) register(flags *flag.FlagSet) {
-	flags.StringVar(&m.reader, "sam", "", "`READER` that holds the SAM")
-	flags.StringVar(&m.terminal, "terminal", "", "terminal number of a software SAM, 12 `DIGITS`; development only, with --keys")
-	m.keyFlags.register(flags)
+	flags.StringVar(&m.reader, "sam", m.reader, "`READER` that holds the SAM")
+	flags.StringVar(&m.terminal, "terminal", m.terminal, "terminal number of a software SAM, 12 `DIGITS`; development only, with --keys")
 }
 
 // seat is a SAM with its reader and card; a SAM in software has neither.
@@ -40,6 +41,21 @@ type seat struct {
 	module *sam.Module
 	reader *reader.Reader
 	card   *reader.Card
+	spare  string // the reader of one that is no lane's own
+}
+
+// watch ends a session when the SAM is taken out or its reader goes away.
+func (s *seat) watch(ctx context.Context, end context.CancelCauseFunc) {
+	if s.reader == nil {
+		return
+	}
+	err := s.reader.WaitEmpty(ctx)
+	if err == nil {
+		err = reader.ErrCardGone
+	}
+	if ctx.Err() == nil {
+		end(language.Textf("SAM: %w", err))
+	}
 }
 
 // Close releases the SAM.
@@ -50,7 +66,7 @@ func (s *seat) Close() error {
 	return errors.Join(s.card.Close(), s.reader.Close())
 }
 
-func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
+func (m *moduleFlags) open(ctx context.Context, readers *reader.Observer, image string) (*seat, error) {
 	if m.reader == "" {
 		soft, err := m.software(image)
 		if err != nil {
@@ -59,7 +75,12 @@ func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
 		module, err := sam.Open(ctx, soft)
 		return &seat{module: module}, err
 	}
-	rd, err := reader.Open(m.reader)
+	return openSAM(ctx, readers, m.reader)
+}
+
+// openSAM opens the SAM in the reader of a name.
+func openSAM(ctx context.Context, readers *reader.Observer, name string) (*seat, error) {
+	rd, err := readers.Open(ctx, name)
 	if err != nil {
 		return nil, language.Textf("SAM: %w", err)
 	}
@@ -71,7 +92,7 @@ func (m *moduleFlags) open(ctx context.Context, image string) (*seat, error) {
 	}
 	s := &seat{reader: rd, card: card}
 	if s.module, err = sam.Open(ctx, card); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(language.Textf("SAM: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/hex"
+	"errors"
 	"flag"
 	"strconv"
 
@@ -24,13 +25,13 @@ type placeFlags struct {
 }
 
 func (p *placeFlags) register(flags *flag.FlagSet) {
-	flags.UintVar(&p.line, "line", 1, "`NUMBER` of the line")
-	flags.UintVar(&p.station, "station", 1, "`NUMBER` of the station, gates only")
-	flags.StringVar(&p.direction, "direction", "in", "`DIRECTION` of the passengers, in or out; gates only")
-	flags.StringVar(&p.vehicle, "vehicle", "", "`NAME` of the vehicle, validators only")
-	flags.UintVar(&p.operator, "operator", 0, "the operator's `NUMBER` in card records")
-	flags.StringVar(&p.city, "city", "4910", "clearing centre of the city, 4 `DIGITS`")
-	flags.StringVar(&p.institution, "institution", "0000000000000000", "the operator's institution in card records, 16 hexadecimal `DIGITS`")
+	flags.UintVar(&p.line, "line", p.line, "`NUMBER` of the line")
+	flags.UintVar(&p.station, "station", p.station, "`NUMBER` of the station, gates only")
+	flags.StringVar(&p.direction, "direction", p.direction, "`DIRECTION` of the passengers, in or out; gates only")
+	flags.StringVar(&p.vehicle, "vehicle", p.vehicle, "`NAME` of the vehicle, validators only")
+	flags.UintVar(&p.operator, "operator", p.operator, "the operator's `NUMBER` in card records")
+	flags.StringVar(&p.city, "city", p.city, "clearing centre of the city, 4 `DIGITS`")
+	flags.StringVar(&p.institution, "institution", p.institution, "the operator's institution in card records, 16 hexadecimal `DIGITS`")
 }
 
 // priced checks that a table has prices for the place.
@@ -57,23 +58,59 @@ func (p *placeFlags) passages(kind string) intent.Place {
 	return here
 }
 
-// role makes a gate's or a validator's role; before makes each payment durable before a card is
-// told to make it.
-func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, before func(*message.Tap) error) (role, error) {
+// priced checks that a table has prices for the places of all lanes.
+func priced(lanes []laneFlags, table *tariff.Table) error {
+	var errs []error
+	for _, l := range lanes {
+		if err := l.place.priced(l.role, table); err != nil {
+			errs = append(errs, language.Textf("lane %s: %w", l.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// anyPlace is where a terminal stands of which nothing is said.
+func anyPlace() placeFlags {
+	return placeFlags{line: 1, station: 1, direction: "in", city: "4910", institution: "0000000000000000"}
+}
+
+// check refuses a place that no terminal can have.
+func (p *placeFlags) check(kind string) error {
+	if _, _, err := p.codes(); err != nil {
+		return err
+	}
+	switch {
+	case max(p.line, p.station, p.operator) > 0xFFFF:
+		return language.Textf("line, station, operator: %d, want at most 65535", max(p.line, p.station, p.operator))
+	case kind == roleGate && p.direction != "in" && p.direction != "out":
+		return language.Textf("direction: %q, want in or out", p.direction)
+	}
+	return nil
+}
+
+// codes are the city and the institution.
+func (p *placeFlags) codes() (uint16, [8]byte, error) {
 	city, err := strconv.ParseUint(p.city, 16, 16)
 	if err != nil || len(p.city) != 4 {
-		return role{}, language.Textf("--city %q, want 4 digits", p.city)
+		return 0, [8]byte{}, language.Textf("city: %q, want 4 digits", p.city)
 	}
 	institution, err := hex.DecodeString(p.institution)
 	if err != nil || len(institution) != 8 {
-		return role{}, language.Textf("--institution %q, want 16 hexadecimal digits", p.institution)
+		return 0, [8]byte{}, language.Textf("institution: %q, want 16 hexadecimal digits", p.institution)
 	}
-	if max(p.line, p.station, p.operator) > 0xFFFF {
-		return role{}, language.Textf("--line, --station and --operator go up to 65535")
+	return uint16(city), [8]byte(institution), nil
+}
+
+// role makes a gate's or a validator's role at a place that has been checked; before makes each
+// payment durable before a card is told to make it.
+func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedule, hot *hotlist.List, before func(*message.Tap) error) (role, error) {
+	city, institution, err := p.codes()
+	if err != nil {
+		return role{}, err
 	}
 	if kind == roleValidator {
 		v, err := validator.New(module, fares, validator.Place{
-			City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
+			City: city, Institution: institution, Operator: uint16(p.operator), Line: uint16(p.line),
 			Vehicle: p.vehicle, Medium: message.Medium_MEDIUM_CONTACTLESS,
 		})
 		if err != nil {
@@ -84,7 +121,7 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 		return role{pass: v.Ride, resolve: v.Resolve}, nil
 	}
 	g, err := gate.New(module, fares, gate.Place{
-		City: uint16(city), Institution: [8]byte(institution), Operator: uint16(p.operator), Line: uint16(p.line),
+		City: city, Institution: institution, Operator: uint16(p.operator), Line: uint16(p.line),
 		Station: uint16(p.station), Medium: message.Medium_MEDIUM_CONTACTLESS,
 	})
 	if err != nil {
@@ -92,13 +129,8 @@ func (p *placeFlags) role(kind string, module *sam.Module, fares *tariff.Schedul
 	}
 	g.Refuse(hot)
 	g.Intend(before)
-	r := role{pass: g.Enter, resolve: g.Resolve}
-	switch p.direction {
-	case "in":
-	case "out":
-		r.pass = g.Exit
-	default:
-		return role{}, language.Textf("--direction %q, want in or out", p.direction)
+	if p.direction == "out" {
+		return role{pass: g.Exit, resolve: g.Resolve}, nil
 	}
-	return r, nil
+	return role{pass: g.Enter, resolve: g.Resolve}, nil
 }

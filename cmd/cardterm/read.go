@@ -17,6 +17,7 @@ import (
 	"citycard/cmd/service"
 	"citycard/language"
 	"citycard/terminals/contents"
+	"citycard/terminals/reader"
 )
 
 // readProgram is `cardterm read`.
@@ -44,7 +45,9 @@ func (p *readProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
-	rd, card, err := p.readerFlags.open(ctx)
+	readers := reader.Observe()
+	defer func() { err = errors.Join(err, readers.Close()) }()
+	rd, card, err := p.readerFlags.open(ctx, readers)
 	if err != nil {
 		return err
 	}

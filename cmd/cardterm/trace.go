@@ -20,6 +20,7 @@ import (
 	"citycard/language"
 	"citycard/terminals/card"
 	"citycard/terminals/contents"
+	"citycard/terminals/reader"
 )
 
 // traceProgram is `cardterm trace`.
@@ -47,20 +48,22 @@ func traceCommand() *ffcli.Command {
 	}
 }
 
-func (p *traceProgram) exec(ctx context.Context, args []string) error {
+func (p *traceProgram) exec(ctx context.Context, args []string) (err error) {
 	if err := service.NoArguments(args); err != nil {
 		return err
 	}
+	readers := reader.Observe()
+	defer func() { err = errors.Join(err, readers.Close()) }()
 	for {
-		if err := p.trace(ctx); err != nil || p.once || p.commands || ctx.Err() != nil {
+		if err := p.trace(ctx, readers); err != nil || p.once || p.commands || ctx.Err() != nil {
 			return err
 		}
 	}
 }
 
 // trace waits for a card, shows the dialogue with it, and waits until it is taken out.
-func (p *traceProgram) trace(ctx context.Context) (err error) {
-	rd, card, err := p.open(ctx)
+func (p *traceProgram) trace(ctx context.Context, readers *reader.Observer) (err error) {
+	rd, card, err := p.open(ctx, readers)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

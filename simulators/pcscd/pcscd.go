@@ -59,7 +59,7 @@ func (d *Daemon) Environment() []string { return []string{socketVariable + "=" +
 // Programs find it by Environment. ctx limits only the waiting and the start; call Close at the
 // end. Errors: no pcscd on this machine, no virtual reader, or what the daemon said.
 func Ensure(ctx context.Context, log *slog.Logger) (*Daemon, error) {
-	d, err := startPrivate(ctx, log)
+	d, err := StartPrivate(ctx, log, 1)
 	if !errors.Is(err, errNotPrivate) {
 		return d, err
 	}
@@ -83,7 +83,7 @@ func machines(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	d.lock = lock
-	if err := d.awaitReaders(ctx); err != nil {
+	if err := d.awaitReaders(ctx, 1); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -152,14 +152,15 @@ const virtualReader = "Virtual PCD"
 
 // awaitReaders waits for the virtual readers: pcscd answers some moments before
 // it has opened them.
-func (d *Daemon) awaitReaders(ctx context.Context) error {
+func (d *Daemon) awaitReaders(ctx context.Context, count int) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit/2)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		names, err := readers(ctx, d.Socket)
-		if err == nil && slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, virtualReader) }) {
+		virtual := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.Contains(n, virtualReader) })
+		if err == nil && len(virtual) >= count {
 			return nil
 		}
 		select {

@@ -77,9 +77,12 @@ func TestPrivate(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	private, err := startPrivate(ctx, quiet())
+	private, err := StartPrivate(ctx, quiet(), 2)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(private.Slots) != 4 {
+		t.Errorf("two readers have the slots %q, want four", private.Slots)
 	}
 	if private.Socket == machine.Socket || slices.Contains(machine.Slots, private.Slots[0]) {
 		t.Errorf("private %q %q, machine %q %q", private.Socket, private.Slots, machine.Socket, machine.Slots)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,10 +43,12 @@ const inNamespace = `mount --bind "$1" ` + runFolder + ` || exit 77; exec "$2" -
 // notMounted is the exit code of inNamespace on a system that does not allow mounting.
 const notMounted = 77
 
-// startPrivate starts a daemon that no other program sees. All daemons of this process, one
-// after the other, listen at one path, since libpcsclite reads the variable once. Errors:
-// errNotPrivate, errNotInstalled, errNoVirtualReader, or what the daemon said.
-func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
+// StartPrivate starts a daemon that no other program sees, with a number of virtual readers of two
+// slots each: "Virtual PCD 00 00", "Virtual PCD 00 01", "Virtual PCD 2 00 00" and so on; pcscd has
+// room for sixteen slots. All daemons of this process, one after the other, listen at one path,
+// since libpcsclite reads the variable once. Errors: this system or user cannot have a daemon of
+// its own, errNotInstalled, errNoVirtualReader, or what the daemon said.
+func StartPrivate(ctx context.Context, log *slog.Logger, count int) (*Daemon, error) {
 	if !canBePrivate() {
 		return nil, errNotPrivate
 	}
@@ -64,7 +67,7 @@ func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	}
 	for range portTries {
 		var d *Daemon
-		if d, err = tryPrivate(ctx, program, driver, folder); err == nil {
+		if d, err = tryPrivate(ctx, program, driver, folder, count); err == nil {
 			d.lock, d.folder = lock, folder
 			log.Info("started a private pcscd", "pid", d.cmd.Process.Pid, "socket", d.Socket)
 			return d, nil
@@ -78,12 +81,8 @@ func startPrivate(ctx context.Context, log *slog.Logger) (*Daemon, error) {
 	return nil, errors.Join(err, os.RemoveAll(folder), os.Remove(lock.Path()), lock.Unlock())
 }
 
-// tryPrivate starts a daemon with two readers at a pair of free ports.
-func tryPrivate(ctx context.Context, program, driver, folder string) (*Daemon, error) {
-	port, err := freePair()
-	if err != nil {
-		return nil, err
-	}
+// tryPrivate starts a daemon with readers at pairs of free ports.
+func tryPrivate(ctx context.Context, daemon, driver, folder string, count int) (*Daemon, error) {
 	run, config := filepath.Join(folder, "run"), filepath.Join(folder, "readers")
 	if err := os.RemoveAll(folder); err != nil {
 		return nil, err
@@ -93,15 +92,37 @@ func tryPrivate(ctx context.Context, program, driver, folder string) (*Daemon, e
 			return nil, err
 		}
 	}
-	// A reader of vpcd has two slots, at the port that its channel names and at the next.
-	readers := fmt.Sprintf("FRIENDLYNAME %q\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%[2]X\n", virtualReader, port, driver)
-	if err := os.WriteFile(filepath.Join(config, "vpcd"), []byte(readers), 0o644); err != nil {
+	// A reader of vpcd has two slots, at the port that its channel names and at the next. A driver
+	// has room for one reader, so each has a copy of its own.
+	program, err := os.ReadFile(driver)
+	if err != nil {
+		return nil, err
+	}
+	var readers []byte
+	var slots []string
+	for i := range count {
+		name := virtualReader
+		if i > 0 {
+			name += " " + strconv.Itoa(i+1)
+		}
+		port, err := freePair(slots)
+		if err != nil {
+			return nil, err
+		}
+		copied := filepath.Join(folder, "driver-"+strconv.Itoa(i+1)+".so")
+		if err := os.WriteFile(copied, program, 0o755); err != nil {
+			return nil, err
+		}
+		readers = fmt.Appendf(readers, "FRIENDLYNAME %q\nDEVICENAME /dev/null:0x%X\nLIBPATH %s\nCHANNELID 0x%[2]X\n\n", name, port, copied)
+		slots = append(slots, slotAt(port), slotAt(port+1))
+	}
+	if err := os.WriteFile(filepath.Join(config, "vpcd"), readers, 0o644); err != nil {
 		return nil, err
 	}
 	d := &Daemon{
 		Socket: filepath.Join(run, filepath.Base(debianSocket)),
-		Slots:  []string{slotAt(port), slotAt(port + 1)},
-		cmd:    exec.Command("/bin/sh", "-c", inNamespace, "sh", run, program, config),
+		Slots:  slots,
+		cmd:    exec.Command("/bin/sh", "-c", inNamespace, "sh", run, daemon, config),
 	}
 	d.cmd.SysProcAttr = privateAttributes()
 	if err := d.start(ctx); err != nil {
@@ -110,7 +131,7 @@ func tryPrivate(ctx context.Context, program, driver, folder string) (*Daemon, e
 		}
 		return nil, err
 	}
-	if err := d.awaitReaders(ctx); err != nil {
+	if err := d.awaitReaders(ctx, len(slots)); err != nil {
 		return nil, errors.Join(err, d.stop())
 	}
 	return d, nil
@@ -118,11 +139,14 @@ func tryPrivate(ctx context.Context, program, driver, folder string) (*Daemon, e
 
 func slotAt(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// freePair finds a port that is free together with the next one.
-func freePair() (int, error) {
+// freePair finds a port that is free together with the next one, and none of those taken.
+func freePair(taken []string) (int, error) {
 	var err error
 	for range 100 {
 		port := lowestPort + 2*rand.IntN((highestPort-lowestPort)/2)
+		if slices.Contains(taken, slotAt(port)) {
+			continue
+		}
 		if err = errors.Join(tryPort(port), tryPort(port+1)); err == nil {
 			return port, nil
 		}

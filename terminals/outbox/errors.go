@@ -1,6 +1,11 @@
 package outbox
 
-import "citycard/language"
+import (
+	"errors"
+	"fmt"
+
+	"citycard/language"
+)
 
 // The errors of an outbox. Callers branch on ErrBroken alone.
 var (
@@ -31,4 +36,23 @@ func (e *damagedError) In(l language.Language) string {
 		return language.Textf("outbox damaged: %s: %s; keep a copy of the directory and do not delete it", e.File, e.Reason).In(l)
 	}
 	return language.Textf("outbox damaged: %s at byte %d: %s; keep a copy of the directory and do not delete it", e.File, e.Offset, e.Reason).In(l)
+}
+
+// sendError is what the brokers, or the client, say to a record.
+type sendError struct {
+	topic string
+	err   error
+}
+
+func (e *sendError) Error() string {
+	return fmt.Sprintf("outbox: send to topic %s: %v", e.topic, e.err)
+}
+
+func (e *sendError) Unwrap() error { return e.err }
+
+// Refused reports that an error of Forward is the brokers' or the client's, and not the outbox's
+// own: other outboxes that use the same client meet it too.
+func Refused(err error) bool {
+	var refused *sendError
+	return errors.As(err, &refused)
 }

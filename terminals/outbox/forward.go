@@ -23,9 +23,9 @@ func ProducerOptions(brokers ...string) []kgo.Opt {
 	}
 }
 
-// Forward sends records until ctx ends, and returns its error then; close the
-// client before the next Forward, since it may still hold some of them. While the
-// broker is away it waits; the client retries with its own back-off. It returns
+// Forward sends records until ctx ends, and returns its error then. The client may still hold some
+// of them: unless it is closed before the next Forward, they are sent twice, in their order. While
+// the broker is away it waits; the client retries with its own back-off. It returns
 // early with what the broker said when a record can never be taken (no such
 // topic, no right to write, too large), when a record on the disk is damaged, and
 // when it already runs.
@@ -78,7 +78,7 @@ func send(ctx context.Context, client *kgo.Client, records []Record) error {
 	for _, r := range records {
 		client.Produce(ctx, &kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value}, func(r *kgo.Record, err error) {
 			if err != nil {
-				err = fmt.Errorf("outbox: send to topic %s: %w", r.Topic, err)
+				err = &sendError{r.Topic, err}
 			}
 			answers <- err
 		})

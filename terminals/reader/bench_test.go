@@ -9,7 +9,6 @@ import (
 	"citycard/cardos/apdu"
 	"citycard/cardos/bcd"
 	"citycard/cardos/tunion"
-	"citycard/simulators/pcscd/pcscdtest"
 	"citycard/simulators/specimen"
 	"citycard/terminals/capp"
 	"citycard/terminals/card"
@@ -63,8 +62,8 @@ func cards(b *testing.B) (*reader.Card, *sam.Module) {
 			b.Fatal(err)
 		}
 	}
-	slots := pcscdtest.Slots(b)
-	var open [2]*reader.Card
+	slots, o := readers(b)
+	var held [2]*reader.Card
 	for i, kind := range []specimen.Kind{specimen.Transit, specimen.PSAM} {
 		c, err := specimen.New(ctx, kind, 1, morning)
 		check(err)
@@ -73,16 +72,13 @@ func cards(b *testing.B) (*reader.Card, *sam.Module) {
 			check(fund(ctx, c))
 		}
 		check(slots[i].Insert(ctx, c))
-		rd, err := reader.Open([]string{"00 00", "00 01"}[i])
+		held[i], err = open(b, o, i).WaitCard(ctx)
 		check(err)
-		b.Cleanup(func() { _ = rd.Close() })
-		open[i], err = rd.WaitCard(ctx)
-		check(err)
-		b.Cleanup(func() { _ = open[i].Close() })
+		b.Cleanup(func() { _ = held[i].Close() })
 	}
-	module, err := sam.Open(ctx, open[1])
+	module, err := sam.Open(ctx, held[1])
 	check(err)
-	return open[0], module
+	return held[0], module
 }
 
 // fund loads a specimen with enough for all exits.

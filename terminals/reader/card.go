@@ -26,17 +26,18 @@ const (
 type Card struct {
 	atr      []byte
 	protocol Protocol
+	calls    *calls
 
 	mu     sync.Mutex
 	handle *scard.Card // nil once closed or given up
 }
 
-func newCard(handle *scard.Card, atr []byte) *Card {
+func newCard(handle *scard.Card, atr []byte, calls *calls) *Card {
 	protocol := T1
 	if handle.ActiveProtocol() == scard.ProtocolT0 {
 		protocol = T0
 	}
-	return &Card{handle: handle, atr: append([]byte(nil), atr...), protocol: protocol}
+	return &Card{handle: handle, atr: append([]byte(nil), atr...), protocol: protocol, calls: calls}
 }
 
 // ATR is the card's answer to reset.
@@ -44,11 +45,6 @@ func (c *Card) ATR() []byte { return append([]byte(nil), c.atr...) }
 
 // Protocol is what card and reader agreed on.
 func (c *Card) Protocol() Protocol { return c.protocol }
-
-type transmitted struct {
-	answer []byte
-	err    error
-}
 
 // Transmit sends one raw command and returns the raw answer with its status
 // word. Errors: ErrCardGone, ErrCardReset, ErrNoService, or ctx's error with
@@ -66,23 +62,10 @@ func (c *Card) Transmit(ctx context.Context, command []byte) ([]byte, error) {
 	if handle == nil {
 		return nil, language.Textf("%w: it was closed", ErrCardGone)
 	}
-	if ctx.Done() == nil {
-		return transmit(handle, command)
-	}
-	done := make(chan transmitted, 1)
-	go func() {
-		answer, err := transmit(handle, command)
-		done <- transmitted{answer, err}
-	}()
-	select {
-	case t := <-done:
-		return t.answer, t.err
-	case <-ctx.Done():
-	}
-	select {
-	case t := <-done: // both at once: the answer counts
-		return t.answer, t.err
-	default:
+	var answer []byte
+	var err error
+	if c.calls.run(ctx, func() { answer, err = transmit(handle, command) }) {
+		return answer, err
 	}
 	c.mu.Lock()
 	c.handle = nil // the driver still waits for the card and owns the handle
@@ -116,7 +99,13 @@ func (c *Card) Close() error {
 	if handle == nil {
 		return nil
 	}
-	err := sorted(language.Textf("let the card go"), handle.Disconnect(scard.ResetCard))
+	ctx, cancel := context.WithTimeout(context.Background(), connectLimit)
+	defer cancel()
+	var err error
+	if !c.calls.run(ctx, func() { err = handle.Disconnect(scard.ResetCard) }) {
+		return ErrStalled
+	}
+	err = sorted(language.Textf("let the card go"), err)
 	if errors.Is(err, ErrCardGone) || errors.Is(err, ErrNoCard) || errors.Is(err, ErrCardReset) || errors.Is(err, ErrNoReader) {
 		return nil
 	}

@@ -13,6 +13,8 @@ import (
 var (
 	// ErrNoService: no smart card daemon answers.
 	ErrNoService = language.Textf("no smart card service: start pcscd (as root: pcscd --foreground; Debian: apt-get install pcscd)")
+	// ErrStalled: a call of the service or of a reader's driver does not return.
+	ErrStalled = language.Textf("the reader's driver does not answer: take the card out; if that does not help, restart pcscd")
 	// ErrNoReader: the daemon knows no reader, or not the one asked for.
 	ErrNoReader = language.Textf("no card reader: plug one in, or install a virtual one (Debian: apt-get install vsmartcard-vpcd, then restart pcscd)")
 	// ErrNoCard: no card came in the time given.

@@ -3,8 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/ebfe/scard"
@@ -12,62 +11,87 @@ import (
 	"citycard/language"
 )
 
-// look is how long one call to the daemon may block before the context is checked. A change of
-// state ends the call at once.
-const look = 200 * time.Millisecond
+// connectLimit is how long a driver may take to power a card. A contact card may take a second.
+const connectLimit = 5 * time.Second
 
-// List returns the names of the readers. Errors: ErrNoService, ErrNoReader.
-func List() ([]string, error) {
-	ctx, err := scard.EstablishContext()
-	if err != nil {
-		return nil, sorted(language.Textf("list the readers"), err)
-	}
-	defer ctx.Release() //nolint:errcheck // nothing to be done about it
-	return list(ctx)
-}
-
-func list(ctx *scard.Context) ([]string, error) {
-	names, err := ctx.ListReaders()
-	if err != nil {
-		return nil, sorted(language.Textf("list the readers"), err)
-	}
-	if len(names) == 0 {
-		return nil, ErrNoReader
-	}
-	return names, nil
-}
-
-// Reader is one open reader. One goroutine at a time uses it.
+// Reader is one open reader. One goroutine at a time uses it, except that WaitEmpty may run beside
+// other calls.
 type Reader struct {
-	name    string
-	context *scard.Context // nil once closed
-	state   scard.StateFlag
+	name     string
+	observer *Observer
+	service  int // of the observer's count
+	calls    calls
+	context  *scard.Context // nil once closed
 	// insertion is pcscd's count of insertions and removals (the upper half of the state) when the
 	// last card was returned. It tells one card from the next.
 	insertion scard.StateFlag
 	given     bool
 }
 
-// Open opens the reader whose name contains name; the empty name means the
-// first one. Errors: ErrNoService, ErrNoReader.
-func Open(name string) (*Reader, error) {
-	ctx, err := scard.EstablishContext()
-	if err != nil {
-		return nil, sorted(language.Textf("reach PC/SC"), err)
+// calls are those of one context of the library. The library serves one at a time: after one that
+// does not return there can be no other.
+type calls struct {
+	mu    sync.Mutex
+	stuck <-chan struct{} // closed when the call that was given up returns
+}
+
+// run runs a call and returns true, or gives it up when ctx ends and returns false.
+func (c *calls) run(ctx context.Context, call func()) bool {
+	if ctx.Done() == nil {
+		call()
+		return true
 	}
-	names, err := list(ctx)
-	if err != nil {
-		return nil, errors.Join(err, ctx.Release())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		call()
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-ctx.Done():
 	}
-	i := slices.IndexFunc(names, func(n string) bool { return strings.Contains(n, name) })
-	if i < 0 {
-		return nil, errors.Join(&unknownReader{name, names}, ctx.Release())
+	select {
+	case <-ended: // both at once: the answer counts
+		return true
+	default:
 	}
-	return &Reader{name: names[i], context: ctx, state: scard.StateUnaware}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stuck = ended
+	return false
+}
+
+func (c *calls) given() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stuck
 }
 
 // Name is the reader's full name.
 func (r *Reader) Name() string { return r.name }
+
+// Stuck is closed when the call returns that was given up; it is nil if there was none. Until then
+// the driver is busy with it, and another Reader of the same name would wait too.
+func (r *Reader) Stuck() <-chan struct{} { return r.calls.given() }
+
+// reach opens a context of the reader's own.
+func (r *Reader) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stallLimit)
+	defer cancel()
+	var context *scard.Context
+	var err error
+	if !r.calls.run(ctx, func() { context, err = scard.EstablishContext() }) {
+		return r.stalled()
+	}
+	if err != nil {
+		return sorted(language.Textf("reach PC/SC"), err)
+	}
+	r.context = context
+	return nil
+}
+
+func (r *Reader) stalled() error { return language.Textf("%w (reader %s)", ErrStalled, r.name) }
 
 // Close releases the reader.
 func (r *Reader) Close() error {
@@ -76,34 +100,44 @@ func (r *Reader) Close() error {
 	}
 	ctx := r.context
 	r.context = nil
+	if stuck := r.Stuck(); stuck != nil {
+		go func() { // the call has the context
+			<-stuck
+			_ = ctx.Release()
+		}()
+		return nil
+	}
 	return sorted(language.Textf("release PC/SC"), ctx.Release())
 }
 
-// counter is the part of a state that counts insertions and removals.
-const counter scard.StateFlag = 0xFFFF0000
-
 // WaitCard waits until a card is in the reader and opens it. A card that is already there counts,
 // except the one that was returned last, which has to be taken out and put in again. When ctx ends
-// first the error is ErrNoCard together with ctx's.
+// first the error is ErrNoCard together with ctx's. After ErrBusy the same card can be opened once
+// the other program has let it go.
 func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 	for {
-		err := r.wait(ctx, func(state scard.StateFlag) (bool, error) {
-			if r.given && state&counter == r.insertion {
+		var seen Slot
+		err := r.wait(ctx, func(s Slot) (bool, error) {
+			seen = s
+			if r.given && s.state&counter == r.insertion {
 				return false, nil
 			}
-			if state&scard.StateMute != 0 {
+			if s.Mute() {
 				return false, language.Textf("%w (reader %s)", ErrUnresponsive, r.name)
 			}
-			return state&scard.StatePresent != 0, nil
+			return s.Card(), nil
 		})
 		if err != nil {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				err = &noCard{language.Textf("%w (reader %s)", ErrNoCard, r.name), ctx.Err()}
 			}
 			return nil, err
 		}
-		r.insertion, r.given = r.state&counter, true
-		card, err := r.connect()
+		card, err := r.connect(ctx)
+		if errors.Is(err, ErrBusy) {
+			return nil, err
+		}
+		r.insertion, r.given = seen.state&counter, true
 		if err == nil {
 			return card, nil
 		}
@@ -117,14 +151,18 @@ func (r *Reader) WaitCard(ctx context.Context) (*Card, error) {
 // WaitEmpty waits until the card that was returned last is taken out; another card may already be
 // in.
 func (r *Reader) WaitEmpty(ctx context.Context) error {
-	return r.wait(ctx, func(state scard.StateFlag) (bool, error) {
-		return state&scard.StateEmpty != 0 || r.given && state&counter != r.insertion, nil
+	return r.wait(ctx, func(s Slot) (bool, error) {
+		return s.Empty() || r.given && s.state&counter != r.insertion, nil
 	})
 }
 
-// wait reads the reader's state until enough returns true for it. The first read returns at once.
-func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, error)) error {
-	r.state = scard.StateUnaware
+// WaitFree waits until no program has the card open, or it is taken out.
+func (r *Reader) WaitFree(ctx context.Context) error {
+	return r.wait(ctx, func(s Slot) (bool, error) { return s.Empty() || !s.Used(), nil })
+}
+
+// wait watches the reader until enough returns true for it.
+func (r *Reader) wait(ctx context.Context, enough func(Slot) (bool, error)) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -132,26 +170,43 @@ func (r *Reader) wait(ctx context.Context, enough func(scard.StateFlag) (bool, e
 		if r.context == nil {
 			return language.Textf("%w (reader %s was closed)", ErrNoReader, r.name)
 		}
-		states := []scard.ReaderState{{Reader: r.name, CurrentState: r.state}}
-		err := r.context.GetStatusChange(states, look)
-		if errors.Is(err, scard.ErrTimeout) {
-			continue
-		}
+		view, changed, err := r.observer.View(ctx)
 		if err != nil {
-			return sortedAdmitted(language.Textf("watch the reader %s", r.name), err)
+			return err
 		}
-		// The state that was seen is passed to the next call; else that call returns at once.
-		r.state = states[0].EventState &^ scard.StateChanged
-		if r.state&(scard.StateUnavailable|scard.StateUnknown|scard.StateIgnore) != 0 {
+		if view.Err != nil {
+			return view.Err
+		}
+		if view.service != r.service {
+			return language.Textf("%w (it was started again)", ErrNoService)
+		}
+		slot, there := view.slot(r.name)
+		if !there {
 			return language.Textf("%w (%s was unplugged)", ErrNoReader, r.name)
 		}
-		if ok, err := enough(r.state); ok || err != nil {
+		if ok, err := enough(slot); ok || err != nil {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
 		}
 	}
 }
 
-func (r *Reader) connect() (*Card, error) {
+// connect opens the card. The end of ctx does not interrupt it.
+func (r *Reader) connect(ctx context.Context) (*Card, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectLimit)
+	defer cancel()
+	var card *Card
+	var err error
+	if !r.calls.run(ctx, func() { card, err = r.power() }) {
+		return nil, r.stalled()
+	}
+	return card, err
+}
+
+func (r *Reader) power() (*Card, error) {
 	handle, err := r.context.Connect(r.name, scard.ShareExclusive, scard.ProtocolAny)
 	if err != nil {
 		return nil, sorted(language.Textf("open the card in %s", r.name), err)
@@ -160,5 +215,5 @@ func (r *Reader) connect() (*Card, error) {
 	if err != nil {
 		return nil, errors.Join(sorted(language.Textf("ask for the card's state"), err), handle.Disconnect(scard.ResetCard))
 	}
-	return newCard(handle, status.Atr), nil
+	return newCard(handle, status.Atr, &r.calls), nil
 }

@@ -34,15 +34,17 @@ var (
 	terminal = [6]byte{0x49, 0x10, 0x10, 0, 0, 0x01}
 )
 
-// readers makes sure that pcscd runs for a test and returns the two virtual slots.
-func readers(t *testing.T) [2]*vcard.Slot {
+// readers makes sure that pcscd runs for a test and returns the two virtual slots, and who
+// watches them.
+func readers(t testing.TB) ([2]*vcard.Slot, *reader.Observer) {
 	t.Helper()
-	slots := pcscdtest.Slots(t)
-	names, err := reader.List()
-	if err != nil || len(names) < 2 {
-		t.Fatalf("readers %q, %v; want two virtual ones: %s", names, err, pcscd.Install)
+	slots, o := pcscdtest.Slots(t), reader.Observe()
+	t.Cleanup(func() { must(t, o.Close()) })
+	seen, err := o.Readers(t.Context())
+	if err != nil || len(seen) < 2 {
+		t.Fatalf("readers %v, %v; want two virtual ones: %s", seen, err, pcscd.Install)
 	}
-	return slots
+	return slots, o
 }
 
 func must(t testing.TB, err error) {
@@ -52,9 +54,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func open(t *testing.T, slot int) *reader.Reader {
+func open(t testing.TB, o *reader.Observer, slot int) *reader.Reader {
 	t.Helper()
-	r, err := reader.Open(fmt.Sprintf("Virtual PCD 00 %02d", slot))
+	r, err := o.Open(t.Context(), fmt.Sprintf("Virtual PCD 00 %02d", slot))
 	must(t, err)
 	t.Cleanup(func() { must(t, r.Close()) })
 	return r
@@ -103,7 +105,8 @@ func (a authority) AuthoriseLoad(_ context.Context, r *message.LoadRequest) (*me
 // A transit card's life: blank, personalised, topped up, a metro trip; and the
 // chip agrees with what the reader saw.
 func TestTransitCardInARealReader(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
+	slots, o := readers(t)
+	r := open(t, o, 0)
 	blank := chip.NewTransit(11)
 	must(t, slots[0].Insert(t.Context(), blank))
 	card := wait(t, r)
@@ -117,7 +120,7 @@ func TestTransitCardInARealReader(t *testing.T) {
 	if load.GetNewBalanceFen() != 5000 || issued.Number != "03105070200000000012" {
 		t.Errorf("issued %+v, load %v", issued, load)
 	}
-	g := newGate(t, slots[1], open(t, 1))
+	g := newGate(t, slots[1], open(t, o, 1))
 	_, err = g.Enter(t.Context(), card, morning)
 	must(t, err)
 	tap, err := g.Exit(t.Context(), card, morning.Add(10*time.Minute))
@@ -153,9 +156,10 @@ func newGate(t *testing.T, slot *vcard.Slot, r *reader.Reader) *gate.Gate {
 // Social-security cards of both generations; version 3 with a SAM in the second
 // reader.
 func TestSocialSecurityCardInARealReader(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
+	slots, o := readers(t)
+	r := open(t, o, 0)
 	must(t, slots[1].Insert(t.Context(), chip.NewPSAM(terminal, store.SAMKeys())))
-	module := wait(t, open(t, 1))
+	module := wait(t, open(t, o, 1))
 	defer func() { must(t, module.Close()) }()
 	access, err := sam.OpenAccess(t.Context(), module)
 	must(t, err)
@@ -180,7 +184,8 @@ func TestSocialSecurityCardInARealReader(t *testing.T) {
 
 // Cards are swapped as fast as pcscd notices; each one counts as a new card.
 func TestSwapsAreSeenAndFast(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
+	slots, o := readers(t)
+	r := open(t, o, 0)
 	const cards = 5
 	begin := time.Now()
 	for i := range cards {
@@ -203,8 +208,9 @@ func TestSwapsAreSeenAndFast(t *testing.T) {
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
-	if _, err := reader.Open("no such reader"); !errors.Is(err, reader.ErrNoReader) || !strings.Contains(err.Error(), "Virtual PCD") {
+	slots, o := readers(t)
+	r := open(t, o, 0)
+	if _, err := o.Open(t.Context(), "no such reader"); !errors.Is(err, reader.ErrNoReader) || !strings.Contains(err.Error(), "Virtual PCD") {
 		t.Errorf("unknown reader: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -217,7 +223,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	if _, err := card.Transmit(t.Context(), nil); err == nil || errors.Is(err, reader.ErrCardGone) {
 		t.Errorf("empty command: %v", err)
 	}
-	other := open(t, 0)
+	other := open(t, o, 0)
 	if _, err := other.WaitCard(t.Context()); !errors.Is(err, reader.ErrBusy) {
 		t.Errorf("second program: %v", err)
 	}
@@ -230,7 +236,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 
 // The same card is not given out twice; put in again it is.
 func TestSameCardIsGivenOnce(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
+	slots, o := readers(t)
+	r := open(t, o, 0)
 	same := chip.NewTransit(1)
 	for range 2 {
 		must(t, slots[0].Insert(t.Context(), same))
@@ -254,7 +261,8 @@ func (stalling) Transmit(ctx context.Context, _ []byte) ([]byte, error) {
 }
 
 func TestStallingCardIsGivenUp(t *testing.T) {
-	slots, r := readers(t), open(t, 0)
+	slots, o := readers(t)
+	r := open(t, o, 0)
 	must(t, slots[0].Insert(t.Context(), stalling{chip.NewTransit(1)}))
 	card := wait(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

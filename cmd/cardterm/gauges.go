@@ -1,0 +1,54 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// newTapCounter counts the cards served, by lane and outcome.
+func newTapCounter(registry *prometheus.Registry) *prometheus.CounterVec {
+	taps := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cardterm_taps_total", Help: "Cards held to the reader of a lane, by outcome.",
+	}, []string{"lane", "outcome"})
+	registry.MustRegister(taps)
+	return taps
+}
+
+// laneGauges show the lanes on the pages.
+type laneGauges struct {
+	lanes                  []*lane
+	serving, last, waiting *prometheus.Desc
+}
+
+func newLaneGauges(lanes []*lane) *laneGauges {
+	return &laneGauges{
+		lanes:   lanes,
+		serving: prometheus.NewDesc("cardterm_lane_serving", "1 while the lane serves cards, else 0; /readyz says why.", []string{"lane"}, nil),
+		last:    prometheus.NewDesc("cardterm_lane_card_timestamp_seconds", "When the lane last served a card; its start, if it has served none since.", []string{"lane"}, nil),
+		waiting: prometheus.NewDesc("cardterm_outbox_waiting", "Records of the lane that the broker has not acknowledged.", []string{"lane"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *laneGauges) Describe(out chan<- *prometheus.Desc) {
+	out <- g.serving
+	out <- g.last
+	out <- g.waiting
+}
+
+// Collect implements prometheus.Collector.
+func (g *laneGauges) Collect(out chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, lane string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, lane)
+	}
+	for _, l := range g.lanes {
+		serving := 0.0
+		if l.trouble.Load() == nil {
+			serving = 1
+		}
+		gauge(g.serving, serving, l.settings.name)
+		gauge(g.last, float64(l.last.Load()), l.settings.name)
+		if box := l.box.Load(); box != nil {
+			gauge(g.waiting, float64(box.Status().Waiting()), l.settings.name)
+		}
+	}
+}

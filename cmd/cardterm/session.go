@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/language"
+	"citycard/terminals/intent"
+	"citycard/terminals/outbox"
+	"citycard/terminals/reader"
+)
+
+func laneOf(common *shared, settings laneFlags, taps *prometheus.CounterVec) *lane {
+	l := &lane{
+		shared: common, settings: settings, log: common.log.With("lane", settings.name),
+		taps: taps.MustCurryWith(prometheus.Labels{"lane": settings.name}), tried: make(chan struct{}),
+	}
+	l.standing.log = l.log
+	l.serve = l.watch
+	if settings.charges() {
+		l.serve = l.charge
+	}
+	l.settings.module.keyFlags = common.keys
+	l.trouble.Store(&trouble{err: language.Textf("the lane has not begun")})
+	l.last.Store(time.Now().Unix())
+	return l
+}
+
+// run serves until ctx ends. Whatever goes wrong, the lane says it in one line and tries again.
+func (l *lane) run(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := l.session(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		l.trouble.Store(&trouble{err: err})
+		l.standing.stop(err)
+		l.once.Do(func() { close(l.tried) })
+		if away(err) || time.Since(began) > lastPause {
+			pause = firstPause
+		}
+		l.rest(ctx, err, pause)
+		if !away(err) {
+			pause = min(2*pause, lastPause)
+		}
+	}
+	if err := l.closeOut(); err != nil {
+		l.log.Warn("the outbox is not closed in order", logged(err))
+	}
+}
+
+// rest waits until another try may do better.
+func (l *lane) rest(ctx context.Context, err error, pause time.Duration) {
+	if l.reader != nil {
+		if stuck := l.reader.Stuck(); stuck != nil {
+			select { // another call would wait for the same driver
+			case <-ctx.Done():
+			case <-stuck:
+			}
+			return
+		}
+	}
+	var changed <-chan struct{}
+	if away(err) {
+		if _, news, err := l.readers.View(ctx); err == nil {
+			changed = news
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-time.After(pause):
+	}
+}
+
+// session opens what the lane needs and serves cards until something is in the way.
+func (l *lane) session(ctx context.Context) (err error) {
+	if l.settings.charges() {
+		if err := l.openOut(ctx); err != nil {
+			return err
+		}
+	}
+	if l.reader, err = l.readers.Open(ctx, l.settings.reader); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer func() {
+		end(nil)
+		watching.Wait()
+		if failed := l.reader.Close(); failed != nil && err == nil {
+			err = failed
+		}
+	}()
+	if l.settings.charges() {
+		seat, err := l.equip(ctx)
+		if err != nil {
+			return err
+		}
+		defer l.release(seat)
+		watching.Go(func() { seat.watch(ctx, end) })
+	}
+	if l.served { // a card that stayed in the reader has been served
+		if err := l.reader.WaitEmpty(ctx); err != nil {
+			return err
+		}
+	}
+	l.begin()
+	for ctx.Err() == nil {
+		if err := l.next(ctx); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// begin says that cards are served.
+func (l *lane) begin() {
+	l.trouble.Store(nil)
+	if !l.standing.goOn() {
+		l.log.Info("in service", "reader", l.reader.Name(), "role", l.settings.role)
+	}
+	l.once.Do(func() { close(l.tried) })
+}
+
+// equip opens the SAM, or a spare one, and makes the role with it.
+func (l *lane) equip(ctx context.Context) (*seat, error) {
+	s, err := l.settings.module.open(ctx, l.readers, l.home("sam.img"))
+	if err != nil && !errors.Is(err, reader.ErrNoService) {
+		s, err = l.spare(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.role, err = l.settings.place.role(l.settings.role, s.module, l.fares.Schedule, l.hot, l.book.Begin); err != nil {
+		l.release(s)
+		return nil, err
+	}
+	l.log.Info("taking fares", append([]any{"terminal", fmt.Sprintf("%x", s.module.Terminal())}, l.fares.state().attrs()...)...)
+	return s, nil
+}
+
+// spare opens a spare SAM of the lane's place.
+func (l *lane) spare(ctx context.Context, why error) (*seat, error) {
+	for _, name := range l.spares.free(l.settings.place) {
+		if !l.spares.take(name) {
+			continue
+		}
+		s, err := openSAM(ctx, l.readers, name)
+		if err == nil {
+			l.log.Warn("a spare SAM takes the place of the lane's", "sam", name, logged(why))
+			s.spare = name
+			return s, nil
+		}
+		l.spares.giveBack(name)
+	}
+	return nil, why
+}
+
+// release closes a SAM.
+func (l *lane) release(s *seat) {
+	if err := s.Close(); err != nil && !away(err) {
+		l.log.Warn("the SAM is not let go", logged(err))
+	}
+	if s.spare != "" {
+		l.spares.giveBack(s.spare)
+	}
+}
+
+// home is a path in the lane's own directory.
+func (l *lane) home(name string) string { return l.dir.Join("lanes", l.settings.name, name) }
+
+// openOut opens the outbox unless it is open, and lets it be forwarded. One that takes no more
+// records is opened again.
+func (l *lane) openOut(ctx context.Context) error {
+	if l.out != nil {
+		if err := l.out.Ready(); !errors.Is(err, outbox.ErrBroken) {
+			return nil
+		}
+		if err := l.closeOut(); err != nil {
+			l.log.Warn("the outbox is opened again", logged(err))
+		}
+	}
+	out, err := outbox.Open(l.home("outbox"))
+	if err != nil {
+		return err
+	}
+	if l.book, err = intent.Open(out, l.settings.place.passages(l.settings.role)); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	l.out = out
+	l.box.Store(out)
+	l.unsent = l.forward.add(ctx, l.settings.name, out)
+	return nil
+}
+
+// closeOut closes the outbox.
+func (l *lane) closeOut() error {
+	if l.out == nil {
+		return nil
+	}
+	l.unsent()
+	l.box.Store(nil)
+	err := errors.Join(l.book.Close(), l.out.Close())
+	l.out, l.book = nil, nil
+	return err
+}
+
+// ready says whether cards can be served.
+func (l *lane) ready(context.Context) error {
+	if t := l.trouble.Load(); t != nil {
+		return t.err
+	}
+	if box := l.box.Load(); box != nil {
+		return box.Ready()
+	}
+	return nil
+}
+
+// next serves one card. An error means that the session ends.
+func (l *lane) next(ctx context.Context) error {
+	card, err := l.reader.WaitCard(ctx)
+	switch {
+	case errors.Is(err, reader.ErrBusy):
+		l.log.Warn("card not served yet", logged(err), "passenger", "hold the card still")
+		return l.reader.WaitFree(ctx)
+	case errors.Is(err, reader.ErrUnresponsive):
+		l.log.Warn("card not served", logged(err), "passenger", "hold the card again")
+		return l.reader.WaitEmpty(ctx)
+	case err != nil:
+		return err
+	}
+	// A card that is being served is finished even if the program is told to stop.
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
+	defer cancel()
+	l.served = true
+	err = l.serve(limited, card)
+	l.last.Store(time.Now().Unix())
+	// If the service has gone, or is shutting down, the next call returns an error that says so.
+	if failed := card.Close(); failed != nil && err == nil {
+		l.log.Warn("card not let go", logged(failed))
+	}
+	if err == nil && l.reader.Stuck() != nil {
+		err = language.Textf("%w (reader %s)", reader.ErrStalled, l.reader.Name())
+	}
+	if err != nil {
+		return err
+	}
+	return l.reader.WaitEmpty(ctx)
+}
