@@ -41,11 +41,32 @@ type agent struct {
 	ops    string
 	zone   string
 	trace  bool
+	screen string // --display
 }
 
 func agentCommand() *ffcli.Command {
 	flags := flag.NewFlagSet("cardterm", flag.ContinueOnError)
-	a := &agent{Common: service.Common{Data: "cardterm-data"}, laneFlags: laneFlags{role: roleWatch, place: anyPlace()}}
+	a := newAgent()
+	a.registerAll(flags)
+	return &ffcli.Command{
+		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm COMMAND",
+		ShortHelp: "terminal agent for the readers of one machine",
+		LongHelp: "Without --lane and --lanes there is one lane, called 1, as the flags say. With them each lane has a reader\n" +
+			"and a SAM, an outbox and metrics of its own; a lane that cannot work does not stop the others.\n" +
+			"Readers, cards and pcscd may come and go: a lane says in one line why it is out of service, and goes on by itself.\n\n" +
+			"With --trace each command to a card and its answer is printed on standard output with its fields and\n" +
+			"its status word in words, as cardterm trace does, in every role. Keys, PINs and the holder's data are\n" +
+			"never shown. A card is never kept waiting: what the output does not take in time is left out.",
+		FlagSet: flags, Exec: a.exec,
+	}
+}
+
+func newAgent() agent {
+	return agent{Common: service.Common{Data: "cardterm-data"}, laneFlags: laneFlags{role: roleWatch, place: anyPlace(), repeat: 5 * time.Second, notice: noticeFlags{expiryDays: 30}}}
+}
+
+// registerAll registers the flags of the agent.
+func (a *agent) registerAll(flags *flag.FlagSet) {
 	a.Register(flags)
 	a.register(flags)
 	a.keys.register(flags)
@@ -57,18 +78,8 @@ func agentCommand() *ffcli.Command {
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: those of topic fares, as they are published")
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
+	flags.StringVar(&a.screen, "display", "", "`WHERE` results go as lines of JSON, for displays: stdout, or unix:PATH, a socket at which they are read")
 	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on")
-	return &ffcli.Command{
-		Name: "cardterm", ShortUsage: "cardterm [flags] | cardterm read | cardterm trace | cardterm issue",
-		ShortHelp: "terminal agent for the readers of one machine",
-		LongHelp: "Without --lane and --lanes there is one lane, called 1, as the flags say. With them each lane has a reader\n" +
-			"and a SAM, an outbox and metrics of its own; a lane that cannot work does not stop the others.\n" +
-			"Readers, cards and pcscd may come and go: a lane says in one line why it is out of service, and goes on by itself.\n\n" +
-			"With --trace each command to a card and its answer is printed on standard output with its fields and\n" +
-			"its status word in words, as cardterm trace does, in every role. Keys, PINs and the holder's data are\n" +
-			"never shown. A card is never kept waiting: what the output does not take in time is left out.",
-		FlagSet: flags, Exec: a.exec,
-	}
 }
 
 func (a *agent) exec(ctx context.Context, args []string) (err error) {
@@ -89,6 +100,9 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 	pages := service.NewOps("cardterm", log)
 	common := &shared{log: log, zone: zone, keys: a.keys, readers: reader.Observe(), spares: &spareSAMs{all: spares}}
 	stack.Push("readers", func(context.Context) error { return common.readers.Close() })
+	if err := a.show(ctx, stack, common, pages); err != nil {
+		return err
+	}
 	if a.trace {
 		signal.Ignore(syscall.SIGPIPE)
 		common.live = startLive(os.Stdout, a.Language, log)
@@ -117,6 +131,21 @@ func (a *agent) exec(ctx context.Context, args []string) (err error) {
 		return nil
 	}
 	return context.Cause(running)
+}
+
+// show begins to show results, if that is asked for.
+func (a *agent) show(ctx context.Context, stack *service.Stack, common *shared, pages *service.Ops) (err error) {
+	switch {
+	case a.screen == "":
+		return nil
+	case a.trace && a.screen == "stdout":
+		return service.Exit(service.ExitUsage, service.Fail("--trace and --display stdout write to the same place").Todo("give --display unix:PATH"))
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	if common.display, err = startDisplay(ctx, a.screen, common.log, pages.Registry()); err == nil {
+		stack.Push("display", common.display.Close)
+	}
+	return err
 }
 
 // runAll runs the lanes until ctx ends.
@@ -155,7 +184,8 @@ type shared struct {
 	keys    keyFlags
 	readers *reader.Observer
 	spares  *spareSAMs
-	live    *live // or nil
+	live    *live    // or nil
+	display *display // or nil
 
 	dir     *service.DataDir
 	fares   *fares

@@ -36,8 +36,8 @@ type standing struct {
 	since time.Time
 }
 
-// stop says why, unless that was said last.
-func (s *standing) stop(err error) {
+// stop says why, and returns false if that was said last.
+func (s *standing) stop(err error) bool {
 	why := err.Error()
 	for _, known := range []*language.Text{reader.ErrNoService, reader.ErrNoReader, reader.ErrStalled, reader.ErrBusy, reader.ErrNoCard} {
 		if errors.Is(err, known) {
@@ -45,13 +45,14 @@ func (s *standing) stop(err error) {
 		}
 	}
 	if why == s.why {
-		return
+		return false
 	}
 	if s.why == "" {
 		s.since = time.Now()
 	}
 	s.why = why
 	s.log.Warn("out of service", logged(err), "passenger", "out of service, use another one")
+	return true
 }
 
 // goOn says that it goes on, and returns false if it had not stopped.

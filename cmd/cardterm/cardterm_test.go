@@ -348,7 +348,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"--no-such-flag"}, "no-such-flag"},
 		{[]string{"read", "--wait", "300ms", "--language", "zh"}, "cardterm: 读卡器中没有卡片：请放入卡片（读卡器 Virtual PCD 00 00）"},
 		{[]string{"read", "--reader", "none such", "--language", "zh"}, `cardterm: 没有名称含 "none such" 的读卡器；现有：Virtual PCD 00 00、Virtual PCD 00 01`},
-		{[]string{"--role", "bouncer", "--language", "zh"}, `want watch`},
+		{[]string{"--role", "bouncer", "--language", "zh"}, `应为 watch、gate 或 validator`},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

@@ -139,7 +139,7 @@ func (f *fareTest) record(key string, value []byte) {
 func (f *fareTest) start() {
 	f.Helper()
 	f.words, f.paid = &said{}, 0
-	f.cmd = command(f.T, "--role", "validator", "--reader", "00 00", "--sam", "00 01", "--kafka", f.address, "--data", f.data, "--ops", f.pages)
+	f.cmd = command(f.T, "--role", "validator", "--repeat", "0s", "--reader", "00 00", "--sam", "00 01", "--kafka", f.address, "--data", f.data, "--ops", f.pages)
 	f.cmd.Stderr = f.words
 	must(f.T, f.cmd.Start())
 }

@@ -45,6 +45,7 @@ type lane struct {
 	role   role
 	out    *outbox.Log
 	book   *intent.Book // of payments whose outcome is not known
+	guard  guard
 
 	box      atomic.Pointer[outbox.Log] // out, for the pages
 	trouble  atomic.Pointer[trouble]    // why it is out of service; nil if it serves
@@ -91,20 +92,26 @@ func (l *lane) overheard(card *reader.Card) apdu.Card {
 func (l *lane) take(ctx context.Context, c apdu.Card, at time.Time) error {
 	if err := l.out.Ready(); err != nil {
 		l.taps.WithLabelValues("closed").Inc()
+		l.display.show(shown{Time: at, Lane: l.settings.name, Outcome: outcomeClosed, Sound: soundStop})
 		l.log.Error("lane closed: no room for records", logged(err))
 		if errors.Is(err, outbox.ErrBroken) {
 			return err
 		}
 		return nil // a full disk heals
 	}
-	tap, err := l.settle(ctx, c, at)
-	if tap != nil || err != nil {
-		return l.tell(tap, err)
+	s := &sight{Card: c, at: at}
+	tap, err := l.settle(ctx, s, at)
+	if tap == nil && err == nil {
+		s.guard = &l.guard
+		tap, err = l.role.pass(ctx, s, at)
+		if failed := l.book.End(tap, err); failed != nil {
+			return failed
+		}
 	}
-	tap, err = l.role.pass(ctx, c, at)
-	if failed := l.book.End(tap, err); failed != nil {
-		return failed
+	if tap != nil {
+		l.guard.add(tap, at)
 	}
+	l.display.show(l.result(tap, err, s))
 	return l.tell(tap, err)
 }
 
@@ -135,6 +142,9 @@ func (l *lane) tell(tap *message.Tap, err error) error {
 	case errors.As(err, &unknown):
 		l.taps.WithLabelValues("unknown").Inc()
 		l.log.Warn("outcome unknown", logged(err))
+	case errors.Is(err, errRepeated):
+		l.taps.WithLabelValues(outcomeRepeated).Inc()
+		l.log.Info("the card has just paid here; its result is shown again")
 	case errors.As(err, &listed):
 		l.taps.WithLabelValues("listed").Inc()
 		l.log.Warn("refused", logged(err))

@@ -56,7 +56,7 @@ func newLaneWith(t *testing.T, hot *hotlist.List) (*lane, *chip.Chip) {
 	must(t, err)
 	r, err := place.role(roleGate, module, fares, hot, book.Begin)
 	must(t, err)
-	return &lane{log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"lane": "1"}), role: r, out: out, book: book}, personalised(t, store)
+	return &lane{shared: &shared{}, log: slog.New(slog.DiscardHandler), taps: newTapCounter(prometheus.NewRegistry()).MustCurryWith(prometheus.Labels{"lane": "1"}), role: r, out: out, book: book}, personalised(t, store)
 }
 
 func counted(t *testing.T, l *lane, outcome string) float64 {

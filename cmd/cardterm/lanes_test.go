@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -235,7 +236,7 @@ func TestFourLanes(t *testing.T) {
 // lane whose reader is there serves again in time, and the other says what is missing.
 func TestReaderLess(t *testing.T) {
 	h := newHall(t, 2)
-	h.start("--lane", laneN(0, ""), "--lane", laneN(1, ""))
+	h.start("--repeat", "0s", "--lane", laneN(0, ""), "--lane", laneN(1, ""))
 	h.awaitTimes(2, 30*time.Second, `msg="in service"`)
 	must(t, h.daemon.Close())
 	h.awaitTimes(2, recoverLimit, `msg="out of service"`, "no smart card service")
@@ -377,5 +378,20 @@ func TestLaneFaults(t *testing.T) {
 		if _, err := pairsOf(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
+	}
+}
+
+// awaitCard waits until pcscd has seen a card in every slot.
+func awaitCard(t *testing.T, h *hall) {
+	t.Helper()
+	readers := reader.Observe()
+	defer func() { must(t, readers.Close()) }()
+	for {
+		view, changed, err := readers.View(h.Context())
+		must(t, err)
+		if !slices.ContainsFunc(view.Slots, func(s reader.Slot) bool { return !s.Card() }) && len(view.Slots) > 0 {
+			return
+		}
+		<-changed
 	}
 }

@@ -20,7 +20,7 @@ func laneOf(common *shared, settings laneFlags, taps *prometheus.CounterVec) *la
 		shared: common, settings: settings, log: common.log.With("lane", settings.name),
 		taps: taps.MustCurryWith(prometheus.Labels{"lane": settings.name}), tried: make(chan struct{}),
 	}
-	l.standing.log = l.log
+	l.standing.log, l.guard.within = l.log, settings.repeat
 	l.serve = l.watch
 	if settings.charges() {
 		l.serve = l.charge
@@ -41,7 +41,9 @@ func (l *lane) run(ctx context.Context) {
 			break
 		}
 		l.trouble.Store(&trouble{err: err})
-		l.standing.stop(err)
+		if l.standing.stop(err) {
+			l.display.show(shown{Time: time.Now().In(l.zone), Lane: l.settings.name, Outcome: outcomeOutOfService, Sound: soundNone})
+		}
 		l.once.Do(func() { close(l.tried) })
 		if away(err) || time.Since(began) > lastPause {
 			pause = firstPause
@@ -127,6 +129,7 @@ func (l *lane) session(ctx context.Context) (err error) {
 // begin says that cards are served.
 func (l *lane) begin() {
 	l.trouble.Store(nil)
+	l.display.show(shown{Time: time.Now().In(l.zone), Lane: l.settings.name, Outcome: outcomeInService, Sound: soundNone})
 	if !l.standing.goOn() {
 		l.log.Info("in service", "reader", l.reader.Name(), "role", l.settings.role)
 	}
@@ -198,10 +201,22 @@ func (l *lane) openOut(ctx context.Context) error {
 	if l.book, err = intent.Open(out, l.settings.place.passages(l.settings.role)); err != nil {
 		return errors.Join(err, out.Close())
 	}
+	if err := l.recall(out); err != nil {
+		l.log.Warn("which cards have just paid is not known", logged(err))
+	}
 	l.out = out
 	l.box.Store(out)
 	l.unsent = l.forward.add(ctx, l.settings.name, out)
 	return nil
+}
+
+// recall remembers the cards that have just paid, from the records of the last run.
+func (l *lane) recall(out *outbox.Log) error {
+	records, err := out.Recent()
+	if err != nil {
+		return err
+	}
+	return l.guard.recall(records, time.Now().In(l.zone))
 }
 
 // closeOut closes the outbox.

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"regexp"
 	"strings"
+	"time"
 
 	"citycard/cmd/service"
 	"citycard/language"
@@ -17,6 +18,8 @@ type laneFlags struct {
 	role   string
 	module moduleFlags
 	place  placeFlags
+	repeat time.Duration
+	notice noticeFlags
 }
 
 // register registers the settings that a lane can have, with what is there as their defaults.
@@ -25,6 +28,9 @@ func (l *laneFlags) register(flags *flag.FlagSet) {
 	flags.StringVar(&l.role, "role", l.role, "the terminal's `ROLE`: watch (show cards), gate (metro), validator (bus)")
 	l.module.register(flags)
 	l.place.register(flags)
+	flags.DurationVar(&l.repeat, "repeat", l.repeat, "a card that is held to the reader again within `DURATION` is shown its result again, and not charged again; 0s: it is charged")
+	flags.Var(&l.notice.lowBalance, "low-balance", "warn passengers whose balance is below `YUAN` afterwards")
+	flags.UintVar(&l.notice.expiryDays, "expiry-warning", l.notice.expiryDays, "warn passengers whose card expires within so many `DAYS`")
 }
 
 func (l *laneFlags) charges() bool { return l.role != roleWatch }

@@ -26,6 +26,9 @@ const (
 	stallLimit = 3 * time.Second
 )
 
+// LibraryVersion is the version of the PC/SC library.
+func LibraryVersion() string { return scard.Version() }
+
 // Slot is a reader and what is in it.
 type Slot struct {
 	Name string

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"citycard/cmd/service"
+	"citycard/language"
+)
+
+// maxUnshown is how many lines may wait for a display; a slower one misses some.
+const maxUnshown = 64
+
+// Outcomes of a passage, for displays.
+const (
+	outcomePaid         = "paid"
+	outcomeRepeated     = "repeated"
+	outcomeUnknown      = "unknown"
+	outcomeListed       = "listed"
+	outcomeShort        = "short"
+	outcomeExpired      = "expired"
+	outcomeInside       = "inside"
+	outcomeNotInside    = "not_inside"
+	outcomeRefused      = "refused"
+	outcomeClosed       = "closed"
+	outcomeInService    = "in_service"
+	outcomeOutOfService = "out_of_service"
+)
+
+// Sounds that a display makes.
+const (
+	soundNone    = 0
+	soundPass    = 1
+	soundWarning = 2 // it passes, and something is to be read
+	soundStop    = 3
+	soundAgain   = 4 // hold the card again
+)
+
+// shown is a line for a display; docs/configuration.md explains it.
+type shown struct {
+	Time     time.Time `json:"time"`
+	Lane     string    `json:"lane"`
+	Outcome  string    `json:"outcome"`
+	Sound    int       `json:"sound"`
+	Card     string    `json:"card,omitempty"` // masked
+	Fen      *uint32   `json:"amount_fen,omitempty"`
+	Balance  *uint32   `json:"balance_fen,omitempty"`
+	Movement string    `json:"movement,omitempty"` // entry, exit, single
+	Expiry   string    `json:"expiry,omitempty"`   // YYYYMMDD
+	Warning  string    `json:"warning,omitempty"`  // low_balance, expires_soon
+}
+
+// display prints the outcomes of all lanes as lines of JSON, on standard output or to everybody who
+// connects to a Unix socket. It never delays a lane: what is not accepted in time is left out and
+// counted.
+type display struct {
+	log     *slog.Logger
+	dropped prometheus.Counter
+
+	mu       sync.Mutex
+	readers  map[chan []byte]io.Closer
+	working  sync.WaitGroup
+	listener net.Listener
+}
+
+const toSocket = "unix:"
+
+// startDisplay starts one at stdout or unix:PATH.
+func startDisplay(ctx context.Context, where string, log *slog.Logger, registry *prometheus.Registry) (*display, error) {
+	d := &display{log: log, readers: map[chan []byte]io.Closer{}, dropped: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cardterm_display_dropped_total", Help: "Lines that a display did not accept in time.",
+	})}
+	path, socket := strings.CutPrefix(where, toSocket)
+	switch {
+	case socket && path != "":
+		if before, err := os.Lstat(path); err == nil && before.Mode().Type() == os.ModeSocket { // of the last run
+			if err := os.Remove(path); err != nil {
+				return nil, err
+			}
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+		if err != nil {
+			return nil, err
+		}
+		d.listener = listener
+		d.working.Go(d.accept)
+	case where == "stdout":
+		d.add(nopCloser{os.Stdout})
+	default:
+		return nil, service.Exit(service.ExitUsage, service.Fail("no display at %q", where).Todo("give --display stdout or --display unix:PATH"))
+	}
+	registry.MustRegister(d.dropped)
+	return d, nil
+}
+
+// nopCloser is standard output, which stays open.
+type nopCloser struct{ io.Writer }
+
+// Close implements io.Closer.
+func (nopCloser) Close() error { return nil }
+
+func (d *display) accept() {
+	for {
+		conn, err := d.listener.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				d.log.Error("displays cannot connect any more", logged(err))
+			}
+			return
+		}
+		d.add(conn)
+	}
+}
+
+// add sends a display the lines from now on, until it takes no more.
+func (d *display) add(out io.WriteCloser) {
+	lines := make(chan []byte, maxUnshown)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.readers[lines] = out
+	d.working.Go(func() {
+		for line := range lines {
+			if _, err := out.Write(line); err != nil {
+				d.log.Warn("a display takes no more", logged(err))
+				break
+			}
+		}
+		d.remove(lines)
+		for range lines { // what came meanwhile
+		}
+		_ = out.Close()
+	})
+}
+
+// remove sends a display nothing more.
+func (d *display) remove(lines chan []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, there := d.readers[lines]; there {
+		delete(d.readers, lines)
+		close(lines)
+	}
+}
+
+// show sends a line to all displays. It does nothing if there is none.
+func (d *display) show(s shown) {
+	if d == nil {
+		return
+	}
+	line, err := json.Marshal(s)
+	if err != nil {
+		d.log.Error("a line for displays cannot be written", logged(err))
+		return
+	}
+	line = append(line, '\n')
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for lines := range d.readers {
+		select {
+		case lines <- line:
+		default:
+			d.dropped.Inc()
+		}
+	}
+}
+
+// Close lets displays take the remaining lines, as far as ctx allows.
+func (d *display) Close(ctx context.Context) error {
+	var err error
+	if d.listener != nil {
+		err = d.listener.Close()
+	}
+	d.mu.Lock()
+	outs := make([]io.Closer, 0, len(d.readers))
+	for lines, out := range d.readers {
+		outs = append(outs, out)
+		delete(d.readers, lines)
+		close(lines)
+	}
+	d.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.working.Wait()
+	}()
+	select {
+	case <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	for _, out := range outs {
+		err = errors.Join(err, out.Close())
+	}
+	return errors.Join(err, language.Textf("a display does not take the last lines: %w", ctx.Err()))
+}

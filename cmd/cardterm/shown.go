@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"citycard/cardos/bcd"
+	"citycard/cardos/tunion"
+	"citycard/clearing/message"
+	"citycard/language"
+	"citycard/terminals/card"
+	"citycard/terminals/gate"
+	"citycard/terminals/hotlist"
+)
+
+// noticeFlags say what passengers are told beside the fare.
+type noticeFlags struct {
+	lowBalance yuanValue
+	expiryDays uint
+}
+
+// yuanValue is an amount that is given in yuan.
+type yuanValue struct{ fen uint32 }
+
+func (y *yuanValue) String() string { return yuan(y.fen) }
+
+// Set implements flag.Value.
+func (y *yuanValue) Set(text string) error {
+	d, err := decimal.NewFromString(text)
+	if err != nil || d.Sign() < 0 || !d.Shift(2).IsInteger() || d.Cmp(decimal.New(1, 6)) > 0 {
+		return language.Textf("want yuan with at most two decimals")
+	}
+	y.fen = uint32(d.Shift(2).IntPart())
+	return nil
+}
+
+// warning is what is to be read about a card that passes.
+func (n *noticeFlags) warning(balance uint32, a *tunion.Application, at time.Time) string {
+	if balance < n.lowBalance.fen {
+		return "low_balance"
+	}
+	if a == nil {
+		return ""
+	}
+	if last, err := bcd.ParseTime([7]byte{a.Expiry[0], a.Expiry[1], a.Expiry[2], a.Expiry[3]}, at.Location()); err == nil && last.Before(at.AddDate(0, 0, int(n.expiryDays))) {
+		return "expires_soon"
+	}
+	return ""
+}
+
+// result is the line of an outcome for displays.
+func (l *lane) result(tap *message.Tap, err error, s *sight) shown {
+	line := shown{Time: s.at, Lane: l.settings.name, Outcome: outcomePaid, Sound: soundPass}
+	if errors.Is(err, errRepeated) {
+		line.Outcome, tap = outcomeRepeated, s.tap
+	}
+	if s.card != nil {
+		line.Expiry = fmt.Sprintf("%x", s.card.Expiry)
+		if number, err := tunion.Number(s.card.ASN); err == nil {
+			line.Card = tunion.Masked(number)
+		}
+	}
+	if tap == nil {
+		line.Outcome, line.Sound = refusal(err)
+		return line
+	}
+	fen, balance := tap.GetDebit().GetAmountFen(), tap.GetBalanceFen()
+	line.Fen, line.Balance, line.Movement = &fen, &balance, movement(tap.GetMovement())
+	if line.Warning = l.settings.notice.warning(balance, s.card, s.at); line.Warning != "" {
+		line.Sound = soundWarning
+	}
+	return line
+}
+
+func movement(m message.Movement) string {
+	switch m {
+	case message.Movement_MOVEMENT_ENTRY:
+		return "entry"
+	case message.Movement_MOVEMENT_EXIT:
+		return "exit"
+	case message.Movement_MOVEMENT_SINGLE:
+		return "single"
+	}
+	return strconv.Itoa(int(m))
+}
+
+// refusal is the outcome and the sound of an error.
+func refusal(err error) (outcome string, sound int) {
+	_, unknown := errors.AsType[*card.UnknownError](err)
+	_, listed := errors.AsType[*hotlist.ListedError](err)
+	switch {
+	case unknown:
+		return outcomeUnknown, soundAgain
+	case listed:
+		return outcomeListed, soundStop
+	case errors.Is(err, card.ErrInsufficient):
+		return outcomeShort, soundStop
+	case errors.Is(err, card.ErrExpired):
+		return outcomeExpired, soundStop
+	case errors.Is(err, gate.ErrInside):
+		return outcomeInside, soundStop
+	case errors.Is(err, gate.ErrNotInside):
+		return outcomeNotInside, soundStop
+	}
+	return outcomeRefused, soundStop
+}
