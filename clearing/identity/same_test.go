@@ -34,6 +34,25 @@ func someLoad() *message.Load {
 	}
 }
 
+// TestSettledByTwoLanes: a torn tap that several lanes have settled is one, whether or not a lane's
+// SAM told the TAC from MAC2, and in either order of the two.
+func TestSettledByTwoLanes(t *testing.T) {
+	tac, mac2 := someTap().GetDebit().GetTac(), []byte{9, 9, 9, 9}
+	unsure := func(first, second []byte) *message.Tap {
+		m := someTap()
+		m.Debit.Tac, m.Debit.OtherTac, m.Debit.OtherTacReason = first, second, message.Unsure_UNSURE_TORN_TAP
+		return m
+	}
+	lanes := [][]byte{encode(t, someTap()), encode(t, unsure(tac, mac2)), encode(t, unsure(mac2, tac))}
+	for i, a := range lanes {
+		for j, b := range lanes {
+			if !identity.SameTap(a, b) {
+				t.Errorf("lanes %d and %d have two taps of one debit", i, j)
+			}
+		}
+	}
+}
+
 // TestSame changes one field at a time: what is signed makes another transaction, the rest
 // does not.
 func TestSame(t *testing.T) {

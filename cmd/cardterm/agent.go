@@ -42,6 +42,8 @@ type agent struct {
 	zone   string
 	trace  bool
 	screen string // --display
+	// unconfirmed is how long an outcome may stay unknown until clearing is told.
+	unconfirmed time.Duration
 }
 
 func agentCommand() *ffcli.Command {
@@ -79,6 +81,7 @@ func (a *agent) registerAll(flags *flag.FlagSet) {
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.StringVar(&a.screen, "display", "", "`WHERE` results go as lines of JSON, for displays: stdout, or unix:PATH, a socket at which they are read")
+	flags.DurationVar(&a.unconfirmed, "unconfirmed-after", 24*time.Hour, "tell the clearing centre of a payment whose outcome is still not known after `DURATION`")
 	flags.BoolVar(&a.trace, "trace", false, "print the dialogue with every card, explained, as it goes on")
 }
 
@@ -191,6 +194,7 @@ type shared struct {
 	fares   *fares
 	hot     *hotlist.List
 	forward *forwarder
+	intents *neighbours
 }
 
 // open opens what lanes need to take fares.
@@ -224,6 +228,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	}
 	common.forward = startForwarder(ctx, stack, common.log, up, pages.Registry())
 	followHotlist(ctx, stack, common.log, common.hot, up, pages.Registry())
+	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func newHall(t *testing.T, readers int) *hall {
 	h := &hall{T: t, store: keys.GenerateTest(7), pages: freeAddress(t), data: filepath.Join(t.TempDir(), "data")}
 	h.begin(readers)
 	var err error
-	h.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist))
+	h.broker, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, message.TopicTaps, message.TopicFares, message.TopicHotlist, message.TopicIntents, message.TopicTapsUnconfirmed))
 	must(t, err)
 	t.Cleanup(h.broker.Close)
 	return h

@@ -207,6 +207,7 @@ func (l *lane) openOut(ctx context.Context) error {
 	l.out = out
 	l.box.Store(out)
 	l.unsent = l.forward.add(ctx, l.settings.name, out)
+	l.intents.add(l.settings.name, l.book)
 	return nil
 }
 
@@ -225,6 +226,7 @@ func (l *lane) closeOut() error {
 		return nil
 	}
 	l.unsent()
+	l.intents.remove(l.settings.name)
 	l.box.Store(nil)
 	err := errors.Join(l.book.Close(), l.out.Close())
 	l.out, l.book = nil, nil

@@ -20,9 +20,9 @@ type Place struct {
 	Vehicle  string // on a bus
 }
 
-// near reports whether a lane settles the open payments of the place of a tap: at a station all, of
+// Near reports whether a lane settles the open payments of the place of a tap: at a station all, of
 // buses those of the line.
-func (p Place) near(t *message.Tap) bool {
+func (p Place) Near(t *message.Tap) bool {
 	if t.GetMode() != p.Mode {
 		return false
 	}
@@ -35,7 +35,7 @@ func (p Place) near(t *message.Tap) bool {
 // passed reports whether a tap that was paid is for the passage that a card is held to the lane for
 // now.
 func (p Place) passed(t *message.Tap, now time.Time) bool {
-	if !p.near(t) || t.GetMovement() != p.Movement || t.GetVehicle() != p.Vehicle {
+	if !p.Near(t) || t.GetMovement() != p.Movement || t.GetVehicle() != p.Vehicle {
 		return false
 	}
 	return p.Movement != message.Movement_MOVEMENT_SINGLE || age(t, now) <= passageLimit

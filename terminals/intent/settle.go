@@ -152,7 +152,7 @@ func (b *Book) Heard(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if !b.here.near(m.GetTap()) || slices.ContainsFunc(b.own, named) || slices.ContainsFunc(b.others, named) {
+	if !b.here.Near(m.GetTap()) || slices.ContainsFunc(b.own, named) || slices.ContainsFunc(b.others, named) {
 		return nil
 	}
 	b.others = append(b.others, &intent{slices.Clone(key), m.GetTap(), message.IntentState_INTENT_STATE_OPEN})

@@ -23,7 +23,7 @@ func osDisk() disk {
 			_, err := f.WriteAt(b, off)
 			return err
 		},
-		sync:   (*os.File).Sync,
+		sync:   syncData,
 		rename: os.Rename,
 		remove: os.Remove,
 		syncDir: func(dir string) error {
