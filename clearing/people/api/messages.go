@@ -22,21 +22,21 @@ type Books struct {
 
 // Person is whose key it is.
 type Person struct {
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	Unit     people.Unit `json:"unit"`
-	Role     people.Role `json:"role"`
-	Revision int64       `json:"revision" doc:"1 with the enrolment, one more with each change"`
-	Since    time.Time   `json:"since"`
-	Ended    *time.Time  `json:"ended,omitempty" doc:"When the person was disabled"`
-	Demo     bool        `json:"demo" doc:"Enrolled by a demonstration"`
-	Key      string      `json:"key" doc:"Public key"`
-	InForce  bool        `json:"in_force" doc:"The person can sign with the key that was asked for"`
-	Stands   []Standing  `json:"stands_for,omitempty" doc:"In for which supervisors the person stands as a deputy, now or later"`
+	ID       string       `json:"id"`
+	Name     string       `json:"name"`
+	Unit     people.Unit  `json:"unit"`
+	Role     people.Role  `json:"role"`
+	Revision int64        `json:"revision" doc:"1 with the enrolment, one more with each change"`
+	Since    time.Time    `json:"since"`
+	Ended    *time.Time   `json:"ended,omitempty" doc:"When the person was disabled"`
+	Demo     bool         `json:"demo" doc:"Enrolled by a demonstration"`
+	Key      string       `json:"key" doc:"Public key"`
+	InForce  bool         `json:"in_force" doc:"The person can sign with the key that was asked for"`
+	Stands   []Deputyship `json:"stands_for,omitempty" doc:"In for which supervisors the person stands as a deputy, now or later"`
 }
 
-// Standing is for whom a deputy stands in.
-type Standing struct {
+// Deputyship is for whom a deputy stands in.
+type Deputyship struct {
 	For   string    `json:"for"`
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until" doc:"The first second after it"`
@@ -157,7 +157,7 @@ func signatureOf(s chain.Signature) Signature {
 func personOf(p people.Person, inForce bool) Person {
 	out := Person{p.ID, p.Name, p.Unit, p.Role, p.Revision, p.Since.UTC(), nil, p.Demo, p.Key.String(), inForce, nil}
 	for _, s := range p.Stands {
-		out.Stands = append(out.Stands, Standing{s.For, s.From.UTC(), s.Until.UTC()})
+		out.Stands = append(out.Stands, Deputyship{s.For, s.From.UTC(), s.Until.UTC()})
 	}
 	if p.Disabled() {
 		ended := p.Ended.UTC()
