@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -165,6 +166,11 @@ func runAll(ctx context.Context, log *slog.Logger, lanes []*lane) {
 	}
 	if ctx.Err() == nil {
 		service.NotifyReady(log)
+		all.Go(func() {
+			service.NotifyAlive(ctx, log, func() bool {
+				return !slices.ContainsFunc(lanes, func(l *lane) bool { return l.hangs(time.Now()) })
+			})
+		})
 	}
 	<-ctx.Done()
 	service.NotifyStopping(log)

@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func command(t *testing.T, args ...string) *exec.Cmd {
+func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := os.Executable()
 	must(t, err)
@@ -61,7 +61,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func must(t *testing.T, err error) {
 const passphrase = "only a test"
 
 // keyFile writes the test's key store.
-func keyFile(t *testing.T) (*keys.Store, string) {
+func keyFile(t testing.TB) (*keys.Store, string) {
 	t.Helper()
 	store := keys.GenerateTest(7)
 	path := filepath.Join(t.TempDir(), "keys")
@@ -231,7 +231,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	return tap, card
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -319,7 +319,7 @@ func TestLanesSendTaps(t *testing.T) {
 	}
 }
 
-func personalised(t *testing.T, store *keys.Store) *chip.Chip {
+func personalised(t testing.TB, store *keys.Store) *chip.Chip {
 	t.Helper()
 	card := chip.NewTransit(9)
 	atr := card.PowerOn()

@@ -59,7 +59,7 @@ func (s *said) with(words ...string) (lines []string) {
 }
 
 // await waits until a line holds all the words.
-func (s *said) await(ctx context.Context, t *testing.T, words ...string) {
+func (s *said) await(ctx context.Context, t testing.TB, words ...string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

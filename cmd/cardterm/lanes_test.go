@@ -31,10 +31,13 @@ import (
 // recoverLimit is how long an agent may take to serve cards again.
 const recoverLimit = 5 * time.Second
 
+// T is a test or a benchmark.
+type T = testing.TB
+
 // hall is an agent with several lanes. Lane N has the two slots of reader N: one for cards, one for
 // its SAM.
 type hall struct {
-	*testing.T
+	T
 	store  *keys.Store
 	daemon *pcscd.Daemon
 	broker *kfake.Cluster
@@ -43,10 +46,11 @@ type hall struct {
 	sams   []*vcard.Slot
 	words  *said
 	cmd    *exec.Cmd
+	binary string // of the program, where not the test's own is to be measured
 }
 
 // newHall starts pcscd with a number of readers, and a broker.
-func newHall(t *testing.T, readers int) *hall {
+func newHall(t testing.TB, readers int) *hall {
 	t.Helper()
 	h := &hall{T: t, store: keys.GenerateTest(7), pages: freeAddress(t), data: filepath.Join(t.TempDir(), "data")}
 	h.begin(readers)
@@ -99,6 +103,9 @@ func (h *hall) start(args ...string) {
 	h.words = &said{}
 	h.cmd = command(h.T, append(args, "--role", "gate", "--fares", fares, "--kafka", strings.Join(h.broker.ListenAddrs(), ","), "--data", h.data, "--ops", h.pages)...)
 	h.cmd.Stderr = h.words
+	if h.binary != "" {
+		h.cmd.Path = h.binary
+	}
 	must(h.T, h.cmd.Start())
 }
 
@@ -382,7 +389,7 @@ func TestLaneFaults(t *testing.T) {
 }
 
 // awaitCard waits until pcscd has seen a card in every slot.
-func awaitCard(t *testing.T, h *hall) {
+func awaitCard(t testing.TB, h *hall) {
 	t.Helper()
 	readers := reader.Observe()
 	defer func() { must(t, readers.Close()) }()

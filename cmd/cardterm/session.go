@@ -261,6 +261,8 @@ func (l *lane) next(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tapLimit)
 	defer cancel()
 	l.served = true
+	l.busy.Store(time.Now().Unix())
+	defer l.busy.Store(0)
 	err = l.serve(limited, card)
 	l.last.Store(time.Now().Unix())
 	// If the service has gone, or is shutting down, the next call returns an error that says so.
@@ -273,5 +275,15 @@ func (l *lane) next(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.busy.Store(0)
 	return l.reader.WaitEmpty(ctx)
+}
+
+// longestCard is far above what a card and the disk may take.
+const longestCard = 30 * time.Second
+
+// hangs says whether the lane is stuck in serving a card: a call to the disk does not return.
+func (l *lane) hangs(now time.Time) bool {
+	since := l.busy.Load()
+	return since != 0 && now.Sub(time.Unix(since, 0)) > longestCard
 }
