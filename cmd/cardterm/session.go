@@ -60,15 +60,6 @@ func (l *lane) run(ctx context.Context) {
 
 // rest waits until another try may do better.
 func (l *lane) rest(ctx context.Context, err error, pause time.Duration) {
-	if l.reader != nil {
-		if stuck := l.reader.Stuck(); stuck != nil {
-			select { // another call would wait for the same driver
-			case <-ctx.Done():
-			case <-stuck:
-			}
-			return
-		}
-	}
 	var changed <-chan struct{}
 	if away(err) {
 		if _, news, err := l.readers.View(ctx); err == nil {
@@ -269,7 +260,7 @@ func (l *lane) next(ctx context.Context) error {
 	if failed := card.Close(); failed != nil && err == nil {
 		l.log.Warn("card not let go", logged(failed))
 	}
-	if err == nil && l.reader.Stuck() != nil {
+	if err == nil && l.reader.Stalled() {
 		err = language.Textf("%w (reader %s)", reader.ErrStalled, l.reader.Name())
 	}
 	if err != nil {

@@ -83,12 +83,13 @@ type Observer struct {
 	view    View
 	changed chan struct{} // closed and replaced when the view is another
 	service *scard.Context
+	stuck   map[string]<-chan struct{} // by reader: closed when a call that was given up returns
 }
 
 // Observe begins to watch; Close ends it.
 func Observe() *Observer {
 	ctx, stop := context.WithCancel(context.Background())
-	o := &Observer{stop: stop, done: make(chan struct{}), changed: make(chan struct{})}
+	o := &Observer{stop: stop, done: make(chan struct{}), changed: make(chan struct{}), stuck: map[string]<-chan struct{}{}}
 	go o.run(ctx)
 	return o
 }
@@ -267,6 +268,31 @@ func call[T any](ctx context.Context, o *Observer, limit time.Duration, run func
 	return none, ErrStalled
 }
 
+// gaveUp notes that a call to the driver of a reader has not returned.
+func (o *Observer) gaveUp(name string, returned <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stuck[name] = returned
+}
+
+// stalls says whether the driver of a reader is still busy with a call that was given up: another
+// one would wait too.
+func (o *Observer) stalls(name string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	returned, there := o.stuck[name]
+	if !there {
+		return false
+	}
+	select {
+	case <-returned:
+		delete(o.stuck, name)
+		return false
+	default:
+		return true
+	}
+}
+
 // Readers returns what is seen of the readers. Errors: ErrNoService, ErrStalled, ErrNoReader.
 func (o *Observer) Readers(ctx context.Context) ([]Slot, error) {
 	view, _, err := o.View(ctx)
@@ -282,7 +308,7 @@ func (o *Observer) Readers(ctx context.Context) ([]Slot, error) {
 }
 
 // Open opens the reader whose name contains name; the empty name means the first one. Errors:
-// ErrNoService, ErrStalled, ErrNoReader.
+// ErrNoService, ErrNoReader, and ErrStalled as long as a call to its driver has not returned.
 func (o *Observer) Open(ctx context.Context, name string) (*Reader, error) {
 	view, _, err := o.View(ctx)
 	if err != nil {
@@ -295,6 +321,9 @@ func (o *Observer) Open(ctx context.Context, name string) (*Reader, error) {
 	for _, s := range slots {
 		if strings.Contains(s.Name, name) {
 			r := &Reader{name: s.Name, observer: o, service: view.service}
+			if o.stalls(s.Name) {
+				return nil, r.stalled()
+			}
 			if err := r.reach(ctx); err != nil {
 				return nil, err
 			}

@@ -62,7 +62,8 @@ func (c *calls) run(ctx context.Context, call func()) bool {
 	return false
 }
 
-func (c *calls) given() <-chan struct{} {
+// givenUp is closed when the call returns that was given up; it is nil if there was none.
+func (c *calls) givenUp() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stuck
@@ -71,9 +72,8 @@ func (c *calls) given() <-chan struct{} {
 // Name is the reader's full name.
 func (r *Reader) Name() string { return r.name }
 
-// Stuck is closed when the call returns that was given up; it is nil if there was none. Until then
-// the driver is busy with it, and another Reader of the same name would wait too.
-func (r *Reader) Stuck() <-chan struct{} { return r.calls.given() }
+// Stalled says whether a call was given up. The reader is then of no more use: close it.
+func (r *Reader) Stalled() bool { return r.calls.givenUp() != nil }
 
 // reach opens a context of the reader's own.
 func (r *Reader) reach(ctx context.Context) error {
@@ -82,6 +82,7 @@ func (r *Reader) reach(ctx context.Context) error {
 	var context *scard.Context
 	var err error
 	if !r.calls.run(ctx, func() { context, err = scard.EstablishContext() }) {
+		r.observer.gaveUp(r.name, r.calls.givenUp())
 		return r.stalled()
 	}
 	if err != nil {
@@ -100,9 +101,10 @@ func (r *Reader) Close() error {
 	}
 	ctx := r.context
 	r.context = nil
-	if stuck := r.Stuck(); stuck != nil {
-		go func() { // the call has the context
-			<-stuck
+	if returned := r.calls.givenUp(); returned != nil {
+		r.observer.gaveUp(r.name, returned)
+		go func() { // until then the call has the context
+			<-returned
 			_ = ctx.Release()
 		}()
 		return nil
