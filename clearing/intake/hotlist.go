@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"citycard/clearing/message"
 	"citycard/clearing/registry"
 	"citycard/clearing/registry/index"
 	"citycard/language"
@@ -54,7 +55,7 @@ func (in *Intake) publishHotlist(ctx context.Context) error {
 	in.metrics.hotlist.published.Set(float64(after))
 	if version <= after {
 		in.refuse(nil)
-		return nil
+		return in.stateHotlist(ctx, store, after)
 	}
 	if version, err = in.permitted(ctx, store, after, version); err != nil || version == 0 {
 		return err
@@ -71,12 +72,62 @@ func (in *Intake) publishHotlist(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("publish the hotlist of version %d: %w", version, err)
 		}
+		if err := in.sendHotlistStatement(ctx, client, store, version); err != nil {
+			return err
+		}
 		return in.keepPublished(ctx, registry.HotlistPump, version)
 	})
 	if err == nil {
 		in.metrics.hotlist.published.Set(float64(version))
 	}
 	return err
+}
+
+// stateHotlist sends once what the published hotlist is, signed: the key may be another one than
+// before, or the first.
+func (in *Intake) stateHotlist(ctx context.Context, store *registry.Store, version int64) error {
+	if in.settings.Signer == nil || version == 0 || in.stated.Load() == version {
+		return nil
+	}
+	return in.producing(ctx, func(client *kgo.Client) error {
+		if now, err := store.PublishedHotlist(ctx); err != nil || now != version {
+			return err
+		}
+		return in.sendHotlistStatement(ctx, client, store, version)
+	})
+}
+
+// sendHotlistStatement sends what the hotlist of a version is, signed. Terminals take nothing
+// before it. Without a key it sends nothing.
+func (in *Intake) sendHotlistStatement(ctx context.Context, client *kgo.Client, store *registry.Store, version int64) error {
+	if in.settings.Signer == nil {
+		return nil
+	}
+	at := index.MomentAt(in.metrics.clock().In(in.settings.Zone))
+	p, err := store.HotlistPublication(ctx, version, at, int64(in.settings.Registry.Current().Counts()["cards"]))
+	if err != nil {
+		return err
+	}
+	decided, err := registry.Overridden(ctx, in.ledger, version)
+	if err != nil {
+		return err
+	}
+	if p.Decided = decided; decided {
+		p.Most = 0
+	}
+	statements, err := in.settings.Signer.Statements(p)
+	if err != nil {
+		return err
+	}
+	records := make([]*kgo.Record, len(statements))
+	for i, s := range statements {
+		records[i] = &kgo.Record{Topic: message.TopicHotlist, Key: s.Key, Value: s.Value}
+	}
+	if err := in.sendTogether(ctx, client, records); err != nil {
+		return fmt.Errorf("publish what the hotlist of version %d is: %w", version, err)
+	}
+	in.stated.Store(version)
+	return nil
 }
 
 func unpublishedHotlist(ctx context.Context, store *registry.Store) (after, version int64, err error) {

@@ -1,12 +1,17 @@
 package intake_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	"citycard/clearing/clearingtest"
 	"citycard/clearing/message"
@@ -40,10 +45,29 @@ func (h *house) hotlistAt(version int64) {
 	}
 }
 
+// signed wants the topic hotlist to be what was signed last.
+func (h *house) signed(version int64, cards int, decided bool) {
+	h.Helper()
+	holds := last(h.committed(message.TopicHotlist))
+	p, err := message.OpenPublication(message.PublicOf(h.signer.Key), message.TopicHotlist, holds[message.PublicationKey].Value)
+	h.must(err)
+	delete(holds, message.PublicationKey)
+	sum := message.NewHotlistHash()
+	for _, key := range slices.Sorted(maps.Keys(holds)) {
+		entry := new(message.HotlistEntry)
+		h.must(proto.Unmarshal(holds[key].Value, entry))
+		sum.Add(entry)
+	}
+	if p.GetVersion() != version || p.GetRecords() != int64(cards) || len(holds) != cards || !bytes.Equal(p.GetHash(), sum.Sum()) || p.GetDecided() != decided {
+		h.Errorf("%d cards are published, and signed is %v; want %d of version %d", len(holds), p, cards, version)
+	}
+}
+
 // TestHotlistOutsideItsBounds: a hotlist that grows too much is not published until two people have
 // decided it, other kinds are, and the decision is good for that one list.
 func TestHotlistOutsideItsBounds(t *testing.T) {
 	h := newHouse(t)
+	h.signer = &message.Signer{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	files := clearingtest.Files()
 	files["hotlist.csv"] = listed(0, 5)
 	files["list_bounds.csv"] = boundsHeader + "hotlist,5,20,20,1000,20260101,\n"
@@ -51,9 +75,10 @@ func TestHotlistOutsideItsBounds(t *testing.T) {
 	stop := h.start("test")
 	h.hotlistAt(1)
 	h.change(map[string]string{"hotlist.csv": listed(5, 11), "terminals.csv": terminalsHeader + clearingtest.BusValidator + ",bus,bus,9,,20260201,\n"})
-	if records := h.await(2); len(last(records[message.TopicHotlist])) != 5 {
-		t.Fatalf("%d cards are published, want the 5 of before", len(last(records[message.TopicHotlist])))
+	if records := h.await(2); len(last(records[message.TopicHotlist]))-1 != 5 {
+		t.Fatalf("%d cards are published, want the 5 of before", len(last(records[message.TopicHotlist]))-1)
 	}
+	h.signed(1, 5, false)
 	store := registry.NewStore(h.ledger.Pool())
 	at, _ := index.ParseMoment("20260201000000")
 	step, err := store.HotlistStep(t.Context(), 1, 2, at, 0)
@@ -69,17 +94,19 @@ func TestHotlistOutsideItsBounds(t *testing.T) {
 	}
 	override("0", "2")
 	h.change(map[string]string{"terminals.csv": terminalsHeader + clearingtest.BusValidator + ",bus,bus,10,,20260301,\n"})
-	if records := h.await(3); len(last(records[message.TopicHotlist])) != 5 {
+	if records := h.await(3); len(last(records[message.TopicHotlist]))-1 != 5 {
 		t.Fatal("a decision about another step published the list")
 	}
 	override("1", "2")
 	h.hotlistAt(2)
-	if n := len(last(h.committed(message.TopicHotlist))); n != 11 {
+	if n := len(last(h.committed(message.TopicHotlist))) - 1; n != 11 {
 		t.Errorf("%d cards are published, want 11", n)
 	}
+	h.signed(2, 11, true)
 	// A few cards are within the bounds; emptying the list is not.
 	h.change(map[string]string{"hotlist.csv": listed(11, 16)})
 	h.hotlistAt(4)
+	h.signed(4, 16, false)
 	h.change(map[string]string{"hotlist.csv": strings.ReplaceAll(listed(0, 16), ",\n", ",20260105120001\n")})
 	h.await(5)
 	h.must(stop())

@@ -66,6 +66,7 @@ type house struct {
 	keyring *keys.Keyring // of the town's keys, unless a test gives its own
 
 	intakes *intakes
+	signer  *message.Signer // of what terminals follow; nil for none
 	metrics *intake.Metrics // of the next intake, where a test looks at them
 
 	patience time.Duration                              // of an intake; 0 for the default
@@ -215,7 +216,7 @@ func (h *house) intake(owner string) *intake.Intake {
 	in, err := intake.New(h.ledger, h.kafka, h.rules(),
 		intake.Settings{
 			BatchRecords: 50, BatchWait: time.Millisecond, QueueBytes: h.queue, Owner: owner, Patience: h.patience,
-			Topics: topics.Layout{Partitions: partitions}, Registry: h.town.Registry,
+			Topics: topics.Layout{Partitions: partitions}, Registry: h.town.Registry, Signer: h.signer,
 		},
 		metrics, slog.New(slog.DiscardHandler))
 	h.must(err)

@@ -30,6 +30,7 @@ type Settings struct {
 	Topics       topics.Layout      // how safe the topics must be
 	Registry     *registry.Registry // whose hospitals have topics of their own
 	Zone         *time.Location     // the city's; UTC
+	Signer       *message.Signer    // of what terminals follow; nil: it is not signed
 	Instance     string             // this process's name in the group, kept over restarts; empty: a new member each time
 }
 
@@ -72,6 +73,7 @@ type Intake struct {
 	away     atomic.Pointer[error] // why there is no session
 	progress progress
 	refused  atomic.Pointer[RefusedHotlist]
+	stated   atomic.Int64 // the version of the hotlist that this process has signed last
 	again    atomic.Int64 // the last batch of what was judged again, as last seen
 }
 

@@ -142,6 +142,11 @@ func (in *Intake) sendRegistry(ctx context.Context, client *kgo.Client, stream s
 		*position++
 		records[i] = r
 	}
+	return in.sendTogether(ctx, client, records)
+}
+
+// sendTogether sends records in a transaction.
+func (in *Intake) sendTogether(ctx context.Context, client *kgo.Client, records []*kgo.Record) error {
 	if err := client.BeginTransaction(); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}

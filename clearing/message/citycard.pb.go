@@ -2166,6 +2166,240 @@ func (x *HotlistRow) GetReason() string {
 	return ""
 }
 
+// Publication is what the clearing service says of a whole topic that terminals follow: what the
+// topic holds, and how far it may differ from what a terminal has. It is signed (SignedPublication),
+// and its Kafka key is "publication".
+type Publication struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`                                       // fares, hotlist
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                                  // of the registry or the rules; never falls
+	Records       int64                  `protobuf:"varint,3,opt,name=records,proto3" json:"records,omitempty"`                                  // that the topic holds, without these and without withdrawn ones
+	Hash          []byte                 `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`                                         // SHA-256 over them
+	Most          int64                  `protobuf:"varint,5,opt,name=most,proto3" json:"most,omitempty"`                                        // of the hotlist: cards that it may name; 0: no bound
+	Few           uint32                 `protobuf:"varint,6,opt,name=few,proto3" json:"few,omitempty"`                                          // cards that may always come or go
+	GrowPercent   uint32                 `protobuf:"varint,7,opt,name=grow_percent,json=growPercent,proto3" json:"grow_percent,omitempty"`       // cards that may come, of those before
+	ShrinkPercent uint32                 `protobuf:"varint,8,opt,name=shrink_percent,json=shrinkPercent,proto3" json:"shrink_percent,omitempty"` // cards that may go
+	Decided       bool                   `protobuf:"varint,9,opt,name=decided,proto3" json:"decided,omitempty"`                                  // two people have published it whatever its bounds say
+	Successor     []byte                 `protobuf:"bytes,10,opt,name=successor,proto3" json:"successor,omitempty"`                              // a public key that takes the place of the signing one; nothing else is set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Publication) Reset() {
+	*x = Publication{}
+	mi := &file_citycard_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Publication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Publication) ProtoMessage() {}
+
+func (x *Publication) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Publication.ProtoReflect.Descriptor instead.
+func (*Publication) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Publication) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *Publication) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Publication) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Publication) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Publication) GetMost() int64 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+func (x *Publication) GetFew() uint32 {
+	if x != nil {
+		return x.Few
+	}
+	return 0
+}
+
+func (x *Publication) GetGrowPercent() uint32 {
+	if x != nil {
+		return x.GrowPercent
+	}
+	return 0
+}
+
+func (x *Publication) GetShrinkPercent() uint32 {
+	if x != nil {
+		return x.ShrinkPercent
+	}
+	return 0
+}
+
+func (x *Publication) GetDecided() bool {
+	if x != nil {
+		return x.Decided
+	}
+	return false
+}
+
+func (x *Publication) GetSuccessor() []byte {
+	if x != nil {
+		return x.Successor
+	}
+	return nil
+}
+
+// SignedPublication is a Publication with the signature of the publishing service's key (Ed25519)
+// over the text "citycard publication 1", a line feed and the bytes of the publication.
+type SignedPublication struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Publication   []byte                 `protobuf:"bytes,1,opt,name=publication,proto3" json:"publication,omitempty"`
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignedPublication) Reset() {
+	*x = SignedPublication{}
+	mi := &file_citycard_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignedPublication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignedPublication) ProtoMessage() {}
+
+func (x *SignedPublication) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignedPublication.ProtoReflect.Descriptor instead.
+func (*SignedPublication) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SignedPublication) GetPublication() []byte {
+	if x != nil {
+		return x.Publication
+	}
+	return nil
+}
+
+func (x *SignedPublication) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// FollowState is what a terminal keeps of whom it follows.
+type FollowState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                                                                                      // the publishing service's public key
+	Versions      map[string]int64       `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // the newest publication taken, by topic
+	Installed     []byte                 `protobuf:"bytes,3,opt,name=installed,proto3" json:"installed,omitempty"`                                                                          // the key that the terminal was given
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowState) Reset() {
+	*x = FollowState{}
+	mi := &file_citycard_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowState) ProtoMessage() {}
+
+func (x *FollowState) ProtoReflect() protoreflect.Message {
+	mi := &file_citycard_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowState.ProtoReflect.Descriptor instead.
+func (*FollowState) Descriptor() ([]byte, []int) {
+	return file_citycard_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *FollowState) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *FollowState) GetVersions() map[string]int64 {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *FollowState) GetInstalled() []byte {
+	if x != nil {
+		return x.Installed
+	}
+	return nil
+}
+
 var File_citycard_proto protoreflect.FileDescriptor
 
 const file_citycard_proto_rawDesc = "" +
@@ -2353,7 +2587,29 @@ const file_citycard_proto_rawDesc = "" +
 	"HotlistRow\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason*o\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x93\x02\n" +
+	"\vPublication\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
+	"\arecords\x18\x03 \x01(\x03R\arecords\x12\x12\n" +
+	"\x04hash\x18\x04 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04most\x18\x05 \x01(\x03R\x04most\x12\x10\n" +
+	"\x03few\x18\x06 \x01(\rR\x03few\x12!\n" +
+	"\fgrow_percent\x18\a \x01(\rR\vgrowPercent\x12%\n" +
+	"\x0eshrink_percent\x18\b \x01(\rR\rshrinkPercent\x12\x18\n" +
+	"\adecided\x18\t \x01(\bR\adecided\x12\x1c\n" +
+	"\tsuccessor\x18\n" +
+	" \x01(\fR\tsuccessor\"S\n" +
+	"\x11SignedPublication\x12 \n" +
+	"\vpublication\x18\x01 \x01(\fR\vpublication\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\"\xbe\x01\n" +
+	"\vFollowState\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12B\n" +
+	"\bversions\x18\x02 \x03(\v2&.citycard.v1.FollowState.VersionsEntryR\bversions\x12\x1c\n" +
+	"\tinstalled\x18\x03 \x01(\fR\tinstalled\x1a;\n" +
+	"\rVersionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01*o\n" +
 	"\x06Medium\x12\x16\n" +
 	"\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MEDIUM_CONTACTLESS\x10\x01\x12\x12\n" +
@@ -2394,36 +2650,40 @@ func file_citycard_proto_rawDescGZIP() []byte {
 
 var (
 	file_citycard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 23)
+	file_citycard_proto_msgTypes  = make([]protoimpl.MessageInfo, 27)
 	file_citycard_proto_goTypes   = []any{
-		Medium(0),             // 0: citycard.v1.Medium
-		Mode(0),               // 1: citycard.v1.Mode
-		Movement(0),           // 2: citycard.v1.Movement
-		Unsure(0),             // 3: citycard.v1.Unsure
-		IntentState(0),        // 4: citycard.v1.IntentState
-		(*Debit)(nil),         // 5: citycard.v1.Debit
-		(*Tap)(nil),           // 6: citycard.v1.Tap
-		(*Intent)(nil),        // 7: citycard.v1.Intent
-		(*Load)(nil),          // 8: citycard.v1.Load
-		(*LoadRequest)(nil),   // 9: citycard.v1.LoadRequest
-		(*LoadAnswer)(nil),    // 10: citycard.v1.LoadAnswer
-		(*MedicalClaim)(nil),  // 11: citycard.v1.MedicalClaim
-		(*MedicalResult)(nil), // 12: citycard.v1.MedicalResult
-		(*PensionBatch)(nil),  // 13: citycard.v1.PensionBatch
-		(*PensionLine)(nil),   // 14: citycard.v1.PensionLine
-		(*PensionResult)(nil), // 15: citycard.v1.PensionResult
-		(*PensionReturn)(nil), // 16: citycard.v1.PensionReturn
-		(*FareTable)(nil),     // 17: citycard.v1.FareTable
-		(*CardFares)(nil),     // 18: citycard.v1.CardFares
-		(*BusFare)(nil),       // 19: citycard.v1.BusFare
-		(*Reject)(nil),        // 20: citycard.v1.Reject
-		(*Cleared)(nil),       // 21: citycard.v1.Cleared
-		(*ClearedBatch)(nil),  // 22: citycard.v1.ClearedBatch
-		(*RegistryEntry)(nil), // 23: citycard.v1.RegistryEntry
-		(*RegistryRow)(nil),   // 24: citycard.v1.RegistryRow
-		(*HotlistEntry)(nil),  // 25: citycard.v1.HotlistEntry
-		(*HotlistRow)(nil),    // 26: citycard.v1.HotlistRow
-		nil,                   // 27: citycard.v1.RegistryRow.ColumnsEntry
+		Medium(0),                 // 0: citycard.v1.Medium
+		Mode(0),                   // 1: citycard.v1.Mode
+		Movement(0),               // 2: citycard.v1.Movement
+		Unsure(0),                 // 3: citycard.v1.Unsure
+		IntentState(0),            // 4: citycard.v1.IntentState
+		(*Debit)(nil),             // 5: citycard.v1.Debit
+		(*Tap)(nil),               // 6: citycard.v1.Tap
+		(*Intent)(nil),            // 7: citycard.v1.Intent
+		(*Load)(nil),              // 8: citycard.v1.Load
+		(*LoadRequest)(nil),       // 9: citycard.v1.LoadRequest
+		(*LoadAnswer)(nil),        // 10: citycard.v1.LoadAnswer
+		(*MedicalClaim)(nil),      // 11: citycard.v1.MedicalClaim
+		(*MedicalResult)(nil),     // 12: citycard.v1.MedicalResult
+		(*PensionBatch)(nil),      // 13: citycard.v1.PensionBatch
+		(*PensionLine)(nil),       // 14: citycard.v1.PensionLine
+		(*PensionResult)(nil),     // 15: citycard.v1.PensionResult
+		(*PensionReturn)(nil),     // 16: citycard.v1.PensionReturn
+		(*FareTable)(nil),         // 17: citycard.v1.FareTable
+		(*CardFares)(nil),         // 18: citycard.v1.CardFares
+		(*BusFare)(nil),           // 19: citycard.v1.BusFare
+		(*Reject)(nil),            // 20: citycard.v1.Reject
+		(*Cleared)(nil),           // 21: citycard.v1.Cleared
+		(*ClearedBatch)(nil),      // 22: citycard.v1.ClearedBatch
+		(*RegistryEntry)(nil),     // 23: citycard.v1.RegistryEntry
+		(*RegistryRow)(nil),       // 24: citycard.v1.RegistryRow
+		(*HotlistEntry)(nil),      // 25: citycard.v1.HotlistEntry
+		(*HotlistRow)(nil),        // 26: citycard.v1.HotlistRow
+		(*Publication)(nil),       // 27: citycard.v1.Publication
+		(*SignedPublication)(nil), // 28: citycard.v1.SignedPublication
+		(*FollowState)(nil),       // 29: citycard.v1.FollowState
+		nil,                       // 30: citycard.v1.RegistryRow.ColumnsEntry
+		nil,                       // 31: citycard.v1.FollowState.VersionsEntry
 	}
 )
 
@@ -2443,13 +2703,14 @@ var file_citycard_proto_depIdxs = []int32{
 	19, // 12: citycard.v1.CardFares.bus:type_name -> citycard.v1.BusFare
 	21, // 13: citycard.v1.ClearedBatch.records:type_name -> citycard.v1.Cleared
 	24, // 14: citycard.v1.RegistryEntry.rows:type_name -> citycard.v1.RegistryRow
-	27, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
+	30, // 15: citycard.v1.RegistryRow.columns:type_name -> citycard.v1.RegistryRow.ColumnsEntry
 	26, // 16: citycard.v1.HotlistEntry.rows:type_name -> citycard.v1.HotlistRow
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	31, // 17: citycard.v1.FollowState.versions:type_name -> citycard.v1.FollowState.VersionsEntry
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_citycard_proto_init() }
@@ -2463,7 +2724,7 @@ func file_citycard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_citycard_proto_rawDesc), len(file_citycard_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   23,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

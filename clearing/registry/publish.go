@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"citycard/clearing/message"
 	"citycard/clearing/people"
 	"citycard/clearing/people/proposal"
 	"citycard/clearing/registry/index"
@@ -119,6 +120,59 @@ func Overrides(ctx context.Context, l *ledger.Ledger, after int64) (versions []i
 		}
 	}
 	return versions, nil
+}
+
+// Overridden reports whether two people decided that the hotlist of a version is published.
+func Overridden(ctx context.Context, l *ledger.Ledger, version int64) (bool, error) {
+	entries, err := l.Audit(ctx, ActPublish)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		var of Override
+		if err := json.Unmarshal([]byte(e.What), &of); err != nil {
+			return false, fmt.Errorf("audit: entry %d does not say which hotlist is published: %w", e.Number, err)
+		}
+		if of.Version == version {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// HotlistPublication says what the hotlist of a version is, and how far it may move at a moment,
+// for terminals.
+func (s *Store) HotlistPublication(ctx context.Context, version int64, at index.Moment, cards int64) (*message.Publication, error) {
+	is, err := s.LoadVersion(ctx, version, Hotlist, ListBounds)
+	if err != nil {
+		return nil, err
+	}
+	bounds := is.HotlistBounds(ledger.Day(at.Number() / 1_000_000))
+	p := &message.Publication{
+		Topic: message.TopicHotlist, Version: version, Most: bounds.MostNamed(cards),
+		Few: bounds.Few, GrowPercent: bounds.Grow, ShrinkPercent: bounds.Shrink,
+	}
+	hash, entry := message.NewHotlistHash(), &message.HotlistEntry{}
+	end := func() {
+		if len(entry.GetRows()) > 0 {
+			hash.Add(entry)
+			p.Records++
+		}
+	}
+	for l := range is.Rows().Hotlist.All() {
+		if digits := l.Card.Signed(); string(entry.GetCard()) != string(digits[:]) {
+			end()
+			entry = &message.HotlistEntry{Card: digits[:]}
+		}
+		row := &message.HotlistRow{From: l.From.String(), Reason: l.Reason}
+		if l.To != index.Open {
+			row.To = l.To.String()
+		}
+		entry.Rows = append(entry.Rows, row)
+	}
+	end()
+	p.Hash = hash.Sum()
+	return p, nil
 }
 
 // publishing is how proposals publish a hotlist.

@@ -39,6 +39,7 @@ type agent struct {
 	kafka  string
 	access broker.Access
 	fares  string
+	follow followFlags
 	ops    string
 	zone   string
 	trace  bool
@@ -79,6 +80,7 @@ func (a *agent) registerAll(flags *flag.FlagSet) {
 	flags.StringVar(&a.kafka, "kafka", "", "`HOST:PORT` of the brokers, by commas; gates and validators")
 	a.access.Register(flags)
 	flags.StringVar(&a.fares, "fares", "", "`FILE` with a fare table in JSON; empty: those of topic fares, as they are published")
+	a.follow.register(flags)
 	flags.StringVar(&a.ops, "ops", "", "`ADDRESS` for /metrics, /healthz, /readyz; none where empty")
 	flags.StringVar(&a.zone, "zone", "Asia/Shanghai", "time `ZONE` of the city")
 	flags.StringVar(&a.screen, "display", "", "`WHERE` results go as lines of JSON, for displays: stdout, or unix:PATH, a socket at which they are read")
@@ -221,10 +223,17 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 	if _, err := up.options(); err != nil {
 		return service.Exit(service.ExitUsage, err)
 	}
+	publisher, err := a.follow.key()
+	if err != nil {
+		return err
+	}
 	if common.dir, err = service.OpenDataDir(a.Data, "agent"); err != nil {
 		return err
 	}
 	stack.Push("data directory", func(context.Context) error { return common.dir.Close() })
+	if up.trust, err = openTrust(common.dir.Join("publisher"), publisher, common.log); err != nil {
+		return err
+	}
 	if common.fares, err = a.openFares(ctx, stack, common, charging, up, pages.Registry()); err != nil {
 		return err
 	}
@@ -233,7 +242,7 @@ func (a *agent) open(ctx context.Context, stack *service.Stack, common *shared, 
 		return err
 	}
 	common.forward = startForwarder(ctx, stack, common.log, up, pages.Registry())
-	followHotlist(ctx, stack, common.log, common.hot, up, pages.Registry())
+	followHotlist(ctx, stack, common.log, common.zone, common.hot, up, pages.Registry())
 	common.intents = startNeighbours(ctx, stack, common, charging, a.unconfirmed, up)
 	return nil
 }

@@ -174,7 +174,7 @@ func TestGateComesBack(t *testing.T) {
 	psam := chip.NewPSAM([6]byte{0x49, 0x10, 0x10, 0, 0, 1}, store.SAMKeys())
 	first := begin(t)
 	must(t, first.sam().Insert(t.Context(), psam))
-	cmd := command(t, "--role", "gate", "--repeat", "0s", "--reader", "00 00", "--sam", "00 01", "--fares", fares, "--kafka", strings.Join(cluster.ListenAddrs(), ","),
+	cmd := command(t, "--role", "gate", "--repeat", "0s", "--reader", "00 00", "--sam", "00 01", "--fares", fares, "--unsigned", "--kafka", strings.Join(cluster.ListenAddrs(), ","),
 		"--data", filepath.Join(t.TempDir(), "data"))
 	s := listen(t, cmd)
 	s.until("taking fares", "")

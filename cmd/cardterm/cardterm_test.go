@@ -192,7 +192,7 @@ func tapsOfLane(t *testing.T, slot *vcard.Slot, stdout io.Writer, args ...string
 	must(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: message.TopicFares, Key: []byte("test-1"), Value: table}).FirstErr())
 
 	pages := freeAddress(t)
-	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"), "--ops", pages)...)
+	cmd := command(t, append(args, "--reader", "00 00", "--sam", "00 01", "--unsigned", "--kafka", strings.Join(cluster.ListenAddrs(), ","), "--data", filepath.Join(t.TempDir(), "data"), "--ops", pages)...)
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	must(t, err)
 	defer manager.Close()
@@ -344,7 +344,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"--role", "bouncer"}, "watch, gate or validator"},
 		{[]string{"--role", "gate", "--sam", "00 01"}, "--kafka HOST:PORT"},
 		{[]string{"--zone", "Mars/Olympus"}, "Area/City"},
-		{[]string{"--role", "gate", "--sam", "00 01", "--kafka", "127.0.0.1:1", "--fares", "/no/such/file", "--data", filepath.Join(t.TempDir(), "a")}, "--fares FILE"},
+		{[]string{"--role", "gate", "--sam", "00 01", "--unsigned", "--kafka", "127.0.0.1:1", "--fares", "/no/such/file", "--data", filepath.Join(t.TempDir(), "a")}, "--fares FILE"},
 		{[]string{"--no-such-flag"}, "no-such-flag"},
 		{[]string{"read", "--wait", "300ms", "--language", "zh"}, "cardterm: 读卡器中没有卡片：请放入卡片（读卡器 Virtual PCD 00 00）"},
 		{[]string{"read", "--reader", "none such", "--language", "zh"}, `cardterm: 没有名称含 "none such" 的读卡器；现有：Virtual PCD 00 00、Virtual PCD 00 01`},

@@ -100,10 +100,10 @@ func readFares(path string) (*tariff.Schedule, error) {
 // that does not work.
 func (f *fares) follow(ctx context.Context, up uplink) {
 	follower := &downlink.Follower{
-		Schedule: f.Schedule, Now: f.now, Read: f.reached, Away: func(why error) { f.stopped(why, false) },
+		Schedule: f.Schedule, Now: f.now, Trust: up.trust, Read: f.reached, Away: func(why error) { f.stopped(why, false) },
 		Refused: func(why error) {
 			f.refused.Inc()
-			f.log.Error("a published fare table is refused", logged(why))
+			f.log.Error("published fares are refused; the lane goes on with those it has", logged(why))
 		},
 		Unsaved: func(why error) { f.log.Error("the fares are not kept on the disk", logged(why)) },
 	}

@@ -139,7 +139,7 @@ func (f *fareTest) record(key string, value []byte) {
 func (f *fareTest) start() {
 	f.Helper()
 	f.words, f.paid = &said{}, 0
-	f.cmd = command(f.T, "--role", "validator", "--repeat", "0s", "--reader", "00 00", "--sam", "00 01", "--kafka", f.address, "--data", f.data, "--ops", f.pages)
+	f.cmd = command(f.T, "--role", "validator", "--repeat", "0s", "--reader", "00 00", "--sam", "00 01", "--unsigned", "--kafka", f.address, "--data", f.data, "--ops", f.pages)
 	f.cmd.Stderr = f.words
 	must(f.T, f.cmd.Start())
 }
@@ -256,7 +256,7 @@ func TestFaresChangeWhileALaneRuns(t *testing.T) {
 	f.await("the fares that were to come are withdrawn", "version=far")
 	f.fares = f.fares[:1]
 	f.record("bad", []byte{0xFF})
-	f.await("a published fare table is refused", `\"bad\"`)
+	f.await("published fares are refused", `\"bad\"`)
 	f.metric("cardterm_fares_refused_total 1")
 	f.metric("cardterm_fares_read_timestamp_seconds 1")
 

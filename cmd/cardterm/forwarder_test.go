@@ -102,7 +102,7 @@ func TestPasswordPutRight(t *testing.T) {
 	stack := service.NewStack(log, 30*time.Second)
 	defer func() { must(t, stack.Close()) }()
 	defer startForwarder(ctx, stack, log, up, prometheus.NewRegistry()).add(ctx, "1", out)()
-	followHotlist(ctx, stack, log, list, up, prometheus.NewRegistry())
+	followHotlist(ctx, stack, log, time.UTC, list, up, prometheus.NewRegistry())
 	words.await(ctx, t, "records wait in the outbox", "waiting=20", "user, password")
 	words.await(ctx, t, "the hotlist is not followed", "user, password")
 	f := newFares(t, log, prometheus.NewCounter(prometheus.CounterOpts{Name: "refused"}))

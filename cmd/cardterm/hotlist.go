@@ -27,7 +27,7 @@ func openHotlist(path string, log *slog.Logger) (*hotlist.List, error) {
 
 // followHotlist keeps the list up to date in the background. A lane goes on with the list it has
 // while that does not work.
-func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, list *hotlist.List, up uplink, registry *prometheus.Registry) {
+func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, zone *time.Location, list *hotlist.List, up uplink, registry *prometheus.Registry) {
 	registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cardterm_hotlist_cards", Help: "Cards that the terminal's hotlist knows of.",
@@ -37,8 +37,10 @@ func followHotlist(ctx context.Context, stack *service.Stack, log *slog.Logger, 
 		}, func() float64 { return float64(list.Version()) }))
 	read := false
 	follower := &downlink.HotlistFollower{
-		List: list, Read: func() { read = true },
-		Refused: func(why error) { log.Error("a published entry of the hotlist is refused", logged(why)) },
+		List: list, Trust: up.trust, Now: func() time.Time { return time.Now().In(zone) }, Read: func() { read = true },
+		Refused: func(why error) {
+			log.Error("a published hotlist, or an entry of it, is refused; the lane goes on with what it has", logged(why))
+		},
 		Unsaved: func(why error) { log.Error("the hotlist is not kept on the disk", logged(why)) },
 	}
 	stack.Go(ctx, "hotlist", func(ctx context.Context) {

@@ -101,7 +101,7 @@ func (h *hall) start(args ...string) {
 	fares := filepath.Join(h.TempDir(), "fares.json")
 	must(h.T, os.WriteFile(fares, []byte(gateFares), 0o600))
 	h.words = &said{}
-	h.cmd = command(h.T, append(args, "--role", "gate", "--fares", fares, "--kafka", strings.Join(h.broker.ListenAddrs(), ","), "--data", h.data, "--ops", h.pages)...)
+	h.cmd = command(h.T, append(args, "--role", "gate", "--fares", fares, "--unsigned", "--kafka", strings.Join(h.broker.ListenAddrs(), ","), "--data", h.data, "--ops", h.pages)...)
 	h.cmd.Stderr = h.words
 	if h.binary != "" {
 		h.cmd.Path = h.binary

@@ -13,6 +13,7 @@ import (
 	"citycard/broker"
 	"citycard/clearing/message"
 	"citycard/language"
+	"citycard/terminals/downlink"
 )
 
 // uplink is the way to the brokers. What they ask for is read again for every attempt: a wrong or
@@ -20,6 +21,7 @@ import (
 type uplink struct {
 	brokers []string
 	access  broker.Access
+	trust   *downlink.Trust // whose publications count; nil: anybody's
 }
 
 func (u uplink) options() ([]kgo.Opt, error) { return u.access.Options(strings.Join(u.brokers, ",")) }

@@ -88,6 +88,8 @@ const dryRuns = `
 = proposal approve --identity {bob} --hash {hash} {last}
   day close --day 20260105
   seal-key make
+  publish-key make
+  publish-key next
   seal-key pin --identity {kim} --reason first
 = proposal approve --identity {lee} --hash {hash} {last}
 = day seal --day 20260105
@@ -103,7 +105,7 @@ const dryRuns = `
 // withoutDryRun are the commands that change nothing, and those that run until they are stopped.
 var withoutDryRun = []string{
 	"access list", "account", "audit export", "audit find", "day findings", "day held", "day status", "demo", "export", "fares quote", "holds", "person history", "person list", "person whoami", "person-token", "persons report", "proposal list", "proposal show", "prove", "quarantine list", "ready",
-	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
+	"registry diff", "registry history", "registry show", "registry status", "rules calendar", "rules check", "rules diff", "rules history", "rules show", "rules status", "rules try", "publish-key show", "seal-key list", "seal-key show", "serve", "statement", "suspense list", "tap find", "tap show",
 	"trial-balance", "verify", "version",
 }
 
@@ -159,6 +161,7 @@ const refusedRuns = `
 = keys --rotate --keys {full} | rotate masters: no room for another generation
 = seal-key make --data {foreign} | {foreign} holds files that are not ours, notes for one
 = seal-key make --data {file}/data | cannot create data directory {file}/data
+= publish-key next --data {gone} | there is no publishing key
 = rules propose --identity {ann} --reason council {file} | nothing is proposed
 = registry import --identity {ann} --reason contract {file} | nothing was imported
 = rules template --log-level info {file} | cannot make {file}

@@ -51,6 +51,7 @@ func treatments() []treatment {
 		{"docs/configuration.md", "citycard access issue", "", stand + "README's day by hand issues, and TestBooks revokes"},
 		{"docs/configuration.md", "citycard suspense list", "", stand + "TestDecisions does it"},
 		{"docs/configuration.md", "citycard day held", "", nothing + "TestHeldPayouts does it"},
+		{"docs/configuration.md", "citycard publish-key make", "", nothing + "TestPublishKey makes keys, TestCorruptedHotlist follows them"},
 		{"docs/configuration.md", "cardterm --role gate", "", stand + "TestFourLanes of the agent runs lanes"},
 		{"docs/configuration.md", "citycard registry import", "", stand + "TestTwoChange does it"},
 		{"docs/ledger.md", "$ citycard account --code suspense:", "a day by hand", ""},

@@ -28,7 +28,8 @@ type Base struct {
 	fresh   bool      // the books were empty
 	options []kgo.Opt // of Access, as a client is made with them
 	layout  topics.Layout
-	failed  chan error // the first unexpected end of a part
+	signer  *message.Signer // of what terminals follow; nil for none
+	failed  chan error      // the first unexpected end of a part
 }
 
 // fail reports that a part ended without being asked to. The first report counts.

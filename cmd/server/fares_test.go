@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +38,7 @@ func TestPublishFares(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	b := &Base{Kafka: cluster.ListenAddrs()[0]}
+	b := &Base{Kafka: cluster.ListenAddrs()[0], signer: &message.Signer{Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}}
 	if b.Admin, err = kgo.NewClient(kgo.SeedBrokers(b.Kafka)); err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +53,22 @@ func TestPublishFares(t *testing.T) {
 	}
 	for _, step := range []struct {
 		set     *rules.Set
-		records int64 // of the topic after it
-	}{{first, 1}, {first, 1}, {second, 2}, {second, 2}, {first, 3}, {second, 4}} {
+		records int64 // of the topic after it: tables, and what was signed of them
+	}{{first, 2}, {first, 2}, {second, 4}, {second, 4}, {first, 6}, {second, 8}} {
 		if err := b.publishFares(ctx, step.set); err != nil {
 			t.Fatal(err)
 		}
-		standing, err := downlink.Standing(ctx, cluster.ListenAddrs())
+		standing, said, err := downlink.Read(ctx, cluster.ListenAddrs())
 		if err != nil || len(standing) != len(step.set.Tables.All()) {
 			t.Errorf("%d tables stand, %v; want %d", len(standing), err, len(step.set.Tables.All()))
+		}
+		holds := map[string][]byte{}
+		for key, r := range standing {
+			holds[key] = r.Value
+		}
+		p, err := message.OpenPublication(message.PublicOf(b.signer.Key), message.TopicFares, said[message.PublicationKey].Value)
+		if err != nil || p.GetVersion() != step.set.Edition.Number || p.GetRecords() != int64(len(holds)) || !bytes.Equal(p.GetHash(), message.FaresHash(holds)) {
+			t.Errorf("signed is %v, %v", p, err)
 		}
 		for _, table := range step.set.Tables.All() {
 			if standing[table.Version()] == nil {

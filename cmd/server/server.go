@@ -38,6 +38,9 @@ type Server struct {
 // Start starts clearing on its base.
 func (b *Base) Start(ctx context.Context, s *Settings, dir string, in *Inputs, ops *service.Ops, stack *service.Stack, log *slog.Logger) (*Server, error) {
 	c := &Server{Base: b, Inputs: in, Owner: OwnerName(), instance: s.instanceName(dir)}
+	if err := b.openPublishKey(dir, ops, log); err != nil {
+		return nil, err
+	}
 	if err := c.openRules(ctx, s, dir, stack, log); err != nil {
 		return nil, err
 	}
@@ -65,16 +68,18 @@ func OwnerName() string {
 // are published as gone: they were to begin on a day that had not come, or they are of an edition
 // that a backup did not have.
 func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
-	standing, err := downlink.Standing(ctx, strings.Split(b.Kafka, ","), b.options...)
+	standing, said, err := downlink.Read(ctx, strings.Split(b.Kafka, ","), b.options...)
 	if err != nil {
 		return err
 	}
 	var records []*kgo.Record
+	holds := map[string][]byte{}
 	for _, table := range slices.Backward(set.Tables.All()) {
 		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(table.Message())
 		if err != nil {
 			return fmt.Errorf("encode fare table %s: %w", table.Version(), err)
 		}
+		holds[table.Version()] = value
 		if stands := standing[table.Version()]; stands == nil || !bytes.Equal(stands.Value, value) {
 			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(table.Version()), Value: value})
 		}
@@ -84,10 +89,27 @@ func (b *Base) publishFares(ctx context.Context, set *rules.Set) error {
 			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: []byte(version)})
 		}
 	}
+	statements, err := b.statements(&message.Publication{Topic: message.TopicFares, Version: set.Edition.Number, Records: int64(len(holds)), Hash: message.FaresHash(holds)})
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if stands := said[string(s.Key)]; stands == nil || !bytes.Equal(stands.Value, s.Value) {
+			records = append(records, &kgo.Record{Topic: message.TopicFares, Key: s.Key, Value: s.Value})
+		}
+	}
 	if err := b.Admin.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("publish fare tables: %w", err)
 	}
 	return nil
+}
+
+// statements are what is signed of a publication, none without a key.
+func (b *Base) statements(p *message.Publication) ([]message.Statement, error) {
+	if b.signer == nil {
+		return nil, nil
+	}
+	return b.signer.Statements(p)
 }
 
 // startIntake begins to consume.
@@ -97,7 +119,7 @@ func (c *Server) startIntake(ctx context.Context, s *Settings, ops *service.Ops,
 		return err
 	}
 	metrics := intake.NewMetrics(ops.Registry(), time.Now)
-	settings := intake.Settings{Owner: c.Owner, Instance: c.instance, Kafka: c.options, Topics: c.layout, Registry: c.Registry, Zone: c.zone, Patience: s.Patience}
+	settings := intake.Settings{Owner: c.Owner, Instance: c.instance, Kafka: c.options, Topics: c.layout, Registry: c.Registry, Zone: c.zone, Signer: c.signer, Patience: s.Patience}
 	if c.intake, err = intake.New(c.Books.Ledger, c.Kafka, rules, settings, metrics, log); err != nil {
 		return err
 	}

@@ -64,9 +64,31 @@ func read(ctx context.Context, brokers []string, at time.Time, opts []kgo.Opt) (
 	return holding(standing, at)
 }
 
-// Standing reads the topic fares: the last record under each key, without those that say that a
-// table no longer counts. What an open transaction holds back is not there yet.
+// Standing reads the tables of topic fares: the last record under each key, without those that say
+// that a table no longer counts. What an open transaction holds back is not there yet.
 func Standing(ctx context.Context, brokers []string, opts ...kgo.Opt) (map[string]*kgo.Record, error) {
+	standing, _, err := Read(ctx, brokers, opts...)
+	return standing, err
+}
+
+// Read reads the tables of topic fares as Standing does, and apart from them what is signed of
+// them.
+func Read(ctx context.Context, brokers []string, opts ...kgo.Opt) (standing, said map[string]*kgo.Record, err error) {
+	if standing, err = whole(ctx, brokers, opts); err != nil {
+		return nil, nil, err
+	}
+	said = map[string]*kgo.Record{}
+	for key, r := range standing {
+		if message.OfPublication(r.Key) {
+			said[key] = r
+			delete(standing, key)
+		}
+	}
+	return standing, said, nil
+}
+
+// whole is the last record under each key.
+func whole(ctx context.Context, brokers []string, opts []kgo.Opt) (map[string]*kgo.Record, error) {
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(message.TopicFares),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // every start reads the whole, compacted topic

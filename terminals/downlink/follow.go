@@ -1,6 +1,7 @@
 package downlink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 type Follower struct {
 	Schedule *tariff.Schedule
 	Now      func() time.Time
+	// Trust is whose publications count. Without it every table counts, of any writer.
+	Trust *Trust
 	// Read is called whenever the terminal knows everything that has been published, after a
 	// change and every few seconds.
 	Read func()
@@ -62,7 +65,7 @@ func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt
 		return fmt.Errorf("fares: %w", err)
 	}
 	defer client.Close()
-	r := &reading{Follower: f, admin: kadm.NewClient(client), next: map[int32]int64{}, withdrawn: map[string]bool{}}
+	r := &reading{Follower: f, admin: kadm.NewClient(client), next: map[int32]int64{}, withdrawn: map[string]bool{}, holds: map[string][]byte{}}
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt
 		if err != nil {
 			return err
 		}
-		if changed && r.whole {
+		if changed && r.whole && f.Trust == nil {
 			r.publish()
 		}
 		ended, err := r.ended(ctx)
@@ -81,7 +84,12 @@ func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt
 		}
 		if ended && !r.whole {
 			r.whole = true
-			r.publish()
+			if f.Trust == nil {
+				r.publish()
+			}
+		}
+		if f.Trust != nil && !r.settle(ended, !changed) {
+			continue
 		}
 		if f.unsaved != nil {
 			f.save()
@@ -90,6 +98,32 @@ func (f *Follower) Follow(ctx context.Context, brokers []string, opts ...kgo.Opt
 			f.Read()
 		}
 	}
+}
+
+// settle puts what the topic has into the schedule, if it is what was signed, and reports whether
+// the schedule is the topic's. What it refuses it says once; that the content is another one than
+// was signed it says only when nothing more comes.
+func (r *reading) settle(ended, idle bool) bool {
+	if r.settled || !ended || len(r.holds) == 0 && r.said == nil {
+		return r.settled
+	}
+	p, err := r.Trust.open(message.TopicFares, r.said)
+	if err == nil && (p.GetRecords() != int64(len(r.holds)) || !bytes.Equal(p.GetHash(), message.FaresHash(r.holds))) {
+		err = fmt.Errorf("version %d: %w", p.GetVersion(), errDiffers)
+	}
+	if err != nil {
+		if idle || !errors.Is(err, errDiffers) && !errors.Is(err, message.ErrUnsigned) {
+			r.refused.once(r.Refused, fmt.Errorf("fares: %w", err))
+		}
+		return false
+	}
+	r.publish()
+	r.refused = nil // what is refused from now on is news
+	if err := r.Trust.took(message.TopicFares, p.GetVersion()); err != nil {
+		r.refused.once(r.Unsaved, err)
+	}
+	r.settled = true
+	return true
 }
 
 // save keeps the schedule on disk.
@@ -138,8 +172,11 @@ type reading struct {
 	next      map[int32]int64 // the offset to be read next, by partition
 	tables    []*tariff.Table // in the order in which they were published
 	withdrawn map[string]bool
-	whole     bool      // everything was read at least once
-	known     time.Time // when it began, or last knew everything
+	holds     map[string][]byte // all records by their keys, as they are hashed
+	said      []byte            // the publication, nil for none
+	settled   bool              // with Trust: what was read is what was signed, and in the schedule
+	whole     bool              // everything was read at least once
+	known     time.Time         // when it began, or last knew everything
 }
 
 // begin finds the start of the topic, and waits until there is one.
@@ -230,6 +267,15 @@ func (r *reading) poll(ctx context.Context, client *kgo.Client) (changed bool, e
 // before stays.
 func (r *reading) take(record *kgo.Record) {
 	key := string(record.Key)
+	if message.OfPublication(record.Key) {
+		r.state(record)
+		return
+	}
+	r.settled = false
+	delete(r.holds, key)
+	if len(record.Value) > 0 {
+		r.holds[key] = record.Value
+	}
 	if len(record.Value) == 0 {
 		r.withdrawn[key] = true
 		r.drop(key)
@@ -247,6 +293,19 @@ func (r *reading) take(record *kgo.Record) {
 	delete(r.withdrawn, key)
 	r.drop(key)
 	r.tables = append(r.tables, table)
+}
+
+// state takes what is signed of the topic.
+func (r *reading) state(record *kgo.Record) {
+	if r.Trust == nil {
+		return
+	}
+	r.settled = false
+	if !message.IsSuccessor(record.Key) {
+		r.said = record.Value
+	} else if err := r.Trust.succeed(record.Value); err != nil {
+		r.refused.once(r.Unsaved, err)
+	}
 }
 
 func (r *reading) drop(version string) { r.tables = slices.DeleteFunc(r.tables, named(version)) }

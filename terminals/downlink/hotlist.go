@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +19,10 @@ import (
 // called by Follow, one at a time, and have to be set.
 type HotlistFollower struct {
 	List *hotlist.List
+	// Trust is whose publications count, and Now the time in the city's zone. Without Trust every
+	// entry counts, of any writer.
+	Trust *Trust
+	Now   func() time.Time
 	// Read is called whenever the end of the topic is reached.
 	Read func()
 	// Refused is called once for each record that is no entry which a terminal can use.
@@ -26,6 +32,8 @@ type HotlistFollower struct {
 
 	refused told
 	unsaved error
+	listing *listing // with Trust, what the topic has
+	taken   bool     // it is in the list
 }
 
 // Follow keeps the list up to date until ctx ends. It saves the list to its file whenever it
@@ -42,10 +50,14 @@ func (f *HotlistFollower) Follow(ctx context.Context, brokers []string, opts ...
 		return fmt.Errorf("hotlist: %w", err)
 	}
 	defer client.Close()
+	f.listing, f.taken = newListing(), false
 	for {
-		ended, err := f.poll(ctx, client)
+		ended, idle, err := f.poll(ctx, client)
 		if err != nil {
 			return err
+		}
+		if f.Trust != nil && !f.settle(ended, idle) {
+			continue
 		}
 		if ended || f.unsaved != nil {
 			f.save()
@@ -56,31 +68,62 @@ func (f *HotlistFollower) Follow(ctx context.Context, brokers []string, opts ...
 	}
 }
 
-// poll takes what comes next, and reports whether it reached the end of the topic. It returns after
-// a while if nothing comes.
-func (f *HotlistFollower) poll(ctx context.Context, client *kgo.Client) (ended bool, err error) {
+// settle puts what the topic has into the list, if it is what was signed and within the bounds, and
+// reports whether the list is the topic's. What it refuses it says once; that the content is
+// another one than was signed it says only when nothing more comes.
+func (f *HotlistFollower) settle(ended, idle bool) bool {
+	if f.taken || !ended && !idle || len(f.listing.cards) == 0 && len(f.listing.odd) == 0 && f.listing.said == nil {
+		return f.taken
+	}
+	p, err := f.listing.judge(f.Trust, f.List, f.Now())
+	if err != nil {
+		if idle || !errors.Is(err, errDiffers) && !errors.Is(err, message.ErrUnsigned) {
+			f.refused.once(f.Refused, fmt.Errorf("hotlist: %w", err))
+		}
+		return false
+	}
+	f.refused = nil // what is refused from now on is news
+	f.List.Replace(p.GetVersion(), maps.Clone(f.listing.cards))
+	if err := f.Trust.took(message.TopicHotlist, p.GetVersion()); err != nil {
+		f.refused.once(f.Unsaved, err)
+	}
+	f.taken = true
+	f.save()
+	return true
+}
+
+// poll takes what comes next, and reports whether it reached the end of the topic, or whether
+// nothing came for a while.
+func (f *HotlistFollower) poll(ctx context.Context, client *kgo.Client) (ended, idle bool, err error) {
 	waiting, cancel := context.WithTimeout(ctx, askEvery)
 	defer cancel()
 	fetches := client.PollFetches(waiting)
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return false, false, ctx.Err()
 	}
 	var away net.Error // or nothing came
 	if err := fetches.Err(); err != nil && !errors.As(err, &away) && !kgo.IsRetryableBrokerErr(err) {
-		return false, fmt.Errorf("hotlist: read topic %s: %w", message.TopicHotlist, err)
+		return false, false, fmt.Errorf("hotlist: read topic %s: %w", message.TopicHotlist, err)
 	}
+	idle = errors.Is(fetches.Err(), context.DeadlineExceeded)
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		for _, r := range p.Records {
 			f.take(r)
 			ended = r.Offset+1 >= p.LastStableOffset
 		}
 	})
-	return ended, nil
+	return ended, idle, nil
 }
 
 // take takes one record.
 func (f *HotlistFollower) take(r *kgo.Record) {
-	if r.Attrs.IsControl() || len(r.Value) == 0 {
+	switch {
+	case r.Attrs.IsControl() || len(r.Value) == 0:
+		return
+	case f.Trust != nil:
+		f.listed(r)
+		return
+	case message.OfPublication(r.Key):
 		return
 	}
 	entry := new(message.HotlistEntry)
@@ -88,6 +131,16 @@ func (f *HotlistFollower) take(r *kgo.Record) {
 		f.refused.once(f.Refused, fmt.Errorf("hotlist: the record at offset %d is no entry: %w", r.Offset, err))
 	} else if err := f.List.Apply(entry); err != nil {
 		f.refused.once(f.Refused, fmt.Errorf("hotlist: the record at offset %d: %w", r.Offset, err))
+	}
+}
+
+// listed takes one record of a topic that is signed.
+func (f *HotlistFollower) listed(r *kgo.Record) {
+	f.taken = false
+	if !message.IsSuccessor(r.Key) {
+		f.listing.take(r)
+	} else if err := f.Trust.succeed(r.Value); err != nil {
+		f.refused.once(f.Unsaved, err)
 	}
 }
 

@@ -54,11 +54,53 @@ func (l *List) Check(card keys.Digits, at time.Time) error {
 	return &ListedError{Reason: found.GetReason(), Since: found.GetFrom()}
 }
 
+// Compare counts the cards that other entries name at a time in the city's zone or after it, those
+// of them that the list does not name, and those that only the list names.
+func (l *List) Compare(other map[keys.Digits]*message.HotlistEntry, at time.Time) (named, added, gone int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	second := at.Format(clock)
+	for card, e := range other {
+		if !names(e, second) {
+			continue
+		}
+		if named++; !names(l.cards[card], second) {
+			added++
+		}
+	}
+	for card, e := range l.cards {
+		if names(e, second) && !names(other[card], second) {
+			gone++
+		}
+	}
+	return named, added, gone
+}
+
+// names reports whether a card is listed at a second or after it. A row that has begun counts until
+// the next one begins.
+func names(e *message.HotlistEntry, second string) bool {
+	rows := e.GetRows()
+	for i, row := range rows {
+		replaced := i+1 < len(rows) && rows[i+1].GetFrom() <= second
+		if (row.GetTo() == "" || row.GetTo() >= second) && !replaced {
+			return true
+		}
+	}
+	return false
+}
+
+// Replace puts other cards, which were checked, in the place of all that the list knows.
+func (l *List) Replace(version int64, cards map[keys.Digits]*message.HotlistEntry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cards, l.newer = cards, version
+}
+
 // Apply adds published entries to the list. An entry older than the known one is skipped; an
 // invalid one is an error, and none is kept.
 func (l *List) Apply(entries ...*message.HotlistEntry) error {
 	for _, e := range entries {
-		if err := check(e); err != nil {
+		if err := Check(e); err != nil {
 			return err
 		}
 	}
@@ -74,7 +116,8 @@ func (l *List) Apply(entries ...*message.HotlistEntry) error {
 	return nil
 }
 
-func check(e *message.HotlistEntry) error {
+// Check refuses an entry that is no usable one.
+func Check(e *message.HotlistEntry) error {
 	if len(e.GetCard()) != len(keys.Digits{}) {
 		return fmt.Errorf("hotlist: digits of a card number in %d bytes, want %d", len(e.GetCard()), len(keys.Digits{}))
 	}

@@ -38,7 +38,7 @@ type ListStep struct {
 // none before it, so only its share is checked.
 func (b *ListBounds) Check(s ListStep, first bool) *language.Text {
 	switch {
-	case s.Named > b.most(b.Share, s.Cards):
+	case s.Named > b.MostNamed(s.Cards):
 		return language.Textf("it names %d cards; %d percent of %d registered cards are the bound", s.Named, b.Share, s.Cards)
 	case !first && s.Added > b.most(b.Grow, s.Before):
 		return language.Textf("it names %d more cards; %d percent of the %d before are the bound", s.Added, b.Grow, s.Before)
@@ -47,6 +47,9 @@ func (b *ListBounds) Check(s ListStep, first bool) *language.Text {
 	}
 	return nil
 }
+
+// MostNamed is how many cards a list may name where so many are registered.
+func (b *ListBounds) MostNamed(cards int64) int64 { return b.most(b.Share, cards) }
 
 func (b *ListBounds) most(percent uint32, of int64) int64 {
 	return max(int64(b.Few), of*int64(percent)/100)
